@@ -1,0 +1,150 @@
+"""Errors that answer two questions: whose fault is it, and what happens now.
+
+``ErrorCode`` is the one table of codes that may travel to a peer. Its values are stable: they are part of every
+wire format, and ``docs/protocol.md`` explains each. A codec maps every code to its own dialect; a conformance test
+requires that none is left out.
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+from pathlib import Path
+
+
+class ErrorCode(str, Enum):
+    """Every reason a peer can be given. Values are stable wire words."""
+
+    # The connection ends (sent in Closing).
+    FRAME_TOO_LARGE = "frame_too_large"
+    BAD_FRAME = "bad_frame"
+    HELLO_EXPECTED = "hello_expected"
+    UNSUPPORTED_VERSION = "unsupported_version"
+    HELLO_TIMEOUT = "hello_timeout"
+    PING_TIMEOUT = "ping_timeout"
+    SLOW_READER = "slow_reader"
+    REPLACED = "replaced"
+    SHUTTING_DOWN = "shutting_down"
+    TOO_MANY_CONNECTIONS = "too_many_connections"
+    LOG_FAILED = "log_failed"
+    BYE = "bye"
+
+    # A rule; the connection lives (sent in Refused).
+    UNKNOWN_TYPE = "unknown_type"
+    INVALID = "invalid"
+    NAME_INVALID = "name_invalid"
+    NAME_RESERVED = "name_reserved"
+    NAME_IN_USE = "name_in_use"
+    ROOM_INVALID = "room_invalid"
+    NOT_A_MEMBER = "not_a_member"
+    TOO_MANY_ROOMS = "too_many_rooms"
+    NO_SUCH_PERSON = "no_such_person"
+    PERSON_ABSENT = "person_absent"
+    TEXT_EMPTY = "text_empty"
+    TEXT_TOO_LONG = "text_too_long"
+    OUT_OF_ORDER = "out_of_order"
+    BUSY = "busy"
+    OVERLOADED = "overloaded"
+    DISK_FULL = "disk_full"
+    QUOTA = "quota"
+
+
+class SecurechatError(Exception):
+    """Base of all errors that securechat raises on purpose."""
+
+
+class LocalProtocolError(SecurechatError):
+    """We broke the protocol ourselves: a bug in this program, never the peer's fault."""
+
+
+class RemoteProtocolError(SecurechatError):
+    """The peer sent nonsense; the connection ends with ``code``.
+
+    Args:
+        code: what the peer is told.
+        detail: one sentence for the log and the peer; never an echo of the peer's bytes.
+    """
+
+    def __init__(self, code: ErrorCode, detail: str) -> None:
+        super().__init__(f"{code.value}: {detail}")
+        self.code = code
+        self.detail = detail
+
+
+class Refusal(SecurechatError):
+    """A rule says no; the connection lives and the peer is told ``code``.
+
+    Args:
+        code: what the peer is told.
+        detail: one sentence that says what to do about it.
+        retry_after_s: seconds after which the same request may succeed, where that is known.
+    """
+
+    def __init__(self, code: ErrorCode, detail: str, retry_after_s: float | None = None) -> None:
+        super().__init__(f"{code.value}: {detail}")
+        self.code = code
+        self.detail = detail
+        self.retry_after_s = retry_after_s
+
+
+class Overloaded(Refusal):
+    """The append queue is full: the sender must wait for its acknowledgements."""
+
+    def __init__(self, detail: str = "the server cannot store messages this fast; wait and send again") -> None:
+        super().__init__(ErrorCode.OVERLOADED, detail)
+
+
+class TlsProblem(str, Enum):
+    """What went wrong with TLS, as far as a user can do something about it."""
+
+    WRONG_CA = "wrong_ca"
+    WRONG_PIN = "wrong_pin"
+    HOST_MISMATCH = "host_mismatch"
+    EXPIRED = "expired"
+    NOT_YET_VALID = "not_yet_valid"
+    NO_CERTIFICATE = "no_certificate"
+    NOT_TLS = "not_tls"
+    NO_COMMON_PROTOCOL = "no_common_protocol"
+    BAD_FILE = "bad_file"
+    OTHER = "other"
+
+
+class TlsFailure(SecurechatError):
+    """A certificate or handshake that cannot be trusted or used.
+
+    Args:
+        problem: the kind, which decides the sentence and the exit code.
+        detail: the technical reason in one sentence.
+    """
+
+    def __init__(self, problem: TlsProblem, detail: str) -> None:
+        super().__init__(detail)
+        self.problem = problem
+        self.detail = detail
+
+
+class LogError(SecurechatError):
+    """The message log cannot keep its promise; the server must stop."""
+
+
+class LogLocked(LogError):
+    """Another process already uses this data directory."""
+
+
+class LogSchemaTooNew(LogError):
+    """The database was written by a newer securechat."""
+
+
+class ConfigError(SecurechatError):
+    """A setting is wrong.
+
+    Args:
+        source: the flag, environment variable or file that holds it.
+        key: its name.
+        reason: what is wrong and what would be right.
+    """
+
+    def __init__(self, source: str | Path, key: str, reason: str) -> None:
+        super().__init__(f"{source}: {key}: {reason}")
+        self.source = str(source)
+        self.key = key
+        self.reason = reason
