@@ -7,11 +7,11 @@ requires that none is left out.
 
 from __future__ import annotations
 
-from enum import Enum
+from enum import StrEnum
 from pathlib import Path
 
 
-class ErrorCode(str, Enum):
+class ErrorCode(StrEnum):
     """Every reason a peer can be given. Values are stable wire words."""
 
     # The connection ends (sent in Closing).
@@ -93,7 +93,7 @@ class Overloaded(Refusal):
         super().__init__(ErrorCode.OVERLOADED, detail)
 
 
-class TlsProblem(str, Enum):
+class TlsProblem(StrEnum):
     """What went wrong with TLS, as far as a user can do something about it."""
 
     WRONG_CA = "wrong_ca"

@@ -1,0 +1,172 @@
+"""What the hub needs from the world, as interfaces: the message log below it and the peers it talks to.
+
+Whoever implements `MessageLog` (SQLite, memory, later a cluster) calls back on the loop's thread only. The order of
+those calls is part of the promise:
+
+1. every ``done`` of a batch, then
+2. ``on_commit`` with the fresh messages of that batch, in the order of their seq.
+
+So on one connection ``Acked`` comes before the sender's own copy of the message, in the same pass of the loop.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Protocol, TypeAlias
+
+from msgspec import Struct
+
+from securechat.errors import ErrorCode
+from securechat.model import Closing, Draft, Event, Message
+
+
+class Appended(Struct, frozen=True, gc=False):
+    """The draft is durable.
+
+    Attributes:
+        seq: its place in the log; for a retry, the place of the first copy.
+        retry: whether an earlier copy was already there and nothing new was stored.
+    """
+
+    seq: int
+    retry: bool = False
+
+
+class NotAppended(Struct, frozen=True, gc=False):
+    """The draft was not stored, and nothing else was damaged: DISK_FULL, OUT_OF_ORDER, QUOTA."""
+
+    code: ErrorCode
+    text: str
+
+
+AppendOutcome: TypeAlias = Appended | NotAppended
+
+
+class Identity(Struct, frozen=True, gc=False):
+    """A sender as the log knows it, durable.
+
+    Attributes:
+        sender_id: for ever the same for the same secret; starts at 1.
+        last_client_id: the highest client_id stored for this sender; 0 for none.
+    """
+
+    sender_id: int
+    last_client_id: int
+
+
+class Reservation(Struct, frozen=True, gc=False):
+    """A name that was in use when the log was last closed or killed, or was lost shortly before."""
+
+    name: str
+    key: str
+    secret_hash: bytes
+    sender_id: int
+    lost_at_ms: int
+
+
+class LogState(Struct, frozen=True, gc=False):
+    """What a log hands over when it opens.
+
+    Attributes:
+        last_seq: the highest committed seq; 0 for an empty log. It is the first ``fed_seq``.
+        reservations: names still owed to their owners; a name whose owner was online when the process died counts
+            as lost at the moment of opening.
+    """
+
+    last_seq: int
+    reservations: Sequence[Reservation] = ()
+
+
+class HistoryQuery(Struct, frozen=True, gc=False):
+    """Which committed messages to read.
+
+    Attributes:
+        rooms: rooms to read.
+        dialogue: read the dialogue between these two senders.
+        dialogues_of: read all dialogues of this sender.
+        after: only messages with a higher seq; the oldest of them come first.
+        before: only messages with a lower seq; without ``after`` the newest of them are chosen.
+        up_to: never a message above this seq (the hub's fed_seq).
+        limit: rows, at most limits.PAGE_ROWS.
+    """
+
+    up_to: int
+    limit: int
+    rooms: tuple[str, ...] = ()
+    dialogue: tuple[int, int] | None = None
+    dialogues_of: int | None = None
+    after: int | None = None
+    before: int | None = None
+
+
+class HistoryRows(Struct, frozen=True, gc=False):
+    """The answer: messages by rising seq, and whether there is more in the direction asked for."""
+
+    messages: list[Message]
+    more: bool
+
+
+class MessageLog(Protocol):
+    """The durable log. Every method is called on the loop's thread and returns at once."""
+
+    def start(
+        self, on_commit: Callable[[Sequence[Message]], None], on_failure: Callable[[Exception], None]
+    ) -> LogState:
+        """Open the log and begin.
+
+        Args:
+            on_commit: gets the fresh messages of every committed batch, in order.
+            on_failure: called once, when the log can no longer keep its promise; nothing is acknowledged any more.
+
+        Raises:
+            LogLocked: another process has it open.
+            LogSchemaTooNew: a newer securechat wrote it.
+            LogError: it cannot be opened; the sentence says why and what to do.
+        """
+
+    def append(self, draft: Draft, done: Callable[[AppendOutcome], None]) -> None:
+        """Store a draft; ``done`` says whether it is durable.
+
+        Raises:
+            Overloaded: the append queue is full; nothing was taken.
+        """
+
+    def identify(self, secret_hash: bytes, name: str, key: str, done: Callable[[Identity | NotAppended], None]) -> None:
+        """Find or make, durably, the sender of this secret, and record that the sender holds the name now."""
+
+    def rename(self, sender_id: int, name: str, key: str) -> None:
+        """Record that the sender now holds this name instead; takes effect with the next commit."""
+
+    def release(self, sender_id: int, *, reserved: bool) -> None:
+        """Record that the sender is gone: the name stays reserved from now (a loss), or is free at once (a quit)."""
+
+    def history(self, query: HistoryQuery, done: Callable[[HistoryRows | NotAppended], None]) -> None:
+        """Read committed messages on the reading thread."""
+
+    def close(self) -> None:
+        """Commit what is queued (their ``done`` are called by the loop if it still runs), then close. Blocks."""
+
+
+class Peer(Protocol):
+    """One connection, as the hub sees it: somebody to tell things."""
+
+    @property
+    def address(self) -> str:
+        """The network address, for limits and the operator's log."""
+
+    @property
+    def held_back(self) -> bool:
+        """Whether its outbox is over the soft limit, so that pages must wait."""
+
+    def deliver(self, event: Event) -> None:
+        """Encode an event for this peer alone and queue it."""
+
+    def close(self, closing: Closing) -> None:
+        """Say the last words, after everything queued, and end the connection."""
+
+
+class Outlet(Protocol):
+    """Tells many peers the same: encodes once per wire format and shares the bytes."""
+
+    def broadcast(self, peers: Iterable[Peer], events: Sequence[Event]) -> None:
+        """Queue the same events, in order, for every peer."""

@@ -1,0 +1,125 @@
+"""Every default limit of the server, in one place, with unit, reason and source.
+
+A limit is a field of :class:`Limits`. Operators change one with ``--limit NAME=VALUE`` or with the environment
+variable ``SECURECHAT_LIMIT_NAME``; nothing else in the program knows a number of its own. Sources name the server
+whose practice we compared with, or the measurement in ``docs/design/`` that set the value.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, fields
+from typing import Any
+
+KIB = 1024
+MIB = 1024 * KIB
+
+# Parts of the protocol, not of a deployment: both sides must agree on them, so nobody can change them.
+MAX_FRAME_BYTES = 64 * KIB
+"""Largest frame body after the hello, both directions (Prosody 256 KiB, Ergo multiline 4 KiB)."""
+MAX_HELLO_FRAME_BYTES = 4 * KIB
+"""Largest frame body before the hello is accepted (Prosody 10,000 B): a stranger costs at most this much memory."""
+MAX_TEXT_CHARS = 4_000
+"""Message text, Unicode code points (Zulip 10,000, Mumble 5,000)."""
+MAX_TEXT_BYTES = 16 * KIB
+"""Message text, UTF-8 bytes: 4,000 code points of four bytes each, rounded up."""
+MAX_NAME_CHARS = 32
+"""Nickname, code points (Ergo 32)."""
+MAX_NAME_BYTES = 128
+"""Nickname, UTF-8 bytes: 32 code points of four bytes."""
+MAX_ROOM_CHARS = 64
+"""Room name, code points, without the leading ``#`` (IRC servers: 50 to 64)."""
+PAGE_ROWS = 200
+"""Rows of a history, roster or rooms page (Ergo 1,000): with PAGE_BYTES it keeps each answer in one frame."""
+PAGE_BYTES = 48 * KIB
+"""Encoded rows of a page; leaves 16 KiB of the frame for one maximal text more than fits."""
+SECRET_BYTES = 16
+"""A resume secret: 128 random bits, beyond guessing at any rate this server would answer."""
+
+
+def _limit(default: float, unit: str, why: str) -> Any:
+    """A field whose metadata carries what the reference table prints."""
+    return field(default=default, metadata={"unit": unit, "why": why})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """The limits of one server. All times are seconds, all sizes bytes, unless the unit says otherwise."""
+
+    # Connections
+    handshake_timeout_s: float = _limit(10.0, "s", "TLS handshake; asyncio and nginx 60 s, NATS 2 s")
+    hello_timeout_s: float = _limit(30.0, "s", "accept to accepted hello; InspIRCd 20 s, Ergo 60 s")
+    connections_per_address: int = _limit(16, "connections", "public IPv4 or IPv6 /64; Ergo 16, ngIRCd 10")
+    connections_per_private_address: int = _limit(
+        256, "connections", "private, ULA and link-local: a classroom behind one NAT"
+    )
+    failed_hellos_per_address: int = _limit(
+        32, "connections", "connections per failed_hellos_window_s that never completed a hello; Ergo counts all"
+    )
+    failed_hellos_window_s: float = _limit(600.0, "s", "window of failed_hellos_per_address")
+    half_open_handshakes: int = _limit(256, "connections", "unfinished handshakes in all: one pass of work at most")
+    half_open_per_address: int = _limit(8, "connections", "unfinished handshakes per address; loopback exempt")
+    reserved_descriptors: int = _limit(64, "descriptors", "kept free below RLIMIT_NOFILE for the log and certificates")
+    listen_backlog: int = _limit(4096, "connections", "ngIRCd's 10 lost 33 of 1,000 clients in a reconnect storm")
+    accepts_per_pass: int = _limit(
+        16, "connections", "16 handshakes of 0.3-0.6 ms hold the loop under 10 ms; Redis 1 with TLS"
+    )
+    emfile_pause_min_s: float = _limit(0.1, "s", "listener pause when descriptors run out; NATS 10 ms")
+    emfile_pause_max_s: float = _limit(1.0, "s", "the pause doubles up to this; NATS 1 s")
+
+    # Bytes in and out
+    read_bytes_per_pass: int = _limit(64 * KIB, "B", "per connection; Redis handles at most 64 KiB an event")
+    write_bytes_per_pass: int = _limit(128 * KIB, "B", "per connection; so one fast reader cannot hold the loop")
+    send_buffer_bytes: int = _limit(
+        128 * KIB, "B", "SO_SNDBUF; the kernel otherwise holds about 4 MiB for a reader that stopped"
+    )
+    outbox_hard_bytes: int = _limit(1 * MIB, "B", "a reader this far behind is closed at once; InspIRCd 1 MiB")
+    outbox_soft_bytes: int = _limit(256 * KIB, "B", "a reader this far behind for outbox_soft_s is closed")
+    outbox_soft_s: float = _limit(10.0, "s", "Redis pub/sub 60 s at 8 MiB")
+    outboxes_total_bytes: int = _limit(
+        256 * MIB, "B", "all outboxes together, biggest evicted first: a quarter of a 1 GiB server"
+    )
+    lingering_close_s: float = _limit(2.0, "s", "reading on after the last word so it is heard; nginx 5 s")
+    lingering_close_bytes: int = _limit(64 * KIB, "B", "and at most this much; nginx 30 s without a byte limit")
+    idle_ping_s: float = _limit(60.0, "s", "silence before the server asks; Ergo 90 s, Mumble 30 s")
+    ping_timeout_s: float = _limit(30.0, "s", "silence after that before the peer counts as dead; Ergo 60 s")
+    tcp_user_timeout_s: float = _limit(30.0, "s", "unacknowledged bytes before the kernel gives up (RFC 5482)")
+    drain_s: float = _limit(10.0, "s", "SIGTERM: time for flushing before what is left is cut")
+
+    # Rates; over them reading pauses, nothing is refused
+    message_burst: float = _limit(10.0, "messages", "per member; Ergo 5, Synapse 10")
+    message_rate: float = _limit(5.0, "messages/s", "per member after the burst; Ergo 2/s, Synapse 0.2/s")
+    address_message_factor: float = _limit(
+        16.0, "x", "ceiling of all members behind one address, as a multiple of one member's rate"
+    )
+    request_burst: float = _limit(20.0, "requests", "join, leave, who, history and the like; Join counts once")
+    request_rate: float = _limit(5.0, "requests/s", "after the burst")
+    byte_burst: float = _limit(64 * KIB, "B", "per member; Prosody's c2s burst")
+    byte_rate: float = _limit(10 * KIB, "B/s", "after the burst; Prosody 10 KiB/s")
+    unacknowledged_drafts: int = _limit(64, "messages", "per connection, then reading pauses until acks are out")
+
+    # The log
+    append_queue: int = _limit(4096, "drafts", "then Overloaded, and that sender is not read")
+    commit_messages: int = _limit(256, "messages", "one transaction; 256 rows a commit write 680,000 rows/s")
+    wal_bytes: int = _limit(16 * MIB, "B", "checkpoint at this size even when busy")
+    low_disk_bytes: int = _limit(64 * MIB, "B", "free space below which new messages are refused")
+    stored_bytes_per_address_day: int = _limit(256 * MIB, "B", "stored per address and day, so no one fills the disk")
+
+    # People and rooms
+    name_reservation_s: float = _limit(120.0, "s", "a lost name waits this long for its owner, restarts included")
+    quiet_return_s: float = _limit(30.0, "s", "a return within this is announced to nobody")
+    presence_interval_s: float = _limit(0.2, "s", "comings and goings are gathered per room for this long")
+    presence_names: int = _limit(200, "members", "in larger rooms only counts are told")
+    rooms_per_member: int = _limit(100, "rooms", "Ergo 100 channels per client")
+    rooms_total: int = _limit(10_000, "rooms", "occupied at once; about 1 KiB of memory each")
+
+    def __post_init__(self) -> None:
+        """Refuse values that make no sense together.
+
+        Raises:
+            ValueError: a limit is not positive, or the soft outbox limit is not below the hard one.
+        """
+        for item in fields(self):
+            if not getattr(self, item.name) > 0:
+                raise ValueError(f"{item.name} must be greater than zero")
+        if self.outbox_soft_bytes >= self.outbox_hard_bytes:
+            raise ValueError("outbox_soft_bytes must be smaller than outbox_hard_bytes")

@@ -1,0 +1,140 @@
+"""Names of people and rooms: which are valid, and which are the same.
+
+People's names follow the Nickname profile of PRECIS (RFC 8266): spaces are allowed and folded, width is folded, and
+two names are the same when their case-mapped forms are equal. On top of that ``_`` counts as a space, so that
+``user1_pc`` cannot pass for ``user1 pc``. Rooms use the same profile, without spaces.
+
+A name's *key* is what uniqueness is judged by; it is never shown.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import lru_cache
+
+from precis_i18n import get_profile
+
+from securechat.errors import ErrorCode, Refusal
+from securechat.limits import MAX_NAME_BYTES, MAX_NAME_CHARS, MAX_ROOM_CHARS
+from securechat.text import is_hostile
+
+FORBIDDEN_IN_NAMES = ":#@,!/"
+FORBIDDEN_IN_ROOMS = ":#@,!/ "
+RESERVED_KEYS = frozenset({"server", "system"})
+LOBBY = "lobby"
+
+_PRESERVED = get_profile("NicknameCasePreserved")
+_MAPPED = get_profile("NicknameCaseMapped:CaseFold")
+
+
+@lru_cache(maxsize=4096)
+def check_name(raw: str) -> str:
+    """Return the form of a person's name that is stored and shown.
+
+    Args:
+        raw: what the person typed.
+
+    Returns:
+        The name after RFC 8266 section 2.3 (enforcement): trimmed, single spaces, NFKC.
+
+    Raises:
+        Refusal: NAME_INVALID with a sentence that says what to change, or NAME_RESERVED.
+    """
+    name = _enforce(raw, "name")
+    if len(name) > MAX_NAME_CHARS or len(name.encode()) > MAX_NAME_BYTES:
+        raise Refusal(
+            ErrorCode.NAME_INVALID,
+            f"a name has at most {MAX_NAME_CHARS} characters and {MAX_NAME_BYTES} bytes; choose a shorter one",
+        )
+    _reject_characters(name, FORBIDDEN_IN_NAMES, ErrorCode.NAME_INVALID, "a name")
+    if not any(char.isalnum() for char in name):
+        raise Refusal(ErrorCode.NAME_INVALID, "a name needs at least one letter or digit")
+    if name_key(name) in RESERVED_KEYS:
+        raise Refusal(ErrorCode.NAME_RESERVED, "this name is reserved for the server; choose another one")
+    return name
+
+
+@lru_cache(maxsize=4096)
+def name_key(name: str) -> str:
+    """Return what decides whether two valid names are the same (RFC 8266 section 2.4, comparison).
+
+    Case, width and spaces are folded; ``_`` counts as a space.
+    """
+    key = " ".join(name.replace("_", " ").split())
+    try:
+        return str(_MAPPED.enforce(key))
+    except UnicodeEncodeError:  # only separators: compare by the name itself
+        return name
+
+
+@lru_cache(maxsize=4096)
+def check_room(raw: str) -> str:
+    """Return the form of a room's name that is stored: folded to lower case, without its leading ``#``.
+
+    Args:
+        raw: what somebody typed, with or without ``#``.
+
+    Raises:
+        Refusal: ROOM_INVALID with a sentence that says what to change.
+    """
+    bare = raw.strip().removeprefix("#")
+    try:
+        room = str(_MAPPED.enforce(bare))
+    except UnicodeEncodeError as error:
+        raise Refusal(ErrorCode.ROOM_INVALID, _why(error, "a room name")) from None
+    if len(room) > MAX_ROOM_CHARS:
+        raise Refusal(
+            ErrorCode.ROOM_INVALID, f"a room name has at most {MAX_ROOM_CHARS} characters; choose a shorter one"
+        )
+    _reject_characters(room, FORBIDDEN_IN_ROOMS, ErrorCode.ROOM_INVALID, "a room name")
+    return room
+
+
+def longest_known_name(text: str, known: Iterable[str]) -> tuple[str, str] | None:
+    """Split ``text`` into a leading name and the rest, as commands such as ``/msg NAME text`` need it.
+
+    ``"user1 pc" hello`` names the quoted part; otherwise the longest of ``known`` that ``text`` begins with, and
+    failing that the first word.
+
+    Args:
+        text: what follows the command word.
+        known: names of people one can see.
+
+    Returns:
+        The name as known (or as typed) and the rest without leading spaces; None when ``text`` is empty.
+    """
+    text = text.strip()
+    if text.startswith('"') and (end := text.find('"', 1)) > 1:
+        return text[1:end], text[end + 1 :].lstrip()
+    words = text.split(" ")
+    keys = {name_key(name): name for name in known}
+    for count in range(min(len(words), MAX_NAME_CHARS), 0, -1):
+        if (name := keys.get(name_key(" ".join(words[:count])))) is not None:
+            return name, " ".join(words[count:]).lstrip()
+    return (words[0], " ".join(words[1:]).lstrip()) if words[0] else None
+
+
+def _enforce(raw: str, noun: str) -> str:
+    if len(raw) > 4 * MAX_NAME_CHARS:  # judged before the profile spends time on it
+        raise Refusal(ErrorCode.NAME_INVALID, f"a name has at most {MAX_NAME_CHARS} characters; choose a shorter one")
+    try:
+        return str(_PRESERVED.enforce(raw))
+    except UnicodeEncodeError as error:
+        raise Refusal(ErrorCode.NAME_INVALID, _why(error, f"a {noun}")) from None
+
+
+def _reject_characters(value: str, forbidden: str, code: ErrorCode, noun: str) -> None:
+    if bad := next((char for char in value if char in forbidden), None):
+        shown = "a space" if bad == " " else f"'{bad}'"
+        raise Refusal(code, f"{noun} cannot contain {shown}; choose one without it")
+    if value.startswith("-"):
+        raise Refusal(code, f"{noun} cannot begin with '-'; choose another one")
+    if is_hostile(value):
+        raise Refusal(code, f"{noun} cannot contain invisible or control characters; choose one without them")
+
+
+def _why(error: UnicodeEncodeError, noun: str) -> str:
+    if "empty" in error.reason.lower():
+        return f"{noun} cannot be empty"
+    bad = ord(error.object[error.start]) if error.start < len(error.object) else 0
+    return f"{noun} cannot contain the character U+{bad:04X}; choose one without it"

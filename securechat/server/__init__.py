@@ -1,0 +1,1 @@
+"""Composition of the server process: sessions, fan-out, configuration and the application around the hub."""

@@ -1,0 +1,78 @@
+"""Text that strangers wrote, made safe to show: nothing hostile reaches a terminal, a log or another person's line.
+
+One rule (promise 6): a code point that could move the cursor, switch colours, reorder the line or vanish is shown as
+a visible symbol. Combining marks, joiners inside emoji and every script are left alone: they are people's languages.
+The categories come from the Unicode Character Database; the bidi controls from UAX #9, table of explicit formatting
+characters; C0 and C1 from ECMA-48.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+CONTINUATION_MARK = "┆"
+"""Stands before every continuation line of a message. `visible` replaces it in texts, so no text can produce it."""
+
+NEWLINE_MARK = "⏎"
+"""Stands for a newline where a message must stay on one line. `one_line` replaces it in texts as well."""
+
+_BIDI = "\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069"
+_INVISIBLE = "\u00ad\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b\u2060-\u2065\u206a-\u206f\u3164\ufeff\uffa0"
+_TAGS = "\ufff0-\ufffb\U000e0000-\U000e0fff"
+_HOSTILE = re.compile(
+    f"[\\x00-\\x09\\x0b-\\x1f\\x7f-\\x9f\u2028\u2029\ud800-\udfff{_BIDI}{_INVISIBLE}{_TAGS}{CONTINUATION_MARK}]"
+)
+_MAX_MARKS = 8
+"""Combining marks kept on one base character (Unicode's Stream-Safe format, UAX #15, allows 30; we need no more)."""
+_MARKS = re.compile(r"[\u0300-\u036f\u0483-\u0489\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe20-\ufe2f]{9,}")
+
+
+def visible(text: str) -> str:
+    """Return ``text`` with every hostile code point shown as a symbol; newlines stay.
+
+    C0 controls become their pictures (U+2400 block), a tab four spaces, everything else ``<U+XXXX>``. More than
+    eight combining marks in a row are cut, because a pile of them covers the lines above.
+
+    Args:
+        text: anything a peer sent.
+
+    Returns:
+        Text that is safe to print; unchanged (the same object) when there was nothing to replace.
+    """
+    if text.isascii() and text.isprintable():
+        return text
+    safe = _HOSTILE.sub(_symbol, text)
+    return _MARKS.sub(lambda found: found[0][:_MAX_MARKS], safe)
+
+
+def one_line(text: str) -> str:
+    """Return ``text`` safe and on one line: newlines become ``⏎``, and a ``⏎`` somebody typed becomes ``<U+23CE>``."""
+    return visible(text).replace(NEWLINE_MARK, "<U+23CE>").replace("\n", NEWLINE_MARK)
+
+
+def is_hostile(text: str) -> bool:
+    """Tell whether `visible` would have to replace anything, newlines included."""
+    return "\n" in text or visible(text) != text
+
+
+def _symbol(found: re.Match[str]) -> str:
+    char = found[0]
+    code = ord(char)
+    if char == "\t":
+        return "    "
+    if code < 0x20:
+        return chr(0x2400 + code)
+    if code == 0x7F:
+        return "␡"
+    return f"<U+{code:04X}>"
+
+
+def width(text: str) -> int:
+    """Terminal cells that ``text`` takes, by East Asian Width (UAX #11); combining marks take none."""
+    cells = 0
+    for char in text:
+        if unicodedata.combining(char):
+            continue
+        cells += 2 if unicodedata.east_asian_width(char) in "WF" else 1
+    return cells
