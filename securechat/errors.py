@@ -47,6 +47,14 @@ class ErrorCode(StrEnum):
     DISK_FULL = "disk_full"
     QUOTA = "quota"
 
+    # Never sent: what a newer server's code looks like to this version.
+    UNKNOWN = "unknown"
+
+    @classmethod
+    def _missing_(cls, value: object) -> ErrorCode | None:
+        """Let an old client read a newer server: a code it does not know is UNKNOWN, and the sentence still helps."""
+        return cls.UNKNOWN if isinstance(value, str) else None
+
 
 class SecurechatError(Exception):
     """Base of all errors that securechat raises on purpose."""

@@ -1,0 +1,84 @@
+"""The frame: a 4-byte big-endian length and that many bytes of body.
+
+The length is judged from the four header bytes alone, before a byte of the body is kept. That bounds what a peer can
+make us remember: at most one frame and what one read brought.
+"""
+
+from __future__ import annotations
+
+from securechat.errors import ErrorCode, LocalProtocolError, RemoteProtocolError
+from securechat.limits import MAX_FRAME_BYTES
+
+HEADER_BYTES = 4
+
+
+def frame(body: bytes) -> bytes:
+    """Return ``body`` behind its length.
+
+    Raises:
+        LocalProtocolError: the body is empty or longer than MAX_FRAME_BYTES.
+    """
+    size = len(body)
+    if not 0 < size <= MAX_FRAME_BYTES:
+        raise LocalProtocolError(f"a frame body of {size} bytes; allowed are 1 to {MAX_FRAME_BYTES}")
+    return size.to_bytes(HEADER_BYTES, "big") + body
+
+
+class FrameReader:
+    """Cuts a stream of bytes into frame bodies.
+
+    Args:
+        max_bytes: the largest body accepted; may be raised later through the attribute of that name.
+    """
+
+    __slots__ = ("_buffer", "_failure", "_start", "max_bytes")
+
+    def __init__(self, max_bytes: int) -> None:
+        self.max_bytes = max_bytes
+        self._buffer = bytearray()
+        self._start = 0
+        self._failure: RemoteProtocolError | None = None
+
+    @property
+    def buffered_bytes(self) -> int:
+        """Bytes held that no frame has used yet."""
+        return len(self._buffer) - self._start
+
+    def receive_data(self, data: bytes) -> None:
+        """Take bytes as they came; a frame may begin and end anywhere in them."""
+        if self._start:
+            del self._buffer[: self._start]
+            self._start = 0
+        self._buffer += data
+
+    def next_frame(self) -> bytearray | None:
+        """Return the next complete body, or None when more data is needed.
+
+        Raises:
+            RemoteProtocolError: FRAME_TOO_LARGE or BAD_FRAME (length zero), from the header alone; and again at every
+                later call, because behind a bad header no frame boundary is known.
+        """
+        if self._failure is not None:
+            raise self._failure
+        body = self._start + HEADER_BYTES
+        if len(self._buffer) < body:
+            return None
+        size = int.from_bytes(self._buffer[self._start : body], "big")
+        if not 0 < size <= self.max_bytes:
+            self._failure = self._judge(size)
+            self._buffer.clear()
+            self._start = 0
+            raise self._failure
+        end = body + size
+        if len(self._buffer) < end:
+            return None
+        self._start = end
+        return self._buffer[body:end]
+
+    def _judge(self, size: int) -> RemoteProtocolError:
+        if size == 0:
+            return RemoteProtocolError(ErrorCode.BAD_FRAME, "a frame cannot be empty")
+        return RemoteProtocolError(
+            ErrorCode.FRAME_TOO_LARGE,
+            f"a frame of {size} bytes was announced; at most {self.max_bytes} are allowed here",
+        )

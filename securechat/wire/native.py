@@ -1,0 +1,137 @@
+"""The native protocol ``securechat/1``: one JSON record a frame, the records of `securechat.model` as they are.
+
+msgspec decodes and validates in one step (measured: 0.5 to 1 µs a record, the standard library 2.5 µs without
+validation). The server skips unknown fields and refuses unknown types; the client skips both, so that either side may
+be newer than the other. Nothing a peer sent is ever echoed in an error.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta, Struct
+
+from securechat.errors import ErrorCode, RemoteProtocolError
+from securechat.limits import MAX_FRAME_BYTES, MAX_HELLO_FRAME_BYTES
+from securechat.model import ALPN, Command, Event
+from securechat.wire.base import FrameRefused
+from securechat.wire.frames import FrameReader, frame
+
+
+class _Envelope(Struct, gc=False):
+    """What can be read of a record whose type or fields we do not know."""
+
+    t: str
+    ref: Annotated[int, Meta(ge=0, lt=2**53)] | None = None
+    cid: Annotated[int, Meta(ge=0, lt=2**53)] | None = None
+
+
+_encoder = msgspec.json.Encoder()
+_commands: msgspec.json.Decoder[Command] = msgspec.json.Decoder(Command)
+_events: msgspec.json.Decoder[Event] = msgspec.json.Decoder(Event)
+_envelopes = msgspec.json.Decoder(_Envelope)
+_COMMAND_TYPES = frozenset(kind.__struct_config__.tag for kind in Command.__args__)  # type: ignore[attr-defined]
+_EVENT_TYPES = frozenset(kind.__struct_config__.tag for kind in Event.__args__)  # type: ignore[attr-defined]
+
+
+class NativeFormat:
+    """How events look on a native connection: ``docs/protocol.md``."""
+
+    name = ALPN
+
+    def encode(self, event: Event) -> bytes:
+        """Return the event as one frame.
+
+        Raises:
+            LocalProtocolError: the event does not fit into a frame.
+        """
+        return frame(_encoder.encode(event))
+
+
+NATIVE = NativeFormat()
+
+
+class NativeServerCodec:
+    """The server's input side of one native connection: bytes to commands."""
+
+    __slots__ = ("_reader",)
+    format = NATIVE
+
+    def __init__(self) -> None:
+        self._reader = FrameReader(MAX_HELLO_FRAME_BYTES)
+
+    def hello_accepted(self) -> None:
+        """Lift the frame limit from MAX_HELLO_FRAME_BYTES to MAX_FRAME_BYTES."""
+        self._reader.max_bytes = MAX_FRAME_BYTES
+
+    def receive_data(self, data: bytes) -> None:
+        """Take decrypted bytes."""
+        self._reader.receive_data(data)
+
+    def next_command(self) -> Command | None:
+        """Return the next command, or None when more data is needed.
+
+        Raises:
+            FrameRefused: UNKNOWN_TYPE or INVALID; the next call goes on behind that frame.
+            RemoteProtocolError: FRAME_TOO_LARGE or BAD_FRAME; nothing can follow.
+        """
+        body = self._reader.next_frame()
+        if body is None:
+            return None
+        try:
+            return _commands.decode(body)
+        except msgspec.ValidationError as error:
+            raise _refusal(body, _COMMAND_TYPES, str(error)) from None
+        except (msgspec.DecodeError, RecursionError):
+            raise RemoteProtocolError(ErrorCode.BAD_FRAME, "a frame must hold one JSON object in UTF-8") from None
+
+
+class NativeClientCodec:
+    """The client's side of one native connection: bytes to events, commands to bytes."""
+
+    __slots__ = ("_reader",)
+
+    def __init__(self) -> None:
+        self._reader = FrameReader(MAX_FRAME_BYTES)
+
+    def receive_data(self, data: bytes) -> None:
+        """Take decrypted bytes."""
+        self._reader.receive_data(data)
+
+    def next_event(self) -> Event | None:
+        """Return the next event this client knows, skipping unknown ones; None when more data is needed.
+
+        Raises:
+            RemoteProtocolError: the server sent nonsense; the connection must end.
+        """
+        while (body := self._reader.next_frame()) is not None:
+            try:
+                return _events.decode(body)
+            except msgspec.ValidationError as error:
+                refusal = _refusal(body, _EVENT_TYPES, str(error))
+                if refusal.code is not ErrorCode.UNKNOWN_TYPE:
+                    raise RemoteProtocolError(ErrorCode.BAD_FRAME, refusal.detail) from None
+            except (msgspec.DecodeError, RecursionError):
+                raise RemoteProtocolError(ErrorCode.BAD_FRAME, "a frame must hold one JSON object in UTF-8") from None
+        return None
+
+    @staticmethod
+    def encode(command: Command) -> bytes:
+        """Return the command as one frame.
+
+        Raises:
+            LocalProtocolError: the command does not fit into a frame.
+        """
+        return frame(_encoder.encode(command))
+
+
+def _refusal(body: bytearray, known: frozenset[object], reason: str) -> FrameRefused:
+    """Say what is wrong with a well-formed frame. ``reason`` is msgspec's; for known types it holds no peer's values."""
+    try:
+        envelope = _envelopes.decode(body)
+    except (msgspec.DecodeError, RecursionError):
+        return FrameRefused(ErrorCode.INVALID, "a record is a JSON object with its type in the field 't'")
+    if envelope.t not in known:
+        return FrameRefused(ErrorCode.UNKNOWN_TYPE, "this type of record is not known here", envelope.ref, envelope.cid)
+    return FrameRefused(ErrorCode.INVALID, reason, envelope.ref, envelope.cid)
