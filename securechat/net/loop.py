@@ -1,0 +1,262 @@
+"""One thread, one selector, one order of work.
+
+A pass is the unit of work: select, completions, reads, handshakes, accepts, timers, flush, deferred closes. All that is
+read in one pass becomes one commit, all that is written in one pass becomes one send per peer. The order is Redis'
+(``ae.c`` and ``beforeSleep``): answers leave after everything that may add to them, and nothing is freed while
+somebody may still hold it. Each step is bounded, by bytes per transport or by a count, and what is left over makes the
+next ``select`` return at once.
+
+Nothing crosses threads except :meth:`Loop.post` and :meth:`Loop.stop`.
+
+A handler that raises costs its own connection when ``on_error`` is given, and stops the loop when it is not. Posted
+callbacks and timers are nobody's connection: what they raise always stops the loop (fail stop, never lie).
+"""
+
+from __future__ import annotations
+
+import selectors
+import socket
+import time
+from collections import deque
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Protocol
+
+from securechat.net.backlog import Backlogs
+from securechat.net.timers import Timer, Timers
+from securechat.net.wakeup import Wakeup
+
+if TYPE_CHECKING:
+    from securechat.limits import Limits
+    from securechat.net.transport import Transport
+
+EVENT_READ = selectors.EVENT_READ
+EVENT_WRITE = selectors.EVENT_WRITE
+
+
+class Watcher(Protocol):
+    """Whoever owns a socket in the selector."""
+
+    def ready(self, events: int) -> None:
+        """The socket is ready for ``events`` (EVENT_READ, EVENT_WRITE)."""
+
+    def abort(self) -> None:
+        """Give up: this watcher raised."""
+
+
+class Acceptor(Watcher, Protocol):
+    """A watcher whose work is done in the accept step."""
+
+    def accept_some(self, budget: int) -> int:
+        """Accept at most ``budget`` connections; returns how many."""
+
+
+class Loop:
+    """The loop of one thread.
+
+    Args:
+        limits: pass budgets and deadlines.
+        clock: monotonic seconds.
+        on_error: told what a connection's handler raised; without it such an error ends :meth:`run`.
+
+    Attributes:
+        now: monotonic seconds at the start of this pass.
+        passes: passes so far; with ``reads``, ``writes``, ``bytes_in`` and ``bytes_out`` (plaintext) for the metrics.
+    """
+
+    def __init__(
+        self,
+        limits: Limits,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        on_error: Callable[[Exception], None] | None = None,
+    ) -> None:
+        self.limits = limits
+        self.now = clock()
+        self.passes = self.reads = self.writes = self.bytes_in = self.bytes_out = 0
+        self._clock = clock
+        self._on_error = on_error
+        self._timers = Timers()
+        self._posted: deque[Callable[[], None]] = deque()
+        self._before_flush: list[Callable[[], None]] = []
+        self._stopping = False
+        self._selector = selectors.DefaultSelector()
+        self._wakeup = Wakeup()
+        self._selector.register(self._wakeup.reader, EVENT_READ, self)
+        # What the rest of net/ puts its work into; nobody else touches these.
+        self.dirty: list[Transport] = []
+        self.again: deque[Transport] = deque()
+        self.handshakes: deque[Transport] = deque()
+        self.accepting: list[Acceptor] = []
+        self.closing: list[Transport] = []
+        self.backlogs = Backlogs(limits.outboxes_total_bytes)
+
+    # --- for everybody on the loop's thread
+
+    def call_later(self, delay_s: float, callback: Callable[[], None]) -> Timer:
+        """Call back once, ``delay_s`` seconds from now, never in this pass."""
+        return self._timers.add(self._clock() + delay_s, callback)
+
+    def call_at(self, when: float, callback: Callable[[], None]) -> Timer:
+        """Call back once at the monotonic second ``when``, never in this pass."""
+        return self._timers.add(when, callback)
+
+    def call_before_flush(self, callback: Callable[[], None]) -> None:
+        """Call back once, in this pass if it has not flushed yet: the place to gather and write once."""
+        self._before_flush.append(callback)
+
+    # --- from any thread and from signal handlers
+
+    def post(self, callback: Callable[[], None]) -> None:
+        """Run ``callback`` on the loop's thread, in order. The callers bound how many are under way."""
+        self._posted.append(callback)
+        self._wakeup.signal()
+
+    def stop(self) -> None:
+        """End :meth:`run` after the current pass."""
+        self._stopping = True
+        self._wakeup.signal()
+
+    def wakeup_fileno(self) -> int:
+        """The descriptor for ``signal.set_wakeup_fd``."""
+        return self._wakeup.writer_fileno()
+
+    # --- running
+
+    def run(self) -> None:
+        """Pass after pass, until :meth:`stop`."""
+        while not self._stopping:
+            self.run_pass(None)
+        self._stopping = False
+
+    def close(self) -> None:
+        """Release the selector and the wake-up pair. Close listeners and abort transports, and run a pass, before."""
+        self._selector.close()
+        self._wakeup.close()
+
+    def run_pass(self, timeout_s: float | None) -> None:
+        """One pass; waits at most ``timeout_s`` seconds for something to do (None: until there is something)."""
+        events = self._selector.select(self._patience(timeout_s))
+        self.now = self._clock()
+        self.passes += 1
+        again = self.again
+        if again:  # those who get on the list from here on wait for the next pass
+            self.again = deque()
+        if self._posted:
+            self._run_posted()
+        for key, mask in events:
+            try:
+                key.data.ready(mask)
+            except Exception as exc:  # noqa: BLE001  (one peer's trouble must stay one peer's)
+                self._contain(key.data, exc)
+        for transport in again:
+            try:
+                transport.ready_again()
+            except Exception as exc:  # noqa: BLE001  (as above)
+                self._contain(transport, exc)
+        if self.handshakes:
+            self._step_handshakes()
+        if self.accepting:
+            self._accept()
+        self._timers.run_due(self.now)
+        if self._before_flush:
+            self._run_before_flush()
+        if self.dirty:
+            self._flush()
+        if self.closing:
+            self._finish_closing()
+
+    def ready(self, events: int) -> None:  # noqa: ARG002  (the Watcher's signature; here it is the wake-up pair)
+        """A byte came through the wake-up pair: it has done its work by ending the select."""
+        self._wakeup.drain()
+
+    def abort(self) -> None:
+        """Never needed: :meth:`ready` above raises nothing."""
+
+    # --- the selector, for net/ only
+
+    def watch(self, sock: socket.socket, before: int, events: int, watcher: Watcher) -> None:
+        """Change the interest in ``sock`` from ``before`` to ``events``; no interest is no registration.
+
+        epoll reports a hang-up even to those who asked for nothing, so a registration without interest would spin.
+        """
+        if not before:
+            self._selector.register(sock, events, watcher)
+        elif not events:
+            self._selector.unregister(sock)
+        else:
+            self._selector.modify(sock, events, watcher)
+
+    # --- the steps
+
+    def _patience(self, timeout_s: float | None) -> float | None:
+        earliest = self._timers.settle()
+        if self.dirty or self.again or self._posted or self.handshakes or self.closing or self._before_flush:
+            return 0
+        if earliest is None:
+            return timeout_s
+        wait_s = max(0.0, earliest - self._clock())
+        return wait_s if timeout_s is None else min(wait_s, timeout_s)
+
+    def _run_posted(self) -> None:
+        """The completions that are there now; those that come meanwhile belong to the next pass."""
+        self._wakeup.drain()
+        for _ in range(len(self._posted)):
+            self._posted.popleft()()
+
+    def _step_handshakes(self) -> None:
+        """At most accepts_per_pass steps of 0.3 to 0.6 ms each, first come first served: members were read before."""
+        waiting = self.handshakes
+        for _ in range(min(len(waiting), self.limits.accepts_per_pass)):
+            transport = waiting.popleft()
+            try:
+                transport.step_handshake()
+            except Exception as exc:  # noqa: BLE001  (as above)
+                self._contain(transport, exc)
+
+    def _accept(self) -> None:
+        """One budget for all listeners; the selector reports again whoever was left out."""
+        budget = self.limits.accepts_per_pass
+        for acceptor in self.accepting:
+            try:
+                budget -= acceptor.accept_some(budget)
+            except Exception as exc:  # noqa: BLE001  (as above)
+                self._contain(acceptor, exc)
+            if budget <= 0:
+                break
+        self.accepting.clear()
+
+    def _run_before_flush(self) -> None:
+        callbacks = self._before_flush
+        self._before_flush = []
+        for callback in callbacks:
+            callback()
+
+    def _flush(self) -> None:
+        dirty = self.dirty.copy()
+        self.dirty.clear()  # cleared in place: transports hold this list's append
+        for transport in dirty:
+            try:
+                transport.flush()
+            except Exception as exc:  # noqa: BLE001  (as above)
+                self._contain(transport, exc)
+        for transport in self.backlogs.victims():
+            try:
+                transport.overflow()
+            except Exception as exc:  # noqa: BLE001  (as above)
+                self._contain(transport, exc)
+
+    def _finish_closing(self) -> None:
+        """Close descriptors last, so that no event of this pass can meet a number that was used anew."""
+        closing = self.closing
+        self.closing = []
+        for transport in closing:
+            try:
+                transport.finish()
+            except Exception as exc:  # noqa: BLE001  (as above)
+                self._contain(transport, exc)
+
+    def _contain(self, watcher: Watcher, exc: Exception) -> None:
+        if self._on_error is None:
+            raise exc
+        self._on_error(exc)
+        watcher.abort()

@@ -1,0 +1,113 @@
+"""The bytes that wait for one peer: a queue without sockets.
+
+What a room says is one ``bytes`` object in a thousand outboxes, so a chunk is kept by reference and copied only when
+several must be joined into one TLS record. A single chunk of at most a record goes out as it is; a longer one goes out
+as views of itself.
+
+OpenSSL demands that a refused or short write is repeated with the same bytes (SSL_write(3), SSL_ERROR_WANT_WRITE):
+the record is already encrypted. What :meth:`Outbox.take` returned therefore stays *in flight* until
+:meth:`Outbox.accepted` has counted all of it.
+
+A chunk is a whole number of the speaker's units (frames, lines). :meth:`Outbox.clear_unsent` cuts only between chunks,
+never inside one that has been begun: the last words that follow must not end up in the middle of half a frame.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+TLS_RECORD_BYTES = 16 * 1024
+"""Largest plaintext of one TLS record (RFC 8446, section 5.1); one send a record is what a send is worth."""
+
+
+class Outbox:
+    """A queue of shared chunks with one piece in flight.
+
+    Attributes:
+        append: add a chunk. It is the list's own method: a broadcast calls it a thousand times a pass, and lengths
+            are counted only when somebody asks.
+    """
+
+    __slots__ = ("_begun", "_chunks", "_counted", "_counted_bytes", "_in_flight", "append")
+
+    def __init__(self) -> None:
+        self._chunks: list[bytes | memoryview] = []
+        self.append: Callable[[bytes], None] = self._chunks.append
+        self._begun = False  # whether the first chunk is the rest of one that is partly taken
+        self._counted = 0  # how many leading chunks _counted_bytes includes
+        self._counted_bytes = 0
+        self._in_flight: bytes | memoryview = b""
+
+    def __bool__(self) -> bool:
+        """Whether anything waits or is in flight."""
+        return bool(self._in_flight or self._chunks)
+
+    @property
+    def size_bytes(self) -> int:
+        """All that is not yet accepted. Costs only what was appended since the last question."""
+        self._count()
+        return self._counted_bytes + len(self._in_flight)
+
+    def take(self, max_bytes: int = TLS_RECORD_BYTES) -> bytes | memoryview:
+        """The next piece to send: what is in flight, else the waiting chunks joined up to ``max_bytes``.
+
+        Returns:
+            The same piece again until it is accepted; empty when there is nothing to send.
+        """
+        if self._in_flight:
+            return self._in_flight
+        chunks = self._chunks
+        if len(chunks) == 1 and len(chunks[0]) <= max_bytes:
+            piece = chunks[0]
+            chunks.clear()
+            self._counted = self._counted_bytes = 0
+            self._begun = False
+        else:
+            piece = self._gather(max_bytes)
+        self._in_flight = piece
+        return piece
+
+    def accepted(self, sent_bytes: int) -> None:
+        """Count ``sent_bytes`` of the piece in flight as gone; the rest of it stays first."""
+        piece = self._in_flight
+        if sent_bytes == len(piece):
+            self._in_flight = b""
+        else:
+            self._in_flight = memoryview(piece)[sent_bytes:]
+
+    def clear_unsent(self) -> None:
+        """Drop every chunk that has not been begun."""
+        keep = self._chunks[:1] if self._begun else []
+        self._chunks[:] = keep
+        self._counted = self._counted_bytes = 0
+
+    def _count(self) -> None:
+        chunks = self._chunks
+        if len(chunks) > self._counted:
+            self._counted_bytes += sum(map(len, chunks[self._counted :]))
+            self._counted = len(chunks)
+
+    def _gather(self, max_bytes: int) -> bytes | memoryview:
+        """Leading chunks up to ``max_bytes``; the one that does not fit is split by views, not copied."""
+        chunks = self._chunks
+        self._count()
+        total = taken = 0
+        for chunk in chunks:
+            if total >= max_bytes:
+                break
+            total += len(chunk)
+            taken += 1
+        parts = chunks[:taken]
+        if total > max_bytes:
+            view = memoryview(parts[-1])
+            cut = len(view) - (total - max_bytes)
+            parts[-1] = view[:cut]
+            chunks[:taken] = [view[cut:]]
+            self._begun = True
+        else:
+            del chunks[:taken]
+            self._begun = False
+        piece = parts[0] if len(parts) == 1 else b"".join(parts)
+        self._counted = len(chunks)
+        self._counted_bytes -= len(piece)
+        return piece

@@ -1,0 +1,111 @@
+"""Deadlines in a heap that 10,000 idle connections can afford.
+
+Three rules. A timer made during a pass never fires in that pass: new ones wait in ``_fresh`` until
+:meth:`Timers.settle`, so a callback that arms itself again cannot hold the loop. Moving a deadline later (every message does that to an idle
+timer) writes one attribute and leaves the heap alone; the entry is moved when its old time comes. A cancelled timer
+stays where it is until it surfaces or until more than half of all entries are dead, and then all of them go at once,
+so that memory stays within twice of what is alive and a cancellation costs O(1) amortised.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Callable
+from itertools import count
+
+TIMERS_PER_PASS = 1_000
+"""Entries looked at in one pass: at about 1 us each, 10,000 that fall due together delay nobody by over 1 ms a pass."""
+_REBUILD_FROM = 64  # entries; below this the dead cost less than the rebuild
+
+
+class Timer:
+    """One deadline; made by :meth:`Timers.add`, fires at most once."""
+
+    __slots__ = ("_timers", "callback", "when")
+
+    def __init__(self, timers: Timers, when: float, callback: Callable[[], None]) -> None:
+        self._timers = timers
+        self.when = when
+        self.callback: Callable[[], None] | None = callback
+
+    @property
+    def active(self) -> bool:
+        """Whether it has neither fired nor been cancelled."""
+        return self.callback is not None
+
+    def cancel(self) -> None:
+        """Never fire. Idempotent, and harmless after it has fired."""
+        if self.callback is not None:
+            self.callback = None
+            self._timers.one_died()
+
+    def postpone(self, when: float) -> None:
+        """Move the deadline later, to the monotonic second ``when``; an earlier one changes nothing."""
+        if when > self.when:  # noqa: PLR1730  (a call of max() per message costs more than it says)
+            self.when = when
+
+
+class Timers:
+    """All deadlines of one loop."""
+
+    __slots__ = ("_dead", "_fresh", "_heap", "_order")
+
+    def __init__(self) -> None:
+        self._heap: list[tuple[float, int, Timer]] = []
+        self._fresh: list[tuple[float, int, Timer]] = []
+        self._order = count()  # equal times fire in the order they were made
+        self._dead = 0
+
+    def __len__(self) -> int:
+        """Entries held, dead ones included."""
+        return len(self._heap) + len(self._fresh)
+
+    def add(self, when: float, callback: Callable[[], None]) -> Timer:
+        """A timer for the monotonic second ``when``, eligible from the next :meth:`settle` on."""
+        timer = Timer(self, when, callback)
+        self._fresh.append((when, next(self._order), timer))
+        return timer
+
+    def settle(self) -> float | None:
+        """Let the new timers in.
+
+        Returns:
+            The monotonic second of the earliest entry, or None. It may belong to a cancelled or postponed timer: the
+            price of cheap cancelling and postponing is one idle pass for each such entry.
+        """
+        if self._fresh:
+            for entry in self._fresh:
+                if entry[2].callback is None:
+                    self._dead -= 1
+                else:
+                    heapq.heappush(self._heap, entry)
+            self._fresh.clear()
+        return self._heap[0][0] if self._heap else None
+
+    def run_due(self, now: float) -> None:
+        """Fire what is due at ``now``, earliest first, at most TIMERS_PER_PASS entries."""
+        heap = self._heap
+        for _ in range(TIMERS_PER_PASS):
+            if not heap or heap[0][0] > now:
+                return
+            when, order, timer = heap[0]
+            callback = timer.callback
+            if callback is None:
+                heapq.heappop(heap)
+                self._dead -= 1
+            elif timer.when > when:
+                heapq.heapreplace(heap, (timer.when, order, timer))
+            else:
+                heapq.heappop(heap)
+                timer.callback = None
+                callback()
+
+    def one_died(self) -> None:
+        """Count a cancellation; rebuild when more than half are dead."""
+        self._dead += 1
+        if len(self) >= _REBUILD_FROM and self._dead * 2 > len(self):
+            # In place: run_due may stand in the middle of this list.
+            self._heap[:] = [entry for entry in self._heap if entry[2].callback is not None]
+            heapq.heapify(self._heap)
+            self._fresh[:] = [entry for entry in self._fresh if entry[2].callback is not None]
+            self._dead = 0

@@ -1,0 +1,619 @@
+"""One TLS connection on the loop: bytes in, bytes out, and a close that is heard.
+
+Two traps of ``SSLSocket`` live here and nowhere else. Bytes that OpenSSL has already decrypted are invisible to the
+selector, so a transport that stopped reading with something left goes on the loop's ready-again list: at its pass
+budget, and on resume. And a refused write must be repeated with the same bytes first: :mod:`securechat.net.outbox`
+keeps them.
+
+Reading: one record a wake-up, and on to the end only for those who had more than one last time. The read that ends in
+"would block" costs an exception (about 0.4 us a delivery in rooms of ten), and saves thirty times as much where a
+sender pipelines. One wake-up in PROBE_EVERY looks whether that has begun.
+
+Writing: :meth:`Transport.write` only queues; the flush step at the end of the pass joins and sends, one record a send.
+Only a refused write registers for writability.
+
+Closing, in order: flush, close_notify, FIN, read and discard, close. A plain close with unread input makes the kernel
+send RST, and the peer loses our last words (measured; nginx lingers for the same reason).
+"""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Callable
+from enum import Enum
+from typing import TYPE_CHECKING, Any, Protocol
+
+from securechat.net.loop import EVENT_READ, EVENT_WRITE
+from securechat.net.outbox import TLS_RECORD_BYTES, Outbox
+from securechat.net.sockets import CloseReason, reason_of, set_options
+
+if TYPE_CHECKING:
+    import socket
+
+    from securechat.net.loop import Loop
+    from securechat.net.timers import Timer
+
+__all__ = ["CloseReason", "Transport", "TransportHandler", "TransportOwner"]
+
+PROBE_EVERY = 8
+"""Wake-ups between two looks for a second record: 1/8 of a failed read (about 2 us) is lost in the noise of one."""
+
+
+class TransportHandler(Protocol):
+    """Whoever speaks over the connection. All calls come on the loop's thread."""
+
+    def handshake_done(self) -> None:
+        """The peer is verified as far as the context asks; writing and reading begin."""
+
+    def data_received(self, data: bytes) -> None:
+        """Plaintext, at most one record (and at most limits.read_bytes_per_pass) at once."""
+
+    def backlog_started(self) -> None:
+        """The socket refused bytes for the first time since the outbox was last empty."""
+
+    def backlog_over(self) -> None:
+        """The outbox is empty again after a backlog."""
+
+    def outbox_overflow(self) -> None:
+        """Too much waits, or for too long. Called once; answer with ``close_with(last_words, drop_backlog=True)``."""
+
+    def connection_lost(self, reason: CloseReason, detail: str) -> None:
+        """The connection is closed. Exactly once, the last call."""
+
+
+class TransportOwner(Protocol):
+    """Whoever counts connections (the listener)."""
+
+    def handshake_over(self, transport: Transport) -> None:
+        """The handshake succeeded."""
+
+    def closed(self, transport: Transport) -> None:
+        """The descriptor is free; comes just before ``connection_lost``."""
+
+
+class _State(Enum):
+    NEW = "new"
+    HANDSHAKING = "handshaking"
+    OPEN = "open"
+    CLOSING = "closing"  # the last words are on their way; input is decrypted and dropped
+    LINGERING = "lingering"  # FIN is out; raw input is dropped
+    CLOSED = "closed"
+
+
+class Transport:
+    """One connection.
+
+    Args:
+        loop: the loop whose thread this lives on.
+        sock: a connected TCP socket; taken over, also when the constructor raises.
+        peer: its address tuple.
+        context: decides everything about TLS.
+        server_hostname: the name to verify. Given on the client side, and only there.
+        owner: told when the handshake is over and when the descriptor is free.
+
+    Attributes:
+        alpn: the protocol that ALPN selected, after the handshake; None when none was.
+        tls_version: such as ``"TLSv1.3"``, after the handshake.
+        error: the exception that ended the connection, where there was one.
+        hello_done: set by whoever speaks the protocol once the peer's hello was accepted; admission reads it.
+
+    Raises:
+        OSError, ValueError: the socket is already dead, or TLS cannot be set up with these arguments.
+    """
+
+    __slots__ = (
+        "_again_pass",
+        "_append",
+        "_backlogged",
+        "_blocked",
+        "_bulk",
+        "_close_by",
+        "_deadline",
+        "_detail",
+        "_dirty",
+        "_discard_left",
+        "_handler",
+        "_handshake_queued",
+        "_interest",
+        "_loop",
+        "_outbox",
+        "_overflowed",
+        "_owner",
+        "_peer_closed",
+        "_probe",
+        "_read_wants_write",
+        "_reading",
+        "_reason",
+        "_sock",
+        "_soft_since",
+        "_soft_timer",
+        "_state",
+        "_write_wants_read",
+        "_writing",
+        "address",
+        "alpn",
+        "error",
+        "hello_done",
+        "peer",
+        "tls_version",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        loop: Loop,
+        sock: socket.socket,
+        peer: tuple[Any, ...],
+        context: ssl.SSLContext,
+        *,
+        server_hostname: str | None = None,
+        owner: TransportOwner | None = None,
+    ) -> None:
+        try:
+            set_options(sock, loop.limits)
+            self._sock = context.wrap_socket(
+                sock,
+                server_side=server_hostname is None,
+                server_hostname=server_hostname,
+                do_handshake_on_connect=False,
+                suppress_ragged_eofs=False,
+            )
+        except (OSError, ValueError):
+            sock.close()
+            raise
+        self.peer = peer
+        self.address = str(peer[0]) if peer else ""
+        self.alpn: str | None = None
+        self.tls_version: str | None = None
+        self.error: Exception | None = None
+        self.hello_done = False
+        self._loop = loop
+        self._owner = owner
+        self._handler: TransportHandler | None = None
+        self._state = _State.NEW
+        self._outbox = Outbox()
+        self._append = self._outbox.append
+        self._writing = True  # write() is still heard
+        self._dirty = False
+        self._reading = True
+        self._interest = 0  # what the selector watches for us; 0 is not registered
+        self._again_pass = 0  # the pass that put us on the ready-again list; 0 is not on it
+        self._handshake_queued = False
+        self._bulk = False
+        self._probe = 0
+        self._blocked = False  # the socket refused our bytes
+        self._backlogged = False  # the same, and the outbox has not been empty since
+        self._read_wants_write = False
+        self._write_wants_read = False
+        self._overflowed = False
+        self._soft_since: float | None = None
+        self._soft_timer: Timer | None = None
+        self._deadline: Timer | None = None  # of the handshake, then of the close
+        self._close_by = 0.0
+        self._discard_left = loop.limits.lingering_close_bytes
+        self._peer_closed = False
+        self._reason = CloseReason.LOCAL
+        self._detail = ""
+
+    # --- for the handler
+
+    @property
+    def queued_bytes(self) -> int:
+        """Bytes the socket has not accepted yet."""
+        return self._outbox.size_bytes
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the handshake is done and neither side has begun to close."""
+        return self._state is _State.OPEN
+
+    @property
+    def is_paused(self) -> bool:
+        """Whether reading is paused."""
+        return not self._reading
+
+    def start(self, handler: TransportHandler) -> None:
+        """Begin the handshake, under limits.handshake_timeout_s."""
+        self._handler = handler
+        self._state = _State.HANDSHAKING
+        loop = self._loop
+        self._deadline = loop.call_later(loop.limits.handshake_timeout_s, self._handshake_late)
+        self._watch()
+        if not self._sock.server_side:  # the client speaks first
+            self._queue_handshake()
+
+    def write(self, data: bytes) -> None:
+        """Queue whole frames for the flush at the end of this pass. Ignored once closing has begun."""
+        if self._writing:
+            self._append(data)
+            if not self._dirty:
+                self._dirty = True
+                self._loop.dirty.append(self)
+
+    def pause_reading(self) -> None:
+        """Deliver nothing more, from this moment on, not even the rest of this pass."""
+        # The registration stays until the selector reports us: a pause that is over by then costs no system call.
+        if self._state is _State.OPEN:
+            self._reading = False
+            self._again_pass = 0
+
+    def resume_reading(self) -> None:
+        """Deliver again, first of all what is already decrypted."""
+        if self._state is _State.OPEN and not self._reading:
+            self._reading = True
+            self._watch()
+            self._again_pass = self._loop.passes
+            self._loop.again.appendleft(self)
+
+    def close_with(self, last_words: bytes = b"", drop_backlog: bool = False) -> None:
+        """Say ``last_words`` after all that is queued, and close so that they are heard. Never blocks.
+
+        Ends after limits.lingering_close_s without progress, after limits.drain_s in all. ``data_received`` is not
+        called any more; ``connection_lost`` follows when the descriptor is free.
+
+        Args:
+            last_words: whole frames.
+            drop_backlog: drop what is queued and not begun, so that the last words come next.
+        """
+        if self._state in (_State.NEW, _State.HANDSHAKING):
+            self._end(CloseReason.LOCAL, "closed before the handshake was over")
+        elif self._state is _State.OPEN:
+            if drop_backlog:
+                self._outbox.clear_unsent()
+            if last_words:
+                self.write(last_words)
+            self._begin_close(CloseReason.LOCAL, "closed by this side")
+
+    def abort(self) -> None:
+        """Close at once, whatever is lost by it."""
+        self._end(CloseReason.LOCAL, "aborted")
+
+    # --- for the loop
+
+    def ready(self, events: int) -> None:
+        """The selector reports the socket."""
+        if self._state is _State.HANDSHAKING:
+            self._queue_handshake()
+            return
+        if events & EVENT_WRITE:
+            if self._read_wants_write:
+                self._read_wants_write = False
+                self._watch()
+                self._read()
+            self._unblock()
+        if events & EVENT_READ:
+            if self._write_wants_read:
+                self._write_wants_read = False
+                self._unblock()
+            self._read()
+
+    def ready_again(self) -> None:
+        """Our turn on the ready-again list, unless the selector or a pause came first."""
+        if 0 < self._again_pass < self._loop.passes:
+            self._read()
+
+    def step_handshake(self) -> None:
+        """As much of the handshake as the bytes at hand allow."""
+        self._handshake_queued = False
+        if self._state is not _State.HANDSHAKING:
+            return
+        self._read_wants_write = False
+        try:
+            self._sock.do_handshake()
+        except ssl.SSLWantReadError:
+            self._watch()
+        except ssl.SSLWantWriteError:
+            self._read_wants_write = True
+            self._watch()
+        except (OSError, ValueError) as exc:
+            self._fail(exc)
+        else:
+            self._handshake_over()
+
+    def flush(self) -> None:
+        """Send what waits, at most limits.write_bytes_per_pass."""
+        self._dirty = False
+        if self._blocked:
+            self._measure()  # nothing can be sent: only count what came on top
+            return
+        if self._state is not _State.OPEN and self._state is not _State.CLOSING:
+            return
+        outbox = self._outbox
+        loop = self._loop
+        send = self._sock.send
+        left_bytes = loop.limits.write_bytes_per_pass
+        try:
+            while piece := outbox.take(TLS_RECORD_BYTES):
+                sent_bytes = send(piece)
+                loop.writes += 1
+                loop.bytes_out += sent_bytes
+                outbox.accepted(sent_bytes)
+                left_bytes -= sent_bytes
+                if left_bytes <= 0:
+                    break
+        except ssl.SSLWantWriteError:
+            self._block()
+            return
+        except ssl.SSLWantReadError:
+            self._write_wants_read = True
+            self._block()
+            return
+        except OSError as exc:
+            self._fail(exc)
+            return
+        if outbox:
+            self._mark_dirty()  # our budget ended, not the socket's patience
+            if self._backlogged:
+                self._measure()
+        elif self._backlogged:
+            self._backlog_over()
+        if self._state is _State.CLOSING:
+            self._closing_progress()
+
+    def overflow(self) -> None:
+        """Too much waits: ask the handler for its last words, once."""
+        if self._overflowed or self._state is not _State.OPEN:
+            return
+        self._overflowed = True
+        assert self._handler is not None
+        self._handler.outbox_overflow()
+        if self._state is _State.OPEN:  # the bound on memory does not depend on a handler's manners
+            self._end(CloseReason.SLOW_READER, "the peer does not read what it is sent")
+
+    def finish(self) -> None:
+        """Close the descriptor and say so, at the end of the pass."""
+        self._sock.close()
+        if self._owner is not None:
+            self._owner.closed(self)
+        handler, self._handler = self._handler, None
+        if handler is not None:
+            handler.connection_lost(self._reason, self._detail)
+
+    # --- handshake
+
+    def _queue_handshake(self) -> None:
+        if not self._handshake_queued:
+            self._handshake_queued = True
+            self._loop.handshakes.append(self)
+
+    def _handshake_over(self) -> None:
+        assert self._handler is not None
+        assert self._deadline is not None
+        self._deadline.cancel()
+        self._state = _State.OPEN
+        self.alpn = self._sock.selected_alpn_protocol()
+        self.tls_version = self._sock.version()
+        self._watch()
+        if self._owner is not None:
+            self._owner.handshake_over(self)
+        self._handler.handshake_done()
+
+    def _handshake_late(self) -> None:
+        self._end(CloseReason.HANDSHAKE_TIMEOUT, "the TLS handshake took too long")
+
+    # --- reading
+
+    def _read(self) -> None:
+        """Deliver until it would block, the budget ends, or the handler has enough."""
+        self._again_pass = 0
+        if self._state is not _State.OPEN:
+            self._discard()
+            return
+        if not self._reading:
+            self._watch()
+            return
+        assert self._handler is not None
+        deliver: Callable[[bytes], None] = self._handler.data_received
+        loop = self._loop
+        left_bytes = loop.limits.read_bytes_per_pass
+        at_once = min(TLS_RECORD_BYTES, left_bytes)
+        to_the_end = self._bulk or self._probe <= 0
+        records = 0
+        while True:
+            try:
+                data = self._sock.recv(at_once)
+            except ssl.SSLWantReadError:
+                break
+            except ssl.SSLWantWriteError:
+                self._read_wants_write = True
+                self._watch()
+                return
+            except OSError as exc:
+                self._fail(exc)
+                return
+            if not data:
+                self._peer_says_bye()
+                return
+            records += 1
+            loop.bytes_in += len(data)
+            deliver(data)
+            if not self._reading or not self.is_open:  # the handler paused or closed
+                return
+            # Less than was asked for: the record is empty, and OpenSSL reads no further than one record.
+            if len(data) < at_once and not to_the_end:
+                break
+            left_bytes -= len(data)
+            if left_bytes <= 0:
+                self._again_pass = loop.passes
+                loop.again.append(self)
+                return
+        loop.reads += records
+        if to_the_end:
+            self._bulk = records > 1
+            self._probe = PROBE_EVERY
+        else:
+            self._probe -= 1
+
+    def _peer_says_bye(self) -> None:
+        """The peer's close_notify: it sends no more, but still reads what is on its way."""
+        self._peer_closed = True
+        self._begin_close(CloseReason.PEER_CLOSED, "closed by the peer")
+
+    def _discard(self) -> None:
+        """While closing: take input out of the kernel, so that closing sends no RST, but only so much."""
+        if self._state is _State.CLOSED:
+            return
+        while self._discard_left > 0:
+            try:
+                data = self._sock.recv(TLS_RECORD_BYTES)
+            except (ssl.SSLWantReadError, BlockingIOError):
+                return
+            except (OSError, ValueError):
+                break
+            if not data:
+                self._peer_closed = True
+                break
+            self._discard_left -= len(data)
+        if self._state is _State.LINGERING:
+            self._end(self._reason, self._detail)
+        else:
+            self._reading = False
+            self._watch()
+
+    # --- writing
+
+    def _mark_dirty(self) -> None:
+        if not self._dirty:
+            self._dirty = True
+            self._loop.dirty.append(self)
+
+    def _block(self) -> None:
+        """The socket is full."""
+        self._blocked = True
+        self._watch()
+        if not self._backlogged:
+            self._backlogged = True
+            if self._state is _State.OPEN:
+                assert self._handler is not None
+                self._handler.backlog_started()
+        self._measure()
+
+    def _unblock(self) -> None:
+        if self._blocked:
+            self._blocked = False
+            self._mark_dirty()  # the registration goes when the outbox is empty: mostly the next write fills it again
+
+    def _backlog_over(self) -> None:
+        self._backlogged = False
+        self._leave_backlogs()
+        self._watch()
+        if self._state is _State.OPEN:
+            assert self._handler is not None
+            self._handler.backlog_over()
+
+    def _leave_backlogs(self) -> None:
+        self._loop.backlogs.leave(self)
+        self._soft_since = None
+        if self._soft_timer is not None:
+            self._soft_timer.cancel()
+            self._soft_timer = None
+
+    def _measure(self) -> None:
+        """Count a backlog and hold it against the limits."""
+        if self._state is _State.CLOSED:
+            return
+        loop = self._loop
+        limits = loop.limits
+        size_bytes = self._outbox.size_bytes
+        loop.backlogs.enter(self, size_bytes)
+        if size_bytes <= limits.outbox_soft_bytes:
+            self._soft_since = None
+        elif size_bytes > limits.outbox_hard_bytes:
+            self.overflow()
+        elif self._soft_since is None:
+            self._soft_since = loop.now
+            if self._soft_timer is None or not self._soft_timer.active:
+                self._soft_timer = loop.call_later(limits.outbox_soft_s, self._mark_dirty)
+        elif loop.now - self._soft_since >= limits.outbox_soft_s:
+            self.overflow()
+
+    # --- closing
+
+    def _begin_close(self, reason: CloseReason, detail: str) -> None:
+        loop = self._loop
+        self._reason = reason
+        self._detail = detail
+        self._state = _State.CLOSING
+        self._writing = False
+        self._reading = not self._peer_closed
+        self._watch()
+        self._close_by = loop.now + loop.limits.drain_s
+        self._deadline = loop.call_later(loop.limits.lingering_close_s, self._close_late)
+        self._mark_dirty()
+
+    def _closing_progress(self) -> None:
+        """After a flush that was not refused: more time, or the next stage."""
+        loop = self._loop
+        if self._outbox:
+            assert self._deadline is not None
+            self._deadline.postpone(min(loop.now + loop.limits.lingering_close_s, self._close_by))
+            return
+        try:
+            self._sock.unwrap()
+        except ssl.SSLWantWriteError:
+            self._blocked = True
+            self._watch()
+            return
+        except (OSError, ValueError):
+            pass  # WantRead: ours is sent, theirs is not here yet. Others: nobody is left to hear it.
+        self._linger()
+
+    def _linger(self) -> None:
+        """FIN, then read what still comes; ``SSLSocket.shutdown`` makes the socket a plain one."""
+        loop = self._loop
+        if self._deadline is not None:
+            self._deadline.cancel()
+        try:
+            self._sock.shutdown(1)  # SHUT_WR
+        except OSError:
+            self._peer_closed = True
+        if self._peer_closed or self._discard_left <= 0:
+            self._end(self._reason, self._detail)
+            return
+        self._state = _State.LINGERING
+        self._writing = self._blocked = self._read_wants_write = self._write_wants_read = False
+        self._reading = True
+        self._leave_backlogs()
+        self._watch()
+        self._deadline = loop.call_later(loop.limits.lingering_close_s, self._close_late)
+
+    def _close_late(self) -> None:
+        self._end(self._reason, self._detail)
+
+    def _fail(self, exc: Exception) -> None:
+        """The socket or TLS broke. After a TLS error the alert that OpenSSL has sent deserves to be heard."""
+        self.error = exc
+        if self._state is _State.CLOSING:
+            self._end(self._reason, self._detail)
+            return
+        reason = reason_of(exc, handshaking=self._state is _State.HANDSHAKING)
+        if reason is CloseReason.TLS_ERROR:
+            self._reason, self._detail = reason, str(exc)
+            self._linger()
+        else:
+            self._end(reason, str(exc))
+
+    def _end(self, reason: CloseReason, detail: str) -> None:
+        """Stop everything; the descriptor goes at the end of the pass."""
+        if self._state is _State.CLOSED:
+            return
+        self._state = _State.CLOSED
+        self._reason = reason
+        self._detail = detail
+        self._writing = self._reading = self._blocked = False
+        self._read_wants_write = self._write_wants_read = False
+        self._watch()
+        self._leave_backlogs()
+        if self._deadline is not None:
+            self._deadline.cancel()
+        self._loop.closing.append(self)
+
+    def _watch(self) -> None:
+        """Bring the selector's interest in line with what we wait for."""
+        wanted = 0
+        if (self._reading and not self._read_wants_write) or self._write_wants_read:
+            wanted = EVENT_READ
+        if (self._blocked and not self._write_wants_read) or self._read_wants_write:
+            wanted |= EVENT_WRITE
+        if wanted != self._interest:
+            self._loop.watch(self._sock, self._interest, wanted, self)
+            self._interest = wanted

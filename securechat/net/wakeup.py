@@ -1,0 +1,55 @@
+"""One socket pair that ends a ``select`` from another thread or from a signal handler.
+
+The precedent is trio's ``_wakeup_socketpair``: one byte is written only if none is on its way, so a burst of posts
+costs one system call. A full pipe is as good as a byte in it, and a closed one belongs to a loop that is over.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+
+_DRAIN_BYTES = 4096  # signal.set_wakeup_fd adds one byte a signal; one read takes far more than can gather
+
+
+class Wakeup:
+    """The two ends: threads write to one, the selector watches the other."""
+
+    __slots__ = ("_reader", "_signalled", "_writer")
+
+    def __init__(self) -> None:
+        self._reader, self._writer = socket.socketpair()
+        self._reader.setblocking(False)
+        self._writer.setblocking(False)
+        self._signalled = False
+
+    @property
+    def reader(self) -> socket.socket:
+        """The end for the selector."""
+        return self._reader
+
+    def writer_fileno(self) -> int:
+        """The descriptor for ``signal.set_wakeup_fd``."""
+        return self._writer.fileno()
+
+    def signal(self) -> None:
+        """End the current or the next ``select``. Callable from any thread and from signal handlers."""
+        if not self._signalled:
+            self._signalled = True
+            # Blocking: enough bytes are waiting. Other errors: the loop is closed, nobody is left to wake.
+            with contextlib.suppress(OSError):
+                self._writer.send(b"\0")
+
+    def drain(self) -> None:
+        """Take the bytes out and allow the next one in.
+
+        The flag falls before the caller looks at its queue, so whoever appends after that look writes a byte.
+        """
+        with contextlib.suppress(BlockingIOError):
+            self._reader.recv(_DRAIN_BYTES)
+        self._signalled = False
+
+    def close(self) -> None:
+        """Close both ends; a later :meth:`signal` is ignored."""
+        self._reader.close()
+        self._writer.close()
