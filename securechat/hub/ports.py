@@ -12,6 +12,7 @@ So on one connection ``Acked`` comes before the sender's own copy of the message
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from enum import StrEnum
 from typing import Protocol, TypeAlias
 
 from msgspec import Struct
@@ -170,3 +171,29 @@ class Outlet(Protocol):
 
     def broadcast(self, peers: Iterable[Peer], events: Sequence[Event]) -> None:
         """Queue the same events, in order, for every peer."""
+
+
+class Happening(StrEnum):
+    """What the operator's log may want to know. Values are stable words of the JSON log."""
+
+    NAMED = "named"
+    JOINED = "joined"
+    LEFT = "left"
+    RENAMED = "renamed"
+    REFUSED = "refused"
+    SAID = "said"
+
+
+class Observer(Protocol):
+    """Hears what happened, for the operator's log. Must be quick and must not raise."""
+
+    def happened(self, what: Happening, peer: Peer | None, name: str, detail: str, text: str = "") -> None:
+        """Note one event.
+
+        Args:
+            what: the kind.
+            peer: the connection it happened on, where there is one.
+            name: the person's name, or the empty string before there is one.
+            detail: room, other name or reason.
+            text: message text; shown only if the operator asked for it.
+        """

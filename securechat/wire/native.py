@@ -31,8 +31,8 @@ _encoder = msgspec.json.Encoder()
 _commands: msgspec.json.Decoder[Command] = msgspec.json.Decoder(Command)
 _events: msgspec.json.Decoder[Event] = msgspec.json.Decoder(Event)
 _envelopes = msgspec.json.Decoder(_Envelope)
-_COMMAND_TYPES = frozenset(kind.__struct_config__.tag for kind in Command.__args__)  # type: ignore[attr-defined]
-_EVENT_TYPES = frozenset(kind.__struct_config__.tag for kind in Event.__args__)  # type: ignore[attr-defined]
+_COMMAND_TYPES = frozenset(kind.__struct_config__.tag for kind in Command.__args__)
+_EVENT_TYPES = frozenset(kind.__struct_config__.tag for kind in Event.__args__)
 
 
 class NativeFormat:
@@ -127,7 +127,7 @@ class NativeClientCodec:
 
 
 def _refusal(body: bytearray, known: frozenset[object], reason: str) -> FrameRefused:
-    """Say what is wrong with a well-formed frame. ``reason`` is msgspec's; for known types it holds no peer's values."""
+    """Say what is wrong with a well-formed frame. ``reason`` is msgspec's and holds no value of the peer."""
     try:
         envelope = _envelopes.decode(body)
     except (msgspec.DecodeError, RecursionError):

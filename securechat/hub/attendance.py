@@ -1,0 +1,147 @@
+"""Who is in which room, and when the others are told.
+
+A coming or going changes the audience at once and is told later, gathered (see `room`). A member whose connection was
+lost stays for quiet_return_s as if nothing had happened; only then it leaves. A departure is told after the last
+message of the one who left: while the log still has drafts of that member, the notice waits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TypeVar
+
+from securechat.errors import ErrorCode, Refusal
+from securechat.hub.member import Member
+from securechat.hub.ports import Happening, Observer, Outlet
+from securechat.hub.room import Room
+from securechat.limits import Limits
+
+_T = TypeVar("_T")
+
+
+class Attendance:
+    """The rooms of one server and everybody in them.
+
+    Args:
+        outlet: tells the others.
+        observer: hears it for the operator.
+        limits: presence_interval_s, quiet_return_s, rooms_per_member, rooms_total.
+    """
+
+    def __init__(self, outlet: Outlet, observer: Observer, limits: Limits) -> None:
+        self.rooms: dict[str, Room] = {}
+        self._outlet = outlet
+        self._observer = observer
+        self._limits = limits
+        self._presence_due: dict[str, float] = {}  # in the order in which they become due
+        self._absent: dict[int, tuple[float, Member]] = {}  # in the order in which they were lost
+
+    def enter(self, member: Member, name: str, now: float) -> Room:
+        """Let a member into a room, making the room if need be; entering twice changes nothing.
+
+        Raises:
+            Refusal: TOO_MANY_ROOMS, of this member or in all.
+        """
+        if (room := member.rooms.get(name)) is not None:
+            return room
+        if len(member.rooms) >= self._limits.rooms_per_member:
+            raise Refusal(
+                ErrorCode.TOO_MANY_ROOMS, f"you are in {len(member.rooms)} rooms, which is the most; leave one first"
+            )
+        room = self.rooms.get(name)
+        if room is None:
+            if len(self.rooms) >= self._limits.rooms_total:
+                raise Refusal(ErrorCode.TOO_MANY_ROOMS, "the server has no room for another room; join one of /rooms")
+            room = self.rooms[name] = Room(name)
+        room.add(member)
+        member.rooms[name] = room
+        self._observer.happened(Happening.JOINED, member.peers[0] if member.peers else None, member.name, name)
+        self._presence_soon(room, now)
+        return room
+
+    def leave(self, member: Member, room: Room, now: float) -> None:
+        """Take a member out of a room."""
+        del member.rooms[room.name]
+        room.remove(member)
+        if not room.members:
+            del self.rooms[room.name]
+            self._presence_due.pop(room.name, None)
+        self._observer.happened(Happening.LEFT, None, member.name, room.name)
+        if member.unsettled:
+            member.departures.append(room)
+        else:
+            self._note_left(member, room, now)
+
+    def settled(self, member: Member, now: float) -> None:
+        """The log has answered every draft of the member: what waited for that can be told."""
+        for room in member.departures:
+            self._note_left(member, room, now)
+        member.departures.clear()
+
+    def audience_changed(self, member: Member) -> None:
+        """A connection of the member came or went."""
+        for room in member.rooms.values():
+            room.audience_changed()
+
+    def absent(self, member: Member, now: float) -> None:
+        """The member's last connection was lost; it leaves when it does not come back."""
+        self._absent[member.sender_id] = (now + self._limits.quiet_return_s, member)
+
+    def returned(self, member: Member) -> None:
+        """The member is back before anybody noticed."""
+        self._absent.pop(member.sender_id, None)
+
+    def gone(self, member: Member, now: float) -> None:
+        """The member is gone for good: out of every room."""
+        self._absent.pop(member.sender_id, None)
+        for room in list(member.rooms.values()):
+            self.leave(member, room, now)
+
+    def renamed(self, member: Member, old: str, now: float) -> None:
+        """The member has a new name."""
+        self._observer.happened(Happening.RENAMED, None, member.name, old)
+        for room in member.rooms.values():
+            room.note_renamed(member, old)
+            self._presence_soon(room, now)
+
+    def next_deadline(self) -> float | None:
+        """When `take_overdue` or `tell` has something to do, in monotonic seconds; None for nothing."""
+        presence = _first(self._presence_due.values())
+        absence = _first(self._absent.values())
+        if absence is None:
+            return presence
+        return absence[0] if presence is None else min(presence, absence[0])
+
+    def take_overdue(self, now: float) -> list[Member]:
+        """Return those who did not come back in time; the caller lets them go."""
+        overdue = []
+        for until, member in self._absent.values():
+            if until > now:
+                break
+            overdue.append(member)
+        return overdue
+
+    def tell(self, now: float) -> None:
+        """Tell every room whose presence is due."""
+        due = []
+        for name, at in self._presence_due.items():
+            if at > now:
+                break
+            due.append(name)
+        for name in due:
+            del self._presence_due[name]
+            room = self.rooms[name]
+            if (presence := room.take_presence(self._limits)) is not None:
+                self._outlet.broadcast(room.audience(), [presence])
+
+    def _note_left(self, member: Member, room: Room, now: float) -> None:
+        if self.rooms.get(room.name) is room:
+            room.note_left(member.person)
+            self._presence_soon(room, now)
+
+    def _presence_soon(self, room: Room, now: float) -> None:
+        self._presence_due.setdefault(room.name, now + self._limits.presence_interval_s)
+
+
+def _first(values: Iterable[_T]) -> _T | None:
+    return next(iter(values), None)

@@ -1,0 +1,81 @@
+"""Who may use which name now: in use, reserved for somebody who was cut off, or free.
+
+A claim belongs to the owner of a resume secret, known by its SHA-256. It is made when a hello is accepted, becomes a
+reservation when the connection is lost, and ends when the reservation is over or its owner quits.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+
+from securechat.errors import ErrorCode, Refusal
+from securechat.hub.ports import Reservation
+
+
+def owner_of(secret: str) -> bytes:
+    """Return what the server stores of a resume secret: the SHA-256 of its bytes."""
+    return hashlib.sha256(bytes.fromhex(secret)).digest()
+
+
+class _Claim:
+    __slots__ = ("owner", "until")
+
+    def __init__(self, owner: bytes, until: float | None) -> None:
+        self.owner = owner
+        self.until = until
+
+
+class NameClaims:
+    """The claims of one server, by name key."""
+
+    _PRUNE_AT = 1024  # claims; reservations that are over are dropped when the table has doubled
+
+    def __init__(self) -> None:
+        self._claims: dict[str, _Claim] = {}
+        self._prune_at = self._PRUNE_AT
+
+    def restore(self, reservations: Iterable[Reservation], now: float, now_ms: int, reserve_s: float) -> None:
+        """Take over the reservations that a log remembers, with what is left of their time."""
+        for reservation in reservations:
+            left_s = min(reserve_s, reserve_s - (now_ms - reservation.lost_at_ms) / 1000)
+            if left_s > 0:
+                self._claims[reservation.key] = _Claim(reservation.secret_hash, now + left_s)
+
+    def claim(self, key: str, owner: bytes, now: float) -> None:
+        """Give a name to an owner, who keeps it until `reserve` or `free`.
+
+        Raises:
+            Refusal: NAME_IN_USE; with retry_after_s where it is only reserved.
+        """
+        held = self._claims.get(key)
+        if held is not None and held.owner != owner:
+            if held.until is None:
+                raise Refusal(ErrorCode.NAME_IN_USE, "this name is taken; choose another one")
+            if held.until > now:
+                wait_s = held.until - now
+                raise Refusal(
+                    ErrorCode.NAME_IN_USE,
+                    f"this name is kept for somebody who lost the connection; it is free in {wait_s:.0f} s, "
+                    "or choose another one",
+                    retry_after_s=round(wait_s, 1),
+                )
+        if len(self._claims) >= self._prune_at:
+            self._prune(now)
+        self._claims[key] = _Claim(owner, None)
+
+    def reserve(self, key: str, owner: bytes, until: float) -> None:
+        """Keep a name for an owner who was cut off."""
+        held = self._claims.get(key)
+        if held is not None and held.owner == owner:
+            held.until = until
+
+    def free(self, key: str, owner: bytes) -> None:
+        """Give up a name; nothing happens if it is somebody else's by now."""
+        held = self._claims.get(key)
+        if held is not None and held.owner == owner:
+            del self._claims[key]
+
+    def _prune(self, now: float) -> None:
+        self._claims = {key: held for key, held in self._claims.items() if held.until is None or held.until > now}
+        self._prune_at = max(self._PRUNE_AT, 2 * len(self._claims))

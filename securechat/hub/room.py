@@ -1,0 +1,90 @@
+"""A room: who is in it, who hears it, and which comings and goings still wait to be told.
+
+Presence is gathered: what happens within presence_interval_s is told in one event, and what cancels out (somebody
+came and went, or went and came back) is not told at all.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from securechat.limits import Limits
+from securechat.model import Person, Presence, Renaming
+
+if TYPE_CHECKING:
+    from securechat.hub.member import Member
+    from securechat.hub.ports import Peer
+
+
+class Room:
+    """One occupied room.
+
+    Args:
+        name: as stored, without ``#``.
+    """
+
+    __slots__ = ("_audience", "_joined", "_left", "_renamed", "members", "name")
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.members: dict[int, Member] = {}
+        self._audience: tuple[Peer, ...] | None = None
+        self._joined: dict[int, Person] = {}
+        self._left: dict[int, Person] = {}
+        self._renamed: dict[int, Renaming] = {}
+
+    def audience(self) -> tuple[Peer, ...]:
+        """Every connection of every member; made once between changes, because every message needs it."""
+        if self._audience is None:
+            self._audience = tuple(peer for member in self.members.values() for peer in member.peers)
+        return self._audience
+
+    def audience_changed(self) -> None:
+        """Forget the cached audience: a member or one of its connections came or went."""
+        self._audience = None
+
+    def add(self, member: Member) -> None:
+        """Let a member in and note it for the next presence."""
+        self.members[member.sender_id] = member
+        self._audience = None
+        if self._left.pop(member.sender_id, None) is None:
+            self._joined[member.sender_id] = member.person
+
+    def remove(self, member: Member) -> None:
+        """Let a member out, at once; the others are told by `note_left`, after its last message."""
+        del self.members[member.sender_id]
+        self._audience = None
+
+    def note_left(self, person: Person) -> None:
+        """Note a departure for the next presence."""
+        self._renamed.pop(person.id, None)
+        if self._joined.pop(person.id, None) is None and person.id not in self.members:
+            self._left[person.id] = person
+
+    def note_renamed(self, member: Member, old: str) -> None:
+        """Note a new name for the next presence."""
+        if member.sender_id in self._joined:
+            self._joined[member.sender_id] = member.person
+            return
+        first = self._renamed.get(member.sender_id)
+        self._renamed[member.sender_id] = Renaming(member.sender_id, first.old if first else old, member.name)
+
+    def take_presence(self, limits: Limits) -> Presence | None:
+        """Return what happened since the last call as one event, or None if it cancelled out.
+
+        In a room of more than presence_names members, or when as many came and went at once, only the count is told.
+        """
+        joined, left, renamed = self._joined, self._left, self._renamed
+        if not (joined or left or renamed):
+            return None
+        self._joined, self._left, self._renamed = {}, {}, {}
+        total = len(self.members)
+        if total > limits.presence_names or len(joined) + len(left) + len(renamed) > limits.presence_names:
+            return Presence(room=self.name, total=total)
+        return Presence(
+            room=self.name,
+            total=total,
+            joined=list(joined.values()),
+            left=list(left.values()),
+            renamed=list(renamed.values()),
+        )
