@@ -1,10 +1,10 @@
 """Deadlines in a heap that 10,000 idle connections can afford.
 
 Three rules. A timer made during a pass never fires in that pass: new ones wait in ``_fresh`` until
-:meth:`Timers.settle`, so a callback that arms itself again cannot hold the loop. Moving a deadline later (every message does that to an idle
-timer) writes one attribute and leaves the heap alone; the entry is moved when its old time comes. A cancelled timer
-stays where it is until it surfaces or until more than half of all entries are dead, and then all of them go at once,
-so that memory stays within twice of what is alive and a cancellation costs O(1) amortised.
+:meth:`Timers.settle`, so a callback that arms itself again cannot hold the loop. Moving a deadline later (every
+message does that to an idle timer) writes one attribute and leaves the heap alone; the entry is moved when its old
+time comes. A cancelled timer stays where it is until it surfaces or until more than half of all entries are dead, and
+then all of them go at once, so that memory stays within twice of what is alive and a cancellation costs O(1) amortised.
 """
 
 from __future__ import annotations

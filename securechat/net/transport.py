@@ -18,18 +18,17 @@ send RST, and the peer loses our last words (measured; nginx lingers for the sam
 
 from __future__ import annotations
 
+import socket
 import ssl
-from collections.abc import Callable
 from enum import Enum
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
+from securechat.net.handler import NOBODY, TransportHandler, TransportOwner
 from securechat.net.loop import EVENT_READ, EVENT_WRITE
 from securechat.net.outbox import TLS_RECORD_BYTES, Outbox
 from securechat.net.sockets import CloseReason, reason_of, set_options
 
 if TYPE_CHECKING:
-    import socket
-
     from securechat.net.loop import Loop
     from securechat.net.timers import Timer
 
@@ -37,38 +36,6 @@ __all__ = ["CloseReason", "Transport", "TransportHandler", "TransportOwner"]
 
 PROBE_EVERY = 8
 """Wake-ups between two looks for a second record: 1/8 of a failed read (about 2 us) is lost in the noise of one."""
-
-
-class TransportHandler(Protocol):
-    """Whoever speaks over the connection. All calls come on the loop's thread."""
-
-    def handshake_done(self) -> None:
-        """The peer is verified as far as the context asks; writing and reading begin."""
-
-    def data_received(self, data: bytes) -> None:
-        """Plaintext, at most one record (and at most limits.read_bytes_per_pass) at once."""
-
-    def backlog_started(self) -> None:
-        """The socket refused bytes for the first time since the outbox was last empty."""
-
-    def backlog_over(self) -> None:
-        """The outbox is empty again after a backlog."""
-
-    def outbox_overflow(self) -> None:
-        """Too much waits, or for too long. Called once; answer with ``close_with(last_words, drop_backlog=True)``."""
-
-    def connection_lost(self, reason: CloseReason, detail: str) -> None:
-        """The connection is closed. Exactly once, the last call."""
-
-
-class TransportOwner(Protocol):
-    """Whoever counts connections (the listener)."""
-
-    def handshake_over(self, transport: Transport) -> None:
-        """The handshake succeeded."""
-
-    def closed(self, transport: Transport) -> None:
-        """The descriptor is free; comes just before ``connection_lost``."""
 
 
 class _State(Enum):
@@ -102,40 +69,10 @@ class Transport:
     """
 
     __slots__ = (
-        "_again_pass",
-        "_append",
-        "_backlogged",
-        "_blocked",
-        "_bulk",
-        "_close_by",
-        "_deadline",
-        "_detail",
-        "_dirty",
-        "_discard_left",
-        "_handler",
-        "_handshake_queued",
-        "_interest",
-        "_loop",
-        "_outbox",
-        "_overflowed",
-        "_owner",
-        "_peer_closed",
-        "_probe",
-        "_read_wants_write",
-        "_reading",
-        "_reason",
-        "_sock",
-        "_soft_since",
-        "_soft_timer",
-        "_state",
-        "_write_wants_read",
-        "_writing",
-        "address",
-        "alpn",
-        "error",
-        "hello_done",
-        "peer",
-        "tls_version",
+        "_again_pass", "_append", "_backlogged", "_blocked", "_bulk", "_close_by", "_deadline", "_detail", "_dirty",
+        "_discard_left", "_handler", "_handshake_queued", "_interest", "_loop", "_outbox", "_overflowed", "_owner",
+        "_peer_closed", "_probe", "_read_wants_write", "_reading", "_reason", "_sock", "_soft_since", "_soft_timer",
+        "_state", "_write_wants_read", "_writing", "address", "alpn", "error", "hello_done", "peer", "tls_version",
     )  # fmt: skip
 
     def __init__(
@@ -168,7 +105,7 @@ class Transport:
         self.hello_done = False
         self._loop = loop
         self._owner = owner
-        self._handler: TransportHandler | None = None
+        self._handler: TransportHandler = NOBODY
         self._state = _State.NEW
         self._outbox = Outbox()
         self._append = self._outbox.append
@@ -220,6 +157,10 @@ class Transport:
         self._watch()
         if not self._sock.server_side:  # the client speaks first
             self._queue_handshake()
+
+    def hand_over(self, handler: TransportHandler) -> None:
+        """From now on ``handler`` is told."""
+        self._handler = handler
 
     def write(self, data: bytes) -> None:
         """Queue whole frames for the flush at the end of this pass. Ignored once closing has begun."""
@@ -354,7 +295,6 @@ class Transport:
         if self._overflowed or self._state is not _State.OPEN:
             return
         self._overflowed = True
-        assert self._handler is not None
         self._handler.outbox_overflow()
         if self._state is _State.OPEN:  # the bound on memory does not depend on a handler's manners
             self._end(CloseReason.SLOW_READER, "the peer does not read what it is sent")
@@ -364,9 +304,8 @@ class Transport:
         self._sock.close()
         if self._owner is not None:
             self._owner.closed(self)
-        handler, self._handler = self._handler, None
-        if handler is not None:
-            handler.connection_lost(self._reason, self._detail)
+        handler, self._handler = self._handler, NOBODY
+        handler.connection_lost(self._reason, self._detail)
 
     # --- handshake
 
@@ -376,7 +315,6 @@ class Transport:
             self._loop.handshakes.append(self)
 
     def _handshake_over(self) -> None:
-        assert self._handler is not None
         assert self._deadline is not None
         self._deadline.cancel()
         self._state = _State.OPEN
@@ -393,40 +331,39 @@ class Transport:
     # --- reading
 
     def _read(self) -> None:
-        """Deliver until it would block, the budget ends, or the handler has enough."""
         self._again_pass = 0
         if self._state is not _State.OPEN:
             self._discard()
-            return
-        if not self._reading:
-            self._watch()
-            return
-        assert self._handler is not None
-        deliver: Callable[[bytes], None] = self._handler.data_received
+        elif self._reading:
+            self._receive()
+        else:
+            self._watch()  # paused: now the registration goes
+
+    def _receive(self) -> None:
+        """Deliver until it would block, the budget ends, or the handler has enough."""
         loop = self._loop
+        deliver = self._handler.data_received
+        receive = self._sock.recv
         left_bytes = loop.limits.read_bytes_per_pass
         at_once = min(TLS_RECORD_BYTES, left_bytes)
         to_the_end = self._bulk or self._probe <= 0
         records = 0
         while True:
             try:
-                data = self._sock.recv(at_once)
+                data = receive(at_once)
             except ssl.SSLWantReadError:
                 break
-            except ssl.SSLWantWriteError:
-                self._read_wants_write = True
-                self._watch()
-                return
             except OSError as exc:
-                self._fail(exc)
+                self._read_refused(exc)
                 return
             if not data:
                 self._peer_says_bye()
                 return
             records += 1
+            loop.reads += 1
             loop.bytes_in += len(data)
             deliver(data)
-            if not self._reading or not self.is_open:  # the handler paused or closed
+            if not self._reading or self._state is not _State.OPEN:  # the handler paused or closed
                 return
             # Less than was asked for: the record is empty, and OpenSSL reads no further than one record.
             if len(data) < at_once and not to_the_end:
@@ -436,12 +373,18 @@ class Transport:
                 self._again_pass = loop.passes
                 loop.again.append(self)
                 return
-        loop.reads += records
         if to_the_end:
             self._bulk = records > 1
             self._probe = PROBE_EVERY
         else:
             self._probe -= 1
+
+    def _read_refused(self, exc: OSError) -> None:
+        if isinstance(exc, ssl.SSLWantWriteError):
+            self._read_wants_write = True
+            self._watch()
+        else:
+            self._fail(exc)
 
     def _peer_says_bye(self) -> None:
         """The peer's close_notify: it sends no more, but still reads what is on its way."""
@@ -483,7 +426,6 @@ class Transport:
         if not self._backlogged:
             self._backlogged = True
             if self._state is _State.OPEN:
-                assert self._handler is not None
                 self._handler.backlog_started()
         self._measure()
 
@@ -497,7 +439,6 @@ class Transport:
         self._leave_backlogs()
         self._watch()
         if self._state is _State.OPEN:
-            assert self._handler is not None
             self._handler.backlog_over()
 
     def _leave_backlogs(self) -> None:
@@ -563,7 +504,7 @@ class Transport:
         if self._deadline is not None:
             self._deadline.cancel()
         try:
-            self._sock.shutdown(1)  # SHUT_WR
+            self._sock.shutdown(socket.SHUT_WR)
         except OSError:
             self._peer_closed = True
         if self._peer_closed or self._discard_left <= 0:
