@@ -1,0 +1,296 @@
+"""SSL contexts: the server's, its replacement while running, and the client's. The only place that makes them.
+
+Promises: no context that leaves this module connects without verifying; nothing here ever asks a terminal for a
+passphrase; a broken renewal leaves the running certificate as it is. (``trust`` has one context of its own, which
+reads a chain to compare it with a pin and never carries a byte of ours.)
+
+A FIN without close_notify is an error here, not an end of file (RFC 8446 section 6.1): otherwise anybody on the way
+could cut a conversation short unseen. Sockets must be wrapped with ``suppress_ragged_eofs=False`` for that to show.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import ssl
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NoReturn
+
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
+
+from securechat.errors import TlsFailure, TlsProblem
+from securechat.tls.bundle import Bundle, fingerprint, read_bundle
+from securechat.tls.groups import MODERN_GROUPS
+from securechat.tls.hostnames import Names
+from securechat.tls.pem_files import bad_file
+from securechat.tls.sniffer import certificate_in
+
+NATIVE_ALPN = "securechat/1"
+"""Our protocol's name in the TLS handshake (RFC 7301)."""
+
+# For --tls12 only: Mozilla "intermediate" without the finite-field suites, which no client of ours needs.
+_TLS12_CIPHERS = "ECDHE+AESGCM:ECDHE+CHACHA20"
+
+
+class ClientContext(ssl.SSLContext):
+    """A verifying client context that remembers the last server certificate it saw, trusted or not.
+
+    After a failed handshake Python shows nothing of the peer's certificate, and the user deserves to hear whose it
+    was or when it begins to be valid. ``seen`` is for such sentences only: nothing in it is verified.
+    """
+
+    seen: bytes | None = None
+    """DER of the last leaf a server sent; None when there was none yet, or this Python cannot tell."""
+
+
+def server_context(
+    cert_path: Path,
+    key_path: Path | None = None,
+    *,
+    tls12: bool = False,
+    alpn: Sequence[str] = (NATIVE_ALPN,),
+    now: dt.datetime | None = None,
+) -> ssl.SSLContext:
+    """Make a context to accept connections with.
+
+    Args:
+        cert_path: leaf, chain and perhaps key, PEM.
+        key_path: the key, where it is in neither ``cert_path`` nor beside it.
+        tls12: accept TLS 1.2 as well as 1.3.
+        alpn: protocols by preference; the first that the client offers too is selected, or none.
+        now: UTC; by default the machine's clock.
+
+    Raises:
+        TlsFailure: BAD_FILE with one sentence: see ``read_bundle``; or the certificate has expired.
+    """
+    return _server_context(read_bundle(cert_path, key_path), tls12, alpn, now)
+
+
+def client_context(ca_pem: str, *, alpn: Sequence[str] = (NATIVE_ALPN,)) -> ClientContext:
+    """Make a context that trusts exactly the given CAs, under the strict rules of Python 3.13, on every Python.
+
+    TLS 1.3 only: a server with ``--tls12`` still speaks 1.3, which every OpenSSL that Python 3.11 can use has, so
+    nothing is gained by allowing an attacker the older handshake.
+
+    Args:
+        ca_pem: one or more CA certificates, from ``trust``.
+        alpn: protocols by preference.
+
+    Raises:
+        TlsFailure: BAD_FILE when OpenSSL cannot use the CA.
+    """
+    context = ClientContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.minimum_version = ssl.TLSVersion.TLSv1_3
+    context.hostname_checks_common_name = False  # only subjectAltName counts (RFC 9525 section 2)
+    context.verify_flags |= ssl.VERIFY_X509_STRICT
+    _notice_truncation(context)
+    context.set_alpn_protocols(list(alpn))
+    try:
+        context.load_verify_locations(cadata=ca_pem)
+    except (ssl.SSLError, ValueError) as error:
+        raise TlsFailure(TlsProblem.BAD_FILE, "the CA certificate cannot be used by OpenSSL") from error
+    _remember_certificates(context)
+    return context
+
+
+class ServerCertificate:
+    """The certificate a running server offers: the current context, its facts, and how to replace it.
+
+    Loading a new key into a live context breaks every later handshake when the key does not match. So a reload makes
+    a new context, proves it with a handshake in memory, and only then swaps the reference: connections keep what
+    they have, new handshakes take ``context``.
+
+    Args:
+        cert_path: see ``server_context``.
+        key_path: see ``server_context``.
+        tls12: see ``server_context``.
+        alpn: see ``server_context``.
+        now: UTC; by default the machine's clock.
+
+    Raises:
+        TlsFailure: BAD_FILE with one sentence.
+    """
+
+    def __init__(
+        self,
+        cert_path: Path,
+        key_path: Path | None = None,
+        *,
+        tls12: bool = False,
+        alpn: Sequence[str] = (NATIVE_ALPN,),
+        now: dt.datetime | None = None,
+    ) -> None:
+        self._cert_path = cert_path
+        self._key_path = key_path
+        self._tls12 = tls12
+        self._alpn = tuple(alpn)
+        self._bundle, self._context = self._load(now)
+
+    @property
+    def context(self) -> ssl.SSLContext:
+        """What the next handshake uses. Ask each time; a reload replaces it."""
+        return self._context
+
+    @property
+    def not_after(self) -> dt.datetime:
+        """When the certificate expires, UTC."""
+        return self._bundle.not_after
+
+    @property
+    def names(self) -> Names:
+        """What the certificate is made out to."""
+        return self._bundle.names
+
+    @property
+    def ca_fingerprint(self) -> str | None:
+        """``sha256:…`` for ``--pin``, or None when the file does not carry its CA, so that no pin can be checked."""
+        authority = self._bundle.authority
+        return fingerprint(authority) if authority else None
+
+    def days_left(self, now: dt.datetime) -> float:
+        """Days until the certificate expires, negative afterwards.
+
+        Args:
+            now: UTC, aware.
+        """
+        return (self.not_after - now) / dt.timedelta(days=1)
+
+    def reload(self, now: dt.datetime | None = None) -> None:
+        """Read the files again and use what they hold for new handshakes.
+
+        Raises:
+            TlsFailure: BAD_FILE with one sentence; the old certificate stays in use.
+        """
+        self._bundle, self._context = self._load(now)
+
+    def _load(self, now: dt.datetime | None) -> tuple[Bundle, ssl.SSLContext]:
+        bundle = read_bundle(self._cert_path, self._key_path)
+        context = _server_context(bundle, self._tls12, self._alpn, now)
+        _prove(context, bundle)
+        return bundle, context
+
+
+def handshake_in_memory(
+    server: ssl.SSLContext, client: ssl.SSLContext, server_hostname: str | None = None
+) -> tuple[ssl.SSLObject, ssl.SSLObject]:
+    """Let two contexts shake hands without a socket.
+
+    Args:
+        server: a server's context.
+        client: a client's context.
+        server_hostname: the name the client looks for.
+
+    Returns:
+        The server's end and the client's end.
+
+    Raises:
+        ssl.SSLError: what either end raised, the client first.
+    """
+    to_server, to_client = ssl.MemoryBIO(), ssl.MemoryBIO()
+    server_end = server.wrap_bio(to_server, to_client, server_side=True)
+    client_end = client.wrap_bio(to_client, to_server, server_hostname=server_hostname)
+    waiting = [client_end, server_end]
+    # A TLS 1.3 handshake is done after two turns, TLS 1.2 after three (RFC 8446 and 5246, figure 1).
+    for _ in range(4):
+        waiting = [end for end in waiting if not _advance(end)]
+    if waiting:
+        raise ssl.SSLError("the handshake in memory did not end")
+    return server_end, client_end
+
+
+def _advance(end: ssl.SSLObject) -> bool:
+    try:
+        end.do_handshake()
+    except ssl.SSLWantReadError:
+        return False
+    return True
+
+
+def _server_context(bundle: Bundle, tls12: bool, alpn: Sequence[str], now: dt.datetime | None) -> ssl.SSLContext:
+    now = now or dt.datetime.now(dt.UTC)
+    if bundle.not_after <= now:
+        raise bad_file(
+            bundle.path, f"the certificate expired on {bundle.not_after:%Y-%m-%d}; renew it with tools/gen_certs.py"
+        )
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2 if tls12 else ssl.TLSVersion.TLSv1_3
+    context.set_ciphers(_TLS12_CIPHERS)
+    # All three TLS 1.3 ciphers are strong; a phone without AES in hardware knows best (Mozilla "modern").
+    context.options &= ~ssl.OP_CIPHER_SERVER_PREFERENCE
+    context.options |= ssl.OP_NO_RENEGOTIATION
+    _notice_truncation(context)
+    # No tickets: Python cannot rotate the key that seals them, so in a server that runs for months one stolen key
+    # would open every resumed session; and our clients never resume.
+    context.num_tickets = 0
+    context.options |= ssl.OP_NO_TICKET
+    context.set_alpn_protocols(list(alpn))
+    if hasattr(context, "set_groups"):  # Python 3.15; before it, groups.py
+        context.set_groups(MODERN_GROUPS)
+    try:
+        context.load_cert_chain(bundle.path, bundle.key_path, password=_no_passphrase)
+    except (ssl.SSLError, OSError) as error:
+        raise bad_file(bundle.path, f"OpenSSL refuses this certificate or key: {_openssl_words(error)}") from error
+    return context
+
+
+def _prove(context: ssl.SSLContext, bundle: Bundle) -> None:
+    """Let a client of our own verify the context as far as the file itself allows.
+
+    With the CA in the file that is the whole chain under the strict rules. Without it (a public CA) only that the
+    key works, by the signature in the handshake.
+    """
+    authority = bundle.authority
+    client = _proving_client(authority)
+    try:
+        _, client_end = handshake_in_memory(context, client)
+    except ssl.SSLError as error:
+        raise bad_file(bundle.path, f"a trial handshake failed: {_openssl_words(error)}") from error
+    # OpenSSL read the file once more than we did; between the two somebody may have replaced it.
+    if client_end.getpeercert(binary_form=True) != bundle.leaf.public_bytes(Encoding.DER):
+        raise bad_file(bundle.path, "changed while it was read; try again")
+
+
+def _proving_client(authority: x509.Certificate | None) -> ssl.SSLContext:
+    if authority is not None:
+        client: ssl.SSLContext = client_context(authority.public_bytes(Encoding.PEM).decode("ascii"))
+        client.check_hostname = False  # any name will do: the file decides which ones it has
+        return client
+    client = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    client.check_hostname = False
+    client.verify_mode = ssl.CERT_NONE  # both ends are ours, in memory; this context leaves with the function
+    return client
+
+
+def _notice_truncation(context: ssl.SSLContext) -> None:
+    # Python sets this option by itself where OpenSSL has it (3.0 on).
+    context.options &= ~getattr(ssl, "OP_IGNORE_UNEXPECTED_EOF", 0)
+
+
+def _remember_certificates(context: ClientContext) -> None:
+    """Watch the handshake for the certificate, in the one way that works before verification.
+
+    ``_msg_callback`` is not a public API, though it has been there since Python 3.8; where it is gone, only the
+    explanations get shorter.
+    """
+
+    def watch(_connection: object, direction: str, _version: int, _content: int, kind: int, data: bytes) -> None:
+        if direction == "read":
+            found = certificate_in(kind, data)
+            if found is not None:
+                context.seen = found
+
+    if hasattr(context, "_msg_callback"):
+        context._msg_callback = watch
+
+
+def _no_passphrase() -> NoReturn:
+    # Without a callback OpenSSL would ask the terminal, and a server without one would hang.
+    raise ssl.SSLError("the private key is encrypted")
+
+
+def _openssl_words(error: Exception) -> str:
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return error.verify_message
+    reason = getattr(error, "reason", None)
+    return str(reason).lower().replace("_", " ") if reason else str(error)

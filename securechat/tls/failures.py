@@ -1,0 +1,187 @@
+"""Why a handshake failed, told to a person: the ``ssl`` module's errors as ``TlsFailure`` with one sentence.
+
+Knows OpenSSL's codes so that nobody else has to. Whatever it repeats of a peer's certificate is reduced to a few
+printable ASCII characters first: the certificate may be an attacker's, and the sentence goes to a terminal.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import ssl
+
+from cryptography import x509
+
+from securechat.errors import TlsFailure, TlsProblem
+from securechat.tls.bundle import certificate_names
+
+# X509_V_ERR_* of <openssl/x509_vfy.h>; the numbers have been stable since OpenSSL 1.1.0.
+_NOT_YET_VALID = {9, 13}
+_EXPIRED = {10, 14}
+_HOST_MISMATCH = {62, 64}
+_WRONG_CA = {
+    2,  # unable to get issuer certificate
+    7,  # signature failure: a CA of the same name with another key
+    18,  # self-signed leaf
+    19,  # self-signed certificate in chain: the server sent its CA, and it is not ours
+    20,  # unable to get local issuer
+    21,  # unable to verify the first certificate
+    27,  # not trusted
+    28,  # rejected
+    30,  # authority and subject key identifier mismatch
+    31,  # authority and issuer serial number mismatch
+}
+
+# OpenSSL's reasons for bytes that are no TLS record; the third stands for all of them from OpenSSL 3.2 on.
+_NOT_TLS = {
+    "WRONG_VERSION_NUMBER",
+    "HTTP_REQUEST",
+    "RECORD_LAYER_FAILURE",
+    "PACKET_LENGTH_TOO_LONG",
+    "UNKNOWN_PROTOCOL",
+}
+_NO_COMMON_VERSION = {"TLSV1_ALERT_PROTOCOL_VERSION", "UNSUPPORTED_PROTOCOL", "NO_PROTOCOLS_AVAILABLE"}
+_NO_COMMON_PROTOCOL = {"TLSV1_ALERT_NO_APPLICATION_PROTOCOL", "NO_APPLICATION_PROTOCOL"}
+_CLIENT_CERTIFICATE_WANTED = {"TLSV13_ALERT_CERTIFICATE_REQUIRED", "PEER_DID_NOT_RETURN_A_CERTIFICATE"}
+
+_MAX_NAMES_TOLD = 5
+_MAX_TEXT_TOLD_CHARS = 100
+
+
+def explain(exc: BaseException, host: str, now_utc: dt.datetime, certificate: bytes | None = None) -> TlsFailure:
+    """Turn what a TLS connection raised into a failure that a user can act on.
+
+    Args:
+        exc: mostly an ``ssl.SSLError`` from a handshake; a ``TlsFailure`` comes back as it is.
+        host: what the user asked to connect to.
+        now_utc: the machine's clock, aware.
+        certificate: DER of the server's leaf where known, ``ClientContext.seen``.
+
+    Returns:
+        The failure, to be raised ``from exc``.
+    """
+    if isinstance(exc, TlsFailure):
+        return exc
+    shown_host = printable(host)
+    if isinstance(exc, ssl.SSLCertVerificationError):
+        return _unverified(exc, shown_host, now_utc, _parsed(certificate))
+    if isinstance(exc, ssl.SSLError):
+        return _broken_handshake(exc, shown_host)
+    if isinstance(exc, TimeoutError):
+        return TlsFailure(TlsProblem.OTHER, f"{shown_host} did not finish the TLS handshake in time")
+    if isinstance(exc, ConnectionError):
+        return TlsFailure(TlsProblem.OTHER, _hung_up(shown_host))
+    return TlsFailure(TlsProblem.OTHER, f"the TLS handshake with {shown_host} failed: {printable(str(exc))}")
+
+
+def check_protocol(selected: str | None, host: str) -> None:
+    """Require that the server chose one of our protocols (ALPN, RFC 7301).
+
+    Args:
+        selected: ``selected_alpn_protocol()`` after the handshake.
+        host: what the user asked to connect to.
+
+    Raises:
+        TlsFailure: NO_COMMON_PROTOCOL when nothing was selected.
+    """
+    if selected is None:
+        raise _no_common_protocol(printable(host))
+
+
+def printable(text: str) -> str:
+    """At most 100 characters of printable ASCII; anything else shows as ``?``."""
+    kept = "".join(char if " " <= char <= "~" else "?" for char in text[:_MAX_TEXT_TOLD_CHARS])
+    return kept if len(text) <= _MAX_TEXT_TOLD_CHARS else f"{kept}..."
+
+
+def _unverified(
+    exc: ssl.SSLCertVerificationError, host: str, now: dt.datetime, leaf: x509.Certificate | None
+) -> TlsFailure:
+    code = exc.verify_code
+    if code in _HOST_MISMATCH:
+        return TlsFailure(TlsProblem.HOST_MISMATCH, _mismatch(host, leaf))
+    if code in _NOT_YET_VALID:
+        return TlsFailure(TlsProblem.NOT_YET_VALID, _too_early(host, now, leaf))
+    if code in _EXPIRED:
+        return TlsFailure(TlsProblem.EXPIRED, _too_late(host, now, leaf))
+    if code in _WRONG_CA:
+        return TlsFailure(
+            TlsProblem.WRONG_CA, f"the certificate of {host} was not issued by the CA you trust ({exc.verify_message})"
+        )
+    return TlsFailure(
+        TlsProblem.OTHER,
+        f"the certificate of {host} breaks a rule for certificates: {printable(exc.verify_message)}",
+    )
+
+
+def _mismatch(host: str, leaf: x509.Certificate | None) -> str:
+    sentence = f"the certificate is not made out to {host}"
+    if leaf is None:
+        return sentence
+    names = certificate_names(leaf)
+    every = [printable(str(name)) for name in (*names.dns, *names.ips)]
+    if not every:
+        return f"{sentence}; it names no host at all"
+    more = f" and {len(every) - _MAX_NAMES_TOLD} more" if len(every) > _MAX_NAMES_TOLD else ""
+    return f"{sentence}; it names {', '.join(every[:_MAX_NAMES_TOLD])}{more}"
+
+
+def _too_early(host: str, now: dt.datetime, leaf: x509.Certificate | None) -> str:
+    clock = f"the clock of this machine says {_minute(now)}"
+    if leaf is None or leaf.not_valid_before_utc <= now:
+        return f"the certificate of {host}, or its CA, is not valid yet; {clock}"
+    return f"the certificate of {host} is valid from {_minute(leaf.not_valid_before_utc)} on, but {clock}"
+
+
+def _too_late(host: str, now: dt.datetime, leaf: x509.Certificate | None) -> str:
+    clock = f"the clock of this machine says {_minute(now)}"
+    if leaf is None:
+        return f"the certificate of {host}, or its CA, has expired; {clock}"
+    if leaf.not_valid_after_utc >= now:
+        return f"the CA that issued the certificate of {host} has expired; {clock}"
+    return f"the certificate of {host} expired at {_minute(leaf.not_valid_after_utc)}; {clock}"
+
+
+def _broken_handshake(exc: ssl.SSLError, host: str) -> TlsFailure:
+    # Outside OpenSSL's error queue (end of file, for one) Python leaves the attribute None or away.
+    reason = getattr(exc, "reason", None) or ""
+    if reason in _NOT_TLS:
+        return TlsFailure(TlsProblem.NOT_TLS, f"{host} does not speak TLS on this port")
+    if reason in _NO_COMMON_PROTOCOL:
+        return _no_common_protocol(host)
+    if reason in _CLIENT_CERTIFICATE_WANTED:
+        return TlsFailure(TlsProblem.NO_CERTIFICATE, f"{host} asks for a client certificate, and none was sent")
+    if reason.endswith("_ALERT_HANDSHAKE_FAILURE"):
+        return TlsFailure(
+            TlsProblem.NO_CERTIFICATE, f"{host} has no certificate to show, or none that this client can check"
+        )
+    if reason in _NO_COMMON_VERSION:
+        return TlsFailure(TlsProblem.OTHER, f"{host} speaks only versions of TLS before 1.3")
+    if isinstance(exc, ssl.SSLEOFError | ssl.SSLZeroReturnError):
+        return TlsFailure(TlsProblem.OTHER, _hung_up(host))
+    words = reason.lower().replace("_", " ") or str(exc)
+    return TlsFailure(TlsProblem.OTHER, f"the TLS handshake with {host} failed: {printable(words)}")
+
+
+def _no_common_protocol(host: str) -> TlsFailure:
+    return TlsFailure(
+        TlsProblem.NO_COMMON_PROTOCOL, f"{host} speaks TLS, but not the protocol of securechat: another kind of server"
+    )
+
+
+def _hung_up(host: str) -> str:
+    return f"{host} hung up during the TLS handshake: it may be full, shutting down, or no TLS server"
+
+
+def _minute(moment: dt.datetime) -> str:
+    return f"{moment.astimezone(dt.UTC):%Y-%m-%d %H:%M} UTC"
+
+
+def _parsed(certificate: bytes | None) -> x509.Certificate | None:
+    if certificate is None:
+        return None
+    try:
+        parsed = x509.load_der_x509_certificate(certificate)
+        list(parsed.extensions)
+    except (ValueError, x509.DuplicateExtension, x509.InvalidVersion, x509.UnsupportedGeneralNameType):
+        return None
+    return parsed

@@ -1,0 +1,103 @@
+"""What a certificate can be made out to: DNS names and IP addresses, checked and without duplicates.
+
+Knows nothing of this machine (``addresses``) nor of certificates. Wildcards are refused: a certificate for a chat
+server names that server, and a stolen key for ``*.example.org`` would speak for every host there.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from itertools import chain
+
+IPAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
+
+# RFC 1035 section 2.3.1 letters, digits and hyphens, plus the underscore that Windows allows in computer names.
+_LABEL = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?<!-)\Z")
+_MAX_DNS_CHARS = 253  # RFC 1035 section 2.3.4: 255 octets on the wire, less the first length and the root
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """The subjectAltName of a certificate (RFC 5280 section 4.2.1.6), most wanted first.
+
+    Args:
+        dns: lower-case A-labels without trailing dot.
+        ips: addresses without scope.
+    """
+
+    dns: tuple[str, ...] = ()
+    ips: tuple[IPAddress, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.dns) + len(self.ips)
+
+    def __or__(self, other: Names) -> Names:
+        """Everything of both, without duplicates; ours keep their place in front."""
+        return Names(tuple(dict.fromkeys(self.dns + other.dns)), tuple(dict.fromkeys(self.ips + other.ips)))
+
+    def __sub__(self, other: Names) -> Names:
+        """What we have and ``other`` lacks, in our order."""
+        return Names(
+            tuple(name for name in self.dns if name not in other.dns),
+            tuple(ip for ip in self.ips if ip not in other.ips),
+        )
+
+    def __str__(self) -> str:
+        return ", ".join(chain(self.dns, map(str, self.ips)))
+
+
+def parse_name(text: str) -> Names:
+    """Read one ``--name``: a DNS name (international ones too) or an IP address.
+
+    International names become A-labels through the standard library's IDNA 2003 codec, because the client's ``ssl``
+    module translates the name it looks for with that same codec.
+
+    Returns:
+        Names with exactly one entry.
+
+    Raises:
+        ValueError: the text is neither; the message says what is wrong with it.
+    """
+    stripped = text.strip()
+    if stripped.startswith("[") and stripped.endswith("]"):
+        stripped = stripped[1:-1]
+    try:
+        ip = ipaddress.ip_address(stripped)
+    except ValueError:
+        return Names(dns=(_dns_name(stripped),))
+    if isinstance(ip, ipaddress.IPv6Address) and ip.scope_id is not None:
+        raise ValueError(f"{text!r}: a certificate cannot carry the scope after '%'; leave it out")
+    if ip.is_unspecified or ip.is_multicast:
+        raise ValueError(f"{text!r} is not the address of one machine")
+    return Names(ips=(ip,))
+
+
+def parse_names(texts: Iterable[str]) -> Names:
+    """Read many, as ``parse_name`` does.
+
+    Raises:
+        ValueError: the first one that is no name.
+    """
+    names = Names()
+    for text in texts:
+        names |= parse_name(text)
+    return names
+
+
+def _dns_name(text: str) -> str:
+    if "*" in text:
+        raise ValueError(f"{text!r}: wildcards are not issued; name every host with a --name of its own")
+    try:
+        ascii_name = text.removesuffix(".").encode("idna").decode("ascii").lower()
+    except UnicodeError as error:
+        raise ValueError(f"{text!r} is no DNS name or IP address") from error
+    labels = ascii_name.split(".")
+    if len(ascii_name) > _MAX_DNS_CHARS or not all(_LABEL.match(label) for label in labels):
+        raise ValueError(f"{text!r} is no DNS name or IP address (letters, digits, '-', '_' and '.' only)")
+    if labels[-1].isdigit():
+        # RFC 1123 section 2.1: no top-level name is a number, so this is an address with a slip of the finger.
+        raise ValueError(f"{text!r} looks like an IP address but is none")
+    return ascii_name

@@ -1,0 +1,183 @@
+"""The X.509 we issue: one kind of CA, one kind of server leaf, one kind of client leaf. No files, no clock.
+
+The extensions are exactly those that ``openssl verify -x509_strict`` and ``ssl.VERIFY_X509_STRICT`` (the default
+from Python 3.13) ask for. Older Pythons accept certificates without them, which is why getting it wrong shows late:
+
+* CA: critical basicConstraints with path length 0, critical keyUsage (certSign, crlSign), subjectKeyIdentifier.
+* Leaf: basicConstraints CA:FALSE, keyUsage digitalSignature, extendedKeyUsage, subjectAltName, and both key
+  identifiers; the subject is not empty, because with an empty one the subjectAltName would have to be critical.
+
+Source: RFC 5280 section 4.2. Keys are P-256: every TLS 1.3 library has it (RFC 8446 section 9.1), and Mozilla's
+"modern" profile asks for it.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+from securechat.tls.hostnames import Names
+
+CA_LIFETIME = dt.timedelta(days=3650)
+"""Ten years: replacing a CA means a visit to every client."""
+LEAF_LIFETIME = dt.timedelta(days=90)
+"""As Let's Encrypt does: short enough that renewal is practised, and renewal here is one command or automatic."""
+BACKDATED = dt.timedelta(minutes=5)
+"""A client whose clock is this much behind still accepts a certificate made just now."""
+
+
+@dataclass(frozen=True, slots=True)
+class Issuer:
+    """A CA that can sign: its certificate and its private key."""
+
+    certificate: x509.Certificate
+    key: ec.EllipticCurvePrivateKey
+
+
+@dataclass(frozen=True, slots=True)
+class Leaf:
+    """A certificate for one end of a connection, with its private key and its issuer's certificate."""
+
+    certificate: x509.Certificate
+    key: ec.EllipticCurvePrivateKey
+    issuer: x509.Certificate
+
+    def to_pem(self) -> bytes:
+        """Leaf, CA certificate and private key in one file; the leaf comes first (RFC 8446 section 4.4.2)."""
+        return certificate_pem(self.certificate) + certificate_pem(self.issuer) + key_pem(self.key)
+
+
+def new_authority(now: dt.datetime) -> Issuer:
+    """A fresh self-signed CA.
+
+    Args:
+        now: UTC, aware.
+    """
+    key = ec.generate_private_key(ec.SECP256R1())
+    identifier = x509.SubjectKeyIdentifier.from_public_key(key.public_key())
+    # Every CA has its own name, so that a client that trusts an old and a new one picks the right issuer.
+    subject = _named(f"securechat CA {identifier.digest.hex()[:8]}")
+    certificate = (
+        _unsigned(subject, subject, key.public_key(), now - BACKDATED, now + CA_LIFETIME)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+        .add_extension(_key_usage(signs_certificates=True), critical=True)
+        .add_extension(identifier, critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    return Issuer(certificate, key)
+
+
+def new_server_leaf(issuer: Issuer, names: Names, now: dt.datetime) -> Leaf:
+    """A server certificate for ``names``, valid for 90 days or as long as its CA, whichever is shorter.
+
+    Args:
+        issuer: a CA that is valid at ``now``.
+        names: at least one.
+        now: UTC, aware.
+
+    Raises:
+        ValueError: no names.
+    """
+    if not names:
+        raise ValueError("a server certificate needs at least one name")
+    alternatives: list[x509.GeneralName] = [x509.DNSName(name) for name in names.dns]
+    alternatives += [x509.IPAddress(ip) for ip in names.ips]
+    return _new_leaf(
+        issuer,
+        _named("securechat server"),
+        now,
+        [
+            x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]),
+            x509.SubjectAlternativeName(alternatives),
+        ],
+    )
+
+
+def new_client_leaf(issuer: Issuer, name: str, now: dt.datetime) -> Leaf:
+    """A client certificate whose common name is ``name``.
+
+    Args:
+        issuer: a CA that is valid at ``now``.
+        name: 1 to 64 characters (ub-common-name, RFC 5280 appendix A.1).
+        now: UTC, aware.
+
+    Raises:
+        ValueError: the name is empty or too long.
+    """
+    return _new_leaf(issuer, _named(name), now, [x509.ExtendedKeyUsage([ExtendedKeyUsageOID.CLIENT_AUTH])])
+
+
+def certificate_pem(certificate: x509.Certificate) -> bytes:
+    """PEM text (RFC 7468)."""
+    return certificate.public_bytes(Encoding.PEM)
+
+
+def key_pem(key: PrivateKeyTypes) -> bytes:
+    """PKCS #8 PEM text, not encrypted: a server must start without a person beside it."""
+    return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+
+
+def _new_leaf(issuer: Issuer, subject: x509.Name, now: dt.datetime, purpose: list[x509.ExtensionType]) -> Leaf:
+    key = ec.generate_private_key(ec.SECP256R1())
+    signer = issuer.certificate
+    # RFC 5280 asks for nesting nowhere, but a chain is only as valid as its CA: do not promise more.
+    not_before = max(now - BACKDATED, signer.not_valid_before_utc)
+    not_after = min(now + LEAF_LIFETIME, signer.not_valid_after_utc)
+    builder = (
+        _unsigned(subject, signer.subject, key.public_key(), not_before, not_after)
+        .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+        .add_extension(_key_usage(signs_certificates=False), critical=True)
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
+        .add_extension(_authority_identifier(signer), critical=False)
+    )
+    for extension in purpose:
+        builder = builder.add_extension(extension, critical=False)
+    return Leaf(builder.sign(issuer.key, hashes.SHA256()), key, signer)
+
+
+def _unsigned(
+    subject: x509.Name,
+    issuer: x509.Name,
+    key: ec.EllipticCurvePublicKey,
+    not_before: dt.datetime,
+    not_after: dt.datetime,
+) -> x509.CertificateBuilder:
+    return (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(issuer)
+        .public_key(key)
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(not_before)
+        .not_valid_after(not_after)
+    )
+
+
+def _named(common_name: str) -> x509.Name:
+    return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common_name)])
+
+
+def _key_usage(*, signs_certificates: bool) -> x509.KeyUsage:
+    return x509.KeyUsage(
+        digital_signature=not signs_certificates,
+        key_cert_sign=signs_certificates,
+        crl_sign=signs_certificates,
+        content_commitment=False,
+        key_encipherment=False,
+        data_encipherment=False,
+        key_agreement=False,
+        encipher_only=False,
+        decipher_only=False,
+    )
+
+
+def _authority_identifier(signer: x509.Certificate) -> x509.AuthorityKeyIdentifier:
+    identifier = signer.extensions.get_extension_for_class(x509.SubjectKeyIdentifier).value
+    return x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(identifier)

@@ -1,0 +1,111 @@
+"""Files that are written whole or not at all, and secrets that nobody else can read for even an instant."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import sys
+from pathlib import Path
+
+from securechat.errors import TlsFailure, TlsProblem
+
+SECRET_MODE = 0o600
+PUBLIC_MODE = 0o644
+
+_MAX_PEM_BYTES = 1024 * 1024
+"""A long public chain is under 20 KiB; more is a wrong file, and reading /dev/zero must end."""
+
+
+def bad_file(path: Path, reason: str) -> TlsFailure:
+    """The failure for a file that cannot be read, written or believed."""
+    return TlsFailure(TlsProblem.BAD_FILE, f"{path}: {reason}")
+
+
+def os_reason(error: OSError) -> str:
+    """The system's words for an error, without errno and path."""
+    return (error.strerror or str(error) or type(error).__name__).lower()
+
+
+def read_pem(path: Path) -> bytes:
+    """The content of a PEM file.
+
+    Raises:
+        TlsFailure: BAD_FILE when it is missing, unreadable, no file, or absurdly large.
+    """
+    try:
+        with path.open("rb") as file:
+            data = file.read(_MAX_PEM_BYTES + 1)
+    except OSError as error:
+        raise bad_file(path, f"cannot be read: {os_reason(error)}") from error
+    if len(data) > _MAX_PEM_BYTES:
+        raise bad_file(path, "is over 1 MiB, which no certificate file is")
+    return data
+
+
+def write_pem(path: Path, data: bytes, *, mode: int, replace: bool) -> None:
+    """Write a file so that a reader, or a crash, sees the old content or the new, never a part.
+
+    Args:
+        path: the file; its directory is made (0700) when missing.
+        data: all of it.
+        mode: its permissions, whatever the umask says.
+        replace: whether an existing file may be replaced.
+
+    Raises:
+        TlsFailure: BAD_FILE when it cannot be written, or exists and ``replace`` is false.
+    """
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}.tmp")
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        _write_new(temporary, data, mode)
+        try:
+            _put_in_place(temporary, path, replace=replace)
+        finally:
+            temporary.unlink(missing_ok=True)
+        _sync_directory(path.parent)
+    except FileExistsError as error:
+        if error.filename2 is None and path.parent.exists() and not path.parent.is_dir():
+            raise bad_file(path.parent, "is no directory; name another one with --dir") from error
+        raise bad_file(path, "exists already and is not overwritten") from error
+    except OSError as error:
+        raise bad_file(path, f"cannot be written: {os_reason(error)}") from error
+
+
+def _write_new(path: Path, data: bytes, mode: int) -> None:
+    # Created with the final mode, so a secret is never readable by others; O_EXCL follows no planted link.
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), mode)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            if sys.platform != "win32":
+                os.fchmod(descriptor, mode)  # the umask has taken bits away from a public file
+            file.write(data)
+            file.flush()
+            os.fsync(descriptor)
+    except OSError:
+        path.unlink(missing_ok=True)
+        raise
+
+
+def _put_in_place(temporary: Path, path: Path, *, replace: bool) -> None:
+    if not replace:
+        # A hard link fails when the target exists, even against a second run that won the race.
+        try:
+            os.link(temporary, path)
+        except FileExistsError:
+            raise
+        except OSError:  # a file system without hard links: check, then rename, and the race is a few microseconds
+            if path.exists():
+                raise FileExistsError(17, "exists", str(temporary), None, str(path)) from None
+        else:
+            return
+    temporary.replace(path)
+
+
+def _sync_directory(directory: Path) -> None:
+    # Not on Windows: directories cannot be opened there, and NTFS journals the rename.
+    if sys.platform != "win32":
+        descriptor = os.open(directory, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)

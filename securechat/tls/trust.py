@@ -1,0 +1,185 @@
+"""What the client trusts: a CA from a file, or a CA learned by its fingerprint. Nothing else, and never nothing.
+
+Learning by fingerprint (``--pin``) takes one handshake that verifies nothing and carries no byte of ours. The chain
+the server shows is searched for the certificate with that SHA-256; it must be a CA, and its key must have signed
+the server's certificate. What comes out is only that CA's text: the caller connects anew, fully verified, so
+whoever answers the second time proves everything. A liar in between can hand us our own CA, and gains nothing.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import datetime as dt
+import hmac
+import re
+import socket
+import ssl
+from hashlib import sha256
+from pathlib import Path
+
+from cryptography import x509
+
+from securechat.errors import ConfigError, TlsFailure, TlsProblem
+from securechat.tls.bundle import find_root, fingerprint, is_authority, parse_certificates
+from securechat.tls.contexts import NATIVE_ALPN
+from securechat.tls.failures import explain, printable
+from securechat.tls.issuing import certificate_pem
+from securechat.tls.pem_files import bad_file, read_pem
+
+_PIN = re.compile(r"sha256:((?:[0-9a-f]{2}:?){31}[0-9a-f]{2})\Z", re.IGNORECASE)
+
+_MAX_CHAIN = 10
+"""Certificates looked at; OpenSSL itself accepts chains up to 100 KiB, real ones have at most five."""
+
+
+def load_ca_file(path: Path) -> str:
+    """Read a CA file.
+
+    Args:
+        path: PEM with one or more CA certificates (more during a change of CA).
+
+    Returns:
+        The CA certificates as PEM, for ``client_context``.
+
+    Raises:
+        TlsFailure: BAD_FILE with one sentence: missing, unreadable, damaged, no CA in it, or with a private key in
+            it, which means that a secret has been given away.
+    """
+    content = read_pem(path)
+    if b"PRIVATE KEY-----" in content:
+        raise bad_file(path, "holds a private key, which must never leave the server; a client needs only ca.pem")
+    authorities = [one for one in parse_certificates(path, content) if is_authority(one)]
+    if not authorities:
+        raise bad_file(path, "holds a certificate, but none of a CA; a client needs the server's ca.pem")
+    return _pem(*authorities)
+
+
+def parse_pin(text: str) -> bytes:
+    """Read ``sha256:`` and 64 hexadecimal digits, upper or lower case, with or without colons between the pairs.
+
+    Returns:
+        The 32 bytes of the digest.
+
+    Raises:
+        ConfigError: it is anything else.
+    """
+    found = _PIN.match(text.strip())
+    if found is None:
+        raise ConfigError(
+            "command line",
+            "--pin",
+            "a pin is sha256: and 64 hexadecimal digits; the server prints its own when it starts",
+        )
+    return bytes.fromhex(found.group(1).replace(":", ""))
+
+
+def learn_ca(host: str, port: int, pin: bytes, timeout_s: float) -> str:
+    """Fetch the CA with this fingerprint from a server. Blocks; meant to run before any event loop.
+
+    Args:
+        host: name or address.
+        port: TCP port.
+        pin: SHA-256 of the CA's DER, from ``parse_pin``.
+        timeout_s: seconds for each of connecting and the handshake.
+
+    Returns:
+        The CA as PEM, for ``client_context``; connect anew with it.
+
+    Raises:
+        OSError: no connection (refused, no such host, timeout).
+        TlsFailure: WRONG_PIN when the server's CA is another one; else why the handshake failed.
+    """
+    with socket.create_connection((host, port), timeout_s) as connection:
+        return learn_ca_from(connection, host, pin, timeout_s)
+
+
+def learn_ca_from(connection: socket.socket, host: str, pin: bytes, timeout_s: float) -> str:
+    """As ``learn_ca``, over a connected socket, which is used up.
+
+    Raises:
+        TlsFailure: as for ``learn_ca``.
+    """
+    connection.settimeout(timeout_s)  # do_handshake takes this as the limit for the whole handshake
+    try:
+        with _probing_context().wrap_socket(connection, server_hostname=host, do_handshake_on_connect=False) as tls:
+            tls.do_handshake()
+            chain = _unverified_chain(tls)
+            _say_goodbye(tls)
+    except (OSError, ValueError) as error:  # ValueError: a host name that cannot be one
+        raise explain(error, host, dt.datetime.now(dt.UTC)) from error
+    return _pem(pinned_authority(chain, pin, host))
+
+
+def pinned_authority(chain: list[bytes], pin: bytes, host: str) -> x509.Certificate:
+    """Find the certificate a pin means.
+
+    Args:
+        chain: DER as the server sent it, leaf first.
+        pin: SHA-256 of the CA's DER.
+        host: for the sentence.
+
+    Returns:
+        The CA that the chain leads up to.
+
+    Raises:
+        TlsFailure: WRONG_PIN when no certificate has this fingerprint, or the one that has it is no CA or did not
+            sign this chain; NO_CERTIFICATE when there is no chain.
+    """
+    if not chain:
+        raise TlsFailure(TlsProblem.NO_CERTIFICATE, f"{printable(host)} showed no certificate")
+    matching = [der for der in chain[:_MAX_CHAIN] if hmac.compare_digest(sha256(der).digest(), pin)]
+    try:
+        leaf, *rest = (x509.load_der_x509_certificate(der) for der in chain[:_MAX_CHAIN])
+        root = find_root(leaf, tuple(rest))
+    except (ValueError, x509.InvalidVersion, x509.DuplicateExtension, x509.UnsupportedGeneralNameType) as error:
+        raise TlsFailure(TlsProblem.OTHER, f"{printable(host)} showed a damaged certificate") from error
+    if not matching:
+        raise TlsFailure(TlsProblem.WRONG_PIN, _other_ca(host, root))
+    if root is None or fingerprint(root) != f"sha256:{pin.hex()}":
+        raise TlsFailure(
+            TlsProblem.WRONG_PIN,
+            f"{printable(host)} shows a certificate with this pin, but it is not the CA that issued the server's own",
+        )
+    return root
+
+
+def _other_ca(host: str, root: x509.Certificate | None) -> str:
+    if root is None:
+        return f"{printable(host)} does not show its CA, so the pin cannot be checked; use --ca with its ca.pem"
+    return f"the CA of {printable(host)} is {fingerprint(root)}, not the pinned one"
+
+
+def _probing_context() -> ssl.SSLContext:
+    """The one context that verifies nothing. It is for reading a chain and must not leave this module."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    context.minimum_version = ssl.TLSVersion.TLSv1_3
+    context.set_alpn_protocols([NATIVE_ALPN])
+    return context
+
+
+def _unverified_chain(tls: ssl.SSLSocket) -> list[bytes]:
+    """The chain as the server sent it, DER, leaf first.
+
+    Public from Python 3.13 on. Before that the same C function is there as a private method, returning objects
+    whose ``public_bytes`` takes ``_ssl.ENCODING_DER``.
+    """
+    if hasattr(tls, "get_unverified_chain"):
+        return list(tls.get_unverified_chain() or ())
+    import _ssl  # noqa: PLC0415 - private, so only where nothing else will do
+
+    # typeshed knows neither; both are in CPython 3.10 to 3.12.
+    sslobj = vars(tls)["_sslobj"]
+    return [one.public_bytes(_ssl.ENCODING_DER) for one in sslobj.get_unverified_chain() or ()]
+
+
+def _say_goodbye(tls: ssl.SSLSocket) -> None:
+    """Send close_notify without waiting for the answer, so that the server does not report a broken connection."""
+    tls.settimeout(0)
+    with contextlib.suppress(OSError):  # it wants to read the answer; we do not
+        tls.unwrap()
+
+
+def _pem(*certificates: x509.Certificate) -> str:
+    return b"".join(certificate_pem(one) for one in certificates).decode("ascii")

@@ -1,0 +1,124 @@
+#!/usr/bin/env python3
+"""Make or renew the certificates in ``certs/``. All the logic is in ``securechat.tls.certificates``."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+# A checkout works without being installed.
+sys.path.insert(0, str(ROOT))
+
+try:
+    import cryptography  # noqa: F401 - only to see whether it is there
+except ImportError:
+    sys.exit(
+        "gen_certs: the Python package 'cryptography' is missing.\n"
+        "Install it with:  python -m pip install cryptography\n"
+        "or let  python3 tools/dev.py serve  set everything up."
+    )
+
+from securechat.errors import TlsFailure
+from securechat.tls.bundle import Bundle, fingerprint
+from securechat.tls.certificates import (
+    CA_FILE,
+    CA_KEY_FILE,
+    Ensured,
+    create_authority,
+    ensure_server,
+    issue_client,
+    load_authority,
+)
+from securechat.tls.hostnames import parse_names
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the tool; returns the exit code."""
+    options = build_parser().parse_args(argv)
+    try:
+        if options.client is not None:
+            make_client(options)
+        else:
+            make_server(options)
+    except (TlsFailure, ValueError) as error:
+        print(f"gen_certs: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Every flag."""
+    parser = argparse.ArgumentParser(
+        prog="gen_certs.py",
+        description="Make a CA and a server certificate for this machine, or renew the certificate under the same CA.",
+    )
+    parser.add_argument(
+        "--name",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="a further DNS name or IP address of the server; may be repeated; kept at renewals",
+    )
+    parser.add_argument("--forget-names", action="store_true", help="drop earlier names that are not repeated now")
+    parser.add_argument(
+        "--dir", type=Path, default=ROOT / "certs", metavar="DIR", help="where the files are (default: certs/)"
+    )
+    parser.add_argument("--client", metavar="NAME", help="make a client certificate NAME.pem instead")
+    parser.add_argument("--if-needed", action="store_true", help="renew only what is old or lacks a name")
+    parser.add_argument(
+        "--new-ca", action="store_true", help="replace the CA: every client must then get the new ca.pem or pin"
+    )
+    parser.add_argument(
+        "--force", action="store_true", help="replace a client certificate, or a server.pem of another CA"
+    )
+    return parser
+
+
+def make_server(options: argparse.Namespace) -> None:
+    """The CA if there is none (or ``--new-ca``), then ``server.pem``."""
+    extra = parse_names(options.name)
+    if options.new_ca:
+        create_authority(options.dir, replace=True)
+    done = ensure_server(
+        options.dir,
+        extra,
+        always=options.new_ca or not options.if_needed,
+        keep_names=not options.forget_names,
+        force=options.force or options.new_ca,
+    )
+    report(done, options.dir, new_ca=done.new_ca or options.new_ca)
+    if options.new_ca:
+        print("\nThe CA is new: clients refuse this server until they have the new ca.pem or pin.")
+
+
+def report(done: Ensured, directory: Path, *, new_ca: bool) -> None:
+    """What was written, what to trust, what to run next."""
+    if new_ca:
+        print(f"wrote {directory / CA_FILE}      the CA certificate: give it to every client")
+        print(f"wrote {directory / CA_KEY_FILE}      the CA's private key: keep it here, show it to nobody")
+    if done.reasons:
+        print(f"wrote {done.bundle.path}  the server's certificate and private key: for the server only")
+    else:
+        print(f"{done.bundle.path} is still good; nothing was written")
+    print(f"\n  names    {done.bundle.names}")
+    print(f"  valid    until {done.bundle.not_after:%Y-%m-%d} (renew by running this again)")
+    print(f"  CA       {done.ca_fingerprint}")
+    print(f"\nnext: securechat-server --cert {done.bundle.path}")
+    print(f"then: securechat-client --ca {directory / CA_FILE}")
+
+
+def make_client(options: argparse.Namespace) -> None:
+    """``NAME.pem`` under the CA that is there."""
+    issuer = load_authority(options.dir)
+    if issuer is None:
+        raise ValueError(f"{options.dir / CA_FILE} is missing; make the CA first by running this without --client")
+    bundle: Bundle = issue_client(options.dir, issuer, options.client, force=options.force)
+    print(f"wrote {bundle.path}  the certificate and private key of {options.client!r}: for that client only")
+    print(f"\n  valid    until {bundle.not_after:%Y-%m-%d}")
+    print(f"  CA       {fingerprint(issuer.certificate)}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
