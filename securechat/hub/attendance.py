@@ -7,7 +7,7 @@ message of the one who left: while the log still has drafts of that member, the 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import TypeVar
 
 from securechat.errors import ErrorCode, Refusal
@@ -25,14 +25,16 @@ class Attendance:
     Args:
         outlet: tells the others.
         observer: hears it for the operator.
+        alarm: told when, in monotonic seconds, `take_overdue` and `tell` should be called; the earliest counts.
         limits: presence_interval_s, quiet_return_s, rooms_per_member, rooms_total.
     """
 
-    def __init__(self, outlet: Outlet, observer: Observer, limits: Limits) -> None:
+    def __init__(self, outlet: Outlet, observer: Observer, limits: Limits, alarm: Callable[[float], None]) -> None:
         self.rooms: dict[str, Room] = {}
         self._outlet = outlet
         self._observer = observer
         self._limits = limits
+        self._alarm = alarm
         self._presence_due: dict[str, float] = {}  # in the order in which they become due
         self._absent: dict[int, tuple[float, Member]] = {}  # in the order in which they were lost
 
@@ -85,7 +87,9 @@ class Attendance:
 
     def absent(self, member: Member, now: float) -> None:
         """The member's last connection was lost; it leaves when it does not come back."""
-        self._absent[member.sender_id] = (now + self._limits.quiet_return_s, member)
+        until = now + self._limits.quiet_return_s
+        self._absent[member.sender_id] = (until, member)
+        self._alarm(until)
 
     def returned(self, member: Member) -> None:
         """The member is back before anybody noticed."""
@@ -140,7 +144,9 @@ class Attendance:
             self._presence_soon(room, now)
 
     def _presence_soon(self, room: Room, now: float) -> None:
-        self._presence_due.setdefault(room.name, now + self._limits.presence_interval_s)
+        if room.name not in self._presence_due:
+            due = self._presence_due[room.name] = now + self._limits.presence_interval_s
+            self._alarm(due)
 
 
 def _first(values: Iterable[_T]) -> _T | None:

@@ -10,7 +10,7 @@ a client's one cursor is only right if what it gets is in order over all its roo
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import groupby
 from typing import assert_never
 
@@ -75,11 +75,13 @@ class Hub:
         outlet: tells many peers the same.
         observer: hears what happened, for the operator.
         limits: all numbers.
+        alarm: told when, in monotonic seconds, `tick` should be called next; the earliest of its calls counts.
         server: program and version, told in Welcome.
         rates: False switches message and byte rates off, for benchmarks and trusted bots.
 
     Attributes:
         fed_seq: the last seq fanned out.
+        unsettled: drafts the log has not answered yet.
     """
 
     def __init__(
@@ -89,6 +91,7 @@ class Hub:
         observer: Observer,
         limits: Limits,
         *,
+        alarm: Callable[[float], None],
         server: str = "securechat",
         rates: bool = True,
     ) -> None:
@@ -96,9 +99,10 @@ class Hub:
         self._outlet = outlet
         self._observer = observer
         self._limits = limits
+        self._alarm = alarm
         self._server = server
         self._rates = rates
-        self._attendance = Attendance(outlet, observer, limits)
+        self._attendance = Attendance(outlet, observer, limits, alarm)
         self._entrance = Entrance(log, limits, self._admitted)
         self._lookups = Lookups(log, self._entrance, self._attendance)
         self._members = self._entrance.members
@@ -110,6 +114,7 @@ class Hub:
         )
         self._quota = DailyQuota(limits.stored_bytes_per_address_day)
         self.fed_seq = 0
+        self.unsettled = 0
 
     # --- The log's side -------------------------------------------------------------------------------------------
 
@@ -241,6 +246,7 @@ class Hub:
 
         self._log.append(draft, done)
         member.unsettled += 1
+        self.unsettled += 1
         self._observer.happened(
             Happening.SAID, peer, member.name, draft.room if draft.room is not None else draft.to_name or "", draft.text
         )
@@ -271,6 +277,7 @@ class Hub:
 
     def _settle(self, peer: Peer, member: Member, client_id: int, outcome: AppendOutcome) -> None:
         member.unsettled -= 1
+        self.unsettled -= 1
         if member.departures and not member.unsettled:
             self._attendance.settled(member, self._now)
         if self._member_of.get(peer) is not member:
@@ -331,10 +338,6 @@ class Hub:
             self._entrance.reserve(member, now)
             self._attendance.absent(member, now)
 
-    def next_deadline(self) -> float | None:
-        """When `tick` has something to do next, in monotonic seconds; None for nothing."""
-        return self._attendance.next_deadline()
-
     def tick(self, now: float) -> None:
         """Let go of those who did not come back in time, and tell gathered presence."""
         self._now = now
@@ -342,6 +345,8 @@ class Hub:
             self._entrance.dismiss(member)
             self._attendance.gone(member, now)
         self._attendance.tell(now)
+        if (due := self._attendance.next_deadline()) is not None:
+            self._alarm(due)
 
     # --- Requests -------------------------------------------------------------------------------------------------
 

@@ -1,0 +1,319 @@
+"""The server process: certificate, log, hub, listeners and sessions, put together; from start to drain.
+
+Order of a start: certificate, log (which takes the lock on the data directory), listeners, then readiness is told.
+Order of an end: accept no more, read no more, let the log answer what it has, tell every client, flush, close the log.
+A log that fails ends the process with its own exit code and no further acknowledgement (promise 5).
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import errno
+import gc
+import ipaddress
+import os
+import signal
+import socket
+import sys
+import time
+import traceback
+from enum import IntEnum
+
+from securechat import __version__
+from securechat.errors import ErrorCode, LogError, TlsFailure
+from securechat.hub.hub import Hub
+from securechat.log.worker import SqliteLog
+from securechat.model import Closing
+from securechat.net.admission import Admission
+from securechat.net.descriptors import descriptor_limit
+from securechat.net.listener import Listener
+from securechat.net.loop import Loop
+from securechat.net.timers import Timer
+from securechat.net.transport import Transport
+from securechat.server.banner import banner, endpoint
+from securechat.server.chronicle import Chronicle
+from securechat.server.config import ServerConfig
+from securechat.server.console import Console
+from securechat.server.fanout import Fanout
+from securechat.server.session import Session
+from securechat.tls.addresses import is_public, private_addresses
+from securechat.tls.contexts import ServerCertificate
+from securechat.wire.detect import ALPN_OFFERS
+
+_SWITCH_INTERVAL_S = 0.0005
+"""GIL switch interval: a busy loop costs a commit 1.3 ms with it, 5.8 ms with Python's 5 ms (measured)."""
+_DAY_S = 86_400.0
+_WARN_DAYS = 30
+_DRAIN_LOOK_S = 0.01
+"""Seconds between two looks whether a drain has got further."""
+
+
+class ExitCode(IntEnum):
+    """How a server process ends; docs/operations.md explains each."""
+
+    OK = 0
+    INTERNAL = 1
+    USAGE = 2
+    CERTIFICATE = 3
+    LOG = 4
+    ADDRESS = 5
+    STOPPED_AT_ONCE = 130
+
+
+class StartFailure(Exception):
+    """The server cannot start; the sentence says why and what to do."""
+
+    def __init__(self, code: ExitCode, sentence: str) -> None:
+        super().__init__(sentence)
+        self.code = code
+
+
+class Server:
+    """One server.
+
+    Args:
+        config: its settings; ``config.cert`` must be set.
+        console: where events are told.
+        from_checkout: whether the banner's commands go through tools/dev.py.
+
+    Raises:
+        StartFailure: the certificate, the log or an address cannot be used.
+    """
+
+    def __init__(self, config: ServerConfig, console: Console, *, from_checkout: bool = False) -> None:
+        self._config = config
+        self._console = console
+        self._from_checkout = from_checkout
+        self._certificate = _load_certificate(config)
+        self._loop = Loop(config.limits, on_error=self._session_failed)
+        self._chronicle = Chronicle(console, show_messages=config.show_messages)
+        self._sessions: dict[Session, Transport] = {}
+        self._listeners: list[Listener] = []
+        self._exit_code = ExitCode.OK
+        self._draining = False
+        self._tick_timer: Timer | None = None
+        self._tick_at = 0.0
+        self._log = SqliteLog(config.data, config.limits, self._loop.post)
+        self._hub = Hub(
+            self._log,
+            Fanout(),
+            self._chronicle,
+            config.limits,
+            alarm=self._alarm,
+            server=f"securechat/{__version__}",
+            rates=config.rates,
+        )
+        self._admission = Admission(config.limits, descriptor_limit() - config.limits.reserved_descriptors)
+
+    # --- Running ----------------------------------------------------------------------------------------------------
+
+    def run(self) -> ExitCode:
+        """Serve until a signal or a failure; returns how it ended.
+
+        Raises:
+            StartFailure: see the class.
+        """
+        try:
+            state = self._log.start(self._hub.on_commit, self._log_failed)
+        except LogError as error:
+            raise StartFailure(ExitCode.LOG, str(error)) from error
+        try:
+            self._hub.restore(state, self._loop.now, int(time.time() * 1000))
+            self._listen()
+            self._install_signals()
+            self._announce()
+            self._look_at_certificate()
+            sys.setswitchinterval(_SWITCH_INTERVAL_S)
+            gc.collect()
+            gc.freeze()
+            self._loop.run()
+        finally:
+            for listener in self._listeners:
+                listener.close()
+            if self._exit_code is not ExitCode.LOG:
+                self._log.close()
+        self._console.event("stopped", "everything acknowledged is stored" if self._clean else "after a failure")
+        return self._exit_code
+
+    @property
+    def _clean(self) -> bool:
+        return self._exit_code is ExitCode.OK
+
+    def _listen(self) -> None:
+        hosts = self._config.hosts or tuple(str(address) for address in private_addresses())
+        port = self._config.port
+        for host in hosts:
+            try:
+                listener = Listener(
+                    self._loop,
+                    host,
+                    port,
+                    context_provider=lambda: self._certificate.context,
+                    on_transport=self._accepted,
+                    admission=self._admission,
+                    on_denied=self._chronicle.denied,
+                )
+            except OSError as error:
+                raise StartFailure(ExitCode.ADDRESS, _cannot_listen(host, port, error)) from error
+            self._listeners.append(listener)
+            port = listener.port  # with port 0 the first one chooses for all
+            self._console.event(
+                "listening", f"on {endpoint(host, listener.port)}", address=endpoint(host, listener.port)
+            )
+            if _is_public(host):
+                self._warn(
+                    f"{host} is a public address: everybody on the internet can reach this server and, "
+                    "without an account, join it. Use --host with a private address if that is not meant."
+                )
+
+    def _announce(self) -> None:
+        addresses = [(str(listener.address[0]), listener.port) for listener in self._listeners]
+        self._console.block(
+            banner(__version__, addresses, self._certificate.ca_fingerprint, from_checkout=self._from_checkout)
+        )
+        if not self._config.rates:
+            self._console.event("notice", "message rates are off (--rate-limit off)")
+
+    def _accepted(self, transport: Transport) -> None:
+        label = endpoint(str(transport.peer[0]), int(transport.peer[1]))
+        session = Session(self._hub, transport, self._loop, self._config.limits, self, label)
+        self._sessions[session] = transport
+        transport.start(session)
+
+    def connected(self, session: Session) -> None:
+        """A session's TLS handshake is done."""
+        self._chronicle.connected(session)
+
+    def disconnected(self, session: Session, name: str, why: str) -> None:
+        """A session is over."""
+        del self._sessions[session]
+        self._chronicle.disconnected(session, name, why)
+
+    def _alarm(self, when: float) -> None:
+        """The hub wants to be called at ``when``."""
+        if self._tick_timer is None or when < self._tick_at:
+            if self._tick_timer is not None:
+                self._tick_timer.cancel()
+            self._tick_at = when
+            self._tick_timer = self._loop.call_at(when, self._tick)
+
+    def _tick(self) -> None:
+        self._tick_timer = None
+        self._hub.tick(self._loop.now)
+
+    # --- Signals ----------------------------------------------------------------------------------------------------
+
+    def _install_signals(self) -> None:
+        signal.set_wakeup_fd(self._loop.wakeup_fileno(), warn_on_full_buffer=False)
+        for name in ("SIGINT", "SIGTERM"):
+            signal.signal(getattr(signal, name), lambda *_: self._asked_to_stop())
+        if sys.platform != "win32":
+            signal.signal(signal.SIGHUP, lambda *_: self._loop.post(self._reload))
+
+    def _asked_to_stop(self) -> None:
+        if self._draining:
+            os._exit(ExitCode.STOPPED_AT_ONCE)
+        self._draining = True
+        self._loop.post(self._drain)
+
+    def _reload(self) -> None:
+        try:
+            self._certificate.reload()
+        except TlsFailure as failure:
+            self._console.event("error", f"the certificate was NOT renewed, the old one stays in use: {failure.detail}")
+            return
+        self._console.event("notice", f"new certificate in use, valid until {self._certificate.not_after:%Y-%m-%d}")
+        self._look_at_certificate(repeat=False)
+
+    def _look_at_certificate(self, *, repeat: bool = True) -> None:
+        days = self._certificate.days_left(dt.datetime.now(dt.UTC))
+        if days < _WARN_DAYS:
+            when = f"expires in {days:.0f} days" if days > 0 else "has expired"
+            self._warn(
+                f"the certificate {when} ({self._certificate.not_after:%Y-%m-%d}); renew it with "
+                "`python tools/gen_certs.py` and send this process SIGHUP"
+            )
+        if repeat:
+            self._loop.call_later(_DAY_S, self._look_at_certificate)
+
+    # --- The end ----------------------------------------------------------------------------------------------------
+
+    def _drain(self) -> None:
+        """Stop accepting and reading; what is with the log gets its answer."""
+        self._console.event("stopping", f"telling {len(self._sessions)} clients; a second signal stops at once")
+        for listener in self._listeners:
+            listener.close()
+        for transport in self._sessions.values():
+            transport.pause_reading()
+        self._wait_for_log(self._loop.now + self._config.limits.drain_s)
+
+    def _wait_for_log(self, deadline: float) -> None:
+        if self._hub.unsettled and self._loop.now < deadline:
+            self._loop.call_later(_DRAIN_LOOK_S, lambda: self._wait_for_log(deadline))
+            return
+        self._close_sessions(ErrorCode.SHUTTING_DOWN, "the server is shutting down; wait for it to come back")
+        self._wait_for_clients(deadline)
+
+    def _close_sessions(self, code: ErrorCode, sentence: str) -> None:
+        closing = Closing(code, sentence, retry_after_s=1.0)
+        for session, transport in list(self._sessions.items()):
+            session.close(closing)
+            if not transport.hello_done:
+                transport.abort()
+
+    def _wait_for_clients(self, deadline: float) -> None:
+        if not self._sessions or self._loop.now >= deadline:
+            for transport in list(self._sessions.values()):
+                transport.abort()
+            self._loop.stop()
+            return
+        self._loop.call_later(_DRAIN_LOOK_S, lambda: self._wait_for_clients(deadline))
+
+    def _log_failed(self, error: Exception) -> None:
+        """The log cannot keep its promise: tell everybody and stop (promise 5)."""
+        if self._exit_code is ExitCode.LOG:
+            return
+        self._exit_code = ExitCode.LOG
+        self._console.event(
+            "error",
+            f"the message log failed and the server stops, so that nothing is acknowledged that may be lost: {error}",
+        )
+        for listener in self._listeners:
+            listener.close()
+        self._close_sessions(ErrorCode.LOG_FAILED, "the server cannot store messages any more and stops")
+        self._wait_for_clients(self._loop.now + self._config.limits.lingering_close_s)
+
+    def _session_failed(self, error: Exception) -> None:
+        """A bug met one connection; that one is closed, and the operator hears of it."""
+        self._console.event("error", "internal error: " + " | ".join(traceback.format_exception(error)))
+
+    def _warn(self, sentence: str) -> None:
+        self._console.event("warning", sentence)
+
+
+def _load_certificate(config: ServerConfig) -> ServerCertificate:
+    assert config.cert is not None
+    try:
+        return ServerCertificate(config.cert, config.key, tls12=config.tls12, alpn=ALPN_OFFERS)
+    except TlsFailure as failure:
+        raise StartFailure(ExitCode.CERTIFICATE, failure.detail) from failure
+
+
+def _is_public(host: str) -> bool:
+    try:
+        return is_public(ipaddress.ip_address(host.partition("%")[0]))
+    except ValueError:
+        return False  # a name: what it means was decided by whoever wrote it into the hosts file or DNS
+
+
+def _cannot_listen(host: str, port: int, error: OSError) -> str:
+    where = endpoint(host, port)
+    if error.errno == errno.EADDRINUSE:
+        return f"cannot listen on {where}: another program does (a server already running?); stop it or use --port"
+    if error.errno == errno.EADDRNOTAVAIL:
+        return f"cannot listen on {where}: this machine does not have that address; use --host with one it has"
+    if error.errno == errno.EACCES:
+        return f"cannot listen on {where}: ports below 1024 need privileges; use --port with a higher one"
+    if isinstance(error, socket.gaierror):
+        return f"cannot listen on {where}: this name means no address here; use --host with an address"
+    return f"cannot listen on {where}: {error.strerror or error}"

@@ -1,0 +1,109 @@
+"""The operator's console: one line per event, as text or JSON, and nothing hostile in any of them.
+
+Whatever came from outside goes through `one_line` first, so no line can carry a control character or look like two.
+Lines are written by a thread of their own: a terminal that is paused, or a pipe nobody reads, may block that thread
+but never the loop. The queue is bounded; what does not fit is counted and reported, not remembered.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+import threading
+from collections import deque
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import TextIO
+
+import msgspec
+
+from securechat.text import one_line
+
+QUEUE_LINES = 10_000
+"""Lines that wait for a slow console; about 2 MiB. A storm of 1,000 logins makes 3,000."""
+
+
+class Console:
+    """Writes event lines.
+
+    Args:
+        stream: where to; usually standard output.
+        json: one JSON object a line instead of text.
+        now: the wall clock, local time zone.
+    """
+
+    def __init__(
+        self,
+        stream: TextIO | None = None,
+        *,
+        json: bool = False,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC).astimezone(),
+    ) -> None:
+        self._stream = stream if stream is not None else sys.stdout
+        self._json = json
+        self._now = now
+        self._lines: deque[str] = deque()
+        self._dropped = 0
+        self._ready = threading.Condition()
+        self._closed = False
+        self._thread = threading.Thread(target=self._run, name="console", daemon=True)
+        self._thread.start()
+
+    def event(self, event: str, sentence: str, **fields: object) -> None:
+        """Write one event.
+
+        Args:
+            event: a stable word.
+            sentence: what a person reads in text form.
+            fields: what a program reads in JSON form; None is left out.
+        """
+        now = self._now()
+        if self._json:
+            record: dict[str, object] = {"at": now.isoformat(timespec="milliseconds"), "event": event}
+            record.update({key: _plain(value) for key, value in fields.items() if value is not None})
+            if event in {"warning", "error", "notice"}:
+                record["text"] = one_line(sentence)
+            self._put(msgspec.json.encode(record).decode())
+        else:
+            self._put(f"{now:%Y-%m-%d %H:%M:%S}  {event:<12}  {one_line(sentence)}")
+
+    def block(self, lines: list[str]) -> None:
+        """Write lines as they are, such as the banner; nothing in JSON form, which is for programs."""
+        if not self._json:
+            self._put("\n".join(lines))
+
+    def close(self, patience_s: float = 1.0) -> None:
+        """Write what waits, for at most ``patience_s`` seconds."""
+        with self._ready:
+            self._closed = True
+            self._ready.notify()
+        self._thread.join(patience_s)
+
+    def _put(self, line: str) -> None:
+        with self._ready:
+            if len(self._lines) >= QUEUE_LINES:
+                self._dropped += 1
+                return
+            self._lines.append(line)
+            self._ready.notify()
+
+    def _run(self) -> None:
+        while True:
+            with self._ready:
+                self._ready.wait_for(lambda: self._lines or self._closed)
+                lines = list(self._lines)
+                self._lines.clear()
+                dropped, self._dropped = self._dropped, 0
+                closed = self._closed
+            if dropped:
+                lines.append(f"({dropped} lines were dropped: the console is too slow)")
+            if lines:
+                with contextlib.suppress(OSError, ValueError):  # a console that is gone must not stop the server
+                    self._stream.write("\n".join(lines) + "\n")
+                    self._stream.flush()
+            if closed and not lines:
+                return
+
+
+def _plain(value: object) -> object:
+    return one_line(value) if isinstance(value, str) else value

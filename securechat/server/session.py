@@ -1,0 +1,368 @@
+"""One connection: transport, codec and member meet here, and nowhere else.
+
+Bytes come from the transport and go through the codec; each command goes to the hub; what the hub delivers is encoded
+and queued. Between the two stands *pacing*: a session that must not be read right now keeps what is already decrypted
+in its codec (at most what one read brought and one frame), takes its transport out of the selector, and goes on later.
+It is not read while
+
+* a hello is being answered, so that a client may send its first requests without waiting for the Welcome,
+* the hub says it is over a rate,
+* it has `unacknowledged_drafts` drafts unanswered.
+
+A session knows deadlines only through the scheduler it is given; it never asks what time it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Protocol
+
+from securechat.errors import ErrorCode, RemoteProtocolError
+from securechat.model import (
+    Acked,
+    Closing,
+    Command,
+    Direct,
+    Event,
+    Hello,
+    Named,
+    Ping,
+    Pong,
+    Quit,
+    Refused,
+    Say,
+    Throttled,
+    Welcome,
+)
+from securechat.net.sockets import CloseReason
+from securechat.wire.base import FrameRefused, ServerCodec, WireFormat
+from securechat.wire.detect import codec_for
+from securechat.wire.native import NATIVE
+
+if TYPE_CHECKING:
+    from securechat.hub.hub import Hub
+    from securechat.limits import Limits
+
+_STRANGER_FRAMES = 16
+"""Frames other than one's hello before it is accepted: several names may be tried, nothing can be flooded."""
+
+
+class Cancellable(Protocol):
+    """A timer that has been set."""
+
+    def cancel(self) -> None:
+        """Do not call back any more."""
+
+
+class Scheduler(Protocol):
+    """What a session needs of the loop."""
+
+    @property
+    def now(self) -> float:
+        """Monotonic seconds at the start of this pass."""
+
+    def call_later(self, delay_s: float, callback: Callable[[], None]) -> Cancellable:
+        """Call back once."""
+
+
+class Link(Protocol):
+    """What a session needs of its transport."""
+
+    address: str
+    alpn: str | None
+    hello_done: bool
+
+    @property
+    def queued_bytes(self) -> int:
+        """Bytes the socket has not accepted yet."""
+
+    def write(self, data: bytes) -> None:
+        """Queue whole frames."""
+
+    def pause_reading(self) -> None:
+        """Deliver nothing more."""
+
+    def resume_reading(self) -> None:
+        """Deliver again."""
+
+    def close_with(self, last_words: bytes = b"", drop_backlog: bool = False) -> None:
+        """Say the last words, then close so that they are heard."""
+
+
+class SessionObserver(Protocol):
+    """Hears of connections, for the operator's log."""
+
+    def connected(self, session: Session) -> None:
+        """The handshake is done."""
+
+    def disconnected(self, session: Session, name: str, why: str) -> None:
+        """The connection is closed; ``name`` is empty if it never had one."""
+
+
+class Session:
+    """One connection to the hub.
+
+    Args:
+        hub: where commands go.
+        link: the transport.
+        scheduler: timers and the time of this pass.
+        limits: pacing and deadlines.
+        observer: hears of the connection.
+        label: ``address:port``, for the operator's log.
+
+    Attributes:
+        write: the transport's own, called directly by the fan-out.
+    """
+
+    __slots__ = (
+        "_closing_code", "_codec", "_drafts", "_greeting", "_heard_at", "_held", "_hello_timer", "_hub", "_idle_timer",
+        "_limits", "_link", "_name", "_observer", "_over_rate", "_paused", "_pinged", "_pumping", "_resume_after",
+        "_resume_timer", "_scheduler", "_strange_frames", "_throttled", "format", "label", "write",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        hub: Hub,
+        link: Link,
+        scheduler: Scheduler,
+        limits: Limits,
+        observer: SessionObserver,
+        label: str,
+    ) -> None:
+        self.format: WireFormat = NATIVE
+        self.label = label
+        self.write = link.write
+        self._hub = hub
+        self._link = link
+        self._scheduler = scheduler
+        self._limits = limits
+        self._observer = observer
+        self._codec: ServerCodec | None = None
+        self._closing_code: ErrorCode | None = None
+        self._drafts = 0
+        self._name = ""
+        self._greeting = False
+        self._held: Command | None = None
+        self._strange_frames = 0
+        self._over_rate = False
+        self._throttled = False
+        self._paused = False
+        self._pumping = False
+        self._pinged = False
+        self._resume_after = 0
+        self._heard_at = scheduler.now
+        self._resume_timer: Cancellable | None = None
+        self._idle_timer: Cancellable | None = None
+        self._hello_timer: Cancellable | None = scheduler.call_later(limits.hello_timeout_s, self._hello_late)
+
+    # --- The transport's side ---------------------------------------------------------------------------------------
+
+    def handshake_done(self) -> None:
+        """The peer speaks TLS with us: find out which protocol."""
+        self._observer.connected(self)
+        self._heard_at = self._scheduler.now
+        self._codec = codec_for(self._link.alpn)
+        if self._codec is None:
+            sentence = "this port speaks securechat/1; connect with securechat-client, or offer that protocol by ALPN"
+            self.close(Closing(ErrorCode.BAD_FRAME, sentence))
+            return
+        self.format = self._codec.format
+        self._idle_timer = self._scheduler.call_later(self._limits.idle_ping_s, self._look_alive)
+
+    def data_received(self, data: bytes) -> None:
+        """Decrypted bytes: everybody's way in."""
+        codec = self._codec
+        if codec is None or self._closing_code is not None:
+            return
+        now = self._heard_at = self._scheduler.now
+        self._pinged = False
+        codec.receive_data(data)
+        wait_s = self._hub.charge_bytes(self, len(data), now)
+        self._pump(codec)
+        if wait_s:
+            self._throttle(wait_s)
+
+    def backlog_started(self) -> None:
+        """From here on the peer is behind: a hint for where to resume if it never catches up."""
+        self._resume_after = self._hub.fed_seq
+
+    def backlog_over(self) -> None:
+        """The peer has caught up."""
+
+    def outbox_overflow(self) -> None:
+        """The peer does not read: let it go, and let it know where to go on."""
+        self._closing_code = ErrorCode.SLOW_READER
+        sentence = "you were too far behind with reading; connect again and read on from where you stopped"
+        closing = Closing(ErrorCode.SLOW_READER, sentence, resume_after=self._resume_after)
+        self._hub.lost(self, self._scheduler.now)
+        self._link.close_with(self.format.encode(closing), drop_backlog=True)
+
+    def connection_lost(self, reason: CloseReason, detail: str) -> None:
+        """The transport is closed."""
+        for timer in (self._hello_timer, self._idle_timer, self._resume_timer):
+            if timer is not None:
+                timer.cancel()
+        self._hub.lost(self, self._scheduler.now)
+        why = self._closing_code.value if self._closing_code is not None else reason.value
+        if self._closing_code is None and detail and reason is not CloseReason.PEER_CLOSED:
+            why = f"{why}: {detail}"
+        self._observer.disconnected(self, self._name, why)
+
+    # --- The hub's side ---------------------------------------------------------------------------------------------
+
+    @property
+    def address(self) -> str:
+        """The peer's network address, without port."""
+        return self._link.address
+
+    @property
+    def held_back(self) -> bool:
+        """Whether pages must wait until the peer has read more."""
+        return self._link.queued_bytes > self._limits.outbox_soft_bytes // 2
+
+    def deliver(self, event: Event) -> None:
+        """Encode an event for this peer alone and queue it; answers to its requests let it go on."""
+        self.write(self.format.encode(event))
+        if isinstance(event, Acked) or (isinstance(event, Refused) and event.client_id is not None):
+            self._drafts -= 1
+            if self._held is not None:
+                self._unpause()
+        elif self._greeting and isinstance(event, Welcome | Refused):
+            self._greeted(accepted=isinstance(event, Welcome))
+        if isinstance(event, Welcome | Named):
+            self._name = event.name
+
+    def close(self, closing: Closing) -> None:
+        """Say the last words, after everything queued, and end the connection."""
+        if self._closing_code is None:
+            self._closing_code = closing.code
+            self._link.close_with(self.format.encode(closing))
+
+    # --- From bytes to the hub --------------------------------------------------------------------------------------
+
+    def _pump(self, codec: ServerCodec) -> None:
+        """Hand over what has arrived until there is no more, or no more may be taken now."""
+        if self._pumping or self._paused:
+            return
+        self._pumping = True
+        try:
+            while not (self._greeting or self._over_rate) and self._closing_code is None:
+                command = self._held
+                if command is None:
+                    try:
+                        command = codec.next_command()
+                    except FrameRefused as refusal:
+                        self._refuse_frame(refusal)
+                        continue
+                    if command is None:
+                        break
+                if not self._take(command):
+                    break
+        except RemoteProtocolError as error:
+            self.close(Closing(error.code, error.detail))
+        finally:
+            self._pumping = False
+        if self._closing_code is None and (self._greeting or self._over_rate or self._held is not None):
+            self._paused = True
+            self._link.pause_reading()
+
+    def _take(self, command: Command) -> bool:
+        """Give one command to the hub; False when it must wait for acknowledgements."""
+        is_draft = isinstance(command, Say | Direct)
+        if is_draft:
+            if self._drafts >= self._limits.unacknowledged_drafts:
+                self._held = command
+                return False
+            self._drafts += 1
+        self._held = None
+        if self._hello_timer is not None:
+            self._check_stranger(command)
+        wait_s = self._hub.handle(self, command, self._scheduler.now)
+        if wait_s:
+            self._throttle(wait_s)
+        return True
+
+    def _check_stranger(self, command: Command) -> None:
+        if isinstance(command, Hello):
+            self._greeting = True
+            return
+        self._strange_frames += 1
+        if self._strange_frames > _STRANGER_FRAMES or not isinstance(command, Ping | Pong | Quit):
+            raise RemoteProtocolError(ErrorCode.HELLO_EXPECTED, "the first frame must be a hello")
+
+    def _refuse_frame(self, refusal: FrameRefused) -> None:
+        self._strange_frames += 1
+        if self._hello_timer is not None and self._strange_frames > _STRANGER_FRAMES:
+            raise RemoteProtocolError(ErrorCode.HELLO_EXPECTED, "the first frame must be a hello")
+        self.write(
+            self.format.encode(Refused(refusal.code, refusal.detail, ref=refusal.ref, client_id=refusal.client_id))
+        )
+
+    def _greeted(self, *, accepted: bool) -> None:
+        self._greeting = False
+        if accepted:
+            assert self._codec is not None
+            self._codec.hello_accepted()
+            self._link.hello_done = True
+            if self._hello_timer is not None:
+                self._hello_timer.cancel()
+                self._hello_timer = None
+        else:
+            self._strange_frames += 1
+        if self._paused:
+            self._scheduler.call_later(0.0, self._unpause)
+
+    # --- Pacing -----------------------------------------------------------------------------------------------------
+
+    def _throttle(self, wait_s: float) -> None:
+        """Over a rate: tell it once, and do not read for a while."""
+        if self._closing_code is not None:
+            return
+        if not self._throttled:
+            self._throttled = True
+            self.write(self.format.encode(Throttled(round(wait_s, 3))))
+        self._over_rate = True
+        if self._resume_timer is not None:
+            self._resume_timer.cancel()
+        self._resume_timer = self._scheduler.call_later(wait_s, self._rate_over)
+        if not self._pumping and not self._paused:
+            self._paused = True
+            self._link.pause_reading()
+
+    def _rate_over(self) -> None:
+        self._resume_timer = None
+        self._over_rate = False
+        self._unpause()
+        if not self._over_rate:  # everything that waited was within the rate: the next excess is told again
+            self._throttled = False
+
+    def _unpause(self) -> None:
+        if self._paused and self._closing_code is None and not (self._greeting or self._over_rate):
+            self._paused = False
+            assert self._codec is not None
+            self._pump(self._codec)
+            if not self._paused:
+                self._link.resume_reading()
+
+    # --- Deadlines --------------------------------------------------------------------------------------------------
+
+    def _hello_late(self) -> None:
+        self._hello_timer = None
+        self.close(Closing(ErrorCode.HELLO_TIMEOUT, "no accepted hello came in time; connect again"))
+
+    def _look_alive(self) -> None:
+        """Ask a silent peer whether it is there; give up on one that does not answer."""
+        limits = self._limits
+        silent_s = self._scheduler.now - self._heard_at
+        if self._paused:  # we are the ones who do not listen
+            silent_s = 0.0
+        if self._pinged and silent_s >= limits.idle_ping_s + limits.ping_timeout_s:
+            self.close(Closing(ErrorCode.PING_TIMEOUT, "you did not answer a ping; connect again"))
+            return
+        wait_s = limits.idle_ping_s - silent_s
+        if wait_s <= 0:
+            if not self._pinged:
+                self._pinged = True
+                self.write(self.format.encode(Ping()))
+            wait_s = limits.idle_ping_s + limits.ping_timeout_s - silent_s
+        self._idle_timer = self._scheduler.call_later(max(wait_s, 0.05), self._look_alive)
