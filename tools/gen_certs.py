@@ -7,36 +7,39 @@ import argparse
 import sys
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
 # A checkout works without being installed.
-sys.path.insert(0, str(ROOT))
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 try:
-    import cryptography  # noqa: F401 - only to see whether it is there
-except ImportError:
+    from securechat.errors import TlsFailure
+    from securechat.tls.bundle import fingerprint
+    from securechat.tls.certificates import (
+        CA_FILE,
+        CA_KEY_FILE,
+        Ensured,
+        create_authority,
+        ensure_server,
+        issue_client,
+        load_authority,
+    )
+    from securechat.tls.hostnames import parse_names
+except ModuleNotFoundError as error:
+    if error.name != "cryptography":
+        raise
     sys.exit(
         "gen_certs: the Python package 'cryptography' is missing.\n"
         "Install it with:  python -m pip install cryptography\n"
         "or let  python3 tools/dev.py serve  set everything up."
     )
 
-from securechat.errors import TlsFailure
-from securechat.tls.bundle import Bundle, fingerprint
-from securechat.tls.certificates import (
-    CA_FILE,
-    CA_KEY_FILE,
-    Ensured,
-    create_authority,
-    ensure_server,
-    issue_client,
-    load_authority,
-)
-from securechat.tls.hostnames import parse_names
+CERTS = Path(__file__).resolve().parent.parent / "certs"
 
 
 def main(argv: list[str] | None = None) -> int:
     """Run the tool; returns the exit code."""
     options = build_parser().parse_args(argv)
+    if options.dir.is_relative_to(Path.cwd()):
+        options.dir = options.dir.relative_to(Path.cwd())  # what is printed is short enough to be typed
     try:
         if options.client is not None:
             make_client(options)
@@ -62,9 +65,7 @@ def build_parser() -> argparse.ArgumentParser:
         help="a further DNS name or IP address of the server; may be repeated; kept at renewals",
     )
     parser.add_argument("--forget-names", action="store_true", help="drop earlier names that are not repeated now")
-    parser.add_argument(
-        "--dir", type=Path, default=ROOT / "certs", metavar="DIR", help="where the files are (default: certs/)"
-    )
+    parser.add_argument("--dir", type=Path, default=CERTS, metavar="DIR", help="where the files are (default: certs/)")
     parser.add_argument("--client", metavar="NAME", help="make a client certificate NAME.pem instead")
     parser.add_argument("--if-needed", action="store_true", help="renew only what is old or lacks a name")
     parser.add_argument(
@@ -96,10 +97,10 @@ def make_server(options: argparse.Namespace) -> None:
 def report(done: Ensured, directory: Path, *, new_ca: bool) -> None:
     """What was written, what to trust, what to run next."""
     if new_ca:
-        print(f"wrote {directory / CA_FILE}      the CA certificate: give it to every client")
-        print(f"wrote {directory / CA_KEY_FILE}      the CA's private key: keep it here, show it to nobody")
+        print(f"wrote {directory / CA_FILE}: the CA certificate, to be given to every client")
+        print(f"wrote {directory / CA_KEY_FILE}: the CA's private key, to be shown to nobody")
     if done.reasons:
-        print(f"wrote {done.bundle.path}  the server's certificate and private key: for the server only")
+        print(f"wrote {done.bundle.path}: the server's certificate and private key, for the server only")
     else:
         print(f"{done.bundle.path} is still good; nothing was written")
     print(f"\n  names    {done.bundle.names}")
@@ -114,8 +115,8 @@ def make_client(options: argparse.Namespace) -> None:
     issuer = load_authority(options.dir)
     if issuer is None:
         raise ValueError(f"{options.dir / CA_FILE} is missing; make the CA first by running this without --client")
-    bundle: Bundle = issue_client(options.dir, issuer, options.client, force=options.force)
-    print(f"wrote {bundle.path}  the certificate and private key of {options.client!r}: for that client only")
+    bundle = issue_client(options.dir, issuer, options.client, force=options.force)
+    print(f"wrote {bundle.path}: certificate and private key of {options.client!r}, for that client only")
     print(f"\n  valid    until {bundle.not_after:%Y-%m-%d}")
     print(f"  CA       {fingerprint(issuer.certificate)}")
 

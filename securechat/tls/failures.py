@@ -41,6 +41,7 @@ _NOT_TLS = {
 }
 _NO_COMMON_VERSION = {"TLSV1_ALERT_PROTOCOL_VERSION", "UNSUPPORTED_PROTOCOL", "NO_PROTOCOLS_AVAILABLE"}
 _NO_COMMON_PROTOCOL = {"TLSV1_ALERT_NO_APPLICATION_PROTOCOL", "NO_APPLICATION_PROTOCOL"}
+_NO_SERVER_CERTIFICATE = {"SSLV3_ALERT_HANDSHAKE_FAILURE", "SSL/TLS_ALERT_HANDSHAKE_FAILURE"}
 _CLIENT_CERTIFICATE_WANTED = {"TLSV13_ALERT_CERTIFICATE_REQUIRED", "PEER_DID_NOT_RETURN_A_CERTIFICATE"}
 
 _MAX_NAMES_TOLD = 5
@@ -150,16 +151,17 @@ def _broken_handshake(exc: ssl.SSLError, host: str) -> TlsFailure:
         return _no_common_protocol(host)
     if reason in _CLIENT_CERTIFICATE_WANTED:
         return TlsFailure(TlsProblem.NO_CERTIFICATE, f"{host} asks for a client certificate, and none was sent")
-    if reason.endswith("_ALERT_HANDSHAKE_FAILURE"):
-        return TlsFailure(
-            TlsProblem.NO_CERTIFICATE, f"{host} has no certificate to show, or none that this client can check"
-        )
+    if reason in _NO_SERVER_CERTIFICATE:
+        sentence = f"{host} has no certificate to show, or none that this client can check"
+        return TlsFailure(TlsProblem.NO_CERTIFICATE, sentence)
     if reason in _NO_COMMON_VERSION:
-        return TlsFailure(TlsProblem.OTHER, f"{host} speaks only versions of TLS before 1.3")
-    if isinstance(exc, ssl.SSLEOFError | ssl.SSLZeroReturnError):
-        return TlsFailure(TlsProblem.OTHER, _hung_up(host))
-    words = reason.lower().replace("_", " ") or str(exc)
-    return TlsFailure(TlsProblem.OTHER, f"the TLS handshake with {host} failed: {printable(words)}")
+        sentence = f"{host} speaks only versions of TLS before 1.3"
+    elif isinstance(exc, ssl.SSLEOFError | ssl.SSLZeroReturnError):
+        sentence = _hung_up(host)
+    else:
+        words = reason.lower().replace("_", " ") or str(exc)
+        sentence = f"the TLS handshake with {host} failed: {printable(words)}"
+    return TlsFailure(TlsProblem.OTHER, sentence)
 
 
 def _no_common_protocol(host: str) -> TlsFailure:
