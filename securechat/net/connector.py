@@ -34,7 +34,7 @@ _IN_PROGRESS = frozenset({0, errno.EINPROGRESS, errno.EWOULDBLOCK, getattr(errno
 class Connecting(Nobody):
     """One attempt under way; made by :func:`connect`."""
 
-    def __init__(  # noqa: PLR0917  (only connect() calls it)
+    def __init__(
         self,
         loop: Loop,
         context: ssl.SSLContext,
@@ -177,7 +177,7 @@ class Connecting(Nobody):
             self._on_failure(exc)
 
 
-def connect(  # noqa: PLR0917  (where, how, then what: the order people know from socket code)
+def connect(
     loop: Loop,
     host: str,
     port: int,

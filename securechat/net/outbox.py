@@ -45,8 +45,7 @@ class Outbox:
     @property
     def size_bytes(self) -> int:
         """All that is not yet accepted. Costs only what was appended since the last question."""
-        self._count()
-        return self._counted_bytes + len(self._in_flight)
+        return self._count() + len(self._in_flight)
 
     def take(self, max_bytes: int = TLS_RECORD_BYTES) -> bytes | memoryview:
         """The next piece to send: what is in flight, else the waiting chunks joined up to ``max_bytes``.
@@ -59,21 +58,29 @@ class Outbox:
         chunks = self._chunks
         if len(chunks) == 1 and len(chunks[0]) <= max_bytes:
             piece = chunks[0]
-            chunks.clear()
-            self._counted = self._counted_bytes = 0
-            self._begun = False
+        elif self._count() <= max_bytes:
+            piece = b"".join(chunks)
         else:
-            piece = self._gather(max_bytes)
+            self._in_flight = piece = self._gather(max_bytes)
+            return piece
+        chunks.clear()
+        self._counted = self._counted_bytes = 0
+        self._begun = False
         self._in_flight = piece
         return piece
 
-    def accepted(self, sent_bytes: int) -> None:
-        """Count ``sent_bytes`` of the piece in flight as gone; the rest of it stays first."""
+    def accepted(self, sent_bytes: int) -> bool:
+        """Count ``sent_bytes`` of the piece in flight as gone; the rest of it stays first.
+
+        Returns:
+            Whether something is left to send.
+        """
         piece = self._in_flight
         if sent_bytes == len(piece):
             self._in_flight = b""
-        else:
-            self._in_flight = memoryview(piece)[sent_bytes:]
+            return bool(self._chunks)
+        self._in_flight = memoryview(piece)[sent_bytes:]
+        return True
 
     def clear_unsent(self) -> None:
         """Drop every chunk that has not been begun."""
@@ -81,16 +88,17 @@ class Outbox:
         self._chunks[:] = keep
         self._counted = self._counted_bytes = 0
 
-    def _count(self) -> None:
+    def _count(self) -> int:
+        """Bytes of all chunks; looks only at those that came since the last call."""
         chunks = self._chunks
         if len(chunks) > self._counted:
             self._counted_bytes += sum(map(len, chunks[self._counted :]))
             self._counted = len(chunks)
+        return self._counted_bytes
 
     def _gather(self, max_bytes: int) -> bytes | memoryview:
-        """Leading chunks up to ``max_bytes``; the one that does not fit is split by views, not copied."""
+        """Exactly ``max_bytes`` from more than that: the chunk that does not fit is split by views, not copied."""
         chunks = self._chunks
-        self._count()
         total = taken = 0
         for chunk in chunks:
             if total >= max_bytes:

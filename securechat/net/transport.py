@@ -71,8 +71,9 @@ class Transport:
     __slots__ = (
         "_again_pass", "_append", "_backlogged", "_blocked", "_bulk", "_close_by", "_deadline", "_detail", "_dirty",
         "_discard_left", "_handler", "_handshake_queued", "_interest", "_loop", "_outbox", "_overflowed", "_owner",
-        "_peer_closed", "_probe", "_read_wants_write", "_reading", "_reason", "_sock", "_soft_since", "_soft_timer",
-        "_state", "_write_wants_read", "_writing", "address", "alpn", "error", "hello_done", "peer", "tls_version",
+        "_peer_closed", "_probe", "_read_wants_write", "_reading", "_reason", "_sendable", "_sock", "_soft_since",
+        "_soft_timer", "_state", "_write_wants_read", "_writing", "address", "alpn", "error", "hello_done", "peer",
+        "tls_version",
     )  # fmt: skip
 
     def __init__(
@@ -117,6 +118,7 @@ class Transport:
         self._handshake_queued = False
         self._bulk = False
         self._probe = 0
+        self._sendable = False  # the handshake is over and the socket has refused nothing
         self._blocked = False  # the socket refused our bytes
         self._backlogged = False  # the same, and the outbox has not been empty since
         self._read_wants_write = False
@@ -253,35 +255,32 @@ class Transport:
     def flush(self) -> None:
         """Send what waits, at most limits.write_bytes_per_pass."""
         self._dirty = False
-        if self._blocked:
-            self._measure()  # nothing can be sent: only count what came on top
-            return
-        if self._state is not _State.OPEN and self._state is not _State.CLOSING:
+        if not self._sendable:
+            if self._blocked:
+                self._measure()  # nothing can be sent: only count what came on top
             return
         outbox = self._outbox
         loop = self._loop
-        send = self._sock.send
         left_bytes = loop.limits.write_bytes_per_pass
+        more = True
         try:
-            while piece := outbox.take(TLS_RECORD_BYTES):
-                sent_bytes = send(piece)
+            while left_bytes > 0 and (piece := outbox.take(TLS_RECORD_BYTES)):
+                sent_bytes = self._sock.send(piece)
                 loop.writes += 1
                 loop.bytes_out += sent_bytes
-                outbox.accepted(sent_bytes)
-                left_bytes -= sent_bytes
-                if left_bytes <= 0:
+                more = outbox.accepted(sent_bytes)
+                if not more:
                     break
-        except ssl.SSLWantWriteError:
-            self._block()
-            return
-        except ssl.SSLWantReadError:
-            self._write_wants_read = True
-            self._block()
-            return
+                left_bytes -= sent_bytes
         except OSError as exc:
-            self._fail(exc)
+            self._write_refused(exc)
             return
-        if outbox:
+        if more or self._backlogged or not self._writing:
+            self._flushed()
+
+    def _flushed(self) -> None:
+        """After a flush that was not refused, where something is left to do."""
+        if self._outbox:
             self._mark_dirty()  # our budget ended, not the socket's patience
             if self._backlogged:
                 self._measure()
@@ -318,6 +317,9 @@ class Transport:
         assert self._deadline is not None
         self._deadline.cancel()
         self._state = _State.OPEN
+        self._sendable = True
+        if self._outbox:
+            self._mark_dirty()
         self.alpn = self._sock.selected_alpn_protocol()
         self.tls_version = self._sock.version()
         self._watch()
@@ -419,9 +421,19 @@ class Transport:
             self._dirty = True
             self._loop.dirty.append(self)
 
+    def _write_refused(self, exc: OSError) -> None:
+        if isinstance(exc, ssl.SSLWantReadError):
+            self._write_wants_read = True
+            self._block()
+        elif isinstance(exc, ssl.SSLWantWriteError):
+            self._block()
+        else:
+            self._fail(exc)
+
     def _block(self) -> None:
         """The socket is full."""
         self._blocked = True
+        self._sendable = False
         self._watch()
         if not self._backlogged:
             self._backlogged = True
@@ -432,6 +444,7 @@ class Transport:
     def _unblock(self) -> None:
         if self._blocked:
             self._blocked = False
+            self._sendable = True
             self._mark_dirty()  # the registration goes when the outbox is empty: mostly the next write fills it again
 
     def _backlog_over(self) -> None:
@@ -450,8 +463,6 @@ class Transport:
 
     def _measure(self) -> None:
         """Count a backlog and hold it against the limits."""
-        if self._state is _State.CLOSED:
-            return
         loop = self._loop
         limits = loop.limits
         size_bytes = self._outbox.size_bytes
@@ -492,6 +503,7 @@ class Transport:
             self._sock.unwrap()
         except ssl.SSLWantWriteError:
             self._blocked = True
+            self._sendable = False
             self._watch()
             return
         except (OSError, ValueError):
@@ -511,7 +523,7 @@ class Transport:
             self._end(self._reason, self._detail)
             return
         self._state = _State.LINGERING
-        self._writing = self._blocked = self._read_wants_write = self._write_wants_read = False
+        self._writing = self._sendable = self._blocked = self._read_wants_write = self._write_wants_read = False
         self._reading = True
         self._leave_backlogs()
         self._watch()
@@ -540,7 +552,7 @@ class Transport:
         self._state = _State.CLOSED
         self._reason = reason
         self._detail = detail
-        self._writing = self._reading = self._blocked = False
+        self._writing = self._reading = self._sendable = self._blocked = False
         self._read_wants_write = self._write_wants_read = False
         self._watch()
         self._leave_backlogs()
