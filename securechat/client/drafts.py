@@ -1,0 +1,100 @@
+"""Lines on their way out: kept until the server has acknowledged them, sent in order, repeated with the same number.
+
+The rules come from the protocol: a sender's client_ids rise strictly; a retry after a lost connection keeps its
+client_id, so that nothing is stored twice; a line that was refused for now gets a new one, because the server takes
+nothing below what it has already seen.
+"""
+
+from __future__ import annotations
+
+from bisect import insort
+
+from securechat.client.happenings import Line
+from securechat.client.state import Key
+
+KEPT_LINES = 500
+"""Lines kept unacknowledged, for a user who types while away; then typing is refused (limits.md)."""
+WINDOW = 64
+"""Lines in flight on one connection: the server's own limit, unacknowledged_drafts."""
+THROTTLED_WINDOW = 8
+"""In flight once the server slowed us down: at 5 lines a second a request then waits 2 s behind them, not 13."""
+WINDOW_CHARS = 16_000
+"""Characters in flight before no further line is added: at the server's byte rate (10 KiB/s) 2 to 6 s of waiting."""
+
+
+class Outgoing:
+    """The lines not yet acknowledged."""
+
+    def __init__(self) -> None:
+        self._numbers = 0
+        self._last_client_id = 0
+        self._waiting: list[Line] = []
+        self._in_flight: dict[int, Line] = {}
+        self._throttled = False
+
+    @property
+    def full(self) -> bool:
+        """Whether no line can be taken."""
+        return len(self._waiting) + len(self._in_flight) >= KEPT_LINES
+
+    @property
+    def lines(self) -> tuple[Line, ...]:
+        """Every line not yet acknowledged, in the order typed."""
+        return tuple(sorted([*self._in_flight.values(), *self._waiting], key=_number))
+
+    @property
+    def throttled(self) -> bool:
+        """Whether the server slowed us down and not everything is out yet."""
+        return self._throttled
+
+    def add(self, target: Key, text: str) -> Line:
+        """Take a line; the caller has looked at `full`."""
+        self._numbers += 1
+        line = Line(self._numbers, target, text)
+        self._waiting.append(line)
+        return line
+
+    def start_above(self, last_client_id: int) -> None:
+        """Continue above what the log already holds of this sender."""
+        self._last_client_id = max(self._last_client_id, last_client_id)
+
+    def slow_down(self) -> bool:
+        """Send fewer at a time until everything is out; tell whether this is news."""
+        news = not self._throttled
+        self._throttled = True
+        return news
+
+    def take(self) -> tuple[int, Line] | None:
+        """Return the next line to send, with a new client_id; None when nothing waits or enough is in flight."""
+        window = THROTTLED_WINDOW if self._throttled else WINDOW
+        if not self._waiting or len(self._in_flight) >= window or self._in_flight_chars >= WINDOW_CHARS:
+            return None
+        line = self._waiting.pop(0)
+        self._last_client_id += 1
+        self._in_flight[self._last_client_id] = line
+        return self._last_client_id, line
+
+    @property
+    def _in_flight_chars(self) -> int:
+        return sum(len(line.text) for line in self._in_flight.values())
+
+    def in_flight(self) -> tuple[tuple[int, Line], ...]:
+        """Return what a new connection must repeat first, in order, with the same client_ids."""
+        return tuple(self._in_flight.items())
+
+    def finish(self, client_id: int) -> Line | None:
+        """Forget a line that was acknowledged or refused for good; None when it was not in flight."""
+        line = self._in_flight.pop(client_id, None)
+        if not self._in_flight and not self._waiting:
+            self._throttled = False
+        return line
+
+    def again(self, client_id: int) -> Line | None:
+        """Put a line that was refused for now back where it stood; it will get a new client_id."""
+        if (line := self._in_flight.pop(client_id, None)) is not None:
+            insort(self._waiting, line, key=_number)
+        return line
+
+
+def _number(line: Line) -> int:
+    return line.number

@@ -1,0 +1,320 @@
+"""What the core tells whoever shows the chat: a closed union of frozen records, in the order they happened.
+
+They carry what the server said as it said it. Making it safe to show, and every sentence around it, is the business
+of who shows it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import TypeAlias
+
+from securechat.client.state import Key
+from securechat.errors import ErrorCode, TlsFailure
+from securechat.model import Message, Person, RoomCount
+
+
+class LossKind(Enum):
+    """How a connection was lost or not made."""
+
+    REFUSED = "refused"
+    HOST_NOT_FOUND = "host_not_found"
+    UNREACHABLE = "unreachable"
+    TIMEOUT = "timeout"
+    TLS = "tls"
+    CLOSED = "closed"
+    SILENT = "silent"
+    NONSENSE = "nonsense"
+
+
+@dataclass(frozen=True, slots=True)
+class Loss:
+    """Why there is no connection; ``tls`` is set for LossKind.TLS."""
+
+    kind: LossKind
+    detail: str = ""
+    tls: TlsFailure | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A line the user gave to send. ``number`` is the user's own count, stable over every retry."""
+
+    number: int
+    target: Key
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class NameNeeded:
+    """The connection is there and verified; choose a name."""
+
+
+@dataclass(frozen=True, slots=True)
+class NameRefused:
+    """Choose another name."""
+
+    name: str
+    code: ErrorCode
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Greeted:
+    """In, for the first time."""
+
+    server: str
+    me: Person
+
+
+@dataclass(frozen=True, slots=True)
+class EnteredRoom:
+    """In a room; ``again`` when a reconnect re-entered it."""
+
+    room: str
+    people: tuple[Person, ...]
+    total: int
+    again: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class LeftRoom:
+    """Out of a room."""
+
+    room: str
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A message, exactly once, in the order of its conversation.
+
+    Attributes:
+        message: as the log has it.
+        key: its conversation.
+        own: whether this user sent it.
+        late: whether it was missed while away, or pulled rather than pushed.
+        names_me: whether somebody else's text has the user's name in it.
+    """
+
+    message: Message
+    key: Key
+    own: bool
+    late: bool = False
+    names_me: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Recalled:
+    """Earlier messages, oldest first: the start of a room, or an answer to AskHistory (``asked``)."""
+
+    key: Key
+    messages: tuple[Message, ...]
+    asked: bool
+
+
+@dataclass(frozen=True, slots=True)
+class PeopleCame:
+    """Others entered a room."""
+
+    room: str
+    people: tuple[Person, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PeopleWent:
+    """Others left a room."""
+
+    room: str
+    people: tuple[Person, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PersonRenamed:
+    """Somebody has another name now; told once, however many rooms are shared."""
+
+    person_id: int
+    old: str
+    new: str
+    me: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class RosterShown:
+    """The answer to AskWho."""
+
+    room: str
+    people: tuple[Person, ...]
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
+class RoomsShown:
+    """The answer to AskRooms."""
+
+    rooms: tuple[RoomCount, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class IgnoreChanged:
+    """A person's messages are hidden now, or shown again."""
+
+    person: Person
+    hidden: bool
+
+
+@dataclass(frozen=True, slots=True)
+class LineWaiting:
+    """A line cannot go out now: away (``code`` None), or the server asked to try again later."""
+
+    line: Line
+    code: ErrorCode | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LineAcked:
+    """A line is durable as message ``seq``; its message comes as Shown."""
+
+    line: Line
+    seq: int
+
+
+@dataclass(frozen=True, slots=True)
+class LineRefused:
+    """The server will not take a line; it is not kept."""
+
+    line: Line
+    code: ErrorCode
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class LinesLost:
+    """Leaving although these were never acknowledged; some may have been stored all the same."""
+
+    lines: tuple[Line, ...]
+
+
+class Impossible(Enum):
+    """Why the client itself declines an intent."""
+
+    AWAY = "away"
+    QUEUE_FULL = "queue_full"
+    TEXT_EMPTY = "text_empty"
+    TEXT_TOO_LONG = "text_too_long"
+    NOT_IN_ROOM = "not_in_room"
+    LOBBY_STAYS = "lobby_stays"
+    ROOM_INVALID = "room_invalid"
+    NAME_INVALID = "name_invalid"
+    LEAVING = "leaving"
+
+
+@dataclass(frozen=True, slots=True)
+class Declined:
+    """The client itself says no; ``detail`` is a rule's own sentence, ``subject`` what it is about."""
+
+    reason: Impossible
+    subject: str = ""
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RequestRefused:
+    """The server said no to a request that is not a line."""
+
+    code: ErrorCode
+    text: str
+    room: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SlowedDown:
+    """Over a rate: lines go out as fast as the server takes them. Told once until everything is out."""
+
+    retry_after_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionLost:
+    """Away from now on. ``code`` and ``text`` are the server's last words, if it had any."""
+
+    loss: Loss
+    code: ErrorCode | None = None
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Reconnecting:
+    """The next attempt comes in ``in_s``; ``loss`` says why the one before failed."""
+
+    in_s: float
+    attempt: int
+    loss: Loss
+
+
+@dataclass(frozen=True, slots=True)
+class BackOnline:
+    """Connected again; what was missed follows."""
+
+    away_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class CaughtUp:
+    """Everything missed has been shown: so many messages."""
+
+    missed: int
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryReset:
+    """The server has another log than before: numbering and identities start anew."""
+
+
+class EndCause(Enum):
+    """Why the client is done."""
+
+    QUIT = "quit"
+    UNREACHABLE = "unreachable"  # the first connection failed
+    CLOSED = "closed"  # the server's last words allow no return
+    VERSION = "version"
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """Nothing follows. ``code`` and ``text`` are the server's last words, ``loss`` a failed first connection."""
+
+    cause: EndCause
+    loss: Loss | None = None
+    code: ErrorCode | None = None
+    text: str = ""
+
+
+Happening: TypeAlias = (
+    NameNeeded
+    | NameRefused
+    | Greeted
+    | EnteredRoom
+    | LeftRoom
+    | Shown
+    | Recalled
+    | PeopleCame
+    | PeopleWent
+    | PersonRenamed
+    | RosterShown
+    | RoomsShown
+    | IgnoreChanged
+    | LineWaiting
+    | LineAcked
+    | LineRefused
+    | LinesLost
+    | Declined
+    | RequestRefused
+    | SlowedDown
+    | ConnectionLost
+    | Reconnecting
+    | BackOnline
+    | CaughtUp
+    | HistoryReset
+    | Ended
+)

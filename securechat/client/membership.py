@@ -1,0 +1,93 @@
+"""The rooms one is in or wants to be in, and who is there.
+
+Presence is gathered by the server and never replayed: whoever comes back from a loss gets fresh rosters instead. A
+change of name arrives once per shared room and is told once.
+"""
+
+from __future__ import annotations
+
+from securechat.client.happenings import EnteredRoom, Happening, LeftRoom, PeopleCame, PeopleWent, PersonRenamed
+from securechat.client.state import People, Room
+from securechat.model import Joined, Person, Presence, Roster
+from securechat.names import LOBBY, name_key
+
+
+class Membership:
+    """Rooms and their people.
+
+    Args:
+        people: where every name seen is remembered.
+        rooms: rooms to enter besides the lobby, as `names.check_room` returns them.
+    """
+
+    def __init__(self, people: People, rooms: tuple[str, ...] = ()) -> None:
+        self.rooms: dict[str, Room] = {}
+        self.wanted: list[str] = []
+        self.left_while_away: set[str] = set()
+        self._people = people
+        for room in rooms:
+            self.want(room)
+
+    def want(self, room: str) -> None:
+        """Enter this room now and after every reconnect."""
+        self.left_while_away.discard(room)
+        if room != LOBBY and room not in self.wanted:
+            self.wanted.append(room)
+
+    def unwant(self, room: str) -> None:
+        """Do not enter this room again."""
+        if room in self.wanted:
+            self.wanted.remove(room)
+
+    def entered(self, event: Joined) -> EnteredRoom:
+        """In a room, with a fresh roster."""
+        again = event.room in self.rooms
+        room = self.rooms.setdefault(event.room, Room(event.room))
+        room.replace(event.members, event.total)
+        self.want(event.room)
+        for person in event.members:
+            self._people.see(person.id, person.name)
+        return EnteredRoom(event.room, tuple(event.members), event.total, again)
+
+    def left(self, name: str) -> LeftRoom | None:
+        """Out of a room; None when one was not in it."""
+        self.unwant(name)
+        return LeftRoom(name) if self.rooms.pop(name, None) is not None else None
+
+    def roster(self, page: Roster) -> None:
+        """Remember the people of a roster page."""
+        for person in page.members:
+            self._people.see(person.id, person.name)
+
+    def presence(self, event: Presence, me: int) -> list[Happening]:
+        """Comings, goings and new names of others."""
+        room = self.rooms.get(event.room)
+        if room is None:
+            return []
+        told: list[Happening] = []
+        came = tuple(person for person in event.joined if person.id != me)
+        went = tuple(person for person in event.left if person.id != me)
+        was_counted = room.counted
+        for person in came:
+            self._people.see(person.id, person.name)
+            if not was_counted:
+                room.people[person.id] = person
+        for person in went:
+            room.people.pop(person.id, None)
+        for renaming in event.renamed:
+            if renaming.id in room.people:
+                room.people[renaming.id] = Person(renaming.id, renaming.new)
+            if self._people.see(renaming.id, renaming.new) and renaming.id != me:
+                told.append(PersonRenamed(renaming.id, renaming.old, renaming.new))
+        room.total = event.total
+        if came:
+            told.append(PeopleCame(event.room, came))
+        if went:
+            told.append(PeopleWent(event.room, went))
+        return told
+
+    def find(self, name: str) -> Person | None:
+        """Return who is in one of our rooms under this name or a look-alike of it."""
+        key = name_key(name)
+        everybody = (person for room in self.rooms.values() for person in room.people.values())
+        return next((person for person in everybody if name_key(person.name) == key), None)

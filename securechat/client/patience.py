@@ -1,0 +1,85 @@
+"""How long to wait: before dialling again, and for a server that has gone silent. Times are monotonic seconds.
+
+The silence rules mirror the server's (limits.py: idle_ping_s, ping_timeout_s): after a minute we ask, half a minute
+later it counts as dead. While the server has said that it is not reading us, silence means nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from securechat.model import Ping
+
+FIRST_DELAY_S = 0.2
+"""Before the first new attempt: a restarted server is back within a second, and nobody should notice longer."""
+LONGEST_DELAY_S = 10.0
+"""Between attempts in the end: a thousand clients then cost a server a hundred connections a second at most."""
+STABLE_S = 10.0
+"""A connection that lived this long was a good one: the next loss starts with the first delay again."""
+IDLE_PING_S = 60.0
+"""Silence before we ask (the server's idle_ping_s)."""
+PING_TIMEOUT_S = 30.0
+"""Silence after that before the server counts as dead (the server's ping_timeout_s)."""
+ANSWER_S = 30.0
+"""For the answer to our hello and to re-entering rooms: the server's own hello_timeout_s."""
+THROTTLE_SLACK_S = 5.0
+"""Added to a server's retry_after_s before silence counts again: its clock and its loop are not ours."""
+
+
+class Backoff:
+    """Delays between attempts: doubling, capped, spread by half so that a crowd does not return as one.
+
+    Args:
+        jitter: returns a number in [0, 1); injected, because the core knows no randomness.
+    """
+
+    def __init__(self, jitter: Callable[[], float]) -> None:
+        self._jitter = jitter
+        self.attempt = 0
+
+    def reset(self) -> None:
+        """Start over with the first delay."""
+        self.attempt = 0
+
+    def next_delay_s(self, at_least_s: float = 0.0) -> float:
+        """Return the delay before the next attempt, never less than the server asked for."""
+        ceiling = min(LONGEST_DELAY_S, FIRST_DELAY_S * 2.0 ** min(self.attempt, 10))
+        self.attempt += 1
+        delay = ceiling * (0.5 + 0.5 * self._jitter())
+        return at_least_s + delay if at_least_s > 0 else delay
+
+
+class Silence:
+    """Watches one connection: when to ask, and when to give up."""
+
+    def __init__(self, now: float) -> None:
+        self._heard = now
+        self._asked: float | None = None
+        self._count = 0
+
+    def heard(self, now: float) -> None:
+        """Something arrived."""
+        self._heard = max(self._heard, now)
+        self._asked = None
+
+    def excuse(self, now: float, for_s: float) -> None:
+        """The server is not reading us for so long: silence until then means nothing."""
+        self._heard = max(self._heard, now + for_s + THROTTLE_SLACK_S)
+        self._asked = None
+
+    @property
+    def deadline(self) -> float:
+        """When `check` has something to say."""
+        return self._heard + IDLE_PING_S if self._asked is None else self._asked + PING_TIMEOUT_S
+
+    def check(self, now: float) -> Ping | None:
+        """Return a Ping when it is time to ask."""
+        if self._asked is None and now >= self.deadline:
+            self._asked = now
+            self._count += 1
+            return Ping(self._count)
+        return None
+
+    def dead(self, now: float) -> bool:
+        """Tell whether our question stayed unanswered."""
+        return self._asked is not None and now >= self.deadline

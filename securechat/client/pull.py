@@ -1,0 +1,124 @@
+"""Reading messages the server does not push: what was missed, a hole in one conversation, the lines before one came.
+
+A pull holds back what arrives live in its scope until it has caught up, so that a reader sees every conversation in
+order. What it holds is bounded: beyond the bound the newest are let go and the pull goes on for longer, because the
+log has everything.
+"""
+
+from __future__ import annotations
+
+from typing import TypeAlias
+
+from securechat.client.state import Key, PersonKey, RoomKey
+from securechat.limits import PAGE_ROWS
+from securechat.model import History, HistoryPage, Message
+
+HELD_MESSAGES = 1_000
+"""Live messages held back during a pull: five pages; 16 MB if every one had the longest text."""
+
+
+class Pull:
+    """Forward from ``after`` through ``target``: of one conversation, or with no key of everything one belongs to."""
+
+    def __init__(self, key: Key | None, after: int, target: int) -> None:
+        self.key = key
+        self.after = after
+        self.target = target
+        self._held: dict[int, Message] = {}
+        self._exhausted = False
+
+    @property
+    def finished(self) -> bool:
+        """Whether there is nothing left to ask for."""
+        return self._exhausted or self.after >= self.target
+
+    def extend(self, target: int) -> None:
+        """Go on through ``target``."""
+        self.target = max(self.target, target)
+
+    def hold(self, message: Message) -> None:
+        """Keep a live message back, or let it go and pull it later."""
+        if message.seq <= self.after or message.seq in self._held:
+            return
+        if len(self._held) >= HELD_MESSAGES:
+            self.extend(message.seq)
+        else:
+            self._held[message.seq] = message
+
+    def request(self, ref: int) -> History | None:
+        """Return what to ask next; None when nothing is missing."""
+        if self.finished:
+            return None
+        match self.key:
+            case None:
+                return History(ref, after=self.after)
+            case RoomKey(room):
+                return History(ref, room=room, after=self.after, before=self.target + 1)
+            case PersonKey(person_id):
+                return History(ref, peer=person_id, after=self.after, before=self.target + 1)
+
+    def page(self, page: HistoryPage) -> list[Message]:
+        """Take an answer; return what may be shown now, in order."""
+        through = max([page.through, self.after, *(message.seq for message in page.messages)])
+        # Only a page that leads nowhere ends it early: "no more" may have been true before the target was extended.
+        self._exhausted = through == self.after
+        self.after = through
+        ready = {message.seq: message for message in page.messages}
+        ready.update((seq, self._held.pop(seq)) for seq in list(self._held) if seq <= through)
+        return [ready[seq] for seq in sorted(ready)]
+
+    def abandon(self) -> None:
+        """The server will not answer: what is held is all there is."""
+        self._exhausted = True
+
+    def release(self) -> list[Message]:
+        """Return everything held back, in order; the pull is over."""
+        held = [self._held[seq] for seq in sorted(self._held)]
+        self._held.clear()
+        return held
+
+
+class Recall:
+    """Backwards from ``before``: the newest ``count`` messages of a conversation, collected over pages."""
+
+    def __init__(self, key: Key, count: int, before: int | None, *, asked: bool) -> None:
+        self.key = key
+        self.asked = asked
+        self.messages: list[Message] = []
+        self._count = count
+        self._before = before
+        self._exhausted = count <= 0
+
+    @property
+    def finished(self) -> bool:
+        """Whether there is nothing left to ask for."""
+        return self._exhausted or len(self.messages) >= self._count
+
+    def request(self, ref: int) -> History | None:
+        """Return what to ask next; None when it is complete."""
+        if self.finished:
+            return None
+        rows = min(self._count - len(self.messages), PAGE_ROWS)
+        if isinstance(self.key, RoomKey):
+            return History(ref, room=self.key.room, before=self._before, limit=rows)
+        return History(ref, peer=self.key.person_id, before=self._before, limit=rows)
+
+    def page(self, page: HistoryPage) -> list[Message]:
+        """Take an answer; nothing is shown before all of it is here."""
+        fresh = [message for message in page.messages if self._before is None or message.seq < self._before]
+        self._exhausted = not page.more or not fresh
+        if fresh:
+            self.messages[:0] = sorted(fresh, key=_seq)
+            self._before = self.messages[0].seq
+        return []
+
+    def abandon(self) -> None:
+        """The server will not answer: what came is all there is."""
+        self._exhausted = True
+
+
+Job: TypeAlias = Pull | Recall
+
+
+def _seq(message: Message) -> int:
+    return message.seq

@@ -1,0 +1,103 @@
+"""Requests under way: which question a ``ref`` belongs to, and what is to be done with the answer.
+
+Refs are the client's own; an answer to a ref nobody knows any more (the connection it was asked on is gone) is
+ignored.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+from securechat.model import Person, RoomCount
+
+
+@dataclass(slots=True)
+class Entering:
+    """Rooms being joined; ``again`` after a reconnect."""
+
+    rooms: set[str]
+    again: bool = False
+
+
+@dataclass(slots=True)
+class Leaving:
+    """A room being left."""
+
+    room: str
+
+
+@dataclass(slots=True)
+class Renaming:
+    """Another name asked for."""
+
+    name: str
+
+
+@dataclass(slots=True)
+class Rostering:
+    """Pages of a roster, collected."""
+
+    room: str
+    people: list[Person] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class Listing:
+    """Pages of the list of rooms, collected."""
+
+    rooms: list[RoomCount] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class Whispering:
+    """A name looked up to say something to it."""
+
+    name: str
+    text: str
+
+
+@dataclass(slots=True)
+class Ignoring:
+    """A name looked up to hide what it says."""
+
+    name: str
+
+
+Request: TypeAlias = Entering | Leaving | Renaming | Rostering | Listing | Whispering | Ignoring
+
+
+class Requests:
+    """The open requests of one connection."""
+
+    def __init__(self) -> None:
+        self._next = 0
+        self._open: dict[int, Request] = {}
+
+    def ref(self) -> int:
+        """Return a ref never used before."""
+        self._next += 1
+        return self._next
+
+    def ask(self, request: Request) -> int:
+        """Remember a request; return its ref."""
+        ref = self.ref()
+        self._open[ref] = request
+        return ref
+
+    def get(self, ref: int | None) -> Request | None:
+        """Return the open request of this ref."""
+        return None if ref is None else self._open.get(ref)
+
+    def close(self, ref: int) -> None:
+        """The request is answered."""
+        self._open.pop(ref, None)
+
+    @property
+    def whispers(self) -> tuple[Whispering, ...]:
+        """What still waits for a name to be looked up."""
+        return tuple(request for request in self._open.values() if isinstance(request, Whispering))
+
+    def clear(self) -> None:
+        """The connection is gone, and its answers with it."""
+        self._open.clear()

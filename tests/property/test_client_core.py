@@ -1,0 +1,92 @@
+"""Whatever the connection does, a user sees every message once and in order, and every line arrives once."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from securechat.client import happenings as told
+from securechat.client import intents as want
+from securechat.client.state import Key, Phase, key_of
+from tests.support.core_driver import Driver
+
+ROOM = st.sampled_from(["lobby", "ops", None])
+STEP = st.one_of(
+    st.tuples(st.just("say"), st.sampled_from(["lobby", "ops", None])),
+    st.tuples(st.just("others"), st.lists(ROOM, min_size=1, max_size=8)),
+    st.tuples(st.just("hole"), st.lists(ROOM, min_size=1, max_size=8)),
+    st.tuples(st.just("to_server"), st.integers(1, 8)),
+    st.tuples(st.just("to_client"), st.integers(1, 8)),
+    st.tuples(st.just("cut"), st.booleans()),
+    st.tuples(st.just("refuse"), st.integers(1, 3)),
+    st.tuples(st.just("tick"), st.none()),
+)
+
+
+def play(driver: Driver, steps: list[tuple[str, object]]) -> list[str]:
+    typed: list[str] = []
+    for number, (what, how) in enumerate(steps):
+        match what, how:
+            case "say", str(room):
+                typed.append(f"mine {number}")
+                driver.say(typed[-1], room)
+            case "say", _:
+                typed.append(f"mine {number}")
+                driver.want(want.Whisper("p99", typed[-1]))
+            case (("others" | "hole"), list(rooms)):
+                said = [(room, f"theirs {number}.{index}") for index, room in enumerate(rooms)]
+                driver.server.batch(said, drop=what == "hole")
+            case "to_server", int(count):
+                driver.to_server(count)
+            case "to_client", int(count):
+                driver.to_client(count)
+            case "cut", bool(restart):
+                driver.cut(restart=restart)
+            case "refuse", int(count):
+                driver.server.refuse_drafts = count
+            case _:
+                driver.tick()
+    return typed
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(STEP, max_size=60), st.integers(1, 5))
+def test_every_message_once_in_order_and_every_line_once(steps: list[tuple[str, object]], page_rows: int) -> None:
+    driver = Driver(rooms=("ops",))
+    driver.server.page_rows = page_rows
+    driver.settle()
+    typed = play(driver, steps)
+    driver.settle()
+    # A hole at the very end shows only when something follows it.
+    driver.server.batch([("lobby", "end"), ("ops", "end"), (None, "end")])
+    driver.settle()
+
+    seen: dict[Key, list[int]] = defaultdict(list)
+    for shown in driver.all(told.Shown):
+        seen[shown.key].append(shown.message.seq)
+    expected: dict[Key, list[int]] = defaultdict(list)
+    for message in driver.server.log:
+        expected[key_of(message, driver.server.my_id)].append(message.seq)
+    assert seen == expected
+
+    stored = Counter(message.text for message in driver.server.log if message.sender_id == driver.server.my_id)
+    assert stored == Counter(typed)
+    acked = [ack.line.number for ack in driver.all(told.LineAcked)]
+    assert len(acked) == len(set(acked)) == len(typed)
+    assert driver.core.unsent == ()
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(STEP, max_size=40))
+def test_deadlines_are_never_in_the_past_after_a_tick(steps: list[tuple[str, object]]) -> None:
+    driver = Driver(rooms=("ops",), recall=3)
+    play(driver, steps)
+    for _ in range(8):
+        before = driver.core.deadline()
+        driver.tick()
+        after = driver.core.deadline()
+        assert before is None or after is None or after > before or driver.core.phase is Phase.DIALLING or driver.wire
+        driver.to_server()
+        driver.to_client()

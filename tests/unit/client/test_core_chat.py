@@ -1,0 +1,290 @@
+"""Lines, rooms, people and history, as the core handles them on a good connection."""
+
+from __future__ import annotations
+
+import pytest
+
+from securechat import model as m
+from securechat.client import happenings as told
+from securechat.client import intents as want
+from securechat.client.drafts import KEPT_LINES, THROTTLED_WINDOW, WINDOW
+from securechat.client.state import PersonKey, RoomKey
+from securechat.errors import ErrorCode
+from securechat.limits import MAX_TEXT_CHARS
+from tests.support.core_driver import Driver
+
+
+def online(**options: object) -> Driver:
+    driver = Driver(**options)
+    driver.settle()
+    driver.told.clear()
+    driver.sent.clear()
+    return driver
+
+
+def says(driver: Driver) -> list[int]:
+    return [command.client_id for command in driver.sent if isinstance(command, m.Say)]
+
+
+def test_own_line_is_shown_once_as_the_servers_copy() -> None:
+    driver = online()
+    driver.say("hello")
+    driver.settle()
+    assert [(shown.message.text, shown.own) for shown in driver.all(told.Shown)] == [("hello", True)]
+    assert [ack.seq for ack in driver.all(told.LineAcked)] == [driver.server.fed]
+
+
+def test_at_most_a_window_is_in_flight_and_acks_let_more_go() -> None:
+    driver = online()
+    for number in range(WINDOW + 5):
+        driver.say(str(number))
+    assert len(says(driver)) == WINDOW
+    driver.to_server(5)
+    driver.to_client()
+    assert says(driver) == list(range(1, WINDOW + 6))
+
+
+def test_a_throttled_client_sends_fewer_and_says_so_once() -> None:
+    driver = online()
+    driver.hear(m.Throttled(2.0))
+    for number in range(WINDOW):
+        driver.say(str(number))
+    driver.hear(m.Throttled(2.0))
+    assert not says(driver)
+    driver.now += 2.0
+    driver.take(driver.core.tick(driver.now))
+    assert len(says(driver)) == THROTTLED_WINDOW
+    assert len(driver.all(told.SlowedDown)) == 1
+
+
+def test_lines_typed_while_away_wait_and_beyond_the_limit_are_declined() -> None:
+    driver = online()
+    driver.cut()
+    for number in range(KEPT_LINES + 1):
+        driver.say(str(number))
+    assert len(driver.all(told.LineWaiting)) == KEPT_LINES
+    assert driver.all(told.Declined) == [told.Declined(told.Impossible.QUEUE_FULL)]
+    driver.settle()
+    assert len(driver.all(told.LineAcked)) == KEPT_LINES
+    assert [text for _, text in driver.shown()] == [str(number) for number in range(KEPT_LINES)]
+
+
+def test_unacknowledged_lines_are_repeated_with_the_same_client_ids_before_new_ones() -> None:
+    driver = online()
+    driver.say("a")
+    driver.say("b")
+    driver.to_server(1)  # stored, but the ack is lost
+    driver.cut()
+    driver.say("c")
+    driver.settle()
+    assert says(driver) == [1, 2, 1, 2, 3]
+    assert [text for _, text in driver.shown()] == ["a", "b", "c"]
+
+
+def test_a_line_refused_for_now_gets_a_new_client_id() -> None:
+    driver = online()
+    driver.say("a")
+    driver.hear(m.Refused(ErrorCode.DISK_FULL, "full", client_id=1, retry_after_s=5.0))
+    assert driver.all(told.LineWaiting)[0].code is ErrorCode.DISK_FULL
+    assert driver.core.deadline() == driver.now + 5.0
+    driver.now += 5.0
+    driver.take(driver.core.tick(driver.now))
+    assert says(driver) == [1, 2]
+
+
+def test_a_line_refused_for_good_is_told_and_forgotten() -> None:
+    driver = online()
+    driver.say("a")
+    driver.hear(m.Refused(ErrorCode.NOT_A_MEMBER, "no", client_id=1))
+    assert driver.all(told.LineRefused)[0].line.text == "a"
+    assert driver.core.unsent == ()
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("  \n ", told.Impossible.TEXT_EMPTY),
+        ("x" * (MAX_TEXT_CHARS + 1), told.Impossible.TEXT_TOO_LONG),
+    ],
+)
+def test_texts_no_server_would_take_are_declined_here(text: str, reason: told.Impossible) -> None:
+    driver = online()
+    driver.say(text)
+    assert [declined.reason for declined in driver.all(told.Declined)] == [reason]
+    assert not driver.sent
+
+
+def test_a_room_one_is_not_in_is_declined() -> None:
+    driver = online()
+    driver.say("x", "elsewhere")
+    assert driver.all(told.Declined)[0].reason is told.Impossible.NOT_IN_ROOM
+
+
+def test_whispers_go_to_people_in_the_roster_and_others_are_looked_up() -> None:
+    driver = online()
+    driver.hear(m.Presence("lobby", 2, joined=[m.Person(5, "Bob B")]))
+    driver.want(want.Whisper("bob_b", "psst"))
+    assert driver.sent[-1] == m.Direct(1, 5, "psst")
+    driver.want(want.Whisper("stranger", "hi"))
+    assert isinstance(driver.sent[-1], m.Whois)
+    driver.hear(m.Found(driver.sent[-1].ref, m.Person(8, "stranger")))
+    assert driver.sent[-1] == m.Direct(2, 8, "hi")
+
+
+def test_an_absent_person_is_refused_in_the_servers_words() -> None:
+    driver = online()
+    driver.want(want.Whisper("nobody", "hi"))
+    assert isinstance(driver.sent[-1], m.Whois)
+    driver.hear(m.Refused(ErrorCode.NO_SUCH_PERSON, "nobody has this name", driver.sent[-1].ref))
+    assert driver.all(told.RequestRefused)[0].text == "nobody has this name"
+    assert driver.core.unsent == ()
+
+
+def test_whispers_survive_a_loss_before_the_name_was_found() -> None:
+    driver = online()
+    driver.want(want.Whisper("p99", "wait for me"))
+    driver.cut()
+    driver.settle()
+    assert [shown.key for shown in driver.all(told.Shown)] == [PersonKey(99)]
+
+
+def test_joining_looks_at_the_room_and_leaving_returns_to_the_lobby() -> None:
+    driver = online()
+    driver.want(want.Enter("#Ops"))
+    driver.settle()
+    assert driver.core.current == RoomKey("ops")
+    driver.want(want.Depart("ops"))
+    driver.settle()
+    assert driver.core.current == RoomKey("lobby")
+    assert driver.all(told.LeftRoom) == [told.LeftRoom("ops")]
+    driver.cut(restart=True)
+    driver.settle()
+    assert driver.server.rooms == {"lobby"}
+
+
+def test_a_room_left_while_away_stays_left_where_membership_survived() -> None:
+    driver = online(rooms=("ops",))
+    driver.cut()
+    driver.want(want.Depart("ops"))
+    driver.settle()
+    assert driver.server.rooms == {"lobby"}
+
+
+def test_a_refused_room_does_not_hold_up_the_rest() -> None:
+    driver = Driver(rooms=("ops", "no"))
+    driver.tick()
+    driver.to_server(1)
+    driver.to_client()
+    join = driver.wire.pop(0)
+    assert isinstance(join, m.Join)
+    driver.hear(m.Refused(ErrorCode.ROOM_INVALID, "no", join.ref, room="no"))
+    driver.hear(m.Joined("ops", 0, 1, [], join.ref))
+    assert driver.core.phase.value == "online"
+    assert driver.core.current == RoomKey("lobby")
+
+
+def test_presence_is_told_without_oneself_and_a_rename_once() -> None:
+    driver = online(rooms=("ops",))
+    me, ann = driver.core.me, m.Person(5, "ann")
+    driver.hear(m.Presence("lobby", 2, joined=[me, ann]))
+    driver.hear(m.Presence("lobby", 2, renamed=[m.Renaming(5, "ann", "anna")]))
+    driver.hear(m.Presence("ops", 2, renamed=[m.Renaming(5, "ann", "anna")]))
+    driver.hear(m.Presence("lobby", 1, left=[m.Person(5, "anna")]))
+    assert driver.told == [
+        told.PeopleCame("lobby", (ann,)),
+        told.PersonRenamed(5, "ann", "anna"),
+        told.PeopleWent("lobby", (m.Person(5, "anna"),)),
+    ]
+
+
+def test_who_and_rooms_gather_their_pages() -> None:
+    driver = online()
+    driver.want(want.AskWho("lobby"))
+    first = driver.sent[-1]
+    assert isinstance(first, m.Who)
+    driver.hear(m.Roster(first.ref, "lobby", [m.Person(1, "a")], 2, more=True))
+    second = driver.sent[-1]
+    assert isinstance(second, m.Who)
+    assert second.after == 1
+    driver.hear(m.Roster(second.ref, "lobby", [m.Person(2, "b")], 2))
+    assert [person.name for person in driver.all(told.RosterShown)[0].people] == ["a", "b"]
+    driver.want(want.AskRooms())
+    asked = driver.sent[-1]
+    assert isinstance(asked, m.Rooms)
+    driver.hear(m.RoomsPage(asked.ref, [m.RoomCount("lobby", 2)]))
+    assert driver.all(told.RoomsShown)[0].rooms == (m.RoomCount("lobby", 2),)
+
+
+def test_nick_changes_the_name_also_for_the_next_hello() -> None:
+    driver = online()
+    driver.want(want.ChooseName("other"))
+    nick = driver.sent[-1]
+    assert isinstance(nick, m.Nick)
+    driver.hear(m.Named("other", nick.ref))
+    assert driver.all(told.PersonRenamed) == [told.PersonRenamed(1, "me", "other", me=True)]
+    driver.cut()
+    driver.tick()
+    assert isinstance(driver.sent[-1], m.Hello)
+    assert driver.sent[-1].name == "other"
+
+
+def test_ignored_people_are_not_shown_until_heard_again() -> None:
+    driver = online()
+    driver.server.batch([("lobby", "one")])
+    driver.settle()
+    driver.want(want.Ignore("p99"))
+    driver.server.batch([("lobby", "two")])
+    driver.settle()
+    driver.want(want.Ignore("p99"))
+    driver.server.batch([("lobby", "three")])
+    driver.settle()
+    assert [text for _, text in driver.shown()] == ["one", "three"]
+
+
+def test_unread_counts_only_where_nobody_looks() -> None:
+    driver = online(rooms=("ops",))
+    driver.server.batch([("lobby", "a"), ("ops", "b")])
+    driver.settle()
+    unread = {key: conversation.unread for key, conversation in driver.core.feed.conversations.items()}
+    assert unread == {RoomKey("lobby"): 1, RoomKey("ops"): 0}
+    driver.want(want.LookAt(RoomKey("lobby")))
+    assert driver.core.feed.conversations[RoomKey("lobby")].unread == 0
+
+
+@pytest.mark.parametrize(
+    ("text", "named"), [("hey Me!", True), ("some", False), ("me: look", True), ("awesome me2", False)]
+)
+def test_ones_own_name_is_noticed_as_a_word(text: str, named: bool) -> None:
+    driver = online()
+    driver.server.batch([("lobby", text)])
+    driver.settle()
+    assert driver.all(told.Shown)[0].names_me is named
+
+
+def test_earlier_messages_come_before_live_ones_even_if_those_arrive_first() -> None:
+    driver = Driver(recall=4)
+    driver.server.batch([("lobby", f"old {number}") for number in range(6)])
+    driver.tick()
+    driver.to_server()
+    driver.to_client()
+    driver.server.batch([("lobby", "live")])
+    driver.to_client()
+    assert not driver.all(told.Shown)
+    driver.settle()
+    kinds = [type(happening) for happening in driver.told if isinstance(happening, told.Recalled | told.Shown)]
+    assert kinds == [told.Recalled, told.Shown]
+    assert [message.text for message in driver.all(told.Recalled)[0].messages] == [f"old {n}" for n in range(2, 6)]
+
+
+def test_asked_history_is_shown_again_and_a_refusal_is_told() -> None:
+    driver = online()
+    driver.server.batch([("lobby", str(number)) for number in range(5)])
+    driver.settle()
+    driver.want(want.AskHistory(RoomKey("lobby"), 4))
+    driver.settle()
+    assert [message.text for message in driver.all(told.Recalled)[0].messages] == ["1", "2", "3", "4"]
+    driver.want(want.AskHistory(RoomKey("lobby"), 4))
+    asked = driver.wire.pop()
+    assert isinstance(asked, m.History)
+    driver.hear(m.Refused(ErrorCode.NOT_A_MEMBER, "no", asked.ref))
+    assert driver.all(told.RequestRefused)

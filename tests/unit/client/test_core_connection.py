@@ -1,0 +1,237 @@
+"""Dialling, greeting, losing, returning, leaving: the life of a connection as the core sees it."""
+
+from __future__ import annotations
+
+import pytest
+
+from securechat import model as m
+from securechat.client import happenings as told
+from securechat.client import intents as want
+from securechat.client.patience import ANSWER_S, IDLE_PING_S, LONGEST_DELAY_S, PING_TIMEOUT_S
+from securechat.client.state import Phase, RoomKey
+from securechat.errors import ErrorCode
+from tests.support.core_driver import SECRET, Driver
+
+
+def online(**options: object) -> Driver:
+    driver = Driver(**options)
+    driver.settle()
+    assert driver.core.phase is Phase.ONLINE
+    return driver
+
+
+def closing(code: ErrorCode, retry_after_s: float | None = None) -> m.Closing:
+    return m.Closing(code, "because", None, retry_after_s)
+
+
+def test_first_tick_dials_and_the_hello_carries_name_and_secret() -> None:
+    driver = Driver()
+    assert driver.core.deadline() == 0.0
+    driver.tick()
+    assert driver.sent == [m.Hello(m.PROTOCOL_VERSION, "me", SECRET, "")]
+
+
+def test_rooms_are_entered_after_the_welcome_and_greeting_names_who_is_there() -> None:
+    driver = online(rooms=("#Ops",))
+    assert [type(command) for command in driver.sent] == [m.Hello, m.Join]
+    assert [entered.room for entered in driver.all(told.EnteredRoom)] == ["lobby", "ops"]
+    assert driver.core.current == RoomKey("ops")
+
+
+@pytest.mark.parametrize("code", [ErrorCode.NAME_IN_USE, ErrorCode.NAME_INVALID, ErrorCode.NAME_RESERVED])
+def test_refused_name_keeps_the_connection_and_another_hello_follows(code: ErrorCode) -> None:
+    driver = Driver()
+    driver.tick()
+    driver.hear(m.Refused(code, "no"))
+    assert driver.all(told.NameRefused) == [told.NameRefused("me", code, "no")]
+    assert driver.core.deadline() is None
+    driver.want(want.ChooseName("you"))
+    assert isinstance(driver.sent[-1], m.Hello)
+    assert driver.sent[-1].name == "you"
+    assert not driver.hung_up
+
+
+def test_name_needed_is_asked_once_connected_and_a_slow_answer_dials_again() -> None:
+    driver = Driver(name=None)
+    driver.tick()
+    assert driver.all(told.NameNeeded)
+    assert not driver.sent
+    driver.hear(closing(ErrorCode.HELLO_TIMEOUT))
+    driver.cut()
+    assert driver.core.deadline() is None
+    driver.want(want.ChooseName("slow"))
+    driver.settle()
+    assert driver.core.phase is Phase.ONLINE
+    assert driver.core.me.name == "slow"
+
+
+def test_a_first_connection_that_fails_ends_it() -> None:
+    driver = Driver()
+    driver.take(driver.core.tick(driver.now))
+    loss = told.Loss(told.LossKind.REFUSED)
+    fresh = Driver()
+    fresh.core.phase = Phase.DIALLING
+    output = fresh.core.disconnected(loss, 1.0)
+    assert output.happenings == (told.Ended(told.EndCause.UNREACHABLE, loss),)
+    assert fresh.core.deadline() is None
+
+
+def test_later_losses_are_told_once_and_delays_grow_to_their_limit() -> None:
+    driver = online()
+    driver.server.log.clear()
+    loss = told.Loss(told.LossKind.CLOSED)
+    driver.take(driver.core.disconnected(loss, driver.now))
+    for _ in range(12):
+        driver.now = driver.core.deadline() or 0.0
+        assert driver.core.tick(driver.now).dial
+        driver.take(driver.core.disconnected(loss, driver.now))
+    assert len(driver.all(told.ConnectionLost)) == 1
+    delays = [waiting.in_s for waiting in driver.all(told.Reconnecting)]
+    assert delays == sorted(delays)
+    assert 0 < delays[0] <= 0.2
+    assert delays[-1] == pytest.approx(0.75 * LONGEST_DELAY_S)
+
+
+def test_a_server_that_asks_for_patience_gets_it() -> None:
+    driver = online()
+    driver.hear(closing(ErrorCode.SHUTTING_DOWN, retry_after_s=20.0))
+    driver.cut()
+    assert (driver.core.deadline() or 0.0) - driver.now >= 20.0
+    assert driver.all(told.ConnectionLost)[0].code is ErrorCode.SHUTTING_DOWN
+
+
+@pytest.mark.parametrize("code", [ErrorCode.REPLACED, ErrorCode.UNSUPPORTED_VERSION, ErrorCode.BAD_FRAME])
+def test_last_words_that_allow_no_return(code: ErrorCode) -> None:
+    driver = online()
+    driver.hear(closing(code))
+    driver.cut()
+    assert driver.all(told.Ended) == [told.Ended(told.EndCause.CLOSED, code=code, text="because")]
+
+
+@pytest.mark.parametrize("code", [ErrorCode.SLOW_READER, ErrorCode.PING_TIMEOUT, ErrorCode.LOG_FAILED])
+def test_last_words_after_which_one_returns(code: ErrorCode) -> None:
+    driver = online()
+    driver.hear(closing(code))
+    driver.cut()
+    driver.settle()
+    assert driver.core.phase is Phase.ONLINE
+    assert driver.all(told.BackOnline)
+
+
+def test_unsupported_version_ends_it_with_its_own_cause() -> None:
+    driver = Driver()
+    driver.tick()
+    driver.hear(m.Refused(ErrorCode.UNSUPPORTED_VERSION, "too old"))
+    assert driver.all(told.Ended)[0].cause is told.EndCause.VERSION
+
+
+def test_silence_is_asked_about_and_then_counts_as_death() -> None:
+    driver = online()
+    driver.now += IDLE_PING_S
+    driver.take(driver.core.tick(driver.now))
+    assert driver.sent[-1] == m.Ping(1)
+    driver.now += PING_TIMEOUT_S
+    driver.take(driver.core.tick(driver.now))
+    assert driver.hung_up == 1
+    assert driver.all(told.ConnectionLost)[0].loss.kind is told.LossKind.SILENT
+
+
+def test_throttled_silence_is_excused() -> None:
+    driver = online()
+    driver.hear(m.Throttled(100.0))
+    driver.now += 100.0 + IDLE_PING_S
+    assert not driver.take(driver.core.tick(driver.now)).hang_up
+    assert m.Ping(1) not in driver.sent
+
+
+def test_an_answer_that_never_comes_is_a_loss() -> None:
+    driver = Driver()
+    driver.tick()
+    driver.now += ANSWER_S
+    driver.take(driver.core.tick(driver.now))
+    assert driver.all(told.Ended)[0].loss == told.Loss(told.LossKind.SILENT)
+
+
+def test_pings_are_answered() -> None:
+    driver = online()
+    driver.hear(m.Ping(7))
+    assert driver.sent[-1] == m.Pong(7)
+
+
+def test_leaving_says_quit_and_hangs_up_after_the_answer() -> None:
+    driver = online()
+    driver.want(want.Finish())
+    assert driver.sent[-1] == m.Quit()
+    driver.settle()
+    driver.cut()
+    assert driver.all(told.Ended) == [told.Ended(told.EndCause.QUIT)]
+
+
+def test_leaving_waits_for_acknowledgements() -> None:
+    driver = online()
+    driver.say("last words")
+    driver.want(want.Finish())
+    assert m.Quit() not in driver.sent
+    driver.to_server()
+    driver.to_client()
+    assert driver.sent[-1] == m.Quit()
+    assert not driver.all(told.LinesLost)
+
+
+def test_leaving_while_away_waits_three_seconds_and_says_what_is_lost() -> None:
+    driver = online()
+    driver.cut()
+    driver.say("into the void")
+    driver.want(want.Finish(3.0))
+    assert not driver.all(told.Ended)
+    driver.now += 3.0
+    driver.take(driver.core.tick(driver.now))
+    assert [line.text for line in driver.all(told.LinesLost)[0].lines] == ["into the void"]
+    assert driver.all(told.Ended) == [told.Ended(told.EndCause.QUIT)]
+
+
+def test_a_second_finish_goes_at_once_and_new_lines_are_declined() -> None:
+    driver = online()
+    driver.say("a")
+    driver.want(want.Finish())
+    driver.say("b")
+    assert driver.all(told.Declined)[0].reason is told.Impossible.LEAVING
+    driver.want(want.Finish())
+    assert driver.all(told.Ended)
+    assert driver.all(told.LinesLost)
+
+
+def test_nothing_happens_after_the_end() -> None:
+    driver = online()
+    driver.want(want.Finish())
+    driver.want(want.Finish())
+    driver.told.clear()
+    driver.hear(m.Throttled(1))
+    driver.say("x")
+    driver.take(driver.core.tick(driver.now + 1e6))
+    assert not driver.told
+
+
+def test_another_log_behind_the_same_address_starts_anew() -> None:
+    driver = online()
+    driver.server.batch([("lobby", "old")])
+    driver.settle()
+    driver.cut(restart=True)
+    driver.server.log.clear()
+    driver.settle()
+    driver.server.batch([("lobby", "new")])
+    driver.settle()
+    assert driver.all(told.HistoryReset)
+    assert [text for _, text in driver.shown()] == ["old", "new"]
+
+
+def test_a_name_taken_meanwhile_is_told_and_nick_answers_it() -> None:
+    driver = online()
+    driver.cut()
+    driver.tick()
+    driver.wire.clear()
+    driver.hear(m.Refused(ErrorCode.NAME_IN_USE, "taken"))
+    driver.want(want.ChooseName("me2"))
+    driver.settle()
+    assert driver.core.phase is Phase.ONLINE
+    assert driver.core.me.name == "me2"
