@@ -1,0 +1,116 @@
+"""The data directory: private to its owner, and one server at a time.
+
+The lock is one that the kernel gives back when its holder dies, however it dies. The file itself means nothing; only
+the kernel's lock on it does. So a file left behind by ``kill -9`` or a power cut keeps nobody out, and there is no
+stale lock to clean up. It is never deleted: deleting would let two processes lock two different files of one name.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from types import TracebackType
+
+from securechat.errors import LogError, LogLocked
+
+if sys.platform == "win32":
+    import msvcrt
+
+    _LOCKED_BYTE = 1 << 20  # beyond the text, because Windows hides locked bytes from readers
+
+    def _lock(descriptor: int) -> None:
+        os.lseek(descriptor, _LOCKED_BYTE, os.SEEK_SET)
+        msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
+        os.lseek(descriptor, 0, os.SEEK_SET)
+
+else:
+    import fcntl
+
+    def _lock(descriptor: int) -> None:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+class DirectoryLock:
+    """Holds a data directory for this process until released.
+
+    Args:
+        path: the lock file; made if missing.
+
+    Raises:
+        LogLocked: another process, or another log of this one, holds it.
+        LogError: the file cannot be made or locked.
+    """
+
+    def __init__(self, path: Path) -> None:
+        try:
+            self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0), 0o600)
+        except OSError as error:
+            raise LogError(f"cannot make the lock file {path}: {error.strerror}") from error
+        try:
+            _lock(self._descriptor)
+        except (BlockingIOError, PermissionError):
+            holder = self._read_holder()
+            os.close(self._descriptor)
+            raise LogLocked(
+                f"another securechat server{holder} already uses {path.parent}: stop it, or choose another --data"
+            ) from None
+        except OSError as error:
+            os.close(self._descriptor)
+            raise LogError(f"cannot lock {path}: {error.strerror}; a local file system is needed") from error
+        os.ftruncate(self._descriptor, 0)
+        os.write(self._descriptor, b"%d\n" % os.getpid())
+
+    def _read_holder(self) -> str:
+        """Who has it, for the sentence; the number is a courtesy and may be missing."""
+        try:
+            text = os.read(self._descriptor, 32).decode("ascii").strip()
+        except (OSError, UnicodeDecodeError):
+            return ""
+        return f" (process {text})" if text.isdigit() else ""
+
+    def release(self) -> None:
+        """Give the directory back; more than once does no harm."""
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
+            self._descriptor = -1
+
+    def __enter__(self) -> DirectoryLock:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.release()
+
+
+def make_directory(path: Path) -> None:
+    """Make the data directory for its owner alone, durably. One that exists is the operator's and keeps its mode."""
+    if path.is_dir():
+        return
+    try:
+        path.mkdir(parents=True)
+        path.chmod(0o700)  # mkdir's mode would pass through the umask
+        _sync_directory(path.parent)
+    except OSError as error:
+        raise LogError(f"cannot make the data directory {path}: {error.strerror}") from error
+
+
+def make_private(path: Path) -> None:
+    """Make the database file 0600, whatever the umask; SQLite gives its journals the same mode."""
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        if sys.platform != "win32":
+            os.fchmod(descriptor, 0o600)
+    finally:
+        os.close(descriptor)
+
+
+def _sync_directory(path: Path) -> None:
+    """Make a new name durable. Windows can open no directory, and needs not: NTFS journals its names."""
+    if sys.platform != "win32":
+        descriptor = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)

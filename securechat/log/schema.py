@@ -1,0 +1,109 @@
+"""The tables, as numbered migrations: each runs in one transaction of its own, and none is ever edited afterwards.
+
+Four decisions, each measured on a log of 64-byte messages (docs of the numbers: the tables' comments below):
+
+- A ``seq`` is a rowid, so the log itself is the primary index; the index by conversation holds the rowid anyway.
+- Numbers are never reused. AUTOINCREMENT or a counter row cost every commit 5 to 25 %; a trigger that remembers the
+  highest deleted number costs the append path nothing, because only deletion pays.
+- Dedupe lives in ``drafts``, apart from the messages: retention and deletion never touch it, so a retry is
+  recognised for ever. Its key grows, which costs half of what a random key costs (see architecture, Retry).
+- People and places are numbers: a name may change, a message's ``sender_id`` never does.
+"""
+
+from __future__ import annotations
+
+import apsw
+
+from securechat.errors import LogError, LogSchemaTooNew
+
+APPLICATION_ID = 0x53436874
+"""The ASCII letters SCht in the file header: tools can tell the file's owner (SQLite file format, section 1.3.14)."""
+
+_FOUNDATION = """
+CREATE TABLE senders (
+    sender_id INTEGER PRIMARY KEY AUTOINCREMENT,
+    secret_hash BLOB NOT NULL UNIQUE,
+    name TEXT NOT NULL,
+    name_key TEXT NOT NULL,
+    holds_name INTEGER NOT NULL CHECK (holds_name IN (0, 1)),  -- online, or lost with the name still owed
+    lost_at_ms INTEGER                                         -- NULL while online
+) STRICT;
+CREATE INDEX senders_holding ON senders (sender_id) WHERE holds_name = 1;  -- start reads these few, not all
+
+CREATE TABLE conversations (
+    conversation INTEGER PRIMARY KEY,
+    room TEXT UNIQUE,
+    low INTEGER,   -- a dialogue's two senders, the smaller id first
+    high INTEGER,
+    deleted_seq INTEGER NOT NULL DEFAULT 0,  -- the highest seq ever deleted here: prev goes on from it
+    UNIQUE (low, high),
+    CHECK ((room IS NULL) = (low IS NOT NULL) AND (low IS NULL) = (high IS NULL) AND low <= high)
+) STRICT;
+CREATE INDEX conversations_by_high ON conversations (high) WHERE high IS NOT NULL;
+CREATE INDEX conversations_by_deleted ON conversations (deleted_seq) WHERE deleted_seq > 0;
+
+CREATE TABLE messages (
+    seq INTEGER PRIMARY KEY,
+    conversation INTEGER NOT NULL,
+    prev INTEGER NOT NULL CHECK (prev < seq),
+    sender_id INTEGER NOT NULL,
+    name TEXT NOT NULL,
+    to_name TEXT,
+    sent_at_ms INTEGER NOT NULL,
+    text TEXT NOT NULL
+) STRICT;
+CREATE INDEX messages_by_conversation ON messages (conversation);
+CREATE TRIGGER messages_never_reuse AFTER DELETE ON messages BEGIN
+    UPDATE conversations SET deleted_seq = max(deleted_seq, OLD.seq) WHERE conversation = OLD.conversation;
+END;
+
+CREATE TABLE drafts (
+    stream INTEGER NOT NULL,
+    client_id INTEGER NOT NULL,
+    seq INTEGER NOT NULL,
+    PRIMARY KEY (stream, client_id)
+) STRICT, WITHOUT ROWID;
+"""
+
+MIGRATIONS: tuple[str, ...] = (_FOUNDATION,)
+"""Migration n brings the schema from version n to n + 1."""
+
+
+def migrate(connection: apsw.Connection, migrations: tuple[str, ...] = MIGRATIONS) -> None:
+    """Bring the schema up to date; every step commits whole or not at all.
+
+    Raises:
+        LogSchemaTooNew: a newer securechat wrote the database.
+        LogError: the file is a database of some other program.
+    """
+    version = _pragma(connection, "user_version")
+    if version > len(migrations):
+        raise LogSchemaTooNew(
+            f"the message log was written by a newer securechat (schema {version}, this one knows "
+            f"{len(migrations)}): start that version, or restore a backup from before the upgrade"
+        )
+    empty = connection.execute("SELECT count(*) FROM sqlite_schema").fetchall()[0][0] == 0
+    if not empty and _pragma(connection, "application_id") != APPLICATION_ID:
+        raise LogError("the database file belongs to another program: choose another data directory")
+    for number in range(version, len(migrations)):
+        _apply(connection, migrations[number], number + 1)
+
+
+def _apply(connection: apsw.Connection, script: str, version: int) -> None:
+    """Run one migration and record its number in the same transaction: both PRAGMAs live in the file's header."""
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        connection.execute(script)
+        connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+        connection.execute(f"PRAGMA user_version = {version}")
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
+
+
+def _pragma(connection: apsw.Connection, name: str) -> int:
+    value = connection.pragma(name)
+    assert isinstance(value, int)
+    return value

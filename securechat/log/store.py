@@ -1,0 +1,117 @@
+"""What a log writes, and what every store below a log is: a synchronous thing that takes batches.
+
+A `Store` knows no threads, queues or callbacks. `SqliteStore` and `MemoryStore` both are one, so the same shells
+(`SqliteLog` with threads, `InlineLog` without) give both the same behaviour.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol, TypeAlias
+
+from msgspec import Struct
+
+from securechat.errors import ErrorCode, SecurechatError
+from securechat.hub.ports import Appended, AppendOutcome, HistoryQuery, HistoryRows, Identity, LogState, NotAppended
+from securechat.model import Draft, Message
+
+
+class Identify(Struct, frozen=True, gc=False):
+    """Find or make the sender of a secret, who holds this name from now on."""
+
+    secret_hash: bytes
+    name: str
+    key: str
+
+
+class Rename(Struct, frozen=True, gc=False):
+    """The sender holds this name instead."""
+
+    sender_id: int
+    name: str
+    key: str
+
+
+class Release(Struct, frozen=True, gc=False):
+    """The sender is gone; ``reserved`` keeps the name for its owner for a while."""
+
+    sender_id: int
+    reserved: bool
+
+
+Write: TypeAlias = Draft | Identify | Rename | Release
+Outcome: TypeAlias = AppendOutcome | Identity | None
+
+
+class Applied(Struct, gc=False):
+    """A batch after its transaction: one outcome per write, and the fresh messages by rising seq."""
+
+    outcomes: list[Outcome]
+    fresh: list[Message]
+
+
+class NoSpace(SecurechatError):
+    """The disk is full and the transaction was rolled back whole: nothing was stored, nothing is damaged."""
+
+
+class TooMuchWork(SecurechatError):
+    """A history query was stopped because it cost more than one query may."""
+
+
+DISK_FULL = NotAppended(ErrorCode.DISK_FULL, "the server's disk is full: the message was not stored; try again later")
+OUT_OF_ORDER = NotAppended(
+    ErrorCode.OUT_OF_ORDER, "a later message of yours is stored already: send this one again with a new number"
+)
+
+
+def judge(client_id: int, last_client_id: int, stored_seq: int | None) -> AppendOutcome | None:
+    """The one rule of retries: answer a draft from what its stream holds, or None when it is fresh.
+
+    Args:
+        client_id: the draft's number in its stream.
+        last_client_id: the highest number that the stream holds; 0 for none.
+        stored_seq: where the stream's copy with this number is; None when there is none.
+    """
+    if client_id > last_client_id:
+        return None
+    return OUT_OF_ORDER if stored_seq is None else Appended(stored_seq, retry=True)
+
+
+class Store(Protocol):
+    """Durable messages and senders, driven by one caller at a time; `read` may run beside `apply`."""
+
+    def open(self) -> LogState:
+        """Open, recover and migrate.
+
+        Raises:
+            LogLocked, LogSchemaTooNew, LogError: as `MessageLog.start`.
+        """
+
+    def apply(self, writes: Sequence[Write], *, refuse_fresh: bool = False) -> Applied:
+        """Make a batch durable in one transaction.
+
+        Args:
+            writes: in the order in which they were asked for.
+            refuse_fresh: refuse new drafts with DISK_FULL; retries are answered, people come and go.
+
+        Raises:
+            NoSpace: nothing was stored, and the store is as before.
+            LogError: the fate of the batch is unknown; the store must not be written again.
+        """
+
+    def answer(self, writes: Sequence[Write]) -> Applied:
+        """Answer without storing anything: retries get their seq, all else DISK_FULL (None where nobody asks)."""
+
+    def read(self, query: HistoryQuery) -> HistoryRows:
+        """Read committed messages.
+
+        Raises:
+            TooMuchWork: the query was stopped.
+            LogError: the store cannot be read.
+        """
+
+    def tidy(self, *, idle: bool) -> None:
+        """Move what waits in a journal to its place, if it is time. Raises as `apply`."""
+
+    def close(self, *, failed: bool = False) -> None:
+        """Close; after a failure, without writing another byte."""
