@@ -1,0 +1,127 @@
+"""What happens to a batch, with threads or without: degrade when the disk is full, stop for ever when it lies.
+
+The rules of a full disk, from mild to hard (promise 5):
+
+1. Free space under ``low_disk_bytes``: new drafts are refused up front. Retries are answered, people come and go, in
+   the space that is left for them.
+2. A transaction that found no space was rolled back whole: the same batch once more, without its new drafts.
+3. No space even for that: everybody is answered from what is stored, and nothing is written. Names that were changed
+   or released meanwhile are owed, and go with the next batch, in order.
+
+Everything else that fails ends the log: `commit` raises LogError, and its owner must never call it again. Nobody is
+told anything about that batch, because its fate is unknown.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, TypeAlias
+
+from msgspec import Struct
+
+from securechat.errors import ErrorCode
+from securechat.hub.ports import HistoryQuery, HistoryRows, NotAppended
+from securechat.limits import Limits
+from securechat.log.store import Applied, NoSpace, Release, Rename, Store, TooMuchWork, Write
+from securechat.model import Message
+
+Entry: TypeAlias = tuple[Write, Callable[[Any], None] | None]
+"""A write, and who hears of its outcome."""
+
+LOOK_EVERY_S = 1.0
+"""How often free space is asked for; at 20,000 messages/s a second is some 5 MiB, a twelfth of low_disk_bytes."""
+
+
+class Batch(Struct, gc=False):
+    """A committed batch on its way to the loop."""
+
+    answers: list[tuple[Callable[[Any], None], Any]]
+    fresh: list[Message]
+
+    def deliver(self, on_commit: Callable[[Sequence[Message]], None]) -> None:
+        """Call every ``done`` in order, then ``on_commit``: the order that ports.py promises."""
+        for done, outcome in self.answers:
+            done(outcome)
+        if self.fresh:
+            on_commit(self.fresh)
+
+
+class Committer:
+    """Takes batches to a store.
+
+    Args:
+        store: an open store.
+        limits: low_disk_bytes is its.
+        free_bytes: free space where the store lives; asked at most once in LOOK_EVERY_S.
+        clock: monotonic seconds.
+    """
+
+    def __init__(self, store: Store, limits: Limits, free_bytes: Callable[[], int], clock: Callable[[], float]) -> None:
+        self._store = store
+        self._limits = limits
+        self._free_bytes = free_bytes
+        self._clock = clock
+        self._look_at_s = clock()
+        self._is_low = False
+        self._owed: dict[tuple[type[Write], int], Write] = {}
+
+    def commit(self, entries: Sequence[Entry]) -> Batch:
+        """Make the entries durable, or refuse them.
+
+        Raises:
+            LogError: their fate is unknown; the log must stop.
+        """
+        owed = list(self._owed.values())
+        writes = owed + [write for write, _ in entries]
+        applied = self._apply(writes)
+        outcomes = applied.outcomes[len(owed) :]
+        answers = [(done, outcome) for (_, done), outcome in zip(entries, outcomes, strict=True) if done is not None]
+        return Batch(answers, applied.fresh)
+
+    def settle(self) -> None:
+        """Write what is owed, if anything is; for the end of the log. Raises as `commit`."""
+        if self._owed:
+            self.commit(())
+
+    def tidy(self, *, idle: bool) -> None:
+        """Let the store clean up; a full disk keeps it from that, but loses nothing. Raises LogError."""
+        try:
+            self._store.tidy(idle=idle)
+        except NoSpace:
+            self._is_low = True
+
+    def _apply(self, writes: Sequence[Write]) -> Applied:
+        is_low = self._look()
+        for refuse_fresh in (False, True)[is_low:]:
+            try:
+                applied = self._store.apply(writes, refuse_fresh=refuse_fresh)
+            except NoSpace:
+                continue
+            self._owed.clear()
+            return applied
+        self._owe(writes)
+        return self._store.answer(writes)
+
+    def _look(self) -> bool:
+        """Whether space is low, as of the last look."""
+        now_s = self._clock()
+        if now_s >= self._look_at_s:
+            self._look_at_s = now_s + LOOK_EVERY_S
+            self._is_low = self._free_bytes() < self._limits.low_disk_bytes
+        return self._is_low
+
+    def _owe(self, writes: Sequence[Write]) -> None:
+        """Remember the last rename and release of each sender, the latest last: bounded by who was online."""
+        for write in writes:
+            if isinstance(write, Rename | Release):
+                key = (type(write), write.sender_id)
+                self._owed.pop(key, None)
+                self._owed[key] = write
+
+
+def answer_history(store: Store, query: HistoryQuery) -> HistoryRows | NotAppended:
+    """Read, or say that it was too much. Raises LogError."""
+    try:
+        return store.read(query)
+    except TooMuchWork:
+        return NotAppended(ErrorCode.BUSY, "that history takes too long to gather: ask for fewer rooms at once")

@@ -1,0 +1,219 @@
+"""`SqliteLog`: the durable log of a server. One thread writes, one reads, and only completions cross to the loop.
+
+The writing thread takes all that is queued, at once, at most ``commit_messages``, makes it one transaction, and posts
+one callback to the loop: every ``done`` in order, then the feed. While it syncs, the next batch gathers: the slower
+the disk, the larger the batches, and no timer decides anything.
+
+When the log fails it falls silent: ``on_failure`` is called once on the loop, and no ``done`` of a draft ever again,
+neither yes nor no. "Not stored" would be as much of a lie as "stored": a commit whose sync failed may still turn up
+after the restart, and the retry of the same draft then finds it.
+"""
+
+from __future__ import annotations
+
+import shutil
+import threading
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from queue import Empty, SimpleQueue
+from typing import Any
+
+from securechat.errors import ErrorCode, LocalProtocolError, LogError, Overloaded
+from securechat.hub.ports import AppendOutcome, HistoryQuery, HistoryRows, Identity, LogState, NotAppended
+from securechat.limits import Limits
+from securechat.log.committer import Batch, Committer, Entry, answer_history
+from securechat.log.sqlite import SqliteStore, utc_ms
+from securechat.log.store import Identify, Release, Rename
+from securechat.model import Draft, Message
+
+LOG_FAILED = NotAppended(ErrorCode.LOG_FAILED, "the server's message log failed: it is stopping")
+
+
+def check_storable(draft: Draft) -> None:
+    """Refuse what no database can hold, before it sits in a batch with other people's drafts.
+
+    Raises:
+        LocalProtocolError: a text or name has lone surrogates, which every codec must have refused.
+    """
+    for text in (draft.text, draft.name, draft.room, draft.to_name):
+        if text is None or text.isascii():
+            continue
+        try:
+            text.encode()
+        except UnicodeEncodeError as error:
+            raise LocalProtocolError("a draft is not Unicode text") from error
+
+
+class SqliteLog:
+    """A `MessageLog` in a data directory.
+
+    Args:
+        directory: the data directory; made if missing.
+        limits: append_queue, commit_messages, wal_bytes, low_disk_bytes and name_reservation_s are its.
+        post: runs a callable on the loop's thread, in order; callable from any thread.
+        wall_ms: UTC milliseconds.
+        free_bytes: free space of the directory's file system.
+        store: the store to drive instead of the directory's own (tests).
+    """
+
+    def __init__(
+        self,
+        directory: Path,
+        limits: Limits,
+        post: Callable[[Callable[[], None]], None],
+        *,
+        wall_ms: Callable[[], int] = utc_ms,
+        free_bytes: Callable[[], int] | None = None,
+        store: SqliteStore | None = None,
+    ) -> None:
+        self.failure: LogError | None = None
+        self._limits = limits
+        self._post = post
+        self._store = store or SqliteStore(directory, limits, wall_ms=wall_ms)
+        self._committer = Committer(
+            self._store, limits, free_bytes or (lambda: shutil.disk_usage(directory).free), time.monotonic
+        )
+        self._writes: SimpleQueue[Entry | None] = SimpleQueue()  # None: that was all
+        self._queries: SimpleQueue[tuple[HistoryQuery, Callable[[Any], None]] | None] = SimpleQueue()
+        self._waiting = 0  # drafts taken and not yet answered; the loop's thread alone counts them
+        self._failing = threading.Lock()
+        self._threads: list[threading.Thread] = []
+
+    def start(
+        self, on_commit: Callable[[Sequence[Message]], None], on_failure: Callable[[Exception], None]
+    ) -> LogState:
+        """Open the log and begin; see `MessageLog.start`."""
+        self._on_commit = on_commit
+        self._on_failure = on_failure
+        state = self._store.open()
+        for name, target in (("log-writer", self._write_on), ("log-reader", self._read_on)):
+            thread = threading.Thread(target=target, name=name, daemon=True)
+            self._threads.append(thread)
+            thread.start()
+        return state
+
+    # --- On the loop's thread -------------------------------------------------------------------------------------
+
+    def append(self, draft: Draft, done: Callable[[AppendOutcome], None]) -> None:
+        """Store a draft; see `MessageLog.append`. After a failure ``done`` is never called.
+
+        Raises:
+            Overloaded: ``append_queue`` drafts wait; nothing was taken.
+        """
+        if self._waiting >= self._limits.append_queue:
+            raise Overloaded
+        check_storable(draft)
+        self._waiting += 1
+        self._writes.put((draft, done))
+
+    def identify(self, secret_hash: bytes, name: str, key: str, done: Callable[[Identity | NotAppended], None]) -> None:
+        """Find or make the sender; see `MessageLog.identify`. Never overloaded: sessions bound these themselves."""
+        self._writes.put((Identify(secret_hash, name, key), done))
+
+    def rename(self, sender_id: int, name: str, key: str) -> None:
+        """Record another name; see `MessageLog.rename`."""
+        self._writes.put((Rename(sender_id, name, key), None))
+
+    def release(self, sender_id: int, *, reserved: bool) -> None:
+        """Record that the sender is gone; see `MessageLog.release`."""
+        self._writes.put((Release(sender_id, reserved), None))
+
+    def history(self, query: HistoryQuery, done: Callable[[HistoryRows | NotAppended], None]) -> None:
+        """Read committed messages; see `MessageLog.history`. May answer BUSY or LOG_FAILED."""
+        self._queries.put((query, done))
+
+    def close(self) -> None:
+        """Commit what is queued, checkpoint, and close. A failure on the way stands in ``failure``."""
+        if not self._threads:
+            return
+        self._writes.put(None)
+        self._queries.put(None)
+        for thread in self._threads:
+            thread.join()
+        self._threads.clear()
+        try:
+            self._store.close(failed=self.failure is not None)
+        except LogError as error:
+            self._fail(error)
+
+    def _deliver(self, batch: Batch, drafts: int) -> None:
+        """Hand a batch to the hub."""
+        self._waiting -= drafts
+        batch.deliver(self._on_commit)
+
+    # --- On the writing thread ------------------------------------------------------------------------------------
+
+    def _write_on(self) -> None:
+        going = True
+        while going:
+            entries, going = self._gather()
+            if self.failure is not None:
+                continue  # silence; see the top
+            try:
+                self._commit(entries)
+                self._committer.tidy(idle=self._writes.empty())
+                if not going:
+                    self._committer.settle()
+            except Exception as error:  # noqa: BLE001  # whatever it was, nothing may be acknowledged after it
+                self._fail(error)
+
+    def _gather(self) -> tuple[list[Entry], bool]:
+        """Wait for an entry, then take all that is there; false when that was the last."""
+        entry = self._writes.get()
+        entries: list[Entry] = []
+        try:
+            while entry is not None:
+                entries.append(entry)
+                if len(entries) >= self._limits.commit_messages:
+                    return entries, True
+                entry = self._writes.get_nowait()
+        except Empty:
+            return entries, True
+        return entries, False
+
+    def _commit(self, entries: list[Entry]) -> None:
+        if not entries:
+            return
+        batch = self._committer.commit(entries)
+        drafts = sum(type(write) is Draft for write, _ in entries)
+        with self._failing:  # the reading thread may just have found the log broken: nothing is acknowledged after that
+            if self.failure is None:
+                self._post(lambda: self._deliver(batch, drafts))
+
+    def _fail(self, error: Exception) -> None:
+        """Stop for ever, and say so once."""
+        with self._failing:
+            if self.failure is not None:
+                return
+            self.failure = failure = error if isinstance(error, LogError) else LogError(f"the log failed: {error!r}")
+            self._post(lambda: self._on_failure(failure))
+
+    # --- On the reading thread ------------------------------------------------------------------------------------
+
+    def _read_on(self) -> None:
+        while (asked := self._queries.get()) is not None:
+            query, done = asked
+            self._post(_Answer(done, self._read(query)))
+
+    def _read(self, query: HistoryQuery) -> HistoryRows | NotAppended:
+        if self.failure is not None:
+            return LOG_FAILED
+        try:
+            return answer_history(self._store, query)
+        except Exception as error:  # noqa: BLE001  # a database that cannot be read cannot be trusted with more
+            self._fail(error)
+            return LOG_FAILED
+
+
+class _Answer:
+    """A history answer on its way to the loop: a name for what would be a lambda in a loop."""
+
+    __slots__ = ("_done", "_rows")
+
+    def __init__(self, done: Callable[[Any], None], rows: HistoryRows | NotAppended) -> None:
+        self._done = done
+        self._rows = rows
+
+    def __call__(self) -> None:
+        self._done(self._rows)
