@@ -106,7 +106,8 @@ class Listener:
         """Accept at most ``budget`` clients; returns how many."""
         accepted = 0
         while accepted < budget and self._watched:
-            if self._admission.half_open_full and not self._put_out_the_oldest():
+            if self._admission.half_open_full:
+                self._put_out_the_silent()
                 self._wait_for_place()
                 break
             try:
@@ -170,13 +171,13 @@ class Listener:
 
     # --- waiting
 
-    def _put_out_the_oldest(self) -> bool:
-        """Whether a place is or will be free at the end of this pass, because its holder was silent for too long."""
+    def _put_out_the_silent(self) -> None:
+        """Whoever holds a place for too long while others wait; the places are free at the end of this pass."""
+        silent_since = self._loop.now - HALF_OPEN_GRACE_S
         for transport, since in self._half_open.items():
-            if self._loop.now - since < HALF_OPEN_GRACE_S:
-                return False
-            transport.abort()
-        return False
+            if since > silent_since:
+                return
+            transport.handshake_late()
 
     def _wait_for_place(self) -> None:
         self._waits_for_place = True

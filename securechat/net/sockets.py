@@ -39,7 +39,7 @@ def reason_of(exc: Exception, *, handshaking: bool) -> CloseReason:
     """The reason behind an error that a TLS socket raised."""
     if isinstance(exc, ssl.SSLEOFError):
         # Before gh-115627 Python lost the errno of a reset and called it EOF too; a FIN has OpenSSL 3's reason with it.
-        if exc.reason is None and ssl.OPENSSL_VERSION_INFO >= (3,):
+        if not exc.reason and ssl.OPENSSL_VERSION_INFO >= (3,):
             return CloseReason.RESET
         return CloseReason.PEER_CLOSED if handshaking else CloseReason.TRUNCATED
     for kind, reason in _TLS_REASONS:

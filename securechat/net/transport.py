@@ -155,7 +155,7 @@ class Transport:
         self._handler = handler
         self._state = _State.HANDSHAKING
         loop = self._loop
-        self._deadline = loop.call_later(loop.limits.handshake_timeout_s, self._handshake_late)
+        self._deadline = loop.call_later(loop.limits.handshake_timeout_s, self.handshake_late)
         self._watch()
         if not self._sock.server_side:  # the client speaks first
             self._queue_handshake()
@@ -252,6 +252,11 @@ class Transport:
         else:
             self._handshake_over()
 
+    def handshake_late(self) -> None:
+        """The handshake has had its time."""
+        if self._state is _State.HANDSHAKING:
+            self._end(CloseReason.HANDSHAKE_TIMEOUT, "the TLS handshake took too long")
+
     def flush(self) -> None:
         """Send what waits, at most limits.write_bytes_per_pass."""
         self._dirty = False
@@ -326,9 +331,6 @@ class Transport:
         if self._owner is not None:
             self._owner.handshake_over(self)
         self._handler.handshake_done()
-
-    def _handshake_late(self) -> None:
-        self._end(CloseReason.HANDSHAKE_TIMEOUT, "the TLS handshake took too long")
 
     # --- reading
 

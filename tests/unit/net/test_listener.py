@@ -1,0 +1,288 @@
+"""Accepting: bounded, counted, and calm when descriptors run out."""
+
+from __future__ import annotations
+
+import errno
+import socket
+import ssl
+import subprocess
+import sys
+import textwrap
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from securechat.limits import Limits
+from securechat.net.admission import Admission, Denial
+from securechat.net.listener import HALF_OPEN_GRACE_S, Listener
+from securechat.net.transport import CloseReason, Transport
+
+from .conftest import Bench, Peer, Recorder
+
+
+class Door:
+    """A listener on a free port, and all that came through it."""
+
+    def __init__(self, bench: Bench, *, host: str = "127.0.0.1", max_connections: int = 1_000) -> None:
+        self.bench = bench
+        self.recorders: list[Recorder] = []
+        self.denied: list[tuple[str, Denial]] = []
+        self.contexts = 0
+        self.admission = Admission(bench.limits, max_connections)
+        self.listener = Listener(
+            bench.loop,
+            host,
+            0,
+            context_provider=self._context,
+            on_transport=self._came,
+            admission=self.admission,
+            on_denied=lambda address, denial: self.denied.append((address, denial)),
+        )
+
+    def _context(self) -> ssl.SSLContext:
+        self.contexts += 1
+        return self.bench.server
+
+    def _came(self, transport: Transport) -> None:
+        recorder = Recorder(transport)
+        self.recorders.append(recorder)
+        self.bench.transports.append(transport)
+        transport.start(recorder)
+
+    def knock(self) -> Peer:
+        peer = Peer(socket.create_connection(self.listener.address[:2], 10), self.bench.client)
+        self.bench.peers.append(peer)
+        return peer
+
+
+@pytest.fixture
+def door(bench: Bench) -> Iterator[Door]:
+    made = Door(bench)
+    yield made
+    made.listener.close()
+
+
+def test_a_client_comes_in_and_is_counted_until_it_goes(door: Door) -> None:
+    peer = door.knock()
+    door.bench.until(lambda: peer.shaken and bool(door.recorders) and "handshake" in door.recorders[0].events)
+    assert (door.admission.connections, door.admission.half_open) == (1, 0)
+    assert door.listener.port != 0
+    peer.close_notify()
+    door.bench.until(lambda: door.recorders[0].lost is not None)
+    assert (door.admission.connections, door.admission.half_open) == (0, 0)
+
+
+def test_a_client_that_leaves_amid_the_handshake_is_counted_out(door: Door) -> None:
+    peer = door.knock()
+    door.bench.passes_until(lambda: bool(door.recorders))
+    assert door.admission.half_open == 1
+    peer.sock.close()
+    door.bench.passes_until(lambda: door.recorders[0].lost is not None)
+    assert (door.admission.connections, door.admission.half_open) == (0, 0)
+    assert door.recorders[0].lost is not None
+    assert door.recorders[0].lost[0] is CloseReason.PEER_CLOSED
+
+
+def test_one_pass_accepts_no_more_than_its_budget(door: Door) -> None:
+    budget = door.bench.limits.accepts_per_pass
+    for _ in range(2 * budget + 3):
+        door.knock()
+    door.bench.loop.run_pass(1)
+    assert len(door.recorders) == budget
+    door.bench.loop.run_pass(0)
+    assert len(door.recorders) == 2 * budget
+
+
+def test_a_new_context_serves_the_next_client(door: Door) -> None:
+    door.knock()
+    door.knock()
+    door.bench.passes_until(lambda: len(door.recorders) == 2)
+    assert door.contexts == 2
+
+
+def test_who_is_not_admitted_is_closed_and_reported(bench: Bench) -> None:
+    door = Door(bench, max_connections=1)
+    first, second = door.knock(), door.knock()
+    bench.until(lambda: first.shaken and second.end is not None)
+    assert door.denied == [("127.0.0.1", Denial.SERVER_FULL)]
+    door.listener.close()
+
+
+@pytest.mark.parametrize("limits", [Limits(half_open_handshakes=3)])
+def test_half_open_handshakes_make_newcomers_wait_not_fail(door: Door) -> None:
+    silent = [door.knock() for _ in range(3)]
+    for peer in silent:
+        door.bench.peers.remove(peer)
+    door.bench.passes_until(lambda: len(door.recorders) == 3)
+    guest = door.knock()
+    for _ in range(5):
+        door.bench.step()
+    assert len(door.recorders) == 3
+    assert not door.denied
+    assert door.bench.loop._selector.select(0) == [], "waiting must not spin"
+    door.bench.peers.append(silent[0])  # one of the silent ones speaks after all
+    door.bench.until(lambda: guest.shaken)
+    for peer in silent:
+        peer.sock.close()
+
+
+@pytest.mark.parametrize("limits", [Limits(half_open_handshakes=3)])
+def test_silent_handshakes_are_put_out_for_those_who_wait(door: Door) -> None:
+    silent = [door.knock() for _ in range(3)]
+    for peer in silent:
+        door.bench.peers.remove(peer)
+    door.bench.passes_until(lambda: len(door.recorders) == 3)
+    door.bench.clock.now += HALF_OPEN_GRACE_S + 0.1
+    guest = door.knock()
+
+    def came_in() -> bool:
+        door.bench.clock.now += 0.01
+        return guest.shaken
+
+    door.bench.until(came_in)
+    assert [recorder.lost and recorder.lost[0] for recorder in door.recorders[:3]] == [
+        CloseReason.HANDSHAKE_TIMEOUT
+    ] * 3
+    for peer in silent:
+        peer.sock.close()
+
+
+class _Failing:
+    def __init__(self, sock: socket.socket, numbers: list[int]) -> None:
+        self._sock, self._numbers = sock, numbers
+
+    def accept(self) -> tuple[socket.socket, tuple[str, int]]:
+        if self._numbers:
+            raise OSError(self._numbers.pop(0), "as told")
+        return self._sock.accept()
+
+    def fileno(self) -> int:
+        return self._sock.fileno()
+
+    def close(self) -> None:
+        self._sock.close()
+
+
+def test_an_aborted_client_does_not_disturb_the_next(door: Door) -> None:
+    door.listener._sock = _Failing(door.listener._sock, [errno.ECONNABORTED])  # type: ignore[assignment]
+    peer = door.knock()
+    door.bench.until(lambda: peer.shaken)
+
+
+def test_the_pause_doubles_up_to_its_maximum_and_is_forgotten(door: Door) -> None:
+    listener, limits = door.listener, door.bench.limits
+    real = listener._sock
+    listener._sock = _Failing(real, [errno.EMFILE, errno.EAGAIN] * 6)  # type: ignore[assignment]
+    peer = door.knock()
+    pauses = []
+    for _ in range(6):
+        door.bench.passes_until(lambda: not listener._watched)
+        pauses.append(listener._pause_s)
+        door.bench.clock.now += listener._pause_s
+        door.bench.loop.run_pass(0)
+    assert pauses == [0.1, 0.2, 0.4, 0.8, limits.emfile_pause_max_s, limits.emfile_pause_max_s]
+    door.bench.until(lambda: peer.shaken)
+    assert listener._pause_s == 0.0
+
+
+def test_an_address_in_use_is_the_callers_to_hear(door: Door) -> None:
+    with pytest.raises(OSError, match="in use"):
+        Listener(
+            door.bench.loop,
+            "127.0.0.1",
+            door.listener.port,
+            context_provider=lambda: door.bench.server,
+            on_transport=lambda transport: None,
+            admission=door.admission,
+        )
+
+
+@pytest.mark.skipif(not socket.has_ipv6, reason="no IPv6 here")
+def test_ipv6_is_only_ipv6(bench: Bench) -> None:
+    try:
+        door = Door(bench, host="::1")
+    except OSError:
+        pytest.skip("no ::1 on this system")
+    assert door.listener._sock.getsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY)
+    peer = door.knock()
+    bench.until(lambda: peer.shaken)
+    assert door.recorders[0].transport.address == "::1"
+    door.listener.close()
+
+
+def test_close_stops_accepting_and_keeps_who_is_there(door: Door) -> None:
+    peer = door.knock()
+    door.bench.until(lambda: peer.shaken)
+    door.listener.close()
+    door.listener.close()
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection(door.listener.address[:2], 10)
+    door.recorders[0].transport.write(b"still here")
+    door.bench.until(lambda: peer.received == b"still here")
+
+
+_OUT_OF_DESCRIPTORS = """
+    import resource, socket, ssl, sys, time
+    from securechat.limits import Limits
+    from securechat.net.admission import Admission
+    from securechat.net.handler import NOBODY
+    from securechat.net.listener import Listener
+    from securechat.net.loop import Loop
+
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(sys.argv[1])
+    loop, came, denied = Loop(Limits()), [], []
+    def on_transport(transport):
+        came.append(transport)
+        transport.start(NOBODY)
+    listener = Listener(loop, "127.0.0.1", 0, context_provider=lambda: context, on_transport=on_transport,
+                        admission=Admission(Limits(), 1000), on_denied=lambda a, d: denied.append(d.value))
+    clients = []
+    for _ in range(20):
+        client = socket.socket()
+        client.setblocking(False)
+        client.connect_ex(listener.address)
+        clients.append(client)
+    highest = max(client.fileno() for client in clients)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (highest + 6, resource.getrlimit(resource.RLIMIT_NOFILE)[1]))
+    deadline = time.monotonic() + 10
+    while not denied:
+        assert time.monotonic() < deadline
+        loop.run_pass(1)
+    assert 0 < len(came) < 20 and set(denied) == {"no_descriptors"}, (len(came), denied)
+    assert not loop._selector.select(0) or not listener._watched
+    passes = loop.passes
+    end = time.monotonic() + 0.05
+    while time.monotonic() < end:
+        loop.run_pass(end - time.monotonic())
+    assert loop.passes - passes < 20, "it spins"
+    for client in clients[:10]:
+        client.close()
+    last = socket.create_connection(listener.address)
+    before = len(came)
+    while len(came) == before:
+        assert time.monotonic() < deadline
+        loop.run_pass(1)
+    listener.close()
+    for transport in came:
+        transport.abort()
+    for client in [*clients, last]:
+        client.close()
+    loop.run_pass(0)
+    loop.close()
+    print("calm")
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="RLIMIT_NOFILE")
+def test_out_of_descriptors_the_listener_lets_go_rests_and_recovers(certificate: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", textwrap.dedent(_OUT_OF_DESCRIPTORS), str(certificate)],
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+        env={"PYTHONPATH": str(Path(__file__).parents[3])},
+    )
+    assert done.stdout == "calm\n", done.stderr
