@@ -45,7 +45,9 @@ class FrameReader:
         return len(self._buffer) - self._start
 
     def receive_data(self, data: bytes) -> None:
-        """Take bytes as they came; a frame may begin and end anywhere in them."""
+        """Take bytes as they came; a frame may begin and end anywhere in them. After a bad header nothing is kept."""
+        if self._failure is not None:
+            return
         if self._start:
             del self._buffer[: self._start]
             self._start = 0

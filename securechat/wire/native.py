@@ -7,10 +7,10 @@ be newer than the other. Nothing a peer sent is ever echoed in an error.
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Any
 
 import msgspec
-from msgspec import Meta, Struct
+from msgspec import Struct
 
 from securechat.errors import ErrorCode, RemoteProtocolError
 from securechat.limits import MAX_FRAME_BYTES, MAX_HELLO_FRAME_BYTES
@@ -20,17 +20,22 @@ from securechat.wire.frames import FrameReader, frame
 
 
 class _Envelope(Struct, gc=False):
-    """What can be read of a record whose type or fields we do not know."""
+    """What can be read of a record whose type or fields we do not know; nothing here is validated yet."""
 
-    t: str
-    ref: Annotated[int, Meta(ge=0, lt=2**53)] | None = None
-    cid: Annotated[int, Meta(ge=0, lt=2**53)] | None = None
+    t: Any
+    ref: Any = None
+    cid: Any = None
 
 
 _encoder = msgspec.json.Encoder()
 _commands: msgspec.json.Decoder[Command] = msgspec.json.Decoder(Command)
 _events: msgspec.json.Decoder[Event] = msgspec.json.Decoder(Event)
 _envelopes = msgspec.json.Decoder(_Envelope)
+_NONSENSE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+"""What msgspec raises for bytes that are no JSON, no UTF-8, or nested too deep."""
+_SAFE_REASONS = ("Expected ", "Object missing ", "Number ", "Integer ")
+"""How those of msgspec's reasons begin that hold no value of the peer; "Invalid value" and its like quote it."""
+_MAX_ID = 2**53 - 1
 _COMMAND_TYPES = frozenset(kind.__struct_config__.tag for kind in Command.__args__)
 _EVENT_TYPES = frozenset(kind.__struct_config__.tag for kind in Event.__args__)
 
@@ -83,7 +88,7 @@ class NativeServerCodec:
             return _commands.decode(body)
         except msgspec.ValidationError as error:
             raise _refusal(body, _COMMAND_TYPES, str(error)) from None
-        except (msgspec.DecodeError, RecursionError):
+        except _NONSENSE:
             raise RemoteProtocolError(ErrorCode.BAD_FRAME, "a frame must hold one JSON object in UTF-8") from None
 
 
@@ -112,7 +117,7 @@ class NativeClientCodec:
                 refusal = _refusal(body, _EVENT_TYPES, str(error))
                 if refusal.code is not ErrorCode.UNKNOWN_TYPE:
                     raise RemoteProtocolError(ErrorCode.BAD_FRAME, refusal.detail) from None
-            except (msgspec.DecodeError, RecursionError):
+            except _NONSENSE:
                 raise RemoteProtocolError(ErrorCode.BAD_FRAME, "a frame must hold one JSON object in UTF-8") from None
         return None
 
@@ -127,11 +132,19 @@ class NativeClientCodec:
 
 
 def _refusal(body: bytearray, known: frozenset[object], reason: str) -> FrameRefused:
-    """Say what is wrong with a well-formed frame. ``reason`` is msgspec's and holds no value of the peer."""
+    """Say what is wrong with a well-formed frame, naming the request or draft in it where there is one."""
     try:
         envelope = _envelopes.decode(body)
-    except (msgspec.DecodeError, RecursionError):
+    except _NONSENSE:
         return FrameRefused(ErrorCode.INVALID, "a record is a JSON object with its type in the field 't'")
+    ref, client_id = _id(envelope.ref), _id(envelope.cid)
+    if not isinstance(envelope.t, str):
+        return FrameRefused(ErrorCode.INVALID, "a record names its type in the field 't', a string", ref, client_id)
     if envelope.t not in known:
-        return FrameRefused(ErrorCode.UNKNOWN_TYPE, "this type of record is not known here", envelope.ref, envelope.cid)
-    return FrameRefused(ErrorCode.INVALID, reason, envelope.ref, envelope.cid)
+        return FrameRefused(ErrorCode.UNKNOWN_TYPE, "this type of record is not known here", ref, client_id)
+    detail = reason if reason.startswith(_SAFE_REASONS) else "a field has a value that is not allowed"
+    return FrameRefused(ErrorCode.INVALID, detail, ref, client_id)
+
+
+def _id(value: object) -> int | None:
+    return value if type(value) is int and 0 <= value <= _MAX_ID else None
