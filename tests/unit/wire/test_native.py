@@ -1,0 +1,79 @@
+"""What the golden vectors cannot say about the native codec and the choice of codecs."""
+
+from __future__ import annotations
+
+import pytest
+
+from securechat.errors import ErrorCode, LocalProtocolError, RemoteProtocolError
+from securechat.limits import MAX_FRAME_BYTES, MAX_HELLO_FRAME_BYTES
+from securechat.model import ALPN, Message, Ping, Say
+from securechat.wire.detect import ALPN_OFFERS, codec_for
+from securechat.wire.frames import FrameReader, frame
+from securechat.wire.native import NATIVE, NativeClientCodec, NativeServerCodec
+
+
+def test_alpn_chooses_the_codec() -> None:
+    assert ALPN_OFFERS == (ALPN,)
+    assert isinstance(codec_for(ALPN), NativeServerCodec)
+    assert codec_for(ALPN) is not codec_for(ALPN)
+    assert codec_for(None) is None
+    assert codec_for("h2") is None
+
+
+def test_the_hello_limit_is_lifted_once() -> None:
+    body = b'{"t":"ping","pad":"' + b"x" * MAX_HELLO_FRAME_BYTES + b'"}'
+    codec = NativeServerCodec()
+    codec.hello_accepted()
+    codec.receive_data(frame(body))
+    assert codec.next_command() == Ping()
+    stranger = NativeServerCodec()
+    stranger.receive_data(frame(body))
+    with pytest.raises(RemoteProtocolError, match="at most 4096"):
+        stranger.next_command()
+
+
+def test_our_own_frame_too_large_is_our_bug() -> None:
+    huge = Message(1, 0, 1, "ana", 0, "x" * MAX_FRAME_BYTES, room="lobby")
+    with pytest.raises(LocalProtocolError):
+        NATIVE.encode(huge)
+    with pytest.raises(LocalProtocolError):
+        NativeClientCodec.encode(Say(1, "lobby", "x" * MAX_FRAME_BYTES))
+    with pytest.raises(LocalProtocolError):
+        frame(b"")
+
+
+def test_the_longest_text_fits_into_a_frame() -> None:
+    """4,000 code points of the costliest kind in JSON: six bytes each, and names and rooms at their longest."""
+    message = Message(
+        2**53 - 1,
+        2**53 - 2,
+        2**53 - 1,
+        "\U0001f600" * 32,
+        2**53,
+        "\x01" * 4000,
+        to=2**53 - 1,
+        to_name="\U0001f600" * 32,
+    )
+    assert len(NATIVE.encode(message)) < MAX_FRAME_BYTES
+
+
+def test_the_reader_holds_at_most_a_frame_and_a_read() -> None:
+    reader = FrameReader(1000)
+    reader.receive_data((1000).to_bytes(4, "big"))
+    for _ in range(1000):
+        assert reader.next_frame() is None
+        reader.receive_data(b"x")
+    assert reader.buffered_bytes == 1004
+    assert reader.next_frame() == b"x" * 1000
+    assert reader.buffered_bytes == 0
+
+
+def test_the_reader_forgets_everything_behind_a_bad_header() -> None:
+    reader = FrameReader(1000)
+    reader.receive_data(frame(b"ok") + b"\xff\xff\xff\xff" + b"y" * 900)
+    assert reader.next_frame() == b"ok"
+    with pytest.raises(RemoteProtocolError) as caught:
+        reader.next_frame()
+    assert caught.value.code is ErrorCode.FRAME_TOO_LARGE
+    reader.receive_data(b"z" * 900)
+    assert reader.buffered_bytes == 0
