@@ -1,0 +1,467 @@
+"""What every `MessageLog` must do: a conformance suite, and a checker for the histories that crashes leave behind.
+
+Write an `Implementation` for your log and run every function of `LOG_CHECKS` over it::
+
+    @pytest.mark.parametrize("check", LOG_CHECKS, ids=lambda check: check.__name__)
+    def test_my_log(check):
+        check(MyImplementation())
+
+A check opens the log as often as it needs (each time over the same data), plays the loop itself, waits for
+conditions and never for time, and raises AssertionError with a sentence when a promise is broken.
+"""
+
+from __future__ import annotations
+
+import queue
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
+from typing import Any, Protocol
+
+from msgspec import Struct
+
+from securechat.errors import ErrorCode, Overloaded
+from securechat.hub.ports import (
+    Appended,
+    AppendOutcome,
+    HistoryQuery,
+    HistoryRows,
+    Identity,
+    LogState,
+    MessageLog,
+    NotAppended,
+)
+from securechat.limits import Limits
+from securechat.model import Draft, Message
+
+PATIENCE_S = 20.0
+"""How long a check waits for something that must happen: far beyond any honest disk."""
+MORNING_MS = 1_700_000_000_000
+"""Where the checks' wall clock begins: any time will do."""
+
+
+class Ack(Struct, frozen=True, gc=False):
+    """What a sender was told: its draft ``client_id`` with this text is message ``seq``."""
+
+    sender_id: int
+    client_id: int
+    seq: int
+    text: str
+
+
+class HistoryBroken(AssertionError):
+    """The rows contradict what was acknowledged, or each other."""
+
+
+def check_history(acks: Iterable[Ack], rows: Sequence[Message], *, unique_texts: bool = True) -> None:
+    """Hold the rows of a log against what its senders were told.
+
+    Every acknowledged message is present once, as it was sent and where it was said to be; seqs rise; no ``prev``
+    chain has a break; each sender's messages are in the order of its client_ids.
+
+    Args:
+        acks: everything that was acknowledged, in any order; a repeated ack must be the same.
+        rows: every message of the log, by seq. More than was acknowledged is fine.
+        unique_texts: whether no sender ever sent the same text as a new draft, so that a double shows.
+
+    Raises:
+        HistoryBroken: the sentence names the first contradiction.
+    """
+    by_seq: dict[int, Message] = {}
+    last_in: dict[str | tuple[int, ...], int] = {}
+    last_seq = 0
+    for row in rows:
+        if row.seq <= last_seq:
+            raise HistoryBroken(f"seq {row.seq} comes after {last_seq}")
+        place = row.room if row.room is not None else tuple(sorted((row.sender_id, row.to or 0)))
+        if row.prev != last_in.get(place, 0):
+            raise HistoryBroken(
+                f"message {row.seq} of {place!r} names {row.prev} before it, not {last_in.get(place, 0)}"
+            )
+        last_seq = last_in[place] = row.seq
+        by_seq[row.seq] = row
+    if unique_texts and len({(row.sender_id, row.text) for row in rows}) < len(rows):
+        raise HistoryBroken("a message is stored twice")
+    _check_acks(acks, by_seq)
+
+
+def _check_acks(acks: Iterable[Ack], by_seq: dict[int, Message]) -> None:
+    told: dict[tuple[int, int], Ack] = {}
+    for ack in acks:
+        if told.setdefault((ack.sender_id, ack.client_id), ack) != ack:
+            raise HistoryBroken(f"draft {ack.client_id} of sender {ack.sender_id} was acknowledged as two messages")
+        row = by_seq.get(ack.seq)
+        if row is None:
+            raise HistoryBroken(f"message {ack.seq} was acknowledged and is not there")
+        if (row.sender_id, row.text) != (ack.sender_id, ack.text):
+            raise HistoryBroken(f"message {ack.seq} is not what sender {ack.sender_id} was told")
+    highest: dict[int, int] = {}
+    for (sender_id, client_id), ack in sorted(told.items()):
+        if ack.seq <= highest.get(sender_id, 0):
+            raise HistoryBroken(f"draft {client_id} of sender {sender_id} overtook an earlier one")
+        highest[sender_id] = ack.seq
+
+
+def naive_history(rows: Sequence[Message], query: HistoryQuery) -> HistoryRows:
+    """Answer a query by looking at every row: the meaning of `HistoryQuery`, to hold clever code against."""
+
+    def is_asked_for(row: Message) -> bool:
+        if row.room is not None:
+            return row.room in query.rooms
+        people = {row.sender_id, row.to}
+        return (query.dialogue is not None and people == set(query.dialogue)) or query.dialogues_of in people
+
+    found = [row for row in rows if is_asked_for(row) and row.seq <= query.up_to]
+    if query.after is not None:
+        found = [row for row in found if row.seq > query.after]
+    if query.before is not None:
+        found = [row for row in found if row.seq < query.before]
+    page = found[: query.limit] if query.after is not None else found[-query.limit :]
+    return HistoryRows(page, len(found) > query.limit)
+
+
+class Implementation(Protocol):
+    """How the suite gets at a log. One object stands for one data directory, or whatever outlives a process."""
+
+    def open(
+        self, post: Callable[[Callable[[], None]], None], limits: Limits, wall_ms: Callable[[], int]
+    ) -> MessageLog:
+        """Make a log over the data; the suite starts it."""
+
+    def kill(self, log: MessageLog) -> None:
+        """End the log as ``kill -9`` would, as far as the data can tell, once all its work is done."""
+
+
+class Rig:
+    """A log under test, with the loop, clock and hub played by the suite.
+
+    Attributes:
+        events: what the log said, in order: ("done", outcome) and ("commit", messages).
+        feed: every message that came through on_commit.
+        now_ms: the wall clock.
+    """
+
+    def __init__(self, implementation: Implementation, limits: Limits | None = None) -> None:
+        self.implementation = implementation
+        self.limits = limits or Limits()
+        self.now_ms = MORNING_MS
+        self.events: list[tuple[str, Any]] = []
+        self.feed: list[Message] = []
+        self.failures: list[Exception] = []
+        self.state = self.start()
+
+    def start(self) -> LogState:
+        """Open the log, again or for the first time."""
+        self._posted: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
+        self.log = self.implementation.open(self._posted.put, self.limits, lambda: self.now_ms)
+        self.state = self.log.start(self._on_commit, self.failures.append)
+        return self.state
+
+    def _on_commit(self, batch: Sequence[Message]) -> None:
+        self.events.append(("commit", list(batch)))
+        self.feed.extend(batch)
+
+    def until(self, condition: Callable[[], bool]) -> None:
+        """Run what the log posted until the condition holds."""
+        while not condition():
+            try:
+                self._posted.get(timeout=PATIENCE_S)()
+            except queue.Empty:
+                raise AssertionError("the log owes an answer and does not give it") from None
+
+    def close(self) -> None:
+        """Close, and run what closing posted."""
+        self.log.close()
+        with suppress(queue.Empty):
+            while True:
+                self._posted.get_nowait()()
+
+    def restart(self, *, kill: bool = False) -> LogState:
+        """Close, or kill, and open again."""
+        if kill:
+            self.implementation.kill(self.log)
+        else:
+            self.close()
+        return self.start()
+
+    def draft(
+        self, client_id: int, text: str = "", *, sender_id: int = 1, room: str | None = "lobby", to: int | None = None
+    ) -> Draft:
+        """A draft with a name and text made from its numbers."""
+        text = text or f"{sender_id}/{client_id}"
+        name = f"person {sender_id}"
+        if to is not None:
+            return Draft(sender_id, name, client_id, text, to=to, to_name=f"person {to}")
+        return Draft(sender_id, name, client_id, text, room=room)
+
+    def append(self, *drafts: Draft) -> list[AppendOutcome]:
+        """Append all at once; return the outcomes once the feed has passed them."""
+        outcomes: dict[int, AppendOutcome] = {}
+        for number, draft in enumerate(drafts):
+            self.log.append(draft, lambda outcome, number=number: self._done(outcomes, number, outcome))  # type: ignore[misc]
+        self.until(lambda: len(outcomes) == len(drafts))
+        return [outcomes[number] for number in range(len(drafts))]
+
+    def _done(self, outcomes: dict[int, AppendOutcome], number: int, outcome: AppendOutcome) -> None:
+        assert number not in outcomes, "done was called twice"
+        outcomes[number] = outcome
+        self.events.append(("done", outcome))
+
+    def seqs(self, *drafts: Draft) -> list[int]:
+        """Append, and insist on success."""
+        outcomes = self.append(*drafts)
+        assert all(isinstance(outcome, Appended) for outcome in outcomes), f"not appended: {outcomes}"
+        return [outcome.seq for outcome in outcomes if isinstance(outcome, Appended)]
+
+    def identify(self, who: int, name: str | None = None) -> Identity:
+        """Identify person ``who``, whose secret's hash is made from the number."""
+        answers: list[Identity | NotAppended] = []
+        name = name or f"person {who}"
+        self.log.identify(bytes([who]) * 32, name, name, answers.append)
+        self.until(lambda: bool(answers))
+        assert isinstance(answers[0], Identity), f"not identified: {answers[0]}"
+        return answers[0]
+
+    def history(self, query: HistoryQuery) -> HistoryRows:
+        """Read, and insist on success."""
+        answers: list[HistoryRows | NotAppended] = []
+        self.log.history(query, answers.append)
+        self.until(lambda: bool(answers))
+        assert isinstance(answers[0], HistoryRows), f"not read: {answers[0]}"
+        return answers[0]
+
+    def everything(self, *rooms: str) -> list[Message]:
+        """Every message of the rooms (the lobby by default), page by page."""
+        rows: list[Message] = []
+        while True:
+            after = rows[-1].seq if rows else 0
+            page = self.history(HistoryQuery(up_to=2**53, limit=200, rooms=rooms or ("lobby",), after=after))
+            rows += page.messages
+            if not page.more:
+                return rows
+
+
+# --- The checks ---------------------------------------------------------------------------------------------------
+
+
+def check_done_comes_before_the_feed(implementation: Implementation) -> None:
+    """Every draft is acknowledged before the on_commit that contains it, and the feed is in order."""
+    rig = Rig(implementation)
+    seqs = rig.seqs(*(rig.draft(n) for n in range(1, 601)))
+    rig.until(lambda: len(rig.feed) == len(seqs))
+    assert seqs == sorted(set(seqs)), "acknowledged seqs do not rise in the order of appending"
+    assert [message.seq for message in rig.feed] == seqs, "the feed is not what was acknowledged"
+    acked: set[int] = set()
+    for kind, what in rig.events:
+        if kind == "done":
+            acked.add(what.seq)
+        else:
+            assert {message.seq for message in what} <= acked, "the feed came before its acks"
+            acked -= {message.seq for message in what}
+    assert not acked
+    rig.close()
+
+
+def check_messages_are_as_sent(implementation: Implementation) -> None:
+    """Text survives whole, whatever is in it, in the feed and in history."""
+    rig = Rig(implementation)
+    texts = [
+        "a\0b",
+        "\0",
+        "\x1b[31m",
+        "line\nline\r\n",
+        "\u202etxt",
+        "\U0001f600" * 4000,
+        "'\"\\;--",
+        "\u2028\ufffe",
+        " ",
+    ]
+    rig.seqs(*(rig.draft(n, text) for n, text in enumerate(texts, 1)))
+    rig.until(lambda: len(rig.feed) == len(texts))
+    assert [message.text for message in rig.feed] == texts
+    assert rig.everything() == rig.feed, "history differs from the feed"
+    rig.restart()
+    assert rig.everything() == rig.feed, "history differs from the feed after a restart"
+    rig.close()
+
+
+def check_chains_have_no_break(implementation: Implementation) -> None:
+    """``prev`` is the message before it in the same room or dialogue, over restarts too."""
+    rig = Rig(implementation)
+    for turn in range(3):
+        n = turn * 2 + 1
+        drafts = [
+            *(rig.draft(n, sender_id=who, room=room) for who, room in ((1, "lobby"), (2, "ops"), (3, "lobby"))),
+            rig.draft(n + 1, "to two", sender_id=1, to=2),
+            rig.draft(n + 1, "to one", sender_id=2, to=1),
+            rig.draft(n + 1, "to myself", sender_id=3, to=3),
+        ]
+        last_seq = max(rig.seqs(*drafts))
+        rig.until(lambda last_seq=last_seq: rig.feed[-1:] != [] and rig.feed[-1].seq == last_seq)  # type: ignore[misc]
+        assert rig.restart(kill=turn == 1).last_seq == last_seq, "the log forgot where it ends"
+    check_history([], rig.feed, unique_texts=False)
+    query = HistoryQuery(up_to=2**53, limit=200, rooms=("lobby", "ops"), dialogues_of=1, dialogue=(3, 3))
+    assert rig.history(query).messages == rig.feed, "history differs from the feed"
+    rig.close()
+
+
+def check_retries_get_the_first_seq(implementation: Implementation) -> None:
+    """A repeated draft stores nothing and gets the first seq: in one batch, later, after a restart, after a kill."""
+    rig = Rig(implementation)
+    first, twin = rig.append(rig.draft(1), rig.draft(1))
+    assert isinstance(first, Appended)
+    assert not first.retry
+    assert twin == Appended(first.seq, retry=True), f"a twin in the same batch got {twin}"
+    rig.seqs(rig.draft(2), rig.draft(5))
+    for kill in (None, False, True):
+        if kill is not None:
+            rig.restart(kill=kill)
+        (again,) = rig.append(rig.draft(1))
+        assert again == Appended(first.seq, retry=True), f"a retry got {again}"
+    assert len(rig.everything()) == 3, "a retry was stored"
+    rig.close()
+
+
+def check_old_numbers_are_out_of_order(implementation: Implementation) -> None:
+    """A number below the stream's highest that was never stored is refused, and other senders are not concerned."""
+    rig = Rig(implementation)
+    rig.seqs(rig.draft(3))
+    for restart in (False, True):
+        if restart:
+            rig.restart()
+        (outcome,) = rig.append(rig.draft(2))
+        assert isinstance(outcome, NotAppended)
+        assert outcome.code is ErrorCode.OUT_OF_ORDER
+    rig.seqs(rig.draft(2, sender_id=2), rig.draft(4))
+    assert [message.text for message in rig.everything()] == ["1/3", "2/2", "1/4"]
+    rig.close()
+
+
+def check_same_secret_is_same_sender(implementation: Implementation) -> None:
+    """An identity is stable over names and restarts, and knows its last client_id."""
+    rig = Rig(implementation)
+    one, two = rig.identify(1), rig.identify(2)
+    assert one.sender_id >= 1
+    assert one.sender_id != two.sender_id
+    assert one.last_client_id == 0
+    rig.seqs(rig.draft(7, sender_id=one.sender_id))
+    for kill in (False, True):
+        rig.restart(kill=kill)
+        assert rig.identify(1, "another name") == Identity(one.sender_id, 7)
+        assert rig.identify(2) == two
+    assert rig.identify(3).sender_id not in {one.sender_id, two.sender_id}
+    rig.close()
+
+
+def check_names_stay_reserved(implementation: Implementation) -> None:
+    """Lost names are owed for name_reservation_s, over restarts; a quit frees at once; a kill is a loss at opening."""
+    rig = Rig(implementation)
+    lost, gone, online = (rig.identify(who).sender_id for who in (1, 2, 3))
+    rig.log.release(lost, reserved=True)
+    rig.log.release(gone, reserved=False)
+    rig.log.rename(online, "new name", "new key")
+    rig.identify(4)  # an answer: everything before it is durable
+    rig.now_ms += 50_000
+    state = rig.restart(kill=True)
+    held = {r.sender_id: r for r in state.reservations}
+    assert gone not in held, "a quit left its name reserved"
+    assert held[lost].lost_at_ms == MORNING_MS
+    assert (held[lost].name, held[lost].secret_hash) == ("person 1", bytes([1]) * 32)
+    assert (held[online].name, held[online].key) == ("new name", "new key")
+    assert held[online].lost_at_ms == MORNING_MS + 50_000, "who was online at a kill is lost at the opening"
+    rig.now_ms += 80_000
+    held = {r.sender_id: r for r in rig.restart(kill=True).reservations}
+    assert lost not in held, "a reservation outlived its time"
+    assert held[online].lost_at_ms == MORNING_MS + 50_000, "the loss was not recorded at the first opening"
+    rig.identify(3, "new name")
+    rig.now_ms += 500_000
+    held = {r.sender_id: r for r in rig.restart(kill=True).reservations}
+    assert list(held) == [online], "who came back is online, and so lost only now"
+    rig.close()
+
+
+def check_history_stops_at_up_to(implementation: Implementation) -> None:
+    """Never a message above ``up_to``; pages join up in both directions; ``more`` tells the truth."""
+    rig = Rig(implementation)
+    rig.seqs(*(rig.draft(n, room="ab"[n % 2]) for n in range(1, 41)))
+    rig.until(lambda: len(rig.feed) == 40)
+    top = rig.feed[29].seq
+    for limit in (1, 7, 30, 200):
+        up: list[Message] = []
+        down: list[Message] = []
+        for rows, forward in ((up, True), (down, False)):
+            more = True
+            while more:
+                edge = (rows[-1 if forward else 0].seq) if rows else None
+                query = HistoryQuery(
+                    up_to=top, limit=limit, rooms=("a", "b"), after=(edge or 0) if forward else None,
+                    before=None if forward else edge,
+                )  # fmt: skip
+                page = rig.history(query)
+                assert page == naive_history(rig.feed, query)
+                rows[len(rows) if forward else 0 : len(rows) if forward else 0] = page.messages
+                more = page.more
+        assert up == down == rig.feed[:30], "pages do not join up"
+    assert rig.history(HistoryQuery(up_to=top, limit=5, rooms=("nowhere",))) == HistoryRows([], more=False)
+    assert rig.history(HistoryQuery(up_to=top, limit=5)) == HistoryRows([], more=False)
+    rig.close()
+
+
+def check_overload_refuses_drafts_only(implementation: Implementation) -> None:
+    """A full append queue raises Overloaded; people still come and go; afterwards there is room again."""
+    rig = Rig(implementation, Limits(append_queue=4))
+    outcomes: list[AppendOutcome] = []
+    for n in range(1, 5):
+        rig.log.append(rig.draft(n), outcomes.append)
+    try:
+        rig.log.append(rig.draft(5), outcomes.append)
+    except Overloaded:
+        pass
+    else:
+        raise AssertionError("the append queue has no end")
+    rig.log.release(rig.identify(1).sender_id, reserved=True)
+    rig.until(lambda: len(outcomes) == 4)
+    rig.seqs(rig.draft(5))
+    rig.close()
+
+
+def check_time_never_goes_back(implementation: Implementation) -> None:
+    """``sent_at_ms`` follows the wall clock but never decreases by seq, over restarts too."""
+    rig = Rig(implementation)
+    for n, step_ms in enumerate((0, 1000, -5000, 0, 9000), 1):
+        rig.now_ms += step_ms
+        rig.seqs(rig.draft(n))
+        if n == 3:
+            rig.restart()
+    stamps = [message.sent_at_ms - MORNING_MS for message in rig.everything()]
+    assert stamps == [0, 1000, 1000, 1000, 5000], stamps
+    rig.close()
+
+
+def check_close_commits_what_is_queued(implementation: Implementation) -> None:
+    """What was appended before close is there afterwards, and closing twice does no harm."""
+    rig = Rig(implementation)
+    outcomes: list[AppendOutcome] = []
+    for n in range(1, 601):
+        rig.log.append(rig.draft(n), outcomes.append)
+    rig.close()
+    rig.log.close()
+    assert len(outcomes) == len(rig.feed) == 600
+    rig.start()
+    assert len(rig.everything()) == 600
+    rig.close()
+
+
+LOG_CHECKS: tuple[Callable[[Implementation], None], ...] = (
+    check_done_comes_before_the_feed,
+    check_messages_are_as_sent,
+    check_chains_have_no_break,
+    check_retries_get_the_first_seq,
+    check_old_numbers_are_out_of_order,
+    check_same_secret_is_same_sender,
+    check_names_stay_reserved,
+    check_history_stops_at_up_to,
+    check_overload_refuses_drafts_only,
+    check_time_never_goes_back,
+    check_close_commits_what_is_queued,
+)
+"""Every promise of the port, one function each."""
