@@ -62,10 +62,7 @@ class Room:
             self._left[person.id] = person
 
     def note_renamed(self, member: Member, old: str) -> None:
-        """Note a new name for the next presence."""
-        if member.sender_id in self._joined:
-            self._joined[member.sender_id] = member.person
-            return
+        """Note a new name for the next presence; also of one who has just come, for those who came in between."""
         first = self._renamed.get(member.sender_id)
         self._renamed[member.sender_id] = Renaming(member.sender_id, first.old if first else old, member.name)
 

@@ -184,10 +184,10 @@ class Server:
         """A session's TLS handshake is done."""
         self._chronicle.connected(session)
 
-    def disconnected(self, session: Session, name: str, why: str) -> None:
+    def disconnected(self, session: Session, name: str, reason: str, detail: str) -> None:
         """A session is over."""
         del self._sessions[session]
-        self._chronicle.disconnected(session, name, why)
+        self._chronicle.disconnected(session, name, reason, detail)
 
     def _alarm(self, when: float) -> None:
         """The hub wants to be called at ``when``."""

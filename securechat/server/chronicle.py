@@ -28,10 +28,20 @@ class Chronicle:
         """A TLS handshake is done."""
         self._console.event("connected", session.label, address=session.label)
 
-    def disconnected(self, session: Session, name: str, why: str) -> None:
+    def disconnected(self, session: Session, name: str, reason: str, detail: str) -> None:
         """A connection is closed."""
         who = f'{session.label} "{name}"' if name else session.label
-        self._console.event("disconnected", f"{who} ({why})", address=session.label, name=name or None, reason=why)
+        sentence = _REASONS.get(reason, reason)
+        if reason in _NEED_DETAIL and detail:
+            sentence = f"{sentence}: {detail}"
+        self._console.event(
+            "disconnected",
+            f"{who}: {sentence}",
+            address=session.label,
+            name=name or None,
+            reason=reason,
+            detail=detail or None,
+        )
 
     def denied(self, address: str, denial: Denial) -> None:
         """A connection was not admitted."""
@@ -63,6 +73,30 @@ class Chronicle:
                 assert_never(what)
 
 
+_NEED_DETAIL = frozenset({"tls_error", "failed"})
+_REASONS = {
+    # net.CloseReason
+    "local": "closed by this server",
+    "peer_closed": "closed by the client",
+    "truncated": "the connection broke off (the client was killed, or its network is gone)",
+    "reset": "the connection was reset",
+    "tls_error": "TLS failed",
+    "handshake_timeout": "the TLS handshake took too long",
+    "timed_out": "the network gave up",
+    "failed": "the connection failed",
+    # errors.ErrorCode of our last words
+    "bye": "said goodbye",
+    "frame_too_large": "closed: announced a frame that is too large",
+    "bad_frame": "closed: does not speak our protocol",
+    "hello_expected": "closed: did not begin with a hello",
+    "unsupported_version": "closed: speaks another version of the protocol",
+    "hello_timeout": "closed: never said an acceptable hello",
+    "ping_timeout": "closed: did not answer a ping",
+    "slow_reader": "closed: does not read what it is sent",
+    "replaced": "closed: the same person connected from somewhere else",
+    "shutting_down": "closed: the server stops",
+    "log_failed": "closed: the message log failed",
+}
 _DENIALS = {
     "server_full": "turned away: as many connections as descriptors allow (raise `ulimit -n`)",
     "address_full": "turned away: too many connections from this address",

@@ -95,8 +95,15 @@ class SessionObserver(Protocol):
     def connected(self, session: Session) -> None:
         """The handshake is done."""
 
-    def disconnected(self, session: Session, name: str, why: str) -> None:
-        """The connection is closed; ``name`` is empty if it never had one."""
+    def disconnected(self, session: Session, name: str, reason: str, detail: str) -> None:
+        """The connection is closed.
+
+        Args:
+            session: which one.
+            name: the member's; empty if the hello was never accepted.
+            reason: a stable word: a CloseReason, or the ErrorCode of our last words.
+            detail: the technical reason, where there is one.
+        """
 
 
 class Session:
@@ -203,10 +210,10 @@ class Session:
             if timer is not None:
                 timer.cancel()
         self._hub.lost(self, self._scheduler.now)
-        why = self._closing_code.value if self._closing_code is not None else reason.value
-        if self._closing_code is None and detail and reason is not CloseReason.PEER_CLOSED:
-            why = f"{why}: {detail}"
-        self._observer.disconnected(self, self._name, why)
+        if self._closing_code is not None:
+            self._observer.disconnected(self, self._name, self._closing_code.value, "")
+        else:
+            self._observer.disconnected(self, self._name, reason.value, detail)
 
     # --- The hub's side ---------------------------------------------------------------------------------------------
 

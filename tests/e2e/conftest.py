@@ -1,0 +1,46 @@
+"""Fixtures of the end-to-end tests: one certificate authority a session, one server and data directory a test."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from securechat.tls.certificates import ensure_server
+from tests.support.native import NativeClient
+from tests.support.server import ServerProcess
+
+Connect = Callable[..., NativeClient]
+
+
+@pytest.fixture(scope="session")
+def certs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A directory with ca.pem and server.pem for this machine."""
+    directory = tmp_path_factory.mktemp("certs")
+    ensure_server(directory)
+    return directory
+
+
+@pytest.fixture
+def server(certs: Path, tmp_path: Path) -> Iterator[ServerProcess]:
+    """A running server on 127.0.0.1."""
+    with ServerProcess(certs, tmp_path / "data").start() as process:
+        yield process
+
+
+@pytest.fixture
+def connect(certs: Path) -> Iterator[Connect]:
+    """Makes native clients of a server: ``connect(server, "alice")``; without a name no hello is said."""
+    clients: list[NativeClient] = []
+
+    def make(server: ServerProcess, name: str | None = None, **options: object) -> NativeClient:
+        client = NativeClient(server.port, certs / "ca.pem", host=server.host, **options)  # type: ignore[arg-type]
+        clients.append(client)
+        if name is not None:
+            client.hello(name)
+        return client
+
+    yield make
+    for client in clients:
+        client.close()
