@@ -7,6 +7,7 @@ printable ASCII characters first: the certificate may be an attacker's, and the 
 from __future__ import annotations
 
 import datetime as dt
+import re
 import ssl
 
 from cryptography import x509
@@ -143,8 +144,7 @@ def _too_late(host: str, now: dt.datetime, leaf: x509.Certificate | None) -> str
 
 
 def _broken_handshake(exc: ssl.SSLError, host: str) -> TlsFailure:
-    # Outside OpenSSL's error queue (end of file, for one) Python leaves the attribute None or away.
-    reason = getattr(exc, "reason", None) or ""
+    reason = _reason(exc)
     if reason in _NOT_TLS:
         return TlsFailure(TlsProblem.NOT_TLS, f"{host} does not speak TLS on this port")
     if reason in _NO_COMMON_PROTOCOL:
@@ -155,13 +155,21 @@ def _broken_handshake(exc: ssl.SSLError, host: str) -> TlsFailure:
         sentence = f"{host} has no certificate to show, or none that this client can check"
         return TlsFailure(TlsProblem.NO_CERTIFICATE, sentence)
     if reason in _NO_COMMON_VERSION:
-        sentence = f"{host} speaks only versions of TLS before 1.3"
+        sentence = f"{host} offers no TLS 1.3: it is too old, or has no certificate to show"
     elif isinstance(exc, ssl.SSLEOFError | ssl.SSLZeroReturnError):
         sentence = _hung_up(host)
     else:
-        words = reason.lower().replace("_", " ") or str(exc)
+        words = reason.lower().replace("_", " ")
         sentence = f"the TLS handshake with {host} failed: {printable(words)}"
     return TlsFailure(TlsProblem.OTHER, sentence)
+
+
+def _reason(exc: ssl.SSLError) -> str:
+    """OpenSSL's mnemonic, also for the reasons that Python's own table lacks (alert 120 in all versions so far)."""
+    # Errors that Python makes itself (end of file, for one) have no such attribute.
+    known: str | None = getattr(exc, "reason", None)
+    words = re.sub(r"^\[[^\]]*\] | \(_ssl\.c:\d+\)$", "", exc.strerror or str(exc))
+    return known or words.upper().replace(" ", "_")
 
 
 def _no_common_protocol(host: str) -> TlsFailure:

@@ -101,11 +101,13 @@ def learn_ca_from(connection: socket.socket, host: str, pin: bytes, timeout_s: f
     """
     connection.settimeout(timeout_s)  # do_handshake takes this as the limit for the whole handshake
     try:
-        with _probing_context().wrap_socket(connection, server_hostname=host, do_handshake_on_connect=False) as tls:
+        with _probing_context().wrap_socket(
+            connection, server_hostname=_server_name(host), do_handshake_on_connect=False
+        ) as tls:
             tls.do_handshake()
             chain = _unverified_chain(tls)
             _say_goodbye(tls)
-    except (OSError, ValueError) as error:  # ValueError: a host name that cannot be one
+    except (OSError, ValueError) as error:
         raise explain(error, host, dt.datetime.now(dt.UTC)) from error
     return _pem(pinned_authority(chain, pin, host))
 
@@ -157,6 +159,16 @@ def _probing_context() -> ssl.SSLContext:
     context.minimum_version = ssl.TLSVersion.TLSv1_3
     context.set_alpn_protocols([NATIVE_ALPN])
     return context
+
+
+def _server_name(host: str) -> str:
+    """The host as ``ssl`` takes it, or a failure before it does: with a bad name it would leak the socket."""
+    name = host.partition("%")[0]  # an IPv6 scope (RFC 4007) is ours, not the server's
+    try:
+        name.encode("idna")
+    except UnicodeError as error:
+        raise TlsFailure(TlsProblem.OTHER, f"{printable(host)} cannot be a host name") from error
+    return name
 
 
 def _unverified_chain(tls: ssl.SSLSocket) -> list[bytes]:

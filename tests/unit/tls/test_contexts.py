@@ -1,0 +1,171 @@
+from __future__ import annotations
+
+import ssl
+from pathlib import Path
+
+import pytest
+from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, Encoding, PrivateFormat
+
+from securechat.errors import TlsFailure, TlsProblem
+from securechat.tls import contexts
+from securechat.tls.bundle import Bundle, fingerprint, read_bundle
+from securechat.tls.contexts import ServerCertificate, client_context, handshake_in_memory, server_context
+from securechat.tls.issuing import Issuer, certificate_pem, key_pem, new_server_leaf
+
+from .conftest import DAY, NAMES, NOW, ServerFile
+
+
+def test_alpn_is_selected(server_file: ServerFile, ca_pem: str) -> None:
+    server = server_context(server_file(), alpn=("securechat/1", "irc"))
+    for offered, selected in ((("irc",), "irc"), (("securechat/1",), "securechat/1"), (("h2",), None)):
+        ours, theirs = handshake_in_memory(server, client_context(ca_pem, alpn=offered), "localhost")
+        assert ours.selected_alpn_protocol() == theirs.selected_alpn_protocol() == selected
+
+
+def old_client(ca_pem: str) -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.maximum_version = ssl.TLSVersion.TLSv1_2
+    context.load_verify_locations(cadata=ca_pem)
+    return context
+
+
+def test_tls12_only_when_asked(server_file: ServerFile, ca_pem: str) -> None:
+    path = server_file()
+    with pytest.raises(ssl.SSLError):
+        handshake_in_memory(server_context(path), old_client(ca_pem), "localhost")
+    server = server_context(path, tls12=True)
+    _, end = handshake_in_memory(server, old_client(ca_pem), "localhost")
+    assert end.version() == "TLSv1.2"
+    _, end = handshake_in_memory(server, client_context(ca_pem), "localhost")
+    assert end.version() == "TLSv1.3", "our client needs no TLS 1.2 to talk to such a server"
+
+
+@pytest.mark.parametrize("cut", ["to the server", "to the client"])
+def test_no_tickets_and_truncation_shows(server_file: ServerFile, ca_pem: str, cut: str) -> None:
+    server, client = server_context(server_file()), client_context(ca_pem)
+    assert server.num_tickets == 0
+    to_server, to_client = ssl.MemoryBIO(), ssl.MemoryBIO()
+    ours = server.wrap_bio(to_server, to_client, server_side=True)
+    theirs = client.wrap_bio(to_client, to_server, server_hostname="localhost")
+    for end in (theirs, ours, theirs, ours):
+        try:
+            end.do_handshake()
+        except ssl.SSLWantReadError:
+            continue
+    assert to_client.pending == 0, "no ticket waits for the client"
+    bio, end = (to_server, ours) if cut == "to the server" else (to_client, theirs)
+    bio.write_eof()  # FIN without close_notify
+    with pytest.raises(ssl.SSLEOFError):
+        end.read(1)
+
+
+def test_client_context_has_no_way_around(ca_pem: str) -> None:
+    context = client_context(ca_pem)
+    assert context.verify_mode is ssl.CERT_REQUIRED
+    assert context.check_hostname
+    assert not context.hostname_checks_common_name
+    assert context.verify_flags & ssl.VERIFY_X509_STRICT
+    assert context.minimum_version is ssl.TLSVersion.TLSv1_3
+    assert len(context.get_ca_certs()) == 1, "exactly the given CA and none of the system's"
+
+
+def test_unusable_ca_text() -> None:
+    with pytest.raises(TlsFailure) as caught:
+        client_context("nonsense")
+    assert caught.value.problem is TlsProblem.BAD_FILE
+
+
+def test_expired_certificate_is_not_served(server_file: ServerFile) -> None:
+    path = server_file(now=NOW - 91 * DAY)
+    with pytest.raises(TlsFailure, match=r"the certificate expired on .*; renew it with tools/gen_certs\.py"):
+        server_context(path)
+    assert server_context(path, now=NOW - 2 * DAY)
+
+
+def test_encrypted_key_never_asks(tmp_path: Path, authority: Issuer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Even when the file changes between our look at it and OpenSSL's."""
+    leaf = new_server_leaf(authority, NAMES, NOW)
+    path = tmp_path / "server.pem"
+    path.write_bytes(leaf.to_pem())
+    bundle = read_bundle(path)
+    sealed = leaf.key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, BestAvailableEncryption(b"secret"))
+    path.write_bytes(certificate_pem(leaf.certificate) + sealed)
+    with pytest.raises(TlsFailure, match="is encrypted"):
+        server_context(path)
+
+    def stale(_cert: Path, _key: Path | None = None) -> Bundle:
+        return bundle
+
+    monkeypatch.setattr(contexts, "read_bundle", stale)
+    with pytest.raises(TlsFailure, match="OpenSSL refuses this certificate or key"):
+        server_context(path)
+
+
+class TestServerCertificate:
+    def test_facts(self, server_file: ServerFile, authority: Issuer) -> None:
+        current = ServerCertificate(server_file())
+        assert current.names == NAMES
+        assert current.ca_fingerprint == fingerprint(authority.certificate)
+        assert current.not_after == NOW + 90 * DAY
+        assert current.days_left(NOW) == 90
+        assert current.days_left(NOW + 91 * DAY) == -1
+
+    def test_reload_swaps(self, server_file: ServerFile, ca_pem: str) -> None:
+        current = ServerCertificate(server_file())
+        before = current.context
+        server_file(now=NOW - DAY)
+        current.reload()
+        assert current.context is not before
+        assert current.days_left(NOW) == 89
+        _, end = handshake_in_memory(current.context, client_context(ca_pem), "localhost")
+        assert end.getpeercert(binary_form=True) == current._bundle.leaf.public_bytes(Encoding.DER)
+
+    @pytest.mark.parametrize("damage", ["missing", "garbage", "foreign key", "expired", "not yet valid"])
+    def test_a_broken_renewal_changes_nothing(
+        self, server_file: ServerFile, other_authority: Issuer, ca_pem: str, damage: str
+    ) -> None:
+        path = server_file()
+        current = ServerCertificate(path)
+        before, until = current.context, current.not_after
+        match damage:
+            case "missing":
+                path.unlink()
+            case "garbage":
+                path.write_bytes(b"garbage")
+            case "foreign key":
+                path.write_bytes(
+                    certificate_pem(read_bundle(path).leaf) + key_pem(new_server_leaf(other_authority, NAMES, NOW).key)
+                )
+            case "expired":
+                server_file(now=NOW - 91 * DAY)
+            case _:
+                server_file(now=NOW + 5 * DAY)
+        with pytest.raises(TlsFailure) as caught:
+            current.reload()
+        assert caught.value.problem is TlsProblem.BAD_FILE
+        assert "\n" not in caught.value.detail
+        assert current.context is before
+        assert current.not_after == until
+        handshake_in_memory(current.context, client_context(ca_pem), "localhost")
+
+    def test_a_chain_that_breaks_the_strict_rules_is_found_at_home(self, tmp_path: Path, authority: Issuer) -> None:
+        """A leaf for clients only: Python would load it, and every client would refuse it."""
+        from securechat.tls.issuing import new_client_leaf
+
+        path = tmp_path / "server.pem"
+        path.write_bytes(new_client_leaf(authority, "bot", NOW).to_pem())
+        with pytest.raises(TlsFailure, match="a trial handshake failed: unsuitable certificate purpose"):
+            ServerCertificate(path)
+
+    def test_without_a_ca_in_the_file(self, tmp_path: Path, authority: Issuer) -> None:
+        leaf = new_server_leaf(authority, NAMES, NOW)
+        path = tmp_path / "server.pem"
+        path.write_bytes(certificate_pem(leaf.certificate) + key_pem(leaf.key))
+        assert ServerCertificate(path).ca_fingerprint is None
+
+    def test_file_replaced_while_it_is_read(self, server_file: ServerFile, monkeypatch: pytest.MonkeyPatch) -> None:
+        bundle = read_bundle(server_file())
+        path = server_file()  # another leaf
+        monkeypatch.setattr(contexts, "read_bundle", lambda *_paths: bundle)
+        with pytest.raises(TlsFailure, match="changed while it was read"):
+            ServerCertificate(path)
