@@ -50,15 +50,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _with_certificate(config: ServerConfig) -> ServerConfig:
     """Look for the certificate where gen_certs.py puts it, when none was named."""
-    if config.cert is not None:
-        return config
-    if not DEFAULT_CERT.exists():
+    path = config.cert if config.cert is not None else DEFAULT_CERT
+    if not path.exists():
+        asked = "" if config.cert is not None else "no --cert was given, and "
         raise StartFailure(
             ExitCode.CERTIFICATE,
-            f"there is no certificate: no --cert was given and {DEFAULT_CERT} does not exist; make one with "
-            "`python tools/gen_certs.py`",
+            f"there is no certificate: {asked}{path} does not exist; make one with `python tools/gen_certs.py`",
         )
-    return replace(config, cert=DEFAULT_CERT)
+    return replace(config, cert=path)
 
 
 def _fail(code: ExitCode, sentence: str) -> int:

@@ -1,0 +1,108 @@
+"""Behaviours 10 and 14: names in the certificate decide, and a renewal is noticed by nobody who is connected."""
+
+from __future__ import annotations
+
+import shutil
+import signal
+import ssl
+import sys
+from pathlib import Path
+
+import pytest
+
+from securechat.tls.certificates import ensure_server
+from securechat.tls.hostnames import parse_name
+from tests.e2e.conftest import Connect
+from tests.support.native import NativeClient
+from tests.support.server import ServerProcess
+
+LAN = "127.77.0.1"
+"""Stands for another machine's address: any address of 127.0.0.0/8 can be bound on Linux."""
+
+needs_hup = pytest.mark.skipif(not hasattr(signal, "SIGHUP"), reason="this system has no SIGHUP")
+needs_lan = pytest.mark.skipif(sys.platform != "linux", reason="only Linux answers on all of 127.0.0.0/8")
+
+
+@needs_lan
+def test_10_a_lan_address_that_the_certificate_names_is_accepted(tmp_path: Path) -> None:
+    certs = tmp_path / "certs"
+    ensure_server(certs, parse_name(LAN))
+    with (
+        ServerProcess(certs, tmp_path / "data", host=LAN).start() as server,
+        NativeClient(server.port, server.ca, host=LAN) as client,
+    ):
+        client.hello("far away")
+        client.say_acked("hello from the LAN")
+
+
+@needs_lan
+def test_10_a_lan_address_that_the_certificate_does_not_name_is_refused(certs: Path, tmp_path: Path) -> None:
+    with (
+        ServerProcess(certs, tmp_path / "data", host=LAN).start() as server,
+        pytest.raises(ssl.SSLCertVerificationError, match="IP address mismatch"),
+    ):
+        NativeClient(server.port, server.ca, host=LAN)
+
+
+def test_another_ca_is_refused(certs: Path, tmp_path: Path) -> None:
+    ensure_server(tmp_path / "other")
+    with ServerProcess(certs, tmp_path / "data").start() as server, pytest.raises(ssl.SSLCertVerificationError):
+        NativeClient(server.port, tmp_path / "other" / "ca.pem")
+
+
+@needs_hup
+def test_14_a_renewed_certificate_serves_new_connections_and_drops_nobody(tmp_path: Path, connect: Connect) -> None:
+    certs = tmp_path / "certs"
+    ensure_server(certs)
+    with ServerProcess(certs, tmp_path / "data").start() as server, NativeClient(server.port, server.ca) as old:
+        old.hello("old")
+        before = old.sock.getpeercert(binary_form=True)
+        ensure_server(certs, always=True)
+        server.signal(signal.SIGHUP)
+        server.wait_for_event("notice")
+        with NativeClient(server.port, server.ca) as new:
+            new.hello("new")
+            assert new.sock.getpeercert(binary_form=True) != before
+            acked = new.say_acked("hi")
+        old.wait_for_text("hi")
+        assert acked.seq
+
+
+@needs_hup
+@pytest.mark.parametrize("damage", ["garbage", "wrong key", "missing"])
+def test_14_a_broken_renewal_keeps_the_old_certificate_and_says_so_loudly(tmp_path: Path, damage: str) -> None:
+    certs = tmp_path / "certs"
+    ensure_server(certs)
+    with ServerProcess(certs, tmp_path / "data").start() as server, NativeClient(server.port, server.ca) as old:
+        old.hello("old")
+        before = old.sock.getpeercert(binary_form=True)
+        _damage(certs / "server.pem", damage, tmp_path)
+        server.signal(signal.SIGHUP)
+        error = server.wait_for_event("error")
+        assert "NOT renewed" in error["text"]
+        with NativeClient(server.port, server.ca) as new:
+            new.hello("new")
+            assert new.sock.getpeercert(binary_form=True) == before
+            new.say_acked("still works")
+        old.wait_for_text("still works")
+
+
+def _damage(path: Path, how: str, tmp_path: Path) -> None:
+    if how == "garbage":
+        path.write_text("-----BEGIN CERTIFICATE-----\nnonsense\n")
+    elif how == "missing":
+        path.unlink()
+    else:
+        ensure_server(tmp_path / "other")
+        leaf = path.read_text().split("-----BEGIN PRIVATE KEY-----")[0]
+        key = (tmp_path / "other" / "server.pem").read_text().split("-----BEGIN PRIVATE KEY-----")[1]
+        path.write_text(f"{leaf}-----BEGIN PRIVATE KEY-----{key}")
+
+
+def test_without_a_certificate_the_server_says_which_command_makes_one(tmp_path: Path, certs: Path) -> None:
+    shutil.copy(certs / "ca.pem", tmp_path)
+    server = ServerProcess(tmp_path, tmp_path / "data")
+    server.start(wait=False)
+    assert server.wait() == 3
+    assert "gen_certs.py" in server.stderr
+    assert len(server.stderr.strip().splitlines()) == 1
