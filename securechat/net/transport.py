@@ -70,8 +70,8 @@ class Transport:
 
     __slots__ = (
         "_again_pass", "_append", "_backlogged", "_blocked", "_bulk", "_close_by", "_deadline", "_detail", "_dirty",
-        "_discard_left", "_handler", "_handshake_queued", "_interest", "_loop", "_outbox", "_overflowed", "_owner",
-        "_peer_closed", "_probe", "_read_wants_write", "_reading", "_reason", "_sendable", "_sock", "_soft_since",
+        "_discard_left", "_handler", "_handshake_queued", "_interest", "_loop", "_outbox", "_owner",
+        "_peer_closed", "_probe", "_read_wants_write", "_reading", "_reason", "_sendable", "_sock",
         "_soft_timer", "_state", "_write_wants_read", "_writing", "address", "alpn", "error", "hello_done", "peer",
         "tls_version",
     )  # fmt: skip
@@ -123,8 +123,6 @@ class Transport:
         self._backlogged = False  # the same, and the outbox has not been empty since
         self._read_wants_write = False
         self._write_wants_read = False
-        self._overflowed = False
-        self._soft_since: float | None = None
         self._soft_timer: Timer | None = None
         self._deadline: Timer | None = None  # of the handshake, then of the close
         self._close_by = 0.0
@@ -291,14 +289,13 @@ class Transport:
                 self._measure()
         elif self._backlogged:
             self._backlog_over()
-        if self._state is _State.CLOSING:
-            self._closing_progress()
+        if self._state is _State.CLOSING and not self._outbox:
+            self._say_goodbye()
 
     def overflow(self) -> None:
         """Too much waits: ask the handler for its last words, once."""
-        if self._overflowed or self._state is not _State.OPEN:
+        if self._state is not _State.OPEN:
             return
-        self._overflowed = True
         self._handler.outbox_overflow()
         if self._state is _State.OPEN:  # the bound on memory does not depend on a handler's manners
             self._end(CloseReason.SLOW_READER, "the peer does not read what it is sent")
@@ -447,6 +444,9 @@ class Transport:
         if self._blocked:
             self._blocked = False
             self._sendable = True
+            if self._state is _State.CLOSING and self._deadline is not None:  # the peer reads: it may have more time
+                loop = self._loop
+                self._deadline.postpone(min(loop.now + loop.limits.lingering_close_s, self._close_by))
             self._mark_dirty()  # the registration goes when the outbox is empty: mostly the next write fills it again
 
     def _backlog_over(self) -> None:
@@ -458,7 +458,9 @@ class Transport:
 
     def _leave_backlogs(self) -> None:
         self._loop.backlogs.leave(self)
-        self._soft_since = None
+        self._below_soft_limit()
+
+    def _below_soft_limit(self) -> None:
         if self._soft_timer is not None:
             self._soft_timer.cancel()
             self._soft_timer = None
@@ -470,14 +472,13 @@ class Transport:
         size_bytes = self._outbox.size_bytes
         loop.backlogs.enter(self, size_bytes)
         if size_bytes <= limits.outbox_soft_bytes:
-            self._soft_since = None
+            self._below_soft_limit()
         elif size_bytes > limits.outbox_hard_bytes:
             self.overflow()
-        elif self._soft_since is None:
-            self._soft_since = loop.now
-            if self._soft_timer is None or not self._soft_timer.active:
-                self._soft_timer = loop.call_later(limits.outbox_soft_s, self._mark_dirty)
-        elif loop.now - self._soft_since >= limits.outbox_soft_s:
+        elif self._soft_timer is None:
+            # When it fires it only marks us: the judgement is the flush step's, after one more try to send.
+            self._soft_timer = loop.call_later(limits.outbox_soft_s, self._mark_dirty)
+        elif not self._soft_timer.active:
             self.overflow()
 
     # --- closing
@@ -494,13 +495,8 @@ class Transport:
         self._deadline = loop.call_later(loop.limits.lingering_close_s, self._close_late)
         self._mark_dirty()
 
-    def _closing_progress(self) -> None:
-        """After a flush that was not refused: more time, or the next stage."""
-        loop = self._loop
-        if self._outbox:
-            assert self._deadline is not None
-            self._deadline.postpone(min(loop.now + loop.limits.lingering_close_s, self._close_by))
-            return
+    def _say_goodbye(self) -> None:
+        """All is sent: close_notify, and on to the next stage."""
         try:
             self._sock.unwrap()
         except ssl.SSLWantWriteError:

@@ -92,6 +92,30 @@ def test_a_peer_that_never_reads_cannot_keep_us(bench: Bench, limits: Limits) ->
     assert bench.loop.backlogs.total_bytes == 0
 
 
+def test_a_peer_that_reads_slowly_has_more_time_but_not_for_ever(bench: Bench, limits: Limits) -> None:
+    recorder, peer = bench.connected()
+    peer.reading = False
+    while "backlog" not in recorder.events:
+        recorder.transport.write(b"d" * 16_000)
+        bench.loop.run_pass(0)
+    recorder.transport.write(b"d" * 900_000)
+    recorder.transport.close_with(b"last")
+    elapsed_s = 0.0
+    while recorder.lost is None:
+        sent = bench.loop.bytes_out
+        peer.reading = True
+        bench.until(lambda before=sent: bench.loop.bytes_out > before)  # type: ignore[misc]
+        peer.reading = False
+        for _ in range(3):
+            bench.loop.run_pass(0)
+        assert recorder.transport.queued_bytes > 0
+        elapsed_s += limits.lingering_close_s * 0.75
+        bench.clock.now += limits.lingering_close_s * 0.75
+        for _ in range(3):
+            bench.loop.run_pass(0)
+    assert limits.drain_s - 2 <= elapsed_s <= limits.drain_s + 2
+
+
 def test_a_clean_end_by_the_peer(bench: Bench) -> None:
     recorder, peer = bench.connected()
     peer.send(b"bye")

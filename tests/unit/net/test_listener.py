@@ -140,7 +140,9 @@ def test_silent_handshakes_are_put_out_for_those_who_wait(door: Door) -> None:
         door.bench.clock.now += 0.01
         return guest.shaken
 
+    before = door.bench.clock.now
     door.bench.until(came_in)
+    assert door.bench.clock.now - before < 5, "long before the handshake's own deadline"
     assert [recorder.lost and recorder.lost[0] for recorder in door.recorders[:3]] == [
         CloseReason.HANDSHAKE_TIMEOUT
     ] * 3
@@ -201,9 +203,9 @@ def test_an_address_in_use_is_the_callers_to_hear(door: Door) -> None:
 @pytest.mark.skipif(not socket.has_ipv6, reason="no IPv6 here")
 def test_ipv6_is_only_ipv6(bench: Bench) -> None:
     try:
-        door = Door(bench, host="::1")
+        door = Door(bench, host="::")  # for ::1 alone Linux answers yes in any case
     except OSError:
-        pytest.skip("no ::1 on this system")
+        pytest.skip("no IPv6 on this system")
     assert door.listener._sock.getsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY)
     peer = door.knock()
     bench.until(lambda: peer.shaken)

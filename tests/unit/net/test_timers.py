@@ -10,9 +10,24 @@ def test_cancelled_timers_do_not_gather() -> None:
     keep = [timers.add(10, lambda: None) for _ in range(100)]
     timers.settle()
     for _ in range(10_000):
-        timers.add(5, lambda: None).cancel()
+        timer = timers.add(5, lambda: None)
         timers.settle()
+        timer.cancel()
     assert len(timers) <= 2 * len(keep) + 1
+
+
+def test_order_survives_a_rebuild() -> None:
+    timers = Timers()
+    fired: list[int] = []
+    whens = [(number * 7919) % 1009 for number in range(1, 1009)]
+    made = {when: timers.add(when, lambda w=when: fired.append(w)) for when in whens}  # type: ignore[misc]
+    timers.settle()
+    for when in whens:
+        if when % 5:
+            made[when].cancel()
+    assert len(timers) < 600
+    timers.run_due(2000)
+    assert fired == list(range(5, 1009, 5))
 
 
 def test_postponing_adds_no_entry_and_moves_the_deadline() -> None:
