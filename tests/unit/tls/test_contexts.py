@@ -10,7 +10,7 @@ from securechat.errors import TlsFailure, TlsProblem
 from securechat.tls import contexts
 from securechat.tls.bundle import Bundle, fingerprint, read_bundle
 from securechat.tls.contexts import ServerCertificate, client_context, handshake_in_memory, server_context
-from securechat.tls.issuing import Issuer, certificate_pem, key_pem, new_server_leaf
+from securechat.tls.issuing import Issuer, certificate_pem, key_pem, new_client_leaf, new_server_leaf
 
 from .conftest import DAY, NAMES, NOW, ServerFile
 
@@ -150,8 +150,6 @@ class TestServerCertificate:
 
     def test_a_chain_that_breaks_the_strict_rules_is_found_at_home(self, tmp_path: Path, authority: Issuer) -> None:
         """A leaf for clients only: Python would load it, and every client would refuse it."""
-        from securechat.tls.issuing import new_client_leaf
-
         path = tmp_path / "server.pem"
         path.write_bytes(new_client_leaf(authority, "bot", NOW).to_pem())
         with pytest.raises(TlsFailure, match="a trial handshake failed: unsuitable certificate purpose"):

@@ -6,6 +6,8 @@ from pathlib import Path
 
 from securechat.tls import groups
 
+from .conftest import ServerFile
+
 
 def test_sets_our_configuration(tmp_path: Path) -> None:
     environ: dict[str, str] = {}
@@ -58,7 +60,7 @@ else:
 """
 
 
-def test_what_a_handshake_makes_of_it(server_file) -> None:  # type: ignore[no-untyped-def]
+def test_what_a_handshake_makes_of_it(server_file: ServerFile) -> None:
     directory = server_file().parent
 
     def outcome(mode: str, group: str) -> str:

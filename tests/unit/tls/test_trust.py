@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import re
 import socket
 import ssl
 import threading
@@ -13,6 +14,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from hypothesis import given
 from hypothesis import strategies as st
 
+import securechat
 from securechat.errors import ConfigError, TlsFailure, TlsProblem
 from securechat.tls.bundle import fingerprint
 from securechat.tls.contexts import client_context, handshake_in_memory, server_context
@@ -232,3 +234,18 @@ def test_a_man_in_the_middle_gains_nothing(tmp_path: Path, authority: Issuer, ot
     path.write_bytes(certificate_pem(evil.certificate) + learned.encode() + key_pem(evil.key))
     with pytest.raises(ssl.SSLCertVerificationError):
         handshake_in_memory(server_context(path), client_context(learned), "localhost")
+
+
+def test_nothing_else_switches_verification_off() -> None:
+    """Two contexts may: the probe that reads a chain, and the trial handshake in memory."""
+    package = Path(securechat.__file__).parent
+    found = {
+        (path.relative_to(package).as_posix(), line.strip().partition("  #")[0])
+        for path in package.rglob("*.py")
+        for line in path.read_text(encoding="utf-8").splitlines()
+        if re.search(r"CERT_NONE|CERT_OPTIONAL|_create_unverified_context|_create_stdlib_context", line)
+    }
+    assert found == {
+        ("tls/trust.py", "context.verify_mode = ssl.CERT_NONE"),
+        ("tls/contexts.py", "client.verify_mode = ssl.CERT_NONE"),
+    }

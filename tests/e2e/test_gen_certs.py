@@ -1,0 +1,117 @@
+"""``python tools/gen_certs.py`` as a user runs it: another process, from a checkout, its words and its exit code."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from securechat.tls.bundle import fingerprint, read_bundle
+from securechat.tls.contexts import client_context, handshake_in_memory, server_context
+from securechat.tls.trust import load_ca_file, parse_pin
+
+TOOL = Path(__file__).resolve().parents[2] / "tools" / "gen_certs.py"
+
+
+def run(cwd: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    # -I: neither the current directory nor PYTHONPATH helps it to find the package.
+    command = [sys.executable, "-I", str(TOOL), "--dir", str(cwd / "certs"), *arguments]
+    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False, timeout=60)
+
+
+def refused(done: subprocess.CompletedProcess[str]) -> str:
+    assert done.returncode == 1
+    assert done.stdout == ""
+    assert done.stderr.startswith("gen_certs: ") and done.stderr.count("\n") == 1, "one line, no traceback"
+    return done.stderr
+
+
+def test_first_run_second_run_and_a_client(tmp_path: Path) -> None:
+    first = run(tmp_path, "--name", "chat.example", "--name", "10.1.2.3")
+    assert (first.returncode, first.stderr) == (0, "")
+    certs = tmp_path / "certs"
+    ca = (certs / "ca.pem").read_bytes()
+    bundle = read_bundle(certs / "server.pem")
+    assert bundle.authority is not None
+    assert fingerprint(bundle.authority) in first.stdout
+    assert parse_pin(re.findall(r"sha256:\S+", first.stdout)[0])
+    assert "next: securechat-server --cert certs/server.pem" in first.stdout.replace("\\", "/")
+
+    second = run(tmp_path)
+    assert second.returncode == 0
+    assert (certs / "ca.pem").read_bytes() == ca
+    assert read_bundle(certs / "server.pem").leaf != bundle.leaf
+    for host in ("localhost", "127.0.0.1", "::1", "chat.example", "10.1.2.3"):
+        trusted = client_context(load_ca_file(certs / "ca.pem"))
+        handshake_in_memory(server_context(certs / "server.pem"), trusted, host)
+
+    third = run(tmp_path, "--if-needed")
+    assert "is still good; nothing was written" in third.stdout
+
+    client = run(tmp_path, "--client", "ci bot")
+    assert client.returncode == 0
+    assert read_bundle(certs / "ci_bot.pem")
+    assert "exists already and is not overwritten" in refused(run(tmp_path, "--client", "ci bot"))
+
+
+def test_new_ca_is_explained(tmp_path: Path) -> None:
+    run(tmp_path)
+    before = (tmp_path / "certs" / "ca.pem").read_bytes()
+    done = run(tmp_path, "--new-ca")
+    assert done.returncode == 0
+    assert (tmp_path / "certs" / "ca.pem").read_bytes() != before
+    assert "clients refuse this server until they have the new ca.pem or pin" in done.stdout
+    trusted = client_context(load_ca_file(tmp_path / "certs" / "ca.pem"))
+    handshake_in_memory(server_context(tmp_path / "certs" / "server.pem"), trusted, "localhost")
+
+
+def test_refusals_are_one_line(tmp_path: Path) -> None:
+    assert "wildcards are not issued" in refused(run(tmp_path, "--name", "*.example"))
+    assert "make the CA first" in refused(run(tmp_path, "--client", "x"))
+    assert not (tmp_path / "certs").exists()
+    run(tmp_path)
+    assert "is reserved" in refused(run(tmp_path, "--client", "server"))
+    (tmp_path / "certs" / "ca.key").unlink()
+    assert "ca.key: is missing" in refused(run(tmp_path))
+    shutil.rmtree(tmp_path / "certs")
+    (tmp_path / "certs").write_bytes(b"")
+    assert "is no directory; name another one with --dir" in refused(run(tmp_path))
+
+
+@pytest.mark.skipif(shutil.which("openssl") is None, reason="the openssl program is not installed")
+def test_openssl_agrees(tmp_path: Path) -> None:
+    run(tmp_path)
+    run(tmp_path, "--client", "bot")
+    for purpose, file, more in (
+        ("sslserver", "server.pem", ["-verify_hostname", "localhost"]),
+        ("sslserver", "server.pem", ["-verify_ip", "127.0.0.1"]),
+        ("sslclient", "bot.pem", []),
+    ):
+        command = ["openssl", "verify", "-x509_strict", "-purpose", purpose, "-CAfile", "ca.pem", *more, file]
+        done = subprocess.run(command, cwd=tmp_path / "certs", capture_output=True, text=True, check=False, timeout=60)
+        assert (done.returncode, done.stdout.strip()) == (0, f"{file}: OK"), done.stderr
+
+
+def test_says_what_is_missing(tmp_path: Path) -> None:
+    """On a Python without cryptography: a package of that name that cannot be imported stands in for its absence."""
+    stub = tmp_path / "run.py"
+    stub.write_text(
+        "import sys, runpy\n"
+        "class Absent:\n"
+        "    def find_spec(self, name, path=None, target=None):\n"
+        "        if name == 'cryptography':\n"
+        "            raise ModuleNotFoundError(f'No module named {name!r}', name=name)\n"
+        "sys.meta_path.insert(0, Absent())\n"
+        f"runpy.run_path({str(TOOL)!r}, run_name='__main__')\n"
+    )
+    done = subprocess.run(
+        [sys.executable, str(stub)], cwd=tmp_path, capture_output=True, text=True, check=False, timeout=60
+    )
+    assert done.returncode == 1
+    assert "the Python package 'cryptography' is missing" in done.stderr
+    assert "python -m pip install cryptography" in done.stderr
+    assert "Traceback" not in done.stderr
