@@ -108,7 +108,7 @@ class ClientCore:
         jitter: returns a number in [0, 1).
         name: the name to ask for; None asks the user once connected.
         rooms: rooms to enter besides the lobby, as typed.
-        recall: how many earlier messages to show of a room entered for the first time.
+        recall: how many earlier messages to show of the room looked at, when it is entered for the first time.
         client: program and version, for the server's log.
 
     Attributes:
@@ -559,7 +559,9 @@ class ClientCore:
     def _joined(self, event: Joined) -> None:
         entered = self.membership.entered(event)
         request = self._requests.get(event.ref)
-        self.feed.entered(event.room, event.live_from, self._recall)
+        asked = isinstance(request, Entering) and not request.again
+        looked_at = asked or RoomKey(event.room) == self.current
+        self.feed.entered(event.room, event.live_from, self._recall if looked_at else 0)
         self._tell(entered)
         if isinstance(request, Entering):
             if not request.again:

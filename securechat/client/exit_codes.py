@@ -1,0 +1,53 @@
+"""What the client's exit code means: one number a reason, stable, for scripts. ``--help`` prints this table."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+from securechat.errors import TlsProblem
+
+
+class Exit(IntEnum):
+    """Exit codes. 1 is left to crashes, 2 to usage, 128 + n to signals, as shells have it."""
+
+    OK = 0
+    CRASHED = 1
+    USAGE = 2
+    WRONG_CA = 10
+    WRONG_PIN = 11
+    HOST_MISMATCH = 12
+    EXPIRED = 13
+    NOT_YET_VALID = 14
+    BAD_CA_FILE = 15
+    NO_CERTIFICATE = 16
+    NOT_TLS = 17
+    NO_COMMON_PROTOCOL = 18
+    TLS_OTHER = 19
+    CONNECTION_REFUSED = 20
+    HOST_NOT_FOUND = 21
+    TIMEOUT = 22
+    UNREACHABLE = 23
+    CONNECTION_LOST = 24
+    NAME_TAKEN = 30
+    NAME_INVALID = 31
+    REPLACED = 32
+    CLOSED_BY_SERVER = 33
+    ROOM_REFUSED = 34
+    MESSAGE_REFUSED = 40
+    LINES_LOST = 41
+    INTERRUPTED = 130
+    TERMINATED = 143
+
+
+OF_TLS_PROBLEM: dict[TlsProblem, Exit] = {
+    TlsProblem.WRONG_CA: Exit.WRONG_CA,
+    TlsProblem.WRONG_PIN: Exit.WRONG_PIN,
+    TlsProblem.HOST_MISMATCH: Exit.HOST_MISMATCH,
+    TlsProblem.EXPIRED: Exit.EXPIRED,
+    TlsProblem.NOT_YET_VALID: Exit.NOT_YET_VALID,
+    TlsProblem.NO_CERTIFICATE: Exit.NO_CERTIFICATE,
+    TlsProblem.NOT_TLS: Exit.NOT_TLS,
+    TlsProblem.NO_COMMON_PROTOCOL: Exit.NO_COMMON_PROTOCOL,
+    TlsProblem.BAD_FILE: Exit.BAD_CA_FILE,
+    TlsProblem.OTHER: Exit.TLS_OTHER,
+}

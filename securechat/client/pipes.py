@@ -1,0 +1,342 @@
+"""The client in a pipe: --send, --tail, and lines both ways. Messages go to stdout, all else to stderr.
+
+stdin is read by a thread of its own, because Windows cannot select it, through a bounded queue, so that a file of any
+size is read only as fast as the server takes its lines. A reader of our output that goes away (``| head``) ends the
+session without a word.
+"""
+
+from __future__ import annotations
+
+import os
+import queue
+import signal
+import sys
+import threading
+from collections.abc import Sequence
+from typing import Any
+
+from securechat.client import happenings as told
+from securechat.client import intents as want
+from securechat.client import outcome, sentences
+from securechat.client.commands import Help, Problem, read
+from securechat.client.core import ClientCore
+from securechat.client.exit_codes import Exit
+from securechat.client.happenings import Happening
+from securechat.client.rendering import NOTICE_MARK, elsewhere, json_line, tail_line
+from securechat.client.runner import Endpoint, Runner
+from securechat.client.state import Key, Phase, RoomKey
+from securechat.client.telling import sentence
+from securechat.limits import MAX_TEXT_CHARS
+from securechat.model import Message
+from securechat.text import one_line
+
+READ_AHEAD = 64
+"""Lines of stdin read ahead of the core: as many as can be in flight."""
+STALLED_S = 60.0
+"""Without one more line stored, sending gives up after so long: a job in a pipeline must end."""
+PROGRESS_S = 2.0
+"""Between two reports of progress."""
+POLL_S = 0.2
+"""Between looks at Ctrl-C while waiting: Windows cannot interrupt a longer wait."""
+
+
+class Pipe:
+    """What all pipe modes share: the runner, the exit code, notices on stderr, a quiet end."""
+
+    def __init__(self, core: ClientCore, endpoint: Endpoint) -> None:
+        self.core = core
+        self.runner = Runner(core, endpoint, self.on_happenings)
+        self.exit = Exit.OK
+        self._endpoint = endpoint
+        self._interrupts = 0
+
+    def run(self) -> int:
+        """Work until done; returns the exit code."""
+        previous = {number: signal.signal(number, self._signalled) for number in (signal.SIGINT, signal.SIGTERM)}
+        try:
+            self.runner.start()
+            self.begin()
+            while not self.runner.wait(POLL_S):
+                pass
+        finally:
+            for number, handler in previous.items():
+                signal.signal(number, handler)
+        if self.runner.failure is not None:
+            raise self.runner.failure
+        return self.exit
+
+    def begin(self) -> None:
+        """Start what a mode needs besides the network."""
+
+    def on_happening(self, happening: Happening) -> None:
+        """Deal with one happening that `on_happenings` does not deal with for every mode."""
+
+    def on_happenings(self, happenings: Sequence[Happening]) -> None:
+        """Told by the runner."""
+        for happening in happenings:
+            match happening:
+                case told.NameRefused(name, code, text):
+                    self.name_refused(name, code, text)
+                case told.Ended():
+                    self._ended(happening)
+                case _:
+                    self.on_happening(happening)
+
+    def name_refused(self, name: str, code: Any, text: str) -> None:
+        """Nobody can be asked for another name."""
+        self.notice(sentences.name_refused(one_line(name), one_line(text), code))
+        self.finish(outcome.of_name(code), 0.0)
+
+    def notice(self, text: str) -> None:
+        """Say something to the user, on stderr."""
+        for line in text.split("\n"):
+            sys.stderr.write(f"{NOTICE_MARK}{line}\n")
+        sys.stderr.flush()
+
+    def tell(self, happening: Happening) -> None:
+        """Say what there is to say about a happening."""
+        if said := sentence(happening, self.core.current, self.core.me.id):
+            self.notice(said)
+
+    def put(self, line: str) -> None:
+        """Write a line to stdout; when nobody reads it any more, end quietly."""
+        try:
+            sys.stdout.write(f"{line}\n")
+            sys.stdout.flush()
+        except BrokenPipeError:
+            # Python flushes stdout once more at exit: give it something that takes it (docs of SIGPIPE, signal module).
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            self.finish(Exit.OK, 0.0)
+
+    def finish(self, code: Exit, patience_s: float) -> None:
+        """Leave, with this code unless there was a worse one."""
+        if self.exit is Exit.OK:
+            self.exit = code
+        self.runner.want(want.Finish(patience_s))
+
+    def _ended(self, ended: told.Ended) -> None:
+        code, why = outcome.of_end(ended, self._endpoint.host, self._endpoint.port)
+        if self.exit is Exit.OK:
+            self.exit = code
+        if why:
+            self.notice(why)
+
+    def _signalled(self, number: int, _: object) -> None:
+        code = Exit.INTERRUPTED if number == signal.SIGINT else Exit.TERMINATED
+        patience_s = 3.0 if self._interrupts == 0 else 0.0
+        self._interrupts += 1
+        self.runner.post(lambda: self.finish(code, patience_s))
+
+
+class Tail(Pipe):
+    """--tail: a room's last messages, then what comes.
+
+    Args:
+        json: JSON lines instead of ``name: text``.
+        rename: returns another name when the generated one is taken; None when the name was given.
+    """
+
+    def __init__(self, core: ClientCore, endpoint: Endpoint, room: str, *, json: bool, rename: Any = None) -> None:
+        super().__init__(core, endpoint)
+        self._key = RoomKey(room)
+        self._json = json
+        self._rename = rename
+
+    def name_refused(self, name: str, code: Any, text: str) -> None:
+        """A name we made up can be made up again."""
+        if self._rename is not None:
+            self.runner.want(want.ChooseName(self._rename()))
+        else:
+            super().name_refused(name, code, text)
+
+    def on_happening(self, happening: Happening) -> None:
+        """Messages of the room to stdout, the connection's fate to stderr."""
+        match happening:
+            case told.Shown(message, key) if key == self._key:
+                self._print(message)
+            case told.Recalled(key, messages) if key == self._key:
+                for message in messages:
+                    self._print(message)
+            case told.RequestRefused(_, text, room) if room is None or RoomKey(room) == self._key:
+                self.notice(sentences.room_refused(one_line(self._key.room), one_line(text)))
+                self.finish(Exit.ROOM_REFUSED, 0.0)
+            case told.ConnectionLost() | told.BackOnline() | told.HistoryReset():
+                self.tell(happening)
+
+    def _print(self, message: Message) -> None:
+        self.put(json_line(message) if self._json else tail_line(message))
+
+
+class Sending(Pipe):
+    """What reads lines from stdin and says them, as fast as the server takes them."""
+
+    def __init__(self, core: ClientCore, endpoint: Endpoint, room: str) -> None:
+        super().__init__(core, endpoint)
+        self.key: Key = RoomKey(room)
+        self.acked = 0
+        self.slow = False
+        self._lines: queue.Queue[str | None] = queue.Queue(READ_AHEAD)
+        self._input_over = False
+        self._pulling = False
+        self._number = 0
+        self._progress_at = 0.0
+        self._moved_at: float | None = None
+
+    def begin(self) -> None:
+        """Read stdin on its own thread."""
+        threading.Thread(target=self._read, name="stdin", daemon=True).start()
+
+    def _read(self) -> None:
+        for raw in sys.stdin.buffer:
+            self._lines.put(raw.decode("utf-8", errors="replace").rstrip("\r\n"))
+            self.runner.post(self.pull)
+        self._lines.put(None)
+        self.runner.post(self.pull)
+
+    def pull(self) -> None:
+        """Take lines while the core has room for them; leave when there are no more and all are stored."""
+        if self._pulling:  # saying a line makes things happen, and what happens pulls
+            return
+        self._pulling = True
+        while self.core.phase is Phase.ONLINE and not self._input_over and not self.core.full:
+            if self._lines.empty():
+                break
+            if (line := self._lines.get_nowait()) is None:
+                self._input_over = True
+            else:
+                self._number += 1
+                self._take(line)
+        self._pulling = False
+        if self._input_over and not self.core.unsent and not self.core.leaving:
+            self.finish(Exit.OK, STALLED_S)
+
+    def _take(self, line: str) -> None:
+        if not line.strip():
+            return
+        if len(line) > MAX_TEXT_CHARS:
+            self.notice(sentences.input_line_too_long(self._number, len(line)))
+            self.exit = Exit.MESSAGE_REFUSED
+            return
+        if self._moved_at is None:
+            self._watch()
+        self.say(line)
+
+    def say(self, line: str) -> None:
+        """Say one line."""
+        self.runner.want(want.Speak(line, self.key))
+
+    def on_happenings(self, happenings: Sequence[Happening]) -> None:
+        """Whatever happened may have made room for more."""
+        super().on_happenings(happenings)
+        self.pull()
+
+    def on_happening(self, happening: Happening) -> None:
+        """Count what is stored; a refused line or room is a failure."""
+        match happening:
+            case told.LineAcked():
+                self.acked += 1
+                self._moved_at = self.runner.now
+                self.report()
+            case told.SlowedDown():
+                self.slow = True
+                self.report()
+            case told.LineRefused():
+                self.exit = Exit.MESSAGE_REFUSED
+                self.tell(happening)
+            case told.LinesLost():
+                self.tell(happening)
+                if self.exit in {Exit.OK, Exit.LINES_LOST}:
+                    self.exit = Exit.LINES_LOST
+            case _:
+                self.otherwise(happening)
+
+    def otherwise(self, happening: Happening) -> None:
+        """What --send cares about besides its lines."""
+        match happening:
+            case told.RequestRefused(_, text, room):
+                self.notice(sentences.room_refused(one_line(room or ""), one_line(text)))
+                self.finish(Exit.ROOM_REFUSED, 0.0)
+            case told.Declined():
+                self.exit = Exit.MESSAGE_REFUSED
+                self.tell(happening)
+            case told.ConnectionLost() | told.BackOnline() | told.HistoryReset():
+                self.tell(happening)
+
+    def report(self) -> None:
+        """Say how far it is, every few seconds."""
+        if self.runner.now - self._progress_at >= PROGRESS_S and self.slow:
+            self._progress_at = self.runner.now
+            self.notice(sentences.progress(self.acked, len(self.core.unsent) + self._lines.qsize(), slow=self.slow))
+
+    def _watch(self) -> None:
+        """Give up when nothing moves for too long."""
+        if self._moved_at is None:
+            self._moved_at = self.runner.now
+        if self.core.unsent and self.runner.now - self._moved_at >= STALLED_S:
+            self.notice(sentences.stalled(STALLED_S))
+            self.finish(Exit.LINES_LOST, 0.0)
+        elif self.core.phase is not Phase.ENDED:
+            if not self.core.unsent:
+                self._moved_at = self.runner.now
+            self.runner.call_later(PROGRESS_S, self._watch)
+
+
+class Conversing(Sending):
+    """Lines both ways, without a prompt: a pipe, or a terminal that can do nothing but lines.
+
+    Args:
+        echo: whether the terminal shows what is typed, so that one's own lines need no second showing.
+    """
+
+    def __init__(self, core: ClientCore, endpoint: Endpoint, room: str, *, echo: bool) -> None:
+        super().__init__(core, endpoint, room)
+        self._echo = echo
+        self._asking_name = False
+
+    def pull(self) -> None:
+        """A name may be asked for before anybody is online."""
+        while self._asking_name and not self._lines.empty():
+            name = self._lines.get_nowait()
+            self._asking_name = False
+            self.runner.want(want.Finish(0.0) if name is None else want.ChooseName(name))
+        super().pull()
+
+    def name_refused(self, name: str, code: Any, text: str) -> None:
+        """At a terminal, ask again."""
+        if self._echo:
+            self.notice(sentences.name_refused(one_line(name), one_line(text), code))
+            self._ask_name()
+        else:
+            super().name_refused(name, code, text)
+
+    def say(self, line: str) -> None:
+        """Lines mean what they mean to the interactive client."""
+        match read(line, self.core.current, self.core.known_names()):
+            case Help():
+                self.notice(sentences.HELP)
+            case Problem(why):
+                self.notice(one_line(why))
+            case intent:
+                self.runner.want(intent)
+
+    def otherwise(self, happening: Happening) -> None:
+        """Messages to stdout, all else to stderr."""
+        match happening:
+            case told.Shown(message, key, own):
+                if not (own and self._echo):
+                    self.put(tail_line(message, room=elsewhere(key, self.core.current, message)))
+            case told.Recalled(_, messages) if messages:
+                for message in messages:
+                    self.put(tail_line(message))
+            case told.NameNeeded():
+                self._ask_name()
+            case told.Declined(told.Impossible.NAME_INVALID) if self._echo and not self.core.me.id:
+                self.tell(happening)
+                self._ask_name()
+            case _:
+                self.tell(happening)
+
+    def _ask_name(self) -> None:
+        self._asking_name = True
+        sys.stderr.write(sentences.NAME_PROMPT)
+        sys.stderr.flush()

@@ -1,0 +1,241 @@
+"""The interactive line client: a prompt at the bottom, what happens above it, and neither disturbs the other.
+
+prompt_toolkit edits the line on the main thread; everything is written above it through its StdoutProxy, which takes
+the line away, writes, and draws it again. A typed line is erased when it is sent and comes back as the server's copy,
+so that what stands on the screen is what the log has, once, in its order.
+
+Everything here but `run` happens on the network's thread (runner.py says why).
+"""
+
+from __future__ import annotations
+
+import shutil
+import signal
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+from prompt_toolkit import PromptSession
+from prompt_toolkit.history import InMemoryHistory
+from prompt_toolkit.patch_stdout import StdoutProxy
+
+from securechat.client import happenings as told
+from securechat.client import intents as want
+from securechat.client import outcome, sentences
+from securechat.client.commands import Help, Problem, read
+from securechat.client.core import ClientCore
+from securechat.client.exit_codes import Exit
+from securechat.client.happenings import Happening
+from securechat.client.rendering import elsewhere, local_time, message_rows, notice_rows
+from securechat.client.runner import Endpoint, Runner
+from securechat.client.state import Phase, RoomKey
+from securechat.client.telling import sentence
+from securechat.model import Message
+from securechat.names import LOBBY
+from securechat.text import one_line
+
+REDRAW_S = 0.02
+"""Seconds the proxy gathers writes before it draws the prompt again: below what an eye sees, well under a flood."""
+POLL_S = 0.2
+"""Seconds between looks at the clock while waiting without a prompt: Windows cannot interrupt a longer wait."""
+FALLBACK_SIZE = (80, 24)
+"""Columns and rows of a terminal that does not tell (a VT100's)."""
+
+
+class Terminal:
+    """One interactive session.
+
+    Args:
+        core: a core that has not begun.
+        endpoint: the server.
+        login: the name to offer when one is asked for.
+    """
+
+    def __init__(self, core: ClientCore, endpoint: Endpoint, login: str | None) -> None:
+        self._runner = Runner(core, endpoint, self._on_happenings)
+        self._core = core
+        self._endpoint = endpoint
+        self._login = login
+        self._exit = Exit.OK
+        self._last_words: str | None = None
+        self._day = ""
+        self._trouble: object = None
+        self._asking_name = False
+        self._prompt = sentences.PROMPT
+        self._out: StdoutProxy | None = None
+        self._over = False
+        self._session: PromptSession[str] | None = None
+
+    # --- the main thread
+
+    def run(self) -> int:
+        """Chat until the user leaves or the server ends it; returns the exit code."""
+        self._session = PromptSession(
+            message=lambda: self._prompt, history=InMemoryHistory(), erase_when_done=True, enable_suspend=True
+        )
+        self._out = StdoutProxy(sleep_between_writes=REDRAW_S)
+        previous = self._leave_on_signals()
+        try:
+            self._say(sentences.connecting(self._endpoint.host, self._endpoint.port))
+            self._runner.start()
+            self._read_lines(self._session)
+            self._wait_for_the_end()
+        finally:
+            for number, handler in previous.items():
+                signal.signal(number, handler)
+            self._out.close()
+        return self._say_last_words()
+
+    def _read_lines(self, session: PromptSession[str]) -> None:
+        while not self._over:
+            try:
+                line = session.prompt()
+            except (EOFError, KeyboardInterrupt):
+                break
+            self._runner.post(lambda line=line: self._typed(line))  # type: ignore[misc]
+
+    def _wait_for_the_end(self) -> None:
+        self._runner.intend(want.Finish())
+        while not self._runner.wait(POLL_S):
+            pass
+
+    def _leave_on_signals(self) -> dict[int, Any]:
+        """A terminal that goes away, or a polite kill, ends the session as Ctrl-D does: all is restored."""
+        previous: dict[int, Any] = {}
+        for name, code in (("SIGTERM", Exit.TERMINATED), ("SIGHUP", Exit.TERMINATED)):
+            if (number := getattr(signal, name, None)) is not None:
+                previous[number] = signal.signal(number, lambda *_, code=code: self._terminate(code))
+        previous[signal.SIGINT] = signal.signal(signal.SIGINT, lambda *_: self._interrupted())
+        return previous
+
+    def _terminate(self, code: Exit) -> None:
+        self._exit = code
+        self._runner.intend(want.Finish(0.0))
+
+    def _interrupted(self) -> None:
+        """Ctrl-C where no prompt takes it: before the first prompt, or while leaving."""
+        self._runner.intend(want.Finish())
+
+    def _say_last_words(self) -> int:
+        if self._runner.failure is not None:
+            raise self._runner.failure
+        if self._last_words:
+            for row in notice_rows(self._last_words, self._columns()):
+                sys.stderr.write(f"{row}\n")
+        return self._exit
+
+    # --- the network's thread
+
+    def _typed(self, line: str) -> None:
+        if self._asking_name:
+            self._choose_name(line.strip() or self._login or "")
+        elif line.strip():
+            match read(line, self._core.current, self._core.known_names()):
+                case Help():
+                    self._say(sentences.HELP)
+                case Problem(why):
+                    self._say(one_line(why))
+                case intent:
+                    self._runner.want(intent)
+                    self._looked_around(intent)
+        self._refresh()
+
+    def _choose_name(self, name: str) -> None:
+        if name.casefold() in {"exit", "/quit"}:
+            self._runner.want(want.Finish())
+            return
+        self._asking_name = False
+        self._runner.want(want.ChooseName(name.removeprefix("/nick ")))
+
+    def _looked_around(self, intent: want.Intent) -> None:
+        """Going back to a room one is in is answered by nobody else."""
+        if isinstance(intent, want.Finish) and self._core.unsent:
+            self._say(sentences.LEAVING)
+
+    def _on_happenings(self, happenings: Sequence[Happening]) -> None:
+        rows: list[str] = []
+        bell = False
+        for happening in happenings:
+            rows += self._rows(happening)
+            bell = bell or (isinstance(happening, told.Shown) and happening.names_me and not happening.late)
+        self._write(rows, bell=bell)
+        self._refresh()
+        if not happenings:  # the runner's last call
+            self._leave_prompt()
+
+    def _rows(self, happening: Happening) -> list[str]:
+        columns = self._columns()
+        match happening:
+            case told.Shown(message, key):
+                return self._message(message, elsewhere(key, self._core.current, message))
+            case told.Recalled(key, messages):
+                rows = [row for message in messages for row in self._message(message, None)]
+                if rows:
+                    return rows
+            case told.NameNeeded():
+                self._asking_name = True
+            case told.NameRefused(name, code, text):
+                self._asking_name = True
+                return notice_rows(sentences.name_refused(one_line(name), one_line(text), code), columns)
+            case told.Declined(told.Impossible.NAME_INVALID) if not self._core.me.id:
+                self._asking_name = True
+            case told.Greeted():
+                return notice_rows(self._greeting(), columns)
+            case told.Reconnecting(_, attempt, loss) if attempt > 1 and (loss.kind, loss.detail) != self._trouble:
+                self._trouble = (loss.kind, loss.detail)
+                return notice_rows(sentences.still_away(loss), columns)
+            case told.BackOnline():
+                self._trouble = None
+            case told.Ended():
+                self._ended(happening)
+        said = sentence(happening, self._core.current, self._core.me.id)
+        return notice_rows(said, columns) if said else []
+
+    def _greeting(self) -> str:
+        where = self._endpoint
+        connected = sentences.connected(where.host, where.port, one_line(self._core.me.name))
+        return f"{connected}\n{sentences.MORE_HELP}"
+
+    def _message(self, message: Message, room: str | None) -> list[str]:
+        day = local_time(message).date().isoformat()
+        rows = notice_rows(day, self._columns()) if self._day and day != self._day else []
+        self._day = day
+        return rows + message_rows(message, self._columns(), room=room)
+
+    def _ended(self, ended: told.Ended) -> None:
+        code, self._last_words = outcome.of_end(ended, self._endpoint.host, self._endpoint.port)
+        if self._exit is Exit.OK:
+            self._exit = code
+        self._leave_prompt()
+
+    def _leave_prompt(self) -> None:
+        """End the prompt, from whatever thread, if it is there."""
+        self._over = True
+        app = self._session.app if self._session is not None else None
+        if app is not None and app.loop is not None and app.is_running:
+            app.loop.call_soon_threadsafe(lambda: app.exit(exception=EOFError) if not app.is_done else None)
+
+    def _refresh(self) -> None:
+        """Bring the prompt in line with what is asked, where one is, and what waits."""
+        current = self._core.current
+        room = current.room if isinstance(current, RoomKey) and current.room != LOBBY else None
+        waiting = len(self._core.unsent) if self._core.phase is not Phase.ONLINE or self._core.away else 0
+        asked = (
+            sentences.name_prompt(self._login) if self._asking_name else sentences.prompt(room=room, waiting=waiting)
+        )
+        if asked != self._prompt:
+            self._prompt = asked
+            if self._session is not None:
+                self._session.app.invalidate()
+
+    def _say(self, text: str) -> None:
+        self._write(notice_rows(text, self._columns()), bell=False)
+
+    def _write(self, rows: list[str], *, bell: bool) -> None:
+        if rows and self._out is not None:
+            self._out.write("".join(f"{row}\n" for row in rows) + ("\a" if bell else ""))
+            self._out.flush()
+
+    @staticmethod
+    def _columns() -> int:
+        return shutil.get_terminal_size(FALLBACK_SIZE).columns
