@@ -1,0 +1,138 @@
+"""A hub over a memory log, with peers that remember what they were told; the test decides when anything happens."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, TypeVar
+
+from securechat.hub.hub import Hub
+from securechat.hub.ports import Happening, Peer
+from securechat.limits import Limits
+from securechat.log.memory import MemoryLog, MemoryStore
+from securechat.model import Closing, Command, Event, Hello, Message
+
+E = TypeVar("E")
+
+
+class FakePeer:
+    """One connection.
+
+    Attributes:
+        events: everything delivered, in order.
+        closed: its last words, if it was closed.
+    """
+
+    def __init__(self, rig: HubRig, number: int, address: str = "127.0.0.1") -> None:
+        self.rig = rig
+        self.number = number
+        self.address = address
+        self.held_back = False
+        self.events: list[Event] = []
+        self.closed: Closing | None = None
+
+    def deliver(self, event: Event) -> None:
+        assert self.closed is None or self.events[-1] is self.closed, "told something after its last words"
+        if self.closed is None:
+            self.events.append(event)
+
+    def close(self, closing: Closing) -> None:
+        self.deliver(closing)
+        self.closed = closing
+
+    def of(self, kind: type[E]) -> list[E]:
+        return [event for event in self.events if isinstance(event, kind)]
+
+    @property
+    def messages(self) -> list[Message]:
+        return self.of(Message)
+
+    def last(self, kind: type[E]) -> E:
+        found = self.of(kind)
+        assert found, f"no {kind.__name__} in {self.events}"
+        return found[-1]
+
+
+class HubRig:
+    """The hub and everything around it."""
+
+    def __init__(self, limits: Limits | None = None, *, rates: bool = False, store: MemoryStore | None = None) -> None:
+        self.limits = limits or Limits()
+        self.now = 1000.0
+        self.posted: deque[Callable[[], None]] = deque()
+        self.happened_: list[tuple[Happening, str, str]] = []
+        self.alarm_at: float | None = None
+        self.fed: list[Message] = []
+        self.failure: Exception | None = None
+        self._peers = 0
+        self.store = store or MemoryStore(self.limits, wall_ms=self.wall_ms)
+        self.log = MemoryLog(self.posted.append, limits=self.limits, wall_ms=self.wall_ms, store=self.store)
+        self.hub = Hub(self.log, self, self, self.limits, alarm=self._alarm, rates=rates)
+        state = self.log.start(self._on_commit, self._failed)
+        self.hub.restore(state, self.now, self.wall_ms())
+
+    def wall_ms(self) -> int:
+        return int(self.now * 1000)
+
+    # --- ports of the hub
+
+    def broadcast(self, peers: Iterable[Peer], events: Sequence[Event]) -> None:
+        for peer in peers:
+            for event in events:
+                peer.deliver(event)
+
+    def happened(self, what: Happening, peer: Peer | None, name: str, detail: str, text: str = "") -> None:
+        self.happened_.append((what, name, detail))
+
+    def _alarm(self, when: float) -> None:
+        self.alarm_at = when if self.alarm_at is None else min(self.alarm_at, when)
+
+    def _on_commit(self, batch: Sequence[Message]) -> None:
+        self.fed += batch
+        self.hub.on_commit(batch)
+
+    def _failed(self, error: Exception) -> None:
+        self.failure = error
+
+    # --- what a test does
+
+    def peer(self, address: str = "127.0.0.1") -> FakePeer:
+        self._peers += 1
+        return FakePeer(self, self._peers, address)
+
+    def do(self, peer: FakePeer, command: Command, *, settle: bool = True) -> float:
+        wait_s = self.hub.handle(peer, command, self.now)
+        if settle:
+            self.settle()
+        return wait_s
+
+    def settle(self) -> None:
+        """Run everything the log has to do."""
+        while self.posted:
+            self.posted.popleft()()
+
+    def step(self) -> None:
+        """Run one thing the log has to do."""
+        if self.posted:
+            self.posted.popleft()()
+
+    def pass_time(self, seconds: float) -> None:
+        """Let time pass, ticking whenever the hub asked for it."""
+        end = self.now + seconds
+        while self.alarm_at is not None and self.alarm_at <= end:
+            self.now, self.alarm_at = max(self.now, self.alarm_at), None
+            self.hub.tick(self.now)
+            self.settle()
+        self.now = end
+
+    def member(self, name: str, secret: str | None = None, **options: Any) -> FakePeer:
+        """A connection whose hello was accepted."""
+        peer = self.peer(**options)
+        secret = secret or f"{peer.number:032x}"
+        self.do(peer, Hello(version=1, name=name, secret=secret))
+        assert self.hub.is_member(peer), peer.events
+        return peer
+
+    def lose(self, peer: FakePeer) -> None:
+        self.hub.lost(peer, self.now)
+        self.settle()
