@@ -1,0 +1,218 @@
+"""The cases: what is done to one running server, and which numbers come of it.
+
+A delivery is one copy of a message that arrived at one member; the sender's own copy is one, because the server
+encrypts and sends it like every other. Every case tells whether all that arrived was right (``complaints``).
+"""
+
+from __future__ import annotations
+
+import gc
+import ssl
+import time
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from tools.bench.crowd import Crowd, Shape
+from tools.bench.disk import Probe
+from tools.bench.drive import Pace, closed_loop, open_loop
+from tools.bench.engine import Engine, Member
+from tools.bench.figures import latency_ms
+from tools.bench.process import Meter, Server
+
+Result = dict[str, Any]
+"""Figures by name, and the list ``complaints``."""
+WARM_S = 0.4
+
+
+@dataclass(frozen=True)
+class Scene:
+    """What a case gets.
+
+    Attributes:
+        server: running, without clients.
+        context: verifies the server.
+        data: a directory on the log's disk.
+        seconds: how long to measure.
+        watching: entered around the measured part of a closed or open loop; for samplers.
+    """
+
+    server: Server
+    context: ssl.SSLContext
+    data: Path
+    seconds: float
+    watching: Callable[[], AbstractContextManager[None]] = nullcontext
+
+    def crowd(self, shape: Shape, prefix: str = "u") -> Crowd:
+        return Crowd(self.context, self.server.address, shape, prefix)
+
+
+def closed(scene: Scene, *, shape: Shape, window: int, by_acks: bool = False) -> Result:
+    """A closed loop: server CPU per delivery, and what came through."""
+    crowd = scene.crowd(shape)
+    try:
+        crowd.enter()
+        for sender in crowd.senders:
+            sender.paced_by_acks = by_acks
+        closed_loop(crowd, window, WARM_S)
+        return _measured(scene, crowd, partial(closed_loop, crowd, window, scene.seconds))
+    finally:
+        crowd.close()
+
+
+def _measured(scene: Scene, crowd: Crowd, load: Callable[[], None]) -> Result:
+    messages, deliveries, size, reads = crowd.sent, crowd.deliveries, crowd.message_bytes, crowd.engine.reads
+    crowd.latencies_ns.clear()
+    gc.collect()
+    gc.freeze()
+    gc.disable()
+    try:
+        with scene.watching():
+            meter = Meter(scene.server)
+            load()
+            used = meter.read()
+    finally:
+        gc.enable()
+        gc.unfreeze()
+    messages, deliveries = crowd.sent - messages, crowd.deliveries - deliveries
+    return {
+        "cpu_us": used["server_cpu_s"] * 1e6 / max(1, deliveries),
+        "messages_per_s": messages / used["wall_s"],
+        "deliveries_per_s": deliveries / used["wall_s"],
+        "bytes_per_message": (crowd.message_bytes - size) / max(1, messages),
+        "deliveries_per_read": deliveries / max(1, crowd.engine.reads - reads),
+        **latency_ms(crowd.latencies_ns),
+        **used,
+        "complaints": crowd.complaints() + ([] if messages else ["nothing was sent"]),
+    }
+
+
+def opened(scene: Scene, *, shape: Shape, per_s: float) -> Result:
+    """An open loop."""
+    crowd = scene.crowd(shape)
+    try:
+        crowd.enter()
+        open_loop(crowd, per_s, WARM_S)
+        return _measured(scene, crowd, partial(open_loop, crowd, per_s, scene.seconds))
+    finally:
+        crowd.close()
+
+
+def rate(scene: Scene, *, shape: Shape, per_s: float) -> Result:
+    """An open loop and the disk by turns: latency beside the disk's own."""
+    crowd, probe = scene.crowd(shape), Probe(scene.data)
+    parts = max(1, round(scene.seconds / 2))
+    by_part: list[dict[str, float]] = []
+
+    def by_turns() -> None:
+        for _ in range(parts):
+            meter = Meter(scene.server)
+            open_loop(crowd, per_s, 1.0)
+            by_part.append(meter.read())
+            probe.run(per_s, 1.0)
+
+    try:
+        crowd.enter()
+        open_loop(crowd, per_s, WARM_S)
+        result = _measured(scene, crowd, by_turns)
+    finally:
+        probe.close()
+        crowd.close()
+    for share in ("server_util", "generator_util", "other_util"):
+        result[share] = sum(part[share] for part in by_part) / parts
+    disk = latency_ms(probe.times_ns)
+    return result | {f"disk_{name}": value for name, value in disk.items()}
+
+
+def idle(scene: Scene, *, clients: int) -> Result:
+    """Many who do nothing: memory per connection, logins a second, CPU at rest.
+
+    A hundred log in first, so that what the server allocates once is not counted.
+    """
+    engine = Engine(scene.context, scene.server.address)
+    try:
+        engine.enter([Member(f"first{number}", "lobby") for number in range(100)], 64, 30.0)
+        engine.settle(0.5, 20.0)
+        before_kib, meter = scene.server.rss_kib(), Meter(scene.server)
+        members = [Member(f"idle{number}", "lobby") for number in range(clients)]
+        wall_s = engine.enter(members, 64, 60.0)
+        used = meter.read()
+        engine.settle(0.5, 20.0)
+        time.sleep(0.5)
+        after_kib, rest = scene.server.rss_kib(), Meter(scene.server)
+        end = time.monotonic() + scene.seconds
+        while time.monotonic() < end:
+            engine.poll(0.1)
+        lost = [f"{member.name} lost: {member.lost}" for member in engine.members if member.lost]
+        return {
+            "rss_kib_per_connection": (after_kib - before_kib) / clients,
+            "rss_mib": after_kib / 1024,
+            "logins_per_s": clients / wall_s,
+            "cpu_us_per_login": used["server_cpu_s"] * 1e6 / clients,
+            "rest_util": rest.read()["server_util"],
+            "server_util": used["server_util"],
+            "generator_util": used["generator_util"],
+            "other_util": used["other_util"],
+            "complaints": lost[:3],
+        }
+    finally:
+        engine.close()
+
+
+def storm(scene: Scene, *, clients: int, watchers: int, per_s: float) -> Result:
+    """Everybody logs in at once while one room goes on talking; that room's latency is taken during the storm.
+
+    The room has an epoll of its own that is served after every single step of the crowd, so the generator adds at
+    most one handshake step (about half a millisecond) to what it measures.
+    """
+    room = scene.crowd(Shape(members=watchers + 1, senders=1, decoders=watchers), "w")
+    engine = Engine(scene.context, scene.server.address)
+    members = [Member(f"storm{number}", "lobby") for number in range(clients)]
+    try:
+        room.enter()
+        open_loop(room, per_s, WARM_S)
+        pace, meter = Pace(room, per_s), Meter(scene.server)
+        room.latencies_ns.clear()
+
+        def attend() -> None:
+            pace.send_due(time.monotonic())
+            room.engine.poll(0)
+
+        engine.between = attend
+        wall_s = engine.enter(members, clients, 30.0)
+        used = meter.read()
+        open_loop(room, per_s, 0.1)
+        lost = [member for member in members if member.lost or member.doorway is None or not member.doorway.inside]
+        first = [f"{member.name} lost: {member.lost or 'never inside'}" for member in lost[:3]]
+        return {
+            "wall_s": wall_s,
+            "lost": len(lost),
+            "cpu_us_per_login": used["server_cpu_s"] * 1e6 / clients,
+            **latency_ms(room.latencies_ns),
+            "server_util": used["server_util"],
+            "generator_util": used["generator_util"],
+            "other_util": used["other_util"],
+            "complaints": room.complaints() + first,
+        }
+    finally:
+        room.close()
+        engine.close()
+
+
+def start(scene: Scene) -> Result:
+    """How long it took from the spawn to the line ``listening``, and until a first client was inside."""
+    engine = Engine(scene.context, scene.server.address)
+    try:
+        member = Member("first", "lobby")
+        inside_s = engine.enter([member], 1, 10.0)
+        return {
+            "listening_ms": scene.server.listening_s * 1e3,
+            "first_login_ms": inside_s * 1e3,
+            "cpu_ms": scene.server.cpu_s() * 1e3,
+            "complaints": [f"first client lost: {member.lost}"] if member.lost else [],
+        }
+    finally:
+        engine.close()

@@ -1,0 +1,110 @@
+"""What the suite says about a case: medians with spread, the ratio to the baseline of the same rounds, and the bars."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tools.bench.figures import Spread, short
+
+if TYPE_CHECKING:
+    from tools.bench.cases import Result
+    from tools.bench.suite import Bar, Case
+
+_LABELS = {
+    "cpu_us": "server CPU, µs/delivery",
+    "messages_per_s": "messages/s",
+    "deliveries_per_s": "deliveries/s",
+    "deliveries_per_read": "deliveries per read",
+    "bytes_per_message": "bytes of a Posted",
+    "p50_ms": "latency p50, ms",
+    "p99_ms": "latency p99, ms",
+    "max_ms": "latency max, ms",
+    "disk_p50_ms": "disk sync p50, ms",
+    "disk_p99_ms": "disk sync p99, ms",
+    "rss_kib_per_connection": "RSS per connection, KiB",
+    "rss_mib": "RSS in all, MiB",
+    "logins_per_s": "logins/s",
+    "cpu_us_per_login": "server CPU, µs/login",
+    "rest_util": "server CPU at rest, cores",
+    "wall_s": "wall time, s",
+    "lost": "lost clients",
+    "listening_ms": "spawn to listening, ms",
+    "first_login_ms": "first login after that, ms",
+    "cpu_ms": "CPU until then, ms",
+    "server_util": "server, share of a core",
+    "generator_util": "generator, share of a core",
+    "other_util": "other processes, cores",
+}
+_BUSY = 0.9
+
+
+def figures_of(runs: list[Result]) -> dict[str, Spread]:
+    """Every figure that all sound runs have."""
+    sound = [run for run in runs if len(run) > 2]
+    if not sound:
+        return {}
+    return {
+        name: Spread.of([float(run[name]) for run in sound])
+        for name in sound[0]
+        if name not in {"complaints", "correct"} and all(name in run for run in sound)
+    }
+
+
+def medians_of(runs: list[Result]) -> dict[str, float]:
+    return {name: spread.median for name, spread in figures_of(runs).items()}
+
+
+def bars_of(case: Case, results: dict[str, list[Result]]) -> list[dict[str, object]]:
+    """Met or missed, by the medians of our server."""
+    medians = medians_of(results.get("securechat", []))
+    return [
+        {
+            "figure": bar.figure,
+            "value": medians[bar.figure],
+            "bound": bar.bound(medians),
+            "aim": bar.aim,
+            "met": bar.met(medians),
+        }
+        for bar in case.bars
+        if bar.figure in medians
+    ]
+
+
+def case_report(case: Case, results: dict[str, list[Result]]) -> str:
+    """The table of one case."""
+    spreads = {kind: figures_of(runs) for kind, runs in results.items()}
+    ours, theirs = spreads.get("securechat", {}), spreads.get("baseline", {})
+    lines = [f"\n{case.name}: {case.about}", f"  {'':28}{'securechat':>30}{'baseline':>30}{'ratio':>8}"]
+    for name, label in _LABELS.items():
+        if name in ours or name in theirs:
+            cells = (str(spread[name]) if name in spread else "" for spread in (ours, theirs))
+            lines.append("  " + f"{label:28}" + "".join(f"{cell:>30}" for cell in cells) + _ratio(name, ours, theirs))
+    medians = {name: spread.median for name, spread in ours.items()}
+    lines += [_bar_line(bar, medians) for bar in case.bars if bar.figure in medians]
+    lines += [f"  {kind}: {_bottleneck(spread)}" for kind, spread in spreads.items() if "generator_util" in spread]
+    for kind, runs in results.items():
+        lines += [f"  WRONG {kind}: {text}" for run in runs for text in run["complaints"]]
+    return "\n".join(lines)
+
+
+def _ratio(name: str, ours: dict[str, Spread], theirs: dict[str, Spread]) -> str:
+    if name not in ours or name not in theirs or not theirs[name].median:
+        return ""
+    return f"{short(ours[name].median / theirs[name].median):>8}"
+
+
+def _bar_line(bar: Bar, medians: dict[str, float]) -> str:
+    value, bound = medians[bar.figure], bar.bound(medians)
+    verdict = "met" if bar.met(medians) else "MISSED"
+    if verdict == "MISSED" and bound:
+        verdict += f" by {abs(value / bound - 1):.0%}"
+    aim = f", aim {short(bar.aim)}" if bar.aim is not None else ""
+    sign = "≥" if bar.at_least else "≤"
+    return f"  bar {sign} {short(bound)} {bar.unit}{aim}: {short(value)}: {verdict}"
+
+
+def _bottleneck(figures: dict[str, Spread]) -> str:
+    server, generator = figures["server_util"].median, figures["generator_util"].median
+    if generator > _BUSY and generator > server:
+        return "the generator's core was the bottleneck"
+    return "the server's core was the bottleneck" if server > _BUSY else "neither core was full"

@@ -1,0 +1,137 @@
+"""The suite: which cases there are and what each must reach. The bars are those the project set itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+
+from tools.bench.cases import Result, Scene, closed, idle, rate, start, storm
+from tools.bench.crowd import Shape
+
+
+@dataclass(frozen=True)
+class Bar:
+    """What a figure must reach.
+
+    Attributes:
+        figure: the key in the result.
+        limit: its bound; with ``disk_factor`` it is added to that many times the disk's own p99.
+        unit: of the figure.
+        at_least: the figure must be above, not below.
+        aim: what would be better still.
+    """
+
+    figure: str
+    limit: float
+    unit: str
+    at_least: bool = False
+    aim: float | None = None
+    disk_factor: float = 0.0
+
+    def bound(self, medians: dict[str, float]) -> float:
+        return self.limit + self.disk_factor * medians.get("disk_p99_ms", 0.0)
+
+    def met(self, medians: dict[str, float]) -> bool:
+        value, bound = medians[self.figure], self.bound(medians)
+        return value >= bound if self.at_least else value <= bound
+
+
+@dataclass(frozen=True)
+class Case:
+    """A case of the suite: its name on the command line, what it does, for how long, and its bars.
+
+    Attributes:
+        rounds: how often, where that is not the same for all.
+        by_request: left out unless it is named.
+    """
+
+    name: str
+    about: str
+    run: Callable[[Scene], Result]
+    seconds: float
+    bars: tuple[Bar, ...]
+    rounds: int = 0
+    by_request: bool = False
+
+
+_CPU = partial(Bar, "cpu_us", unit="µs/delivery")
+_HUNDRED = Shape(members=100, senders=1, decoders=3)
+_THOUSAND = Shape(members=1000, senders=10, decoders=5)
+_FEW = Shape(members=10, senders=10, decoders=1)
+
+CASES = (
+    Case(
+        "fan-w64",
+        "100 members, 1 sender, 64 in flight",
+        partial(closed, shape=_HUNDRED, window=64),
+        2.5,
+        (_CPU(0.5), Bar("bytes_per_message", 180, "B")),
+    ),
+    Case(
+        "big-w64",
+        "1,000 members, 10 senders, 64 in flight each",
+        partial(closed, shape=_THOUSAND, window=64),
+        3.0,
+        (_CPU(0.2),),
+    ),
+    Case(
+        "big-w1",
+        "1,000 members, 10 senders, 1 in flight each",
+        partial(closed, shape=_THOUSAND, window=1),
+        3.0,
+        (_CPU(2.5),),
+    ),
+    Case(
+        "rooms-w1",
+        "100 rooms of 10, all talking, 1 in flight each",
+        partial(closed, shape=Shape(rooms=100, members=10, senders=10), window=1),
+        3.0,
+        (_CPU(5.0, aim=4.0),),
+    ),
+    Case(
+        "fan-w1",
+        "100 members, 1 sender, 1 in flight",
+        partial(closed, shape=_HUNDRED, window=1),
+        2.5,
+        (_CPU(9.0, aim=7.5),),
+    ),
+    Case(
+        "rate",
+        "100 members, 10 senders, 100 messages/s",
+        partial(rate, shape=Shape(members=100, senders=10, decoders=10), per_s=100),
+        10.0,
+        (Bar("p99_ms", 3.0, "ms", disk_factor=2.0),),
+    ),
+    Case(
+        "idle",
+        "2,000 connections at rest",
+        partial(idle, clients=2000),
+        2.0,
+        (Bar("rss_kib_per_connection", 20, "KiB"),),
+    ),
+    Case(
+        "storm",
+        "1,000 logins at once, 10 watchers of another room",
+        partial(storm, clients=1000, watchers=10, per_s=20),
+        0.0,
+        (Bar("wall_s", 1.0, "s"), Bar("lost", 0, "lost"), Bar("max_ms", 50, "ms")),
+    ),
+    Case(
+        "acked",
+        "10 senders pipelining 64 each, one room",
+        partial(closed, shape=_FEW, window=64, by_acks=True),
+        3.0,
+        (Bar("messages_per_s", 20_000, "acked/s", at_least=True),),
+    ),
+    Case("start", "spawn to listening", start, 0.0, (Bar("listening_ms", 300, "ms"),), rounds=10),
+    Case(
+        "smoke",
+        "5 members, 2 senders, 4 in flight: does the bench itself work",
+        partial(closed, shape=Shape(members=5, senders=2, decoders=2), window=4),
+        0.5,
+        (),
+        rounds=1,
+        by_request=True,
+    ),
+)
