@@ -15,6 +15,7 @@ told anything about that batch, because its fate is unknown.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Any, TypeAlias
 
 from msgspec import Struct
@@ -85,10 +86,8 @@ class Committer:
 
     def tidy(self, *, idle: bool) -> None:
         """Let the store clean up; a full disk keeps it from that, but loses nothing. Raises LogError."""
-        try:
+        with suppress(NoSpace):  # the journal keeps what the database cannot take yet
             self._store.tidy(idle=idle)
-        except NoSpace:
-            self._is_low = True
 
     def _apply(self, writes: Sequence[Write]) -> Applied:
         is_low = self._look()
