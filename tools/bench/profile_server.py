@@ -40,7 +40,7 @@ def py_spy_command(pid: int, output: Path) -> list[str]:
 
 
 def perf_command(pid: int, output: Path) -> list[str]:
-    return ["perf", "record", "-q", "-e", "cpu-clock", "-F", str(SAMPLES_PER_S), "-p", str(pid), "-o", str(output)]
+    return ["perf", "record", "-q", "-e", "cpu-clock", "-F", "2999", "-p", str(pid), "-o", str(output)]
 
 
 @contextlib.contextmanager
@@ -60,21 +60,30 @@ def sampling(command: list[str]) -> Iterator[None]:
 
 
 def python_table(output: Path, cpu_us: float) -> str:
-    """By Python function: alone, and with all it called."""
-    own, whole, total = Counter[str](), Counter[str](), 0
+    """By Python function: alone, and with all it called; each thread for itself.
+
+    py-spy takes a thread that waits for the disk for a busy one. So only the main thread's figures are µs; the
+    others show shares.
+    """
+    threads: dict[str, Counter[tuple[str, ...]]] = {}
     for line in output.read_text().splitlines():
         stack, _, count = line.rpartition(" ")
-        frames = [_without_line(frame) for frame in stack.split(";")]
-        own[frames[-1]] += int(count)
-        total += int(count)
+        thread, *frames = stack.split(";")
+        threads.setdefault(thread, Counter())[tuple(map(_without_line, frames))] += int(count)
+    return "\n".join(_thread_table(thread, stacks, cpu_us) for thread, stacks in sorted(threads.items()))
+
+
+def _thread_table(thread: str, stacks: Counter[tuple[str, ...]], cpu_us: float) -> str:
+    own, whole, total = Counter[str](), Counter[str](), stacks.total()
+    for frames, count in stacks.items():
+        own[frames[-1] if frames else "?"] += count
         for frame in set(frames):
-            whole[frame] += int(count)
-    if not total:
-        return "  no samples"
-    lines = [f"  {'alone µs':>9}{'with calls µs':>15}  function ({total} samples)"]
-    shown = sorted(whole, key=lambda frame: (-own[frame], -whole[frame]))[:_LINES]
-    per_sample = cpu_us / total
-    lines += [f"  {own[frame] * per_sample:9.3f}{whole[frame] * per_sample:15.3f}  {frame}" for frame in shown]
+            whole[frame] += count
+    main = "MainThread" in thread
+    scale, unit = (cpu_us / total, "µs") if main else (100 / total, "%")
+    shown = sorted(whole, key=lambda frame: (-own[frame], -whole[frame]))[: _LINES if main else _LINES // 3]
+    lines = [f"  {thread}: {total} samples", f"  {'alone ' + unit:>9}{'with calls ' + unit:>15}  function"]
+    lines += [f"  {own[frame] * scale:9.3f}{whole[frame] * scale:15.3f}  {frame}" for frame in shown]
     return "\n".join(lines)
 
 
@@ -85,17 +94,18 @@ def _without_line(frame: str) -> str:
 
 
 def native_table(output: Path, cpu_us: float) -> str:
-    """By C or kernel function, alone."""
-    told = subprocess.run(
-        ["perf", "report", "-i", str(output), "--stdio", "--sort", "dso,symbol", "-F", "overhead,dso,symbol"],
-        capture_output=True,
-        text=True,
-        check=False,
-    ).stdout
-    rows = [line.split(None, 1) for line in told.splitlines() if line.strip() and not line.startswith("#")]
-    lines = [f"  {'alone µs':>9}  function"]
-    for share, where in rows[:_LINES]:
-        lines.append(f"  {float(share.rstrip('%')) / 100 * cpu_us:9.3f}  {' '.join(where.split())}")
+    """By library and by C or kernel function, alone; all threads."""
+    lines = []
+    for order, count in (("dso", 10), ("dso,symbol", _LINES)):
+        told = subprocess.run(
+            ["perf", "report", "-i", str(output), "--stdio", "--sort", order],
+            capture_output=True,
+            text=True,
+            check=False,
+        ).stdout
+        rows = [line.split() for line in told.splitlines() if line.strip() and not line.startswith("#")]
+        lines.append(f"  {'alone µs':>9}  {order}")
+        lines += [f"  {float(row[0].rstrip('%')) / 100 * cpu_us:9.3f}  {' '.join(row[1:])}" for row in rows[:count]]
     return "\n".join(lines)
 
 
