@@ -9,6 +9,7 @@ A name's *key* is what uniqueness is judged by; it is never shown.
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Iterable
 from functools import lru_cache
 
@@ -20,6 +21,8 @@ from securechat.text import is_hostile
 
 FORBIDDEN_IN_NAMES = ":#@,!/"
 FORBIDDEN_IN_ROOMS = ":#@,!/ "
+BLANK = "\u2800"
+"""Braille without a dot: a symbol to PRECIS, nothing to the eye. Texts may hold it, names may not."""
 RESERVED_KEYS = frozenset({"server", "system"})
 LOBBY = "lobby"
 
@@ -129,7 +132,9 @@ def _reject_characters(value: str, forbidden: str, code: ErrorCode, noun: str) -
         raise Refusal(code, f"{noun} cannot contain {shown}; choose one without it")
     if value.startswith("-"):
         raise Refusal(code, f"{noun} cannot begin with '-'; choose another one")
-    if is_hostile(value):
+    if unicodedata.category(value[0]).startswith("M"):
+        raise Refusal(code, f"{noun} cannot begin with a combining mark; put a letter before it")
+    if BLANK in value or is_hostile(value):
         raise Refusal(code, f"{noun} cannot contain invisible or control characters; choose one without them")
 
 

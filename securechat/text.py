@@ -19,13 +19,15 @@ NEWLINE_MARK = "⏎"
 
 _BIDI = "\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069"
 _INVISIBLE = "\u00ad\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b\u2060-\u2065\u206a-\u206f\u3164\ufeff\uffa0"
-_TAGS = "\ufff0-\ufffb\U000e0000-\U000e0fff"
+_TAGS = "\ufdd0-\ufdef\ufff0-\ufffb\ufffe\uffff\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff"
 _HOSTILE = re.compile(
     f"[\\x00-\\x09\\x0b-\\x1f\\x7f-\\x9f\u2028\u2029\ud800-\udfff{_BIDI}{_INVISIBLE}{_TAGS}{CONTINUATION_MARK}]"
 )
 _MAX_MARKS = 8
 """Combining marks kept on one base character (Unicode's Stream-Safe format, UAX #15, allows 30; we need no more)."""
-_MARKS = re.compile(r"[\u0300-\u036f\u0483-\u0489\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe20-\ufe2f]{9,}")
+_MARKS = frozenset({"Mn", "Me"})
+"""Categories of marks that take no cell of their own and pile up on the character before them, in any script."""
+_ZERO_WIDTH = _MARKS | {"Cf"}
 
 
 def visible(text: str) -> str:
@@ -43,7 +45,7 @@ def visible(text: str) -> str:
     if text.isascii() and text.isprintable():
         return text
     safe = _HOSTILE.sub(_symbol, text)
-    return _MARKS.sub(lambda found: found[0][:_MAX_MARKS], safe)
+    return safe if len(safe) <= _MAX_MARKS else _without_piles(safe)
 
 
 def one_line(text: str) -> str:
@@ -68,11 +70,27 @@ def _symbol(found: re.Match[str]) -> str:
     return f"<U+{code:04X}>"
 
 
+def _without_piles(text: str) -> str:
+    """Cut marks beyond _MAX_MARKS in a row; format characters left by now, such as joiners, do not start anew."""
+    kept = []
+    marks = 0
+    for char in text:
+        category = unicodedata.category(char)
+        if category in _MARKS:
+            marks += 1
+            if marks > _MAX_MARKS:
+                continue
+        elif category != "Cf":
+            marks = 0
+        kept.append(char)
+    return text if len(kept) == len(text) else "".join(kept)
+
+
 def width(text: str) -> int:
-    """Terminal cells that ``text`` takes, by East Asian Width (UAX #11); combining marks take none."""
+    """Terminal cells that ``text`` takes, by East Asian Width (UAX #11); combining marks and joiners take none."""
     cells = 0
     for char in text:
-        if unicodedata.combining(char):
+        if unicodedata.category(char) in _ZERO_WIDTH:
             continue
         cells += 2 if unicodedata.east_asian_width(char) in "WF" else 1
     return cells
