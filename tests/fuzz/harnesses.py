@@ -1,0 +1,123 @@
+"""One harness per parser of what strangers send. The invariant: a record or one of our own refusals, nothing else.
+
+A harness takes any bytes and returns; whatever it raises is a finding.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from securechat.errors import Refusal, RemoteProtocolError
+from securechat.limits import MAX_FRAME_BYTES
+from securechat.model import Command, Event
+from securechat.names import check_name, check_room, longest_known_name, name_key
+from securechat.text import is_hostile, one_line, visible
+from securechat.wire.base import FrameRefused
+from securechat.wire.frames import HEADER_BYTES
+from securechat.wire.native import NATIVE, NativeClientCodec, NativeServerCodec
+
+
+def native_server(data: bytes) -> None:
+    """Bytes of a client; the first byte says where the stream is cut and whether the hello was accepted."""
+    codec = NativeServerCodec()
+    how = data[0] if data else 0
+    if how & 1:
+        codec.hello_accepted()
+    for piece in _pieces(data[1:], how >> 1):
+        codec.receive_data(piece)
+        try:
+            while True:
+                try:
+                    command = codec.next_command()
+                except FrameRefused as refused:
+                    assert refused.detail.isprintable(), "a refusal quotes the peer"
+                    continue
+                if command is None:
+                    break
+                assert isinstance(command, Command)
+                again = NativeServerCodec()
+                again.hello_accepted()
+                again.receive_data(NativeClientCodec.encode(command))
+                assert again.next_command() == command, "a command changes on its way"
+        except RemoteProtocolError as error:
+            assert error.detail.isprintable(), "an error quotes the peer"
+            assert codec._reader.buffered_bytes <= HEADER_BYTES + MAX_FRAME_BYTES + len(data)
+            return
+        assert codec._reader.buffered_bytes < HEADER_BYTES + MAX_FRAME_BYTES
+
+
+def native_client(data: bytes) -> None:
+    """Bytes of a server; the first byte says where the stream is cut."""
+    codec = NativeClientCodec()
+    for piece in _pieces(data[1:], data[0] if data else 0):
+        codec.receive_data(piece)
+        try:
+            while (event := codec.next_event()) is not None:
+                assert isinstance(event, Event)
+                again = NativeClientCodec()
+                again.receive_data(NATIVE.encode(event))
+                assert again.next_event() == event, "an event changes on its way"
+        except RemoteProtocolError as error:
+            assert error.detail.isprintable(), "an error quotes the peer"
+            return
+
+
+def name(data: bytes) -> None:
+    """A name as typed."""
+    typed = _text(data)
+    try:
+        checked = check_name(typed)
+    except Refusal as refusal:
+        assert refusal.detail.isprintable()
+        return
+    assert check_name(checked) == checked
+    assert name_key(name_key(checked)) == name_key(checked)
+    assert not is_hostile(checked)
+
+
+def room(data: bytes) -> None:
+    """A room as typed."""
+    typed = _text(data)
+    try:
+        checked = check_room(typed)
+    except Refusal as refusal:
+        assert refusal.detail.isprintable()
+        return
+    assert check_room(checked) == checked
+    assert not is_hostile(checked)
+
+
+def shown_text(data: bytes) -> None:
+    """A message text on its way to a terminal."""
+    text = _text(data)
+    shown = visible(text)
+    assert visible(shown) == shown
+    assert not any(map(is_hostile, shown.split("\n")))
+    assert len(one_line(text).splitlines()) <= 1
+
+
+def leading_name(data: bytes) -> None:
+    """A command line behind ``/msg``: known names before the first newline, the line after it."""
+    known, _, text = _text(data).partition("\n")
+    found = longest_known_name(text, [each for each in known.split(",") if each.strip()])
+    assert (found is None) == (not text.strip())
+
+
+def _pieces(data: bytes, cut: int) -> list[bytes]:
+    size = cut or len(data) or 1
+    return [data[start : start + size] for start in range(0, len(data), size)]
+
+
+def _text(data: bytes) -> str:
+    """Bytes as text; what is no UTF-8 becomes lone surrogates, because a caller could hold such."""
+    return data.decode("utf-8", "surrogateescape")
+
+
+HARNESSES: dict[str, Callable[[bytes], None]] = {
+    "native_server": native_server,
+    "native_client": native_client,
+    "name": name,
+    "room": room,
+    "shown_text": shown_text,
+    "leading_name": leading_name,
+}

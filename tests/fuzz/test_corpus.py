@@ -1,0 +1,43 @@
+"""Replays the fuzz corpus, and a few fresh inputs with a fixed seed, so that a finding stays found."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+
+import pytest
+
+from tests.fuzz.harnesses import HARNESSES
+from tests.fuzz.run import CORPUS, mutate, seeds
+from tests.support.golden import all_vectors
+
+FILES = sorted(path for path in CORPUS.glob("*/*") if path.is_file())
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: f"{path.parent.name}/{path.name}")
+def test_replay(path: Path) -> None:
+    HARNESSES[path.parent.name](path.read_bytes())
+
+
+@pytest.mark.parametrize("harness", HARNESSES)
+def test_every_harness_has_a_corpus_and_survives_its_mutants(harness: str) -> None:
+    corpus = seeds(harness)
+    assert len(corpus) >= 3
+    dice = random.Random(f"{harness} 1")
+    for _ in range(300):
+        HARNESSES[harness](mutate(dice.choice(corpus), corpus, dice))
+
+
+@pytest.mark.parametrize("side", ["command", "event"])
+def test_the_golden_frames_are_a_corpus_too(side: str) -> None:
+    run = HARNESSES["native_server" if side == "command" else "native_client"]
+    for row in all_vectors():
+        for how in (b"\x00", b"\x01", b"\x07"):
+            run(how + row["bytes"])
+
+
+def test_a_harness_can_fail(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The bug that was there once: text that is no UTF-8 came out of the codec as UnicodeDecodeError."""
+    monkeypatch.setattr("securechat.wire.native._NONSENSE", (RecursionError,))
+    with pytest.raises(UnicodeDecodeError):
+        HARNESSES["native_server"]((CORPUS / "native_server" / "bad_utf8").read_bytes())
