@@ -1,12 +1,13 @@
 """The senders table: who owns which secret, and which names are held.
 
 A run of writes of one kind is one statement over a JSON array, so a thousand logins at once cost a few steps (why
-steps matter stands in `sqlite`). SQLite keeps the order of the array, and the last word about a sender counts.
+steps matter stands in `sqlite`). Of each sender only the last word of a run goes in: an UPDATE that meets a row twice
+would take either.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from itertools import groupby
 
 import apsw
@@ -18,11 +19,15 @@ from securechat.model import Draft
 
 Person = Identify | Rename | Release
 
-_IDENTIFY = """
+# Two statements, because an upsert burns a number of an AUTOINCREMENT key each time it finds the row.
+_ENROL = """
 INSERT INTO senders (secret_hash, name, name_key, holds_name, lost_at_ms)
-SELECT unhex(value ->> 0), value ->> 1, value ->> 2, 1, NULL FROM json_each(?1) WHERE true
-ON CONFLICT (secret_hash) DO UPDATE
-SET name = excluded.name, name_key = excluded.name_key, holds_name = 1, lost_at_ms = NULL
+SELECT unhex(value ->> 0), value ->> 1, value ->> 2, 1, NULL FROM json_each(?1)
+WHERE unhex(value ->> 0) NOT IN (SELECT secret_hash FROM senders)
+"""
+_RETURN = """
+UPDATE senders SET name = value ->> 1, name_key = value ->> 2, holds_name = 1, lost_at_ms = NULL
+FROM json_each(?1) WHERE secret_hash = unhex(value ->> 0)
 """
 _RENAME = """
 UPDATE senders SET name = value ->> 1, name_key = value ->> 2 FROM json_each(?1) WHERE sender_id = value ->> 0
@@ -49,15 +54,19 @@ def record(connection: apsw.Connection, people: Sequence[Person], now_ms: int) -
     """Write down who came, changed names and left, in order."""
     for kind, run in groupby(people, key=type):
         if kind is Identify:
-            rows = _encode([(p.secret_hash.hex(), p.name, p.key) for p in run if isinstance(p, Identify)])
-            connection.execute(_IDENTIFY, (rows.decode(),))
+            came = {p.secret_hash: (p.secret_hash.hex(), p.name, p.key) for p in run if isinstance(p, Identify)}
+            connection.execute(_ENROL, (_array(came.values()),))
+            connection.execute(_RETURN, (_array(came.values()),))
         elif kind is Rename:
-            # An UPDATE that meets a row twice takes either: keep the last of each sender.
-            last = {p.sender_id: (p.sender_id, p.name, p.key) for p in run if isinstance(p, Rename)}
-            connection.execute(_RENAME, (_encode(list(last.values())).decode(),))
+            renamed = {p.sender_id: (p.sender_id, p.name, p.key) for p in run if isinstance(p, Rename)}
+            connection.execute(_RENAME, (_array(renamed.values()),))
         else:
             gone = {p.sender_id: (p.sender_id, int(p.reserved)) for p in run if isinstance(p, Release)}
-            connection.execute(_RELEASE, (_encode(list(gone.values())).decode(), now_ms))
+            connection.execute(_RELEASE, (_array(gone.values()), now_ms))
+
+
+def _array(rows: Iterable[tuple[object, ...]]) -> str:
+    return _encode(list(rows)).decode()
 
 
 def identities(connection: apsw.Connection, secret_hashes: Sequence[bytes]) -> dict[bytes, Identity]:

@@ -1,0 +1,100 @@
+"""What becomes of a batch when the disk is low, full, or back again."""
+
+from securechat.errors import ErrorCode
+from securechat.hub.ports import Appended, Identity
+from securechat.limits import Limits
+from securechat.log.committer import LOOK_EVERY_S, Committer
+from securechat.log.memory import MemoryStore
+from securechat.log.store import DISK_FULL, Identify, NoSpace, Release, Rename
+from securechat.model import Draft
+
+LIMITS = Limits(low_disk_bytes=100)
+
+
+def say(number):
+    return Draft(1, "ann", number, "x", "lobby")
+
+
+class Bench:
+    def __init__(self):
+        self.free_bytes, self.now_s, self.looks = 1000, 0.0, 0
+        self.full = 0  # how many applies find no space
+        self.store = MemoryStore(LIMITS, wall_ms=lambda: 7)
+        self.store.fault = self.fault
+        self.committer = Committer(self.store, LIMITS, self.look, lambda: self.now_s)
+
+    def look(self):
+        self.looks += 1
+        return self.free_bytes
+
+    def fault(self, when):
+        if when == "apply" and self.full:
+            self.full -= 1
+            raise NoSpace
+
+    def commit(self, *writes):
+        return [outcome for _, outcome in self.committer.commit([(write, print) for write in writes]).answers]
+
+
+def test_low_space_refuses_fresh_drafts_up_front_and_only_those():
+    bench = Bench()
+    assert bench.commit(say(1)) == [Appended(1)]
+    bench.free_bytes, bench.now_s = 99, LOOK_EVERY_S
+    assert bench.commit(say(1), say(2), Identify(b"s", "a", "a")) == [
+        Appended(1, retry=True), DISK_FULL, Identity(1, 1),
+    ]  # fmt: skip
+    bench.free_bytes, bench.now_s = 100, 2 * LOOK_EVERY_S
+    assert bench.commit(say(2)) == [Appended(2)]
+
+
+def test_free_space_is_asked_for_once_a_second():
+    bench = Bench()
+    for tenth in range(21):
+        bench.now_s = tenth / 10
+        bench.commit(say(tenth + 1))
+    assert bench.looks == 3
+
+
+def test_a_batch_without_space_is_tried_again_without_its_drafts():
+    bench = Bench()
+    bench.full = 1
+    assert bench.commit(say(1), Identify(b"s", "a", "a")) == [DISK_FULL, Identity(1, 0)]
+    assert bench.commit(say(1)) == [Appended(1)]
+
+
+def test_names_changed_without_any_space_are_owed_in_order():
+    bench = Bench()
+    bench.commit(Identify(b"s", "ann", "ann"), Identify(b"t", "bob", "bob"), say(1))
+    bench.full = 2
+    outcomes = bench.commit(
+        say(1), say(2), Identify(b"u", "c", "c"), Rename(1, "anna", "anna"), Release(2, reserved=True)
+    )
+    assert outcomes == [Appended(1, retry=True), DISK_FULL, DISK_FULL, None, None]
+    bench.full = 2
+    bench.commit(Rename(1, "annie", "annie"))
+    bench.committer.settle()
+    state = bench.store.open()
+    assert [(r.name, r.lost_at_ms) for r in state.reservations] == [("annie", 7), ("bob", 7)]
+
+
+def test_what_was_owed_comes_before_a_new_login():
+    bench = Bench()
+    bench.commit(Identify(b"s", "ann", "ann"))
+    bench.full = 2
+    bench.commit(Release(1, reserved=False))
+    bench.commit(Identify(b"s", "ann", "ann"))
+    assert [r.name for r in bench.store.open().reservations] == ["ann"], "an old release undid a new login"
+
+
+def test_every_done_comes_before_the_feed():
+    bench, said = Bench(), []
+    entries = [(say(n), lambda outcome: said.append(outcome.seq)) for n in (1, 2)]
+    bench.committer.commit(entries).deliver(lambda batch: said.append([m.seq for m in batch]))
+    assert said == [1, 2, [1, 2]]
+    bench.committer.commit(entries).deliver(lambda batch: said.append("an empty batch is no commit"))
+    assert said == [1, 2, [1, 2], 1, 2]
+
+
+def test_the_refusal_says_what_to_do():
+    assert DISK_FULL.code is ErrorCode.DISK_FULL
+    assert "again" in DISK_FULL.text

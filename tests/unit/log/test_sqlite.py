@@ -1,0 +1,161 @@
+"""The store beneath the logs: rollback, checkpoints, bounds, and equality with the model."""
+
+import random
+
+import pytest
+
+from securechat.errors import LogError
+from securechat.hub.ports import Appended, HistoryQuery, Identity
+from securechat.limits import KIB, Limits
+from securechat.log import sqlite
+from securechat.log.history import HistoryReader
+from securechat.log.memory import MemoryStore
+from securechat.log.sqlite import SqliteStore
+from securechat.log.store import DISK_FULL, OUT_OF_ORDER, Identify, NoSpace, Release, Rename, TooMuchWork
+from securechat.model import Draft
+from securechat.testing.disk import RecordingDisk, input_output
+
+
+@pytest.fixture
+def disk(request):
+    with RecordingDisk(request.node.name) as disk:
+        yield disk
+
+
+def say(number, text="x", sender=1, room="lobby"):
+    return Draft(sender, "ann", number, text, room)
+
+
+def test_a_batch_without_space_leaves_no_trace_in_memory_or_file(disk, tmp_path):
+    store = SqliteStore(tmp_path, Limits(), vfs=disk.name)
+    store.open()
+    store.apply([say(1)])
+    disk.fail("write", "-wal", skip=1)
+    with pytest.raises(NoSpace):
+        store.apply([say(2), say(1, room="new", sender=2), Identify(b"s" * 32, "bob", "bob")])
+    # The same numbers again: fresh, with the seqs and chains as if nothing had been.
+    applied = store.apply([say(2), say(1, room="new", sender=2)])
+    assert applied.outcomes == [Appended(2), Appended(3)]
+    assert [m.prev for m in applied.fresh] == [1, 0]
+    assert store.apply([Identify(b"s" * 32, "bob", "bob")]).outcomes == [Identity(1, 2)]
+    store.close()
+
+
+def test_any_other_failure_is_a_log_error(disk, tmp_path):
+    store = SqliteStore(tmp_path, Limits(), vfs=disk.name)
+    store.open()
+    disk.fail("write", "-wal", error=input_output())
+    with pytest.raises(LogError, match="nothing more is acknowledged"):
+        store.apply([say(1)])
+    store.close(failed=True)
+
+
+def test_answer_knows_retries_and_refuses_the_rest(tmp_path):
+    for store in (SqliteStore(tmp_path, Limits()), MemoryStore()):
+        store.open()
+        store.apply([say(3)])
+        writes = [say(3), say(2), say(4), Identify(b"s", "a", "a"), Rename(1, "b", "b"), Release(1, reserved=True)]
+        assert store.answer(writes).outcomes == [
+            Appended(1, retry=True), OUT_OF_ORDER, DISK_FULL, DISK_FULL, None, None,
+        ]  # fmt: skip
+        assert store.apply([say(4)], refuse_fresh=True).outcomes == [DISK_FULL]
+        assert store.apply([say(4)]).outcomes == [Appended(2)]
+        store.close()
+
+
+def test_forgetting_between_batches_changes_nothing(tmp_path, monkeypatch):
+    monkeypatch.setattr(sqlite, "_REMEMBERED", 3)
+    rng = random.Random(7)
+    store, model = SqliteStore(tmp_path, Limits(), wall_ms=lambda: 5), MemoryStore(wall_ms=lambda: 5)
+    store.open()
+    model.open()
+    for _ in range(60):
+        batch = [say(rng.randint(1, 60), sender=rng.randint(1, 9), room=f"r{rng.randint(1, 9)}") for _ in range(6)]
+        ours, theirs = store.apply(batch), model.apply(batch)
+        assert (ours.outcomes, ours.fresh) == (theirs.outcomes, theirs.fresh)
+        assert len(store._last_client_ids) <= 3 + 6
+        assert len(store._conversations) <= 3 + 6
+    store.close()
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_the_store_and_the_model_agree(tmp_path, seed):
+    print(f"seed {seed}")
+    rng = random.Random(seed)
+    now = [1_000_000]
+    limits = Limits(name_reservation_s=10)
+    store, model = (SqliteStore(tmp_path, limits, wall_ms=lambda: now[0]), MemoryStore(limits, wall_ms=lambda: now[0]))
+    assert store.open() == model.open()
+    for _ in range(60):
+        now[0] += rng.choice((0, 0, 1, 4000, -3000))
+        batch = [any_write(rng) for _ in range(rng.choice((1, 3, 40)))]
+        refuse = rng.random() < 0.1
+        ours, theirs = store.apply(batch, refuse_fresh=refuse), model.apply(batch, refuse_fresh=refuse)
+        assert ours.fresh == theirs.fresh
+        assert ours.outcomes == theirs.outcomes
+        if rng.random() < 0.1:
+            store.close()
+            model.close()
+            ours, theirs = store.open(), model.open()
+            assert ours.last_seq == theirs.last_seq
+            assert list(ours.reservations) == list(theirs.reservations)
+    store.close()
+
+
+def any_write(rng):
+    who = rng.randint(1, 6)
+    name = rng.choice(("ann", "Bob", "Ωmega"))
+    match rng.randint(0, 9):
+        case 0:
+            return Identify(bytes([who]) * 32, name, name.casefold())
+        case 1:
+            return Rename(who, name, name.casefold())
+        case 2:
+            return Release(who, reserved=rng.random() < 0.5)
+        case 3 | 4:
+            return Draft(who, name, rng.randint(1, 90), "hi", to=rng.randint(1, 6), to_name="x")
+        case _:
+            return say(rng.randint(1, 90), sender=who, room=rng.choice(("lobby", "ops")))
+
+
+def test_checkpoints_come_when_idle_or_large(disk, tmp_path):
+    store = SqliteStore(tmp_path, Limits(wal_bytes=256 * KIB), vfs=disk.name)
+    store.open()
+
+    def has_checkpointed(*, idle):
+        before = len(disk.events)
+        store.tidy(idle=idle)
+        return any(event.name.endswith(".db") and event.kind == "write" for event in disk.events[before:])
+
+    store.apply([say(1)])
+    assert not has_checkpointed(idle=False)
+    store.apply([say(2, "x" * 4000), say(3, "x" * 4000), say(4, "x" * 4000)])
+    assert not has_checkpointed(idle=False), "busy, and far from wal_bytes"
+    assert has_checkpointed(idle=True)
+    assert not has_checkpointed(idle=True), "nothing new to move"
+    for n in range(5, 75):
+        store.apply([say(n, "x" * 4000)])
+    assert has_checkpointed(idle=False)
+    store.close()
+
+
+def test_the_journal_does_not_grow_for_ever(tmp_path):
+    store = SqliteStore(tmp_path, Limits(wal_bytes=64 * KIB))
+    store.open()
+    for n in range(1, 200):
+        store.apply([say(n, "x" * 4000)])
+        store.tidy(idle=False)
+    wal_bytes = (tmp_path / "securechat.db-wal").stat().st_size
+    assert wal_bytes < 128 * KIB
+    store.close()
+
+
+def test_a_query_that_costs_too_much_is_stopped_and_the_next_is_answered(tmp_path):
+    store = SqliteStore(tmp_path, Limits())
+    store.open()
+    store.apply([Draft(1, "ann", n, "x", to=n, to_name="x") for n in range(1, 400)])
+    reader = HistoryReader(store._reading, steps=1000)
+    with pytest.raises(TooMuchWork):
+        reader.read(HistoryQuery(up_to=999, limit=200, dialogues_of=1))
+    assert len(reader.read(HistoryQuery(up_to=999, limit=1, dialogue=(1, 5))).messages) == 1
+    store.close()
