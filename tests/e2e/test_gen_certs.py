@@ -54,7 +54,7 @@ def test_first_run_second_run_and_a_client(tmp_path: Path) -> None:
 
     client = run(tmp_path, "--client", "ci bot")
     assert client.returncode == 0
-    assert read_bundle(certs / "ci_bot.pem")
+    assert read_bundle(certs / "ci_bot.pem").path.is_file()
     assert "exists already and is not overwritten" in refused(run(tmp_path, "--client", "ci bot"))
 
 

@@ -5,13 +5,15 @@ import ssl
 from pathlib import Path
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, Encoding, PrivateFormat
 
 from securechat.errors import TlsFailure, TlsProblem
 from securechat.tls.bundle import find_root, fingerprint, is_authority, issued_by, read_bundle
 from securechat.tls.issuing import Issuer, certificate_pem, key_pem, new_server_leaf
 
-from .conftest import NAMES, NOW, ServerFile
+from .conftest import DAY, NAMES, NOW, ServerFile
 
 
 def refusal(path: Path, key: Path | None = None) -> str:
@@ -103,6 +105,46 @@ def test_authority_and_issuing(authority: Issuer, other_authority: Issuer) -> No
     assert find_root(leaf, (other_authority.certificate, authority.certificate)) == authority.certificate
     assert find_root(leaf, (other_authority.certificate,)) is None
     assert find_root(leaf, (leaf, leaf)) is None
+
+
+def certify(subject: Issuer, by: Issuer, *, may_sign: bool) -> x509.Certificate:
+    """A certificate of ``by`` over the name and key of ``subject``, which says that it is a CA."""
+    usage = dict.fromkeys(
+        ("digital_signature", "crl_sign", "content_commitment", "key_encipherment", "data_encipherment"), False
+    ) | dict.fromkeys(("key_agreement", "encipher_only", "decipher_only"), False)
+    return (
+        x509.CertificateBuilder()
+        .subject_name(subject.certificate.subject)
+        .issuer_name(by.certificate.subject)
+        .public_key(subject.key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(NOW)
+        .not_valid_after(NOW + DAY)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .add_extension(x509.KeyUsage(key_cert_sign=may_sign, **usage), critical=True)
+        .sign(by.key, hashes.SHA256())
+    )
+
+
+def test_a_ca_that_may_not_sign_is_none(authority: Issuer) -> None:
+    assert is_authority(certify(authority, authority, may_sign=True))
+    assert not is_authority(certify(authority, authority, may_sign=False))
+
+
+def test_root_behind_an_intermediate(authority: Issuer, other_authority: Issuer) -> None:
+    leaf = new_server_leaf(authority, NAMES, NOW).certificate
+    between = certify(authority, other_authority, may_sign=True)
+    assert find_root(leaf, (between, other_authority.certificate)) == other_authority.certificate
+    assert find_root(leaf, (between,)) is None
+
+
+def test_cas_that_certify_each_other_hold_nobody_up(authority: Issuer, other_authority: Issuer) -> None:
+    leaf = new_server_leaf(authority, NAMES, NOW).certificate
+    ring = (
+        certify(authority, other_authority, may_sign=True),
+        certify(other_authority, authority, may_sign=True),
+    )
+    assert find_root(leaf, ring) is None
 
 
 def test_fingerprint_is_of_the_der(authority: Issuer) -> None:

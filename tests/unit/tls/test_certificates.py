@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from securechat.errors import TlsFailure, TlsProblem
-from securechat.tls import certificates
+from securechat.tls import certificates, pem_files
 from securechat.tls.bundle import fingerprint, read_bundle
 from securechat.tls.certificates import (
     client_file_name,
@@ -35,10 +35,10 @@ def snapshot(directory: Path) -> dict[str, bytes]:
     return {one.name: one.read_bytes() for one in directory.iterdir()}
 
 
-def refusal(directory: Path, **options: bool) -> str:
+def refusal(directory: Path) -> str:
     before = snapshot(directory)
     with pytest.raises(TlsFailure) as caught:
-        ensure_server(directory, now=NOW, always=True, **options)
+        ensure_server(directory, now=NOW, always=True)
     assert caught.value.problem is TlsProblem.BAD_FILE
     assert "\n" not in caught.value.detail
     assert snapshot(directory) == before, "a refusal must change nothing"
@@ -140,7 +140,7 @@ class TestRefusals:
         assert "ca.pem: is missing while ca.key is there: an earlier run was cut short" in refusal(made)
 
     def test_run_cut_short_between_the_files(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        real = certificates.write_pem
+        real = pem_files.write_pem
 
         def power_cut(path: Path, data: bytes, *, mode: int, replace: bool) -> None:
             if path.name == "ca.pem":

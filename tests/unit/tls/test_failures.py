@@ -144,15 +144,14 @@ def test_no_server_certificate(ca_pem: str) -> None:
     bare = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     told = over_sockets(lambda end: wrap_quietly(bare, end), ca_pem)
     assert told.detail == "localhost offers no TLS 1.3: it is too old, or has no certificate to show"
-    # Alert 40 (RFC 8446 section 6) in a record by hand.
-    told = over_sockets(lambda end: (end.recv(65536), end.sendall(b"\x15\x03\x03\x00\x02\x02\x28")), ca_pem)
+    told = over_sockets(alert(40), ca_pem)
     assert told.problem is TlsProblem.NO_CERTIFICATE
     assert told.detail == "localhost has no certificate to show, or none that this client can check"
 
 
 def test_no_common_protocol_alert(ca_pem: str) -> None:
     """Servers in other languages refuse with alert 120 (RFC 7301) where Python's carries on."""
-    told = over_sockets(lambda end: (end.recv(65536), end.sendall(b"\x15\x03\x03\x00\x02\x02\x78")), ca_pem)
+    told = over_sockets(alert(120), ca_pem)
     assert told.problem is TlsProblem.NO_COMMON_PROTOCOL
 
 
@@ -178,7 +177,7 @@ def test_old_tls_only(server_file: ServerFile, ca_pem: str) -> None:
     [b"HTTP/1.1 400 Bad Request\r\n\r\n", b"220 mail.example ESMTP\r\n", b"SSH-2.0-OpenSSH_9.2\r\n", bytes(64)],
 )
 def test_not_tls(ca_pem: str, greeting: bytes) -> None:
-    told = over_sockets(lambda end: (end.sendall(greeting), end.recv(65536)), ca_pem)
+    told = over_sockets(says(greeting), ca_pem)
     assert told.problem is TlsProblem.NOT_TLS
     assert told.detail == "localhost does not speak TLS on this port"
 
@@ -219,6 +218,21 @@ def test_printable_is(text: str) -> None:
     shown = printable(text)
     assert shown.isascii() and (shown.isprintable() or not shown)
     assert len(shown) <= 103
+
+
+def says(data: bytes) -> Callable[[socket.socket], None]:
+    """A server that sends ``data`` whatever it hears. It reads, so that closing does not take the data back."""
+
+    def serve(end: socket.socket) -> None:
+        end.recv(65536)
+        end.sendall(data)
+
+    return serve
+
+
+def alert(number: int) -> Callable[[socket.socket], None]:
+    """A server that answers with a fatal alert in a plain record (RFC 8446 sections 5.1 and 6)."""
+    return says(bytes([21, 3, 3, 0, 2, 2, number]))
 
 
 def wrap_quietly(context: ssl.SSLContext, end: socket.socket) -> None:

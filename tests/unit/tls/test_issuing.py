@@ -27,7 +27,7 @@ def test_authority_extensions() -> None:
     usage = ca.extensions.get_extension_for_class(x509.KeyUsage)
     assert usage.critical
     assert usage.value.key_cert_sign and usage.value.crl_sign and not usage.value.digital_signature
-    assert extension(ca, x509.SubjectKeyIdentifier)
+    assert not extension(ca, x509.SubjectKeyIdentifier).critical
     assert ca.not_valid_after_utc == NOW + 3650 * DAY
     assert ca.not_valid_before_utc == NOW - BACKDATED
 
