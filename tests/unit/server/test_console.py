@@ -1,0 +1,104 @@
+"""Console, chronicle and banner: one line per event, nothing hostile in it, and never in the loop's way."""
+
+from __future__ import annotations
+
+import io
+import json
+import threading
+from datetime import UTC, datetime
+
+from securechat.errors import ErrorCode
+from securechat.hub.ports import Happening
+from securechat.net.admission import Denial
+from securechat.net.sockets import CloseReason
+from securechat.server import chronicle as chronicle_module
+from securechat.server.banner import banner
+from securechat.server.chronicle import Chronicle
+from securechat.server.console import Console
+
+
+def fixed_now() -> datetime:
+    return datetime(2026, 3, 1, 9, 30, tzinfo=UTC)
+
+
+def lines_of(use: object, *, json_format: bool = False) -> list[str]:
+    stream = io.StringIO()
+    console = Console(stream, json=json_format, now=fixed_now)
+    use(console)  # type: ignore[operator]
+    console.close()
+    return stream.getvalue().splitlines()
+
+
+def test_a_text_line_has_time_event_and_sentence() -> None:
+    lines = lines_of(lambda console: console.event("connected", "127.0.0.1:5"))
+    assert lines == ["2026-03-01 09:30:00  connected     127.0.0.1:5"]
+
+
+def test_no_line_carries_a_control_character_or_looks_like_two() -> None:
+    hostile = 'x\n2026-03-01 09:30:00  named  "root"\x1b]52;c;evil\x07\u202e'
+    for json_format in (False, True):
+        lines = lines_of(lambda console: console.event("warning", hostile, name=hostile), json_format=json_format)
+        assert len(lines) == 1
+        assert not set(lines[0]) & set("\x1b\x07\u202e\r")
+
+
+def test_json_lines_are_objects_with_a_time_an_event_and_fields() -> None:
+    lines = lines_of(lambda console: console.event("named", "…", name="ann", address=None), json_format=True)
+    assert json.loads(lines[0]) == {"at": "2026-03-01T09:30:00.000+00:00", "event": "named", "name": "ann"}
+
+
+def test_a_console_that_is_stuck_stops_nobody_and_says_what_it_dropped() -> None:
+    class Stuck(io.StringIO):
+        def __init__(self) -> None:
+            super().__init__()
+            self.go = threading.Event()
+
+        def write(self, text: str) -> int:
+            self.go.wait(20)
+            return super().write(text)
+
+    stream = Stuck()
+    console = Console(stream, now=fixed_now)
+    for number in range(25_000):
+        console.event("connected", str(number))
+    stream.go.set()
+    console.close(20)
+    assert "lines were dropped" in stream.getvalue()
+
+
+def test_a_console_that_is_gone_is_survived() -> None:
+    class Gone(io.StringIO):
+        def write(self, text: str) -> int:
+            raise BrokenPipeError
+
+    console = Console(Gone(), now=fixed_now)
+    console.event("connected", "x")
+    console.close(20)
+
+
+def test_texts_are_shown_only_when_asked_for() -> None:
+    for show in (False, True):
+        lines = lines_of(
+            lambda console, show=show: Chronicle(console, show_messages=show).happened(
+                Happening.SAID, None, "ann", "lobby", "secret"
+            )
+        )
+        assert bool(lines) is show
+
+
+def test_every_reason_a_connection_can_end_for_has_a_sentence() -> None:
+    ending = {code.value for code in list(ErrorCode)[: list(ErrorCode).index(ErrorCode.UNKNOWN_TYPE)]}
+    missing = (ending | {reason.value for reason in CloseReason}) - set(chronicle_module._REASONS)
+    assert missing <= {"too_many_connections"}  # never said over TLS: such a client is not admitted at all
+    assert {denial.value for denial in Denial} == set(chronicle_module._DENIALS)
+
+
+def test_the_banner_shows_what_to_paste_here_and_elsewhere() -> None:
+    text = "\n".join(
+        banner("1.0", [("127.0.0.1", 8443), ("::1", 8443), ("10.0.0.5", 8443)], "sha256:ab", from_checkout=True)
+    )
+    assert "python3 tools/dev.py chat --pin sha256:ab localhost:8443" in text
+    assert "python3 tools/dev.py chat --pin sha256:ab 10.0.0.5:8443" in text
+    assert "[::1]:8443" in text
+    plain = "\n".join(banner("1.0", [("127.0.0.1", 1)], None, from_checkout=False))
+    assert "securechat-client --ca certs/ca.pem localhost:1" in plain

@@ -1,0 +1,50 @@
+"""Fan-out: encoded once per format, joined once, shared by reference."""
+
+from __future__ import annotations
+
+from securechat.model import Acked, Event
+from securechat.server.fanout import Fanout
+from securechat.wire.native import NATIVE
+
+
+class CountingFormat:
+    name = "counting"
+
+    def __init__(self, mark: bytes) -> None:
+        self.mark = mark
+        self.encoded = 0
+
+    def encode(self, event: Event) -> bytes:
+        self.encoded += 1
+        return self.mark
+
+
+class FakeSession:
+    def __init__(self, fmt: object) -> None:
+        self.format = fmt
+        self.written: list[bytes] = []
+        self.write = self.written.append
+
+
+def test_many_peers_share_the_same_bytes() -> None:
+    fmt = CountingFormat(b"x")
+    sessions = [FakeSession(fmt) for _ in range(100)]
+    Fanout().broadcast(sessions, [Acked(1, 1), Acked(2, 2)])  # type: ignore[arg-type]
+    assert fmt.encoded == 2
+    assert all(session.written == [b"xx"] for session in sessions)
+    assert len({id(session.written[0]) for session in sessions}) == 1
+
+
+def test_each_format_is_encoded_once_however_they_alternate() -> None:
+    one, two = CountingFormat(b"1"), CountingFormat(b"2")
+    sessions = [FakeSession((one, two)[number % 2]) for number in range(10)]
+    Fanout().broadcast(sessions, [Acked(1, 1)])  # type: ignore[arg-type]
+    assert (one.encoded, two.encoded) == (1, 1)
+    assert [session.written for session in sessions] == [[b"1"], [b"2"]] * 5
+
+
+def test_nobody_costs_nothing() -> None:
+    fmt = CountingFormat(b"x")
+    Fanout().broadcast([], [Acked(1, 1)])
+    assert fmt.encoded == 0
+    assert NATIVE.encode(Acked(1, 1))

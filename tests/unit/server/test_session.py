@@ -1,0 +1,288 @@
+"""A session between a fake link and a real hub: pacing, greeting, deadlines, last words."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from securechat.errors import ErrorCode
+from securechat.limits import Limits
+from securechat.model import (
+    Acked,
+    Closing,
+    Event,
+    Hello,
+    Join,
+    Joined,
+    Message,
+    Ping,
+    Pong,
+    Refused,
+    Say,
+    Throttled,
+    Welcome,
+)
+from securechat.net.sockets import CloseReason
+from securechat.server.session import Session
+from securechat.wire.native import NativeClientCodec
+from tests.support.hub_rig import HubRig
+
+
+class FakeTimer:
+    def __init__(self, when: float, callback: Callable[[], None]) -> None:
+        self.when, self.callback, self.active = when, callback, True
+
+    def cancel(self) -> None:
+        self.active = False
+
+
+class FakeLink:
+    """A transport that keeps what is written, and delivers only while it is not paused."""
+
+    def __init__(self) -> None:
+        self.address = "127.0.0.1"
+        self.alpn: str | None = "securechat/1"
+        self.hello_done = False
+        self.queued_bytes = 0
+        self.paused = False
+        self.closed = False
+        self.session: Session | None = None
+        self.undelivered: list[bytes] = []
+        self._codec = NativeClientCodec()
+        self.events: list[Event] = []
+
+    def write(self, data: bytes) -> None:
+        assert not self.closed, "written after the last words"
+        self._codec.receive_data(data)
+        while (event := self._codec.next_event()) is not None:
+            self.events.append(event)
+
+    def pause_reading(self) -> None:
+        self.paused = True
+
+    def resume_reading(self) -> None:
+        self.paused = False
+        while self.undelivered and not self.paused:
+            assert self.session is not None
+            self.session.data_received(self.undelivered.pop(0))
+
+    def close_with(self, last_words: bytes = b"", drop_backlog: bool = False) -> None:
+        if last_words and not self.closed:
+            self.write(last_words)
+        self.closed = True
+
+    def receive(self, *commands: object) -> None:
+        data = b"".join(NativeClientCodec.encode(command) for command in commands)  # type: ignore[arg-type]
+        self.receive_raw(data)
+
+    def receive_raw(self, data: bytes) -> None:
+        if self.closed:
+            return
+        if self.paused:
+            self.undelivered.append(data)
+        else:
+            assert self.session is not None
+            self.session.data_received(data)
+
+    def of(self, kind: type) -> list[Event]:
+        return [event for event in self.events if isinstance(event, kind)]
+
+
+class Bench:
+    """Sessions over one hub, with a clock that the test moves."""
+
+    def __init__(self, limits: Limits | None = None, *, rates: bool = False) -> None:
+        self.rig = HubRig(limits or Limits(), rates=rates)
+        self.timers: list[FakeTimer] = []
+        self.over: list[tuple[str, str]] = []
+
+    @property
+    def now(self) -> float:
+        return self.rig.now
+
+    def call_later(self, delay_s: float, callback: Callable[[], None]) -> FakeTimer:
+        timer = FakeTimer(self.now + delay_s, callback)
+        self.timers.append(timer)
+        return timer
+
+    def connected(self, session: Session) -> None:
+        pass
+
+    def disconnected(self, session: Session, name: str, reason: str, detail: str) -> None:
+        self.over.append((name, reason))
+
+    def session(self, alpn: str | None = "securechat/1") -> FakeLink:
+        link = FakeLink()
+        link.alpn = alpn
+        link.session = Session(self.rig.hub, link, self, self.rig.limits, self, "127.0.0.1:1")
+        link.session.handshake_done()
+        return link
+
+    def member(self, name: str = "alice", secret: str = "a" * 32) -> FakeLink:
+        link = self.session()
+        link.receive(Hello(version=1, name=name, secret=secret))
+        self.settle()
+        assert link.of(Welcome)
+        return link
+
+    def settle(self) -> None:
+        self.rig.settle()
+        self.pass_time(0)
+
+    def pass_time(self, seconds: float) -> None:
+        end = self.now + seconds
+        while due := sorted((t for t in self.timers if t.active and t.when <= end), key=lambda t: t.when):
+            timer = due[0]
+            timer.active = False
+            self.rig.now = max(self.now, timer.when)
+            timer.callback()
+            self.rig.settle()
+        self.rig.now = end
+
+
+@pytest.fixture
+def bench() -> Bench:
+    return Bench()
+
+
+def test_a_client_may_send_its_first_requests_without_waiting_for_the_welcome(bench: Bench) -> None:
+    link = bench.session()
+    link.receive(Hello(version=1, name="a", secret="a" * 32), Join(1, ["ops"]), Say(1, "ops", "early"))
+    assert link.paused
+    bench.settle()
+    assert [type(event) for event in link.events] == [Welcome, Joined, Joined, Acked, Message]
+    assert not link.paused
+
+
+def test_the_frame_limit_for_strangers_is_lifted_with_the_welcome(bench: Bench) -> None:
+    link = bench.session()
+    link.receive(Hello(version=1, name="a", secret="a" * 32), Say(1, "lobby", "x" * 4000), Say(2, "lobby", "𝄞" * 4000))
+    bench.settle()
+    assert len(link.of(Message)) == 2
+
+
+def test_a_refused_hello_lets_the_next_one_follow(bench: Bench) -> None:
+    bench.member("alice")
+    link = bench.session()
+    link.receive(Hello(version=1, name="ALICE", secret="b" * 32), Hello(version=1, name="bob", secret="b" * 32))
+    bench.settle()
+    assert [type(event) for event in link.events[:2]] == [Refused, Welcome]
+
+
+def test_over_the_rate_it_is_told_once_not_read_and_loses_nothing() -> None:
+    bench = Bench(Limits(message_burst=3, message_rate=1), rates=True)
+    link = bench.member()
+    link.receive(*[Say(number, "lobby", str(number)) for number in range(1, 11)])
+    bench.rig.settle()
+    assert len(link.of(Throttled)) == 1
+    assert link.paused
+    told = len(link.of(Acked))
+    assert 3 <= told < 10
+    for _ in range(40):
+        bench.pass_time(0.5)
+    assert [message.text for message in link.of(Message)] == [str(n) for n in range(1, 11)]  # type: ignore[attr-defined]
+    assert len(link.of(Throttled)) == 1
+    assert not link.paused
+    link.receive(*[Say(number, "lobby", str(number)) for number in range(11, 20)])
+    assert len(link.of(Throttled)) == 2  # a new excess is told again
+
+
+def test_bytes_count_too() -> None:
+    bench = Bench(Limits(byte_burst=1000, byte_rate=500), rates=True)
+    link = bench.member()
+    link.receive(Say(1, "lobby", "x" * 1500))
+    assert link.paused
+    bench.pass_time(10)
+    assert not link.paused
+    assert len(link.of(Message)) == 1
+
+
+def test_unacknowledged_drafts_are_bounded_and_acks_let_it_go_on() -> None:
+    bench = Bench(Limits(unacknowledged_drafts=4))
+    link = bench.member()
+    link.receive(*[Say(number, "lobby", str(number)) for number in range(1, 11)])
+    assert bench.rig.hub.unsettled == 4
+    assert link.paused
+    bench.settle()
+    assert len(link.of(Acked)) == 10
+    assert not link.paused
+
+
+def test_refused_drafts_do_not_count_as_unacknowledged() -> None:
+    bench = Bench(Limits(unacknowledged_drafts=2))
+    link = bench.member()
+    link.receive(*[Say(number, "nowhere", "x") for number in range(1, 8)])
+    assert len(link.of(Refused)) == 7
+    assert not link.paused
+
+
+def test_a_silent_peer_is_pinged_and_then_given_up(bench: Bench) -> None:
+    link = bench.member()
+    bench.pass_time(59)
+    assert not link.of(Ping)
+    bench.pass_time(2)
+    assert len(link.of(Ping)) == 1
+    bench.pass_time(28)
+    assert not link.closed
+    bench.pass_time(2)
+    assert link.of(Closing)[-1].code is ErrorCode.PING_TIMEOUT  # type: ignore[attr-defined]
+
+
+def test_a_peer_that_answers_lives_on(bench: Bench) -> None:
+    link = bench.member()
+    for _ in range(5):
+        bench.pass_time(61)
+        link.receive(Pong(0))
+    assert not link.closed
+    assert len(link.of(Ping)) == 5
+
+
+def test_no_hello_in_time_closes(bench: Bench) -> None:
+    link = bench.session()
+    bench.pass_time(29)
+    assert not link.closed
+    bench.pass_time(2)
+    assert link.of(Closing)[-1].code is ErrorCode.HELLO_TIMEOUT  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("alpn", [None, "h2"])
+def test_another_protocol_is_turned_away_with_a_sentence(bench: Bench, alpn: str | None) -> None:
+    link = bench.session(alpn)
+    assert "securechat/1" in link.of(Closing)[-1].text  # type: ignore[attr-defined]
+    link.closed = False
+    assert link.session is not None
+    link.session.data_received(b"GET / HTTP/1.1\r\n")  # what still comes is nobody's business
+
+
+def test_an_overflow_tells_where_to_resume_and_loses_the_member(bench: Bench) -> None:
+    link = bench.member()
+    link.receive(Say(1, "lobby", "x"))
+    bench.settle()
+    assert link.session is not None
+    link.session.backlog_started()
+    link.receive(Say(2, "lobby", "y"))
+    bench.settle()
+    link.session.outbox_overflow()
+    closing = link.of(Closing)[-1]
+    assert (closing.code, closing.resume_after) == (ErrorCode.SLOW_READER, 1)  # type: ignore[attr-defined]
+    assert not bench.rig.hub.is_member(link.session)
+    link.session.connection_lost(CloseReason.LOCAL, "")
+    assert bench.over == [("alice", "slow_reader")]
+
+
+def test_a_lost_connection_cancels_every_timer(bench: Bench) -> None:
+    link = bench.member()
+    assert link.session is not None
+    link.session.connection_lost(CloseReason.RESET, "reset by peer")
+    assert bench.over == [("alice", "reset")]
+    assert not [timer for timer in bench.timers if timer.active]
+
+
+def test_garbage_after_good_commands_closes_and_keeps_what_was_said(bench: Bench) -> None:
+    link = bench.member()
+    link.receive_raw(NativeClientCodec.encode(Say(1, "lobby", "kept")) + b"\x00\x00\x00\x03{x}")
+    assert link.of(Closing)[-1].code is ErrorCode.BAD_FRAME  # type: ignore[attr-defined]
+    link.closed = False
+    bench.rig.settle()
+    assert [message.text for message in bench.rig.fed] == ["kept"]
