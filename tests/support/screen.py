@@ -1,0 +1,136 @@
+"""A terminal as a user sees it: a program on a pseudo-terminal, its output through a terminal emulator (pyte).
+
+Waiting is always for a condition on the screen, woken by the program's own output; nothing here sleeps.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import pty
+import select
+import signal
+import struct
+import subprocess
+import termios
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import pyte
+
+PATIENCE_S = 20.0
+CTRL_C, CTRL_D, ENTER = "\x03", "\x04", "\r"
+
+
+class Screen:
+    """Runs a command on a pseudo-terminal of ``columns`` by ``rows``. A context manager: the program dies with it."""
+
+    def __init__(
+        self,
+        command: Sequence[str],
+        *,
+        columns: int = 80,
+        rows: int = 24,
+        env: dict[str, str] | None = None,
+        cwd: Path | None = None,
+    ) -> None:
+        self._emulator = pyte.HistoryScreen(columns, rows, history=2000, ratio=0.5)
+        self._stream = pyte.ByteStream(self._emulator)
+        self.output = b""
+        self._fd, theirs = pty.openpty()
+        self._resize(columns, rows)
+        whole = {"TERM": "xterm-256color", "LC_ALL": "C.UTF-8", "TZ": "UTC", **_without_ours(), **(env or {})}
+        self.process = subprocess.Popen(
+            command,
+            stdin=theirs,
+            stdout=theirs,
+            stderr=theirs,
+            env=whole,
+            cwd=cwd,
+            start_new_session=True,
+            preexec_fn=_own_terminal,
+        )
+        os.close(theirs)
+        os.set_blocking(self._fd, False)
+
+    def __enter__(self) -> Screen:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.process.kill()
+        self.process.wait()
+        os.close(self._fd)
+
+    @property
+    def rows(self) -> list[str]:
+        """Every row, scrolled away ones first, without trailing spaces and empty rows."""
+        gone = ["".join(row[x].data for x in range(self._emulator.columns)) for row in self._emulator.history.top]
+        return [row.rstrip() for row in (*gone, *self._emulator.display) if row.strip()]
+
+    @property
+    def text(self) -> str:
+        return "\n".join(self.rows)
+
+    def type(self, text: str) -> None:
+        """Press keys."""
+        os.write(self._fd, text.encode())
+
+    def line(self, text: str) -> None:
+        """Type a line and press Enter."""
+        self.type(text + ENTER)
+
+    def paste(self, text: str) -> None:
+        """Paste, as a terminal with bracketed paste does."""
+        self.type(f"\x1b[200~{text}\x1b[201~")
+
+    def resize(self, columns: int, rows: int) -> None:
+        """Change the size of the window, as a user does."""
+        self._emulator.resize(rows, columns)
+        self._resize(columns, rows)
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.process.pid, signal.SIGWINCH)
+
+    def wait_for(self, text: str, timeout: float = PATIENCE_S) -> None:
+        """Wait until ``text`` is somewhere on the screen."""
+        self.wait_until(lambda: text in self.text, repr(text), timeout)
+
+    def wait_until(self, condition: Callable[[], bool], what: str, timeout: float = PATIENCE_S) -> None:
+        """Wait until a condition on the screen holds."""
+        deadline = time.monotonic() + timeout
+        while not condition():
+            left_s = deadline - time.monotonic()
+            if not self._pump(left_s) and not condition():
+                raise AssertionError(f"not on the screen: {what}; there is:\n{self.text}")
+
+    def wait_for_exit(self, timeout: float = PATIENCE_S) -> int:
+        """Wait until the program ends; returns its exit code."""
+        deadline = time.monotonic() + timeout
+        while self._pump(deadline - time.monotonic()):
+            pass
+        return self.process.wait(max(0.1, deadline - time.monotonic()))
+
+    def _pump(self, timeout: float) -> bool:
+        """Show what the program writes next; False at its end or when time is up."""
+        if timeout <= 0 or not select.select([self._fd], [], [], timeout)[0]:
+            return False
+        try:
+            data = os.read(self._fd, 65536)
+        except OSError:  # Linux: EIO when the other side is closed
+            return False
+        self.output += data
+        self._stream.feed(data)
+        return bool(data)
+
+    def _resize(self, columns: int, rows: int) -> None:
+        fcntl.ioctl(self._fd, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+
+
+def _own_terminal() -> None:
+    fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+
+
+def _without_ours() -> dict[str, str]:
+    """The environment without what would change the client under test."""
+    return {key: value for key, value in os.environ.items() if not key.startswith("SECURECHAT_") and key != "TERM"}

@@ -1,0 +1,55 @@
+"""What a typed line means."""
+
+from __future__ import annotations
+
+import pytest
+
+from securechat.client import intents as want
+from securechat.client.commands import Help, Meaning, Problem, read
+from securechat.client.state import RoomKey
+
+HERE = RoomKey("ops")
+KNOWN = ("user1", "user1 pc", "Bob")
+
+
+@pytest.mark.parametrize(
+    ("line", "meaning"),
+    [
+        ("hello", want.Speak("hello", HERE)),
+        ("//etc is a folder", want.Speak("/etc is a folder", HERE)),
+        ("exit", want.Finish()),
+        (" EXIT ", want.Finish()),
+        ("exit now", want.Speak("exit now", HERE)),
+        ("/quit", want.Finish()),
+        ("/help", Help()),
+        ("/who", want.AskWho("ops")),
+        ("/who lobby", want.AskWho("lobby")),
+        ("/rooms", want.AskRooms()),
+        ("/join #Dev", want.Enter("#Dev")),
+        ("/leave", want.Depart("ops")),
+        ("/history", want.AskHistory(HERE, 20)),
+        ("/history 5", want.AskHistory(HERE, 5)),
+        ("/nick ann b", want.ChooseName("ann b")),
+        ('/msg "user1 pc" hi there', want.Whisper("user1 pc", "hi there")),
+        ("/msg user1 pc hi", want.Whisper("user1 pc", "hi")),
+        ("/msg user1 hi", want.Whisper("user1", "hi")),
+        ("/msg stranger hi", want.Whisper("stranger", "hi")),
+        ("/ignore bob", want.Ignore("Bob")),
+        ("two\nlines", want.Speak("two\nlines", HERE)),
+    ],
+)
+def test_meaning(line: str, meaning: Meaning) -> None:
+    assert read(line, HERE, KNOWN) == meaning
+
+
+@pytest.mark.parametrize("line", ["/join", "/nick", "/msg", "/msg bob", "/history x", "/history 0", "/ignore"])
+def test_a_command_without_what_it_needs_says_how_it_is_used(line: str) -> None:
+    meaning = read(line, HERE, KNOWN)
+    assert isinstance(meaning, Problem)
+    assert line.split()[0] in meaning.sentence
+
+
+def test_an_unknown_command_names_the_nearest() -> None:
+    meaning = read("/hsitory", HERE, KNOWN)
+    assert isinstance(meaning, Problem)
+    assert "/history" in meaning.sentence

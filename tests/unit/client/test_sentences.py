@@ -1,0 +1,60 @@
+"""Every sentence a user reads stands in the catalogue, and every case of a closed set has one."""
+
+from __future__ import annotations
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+
+import securechat.client
+from securechat.client import sentences
+from securechat.client.exit_codes import OF_TLS_PROBLEM, Exit
+from securechat.client.happenings import EndCause, Impossible, Loss, LossKind
+from securechat.client.outcome import of_loss
+from securechat.errors import ErrorCode, TlsFailure, TlsProblem
+
+CLIENT = Path(securechat.client.__file__).parent
+SOURCES = [path for path in CLIENT.glob("*.py") if path.name != "sentences.py"]
+SOURCES.append(CLIENT.parent / "cli" / "chat.py")
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: path.name)
+def test_no_sentence_stands_outside_the_catalogue(path: Path) -> None:
+    tree = ast.parse(path.read_text("utf-8"))
+    said = [node for node in ast.walk(tree) if isinstance(node, ast.Constant) and isinstance(node.value, str)]
+    documentation = {
+        id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+    }
+    found = [
+        node.value
+        for node in said
+        if id(node) not in documentation and re.search(r"[a-z]{2,} +[a-z]{2,}", node.value, re.IGNORECASE)
+    ]
+    assert found == []
+
+
+@pytest.mark.parametrize("problem", TlsProblem)
+def test_every_tls_problem_has_advice_and_an_exit_code_of_its_own(problem: TlsProblem) -> None:
+    assert sentences.tls_failure(problem, "detail").startswith("detail; ")
+    assert of_loss(Loss(LossKind.TLS, tls=TlsFailure(problem, "x"))) is OF_TLS_PROBLEM[problem]
+    assert len(set(OF_TLS_PROBLEM.values())) == len(TlsProblem)
+
+
+@pytest.mark.parametrize("kind", LossKind)
+def test_every_loss_has_its_sentences(kind: LossKind) -> None:
+    assert "h port 1" in sentences.not_reached(Loss(kind), "h", 1) or "called h" in sentences.not_reached(
+        Loss(kind), "h", 1
+    )
+    assert sentences.connection_lost(Loss(kind), "")
+    assert of_loss(Loss(kind)) not in {Exit.OK, Exit.CRASHED, Exit.USAGE}
+
+
+@pytest.mark.parametrize("reason", Impossible)
+def test_every_refusal_of_ours_has_a_sentence(reason: Impossible) -> None:
+    assert sentences.declined(reason, "room", "a rule")
+
+
+def test_a_replaced_session_says_so() -> None:
+    assert "elsewhere" in sentences.ended(EndCause.CLOSED, ErrorCode.REPLACED, "x")
