@@ -88,6 +88,7 @@ class Transport:
     ) -> None:
         try:
             set_options(sock, loop.limits)
+            sock.getpeername()  # of a socket that was reset meanwhile, wrap_socket may lose the descriptor
             self._sock = context.wrap_socket(
                 sock,
                 server_side=server_hostname is None,
