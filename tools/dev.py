@@ -1,0 +1,398 @@
+#!/usr/bin/env python3
+"""Everything from a fresh checkout with nothing but Python: ``serve``, ``chat`` and ``test`` set themselves up.
+
+The set-up is a virtual environment in ``.venv``, with the project installed so that edits take effect at once. It is
+made once, made anew when it is broken, and brought up to date when what ``pyproject.toml`` says about the project
+changes; otherwise nothing is fetched. pip does the fetching, with whatever configuration this machine has for it.
+
+This file uses the standard library only, and no syntax newer than Python 3.8's, so that an old Python can still say
+that it is too old.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import importlib.util
+import json
+import os
+import shlex
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import NoReturn
+
+OLDEST = (3, 11)
+NEWER = ("python3.14", "python3.13", "python3.12", "python3.11")
+ROOT = Path(__file__).resolve().parent.parent
+VENV = ROOT / ".venv"
+WINDOWS = os.name == "nt"
+USAGE = """\
+usage: python3 tools/dev.py serve [server options]        start a server, everything set up by itself
+       python3 tools/dev.py chat [client options]         start a client
+       python3 tools/dev.py test [--fast] [pytest options]  run every check; --fast leaves the slow tests out
+
+`serve --help` and `chat --help` list the options."""
+
+
+class Problem(Exception):
+    """Something the user has to do first, in a sentence."""
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run one subcommand; returns the exit code (POSIX: serve and chat do not return, they become the program)."""
+    commands = {"serve": serve, "chat": chat, "test": test}
+    if not arguments or arguments[0] not in commands:
+        asked = bool(arguments) and arguments[0] in ("-h", "--help", "help")
+        print(USAGE, file=sys.stdout if asked else sys.stderr)
+        return 0 if asked else 2
+    try:
+        check_python(sys.version_info[:3])
+        return commands[arguments[0]](list(arguments[1:]))
+    except Problem as problem:
+        print(f"dev: {problem}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+
+
+# --- The three commands -----------------------------------------------------------------------------------------------
+
+
+def serve(arguments: list[str]) -> int:
+    """Set up, see to the certificates, become the server."""
+    python = set_up()
+    environment = {"SECURECHAT_BANNER": "dev"}
+    if not is_given(arguments, "--help", "-h"):
+        if not is_given(arguments, "--cert") and "SECURECHAT_CERT" not in os.environ:
+            see_to_certificates(python)
+            arguments = ["--cert", shown(ROOT / "certs" / "server.pem"), *arguments]
+        environment["SECURECHAT_DATA"] = os.environ.get("SECURECHAT_DATA") or shown(ROOT / "securechat-data")
+    return become([python, "-P", "-m", "securechat.cli.serve", *arguments], environment)
+
+
+def chat(arguments: list[str]) -> int:
+    """Set up, become the client; without ``--ca`` or ``--pin`` this checkout's own CA is trusted."""
+    python = set_up()
+    environment = {}
+    authority = ROOT / "certs" / "ca.pem"
+    decided = is_given(arguments, "--ca", "--pin") or "SECURECHAT_CA" in os.environ or "SECURECHAT_PIN" in os.environ
+    if not decided and authority.exists():
+        environment["SECURECHAT_CA"] = shown(authority)
+    return become([python, "-P", "-m", "securechat.cli.chat", *arguments], environment)
+
+
+def test(arguments: list[str]) -> int:
+    """Every check: style, types on both platforms, layers, then the tests; returns 1 when any of them failed."""
+    fast = "--fast" in arguments
+    arguments = [each for each in arguments if each != "--fast"]
+    python = set_up("dev")
+    checks = {
+        "ruff check": [python, "-m", "ruff", "check", "."],
+        "ruff format": [python, "-m", "ruff", "format", "--check", "."],
+        "mypy": [python, "-m", "mypy"],
+        "mypy for Windows": [python, "-m", "mypy", "--platform", "win32", "--cache-dir", ".mypy_cache/win32"],
+        "lint-imports": [script("lint-imports"), "--no-logo"],
+    }
+    failed = [name for name, command in checks.items() if not check(name, command)]
+    if failed:
+        print(f"dev: failed before the tests: {', '.join(failed)}")
+    # Two workers: the tests that start processes wait more than they compute, and two cores are what CI has.
+    selection = ["-m", "not slow"] if fast else []
+    alone = is_given(arguments, "--numprocesses", "--pdb") or any(each.startswith("-n") for each in arguments)
+    workers = [] if alone else ["-n", "2"]
+    sys.stdout.flush()
+    done = subprocess.run([python, "-m", "pytest", *workers, *selection, *arguments], cwd=str(ROOT), check=False)
+    return done.returncode or (1 if failed else 0)
+
+
+def check(name: str, command: list[str]) -> bool:
+    """Run one check; its output is shown only when it failed."""
+    begin = time.monotonic()
+    done = subprocess.run(command, cwd=str(ROOT), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
+    verdict = "ok" if done.returncode == 0 else "FAILED"
+    print(f"{name:18} {verdict:6} {time.monotonic() - begin:5.1f} s", flush=True)
+    if done.returncode != 0:
+        print(done.stdout.decode(errors="replace"), flush=True)
+    return done.returncode == 0
+
+
+def see_to_certificates(python: str) -> None:
+    """Make the certificates, or renew the server's when it is old or lacks an address; say only what was done.
+
+    Raises:
+        Problem: there is no certificate and none can be made.
+    """
+    command = [python, str(ROOT / "tools" / "gen_certs.py"), "--if-needed", "--dir", str(ROOT / "certs")]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    for line in done.stdout.splitlines():
+        if line.startswith("wrote "):
+            print(line)
+    if done.returncode == 0:
+        return
+    reason = done.stderr.strip().splitlines()[-1:] or ["gen_certs.py failed without a word"]
+    if not (ROOT / "certs" / "server.pem").exists():
+        raise Problem(reason[0])
+    print(f"dev: the certificate could not be renewed: {reason[0]}", file=sys.stderr)
+
+
+# --- The set-up -------------------------------------------------------------------------------------------------------
+
+
+def set_up(extra: str | None = None) -> str:
+    """Make or mend ``.venv`` and install the project into it; returns the path of its Python.
+
+    Args:
+        extra: a group of optional dependencies that must be there too.
+
+    Raises:
+        Problem: it cannot be done; the sentence says what to do.
+    """
+    python = venv_python()
+    with only_one():
+        if VENV.exists() and (reason := what_is_broken()):
+            print(f"dev: making .venv anew: {reason}", flush=True)
+            remove_venv()
+        if not VENV.exists():
+            make_venv()
+        stamp = read_stamp()
+        extras = sorted(set(stamp.get("extras", [])) | ({extra} if extra else set()))
+        wanted = {"project": project_hash(), "extras": extras, "root": str(ROOT), "python": python_version(python)}
+        if stamp != wanted:
+            install(python, extras)
+            stamp_path().write_text(json.dumps(wanted), encoding="utf-8")
+    return python
+
+
+def make_venv() -> None:
+    """Make ``.venv``.
+
+    Raises:
+        Problem: this Python cannot; with the command that helps.
+    """
+    if missing := [name for name in ("venv", "ensurepip") if importlib.util.find_spec(name) is None]:
+        raise Problem(venv_hint(missing))
+    print("dev: making .venv", flush=True)
+    made = subprocess.run(
+        [sys.executable, "-m", "venv", str(VENV)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False
+    )
+    if made.returncode != 0:
+        shutil.rmtree(str(VENV), ignore_errors=True)
+        print(made.stdout.decode(errors="replace"), file=sys.stderr)
+        raise Problem(venv_hint(["venv"]))
+
+
+def install(python: str, extras: Sequence[str]) -> None:
+    """Install the project, editable, with pip as this machine has it configured.
+
+    Raises:
+        Problem: pip failed; it has said why.
+    """
+    print("dev: installing securechat and what it needs into .venv (only when that has changed)", flush=True)
+    what = f"{ROOT}[{','.join(extras)}]" if extras else str(ROOT)
+    command = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-user", "-e", what]
+    if subprocess.run(command, check=False, stdin=subprocess.DEVNULL).returncode != 0:
+        raise Problem("the installation failed (pip says why above); is this machine online? Run the same again then")
+
+
+def what_is_broken() -> str:
+    """Say why the ``.venv`` that is there cannot be used; empty when it can."""
+    stamp = read_stamp()
+    if stamp and stamp.get("root") != str(ROOT):
+        return "the checkout was moved"
+    try:
+        version = python_version(venv_python())
+    except Problem:
+        return "its Python does not run"
+    if stamp and stamp.get("python") != version:
+        return f"its Python was {stamp.get('python')} and is {version} now"
+    if tuple(int(part) for part in version.split(".")) < OLDEST:
+        return f"its Python is {version}"
+    if not stamp and run_quietly([venv_python(), "-m", "pip", "--version"]) is None:
+        return "it has no pip"
+    return ""
+
+
+def remove_venv() -> None:
+    """Delete ``.venv``.
+
+    Raises:
+        Problem: something still uses it.
+    """
+    try:
+        if VENV.is_symlink() or not VENV.is_dir():
+            VENV.unlink()
+        else:
+            shutil.rmtree(str(VENV))
+    except OSError as error:
+        what = error.filename or VENV
+        raise Problem(f"cannot remove {what}: {error.strerror}; stop what runs from it, or delete it by hand") from None
+
+
+@contextlib.contextmanager
+def only_one() -> Iterator[None]:
+    """Let only one set-up of this checkout run at a time; the kernel frees the lock when its holder dies."""
+    path = ROOT / ".venv.lock"
+    try:
+        handle = path.open("w")
+    except OSError as error:
+        raise Problem(f"cannot write in {ROOT}: {error.strerror}") from None
+    with handle:
+        if not try_lock(handle.fileno()):
+            print("dev: waiting for another set-up of this checkout to finish", flush=True)
+            while not try_lock(handle.fileno()):
+                time.sleep(0.2)
+        yield
+
+
+def try_lock(descriptor: int) -> bool:
+    """Take the lock; False when somebody else has it."""
+    try:
+        if WINDOWS:
+            import msvcrt  # noqa: PLC0415
+
+            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
+        else:
+            import fcntl  # noqa: PLC0415
+
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True
+
+
+# --- Small facts ------------------------------------------------------------------------------------------------------
+
+
+def check_python(version: tuple[int, ...]) -> None:
+    """Refuse a Python that is too old.
+
+    Raises:
+        Problem: with the command that uses a newer one, where there is one.
+    """
+    if version >= OLDEST:
+        return
+    sentence = f"securechat needs Python 3.11 or newer, and this is {'.'.join(map(str, version))}"
+    if newer := next((name for name in NEWER if shutil.which(name)), None):
+        sentence += f"; run it with {newer} instead of python3"
+    raise Problem(sentence)
+
+
+def venv_hint(missing: Sequence[str], release: Path = Path("/etc/os-release")) -> str:
+    """Say how to complete a Python that cannot make virtual environments, with the package of this system.
+
+    Args:
+        missing: the modules that are not there.
+        release: how the system describes itself (freedesktop.org's os-release).
+    """
+    version = f"{sys.version_info[0]}.{sys.version_info[1]}"
+    with contextlib.suppress(OSError):
+        entries = dict(line.partition("=")[::2] for line in release.read_text(encoding="utf-8").splitlines())
+        family = {entries.get("ID", "").strip('"'), *entries.get("ID_LIKE", "").strip('"').split()}
+        if family & {"debian", "ubuntu"}:
+            sudo = "" if not WINDOWS and os.geteuid() == 0 else "sudo "
+            return (
+                "this Python cannot make virtual environments yet; install the package that is missing:\n\n"
+                f"    {sudo}apt install python{version}-venv\n\nand run the same again"
+            )
+    lacks = " and ".join(missing)
+    return f"this Python {version} cannot make virtual environments ({lacks} missing); install your system's package"
+
+
+def project_hash() -> str:
+    """Return a hash of what pyproject.toml says about the project itself; settings of tools need no new install."""
+    import tomllib  # noqa: PLC0415  (Python 3.11)
+
+    content = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    relevant = [content.get("build-system"), content.get("project"), content.get("tool", {}).get("setuptools")]
+    return hashlib.sha256(json.dumps(relevant, sort_keys=True).encode()).hexdigest()
+
+
+def stamp_path() -> Path:
+    """Where the last successful installation is noted; the last thing a set-up writes."""
+    return VENV / "securechat-installed.json"
+
+
+def read_stamp() -> dict[str, object]:
+    """Return what the last successful installation was made of; empty when there was none."""
+    try:
+        found = json.loads(stamp_path().read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def venv_python() -> str:
+    """Return the path of the Python in ``.venv``."""
+    return script("python")
+
+
+def script(name: str) -> str:
+    """Return the path of a program in ``.venv``."""
+    return str(VENV / "Scripts" / (name + ".exe") if WINDOWS else VENV / "bin" / name)
+
+
+def python_version(python: str) -> str:
+    """Return the version of a Python in a virtual environment, as ``3.11``.
+
+    Raises:
+        Problem: it does not run.
+    """
+    code = "import sys, encodings; assert sys.prefix != sys.base_prefix; print('%d.%d' % sys.version_info[:2])"
+    version = run_quietly([python, "-I", "-c", code])
+    if version is None:
+        raise Problem(python + " does not run")
+    return version
+
+
+def run_quietly(command: Sequence[str]) -> str | None:
+    """Return what a command prints; None when it cannot be run or fails."""
+    try:
+        done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, check=False)
+    except OSError:
+        return None
+    return done.stdout.strip() if done.returncode == 0 else None
+
+
+def is_given(arguments: Sequence[str], *flags: str) -> bool:
+    """Tell whether one of the flags is on the command line, as ``--flag`` or ``--flag=value``."""
+    return any(each.partition("=")[0] in flags for each in arguments)
+
+
+def shown(path: Path) -> str:
+    """Return a path as short as it can be from here."""
+    return str(path.relative_to(ROOT)) if Path.cwd() == ROOT else str(path)
+
+
+def become(command: Sequence[str], environment: Mapping[str, str]) -> int:
+    """Run the program in place of this one; on Windows, which cannot, beside it, with its Ctrl-C and its exit code."""
+    full = {**os.environ, **environment}
+    sys.stdout.flush()
+    sys.stderr.flush()
+    if not WINDOWS:
+        exec_(command, full)
+    child = subprocess.Popen(command, env=full)
+    while True:
+        try:
+            return child.wait()
+        except KeyboardInterrupt:
+            continue  # the child has got it too and decides
+
+
+def exec_(command: Sequence[str], environment: Mapping[str, str]) -> NoReturn:
+    """Replace this process.
+
+    Raises:
+        Problem: the program cannot be started.
+    """
+    try:
+        os.execve(command[0], list(command), dict(environment))  # noqa: S606
+    except OSError as error:
+        raise Problem(f"cannot start {shlex.quote(command[0])}: {error.strerror}") from None
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
