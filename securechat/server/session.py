@@ -240,10 +240,14 @@ class Session:
             self._name = event.name
 
     def close(self, closing: Closing) -> None:
-        """Say the last words, after everything queued, and end the connection."""
+        """Say the last words, after everything queued, and end the connection.
+
+        The hub loses the peer now, not when the transport has ended: that may take as long as the peer reads slowly.
+        """
         if self._closing_code is None:
             self._closing_code = closing.code
             self._link.close_with(self.format.encode(closing))
+            self._hub.lost(self, self._scheduler.now)
 
     # --- From bytes to the hub --------------------------------------------------------------------------------------
 
