@@ -65,7 +65,8 @@ class Membership:
         if room is None:
             return []
         told: list[Happening] = []
-        came = tuple(person for person in event.joined if person.id != me)
+        # Presence is gathered: it may tell of somebody whom our own, fresher roster already had.
+        came = tuple(person for person in event.joined if person.id != me and person.id not in room.people)
         went = tuple(person for person in event.left if person.id != me)
         was_counted = room.counted
         for person in came:

@@ -26,12 +26,16 @@ from securechat.client.rendering import NOTICE_MARK, elsewhere, json_line, tail_
 from securechat.client.runner import Endpoint, Runner
 from securechat.client.state import Key, Phase, RoomKey
 from securechat.client.telling import sentence
-from securechat.limits import MAX_TEXT_CHARS
+from securechat.limits import KIB, MAX_TEXT_BYTES, MAX_TEXT_CHARS
 from securechat.model import Message
 from securechat.text import one_line
 
 READ_AHEAD = 64
 """Lines of stdin read ahead of the core: as many as can be in flight."""
+READ_BYTES = 64 * KIB
+"""Read from stdin at once."""
+LONGEST_LINE_BYTES = 8 * MAX_TEXT_BYTES
+"""Kept of a line without an end (``< /dev/zero``): far more than any text the server takes."""
 STALLED_S = 60.0
 """Without one more line stored, sending gives up after so long: a job in a pipeline must end."""
 PROGRESS_S = 2.0
@@ -187,10 +191,21 @@ class Sending(Pipe):
         threading.Thread(target=self._read, name="stdin", daemon=True).start()
 
     def _read(self) -> None:
-        for raw in sys.stdin.buffer:
-            self._lines.put(raw.decode("utf-8", errors="replace").rstrip("\r\n"))
-            self.runner.post(self.pull)
+        # Not through sys.stdin.buffer: a thread that still holds its lock when the process ends aborts the interpreter.
+        rest = b""
+        while data := os.read(sys.stdin.fileno(), READ_BYTES):
+            *lines, rest = (rest + data).split(b"\n")
+            for line in lines:
+                self._put(line)
+            if len(rest) > LONGEST_LINE_BYTES:  # refused as too long whatever follows; its end is not kept
+                rest = rest[:LONGEST_LINE_BYTES]
+        if rest:
+            self._put(rest)
         self._lines.put(None)
+        self.runner.post(self.pull)
+
+    def _put(self, line: bytes) -> None:
+        self._lines.put(line.decode("utf-8", errors="replace").rstrip("\r"))
         self.runner.post(self.pull)
 
     def pull(self) -> None:

@@ -9,6 +9,7 @@ Everything here but `run` happens on the network's thread (runner.py says why).
 
 from __future__ import annotations
 
+import os
 import shutil
 import signal
 import sys
@@ -70,6 +71,8 @@ class Terminal:
 
     def run(self) -> int:
         """Chat until the user leaves or the server ends it; returns the exit code."""
+        # The renderer asks the terminal for the cursor's position otherwise, and warns in the text when none answers.
+        os.environ.setdefault("PROMPT_TOOLKIT_NO_CPR", "1")
         self._session = PromptSession(
             message=lambda: self._prompt, history=InMemoryHistory(), erase_when_done=True, enable_suspend=True
         )
@@ -186,6 +189,8 @@ class Terminal:
                 return notice_rows(sentences.still_away(loss), columns)
             case told.BackOnline():
                 self._trouble = None
+            case told.LinesLost() if self._exit is Exit.OK:
+                self._exit = Exit.LINES_LOST
             case told.Ended():
                 self._ended(happening)
         said = sentence(happening, self._core.current, self._core.me.id)

@@ -50,7 +50,7 @@ class Screen:
             env=whole,
             cwd=cwd,
             start_new_session=True,
-            preexec_fn=_own_terminal,
+            preexec_fn=_own_terminal,  # noqa: PLW1509 - one ioctl, between fork and exec
         )
         os.close(theirs)
         os.set_blocking(self._fd, False)

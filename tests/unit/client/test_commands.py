@@ -46,7 +46,7 @@ def test_meaning(line: str, meaning: Meaning) -> None:
 def test_a_command_without_what_it_needs_says_how_it_is_used(line: str) -> None:
     meaning = read(line, HERE, KNOWN)
     assert isinstance(meaning, Problem)
-    assert line.split()[0] in meaning.sentence
+    assert line.split(maxsplit=1)[0] in meaning.sentence
 
 
 def test_an_unknown_command_names_the_nearest() -> None:

@@ -197,6 +197,16 @@ def test_presence_is_told_without_oneself_and_a_rename_once() -> None:
     ]
 
 
+def test_somebody_already_in_the_roster_does_not_come_again() -> None:
+    driver = online()
+    driver.hear(m.Presence("lobby", 1, joined=[driver.core.me]))
+    ann = m.Person(5, "ann")
+    driver.hear(m.Joined("ops", 0, 2, [driver.core.me, ann]))
+    driver.told.clear()
+    driver.hear(m.Presence("ops", 2, joined=[ann]))
+    assert driver.told == []
+
+
 def test_who_and_rooms_gather_their_pages() -> None:
     driver = online()
     driver.want(want.AskWho("lobby"))

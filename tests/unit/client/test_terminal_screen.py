@@ -1,0 +1,171 @@
+"""The interactive client on a terminal, against a real server, seen through a terminal emulator."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from collections.abc import Callable
+
+import pytest
+
+from securechat.client.exit_codes import Exit
+from tests.support.screen import CTRL_C, CTRL_D, Screen
+from tests.support.server import ServerProcess
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="pseudo-terminals are Unix")
+Open = Callable[..., Screen]
+
+
+def two(screen: Open, other: str, **options: object) -> tuple[Screen, Screen]:
+    """Ann's screen, and somebody's who came after her."""
+    ann = screen("--name", "ann", **options)
+    ann.wait_for("in #lobby")
+    bob = screen("--name", other, **options)
+    ann.wait_for(f"joined: {other}")
+    return ann, bob
+
+
+def test_a_name_is_asked_for_and_a_taken_one_asked_again(screen: Open) -> None:
+    first = screen("--name", "ann")
+    first.wait_for("in #lobby")
+    second = screen()
+    second.wait_for("Name")
+    second.line("Ann")
+    second.wait_for("taken")
+    second.line("bob")
+    second.wait_for("with: ann")
+    first.wait_for("-- joined: bob")
+
+
+def test_an_own_line_is_shown_once_and_with_its_time(screen: Open) -> None:
+    ann = screen("--name", "ann")
+    ann.wait_for("/help")
+    ann.line("hello world")
+    assert "CPR" not in ann.text
+    ann.wait_for(" ann: hello world")
+    assert ann.text.count("hello world") == 1
+
+
+@pytest.mark.parametrize("columns", [30, 80])
+def test_a_message_leaves_the_half_typed_line_intact(screen: Open, columns: int) -> None:
+    ann, bob = two(screen, "bob", columns=columns)
+    ann.type("half a li")
+    ann.wait_for(">> half a li")
+    bob.line("hi")
+    ann.wait_for("bob: hi")
+    ann.wait_until(lambda: ann.rows[-1] == ">> half a li", "the half line, last")
+    ann.line("ne")
+    bob.wait_for("ann: half a line")
+
+
+def test_the_line_survives_a_change_of_size(screen: Open) -> None:
+    ann, bob = two(screen, "bob")
+    ann.type("half")
+    ann.wait_for(">> half")
+    ann.resize(40, 20)
+    bob.line("word " * 20)
+    ann.wait_for("bob: word")
+    ann.wait_until(lambda: ann.rows[-1] == ">> half", "the half line, last")
+
+
+def test_a_text_made_to_look_like_anothers_line_shows_as_what_it_is(screen: Open) -> None:
+    ann, bob = two(screen, "bob")
+    bob.paste("hi\n12:34 carl: I agree\n-- left: ann\x07")
+    bob.line("")
+    ann.wait_for("I agree")
+    assert not any(row.startswith(("12:34 carl", "-- left")) for row in ann.rows)
+    assert "┆ 12:34 carl: I agree" in ann.text
+
+
+def test_a_bell_rings_for_ones_own_name_only(screen: Open) -> None:
+    ann, bob = two(screen, "bob")
+    bob.line("nobody in particular")
+    ann.wait_for("particular")
+    assert b"\x07" not in ann.output
+    bob.line("Ann, look")
+    ann.wait_for("Ann, look")
+    ann.wait_until(lambda: b"\x07" in ann.output, "a bell")
+    assert b"\x07" not in bob.output
+
+
+@pytest.mark.parametrize("key", ["exit\r", "/quit\r", CTRL_D, CTRL_C])
+def test_every_way_of_leaving_is_clean(screen: Open, key: str) -> None:
+    ann = screen("--name", "ann")
+    ann.wait_for("/help")
+    ann.type(key)
+    assert ann.wait_for_exit() == Exit.OK
+
+
+def test_a_polite_kill_restores_the_terminal(screen: Open) -> None:
+    ann = screen("--name", "ann")
+    ann.wait_for("/help")
+    ann.process.send_signal(signal.SIGTERM)
+    assert ann.wait_for_exit() == Exit.TERMINATED
+    assert ann.output.rstrip().endswith(b"\x1b[?2004l") or b"\x1b[?2004l" in ann.output
+
+
+def test_lines_typed_while_away_wait_and_arrive_once(screen: Open, chat_server: ServerProcess) -> None:
+    ann, bob = two(screen, "bob")
+    chat_server.kill()
+    ann.wait_for("connection lost", timeout=5)
+    ann.line("typed while away")
+    ann.wait_for("waiting: typed while away")
+    chat_server.start()
+    for one in (ann, bob):
+        one.wait_for("connected again")
+        one.wait_for("ann: typed while away")
+    assert bob.text.count("typed while away") == 1
+
+
+def test_leaving_while_away_says_what_is_lost(screen: Open, chat_server: ServerProcess) -> None:
+    ann = screen("--name", "ann")
+    ann.wait_for("/help")
+    chat_server.kill()
+    ann.wait_for("connection lost")
+    ann.line("into the void")
+    ann.wait_for("waiting: into the void")
+    ann.type(CTRL_D)
+    ann.wait_for("possibly lost: into the void")
+    assert ann.wait_for_exit() == Exit.LINES_LOST
+
+
+def test_commands(screen: Open) -> None:
+    ann, bob = two(screen, "user1 pc", rows=60)
+    ann.line("/help")
+    ann.wait_for("/ignore NAME")
+    ann.line("/who")
+    ann.wait_for("in #lobby (2): ann, user1 pc")
+    ann.line("/msg user1 pc psst")
+    bob.wait_for("ann @user1 pc: psst")
+    ann.wait_for("ann @user1 pc: psst")
+    ann.line("/msg nobody hello")
+    ann.wait_until(lambda: "nobody" in ann.rows[-2], "a refusal")
+    ann.line("/join ops")
+    ann.wait_for("#ops >>")
+    bob.line("over here")
+    ann.wait_for("#lobby user1 pc: over here")
+    ann.line("/rooms")
+    ann.wait_for("#ops (1)")
+    ann.line("/leave")
+    ann.wait_for("you left #ops")
+    ann.line("/ignore user1 pc")
+    ann.wait_for("hidden now: user1 pc")
+    ann.line("/nick anna")
+    bob.wait_for("new name: ann / anna")
+    ann.line("/whoo")
+    ann.wait_for("did you mean /who?")
+    ann.line("//slash")
+    bob.wait_for("anna: /slash")
+
+
+def test_a_dumb_terminal_is_enough(screen: Open) -> None:
+    ann = screen(env={"TERM": "dumb"})
+    ann.wait_for("Name:")
+    ann.line("ann")
+    ann.wait_for("in #lobby")
+    bob = screen("--name", "bob")
+    bob.wait_for("with: ann")
+    bob.line("hello")
+    ann.wait_for("bob: hello")
+    ann.type(CTRL_C)
+    assert ann.wait_for_exit() == Exit.INTERRUPTED
