@@ -19,7 +19,8 @@ from securechat.log.store import TooMuchWork
 from securechat.model import Message
 
 STEPS_PER_QUERY = 20_000_000
-"""SQLite virtual machine steps one query may take: about half a second. An honest page takes some 10,000."""
+"""SQLite virtual machine steps one query may take: measured 0.4 s; a page of 200 rows takes 11,000 (1 room) to
+20,000 (100 rooms), 50,000 dialogues at once 0.2 s."""
 _STEPS_PER_CHECK = 1_000_000
 
 _CHOSEN = """

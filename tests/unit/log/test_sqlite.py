@@ -70,7 +70,7 @@ def test_forgetting_between_batches_changes_nothing(tmp_path, monkeypatch):
     store.open()
     model.open()
     for _ in range(60):
-        batch = [say(rng.randint(1, 60), sender=rng.randint(1, 9), room=f"r{rng.randint(1, 9)}") for _ in range(6)]
+        batch = [say(rng.randint(1, 60), sender=rng.randint(1, 20), room=f"r{rng.randint(1, 20)}") for _ in range(6)]
         ours, theirs = store.apply(batch), model.apply(batch)
         assert (ours.outcomes, ours.fresh) == (theirs.outcomes, theirs.fresh)
         assert len(store._last_client_ids) <= 3 + 6
