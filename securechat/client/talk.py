@@ -1,0 +1,371 @@
+"""What goes on over a good connection: lines, rooms, people and the questions about them.
+
+`Talk` keeps everything a screen shows, and turns the user's wishes and the server's answers about it into commands and
+happenings. Whether there is a connection, and whether to make one, is the business of core.py, which builds on it.
+"""
+
+from __future__ import annotations
+
+import re
+
+from securechat.client import happenings as told
+from securechat.client import intents as want
+from securechat.client.drafts import Outgoing
+from securechat.client.feed import Feed
+from securechat.client.happenings import Happening, Impossible
+from securechat.client.membership import Membership
+from securechat.client.pull import Recall
+from securechat.client.requests import (
+    Entering,
+    Ignoring,
+    Leaving,
+    Listing,
+    Requests,
+    Rostering,
+    Whispering,
+)
+from securechat.client.state import Key, People, PersonKey, Phase, RoomKey
+from securechat.errors import ErrorCode, Refusal
+from securechat.limits import MAX_TEXT_BYTES, MAX_TEXT_CHARS
+from securechat.model import (
+    Command,
+    Direct,
+    Found,
+    Join,
+    Joined,
+    Leave,
+    Message,
+    Person,
+    Refused,
+    Rooms,
+    RoomsPage,
+    Roster,
+    Say,
+    Who,
+    Whois,
+)
+from securechat.names import LOBBY, check_room
+
+RETRY_S = 1.0
+"""Before a refused request is repeated, where the server named no time."""
+_LATER = frozenset({ErrorCode.OVERLOADED, ErrorCode.BUSY, ErrorCode.OUT_OF_ORDER})
+"""Refusals of a line that are no judgement of it; DISK_FULL is one too when it names a time."""
+
+
+class Talk:
+    """The chat as one user has it.
+
+    Args:
+        name: the name to ask for, or empty.
+        rooms: rooms to enter besides the lobby, as typed.
+        recall: how many earlier messages to show of the room looked at, when it is entered for the first time.
+
+    Attributes:
+        phase: where the connection stands.
+        me: id and name; the id is 0 before the first welcome.
+        membership: rooms and rosters.
+        people: names seen.
+        current: the conversation being looked at.
+        ignored: sender_ids whose messages are hidden.
+        feed: the conversations with their messages, and the cursor.
+    """
+
+    def __init__(self, name: str, rooms: tuple[str, ...], recall: int) -> None:
+        self.phase = Phase.OFFLINE
+        self.me = Person(0, name)
+        self.people = People()
+        self.membership = Membership(self.people, tuple(check_room(room) for room in rooms))
+        self.current: Key = RoomKey(check_room(rooms[-1]) if rooms else LOBBY)
+        self.ignored: set[int] = set()
+        self.feed = Feed(self)
+        self._recall = recall
+        self._outgoing = Outgoing()
+        self._requests = Requests()
+        self._whispers: list[Whispering] = []
+        self._awaiting: set[str] = set()
+        self._answer_by: float | None = None
+        self._paused_until = 0.0
+        self._commands: list[Command] = []
+        self._told: list[Happening] = []
+
+    # --- what a screen reads ------------------------------------------------------------------------------------------
+
+    @property
+    def unsent(self) -> tuple[told.Line, ...]:
+        """Lines not yet acknowledged, in the order typed."""
+        lost = (told.Line(0, PersonKey(0), whisper.text) for whisper in (*self._whispers, *self._requests.whispers))
+        return (*self._outgoing.lines, *lost)
+
+    @property
+    def full(self) -> bool:
+        """Whether no further line can be taken now."""
+        return self._outgoing.full
+
+    def known_names(self) -> tuple[str, ...]:
+        """Every name a command may mean."""
+        return tuple(self.people.names())
+
+    # --- lines --------------------------------------------------------------------------------------------------------
+
+    def _speak(self, target: Key, text: str) -> None:
+        if not self._sayable(text):
+            return
+        if isinstance(target, RoomKey) and target.room != LOBBY and target.room not in self.membership.wanted:
+            self._decline(Impossible.NOT_IN_ROOM, target.room)
+            return
+        line = self._outgoing.add(target, text)
+        if self.phase is not Phase.ONLINE:
+            self._tell(told.LineWaiting(line))
+
+    def _sayable(self, text: str) -> bool:
+        if not text.strip():
+            self._decline(Impossible.TEXT_EMPTY)
+        elif len(text) > MAX_TEXT_CHARS or len(text.encode(errors="replace")) > MAX_TEXT_BYTES:
+            self._decline(Impossible.TEXT_TOO_LONG, str(len(text)))
+        elif self.full:
+            self._decline(Impossible.QUEUE_FULL)
+        else:
+            return True
+        return False
+
+    def _whisper(self, name: str, text: str) -> None:
+        if (person := self.membership.find(name)) is not None:
+            self._speak(PersonKey(person.id), text)
+        elif self._sayable(text):
+            # A name that nobody here has: ask, because names change hands and messages belong to people.
+            self._look_up(Whispering(name, text))
+
+    def _ignore(self, name: str) -> None:
+        person_id = self.people.find(name)
+        if person_id is not None:
+            self._toggle(Person(person_id, self.people.name(person_id) or name))
+        elif self.phase is Phase.ONLINE:
+            self._look_up(Ignoring(name))
+        else:
+            self._decline(Impossible.AWAY)
+
+    def _look_up(self, request: Whispering | Ignoring) -> None:
+        if self.phase is Phase.ONLINE:
+            self._commands.append(Whois(self._requests.ask(request), request.name))
+        elif isinstance(request, Whispering):
+            self._whispers.append(request)
+            self._tell(told.LineWaiting(told.Line(0, PersonKey(0), request.text)))
+
+    def _toggle(self, person: Person) -> None:
+        self.ignored ^= {person.id}
+        self._tell(told.IgnoreChanged(person, person.id in self.ignored))
+
+    def _line_refused(self, client_id: int, event: Refused, now: float) -> None:
+        if (again_at := retry_at(event, now)) is None:
+            if (line := self._outgoing.finish(client_id)) is not None:
+                self._tell(told.LineRefused(line, event.code, event.text))
+        elif (line := self._outgoing.again(client_id)) is not None:
+            if event.code is not ErrorCode.OUT_OF_ORDER:
+                self._paused_until = max(self._paused_until, again_at)
+            self._tell(told.LineWaiting(line, event.code))
+
+    # --- rooms --------------------------------------------------------------------------------------------------------
+
+    def _enter(self, raw: str) -> None:
+        if (room := self._room(raw)) is None:
+            return
+        if room in self.membership.rooms:
+            self._look_at(RoomKey(room))
+        elif self.phase is Phase.ONLINE:
+            self._commands.append(Join(self._requests.ask(Entering({room})), [room]))
+        else:
+            self.membership.want(room)
+            self._decline(Impossible.AWAY)
+
+    def _depart(self, raw: str) -> None:
+        if (room := self._room(raw)) is None:
+            return
+        if room == LOBBY:
+            self._decline(Impossible.LOBBY_STAYS)
+        elif room not in self.membership.rooms:
+            self._decline(Impossible.NOT_IN_ROOM, room)
+        elif self.phase is Phase.ONLINE:
+            self._commands.append(Leave(self._requests.ask(Leaving(room)), room))
+        else:
+            self.membership.left_while_away.add(room)
+            self._out_of(room)
+
+    def _room(self, raw: str) -> str | None:
+        try:
+            return check_room(raw)
+        except Refusal as refusal:
+            self._decline(Impossible.ROOM_INVALID, raw, refusal.detail)
+            return None
+
+    def _look_at(self, target: Key) -> None:
+        self.current = target
+        if (conversation := self.feed.conversations.get(target)) is not None:
+            conversation.unread = 0
+
+    def _joined(self, event: Joined) -> None:
+        entered = self.membership.entered(event)
+        request = self._requests.get(event.ref)
+        asked = isinstance(request, Entering) and not request.again
+        looked_at = asked or RoomKey(event.room) == self.current
+        self.feed.entered(event.room, event.live_from, self._recall if looked_at else 0)
+        self._tell(entered)
+        if isinstance(request, Entering):
+            if not request.again:
+                self._look_at(RoomKey(event.room))
+            self._entered_or_not(event.ref, request, event.room)
+        self._awaiting.discard(event.room)
+        self._entering_settled()
+
+    def _entered_or_not(self, ref: int, request: Entering, room: str) -> None:
+        request.rooms.discard(room)
+        if not request.rooms:
+            self._requests.close(ref)
+
+    def _not_entered(self, room: str) -> None:
+        self.feed.left(room)
+        if (left := self.membership.left(room)) is not None:
+            self._tell(left)
+        if self.current == RoomKey(room):
+            self._look_at(RoomKey(LOBBY))
+
+    def _out_of(self, room: str) -> None:
+        self.feed.left(room)
+        if (left := self.membership.left(room)) is not None:
+            self._tell(left)
+        if self.current == RoomKey(room):
+            self._look_at(RoomKey(LOBBY))
+
+    def _entering_settled(self) -> None:
+        """Once every room is entered or refused, what was missed can be pulled and lines can go out."""
+        if self.phase is not Phase.REJOINING or self._awaiting:
+            return
+        self.phase = Phase.ONLINE
+        self._answer_by = None
+        self._paused_until = 0.0
+        for client_id, line in self._outgoing.in_flight():
+            self._commands.append(_command(client_id, line))
+        whispers, self._whispers = self._whispers, []
+        for whisper in whispers:
+            self._commands.append(Whois(self._requests.ask(whisper), whisper.name))
+        self.feed.start()
+
+    # --- questions and answers ----------------------------------------------------------------------------------------
+
+    def _ask(self, intent: want.AskWho | want.AskRooms | want.AskHistory) -> None:
+        if self.phase is not Phase.ONLINE:
+            self._decline(Impossible.AWAY)
+            return
+        match intent:
+            case want.AskWho(raw):
+                if (room := self._room(raw)) is not None:
+                    self._commands.append(Who(self._requests.ask(Rostering(room)), room))
+            case want.AskRooms():
+                self._commands.append(Rooms(self._requests.ask(Listing())))
+            case want.AskHistory(target, count):
+                self.feed.recall(target, count)
+
+    def _answered(self, event: Roster | RoomsPage | Found) -> None:
+        request = self._requests.get(event.ref)
+        self._requests.close(event.ref)
+        match event, request:
+            case Roster(), Rostering():
+                self._roster(event, request)
+            case RoomsPage(), Listing():
+                request.rooms.extend(event.rooms)
+                if event.more and event.rooms:
+                    self._commands.append(Rooms(self._requests.ask(request), event.rooms[-1].room))
+                else:
+                    self._tell(told.RoomsShown(tuple(request.rooms)))
+            case Found(person=person), Whispering(_, text):
+                self.people.see(*pair(person))
+                self._speak(PersonKey(person.id), text)
+            case Found(person=person), Ignoring():
+                self.people.see(*pair(person))
+                self._toggle(person)
+            case _:
+                pass  # the answer to a question of an earlier connection
+
+    def _roster(self, event: Roster, request: Rostering) -> None:
+        request.people.extend(event.members)
+        self.membership.roster(event)
+        if event.more and event.members:
+            self._commands.append(Who(self._requests.ask(request), request.room, event.members[-1].id))
+        else:
+            self._tell(told.RosterShown(event.room, tuple(request.people), event.total))
+
+    def _request_refused(self, event: Refused) -> None:
+        request = self._requests.get(event.ref)
+        if isinstance(request, Entering) and event.ref is not None:
+            rooms = {event.room} if event.room in request.rooms else set(request.rooms)
+            for room in rooms:
+                self._entered_or_not(event.ref, request, room or "")
+                self._awaiting.discard(room or "")
+                self._not_entered(room or "")
+        elif event.ref is not None:
+            self._requests.close(event.ref)
+        self._tell(told.RequestRefused(event.code, event.text, event.room))
+        self._entering_settled()
+
+    def _renamed(self, name: str) -> None:
+        old, self.me = self.me.name, Person(self.me.id, name)
+        self.people.see(*pair(self.me))
+        self._tell(told.PersonRenamed(self.me.id, old, name, me=True))
+
+    # --- what the feed yields (feed.Reader) ---------------------------------------------------------------------------
+
+    def on_message(self, key: Key, message: Message, *, late: bool) -> None:
+        """Show a message, once."""
+        own = message.sender_id == self.me.id
+        if message.sender_id in self.ignored:
+            return
+        if key != self.current and not own:
+            self.feed.conversations[key].unread += 1
+        self._tell(told.Shown(message, key, own, late, not own and _names(self.me.name, message.text)))
+
+    def on_recalled(self, recall: Recall) -> None:
+        """Show earlier messages."""
+        kept = tuple(message for message in recall.messages if message.sender_id not in self.ignored)
+        if kept or recall.asked:
+            self._tell(told.Recalled(recall.key, kept, recall.asked))
+
+    def on_caught_up(self, missed: int) -> None:
+        """Everything missed has been shown."""
+        self._tell(told.CaughtUp(missed))
+
+    # --- the end of every input ---------------------------------------------------------------------------------------
+
+    def _send_what_may_go(self, now: float) -> None:
+        if now >= self._paused_until:
+            self._paused_until = 0.0
+            while (taken := self._outgoing.take()) is not None:
+                self._commands.append(_command(*taken))
+        if (history := self.feed.next_request(self._requests.ref(), now)) is not None:
+            self._commands.append(history)
+
+    def _tell(self, happening: Happening) -> None:
+        self._told.append(happening)
+
+    def _decline(self, reason: Impossible, subject: str = "", detail: str = "") -> None:
+        self._tell(told.Declined(reason, subject, detail))
+
+
+def pair(person: Person) -> tuple[int, str]:
+    """Return what `People.see` takes."""
+    return person.id, person.name
+
+
+def _command(client_id: int, line: told.Line) -> Say | Direct:
+    if isinstance(line.target, RoomKey):
+        return Say(client_id, line.target.room, line.text)
+    return Direct(client_id, line.target.person_id, line.text)
+
+
+def retry_at(event: Refused, now: float) -> float | None:
+    """Return when to repeat what was refused; None when the refusal is a judgement of it."""
+    if event.code in _LATER or event.retry_after_s is not None:
+        return now + (event.retry_after_s if event.retry_after_s is not None else RETRY_S)
+    return None
+
+
+def _names(name: str, text: str) -> bool:
+    return re.search(rf"(?<!\w){re.escape(name)}(?!\w)", text, re.IGNORECASE) is not None
