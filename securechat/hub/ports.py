@@ -34,7 +34,7 @@ class Appended(Struct, frozen=True, gc=False):
 
 
 class NotAppended(Struct, frozen=True, gc=False):
-    """The draft was not stored, and nothing else was damaged: DISK_FULL, OUT_OF_ORDER, QUOTA."""
+    """It was not stored (DISK_FULL, OUT_OF_ORDER) or not read (BUSY, LOG_FAILED), and nothing else was damaged."""
 
     code: ErrorCode
     text: str
@@ -126,9 +126,10 @@ class MessageLog(Protocol):
         """
 
     def append(self, draft: Draft, done: Callable[[AppendOutcome], None]) -> None:
-        """Store a draft; ``done`` says whether it is durable.
+        """Store a draft; ``done`` says whether it is durable. After a failure of the log no ``done`` is called.
 
         Raises:
+            LocalProtocolError: a text is no Unicode (lone surrogates), which every codec must have refused.
             Overloaded: the append queue is full; nothing was taken.
         """
 
