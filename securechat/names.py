@@ -19,8 +19,12 @@ from securechat.errors import ErrorCode, Refusal
 from securechat.limits import MAX_NAME_BYTES, MAX_NAME_CHARS, MAX_ROOM_CHARS
 from securechat.text import is_hostile
 
-FORBIDDEN_IN_NAMES = ":#@,!/"
-FORBIDDEN_IN_ROOMS = ":#@,!/ "
+_LIKE_COLONS = "\u02d0\u02d1\u02f8\u0589\u05c3\u0703\u0704\u16ec\u1803\u1809\u205a\u2236\ua4fd\ua789\ufe30"
+"""What looks like ``:`` (Unicode's confusables.txt, UTS #39) and would let a name pass for ``name: text``.
+
+Without the visargas of Devanagari and Gujarati, which people spell with."""
+FORBIDDEN_IN_NAMES = ":#@,!/" + _LIKE_COLONS
+FORBIDDEN_IN_ROOMS = FORBIDDEN_IN_NAMES + " "
 BLANK = "\u2800"
 """Braille without a dot: a symbol to PRECIS, nothing to the eye. Texts may hold it, names may not."""
 RESERVED_KEYS = frozenset({"server", "system"})

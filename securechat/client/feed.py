@@ -2,11 +2,10 @@
 
 The rules (architecture.md, "Identity, order and resume"): all above ``live_from`` comes live, all up to it is pulled;
 one History is in flight at a time; a message whose ``prev`` we never saw reveals a hole, which is pulled before it is
-shown. A conversation's ``last`` decides what was seen already: within one conversation seqs only rise.
+shown. A conversation's ``last`` decides what was seen already.
 
-Across conversations they need not: a server may hand one commit out room by room. So the log-wide cursor alone would
-lose a message when a connection dies between two rooms of one commit; a resuming pull therefore begins OVERLAP below
-the cursor, and ``last`` drops what was shown.
+On one connection seqs only rise, over all conversations (docs/protocol.md): so wherever a connection dies, everything
+up to the cursor was seen, and one log-wide cursor is enough to resume from.
 """
 
 from __future__ import annotations
@@ -17,9 +16,6 @@ from typing import Protocol
 from securechat.client.pull import Job, Pull, Recall
 from securechat.client.state import Conversation, Key, RoomKey, key_of
 from securechat.model import History, HistoryPage, Message
-
-OVERLAP = 256
-"""Seqs pulled again at a resume: the most messages one commit holds (limits.py: commit_messages)."""
 
 
 class Reader(Protocol):
@@ -65,7 +61,7 @@ class Feed:
     def resume(self, live_from: int) -> None:
         """A new connection after a loss: pull what was missed, once `start` says that the rooms are entered again."""
         self._missed = 0
-        self._resume = Pull(None, max(self._floor, self.cursor - OVERLAP), live_from)
+        self._resume = Pull(None, max(self._floor, self.cursor), live_from)
         self._jobs.appendleft(self._resume)
 
     def start(self) -> None:

@@ -91,13 +91,13 @@ class DailyQuota:
         self._since = 0.0
         self._used: dict[str, int] = {}
 
-    def take(self, address: str, size_bytes: int, now: float) -> bool:
-        """Count bytes against an address; False, and nothing counted, when they would pass the limit."""
+    def has_room(self, address: str, size_bytes: int, now: float) -> bool:
+        """Tell whether an address may store so many bytes more today."""
         if now - self._since >= self.DAY_S:
             self._since = now
             self._used.clear()
-        used = self._used.get(address, 0) + size_bytes
-        if used > self.limit_bytes:
-            return False
-        self._used[address] = used
-        return True
+        return self._used.get(address, 0) + size_bytes <= self.limit_bytes
+
+    def take(self, address: str, size_bytes: int) -> None:
+        """Count bytes against an address."""
+        self._used[address] = self._used.get(address, 0) + size_bytes

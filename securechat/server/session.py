@@ -7,7 +7,7 @@ It is not read while
 
 * a hello is being answered, so that a client may send its first requests without waiting for the Welcome,
 * the hub says it is over a rate,
-* it has `unacknowledged_drafts` drafts unanswered.
+* it has `unacknowledged_drafts` drafts unanswered, or the log's queue is full.
 
 A session knows deadlines only through the scheduler it is given; it never asks what time it is.
 """
@@ -17,7 +17,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Protocol
 
-from securechat.errors import ErrorCode, RemoteProtocolError
+from securechat.errors import ErrorCode, Overloaded, RemoteProtocolError
 from securechat.model import (
     Acked,
     Closing,
@@ -45,6 +45,9 @@ if TYPE_CHECKING:
 
 _STRANGER_FRAMES = 16
 """Frames other than one's hello before it is accepted: several names may be tried, nothing can be flooded."""
+
+_OVERLOAD_PAUSE_S = 0.5
+"""Reading pause of a sender whose draft found the append queue full: 4,096 drafts take 0.1 to 0.3 s to commit."""
 
 
 class Cancellable(Protocol):
@@ -278,7 +281,7 @@ class Session:
             self._link.pause_reading()
 
     def _take(self, command: Command) -> bool:
-        """Give one command to the hub; False when it must wait for acknowledgements."""
+        """Give one command to the hub; False when it must wait, for acknowledgements or for the log."""
         is_draft = isinstance(command, Say | Direct)
         if is_draft:
             if self._drafts >= self._limits.unacknowledged_drafts:
@@ -288,7 +291,13 @@ class Session:
         self._held = None
         if self._hello_timer is not None:
             self._check_stranger(command)
-        wait_s = self._hub.handle(self, command, self._scheduler.now)
+        try:
+            wait_s = self._hub.handle(self, command, self._scheduler.now)
+        except Overloaded:
+            self._drafts -= 1
+            self._held = command
+            self._throttle(_OVERLOAD_PAUSE_S)
+            return False
         if wait_s:
             self._throttle(wait_s)
         return True

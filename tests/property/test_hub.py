@@ -10,11 +10,13 @@ What must hold after every step, whatever happened before:
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invariant, rule
 
-from securechat.errors import ErrorCode
+from securechat.errors import ErrorCode, Overloaded
 from securechat.limits import Limits
 from securechat.model import (
     Acked,
@@ -79,7 +81,7 @@ class HubMachine(RuleBasedStateMachine):
             client_id = self.client_ids[secret]
             text = f"{secret[-1]}:{client_id}"
             self.drafts[secret, client_id] = text
-            self.rig.do(peer, Say(client_id, room, text), settle=settle)
+            self._draft(peer, Say(client_id, room, text), settle=settle)
 
     @rule(peer=peers, back=st.integers(0, 3))
     def say_again(self, peer: FakePeer, back: int) -> None:
@@ -87,7 +89,7 @@ class HubMachine(RuleBasedStateMachine):
             secret = self.secret_of[peer]
             client_id = self.client_ids[secret] - back
             if (text := self.drafts.get((secret, client_id))) is not None and text[0] != "d":
-                self.rig.do(peer, Say(client_id, "lobby", text), settle=False)
+                self._draft(peer, Say(client_id, "lobby", text))
 
     @rule(peer=peers, to=st.integers(1, 4))
     def direct(self, peer: FakePeer, to: int) -> None:
@@ -96,7 +98,7 @@ class HubMachine(RuleBasedStateMachine):
             self.client_ids[secret] += 1
             client_id = self.client_ids[secret]
             self.drafts[secret, client_id] = text = f"d{secret[-1]}:{client_id}"
-            self.rig.do(peer, Direct(client_id, to, text), settle=False)
+            self._draft(peer, Direct(client_id, to, text))
 
     @rule(peer=peers, room=st.sampled_from(ROOMS))
     def join(self, peer: FakePeer, room: str) -> None:
@@ -132,6 +134,10 @@ class HubMachine(RuleBasedStateMachine):
     @rule(seconds=st.sampled_from([0.1, 0.3, 2, 6, 25]))
     def time_passes(self, seconds: float) -> None:
         self.rig.pass_time(seconds)
+
+    def _draft(self, peer: FakePeer, draft: Say | Direct, *, settle: bool = False) -> None:
+        with suppress(Overloaded):  # a session would keep it; here it is as if the connection had been lost
+            self.rig.do(peer, draft, settle=settle)
 
     def _may_act(self, peer: FakePeer) -> bool:
         return peer.closed is None and self.rig.hub.is_member(peer)

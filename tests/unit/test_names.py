@@ -133,3 +133,10 @@ def test_invalid_rooms(typed: str) -> None:
 )
 def test_longest_known_name(text: str, found: tuple[str, str] | None) -> None:
     assert longest_known_name(text, ["ana", "user1", "user1 pc"]) == found
+
+
+@pytest.mark.parametrize("colon", list(":：﹕︓꞉∶ː˸։׃⁚"))
+def test_nothing_that_looks_like_a_colon_is_allowed(colon: str) -> None:
+    for check in (check_name, check_room):
+        with pytest.raises(Refusal):
+            check(f"bob{colon} hi" if check is check_name else f"bob{colon}hi")

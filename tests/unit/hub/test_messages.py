@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from securechat.errors import ErrorCode
+from securechat.errors import ErrorCode, Overloaded
 from securechat.limits import MAX_TEXT_CHARS, Limits
 from securechat.model import (
     Acked,
@@ -97,15 +97,16 @@ def test_a_room_is_accepted_with_its_sign_and_in_capitals(rig: HubRig) -> None:
     assert alice.last(Message).room == "ops"
 
 
-def test_an_overloaded_log_refuses_and_the_sender_is_not_read(rig: HubRig) -> None:
+def test_an_overloaded_log_takes_nothing_and_says_so_to_the_session() -> None:
     rig = HubRig(Limits(append_queue=1))
     alice = rig.member("alice")
     assert rig.do(alice, Say(1, "lobby", "a"), settle=False) == 0
-    assert rig.do(alice, Say(2, "lobby", "b"), settle=False) > 0
-    refused = alice.last(Refused)
-    assert (refused.code, refused.client_id) == (ErrorCode.OVERLOADED, 2)
+    with pytest.raises(Overloaded):
+        rig.do(alice, Say(2, "lobby", "b"), settle=False)
+    assert not alice.of(Refused)
     rig.settle()
-    assert [message.text for message in alice.messages] == ["a"]
+    rig.do(alice, Say(2, "lobby", "b"))
+    assert [message.text for message in alice.messages] == ["a", "b"]
 
 
 def test_a_quota_refuses_and_does_not_count_what_it_refused() -> None:

@@ -43,7 +43,8 @@ def test_buckets_of_quiet_addresses_are_forgotten() -> None:
 
 def test_a_quota_is_per_address_and_day() -> None:
     quota = DailyQuota(100)
-    assert quota.take("a", 100, 0.0)
-    assert not quota.take("a", 1, 5.0)
-    assert quota.take("b", 100, 5.0)
-    assert quota.take("a", 1, 86_400.0)
+    assert quota.has_room("a", 100, 0.0)
+    quota.take("a", 100)
+    assert not quota.has_room("a", 1, 5.0)
+    assert quota.has_room("b", 100, 5.0)
+    assert quota.has_room("a", 1, 86_400.0)

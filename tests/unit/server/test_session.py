@@ -286,3 +286,15 @@ def test_garbage_after_good_commands_closes_and_keeps_what_was_said(bench: Bench
     link.closed = False
     bench.rig.settle()
     assert [message.text for message in bench.rig.fed] == ["kept"]
+
+
+def test_an_overloaded_log_holds_the_sender_and_keeps_the_order() -> None:
+    bench = Bench(Limits(append_queue=2))
+    link = bench.member()
+    link.receive(*[Say(number, "lobby", str(number)) for number in range(1, 8)])
+    assert bench.rig.hub.unsettled == 2
+    assert len(link.of(Throttled)) == 1
+    for _ in range(5):
+        bench.pass_time(1)
+    assert [message.text for message in link.of(Message)] == [str(n) for n in range(1, 8)]  # type: ignore[attr-defined]
+    assert not link.of(Refused)
