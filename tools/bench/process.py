@@ -20,6 +20,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 START_TIMEOUT_S = 20.0
 STOP_TIMEOUT_S = 15.0
+QUIET_CORES = 0.2
 _CORES = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else [0]
 GENERATOR_CORE = _CORES[0]
 SERVER_CORE = _CORES[-1]
@@ -39,11 +40,13 @@ class Server:
         pid: whose CPU and memory count.
         port: on 127.0.0.1.
         listening_s: from the spawn to the line that says so.
+        core_ms: how long the server's core took for a fixed piece of Python directly before.
     """
 
     pid: int
     port: int
     listening_s: float = 0.0
+    core_ms: float = 0.0
 
     @property
     def address(self) -> tuple[str, int]:
@@ -83,6 +86,7 @@ def running(kind: str, certs: Path, data: Path) -> Iterator[Server]:
     port = _free_port()
     output = data / "output.txt"
     pin(SERVER_CORE)
+    core_ms = _core_speed_ms()
     try:
         began = time.monotonic()
         with output.open("wb") as sink:
@@ -98,7 +102,7 @@ def running(kind: str, certs: Path, data: Path) -> Iterator[Server]:
         pin(GENERATOR_CORE)
     try:
         _await_listening(process, output, began + START_TIMEOUT_S)
-        yield Server(process.pid, port, time.monotonic() - began)
+        yield Server(process.pid, port, time.monotonic() - began, core_ms)
     finally:
         _stop(process)
 
@@ -120,6 +124,25 @@ def _stop(process: subprocess.Popen[bytes]) -> None:
             process.wait(STOP_TIMEOUT_S / 3)
 
 
+def _core_speed_ms() -> float:
+    """CPU milliseconds of a fixed loop: a virtual core's speed changes with what its neighbours do."""
+    began = time.thread_time()
+    total = 0
+    for number in range(300_000):
+        total += number & 3
+    return (time.thread_time() - began) * 1e3
+
+
+def await_quiet(patience_s: float) -> None:
+    """Wait until others use less than QUIET_CORES, but not for ever."""
+    deadline = time.monotonic() + patience_s
+    while time.monotonic() < deadline:
+        before = machine_busy_s()
+        time.sleep(0.5)
+        if (machine_busy_s() - before) / 0.5 < QUIET_CORES:
+            return
+
+
 def _free_port() -> int:
     with socket.socket() as sock:
         sock.bind(("127.0.0.1", 0))
@@ -136,7 +159,7 @@ class Meter:
 
     def _read(self) -> tuple[float, float, float, float]:
         own = time.clock_gettime(time.CLOCK_PROCESS_CPUTIME_ID)
-        return time.monotonic(), self._server.cpu_s(), own, _machine_busy_s()
+        return time.monotonic(), self._server.cpu_s(), own, machine_busy_s()
 
     def read(self) -> dict[str, float]:
         """Wall seconds, CPU seconds of the server, and what share of a core each took."""
@@ -153,7 +176,7 @@ class Meter:
         }
 
 
-def _machine_busy_s() -> float:
+def machine_busy_s() -> float:
     """Seconds that all cores together were busy since boot (proc(5): not idle, not iowait, not guest)."""
     fields = Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:9]
     return sum(int(field) for place, field in enumerate(fields) if place not in {3, 4}) / os.sysconf("SC_CLK_TCK")

@@ -31,6 +31,8 @@ _LABELS = {
     "listening_ms": "spawn to listening, ms",
     "first_login_ms": "first login after that, ms",
     "cpu_ms": "CPU until then, ms",
+    "server_cpu_s": "server CPU in all, s",
+    "core_ms": "core speed: fixed loop, ms",
     "server_util": "server, share of a core",
     "generator_util": "generator, share of a core",
     "other_util": "other processes, cores",
@@ -40,7 +42,7 @@ _BUSY = 0.9
 
 def figures_of(runs: list[Result]) -> dict[str, Spread]:
     """Every figure that all sound runs have."""
-    sound = [run for run in runs if len(run) > 2]
+    sound = [run for run in runs if len(run) > 3]
     if not sound:
         return {}
     return {
@@ -81,6 +83,7 @@ def case_report(case: Case, results: dict[str, list[Result]]) -> str:
             lines.append("  " + f"{label:28}" + "".join(f"{cell:>30}" for cell in cells) + _ratio(name, ours, theirs))
     medians = {name: spread.median for name, spread in ours.items()}
     lines += [_bar_line(bar, medians) for bar in case.bars if bar.figure in medians]
+    lines += _scaled(case, ours, theirs)
     lines += [f"  {kind}: {_bottleneck(spread)}" for kind, spread in spreads.items() if "generator_util" in spread]
     for kind, runs in results.items():
         lines += [f"  WRONG {kind}: {text}" for run in runs for text in run["complaints"]]
@@ -101,6 +104,15 @@ def _bar_line(bar: Bar, medians: dict[str, float]) -> str:
     aim = f", aim {short(bar.aim)}" if bar.aim is not None else ""
     sign = "≥" if bar.at_least else "≤"
     return f"  bar {sign} {short(bound)} {bar.unit}{aim}: {short(value)}: {verdict}"
+
+
+def _scaled(case: Case, ours: dict[str, Spread], theirs: dict[str, Spread]) -> list[str]:
+    """What the figure would be on the machine where the bars were set, going by its asyncio server."""
+    if not case.reference_us or "cpu_us" not in ours or "cpu_us" not in theirs:
+        return []
+    value = ours["cpu_us"].median / theirs["cpu_us"].median * case.reference_us
+    verdict = "met" if value <= case.bars[0].limit else "MISSED"
+    return [f"  at the speed of a machine whose asyncio server takes {case.reference_us}: {short(value)}: {verdict}"]
 
 
 def _bottleneck(figures: dict[str, Spread]) -> str:

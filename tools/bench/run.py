@@ -27,7 +27,7 @@ from tools.bench.cases import Result, Scene
 from tools.bench.certs import client_context, make_certificates
 from tools.bench.disk import describe
 from tools.bench.load import raise_file_limit
-from tools.bench.process import GENERATOR_CORE, SERVER_CORE, pin, running
+from tools.bench.process import GENERATOR_CORE, SERVER_CORE, await_quiet, pin, running
 from tools.bench.report import bars_of, case_report, medians_of
 from tools.bench.suite import CASES, Case
 
@@ -42,20 +42,24 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--quick", action="store_true", help="one round of a second each: a look, not a measurement")
     parser.add_argument("--only", choices=KINDS, help="leave the other server out")
     parser.add_argument("--data-root", default=tempfile.gettempdir(), help="a directory on a real disk (%(default)s)")
+    parser.add_argument("--patience", type=float, default=0, help="seconds to wait for a quiet machine before each run")
     parser.add_argument("--json", type=Path, help="write all rounds, medians and bars to this file")
     return parser.parse_args()
 
 
 def run_once(case: Case, kind: str, certs: Path, data: Path, seconds: float) -> Result:
     """One run on a fresh server; a failure is a result too, so that the suite goes on."""
+    core_ms = 0.0
     try:
         with running(kind, certs, data) as server:
+            core_ms = server.core_ms
             result = case.run(Scene(server, client_context(certs / "ca.pem"), data, seconds))
     except (RuntimeError, OSError) as error:
         result = {"complaints": [f"failed: {error}"]}
     finally:
         gc.collect()
         shutil.rmtree(data, ignore_errors=True)
+    result["core_ms"] = core_ms
     result["correct"] = not result["complaints"]
     return result
 
@@ -67,6 +71,7 @@ def rounds_of(case: Case, options: argparse.Namespace, certs: Path) -> Iterator[
     rounds = 1 if options.quick else case.rounds or options.rounds
     for number in range(1, rounds + 1):
         for kind in kinds:
+            await_quiet(options.patience)
             result = run_once(case, kind, certs, certs / f"{case.name}-{kind}-{number}", seconds)
             told = "; ".join(result["complaints"]) or "sound"
             print(f"  {case.name} {kind} {number}/{rounds}: {told}", file=sys.stderr, flush=True)

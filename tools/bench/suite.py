@@ -43,6 +43,7 @@ class Case:
 
     Attributes:
         rounds: how often, where that is not the same for all.
+        reference_us: server CPU per delivery of an asyncio server on the machine where the bars were set; 0: unknown.
         by_request: left out unless it is named.
     """
 
@@ -52,6 +53,7 @@ class Case:
     seconds: float
     bars: tuple[Bar, ...]
     rounds: int = 0
+    reference_us: float = 0.0
     by_request: bool = False
 
 
@@ -67,6 +69,7 @@ CASES = (
         partial(closed, shape=_HUNDRED, window=64),
         2.5,
         (_CPU(0.5), Bar("bytes_per_message", 180, "B")),
+        reference_us=8.9,
     ),
     Case(
         "big-w64",
@@ -74,6 +77,7 @@ CASES = (
         partial(closed, shape=_THOUSAND, window=64),
         3.0,
         (_CPU(0.2),),
+        reference_us=14.8,
     ),
     Case(
         "big-w1",
@@ -81,6 +85,7 @@ CASES = (
         partial(closed, shape=_THOUSAND, window=1),
         3.0,
         (_CPU(2.5),),
+        reference_us=14.9,
     ),
     Case(
         "rooms-w1",
@@ -88,6 +93,7 @@ CASES = (
         partial(closed, shape=Shape(rooms=100, members=10, senders=10), window=1),
         3.0,
         (_CPU(5.0, aim=4.0),),
+        reference_us=12.7,
     ),
     Case(
         "fan-w1",
@@ -95,6 +101,7 @@ CASES = (
         partial(closed, shape=_HUNDRED, window=1),
         2.5,
         (_CPU(9.0, aim=7.5),),
+        reference_us=10.5,
     ),
     Case(
         "rate",
