@@ -1,0 +1,73 @@
+"""The documents say what the code says: records, fields, codes, limits, settings, and the links between them."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from securechat.errors import ErrorCode
+from securechat.model import Command, Event
+from tools.limits_table import BEGIN, END, OPERATIONS, table
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+PROTOCOL = (ROOT / "docs" / "protocol.md").read_text(encoding="utf-8")
+DOCUMENTS = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), ROOT / "certs" / "README.md"]
+
+
+def sections(part: str) -> dict[str, str]:
+    """The record sections of a numbered part of the protocol, by type."""
+    body = re.split(r"^## ", PROTOCOL.split(f"\n## {part}")[1], flags=re.MULTILINE)[0]
+    pieces = re.split(r"^### `(\w+)`\n", body, flags=re.MULTILINE)
+    return dict(zip(pieces[1::2], pieces[2::2], strict=True))
+
+
+@pytest.mark.parametrize(("part", "union"), [("5. Commands", Command), ("6. Events", Event)])
+def test_every_record_is_documented_with_its_fields(part: str, union: Any) -> None:
+    documented = sections(part)
+    kinds = {kind.__struct_config__.tag: kind for kind in union.__args__}
+    assert set(documented) == set(kinds)
+    for tag, kind in kinds.items():
+        rows = re.findall(r"^\| `(\w+)` \| (.*?) \|", documented[tag], re.MULTILINE)
+        fields = msgspec.structs.fields(kind)
+        assert [name for name, _ in rows] == [field.encode_name for field in fields], f"the fields of {tag}"
+        for (name, description), field in zip(rows, fields, strict=True):
+            assert ("default" in description) == (not field.required), f"{tag}.{name}: is it optional?"
+
+
+def test_every_error_code_is_documented_once() -> None:
+    codes = re.findall(r"^\| `(\w+)` \| (closing|refused|neither) \|", PROTOCOL, re.MULTILINE)
+    assert [code for code, _ in codes] == [code.value for code in ErrorCode]
+
+
+def test_the_table_of_limits_is_up_to_date() -> None:
+    text = OPERATIONS.read_text(encoding="utf-8")
+    assert text.count(BEGIN) == text.count(END) == 1
+    current = text.split(BEGIN)[1].split(END)[0].strip()
+    assert current == table().strip(), "run: python tools/limits_table.py"
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_links_lead_somewhere(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    headings = {
+        re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
+        for heading in re.findall(r"^#+ (.*)$", text, re.MULTILINE)
+    }
+    for target in re.findall(r"\]\(([^)\s]+)\)", text):
+        if target.startswith("#"):
+            assert target[1:] in headings, f"{path.name}: no heading for {target}"
+        elif "://" not in target:
+            assert (path.parent / target.partition("#")[0]).exists(), f"{path.name}: {target} does not exist"
+
+
+def test_the_tour_names_every_file() -> None:
+    tour = (ROOT / "docs" / "tour.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"`(securechat/[\w/.]+\.py)`", tour))
+    real = {str(path.relative_to(ROOT).as_posix()) for path in (ROOT / "securechat").rglob("*.py")}
+    real = {path for path in real if not path.endswith("__init__.py")}
+    assert real - named == set(), "files the tour does not mention"
+    assert {path for path in named if not path.endswith("__init__.py")} - real == set(), "files that are gone"
