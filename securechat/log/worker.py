@@ -1,8 +1,11 @@
 """`SqliteLog`: the durable log of a server. One thread writes, one reads, and only completions cross to the loop.
 
-The writing thread takes all that is queued, at once, at most ``commit_messages``, makes it one transaction, and posts
-one callback to the loop: every ``done`` in order, then the feed. While it syncs, the next batch gathers: the slower
-the disk, the larger the batches, and no timer decides anything.
+What the loop appends in one pass crosses to the writing thread in one piece, at the end of the pass: handed over one
+by one, the first draft would wake that thread and leave the others to a second transaction (measured: 64 pipelined
+drafts became 2.5 commits on average). The writing thread takes all that is queued, at once, at most
+``commit_messages``, makes it one transaction, and posts one callback to the loop: every ``done`` in order, then the
+feed. While it syncs, the next batch gathers: the slower the disk, the larger the batches, and no timer decides
+anything.
 
 When the log fails it falls silent: ``on_failure`` is called once on the loop, and no ``done`` of a draft ever again,
 neither yes nor no. "Not stored" would be as much of a lie as "stored": a commit whose sync failed may still turn up
@@ -14,6 +17,7 @@ from __future__ import annotations
 import shutil
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from queue import Empty, SimpleQueue
@@ -52,6 +56,7 @@ class SqliteLog:
         directory: the data directory; made if missing.
         limits: append_queue, commit_messages, wal_bytes, low_disk_bytes and name_reservation_s are its.
         post: runs a callable on the loop's thread, in order; callable from any thread.
+        at_pass_end: runs a callable once, at the end of the loop's pass; by default every write is handed over alone.
         wall_ms: UTC milliseconds.
         free_bytes: free space of the directory's file system.
         store: the store to drive instead of the directory's own (tests).
@@ -63,6 +68,7 @@ class SqliteLog:
         limits: Limits,
         post: Callable[[Callable[[], None]], None],
         *,
+        at_pass_end: Callable[[Callable[[], None]], None] | None = None,
         wall_ms: Callable[[], int] = utc_ms,
         free_bytes: Callable[[], int] | None = None,
         store: SqliteStore | None = None,
@@ -74,9 +80,13 @@ class SqliteLog:
         self._committer = Committer(
             self._store, limits, free_bytes or (lambda: shutil.disk_usage(directory).free), time.monotonic
         )
-        self._writes: SimpleQueue[Entry | None] = SimpleQueue()  # None: that was all
+        self._at_pass_end = at_pass_end
+        self._gathered: list[Entry] = []  # of this pass
+        self._writes: SimpleQueue[list[Entry] | None] = SimpleQueue()  # None: that was all
+        self._backlog: deque[Entry] = deque()  # taken from the queue, not yet committed; the writing thread's own
         self._queries: SimpleQueue[tuple[HistoryQuery, Callable[[Any], None]] | None] = SimpleQueue()
         self._waiting = 0  # drafts taken and not yet answered; the loop's thread alone counts them
+        self._ending = False
         self._failing = threading.Lock()
         self._threads: list[threading.Thread] = []
 
@@ -105,19 +115,19 @@ class SqliteLog:
             raise Overloaded
         check_storable(draft)
         self._waiting += 1
-        self._writes.put((draft, done))
+        self._write((draft, done))
 
     def identify(self, secret_hash: bytes, name: str, key: str, done: Callable[[Identity | NotAppended], None]) -> None:
         """Find or make the sender; see `MessageLog.identify`. Never overloaded: sessions bound these themselves."""
-        self._writes.put((Identify(secret_hash, name, key), done))
+        self._write((Identify(secret_hash, name, key), done))
 
     def rename(self, sender_id: int, name: str, key: str) -> None:
         """Record another name; see `MessageLog.rename`."""
-        self._writes.put((Rename(sender_id, name, key), None))
+        self._write((Rename(sender_id, name, key), None))
 
     def release(self, sender_id: int, *, reserved: bool) -> None:
         """Record that the sender is gone; see `MessageLog.release`."""
-        self._writes.put((Release(sender_id, reserved), None))
+        self._write((Release(sender_id, reserved), None))
 
     def history(self, query: HistoryQuery, done: Callable[[HistoryRows | NotAppended], None]) -> None:
         """Read committed messages; see `MessageLog.history`. May answer BUSY or LOG_FAILED."""
@@ -127,6 +137,7 @@ class SqliteLog:
         """Commit what is queued, checkpoint, and close. A failure on the way stands in ``failure``."""
         if not self._threads:
             return
+        self._hand_over()
         self._writes.put(None)
         self._queries.put(None)
         for thread in self._threads:
@@ -136,6 +147,19 @@ class SqliteLog:
             self._store.close(failed=self.failure is not None)
         except LogError as error:
             self._fail(error)
+
+    def _write(self, entry: Entry) -> None:
+        self._gathered.append(entry)
+        if self._at_pass_end is None:
+            self._hand_over()
+        elif len(self._gathered) == 1:
+            self._at_pass_end(self._hand_over)
+
+    def _hand_over(self) -> None:
+        """Let the writing thread have what this pass gathered."""
+        if self._gathered:
+            self._writes.put(self._gathered)
+            self._gathered = []
 
     def _deliver(self, batch: Batch, drafts: int) -> None:
         """Hand a batch to the hub."""
@@ -152,7 +176,7 @@ class SqliteLog:
                 continue  # silence; see the top
             try:
                 self._commit(entries)
-                self._committer.tidy(idle=self._writes.empty())
+                self._committer.tidy(idle=not self._backlog and self._writes.empty())
                 if not going:
                     self._committer.settle()
             except Exception as error:  # noqa: BLE001  # whatever it was, nothing may be acknowledged after it
@@ -160,17 +184,20 @@ class SqliteLog:
 
     def _gather(self) -> tuple[list[Entry], bool]:
         """Wait for an entry, then take all that is there; false when that was the last."""
-        entry = self._writes.get()
-        entries: list[Entry] = []
+        backlog = self._backlog
         try:
-            while entry is not None:
-                entries.append(entry)
-                if len(entries) >= self._limits.commit_messages:
-                    return entries, True
-                entry = self._writes.get_nowait()
+            passed = self._writes.get(block=not backlog)
+            while passed is not None:
+                backlog.extend(passed)
+                if len(backlog) >= self._limits.commit_messages:
+                    break
+                passed = self._writes.get_nowait()
+            else:
+                self._ending = True
         except Empty:
-            return entries, True
-        return entries, False
+            pass
+        entries = [backlog.popleft() for _ in range(min(len(backlog), self._limits.commit_messages))]
+        return entries, bool(backlog) or not self._ending
 
     def _commit(self, entries: list[Entry]) -> None:
         if not entries:

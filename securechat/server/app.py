@@ -93,7 +93,7 @@ class Server:
         self._draining = False
         self._tick_timer: Timer | None = None
         self._tick_at = 0.0
-        self._log = SqliteLog(config.data, config.limits, self._loop.post)
+        self._log = SqliteLog(config.data, config.limits, self._loop.post, at_pass_end=self._loop.call_before_flush)
         self._hub = Hub(
             self._log,
             Fanout(),
