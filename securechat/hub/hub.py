@@ -96,6 +96,7 @@ class Hub:
         self._log = log
         self._outlet = outlet
         self._observer = observer
+        self._hears_messages = observer.hears_messages
         self._limits = limits
         self._alarm = alarm
         self._server = server
@@ -240,7 +241,8 @@ class Hub:
 
     def _append(self, peer: Peer, member: Member, command: Say | Direct, now: float) -> float:
         draft = self._draft(member, command)
-        size_bytes = len(draft.text.encode())
+        text = draft.text
+        size_bytes = len(text) if text.isascii() else len(text.encode())
         if not self._quota.has_room(peer.address, size_bytes, now):
             raise Refusal(ErrorCode.QUOTA, "your address has stored all it may today; try again tomorrow")
 
@@ -251,9 +253,8 @@ class Hub:
         self._quota.take(peer.address, size_bytes)
         member.unsettled += 1
         self.unsettled += 1
-        self._observer.happened(
-            Happening.SAID, peer, member.name, draft.room if draft.room is not None else draft.to_name or "", draft.text
-        )
+        if self._hears_messages:
+            self._observer.happened(Happening.SAID, peer, member.name, draft.room or draft.to_name or "", draft.text)
         if not self._rates:
             return 0.0
         wait_s = member.message_bucket.take(1.0, now)

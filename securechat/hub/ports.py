@@ -188,6 +188,10 @@ class Happening(StrEnum):
 class Observer(Protocol):
     """Hears what happened, for the operator's log. Must be quick and must not raise."""
 
+    @property
+    def hears_messages(self) -> bool:
+        """Whether SAID is of interest; asked once, because it would be told for every message."""
+
     def happened(self, what: Happening, peer: Peer | None, name: str, detail: str, text: str = "") -> None:
         """Note one event.
 

@@ -22,7 +22,7 @@ class Chronicle:
 
     def __init__(self, console: Console, *, show_messages: bool = False) -> None:
         self._console = console
-        self._show_messages = show_messages
+        self.hears_messages = show_messages
 
     def connected(self, session: Session) -> None:
         """A TLS handshake is done."""
@@ -65,7 +65,7 @@ class Chronicle:
                 who = f'{where}"{name}"' if name else where.strip()
                 self._console.event("refused", f"{who}: {detail}", address=address, name=name or None, reason=detail)
             case Happening.SAID:
-                if self._show_messages:
+                if self.hears_messages:
                     self._console.event(
                         "said", f'"{name}" to {detail}: {text}', address=address, name=name, to=detail, text=text
                     )

@@ -6,10 +6,13 @@ make us remember: at most one frame and what one read brought.
 
 from __future__ import annotations
 
+from struct import Struct
+
 from securechat.errors import ErrorCode, LocalProtocolError, RemoteProtocolError
 from securechat.limits import MAX_FRAME_BYTES
 
 HEADER_BYTES = 4
+_length_at = Struct(">I").unpack_from
 
 
 def frame(body: bytes) -> bytes:
@@ -62,20 +65,21 @@ class FrameReader:
         """
         if self._failure is not None:
             raise self._failure
+        buffer = self._buffer
         body = self._start + HEADER_BYTES
-        if len(self._buffer) < body:
+        if len(buffer) < body:
             return None
-        size = int.from_bytes(self._buffer[self._start : body], "big")
+        (size,) = _length_at(buffer, self._start)
         if not 0 < size <= self.max_bytes:
             self._failure = self._judge(size)
             self._buffer.clear()
             self._start = 0
             raise self._failure
         end = body + size
-        if len(self._buffer) < end:
+        if len(buffer) < end:
             return None
         self._start = end
-        return self._buffer[body:end]
+        return buffer[body:end]
 
     def _judge(self, size: int) -> RemoteProtocolError:
         if size == 0:

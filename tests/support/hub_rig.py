@@ -56,6 +56,8 @@ class FakePeer:
 class HubRig:
     """The hub and everything around it."""
 
+    hears_messages = True
+
     def __init__(self, limits: Limits | None = None, *, rates: bool = False, store: MemoryStore | None = None) -> None:
         self.limits = limits or Limits()
         self.now = 1000.0
