@@ -1,10 +1,11 @@
-"""Socket options, and what an error of a socket means."""
+"""How a socket comes under TLS, its options, and what an error of it means."""
 
 from __future__ import annotations
 
 import errno
 import socket
 import ssl
+import traceback
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
@@ -66,3 +67,45 @@ def set_options(sock: socket.socket, limits: Limits) -> None:
     user_timeout = getattr(socket, "TCP_USER_TIMEOUT", None)  # Linux only
     if user_timeout is not None:
         sock.setsockopt(socket.IPPROTO_TCP, user_timeout, round(limits.tcp_user_timeout_s * 1000))
+
+
+def begin_tls(
+    sock: socket.socket, context: ssl.SSLContext, server_hostname: str | None, limits: Limits
+) -> ssl.SSLSocket:
+    """Set the options and put ``sock`` under TLS; the handshake is still to come.
+
+    Args:
+        sock: a connected TCP socket; taken over, also when this raises.
+        context: decides everything about TLS.
+        server_hostname: the name to verify; None on the server side.
+        limits: for the options.
+
+    Raises:
+        OSError, ValueError: the socket is already dead, or TLS cannot be set up with these arguments.
+    """
+    try:
+        set_options(sock, limits)
+        sock.getpeername()  # the same error for a socket that was reset meanwhile, whatever Python makes of it below
+        return context.wrap_socket(
+            sock,
+            server_side=server_hostname is None,
+            server_hostname=server_hostname,
+            do_handshake_on_connect=False,
+            suppress_ragged_eofs=False,
+        )
+    except (OSError, ValueError) as exc:
+        sock.close()
+        _close_half_made(exc)
+        raise
+
+
+def _close_half_made(exc: Exception) -> None:
+    """Close the SSLSocket that ``wrap_socket`` took the descriptor for, and forgot.
+
+    Before gh-113280 (3.11.7 is one) a reset that comes just before or during ``wrap_socket`` leaves it open, and the
+    only reference is in the traceback: whoever keeps the exception keeps the descriptor.
+    """
+    for frame, _ in traceback.walk_tb(exc.__traceback__):
+        half_made = frame.f_locals.get("self")
+        if isinstance(half_made, ssl.SSLSocket):
+            half_made.close()

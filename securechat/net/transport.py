@@ -12,23 +12,26 @@ sender pipelines. One wake-up in PROBE_EVERY looks whether that has begun.
 Writing: :meth:`Transport.write` only queues; the flush step at the end of the pass joins and sends, one record a send.
 Only a refused write registers for writability.
 
-Closing, in order: flush, close_notify, FIN, read and discard, close. A plain close with unread input makes the kernel
-send RST, and the peer loses our last words (measured; nginx lingers for the same reason).
+A backlog is judged by :mod:`securechat.net.backlog`. Closing, in order: flush, close_notify, FIN, read and discard,
+close; why, and what that may cost, is :mod:`securechat.net.farewell`'s.
 """
 
 from __future__ import annotations
 
-import socket
 import ssl
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
+from securechat.net.backlog import Backlog
+from securechat.net.farewell import Farewell
 from securechat.net.handler import NOBODY, TransportHandler, TransportOwner
 from securechat.net.loop import EVENT_READ, EVENT_WRITE
 from securechat.net.outbox import TLS_RECORD_BYTES, Outbox
-from securechat.net.sockets import CloseReason, reason_of, set_options
+from securechat.net.sockets import CloseReason, begin_tls, reason_of
 
 if TYPE_CHECKING:
+    import socket
+
     from securechat.net.loop import Loop
     from securechat.net.timers import Timer
 
@@ -69,11 +72,10 @@ class Transport:
     """
 
     __slots__ = (
-        "_again_pass", "_append", "_backlogged", "_blocked", "_bulk", "_close_by", "_deadline", "_detail", "_dirty",
-        "_discard_left", "_handler", "_handshake_queued", "_interest", "_loop", "_outbox", "_owner",
-        "_peer_closed", "_probe", "_read_wants_write", "_reading", "_reason", "_sendable", "_sock",
-        "_soft_timer", "_state", "_write_wants_read", "_writing", "address", "alpn", "error", "hello_done", "peer",
-        "tls_version",
+        "_again_pass", "_append", "_backlog", "_blocked", "_bulk", "_detail", "_dirty", "_farewell", "_handler",
+        "_handshake_queued", "_handshake_timer", "_interest", "_loop", "_outbox", "_owner", "_probe",
+        "_read_wants_write", "_reading", "_reason", "_sendable", "_sock", "_state", "_write_wants_read", "_writing",
+        "address", "alpn", "error", "hello_done", "peer", "tls_version",
     )  # fmt: skip
 
     def __init__(
@@ -86,19 +88,7 @@ class Transport:
         server_hostname: str | None = None,
         owner: TransportOwner | None = None,
     ) -> None:
-        try:
-            set_options(sock, loop.limits)
-            sock.getpeername()  # of a socket that was reset meanwhile, wrap_socket may lose the descriptor
-            self._sock = context.wrap_socket(
-                sock,
-                server_side=server_hostname is None,
-                server_hostname=server_hostname,
-                do_handshake_on_connect=False,
-                suppress_ragged_eofs=False,
-            )
-        except (OSError, ValueError):
-            sock.close()
-            raise
+        self._sock = begin_tls(sock, context, server_hostname, loop.limits)
         self.peer = peer
         self.address = str(peer[0]) if peer else ""
         self.alpn: str | None = None
@@ -121,14 +111,11 @@ class Transport:
         self._probe = 0
         self._sendable = False  # the handshake is over and the socket has refused nothing
         self._blocked = False  # the socket refused our bytes
-        self._backlogged = False  # the same, and the outbox has not been empty since
+        self._backlog: Backlog | None = None  # since the socket refused our bytes, until the outbox is empty
         self._read_wants_write = False
         self._write_wants_read = False
-        self._soft_timer: Timer | None = None
-        self._deadline: Timer | None = None  # of the handshake, then of the close
-        self._close_by = 0.0
-        self._discard_left = loop.limits.lingering_close_bytes
-        self._peer_closed = False
+        self._handshake_timer: Timer | None = None
+        self._farewell: Farewell | None = None  # since this side closes
         self._reason = CloseReason.LOCAL
         self._detail = ""
 
@@ -154,7 +141,7 @@ class Transport:
         self._handler = handler
         self._state = _State.HANDSHAKING
         loop = self._loop
-        self._deadline = loop.call_later(loop.limits.handshake_timeout_s, self.handshake_late)
+        self._handshake_timer = loop.call_later(loop.limits.handshake_timeout_s, self.handshake_late)
         self._watch()
         if not self._sock.server_side:  # the client speaks first
             self._queue_handshake()
@@ -243,11 +230,8 @@ class Transport:
             self._sock.do_handshake()
         except ssl.SSLWantReadError:
             self._watch()
-        except ssl.SSLWantWriteError:
-            self._read_wants_write = True
-            self._watch()
         except (OSError, ValueError) as exc:
-            self._fail(exc)
+            self._read_refused(exc)
         else:
             self._handshake_over()
 
@@ -260,8 +244,7 @@ class Transport:
         """Send what waits, at most limits.write_bytes_per_pass."""
         self._dirty = False
         if not self._sendable:
-            if self._blocked:
-                self._measure()  # nothing can be sent: only count what came on top
+            self._measure()  # nothing can be sent: only count what came on top
             return
         outbox = self._outbox
         loop = self._loop
@@ -279,19 +262,22 @@ class Transport:
         except OSError as exc:
             self._write_refused(exc)
             return
-        if more or self._backlogged or not self._writing:
+        if more or self._backlog or not self._writing:
             self._flushed()
 
     def _flushed(self) -> None:
         """After a flush that was not refused, where something is left to do."""
         if self._outbox:
             self._mark_dirty()  # our budget ended, not the socket's patience
-            if self._backlogged:
-                self._measure()
-        elif self._backlogged:
+            self._measure()
+        elif self._backlog is not None:
             self._backlog_over()
-        if self._state is _State.CLOSING and not self._outbox:
-            self._say_goodbye()
+        farewell = self._farewell
+        if farewell is not None and self._state is _State.CLOSING and not self._outbox:
+            if farewell.close_notify():
+                self._linger(farewell)
+            else:
+                self._block()
 
     def overflow(self) -> None:
         """Too much waits: ask the handler for its last words, once."""
@@ -317,8 +303,8 @@ class Transport:
             self._loop.handshakes.append(self)
 
     def _handshake_over(self) -> None:
-        assert self._deadline is not None
-        self._deadline.cancel()
+        assert self._handshake_timer is not None
+        self._handshake_timer.cancel()
         self._state = _State.OPEN
         self._sendable = True
         if self._outbox:
@@ -381,7 +367,7 @@ class Transport:
         else:
             self._probe -= 1
 
-    def _read_refused(self, exc: OSError) -> None:
+    def _read_refused(self, exc: Exception) -> None:
         if isinstance(exc, ssl.SSLWantWriteError):
             self._read_wants_write = True
             self._watch()
@@ -390,26 +376,14 @@ class Transport:
 
     def _peer_says_bye(self) -> None:
         """The peer's close_notify: it sends no more, but still reads what is on its way."""
-        self._peer_closed = True
-        self._begin_close(CloseReason.PEER_CLOSED, "closed by the peer")
+        self._begin_close(CloseReason.PEER_CLOSED, "closed by the peer", peer_closed=True)
 
     def _discard(self) -> None:
-        """While closing: take input out of the kernel, so that closing sends no RST, but only so much."""
-        if self._state is _State.CLOSED:
+        """While closing: hear the peer out, as far as the farewell goes."""
+        if self._state is _State.CLOSED or self._farewell is None or not self._farewell.discard():
             return
-        while self._discard_left > 0:
-            try:
-                data = self._sock.recv(TLS_RECORD_BYTES)
-            except (ssl.SSLWantReadError, BlockingIOError):
-                return
-            except (OSError, ValueError):
-                break
-            if not data:
-                self._peer_closed = True
-                break
-            self._discard_left -= len(data)
         if self._state is _State.LINGERING:
-            self._end(self._reason, self._detail)
+            self._end()
         else:
             self._reading = False
             self._watch()
@@ -422,10 +396,8 @@ class Transport:
             self._loop.dirty.append(self)
 
     def _write_refused(self, exc: OSError) -> None:
-        if isinstance(exc, ssl.SSLWantReadError):
-            self._write_wants_read = True
-            self._block()
-        elif isinstance(exc, ssl.SSLWantWriteError):
+        if isinstance(exc, (ssl.SSLWantReadError, ssl.SSLWantWriteError)):
+            self._write_wants_read = isinstance(exc, ssl.SSLWantReadError)
             self._block()
         else:
             self._fail(exc)
@@ -435,8 +407,8 @@ class Transport:
         self._blocked = True
         self._sendable = False
         self._watch()
-        if not self._backlogged:
-            self._backlogged = True
+        if self._backlog is None:
+            self._backlog = Backlog(self._loop, self, self._mark_dirty)
             if self._state is _State.OPEN:
                 self._handler.backlog_started()
         self._measure()
@@ -445,118 +417,75 @@ class Transport:
         if self._blocked:
             self._blocked = False
             self._sendable = True
-            if self._state is _State.CLOSING and self._deadline is not None:  # the peer reads: it may have more time
-                loop = self._loop
-                self._deadline.postpone(min(loop.now + loop.limits.lingering_close_s, self._close_by))
+            if self._farewell is not None:
+                self._farewell.progressed()
             self._mark_dirty()  # the registration goes when the outbox is empty: mostly the next write fills it again
 
     def _backlog_over(self) -> None:
-        self._backlogged = False
-        self._leave_backlogs()
+        self._forget_backlog()
         self._watch()
         if self._state is _State.OPEN:
             self._handler.backlog_over()
 
-    def _leave_backlogs(self) -> None:
-        self._loop.backlogs.leave(self)
-        self._below_soft_limit()
-
-    def _below_soft_limit(self) -> None:
-        if self._soft_timer is not None:
-            self._soft_timer.cancel()
-            self._soft_timer = None
+    def _forget_backlog(self) -> None:
+        if self._backlog is not None:
+            self._backlog.over()
+            self._backlog = None
 
     def _measure(self) -> None:
-        """Count a backlog and hold it against the limits."""
-        loop = self._loop
-        limits = loop.limits
-        size_bytes = self._outbox.size_bytes
-        loop.backlogs.enter(self, size_bytes)
-        if size_bytes <= limits.outbox_soft_bytes:
-            self._below_soft_limit()
-        elif size_bytes > limits.outbox_hard_bytes:
-            self.overflow()
-        elif self._soft_timer is None:
-            # When it fires it only marks us: the judgement is the flush step's, after one more try to send.
-            self._soft_timer = loop.call_later(limits.outbox_soft_s, self._mark_dirty)
-        elif not self._soft_timer.active:
+        if self._backlog is not None and self._backlog.measure(self._outbox.size_bytes):
             self.overflow()
 
     # --- closing
 
-    def _begin_close(self, reason: CloseReason, detail: str) -> None:
-        loop = self._loop
-        self._reason = reason
-        self._detail = detail
+    def _begin_close(self, reason: CloseReason, detail: str, *, peer_closed: bool = False) -> None:
+        self._reason, self._detail = reason, detail
         self._state = _State.CLOSING
         self._writing = False
-        self._reading = not self._peer_closed
+        self._reading = not peer_closed
         self._watch()
-        self._close_by = loop.now + loop.limits.drain_s
-        self._deadline = loop.call_later(loop.limits.lingering_close_s, self._close_late)
+        self._farewell = Farewell(self._loop, self._sock, self._end, peer_closed=peer_closed)
         self._mark_dirty()
 
-    def _say_goodbye(self) -> None:
-        """All is sent: close_notify, and on to the next stage."""
-        try:
-            self._sock.unwrap()
-        except ssl.SSLWantWriteError:
-            self._blocked = True
-            self._sendable = False
-            self._watch()
-            return
-        except (OSError, ValueError):
-            pass  # WantRead: ours is sent, theirs is not here yet. Others: nobody is left to hear it.
-        self._linger()
-
-    def _linger(self) -> None:
-        """FIN, then read what still comes; ``SSLSocket.shutdown`` makes the socket a plain one."""
-        loop = self._loop
-        if self._deadline is not None:
-            self._deadline.cancel()
-        try:
-            self._sock.shutdown(socket.SHUT_WR)
-        except OSError:
-            self._peer_closed = True
-        if self._peer_closed or self._discard_left <= 0:
-            self._end(self._reason, self._detail)
+    def _linger(self, farewell: Farewell) -> None:
+        """FIN, then read what still comes."""
+        if not farewell.fin():
+            self._end()
             return
         self._state = _State.LINGERING
         self._writing = self._sendable = self._blocked = self._read_wants_write = self._write_wants_read = False
         self._reading = True
-        self._leave_backlogs()
+        self._forget_backlog()
         self._watch()
-        self._deadline = loop.call_later(loop.limits.lingering_close_s, self._close_late)
-
-    def _close_late(self) -> None:
-        self._end(self._reason, self._detail)
 
     def _fail(self, exc: Exception) -> None:
         """The socket or TLS broke. After a TLS error the alert that OpenSSL has sent deserves to be heard."""
         self.error = exc
-        if self._state is _State.CLOSING:
-            self._end(self._reason, self._detail)
-            return
         reason = reason_of(exc, handshaking=self._state is _State.HANDSHAKING)
-        if reason is CloseReason.TLS_ERROR:
+        if self._state is _State.CLOSING:
+            self._end()
+        elif reason is CloseReason.TLS_ERROR:
             self._reason, self._detail = reason, str(exc)
-            self._linger()
+            self._farewell = Farewell(self._loop, self._sock, self._end)
+            self._linger(self._farewell)
         else:
             self._end(reason, str(exc))
 
-    def _end(self, reason: CloseReason, detail: str) -> None:
-        """Stop everything; the descriptor goes at the end of the pass."""
+    def _end(self, reason: CloseReason | None = None, detail: str = "") -> None:
+        """Stop everything; the descriptor goes at the end of the pass. No reason: the one that closing began with."""
         if self._state is _State.CLOSED:
             return
         self._state = _State.CLOSED
-        self._reason = reason
-        self._detail = detail
+        if reason is not None:
+            self._reason, self._detail = reason, detail
         self._writing = self._reading = self._sendable = self._blocked = False
         self._read_wants_write = self._write_wants_read = False
         self._watch()
-        self._leave_backlogs()
-        if self._deadline is not None:
-            self._deadline.cancel()
+        self._forget_backlog()
+        if self._handshake_timer is not None:
+            self._handshake_timer.cancel()
+        if self._farewell is not None:
+            self._farewell.over()
         self._loop.closing.append(self)
 
     def _watch(self) -> None:

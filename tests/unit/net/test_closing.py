@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import ssl
 import struct
 
 import pytest
@@ -193,3 +194,37 @@ def test_closing_before_the_handshake_is_over(bench: Bench) -> None:
     recorder.transport.close_with(b"unheard")
     bench.loop.run_pass(0)
     assert _reason(recorder) is CloseReason.LOCAL
+
+
+class _FullAtGoodbye:
+    """A socket with no room for close_notify at first; everything else is real."""
+
+    def __init__(self, sock: ssl.SSLSocket) -> None:
+        self._sock = sock
+        self.refusals = 1
+
+    def unwrap(self) -> object:
+        if self.refusals:
+            self.refusals -= 1
+            raise ssl.SSLWantWriteError
+        return self._sock.unwrap()
+
+    def fileno(self) -> int:
+        return self._sock.fileno()
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._sock, name)
+
+
+def test_a_goodbye_that_finds_no_room_is_said_later(bench: Bench) -> None:
+    recorder, peer = bench.connected()
+    full = _FullAtGoodbye(recorder.transport._sock)
+    recorder.transport._sock = full  # type: ignore[assignment]
+    recorder.transport.close_with(b"last")
+    bench.until(lambda: peer.end is not None)
+    assert (peer.received, peer.end, full.refusals) == (b"last", "close_notify", 0)
+    peer.sock.close()
+    bench.passes_until(lambda: recorder.lost is not None)
+    assert _reason(recorder) is CloseReason.LOCAL
+    assert recorder.events == ["handshake", "lost"]
+    assert len(bench.loop.backlogs) == 0

@@ -153,6 +153,20 @@ def test_a_handler_without_last_words_is_closed_all_the_same(bench: Bench) -> No
     assert recorder.lost[0] is CloseReason.SLOW_READER
 
 
+def test_a_handler_that_gives_up_when_a_backlog_starts_leaves_none(bench: Bench) -> None:
+    recorder, peer = bench.connected()
+
+    def give_up() -> None:
+        recorder.events.append("backlog")
+        recorder.transport.abort()
+
+    recorder.backlog_started = give_up  # type: ignore[method-assign]
+    _stop_reading_until_blocked(bench, recorder, peer)
+    bench.passes_until(lambda: recorder.lost is not None)
+    assert len(bench.loop.backlogs) == 0
+    assert bench.loop.backlogs.total_bytes == 0
+
+
 @with_limits("limits", [Limits(outbox_soft_bytes=50_000, outbox_soft_s=10)])
 def test_the_soft_limit_needs_its_time(bench: Bench) -> None:
     recorder, peer = bench.connected()
