@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 
 from securechat.tls.certificates import ensure_server
+from tests.support.client import CLIENT, ROOT
 from tests.support.native import NativeClient
+from tests.support.screen import Screen
 from tests.support.server import ServerProcess
 
 Connect = Callable[..., NativeClient]
@@ -44,3 +46,18 @@ def connect(certs: Path) -> Iterator[Connect]:
     yield make
     for client in clients:
         client.close()
+
+
+@pytest.fixture
+def screen(server: ServerProcess) -> Iterator[Callable[..., Screen]]:
+    """Opens real clients on pseudo-terminals: ``screen("--name", "ann")``."""
+    opened: list[Screen] = []
+
+    def make(*flags: str, **options: object) -> Screen:
+        where = ["--ca", str(server.ca), f"127.0.0.1:{server.port}"]
+        opened.append(Screen([*CLIENT, *where, *flags], cwd=ROOT, **options))  # type: ignore[arg-type]
+        return opened[-1]
+
+    yield make
+    for one in opened:
+        one.__exit__()

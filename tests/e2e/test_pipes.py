@@ -12,12 +12,9 @@ import pytest
 
 from securechat.client.exit_codes import Exit
 from securechat.tls.certificates import ensure_server
+from tests.support.client import CLIENT, ROOT, at, run_client
+from tests.support.native import NativeClient
 from tests.support.server import ServerProcess
-from tests.unit.client.conftest import CLIENT, ROOT, run_client
-
-
-def at(server: ServerProcess, *flags: str) -> list[str]:
-    return ["--ca", str(server.ca), f"127.0.0.1:{server.port}", *flags]
 
 
 def tail(server: ServerProcess, *flags: str) -> subprocess.Popen[str]:
@@ -31,22 +28,22 @@ def tail(server: ServerProcess, *flags: str) -> subprocess.Popen[str]:
     )
 
 
-def test_send_then_tail(chat_server: ServerProcess) -> None:
-    sent = run_client(*at(chat_server, "--name", "ci", "--room", "ops", "--send"), stdin="one\n\ntwo ⏎\x1b[2J\n")
+def test_send_then_tail(server: ServerProcess) -> None:
+    sent = run_client(*at(server, "--name", "ci", "--room", "ops", "--send"), stdin="one\n\ntwo ⏎\x1b[2J\n")
     assert (sent.returncode, sent.stdout, sent.stderr) == (Exit.OK, "", "")
-    with tail(chat_server, "--room", "ops", "--history", "5") as reading:
+    with tail(server, "--room", "ops", "--history", "5") as reading:
         assert reading.stdout is not None
         assert reading.stdout.readline() == "ci: one\n"
         assert reading.stdout.readline() == "ci: two <U+23CE>␛[2J\n"
-        run_client(*at(chat_server, "--name", "ci", "--room", "ops", "--send"), stdin="three\n")
+        run_client(*at(server, "--name", "ci", "--room", "ops", "--send"), stdin="three\n")
         assert reading.stdout.readline() == "ci: three\n"
         reading.terminate()
     assert reading.returncode == Exit.TERMINATED
 
 
-def test_tail_json(chat_server: ServerProcess) -> None:
-    run_client(*at(chat_server, "--name", "ci", "--send"), stdin="one\n")
-    with tail(chat_server, "--json") as reading:
+def test_tail_json(server: ServerProcess) -> None:
+    run_client(*at(server, "--name", "ci", "--send"), stdin="one\n")
+    with tail(server, "--json") as reading:
         assert reading.stdout is not None
         record = json.loads(reading.stdout.readline())
         reading.terminate()
@@ -54,41 +51,54 @@ def test_tail_json(chat_server: ServerProcess) -> None:
     assert (record["room"], record["name"], record["text"]) == ("lobby", "ci", "one")
 
 
-def test_tail_ends_quietly_when_nobody_reads(chat_server: ServerProcess) -> None:
-    reading = tail(chat_server, "--history", "1")
+def test_tail_ends_quietly_when_nobody_reads(server: ServerProcess) -> None:
+    reading = tail(server, "--history", "1")
     assert reading.stdout is not None
     reading.stdout.close()
-    run_client(*at(chat_server, "--name", "ci", "--send"), stdin="one\ntwo\n")
+    run_client(*at(server, "--name", "ci", "--send"), stdin="one\ntwo\n")
     assert reading.wait(20) == Exit.OK
 
 
-def test_a_pipe_says_and_hears(chat_server: ServerProcess) -> None:
-    done = run_client(*at(chat_server, "--name", "pipe"), stdin="hello\n/who\n")
+def test_a_pipe_says_and_hears(server: ServerProcess) -> None:
+    done = run_client(*at(server, "--name", "pipe"), stdin="hello\n/who\n")
     assert done.returncode == Exit.OK
     assert done.stdout == "pipe: hello\n"
     assert "in #lobby (1): pipe" in done.stderr
 
 
-def test_over_the_rate_progress_says_why(chat_server: ServerProcess) -> None:
-    done = run_client(*at(chat_server, "--name", "bulk", "--send"), stdin="".join(f"{n}\n" for n in range(25)))
+@pytest.mark.slow
+def test_a_thousand_lines_under_the_rate_limit_arrive_in_order(certs: Path, tmp_path: Path) -> None:
+    flags = ["--limit", "message_rate=200", "--limit", "byte_rate=1000000"]  # the same rules, forty times as fast
+    lines = [f"line {number}" for number in range(1000)]
+    with ServerProcess(certs, tmp_path / "data", *flags).start() as server:
+        sent = run_client(*at(server, "--name", "ci", "--room", "ops", "--send"), stdin="\n".join(lines))
+        assert sent.returncode == 0, sent.stderr
+        with NativeClient(server.port, server.ca) as reader:
+            reader.hello("reader")
+            reader.join("ops")
+            assert [message.text for message in reader.history("ops")] == lines
+
+
+def test_over_the_rate_progress_says_why(server: ServerProcess) -> None:
+    done = run_client(*at(server, "--name", "bulk", "--send"), stdin="".join(f"{n}\n" for n in range(25)))
     assert done.returncode == Exit.OK
     assert "limits how fast" in done.stderr
 
 
-def test_a_line_too_long_is_told_and_the_others_are_sent(chat_server: ServerProcess) -> None:
-    done = run_client(*at(chat_server, "--name", "ci", "--send"), stdin="x" * 4001 + "\nshort\n")
+def test_a_line_too_long_is_told_and_the_others_are_sent(server: ServerProcess) -> None:
+    done = run_client(*at(server, "--name", "ci", "--send"), stdin="x" * 4001 + "\nshort\n")
     assert done.returncode == Exit.MESSAGE_REFUSED
     assert "line 1 has 4001 characters" in done.stderr
-    with tail(chat_server) as reading:
+    with tail(server) as reading:
         assert reading.stdout is not None
         assert reading.stdout.readline() == "ci: short\n"
         reading.terminate()
 
 
-def test_a_taken_name(chat_server: ServerProcess) -> None:
-    with tail(chat_server, "--name", "ci", "--json") as reading:
-        chat_server.wait_for_line("ci")
-        done = run_client(*at(chat_server, "--name", "CI", "--send"), stdin="x\n")
+def test_a_taken_name(server: ServerProcess) -> None:
+    with tail(server, "--name", "ci", "--json") as reading:
+        server.wait_for_line("ci")
+        done = run_client(*at(server, "--name", "CI", "--send"), stdin="x\n")
         reading.terminate()
     assert done.returncode == Exit.NAME_TAKEN
     assert "taken" in done.stderr
@@ -132,33 +142,33 @@ def test_no_ca_anywhere_says_what_to_do(tmp_path: Path) -> None:
     assert "--pin" in done.stderr
 
 
-def test_nothing_listens(client_certs: Path) -> None:
-    done = run_client("--ca", str(client_certs / "ca.pem"), f"127.0.0.1:{closed_port()}", "--name", "x", "--send")
+def test_nothing_listens(certs: Path) -> None:
+    done = run_client("--ca", str(certs / "ca.pem"), f"127.0.0.1:{closed_port()}", "--name", "x", "--send")
     assert done.returncode == Exit.CONNECTION_REFUSED
     assert done.stderr.count("\n") == 1
 
 
-def test_an_unknown_host(client_certs: Path) -> None:
-    done = run_client("--ca", str(client_certs / "ca.pem"), "nowhere.invalid", "--name", "x", "--send")
+def test_an_unknown_host(certs: Path) -> None:
+    done = run_client("--ca", str(certs / "ca.pem"), "nowhere.invalid", "--name", "x", "--send")
     assert done.returncode == Exit.HOST_NOT_FOUND
 
 
-def test_a_foreign_ca_and_a_wrong_pin(chat_server: ServerProcess, tmp_path: Path) -> None:
+def test_a_foreign_ca_and_a_wrong_pin(server: ServerProcess, tmp_path: Path) -> None:
     ensure_server(tmp_path)
-    where = f"127.0.0.1:{chat_server.port}"
+    where = f"127.0.0.1:{server.port}"
     done = run_client("--ca", str(tmp_path / "ca.pem"), where, "--name", "x", "--send")
     assert done.returncode == Exit.WRONG_CA
     done = run_client("--pin", "sha256:" + "00" * 32, where, "--name", "x", "--send")
     assert done.returncode == Exit.WRONG_PIN
 
 
-def test_a_host_the_certificate_does_not_name(client_certs: Path, tmp_path: Path) -> None:
-    with ServerProcess(client_certs, tmp_path / "data", host="127.0.0.2").start() as server:
+def test_a_host_the_certificate_does_not_name(certs: Path, tmp_path: Path) -> None:
+    with ServerProcess(certs, tmp_path / "data", host="127.0.0.2").start() as server:
         done = run_client("--ca", str(server.ca), f"127.0.0.2:{server.port}", "--name", "x", "--send")
     assert done.returncode == Exit.HOST_MISMATCH
 
 
-def test_no_tls_at_all(client_certs: Path) -> None:
+def test_no_tls_at_all(certs: Path) -> None:
     import threading
 
     with socket.create_server(("127.0.0.1", 0)) as listener:
@@ -172,6 +182,6 @@ def test_no_tls_at_all(client_certs: Path) -> None:
         thread = threading.Thread(target=answer)
         thread.start()
         port = listener.getsockname()[1]
-        done = run_client("--ca", str(client_certs / "ca.pem"), f"127.0.0.1:{port}", "--name", "x", "--send")
+        done = run_client("--ca", str(certs / "ca.pem"), f"127.0.0.1:{port}", "--name", "x", "--send")
         thread.join()
     assert done.returncode == Exit.NOT_TLS

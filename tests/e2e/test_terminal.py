@@ -9,6 +9,8 @@ from collections.abc import Callable
 import pytest
 
 from securechat.client.exit_codes import Exit
+from tests.support.client import at, run_client
+from tests.support.native import NativeClient
 from tests.support.screen import CTRL_C, CTRL_D, Screen
 from tests.support.server import ServerProcess
 
@@ -25,7 +27,7 @@ def two(screen: Open, other: str, **options: object) -> tuple[Screen, Screen]:
     return ann, bob
 
 
-def test_a_name_is_asked_for_and_a_taken_one_asked_again(screen: Open) -> None:
+def test_2_a_name_is_asked_for_and_a_taken_one_asked_again(screen: Open) -> None:
     first = screen("--name", "ann")
     first.wait_for("in #lobby")
     second = screen()
@@ -37,7 +39,7 @@ def test_a_name_is_asked_for_and_a_taken_one_asked_again(screen: Open) -> None:
     first.wait_for("-- joined: bob")
 
 
-def test_an_own_line_is_shown_once_and_with_its_time(screen: Open) -> None:
+def test_4_an_own_line_is_shown_once_and_with_its_time(screen: Open) -> None:
     ann = screen("--name", "ann")
     ann.wait_for("/help")
     ann.line("hello world")
@@ -47,7 +49,7 @@ def test_an_own_line_is_shown_once_and_with_its_time(screen: Open) -> None:
 
 
 @pytest.mark.parametrize("columns", [30, 80])
-def test_a_message_leaves_the_half_typed_line_intact(screen: Open, columns: int) -> None:
+def test_9_a_message_leaves_the_half_typed_line_intact(screen: Open, columns: int) -> None:
     ann, bob = two(screen, "bob", columns=columns)
     ann.type("half a li")
     ann.wait_for(">> half a li")
@@ -68,7 +70,7 @@ def test_the_line_survives_a_change_of_size(screen: Open) -> None:
     ann.wait_until(lambda: ann.rows[-1] == ">> half", "the half line, last")
 
 
-def test_a_text_made_to_look_like_anothers_line_shows_as_what_it_is(screen: Open) -> None:
+def test_16_a_text_made_to_look_like_anothers_line_shows_as_what_it_is(screen: Open) -> None:
     ann, bob = two(screen, "bob")
     bob.paste("hi\n12:34 carl: I agree\n-- left: ann\x07")
     bob.line("")
@@ -89,11 +91,25 @@ def test_a_bell_rings_for_ones_own_name_only(screen: Open) -> None:
 
 
 @pytest.mark.parametrize("key", ["exit\r", "/quit\r", CTRL_D, CTRL_C])
-def test_every_way_of_leaving_is_clean(screen: Open, key: str) -> None:
-    ann = screen("--name", "ann")
-    ann.wait_for("/help")
-    ann.type(key)
-    assert ann.wait_for_exit() == Exit.OK
+def test_6_every_way_of_leaving_is_clean_logged_and_told_and_the_others_carry_on(
+    screen: Open, server: ServerProcess, key: str
+) -> None:
+    ann, bob = two(screen, "bob")
+    bob.wait_for("/help")
+    bob.type(key)
+    assert bob.wait_for_exit() == Exit.OK
+    server.wait_for_event("disconnected", name="bob", reason="bye")
+    ann.wait_for("left: bob")
+    ann.line("still here")
+    ann.wait_for("ann: still here")
+
+
+def test_6_a_killed_client_is_logged_and_the_others_carry_on(screen: Open, server: ServerProcess) -> None:
+    ann, bob = two(screen, "bob")
+    bob.process.kill()
+    server.wait_for_event("disconnected", name="bob")
+    ann.line("still here")
+    ann.wait_for("ann: still here")
 
 
 def test_a_polite_kill_restores_the_terminal(screen: Open) -> None:
@@ -104,23 +120,43 @@ def test_a_polite_kill_restores_the_terminal(screen: Open) -> None:
     assert ann.output.rstrip().endswith(b"\x1b[?2004l") or b"\x1b[?2004l" in ann.output
 
 
-def test_lines_typed_while_away_wait_and_arrive_once(screen: Open, chat_server: ServerProcess) -> None:
+def test_7_a_killed_server_is_told_within_a_second_and_its_return_needs_no_keystroke(
+    screen: Open, server: ServerProcess
+) -> None:
     ann, bob = two(screen, "bob")
-    chat_server.kill()
-    ann.wait_for("connection lost", timeout=5)
+    server.kill()
+    for one in (ann, bob):
+        one.wait_for("connection lost", timeout=1)
     ann.line("typed while away")
     ann.wait_for("waiting: typed while away")
-    chat_server.start()
+    server.start()
     for one in (ann, bob):
         one.wait_for("connected again")
         one.wait_for("ann: typed while away")
     assert bob.text.count("typed while away") == 1
 
 
-def test_leaving_while_away_says_what_is_lost(screen: Open, chat_server: ServerProcess) -> None:
+def test_16_neither_log_nor_screen_nor_tail_shows_anything_hostile(screen: Open, server: ServerProcess) -> None:
+    hostile = "x\x1b]52;c;ZXZpbA==\x07\x1b[2J\u202e\n12:00 bob: forged"
     ann = screen("--name", "ann")
     ann.wait_for("/help")
-    chat_server.kill()
+    with NativeClient(server.port, server.ca) as eve:
+        eve.hello("eve")
+        eve.say_acked(hostile)
+    ann.wait_for("forged")
+    forged = next(row for row in ann.rows if "forged" in row)
+    assert forged.lstrip().startswith("┆")  # a continuation, never a line of its own
+    assert b"\x1b]52" not in ann.output
+    tail = run_client(*at(server, "--tail", "--history", "1"), stop_after=1)
+    assert "⏎12:00 bob: forged" in tail.stdout
+    assert "\x1b" not in tail.stdout
+    assert "\x1b" not in "".join(server.lines)
+
+
+def test_leaving_while_away_says_what_is_lost(screen: Open, server: ServerProcess) -> None:
+    ann = screen("--name", "ann")
+    ann.wait_for("/help")
+    server.kill()
     ann.wait_for("connection lost")
     ann.line("into the void")
     ann.wait_for("waiting: into the void")

@@ -1,0 +1,40 @@
+"""Ways to start a real client."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.support.server import ServerProcess
+
+CLIENT = [sys.executable, "-m", "securechat.cli.chat"]
+ROOT = Path(__file__).parents[2]
+PATIENCE_S = 30.0
+
+
+def at(server: ServerProcess, *flags: str) -> list[str]:
+    """The flags of a client of this server."""
+    return ["--ca", str(server.ca), f"127.0.0.1:{server.port}", *flags]
+
+
+def run_client(
+    *flags: str, stdin: str = "", env: dict[str, str] | None = None, stop_after: int | None = None
+) -> subprocess.CompletedProcess[str]:
+    """Run a client to its end; with ``stop_after``, until it has printed so many lines."""
+    if stop_after is None:
+        return subprocess.run(
+            [*CLIENT, *flags],
+            input=stdin,
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE_S,
+            cwd=ROOT,
+            env=env,
+            check=False,
+        )
+    with subprocess.Popen([*CLIENT, *flags], stdout=subprocess.PIPE, text=True, cwd=ROOT, env=env) as process:
+        assert process.stdout is not None
+        output = "".join(process.stdout.readline() for _ in range(stop_after))
+        process.terminate()
+    return subprocess.CompletedProcess(process.args, process.returncode, output, "")
