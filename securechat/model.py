@@ -63,7 +63,7 @@ class Hello(_Record, frozen=True, tag="hello"):
 
     version: Annotated[int, Meta(ge=0, lt=2**31)]
     name: Raw
-    secret: Annotated[str, Meta(pattern="^[0-9a-f]{32}$")]
+    secret: Annotated[str, Meta(pattern="^[0-9a-f]{32}$", max_length=32)]
     client: Annotated[str, Meta(max_length=64)] = ""
 
 

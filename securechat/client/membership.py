@@ -65,9 +65,9 @@ class Membership:
         if room is None:
             return []
         told: list[Happening] = []
-        # Presence is gathered: it may tell of somebody whom our own, fresher roster already had.
+        # Presence is gathered: it may tell of somebody whom our own, fresher roster already had, or never had.
         came = tuple(person for person in event.joined if person.id != me and person.id not in room.people)
-        went = tuple(person for person in event.left if person.id != me)
+        went = tuple(person for person in event.left if person.id != me and person.id in room.people)
         was_counted = room.counted
         for person in came:
             self._people.see(person.id, person.name)

@@ -11,7 +11,7 @@ So on one connection ``Acked`` comes before the sender's own copy of the message
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from enum import StrEnum
 from typing import Protocol, TypeAlias
 
@@ -170,7 +170,7 @@ class Peer(Protocol):
 class Outlet(Protocol):
     """Tells many peers the same: encodes once per wire format and shares the bytes."""
 
-    def broadcast(self, peers: Iterable[Peer], events: Sequence[Event]) -> None:
+    def broadcast(self, peers: Sequence[Peer], events: Sequence[Event]) -> None:
         """Queue the same events, in order, for every peer."""
 
 

@@ -1,7 +1,8 @@
 """A room: who is in it, who hears it, and which comings and goings still wait to be told.
 
-Presence is gathered: what happens within presence_interval_s is told in one event, and what cancels out (somebody
-came and went, or went and came back) is not told at all.
+Presence is gathered: what happens within presence_interval_s is told in one event, as what became of each person in
+the end. Those lists are set changes, not a story: whoever was greeted in between knows a part of it already, and
+somebody who came and went may be named as gone to people who never saw them come.
 """
 
 from __future__ import annotations
@@ -47,8 +48,8 @@ class Room:
         """Let a member in and note it for the next presence."""
         self.members[member.sender_id] = member
         self._audience = None
-        if self._left.pop(member.sender_id, None) is None:
-            self._joined[member.sender_id] = member.person
+        self._left.pop(member.sender_id, None)
+        self._joined[member.sender_id] = member.person
 
     def remove(self, member: Member) -> None:
         """Let a member out, at once; the others are told by `note_left`, after its last message."""
@@ -56,9 +57,10 @@ class Room:
         self._audience = None
 
     def note_left(self, person: Person) -> None:
-        """Note a departure for the next presence."""
-        self._renamed.pop(person.id, None)
-        if self._joined.pop(person.id, None) is None and person.id not in self.members:
+        """Note a departure for the next presence, unless the person is back by now."""
+        if person.id not in self.members:
+            self._joined.pop(person.id, None)
+            self._renamed.pop(person.id, None)
             self._left[person.id] = person
 
     def note_renamed(self, member: Member, old: str) -> None:

@@ -25,6 +25,7 @@ from securechat.hub.hub import Hub
 from securechat.log.worker import SqliteLog
 from securechat.model import Closing
 from securechat.net.admission import Admission
+from securechat.net.broadcast import write_all
 from securechat.net.descriptors import descriptor_limit
 from securechat.net.listener import Listener
 from securechat.net.loop import Loop
@@ -96,7 +97,7 @@ class Server:
         self._log = SqliteLog(config.data, config.limits, self._loop.post, at_pass_end=self._loop.call_before_flush)
         self._hub = Hub(
             self._log,
-            Fanout(),
+            Fanout(write_all),
             self._chronicle,
             config.limits,
             alarm=self._alarm,

@@ -33,13 +33,18 @@ def banner(
         lines += ["", " To chat from this machine:", "", f"   {command} {trust} {endpoint('localhost', local[0][1])}"]
     if others:
         lines += ["", " To chat from another machine on this network:", ""]
-        lines += [f"   {command} {trust} {endpoint(*pair)}" for pair in others[:4]]
+        lines += [f"   {command} {trust} {_quoted(endpoint(*pair))}" for pair in others[:4]]
     return [*lines, _RULE]
 
 
 def endpoint(host: str, port: int) -> str:
     """Return ``host:port`` as clients take it, with brackets around an IPv6 address (RFC 3986 section 3.2.2)."""
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def _quoted(text: str) -> str:
+    """In quotes where a shell would take the brackets of an IPv6 address for a pattern (zsh does)."""
+    return f"'{text}'" if "[" in text else text
 
 
 def _is_loopback(host: str) -> bool:

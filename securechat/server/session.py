@@ -121,13 +121,14 @@ class Session:
         label: ``address:port``, for the operator's log.
 
     Attributes:
-        write: the transport's own, called directly by the fan-out.
+        format: how events look here.
+        link: the transport; the fan-out writes to it directly.
     """
 
     __slots__ = (
         "_closing_code", "_codec", "_drafts", "_greeting", "_heard_at", "_held", "_hello_timer", "_hub", "_idle_timer",
-        "_limits", "_link", "_name", "_observer", "_over_rate", "_paused", "_pinged", "_pumping", "_resume_after",
-        "_resume_timer", "_scheduler", "_strange_frames", "_throttled", "format", "label", "write",
+        "_limits",  "_name", "_observer", "_over_rate", "_paused", "_pinged", "_pumping", "_resume_after",
+        "_resume_timer", "_scheduler", "_strange_frames", "_throttled", "format", "label", "link", "write",
     )  # fmt: skip
 
     def __init__(
@@ -141,9 +142,9 @@ class Session:
     ) -> None:
         self.format: WireFormat = NATIVE
         self.label = label
+        self.link = link
         self.write = link.write
         self._hub = hub
-        self._link = link
         self._scheduler = scheduler
         self._limits = limits
         self._observer = observer
@@ -171,7 +172,7 @@ class Session:
         """The peer speaks TLS with us: find out which protocol."""
         self._observer.connected(self)
         self._heard_at = self._scheduler.now
-        self._codec = codec_for(self._link.alpn)
+        self._codec = codec_for(self.link.alpn)
         if self._codec is None:
             sentence = "this port speaks securechat/1; connect with securechat-client, or offer that protocol by ALPN"
             self.close(Closing(ErrorCode.BAD_FRAME, sentence))
@@ -205,7 +206,7 @@ class Session:
         sentence = "you were too far behind with reading; connect again and read on from where you stopped"
         closing = Closing(ErrorCode.SLOW_READER, sentence, resume_after=self._resume_after)
         self._hub.lost(self, self._scheduler.now)
-        self._link.close_with(self.format.encode(closing), drop_backlog=True)
+        self.link.close_with(self.format.encode(closing), drop_backlog=True)
 
     def connection_lost(self, reason: CloseReason, detail: str) -> None:
         """The transport is closed."""
@@ -223,12 +224,12 @@ class Session:
     @property
     def address(self) -> str:
         """The peer's network address, without port."""
-        return self._link.address
+        return self.link.address
 
     @property
     def held_back(self) -> bool:
         """Whether pages must wait until the peer has read more."""
-        return self._link.queued_bytes > self._limits.outbox_soft_bytes // 2
+        return self.link.queued_bytes > self._limits.outbox_soft_bytes // 2
 
     def deliver(self, event: Event) -> None:
         """Encode an event for this peer alone and queue it; answers to its requests let it go on."""
@@ -249,7 +250,7 @@ class Session:
         """
         if self._closing_code is None:
             self._closing_code = closing.code
-            self._link.close_with(self.format.encode(closing))
+            self.link.close_with(self.format.encode(closing))
             self._hub.lost(self, self._scheduler.now)
 
     # --- From bytes to the hub --------------------------------------------------------------------------------------
@@ -278,7 +279,7 @@ class Session:
             self._pumping = False
         if self._closing_code is None and (self._greeting or self._over_rate or self._held is not None):
             self._paused = True
-            self._link.pause_reading()
+            self.link.pause_reading()
 
     def _take(self, command: Command) -> bool:
         """Give one command to the hub; False when it must wait, for acknowledgements or for the log."""
@@ -323,7 +324,7 @@ class Session:
         if accepted:
             assert self._codec is not None
             self._codec.hello_accepted()
-            self._link.hello_done = True
+            self.link.hello_done = True
             if self._hello_timer is not None:
                 self._hello_timer.cancel()
                 self._hello_timer = None
@@ -347,7 +348,7 @@ class Session:
         self._resume_timer = self._scheduler.call_later(wait_s, self._rate_over)
         if not self._pumping and not self._paused:
             self._paused = True
-            self._link.pause_reading()
+            self.link.pause_reading()
 
     def _rate_over(self) -> None:
         self._resume_timer = None
@@ -362,7 +363,7 @@ class Session:
             assert self._codec is not None
             self._pump(self._codec)
             if not self._paused:
-                self._link.resume_reading()
+                self.link.resume_reading()
 
     # --- Deadlines --------------------------------------------------------------------------------------------------
 

@@ -33,8 +33,10 @@ from securechat.model import (
     Presence,
     Quit,
     Refused,
+    Roster,
     Say,
     Welcome,
+    Who,
 )
 from securechat.names import name_key
 from tests.support.hub_rig import FakePeer, HubRig
@@ -114,6 +116,11 @@ class HubMachine(RuleBasedStateMachine):
     def nick(self, peer: FakePeer, name: str) -> None:
         if self._may_act(peer):
             self.rig.do(peer, Nick(self._ref(), name), settle=False)
+
+    @rule(peer=peers, room=st.sampled_from(ROOMS))
+    def who(self, peer: FakePeer, room: str) -> None:
+        if self._may_act(peer):
+            self.rig.do(peer, Who(self._ref(), room), settle=False)
 
     @rule(peer=peers)
     def history(self, peer: FakePeer) -> None:
@@ -205,7 +212,7 @@ class HubMachine(RuleBasedStateMachine):
         """What the connection was told adds up to who is there."""
         told: dict[str, dict[int, str]] = {}
         for event in peer.events:
-            if isinstance(event, Joined):
+            if isinstance(event, Joined | Roster):
                 told[event.room] = {person.id: person.name for person in event.members}
             elif isinstance(event, Left):
                 told.pop(event.room, None)
@@ -234,5 +241,5 @@ def _apply(people: dict[int, str], event: Presence) -> None:
 
 TestHub = HubMachine.TestCase
 TestHub.settings = settings(
-    max_examples=150, stateful_step_count=40, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+    max_examples=300, stateful_step_count=40, deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )

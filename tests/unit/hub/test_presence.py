@@ -50,14 +50,14 @@ def test_comings_within_the_interval_are_told_once(rig: HubRig) -> None:
     assert told[0].total == 6
 
 
-def test_who_comes_and_goes_within_the_interval_is_not_told(rig: HubRig) -> None:
+def test_who_comes_and_goes_within_the_interval_is_gone(rig: HubRig) -> None:
     alice = rig.member("alice")
     rig.pass_time(1)
-    before = len(alice.of(Presence))
     bob = rig.member("bob")
     rig.do(bob, Quit())
     rig.pass_time(1)
-    assert alice.of(Presence)[before:] == []
+    told = alice.last(Presence)
+    assert (told.joined, [person.name for person in told.left], told.total) == ([], ["bob"], 1)
 
 
 def test_a_quick_return_is_announced_to_nobody_and_a_late_one_is(rig: HubRig) -> None:
@@ -230,3 +230,23 @@ def test_a_second_hello_is_refused(rig: HubRig) -> None:
     alice = rig.member("alice", "a" * 32)
     rig.do(alice, Hello(version=1, name="alice", secret="a" * 32))
     assert alice.last(Refused).code is ErrorCode.INVALID
+
+
+def test_who_was_shown_somebody_is_told_that_they_left_even_within_the_interval(rig: HubRig) -> None:
+    ann, bob = rig.member("ann"), rig.member("bob")  # bob's greeting names ann
+    rig.do(ann, Quit())
+    rig.pass_time(1)
+    assert [person.name for person in bob.last(Presence).left] == ["ann"]
+
+
+def test_who_came_while_somebody_was_out_is_told_that_they_are_back(rig: HubRig) -> None:
+    ann = rig.member("ann")
+    rig.do(ann, Join(1, ["ops"]))
+    rig.pass_time(1)
+    rig.do(ann, Leave(2, "ops"))
+    bob = rig.member("bob")
+    rig.do(bob, Join(3, ["ops"]))
+    rig.do(ann, Join(4, ["ops"]))
+    rig.pass_time(1)
+    told = [p for p in bob.of(Presence) if p.room == "ops"]
+    assert "ann" in {person.name for person in told[-1].joined}

@@ -22,14 +22,19 @@ class CountingFormat:
 class FakeSession:
     def __init__(self, fmt: object) -> None:
         self.format = fmt
+        self.link = self
         self.written: list[bytes] = []
-        self.write = self.written.append
+
+
+def write_all(links: list[FakeSession], data: bytes) -> None:
+    for link in links:
+        link.written.append(data)
 
 
 def test_many_peers_share_the_same_bytes() -> None:
     fmt = CountingFormat(b"x")
     sessions = [FakeSession(fmt) for _ in range(100)]
-    Fanout().broadcast(sessions, [Acked(1, 1), Acked(2, 2)])  # type: ignore[arg-type]
+    Fanout(write_all).broadcast(sessions, [Acked(1, 1), Acked(2, 2)])  # type: ignore[arg-type]
     assert fmt.encoded == 2
     assert all(session.written == [b"xx"] for session in sessions)
     assert len({id(session.written[0]) for session in sessions}) == 1
@@ -38,13 +43,13 @@ def test_many_peers_share_the_same_bytes() -> None:
 def test_each_format_is_encoded_once_however_they_alternate() -> None:
     one, two = CountingFormat(b"1"), CountingFormat(b"2")
     sessions = [FakeSession((one, two)[number % 2]) for number in range(10)]
-    Fanout().broadcast(sessions, [Acked(1, 1)])  # type: ignore[arg-type]
+    Fanout(write_all).broadcast(sessions, [Acked(1, 1)])  # type: ignore[arg-type]
     assert (one.encoded, two.encoded) == (1, 1)
     assert [session.written for session in sessions] == [[b"1"], [b"2"]] * 5
 
 
 def test_nobody_costs_nothing() -> None:
     fmt = CountingFormat(b"x")
-    Fanout().broadcast([], [Acked(1, 1)])
+    Fanout(write_all).broadcast([], [Acked(1, 1)])
     assert fmt.encoded == 0
     assert NATIVE.encode(Acked(1, 1))
