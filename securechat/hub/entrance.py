@@ -40,6 +40,7 @@ class Entrance:
         self._limits = limits
         self._admitted = admitted
         self._by_key: dict[str, Member] = {}
+        self._now = 0.0
         self._waiting: dict[Peer, tuple[str, bytes]] = {}
 
     def hello(self, peer: Peer, hello: Hello, now: float) -> None:
@@ -52,6 +53,7 @@ class Entrance:
             sentence = f"this server speaks version {PROTOCOL_VERSION} of the protocol; install a matching client"
             peer.close(Closing(ErrorCode.UNSUPPORTED_VERSION, sentence))
             return
+        self._now = now
         if peer in self._waiting:
             raise Refusal(ErrorCode.BUSY, "a hello is being answered; wait for it")
         name = check_name(hello.name)
@@ -64,31 +66,58 @@ class Entrance:
     def _identified(self, peer: Peer, owner: bytes, name: str, key: str, answer: Identity | NotAppended) -> None:
         present = self._waiting.pop(peer, None) is not None
         if isinstance(answer, NotAppended):
-            self._free_unless_held(key, owner)
+            if not self._is_coming(owner, key):
+                self._free_unless_held(key, owner)
             if present:
                 peer.deliver(Refused(answer.code, answer.text))
-            return
-        member = self.members.get(answer.sender_id)
-        if not present:
-            if member is None:
-                self.claims.free(key, owner)
+        elif not present:
+            self._abandoned(answer.sender_id, owner, key)
+        else:
+            try:  # again: the owner may have quit elsewhere meanwhile, and somebody else taken the name
+                self.claims.claim(key, owner, self._now)
+            except Refusal as refusal:
                 self._log.release(answer.sender_id, reserved=False)
-            elif member.key != key:
-                self.claims.free(key, owner)
-                self._log.rename(member.sender_id, member.name, member.key)
-            return
+                peer.deliver(Refused(refusal.code, refusal.detail, retry_after_s=refusal.retry_after_s))
+                return
+            self._admit(peer, owner, name, key, answer)
+
+    def _admit(self, peer: Peer, owner: bytes, name: str, key: str, identity: Identity) -> None:
+        member = self.members.get(identity.sender_id)
         resumed, old_name = member is not None, name
         if member is None:
-            member = Member(answer.sender_id, owner, name, key, self._limits)
-            self.members[answer.sender_id] = member
-        else:
+            member = Member(identity.sender_id, owner, name, key, self._limits)
+            self.members[identity.sender_id] = member
+        elif member.name != name:
             old_name = member.name
             if member.key != key:
                 self.claims.free(member.key, owner)
-                self._by_key.pop(member.key, None)
+                del self._by_key[member.key]
             member.name, member.key = name, key
+            self._log.rename(member.sender_id, name, key)  # a Nick may have been recorded since the hello
         self._by_key[key] = member
-        self._admitted(member, peer, answer, resumed, old_name)
+        self._admitted(member, peer, identity, resumed, old_name)
+
+    def _abandoned(self, sender_id: int, owner: bytes, key: str) -> None:
+        """The connection ended before its hello was answered; its owner keeps the name for a while, as after any loss.
+
+        Unless another connection of the same owner is in, or is being answered: then that one decides.
+        """
+        member = self.members.get(sender_id)
+        if not self._is_coming(owner, key):
+            if member is None:
+                self.claims.reserve(key, owner, self._now + self._limits.name_reservation_s)
+            elif member.key != key:
+                self.claims.free(key, owner)
+        if self._is_coming(owner):
+            return
+        if member is not None:
+            self._log.rename(sender_id, member.name, member.key)
+        if member is None or not member.peers:
+            self._log.release(sender_id, reserved=True)
+
+    def _is_coming(self, owner: bytes, key: str | None = None) -> bool:
+        """Whether a hello of this owner (for this name) is being answered."""
+        return any(each == owner and key in (None, its_key) for its_key, each in self._waiting.values())
 
     def rename(self, member: Member, raw: str, now: float) -> str:
         """Give a member another name; returns the old one.
@@ -117,13 +146,17 @@ class Entrance:
 
     def reserve(self, member: Member, now: float) -> None:
         """The last connection of a member was lost: keep the name for a while, across a restart too."""
+        self._now = now
         self.claims.reserve(member.key, member.owner, now + self._limits.name_reservation_s)
-        self._log.release(member.sender_id, reserved=True)
+        if not self._is_coming(member.owner):
+            self._log.release(member.sender_id, reserved=True)
 
     def free(self, member: Member) -> None:
         """A member quit: the name is free at once."""
-        self.claims.free(member.key, member.owner)
-        self._log.release(member.sender_id, reserved=False)
+        if not self._is_coming(member.owner, member.key):
+            self.claims.free(member.key, member.owner)
+        if not self._is_coming(member.owner):
+            self._log.release(member.sender_id, reserved=False)
         self.dismiss(member)
 
     def dismiss(self, member: Member) -> None:

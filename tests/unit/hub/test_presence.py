@@ -131,13 +131,46 @@ def test_two_hellos_at_once_for_one_name_admit_one(rig: HubRig) -> None:
     assert second.last(Refused).code is ErrorCode.NAME_IN_USE
 
 
-def test_a_connection_lost_during_its_hello_leaves_no_trace(rig: HubRig) -> None:
+def test_a_connection_lost_during_its_hello_is_told_nothing_and_its_name_is_kept(rig: HubRig) -> None:
     ghost = rig.peer()
     rig.do(ghost, Hello(version=1, name="bob", secret="1" * 32), settle=False)
     rig.hub.lost(ghost, rig.now)
     rig.settle()
     assert not ghost.events
-    rig.member("bob", "2" * 32)
+    thief = rig.peer()
+    rig.do(thief, Hello(version=1, name="bob", secret="2" * 32))
+    assert thief.last(Refused).code is ErrorCode.NAME_IN_USE
+    rig.member("bob", "1" * 32)
+    again = HubRig(store=rig.store)
+    assert again.member("bob", "1" * 32).last(Welcome).sender_id == 1
+
+
+def test_a_second_hello_of_the_owner_outlives_the_first_ones_connection(rig: HubRig) -> None:
+    first, second = rig.peer(), rig.peer()
+    rig.do(first, Hello(version=1, name="bob", secret="1" * 32), settle=False)
+    rig.hub.lost(first, rig.now)
+    rig.do(second, Hello(version=1, name="bob", secret="1" * 32), settle=False)
+    rig.step()
+    thief = rig.peer()
+    rig.do(thief, Hello(version=1, name="bob", secret="2" * 32), settle=False)
+    rig.settle()
+    assert rig.hub.is_member(second)
+    assert thief.last(Refused).code is ErrorCode.NAME_IN_USE
+
+
+def test_a_quit_while_the_owner_comes_back_elsewhere_keeps_the_name(rig: HubRig) -> None:
+    first = rig.member("bob", "1" * 32)
+    second, thief = rig.peer(), rig.peer()
+    rig.do(second, Hello(version=1, name="bob", secret="1" * 32), settle=False)
+    rig.do(first, Quit(), settle=False)
+    rig.do(thief, Hello(version=1, name="bob", secret="2" * 32), settle=False)
+    rig.settle()
+    assert rig.hub.is_member(second)
+    assert not rig.hub.is_member(thief)
+    again = HubRig(store=rig.store)  # and a restart knows that bob was online
+    late = again.peer()
+    again.do(late, Hello(version=1, name="bob", secret="2" * 32))
+    assert late.last(Refused).code is ErrorCode.NAME_IN_USE
 
 
 def test_one_secret_from_two_places_at_once_ends_with_the_last(rig: HubRig) -> None:
