@@ -61,7 +61,9 @@ class Limits:
     reserved_descriptors: int = _limit(64, "descriptors", "kept free below RLIMIT_NOFILE for the log and certificates")
     listen_backlog: int = _limit(4096, "connections", "ngIRCd's 10 lost 33 of 1,000 clients in a reconnect storm")
     accepts_per_pass: int = _limit(
-        16, "connections", "16 handshakes of 0.3-0.6 ms hold the loop under 10 ms; Redis 1 with TLS"
+        8,
+        "connections",
+        "8 accepts and 8 handshake steps of 0.3-0.8 ms hold a pass under 10 ms; 16 made members wait 80",
     )
     emfile_pause_min_s: float = _limit(0.1, "s", "listener pause when descriptors run out; NATS 10 ms")
     emfile_pause_max_s: float = _limit(1.0, "s", "the pause doubles up to this; NATS 1 s")
@@ -99,7 +101,9 @@ class Limits:
 
     # The log
     append_queue: int = _limit(4096, "drafts", "then Overloaded, and that sender is not read")
-    commit_messages: int = _limit(256, "messages", "one transaction; 256 rows a commit write 680,000 rows/s")
+    commit_messages: int = _limit(
+        1024, "messages", "one transaction, about 8 ms of work; 256 cut ten windows of 64 into three commits"
+    )
     wal_bytes: int = _limit(16 * MIB, "B", "checkpoint at this size even when busy")
     low_disk_bytes: int = _limit(64 * MIB, "B", "free space below which new messages are refused")
     stored_bytes_per_address_day: int = _limit(256 * MIB, "B", "stored per address and day, so no one fills the disk")

@@ -26,8 +26,9 @@ from securechat.net.transport import Transport
 if TYPE_CHECKING:
     from securechat.net.timers import Timer
 
-HALF_OPEN_GRACE_S = 2.0
-"""Seconds an unfinished handshake is safe while others wait for its place (NATS gives 2 s in all)."""
+HALF_OPEN_GRACE_S = 5.0
+"""Seconds an unfinished handshake is safe while others wait for its place: half of its whole deadline. With 2 s (NATS's
+limit for all of it) a storm of 1,000 logins on a busy machine lost clients that were merely slow."""
 HALF_OPEN_RETRY_S = 0.05
 """Seconds between looks for a free place; a handshake that ends meanwhile comes first."""
 _EXHAUSTED = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})

@@ -127,8 +127,10 @@ class Server:
             sys.setswitchinterval(_SWITCH_INTERVAL_S)
             gc.collect()
             gc.freeze()
+            self._console.at_pass_end = self._loop.call_before_flush
             self._loop.run()
         finally:
+            self._console.at_pass_end = None
             for listener in self._listeners:
                 listener.close()
             if self._exit_code is not ExitCode.LOG:

@@ -30,6 +30,10 @@ class Console:
         stream: where to; usually standard output.
         json: one JSON object a line instead of text.
         now: the wall clock, local time zone.
+
+    Attributes:
+        at_pass_end: runs a callable once, at the end of the loop's pass. Once it is set, the lines of a pass wake the
+            writing thread together, not one by one: in a storm of logins every waking costs the loop a turn of the GIL.
     """
 
     def __init__(
@@ -42,6 +46,8 @@ class Console:
         self._stream = stream if stream is not None else sys.stdout
         self._json = json
         self._now = now
+        self.at_pass_end: Callable[[Callable[[], None]], None] | None = None
+        self._gathered: list[str] = []  # of this pass
         self._lines: deque[str] = deque()
         self._dropped = 0
         self._ready = threading.Condition()
@@ -74,17 +80,26 @@ class Console:
 
     def close(self, patience_s: float = 1.0) -> None:
         """Write what waits, for at most ``patience_s`` seconds."""
+        self.at_pass_end = None
+        self._hand_over()
         with self._ready:
             self._closed = True
             self._ready.notify()
         self._thread.join(patience_s)
 
     def _put(self, line: str) -> None:
+        self._gathered.append(line)
+        if self.at_pass_end is None:
+            self._hand_over()
+        elif len(self._gathered) == 1:
+            self.at_pass_end(self._hand_over)
+
+    def _hand_over(self) -> None:
+        gathered, self._gathered = self._gathered, []
         with self._ready:
-            if len(self._lines) >= QUEUE_LINES:
-                self._dropped += 1
-                return
-            self._lines.append(line)
+            room = max(0, QUEUE_LINES - len(self._lines))
+            self._lines.extend(gathered[:room])
+            self._dropped += len(gathered[room:])
             self._ready.notify()
 
     def _run(self) -> None:

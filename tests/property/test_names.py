@@ -8,6 +8,7 @@ import pytest
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
+from securechat import names
 from securechat.errors import Refusal
 from securechat.limits import MAX_NAME_BYTES, MAX_NAME_CHARS, MAX_ROOM_CHARS
 from securechat.names import check_name, check_room, longest_known_name, name_key
@@ -104,3 +105,12 @@ def test_hostile_names_are_refused_quickly() -> None:
     """The length is judged before Unicode's tables are asked: a name costs no more because it is long."""
     with pytest.raises(Refusal):
         check_name("\u0345\u0308" * 5_000_000)
+
+
+@given(st.text(alphabet=st.characters(min_codepoint=0x20, max_codepoint=0x7E), min_size=1, max_size=40))
+def test_the_short_cut_for_ascii_is_the_profile(raw: str) -> None:
+    if raw.strip():
+        assert names._enforce(raw, "name") == names._PRESERVED.enforce(raw)
+        folded = " ".join(raw.replace("_", " ").split())
+        if folded:
+            assert name_key(raw) == names._MAPPED.enforce(folded)
