@@ -90,8 +90,8 @@ class Limits:
     # Rates; over them reading pauses, nothing is refused
     message_burst: float = _limit(10.0, "messages", "per member; Ergo 5, Synapse 10")
     message_rate: float = _limit(5.0, "messages/s", "per member after the burst; Ergo 2/s, Synapse 0.2/s")
-    address_message_factor: float = _limit(
-        16.0, "x", "ceiling of all members behind one address, as a multiple of one member's rate"
+    address_factor: float = _limit(
+        16.0, "x", "ceiling of all members behind one address, as a multiple of one member's rates"
     )
     request_burst: float = _limit(20.0, "requests", "join, leave, who, history and the like; Join counts once")
     request_rate: float = _limit(5.0, "requests/s", "after the burst")
@@ -125,5 +125,7 @@ class Limits:
         for item in fields(self):
             if not getattr(self, item.name) > 0:
                 raise ValueError(f"{item.name} must be greater than zero")
+        if self.presence_names > PAGE_ROWS:
+            raise ValueError(f"presence_names must be at most {PAGE_ROWS}, or a greeting would not fit into a frame")
         if self.outbox_soft_bytes >= self.outbox_hard_bytes:
             raise ValueError("outbox_soft_bytes must be smaller than outbox_hard_bytes")

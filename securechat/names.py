@@ -87,6 +87,10 @@ def check_room(raw: str) -> str:
         Refusal: ROOM_INVALID with a sentence that says what to change.
     """
     bare = raw.strip().removeprefix("#")
+    if len(bare) > 2 * MAX_ROOM_CHARS:  # judged before the profile spends time on it
+        raise Refusal(
+            ErrorCode.ROOM_INVALID, f"a room name has at most {MAX_ROOM_CHARS} characters; choose a shorter one"
+        )
     try:
         room = str(_MAPPED.enforce(bare))
     except UnicodeEncodeError as error:

@@ -18,6 +18,9 @@ from securechat.limits import Limits
 
 _T = TypeVar("_T")
 
+_DEPARTURES_PER_TICK = 16
+"""Members let go at once: each may leave 100 rooms at about 4 µs, and the loop should not stand for 10 ms."""
+
 
 class Attendance:
     """The rooms of one server and everybody in them.
@@ -117,10 +120,10 @@ class Attendance:
         return absence[0] if presence is None else min(presence, absence[0])
 
     def take_overdue(self, now: float) -> list[Member]:
-        """Return those who did not come back in time; the caller lets them go."""
-        overdue = []
+        """Return those who did not come back in time, a few at once; the caller lets them go and ticks again."""
+        overdue: list[Member] = []
         for until, member in self._absent.values():
-            if until > now:
+            if until > now or len(overdue) >= _DEPARTURES_PER_TICK:
                 break
             overdue.append(member)
         return overdue

@@ -66,8 +66,7 @@ class Entrance:
     def _identified(self, peer: Peer, owner: bytes, name: str, key: str, answer: Identity | NotAppended) -> None:
         present = self._waiting.pop(peer, None) is not None
         if isinstance(answer, NotAppended):
-            if not self._is_coming(owner, key):
-                self._free_unless_held(key, owner)
+            self._give_back(key, owner)
             if present:
                 peer.deliver(Refused(answer.code, answer.text))
         elif not present:
@@ -76,7 +75,7 @@ class Entrance:
             try:  # again: the owner may have quit elsewhere meanwhile, and somebody else taken the name
                 self.claims.claim(key, owner, self._now)
             except Refusal as refusal:
-                self._log.release(answer.sender_id, reserved=False)
+                self._correct(answer.sender_id)
                 peer.deliver(Refused(refusal.code, refusal.detail, retry_after_s=refusal.retry_after_s))
                 return
             self._admit(peer, owner, name, key, answer)
@@ -91,28 +90,42 @@ class Entrance:
             old_name = member.name
             if member.key != key:
                 self.claims.free(member.key, owner)
-                del self._by_key[member.key]
+                self._by_key.pop(member.key, None)
             member.name, member.key = name, key
             self._log.rename(member.sender_id, name, key)  # a Nick may have been recorded since the hello
         self._by_key[key] = member
         self._admitted(member, peer, identity, resumed, old_name)
 
     def _abandoned(self, sender_id: int, owner: bytes, key: str) -> None:
-        """The connection ended before its hello was answered; its owner keeps the name for a while, as after any loss.
+        """The connection ended before its hello was answered: its owner keeps the name for a while, as after any loss.
 
         Unless another connection of the same owner is in, or is being answered: then that one decides.
         """
-        member = self.members.get(sender_id)
-        if not self._is_coming(owner, key):
-            if member is None:
-                self.claims.reserve(key, owner, self._now + self._limits.name_reservation_s)
-            elif member.key != key:
-                self.claims.free(key, owner)
-        if self._is_coming(owner):
+        if sender_id not in self.members and not self._is_coming(owner, key):
+            self.claims.reserve(key, owner, self._now + self._limits.name_reservation_s)
+        else:
+            self._give_back(key, owner)
+        if not self._is_coming(owner):
+            self._correct(sender_id, reserved=True)
+
+    def _give_back(self, key: str, owner: bytes) -> None:
+        """A claim made for a hello that came to nothing: back to what it was before."""
+        if self._is_coming(owner, key):
             return
-        if member is not None:
-            self._log.rename(sender_id, member.name, member.key)
-        if member is None or not member.peers:
+        holder = self._by_key.get(key)
+        if holder is None or holder.owner != owner:
+            self.claims.free(key, owner)
+        elif not holder.peers:
+            self.claims.reserve(key, owner, self._now + self._limits.name_reservation_s)
+
+    def _correct(self, sender_id: int, *, reserved: bool = False) -> None:
+        """Tell the log how things stand with a sender whose hello it has just recorded in vain."""
+        member = self.members.get(sender_id)
+        if member is None:
+            self._log.release(sender_id, reserved=reserved)
+            return
+        self._log.rename(sender_id, member.name, member.key)
+        if not member.peers:
             self._log.release(sender_id, reserved=True)
 
     def _is_coming(self, owner: bytes, key: str | None = None) -> bool:
@@ -130,7 +143,7 @@ class Entrance:
         if key != member.key:
             self.claims.claim(key, member.owner, now)
             self.claims.free(member.key, member.owner)
-            del self._by_key[member.key]
+            self._by_key.pop(member.key, None)
             self._by_key[key] = member
         old, member.name, member.key = member.name, name, key
         self._log.rename(member.sender_id, name, key)
@@ -162,9 +175,5 @@ class Entrance:
     def dismiss(self, member: Member) -> None:
         """A member is gone; its reservation, if it has one, goes on."""
         del self.members[member.sender_id]
-        del self._by_key[member.key]
-
-    def _free_unless_held(self, key: str, owner: bytes) -> None:
-        holder = self._by_key.get(key)
-        if holder is None or holder.owner != owner:
-            self.claims.free(key, owner)
+        if self._by_key.get(member.key) is member:
+            del self._by_key[member.key]

@@ -62,6 +62,8 @@ from securechat.model import (
 from securechat.names import LOBBY, check_room
 
 _REPLACED = Closing(ErrorCode.REPLACED, "you connected from somewhere else; this connection is closed")
+_ROOMS_PER_REQUEST = 10
+"""Rooms of one Join that cost as much as one request: a client that returns to 100 rooms stays within the burst."""
 _BYE = Closing(ErrorCode.BYE, "goodbye")
 
 
@@ -108,9 +110,10 @@ class Hub:
         self._member_of: dict[Peer, Member] = {}
         self._late_acks: list[tuple[int, Peer, Acked]] = []
         self._now = 0.0
-        self._addresses = AddressBuckets(
-            limits.message_burst * limits.address_message_factor, limits.message_rate * limits.address_message_factor
-        )
+        factor = limits.address_factor
+        self._address_messages = AddressBuckets(limits.message_burst, limits.message_rate, factor)
+        self._address_requests = AddressBuckets(limits.request_burst, limits.request_rate, factor)
+        self._address_bytes = AddressBuckets(limits.byte_burst, limits.byte_rate, factor)
         self._quota = DailyQuota(limits.stored_bytes_per_address_day)
         self.fed_seq = 0
         self.unsettled = 0
@@ -163,7 +166,16 @@ class Hub:
         member = self._member_of.get(peer)
         if member is None or not self._rates:
             return 0.0
-        return member.byte_bucket.take(size_bytes, now)
+        wait_s = member.byte_bucket.take(size_bytes, now)
+        return max(wait_s, self._address_bytes.take(peer.address, size_bytes, now))
+
+    def charge_request(self, peer: Peer, now: float, cost: float = 1.0) -> float:
+        """Count a request, or a frame that was none, against the request rate; returns seconds not to read the peer."""
+        member = self._member_of.get(peer)
+        if member is None:
+            return 0.0
+        wait_s = member.request_bucket.take(cost, now)
+        return max(wait_s, self._address_requests.take(peer.address, cost, now))
 
     def handle(self, peer: Peer, command: Command, now: float) -> float:
         """Do what a peer asks; what a rule forbids is answered with Refused.
@@ -195,8 +207,7 @@ class Hub:
             peer.deliver(_refused(command, refusal))
             name = command.name if isinstance(command, Hello) else self.name_of(peer)
             self._observer.happened(Happening.REFUSED, peer, name, str(refusal))
-            if member is not None:
-                return member.request_bucket.take(1.0, now)
+            return self.charge_request(peer, now)
         return 0.0
 
     def _handle_stranger(self, peer: Peer, command: Command, now: float) -> None:
@@ -223,8 +234,9 @@ class Hub:
                 peer.close(_BYE)
                 return 0.0
             case Join():
-                for raw in command.rooms:
+                for raw in dict.fromkeys(command.rooms):
                     self._join(peer, member, raw, command)
+                return self.charge_request(peer, now, max(1.0, len(command.rooms) / _ROOMS_PER_REQUEST))
             case Leave():
                 self._leave(peer, member, command)
             case Nick():
@@ -235,7 +247,7 @@ class Hub:
                 raise Refusal(ErrorCode.INVALID, "the hello was accepted already")
             case _:
                 assert_never(command)
-        return member.request_bucket.take(1.0, now)
+        return self.charge_request(peer, now)
 
     # --- Messages -------------------------------------------------------------------------------------------------
 
@@ -247,6 +259,8 @@ class Hub:
             raise Refusal(ErrorCode.QUOTA, "your address has stored all it may today; try again tomorrow")
 
         def done(outcome: AppendOutcome) -> None:
+            if isinstance(outcome, NotAppended) or outcome.retry:
+                self._quota.give_back(peer.address, size_bytes)
             self._settle(peer, member, command.client_id, outcome)
 
         self._log.append(draft, done)
@@ -258,7 +272,7 @@ class Hub:
         if not self._rates:
             return 0.0
         wait_s = member.message_bucket.take(1.0, now)
-        return max(wait_s, 0.0 if _is_loopback(peer.address) else self._addresses.take(peer.address, now))
+        return max(wait_s, self._address_messages.take(peer.address, 1.0, now))
 
     def _draft(self, member: Member, command: Say | Direct) -> Draft:
         text = command.text
@@ -365,7 +379,7 @@ class Hub:
         room = self._attendance.enter(member, name, self._now)
         total = len(room.members)
         listed = total <= self._limits.presence_names
-        members = [each.person for each in room.members.values()] if listed else []
+        members = room.people() if listed else []
         peer.deliver(Joined(room=name, live_from=self.fed_seq, total=total, members=members, ref=ref))
 
     def _leave(self, peer: Peer, member: Member, command: Leave) -> None:
@@ -386,10 +400,6 @@ class Hub:
 
 def _room_of(message: Message) -> str | None:
     return message.room
-
-
-def _is_loopback(address: str) -> bool:
-    return address.startswith("127.") or address == "::1"
 
 
 def _refused(command: Command, refusal: Refusal) -> Refused:

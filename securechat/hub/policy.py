@@ -6,6 +6,8 @@ pause, they never refuse.
 
 from __future__ import annotations
 
+from securechat.origin import is_loopback
+
 
 class TokenBucket:
     """A rate with a burst (RFC 2697's idea, one colour): ``burst`` tokens at most, ``rate`` tokens a second.
@@ -48,29 +50,32 @@ class TokenBucket:
 
 
 class AddressBuckets:
-    """One message bucket per network address: the ceiling over all members behind it.
+    """One bucket per network address: the ceiling over all members behind it, and over all that come and go there.
 
     Args:
-        burst: tokens of one address.
-        rate: tokens per second of one address.
+        burst: tokens of one member.
+        rate: tokens per second of one member.
+        factor: how many members' worth an address gets.
     """
 
     _PRUNE_AT = 1024  # buckets; a full bucket is the same as none, so they can be dropped at any time
 
-    def __init__(self, burst: float, rate: float) -> None:
-        self._burst = burst
-        self._rate = rate
+    def __init__(self, burst: float, rate: float, factor: float) -> None:
+        self._burst = burst * factor
+        self._rate = rate * factor
         self._buckets: dict[str, TokenBucket] = {}
         self._prune_at = self._PRUNE_AT
 
-    def take(self, address: str, now: float) -> float:
-        """Take one token of an address; returns seconds to wait, like TokenBucket.take."""
+    def take(self, address: str, tokens: float, now: float) -> float:
+        """Take tokens of an address; returns seconds to wait, like TokenBucket.take. Loopback never waits."""
+        if is_loopback(address):
+            return 0.0
         bucket = self._buckets.get(address)
         if bucket is None:
             if len(self._buckets) >= self._prune_at:
                 self._prune(now)
             bucket = self._buckets[address] = TokenBucket(self._burst, self._rate)
-        return bucket.take(1.0, now)
+        return bucket.take(tokens, now)
 
     def _prune(self, now: float) -> None:
         self._buckets = {address: bucket for address, bucket in self._buckets.items() if not bucket.is_full(now)}
@@ -101,3 +106,7 @@ class DailyQuota:
     def take(self, address: str, size_bytes: int) -> None:
         """Count bytes against an address."""
         self._used[address] = self._used.get(address, 0) + size_bytes
+
+    def give_back(self, address: str, size_bytes: int) -> None:
+        """Forget bytes that were not stored after all."""
+        self._used[address] = max(0, self._used.get(address, 0) - size_bytes)

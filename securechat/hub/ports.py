@@ -154,7 +154,7 @@ class Peer(Protocol):
 
     @property
     def address(self) -> str:
-        """The network address, for limits and the operator's log."""
+        """What it counts under, for limits: `securechat.origin.origin_of` its network address."""
 
     @property
     def held_back(self) -> bool:

@@ -24,12 +24,13 @@ class Room:
         name: as stored, without ``#``.
     """
 
-    __slots__ = ("_audience", "_joined", "_left", "_renamed", "members", "name")
+    __slots__ = ("_audience", "_joined", "_left", "_people", "_renamed", "members", "name")
 
     def __init__(self, name: str) -> None:
         self.name = name
         self.members: dict[int, Member] = {}
         self._audience: tuple[Peer, ...] | None = None
+        self._people: list[Person] | None = None
         self._joined: dict[int, Person] = {}
         self._left: dict[int, Person] = {}
         self._renamed: dict[int, Renaming] = {}
@@ -40,6 +41,12 @@ class Room:
             self._audience = tuple(peer for member in self.members.values() for peer in member.peers)
         return self._audience
 
+    def people(self) -> list[Person]:
+        """Everybody here, for a greeting; made once between changes. Not to be changed by the caller."""
+        if self._people is None:
+            self._people = [member.person for member in self.members.values()]
+        return self._people
+
     def audience_changed(self) -> None:
         """Forget the cached audience: a member or one of its connections came or went."""
         self._audience = None
@@ -47,14 +54,14 @@ class Room:
     def add(self, member: Member) -> None:
         """Let a member in and note it for the next presence."""
         self.members[member.sender_id] = member
-        self._audience = None
+        self._audience = self._people = None
         self._left.pop(member.sender_id, None)
         self._joined[member.sender_id] = member.person
 
     def remove(self, member: Member) -> None:
         """Let a member out, at once; the others are told by `note_left`, after its last message."""
         del self.members[member.sender_id]
-        self._audience = None
+        self._audience = self._people = None
 
     def note_left(self, person: Person) -> None:
         """Note a departure for the next presence, unless the person is back by now."""
@@ -65,6 +72,7 @@ class Room:
 
     def note_renamed(self, member: Member, old: str) -> None:
         """Note a new name for the next presence; also of one who has just come, for those who came in between."""
+        self._people = None
         first = self._renamed.get(member.sender_id)
         self._renamed[member.sender_id] = Renaming(member.sender_id, first.old if first else old, member.name)
 

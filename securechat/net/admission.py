@@ -14,6 +14,8 @@ import ipaddress
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from securechat.origin import is_loopback, origin_of
+
 if TYPE_CHECKING:
     from securechat.limits import Limits
 
@@ -97,7 +99,7 @@ class Admission:
         self.connections -= 1
         if not handshake_done:
             self.half_open -= 1
-        key, _ = self._classify(address)
+        key, factor = self._classify(address)
         record = self._records.get(key)
         if record is None:
             return
@@ -105,7 +107,7 @@ class Admission:
         if not handshake_done:
             record.half_open -= 1
         if not hello_done:
-            record.failed_at = [*record.failed_at, now][-self._limits.failed_hellos_per_address :]
+            record.failed_at = [*record.failed_at, now][-self._limits.failed_hellos_per_address * factor :]
         if not record.opened and not self._recent(record, now):
             del self._records[key]
 
@@ -116,7 +118,7 @@ class Admission:
             return Denial.ADDRESS_FULL
         if record.half_open >= limits.half_open_per_address * factor:
             return Denial.HALF_OPEN
-        if len(record.failed_at) >= limits.failed_hellos_per_address:
+        if len(record.failed_at) >= limits.failed_hellos_per_address * factor:
             # The oldest of the last N: only while it is in the window were there N within the window.
             return Denial.FAILED_HELLOS if now - record.failed_at[0] < limits.failed_hellos_window_s else None
         return None
@@ -126,21 +128,14 @@ class Admission:
 
     def _classify(self, address: str) -> tuple[str, int]:
         """The key to count under and the factor on the caps: 0 for loopback."""
+        key = origin_of(address)
+        if is_loopback(key):
+            return key, 0
         try:
-            ip = ipaddress.ip_address(address.partition("%")[0])
+            ip = ipaddress.ip_network(key).network_address
         except ValueError:
-            return address, 1
-        if isinstance(ip, ipaddress.IPv6Address):
-            if ip.ipv4_mapped is None:
-                key = ip.packed[:8].hex()
-                return key, self._factor(ip)
-            ip = ip.ipv4_mapped
-        return str(ip), self._factor(ip)
-
-    def _factor(self, ip: ipaddress.IPv4Address | ipaddress.IPv6Address) -> int:
-        if ip.is_loopback:
-            return 0
-        return self._private_factor if ip.is_private or ip.is_link_local else 1
+            return key, 1
+        return key, self._private_factor if ip.is_private or ip.is_link_local else 1
 
     def _make_room(self, now: float) -> None:
         """Before a new record: drop the expired ones, then the oldest idle ones, a tenth at a time."""

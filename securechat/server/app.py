@@ -120,8 +120,8 @@ class Server:
             raise StartFailure(ExitCode.LOG, str(error)) from error
         try:
             self._hub.restore(state, self._loop.now, int(time.time() * 1000))
-            self._listen()
             self._install_signals()
+            self._listen()
             self._announce()
             self._look_at_certificate()
             sys.setswitchinterval(_SWITCH_INTERVAL_S)
@@ -135,6 +135,9 @@ class Server:
                 listener.close()
             if self._exit_code is not ExitCode.LOG:
                 self._log.close()
+            if self._log.failure is not None and self._exit_code is not ExitCode.LOG:
+                self._exit_code = ExitCode.LOG
+                self._console.event("error", f"the message log failed while it was closed: {self._log.failure}")
         self._console.event("stopped", "everything acknowledged is stored" if self._clean else "after a failure")
         return self._exit_code
 
@@ -246,16 +249,16 @@ class Server:
         self._console.event("stopping", f"telling {len(self._sessions)} clients; a second signal stops at once")
         for listener in self._listeners:
             listener.close()
-        for transport in self._sessions.values():
-            transport.pause_reading()
-        self._wait_for_log(self._loop.now + self._config.limits.drain_s)
+        for session in self._sessions:
+            session.stop_taking()
+        self._wait_for_log(self._loop.now + self._config.limits.drain_s / 2)
 
     def _wait_for_log(self, deadline: float) -> None:
         if self._hub.unsettled and self._loop.now < deadline:
             self._loop.call_later(_DRAIN_LOOK_S, lambda: self._wait_for_log(deadline))
             return
         self._close_sessions(ErrorCode.SHUTTING_DOWN, "the server is shutting down; wait for it to come back")
-        self._wait_for_clients(deadline)
+        self._wait_for_clients(self._loop.now + self._config.limits.drain_s / 2)
 
     def _close_sessions(self, code: ErrorCode, sentence: str) -> None:
         closing = Closing(code, sentence, retry_after_s=1.0)

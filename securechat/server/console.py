@@ -8,6 +8,7 @@ but never the loop. The queue is bounded; what does not fit is counted and repor
 from __future__ import annotations
 
 import contextlib
+import io
 import sys
 import threading
 from collections import deque
@@ -44,6 +45,8 @@ class Console:
         now: Callable[[], datetime] = lambda: datetime.now(UTC).astimezone(),
     ) -> None:
         self._stream = stream if stream is not None else sys.stdout
+        if isinstance(self._stream, io.TextIOWrapper):  # a name that the console cannot spell must not cost a line
+            self._stream.reconfigure(errors="backslashreplace")
         self._json = json
         self._now = now
         self.at_pass_end: Callable[[Callable[[], None]], None] | None = None

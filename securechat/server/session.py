@@ -35,6 +35,7 @@ from securechat.model import (
     Welcome,
 )
 from securechat.net.sockets import CloseReason
+from securechat.origin import origin_of
 from securechat.wire.base import FrameRefused, ServerCodec, WireFormat
 from securechat.wire.detect import codec_for
 from securechat.wire.native import NATIVE
@@ -46,6 +47,8 @@ if TYPE_CHECKING:
 _STRANGER_FRAMES = 16
 """Frames other than one's hello before it is accepted: several names may be tried, nothing can be flooded."""
 
+_FRAMES_PER_PASS = 256
+"""Frames of one peer handled in one pass, about 5 ms of work: 64 KiB may hold 13,000 frames of five bytes."""
 _OVERLOAD_PAUSE_S = 0.5
 """Reading pause of a sender whose draft found the append queue full: 4,096 drafts take 0.1 to 0.3 s to commit."""
 
@@ -126,9 +129,10 @@ class Session:
     """
 
     __slots__ = (
-        "_closing_code", "_codec", "_drafts", "_greeting", "_heard_at", "_held", "_hello_timer", "_hub", "_idle_timer",
-        "_limits",  "_name", "_observer", "_over_rate", "_paused", "_pinged", "_pumping", "_resume_after",
-        "_resume_timer", "_scheduler", "_strange_frames", "_throttled", "format", "label", "link", "write",
+        "_closing_code", "_codec", "_drafts", "_ended", "_greeting", "_heard_at", "_held", "_hello_timer", "_hub",
+        "_idle_timer", "_limits", "_name", "_observer", "_origin", "_over_rate", "_paused", "_pinged", "_pumping",
+        "_resume_after", "_resume_timer", "_scheduler", "_strange_frames", "_throttled", "_yielded", "format",
+        "label", "link", "write",
     )  # fmt: skip
 
     def __init__(
@@ -150,8 +154,10 @@ class Session:
         self._observer = observer
         self._codec: ServerCodec | None = None
         self._closing_code: ErrorCode | None = None
+        self._ended = False  # nothing may be taken from this peer any more
         self._drafts = 0
         self._name = ""
+        self._origin = origin_of(link.address)
         self._greeting = False
         self._held: Command | None = None
         self._strange_frames = 0
@@ -159,6 +165,7 @@ class Session:
         self._throttled = False
         self._paused = False
         self._pumping = False
+        self._yielded = False
         self._pinged = False
         self._resume_after = 0
         self._heard_at = scheduler.now
@@ -183,7 +190,7 @@ class Session:
     def data_received(self, data: bytes) -> None:
         """Decrypted bytes: everybody's way in."""
         codec = self._codec
-        if codec is None or self._closing_code is not None:
+        if codec is None or self._ended:
             return
         now = self._heard_at = self._scheduler.now
         self._pinged = False
@@ -203,6 +210,7 @@ class Session:
     def outbox_overflow(self) -> None:
         """The peer does not read: let it go, and let it know where to go on."""
         self._closing_code = ErrorCode.SLOW_READER
+        self._ended = True
         sentence = "you were too far behind with reading; connect again and read on from where you stopped"
         closing = Closing(ErrorCode.SLOW_READER, sentence, resume_after=self._resume_after)
         self._hub.lost(self, self._scheduler.now)
@@ -210,6 +218,7 @@ class Session:
 
     def connection_lost(self, reason: CloseReason, detail: str) -> None:
         """The transport is closed."""
+        self._ended = True
         for timer in (self._hello_timer, self._idle_timer, self._resume_timer):
             if timer is not None:
                 timer.cancel()
@@ -223,8 +232,8 @@ class Session:
 
     @property
     def address(self) -> str:
-        """The peer's network address, without port."""
-        return self.link.address
+        """What the peer counts under: see `securechat.origin`."""
+        return self._origin
 
     @property
     def held_back(self) -> bool:
@@ -243,11 +252,17 @@ class Session:
         if isinstance(event, Welcome | Named):
             self._name = event.name
 
+    def stop_taking(self) -> None:
+        """Take no more commands, for good: the server is about to stop. Acknowledgements still go out."""
+        self._ended = True
+        self.link.pause_reading()
+
     def close(self, closing: Closing) -> None:
         """Say the last words, after everything queued, and end the connection.
 
         The hub loses the peer now, not when the transport has ended: that may take as long as the peer reads slowly.
         """
+        self._ended = True
         if self._closing_code is None:
             self._closing_code = closing.code
             self.link.close_with(self.format.encode(closing))
@@ -261,7 +276,12 @@ class Session:
             return
         self._pumping = True
         try:
-            while not (self._greeting or self._over_rate) and self._closing_code is None:
+            frames = 0
+            while not (self._greeting or self._over_rate or self._ended):
+                frames += 1
+                if frames > _FRAMES_PER_PASS:
+                    self._yield()
+                    break
                 command = self._held
                 if command is None:
                     try:
@@ -277,9 +297,18 @@ class Session:
             self.close(Closing(error.code, error.detail))
         finally:
             self._pumping = False
-        if self._closing_code is None and (self._greeting or self._over_rate or self._held is not None):
+        if not self._ended and (self._greeting or self._over_rate or self._yielded or self._held is not None):
             self._paused = True
             self.link.pause_reading()
+
+    def _yield(self) -> None:
+        """Others want to be heard in this pass, too."""
+        self._yielded = True
+        self._scheduler.call_later(0.0, self._our_turn)
+
+    def _our_turn(self) -> None:
+        self._yielded = False
+        self._unpause()
 
     def _take(self, command: Command) -> bool:
         """Give one command to the hub; False when it must wait, for acknowledgements or for the log."""
@@ -318,6 +347,8 @@ class Session:
         self.write(
             self.format.encode(Refused(refusal.code, refusal.detail, ref=refusal.ref, client_id=refusal.client_id))
         )
+        if wait_s := self._hub.charge_request(self, self._scheduler.now):
+            self._throttle(wait_s)
 
     def _greeted(self, *, accepted: bool) -> None:
         self._greeting = False
@@ -337,7 +368,7 @@ class Session:
 
     def _throttle(self, wait_s: float) -> None:
         """Over a rate: tell it once, and do not read for a while."""
-        if self._closing_code is not None:
+        if self._ended:
             return
         if not self._throttled:
             self._throttled = True
@@ -358,7 +389,7 @@ class Session:
             self._throttled = False
 
     def _unpause(self) -> None:
-        if self._paused and self._closing_code is None and not (self._greeting or self._over_rate):
+        if self._paused and not (self._ended or self._greeting or self._over_rate or self._yielded):
             self._paused = False
             assert self._codec is not None
             self._pump(self._codec)

@@ -19,7 +19,7 @@ MESSAGES = 10
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="processor time of a thread is read from /proc")
 def test_15_a_hundred_throttled_clients_with_pending_input_cost_under_2_percent(certs: Path, tmp_path: Path) -> None:
-    flags = ["--limit", "message_burst=2", "--limit", "message_rate=1", "--limit", "address_message_factor=1000"]
+    flags = ["--limit", "message_burst=2", "--limit", "message_rate=1", "--limit", "address_factor=1000"]
     with ServerProcess(certs, tmp_path / "data", *flags).start() as server:
         clients = [NativeClient(server.port, server.ca) for _ in range(CLIENTS)]
         try:

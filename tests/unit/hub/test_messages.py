@@ -210,9 +210,31 @@ def test_rates_pause_and_refuse_nothing() -> None:
 
 
 def test_an_address_has_a_ceiling_over_all_its_members_but_loopback_has_none() -> None:
-    limits = Limits(message_burst=2, message_rate=1, address_message_factor=1.5)
+    limits = Limits(message_burst=2, message_rate=1, address_factor=1.5)
     for address, held in (("10.0.0.9", True), ("127.0.0.1", False)):
         rig = HubRig(limits, rates=True)
         peers = [rig.member(f"m{number}", address=address) for number in range(4)]
         waits = [rig.do(peer, Say(1, "lobby", "x")) for peer in peers]
         assert (waits[-1] > 0) is held
+
+
+def test_what_was_not_stored_does_not_count_against_the_quota() -> None:
+    rig = HubRig(Limits(stored_bytes_per_address_day=20))
+    alice = rig.member("alice", address="10.0.0.1")
+    for _ in range(5):
+        rig.do(alice, Say(1, "lobby", "123456789"))  # four of them are retries
+    rig.do(alice, Say(2, "lobby", "123456789"))
+    assert len(alice.messages) == 2
+    rig.do(alice, Say(3, "lobby", "123"))
+    assert alice.last(Refused).code is ErrorCode.QUOTA
+
+
+def test_a_quit_and_return_does_not_fill_the_buckets_of_an_address() -> None:
+    rig = HubRig(Limits(message_burst=2, message_rate=1, address_factor=2), rates=True)
+    waits = []
+    for number in range(6):
+        peer = rig.member("alice", f"{number + 1:032x}", address="10.0.0.1")
+        waits.append(rig.do(peer, Say(1, "lobby", "x")))
+        rig.do(peer, Quit())
+    assert waits[0] == 0
+    assert waits[-1] > 0

@@ -35,9 +35,9 @@ def test_whoever_obeys_the_wait_never_passes_the_rate_by_more_than_the_burst(
 
 
 def test_buckets_of_quiet_addresses_are_forgotten() -> None:
-    buckets = AddressBuckets(burst=1, rate=1)
+    buckets = AddressBuckets(burst=1, rate=1, factor=1)
     for number in range(5000):
-        buckets.take(f"10.0.{number // 256}.{number % 256}", now=float(number))
+        buckets.take(f"10.0.{number // 256}.{number % 256}", 1.0, now=float(number))
     assert len(buckets._buckets) <= 2048
 
 

@@ -6,6 +6,7 @@ import pytest
 
 from securechat.errors import ErrorCode
 from securechat.limits import Limits
+from securechat.log.store import NoSpace
 from securechat.model import (
     Closing,
     Found,
@@ -283,3 +284,66 @@ def test_who_came_while_somebody_was_out_is_told_that_they_are_back(rig: HubRig)
     rig.pass_time(1)
     told = [p for p in bob.of(Presence) if p.room == "ops"]
     assert "ann" in {person.name for person in told[-1].joined}
+
+
+def test_a_refused_takeover_leaves_the_log_as_it_was(rig: HubRig) -> None:
+    """The owner is online under another name; a hello of its own for a name that is lost meanwhile comes to nothing."""
+    owner = rig.member("ann", "1" * 32)
+    late = rig.peer()
+    rig.do(late, Hello(version=1, name="bob", secret="1" * 32), settle=False)
+    rig.hub._entrance.claims.free("bob", rig.hub._member_of[owner].owner)
+    thief = rig.peer()
+    rig.do(thief, Hello(version=1, name="bob", secret="2" * 32), settle=False)
+    rig.settle()
+    assert late.last(Refused).code is ErrorCode.NAME_IN_USE
+    assert rig.hub.is_member(owner)
+    again = HubRig(store=rig.store)
+    other = again.peer()
+    again.do(other, Hello(version=1, name="ann", secret="3" * 32))
+    assert other.last(Refused).code is ErrorCode.NAME_IN_USE  # ann was online when it was killed
+
+
+def test_a_hello_that_came_to_nothing_does_not_block_the_name_of_an_absent_owner(rig: HubRig) -> None:
+    owner = rig.member("bob", "1" * 32)
+    rig.lose(owner)
+    ghost = rig.peer()
+    rig.do(ghost, Hello(version=1, name="bob", secret="1" * 32), settle=False)
+    rig.hub.lost(ghost, rig.now)
+    rig.settle()
+    rig.pass_time(200)
+    rig.member("bob", "2" * 32)
+
+
+def test_a_full_disk_at_hello_does_not_block_the_name_of_an_absent_owner(rig: HubRig) -> None:
+    rig.lose(rig.member("bob", "1" * 32))
+
+    def full(when: str) -> None:
+        if when == "apply":
+            raise NoSpace("full")
+
+    rig.store.fault = full
+    late = rig.peer()
+    rig.do(late, Hello(version=1, name="bob", secret="1" * 32))
+    assert late.last(Refused).code is ErrorCode.DISK_FULL
+    rig.store.fault = lambda _: None
+    rig.pass_time(200)
+    rig.member("bob", "2" * 32)
+
+
+def test_a_join_of_many_rooms_costs_more_than_one_and_names_none_twice() -> None:
+    rig = HubRig(Limits(request_burst=5, request_rate=1))
+    alice = rig.member("alice")
+    assert rig.do(alice, Join(1, ["ops"] * 100)) > 0
+    assert [joined.room for joined in alice.of(Joined)] == ["lobby", "ops"]
+
+
+def test_departures_of_many_are_let_go_a_few_at_a_time(rig: HubRig) -> None:
+    peers = [rig.member(f"guest {number}") for number in range(40)]
+    witness = rig.member("witness")
+    for peer in peers:
+        rig.hub.lost(peer, rig.now)
+    rig.now += 31
+    rig.hub.tick(rig.now)
+    assert 20 < len(rig.hub._members) < 41
+    rig.pass_time(1)
+    assert list(rig.hub._members) == [witness.last(Welcome).sender_id]

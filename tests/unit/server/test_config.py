@@ -46,6 +46,7 @@ def test_the_rate_limit_can_be_switched_off() -> None:
         (["--limit", "nonsense=1"], {}, "--limit", "no such limit"),
         (["--limit", "message_rate"], {}, "--limit", "NAME=VALUE"),
         (["--limit", "append_queue=1.5"], {}, "--limit", "whole number"),
+        (["--limit", "presence_names=201"], {}, "--limit", "at most 200"),
         (["--limit", "append_queue=0"], {}, "--limit", "greater than zero"),
         (["--limit", "outbox_soft_bytes=9999999"], {}, "--limit", "smaller than"),
         ([], {"SECURECHAT_LIMIT_BYTE_RATE": "fast"}, "SECURECHAT_LIMIT_BYTE_RATE", "number"),

@@ -102,3 +102,13 @@ def test_the_banner_shows_what_to_paste_here_and_elsewhere() -> None:
     assert "[::1]:8443" in text
     plain = "\n".join(banner("1.0", [("127.0.0.1", 1)], None, from_checkout=False))
     assert "securechat-client --ca certs/ca.pem localhost:1" in plain
+
+
+def test_a_console_that_cannot_spell_a_name_still_writes_the_line() -> None:
+    raw = io.BytesIO()
+    console = Console(io.TextIOWrapper(raw, encoding="ascii"), now=fixed_now)
+    console.event("named", "привет")
+    console.event("connected", "next")
+    console.close()
+    assert b"\\u043f" in raw.getvalue()
+    assert b"next" in raw.getvalue()

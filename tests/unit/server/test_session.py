@@ -298,3 +298,49 @@ def test_an_overloaded_log_holds_the_sender_and_keeps_the_order() -> None:
         bench.pass_time(1)
     assert [message.text for message in link.of(Message)] == [str(n) for n in range(1, 8)]  # type: ignore[attr-defined]
     assert not link.of(Refused)
+
+
+def test_a_connection_that_is_over_never_becomes_a_member(bench: Bench) -> None:
+    """Two hellos at once, and the connection breaks when the first is answered: the second one is nobody's."""
+    link = bench.session()
+    hello = Hello(version=1, name="ghost", secret="a" * 32)
+    link.receive(hello, Hello(version=1, name="ghost2", secret="b" * 32))
+    bench.rig.settle()  # answered; the rest waits for the next pass
+    assert link.session is not None
+    link.session.connection_lost(CloseReason.RESET, "")
+    bench.pass_time(1)
+    assert not bench.rig.hub.is_member(link.session)
+    bench.rig.pass_time(200)
+    assert not bench.rig.hub._members
+
+
+def test_refused_frames_cost_as_much_as_requests() -> None:
+    bench = Bench(Limits(request_burst=5, request_rate=1))
+    link = bench.member()
+    link.receive_raw(b"\x00\x00\x00\x01x".replace(b"x", b"5") * 1000)
+    bench.settle()
+    assert len(link.of(Refused)) < 20
+    assert link.paused
+
+
+def test_one_peer_is_handled_only_so_much_in_a_pass(bench: Bench) -> None:
+    link = bench.member()
+    link.receive(*[Pong(0) for _ in range(1000)])
+    assert link.paused  # the rest waits for the next pass
+    bench.pass_time(0.1)
+    assert not link.paused
+    link.receive(Say(1, "lobby", "after"))
+    bench.settle()
+    assert link.of(Acked)
+
+
+def test_a_server_that_stops_takes_nothing_more_but_acknowledges_what_it_took() -> None:
+    bench = Bench(Limits(unacknowledged_drafts=2))
+    link = bench.member()
+    link.receive(*[Say(number, "lobby", str(number)) for number in range(1, 8)])
+    assert link.session is not None
+    link.session.stop_taking()
+    bench.settle()
+    bench.pass_time(5)
+    assert [acked.client_id for acked in link.of(Acked)] == [1, 2]  # type: ignore[attr-defined]
+    assert bench.rig.hub.unsettled == 0

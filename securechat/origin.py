@@ -1,0 +1,36 @@
+"""Where somebody comes from, as far as limits care: an IPv4 address, or an IPv6 /64: a subscriber has all of one.
+
+Everything that is counted per address (connections, rates, quotas) is counted under this key.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from functools import lru_cache
+
+
+@lru_cache(maxsize=4096)
+def origin_of(address: str) -> str:
+    """Return the key an address counts under.
+
+    Args:
+        address: as the socket has it; a scope (``%eth0``) is ignored, an IPv4-mapped IPv6 address is its IPv4 address.
+
+    Returns:
+        The IPv4 address, ``::1`` for IPv6 loopback, the /64 otherwise; the text itself when it is no address.
+    """
+    try:
+        ip = ipaddress.ip_address(address.partition("%")[0])
+    except ValueError:
+        return address
+    if isinstance(ip, ipaddress.IPv6Address):
+        if ip.ipv4_mapped is not None:
+            return str(ip.ipv4_mapped)
+        if not ip.is_loopback:
+            return str(ipaddress.IPv6Network((ip, 64), strict=False))
+    return str(ip)
+
+
+def is_loopback(origin: str) -> bool:
+    """Tell whether an origin is this machine itself, which no per-address limit applies to."""
+    return origin.startswith("127.") or origin == "::1"
