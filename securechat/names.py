@@ -68,7 +68,7 @@ def name_key(name: str) -> str:
     Case, width and spaces are folded; ``_`` counts as a space.
     """
     key = " ".join(name.replace("_", " ").split())
-    if key.isascii():
+    if key and key.isascii():
         return key.lower()  # the same, 20 times as fast
     try:
         return str(_MAPPED.enforce(key))

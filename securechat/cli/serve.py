@@ -34,7 +34,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         config = _with_certificate(load(arguments, os.environ))
     except ConfigError as error:
-        return _fail(ExitCode.USAGE, f"{error.source}: {error.key} {error.reason}")
+        about = "" if error.key in error.source.lower().replace("-", "_") else f"{error.key}: "
+        return _fail(ExitCode.USAGE, f"{error.source}: {about}{error.reason}")
     except StartFailure as failure:
         return _fail(failure.code, str(failure))
     os.umask(0o077)  # whatever is created from here on is nobody else's business

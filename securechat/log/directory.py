@@ -93,7 +93,9 @@ def make_directory(path: Path) -> None:
         path.chmod(0o700)  # mkdir's mode would pass through the umask
         _sync_directory(path.parent)
     except OSError as error:
-        raise LogError(f"cannot make the data directory {path}: {error.strerror}") from error
+        raise LogError(
+            f"cannot make the data directory {path}: {error.strerror}; choose another one with --data"
+        ) from error
 
 
 def make_private(path: Path) -> None:

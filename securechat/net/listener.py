@@ -139,7 +139,7 @@ class Listener:
         """A connection is gone."""
         handshake_done = self._half_open.pop(transport, None) is None
         self._admission.closed(
-            transport.address, self._loop.now, handshake_done=handshake_done, hello_done=transport.hello_done
+            transport.address, self._loop.now, handshake_done=handshake_done, hello_done=not transport.owes_hello
         )
         if self._waits_for_place:
             self._resume()

@@ -7,9 +7,8 @@ keeps them.
 
 Reading: one record a wake-up, and on to the end only for those who had more than one last time. The read that ends in
 "would block" costs an exception (about 0.4 us a delivery in rooms of ten), and saves thirty times as much where a
-sender pipelines. One wake-up in PROBE_EVERY looks whether that has begun.
-Writing: :meth:`Transport.write` only queues; the flush step at the end of the pass joins and sends, one record a send.
-Only a refused write registers for writability.
+sender pipelines. One wake-up in PROBE_EVERY looks whether that has begun. Writing: `Transport.write` only queues; the
+flush step at the end of the pass joins and sends, one record a send. Only a refused write registers for writability.
 
 A backlog is judged by :mod:`securechat.net.backlog`. Closing (flush, close_notify, FIN, read and discard, close) is
 :mod:`securechat.net.farewell`'s.
@@ -65,7 +64,8 @@ class Transport:
         alpn: the protocol that ALPN selected, after the handshake; None when none was.
         tls_version: such as ``"TLSv1.3"``, after the handshake.
         error: the exception that ended the connection, where there was one.
-        hello_done: set by whoever speaks the protocol once the peer's hello was accepted; admission reads it.
+        owes_hello: whether a close now counts as a failed hello; set by whoever speaks the protocol. A peer that comes,
+            says nothing and leaves in good order (to learn a CA by its pin) owes nothing.
 
     Raises:
         OSError, ValueError: the socket is already dead, or TLS cannot be set up with these arguments.
@@ -75,7 +75,7 @@ class Transport:
         "_again_pass", "_append", "_backlog", "_blocked", "_bulk", "_detail", "_dirty", "_farewell", "_handler",
         "_handshake_queued", "_handshake_timer", "_interest", "_loop", "_outbox", "_owner", "_probe",
         "_read_wants_write", "_reading", "_reason", "_sendable", "_sock", "_state", "_write_wants_read", "_writing",
-        "address", "alpn", "error", "hello_done", "peer", "tls_version",
+        "address", "alpn", "error", "owes_hello", "peer", "tls_version",
     )  # fmt: skip
 
     def __init__(
@@ -94,7 +94,7 @@ class Transport:
         self.alpn: str | None = None
         self.tls_version: str | None = None
         self.error: Exception | None = None
-        self.hello_done = False
+        self.owes_hello = True
         self._loop = loop
         self._owner = owner
         self._handler: TransportHandler = NOBODY

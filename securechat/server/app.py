@@ -37,7 +37,7 @@ from securechat.server.config import ServerConfig
 from securechat.server.console import Console
 from securechat.server.fanout import Fanout
 from securechat.server.session import Session
-from securechat.tls.addresses import is_public, private_addresses
+from securechat.tls.addresses import is_public, local_names, private_addresses
 from securechat.tls.contexts import ServerCertificate
 from securechat.wire.detect import ALPN_OFFERS
 
@@ -45,6 +45,7 @@ _SWITCH_INTERVAL_S = 0.0005
 """GIL switch interval: a busy loop costs a commit 1.3 ms with it, 5.8 ms with Python's 5 ms (measured)."""
 _DAY_S = 86_400.0
 _WARN_DAYS = 30
+_CERTIFICATE_ADVICE = "the server needs the server.pem that `python tools/gen_certs.py` writes"
 _DRAIN_LOOK_S = 0.01
 """Seconds between two looks whether a drain has got further."""
 
@@ -166,14 +167,13 @@ class Server:
             self._console.event(
                 "listening", f"on {endpoint(host, listener.port)}", address=endpoint(host, listener.port)
             )
-            if _is_public(host):
-                self._warn(
-                    f"{host} is a public address: everybody on the internet can reach this server and, "
-                    "without an account, join it. Use --host with a private address if that is not meant."
-                )
+            if (warning := _publicity(host)) is not None:
+                self._warn(warning)
 
     def _announce(self) -> None:
-        addresses = [(str(listener.address[0]), listener.port) for listener in self._listeners]
+        addresses = [
+            (host, listener.port) for listener in self._listeners for host in _advertised(str(listener.address[0]))
+        ]
         self._console.block(
             banner(__version__, addresses, self._certificate.ca_fingerprint, from_checkout=self._from_checkout)
         )
@@ -263,8 +263,9 @@ class Server:
     def _close_sessions(self, code: ErrorCode, sentence: str) -> None:
         closing = Closing(code, sentence, retry_after_s=1.0)
         for session, transport in list(self._sessions.items()):
+            is_member = self._hub.is_member(session)  # asked before: a closed session is none
             session.close(closing)
-            if not transport.hello_done:
+            if not is_member:
                 transport.abort()
 
     def _wait_for_clients(self, deadline: float) -> None:
@@ -302,14 +303,38 @@ def _load_certificate(config: ServerConfig) -> ServerCertificate:
     try:
         return ServerCertificate(config.cert, config.key, tls12=config.tls12, alpn=ALPN_OFFERS)
     except TlsFailure as failure:
-        raise StartFailure(ExitCode.CERTIFICATE, failure.detail) from failure
+        advice = "" if "gen_certs" in failure.detail else f"; {_CERTIFICATE_ADVICE}"
+        raise StartFailure(ExitCode.CERTIFICATE, f"{failure.detail}{advice}") from failure
 
 
-def _is_public(host: str) -> bool:
+def _publicity(host: str) -> str | None:
+    """What a public address means, in a sentence; None for a private one."""
     try:
-        return is_public(ipaddress.ip_address(host.partition("%")[0]))
+        ip = ipaddress.ip_address(host.partition("%")[0])
     except ValueError:
-        return False  # a name: what it means was decided by whoever wrote it into the hosts file or DNS
+        return None  # a name: what it means was decided by whoever wrote it into the hosts file or DNS
+    if ip.is_unspecified:
+        return (
+            f"{host} means every address of this machine, public ones too: where it has one, everybody on the internet "
+            "can reach this server and join it. Without --host it listens on loopback and private addresses only."
+        )
+    if is_public(ip):
+        return (
+            f"{host} is a public address: everybody on the internet can reach this server and, without an account, "
+            "join it. Use --host with a private address if that is not meant."
+        )
+    return None
+
+
+def _advertised(host: str) -> list[str]:
+    """The addresses behind one that was bound: all of this machine's for an unspecified one (RFC 4291, 2.5.2)."""
+    try:
+        ip = ipaddress.ip_address(host.partition("%")[0])
+    except ValueError:
+        return [host]
+    if not ip.is_unspecified:
+        return [host]
+    return [str(address) for address in local_names().ips if address.version == ip.version]
 
 
 def _cannot_listen(host: str, port: int, error: OSError) -> str:

@@ -170,7 +170,8 @@ class _Settings:
         try:
             return Limits(**values)  # type: ignore[arg-type]
         except ValueError as error:
-            raise ConfigError("--limit", "limits", str(error)) from None
+            name, _, reason = str(error).partition(" ")
+            raise ConfigError("--limit", name, reason) from None
 
 
 def _limit(source: str, name: str, value: str, kinds: Mapping[str, object]) -> float:

@@ -76,7 +76,7 @@ class Link(Protocol):
 
     address: str
     alpn: str | None
-    hello_done: bool
+    owes_hello: bool
 
     @property
     def queued_bytes(self) -> int:
@@ -185,6 +185,7 @@ class Session:
             self.close(Closing(ErrorCode.BAD_FRAME, sentence))
             return
         self.format = self._codec.format
+        self.link.owes_hello = False
         self._idle_timer = self._scheduler.call_later(self._limits.idle_ping_s, self._look_alive)
 
     def data_received(self, data: bytes) -> None:
@@ -194,6 +195,8 @@ class Session:
             return
         now = self._heard_at = self._scheduler.now
         self._pinged = False
+        if self._hello_timer is not None:
+            self.link.owes_hello = True
         codec.receive_data(data)
         wait_s = self._hub.charge_bytes(self, len(data), now)
         self._pump(codec)
@@ -355,7 +358,7 @@ class Session:
         if accepted:
             assert self._codec is not None
             self._codec.hello_accepted()
-            self.link.hello_done = True
+            self.link.owes_hello = False
             if self._hello_timer is not None:
                 self._hello_timer.cancel()
                 self._hello_timer = None
@@ -400,6 +403,7 @@ class Session:
 
     def _hello_late(self) -> None:
         self._hello_timer = None
+        self.link.owes_hello = True
         self.close(Closing(ErrorCode.HELLO_TIMEOUT, "no accepted hello came in time; connect again"))
 
     def _look_alive(self) -> None:

@@ -81,15 +81,16 @@ def read_bundle(path: Path, key_path: Path | None = None) -> Bundle:
 
     Raises:
         TlsFailure: BAD_FILE with one sentence: missing, unreadable, corrupt, no certificate, no key, a key that
-            needs a passphrase, or a key of another certificate.
+            needs a passphrase, a key of another certificate, or a CA certificate instead of a leaf.
     """
     content = read_pem(path)
-    certificates = parse_certificates(path, content)
+    leaf, *chain = parse_certificates(path, content)
+    if is_authority(leaf):  # refused before its key could ever be loaded into a server
+        raise bad_file(path, "is a CA certificate, which no client accepts as a server's; use server.pem")
     if key_path is None:
         beside = path.with_suffix(".key")
         key_path = path if _KEY_BLOCK.search(content) or not beside.is_file() else beside
     key = parse_key(key_path, content if key_path == path else read_pem(key_path))
-    leaf, *chain = certificates
     if not key_matches(leaf, key):
         raise bad_file(key_path, f"the private key does not belong to the first certificate in {path.name}")
     return Bundle(path, key_path, leaf, tuple(chain), key)

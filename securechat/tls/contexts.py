@@ -166,6 +166,7 @@ class ServerCertificate:
 
     def _load(self, now: dt.datetime | None) -> tuple[Bundle, ssl.SSLContext]:
         bundle = read_bundle(self._cert_path, self._key_path)
+        _expect_begun(bundle, now or dt.datetime.now(dt.UTC))
         context = _server_context(bundle, self._tls12, self._alpn, now)
         _prove(context, bundle)
         return bundle, context
@@ -232,6 +233,16 @@ def _server_context(bundle: Bundle, tls12: bool, alpn: Sequence[str], now: dt.da
     except (ssl.SSLError, OSError) as error:
         raise bad_file(bundle.path, f"OpenSSL refuses this certificate or key: {_openssl_words(error)}") from error
     return context
+
+
+def _expect_begun(bundle: Bundle, now: dt.datetime) -> None:
+    """Refuse a certificate that no client would accept yet, with both clocks."""
+    if bundle.not_before > now:
+        raise bad_file(
+            bundle.path,
+            f"the certificate is valid only from {bundle.not_before:%Y-%m-%d %H:%M} UTC, and this machine's clock says "
+            f"{now:%Y-%m-%d %H:%M} UTC; set the clock, or make a new certificate with tools/gen_certs.py --force",
+        )
 
 
 def _prove(context: ssl.SSLContext, bundle: Bundle) -> None:

@@ -10,11 +10,15 @@ from pathlib import Path
 
 import pytest
 
+from securechat.model import Ping, Pong
+from securechat.tls.addresses import private_addresses
+from securechat.tls.bundle import fingerprint, read_bundle
 from securechat.tls.certificates import ensure_server
 from securechat.tls.hostnames import parse_name
+from securechat.tls.trust import learn_ca, parse_pin
 from tests.e2e.conftest import Connect
 from tests.support.native import NativeClient
-from tests.support.server import ServerProcess
+from tests.support.server import ServerProcess, wait_until
 
 LAN = "127.77.0.1"
 """Stands for another machine's address: any address of 127.0.0.0/8 can be bound on Linux."""
@@ -106,3 +110,37 @@ def test_without_a_certificate_the_server_says_which_command_makes_one(tmp_path:
     assert server.wait() == 3
     assert "gen_certs.py" in server.stderr
     assert len(server.stderr.strip().splitlines()) == 1
+
+
+def test_a_ca_certificate_is_no_server_certificate(certs: Path, tmp_path: Path) -> None:
+    shutil.copy(certs / "ca.pem", tmp_path / "server.pem")
+    shutil.copy(certs / "ca.key", tmp_path / "server.key")
+    server = ServerProcess(tmp_path, tmp_path / "data")
+    server.start(wait=False)
+    assert server.wait() == 3
+    assert "is a CA certificate" in server.stderr
+
+
+def test_learning_a_ca_by_its_pin_is_no_failed_hello(certs: Path, tmp_path: Path) -> None:
+    flags = ["--limit", "failed_hellos_per_address=2", "--limit", "connections_per_address=256"]
+    address = next((str(ip) for ip in private_addresses() if not ip.is_loopback and ip.version == 4), None)
+    if address is None:
+        pytest.skip("this machine has no address but loopback, which no limit applies to")
+    authority = read_bundle(certs / "server.pem").authority
+    assert authority is not None
+    with ServerProcess(certs, tmp_path / "data", *flags, host=address).start() as server:
+        for _ in range(6):
+            learn_ca(address, server.port, parse_pin(fingerprint(authority)), 20)
+        with NativeClient(server.port, server.ca, host=address) as client:
+            client.hello("in")
+        for number in range(2):  # who speaks, and never says hello, does count
+            with NativeClient(server.port, server.ca, host=address) as client:
+                client.send(Ping(number))
+                client.wait_for(Pong)
+            wait_until(lambda n=number: len(_disconnects(server)) > 7 + n, "the server noticed")
+        with pytest.raises(OSError):
+            NativeClient(server.port, server.ca, host=address)
+
+
+def _disconnects(server: ServerProcess) -> list[object]:
+    return [event for event in server.events() if event["event"] == "disconnected"]

@@ -165,7 +165,7 @@ play_on_a_small_disk(Path(sys.argv[1]))
 
 def play_on_a_small_disk(directory):
     """What the test below does inside its own mounts."""
-    rig = Rig(OnDisk(directory / "data"), Limits(low_disk_bytes=1))
+    rig = Rig(OnDisk(directory / "data"), Limits(low_disk_bytes=1, commit_messages=64))
     drafts = [rig.draft(n, f"{n} " + "x" * 3000) for n in range(1, 601)]
     outcomes = rig.append(*drafts)
     assert any(refused(outcomes)), "600 messages of 3 KB fitted into 1 MiB"

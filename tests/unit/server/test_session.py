@@ -43,7 +43,7 @@ class FakeLink:
     def __init__(self) -> None:
         self.address = "127.0.0.1"
         self.alpn: str | None = "securechat/1"
-        self.hello_done = False
+        self.owes_hello = True
         self.queued_bytes = 0
         self.paused = False
         self.closed = False
