@@ -16,7 +16,7 @@ from securechat.hub.ports import Appended, HistoryQuery, HistoryRows, Identity, 
 from securechat.limits import Limits
 from securechat.log.inline import InlineLog
 from securechat.log.sqlite import utc_ms
-from securechat.log.store import DISK_FULL, Applied, Identify, Outcome, Release, Rename, Write, judge
+from securechat.log.store import DISK_FULL, NO_ENTRY, Applied, Identify, Outcome, Release, Rename, Write, judge
 from securechat.model import Draft, Message
 
 Place = str | tuple[int, int]
@@ -139,7 +139,7 @@ class MemoryStore:
                 case Draft():
                     outcomes.append(self._judge(write) or DISK_FULL)
                 case Identify():
-                    outcomes.append(DISK_FULL)
+                    outcomes.append(NO_ENTRY)
                 case Rename() | Release():
                     outcomes.append(None)
         return Applied(outcomes, [])

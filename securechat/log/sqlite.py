@@ -30,7 +30,7 @@ from securechat.log import senders
 from securechat.log.directory import DirectoryLock, make_directory, make_private
 from securechat.log.history import HistoryReader
 from securechat.log.schema import migrate
-from securechat.log.store import DISK_FULL, Applied, Identify, NoSpace, Outcome, Release, Rename, Write, judge
+from securechat.log.store import DISK_FULL, NO_ENTRY, Applied, Identify, NoSpace, Outcome, Release, Rename, Write, judge
 from securechat.model import Draft, Message
 
 DATABASE = "securechat.db"
@@ -240,7 +240,7 @@ class SqliteStore:
                         stored_seq = self._stored_seq(write.sender_id, write.client_id)
                         outcomes.append(judge(write.client_id, last, stored_seq) or DISK_FULL)
                     case Identify():
-                        outcomes.append(DISK_FULL)
+                        outcomes.append(NO_ENTRY)
                     case Rename() | Release():
                         outcomes.append(None)
         except apsw.Error as error:

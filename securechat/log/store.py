@@ -62,6 +62,7 @@ DISK_FULL = NotAppended(ErrorCode.DISK_FULL, "the server's disk is full: the mes
 OUT_OF_ORDER = NotAppended(
     ErrorCode.OUT_OF_ORDER, "a later message of yours is stored already: send this one again with a new number"
 )
+NO_ENTRY = NotAppended(ErrorCode.DISK_FULL, "the server's disk is full: nobody can come in now; try again later")
 
 
 def judge(client_id: int, last_client_id: int, stored_seq: int | None) -> AppendOutcome | None:

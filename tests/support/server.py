@@ -9,7 +9,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +37,7 @@ class ServerProcess:
         host: where to listen.
         env: further environment variables.
         json_log: whether the console speaks JSON (what `events` needs).
+        prefix: a command that runs the server, such as strace.
     """
 
     def __init__(
@@ -48,7 +49,9 @@ class ServerProcess:
         port: int = 0,
         env: dict[str, str] | None = None,
         json_log: bool = True,
+        prefix: Sequence[str] = (),
     ) -> None:
+        self.prefix = tuple(prefix)
         self.certs, self.data, self.host, self.port = certs, data, host, port
         self.flags, self.env, self.json_log = flags, env or {}, json_log
         self.lines: list[str] = []
@@ -68,7 +71,7 @@ class ServerProcess:
 
     def start(self, *, wait: bool = True) -> ServerProcess:
         """Start and, with ``wait``, return when it listens."""
-        command = [sys.executable, "-m", "securechat.cli.serve", "--cert", str(self.certs / "server.pem")]
+        command = [*self.prefix, sys.executable, "-m", "securechat.cli.serve", "--cert", str(self.certs / "server.pem")]
         command += ["--host", self.host, "--port", str(self.port), "--data", str(self.data), *self.flags]
         command += ["--log-format", "json"] if self.json_log else []
         self.lines = []

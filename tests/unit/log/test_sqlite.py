@@ -11,7 +11,7 @@ from securechat.log import sqlite
 from securechat.log.history import HistoryReader
 from securechat.log.memory import MemoryStore
 from securechat.log.sqlite import SqliteStore
-from securechat.log.store import DISK_FULL, OUT_OF_ORDER, Identify, NoSpace, Release, Rename, TooMuchWork
+from securechat.log.store import DISK_FULL, NO_ENTRY, OUT_OF_ORDER, Identify, NoSpace, Release, Rename, TooMuchWork
 from securechat.model import Draft
 from securechat.testing.disk import RecordingDisk, input_output
 
@@ -56,7 +56,7 @@ def test_answer_knows_retries_and_refuses_the_rest(tmp_path):
         store.apply([say(3)])
         writes = [say(3), say(2), say(4), Identify(b"s", "a", "a"), Rename(1, "b", "b"), Release(1, reserved=True)]
         assert store.answer(writes).outcomes == [
-            Appended(1, retry=True), OUT_OF_ORDER, DISK_FULL, DISK_FULL, None, None,
+            Appended(1, retry=True), OUT_OF_ORDER, DISK_FULL, NO_ENTRY, None, None,
         ]  # fmt: skip
         assert store.apply([say(4)], refuse_fresh=True).outcomes == [DISK_FULL]
         assert store.apply([say(4)]).outcomes == [Appended(2)]

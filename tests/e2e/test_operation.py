@@ -1,0 +1,88 @@
+"""What an operator sees: warnings, signals, sentences."""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from securechat.tls.certificates import ensure_server
+from tests.e2e.conftest import Connect
+from tests.support.native import NativeClient
+from tests.support.server import ServerProcess
+
+ROOT = Path(__file__).parents[2]
+
+
+def test_a_certificate_with_under_30_days_is_warned_about(tmp_path: Path) -> None:
+    certs = tmp_path / "certs"
+    ensure_server(certs, now=dt.datetime.now(dt.UTC) - dt.timedelta(days=75))
+    with ServerProcess(certs, tmp_path / "data").start() as server:
+        warning = server.wait_for_event("warning")
+        assert "expires in 15 days" in warning["text"]
+        assert "gen_certs.py" in warning["text"]
+
+
+def test_a_second_signal_stops_at_once(certs: Path, tmp_path: Path) -> None:
+    """A drain that has to wait, for a client that reads nothing, can be cut short."""
+    flags = ["--rate-limit", "off", "--limit", "drain_s=600", "--limit", "lingering_close_s=600"]
+    with ServerProcess(certs, tmp_path / "data", *flags).start() as server:
+        sleeper = NativeClient(server.port, server.ca, rcvbuf=4096)
+        sleeper.hello("sleeper")
+        with NativeClient(server.port, server.ca) as talker:
+            talker.hello("talker")
+            for _ in range(150):
+                talker.say_acked("y" * 3500)
+            server.signal(signal.SIGTERM)
+            server.wait_for_event("stopping")
+            server.signal(signal.SIGTERM)
+            assert server.wait() == 130
+        sleeper.close()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_in_the_middle_of_a_flood_loses_no_ack(certs: Path, tmp_path: Path, number: int) -> None:
+    with ServerProcess(certs, tmp_path / "data", "--rate-limit", "off").start() as server:
+        with NativeClient(server.port, server.ca) as client:
+            client.hello("flood")
+            sent = [client.say(f"{n}") for n in range(60)]
+            server.signal(number)
+            client.read_to_end()
+            acked = {event.client_id: event.seq for event in client.events if type(event).__name__ == "Acked"}
+            assert server.wait() == 0
+        server.start()
+        with NativeClient(server.port, server.ca, secret=client.secret) as reader:
+            reader.hello("flood")
+            stored = {message.seq: message.text for message in reader.history("lobby")}
+        assert all(stored[seq] == f"{sent.index(client_id)}" for client_id, seq in acked.items())
+        assert len(stored) == len(acked)  # what was taken was acknowledged: a drain answers everything it took
+
+
+def test_text_on_the_console_and_the_banner(certs: Path, tmp_path: Path, connect: Connect) -> None:
+    with ServerProcess(certs, tmp_path / "data", json_log=False).start() as server:
+        server.wait_for_line("is ready")
+        pin = server.wait_for_line("--pin sha256:")
+        assert "securechat-client --pin sha256:" in pin
+        assert pin.endswith(f"localhost:{server.port}")
+        connect(server, "ann")
+        assert "127.0.0.1:" in server.wait_for_line('is "ann"')
+        server.wait_for_line('joined        "ann" #lobby')
+
+
+def test_the_servers_flags_can_be_environment_variables(certs: Path, tmp_path: Path) -> None:
+    env = {
+        **os.environ,
+        "SECURECHAT_CERT": str(certs / "server.pem"),
+        "SECURECHAT_DATA": str(tmp_path / "data"),
+        "SECURECHAT_HOST": "127.0.0.1",
+        "SECURECHAT_PORT": "no",
+    }
+    command = [sys.executable, "-m", "securechat.cli.serve"]
+    done = subprocess.run(command, env=env, capture_output=True, text=True, cwd=ROOT, check=False, timeout=60)
+    assert done.returncode == 2
+    assert done.stderr.startswith("securechat-server: SECURECHAT_PORT: must be a number")
