@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import getpass
+import ipaddress
 import os
 import random
 import secrets
@@ -13,11 +14,12 @@ from pathlib import Path
 
 from securechat import __version__
 from securechat.client import sentences
+from securechat.client.commands import encodable
 from securechat.client.core import ClientCore
 from securechat.client.exit_codes import OF_TLS_PROBLEM, Exit
 from securechat.client.outcome import of_loss
 from securechat.client.pipes import Conversing, Pipe, Sending, Tail
-from securechat.client.rendering import NOTICE_MARK
+from securechat.client.rendering import NOTICE_MARK, excerpt
 from securechat.client.runner import Endpoint, loss_of
 from securechat.errors import ConfigError, Refusal, TlsFailure
 from securechat.limits import SECRET_BYTES
@@ -138,17 +140,27 @@ def _address(text: str, port: int | None) -> tuple[str, int]:
             raise _Stop(Exit.USAGE, sentences.bad_address(text))
     elif text.count(":") == 1:
         host, _, given = text.partition(":")
+    elif ":" in text and not _is_ipv6(text):
+        raise _Stop(Exit.USAGE, sentences.bad_address(text))
     valid = not given or (given.isascii() and given.isdigit() and 0 < int(given[:6]) < 65536)
     if not host or not valid:
         raise _Stop(Exit.USAGE, sentences.bad_address(text))
     return host, int(given) if given else port or DEFAULT_PORT
 
 
+def _is_ipv6(text: str) -> bool:
+    try:
+        ipaddress.IPv6Address(text)
+    except ValueError:
+        return False
+    return True
+
+
 def _checked(check: Callable[[str], str], raw: str, code: Exit) -> str:
     try:
-        return check(raw)
+        return check(encodable(raw))
     except Refusal as refusal:
-        raise _Stop(code, refusal.detail) from None
+        raise _Stop(code, sentences.wrong_name(excerpt(raw), refusal.detail)) from None
 
 
 def _login() -> str | None:

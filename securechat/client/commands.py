@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TypeAlias
@@ -16,6 +17,8 @@ HISTORY_DEFAULT = 20
 """Messages of /history without a number: most of a screen of 24 rows."""
 HISTORY_MOST = 10_000
 """Messages of /history at most: 50 pages, a few MB."""
+_LONE_SURROGATES = re.compile("[\ud800-\udfff]")
+"""What Python makes of bytes that are no UTF-8 (surrogateescape, PEP 383): no codec takes them back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +38,11 @@ Meaning: TypeAlias = want.Intent | Help | Problem
 COMMANDS = ("/help", "/who", "/join", "/leave", "/rooms", "/msg", "/history", "/nick", "/ignore", "/quit", "/exit")
 
 
+def encodable(raw: str) -> str:
+    """Return what a user gave us with U+FFFD for whatever was no text: every input goes through here first."""
+    return _LONE_SURROGATES.sub("\ufffd", raw)
+
+
 def read(line: str, current: Key, known: Iterable[str]) -> Meaning:
     """Understand a line.
 
@@ -43,6 +51,7 @@ def read(line: str, current: Key, known: Iterable[str]) -> Meaning:
         current: the conversation being looked at.
         known: names that may be meant.
     """
+    line = encodable(line).rstrip()  # a paste brings the newlines behind it along
     if line.strip().casefold() == "exit":
         return want.Finish()
     if line.startswith("//"):
@@ -50,12 +59,12 @@ def read(line: str, current: Key, known: Iterable[str]) -> Meaning:
     if not line.startswith("/"):
         return want.Speak(line, current)
     word, _, rest = line.partition(" ")
-    return _command(word.strip().casefold(), rest.strip(), current, known)
+    return _command(word.strip(), rest.strip(), current, known)
 
 
-def _command(word: str, rest: str, current: Key, known: Iterable[str]) -> Meaning:  # noqa: PLR0911 - one row a command
+def _command(typed: str, rest: str, current: Key, known: Iterable[str]) -> Meaning:  # noqa: PLR0911 - one row a command
     here = current.room if isinstance(current, RoomKey) else LOBBY
-    match word:
+    match word := typed.casefold():
         case "/help":
             return Help()
         case "/quit" | "/exit":
@@ -78,7 +87,7 @@ def _command(word: str, rest: str, current: Key, known: Iterable[str]) -> Meanin
             return Problem(sentences.usage(word))
         case _:
             nearest = difflib.get_close_matches(word, COMMANDS, n=1)
-            return Problem(sentences.unknown_command(word, nearest[0] if nearest else None))
+            return Problem(sentences.unknown_command(typed, nearest[0] if nearest else None))
 
 
 def _history(rest: str, current: Key) -> Meaning:
@@ -86,7 +95,7 @@ def _history(rest: str, current: Key) -> Meaning:
         return want.AskHistory(current, HISTORY_DEFAULT)
     if rest.isascii() and rest.isdigit() and 0 < int(rest[:9]) <= HISTORY_MOST:
         return want.AskHistory(current, int(rest))
-    return Problem(sentences.usage("/history"))
+    return Problem(sentences.history_count(rest, 1, HISTORY_MOST))
 
 
 def _to_somebody(word: str, rest: str, known: Iterable[str]) -> Meaning:

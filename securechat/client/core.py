@@ -16,12 +16,9 @@ from typing import assert_never
 
 from securechat.client import happenings as told
 from securechat.client import intents as want
-from securechat.client.happenings import Happening, Impossible, Loss, LossKind
+from securechat.client.happenings import Happening, Impossible, Loss, LossKind, Wish
 from securechat.client.patience import ANSWER_S, STABLE_S, Backoff, Silence
-from securechat.client.requests import (
-    Entering,
-    Renaming,
-)
+from securechat.client.requests import Entering
 from securechat.client.state import Phase
 from securechat.client.talk import Talk, pair, retry_at
 from securechat.errors import ErrorCode, Refusal
@@ -40,7 +37,6 @@ from securechat.model import (
     Left,
     Message,
     Named,
-    Nick,
     Person,
     Ping,
     Pong,
@@ -90,6 +86,9 @@ class ClientCore(Talk):
         rooms: rooms to enter besides the lobby, as typed.
         recall: how many earlier messages to show of the room looked at, when it is entered for the first time.
         client: program and version, for the server's log.
+
+    Attributes:
+        hurried: whether the user, leaving, wanted to leave again: then even the farewell is too long.
     """
 
     def __init__(
@@ -114,6 +113,7 @@ class ClientCore(Talk):
         self._last_words: Closing | None = None
         self._leave_by: float | None = None
         self._said_quit = False
+        self.hurried = False
         self._dial = self._hang_up = False
 
     # --- what a screen reads --------------------------------------------------------------------------------------
@@ -235,8 +235,7 @@ class ClientCore(Talk):
     def _lose(self, loss: Loss, now: float) -> None:
         was, words = self.phase, self._last_words
         self._silence = self._answer_by = self._last_words = None
-        self._whispers.extend(self._requests.whispers)
-        self._requests.clear()
+        self._keep_wishes()
         self.feed.lost()
         self.phase = Phase.OFFLINE
         code, text = (words.code, words.text) if words is not None else (None, "")
@@ -278,9 +277,12 @@ class ClientCore(Talk):
 
     def _finish(self, patience_s: float, now: float) -> None:
         if self.leaving:
+            self.hurried = True
             self._go(now)
             return
         self._leave_by = now + patience_s
+        if self.unsent and patience_s > 0:
+            self._tell(told.Leaving(self.unsent))
         self._leave_when_done(now)
 
     def _leave_when_done(self, now: float) -> None:
@@ -335,13 +337,12 @@ class ClientCore(Talk):
             self._decline(Impossible.NAME_INVALID, name, refusal.detail)
             return
         if self._named and self.phase is Phase.ONLINE:
-            self._commands.append(Nick(self._requests.ask(Renaming(name)), name))
-        elif self._named and self.phase is not Phase.OFFLINE:
-            self._decline(Impossible.AWAY)
+            self._rename(name)
+        elif self._named:
+            self._rename_to = name  # asked for once back: a refusal then costs nobody the name they have
+            self._tell(told.Postponed(Wish.NAME, name))
         else:
             self.me = Person(self.me.id, name)
-            if self._named:
-                return  # away: the next hello asks for it
             self._named = True
             if self.phase is Phase.NAMING:
                 self._greet(now)
@@ -417,8 +418,6 @@ class ClientCore(Talk):
             version = event.code is ErrorCode.UNSUPPORTED_VERSION
             cause = told.EndCause.VERSION if version else told.EndCause.CLOSED
             self._end(told.Ended(cause, code=event.code, text=event.text))
-
-    # --- what the feed yields (feed.Reader) -----------------------------------------------------------------------
 
     # --- the end of every input -----------------------------------------------------------------------------------
 

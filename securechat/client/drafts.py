@@ -47,10 +47,10 @@ class Outgoing:
         """Whether the server slowed us down and not everything is out yet."""
         return self._throttled
 
-    def add(self, target: Key, text: str) -> Line:
+    def add(self, target: Key, text: str, to: str = "") -> Line:
         """Take a line; the caller has looked at `full`."""
         self._numbers += 1
-        line = Line(self._numbers, target, text)
+        line = Line(self._numbers, target, text, to)
         self._waiting.append(line)
         return line
 

@@ -39,11 +39,19 @@ class Loss:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A line the user gave to send. ``number`` is the user's own count, stable over every retry."""
+    """A line the user gave to send.
+
+    Attributes:
+        number: the user's own count, stable over every retry; 0 while the person is still looked up.
+        target: where it goes.
+        text: what it says.
+        to: the person it was addressed to, by name, where it was.
+    """
 
     number: int
     target: Key
     text: str
+    to: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,6 +179,37 @@ class LineWaiting:
     code: ErrorCode | None = None
 
 
+class Wish(Enum):
+    """What is kept for later when there is no connection; questions are not."""
+
+    NAME = "name"
+    ENTER = "enter"
+    WHISPER = "whisper"
+
+
+@dataclass(frozen=True, slots=True)
+class Postponed:
+    """A wish that cannot be fulfilled now and will be once the connection is back."""
+
+    wish: Wish
+    subject: str
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class BackInRoom:
+    """Looking at a room again that was never left: no server has a part in it."""
+
+    room: str
+
+
+@dataclass(frozen=True, slots=True)
+class Leaving:
+    """The user goes, as soon as ``lines`` are acknowledged or patience ends."""
+
+    lines: tuple[Line, ...]
+
+
 @dataclass(frozen=True, slots=True)
 class LineAcked:
     """A line is durable as message ``seq``; its message comes as Shown."""
@@ -216,6 +255,15 @@ class Declined:
     reason: Impossible
     subject: str = ""
     detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RenameRefused:
+    """The server said no to a change of name; the old one stays."""
+
+    name: str
+    code: ErrorCode
+    text: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -304,11 +352,15 @@ Happening: TypeAlias = (
     | RosterShown
     | RoomsShown
     | IgnoreChanged
+    | Postponed
+    | BackInRoom
+    | Leaving
     | LineWaiting
     | LineAcked
     | LineRefused
     | LinesLost
     | Declined
+    | RenameRefused
     | RequestRefused
     | SlowedDown
     | ConnectionLost

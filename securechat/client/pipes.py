@@ -325,6 +325,15 @@ class Conversing(Sending):
             super().name_refused(name, code, text)
 
     def say(self, line: str) -> None:
+        """At a terminal the rest of a paste would go to the shell: there a mistake of ours must not end the chat."""
+        try:
+            self._understand(line)
+        except Exception as error:
+            if not self._echo:
+                raise
+            self.notice(sentences.mistake(one_line(repr(error))))
+
+    def _understand(self, line: str) -> None:
         """Lines mean what they mean to the interactive client."""
         match read(line, self.core.current, self.core.known_names()):
             case Help():

@@ -98,6 +98,11 @@ class Requests:
         """What still waits for a name to be looked up."""
         return tuple(request for request in self._open.values() if isinstance(request, Whispering))
 
+    @property
+    def unanswered(self) -> tuple[Request, ...]:
+        """Every open request, in the order asked."""
+        return tuple(self._open.values())
+
     def clear(self) -> None:
         """The connection is gone, and its answers with it."""
         self._open.clear()

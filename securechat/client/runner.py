@@ -18,7 +18,7 @@ from dataclasses import dataclass
 
 from securechat.client.core import ClientCore, Output
 from securechat.client.happenings import Happening, Loss, LossKind
-from securechat.client.intents import Intent
+from securechat.client.intents import Finish, Intent
 from securechat.client.state import Phase
 from securechat.errors import RemoteProtocolError, TlsFailure
 from securechat.limits import MIB, Limits
@@ -97,6 +97,9 @@ class Runner:
 
     def want(self, intent: Intent) -> None:
         """Tell the core what the user wants, now."""
+        if self.core.phase is Phase.ENDED and isinstance(intent, Finish):
+            self._loop.stop()  # only the farewell was left, and the user will not wait for it
+            return
         self.apply(self.core.intend(intent, self._loop.now))
 
     def call_later(self, delay_s: float, callback: Callable[[], None]) -> Timer:
@@ -144,11 +147,11 @@ class Runner:
         self.apply(self.core.tick(self._loop.now))
 
     def _farewell(self) -> None:
-        """The core is done: let the last bytes out, then stop."""
+        """The core is done: let the last bytes out, then stop. For somebody in a hurry this pass's flush is enough."""
         if self._attempt is not None:
             self._attempt.cancel()
             self._attempt = None
-        if self._closing is None:
+        if self._closing is None or self.core.hurried:
             self._loop.stop()
         else:
             self._loop.call_later(FAREWELL_S, self._loop.stop)

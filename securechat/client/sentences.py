@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from securechat.client.happenings import EndCause, Impossible, Loss, LossKind
+from securechat.client.happenings import EndCause, Impossible, Loss, LossKind, Wish
 from securechat.errors import ErrorCode, TlsProblem
 from securechat.limits import MAX_TEXT_CHARS
 
@@ -114,9 +114,20 @@ def line_waiting(text: str, code: ErrorCode | None) -> str:
     return f"waiting ({why[code]}): {text}" if code in why else f"waiting: {text}"
 
 
-def line_refused(text: str, why: str) -> str:
-    """The server will not take a line."""
-    return f"not sent ({why}): {text}"
+def line_refused(text: str, why: str, *, to: str) -> str:
+    """The server will not take a line; ``to`` is the person it was for, if it was for one."""
+    return f"not sent to {to} ({why}): {text}" if to else f"not sent ({why}): {text}"
+
+
+def postponed(wish: Wish, subject: str, text: str) -> str:
+    """No connection now; the wish is written as the command that it came from."""
+    command = {Wish.NAME: "/nick {0}", Wish.ENTER: "/join {0}", Wish.WHISPER: "/msg {0} {1}"}[wish]
+    return f"will be done when the connection is back: {command.format(subject, text)}"
+
+
+def back_in_room(room: str) -> str:
+    """/join of a room one is in already."""
+    return f"what you type goes to #{room} now"
 
 
 def line_lost(text: str) -> str:
@@ -138,7 +149,7 @@ def name_refused(name: str, why: str, code: ErrorCode) -> str:
     """Another name is needed."""
     if code is ErrorCode.NAME_IN_USE:
         return f"this name is taken, choose another: {name}"
-    return f"{why} ({name})"
+    return wrong_name(name, why)
 
 
 def name_refused_while_away(name: str) -> str:
@@ -177,13 +188,28 @@ _DECLINED = {
 
 def declined(reason: Impossible, subject: str, detail: str) -> str:
     """The client itself says no; a rule about names brings its own sentence."""
-    return _DECLINED[reason].format(subject) if reason in _DECLINED else detail
+    return _DECLINED[reason].format(subject) if reason in _DECLINED else wrong_name(subject, detail)
+
+
+def wrong_name(name: str, why: str) -> str:
+    """A rule about names of people or rooms; ``why`` is the rule's own sentence."""
+    return f"{why}: {name}" if name else why
 
 
 def unknown_command(word: str, nearest: str | None) -> str:
     """A slash and a word nobody knows."""
     hint = f"did you mean {nearest}? " if nearest else ""
     return f"there is no command {word}; {hint}/help shows them all, // sends a slash"
+
+
+def history_count(text: str, least: int, most: int) -> str:
+    """/history with something that is no number it takes."""
+    return f"{not_between(text, least, most)}; {usage('/history')}"
+
+
+def mistake(what: str) -> str:
+    """Something of ours went wrong over one line; the chat goes on."""
+    return f"this client has made a mistake over your last line, which may not have been sent; please report: {what}"
 
 
 def usage(command: str) -> str:

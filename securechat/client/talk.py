@@ -12,7 +12,7 @@ from securechat.client import happenings as told
 from securechat.client import intents as want
 from securechat.client.drafts import Outgoing
 from securechat.client.feed import Feed
-from securechat.client.happenings import Happening, Impossible
+from securechat.client.happenings import Happening, Impossible, Wish
 from securechat.client.membership import Membership
 from securechat.client.pull import Recall
 from securechat.client.requests import (
@@ -20,6 +20,7 @@ from securechat.client.requests import (
     Ignoring,
     Leaving,
     Listing,
+    Renaming,
     Requests,
     Rostering,
     Whispering,
@@ -35,6 +36,7 @@ from securechat.model import (
     Joined,
     Leave,
     Message,
+    Nick,
     Person,
     Refused,
     Rooms,
@@ -82,6 +84,8 @@ class Talk:
         self._outgoing = Outgoing()
         self._requests = Requests()
         self._whispers: list[Whispering] = []
+        self._rename_to: str | None = None
+        self._look_at_once_in: str | None = None
         self._awaiting: set[str] = set()
         self._answer_by: float | None = None
         self._paused_until = 0.0
@@ -93,7 +97,7 @@ class Talk:
     @property
     def unsent(self) -> tuple[told.Line, ...]:
         """Lines not yet acknowledged, in the order typed."""
-        lost = (told.Line(0, PersonKey(0), whisper.text) for whisper in (*self._whispers, *self._requests.whispers))
+        lost = (_line_of(whisper) for whisper in (*self._whispers, *self._requests.whispers))
         return (*self._outgoing.lines, *lost)
 
     @property
@@ -107,15 +111,15 @@ class Talk:
 
     # --- lines --------------------------------------------------------------------------------------------------------
 
-    def _speak(self, target: Key, text: str) -> None:
+    def _speak(self, target: Key, text: str, to: str = "") -> None:
         if not self._sayable(text):
             return
         if isinstance(target, RoomKey) and target.room != LOBBY and target.room not in self.membership.wanted:
             self._decline(Impossible.NOT_IN_ROOM, target.room)
             return
-        line = self._outgoing.add(target, text)
+        line = self._outgoing.add(target, text, to)
         if self.phase is not Phase.ONLINE:
-            self._tell(told.LineWaiting(line))
+            self._tell(told.Postponed(Wish.WHISPER, to, text) if to else told.LineWaiting(line))
 
     def _sayable(self, text: str) -> bool:
         if not text.strip():
@@ -130,7 +134,7 @@ class Talk:
 
     def _whisper(self, name: str, text: str) -> None:
         if (person := self.membership.find(name)) is not None:
-            self._speak(PersonKey(person.id), text)
+            self._speak(PersonKey(person.id), text, name)
         elif self._sayable(text):
             # A name that nobody here has: ask, because names change hands and messages belong to people.
             self._look_up(Whispering(name, text))
@@ -149,7 +153,7 @@ class Talk:
             self._commands.append(Whois(self._requests.ask(request), request.name))
         elif isinstance(request, Whispering):
             self._whispers.append(request)
-            self._tell(told.LineWaiting(told.Line(0, PersonKey(0), request.text)))
+            self._tell(told.Postponed(Wish.WHISPER, request.name, request.text))
 
     def _toggle(self, person: Person) -> None:
         self.ignored ^= {person.id}
@@ -171,24 +175,35 @@ class Talk:
             return
         if room in self.membership.rooms:
             self._look_at(RoomKey(room))
+            self._tell(told.BackInRoom(room))
         elif self.phase is Phase.ONLINE:
             self._commands.append(Join(self._requests.ask(Entering({room})), [room]))
         else:
-            self.membership.want(room)
-            self._decline(Impossible.AWAY)
+            self._enter_later(room)
+            self._tell(told.Postponed(Wish.ENTER, room))
+
+    def _enter_later(self, room: str) -> None:
+        self.membership.want(room)
+        self._look_at_once_in = room
 
     def _depart(self, raw: str) -> None:
         if (room := self._room(raw)) is None:
             return
         if room == LOBBY:
             self._decline(Impossible.LOBBY_STAYS)
-        elif room not in self.membership.rooms:
+        elif room not in self.membership.wanted:
             self._decline(Impossible.NOT_IN_ROOM, room)
         elif self.phase is Phase.ONLINE:
             self._commands.append(Leave(self._requests.ask(Leaving(room)), room))
         else:
-            self.membership.left_while_away.add(room)
-            self._out_of(room)
+            self._depart_later(room)
+
+    def _depart_later(self, room: str) -> None:
+        """Out of a room one is in, or only wanted to be in; a server that never had us in it will say so in vain."""
+        self.membership.left_while_away.add(room)
+        if room not in self.membership.rooms:
+            self._tell(told.LeftRoom(room))
+        self._out_of(room)
 
     def _room(self, raw: str) -> str | None:
         try:
@@ -205,12 +220,12 @@ class Talk:
     def _joined(self, event: Joined) -> None:
         entered = self.membership.entered(event)
         request = self._requests.get(event.ref)
-        asked = isinstance(request, Entering) and not request.again
+        asked = isinstance(request, Entering) and (not request.again or event.room == self._look_at_once_in)
         looked_at = asked or RoomKey(event.room) == self.current
         self.feed.entered(event.room, event.live_from, self._recall if looked_at else 0)
         self._tell(entered)
         if isinstance(request, Entering):
-            if not request.again:
+            if asked:
                 self._look_at(RoomKey(event.room))
             self._entered_or_not(event.ref, request, event.room)
         self._awaiting.discard(event.room)
@@ -220,13 +235,6 @@ class Talk:
         request.rooms.discard(room)
         if not request.rooms:
             self._requests.close(ref)
-
-    def _not_entered(self, room: str) -> None:
-        self.feed.left(room)
-        if (left := self.membership.left(room)) is not None:
-            self._tell(left)
-        if self.current == RoomKey(room):
-            self._look_at(RoomKey(LOBBY))
 
     def _out_of(self, room: str) -> None:
         self.feed.left(room)
@@ -242,6 +250,9 @@ class Talk:
         self.phase = Phase.ONLINE
         self._answer_by = None
         self._paused_until = 0.0
+        self._look_at_once_in = None
+        if self._rename_to is not None:
+            self._rename(self._rename_to)
         for client_id, line in self._outgoing.in_flight():
             self._commands.append(_command(client_id, line))
         whispers, self._whispers = self._whispers, []
@@ -278,7 +289,7 @@ class Talk:
                     self._tell(told.RoomsShown(tuple(request.rooms)))
             case Found(person=person), Whispering(_, text):
                 self.people.see(*pair(person))
-                self._speak(PersonKey(person.id), text)
+                self._speak(PersonKey(person.id), text, person.name)
             case Found(person=person), Ignoring():
                 self.people.see(*pair(person))
                 self._toggle(person)
@@ -300,11 +311,38 @@ class Talk:
             for room in rooms:
                 self._entered_or_not(event.ref, request, room or "")
                 self._awaiting.discard(room or "")
-                self._not_entered(room or "")
+                self._out_of(room or "")
         elif event.ref is not None:
             self._requests.close(event.ref)
-        self._tell(told.RequestRefused(event.code, event.text, event.room))
+        match request:
+            case Whispering():
+                self._tell(told.LineRefused(_line_of(request), event.code, event.text))
+            case Renaming(name):
+                self._tell(told.RenameRefused(name, event.code, event.text))
+            case None if event.ref is not None:
+                pass  # a question of an earlier connection, or a room left while away that was not ours any more
+            case _:
+                self._tell(told.RequestRefused(event.code, event.text, event.room))
         self._entering_settled()
+
+    def _rename(self, name: str) -> None:
+        self._rename_to = None
+        self._commands.append(Nick(self._requests.ask(Renaming(name)), name))
+
+    def _keep_wishes(self) -> None:
+        """The connection is gone: what was asked on it and not answered is asked again on the next."""
+        for request in self._requests.unanswered:
+            match request:
+                case Whispering():
+                    self._whispers.append(request)
+                case Renaming(name):
+                    self._rename_to = self._rename_to or name
+                case Entering(rooms, again=False):
+                    for room in rooms:
+                        self._enter_later(room)
+                case Leaving(room) if room in self.membership.wanted:
+                    self._depart_later(room)
+        self._requests.clear()
 
     def _renamed(self, name: str) -> None:
         old, self.me = self.me.name, Person(self.me.id, name)
@@ -352,6 +390,11 @@ class Talk:
 def pair(person: Person) -> tuple[int, str]:
     """Return what `People.see` takes."""
     return person.id, person.name
+
+
+def _line_of(whisper: Whispering) -> told.Line:
+    """A line whose person is not known yet."""
+    return told.Line(0, PersonKey(0), whisper.text, whisper.name)
 
 
 def _command(client_id: int, line: told.Line) -> Say | Direct:

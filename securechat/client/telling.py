@@ -24,6 +24,8 @@ def _of_people(happening: Happening, current: Key, me: int) -> str | None:  # no
         case told.EnteredRoom(room, people, total, again=False):
             others = [person for person in people if person.id != me]
             return sentences.entered(one_line(room), _names(others), total)
+        case told.BackInRoom(room):
+            return sentences.back_in_room(one_line(room))
         case told.LeftRoom(room):
             return sentences.left_room(one_line(room))
         case told.PeopleCame(room, people):
@@ -49,7 +51,13 @@ def _of_lines(happening: Happening) -> str | None:  # noqa: PLR0911 - one row a 
         case told.LineWaiting(line, code):
             return sentences.line_waiting(excerpt(line.text), code)
         case told.LineRefused(line, _, text):
-            return sentences.line_refused(excerpt(line.text), one_line(text))
+            return sentences.line_refused(excerpt(line.text), one_line(text), to=excerpt(line.to))
+        case told.Postponed(wish, subject, text):
+            return sentences.postponed(wish, excerpt(subject), excerpt(text))
+        case told.Leaving():
+            return sentences.LEAVING
+        case told.RenameRefused(name, code, text):
+            return sentences.name_refused(excerpt(name), one_line(text), code)
         case told.LinesLost(lines):
             return "\n".join(sentences.line_lost(excerpt(line.text)) for line in lines)
         case told.Declined(reason, subject, detail):

@@ -9,6 +9,7 @@ Everything here but `run` happens on the network's thread (runner.py says why).
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import signal
@@ -23,7 +24,7 @@ from prompt_toolkit.patch_stdout import StdoutProxy
 from securechat.client import happenings as told
 from securechat.client import intents as want
 from securechat.client import outcome, sentences
-from securechat.client.commands import Help, Problem, read
+from securechat.client.commands import Help, Problem, encodable, read
 from securechat.client.core import ClientCore
 from securechat.client.exit_codes import Exit
 from securechat.client.happenings import Happening
@@ -87,20 +88,28 @@ class Terminal:
             for number, handler in previous.items():
                 signal.signal(number, handler)
             self._out.close()
+            if self._exit is not Exit.OK or self._runner.failure is not None:
+                _forget_what_was_typed()
         return self._say_last_words()
 
     def _read_lines(self, session: PromptSession[str]) -> None:
         while not self._over:
             try:
-                line = session.prompt()
+                line = session.prompt(pre_run=self._leave_prompt_if_over)
             except (EOFError, KeyboardInterrupt):
+                if not self._over:
+                    self._runner.intend(want.Finish())
                 break
             self._runner.post(lambda line=line: self._typed(line))  # type: ignore[misc]
 
     def _wait_for_the_end(self) -> None:
-        self._runner.intend(want.Finish())
         while not self._runner.wait(POLL_S):
             pass
+
+    def _leave_prompt_if_over(self) -> None:
+        """The end may have come between two prompts, when there was none to leave."""
+        if self._over and self._session is not None:
+            self._session.app.exit(exception=EOFError)
 
     def _leave_on_signals(self) -> dict[int, Any]:
         """A terminal that goes away, or a polite kill, ends the session as Ctrl-D does: all is restored."""
@@ -130,8 +139,16 @@ class Terminal:
     # --- the network's thread
 
     def _typed(self, line: str) -> None:
+        # The shell that waits below would run the rest of a paste as commands: a mistake of ours must not end the chat.
+        try:
+            self._understand(line)
+        except Exception as error:  # noqa: BLE001 - told to the user, who decides whether to go on
+            self._say(sentences.mistake(one_line(repr(error))))
+        self._refresh()
+
+    def _understand(self, line: str) -> None:
         if self._asking_name:
-            self._choose_name(line.strip() or self._login or "")
+            self._choose_name(encodable(line).strip() or self._login or "")
         elif line.strip():
             match read(line, self._core.current, self._core.known_names()):
                 case Help():
@@ -140,8 +157,6 @@ class Terminal:
                     self._say(one_line(why))
                 case intent:
                     self._runner.want(intent)
-                    self._looked_around(intent)
-        self._refresh()
 
     def _choose_name(self, name: str) -> None:
         if name.casefold() in {"exit", "/quit"}:
@@ -149,11 +164,6 @@ class Terminal:
             return
         self._asking_name = False
         self._runner.want(want.ChooseName(name.removeprefix("/nick ")))
-
-    def _looked_around(self, intent: want.Intent) -> None:
-        """Going back to a room one is in is answered by nobody else."""
-        if isinstance(intent, want.Finish) and self._core.unsent:
-            self._say(sentences.LEAVING)
 
     def _on_happenings(self, happenings: Sequence[Happening]) -> None:
         rows: list[str] = []
@@ -244,3 +254,12 @@ class Terminal:
     @staticmethod
     def _columns() -> int:
         return shutil.get_terminal_size(FALLBACK_SIZE).columns
+
+
+def _forget_what_was_typed() -> None:
+    """After an end the user did not ask for: the rest of a paste is no command for the shell."""
+    if sys.platform != "win32":
+        import termios  # noqa: PLC0415 - Unix alone has it
+
+        with contextlib.suppress(termios.error):
+            termios.tcflush(sys.stdin.fileno(), termios.TCIFLUSH)

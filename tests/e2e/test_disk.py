@@ -29,7 +29,7 @@ def test_13_a_full_disk_refuses_new_messages_keeps_readers_reading_and_recovers(
     data.mkdir()
     if not _can_mount(data):
         pytest.skip("needs the right to mount a small file system (root on Linux, with unshare)")
-    flags = ["--rate-limit", "off", "--limit", f"low_disk_bytes={6 << 20}"]
+    flags = ["--rate-limit", "off", "--limit", f"low_disk_bytes={6 << 20}", "--limit", "request_rate=10000"]
     server = ServerProcess(certs, data, *flags, prefix=["unshare", "--mount", "sh", "-c", SMALL, "sh", str(data)])
     with server.start(), NativeClient(server.port, server.ca) as ann, NativeClient(server.port, server.ca) as bob:
         ann.hello("ann")

@@ -36,13 +36,20 @@ KNOWN = ("user1", "user1 pc", "Bob")
         ("/msg stranger hi", want.Whisper("stranger", "hi")),
         ("/ignore bob", want.Ignore("Bob")),
         ("two\nlines", want.Speak("two\nlines", HERE)),
+        ("pasted\n\n \n", want.Speak("pasted", HERE)),
+        ("//pasted \n", want.Speak("/pasted", HERE)),
+        ("  art", want.Speak("  art", HERE)),
+        ("caf\udce9 \ud83d", want.Speak("caf\ufffd \ufffd", HERE)),
+        ("/nick caf\udce9", want.ChooseName("caf\ufffd")),
+        ("/msg caf\udce9 caf\udce9\n", want.Whisper("caf\ufffd", "caf\ufffd")),
+        ("/join caf\udce9", want.Enter("caf\ufffd")),
     ],
 )
 def test_meaning(line: str, meaning: Meaning) -> None:
     assert read(line, HERE, KNOWN) == meaning
 
 
-@pytest.mark.parametrize("line", ["/join", "/nick", "/msg", "/msg bob", "/history x", "/history 0", "/ignore"])
+@pytest.mark.parametrize("line", ["/join", "/nick", "/msg", "/msg bob", "/history x", "/ignore"])
 def test_a_command_without_what_it_needs_says_how_it_is_used(line: str) -> None:
     meaning = read(line, HERE, KNOWN)
     assert isinstance(meaning, Problem)
@@ -53,3 +60,17 @@ def test_an_unknown_command_names_the_nearest() -> None:
     meaning = read("/hsitory", HERE, KNOWN)
     assert isinstance(meaning, Problem)
     assert "/history" in meaning.sentence
+
+
+@pytest.mark.parametrize("count", ["0", "99999", "10001", "x", "-1", "9" * 30])
+def test_history_says_which_numbers_it_takes(count: str) -> None:
+    meaning = read(f"/history {count}", HERE, KNOWN)
+    assert isinstance(meaning, Problem)
+    assert f"{count} is no number from 1 to 10000" in meaning.sentence
+
+
+def test_an_unknown_command_is_repeated_as_it_was_typed() -> None:
+    meaning = read("/QUIT2", HERE, KNOWN)
+    assert isinstance(meaning, Problem)
+    assert "/QUIT2;" in meaning.sentence
+    assert "did you mean /quit?" in meaning.sentence

@@ -7,8 +7,10 @@ import pytest
 from securechat import model as m
 from securechat.client import happenings as told
 from securechat.client import intents as want
+from securechat.client.commands import read
 from securechat.client.drafts import KEPT_LINES, THROTTLED_WINDOW, WINDOW
-from securechat.client.state import PersonKey, RoomKey
+from securechat.client.state import PersonKey, Phase, RoomKey
+from securechat.client.telling import sentence
 from securechat.errors import ErrorCode
 from securechat.limits import MAX_TEXT_CHARS
 from tests.support.core_driver import Driver
@@ -131,13 +133,108 @@ def test_whispers_go_to_people_in_the_roster_and_others_are_looked_up() -> None:
     assert driver.sent[-1] == m.Direct(2, 8, "hi")
 
 
-def test_an_absent_person_is_refused_in_the_servers_words() -> None:
+def test_an_absent_person_is_refused_with_name_text_and_the_servers_words() -> None:
     driver = online()
     driver.want(want.Whisper("nobody", "hi"))
     assert isinstance(driver.sent[-1], m.Whois)
     driver.hear(m.Refused(ErrorCode.NO_SUCH_PERSON, "nobody has this name", driver.sent[-1].ref))
-    assert driver.all(told.RequestRefused)[0].text == "nobody has this name"
+    [refused] = driver.all(told.LineRefused)
+    assert (refused.line.to, refused.line.text, refused.text) == ("nobody", "hi", "nobody has this name")
+    assert sentence(refused, RoomKey("lobby"), 1) == "not sent to nobody (nobody has this name): hi"
     assert driver.core.unsent == ()
+    assert not driver.all(told.RequestRefused)
+
+
+def away(**options: object) -> Driver:
+    driver = online(**options)
+    driver.cut()
+    driver.told.clear()
+    driver.sent.clear()
+    return driver
+
+
+@pytest.mark.parametrize(
+    ("line", "answer"),
+    [
+        ("/nick you", "will be done when the connection is back: /nick you"),
+        ("/join #New", "will be done when the connection is back: /join new"),
+        ("/msg bob hi", "will be done when the connection is back: /msg bob hi"),
+        ("/msg p99 hi", "will be done when the connection is back: /msg p99 hi"),
+        ("/leave ops", "you left #ops"),
+        ("/join ops", "what you type goes to #ops now"),
+        ("/who", "there is no connection now; try again when it is back"),
+        ("/rooms", "there is no connection now; try again when it is back"),
+        ("/history", "there is no connection now; try again when it is back"),
+        ("/ignore stranger", "there is no connection now; try again when it is back"),
+        ("/nick a:b", "a name cannot contain ':'; choose one without it: a:b"),
+    ],
+)
+@pytest.mark.parametrize("phase", [Phase.OFFLINE, Phase.DIALLING, Phase.GREETING, Phase.REJOINING])
+def test_every_command_typed_while_away_is_answered_at_once(line: str, answer: str, phase: Phase) -> None:
+    driver = online(rooms=("ops",))
+    driver.hear(m.Presence("lobby", 2, joined=[m.Person(5, "bob")]))
+    driver.cut()
+    driver.told.clear()
+    driver.core.phase = phase
+    intent = read(line, driver.core.current, ("bob",))
+    assert isinstance(intent, want.Intent)
+    driver.want(intent)
+    assert [sentence(one, driver.core.current, driver.core.me.id) for one in driver.told] == [answer]
+
+
+def test_a_room_joined_while_away_is_entered_and_looked_at_on_the_return() -> None:
+    driver = away(rooms=("ops",))
+    driver.want(want.Enter("new"))
+    driver.want(want.Enter("newer"))
+    assert driver.core.current == RoomKey("ops")
+    driver.settle()
+    assert [entered.room for entered in driver.all(told.EnteredRoom) if not entered.again] == ["new", "newer"]
+    assert driver.core.current == RoomKey("newer")
+    driver.want(want.LookAt(RoomKey("ops")))
+    driver.cut()
+    driver.settle()
+    assert driver.core.current == RoomKey("ops")
+
+
+def test_a_room_joined_and_left_again_while_away_is_not_entered() -> None:
+    driver = away()
+    driver.want(want.Enter("new"))
+    driver.want(want.Depart("new"))
+    assert driver.all(told.LeftRoom) == [told.LeftRoom("new")]
+    driver.settle()
+    assert driver.server.rooms == {"lobby"}
+    driver.hear(m.Refused(ErrorCode.NOT_A_MEMBER, "no", 10_000))  # the answer to a leave that was not needed
+    assert not driver.all(told.RequestRefused)
+
+
+def test_a_name_chosen_while_away_is_asked_for_once_back_and_a_refusal_keeps_the_old_one() -> None:
+    driver = away()
+    driver.want(want.ChooseName("you"))
+    assert driver.core.me.name == "me"
+    driver.tick()
+    driver.to_server(1)
+    driver.to_client()
+    hello, nick = driver.sent
+    assert isinstance(hello, m.Hello)
+    assert isinstance(nick, m.Nick)
+    assert (hello.name, nick.name) == ("me", "you")
+    driver.hear(m.Refused(ErrorCode.NAME_IN_USE, "taken", nick.ref))
+    [refused] = driver.all(told.RenameRefused)
+    assert sentence(refused, driver.core.current, 1) == "this name is taken, choose another: you"
+    assert driver.core.me.name == "me"
+
+
+def test_what_was_asked_before_a_loss_is_asked_again() -> None:
+    driver = online(rooms=("ops",))
+    driver.want(want.Enter("new"))
+    driver.want(want.ChooseName("you"))
+    driver.want(want.Depart("ops"))
+    driver.cut()
+    driver.sent.clear()
+    driver.settle()
+    assert driver.server.rooms == {"lobby", "new"}
+    assert driver.core.current == RoomKey("new")
+    assert "you" in [command.name for command in driver.sent if isinstance(command, m.Nick)]
 
 
 def test_whispers_survive_a_loss_before_the_name_was_found() -> None:

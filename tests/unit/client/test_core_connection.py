@@ -190,6 +190,28 @@ def test_leaving_while_away_waits_three_seconds_and_says_what_is_lost() -> None:
     assert driver.all(told.Ended) == [told.Ended(told.EndCause.QUIT)]
 
 
+@pytest.mark.parametrize("is_away", [False, True])
+def test_leaving_with_something_unacknowledged_is_told_at_once(is_away: bool) -> None:
+    driver = online()
+    if is_away:
+        driver.cut()
+    driver.say("last words")
+    driver.want(want.Finish())
+    assert [line.text for line in driver.all(told.Leaving)[0].lines] == ["last words"]
+    assert not driver.core.hurried
+    driver.want(want.Finish())
+    assert driver.core.hurried
+
+
+@pytest.mark.parametrize(("said", "patience_s"), [(False, 3.0), (True, 0.0)])
+def test_leaving_without_a_wait_is_not_told(said: bool, patience_s: float) -> None:
+    driver = online()
+    if said:
+        driver.say("last words")
+    driver.want(want.Finish(patience_s))
+    assert not driver.all(told.Leaving)
+
+
 def test_a_second_finish_goes_at_once_and_new_lines_are_declined() -> None:
     driver = online()
     driver.say("a")
