@@ -71,15 +71,19 @@ class FrameReader:
             return None
         (size,) = _length_at(buffer, self._start)
         if not 0 < size <= self.max_bytes:
-            self._failure = self._judge(size)
-            self._buffer.clear()
-            self._start = 0
-            raise self._failure
+            raise self.fail(self._judge(size))
         end = body + size
         if len(buffer) < end:
             return None
         self._start = end
         return buffer[body:end]
+
+    def fail(self, failure: RemoteProtocolError) -> RemoteProtocolError:
+        """Take no more, because a body made no sense; every later call raises ``failure``. Returns it, to be raised."""
+        self._failure = failure
+        self._buffer.clear()
+        self._start = 0
+        return failure
 
     def _judge(self, size: int) -> RemoteProtocolError:
         if size == 0:

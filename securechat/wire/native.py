@@ -89,7 +89,9 @@ class NativeServerCodec:
         except msgspec.ValidationError as error:
             raise _refusal(body, _COMMAND_TYPES, str(error)) from None
         except _NONSENSE:
-            raise RemoteProtocolError(ErrorCode.BAD_FRAME, "a frame must hold one JSON object in UTF-8") from None
+            raise self._reader.fail(
+                RemoteProtocolError(ErrorCode.BAD_FRAME, "a frame must hold one JSON object in UTF-8")
+            ) from None
 
 
 class NativeClientCodec:
@@ -116,9 +118,11 @@ class NativeClientCodec:
             except msgspec.ValidationError as error:
                 refusal = _refusal(body, _EVENT_TYPES, str(error))
                 if refusal.code is not ErrorCode.UNKNOWN_TYPE:
-                    raise RemoteProtocolError(ErrorCode.BAD_FRAME, refusal.detail) from None
+                    raise self._reader.fail(RemoteProtocolError(ErrorCode.BAD_FRAME, refusal.detail)) from None
             except _NONSENSE:
-                raise RemoteProtocolError(ErrorCode.BAD_FRAME, "a frame must hold one JSON object in UTF-8") from None
+                raise self._reader.fail(
+                    RemoteProtocolError(ErrorCode.BAD_FRAME, "a frame must hold one JSON object in UTF-8")
+                ) from None
         return None
 
     @staticmethod

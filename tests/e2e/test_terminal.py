@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 from collections.abc import Callable
@@ -77,6 +78,60 @@ def test_16_a_text_made_to_look_like_anothers_line_shows_as_what_it_is(screen: O
     ann.wait_for("I agree")
     assert not any(row.startswith(("12:34 carl", "-- left")) for row in ann.rows)
     assert "┆ 12:34 carl: I agree" in ann.text
+
+
+def test_bytes_that_are_no_text_cost_one_character_and_the_rest_of_the_paste_is_said(screen: Open) -> None:
+    ann, bob = two(screen, "bob")
+    os.write(bob._fd, b"caf\xe9 one\rtwo\r/nick caf\xe9\rthree\r")
+    ann.wait_for("bob: caf\ufffd one")
+    ann.wait_for("bob: two")
+    ann.wait_for("new name: bob / caf\ufffd")
+    ann.wait_for("caf\ufffd: three")
+    os.write(bob._fd, b"\x1b[200~caf\xe9\n\nfour\n\n\x1b[201~\r")
+    ann.wait_for("four")
+    assert ann.rows[-2].endswith("┆ four")
+
+
+LEAVING = "leaving, waiting for the server to store what you typed"
+
+
+@pytest.mark.parametrize("key", ["exit\r", "/quit\r", CTRL_D, CTRL_C])
+def test_leaving_towards_a_frozen_server_says_what_it_waits_for_and_a_second_time_leaves(
+    screen: Open, server: ServerProcess, key: str
+) -> None:
+    ann = screen("--name", "ann")
+    ann.wait_for("/help")
+    server.signal(signal.SIGSTOP)
+    try:
+        ann.line("into the ice")
+        ann.wait_until(lambda: ann.rows[-1] == ">>", "an empty prompt")
+        ann.type(key)
+        ann.wait_for(LEAVING, timeout=1.5)
+        ann.type(CTRL_C)
+        assert ann.wait_for_exit(timeout=1.5) == Exit.LINES_LOST
+        assert "possibly lost: into the ice" in ann.text
+    finally:
+        server.signal(signal.SIGCONT)
+
+
+def test_commands_typed_while_away_are_answered_and_done_on_the_return(screen: Open, server: ServerProcess) -> None:
+    ann, bob = two(screen, "bob", rows=60)
+    bob.wait_for("/help")
+    server.kill()
+    ann.wait_for("connection lost")
+    for command in ("/nick anna", "/join newroom", "/msg bob psst", "/msg nobody hi"):
+        ann.line(command)
+        ann.wait_for(f"will be done when the connection is back: {command}")
+    ann.line("/who")
+    ann.wait_for("there is no connection now")
+    server.start()
+    ann.wait_for("you are now: anna")
+    ann.wait_for("#newroom >>")
+    ann.wait_for("not sent to nobody (nobody here has this name; /who shows who is here): hi")
+    bob.wait_for("@bob: psst")
+    bob.wait_for("new name: ann / anna")
+    ann.line("/nick Bob")
+    ann.wait_for("this name is taken, choose another: Bob")
 
 
 def test_a_bell_rings_for_ones_own_name_only(screen: Open) -> None:

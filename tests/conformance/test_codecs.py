@@ -1,0 +1,65 @@
+"""Every codec of the server keeps the same promises."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from securechat.model import (
+    Direct,
+    Hello,
+    History,
+    Join,
+    Leave,
+    Nick,
+    Ping,
+    Pong,
+    Quit,
+    Rooms,
+    Say,
+    Who,
+    Whois,
+)
+from securechat.testing.codec_checks import CODEC_CHECKS, MARK, Dialect
+from securechat.wire.frames import frame
+from securechat.wire.native import NativeClientCodec, NativeServerCodec
+
+NATIVE = Dialect(
+    make=NativeServerCodec,
+    write=NativeClientCodec.encode,
+    commands=[
+        Hello(1, "user1 pc", "0123456789abcdef" * 2, "test/1"),
+        Join(1, ["#ops", "games"]),
+        Leave(2, "ops"),
+        Say(1, "lobby", 'multi\nline "x" \\ 你好 𝄞 \x00'),
+        Direct(2, 7, "x"),
+        History(3, room="lobby", after=4, before=9, limit=10),
+        Who(4, "lobby", 7),
+        Whois(5, "bob"),
+        Rooms(6, "m"),
+        Nick(7, "new"),
+        Ping(8),
+        Pong(9),
+        Quit(),
+    ],
+    refused=[
+        frame(f'{{"t":"{MARK}","ref":1}}'.encode()),
+        frame(f'{{"t":"say","cid":"{MARK}"}}'.encode()),
+        frame(f'["{MARK}"]'.encode()),
+        frame(f'{{"t":"{MARK}","t":"{MARK}"}}'.encode()),
+    ],
+    nonsense=[
+        b"\xff\xff\xff\xff" + MARK.encode(),
+        b"\x00\x00\x00\x00" + MARK.encode(),
+        frame(f"{MARK} is no JSON".encode()),
+        frame(b'{"t":"' + MARK.encode() + b'\xff"}'),
+        b"GET /" + MARK.encode() + b" HTTP/1.1\r\n\r\n",
+    ],
+)
+
+
+@pytest.mark.parametrize("dialect", [pytest.param(NATIVE, id="native")])
+@pytest.mark.parametrize("check", CODEC_CHECKS, ids=lambda check: check.__name__)
+def test_codec(check: Callable[[Dialect], None], dialect: Dialect) -> None:
+    check(dialect)
