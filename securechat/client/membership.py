@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from securechat.client.happenings import EnteredRoom, Happening, LeftRoom, PeopleCame, PeopleWent, PersonRenamed
 from securechat.client.state import People, Room
-from securechat.model import Joined, Person, Presence, Roster
+from securechat.model import Joined, Person, Presence, Renaming, Roster
 from securechat.names import LOBBY, name_key
 
 
@@ -75,17 +75,25 @@ class Membership:
                 room.people[person.id] = person
         for person in went:
             room.people.pop(person.id, None)
-        for renaming in event.renamed:
-            if renaming.id in room.people:
-                room.people[renaming.id] = Person(renaming.id, renaming.new)
-            if self._people.see(renaming.id, renaming.new) and renaming.id != me:
-                told.append(PersonRenamed(renaming.id, renaming.old, renaming.new))
+        told.extend(
+            PersonRenamed(renaming.id, renaming.old, renaming.new)
+            for renaming in event.renamed
+            if self._renamed(renaming) and renaming.id != me
+        )
         room.total = event.total
         if came:
             told.append(PeopleCame(event.room, came))
         if went:
             told.append(PeopleWent(event.room, went))
         return told
+
+    def _renamed(self, renaming: Renaming) -> bool:
+        """Take a new name over into every room; tell whether it is news. A message may have shown it already."""
+        shared = [room for room in self.rooms.values() if renaming.id in room.people]
+        news = any(room.people[renaming.id].name != renaming.new for room in shared)
+        for room in shared:
+            room.people[renaming.id] = Person(renaming.id, renaming.new)
+        return self._people.see(renaming.id, renaming.new) or news
 
     def find(self, name: str) -> Person | None:
         """Return who is in one of our rooms under this name or a look-alike of it."""

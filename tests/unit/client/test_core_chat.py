@@ -294,6 +294,14 @@ def test_presence_is_told_without_oneself_and_a_rename_once() -> None:
     ]
 
 
+def test_a_rename_is_told_although_a_message_under_the_new_name_came_first() -> None:
+    driver = online()
+    driver.hear(m.Presence("lobby", 2, joined=[m.Person(5, "ann")]))
+    driver.hear(m.Message(1, 0, 5, "anna", 0, "hi", "lobby"))
+    driver.hear(m.Presence("lobby", 2, renamed=[m.Renaming(5, "ann", "anna")]))
+    assert driver.all(told.PersonRenamed) == [told.PersonRenamed(5, "ann", "anna")]
+
+
 def test_somebody_already_in_the_roster_does_not_come_again() -> None:
     driver = online()
     driver.hear(m.Presence("lobby", 1, joined=[driver.core.me]))
