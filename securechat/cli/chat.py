@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import getpass
 import ipaddress
 import os
@@ -11,6 +12,7 @@ import secrets
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TextIO
 
 from securechat import __version__
 from securechat.client import sentences
@@ -50,11 +52,13 @@ class _Stop(Exception):
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the client; returns its exit code."""
+    _hold_closed_streams()
     try:
         options = _parser().parse_args(argv)
         return _run(options)
     except _Stop as stop:
-        sys.stderr.write(f"{NOTICE_MARK}{one_line(stop.sentence)}\n")
+        with contextlib.suppress(OSError):  # a stderr that takes nothing is nothing to tell anybody
+            sys.stderr.write(f"{NOTICE_MARK}{one_line(stop.sentence)}\n")
         return stop.code
     except KeyboardInterrupt:  # while learning the CA, before there is anything to leave
         return Exit.INTERRUPTED
@@ -68,7 +72,11 @@ def _run(options: argparse.Namespace) -> int:
     name = options.name or os.environ.get("SECURECHAT_NAME") or None
     if name is not None:
         name = _checked(check_name, name, Exit.NAME_INVALID)
-    interactive = sys.stdin.isatty() and sys.stdout.isatty() and not options.send and not options.tail
+    if sys.stdin is None and not options.tail:
+        raise _Stop(Exit.USAGE, sentences.STDIN_CLOSED)
+    if sys.stdout is None and not options.send:
+        raise _Stop(Exit.OUTPUT_FAILED, sentences.STDOUT_CLOSED)
+    interactive = _is_terminal(sys.stdin) and _is_terminal(sys.stdout) and not options.send and not options.tail
     if name is None and not interactive and not options.tail:
         raise _Stop(Exit.USAGE, sentences.NAME_MISSING)
     endpoint = Endpoint(host, port, _trusted(options, host, port))
@@ -84,6 +92,19 @@ def _run(options: argparse.Namespace) -> int:
     if interactive and os.environ.get("TERM", "") not in {"dumb", "unknown"}:
         return _terminal(core, endpoint)
     return _pipe(options, core, endpoint, room, named=name is not None, echo=interactive).run()
+
+
+def _hold_closed_streams() -> None:
+    """Python has None for a stream closed by ``>&-``: keep its number from the next socket, and stderr writable."""
+    for stream in (sys.stdin, sys.stdout, sys.stderr):
+        if stream is None:
+            os.open(os.devnull, os.O_RDWR)  # the lowest free number, that is this one
+    if sys.stderr is None:
+        sys.stderr = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 - for as long as we live
+
+
+def _is_terminal(stream: TextIO | None) -> bool:
+    return stream is not None and stream.isatty()
 
 
 def _terminal(core: ClientCore, endpoint: Endpoint) -> int:
@@ -117,7 +138,9 @@ def _trusted(options: argparse.Namespace, host: str, port: int) -> ClientContext
             raise _Stop(Exit.BAD_CA_FILE, sentences.no_ca(str(DEFAULT_CA)))
         return client_context(load_ca_file(path))
     except TlsFailure as failure:
-        raise _Stop(OF_TLS_PROBLEM[failure.problem], sentences.tls_failure(failure.problem, failure.detail)) from None
+        raise _Stop(
+            OF_TLS_PROBLEM[failure.problem], sentences.not_reached(loss_of(failure, host), host, port)
+        ) from None
 
 
 def _learned(host: str, port: int, pin: str) -> str:

@@ -35,6 +35,7 @@ class Exit(IntEnum):
     ROOM_REFUSED = 34
     MESSAGE_REFUSED = 40
     LINES_LOST = 41
+    OUTPUT_FAILED = 42  # stdout was closed, or took no more: a full disk
     INTERRUPTED = 130
     TERMINATED = 143
 

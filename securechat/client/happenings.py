@@ -23,6 +23,7 @@ class LossKind(Enum):
     UNREACHABLE = "unreachable"
     TIMEOUT = "timeout"
     TLS = "tls"
+    HUNG_UP = "hung_up"  # during the handshake
     CLOSED = "closed"
     SILENT = "silent"
     NONSENSE = "nonsense"
@@ -30,7 +31,7 @@ class LossKind(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Loss:
-    """Why there is no connection; ``tls`` is set for LossKind.TLS."""
+    """Why there is no connection; ``tls`` is set for LossKind.TLS and HUNG_UP."""
 
     kind: LossKind
     detail: str = ""

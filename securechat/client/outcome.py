@@ -17,6 +17,7 @@ _OF_LOSS = {
     LossKind.NONSENSE: Exit.CLOSED_BY_SERVER,
     LossKind.CLOSED: Exit.CONNECTION_LOST,
     LossKind.TLS: Exit.TLS_OTHER,
+    LossKind.HUNG_UP: Exit.TLS_OTHER,
 }
 
 

@@ -1,4 +1,4 @@
-"""How long to wait: before dialling again, and for a server that has gone silent. Times are monotonic seconds.
+"""How long to wait: before dialling again, for a silent server, until all is sent. Times are monotonic seconds.
 
 The silence rules mirror the server's (limits.py: idle_ping_s, ping_timeout_s): after a minute we ask, half a minute
 later it counts as dead. While the server has said that it is not reading us, silence means nothing.
@@ -6,6 +6,7 @@ later it counts as dead. While the server has said that it is not reading us, si
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
 
 from securechat.model import Ping
@@ -24,6 +25,11 @@ ANSWER_S = 30.0
 """For the answer to our hello and to re-entering rooms: the server's own hello_timeout_s."""
 THROTTLE_SLACK_S = 5.0
 """Added to a server's retry_after_s before silence counts again: its clock and its loop are not ours."""
+
+PACE_LINES = 100
+"""Lines looked back on: 20 s at the server's 5 a second."""
+PACE_S = 1.0
+"""Observed before a rate is told: the server's answers come in groups, and the first says nothing."""
 
 
 class Backoff:
@@ -83,3 +89,25 @@ class Silence:
     def dead(self, now: float) -> bool:
         """Tell whether our question stayed unanswered."""
         return self._asked is not None and now >= self.deadline
+
+
+class Pace:
+    """How fast the server takes lines, as observed."""
+
+    def __init__(self) -> None:
+        self._times: deque[float] = deque(maxlen=PACE_LINES)
+
+    def begin(self, now: float) -> None:
+        """From now on it counts: what went before was a burst."""
+        self._times.clear()
+        self._times.append(now)
+
+    def moved(self, now: float) -> None:
+        """One more line is stored."""
+        self._times.append(now)
+
+    def rate(self) -> float | None:
+        """Return lines per second; None while too little was seen."""
+        if len(self._times) < 2 or (seconds := self._times[-1] - self._times[0]) < PACE_S:
+            return None
+        return (len(self._times) - 1) / seconds

@@ -7,12 +7,15 @@ session without a word.
 
 from __future__ import annotations
 
+import contextlib
+import io
 import os
 import queue
+import select
 import signal
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from securechat.client import happenings as told
@@ -22,6 +25,7 @@ from securechat.client.commands import Help, Problem, read
 from securechat.client.core import ClientCore
 from securechat.client.exit_codes import Exit
 from securechat.client.happenings import Happening
+from securechat.client.patience import Pace
 from securechat.client.rendering import NOTICE_MARK, elsewhere, json_line, tail_line
 from securechat.client.runner import Endpoint, Runner
 from securechat.client.state import Key, Phase, RoomKey
@@ -39,9 +43,54 @@ LONGEST_LINE_BYTES = 8 * MAX_TEXT_BYTES
 STALLED_S = 60.0
 """Without one more line stored, sending gives up after so long: a job in a pipeline must end."""
 PROGRESS_S = 2.0
-"""Between two reports of progress."""
+"""Between two reports of progress at a terminal, and two looks at whether anything moves."""
+LOGGED_PROGRESS_S = 10.0
+"""Between two reports where nobody watches: six lines a minute in a job's log."""
 POLL_S = 0.2
 """Between looks at Ctrl-C while waiting: Windows cannot interrupt a longer wait."""
+
+
+class Stdout:
+    """Lines to stdout, until it takes no more: whoever reads it may leave, and its disk may be full.
+
+    A reader that leaves (``| head``) is noticed without writing, where the platform has poll (POSIX: POLLERR and
+    POLLHUP are always reported); elsewhere the next line notices.
+
+    Args:
+        on_end: told once, by `put` or on a thread of its own: None when the reader has left, else what is wrong.
+    """
+
+    def __init__(self, on_end: Callable[[str | None], None]) -> None:
+        self._on_end = on_end
+        self._over = False
+        if isinstance(sys.stdout, io.TextIOWrapper):  # a file on Windows, or an old locale, has not every character
+            sys.stdout.reconfigure(errors="backslashreplace")
+
+    def put(self, line: str) -> None:
+        """Write a line, at once."""
+        if self._over:
+            return
+        try:
+            sys.stdout.write(f"{line}\n")
+            sys.stdout.flush()
+        except OSError as error:
+            self._over = True
+            # Python flushes stdout once more at exit: give it something that takes it (docs of SIGPIPE, signal module).
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            self._on_end(None if isinstance(error, BrokenPipeError) else error.strerror or str(error))
+
+    def watch(self) -> None:
+        """Notice in the background when the reader leaves."""
+        if sys.platform != "win32" and hasattr(select, "poll"):
+            poller = select.poll()
+            poller.register(sys.stdout.fileno(), 0)
+
+            def wait() -> None:
+                # macOS answers POLLNVAL for devices it cannot watch.
+                if any(events & (select.POLLERR | select.POLLHUP) for _, events in poller.poll()):
+                    self._on_end(None)
+
+            threading.Thread(target=wait, name="stdout", daemon=True).start()
 
 
 class Pipe:
@@ -53,6 +102,7 @@ class Pipe:
         self.exit = Exit.OK
         self._endpoint = endpoint
         self._interrupts = 0
+        self._stdout = Stdout(self._output_over)
 
     def run(self) -> int:
         """Work until done; returns the exit code."""
@@ -93,9 +143,10 @@ class Pipe:
 
     def notice(self, text: str) -> None:
         """Say something to the user, on stderr."""
-        for line in text.split("\n"):
-            sys.stderr.write(f"{NOTICE_MARK}{line}\n")
-        sys.stderr.flush()
+        with contextlib.suppress(OSError):  # a stderr that takes nothing is nothing to tell anybody
+            for line in text.split("\n"):
+                sys.stderr.write(f"{NOTICE_MARK}{line}\n")
+            sys.stderr.flush()
 
     def tell(self, happening: Happening) -> None:
         """Say what there is to say about a happening."""
@@ -103,20 +154,23 @@ class Pipe:
             self.notice(said)
 
     def put(self, line: str) -> None:
-        """Write a line to stdout; when nobody reads it any more, end quietly."""
-        try:
-            sys.stdout.write(f"{line}\n")
-            sys.stdout.flush()
-        except BrokenPipeError:
-            # Python flushes stdout once more at exit: give it something that takes it (docs of SIGPIPE, signal module).
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            self.finish(Exit.OK, 0.0)
+        """Write a line to stdout."""
+        self._stdout.put(line)
 
     def finish(self, code: Exit, patience_s: float) -> None:
         """Leave, with this code unless there was a worse one."""
         if self.exit is Exit.OK:
             self.exit = code
         self.runner.want(want.Finish(patience_s))
+
+    def _output_over(self, why: str | None) -> None:
+        """On any thread: nobody reads any more, which ends it quietly, or stdout takes nothing."""
+        self.runner.post(lambda: self._end_with_output(why))
+
+    def _end_with_output(self, why: str | None) -> None:
+        if why is not None:
+            self.notice(sentences.output_failed(why))
+        self.finish(Exit.OK if why is None else Exit.OUTPUT_FAILED, 0.0)
 
     def _ended(self, ended: told.Ended) -> None:
         code, why = outcome.of_end(ended, self._endpoint.host, self._endpoint.port)
@@ -145,6 +199,10 @@ class Tail(Pipe):
         self._key = RoomKey(room)
         self._json = json
         self._rename = rename
+
+    def begin(self) -> None:
+        """A room may be silent for hours, and whoever reads us leave meanwhile."""
+        self._stdout.watch()
 
     def name_refused(self, name: str, code: Any, text: str) -> None:
         """A name we made up can be made up again."""
@@ -183,7 +241,9 @@ class Sending(Pipe):
         self._input_over = False
         self._pulling = False
         self._number = 0
-        self._progress_at = 0.0
+        self._progress_at: float | None = None
+        self._progress_s = PROGRESS_S if sys.stderr.isatty() else LOGGED_PROGRESS_S
+        self._pace = Pace()
         self._moved_at: float | None = None
 
     def begin(self) -> None:
@@ -191,6 +251,19 @@ class Sending(Pipe):
         threading.Thread(target=self._read, name="stdin", daemon=True).start()
 
     def _read(self) -> None:
+        try:
+            self._read_lines()
+        except OSError as error:  # a descriptor that is not for reading, a terminal that went away
+            why = error.strerror or str(error)
+            self.runner.post(lambda: self._input_failed(why))
+        self._lines.put(None)
+        self.runner.post(self.pull)
+
+    def _input_failed(self, why: str) -> None:
+        self.notice(sentences.input_failed(why))
+        self.exit = Exit.USAGE
+
+    def _read_lines(self) -> None:
         # Not through sys.stdin.buffer: a thread that still holds its lock when the process ends aborts the interpreter.
         rest = b""
         while data := os.read(sys.stdin.fileno(), READ_BYTES):
@@ -201,8 +274,6 @@ class Sending(Pipe):
                 rest = rest[:LONGEST_LINE_BYTES]
         if rest:
             self._put(rest)
-        self._lines.put(None)
-        self.runner.post(self.pull)
 
     def _put(self, line: bytes) -> None:
         self._lines.put(line.decode("utf-8", errors="replace").rstrip("\r"))
@@ -251,10 +322,13 @@ class Sending(Pipe):
             case told.LineAcked():
                 self.acked += 1
                 self._moved_at = self.runner.now
+                self._pace.moved(self.runner.now)
                 self.report()
             case told.SlowedDown():
                 self.slow = True
-                self.report()
+                self._pace.begin(self.runner.now)
+            case told.Leaving():
+                self.tell(happening)
             case told.LineRefused():
                 self.exit = Exit.MESSAGE_REFUSED
                 self.tell(happening)
@@ -278,10 +352,14 @@ class Sending(Pipe):
                 self.tell(happening)
 
     def report(self) -> None:
-        """Say how far it is, every few seconds."""
-        if self.runner.now - self._progress_at >= PROGRESS_S and self.slow:
-            self._progress_at = self.runner.now
-            self.notice(sentences.progress(self.acked, len(self.core.unsent) + self._lines.qsize(), slow=self.slow))
+        """Say how far it is, and why no further, every few seconds once there is a rate to tell."""
+        now, rate = self.runner.now, self._pace.rate()
+        left = len(self.core.unsent) + (0 if self._input_over else self._lines.qsize())
+        early = self._progress_at is not None and now - self._progress_at < self._progress_s
+        if not self.slow or rate is None or not left or early:
+            return
+        self._progress_at = now
+        self.notice(sentences.progress(self.acked, left, rate, more=not self._input_over))
 
     def _watch(self) -> None:
         """Give up when nothing moves for too long."""

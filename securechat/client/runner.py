@@ -264,5 +264,11 @@ def loss_of(error: Exception, host: str, certificate: bytes | None = None) -> Lo
         return Loss(LossKind.UNREACHABLE, str(error))
     if isinstance(error, ssl.SSLError | TlsFailure | ConnectionError):
         failure = explain(error, host, dt.datetime.now(dt.UTC), certificate)
-        return Loss(LossKind.TLS, failure.detail, failure)
+        return Loss(LossKind.HUNG_UP if _hung_up(error) else LossKind.TLS, failure.detail, failure)
     return Loss(LossKind.UNREACHABLE, str(error))
+
+
+def _hung_up(error: Exception) -> bool:
+    """Whether the peer went away in the middle; a server turns an address away like this, before any TLS."""
+    cause = error.__cause__ if isinstance(error, TlsFailure) else error
+    return isinstance(cause, ssl.SSLEOFError | ssl.SSLZeroReturnError | ConnectionError)

@@ -37,6 +37,8 @@ BYE = "bye"
 NO_ROOMS = "there are no rooms"
 CRASHED = "this client has made a mistake and stops; please report the lines above"
 NAME_MISSING = "a name is needed when no terminal is there to ask: use --name NAME"
+STDIN_CLOSED = "standard input is closed: there is nothing to send; give it a file or a pipe, or use --tail"
+STDOUT_CLOSED = "standard output is closed: there is nowhere to print to; give it a file or a pipe"
 CA_AND_PIN = "--ca and --pin exclude each other: trust a file or a fingerprint"
 JSON_WITHOUT_TAIL = "--json and --history belong to --tail"
 
@@ -165,7 +167,7 @@ def connection_lost(loss: Loss, text: str) -> str:
 
 def still_away(loss: Loss) -> str:
     """A reconnect met a new kind of trouble."""
-    if loss.tls is not None:
+    if loss.tls is not None and loss.kind is LossKind.TLS:
         return f"not reconnected: {tls_failure(loss.tls.problem, loss.tls.detail)}; trying again"
     return f"not reconnected: {_LOSSES.get(loss.kind, loss.detail)}; trying again"
 
@@ -229,6 +231,7 @@ _LOSSES = {
     LossKind.UNREACHABLE: "the network does not reach it now",
     LossKind.NONSENSE: "the server sent something that makes no sense",
     LossKind.TLS: "the secure connection broke",
+    LossKind.HUNG_UP: "the server hung up during the TLS handshake",
 }
 
 _TLS_ADVICE = {
@@ -262,12 +265,14 @@ _NOT_REACHED = {
     LossKind.NONSENSE: "{where} sent something that makes no sense; check host and port",
     LossKind.CLOSED: "{where} closed the connection; try again, or ask whoever runs the server",
     LossKind.TLS: "the secure connection with {where} broke; try again, or ask whoever runs the server",
+    LossKind.HUNG_UP: "{where} hung up during the TLS handshake: it may be full, shutting down, or no TLS server; or "
+    "it may have turned away your address for too many connections: then wait ten minutes",
 }
 
 
 def not_reached(loss: Loss, host: str, port: int) -> str:
     """The first connection failed."""
-    if loss.tls is not None:
+    if loss.tls is not None and loss.kind is LossKind.TLS:
         return tls_failure(loss.tls.problem, loss.tls.detail)
     return _NOT_REACHED[loss.kind].format(where=f"{host} port {port}", host=host)
 
@@ -297,10 +302,28 @@ def bad_address(text: str) -> str:
 # --- pipes --------------------------------------------------------------------------------------------------------
 
 
-def progress(acked: int, waiting: int, *, slow: bool) -> str:
-    """How far --send is."""
-    why = "; the server limits how fast one sender may talk, nothing is lost" if slow else ""
-    return f"{acked} stored, {waiting} on their way{why}"
+def progress(acked: int, waiting: int, rate: float, *, more: bool) -> str:
+    """How far --send is, at ``rate`` lines a second; ``more`` when the input may go on."""
+    known = "at least" if more else "about"
+    why = "the server limits how fast one sender may talk, nothing is lost"
+    speed = f"{rate:.0f}" if rate >= 10 else f"{rate:.2g}"
+    return f"{acked} stored, {waiting} on their way; {why}: {known} {_span(waiting / rate)} left at {speed} a second"
+
+
+def _span(seconds: float) -> str:
+    """A length of time, as people say it."""
+    number, unit = (round(seconds), "second") if seconds < 90 else (round(seconds / 60), "minute")
+    return f"{max(1, number)} {unit}{'s' if number > 1 else ''}"
+
+
+def output_failed(why: str) -> str:
+    """Standard output takes nothing."""
+    return f"cannot write to standard output ({why}); what follows would be lost, so this ends here"
+
+
+def input_failed(why: str) -> str:
+    """Standard input gives nothing."""
+    return f"cannot read from standard input ({why}); nothing more is sent"
 
 
 def input_line_too_long(number: int, length: int) -> str:

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import shlex
 import socket
 import subprocess
+import threading
 from pathlib import Path
 
 import pytest
@@ -59,6 +62,90 @@ def test_tail_ends_quietly_when_nobody_reads(server: ServerProcess) -> None:
     assert reading.wait(20) == Exit.OK
 
 
+def test_tail_ends_quietly_when_its_reader_leaves_although_nobody_speaks(server: ServerProcess) -> None:
+    run_client(*at(server, "--name", "ci", "--send"), stdin="one\n")
+    with tail(server, "--history", "1") as reading:
+        assert reading.stdout is not None
+        assert reading.stdout.readline() == "ci: one\n"
+        reading.stdout.close()
+        assert reading.wait(20) == Exit.OK
+
+
+def in_a_shell(server: ServerProcess, flags: str, redirection: str) -> subprocess.CompletedProcess[str]:
+    command = shlex.join([*CLIENT, *at(server), *flags.split()])
+    return subprocess.run(
+        ["/bin/sh", "-c", f"{command} {redirection}"],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=20,
+        cwd=ROOT,
+        check=False,
+    )
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="/dev/full is Linux")
+@pytest.mark.parametrize(
+    ("flags", "redirection", "code", "sentence"),
+    [
+        ("--name x --send", "<&-", Exit.USAGE, "standard input is closed"),
+        ("--name x", "<&-", Exit.USAGE, "standard input is closed"),
+        ("--name x --send", "0>/dev/null", Exit.USAGE, "cannot read from standard input"),
+        ("--tail", ">/dev/full", Exit.OUTPUT_FAILED, "cannot write to standard output"),
+        ("--tail --json", ">/dev/full", Exit.OUTPUT_FAILED, "cannot write to standard output"),
+        ("--tail", ">&-", Exit.OUTPUT_FAILED, "standard output is closed"),
+        ("--name x", ">&-", Exit.OUTPUT_FAILED, "standard output is closed"),
+        ("--name x --send", ">&-", Exit.OK, ""),
+        ("--name x --send", "<&- 2>&-", Exit.USAGE, ""),
+        ("--name x:y --send", "2>/dev/full", Exit.NAME_INVALID, ""),
+        ("--tail", ">/dev/full 2>/dev/full", Exit.OUTPUT_FAILED, ""),
+    ],
+)
+def test_standard_streams_that_are_closed_or_full_are_a_sentence_and_a_code(
+    server: ServerProcess, flags: str, redirection: str, code: Exit, sentence: str
+) -> None:
+    run_client(*at(server, "--name", "ci", "--send"), stdin="one\n")
+    done = in_a_shell(server, flags, redirection)
+    assert done.returncode == code
+    assert sentence in done.stderr
+    assert done.stderr.count("\n") == bool(sentence)
+
+
+def test_bytes_that_are_no_text_cost_one_character(server: ServerProcess) -> None:
+    sent = subprocess.run(
+        [*CLIENT, *at(server, "--name", "caf\udce9", "--room", "r\udce9", "--send")],
+        input=b"caf\xe9\n",
+        cwd=ROOT,
+        timeout=20,
+        check=False,
+    )
+    assert sent.returncode == Exit.OK
+    heard = run_client(*at(server, "--tail", "--room", "r\ufffd"), stop_after=1)
+    assert heard.stdout == "caf\ufffd: caf\ufffd\n"
+
+
+def test_an_address_with_a_port_and_no_brackets_is_explained() -> None:
+    done = run_client("::1:18443", "--name", "x", "--send")
+    assert done.returncode == Exit.USAGE
+    assert "::1:18443 is no HOST[:PORT]; an IPv6 address with a port is written [::1]:8443" in done.stderr
+
+
+def test_a_server_that_hangs_up_at_once_may_have_turned_us_away(certs: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def turn_away() -> None:
+            connection, _ = listener.accept()
+            connection.close()
+
+        thread = threading.Thread(target=turn_away)
+        thread.start()
+        port = listener.getsockname()[1]
+        done = run_client("--ca", str(certs / "ca.pem"), f"127.0.0.1:{port}", "--name", "x", "--send")
+        thread.join()
+    assert done.returncode == Exit.TLS_OTHER
+    assert "wait ten minutes" in done.stderr
+
+
 def test_a_pipe_says_and_hears(server: ServerProcess) -> None:
     done = run_client(*at(server, "--name", "pipe"), stdin="hello\n/who\n")
     assert done.returncode == Exit.OK
@@ -83,6 +170,8 @@ def test_over_the_rate_progress_says_why(server: ServerProcess) -> None:
     done = run_client(*at(server, "--name", "bulk", "--send"), stdin="".join(f"{n}\n" for n in range(25)))
     assert done.returncode == Exit.OK
     assert "limits how fast" in done.stderr
+    assert re.search(r"about \d+ seconds? left at [\d.]+ a second", done.stderr)
+    assert done.stderr.count("\n") == 1  # nobody watches a job: once in ten seconds
 
 
 def test_a_line_too_long_is_told_and_the_others_are_sent(server: ServerProcess) -> None:
@@ -169,8 +258,6 @@ def test_a_host_the_certificate_does_not_name(certs: Path, tmp_path: Path) -> No
 
 
 def test_no_tls_at_all(certs: Path) -> None:
-    import threading
-
     with socket.create_server(("127.0.0.1", 0)) as listener:
 
         def answer() -> None:

@@ -1,0 +1,44 @@
+"""The rate at which lines are stored, and how it is told."""
+
+from __future__ import annotations
+
+import pytest
+
+from securechat.client import sentences
+from securechat.client.patience import PACE_S, Pace
+
+
+def test_no_rate_before_enough_was_seen() -> None:
+    pace = Pace()
+    assert pace.rate() is None
+    pace.begin(10.0)
+    pace.moved(10.0 + PACE_S / 2)
+    assert pace.rate() is None
+
+
+def test_a_burst_before_the_limit_does_not_count() -> None:
+    pace = Pace()
+    for _ in range(10):
+        pace.moved(0.0)
+    pace.begin(10.0)
+    for step in range(1, 11):
+        pace.moved(10.0 + step / 5)
+    assert pace.rate() == pytest.approx(5.0)
+
+
+@pytest.mark.parametrize(
+    ("waiting", "rate", "more", "ends"),
+    [
+        (900, 5.0, False, "about 3 minutes left at 5 a second"),
+        (900, 4.96, True, "at least 3 minutes left at 5 a second"),
+        (10, 5.0, False, "about 2 seconds left at 5 a second"),
+        (1, 5.0, False, "about 1 second left at 5 a second"),
+        (100, 200.0, False, "about 1 second left at 200 a second"),
+        (3, 0.25, False, "about 12 seconds left at 0.25 a second"),
+    ],
+)
+def test_progress_says_the_rate_and_the_time_left(waiting: int, rate: float, more: bool, ends: str) -> None:
+    said = sentences.progress(7, waiting, rate, more=more)
+    assert said.startswith(f"7 stored, {waiting} on their way; ")
+    assert "limits how fast" in said
+    assert said.endswith(ends)
