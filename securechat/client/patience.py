@@ -96,15 +96,17 @@ class Pace:
 
     def __init__(self) -> None:
         self._times: deque[float] = deque(maxlen=PACE_LINES)
+        self._from = 0.0
 
     def begin(self, now: float) -> None:
-        """From now on it counts: what went before was a burst."""
+        """The limit is reached; what was allowed at once is acknowledged in the next moments, and is no rate."""
         self._times.clear()
-        self._times.append(now)
+        self._from = now + PACE_S
 
     def moved(self, now: float) -> None:
         """One more line is stored."""
-        self._times.append(now)
+        if now >= self._from:
+            self._times.append(now)
 
     def rate(self) -> float | None:
         """Return lines per second; None while too little was seen."""
