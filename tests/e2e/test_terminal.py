@@ -124,7 +124,10 @@ def test_commands_typed_while_away_are_answered_and_done_on_the_return(screen: O
         ann.wait_for(f"will be done when the connection is back: {command}")
     ann.line("/who")
     ann.wait_for("there is no connection now")
+    ann.process.send_signal(signal.SIGSTOP)  # bob is to be back first: a message to somebody absent is refused
     server.start()
+    bob.wait_for("connected again")
+    ann.process.send_signal(signal.SIGCONT)
     ann.wait_for("you are now: anna")
     ann.wait_for("#newroom >>")
     ann.wait_for("not sent to nobody (nobody here has this name; /who shows who is here): hi")
