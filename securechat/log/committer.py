@@ -24,13 +24,16 @@ from securechat.errors import ErrorCode
 from securechat.hub.ports import HistoryQuery, HistoryRows, NotAppended
 from securechat.limits import Limits
 from securechat.log.store import Applied, NoSpace, Release, Rename, Store, TooMuchWork, Write
-from securechat.model import Message
+from securechat.model import Draft, Message
 
 Entry: TypeAlias = tuple[Write, Callable[[Any], None] | None]
 """A write, and who hears of its outcome."""
 
 LOOK_EVERY_S = 1.0
-"""How often free space is asked for; at 20,000 messages/s a second is some 5 MiB, a twelfth of low_disk_bytes."""
+"""How often free space is asked for, at least; also when drafts may have taken a quarter of low_disk_bytes."""
+_DRAFT_BYTES = 1024
+_CHAR_BYTES = 8
+"""What a draft may take on the disk: up to four bytes a character, once in the journal and once in the table."""
 
 
 class Batch(Struct, gc=False):
@@ -53,7 +56,7 @@ class Committer:
     Args:
         store: an open store.
         limits: low_disk_bytes is its.
-        free_bytes: free space where the store lives; asked at most once in LOOK_EVERY_S.
+        free_bytes: free space where the store lives; asked about once in LOOK_EVERY_S.
         clock: monotonic seconds.
     """
 
@@ -64,6 +67,7 @@ class Committer:
         self._clock = clock
         self._look_at_s = clock()
         self._is_low = False
+        self._written_bytes = 0  # since the last look, at most
         self._owed: dict[tuple[type[Write], int], Write] = {}
 
     def commit(self, entries: Sequence[Entry]) -> Batch:
@@ -91,6 +95,9 @@ class Committer:
 
     def _apply(self, writes: Sequence[Write]) -> Applied:
         is_low = self._look()
+        self._written_bytes += sum(
+            _DRAFT_BYTES + _CHAR_BYTES * len(write.text) for write in writes if type(write) is Draft
+        )
         for refuse_fresh in (False, True)[is_low:]:
             try:
                 applied = self._store.apply(writes, refuse_fresh=refuse_fresh)
@@ -104,8 +111,9 @@ class Committer:
     def _look(self) -> bool:
         """Whether space is low, as of the last look."""
         now_s = self._clock()
-        if now_s >= self._look_at_s:
+        if now_s >= self._look_at_s or self._written_bytes >= self._limits.low_disk_bytes // 4:
             self._look_at_s = now_s + LOOK_EVERY_S
+            self._written_bytes = 0
             self._is_low = self._free_bytes() < self._limits.low_disk_bytes
         return self._is_low
 

@@ -8,7 +8,7 @@ from securechat.log.memory import MemoryStore
 from securechat.log.store import DISK_FULL, NO_ENTRY, Identify, NoSpace, Release, Rename
 from securechat.model import Draft
 
-LIMITS = Limits(low_disk_bytes=100)
+LIMITS = Limits(low_disk_bytes=1_000_000)
 
 
 def say(number):
@@ -17,7 +17,7 @@ def say(number):
 
 class Bench:
     def __init__(self):
-        self.free_bytes, self.now_s, self.looks = 1000, 0.0, 0
+        self.free_bytes, self.now_s, self.looks = 10_000_000, 0.0, 0
         self.full = 0  # how many applies find no space
         self.store = MemoryStore(LIMITS, wall_ms=lambda: 7)
         self.store.fault = self.fault
@@ -39,11 +39,11 @@ class Bench:
 def test_low_space_refuses_fresh_drafts_up_front_and_only_those():
     bench = Bench()
     assert bench.commit(say(1)) == [Appended(1)]
-    bench.free_bytes, bench.now_s = 99, LOOK_EVERY_S
+    bench.free_bytes, bench.now_s = 999_999, LOOK_EVERY_S
     assert bench.commit(say(1), say(2), Identify(b"s", "a", "a")) == [
         Appended(1, retry=True), DISK_FULL, Identity(1, 1),
     ]  # fmt: skip
-    bench.free_bytes, bench.now_s = 100, 2 * LOOK_EVERY_S
+    bench.free_bytes, bench.now_s = 1_000_000, 2 * LOOK_EVERY_S
     assert bench.commit(say(2)) == [Appended(2)]
 
 
@@ -98,3 +98,21 @@ def test_every_done_comes_before_the_feed():
 def test_the_refusal_says_what_to_do():
     assert DISK_FULL.code is ErrorCode.DISK_FULL
     assert "again" in DISK_FULL.text
+
+
+def test_a_flood_of_long_drafts_is_looked_after_more_often_than_once_a_second():
+    looks = []
+
+    def free_bytes():
+        looks.append(100_000_000 if len(looks) < 2 else 0)
+        return looks[-1]
+
+    store = MemoryStore()
+    store.open()
+    committer = Committer(store, Limits(low_disk_bytes=1_000_000), free_bytes, lambda: 5.0)  # the clock stands still
+    outcomes = []
+    for number in range(1, 40):
+        committer.commit([(Draft(1, "n", number, "x" * 4000, room="r"), outcomes.append)]).deliver(lambda _: None)
+    assert 3 <= len(looks) < 10
+    assert outcomes[0] == Appended(1)
+    assert outcomes[-1] is DISK_FULL
