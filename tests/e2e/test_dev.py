@@ -10,7 +10,6 @@ import shutil
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
@@ -181,12 +180,20 @@ def test_two_set_ups_at_once_do_the_work_once(
 ) -> None:
     running: list[str] = []
     most = 0
+    waits = threading.Event()
+    try_lock = dev.try_lock
+
+    def watched(descriptor: int) -> bool:
+        taken: bool = try_lock(descriptor)
+        if not taken:
+            waits.set()
+        return taken
 
     def slow(python: str, extras: list[str]) -> None:
         nonlocal most
         running.append(python)
         most = max(most, len(running))
-        time.sleep(0.3)
+        assert waits.wait(20), "the other set-up never came to the lock"
         running.pop()
 
     installed = 0
@@ -197,6 +204,7 @@ def test_two_set_ups_at_once_do_the_work_once(
         slow(python, extras)
 
     monkeypatch.setattr(dev, "install", count)
+    monkeypatch.setattr(dev, "try_lock", watched)
     threads = [threading.Thread(target=dev.set_up) for _ in range(2)]
     for thread in threads:
         thread.start()
