@@ -93,6 +93,7 @@ class Server:
         self._listeners: list[Listener] = []
         self._exit_code = ExitCode.OK
         self._draining = False
+        self._dies_with_terminal = False
         self._tick_timer: Timer | None = None
         self._tick_at = 0.0
         self._log = SqliteLog(config.data, config.limits, self._loop.post, at_pass_end=self._loop.call_before_flush)
@@ -214,13 +215,23 @@ class Server:
         for name in ("SIGINT", "SIGTERM"):
             signal.signal(getattr(signal, name), lambda *_: self._asked_to_stop())
         if sys.platform != "win32":
-            signal.signal(signal.SIGHUP, lambda *_: self._loop.post(self._reload))
+            ignored = signal.getsignal(signal.SIGHUP) is signal.SIG_IGN  # as nohup does
+            self._dies_with_terminal = not ignored and _has_terminal()
+            signal.signal(signal.SIGHUP, lambda *_: self._loop.post(self._hung_up))
 
     def _asked_to_stop(self) -> None:
         if self._draining:
             os._exit(ExitCode.STOPPED_AT_ONCE)
         self._draining = True
         self._loop.post(self._drain)
+
+    def _hung_up(self) -> None:
+        """SIGHUP means two things: the certificate is new, or the terminal we were started in is gone."""
+        if self._dies_with_terminal and not _has_terminal():
+            if not self._draining:
+                self._asked_to_stop()
+        else:
+            self._reload()
 
     def _reload(self) -> None:
         try:
@@ -335,6 +346,15 @@ def _advertised(host: str) -> list[str]:
     if not ip.is_unspecified:
         return [host]
     return [str(address) for address in local_names().ips if address.version == ip.version]
+
+
+def _has_terminal() -> bool:
+    """Whether this process has a controlling terminal: after a hang-up it cannot be opened any more (tty(4))."""
+    try:
+        os.close(os.open("/dev/tty", os.O_RDWR))
+    except OSError:
+        return False
+    return True
 
 
 def _cannot_listen(host: str, port: int, error: OSError) -> str:

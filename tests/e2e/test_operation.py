@@ -14,7 +14,8 @@ import pytest
 from securechat.tls.certificates import ensure_server
 from tests.e2e.conftest import Connect
 from tests.support.native import NativeClient
-from tests.support.server import ServerProcess
+from tests.support.screen import Screen
+from tests.support.server import PATIENCE_S, ServerProcess
 
 ROOT = Path(__file__).parents[2]
 
@@ -86,3 +87,17 @@ def test_the_servers_flags_can_be_environment_variables(certs: Path, tmp_path: P
     done = subprocess.run(command, env=env, capture_output=True, text=True, cwd=ROOT, check=False, timeout=60)
     assert done.returncode == 2
     assert done.stderr.startswith("securechat-server: SECURECHAT_PORT: must be a number")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="pseudo-terminals are Unix")
+def test_closing_the_terminals_window_stops_the_server_and_a_hup_with_a_terminal_does_not(
+    certs: Path, tmp_path: Path
+) -> None:
+    command = [sys.executable, "-m", "securechat.cli.serve", "--cert", str(certs / "server.pem")]
+    command += ["--host", "127.0.0.1", "--port", "0", "--data", str(tmp_path / "data")]
+    with Screen(command, cwd=ROOT, columns=150) as window:
+        window.wait_for("is ready")
+        window.process.send_signal(signal.SIGHUP)
+        window.wait_for("new certificate in use")
+        window.close_window()
+        assert window.process.wait(PATIENCE_S) == 0

@@ -61,7 +61,13 @@ class Screen:
     def __exit__(self, *_: object) -> None:
         self.process.kill()
         self.process.wait()
-        os.close(self._fd)
+        self.close_window()
+
+    def close_window(self) -> None:
+        """End the terminal, as closing its window does: the program gets SIGHUP and has no terminal any more."""
+        if self._fd >= 0:
+            os.close(self._fd)
+            self._fd = -1
 
     @property
     def rows(self) -> list[str]:
