@@ -397,6 +397,7 @@ class Session:
             assert self._codec is not None
             self._pump(self._codec)
             if not self._paused:
+                self._heard_at = self._scheduler.now  # until now the silence was ours
                 self.link.resume_reading()
 
     # --- Deadlines --------------------------------------------------------------------------------------------------

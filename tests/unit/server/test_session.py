@@ -344,3 +344,21 @@ def test_a_server_that_stops_takes_nothing_more_but_acknowledges_what_it_took() 
     bench.pass_time(5)
     assert [acked.client_id for acked in link.of(Acked)] == [1, 2]  # type: ignore[attr-defined]
     assert bench.rig.hub.unsettled == 0
+
+
+def test_a_peer_we_did_not_listen_to_is_not_taken_for_dead_when_we_listen_again() -> None:
+    """Held back for longer than idle_ping_s and ping_timeout_s together: its silence was ours."""
+    bench = Bench(Limits(message_burst=1, message_rate=0.02), rates=True)
+    link = bench.member()
+    link.receive(*[Say(number, "lobby", str(number)) for number in range(1, 5)])
+    assert link.paused
+    while link.paused:
+        bench.pass_time(1)
+    assert len(link.of(Acked)) == 4
+    bench.pass_time(61)
+    assert len(link.of(Ping)) == 1
+    assert not link.closed
+    bench.pass_time(25)
+    assert not link.closed
+    bench.pass_time(10)
+    assert link.closed
