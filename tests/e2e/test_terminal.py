@@ -218,6 +218,9 @@ def test_leaving_while_away_says_what_is_lost(screen: Open, server: ServerProces
     ann.wait_for("connection lost")
     ann.line("into the void")
     ann.wait_for("waiting: into the void")
+    # Printing above the prompt leaves the raw mode for an instant, and a Ctrl-D at that instant is the terminal's.
+    ann.wait_for("trying again")
+    ann.wait_until(lambda: ann.rows[-1].startswith("(1 waiting) >>"), "the prompt, drawn again")
     ann.type(CTRL_D)
     ann.wait_for("possibly lost: into the void")
     assert ann.wait_for_exit() == Exit.LINES_LOST
