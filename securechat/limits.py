@@ -116,6 +116,19 @@ class Limits:
     rooms_per_member: int = _limit(100, "rooms", "Ergo 100 channels per client")
     rooms_total: int = _limit(10_000, "rooms", "occupied at once; about 1 KiB of memory each")
 
+    # Accounts
+    hash_queue: int = _limit(32, "passwords", "waiting for the hashing thread, 1 s of work; then busy")
+    failed_logins_free: int = _limit(5, "tries", "wrong passwords per account and network before each one costs a wait")
+    failed_logins_window_s: float = _limit(
+        1800.0, "s", "without a wrong password until they are forgotten; Zulip 30 min"
+    )
+    login_delay_max_s: float = _limit(30.0, "s", "the wait doubles from 1 s up to this: slow, never locked out")
+    login_tries_per_connection: int = _limit(3, "tries/min", "passwords tried on one connection")
+    session_days: float = _limit(30.0, "days", "an unused login expires; each use begins them anew")
+    sessions_per_account: int = _limit(50, "logins", "then the one unused for longest is ended")
+    certificates_per_account: int = _limit(20, "certificates", "client certificates of one account")
+    guest_days: float = _limit(30.0, "days", "a guest unseen for so long, who wrote nothing, is forgotten")
+
     def __post_init__(self) -> None:
         """Refuse values that make no sense together.
 

@@ -149,6 +149,40 @@ class MessageLog(Protocol):
         """Commit what is queued (their ``done`` are called by the loop if it still runs), then close. Blocks."""
 
 
+class Verdict(Struct, frozen=True, gc=False):
+    """What a hasher found.
+
+    Attributes:
+        match: whether the password is the one.
+        stale: whether it was hashed with weaker parameters than today's, so that it should be hashed again.
+    """
+
+    match: bool
+    stale: bool = False
+
+
+class Hasher(Protocol):
+    """Hashes passwords where it stalls nobody. Every method is called on the loop's thread and returns at once.
+
+    Answers come back on the loop's thread, in the order asked. A PHC string (Password Hashing Competition string
+    format) carries algorithm, parameters, salt and hash.
+    """
+
+    def hash(self, password: str, done: Callable[[str], None]) -> None:
+        """Hash a new password; ``done`` gets the PHC string.
+
+        Raises:
+            Refusal: BUSY with retry_after_s; hash_queue passwords wait already.
+        """
+
+    def verify(self, phc: str | None, password: str, done: Callable[[Verdict], None]) -> None:
+        """Compare a password with a PHC string; with None do work of the same cost and find no match.
+
+        Raises:
+            Refusal: BUSY, as `hash`.
+        """
+
+
 class Peer(Protocol):
     """One connection, as the hub sees it: somebody to tell things."""
 
