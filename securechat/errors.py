@@ -34,6 +34,7 @@ class ErrorCode(StrEnum):
     NAME_INVALID = "name_invalid"
     NAME_RESERVED = "name_reserved"
     NAME_IN_USE = "name_in_use"
+    PASSWORD_INVALID = "password_invalid"  # noqa: S105 - a word for it, no password
     ROOM_INVALID = "room_invalid"
     NOT_A_MEMBER = "not_a_member"
     TOO_MANY_ROOMS = "too_many_rooms"
