@@ -26,6 +26,9 @@ class ErrorCode(StrEnum):
     SHUTTING_DOWN = "shutting_down"
     TOO_MANY_CONNECTIONS = "too_many_connections"
     LOG_FAILED = "log_failed"
+    BANNED = "banned"
+    KICKED = "kicked"
+    LOGGED_OUT = "logged_out"
     BYE = "bye"
 
     # A rule; the connection lives (sent in Refused).
@@ -47,6 +50,21 @@ class ErrorCode(StrEnum):
     OVERLOADED = "overloaded"
     DISK_FULL = "disk_full"
     QUOTA = "quota"
+    LOGIN_REQUIRED = "login_required"
+    LOGIN_FAILED = "login_failed"
+    LOGIN_EXPIRED = "login_expired"
+    LOGIN_SLOWED = "login_slowed"
+    CERTIFICATE_UNKNOWN = "certificate_unknown"
+    PASSWORD_NEEDED = "password_needed"  # noqa: S105  # a reason, not a password
+    INVITE_UNKNOWN = "invite_unknown"
+    INVITE_USED = "invite_used"
+    INVITE_EXPIRED = "invite_expired"
+    INVITE_REVOKED = "invite_revoked"
+    ACCOUNT_NEEDED = "account_needed"
+    ALREADY_REGISTERED = "already_registered"
+    MUTED = "muted"
+    NOT_FOUND = "not_found"
+    TOO_MANY = "too_many"
 
     # Never sent: what a newer server's code looks like to this version.
     UNKNOWN = "unknown"

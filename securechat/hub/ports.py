@@ -18,6 +18,7 @@ from typing import Protocol, TypeAlias
 from msgspec import Struct
 
 from securechat.errors import ErrorCode
+from securechat.hub.people import Change, People, Recorded
 from securechat.model import Closing, Draft, Event, Message
 
 
@@ -47,12 +48,14 @@ class Identity(Struct, frozen=True, gc=False):
     """A sender as the log knows it, durable.
 
     Attributes:
-        sender_id: for ever the same for the same secret; starts at 1.
-        last_client_id: the highest client_id stored for this sender; 0 for none.
+        sender_id: for ever the same for the same secret; starts at 1. For a device of an account: the account's.
+        last_client_id: the highest client_id stored for this stream; 0 for none.
+        stream: the device: the number of this secret. A guest, and the device that registered, have only the one.
     """
 
     sender_id: int
     last_client_id: int
+    stream: int
 
 
 class Reservation(Struct, frozen=True, gc=False):
@@ -72,10 +75,12 @@ class LogState(Struct, frozen=True, gc=False):
         last_seq: the highest committed seq; 0 for an empty log. It is the first ``fed_seq``.
         reservations: names still owed to their owners; a name whose owner was online when the process died counts
             as lost at the moment of opening.
+        people: accounts and all that hangs on them.
     """
 
     last_seq: int
     reservations: Sequence[Reservation] = ()
+    people: People = People()
 
 
 class HistoryQuery(Struct, frozen=True, gc=False):
@@ -133,8 +138,23 @@ class MessageLog(Protocol):
             Overloaded: the append queue is full; nothing was taken.
         """
 
-    def identify(self, secret_hash: bytes, name: str, key: str, done: Callable[[Identity | NotAppended], None]) -> None:
-        """Find or make, durably, the sender of this secret, and record that the sender holds the name now."""
+    def identify(
+        self,
+        secret_hash: bytes,
+        name: str,
+        key: str,
+        done: Callable[[Identity | NotAppended], None],
+        account: int | None = None,
+    ) -> None:
+        """Find or make, durably, the sender of this secret, and record that the sender holds the name now.
+
+        With ``account`` the secret is a device of that account (or its own first one): it speaks for the account from
+        now on, and holds no name, because the account does. Answered INVALID when the secret speaks for somebody else
+        already, and LOGIN_REQUIRED when it is an account's and none was named.
+        """
+
+    def record(self, changes: Sequence[Change], done: Callable[[Recorded | NotAppended], None]) -> None:
+        """Make changes about people durable, all or none, in the order asked among all writes."""
 
     def rename(self, sender_id: int, name: str, key: str) -> None:
         """Record that the sender now holds this name instead; takes effect with the next commit."""
@@ -189,6 +209,14 @@ class Peer(Protocol):
     @property
     def address(self) -> str:
         """What it counts under, for limits: `securechat.origin.origin_of` its network address."""
+
+    @property
+    def host(self) -> str:
+        """Its whole network address, for bans and for the owner of a login to recognise."""
+
+    @property
+    def certificate(self) -> str | None:
+        """The fingerprint of the public key of the client certificate it presented, verified; None without one."""
 
     @property
     def held_back(self) -> bool:

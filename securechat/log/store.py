@@ -12,16 +12,18 @@ from typing import Protocol, TypeAlias
 from msgspec import Struct
 
 from securechat.errors import ErrorCode, SecurechatError
+from securechat.hub.people import Change, Recorded
 from securechat.hub.ports import Appended, AppendOutcome, HistoryQuery, HistoryRows, Identity, LogState, NotAppended
 from securechat.model import Draft, Message
 
 
 class Identify(Struct, frozen=True, gc=False):
-    """Find or make the sender of a secret, who holds this name from now on."""
+    """Find or make the sender of a secret, who holds this name from now on; see `MessageLog.identify`."""
 
     secret_hash: bytes
     name: str
     key: str
+    account: int | None = None
 
 
 class Rename(Struct, frozen=True, gc=False):
@@ -39,8 +41,14 @@ class Release(Struct, frozen=True, gc=False):
     reserved: bool
 
 
-Write: TypeAlias = Draft | Identify | Rename | Release
-Outcome: TypeAlias = AppendOutcome | Identity | None
+class Record(Struct, frozen=True, gc=False):
+    """Changes about people, all or none."""
+
+    changes: tuple[Change, ...]
+
+
+Write: TypeAlias = Draft | Identify | Rename | Release | Record
+Outcome: TypeAlias = AppendOutcome | Identity | Recorded | None
 
 
 class Applied(Struct, gc=False):

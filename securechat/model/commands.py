@@ -1,0 +1,153 @@
+"""Commands: what a client says."""
+
+from __future__ import annotations
+
+from typing import Annotated, TypeAlias
+
+from msgspec import Meta
+
+from securechat.limits import PAGE_ROWS
+from securechat.model.accounts import AccountCommand
+from securechat.model.base import Id, Password, Raw, Record, Secretive, Text, Token
+
+
+class Hello(Secretive, frozen=True, tag="hello"):
+    """The first frame: who I am, how I prove it, and which protocol I speak.
+
+    A guest's name needs no proof. An account's needs one of: its ``password``, a ``token`` from an earlier login, or a
+    TLS client certificate that the account has added. An ``invite`` with a new ``password`` makes an account.
+
+    Attributes:
+        version: PROTOCOL_VERSION.
+        name: the wanted name, as typed.
+        secret: the resume secret, 32 lower-case hex digits; the same secret is the same sender for ever.
+        client: the program and its version, for the server's log.
+        password: of the account, or chosen for the new one.
+        token: what Welcome or Registered gave an earlier connection.
+        invite: from an invite link.
+    """
+
+    version: Annotated[int, Meta(ge=0, lt=2**31)]
+    name: Raw
+    secret: Annotated[str, Meta(pattern="^[0-9a-f]{32}$", max_length=32)]
+    client: Annotated[str, Meta(max_length=64)] = ""
+    password: Password | None = None
+    token: Token | None = None
+    invite: Token | None = None
+
+
+class Join(Record, frozen=True, tag="join"):
+    """Enter rooms; each is answered by Joined or Refused. A list costs one request of the rate limit."""
+
+    ref: Id
+    rooms: Annotated[list[Raw], Meta(min_length=1, max_length=100)]
+
+
+class Leave(Record, frozen=True, tag="leave"):
+    """Leave a room; answered by Left or Refused."""
+
+    ref: Id
+    room: Raw
+
+
+class Say(Record, frozen=True, tag="say", rename={"client_id": "cid"}):
+    """A draft for a room; answered by Acked or Refused with the same client_id."""
+
+    client_id: Id
+    room: Raw
+    text: Text
+
+
+class Direct(Record, frozen=True, tag="direct", rename={"client_id": "cid"}):
+    """A draft for one person, by sender_id; answered like Say."""
+
+    client_id: Id
+    to: Id
+    text: Text
+
+
+class History(Record, frozen=True, tag="history"):
+    """Ask for messages; answered by HistoryPage.
+
+    Of one ``room``, of the dialogue with ``peer``, or, with neither, of everything one belongs to. With ``after`` the
+    oldest above it come first; otherwise the newest below ``before`` (or below the end).
+    """
+
+    ref: Id
+    room: Raw | None = None
+    peer: Id | None = None
+    after: Id | None = None
+    before: Id | None = None
+    limit: Annotated[int, Meta(ge=1, le=PAGE_ROWS)] = PAGE_ROWS
+
+
+class Who(Record, frozen=True, tag="who"):
+    """Ask who is in a room; answered by Roster, in pages by sender_id."""
+
+    ref: Id
+    room: Raw
+    after: Id | None = None
+
+
+class Whois(Record, frozen=True, tag="whois"):
+    """Ask which sender has a name now; answered by Found or Refused."""
+
+    ref: Id
+    name: Raw
+
+
+class Rooms(Record, frozen=True, tag="rooms"):
+    """Ask which rooms there are; answered by RoomsPage, in pages by name."""
+
+    ref: Id
+    after: Raw | None = None
+
+
+class Nick(Record, frozen=True, tag="nick"):
+    """Ask for another name; answered by Named or Refused."""
+
+    ref: Id
+    name: Raw
+
+
+class Read(Record, frozen=True, tag="read"):
+    """I have read a room, or the dialogue with ``peer``, up to ``seq``: tells my other connections. No answer."""
+
+    seq: Id
+    room: Raw | None = None
+    peer: Id | None = None
+
+
+class Ping(Record, frozen=True, tag="ping"):
+    """Are you there? Either side may ask; answered by Pong with the same ``n``."""
+
+    n: Id = 0
+
+
+class Pong(Record, frozen=True, tag="pong"):
+    """The answer to Ping."""
+
+    n: Id = 0
+
+
+class Quit(Record, frozen=True, tag="quit"):
+    """I am leaving for good: the name is free at once. Answered by Closing(bye)."""
+
+
+Command: TypeAlias = (
+    Hello
+    | Join
+    | Leave
+    | Say
+    | Direct
+    | History
+    | Who
+    | Whois
+    | Rooms
+    | Nick
+    | AccountCommand
+    | Read
+    | Ping
+    | Pong
+    | Quit
+)

@@ -1,0 +1,226 @@
+"""Events: what the server says."""
+
+from __future__ import annotations
+
+from typing import TypeAlias
+
+from msgspec import Struct, field
+
+from securechat.errors import ErrorCode
+from securechat.model.accounts import CertificateList, Done, LoginList, Registered
+from securechat.model.base import Id, Person, Record, Renaming, Seconds, Secretive
+from securechat.model.commands import Ping, Pong
+from securechat.model.messages import Message
+
+
+class Welcome(Secretive, frozen=True, tag="welcome", rename={"last_client_id": "lastcid", "seen_seq": "seen"}):
+    """The hello was accepted; the lobby's Joined follows.
+
+    Attributes:
+        version: the protocol version both will speak.
+        server: the program and its version.
+        sender_id: who you are, for ever, with this secret.
+        name: your name as others see it.
+        live_from: everything above this seq comes live; up to it, pull History.
+        last_client_id: the highest of your client_ids that the log holds; continue above it.
+        resumed: whether your membership was still alive, so that nobody saw you leave.
+        account: whether you are logged in to an account.
+        admin: whether that account administers the server.
+        token: a new login's token: with it the next hello needs no password. Keep it as secret as one.
+        seen_seq: of an account: direct messages above it may have come while no device of yours was here.
+        must_change: the password was set by an administrator: choose your own.
+    """
+
+    version: int
+    server: str
+    sender_id: Id
+    name: str
+    live_from: Id
+    last_client_id: Id = 0
+    resumed: bool = False
+    account: bool = False
+    admin: bool = False
+    token: str = ""
+    seen_seq: Id | None = None
+    must_change: bool = False
+
+
+class Joined(Record, frozen=True, tag="joined"):
+    """You are in the room now.
+
+    Attributes:
+        room: its name without ``#``.
+        live_from: everything above this seq comes live; up to it, pull History.
+        total: members, you included.
+        members: who is there; left out (empty) when there are more than presence_names.
+        ref: the Join this answers; 0 for the lobby after hello.
+    """
+
+    room: str
+    live_from: Id
+    total: int
+    members: list[Person] = field(default_factory=list)
+    ref: Id = 0
+
+
+class Left(Record, frozen=True, tag="left"):
+    """You are out of the room now."""
+
+    room: str
+    ref: Id
+
+
+class Named(Record, frozen=True, tag="named"):
+    """Your name is this now."""
+
+    name: str
+    ref: Id
+
+
+class ReadElsewhere(Record, frozen=True, tag="read"):
+    """Another connection of yours has read a room, or the dialogue with ``peer``, up to ``seq``."""
+
+    seq: Id
+    room: str | None = None
+    peer: Id | None = None
+
+
+class Notice(Record, frozen=True, tag="notice", rename={"sent_at_ms": "at"}):
+    """An announcement of the people who run the server. Not part of any history."""
+
+    text: str
+    sent_at_ms: int
+
+
+class Acked(Record, frozen=True, tag="acked", rename={"client_id": "cid"}):
+    """The draft is durable as message ``seq``. A repeated draft gets the first seq again."""
+
+    client_id: Id
+    seq: Id
+
+
+class Refused(Record, frozen=True, tag="refused", rename={"client_id": "cid", "retry_after_s": "retry"}):
+    """A rule said no; nothing was stored or changed.
+
+    Attributes:
+        code: the reason, from the table of codes.
+        text: one English sentence for people, saying what to do.
+        ref: the request this answers.
+        client_id: the draft this answers.
+        room: the room it is about, when a request named several.
+        retry_after_s: when the same request may succeed.
+    """
+
+    code: ErrorCode
+    text: str
+    ref: Id | None = None
+    client_id: Id | None = None
+    room: str | None = None
+    retry_after_s: Seconds | None = None
+
+
+class Throttled(Record, frozen=True, tag="throttled", rename={"retry_after_s": "retry"}):
+    """You are over a rate: nothing is lost, but you are not read for this long. Do not take the silence for death."""
+
+    retry_after_s: Seconds
+
+
+class HistoryPage(Record, frozen=True, tag="page"):
+    """Messages in the order of their seq.
+
+    Attributes:
+        ref: the History this answers.
+        messages: at most PAGE_ROWS and PAGE_BYTES.
+        through: everything asked for up to this seq is in this page or an earlier one; continue with after=through.
+        more: whether there is more in the direction asked for.
+    """
+
+    ref: Id
+    messages: list[Message]
+    through: Id
+    more: bool = False
+
+
+class Roster(Record, frozen=True, tag="roster"):
+    """Who is in a room, a page at a time, by sender_id."""
+
+    ref: Id
+    room: str
+    members: list[Person]
+    total: int
+    more: bool = False
+
+
+class RoomCount(Struct, frozen=True, gc=False):
+    """A room and how many people are in it."""
+
+    room: str
+    total: int
+
+
+class RoomsPage(Record, frozen=True, tag="roomlist"):
+    """The occupied rooms, a page at a time, by name."""
+
+    ref: Id
+    rooms: list[RoomCount]
+    more: bool = False
+
+
+class Found(Record, frozen=True, tag="found"):
+    """Who has the name. Somebody ``absent`` has an account and is not here: a Direct waits for them."""
+
+    ref: Id
+    person: Person
+    absent: bool = False
+
+
+class Presence(Record, frozen=True, tag="presence"):
+    """Comings, goings and new names in a room since the last one, gathered; only ``total`` in large rooms."""
+
+    room: str
+    total: int
+    joined: list[Person] = field(default_factory=list)
+    left: list[Person] = field(default_factory=list)
+    renamed: list[Renaming] = field(default_factory=list)
+
+
+class Closing(Record, frozen=True, tag="closing", rename={"resume_after": "resume", "retry_after_s": "retry"}):
+    """The last words of a connection.
+
+    Attributes:
+        code: why.
+        text: one English sentence for people, saying what to do.
+        resume_after: a hint: everything up to this seq was sent; a client's own cursor is what counts.
+        retry_after_s: not before this is a new connection welcome.
+    """
+
+    code: ErrorCode
+    text: str
+    resume_after: Id | None = None
+    retry_after_s: Seconds | None = None
+
+
+Event: TypeAlias = (
+    Welcome
+    | Joined
+    | Left
+    | Named
+    | Registered
+    | Done
+    | LoginList
+    | CertificateList
+    | ReadElsewhere
+    | Notice
+    | Message
+    | Acked
+    | Refused
+    | Throttled
+    | HistoryPage
+    | Roster
+    | RoomsPage
+    | Found
+    | Presence
+    | Closing
+    | Ping
+    | Pong
+)
