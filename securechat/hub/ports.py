@@ -264,3 +264,10 @@ class Observer(Protocol):
             detail: room, other name or reason.
             text: message text; shown only if the operator asked for it.
         """
+
+
+class Access(StrEnum):
+    """Who may come in. Values are stable words of the configuration."""
+
+    OPEN = "open"
+    MEMBERS = "members"
