@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import argparse
+import datetime as dt
 import sys
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 try:
-    from securechat.errors import TlsFailure
+    from securechat.errors import Refusal, TlsFailure
     from securechat.tls.bundle import fingerprint
     from securechat.tls.certificates import (
         CA_FILE,
@@ -22,7 +23,9 @@ try:
         issue_client,
         load_authority,
     )
+    from securechat.tls.client_keys import fingerprint_of_file
     from securechat.tls.hostnames import parse_names
+    from securechat.tls.issuing import CLIENT_LIFETIME
 except ModuleNotFoundError as error:
     if error.name != "cryptography":
         raise
@@ -43,8 +46,13 @@ def main(argv: list[str] | None = None) -> int:
     try:
         if options.client is not None:
             make_client(options)
+        elif options.days is not None:
+            raise ValueError("--days is for client certificates and goes with --client NAME")
         else:
             make_server(options)
+    except Refusal as refusal:
+        print(f"gen_certs: {refusal.detail}", file=sys.stderr)
+        return 1
     except (TlsFailure, ValueError) as error:
         print(f"gen_certs: {error}", file=sys.stderr)
         return 1
@@ -66,7 +74,13 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--forget-names", action="store_true", help="drop earlier names that are not repeated now")
     parser.add_argument("--dir", type=Path, default=CERTS, metavar="DIR", help="where the files are (default: certs/)")
-    parser.add_argument("--client", metavar="NAME", help="make a client certificate NAME.pem instead")
+    parser.add_argument("--client", metavar="NAME", help="make client-NAME.pem instead, for the user NAME")
+    parser.add_argument(
+        "--days",
+        type=whole_days,
+        metavar="N",
+        help=f"how long a client certificate is valid (default: {CLIENT_LIFETIME.days}; never longer than the CA)",
+    )
     parser.add_argument("--if-needed", action="store_true", help="renew only what is old or lacks a name")
     parser.add_argument(
         "--new-ca", action="store_true", help="replace the CA: every client must then get the new ca.pem or pin"
@@ -75,6 +89,14 @@ def build_parser() -> argparse.ArgumentParser:
         "--force", action="store_true", help="replace a client certificate, or a server.pem of another CA"
     )
     return parser
+
+
+def whole_days(text: str) -> int:
+    """How long a certificate lives; more than a century is a slip of the finger."""
+    days = int(text) if text.isdecimal() else 0
+    if not 1 <= days <= 36_500:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of days; give one from 1 to 36500")
+    return days
 
 
 def make_server(options: argparse.Namespace) -> None:
@@ -111,14 +133,23 @@ def report(done: Ensured, directory: Path, *, new_ca: bool) -> None:
 
 
 def make_client(options: argparse.Namespace) -> None:
-    """``NAME.pem`` under the CA that is there."""
+    """``client-NAME.pem`` under the CA that is there."""
+    from securechat.names import check_name  # noqa: PLC0415 - a server's certificate needs nothing but cryptography
+
+    name = check_name(options.client)
     issuer = load_authority(options.dir)
     if issuer is None:
         raise ValueError(f"{options.dir / CA_FILE} is missing; make the CA first by running this without --client")
-    bundle = issue_client(options.dir, issuer, options.client, force=options.force)
-    print(f"wrote {bundle.path}: certificate and private key of {options.client!r}, for that client only")
+    lifetime = CLIENT_LIFETIME if options.days is None else dt.timedelta(days=options.days)
+    bundle = issue_client(options.dir, issuer, name, lifetime=lifetime, force=options.force)
+    shown = f'"{name}"' if " " in name else name
+    print(f"wrote {bundle.path}: certificate and private key of {shown}, for nobody else")
     print(f"\n  valid    until {bundle.not_after:%Y-%m-%d}")
     print(f"  CA       {fingerprint(issuer.certificate)}")
+    print(f"  key      {fingerprint_of_file(bundle.path)}")
+    print(f"\nnext: give {bundle.path.name} to {shown} on a way that nobody else can read, with {CA_FILE}.")
+    print(f"then: securechat-client --cert {bundle.path} --name {shown}")
+    print("      log in once by password and type /cert add; from then on the certificate opens the account.")
 
 
 if __name__ == "__main__":

@@ -10,8 +10,8 @@ Reading: one record a wake-up, and on to the end only for those who had more tha
 sender pipelines. One wake-up in PROBE_EVERY looks whether that has begun. Writing: `Transport.write` only queues; the
 flush step at the end of the pass joins and sends, one record a send. Only a refused write registers for writability.
 
-A backlog is judged by :mod:`securechat.net.backlog`. Closing (flush, close_notify, FIN, read and discard, close) is
-:mod:`securechat.net.farewell`'s.
+The handshake is :mod:`securechat.net.handshake`'s. A backlog is judged by :mod:`securechat.net.backlog`. Closing
+(flush, close_notify, FIN, read and discard, close) is :mod:`securechat.net.farewell`'s.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any
 from securechat.net.backlog import Backlog
 from securechat.net.farewell import Farewell
 from securechat.net.handler import NOBODY, TransportHandler, TransportOwner
+from securechat.net.handshake import Agreement, Handshake
 from securechat.net.loop import EVENT_READ, EVENT_WRITE
 from securechat.net.outbox import TLS_RECORD_BYTES, Outbox
 from securechat.net.sockets import CloseReason, begin_tls, reason_of
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
     import socket
 
     from securechat.net.loop import Loop
-    from securechat.net.timers import Timer
 
 __all__ = ["CloseReason", "Transport", "TransportHandler", "TransportOwner"]
 
@@ -63,6 +63,7 @@ class Transport:
     Attributes:
         alpn: the protocol that ALPN selected, after the handshake; None when none was.
         tls_version: such as ``"TLSv1.3"``, after the handshake.
+        peer_certificate: DER of the peer's verified certificate, after the handshake; None when it showed none.
         error: the exception that ended the connection, where there was one.
         owes_hello: whether a close now counts as a failed hello; set by whoever speaks the protocol. A peer that comes,
             says nothing and leaves in good order (to learn a CA by its pin) owes nothing.
@@ -73,9 +74,9 @@ class Transport:
 
     __slots__ = (
         "_again_pass", "_append", "_backlog", "_blocked", "_bulk", "_detail", "_dirty", "_farewell", "_handler",
-        "_handshake_queued", "_handshake_timer", "_interest", "_loop", "_outbox", "_owner", "_probe",
-        "_read_wants_write", "_reading", "_reason", "_sendable", "_sock", "_state", "_write_wants_read", "_writing",
-        "address", "alpn", "error", "owes_hello", "peer", "tls_version",
+        "_handshake", "_interest", "_loop", "_outbox", "_owner", "_probe", "_read_wants_write", "_reading", "_reason",
+        "_sendable", "_sock", "_state", "_write_wants_read", "_writing",
+        "address", "alpn", "error", "owes_hello", "peer", "peer_certificate", "tls_version",
     )  # fmt: skip
 
     def __init__(
@@ -93,6 +94,7 @@ class Transport:
         self.address = str(peer[0]) if peer else ""
         self.alpn: str | None = None
         self.tls_version: str | None = None
+        self.peer_certificate: bytes | None = None
         self.error: Exception | None = None
         self.owes_hello = True
         self._loop = loop
@@ -106,7 +108,6 @@ class Transport:
         self._reading = True
         self._interest = 0  # what the selector watches for us; 0 is not registered
         self._again_pass = 0  # the pass that put us on the ready-again list; 0 is not on it
-        self._handshake_queued = False
         self._bulk = False
         self._probe = 0
         self._sendable = False  # the handshake is over and the socket has refused nothing
@@ -114,7 +115,7 @@ class Transport:
         self._backlog: Backlog | None = None  # since the socket refused our bytes, until the outbox is empty
         self._read_wants_write = False
         self._write_wants_read = False
-        self._handshake_timer: Timer | None = None
+        self._handshake: Handshake | None = None  # while it is under way
         self._farewell: Farewell | None = None  # since this side closes
         self._reason = CloseReason.LOCAL
         self._detail = ""
@@ -140,11 +141,10 @@ class Transport:
         """Begin the handshake, under limits.handshake_timeout_s."""
         self._handler = handler
         self._state = _State.HANDSHAKING
-        loop = self._loop
-        self._handshake_timer = loop.call_later(loop.limits.handshake_timeout_s, self.handshake_late)
+        self._handshake = Handshake(self._loop, self._sock, self)
         self._watch()
         if not self._sock.server_side:  # the client speaks first
-            self._queue_handshake()
+            self._handshake.queue()
 
     def hand_over(self, handler: TransportHandler) -> None:
         """From now on ``handler`` is told."""
@@ -200,8 +200,8 @@ class Transport:
 
     def ready(self, events: int) -> None:
         """The selector reports the socket."""
-        if self._state is _State.HANDSHAKING:
-            self._queue_handshake()
+        if self._handshake is not None:
+            self._handshake.queue()
             return
         if events & EVENT_WRITE:
             if self._read_wants_write:
@@ -222,18 +222,17 @@ class Transport:
 
     def step_handshake(self) -> None:
         """As much of the handshake as the bytes at hand allow."""
-        self._handshake_queued = False
-        if self._state is not _State.HANDSHAKING:
+        if self._handshake is None:  # it ended meanwhile
             return
         self._read_wants_write = False
         try:
-            self._sock.do_handshake()
+            agreement = self._handshake.step()
         except ssl.SSLWantReadError:
             self._watch()
         except (OSError, ValueError) as exc:
             self._read_refused(exc)
         else:
-            self._handshake_over()
+            self._handshake_over(agreement)
 
     def handshake_late(self) -> None:
         """The handshake has had its time."""
@@ -297,24 +296,22 @@ class Transport:
 
     # --- handshake
 
-    def _queue_handshake(self) -> None:
-        if not self._handshake_queued:
-            self._handshake_queued = True
-            self._loop.handshakes.append(self)
-
-    def _handshake_over(self) -> None:
-        assert self._handshake_timer is not None
-        self._handshake_timer.cancel()
+    def _handshake_over(self, agreement: Agreement) -> None:
+        self._forget_handshake()
         self._state = _State.OPEN
         self._sendable = True
         if self._outbox:
             self._mark_dirty()
-        self.alpn = self._sock.selected_alpn_protocol()
-        self.tls_version = self._sock.version()
+        self.alpn, self.tls_version, self.peer_certificate = agreement
         self._watch()
         if self._owner is not None:
             self._owner.handshake_over(self)
         self._handler.handshake_done()
+
+    def _forget_handshake(self) -> None:
+        if self._handshake is not None:
+            self._handshake.over()
+            self._handshake = None
 
     # --- reading
 
@@ -462,6 +459,7 @@ class Transport:
         """The socket or TLS broke. After a TLS error the alert that OpenSSL has sent deserves to be heard."""
         self.error = exc
         reason = reason_of(exc, handshaking=self._state is _State.HANDSHAKING)
+        self._forget_handshake()
         if self._state is _State.CLOSING:
             self._end()
         elif reason is CloseReason.TLS_ERROR:
@@ -482,8 +480,7 @@ class Transport:
         self._read_wants_write = self._write_wants_read = False
         self._watch()
         self._forget_backlog()
-        if self._handshake_timer is not None:
-            self._handshake_timer.cancel()
+        self._forget_handshake()
         if self._farewell is not None:
             self._farewell.over()
         self._loop.closing.append(self)

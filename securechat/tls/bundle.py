@@ -22,7 +22,7 @@ from securechat.tls.hostnames import Names
 from securechat.tls.pem_files import bad_file, read_pem
 
 _KEY_BLOCK = re.compile(rb"-----BEGIN (?:[A-Z]+ )?PRIVATE KEY-----.*?-----END (?:[A-Z]+ )?PRIVATE KEY-----", re.DOTALL)
-_UNREADABLE = (
+DAMAGED = (
     ValueError,
     UnsupportedAlgorithm,
     x509.DuplicateExtension,
@@ -73,7 +73,7 @@ class Bundle:
 
 
 def read_bundle(path: Path, key_path: Path | None = None) -> Bundle:
-    """Read a certificate with its key.
+    """Read a server's certificate with its key.
 
     Args:
         path: PEM with the leaf first, then its chain; the key may stand in it too.
@@ -87,10 +87,29 @@ def read_bundle(path: Path, key_path: Path | None = None) -> Bundle:
     leaf, *chain = parse_certificates(path, content)
     if is_authority(leaf):  # refused before its key could ever be loaded into a server
         raise bad_file(path, "is a CA certificate, which no client accepts as a server's; use server.pem")
+    return with_key(path, content, [leaf, *chain], key_path)
+
+
+def with_key(
+    path: Path, content: bytes, certificates: list[x509.Certificate], key_path: Path | None, *, missing: str = ""
+) -> Bundle:
+    """Find the key of a certificate: where ``key_path`` says, in the same file, or in the ``.key`` beside it.
+
+    Args:
+        path: where the certificate is.
+        content: what stands there.
+        certificates: parsed from it, the leaf first.
+        key_path: see ``read_bundle``.
+        missing: what to do when there is no key, for the sentence.
+
+    Raises:
+        TlsFailure: BAD_FILE: no key, one that needs a passphrase, or one of another certificate.
+    """
     if key_path is None:
         beside = path.with_suffix(".key")
         key_path = path if _KEY_BLOCK.search(content) or not beside.is_file() else beside
-    key = parse_key(key_path, content if key_path == path else read_pem(key_path))
+    leaf, *chain = certificates
+    key = parse_key(key_path, content if key_path == path else read_pem(key_path), missing=missing)
     if not key_matches(leaf, key):
         raise bad_file(key_path, f"the private key does not belong to the first certificate in {path.name}")
     return Bundle(path, key_path, leaf, tuple(chain), key)
@@ -110,12 +129,12 @@ def parse_certificates(path: Path, content: bytes) -> list[x509.Certificate]:
             # cryptography parses these on first use; a corrupt one must show here and not in a handshake.
             certificate.public_key()
             list(certificate.extensions)
-    except _UNREADABLE as error:
+    except DAMAGED as error:
         raise bad_file(path, f"holds a damaged certificate; {_MAKE_NEW}") from error
     return certificates
 
 
-def parse_key(path: Path, content: bytes) -> PrivateKeyTypes:
+def parse_key(path: Path, content: bytes, *, missing: str = "") -> PrivateKeyTypes:
     """The first private key in a PEM text.
 
     Raises:
@@ -125,13 +144,14 @@ def parse_key(path: Path, content: bytes) -> PrivateKeyTypes:
     if block is None:
         if b"PRIVATE KEY-----" in content:
             raise bad_file(path, f"holds a damaged private key; {_MAKE_NEW}")
-        raise bad_file(path, "holds no private key; put it in the same file, beside it as .key, or name it with --key")
+        missing = missing or "put it in the same file, beside it as .key, or name it with --key"
+        raise bad_file(path, f"holds no private key; {missing}")
     try:
         return load_pem_private_key(block.group(), password=None)
     except TypeError as error:  # cryptography's way to say that it wants a passphrase
         raise bad_file(
             path,
-            "the private key is encrypted, and a server that restarts by itself cannot ask for a passphrase;"
+            "the private key is encrypted, and what connects or restarts by itself cannot ask for a passphrase;"
             " decrypt it with: openssl pkey -in OLD -out NEW",
         ) from error
     except (ValueError, UnsupportedAlgorithm) as error:

@@ -1,4 +1,4 @@
-"""The certificate directory: ``ca.pem`` (to give away), ``ca.key`` (never), ``server.pem`` (never), ``NAME.pem``.
+"""The certificate directory: ``ca.pem`` to give away, ``ca.key`` and ``server.pem`` never, ``client-NAME.pem`` to one.
 
 What it promises: keys are 0600 from their first byte; every file is written whole or not at all; nothing is
 overwritten unasked. Renewing ``server.pem`` under the same CA is what a second run is for, and clients notice
@@ -10,6 +10,7 @@ Times are aware UTC datetimes and come in as ``now``; where it may be left out, 
 from __future__ import annotations
 
 import datetime as dt
+import hashlib
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,7 +31,15 @@ from securechat.tls.bundle import (
     read_bundle,
 )
 from securechat.tls.hostnames import Names
-from securechat.tls.issuing import Issuer, certificate_pem, key_pem, new_authority, new_client_leaf, new_server_leaf
+from securechat.tls.issuing import (
+    CLIENT_LIFETIME,
+    Issuer,
+    certificate_pem,
+    key_pem,
+    new_authority,
+    new_client_leaf,
+    new_server_leaf,
+)
 from securechat.tls.pem_files import PUBLIC_MODE, SECRET_MODE, bad_file, read_pem, write_pem
 
 CA_FILE = "ca.pem"
@@ -146,16 +155,22 @@ def issue_server(
 
 
 def issue_client(
-    directory: Path, issuer: Issuer, name: str, *, now: dt.datetime | None = None, force: bool = False
+    directory: Path,
+    issuer: Issuer,
+    name: str,
+    *,
+    now: dt.datetime | None = None,
+    lifetime: dt.timedelta = CLIENT_LIFETIME,
+    force: bool = False,
 ) -> Bundle:
-    """Write ``NAME.pem``: a client certificate, the CA certificate and the key.
+    """Write ``client-NAME.pem``: a client certificate, the CA certificate and the key.
 
     Args:
         directory: where.
         issuer: the CA.
-        name: 1 to 64 printable characters; in the file name everything but letters, digits, ``.``, ``_`` and ``-``
-            becomes ``_``.
+        name: 1 to 64 printable characters, for people to read.
         now: UTC.
+        lifetime: how long it is valid; never longer than its CA.
         force: overwrite an earlier one.
 
     Raises:
@@ -165,24 +180,28 @@ def issue_client(
     path = directory / client_file_name(name)
     if path.exists() and not force:
         raise bad_file(path, "exists already and is not overwritten; --force replaces it")
-    leaf = new_client_leaf(issuer, name, now or utc_now())
+    leaf = new_client_leaf(issuer, name, now or utc_now(), lifetime)
     write_pem(path, leaf.to_pem(), mode=SECRET_MODE, replace=force)
     return read_bundle(path)
 
 
 def client_file_name(name: str) -> str:
-    """The file of a client certificate.
+    """The file of a client certificate: plain on every system and in every shell, and another one for another name.
+
+    A space becomes ``_``. Where anything else had to go, a few digits of the name's hash keep its file apart.
 
     Raises:
-        ValueError: empty, over 64 characters, unprintable, or a name that is taken or that Windows reserves.
+        ValueError: empty, over 64 characters, or unprintable.
     """
     if not name.strip() or len(name) > 64 or not name.isprintable():
         raise ValueError("a client name is 1 to 64 printable characters")
-    stem = re.sub(r"[^A-Za-z0-9._-]", "_", name).lstrip(".-") or "_"
-    first = stem.lower().partition(".")[0]
-    if stem.lower() in {"ca", "server"} or re.fullmatch(r"con|prn|aux|nul|com\d|lpt\d", first):
-        raise ValueError(f"{name!r} would become {stem}.pem, which is reserved; choose another client name")
-    return f"{stem}.pem"
+    spaced = name.replace(" ", "_")
+    plain = re.sub(r"[^A-Za-z0-9._-]", "_", spaced)
+    return f"client-{plain}.pem" if plain == spaced else f"client-{plain}-{_digits(name)}.pem"
+
+
+def _digits(name: str) -> str:
+    return hashlib.sha256(name.encode()).hexdigest()[:8]
 
 
 def needs_renewal(

@@ -21,6 +21,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from securechat.errors import TlsFailure, TlsProblem
 from securechat.tls.bundle import Bundle, fingerprint, read_bundle
+from securechat.tls.client_keys import read_client_bundle
 from securechat.tls.groups import MODERN_GROUPS
 from securechat.tls.hostnames import Names
 from securechat.tls.pem_files import bad_file
@@ -54,6 +55,9 @@ def server_context(
 ) -> ssl.SSLContext:
     """Make a context to accept connections with.
 
+    When the file carries its CA, clients are asked for a certificate of that CA. Without one they are served all the
+    same; one that does not verify ends the handshake.
+
     Args:
         cert_path: leaf, chain and perhaps key, PEM.
         key_path: the key, where it is in neither ``cert_path`` nor beside it.
@@ -67,7 +71,13 @@ def server_context(
     return _server_context(read_bundle(cert_path, key_path), tls12, alpn, now)
 
 
-def client_context(ca_pem: str, *, alpn: Sequence[str] = (NATIVE_ALPN,)) -> ClientContext:
+def client_context(
+    ca_pem: str,
+    *,
+    alpn: Sequence[str] = (NATIVE_ALPN,),
+    certificate: Path | None = None,
+    now: dt.datetime | None = None,
+) -> ClientContext:
     """Make a context that trusts exactly the given CAs, under the strict rules of Python 3.13, on every Python.
 
     TLS 1.3 only: a server with ``--tls12`` still speaks 1.3, which every OpenSSL that Python 3.11 can use has, so
@@ -76,9 +86,12 @@ def client_context(ca_pem: str, *, alpn: Sequence[str] = (NATIVE_ALPN,)) -> Clie
     Args:
         ca_pem: one or more CA certificates, from ``trust``.
         alpn: protocols by preference.
+        certificate: the user's own certificate with its key, shown to servers that ask for one.
+        now: UTC; by default the machine's clock.
 
     Raises:
-        TlsFailure: BAD_FILE when OpenSSL cannot use the CA.
+        TlsFailure: BAD_FILE when OpenSSL cannot use the CA, or the user's certificate is of no use: see
+            ``read_client_bundle``.
     """
     context = ClientContext(ssl.PROTOCOL_TLS_CLIENT)
     context.minimum_version = ssl.TLSVersion.TLSv1_3
@@ -90,6 +103,8 @@ def client_context(ca_pem: str, *, alpn: Sequence[str] = (NATIVE_ALPN,)) -> Clie
         context.load_verify_locations(cadata=ca_pem)
     except (ssl.SSLError, ValueError) as error:
         raise TlsFailure(TlsProblem.BAD_FILE, "the CA certificate cannot be used by OpenSSL") from error
+    if certificate is not None:
+        _load(context, read_client_bundle(certificate, now or dt.datetime.now(dt.UTC)))
     _remember_certificates(context)
     return context
 
@@ -228,11 +243,24 @@ def _server_context(bundle: Bundle, tls12: bool, alpn: Sequence[str], now: dt.da
     context.set_alpn_protocols(list(alpn))
     if hasattr(context, "set_groups"):  # Python 3.15; before it, groups.py
         context.set_groups(MODERN_GROUPS)
+    _load(context, bundle)
+    if bundle.authority is not None:
+        _ask_for_certificates(context, bundle.authority)
+    return context
+
+
+def _load(context: ssl.SSLContext, bundle: Bundle) -> None:
     try:
         context.load_cert_chain(bundle.path, bundle.key_path, password=_no_passphrase)
     except (ssl.SSLError, OSError) as error:
         raise bad_file(bundle.path, f"OpenSSL refuses this certificate or key: {_openssl_words(error)}") from error
-    return context
+
+
+def _ask_for_certificates(context: ssl.SSLContext, authority: x509.Certificate) -> None:
+    """Let a client show a certificate of this CA, and of no other; OpenSSL sees to it that it is one for clients."""
+    context.load_verify_locations(cadata=_pem(authority))
+    context.verify_flags |= ssl.VERIFY_X509_STRICT
+    context.verify_mode = ssl.CERT_OPTIONAL
 
 
 def _expect_begun(bundle: Bundle, now: dt.datetime) -> None:
@@ -264,7 +292,7 @@ def _prove(context: ssl.SSLContext, bundle: Bundle) -> None:
 
 def _proving_client(authority: x509.Certificate | None) -> ssl.SSLContext:
     if authority is not None:
-        client: ssl.SSLContext = client_context(authority.public_bytes(Encoding.PEM).decode("ascii"))
+        client: ssl.SSLContext = client_context(_pem(authority))
         client.check_hostname = False  # any name will do: the file decides which ones it has
         return client
     client = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
@@ -293,6 +321,10 @@ def _remember_certificates(context: ClientContext) -> None:
 
     if hasattr(context, "_msg_callback"):
         context._msg_callback = watch
+
+
+def _pem(certificate: x509.Certificate) -> str:
+    return certificate.public_bytes(Encoding.PEM).decode("ascii")
 
 
 def _no_passphrase() -> NoReturn:

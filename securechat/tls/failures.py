@@ -45,6 +45,19 @@ _NO_COMMON_PROTOCOL = {"TLSV1_ALERT_NO_APPLICATION_PROTOCOL", "NO_APPLICATION_PR
 _NO_SERVER_CERTIFICATE = {"SSLV3_ALERT_HANDSHAKE_FAILURE", "SSL/TLS_ALERT_HANDSHAKE_FAILURE"}
 _CLIENT_CERTIFICATE_WANTED = {"TLSV13_ALERT_CERTIFICATE_REQUIRED", "PEER_DID_NOT_RETURN_A_CERTIFICATE"}
 
+# Alerts that a server sends only about a certificate the client has shown (RFC 8446 section 6.2). In TLS 1.3 they come
+# when the client's own handshake is over, so they are raised by its first read.
+_ALERT = re.compile(r"(?:SSLV3|TLSV1|TLSV13|SSL/TLS|TLS)_ALERT_(\w+)")
+_DAMAGED = "it is damaged, or not valid yet; check this machine's clock, or"
+_CLIENT_CERTIFICATE_REFUSED = {
+    "BAD_CERTIFICATE": _DAMAGED,
+    "CERTIFICATE_UNKNOWN": _DAMAGED,
+    "UNSUPPORTED_CERTIFICATE": "it is not for users (a server's, for one);",
+    "CERTIFICATE_REVOKED": "it was revoked;",
+    "CERTIFICATE_EXPIRED": "it has expired;",
+    "UNKNOWN_CA": "the server's CA did not issue it;",
+}
+
 _MAX_NAMES_TOLD = 5
 _MAX_TEXT_TOLD_CHARS = 100
 
@@ -53,7 +66,8 @@ def explain(exc: BaseException, host: str, now_utc: dt.datetime, certificate: by
     """Turn what a TLS connection raised into a failure that a user can act on.
 
     Args:
-        exc: mostly an ``ssl.SSLError`` from a handshake; a ``TlsFailure`` comes back as it is.
+        exc: mostly an ``ssl.SSLError`` from a handshake, or from the first read, where a refusal of the client's own
+            certificate arrives; a ``TlsFailure`` comes back as it is.
         host: what the user asked to connect to.
         now_utc: the machine's clock, aware.
         certificate: DER of the server's leaf where known, ``ClientContext.seen``.
@@ -150,7 +164,10 @@ def _broken_handshake(exc: ssl.SSLError, host: str) -> TlsFailure:
     if reason in _NO_COMMON_PROTOCOL:
         return _no_common_protocol(host)
     if reason in _CLIENT_CERTIFICATE_WANTED:
-        return TlsFailure(TlsProblem.NO_CERTIFICATE, f"{host} asks for a client certificate, and none was sent")
+        sentence = f"{host} asks for a certificate of your own, and none was sent; name its file with --cert"
+        return TlsFailure(TlsProblem.NO_CERTIFICATE, sentence)
+    if (why := _why_refused(reason)) is not None:
+        return TlsFailure(TlsProblem.OTHER, f"{host} refused your own certificate (--cert): {why}")
     if reason in _NO_SERVER_CERTIFICATE:
         sentence = f"{host} has no certificate to show, or none that this client can check"
         return TlsFailure(TlsProblem.NO_CERTIFICATE, sentence)
@@ -162,6 +179,17 @@ def _broken_handshake(exc: ssl.SSLError, host: str) -> TlsFailure:
         words = reason.lower().replace("_", " ")
         sentence = f"the TLS handshake with {host} failed: {printable(words)}"
     return TlsFailure(TlsProblem.OTHER, sentence)
+
+
+def _why_refused(reason: str) -> str | None:
+    """What is wrong with the client's own certificate and what to do, when that is what the alert is about."""
+    alert = _ALERT.fullmatch(reason)
+    why = _CLIENT_CERTIFICATE_REFUSED.get(alert[1]) if alert else None
+    if why is None:
+        return None
+    return (
+        f"{why} ask whoever runs the server for a new one (tools/gen_certs.py --client NAME), or connect without --cert"
+    )
 
 
 def _reason(exc: ssl.SSLError) -> str:

@@ -29,6 +29,8 @@ CA_LIFETIME = dt.timedelta(days=3650)
 """Ten years: replacing a CA means a visit to every client."""
 LEAF_LIFETIME = dt.timedelta(days=90)
 """As Let's Encrypt does: short enough that renewal is practised, and renewal here is one command or automatic."""
+CLIENT_LIFETIME = dt.timedelta(days=365)
+"""A year: a new one means a new key, which its user must add to the account again, and a lost one is removed there."""
 BACKDATED = dt.timedelta(minutes=5)
 """A client whose clock is this much behind still accepts a certificate made just now."""
 
@@ -97,21 +99,23 @@ def new_server_leaf(issuer: Issuer, names: Names, now: dt.datetime) -> Leaf:
             x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]),
             x509.SubjectAlternativeName(alternatives),
         ],
+        LEAF_LIFETIME,
     )
 
 
-def new_client_leaf(issuer: Issuer, name: str, now: dt.datetime) -> Leaf:
-    """A client certificate whose common name is ``name``.
+def new_client_leaf(issuer: Issuer, name: str, now: dt.datetime, lifetime: dt.timedelta = CLIENT_LIFETIME) -> Leaf:
+    """A client certificate whose common name is ``name``, for people to read: an account knows it by its key.
 
     Args:
         issuer: a CA that is valid at ``now``.
         name: 1 to 64 characters (ub-common-name, RFC 5280 appendix A.1).
         now: UTC, aware.
+        lifetime: from ``now`` on; cut off where the CA's ends.
 
     Raises:
         ValueError: the name is empty or too long.
     """
-    return _new_leaf(issuer, _named(name), now, [x509.ExtendedKeyUsage([ExtendedKeyUsageOID.CLIENT_AUTH])])
+    return _new_leaf(issuer, _named(name), now, [x509.ExtendedKeyUsage([ExtendedKeyUsageOID.CLIENT_AUTH])], lifetime)
 
 
 def certificate_pem(certificate: x509.Certificate) -> bytes:
@@ -124,12 +128,14 @@ def key_pem(key: PrivateKeyTypes) -> bytes:
     return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
 
 
-def _new_leaf(issuer: Issuer, subject: x509.Name, now: dt.datetime, purpose: list[x509.ExtensionType]) -> Leaf:
+def _new_leaf(
+    issuer: Issuer, subject: x509.Name, now: dt.datetime, purpose: list[x509.ExtensionType], lifetime: dt.timedelta
+) -> Leaf:
     key = ec.generate_private_key(ec.SECP256R1())
     signer = issuer.certificate
     # RFC 5280 asks for nesting nowhere, but a chain is only as valid as its CA: do not promise more.
     not_before = max(now - BACKDATED, signer.not_valid_before_utc)
-    not_after = min(now + LEAF_LIFETIME, signer.not_valid_after_utc)
+    not_after = min(now + lifetime, signer.not_valid_after_utc)
     builder = (
         _unsigned(subject, signer.subject, key.public_key(), not_before, not_after)
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import datetime as dt
+import os
 import re
 import shutil
 import subprocess
@@ -11,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from securechat.tls.bundle import fingerprint, read_bundle
+from securechat.tls.client_keys import fingerprint_of_file
 from securechat.tls.contexts import client_context, handshake_in_memory, server_context
 from securechat.tls.trust import load_ca_file, parse_pin
 
@@ -53,9 +56,27 @@ def test_first_run_second_run_and_a_client(tmp_path: Path) -> None:
     assert "is still good; nothing was written" in third.stdout
 
     client = run(tmp_path, "--client", "ci bot")
-    assert client.returncode == 0
-    assert read_bundle(certs / "ci_bot.pem").path.is_file()
+    assert (client.returncode, client.stderr) == (0, "")
+    own = certs / "client-ci_bot.pem"
+    assert fingerprint_of_file(own) in client.stdout
+    assert 'securechat-client --cert certs/client-ci_bot.pem --name "ci bot"' in client.stdout.replace("\\", "/")
+    assert "/cert add" in client.stdout
+    if os.name == "posix":
+        assert own.stat().st_mode & 0o777 == 0o600
+    showing = client_context(load_ca_file(certs / "ca.pem"), certificate=own)
+    end, _ = handshake_in_memory(server_context(certs / "server.pem"), showing, "localhost")
+    assert end.getpeercert()["subject"] == ((("commonName", "ci bot"),),)  # type: ignore[index]
     assert "exists already and is not overwritten" in refused(run(tmp_path, "--client", "ci bot"))
+
+
+def test_a_client_for_a_week(tmp_path: Path) -> None:
+    run(tmp_path)
+    assert run(tmp_path, "--client", "ana", "--days", "7").returncode == 0
+    left = read_bundle(tmp_path / "certs" / "client-ana.pem").not_after - dt.datetime.now(dt.UTC)
+    assert dt.timedelta(days=6) < left <= dt.timedelta(days=7)
+    for days in ("0", "-1", "x", "1.5", "99999"):
+        done = run(tmp_path, "--client", "ben", "--days", days)
+        assert (done.returncode, "no number of days" in done.stderr) == (2, True), days
 
 
 def test_new_ca_is_explained(tmp_path: Path) -> None:
@@ -75,6 +96,8 @@ def test_refusals_are_one_line(tmp_path: Path) -> None:
     assert not (tmp_path / "certs").exists()
     run(tmp_path)
     assert "is reserved" in refused(run(tmp_path, "--client", "server"))
+    assert "a name cannot contain ':'" in refused(run(tmp_path, "--client", "a:b"))
+    assert "--days is for client certificates" in refused(run(tmp_path, "--days", "3"))
     (tmp_path / "certs" / "ca.key").unlink()
     assert "ca.key: is missing" in refused(run(tmp_path))
     shutil.rmtree(tmp_path / "certs")
@@ -89,7 +112,7 @@ def test_openssl_agrees(tmp_path: Path) -> None:
     for purpose, file, more in (
         ("sslserver", "server.pem", ["-verify_hostname", "localhost"]),
         ("sslserver", "server.pem", ["-verify_ip", "127.0.0.1"]),
-        ("sslclient", "bot.pem", []),
+        ("sslclient", "client-bot.pem", []),
     ):
         command = ["openssl", "verify", "-x509_strict", "-purpose", purpose, "-CAfile", "ca.pem", *more, file]
         done = subprocess.run(command, cwd=tmp_path / "certs", capture_output=True, text=True, check=False, timeout=60)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 import stat
 import sys
 from pathlib import Path
@@ -212,24 +213,44 @@ class TestRefusals:
 class TestClient:
     def test_issued_once(self, tmp_path: Path, authority: Issuer) -> None:
         bundle = issue_client(tmp_path, authority, "user1 pc", now=NOW)
-        assert bundle.path.name == "user1_pc.pem"
+        assert bundle.path.name == "client-user1_pc.pem"
         assert bundle.leaf.subject.rfc4514_string() == "CN=user1 pc"
         assert bundle.authority == authority.certificate
+        assert bundle.not_after == NOW + 365 * DAY
         before = snapshot(tmp_path)
         with pytest.raises(TlsFailure, match="exists already and is not overwritten; --force"):
             issue_client(tmp_path, authority, "user1 pc", now=NOW)
         assert snapshot(tmp_path) == before
         issue_client(tmp_path, authority, "user1 pc", now=NOW, force=True)
-        assert read_bundle(tmp_path / "user1_pc.pem").leaf != bundle.leaf
+        assert read_bundle(tmp_path / "client-user1_pc.pem").leaf != bundle.leaf
 
     @pytest.mark.parametrize(
         ("name", "file"),
-        [("ci", "ci.pem"), ("../../etc/x", "_.._etc_x.pem"), ("..", "_.pem"), ("Zoë", "Zo_.pem"), ("-rf", "rf.pem")],
+        [
+            ("ci", "client-ci.pem"),
+            ("user1 pc", "client-user1_pc.pem"),
+            ("-rf", "client--rf.pem"),
+            ("CON", "client-CON.pem"),
+            ("Zoë", "client-Zo_-c6a12698.pem"),
+            ("аня", "client-___-514e5dae.pem"),
+            ("оля", "client-___-7e39d130.pem"),
+        ],
     )
     def test_file_name(self, name: str, file: str) -> None:
         assert client_file_name(name) == file
 
-    @pytest.mark.parametrize("name", ["", "  ", "x" * 65, "a\nb", "a\x1b[2J", "ca", "Server", "CON", "nul.txt"])
+    def test_no_name_leads_out_of_the_directory(self, tmp_path: Path) -> None:
+        for name in ("../../etc/x", "..", "/etc/x", "C:\\x", "a:b", ".hidden"):
+            assert (tmp_path / client_file_name(name)).parent == tmp_path
+            assert re.fullmatch(r"client-[A-Za-z0-9._-]+\.pem", client_file_name(name))
+
+    def test_its_time_can_be_chosen_up_to_its_authoritys(self, tmp_path: Path, authority: Issuer) -> None:
+        bundle = issue_client(tmp_path, authority, "ana", now=NOW, lifetime=7 * DAY)
+        assert bundle.not_after == NOW + 7 * DAY
+        bundle = issue_client(tmp_path, authority, "ana", now=NOW, lifetime=9999 * DAY, force=True)
+        assert bundle.not_after == authority.certificate.not_valid_after_utc
+
+    @pytest.mark.parametrize("name", ["", "  ", "x" * 65, "a\nb", "a\x1b[2J"])
     def test_refused_name(self, name: str) -> None:
         with pytest.raises(ValueError, match="client name"):
             client_file_name(name)

@@ -161,7 +161,28 @@ def test_client_certificate_wanted(server_file: ServerFile, ca_pem: str) -> None
     server.load_verify_locations(cadata=ca_pem)
     told = over_sockets(lambda end: wrap_quietly(server, end), ca_pem, read=True)
     assert told.problem is TlsProblem.NO_CERTIFICATE
-    assert told.detail == "localhost asks for a client certificate, and none was sent"
+    assert told.detail == "localhost asks for a certificate of your own, and none was sent; name its file with --cert"
+
+
+@pytest.mark.parametrize(
+    ("number", "words"),
+    [
+        (42, "it is damaged, or not valid yet; check this machine's clock, or "),
+        (43, "it is not for users (a server's, for one); "),
+        (44, "it was revoked; "),
+        (45, "it has expired; "),
+        (46, "it is damaged, or not valid yet; check this machine's clock, or "),
+        (48, "the server's CA did not issue it; "),
+    ],
+)
+def test_a_refused_client_certificate(ca_pem: str, number: int, words: str) -> None:
+    """The alerts of RFC 8446 section 6.2 that only a certificate of the reader's own can bring."""
+    told = over_sockets(alert(number), ca_pem)
+    assert told.problem is TlsProblem.OTHER
+    assert told.detail == (
+        f"localhost refused your own certificate (--cert): {words}ask whoever runs the server for a new one"
+        " (tools/gen_certs.py --client NAME), or connect without --cert"
+    )
 
 
 def test_old_tls_only(server_file: ServerFile, ca_pem: str) -> None:
