@@ -1,7 +1,8 @@
 """Who may use which name now: in use, reserved for somebody who was cut off, or free.
 
-A claim belongs to the owner of a resume secret, known by its SHA-256. It is made when a hello is accepted, becomes a
-reservation when the connection is lost, and ends when the reservation is over or its owner quits.
+A claim belongs to an owner: the holder of a resume secret, known by its SHA-256, or an account. It is made when a hello
+is accepted, becomes a reservation when the connection is lost, and ends when the reservation is over or its owner
+quits. A name is claimed together with all that look like it (`securechat.skeletons`).
 """
 
 from __future__ import annotations
@@ -11,11 +12,17 @@ from collections.abc import Iterable
 
 from securechat.errors import ErrorCode, Refusal
 from securechat.hub.ports import Reservation
+from securechat.skeletons import skeleton
 
 
 def owner_of(secret: str) -> bytes:
     """Return what the server stores of a resume secret: the SHA-256 of its bytes."""
     return hashlib.sha256(bytes.fromhex(secret)).digest()
+
+
+def owner_of_account(sender_id: int) -> bytes:
+    """Return the owner that all devices of an account are."""
+    return b"account %d" % sender_id
 
 
 class _Claim:
@@ -27,7 +34,7 @@ class _Claim:
 
 
 class NameClaims:
-    """The claims of one server, by name key."""
+    """The claims of one server, by what names look like."""
 
     _PRUNE_AT = 1024  # claims; reservations that are over are dropped when the table has doubled
 
@@ -40,14 +47,15 @@ class NameClaims:
         for reservation in reservations:
             left_s = min(reserve_s, reserve_s - (now_ms - reservation.lost_at_ms) / 1000)
             if left_s > 0:
-                self._claims[reservation.key] = _Claim(reservation.secret_hash, now + left_s)
+                self._claims[skeleton(reservation.name)] = _Claim(reservation.secret_hash, now + left_s)
 
-    def claim(self, key: str, owner: bytes, now: float) -> None:
+    def claim(self, name: str, owner: bytes, now: float) -> None:
         """Give a name to an owner, who keeps it until `reserve` or `free`.
 
         Raises:
             Refusal: NAME_IN_USE; with retry_after_s where it is only reserved.
         """
+        key = skeleton(name)
         held = self._claims.get(key)
         if held is not None and held.owner != owner:
             if held.until is None:
@@ -64,14 +72,26 @@ class NameClaims:
             self._prune(now)
         self._claims[key] = _Claim(owner, None)
 
-    def reserve(self, key: str, owner: bytes, until: float) -> None:
+    def exchange(self, old: str, new: str, owner: bytes) -> None:
+        """Give up a name for another one that is claimed already; they may look the same."""
+        if skeleton(old) != skeleton(new):
+            self.free(old, owner)
+
+    def hand_over(self, name: str, owner: bytes, heir: bytes) -> None:
+        """Give a claim to another owner: the guest has become an account."""
+        held = self._claims.get(skeleton(name))
+        if held is not None and held.owner == owner:
+            held.owner = heir
+
+    def reserve(self, name: str, owner: bytes, until: float) -> None:
         """Keep a name for an owner who was cut off."""
-        held = self._claims.get(key)
+        held = self._claims.get(skeleton(name))
         if held is not None and held.owner == owner:
             held.until = until
 
-    def free(self, key: str, owner: bytes) -> None:
+    def free(self, name: str, owner: bytes) -> None:
         """Give up a name; nothing happens if it is somebody else's by now."""
+        key = skeleton(name)
         held = self._claims.get(key)
         if held is not None and held.owner == owner:
             del self._claims[key]

@@ -1,21 +1,44 @@
 """The entrance: from a hello to a member, and from a lost connection to an absent or departed one.
 
-A hello claims its name at once and then asks the log who the sender is. Only when that answer is durable does the
-member exist and get its Welcome; so no ack and no sender_id can be shown that a crash could take back. What happens
-to the connection in between is settled when the answer comes.
+The door says who somebody is; then the name is claimed and the log is asked for the sender. Only when that answer is
+durable does the member exist and get its Welcome; so no ack and no sender_id can be shown that a crash could take
+back. What happens to the connection in between is settled when the answer comes.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
+from msgspec.structs import replace
+
 from securechat.errors import ErrorCode, Refusal
-from securechat.hub.claims import NameClaims, owner_of
+from securechat.hub.claims import NameClaims, owner_of, owner_of_account
+from securechat.hub.door import Door, Entry
 from securechat.hub.member import Member
+from securechat.hub.people import Account, Change, Invite, Put, Recorded
 from securechat.hub.ports import Identity, MessageLog, NotAppended, Peer
+from securechat.hub.registry import Registry
 from securechat.limits import Limits
 from securechat.model import PROTOCOL_VERSION, Closing, Hello, Refused
 from securechat.names import check_name, name_key
+
+
+class Guest:
+    """Somebody on the way in."""
+
+    __slots__ = ("client", "entry", "key", "owner", "secret_hash")
+
+    def __init__(self, hello: Hello, entry: Entry) -> None:
+        self.entry = entry
+        self.client = hello.client
+        self.secret_hash = owner_of(hello.secret)
+        self.key = name_key(entry.name)
+        account = entry.account
+        self.owner = self.secret_hash if account is None else owner_of_account(account.sender_id)
+
+
+Admitted = Callable[[Member, Peer, Guest, Identity, bool, str], None]
+"""Told of a new connection of a member; then whether the member had never left, and what it was called before."""
 
 
 class Entrance:
@@ -23,103 +46,213 @@ class Entrance:
 
     Args:
         log: knows which secret is which sender.
+        registry: accounts, and changes about them.
+        door: judges hellos.
         limits: reservation times and bucket sizes.
-        admitted: called with the member and its new connection; ``resumed`` tells whether the member had never
-            left, ``old_name`` what it was called before.
+        admitted: called with the member and its new connection.
     """
 
-    def __init__(
-        self,
-        log: MessageLog,
-        limits: Limits,
-        admitted: Callable[[Member, Peer, Identity, bool, str], None],
-    ) -> None:
+    def __init__(self, log: MessageLog, registry: Registry, door: Door, limits: Limits, admitted: Admitted) -> None:
         self.claims = NameClaims()
         self.members: dict[int, Member] = {}
         self._log = log
+        self._registry = registry
+        self._door = door
         self._limits = limits
         self._admitted = admitted
         self._by_key: dict[str, Member] = {}
         self._now = 0.0
-        self._waiting: dict[Peer, tuple[str, bytes]] = {}
+        self._knocking: set[Peer] = set()
+        self._waiting: dict[Peer, Guest] = {}
 
     def hello(self, peer: Peer, hello: Hello, now: float) -> None:
-        """Answer a hello: later with a member, or now with Refused, after which another hello may follow.
+        """Answer a hello: later with a member, or with Refused, after which another hello may follow.
 
         Raises:
-            Refusal: the connection already said a hello that is being answered, or the name cannot be had.
+            Refusal: the connection already said a hello that is being answered, or it proves nothing.
         """
         if hello.version != PROTOCOL_VERSION:
             sentence = f"this server speaks version {PROTOCOL_VERSION} of the protocol; install a matching client"
             peer.close(Closing(ErrorCode.UNSUPPORTED_VERSION, sentence))
             return
         self._now = now
-        if peer in self._waiting:
+        if peer in self._waiting or peer in self._knocking:
             raise Refusal(ErrorCode.BUSY, "a hello is being answered; wait for it")
-        name = check_name(hello.name)
-        key = name_key(name)
-        owner = owner_of(hello.secret)
-        self.claims.claim(key, owner, now)
-        self._waiting[peer] = (key, owner)
-        self._log.identify(owner, name, key, lambda answer: self._identified(peer, owner, name, key, answer))
+        self._knocking.add(peer)
+        try:
+            name = check_name(hello.name)
+            self._door.knock(peer, hello, name, now, lambda answer: self._opened(peer, hello, answer))
+        except Refusal as refusal:
+            self._knocking.discard(peer)
+            self._refuse(peer, refusal)
 
-    def _identified(self, peer: Peer, owner: bytes, name: str, key: str, answer: Identity | NotAppended) -> None:
-        present = self._waiting.pop(peer, None) is not None
+    def _opened(self, peer: Peer, hello: Hello, answer: Entry | Refusal) -> None:
+        present = peer in self._knocking
+        self._knocking.discard(peer)
+        if isinstance(answer, Refusal):
+            if present:
+                self._refuse(peer, answer)
+            return
+        if not present:
+            self._door.release(answer)
+            return
+        guest = Guest(hello, answer)
+        try:
+            self.claims.claim(answer.name, guest.owner, self._now)
+        except Refusal as refusal:
+            self._door.release(answer)
+            self._refuse(peer, refusal)
+            return
+        self._waiting[peer] = guest
+        account = answer.account.sender_id if answer.account is not None else None
+        self._log.identify(
+            guest.secret_hash,
+            answer.name,
+            guest.key,
+            lambda identity: self._identified(peer, guest, identity),
+            account,
+        )
+
+    def _identified(self, peer: Peer, guest: Guest, answer: Identity | NotAppended) -> None:
+        present = peer in self._waiting
         if isinstance(answer, NotAppended):
-            self._give_back(key, owner)
+            self._waiting.pop(peer, None)
+            self._door.release(guest.entry)
+            self._give_back(guest)
             if present:
                 peer.deliver(Refused(answer.code, answer.text))
         elif not present:
-            self._abandoned(answer.sender_id, owner, key)
+            self._door.release(guest.entry)
+            self._abandoned(guest, answer.sender_id)
         else:
-            try:  # again: the owner may have quit elsewhere meanwhile, and somebody else taken the name
-                self.claims.claim(key, owner, self._now)
-            except Refusal as refusal:
-                self._correct(answer.sender_id)
-                peer.deliver(Refused(refusal.code, refusal.detail, retry_after_s=refusal.retry_after_s))
-                return
-            self._admit(peer, owner, name, key, answer)
+            self._record(peer, guest, answer)
 
-    def _admit(self, peer: Peer, owner: bytes, name: str, key: str, identity: Identity) -> None:
+    def _record(self, peer: Peer, guest: Guest, identity: Identity) -> None:
+        """Make durable what must be before the welcome: a login, or the account of somebody invited."""
+        entry = guest.entry
+
+        def recorded(answer: Recorded | NotAppended) -> None:
+            self._recorded(peer, guest, identity, answer)
+
+        if entry.invite is not None:
+            changes = self._new_account(guest, identity.sender_id, peer)
+            name = entry.name
+            self._registry.amend(
+                Invite,
+                entry.invite.invite_id,
+                lambda invite: replace(invite, used_by=(*invite.used_by, name)),
+                changes,
+                recorded,
+            )
+        elif changes := self._door.changes(entry, peer.host):
+            self._registry.change(changes, recorded)
+        else:
+            self._settle(peer, guest, identity)
+
+    def _new_account(self, guest: Guest, sender_id: int, peer: Peer) -> tuple[Change, ...]:
+        entry = guest.entry
+        assert entry.invite is not None
+        now_ms = self._registry.wall_ms()
+        account = Account(
+            sender_id, entry.name, guest.key, password=entry.password, made_at_ms=now_ms, seen_at_ms=now_ms
+        )
+        entry.login, entry.token, changes = self._door.new_login(sender_id, guest.client, peer.host)
+        entry.account = account
+        note = self._registry.note(entry.name, "register", entry.name, f"with invite {entry.invite.invite_id}")
+        return (Put(account), *changes, note)
+
+    def _recorded(self, peer: Peer, guest: Guest, identity: Identity, answer: Recorded | NotAppended) -> None:
+        if isinstance(answer, NotAppended):
+            present = self._waiting.pop(peer, None) is not None
+            self._door.release(guest.entry)
+            self._give_back(guest)
+            self._correct(identity.sender_id)
+            if present:
+                peer.deliver(Refused(answer.code, answer.text))
+            return
+        if guest.entry.invite is not None:
+            self._now_an_account(guest, identity.sender_id)
+        self._settle(peer, guest, identity)
+
+    def _now_an_account(self, guest: Guest, sender_id: int) -> None:
+        """The invited have an account from here on, whether their connection still lives or not."""
+        owner = owner_of_account(sender_id)
+        self.claims.hand_over(guest.entry.name, guest.owner, owner)
+        guest.owner = owner
+
+    def _settle(self, peer: Peer, guest: Guest, identity: Identity) -> None:
+        present = self._waiting.pop(peer, None) is not None
+        self._door.release(guest.entry)
+        if not present:
+            self._abandoned(guest, identity.sender_id)
+            return
+        try:  # again: the owner may have quit elsewhere meanwhile, somebody else taken the name, or a ban have come
+            self._door.recheck(guest.entry)
+            guest.key = name_key(guest.entry.name)
+            self.claims.claim(guest.entry.name, guest.owner, self._now)
+        except Refusal as refusal:
+            self._give_back(guest)
+            self._correct(identity.sender_id)
+            self._refuse(peer, refusal)
+            return
+        self._admit(peer, guest, identity)
+
+    def _refuse(self, peer: Peer, refusal: Refusal) -> None:
+        if refusal.code is ErrorCode.BANNED:
+            peer.close(Closing(refusal.code, refusal.detail, retry_after_s=refusal.retry_after_s))
+        else:
+            peer.deliver(Refused(refusal.code, refusal.detail, retry_after_s=refusal.retry_after_s))
+
+    def _admit(self, peer: Peer, guest: Guest, identity: Identity) -> None:
         member = self.members.get(identity.sender_id)
+        name, key = guest.entry.name, guest.key
         resumed, old_name = member is not None, name
         if member is None:
-            member = Member(identity.sender_id, owner, name, key, self._limits)
+            member = Member(identity.sender_id, guest.owner, name, key, self._limits)
             self.members[identity.sender_id] = member
         elif member.name != name:
             old_name = member.name
-            if member.key != key:
-                self.claims.free(member.key, owner)
-                self._by_key.pop(member.key, None)
-            member.name, member.key = name, key
+            self._take_name(member, name, key)
             self._log.rename(member.sender_id, name, key)  # a Nick may have been recorded since the hello
+        member.account = guest.entry.account is not None
         self._by_key[key] = member
-        self._admitted(member, peer, identity, resumed, old_name)
+        self._admitted(member, peer, guest, identity, resumed, old_name)
 
-    def _abandoned(self, sender_id: int, owner: bytes, key: str) -> None:
+    def _take_name(self, member: Member, name: str, key: str) -> None:
+        """The member has claimed this name and gives up the old one."""
+        self.claims.exchange(member.name, name, member.owner)
+        if self._by_key.get(member.key) is member:
+            del self._by_key[member.key]
+        member.name, member.key = name, key
+        self._by_key[key] = member
+
+    def _abandoned(self, guest: Guest, sender_id: int) -> None:
         """The connection ended before its hello was answered: its owner keeps the name for a while, as after any loss.
 
         Unless another connection of the same owner is in, or is being answered: then that one decides.
         """
-        if sender_id not in self.members and not self._is_coming(owner, key):
-            self.claims.reserve(key, owner, self._now + self._limits.name_reservation_s)
+        if sender_id not in self.members and not self._is_coming(guest.owner, guest.key):
+            self.claims.reserve(guest.entry.name, guest.owner, self._now + self._limits.name_reservation_s)
         else:
-            self._give_back(key, owner)
-        if not self._is_coming(owner):
+            self._give_back(guest)
+        if not self._is_coming(guest.owner):
             self._correct(sender_id, reserved=True)
 
-    def _give_back(self, key: str, owner: bytes) -> None:
+    def _give_back(self, guest: Guest) -> None:
         """A claim made for a hello that came to nothing: back to what it was before."""
-        if self._is_coming(owner, key):
+        name, owner = guest.entry.name, guest.owner
+        if self._is_coming(owner, guest.key):
             return
-        holder = self._by_key.get(key)
+        holder = self._by_key.get(guest.key)
         if holder is None or holder.owner != owner:
-            self.claims.free(key, owner)
+            self.claims.free(name, owner)
         elif not holder.peers:
-            self.claims.reserve(key, owner, self._now + self._limits.name_reservation_s)
+            self.claims.reserve(name, owner, self._now + self._limits.name_reservation_s)
 
     def _correct(self, sender_id: int, *, reserved: bool = False) -> None:
         """Tell the log how things stand with a sender whose hello it has just recorded in vain."""
+        if sender_id in self._registry.accounts:
+            return  # it holds no name by being here
         member = self.members.get(sender_id)
         if member is None:
             self._log.release(sender_id, reserved=reserved)
@@ -130,24 +263,38 @@ class Entrance:
 
     def _is_coming(self, owner: bytes, key: str | None = None) -> bool:
         """Whether a hello of this owner (for this name) is being answered."""
-        return any(each == owner and key in (None, its_key) for its_key, each in self._waiting.values())
+        return any(each.owner == owner and key in (None, each.key) for each in self._waiting.values())
 
-    def rename(self, member: Member, raw: str, now: float) -> str:
-        """Give a member another name; returns the old one.
+    # --- Those who are in -----------------------------------------------------------------------------------------
+
+    def claim(self, member: Member, raw: str, now: float) -> str:
+        """Claim another name for a member, who has it after `rename`; returns it as it will be shown.
 
         Raises:
             Refusal: the name is invalid, reserved or taken.
         """
         name = check_name(raw)
-        key = name_key(name)
-        if key != member.key:
-            self.claims.claim(key, member.owner, now)
-            self.claims.free(member.key, member.owner)
-            self._by_key.pop(member.key, None)
-            self._by_key[key] = member
-        old, member.name, member.key = member.name, name, key
-        self._log.rename(member.sender_id, name, key)
+        if name_key(name) != member.key:
+            taken = self._registry.look_alike(name)
+            if taken is None or taken.sender_id != member.sender_id:
+                self._door.check_free(name)
+            self.claims.claim(name, member.owner, now)
+        return name
+
+    def rename(self, member: Member, name: str) -> str:
+        """Give a member a name that `claim` has returned; returns the old one."""
+        old = member.name
+        self._take_name(member, name, name_key(name))
+        if not member.account:
+            self._log.rename(member.sender_id, name, member.key)
         return old
+
+    def registered(self, member: Member) -> None:
+        """A guest has become an account."""
+        owner = owner_of_account(member.sender_id)
+        self.claims.hand_over(member.name, member.owner, owner)
+        member.owner = owner
+        member.account = True
 
     def find(self, key: str) -> Member | None:
         """Return the member with this name key, or None."""
@@ -156,19 +303,20 @@ class Entrance:
     def forget(self, peer: Peer) -> None:
         """A connection ended before its hello was answered."""
         self._waiting.pop(peer, None)
+        self._knocking.discard(peer)
 
     def reserve(self, member: Member, now: float) -> None:
         """The last connection of a member was lost: keep the name for a while, across a restart too."""
         self._now = now
-        self.claims.reserve(member.key, member.owner, now + self._limits.name_reservation_s)
-        if not self._is_coming(member.owner):
+        self.claims.reserve(member.name, member.owner, now + self._limits.name_reservation_s)
+        if not self._is_coming(member.owner) and not member.account:
             self._log.release(member.sender_id, reserved=True)
 
     def free(self, member: Member) -> None:
         """A member quit: the name is free at once."""
         if not self._is_coming(member.owner, member.key):
-            self.claims.free(member.key, member.owner)
-        if not self._is_coming(member.owner):
+            self.claims.free(member.name, member.owner)
+        if not self._is_coming(member.owner) and not member.account:
             self._log.release(member.sender_id, reserved=False)
         self.dismiss(member)
 

@@ -14,15 +14,19 @@ from collections.abc import Callable, Sequence
 from itertools import groupby
 from typing import assert_never
 
+from msgspec.structs import replace
+
 from securechat.errors import ErrorCode, Overloaded, Refusal
 from securechat.hub.attendance import Attendance
-from securechat.hub.entrance import Entrance
+from securechat.hub.desk import Desk
+from securechat.hub.door import Door, Keys
+from securechat.hub.entrance import Entrance, Guest
 from securechat.hub.lookups import Lookups
-from securechat.hub.member import Member
-from securechat.hub.policy import AddressBuckets, DailyQuota
+from securechat.hub.member import Member, Seat
+from securechat.hub.overview import Figures
+from securechat.hub.people import Account, ForgetGuests, Recorded, Role
+from securechat.hub.policy import AddressBuckets
 from securechat.hub.ports import (
-    Appended,
-    AppendOutcome,
     Happening,
     Identity,
     LogState,
@@ -32,34 +36,45 @@ from securechat.hub.ports import (
     Outlet,
     Peer,
 )
-from securechat.limits import MAX_TEXT_BYTES, MAX_TEXT_CHARS, Limits
+from securechat.hub.posting import Posting
+from securechat.hub.registry import Registry
+from securechat.hub.slowdown import Slowdown
+from securechat.hub.steward import Steward
+from securechat.limits import Limits
 from securechat.model import (
     PROTOCOL_VERSION,
-    Acked,
+    AddCertificate,
+    Certificates,
+    ChangePassword,
     Closing,
     Command,
     Direct,
-    Draft,
     Hello,
     History,
     Join,
     Joined,
     Leave,
     Left,
+    Logins,
+    Logout,
     Message,
     Named,
     Nick,
     Ping,
     Pong,
     Quit,
+    Read,
+    ReadElsewhere,
     Refused,
+    Register,
+    RemoveCertificate,
     Rooms,
     Say,
     Welcome,
     Who,
     Whois,
 )
-from securechat.names import LOBBY, check_room
+from securechat.names import LOBBY, check_room, name_key
 
 _REPLACED = Closing(ErrorCode.REPLACED, "you connected from somewhere else; this connection is closed")
 _ROOMS_PER_REQUEST = 10
@@ -75,13 +90,14 @@ class Hub:
         outlet: tells many peers the same.
         observer: hears what happened, for the operator.
         limits: all numbers.
+        keys: who may come in; hashing, randomness and the wall clock.
         alarm: told when, in monotonic seconds, `tick` should be called next; the earliest of its calls counts.
         server: program and version, told in Welcome.
         rates: False switches message and byte rates off, for benchmarks and trusted bots.
 
     Attributes:
         fed_seq: the last seq fanned out.
-        unsettled: drafts the log has not answered yet.
+        steward: what an administrator may do.
     """
 
     def __init__(
@@ -91,6 +107,7 @@ class Hub:
         observer: Observer,
         limits: Limits,
         *,
+        keys: Keys,
         alarm: Callable[[float], None],
         server: str = "securechat",
         rates: bool = True,
@@ -98,31 +115,56 @@ class Hub:
         self._log = log
         self._outlet = outlet
         self._observer = observer
-        self._hears_messages = observer.hears_messages
         self._limits = limits
         self._alarm = alarm
         self._server = server
         self._rates = rates
-        self._attendance = Attendance(outlet, observer, limits, alarm)
-        self._entrance = Entrance(log, limits, self._admitted)
-        self._lookups = Lookups(log, self._entrance, self._attendance)
-        self._members = self._entrance.members
-        self._member_of: dict[Peer, Member] = {}
-        self._late_acks: list[tuple[int, Peer, Acked]] = []
         self._now = 0.0
+        self._seats: dict[Peer, Seat] = {}
+        self._registry = registry = Registry(log, keys.wall_ms, limits.session_days)
+        self._slowdown = Slowdown(limits)
+        self._attendance = Attendance(outlet, observer, limits, alarm)
+        door = Door(registry, keys, self._slowdown, limits)
+        self._entrance = Entrance(log, registry, door, limits, self._admitted)
+        self._members = self._entrance.members
+        self._lookups = Lookups(log, self._entrance, self._attendance, registry)
+        self._posting = Posting(
+            log, registry, self._attendance, observer, limits, self._members, self._seats, lambda: self._now
+        )
+        self._desk = Desk(
+            registry, door, keys, self._slowdown, limits, self._seats, self._entrance.registered, self.end
+        )
+        self.steward = Steward(
+            registry,
+            keys,
+            self._entrance,
+            self._attendance,
+            self._seats,
+            lambda: Figures(self.fed_seq, self.unsettled, self._now),
+            server,
+            slowdown=self._slowdown,
+            outlet=outlet,
+            desk=self._desk,
+            end=self.end,
+        )
         factor = limits.address_factor
         self._address_messages = AddressBuckets(limits.message_burst, limits.message_rate, factor)
         self._address_requests = AddressBuckets(limits.request_burst, limits.request_rate, factor)
         self._address_bytes = AddressBuckets(limits.byte_burst, limits.byte_rate, factor)
-        self._quota = DailyQuota(limits.stored_bytes_per_address_day)
         self.fed_seq = 0
-        self.unsettled = 0
+
+    @property
+    def unsettled(self) -> int:
+        """Drafts the log has not answered yet."""
+        return self._posting.unsettled
 
     # --- The log's side -------------------------------------------------------------------------------------------
 
     def restore(self, state: LogState, now: float, now_ms: int) -> None:
         """Take over what the log remembers from before; call once, before the first peer."""
         self.fed_seq = state.last_seq
+        self._posting.fed(state.last_seq)
+        self._registry.restore(state.people)
         self._entrance.claims.restore(state.reservations, now, now_ms, self._limits.name_reservation_s)
 
     def on_commit(self, batch: Sequence[Message]) -> None:
@@ -135,46 +177,40 @@ class Hub:
                 self._outlet.broadcast(room.audience(), list(run))
         if batch:
             self.fed_seq = batch[-1].seq
-        if self._late_acks:
-            self._release_late_acks()
+            self._posting.fed(self.fed_seq)
 
     def _dialogue_audience(self, message: Message) -> list[Peer]:
         sides = (self._members.get(message.sender_id), self._members.get(message.to or 0))
         return [peer for member in sides if member is not None for peer in member.peers]
 
-    def _release_late_acks(self) -> None:
-        entries, self._late_acks = self._late_acks, []
-        for seq, peer, acked in entries:
-            if seq > self.fed_seq:
-                self._late_acks.append((seq, peer, acked))
-            elif peer in self._member_of:
-                peer.deliver(acked)
-
     # --- The peers' side ------------------------------------------------------------------------------------------
 
     def is_member(self, peer: Peer) -> bool:
         """Tell whether the connection's hello was accepted."""
-        return peer in self._member_of
+        return peer in self._seats
 
     def name_of(self, peer: Peer) -> str:
         """The name of the connection's member; empty before the hello is accepted."""
-        member = self._member_of.get(peer)
-        return member.name if member is not None else ""
+        seat = self._seats.get(peer)
+        return seat.member.name if seat is not None else ""
 
     def charge_bytes(self, peer: Peer, size_bytes: int, now: float) -> float:
         """Count received bytes against the byte rate; returns seconds for which the peer must not be read."""
-        member = self._member_of.get(peer)
-        if member is None or not self._rates:
+        seat = self._seats.get(peer)
+        if seat is None:
             return 0.0
-        wait_s = member.byte_bucket.take(size_bytes, now)
+        seat.heard_seq = self.fed_seq
+        if not self._rates:
+            return 0.0
+        wait_s = seat.member.byte_bucket.take(size_bytes, now)
         return max(wait_s, self._address_bytes.take(peer.address, size_bytes, now))
 
     def charge_request(self, peer: Peer, now: float, cost: float = 1.0) -> float:
         """Count a request, or a frame that was none, against the request rate; returns seconds not to read the peer."""
-        member = self._member_of.get(peer)
-        if member is None:
+        seat = self._seats.get(peer)
+        if seat is None:
             return 0.0
-        wait_s = member.request_bucket.take(cost, now)
+        wait_s = seat.member.request_bucket.take(cost, now)
         return max(wait_s, self._address_requests.take(peer.address, cost, now))
 
     def handle(self, peer: Peer, command: Command, now: float) -> float:
@@ -193,14 +229,14 @@ class Hub:
                 refuse it would let the sender's next one overtake it.
         """
         self._now = now
-        member = self._member_of.get(peer)
+        seat = self._seats.get(peer)
         try:
-            if member is None:
+            if seat is None:
                 self._handle_stranger(peer, command, now)
             elif isinstance(command, Say | Direct):
-                return self._append(peer, member, command, now)
+                return self._append(peer, seat, command, now)
             else:
-                return self._handle_member(peer, member, command, now)
+                return self._handle_member(peer, seat, command, now)
         except Overloaded:
             raise
         except Refusal as refusal:
@@ -223,7 +259,8 @@ class Hub:
             case _:
                 raise Refusal(ErrorCode.HELLO_EXPECTED, "say hello first")
 
-    def _handle_member(self, peer: Peer, member: Member, command: Command, now: float) -> float:
+    def _handle_member(self, peer: Peer, seat: Seat, command: Command, now: float) -> float:
+        member = seat.member
         match command:
             case Ping():
                 peer.deliver(Pong(command.n))
@@ -243,90 +280,63 @@ class Hub:
                 self._nick(peer, member, command)
             case Who() | Whois() | Rooms() | History():
                 self._lookups.answer(peer, member, command, self.fed_seq)
+            case (
+                Register()
+                | ChangePassword()
+                | Logins()
+                | Logout()
+                | Certificates()
+                | AddCertificate()
+                | RemoveCertificate()
+            ):
+                self._desk.answer(peer, seat, command, now)
+            case Read():
+                self._read(peer, member, command)
             case Hello() | Say() | Direct():
                 raise Refusal(ErrorCode.INVALID, "the hello was accepted already")
             case _:
                 assert_never(command)
         return self.charge_request(peer, now)
 
-    # --- Messages -------------------------------------------------------------------------------------------------
-
-    def _append(self, peer: Peer, member: Member, command: Say | Direct, now: float) -> float:
-        draft = self._draft(member, command)
-        text = draft.text
-        size_bytes = len(text) if text.isascii() else len(text.encode())
-        if not self._quota.has_room(peer.address, size_bytes, now):
-            raise Refusal(ErrorCode.QUOTA, "your address has stored all it may today; try again tomorrow")
-
-        def done(outcome: AppendOutcome) -> None:
-            if isinstance(outcome, NotAppended) or outcome.retry:
-                self._quota.give_back(peer.address, size_bytes)
-            self._settle(peer, member, command.client_id, outcome)
-
-        self._log.append(draft, done)
-        self._quota.take(peer.address, size_bytes)
-        member.unsettled += 1
-        self.unsettled += 1
-        if self._hears_messages:
-            self._observer.happened(Happening.SAID, peer, member.name, draft.room or draft.to_name or "", draft.text)
+    def _append(self, peer: Peer, seat: Seat, command: Say | Direct, now: float) -> float:
+        self._posting.append(peer, seat, command, now)
         if not self._rates:
             return 0.0
-        wait_s = member.message_bucket.take(1.0, now)
+        wait_s = seat.member.message_bucket.take(1.0, now)
         return max(wait_s, self._address_messages.take(peer.address, 1.0, now))
-
-    def _draft(self, member: Member, command: Say | Direct) -> Draft:
-        text = command.text
-        if not text or text.isspace():
-            raise Refusal(ErrorCode.TEXT_EMPTY, "an empty message was not sent")
-        if len(text) > MAX_TEXT_CHARS or (not text.isascii() and len(text.encode()) > MAX_TEXT_BYTES):
-            raise Refusal(
-                ErrorCode.TEXT_TOO_LONG, f"a message has at most {MAX_TEXT_CHARS} characters; send it in parts"
-            )
-        if isinstance(command, Say):
-            room = command.room
-            if room not in member.rooms and (room := check_room(room)) not in member.rooms:
-                raise Refusal(ErrorCode.NOT_A_MEMBER, f"you are not in #{room}; join it first")
-            return Draft(member.sender_id, member.name, command.client_id, text, room=room)
-        if command.to == member.sender_id:
-            raise Refusal(ErrorCode.INVALID, "you cannot write to yourself")
-        other = self._members.get(command.to)
-        if other is None:
-            raise Refusal(ErrorCode.PERSON_ABSENT, "this person is not here now; write when they are back")
-        return Draft(member.sender_id, member.name, command.client_id, text, to=other.sender_id, to_name=other.name)
-
-    def _settle(self, peer: Peer, member: Member, client_id: int, outcome: AppendOutcome) -> None:
-        member.unsettled -= 1
-        self.unsettled -= 1
-        if member.departures and not member.unsettled:
-            self._attendance.settled(member, self._now)
-        if self._member_of.get(peer) is not member:
-            return
-        if isinstance(outcome, NotAppended):
-            peer.deliver(Refused(outcome.code, outcome.text, client_id=client_id))
-        elif isinstance(outcome, Appended):
-            acked = Acked(client_id, outcome.seq)
-            if outcome.retry and outcome.seq > self.fed_seq:
-                self._late_acks.append((outcome.seq, peer, acked))
-            else:
-                peer.deliver(acked)
-        else:
-            assert_never(outcome)
 
     # --- Coming and going -----------------------------------------------------------------------------------------
 
-    def _admitted(self, member: Member, peer: Peer, identity: Identity, resumed: bool, old_name: str) -> None:
-        replaced, member.peers = member.peers, [peer]
+    def _admitted(
+        self, member: Member, peer: Peer, guest: Guest, identity: Identity, resumed: bool, old_name: str
+    ) -> None:
+        replaced = [old for old in member.peers if self._seats[old].stream == identity.stream]
+        member.peers = [old for old in member.peers if old not in replaced] + [peer]
         for old in replaced:
-            del self._member_of[old]
+            del self._seats[old]
             self._lookups.forget(old)
             old.close(_REPLACED)
-        self._member_of[peer] = member
+        self._seats[peer] = seat = Seat(member, identity.stream, guest.client, self._registry.wall_ms(), self.fed_seq)
         self._attendance.returned(member)
         self._attendance.audience_changed(member)
         if old_name != member.name:
             self._attendance.renamed(member, old_name, self._now)
         self._observer.happened(Happening.NAMED, peer, member.name, "again" if resumed else "")
-        welcome = Welcome(
+        peer.deliver(self._welcome(member, seat, guest, identity, resumed=resumed))
+        self._enter(peer, member, LOBBY, ref=0)
+        if member.account:
+            for room in [name for name in member.rooms if name != LOBBY]:
+                self._enter(peer, member, room, ref=0)
+        if guest.entry.invite is not None and guest.entry.invite.room is not None:
+            self._enter_invited(peer, member, guest.entry.invite.room)
+
+    def _welcome(self, member: Member, seat: Seat, guest: Guest, identity: Identity, *, resumed: bool) -> Welcome:
+        entry = guest.entry
+        account = self._registry.accounts.get(member.sender_id) if entry.account is not None else None
+        if entry.login is not None:
+            seat.login_id = entry.login.login_id
+        seat.certificate = entry.certificate
+        return Welcome(
             version=PROTOCOL_VERSION,
             server=self._server,
             sender_id=member.sender_id,
@@ -334,20 +344,33 @@ class Hub:
             live_from=self.fed_seq,
             last_client_id=identity.last_client_id,
             resumed=resumed,
+            account=account is not None,
+            admin=account is not None and account.role is Role.ADMIN,
+            token=entry.token,
+            seen_seq=None if account is None else self.fed_seq if len(member.peers) > 1 else account.seen_seq,
+            must_change=account is not None and account.must_change,
         )
-        peer.deliver(welcome)
-        self._enter(peer, member, LOBBY, ref=0)
+
+    def _enter_invited(self, peer: Peer, member: Member, room: str) -> None:
+        try:
+            self._enter(peer, member, room, ref=0)
+        except Refusal as refusal:
+            peer.deliver(Refused(refusal.code, refusal.detail, room=room))
 
     def lost(self, peer: Peer, now: float, *, quit_: bool = False) -> None:
         """The connection is over: by Quit, or lost, in which case its member is missed by nobody for a while."""
         self._now = now
         self._lookups.forget(peer)
         self._entrance.forget(peer)
-        member = self._member_of.pop(peer, None)
-        if member is None:
+        self._slowdown.forget(peer)
+        seat = self._seats.pop(peer, None)
+        if seat is None:
             return
+        member = seat.member
         member.peers.remove(peer)
         self._attendance.audience_changed(member)
+        if member.account:
+            self._note_seen(member, self.fed_seq if quit_ else seat.heard_seq)
         if member.peers:
             return
         if quit_:
@@ -356,6 +379,20 @@ class Hub:
         else:
             self._entrance.reserve(member, now)
             self._attendance.absent(member, now)
+
+    def _note_seen(self, member: Member, seq: int) -> None:
+        """A device of an account leaves: remember how much it has seen."""
+        now_ms = self._registry.wall_ms()
+
+        def edit(account: Account) -> Account:
+            return replace(account, seen_at_ms=now_ms, seen_seq=max(account.seen_seq, seq))
+
+        self._registry.amend(Account, member.sender_id, edit, (), _ignore)
+
+    def end(self, peer: Peer, closing: Closing) -> None:
+        """End a connection for good, as if it had quit, with these last words."""
+        self.lost(peer, self._now, quit_=True)
+        peer.close(closing)
 
     def tick(self, now: float) -> None:
         """Let go of those who did not come back in time, and tell gathered presence."""
@@ -367,6 +404,11 @@ class Hub:
         if (due := self._attendance.next_deadline()) is not None:
             self._alarm(due)
 
+    def tidy(self) -> None:
+        """Forget what has expired, and guests unseen for long who never wrote; to be called once a day."""
+        before_ms = self._registry.wall_ms() - int(self._limits.guest_days * 86_400_000)
+        self._registry.change((*self._registry.expired(), ForgetGuests(before_ms)))
+
     # --- Requests -------------------------------------------------------------------------------------------------
 
     def _join(self, peer: Peer, member: Member, raw: str, command: Join) -> None:
@@ -376,11 +418,15 @@ class Hub:
             peer.deliver(Refused(refusal.code, refusal.detail, ref=command.ref, room=raw))
 
     def _enter(self, peer: Peer, member: Member, name: str, ref: int) -> None:
+        entered = name not in member.rooms
         room = self._attendance.enter(member, name, self._now)
         total = len(room.members)
         listed = total <= self._limits.presence_names
         members = room.people() if listed else []
         peer.deliver(Joined(room=name, live_from=self.fed_seq, total=total, members=members, ref=ref))
+        if entered and len(member.peers) > 1:
+            joined = Joined(room=name, live_from=self.fed_seq, total=total, members=members)
+            self._outlet.broadcast(_others(member, peer), [joined])
 
     def _leave(self, peer: Peer, member: Member, command: Leave) -> None:
         name = check_room(command.room)
@@ -390,12 +436,51 @@ class Hub:
             raise Refusal(ErrorCode.NOT_A_MEMBER, f"you are not in #{name}")
         self._attendance.leave(member, room, self._now)
         peer.deliver(Left(room=name, ref=command.ref))
+        self._outlet.broadcast(_others(member, peer), [Left(room=name, ref=0)])
 
     def _nick(self, peer: Peer, member: Member, command: Nick) -> None:
-        old = self._entrance.rename(member, command.name, self._now)
+        if self._desk.is_at_work_on(member):
+            raise Refusal(ErrorCode.BUSY, "your name is being made an account; wait for it", retry_after_s=1.0)
+        name = self._entrance.claim(member, command.name, self._now)
+        if not member.account:
+            self._renamed(peer, member, name, command.ref)
+            return
+        key = name_key(name)
+
+        def recorded(answer: Recorded | NotAppended) -> None:
+            if isinstance(answer, NotAppended):
+                self._entrance.claims.exchange(name, member.name, member.owner)
+                if peer in self._seats:
+                    peer.deliver(Refused(answer.code, answer.text, ref=command.ref))
+            elif member.sender_id in self._members:
+                self._renamed(peer, member, name, command.ref)
+
+        note = self._registry.note(member.name, "rename", name)
+        self._registry.amend(
+            Account, member.sender_id, lambda account: replace(account, name=name, key=key), (note,), recorded
+        )
+
+    def _renamed(self, peer: Peer, member: Member, name: str, ref: int) -> None:
+        old = self._entrance.rename(member, name)
         if old != member.name:
             self._attendance.renamed(member, old, self._now)
-        peer.deliver(Named(name=member.name, ref=command.ref))
+        if peer in self._seats:
+            peer.deliver(Named(name=member.name, ref=ref))
+        self._outlet.broadcast(_others(member, peer), [Named(name=member.name, ref=0)])
+
+    def _read(self, peer: Peer, member: Member, command: Read) -> None:
+        if others := _others(member, peer):
+            room = check_room(command.room) if command.room is not None else None
+            self._outlet.broadcast(others, [ReadElsewhere(min(command.seq, self.fed_seq), room, command.peer)])
+
+
+def _others(member: Member, peer: Peer) -> list[Peer]:
+    """The other devices of a member."""
+    return [other for other in member.peers if other is not peer]
+
+
+def _ignore(_: Recorded | NotAppended) -> None:
+    """For changes nobody waits for."""
 
 
 def _room_of(message: Message) -> str | None:

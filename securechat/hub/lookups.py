@@ -14,6 +14,7 @@ from securechat.hub.entrance import Entrance
 from securechat.hub.member import Member
 from securechat.hub.paging import page_of
 from securechat.hub.ports import HistoryQuery, HistoryRows, MessageLog, NotAppended, Peer
+from securechat.hub.registry import Registry
 from securechat.limits import PAGE_ROWS
 from securechat.model import (
     Found,
@@ -37,9 +38,11 @@ class Lookups:
         log: where history is read.
         entrance: knows who has which name.
         attendance: knows the rooms.
+        registry: knows the accounts of those who are absent.
     """
 
-    def __init__(self, log: MessageLog, entrance: Entrance, attendance: Attendance) -> None:
+    def __init__(self, log: MessageLog, entrance: Entrance, attendance: Attendance, registry: Registry) -> None:
+        self._registry = registry
         self._log = log
         self._entrance = entrance
         self._attendance = attendance
@@ -79,7 +82,11 @@ class Lookups:
         )
 
     def _whois(self, peer: Peer, command: Whois) -> None:
-        member = self._entrance.find(name_key(check_name(command.name)))
+        name = check_name(command.name)
+        member = self._entrance.find(name_key(name))
+        if member is None and (account := self._registry.account_named(name)) is not None:
+            peer.deliver(Found(ref=command.ref, person=Person(account.sender_id, account.name), absent=True))
+            return
         if member is None:
             raise Refusal(ErrorCode.NO_SUCH_PERSON, "nobody here has this name; /who shows who is here")
         peer.deliver(Found(ref=command.ref, person=Person(member.sender_id, member.name)))

@@ -13,21 +13,47 @@ if TYPE_CHECKING:
     from securechat.hub.room import Room
 
 
+class Seat:
+    """One connection of a member.
+
+    Attributes:
+        member: whose.
+        stream: the device; a retry is recognised by it.
+        client: the program, as it calls itself.
+        login_id: the login it came in by; 0 for a guest, or by a certificate.
+        certificate: the fingerprint that it came in by.
+        since_ms: since when it is here, UTC.
+        heard_seq: the last seq fanned out when it was last heard: up to here it is very likely to have everything.
+    """
+
+    __slots__ = ("certificate", "client", "heard_seq", "login_id", "member", "since_ms", "stream")
+
+    def __init__(self, member: Member, stream: int, client: str, since_ms: int, heard_seq: int) -> None:
+        self.member = member
+        self.stream = stream
+        self.client = client
+        self.since_ms = since_ms
+        self.heard_seq = heard_seq
+        self.login_id = 0
+        self.certificate: str | None = None
+
+
 class Member:
     """Somebody present. Limits and presence hang here, never on a connection.
 
     Attributes:
         sender_id: who it is, for ever.
-        owner: SHA-256 of the resume secret.
+        owner: whose claim its name is: see `claims`.
         name: as others see it; ``key`` decides uniqueness.
-        peers: its connections: one, or none during a quiet absence.
+        account: whether it is logged in to an account.
+        peers: its connections; none during a quiet absence, several only of an account.
         rooms: where it is.
         unsettled: drafts the log has not answered yet.
         departures: rooms it has left, but whose members are told only when nothing of it is unsettled.
     """
 
     __slots__ = (
-        "byte_bucket", "departures", "key", "message_bucket", "name", "owner", "peers", "request_bucket",
+        "account", "byte_bucket", "departures", "key", "message_bucket", "name", "owner", "peers", "request_bucket",
         "rooms", "sender_id", "unsettled",
     )  # fmt: skip
 
@@ -36,6 +62,7 @@ class Member:
         self.owner = owner
         self.name = name
         self.key = key
+        self.account = False
         self.peers: list[Peer] = []
         self.rooms: dict[str, Room] = {}
         self.unsettled = 0

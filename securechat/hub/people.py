@@ -188,10 +188,15 @@ class Scrub(Struct, frozen=True, gc=False):
 
 
 class ForgetGuests(Struct, frozen=True, gc=False):
-    """Forget guests unseen since ``before_ms`` who never wrote and hold no name; at most ``most`` of them."""
+    """Forget guests unseen since ``before_ms`` who never wrote, were never written to, and hold no name.
+
+    At most ``most`` of them, looking at senders above ``above`` only, and at a bounded number of those: ask again
+    with `Recorded.through`.
+    """
 
     before_ms: int
     most: int = 1_000
+    above: int = 0
 
 
 Change: TypeAlias = Put | Drop | Note | Scrub | ForgetGuests
@@ -202,7 +207,8 @@ class Recorded(Struct, frozen=True, gc=False):
 
     Attributes:
         count: messages scrubbed, or guests forgotten.
-        through: of a Scrub: the seq up to which it has looked; None when that is the end of the log.
+        through: of a Scrub: the seq up to which it has looked; None when that is the end of the log. Of a
+            ForgetGuests: the same, of senders.
     """
 
     count: int = 0

@@ -44,6 +44,11 @@ class TokenBucket:
             return 0.0
         return (min(self.burst / 2, self.rate) - self._tokens) / self.rate
 
+    def wait_for(self, tokens: float, now: float) -> float:
+        """Return the seconds until so many tokens are there, taking none; 0.0 when they are."""
+        there = min(self.burst, self._tokens + (now - self._at) * self.rate)
+        return max(0.0, (tokens - there) / self.rate)
+
     def is_full(self, now: float) -> bool:
         """Tell whether nothing would change if the bucket were forgotten and made anew."""
         return self._tokens + (now - self._at) * self.rate >= self.burst

@@ -36,6 +36,7 @@ from securechat.model import (
 )
 from securechat.net.sockets import CloseReason
 from securechat.origin import origin_of
+from securechat.tls.client_keys import public_key_fingerprint
 from securechat.wire.base import FrameRefused, ServerCodec, WireFormat
 from securechat.wire.detect import codec_for
 from securechat.wire.native import NATIVE
@@ -76,6 +77,7 @@ class Link(Protocol):
 
     address: str
     alpn: str | None
+    peer_certificate: bytes | None
     owes_hello: bool
 
     @property
@@ -129,8 +131,8 @@ class Session:
     """
 
     __slots__ = (
-        "_closing_code", "_codec", "_drafts", "_ended", "_greeting", "_heard_at", "_held", "_hello_timer", "_hub",
-        "_idle_timer", "_limits", "_name", "_observer", "_origin", "_over_rate", "_paused", "_pinged", "_pumping",
+        "_certificate", "_closing_code", "_codec", "_drafts", "_ended", "_greeting", "_heard_at", "_held", "_hello_timer",
+        "_hub", "_idle_timer", "_limits", "_name", "_observer", "_origin", "_over_rate", "_paused", "_pinged", "_pumping",
         "_resume_after", "_resume_timer", "_scheduler", "_strange_frames", "_throttled", "_yielded", "format",
         "label", "link", "write",
     )  # fmt: skip
@@ -152,6 +154,7 @@ class Session:
         self._scheduler = scheduler
         self._limits = limits
         self._observer = observer
+        self._certificate: str | None = None
         self._codec: ServerCodec | None = None
         self._closing_code: ErrorCode | None = None
         self._ended = False  # nothing may be taken from this peer any more
@@ -179,6 +182,8 @@ class Session:
         """The peer speaks TLS with us: find out which protocol."""
         self._observer.connected(self)
         self._heard_at = self._scheduler.now
+        if self.link.peer_certificate is not None:
+            self._certificate = public_key_fingerprint(self.link.peer_certificate)
         self._codec = codec_for(self.link.alpn)
         if self._codec is None:
             sentence = "this port speaks securechat/1; connect with securechat-client, or offer that protocol by ALPN"
@@ -239,6 +244,16 @@ class Session:
         return self._origin
 
     @property
+    def host(self) -> str:
+        """The peer's whole network address."""
+        return self.link.address
+
+    @property
+    def certificate(self) -> str | None:
+        """The fingerprint of the client certificate that the peer presented; see `Peer.certificate`."""
+        return self._certificate
+
+    @property
     def held_back(self) -> bool:
         """Whether pages must wait until the peer has read more."""
         return self.link.queued_bytes > self._limits.outbox_soft_bytes // 2
@@ -251,7 +266,7 @@ class Session:
             if self._held is not None:
                 self._unpause()
         elif self._greeting and isinstance(event, Welcome | Refused):
-            self._greeted(accepted=isinstance(event, Welcome))
+            self._greeted(event)
         if isinstance(event, Welcome | Named):
             self._name = event.name
 
@@ -353,9 +368,9 @@ class Session:
         if wait_s := self._hub.charge_request(self, self._scheduler.now):
             self._throttle(wait_s)
 
-    def _greeted(self, *, accepted: bool) -> None:
+    def _greeted(self, event: Welcome | Refused) -> None:
         self._greeting = False
-        if accepted:
+        if isinstance(event, Welcome):
             assert self._codec is not None
             self._codec.hello_accepted()
             self.link.owes_hello = False
@@ -364,6 +379,11 @@ class Session:
                 self._hello_timer = None
         else:
             self._strange_frames += 1
+            if event.retry_after_s is not None and self._hello_timer is not None:  # told to wait: give the time for it
+                self._hello_timer.cancel()
+                self._hello_timer = self._scheduler.call_later(
+                    event.retry_after_s + self._limits.hello_timeout_s, self._hello_late
+                )
         if self._paused:
             self._scheduler.call_later(0.0, self._unpause)
 

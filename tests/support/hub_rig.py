@@ -7,10 +7,12 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any, TypeVar
 
 from securechat.hub.hub import Hub
-from securechat.hub.ports import Happening, Peer
+from securechat.hub.ports import Access, Happening, Peer
 from securechat.limits import Limits
 from securechat.log.memory import MemoryLog, MemoryStore
 from securechat.model import Closing, Command, Event, Hello, Message
+from securechat.origin import origin_of
+from securechat.testing.keys import plain_keys
 
 E = TypeVar("E")
 
@@ -26,7 +28,9 @@ class FakePeer:
     def __init__(self, rig: HubRig, number: int, address: str = "127.0.0.1") -> None:
         self.rig = rig
         self.number = number
-        self.address = address
+        self.address = origin_of(address)
+        self.host = address
+        self.certificate: str | None = None
         self.held_back = False
         self.events: list[Event] = []
         self.closed: Closing | None = None
@@ -58,7 +62,14 @@ class HubRig:
 
     hears_messages = True
 
-    def __init__(self, limits: Limits | None = None, *, rates: bool = False, store: MemoryStore | None = None) -> None:
+    def __init__(
+        self,
+        limits: Limits | None = None,
+        *,
+        rates: bool = False,
+        store: MemoryStore | None = None,
+        access: Access = Access.OPEN,
+    ) -> None:
         self.limits = limits or Limits()
         self.now = 1000.0
         self.posted: deque[Callable[[], None]] = deque()
@@ -69,7 +80,8 @@ class HubRig:
         self._peers = 0
         self.store = store or MemoryStore(self.limits, wall_ms=self.wall_ms)
         self.log = MemoryLog(self.posted.append, limits=self.limits, wall_ms=self.wall_ms, store=self.store)
-        self.hub = Hub(self.log, self, self, self.limits, alarm=self._alarm, rates=rates)
+        self.keys = plain_keys(self.posted.append, self.wall_ms, access=access)
+        self.hub = Hub(self.log, self, self, self.limits, keys=self.keys, alarm=self._alarm, rates=rates)
         state = self.log.start(self._on_commit, self._failed)
         self.hub.restore(state, self.now, self.wall_ms())
 

@@ -291,7 +291,7 @@ def test_a_refused_takeover_leaves_the_log_as_it_was(rig: HubRig) -> None:
     owner = rig.member("ann", "1" * 32)
     late = rig.peer()
     rig.do(late, Hello(version=1, name="bob", secret="1" * 32), settle=False)
-    rig.hub._entrance.claims.free("bob", rig.hub._member_of[owner].owner)
+    rig.hub._entrance.claims.free("bob", rig.hub._seats[owner].member.owner)
     thief = rig.peer()
     rig.do(thief, Hello(version=1, name="bob", secret="2" * 32), settle=False)
     rig.settle()

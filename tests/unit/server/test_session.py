@@ -43,6 +43,7 @@ class FakeLink:
     def __init__(self) -> None:
         self.address = "127.0.0.1"
         self.alpn: str | None = "securechat/1"
+        self.peer_certificate: bytes | None = None
         self.owes_hello = True
         self.queued_bytes = 0
         self.paused = False

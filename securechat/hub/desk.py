@@ -1,0 +1,299 @@
+"""The account desk: what a member does about the own account, on the own connection.
+
+Registering, the password, logins and certificates. Everything is durable before it is answered, and what ends a login
+ends its connections too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import assert_never
+
+from msgspec.structs import replace
+
+from securechat.errors import ErrorCode, Refusal
+from securechat.hub.door import Door, Keys
+from securechat.hub.member import Member, Seat
+from securechat.hub.people import Account, Certificate, Change, Drop, Login, Put, Recorded
+from securechat.hub.ports import NotAppended, Peer, Verdict
+from securechat.hub.registry import Registry
+from securechat.hub.slowdown import Slowdown
+from securechat.limits import Limits
+from securechat.model import (
+    AccountCommand,
+    AddCertificate,
+    CertificateInfo,
+    CertificateList,
+    Certificates,
+    ChangePassword,
+    Closing,
+    Done,
+    LoginInfo,
+    LoginList,
+    Logins,
+    Logout,
+    Refused,
+    Register,
+    Registered,
+    RemoveCertificate,
+)
+from securechat.passwords import check_password, normal_password
+
+LOGGED_OUT = Closing(ErrorCode.LOGGED_OUT, "this login was ended; log in again to come back")
+_LABEL_CHARS = 64
+
+
+class Desk:
+    """Answers `AccountCommand`s.
+
+    Args:
+        registry: where accounts are.
+        door: makes logins.
+        keys: hashes passwords.
+        slowdown: judges when the old password may be tried.
+        limits: certificates_per_account.
+        seats: every connection of a member.
+        registered: told of a guest who has become an account.
+        end: ends a connection as if it had quit, with these last words.
+    """
+
+    def __init__(
+        self,
+        registry: Registry,
+        door: Door,
+        keys: Keys,
+        slowdown: Slowdown,
+        limits: Limits,
+        seats: Mapping[Peer, Seat],
+        registered: Callable[[Member], None],
+        end: Callable[[Peer, Closing], None],
+    ) -> None:
+        self._registry = registry
+        self._door = door
+        self._keys = keys
+        self._slowdown = slowdown
+        self._limits = limits
+        self._seats = seats
+        self._registered = registered
+        self._end = end
+        self._at_work: set[int] = set()  # sender_ids whose password is being hashed or stored
+
+    def answer(self, peer: Peer, seat: Seat, command: AccountCommand, now: float) -> None:
+        """Answer a command, now or when it is durable.
+
+        Raises:
+            Refusal: a rule forbids it.
+        """
+        if isinstance(command, Register):
+            self._register(peer, seat, command)
+            return
+        account = self._registry.accounts.get(seat.member.sender_id)
+        if account is None or not seat.member.account:
+            raise Refusal(ErrorCode.ACCOUNT_NEEDED, "you are a guest here; /register makes your name an account")
+        match command:
+            case ChangePassword():
+                self._change_password(peer, seat, account, command, now)
+            case Logins():
+                peer.deliver(LoginList(command.ref, self._logins(seat)))
+            case Logout():
+                self._logout(peer, seat, command)
+            case Certificates():
+                mine = self._registry.certificates_of(account.sender_id)
+                peer.deliver(CertificateList(command.ref, [_info(row, peer) for row in mine], peer.certificate))
+            case AddCertificate():
+                self._add_certificate(peer, account, command)
+            case RemoveCertificate():
+                self._remove_certificate(peer, seat, account, command)
+            case _:
+                assert_never(command)
+
+    def is_at_work_on(self, member: Member) -> bool:
+        """Whether the member's name must stay what it is, because an account is being made of it."""
+        return member.sender_id in self._at_work
+
+    # --- Registering and passwords --------------------------------------------------------------------------------
+
+    def _register(self, peer: Peer, seat: Seat, command: Register) -> None:
+        member = seat.member
+        if member.account:
+            raise Refusal(
+                ErrorCode.ALREADY_REGISTERED, "this name is your account already; /password changes its password"
+            )
+        self._begin(member)
+        try:
+            password = check_password(command.password, member.name)
+            self._keys.hasher.hash(password, lambda phc: self._make(peer, seat, command, phc))
+        except Refusal:
+            self._at_work.discard(member.sender_id)
+            raise
+
+    def _make(self, peer: Peer, seat: Seat, command: Register, phc: str) -> None:
+        member = seat.member
+        if self._seats.get(peer) is not seat:
+            self._at_work.discard(member.sender_id)  # gone meanwhile: a name without its owner is no account
+            return
+        if self._registry.look_alike(member.name) is not None:
+            self._at_work.discard(member.sender_id)
+            peer.deliver(Refused(ErrorCode.NAME_IN_USE, "this name looks like somebody's account", ref=command.ref))
+            return
+        now_ms = self._registry.wall_ms()
+        account = Account(member.sender_id, member.name, member.key, password=phc, made_at_ms=now_ms, seen_at_ms=now_ms)
+        login, token, changes = self._door.new_login(member.sender_id, seat.client, peer.host)
+        note = self._registry.note(member.name, "register", member.name)
+
+        def recorded(answer: Recorded | NotAppended) -> None:
+            self._at_work.discard(member.sender_id)
+            if isinstance(answer, Recorded):
+                self._registered(member)
+                seat.login_id = login.login_id
+            self._reply(peer, seat, command.ref, answer, Registered(command.ref, account.name, token))
+
+        self._registry.change((Put(account), *changes, note), recorded)
+
+    def _change_password(self, peer: Peer, seat: Seat, account: Account, command: ChangePassword, now: float) -> None:
+        new = check_password(command.new, account.name)
+        self._slowdown.check(peer, account.key, now)
+        self._begin(seat.member)
+
+        def verified(verdict: Verdict) -> None:
+            if not verdict.match:
+                self._slowdown.failed(peer, account.key, now)
+                self._at_work.discard(account.sender_id)
+                refused = Refused(ErrorCode.LOGIN_FAILED, "the old password is wrong; try again", ref=command.ref)
+                self._tell(peer, seat, refused)
+                return
+            self._slowdown.succeeded(peer, account.key)
+            try:
+                self._keys.hasher.hash(new, lambda phc: self._new_password(peer, seat, command, phc))
+            except Refusal as refusal:
+                self._at_work.discard(account.sender_id)
+                self._tell(peer, seat, Refused(refusal.code, refusal.detail, ref=command.ref, retry_after_s=1.0))
+
+        try:
+            self._keys.hasher.verify(account.password, normal_password(command.old), verified)
+        except Refusal:
+            self._at_work.discard(account.sender_id)
+            raise
+
+    def _new_password(self, peer: Peer, seat: Seat, command: ChangePassword, phc: str) -> None:
+        member = seat.member
+        ended = [row for row in self._registry.logins_of(member.sender_id) if row.login_id != seat.login_id]
+        changes: list[Change] = [Drop(Login, row.login_id) for row in ended]
+        changes.append(self._registry.note(member.name, "password", member.name))
+
+        def edit(account: Account) -> Account:
+            return replace(account, password=phc, must_change=False)
+
+        def recorded(answer: Recorded | NotAppended) -> None:
+            self._at_work.discard(member.sender_id)
+            self._reply(peer, seat, command.ref, answer, Done(command.ref))
+            if isinstance(answer, Recorded):
+                self.end_logins({row.login_id for row in ended})
+
+        self._registry.amend(Account, member.sender_id, edit, changes, recorded)
+
+    def _begin(self, member: Member) -> None:
+        if member.sender_id in self._at_work:
+            raise Refusal(ErrorCode.BUSY, "a password of yours is being stored; wait for it", retry_after_s=1.0)
+        self._at_work.add(member.sender_id)
+
+    # --- Logins ---------------------------------------------------------------------------------------------------
+
+    def end_logins(self, numbers: set[int]) -> int:
+        """End every connection that came in by one of these logins; returns how many."""
+        ended = [peer for peer, seat in self._seats.items() if seat.login_id in numbers]
+        for peer in ended:
+            self._end(peer, LOGGED_OUT)
+        return len(ended)
+
+    def _logins(self, seat: Seat) -> list[LoginInfo]:
+        online = {self._seats[peer].login_id for peer in seat.member.peers}
+        return [
+            LoginInfo(
+                row.login_id,
+                row.client,
+                row.address,
+                row.made_at_ms,
+                row.used_at_ms,
+                online=row.login_id in online,
+                current=row.login_id == seat.login_id,
+            )
+            for row in self._registry.logins_of(seat.member.sender_id)
+        ]
+
+    def _logout(self, peer: Peer, seat: Seat, command: Logout) -> None:
+        number = seat.login_id if command.login is None else command.login
+        if number == 0:
+            self._end(peer, LOGGED_OUT)  # came by certificate: there is nothing to forget
+            return
+        login = self._registry.logins.get(number)
+        if login is None or login.sender_id != seat.member.sender_id:
+            raise Refusal(ErrorCode.NOT_FOUND, "you have no login with this number; /sessions lists them")
+        note = self._registry.note(seat.member.name, "logout", seat.member.name, f"login {number}")
+
+        def recorded(answer: Recorded | NotAppended) -> None:
+            self._reply(peer, seat, command.ref, answer, Done(command.ref))
+            if isinstance(answer, Recorded):
+                self.end_logins({number})
+
+        self._registry.change((Drop(Login, number), note), recorded)
+
+    # --- Certificates ---------------------------------------------------------------------------------------------
+
+    def _add_certificate(self, peer: Peer, account: Account, command: AddCertificate) -> None:
+        fingerprint = command.fingerprint or peer.certificate
+        if fingerprint is None:
+            raise Refusal(
+                ErrorCode.INVALID, "this connection showed no certificate: name a file, or start the client with --cert"
+            )
+        held = self._registry.certificate_with(fingerprint)
+        if held is not None and held.sender_id != account.sender_id:
+            raise Refusal(ErrorCode.INVALID, "this certificate belongs to another account; make one of your own")
+        if held is not None:
+            peer.deliver(Done(command.ref))
+            return
+        mine = self._registry.certificates_of(account.sender_id)
+        if len(mine) >= self._limits.certificates_per_account:
+            raise Refusal(ErrorCode.TOO_MANY, f"you have {len(mine)} certificates, which is the most; remove one first")
+        number = self._registry.number()
+        row = Certificate(
+            number, account.sender_id, fingerprint, command.label[:_LABEL_CHARS], self._registry.wall_ms()
+        )
+        note = self._registry.note(account.name, "cert add", account.name, fingerprint)
+        seat = self._seats[peer]
+        self._registry.change(
+            (Put(row), note), lambda answer: self._reply(peer, seat, command.ref, answer, Done(command.ref))
+        )
+
+    def _remove_certificate(self, peer: Peer, seat: Seat, account: Account, command: RemoveCertificate) -> None:
+        row = self._registry.certificates.get(command.certificate)
+        if row is None or row.sender_id != account.sender_id:
+            raise Refusal(ErrorCode.NOT_FOUND, "you have no certificate with this number; /cert lists them")
+        note = self._registry.note(account.name, "cert remove", account.name, row.fingerprint)
+
+        def recorded(answer: Recorded | NotAppended) -> None:
+            self._reply(peer, seat, command.ref, answer, Done(command.ref))
+            if isinstance(answer, Recorded):
+                for other in [each for each, held in self._seats.items() if held.certificate == row.fingerprint]:
+                    self._end(other, LOGGED_OUT)
+
+        self._registry.change((Drop(Certificate, row.certificate_id), note), recorded)
+
+    # --- Answers --------------------------------------------------------------------------------------------------
+
+    def _reply(
+        self, peer: Peer, seat: Seat, ref: int, answer: Recorded | NotAppended, success: Done | Registered
+    ) -> None:
+        if isinstance(answer, NotAppended):
+            self._tell(peer, seat, Refused(answer.code, answer.text, ref=ref))
+        else:
+            self._tell(peer, seat, success)
+
+    def _tell(self, peer: Peer, seat: Seat, event: Done | Registered | Refused) -> None:
+        if self._seats.get(peer) is seat:
+            peer.deliver(event)
+
+
+def _info(row: Certificate, peer: Peer) -> CertificateInfo:
+    current = row.fingerprint == peer.certificate
+    return CertificateInfo(row.certificate_id, row.fingerprint, row.label, row.added_at_ms, current=current)

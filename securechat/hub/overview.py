@@ -1,0 +1,227 @@
+"""What an administrator may look at: the server at a glance, people, rooms, logins, invites, bans and mutes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
+
+from msgspec import Struct
+
+from securechat.errors import ErrorCode, Refusal
+from securechat.hub.attendance import Attendance
+from securechat.hub.door import Keys
+from securechat.hub.entrance import Entrance
+from securechat.hub.member import Member, Seat
+from securechat.hub.people import Ban, Invite, Mute
+from securechat.hub.ports import Peer
+from securechat.hub.registry import Registry
+from securechat.names import name_key
+
+
+class Figures(NamedTuple):
+    """What only the hub knows at this moment."""
+
+    last_seq: int
+    unsettled: int
+    now: float
+
+
+class Status(Struct, frozen=True, gc=False):
+    """The server at a glance."""
+
+    version: str
+    access: str
+    members: int
+    guests: int
+    accounts: int
+    connections: int
+    rooms: int
+    last_seq: int
+    unsettled: int
+    open_invites: int
+    bans: int
+    mutes: int
+
+
+class UserRow(Struct, frozen=True, gc=False):
+    """Somebody with an account, or a guest who is here."""
+
+    name: str
+    sender_id: int
+    account: bool
+    role: str
+    online: bool
+    connections: int
+    rooms: tuple[str, ...]
+    addresses: tuple[str, ...]
+    made_at_ms: int
+    seen_at_ms: int
+    muted: bool
+    banned: bool
+
+
+class RoomRow(Struct, frozen=True, gc=False):
+    """An occupied room."""
+
+    room: str
+    total: int
+
+
+class SessionRow(Struct, frozen=True, gc=False):
+    """A login, or a connection without one (``login`` is 0: a guest, or somebody with a certificate)."""
+
+    name: str
+    login: int
+    client: str
+    address: str
+    since_ms: int
+    used_at_ms: int
+    online: bool
+    certificate: str | None = None
+
+
+class Overview:
+    """Looks at a hub; every answer is of this moment.
+
+    Args:
+        registry: accounts and all that hangs on them.
+        keys: access.
+        entrance: who is here.
+        attendance: the rooms.
+        seats: every connection of a member.
+        figures: the last seq, the drafts the log has not answered, and the time of this pass.
+        version: the server's.
+    """
+
+    def __init__(
+        self,
+        registry: Registry,
+        keys: Keys,
+        entrance: Entrance,
+        attendance: Attendance,
+        seats: Mapping[Peer, Seat],
+        figures: Callable[[], Figures],
+        version: str,
+    ) -> None:
+        self._registry = registry
+        self._keys = keys
+        self._entrance = entrance
+        self._attendance = attendance
+        self._seats = seats
+        self._figures = figures
+        self._version = version
+
+    def status(self) -> Status:
+        """Return the server at a glance."""
+        registry, members = self._registry, self._entrance.members.values()
+        now_ms, figures = registry.wall_ms(), self._figures()
+        return Status(
+            version=self._version,
+            access=self._keys.access.value,
+            members=len(members),
+            guests=sum(not member.account for member in members),
+            accounts=len(registry.accounts),
+            connections=len(self._seats),
+            rooms=len(self._attendance.rooms),
+            last_seq=figures.last_seq,
+            unsettled=figures.unsettled,
+            open_invites=sum(is_open(invite, now_ms) for invite in registry.invites.values()),
+            bans=len(self.bans()),
+            mutes=len(self.mutes()),
+        )
+
+    def users(self) -> list[UserRow]:
+        """Everybody with an account, and the guests who are here, by name."""
+        ids = self._registry.accounts.keys() | self._entrance.members.keys()
+        return sorted((self._user(sender_id) for sender_id in ids), key=lambda row: name_key(row.name))
+
+    def rooms(self) -> list[RoomRow]:
+        """Every occupied room, by name."""
+        return [RoomRow(name, len(room.members)) for name, room in sorted(self._attendance.rooms.items())]
+
+    def sessions(self, name: str | None = None) -> list[SessionRow]:
+        """Logins and connections of somebody, or of everybody.
+
+        Raises:
+            Refusal: NOT_FOUND, nobody has this name.
+        """
+        ids = {self._find(name)} if name is not None else self._registry.accounts.keys() | self._entrance.members.keys()
+        rows = [row for sender_id in ids for row in self._sessions_of(sender_id)]
+        return sorted(rows, key=lambda row: (name_key(row.name), row.login))
+
+    def invites(self) -> list[Invite]:
+        """Every invite there ever was and that has not been cleaned away, the newest last."""
+        return sorted(self._registry.invites.values(), key=lambda row: row.invite_id)
+
+    def bans(self) -> list[Ban]:
+        """Every ban in force."""
+        return [ban for ban in self._registry.bans.values() if self._registry.lasts(ban.until_ms)]
+
+    def mutes(self) -> list[Mute]:
+        """Every mute in force."""
+        return [mute for mute in self._registry.mutes.values() if self._registry.lasts(mute.until_ms)]
+
+    def _present(self, name: str) -> Member:
+        member = self._entrance.find(name_key(name))
+        if member is None:
+            raise Refusal(ErrorCode.NOT_FOUND, f"nobody named {name} is here; `users` lists who is")
+        return member
+
+    def _find(self, name: str) -> int:
+        account = self._registry.account_named(name)
+        return account.sender_id if account is not None else self._present(name).sender_id
+
+    def _name_of(self, sender_id: int) -> str:
+        held = self._registry.accounts.get(sender_id) or self._entrance.members.get(sender_id)
+        return held.name if held is not None else ""
+
+    def _user(self, sender_id: int) -> UserRow:
+        account, member = self._registry.accounts.get(sender_id), self._entrance.members.get(sender_id)
+        peers = member.peers if member is not None else []
+        name = self._name_of(sender_id)
+        barred = self._registry.ban_on_account(sender_id) if account else self._registry.ban_on_name(name)
+        return UserRow(
+            name=name,
+            sender_id=sender_id,
+            account=account is not None,
+            role=account.role.value if account is not None else "guest",
+            online=bool(peers),
+            connections=len(peers),
+            rooms=tuple(sorted(member.rooms)) if member is not None else (),
+            addresses=tuple(dict.fromkeys(peer.host for peer in peers)),
+            made_at_ms=account.made_at_ms if account is not None else 0,
+            seen_at_ms=self._registry.wall_ms() if peers else account.seen_at_ms if account is not None else 0,
+            muted=self._registry.mute_on(sender_id) is not None,
+            banned=barred is not None,
+        )
+
+    def _sessions_of(self, sender_id: int) -> list[SessionRow]:
+        name = self._name_of(sender_id)
+        member = self._entrance.members.get(sender_id)
+        seats = [(peer, self._seats[peer]) for peer in member.peers] if member is not None else []
+        online = {seat.login_id for _, seat in seats}
+        rows = [
+            SessionRow(
+                name,
+                row.login_id,
+                row.client,
+                row.address,
+                row.made_at_ms,
+                row.used_at_ms,
+                online=row.login_id in online,
+            )
+            for row in self._registry.logins_of(sender_id)
+        ]
+        rows += [
+            SessionRow(
+                name, 0, seat.client, peer.host, seat.since_ms, seat.since_ms, online=True, certificate=seat.certificate
+            )
+            for peer, seat in seats
+            if not seat.login_id
+        ]
+        return rows
+
+
+def is_open(invite: Invite, now_ms: int) -> bool:
+    """Tell whether an invite still lets somebody in."""
+    return not invite.revoked and len(invite.used_by) < invite.uses and invite.expires_at_ms > now_ms

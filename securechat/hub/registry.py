@@ -1,0 +1,327 @@
+"""Everything durable about people, in memory: what the hub decides by.
+
+A change is asked of the log first and happens here when it is durable (`Registry.change`), before anybody is told. So
+memory is never ahead of the disk, and a crash takes back nothing that anybody has seen.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
+from typing import Any, TypeVar, assert_never
+
+from msgspec.structs import replace
+
+from securechat.errors import ErrorCode, LocalProtocolError
+from securechat.hub.people import (
+    Account,
+    AuditEntry,
+    Ban,
+    BanKind,
+    Certificate,
+    Change,
+    Drop,
+    ForgetGuests,
+    Invite,
+    Login,
+    Mute,
+    Note,
+    People,
+    Put,
+    Recorded,
+    Row,
+    Scrub,
+)
+from securechat.hub.ports import MessageLog, NotAppended
+from securechat.names import name_key
+from securechat.skeletons import skeleton
+
+Changed = Callable[[Recorded | NotAppended], None]
+RowT = TypeVar("RowT", Account, Login, Invite)
+_DAY_MS = 86_400_000
+_GONE = NotAppended(ErrorCode.NOT_FOUND, "it is gone: somebody else has just removed it")
+
+
+def hash_of(token: str) -> bytes:
+    """Return what is stored of a login or invite token: the SHA-256 of its bytes (it has 128 random bits: no salt)."""
+    return hashlib.sha256(bytes.fromhex(token)).digest()
+
+
+class Registry:
+    """Accounts, logins, certificates, invites, bans and mutes.
+
+    Args:
+        log: where changes become durable.
+        wall_ms: UTC milliseconds; what is written down, and what expiry is judged by.
+        session_days: how long an unused login lasts.
+
+    Attributes:
+        accounts, logins, certificates, invites, bans, mutes: by number (sender_id for accounts and mutes).
+    """
+
+    def __init__(self, log: MessageLog, wall_ms: Callable[[], int], session_days: float) -> None:
+        self.wall_ms = wall_ms
+        self._session_ms = int(session_days * _DAY_MS)
+        self.accounts: dict[int, Account] = {}
+        self.logins: dict[int, Login] = {}
+        self.certificates: dict[int, Certificate] = {}
+        self.invites: dict[int, Invite] = {}
+        self.bans: dict[int, Ban] = {}
+        self.mutes: dict[int, Mute] = {}
+        self._log = log
+        self._serial = 0
+        self._leaving: set[tuple[type[Row], int]] = set()
+        self._amending: dict[tuple[type[Row], int], deque[tuple[Callable[[Any], Any], Sequence[Change], Changed]]] = {}
+        self._by_key: dict[str, int] = {}
+        self._by_skeleton: dict[str, int] = {}
+        self._by_token: dict[bytes, int] = {}
+        self._by_fingerprint: dict[str, int] = {}
+        self._by_invite: dict[bytes, int] = {}
+        self._networks: dict[int, IPv4Network | IPv6Network] = {}
+
+    def restore(self, people: People) -> None:
+        """Take over what the log remembers."""
+        self._serial = people.serial
+        for rows in (people.accounts, people.logins, people.certificates, people.invites, people.bans, people.mutes):
+            for row in rows:
+                self._put(row)
+
+    # --- Finding --------------------------------------------------------------------------------------------------
+
+    def account_named(self, name: str) -> Account | None:
+        """Return the account of this name, however it is spelled."""
+        sender_id = self._by_key.get(name_key(name))
+        return None if sender_id is None else self.accounts[sender_id]
+
+    def look_alike(self, name: str) -> Account | None:
+        """Return the account whose name is the same as this one, or looks the same."""
+        sender_id = self._by_skeleton.get(skeleton(name))
+        return None if sender_id is None else self.accounts[sender_id]
+
+    def login_with(self, token: str) -> Login | None:
+        """Return the login that holds this token, unless it has expired."""
+        number = self._by_token.get(hash_of(token), 0)
+        return self.logins[number] if self.has_login(number) else None
+
+    def has_login(self, number: int) -> bool:
+        """Tell whether a login is there, has not expired, and is not being ended."""
+        login = self.logins.get(number)
+        return (
+            login is not None
+            and login.expires_at_ms > self.wall_ms()
+            and not self._leaving & {(Login, number), (Account, login.sender_id)}
+        )
+
+    def certificate_with(self, fingerprint: str) -> Certificate | None:
+        """Return the certificate with this public key."""
+        row = self.certificates.get(self._by_fingerprint.get(fingerprint, 0))
+        if row is None or self._leaving & {(Certificate, row.certificate_id), (Account, row.sender_id)}:
+            return None
+        return row
+
+    def invite_with(self, token: str) -> Invite | None:
+        """Return the invite with this token, whatever has become of it."""
+        return self.invites.get(self._by_invite.get(hash_of(token), 0))
+
+    def logins_of(self, sender_id: int) -> list[Login]:
+        """The logins of an account that have not expired, the latest used last."""
+        now_ms = self.wall_ms()
+        mine = [row for row in self.logins.values() if row.sender_id == sender_id and row.expires_at_ms > now_ms]
+        return sorted(mine, key=lambda row: (row.used_at_ms, row.login_id))
+
+    def certificates_of(self, sender_id: int) -> list[Certificate]:
+        """The client certificates of an account."""
+        return [row for row in self.certificates.values() if row.sender_id == sender_id]
+
+    def ban_on_host(self, host: str) -> Ban | None:
+        """Return the ban that keeps this network address out."""
+        if not self._networks:
+            return None
+        try:
+            address = ip_address(host.partition("%")[0])
+        except ValueError:
+            return None  # no network address: a test's peer
+        mapped = getattr(address, "ipv4_mapped", None) or address
+        return self._first(number for number, network in self._networks.items() if mapped in network)
+
+    def ban_on_name(self, name: str) -> Ban | None:
+        """Return the ban on a guest's name, or on what looks like it."""
+        if not self.bans:
+            return None
+        looks = skeleton(name)
+        return self._first(n for n, ban in self.bans.items() if ban.kind is BanKind.NAME and ban.target == looks)
+
+    def ban_on_account(self, sender_id: int) -> Ban | None:
+        """Return the ban on an account."""
+        if not self.bans:
+            return None
+        target = str(sender_id)
+        return self._first(n for n, ban in self.bans.items() if ban.kind is BanKind.ACCOUNT and ban.target == target)
+
+    def mute_on(self, sender_id: int) -> Mute | None:
+        """Return the mute of a sender, if it lasts."""
+        mute = self.mutes.get(sender_id)
+        return mute if mute is not None and self.lasts(mute.until_ms) else None
+
+    def lasts(self, until_ms: int | None) -> bool:
+        """Tell whether something with this end is still in force."""
+        return until_ms is None or until_ms > self.wall_ms()
+
+    def _first(self, numbers: Iterable[int]) -> Ban | None:
+        lasting = (self.bans[number] for number in numbers)
+        return next((ban for ban in lasting if self.lasts(ban.until_ms)), None)
+
+    # --- Changing -------------------------------------------------------------------------------------------------
+
+    def number(self) -> int:
+        """Return a number never given to a login, certificate, invite or ban before."""
+        self._serial += 1
+        return self._serial
+
+    def note(self, actor: str, act: str, target: str = "", detail: str = "") -> Note:
+        """Return an audit entry of this moment."""
+        return Note(AuditEntry(self.wall_ms(), actor, act, target, detail))
+
+    def change(self, changes: Sequence[Change], then: Changed | None = None) -> None:
+        """Make changes, all or none: durable first, then here, then ``then`` is told."""
+        leaving = {(change.kind, change.number) for change in changes if isinstance(change, Drop)}
+        self._leaving |= leaving  # from now on nobody comes in by them, and nothing brings them back
+
+        def done(answer: Recorded | NotAppended) -> None:
+            self._leaving -= leaving
+            if isinstance(answer, Recorded):
+                for change in changes:
+                    self._apply(change)
+            if then is not None:
+                then(answer)
+
+        self._log.record(changes, done)
+
+    def amend(
+        self, kind: type[RowT], number: int, edit: Callable[[RowT], RowT], others: Sequence[Change], then: Changed
+    ) -> None:
+        """Change one record that is there, and others along with it, one such change after the other.
+
+        ``edit`` sees the record as the change before has left it: two that cross do not undo each other. When it is
+        gone by then, ``then`` hears NOT_FOUND and nothing happens.
+        """
+        place = (kind, number)
+        queue = self._amending.get(place)
+        if queue is None:
+            self._amending[place] = queue = deque()
+        queue.append((edit, others, then))
+        if len(queue) == 1:
+            self._amend_next(place)
+
+    def _amend_next(self, place: tuple[type[Row], int]) -> None:
+        queue = self._amending[place]
+        if not queue:
+            del self._amending[place]
+            return
+        edit, others, then = queue[0]
+
+        def done(answer: Recorded | NotAppended) -> None:
+            queue.popleft()
+            then(answer)
+            self._amend_next(place)
+
+        row = self._table(place[0]).get(place[1])
+        if row is None or place in self._leaving:
+            done(_GONE)
+        else:
+            self.change((Put(edit(row)), *others), done)
+
+    def _table(self, kind: type[Row]) -> dict[int, Any]:
+        if kind is Account:
+            return self.accounts
+        if kind is Login:
+            return self.logins
+        if kind is Invite:
+            return self.invites
+        raise LocalProtocolError(f"{kind.__name__} is never amended")
+
+    def end_of_login(self) -> int:
+        """Return when a login that is used now expires."""
+        return self.wall_ms() + self._session_ms
+
+    def expired(self) -> list[Change]:
+        """Return what drops all that has come to its end: for a daily clean-up."""
+        now_ms = self.wall_ms()
+        changes: list[Change] = [Drop(Login, n) for n, row in self.logins.items() if row.expires_at_ms <= now_ms]
+        changes += [Drop(Ban, n) for n, row in self.bans.items() if not self.lasts(row.until_ms)]
+        changes += [Drop(Mute, n) for n, row in self.mutes.items() if not self.lasts(row.until_ms)]
+        return changes
+
+    def _apply(self, change: Change) -> None:
+        match change:
+            case Put(row):
+                self._put(row)
+            case Drop(kind, number):
+                self._drop(kind, number)
+            case Note() | Scrub() | ForgetGuests():
+                pass
+            case _:
+                assert_never(change)
+
+    def _put(self, row: Row) -> None:
+        match row:
+            case Account():
+                self._unname(row.sender_id)
+                self.accounts[row.sender_id] = row
+                self._by_key[row.key] = self._by_skeleton[skeleton(row.name)] = row.sender_id
+            case Login():
+                self.logins[row.login_id] = row
+                self._by_token[row.token_hash] = row.login_id
+            case Certificate():
+                self.certificates[row.certificate_id] = row
+                self._by_fingerprint[row.fingerprint] = row.certificate_id
+            case Invite():
+                self.invites[row.invite_id] = row
+                self._by_invite[row.token_hash] = row.invite_id
+            case Ban():
+                self.bans[row.ban_id] = row
+                if row.kind is BanKind.NETWORK:
+                    self._networks[row.ban_id] = ip_network(row.target)
+            case Mute():
+                self.mutes[row.sender_id] = row
+            case _:
+                assert_never(row)
+
+    def _drop(self, kind: type[Row], number: int) -> None:
+        if kind is Account:
+            self._drop_account(number)
+        elif kind is Login and (login := self.logins.pop(number, None)) is not None:
+            self._by_token.pop(login.token_hash, None)
+        elif kind is Certificate and (certificate := self.certificates.pop(number, None)) is not None:
+            self._by_fingerprint.pop(certificate.fingerprint, None)
+        elif kind is Invite and (invite := self.invites.pop(number, None)) is not None:
+            self._by_invite.pop(invite.token_hash, None)
+        elif kind is Ban:
+            self.bans.pop(number, None)
+            self._networks.pop(number, None)
+        elif kind is Mute:
+            self.mutes.pop(number, None)
+
+    def _drop_account(self, sender_id: int) -> None:
+        self._unname(sender_id)
+        self.accounts.pop(sender_id, None)
+        for login in [row for row in self.logins.values() if row.sender_id == sender_id]:
+            self._drop(Login, login.login_id)
+        for certificate in self.certificates_of(sender_id):
+            self._drop(Certificate, certificate.certificate_id)
+        target = str(sender_id)
+        for ban in [row for row in self.bans.values() if row.kind is BanKind.ACCOUNT and row.target == target]:
+            self._drop(Ban, ban.ban_id)
+        self.mutes.pop(sender_id, None)
+
+    def _unname(self, sender_id: int) -> None:
+        if (old := self.accounts.get(sender_id)) is not None:
+            self._by_key.pop(old.key, None)
+            self._by_skeleton.pop(skeleton(old.name), None)
+
+
+def seen(account: Account, seq: int, now_ms: int) -> Account:
+    """Return the account as it is after a device of it has been sent everything up to ``seq``."""
+    return replace(account, seen_at_ms=now_ms, seen_seq=max(account.seen_seq, seq))

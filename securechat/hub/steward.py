@@ -1,0 +1,451 @@
+"""The steward: what an administrator may do to people, and what he may look at.
+
+Every act is durable, and written into the audit in the same transaction, before anybody is told of it or feels it.
+Rules are refused at once; ``done`` hears the outcome, or NotAppended when it could not be stored. Nothing here asks
+who the administrator is: whoever holds the steward decides that, and names them (``actor``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from ipaddress import ip_network
+from typing import TypeVar
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from securechat.errors import ErrorCode, Refusal
+from securechat.hub.attendance import Attendance
+from securechat.hub.desk import Desk
+from securechat.hub.door import Keys, banned
+from securechat.hub.entrance import Entrance
+from securechat.hub.member import Member, Seat
+from securechat.hub.overview import Figures, Overview
+from securechat.hub.people import (
+    Account,
+    Ban,
+    BanKind,
+    Change,
+    Drop,
+    Invite,
+    Login,
+    Mute,
+    Put,
+    Recorded,
+    Role,
+    Scrub,
+)
+from securechat.hub.ports import NotAppended, Outlet, Peer
+from securechat.hub.registry import Registry, hash_of
+from securechat.hub.slowdown import Slowdown
+from securechat.limits import SECRET_BYTES
+from securechat.model import Closing, Notice
+from securechat.names import check_name, check_room, name_key
+from securechat.skeletons import skeleton
+
+_T = TypeVar("_T")
+_DAY_MS = 86_400_000
+_TEMPORARY_ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789"
+"""31 signs nobody mistakes for one another when a password is read aloud."""
+_TEMPORARY_CHARS = 16
+"""79 bits."""
+MOST_DAYS = 3650
+"""Of an invite, a ban or a mute: ten years."""
+
+
+class InviteMade(Struct, frozen=True, gc=False):
+    """A new invite, and the token that only its link carries."""
+
+    invite: Invite
+    token: str
+
+    def __repr__(self) -> str:
+        return f"InviteMade({self.invite!r})"
+
+
+class Steward(Overview):
+    """Administrates a hub.
+
+    Args:
+        registry, keys, entrance, attendance, seats, figures, version: as Overview.
+        slowdown: is told to forgive when a password is reset.
+        outlet: tells everybody.
+        desk: ends logins.
+        end: ends a connection as if it had quit, with these last words.
+    """
+
+    def __init__(
+        self,
+        registry: Registry,
+        keys: Keys,
+        entrance: Entrance,
+        attendance: Attendance,
+        seats: Mapping[Peer, Seat],
+        figures: Callable[[], Figures],
+        version: str,
+        *,
+        slowdown: Slowdown,
+        outlet: Outlet,
+        desk: Desk,
+        end: Callable[[Peer, Closing], None],
+    ) -> None:
+        super().__init__(registry, keys, entrance, attendance, seats, figures, version)
+        self._slowdown = slowdown
+        self._outlet = outlet
+        self._desk = desk
+        self._end = end
+
+    # --- Invites --------------------------------------------------------------------------------------------------
+
+    def invite(
+        self, actor: str, *, uses: int, days: float, room: str | None, done: Callable[[InviteMade | NotAppended], None]
+    ) -> None:
+        """Make an invite.
+
+        Raises:
+            Refusal: INVALID for a number that makes no sense, ROOM_INVALID.
+        """
+        if not 1 <= uses <= 10_000:
+            raise Refusal(ErrorCode.INVALID, "an invite can be used 1 to 10000 times")
+        if not 0 < days <= MOST_DAYS:
+            raise Refusal(ErrorCode.INVALID, f"an invite lasts up to {MOST_DAYS} days")
+        token = self._keys.token_bytes(SECRET_BYTES).hex()
+        now_ms = self._registry.wall_ms()
+        invite = Invite(
+            invite_id=self._registry.number(),
+            token_hash=hash_of(token),
+            uses=uses,
+            made_by=actor,
+            made_at_ms=now_ms,
+            expires_at_ms=now_ms + int(days * _DAY_MS),
+            room=check_room(room) if room is not None else None,
+        )
+        detail = f"{uses} uses, {days:g} days" + (f", #{invite.room}" if invite.room else "")
+        note = self._registry.note(actor, "invite", str(invite.invite_id), detail)
+        self._change((Put(invite), note), InviteMade(invite, token), done)
+
+    def revoke(self, actor: str, invite_id: int, done: Callable[[Invite | NotAppended], None]) -> None:
+        """Take an invite back.
+
+        Raises:
+            Refusal: NOT_FOUND.
+        """
+        if invite_id not in self._registry.invites:
+            raise Refusal(ErrorCode.NOT_FOUND, f"there is no invite {invite_id}; `invites` lists them")
+        note = self._registry.note(actor, "revoke", str(invite_id))
+
+        def recorded(answer: Recorded | NotAppended) -> None:
+            done(answer if isinstance(answer, NotAppended) else self._registry.invites[invite_id])
+
+        self._registry.amend(Invite, invite_id, lambda row: replace(row, revoked=True), (note,), recorded)
+
+    # --- Order ----------------------------------------------------------------------------------------------------
+
+    def kick(self, actor: str, name: str, reason: str, done: Callable[[int | NotAppended], None]) -> None:
+        """End every connection of somebody; they may come back.
+
+        Raises:
+            Refusal: NOT_FOUND, nobody here has this name.
+        """
+        member = self._present(name)
+
+        def then() -> int:
+            why = f": {reason}" if reason else ""
+            return self._expel(member, Closing(ErrorCode.KICKED, f"an administrator ended your connection{why}"))
+
+        self._change((self._registry.note(actor, "kick", member.name, reason),), then, done)
+
+    def ban(
+        self,
+        actor: str,
+        target: str,
+        *,
+        reason: str,
+        duration_s: float | None,
+        done: Callable[[Ban | NotAppended], None],
+    ) -> None:
+        """Keep an account, a guest's name, an address or a network out, and end what it has here.
+
+        Raises:
+            Refusal: NAME_INVALID, or INVALID for a duration that makes no sense.
+        """
+        kind, what = self._ban_target(target)
+        until_ms = self._until(duration_s)
+        now_ms = self._registry.wall_ms()
+        ban = Ban(self._registry.number(), kind, what, target, reason, actor, now_ms, until_ms)
+        detail = (f"for {duration_s:g} s" if duration_s is not None else "for good") + (f": {reason}" if reason else "")
+        old = [Drop(Ban, row.ban_id) for row in self._registry.bans.values() if (row.kind, row.target) == (kind, what)]
+
+        def then() -> Ban:
+            refusal = banned(ban, self._registry.wall_ms())
+            closing = Closing(refusal.code, refusal.detail, retry_after_s=refusal.retry_after_s)
+            for peer in [peer for peer, seat in self._seats.items() if self._is_banned(peer, seat)]:
+                self._end(peer, closing)
+            return ban
+
+        self._change((*old, Put(ban), self._registry.note(actor, "ban", target, detail)), then, done)
+
+    def unban(self, actor: str, target: str, done: Callable[[list[Ban] | NotAppended], None]) -> None:
+        """Lift a ban, by its number or by its target as written.
+
+        Raises:
+            Refusal: NOT_FOUND.
+        """
+        found = [ban for ban in self._registry.bans.values() if target in (str(ban.ban_id), ban.shown)]
+        if not found:
+            try:
+                wanted = self._ban_target(target)
+            except Refusal:
+                wanted = None
+            found = [ban for ban in self._registry.bans.values() if (ban.kind, ban.target) == wanted]
+        if not found:
+            raise Refusal(ErrorCode.NOT_FOUND, f"there is no ban of {target}; `bans` lists them")
+        changes: list[Change] = [Drop(Ban, ban.ban_id) for ban in found]
+        self._change((*changes, self._registry.note(actor, "unban", target)), found, done)
+
+    def mute(
+        self,
+        actor: str,
+        name: str,
+        *,
+        reason: str,
+        duration_s: float | None,
+        done: Callable[[Mute | NotAppended], None],
+    ) -> None:
+        """Let somebody read but not write.
+
+        Raises:
+            Refusal: NOT_FOUND, or INVALID for a duration that makes no sense.
+        """
+        sender_id = self._find(name)
+        shown = self._name_of(sender_id)
+        mute = Mute(sender_id, shown, reason, actor, self._registry.wall_ms(), self._until(duration_s))
+        detail = (f"for {duration_s:g} s" if duration_s is not None else "for good") + (f": {reason}" if reason else "")
+        self._change((Put(mute), self._registry.note(actor, "mute", shown, detail)), mute, done)
+
+    def unmute(self, actor: str, name: str, done: Callable[[Mute | NotAppended], None]) -> None:
+        """Let somebody write again.
+
+        Raises:
+            Refusal: NOT_FOUND, nobody of this name is muted.
+        """
+        key = name_key(name)
+        mute = next((row for row in self._registry.mutes.values() if name_key(row.name) == key), None)
+        if mute is None:
+            mute = self._registry.mutes.get(self._find(name))
+        if mute is None:
+            raise Refusal(ErrorCode.NOT_FOUND, f"{name} is not muted; `mutes` lists who is")
+        self._change((Drop(Mute, mute.sender_id), self._registry.note(actor, "unmute", mute.name)), mute, done)
+
+    # --- Accounts -------------------------------------------------------------------------------------------------
+
+    def end_session(self, actor: str, login_id: int, done: Callable[[Login | NotAppended], None]) -> None:
+        """End a login and its connections.
+
+        Raises:
+            Refusal: NOT_FOUND.
+        """
+        login = self._registry.logins.get(login_id)
+        if login is None:
+            raise Refusal(ErrorCode.NOT_FOUND, f"there is no login {login_id}; `sessions` lists them")
+
+        def then() -> Login:
+            self._desk.end_logins({login_id})
+            return login
+
+        note = self._registry.note(actor, "logout", self._name_of(login.sender_id), f"login {login_id}")
+        self._change((Drop(Login, login_id), note), then, done)
+
+    def reset_password(self, actor: str, name: str, done: Callable[[str | NotAppended], None]) -> None:
+        """Give an account a temporary password, and end all its logins; certificates stay.
+
+        Raises:
+            Refusal: NOT_FOUND, or BUSY when too many passwords are being hashed.
+        """
+        account = self._account(name)
+        password = self._temporary_password()
+
+        def hashed(phc: str) -> None:
+            numbers = {row.login_id for row in self._registry.logins_of(account.sender_id)}
+            note = self._registry.note(actor, "reset-password", account.name)
+
+            def recorded(answer: Recorded | NotAppended) -> None:
+                if isinstance(answer, NotAppended):
+                    done(answer)
+                    return
+                self._slowdown.pardon(account.key)
+                self._desk.end_logins(numbers)
+                done(password)
+
+            self._registry.amend(
+                Account,
+                account.sender_id,
+                lambda row: replace(row, password=phc, must_change=True),
+                (*(Drop(Login, number) for number in numbers), note),
+                recorded,
+            )
+
+        self._keys.hasher.hash(password, hashed)
+
+    def role(self, actor: str, name: str, role: Role, done: Callable[[Account | NotAppended], None]) -> None:
+        """Give an account a role.
+
+        Raises:
+            Refusal: NOT_FOUND.
+        """
+        account = self._account(name)
+        note = self._registry.note(actor, "role", account.name, role.value)
+
+        def recorded(answer: Recorded | NotAppended) -> None:
+            done(answer if isinstance(answer, NotAppended) else self._registry.accounts[account.sender_id])
+
+        self._registry.amend(Account, account.sender_id, lambda row: replace(row, role=role), (note,), recorded)
+
+    def delete_user(
+        self,
+        actor: str,
+        name: str,
+        *,
+        remove: bool,
+        progress: Callable[[float], None],
+        done: Callable[[int | NotAppended], None],
+    ) -> None:
+        """Delete an account: its logins end and its name is free. Its messages lose its name, or (``remove``) go too.
+
+        The account goes first, at once; its messages a stretch of the log at a time, with ``progress`` from 0 to 1.
+
+        Raises:
+            Refusal: NOT_FOUND.
+        """
+        account = self._account(name)
+        note = self._registry.note(actor, "delete-user", account.name, "messages " + ("removed" if remove else "kept"))
+
+        def dropped() -> None:
+            closing = Closing(ErrorCode.KICKED, "this account was deleted by an administrator")
+            member = self._entrance.members.get(account.sender_id)
+            if member is not None:
+                self._expel(member, closing)
+            self._scrub(account.sender_id, remove, 0, 0, progress, done)
+
+        def recorded(answer: Recorded | NotAppended) -> None:
+            if isinstance(answer, NotAppended):
+                done(answer)
+            else:
+                dropped()
+
+        self._registry.change((Drop(Account, account.sender_id), note), recorded)
+
+    def _scrub(
+        self,
+        sender_id: int,
+        remove: bool,
+        above: int,
+        count: int,
+        progress: Callable[[float], None],
+        done: Callable[[int | NotAppended], None],
+    ) -> None:
+        def recorded(answer: Recorded | NotAppended) -> None:
+            if isinstance(answer, NotAppended):
+                done(answer)
+            elif answer.through is None:
+                done(count + answer.count)
+            else:
+                progress(min(1.0, answer.through / max(1, self._figures().last_seq)))
+                self._scrub(sender_id, remove, answer.through, count + answer.count, progress, done)
+
+        self._registry.change((Scrub(sender_id, remove, above),), recorded)
+
+    # --- Everybody ------------------------------------------------------------------------------------------------
+
+    def announce(self, actor: str, text: str, done: Callable[[int | NotAppended], None]) -> None:
+        """Tell everybody who is here something; it is part of no history.
+
+        Raises:
+            Refusal: TEXT_EMPTY or TEXT_TOO_LONG.
+        """
+        if not text.strip():
+            raise Refusal(ErrorCode.TEXT_EMPTY, "there is nothing to announce")
+        if len(text) > 1000:
+            raise Refusal(ErrorCode.TEXT_TOO_LONG, "an announcement has at most 1000 characters")
+
+        def then() -> int:
+            peers = list(self._seats)
+            self._outlet.broadcast(peers, [Notice(text, self._registry.wall_ms())])
+            return len({seat.member.sender_id for seat in self._seats.values()})
+
+        self._change((self._registry.note(actor, "announce", "", text),), then, done)
+
+    def note(
+        self, actor: str, act: str, target: str, detail: str, done: Callable[[Recorded | NotAppended], None]
+    ) -> None:
+        """Write into the audit what an administrator did elsewhere."""
+        self._registry.change((self._registry.note(actor, act, target, detail),), done)
+
+    # --- Parts ------------------------------------------------------------------------------------------------------
+
+    def _change(
+        self,
+        changes: tuple[Change, ...],
+        result: _T | Callable[[], _T],
+        done: Callable[[_T | NotAppended], None],
+    ) -> None:
+        def recorded(answer: Recorded | NotAppended) -> None:
+            if isinstance(answer, NotAppended):
+                done(answer)
+            else:
+                done(result() if callable(result) else result)
+
+        self._registry.change(changes, recorded)
+
+    def _account(self, name: str) -> Account:
+        account = self._registry.account_named(name)
+        if account is None:
+            raise Refusal(ErrorCode.NOT_FOUND, f"nobody named {name} has an account; `users` lists who has")
+        return account
+
+    def _expel(self, member: Member, closing: Closing) -> int:
+        peers = list(member.peers)
+        for peer in peers:
+            self._end(peer, closing)
+        if not peers and member.sender_id in self._entrance.members:
+            self._entrance.free(member)  # absent for a moment: it is gone now
+            self._attendance.gone(member, self._figures().now)
+        return len(peers)
+
+    def _until(self, duration_s: float | None) -> int | None:
+        if duration_s is None:
+            return None
+        if not 0 < duration_s <= MOST_DAYS * _DAY_MS / 1000:
+            raise Refusal(ErrorCode.INVALID, f"a duration is more than nothing and at most {MOST_DAYS} days")
+        return self._registry.wall_ms() + int(duration_s * 1000)
+
+    def _ban_target(self, target: str) -> tuple[BanKind, str]:
+        try:
+            network = ip_network(target.strip("[]"), strict=False)
+        except ValueError:
+            pass
+        else:
+            mapped = getattr(network.network_address, "ipv4_mapped", None)
+            return BanKind.NETWORK, str(network if mapped is None else ip_network(mapped))
+        account = self._registry.account_named(target)
+        if account is not None:
+            return BanKind.ACCOUNT, str(account.sender_id)
+        return BanKind.NAME, skeleton(check_name(target))
+
+    def _is_banned(self, peer: Peer, seat: Seat) -> bool:
+        registry, member = self._registry, seat.member
+        if registry.ban_on_host(peer.host) is not None:
+            return True
+        if member.account:
+            return registry.ban_on_account(member.sender_id) is not None
+        return registry.ban_on_name(member.name) is not None
+
+    def _temporary_password(self) -> str:
+        """A random one, without bias: bytes beyond the last whole alphabet are thrown away."""
+        signs: list[str] = []
+        base = len(_TEMPORARY_ALPHABET)
+        while len(signs) < _TEMPORARY_CHARS:
+            fair = (byte for byte in self._keys.token_bytes(32) if byte < 256 - 256 % base)
+            signs += [_TEMPORARY_ALPHABET[byte % base] for byte in fair]
+        text = "".join(signs[:_TEMPORARY_CHARS])
+        return "-".join(text[at : at + 4] for at in range(0, _TEMPORARY_CHARS, 4))

@@ -1,0 +1,77 @@
+"""Hashing, randomness and a clock without cost or chance, for tests and simulations of a hub.
+
+`PlainHasher` keeps every promise of `Hasher` but the one that matters in the world: its hashes are worth nothing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+
+from securechat.errors import ErrorCode, Refusal
+from securechat.hub.door import Keys
+from securechat.hub.ports import Access, Verdict
+
+
+class PlainHasher:
+    """A `Hasher` that takes no time: SHA-256, answered through ``post``.
+
+    Args:
+        post: runs a callable later, in order.
+        most: passwords that may wait, then Refusal(BUSY), as with the real one.
+
+    Attributes:
+        generation: hashes of an earlier one are stale.
+        hashed: how many passwords were hashed or verified, unknown names included.
+    """
+
+    def __init__(self, post: Callable[[Callable[[], None]], None], most: int = 32) -> None:
+        self.generation = 1
+        self.hashed = 0
+        self._post = post
+        self._most = most
+        self._waiting = 0
+
+    def hash(self, password: str, done: Callable[[str], None]) -> None:
+        """Hash a password; see `Hasher.hash`."""
+        phc = self._phc(password, self.generation)
+        self._later(lambda: done(phc))
+
+    def verify(self, phc: str | None, password: str, done: Callable[[Verdict], None]) -> None:
+        """Compare a password; see `Hasher.verify`."""
+        generation = int(phc.split("$")[1]) if phc is not None else 0
+        match = phc is not None and phc == self._phc(password, generation)
+        self._later(lambda: done(Verdict(match, stale=match and generation < self.generation)))
+
+    def _phc(self, password: str, generation: int) -> str:
+        return f"plain${generation}${hashlib.sha256(password.encode()).hexdigest()}"
+
+    def _later(self, answer: Callable[[], None]) -> None:
+        if self._waiting >= self._most:
+            raise Refusal(ErrorCode.BUSY, "too many passwords are being checked; try again", retry_after_s=1.0)
+        self._waiting += 1
+        self.hashed += 1
+
+        def run() -> None:
+            self._waiting -= 1
+            answer()
+
+        self._post(run)
+
+
+def plain_keys(
+    post: Callable[[Callable[[], None]], None],
+    wall_ms: Callable[[], int],
+    *,
+    access: Access = Access.OPEN,
+    seed: int = 0,
+) -> Keys:
+    """Return keys for a test: a `PlainHasher` and "random" bytes that follow from the seed."""
+    count = 0
+
+    def token_bytes(size: int) -> bytes:
+        nonlocal count
+        count += 1
+        return hashlib.shake_256(f"{seed}/{count}".encode()).digest(size)
+
+    return Keys(access, PlainHasher(post), token_bytes, wall_ms)
