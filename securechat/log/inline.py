@@ -11,11 +11,12 @@ from collections import deque
 from collections.abc import Callable, Sequence
 
 from securechat.errors import LogError, Overloaded
+from securechat.hub.people import Change, Recorded
 from securechat.hub.ports import AppendOutcome, HistoryQuery, HistoryRows, Identity, LogState, NotAppended
 from securechat.limits import Limits
 from securechat.log.committer import Committer, Entry, answer_history
-from securechat.log.store import Identify, Release, Rename, Store
-from securechat.log.worker import LOG_FAILED, check_storable
+from securechat.log.store import Identify, Record, Release, Rename, Store
+from securechat.log.worker import LOG_FAILED, check_changes, check_storable
 from securechat.model import Draft, Message
 
 
@@ -71,9 +72,25 @@ class InlineLog:
         self._waiting += 1
         self._take((draft, done))
 
-    def identify(self, secret_hash: bytes, name: str, key: str, done: Callable[[Identity | NotAppended], None]) -> None:
+    def identify(
+        self,
+        secret_hash: bytes,
+        name: str,
+        key: str,
+        done: Callable[[Identity | NotAppended], None],
+        account: int | None = None,
+    ) -> None:
         """Find or make the sender; see `MessageLog.identify`."""
-        self._take((Identify(secret_hash, name, key), done))
+        self._take((Identify(secret_hash, name, key, account), done))
+
+    def record(self, changes: Sequence[Change], done: Callable[[Recorded | NotAppended], None]) -> None:
+        """Make changes about people durable; see `MessageLog.record`. Never overloaded.
+
+        Raises:
+            LocalProtocolError: a text is not Unicode; nothing was taken.
+        """
+        check_changes(changes)
+        self._take((Record(tuple(changes)), done))
 
     def rename(self, sender_id: int, name: str, key: str) -> None:
         """Record another name; see `MessageLog.rename`."""

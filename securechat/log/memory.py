@@ -8,18 +8,54 @@ conformance suite holds `SqliteStore` against it. What a crash takes is what had
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import TypeVar, get_args
 
 from msgspec import Struct
-from msgspec.structs import replace
+from msgspec.structs import astuple, replace
 
-from securechat.hub.ports import Appended, HistoryQuery, HistoryRows, Identity, LogState, Reservation
+from securechat.hub.people import (
+    Account,
+    AuditEntry,
+    Ban,
+    BanKind,
+    Certificate,
+    Change,
+    Drop,
+    ForgetGuests,
+    Invite,
+    Login,
+    Mute,
+    Note,
+    People,
+    Put,
+    Recorded,
+    Row,
+    Scrub,
+)
+from securechat.hub.ports import Appended, HistoryQuery, HistoryRows, Identity, LogState, NotAppended, Reservation
 from securechat.limits import Limits
 from securechat.log.inline import InlineLog
 from securechat.log.sqlite import utc_ms
-from securechat.log.store import DISK_FULL, NO_ENTRY, Applied, Identify, Outcome, Release, Rename, Write, judge
+from securechat.log.store import (
+    DISK_FULL,
+    FORGET_LOOKS,
+    NO_ENTRY,
+    NOT_RECORDED,
+    SCRUB_ROWS,
+    Applied,
+    Identify,
+    Outcome,
+    Record,
+    Release,
+    Rename,
+    Write,
+    judge,
+    judge_secret,
+)
 from securechat.model import Draft, Message
 
 Place = str | tuple[int, int]
+_R = TypeVar("_R", bound=Row)
 
 
 class _Sender(Struct, frozen=True, gc=False):
@@ -28,6 +64,14 @@ class _Sender(Struct, frozen=True, gc=False):
     key: str
     holds_name: bool = True
     lost_at_ms: int | None = None
+    account: int | None = None
+
+
+def _number(row: Row) -> int:
+    """What a record is kept under: its first field."""
+    number = astuple(row)[0]
+    assert isinstance(number, int)
+    return number
 
 
 def _place(room: str | None, sender_id: int, to: int | None) -> Place:
@@ -55,11 +99,17 @@ class MemoryStore:
         self._limits = limits or Limits()
         self._wall_ms = wall_ms
         self._messages: list[Message] = []
+        self._last_seq = 0
+        self._last_sent_at_ms = 0
         self._seqs: dict[tuple[int, int], int] = {}
         self._last_client_ids: dict[int, int] = {}
         self._last_in: dict[Place, int] = {}
         self._senders: dict[int, _Sender] = {}
         self._ids: dict[bytes, int] = {}
+        self._last_sender_id = 0
+        self._rows: dict[type[Row], dict[int, Row]] = {kind: {} for kind in get_args(Row)}
+        self._serial = 0
+        self._audit: list[AuditEntry] = []
 
     def open(self) -> LogState:
         """Take stock of who was online; see `Store.open`."""
@@ -74,11 +124,16 @@ class MemoryStore:
             for sender_id, sender in sorted(self._senders.items())
             if sender.holds_name
         ]
-        return LogState(self._last_seq, held)
+        self._last_sent_at_ms = self._messages[-1].sent_at_ms if self._messages else 0
+        return LogState(self._last_seq, held, self._people())
 
-    @property
-    def _last_seq(self) -> int:
-        return self._messages[-1].seq if self._messages else 0
+    def _people(self) -> People:
+        every = [row for rows in self._rows.values() for _, row in sorted(rows.items())]
+
+        def rows(kind: type[_R]) -> list[_R]:
+            return [row for row in every if isinstance(row, kind)]
+
+        return People(rows(Account), rows(Login), rows(Certificate), rows(Invite), rows(Ban), rows(Mute), self._serial)
 
     def apply(self, writes: Sequence[Write], *, refuse_fresh: bool = False) -> Applied:
         """Keep a batch; see `Store.apply`."""
@@ -87,10 +142,9 @@ class MemoryStore:
         fresh: list[Message] = []
         outcomes = [self._apply(write, now_ms, fresh, refuse_fresh=refuse_fresh) for write in writes]
         # Identities last: they tell the last client_id after the whole batch, as a table read before COMMIT does.
-        for at, write in enumerate(writes):
-            if isinstance(write, Identify):
-                sender_id = self._ids[write.secret_hash]
-                outcomes[at] = Identity(sender_id, self._last_client_ids.get(sender_id, 0))
+        for at, outcome in enumerate(outcomes):
+            if isinstance(outcome, Identity):
+                outcomes[at] = replace(outcome, last_client_id=self._last_client_ids.get(outcome.stream, 0))
         self.fault("applied")
         return Applied(outcomes, fresh)
 
@@ -102,33 +156,135 @@ class MemoryStore:
                     return judged or DISK_FULL
                 fresh.append(self._append(write, now_ms))
                 return Appended(fresh[-1].seq)
-            case Identify(secret_hash, name, key):
-                sender_id = self._ids.setdefault(secret_hash, len(self._ids) + 1)
-                self._senders[sender_id] = _Sender(secret_hash, name, key)
+            case Identify():
+                return self._identify(write)
             case Rename(sender_id, name, key):
                 if sender_id in self._senders:
                     self._senders[sender_id] = replace(self._senders[sender_id], name=name, key=key)
             case Release(sender_id, reserved):
                 if sender_id in self._senders:
+                    reserved = reserved and self._is_guest(sender_id)
                     self._senders[sender_id] = replace(self._senders[sender_id], holds_name=reserved, lost_at_ms=now_ms)
+            case Record(changes):
+                outcome = Recorded()
+                for change in changes:
+                    told = self._change(change) or Recorded(through=outcome.through)
+                    outcome = Recorded(outcome.count + told.count, told.through)
+                return outcome
         return None
 
+    def _is_guest(self, sender_id: int) -> bool:
+        return sender_id not in self._rows[Account] and self._senders[sender_id].account is None
+
+    def _identify(self, who: Identify) -> Identity | NotAppended:
+        accounts = self._rows[Account]
+        stream = self._ids.get(who.secret_hash)
+        speaks_for = None if stream is None else self._senders[stream].account
+        verdict = judge_secret(
+            who.account, stream, speaks_for, is_account=stream in accounts, exists=who.account in accounts
+        )
+        if verdict is not None:
+            return verdict
+        if stream is None:
+            stream = self._ids[who.secret_hash] = self._last_sender_id = self._last_sender_id + 1
+            speaks_for = who.account
+        self._senders[stream] = _Sender(
+            who.secret_hash, who.name, who.key, holds_name=who.account is None, account=speaks_for
+        )
+        return Identity(who.account or stream, 0, stream)
+
+    def _change(self, change: Change) -> Recorded | None:
+        match change:
+            case Put(row):
+                number = _number(row)
+                self._rows[type(row)][number] = row
+                if isinstance(row, Login | Certificate | Invite | Ban):
+                    self._serial = max(self._serial, number)
+                if isinstance(row, Account) and number in self._senders:
+                    self._senders[number] = replace(self._senders[number], holds_name=False)
+            case Drop(kind, number):
+                self._rows[kind].pop(number, None)
+                if kind is Account:
+                    self._drop_what_hangs_on(number)
+            case Note(entry):
+                self._audit.append(entry)
+            case Scrub():
+                return self._scrub(change)
+            case ForgetGuests():
+                return self._forget(change)
+        return None
+
+    def _drop_what_hangs_on(self, account: int) -> None:
+        for rows in self._rows.values():
+            for number, row in list(rows.items()):
+                is_ban = isinstance(row, Ban) and (row.kind, row.target) == (BanKind.ACCOUNT, str(account))
+                if is_ban or (isinstance(row, Login | Certificate | Mute) and row.sender_id == account):
+                    del rows[number]
+        for sender_id, sender in list(self._senders.items()):
+            if account in (sender_id, sender.account):
+                self._forget_sender(sender_id)
+
+    def _forget_sender(self, sender_id: int) -> None:
+        del self._ids[self._senders.pop(sender_id).secret_hash]
+
+    def _scrub(self, asked: Scrub) -> Recorded:
+        below = min(asked.above + asked.seqs, self._last_seq)
+        count = 0
+        for message in [m for m in self._messages if asked.above < m.seq <= below]:
+            is_own = message.sender_id == asked.sender_id
+            after = message
+            if is_own:
+                after = replace(after, name="")
+            if message.to == asked.sender_id:
+                after = replace(after, to_name="")
+            is_removed = is_own and asked.remove
+            if after == message and not is_removed:
+                continue
+            if count == SCRUB_ROWS:
+                below = message.seq - 1
+                break
+            count += 1
+            at = self._messages.index(message)
+            self._messages[at : at + 1] = [] if is_removed else [after]
+        return Recorded(count, None if below >= self._last_seq else below)
+
+    def _forget(self, asked: ForgetGuests) -> Recorded:
+        looked_at = [sender_id for sender_id in sorted(self._senders) if sender_id > asked.above][:FORGET_LOOKS]
+        forgotten = 0
+        for sender_id in looked_at:
+            if self._left_no_trace(sender_id, asked.before_ms):
+                self._forget_sender(sender_id)
+                forgotten += 1
+                if forgotten == asked.most:
+                    return Recorded(forgotten, sender_id)
+        return Recorded(forgotten, looked_at[-1] if len(looked_at) == FORGET_LOOKS else None)
+
+    def _left_no_trace(self, sender_id: int, before_ms: int) -> bool:
+        sender = self._senders[sender_id]
+        is_gone = not sender.holds_name and sender.lost_at_ms is not None and sender.lost_at_ms < before_ms
+        wrote = any(stream == sender_id for stream, _ in self._seqs)
+        was_written_to = any(sender_id in place for place in self._last_in if isinstance(place, tuple))
+        is_muted = sender_id in self._rows[Mute]
+        return is_gone and self._is_guest(sender_id) and not (wrote or was_written_to or is_muted)
+
     def _judge(self, draft: Draft) -> Outcome:
-        stored_seq = self._seqs.get((draft.sender_id, draft.client_id))
-        return judge(draft.client_id, self._last_client_ids.get(draft.sender_id, 0), stored_seq)
+        stream = draft.stream or draft.sender_id
+        stored_seq = self._seqs.get((stream, draft.client_id))
+        return judge(draft.client_id, self._last_client_ids.get(stream, 0), stored_seq)
 
     def _append(self, draft: Draft, now_ms: int) -> Message:
-        seq = self._last_seq + 1
+        stream = draft.stream or draft.sender_id
+        seq = self._last_seq = self._last_seq + 1
         place = _place(draft.room, draft.sender_id, draft.to)
-        sent_at_ms = max(now_ms, self._messages[-1].sent_at_ms if self._messages else 0)
+        sent_at_ms = self._last_sent_at_ms = max(now_ms, self._last_sent_at_ms)
         message = Message(
             seq, self._last_in.get(place, 0), draft.sender_id, draft.name, sent_at_ms, draft.text,
             draft.room, draft.to, draft.to_name,
         )  # fmt: skip
         self._messages.append(message)
         self._last_in[place] = seq
-        self._last_client_ids[draft.sender_id] = draft.client_id
-        self._seqs[draft.sender_id, draft.client_id] = seq
+        self._last_client_ids[stream] = draft.client_id
+        self._seqs[stream, draft.client_id] = seq
         return message
 
     def answer(self, writes: Sequence[Write]) -> Applied:
@@ -140,6 +296,8 @@ class MemoryStore:
                     outcomes.append(self._judge(write) or DISK_FULL)
                 case Identify():
                     outcomes.append(NO_ENTRY)
+                case Record():
+                    outcomes.append(NOT_RECORDED)
                 case Rename() | Release():
                     outcomes.append(None)
         return Applied(outcomes, [])
@@ -151,6 +309,10 @@ class MemoryStore:
         found = [m for m in self._messages if above < m.seq < below and _is_asked_for(m, query)]
         more = len(found) > query.limit
         return HistoryRows(found[-query.limit :] if query.after is None else found[: query.limit], more)
+
+    def audit(self, last: int) -> list[AuditEntry]:
+        """Read the audit; see `Store.audit`."""
+        return self._audit[-last:] if last else []
 
     def tidy(self, *, idle: bool) -> None:
         """Nothing waits anywhere."""

@@ -66,7 +66,102 @@ CREATE TABLE drafts (
 ) STRICT, WITHOUT ROWID;
 """
 
-MIGRATIONS: tuple[str, ...] = (_FOUNDATION,)
+# Nothing but numbers is unique here: which names, tokens and keys may be given is the hub's to decide, and a rule
+# broken by mistake must not stop the log. `serials` is to them what deleted_seq is to messages: only deletion pays.
+_PEOPLE = """
+ALTER TABLE senders ADD COLUMN account INTEGER;  -- whom this device speaks for; NULL: for itself
+CREATE INDEX senders_by_account ON senders (account) WHERE account IS NOT NULL;
+
+CREATE TABLE accounts (
+    sender_id INTEGER PRIMARY KEY,
+    name TEXT NOT NULL,
+    name_key TEXT NOT NULL,
+    role TEXT NOT NULL,
+    password TEXT,                 -- a PHC string
+    must_change INTEGER NOT NULL,
+    made_at_ms INTEGER NOT NULL,
+    seen_at_ms INTEGER NOT NULL,
+    seen_seq INTEGER NOT NULL
+) STRICT;
+
+CREATE TABLE logins (
+    login_id INTEGER PRIMARY KEY,
+    sender_id INTEGER NOT NULL,
+    token_hash BLOB NOT NULL,      -- SHA-256
+    client TEXT NOT NULL,
+    address TEXT NOT NULL,
+    made_at_ms INTEGER NOT NULL,
+    used_at_ms INTEGER NOT NULL,
+    expires_at_ms INTEGER NOT NULL
+) STRICT;
+CREATE INDEX logins_by_sender ON logins (sender_id);
+
+CREATE TABLE certificates (
+    certificate_id INTEGER PRIMARY KEY,
+    sender_id INTEGER NOT NULL,
+    fingerprint TEXT NOT NULL,
+    label TEXT NOT NULL,
+    added_at_ms INTEGER NOT NULL
+) STRICT;
+
+CREATE TABLE invites (
+    invite_id INTEGER PRIMARY KEY,
+    token_hash BLOB NOT NULL,      -- SHA-256
+    uses INTEGER NOT NULL,
+    made_by TEXT NOT NULL,
+    made_at_ms INTEGER NOT NULL,
+    expires_at_ms INTEGER NOT NULL,
+    room TEXT,
+    used_by TEXT NOT NULL,         -- names, a JSON array
+    revoked INTEGER NOT NULL
+) STRICT;
+
+CREATE TABLE bans (
+    ban_id INTEGER PRIMARY KEY,
+    kind TEXT NOT NULL,
+    target TEXT NOT NULL,
+    shown TEXT NOT NULL,
+    reason TEXT NOT NULL,
+    made_by TEXT NOT NULL,
+    made_at_ms INTEGER NOT NULL,
+    until_ms INTEGER               -- NULL: for ever
+) STRICT;
+
+CREATE TABLE mutes (
+    sender_id INTEGER PRIMARY KEY,
+    name TEXT NOT NULL,
+    reason TEXT NOT NULL,
+    made_by TEXT NOT NULL,
+    made_at_ms INTEGER NOT NULL,
+    until_ms INTEGER               -- NULL: for ever
+) STRICT;
+
+CREATE TABLE audit (
+    entry INTEGER PRIMARY KEY,
+    at_ms INTEGER NOT NULL,
+    actor TEXT NOT NULL,
+    act TEXT NOT NULL,
+    target TEXT NOT NULL,
+    detail TEXT NOT NULL
+) STRICT;
+
+CREATE TABLE serials (deleted INTEGER NOT NULL) STRICT;  -- one row: the highest number ever deleted
+INSERT INTO serials VALUES (0);
+CREATE TRIGGER logins_never_reuse AFTER DELETE ON logins BEGIN
+    UPDATE serials SET deleted = max(deleted, OLD.login_id);
+END;
+CREATE TRIGGER certificates_never_reuse AFTER DELETE ON certificates BEGIN
+    UPDATE serials SET deleted = max(deleted, OLD.certificate_id);
+END;
+CREATE TRIGGER invites_never_reuse AFTER DELETE ON invites BEGIN
+    UPDATE serials SET deleted = max(deleted, OLD.invite_id);
+END;
+CREATE TRIGGER bans_never_reuse AFTER DELETE ON bans BEGIN
+    UPDATE serials SET deleted = max(deleted, OLD.ban_id);
+END;
+"""
+
+MIGRATIONS: tuple[str, ...] = (_FOUNDATION, _PEOPLE)
 """Migration n brings the schema from version n to n + 1."""
 
 

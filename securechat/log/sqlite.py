@@ -15,22 +15,38 @@ It refuses to know threads, queues, callbacks, and what any of this means to a c
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import cache
-from itertools import chain
+from itertools import chain, pairwise
 from pathlib import Path
 from typing import Any
 
 import apsw
 
 from securechat.errors import LogError
+from securechat.hub.people import AuditEntry
 from securechat.hub.ports import Appended, AppendOutcome, HistoryQuery, HistoryRows, LogState
 from securechat.limits import KIB, Limits
-from securechat.log import senders
+from securechat.log import people, records, senders
+from securechat.log.audit import read_audit
 from securechat.log.directory import DirectoryLock, make_directory, make_private
 from securechat.log.history import HistoryReader
 from securechat.log.schema import migrate
-from securechat.log.store import DISK_FULL, NO_ENTRY, Applied, Identify, NoSpace, Outcome, Release, Rename, Write, judge
+from securechat.log.store import (
+    DISK_FULL,
+    NO_ENTRY,
+    NOT_RECORDED,
+    Applied,
+    Identify,
+    NoSpace,
+    Outcome,
+    Record,
+    Release,
+    Rename,
+    Write,
+    judge,
+    looks_at_messages,
+)
 from securechat.model import Draft, Message
 
 DATABASE = "securechat.db"
@@ -118,6 +134,7 @@ class SqliteStore:
             raise LogError(f"the file system of {self.directory} cannot hold a write-ahead log: use a local disk")
         writer.pragma("synchronous", "FULL")
         writer.wal_autocheckpoint(0)  # our own times: see tidy()
+        writer.pragma("secure_delete", True)  # what is scrubbed or dropped leaves no bytes behind in free pages
         writer.pragma("journal_size_limit", self._limits.wal_bytes)
         migrate(writer)
         # No quick_check: it reads the whole database (seconds per million rows), and start has 300 ms. Damage is
@@ -125,7 +142,8 @@ class SqliteStore:
         self._load_last()
         now_ms = self._wall_ms()
         oldest_ms = now_ms - int(self._limits.name_reservation_s * 1000)
-        state = LogState(self._last_seq, senders.open_reservations(writer, now_ms, oldest_ms))
+        reservations = senders.open_reservations(writer, now_ms, oldest_ms)
+        state = LogState(self._last_seq, reservations, records.load(writer))
         if self._shared:
             self._reading = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY, vfs=self._vfs)
             self._reading.set_busy_timeout(_BUSY_MS)
@@ -177,29 +195,33 @@ class SqliteStore:
         return applied
 
     def _apply(self, writes: Sequence[Write], *, refuse_fresh: bool) -> Applied:
-        """Everything between BEGIN and COMMIT: people first, then messages; the two meet in no table."""
+        """Everything between BEGIN and COMMIT.
+
+        People first, then messages: the two meet in no table. Where a record does look at messages, a new stretch
+        begins: it finds every draft before it in its table, and none of those after it.
+        """
         now_ms = self._wall_ms()
-        people = senders.people_of(writes)
-        senders.record(self._db, people, now_ms)
         batch = _Batch(max(now_ms, self._last_sent_at_ms))
-        outcomes: list[Outcome] = [
-            self._take(write, batch, refuse_fresh=refuse_fresh) if type(write) is Draft else None for write in writes
-        ]
+        outcomes: list[Outcome] = []
+        for stretch in _stretches(writes):
+            told = people.write(self._db, people.people_of(stretch), now_ms, self._last_seq)
+            outcomes += [
+                self._take(write, batch, refuse_fresh=refuse_fresh) if type(write) is Draft else next(told)
+                for write in stretch
+            ]
+            self._insert("messages", batch.message_rows)
+            self._insert("drafts", batch.draft_rows)
+            batch.message_rows, batch.draft_rows = [], []
         if batch.fresh:
             self._last_sent_at_ms = batch.sent_at_ms
-            self._insert("messages", batch.message_rows)
-            self._insert("drafts", [(stream, client, seq) for (stream, client), seq in batch.seqs.items()])
-        found = senders.identities(self._db, [write.secret_hash for write in people if type(write) is Identify])
-        if found:
-            outcomes = [
-                found[write.secret_hash] if type(write) is Identify else outcome
-                for write, outcome in zip(writes, outcomes, strict=True)
-            ]
+        if len(batch.fresh) < len(writes):
+            outcomes = senders.with_last_client_ids(self._db, outcomes)
         return Applied(outcomes, batch.fresh)
 
     def _take(self, draft: Draft, batch: _Batch, *, refuse_fresh: bool) -> AppendOutcome:
         """Give a fresh draft the next seq, and tell a retry what became of the first copy."""
-        stream, client_id = draft.sender_id, draft.client_id
+        sender_id, client_id = draft.sender_id, draft.client_id
+        stream = draft.stream or sender_id
         last = self._last_client_ids.get(stream)
         if last is None:
             last = self._last_client_ids[stream] = self._value(
@@ -213,7 +235,7 @@ class SqliteStore:
         if refuse_fresh:
             return DISK_FULL
         to = draft.to
-        place = draft.room if to is None else (stream, to) if stream <= to else (to, stream)
+        place = draft.room if to is None else (sender_id, to) if sender_id <= to else (to, sender_id)
         assert place is not None
         conversation = self._conversations.get(place)
         if conversation is None:
@@ -222,9 +244,10 @@ class SqliteStore:
         prev, conversation[1] = conversation[1], seq
         self._last_client_ids[stream] = client_id
         batch.seqs[stream, client_id] = seq
+        batch.draft_rows.append((stream, client_id, seq))
         at_ms, name, text = batch.sent_at_ms, draft.name, draft.text
-        batch.message_rows.append((seq, conversation[0], prev, stream, name, draft.to_name, at_ms, text))
-        batch.fresh.append(Message(seq, prev, stream, name, at_ms, text, draft.room, to, draft.to_name))
+        batch.message_rows.append((seq, conversation[0], prev, sender_id, name, draft.to_name, at_ms, text))
+        batch.fresh.append(Message(seq, prev, sender_id, name, at_ms, text, draft.room, to, draft.to_name))
         return Appended(seq)
 
     def answer(self, writes: Sequence[Write]) -> Applied:
@@ -234,13 +257,14 @@ class SqliteStore:
             for write in writes:
                 match write:
                     case Draft():
-                        last = self._value(
-                            "SELECT ifnull(max(client_id), 0) FROM drafts WHERE stream = ?", write.sender_id
-                        )
-                        stored_seq = self._stored_seq(write.sender_id, write.client_id)
+                        stream = write.stream or write.sender_id
+                        last = self._value("SELECT ifnull(max(client_id), 0) FROM drafts WHERE stream = ?", stream)
+                        stored_seq = self._stored_seq(stream, write.client_id)
                         outcomes.append(judge(write.client_id, last, stored_seq) or DISK_FULL)
                     case Identify():
                         outcomes.append(NO_ENTRY)
+                    case Record():
+                        outcomes.append(NOT_RECORDED)
                     case Rename() | Release():
                         outcomes.append(None)
         except apsw.Error as error:
@@ -299,6 +323,13 @@ class SqliteStore:
         except apsw.Error as error:
             raise _failure(error) from error
 
+    def audit(self, last: int) -> list[AuditEntry]:
+        """Read the audit; see `Store.audit`."""
+        try:
+            return read_audit(self._reading or self._db, last)
+        except apsw.Error as error:
+            raise _failure(error) from error
+
     # --- Statements -----------------------------------------------------------------------------------------------
 
     @property
@@ -344,13 +375,21 @@ class SqliteStore:
 class _Batch:
     """What one transaction gathers before it inserts."""
 
-    __slots__ = ("fresh", "message_rows", "sent_at_ms", "seqs")
+    __slots__ = ("draft_rows", "fresh", "message_rows", "sent_at_ms", "seqs")
 
     def __init__(self, sent_at_ms: int) -> None:
         self.sent_at_ms = sent_at_ms
         self.fresh: list[Message] = []
         self.message_rows: list[tuple[Any, ...]] = []
+        self.draft_rows: list[tuple[Any, ...]] = []
         self.seqs: dict[tuple[int, int], int] = {}  # (stream, client_id): retries of the same batch find it here
+
+
+def _stretches(writes: Sequence[Write]) -> Iterator[Sequence[Write]]:
+    """Cut a batch before every write that looks at messages; nearly always it stays whole."""
+    cuts = [at for at, write in enumerate(writes) if type(write) is Record and looks_at_messages(write)]
+    for start, end in pairwise([0, *cuts, len(writes)]):
+        yield writes[start:end] if cuts else writes
 
 
 @cache

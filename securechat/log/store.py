@@ -12,7 +12,7 @@ from typing import Protocol, TypeAlias
 from msgspec import Struct
 
 from securechat.errors import ErrorCode, SecurechatError
-from securechat.hub.people import Change, Recorded
+from securechat.hub.people import AuditEntry, Change, ForgetGuests, Recorded, Scrub
 from securechat.hub.ports import Appended, AppendOutcome, HistoryQuery, HistoryRows, Identity, LogState, NotAppended
 from securechat.model import Draft, Message
 
@@ -71,6 +71,17 @@ OUT_OF_ORDER = NotAppended(
     ErrorCode.OUT_OF_ORDER, "a later message of yours is stored already: send this one again with a new number"
 )
 NO_ENTRY = NotAppended(ErrorCode.DISK_FULL, "the server's disk is full: nobody can come in now; try again later")
+NOT_RECORDED = NotAppended(ErrorCode.DISK_FULL, "the server's disk is full: nothing was changed; try again later")
+NEEDS_LOGIN = NotAppended(ErrorCode.LOGIN_REQUIRED, "this secret belongs to an account: log in")
+ACCOUNT_GONE = NotAppended(ErrorCode.LOGIN_REQUIRED, "this account is gone: log in with another, or come as a guest")
+ANOTHERS_SECRET = NotAppended(
+    ErrorCode.INVALID, "this secret already belongs to somebody else: make a new one for this login"
+)
+
+SCRUB_ROWS = 2_000
+"""Messages one `Scrub` may change at most, however many seqs it looks at: everybody waits for its commit."""
+FORGET_LOOKS = 20_000
+"""Senders one `ForgetGuests` looks at, at most."""
 
 
 def judge(client_id: int, last_client_id: int, stored_seq: int | None) -> AppendOutcome | None:
@@ -84,6 +95,30 @@ def judge(client_id: int, last_client_id: int, stored_seq: int | None) -> Append
     if client_id > last_client_id:
         return None
     return OUT_OF_ORDER if stored_seq is None else Appended(stored_seq, retry=True)
+
+
+def judge_secret(
+    account: int | None, stream: int | None, speaks_for: int | None, *, is_account: bool, exists: bool
+) -> NotAppended | None:
+    """The one rule of secrets: refuse an `Identify`, or None when it may go on.
+
+    Args:
+        account: whom the secret shall speak for; None for a guest.
+        stream: whose secret it is; None for a new one.
+        speaks_for: the account that the stream is a device of.
+        is_account: whether the stream itself has registered.
+        exists: whether there is such an account.
+    """
+    if account is None:
+        return NEEDS_LOGIN if is_account or speaks_for is not None else None
+    if not exists:
+        return ACCOUNT_GONE
+    return None if stream is None or account in (stream, speaks_for) else ANOTHERS_SECRET
+
+
+def looks_at_messages(write: Write) -> bool:
+    """Whether the order between this write and drafts makes a difference."""
+    return type(write) is Record and any(isinstance(change, Scrub | ForgetGuests) for change in write.changes)
 
 
 class Store(Protocol):
@@ -101,7 +136,8 @@ class Store(Protocol):
 
         Args:
             writes: in the order in which they were asked for.
-            refuse_fresh: refuse new drafts with DISK_FULL; retries are answered, people come and go.
+            refuse_fresh: refuse new drafts with DISK_FULL; retries are answered, people come and go, and changes go
+                through: a ban must be possible on a full disk.
 
         Raises:
             NoSpace: nothing was stored, and the store is as before.
@@ -118,6 +154,9 @@ class Store(Protocol):
             TooMuchWork: the query was stopped.
             LogError: the store cannot be read.
         """
+
+    def audit(self, last: int) -> list[AuditEntry]:
+        """Read the last entries of the audit, in the order in which they were written. Raises LogError."""
 
     def tidy(self, *, idle: bool) -> None:
         """Move what waits in a journal to its place, if it is time. Raises as `apply`."""

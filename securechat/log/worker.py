@@ -23,12 +23,15 @@ from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Any
 
+from msgspec.structs import astuple
+
 from securechat.errors import ErrorCode, LocalProtocolError, LogError, Overloaded
+from securechat.hub.people import Change, Note, Put, Recorded
 from securechat.hub.ports import AppendOutcome, HistoryQuery, HistoryRows, Identity, LogState, NotAppended
 from securechat.limits import Limits
 from securechat.log.committer import Batch, Committer, Entry, answer_history
 from securechat.log.sqlite import SqliteStore, utc_ms
-from securechat.log.store import Identify, Release, Rename
+from securechat.log.store import Identify, Record, Release, Rename
 from securechat.model import Draft, Message
 
 LOG_FAILED = NotAppended(ErrorCode.LOG_FAILED, "the server's message log failed: it is stopping")
@@ -46,6 +49,23 @@ def check_storable(draft: Draft) -> None:
         f"{draft.text}{draft.name}{draft.room}".encode()
     except UnicodeEncodeError as error:
         raise LocalProtocolError("a draft is not Unicode text") from error
+
+
+def check_changes(changes: Sequence[Change]) -> None:
+    """Refuse what no database can hold, as `check_storable`; the error names no field, for some are secret.
+
+    Raises:
+        LocalProtocolError: a text has lone surrogates.
+    """
+    try:
+        for change in changes:
+            if isinstance(change, Put | Note):
+                for field in astuple(change.row if isinstance(change, Put) else change.entry):
+                    for text in field if isinstance(field, tuple) else (field,):
+                        if isinstance(text, str):
+                            text.encode()
+    except UnicodeEncodeError:
+        raise LocalProtocolError("a record is not Unicode text") from None  # the cause would show the text
 
 
 class SqliteLog:
@@ -116,9 +136,25 @@ class SqliteLog:
         self._waiting += 1
         self._write((draft, done))
 
-    def identify(self, secret_hash: bytes, name: str, key: str, done: Callable[[Identity | NotAppended], None]) -> None:
+    def identify(
+        self,
+        secret_hash: bytes,
+        name: str,
+        key: str,
+        done: Callable[[Identity | NotAppended], None],
+        account: int | None = None,
+    ) -> None:
         """Find or make the sender; see `MessageLog.identify`. Never overloaded: sessions bound these themselves."""
-        self._write((Identify(secret_hash, name, key), done))
+        self._write((Identify(secret_hash, name, key, account), done))
+
+    def record(self, changes: Sequence[Change], done: Callable[[Recorded | NotAppended], None]) -> None:
+        """Make changes about people durable; see `MessageLog.record`. Never overloaded.
+
+        Raises:
+            LocalProtocolError: a text is not Unicode; nothing was taken.
+        """
+        check_changes(changes)
+        self._write((Record(tuple(changes)), done))
 
     def rename(self, sender_id: int, name: str, key: str) -> None:
         """Record another name; see `MessageLog.rename`."""

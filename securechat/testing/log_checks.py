@@ -346,7 +346,7 @@ def check_same_secret_is_same_sender(implementation: Implementation) -> None:
     rig.seqs(rig.draft(7, sender_id=one.sender_id))
     for kill in (False, True):
         rig.restart(kill=kill)
-        assert rig.identify(1, "another name") == Identity(one.sender_id, 7)
+        assert rig.identify(1, "another name") == Identity(one.sender_id, 7, one.sender_id)
         assert rig.identify(2) == two
     assert rig.identify(3).sender_id not in {one.sender_id, two.sender_id}
     rig.close()

@@ -41,7 +41,7 @@ def test_low_space_refuses_fresh_drafts_up_front_and_only_those():
     assert bench.commit(say(1)) == [Appended(1)]
     bench.free_bytes, bench.now_s = 999_999, LOOK_EVERY_S
     assert bench.commit(say(1), say(2), Identify(b"s", "a", "a")) == [
-        Appended(1, retry=True), DISK_FULL, Identity(1, 1),
+        Appended(1, retry=True), DISK_FULL, Identity(1, 1, 1),
     ]  # fmt: skip
     bench.free_bytes, bench.now_s = 1_000_000, 2 * LOOK_EVERY_S
     assert bench.commit(say(2)) == [Appended(2)]
@@ -58,7 +58,7 @@ def test_free_space_is_asked_for_once_a_second():
 def test_a_batch_without_space_is_tried_again_without_its_drafts():
     bench = Bench()
     bench.full = 1
-    assert bench.commit(say(1), Identify(b"s", "a", "a")) == [DISK_FULL, Identity(1, 0)]
+    assert bench.commit(say(1), Identify(b"s", "a", "a")) == [DISK_FULL, Identity(1, 0, 1)]
     assert bench.commit(say(1)) == [Appended(1)]
 
 

@@ -5,13 +5,18 @@ import random
 import pytest
 
 from securechat.errors import LogError
+from securechat.hub.people import (
+    Account, AuditEntry, Ban, BanKind, Certificate, Drop, ForgetGuests, Invite, Login, Mute, Note, Put, Role, Scrub,
+)  # fmt: skip
 from securechat.hub.ports import Appended, HistoryQuery, Identity
 from securechat.limits import KIB, Limits
 from securechat.log import sqlite
 from securechat.log.history import HistoryReader
 from securechat.log.memory import MemoryStore
 from securechat.log.sqlite import SqliteStore
-from securechat.log.store import DISK_FULL, NO_ENTRY, OUT_OF_ORDER, Identify, NoSpace, Release, Rename, TooMuchWork
+from securechat.log.store import (
+    DISK_FULL, NO_ENTRY, OUT_OF_ORDER, Identify, NoSpace, Record, Release, Rename, TooMuchWork,
+)  # fmt: skip
 from securechat.model import Draft
 from securechat.testing.disk import RecordingDisk, input_output
 
@@ -37,7 +42,7 @@ def test_a_batch_without_space_leaves_no_trace_in_memory_or_file(disk, tmp_path)
     applied = store.apply([say(2), say(1, room="new", sender=2)])
     assert applied.outcomes == [Appended(2), Appended(3)]
     assert [m.prev for m in applied.fresh] == [1, 0]
-    assert store.apply([Identify(b"s" * 32, "bob", "bob")]).outcomes == [Identity(1, 2)]
+    assert store.apply([Identify(b"s" * 32, "bob", "bob")]).outcomes == [Identity(1, 2, 1)]
     store.close()
 
 
@@ -78,7 +83,7 @@ def test_forgetting_between_batches_changes_nothing(tmp_path, monkeypatch):
     store.close()
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", range(6))
 def test_the_store_and_the_model_agree(tmp_path, seed):
     print(f"seed {seed}")
     rng = random.Random(seed)
@@ -86,9 +91,11 @@ def test_the_store_and_the_model_agree(tmp_path, seed):
     limits = Limits(name_reservation_s=10)
     store, model = (SqliteStore(tmp_path, limits, wall_ms=lambda: now[0]), MemoryStore(limits, wall_ms=lambda: now[0]))
     assert store.open() == model.open()
+    for each in (store, model):  # an account is always some sender's
+        each.apply([Identify(bytes([who]) * 32, "x", "x") for who in range(1, 7)])
     for _ in range(60):
         now[0] += rng.choice((0, 0, 1, 4000, -3000))
-        batch = [any_write(rng) for _ in range(rng.choice((1, 3, 40)))]
+        batch = [any_write(rng, now[0]) for _ in range(rng.choice((1, 3, 40)))]
         refuse = rng.random() < 0.1
         ours, theirs = store.apply(batch, refuse_fresh=refuse), model.apply(batch, refuse_fresh=refuse)
         assert ours.fresh == theirs.fresh
@@ -99,15 +106,24 @@ def test_the_store_and_the_model_agree(tmp_path, seed):
             ours, theirs = store.open(), model.open()
             assert ours.last_seq == theirs.last_seq
             assert list(ours.reservations) == list(theirs.reservations)
+            assert ours.people == theirs.people
+        query = HistoryQuery(up_to=2**53, limit=200, rooms=("lobby", "ops"), dialogues_of=rng.randint(1, 6))
+        assert store.read(query) == model.read(query)
+        assert store.audit(7) == model.audit(7)
     store.close()
 
 
-def any_write(rng):
+def any_write(rng, now_ms):
     who = rng.randint(1, 6)
     name = rng.choice(("ann", "Bob", "Ωmega"))
-    match rng.randint(0, 9):
+    match rng.randint(0, 12):
         case 0:
-            return Identify(bytes([who]) * 32, name, name.casefold())
+            account = rng.choice((None, None, rng.randint(1, 6)))
+            return Identify(bytes([who]) * 32, name, name.casefold(), account)
+        case 10 | 11:
+            return Record(tuple(any_change(rng, now_ms) for _ in range(rng.choice((0, 1, 1, 3)))))
+        case 12:
+            return Draft(who, name, rng.randint(1, 90), "hi", "lobby", stream=rng.randint(0, 9))
         case 1:
             return Rename(who, name, name.casefold())
         case 2:
@@ -116,6 +132,40 @@ def any_write(rng):
             return Draft(who, name, rng.randint(1, 90), "hi", to=rng.randint(1, 6), to_name="x")
         case _:
             return say(rng.randint(1, 90), sender=who, room=rng.choice(("lobby", "ops")))
+
+
+def any_row(rng):
+    number, who = rng.randint(1, 12), rng.randint(1, 6)
+    rows = (
+        Account(
+            who, "Ann", "ann", rng.choice(list(Role)), rng.choice((None, "$argon2id$")), rng.random() < 0.5, 1, 2, 3
+        ),
+        Login(number, who, bytes([number]) * 32, "client\0\n", "192.0.2.1", 1, 2, 3),
+        Certificate(number, who, "sha256:00", "l", 5),
+        Invite(number, b"\0" * 32, 3, "ann", 1, 2, rng.choice((None, "ops")), ("ann", "'; --")[:who], who > 3),
+        Ban(number, rng.choice(list(BanKind)), str(who), "Shown", "", "ann", 1, rng.choice((None, 7))),
+        Mute(who, "ann", "\u202e", "bob", 1, rng.choice((None, 7))),
+    )
+    return rng.choice(rows)
+
+
+def any_change(rng, now_ms):
+    who = rng.randint(1, 6)
+    match rng.randint(0, 9):
+        case 0:
+            return Scrub(who, remove=rng.random() < 0.3, above=rng.randint(0, 40), seqs=rng.randint(1, 30))
+        case 1:
+            return ForgetGuests(now_ms - rng.randint(-1, 2000), most=rng.randint(1, 3), above=rng.randint(0, 3))
+        case 2:
+            return Note(AuditEntry(now_ms, "ann", "ban", "bob"))
+        case 3 | 4:
+            return Drop(type(row := any_row(rng)), row_number(row))
+        case _:
+            return Put(any_row(rng))
+
+
+def row_number(row):
+    return getattr(row, row.__struct_fields__[0])
 
 
 def test_checkpoints_come_when_idle_or_large(disk, tmp_path):
