@@ -223,9 +223,11 @@ class Registry:
         edit, others, then = queue[0]
 
         def done(answer: Recorded | NotAppended) -> None:
-            queue.popleft()
-            then(answer)
-            self._amend_next(place)
+            try:
+                then(answer)  # may ask for the next change of this record, which then waits its turn
+            finally:
+                queue.popleft()
+                self._amend_next(place)
 
         row = self._table(place[0]).get(place[1])
         if row is None or place in self._leaving:

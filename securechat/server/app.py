@@ -12,16 +12,18 @@ import errno
 import gc
 import ipaddress
 import os
+import secrets
 import signal
 import socket
 import sys
-import time
 import traceback
 from enum import IntEnum
 
 from securechat import __version__
 from securechat.errors import ErrorCode, LogError, TlsFailure
+from securechat.hub.door import Keys
 from securechat.hub.hub import Hub
+from securechat.log.sqlite import utc_ms
 from securechat.log.worker import SqliteLog
 from securechat.model import Closing
 from securechat.net.admission import Admission
@@ -29,6 +31,7 @@ from securechat.net.broadcast import write_all
 from securechat.net.descriptors import descriptor_limit
 from securechat.net.listener import Listener
 from securechat.net.loop import Loop
+from securechat.net.service import ServiceManager
 from securechat.net.timers import Timer
 from securechat.net.transport import Transport
 from securechat.server.banner import banner, endpoint
@@ -36,6 +39,7 @@ from securechat.server.chronicle import Chronicle
 from securechat.server.config import ServerConfig
 from securechat.server.console import Console
 from securechat.server.fanout import Fanout
+from securechat.server.hashing import Argon2Hasher
 from securechat.server.session import Session
 from securechat.tls.addresses import is_public, local_names, private_addresses
 from securechat.tls.contexts import ServerCertificate
@@ -44,6 +48,8 @@ from securechat.wire.detect import ALPN_OFFERS
 _SWITCH_INTERVAL_S = 0.0005
 """GIL switch interval: a busy loop costs a commit 1.3 ms with it, 5.8 ms with Python's 5 ms (measured)."""
 _DAY_S = 86_400.0
+_TIDY_S = 600.0
+"""After the start, so that it does not meet everybody who comes back."""
 _WARN_DAYS = 30
 _CERTIFICATE_ADVICE = "the server needs the server.pem that `python tools/gen_certs.py` writes"
 _DRAIN_LOOK_S = 0.01
@@ -93,15 +99,18 @@ class Server:
         self._listeners: list[Listener] = []
         self._exit_code = ExitCode.OK
         self._draining = False
+        self._service = ServiceManager(os.environ)
         self._dies_with_terminal = False
         self._tick_timer: Timer | None = None
         self._tick_at = 0.0
         self._log = SqliteLog(config.data, config.limits, self._loop.post, at_pass_end=self._loop.call_before_flush)
+        self._hasher = Argon2Hasher(config.limits, self._loop.post, self._session_failed)
         self._hub = Hub(
             self._log,
             Fanout(write_all),
             self._chronicle,
             config.limits,
+            keys=Keys(config.access, self._hasher, secrets.token_bytes, utc_ms),
             alarm=self._alarm,
             server=f"securechat/{__version__}",
             rates=config.rates,
@@ -121,20 +130,23 @@ class Server:
         except LogError as error:
             raise StartFailure(ExitCode.LOG, str(error)) from error
         try:
-            self._hub.restore(state, self._loop.now, int(time.time() * 1000))
+            self._hub.restore(state, self._loop.now, utc_ms())
             self._install_signals()
             self._listen()
             self._announce()
             self._look_at_certificate()
+            self._loop.call_later(_TIDY_S, self._tidy)
             sys.setswitchinterval(_SWITCH_INTERVAL_S)
             gc.collect()
             gc.freeze()
             self._console.at_pass_end = self._loop.call_before_flush
+            self._service.ready(f"{len(self._listeners)} addresses, access {self._config.access}")
             self._loop.run()
         finally:
             self._console.at_pass_end = None
             for listener in self._listeners:
                 listener.close()
+            self._hasher.close()
             if self._exit_code is not ExitCode.LOG:
                 self._log.close()
             if self._log.failure is not None and self._exit_code is not ExitCode.LOG:
@@ -208,6 +220,11 @@ class Server:
         self._tick_timer = None
         self._hub.tick(self._loop.now)
 
+    def _tidy(self) -> None:
+        """Once a day, and a while after the start: forget what has expired."""
+        self._hub.tidy()
+        self._loop.call_later(_DAY_S, self._tidy)
+
     # --- Signals ----------------------------------------------------------------------------------------------------
 
     def _install_signals(self) -> None:
@@ -234,11 +251,14 @@ class Server:
             self._reload()
 
     def _reload(self) -> None:
+        self._service.reloading()
         try:
             self._certificate.reload()
         except TlsFailure as failure:
             self._console.event("error", f"the certificate was NOT renewed, the old one stays in use: {failure.detail}")
+            self._service.ready("the certificate was not renewed, the old one stays in use")
             return
+        self._service.ready("a new certificate is in use")
         self._console.event("notice", f"new certificate in use, valid until {self._certificate.not_after:%Y-%m-%d}")
         self._look_at_certificate(repeat=False)
 
@@ -257,6 +277,7 @@ class Server:
 
     def _drain(self) -> None:
         """Stop accepting and reading; what is with the log gets its answer."""
+        self._service.stopping()
         self._console.event("stopping", f"telling {len(self._sessions)} clients; a second signal stops at once")
         for listener in self._listeners:
             listener.close()
