@@ -13,17 +13,18 @@ prefer_modern_groups()
 import os
 import sys
 from collections.abc import Sequence
-from dataclasses import replace
+from typing import TextIO
 
-from securechat.errors import ConfigError
 from securechat.server.app import ExitCode, Server, StartFailure
-from securechat.server.config import DEFAULT_CERT, ServerConfig, load
+from securechat.server.config import Reading, ServerConfig, Wanted, read
+from securechat.server.config_report import checked, first_sentence, printed
 from securechat.server.console import Console
+from securechat.server.preflight import machine_problems, missing_certificate
 from securechat.text import one_line
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a server until it is told to stop.
+    """Run a server until it is told to stop, or do what else the command line asks for.
 
     Args:
         arguments: the command line without the program's name; None for the process's own.
@@ -31,13 +32,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns:
         An `ExitCode`.
     """
-    try:
-        config = _with_certificate(load(arguments, os.environ))
-    except ConfigError as error:
-        about = "" if error.key in error.source.lower().replace("-", "_") else f"{error.key}: "
-        return _fail(ExitCode.USAGE, f"{error.source}: {about}{error.reason}")
-    except StartFailure as failure:
-        return _fail(failure.code, str(failure))
+    reading = read(arguments, os.environ)
+    if reading.wanted is Wanted.CHECK:
+        return _check(reading)
+    if reading.problems:
+        return _fail(ExitCode.USAGE, first_sentence(reading.problems))
+    if reading.wanted is Wanted.PRINT:
+        _write(sys.stdout, printed(reading))
+        return ExitCode.OK
+    return _run(reading.config())
+
+
+def _run(config: ServerConfig) -> int:
+    if (missing := missing_certificate(config.cert)) is not None:
+        return _fail(ExitCode.CERTIFICATE, missing)
     os.umask(0o077)  # whatever is created from here on is nobody else's business
     console = Console(json=config.log_format == "json")
     try:
@@ -49,21 +57,28 @@ def main(arguments: Sequence[str] | None = None) -> int:
         console.close()
 
 
-def _with_certificate(config: ServerConfig) -> ServerConfig:
-    """Look for the certificate where gen_certs.py puts it, when none was named."""
-    path = config.cert if config.cert is not None else DEFAULT_CERT
-    if not path.exists():
-        asked = "" if config.cert is not None else "no --cert was given, and "
-        raise StartFailure(
-            ExitCode.CERTIFICATE,
-            f"there is no certificate: {asked}{path} does not exist; make one with `python tools/gen_certs.py`",
-        )
-    return replace(config, cert=path)
+def _check(reading: Reading) -> int:
+    """Tell every problem; nothing is started."""
+    found = [*reading.problems, *machine_problems(reading), *reading.warnings]
+    for line in checked(found):
+        _write(sys.stderr, f"securechat-server: {line}\n")
+    if any(not problem.is_warning for problem in found):
+        return ExitCode.USAGE
+    if not found:
+        _write(sys.stdout, "securechat-server: the configuration is good\n")
+    return ExitCode.OK
 
 
 def _fail(code: ExitCode, sentence: str) -> int:
-    print(f"securechat-server: {one_line(sentence)}", file=sys.stderr)
+    _write(sys.stderr, f"securechat-server: {one_line(sentence)}\n")
     return code
+
+
+def _write(stream: TextIO, text: str) -> None:
+    """Write what may hold any file name, also where the stream's encoding lacks a letter of it."""
+    encoding = stream.encoding or "utf-8"
+    stream.write(text.encode(encoding, "backslashreplace").decode(encoding))
+    stream.flush()
 
 
 if __name__ == "__main__":

@@ -1,36 +1,63 @@
-"""The settings of a server: one table, from which flags and environment variables are both made.
+"""What a server is told before it starts: read from the file, the environment and the flags, judged, and put together.
 
-A flag wins over its environment variable, which wins over the default. Every limit is a setting too: ``--limit
-NAME=VALUE`` or ``SECURECHAT_LIMIT_NAME``. A wrong value names where it stands and what would be right.
+A flag wins over its environment variable, which wins over the file, which wins over the default. Everything given is
+judged, also what another source outvotes, and every problem is found before the first is told: each names where it
+stands and what would be right. A file is read only when it is named (``--config``, ``SECURECHAT_CONFIG``), so that a
+server never depends on where it was started. Relative paths in the file start from the file's directory.
 """
 
 from __future__ import annotations
 
-import argparse
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields
+import difflib
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import Enum, auto
 from pathlib import Path
+from typing import Any
 
 from securechat.errors import ConfigError
+from securechat.hub.ports import Access
 from securechat.limits import Limits
+from securechat.server.config_file import BadFile, Entry, read_file
+from securechat.server.config_flags import parser
+from securechat.server.limit_rules import Rule, broken_rules
+from securechat.server.settings import (
+    DEFAULT_CERT,
+    DEFAULT_DATA,
+    DEFAULT_PORT,
+    ENV_PREFIX,
+    LIMIT_PREFIX,
+    LIMITS,
+    LIMITS_TABLE,
+    SETTINGS,
+    Kind,
+    Setting,
+    Value,
+    from_text,
+    from_toml,
+    path_of,
+)
 
-DEFAULT_PORT = 8443
-DEFAULT_CERT = Path("certs/server.pem")
-DEFAULT_DATA = Path("securechat-data")
-ENV_PREFIX = "SECURECHAT_"
-_BOOLEANS = {"1": True, "yes": True, "true": True, "on": True, "0": False, "no": False, "false": False, "off": False}
+_CONFIG_VARIABLE = f"{ENV_PREFIX}CONFIG"
+_SETTINGS = {setting.name: setting for setting in SETTINGS}
+_LIMITS = {setting.name: setting for setting in LIMITS}
+_OTHER_READERS = frozenset(
+    ENV_PREFIX + name for name in ("BANNER", "CA", "NAME", "PASSWORD_FILE", "PIN", "SEED", "STATE")
+)
+"""Variables that tools/dev.py, the client and the tests read: no mistake, and not ours."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServerConfig:
-    """What a server is told before it starts.
+    """The settings of one server.
 
     Attributes:
-        cert: PEM file with the certificate (and key); None when it was not named and is to be looked for.
+        cert: PEM file with the certificate, and perhaps the key.
         key: PEM file with the key, where it is in neither ``cert`` nor beside it.
         hosts: addresses to listen on; empty for loopback and every private address.
         port: TCP port; 0 for a free one.
         data: directory of the message log.
+        access: who may come in.
         tls12: also accept TLS 1.2.
         show_messages: whether message texts go to the console.
         log_format: ``text`` or ``json``.
@@ -38,11 +65,12 @@ class ServerConfig:
         limits: every other number.
     """
 
-    cert: Path | None = None
+    cert: Path = DEFAULT_CERT
     key: Path | None = None
     hosts: tuple[str, ...] = ()
     port: int = DEFAULT_PORT
     data: Path = DEFAULT_DATA
+    access: Access = Access.OPEN
     tls12: bool = False
     show_messages: bool = False
     log_format: str = "text"
@@ -50,32 +78,108 @@ class ServerConfig:
     limits: Limits = field(default_factory=Limits)
 
 
-def parser() -> argparse.ArgumentParser:
-    """Return the command line of ``securechat-server``."""
-    options = argparse.ArgumentParser(
-        prog="securechat-server",
-        description="A chat server for your own network: verified TLS, a durable log, no other service needed.",
-        epilog="Each option can be given as an environment variable too: --log-format json is "
-        "SECURECHAT_LOG_FORMAT=json, --limit message_rate=10 is SECURECHAT_LIMIT_MESSAGE_RATE=10. "
-        "docs/operations.md lists the limits.",
-    )
-    add = options.add_argument
-    add("--cert", metavar="FILE", help=f"certificate and key, as tools/gen_certs.py writes them ({DEFAULT_CERT})")
-    add("--key", metavar="FILE", help="private key, when it is not in the --cert file")
-    add("--host", metavar="ADDRESS", action="append", help="address to listen on, may be repeated "
-        "(loopback and every private address)")  # fmt: skip
-    add("--port", metavar="N", help=f"TCP port, 0 for a free one ({DEFAULT_PORT})")
-    add("--data", metavar="DIR", help=f"where messages are kept ({DEFAULT_DATA})")
-    add("--tls12", action="store_const", const="on", help="also accept TLS 1.2 (only 1.3)")
-    add("--show-messages", action="store_const", const="on", help="print message texts on the console (never)")
-    add("--log-format", metavar="text|json", help="how the console lines look (text)")
-    add("--rate-limit", metavar="on|off", help="message and byte rates; off for benchmarks and trusted bots (on)")
-    add("--limit", metavar="NAME=VALUE", action="append", help="change one limit, may be repeated")
-    return options
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a value stands.
+
+    Attributes:
+        place: a flag, a variable or the path of a file; empty for a default.
+        line: in the file, from 1.
+        tells_key: whether the place is one of that setting alone, so that a sentence need not name it again.
+    """
+
+    place: str = ""
+    line: int | None = None
+    tells_key: bool = False
+
+    def __str__(self) -> str:
+        """As compilers write it: ``/etc/securechat.toml:7``."""
+        return self.place if self.line is None else f"{self.place}:{self.line}"
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """A value and its origin."""
+
+    value: Value
+    origin: Origin
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Something wrong with a setting, or with ``is_warning`` something strange.
+
+    Attributes:
+        origin: where it stands.
+        key: its name; empty when it is about a file as a whole.
+        reason: what is wrong and what to do.
+        is_warning: whether the server can start all the same.
+    """
+
+    origin: Origin
+    key: str
+    reason: str
+    is_warning: bool = False
+
+    @property
+    def sentence(self) -> str:
+        """For a person: where, which, what."""
+        place = str(self.origin) or "default"
+        about = "" if self.origin.tells_key or not self.key else f"{self.key}: "
+        return f"{place}: {about}{self.reason}"
+
+
+class Wanted(Enum):
+    """What the command line asks for."""
+
+    RUN = auto()
+    PRINT = auto()
+    CHECK = auto()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """Everything that was said, and what is wrong with it.
+
+    Attributes:
+        given: every setting and limit by name; the default for one whose value is wrong.
+        problems: what keeps the server from starting, in the order file, environment, flags.
+        warnings: what ``--check-config`` says besides.
+        wanted: what to do with it.
+    """
+
+    given: Mapping[str, Given]
+    problems: tuple[Problem, ...]
+    warnings: tuple[Problem, ...]
+    wanted: Wanted
+
+    def config(self) -> ServerConfig:
+        """Return the settings.
+
+        Raises:
+            ConfigError: the first problem, when there is any.
+        """
+        if self.problems:
+            first = self.problems[0]
+            raise ConfigError(str(first.origin), first.key, first.reason)
+        value = {name: given.value for name, given in self.given.items()}
+        return ServerConfig(
+            cert=value["cert"],
+            key=value["key"],
+            hosts=value["host"],
+            port=value["port"],
+            data=value["data"],
+            access=Access(value["access"]),
+            tls12=value["tls12"],
+            show_messages=value["show_messages"],
+            log_format=value["log_format"],
+            rates=value["rate_limit"],
+            limits=Limits(**{name: value[name] for name in _LIMITS}),
+        )
 
 
 def load(arguments: Sequence[str] | None, environ: Mapping[str, str]) -> ServerConfig:
-    """Read flags and environment.
+    """Read and judge all sources, and insist that nothing is wrong.
 
     Args:
         arguments: the command line without the program's name; None for the process's own.
@@ -85,100 +189,170 @@ def load(arguments: Sequence[str] | None, environ: Mapping[str, str]) -> ServerC
         ConfigError: a value is wrong; says where, which, and what would be right.
         SystemExit: argparse's, for an unknown flag or ``--help``.
     """
-    flags = vars(parser().parse_args(arguments))
-    settings = _Settings(flags, environ)
-    return ServerConfig(
-        cert=settings.path("cert"),
-        key=settings.path("key"),
-        hosts=settings.hosts(),
-        port=settings.port(),
-        data=settings.path("data") or DEFAULT_DATA,
-        tls12=settings.boolean("tls12", default=False),
-        show_messages=settings.boolean("show_messages", default=False),
-        log_format=settings.choice("log_format", ("text", "json")),
-        rates=settings.boolean("rate_limit", default=True),
-        limits=settings.limits(),
+    return read(arguments, environ).config()
+
+
+def read(arguments: Sequence[str] | None, environ: Mapping[str, str]) -> Reading:
+    """Read and judge all sources.
+
+    Args:
+        arguments: the command line without the program's name; None for the process's own.
+        environ: the environment.
+
+    Raises:
+        SystemExit: argparse's, for an unknown flag or ``--help``.
+    """
+    flags = parser().parse_args(arguments)
+    reader = _Reader()
+    if flags.config is not None:
+        reader.take_file(flags.config, Origin("--config", tells_key=True))
+    elif name := environ.get(_CONFIG_VARIABLE):
+        reader.take_file(name, Origin(_CONFIG_VARIABLE, tells_key=True))
+    reader.take_environment(environ)
+    reader.take_flags(vars(flags))
+    reader.compare_limits()
+    return Reading(
+        given=reader.given,
+        problems=tuple(problem for problem in reader.found if not problem.is_warning),
+        warnings=tuple(problem for problem in reader.found if problem.is_warning),
+        wanted=Wanted.CHECK if flags.check_config else Wanted.PRINT if flags.print_config else Wanted.RUN,
     )
 
 
-class _Settings:
-    """Looks a setting up, first among the flags, then in the environment."""
+class _Reader:
+    """Takes one source after the other; a later one wins."""
 
-    def __init__(self, flags: Mapping[str, object], environ: Mapping[str, str]) -> None:
-        self._flags = flags
-        self._environ = environ
+    def __init__(self) -> None:
+        self.found: list[Problem] = []
+        self.given = {setting.name: Given(setting.default, Origin()) for setting in (*SETTINGS, *LIMITS)}
 
-    def text(self, name: str) -> tuple[str, str] | None:
-        """The value and where it stands; None when it is not given."""
-        if (flag := self._flags.get(name)) is not None:
-            return str(flag), f"--{name.replace('_', '-')}"
-        variable = ENV_PREFIX + name.upper()
-        if value := self._environ.get(variable):
-            return value, variable
-        return None
+    # --- The file ---------------------------------------------------------------------------------------------------
 
-    def path(self, name: str) -> Path | None:
-        found = self.text(name)
-        return Path(found[0]).expanduser() if found else None
-
-    def boolean(self, name: str, *, default: bool) -> bool:
-        found = self.text(name)
-        if found is None:
-            return default
-        value = _BOOLEANS.get(found[0].lower())
-        if value is None:
-            raise ConfigError(found[1], name, f"must be on or off, not {found[0]!r}")
-        return value
-
-    def choice(self, name: str, allowed: Sequence[str]) -> str:
-        found = self.text(name)
-        if found is None:
-            return allowed[0]
-        if found[0] not in allowed:
-            raise ConfigError(found[1], name, f"must be {' or '.join(allowed)}, not {found[0]!r}")
-        return found[0]
-
-    def port(self) -> int:
-        found = self.text("port")
-        if found is None:
-            return DEFAULT_PORT
-        if not found[0].isascii() or not found[0].isdigit() or int(found[0]) > 65_535:
-            raise ConfigError(found[1], "port", f"must be a number from 0 to 65535, not {found[0]!r}")
-        return int(found[0])
-
-    def hosts(self) -> tuple[str, ...]:
-        given = self._flags.get("host")
-        if isinstance(given, list):
-            return tuple(str(host).strip("[]") for host in given)
-        value = self._environ.get(f"{ENV_PREFIX}HOST", "")
-        return tuple(host.strip().strip("[]") for host in value.split(",") if host.strip())
-
-    def limits(self) -> Limits:
-        kinds = {item.name: item.type for item in fields(Limits)}
-        values: dict[str, float] = {}
-        for variable, value in self._environ.items():
-            if variable.startswith(f"{ENV_PREFIX}LIMIT_"):
-                name = variable.removeprefix(f"{ENV_PREFIX}LIMIT_").lower()
-                values[name] = _limit(variable, name, value, kinds)
-        given = self._flags.get("limit")
-        for item in given if isinstance(given, list) else ():
-            name, equals, value = str(item).partition("=")
-            name = name.strip().replace("-", "_")
-            if not equals:
-                raise ConfigError("--limit", name, "must look like NAME=VALUE, such as message_rate=10")
-            values[name] = _limit("--limit", name, value, kinds)
+    def take_file(self, name: str, named_by: Origin) -> None:
         try:
-            return Limits(**values)  # type: ignore[arg-type]
+            path = path_of(name)
         except ValueError as error:
-            name, _, reason = str(error).partition(" ")
-            raise ConfigError("--limit", name, reason) from None
+            self.found.append(Problem(named_by, "", str(error)))
+            return
+        try:
+            entries = read_file(path, {LIMITS_TABLE})
+        except BadFile as error:
+            origin = named_by if error.line is None else Origin(str(path), error.line)
+            self.found.append(Problem(origin, "", error.reason))
+            return
+        for entry in entries:
+            self._take_entry(path, entry)
+
+    def _take_entry(self, path: Path, entry: Entry) -> None:
+        origin = Origin(str(path), entry.line)
+        known = _LIMITS if entry.table else _SETTINGS
+        setting = known.get(entry.key)
+        if setting is None:
+            self.found.append(Problem(origin, entry.key, _unknown_key(entry)))
+            return
+        self._take(setting, origin, from_toml, entry.value, base=path.parent)
+
+    # --- The environment --------------------------------------------------------------------------------------------
+
+    def take_environment(self, environ: Mapping[str, str]) -> None:
+        ours = {setting.variable: setting for setting in (*SETTINGS, *LIMITS)}
+        known = {*ours, *_OTHER_READERS, _CONFIG_VARIABLE}
+        for variable in sorted(name for name in environ if name.startswith(ENV_PREFIX)):
+            text = environ[variable]
+            origin = Origin(variable, tells_key=True)
+            if (setting := ours.get(variable)) is not None:
+                if text:  # an empty variable is one that was taken back
+                    self._take(setting, origin, from_text, text)
+            elif variable.startswith(LIMIT_PREFIX):
+                name = variable.removeprefix(LIMIT_PREFIX).lower()
+                self.found.append(Problem(origin, name, _no_such_limit(name)))
+            elif variable not in known:
+                reason = f"nothing reads this variable; {_meant(variable, known) or 'unset it'}"
+                self.found.append(Problem(origin, "", reason, is_warning=True))
+
+    # --- The flags --------------------------------------------------------------------------------------------------
+
+    def take_flags(self, flags: Mapping[str, object]) -> None:
+        for setting in SETTINGS:
+            given = flags[setting.name]
+            if given is None:
+                continue
+            text = ",".join(given) if isinstance(given, list) else str(given)
+            self._take(setting, Origin(setting.flag, tells_key=True), from_text, text)
+        limits = flags["limit"]
+        for item in limits if isinstance(limits, list) else ():
+            self._take_limit(str(item))
+
+    def _take_limit(self, item: str) -> None:
+        origin = Origin("--limit")
+        name, equals, text = item.partition("=")
+        name = name.strip().replace("-", "_")
+        setting = _LIMITS.get(name)
+        if not equals:
+            self.found.append(Problem(origin, name, "must look like NAME=VALUE, such as message_rate=10"))
+        elif setting is None:
+            self.found.append(Problem(origin, name, _no_such_limit(name)))
+        else:
+            self._take(setting, origin, from_text, text)
+
+    # --- Together ---------------------------------------------------------------------------------------------------
+
+    def compare_limits(self) -> None:
+        limits = {name: self.given[name].value for name in _LIMITS}
+        for rule in broken_rules(limits):
+            name = self._culprit(rule)
+            self.found.append(Problem(self.given[name].origin, rule.names[0], rule.reason, is_warning=not rule.fatal))
+
+    def _culprit(self, rule: Rule) -> str:
+        """The limit of a broken rule that somebody gave: the other one may be a default, which stands nowhere."""
+        return next((name for name in rule.names if self.given[name].origin.place), rule.names[0])
+
+    def _take(
+        self,
+        setting: Setting,
+        origin: Origin,
+        judge: Callable[[Setting, Any], Value],
+        written: object,
+        *,
+        base: Path | None = None,
+    ) -> None:
+        """Judge a value and let it win over what was given before; a wrong one becomes a problem.
+
+        Args:
+            setting: what it is for.
+            origin: where it stands.
+            judge: `from_text` or `from_toml`.
+            written: the value as it stands there.
+            base: the directory that a relative path starts from; None for the working directory.
+        """
+        try:
+            value = judge(setting, written)
+        except ValueError as error:
+            self.found.append(Problem(origin, setting.name, str(error)))
+            return
+        if base is not None and setting.kind is Kind.PATH and written:
+            value = base / value
+        self.given[setting.name] = Given(value, origin)
 
 
-def _limit(source: str, name: str, value: str, kinds: Mapping[str, object]) -> float:
-    if name not in kinds:
-        raise ConfigError(source, name, "there is no such limit; docs/operations.md lists them")
-    whole = kinds[name] == "int"
-    try:
-        return int(value) if whole else float(value)
-    except ValueError:
-        raise ConfigError(source, name, f"must be a {'whole ' if whole else ''}number, not {value!r}") from None
+def _no_such_limit(name: str) -> str:
+    return f"there is no such limit; {_meant(name, _LIMITS) or 'docs/operations.md lists them'}"
+
+
+def _unknown_key(entry: Entry) -> str:
+    if entry.table:
+        if entry.key in _SETTINGS:
+            return f"is no limit: move this line to the top of the file, above [{LIMITS_TABLE}]"
+        return _no_such_limit(entry.key)
+    if entry.key == LIMITS_TABLE:
+        return f"must be a table: a line [{LIMITS_TABLE}], and below it lines such as message_rate = 10"
+    if entry.key in _LIMITS:
+        return f"is a limit: move this line below [{LIMITS_TABLE}]"
+    if isinstance(entry.value, dict):
+        return f"there is no such table; {_meant(entry.key, [LIMITS_TABLE]) or f'[{LIMITS_TABLE}] is the only one'}"
+    return f"there is no such setting; {_meant(entry.key, _SETTINGS) or 'docs/securechat.toml lists them'}"
+
+
+def _meant(name: str, known: Iterable[str]) -> str:
+    nearest = difflib.get_close_matches(name.replace("-", "_"), list(known), 1)
+    return f"did you mean {nearest[0]}?" if nearest else ""

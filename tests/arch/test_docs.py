@@ -11,6 +11,9 @@ import pytest
 
 from securechat.errors import ErrorCode
 from securechat.model import Command, Event
+from securechat.server.config import ServerConfig, read
+from securechat.server.settings import LIMITS, SETTINGS, Setting
+from tools.config_reference import REFERENCE, reference
 from tools.limits_table import BEGIN, END, OPERATIONS, table
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -48,6 +51,31 @@ def test_the_table_of_limits_is_up_to_date() -> None:
     assert text.count(BEGIN) == text.count(END) == 1
     current = text.split(BEGIN)[1].split(END)[0].strip()
     assert current == table().strip(), "run: python tools/limits_table.py"
+
+
+def test_the_reference_of_the_configuration_is_up_to_date() -> None:
+    assert REFERENCE.read_text(encoding="utf-8") == reference(), "run: python tools/config_reference.py"
+
+
+def test_the_reference_without_its_comment_signs_is_the_defaults(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)  # where a relative path means the same with and without a file
+    uncommented = re.sub(r"^#(\w+ = )", r"\1", REFERENCE.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    Path("all.toml").write_text(uncommented, encoding="utf-8")
+    Path("none.toml").write_text(REFERENCE.read_text(encoding="utf-8"), encoding="utf-8")
+    every, none = (read(["--config", name], {}) for name in ("all.toml", "none.toml"))
+    assert every.config() == none.config() == ServerConfig()
+    assert every.warnings == none.warnings == ()
+    names = {setting.name for setting in (*SETTINGS, *LIMITS)}
+    assert {name for name, given in every.given.items() if given.origin.place} == names
+    assert {name for name, given in none.given.items() if given.origin.place} == set()
+
+
+@pytest.mark.parametrize("setting", SETTINGS, ids=lambda setting: setting.name)
+def test_every_setting_stands_in_the_operators_table(setting: Setting) -> None:
+    text = OPERATIONS.read_text(encoding="utf-8")
+    assert re.search(rf"^\| `{setting.name}` \| `{setting.flag}\b.*` \|", text, re.MULTILINE)
 
 
 @pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
