@@ -50,7 +50,7 @@ class Screen:
             env=whole,
             cwd=cwd,
             start_new_session=True,
-            preexec_fn=_own_terminal,  # noqa: PLW1509 - one ioctl, between fork and exec
+            preexec_fn=_as_a_login_shell_would,  # noqa: PLW1509 - two system calls, between fork and exec
         )
         os.close(theirs)
         os.set_blocking(self._fd, False)
@@ -133,7 +133,9 @@ class Screen:
         fcntl.ioctl(self._fd, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
 
 
-def _own_terminal() -> None:
+def _as_a_login_shell_would() -> None:
+    """Take the terminal, and let it end us: under ``nohup`` the tests' own SIGHUP is ignored, and that is inherited."""
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
     fcntl.ioctl(0, termios.TIOCSCTTY, 0)
 
 
