@@ -90,8 +90,8 @@ def _prototypes(data: Mapping[str, Sequence[Mapping[str, str]]]) -> dict[str, st
     of a star, with Unicode's prototype in the middle.
     """
     groups = {_bare(one): [_bare(other["c"]) for other in others] for one, others in data.items()}
-    names = {middle: _name_of(middle, groups[middle]) for middle in {_middle(one, groups) for one in groups}}
-    return {one: names[_middle(one, groups)] for one in groups if len(one) == 1 and not one.isascii()}
+    # To Unicode an m is two letters, rn; to us it is itself, and rn with a stroke is an m with a stroke.
+    return {one: _middle(one, groups).replace("rn", "m") for one in groups if len(one) == 1 and not one.isascii()}
 
 
 def _bare(text: str) -> str:
@@ -107,17 +107,6 @@ def _middle(one: str, groups: Mapping[str, Sequence[str]]) -> str:
         return other
     # A star of two, and the data does not say which was the prototype: ASCII, else the sequence, else the first.
     return min(one, other, key=lambda text: (not text.isascii(), len(text) == 1, text))
-
-
-def _name_of(middle: str, others: Sequence[str]) -> str:
-    """What a group is called: a letter or digit of ASCII in it, if there is one, for that is what ASCII names have.
-
-    The group around ``rn`` is called ``m``, and ``rn`` with a stroke is an ``m`` with a stroke.
-    """
-    if len(middle) == 1 and middle.isascii():
-        return middle
-    plain = [one for one in others if len(one) == 1 and one.isascii() and one.isalnum()]
-    return min(plain) if plain else middle.replace("rn", "m")
 
 
 def _looks_like(letter: str, looks: Sequence[str]) -> str:

@@ -53,6 +53,7 @@ def table() -> dict[int, str]:
         ("ana\u0251", "anaa"),  # Latin alpha
         ("\U000118e3odern", "modern"),  # what Unicode draws as rn is an m here
         ("мodern", "modern"),
+        ("ɱira", "m\u0326ira"),
         ("budi_ѕantoso", "budi santoso"),
         ("ǆ", "dž"),
     ],
