@@ -120,12 +120,14 @@ class Door:
         else:
             opened(self._as_guest(name))
 
-    def recheck(self, entry: Entry) -> None:
+    def recheck(self, entry: Entry, host: str) -> None:
         """Judge again what may have changed while the log was asked.
 
         Raises:
             Refusal: the account, the login or the certificate is gone, or a ban has come.
         """
+        if (ban := self._registry.ban_on_host(host)) is not None:
+            raise banned(ban, self._registry.wall_ms())
         if entry.account is None:
             self.check_free(entry.name)
             return
@@ -298,7 +300,7 @@ def banned(ban: Ban, now_ms: int) -> Refusal:
 def span(seconds: float) -> str:
     """Return a duration as a person says it, rounded up to one unit."""
     for unit_s, unit in ((86_400, "day"), (3_600, "hour"), (60, "minute")):
-        if seconds > unit_s:
+        if seconds >= unit_s:
             count = -int(-seconds // unit_s)
             return f"{count} {unit}{'s' if count > 1 else ''}"
     return f"{max(1, round(seconds))} s"

@@ -187,7 +187,7 @@ class Entrance:
             self._abandoned(guest, identity.sender_id)
             return
         try:  # again: the owner may have quit elsewhere meanwhile, somebody else taken the name, or a ban have come
-            self._door.recheck(guest.entry)
+            self._door.recheck(guest.entry, peer.host)
             guest.key = name_key(guest.entry.name)
             self.claims.claim(guest.entry.name, guest.owner, self._now)
         except Refusal as refusal:

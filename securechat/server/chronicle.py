@@ -96,6 +96,9 @@ _REASONS = {
     "replaced": "closed: the same person connected from somewhere else",
     "shutting_down": "closed: the server stops",
     "log_failed": "closed: the message log failed",
+    "banned": "closed: banned",
+    "kicked": "closed by an administrator",
+    "logged_out": "closed: its login was ended",
 }
 _DENIALS = {
     "server_full": "turned away: as many connections as descriptors allow (raise `ulimit -n`)",
