@@ -16,6 +16,7 @@ import secrets
 import signal
 import socket
 import sys
+import threading
 import traceback
 from enum import IntEnum
 
@@ -41,6 +42,7 @@ from securechat.server.console import Console
 from securechat.server.fanout import Fanout
 from securechat.server.hashing import Argon2Hasher
 from securechat.server.session import Session
+from securechat.skeletons import preload
 from securechat.tls.addresses import is_public, local_names, private_addresses
 from securechat.tls.contexts import ServerCertificate
 from securechat.wire.detect import ALPN_OFFERS
@@ -140,6 +142,7 @@ class Server:
             gc.collect()
             gc.freeze()
             self._console.at_pass_end = self._loop.call_before_flush
+            threading.Thread(target=preload, name="look-alikes", daemon=True).start()
             self._service.ready(f"{len(self._listeners)} addresses, access {self._config.access}")
             self._loop.run()
         finally:
@@ -331,7 +334,6 @@ class Server:
 
 
 def _load_certificate(config: ServerConfig) -> ServerCertificate:
-    assert config.cert is not None
     try:
         return ServerCertificate(config.cert, config.key, tls12=config.tls12, alpn=ALPN_OFFERS)
     except TlsFailure as failure:
