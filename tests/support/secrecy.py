@@ -1,0 +1,57 @@
+"""What must never be written down: passwords and tokens that tests use, and where to look for them.
+
+Every test takes its passwords from here or says `keep_secret`; at the end of a run everything that was written is
+searched for them (`tests/conftest.py`). Only what exists to hold a secret is left out: the client's kept logins, and
+files that a test itself makes to hand a password over.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+PASSWORD = "correct horse battery"
+OTHER_PASSWORD = "staple of another kind"
+WRONG_PASSWORD = "not the right one"
+_KEPT = {PASSWORD, OTHER_PASSWORD, WRONG_PASSWORD}
+_MAY_HOLD = (".password", ".toml-login", ".login.json")
+
+
+def keep_secret(secret: str) -> str:
+    """Remember a secret that came up during a test (a token, a temporary password); returns it."""
+    if secret:
+        _KEPT.add(secret)
+    return secret
+
+
+def secrets_in(text: str) -> list[str]:
+    """Return what of the secrets stands in a text."""
+    return [secret for secret in _KEPT if secret in text]
+
+
+def expect_clean(what: str, lines: Iterable[str]) -> None:
+    """Fail when a secret stands in what a process has printed."""
+    for line in lines:
+        assert not secrets_in(line), f"{what} printed a secret"
+
+
+def expect_clean_command(command: Sequence[str]) -> None:
+    """Fail when a secret stands in a command line; single-use invite links are the one exception."""
+    for argument in command:
+        assert "/join-once/" in argument or not secrets_in(argument), "a secret on a command line"
+
+
+def files_with_secrets(directory: Path) -> list[str]:
+    """Search every file below a directory; returns which file holds how many secrets."""
+    wanted = [secret.encode() for secret in _KEPT]
+    found: list[str] = []
+    for path in sorted(directory.rglob("*")):
+        if path.name.endswith(_MAY_HOLD) or "securechat-state" in path.parts or path.is_symlink() or not path.is_file():
+            continue
+        try:
+            content = path.read_bytes()
+        except OSError:
+            continue  # a test's own unreadable file
+        if hits := sum(secret in content for secret in wanted):
+            found.append(f"{path.relative_to(directory)}: {hits}")
+    return found
