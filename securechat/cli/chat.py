@@ -5,49 +5,33 @@ from __future__ import annotations
 import argparse
 import contextlib
 import getpass
-import ipaddress
 import os
 import random
 import secrets
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TextIO
 
 from securechat import __version__
 from securechat.client import sentences
-from securechat.client.commands import encodable
+from securechat.client import sentences_accounts as accounts
 from securechat.client.core import ClientCore
-from securechat.client.exit_codes import OF_TLS_PROBLEM, Exit
-from securechat.client.outcome import of_loss
+from securechat.client.destination import Destination, Given, Stop, checked, decide, forget, read_line_of_stdin
+from securechat.client.exit_codes import Exit
+from securechat.client.keeping import open_memory
 from securechat.client.pipes import Conversing, Pipe, Sending, Tail
-from securechat.client.rendering import NOTICE_MARK, excerpt
-from securechat.client.runner import Endpoint, loss_of
-from securechat.errors import ConfigError, Refusal, TlsFailure
-from securechat.limits import SECRET_BYTES
+from securechat.client.rendering import NOTICE_MARK
+from securechat.client.state import Attention
+from securechat.errors import Refusal
+from securechat.invite_link import BadLink, InviteLink, looks_like_link, parse_link
 from securechat.names import LOBBY, check_name, check_room
 from securechat.text import one_line
-from securechat.tls.contexts import ClientContext, client_context
-from securechat.tls.trust import learn_ca, load_ca_file, parse_pin
 
-DEFAULT_HOST = "localhost"
-DEFAULT_PORT = 8443
-DEFAULT_CA = Path("certs/ca.pem")
-LEARN_TIMEOUT_S = 10.0
-"""For the handshake that learns a CA by its fingerprint: the server's own handshake_timeout_s."""
 RECALL = 10
 """Earlier messages shown at first: half a small screen; what `tail` prints."""
 MOST_RECALL = 10_000
 """Of --history: 50 pages, a few MB."""
-
-
-class _Stop(Exception):
-    """End here with a sentence and a code."""
-
-    def __init__(self, code: Exit, sentence: str) -> None:
-        super().__init__(sentence)
-        self.code = code
-        self.sentence = sentence
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -56,42 +40,126 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         options = _parser().parse_args(argv)
         return _run(options)
-    except _Stop as stop:
-        with contextlib.suppress(OSError):  # a stderr that takes nothing is nothing to tell anybody
-            sys.stderr.write(f"{NOTICE_MARK}{one_line(stop.sentence)}\n")
+    except Stop as stop:
+        _say(stop.sentence)
         return stop.code
     except KeyboardInterrupt:  # while learning the CA, before there is anything to leave
         return Exit.INTERRUPTED
 
 
 def _run(options: argparse.Namespace) -> int:
-    host, port = _address(options.server or DEFAULT_HOST, options.port)
     if (options.json or options.history is not None) and not options.tail:
-        raise _Stop(Exit.USAGE, sentences.JSON_WITHOUT_TAIL)
-    room = _checked(check_room, options.room or LOBBY, Exit.ROOM_REFUSED)
-    name = options.name or os.environ.get("SECURECHAT_NAME") or None
-    if name is not None:
-        name = _checked(check_name, name, Exit.NAME_INVALID)
+        raise Stop(Exit.USAGE, sentences.JSON_WITHOUT_TAIL)
+    memory = open_memory(os.environ)
+    if options.forget:
+        _say(forget(Given(options.server, options.port), memory))
+        return Exit.OK
+    room = checked(check_room, options.room or LOBBY, Exit.ROOM_REFUSED)
     if sys.stdin is None and not options.tail:
-        raise _Stop(Exit.USAGE, sentences.STDIN_CLOSED)
+        raise Stop(Exit.USAGE, sentences.STDIN_CLOSED)
     if sys.stdout is None and not options.send:
-        raise _Stop(Exit.OUTPUT_FAILED, sentences.STDOUT_CLOSED)
+        raise Stop(Exit.OUTPUT_FAILED, sentences.STDOUT_CLOSED)
     interactive = _is_terminal(sys.stdin) and _is_terminal(sys.stdout) and not options.send and not options.tail
-    if name is None and not interactive and not options.tail:
-        raise _Stop(Exit.USAGE, sentences.NAME_MISSING)
-    endpoint = Endpoint(host, port, _trusted(options, host, port))
+    needs_name = not interactive and not options.tail
+    destination = decide(_given(options), memory, person=interactive, needs_name=needs_name, confirm=_confirmed)
+    for note in (*destination.notes, *(memory.troubles if memory is not None else ())):
+        _say(note)
+    core = _core(options, destination, room, interactive=interactive)
+    if interactive and os.environ.get("TERM", "") not in {"dumb", "unknown"}:
+        return _terminal(core, destination)
+    return _pipe(options, core, destination, room, echo=interactive).run()
+
+
+def _core(options: argparse.Namespace, destination: Destination, room: str, *, interactive: bool) -> ClientCore:
     recall = options.history if options.history is not None else RECALL if interactive or options.tail else 0
-    core = ClientCore(
-        secret=secrets.token_hex(SECRET_BYTES),
+    return ClientCore(
+        secret=destination.secret,
         jitter=random.random,
-        name=name or (_made_up_name() if options.tail else None),
+        name=destination.name or (_made_up_name() if options.tail else None),
         rooms=() if room == LOBBY else (room,),
         recall=recall,
         client=f"securechat-client {__version__}",
+        login=destination.login,
+        attention=Attention.ALL if interactive else Attention.NOBODY,
     )
-    if interactive and os.environ.get("TERM", "") not in {"dumb", "unknown"}:
-        return _terminal(core, endpoint)
-    return _pipe(options, core, endpoint, room, named=name is not None, echo=interactive).run()
+
+
+def _given(options: argparse.Namespace) -> Given:
+    """What was typed; the environment fills in what was not."""
+    if options.ca and options.pin:
+        raise Stop(Exit.USAGE, sentences.CA_AND_PIN)
+    link = _link(options)
+    if link is not None and (options.ca or options.pin or options.port):
+        raise Stop(Exit.USAGE, accounts.LINK_AND_MORE)
+    ca, pin = options.ca, options.pin
+    if not ca and not pin and link is None:
+        ca, pin = os.environ.get("SECURECHAT_CA"), os.environ.get("SECURECHAT_PIN")
+    return Given(
+        server=None if link is not None else options.server,
+        port=options.port,
+        ca=ca or None,
+        pin=pin or None,
+        name=options.name or os.environ.get("SECURECHAT_NAME") or None,
+        certificate=options.cert,
+        password_file=options.password_file or os.environ.get("SECURECHAT_PASSWORD_FILE") or None,
+        invite=link,
+    )
+
+
+def _link(options: argparse.Namespace) -> InviteLink | None:
+    """The invite, from the command line where that is safe, or asked for."""
+    if options.server is not None and looks_like_link(options.server):
+        link = _parsed(options.server)
+        if not link.once:
+            raise Stop(Exit.USAGE, accounts.LINK_IN_ARGUMENTS)
+        return link
+    if not options.invite:
+        return None
+    if options.server is not None:
+        raise Stop(Exit.USAGE, accounts.LINK_AND_MORE)
+    return _asked_link()
+
+
+def _asked_link() -> InviteLink:
+    """Read a link; mail programs break long lines, so one that is cut off may go on in the next."""
+    text = _ask(accounts.LINK_PROMPT)
+    while text:
+        try:
+            return parse_link(text)
+        except BadLink as bad:
+            if not bad.cut_off or not (more := _ask(accounts.REST_PROMPT)):
+                raise Stop(Exit.USAGE, bad.sentence) from None
+            text = f"{text}\n{more}"
+    raise Stop(Exit.USAGE, accounts.NO_LINK)
+
+
+def _parsed(text: str) -> InviteLink:
+    try:
+        return parse_link(text)
+    except BadLink as bad:
+        raise Stop(Exit.USAGE, bad.sentence) from None
+
+
+def _ask(prompt: str) -> str:
+    """Ask for a line, at a terminal with a prompt; nothing at the end of the input."""
+    if sys.stdin is None:
+        raise Stop(Exit.USAGE, sentences.STDIN_CLOSED)
+    if _is_terminal(sys.stdin):
+        sys.stderr.write(prompt)
+        sys.stderr.flush()
+    return (read_line_of_stdin() or "").strip()
+
+
+def _confirmed(warning: str) -> bool:
+    """Show a warning and ask; where nobody can be asked, the answer is no."""
+    for line in warning.split("\n"):
+        _say(line)
+    return _is_terminal(sys.stdin) and _ask(accounts.YES_PROMPT).casefold() == accounts.YES
+
+
+def _say(sentence: str) -> None:
+    with contextlib.suppress(OSError):  # a stderr that takes nothing is nothing to tell anybody
+        sys.stderr.write(f"{NOTICE_MARK}{one_line(sentence)}\n")
 
 
 def _hold_closed_streams() -> None:
@@ -107,83 +175,20 @@ def _is_terminal(stream: TextIO | None) -> bool:
     return stream is not None and stream.isatty()
 
 
-def _terminal(core: ClientCore, endpoint: Endpoint) -> int:
+def _terminal(core: ClientCore, destination: Destination) -> int:
     from securechat.client.terminal import Terminal  # noqa: PLC0415 - pipes need no line editor, and start faster
 
-    return Terminal(core, endpoint, _login()).run()
+    return Terminal(core, destination.endpoint, _login()).run()
 
 
-def _pipe(
-    options: argparse.Namespace, core: ClientCore, endpoint: Endpoint, room: str, *, named: bool, echo: bool
-) -> Pipe:
+def _pipe(options: argparse.Namespace, core: ClientCore, destination: Destination, room: str, *, echo: bool) -> Pipe:
+    endpoint = destination.endpoint
     if options.tail:
-        return Tail(core, endpoint, room, json=options.json, rename=None if named else _made_up_name)
+        made_up = destination.name is None
+        return Tail(core, endpoint, room, json=options.json, rename=_made_up_name if made_up else None)
     if options.send:
         return Sending(core, endpoint, room)
     return Conversing(core, endpoint, room, echo=echo)
-
-
-def _trusted(options: argparse.Namespace, host: str, port: int) -> ClientContext:
-    """Decide what verified means. There is no other way to a context than these two."""
-    ca, pin = options.ca, options.pin
-    if ca and pin:
-        raise _Stop(Exit.USAGE, sentences.CA_AND_PIN)
-    if not ca and not pin:
-        ca, pin = os.environ.get("SECURECHAT_CA"), os.environ.get("SECURECHAT_PIN")
-    try:
-        if pin and not ca:
-            return client_context(_learned(host, port, pin))
-        path = Path(ca) if ca else DEFAULT_CA
-        if not ca and not path.exists():
-            raise _Stop(Exit.BAD_CA_FILE, sentences.no_ca(str(DEFAULT_CA)))
-        return client_context(load_ca_file(path))
-    except TlsFailure as failure:
-        raise _Stop(
-            OF_TLS_PROBLEM[failure.problem], sentences.not_reached(loss_of(failure, host), host, port)
-        ) from None
-
-
-def _learned(host: str, port: int, pin: str) -> str:
-    try:
-        return learn_ca(host, port, parse_pin(pin), LEARN_TIMEOUT_S)
-    except ConfigError as error:
-        raise _Stop(Exit.USAGE, error.reason) from None
-    except (OSError, UnicodeError) as error:
-        loss = loss_of(error, host)
-        raise _Stop(of_loss(loss), sentences.not_reached(loss, host, port)) from None
-
-
-def _address(text: str, port: int | None) -> tuple[str, int]:
-    """Split HOST[:PORT]; an IPv6 address stands in brackets when a port follows."""
-    host, given = text, ""
-    if text.startswith("["):
-        host, bracket, rest = text[1:].partition("]")
-        given = rest.removeprefix(":")
-        if not bracket or (rest and not rest.startswith(":")):
-            raise _Stop(Exit.USAGE, sentences.bad_address(text))
-    elif text.count(":") == 1:
-        host, _, given = text.partition(":")
-    elif ":" in text and not _is_ipv6(text):
-        raise _Stop(Exit.USAGE, sentences.bad_address(text))
-    valid = not given or (given.isascii() and given.isdigit() and 0 < int(given[:6]) < 65536)
-    if not host or not valid:
-        raise _Stop(Exit.USAGE, sentences.bad_address(text))
-    return host, int(given) if given else port or DEFAULT_PORT
-
-
-def _is_ipv6(text: str) -> bool:
-    try:
-        ipaddress.IPv6Address(text)
-    except ValueError:
-        return False
-    return True
-
-
-def _checked(check: Callable[[str], str], raw: str, code: Exit) -> str:
-    try:
-        return check(encodable(raw))
-    except Refusal as refusal:
-        raise _Stop(code, sentences.wrong_name(excerpt(raw), refusal.detail)) from None
 
 
 def _login() -> str | None:
@@ -201,12 +206,18 @@ def _made_up_name() -> str:
 def _parser() -> argparse.ArgumentParser:
     codes = ", ".join(f"{code.value} {code.name.lower().replace('_', ' ')}" for code in Exit)
     parser = argparse.ArgumentParser(
-        prog="securechat-client", description=sentences.CLI_DESCRIPTION, epilog=f"{sentences.CLI_EXIT_CODES}{codes}."
+        prog="securechat-client",
+        description=sentences.CLI_DESCRIPTION,
+        epilog=f"{accounts.CLI_MEMORY} {sentences.CLI_EXIT_CODES}{codes}.",
     )
     parser.add_argument("server", nargs="?", metavar="HOST[:PORT]", help=sentences.CLI_HOST)
     parser.add_argument("--ca", metavar="FILE", help=sentences.CLI_CA)
     parser.add_argument("--pin", metavar="sha256:...", help=sentences.CLI_PIN)
     parser.add_argument("--name", help=sentences.CLI_NAME)
+    parser.add_argument("--cert", metavar="FILE", help=accounts.CLI_CERT)
+    parser.add_argument("--password-file", metavar="FILE", help=accounts.CLI_FILE_FOR_LOGIN)
+    parser.add_argument("--invite", action="store_true", help=accounts.CLI_INVITE)
+    parser.add_argument("--forget", action="store_true", help=accounts.CLI_FORGET)
     parser.add_argument("--room", help=sentences.CLI_ROOM)
     ways = parser.add_mutually_exclusive_group()
     ways.add_argument("--send", action="store_true", help=sentences.CLI_SEND)

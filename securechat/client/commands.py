@@ -10,6 +10,8 @@ from typing import TypeAlias
 
 from securechat.client import intents as want
 from securechat.client import sentences
+from securechat.client import sentences_accounts as accounts
+from securechat.client.asking import Purpose
 from securechat.client.state import Key, RoomKey
 from securechat.names import LOBBY, longest_known_name
 
@@ -33,9 +35,27 @@ class Problem:
     sentence: str
 
 
-Meaning: TypeAlias = want.Intent | Help | Problem
+@dataclass(frozen=True, slots=True)
+class Secretly:
+    """Ask for passwords where nobody can read them; `asking.Dialogue` makes an intent of them."""
 
-COMMANDS = ("/help", "/who", "/join", "/leave", "/rooms", "/msg", "/history", "/nick", "/ignore", "/quit", "/exit")
+    purpose: Purpose
+
+
+@dataclass(frozen=True, slots=True)
+class CertificateFile:
+    """Add the certificate in this file; whoever can read files makes an intent of it."""
+
+    path: str
+
+
+Meaning: TypeAlias = want.Intent | Help | Problem | Secretly | CertificateFile
+
+_SECRET = {"/register": Purpose.REGISTER, "/password": Purpose.CHANGE}
+COMMANDS = (
+    *("/help", "/who", "/join", "/leave", "/rooms", "/msg", "/history", "/nick", "/ignore", "/quit", "/exit"),
+    *(*_SECRET, "/sessions", "/logout", "/cert"),
+)
 
 
 def encodable(raw: str) -> str:
@@ -62,6 +82,21 @@ def read(line: str, current: Key, known: Iterable[str]) -> Meaning:
     return _command(word.strip(), rest.strip(), current, known)
 
 
+def holds_secret(line: str) -> bool:
+    """Tell whether somebody typed a password behind a command, well spelt or not: nothing may remember such a line."""
+    word, rest = _split(line)
+    return bool(rest) and word.startswith("/") and _nearest(word.casefold()) in _SECRET
+
+
+def _split(text: str) -> tuple[str, str]:
+    word, *rest = text.split(maxsplit=1) or [""]
+    return word, rest[0].strip() if rest else ""
+
+
+def _nearest(word: str) -> str | None:
+    return next(iter(difflib.get_close_matches(word, COMMANDS, n=1)), None)
+
+
 def _command(typed: str, rest: str, current: Key, known: Iterable[str]) -> Meaning:  # noqa: PLR0911 - one row a command
     here = current.room if isinstance(current, RoomKey) else LOBBY
     match word := typed.casefold():
@@ -86,8 +121,31 @@ def _command(typed: str, rest: str, current: Key, known: Iterable[str]) -> Meani
         case "/join" | "/nick":
             return Problem(sentences.usage(word))
         case _:
-            nearest = difflib.get_close_matches(word, COMMANDS, n=1)
-            return Problem(sentences.unknown_command(typed, nearest[0] if nearest else None))
+            return _about_account(word, rest) or Problem(sentences.unknown_command(typed, _nearest(word)))
+
+
+def _about_account(word: str, rest: str) -> Meaning | None:  # noqa: PLR0911 - one row a command
+    verb, argument = _split(rest)
+    number = int(argument) if argument.isascii() and argument.isdigit() and len(argument) < 16 else None
+    match word, verb.casefold():
+        case "/register" | "/password", _:
+            return Problem(accounts.TYPED_IN_THE_OPEN) if rest else Secretly(_SECRET[word])
+        case "/logout", "":
+            return want.EndLogin()
+        case "/sessions", "":
+            return want.AskLogins()
+        case "/sessions", "end" if number is not None:
+            return want.EndLogin(number)
+        case "/cert", "":
+            return want.AskCertificates()
+        case "/cert", "add":
+            return CertificateFile(argument) if argument else want.AddCertificate()
+        case "/cert", "remove" if number is not None:
+            return want.RemoveCertificate(number)
+        case "/sessions" | "/cert" | "/logout", _:
+            return Problem(sentences.usage(word))
+        case _:
+            return None
 
 
 def _history(rest: str, current: Key) -> Meaning:

@@ -16,39 +16,40 @@ from typing import assert_never
 
 from securechat.client import happenings as told
 from securechat.client import intents as want
-from securechat.client.happenings import Happening, Impossible, Loss, LossKind, Wish
-from securechat.client.patience import ANSWER_S, STABLE_S, Backoff, Silence
-from securechat.client.requests import Entering
-from securechat.client.state import Phase
-from securechat.client.talk import Talk, pair, retry_at
-from securechat.errors import ErrorCode, Refusal
+from securechat.client.greeting import ASKING, Greeting
+from securechat.client.happenings import Happening, Impossible, Loss, LossKind
+from securechat.client.login import Login
+from securechat.client.patience import ANSWER_S, STABLE_S, Backoff
+from securechat.client.state import Attention, Phase
+from securechat.client.talk import retry_at
+from securechat.errors import ErrorCode
 from securechat.model import (
-    PROTOCOL_VERSION,
     Acked,
+    CertificateList,
     Closing,
     Command,
+    Done,
     Event,
     Found,
-    Hello,
     HistoryPage,
-    Join,
     Joined,
-    Leave,
     Left,
+    LoginList,
     Message,
     Named,
-    Person,
+    Notice,
     Ping,
     Pong,
     Presence,
     Quit,
+    ReadElsewhere,
     Refused,
+    Registered,
     RoomsPage,
     Roster,
     Throttled,
     Welcome,
 )
-from securechat.names import LOBBY, check_name
 
 _FOR_GOOD = frozenset(
     {
@@ -57,11 +58,13 @@ _FOR_GOOD = frozenset(
         ErrorCode.BAD_FRAME,
         ErrorCode.FRAME_TOO_LARGE,
         ErrorCode.HELLO_EXPECTED,
+        ErrorCode.BANNED,
+        ErrorCode.KICKED,
+        ErrorCode.LOGGED_OUT,
         ErrorCode.BYE,
     }
 )
-"""Last words after which coming back would only repeat them."""
-_NAME_CODES = frozenset({ErrorCode.NAME_IN_USE, ErrorCode.NAME_INVALID, ErrorCode.NAME_RESERVED})
+"""Last words after which coming back would only repeat them, or go against somebody's will."""
 GOODBYE_S = 1.0
 """For the answer to our Quit: a healthy server answers within a pass of its loop."""
 
@@ -76,7 +79,7 @@ class Output:
     hang_up: bool = False
 
 
-class ClientCore(Talk):
+class ClientCore(Greeting):
     """One user's session, over as many connections as it takes.
 
     Args:
@@ -86,6 +89,8 @@ class ClientCore(Talk):
         rooms: rooms to enter besides the lobby, as typed.
         recall: how many earlier messages to show of the room looked at, when it is entered for the first time.
         client: program and version, for the server's log.
+        login: what proves who we are; without one, only ``secret`` does.
+        attention: which messages somebody sees.
 
     Attributes:
         hurried: whether the user, leaving, wanted to leave again: then even the farewell is too long.
@@ -100,16 +105,11 @@ class ClientCore(Talk):
         rooms: tuple[str, ...] = (),
         recall: int = 0,
         client: str = "",
+        login: Login | None = None,
+        attention: Attention = Attention.NOBODY,
     ) -> None:
-        super().__init__(name or "", rooms, recall)
-        self._secret = secret
-        self._client = client
-        self._named = name is not None
+        super().__init__(name, rooms, recall, attention, client, login or Login(secret))
         self._backoff = Backoff(jitter)
-        self._silence: Silence | None = None
-        self._dial_at: float | None = 0.0
-        self._welcomed_at: float | None = None
-        self._lost_at: float | None = None
         self._last_words: Closing | None = None
         self._leave_by: float | None = None
         self._said_quit = False
@@ -130,11 +130,13 @@ class ClientCore(Talk):
 
     def deadline(self) -> float | None:
         """Return when `tick` is wanted at the latest."""
-        due = [self._dial_at, self._answer_by, self._leave_by, self.feed.deadline]
+        due = [self._dial_at, self._greet_at, self._answer_by, self._leave_by, self.feed.deadline]
         if self._silence is not None:
             due.append(self._silence.deadline)
         if self.phase is Phase.ONLINE and self._paused_until:
             due.append(self._paused_until)
+        if self.phase is Phase.ONLINE and self._login.account:
+            due.append(self._reading.deadline())
         return min((when for when in due if when is not None), default=None) if self.phase is not Phase.ENDED else None
 
     # --- inputs ---------------------------------------------------------------------------------------------------
@@ -182,6 +184,8 @@ class ClientCore(Talk):
             self._dial_at = None
             self.phase = Phase.DIALLING
             self._dial = True
+        elif self._greet_at is not None and now >= self._greet_at:
+            self._greet(now)
         elif self._overdue(now):
             self._hang_up = True
             self._lose(Loss(LossKind.SILENT), now)
@@ -191,47 +195,6 @@ class ClientCore(Talk):
 
     # --- the connection's life ------------------------------------------------------------------------------------
 
-    def _greet(self, now: float) -> None:
-        self.phase = Phase.GREETING
-        self._answer_by = now + ANSWER_S
-        self._silence = Silence(now)
-        self._commands.append(Hello(PROTOCOL_VERSION, self.me.name, self._secret, self._client))
-
-    def _welcomed(self, event: Welcome, now: float) -> None:
-        first = self._welcomed_at is None
-        if not first and (event.sender_id != self.me.id or event.live_from < self.feed.cursor):
-            self._tell(told.HistoryReset())
-            self.people.forget()
-            self.feed.begin(event.live_from)
-        elif first:
-            self.feed.begin(event.live_from)
-        else:
-            self.feed.resume(event.live_from)
-        self.me = Person(event.sender_id, event.name)
-        self.feed.me = event.sender_id
-        self.people.see(*pair(self.me))
-        self._outgoing.start_above(event.last_client_id)
-        self._welcomed_at = now
-        self.phase = Phase.REJOINING
-        self._answer_by = now + ANSWER_S
-        if first:
-            self._tell(told.Greeted(event.server, self.me))
-        else:
-            self._tell(told.BackOnline(now - (self._lost_at if self._lost_at is not None else now)))
-        self._lost_at = None
-        self._awaiting = {LOBBY}
-        for room in sorted(self.membership.left_while_away):
-            self._commands.append(Leave(self._requests.ref(), room))
-        self.membership.left_while_away.clear()
-        self._rejoin()
-
-    def _rejoin(self) -> None:
-        rooms = list(self.membership.wanted)
-        self._awaiting.update(rooms)
-        for start in range(0, len(rooms), 100):  # Join takes at most 100 (model.py)
-            some = rooms[start : start + 100]
-            self._commands.append(Join(self._requests.ask(Entering(set(some), again=True)), some))
-
     def _lose(self, loss: Loss, now: float) -> None:
         was, words = self.phase, self._last_words
         self._silence = self._answer_by = self._last_words = None
@@ -239,14 +202,19 @@ class ClientCore(Talk):
         self.feed.lost()
         self.phase = Phase.OFFLINE
         code, text = (words.code, words.text) if words is not None else (None, "")
+        held_until, self._greet_at = self._greet_at, None
         if self._said_quit:
             self._end(told.Ended(told.EndCause.QUIT))
+        elif self._account.logged_out:
+            self._end(told.Ended(told.EndCause.LOGGED_OUT))
         elif code in _FOR_GOOD:
             self._end(told.Ended(told.EndCause.CLOSED, code=code, text=text))
-        elif not self._named:
-            self._dial_at = None  # dial again when there is a name: the server does not wait for one for ever
-            if was is not Phase.NAMING:
+        elif self._waits_for_a_person:
+            self._dial_at = None  # dial again when it is given: the server does not wait for a person for ever
+            if was not in ASKING:
                 self._end(told.Ended(told.EndCause.UNREACHABLE, loss, code, text))
+        elif held_until is not None:
+            self._dial_at = max(held_until, now + (words.retry_after_s or 0.0 if words is not None else 0.0))
         elif self._welcomed_at is None:
             self._end(told.Ended(told.EndCause.UNREACHABLE, loss, code, text))
         else:
@@ -292,7 +260,7 @@ class ClientCore(Talk):
             self._say_goodbye(now)
 
     def _say_goodbye(self, now: float) -> None:
-        if self.phase in {Phase.OFFLINE, Phase.DIALLING, Phase.NAMING}:
+        if self.phase in {Phase.OFFLINE, Phase.DIALLING, *ASKING}:
             self._end(told.Ended(told.EndCause.QUIT))
             return
         self._said_quit = True
@@ -311,6 +279,8 @@ class ClientCore(Talk):
         match intent:
             case want.ChooseName(name):
                 self._choose_name(name, now)
+            case want.GivePassword(password):
+                self._give_password(password, now)
             case want.Speak(text, target):
                 self._speak(target, text)
             case want.Whisper(name, text):
@@ -328,26 +298,7 @@ class ClientCore(Talk):
             case want.Finish(patience_s):
                 self._finish(patience_s, now)
             case _:
-                assert_never(intent)
-
-    def _choose_name(self, name: str, now: float) -> None:
-        try:
-            name = check_name(name)
-        except Refusal as refusal:
-            self._decline(Impossible.NAME_INVALID, name, refusal.detail)
-            return
-        if self._named and self.phase is Phase.ONLINE:
-            self._rename(name)
-        elif self._named:
-            self._rename_to = name  # asked for once back: a refusal then costs nobody the name they have
-            self._tell(told.Postponed(Wish.NAME, name))
-        else:
-            self.me = Person(self.me.id, name)
-            self._named = True
-            if self.phase is Phase.NAMING:
-                self._greet(now)
-            else:
-                self._dial_at = now
+                self._about_account(intent)
 
     # --- events ---------------------------------------------------------------------------------------------------
 
@@ -357,18 +308,23 @@ class ClientCore(Talk):
                 self._welcomed(event, now)
             case Joined():
                 self._joined(event)
-            case Left(room, ref):
-                self._requests.close(ref)
-                self._out_of(room)
+            case Left():
+                self._left(event)
             case Named(name, ref):
                 self._requests.close(ref)
                 self._renamed(name)
+            case Registered() | Done() | LoginList() | CertificateList():
+                self._account.answered(event, self.me)
+                self._end_when_logged_out()
+            case ReadElsewhere():
+                self._read_elsewhere(event)
+            case Notice(text, sent_at_ms):
+                self._tell(told.Announced(text, sent_at_ms))
             case Message():
                 self.people.see(event.sender_id, event.name)
                 self.feed.live(event)
             case Acked(client_id, seq):
-                if (line := self._outgoing.finish(client_id)) is not None:
-                    self._tell(told.LineAcked(line, seq))
+                self._acked(client_id, seq)
             case Refused():
                 self._refused(event, now)
             case Throttled(retry_after_s):
@@ -380,13 +336,19 @@ class ClientCore(Talk):
             case Presence():
                 self._told.extend(self.membership.presence(event, self.me.id))
             case Closing():
-                self._last_words = event
+                self._closing(event)
             case Ping(n):
                 self._commands.append(Pong(n))
             case Pong():
                 pass
             case _:
                 assert_never(event)
+
+    def _closing(self, event: Closing) -> None:
+        self._last_words = event
+        if event.code is ErrorCode.LOGGED_OUT:
+            self._account.logged_out = self._account.logging_out
+            self._account.forget(self.me.name)
 
     def _throttled(self, retry_after_s: float, now: float) -> None:
         self._paused_until = max(self._paused_until, now + retry_after_s)
@@ -399,7 +361,7 @@ class ClientCore(Talk):
 
     def _refused(self, event: Refused, now: float) -> None:
         if self.phase is Phase.GREETING:
-            self._hello_refused(event)
+            self._hello_refused(event, now)
         elif event.client_id is not None:
             self._line_refused(event.client_id, event, now)
         elif event.ref is not None and self.feed.refused(event.ref, retry_at(event, now)):
@@ -408,22 +370,13 @@ class ClientCore(Talk):
         else:
             self._request_refused(event)
 
-    def _hello_refused(self, event: Refused) -> None:
-        if event.code in _NAME_CODES:
-            self.phase = Phase.NAMING
-            self._named = False
-            self._answer_by = self._silence = None
-            self._tell(told.NameRefused(self.me.name, event.code, event.text))
-        else:
-            version = event.code is ErrorCode.UNSUPPORTED_VERSION
-            cause = told.EndCause.VERSION if version else told.EndCause.CLOSED
-            self._end(told.Ended(cause, code=event.code, text=event.text))
-
     # --- the end of every input -----------------------------------------------------------------------------------
 
     def _result(self, now: float) -> Output:
         if self.phase is Phase.ONLINE:
             self._send_what_may_go(now)
+            if self._login.account:
+                self._commands.extend(self._reading.due(now))
         self._leave_when_done(now)
         output = Output(tuple(self._commands), tuple(self._told), self._dial, self._hang_up)
         self._commands, self._told = [], []

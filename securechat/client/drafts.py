@@ -89,6 +89,12 @@ class Outgoing:
             self._throttled = False
         return line
 
+    def abandon(self) -> tuple[Line, ...]:
+        """Forget what is in flight: it was another sender's, whose answers will not come."""
+        lines = tuple(self._in_flight.values())
+        self._in_flight.clear()
+        return lines
+
     def again(self, client_id: int) -> Line | None:
         """Put a line that was refused for now back where it stood; it will get a new client_id."""
         if (line := self._in_flight.pop(client_id, None)) is not None:

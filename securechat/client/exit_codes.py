@@ -33,6 +33,9 @@ class Exit(IntEnum):
     REPLACED = 32
     CLOSED_BY_SERVER = 33
     ROOM_REFUSED = 34
+    LOGIN_REFUSED = 35  # a password is needed, or was wrong
+    INVITE_REFUSED = 36
+    REMOVED = 37  # banned, kicked, or logged out elsewhere
     MESSAGE_REFUSED = 40
     LINES_LOST = 41
     OUTPUT_FAILED = 42  # stdout was closed, or took no more: a full disk

@@ -40,6 +40,7 @@ class Feed:
         self.conversations: dict[Key, Conversation] = {}
         self._reader = reader
         self._floor = 0
+        self._rooms_above = 0
         self._jobs: deque[Job] = deque()
         self._in_flight: tuple[int, Job] | None = None
         self._resume: Pull | None = None
@@ -50,13 +51,21 @@ class Feed:
 
     # --- the connection's life ------------------------------------------------------------------------------------
 
-    def begin(self, live_from: int) -> None:
-        """A first connection, or a server with another log: nothing before now was missed."""
-        self.cursor = self._floor = live_from
+    def begin(self, live_from: int, seen: int | None = None) -> None:
+        """A first connection, or a server with another log: nothing in a room before now was missed.
+
+        Args:
+            live_from: everything above comes live.
+            seen: of an account: dialogues above it were missed, because no device of it was here.
+        """
+        self.cursor = self._floor = live_from if seen is None else min(seen, live_from)
+        self._rooms_above = live_from
         self.conversations.clear()
         self._pulls.clear()
         self._jobs.clear()
         self._resume = None
+        if self._floor < live_from:
+            self.resume(live_from)
 
     def resume(self, live_from: int) -> None:
         """A new connection after a loss: pull what was missed, once `start` says that the rooms are entered again."""
@@ -153,7 +162,8 @@ class Feed:
         self._in_flight = None
         for message in job.page(page):
             if job is self._resume:
-                self._offer(message, late=True)
+                if message.room is None or message.seq > self._rooms_above:
+                    self._offer(message, late=True)
             elif job.key is not None and job.key in self.conversations:
                 self._show(self.conversations[job.key], message, late=True)
         if job is self._resume:
@@ -179,8 +189,9 @@ class Feed:
         key = key_of(message, self.me)
         conversation = self.conversations.get(key)
         if conversation is None:
-            # A dialogue begins with prev 0: this identity is as old as this process, so nothing came before it.
-            conversation = self.conversations[key] = Conversation(key, last=message.prev if message.room else 0)
+            # What a dialogue holds from before this process is nothing we missed; above that, prev reveals a hole.
+            before = message.prev if message.room else min(message.prev, self._floor)
+            conversation = self.conversations[key] = Conversation(key, last=before)
         if (pull := self._pulls.get(key)) is not None:
             pull.hold(message)
         elif not conversation.member or message.seq <= conversation.last:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import TypeAlias
 
+from securechat.client.deeds import AccountHappening
 from securechat.client.state import Key
 from securechat.errors import ErrorCode, TlsFailure
 from securechat.model import Message, Person, RoomCount
@@ -71,27 +72,40 @@ class NameRefused:
 
 @dataclass(frozen=True, slots=True)
 class Greeted:
-    """In, for the first time."""
+    """In, for the first time.
+
+    Attributes:
+        server: the program and its version.
+        me: who one is.
+        account: whether one is logged in to an account.
+        admin: whether that account administers the server.
+        must_change: an administrator has set its password: choose another.
+    """
 
     server: str
     me: Person
+    account: bool = False
+    admin: bool = False
+    must_change: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class EnteredRoom:
-    """In a room; ``again`` when a reconnect re-entered it."""
+    """In a room; ``again`` when a reconnect re-entered it, ``elsewhere`` when another device of the account did."""
 
     room: str
     people: tuple[Person, ...]
     total: int
     again: bool = False
+    elsewhere: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class LeftRoom:
-    """Out of a room."""
+    """Out of a room; ``elsewhere`` when another device of the account left it."""
 
     room: str
+    elsewhere: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +118,7 @@ class Shown:
         own: whether this user sent it.
         late: whether it was missed while away, or pulled rather than pushed.
         names_me: whether somebody else's text has the user's name in it.
+        elsewhere: whether this user sent it, from another device.
     """
 
     message: Message
@@ -111,6 +126,7 @@ class Shown:
     own: bool
     late: bool = False
     names_me: bool = False
+    elsewhere: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,6 +228,13 @@ class Leaving:
 
 
 @dataclass(frozen=True, slots=True)
+class KeptFor:
+    """What is said to this person waits on the server: they have an account and are not here."""
+
+    person: Person
+
+
+@dataclass(frozen=True, slots=True)
 class LineAcked:
     """A line is durable as message ``seq``; its message comes as Shown."""
 
@@ -277,6 +300,29 @@ class RequestRefused:
 
 
 @dataclass(frozen=True, slots=True)
+class Announced:
+    """The people who run the server say something to everybody."""
+
+    text: str
+    sent_at_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class ReadElsewhere:
+    """Another device of the account has read a conversation up to ``seq``."""
+
+    key: Key
+    seq: int
+
+
+@dataclass(frozen=True, slots=True)
+class NotKept:
+    """Something that should be remembered on this machine could not be written."""
+
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
 class SlowedDown:
     """Over a rate: lines go out as fast as the server takes them. Told once until everything is out."""
 
@@ -326,6 +372,7 @@ class EndCause(Enum):
     QUIT = "quit"
     UNREACHABLE = "unreachable"  # the first connection failed
     CLOSED = "closed"  # the server's last words allow no return
+    LOGGED_OUT = "logged_out"  # at the user's own wish
     VERSION = "version"
 
 
@@ -342,6 +389,7 @@ class Ended:
 Happening: TypeAlias = (
     NameNeeded
     | NameRefused
+    | AccountHappening
     | Greeted
     | EnteredRoom
     | LeftRoom
@@ -357,12 +405,16 @@ Happening: TypeAlias = (
     | BackInRoom
     | Leaving
     | LineWaiting
+    | KeptFor
     | LineAcked
     | LineRefused
     | LinesLost
     | Declined
     | RenameRefused
     | RequestRefused
+    | Announced
+    | ReadElsewhere
+    | NotKept
     | SlowedDown
     | ConnectionLost
     | Reconnecting

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from securechat.client.state import Key
@@ -86,6 +86,75 @@ class Finish:
     patience_s: float = 3.0
 
 
+@dataclass(frozen=True, slots=True)
+class GivePassword:
+    """The answer to PasswordNeeded."""
+
+    password: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Register:
+    """Make the name that one has as a guest one's own."""
+
+    password: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class ChangePassword:
+    """Another password for the account."""
+
+    old: str = field(repr=False)
+    new: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class AskLogins:
+    """Where is the account logged in?"""
+
+
+@dataclass(frozen=True, slots=True)
+class EndLogin:
+    """End a login of the account, by number; without one this login, and the client with it."""
+
+    number: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AskCertificates:
+    """Which client certificates log in to the account?"""
+
+
+@dataclass(frozen=True, slots=True)
+class AddCertificate:
+    """Let a client certificate log in: the one with this fingerprint, or the one that was shown."""
+
+    fingerprint: str | None = None
+    label: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RemoveCertificate:
+    """Let a certificate log in no longer, by number."""
+
+    number: int
+
+
+AccountIntent: TypeAlias = (
+    Register | ChangePassword | AskLogins | EndLogin | AskCertificates | AddCertificate | RemoveCertificate
+)
 Intent: TypeAlias = (
-    ChooseName | Speak | Whisper | Enter | Depart | LookAt | AskWho | AskRooms | AskHistory | Ignore | Finish
+    ChooseName
+    | GivePassword
+    | Speak
+    | Whisper
+    | Enter
+    | Depart
+    | LookAt
+    | AskWho
+    | AskRooms
+    | AskHistory
+    | Ignore
+    | AccountIntent
+    | Finish
 )

@@ -6,7 +6,7 @@ change of name arrives once per shared room and is told once.
 
 from __future__ import annotations
 
-from securechat.client.happenings import EnteredRoom, Happening, LeftRoom, PeopleCame, PeopleWent, PersonRenamed
+from securechat.client.happenings import EnteredRoom, Happening, PeopleCame, PeopleWent, PersonRenamed
 from securechat.client.state import People, Room
 from securechat.model import Joined, Person, Presence, Renaming, Roster
 from securechat.names import LOBBY, name_key
@@ -39,20 +39,20 @@ class Membership:
         if room in self.wanted:
             self.wanted.remove(room)
 
-    def entered(self, event: Joined) -> EnteredRoom:
-        """In a room, with a fresh roster."""
+    def entered(self, event: Joined, *, elsewhere: bool = False) -> EnteredRoom:
+        """In a room, with a fresh roster; ``elsewhere`` when another device entered it."""
         again = event.room in self.rooms
         room = self.rooms.setdefault(event.room, Room(event.room))
         room.replace(event.members, event.total)
         self.want(event.room)
         for person in event.members:
             self._people.see(person.id, person.name)
-        return EnteredRoom(event.room, tuple(event.members), event.total, again)
+        return EnteredRoom(event.room, tuple(event.members), event.total, again, elsewhere)
 
-    def left(self, name: str) -> LeftRoom | None:
-        """Out of a room; None when one was not in it."""
+    def left(self, name: str) -> bool:
+        """Out of a room; tell whether one was in it."""
         self.unwant(name)
-        return LeftRoom(name) if self.rooms.pop(name, None) is not None else None
+        return self.rooms.pop(name, None) is not None
 
     def roster(self, page: Roster) -> None:
         """Remember the people of a roster page."""

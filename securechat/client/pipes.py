@@ -8,27 +8,30 @@ session without a word.
 from __future__ import annotations
 
 import contextlib
-import io
 import os
 import queue
-import select
 import signal
 import sys
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
+from securechat.client import deeds, outcome, sentences
 from securechat.client import happenings as told
 from securechat.client import intents as want
-from securechat.client import outcome, sentences
-from securechat.client.commands import Help, Problem, read
+from securechat.client import sentences_accounts as accounts
+from securechat.client.asking import Cancelled, Dialogue, Purpose
+from securechat.client.commands import CertificateFile, Help, Problem, Secretly, encodable, read
 from securechat.client.core import ClientCore
 from securechat.client.exit_codes import Exit
 from securechat.client.happenings import Happening
+from securechat.client.hush import Hush
 from securechat.client.patience import Pace
 from securechat.client.rendering import NOTICE_MARK, elsewhere, json_line, tail_line
 from securechat.client.runner import Endpoint, Runner
+from securechat.client.secret_files import certificate_to_add
 from securechat.client.state import Key, Phase, RoomKey
+from securechat.client.stdout import Stdout
 from securechat.client.telling import sentence
 from securechat.limits import KIB, MAX_TEXT_BYTES, MAX_TEXT_CHARS
 from securechat.model import Message
@@ -48,49 +51,6 @@ LOGGED_PROGRESS_S = 10.0
 """Between two reports where nobody watches: six lines a minute in a job's log."""
 POLL_S = 0.2
 """Between looks at Ctrl-C while waiting: Windows cannot interrupt a longer wait."""
-
-
-class Stdout:
-    """Lines to stdout, until it takes no more: whoever reads it may leave, and its disk may be full.
-
-    A reader that leaves (``| head``) is noticed without writing, where the platform has poll (POSIX: POLLERR and
-    POLLHUP are always reported); elsewhere the next line notices.
-
-    Args:
-        on_end: told once, by `put` or on a thread of its own: None when the reader has left, else what is wrong.
-    """
-
-    def __init__(self, on_end: Callable[[str | None], None]) -> None:
-        self._on_end = on_end
-        self._over = False
-        if isinstance(sys.stdout, io.TextIOWrapper):  # a file on Windows, or an old locale, has not every character
-            sys.stdout.reconfigure(errors="backslashreplace")
-
-    def put(self, line: str) -> None:
-        """Write a line, at once."""
-        if self._over:
-            return
-        try:
-            sys.stdout.write(f"{line}\n")
-            sys.stdout.flush()
-        except OSError as error:
-            self._over = True
-            # Python flushes stdout once more at exit: give it something that takes it (docs of SIGPIPE, signal module).
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            self._on_end(None if isinstance(error, BrokenPipeError) else error.strerror or str(error))
-
-    def watch(self) -> None:
-        """Notice in the background when the reader leaves."""
-        if sys.platform != "win32" and hasattr(select, "poll"):
-            poller = select.poll()
-            poller.register(sys.stdout.fileno(), 0)
-
-            def wait() -> None:
-                # macOS answers POLLNVAL for devices it cannot watch.
-                if any(events & (select.POLLERR | select.POLLHUP) for _, events in poller.poll()):
-                    self._on_end(None)
-
-            threading.Thread(target=wait, name="stdout", daemon=True).start()
 
 
 class Pipe:
@@ -115,12 +75,16 @@ class Pipe:
         finally:
             for number, handler in previous.items():
                 signal.signal(number, handler)
+            self.restore()
         if self.runner.failure is not None:
             raise self.runner.failure
         return self.exit
 
     def begin(self) -> None:
         """Start what a mode needs besides the network."""
+
+    def restore(self) -> None:
+        """Leave the terminal as it was."""
 
     def on_happening(self, happening: Happening) -> None:
         """Deal with one happening that `on_happenings` does not deal with for every mode."""
@@ -131,6 +95,10 @@ class Pipe:
             match happening:
                 case told.NameRefused(name, code, text):
                     self.name_refused(name, code, text)
+                case deeds.PasswordNeeded():
+                    self.password_needed(happening)
+                case deeds.LoginHeld() | told.NotKept() | told.Announced():
+                    self.tell(happening)
                 case told.Ended():
                     self._ended(happening)
                 case _:
@@ -140,6 +108,11 @@ class Pipe:
         """Nobody can be asked for another name."""
         self.notice(sentences.name_refused(one_line(name), one_line(text), code))
         self.finish(outcome.of_name(code), 0.0)
+
+    def password_needed(self, event: deeds.PasswordNeeded) -> None:
+        """Nobody can be asked for a password."""
+        self.notice(accounts.password_missing(event.code, one_line(event.text)))
+        self.finish(Exit.LOGIN_REFUSED, 0.0)
 
     def notice(self, text: str) -> None:
         """Say something to the user, on stderr."""
@@ -285,7 +258,7 @@ class Sending(Pipe):
             return
         self._pulling = True
         while self.core.phase is Phase.ONLINE and not self._input_over and not self.core.full:
-            if self._lines.empty():
+            if self._lines.empty() or self.asks:
                 break
             if (line := self._lines.get_nowait()) is None:
                 self._input_over = True
@@ -295,6 +268,11 @@ class Sending(Pipe):
         self._pulling = False
         if self._input_over and not self.core.unsent and not self.core.leaving:
             self.finish(Exit.OK, STALLED_S)
+
+    @property
+    def asks(self) -> bool:
+        """Whether the next line is an answer to a question, and not to be said."""
+        return False
 
     def _take(self, line: str) -> None:
         if not line.strip():
@@ -384,15 +362,37 @@ class Conversing(Sending):
     def __init__(self, core: ClientCore, endpoint: Endpoint, room: str, *, echo: bool) -> None:
         super().__init__(core, endpoint, room)
         self._echo = echo
+        self._hush = Hush()
         self._asking_name = False
+        self._dialogue: Dialogue | None = None
+
+    def restore(self) -> None:
+        """Show what is typed again."""
+        self._hush.off()
 
     def pull(self) -> None:
-        """A name may be asked for before anybody is online."""
-        while self._asking_name and not self._lines.empty():
-            name = self._lines.get_nowait()
-            self._asking_name = False
-            self.runner.want(want.Finish(0.0) if name is None else want.ChooseName(name))
-        super().pull()
+        """A name or a password may be asked for, before anybody is online and later: the next line is the answer."""
+        while True:
+            self._answer_questions()
+            super().pull()
+            if not self.asks or self._lines.empty():
+                return
+
+    @property
+    def asks(self) -> bool:
+        """Whether the next line is an answer."""
+        return self._asking_name or self._dialogue is not None
+
+    def _answer_questions(self) -> None:
+        while self.asks and not self._lines.empty():
+            if (typed := self._lines.get_nowait()) is None:
+                self._asking_name, self._dialogue = False, None
+                self.runner.want(want.Finish(0.0))
+            elif self._dialogue is not None:
+                self._answer(self._dialogue, encodable(typed))
+            else:
+                self._asking_name = False
+                self.runner.want(want.ChooseName(typed))
 
     def name_refused(self, name: str, code: Any, text: str) -> None:
         """At a terminal, ask again."""
@@ -411,6 +411,44 @@ class Conversing(Sending):
                 raise
             self.notice(sentences.mistake(one_line(repr(error))))
 
+    def password_needed(self, event: deeds.PasswordNeeded) -> None:
+        """At a terminal, ask."""
+        if self._echo:
+            self.notice(accounts.password_needed(event.code, one_line(event.text)))
+            self._ask(Dialogue(Purpose.INVITED if event.new else Purpose.LOG_IN, one_line(event.name)))
+        else:
+            super().password_needed(event)
+
+    def _ask(self, dialogue: Dialogue) -> None:
+        self._dialogue = dialogue
+        self._hush.on()
+        sys.stderr.write(dialogue.question)
+        sys.stderr.flush()
+
+    def _answer(self, dialogue: Dialogue, typed: str) -> None:
+        self._dialogue = None
+        self._hush.off()
+        sys.stderr.write("\n")
+        match dialogue.give(typed):
+            case None:
+                self._ask(dialogue)
+            case str(why):
+                self.notice(why)
+                self._ask(dialogue)
+            case Cancelled() if dialogue.purpose in {Purpose.LOG_IN, Purpose.INVITED}:
+                self._ask_name()
+            case Cancelled():
+                self.notice(accounts.CANCELLED)
+            case intent:
+                self.runner.want(intent)
+
+    def _add_certificate(self, path: str) -> None:
+        intent = certificate_to_add(path)
+        if isinstance(intent, str):
+            self.notice(one_line(intent))
+        else:
+            self.runner.want(intent)
+
     def _understand(self, line: str) -> None:
         """Lines mean what they mean to the interactive client."""
         match read(line, self.core.current, self.core.known_names()):
@@ -418,14 +456,20 @@ class Conversing(Sending):
                 self.notice(sentences.HELP)
             case Problem(why):
                 self.notice(one_line(why))
+            case Secretly(purpose) if self._echo:
+                self._ask(Dialogue(purpose, one_line(self.core.me.name)))
+            case Secretly():
+                self.notice(accounts.TERMINAL_ONLY)
+            case CertificateFile(path):
+                self._add_certificate(path)
             case intent:
                 self.runner.want(intent)
 
     def otherwise(self, happening: Happening) -> None:
         """Messages to stdout, all else to stderr."""
         match happening:
-            case told.Shown(message, key, own):
-                if not (own and self._echo):
+            case told.Shown(message, key, own, elsewhere=far):
+                if far or not (own and self._echo):
                     self.put(tail_line(message, room=elsewhere(key, self.core.current, message)))
             case told.Recalled(_, messages) if messages:
                 for message in messages:

@@ -42,6 +42,11 @@ def sender(message: Message, room: str | None = None) -> str:
     return f"#{one_line(room)} {name}" if room else name
 
 
+def announcement_rows(sentence: str, columns: int) -> list[str]:
+    """Return the rows of an announcement: a newline in it begins no notice of its own."""
+    return _rows(NOTICE_MARK, sentence, columns)
+
+
 def tail_line(message: Message, *, room: str | None = None) -> str:
     """Return a message as one line."""
     return f"{sender(message, room)}: {one_line(message.text)}"
@@ -69,7 +74,17 @@ def excerpt(text: str, cells: int = 60) -> str:
 
 def local_time(message: Message) -> dt.datetime:
     """Return when a message was sent, by this machine's time zone."""
-    return dt.datetime.fromtimestamp(message.sent_at_ms / 1000, dt.UTC).astimezone()
+    return local_time_of(message.sent_at_ms)
+
+
+def local_time_of(at_ms: int) -> dt.datetime:
+    """Return a time of the server's (milliseconds since the epoch, UTC) by this machine's time zone."""
+    return dt.datetime.fromtimestamp(at_ms / 1000, dt.UTC).astimezone()
+
+
+def local_date(at_ms: int) -> str:
+    """Return date and time of day, as lists show them."""
+    return local_time_of(at_ms).strftime("%Y-%m-%d %H:%M")
 
 
 def elsewhere(key: Key, current: Key, message: Message) -> str | None:

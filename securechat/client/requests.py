@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
+from securechat.client.deeds import Deed
 from securechat.model import Person, RoomCount
 
 
@@ -22,9 +23,10 @@ class Entering:
 
 @dataclass(slots=True)
 class Leaving:
-    """A room being left."""
+    """A room being left; ``quiet`` when it was left while away, and the server may not know that we were in it."""
 
     room: str
+    quiet: bool = False
 
 
 @dataclass(slots=True)
@@ -64,7 +66,15 @@ class Ignoring:
     name: str
 
 
-Request: TypeAlias = Entering | Leaving | Renaming | Rostering | Listing | Whispering | Ignoring
+@dataclass(slots=True)
+class Doing:
+    """Something about the own account; ``number`` of the login or certificate it is about."""
+
+    deed: Deed
+    number: int | None = None
+
+
+Request: TypeAlias = Entering | Leaving | Renaming | Rostering | Listing | Whispering | Ignoring | Doing
 
 
 class Requests:

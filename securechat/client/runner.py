@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from securechat.client.core import ClientCore, Output
 from securechat.client.happenings import Happening, Loss, LossKind
 from securechat.client.intents import Finish, Intent
+from securechat.client.keeping import Keeping
 from securechat.client.state import Phase
 from securechat.errors import RemoteProtocolError, TlsFailure
 from securechat.limits import MIB, Limits
@@ -45,11 +46,12 @@ FAREWELL_S = 2.0
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """Where to connect, and what verified means there."""
+    """Where to connect, what verified means there, and who remembers what goes well (nobody when None)."""
 
     host: str
     port: int
     context: ClientContext
+    keeping: Keeping | None = None
 
 
 class Runner:
@@ -116,12 +118,18 @@ class Runner:
         if self._connection is not None:
             self._connection.send(output)
         if output.happenings:
-            self._listener(output.happenings)
+            self._listener((*output.happenings, *self._keep(output.happenings)))
         if output.hang_up:
             self._hang_up()
         if output.dial:
             self._dial()
         self._rearm()
+
+    def _keep(self, happenings: Sequence[Happening]) -> list[Happening]:
+        if self.endpoint.keeping is None:
+            return []
+        complaints = (self.endpoint.keeping.note(happening) for happening in happenings)
+        return [complaint for complaint in complaints if complaint is not None]
 
     def _run(self) -> None:
         try:

@@ -23,6 +23,11 @@ text            say it in the current room; a line that begins with // begins wi
 /history [N]    the last N messages of the current room
 /nick NAME      take another name
 /ignore NAME    hide what somebody says, for you alone; again: show it
+/register       make your name your own, with a password
+/password       change your password
+/sessions       where you are logged in; /sessions end N ends one
+/cert           client certificates that log you in; /cert add [FILE], /cert remove N
+/logout         leave, and log in with the password next time
 /quit, exit     leave; so do Ctrl-D and Ctrl-C"""
 
 NAME_PROMPT = "Name: "

@@ -27,10 +27,19 @@ class Phase(Enum):
     OFFLINE = "offline"  # waiting to dial, or for a name
     DIALLING = "dialling"
     NAMING = "naming"  # connected, and a person must choose a name
+    PROVING = "proving"  # connected, and a person must give a password
     GREETING = "greeting"  # hello sent
     REJOINING = "rejoining"  # welcome; the rooms are being entered
     ONLINE = "online"
     ENDED = "ended"
+
+
+class Attention(Enum):
+    """Which messages somebody sees when they are shown: those the account's other devices count as read."""
+
+    NOBODY = "nobody"  # a script
+    CURRENT = "current"  # a screen with one conversation
+    ALL = "all"  # a line client, where everything goes by
 
 
 @dataclass(frozen=True, slots=True)

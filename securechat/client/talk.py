@@ -15,7 +15,9 @@ from securechat.client.feed import Feed
 from securechat.client.happenings import Happening, Impossible, Wish
 from securechat.client.membership import Membership
 from securechat.client.pull import Recall
+from securechat.client.reading import Reading
 from securechat.client.requests import (
+    Doing,
     Entering,
     Ignoring,
     Leaving,
@@ -25,7 +27,7 @@ from securechat.client.requests import (
     Rostering,
     Whispering,
 )
-from securechat.client.state import Key, People, PersonKey, Phase, RoomKey
+from securechat.client.state import Attention, Key, People, PersonKey, Phase, RoomKey
 from securechat.errors import ErrorCode, Refusal
 from securechat.limits import MAX_TEXT_BYTES, MAX_TEXT_CHARS
 from securechat.model import (
@@ -35,9 +37,11 @@ from securechat.model import (
     Join,
     Joined,
     Leave,
+    Left,
     Message,
     Nick,
     Person,
+    ReadElsewhere,
     Refused,
     Rooms,
     RoomsPage,
@@ -52,6 +56,8 @@ RETRY_S = 1.0
 """Before a refused request is repeated, where the server named no time."""
 _LATER = frozenset({ErrorCode.OVERLOADED, ErrorCode.BUSY, ErrorCode.OUT_OF_ORDER})
 """Refusals of a line that are no judgement of it; DISK_FULL is one too when it names a time."""
+_TYPED_HERE = 1_000
+"""Acknowledged seqs remembered until their message comes: far more than can be in flight (drafts.WINDOW)."""
 
 
 class Talk:
@@ -61,6 +67,7 @@ class Talk:
         name: the name to ask for, or empty.
         rooms: rooms to enter besides the lobby, as typed.
         recall: how many earlier messages to show of the room looked at, when it is entered for the first time.
+        attention: which messages somebody sees.
 
     Attributes:
         phase: where the connection stands.
@@ -72,7 +79,7 @@ class Talk:
         feed: the conversations with their messages, and the cursor.
     """
 
-    def __init__(self, name: str, rooms: tuple[str, ...], recall: int) -> None:
+    def __init__(self, name: str, rooms: tuple[str, ...], recall: int, attention: Attention) -> None:
         self.phase = Phase.OFFLINE
         self.me = Person(0, name)
         self.people = People()
@@ -81,6 +88,10 @@ class Talk:
         self.ignored: set[int] = set()
         self.feed = Feed(self)
         self._recall = recall
+        self._attention = attention
+        self._reading = Reading()
+        self._typed_here: dict[int, None] = {}
+        self._kept_for: set[int] = set()
         self._outgoing = Outgoing()
         self._requests = Requests()
         self._whispers: list[Whispering] = []
@@ -216,9 +227,14 @@ class Talk:
         self.current = target
         if (conversation := self.feed.conversations.get(target)) is not None:
             conversation.unread = 0
+            if self._attention is Attention.CURRENT:
+                self._reading.saw(target, conversation.last)
 
     def _joined(self, event: Joined) -> None:
-        entered = self.membership.entered(event)
+        if event.ref == 0 and self._is_leaving(event.room):
+            return  # the server tells what it knew before it heard of our leaving
+        adopted = event.ref == 0 and event.room not in {LOBBY, *self.membership.wanted}
+        entered = self.membership.entered(event, elsewhere=adopted)
         request = self._requests.get(event.ref)
         asked = isinstance(request, Entering) and (not request.again or event.room == self._look_at_once_in)
         looked_at = asked or RoomKey(event.room) == self.current
@@ -231,15 +247,22 @@ class Talk:
         self._awaiting.discard(event.room)
         self._entering_settled()
 
+    def _is_leaving(self, room: str) -> bool:
+        return any(isinstance(request, Leaving) and request.room == room for request in self._requests.unanswered)
+
+    def _left(self, event: Left) -> None:
+        self._requests.close(event.ref)
+        self._out_of(event.room, elsewhere=event.ref == 0)
+
     def _entered_or_not(self, ref: int, request: Entering, room: str) -> None:
         request.rooms.discard(room)
         if not request.rooms:
             self._requests.close(ref)
 
-    def _out_of(self, room: str) -> None:
+    def _out_of(self, room: str, *, elsewhere: bool = False) -> None:
         self.feed.left(room)
-        if (left := self.membership.left(room)) is not None:
-            self._tell(left)
+        if self.membership.left(room):
+            self._tell(told.LeftRoom(room, elsewhere))
         if self.current == RoomKey(room):
             self._look_at(RoomKey(LOBBY))
 
@@ -287,14 +310,23 @@ class Talk:
                     self._commands.append(Rooms(self._requests.ask(request), event.rooms[-1].room))
                 else:
                     self._tell(told.RoomsShown(tuple(request.rooms)))
-            case Found(person=person), Whispering(_, text):
+            case Found(person=person, absent=absent), Whispering(_, text):
                 self.people.see(*pair(person))
                 self._speak(PersonKey(person.id), text, person.name)
+                self._say_who_is_absent(person, absent=absent)
             case Found(person=person), Ignoring():
                 self.people.see(*pair(person))
                 self._toggle(person)
             case _:
                 pass  # the answer to a question of an earlier connection
+
+    def _say_who_is_absent(self, person: Person, *, absent: bool) -> None:
+        """Once, until they were here again."""
+        if not absent:
+            self._kept_for.discard(person.id)
+        elif person.id not in self._kept_for:
+            self._kept_for.add(person.id)
+            self._tell(told.KeptFor(person))
 
     def _roster(self, event: Roster, request: Rostering) -> None:
         request.people.extend(event.members)
@@ -319,8 +351,10 @@ class Talk:
                 self._tell(told.LineRefused(_line_of(request), event.code, event.text))
             case Renaming(name):
                 self._tell(told.RenameRefused(name, event.code, event.text))
+            case Leaving(quiet=True):
+                pass
             case None if event.ref is not None:
-                pass  # a question of an earlier connection, or a room left while away that was not ours any more
+                pass  # a question of an earlier connection
             case _:
                 self._tell(told.RequestRefused(event.code, event.text, event.room))
         self._entering_settled()
@@ -340,9 +374,14 @@ class Talk:
                 case Entering(rooms, again=False):
                     for room in rooms:
                         self._enter_later(room)
-                case Leaving(room) if room in self.membership.wanted:
+                case Leaving(room, quiet) if quiet or room in self.membership.wanted:
                     self._depart_later(room)
+                case Doing():
+                    self._unanswered(request)
         self._requests.clear()
+
+    def _unanswered(self, request: Doing) -> None:
+        """Something about the account was asked, and no answer came."""
 
     def _renamed(self, name: str) -> None:
         old, self.me = self.me.name, Person(self.me.id, name)
@@ -358,7 +397,28 @@ class Talk:
             return
         if key != self.current and not own:
             self.feed.conversations[key].unread += 1
-        self._tell(told.Shown(message, key, own, late, not own and _names(self.me.name, message.text)))
+        if self._attention is Attention.ALL or (self._attention is Attention.CURRENT and key == self.current):
+            self._reading.saw(key, message.seq)
+        elsewhere = own and self._typed_here.pop(message.seq, 0) is not None
+        names_me = not own and _names(self.me.name, message.text)
+        self._tell(told.Shown(message, key, own, late, names_me, elsewhere))
+
+    def _acked(self, client_id: int, seq: int) -> None:
+        if (line := self._outgoing.finish(client_id)) is not None:
+            self._typed_here[seq] = None
+            if len(self._typed_here) > _TYPED_HERE:
+                del self._typed_here[next(iter(self._typed_here))]
+            self._tell(told.LineAcked(line, seq))
+
+    def _read_elsewhere(self, event: ReadElsewhere) -> None:
+        key: Key = RoomKey(event.room) if event.room is not None else PersonKey(event.peer or 0)
+        self._reading.elsewhere(key, event.seq)
+        if (conversation := self.feed.conversations.get(key)) is not None:
+            later = (message for message in conversation.messages if message.seq > event.seq)
+            conversation.unread = min(
+                conversation.unread, sum(message.sender_id not in {self.me.id, *self.ignored} for message in later)
+            )
+        self._tell(told.ReadElsewhere(key, event.seq))
 
     def on_recalled(self, recall: Recall) -> None:
         """Show earlier messages."""

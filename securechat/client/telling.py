@@ -5,27 +5,37 @@ Messages are not told here: they have rows of their own (rendering.py).
 
 from __future__ import annotations
 
+from securechat.client import deeds, sentences
 from securechat.client import happenings as told
-from securechat.client import sentences
+from securechat.client import sentences_accounts as accounts
 from securechat.client.happenings import Happening
-from securechat.client.rendering import excerpt
+from securechat.client.rendering import excerpt, local_date, local_time_of
 from securechat.client.state import Key, RoomKey
-from securechat.model import Person
+from securechat.model import CertificateInfo, LoginInfo, Person
 from securechat.text import one_line
 
 
 def sentence(happening: Happening, current: Key, me: int) -> str | None:
     """Return what to say about a happening; None for those that say nothing or are shown otherwise."""
-    return _of_people(happening, current, me) or _of_lines(happening) or _of_connection(happening)
+    return (
+        _of_people(happening, current, me)
+        or _of_lines(happening)
+        or _of_connection(happening)
+        or _of_account(happening)
+    )
 
 
-def _of_people(happening: Happening, current: Key, me: int) -> str | None:  # noqa: PLR0911 - one row a happening
+def _of_people(happening: Happening, current: Key, me: int) -> str | None:  # noqa: C901, PLR0911, PLR0912 - one row a happening
     match happening:
         case told.EnteredRoom(room, people, total, again=False):
             others = [person for person in people if person.id != me]
+            if happening.elsewhere:
+                return accounts.entered_elsewhere(one_line(room), _names(others), total)
             return sentences.entered(one_line(room), _names(others), total)
         case told.BackInRoom(room):
             return sentences.back_in_room(one_line(room))
+        case told.LeftRoom(room, elsewhere=True):
+            return accounts.left_elsewhere(one_line(room))
         case told.LeftRoom(room):
             return sentences.left_room(one_line(room))
         case told.PeopleCame(room, people):
@@ -52,6 +62,8 @@ def _of_lines(happening: Happening) -> str | None:  # noqa: PLR0911 - one row a 
             return sentences.line_waiting(excerpt(line.text), code)
         case told.LineRefused(line, _, text):
             return sentences.line_refused(excerpt(line.text), one_line(text), to=excerpt(line.to))
+        case told.KeptFor(person):
+            return accounts.kept_for(one_line(person.name))
         case told.Postponed(wish, subject, text):
             return sentences.postponed(wish, excerpt(subject), excerpt(text))
         case told.Leaving():
@@ -84,6 +96,62 @@ def _of_connection(happening: Happening) -> str | None:
             return sentences.HISTORY_RESET
         case _:
             return None
+
+
+def _of_account(happening: Happening) -> str | None:  # noqa: PLR0911 - one row a happening
+    match happening:
+        case deeds.LoginHeld(retry_after_s, code):
+            return accounts.login_held(retry_after_s, code)
+        case deeds.BecameAnother(me):
+            return accounts.became_another(one_line(me.name))
+        case deeds.DeedDone(deed, number, name):
+            return accounts.done(deed, number, one_line(name))
+        case deeds.DeedUnanswered(deed):
+            return accounts.unanswered(deed)
+        case deeds.LoginsShown(logins):
+            return _logins(logins)
+        case deeds.CertificatesShown(certificates, presented):
+            return _certificates(certificates, presented)
+        case told.Announced(text, sent_at_ms):
+            return accounts.announcement(local_time_of(sent_at_ms).strftime("%H:%M"), one_line(text))
+        case told.NotKept(detail):
+            return accounts.not_kept(one_line(detail))
+        case _:
+            return None
+
+
+def _logins(logins: tuple[LoginInfo, ...]) -> str:
+    rows = [
+        accounts.login_line(
+            each.login,
+            excerpt(each.client),
+            one_line(each.address),
+            local_date(each.since_ms),
+            local_date(each.used_at_ms),
+            online=each.online,
+            current=each.current,
+        )
+        for each in logins
+    ]
+    return "\n".join([*rows, accounts.END_LOGIN_HINT]) if rows else accounts.NO_LOGINS
+
+
+def _certificates(certificates: tuple[CertificateInfo, ...], presented: str | None) -> str:
+    rows = [
+        accounts.certificate_line(
+            each.certificate,
+            excerpt(each.label),
+            one_line(each.fingerprint),
+            local_date(each.added_at_ms),
+            current=each.current,
+        )
+        for each in certificates
+    ]
+    rows = rows or [accounts.NO_CERTIFICATES]
+    known = any(each.current for each in certificates)
+    if presented is not None and not known:
+        rows.append(accounts.presented(one_line(presented)))
+    return "\n".join(rows)
 
 
 def _names(people: tuple[Person, ...] | list[Person]) -> list[str]:

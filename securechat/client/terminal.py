@@ -14,27 +14,40 @@ import os
 import shutil
 import signal
 import sys
+import threading
 from collections.abc import Sequence
 from typing import Any
 
 from prompt_toolkit import PromptSession
-from prompt_toolkit.history import InMemoryHistory
+from prompt_toolkit.filters import Condition
+from prompt_toolkit.layout.processors import ConditionalProcessor
 from prompt_toolkit.patch_stdout import StdoutProxy
 
+from securechat.client import deeds, outcome, sentences
 from securechat.client import happenings as told
 from securechat.client import intents as want
-from securechat.client import outcome, sentences
-from securechat.client.commands import Help, Problem, encodable, read
+from securechat.client import sentences_accounts as accounts
+from securechat.client.asking import Cancelled, Dialogue, Purpose
+from securechat.client.commands import CertificateFile, Help, Problem, Secretly, encodable, read
 from securechat.client.core import ClientCore
 from securechat.client.exit_codes import Exit
 from securechat.client.happenings import Happening
-from securechat.client.rendering import elsewhere, local_time, message_rows, notice_rows
+from securechat.client.line_editor import Hidden, Recollection
+from securechat.client.rendering import (
+    announcement_rows,
+    elsewhere,
+    local_time,
+    local_time_of,
+    message_rows,
+    notice_rows,
+)
 from securechat.client.runner import Endpoint, Runner
+from securechat.client.secret_files import certificate_to_add
 from securechat.client.state import Phase, RoomKey
 from securechat.client.telling import sentence
 from securechat.model import Message
 from securechat.names import LOBBY
-from securechat.text import one_line
+from securechat.text import one_line, visible
 
 REDRAW_S = 0.02
 """Seconds the proxy gathers writes before it draws the prompt again: below what an eye sees, well under a flood."""
@@ -63,6 +76,7 @@ class Terminal:
         self._day = ""
         self._trouble: object = None
         self._asking_name = False
+        self._dialogue: Dialogue | None = None
         self._prompt = sentences.PROMPT
         self._out: StdoutProxy | None = None
         self._over = False
@@ -75,7 +89,11 @@ class Terminal:
         # The renderer asks the terminal for the cursor's position otherwise, and warns in the text when none answers.
         os.environ.setdefault("PROMPT_TOOLKIT_NO_CPR", "1")
         self._session = PromptSession(
-            message=lambda: self._prompt, history=InMemoryHistory(), erase_when_done=True, enable_suspend=True
+            message=lambda: self._prompt,
+            history=Recollection(self._is_secret),
+            input_processors=[ConditionalProcessor(Hidden(), Condition(self._is_secret))],
+            erase_when_done=True,
+            enable_suspend=True,
         )
         self._out = StdoutProxy(sleep_between_writes=REDRAW_S)
         previous = self._leave_on_signals()
@@ -100,7 +118,23 @@ class Terminal:
                 if not self._over:
                     self._runner.intend(want.Finish())
                 break
-            self._runner.post(lambda line=line: self._typed(line))  # type: ignore[misc]
+            self._hand_over(line)
+
+    def _hand_over(self, line: str) -> None:
+        """Give a line to the network's thread; after one that may lead to a password, the next prompt waits for it."""
+        understood = threading.Event()
+
+        def take() -> None:
+            self._typed(line)
+            understood.set()
+
+        may_lead_to_a_password = self._is_secret() or line.lstrip().startswith("/")
+        self._runner.post(take)
+        while may_lead_to_a_password and not understood.wait(POLL_S) and not self._runner.wait(0.0):
+            pass
+
+    def _is_secret(self) -> bool:
+        return self._dialogue is not None
 
     def _wait_for_the_end(self) -> None:
         while not self._runner.wait(POLL_S):
@@ -143,11 +177,14 @@ class Terminal:
         try:
             self._understand(line)
         except Exception as error:  # noqa: BLE001 - told to the user, who decides whether to go on
-            self._say(sentences.mistake(one_line(repr(error))))
+            # Of a mistake over a password only the kind: its words could be the password's.
+            self._say(sentences.mistake(type(error).__name__ if self._is_secret() else one_line(repr(error))))
         self._refresh()
 
     def _understand(self, line: str) -> None:
-        if self._asking_name:
+        if self._dialogue is not None:
+            self._answer(self._dialogue, encodable(line).rstrip("\r\n"))
+        elif self._asking_name:
             self._choose_name(encodable(line).strip() or self._login or "")
         elif line.strip():
             match read(line, self._core.current, self._core.known_names()):
@@ -155,8 +192,33 @@ class Terminal:
                     self._say(sentences.HELP)
                 case Problem(why):
                     self._say(one_line(why))
+                case Secretly(purpose):
+                    self._dialogue = Dialogue(purpose, one_line(self._core.me.name))
+                case CertificateFile(path):
+                    self._add_certificate(path)
                 case intent:
                     self._runner.want(intent)
+
+    def _answer(self, dialogue: Dialogue, typed: str) -> None:
+        match dialogue.give(typed):
+            case None:
+                pass
+            case str(why):
+                self._say(why)
+            case Cancelled():
+                self._dialogue = None
+                self._asking_name = dialogue.purpose in {Purpose.LOG_IN, Purpose.INVITED}
+                self._say(accounts.CHOOSE_NAME if self._asking_name else accounts.CANCELLED)
+            case intent:
+                self._dialogue = None
+                self._runner.want(intent)
+
+    def _add_certificate(self, path: str) -> None:
+        intent = certificate_to_add(path)
+        if isinstance(intent, str):
+            self._say(one_line(intent))
+        else:
+            self._runner.want(intent)
 
     def _choose_name(self, name: str) -> None:
         if name.casefold() in {"exit", "/quit"}:
@@ -176,7 +238,7 @@ class Terminal:
         if not happenings:  # the runner's last call
             self._leave_prompt()
 
-    def _rows(self, happening: Happening) -> list[str]:
+    def _rows(self, happening: Happening) -> list[str]:  # noqa: C901, PLR0911, PLR0912 - one row a happening
         columns = self._columns()
         match happening:
             case told.Shown(message, key):
@@ -190,10 +252,16 @@ class Terminal:
             case told.NameRefused(name, code, text):
                 self._asking_name = True
                 return notice_rows(sentences.name_refused(one_line(name), one_line(text), code), columns)
+            case deeds.PasswordNeeded(name, new, code, text):
+                self._dialogue = Dialogue(Purpose.INVITED if new else Purpose.LOG_IN, one_line(name))
+                return notice_rows(accounts.password_needed(code, one_line(text)), columns)
             case told.Declined(told.Impossible.NAME_INVALID) if not self._core.me.id:
                 self._asking_name = True
+            case told.Announced(text, sent_at_ms):
+                clock = local_time_of(sent_at_ms).strftime("%H:%M")
+                return announcement_rows(accounts.announcement(clock, visible(text)), columns)
             case told.Greeted():
-                return notice_rows(self._greeting(), columns)
+                return notice_rows(self._greeting(happening), columns)
             case told.Reconnecting(_, attempt, loss) if attempt > 1 and (loss.kind, loss.detail) != self._trouble:
                 self._trouble = (loss.kind, loss.detail)
                 return notice_rows(sentences.still_away(loss), columns)
@@ -206,10 +274,11 @@ class Terminal:
         said = sentence(happening, self._core.current, self._core.me.id)
         return notice_rows(said, columns) if said else []
 
-    def _greeting(self) -> str:
+    def _greeting(self, event: told.Greeted) -> str:
         where = self._endpoint
-        connected = sentences.connected(where.host, where.port, one_line(self._core.me.name))
-        return f"{connected}\n{sentences.MORE_HELP}"
+        connected = sentences.connected(where.host, where.port, one_line(event.me.name))
+        means = accounts.logged_in(account=event.account, admin=event.admin, must_change=event.must_change)
+        return "\n".join(part for part in (connected, means, sentences.MORE_HELP) if part)
 
     def _message(self, message: Message, room: str | None) -> list[str]:
         day = local_time(message).date().isoformat()
@@ -235,9 +304,12 @@ class Terminal:
         current = self._core.current
         room = current.room if isinstance(current, RoomKey) and current.room != LOBBY else None
         waiting = len(self._core.unsent) if self._core.phase is not Phase.ONLINE or self._core.away else 0
-        asked = (
-            sentences.name_prompt(self._login) if self._asking_name else sentences.prompt(room=room, waiting=waiting)
-        )
+        if self._dialogue is not None:
+            asked = self._dialogue.question
+        elif self._asking_name:
+            asked = sentences.name_prompt(self._login)
+        else:
+            asked = sentences.prompt(room=room, waiting=waiting)
         if asked != self._prompt:
             self._prompt = asked
             if self._session is not None:

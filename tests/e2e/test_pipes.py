@@ -223,7 +223,7 @@ def test_wrong_flags(flags: list[str], code: Exit) -> None:
 
 
 def test_no_ca_anywhere_says_what_to_do(tmp_path: Path) -> None:
-    env = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT)}
+    env = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), "SECURECHAT_STATE": ""}
     done = subprocess.run(
         [*CLIENT, "--name", "x"], cwd=tmp_path, env=env, capture_output=True, text=True, check=False, input=""
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +12,9 @@ from tests.support.server import ServerProcess
 CLIENT = [sys.executable, "-m", "securechat.cli.chat"]
 ROOT = Path(__file__).parents[2]
 PATIENCE_S = 30.0
+
+# What the user of this machine has remembered is no business of the tests: their clients remember nothing by default.
+os.environ["SECURECHAT_STATE"] = ""
 
 
 def at(server: ServerProcess, *flags: str) -> list[str]:

@@ -41,7 +41,14 @@ class Screen:
         self.output = b""
         self._fd, theirs = pty.openpty()
         self._resize(columns, rows)
-        whole = {"TERM": "xterm-256color", "LC_ALL": "C.UTF-8", "TZ": "UTC", **_without_ours(), **(env or {})}
+        whole = {
+            "TERM": "xterm-256color",
+            "LC_ALL": "C.UTF-8",
+            "TZ": "UTC",
+            "SECURECHAT_STATE": "",
+            **_without_ours(),
+            **(env or {}),
+        }
         self.process = subprocess.Popen(
             command,
             stdin=theirs,

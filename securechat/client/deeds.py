@@ -1,0 +1,109 @@
+"""Happenings about the own account: proofs of who one is, and what was done about it. Part of `happenings.Happening`.
+
+What is secret in them does not show in their repr.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import TypeAlias
+
+from securechat.errors import ErrorCode
+from securechat.model import CertificateInfo, LoginInfo, Person
+
+
+@dataclass(frozen=True, slots=True)
+class PasswordNeeded:
+    """The server wants proof of the name: give the password, or (``new``) choose one for an invite; or another name."""
+
+    name: str
+    new: bool
+    code: ErrorCode
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class LoginHeld:
+    """The server answers a hello only later; it is repeated by itself."""
+
+    retry_after_s: float
+    code: ErrorCode
+
+
+@dataclass(frozen=True, slots=True)
+class TokenReceived:
+    """A login that the next start can use: whoever keeps files keeps it."""
+
+    name: str
+    token: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class TokenLost:
+    """The kept login of this name is of no more use."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class BecameAnother:
+    """In again, as somebody else than before the connection was lost."""
+
+    me: Person
+
+
+class Deed(Enum):
+    """What one does to one's own account."""
+
+    REGISTER = "register"
+    CHANGE_PASSWORD = "change_password"  # noqa: S105 - a word for it, no password
+    END_LOGIN = "end_login"
+    LOG_OUT = "log_out"
+    ADD_CERTIFICATE = "add_certificate"
+    REMOVE_CERTIFICATE = "remove_certificate"
+    ASK = "ask"
+
+
+@dataclass(frozen=True, slots=True)
+class DeedDone:
+    """The server did it, durably; ``number`` of the login or certificate, ``name`` of a new account."""
+
+    deed: Deed
+    number: int | None = None
+    name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class DeedUnanswered:
+    """The connection broke before the server answered: it may have been done or not."""
+
+    deed: Deed
+
+
+@dataclass(frozen=True, slots=True)
+class LoginsShown:
+    """The answer to AskLogins."""
+
+    logins: tuple[LoginInfo, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class CertificatesShown:
+    """The answer to AskCertificates; ``presented`` is the fingerprint of the one shown to the server."""
+
+    certificates: tuple[CertificateInfo, ...]
+    presented: str | None
+
+
+AccountHappening: TypeAlias = (
+    PasswordNeeded
+    | LoginHeld
+    | TokenReceived
+    | TokenLost
+    | BecameAnother
+    | DeedDone
+    | DeedUnanswered
+    | LoginsShown
+    | CertificatesShown
+)
