@@ -1,0 +1,44 @@
+"""What the exit code of `securechat-admin` means, for scripts; ``--help`` prints this table."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+
+class Exit(IntEnum):
+    """Exit codes. 128 + n is left to signals, as shells have it."""
+
+    OK = 0
+    REFUSED = 1
+    USAGE = 2
+    NOT_RUNNING = 3
+    FINDINGS = 4
+    IO = 5
+    INTERRUPTED = 130
+
+
+MEANINGS = {
+    Exit.OK: "done",
+    Exit.REFUSED: "refused, and why",
+    Exit.USAGE: "the command line is wrong",
+    Exit.NOT_RUNNING: "no server is running on this data directory",
+    Exit.FINDINGS: "check found something",
+    Exit.IO: "a file, the disk or the connection to the server failed",
+    Exit.INTERRUPTED: "stopped with Ctrl-C",
+}
+
+
+class Failure(Exception):
+    """The command ends here.
+
+    Args:
+        code: how.
+        sentence: what happened and what to do.
+        word: a stable word for ``--json``; by default the exit code's own.
+    """
+
+    def __init__(self, code: Exit, sentence: str, word: str = "") -> None:
+        super().__init__(sentence)
+        self.code = code
+        self.sentence = sentence
+        self.word = word or code.name.lower()

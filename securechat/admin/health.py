@@ -1,0 +1,189 @@
+"""`check`: what is wrong with a server's files, disk, certificate and clock, and beside each what mends it.
+
+Only looks. Works with and without a running server; what only the server knows (which certificate it uses) is asked of
+it when it runs. A finding has a stable word for scripts.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import shlex
+import shutil
+import stat
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from cryptography import x509
+
+from securechat.admin.durations import shown_duration, shown_time
+from securechat.errors import LogError, TlsFailure
+from securechat.log.backup import DATABASE, Snapshot, is_served
+from securechat.log.integrity import damage, last_message_at_ms
+from securechat.log.sqlite import LOCK
+from securechat.server.administration import SOCKET
+from securechat.tls.bundle import Bundle, read_bundle
+
+_WARN_DAYS = 30
+"""As the server warns (server/app.py)."""
+_PATIENCE_WITH_CLOCKS_S = 300.0
+"""A message from up to five minutes ahead is a clock that was set right since: Kerberos allows as much (RFC 4120)."""
+_FIRST_YEAR, _LAST_YEAR = 2025, 2100
+"""Before this program was written, and later than any certificate of ours: a battery is empty, or a finger slipped."""
+_IS_UNIX = sys.platform != "win32"
+"""Windows has no such modes, and Python no such sockets there."""
+_RENEW = "python tools/gen_certs.py"
+_SET_CLOCK = "sudo timedatectl set-ntp true"
+_FROM_BACKUP = (
+    "stop the server, move the data directory away, and restore the last good backup: securechat-admin restore"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that is wrong.
+
+    Attributes:
+        word: a stable one.
+        text: what is wrong.
+        fix: what to do; a command to copy where there is one.
+    """
+
+    word: str
+    text: str
+    fix: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subject:
+    """What to look at.
+
+    Attributes:
+        data: the data directory.
+        certificate: the server's certificate file, and ``key`` of a key apart from it.
+        low_disk_bytes: free space that the server wants.
+        now: UTC.
+    """
+
+    data: Path
+    certificate: Path
+    key: Path | None
+    low_disk_bytes: int
+    now: dt.datetime
+
+
+def examine(subject: Subject, progress: Callable[[float], None]) -> list[Finding]:
+    """Look at everything; the slow part, the database, comes last.
+
+    Raises:
+        OSError: the data directory cannot be looked into.
+    """
+    return [
+        *_clock(subject.now),
+        *_disk(subject),
+        *_permissions(subject),
+        *_socket(subject.data),
+        *_certificate(subject),
+        *_database(subject, progress),
+    ]
+
+
+def _clock(now: dt.datetime) -> Iterator[Finding]:
+    if not _FIRST_YEAR <= now.year <= _LAST_YEAR:
+        yield Finding("clock", f"this machine's clock says {now:%Y-%m-%d}, which cannot be", _SET_CLOCK)
+
+
+def _disk(subject: Subject) -> Iterator[Finding]:
+    free_bytes = shutil.disk_usage(subject.data).free
+    if free_bytes < subject.low_disk_bytes:
+        yield Finding(
+            "disk",
+            f"{free_bytes >> 20} MiB are free for {subject.data}; under {subject.low_disk_bytes >> 20} MiB "
+            "(low_disk_bytes) new messages are refused",
+            f"make space; what takes it: du -xh {shlex.quote(str(subject.data.absolute().parent))} | sort -h",
+        )
+
+
+def _permissions(subject: Subject) -> Iterator[Finding]:
+    yield from _too_open(subject.data, 0o700, "the data directory")
+    for path in sorted(subject.data.glob(f"{DATABASE}*")):
+        yield from _too_open(path, 0o600, "the database")
+    yield from _too_open(subject.data / LOCK, 0o600, "the lock")
+    yield from _too_open(subject.data / SOCKET, 0o600, "the administration's socket")
+
+
+def _too_open(path: Path, mode: int, what: str) -> Iterator[Finding]:
+    try:
+        found = stat.S_IMODE(path.lstat().st_mode)
+    except OSError:
+        return
+    if found & ~mode & 0o777 and _IS_UNIX:
+        text = f"{what} {path} has mode {found:04o}, so others on this machine may get at it"
+        yield Finding("permissions", text, f"chmod {mode:o} {shlex.quote(str(path))}")
+
+
+def _socket(data: Path) -> Iterator[Finding]:
+    running, path = is_served(data) is not None, data / SOCKET
+    if running and not path.exists() and _IS_UNIX:
+        text = f"a server runs, but its socket {path} is missing: securechat-admin cannot reach it"
+        yield Finding("socket", text, "restart the server; its log says why the socket could not be made")
+    if not running and path.exists():
+        text = f"{path} was left behind by a server that was killed"
+        yield Finding("socket", text, f"rm {shlex.quote(str(path))}  (the next start replaces it, too)")
+
+
+def _certificate(subject: Subject) -> Iterator[Finding]:
+    try:
+        bundle = read_bundle(subject.certificate, subject.key)
+    except TlsFailure as failure:
+        yield Finding("certificate", failure.detail, f"name the right file with --cert, or make one: {_RENEW}")
+        return
+    yield from _too_open(bundle.key_path, 0o600, "the private key")
+    yield from _dates(bundle, subject.now)
+
+
+def _dates(bundle: Bundle, now: dt.datetime) -> Iterator[Finding]:
+    renew = f"{_RENEW} --dir {shlex.quote(str(bundle.path.parent))}, then send the server SIGHUP"
+    days = (bundle.not_after - now) / dt.timedelta(days=1)
+    if bundle.not_before > now:
+        text = (
+            f"the certificate is valid only from {bundle.not_before:%Y-%m-%d %H:%M} UTC on, now is {now:%Y-%m-%d %H:%M}"
+        )
+        yield Finding("certificate", text, f"set the clock right ({_SET_CLOCK}), or renew: {renew}")
+    if days <= 0:
+        yield Finding("certificate", f"the certificate has expired ({bundle.not_after:%Y-%m-%d})", renew)
+    elif days < _WARN_DAYS:
+        yield Finding("certificate", f"the certificate expires in {days:.0f} days ({bundle.not_after:%Y-%m-%d})", renew)
+    authority = bundle.authority
+    if authority is None:
+        text = f"{bundle.path} does not hold its CA certificate: pins and invite links cannot be used"
+        yield Finding("certificate", text, "add the CA certificate to the end of the file, then send the server SIGHUP")
+    elif _days_left(authority, now) < _WARN_DAYS:
+        text = f"the CA expires on {authority.not_valid_after_utc:%Y-%m-%d}, and every client must get a new one"
+        yield Finding("certificate", text, f"{_RENEW} --new-ca, and give its fingerprint to everybody")
+
+
+def _days_left(certificate: x509.Certificate, now: dt.datetime) -> float:
+    return (certificate.not_valid_after_utc - now) / dt.timedelta(days=1)
+
+
+def _database(subject: Subject, progress: Callable[[float], None]) -> Iterator[Finding]:
+    try:
+        with Snapshot(subject.data / DATABASE) as snapshot:
+            yield from _future(last_message_at_ms(snapshot), subject.now)
+            for sentence in damage(snapshot, progress):
+                yield Finding("database", sentence, _FROM_BACKUP)
+    except LogError as error:
+        yield Finding("database", str(error), "if nothing else helps, restore a backup: securechat-admin restore")
+
+
+def _future(last_at_ms: int, now: dt.datetime) -> Iterator[Finding]:
+    ahead_s = last_at_ms / 1000 - now.timestamp()
+    if ahead_s > _PATIENCE_WITH_CLOCKS_S:
+        yield Finding(
+            "clock",
+            f"the newest message is from {shown_time(last_at_ms)}, {shown_duration(ahead_s)} ahead of this machine's "
+            "clock: that is behind now, or was ahead then; new messages get that time until the clock has passed it",
+            f"compare `date` with a watch; where it is wrong: {_SET_CLOCK}",
+        )

@@ -1,0 +1,181 @@
+"""The command line of `securechat-admin`: one table of commands, from which ``--help`` is made."""
+
+from __future__ import annotations
+
+import argparse
+import re
+from collections.abc import Callable
+
+from securechat.admin import asking, files
+from securechat.admin.context import Run
+from securechat.admin.durations import parse_duration
+from securechat.admin.exit_codes import MEANINGS
+
+_CODES = "exit codes:\n" + "\n".join(f"  {code.value:<4} {meaning}" for code, meaning in MEANINGS.items())
+
+
+class _Commands:
+    """Adds commands that all take --data, --config and --json, before or after their name."""
+
+    def __init__(self, program: argparse.ArgumentParser) -> None:
+        self._common = argparse.ArgumentParser(add_help=False)
+        add_common(self._common, argparse.SUPPRESS)
+        self._subparsers = program.add_subparsers(metavar="COMMAND", required=True)
+
+    def __call__(self, name: str, run: Run, about: str) -> argparse.ArgumentParser:
+        command: argparse.ArgumentParser = self._subparsers.add_parser(
+            name, help=about, description=f"{about[0].upper()}{about[1:]}.", parents=[self._common]
+        )
+        command.set_defaults(run=run)
+        return command
+
+
+def add_common(parser: argparse.ArgumentParser, default: object) -> None:
+    """The options of every command."""
+    add = parser.add_argument
+    add(
+        "--data",
+        metavar="DIR",
+        default=default,
+        help="the server's data directory (SECURECHAT_DATA, or securechat-data)",
+    )
+    add("--config", metavar="FILE", default=default, help="the server's configuration file, which names it, too")
+    add("--json", action="store_true", default=default, help="one JSON object a line instead of text")
+
+
+def make_parser() -> argparse.ArgumentParser:
+    """Return the command line."""
+    program = argparse.ArgumentParser(
+        prog="securechat-admin",
+        description="Administrate a securechat server on this machine, as the user who runs it.",
+        epilog=_CODES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add_common(program, None)
+    program.set_defaults(json=False, cert=None, yes=False)
+    command = _Commands(program)
+    command("status", asking.status, "show the server at a glance")
+    _add_people(command)
+    _add_invites(command)
+    _add_order(command)
+    _add_accounts(command)
+    text = command("announce", asking.announce, "tell everybody who is here something; no history keeps it")
+    text.add_argument("text", metavar="TEXT")
+    _add_files(command)
+    command("shutdown", asking.shutdown, "stop the server in order, as SIGTERM does, and wait for it")
+    return program
+
+
+def _add_people(command: _Commands) -> None:
+    command("users", asking.users, "list everybody with an account, and the guests who are here")
+    command("rooms", asking.rooms, "list the occupied rooms")
+    sessions = command("sessions", asking.sessions, "list logins and connections, of one person or all")
+    sessions.add_argument("name", metavar="NAME", nargs="?")
+
+
+def _add_invites(command: _Commands) -> None:
+    invite = command("invite", asking.invite, "make a link that lets somebody make an account, and show it once")
+    add = invite.add_argument
+    add("--uses", metavar="N", type=_whole, default=1, help="how many accounts it makes (1)")
+    add("--days", metavar="D", type=_days, default=7.0, help="how long it can be used (7)")
+    add("--room", metavar="ROOM", type=_room, help="a room that they are in afterwards")
+    add("--host", metavar="HOST[:PORT]", help="the server's address in the link (a private one of its certificate)")
+    command("invites", asking.invites, "list the invites")
+    command("revoke", asking.revoke, "take an invite back").add_argument("number", metavar="N", type=_whole)
+
+
+def _add_order(command: _Commands) -> None:
+    kick = command("kick", asking.kick, "end somebody's connections; they may come back")
+    kick.add_argument("name", metavar="NAME")
+    ban = command("ban", asking.ban, "keep a name, an account, an address or a network (CIDR) out")
+    ban.add_argument("target", metavar="TARGET")
+    mute = command("mute", asking.mute, "let somebody read but not write")
+    mute.add_argument("name", metavar="NAME")
+    for one in (kick, ban, mute):
+        one.add_argument("--reason", metavar="TEXT", default="", help="told to them")
+    for one in (ban, mute):
+        one.add_argument(
+            "--for", metavar="TIME", dest="duration_s", type=_duration, help="90s, 10m, 2h, 7d, 4w (for good)"
+        )
+    unban = command("unban", asking.unban, "lift a ban")
+    unban.add_argument("target", metavar="TARGET", help="its number, or its target as it was written")
+    command("unmute", asking.unmute, "let somebody write again").add_argument("name", metavar="NAME")
+    command("bans", asking.bans, "list the bans in force")
+    command("mutes", asking.mutes, "list the mutes in force")
+
+
+def _add_accounts(command: _Commands) -> None:
+    logout = command("logout", asking.logout, "end a login and its connections")
+    logout.add_argument("number", metavar="N", type=_whole, help="its number, as `sessions` lists it")
+    reset = command("reset-password", asking.reset_password, "give an account a temporary password, and show it once")
+    reset.add_argument("name", metavar="NAME")
+    role = command("role", asking.role, "say what an account may do")
+    role.add_argument("name", metavar="NAME")
+    role.add_argument("role", choices=("admin", "member"))
+    delete = command("delete-user", asking.delete_user, "delete an account for ever")
+    delete.add_argument("name", metavar="NAME")
+    delete.add_argument(
+        "--messages",
+        choices=("keep", "remove"),
+        required=True,
+        help="keep its messages without its name, or remove them",
+    )
+    delete.add_argument("--yes", action="store_true", help="do not ask")
+
+
+def _add_files(command: _Commands) -> None:
+    audit = command("audit", files.audit, "show the last administrative acts; works without a running server, too")
+    audit.add_argument("--last", metavar="N", type=_whole, default=50, help="how many (50)")
+    backup = command("backup", files.backup, "pack database and certificates into one file, also while the server runs")
+    backup.add_argument("file", metavar="FILE")
+    backup.add_argument(
+        "--with-ca-key", action="store_true", help="also the CA's key; whoever has it can be your server"
+    )
+    backup.add_argument("--force", action="store_true", help="replace FILE")
+    restore = command(
+        "restore", files.restore_backup, "unpack a backup into two empty directories (--data and --certs)"
+    )
+    restore.add_argument("file", metavar="FILE")
+    restore.add_argument("--certs", metavar="DIR", required=True, help="where the certificates go")
+    restore.set_defaults(needs_data=True)
+    check = command(
+        "check", files.check, "look for what is wrong with files, disk, certificate and clock; exit 4 if so"
+    )
+    for one in (backup, check):
+        one.add_argument(
+            "--cert", metavar="FILE", help="the server's certificate (the running server's, or as the settings say)"
+        )
+
+
+# --- What words mean ------------------------------------------------------------------------------------------------
+
+
+def _typed(read: Callable[[str], object]) -> Callable[[str], object]:
+    """For argparse, which shows the sentence of this error only."""
+
+    def typed(text: str) -> object:
+        try:
+            return read(text)
+        except ValueError as error:
+            raise argparse.ArgumentTypeError(str(error)) from error
+
+    return typed
+
+
+def _read_whole(text: str) -> int:
+    if re.fullmatch(r"[0-9]{1,15}", text.removeprefix("#")) is None or not int(text.removeprefix("#")):
+        raise ValueError(f"{text!r} is no whole number from 1 on")
+    return int(text.removeprefix("#"))
+
+
+def _read_days(text: str) -> float:
+    if re.fullmatch(r"[0-9]{1,5}(\.[0-9]{1,3})?", text) is not None and float(text) > 0:
+        return float(text)
+    try:
+        return parse_duration(text) / 86_400
+    except ValueError:
+        raise ValueError(f"{text!r} is no number of days") from None
+
+
+_duration, _whole, _days = _typed(parse_duration), _typed(_read_whole), _typed(_read_days)
+_room = _typed(lambda text: text.removeprefix("#"))

@@ -1,0 +1,124 @@
+"""A backup becomes a data directory and a certificate directory again; nothing that is there is ever overwritten."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable
+from pathlib import Path
+
+from securechat.admin.archive import Manifest, unpack
+from securechat.admin.exit_codes import Exit, Failure
+from securechat.errors import LogError, LogSchemaTooNew
+from securechat.log.backup import DATABASE, LATEST_SCHEMA, Snapshot, is_served
+from securechat.log.directory import DirectoryLock
+from securechat.log.integrity import damage
+from securechat.log.sqlite import LOCK
+from securechat.server.administration import SOCKET
+from securechat.tls.certificates import SERVER_FILE
+
+_LEFTOVERS = frozenset({LOCK, SOCKET})
+"""What a stopped server may leave in a directory that somebody emptied by ``rm *.db*``; neither means anything."""
+
+
+def restore(archive: Path, data: Path, certs: Path, progress: Callable[[float], None]) -> Manifest:
+    """Unpack a backup into two directories, checked to the last byte before it gets its final names.
+
+    Raises:
+        Failure: a directory is not empty, a server runs there, the backup is damaged or too new, or a file cannot be
+            written. Nothing is left behind.
+    """
+    made: list[Path] = []
+    try:
+        for directory, flag in ((data, "--data"), (certs, "--certs")):
+            _check_empty(directory, flag)
+        for directory in (data, certs):
+            _make(directory, made)
+        if not (data / LOCK).exists():
+            made.append(data / LOCK)
+        with DirectoryLock(data / LOCK):  # no server can start here meanwhile
+            return _restore(archive, data, certs, made, progress)
+    except (Failure, KeyboardInterrupt):
+        _remove(made)
+        raise
+    except (LogError, OSError) as error:
+        _remove(made)
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+        raise Failure(Exit.IO, f"cannot restore {archive}: {reason}; nothing was left behind") from error
+
+
+def _restore(archive: Path, data: Path, certs: Path, made: list[Path], progress: Callable[[float], None]) -> Manifest:
+    parts: dict[Path, Path] = {}
+
+    def place(name: str) -> Path:
+        final = (data if name == DATABASE else certs) / name
+        part = final.with_name(f"{name}.part")
+        parts[part] = final
+        made.extend((part, final))
+        return part
+
+    manifest = unpack(archive, place, lambda share: progress(share / 2))
+    _check_database(archive, next(part for part in parts if parts[part].name == DATABASE), manifest, progress)
+    for part, final in parts.items():
+        part.rename(final)
+    return manifest
+
+
+def _check_database(archive: Path, database: Path, manifest: Manifest, progress: Callable[[float], None]) -> None:
+    if manifest.schema > LATEST_SCHEMA:
+        raise Failure(
+            Exit.REFUSED,
+            f"{archive} was made by securechat {manifest.version}, which is newer: restore it with that version",
+        )
+    try:
+        with Snapshot(database, alone=True) as snapshot:
+            wrong = damage(snapshot, lambda share: progress(0.5 + share / 2))
+            if not wrong and snapshot.counts() != manifest.counts:
+                wrong = ["it does not hold what its manifest says"]
+    except LogSchemaTooNew as error:
+        raise Failure(Exit.REFUSED, f"{archive}: {error}") from error
+    except LogError as error:
+        wrong = [str(error)]
+    if wrong:
+        raise Failure(Exit.REFUSED, f"the database in {archive} is damaged ({wrong[0]}): use another backup")
+
+
+def _check_empty(directory: Path, flag: str) -> None:
+    if not directory.exists():
+        return
+    if not directory.is_dir():
+        raise Failure(Exit.REFUSED, f"{directory} is no directory: choose another {flag}")
+    served = is_served(directory)
+    if served is not None:
+        raise Failure(Exit.REFUSED, served)
+    present = sorted(path.name for path in directory.iterdir() if path.name not in _LEFTOVERS)
+    if present:
+        raise Failure(
+            Exit.REFUSED,
+            f"{directory} is not empty ({present[0]} is in it), and nothing is overwritten: "
+            f"move it away, or choose another {flag}",
+        )
+
+
+def _make(directory: Path, made: list[Path]) -> None:
+    missing = [path for path in (directory, *directory.parents) if not path.exists()]
+    made.extend(missing)
+    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if missing:
+        directory.chmod(0o700)  # mkdir's mode would pass through the umask
+
+
+def _remove(made: list[Path]) -> None:
+    """Undo: files first, then the directories we made."""
+    for path in sorted(set(made), key=lambda path: len(path.parts), reverse=True):
+        with contextlib.suppress(OSError):
+            path.rmdir() if path.is_dir() else path.unlink(missing_ok=True)
+
+
+def next_steps(data: Path, certs: Path, *, has_certificate: bool) -> list[str]:
+    """What to do after a restore."""
+    if not has_certificate:
+        return [
+            "The backup holds no certificate: make one, and give every client its new fingerprint.",
+            f"    python tools/gen_certs.py --dir {certs}",
+        ]
+    return ["Start it:", f"    securechat-server --cert {certs / SERVER_FILE} --data {data}"]

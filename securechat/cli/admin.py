@@ -1,0 +1,62 @@
+"""``securechat-admin``: reads the command line, does one thing, and turns what goes wrong into one sentence.
+
+The first statements choose the key-exchange groups, as in the server: importing its settings imports ``ssl``.
+"""
+
+from __future__ import annotations
+
+from securechat.tls.groups import prefer_modern_groups
+
+prefer_modern_groups()
+
+# ruff: noqa: E402  (see above)
+import os
+import sys
+from collections.abc import Sequence
+
+from securechat.admin.context import Context, settings
+from securechat.admin.exit_codes import Exit, Failure
+from securechat.admin.output import Output
+from securechat.admin.parser import make_parser
+from securechat.errors import LogError
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command.
+
+    Args:
+        arguments: the command line without the program's name; None for the process's own.
+
+    Returns:
+        An `Exit`.
+    """
+    parser = make_parser()
+    options = parser.parse_args(arguments)
+    if getattr(options, "needs_data", False) and options.data is None:
+        parser.error("restore needs --data DIR, so that nothing is put where nobody looks")
+    os.umask(0o077)
+    output = Output(json_lines=options.json)
+    try:
+        run = options.run
+        code: Exit = run(Context(settings(options), options, output))
+    except Failure as failure:
+        code = failure.code
+        output.failure(failure.sentence, failure.word)
+    except LogError as error:
+        code = Exit.IO
+        output.failure(str(error), "log")
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # whoever read this has gone: say no more
+        code = Exit.IO
+    except OSError as error:
+        code = Exit.IO
+        where = f"{error.filename}: " if error.filename else ""
+        output.failure(f"{where}{error.strerror or error}", "io")
+    except KeyboardInterrupt:
+        code = Exit.INTERRUPTED
+        output.failure("stopped; what the server was asked may have been done all the same", "interrupted")
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main())

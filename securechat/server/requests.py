@@ -1,0 +1,166 @@
+"""The words of `securechat-admin`: what it may ask of a running server, one record a command.
+
+A record is a JSON object with ``command`` and the fields below; docs/operations.md shows each at work. Nothing here
+says what a command does. Texts are bounded, because they end up in tables and on screens.
+"""
+
+from __future__ import annotations
+
+from typing import Literal, TypeAlias
+
+import msgspec
+from msgspec import Struct
+
+from securechat.hub.people import Role
+
+MOST_CHARS = 500
+"""Of a name, a reason and what an audit line says: a long sentence. An announcement has its own limit."""
+
+
+class Request(Struct, frozen=True, tag_field="command", tag=str.lower, forbid_unknown_fields=True):
+    """Any command; its tag is the name of the tool's own subcommand."""
+
+
+class Status(Request, frozen=True):
+    """The server at a glance."""
+
+
+class Users(Request, frozen=True):
+    """Everybody with an account, and the guests who are here."""
+
+
+class Rooms(Request, frozen=True):
+    """Every occupied room."""
+
+
+class Sessions(Request, frozen=True):
+    """Logins and connections, of one person or all."""
+
+    name: str | None = None
+
+
+class Invites(Request, frozen=True):
+    """Every invite."""
+
+
+class Bans(Request, frozen=True):
+    """Every ban in force."""
+
+
+class Mutes(Request, frozen=True):
+    """Every mute in force."""
+
+
+class MakeInvite(Request, frozen=True, tag="invite"):
+    """Make an invite."""
+
+    uses: int
+    days: float
+    room: str | None = None
+
+
+class Revoke(Request, frozen=True):
+    """Take an invite back."""
+
+    invite: int
+
+
+class Kick(Request, frozen=True):
+    """End somebody's connections."""
+
+    name: str
+    reason: str = ""
+
+
+class MakeBan(Request, frozen=True, tag="ban"):
+    """Keep a name, an account, an address or a network out."""
+
+    target: str
+    reason: str = ""
+    duration_s: float | None = None
+
+
+class Unban(Request, frozen=True):
+    """Lift a ban."""
+
+    target: str
+
+
+class MakeMute(Request, frozen=True, tag="mute"):
+    """Let somebody read but not write."""
+
+    name: str
+    reason: str = ""
+    duration_s: float | None = None
+
+
+class Unmute(Request, frozen=True):
+    """Let somebody write again."""
+
+    name: str
+
+
+class Logout(Request, frozen=True):
+    """End a login."""
+
+    login: int
+
+
+class ResetPassword(Request, frozen=True, tag="reset-password"):
+    """Give an account a temporary password."""
+
+    name: str
+
+
+class SetRole(Request, frozen=True, tag="role"):
+    """Give an account a role."""
+
+    name: str
+    role: Role
+
+
+class DeleteUser(Request, frozen=True, tag="delete-user"):
+    """Delete an account."""
+
+    name: str
+    messages: Literal["keep", "remove"]
+
+
+class Announce(Request, frozen=True):
+    """Tell everybody who is here something."""
+
+    text: str
+
+
+class Note(Request, frozen=True):
+    """Write into the audit what the tool did by itself."""
+
+    act: Literal["backup"]
+    target: str = ""
+    detail: str = ""
+
+
+class Shutdown(Request, frozen=True):
+    """Stop as with SIGTERM."""
+
+
+Question: TypeAlias = Status | Users | Rooms | Sessions | Invites | Bans | Mutes
+PersonAct: TypeAlias = Kick | MakeBan | Unban | MakeMute | Unmute
+AccountAct: TypeAlias = MakeInvite | Revoke | Logout | ResetPassword | SetRole | DeleteUser
+Command: TypeAlias = Question | PersonAct | AccountAct | Announce | Note | Shutdown
+
+_decoder = msgspec.json.Decoder(Command)
+
+
+def decode(line: bytes) -> Command:
+    """Read a command.
+
+    Raises:
+        msgspec.DecodeError, UnicodeDecodeError, RecursionError: it is none; the first says why.
+    """
+    command: Command = _decoder.decode(line)
+    for field in ("name", "target", "reason", "detail", "room"):
+        text = getattr(command, field, None)
+        if isinstance(text, str) and len(text) > MOST_CHARS:
+            raise msgspec.ValidationError(f"`{field}` has over {MOST_CHARS} characters")
+    return command
