@@ -130,8 +130,8 @@ class MemoryStore:
     def _people(self) -> People:
         every = [row for rows in self._rows.values() for _, row in sorted(rows.items())]
 
-        def rows(kind: type[_R]) -> list[_R]:
-            return [row for row in every if isinstance(row, kind)]
+        def rows(kind: type[_R]) -> tuple[_R, ...]:
+            return tuple(row for row in every if isinstance(row, kind))
 
         return People(rows(Account), rows(Login), rows(Certificate), rows(Invite), rows(Ban), rows(Mute), self._serial)
 

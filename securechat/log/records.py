@@ -109,15 +109,15 @@ def load(connection: apsw.Connection) -> People:
     ((serial,),) = connection.execute(_SERIAL).fetchall()
     assert isinstance(serial, int)
     return People(
-        accounts=[
+        accounts=tuple(
             Account(sender_id, name, key, Role(role), password, bool(must_change), *times)
             for sender_id, name, key, role, password, must_change, *times in _rows(connection, Account)
-        ],
-        logins=[Login(*row) for row in _rows(connection, Login)],
-        certificates=[Certificate(*row) for row in _rows(connection, Certificate)],
-        invites=[_invite(*row) for row in _rows(connection, Invite)],
-        bans=[Ban(ban_id, BanKind(kind), *row) for ban_id, kind, *row in _rows(connection, Ban)],
-        mutes=[Mute(*row) for row in _rows(connection, Mute)],
+        ),
+        logins=tuple(Login(*row) for row in _rows(connection, Login)),
+        certificates=tuple(Certificate(*row) for row in _rows(connection, Certificate)),
+        invites=tuple(_invite(*row) for row in _rows(connection, Invite)),
+        bans=tuple(Ban(ban_id, BanKind(kind), *row) for ban_id, kind, *row in _rows(connection, Ban)),
+        mutes=tuple(Mute(*row) for row in _rows(connection, Mute)),
         serial=serial,
     )
 

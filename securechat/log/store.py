@@ -78,8 +78,10 @@ ANOTHERS_SECRET = NotAppended(
     ErrorCode.INVALID, "this secret already belongs to somebody else: make a new one for this login"
 )
 
-SCRUB_ROWS = 2_000
-"""Messages one `Scrub` may change at most, however many seqs it looks at: everybody waits for its commit."""
+SCRUB_ROWS = 1_000
+"""Messages one `Scrub` may change at most, however many seqs it looks at: everybody waits for its commit. Measured over
+a million short messages, with 2,000: 5 ms to look at 20,000 seqs, 22 ms at worst; with 20,000 it was 33 ms. Texts of
+4,000 characters, a page each, take 45 ms to look at and 100 to delete 2,000 of."""
 FORGET_LOOKS = 20_000
 """Senders one `ForgetGuests` looks at, at most."""
 

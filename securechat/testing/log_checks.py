@@ -1,8 +1,9 @@
 """What every `MessageLog` must do: a conformance suite, and a checker for the histories that crashes leave behind.
 
-Write an `Implementation` for your log and run every function of `LOG_CHECKS` over it::
+Write an `Implementation` for your log and run every function of `LOG_CHECKS`, and of `people_checks.PEOPLE_CHECKS`,
+over it::
 
-    @pytest.mark.parametrize("check", LOG_CHECKS, ids=lambda check: check.__name__)
+    @pytest.mark.parametrize("check", LOG_CHECKS + PEOPLE_CHECKS, ids=lambda check: check.__name__)
     def test_my_log(check):
         check(MyImplementation())
 
@@ -20,6 +21,7 @@ from typing import Any, Protocol
 from msgspec import Struct
 
 from securechat.errors import ErrorCode, Overloaded
+from securechat.hub.people import Change, Recorded
 from securechat.hub.ports import (
     Appended,
     AppendOutcome,
@@ -184,14 +186,21 @@ class Rig:
         return self.start()
 
     def draft(
-        self, client_id: int, text: str = "", *, sender_id: int = 1, room: str | None = "lobby", to: int | None = None
+        self,
+        client_id: int,
+        text: str = "",
+        *,
+        sender_id: int = 1,
+        room: str | None = "lobby",
+        to: int | None = None,
+        stream: int = 0,
     ) -> Draft:
         """A draft with a name and text made from its numbers."""
         text = text or f"{sender_id}/{client_id}"
         name = f"person {sender_id}"
         if to is not None:
-            return Draft(sender_id, name, client_id, text, to=to, to_name=f"person {to}")
-        return Draft(sender_id, name, client_id, text, room=room)
+            return Draft(sender_id, name, client_id, text, to=to, to_name=f"person {to}", stream=stream)
+        return Draft(sender_id, name, client_id, text, room=room, stream=stream)
 
     def append(self, *drafts: Draft) -> list[AppendOutcome]:
         """Append all at once; return the outcomes once the feed has passed them."""
@@ -212,13 +221,26 @@ class Rig:
         assert all(isinstance(outcome, Appended) for outcome in outcomes), f"not appended: {outcomes}"
         return [outcome.seq for outcome in outcomes if isinstance(outcome, Appended)]
 
-    def identify(self, who: int, name: str | None = None) -> Identity:
-        """Identify person ``who``, whose secret's hash is made from the number."""
+    def come(self, who: int, name: str | None = None, account: int | None = None) -> Identity | NotAppended:
+        """Present the secret of person or device ``who``, whose hash is made from the number; return the answer."""
         answers: list[Identity | NotAppended] = []
         name = name or f"person {who}"
-        self.log.identify(bytes([who]) * 32, name, name, answers.append)
+        self.log.identify(bytes([who]) * 32, name, name, answers.append, account)
         self.until(lambda: bool(answers))
-        assert isinstance(answers[0], Identity), f"not identified: {answers[0]}"
+        return answers[0]
+
+    def identify(self, who: int, name: str | None = None, account: int | None = None) -> Identity:
+        """Present a secret, and insist on being let in."""
+        answer = self.come(who, name, account)
+        assert isinstance(answer, Identity), f"not identified: {answer}"
+        return answer
+
+    def record(self, *changes: Change) -> Recorded:
+        """Make changes, all in one record, and insist on success."""
+        answers: list[Recorded | NotAppended] = []
+        self.log.record(changes, answers.append)
+        self.until(lambda: bool(answers))
+        assert isinstance(answers[0], Recorded), f"not recorded: {answers[0]}"
         return answers[0]
 
     def history(self, query: HistoryQuery) -> HistoryRows:

@@ -15,6 +15,7 @@ from securechat.log.memory import MemoryLog, MemoryStore
 from securechat.log.sqlite import DATABASE, SqliteStore
 from securechat.log.worker import SqliteLog
 from securechat.testing.log_checks import LOG_CHECKS, Rig, naive_history
+from securechat.testing.people_checks import PEOPLE_CHECKS
 
 
 class Memory:
@@ -74,7 +75,7 @@ def implementation(request, tmp_path):
     return request.param(tmp_path / "data")
 
 
-@pytest.mark.parametrize("check", LOG_CHECKS, ids=lambda check: check.__name__.removeprefix("check_"))
+@pytest.mark.parametrize("check", LOG_CHECKS + PEOPLE_CHECKS, ids=lambda check: check.__name__.removeprefix("check_"))
 def test_log(check, implementation):
     check(implementation)
 

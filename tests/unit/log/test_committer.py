@@ -1,11 +1,12 @@
 """What becomes of a batch when the disk is low, full, or back again."""
 
 from securechat.errors import ErrorCode
+from securechat.hub.people import AuditEntry, Note, Recorded
 from securechat.hub.ports import Appended, Identity
 from securechat.limits import Limits
 from securechat.log.committer import LOOK_EVERY_S, Committer
 from securechat.log.memory import MemoryStore
-from securechat.log.store import DISK_FULL, NO_ENTRY, Identify, NoSpace, Release, Rename
+from securechat.log.store import DISK_FULL, NO_ENTRY, NOT_RECORDED, Identify, NoSpace, Record, Release, Rename
 from securechat.model import Draft
 
 LIMITS = Limits(low_disk_bytes=1_000_000)
@@ -84,6 +85,18 @@ def test_what_was_owed_comes_before_a_new_login():
     bench.commit(Release(1, reserved=False))
     bench.commit(Identify(b"s", "ann", "ann"))
     assert [r.name for r in bench.store.open().reservations] == ["ann"], "an old release undid a new login"
+
+
+def test_a_record_without_any_space_is_refused_and_never_owed():
+    bench = Bench()
+    bench.full = 2
+    record = Record((Note(AuditEntry(1, "ann", "ban", "bob")),))
+    assert bench.commit(record) == [NOT_RECORDED]
+    bench.commit(say(1))
+    assert bench.store.audit(9) == []
+    bench.full = 1
+    assert bench.commit(say(2), record) == [DISK_FULL, Recorded()]
+    assert len(bench.store.audit(9)) == 1
 
 
 def test_every_done_comes_before_the_feed():

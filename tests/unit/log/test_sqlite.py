@@ -6,7 +6,22 @@ import pytest
 
 from securechat.errors import LogError
 from securechat.hub.people import (
-    Account, AuditEntry, Ban, BanKind, Certificate, Drop, ForgetGuests, Invite, Login, Mute, Note, Put, Role, Scrub,
+    Account,
+    AuditEntry,
+    Ban,
+    BanKind,
+    Certificate,
+    Drop,
+    ForgetGuests,
+    Invite,
+    Login,
+    Mute,
+    Note,
+    People,
+    Put,
+    Recorded,
+    Role,
+    Scrub,
 )  # fmt: skip
 from securechat.hub.ports import Appended, HistoryQuery, Identity
 from securechat.limits import KIB, Limits
@@ -15,7 +30,16 @@ from securechat.log.history import HistoryReader
 from securechat.log.memory import MemoryStore
 from securechat.log.sqlite import SqliteStore
 from securechat.log.store import (
-    DISK_FULL, NO_ENTRY, OUT_OF_ORDER, Identify, NoSpace, Record, Release, Rename, TooMuchWork,
+    DISK_FULL,
+    NO_ENTRY,
+    NOT_RECORDED,
+    OUT_OF_ORDER,
+    Identify,
+    NoSpace,
+    Record,
+    Release,
+    Rename,
+    TooMuchWork,
 )  # fmt: skip
 from securechat.model import Draft
 from securechat.testing.disk import RecordingDisk, input_output
@@ -31,18 +55,29 @@ def say(number, text="x", sender=1, room="lobby"):
     return Draft(sender, "ann", number, text, room)
 
 
+RECORD = Record(
+    (Put(Mute(2, "bob", "", "ann", 1)), Scrub(1, remove=False, above=0), Note(AuditEntry(1, "ann", "ban", "bob")))
+)
+
+
 def test_a_batch_without_space_leaves_no_trace_in_memory_or_file(disk, tmp_path):
     store = SqliteStore(tmp_path, Limits(), vfs=disk.name)
     store.open()
     store.apply([say(1)])
     disk.fail("write", "-wal", skip=1)
     with pytest.raises(NoSpace):
-        store.apply([say(2), say(1, room="new", sender=2), Identify(b"s" * 32, "bob", "bob")])
+        store.apply([say(2), say(1, room="new", sender=2), Identify(b"s" * 32, "bob", "bob"), RECORD])
     # The same numbers again: fresh, with the seqs and chains as if nothing had been.
     applied = store.apply([say(2), say(1, room="new", sender=2)])
     assert applied.outcomes == [Appended(2), Appended(3)]
     assert [m.prev for m in applied.fresh] == [1, 0]
     assert store.apply([Identify(b"s" * 32, "bob", "bob")]).outcomes == [Identity(1, 2, 1)]
+    assert (store.audit(1), store.read(HistoryQuery(up_to=9, limit=9, rooms=("lobby",))).messages[0].name) == (
+        [],
+        "ann",
+    )
+    store.close()
+    assert store.open().people == People(), "half a record was kept"
     store.close()
 
 
@@ -60,10 +95,12 @@ def test_answer_knows_retries_and_refuses_the_rest(tmp_path):
         store.open()
         store.apply([say(3)])
         writes = [say(3), say(2), say(4), Identify(b"s", "a", "a"), Rename(1, "b", "b"), Release(1, reserved=True)]
-        assert store.answer(writes).outcomes == [
-            Appended(1, retry=True), OUT_OF_ORDER, DISK_FULL, NO_ENTRY, None, None,
+        assert store.answer([*writes, RECORD]).outcomes == [
+            Appended(1, retry=True), OUT_OF_ORDER, DISK_FULL, NO_ENTRY, None, None, NOT_RECORDED,
         ]  # fmt: skip
-        assert store.apply([say(4)], refuse_fresh=True).outcomes == [DISK_FULL]
+        assert store.audit(9) == []
+        assert store.apply([say(4), RECORD], refuse_fresh=True).outcomes == [DISK_FULL, Recorded(1)]
+        assert store.audit(9) == [AuditEntry(1, "ann", "ban", "bob")], "no ban on a full disk"
         assert store.apply([say(4)]).outcomes == [Appended(2)]
         store.close()
 
