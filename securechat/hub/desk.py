@@ -172,6 +172,7 @@ class Desk:
         try:
             self._keys.hasher.verify(account.password, normal_password(command.old), verified)
         except Refusal:
+            self._slowdown.retract(peer, account.key, now)
             self._at_work.discard(account.sender_id)
             raise
 

@@ -223,7 +223,11 @@ class Door:
             login, token, changes = self.new_login(account.sender_id, hello.client, peer.host)
             opened(Entry(account.name, account=account, login=login, token=token, changes=changes))
 
-        self._keys.hasher.verify(asked.password if asked is not None else None, password, verified)
+        try:
+            self._keys.hasher.verify(asked.password if asked is not None else None, password, verified)
+        except Refusal:
+            self._slowdown.retract(peer, key, now)
+            raise
 
     def _by_invite(self, hello: Hello, name: str, opened: Opened) -> None:
         assert hello.invite is not None

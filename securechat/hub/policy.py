@@ -49,6 +49,10 @@ class TokenBucket:
         there = min(self.burst, self._tokens + (now - self._at) * self.rate)
         return max(0.0, (tokens - there) / self.rate)
 
+    def give_back(self, tokens: float) -> None:
+        """Return tokens that were taken for nothing."""
+        self._tokens = min(self.burst, self._tokens + tokens)
+
     def is_full(self, now: float) -> bool:
         """Tell whether nothing would change if the bucket were forgotten and made anew."""
         return self._tokens + (now - self._at) * self.rate >= self.burst

@@ -72,6 +72,13 @@ class Slowdown:
                 retry_after_s=round(wait_s + 0.05, 2),
             )
 
+    def retract(self, peer: Peer, key: str, now: float) -> None:
+        """A try that `check` let pass was not made after all, because the server was busy: it counts for nothing."""
+        if (bucket := self._tries.get(peer)) is not None:
+            bucket.give_back(1.0)
+        if (pair := self._pairs.get((key, peer.address))) is not None:
+            pair.free_at = min(pair.free_at, now)
+
     def failed(self, peer: Peer, key: str, now: float) -> None:
         """A password was wrong."""
         if len(self._pairs) >= self._prune_at:

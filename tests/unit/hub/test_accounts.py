@@ -403,6 +403,22 @@ def test_an_unknown_name_and_a_wrong_password_look_the_same(rig: HubRig) -> None
     assert rig.keys.hasher.hashed == work + 1, "the same work"  # type: ignore[attr-defined]
 
 
+def test_being_told_busy_costs_no_try() -> None:
+    rig = HubRig(Limits(login_tries_per_connection=3))
+    register(rig, rig.member("ann"))
+    crowd = [rig.peer() for _ in range(33)]
+    for peer in crowd:
+        first = Hello(version=1, name="ann", secret=f"{peer.number:032x}", password=PASSWORD)
+        rig.do(peer, first, settle=False)
+    late = crowd[-1]
+    for _ in range(5):
+        assert refusal(late) is ErrorCode.BUSY
+        rig.do(late, Hello(version=1, name="ann", secret="9" * 32, password=PASSWORD), settle=False)
+    rig.settle()
+    rig.do(late, Hello(version=1, name="ann", secret="9" * 32, password=PASSWORD))
+    assert late.of(Welcome)
+
+
 def test_a_flood_of_wrong_passwords_slows_itself_and_not_the_owner_elsewhere(rig: HubRig) -> None:
     ann = rig.member("ann")
     token = register(rig, ann)
