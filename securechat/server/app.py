@@ -17,6 +17,7 @@ import signal
 import socket
 import sys
 import threading
+import time
 import traceback
 from enum import IntEnum
 
@@ -31,10 +32,12 @@ from securechat.net.admission import Admission
 from securechat.net.broadcast import write_all
 from securechat.net.descriptors import descriptor_limit
 from securechat.net.listener import Listener
+from securechat.net.local import LocalUnavailable
 from securechat.net.loop import Loop
 from securechat.net.service import ServiceManager
 from securechat.net.timers import Timer
 from securechat.net.transport import Transport
+from securechat.server.administration import SOCKET, Administration, Facts, facts_of
 from securechat.server.banner import banner, endpoint
 from securechat.server.chronicle import Chronicle
 from securechat.server.config import ServerConfig
@@ -102,6 +105,8 @@ class Server:
         self._exit_code = ExitCode.OK
         self._draining = False
         self._service = ServiceManager(os.environ)
+        self._administration: Administration | None = None
+        self._started_at = time.monotonic()
         self._dies_with_terminal = False
         self._tick_timer: Timer | None = None
         self._tick_at = 0.0
@@ -135,6 +140,7 @@ class Server:
             self._hub.restore(state, self._loop.now, utc_ms())
             self._install_signals()
             self._listen()
+            self._administrate()
             self._announce()
             self._look_at_certificate()
             self._loop.call_later(_TIDY_S, self._tidy)
@@ -155,6 +161,8 @@ class Server:
             if self._log.failure is not None and self._exit_code is not ExitCode.LOG:
                 self._exit_code = ExitCode.LOG
                 self._console.event("error", f"the message log failed while it was closed: {self._log.failure}")
+        if self._administration is not None:
+            self._administration.close()
         self._console.event("stopped", "everything acknowledged is stored" if self._clean else "after a failure")
         return self._exit_code
 
@@ -185,6 +193,19 @@ class Server:
             )
             if (warning := _publicity(host)) is not None:
                 self._warn(warning)
+
+    def _administrate(self) -> None:
+        """Open the operator's socket; a server without one serves all the same."""
+        try:
+            self._administration = Administration(
+                self._loop, self._config.data / SOCKET, self._hub.steward, self._facts, self._stop_in_order
+            )
+        except LocalUnavailable as reason:
+            self._warn(f"securechat-admin cannot reach this server: {reason}")
+
+    def _facts(self) -> Facts:
+        addresses = (endpoint(str(listener.address[0]), listener.port) for listener in self._listeners)
+        return facts_of(self._config, self._certificate, addresses, self._started_at)
 
     def _announce(self) -> None:
         addresses = [
@@ -245,11 +266,14 @@ class Server:
         self._draining = True
         self._loop.post(self._drain)
 
+    def _stop_in_order(self) -> None:
+        if not self._draining:
+            self._asked_to_stop()
+
     def _hung_up(self) -> None:
         """SIGHUP means two things: the certificate is new, or the terminal we were started in is gone."""
         if self._dies_with_terminal and not _has_terminal():
-            if not self._draining:
-                self._asked_to_stop()
+            self._stop_in_order()
         else:
             self._reload()
 
