@@ -18,8 +18,10 @@ from pathlib import Path
 import apsw
 import pytest
 
+from securechat.hub.people import AuditEntry, Note
 from securechat.hub.ports import Appended
 from securechat.limits import Limits
+from securechat.log.audit import read_audit
 from securechat.log.inline import InlineLog
 from securechat.log.sqlite import DATABASE, SqliteStore
 from securechat.model import Draft, Message
@@ -35,6 +37,7 @@ class Load:
 
     def __init__(self, directory: Path, disk: RecordingDisk, synchronous: str, rng: random.Random) -> None:
         self.acks: list[tuple[int, Ack]] = []  # with the position of the disk when the sender was told
+        self.recorded: list[tuple[int, str]] = []  # the same, of records about people
         self._directory, self._disk, self._synchronous, self._rng = directory, disk, synchronous, rng
         self._posted: deque = deque()
         self._numbers = dict.fromkeys(range(1, 6), 0)
@@ -49,6 +52,7 @@ class Load:
         log.start(lambda _: None, lambda error: pytest.fail(str(error)))
         store._db.pragma("synchronous", self._synchronous)
         for _ in range(60):
+            self._note(log)  # first: what is last is moved to the database, synced, before anybody is told
             for _ in range(self._rng.choice((1, 1, 2, 5, 20, 40))):
                 self._say(log)
             self._run()
@@ -64,6 +68,11 @@ class Load:
         draft = Draft(sender, f"person {sender}", number, text, ("lobby", "ops")[number % 2])
         log.append(draft, lambda outcome: self._told(draft, outcome))
 
+    def _note(self, log: InlineLog) -> None:
+        word = f"{len(self.recorded)}"
+        entries = [AuditEntry(1, "ann", "ban", word, half) for half in ("first half", "second half")]
+        log.record([*map(Note, entries)], lambda outcome: self.recorded.append((len(self._disk.events), word)))
+
     def _told(self, draft: Draft, outcome: object) -> None:
         assert isinstance(outcome, Appended), outcome
         self.acks.append((len(self._disk.events), Ack(draft.sender_id, draft.client_id, outcome.seq, draft.text)))
@@ -73,20 +82,29 @@ class Load:
             self._posted.popleft()()
 
 
-def read_plainly(directory: Path) -> list[Message]:
-    """Open what the power cut left as any SQLite would, check it, and read everything."""
+def read_plainly(directory: Path) -> tuple[list[Message], list[str]]:
+    """Open what the power cut left as any SQLite would, check it, and read all messages, and the audit's words."""
     connection = apsw.Connection(str(directory / DATABASE))
     try:
         assert connection.pragma("integrity_check") == "ok"
         if not connection.table_exists("main", "messages"):
-            return []
+            return [], []
         rows = connection.execute(
             """SELECT seq, prev, sender_id, name, sent_at_ms, text, room
                FROM messages JOIN conversations USING (conversation) ORDER BY seq"""
         ).fetchall()
-        return [Message(*row) for row in rows]
+        audited = connection.table_exists("main", "audit")  # power may go between two migrations
+        words = [entry.target for entry in read_audit(connection, 10_000)] if audited else []
+        return [Message(*row) for row in rows], words
     finally:
         connection.close()
+
+
+def check_records(recorded: list[str], words: list[str]) -> None:
+    """Every record that was acknowledged is there; each is there whole or not at all."""
+    if missing := set(recorded) - set(words):
+        raise HistoryBroken(f"records were acknowledged and are not there: {missing}")
+    assert all(words.count(word) == 2 for word in set(words)), "half a record is there"
 
 
 def cut_power(load: Load, disk: RecordingDisk, directory: Path, rng: random.Random) -> list[str]:
@@ -103,7 +121,9 @@ def cut_power(load: Load, disk: RecordingDisk, directory: Path, rng: random.Rand
         states.rebuild(after, None if number % 3 == 0 else rng)
         acks = [ack for _, ack in load.acks[: bisect_right(positions, position)]]
         try:
-            check_history(acks, read_plainly(after))
+            rows, words = read_plainly(after)
+            check_history(acks, rows)
+            check_records([word for at, word in load.recorded if at <= position], words)
         except HistoryBroken as broken:
             losses.append(f"position {position}: {broken}")
         shutil.rmtree(after)

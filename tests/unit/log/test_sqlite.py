@@ -105,6 +105,21 @@ def test_answer_knows_retries_and_refuses_the_rest(tmp_path):
         store.close()
 
 
+def test_what_is_removed_leaves_no_bytes_in_the_database(tmp_path):
+    store = SqliteStore(tmp_path, Limits(wal_bytes=64 * KIB))
+    store.open()
+    store.apply([say(n, f"very private {n} " + "x" * 100, sender=1 + n % 2) for n in range(1, 400)])
+    store.apply([Record((Put(Login(1, 1, b"token hash " * 3, "", "", 1, 2, 3)),))])
+    store.tidy(idle=True)
+    assert b"very private 7 " in (tmp_path / sqlite.DATABASE).read_bytes()
+    store.apply([Record((Scrub(2, remove=True, above=0), Drop(Login, 1)))])
+    store.close()
+    content = (tmp_path / sqlite.DATABASE).read_bytes()
+    assert b"very private 7 " not in content
+    assert b"token hash" not in content
+    assert b"very private 8 " in content
+
+
 def test_forgetting_between_batches_changes_nothing(tmp_path, monkeypatch):
     monkeypatch.setattr(sqlite, "_REMEMBERED", 3)
     rng = random.Random(7)
