@@ -139,8 +139,8 @@ class Server:
         try:
             self._hub.restore(state, self._loop.now, utc_ms())
             self._install_signals()
-            self._listen()
             self._administrate()
+            self._listen()
             self._announce()
             self._look_at_certificate()
             self._loop.call_later(_TIDY_S, self._tidy)
@@ -161,8 +161,8 @@ class Server:
             if self._log.failure is not None and self._exit_code is not ExitCode.LOG:
                 self._exit_code = ExitCode.LOG
                 self._console.event("error", f"the message log failed while it was closed: {self._log.failure}")
-        if self._administration is not None:
-            self._administration.close()
+            if self._administration is not None:
+                self._administration.close()
         self._console.event("stopped", "everything acknowledged is stored" if self._clean else "after a failure")
         return self._exit_code
 
