@@ -50,9 +50,18 @@ class Entrance:
         door: judges hellos.
         limits: reservation times and bucket sizes.
         admitted: called with the member and its new connection.
+        turned_away: called with a connection whose hello was refused, the name it wanted, and why.
     """
 
-    def __init__(self, log: MessageLog, registry: Registry, door: Door, limits: Limits, admitted: Admitted) -> None:
+    def __init__(
+        self,
+        log: MessageLog,
+        registry: Registry,
+        door: Door,
+        limits: Limits,
+        admitted: Admitted,
+        turned_away: Callable[[Peer, str, Refusal], None],
+    ) -> None:
         self.claims = NameClaims()
         self.members: dict[int, Member] = {}
         self._log = log
@@ -60,6 +69,7 @@ class Entrance:
         self._door = door
         self._limits = limits
         self._admitted = admitted
+        self._turned_away = turned_away
         self._by_key: dict[str, Member] = {}
         self._now = 0.0
         self._knocking: set[Peer] = set()
@@ -84,14 +94,14 @@ class Entrance:
             self._door.knock(peer, hello, name, now, lambda answer: self._opened(peer, hello, answer))
         except Refusal as refusal:
             self._knocking.discard(peer)
-            self._refuse(peer, refusal)
+            self._refuse(peer, hello.name, refusal)
 
     def _opened(self, peer: Peer, hello: Hello, answer: Entry | Refusal) -> None:
         present = peer in self._knocking
         self._knocking.discard(peer)
         if isinstance(answer, Refusal):
             if present:
-                self._refuse(peer, answer)
+                self._refuse(peer, hello.name, answer)
             return
         if not present:
             self._door.release(answer)
@@ -101,7 +111,7 @@ class Entrance:
             self.claims.claim(answer.name, guest.owner, self._now)
         except Refusal as refusal:
             self._door.release(answer)
-            self._refuse(peer, refusal)
+            self._refuse(peer, hello.name, refusal)
             return
         self._waiting[peer] = guest
         account = answer.account.sender_id if answer.account is not None else None
@@ -193,11 +203,12 @@ class Entrance:
         except Refusal as refusal:
             self._give_back(guest)
             self._correct(identity.sender_id)
-            self._refuse(peer, refusal)
+            self._refuse(peer, guest.entry.name, refusal)
             return
         self._admit(peer, guest, identity)
 
-    def _refuse(self, peer: Peer, refusal: Refusal) -> None:
+    def _refuse(self, peer: Peer, name: str, refusal: Refusal) -> None:
+        self._turned_away(peer, name, refusal)
         if refusal.code is ErrorCode.BANNED:
             peer.close(Closing(refusal.code, refusal.detail, retry_after_s=refusal.retry_after_s))
         else:

@@ -125,7 +125,7 @@ class Hub:
         self._slowdown = Slowdown(limits)
         self._attendance = Attendance(outlet, observer, limits, alarm)
         door = Door(registry, keys, self._slowdown, limits)
-        self._entrance = Entrance(log, registry, door, limits, self._admitted)
+        self._entrance = Entrance(log, registry, door, limits, self._admitted, self._turned_away)
         self._members = self._entrance.members
         self._lookups = Lookups(log, self._entrance, self._attendance, registry)
         self._posting = Posting(
@@ -330,6 +330,9 @@ class Hub:
         if guest.entry.invite is not None and guest.entry.invite.room is not None:
             self._enter_invited(peer, member, guest.entry.invite.room)
 
+    def _turned_away(self, peer: Peer, name: str, refusal: Refusal) -> None:
+        self._observer.happened(Happening.REFUSED, peer, name, str(refusal))
+
     def _welcome(self, member: Member, seat: Seat, guest: Guest, identity: Identity, *, resumed: bool) -> Welcome:
         entry = guest.entry
         account = self._registry.accounts.get(member.sender_id) if entry.account is not None else None
@@ -407,7 +410,12 @@ class Hub:
     def tidy(self) -> None:
         """Forget what has expired, and guests unseen for long who never wrote; to be called once a day."""
         before_ms = self._registry.wall_ms() - int(self._limits.guest_days * 86_400_000)
-        self._registry.change((*self._registry.expired(), ForgetGuests(before_ms)))
+
+        def forget(answer: Recorded | NotAppended) -> None:
+            if isinstance(answer, Recorded) and answer.through is not None:
+                self._registry.change((ForgetGuests(before_ms, answer.through),), forget)
+
+        self._registry.change(self._registry.expired(), lambda _: forget(Recorded(through=0)))
 
     # --- Requests -------------------------------------------------------------------------------------------------
 

@@ -500,3 +500,22 @@ def test_under_members_every_stranger_hears_the_same() -> None:
     assert refusal(known) is ErrorCode.LOGIN_REQUIRED
     assert not closed.hub.is_member(known)
     assert hello(closed, "ann", password=PASSWORD).of(Welcome)
+
+
+def test_what_has_expired_and_guests_long_unseen_are_forgotten() -> None:
+    rig = HubRig(Limits(session_days=2.0, guest_days=3.0))
+    token = register(rig, rig.member("ann"))
+    for number in range(3):
+        rig.do(rig.member(f"guest{number}", f"{500 + number:032x}"), Quit())
+    talker = rig.member("talker", "5" * 32)
+    rig.do(talker, Say(client_id=1, room="lobby", text="I was here"))
+    talker_id = talker.last(Welcome).sender_id
+    rig.do(talker, Quit())
+    rig.now += 4 * 86_400
+    rig.hub.tidy()
+    rig.settle()
+    assert not rig.hub._registry.logins
+    assert refusal(hello(rig, "ann", token=token)) is ErrorCode.LOGIN_EXPIRED
+    ids = [hello(rig, f"guest{n}", secret=f"{500 + n:032x}").last(Welcome).sender_id for n in range(3)]
+    assert min(ids) > talker_id, "numbers are never given twice"
+    assert hello(rig, "talker", secret="5" * 32).last(Welcome).sender_id == talker_id
