@@ -175,7 +175,7 @@ def _database(subject: Subject, progress: Callable[[float], None]) -> Iterator[F
             for sentence in damage(snapshot, progress):
                 yield Finding("database", sentence, _FROM_BACKUP)
     except LogError as error:
-        yield Finding("database", str(error), "if nothing else helps, restore a backup: securechat-admin restore")
+        yield Finding("database", str(error), _FROM_BACKUP)
 
 
 def _future(last_at_ms: int, now: dt.datetime) -> Iterator[Finding]:

@@ -51,7 +51,8 @@ class Line:
             Failure: REFUSED with the server's own sentence; IO when it broke off.
         """
         try:
-            self._sock.sendall(msgspec.json.encode(command) + b"\n")
+            with contextlib.suppress(BrokenPipeError):  # turned away already: the reason is there to be read
+                self._sock.sendall(msgspec.json.encode(command) + b"\n")
             return self._read(progress)
         except TimeoutError as error:
             raise Failure(

@@ -20,7 +20,7 @@ from types import TracebackType
 
 import apsw
 
-from securechat.errors import LogError, LogSchemaTooNew
+from securechat.errors import LogError, LogLocked, LogSchemaTooNew
 from securechat.hub.people import AuditEntry
 from securechat.log.audit import read_audit
 from securechat.log.directory import DirectoryLock
@@ -170,8 +170,10 @@ def is_served(data: Path) -> str | None:
         return None
     try:
         DirectoryLock(data / LOCK).release()
-    except LogError as error:
+    except LogLocked as error:
         return str(error)
+    except LogError:
+        pass  # not ours to open: whoever wants the directory will be told so
     return None
 
 
@@ -194,7 +196,9 @@ def _unreadable(database: Path, error: apsw.Error) -> LogError:
         return LogError(
             f"{database} cannot be opened ({error}): run this as the user whom the data directory belongs to"
         )
-    return LogError(f"{database} cannot be read ({error}): `securechat-admin check` says how damaged it is")
+    return LogError(
+        f"{database} cannot be read ({error}): the file or the disk is damaged; restore the last good backup"
+    )
 
 
 __all__ = ["DATABASE", "LATEST_SCHEMA", "Snapshot", "is_served"]

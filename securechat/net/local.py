@@ -37,6 +37,7 @@ STALL_S = 30.0
 
 _READ_BYTES = 65_536
 _ACCEPTS_PER_PASS = 4
+_BACKLOG = 128
 _PAUSE_S = 1.0
 """Rest when descriptors run out; the network listener keeps a spare one, we can wait."""
 _PATH_BYTES = 107 if sys.platform == "linux" else 103
@@ -339,9 +340,11 @@ def connect_local(path: Path, timeout_s: float) -> socket.socket:
     """
     sock = _new_socket()
     try:
-        sock.settimeout(timeout_s)
+        # With O_NONBLOCK a full backlog is an error at once (unix(7)); this waits for a place, but not for ever.
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("ll", max(1, round(timeout_s)), 0))
         with _reachable(path) as name:
             sock.connect(name)
+        sock.settimeout(timeout_s)
     except BaseException:
         sock.close()
         raise
@@ -380,7 +383,7 @@ def _bind(path: Path) -> socket.socket:
         finally:
             os.umask(mask)
         path.chmod(0o600)
-        sock.listen(CONNECTIONS)
+        sock.listen(_BACKLOG)
         sock.setblocking(False)
     except OSError as error:
         sock.close()

@@ -1,0 +1,225 @@
+"""Backup under load, restored and served again; and what `restore` and `check` refuse to believe."""
+
+from __future__ import annotations
+
+import io
+import json
+import stat
+import tarfile
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from securechat.model import Acked, Hello, Register, Registered, Welcome
+from securechat.tls.certificates import ensure_server
+from tests.e2e.conftest import Connect
+from tests.support.admin import admin, needs_socket, refused, row, told
+from tests.support.native import NativeClient
+from tests.support.secrecy import PASSWORD, keep_secret
+from tests.support.server import ServerProcess
+
+
+@pytest.fixture
+def full(certs: Path, tmp_path: Path, connect: Connect) -> ServerProcess:
+    """A stopped server with an account, two rooms and some messages."""
+    with ServerProcess(certs, tmp_path / "data", "--rate-limit", "off").start() as server:
+        ann = connect(server, "ann")
+        ann.send(Register(ref=77, password=PASSWORD))
+        keep_secret(ann.wait_for(Registered).token)
+        ann.join("lab")
+        for number in range(50):
+            ann.say_acked(f"message {number}", "lab" if number % 2 else "lobby")
+        server.stop()
+    return server
+
+
+class Flood:
+    """Somebody who writes all the time, in a thread; what was acknowledged is counted."""
+
+    def __init__(self, server: ServerProcess) -> None:
+        self.client = NativeClient(server.port, server.ca)
+        self.client.hello("flood")
+        self.acked = 0
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._write)
+        self._thread.start()
+
+    def _write(self) -> None:
+        while not self._over.is_set():
+            sent = [self.client.say(f"flood {number}") for number in range(self.acked, self.acked + 16)]
+            self.client.wait_for(Acked, lambda acked, last=sent[-1]: acked.client_id == last)  # type: ignore[misc]
+            self.client.events.clear()
+            self.acked += 16
+
+    def end(self) -> None:
+        self._over.set()
+        self._thread.join()
+        self.client.close()
+
+
+@needs_socket
+def test_a_backup_made_under_load_is_a_server_again(certs: Path, tmp_path: Path, connect: Connect) -> None:
+    archive = tmp_path / "backup.tar"
+    with ServerProcess(certs, tmp_path / "data", "--rate-limit", "off").start() as server:
+        ann = connect(server, "ann")
+        ann.send(Register(ref=77, password=PASSWORD))
+        keep_secret(ann.wait_for(Registered).token)
+        ann.join("lab")
+        ann.say_acked("kept", "lab")
+        pin = row(server, "status")["ca_fingerprint"]
+        flood = Flood(server)
+        try:
+            rounds = []
+            for _ in range(3):
+                before = flood.acked
+                made = row(server, "backup", str(archive), "--force")
+                rounds.append((before, made["counts"]["messages"], flood.acked))
+        finally:
+            flood.end()
+    for before, stored, after in rounds:
+        assert before + 1 <= stored <= after + 17  # with ann's, and a burst under way
+    assert rounds[-1][2] > rounds[0][0], "nothing was acknowledged meanwhile: no load"
+    assert stat.S_IMODE(archive.stat().st_mode) == 0o600
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["backup.tar", "data"]
+
+    done = admin(tmp_path / "again", "restore", str(archive), "--certs", str(tmp_path / "again-certs"))
+    assert done.returncode == 0, done.stderr
+    assert "securechat-server --cert" in done.stdout
+    assert stat.S_IMODE((tmp_path / "again").stat().st_mode) == 0o700
+    assert stat.S_IMODE((tmp_path / "again" / "securechat.db").stat().st_mode) == 0o600
+    assert stat.S_IMODE((tmp_path / "again-certs" / "server.pem").stat().st_mode) == 0o600
+
+    with ServerProcess(tmp_path / "again-certs", tmp_path / "again", "--rate-limit", "off").start() as server:
+        assert row(server, "status")["ca_fingerprint"] == pin
+        with NativeClient(server.port, certs / "ca.pem") as again:  # a client that trusts the old CA
+            again.send(Hello(version=1, name="ann", secret=again.secret, client="test/1", password=PASSWORD))
+            keep_secret(again.wait_for(Welcome).token)
+            again.join("lab")
+            assert [message.text for message in again.history("lab")] == ["kept"]
+            texts = [message.text for message in again.history("lobby")]
+            assert texts == [f"flood {number}" for number in range(rounds[-1][1] - 1)]
+        assert admin(server.data, "check", "--json").stdout == '{"findings": 0}\n'
+
+
+def test_without_a_server_backup_and_audit_work_as_well(full: ServerProcess, tmp_path: Path) -> None:
+    archive = tmp_path / "backup.tar"
+    printed = told(full, "backup", str(archive), "--cert", str(full.certs / "server.pem"), "--with-ca-key")
+    assert "50 messages, 1 account," in printed
+    with tarfile.open(archive) as tar:
+        assert tar.getnames() == ["securechat.db", "server.pem", "ca.pem", "ca.key", "manifest.json"]
+    assert "exists already" in refused(full.data, 1, "backup", str(archive), "--cert", str(full.certs / "server.pem"))
+    assert "register" in told(full, "audit")
+    assert "--data" in refused(tmp_path / "nowhere", 5, "audit")
+
+
+def test_restore_overwrites_nothing_and_no_running_server(full: ServerProcess, tmp_path: Path) -> None:
+    archive = tmp_path / "backup.tar"
+    told(full, "backup", str(archive), "--cert", str(full.certs / "server.pem"))
+    certs = str(tmp_path / "c")
+    assert "not empty" in refused(full.data, 1, "restore", str(archive), "--certs", certs)
+    assert "not empty" in refused(tmp_path / "d", 1, "restore", str(archive), "--certs", str(full.certs))
+    full.start()
+    assert "already uses" in refused(full.data, 1, "restore", str(archive), "--certs", certs)
+    full.kill()
+    assert "no file" in refused(tmp_path / "d", 5, "restore", str(tmp_path / "none.tar"), "--certs", certs)
+    assert not (tmp_path / "d").exists()
+    assert not (tmp_path / "c").exists()
+
+
+def _spoil_byte(members: dict[str, bytes]) -> None:
+    database = bytearray(members["securechat.db"])
+    database[len(database) // 2] ^= 1
+    members["securechat.db"] = bytes(database)
+
+
+def _escape(members: dict[str, bytes]) -> None:
+    members["../escaped"] = b"x"
+
+
+def _absolute(members: dict[str, bytes]) -> None:
+    members["/tmp/securechat-escaped"] = b"x"
+
+
+def _lose_the_manifest(members: dict[str, bytes]) -> None:
+    del members["manifest.json"]
+
+
+def _lose_the_database(members: dict[str, bytes]) -> None:
+    del members["securechat.db"]
+
+
+def _come_from_the_future(members: dict[str, bytes]) -> None:
+    members["manifest.json"] = json.dumps(json.loads(members["manifest.json"]) | {"format": 2}).encode()
+
+
+@pytest.mark.parametrize(
+    "spoil", [_spoil_byte, _escape, _absolute, _lose_the_manifest, _lose_the_database, _come_from_the_future]
+)
+def test_a_backup_that_is_not_what_was_packed_is_refused(
+    full: ServerProcess, tmp_path: Path, spoil: Callable[[dict[str, bytes]], None]
+) -> None:
+    archive = tmp_path / "backup.tar"
+    told(full, "backup", str(archive), "--cert", str(full.certs / "server.pem"))
+    with tarfile.open(archive) as tar:
+        members = {info.name: tar.extractfile(info).read() for info in tar}  # type: ignore[union-attr]
+    spoil(members)
+    with tarfile.open(archive, "w") as tar:
+        for name, content in members.items():
+            info = tarfile.TarInfo(name)
+            info.size = len(content)
+            tar.addfile(info, io.BytesIO(content))
+    sentence = refused(tmp_path / "d" / "deep", 1, "restore", str(archive), "--certs", str(tmp_path / "c"))
+    assert "use another one" in sentence or "newer" in sentence
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["backup.tar", "data"]
+
+
+def test_links_and_cut_off_files_are_refused(full: ServerProcess, tmp_path: Path) -> None:
+    archive = tmp_path / "backup.tar"
+    told(full, "backup", str(archive), "--cert", str(full.certs / "server.pem"))
+    whole = archive.read_bytes()
+    for length in (0, 100, 1_000, len(whole) // 2):
+        archive.write_bytes(whole[:length])
+        refused(tmp_path / "d", 1, "restore", str(archive), "--certs", str(tmp_path / "c"))
+    with tarfile.open(archive, "w") as tar:
+        link = tarfile.TarInfo("securechat.db")
+        link.type, link.linkname = tarfile.SYMTYPE, "/etc/passwd"
+        tar.addfile(link)
+    refused(tmp_path / "d", 1, "restore", str(archive), "--certs", str(tmp_path / "c"))
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["backup.tar", "data"]
+
+
+def test_check_finds_what_is_wrong_and_says_what_mends_it(full: ServerProcess, tmp_path: Path) -> None:
+    ensure_server(tmp_path / "own")
+    cert = tmp_path / "own" / "server.pem"
+    words = ["check", "--cert", str(cert)]
+    assert "nothing found" in told(full, *words)
+    full.data.chmod(0o755)
+    (full.data / "securechat.db").chmod(0o644)
+    cert.chmod(0o644)
+    full.start()
+    full.kill()
+    done = admin(full.data, *words, "--json")
+    assert done.returncode == 4, done.stderr
+    found = [json.loads(line) for line in done.stdout.splitlines()]
+    assert found[-1] == {"findings": len(found) - 1}
+    words_found = [finding["finding"] for finding in found[:-1]]
+    assert words_found.count("permissions") >= 2  # the directory, the key; the server mends its own file at a start
+    assert "socket" in words_found or not (full.data / "admin.sock").exists()
+    fixes = [finding["fix"] for finding in found[:-1]]
+    assert f"chmod 700 {full.data}" in fixes
+    assert f"chmod 600 {cert}" in fixes
+    assert "to mend it:" in admin(full.data, *words).stdout
+
+
+def test_check_finds_a_damaged_database(full: ServerProcess) -> None:
+    database = full.data / "securechat.db"
+    content = bytearray(database.read_bytes())
+    for page in range(2, len(content) // 4096):
+        content[page * 4096 + 100 : page * 4096 + 200] = b"\xff" * 100
+    database.write_bytes(bytes(content))
+    done = admin(full.data, "check", "--cert", str(full.certs / "server.pem"))
+    assert done.returncode == 4
+    assert "database: " in done.stdout
+    assert "restore" in done.stdout

@@ -1,0 +1,230 @@
+"""What the operator types and reads: durations, tables, JSON, links."""
+
+from __future__ import annotations
+
+import io
+import json
+from typing import Any
+
+import pytest
+
+from securechat.admin import rendering as show
+from securechat.admin.durations import parse_duration, shown_duration, shown_time
+from securechat.admin.exit_codes import Exit, Failure
+from securechat.admin.invitation import QR_SIGNS, link_address, make_link, qr_lines, unnamed
+from securechat.admin.output import Output
+from securechat.admin.parser import make_parser
+from securechat.invite_link import parse_link
+
+FINGERPRINT = f"sha256:{'ab' * 32}"
+
+
+# --- Durations ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [("90s", 90), ("10m", 600), ("2h", 7_200), ("7d", 604_800), ("4w", 2_419_200), (" 1.5H ", 5_400)],
+)
+def test_durations_as_people_write_them(text: str, seconds: float) -> None:
+    assert parse_duration(text) == seconds
+
+
+@pytest.mark.parametrize("text", ["", "5", "h", "5x", "-5m", "1h30m", "0s", "1e9s", "٥m", "nan", "9" * 30 + "s"])
+def test_what_is_no_duration_says_what_one_looks_like(text: str) -> None:
+    with pytest.raises(ValueError, match="10m"):
+        parse_duration(text)
+
+
+def test_a_number_without_a_unit_is_asked_about() -> None:
+    with pytest.raises(ValueError, match="5 of what"):
+        parse_duration("5")
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(0, "0 s"), (59, "59 s"), (60, "1 min"), (7_500, "2 h 5 min"), (86_400 * 3 + 5, "3 d"), (90_061, "1 d 1 h")],
+)
+def test_durations_as_people_read_them(seconds: float, text: str) -> None:
+    assert shown_duration(seconds) == text
+
+
+def test_times_that_no_calendar_has() -> None:
+    assert shown_time(0) == "never"
+    assert shown_time(1 << 62).endswith("ms")
+
+
+# --- Output ---------------------------------------------------------------------------------------------------------
+
+
+class Terminal(io.StringIO):
+    encoding = "utf-8"
+
+    def isatty(self) -> bool:
+        return True
+
+
+def test_json_is_printable_ascii_and_keeps_every_text() -> None:
+    out = io.StringIO()
+    nasty = "\x1b[31m\x7f\x9b\u202e\nµ\ud800"
+    Output(json_lines=True, out=out, errors=io.StringIO()).record({"name": nasty}, ["not shown"])
+    (line,) = out.getvalue().splitlines()
+    assert line.isascii()
+    assert line.isprintable()
+    assert json.loads(line) == {"name": nasty}
+
+
+def test_tables_hold_nothing_hostile_and_stand_in_columns() -> None:
+    out = io.StringIO()
+    output = Output(json_lines=False, out=out, errors=io.StringIO())
+    output.table([{}], ("NAME", "X"), [("\x1b]0;a\x07", "1"), ("日本", "2")], "none")
+    lines = out.getvalue().splitlines()
+    assert lines == ["NAME    X", "␛]0;a␇  1", "日本    2"]
+    output.table([], ("NAME",), [], "nobody")
+    assert out.getvalue().endswith("nobody\n")
+
+
+def test_failures_go_to_standard_error_or_into_json() -> None:
+    out, errors = io.StringIO(), io.StringIO()
+    Output(json_lines=False, out=out, errors=errors).failure("no\x1b", "refused")
+    assert (out.getvalue(), errors.getvalue()) == ("", "securechat-admin: no␛\n")
+    Output(json_lines=True, out=out, errors=errors).failure("no", "refused")
+    assert json.loads(out.getvalue()) == {"error": {"code": "refused", "text": "no"}}
+
+
+def test_progress_is_for_terminals_and_for_what_takes_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 100.0
+    monkeypatch.setattr("securechat.admin.output.time.monotonic", lambda: now)
+    errors, pipe = Terminal(), io.StringIO()
+    output, piped = (Output(json_lines=False, out=io.StringIO(), errors=stream) for stream in (errors, pipe))
+    for one in (output, piped):
+        one.progress("x", 0.1)
+    assert errors.getvalue() == ""
+    now = 102.0
+    for one in (output, piped):
+        one.progress("backup", 0.5)
+    assert errors.getvalue() == "\r\x1b[Kbackup: 50%"
+    output.record({}, ["done"])
+    assert errors.getvalue().endswith("\r\x1b[K")
+    assert pipe.getvalue() == ""
+
+
+# --- Links ----------------------------------------------------------------------------------------------------------
+
+
+def facts(
+    *listening: str, names: tuple[str, ...] = ("localhost", "127.0.0.1", "10.0.0.7", "fd00::7")
+) -> dict[str, Any]:
+    return {"ca_fingerprint": FINGERPRINT, "listening": list(listening), "certificate_names": list(names)}
+
+
+@pytest.mark.parametrize(
+    ("listening", "expected"),
+    [
+        (("127.0.0.1:8443", "10.0.0.7:8443"), ("10.0.0.7", 8443)),
+        (("[::1]:8443", "[fd00::7]:99"), ("fd00::7", 99)),
+        (("0.0.0.0:8443",), ("10.0.0.7", 8443)),
+        (("[::]:8443",), ("fd00::7", 8443)),
+    ],
+)
+def test_the_link_names_a_private_address_that_the_certificate_names(
+    listening: tuple[str, ...], expected: tuple[str, int]
+) -> None:
+    assert link_address(facts(*listening), None) == expected
+
+
+@pytest.mark.parametrize("listening", ["127.0.0.1:8443", "10.0.0.8:8443", "8.8.8.8:8443", "[fe80::1%eth0]:8443"])
+def test_no_such_address_is_a_question(listening: str) -> None:
+    with pytest.raises(Failure, match="--host HOST") as failure:
+        link_address(facts(listening), None)
+    assert failure.value.code is Exit.REFUSED
+
+
+@pytest.mark.parametrize(
+    ("asked", "expected"),
+    [
+        ("chat.example.org", ("chat.example.org", 8443)),
+        ("chat.example.org:99", ("chat.example.org", 99)),
+        ("fd00::7", ("fd00::7", 8443)),
+        ("[fd00::7]:99", ("fd00::7", 99)),
+        ("[fd00::7]", ("fd00::7", 8443)),
+    ],
+)
+def test_the_address_can_be_named(asked: str, expected: tuple[str, int]) -> None:
+    assert link_address(facts("127.0.0.1:8443"), asked) == expected
+
+
+@pytest.mark.parametrize("asked", [":99", "host:x", "host:0", "host:99999", "[::1"])
+def test_an_address_that_is_none_is_refused(asked: str) -> None:
+    with pytest.raises(Failure) as failure:
+        host, _ = link_address(facts("127.0.0.1:8443"), asked)
+        assert host == "::1"  # a forgotten bracket is forgiven
+        raise Failure(Exit.USAGE, "")
+    assert failure.value.code is Exit.USAGE
+
+
+def test_without_its_ca_a_server_has_no_links() -> None:
+    with pytest.raises(Failure, match="does not hold its CA"):
+        link_address(facts("10.0.0.7:1") | {"ca_fingerprint": None}, None)
+
+
+def test_a_name_that_the_certificate_lacks_is_warned_about() -> None:
+    assert unnamed("LOCALHOST", facts()) is None
+    assert "--name chat.example.org" in (unnamed("chat.example.org", facts()) or "")
+
+
+def test_the_link_reads_back_and_has_a_square_of_half_blocks() -> None:
+    link = make_link("fd00::7", 8443, {"token": "0" * 32, "uses": 1}, FINGERPRINT)
+    read = parse_link(link)
+    assert (read.host, read.once, read.ca_fingerprint) == ("fd00::7", True, FINGERPRINT)
+    assert not parse_link(make_link("h", 1, {"token": "0" * 32, "uses": 2}, FINGERPRINT)).once
+    lines = [line.removeprefix("\x1b[97;40m").removesuffix("\x1b[0m") for line in qr_lines(link)]
+    assert len({len(line) for line in lines}) == 1
+    assert set("".join(lines)) <= set(QR_SIGNS)
+    assert abs(len(lines[0]) - 2 * len(lines)) <= 1
+
+
+# --- Rows and command lines -----------------------------------------------------------------------------------------
+
+
+def test_invites_say_why_they_are_over() -> None:
+    row: dict[str, Any] = {"invite": 1, "uses": 2, "used_by": ["a"], "room": None, "made_by": "x", "made_at_ms": 1}
+    row |= {"expires_at_ms": 100, "revoked": False}
+    assert show.invite(row, 50)[-1] == ""
+    assert show.invite(row, 100)[-1] == "expired"
+    assert show.invite(row | {"used_by": ["a", "b"]}, 50)[-1] == "used up"
+    assert show.invite(row | {"revoked": True}, 50)[-1] == "revoked"
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["ban", "x", "--for", "5"],
+        ["revoke", "0"],
+        ["invite", "--uses", "x"],
+        ["invite", "--days", "0"],
+        ["role", "ann", "king"],
+        ["delete-user", "ann"],
+        ["frobnicate"],
+        [],
+    ],
+)
+def test_a_wrong_command_line_is_usage(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as end:
+        make_parser().parse_args(words)
+    assert end.value.code == Exit.USAGE
+    assert "usage: securechat-admin" in capsys.readouterr().err
+
+
+def test_common_options_stand_before_or_after_the_command() -> None:
+    for words in (["--data", "d", "--json", "status"], ["status", "--data", "d", "--json"]):
+        options = make_parser().parse_args(words)
+        assert (options.data, options.json, options.config) == ("d", True, None)
+    assert make_parser().parse_args(["invite", "--days", "36h"]).days == 1.5
+    assert make_parser().parse_args(["invite", "--room", "#lab"]).room == "lab"
+
+
+def test_help_tells_the_exit_codes() -> None:
+    text = make_parser().format_help()
+    assert "no server is running" in text
+    assert all(f"  {code.value} " in text for code in Exit)
