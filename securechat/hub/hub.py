@@ -24,7 +24,7 @@ from securechat.hub.entrance import Entrance, Guest
 from securechat.hub.lookups import Lookups
 from securechat.hub.member import Member, Seat
 from securechat.hub.overview import Figures
-from securechat.hub.people import Account, ForgetGuests, Recorded, Role
+from securechat.hub.people import Account, Recorded, Role
 from securechat.hub.policy import AddressBuckets
 from securechat.hub.ports import (
     Happening,
@@ -409,13 +409,7 @@ class Hub:
 
     def tidy(self) -> None:
         """Forget what has expired, and guests unseen for long who never wrote; to be called once a day."""
-        before_ms = self._registry.wall_ms() - int(self._limits.guest_days * 86_400_000)
-
-        def forget(answer: Recorded | NotAppended) -> None:
-            if isinstance(answer, Recorded) and answer.through is not None:
-                self._registry.change((ForgetGuests(before_ms, answer.through),), forget)
-
-        self._registry.change(self._registry.expired(), lambda _: forget(Recorded(through=0)))
+        self._registry.tidy(self._limits.guest_days)
 
     # --- Requests -------------------------------------------------------------------------------------------------
 

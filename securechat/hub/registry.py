@@ -248,13 +248,19 @@ class Registry:
         """Return when a login that is used now expires."""
         return self.wall_ms() + self._session_ms
 
-    def expired(self) -> list[Change]:
-        """Return what drops all that has come to its end: for a daily clean-up."""
+    def tidy(self, guest_days: float) -> None:
+        """Forget what has come to its end, then guests unseen for so long who never wrote, a few at a time."""
         now_ms = self.wall_ms()
         changes: list[Change] = [Drop(Login, n) for n, row in self.logins.items() if row.expires_at_ms <= now_ms]
         changes += [Drop(Ban, n) for n, row in self.bans.items() if not self.lasts(row.until_ms)]
         changes += [Drop(Mute, n) for n, row in self.mutes.items() if not self.lasts(row.until_ms)]
-        return changes
+        before_ms = now_ms - int(guest_days * _DAY_MS)
+
+        def forget(answer: Recorded | NotAppended) -> None:
+            if isinstance(answer, Recorded) and answer.through is not None:
+                self.change((ForgetGuests(before_ms, above=answer.through),), forget)
+
+        self.change(changes, lambda _: self.change((ForgetGuests(before_ms),), forget))
 
     def _apply(self, change: Change) -> None:
         match change:
