@@ -131,10 +131,10 @@ class Session:
     """
 
     __slots__ = (
-        "_certificate", "_closing_code", "_codec", "_drafts", "_ended", "_greeting", "_heard_at", "_held", "_hello_timer",
-        "_hub", "_idle_timer", "_limits", "_name", "_observer", "_origin", "_over_rate", "_paused", "_pinged", "_pumping",
-        "_resume_after", "_resume_timer", "_scheduler", "_strange_frames", "_throttled", "_yielded", "format",
-        "label", "link", "write",
+        "_certificate", "_closing_code", "_codec", "_drafts", "_ended", "_greeting", "_heard_at", "_held",
+        "_hello_timer", "_hub", "_idle_timer", "_limits", "_name", "_observer", "_origin", "_over_rate", "_paused",
+        "_pinged", "_pumping", "_resume_after", "_resume_timer", "_scheduler", "_strange_frames", "_throttled",
+        "_yielded", "format", "label", "link", "write",
     )  # fmt: skip
 
     def __init__(
