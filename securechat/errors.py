@@ -65,6 +65,13 @@ class ErrorCode(StrEnum):
     MUTED = "muted"
     NOT_FOUND = "not_found"
     TOO_MANY = "too_many"
+    NO_RIGHT = "no_right"
+    NO_SUCH_ROOM = "no_such_room"
+    READ_ONLY = "read_only"
+    SLOW_MODE = "slow_mode"
+    ARCHIVED = "archived"
+    ROOM_BANNED = "room_banned"
+    QUERY_INVALID = "query_invalid"
 
     # Never sent: what a newer server's code looks like to this version.
     UNKNOWN = "unknown"

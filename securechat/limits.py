@@ -28,6 +28,12 @@ MAX_NAME_BYTES = 128
 """Nickname, UTF-8 bytes: 32 code points of four bytes."""
 MAX_ROOM_CHARS = 64
 """Room name, code points, without the leading ``#`` (IRC servers: 50 to 64)."""
+MAX_TOPIC_CHARS = 300
+"""A room's topic, code points (IRC networks: 300 to 390)."""
+MAX_SIGN_CHARS = 16
+"""A reaction, code points: a family of four with skin tones is 11."""
+MAX_REACTIONS = 200
+"""Reactions under one message, all signs and people together: some 2 KiB of its page."""
 PAGE_ROWS = 200
 """Rows of a history, roster or rooms page (Ergo 1,000): with PAGE_BYTES it keeps each answer in one frame."""
 PAGE_BYTES = 48 * KIB
@@ -128,6 +134,11 @@ class Limits:
     sessions_per_account: int = _limit(50, "logins", "then the one unused for longest is ended")
     certificates_per_account: int = _limit(20, "certificates", "client certificates of one account")
     guest_days: float = _limit(30.0, "days", "a guest unseen for so long, who wrote nothing, is forgotten")
+
+    # Conversation
+    typing_interval_s: float = _limit(3.0, "s", "a typing notice of one member in one place is passed on this often")
+    search_queue: int = _limit(64, "searches", "waiting for the searching thread; then busy")
+    retention_batch: int = _limit(500, "messages", "deleted by retention in one transaction, some 5 ms")
 
     def __post_init__(self) -> None:
         """Refuse values that make no sense together.

@@ -13,6 +13,8 @@ from typing import TypeAlias
 
 from msgspec import Struct
 
+from securechat.hub.places import PlaceChange
+
 
 class Role(StrEnum):
     """What an account may do on this server."""
@@ -199,7 +201,7 @@ class ForgetGuests(Struct, frozen=True, gc=False):
     above: int = 0
 
 
-Change: TypeAlias = Put | Drop | Note | Scrub | ForgetGuests
+Change: TypeAlias = Put | Drop | Note | Scrub | ForgetGuests | PlaceChange
 
 
 class Recorded(Struct, frozen=True, gc=False):

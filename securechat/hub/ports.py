@@ -19,7 +19,8 @@ from msgspec import Struct
 
 from securechat.errors import ErrorCode
 from securechat.hub.people import Change, People, Recorded
-from securechat.model import Closing, Draft, Event, Message
+from securechat.hub.places import Places
+from securechat.model import Closing, Draft, Event, Hit, LogEntry, Message, MessageChange, Revision
 
 
 class Appended(Struct, frozen=True, gc=False):
@@ -76,11 +77,13 @@ class LogState(Struct, frozen=True, gc=False):
         reservations: names still owed to their owners; a name whose owner was online when the process died counts
             as lost at the moment of opening.
         people: accounts and all that hangs on them.
+        places: rooms with rules, and who belongs to them.
     """
 
     last_seq: int
     reservations: Sequence[Reservation] = ()
     people: People = People()
+    places: Places = Places()
 
 
 class HistoryQuery(Struct, frozen=True, gc=False):
@@ -88,12 +91,15 @@ class HistoryQuery(Struct, frozen=True, gc=False):
 
     Attributes:
         rooms: rooms to read.
+        floors: of some of them, only messages above this seq: (room, seq).
         dialogue: read the dialogue between these two senders.
         dialogues_of: read all dialogues of this sender.
         after: only messages with a higher seq; the oldest of them come first.
         before: only messages with a lower seq; without ``after`` the newest of them are chosen.
         up_to: never a message above this seq (the hub's fed_seq).
         limit: rows, at most limits.PAGE_ROWS.
+        around: the page around this seq: half of the limit before it, the rest from it on.
+        since_ms: the page that begins with the first message sent at or after this, UTC.
     """
 
     up_to: int
@@ -103,20 +109,90 @@ class HistoryQuery(Struct, frozen=True, gc=False):
     dialogues_of: int | None = None
     after: int | None = None
     before: int | None = None
+    floors: tuple[tuple[str, int], ...] = ()
+    around: int | None = None
+    since_ms: int | None = None
 
 
 class HistoryRows(Struct, frozen=True, gc=False):
-    """The answer: messages by rising seq, and whether there is more in the direction asked for."""
+    """The answer: messages by rising seq in their final state, and whether there is more in the direction asked for.
+
+    ``changes`` are the entries of the same conversations in the span of seqs that the page covers (above ``after``, up
+    to the last message or to the end): what a reader who has the messages before needs to bring them up to date. An
+    edit that a later one has replaced comes without its text, which is gone.
+    """
 
     messages: list[Message]
     more: bool
+    changes: list[MessageChange] = []
+
+
+class SearchQuery(Struct, frozen=True, gc=False):
+    """Which messages to find; every part that is set must hold.
+
+    Attributes:
+        up_to: never a message above this seq (the hub's fed_seq).
+        limit: hits at most.
+        words: what the text must contain, each as a phrase; a last ``*`` finds words that begin so.
+        rooms, floors, dialogues_of: where the searcher may look; as in HistoryQuery.
+        dialogue: only in this dialogue.
+        senders: only from these.
+        before: only below this seq: the next page.
+        before_ms, after_ms: sent before, or at or after, this time, UTC.
+        has_link: only with a link.
+    """
+
+    up_to: int
+    limit: int
+    words: tuple[str, ...] = ()
+    rooms: tuple[str, ...] = ()
+    floors: tuple[tuple[str, int], ...] = ()
+    dialogues_of: int | None = None
+    dialogue: tuple[int, int] | None = None
+    senders: tuple[int, ...] | None = None
+    before: int | None = None
+    before_ms: int | None = None
+    after_ms: int | None = None
+    has_link: bool = False
+
+
+class SearchRows(Struct, frozen=True, gc=False):
+    """The newest hits first, in their final state; never a deleted message.
+
+    Attributes:
+        hits: each with the spans of its text that matched, [start, end) in code points.
+        more: whether there are older ones: ask again with ``before`` = the last seq.
+        indexed_to: everything up to this seq has been looked at; below ``up_to`` while the index is being rebuilt.
+    """
+
+    hits: list[Hit]
+    more: bool
+    indexed_to: int
+
+
+class Unread(Struct, frozen=True, gc=False):
+    """How a reader stands in a room, or in the dialogue with ``peer``.
+
+    Attributes:
+        read_seq: read up to here.
+        unread: messages of others above it; counted up to 999.
+        mentions: those of them that name the reader.
+        first_seq: the first of them; 0 for none.
+    """
+
+    read_seq: int
+    unread: int
+    mentions: int
+    first_seq: int
+    room: str | None = None
+    peer: int | None = None
 
 
 class MessageLog(Protocol):
     """The durable log. Every method is called on the loop's thread and returns at once."""
 
     def start(
-        self, on_commit: Callable[[Sequence[Message]], None], on_failure: Callable[[Exception], None]
+        self, on_commit: Callable[[Sequence[LogEntry]], None], on_failure: Callable[[Exception], None]
     ) -> LogState:
         """Open the log and begin.
 
@@ -162,8 +238,30 @@ class MessageLog(Protocol):
     def release(self, sender_id: int, *, reserved: bool) -> None:
         """Record that the sender is gone: the name stays reserved from now (a loss), or is free at once (a quit)."""
 
+    def revise(self, revision: Revision, done: Callable[[AppendOutcome], None]) -> None:
+        """Edit or delete a message, or react to it; like `append` in everything, retries and the feed included.
+
+        Also answered NOT_FOUND when there is no such message in that conversation or it was deleted, NO_RIGHT when its
+        author is another and ``any_author`` is not set, and TOO_MANY for more reactions than a message may have.
+
+        Raises:
+            Overloaded: as `append`.
+        """
+
     def history(self, query: HistoryQuery, done: Callable[[HistoryRows | NotAppended], None]) -> None:
         """Read committed messages on the reading thread."""
+
+    def search(self, query: SearchQuery, done: Callable[[SearchRows | NotAppended], None]) -> None:
+        """Find committed messages, on a thread of its own."""
+
+    def unread(
+        self,
+        sender_id: int,
+        rooms: Sequence[tuple[str, int]],
+        up_to: int,
+        done: Callable[[list[Unread] | NotAppended], None],
+    ) -> None:
+        """Count what somebody has not read: in these rooms, each with the seq above which it counts, and dialogues."""
 
     def close(self) -> None:
         """Commit what is queued (their ``done`` are called by the loop if it still runs), then close. Blocks."""

@@ -14,7 +14,7 @@ from msgspec import Struct
 from securechat.errors import ErrorCode, SecurechatError
 from securechat.hub.people import AuditEntry, Change, ForgetGuests, Recorded, Scrub
 from securechat.hub.ports import Appended, AppendOutcome, HistoryQuery, HistoryRows, Identity, LogState, NotAppended
-from securechat.model import Draft, Message
+from securechat.model import Draft, LogEntry, Revision
 
 
 class Identify(Struct, frozen=True, gc=False):
@@ -47,7 +47,7 @@ class Record(Struct, frozen=True, gc=False):
     changes: tuple[Change, ...]
 
 
-Write: TypeAlias = Draft | Identify | Rename | Release | Record
+Write: TypeAlias = Draft | Revision | Identify | Rename | Release | Record
 Outcome: TypeAlias = AppendOutcome | Identity | Recorded | None
 
 
@@ -55,7 +55,7 @@ class Applied(Struct, gc=False):
     """A batch after its transaction: one outcome per write, and the fresh messages by rising seq."""
 
     outcomes: list[Outcome]
-    fresh: list[Message]
+    fresh: list[LogEntry]
 
 
 class NoSpace(SecurechatError):

@@ -6,9 +6,10 @@ from typing import Annotated, TypeAlias
 
 from msgspec import Meta
 
-from securechat.limits import PAGE_ROWS
+from securechat.limits import MAX_SIGN_CHARS, PAGE_ROWS
 from securechat.model.accounts import AccountCommand
 from securechat.model.base import Id, Password, Raw, Record, Secretive, Text, Token
+from securechat.model.rooms import AskUnread, RoomCommand, Typing
 
 
 class Hello(Secretive, frozen=True, tag="hello"):
@@ -56,6 +57,7 @@ class Say(Record, frozen=True, tag="say", rename={"client_id": "cid"}):
     client_id: Id
     room: Raw
     text: Text
+    reply: Id | None = None
 
 
 class Direct(Record, frozen=True, tag="direct", rename={"client_id": "cid"}):
@@ -64,13 +66,55 @@ class Direct(Record, frozen=True, tag="direct", rename={"client_id": "cid"}):
     client_id: Id
     to: Id
     text: Text
+    reply: Id | None = None
+
+
+class Edit(Record, frozen=True, tag="edit", rename={"client_id": "cid"}):
+    """Say something else in a message that is there; in its room, or the dialogue with ``to``. Answered like Say."""
+
+    client_id: Id
+    seq: Id
+    text: Text
+    room: Raw | None = None
+    to: Id | None = None
+
+
+class Delete(Record, frozen=True, tag="delete", rename={"client_id": "cid"}):
+    """Delete a message; otherwise as Edit."""
+
+    client_id: Id
+    seq: Id
+    room: Raw | None = None
+    to: Id | None = None
+
+
+class React(Record, frozen=True, tag="react", rename={"client_id": "cid"}):
+    """Put a sign under a message, or (``on`` false) take it away; otherwise as Edit."""
+
+    client_id: Id
+    seq: Id
+    sign: Annotated[str, Meta(min_length=1, max_length=MAX_SIGN_CHARS)]
+    room: Raw | None = None
+    to: Id | None = None
+    on: bool = True
+
+
+class Search(Record, frozen=True, tag="search"):
+    """Find messages; answered by SearchPage or Refused. The query language stands in protocol.md, section 13."""
+
+    ref: Id
+    query: Annotated[str, Meta(min_length=1, max_length=500)]
+    before: Id | None = None
+    limit: Annotated[int, Meta(ge=1, le=PAGE_ROWS)] = 20
 
 
 class History(Record, frozen=True, tag="history"):
     """Ask for messages; answered by HistoryPage.
 
     Of one ``room``, of the dialogue with ``peer``, or, with neither, of everything one belongs to. With ``after`` the
-    oldest above it come first; otherwise the newest below ``before`` (or below the end).
+    oldest above it come first; otherwise the newest below ``before`` (or below the end). ``around`` asks for the page
+    around a message, ``at`` (milliseconds since the epoch, UTC) for the one that begins at a time; both need ``room``
+    or ``peer``.
     """
 
     ref: Id
@@ -79,6 +123,8 @@ class History(Record, frozen=True, tag="history"):
     after: Id | None = None
     before: Id | None = None
     limit: Annotated[int, Meta(ge=1, le=PAGE_ROWS)] = PAGE_ROWS
+    around: Id | None = None
+    at: Annotated[int, Meta(ge=0, lt=2**53)] | None = None
 
 
 class Who(Record, frozen=True, tag="who"):
@@ -145,7 +191,14 @@ Command: TypeAlias = (
     | Whois
     | Rooms
     | Nick
+    | Edit
+    | Delete
+    | React
+    | Search
     | AccountCommand
+    | RoomCommand
+    | Typing
+    | AskUnread
     | Read
     | Ping
     | Pong

@@ -10,7 +10,8 @@ from securechat.errors import ErrorCode
 from securechat.model.accounts import CertificateList, Done, LoginList, Registered
 from securechat.model.base import Id, Person, Record, Renaming, Seconds, Secretive
 from securechat.model.commands import Ping, Pong
-from securechat.model.messages import Message
+from securechat.model.messages import Hit, Message, MessageChange
+from securechat.model.rooms import Invited, RoleChanged, RoomRules, TypingNow, UnreadList
 
 
 class Welcome(Secretive, frozen=True, tag="welcome", rename={"last_client_id": "lastcid", "seen_seq": "seen"}):
@@ -54,6 +55,9 @@ class Joined(Record, frozen=True, tag="joined"):
         total: members, you included.
         members: who is there; left out (empty) when there are more than presence_names.
         ref: the Join this answers; 0 for the lobby after hello.
+        topic: what it is about.
+        role: yours there; None for a guest, or where there are no roles.
+        private, read_only, archived: see RoomRules.
     """
 
     room: str
@@ -61,13 +65,20 @@ class Joined(Record, frozen=True, tag="joined"):
     total: int
     members: list[Person] = field(default_factory=list)
     ref: Id = 0
+    topic: str = ""
+    role: str | None = None
+    private: bool = False
+    read_only: bool = False
+    archived: bool = False
 
 
 class Left(Record, frozen=True, tag="left"):
-    """You are out of the room now."""
+    """You are out of the room now. ``code`` and ``text`` say why, when it was not your wish."""
 
     room: str
     ref: Id
+    code: ErrorCode | None = None
+    text: str = ""
 
 
 class Named(Record, frozen=True, tag="named"):
@@ -133,12 +144,30 @@ class HistoryPage(Record, frozen=True, tag="page"):
         messages: at most PAGE_ROWS and PAGE_BYTES.
         through: everything asked for up to this seq is in this page or an earlier one; continue with after=through.
         more: whether there is more in the direction asked for.
+        changes: edits, deletions and reactions of the same span: for messages that you have from before.
     """
 
     ref: Id
     messages: list[Message]
     through: Id
     more: bool = False
+    changes: list[MessageChange] = field(default_factory=list)
+
+
+class SearchPage(Record, frozen=True, tag="hits"):
+    """What a search found, the newest first.
+
+    Attributes:
+        ref: the Search this answers.
+        hits: at most ``limit``, and fewer where they are long.
+        more: whether there are older ones; continue with ``before`` = the seq of the last.
+        indexed: everything up to this seq has been looked at, when that is less than all there is.
+    """
+
+    ref: Id
+    hits: list[Hit]
+    more: bool = False
+    indexed: Id | None = None
 
 
 class Roster(Record, frozen=True, tag="roster"):
@@ -212,6 +241,13 @@ Event: TypeAlias = (
     | ReadElsewhere
     | Notice
     | Message
+    | MessageChange
+    | SearchPage
+    | RoomRules
+    | Invited
+    | RoleChanged
+    | TypingNow
+    | UnreadList
     | Acked
     | Refused
     | Throttled
