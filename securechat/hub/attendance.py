@@ -77,6 +77,22 @@ class Attendance:
         else:
             self._note_left(member, room, now)
 
+    def rename_room(self, old: str, new: str) -> None:
+        """A room has another name; who is in it stays in it."""
+        room = self.rooms.pop(old, None)
+        if room is None:
+            return
+        room.name = new
+        self.rooms[new] = room
+        if (due := self._presence_due.pop(old, None)) is not None:
+            self._presence_due[new] = due
+        for member in room.members.values():
+            member.rooms[new] = member.rooms.pop(old)
+            if old in member.entered_seq:
+                member.entered_seq[new] = member.entered_seq.pop(old)
+            if old in member.said_at:
+                member.said_at[new] = member.said_at.pop(old)
+
     def settled(self, member: Member, now: float) -> None:
         """The log has answered every draft of the member: what waited for that can be told."""
         for room in member.departures:

@@ -21,8 +21,11 @@ from securechat.hub.attendance import Attendance
 from securechat.hub.desk import Desk
 from securechat.hub.door import Door, Keys
 from securechat.hub.entrance import Entrance, Guest
+from securechat.hub.floor import Floor, others
 from securechat.hub.lookups import Lookups
 from securechat.hub.member import Member, Seat
+from securechat.hub.moderation import Moderation
+from securechat.hub.notices import Notices
 from securechat.hub.overview import Figures
 from securechat.hub.people import Account, Recorded, Role
 from securechat.hub.policy import AddressBuckets
@@ -36,7 +39,7 @@ from securechat.hub.ports import (
     Outlet,
     Peer,
 )
-from securechat.hub.posting import Posting
+from securechat.hub.posting import DraftCommand, Posting
 from securechat.hub.registry import Registry
 from securechat.hub.slowdown import Slowdown
 from securechat.hub.steward import Steward
@@ -44,37 +47,45 @@ from securechat.limits import Limits
 from securechat.model import (
     PROTOCOL_VERSION,
     AddCertificate,
+    AskRoom,
+    AskUnread,
     Certificates,
     ChangePassword,
     Closing,
     Command,
+    Delete,
     Direct,
+    Edit,
+    Grant,
     Hello,
     History,
+    InviteTo,
     Join,
-    Joined,
     Leave,
-    Left,
+    LogEntry,
     Logins,
     Logout,
-    Message,
+    Moderate,
     Named,
     Nick,
     Ping,
     Pong,
     Quit,
+    React,
     Read,
-    ReadElsewhere,
     Refused,
     Register,
     RemoveCertificate,
     Rooms,
     Say,
+    Search,
+    SetRoom,
+    Typing,
     Welcome,
     Who,
     Whois,
 )
-from securechat.names import LOBBY, check_room, name_key
+from securechat.names import LOBBY, name_key
 
 _REPLACED = Closing(ErrorCode.REPLACED, "you connected from somewhere else; this connection is closed")
 _ROOMS_PER_REQUEST = 10
@@ -129,11 +140,25 @@ class Hub:
         self._members = self._entrance.members
         self._lookups = Lookups(log, self._entrance, self._attendance, registry)
         self._posting = Posting(
-            log, registry, self._attendance, observer, limits, self._members, self._seats, lambda: self._now
+            log,
+            registry,
+            self._attendance,
+            observer,
+            limits,
+            self._members,
+            self._seats,
+            self._entrance.find,
+            lambda: self._now,
         )
-        self._desk = Desk(
-            registry, door, keys, self._slowdown, limits, self._seats, self._entrance.registered, self.end
+        self._floor = Floor(
+            registry, self._attendance, outlet, limits, self._members, self._seats, self._fed, lambda: self._now
         )
+        self._moderation = Moderation(
+            registry, self._floor, self._entrance, self._seats, self._posting.renaming, self._room_renamed
+        )
+        self._notices = Notices(outlet, registry, limits, self._members, self._fed)
+        self._room_names: dict[str, str] = {}  # rooms renamed in this batch: what was said before comes after
+        self._desk = Desk(registry, door, keys, self._slowdown, limits, self._seats, self._registered, self.end)
         self.steward = Steward(
             registry,
             keys,
@@ -164,11 +189,16 @@ class Hub:
         """Take over what the log remembers from before; call once, before the first peer."""
         self.fed_seq = state.last_seq
         self._posting.fed(state.last_seq)
-        self._registry.restore(state.people)
+        self._registry.restore(state.people, state.places)
         self._entrance.claims.restore(state.reservations, now, now_ms, self._limits.name_reservation_s)
 
-    def on_commit(self, batch: Sequence[Message]) -> None:
+    def _fed(self) -> int:
+        return self.fed_seq
+
+    def on_commit(self, batch: Sequence[LogEntry]) -> None:
         """Fan out what the log committed: to every member of the room, the sender included, in order of seq."""
+        if self._room_names:
+            batch = [replace(entry, room=self._room_names.get(entry.room or "", entry.room)) for entry in batch]
         for room_name, run in groupby(batch, key=_room_of):
             if room_name is None:
                 for message in run:
@@ -179,8 +209,12 @@ class Hub:
             self.fed_seq = batch[-1].seq
             self._posting.fed(self.fed_seq)
 
-    def _dialogue_audience(self, message: Message) -> list[Peer]:
-        sides = (self._members.get(message.sender_id), self._members.get(message.to or 0))
+    def _room_renamed(self, old: str, new: str) -> None:
+        self._room_names[old] = new
+        self._attendance.rename_room(old, new)
+
+    def _dialogue_audience(self, entry: LogEntry) -> list[Peer]:
+        sides = (self._members.get(entry.sender_id), self._members.get(entry.to or 0))
         return [peer for member in sides if member is not None for peer in member.peers]
 
     # --- The peers' side ------------------------------------------------------------------------------------------
@@ -229,11 +263,13 @@ class Hub:
                 refuse it would let the sender's next one overtake it.
         """
         self._now = now
+        if self._room_names:
+            self._room_names.clear()
         seat = self._seats.get(peer)
         try:
             if seat is None:
                 self._handle_stranger(peer, command, now)
-            elif isinstance(command, Say | Direct):
+            elif isinstance(command, Say | Direct | Edit | Delete | React):
                 return self._append(peer, seat, command, now)
             else:
                 return self._handle_member(peer, seat, command, now)
@@ -259,7 +295,9 @@ class Hub:
             case _:
                 raise Refusal(ErrorCode.HELLO_EXPECTED, "say hello first")
 
-    def _handle_member(self, peer: Peer, seat: Seat, command: Command, now: float) -> float:
+    def _handle_member(  # noqa: C901, PLR0912 - one flat match
+        self, peer: Peer, seat: Seat, command: Command, now: float
+    ) -> float:
         member = seat.member
         match command:
             case Ping():
@@ -271,14 +309,13 @@ class Hub:
                 peer.close(_BYE)
                 return 0.0
             case Join():
-                for raw in dict.fromkeys(command.rooms):
-                    self._join(peer, member, raw, command)
+                self._floor.join(peer, member, command)
                 return self.charge_request(peer, now, max(1.0, len(command.rooms) / _ROOMS_PER_REQUEST))
             case Leave():
-                self._leave(peer, member, command)
+                self._floor.leave(peer, member, command)
             case Nick():
                 self._nick(peer, member, command)
-            case Who() | Whois() | Rooms() | History():
+            case Who() | Whois() | Rooms() | History() | Search() | AskUnread():
                 self._lookups.answer(peer, member, command, self.fed_seq)
             case (
                 Register()
@@ -290,15 +327,19 @@ class Hub:
                 | RemoveCertificate()
             ):
                 self._desk.answer(peer, seat, command, now)
+            case SetRoom() | AskRoom() | InviteTo() | Moderate() | Grant():
+                self._moderation.answer(peer, member, command)
+            case Typing():
+                self._notices.typing(member, command, now)
             case Read():
-                self._read(peer, member, command)
-            case Hello() | Say() | Direct():
+                self._notices.read(peer, member, command)
+            case Hello() | Say() | Direct() | Edit() | Delete() | React():
                 raise Refusal(ErrorCode.INVALID, "the hello was accepted already")
             case _:
                 assert_never(command)
         return self.charge_request(peer, now)
 
-    def _append(self, peer: Peer, seat: Seat, command: Say | Direct, now: float) -> float:
+    def _append(self, peer: Peer, seat: Seat, command: DraftCommand, now: float) -> float:
         self._posting.append(peer, seat, command, now)
         if not self._rates:
             return 0.0
@@ -323,12 +364,11 @@ class Hub:
             self._attendance.renamed(member, old_name, self._now)
         self._observer.happened(Happening.NAMED, peer, member.name, "again" if resumed else "")
         peer.deliver(self._welcome(member, seat, guest, identity, resumed=resumed))
-        self._enter(peer, member, LOBBY, ref=0)
+        self._floor.enter(peer, member, LOBBY, ref=0)
         if member.account:
-            for room in [name for name in member.rooms if name != LOBBY]:
-                self._enter(peer, member, room, ref=0)
+            self._floor.enter_all(peer, member)
         if guest.entry.invite is not None and guest.entry.invite.room is not None:
-            self._enter_invited(peer, member, guest.entry.invite.room)
+            self._floor.join(peer, member, Join(ref=0, rooms=[guest.entry.invite.room]))
 
     def _turned_away(self, peer: Peer, name: str, refusal: Refusal) -> None:
         self._observer.happened(Happening.REFUSED, peer, name, str(refusal))
@@ -354,11 +394,9 @@ class Hub:
             must_change=account is not None and account.must_change,
         )
 
-    def _enter_invited(self, peer: Peer, member: Member, room: str) -> None:
-        try:
-            self._enter(peer, member, room, ref=0)
-        except Refusal as refusal:
-            peer.deliver(Refused(refusal.code, refusal.detail, room=room))
+    def _registered(self, member: Member) -> None:
+        self._entrance.registered(member)
+        self._floor.settle_down(member)
 
     def lost(self, peer: Peer, now: float, *, quit_: bool = False) -> None:
         """The connection is over: by Quit, or lost, in which case its member is missed by nobody for a while."""
@@ -413,33 +451,6 @@ class Hub:
 
     # --- Requests -------------------------------------------------------------------------------------------------
 
-    def _join(self, peer: Peer, member: Member, raw: str, command: Join) -> None:
-        try:
-            self._enter(peer, member, check_room(raw), command.ref)
-        except Refusal as refusal:
-            peer.deliver(Refused(refusal.code, refusal.detail, ref=command.ref, room=raw))
-
-    def _enter(self, peer: Peer, member: Member, name: str, ref: int) -> None:
-        entered = name not in member.rooms
-        room = self._attendance.enter(member, name, self._now)
-        total = len(room.members)
-        listed = total <= self._limits.presence_names
-        members = room.people() if listed else []
-        peer.deliver(Joined(room=name, live_from=self.fed_seq, total=total, members=members, ref=ref))
-        if entered and len(member.peers) > 1:
-            joined = Joined(room=name, live_from=self.fed_seq, total=total, members=members)
-            self._outlet.broadcast(_others(member, peer), [joined])
-
-    def _leave(self, peer: Peer, member: Member, command: Leave) -> None:
-        name = check_room(command.room)
-        if name == LOBBY:
-            raise Refusal(ErrorCode.INVALID, f"everybody is in #{LOBBY}; you leave it by quitting")
-        if (room := member.rooms.get(name)) is None:
-            raise Refusal(ErrorCode.NOT_A_MEMBER, f"you are not in #{name}")
-        self._attendance.leave(member, room, self._now)
-        peer.deliver(Left(room=name, ref=command.ref))
-        self._outlet.broadcast(_others(member, peer), [Left(room=name, ref=0)])
-
     def _nick(self, peer: Peer, member: Member, command: Nick) -> None:
         if self._desk.is_at_work_on(member):
             raise Refusal(ErrorCode.BUSY, "your name is being made an account; wait for it", retry_after_s=1.0)
@@ -468,25 +479,15 @@ class Hub:
             self._attendance.renamed(member, old, self._now)
         if peer in self._seats:
             peer.deliver(Named(name=member.name, ref=ref))
-        self._outlet.broadcast(_others(member, peer), [Named(name=member.name, ref=0)])
-
-    def _read(self, peer: Peer, member: Member, command: Read) -> None:
-        if others := _others(member, peer):
-            room = check_room(command.room) if command.room is not None else None
-            self._outlet.broadcast(others, [ReadElsewhere(min(command.seq, self.fed_seq), room, command.peer)])
-
-
-def _others(member: Member, peer: Peer) -> list[Peer]:
-    """The other devices of a member."""
-    return [other for other in member.peers if other is not peer]
+        self._outlet.broadcast(others(member, peer), [Named(name=member.name, ref=0)])
 
 
 def _ignore(_: Recorded | NotAppended) -> None:
     """For changes nobody waits for."""
 
 
-def _room_of(message: Message) -> str | None:
-    return message.room
+def _room_of(entry: LogEntry) -> str | None:
+    return entry.room
 
 
 def _refused(command: Command, refusal: Refusal) -> Refused:

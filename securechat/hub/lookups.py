@@ -1,22 +1,36 @@
-"""Questions that change nothing: who is where, who has a name, which rooms there are, what was said.
+"""Questions that change nothing: who is where, who has a name, which rooms there are, what was said or not read.
 
-Each answer is one page. History is read by the log on its own thread, never beyond ``fed_seq``, one page at a time per
-connection, and not for a connection that is behind with reading.
+Each answer is one page. History is read and searched by the log on its own threads, never beyond ``fed_seq``, one page
+at a time per connection, and not for a connection that is behind with reading.
+
+What somebody may read: the rooms they are in, in rooms with ``history_from_join`` from their joining on, and their own
+dialogues. Everything below is asked through `Scope`, so that no question forgets it.
 """
 
 from __future__ import annotations
 
-from typing import assert_never
+from typing import NamedTuple, TypeAlias, assert_never
 
 from securechat.errors import ErrorCode, Refusal
 from securechat.hub.attendance import Attendance
 from securechat.hub.entrance import Entrance
+from securechat.hub.hits import hits_of
 from securechat.hub.member import Member
 from securechat.hub.paging import page_of
-from securechat.hub.ports import HistoryQuery, HistoryRows, MessageLog, NotAppended, Peer
+from securechat.hub.ports import (
+    HistoryQuery,
+    HistoryRows,
+    MessageLog,
+    NotAppended,
+    Peer,
+    SearchQuery,
+    SearchRows,
+    Unread,
+)
 from securechat.hub.registry import Registry
 from securechat.limits import PAGE_ROWS
 from securechat.model import (
+    AskUnread,
     Found,
     History,
     Person,
@@ -25,10 +39,16 @@ from securechat.model import (
     Rooms,
     RoomsPage,
     Roster,
+    Search,
+    UnreadItem,
+    UnreadList,
     Who,
     Whois,
 )
 from securechat.names import check_name, check_room, name_key
+from securechat.search_query import parse
+
+Question: TypeAlias = Who | Whois | Rooms | History | Search | AskUnread
 
 
 class Lookups:
@@ -48,7 +68,7 @@ class Lookups:
         self._attendance = attendance
         self._reading: set[Peer] = set()
 
-    def answer(self, peer: Peer, member: Member, question: Who | Whois | Rooms | History, fed_seq: int) -> None:
+    def answer(self, peer: Peer, member: Member, question: Question, fed_seq: int) -> None:
         """Answer one question, History later.
 
         Raises:
@@ -60,9 +80,13 @@ class Lookups:
             case Whois():
                 self._whois(peer, question)
             case Rooms():
-                self._list_rooms(peer, question)
+                self._list_rooms(peer, member, question)
             case History():
                 self._history(peer, member, question, fed_seq)
+            case Search():
+                self._search(peer, member, question, fed_seq)
+            case AskUnread():
+                self._unread(peer, member, question, fed_seq)
             case _:
                 assert_never(question)
 
@@ -91,51 +115,166 @@ class Lookups:
             raise Refusal(ErrorCode.NO_SUCH_PERSON, "nobody here has this name; /who shows who is here")
         peer.deliver(Found(ref=command.ref, person=Person(member.sender_id, member.name)))
 
-    def _list_rooms(self, peer: Peer, command: Rooms) -> None:
+    def _list_rooms(self, peer: Peer, member: Member, command: Rooms) -> None:
         after = check_room(command.after) if command.after else ""
-        names = sorted(name for name in self._attendance.rooms if name > after)
-        rooms = [RoomCount(name, len(self._attendance.rooms[name].members)) for name in names[:PAGE_ROWS]]
+        rulebook, occupied = self._registry.rulebook, self._attendance.rooms
+        listed = {name for name in occupied if name not in rulebook.places}
+        for name, place in rulebook.places.items():
+            here = name in member.rooms or rulebook.belongs(name, member.sender_id)
+            if here or not (place.private or place.archived):
+                listed.add(name)
+        names = sorted(name for name in listed if name > after)
+        rooms = [RoomCount(name, len(occupied[name].members) if name in occupied else 0) for name in names[:PAGE_ROWS]]
         peer.deliver(RoomsPage(ref=command.ref, rooms=rooms, more=len(names) > PAGE_ROWS))
 
+    # --- What was said --------------------------------------------------------------------------------------------
+
     def _history(self, peer: Peer, member: Member, command: History, fed_seq: int) -> None:
-        if peer in self._reading:
-            raise Refusal(ErrorCode.BUSY, "a page of history is being read; wait for it")
-        if peer.held_back:
-            raise Refusal(ErrorCode.BUSY, "you are behind with reading; ask again when you have caught up", 1.0)
+        self._expect_free(peer)
         query = self._query(member, command, fed_seq)
 
         def done(answer: HistoryRows | NotAppended) -> None:
-            if peer not in self._reading:
-                return
-            self._reading.discard(peer)
-            if isinstance(answer, NotAppended):
-                peer.deliver(Refused(answer.code, answer.text, ref=command.ref))
-            else:
+            if self._is_answered(peer, command.ref, answer) and isinstance(answer, HistoryRows):
                 peer.deliver(page_of(command.ref, query, answer))
 
         self._reading.add(peer)
         self._log.history(query, done)
 
     def _query(self, member: Member, command: History, fed_seq: int) -> HistoryQuery:
-        rooms: tuple[str, ...] = ()
-        dialogue: tuple[int, int] | None = None
-        dialogues_of: int | None = None
-        if command.room is not None:
-            name = check_room(command.room)
-            if name not in member.rooms:
-                raise Refusal(ErrorCode.NOT_A_MEMBER, f"you are not in #{name}; join it first")
-            rooms = (name,)
-        elif command.peer is not None:
-            dialogue = (member.sender_id, command.peer)
-        else:
-            rooms = tuple(member.rooms)
-            dialogues_of = member.sender_id
+        jumps = command.around is not None or command.at is not None
+        if jumps and command.room is None and command.peer is None:
+            raise Refusal(ErrorCode.INVALID, "name the room or the person whose history to jump in")
+        scope = self._scope(member, command.room, command.peer)
         return HistoryQuery(
             up_to=fed_seq,
             limit=command.limit,
-            rooms=rooms,
-            dialogue=dialogue,
-            dialogues_of=dialogues_of,
+            rooms=scope.rooms,
+            floors=scope.floors,
+            dialogue=scope.dialogue,
+            dialogues_of=scope.dialogues_of,
             after=command.after,
             before=command.before,
+            around=command.around,
+            since_ms=command.at,
         )
+
+    def _search(self, peer: Peer, member: Member, command: Search, fed_seq: int) -> None:
+        self._expect_free(peer)
+        asked = parse(command.query, self._registry.wall_ms())
+        scope = self._scope(member, None, None)
+        if asked.rooms:
+            names = tuple(check_room(raw) for raw in asked.rooms)
+            for name in names:
+                self._expect_in(member, name)
+            scope = Scope(names, tuple(floor for floor in scope.floors if floor[0] in names), None, None)
+        senders = None
+        if asked.senders:
+            senders = tuple(who for who in map(self._whose, asked.senders) if who is not None)
+        query = SearchQuery(
+            up_to=fed_seq,
+            limit=command.limit,
+            words=asked.words,
+            rooms=scope.rooms,
+            floors=scope.floors,
+            dialogues_of=scope.dialogues_of,
+            senders=senders,
+            before=command.before,
+            before_ms=asked.before_ms,
+            after_ms=asked.after_ms,
+            has_link=asked.has_link,
+        )
+
+        def done(answer: SearchRows | NotAppended) -> None:
+            if self._is_answered(peer, command.ref, answer) and isinstance(answer, SearchRows):
+                peer.deliver(hits_of(command.ref, query, answer))
+
+        self._reading.add(peer)
+        self._log.search(query, done)
+
+    def _unread(self, peer: Peer, member: Member, command: AskUnread, fed_seq: int) -> None:
+        if not member.account:
+            raise Refusal(ErrorCode.ACCOUNT_NEEDED, "what has been read is kept for accounts; /register makes you one")
+        self._expect_free(peer)
+        scope = self._scope(member, None, None)
+        floors = dict(scope.floors)
+        belongs = self._registry.rulebook.membership
+        rooms = []
+        for name in scope.rooms:
+            membership = belongs(name, member.sender_id)
+            since = membership.joined_seq if membership is not None else member.entered_seq.get(name, 0)
+            rooms.append((name, max(since, floors.get(name, 0))))
+
+        def done(answer: list[Unread] | NotAppended) -> None:
+            if self._is_answered(peer, command.ref, answer) and isinstance(answer, list):
+                peer.deliver(UnreadList(command.ref, [self._item(row) for row in answer]))
+
+        self._reading.add(peer)
+        self._log.unread(member.sender_id, rooms, fed_seq, done)
+
+    def _item(self, row: Unread) -> UnreadItem:
+        person = None
+        if row.peer is not None:
+            held = self._registry.accounts.get(row.peer) or self._entrance.members.get(row.peer)
+            person = Person(row.peer, held.name if held is not None else "")
+        return UnreadItem(row.read_seq, row.unread, row.mentions, row.first_seq, row.room, person)
+
+    # --- Parts ----------------------------------------------------------------------------------------------------
+
+    def _scope(self, member: Member, raw_room: str | None, person: int | None) -> Scope:
+        """What somebody may read, or the part of it they ask for.
+
+        Raises:
+            Refusal: NOT_A_MEMBER of that room.
+        """
+        if raw_room is not None:
+            name = check_room(raw_room)
+            self._expect_in(member, name)
+            return Scope((name,), self._floors(member, (name,)), None, None)
+        if person is not None:
+            return Scope((), (), (member.sender_id, person), None)
+        rooms = tuple(member.rooms)
+        return Scope(rooms, self._floors(member, rooms), None, member.sender_id)
+
+    def _floors(self, member: Member, rooms: tuple[str, ...]) -> tuple[tuple[str, int], ...]:
+        rulebook = self._registry.rulebook
+        floors = []
+        for name in rooms:
+            place = rulebook.places.get(name)
+            if place is not None and place.history_from_join:
+                membership = rulebook.membership(name, member.sender_id)
+                entered_seq = member.entered_seq.get(name, 0)
+                floors.append((name, entered_seq if membership is None else membership.joined_seq))
+        return tuple(floors)
+
+    def _expect_in(self, member: Member, name: str) -> None:
+        if name not in member.rooms:
+            raise Refusal(ErrorCode.NOT_A_MEMBER, f"you are not in #{name}; join it first")
+
+    def _expect_free(self, peer: Peer) -> None:
+        if peer in self._reading:
+            raise Refusal(ErrorCode.BUSY, "a page of history is being read; wait for it")
+        if peer.held_back:
+            raise Refusal(ErrorCode.BUSY, "you are behind with reading; ask again when you have caught up", 1.0)
+
+    def _is_answered(self, peer: Peer, ref: int, answer: object) -> bool:
+        """Tell whether the peer still waits for the answer, and tell it a refusal."""
+        if peer not in self._reading:
+            return False
+        self._reading.discard(peer)
+        if isinstance(answer, NotAppended):
+            peer.deliver(Refused(answer.code, answer.text, ref=ref))
+        return True
+
+    def _whose(self, raw: str) -> int | None:
+        name = check_name(raw)
+        held = self._entrance.find(name_key(name)) or self._registry.account_named(name)
+        return None if held is None else held.sender_id
+
+
+class Scope(NamedTuple):
+    """What a question may look at, in the terms of the log's queries."""
+
+    rooms: tuple[str, ...]
+    floors: tuple[tuple[str, int], ...]
+    dialogue: tuple[int, int] | None
+    dialogues_of: int | None

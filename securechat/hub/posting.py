@@ -1,4 +1,4 @@
-"""From a Say to an Acked: rules, the log's answer, and acknowledgements that wait for the feed.
+"""From a Say, Edit, Delete or React to an Acked: rules, the log's answer, and acknowledgements that wait for the feed.
 
 A draft belongs to the stream of the connection it came on, and its acknowledgement goes to that connection alone. A
 retry is acknowledged only when the feed has passed its seq, so that an ack never comes before the message could.
@@ -7,18 +7,34 @@ retry is acknowledged only when the feed has passed its seq, so that an ack neve
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import assert_never
+from typing import TypeAlias, assert_never
 
 from securechat.errors import ErrorCode, Refusal
 from securechat.hub.attendance import Attendance
 from securechat.hub.door import span
 from securechat.hub.member import Member, Seat
+from securechat.hub.mentions import mentioned
 from securechat.hub.policy import DailyQuota
 from securechat.hub.ports import Appended, AppendOutcome, Happening, MessageLog, NotAppended, Observer, Peer
 from securechat.hub.registry import Registry
+from securechat.hub.rights import Rank, Right, may
 from securechat.limits import MAX_TEXT_BYTES, MAX_TEXT_CHARS, Limits
-from securechat.model import Acked, Direct, Draft, Refused, Say
-from securechat.names import check_room
+from securechat.model import (
+    Acked,
+    Delete,
+    Direct,
+    Draft,
+    Edit,
+    React,
+    Refused,
+    Revision,
+    RevisionKind,
+    Say,
+)
+from securechat.names import LOBBY, check_room
+from securechat.text import is_hostile
+
+DraftCommand: TypeAlias = Say | Direct | Edit | Delete | React
 
 
 class Posting:
@@ -32,10 +48,12 @@ class Posting:
         limits: the daily quota.
         members: who is here, by sender_id.
         seats: their connections.
+        find: who has a name key.
         now: the time of this pass, monotonic seconds.
 
     Attributes:
         unsettled: drafts the log has not answered yet.
+        renaming: rooms whose new name is on its way to the log: nothing may be said there meanwhile.
     """
 
     def __init__(
@@ -47,6 +65,7 @@ class Posting:
         limits: Limits,
         members: Mapping[int, Member],
         seats: Mapping[Peer, Seat],
+        find: Callable[[str], Member | None],
         now: Callable[[], float],
     ) -> None:
         self._log = log
@@ -56,13 +75,16 @@ class Posting:
         self._hears_messages = observer.hears_messages
         self._members = members
         self._seats = seats
+        self._find = find
         self._now = now
         self._quota = DailyQuota(limits.stored_bytes_per_address_day)
         self._late_acks: list[tuple[int, Peer, Acked]] = []
         self._fed_seq = 0
         self.unsettled = 0
+        self.renaming: set[str] = set()
+        self._rulebook = registry.rulebook
 
-    def append(self, peer: Peer, seat: Seat, command: Say | Direct, now: float) -> None:
+    def append(self, peer: Peer, seat: Seat, command: DraftCommand, now: float) -> None:
         """Check a draft and give it to the log.
 
         Raises:
@@ -70,8 +92,8 @@ class Posting:
             Overloaded: the log cannot take it now; nothing happened.
         """
         member = seat.member
-        draft = self._draft(seat, command)
-        text = draft.text
+        made = self._draft(seat, command, now) if isinstance(command, Say | Direct) else self._revision(seat, command)
+        text = made.text
         size_bytes = len(text) if text.isascii() else len(text.encode())
         if not self._quota.has_room(peer.address, size_bytes, now):
             raise Refusal(ErrorCode.QUOTA, "your address has stored all it may today; try again tomorrow")
@@ -81,12 +103,15 @@ class Posting:
                 self._quota.give_back(peer.address, size_bytes)
             self._settle(peer, member, command.client_id, outcome)
 
-        self._log.append(draft, done)
+        if isinstance(made, Draft):
+            self._log.append(made, done)
+        else:
+            self._log.revise(made, done)
         self._quota.take(peer.address, size_bytes)
         member.unsettled += 1
         self.unsettled += 1
-        if self._hears_messages:
-            self._observer.happened(Happening.SAID, peer, member.name, draft.room or draft.to_name or "", draft.text)
+        if self._hears_messages and isinstance(made, Draft):
+            self._observer.happened(Happening.SAID, peer, member.name, made.room or made.to_name or "", made.text)
 
     def fed(self, seq: int) -> None:
         """Everything up to this seq has been fanned out."""
@@ -99,21 +124,24 @@ class Posting:
                 elif peer in self._seats:
                     peer.deliver(acked)
 
-    def _draft(self, seat: Seat, command: Say | Direct) -> Draft:
-        text, member = command.text, seat.member
-        if not text or text.isspace():
-            raise Refusal(ErrorCode.TEXT_EMPTY, "an empty message was not sent")
-        if len(text) > MAX_TEXT_CHARS or (not text.isascii() and len(text.encode()) > MAX_TEXT_BYTES):
-            raise Refusal(
-                ErrorCode.TEXT_TOO_LONG, f"a message has at most {MAX_TEXT_CHARS} characters; send it in parts"
-            )
+    def _draft(self, seat: Seat, command: Say | Direct, now: float) -> Draft:
+        member = seat.member
+        _check_text(command.text)
         if self._registry.mutes:
             self._check_mute(member)
         if isinstance(command, Say):
-            room = command.room
-            if room not in member.rooms and (room := check_room(room)) not in member.rooms:
-                raise Refusal(ErrorCode.NOT_A_MEMBER, f"you are not in #{room}; join it first")
-            return Draft(member.sender_id, member.name, command.client_id, text, room=room, stream=seat.stream)
+            room = self._room_of(member, command.room)
+            self._check_rules(member, room, now)
+            return Draft(
+                member.sender_id,
+                member.name,
+                command.client_id,
+                command.text,
+                room=room,
+                stream=seat.stream,
+                reply=command.reply,
+                mentions=mentioned(command.text, lambda key: self._whose(room, key)),
+            )
         if command.to == member.sender_id:
             raise Refusal(ErrorCode.INVALID, "you cannot write to yourself")
         other = self._members.get(command.to) or self._registry.accounts.get(command.to)
@@ -125,11 +153,102 @@ class Posting:
             member.sender_id,
             member.name,
             command.client_id,
-            text,
+            command.text,
             to=other.sender_id,
             to_name=other.name,
             stream=seat.stream,
+            reply=command.reply,
         )
+
+    def _revision(self, seat: Seat, command: Edit | Delete | React) -> Revision:
+        member = seat.member
+        if (command.room is None) == (command.to is None):
+            raise Refusal(ErrorCode.INVALID, "name the room, or the person of the dialogue, and not both")
+        if self._registry.mutes:
+            self._check_mute(member)
+        room: str | None = None
+        any_author = False
+        if command.room is not None:
+            room = self._room_of(member, command.room)
+            rank = self._rulebook.rank(room, member.sender_id)
+            any_author = may(rank, Right.REVISE_OTHERS)
+            self._check_place(member, room, rank, reacting=isinstance(command, React))
+        text, sign = "", ""
+        mentions: tuple[int, ...] = ()
+        match command:
+            case Edit():
+                _check_text(command.text)
+                kind, text = RevisionKind.EDIT, command.text
+                if room is not None:
+                    place = room
+                    mentions = mentioned(text, lambda key: self._whose(place, key))
+            case Delete():
+                kind = RevisionKind.DELETE
+            case React():
+                kind, sign = RevisionKind.REACT if command.on else RevisionKind.UNREACT, command.sign
+                if sign.isspace() or is_hostile(sign):
+                    raise Refusal(ErrorCode.INVALID, "a reaction is a visible sign, such as an emoji")
+            case _:
+                assert_never(command)
+        return Revision(
+            kind,
+            member.sender_id,
+            member.name,
+            command.client_id,
+            command.seq,
+            room=room,
+            to=command.to,
+            text=text,
+            sign=sign,
+            any_author=any_author,
+            stream=seat.stream,
+            mentions=mentions,
+        )
+
+    def _room_of(self, member: Member, raw: str) -> str:
+        room = raw
+        if room not in member.rooms and (room := check_room(raw)) not in member.rooms:
+            raise Refusal(ErrorCode.NOT_A_MEMBER, f"you are not in #{room}; join it first")
+        if self.renaming and room in self.renaming:
+            raise Refusal(ErrorCode.BUSY, f"#{room} is getting another name; try again", retry_after_s=0.5)
+        return room
+
+    def _check_rules(self, member: Member, room: str, now: float) -> None:
+        """Judge whether a member may say something in a room now; slow mode counts from here."""
+        place = self._rulebook.places.get(room)
+        if place is None:
+            return
+        rank = self._rulebook.rank(room, member.sender_id)
+        self._check_place(member, room, rank)
+        if place.slow_s and not may(rank, Right.SKIP_SLOW_MODE):
+            left_s = member.said_at.get(room, -1e9) + place.slow_s - now
+            if left_s > 0:
+                raise Refusal(ErrorCode.SLOW_MODE, f"#{room} is in slow mode; wait {span(left_s)}", round(left_s, 1))
+            member.said_at[room] = now
+
+    def _check_place(self, member: Member, room: str, rank: Rank, *, reacting: bool = False) -> None:
+        place = self._rulebook.places.get(room)
+        if place is None:
+            return
+        if place.archived:
+            raise Refusal(ErrorCode.ARCHIVED, f"#{room} is archived: it can be read, and nothing written")
+        muted_s = self._rulebook.muted_s(room, member.sender_id)
+        if muted_s is None:
+            raise Refusal(ErrorCode.MUTED, f"you may read but not write in #{room}; ask its moderators")
+        if muted_s > 0:
+            raise Refusal(ErrorCode.MUTED, f"you may read but not write in #{room} for another {span(muted_s)}")
+        if place.read_only and not reacting and not may(rank, Right.WRITE_READ_ONLY):
+            raise Refusal(ErrorCode.READ_ONLY, f"only moderators and owners of #{room} may write there; you may react")
+
+    def _whose(self, room: str, key: str) -> int | None:
+        """Whom a name in a text of this room means: somebody there, or an account that may read it."""
+        present = self._find(key)
+        if present is not None and room in present.rooms:
+            return present.sender_id
+        account = self._registry.account_of_key(key)
+        if account is None or (room != LOBBY and not self._rulebook.belongs(room, account.sender_id)):
+            return None
+        return account.sender_id
 
     def _check_mute(self, member: Member) -> None:
         mute = self._registry.mute_on(member.sender_id)
@@ -139,7 +258,7 @@ class Posting:
         if mute.until_ms is None:
             raise Refusal(ErrorCode.MUTED, f"you may read but not write here{reason}; ask the server's administrator")
         left_s = max(0.0, (mute.until_ms - self._registry.wall_ms()) / 1000)
-        raise Refusal(ErrorCode.MUTED, f"you may read but not write for another {span(left_s)}{reason}", left_s)
+        raise Refusal(ErrorCode.MUTED, f"you may read but not write for another {span(left_s)}{reason}")
 
     def _settle(self, peer: Peer, member: Member, client_id: int, outcome: AppendOutcome) -> None:
         member.unsettled -= 1
@@ -159,3 +278,10 @@ class Posting:
                 peer.deliver(acked)
         else:
             assert_never(outcome)
+
+
+def _check_text(text: str) -> None:
+    if not text or text.isspace():
+        raise Refusal(ErrorCode.TEXT_EMPTY, "an empty message was not sent")
+    if len(text) > MAX_TEXT_CHARS or (not text.isascii() and len(text.encode()) > MAX_TEXT_BYTES):
+        raise Refusal(ErrorCode.TEXT_TOO_LONG, f"a message has at most {MAX_TEXT_CHARS} characters; send it in parts")

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import hashlib
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
-from typing import Any, TypeVar, assert_never
+from typing import Any, TypeAlias, TypeVar, assert_never
 
 from msgspec.structs import replace
 
@@ -34,11 +34,14 @@ from securechat.hub.people import (
     Row,
     Scrub,
 )
+from securechat.hub.places import Expire, Places
 from securechat.hub.ports import MessageLog, NotAppended
+from securechat.hub.rulebook import Rulebook
 from securechat.names import name_key
 from securechat.skeletons import skeleton
 
 Changed = Callable[[Recorded | NotAppended], None]
+Turn: TypeAlias = tuple[Sequence[Change], Changed] | None
 RowT = TypeVar("RowT", Account, Login, Invite)
 _DAY_MS = 86_400_000
 _GONE = NotAppended(ErrorCode.NOT_FOUND, "it is gone: somebody else has just removed it")
@@ -59,6 +62,7 @@ class Registry:
 
     Attributes:
         accounts, logins, certificates, invites, bans, mutes: by number (sender_id for accounts and mutes).
+        rulebook: rooms, and who belongs to them.
     """
 
     def __init__(self, log: MessageLog, wall_ms: Callable[[], int], session_days: float) -> None:
@@ -73,26 +77,32 @@ class Registry:
         self._log = log
         self._serial = 0
         self._leaving: set[tuple[type[Row], int]] = set()
-        self._amending: dict[tuple[type[Row], int], deque[tuple[Callable[[Any], Any], Sequence[Change], Changed]]] = {}
+        self._queues: dict[Hashable, deque[Callable[[], Turn]]] = {}
         self._by_key: dict[str, int] = {}
         self._by_skeleton: dict[str, int] = {}
         self._by_token: dict[bytes, int] = {}
         self._by_fingerprint: dict[str, int] = {}
         self._by_invite: dict[bytes, int] = {}
         self._networks: dict[int, IPv4Network | IPv6Network] = {}
+        self.rulebook = Rulebook(self.accounts, wall_ms)
 
-    def restore(self, people: People) -> None:
+    def restore(self, people: People, places: Places) -> None:
         """Take over what the log remembers."""
         self._serial = people.serial
         for rows in (people.accounts, people.logins, people.certificates, people.invites, people.bans, people.mutes):
             for row in rows:
                 self._put(row)
+        self.rulebook.restore(places)
 
     # --- Finding --------------------------------------------------------------------------------------------------
 
     def account_named(self, name: str) -> Account | None:
         """Return the account of this name, however it is spelled."""
-        sender_id = self._by_key.get(name_key(name))
+        return self.account_of_key(name_key(name))
+
+    def account_of_key(self, key: str) -> Account | None:
+        """Return the account with this name key."""
+        sender_id = self._by_key.get(key)
         return None if sender_id is None else self.accounts[sender_id]
 
     def look_alike(self, name: str) -> Account | None:
@@ -207,33 +217,47 @@ class Registry:
         ``edit`` sees the record as the change before has left it: two that cross do not undo each other. When it is
         gone by then, ``then`` hears NOT_FOUND and nothing happens.
         """
-        place = (kind, number)
-        queue = self._amending.get(place)
+
+        def job() -> Turn:
+            row = self._table(kind).get(number)
+            if row is None or (kind, number) in self._leaving:
+                then(_GONE)
+                return None
+            return (Put(edit(row)), *others), then
+
+        self.in_turn((kind, number), job)
+
+    def in_turn(self, place: Hashable, job: Callable[[], Turn]) -> None:
+        """Make changes that depend on what is here, one after the other for each ``place``.
+
+        ``job`` is called when its turn has come; it looks at the present state and returns its changes and who is told,
+        or None when there is nothing to change.
+        """
+        queue = self._queues.get(place)
         if queue is None:
-            self._amending[place] = queue = deque()
-        queue.append((edit, others, then))
+            self._queues[place] = queue = deque()
+        queue.append(job)
         if len(queue) == 1:
-            self._amend_next(place)
+            self._next_turn(place)
 
-    def _amend_next(self, place: tuple[type[Row], int]) -> None:
-        queue = self._amending[place]
-        if not queue:
-            del self._amending[place]
-            return
-        edit, others, then = queue[0]
+    def _next_turn(self, place: Hashable) -> None:
+        queue = self._queues[place]
+        while queue:
+            if (turn := queue[0]()) is not None:
+                self._take_turn(place, *turn)
+                return
+            queue.popleft()
+        del self._queues[place]
 
+    def _take_turn(self, place: Hashable, changes: Sequence[Change], then: Changed) -> None:
         def done(answer: Recorded | NotAppended) -> None:
             try:
-                then(answer)  # may ask for the next change of this record, which then waits its turn
+                then(answer)  # may ask for the next change in this place, which then waits its turn
             finally:
-                queue.popleft()
-                self._amend_next(place)
+                self._queues[place].popleft()
+                self._next_turn(place)
 
-        row = self._table(place[0]).get(place[1])
-        if row is None or place in self._leaving:
-            done(_GONE)
-        else:
-            self.change((Put(edit(row)), *others), done)
+        self.change(changes, done)
 
     def _table(self, kind: type[Row]) -> dict[int, Any]:
         if kind is Account:
@@ -255,12 +279,26 @@ class Registry:
         changes += [Drop(Ban, n) for n, row in self.bans.items() if not self.lasts(row.until_ms)]
         changes += [Drop(Mute, n) for n, row in self.mutes.items() if not self.lasts(row.until_ms)]
         before_ms = now_ms - int(guest_days * _DAY_MS)
+        self._expire(now_ms)
 
         def forget(answer: Recorded | NotAppended) -> None:
             if isinstance(answer, Recorded) and answer.through is not None:
                 self.change((ForgetGuests(before_ms, above=answer.through),), forget)
 
         self.change(changes, lambda _: self.change((ForgetGuests(before_ms),), forget))
+
+    def _expire(self, now_ms: int) -> None:
+        """Let every room forget what is older than its retention, a batch at a time."""
+        for place in self.rulebook.places.values():
+            if place.retention_days:
+                self._expire_next(Expire(place.name, now_ms - place.retention_days * _DAY_MS))
+
+    def _expire_next(self, expire: Expire) -> None:
+        def done(answer: Recorded | NotAppended) -> None:
+            if isinstance(answer, Recorded) and answer.count >= expire.most:
+                self._expire_next(expire)
+
+        self.change((expire,), done)
 
     def _apply(self, change: Change) -> None:
         match change:
@@ -271,7 +309,7 @@ class Registry:
             case Note() | Scrub() | ForgetGuests():
                 pass
             case _:
-                assert_never(change)
+                self.rulebook.apply(change)
 
     def _put(self, row: Row) -> None:
         match row:
@@ -315,6 +353,7 @@ class Registry:
     def _drop_account(self, sender_id: int) -> None:
         self._unname(sender_id)
         self.accounts.pop(sender_id, None)
+        self.rulebook.forget_account(sender_id)
         for login in [row for row in self.logins.values() if row.sender_id == sender_id]:
             self._drop(Login, login.login_id)
         for certificate in self.certificates_of(sender_id):

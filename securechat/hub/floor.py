@@ -1,0 +1,327 @@
+"""Into rooms and out of them: presence, and for accounts the membership that outlasts it.
+
+A room gets a record, and an owner, when the first account enters it by name; guests come and go without one. An
+account belongs to its rooms until it leaves them: it is back in all of them after a login. What changes a membership
+waits for the log, one change after the other in each room; what only changes presence happens at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import partial
+
+from msgspec.structs import replace
+
+from securechat.errors import ErrorCode, Refusal
+from securechat.hub.attendance import Attendance
+from securechat.hub.door import span
+from securechat.hub.member import Member, Seat
+from securechat.hub.people import Change, Recorded
+from securechat.hub.places import DropMembership, Membership, Place, PutMembership, PutPlace, RoomRole
+from securechat.hub.ports import NotAppended, Outlet, Peer
+from securechat.hub.registry import Registry, Turn
+from securechat.hub.rulebook import Rulebook
+from securechat.limits import Limits
+from securechat.model import Join, Joined, Leave, Left, Person, Refused, RoleChanged, RoomRules
+from securechat.names import LOBBY, check_room
+
+NO_SUCH_ROOM = "there is no room of that name that you may enter; /rooms lists those you may"
+
+
+class Floor:
+    """Lets members in and out.
+
+    Args:
+        registry: makes memberships durable.
+        attendance: who is present where.
+        outlet: tells many the same.
+        limits: presence_names, rooms_per_member.
+        members: who is here, by sender_id.
+        seats: every connection of a member.
+        fed_seq: the last seq fanned out.
+        now: the time of this pass, monotonic seconds.
+    """
+
+    def __init__(
+        self,
+        registry: Registry,
+        attendance: Attendance,
+        outlet: Outlet,
+        limits: Limits,
+        members: Mapping[int, Member],
+        seats: Mapping[Peer, Seat],
+        fed_seq: Callable[[], int],
+        now: Callable[[], float],
+    ) -> None:
+        self._registry = registry
+        self._rulebook: Rulebook = registry.rulebook
+        self._attendance = attendance
+        self._outlet = outlet
+        self._limits = limits
+        self._members = members
+        self._seats = seats
+        self._fed_seq = fed_seq
+        self._now = now
+
+    # --- In -------------------------------------------------------------------------------------------------------
+
+    def join(self, peer: Peer, member: Member, command: Join) -> None:
+        """Let a member into rooms; each is answered by Joined or Refused."""
+        for raw in dict.fromkeys(command.rooms):
+            try:
+                name = check_room(raw)
+                if self._needs_membership(member, name):
+                    self._registry.in_turn(("room", name), partial(self._belong, peer, member, name, command, raw))
+                else:
+                    self._check_entry(member, name)
+                    self.enter(peer, member, name, command.ref)
+            except Refusal as refusal:
+                peer.deliver(Refused(refusal.code, refusal.detail, ref=command.ref, room=raw))
+
+    def enter(self, peer: Peer, member: Member, name: str, ref: int) -> None:
+        """Let a member be present in a room, and greet its connections.
+
+        Raises:
+            Refusal: TOO_MANY_ROOMS.
+        """
+        entered = name not in member.rooms
+        self._attendance.enter(member, name, self._now())
+        if entered:
+            member.entered_seq[name] = self._fed_seq()
+        joined = self._joined(member, name, ref)
+        peer.deliver(joined)
+        if entered and len(member.peers) > 1:
+            self._outlet.broadcast(others(member, peer), [replace(joined, ref=0)])
+
+    def enter_all(self, peer: Peer, member: Member) -> None:
+        """Greet a connection of an account in every room it belongs to, or another of its devices has entered."""
+        names = [place.name for place, _ in self._rulebook.memberships_of(member.sender_id)]
+        for name in dict.fromkeys([*names, *member.rooms]):
+            if name != LOBBY:
+                try:
+                    self.enter(peer, member, name, ref=0)
+                except Refusal as refusal:  # more rooms than the limit allows since it was lowered
+                    peer.deliver(Refused(refusal.code, refusal.detail, room=name))
+
+    def _joined(self, member: Member, name: str, ref: int) -> Joined:
+        room = self._attendance.rooms[name]
+        total = len(room.members)
+        members = room.people() if total <= self._limits.presence_names else []
+        place = self._rulebook.places.get(name)
+        if place is None:
+            return Joined(room=name, live_from=self._fed_seq(), total=total, members=members, ref=ref)
+        return Joined(
+            room=name,
+            live_from=self._fed_seq(),
+            total=total,
+            members=members,
+            ref=ref,
+            topic=place.topic,
+            role=self._rulebook.role_word(name, member.sender_id),
+            private=place.private,
+            read_only=place.read_only,
+            archived=place.archived,
+        )
+
+    def _needs_membership(self, member: Member, name: str) -> bool:
+        return member.account and name != LOBBY and not self._rulebook.belongs(name, member.sender_id)
+
+    def _check_entry(self, member: Member, name: str) -> None:
+        """Let somebody into a room as things are.
+
+        Raises:
+            Refusal: NO_SUCH_ROOM, which a private room is to those who do not belong to it; ROOM_BANNED.
+        """
+        place = self._rulebook.places.get(name)
+        if place is None or name in member.rooms:
+            return
+        if not self._rulebook.is_visible(name, member.sender_id):
+            raise Refusal(ErrorCode.NO_SUCH_ROOM, NO_SUCH_ROOM)
+        if (ban := self._rulebook.ban(name, member.sender_id)) is not None:
+            reason = f" ({ban.reason})" if ban.reason else ""
+            if ban.until_ms is None:
+                raise Refusal(ErrorCode.ROOM_BANNED, f"you are banned from #{name}{reason}; ask its moderators")
+            left_s = max(0.0, (ban.until_ms - self._registry.wall_ms()) / 1000)
+            raise Refusal(ErrorCode.ROOM_BANNED, f"you are banned from #{name} for another {span(left_s)}{reason}")
+
+    def _belong(self, peer: Peer, member: Member, name: str, command: Join, raw: str) -> Turn:
+        """Make an account belong to a room, which gets its record and its owner with the first one."""
+
+        def refuse(refusal: Refusal) -> None:
+            if peer in self._seats:
+                peer.deliver(Refused(refusal.code, refusal.detail, ref=command.ref, room=raw))
+
+        def recorded(answer: Recorded | NotAppended) -> None:
+            if isinstance(answer, NotAppended):
+                refuse(Refusal(answer.code, answer.text))
+            elif peer in self._seats:
+                try:
+                    self.enter(peer, member, name, command.ref)
+                except Refusal as refusal:
+                    refuse(refusal)
+
+        try:
+            self._check_entry(member, name)
+            if len(self._rulebook.memberships_of(member.sender_id)) >= self._limits.rooms_per_member:
+                raise Refusal(ErrorCode.TOO_MANY_ROOMS, "you belong to as many rooms as allowed; leave one first")
+        except Refusal as refusal:
+            refuse(refusal)
+            return None
+        if self._rulebook.belongs(name, member.sender_id):
+            recorded(Recorded())  # another device was quicker
+            return None
+        return self._new_membership(member.sender_id, name), recorded
+
+    def _new_membership(self, sender_id: int, name: str) -> tuple[Change, ...]:
+        now_ms = self._registry.wall_ms()
+        place = self._rulebook.places.get(name)
+        made: tuple[Change, ...] = ()
+        role = RoomRole.MEMBER
+        if place is None:
+            place = Place(self._registry.number(), name, made_at_ms=now_ms)
+            made = (PutPlace(place),)
+        if not self._rulebook.owners(name):
+            role = RoomRole.OWNER
+        return (*made, PutMembership(Membership(place.room_id, sender_id, role, now_ms, self._fed_seq())))
+
+    def settle_down(self, member: Member) -> None:
+        """A guest has become an account: it belongs to the rooms it is in."""
+        for name in [name for name in member.rooms if name != LOBBY]:
+            self._registry.in_turn(("room", name), partial(self._settle_in, member, name))
+
+    def _settle_in(self, member: Member, name: str) -> Turn:
+        if self._rulebook.belongs(name, member.sender_id) or name not in member.rooms:
+            return None
+
+        def recorded(answer: Recorded | NotAppended) -> None:
+            if isinstance(answer, Recorded):
+                self.tell_role(name, member.sender_id, None)
+
+        return self._new_membership(member.sender_id, name), recorded
+
+    def expel_strangers(self, name: str, left: Left) -> None:
+        """A room has become private: whoever does not belong to it has to go."""
+        room = self._attendance.rooms.get(name)
+        for sender_id in list(room.members) if room is not None else ():
+            if not self._rulebook.belongs(name, sender_id):
+                self.expel(sender_id, name, left)
+
+    # --- Out ------------------------------------------------------------------------------------------------------
+
+    def leave(self, peer: Peer, member: Member, command: Leave) -> None:
+        """Let a member out of a room, for good; answered by Left, when that is durable.
+
+        Raises:
+            Refusal: INVALID for the lobby, NOT_A_MEMBER.
+        """
+        name = check_room(command.room)
+        if name == LOBBY:
+            raise Refusal(ErrorCode.INVALID, f"everybody is in #{LOBBY}; you leave it by quitting")
+        if name not in member.rooms:
+            raise Refusal(ErrorCode.NOT_A_MEMBER, f"you are not in #{name}")
+        if self._rulebook.membership(name, member.sender_id) is None:
+            self._out(member, name, peer, Left(room=name, ref=command.ref))
+            return
+
+        def recorded(answer: Recorded | NotAppended) -> None:
+            if isinstance(answer, NotAppended):
+                if peer in self._seats:
+                    peer.deliver(Refused(answer.code, answer.text, ref=command.ref))
+            else:
+                self._out(member, name, peer, Left(room=name, ref=command.ref))
+
+        self.drop(member.sender_id, name, (), recorded)
+
+    def drop(
+        self,
+        sender_id: int,
+        name: str,
+        further: tuple[Change, ...],
+        then: Callable[[Recorded | NotAppended], None],
+    ) -> None:
+        """End a membership, and find an heir when it was the last owner's."""
+
+        def job() -> Turn:
+            place = self._rulebook.places.get(name)
+            if place is None or self._rulebook.membership(name, sender_id) is None:
+                return (further, then) if further else self._nothing(then)
+            heir = self._heir(place, sender_id)
+            changes = (DropMembership(place.room_id, sender_id), *further)
+
+            def done(answer: Recorded | NotAppended) -> None:
+                then(answer)
+                if isinstance(answer, Recorded) and heir is not None:
+                    self.tell_role(name, heir.sender_id, None)
+
+            return (*changes, PutMembership(heir)) if heir is not None else changes, done
+
+        self._registry.in_turn(("room", name), job)
+
+    def _nothing(self, then: Callable[[Recorded | NotAppended], None]) -> Turn:
+        then(Recorded())
+        return None
+
+    def _heir(self, place: Place, leaving: int) -> Membership | None:
+        """Who owns the room once its only owner has left: the longest-standing moderator, or else member."""
+        rows = self._rulebook.members_of(place)
+        rest = [row for row in rows if row.sender_id != leaving]
+        was_owner = any(row.sender_id == leaving and row.role is RoomRole.OWNER for row in rows)
+        if not was_owner or not rest or any(row.role is RoomRole.OWNER for row in rest):
+            return None
+        moderators = [row for row in rest if row.role is RoomRole.MODERATOR]
+        return replace((moderators or rest)[0], role=RoomRole.OWNER)
+
+    def expel(self, sender_id: int, name: str, left: Left) -> None:
+        """Take somebody out of a room who did not ask for it."""
+        member = self._members.get(sender_id)
+        if member is not None and name in member.rooms:
+            self._out(member, name, None, left)
+
+    def _out(self, member: Member, name: str, asker: Peer | None, left: Left) -> None:
+        room = member.rooms.get(name)
+        if room is not None:
+            self._attendance.leave(member, room, self._now())
+            member.entered_seq.pop(name, None)
+        if asker is not None and asker in self._seats:
+            asker.deliver(left)
+        rest = [peer for peer in member.peers if peer is not asker]
+        if room is not None and rest:
+            self._outlet.broadcast(rest, [replace(left, ref=0)])
+
+    # --- Telling --------------------------------------------------------------------------------------------------
+
+    def rules(self, name: str, ref: int = 0, *, was: str | None = None, by: Person | None = None) -> RoomRules:
+        """Return a room's rules as the wire says them."""
+        place = self._rulebook.places.get(name) or Place(0, name)
+        return RoomRules(
+            room=name,
+            ref=ref,
+            topic=place.topic,
+            private=place.private,
+            read_only=place.read_only,
+            slow_s=place.slow_s,
+            retention_days=place.retention_days,
+            history="joined" if place.history_from_join else "all",
+            archived=place.archived,
+            was=was,
+            by=by,
+        )
+
+    def tell_room(self, name: str, event: RoomRules | RoleChanged) -> None:
+        """Tell everybody present in a room."""
+        room = self._attendance.rooms.get(name)
+        if room is not None:
+            self._outlet.broadcast(room.audience(), [event])
+
+    def tell_role(self, name: str, sender_id: int, by: Person | None) -> None:
+        """Tell a room what somebody is there now."""
+        account = self._registry.accounts.get(sender_id)
+        role = self._rulebook.role_word(name, sender_id)
+        if account is not None and role is not None:
+            muted_s = self._rulebook.muted_s(name, sender_id)
+            self.tell_room(name, RoleChanged(name, Person(sender_id, account.name), role, by, muted_s))
+
+
+def others(member: Member, peer: Peer) -> list[Peer]:
+    """The other devices of a member."""
+    return [other for other in member.peers if other is not peer]

@@ -1,0 +1,164 @@
+"""Every room with a record, in memory: its rules, who belongs to it, who may not enter it.
+
+The registry of rooms, and as there (`registry`) nothing stands here before it is durable: `Registry.change` applies
+what the log has taken.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import assert_never
+
+from securechat.hub.people import Account, Role
+from securechat.hub.places import (
+    DropMembership,
+    DropRoomBan,
+    Expire,
+    Membership,
+    Place,
+    PlaceChange,
+    Places,
+    PutMembership,
+    PutPlace,
+    PutRead,
+    PutRoomBan,
+    RoomBan,
+    RoomRole,
+)
+from securechat.hub.rights import RANK_OF_ROLE, Rank
+
+MUTED_FOR_GOOD = -1
+
+
+class Rulebook:
+    """Rooms, memberships and bans from rooms.
+
+    Args:
+        accounts: every account, by sender_id.
+        wall_ms: UTC milliseconds.
+
+    Attributes:
+        places: every room with a record, by name.
+    """
+
+    def __init__(self, accounts: dict[int, Account], wall_ms: Callable[[], int]) -> None:
+        self.places: dict[str, Place] = {}
+        self._accounts = accounts
+        self._wall_ms = wall_ms
+        self._names: dict[int, str] = {}
+        self._members: dict[int, dict[int, Membership]] = {}  # by room_id, then sender_id
+        self._rooms_of: dict[int, set[int]] = {}
+        self._bans: dict[int, dict[int, RoomBan]] = {}
+
+    def restore(self, places: Places) -> None:
+        """Take over what the log remembers."""
+        for place in places.places:
+            self.apply(PutPlace(place))
+        for membership in places.memberships:
+            self.apply(PutMembership(membership))
+        for ban in places.bans:
+            self.apply(PutRoomBan(ban))
+
+    # --- Looking --------------------------------------------------------------------------------------------------
+
+    def membership(self, room: str, sender_id: int) -> Membership | None:
+        """Return how an account belongs to a room; None also for rooms without a record."""
+        place = self.places.get(room)
+        return None if place is None else self._members[place.room_id].get(sender_id)
+
+    def belongs(self, room: str, sender_id: int) -> bool:
+        """Tell whether an account belongs to a room; an invitation is not enough."""
+        membership = self.membership(room, sender_id)
+        return membership is not None and membership.role is not RoomRole.INVITED
+
+    def memberships_of(self, sender_id: int) -> list[tuple[Place, Membership]]:
+        """The rooms an account belongs to, by name, with what it is there; invitations left out."""
+        found = []
+        for room_id in self._rooms_of.get(sender_id, ()):
+            membership = self._members[room_id][sender_id]
+            if membership.role is not RoomRole.INVITED:
+                found.append((self.places[self._names[room_id]], membership))
+        return sorted(found, key=lambda each: each[0].name)
+
+    def members_of(self, place: Place) -> list[Membership]:
+        """Who belongs to a room, the longest-standing first; invitations left out."""
+        rows = (row for row in self._members[place.room_id].values() if row.role is not RoomRole.INVITED)
+        return sorted(rows, key=lambda row: (row.joined_at_ms, row.sender_id))
+
+    def owners(self, room: str) -> int:
+        """Count who owns a room."""
+        place = self.places.get(room)
+        rows = () if place is None else self._members[place.room_id].values()
+        return sum(row.role is RoomRole.OWNER for row in rows)
+
+    def rank(self, room: str, sender_id: int, *, present: bool = True) -> Rank:
+        """How high somebody stands in a room; ``present`` tells whether they are in it."""
+        account = self._accounts.get(sender_id)
+        if account is not None and account.role is Role.ADMIN:
+            return Rank.ADMIN
+        membership = self.membership(room, sender_id)
+        if membership is not None:
+            return RANK_OF_ROLE[membership.role]
+        return Rank.MEMBER if present else Rank.NONE
+
+    def role_word(self, room: str, sender_id: int) -> str | None:
+        """The role of somebody in a room, as the wire says it; None for none."""
+        membership = self.membership(room, sender_id)
+        return None if membership is None else membership.role.value
+
+    def ban(self, room: str, sender_id: int) -> RoomBan | None:
+        """Return the ban that keeps somebody out of a room."""
+        place = self.places.get(room)
+        ban = None if place is None else self._bans[place.room_id].get(sender_id)
+        return ban if ban is not None and (ban.until_ms is None or ban.until_ms > self._wall_ms()) else None
+
+    def muted_s(self, room: str, sender_id: int) -> float | None:
+        """For how long somebody may not write in a room: 0.0 for not at all muted, None for good."""
+        membership = self.membership(room, sender_id)
+        if membership is None or membership.muted_until_ms == 0:
+            return 0.0
+        if membership.muted_until_ms == MUTED_FOR_GOOD:
+            return None
+        return max(0.0, (membership.muted_until_ms - self._wall_ms()) / 1000)
+
+    def is_visible(self, room: str, sender_id: int) -> bool:
+        """Tell whether somebody may know that a room with a record exists."""
+        place = self.places[room]
+        return not place.private or self.membership(room, sender_id) is not None or self._is_admin(sender_id)
+
+    def _is_admin(self, sender_id: int) -> bool:
+        account = self._accounts.get(sender_id)
+        return account is not None and account.role is Role.ADMIN
+
+    # --- Changing -------------------------------------------------------------------------------------------------
+
+    def apply(self, change: PlaceChange) -> None:
+        """Keep a change that is durable."""
+        match change:
+            case PutPlace(row):
+                self.places.pop(self._names.get(row.room_id, ""), None)
+                self.places[row.name] = row
+                self._names[row.room_id] = row.name
+                self._members.setdefault(row.room_id, {})
+                self._bans.setdefault(row.room_id, {})
+            case PutMembership(row):
+                self._members[row.room_id][row.sender_id] = row
+                self._rooms_of.setdefault(row.sender_id, set()).add(row.room_id)
+            case DropMembership(room_id, sender_id):
+                self._members[room_id].pop(sender_id, None)
+                self._rooms_of.get(sender_id, set()).discard(room_id)
+            case PutRoomBan(row):
+                self._bans[row.room_id][row.sender_id] = row
+            case DropRoomBan(room_id, sender_id):
+                self._bans[room_id].pop(sender_id, None)
+            case PutRead() | Expire():
+                pass
+            case _:
+                assert_never(change)
+
+    def forget_account(self, sender_id: int) -> None:
+        """An account is gone, and belongs nowhere any more."""
+        for room_id in self._rooms_of.pop(sender_id, set()):
+            self._members[room_id].pop(sender_id, None)
+        for bans in self._bans.values():
+            bans.pop(sender_id, None)
