@@ -182,7 +182,10 @@ class Floor:
             made = (PutPlace(place),)
         if not self._rulebook.owners(name):
             role = RoomRole.OWNER
-        return (*made, PutMembership(Membership(place.room_id, sender_id, role, now_ms, self._fed_seq())))
+        before = self._rulebook.membership(name, sender_id)
+        muted_until_ms = before.muted_until_ms if before is not None else 0
+        row = Membership(place.room_id, sender_id, role, now_ms, self._fed_seq(), muted_until_ms)
+        return (*made, PutMembership(row))
 
     def settle_down(self, member: Member) -> None:
         """A guest has become an account: it belongs to the rooms it is in."""
@@ -219,7 +222,7 @@ class Floor:
             raise Refusal(ErrorCode.INVALID, f"everybody is in #{LOBBY}; you leave it by quitting")
         if name not in member.rooms:
             raise Refusal(ErrorCode.NOT_A_MEMBER, f"you are not in #{name}")
-        if self._rulebook.membership(name, member.sender_id) is None:
+        if not self._rulebook.belongs(name, member.sender_id):
             self._out(member, name, peer, Left(room=name, ref=command.ref))
             return
 
@@ -243,10 +246,10 @@ class Floor:
 
         def job() -> Turn:
             place = self._rulebook.places.get(name)
-            if place is None or self._rulebook.membership(name, sender_id) is None:
+            if place is None or not self._rulebook.belongs(name, sender_id):
                 return (further, then) if further else self._nothing(then)
             heir = self._heir(place, sender_id)
-            changes = (DropMembership(place.room_id, sender_id), *further)
+            changes = (self._end(place, sender_id), *further)
 
             def done(answer: Recorded | NotAppended) -> None:
                 then(answer)
@@ -256,6 +259,13 @@ class Floor:
             return (*changes, PutMembership(heir)) if heir is not None else changes, done
 
         self._registry.in_turn(("room", name), job)
+
+    def _end(self, place: Place, sender_id: int) -> Change:
+        """What ends a membership; a mute outlasts it, or leaving would be the way out of it."""
+        row = self._rulebook.membership(place.name, sender_id)
+        if row is not None and self._rulebook.muted_s(place.name, sender_id) != 0:
+            return PutMembership(replace(row, role=RoomRole.FORMER))
+        return DropMembership(place.room_id, sender_id)
 
     def _nothing(self, then: Callable[[Recorded | NotAppended], None]) -> Turn:
         then(Recorded())

@@ -160,7 +160,15 @@ class Moderation:
                 raise Refusal(ErrorCode.INVALID, f"everybody may enter #{name}; nobody needs an invitation")
             if self._rulebook.belongs(name, account.sender_id):
                 raise Refusal(ErrorCode.INVALID, f"{account.name} belongs to #{name} already")
-            row = Membership(place.room_id, account.sender_id, RoomRole.INVITED, self._registry.wall_ms())
+            before = self._rulebook.membership(name, account.sender_id)
+            muted_until_ms = before.muted_until_ms if before is not None else 0
+            row = Membership(
+                place.room_id,
+                account.sender_id,
+                RoomRole.INVITED,
+                self._registry.wall_ms(),
+                muted_until_ms=muted_until_ms,
+            )
 
             def felt() -> None:
                 invited = self._entrance.members.get(account.sender_id)
@@ -214,7 +222,7 @@ class Moderation:
 
     def _mute(self, peer: Peer, member: Member, name: str, command: Moderate) -> Turn:
         membership = self._rulebook.membership(name, command.person)
-        if membership is None:
+        if membership is None or not membership.role.belongs:
             raise Refusal(
                 ErrorCode.ACCOUNT_NEEDED, "a guest cannot be muted in a room; kick or ban them, or ask an administrator"
             )
@@ -234,7 +242,7 @@ class Moderation:
             expect(self._rank(member, name), Right.GRANT, name)
             row = self._rulebook.membership(name, command.person)
             admin_helps = self._rank(member, name) is Rank.ADMIN and command.person in self._registry.accounts
-            if (row is None or row.role is RoomRole.INVITED) and not admin_helps:
+            if (row is None or not row.role.belongs) and not admin_helps:
                 raise Refusal(ErrorCode.NOT_FOUND, f"that person does not belong to #{name}; invite them first")
             changes: tuple[Change, ...] = ()
             if row is None:

@@ -15,12 +15,21 @@ from msgspec import Struct
 
 
 class RoomRole(StrEnum):
-    """What an account may do in a room; see `rights`. INVITED may enter, and belongs to it only then."""
+    """What an account may do in a room; see `rights`.
+
+    INVITED may enter, and belongs to it only then. FORMER has left while muted: the mute must not end by that.
+    """
 
     OWNER = "owner"
     MODERATOR = "moderator"
     MEMBER = "member"
     INVITED = "invited"
+    FORMER = "former"
+
+    @property
+    def belongs(self) -> bool:
+        """Whether somebody with this role belongs to the room."""
+        return self is not RoomRole.INVITED and self is not RoomRole.FORMER
 
 
 class Place(Struct, frozen=True, gc=False):

@@ -40,6 +40,7 @@ RANK_OF_ROLE = {
     RoomRole.MODERATOR: Rank.MODERATOR,
     RoomRole.MEMBER: Rank.MEMBER,
     RoomRole.INVITED: Rank.NONE,
+    RoomRole.FORMER: Rank.NONE,
 }
 _NAMES = {Rank.MODERATOR: "moderators and owners", Rank.OWNER: "owners"}
 _YOURS = {Rank.NONE: "not a member", Rank.MEMBER: "a member", Rank.MODERATOR: "a moderator", Rank.OWNER: "an owner"}

@@ -69,20 +69,20 @@ class Rulebook:
     def belongs(self, room: str, sender_id: int) -> bool:
         """Tell whether an account belongs to a room; an invitation is not enough."""
         membership = self.membership(room, sender_id)
-        return membership is not None and membership.role is not RoomRole.INVITED
+        return membership is not None and membership.role.belongs
 
     def memberships_of(self, sender_id: int) -> list[tuple[Place, Membership]]:
         """The rooms an account belongs to, by name, with what it is there; invitations left out."""
         found = []
         for room_id in self._rooms_of.get(sender_id, ()):
             membership = self._members[room_id][sender_id]
-            if membership.role is not RoomRole.INVITED:
+            if membership.role.belongs:
                 found.append((self.places[self._names[room_id]], membership))
         return sorted(found, key=lambda each: each[0].name)
 
     def members_of(self, place: Place) -> list[Membership]:
         """Who belongs to a room, the longest-standing first; invitations left out."""
-        rows = (row for row in self._members[place.room_id].values() if row.role is not RoomRole.INVITED)
+        rows = (row for row in self._members[place.room_id].values() if row.role.belongs)
         return sorted(rows, key=lambda row: (row.joined_at_ms, row.sender_id))
 
     def owners(self, room: str) -> int:
@@ -97,14 +97,14 @@ class Rulebook:
         if account is not None and account.role is Role.ADMIN:
             return Rank.ADMIN
         membership = self.membership(room, sender_id)
-        if membership is not None:
+        if membership is not None and membership.role is not RoomRole.FORMER:
             return RANK_OF_ROLE[membership.role]
         return Rank.MEMBER if present else Rank.NONE
 
     def role_word(self, room: str, sender_id: int) -> str | None:
         """The role of somebody in a room, as the wire says it; None for none."""
         membership = self.membership(room, sender_id)
-        return None if membership is None else membership.role.value
+        return membership.role.value if membership is not None and membership.role.belongs else None
 
     def ban(self, room: str, sender_id: int) -> RoomBan | None:
         """Return the ban that keeps somebody out of a room."""
@@ -124,7 +124,9 @@ class Rulebook:
     def is_visible(self, room: str, sender_id: int) -> bool:
         """Tell whether somebody may know that a room with a record exists."""
         place = self.places[room]
-        return not place.private or self.membership(room, sender_id) is not None or self._is_admin(sender_id)
+        membership = self.membership(room, sender_id)
+        known = membership is not None and membership.role is not RoomRole.FORMER
+        return not place.private or known or self._is_admin(sender_id)
 
     def _is_admin(self, sender_id: int) -> bool:
         account = self._accounts.get(sender_id)
