@@ -16,21 +16,25 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar
 
 from msgspec import Struct
 
 from securechat.errors import ErrorCode
-from securechat.hub.ports import HistoryQuery, HistoryRows, NotAppended
+from securechat.hub.ports import NotAppended
 from securechat.limits import Limits
-from securechat.log.store import Applied, NoSpace, Release, Rename, Store, TooMuchWork, Write
-from securechat.model import Draft, Message
+from securechat.log.store import ERASE_WITHIN_S, Applied, NoSpace, Release, Rename, Store, TooMuchWork, Write
+from securechat.model import Draft, LogEntry, Revision
+
+_T = TypeVar("_T")
 
 Entry: TypeAlias = tuple[Write, Callable[[Any], None] | None]
 """A write, and who hears of its outcome."""
 
 LOOK_EVERY_S = 1.0
 """How often free space is asked for, at least; also when drafts may have taken a quarter of low_disk_bytes."""
+_ERASE_TRIES = 30
+"""An erasure is tried at half of its time and then this often in the other half."""
 _DRAFT_BYTES = 1024
 _CHAR_BYTES = 8
 """What a draft may take on the disk: up to four bytes a character, once in the journal and once in the table."""
@@ -40,9 +44,9 @@ class Batch(Struct, gc=False):
     """A committed batch on its way to the loop."""
 
     answers: list[tuple[Callable[[Any], None], Any]]
-    fresh: list[Message]
+    fresh: list[LogEntry]
 
-    def deliver(self, on_commit: Callable[[Sequence[Message]], None]) -> None:
+    def deliver(self, on_commit: Callable[[Sequence[LogEntry]], None]) -> None:
         """Call every ``done`` in order, then ``on_commit``: the order that ports.py promises."""
         for done, outcome in self.answers:
             done(outcome)
@@ -58,9 +62,18 @@ class Committer:
         limits: low_disk_bytes is its.
         free_bytes: free space where the store lives; asked about once in LOOK_EVERY_S.
         clock: monotonic seconds.
+        erase_within_s: when what was edited away or deleted is gone from the files too.
     """
 
-    def __init__(self, store: Store, limits: Limits, free_bytes: Callable[[], int], clock: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        store: Store,
+        limits: Limits,
+        free_bytes: Callable[[], int],
+        clock: Callable[[], float],
+        *,
+        erase_within_s: float = ERASE_WITHIN_S,
+    ) -> None:
         self._store = store
         self._limits = limits
         self._free_bytes = free_bytes
@@ -69,6 +82,8 @@ class Committer:
         self._is_low = False
         self._written_bytes = 0  # since the last look, at most
         self._owed: dict[tuple[type[Write], int], Write] = {}
+        self._erase_within_s = erase_within_s
+        self._erase_at_s: float | None = None
 
     def commit(self, entries: Sequence[Entry]) -> Batch:
         """Make the entries durable, or refuse them.
@@ -92,11 +107,27 @@ class Committer:
         """Let the store clean up; a full disk keeps it from that, but loses nothing. Raises LogError."""
         with suppress(NoSpace):  # the journal keeps what the database cannot take yet
             self._store.tidy(idle=idle)
+            self._erase()
+
+    def erase_in_s(self) -> float | None:
+        """When `tidy` wants to be called though nothing is written; None when it does not matter."""
+        return None if self._erase_at_s is None else max(0.0, self._erase_at_s - self._clock())
+
+    def _erase(self) -> None:
+        """Erase at half of the time there is, so that an hour of edits costs few checkpoints; then until it is done."""
+        if self._erase_at_s is None:
+            if self._store.erasing:
+                self._erase_at_s = self._clock() + self._erase_within_s / 2
+        elif self._clock() >= self._erase_at_s:
+            self._erase_at_s = self._clock() + self._erase_within_s / 2 / _ERASE_TRIES
+            self._store.erase()
+            if not self._store.erasing:
+                self._erase_at_s = None
 
     def _apply(self, writes: Sequence[Write]) -> Applied:
         is_low = self._look()
         self._written_bytes += sum(
-            _DRAFT_BYTES + _CHAR_BYTES * len(write.text) for write in writes if type(write) is Draft
+            _DRAFT_BYTES + _CHAR_BYTES * len(write.text) for write in writes if isinstance(write, Draft | Revision)
         )
         for refuse_fresh in (False, True)[is_low:]:
             try:
@@ -126,9 +157,9 @@ class Committer:
                 self._owed[key] = write
 
 
-def answer_history(store: Store, query: HistoryQuery) -> HistoryRows | NotAppended:
+def answer_reading(read: Callable[[], _T]) -> _T | NotAppended:
     """Read, or say that it was too much. Raises LogError."""
     try:
-        return store.read(query)
+        return read()
     except TooMuchWork:
-        return NotAppended(ErrorCode.BUSY, "that history takes too long to gather: ask for fewer rooms at once")
+        return NotAppended(ErrorCode.BUSY, "that takes too long to gather: ask for fewer rooms at once")

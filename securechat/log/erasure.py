@@ -1,19 +1,25 @@
-"""Taking people out: their names or messages out of the log, and guests who left no trace out of the senders.
+"""Taking things out: people's names or messages, what a room keeps no longer, and guests who left no trace.
 
 Each step is bounded twice, by what it looks at and by what it changes, because everybody's messages wait for its
 commit. Whoever asks goes on with ``above=through`` until ``through`` is None.
 
 What is deleted is overwritten with zeros in the database (PRAGMA secure_delete); the journal holds old pages until
-it begins anew, and a backup holds what it held.
+it is cut (`SqliteStore.erase`), and a backup holds what it held.
+
+With a message go the changes of it, and who reacted to it or is named in it. Nobody is told: a client learns it from
+the gap when it reads that stretch again.
 """
 
 from __future__ import annotations
+
+from typing import Any
 
 import apsw
 import msgspec
 
 from securechat.hub.people import ForgetGuests, Recorded, Scrub
-from securechat.log.store import FORGET_LOOKS, SCRUB_ROWS
+from securechat.hub.places import Expire
+from securechat.log.store import EXPIRE_CHANGES, FORGET_LOOKS, SCRUB_ROWS
 
 _IS_OWN = "sender_id = :person"
 # A dialogue's message that is not by this person is to this person; one by and to the same person is both.
@@ -31,7 +37,51 @@ _UNNAME = f"""
 UPDATE messages SET name = iif({_IS_OWN}, '', name), to_name = iif({_IS_TO}, '', to_name)
 WHERE {_WITHIN} AND {_IS_NAMED}
 """  # noqa: S608  # only the words above are put in
-_REMOVE = f"DELETE FROM messages WHERE {_WITHIN} AND {_IS_OWN}"  # noqa: S608
+_OWN = f"SELECT json_group_array(seq) FROM messages WHERE {_WITHIN} AND {_IS_OWN}"  # noqa: S608
+_UNNAME_CHANGES = f"UPDATE changes SET name = '' WHERE {_WITHIN} AND {_IS_OWN} AND name <> ''"  # noqa: S608
+_TAKE_BACK = f"""
+DELETE FROM reactions WHERE sender_id = :person AND (target, sign) IN (
+    SELECT target, sign FROM changes WHERE {_WITHIN} AND {_IS_OWN} AND kind = 'react')
+"""  # noqa: S608
+_REMOVE_REACTING = f"DELETE FROM changes WHERE {_WITHIN} AND {_IS_OWN} AND kind IN ('react', 'unreact')"  # noqa: S608
+
+_THESE = "(SELECT value FROM json_each(?1))"
+_REMOVE = tuple(
+    f"DELETE FROM {what} IN {_THESE}"  # noqa: S608
+    for what in ("changes WHERE target", "reactions WHERE target", "messages WHERE seq")
+)
+# A mention is found by its person, whom the message knows.
+_UNMENTION = f"""
+DELETE FROM mentions WHERE (person, conversation, seq) IN (
+    SELECT who.value, conversation, seq FROM messages AS m, json_each(m.mentions) AS who WHERE m.seq IN {_THESE})
+"""  # noqa: S608
+
+# sent_at_ms never falls by seq, so steps of falling powers of two find where a time begins (a seq has 53 bits).
+FIRST_AT = """
+WITH RECURSIVE search (earlier, step) AS (
+    SELECT 0, 1 << 52
+    UNION ALL
+    SELECT iif(earlier + step < :below AND
+               (SELECT sent_at_ms < :at_ms FROM messages WHERE seq >= earlier + step ORDER BY seq LIMIT 1),
+               earlier + step, earlier), step >> 1
+    FROM search WHERE step > 0
+)
+SELECT earlier + 1 FROM search WHERE step = 0
+"""
+"""The seq from which on (and below ``below``) every message was sent at or after ``at_ms``."""
+_OLDEST = """
+SELECT json_group_array(seq) FROM (
+    SELECT seq FROM messages WHERE conversation = (SELECT conversation FROM conversations WHERE room = :room)
+    AND seq < :below ORDER BY seq LIMIT :most)
+"""
+_EXPIRE_CHANGES = f"""
+DELETE FROM changes WHERE seq IN (
+    SELECT seq FROM changes WHERE target IN {_THESE} ORDER BY target, seq LIMIT ?2)
+"""  # noqa: S608
+_UNCHANGED = f"""
+SELECT json_group_array(value) FROM (
+    SELECT value FROM json_each(?1) WHERE value NOT IN (SELECT target FROM changes WHERE target IN {_THESE}))
+"""  # noqa: S608
 
 _LOOKS = "SELECT count(*), max(sender_id) FROM (SELECT sender_id FROM senders WHERE sender_id > ? LIMIT ?)"
 _TRACELESS = """
@@ -41,6 +91,7 @@ SELECT json_group_array(sender_id) FROM (
       AND holds_name = 0 AND account IS NULL AND lost_at_ms < :before_ms
       AND sender_id NOT IN (SELECT sender_id FROM accounts)
       AND sender_id NOT IN (SELECT sender_id FROM mutes)
+      AND sender_id NOT IN (SELECT sender_id FROM room_bans)
       AND NOT EXISTS (SELECT 1 FROM drafts WHERE stream = s.sender_id)
       AND NOT EXISTS (SELECT 1 FROM conversations WHERE low = s.sender_id)
       AND NOT EXISTS (SELECT 1 FROM conversations WHERE high = s.sender_id)
@@ -52,7 +103,8 @@ _FORGET = "DELETE FROM senders WHERE sender_id IN (SELECT value FROM json_each(?
 def scrub(connection: apsw.Connection, asked: Scrub, last_seq: int) -> Recorded:
     """Do one step of a scrub; see `Scrub`.
 
-    With ``remove`` too, messages of others to this person stay, and lose its name.
+    With ``remove`` too, messages of others to this person stay, and lose its name; its reactions go, and what it
+    changed otherwise stays, without a name.
 
     Args:
         connection: in a transaction, with every message up to ``last_seq`` in its table.
@@ -67,14 +119,48 @@ def scrub(connection: apsw.Connection, asked: Scrub, last_seq: int) -> Recorded:
         stretch["below"] = below = seq - 1
     count = 0
     if asked.remove:
-        connection.execute(_REMOVE, stretch)
-        count = connection.changes()
+        own = _answer(connection, _OWN, stretch)
+        count = _remove(connection, own)
+        connection.execute(_TAKE_BACK, stretch)
+        connection.execute(_REMOVE_REACTING, stretch)
     connection.execute(_UNNAME, stretch)
-    return Recorded(count + connection.changes(), None if below >= last_seq else below)
+    count += connection.changes()
+    connection.execute(_UNNAME_CHANGES, stretch)
+    return Recorded(count, None if below >= last_seq else below)
+
+
+def expire(connection: apsw.Connection, asked: Expire, last_seq: int) -> Recorded:
+    """Delete a room's oldest messages; see `Expire`.
+
+    At most EXPIRE_CHANGES changes go with them: a message with more keeps the rest, and stays, until the next time.
+
+    Args:
+        connection: in a transaction, with every message up to ``last_seq`` in its table.
+        asked: of which room, and before when.
+        last_seq: the end of the log.
+    """
+    ((below,),) = connection.execute(FIRST_AT, {"below": last_seq + 1, "at_ms": asked.before_ms}).fetchall()
+    oldest = _answer(connection, _OLDEST, {"room": asked.room, "below": below, "most": asked.most})
+    connection.execute(_EXPIRE_CHANGES, (oldest, EXPIRE_CHANGES))
+    return Recorded(_remove(connection, _answer(connection, _UNCHANGED, (oldest,))))
+
+
+def _remove(connection: apsw.Connection, seqs: str) -> int:
+    """Delete messages (a JSON array of their numbers) and what hangs on them; return how many there were."""
+    connection.execute(_UNMENTION, (seqs,))
+    for statement in _REMOVE:
+        connection.execute(statement, (seqs,))
+    return connection.changes()
+
+
+def _answer(connection: apsw.Connection, question: str, about: Any) -> str:
+    ((answer,),) = connection.execute(question, about).fetchall()
+    assert isinstance(answer, str)
+    return answer
 
 
 def forget(connection: apsw.Connection, asked: ForgetGuests) -> Recorded:
-    """Do one step of forgetting guests; see `ForgetGuests`. The muted are kept, or they would be muted no more."""
+    """Do one step of forgetting guests; see `ForgetGuests`. The muted and banned stay, or they would be so no more."""
     ((looks, below),) = connection.execute(_LOOKS, (asked.above, FORGET_LOOKS)).fetchall()
     if not isinstance(below, int):  # nobody is left to look at
         return Recorded()

@@ -1,4 +1,4 @@
-"""Reading history: a lazy k-way merge, done inside SQLite, that answers each query with a single row.
+"""Reading history: a lazy k-way merge, done inside SQLite, that answers each question with a single row.
 
 Why inside: a thread that steps through rows takes the GIL back once per row, and beside a busy loop each time may cost
 a whole switch interval. Fifty rows took 11 to 200 ms stepped one by one and 1 to 7 ms as one row of JSON (two
@@ -7,59 +7,102 @@ cores, 0.5 ms interval); alone on the machine both are well under a millisecond.
 Why recursive: SQLite keeps the queue of a recursive query ordered (lang_with.html, "queue"). Each conversation puts
 its first message in; taking one out puts in that conversation's next. So a page of n rows over k conversations costs
 k + n index look-ups, however long the conversations are (100 rooms, 201 rows: 0.75 ms; per-room cursors 2.6 ms).
+
+What changed messages is read in the same way, from its own table, and only for a reader who goes forward: one who
+has the messages before. A page then ends where its messages end, or, with very many changes, where those do.
 """
 
 from __future__ import annotations
+
+from typing import Any
 
 import apsw
 import msgspec
 
 from securechat.hub.ports import HistoryQuery, HistoryRows
-from securechat.log.store import TooMuchWork
-from securechat.model import Message
+from securechat.log.erasure import FIRST_AT
+from securechat.log.store import CHANGES_PER_MESSAGE, TooMuchWork
+from securechat.model import Deleted, Edited, Message, MessageChange, Reacted, Reaction
 
 STEPS_PER_QUERY = 20_000_000
 """SQLite virtual machine steps one query may take: measured 0.4 s; a page of 200 rows takes 11,000 (1 room) to
 20,000 (100 rooms), 50,000 dialogues at once 0.2 s."""
 _STEPS_PER_CHECK = 1_000_000
 
-_CHOSEN = """
-    SELECT conversation FROM conversations WHERE room IN (SELECT value FROM json_each(:rooms))
-    UNION SELECT conversation FROM conversations WHERE low = :low AND high = :high
-    UNION SELECT conversation FROM conversations WHERE low = :person
-    UNION SELECT conversation FROM conversations WHERE high = :person
+CHOSEN = """
+    SELECT conversation, value ->> 1 FROM json_each(:rooms) CROSS JOIN conversations ON room = value ->> 0
+    UNION SELECT conversation, 0 FROM conversations WHERE low = :low AND high = :high
+    UNION SELECT conversation, 0 FROM conversations WHERE low = :person
+    UNION SELECT conversation, 0 FROM conversations WHERE high = :person
 """
+"""The conversations asked for, each with its floor; bind `chosen_by`."""
+MESSAGE_ARRAY = """json_array(seq, prev, sender_id, name, to_name, sent_at_ms, text, room, low, high, reply, edited,
+    deleted, json(mentions), json((SELECT json_group_array(json_array(sign, r.sender_id) ORDER BY r.seq)
+                                   FROM reactions AS r WHERE r.target = messages.seq)))"""
+"""A message in its final state, from ``messages`` joined with ``conversations``: what `message_of` understands."""
+
+MessageRow = tuple[
+    int, int, int, str, str | None, int, str, str | None, int | None, int | None, int | None, int | None, int | None,
+    list[int] | None, list[tuple[str, int]],
+]  # fmt: skip
+_ChangeRow = tuple[
+    int, str, int, int, str, int, str, str | None, int | None, int | None, str | None, list[int] | None
+]  # fmt: skip
+_decode_messages = msgspec.json.Decoder(list[MessageRow]).decode
+_decode_changes = msgspec.json.Decoder(list[_ChangeRow]).decode
 
 
-def _merge(order: str, onwards: str) -> str:
-    """The query in one direction; ``order`` is ASC or DESC, ``onwards`` compares a later row with an earlier one."""
+def _merge(table: str, order: str, onwards: str, rows: str, also: str = "") -> str:
+    """Merge a table by conversation in one direction.
+
+    Args:
+        table: messages or changes.
+        order: ASC or DESC.
+        onwards: compares a later row with an earlier one.
+        rows: the question about ``merged``, whose ``at`` are the seqs.
+        also: what else must hold of a row ``m`` of the table.
+    """
     return f"""
-WITH RECURSIVE chosen (conversation) AS ({_CHOSEN}),
-merged (at, conversation) AS (
-    SELECT (SELECT seq FROM messages AS m WHERE m.conversation = chosen.conversation
-            AND seq > :above AND seq < :below ORDER BY seq {order} LIMIT 1) AS head, conversation
+WITH RECURSIVE chosen (conversation, floor) AS ({CHOSEN}),
+merged (at, conversation, floor) AS (
+    SELECT (SELECT seq FROM {table} AS m WHERE m.conversation = chosen.conversation {also}
+            AND seq > max(:above, floor) AND seq < :below ORDER BY seq {order} LIMIT 1) AS head, conversation, floor
     FROM chosen WHERE head IS NOT NULL
     UNION ALL
-    SELECT n.seq, n.conversation FROM merged CROSS JOIN messages AS n ON n.seq =
-           (SELECT seq FROM messages AS m WHERE m.conversation = merged.conversation
-            AND seq {onwards} merged.at AND seq > :above AND seq < :below ORDER BY seq {order} LIMIT 1)
+    SELECT n.seq, n.conversation, floor FROM merged CROSS JOIN {table} AS n ON n.seq =
+           (SELECT seq FROM {table} AS m WHERE m.conversation = merged.conversation {also}
+            AND seq {onwards} merged.at AND seq > max(:above, floor) AND seq < :below ORDER BY seq {order} LIMIT 1)
     ORDER BY 1 {order} LIMIT :rows
 )
-SELECT json_group_array(json_array(seq, prev, sender_id, name, to_name, sent_at_ms, text, room, low, high))
+{rows}
+"""  # noqa: S608  # only our own words are put in
+
+
+_MESSAGES = f"""
+SELECT json_group_array({MESSAGE_ARRAY})
 FROM (SELECT * FROM merged CROSS JOIN messages ON seq = at CROSS JOIN conversations AS c
-      ON c.conversation = messages.conversation)
-"""  # noqa: S608  # only the two words above are put in
-
-
-_OLDEST_FIRST = _merge("ASC", ">")
-_NEWEST_FIRST = _merge("DESC", "<")
-
-_Row = tuple[int, int, int, str, str | None, int, str, str | None, int | None, int | None]
-_decode_rows = msgspec.json.Decoder(list[_Row]).decode
+      ON c.conversation = messages.conversation) AS messages
+"""  # noqa: S608
+# What an edit says is in its message, as long as it is the last word.
+_CHANGES = """
+SELECT json_group_array(json_array(n.seq, n.kind, n.target, n.sender_id, n.name, n.sent_at_ms, n.sign, room, low, high,
+       iif(m.edited = n.seq AND m.deleted IS NULL, m.text, NULL),
+       json(iif(m.edited = n.seq AND m.deleted IS NULL, m.mentions, NULL))))
+FROM merged CROSS JOIN changes AS n ON n.seq = at CROSS JOIN conversations AS c ON c.conversation = n.conversation
+     LEFT JOIN messages AS m ON m.seq = n.target
+"""
+_OLDEST_FIRST = _merge("messages", "ASC", ">", _MESSAGES)
+_NEWEST_FIRST = _merge("messages", "DESC", "<", _MESSAGES)
+_CHANGES_OLDEST_FIRST = _merge("changes", "ASC", ">", _CHANGES, "AND m.target > floor")
 
 
 class HistoryReader:
-    """Answers history queries on one connection, which may be read-only."""
+    """Answers history queries on one connection, which may be read-only.
+
+    Args:
+        connection: where.
+        steps: how many one answer may take.
+    """
 
     def __init__(self, connection: apsw.Connection, steps: int = STEPS_PER_QUERY) -> None:
         self._connection = connection
@@ -72,6 +115,23 @@ class HistoryReader:
         self._checks_left -= 1
         return self._checks_left < 0
 
+    def ask(self, question: str, bindings: dict[str, Any]) -> Any:
+        """Return the one value that answers a question.
+
+        Raises:
+            TooMuchWork: it took more than its share of steps.
+            apsw.Error: the database cannot be read.
+        """
+        self._checks_left = self._checks
+        try:
+            ((answer,),) = self._connection.execute(question, bindings).fetchall()
+        except apsw.InterruptError as error:
+            raise TooMuchWork("what was asked for spans too much") from error
+        finally:
+            # Outside a query the handler must not stop anything: in a simulation this connection writes too.
+            self._checks_left = 1 << 60
+        return answer
+
     def read(self, query: HistoryQuery) -> HistoryRows:
         """Return at most ``query.limit`` messages by rising seq.
 
@@ -79,38 +139,80 @@ class HistoryReader:
             TooMuchWork: the query took more than its share of steps.
             apsw.Error: the database cannot be read.
         """
-        self._checks_left = self._checks
-        low, high = sorted(query.dialogue) if query.dialogue else (None, None)
+        above = query.after or 0
         below = query.up_to + 1 if query.before is None else min(query.before, query.up_to + 1)
-        try:
-            ((answer,),) = self._connection.execute(
-                _NEWEST_FIRST if query.after is None else _OLDEST_FIRST,
-                {
-                    "rooms": msgspec.json.encode(query.rooms).decode(),
-                    "low": low,
-                    "high": high,
-                    "person": query.dialogues_of,
-                    "above": query.after or 0,
-                    "below": below,
-                    "rows": query.limit + 1,  # one more tells whether there is more
-                },
-            ).fetchall()
-        except apsw.InterruptError as error:
-            raise TooMuchWork("the history asked for spans too much") from error
-        finally:
-            # Outside a query the handler must not stop anything: in a simulation this connection writes too.
-            self._checks_left = 1 << 60
-        assert isinstance(answer, str)
-        rows = [_message(row) for row in _decode_rows(answer)]
-        more = len(rows) > query.limit
-        rows = rows[: query.limit]
-        if query.after is None:
-            rows.reverse()
-        return HistoryRows(rows, more)
+        if query.since_ms is not None and below > 0:
+            above = max(above, self.ask(FIRST_AT, {"below": below, "at_ms": query.since_ms}) - 1)
+        if query.around is not None:
+            half = query.limit // 2
+            before, _ = self._messages(query, above, min(below, query.around), half, _NEWEST_FIRST)
+            rest, more = self._messages(query, max(above, query.around - 1), below, query.limit - half, _OLDEST_FIRST)
+            return HistoryRows(before[::-1] + rest, more)
+        if query.after is None and query.since_ms is None:
+            rows, more = self._messages(query, above, below, query.limit, _NEWEST_FIRST)
+            return HistoryRows(rows[::-1], more)
+        rows, more = self._messages(query, above, below, query.limit, _OLDEST_FIRST)
+        if query.since_ms is not None:
+            return HistoryRows(rows, more)
+        return self._with_changes(query, rows, more=more, below=rows[-1].seq if more else below)
+
+    def _messages(
+        self, query: HistoryQuery, above: int, below: int, limit: int, question: str
+    ) -> tuple[list[Message], bool]:
+        """Read in one direction; also tell whether there is more."""
+        if limit <= 0:
+            return [], False
+        span = {"above": above, "below": below, "rows": limit + 1}  # one more tells whether there is more
+        rows = _decode_messages(self.ask(question, chosen_by(query) | span))
+        return [message_of(row) for row in rows[:limit]], len(rows) > limit
+
+    def _with_changes(self, query: HistoryQuery, rows: list[Message], *, more: bool, below: int) -> HistoryRows:
+        """Add what changed in the span of a page; where that is too much, the page ends with it."""
+        most = CHANGES_PER_MESSAGE * query.limit
+        span = {"above": query.after or 0, "below": below, "rows": most + 1}
+        found = _decode_changes(self.ask(_CHANGES_OLDEST_FIRST, chosen_by(query) | span))
+        changes = [_change_of(row) for row in found[:most]]
+        if len(found) > most:
+            end = changes[-1].seq
+            return HistoryRows([message for message in rows if message.seq < end], True, changes)
+        return HistoryRows(rows, more, changes)
 
 
-def _message(row: _Row) -> Message:
-    seq, prev, sender_id, name, to_name, sent_at_ms, text, room, low, high = row
-    if room is not None:
-        return Message(seq, prev, sender_id, name, sent_at_ms, text, room)
-    return Message(seq, prev, sender_id, name, sent_at_ms, text, None, high if sender_id == low else low, to_name)
+def chosen_by(query: Any) -> dict[str, Any]:
+    """What `CHOSEN` is bound to: ``rooms``, ``floors``, ``dialogue`` and ``dialogues_of`` of a query."""
+    low, high = sorted(query.dialogue) if query.dialogue else (None, None)
+    floors: dict[str, int] = dict.fromkeys(query.rooms, 0)
+    for room, floor in query.floors:
+        if room in floors:
+            floors[room] = max(floors[room], floor)
+    rooms = msgspec.json.encode(list(floors.items())).decode()
+    return {"rooms": rooms, "low": low, "high": high, "person": query.dialogues_of}
+
+
+def message_of(row: MessageRow) -> Message:
+    """A message from what `MESSAGE_ARRAY` makes of it."""
+    (seq, prev, sender_id, name, to_name, sent_at_ms, text, room, low, high,
+     reply, edited, deleted, mentions, signs) = row  # fmt: skip
+    to = None if room is not None else high if sender_id == low else low
+    if not signs and mentions is None and reply is None and edited is None and deleted is None:
+        return Message(seq, prev, sender_id, name, sent_at_ms, text, room, to, to_name)
+    reactions: dict[str, list[int]] = {}
+    for sign, who in signs:
+        reactions.setdefault(sign, []).append(who)
+    return Message(
+        seq, prev, sender_id, name, sent_at_ms, text, room, to, to_name, reply, mentions or [], edited, deleted,
+        [Reaction(sign, by) for sign, by in reactions.items()],
+    )  # fmt: skip
+
+
+def _change_of(row: _ChangeRow) -> MessageChange:
+    seq, kind, target, sender_id, name, sent_at_ms, sign, room, low, high, text, mentions = row
+    to = None if room is not None else high if sender_id == low else low
+    base = (seq, target, sender_id, name, sent_at_ms, room, to)
+    match kind:
+        case "edit":
+            return Edited(*base, text, mentions or [])
+        case "delete":
+            return Deleted(*base)
+        case _:
+            return Reacted(*base, sign, kind == "react")

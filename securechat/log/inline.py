@@ -9,15 +9,18 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Sequence
+from typing import TypeVar
 
 from securechat.errors import LogError, Overloaded
 from securechat.hub.people import Change, Recorded
-from securechat.hub.ports import AppendOutcome, HistoryQuery, HistoryRows, Identity, LogState, NotAppended
+from securechat.hub.ports import AppendOutcome, HistoryQuery, HistoryRows, Identity, LogState, NotAppended, Unread
 from securechat.limits import Limits
-from securechat.log.committer import Committer, Entry, answer_history
-from securechat.log.store import Identify, Record, Release, Rename, Store
+from securechat.log.committer import Committer, Entry, answer_reading
+from securechat.log.store import Identify, Record, Release, Rename, Store, UnreadQuery
 from securechat.log.worker import LOG_FAILED, check_changes, check_storable
-from securechat.model import Draft, Message
+from securechat.model import Draft, LogEntry, Revision
+
+_T = TypeVar("_T")
 
 
 class InlineLog:
@@ -51,7 +54,7 @@ class InlineLog:
         self._open = False
 
     def start(
-        self, on_commit: Callable[[Sequence[Message]], None], on_failure: Callable[[Exception], None]
+        self, on_commit: Callable[[Sequence[LogEntry]], None], on_failure: Callable[[Exception], None]
     ) -> LogState:
         """Open the store and begin; see `MessageLog.start`."""
         self._on_commit = on_commit
@@ -66,11 +69,11 @@ class InlineLog:
         Raises:
             Overloaded: ``append_queue`` drafts wait; nothing was taken.
         """
-        if self._waiting >= self._limits.append_queue:
-            raise Overloaded
-        check_storable(draft)
-        self._waiting += 1
-        self._take((draft, done))
+        self._append(draft, done)
+
+    def revise(self, revision: Revision, done: Callable[[AppendOutcome], None]) -> None:
+        """Edit or delete a message, or react to it; see `MessageLog.revise`. Raises as `append`."""
+        self._append(revision, done)
 
     def identify(
         self,
@@ -102,7 +105,18 @@ class InlineLog:
 
     def history(self, query: HistoryQuery, done: Callable[[HistoryRows | NotAppended], None]) -> None:
         """Read committed messages in a callback of its own; see `MessageLog.history`."""
-        self._post(lambda: self._read(query, done))
+        self._post(lambda: self._read(lambda: self.store.read(query), done))
+
+    def unread(
+        self,
+        sender_id: int,
+        rooms: Sequence[tuple[str, int]],
+        up_to: int,
+        done: Callable[[list[Unread] | NotAppended], None],
+    ) -> None:
+        """Count what somebody has not read; see `MessageLog.unread`."""
+        query = UnreadQuery(sender_id, tuple(rooms), up_to)
+        self._post(lambda: self._read(lambda: self.store.unread(query), done))
 
     def close(self) -> None:
         """Commit what is queued, with its callbacks posted, and close the store."""
@@ -124,6 +138,13 @@ class InlineLog:
         if self._open:
             self._open = False
             self.store.close(failed=True)
+
+    def _append(self, write: Draft | Revision, done: Callable[[AppendOutcome], None]) -> None:
+        if self._waiting >= self._limits.append_queue:
+            raise Overloaded
+        check_storable(write)
+        self._waiting += 1
+        self._take((write, done))
 
     def _take(self, entry: Entry) -> None:
         self._queue.append(entry)
@@ -149,17 +170,17 @@ class InlineLog:
         except LogError as error:
             self._fail(error)
             return
-        self._waiting -= sum(isinstance(write, Draft) for write, _ in entries)
+        self._waiting -= sum(isinstance(write, Draft | Revision) for write, _ in entries)
         tell(lambda: batch.deliver(self._on_commit))
 
-    def _read(self, query: HistoryQuery, done: Callable[[HistoryRows | NotAppended], None]) -> None:
+    def _read(self, read: Callable[[], _T], done: Callable[[_T | NotAppended], None]) -> None:
         if not self._open:
             return
         if self.failure is not None:
             done(LOG_FAILED)
             return
         try:
-            done(answer_history(self.store, query))
+            done(answer_reading(read))
         except LogError as error:
             self._fail(error)
             done(LOG_FAILED)

@@ -8,6 +8,7 @@ conformance suite holds `SqliteStore` against it. What a crash takes is what had
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from copy import deepcopy
 from typing import TypeVar, get_args
 
 from msgspec import Struct
@@ -32,29 +33,42 @@ from securechat.hub.people import (
     Row,
     Scrub,
 )
-from securechat.hub.ports import Appended, HistoryQuery, HistoryRows, Identity, LogState, NotAppended, Reservation
+from securechat.hub.places import (
+    DropMembership,
+    DropRoomBan,
+    Expire,
+    Membership,
+    Place,
+    Places,
+    PutMembership,
+    PutPlace,
+    PutRead,
+    PutRoomBan,
+    RoomBan,
+)
+from securechat.hub.ports import HistoryQuery, HistoryRows, Identity, LogState, NotAppended, Reservation, Unread
 from securechat.limits import Limits
 from securechat.log.inline import InlineLog
+from securechat.log.memory_talk import Talk
 from securechat.log.sqlite import utc_ms
 from securechat.log.store import (
     DISK_FULL,
     FORGET_LOOKS,
+    NAME_TAKEN,
     NO_ENTRY,
     NOT_RECORDED,
-    SCRUB_ROWS,
     Applied,
     Identify,
     Outcome,
     Record,
     Release,
     Rename,
+    UnreadQuery,
     Write,
-    judge,
     judge_secret,
 )
-from securechat.model import Draft, Message
+from securechat.model import Draft, LogEntry, Revision
 
-Place = str | tuple[int, int]
 _R = TypeVar("_R", bound=Row)
 
 
@@ -74,14 +88,6 @@ def _number(row: Row) -> int:
     return number
 
 
-def _place(room: str | None, sender_id: int, to: int | None) -> Place:
-    """The conversation: a room, or two people in either direction."""
-    if to is None:
-        assert room is not None
-        return room
-    return (min(sender_id, to), max(sender_id, to))
-
-
 class MemoryStore:
     """A `Store` in memory.
 
@@ -98,18 +104,16 @@ class MemoryStore:
         self.fault: Callable[[str], None] = lambda _: None
         self._limits = limits or Limits()
         self._wall_ms = wall_ms
-        self._messages: list[Message] = []
-        self._last_seq = 0
-        self._last_sent_at_ms = 0
-        self._seqs: dict[tuple[int, int], int] = {}
-        self._last_client_ids: dict[int, int] = {}
-        self._last_in: dict[Place, int] = {}
+        self._talk = Talk()
         self._senders: dict[int, _Sender] = {}
         self._ids: dict[bytes, int] = {}
         self._last_sender_id = 0
         self._rows: dict[type[Row], dict[int, Row]] = {kind: {} for kind in get_args(Row)}
         self._serial = 0
         self._audit: list[AuditEntry] = []
+        self._places: dict[int, Place] = {}
+        self._memberships: dict[tuple[int, int], Membership] = {}
+        self._room_bans: dict[tuple[int, int], RoomBan] = {}
 
     def open(self) -> LogState:
         """Take stock of who was online; see `Store.open`."""
@@ -124,8 +128,13 @@ class MemoryStore:
             for sender_id, sender in sorted(self._senders.items())
             if sender.holds_name
         ]
-        self._last_sent_at_ms = self._messages[-1].sent_at_ms if self._messages else 0
-        return LogState(self._last_seq, held, self._people())
+        self._talk.open()
+        places = Places(
+            tuple(self._places[room_id] for room_id in sorted(self._places)),
+            tuple(self._memberships[pair] for pair in sorted(self._memberships)),
+            tuple(self._room_bans[pair] for pair in sorted(self._room_bans)),
+        )
+        return LogState(self._talk.last_seq, held, self._people(), places)
 
     def _people(self) -> People:
         every = [row for rows in self._rows.values() for _, row in sorted(rows.items())]
@@ -139,23 +148,21 @@ class MemoryStore:
         """Keep a batch; see `Store.apply`."""
         self.fault("apply")
         now_ms = self._wall_ms()
-        fresh: list[Message] = []
+        fresh: list[LogEntry] = []
         outcomes = [self._apply(write, now_ms, fresh, refuse_fresh=refuse_fresh) for write in writes]
         # Identities last: they tell the last client_id after the whole batch, as a table read before COMMIT does.
         for at, outcome in enumerate(outcomes):
             if isinstance(outcome, Identity):
-                outcomes[at] = replace(outcome, last_client_id=self._last_client_ids.get(outcome.stream, 0))
+                outcomes[at] = replace(outcome, last_client_id=self._talk.last_client_ids.get(outcome.stream, 0))
         self.fault("applied")
         return Applied(outcomes, fresh)
 
-    def _apply(self, write: Write, now_ms: int, fresh: list[Message], *, refuse_fresh: bool) -> Outcome:
+    def _apply(self, write: Write, now_ms: int, fresh: list[LogEntry], *, refuse_fresh: bool) -> Outcome:
         match write:
-            case Draft():
-                judged = self._judge(write)
-                if judged is not None or refuse_fresh:
-                    return judged or DISK_FULL
-                fresh.append(self._append(write, now_ms))
-                return Appended(fresh[-1].seq)
+            case Draft() | Revision():
+                appended, entry = self._talk.write(write, now_ms, refuse_fresh=refuse_fresh)
+                fresh += [] if entry is None else [entry]
+                return appended
             case Identify():
                 return self._identify(write)
             case Rename(sender_id, name, key):
@@ -166,6 +173,8 @@ class MemoryStore:
                     reserved = reserved and self._is_guest(sender_id)
                     self._senders[sender_id] = replace(self._senders[sender_id], holds_name=reserved, lost_at_ms=now_ms)
             case Record(changes):
+                if self._takes_a_name(changes):
+                    return NAME_TAKEN
                 outcome = Recorded()
                 for change in changes:
                     told = self._change(change) or Recorded(through=outcome.through)
@@ -209,10 +218,50 @@ class MemoryStore:
             case Note(entry):
                 self._audit.append(entry)
             case Scrub():
-                return self._scrub(change)
+                return self._talk.scrub(change)
+            case Expire():
+                return self._talk.expire(change)
             case ForgetGuests():
                 return self._forget(change)
+            case _:
+                self._furnish(change)
         return None
+
+    def _furnish(self, change: Change) -> None:
+        """Do what is about rooms."""
+        match change:
+            case PutPlace(row):
+                before = self._places.get(row.room_id)
+                if before is not None and before.name != row.name:
+                    self._talk.rename(before.name, row.name)
+                self._talk.number(row.name)
+                self._places[row.room_id] = row
+                self._serial = max(self._serial, row.room_id)
+            case PutMembership(row):
+                self._memberships[row.room_id, row.sender_id] = row
+            case DropMembership(room_id, sender_id):
+                self._memberships.pop((room_id, sender_id), None)
+            case PutRoomBan(row):
+                self._room_bans[row.room_id, row.sender_id] = row
+            case DropRoomBan(room_id, sender_id):
+                self._room_bans.pop((room_id, sender_id), None)
+            case PutRead():
+                self._talk.mark_read(change)
+
+    def _takes_a_name(self, changes: Sequence[Change]) -> bool:
+        """Whether one of the changes would give a room another one's name: then none of them happens."""
+        talk, names = deepcopy(self._talk), {room_id: place.name for room_id, place in self._places.items()}
+        for place in [change.row for change in changes if isinstance(change, PutPlace)]:
+            old = names.get(place.room_id, place.name)
+            if any(name == place.name and room_id != place.room_id for room_id, name in names.items()):
+                return True
+            if old != place.name:
+                if talk.is_taken(old, place.name):
+                    return True
+                talk.rename(old, place.name)
+            talk.number(place.name)
+            names[place.room_id] = place.name
+        return False
 
     def _drop_what_hangs_on(self, account: int) -> None:
         for rows in self._rows.values():
@@ -223,30 +272,12 @@ class MemoryStore:
         for sender_id, sender in list(self._senders.items()):
             if account in (sender_id, sender.account):
                 self._forget_sender(sender_id)
+        self._memberships = {key: row for key, row in self._memberships.items() if row.sender_id != account}
+        self._room_bans = {key: row for key, row in self._room_bans.items() if row.sender_id != account}
+        self._talk.forget_reader(account)
 
     def _forget_sender(self, sender_id: int) -> None:
         del self._ids[self._senders.pop(sender_id).secret_hash]
-
-    def _scrub(self, asked: Scrub) -> Recorded:
-        below = min(asked.above + asked.seqs, self._last_seq)
-        count = 0
-        for message in [m for m in self._messages if asked.above < m.seq <= below]:
-            is_own = message.sender_id == asked.sender_id
-            after = message
-            if is_own:
-                after = replace(after, name="")
-            if message.to == asked.sender_id:
-                after = replace(after, to_name="")
-            is_removed = is_own and asked.remove
-            if after == message and not is_removed:
-                continue
-            if count == SCRUB_ROWS:
-                below = message.seq - 1
-                break
-            count += 1
-            at = self._messages.index(message)
-            self._messages[at : at + 1] = [] if is_removed else [after]
-        return Recorded(count, None if below >= self._last_seq else below)
 
     def _forget(self, asked: ForgetGuests) -> Recorded:
         looked_at = [sender_id for sender_id in sorted(self._senders) if sender_id > asked.above][:FORGET_LOOKS]
@@ -262,38 +293,18 @@ class MemoryStore:
     def _left_no_trace(self, sender_id: int, before_ms: int) -> bool:
         sender = self._senders[sender_id]
         is_gone = not sender.holds_name and sender.lost_at_ms is not None and sender.lost_at_ms < before_ms
-        wrote = any(stream == sender_id for stream, _ in self._seqs)
-        was_written_to = any(sender_id in place for place in self._last_in if isinstance(place, tuple))
-        is_muted = sender_id in self._rows[Mute]
+        wrote = any(stream == sender_id for stream, _ in self._talk.seqs)
+        was_written_to = any(sender_id in place for place in self._talk.numbers if isinstance(place, tuple))
+        is_muted = sender_id in self._rows[Mute] or any(ban.sender_id == sender_id for ban in self._room_bans.values())
         return is_gone and self._is_guest(sender_id) and not (wrote or was_written_to or is_muted)
-
-    def _judge(self, draft: Draft) -> Outcome:
-        stream = draft.stream or draft.sender_id
-        stored_seq = self._seqs.get((stream, draft.client_id))
-        return judge(draft.client_id, self._last_client_ids.get(stream, 0), stored_seq)
-
-    def _append(self, draft: Draft, now_ms: int) -> Message:
-        stream = draft.stream or draft.sender_id
-        seq = self._last_seq = self._last_seq + 1
-        place = _place(draft.room, draft.sender_id, draft.to)
-        sent_at_ms = self._last_sent_at_ms = max(now_ms, self._last_sent_at_ms)
-        message = Message(
-            seq, self._last_in.get(place, 0), draft.sender_id, draft.name, sent_at_ms, draft.text,
-            draft.room, draft.to, draft.to_name,
-        )  # fmt: skip
-        self._messages.append(message)
-        self._last_in[place] = seq
-        self._last_client_ids[stream] = draft.client_id
-        self._seqs[stream, draft.client_id] = seq
-        return message
 
     def answer(self, writes: Sequence[Write]) -> Applied:
         """Answer without storing; see `Store.answer`."""
         outcomes: list[Outcome] = []
         for write in writes:
             match write:
-                case Draft():
-                    outcomes.append(self._judge(write) or DISK_FULL)
+                case Draft() | Revision():
+                    outcomes.append(self._talk.judge(write) or DISK_FULL)
                 case Identify():
                     outcomes.append(NO_ENTRY)
                 case Record():
@@ -303,12 +314,12 @@ class MemoryStore:
         return Applied(outcomes, [])
 
     def read(self, query: HistoryQuery) -> HistoryRows:
-        """Look at every message there is; see `Store.read`."""
-        above = query.after or 0
-        below = query.up_to + 1 if query.before is None else min(query.before, query.up_to + 1)
-        found = [m for m in self._messages if above < m.seq < below and _is_asked_for(m, query)]
-        more = len(found) > query.limit
-        return HistoryRows(found[-query.limit :] if query.after is None else found[: query.limit], more)
+        """Read messages; see `Store.read`."""
+        return self._talk.read(query)
+
+    def unread(self, query: UnreadQuery) -> list[Unread]:
+        """Count what somebody has not read; see `Store.unread`."""
+        return self._talk.unread(query)
 
     def audit(self, last: int) -> list[AuditEntry]:
         """Read the audit; see `Store.audit`."""
@@ -317,15 +328,16 @@ class MemoryStore:
     def tidy(self, *, idle: bool) -> None:
         """Nothing waits anywhere."""
 
+    @property
+    def erasing(self) -> bool:
+        """Never: what is gone is gone."""
+        return False
+
+    def erase(self) -> None:
+        """There is nothing to erase."""
+
     def close(self, *, failed: bool = False) -> None:
         """Keep everything for the next `open`."""
-
-
-def _is_asked_for(message: Message, query: HistoryQuery) -> bool:
-    place = _place(message.room, message.sender_id, message.to)
-    if isinstance(place, str):
-        return place in query.rooms
-    return (query.dialogue is not None and place == tuple(sorted(query.dialogue))) or query.dialogues_of in place
 
 
 class MemoryLog(InlineLog):

@@ -1,4 +1,4 @@
-"""Writes about people, in the order asked, in as few statements as that order allows.
+"""Writes about people and rooms, in the order asked, in as few statements as that order allows.
 
 Neighbours of one kind are one statement, across the records they came in: a thousand logins at once are a handful of
 steps, and so are a thousand accounts that were seen. Nothing here knows what a batch is, or a message but by its seq.
@@ -6,40 +6,56 @@ steps, and so are a thousand accounts that were seen. Nothing here knows what a 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import groupby
-from typing import TypeAlias, assert_never
+from typing import TypeAlias
 
 import apsw
 
 from securechat.hub.people import Change, Drop, ForgetGuests, Note, Put, Recorded, Scrub
-from securechat.log import erasure, records, senders
+from securechat.hub.places import (
+    DropMembership,
+    DropRoomBan,
+    Expire,
+    PutMembership,
+    PutPlace,
+    PutRead,
+    PutRoomBan,
+)
+from securechat.log import erasure, places, records, senders
 from securechat.log.store import Identify, Outcome, Record, Release, Rename, Write
-from securechat.model import Draft
+from securechat.model import Draft, Revision
 
+_Locate: TypeAlias = Callable[[PutRead], int | None]
 Person: TypeAlias = Identify | Rename | Release | Record
 _Step: TypeAlias = Identify | Rename | Release | Change
 
 
 def people_of(writes: Sequence[Write]) -> list[Person]:
-    """The writes that are about people, in order."""
-    return [write for write in writes if not isinstance(write, Draft)]
+    """The writes that are not about messages, in order."""
+    return [write for write in writes if not isinstance(write, Draft | Revision)]
 
 
-def write(connection: apsw.Connection, writes: Sequence[Person], now_ms: int, last_seq: int) -> Iterator[Outcome]:
+def write(
+    connection: apsw.Connection, writes: Sequence[Person], now_ms: int, last_seq: int, locate: _Locate
+) -> Iterator[Outcome]:
     """Write it all down; return the outcomes, an identity's last_client_id still to be filled in.
 
     Args:
         connection: in a transaction.
         writes: in the order asked.
         now_ms: UTC.
-        last_seq: the highest seq in the messages table.
+        last_seq: the highest seq there is in the tables.
+        locate: the number of the conversation that was read; asked once about each PutRead, in order.
+
+    Raises:
+        NameTaken: a PutPlace came upon another room's name; what was written before it must be rolled back.
     """
     outcomes: list[Outcome] = [Recorded() if type(write) is Record else None for write in writes]
     steps = [(at, step) for at, write in enumerate(writes) for step in _steps(write)]
     for _, grouped in groupby(steps, key=_sort):
         run = list(grouped)
-        told = _carry_out(connection, [step for _, step in run], now_ms, last_seq)
+        told = _carry_out(connection, [step for _, step in run], now_ms, last_seq, locate)
         for (at, _), outcome in zip(run, told, strict=False):  # most steps have nothing to tell
             before = outcomes[at]
             if isinstance(before, Recorded) and isinstance(outcome, Recorded):
@@ -63,7 +79,9 @@ def _sort(step: tuple[int, _Step]) -> tuple[type, type | None]:
             return type(other), None
 
 
-def _carry_out(connection: apsw.Connection, run: Sequence[_Step], now_ms: int, last_seq: int) -> Sequence[Outcome]:
+def _carry_out(
+    connection: apsw.Connection, run: Sequence[_Step], now_ms: int, last_seq: int, locate: _Locate
+) -> Sequence[Outcome]:
     """Write a run of one sort; return what there is to tell of each step, or nothing."""
     match run[0]:
         case Identify():
@@ -82,9 +100,34 @@ def _carry_out(connection: apsw.Connection, run: Sequence[_Step], now_ms: int, l
             return [erasure.scrub(connection, step, last_seq) for step in run if isinstance(step, Scrub)]
         case ForgetGuests():
             return [erasure.forget(connection, step) for step in run if isinstance(step, ForgetGuests)]
-        case never:
-            assert_never(never)
+        case Expire():
+            return [erasure.expire(connection, step, last_seq) for step in run if isinstance(step, Expire)]
+        case _:
+            _furnish(connection, run, locate)
     return ()
+
+
+def _furnish(connection: apsw.Connection, run: Sequence[_Step], locate: _Locate) -> None:
+    """Write a run of one sort that is about rooms."""
+    match run[0]:
+        case PutPlace():
+            for step in run:
+                if isinstance(step, PutPlace):
+                    places.put_place(connection, step.row)
+        case PutMembership():
+            places.put_memberships(connection, [step.row for step in run if isinstance(step, PutMembership)])
+        case DropMembership():
+            pairs = [(step.room_id, step.sender_id) for step in run if isinstance(step, DropMembership)]
+            places.drop(connection, "memberships", pairs)
+        case PutRoomBan():
+            places.put_bans(connection, [step.row for step in run if isinstance(step, PutRoomBan)])
+        case DropRoomBan():
+            pairs = [(step.room_id, step.sender_id) for step in run if isinstance(step, DropRoomBan)]
+            places.drop(connection, "room_bans", pairs)
+        case PutRead():
+            places.mark_read(connection, [step for step in run if isinstance(step, PutRead)], locate)
+        case _:
+            raise AssertionError(f"nobody writes {type(run[0]).__name__}")
 
 
 def _let_in(connection: apsw.Connection, run: Sequence[Identify]) -> list[Outcome]:

@@ -59,7 +59,8 @@ _TABLES: dict[type[Row], tuple[str, tuple[str, ...]]] = {
 
 _SERIAL = """
 SELECT max(deleted, ifnull((SELECT max(login_id) FROM logins), 0), ifnull((SELECT max(ban_id) FROM bans), 0),
-           ifnull((SELECT max(certificate_id) FROM certificates), 0), ifnull((SELECT max(invite_id) FROM invites), 0))
+           ifnull((SELECT max(certificate_id) FROM certificates), 0), ifnull((SELECT max(invite_id) FROM invites), 0),
+           ifnull((SELECT max(room_id) FROM places), 0))
 FROM serials
 """
 _NUMBERS = "(SELECT value FROM json_each(?1))"
@@ -71,6 +72,9 @@ _WITH_ACCOUNT = tuple(
         "certificates WHERE sender_id",
         "mutes WHERE sender_id",
         "bans WHERE kind = 'account' AND CAST(target AS INTEGER)",
+        "memberships WHERE sender_id",
+        "room_bans WHERE sender_id",
+        "reads WHERE sender_id",
         "senders WHERE account",
         "senders WHERE sender_id",
     )

@@ -161,7 +161,101 @@ CREATE TRIGGER bans_never_reuse AFTER DELETE ON bans BEGIN
 END;
 """
 
-MIGRATIONS: tuple[str, ...] = (_FOUNDATION, _PEOPLE)
+# What changes a message stands in `changes`, with its number in the log and never with a text: a text is in the message
+# alone, so that an edit or a deletion leaves none behind. What is new in `messages` is a column, because adding one
+# rewrites nothing. The index by conversation is made anew, once, with what counting unread messages needs to know
+# (1.8 s for a million messages on a slow core): 100 rooms counted up to 999 take 12 ms, and 140 without.
+_CONVERSATION = """
+ALTER TABLE messages ADD COLUMN reply INTEGER;    -- the seq it answers, in the same conversation
+ALTER TABLE messages ADD COLUMN mentions TEXT;    -- a JSON array of sender_ids; NULL: nobody
+ALTER TABLE messages ADD COLUMN edited INTEGER;   -- the change that its text comes from; NULL: as it was sent
+ALTER TABLE messages ADD COLUMN deleted INTEGER;  -- the change that emptied it
+DROP INDEX messages_by_conversation;
+CREATE INDEX messages_by_conversation ON messages (conversation, seq, sender_id, deleted);
+
+CREATE TABLE changes (
+    seq INTEGER PRIMARY KEY,      -- of the same count as messages
+    conversation INTEGER NOT NULL,
+    kind TEXT NOT NULL,           -- edit, delete, react or unreact
+    target INTEGER NOT NULL CHECK (target < seq),
+    sender_id INTEGER NOT NULL,
+    name TEXT NOT NULL,
+    sent_at_ms INTEGER NOT NULL,
+    sign TEXT NOT NULL            -- empty where there is none
+) STRICT;
+CREATE INDEX changes_by_conversation ON changes (conversation);
+CREATE INDEX changes_by_target ON changes (target);
+ALTER TABLE serials ADD COLUMN deleted_change INTEGER NOT NULL DEFAULT 0;  -- apart from deleted_seq: no prev leads here
+CREATE TRIGGER changes_never_reuse AFTER DELETE ON changes BEGIN
+    UPDATE serials SET deleted_change = max(deleted_change, OLD.seq);
+END;
+
+CREATE TABLE reactions (
+    target INTEGER NOT NULL,
+    sign TEXT NOT NULL,
+    sender_id INTEGER NOT NULL,
+    seq INTEGER NOT NULL,         -- since when: the order they are shown in
+    PRIMARY KEY (target, sign, sender_id)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE mentions (
+    person INTEGER NOT NULL,      -- never the sender of the message
+    conversation INTEGER NOT NULL,
+    seq INTEGER NOT NULL,
+    PRIMARY KEY (person, conversation, seq)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE places (
+    room_id INTEGER PRIMARY KEY,
+    name TEXT NOT NULL,           -- that of its conversation
+    topic TEXT NOT NULL,
+    private INTEGER NOT NULL,
+    read_only INTEGER NOT NULL,
+    slow_s INTEGER NOT NULL,
+    retention_days INTEGER NOT NULL,
+    history_from_join INTEGER NOT NULL,
+    archived INTEGER NOT NULL,
+    made_at_ms INTEGER NOT NULL
+) STRICT;
+CREATE INDEX places_by_name ON places (name);
+
+CREATE TABLE former_names (
+    room TEXT NOT NULL,
+    conversation INTEGER NOT NULL,
+    PRIMARY KEY (room, conversation)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE memberships (
+    room_id INTEGER NOT NULL,
+    sender_id INTEGER NOT NULL,
+    role TEXT NOT NULL,
+    joined_at_ms INTEGER NOT NULL,
+    joined_seq INTEGER NOT NULL,
+    muted_until_ms INTEGER NOT NULL,
+    PRIMARY KEY (room_id, sender_id)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX memberships_by_sender ON memberships (sender_id);
+
+CREATE TABLE room_bans (
+    room_id INTEGER NOT NULL,
+    sender_id INTEGER NOT NULL,
+    name TEXT NOT NULL,
+    reason TEXT NOT NULL,
+    made_by TEXT NOT NULL,
+    until_ms INTEGER,             -- NULL: for ever
+    PRIMARY KEY (room_id, sender_id)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX room_bans_by_sender ON room_bans (sender_id);
+
+CREATE TABLE reads (
+    sender_id INTEGER NOT NULL,
+    conversation INTEGER NOT NULL,
+    seq INTEGER NOT NULL,         -- read up to here
+    PRIMARY KEY (sender_id, conversation)
+) STRICT, WITHOUT ROWID;
+"""
+
+MIGRATIONS: tuple[str, ...] = (_FOUNDATION, _PEOPLE, _CONVERSATION)
 """Migration n brings the schema from version n to n + 1."""
 
 

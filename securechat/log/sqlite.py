@@ -1,4 +1,4 @@
-"""`SqliteStore`: batches in, one synced transaction each, outcomes out. The only SQL, with its three neighbours.
+"""`SqliteStore`: batches in, one synced transaction each, outcomes out; the tables are its neighbours'.
 
 It promises: when `apply` returns, the batch survives ``kill -9`` and a power cut (WAL, synchronous=FULL: the commit is
 one fsync of the journal; NORMAL lost acknowledged rows in 189 of 226 simulated cuts). When `apply` raises `NoSpace`,
@@ -16,8 +16,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from functools import cache
-from itertools import chain, pairwise
 from pathlib import Path
 from typing import Any
 
@@ -25,15 +23,16 @@ import apsw
 
 from securechat.errors import LogError
 from securechat.hub.people import AuditEntry
-from securechat.hub.ports import Appended, AppendOutcome, HistoryQuery, HistoryRows, LogState
+from securechat.hub.ports import HistoryQuery, HistoryRows, LogState, Unread
 from securechat.limits import KIB, Limits
-from securechat.log import people, records, senders
+from securechat.log import people, places, records, senders
 from securechat.log.audit import read_audit
 from securechat.log.directory import DirectoryLock, make_directory, make_private
 from securechat.log.history import HistoryReader
 from securechat.log.schema import migrate
+from securechat.log.scribe import Scribe
 from securechat.log.store import (
-    DISK_FULL,
+    NAME_TAKEN,
     NO_ENTRY,
     NOT_RECORDED,
     Applied,
@@ -43,30 +42,22 @@ from securechat.log.store import (
     Record,
     Release,
     Rename,
+    UnreadQuery,
     Write,
-    judge,
+    erases,
     looks_at_messages,
 )
-from securechat.model import Draft, Message
+from securechat.log.unread import count_unread
+from securechat.model import Draft, Revision
 
 DATABASE = "securechat.db"
 LOCK = "securechat.lock"
 
-_CHUNK_ROWS = 256
-"""Rows per INSERT: 8 columns of them are 2,048 of SQLite's 32,766 parameters."""
-_REMEMBERED = 32_768
-"""Streams, and conversations, whose last number is kept in memory: some 5 MiB each. When full, all are forgotten."""
 _BUSY_MS = 5_000
 """How long to wait for an operator's tool that holds the database, before that counts as a failure."""
 
-
-_CONVERSATION = """
-SELECT conversation, max(deleted_seq, ifnull(
-    (SELECT max(seq) FROM messages AS m WHERE m.conversation = c.conversation), 0))
-FROM conversations AS c WHERE conversation = ifnull(
-    (SELECT conversation FROM conversations WHERE room = ?1),
-    (SELECT conversation FROM conversations WHERE low = ?2 AND high = ?3))
-"""
+_ERASE_BUSY_MS = 50
+"""How long an erasure may hold up everybody's messages for a reader in the journal; it comes back soon."""
 
 
 def utc_ms() -> int:
@@ -103,11 +94,9 @@ class SqliteStore:
         self._writer: apsw.Connection | None = None
         self._reading: apsw.Connection | None = None
         self._reader: HistoryReader | None = None
+        self._scribe: Scribe | None = None
         self._wal_bytes = 0
-        self._last_seq = 0
-        self._last_sent_at_ms = 0
-        self._last_client_ids: dict[int, int] = {}
-        self._conversations: dict[str | tuple[int, int], list[int]] = {}  # its number, and its last seq
+        self._erasing = False
 
     # --- Opening and closing --------------------------------------------------------------------------------------
 
@@ -135,34 +124,27 @@ class SqliteStore:
         writer.pragma("synchronous", "FULL")
         writer.wal_autocheckpoint(0)  # our own times: see tidy()
         writer.pragma("secure_delete", True)  # what is scrubbed or dropped leaves no bytes behind in free pages
+        writer.pragma("temp_store", "MEMORY")  # nor in files of its own while a statement runs
         writer.pragma("journal_size_limit", self._limits.wal_bytes)
         migrate(writer)
         # No quick_check: it reads the whole database (seconds per million rows), and start has 300 ms. Damage is
         # found when the page is met, and then ends the log; `PRAGMA integrity_check` is the operator's tool.
-        self._load_last()
+        scribe = self._scribe = Scribe(writer)
         now_ms = self._wall_ms()
         oldest_ms = now_ms - int(self._limits.name_reservation_s * 1000)
         reservations = senders.open_reservations(writer, now_ms, oldest_ms)
-        state = LogState(self._last_seq, reservations, records.load(writer))
+        state = LogState(scribe.last_seq, reservations, records.load(writer), places.load(writer))
         if self._shared:
             self._reading = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY, vfs=self._vfs)
             self._reading.set_busy_timeout(_BUSY_MS)
         self._reader = HistoryReader(self._reading or writer)
         self._wal_bytes = 0
+        self._erasing = True  # a process that was killed may have left something in the journal
         return state
-
-    def _load_last(self) -> None:
-        """Continue where the log ends, deleted rows included; forget what was remembered of it."""
-        self._last_client_ids.clear()
-        self._conversations.clear()
-        ((self._last_seq, self._last_sent_at_ms),) = self._execute(
-            """SELECT max(ifnull((SELECT max(seq) FROM messages), 0),
-                          ifnull((SELECT max(deleted_seq) FROM conversations WHERE deleted_seq > 0), 0)),
-                      ifnull((SELECT sent_at_ms FROM messages ORDER BY seq DESC LIMIT 1), 0)"""
-        )
 
     def close(self, *, failed: bool = False) -> None:
         """Close everything; after a failure leave the files exactly as they are: closing must not checkpoint."""
+        self._scribe = None
         reading, self._reading, self._reader = self._reading, None, None
         writer, self._writer = self._writer, None
         try:
@@ -182,11 +164,11 @@ class SqliteStore:
 
     def apply(self, writes: Sequence[Write], *, refuse_fresh: bool = False) -> Applied:
         """Make a batch durable; see `Store.apply`."""
-        self._forget_if_full()
         try:
             self._execute("BEGIN IMMEDIATE")
             applied = self._apply(writes, refuse_fresh=refuse_fresh)
             self._execute("COMMIT")
+            self._log.commit()
         except BaseException as error:
             raise self._roll_back(error) from error
         # What the commit wrote to the journal, without asking the file system; a frame header is 24 bytes.
@@ -197,70 +179,55 @@ class SqliteStore:
     def _apply(self, writes: Sequence[Write], *, refuse_fresh: bool) -> Applied:
         """Everything between BEGIN and COMMIT.
 
-        People first, then messages: the two meet in no table. Where a record does look at messages, a new stretch
-        begins: it finds every draft before it in its table, and none of those after it.
+        Messages first, then people: the two meet in no table. A record that does look at messages, or at the names
+        of their rooms, is a stretch of its own: it finds every draft before it in its table, and none of those after.
         """
         now_ms = self._wall_ms()
-        batch = _Batch(max(now_ms, self._last_sent_at_ms))
+        scribe = self._log
+        scribe.begin(now_ms, refuse_fresh=refuse_fresh)
         outcomes: list[Outcome] = []
-        for stretch in _stretches(writes):
-            told = people.write(self._db, people.people_of(stretch), now_ms, self._last_seq)
-            outcomes += [
-                self._take(write, batch, refuse_fresh=refuse_fresh) if type(write) is Draft else next(told)
-                for write in stretch
-            ]
-            self._insert("messages", batch.message_rows)
-            self._insert("drafts", batch.draft_rows)
-            batch.message_rows, batch.draft_rows = [], []
-        if batch.fresh:
-            self._last_sent_at_ms = batch.sent_at_ms
-        if len(batch.fresh) < len(writes):
+        for stretch, is_looking in _stretches(writes):
+            if is_looking:
+                outcomes.append(self._look(stretch, now_ms))
+                continue
+            read_marks: list[int | None] = []
+            told = scribe.write(stretch, read_marks)
+            others = people.people_of(stretch)
+            if others:
+                marks = iter(read_marks)
+                answers = people.write(self._db, others, now_ms, scribe.last_seq, lambda _, marks=marks: next(marks))  # type: ignore[misc]
+                told = [
+                    outcome if isinstance(write, Draft | Revision) else next(answers)
+                    for write, outcome in zip(stretch, told, strict=True)
+                ]
+            outcomes += told
+        if len(scribe.fresh) < len(writes):
             outcomes = senders.with_last_client_ids(self._db, outcomes)
-        return Applied(outcomes, batch.fresh)
+        self._erasing = self._erasing or any(map(erases, writes))
+        return Applied(outcomes, scribe.fresh)
 
-    def _take(self, draft: Draft, batch: _Batch, *, refuse_fresh: bool) -> AppendOutcome:
-        """Give a fresh draft the next seq, and tell a retry what became of the first copy."""
-        sender_id, client_id = draft.sender_id, draft.client_id
-        stream = draft.stream or sender_id
-        last = self._last_client_ids.get(stream)
-        if last is None:
-            last = self._last_client_ids[stream] = self._value(
-                "SELECT ifnull(max(client_id), 0) FROM drafts WHERE stream = ?", stream
-            )
-        if client_id <= last:
-            stored_seq = batch.seqs.get((stream, client_id)) or self._stored_seq(stream, client_id)
-            outcome = judge(client_id, last, stored_seq)
-            assert outcome is not None
-            return outcome
-        if refuse_fresh:
-            return DISK_FULL
-        to = draft.to
-        place = draft.room if to is None else (sender_id, to) if sender_id <= to else (to, sender_id)
-        assert place is not None
-        conversation = self._conversations.get(place)
-        if conversation is None:
-            conversation = self._conversations[place] = self._open_conversation(place)
-        seq = self._last_seq = self._last_seq + 1
-        prev, conversation[1] = conversation[1], seq
-        self._last_client_ids[stream] = client_id
-        batch.seqs[stream, client_id] = seq
-        batch.draft_rows.append((stream, client_id, seq))
-        at_ms, name, text = batch.sent_at_ms, draft.name, draft.text
-        batch.message_rows.append((seq, conversation[0], prev, sender_id, name, draft.to_name, at_ms, text))
-        batch.fresh.append(Message(seq, prev, sender_id, name, at_ms, text, draft.room, to, draft.to_name))
-        return Appended(seq)
+    def _look(self, stretch: Sequence[Write], now_ms: int) -> Outcome:
+        """Write one record that looks at messages, all of it or nothing."""
+        scribe = self._log
+        scribe.forget_conversations()  # one that gets another name would be found under its old one
+        self._execute("SAVEPOINT record")
+        try:
+            (outcome,) = people.write(self._db, people.people_of(stretch), now_ms, scribe.last_seq, scribe.locate)
+        except places.NameTaken:
+            self._execute("ROLLBACK TO record")
+            outcome = NAME_TAKEN
+        self._execute("RELEASE record")
+        scribe.forget_conversations()
+        return outcome
 
     def answer(self, writes: Sequence[Write]) -> Applied:
-        """Answer without storing; see `Store.answer`."""
+        """Answer without storing anything; see `Store.answer`."""
         outcomes: list[Outcome] = []
         try:
             for write in writes:
                 match write:
-                    case Draft():
-                        stream = write.stream or write.sender_id
-                        last = self._value("SELECT ifnull(max(client_id), 0) FROM drafts WHERE stream = ?", stream)
-                        stored_seq = self._stored_seq(stream, write.client_id)
-                        outcomes.append(judge(write.client_id, last, stored_seq) or DISK_FULL)
+                    case Draft() | Revision():
+                        outcomes.append(self._log.answer(write))
                     case Identify():
                         outcomes.append(NO_ENTRY)
                     case Record():
@@ -280,7 +247,8 @@ class SqliteStore:
         try:
             if self._db.in_transaction:
                 self._execute("ROLLBACK")
-            self._load_last()
+            self._log.load()
+            self._erasing = True  # pages of it may have reached the journal
         except apsw.Error as second:
             raise LogError(f"the message log failed ({error}) and could not undo it ({second})") from error
         if isinstance(error, apsw.FullError):
@@ -304,22 +272,68 @@ class SqliteStore:
         patient = self._wal_bytes >= 4 * self._limits.wal_bytes
         mode = apsw.SQLITE_CHECKPOINT_RESTART if patient else apsw.SQLITE_CHECKPOINT_PASSIVE
         try:
-            frames, moved = self._db.wal_checkpoint(mode=mode)
+            if self._checkpoint(mode):
+                self._wal_bytes = 0
         except apsw.BusyError:
             return  # a reader outlasted the wait; the next batch tries again
+
+    @property
+    def erasing(self) -> bool:
+        """Whether something that is gone may still stand in the journal; see `Store.erasing`."""
+        return self._erasing
+
+    def erase(self) -> None:
+        """Take it out of the journal: move everything into the database, and cut the journal to nothing.
+
+        The database itself holds none of it since the commit (secure_delete). A reader in the journal, which may be a
+        backup, keeps this from happening for as long as it reads; it is waited for a moment only.
+
+        Raises:
+            NoSpace, LogError: as `tidy`.
+        """
+        self._db.set_busy_timeout(_ERASE_BUSY_MS)
+        try:
+            self._checkpoint(apsw.SQLITE_CHECKPOINT_TRUNCATE)
+        except apsw.BusyError:
+            return
+        finally:
+            self._db.set_busy_timeout(_BUSY_MS)
+        self._wal_bytes = 0
+        self._erasing = False
+
+    def _checkpoint(self, mode: int) -> bool:
+        """Move the journal into the database; whether all of it was moved.
+
+        Raises:
+            apsw.BusyError: a reader outlasted the wait.
+            NoSpace, LogError: as `tidy`.
+        """
+        try:
+            frames, moved = self._db.wal_checkpoint(mode=mode)
+        except apsw.BusyError:
+            raise
         except apsw.FullError as error:
             raise NoSpace(str(error)) from error
         except apsw.Error as error:
             raise _failure(error) from error
         self._db.status(apsw.SQLITE_DBSTATUS_CACHE_WRITE, reset=True)
-        if moved >= frames:
-            self._wal_bytes = 0
+        return moved >= frames
+
+    # --- Reading --------------------------------------------------------------------------------------------------
 
     def read(self, query: HistoryQuery) -> HistoryRows:
         """Read committed messages; see `Store.read`."""
         assert self._reader is not None, "the store is not open"
         try:
             return self._reader.read(query)
+        except apsw.Error as error:
+            raise _failure(error) from error
+
+    def unread(self, query: UnreadQuery) -> list[Unread]:
+        """Count what somebody has not read; see `Store.unread`."""
+        assert self._reader is not None, "the store is not open"
+        try:
+            return count_unread(self._reader, query)
         except apsw.Error as error:
             raise _failure(error) from error
 
@@ -337,65 +351,26 @@ class SqliteStore:
         assert self._writer is not None, "the store is not open"
         return self._writer
 
-    def _execute(self, sql: str, bindings: Any = None) -> list[Any]:
-        return self._db.execute(sql, bindings).fetchall()
+    @property
+    def _log(self) -> Scribe:
+        assert self._scribe is not None, "the store is not open"
+        return self._scribe
 
-    def _value(self, sql: str, *bindings: int) -> int:
-        ((value,),) = self._execute(sql, bindings)
-        assert isinstance(value, int)
-        return value
-
-    def _insert(self, table: str, rows: Sequence[tuple[Any, ...]]) -> None:
-        """Insert all rows in as few steps as there are chunks."""
-        for start in range(0, len(rows), _CHUNK_ROWS):
-            part = rows[start : start + _CHUNK_ROWS]
-            self._execute(_insert_sql(table, len(part[0]), len(part)), tuple(chain.from_iterable(part)))
-
-    def _stored_seq(self, stream: int, client_id: int) -> int | None:
-        rows = self._execute("SELECT seq FROM drafts WHERE stream = ? AND client_id = ?", (stream, client_id))
-        return rows[0][0] if rows else None
-
-    def _open_conversation(self, place: str | tuple[int, int]) -> list[int]:
-        """Find or make the conversation; return its number and its last seq."""
-        room, low, high = (place, None, None) if isinstance(place, str) else (None, *place)
-        found = self._execute(_CONVERSATION, (room, low, high))
-        if found:
-            return list(found[0])
-        self._execute("INSERT INTO conversations (room, low, high) VALUES (?, ?, ?)", (room, low, high))
-        return [self._db.last_insert_rowid(), 0]
-
-    def _forget_if_full(self) -> None:
-        """Bound what is remembered, between batches only: within one, memory knows what the tables do not yet."""
-        if len(self._last_client_ids) > _REMEMBERED:
-            self._last_client_ids.clear()
-        if len(self._conversations) > _REMEMBERED:
-            self._conversations.clear()
+    def _execute(self, sql: str) -> list[Any]:
+        return self._db.execute(sql).fetchall()
 
 
-class _Batch:
-    """What one transaction gathers before it inserts."""
-
-    __slots__ = ("draft_rows", "fresh", "message_rows", "sent_at_ms", "seqs")
-
-    def __init__(self, sent_at_ms: int) -> None:
-        self.sent_at_ms = sent_at_ms
-        self.fresh: list[Message] = []
-        self.message_rows: list[tuple[Any, ...]] = []
-        self.draft_rows: list[tuple[Any, ...]] = []
-        self.seqs: dict[tuple[int, int], int] = {}  # (stream, client_id): retries of the same batch find it here
-
-
-def _stretches(writes: Sequence[Write]) -> Iterator[Sequence[Write]]:
-    """Cut a batch before every write that looks at messages; nearly always it stays whole."""
-    cuts = [at for at, write in enumerate(writes) if type(write) is Record and looks_at_messages(write)]
-    for start, end in pairwise([0, *cuts, len(writes)]):
-        yield writes[start:end] if cuts else writes
-
-
-@cache
-def _insert_sql(table: str, columns: int, rows: int) -> str:
-    row = "(" + ",".join("?" * columns) + ")"
-    return f"INSERT INTO {table} VALUES {','.join([row] * rows)}"  # noqa: S608  # both tables are ours
+def _stretches(writes: Sequence[Write]) -> Iterator[tuple[Sequence[Write], bool]]:
+    """Cut out every write that looks at messages, which is then told; nearly always a batch stays whole."""
+    start = 0
+    for at, write in enumerate(writes):
+        if type(write) is Record and looks_at_messages(write):
+            if at > start:
+                yield writes[start:at], False
+            yield writes[at : at + 1], True
+            start = at + 1
+    if start < len(writes):
+        yield writes[start:], False
 
 
 def _failure(error: apsw.Error) -> LogError:

@@ -12,9 +12,20 @@ from typing import Protocol, TypeAlias
 from msgspec import Struct
 
 from securechat.errors import ErrorCode, SecurechatError
-from securechat.hub.people import AuditEntry, Change, ForgetGuests, Recorded, Scrub
-from securechat.hub.ports import Appended, AppendOutcome, HistoryQuery, HistoryRows, Identity, LogState, NotAppended
-from securechat.model import Draft, LogEntry, Revision
+from securechat.hub.people import AuditEntry, Change, Drop, ForgetGuests, Recorded, Scrub
+from securechat.hub.places import Expire, PutPlace
+from securechat.hub.ports import (
+    Appended,
+    AppendOutcome,
+    HistoryQuery,
+    HistoryRows,
+    Identity,
+    LogState,
+    NotAppended,
+    Unread,
+)
+from securechat.limits import MAX_REACTIONS
+from securechat.model import Draft, LogEntry, Revision, RevisionKind
 
 
 class Identify(Struct, frozen=True, gc=False):
@@ -42,17 +53,42 @@ class Release(Struct, frozen=True, gc=False):
 
 
 class Record(Struct, frozen=True, gc=False):
-    """Changes about people, all or none."""
+    """Changes about people and rooms, all or none."""
 
     changes: tuple[Change, ...]
 
 
+class UnreadQuery(Struct, frozen=True, gc=False):
+    """What somebody has not read; see `MessageLog.unread`. ``rooms`` are pairs of a name and a seq."""
+
+    sender_id: int
+    rooms: tuple[tuple[str, int], ...]
+    up_to: int
+
+
+class Target(Struct, gc=False):
+    """A message as far as a revision of it is judged by it.
+
+    Attributes:
+        place: the room, or the two people of a dialogue, the smaller id first.
+        author: whose it is.
+        deleted: whether it was deleted.
+        reactions: (sign, sender_id), in the order in which they came.
+    """
+
+    place: Place
+    author: int
+    deleted: bool
+    reactions: dict[tuple[str, int], int]
+
+
+Place: TypeAlias = str | tuple[int, int]
 Write: TypeAlias = Draft | Revision | Identify | Rename | Release | Record
 Outcome: TypeAlias = AppendOutcome | Identity | Recorded | None
 
 
 class Applied(Struct, gc=False):
-    """A batch after its transaction: one outcome per write, and the fresh messages by rising seq."""
+    """A batch after its transaction: one outcome per write, and the fresh entries by rising seq."""
 
     outcomes: list[Outcome]
     fresh: list[LogEntry]
@@ -78,6 +114,22 @@ ANOTHERS_SECRET = NotAppended(
     ErrorCode.INVALID, "this secret already belongs to somebody else: make a new one for this login"
 )
 
+NO_MESSAGE = NotAppended(ErrorCode.NOT_FOUND, "there is no such message here, or it was deleted")
+NOT_YOURS = NotAppended(ErrorCode.NO_RIGHT, "this is somebody else's message")
+TOO_MANY_REACTIONS = NotAppended(ErrorCode.TOO_MANY, f"a message can have {MAX_REACTIONS} reactions, and this one does")
+NAME_TAKEN = NotAppended(
+    ErrorCode.ROOM_INVALID, "another room has this name, or once had it: its messages would be mixed up with these"
+)
+
+ERASE_WITHIN_S = 60.0
+"""When what was edited away or deleted is gone from every file, at the latest, unless a reader outside of the server
+(a backup) holds the journal for that long."""
+UNREAD_MOST = 999
+"""Where counting unread messages ends."""
+CHANGES_PER_MESSAGE = 4
+"""A page of n messages holds at most this many times n changes."""
+EXPIRE_CHANGES = 10_000
+"""Changes one `Expire` deletes at most: a message with more of them goes in the next one, or the one after that."""
 SCRUB_ROWS = 1_000
 """Messages one `Scrub` may change at most, however many seqs it looks at: everybody waits for its commit. Measured over
 a million short messages, with 2,000: 5 ms to look at 20,000 seqs, 22 ms at worst; with 20,000 it was 33 ms. Texts of
@@ -97,6 +149,35 @@ def judge(client_id: int, last_client_id: int, stored_seq: int | None) -> Append
     if client_id > last_client_id:
         return None
     return OUT_OF_ORDER if stored_seq is None else Appended(stored_seq, retry=True)
+
+
+def judge_revision(revision: Revision, target: Target | None) -> NotAppended | None:
+    """The one rule of revisions: refuse one that is fresh, or None when it may be stored.
+
+    A refusal stores nothing, so the same client_id may be tried again as long as no later one is stored.
+
+    Args:
+        revision: what is asked.
+        target: the message it names, as it is after everything before it; None when there is none.
+    """
+    if target is None or target.deleted or target.place != place_of(revision.room, revision.sender_id, revision.to):
+        return NO_MESSAGE
+    match revision.kind:
+        case RevisionKind.EDIT | RevisionKind.DELETE:
+            return None if revision.any_author or target.author == revision.sender_id else NOT_YOURS
+        case RevisionKind.REACT:
+            is_new = (revision.sign, revision.sender_id) not in target.reactions
+            return TOO_MANY_REACTIONS if is_new and len(target.reactions) >= MAX_REACTIONS else None
+        case RevisionKind.UNREACT:
+            return None
+
+
+def place_of(room: str | None, sender_id: int, to: int | None) -> Place:
+    """The conversation: a room, or two people in either direction."""
+    if to is None:
+        assert room is not None
+        return room
+    return (sender_id, to) if sender_id <= to else (to, sender_id)
 
 
 def judge_secret(
@@ -120,7 +201,17 @@ def judge_secret(
 
 def looks_at_messages(write: Write) -> bool:
     """Whether the order between this write and drafts makes a difference."""
-    return type(write) is Record and any(isinstance(change, Scrub | ForgetGuests) for change in write.changes)
+    return type(write) is Record and any(isinstance(change, _LOOKING) for change in write.changes)
+
+
+def erases(write: Write) -> bool:
+    """Whether something may be gone after this write that must not be left in a journal either."""
+    if type(write) is Revision:
+        return write.kind in {RevisionKind.EDIT, RevisionKind.DELETE}
+    return type(write) is Record and any(isinstance(change, Scrub | Expire | Drop) for change in write.changes)
+
+
+_LOOKING = (Scrub, ForgetGuests, Expire, PutPlace)
 
 
 class Store(Protocol):
@@ -157,11 +248,21 @@ class Store(Protocol):
             LogError: the store cannot be read.
         """
 
+    def unread(self, query: UnreadQuery) -> list[Unread]:
+        """Count what somebody has not read: rooms in the order asked, then dialogues by peer. Raises as `read`."""
+
     def audit(self, last: int) -> list[AuditEntry]:
         """Read the last entries of the audit, in the order in which they were written. Raises LogError."""
 
     def tidy(self, *, idle: bool) -> None:
         """Move what waits in a journal to its place, if it is time. Raises as `apply`."""
+
+    @property
+    def erasing(self) -> bool:
+        """Whether something that was edited away or deleted may still stand in a file."""
+
+    def erase(self) -> None:
+        """Take it out of every file, unless a reader is in the way: then ``erasing`` stays. Raises as `apply`."""
 
     def close(self, *, failed: bool = False) -> None:
         """Close; after a failure, without writing another byte."""

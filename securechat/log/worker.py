@@ -21,32 +21,36 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from queue import Empty, SimpleQueue
-from typing import Any
+from typing import Any, TypeVar
 
 from msgspec.structs import astuple
 
 from securechat.errors import ErrorCode, LocalProtocolError, LogError, Overloaded
 from securechat.hub.people import Change, Note, Put, Recorded
-from securechat.hub.ports import AppendOutcome, HistoryQuery, HistoryRows, Identity, LogState, NotAppended
+from securechat.hub.places import Expire, PutPlace, PutRead, PutRoomBan
+from securechat.hub.ports import AppendOutcome, HistoryQuery, HistoryRows, Identity, LogState, NotAppended, Unread
 from securechat.limits import Limits
-from securechat.log.committer import Batch, Committer, Entry, answer_history
+from securechat.log.committer import Batch, Committer, Entry, answer_reading
 from securechat.log.sqlite import SqliteStore, utc_ms
-from securechat.log.store import Identify, Record, Release, Rename
-from securechat.model import Draft, Message
+from securechat.log.store import ERASE_WITHIN_S, Identify, Record, Release, Rename, UnreadQuery
+from securechat.model import Draft, LogEntry, Revision
+
+_T = TypeVar("_T")
 
 LOG_FAILED = NotAppended(ErrorCode.LOG_FAILED, "the server's message log failed: it is stopping")
 
 
-def check_storable(draft: Draft) -> None:
+def check_storable(write: Draft | Revision) -> None:
     """Refuse what no database can hold, before it sits in a batch with other people's drafts.
 
     Raises:
         LocalProtocolError: a text or name has lone surrogates, which every codec must have refused.
     """
-    if draft.text.isascii() and draft.name.isascii() and (draft.room or "").isascii():
+    sign = write.sign if type(write) is Revision else ""
+    if write.text.isascii() and write.name.isascii() and (write.room or "").isascii() and sign.isascii():
         return  # to_name is another sender's name, which was checked when that sender came
     try:
-        f"{draft.text}{draft.name}{draft.room}".encode()
+        f"{write.text}{write.name}{write.room}{sign}".encode()
     except UnicodeEncodeError as error:
         raise LocalProtocolError("a draft is not Unicode text") from error
 
@@ -59,13 +63,25 @@ def check_changes(changes: Sequence[Change]) -> None:
     """
     try:
         for change in changes:
-            if isinstance(change, Put | Note):
-                for field in astuple(change.row if isinstance(change, Put) else change.entry):
-                    for text in field if isinstance(field, tuple) else (field,):
-                        if isinstance(text, str):
-                            text.encode()
+            for field in _fields(change):
+                for text in field if isinstance(field, tuple) else (field,):
+                    if isinstance(text, str):
+                        text.encode()
     except UnicodeEncodeError:
         raise LocalProtocolError("a record is not Unicode text") from None  # the cause would show the text
+
+
+def _fields(change: Change) -> tuple[Any, ...]:
+    """What a change brings into the database."""
+    match change:
+        case Put(row) | PutPlace(row) | PutRoomBan(row):
+            return astuple(row)
+        case Note(entry):
+            return astuple(entry)
+        case PutRead() | Expire():
+            return (change.room,)
+        case _:
+            return ()
 
 
 class SqliteLog:
@@ -79,6 +95,7 @@ class SqliteLog:
         wall_ms: UTC milliseconds.
         free_bytes: free space of the directory's file system.
         store: the store to drive instead of the directory's own (tests).
+        erase_within_s: when what was edited away or deleted is gone from every file of the directory.
     """
 
     def __init__(
@@ -91,26 +108,31 @@ class SqliteLog:
         wall_ms: Callable[[], int] = utc_ms,
         free_bytes: Callable[[], int] | None = None,
         store: SqliteStore | None = None,
+        erase_within_s: float = ERASE_WITHIN_S,
     ) -> None:
         self.failure: LogError | None = None
         self._limits = limits
         self._post = post
         self._store = store or SqliteStore(directory, limits, wall_ms=wall_ms)
         self._committer = Committer(
-            self._store, limits, free_bytes or (lambda: shutil.disk_usage(directory).free), time.monotonic
+            self._store,
+            limits,
+            free_bytes or (lambda: shutil.disk_usage(directory).free),
+            time.monotonic,
+            erase_within_s=erase_within_s,
         )
         self._at_pass_end = at_pass_end
         self._gathered: list[Entry] = []  # of this pass
         self._writes: SimpleQueue[list[Entry] | None] = SimpleQueue()  # None: that was all
         self._backlog: deque[Entry] = deque()  # taken from the queue, not yet committed; the writing thread's own
-        self._queries: SimpleQueue[tuple[HistoryQuery, Callable[[Any], None]] | None] = SimpleQueue()
+        self._queries: SimpleQueue[tuple[Callable[[], Any], Callable[[Any], None]] | None] = SimpleQueue()
         self._waiting = 0  # drafts taken and not yet answered; the loop's thread alone counts them
         self._ending = False
         self._failing = threading.Lock()
         self._threads: list[threading.Thread] = []
 
     def start(
-        self, on_commit: Callable[[Sequence[Message]], None], on_failure: Callable[[Exception], None]
+        self, on_commit: Callable[[Sequence[LogEntry]], None], on_failure: Callable[[Exception], None]
     ) -> LogState:
         """Open the log and begin; see `MessageLog.start`."""
         self._on_commit = on_commit
@@ -130,11 +152,11 @@ class SqliteLog:
         Raises:
             Overloaded: ``append_queue`` drafts wait; nothing was taken.
         """
-        if self._waiting >= self._limits.append_queue:
-            raise Overloaded
-        check_storable(draft)
-        self._waiting += 1
-        self._write((draft, done))
+        self._append(draft, done)
+
+    def revise(self, revision: Revision, done: Callable[[AppendOutcome], None]) -> None:
+        """Edit or delete a message, or react to it; see `MessageLog.revise`. Raises as `append`."""
+        self._append(revision, done)
 
     def identify(
         self,
@@ -166,7 +188,18 @@ class SqliteLog:
 
     def history(self, query: HistoryQuery, done: Callable[[HistoryRows | NotAppended], None]) -> None:
         """Read committed messages; see `MessageLog.history`. May answer BUSY or LOG_FAILED."""
-        self._queries.put((query, done))
+        self._queries.put((lambda: self._store.read(query), done))
+
+    def unread(
+        self,
+        sender_id: int,
+        rooms: Sequence[tuple[str, int]],
+        up_to: int,
+        done: Callable[[list[Unread] | NotAppended], None],
+    ) -> None:
+        """Count what somebody has not read; see `MessageLog.unread`. May answer BUSY or LOG_FAILED."""
+        query = UnreadQuery(sender_id, tuple(rooms), up_to)
+        self._queries.put((lambda: self._store.unread(query), done))
 
     def close(self) -> None:
         """Commit what is queued, checkpoint, and close. A failure on the way stands in ``failure``."""
@@ -182,6 +215,13 @@ class SqliteLog:
             self._store.close(failed=self.failure is not None)
         except LogError as error:
             self._fail(error)
+
+    def _append(self, write: Draft | Revision, done: Callable[[AppendOutcome], None]) -> None:
+        if self._waiting >= self._limits.append_queue:
+            raise Overloaded
+        check_storable(write)
+        self._waiting += 1
+        self._write((write, done))
 
     def _write(self, entry: Entry) -> None:
         self._gathered.append(entry)
@@ -218,10 +258,11 @@ class SqliteLog:
                 self._fail(error)
 
     def _gather(self) -> tuple[list[Entry], bool]:
-        """Wait for an entry, then take all that is there; false when that was the last."""
+        """Wait for an entry, or until something must be erased; then take all that is there; false: it was the last."""
         backlog = self._backlog
         try:
-            passed = self._writes.get(block=not backlog)
+            timeout_s = self._committer.erase_in_s() if self.failure is None else None
+            passed = self._writes.get(block=not backlog, timeout=timeout_s)
             while passed is not None:
                 backlog.extend(passed)
                 if len(backlog) >= self._limits.commit_messages:
@@ -238,7 +279,7 @@ class SqliteLog:
         if not entries:
             return
         batch = self._committer.commit(entries)
-        drafts = sum(type(write) is Draft for write, _ in entries)
+        drafts = sum(isinstance(write, Draft | Revision) for write, _ in entries)
         with self._failing:  # the reading thread may just have found the log broken: nothing is acknowledged after that
             if self.failure is None:
                 self._post(lambda: self._deliver(batch, drafts))
@@ -255,27 +296,27 @@ class SqliteLog:
 
     def _read_on(self) -> None:
         while (asked := self._queries.get()) is not None:
-            query, done = asked
-            self._post(_Answer(done, self._read(query)))
+            read, done = asked
+            self._post(_Answer(done, self._read(read)))
 
-    def _read(self, query: HistoryQuery) -> HistoryRows | NotAppended:
+    def _read(self, read: Callable[[], _T]) -> _T | NotAppended:
         if self.failure is not None:
             return LOG_FAILED
         try:
-            return answer_history(self._store, query)
+            return answer_reading(read)
         except Exception as error:  # noqa: BLE001  # a database that cannot be read cannot be trusted with more
             self._fail(error)
             return LOG_FAILED
 
 
 class _Answer:
-    """A history answer on its way to the loop: a name for what would be a lambda in a loop."""
+    """An answer on its way to the loop: a name for what would be a lambda in a loop."""
 
-    __slots__ = ("_done", "_rows")
+    __slots__ = ("_answer", "_done")
 
-    def __init__(self, done: Callable[[Any], None], rows: HistoryRows | NotAppended) -> None:
+    def __init__(self, done: Callable[[Any], None], answer: object) -> None:
         self._done = done
-        self._rows = rows
+        self._answer = answer
 
     def __call__(self) -> None:
-        self._done(self._rows)
+        self._done(self._answer)

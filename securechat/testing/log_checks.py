@@ -16,6 +16,7 @@ from __future__ import annotations
 import queue
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
+from functools import partial
 from typing import Any, Protocol
 
 from msgspec import Struct
@@ -31,9 +32,10 @@ from securechat.hub.ports import (
     LogState,
     MessageLog,
     NotAppended,
+    Unread,
 )
 from securechat.limits import Limits
-from securechat.model import Draft, Message
+from securechat.model import Draft, LogEntry, Message, Revision
 
 PATIENCE_S = 20.0
 """How long a check waits for something that must happen: far beyond any honest disk."""
@@ -138,7 +140,8 @@ class Rig:
 
     Attributes:
         events: what the log said, in order: ("done", outcome) and ("commit", messages).
-        feed: every message that came through on_commit.
+        entries: everything that came through on_commit.
+        feed: the messages among it.
         now_ms: the wall clock.
     """
 
@@ -147,6 +150,7 @@ class Rig:
         self.limits = limits or Limits()
         self.now_ms = MORNING_MS
         self.events: list[tuple[str, Any]] = []
+        self.entries: list[LogEntry] = []
         self.feed: list[Message] = []
         self.failures: list[Exception] = []
         self.state = self.start()
@@ -158,9 +162,10 @@ class Rig:
         self.state = self.log.start(self._on_commit, self.failures.append)
         return self.state
 
-    def _on_commit(self, batch: Sequence[Message]) -> None:
+    def _on_commit(self, batch: Sequence[LogEntry]) -> None:
         self.events.append(("commit", list(batch)))
-        self.feed.extend(batch)
+        self.entries.extend(batch)
+        self.feed.extend(entry for entry in batch if isinstance(entry, Message))
 
     def until(self, condition: Callable[[], bool]) -> None:
         """Run what the log posted until the condition holds."""
@@ -202,22 +207,26 @@ class Rig:
             return Draft(sender_id, name, client_id, text, to=to, to_name=f"person {to}", stream=stream)
         return Draft(sender_id, name, client_id, text, room=room, stream=stream)
 
-    def append(self, *drafts: Draft) -> list[AppendOutcome]:
-        """Append all at once; return the outcomes once the feed has passed them."""
+    def append(self, *writes: Draft | Revision) -> list[AppendOutcome]:
+        """Append drafts and revisions all at once; return the outcomes, in order."""
         outcomes: dict[int, AppendOutcome] = {}
-        for number, draft in enumerate(drafts):
-            self.log.append(draft, lambda outcome, number=number: self._done(outcomes, number, outcome))  # type: ignore[misc]
-        self.until(lambda: len(outcomes) == len(drafts))
-        return [outcomes[number] for number in range(len(drafts))]
+        for number, write in enumerate(writes):
+            done: Callable[[AppendOutcome], None] = partial(self._done, outcomes, number)
+            if isinstance(write, Draft):
+                self.log.append(write, done)
+            else:
+                self.log.revise(write, done)
+        self.until(lambda: len(outcomes) == len(writes))
+        return [outcomes[number] for number in range(len(writes))]
 
     def _done(self, outcomes: dict[int, AppendOutcome], number: int, outcome: AppendOutcome) -> None:
         assert number not in outcomes, "done was called twice"
         outcomes[number] = outcome
         self.events.append(("done", outcome))
 
-    def seqs(self, *drafts: Draft) -> list[int]:
+    def seqs(self, *writes: Draft | Revision) -> list[int]:
         """Append, and insist on success."""
-        outcomes = self.append(*drafts)
+        outcomes = self.append(*writes)
         assert all(isinstance(outcome, Appended) for outcome in outcomes), f"not appended: {outcomes}"
         return [outcome.seq for outcome in outcomes if isinstance(outcome, Appended)]
 
@@ -249,6 +258,14 @@ class Rig:
         self.log.history(query, answers.append)
         self.until(lambda: bool(answers))
         assert isinstance(answers[0], HistoryRows), f"not read: {answers[0]}"
+        return answers[0]
+
+    def unread(self, sender_id: int, *rooms: tuple[str, int], up_to: int = 2**53) -> list[Unread]:
+        """Count what somebody has not read, and insist on success."""
+        answers: list[list[Unread] | NotAppended] = []
+        self.log.unread(sender_id, rooms, up_to, answers.append)
+        self.until(lambda: bool(answers))
+        assert isinstance(answers[0], list), f"not counted: {answers[0]}"
         return answers[0]
 
     def everything(self, *rooms: str) -> list[Message]:

@@ -25,7 +25,7 @@ from securechat.hub.people import (
 )  # fmt: skip
 from securechat.hub.ports import Appended, HistoryQuery, Identity
 from securechat.limits import KIB, Limits
-from securechat.log import sqlite
+from securechat.log import scribe, sqlite
 from securechat.log.history import HistoryReader
 from securechat.log.memory import MemoryStore
 from securechat.log.sqlite import SqliteStore
@@ -121,7 +121,7 @@ def test_what_is_removed_leaves_no_bytes_in_the_database(tmp_path):
 
 
 def test_forgetting_between_batches_changes_nothing(tmp_path, monkeypatch):
-    monkeypatch.setattr(sqlite, "_REMEMBERED", 3)
+    monkeypatch.setattr(scribe, "REMEMBERED", 3)
     rng = random.Random(7)
     store, model = SqliteStore(tmp_path, Limits(), wall_ms=lambda: 5), MemoryStore(wall_ms=lambda: 5)
     store.open()
@@ -130,8 +130,8 @@ def test_forgetting_between_batches_changes_nothing(tmp_path, monkeypatch):
         batch = [say(rng.randint(1, 60), sender=rng.randint(1, 20), room=f"r{rng.randint(1, 20)}") for _ in range(6)]
         ours, theirs = store.apply(batch), model.apply(batch)
         assert (ours.outcomes, ours.fresh) == (theirs.outcomes, theirs.fresh)
-        assert len(store._last_client_ids) <= 3 + 6
-        assert len(store._conversations) <= 3 + 6
+        assert len(store._log._last_client_ids) <= 3 + 6
+        assert len(store._log._conversations) <= 3 + 6
     store.close()
 
 
