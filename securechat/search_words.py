@@ -1,0 +1,170 @@
+"""What a word is to a search, and which words are the same; every log finds by these rules, whatever its index is.
+
+- Letters, digits and the marks on them make words; all else parts them. ``user_name`` is two words, and so a phrase.
+- Case, accents and width do not count: ``cafe`` is ``Café``, ``dang`` is ``đằng``. The points of Arabic and Hebrew do
+  not count either; the vowel signs of Indic scripts do, because they are letters in all but name.
+- Scripts written without spaces (Han, kana, Hangul with its particles, Thai, Lao, Khmer, Burmese) have every character
+  as a word of its own, and so have signs such as emoji: a phrase of them is what others call a substring.
+- No stemming, in no language: ``ajar*`` finds ``ajar`` and ``ajaran``, not ``belajar``.
+
+`folded` writes a text in a form that splits into its words at everything but ASCII letters, ASCII digits and what is
+not ASCII, so an index needs no more tokenizer than that. Nothing here knows an index, a log or a query language.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterator, Sequence
+from itertools import accumulate
+from typing import TypeAlias
+
+VERSION = f"1/{unicodedata.unidata_version}"
+"""Changes whenever a text may fold to something else: an index made by another version must be made anew."""
+
+_Word: TypeAlias = tuple[str, int, int]  # folded, and the span it comes from
+
+_DROPPED = re.compile(
+    "[\u00ad\u0300-\u036f\u0591-\u05bd\u05bf\u05c1\u05c2\u05c4\u05c5\u05c7\u0610-\u061a\u0640\u064b-\u065f\u0670"
+    "\u06d6-\u06dc\u06df-\u06e4\u06e7\u06e8\u06ea-\u06ed\u1ab0-\u1aff\u1dc0-\u1dff\u200b-\u200f\u202a-\u202e"
+    "\u2060-\u2069\u20d0-\u20ff\ufe00-\ufe0f\ufe20-\ufe2f\ufeff\U000e0000-\U000e01ef]"
+)
+"""What a word is the same without: accents, points, tatweel, joiners, direction marks, variation selectors."""
+_ALONE = re.compile(
+    "[\u0e00-\u0eff\u1000-\u109f\u1100-\u11ff\u1780-\u17ff\u2e80-\u2fdf\u3005-\u3007\u3021-\u3035\u3040-\u30ff"
+    "\u3105-\u318f\u31a0-\u31bf\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff\ua960-\ua97f\uaa60-\uaa7f\uac00-\ud7ff"
+    "\uf900-\ufaff\U0001aff0-\U0001b16f\U00020000-\U0003ffff]"
+)
+"""Scripts without spaces, and Hangul."""
+_PLAIN = str.maketrans({
+    "đ": "d", "ð": "d", "ø": "o", "ł": "l", "ħ": "h", "ŧ": "t", "ı": "i", "æ": "ae", "œ": "oe", "þ": "th",
+})  # fmt: skip
+"""Letters with a stroke and ligatures, which Unicode decomposes into nothing, and people type without."""
+_JOINING = re.compile("[\u1160-\u11ff]")
+"""Jamo that join the one before them to a syllable."""
+_LINK = re.compile(r"\bhttps?://[^\s/]", re.IGNORECASE)
+_WORD = re.compile(r"[0-9A-Za-z\u0080-\U0010ffff]+")
+
+
+class _Folding(dict[int, str]):
+    """A table for str.translate that fills itself: one code point, folded, words apart."""
+
+    def __missing__(self, code: int) -> str:
+        folded = self[code] = _fold(chr(code))
+        return folded
+
+
+def _fold(char: str) -> str:
+    plain = unicodedata.normalize("NFKD", char.casefold()).casefold().translate(_PLAIN)
+    return "".join(_apart(part) for part in unicodedata.normalize("NFC", _DROPPED.sub("", plain)))
+
+
+def _apart(char: str) -> str:
+    kind = unicodedata.category(char)
+    if kind[0] in "LNM":
+        return f" {char} " if _ALONE.match(char) else char
+    return f" {char} " if kind in {"So", "Sc"} and not char.isascii() else " "
+
+
+_FOLDING = _Folding()
+
+
+def folded(text: str) -> str:
+    """Return ``text`` as an index takes it: its words, folded, with whatever ASCII between them that is no word."""
+    if text.isascii():
+        return text.lower()
+    return unicodedata.normalize("NFC", text).translate(_FOLDING)
+
+
+def words_of(text: str) -> list[str]:
+    """The words of a text, folded, in order."""
+    return _WORD.findall(folded(text))
+
+
+def has_link(text: str) -> bool:
+    """Whether a text holds a web address with its scheme: what clients make a link of."""
+    return "://" in text and _LINK.search(text) is not None
+
+
+def phrase_of(word: str) -> tuple[list[str], bool]:
+    """Return the words that must follow each other for a searched ``word``, and whether the last may go on.
+
+    A ``*`` at the end asks for that. After a character that is a word of its own it means nothing. No words at all:
+    there is nothing in it to search for.
+    """
+    words = words_of(word)
+    return words, bool(words) and word.endswith("*") and not _is_alone(words[-1])
+
+
+def marks(text: str, searched: Sequence[str]) -> list[tuple[int, int]] | None:
+    """Find all of ``searched`` in a text, each a phrase as `phrase_of` reads it.
+
+    Returns:
+        Where: spans [start, end) in code points, rising and apart; None when one of them is missing.
+    """
+    words = list(_located(text))
+    found: list[tuple[int, int]] = []
+    for phrase, goes_on in map(phrase_of, searched):
+        spans = list(_occurrences(words, phrase, goes_on=goes_on))
+        if phrase and not spans:
+            return None
+        found += spans
+    return _joined(found)
+
+
+def _occurrences(words: Sequence[_Word], phrase: Sequence[str], *, goes_on: bool) -> Iterator[tuple[int, int]]:
+    if not phrase:
+        return
+    *firsts, last = phrase
+    for at in range(len(words) - len(firsts)):
+        end, _, end_at = words[at + len(firsts)]
+        is_last = end.startswith(last) if goes_on else end == last
+        if is_last and all(words[at + n][0] == first for n, first in enumerate(firsts)):
+            yield words[at][1], end_at
+
+
+def _joined(spans: list[tuple[int, int]]) -> list[tuple[int, int]]:
+    joined: list[tuple[int, int]] = []
+    for start, end in sorted(spans):
+        if joined and start <= joined[-1][1]:
+            joined[-1] = (joined[-1][0], max(end, joined[-1][1]))
+        else:
+            joined.append((start, end))
+    return joined
+
+
+def _located(text: str) -> Iterator[_Word]:
+    """The words of a text with their spans; a dropped accent or joiner belongs to the word before it."""
+    if text.isascii():
+        yield from ((found[0], *found.span()) for found in _WORD.finditer(text.lower()))
+        return
+    if unicodedata.is_normalized("NFC", text):
+        pieces = [_FOLDING[ord(char)] for char in text]
+        spans = None
+    else:
+        located = list(_pieces(text))
+        pieces, spans = [piece for piece, _, _ in located], [(start, end) for _, start, end in located]
+    ends = list(accumulate(map(len, pieces)))  # of each piece, in what the pieces make together
+    for found in _WORD.finditer("".join(pieces)):
+        first = bisect_right(ends, found.start())
+        last = bisect_right(ends, ends[bisect_left(ends, found.end())]) - 1
+        yield found[0], *((first, last + 1) if spans is None else (spans[first][0], spans[last][1]))
+
+
+def _pieces(text: str) -> Iterator[_Word]:
+    """What each character of a text folds to; characters that Unicode would write as one go together."""
+    at = 0
+    while at < len(text):
+        start, at = at, at + 1
+        while at < len(text) and (unicodedata.category(text[at])[0] == "M" or _JOINING.match(text[at])):
+            at += 1
+        cluster = text[start:at]
+        if len(cluster) == 1 or unicodedata.is_normalized("NFC", cluster):
+            yield from ((_FOLDING[ord(char)], start + n, start + n + 1) for n, char in enumerate(cluster))
+        else:
+            yield unicodedata.normalize("NFC", cluster).translate(_FOLDING), start, at
+
+
+def _is_alone(word: str) -> bool:
+    return len(word) == 1 and _FOLDING[ord(word)].startswith(" ")
