@@ -234,8 +234,9 @@ class Scribe:
         if seq is None:
             return None
         target = self._targets.get(seq)
-        if target is None and self._known_seq <= seq <= self.last_seq:
-            message = self.fresh[seq - self._first_seq]
+        at = seq - self._first_seq  # a draft may name its own number, which is not there yet
+        if target is None and self._known_seq <= seq and at < len(self.fresh):
+            message = self.fresh[at]
             if type(message) is Message:
                 place = place_of(message.room, message.sender_id, message.to)
                 target = self._targets[seq] = revising.born(message, place, self._conversations[place][0])
