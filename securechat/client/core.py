@@ -375,8 +375,8 @@ class ClientCore(Greeting):
     def _result(self, now: float) -> Output:
         if self.phase is Phase.ONLINE:
             self._send_what_may_go(now)
-            if self._login.account:
-                self._commands.extend(self._reading.due(now))
+            if self._login.account and (read := self._reading.due(now)) is not None:
+                self._commands.append(read)
         self._leave_when_done(now)
         output = Output(tuple(self._commands), tuple(self._told), self._dial, self._hang_up)
         self._commands, self._told = [], []

@@ -20,7 +20,7 @@ from securechat.client.state import Attention, Phase
 from securechat.client.talk import RETRY_S, Talk, pair
 from securechat.errors import ErrorCode, Refusal
 from securechat.model import Command, Join, Leave, Person, Refused, Welcome
-from securechat.names import LOBBY, check_name
+from securechat.names import LOBBY, check_name, name_key
 
 ASKING = frozenset({Phase.NAMING, Phase.PROVING})
 """Connected, and a person must answer first."""
@@ -131,7 +131,10 @@ class Greeting(Talk):
 
     def _welcomed(self, event: Welcome, now: float) -> None:
         first = self._welcomed_at is None
+        asked_for, self.me = self.me.name, Person(self.me.id, event.name)
         self._login.welcomed(event)
+        if event.account and not event.token and name_key(asked_for) != name_key(event.name):
+            self._move_token(asked_for, event.name)  # the account was renamed elsewhere
         seen = event.seen_seq if event.account else None
         another = self._login.became_somebody_else() and not first and event.sender_id != self.me.id
         if another:
@@ -198,10 +201,13 @@ class Greeting(Talk):
             self._account.unanswered(request)
 
     def _renamed(self, name: str) -> None:
-        if token := self._login.renamed(self.me.name, name):
-            self._tell(deeds.TokenLost(self.me.name))
-            self._tell(deeds.TokenReceived(name, token))
+        self._move_token(self.me.name, name)
         super()._renamed(name)
+
+    def _move_token(self, old: str, new: str) -> None:
+        if token := self._login.renamed(old, new):
+            self._tell(deeds.TokenLost(old))
+            self._tell(deeds.TokenReceived(new, token))
 
     def _send(self, command: Command) -> None:
         self._commands.append(command)

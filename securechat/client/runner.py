@@ -40,6 +40,8 @@ LIMITS = Limits(
     drain_s=3.0,
 )
 """A client's outbox holds its own lines, bounded by the core; a server that throttles must not look like a slow one."""
+_ALERT = "ALERT"
+"""In OpenSSL's words for every alert that a peer has sent."""
 FAREWELL_S = 2.0
 """For the last bytes after the end: longer than lingering_close_s, so that it decides."""
 
@@ -253,6 +255,11 @@ class _Connection:
 
     def connection_lost(self, reason: CloseReason, detail: str) -> None:
         """The transport is closed; only a kernel that gave up counts as silence."""
+        error = self.transport.error
+        if isinstance(error, ssl.SSLError) and _ALERT in str(error).upper():
+            # With TLS 1.3 a server judges our certificate when the handshake is over for us (RFC 8446, 4.4.2.4).
+            self._runner.lost(self, loss_of(error, self._runner.endpoint.host))
+            return
         kind = LossKind.SILENT if reason is CloseReason.TIMED_OUT else LossKind.CLOSED
         self._runner.lost(self, Loss(kind, detail))
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from securechat.client import intents as want
-from securechat.client.commands import Help, Meaning, Problem, read
+from securechat.client.asking import Purpose
+from securechat.client.commands import CertificateFile, Help, Meaning, Problem, Secretly, holds_secret, read
 from securechat.client.state import RoomKey
 
 HERE = RoomKey("ops")
@@ -43,13 +44,36 @@ KNOWN = ("user1", "user1 pc", "Bob")
         ("/nick caf\udce9", want.ChooseName("caf\ufffd")),
         ("/msg caf\udce9 caf\udce9\n", want.Whisper("caf\ufffd", "caf\ufffd")),
         ("/join caf\udce9", want.Enter("caf\ufffd")),
+        ("/register", Secretly(Purpose.REGISTER)),
+        ("/password", Secretly(Purpose.CHANGE)),
+        ("/sessions", want.AskLogins()),
+        ("/sessions end 12", want.EndLogin(12)),
+        ("/logout", want.EndLogin()),
+        ("/cert", want.AskCertificates()),
+        ("/cert add", want.AddCertificate()),
+        ("/cert add my card.pem", CertificateFile("my card.pem")),
+        ("/cert remove 3", want.RemoveCertificate(3)),
     ],
 )
 def test_meaning(line: str, meaning: Meaning) -> None:
     assert read(line, HERE, KNOWN) == meaning
 
 
-@pytest.mark.parametrize("line", ["/join", "/nick", "/msg", "/msg bob", "/history x", "/ignore"])
+@pytest.mark.parametrize(
+    "line",
+    [
+        "/join",
+        "/nick",
+        "/msg",
+        "/msg bob",
+        "/history x",
+        "/ignore",
+        "/sessions end",
+        "/sessions 3",
+        "/cert remove x",
+        "/logout now",
+    ],
+)
 def test_a_command_without_what_it_needs_says_how_it_is_used(line: str) -> None:
     meaning = read(line, HERE, KNOWN)
     assert isinstance(meaning, Problem)
@@ -74,3 +98,23 @@ def test_an_unknown_command_is_repeated_as_it_was_typed() -> None:
     assert isinstance(meaning, Problem)
     assert "/QUIT2;" in meaning.sentence
     assert "did you mean /quit?" in meaning.sentence
+
+
+@pytest.mark.parametrize("line", ["/register correct horse", "/password correct horse", "/Register correct"])
+def test_a_password_behind_a_command_is_refused_and_not_repeated(line: str) -> None:
+    meaning = read(line, HERE, KNOWN)
+    assert isinstance(meaning, Problem)
+    assert "correct" not in meaning.sentence
+    assert "command alone" in meaning.sentence
+
+
+@pytest.mark.parametrize(
+    "line", ["/register x", "  /register x", "/REGISTER x", "/registre x", "/regster x", "/passwort x", "/password\nx"]
+)
+def test_a_line_with_a_password_in_it_is_known_by_its_command_also_when_it_is_misspelt(line: str) -> None:
+    assert holds_secret(line)
+
+
+@pytest.mark.parametrize("line", ["/register", "/password", "register x", "/msg bob x", "/rooms x", "hello", "", "/"])
+def test_other_lines_hold_no_secret(line: str) -> None:
+    assert not holds_secret(line)

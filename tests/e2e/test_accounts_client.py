@@ -1,0 +1,440 @@
+"""The client of people who own their names, against a real server: at a terminal, in pipes, on two devices."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from securechat.client.exit_codes import Exit
+from securechat.invite_link import parse_link
+from securechat.tls.certificates import ensure_server, issue_client, load_authority
+from tests.support.client import CLIENT, ROOT, at, run_client
+from tests.support.screen import CTRL_D, Screen
+from tests.support.secrecy import OTHER_PASSWORD, PASSWORD, WRONG_PASSWORD, keep_secret
+from tests.support.server import ServerProcess
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="pseudo-terminals are Unix")
+UP = "\x1b[A"
+Device = Callable[..., Screen]
+
+
+class Machine:
+    """Somebody's computer: terminals that share what it remembers."""
+
+    def __init__(self, state: Path, server: ServerProcess) -> None:
+        self.state = state
+        self.server = server
+        self.screens: list[Screen] = []
+
+    @property
+    def env(self) -> dict[str, str]:
+        return {"SECURECHAT_STATE": str(self.state)}
+
+    def open(self, *flags: str, known: bool = False, **env: str) -> Screen:
+        """Open a terminal; ``known`` leaves it to the memory where to go."""
+        where = [] if known else at(self.server)
+        self.screens.append(
+            Screen([*CLIENT, *where, *flags], cwd=ROOT, columns=120, rows=50, env={**self.env, "COLUMNS": "120", **env})
+        )
+        return self.screens[-1]
+
+    def run(self, *flags: str, stdin: str = "", known: bool = False, **env: str) -> subprocess.CompletedProcess[str]:
+        where = [] if known else at(self.server)
+        return run_client(*where, *flags, stdin=stdin, env={**os.environ, **self.env, **env})
+
+
+@pytest.fixture
+def machine(server: ServerProcess, tmp_path: Path) -> Iterator[Callable[[str], Machine]]:
+    made: list[Machine] = []
+
+    def make(name: str = "first") -> Machine:
+        made.append(Machine(tmp_path / name / "securechat-state", server))
+        return made[-1]
+
+    yield make
+    for each in made:
+        for screen in each.screens:
+            expect_unseen(screen)
+            screen.__exit__()
+
+
+def expect_unseen(screen: Screen) -> None:
+    """No password was ever on the screen, nor in anything that went to the terminal."""
+    for secret in (PASSWORD, OTHER_PASSWORD, WRONG_PASSWORD):
+        assert secret not in screen.text
+        assert secret.encode() not in screen.output
+
+
+def answer(screen: Screen, question: str, *lines: str) -> None:
+    """Answer questions that show nothing of the answer, each when it is asked."""
+    for number, line in enumerate(lines):
+        asked = question if number == 0 else "again"
+        screen.wait_until(partial(prompts, screen, asked), asked)
+        screen.line(line)
+
+
+def prompts(screen: Screen, text: str) -> bool:
+    """Whether the last row asks this."""
+    return text in "".join(screen.rows[-1:])
+
+
+def register(screen: Screen, password: str = PASSWORD) -> None:
+    screen.wait_for("in #lobby")
+    screen.line("/register")
+    answer(screen, "New password", password, password)
+    screen.wait_for("this name is yours now")
+
+
+def leave(screen: Screen) -> None:
+    screen.line("/quit")
+    assert screen.wait_for_exit() == Exit.OK
+
+
+def invite(server: ServerProcess, *flags: str) -> str:
+    """An invite link, as the administrator makes it."""
+    command = [sys.executable, "-m", "securechat.cli.admin", "--data", str(server.data), "--json", "invite", *flags]
+    command += ["--host", f"127.0.0.1:{server.port}"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT, timeout=30)
+    assert done.returncode == 0, done.stderr
+    link: str = json.loads(done.stdout)["link"]
+    keep_secret(parse_link(link).token)
+    return link
+
+
+# --- registering, and coming back -------------------------------------------------------------------------------------
+
+
+def test_a_registered_name_comes_back_by_itself_and_to_nobody_else(machine: Callable[[str], Machine]) -> None:
+    mine, theirs = machine("mine"), machine("theirs")
+    first = mine.open("--name", "ann")
+    first.wait_for("/register makes it yours")
+    register(first)
+    leave(first)
+
+    again = mine.open(known=True)
+    again.wait_for(f"going to the server used last, 127.0.0.1 port {mine.server.port}, as: ann")
+    again.wait_for("you are: ann")
+    assert "Password" not in again.text
+
+    stranger = theirs.open("--name", "ann")
+    answer(stranger, "Password of ann", WRONG_PASSWORD)
+    stranger.wait_for("this is not the password")
+    answer(stranger, "Password of ann", "")
+    stranger.wait_for("Name")
+    stranger.line("bob")
+    stranger.wait_for("you are: bob")
+    again.wait_for("joined: bob")
+
+
+def test_a_second_device_logs_in_by_password_and_sees_and_says_the_same(machine: Callable[[str], Machine]) -> None:
+    one = machine("one").open("--name", "ann")
+    register(one)
+    other = machine("other").open("--name", "Ann")
+    answer(other, "Password of Ann", PASSWORD)
+    other.wait_for("you are: ann")
+    other.line("from the other one")
+    one.wait_for("ann: from the other one")
+    one.line("/join ops")
+    other.wait_for("another device of yours is in #ops")
+    one.line("/leave")
+    other.wait_for("you left #ops on another device")
+
+    one.line("/sessions")
+    one.wait_for("here now")
+    number = next(row for row in one.rows if "here now" in row).split()[1]
+    one.line(f"/sessions end {number}")
+    one.wait_for(f"login {number} has ended")
+    assert other.wait_for_exit() == Exit.REMOVED
+    assert "ended your connection for good" in other.text
+
+
+def test_logging_out_forgets_the_login_and_forget_forgets_the_server(machine: Callable[[str], Machine]) -> None:
+    mine = machine("mine")
+    first = mine.open("--name", "ann")
+    register(first)
+    first.line("/logout")
+    assert first.wait_for_exit() == Exit.OK
+    assert "logged out" in first.text
+    again = mine.open(known=True)
+    answer(again, "Password of ann", PASSWORD)
+    again.wait_for("you are: ann")
+    leave(again)
+    done = mine.run("--forget", known=True)
+    assert done.returncode == Exit.OK
+    assert "logins forgotten: ann" in done.stderr
+    assert not list(mine.state.rglob("*.json"))
+
+
+def test_a_changed_password_ends_every_other_login(machine: Callable[[str], Machine]) -> None:
+    one, other = machine("one"), machine("other")
+    first = one.open("--name", "ann")
+    register(first)
+    second = other.open("--name", "ann")
+    answer(second, "Password of ann", PASSWORD)
+    second.wait_for("you are: ann")
+    first.line("/password")
+    answer(first, "Old password", PASSWORD)
+    answer(first, "New password", OTHER_PASSWORD, PASSWORD)
+    first.wait_for("two different passwords")
+    answer(first, "New password", OTHER_PASSWORD, OTHER_PASSWORD)
+    first.wait_for("your password is changed")
+    assert second.wait_for_exit() == Exit.REMOVED
+    leave(first)
+    back = one.open(known=True)
+    back.wait_for("you are: ann")
+    lost = other.open("--name", "ann")
+    answer(lost, "Password of ann", OTHER_PASSWORD)
+    lost.wait_for("you are: ann")
+
+
+def test_what_is_typed_at_a_password_prompt_is_nowhere(machine: Callable[[str], Machine]) -> None:
+    ann = machine("mine").open("--name", "ann")
+    ann.wait_for("in #lobby")
+    ann.line("an ordinary line")
+    ann.wait_for("ann: an ordinary line")
+    ann.line("/register")
+    ann.wait_until(lambda: "New password" in ann.rows[-1], "the question")
+    ann.type(PASSWORD)
+    ann.type("x\x7f")
+    ann.line("")
+    ann.wait_until(lambda: "again" in ann.rows[-1], "the second question")
+    ann.line("")
+    ann.wait_for("nothing was changed")
+    ann.type(UP)
+    ann.wait_until(lambda: ann.rows[-1].endswith(">> /register"), "the last line but the password")
+    ann.type("\x15")
+    ann.line("/register hush")
+    ann.wait_for("a password does not belong behind the command")
+    ann.type(UP)
+    ann.wait_until(lambda: ann.rows[-1].endswith(">> /register"), "the last line but the one with a password")
+    assert "hush" not in ann.text
+
+
+def test_an_account_comes_back_by_itself_after_a_crash_of_the_server(
+    machine: Callable[[str], Machine], server: ServerProcess
+) -> None:
+    mine = machine("mine")
+    ann = mine.open("--name", "ann")
+    register(ann)
+    server.kill()
+    ann.wait_for("connection lost")
+    ann.line("typed while away")
+    ann.wait_for("waiting: typed while away")
+    server.start()
+    ann.wait_for("connected again")
+    ann.wait_for("ann: typed while away")
+    assert "Password" not in ann.text
+
+
+def test_a_direct_message_waits_for_whoever_is_not_here(machine: Callable[[str], Machine]) -> None:
+    mine = machine("mine")
+    ann = mine.open("--name", "ann")
+    register(ann)
+    leave(ann)
+    bob = machine("theirs").open("--name", "bob")
+    bob.wait_for("in #lobby")
+    bob.line("/msg ann see you")
+    bob.wait_for("not here now, the message waits for them: ann")
+    bob.line("not for her")
+    bob.wait_for("bob: not for her")
+    back = mine.open(known=True)
+    back.wait_for("bob @ann: see you")
+    back.wait_for("1 message while you were away, shown above")
+    assert back.text.count("see you") == 1
+
+
+def test_a_dumb_terminal_keeps_passwords_to_itself_too(machine: Callable[[str], Machine]) -> None:
+    mine = machine("mine")
+    ann = mine.open("--name", "ann", TERM="dumb")
+    ann.wait_for("in #lobby")
+    ann.line("/register")
+    answer(ann, "New password", PASSWORD, PASSWORD)
+    ann.wait_for("this name is yours now")
+    ann.line("and now aloud")
+    ann.wait_for("and now aloud")
+    ann.type(CTRL_D)
+    assert ann.wait_for_exit() == Exit.OK
+    assert mine.run("--name", "ann", "--send", stdin="hi\n").returncode == Exit.OK
+
+
+# --- pipes ------------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def password_file(tmp_path: Path) -> Path:
+    path = tmp_path / "ann.password"
+    path.touch(0o600)
+    path.write_text(f"{PASSWORD}\n")
+    return path
+
+
+def test_scripts_log_in_by_file_once_and_then_by_what_is_kept(
+    machine: Callable[[str], Machine], password_file: Path
+) -> None:
+    register(machine("mine").open("--name", "ann"))
+    script = machine("script")
+    done = script.run("--name", "ann", "--send", stdin="one\n")
+    assert done.returncode == Exit.LOGIN_REFUSED
+    assert "--password-file" in done.stderr
+    done = script.run("--name", "ann", "--send", "--password-file", str(password_file), stdin="two\n")
+    assert done.returncode == Exit.OK, done.stderr
+    assert script.run("--name", "ann", "--send", stdin="three\n").returncode == Exit.OK
+    tail = run_client(*at(script.server, "--tail", "--history", "2"), stop_after=2)
+    assert tail.stdout == "ann: two\nann: three\n"
+
+
+def test_a_password_file_that_is_wrong_or_open_is_refused(
+    machine: Callable[[str], Machine], password_file: Path
+) -> None:
+    register(machine("mine").open("--name", "ann"))
+    script = machine("script")
+    flags = ("--name", "ann", "--send", "--password-file", str(password_file))
+    password_file.write_text(WRONG_PASSWORD)
+    done = script.run(*flags, stdin="x\n")
+    assert done.returncode == Exit.LOGIN_REFUSED
+    assert "not the password" in done.stderr
+    password_file.chmod(0o644)
+    done = script.run("--name", "ann", "--send", stdin="x\n", SECURECHAT_PASSWORD_FILE=str(password_file))
+    assert done.returncode == Exit.LOGIN_REFUSED
+    assert f"chmod 600 {password_file}" in done.stderr
+
+
+def test_a_damaged_memory_costs_a_sentence_and_a_login(machine: Callable[[str], Machine]) -> None:
+    mine = machine("mine")
+    first = mine.open("--name", "ann")
+    register(first)
+    leave(first)
+    for path in mine.state.rglob("login-*.json"):
+        path.write_bytes(b"\xff")
+    again = mine.open(known=True)
+    again.wait_for("set aside")
+    answer(again, "Password of ann", PASSWORD)
+    again.wait_for("you are: ann")
+
+
+# --- certificates -----------------------------------------------------------------------------------------------------
+
+
+def test_a_client_certificate_logs_in_once_it_is_added(
+    machine: Callable[[str], Machine], certs: Path, tmp_path: Path
+) -> None:
+    issuer = load_authority(certs)
+    assert issuer is not None
+    issue_client(tmp_path, issuer, "ann")
+    card = tmp_path / "client-ann.pem"
+    mine = machine("mine")
+    ann = mine.open("--name", "ann")
+    register(ann)
+    ann.line("/cert")
+    ann.wait_for("no client certificate logs in")
+    ann.line(f"/cert add {tmp_path / 'nowhere.pem'}")
+    ann.wait_for("no certificate was added")
+    ann.line(f"/cert add {card}")
+    ann.wait_for("the certificate logs in to your account now")
+    ann.line("/cert")
+    ann.wait_for("client-ann.pem, added")
+    other = machine("other")
+    done = other.run("--cert", str(card), "--name", "ann", "--send", stdin="by card\n")
+    assert done.returncode == Exit.OK, done.stderr
+    ann.wait_for("ann: by card")
+    number = next(row for row in ann.rows if "client-ann.pem, added" in row).split()[1]
+    ann.line(f"/cert remove {number}")
+    ann.wait_for("logs in no longer")
+    done = other.run("--cert", str(card), "--name", "ann", "--send", stdin="no more\n")
+    assert done.returncode == Exit.LOGIN_REFUSED
+
+
+def test_a_certificate_of_another_ca_is_refused_with_what_to_do(
+    machine: Callable[[str], Machine], tmp_path: Path
+) -> None:
+    ensure_server(tmp_path)
+    issuer = load_authority(tmp_path)
+    assert issuer is not None
+    issue_client(tmp_path, issuer, "ann")
+    card = str(tmp_path / "client-ann.pem")
+    done = machine("mine").run("--cert", card, "--name", "ann", "--send", stdin="x\n")
+    assert done.returncode == Exit.TLS_OTHER
+    assert "refused your own certificate (--cert): the server's CA did not issue it" in done.stderr
+    done = machine("mine").run("--cert", str(tmp_path / "ca.pem"), "--name", "ann", "--send", stdin="x\n")
+    assert done.returncode == Exit.LOGIN_REFUSED
+
+
+# --- invites ----------------------------------------------------------------------------------------------------------
+
+
+def test_a_link_makes_an_account_from_nothing_else(machine: Callable[[str], Machine], server: ServerProcess) -> None:
+    link = invite(server)
+    mine = machine("mine")
+    ann = mine.open(link, known=True)
+    ann.wait_for("Name")
+    ann.line("ann")
+    ann.wait_for("the invite is good and the name is free")
+    answer(ann, "New password", "short", "short")
+    ann.wait_for("password", timeout=20)
+    answer(ann, "New password", PASSWORD, PASSWORD)
+    ann.wait_for("you are: ann")
+    leave(ann)
+    again = mine.open(known=True)
+    again.wait_for("you are: ann")
+    second = machine("second").open(link, "--name", "eve", known=True)
+    assert second.wait_for_exit() == Exit.INVITE_REFUSED
+    assert "used up" in second.text
+
+
+def test_a_link_with_several_uses_is_pasted_never_typed_behind_the_command(
+    machine: Callable[[str], Machine], server: ServerProcess, password_file: Path
+) -> None:
+    link = invite(server, "--uses", "2")
+    mine = machine("mine")
+    refused = mine.run(link.replace(parse_link(link).token, "0" * 32), "--name", "ann", known=True)
+    assert refused.returncode == Exit.USAGE
+    assert "--invite" in refused.stderr
+    ann = mine.open("--invite", "--name", "ann", known=True)
+    ann.wait_for("Invite link:")
+    half = len(link) // 2
+    ann.line(link[:half])
+    ann.wait_for("The rest of the link:")
+    ann.line(link[half:])
+    answer(ann, "New password", PASSWORD, PASSWORD)
+    ann.wait_for("you are: ann")
+    flags = ("--invite", "--name", "bob", "--password-file", str(password_file))
+    done = machine("pipe").run(*flags, stdin=f"{link}\nhello from a pipe\n", known=True)
+    assert done.returncode == Exit.OK, done.stderr
+    ann.wait_for("bob: hello from a pipe")
+
+
+def test_a_link_that_is_cut_off_says_what_is_missing(machine: Callable[[str], Machine], server: ServerProcess) -> None:
+    link = invite(server)
+    done = machine("mine").run("--invite", "--name", "x", stdin=link[:-3], known=True)
+    assert done.returncode == Exit.USAGE
+    assert "its fingerprint has 61 of 64 characters" in done.stderr
+
+
+def test_a_link_that_names_another_ca_than_before_is_a_warning(
+    machine: Callable[[str], Machine], server: ServerProcess, tmp_path: Path
+) -> None:
+    mine = machine("mine")
+    ann = mine.open("--name", "ann")
+    ann.wait_for("in #lobby")
+    leave(ann)
+    ensure_server(tmp_path / "forged")
+    forged = "0" * 64
+    link = f"securechat://127.0.0.1:{server.port}/join-once/{'0' * 32}/{forged}"
+    done = mine.run("--invite", "--name", "x", stdin=link, known=True)
+    assert done.returncode == Exit.WRONG_CA
+    assert "WARNING" in done.stderr
+    asked = mine.open(link, known=True)
+    asked.wait_for("Type yes to trust the link")
+    asked.line("no")
+    assert asked.wait_for_exit() == Exit.WRONG_CA
+    trusting = mine.open(link, known=True)
+    trusting.wait_for("Type yes to trust the link")
+    trusting.line("yes")
+    assert trusting.wait_for_exit() == Exit.WRONG_PIN

@@ -1,0 +1,306 @@
+"""Deeds about the own account, and what the account's other devices do, as the core tells them."""
+
+from __future__ import annotations
+
+import pytest
+from msgspec.structs import replace
+
+from securechat import model as m
+from securechat.client import deeds
+from securechat.client import happenings as told
+from securechat.client import intents as want
+from securechat.client.deeds import Deed
+from securechat.client.exit_codes import Exit
+from securechat.client.login import Login
+from securechat.client.outcome import of_end
+from securechat.client.reading import APART_S, TELL_S
+from securechat.client.state import Attention, PersonKey, Phase, RoomKey
+from securechat.client.telling import sentence
+from securechat.errors import ErrorCode
+from tests.support.core_driver import SECRET, Driver
+from tests.support.secrecy import OTHER_PASSWORD, PASSWORD, keep_secret
+
+TOKEN = keep_secret("e1" * 16)
+ME = m.Person(7, "me")
+BOB = m.Person(9, "bob")
+HERE = RoomKey("lobby")
+
+
+def inside(*, account: bool = True, attention: Attention = Attention.ALL, seen: int | None = None) -> Driver:
+    tokens = {"me": TOKEN} if account else {}
+    one = Driver(login=Login(SECRET, tokens=tokens), attention=attention)
+    one.tick()
+    one.hear(m.Welcome(1, "server", ME.id, "me", 10, account=account, seen_seq=seen))
+    one.hear(m.Joined("lobby", 10, 1, [ME]))
+    assert one.core.phase is Phase.ONLINE
+    if seen is None:
+        one.sent.clear()
+        one.told.clear()
+    return one
+
+
+def message(seq: int, text: str, by: m.Person = BOB, *, prev: int = 0, direct: bool = False) -> m.Message:
+    if direct:
+        return m.Message(seq, prev, by.id, by.name, 0, text, to=ME.id if by is BOB else BOB.id, to_name="x")
+    return m.Message(seq, prev, by.id, by.name, 0, text, room="lobby")
+
+
+def ref(one: Driver) -> int:
+    """The number of the last question."""
+    return next(command.ref for command in reversed(one.sent) if hasattr(command, "ref"))
+
+
+def said(one: Driver) -> list[str]:
+    sentences = (sentence(happening, one.core.current, ME.id) for happening in one.told)
+    return [each for each in sentences if each]
+
+
+# --- deeds ------------------------------------------------------------------------------------------------------------
+
+
+def test_registering_makes_the_next_hello_prove_itself() -> None:
+    one = inside(account=False)
+    one.want(want.Register(PASSWORD))
+    assert one.sent == [m.Register(ref(one), PASSWORD)]
+    one.hear(m.Registered(ref(one), "me", TOKEN))
+    assert one.all(deeds.TokenReceived) == [deeds.TokenReceived("me", TOKEN)]
+    assert said(one) == ["this name is yours now, and this machine stays logged in: me"]
+    assert one.core.account
+    one.cut()
+    one.tick()
+    assert one.sent[-1] == m.Hello(1, "me", SECRET, "", token=TOKEN)
+
+
+@pytest.mark.parametrize(
+    ("intent", "command", "deed", "number"),
+    [
+        (want.ChangePassword("old", "new"), m.ChangePassword(1, "old", "new"), Deed.CHANGE_PASSWORD, None),
+        (want.EndLogin(4), m.Logout(1, 4), Deed.END_LOGIN, 4),
+        (want.AddCertificate(None, "laptop"), m.AddCertificate(1, None, "laptop"), Deed.ADD_CERTIFICATE, None),
+        (want.RemoveCertificate(3), m.RemoveCertificate(1, 3), Deed.REMOVE_CERTIFICATE, 3),
+    ],
+)
+def test_a_deed_is_asked_for_and_told_when_it_is_done(
+    intent: want.AccountIntent, command: m.AccountCommand, deed: Deed, number: int | None
+) -> None:
+    one = inside()
+    one.want(intent)
+    assert one.sent == [replace(command, ref=ref(one))]
+    one.hear(m.Done(ref(one)))
+    assert one.all(deeds.DeedDone) == [deeds.DeedDone(deed, number)]
+    assert said(one)
+
+
+def test_a_refused_deed_is_told_in_the_servers_words() -> None:
+    one = inside()
+    one.want(want.EndLogin(4))
+    one.hear(m.Refused(ErrorCode.NOT_FOUND, "you have no login with this number", ref=ref(one)))
+    assert said(one) == ["you have no login with this number"]
+
+
+def test_the_lists_say_where_and_what() -> None:
+    one = inside()
+    one.want(want.AskLogins())
+    logins = [m.LoginInfo(3, "phone/1", "10.0.0.2", 0, 0, online=True), m.LoginInfo(4, "x\x1b", "::1", 0, 0)]
+    one.hear(m.LoginList(ref(one), [*logins, m.LoginInfo(5, "me/1", "::1", 0, 0, online=True, current=True)]))
+    rows = said(one)[0].splitlines()
+    assert rows[0].startswith("3  phone/1, from 10.0.0.2, since 19")
+    assert rows[0].endswith("here now")
+    assert "last used" in rows[1]
+    assert "\x1b" not in rows[1]
+    assert rows[2].endswith("this one")
+    one.told.clear()
+    one.want(want.AskCertificates())
+    one.hear(m.CertificateList(ref(one), [m.CertificateInfo(6, "sha256:aa", "card", 0)], "sha256:bb"))
+    rows = said(one)[0].splitlines()
+    assert rows[0].startswith("6  card, added 19")
+    assert rows[1].endswith(": sha256:bb")
+
+
+def test_while_away_nothing_can_be_done_and_a_deed_under_way_is_told_never_repeated() -> None:
+    one = inside()
+    one.want(want.ChangePassword(PASSWORD, OTHER_PASSWORD))
+    old = ref(one)
+    one.want(want.AskLogins())
+    one.cut()
+    assert one.all(deeds.DeedUnanswered) == [deeds.DeedUnanswered(Deed.CHANGE_PASSWORD)]
+    one.want(want.AskLogins())
+    assert one.all(told.Declined)[0].reason is told.Impossible.AWAY
+    one.tick()
+    one.hear(m.Welcome(1, "server", ME.id, "me", 10, account=True))
+    one.hear(m.Joined("lobby", 10, 1, [ME]))
+    assert len([command for command in one.sent if isinstance(command, m.ChangePassword)]) == 1
+    one.hear(m.Done(old))
+    assert not one.all(deeds.DeedDone)
+
+
+@pytest.mark.parametrize("answered", [True, False])
+def test_logging_out_forgets_the_token_and_ends(answered: bool) -> None:
+    one = inside()
+    one.want(want.EndLogin())
+    assert one.sent == [m.Logout(ref(one))]
+    one.hear(m.Done(ref(one)) if answered else m.Closing(ErrorCode.LOGGED_OUT, "ended"))
+    one.cut()
+    assert one.all(deeds.TokenLost) == [deeds.TokenLost("me")]
+    (ended,) = one.all(told.Ended)
+    assert of_end(ended, "host", 1) == (Exit.OK, "logged out; this machine has forgotten the login")
+
+
+# --- other devices ----------------------------------------------------------------------------------------------------
+
+
+def test_rooms_of_another_device_are_adopted_and_left_with_a_line_each() -> None:
+    one = inside()
+    one.hear(m.Joined("ops", 12, 2, [ME, BOB]))
+    assert said(one) == ["another device of yours is in #ops, so you are in it with: bob"]
+    assert one.core.current == HERE
+    one.hear(m.Message(13, 0, BOB.id, "bob", 0, "over here", room="ops"))
+    assert one.shown() == [(13, "over here")]
+    one.cut()
+    one.tick()
+    one.hear(m.Welcome(1, "server", ME.id, "me", 13, account=True))
+    assert [command.rooms for command in one.sent if isinstance(command, m.Join)] == [["ops"]]
+    one.told.clear()
+    one.hear(m.Left("ops", 0))
+    assert said(one) == ["you left #ops on another device"]
+    assert "ops" not in one.core.membership.rooms
+
+
+def test_a_room_left_while_away_is_not_adopted_from_what_the_server_still_believes() -> None:
+    one = inside()
+    one.hear(m.Joined("ops", 12, 1, [ME]))
+    one.cut()
+    one.want(want.Depart("ops"))
+    one.told.clear()
+    one.tick()
+    one.hear(m.Welcome(1, "server", ME.id, "me", 13, account=True))
+    one.hear(m.Joined("lobby", 13, 1, [ME]))
+    one.hear(m.Joined("ops", 13, 1, [ME]))
+    (leave,) = [command for command in one.sent if isinstance(command, m.Leave)]
+    assert "ops" not in one.core.membership.rooms
+    one.hear(m.Left("ops", leave.ref))
+    assert "ops" not in one.core.membership.wanted
+    assert not any("#ops" in each for each in said(one))
+
+
+def test_what_was_typed_elsewhere_is_shown_as_ones_own() -> None:
+    one = inside()
+    one.say("typed here")
+    one.hear(m.Acked(1, 11))
+    one.hear(message(11, "typed here", ME))
+    one.hear(message(12, "typed there", ME, prev=11))
+    assert [(shown.own, shown.elsewhere) for shown in one.all(told.Shown)] == [(True, False), (True, True)]
+
+
+def test_a_message_to_somebody_absent_says_once_that_it_waits() -> None:
+    one = inside()
+    for text in ("one", "two"):
+        one.want(want.Whisper("bob", text))
+        one.hear(m.Found(ref(one), BOB, absent=True))
+    assert [command.text for command in one.sent if isinstance(command, m.Direct)] == ["one", "two"]
+    assert said(one) == ["not here now, the message waits for them: bob"]
+
+
+def test_an_announcement_is_told() -> None:
+    one = inside()
+    one.hear(m.Notice("down at\nnine", 0))
+    (text,) = said(one)
+    assert text.startswith("announcement of the server, ")
+    assert "\n" not in text
+
+
+# --- what was missed --------------------------------------------------------------------------------------------------
+
+
+def test_dialogues_of_the_time_without_a_device_are_shown_as_missed_and_rooms_are_not() -> None:
+    one = inside(seen=4)
+    (ask,) = [command for command in one.sent if isinstance(command, m.History)]
+    assert (ask.after, ask.room, ask.peer) == (4, None, None)
+    one.hear(message(11, "live", direct=True, prev=8))
+    missed = [message(5, "in the room"), message(6, "psst", direct=True, prev=2)]
+    one.hear(m.HistoryPage(ask.ref, missed, 6, more=True))
+    (_, again) = [command for command in one.sent if isinstance(command, m.History)]
+    assert again.after == 6
+    one.hear(m.HistoryPage(again.ref, [message(8, "hello?", direct=True, prev=6)], 10))
+    assert one.shown() == [(6, "psst"), (8, "hello?"), (11, "live")]
+    assert one.all(told.CaughtUp) == [told.CaughtUp(3)]
+    assert not [command for command in one.sent if isinstance(command, m.History) and command.peer is not None]
+
+
+def test_what_was_missed_is_pulled_again_when_the_connection_breaks_over_it() -> None:
+    one = inside(seen=4)
+    (ask,) = [command for command in one.sent if isinstance(command, m.History)]
+    one.hear(m.HistoryPage(ask.ref, [message(6, "psst", direct=True, prev=2)], 6, more=True))
+    one.cut()
+    one.tick()
+    one.hear(m.Welcome(1, "server", ME.id, "me", 10, account=True, seen_seq=10))
+    one.hear(m.Joined("lobby", 10, 1, [ME]))
+    assert one.sent[-1] == m.History(ref(one), after=6)
+    one.hear(m.HistoryPage(ref(one), [message(7, "room"), message(8, "hello?", direct=True, prev=6)], 10))
+    assert one.shown() == [(6, "psst"), (8, "hello?")]
+
+
+def test_a_hole_in_a_dialogue_older_than_this_process_is_pulled_from_where_it_began() -> None:
+    one = inside()
+    one.hear(message(15, "later", direct=True, prev=12))
+    assert one.sent == [m.History(ref(one), peer=BOB.id, after=10, before=15)]
+
+
+# --- reading ----------------------------------------------------------------------------------------------------------
+
+
+def reads(one: Driver) -> list[m.Read]:
+    return [command for command in one.sent if isinstance(command, m.Read)]
+
+
+def test_what_was_read_is_told_at_most_once_a_second_and_only_forward() -> None:
+    one = inside()
+    one.hear(message(11, "a"))
+    one.hear(message(12, "b", prev=11))
+    one.hear(message(13, "c", prev=12))
+    assert reads(one) == [m.Read(11, room="lobby")]
+    assert one.core.deadline() == one.now + TELL_S
+    one.tick()
+    assert reads(one) == [m.Read(11, room="lobby"), m.Read(13, room="lobby")]
+    one.hear(m.ReadElsewhere(20, room="lobby"))
+    one.hear(message(14, "d", prev=13))
+    one.now += 10
+    one.take(one.core.tick(one.now))
+    assert len(reads(one)) == 2
+
+
+def test_many_busy_conversations_do_not_add_up_to_a_flood() -> None:
+    one = inside()
+    one.hear(message(11, "a"))
+    one.hear(message(12, "b", direct=True))
+    assert reads(one) == [m.Read(11, room="lobby")]
+    assert one.core.deadline() == one.now + APART_S
+    one.tick()
+    assert reads(one)[1:] == [m.Read(12, peer=BOB.id)]
+
+
+@pytest.mark.parametrize(("account", "attention"), [(False, Attention.ALL), (True, Attention.NOBODY)])
+def test_neither_a_guest_nor_a_script_reads_for_others(account: bool, attention: Attention) -> None:
+    one = inside(account=account, attention=attention)
+    one.hear(message(11, "a"))
+    assert not reads(one)
+
+
+def test_a_screen_with_one_conversation_has_read_what_it_looks_at() -> None:
+    one = inside(attention=Attention.CURRENT)
+    one.hear(message(11, "a", direct=True))
+    assert not reads(one)
+    one.want(want.LookAt(PersonKey(BOB.id)))
+    assert reads(one) == [m.Read(11, peer=BOB.id)]
+
+
+def test_what_another_device_has_read_is_unread_no_more() -> None:
+    one = inside(attention=Attention.CURRENT)
+    for seq, prev in ((11, 0), (12, 11), (13, 12)):
+        one.hear(message(seq, "x", direct=True, prev=prev))
+    conversation = one.core.feed.conversations[PersonKey(BOB.id)]
+    assert conversation.unread == 3
+    one.hear(m.ReadElsewhere(12, peer=BOB.id))
+    assert conversation.unread == 1
+    one.hear(m.ReadElsewhere(13, peer=BOB.id))
+    assert conversation.unread == 0
