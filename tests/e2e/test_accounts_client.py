@@ -200,9 +200,16 @@ def test_what_is_typed_at_a_password_prompt_is_nowhere(machine: Callable[[str], 
     ann.line("an ordinary line")
     ann.wait_for("ann: an ordinary line")
     ann.line("/register")
-    ann.wait_until(lambda: "New password" in ann.rows[-1], "the question")
+    ann.wait_until(lambda: prompts(ann, "New password"), "the question")
+    question = ann.rows[-1]
     ann.type(PASSWORD)
-    ann.type("x\x7f")
+    bob = machine("theirs").open("--name", "bob")
+    ann.wait_for("joined: bob")  # printed above the prompt, which is drawn again, with whatever it shows
+    bob.wait_for("in #lobby")
+    bob.line("look away")
+    ann.wait_for("bob: look away")
+    ann.wait_until(lambda: ann.rows[-1].startswith("New password"), "the question, last")
+    assert ann.rows[-1] == question
     ann.line("")
     ann.wait_until(lambda: "again" in ann.rows[-1], "the second question")
     ann.line("")
