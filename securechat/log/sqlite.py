@@ -59,6 +59,9 @@ _REMEMBERED = 32_768
 _BUSY_MS = 5_000
 """How long to wait for an operator's tool that holds the database, before that counts as a failure."""
 
+_CHECKPOINT_WAIT_MS = 50
+"""How long a commit may wait for readers so that the journal can start anew; a long reader held every batch for 5 s."""
+
 
 _CONVERSATION = """
 SELECT conversation, max(deleted_seq, ifnull(
@@ -104,6 +107,7 @@ class SqliteStore:
         self._reading: apsw.Connection | None = None
         self._reader: HistoryReader | None = None
         self._wal_bytes = 0
+        self._patient_at_bytes = 4 * limits.wal_bytes
         self._last_seq = 0
         self._last_sent_at_ms = 0
         self._last_client_ids: dict[int, int] = {}
@@ -293,7 +297,8 @@ class SqliteStore:
         """Checkpoint: at a sixteenth of wal_bytes when nothing waits, at wal_bytes also when busy.
 
         PASSIVE waits for nobody, and the next commit then starts the journal anew, unless a reader is in it at that
-        very moment. Should readers manage that for long, RESTART at four times the size waits for them.
+        very moment. Should readers manage that for long, RESTART at four times the size waits for them a moment, and
+        again for each wal_bytes more.
 
         Raises:
             NoSpace: the database cannot grow; the journal keeps what it has, nothing is lost.
@@ -301,19 +306,24 @@ class SqliteStore:
         """
         if self._wal_bytes < (self._limits.wal_bytes // 16 if idle else self._limits.wal_bytes):
             return
-        patient = self._wal_bytes >= 4 * self._limits.wal_bytes
+        patient = self._wal_bytes >= self._patient_at_bytes
         mode = apsw.SQLITE_CHECKPOINT_RESTART if patient else apsw.SQLITE_CHECKPOINT_PASSIVE
         try:
+            self._db.set_busy_timeout(_CHECKPOINT_WAIT_MS if patient else _BUSY_MS)
             frames, moved = self._db.wal_checkpoint(mode=mode)
-        except apsw.BusyError:
-            return  # a reader outlasted the wait; the next batch tries again
+        except apsw.BusyError:  # somebody reads on, a backup perhaps: not every batch may pay for that
+            self._patient_at_bytes = self._wal_bytes + self._limits.wal_bytes
+            return
         except apsw.FullError as error:
             raise NoSpace(str(error)) from error
         except apsw.Error as error:
             raise _failure(error) from error
+        finally:
+            self._db.set_busy_timeout(_BUSY_MS)
         self._db.status(apsw.SQLITE_DBSTATUS_CACHE_WRITE, reset=True)
         if moved >= frames:
             self._wal_bytes = 0
+            self._patient_at_bytes = 4 * self._limits.wal_bytes
 
     def read(self, query: HistoryQuery) -> HistoryRows:
         """Read committed messages; see `Store.read`."""
