@@ -139,7 +139,7 @@ class Posting:
         if mute.until_ms is None:
             raise Refusal(ErrorCode.MUTED, f"you may read but not write here{reason}; ask the server's administrator")
         left_s = max(0.0, (mute.until_ms - self._registry.wall_ms()) / 1000)
-        raise Refusal(ErrorCode.MUTED, f"you may read but not write for another {span(left_s)}{reason}", left_s)
+        raise Refusal(ErrorCode.MUTED, f"you may read but not write for another {span(left_s)}{reason}")
 
     def _settle(self, peer: Peer, member: Member, client_id: int, outcome: AppendOutcome) -> None:
         member.unsettled -= 1
