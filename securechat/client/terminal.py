@@ -1,7 +1,7 @@
 """The interactive line client: a prompt at the bottom, what happens above it, and neither disturbs the other.
 
-prompt_toolkit edits the line on the main thread; everything is written above it through its StdoutProxy, which takes
-the line away, writes, and draws it again. A typed line is erased when it is sent and comes back as the server's copy,
+prompt_toolkit edits the line on the main thread; everything is written above it through above.py, which takes the
+line away, writes, and draws it again. A typed line is erased when it is sent and comes back as the server's copy,
 so that what stands on the screen is what the log has, once, in its order.
 
 Everything here but `run` happens on the network's thread (runner.py says why).
@@ -21,12 +21,12 @@ from typing import Any
 from prompt_toolkit import PromptSession
 from prompt_toolkit.filters import Condition
 from prompt_toolkit.layout.processors import ConditionalProcessor
-from prompt_toolkit.patch_stdout import StdoutProxy
 
 from securechat.client import deeds, outcome, sentences
 from securechat.client import happenings as told
 from securechat.client import intents as want
 from securechat.client import sentences_accounts as accounts
+from securechat.client.above import Above
 from securechat.client.asking import Cancelled, Dialogue, Purpose
 from securechat.client.commands import CertificateFile, Help, Problem, Secretly, encodable, read
 from securechat.client.core import ClientCore
@@ -49,8 +49,6 @@ from securechat.model import Message
 from securechat.names import LOBBY
 from securechat.text import one_line, visible
 
-REDRAW_S = 0.02
-"""Seconds the proxy gathers writes before it draws the prompt again: below what an eye sees, well under a flood."""
 POLL_S = 0.2
 """Seconds between looks at the clock while waiting without a prompt: Windows cannot interrupt a longer wait."""
 FALLBACK_SIZE = (80, 24)
@@ -78,7 +76,7 @@ class Terminal:
         self._asking_name = False
         self._dialogue: Dialogue | None = None
         self._prompt = sentences.PROMPT
-        self._out: StdoutProxy | None = None
+        self._above: Above | None = None
         self._over = False
         self._session: PromptSession[str] | None = None
 
@@ -95,29 +93,33 @@ class Terminal:
             erase_when_done=True,
             enable_suspend=True,
         )
-        self._out = StdoutProxy(sleep_between_writes=REDRAW_S)
+        self._above = Above(self._session.app.output)
         previous = self._leave_on_signals()
         try:
             self._say(sentences.connecting(self._endpoint.host, self._endpoint.port))
             self._runner.start()
-            self._read_lines(self._session)
+            self._read_lines(self._session, self._above)
             self._wait_for_the_end()
         finally:
             for number, handler in previous.items():
                 signal.signal(number, handler)
-            self._out.close()
+            self._above.prompt_has_ended()
             if self._exit is not Exit.OK or self._runner.failure is not None:
                 _forget_what_was_typed()
         return self._say_last_words()
 
-    def _read_lines(self, session: PromptSession[str]) -> None:
+    def _read_lines(self, session: PromptSession[str], above: Above) -> None:
         while not self._over:
+            above.prompt_begins()
             try:
-                line = session.prompt(pre_run=self._leave_prompt_if_over)
+                line = session.prompt(pre_run=self._prompt_is_up)
             except (EOFError, KeyboardInterrupt):
-                if not self._over:
-                    self._runner.intend(want.Finish())
-                break
+                if not self._may_be_cancelled():
+                    self._leave()
+                    break
+                line = ""
+            finally:
+                above.prompt_has_ended()
             self._hand_over(line)
 
     def _hand_over(self, line: str) -> None:
@@ -136,12 +138,23 @@ class Terminal:
     def _is_secret(self) -> bool:
         return self._dialogue is not None
 
+    def _may_be_cancelled(self) -> bool:
+        """Whether an empty line takes back what is being asked, and leaves everything as it was."""
+        purpose = self._dialogue.purpose if self._dialogue is not None and not self._over else None
+        return purpose in {Purpose.REGISTER, Purpose.CHANGE}
+
+    def _leave(self) -> None:
+        if not self._over:
+            self._runner.intend(want.Finish())
+
     def _wait_for_the_end(self) -> None:
         while not self._runner.wait(POLL_S):
             pass
 
-    def _leave_prompt_if_over(self) -> None:
+    def _prompt_is_up(self) -> None:
         """The end may have come between two prompts, when there was none to leave."""
+        if self._above is not None:
+            self._above.prompt_is_up()
         if self._over and self._session is not None:
             self._session.app.exit(exception=EOFError)
 
@@ -297,7 +310,8 @@ class Terminal:
         self._over = True
         app = self._session.app if self._session is not None else None
         if app is not None and app.loop is not None and app.is_running:
-            app.loop.call_soon_threadsafe(lambda: app.exit(exception=EOFError) if not app.is_done else None)
+            with contextlib.suppress(RuntimeError):  # that loop has just ended, and the next prompt looks first
+                app.loop.call_soon_threadsafe(lambda: app.exit(exception=EOFError) if not app.is_done else None)
 
     def _refresh(self) -> None:
         """Bring the prompt in line with what is asked, where one is, and what waits."""
@@ -319,9 +333,8 @@ class Terminal:
         self._write(notice_rows(text, self._columns()), bell=False)
 
     def _write(self, rows: list[str], *, bell: bool) -> None:
-        if rows and self._out is not None:
-            self._out.write("".join(f"{row}\n" for row in rows) + ("\a" if bell else ""))
-            self._out.flush()
+        if rows and self._above is not None:
+            self._above.write("".join(f"{row}\n" for row in rows) + ("\a" if bell else ""))
 
     @staticmethod
     def _columns() -> int:

@@ -1,0 +1,102 @@
+"""Text above the prompt: written at once where no prompt is, and otherwise with the prompt taken away and drawn again.
+
+prompt_toolkit's own StdoutProxy hands every text to the event loop of the prompt that is up. A loop that ends before it
+comes to it takes the text along: whoever pressed Enter in that moment never saw a message. Here a text stays ours until
+it is written, and what a prompt leaves behind is written when it has ended.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import threading
+from enum import Enum
+
+from prompt_toolkit.application import run_in_terminal
+from prompt_toolkit.output import Output
+
+REDRAW_S = 0.02
+"""Seconds between two times that the prompt is drawn again: below what an eye sees, well under a flood."""
+
+
+class _Prompt(Enum):
+    DOWN = "down"
+    STARTING = "starting"
+    UP = "up"
+
+
+class Above:
+    """Writes above a prompt, from any thread, in the order of the calls.
+
+    Args:
+        output: the terminal.
+    """
+
+    def __init__(self, output: Output) -> None:
+        self._output = output
+        self._lock = threading.Lock()
+        self._pending: list[str] = []
+        self._prompt = _Prompt.DOWN
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._scheduled = False
+        self._drawn_at = float("-inf")
+        self._drawing: object = None
+
+    def write(self, text: str) -> None:
+        """Write whole lines, now or as soon as the prompt lets them through."""
+        with self._lock:
+            self._pending.append(text)
+            if self._prompt is _Prompt.DOWN:
+                self._flush()
+            elif self._prompt is _Prompt.UP:
+                self._schedule()
+
+    def prompt_begins(self) -> None:
+        """A prompt will be up soon."""
+        with self._lock:
+            self._prompt = _Prompt.STARTING
+
+    def prompt_is_up(self) -> None:
+        """It is; called in its event loop."""
+        with self._lock:
+            self._prompt = _Prompt.UP
+            self._loop = asyncio.get_running_loop()
+            if self._pending:
+                self._schedule()
+
+    def prompt_has_ended(self) -> None:
+        """It is gone, and its event loop with it."""
+        with self._lock:
+            self._prompt = _Prompt.DOWN
+            self._loop = None
+            self._scheduled = False
+            self._flush()
+
+    def _schedule(self) -> None:
+        if self._loop is not None and not self._scheduled:
+            with contextlib.suppress(RuntimeError):  # the loop has just ended: prompt_has_ended follows
+                self._loop.call_soon_threadsafe(self._draw_in_time)
+                self._scheduled = True
+
+    def _draw_in_time(self) -> None:
+        loop = asyncio.get_running_loop()
+        loop.call_later(max(0.0, self._drawn_at + REDRAW_S - loop.time()), self._draw)
+
+    def _draw(self) -> None:
+        self._drawn_at = asyncio.get_running_loop().time()
+        self._drawing = run_in_terminal(self._flush_above)
+
+    def _flush_above(self) -> None:
+        with self._lock:
+            self._scheduled = False
+            self._flush()
+
+    def _flush(self) -> None:
+        if not self._pending:
+            return
+        text = "".join(self._pending)
+        self._pending.clear()
+        with contextlib.suppress(OSError):  # a terminal that is gone; its hangup ends us
+            self._output.enable_autowrap()
+            self._output.write(text)
+            self._output.flush()

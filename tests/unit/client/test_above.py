@@ -1,0 +1,98 @@
+"""Text above the prompt: whenever it comes, it is written, once and in order."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from prompt_toolkit.output import DummyOutput
+
+from securechat.client.above import Above
+
+
+class Paper(DummyOutput):
+    def __init__(self) -> None:
+        self.text = ""
+        self.written = asyncio.Event()
+
+    def write(self, data: str) -> None:
+        self.text += data
+        self.written.set()
+
+
+@pytest.fixture
+def paper() -> Paper:
+    return Paper()
+
+
+@pytest.fixture
+def above(paper: Paper) -> Above:
+    return Above(paper)
+
+
+def test_without_a_prompt_it_is_written_at_once(above: Above, paper: Paper) -> None:
+    above.write("one\n")
+    assert paper.text == "one\n"
+
+
+def test_what_comes_while_a_prompt_begins_is_written_when_it_is_up(above: Above, paper: Paper) -> None:
+    async def prompt() -> None:
+        above.prompt_is_up()
+        await paper.written.wait()
+
+    above.prompt_begins()
+    above.write("one\n")
+    above.write("two\n")
+    assert not paper.text
+    asyncio.run(prompt())
+    assert paper.text == "one\ntwo\n"
+
+
+def test_what_a_prompt_leaves_behind_is_written_when_it_has_ended(above: Above, paper: Paper) -> None:
+    async def prompt() -> None:
+        above.prompt_is_up()
+        above.write("one\n")  # and the loop ends before it comes to it
+
+    above.prompt_begins()
+    asyncio.run(prompt())
+    assert not paper.text
+    above.prompt_has_ended()
+    above.write("two\n")
+    assert paper.text == "one\ntwo\n"
+
+
+def test_a_loop_that_has_just_ended_costs_nothing(above: Above, paper: Paper) -> None:
+    async def prompt() -> None:
+        above.prompt_is_up()
+
+    above.prompt_begins()
+    asyncio.run(prompt())
+    above.write("one\n")
+    above.prompt_has_ended()
+    assert paper.text == "one\n"
+
+
+def test_the_next_prompt_shows_what_comes_after_one_that_left_something_behind(above: Above, paper: Paper) -> None:
+    async def short() -> None:
+        above.prompt_is_up()
+        above.write("one\n")
+
+    async def long() -> None:
+        above.prompt_is_up()
+        above.write("two\n")
+        paper.written.clear()
+        await paper.written.wait()
+
+    for prompt in (short(), long()):
+        above.prompt_begins()
+        asyncio.run(prompt)
+        above.prompt_has_ended()
+    assert paper.text == "one\ntwo\n"
+
+
+def test_a_terminal_that_is_gone_is_no_error(above: Above, paper: Paper, monkeypatch: pytest.MonkeyPatch) -> None:
+    def gone(_: str) -> None:
+        raise OSError
+
+    monkeypatch.setattr(paper, "write", gone)
+    above.write("one\n")
