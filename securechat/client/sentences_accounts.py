@@ -9,9 +9,10 @@ from collections.abc import Sequence
 
 from securechat.client.deeds import Deed
 from securechat.errors import ErrorCode
+from securechat.passwords import MIN_PASSWORD_CHARS
 
-OLD_PASSWORD_PROMPT = "Old password (Enter alone: leave it as it is): "  # noqa: S105 - a prompt
-NEW_PASSWORD_PROMPT = "New password (Enter alone: none): "  # noqa: S105 - a prompt
+OLD_PASSWORD_PROMPT = "Old password (Enter alone: cancel): "  # noqa: S105 - a prompt
+NEW_PASSWORD_PROMPT = f"New password, at least {MIN_PASSWORD_CHARS} characters (Enter alone: cancel): "  # noqa: S105 - a prompt
 AGAIN_PROMPT = "The same again: "
 LINK_PROMPT = "Invite link: "
 REST_PROMPT = "The rest of the link: "

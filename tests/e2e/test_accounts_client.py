@@ -16,7 +16,7 @@ from securechat.client.exit_codes import Exit
 from securechat.invite_link import parse_link
 from securechat.tls.certificates import ensure_server, issue_client, load_authority
 from tests.support.client import CLIENT, ROOT, at, run_client
-from tests.support.screen import CTRL_D, Screen
+from tests.support.screen import CTRL_C, CTRL_D, Screen
 from tests.support.secrecy import OTHER_PASSWORD, PASSWORD, WRONG_PASSWORD, keep_secret
 from tests.support.server import ServerProcess
 
@@ -214,6 +214,10 @@ def test_what_is_typed_at_a_password_prompt_is_nowhere(machine: Callable[[str], 
     ann.wait_until(lambda: "again" in ann.rows[-1], "the second question")
     ann.line("")
     ann.wait_for("nothing was changed")
+    ann.line("/register")
+    ann.wait_until(lambda: prompts(ann, "New password"), "the question")
+    ann.type(PASSWORD + CTRL_C)
+    ann.wait_until(lambda: ann.text.count("nothing was changed") == 2, "Ctrl-C takes back the question, not the chat")
     ann.type(UP)
     ann.wait_until(lambda: ann.rows[-1].endswith(">> /register"), "the last line but the password")
     ann.type("\x15")
@@ -383,8 +387,8 @@ def test_a_link_makes_an_account_from_nothing_else(machine: Callable[[str], Mach
     ann.wait_for("Name")
     ann.line("ann")
     ann.wait_for("the invite is good and the name is free")
-    answer(ann, "New password", "short", "short")
-    ann.wait_for("password", timeout=20)
+    answer(ann, "New password", "short")
+    ann.wait_for("choose a longer one")
     answer(ann, "New password", PASSWORD, PASSWORD)
     ann.wait_for("you are: ann")
     leave(ann)
