@@ -77,6 +77,8 @@ class Desk:
         self._registered = registered
         self._end = end
         self._at_work: set[int] = set()  # sender_ids whose password is being hashed or stored
+        self._adding: set[int | str] = set()  # sender_ids that add a certificate, and its fingerprint
+        registry.logged_out = self.end_logins
 
     def answer(self, peer: Peer, seat: Seat, command: AccountCommand, now: float) -> None:
         """Answer a command, now or when it is durable.
@@ -154,6 +156,7 @@ class Desk:
         new = check_password(command.new, account.name)
         self._slowdown.check(peer, account.key, now)
         self._begin(seat.member)
+        epoch = self._registry.epoch(account.sender_id)
 
         def verified(verdict: Verdict) -> None:
             if not verdict.match:
@@ -164,7 +167,7 @@ class Desk:
                 return
             self._slowdown.succeeded(peer, account.key)
             try:
-                self._keys.hasher.hash(new, lambda phc: self._new_password(peer, seat, command, phc))
+                self._keys.hasher.hash(new, lambda phc: self._new_password(peer, seat, command, phc, epoch))
             except Refusal as refusal:
                 self._at_work.discard(account.sender_id)
                 self._tell(peer, seat, Refused(refusal.code, refusal.detail, ref=command.ref, retry_after_s=1.0))
@@ -176,20 +179,25 @@ class Desk:
             self._at_work.discard(account.sender_id)
             raise
 
-    def _new_password(self, peer: Peer, seat: Seat, command: ChangePassword, phc: str) -> None:
+    def _new_password(self, peer: Peer, seat: Seat, command: ChangePassword, phc: str, epoch: int) -> None:
         member = seat.member
+        if self._seats.get(peer) is not seat:
+            self._at_work.discard(member.sender_id)  # whose login was ended meanwhile may change nothing any more
+            return
         ended = [row for row in self._registry.logins_of(member.sender_id) if row.login_id != seat.login_id]
         changes: list[Change] = [Drop(Login, row.login_id) for row in ended]
         changes.append(self._registry.note(member.name, "password", member.name))
 
         def edit(account: Account) -> Account:
+            if self._registry.epoch(account.sender_id) != epoch:
+                raise Refusal(ErrorCode.LOGIN_FAILED, "the password was changed elsewhere; try again with that one")
             return replace(account, password=phc, must_change=False)
 
         def recorded(answer: Recorded | NotAppended) -> None:
             self._at_work.discard(member.sender_id)
             self._reply(peer, seat, command.ref, answer, Done(command.ref))
             if isinstance(answer, Recorded):
-                self.end_logins({row.login_id for row in ended})
+                self.outdate(member.sender_id, seat)
 
         self._registry.amend(Account, member.sender_id, edit, changes, recorded)
 
@@ -200,12 +208,26 @@ class Desk:
 
     # --- Logins ---------------------------------------------------------------------------------------------------
 
-    def end_logins(self, numbers: set[int]) -> int:
-        """End every connection that came in by one of these logins; returns how many."""
-        ended = [peer for peer, seat in self._seats.items() if seat.login_id in numbers]
-        for peer in ended:
+    def end_logins(self, numbers: set[int]) -> None:
+        """End every connection that came in by one of these logins."""
+        for peer in [peer for peer, seat in self._seats.items() if seat.login_id in numbers]:
             self._end(peer, LOGGED_OUT)
-        return len(ended)
+
+    def outdate(self, sender_id: int, keep: Seat | None) -> None:
+        """An account has another password: what an older one led to is over, but for one login. Certificates stay.
+
+        Logins that came in while the new password became durable are among them, and connections whose login has
+        gone before them.
+        """
+        self._registry.begin_epoch(sender_id)
+        kept = keep.login_id if keep is not None else 0
+        late = [row for row in self._registry.logins_of(sender_id) if row.login_id != kept]
+        if late:
+            self._registry.change([Drop(Login, row.login_id) for row in late])
+        for peer, seat in list(self._seats.items()):
+            others = seat is not keep and (not kept or seat.login_id != kept)
+            if seat.member.sender_id == sender_id and seat.certificate is None and others:
+                self._end(peer, LOGGED_OUT)
 
     def _logins(self, seat: Seat) -> list[LoginInfo]:
         online = {self._seats[peer].login_id for peer in seat.member.peers}
@@ -232,12 +254,9 @@ class Desk:
             raise Refusal(ErrorCode.NOT_FOUND, "you have no login with this number; /sessions lists them")
         note = self._registry.note(seat.member.name, "logout", seat.member.name, f"login {number}")
 
-        def recorded(answer: Recorded | NotAppended) -> None:
-            self._reply(peer, seat, command.ref, answer, Done(command.ref))
-            if isinstance(answer, Recorded):
-                self.end_logins({number})
-
-        self._registry.change((Drop(Login, number), note), recorded)
+        self._registry.change(
+            (Drop(Login, number), note), lambda answer: self._reply(peer, seat, command.ref, answer, Done(command.ref))
+        )
 
     # --- Certificates ---------------------------------------------------------------------------------------------
 
@@ -256,15 +275,22 @@ class Desk:
         mine = self._registry.certificates_of(account.sender_id)
         if len(mine) >= self._limits.certificates_per_account:
             raise Refusal(ErrorCode.TOO_MANY, f"you have {len(mine)} certificates, which is the most; remove one first")
+        adding: set[int | str] = {account.sender_id, fingerprint}
+        if self._adding & adding:
+            raise Refusal(ErrorCode.BUSY, "a certificate is being added; try again in a moment", retry_after_s=1.0)
+        self._adding |= adding
         number = self._registry.number()
         row = Certificate(
             number, account.sender_id, fingerprint, command.label[:_LABEL_CHARS], self._registry.wall_ms()
         )
         note = self._registry.note(account.name, "cert add", account.name, fingerprint)
         seat = self._seats[peer]
-        self._registry.change(
-            (Put(row), note), lambda answer: self._reply(peer, seat, command.ref, answer, Done(command.ref))
-        )
+
+        def recorded(answer: Recorded | NotAppended) -> None:
+            self._adding -= adding
+            self._reply(peer, seat, command.ref, answer, Done(command.ref))
+
+        self._registry.change((Put(row), note), recorded)
 
     def _remove_certificate(self, peer: Peer, seat: Seat, account: Account, command: RemoveCertificate) -> None:
         row = self._registry.certificates.get(command.certificate)

@@ -59,6 +59,7 @@ class Entry(Struct):
         certificate: the fingerprint that was the proof.
         invite: the invite that was the proof; ``password`` is the PHC string of the account to be made.
         changes: what must be durable before the welcome.
+        epoch: which password was the proof; None for another proof.
     """
 
     name: str
@@ -69,6 +70,7 @@ class Entry(Struct):
     invite: Invite | None = None
     password: str | None = None
     changes: tuple[Change, ...] = ()
+    epoch: int | None = None
 
     def __repr__(self) -> str:
         return f"Entry({self.name!r})"
@@ -124,15 +126,15 @@ class Door:
         """Judge again what may have changed while the log was asked.
 
         Raises:
-            Refusal: the account, the login or the certificate is gone, or a ban has come.
+            Refusal: the account, the login, the certificate or the password is gone, or a ban has come.
         """
         if (ban := self._registry.ban_on_host(host)) is not None:
             raise banned(ban, self._registry.wall_ms())
         if entry.account is None:
             self.check_free(entry.name)
             return
-        account = self._registry.accounts.get(entry.account.sender_id)
-        if account is None:
+        account = self._registry.living(entry.account.sender_id)
+        if account is None or entry.epoch not in (None, self._registry.epoch(account.sender_id)):
             raise Refusal(ErrorCode.LOGIN_FAILED, _WRONG)
         entry.account = account
         entry.name = account.name
@@ -205,12 +207,12 @@ class Door:
         key = name_key(name)
         self._slowdown.check(peer, key, now)
         asked = self._registry.account_named(name)
+        epoch = self._registry.epoch(asked.sender_id) if asked is not None else 0
         password = normal_password(hello.password or "")
 
         def verified(verdict: Verdict) -> None:
-            account = self._registry.account_named(name)
-            unchanged = account is not None and asked is not None and account.password == asked.password
-            if not verdict.match or account is None or not unchanged:
+            account = self._registry.living(asked.sender_id) if asked is not None else None
+            if not verdict.match or account is None or self._registry.epoch(account.sender_id) != epoch:
                 self._slowdown.failed(peer, key, now)
                 opened(Refusal(ErrorCode.LOGIN_FAILED, _WRONG))
                 return
@@ -221,7 +223,7 @@ class Door:
             if verdict.stale:
                 self._rehash(account, password)
             login, token, changes = self.new_login(account.sender_id, hello.client, peer.host)
-            opened(Entry(account.name, account=account, login=login, token=token, changes=changes))
+            opened(Entry(account.name, account=account, login=login, token=token, changes=changes, epoch=epoch))
 
         try:
             self._keys.hasher.verify(asked.password if asked is not None else None, password, verified)
@@ -249,15 +251,23 @@ class Door:
         invite = self._registry.invite_with(token)
         if invite is None:
             raise Refusal(ErrorCode.INVITE_UNKNOWN, "this server knows no such invite; ask for a new one")
-        if invite.revoked:
-            raise Refusal(ErrorCode.INVITE_REVOKED, "this invite was taken back; ask for a new one")
-        if len(invite.used_by) >= invite.uses:
-            raise Refusal(ErrorCode.INVITE_USED, "this invite has been used up; ask for a new one")
+        _expect_open(invite)
         if invite.expires_at_ms <= self._registry.wall_ms():
             raise Refusal(ErrorCode.INVITE_EXPIRED, "this invite has expired; ask for a new one")
         if len(invite.used_by) + self._uses_pending.get(invite.invite_id, 0) >= invite.uses:
             raise Refusal(ErrorCode.BUSY, "somebody is using this invite at this moment; try again", retry_after_s=2.0)
         return invite
+
+    def spend(self, invite: Invite, name: str, host: str) -> Invite:
+        """Return the invite as it is when this name has used it.
+
+        Raises:
+            Refusal: it was revoked while the hello was answered, or a ban has come.
+        """
+        _expect_open(invite)
+        if (ban := self._registry.ban_on_host(host)) is not None:
+            raise banned(ban, self._registry.wall_ms())
+        return replace(invite, used_by=(*invite.used_by, name))
 
     # --- Logins ---------------------------------------------------------------------------------------------------
 
@@ -290,6 +300,13 @@ class Door:
 
         with suppress(Refusal):  # busy: the next login will do it
             self._keys.hasher.hash(password, hashed)
+
+
+def _expect_open(invite: Invite) -> None:
+    if invite.revoked:
+        raise Refusal(ErrorCode.INVITE_REVOKED, "this invite was taken back; ask for a new one")
+    if len(invite.used_by) >= invite.uses:
+        raise Refusal(ErrorCode.INVITE_USED, "this invite has been used up; ask for a new one")
 
 
 def banned(ban: Ban, now_ms: int) -> Refusal:

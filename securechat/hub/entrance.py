@@ -9,13 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from msgspec.structs import replace
-
 from securechat.errors import ErrorCode, Refusal
 from securechat.hub.claims import NameClaims, owner_of, owner_of_account
 from securechat.hub.door import Door, Entry
 from securechat.hub.member import Member
-from securechat.hub.people import Account, Change, Invite, Put, Recorded
+from securechat.hub.people import Account, Change, Drop, Invite, Login, Put, Recorded
 from securechat.hub.ports import Identity, MessageLog, NotAppended, Peer
 from securechat.hub.registry import Registry
 from securechat.limits import Limits
@@ -146,13 +144,9 @@ class Entrance:
 
         if entry.invite is not None:
             changes = self._new_account(guest, identity.sender_id, peer)
-            name = entry.name
+            name, door = entry.name, self._door
             self._registry.amend(
-                Invite,
-                entry.invite.invite_id,
-                lambda invite: replace(invite, used_by=(*invite.used_by, name)),
-                changes,
-                recorded,
+                Invite, entry.invite.invite_id, lambda invite: door.spend(invite, name, peer.host), changes, recorded
             )
         elif changes := self._door.changes(entry, peer.host):
             self._registry.change(changes, recorded)
@@ -178,7 +172,8 @@ class Entrance:
             self._give_back(guest)
             self._correct(identity.sender_id)
             if present:
-                peer.deliver(Refused(answer.code, answer.text))
+                code = ErrorCode.LOGIN_FAILED if answer.code is ErrorCode.NOT_FOUND else answer.code
+                self._refuse(peer, guest.entry.name, Refusal(code, answer.text))
             return
         if guest.entry.invite is not None:
             self._now_an_account(guest, identity.sender_id)
@@ -194,18 +189,27 @@ class Entrance:
         present = self._waiting.pop(peer, None) is not None
         self._door.release(guest.entry)
         if not present:
+            self._forget_login(guest.entry)
             self._abandoned(guest, identity.sender_id)
             return
+        claimed = guest.entry.name
         try:  # again: the owner may have quit elsewhere meanwhile, somebody else taken the name, or a ban have come
             self._door.recheck(guest.entry, peer.host)
             guest.key = name_key(guest.entry.name)
             self.claims.claim(guest.entry.name, guest.owner, self._now)
         except Refusal as refusal:
+            self._forget_login(guest.entry)
             self._give_back(guest)
             self._correct(identity.sender_id)
             self._refuse(peer, guest.entry.name, refusal)
             return
+        self.claims.exchange(claimed, guest.entry.name, guest.owner)  # another device may have renamed the account
         self._admit(peer, guest, identity)
+
+    def _forget_login(self, entry: Entry) -> None:
+        """A login was made for nobody: its token has gone nowhere."""
+        if entry.token and entry.login is not None:
+            self._registry.change((Drop(Login, entry.login.login_id),))
 
     def _refuse(self, peer: Peer, name: str, refusal: Refusal) -> None:
         self._turned_away(peer, name, refusal)
@@ -221,7 +225,10 @@ class Entrance:
         if member is None:
             member = Member(identity.sender_id, guest.owner, name, key, self._limits)
             self.members[identity.sender_id] = member
-        elif member.name != name:
+        elif member.owner != guest.owner:  # a guest who is here has become an account by an invite
+            self.claims.hand_over(member.name, member.owner, guest.owner)
+            member.owner = guest.owner
+        if member.name != name:
             old_name = member.name
             self._take_name(member, name, key)
             self._log.rename(member.sender_id, name, key)  # a Nick may have been recorded since the hello

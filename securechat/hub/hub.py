@@ -409,7 +409,7 @@ class Hub:
 
     def tidy(self) -> None:
         """Forget what has expired, and guests unseen for long who never wrote; to be called once a day."""
-        self._registry.tidy(self._limits.guest_days)
+        self._registry.tidy(self._limits.guest_days, {seat.login_id for seat in self._seats.values()})
 
     # --- Requests -------------------------------------------------------------------------------------------------
 

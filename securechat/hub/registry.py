@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import hashlib
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from typing import Any, TypeVar, assert_never
 
 from msgspec.structs import replace
 
-from securechat.errors import ErrorCode, LocalProtocolError
+from securechat.errors import ErrorCode, LocalProtocolError, Refusal
 from securechat.hub.people import (
     Account,
     AuditEntry,
@@ -73,6 +73,8 @@ class Registry:
         self._log = log
         self._serial = 0
         self._leaving: set[tuple[type[Row], int]] = set()
+        self._arriving: dict[str, Account] = {}  # by what their names look like
+        self._epochs: dict[int, int] = {}
         self._amending: dict[tuple[type[Row], int], deque[tuple[Callable[[Any], Any], Sequence[Change], Changed]]] = {}
         self._by_key: dict[str, int] = {}
         self._by_skeleton: dict[str, int] = {}
@@ -80,6 +82,8 @@ class Registry:
         self._by_fingerprint: dict[str, int] = {}
         self._by_invite: dict[bytes, int] = {}
         self._networks: dict[int, IPv4Network | IPv6Network] = {}
+        self.logged_out: Callable[[set[int]], None] = lambda _: None
+        """Told which logins have ended, whatever ended them."""
 
     def restore(self, people: People) -> None:
         """Take over what the log remembers."""
@@ -96,9 +100,22 @@ class Registry:
         return None if sender_id is None else self.accounts[sender_id]
 
     def look_alike(self, name: str) -> Account | None:
-        """Return the account whose name is the same as this one, or looks the same."""
-        sender_id = self._by_skeleton.get(skeleton(name))
-        return None if sender_id is None else self.accounts[sender_id]
+        """Return the account whose name is the same as this one, or looks the same; it may just be being made."""
+        looks = skeleton(name)
+        sender_id = self._by_skeleton.get(looks)
+        return self._arriving.get(looks) if sender_id is None else self.accounts[sender_id]
+
+    def living(self, sender_id: int) -> Account | None:
+        """Return an account that is there and is not being deleted."""
+        return None if (Account, sender_id) in self._leaving else self.accounts.get(sender_id)
+
+    def epoch(self, sender_id: int) -> int:
+        """Which password of an account this is, counted since the start; a rehash changes nothing."""
+        return self._epochs.get(sender_id, 0)
+
+    def begin_epoch(self, sender_id: int) -> None:
+        """An account has another password: whoever proved the one before has proved nothing."""
+        self._epochs[sender_id] = self.epoch(sender_id) + 1
 
     def login_with(self, token: str) -> Login | None:
         """Return the login that holds this token, unless it has expired."""
@@ -185,19 +202,39 @@ class Registry:
         return Note(AuditEntry(self.wall_ms(), actor, act, target, detail))
 
     def change(self, changes: Sequence[Change], then: Changed | None = None) -> None:
-        """Make changes, all or none: durable first, then here, then ``then`` is told."""
+        """Make changes, all or none: durable first, then here, then ``then`` is told.
+
+        A login or a certificate of an account that is gone, or going, comes to nothing: ``then`` hears NOT_FOUND.
+        """
+        fresh = {row.sender_id: row for row in _put_rows(changes) if isinstance(row, Account)}
+        if not all(self._has_owner(row, fresh) for row in _put_rows(changes)):
+            if then is not None:
+                then(_GONE)
+            return
+        arriving = {skeleton(row.name): row for number, row in fresh.items() if number not in self.accounts}
+        self._arriving |= arriving  # from now on nobody takes their names
         leaving = {(change.kind, change.number) for change in changes if isinstance(change, Drop)}
         self._leaving |= leaving  # from now on nobody comes in by them, and nothing brings them back
 
         def done(answer: Recorded | NotAppended) -> None:
             self._leaving -= leaving
+            for looks in arriving:
+                self._arriving.pop(looks, None)
             if isinstance(answer, Recorded):
                 for change in changes:
                     self._apply(change)
             if then is not None:
                 then(answer)
+            ended = {number for kind, number in leaving if kind is Login}
+            if ended and isinstance(answer, Recorded):
+                self.logged_out(ended)
 
         self._log.record(changes, done)
+
+    def _has_owner(self, row: Row, fresh: Mapping[int, Account]) -> bool:
+        if not isinstance(row, Login | Certificate):
+            return True
+        return row.sender_id in fresh or self.living(row.sender_id) is not None
 
     def amend(
         self, kind: type[RowT], number: int, edit: Callable[[RowT], RowT], others: Sequence[Change], then: Changed
@@ -205,7 +242,7 @@ class Registry:
         """Change one record that is there, and others along with it, one such change after the other.
 
         ``edit`` sees the record as the change before has left it: two that cross do not undo each other. When it is
-        gone by then, ``then`` hears NOT_FOUND and nothing happens.
+        gone by then, ``then`` hears NOT_FOUND and nothing happens; nor does it when ``edit`` raises a Refusal.
         """
         place = (kind, number)
         queue = self._amending.get(place)
@@ -232,8 +269,13 @@ class Registry:
         row = self._table(place[0]).get(place[1])
         if row is None or place in self._leaving:
             done(_GONE)
-        else:
-            self.change((Put(edit(row)), *others), done)
+            return
+        try:
+            edited = edit(row)
+        except Refusal as refusal:
+            done(NotAppended(refusal.code, refusal.detail))
+            return
+        self.change((Put(edited), *others), done)
 
     def _table(self, kind: type[Row]) -> dict[int, Any]:
         if kind is Account:
@@ -248,10 +290,18 @@ class Registry:
         """Return when a login that is used now expires."""
         return self.wall_ms() + self._session_ms
 
-    def tidy(self, guest_days: float) -> None:
-        """Forget what has come to its end, then guests unseen for so long who never wrote, a few at a time."""
-        now_ms = self.wall_ms()
-        changes: list[Change] = [Drop(Login, n) for n, row in self.logins.items() if row.expires_at_ms <= now_ms]
+    def tidy(self, guest_days: float, online: Set[int]) -> None:
+        """Forget what has come to its end, then guests unseen for so long who never wrote, a few at a time.
+
+        The logins that are ``online`` are in use, and begin their time anew.
+        """
+        now_ms, end_ms = self.wall_ms(), self.end_of_login()
+        over = [n for n, row in self.logins.items() if row.expires_at_ms <= now_ms and n not in online]
+        changes: list[Change] = [Drop(Login, n) for n in over]
+        used = (row for n in online if (row := self.logins.get(n)) is not None and (Login, n) not in self._leaving)
+        changes += [
+            Put(replace(row, used_at_ms=now_ms, expires_at_ms=end_ms)) for row in used if self.living(row.sender_id)
+        ]
         changes += [Drop(Ban, n) for n, row in self.bans.items() if not self.lasts(row.until_ms)]
         changes += [Drop(Mute, n) for n, row in self.mutes.items() if not self.lasts(row.until_ms)]
         before_ms = now_ms - int(guest_days * _DAY_MS)
@@ -328,6 +378,10 @@ class Registry:
         if (old := self.accounts.get(sender_id)) is not None:
             self._by_key.pop(old.key, None)
             self._by_skeleton.pop(skeleton(old.name), None)
+
+
+def _put_rows(changes: Iterable[Change]) -> Iterator[Row]:
+    return (change.row for change in changes if isinstance(change, Put))
 
 
 def seen(account: Account, seq: int, now_ms: int) -> Account:

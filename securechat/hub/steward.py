@@ -16,10 +16,11 @@ from msgspec.structs import replace
 
 from securechat.errors import ErrorCode, Refusal
 from securechat.hub.attendance import Attendance
+from securechat.hub.claims import owner_of_account
 from securechat.hub.desk import Desk
 from securechat.hub.door import Keys, banned
 from securechat.hub.entrance import Entrance
-from securechat.hub.member import Member, Seat
+from securechat.hub.member import Seat
 from securechat.hub.overview import Figures, Overview
 from securechat.hub.people import (
     Account,
@@ -151,7 +152,8 @@ class Steward(Overview):
 
         def then() -> int:
             why = f": {reason}" if reason else ""
-            return self._expel(member, Closing(ErrorCode.KICKED, f"an administrator ended your connection{why}"))
+            closing = Closing(ErrorCode.KICKED, f"an administrator ended your connection{why}")
+            return self._expel(member.sender_id, closing)
 
         self._change((self._registry.note(actor, "kick", member.name, reason),), then, done)
 
@@ -249,12 +251,8 @@ class Steward(Overview):
         if login is None:
             raise Refusal(ErrorCode.NOT_FOUND, f"there is no login {login_id}; `sessions` lists them")
 
-        def then() -> Login:
-            self._desk.end_logins({login_id})
-            return login
-
         note = self._registry.note(actor, "logout", self._name_of(login.sender_id), f"login {login_id}")
-        self._change((Drop(Login, login_id), note), then, done)
+        self._change((Drop(Login, login_id), note), login, done)
 
     def reset_password(self, actor: str, name: str, done: Callable[[str | NotAppended], None]) -> None:
         """Give an account a temporary password, and end all its logins; certificates stay.
@@ -274,7 +272,7 @@ class Steward(Overview):
                     done(answer)
                     return
                 self._slowdown.pardon(account.key)
-                self._desk.end_logins(numbers)
+                self._desk.outdate(account.sender_id, None)
                 done(password)
 
             self._registry.amend(
@@ -322,9 +320,8 @@ class Steward(Overview):
 
         def dropped() -> None:
             closing = Closing(ErrorCode.KICKED, "this account was deleted by an administrator")
-            member = self._entrance.members.get(account.sender_id)
-            if member is not None:
-                self._expel(member, closing)
+            self._expel(account.sender_id, closing)
+            self._entrance.claims.free(account.name, owner_of_account(account.sender_id))
             self._scrub(account.sender_id, remove, 0, 0, progress, done)
 
         def recorded(answer: Recorded | NotAppended) -> None:
@@ -403,11 +400,14 @@ class Steward(Overview):
             raise Refusal(ErrorCode.NOT_FOUND, f"nobody named {name} has an account; `users` lists who has")
         return account
 
-    def _expel(self, member: Member, closing: Closing) -> int:
+    def _expel(self, sender_id: int, closing: Closing) -> int:
+        member = self._entrance.members.get(sender_id)
+        if member is None:
+            return 0
         peers = list(member.peers)
         for peer in peers:
             self._end(peer, closing)
-        if not peers and member.sender_id in self._entrance.members:
+        if not peers:
             self._entrance.free(member)  # absent for a moment: it is gone now
             self._attendance.gone(member, self._figures().now)
         return len(peers)

@@ -504,7 +504,9 @@ def test_under_members_every_stranger_hears_the_same() -> None:
 
 def test_what_has_expired_and_guests_long_unseen_are_forgotten() -> None:
     rig = HubRig(Limits(session_days=2.0, guest_days=3.0))
-    token = register(rig, rig.member("ann"))
+    ann = rig.member("ann")
+    token = register(rig, ann)
+    rig.do(ann, Quit())
     for number in range(3):
         rig.do(rig.member(f"guest{number}", f"{500 + number:032x}"), Quit())
     talker = rig.member("talker", "5" * 32)
