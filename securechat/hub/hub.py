@@ -324,9 +324,8 @@ class Hub:
         self._observer.happened(Happening.NAMED, peer, member.name, "again" if resumed else "")
         peer.deliver(self._welcome(member, seat, guest, identity, resumed=resumed))
         self._enter(peer, member, LOBBY, ref=0)
-        if member.account:
-            for room in [name for name in member.rooms if name != LOBBY]:
-                self._enter(peer, member, room, ref=0)
+        for room in [name for name in member.rooms if name != LOBBY]:
+            self._enter(peer, member, room, ref=0)
         if guest.entry.invite is not None and guest.entry.invite.room is not None:
             self._enter_invited(peer, member, guest.entry.invite.room)
 
