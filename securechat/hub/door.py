@@ -109,7 +109,7 @@ class Door:
         Raises:
             Refusal: the outcome is known now, and is no.
         """
-        if (ban := self._registry.ban_on_host(peer.host)) is not None:
+        if (ban := self._registry.banned.on_host(peer.host)) is not None:
             raise banned(ban, self._registry.wall_ms())
         if hello.invite is not None:
             self._by_invite(hello, name, opened)
@@ -128,7 +128,7 @@ class Door:
         Raises:
             Refusal: the account, the login, the certificate or the password is gone, or a ban has come.
         """
-        if (ban := self._registry.ban_on_host(host)) is not None:
+        if (ban := self._registry.banned.on_host(host)) is not None:
             raise banned(ban, self._registry.wall_ms())
         if entry.account is None:
             self.check_free(entry.name)
@@ -138,7 +138,7 @@ class Door:
             raise Refusal(ErrorCode.LOGIN_FAILED, _WRONG)
         entry.account = account
         entry.name = account.name
-        if (ban := self._registry.ban_on_account(account.sender_id)) is not None:
+        if (ban := self._registry.banned.on_account(account.sender_id)) is not None:
             raise banned(ban, self._registry.wall_ms())
         if entry.login is not None and not self._registry.has_login(entry.login.login_id):
             raise Refusal(ErrorCode.LOGIN_EXPIRED, _EXPIRED)
@@ -174,7 +174,7 @@ class Door:
                     "this name belongs to somebody: log in with its password, or choose another name",
                 )
             raise Refusal(ErrorCode.NAME_IN_USE, "this name looks like somebody else's; choose another one")
-        if (ban := self._registry.ban_on_name(name)) is not None:
+        if (ban := self._registry.banned.on_name(name)) is not None:
             raise banned(ban, self._registry.wall_ms())
 
     # --- The proofs -----------------------------------------------------------------------------------------------
@@ -190,7 +190,7 @@ class Door:
         if login is None:
             raise Refusal(ErrorCode.LOGIN_EXPIRED, _EXPIRED)
         account = self._registry.accounts[login.sender_id]
-        if (ban := self._registry.ban_on_account(account.sender_id)) is not None:
+        if (ban := self._registry.banned.on_account(account.sender_id)) is not None:
             raise banned(ban, self._registry.wall_ms())
         return Entry(account.name, account=account, login=login)
 
@@ -199,7 +199,7 @@ class Door:
         if certificate is None:
             raise _unknown_certificate()
         account = self._registry.accounts[certificate.sender_id]
-        if (ban := self._registry.ban_on_account(account.sender_id)) is not None:
+        if (ban := self._registry.banned.on_account(account.sender_id)) is not None:
             raise banned(ban, self._registry.wall_ms())
         return Entry(account.name, account=account, certificate=fingerprint)
 
@@ -217,7 +217,7 @@ class Door:
                 opened(Refusal(ErrorCode.LOGIN_FAILED, _WRONG))
                 return
             self._slowdown.succeeded(peer, key)
-            if (ban := self._registry.ban_on_account(account.sender_id)) is not None:
+            if (ban := self._registry.banned.on_account(account.sender_id)) is not None:
                 opened(banned(ban, self._registry.wall_ms()))
                 return
             if verdict.stale:
@@ -265,7 +265,7 @@ class Door:
             Refusal: it was revoked while the hello was answered, or a ban has come.
         """
         _expect_open(invite)
-        if (ban := self._registry.ban_on_host(host)) is not None:
+        if (ban := self._registry.banned.on_host(host)) is not None:
             raise banned(ban, self._registry.wall_ms())
         return replace(invite, used_by=(*invite.used_by, name))
 

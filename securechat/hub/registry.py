@@ -9,12 +9,12 @@ from __future__ import annotations
 import hashlib
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
-from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from typing import Any, TypeVar, assert_never
 
 from msgspec.structs import replace
 
 from securechat.errors import ErrorCode, LocalProtocolError, Refusal
+from securechat.hub.bans import BanIndex
 from securechat.hub.people import (
     Account,
     AuditEntry,
@@ -59,6 +59,7 @@ class Registry:
 
     Attributes:
         accounts, logins, certificates, invites, bans, mutes: by number (sender_id for accounts and mutes).
+        banned: finds bans by what they keep out.
     """
 
     def __init__(self, log: MessageLog, wall_ms: Callable[[], int], session_days: float) -> None:
@@ -68,7 +69,7 @@ class Registry:
         self.logins: dict[int, Login] = {}
         self.certificates: dict[int, Certificate] = {}
         self.invites: dict[int, Invite] = {}
-        self.bans: dict[int, Ban] = {}
+        self.banned = BanIndex(self.lasts)
         self.mutes: dict[int, Mute] = {}
         self._log = log
         self._serial = 0
@@ -81,7 +82,7 @@ class Registry:
         self._by_token: dict[bytes, int] = {}
         self._by_fingerprint: dict[str, int] = {}
         self._by_invite: dict[bytes, int] = {}
-        self._networks: dict[int, IPv4Network | IPv6Network] = {}
+        self._logins_of: dict[int, dict[int, Login]] = {}
         self.logged_out: Callable[[set[int]], None] = lambda _: None
         """Told which logins have ended, whatever ended them."""
 
@@ -145,37 +146,17 @@ class Registry:
     def logins_of(self, sender_id: int) -> list[Login]:
         """The logins of an account that have not expired, the latest used last."""
         now_ms = self.wall_ms()
-        mine = [row for row in self.logins.values() if row.sender_id == sender_id and row.expires_at_ms > now_ms]
+        mine = [row for row in self._logins_of.get(sender_id, {}).values() if row.expires_at_ms > now_ms]
         return sorted(mine, key=lambda row: (row.used_at_ms, row.login_id))
 
     def certificates_of(self, sender_id: int) -> list[Certificate]:
         """The client certificates of an account."""
         return [row for row in self.certificates.values() if row.sender_id == sender_id]
 
-    def ban_on_host(self, host: str) -> Ban | None:
-        """Return the ban that keeps this network address out."""
-        if not self._networks:
-            return None
-        try:
-            address = ip_address(host.partition("%")[0])
-        except ValueError:
-            return None  # no network address: a test's peer
-        mapped = getattr(address, "ipv4_mapped", None) or address
-        return self._first(number for number, network in self._networks.items() if mapped in network)
-
-    def ban_on_name(self, name: str) -> Ban | None:
-        """Return the ban on a guest's name, or on what looks like it."""
-        if not self.bans:
-            return None
-        looks = skeleton(name)
-        return self._first(n for n, ban in self.bans.items() if ban.kind is BanKind.NAME and ban.target == looks)
-
-    def ban_on_account(self, sender_id: int) -> Ban | None:
-        """Return the ban on an account."""
-        if not self.bans:
-            return None
-        target = str(sender_id)
-        return self._first(n for n, ban in self.bans.items() if ban.kind is BanKind.ACCOUNT and ban.target == target)
+    @property
+    def bans(self) -> dict[int, Ban]:
+        """Every ban by its number, in force or not."""
+        return self.banned.rows
 
     def mute_on(self, sender_id: int) -> Mute | None:
         """Return the mute of a sender, if it lasts."""
@@ -185,10 +166,6 @@ class Registry:
     def lasts(self, until_ms: int | None) -> bool:
         """Tell whether something with this end is still in force."""
         return until_ms is None or until_ms > self.wall_ms()
-
-    def _first(self, numbers: Iterable[int]) -> Ban | None:
-        lasting = (self.bans[number] for number in numbers)
-        return next((ban for ban in lasting if self.lasts(ban.until_ms)), None)
 
     # --- Changing -------------------------------------------------------------------------------------------------
 
@@ -332,6 +309,7 @@ class Registry:
             case Login():
                 self.logins[row.login_id] = row
                 self._by_token[row.token_hash] = row.login_id
+                self._logins_of.setdefault(row.sender_id, {})[row.login_id] = row
             case Certificate():
                 self.certificates[row.certificate_id] = row
                 self._by_fingerprint[row.fingerprint] = row.certificate_id
@@ -339,9 +317,7 @@ class Registry:
                 self.invites[row.invite_id] = row
                 self._by_invite[row.token_hash] = row.invite_id
             case Ban():
-                self.bans[row.ban_id] = row
-                if row.kind is BanKind.NETWORK:
-                    self._networks[row.ban_id] = ip_network(row.target)
+                self.banned.put(row)
             case Mute():
                 self.mutes[row.sender_id] = row
             case _:
@@ -352,25 +328,25 @@ class Registry:
             self._drop_account(number)
         elif kind is Login and (login := self.logins.pop(number, None)) is not None:
             self._by_token.pop(login.token_hash, None)
+            self._logins_of[login.sender_id].pop(number, None)
         elif kind is Certificate and (certificate := self.certificates.pop(number, None)) is not None:
             self._by_fingerprint.pop(certificate.fingerprint, None)
         elif kind is Invite and (invite := self.invites.pop(number, None)) is not None:
             self._by_invite.pop(invite.token_hash, None)
         elif kind is Ban:
-            self.bans.pop(number, None)
-            self._networks.pop(number, None)
+            self.banned.drop(number)
         elif kind is Mute:
             self.mutes.pop(number, None)
 
     def _drop_account(self, sender_id: int) -> None:
         self._unname(sender_id)
         self.accounts.pop(sender_id, None)
-        for login in [row for row in self.logins.values() if row.sender_id == sender_id]:
-            self._drop(Login, login.login_id)
+        for login_id in list(self._logins_of.get(sender_id, ())):
+            self._drop(Login, login_id)
+        self._logins_of.pop(sender_id, None)
         for certificate in self.certificates_of(sender_id):
             self._drop(Certificate, certificate.certificate_id)
-        target = str(sender_id)
-        for ban in [row for row in self.bans.values() if row.kind is BanKind.ACCOUNT and row.target == target]:
+        for ban in self.banned.of(BanKind.ACCOUNT, str(sender_id)):
             self._drop(Ban, ban.ban_id)
         self.mutes.pop(sender_id, None)
 

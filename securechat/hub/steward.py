@@ -50,6 +50,8 @@ _TEMPORARY_ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789"
 """31 signs nobody mistakes for one another when a password is read aloud."""
 _TEMPORARY_CHARS = 16
 """79 bits."""
+_MAPPED_BITS = 96
+"""In front of an IPv4 address that is written as an IPv6 one (RFC 4291, section 2.5.5.2)."""
 MOST_DAYS = 3650
 """Of an invite, a ban or a mute: ten years."""
 
@@ -176,7 +178,7 @@ class Steward(Overview):
         now_ms = self._registry.wall_ms()
         ban = Ban(self._registry.number(), kind, what, target, reason, actor, now_ms, until_ms)
         detail = (f"for {duration_s:g} s" if duration_s is not None else "for good") + (f": {reason}" if reason else "")
-        old = [Drop(Ban, row.ban_id) for row in self._registry.bans.values() if (row.kind, row.target) == (kind, what)]
+        old = [Drop(Ban, row.ban_id) for row in self._registry.banned.of(kind, what)]
 
         def then() -> Ban:
             refusal = banned(ban, self._registry.wall_ms())
@@ -199,7 +201,7 @@ class Steward(Overview):
                 wanted = self._ban_target(target)
             except Refusal:
                 wanted = None
-            found = [ban for ban in self._registry.bans.values() if (ban.kind, ban.target) == wanted]
+            found = [] if wanted is None else self._registry.banned.of(*wanted)
         if not found:
             raise Refusal(ErrorCode.NOT_FOUND, f"there is no ban of {target}; `bans` lists them")
         changes: list[Change] = [Drop(Ban, ban.ban_id) for ban in found]
@@ -426,7 +428,9 @@ class Steward(Overview):
             pass
         else:
             mapped = getattr(network.network_address, "ipv4_mapped", None)
-            return BanKind.NETWORK, str(network if mapped is None else ip_network(mapped))
+            if mapped is not None and network.prefixlen >= _MAPPED_BITS:
+                network = ip_network((mapped, network.prefixlen - _MAPPED_BITS))
+            return BanKind.NETWORK, str(network)
         account = self._registry.account_named(target)
         if account is not None:
             return BanKind.ACCOUNT, str(account.sender_id)
@@ -434,11 +438,11 @@ class Steward(Overview):
 
     def _is_banned(self, peer: Peer, seat: Seat) -> bool:
         registry, member = self._registry, seat.member
-        if registry.ban_on_host(peer.host) is not None:
+        if registry.banned.on_host(peer.host) is not None:
             return True
         if member.account:
-            return registry.ban_on_account(member.sender_id) is not None
-        return registry.ban_on_name(member.name) is not None
+            return registry.banned.on_account(member.sender_id) is not None
+        return registry.banned.on_name(member.name) is not None
 
     def _temporary_password(self) -> str:
         """A random one, without bias: bytes beyond the last whole alphabet are thrown away."""

@@ -165,6 +165,9 @@ def test_a_kicked_one_may_come_back(rig: HubRig) -> None:
         ("203.0.113.0/24", "203.0.113.77", True),
         ("2001:db8::/32", "2001:db8:1::5", True),
         ("2001:db8::/32", "2001:db9::5", False),
+        ("::ffff:203.0.113.0/120", "203.0.113.77", True),
+        ("::ffff:203.0.113.5", "203.0.113.5", True),
+        ("::ffff:203.0.113.5", "203.0.113.6", False),
     ],
 )
 def test_addresses_and_networks_are_banned(rig: HubRig, target: str, host: str, keeps_out: bool) -> None:
