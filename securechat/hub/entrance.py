@@ -7,18 +7,20 @@ back. What happens to the connection in between is settled when the answer comes
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from securechat.errors import ErrorCode, Refusal
 from securechat.hub.claims import NameClaims, owner_of, owner_of_account
 from securechat.hub.door import Door, Entry
-from securechat.hub.member import Member
+from securechat.hub.member import Member, Seat
 from securechat.hub.people import Account, Change, Drop, Invite, Login, Put, Recorded
 from securechat.hub.ports import Identity, MessageLog, NotAppended, Peer
 from securechat.hub.registry import Registry
 from securechat.limits import Limits
 from securechat.model import PROTOCOL_VERSION, Closing, Hello, Refused
 from securechat.names import check_name, name_key
+
+REPLACED = Closing(ErrorCode.REPLACED, "you connected from somewhere else; this connection is closed")
 
 
 class Guest:
@@ -49,6 +51,7 @@ class Entrance:
         limits: reservation times and bucket sizes.
         admitted: called with the member and its new connection.
         turned_away: called with a connection whose hello was refused, the name it wanted, and why.
+        seats: every connection of a member.
     """
 
     def __init__(
@@ -59,6 +62,7 @@ class Entrance:
         limits: Limits,
         admitted: Admitted,
         turned_away: Callable[[Peer, str, Refusal], None],
+        seats: Mapping[Peer, Seat],
     ) -> None:
         self.claims = NameClaims()
         self.members: dict[int, Member] = {}
@@ -68,6 +72,7 @@ class Entrance:
         self._limits = limits
         self._admitted = admitted
         self._turned_away = turned_away
+        self._seats = seats
         self._by_key: dict[str, Member] = {}
         self._now = 0.0
         self._knocking: set[Peer] = set()
@@ -194,6 +199,7 @@ class Entrance:
             return
         claimed = guest.entry.name
         try:  # again: the owner may have quit elsewhere meanwhile, somebody else taken the name, or a ban have come
+            self._check_newest(peer, identity)
             self._door.recheck(guest.entry, peer.host)
             guest.key = name_key(guest.entry.name)
             self.claims.claim(guest.entry.name, guest.owner, self._now)
@@ -206,6 +212,13 @@ class Entrance:
         self.claims.exchange(claimed, guest.entry.name, guest.owner)  # another device may have renamed the account
         self._admit(peer, guest, identity)
 
+    def _check_newest(self, peer: Peer, identity: Identity) -> None:
+        """A hello that was long on its way must not throw out the connection that was made in its place."""
+        member = self.members.get(identity.sender_id)
+        for other in member.peers if member is not None else ():
+            if other.number > peer.number and self._seats[other].stream == identity.stream:
+                raise Refusal(REPLACED.code, REPLACED.text)
+
     def _forget_login(self, entry: Entry) -> None:
         """A login was made for nobody: its token has gone nowhere."""
         if entry.token and entry.login is not None:
@@ -213,7 +226,7 @@ class Entrance:
 
     def _refuse(self, peer: Peer, name: str, refusal: Refusal) -> None:
         self._turned_away(peer, name, refusal)
-        if refusal.code is ErrorCode.BANNED:
+        if refusal.code in {ErrorCode.BANNED, ErrorCode.REPLACED}:
             peer.close(Closing(refusal.code, refusal.detail, retry_after_s=refusal.retry_after_s))
         else:
             peer.deliver(Refused(refusal.code, refusal.detail, retry_after_s=refusal.retry_after_s))

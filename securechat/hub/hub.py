@@ -20,7 +20,7 @@ from securechat.errors import ErrorCode, Overloaded, Refusal
 from securechat.hub.attendance import Attendance
 from securechat.hub.desk import Desk
 from securechat.hub.door import Door, Keys
-from securechat.hub.entrance import Entrance, Guest
+from securechat.hub.entrance import REPLACED, Entrance, Guest
 from securechat.hub.lookups import Lookups
 from securechat.hub.member import Member, Seat
 from securechat.hub.overview import Figures
@@ -76,7 +76,6 @@ from securechat.model import (
 )
 from securechat.names import LOBBY, check_room, name_key
 
-_REPLACED = Closing(ErrorCode.REPLACED, "you connected from somewhere else; this connection is closed")
 _ROOMS_PER_REQUEST = 10
 """Rooms of one Join that cost as much as one request: a client that returns to 100 rooms stays within the burst."""
 _BYE = Closing(ErrorCode.BYE, "goodbye")
@@ -125,7 +124,9 @@ class Hub:
         self._slowdown = Slowdown(limits)
         self._attendance = Attendance(outlet, observer, limits, alarm)
         door = Door(registry, keys, self._slowdown, limits)
-        self._entrance = Entrance(log, registry, door, limits, self._admitted, self._turned_away)
+        self._entrance = Entrance(
+            log, registry, door, limits, self._admitted, self._turned_away, self._seats
+        )
         self._members = self._entrance.members
         self._lookups = Lookups(log, self._entrance, self._attendance, registry)
         self._posting = Posting(
@@ -315,7 +316,7 @@ class Hub:
         for old in replaced:
             del self._seats[old]
             self._lookups.forget(old)
-            old.close(_REPLACED)
+            old.close(REPLACED)
         self._seats[peer] = seat = Seat(member, identity.stream, guest.client, self._registry.wall_ms(), self.fed_seq)
         self._attendance.returned(member)
         self._attendance.audience_changed(member)
