@@ -58,7 +58,7 @@ class Conduct(Struct):
     death: Death = Death.RESET
 
 
-_MOST_SINGLE_BYTES = 12
+_MOST_SINGLE_BYTES = 8
 """Segments of one byte at the head of a write, then the rest in larger ones: every header is cut everywhere, and a
 page of 48 KiB is not 48,000 events."""
 

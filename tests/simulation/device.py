@@ -67,7 +67,9 @@ class Device:
     def is_quiet(self) -> bool:
         """Online, with nothing unsent and nothing missing."""
         core = self.core
-        return core is not None and self.is_online and not core.unsent and not core.feed.catching_up
+        if core is None or self.connection is None or self.connection.connection.dead:
+            return False
+        return self.is_online and not core.unsent and not core.feed.catching_up
 
     def start(self, *, invite: str = "") -> None:
         """Start the program."""
@@ -135,7 +137,7 @@ class Device:
 
     def _hear(self, happening: told.Happening) -> None:
         if self.world.clock.tracing and not isinstance(happening, told.EnteredRoom | told.PeopleCame):
-            self.world.clock.note(self.name, f"is told {happening!r}"[:200])
+            self.world.clock.note(self.name, f"is told {happening!r}"[:400])
         match happening:
             case TokenReceived(name, token):
                 self.tokens = {name_key(name): token, name: token}
@@ -219,6 +221,8 @@ class Link:
             if self.checker is not None:
                 self.checker.sent(command)
             world.records += 1
+            if world.clock.tracing:
+                world.clock.note(self.device.name, f"> {command!r} {getattr(command, 'name', '')}"[:400])
             self.end.write(NativeClientCodec.encode(command))
 
     def opened(self) -> None:
@@ -242,7 +246,7 @@ class Link:
         device, world = self.device, self.device.world
         world.records += 1
         if world.clock.tracing:
-            world.clock.note(device.name, f"< {event!r}"[:200])
+            world.clock.note(device.name, f"< {event!r}"[:400])
         if self.checker is not None:
             self.checker.received(event)
         match event:

@@ -127,12 +127,15 @@ class Hostile:
         self._write(b"".join(NativeClientCodec.encode(command) for command in commands))
 
     def _write(self, data: bytes) -> None:
+        self.world.clock.note(self.name, f"> {data[:80]!r}")
         self._sent = (self._sent + data)[-2_000:]
         if self._connection is not None:
             self._connection.client.write(data)
 
     def hear(self, event: Event) -> None:
         """What the server thinks of it; a message of others' dialogues would be a find."""
+        if self.world.clock.tracing:
+            self.world.clock.note(self.name, f"< {event!r}"[:200])
         self.world.records += 1
         match event:
             case Welcome(sender_id=me, name=name):

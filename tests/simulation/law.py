@@ -132,7 +132,7 @@ class Law:
         holder = self._holders.get(key)
         if holder is not None and holder is not person and not holder.released and name_key(holder.name) == key:
             away_s = self.world.clock.now - holder.heard_at
-            if away_s < self.world.limits.name_reservation_s - _MARGIN_S and self.jumped_at < holder.heard_at:
+            if away_s < self.world.limits.name_reservation_s - _MARGIN_S and self.jumped_at < holder.heard_at - _MARGIN_S:
                 raise HistoryBroken(f"{name!r} went to another person {away_s:.2f} s after its owner was last heard")
         self._holders[key] = person
         person.known_as.add(name)

@@ -96,7 +96,6 @@ class Watch(Protocol):
 
     def after_pass(self) -> None: ...
     def said(self, peer: Peer, text: str) -> None: ...
-    def admitted(self, session: Session) -> None: ...
     def server_stopped(self) -> None: ...
 
 
@@ -186,8 +185,8 @@ class SimulatedServer:
         """The hub tells."""
         if what is Happening.SAID and peer is not None:
             self.watch.said(peer, text)
-        elif what is Happening.NAMED and isinstance(peer, Session):
-            self.watch.admitted(peer)
+        elif what is Happening.NAMED:
+            self.clock.note("server", f"{getattr(peer, 'label', '')} is {name!r} {detail}")
 
     # --- timers, as in server/app.py
 
