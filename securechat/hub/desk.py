@@ -12,7 +12,7 @@ from typing import assert_never
 from msgspec.structs import replace
 
 from securechat.errors import ErrorCode, Refusal
-from securechat.hub.door import Door, Keys
+from securechat.hub.door import Door
 from securechat.hub.member import Member, Seat
 from securechat.hub.people import Account, Certificate, Change, Drop, Login, Put, Recorded
 from securechat.hub.ports import NotAppended, Peer, Verdict
@@ -48,8 +48,7 @@ class Desk:
 
     Args:
         registry: where accounts are.
-        door: makes logins.
-        keys: hashes passwords.
+        door: makes logins, and hashes passwords.
         slowdown: judges when the old password may be tried.
         limits: certificates_per_account.
         seats: every connection of a member.
@@ -61,7 +60,6 @@ class Desk:
         self,
         registry: Registry,
         door: Door,
-        keys: Keys,
         slowdown: Slowdown,
         limits: Limits,
         seats: Mapping[Peer, Seat],
@@ -70,7 +68,7 @@ class Desk:
     ) -> None:
         self._registry = registry
         self._door = door
-        self._keys = keys
+        self._hashing = door.hashing
         self._slowdown = slowdown
         self._limits = limits
         self._seats = seats
@@ -124,7 +122,7 @@ class Desk:
         self._begin(member)
         try:
             password = check_password(command.password, member.name)
-            self._keys.hasher.hash(password, lambda phc: self._make(peer, seat, command, phc))
+            self._hashing.hash(peer, password, lambda phc: self._make(peer, seat, command, phc))
         except Refusal:
             self._at_work.discard(member.sender_id)
             raise
@@ -167,13 +165,13 @@ class Desk:
                 return
             self._slowdown.succeeded(peer, account.key)
             try:
-                self._keys.hasher.hash(new, lambda phc: self._new_password(peer, seat, command, phc, epoch))
+                self._hashing.hash(peer, new, lambda phc: self._new_password(peer, seat, command, phc, epoch))
             except Refusal as refusal:
                 self._at_work.discard(account.sender_id)
                 self._tell(peer, seat, Refused(refusal.code, refusal.detail, ref=command.ref, retry_after_s=1.0))
 
         try:
-            self._keys.hasher.verify(account.password, normal_password(command.old), verified)
+            self._hashing.verify(peer, account.password, normal_password(command.old), verified)
         except Refusal:
             self._slowdown.retract(peer, account.key, now)
             self._at_work.discard(account.sender_id)

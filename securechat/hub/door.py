@@ -21,6 +21,7 @@ from securechat.errors import ErrorCode, Refusal
 from securechat.hub.people import Account, Ban, Change, Drop, Invite, Login, Put
 from securechat.hub.ports import Access, Hasher, Peer, Verdict
 from securechat.hub.registry import Registry, hash_of
+from securechat.hub.shares import HashShares
 from securechat.hub.slowdown import Slowdown
 from securechat.limits import SECRET_BYTES, Limits
 from securechat.model import Hello
@@ -86,7 +87,10 @@ class Door:
         registry: accounts, logins, certificates, invites and bans.
         keys: access, hashing, randomness.
         slowdown: judges when a password may be tried.
-        limits: sessions_per_account.
+        limits: sessions_per_account, hash_queue.
+
+    Attributes:
+        hashing: hashes what peers ask for.
     """
 
     def __init__(self, registry: Registry, keys: Keys, slowdown: Slowdown, limits: Limits) -> None:
@@ -94,6 +98,7 @@ class Door:
         self._keys = keys
         self._slowdown = slowdown
         self._limits = limits
+        self.hashing = HashShares(keys.hasher, limits)
         self._uses_pending: dict[int, int] = {}
 
     def knock(self, peer: Peer, hello: Hello, name: str, now: float, opened: Opened) -> None:
@@ -112,7 +117,7 @@ class Door:
         if (ban := self._registry.banned.on_host(peer.host)) is not None:
             raise banned(ban, self._registry.wall_ms())
         if hello.invite is not None:
-            self._by_invite(hello, name, opened)
+            self._by_invite(peer, hello, name, opened)
         elif hello.token is not None:
             opened(self._by_token(hello.token))
         elif hello.password is not None:
@@ -226,12 +231,12 @@ class Door:
             opened(Entry(account.name, account=account, login=login, token=token, changes=changes, epoch=epoch))
 
         try:
-            self._keys.hasher.verify(asked.password if asked is not None else None, password, verified)
+            self.hashing.verify(peer, asked.password if asked is not None else None, password, verified)
         except Refusal:
             self._slowdown.retract(peer, key, now)
             raise
 
-    def _by_invite(self, hello: Hello, name: str, opened: Opened) -> None:
+    def _by_invite(self, peer: Peer, hello: Hello, name: str, opened: Opened) -> None:
         assert hello.invite is not None
         invite = self._good_invite(hello.invite)
         if self._registry.look_alike(name) is not None:
@@ -244,7 +249,7 @@ class Door:
         def hashed(phc: str) -> None:
             opened(Entry(name, invite=invite, password=phc))
 
-        self._keys.hasher.hash(password, hashed)
+        self.hashing.hash(peer, password, hashed)
         self._uses_pending[invite.invite_id] = self._uses_pending.get(invite.invite_id, 0) + 1
 
     def _good_invite(self, token: str) -> Invite:

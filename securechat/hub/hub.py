@@ -124,17 +124,13 @@ class Hub:
         self._slowdown = Slowdown(limits)
         self._attendance = Attendance(outlet, observer, limits, alarm)
         door = Door(registry, keys, self._slowdown, limits)
-        self._entrance = Entrance(
-            log, registry, door, limits, self._admitted, self._turned_away, self._seats
-        )
+        self._entrance = Entrance(log, registry, door, limits, self._admitted, self._turned_away, self._seats)
         self._members = self._entrance.members
         self._lookups = Lookups(log, self._entrance, self._attendance, registry)
         self._posting = Posting(
             log, registry, self._attendance, observer, limits, self._members, self._seats, lambda: self._now
         )
-        self._desk = Desk(
-            registry, door, keys, self._slowdown, limits, self._seats, self._entrance.registered, self.end
-        )
+        self._desk = Desk(registry, door, self._slowdown, limits, self._seats, self._entrance.registered, self.end)
         self.steward = Steward(
             registry,
             keys,

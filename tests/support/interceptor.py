@@ -1,4 +1,4 @@
-"""A man in the middle: between a real client and a real server, recording, answering himself, or first one then the other."""
+"""A man in the middle of a real client and a real server: he records, or answers himself, as planned."""
 
 from __future__ import annotations
 
