@@ -41,9 +41,9 @@ class Hostile:
         self.address = f"10.66.0.{number + 1}"
         self.name = f"mallory{number}"
         self.secret = world.fresh_secret()
-        self.me = 0
         self.released = True
         self.heard_at = 0.0
+        self.expelled_at = 0.0
         self.known_as: set[str] = set()
         self._connection: Connection | None = None
         self._inside = False
@@ -133,19 +133,16 @@ class Hostile:
             self._connection.client.write(data)
 
     def hear(self, event: Event) -> None:
-        """What the server thinks of it; a message of others' dialogues would be a find."""
+        """What the server thinks of it."""
         if self.world.clock.tracing:
             self.world.clock.note(self.name, f"< {event!r}"[:200])
         self.world.records += 1
         match event:
-            case Welcome(sender_id=me, name=name):
+            case Welcome(name=name):
                 self._inside = True
-                self.me = me
                 self.world.law.claimed(self, name)
             case Named(name):
                 self.world.law.claimed(self, name)
-            case Message(room=None):
-                assert self.me in (event.sender_id, event.to), "a stranger hears others whisper"
             case _:
                 pass
 
@@ -161,6 +158,7 @@ class _Line:
     def __init__(self, owner: Hostile, connection: Connection) -> None:
         self._owner = owner
         self._connection = connection
+        self._me = 0
         self._codec = NativeClientCodec()
 
     def opened(self) -> None:
@@ -172,6 +170,13 @@ class _Line:
         self._codec.receive_data(data)
         try:
             while (event := self._codec.next_event()) is not None:
+                match event:
+                    case Welcome(sender_id=me):
+                        self._me = me
+                    case Message(room=None):
+                        assert self._me in (event.sender_id, event.to), "a stranger hears others whisper"
+                    case _:
+                        pass
                 self._owner.hear(event)
         except RemoteProtocolError as error:
             raise AssertionError(f"the server speaks nonsense: {error.detail}") from error

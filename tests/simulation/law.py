@@ -49,6 +49,7 @@ class Claimant(Protocol):
     name: str
     released: bool
     heard_at: float
+    expelled_at: float
     known_as: set[str]
 
 
@@ -119,8 +120,6 @@ class Law:
         if hello is not None and id(hello) in self._dead_hello:
             raise HistoryBroken(f"{device.name} came in by a login that was ended before its hello")
         person = device.person
-        if event.account != (person.is_account or event.account):
-            raise HistoryBroken(f"{device.name} lost its account")
         person.released = False
         self.claimed(person, event.name)
 
@@ -132,7 +131,9 @@ class Law:
         holder = self._holders.get(key)
         if holder is not None and holder is not person and not holder.released and name_key(holder.name) == key:
             away_s = self.world.clock.now - holder.heard_at
-            if away_s < self.world.limits.name_reservation_s - _MARGIN_S and self.jumped_at < holder.heard_at - _MARGIN_S:
+            if holder.expelled_at > holder.heard_at - 2 * _MARGIN_S:
+                pass  # a kick or ban frees the name, and its last words may have been lost
+            elif away_s < self.world.limits.name_reservation_s - _MARGIN_S and self.jumped_at < holder.heard_at - _MARGIN_S:
                 raise HistoryBroken(f"{name!r} went to another person {away_s:.2f} s after its owner was last heard")
         self._holders[key] = person
         person.known_as.add(name)

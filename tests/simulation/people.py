@@ -32,6 +32,7 @@ class Person:
         is_account: whether the server has told that they have one.
         released: whether they have given up their name, as far as they know.
         heard_at: when the server was last heard, by any device.
+        expelled_at: when an administrator last wanted them out.
         lost_logins: whether a login of theirs may have been ended by somebody.
         may_be_invalid: whether a device may hear that its secret is somebody else's.
     """
@@ -49,6 +50,7 @@ class Person:
         self.may_register = world.rng.random() < 0.5
         self.released = True
         self.heard_at = 0.0
+        self.expelled_at = 0.0
         self.lost_logins = False
         self.was_banned = False
         self.may_be_invalid = False
@@ -79,9 +81,12 @@ class Person:
                 self._soon(device, lambda: device.want(want.ChooseName(self.another_name())))
             case deeds.PasswordNeeded(_, new):
                 self._soon(device, lambda: self._prove(device, new=new))
-            case told.Greeted(account=True):
-                self.is_account = True
+            case told.Greeted(account=account):
                 self._tries = 0
+                self.is_account = self.is_account or account
+                self._take_name_of(device)
+                if self.may_register and not account:
+                    self._soon(device, lambda: self.register(device))
             case told.PersonRenamed(new=new, me=True):
                 self.name = new
                 self.world.law.claimed(self, new)
@@ -91,20 +96,25 @@ class Person:
                 self.rooms.remove(room)
             case deeds.DeedDone(Deed.REGISTER):
                 self.is_account = True
+                for _ in range(self.world.rng.choice((0, 1, 1, 2))):
+                    self._soon(device, lambda: self.add_device(device))
             case deeds.DeedDone(Deed.CHANGE_PASSWORD):
                 self.passwords = [self._wanted_password]
                 for token in self._dying:
                     self.world.law.end_token(token)
             case deeds.DeedUnanswered(Deed.REGISTER):
                 self.may_be_invalid = True
-            case told.BackOnline() | told.Greeted():
+            case told.BackOnline():
                 self._tries = 0
-                if device.core is not None and device.core.me.name != self.name:
-                    self.name = device.core.me.name
+                self._take_name_of(device)
             case told.Ended():
                 self._ended(device, happening)
             case _:
                 pass
+
+    def _take_name_of(self, device: Device) -> None:
+        if device.core is not None:
+            self.name = device.core.me.name
 
     def _soon(self, device: Device, act: Callable[[], None]) -> None:
         core = device.core
@@ -169,7 +179,7 @@ class Person:
         device = rng.choice(self.devices)
         if device.is_over or device.core is None:
             return
-        if self.talkative or rng.random() < 0.6:
+        if rng.random() < (0.8 if self.talkative else 0.4):
             self.talk(device)
         else:
             rng.choice(DEEDS)(self, device)

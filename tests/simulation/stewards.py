@@ -49,6 +49,7 @@ class Administrator:
             pass
 
         self.world.law.kicked.add(person.number)
+        person.expelled_at = self.world.clock.now
         self.world.server.steward.kick("root", person.name, "", done)
 
     def _ban(self, person: Person) -> None:
@@ -65,6 +66,7 @@ class Administrator:
         for each in world.people:
             if target in each.known_as:
                 each.was_banned = True
+                each.expelled_at = world.clock.now
         person.was_banned = True
         law.bans = {n: old for n, old in law.bans.items() if old.shown != target}
         world.server.steward.ban("root", target, reason="", duration_s=duration_s, done=done)

@@ -91,7 +91,7 @@ class World:
         long_winded = "stuffed" in self.flavour
         count = min(rng.choice((2, 3, 3, 4, 4, 5)), self.options.people or 99)
         self.people = [
-            Person(self, number, talkative=rng.random() < 0.3, long_winded=long_winded) for number in range(count)
+            Person(self, number, talkative=rng.random() < 0.2, long_winded=long_winded) for number in range(count)
         ]
         hostile = rng.choice((0, 0, 1, 2))
         hostile = hostile if self.options.hostile is None else min(hostile, self.options.hostile)
@@ -232,7 +232,7 @@ class World:
 
     def _act_while_things_break(self) -> None:
         rng, clock = self.rng, self.clock
-        until = clock.now + min(rng.choice((1.5, 3.0, 6.0)), self.options.active_s or 99.0)
+        until = clock.now + min(rng.choice((2.0, 4.0, 6.0)), self.options.active_s or 99.0)
         for person in self.people:
             self.later(0.0, 1.0, lambda who=person: who.start(who.devices[0]))
             self._keep_doing(person.act, rng.choice((0.1, 0.3, 0.6)), until)
@@ -273,7 +273,8 @@ class World:
                 return
 
     def _is_quiet(self) -> bool:
-        if not self.server.alive or self.administrator.is_busy:
+        attendance = self.server.hub._attendance
+        if not self.server.alive or self.administrator.is_busy or attendance._absent or attendance._presence_due:
             return False
         return all(device.is_quiet for person in self.people for device in person.devices)
 
