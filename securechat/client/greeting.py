@@ -174,7 +174,7 @@ class Greeting(Talk):
         self._rejoin()
 
     def _give_up_lines(self) -> None:
-        """Lines under way were another sender's or device's, and may be stored: sent again they would be there twice."""
+        """Lines under way were another device's, and may be stored: sent again they would be there twice."""
         if lost := self._outgoing.abandon():
             self._tell(told.LinesLost(lost))
 
