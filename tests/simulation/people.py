@@ -158,6 +158,7 @@ class Person:
         return f"{self.base} likes {self.world.rng.getrandbits(40)} cats"
 
     def _ended(self, device: Device, ended: told.Ended) -> None:
+        self.released = True
         if ended.code in {ErrorCode.INVALID, ErrorCode.REPLACED}:
             device.secret = self.world.fresh_secret()
         if ended.cause is told.EndCause.LOGGED_OUT and device.last_hello is not None and device.last_hello.token:
