@@ -15,6 +15,7 @@ from securechat.errors import ErrorCode, Refusal
 from securechat.hub.door import Door
 from securechat.hub.member import Member, Seat
 from securechat.hub.people import Account, Certificate, Change, Drop, Login, Put, Recorded
+from securechat.hub.policy import DailyQuota
 from securechat.hub.ports import NotAppended, Peer, Verdict
 from securechat.hub.registry import Registry
 from securechat.hub.slowdown import Slowdown
@@ -37,6 +38,7 @@ from securechat.model import (
     Registered,
     RemoveCertificate,
 )
+from securechat.origin import is_loopback
 from securechat.passwords import check_password, normal_password
 
 LOGGED_OUT = Closing(ErrorCode.LOGGED_OUT, "this login was ended; log in again to come back")
@@ -75,6 +77,7 @@ class Desk:
         self._registered = registered
         self._end = end
         self._at_work: set[int] = set()  # sender_ids whose password is being hashed or stored
+        self._made = DailyQuota(limits.accounts_per_address_day)
         self._adding: set[int | str] = set()  # sender_ids that add a certificate, and its fingerprint
         registry.logged_out = self.end_logins
 
@@ -85,7 +88,7 @@ class Desk:
             Refusal: a rule forbids it.
         """
         if isinstance(command, Register):
-            self._register(peer, seat, command)
+            self._register(peer, seat, command, now)
             return
         account = self._registry.accounts.get(seat.member.sender_id)
         if account is None or not seat.member.account:
@@ -113,12 +116,14 @@ class Desk:
 
     # --- Registering and passwords --------------------------------------------------------------------------------
 
-    def _register(self, peer: Peer, seat: Seat, command: Register) -> None:
+    def _register(self, peer: Peer, seat: Seat, command: Register, now: float) -> None:
         member = seat.member
         if member.account:
             raise Refusal(
                 ErrorCode.ALREADY_REGISTERED, "this name is your account already; /password changes its password"
             )
+        if not is_loopback(peer.address) and not self._made.has_room(peer.address, 1, now):
+            raise Refusal(ErrorCode.QUOTA, "your address has registered all accounts it may today; ask for an invite")
         self._begin(member)
         try:
             password = check_password(command.password, member.name)
@@ -144,6 +149,7 @@ class Desk:
         def recorded(answer: Recorded | NotAppended) -> None:
             self._at_work.discard(member.sender_id)
             if isinstance(answer, Recorded):
+                self._made.take(peer.address, 1)
                 self._registered(member)
                 seat.login_id = login.login_id
             self._reply(peer, seat, command.ref, answer, Registered(command.ref, account.name, token))

@@ -123,7 +123,7 @@ class Door:
         elif hello.password is not None:
             self._by_password(peer, hello, name, now, opened)
         elif peer.certificate is not None:
-            opened(self._by_certificate(peer.certificate))
+            opened(self._by_certificate(peer.certificate, name))
         else:
             opened(self._as_guest(name))
 
@@ -199,11 +199,16 @@ class Door:
             raise banned(ban, self._registry.wall_ms())
         return Entry(account.name, account=account, login=login)
 
-    def _by_certificate(self, fingerprint: str) -> Entry:
+    def _by_certificate(self, fingerprint: str, name: str) -> Entry:
         certificate = self._registry.certificate_with(fingerprint)
         if certificate is None:
             raise _unknown_certificate()
         account = self._registry.accounts[certificate.sender_id]
+        if account.key != name_key(name):  # anybody can add anybody's key: its owner must not end up as somebody else
+            raise Refusal(
+                ErrorCode.CERTIFICATE_UNKNOWN,
+                "your certificate is not that name's: use the name of the account that has added it, or your password",
+            )
         if (ban := self._registry.banned.on_account(account.sender_id)) is not None:
             raise banned(ban, self._registry.wall_ms())
         return Entry(account.name, account=account, certificate=fingerprint)

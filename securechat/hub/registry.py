@@ -41,6 +41,8 @@ from securechat.skeletons import skeleton
 Changed = Callable[[Recorded | NotAppended], None]
 RowT = TypeVar("RowT", Account, Login, Invite)
 _DAY_MS = 86_400_000
+_INVITE_KEPT_DAYS = 30
+"""For how long an invite that is over can still be looked at, and still says why it is over."""
 _GONE = NotAppended(ErrorCode.NOT_FOUND, "it is gone: somebody else has just removed it")
 
 
@@ -281,6 +283,8 @@ class Registry:
         ]
         changes += [Drop(Ban, n) for n, row in self.bans.items() if not self.lasts(row.until_ms)]
         changes += [Drop(Mute, n) for n, row in self.mutes.items() if not self.lasts(row.until_ms)]
+        old_ms = now_ms - _INVITE_KEPT_DAYS * _DAY_MS
+        changes += [Drop(Invite, n) for n, row in self.invites.items() if row.expires_at_ms <= old_ms]
         before_ms = now_ms - int(guest_days * _DAY_MS)
 
         def forget(answer: Recorded | NotAppended) -> None:

@@ -7,6 +7,7 @@ who the administrator is: whoever holds the steward decides that, and names them
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from ipaddress import ip_network
 from typing import TypeVar
@@ -26,6 +27,7 @@ from securechat.hub.people import (
     Account,
     Ban,
     BanKind,
+    Certificate,
     Change,
     Drop,
     Invite,
@@ -52,6 +54,8 @@ _TEMPORARY_CHARS = 16
 """79 bits."""
 _MAPPED_BITS = 96
 """In front of an IPv4 address that is written as an IPv6 one (RFC 4291, section 2.5.5.2)."""
+_LIKE_AN_ADDRESS = re.compile(r"[\d.]+(/\d*)?|\[?[0-9a-fA-F:]*:[0-9a-fA-F:.]*\]?(/\d*)?")
+"""What somebody means as an address and has mistyped: better a refusal than a ban on a name."""
 MOST_DAYS = 3650
 """Of an invite, a ban or a mute: ten years."""
 
@@ -312,7 +316,8 @@ class Steward(Overview):
     ) -> None:
         """Delete an account: its logins end and its name is free. Its messages lose its name, or (``remove``) go too.
 
-        The account goes first, at once; its messages a stretch of the log at a time, with ``progress`` from 0 to 1.
+        First nobody can log in any more; then its messages a stretch of the log at a time, with ``progress`` from 0 to
+        1; the account goes last, so that whatever comes between, the same command can finish it.
 
         Raises:
             Refusal: NOT_FOUND.
@@ -320,19 +325,31 @@ class Steward(Overview):
         account = self._account(name)
         note = self._registry.note(actor, "delete-user", account.name, "messages " + ("removed" if remove else "kept"))
 
-        def dropped() -> None:
-            closing = Closing(ErrorCode.KICKED, "this account was deleted by an administrator")
-            self._expel(account.sender_id, closing)
-            self._entrance.claims.free(account.name, owner_of_account(account.sender_id))
-            self._scrub(account.sender_id, remove, 0, 0, progress, done)
+        sender_id = account.sender_id
 
-        def recorded(answer: Recorded | NotAppended) -> None:
+        def locked(answer: Recorded | NotAppended) -> None:
+            if isinstance(answer, NotAppended):
+                done(answer)
+                return
+            self._desk.outdate(sender_id, None)
+            self._expel(sender_id, Closing(ErrorCode.KICKED, "this account was deleted by an administrator"))
+            self._scrub(sender_id, remove, 0, 0, progress, scrubbed)
+
+        def scrubbed(answer: int | NotAppended) -> None:
             if isinstance(answer, NotAppended):
                 done(answer)
             else:
-                dropped()
+                self._registry.change((Drop(Account, sender_id),), lambda last: dropped(last, answer))
 
-        self._registry.change((Drop(Account, account.sender_id), note), recorded)
+        def dropped(answer: Recorded | NotAppended, count: int) -> None:
+            self._entrance.claims.free(account.name, owner_of_account(sender_id))
+            done(answer if isinstance(answer, NotAppended) else count)
+
+        keys: list[Change] = [Drop(Login, row.login_id) for row in self._registry.logins_of(sender_id)]
+        keys += [Drop(Certificate, row.certificate_id) for row in self._registry.certificates_of(sender_id)]
+        self._registry.amend(
+            Account, sender_id, lambda row: replace(row, password=None, role=Role.MEMBER), (*keys, note), locked
+        )
 
     def _scrub(
         self,
@@ -425,7 +442,9 @@ class Steward(Overview):
         try:
             network = ip_network(target.strip("[]"), strict=False)
         except ValueError:
-            pass
+            if _LIKE_AN_ADDRESS.fullmatch(target):
+                sentence = f"{target} is no network address; write 192.0.2.7 or 192.0.2.0/24"
+                raise Refusal(ErrorCode.INVALID, sentence) from None
         else:
             mapped = getattr(network.network_address, "ipv4_mapped", None)
             if mapped is not None and network.prefixlen >= _MAPPED_BITS:

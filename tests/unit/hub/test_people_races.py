@@ -248,7 +248,7 @@ def test_one_key_added_twice_at_once_is_one_accounts_and_is_removed_for_good(rig
         rig.do(peer, AddCertificate(ref=5, fingerprint=KEY), settle=False)
     rig.settle()
     (certificate,) = rig.store.open().people.certificates
-    assert certified(rig, "whoever").last(Welcome).name == "ann"
+    assert certified(rig, "ann").last(Welcome).name == "ann"
     rig.do(ann, RemoveCertificate(ref=6, certificate=certificate.certificate_id))
     for each in (rig, HubRig(store=rig.store)):
         assert refusal(certified(each, "ann")) is ErrorCode.CERTIFICATE_UNKNOWN
