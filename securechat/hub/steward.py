@@ -331,8 +331,16 @@ class Steward(Overview):
             if isinstance(answer, NotAppended):
                 done(answer)
                 return
-            self._desk.outdate(sender_id, None)
             self._expel(sender_id, Closing(ErrorCode.KICKED, "this account was deleted by an administrator"))
+            keys: list[Change] = [Drop(Login, row.login_id) for row in self._registry.logins_of(sender_id)]
+            keys += [Drop(Certificate, row.certificate_id) for row in self._registry.certificates_of(sender_id)]
+            self._registry.change(keys, shut_out)
+
+        def shut_out(answer: Recorded | NotAppended) -> None:
+            if isinstance(answer, NotAppended):
+                done(answer)
+                return
+            self._desk.outdate(sender_id, None)
             self._scrub(sender_id, remove, 0, 0, progress, scrubbed)
 
         def scrubbed(answer: int | NotAppended) -> None:
@@ -345,10 +353,8 @@ class Steward(Overview):
             self._entrance.claims.free(account.name, owner_of_account(sender_id))
             done(answer if isinstance(answer, NotAppended) else count)
 
-        keys: list[Change] = [Drop(Login, row.login_id) for row in self._registry.logins_of(sender_id)]
-        keys += [Drop(Certificate, row.certificate_id) for row in self._registry.certificates_of(sender_id)]
         self._registry.amend(
-            Account, sender_id, lambda row: replace(row, password=None, role=Role.MEMBER), (*keys, note), locked
+            Account, sender_id, lambda row: replace(row, password=None, role=Role.MEMBER), (note,), locked
         )
 
     def _scrub(
