@@ -61,6 +61,7 @@ class Law:
         self.bans: dict[int, Ban] = {}
         self.mutes: dict[int, Mute] = {}
         self.ended_tokens: set[bytes] = set()
+        self.ended_logins: set[int] = set()
         self.kicked: set[int] = set()  # persons, by number
         self.jumped_at = 0.0
         self._dead_hello: set[int] = set()
@@ -72,14 +73,16 @@ class Law:
         return until_ms is None or until_ms > self.world.clock.wall_ms()
 
     def check_seats(self) -> None:
-        """Nobody banned is in, by whatever way."""
-        if not self.bans:
+        """Nobody banned is in, by whatever way, and nobody by a login that was ended."""
+        if not self.bans and not self.ended_logins:
             return
         server = self.world.server
         for session in server.sessions:
             seat = server.hub._seats.get(session)
             if seat is None:
                 continue
+            if seat.login_id in self.ended_logins:
+                raise HistoryBroken(f"{seat.member.name} is in by login {seat.login_id}, which was ended")
             for ban in self.bans.values():
                 if self.lasts(ban.until_ms) and self._hits(ban, session, seat.member):
                     raise HistoryBroken(f"{seat.member.name} is in, and banned ({ban.kind} {ban.shown})")
@@ -114,6 +117,7 @@ class Law:
         if hello.token is not None and hash_of(hello.token) in self.ended_tokens:
             self._dead_hello.add(id(hello))
             self.world.keep.append(hello)
+        self.world.administrator.ambush(device.person)
 
     def welcomed(self, device: Device, event: Welcome, hello: Hello | None) -> None:
         """A device is in."""
@@ -133,7 +137,10 @@ class Law:
             away_s = self.world.clock.now - holder.heard_at
             if holder.expelled_at > holder.heard_at - 2 * _MARGIN_S:
                 pass  # a kick or ban frees the name, and its last words may have been lost
-            elif away_s < self.world.limits.name_reservation_s - _MARGIN_S and self.jumped_at < holder.heard_at - _MARGIN_S:
+            elif (
+                away_s < self.world.limits.name_reservation_s - _MARGIN_S
+                and self.jumped_at < holder.heard_at - _MARGIN_S
+            ):
                 raise HistoryBroken(f"{name!r} went to another person {away_s:.2f} s after its owner was last heard")
         self._holders[key] = person
         person.known_as.add(name)
@@ -167,7 +174,7 @@ class Law:
                 case _:
                     pass
         elif code is ErrorCode.INVALID:
-            unfair = not person.may_be_invalid
+            unfair = not person.may_be_invalid and "to yourself" not in event.text
         if unfair:
             raise HistoryBroken(
                 f"{device.name} did nothing wrong and hears {type(event).__name__} {code}: {event.text}"

@@ -203,13 +203,12 @@ class Person:
         rng = self.world.rng
         if rng.random() < 0.2:
             other = rng.choice(self.world.people).devices[0].core
-            if other is not None and other.me.id and other.me.id != self._me():
+            if other is not None and other.me.id and other.me.id not in self._own_ids():
                 return PersonKey(other.me.id)
         return RoomKey(rng.choice(self.rooms) if self.rooms and rng.random() < 0.7 else LOBBY)
 
-    def _me(self) -> int:
-        core = self.devices[0].core
-        return core.me.id if core is not None else 0
+    def _own_ids(self) -> set[int]:
+        return {device.core.me.id for device in self.devices if device.core is not None}
 
     def whisper(self, device: Device) -> None:
         other = self.world.rng.choice(self.world.people)

@@ -26,23 +26,34 @@ class Administrator:
     def __init__(self, world: World) -> None:
         self.world = world
         self.is_busy = False
+        self._nothing_left = 0
         self._acts: tuple[Callable[[Person], None], ...] = (
             self._kick, self._ban, self._ban, self._unban, self._mute, self._mute, self._unmute,
-            self._invite, self._end_session, self._reset_password, self._announce,
+            self._invite, self._end_session, self._end_session, self._reset_password, self._announce,
         )  # fmt: skip
+        self._ambushes = (self._ban, self._end_session, self._kick)
 
     def act(self) -> None:
         """Do something to somebody."""
         world = self.world
+        self._do(world.rng.choice(self._acts), world.rng.choice(world.people))
+
+    def _do(self, act: Callable[[Person], None], person: Person) -> None:
+        world = self.world
         if not world.server.alive or world.server.log.failure is not None:
             return
-        act, person = world.rng.choice(self._acts), world.rng.choice(world.people)
         world.clock.note("administrator", f"{act.__name__[1:]} {person.name}")
         try:
             act(person)
         except Refusal as refusal:
             world.clock.note("administrator", f"is refused: {refusal}")
         world.server.passes.wake()
+
+    def ambush(self, person: Person) -> None:
+        """Act against somebody who is just saying hello: the worst moment."""
+        world = self.world
+        if "admin" in world.flavour and not world.calm and world.rng.random() < 0.2:
+            world.later(0.0, 0.1, lambda: None if world.calm else self._do(world.rng.choice(self._ambushes), person))
 
     def _kick(self, person: Person) -> None:
         def done(_: int | NotAppended) -> None:
@@ -115,6 +126,7 @@ class Administrator:
         def done(answer: object) -> None:
             if not isinstance(answer, NotAppended):
                 world.law.ended_tokens.add(login.token_hash)
+                world.law.ended_logins.add(login.login_id)
 
         for each in world.people:
             each.lost_logins = True
@@ -134,12 +146,14 @@ class Administrator:
     def pardon_all(self) -> None:
         """Lift every ban and mute, again and again until it is done."""
         world = self.world
-        self.is_busy = True
+        self.is_busy = True  # a ban may still be on its way to the disk: look several times
         registry = world.server.hub._registry
         if world.server.alive and world.server.log.failure is None:
             if not registry.bans and not registry.mutes:
-                self.is_busy = False
-                return
+                self._nothing_left += 1
+                if self._nothing_left == 4:
+                    self.is_busy = False
+                    return
             for undo in (self._unban, self._unmute):
                 try:
                     undo(world.people[0])

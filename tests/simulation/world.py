@@ -104,6 +104,8 @@ class World:
         rng = self.rng
         some = {name for name in (*FAULTS, "admin", "rates") if rng.random() < 0.4}
         some |= {name for name in ("stuffed", "tiny") if rng.random() < 0.15}
+        if "stuffed" in some:
+            some.add("slow")
         return frozenset(some) - self.options.without
 
     def _limits(self) -> Limits:
@@ -117,6 +119,8 @@ class World:
             commit_messages=rng.choice((2, 16, 1024)),
             message_burst=20.0,
             message_rate=20.0,
+            byte_burst=262_144,
+            byte_rate=102_400,
             name_reservation_s=20.0,
             quiet_return_s=rng.choice((1.0, 4.0)),
             session_days=1.0,
@@ -239,7 +243,7 @@ class World:
         for hostile in self.hostile:
             self._keep_doing(hostile.act, 0.15, until)
         if "admin" in self.flavour:
-            self._keep_doing(self.administrator.act, 0.5, until)
+            self._keep_doing(self.administrator.act, 0.3, until)
         self._keep_doing(self.faults.act, rng.choice((0.3, 1.0)), until)
         clock.run_until(until)
 
