@@ -130,6 +130,9 @@ class Limits:
     )
     login_delay_max_s: float = _limit(30.0, "s", "the wait doubles from 1 s up to this: slow, never locked out")
     login_tries_per_connection: int = _limit(3, "tries/min", "passwords tried on one connection")
+    accounts_per_address_day: int = _limit(
+        100, "accounts", "registered without an invite from one address; loopback exempt: a school's class or three"
+    )
     session_days: float = _limit(30.0, "days", "an unused login expires; each use begins them anew")
     sessions_per_account: int = _limit(50, "logins", "then the one unused for longest is ended")
     certificates_per_account: int = _limit(20, "certificates", "client certificates of one account")

@@ -1,8 +1,9 @@
 """Text above the prompt: written at once where no prompt is, and otherwise with the prompt taken away and drawn again.
 
 prompt_toolkit's own StdoutProxy hands every text to the event loop of the prompt that is up. A loop that ends before it
-comes to it takes the text along: whoever pressed Enter in that moment never saw a message. Here a text stays ours until
-it is written, and what a prompt leaves behind is written when it has ended.
+comes to it takes the text along: whoever pressed Enter in that moment never saw a message. And it lets the terminal
+echo while it writes, which a password must not meet. Here a text stays ours until it is written, what a prompt leaves
+behind is written when it has ended, and the terminal's mode stays as it is.
 """
 
 from __future__ import annotations
@@ -11,9 +12,9 @@ import asyncio
 import contextlib
 import threading
 from enum import Enum
+from typing import Any
 
-from prompt_toolkit.application import run_in_terminal
-from prompt_toolkit.output import Output
+from prompt_toolkit.application import Application
 
 REDRAW_S = 0.02
 """Seconds between two times that the prompt is drawn again: below what an eye sees, well under a flood."""
@@ -29,18 +30,17 @@ class Above:
     """Writes above a prompt, from any thread, in the order of the calls.
 
     Args:
-        output: the terminal.
+        app: the prompt, again and again.
     """
 
-    def __init__(self, output: Output) -> None:
-        self._output = output
+    def __init__(self, app: Application[Any]) -> None:
+        self._app = app
         self._lock = threading.Lock()
         self._pending: list[str] = []
         self._prompt = _Prompt.DOWN
         self._loop: asyncio.AbstractEventLoop | None = None
         self._scheduled = False
         self._drawn_at = float("-inf")
-        self._drawing: object = None
 
     def write(self, text: str) -> None:
         """Write whole lines, now or as soon as the prompt lets them through."""
@@ -84,12 +84,14 @@ class Above:
 
     def _draw(self) -> None:
         self._drawn_at = asyncio.get_running_loop().time()
-        self._drawing = run_in_terminal(self._flush_above)
-
-    def _flush_above(self) -> None:
         with self._lock:
             self._scheduled = False
-            self._flush()
+            if self._app.is_running:
+                self._app.renderer.erase()
+                self._flush()
+                self._app.invalidate()
+            else:  # it has erased itself already
+                self._flush()
 
     def _flush(self) -> None:
         if not self._pending:
@@ -97,6 +99,6 @@ class Above:
         text = "".join(self._pending)
         self._pending.clear()
         with contextlib.suppress(OSError):  # a terminal that is gone; its hangup ends us
-            self._output.enable_autowrap()
-            self._output.write(text)
-            self._output.flush()
+            self._app.output.enable_autowrap()
+            self._app.output.write(text)
+            self._app.output.flush()

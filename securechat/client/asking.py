@@ -13,6 +13,8 @@ from typing import TypeAlias
 from securechat.client import intents as want
 from securechat.client import sentences_accounts as sentences
 from securechat.client.login import LONGEST_PASSWORD
+from securechat.errors import Refusal
+from securechat.passwords import check_password
 
 
 class Purpose(Enum):
@@ -90,9 +92,19 @@ class Dialogue:
             case _Step.OLD:
                 self._old = typed
             case _Step.NEW:
-                self._new = typed
+                return self._chosen(typed)
             case _Step.AGAIN:
                 return self._repeated(typed)
+        return None
+
+    def _chosen(self, typed: str) -> Outcome:
+        """The server judges again; but whoever hears it now need not type a password twice that is none."""
+        try:
+            check_password(typed, self._name)
+        except Refusal as refusal:
+            self._steps.insert(0, _Step.NEW)
+            return refusal.detail
+        self._new = typed
         return None
 
     def _repeated(self, typed: str) -> Outcome:

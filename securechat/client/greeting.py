@@ -136,7 +136,10 @@ class Greeting(Talk):
         if event.account and not event.token and name_key(asked_for) != name_key(event.name):
             self._move_token(asked_for, event.name)  # the account was renamed elsewhere
         seen = event.seen_seq if event.account else None
-        another = self._login.became_somebody_else() and not first and event.sender_id != self.me.id
+        exchanged = self._login.became_somebody_else() and not first
+        another = exchanged and event.sender_id != self.me.id
+        if exchanged:
+            self._give_up_lines()
         if another:
             self._become_another(event)
         elif not first and (event.sender_id != self.me.id or event.live_from < self.feed.cursor):
@@ -170,10 +173,13 @@ class Greeting(Talk):
         self.membership.left_while_away.clear()
         self._rejoin()
 
-    def _become_another(self, event: Welcome) -> None:
-        """A guest logged in, or the other way round: lines under way were the other one's, and may be stored."""
+    def _give_up_lines(self) -> None:
+        """Lines under way were another device's, and may be stored: sent again they would be there twice."""
         if lost := self._outgoing.abandon():
             self._tell(told.LinesLost(lost))
+
+    def _become_another(self, event: Welcome) -> None:
+        """A guest logged in, or the other way round."""
         self._reading.forget()
         self.feed.begin(event.live_from, event.seen_seq if event.account else None)
 

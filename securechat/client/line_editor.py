@@ -1,8 +1,10 @@
-"""Two parts for prompt_toolkit's line editor: input that does not show, and a history that forgets secrets."""
+"""Parts for prompt_toolkit's line editor: input that does not show, at no time, and a history that forgets secrets."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import contextlib
+import sys
+from collections.abc import Callable, Iterator
 
 from prompt_toolkit.history import InMemoryHistory
 from prompt_toolkit.layout.processors import Processor, Transformation, TransformationInput
@@ -17,6 +19,27 @@ class Hidden(Processor):
         """Replace a line by nothing."""
         del transformation_input
         return Transformation([], source_to_display=lambda _: 0, display_to_source=lambda _: 0)
+
+
+@contextlib.contextmanager
+def unechoed() -> Iterator[None]:
+    """Keep the terminal from showing by itself what is typed between two prompts, which may be a password."""
+    if sys.platform == "win32":
+        yield
+    else:
+        import termios  # noqa: PLC0415 - Unix alone has it
+
+        terminal = sys.stdin.fileno()
+        before = termios.tcgetattr(terminal)
+        local = 3
+        changed = [*before]
+        changed[local] = before[local] & ~termios.ECHO
+        termios.tcsetattr(terminal, termios.TCSADRAIN, changed)
+        try:
+            yield
+        finally:
+            with contextlib.suppress(termios.error):  # a terminal that is gone
+                termios.tcsetattr(terminal, termios.TCSADRAIN, before)
 
 
 class Recollection(InMemoryHistory):

@@ -168,7 +168,9 @@ class Login:
             return False
         was_account, was_called = self._bound
         if not was_account:
-            return proven
+            # The same name may be our own by now: a registration whose answer was lost. Then the secret is the
+            # account's, and lines under way are known by it; if not, the server says INVALID, and it is exchanged.
+            return proven and was_called != name_key(name)
         return was_called != name_key(name) or not (proven or self._certificate)
 
     def _exchange(self) -> None:

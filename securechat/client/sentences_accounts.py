@@ -9,10 +9,13 @@ from collections.abc import Sequence
 
 from securechat.client.deeds import Deed
 from securechat.errors import ErrorCode
+from securechat.passwords import MIN_PASSWORD_CHARS
 
-OLD_PASSWORD_PROMPT = "Old password (Enter alone: leave it as it is): "  # noqa: S105 - a prompt
-NEW_PASSWORD_PROMPT = "New password (Enter alone: none): "  # noqa: S105 - a prompt
+OLD_PASSWORD_PROMPT = "Old password (Enter alone: cancel): "  # noqa: S105 - a prompt
+NEW_PASSWORD_PROMPT = f"New password, at least {MIN_PASSWORD_CHARS} characters (Enter alone: cancel): "
 AGAIN_PROMPT = "The same again: "
+PROVING_PROMPT = "Logging in (Ctrl-C leaves): "
+TYPED_TOO_SOON = "you are not logged in yet: what you have just typed went nowhere; wait for the server"
 LINK_PROMPT = "Invite link: "
 REST_PROMPT = "The rest of the link: "
 YES_PROMPT = "Type yes to trust the link: "
@@ -79,7 +82,7 @@ def login_held(seconds: float, code: ErrorCode) -> str:
     """The hello is repeated later."""
     span = f"{max(1, round(seconds))} second{'' if round(seconds) <= 1 else 's'}"
     if code is ErrorCode.LOGIN_SLOWED:
-        return f"too many wrong passwords from your network; your login is tried again by itself in {span}"
+        return f"too many wrong passwords have been tried; yours is tried by itself in {span}"
     return f"the server is busy; your login is tried again by itself in {span}"
 
 

@@ -15,10 +15,12 @@ import shutil
 import signal
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from prompt_toolkit import PromptSession
+from prompt_toolkit.application import Application
+from prompt_toolkit.document import Document
 from prompt_toolkit.filters import Condition
 from prompt_toolkit.layout.processors import ConditionalProcessor
 
@@ -32,7 +34,7 @@ from securechat.client.commands import CertificateFile, Help, Problem, Secretly,
 from securechat.client.core import ClientCore
 from securechat.client.exit_codes import Exit
 from securechat.client.happenings import Happening
-from securechat.client.line_editor import Hidden, Recollection
+from securechat.client.line_editor import Hidden, Recollection, unechoed
 from securechat.client.rendering import (
     announcement_rows,
     elsewhere,
@@ -53,6 +55,15 @@ POLL_S = 0.2
 """Seconds between looks at the clock while waiting without a prompt: Windows cannot interrupt a longer wait."""
 FALLBACK_SIZE = (80, 24)
 """Columns and rows of a terminal that does not tell (a VT100's)."""
+_PROOF_IS_OVER = (
+    deeds.PasswordNeeded,
+    told.NameNeeded,
+    told.NameRefused,
+    told.Greeted,
+    told.BackOnline,
+    told.Ended,
+)
+"""What the server can come to, once it has a password."""
 
 
 class Terminal:
@@ -75,6 +86,9 @@ class Terminal:
         self._trouble: object = None
         self._asking_name = False
         self._dialogue: Dialogue | None = None
+        self._proving = False
+        self._hidden = False
+        self._set_aside = ""
         self._prompt = sentences.PROMPT
         self._above: Above | None = None
         self._over = False
@@ -88,18 +102,19 @@ class Terminal:
         os.environ.setdefault("PROMPT_TOOLKIT_NO_CPR", "1")
         self._session = PromptSession(
             message=lambda: self._prompt,
-            history=Recollection(self._is_secret),
-            input_processors=[ConditionalProcessor(Hidden(), Condition(self._is_secret))],
+            history=Recollection(lambda: self._hidden or self._is_secret()),
+            input_processors=[ConditionalProcessor(Hidden(), Condition(lambda: self._hidden))],
             erase_when_done=True,
             enable_suspend=True,
         )
-        self._above = Above(self._session.app.output)
+        self._above = Above(self._session.app)
         previous = self._leave_on_signals()
         try:
             self._say(sentences.connecting(self._endpoint.host, self._endpoint.port))
-            self._runner.start()
-            self._read_lines(self._session, self._above)
-            self._wait_for_the_end()
+            with unechoed():
+                self._runner.start()
+                self._read_lines(self._session, self._above)
+                self._wait_for_the_end()
         finally:
             for number, handler in previous.items():
                 signal.signal(number, handler)
@@ -111,8 +126,10 @@ class Terminal:
     def _read_lines(self, session: PromptSession[str], above: Above) -> None:
         while not self._over:
             above.prompt_begins()
+            self._hidden = self._is_secret()
+            begun, self._set_aside = ("", self._set_aside) if self._hidden else (self._set_aside, "")
             try:
-                line = session.prompt(pre_run=self._prompt_is_up)
+                line = session.prompt(default=begun, pre_run=self._prompt_is_up)
             except (EOFError, KeyboardInterrupt):
                 if not self._may_be_cancelled():
                     self._leave()
@@ -126,17 +143,29 @@ class Terminal:
         """Give a line to the network's thread; after one that may lead to a password, the next prompt waits for it."""
         understood = threading.Event()
 
+        hidden = self._hidden
+
         def take() -> None:
-            self._typed(line)
+            self._typed(line, hidden=hidden)
             understood.set()
 
-        may_lead_to_a_password = self._is_secret() or line.lstrip().startswith("/")
+        may_lead_to_a_password = hidden or self._is_secret() or line.lstrip().startswith("/")
         self._runner.post(take)
         while may_lead_to_a_password and not understood.wait(POLL_S) and not self._runner.wait(0.0):
             pass
 
     def _is_secret(self) -> bool:
-        return self._dialogue is not None
+        """Whether what is typed now is a password, or may be one typed once more before the server has answered."""
+        return self._dialogue is not None or self._proving
+
+    def _hide_or_show(self) -> None:
+        """In the prompt's event loop: a line begun in the open is no part of a password, and none comes to light."""
+        if self._session is not None and self._is_secret() is not self._hidden:
+            buffer = self._session.default_buffer
+            begun, self._set_aside = self._set_aside, "" if self._hidden else buffer.text
+            buffer.reset(Document(begun))
+            self._hidden = not self._hidden
+            self._session.app.invalidate()
 
     def _may_be_cancelled(self) -> bool:
         """Whether an empty line takes back what is being asked, and leaves everything as it was."""
@@ -152,9 +181,10 @@ class Terminal:
             pass
 
     def _prompt_is_up(self) -> None:
-        """The end may have come between two prompts, when there was none to leave."""
+        """What came between two prompts, when there was none to tell: the end, or a password that is asked for."""
         if self._above is not None:
             self._above.prompt_is_up()
+        self._hide_or_show()
         if self._over and self._session is not None:
             self._session.app.exit(exception=EOFError)
 
@@ -185,18 +215,21 @@ class Terminal:
 
     # --- the network's thread
 
-    def _typed(self, line: str) -> None:
+    def _typed(self, line: str, *, hidden: bool = False) -> None:
         # The shell that waits below would run the rest of a paste as commands: a mistake of ours must not end the chat.
         try:
-            self._understand(line)
+            self._understand(line, hidden=hidden)
         except Exception as error:  # noqa: BLE001 - told to the user, who decides whether to go on
             # Of a mistake over a password only the kind: its words could be the password's.
-            self._say(sentences.mistake(type(error).__name__ if self._is_secret() else one_line(repr(error))))
+            secret = hidden or self._is_secret()
+            self._say(sentences.mistake(type(error).__name__ if secret else one_line(repr(error))))
         self._refresh()
 
-    def _understand(self, line: str) -> None:
-        if self._dialogue is not None:
+    def _understand(self, line: str, *, hidden: bool) -> None:
+        if self._dialogue is not None and hidden:
             self._answer(self._dialogue, encodable(line).rstrip("\r\n"))
+        elif hidden:
+            self._say(accounts.TYPED_TOO_SOON)
         elif self._asking_name:
             self._choose_name(encodable(line).strip() or self._login or "")
         elif line.strip():
@@ -224,6 +257,7 @@ class Terminal:
                 self._say(accounts.CHOOSE_NAME if self._asking_name else accounts.CANCELLED)
             case intent:
                 self._dialogue = None
+                self._proving = isinstance(intent, want.GivePassword)
                 self._runner.want(intent)
 
     def _add_certificate(self, path: str) -> None:
@@ -253,6 +287,8 @@ class Terminal:
 
     def _rows(self, happening: Happening) -> list[str]:  # noqa: C901, PLR0911, PLR0912 - one row a happening
         columns = self._columns()
+        if isinstance(happening, _PROOF_IS_OVER):
+            self._proving = False
         match happening:
             case told.Shown(message, key):
                 return self._message(message, elsewhere(key, self._core.current, message))
@@ -306,12 +342,15 @@ class Terminal:
         self._leave_prompt()
 
     def _leave_prompt(self) -> None:
-        """End the prompt, from whatever thread, if it is there."""
         self._over = True
+        self._in_prompt(lambda app: app.exit(exception=EOFError) if not app.is_done else None)
+
+    def _in_prompt(self, act: Callable[[Application[str]], None]) -> None:
+        """Do something in the prompt's event loop, from whatever thread, if one is up; the next one looks itself."""
         app = self._session.app if self._session is not None else None
         if app is not None and app.loop is not None and app.is_running:
-            with contextlib.suppress(RuntimeError):  # that loop has just ended, and the next prompt looks first
-                app.loop.call_soon_threadsafe(lambda: app.exit(exception=EOFError) if not app.is_done else None)
+            with contextlib.suppress(RuntimeError):  # that loop has just ended
+                app.loop.call_soon_threadsafe(act, app)
 
     def _refresh(self) -> None:
         """Bring the prompt in line with what is asked, where one is, and what waits."""
@@ -320,6 +359,8 @@ class Terminal:
         waiting = len(self._core.unsent) if self._core.phase is not Phase.ONLINE or self._core.away else 0
         if self._dialogue is not None:
             asked = self._dialogue.question
+        elif self._proving:
+            asked = accounts.PROVING_PROMPT
         elif self._asking_name:
             asked = sentences.name_prompt(self._login)
         else:
@@ -328,6 +369,8 @@ class Terminal:
             self._prompt = asked
             if self._session is not None:
                 self._session.app.invalidate()
+        if self._is_secret() is not self._hidden:
+            self._in_prompt(lambda _: self._hide_or_show())
 
     def _say(self, text: str) -> None:
         self._write(notice_rows(text, self._columns()), bell=False)

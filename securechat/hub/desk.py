@@ -12,9 +12,10 @@ from typing import assert_never
 from msgspec.structs import replace
 
 from securechat.errors import ErrorCode, Refusal
-from securechat.hub.door import Door, Keys
+from securechat.hub.door import Door
 from securechat.hub.member import Member, Seat
 from securechat.hub.people import Account, Certificate, Change, Drop, Login, Put, Recorded
+from securechat.hub.policy import DailyQuota
 from securechat.hub.ports import NotAppended, Peer, Verdict
 from securechat.hub.registry import Registry
 from securechat.hub.slowdown import Slowdown
@@ -37,6 +38,7 @@ from securechat.model import (
     Registered,
     RemoveCertificate,
 )
+from securechat.origin import is_loopback
 from securechat.passwords import check_password, normal_password
 
 LOGGED_OUT = Closing(ErrorCode.LOGGED_OUT, "this login was ended; log in again to come back")
@@ -48,8 +50,7 @@ class Desk:
 
     Args:
         registry: where accounts are.
-        door: makes logins.
-        keys: hashes passwords.
+        door: makes logins, and hashes passwords.
         slowdown: judges when the old password may be tried.
         limits: certificates_per_account.
         seats: every connection of a member.
@@ -61,7 +62,6 @@ class Desk:
         self,
         registry: Registry,
         door: Door,
-        keys: Keys,
         slowdown: Slowdown,
         limits: Limits,
         seats: Mapping[Peer, Seat],
@@ -70,13 +70,16 @@ class Desk:
     ) -> None:
         self._registry = registry
         self._door = door
-        self._keys = keys
+        self._hashing = door.hashing
         self._slowdown = slowdown
         self._limits = limits
         self._seats = seats
         self._registered = registered
         self._end = end
         self._at_work: set[int] = set()  # sender_ids whose password is being hashed or stored
+        self._made = DailyQuota(limits.accounts_per_address_day)
+        self._adding: set[int | str] = set()  # sender_ids that add a certificate, and its fingerprint
+        registry.logged_out = self.end_logins
 
     def answer(self, peer: Peer, seat: Seat, command: AccountCommand, now: float) -> None:
         """Answer a command, now or when it is durable.
@@ -85,7 +88,7 @@ class Desk:
             Refusal: a rule forbids it.
         """
         if isinstance(command, Register):
-            self._register(peer, seat, command)
+            self._register(peer, seat, command, now)
             return
         account = self._registry.accounts.get(seat.member.sender_id)
         if account is None or not seat.member.account:
@@ -113,16 +116,18 @@ class Desk:
 
     # --- Registering and passwords --------------------------------------------------------------------------------
 
-    def _register(self, peer: Peer, seat: Seat, command: Register) -> None:
+    def _register(self, peer: Peer, seat: Seat, command: Register, now: float) -> None:
         member = seat.member
         if member.account:
             raise Refusal(
                 ErrorCode.ALREADY_REGISTERED, "this name is your account already; /password changes its password"
             )
+        if not is_loopback(peer.address) and not self._made.has_room(peer.address, 1, now):
+            raise Refusal(ErrorCode.QUOTA, "your address has registered all accounts it may today; ask for an invite")
         self._begin(member)
         try:
             password = check_password(command.password, member.name)
-            self._keys.hasher.hash(password, lambda phc: self._make(peer, seat, command, phc))
+            self._hashing.hash(peer, password, lambda phc: self._make(peer, seat, command, phc))
         except Refusal:
             self._at_work.discard(member.sender_id)
             raise
@@ -144,6 +149,7 @@ class Desk:
         def recorded(answer: Recorded | NotAppended) -> None:
             self._at_work.discard(member.sender_id)
             if isinstance(answer, Recorded):
+                self._made.take(peer.address, 1)
                 self._registered(member)
                 seat.login_id = login.login_id
             self._reply(peer, seat, command.ref, answer, Registered(command.ref, account.name, token))
@@ -154,6 +160,7 @@ class Desk:
         new = check_password(command.new, account.name)
         self._slowdown.check(peer, account.key, now)
         self._begin(seat.member)
+        epoch = self._registry.epoch(account.sender_id)
 
         def verified(verdict: Verdict) -> None:
             if not verdict.match:
@@ -164,32 +171,37 @@ class Desk:
                 return
             self._slowdown.succeeded(peer, account.key)
             try:
-                self._keys.hasher.hash(new, lambda phc: self._new_password(peer, seat, command, phc))
+                self._hashing.hash(peer, new, lambda phc: self._new_password(peer, seat, command, phc, epoch))
             except Refusal as refusal:
                 self._at_work.discard(account.sender_id)
                 self._tell(peer, seat, Refused(refusal.code, refusal.detail, ref=command.ref, retry_after_s=1.0))
 
         try:
-            self._keys.hasher.verify(account.password, normal_password(command.old), verified)
+            self._hashing.verify(peer, account.password, normal_password(command.old), verified)
         except Refusal:
             self._slowdown.retract(peer, account.key, now)
             self._at_work.discard(account.sender_id)
             raise
 
-    def _new_password(self, peer: Peer, seat: Seat, command: ChangePassword, phc: str) -> None:
+    def _new_password(self, peer: Peer, seat: Seat, command: ChangePassword, phc: str, epoch: int) -> None:
         member = seat.member
+        if self._seats.get(peer) is not seat:
+            self._at_work.discard(member.sender_id)  # whose login was ended meanwhile may change nothing any more
+            return
         ended = [row for row in self._registry.logins_of(member.sender_id) if row.login_id != seat.login_id]
         changes: list[Change] = [Drop(Login, row.login_id) for row in ended]
         changes.append(self._registry.note(member.name, "password", member.name))
 
         def edit(account: Account) -> Account:
+            if self._registry.epoch(account.sender_id) != epoch:
+                raise Refusal(ErrorCode.LOGIN_FAILED, "the password was changed elsewhere; try again with that one")
             return replace(account, password=phc, must_change=False)
 
         def recorded(answer: Recorded | NotAppended) -> None:
             self._at_work.discard(member.sender_id)
             self._reply(peer, seat, command.ref, answer, Done(command.ref))
             if isinstance(answer, Recorded):
-                self.end_logins({row.login_id for row in ended})
+                self.outdate(member.sender_id, seat)
 
         self._registry.amend(Account, member.sender_id, edit, changes, recorded)
 
@@ -200,12 +212,26 @@ class Desk:
 
     # --- Logins ---------------------------------------------------------------------------------------------------
 
-    def end_logins(self, numbers: set[int]) -> int:
-        """End every connection that came in by one of these logins; returns how many."""
-        ended = [peer for peer, seat in self._seats.items() if seat.login_id in numbers]
-        for peer in ended:
+    def end_logins(self, numbers: set[int]) -> None:
+        """End every connection that came in by one of these logins."""
+        for peer in [peer for peer, seat in self._seats.items() if seat.login_id in numbers]:
             self._end(peer, LOGGED_OUT)
-        return len(ended)
+
+    def outdate(self, sender_id: int, keep: Seat | None) -> None:
+        """An account has another password: what an older one led to is over, but for one login. Certificates stay.
+
+        Logins that came in while the new password became durable are among them, and connections whose login has
+        gone before them.
+        """
+        self._registry.begin_epoch(sender_id)
+        kept = keep.login_id if keep is not None else 0
+        late = [row for row in self._registry.logins_of(sender_id) if row.login_id != kept]
+        if late:
+            self._registry.change([Drop(Login, row.login_id) for row in late])
+        for peer, seat in list(self._seats.items()):
+            others = seat is not keep and (not kept or seat.login_id != kept)
+            if seat.member.sender_id == sender_id and seat.certificate is None and others:
+                self._end(peer, LOGGED_OUT)
 
     def _logins(self, seat: Seat) -> list[LoginInfo]:
         online = {self._seats[peer].login_id for peer in seat.member.peers}
@@ -232,12 +258,9 @@ class Desk:
             raise Refusal(ErrorCode.NOT_FOUND, "you have no login with this number; /sessions lists them")
         note = self._registry.note(seat.member.name, "logout", seat.member.name, f"login {number}")
 
-        def recorded(answer: Recorded | NotAppended) -> None:
-            self._reply(peer, seat, command.ref, answer, Done(command.ref))
-            if isinstance(answer, Recorded):
-                self.end_logins({number})
-
-        self._registry.change((Drop(Login, number), note), recorded)
+        self._registry.change(
+            (Drop(Login, number), note), lambda answer: self._reply(peer, seat, command.ref, answer, Done(command.ref))
+        )
 
     # --- Certificates ---------------------------------------------------------------------------------------------
 
@@ -256,15 +279,22 @@ class Desk:
         mine = self._registry.certificates_of(account.sender_id)
         if len(mine) >= self._limits.certificates_per_account:
             raise Refusal(ErrorCode.TOO_MANY, f"you have {len(mine)} certificates, which is the most; remove one first")
+        adding: set[int | str] = {account.sender_id, fingerprint}
+        if self._adding & adding:
+            raise Refusal(ErrorCode.BUSY, "a certificate is being added; try again in a moment", retry_after_s=1.0)
+        self._adding |= adding
         number = self._registry.number()
         row = Certificate(
             number, account.sender_id, fingerprint, command.label[:_LABEL_CHARS], self._registry.wall_ms()
         )
         note = self._registry.note(account.name, "cert add", account.name, fingerprint)
         seat = self._seats[peer]
-        self._registry.change(
-            (Put(row), note), lambda answer: self._reply(peer, seat, command.ref, answer, Done(command.ref))
-        )
+
+        def recorded(answer: Recorded | NotAppended) -> None:
+            self._adding -= adding
+            self._reply(peer, seat, command.ref, answer, Done(command.ref))
+
+        self._registry.change((Put(row), note), recorded)
 
     def _remove_certificate(self, peer: Peer, seat: Seat, account: Account, command: RemoveCertificate) -> None:
         row = self._registry.certificates.get(command.certificate)

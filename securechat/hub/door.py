@@ -21,6 +21,7 @@ from securechat.errors import ErrorCode, Refusal
 from securechat.hub.people import Account, Ban, Change, Drop, Invite, Login, Put
 from securechat.hub.ports import Access, Hasher, Peer, Verdict
 from securechat.hub.registry import Registry, hash_of
+from securechat.hub.shares import HashShares
 from securechat.hub.slowdown import Slowdown
 from securechat.limits import SECRET_BYTES, Limits
 from securechat.model import Hello
@@ -59,6 +60,7 @@ class Entry(Struct):
         certificate: the fingerprint that was the proof.
         invite: the invite that was the proof; ``password`` is the PHC string of the account to be made.
         changes: what must be durable before the welcome.
+        epoch: which password was the proof; None for another proof.
     """
 
     name: str
@@ -69,6 +71,7 @@ class Entry(Struct):
     invite: Invite | None = None
     password: str | None = None
     changes: tuple[Change, ...] = ()
+    epoch: int | None = None
 
     def __repr__(self) -> str:
         return f"Entry({self.name!r})"
@@ -84,7 +87,10 @@ class Door:
         registry: accounts, logins, certificates, invites and bans.
         keys: access, hashing, randomness.
         slowdown: judges when a password may be tried.
-        limits: sessions_per_account.
+        limits: sessions_per_account, hash_queue.
+
+    Attributes:
+        hashing: hashes what peers ask for.
     """
 
     def __init__(self, registry: Registry, keys: Keys, slowdown: Slowdown, limits: Limits) -> None:
@@ -92,6 +98,7 @@ class Door:
         self._keys = keys
         self._slowdown = slowdown
         self._limits = limits
+        self.hashing = HashShares(keys.hasher, limits)
         self._uses_pending: dict[int, int] = {}
 
     def knock(self, peer: Peer, hello: Hello, name: str, now: float, opened: Opened) -> None:
@@ -107,16 +114,16 @@ class Door:
         Raises:
             Refusal: the outcome is known now, and is no.
         """
-        if (ban := self._registry.ban_on_host(peer.host)) is not None:
+        if (ban := self._registry.banned.on_host(peer.host)) is not None:
             raise banned(ban, self._registry.wall_ms())
         if hello.invite is not None:
-            self._by_invite(hello, name, opened)
+            self._by_invite(peer, hello, name, opened)
         elif hello.token is not None:
             opened(self._by_token(hello.token))
         elif hello.password is not None:
             self._by_password(peer, hello, name, now, opened)
         elif peer.certificate is not None:
-            opened(self._by_certificate(peer.certificate))
+            opened(self._by_certificate(peer.certificate, name))
         else:
             opened(self._as_guest(name))
 
@@ -124,19 +131,19 @@ class Door:
         """Judge again what may have changed while the log was asked.
 
         Raises:
-            Refusal: the account, the login or the certificate is gone, or a ban has come.
+            Refusal: the account, the login, the certificate or the password is gone, or a ban has come.
         """
-        if (ban := self._registry.ban_on_host(host)) is not None:
+        if (ban := self._registry.banned.on_host(host)) is not None:
             raise banned(ban, self._registry.wall_ms())
         if entry.account is None:
             self.check_free(entry.name)
             return
-        account = self._registry.accounts.get(entry.account.sender_id)
-        if account is None:
+        account = self._registry.living(entry.account.sender_id)
+        if account is None or entry.epoch not in (None, self._registry.epoch(account.sender_id)):
             raise Refusal(ErrorCode.LOGIN_FAILED, _WRONG)
         entry.account = account
         entry.name = account.name
-        if (ban := self._registry.ban_on_account(account.sender_id)) is not None:
+        if (ban := self._registry.banned.on_account(account.sender_id)) is not None:
             raise banned(ban, self._registry.wall_ms())
         if entry.login is not None and not self._registry.has_login(entry.login.login_id):
             raise Refusal(ErrorCode.LOGIN_EXPIRED, _EXPIRED)
@@ -172,7 +179,7 @@ class Door:
                     "this name belongs to somebody: log in with its password, or choose another name",
                 )
             raise Refusal(ErrorCode.NAME_IN_USE, "this name looks like somebody else's; choose another one")
-        if (ban := self._registry.ban_on_name(name)) is not None:
+        if (ban := self._registry.banned.on_name(name)) is not None:
             raise banned(ban, self._registry.wall_ms())
 
     # --- The proofs -----------------------------------------------------------------------------------------------
@@ -188,16 +195,21 @@ class Door:
         if login is None:
             raise Refusal(ErrorCode.LOGIN_EXPIRED, _EXPIRED)
         account = self._registry.accounts[login.sender_id]
-        if (ban := self._registry.ban_on_account(account.sender_id)) is not None:
+        if (ban := self._registry.banned.on_account(account.sender_id)) is not None:
             raise banned(ban, self._registry.wall_ms())
         return Entry(account.name, account=account, login=login)
 
-    def _by_certificate(self, fingerprint: str) -> Entry:
+    def _by_certificate(self, fingerprint: str, name: str) -> Entry:
         certificate = self._registry.certificate_with(fingerprint)
         if certificate is None:
             raise _unknown_certificate()
         account = self._registry.accounts[certificate.sender_id]
-        if (ban := self._registry.ban_on_account(account.sender_id)) is not None:
+        if account.key != name_key(name):  # anybody can add anybody's key: its owner must not end up as somebody else
+            raise Refusal(
+                ErrorCode.CERTIFICATE_UNKNOWN,
+                "your certificate is not that name's: use the name of the account that has added it, or your password",
+            )
+        if (ban := self._registry.banned.on_account(account.sender_id)) is not None:
             raise banned(ban, self._registry.wall_ms())
         return Entry(account.name, account=account, certificate=fingerprint)
 
@@ -205,31 +217,31 @@ class Door:
         key = name_key(name)
         self._slowdown.check(peer, key, now)
         asked = self._registry.account_named(name)
+        epoch = self._registry.epoch(asked.sender_id) if asked is not None else 0
         password = normal_password(hello.password or "")
 
         def verified(verdict: Verdict) -> None:
-            account = self._registry.account_named(name)
-            unchanged = account is not None and asked is not None and account.password == asked.password
-            if not verdict.match or account is None or not unchanged:
+            account = self._registry.living(asked.sender_id) if asked is not None else None
+            if not verdict.match or account is None or self._registry.epoch(account.sender_id) != epoch:
                 self._slowdown.failed(peer, key, now)
                 opened(Refusal(ErrorCode.LOGIN_FAILED, _WRONG))
                 return
             self._slowdown.succeeded(peer, key)
-            if (ban := self._registry.ban_on_account(account.sender_id)) is not None:
+            if (ban := self._registry.banned.on_account(account.sender_id)) is not None:
                 opened(banned(ban, self._registry.wall_ms()))
                 return
             if verdict.stale:
                 self._rehash(account, password)
             login, token, changes = self.new_login(account.sender_id, hello.client, peer.host)
-            opened(Entry(account.name, account=account, login=login, token=token, changes=changes))
+            opened(Entry(account.name, account=account, login=login, token=token, changes=changes, epoch=epoch))
 
         try:
-            self._keys.hasher.verify(asked.password if asked is not None else None, password, verified)
+            self.hashing.verify(peer, asked.password if asked is not None else None, password, verified)
         except Refusal:
             self._slowdown.retract(peer, key, now)
             raise
 
-    def _by_invite(self, hello: Hello, name: str, opened: Opened) -> None:
+    def _by_invite(self, peer: Peer, hello: Hello, name: str, opened: Opened) -> None:
         assert hello.invite is not None
         invite = self._good_invite(hello.invite)
         if self._registry.look_alike(name) is not None:
@@ -242,22 +254,30 @@ class Door:
         def hashed(phc: str) -> None:
             opened(Entry(name, invite=invite, password=phc))
 
-        self._keys.hasher.hash(password, hashed)
+        self.hashing.hash(peer, password, hashed)
         self._uses_pending[invite.invite_id] = self._uses_pending.get(invite.invite_id, 0) + 1
 
     def _good_invite(self, token: str) -> Invite:
         invite = self._registry.invite_with(token)
         if invite is None:
             raise Refusal(ErrorCode.INVITE_UNKNOWN, "this server knows no such invite; ask for a new one")
-        if invite.revoked:
-            raise Refusal(ErrorCode.INVITE_REVOKED, "this invite was taken back; ask for a new one")
-        if len(invite.used_by) >= invite.uses:
-            raise Refusal(ErrorCode.INVITE_USED, "this invite has been used up; ask for a new one")
+        _expect_open(invite)
         if invite.expires_at_ms <= self._registry.wall_ms():
             raise Refusal(ErrorCode.INVITE_EXPIRED, "this invite has expired; ask for a new one")
         if len(invite.used_by) + self._uses_pending.get(invite.invite_id, 0) >= invite.uses:
             raise Refusal(ErrorCode.BUSY, "somebody is using this invite at this moment; try again", retry_after_s=2.0)
         return invite
+
+    def spend(self, invite: Invite, name: str, host: str) -> Invite:
+        """Return the invite as it is when this name has used it.
+
+        Raises:
+            Refusal: it was revoked while the hello was answered, or a ban has come.
+        """
+        _expect_open(invite)
+        if (ban := self._registry.banned.on_host(host)) is not None:
+            raise banned(ban, self._registry.wall_ms())
+        return replace(invite, used_by=(*invite.used_by, name))
 
     # --- Logins ---------------------------------------------------------------------------------------------------
 
@@ -290,6 +310,13 @@ class Door:
 
         with suppress(Refusal):  # busy: the next login will do it
             self._keys.hasher.hash(password, hashed)
+
+
+def _expect_open(invite: Invite) -> None:
+    if invite.revoked:
+        raise Refusal(ErrorCode.INVITE_REVOKED, "this invite was taken back; ask for a new one")
+    if len(invite.used_by) >= invite.uses:
+        raise Refusal(ErrorCode.INVITE_USED, "this invite has been used up; ask for a new one")
 
 
 def banned(ban: Ban, now_ms: int) -> Refusal:

@@ -7,20 +7,20 @@ back. What happens to the connection in between is settled when the answer comes
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
-from msgspec.structs import replace
+from collections.abc import Callable, Mapping
 
 from securechat.errors import ErrorCode, Refusal
 from securechat.hub.claims import NameClaims, owner_of, owner_of_account
 from securechat.hub.door import Door, Entry
-from securechat.hub.member import Member
-from securechat.hub.people import Account, Change, Invite, Put, Recorded
+from securechat.hub.member import Member, Seat
+from securechat.hub.people import Account, Change, Drop, Invite, Login, Put, Recorded
 from securechat.hub.ports import Identity, MessageLog, NotAppended, Peer
 from securechat.hub.registry import Registry
 from securechat.limits import Limits
 from securechat.model import PROTOCOL_VERSION, Closing, Hello, Refused
 from securechat.names import check_name, name_key
+
+REPLACED = Closing(ErrorCode.REPLACED, "you connected from somewhere else; this connection is closed")
 
 
 class Guest:
@@ -51,6 +51,7 @@ class Entrance:
         limits: reservation times and bucket sizes.
         admitted: called with the member and its new connection.
         turned_away: called with a connection whose hello was refused, the name it wanted, and why.
+        seats: every connection of a member.
     """
 
     def __init__(
@@ -61,6 +62,7 @@ class Entrance:
         limits: Limits,
         admitted: Admitted,
         turned_away: Callable[[Peer, str, Refusal], None],
+        seats: Mapping[Peer, Seat],
     ) -> None:
         self.claims = NameClaims()
         self.members: dict[int, Member] = {}
@@ -70,6 +72,7 @@ class Entrance:
         self._limits = limits
         self._admitted = admitted
         self._turned_away = turned_away
+        self._seats = seats
         self._by_key: dict[str, Member] = {}
         self._now = 0.0
         self._knocking: set[Peer] = set()
@@ -146,13 +149,9 @@ class Entrance:
 
         if entry.invite is not None:
             changes = self._new_account(guest, identity.sender_id, peer)
-            name = entry.name
+            name, door = entry.name, self._door
             self._registry.amend(
-                Invite,
-                entry.invite.invite_id,
-                lambda invite: replace(invite, used_by=(*invite.used_by, name)),
-                changes,
-                recorded,
+                Invite, entry.invite.invite_id, lambda invite: door.spend(invite, name, peer.host), changes, recorded
             )
         elif changes := self._door.changes(entry, peer.host):
             self._registry.change(changes, recorded)
@@ -178,7 +177,8 @@ class Entrance:
             self._give_back(guest)
             self._correct(identity.sender_id)
             if present:
-                peer.deliver(Refused(answer.code, answer.text))
+                code = ErrorCode.LOGIN_FAILED if answer.code is ErrorCode.NOT_FOUND else answer.code
+                self._refuse(peer, guest.entry.name, Refusal(code, answer.text))
             return
         if guest.entry.invite is not None:
             self._now_an_account(guest, identity.sender_id)
@@ -194,22 +194,39 @@ class Entrance:
         present = self._waiting.pop(peer, None) is not None
         self._door.release(guest.entry)
         if not present:
+            self._forget_login(guest.entry)
             self._abandoned(guest, identity.sender_id)
             return
+        claimed = guest.entry.name
         try:  # again: the owner may have quit elsewhere meanwhile, somebody else taken the name, or a ban have come
+            self._check_newest(peer, identity)
             self._door.recheck(guest.entry, peer.host)
             guest.key = name_key(guest.entry.name)
             self.claims.claim(guest.entry.name, guest.owner, self._now)
         except Refusal as refusal:
+            self._forget_login(guest.entry)
             self._give_back(guest)
             self._correct(identity.sender_id)
             self._refuse(peer, guest.entry.name, refusal)
             return
+        self.claims.exchange(claimed, guest.entry.name, guest.owner)  # another device may have renamed the account
         self._admit(peer, guest, identity)
+
+    def _check_newest(self, peer: Peer, identity: Identity) -> None:
+        """A hello that was long on its way must not throw out the connection that was made in its place."""
+        member = self.members.get(identity.sender_id)
+        for other in member.peers if member is not None else ():
+            if other.number > peer.number and self._seats[other].stream == identity.stream:
+                raise Refusal(REPLACED.code, REPLACED.text)
+
+    def _forget_login(self, entry: Entry) -> None:
+        """A login was made for nobody: its token has gone nowhere."""
+        if entry.token and entry.login is not None:
+            self._registry.change((Drop(Login, entry.login.login_id),))
 
     def _refuse(self, peer: Peer, name: str, refusal: Refusal) -> None:
         self._turned_away(peer, name, refusal)
-        if refusal.code is ErrorCode.BANNED:
+        if refusal.code in {ErrorCode.BANNED, ErrorCode.REPLACED}:
             peer.close(Closing(refusal.code, refusal.detail, retry_after_s=refusal.retry_after_s))
         else:
             peer.deliver(Refused(refusal.code, refusal.detail, retry_after_s=refusal.retry_after_s))
@@ -221,7 +238,10 @@ class Entrance:
         if member is None:
             member = Member(identity.sender_id, guest.owner, name, key, self._limits)
             self.members[identity.sender_id] = member
-        elif member.name != name:
+        elif member.owner != guest.owner:  # a guest who is here has become an account by an invite
+            self.claims.hand_over(member.name, member.owner, guest.owner)
+            member.owner = guest.owner
+        if member.name != name:
             old_name = member.name
             self._take_name(member, name, key)
             self._log.rename(member.sender_id, name, key)  # a Nick may have been recorded since the hello

@@ -20,7 +20,7 @@ from securechat.errors import ErrorCode, Overloaded, Refusal
 from securechat.hub.attendance import Attendance
 from securechat.hub.desk import Desk
 from securechat.hub.door import Door, Keys
-from securechat.hub.entrance import Entrance, Guest
+from securechat.hub.entrance import REPLACED, Entrance, Guest
 from securechat.hub.floor import Floor, others
 from securechat.hub.lookups import Lookups
 from securechat.hub.member import Member, Seat
@@ -87,7 +87,6 @@ from securechat.model import (
 )
 from securechat.names import LOBBY, name_key
 
-_REPLACED = Closing(ErrorCode.REPLACED, "you connected from somewhere else; this connection is closed")
 _ROOMS_PER_REQUEST = 10
 """Rooms of one Join that cost as much as one request: a client that returns to 100 rooms stays within the burst."""
 _BYE = Closing(ErrorCode.BYE, "goodbye")
@@ -136,7 +135,7 @@ class Hub:
         self._slowdown = Slowdown(limits)
         self._attendance = Attendance(outlet, observer, limits, alarm)
         door = Door(registry, keys, self._slowdown, limits)
-        self._entrance = Entrance(log, registry, door, limits, self._admitted, self._turned_away)
+        self._entrance = Entrance(log, registry, door, limits, self._admitted, self._turned_away, self._seats)
         self._members = self._entrance.members
         self._lookups = Lookups(log, self._entrance, self._attendance, registry)
         self._posting = Posting(
@@ -158,7 +157,7 @@ class Hub:
         )
         self._notices = Notices(outlet, registry, limits, self._members, self._fed)
         self._room_names: dict[str, str] = {}  # rooms renamed in this batch: what was said before comes after
-        self._desk = Desk(registry, door, keys, self._slowdown, limits, self._seats, self._registered, self.end)
+        self._desk = Desk(registry, door, self._slowdown, limits, self._seats, self._registered, self.end)
         self.steward = Steward(
             registry,
             keys,
@@ -356,7 +355,7 @@ class Hub:
         for old in replaced:
             del self._seats[old]
             self._lookups.forget(old)
-            old.close(_REPLACED)
+            old.close(REPLACED)
         self._seats[peer] = seat = Seat(member, identity.stream, guest.client, self._registry.wall_ms(), self.fed_seq)
         self._attendance.returned(member)
         self._attendance.audience_changed(member)
@@ -365,8 +364,7 @@ class Hub:
         self._observer.happened(Happening.NAMED, peer, member.name, "again" if resumed else "")
         peer.deliver(self._welcome(member, seat, guest, identity, resumed=resumed))
         self._floor.enter(peer, member, LOBBY, ref=0)
-        if member.account:
-            self._floor.enter_all(peer, member)
+        self._floor.enter_all(peer, member)
         if guest.entry.invite is not None and guest.entry.invite.room is not None:
             self._floor.join(peer, member, Join(ref=0, rooms=[guest.entry.invite.room]))
 
@@ -447,7 +445,7 @@ class Hub:
 
     def tidy(self) -> None:
         """Forget what has expired, and guests unseen for long who never wrote; to be called once a day."""
-        self._registry.tidy(self._limits.guest_days)
+        self._registry.tidy(self._limits.guest_days, {seat.login_id for seat in self._seats.values()})
 
     # --- Requests -------------------------------------------------------------------------------------------------
 

@@ -179,7 +179,7 @@ class Overview:
         account, member = self._registry.accounts.get(sender_id), self._entrance.members.get(sender_id)
         peers = member.peers if member is not None else []
         name = self._name_of(sender_id)
-        barred = self._registry.ban_on_account(sender_id) if account else self._registry.ban_on_name(name)
+        barred = self._registry.banned.on_account(sender_id) if account else self._registry.banned.on_name(name)
         return UserRow(
             name=name,
             sender_id=sender_id,

@@ -92,7 +92,7 @@ class AddressBuckets:
 
 
 class DailyQuota:
-    """Bytes stored per address and day.
+    """Bytes stored, or whatever else is counted, per address and day.
 
     Args:
         limit_bytes: what one address may store in a day.

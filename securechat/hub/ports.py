@@ -313,6 +313,10 @@ class Peer(Protocol):
         """Its whole network address, for bans and for the owner of a login to recognise."""
 
     @property
+    def number(self) -> int:
+        """Its place among all connections of this server, in the order in which they were made."""
+
+    @property
     def certificate(self) -> str | None:
         """The fingerprint of the public key of the client certificate it presented, verified; None without one."""
 

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import hashlib
 from collections import deque
-from collections.abc import Callable, Hashable, Iterable, Sequence
-from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence, Set
 from typing import Any, TypeAlias, TypeVar, assert_never
 
 from msgspec.structs import replace
 
-from securechat.errors import ErrorCode, LocalProtocolError
+from securechat.errors import ErrorCode, LocalProtocolError, Refusal
+from securechat.hub.bans import BanIndex
 from securechat.hub.people import (
     Account,
     AuditEntry,
@@ -44,6 +44,8 @@ Changed = Callable[[Recorded | NotAppended], None]
 Turn: TypeAlias = tuple[Sequence[Change], Changed] | None
 RowT = TypeVar("RowT", Account, Login, Invite)
 _DAY_MS = 86_400_000
+_INVITE_KEPT_DAYS = 30
+"""For how long an invite that is over can still be looked at, and still says why it is over."""
 _GONE = NotAppended(ErrorCode.NOT_FOUND, "it is gone: somebody else has just removed it")
 
 
@@ -62,6 +64,7 @@ class Registry:
 
     Attributes:
         accounts, logins, certificates, invites, bans, mutes: by number (sender_id for accounts and mutes).
+        banned: finds bans by what they keep out.
         rulebook: rooms, and who belongs to them.
     """
 
@@ -72,19 +75,23 @@ class Registry:
         self.logins: dict[int, Login] = {}
         self.certificates: dict[int, Certificate] = {}
         self.invites: dict[int, Invite] = {}
-        self.bans: dict[int, Ban] = {}
+        self.banned = BanIndex(self.lasts)
         self.mutes: dict[int, Mute] = {}
         self._log = log
         self._serial = 0
         self._leaving: set[tuple[type[Row], int]] = set()
         self._queues: dict[Hashable, deque[Callable[[], Turn]]] = {}
+        self._arriving: dict[str, Account] = {}  # by what their names look like
+        self._epochs: dict[int, int] = {}
         self._by_key: dict[str, int] = {}
         self._by_skeleton: dict[str, int] = {}
         self._by_token: dict[bytes, int] = {}
         self._by_fingerprint: dict[str, int] = {}
         self._by_invite: dict[bytes, int] = {}
-        self._networks: dict[int, IPv4Network | IPv6Network] = {}
         self.rulebook = Rulebook(self.accounts, wall_ms)
+        self._logins_of: dict[int, dict[int, Login]] = {}
+        self.logged_out: Callable[[set[int]], None] = lambda _: None
+        """Told which logins have ended, whatever ended them."""
 
     def restore(self, people: People, places: Places) -> None:
         """Take over what the log remembers."""
@@ -106,9 +113,22 @@ class Registry:
         return None if sender_id is None else self.accounts[sender_id]
 
     def look_alike(self, name: str) -> Account | None:
-        """Return the account whose name is the same as this one, or looks the same."""
-        sender_id = self._by_skeleton.get(skeleton(name))
-        return None if sender_id is None else self.accounts[sender_id]
+        """Return the account whose name is the same as this one, or looks the same; it may just be being made."""
+        looks = skeleton(name)
+        sender_id = self._by_skeleton.get(looks)
+        return self._arriving.get(looks) if sender_id is None else self.accounts[sender_id]
+
+    def living(self, sender_id: int) -> Account | None:
+        """Return an account that is there and is not being deleted."""
+        return None if (Account, sender_id) in self._leaving else self.accounts.get(sender_id)
+
+    def epoch(self, sender_id: int) -> int:
+        """Which password of an account this is, counted since the start; a rehash changes nothing."""
+        return self._epochs.get(sender_id, 0)
+
+    def begin_epoch(self, sender_id: int) -> None:
+        """An account has another password: whoever proved the one before has proved nothing."""
+        self._epochs[sender_id] = self.epoch(sender_id) + 1
 
     def login_with(self, token: str) -> Login | None:
         """Return the login that holds this token, unless it has expired."""
@@ -138,37 +158,17 @@ class Registry:
     def logins_of(self, sender_id: int) -> list[Login]:
         """The logins of an account that have not expired, the latest used last."""
         now_ms = self.wall_ms()
-        mine = [row for row in self.logins.values() if row.sender_id == sender_id and row.expires_at_ms > now_ms]
+        mine = [row for row in self._logins_of.get(sender_id, {}).values() if row.expires_at_ms > now_ms]
         return sorted(mine, key=lambda row: (row.used_at_ms, row.login_id))
 
     def certificates_of(self, sender_id: int) -> list[Certificate]:
         """The client certificates of an account."""
         return [row for row in self.certificates.values() if row.sender_id == sender_id]
 
-    def ban_on_host(self, host: str) -> Ban | None:
-        """Return the ban that keeps this network address out."""
-        if not self._networks:
-            return None
-        try:
-            address = ip_address(host.partition("%")[0])
-        except ValueError:
-            return None  # no network address: a test's peer
-        mapped = getattr(address, "ipv4_mapped", None) or address
-        return self._first(number for number, network in self._networks.items() if mapped in network)
-
-    def ban_on_name(self, name: str) -> Ban | None:
-        """Return the ban on a guest's name, or on what looks like it."""
-        if not self.bans:
-            return None
-        looks = skeleton(name)
-        return self._first(n for n, ban in self.bans.items() if ban.kind is BanKind.NAME and ban.target == looks)
-
-    def ban_on_account(self, sender_id: int) -> Ban | None:
-        """Return the ban on an account."""
-        if not self.bans:
-            return None
-        target = str(sender_id)
-        return self._first(n for n, ban in self.bans.items() if ban.kind is BanKind.ACCOUNT and ban.target == target)
+    @property
+    def bans(self) -> dict[int, Ban]:
+        """Every ban by its number, in force or not."""
+        return self.banned.rows
 
     def mute_on(self, sender_id: int) -> Mute | None:
         """Return the mute of a sender, if it lasts."""
@@ -178,10 +178,6 @@ class Registry:
     def lasts(self, until_ms: int | None) -> bool:
         """Tell whether something with this end is still in force."""
         return until_ms is None or until_ms > self.wall_ms()
-
-    def _first(self, numbers: Iterable[int]) -> Ban | None:
-        lasting = (self.bans[number] for number in numbers)
-        return next((ban for ban in lasting if self.lasts(ban.until_ms)), None)
 
     # --- Changing -------------------------------------------------------------------------------------------------
 
@@ -195,19 +191,39 @@ class Registry:
         return Note(AuditEntry(self.wall_ms(), actor, act, target, detail))
 
     def change(self, changes: Sequence[Change], then: Changed | None = None) -> None:
-        """Make changes, all or none: durable first, then here, then ``then`` is told."""
+        """Make changes, all or none: durable first, then here, then ``then`` is told.
+
+        A login or a certificate of an account that is gone, or going, comes to nothing: ``then`` hears NOT_FOUND.
+        """
+        fresh = {row.sender_id: row for row in _put_rows(changes) if isinstance(row, Account)}
+        if not all(self._has_owner(row, fresh) for row in _put_rows(changes)):
+            if then is not None:
+                then(_GONE)
+            return
+        arriving = {skeleton(row.name): row for number, row in fresh.items() if number not in self.accounts}
+        self._arriving |= arriving  # from now on nobody takes their names
         leaving = {(change.kind, change.number) for change in changes if isinstance(change, Drop)}
         self._leaving |= leaving  # from now on nobody comes in by them, and nothing brings them back
 
         def done(answer: Recorded | NotAppended) -> None:
             self._leaving -= leaving
+            for looks in arriving:
+                self._arriving.pop(looks, None)
             if isinstance(answer, Recorded):
                 for change in changes:
                     self._apply(change)
             if then is not None:
                 then(answer)
+            ended = {number for kind, number in leaving if kind is Login}
+            if ended and isinstance(answer, Recorded):
+                self.logged_out(ended)
 
         self._log.record(changes, done)
+
+    def _has_owner(self, row: Row, fresh: Mapping[int, Account]) -> bool:
+        if not isinstance(row, Login | Certificate):
+            return True
+        return row.sender_id in fresh or self.living(row.sender_id) is not None
 
     def amend(
         self, kind: type[RowT], number: int, edit: Callable[[RowT], RowT], others: Sequence[Change], then: Changed
@@ -215,7 +231,7 @@ class Registry:
         """Change one record that is there, and others along with it, one such change after the other.
 
         ``edit`` sees the record as the change before has left it: two that cross do not undo each other. When it is
-        gone by then, ``then`` hears NOT_FOUND and nothing happens.
+        gone by then, ``then`` hears NOT_FOUND and nothing happens; nor does it when ``edit`` raises a Refusal.
         """
 
         def job() -> Turn:
@@ -223,7 +239,12 @@ class Registry:
             if row is None or (kind, number) in self._leaving:
                 then(_GONE)
                 return None
-            return (Put(edit(row)), *others), then
+            try:
+                edited = edit(row)
+            except Refusal as refusal:
+                then(NotAppended(refusal.code, refusal.detail))
+                return None
+            return (Put(edited), *others), then
 
         self.in_turn((kind, number), job)
 
@@ -272,12 +293,22 @@ class Registry:
         """Return when a login that is used now expires."""
         return self.wall_ms() + self._session_ms
 
-    def tidy(self, guest_days: float) -> None:
-        """Forget what has come to its end, then guests unseen for so long who never wrote, a few at a time."""
-        now_ms = self.wall_ms()
-        changes: list[Change] = [Drop(Login, n) for n, row in self.logins.items() if row.expires_at_ms <= now_ms]
+    def tidy(self, guest_days: float, online: Set[int]) -> None:
+        """Forget what has come to its end, then guests unseen for so long who never wrote, a few at a time.
+
+        The logins that are ``online`` are in use, and begin their time anew.
+        """
+        now_ms, end_ms = self.wall_ms(), self.end_of_login()
+        over = [n for n, row in self.logins.items() if row.expires_at_ms <= now_ms and n not in online]
+        changes: list[Change] = [Drop(Login, n) for n in over]
+        used = (row for n in online if (row := self.logins.get(n)) is not None and (Login, n) not in self._leaving)
+        changes += [
+            Put(replace(row, used_at_ms=now_ms, expires_at_ms=end_ms)) for row in used if self.living(row.sender_id)
+        ]
         changes += [Drop(Ban, n) for n, row in self.bans.items() if not self.lasts(row.until_ms)]
         changes += [Drop(Mute, n) for n, row in self.mutes.items() if not self.lasts(row.until_ms)]
+        old_ms = now_ms - _INVITE_KEPT_DAYS * _DAY_MS
+        changes += [Drop(Invite, n) for n, row in self.invites.items() if row.expires_at_ms <= old_ms]
         before_ms = now_ms - int(guest_days * _DAY_MS)
         self._expire(now_ms)
 
@@ -320,6 +351,7 @@ class Registry:
             case Login():
                 self.logins[row.login_id] = row
                 self._by_token[row.token_hash] = row.login_id
+                self._logins_of.setdefault(row.sender_id, {})[row.login_id] = row
             case Certificate():
                 self.certificates[row.certificate_id] = row
                 self._by_fingerprint[row.fingerprint] = row.certificate_id
@@ -327,9 +359,7 @@ class Registry:
                 self.invites[row.invite_id] = row
                 self._by_invite[row.token_hash] = row.invite_id
             case Ban():
-                self.bans[row.ban_id] = row
-                if row.kind is BanKind.NETWORK:
-                    self._networks[row.ban_id] = ip_network(row.target)
+                self.banned.put(row)
             case Mute():
                 self.mutes[row.sender_id] = row
             case _:
@@ -340,13 +370,13 @@ class Registry:
             self._drop_account(number)
         elif kind is Login and (login := self.logins.pop(number, None)) is not None:
             self._by_token.pop(login.token_hash, None)
+            self._logins_of[login.sender_id].pop(number, None)
         elif kind is Certificate and (certificate := self.certificates.pop(number, None)) is not None:
             self._by_fingerprint.pop(certificate.fingerprint, None)
         elif kind is Invite and (invite := self.invites.pop(number, None)) is not None:
             self._by_invite.pop(invite.token_hash, None)
         elif kind is Ban:
-            self.bans.pop(number, None)
-            self._networks.pop(number, None)
+            self.banned.drop(number)
         elif kind is Mute:
             self.mutes.pop(number, None)
 
@@ -354,12 +384,12 @@ class Registry:
         self._unname(sender_id)
         self.accounts.pop(sender_id, None)
         self.rulebook.forget_account(sender_id)
-        for login in [row for row in self.logins.values() if row.sender_id == sender_id]:
-            self._drop(Login, login.login_id)
+        for login_id in list(self._logins_of.get(sender_id, ())):
+            self._drop(Login, login_id)
+        self._logins_of.pop(sender_id, None)
         for certificate in self.certificates_of(sender_id):
             self._drop(Certificate, certificate.certificate_id)
-        target = str(sender_id)
-        for ban in [row for row in self.bans.values() if row.kind is BanKind.ACCOUNT and row.target == target]:
+        for ban in self.banned.of(BanKind.ACCOUNT, str(sender_id)):
             self._drop(Ban, ban.ban_id)
         self.mutes.pop(sender_id, None)
 
@@ -367,6 +397,10 @@ class Registry:
         if (old := self.accounts.get(sender_id)) is not None:
             self._by_key.pop(old.key, None)
             self._by_skeleton.pop(skeleton(old.name), None)
+
+
+def _put_rows(changes: Iterable[Change]) -> Iterator[Row]:
+    return (change.row for change in changes if isinstance(change, Put))
 
 
 def seen(account: Account, seq: int, now_ms: int) -> Account:

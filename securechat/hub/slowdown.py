@@ -30,7 +30,7 @@ class _Pair:
         self.failures = 0
         self.failed_at = 0.0
         self.free_at = 0.0  # when the next try may be made
-        self.waiting: list[Peer] = []
+        self.waiting: dict[Peer, float] = {}  # first come first served, and when each was told to come
 
 
 class Slowdown:
@@ -100,8 +100,7 @@ class Slowdown:
         """A connection is over: its place in a queue is free."""
         self._tries.pop(peer, None)
         for pair in self._queued.pop(peer, ()):
-            if peer in pair.waiting:
-                pair.waiting.remove(peer)
+            pair.waiting.pop(peer, None)
 
     def _pair(self, key: str, network: str, now: float) -> _Pair | None:
         pair = self._pairs.get((key, network))
@@ -115,18 +114,27 @@ class Slowdown:
         delay_s = self._delay(pair)
         if delay_s == 0:
             return 0.0
-        while pair.waiting and pair.waiting[0] is not peer and now >= pair.free_at + _GRACE_S:
-            pair.waiting.pop(0)  # did not come back when it was its turn
-            pair.free_at += _GRACE_S
+        self._drop_absent(pair, peer, now)
         if peer not in pair.waiting:
-            pair.waiting.append(peer)
             self._queued.setdefault(peer, []).append(pair)
-        ahead = pair.waiting.index(peer)
+        ahead = list(pair.waiting).index(peer) if peer in pair.waiting else len(pair.waiting)
         if ahead == 0 and now >= pair.free_at:
-            pair.waiting.pop(0)
+            pair.waiting.pop(peer, None)
             pair.free_at = now + delay_s
             return 0.0
-        return max(0.0, pair.free_at - now) + ahead * delay_s
+        wait_s = max(0.0, pair.free_at - now) + ahead * delay_s
+        pair.waiting[peer] = now + wait_s
+        return wait_s
+
+    def _drop_absent(self, pair: _Pair, peer: Peer, now: float) -> None:
+        """Those at the head who did not come when told lose their place; never somebody who was told to come later.
+
+        Otherwise whoever comes too early would drive the obedient out, the owner among them.
+        """
+        for head, told in list(pair.waiting.items()):
+            if head is peer or now < told + _GRACE_S:
+                break
+            del pair.waiting[head]
 
     def _delay(self, pair: _Pair) -> float:
         excess = pair.failures - self._limits.failed_logins_free

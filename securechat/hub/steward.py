@@ -7,6 +7,7 @@ who the administrator is: whoever holds the steward decides that, and names them
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from ipaddress import ip_network
 from typing import TypeVar
@@ -16,15 +17,17 @@ from msgspec.structs import replace
 
 from securechat.errors import ErrorCode, Refusal
 from securechat.hub.attendance import Attendance
+from securechat.hub.claims import owner_of_account
 from securechat.hub.desk import Desk
 from securechat.hub.door import Keys, banned
 from securechat.hub.entrance import Entrance
-from securechat.hub.member import Member, Seat
+from securechat.hub.member import Seat
 from securechat.hub.overview import Figures, Overview
 from securechat.hub.people import (
     Account,
     Ban,
     BanKind,
+    Certificate,
     Change,
     Drop,
     Invite,
@@ -49,6 +52,10 @@ _TEMPORARY_ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789"
 """31 signs nobody mistakes for one another when a password is read aloud."""
 _TEMPORARY_CHARS = 16
 """79 bits."""
+_MAPPED_BITS = 96
+"""In front of an IPv4 address that is written as an IPv6 one (RFC 4291, section 2.5.5.2)."""
+_LIKE_AN_ADDRESS = re.compile(r"[\d.]+(/\d*)?|\[?[0-9a-fA-F:]*:[0-9a-fA-F:.]*\]?(/\d*)?")
+"""What somebody means as an address and has mistyped: better a refusal than a ban on a name."""
 MOST_DAYS = 3650
 """Of an invite, a ban or a mute: ten years."""
 
@@ -151,7 +158,8 @@ class Steward(Overview):
 
         def then() -> int:
             why = f": {reason}" if reason else ""
-            return self._expel(member, Closing(ErrorCode.KICKED, f"an administrator ended your connection{why}"))
+            closing = Closing(ErrorCode.KICKED, f"an administrator ended your connection{why}")
+            return self._expel(member.sender_id, closing)
 
         self._change((self._registry.note(actor, "kick", member.name, reason),), then, done)
 
@@ -174,7 +182,7 @@ class Steward(Overview):
         now_ms = self._registry.wall_ms()
         ban = Ban(self._registry.number(), kind, what, target, reason, actor, now_ms, until_ms)
         detail = (f"for {duration_s:g} s" if duration_s is not None else "for good") + (f": {reason}" if reason else "")
-        old = [Drop(Ban, row.ban_id) for row in self._registry.bans.values() if (row.kind, row.target) == (kind, what)]
+        old = [Drop(Ban, row.ban_id) for row in self._registry.banned.of(kind, what)]
 
         def then() -> Ban:
             refusal = banned(ban, self._registry.wall_ms())
@@ -197,7 +205,7 @@ class Steward(Overview):
                 wanted = self._ban_target(target)
             except Refusal:
                 wanted = None
-            found = [ban for ban in self._registry.bans.values() if (ban.kind, ban.target) == wanted]
+            found = [] if wanted is None else self._registry.banned.of(*wanted)
         if not found:
             raise Refusal(ErrorCode.NOT_FOUND, f"there is no ban of {target}; `bans` lists them")
         changes: list[Change] = [Drop(Ban, ban.ban_id) for ban in found]
@@ -249,12 +257,8 @@ class Steward(Overview):
         if login is None:
             raise Refusal(ErrorCode.NOT_FOUND, f"there is no login {login_id}; `sessions` lists them")
 
-        def then() -> Login:
-            self._desk.end_logins({login_id})
-            return login
-
         note = self._registry.note(actor, "logout", self._name_of(login.sender_id), f"login {login_id}")
-        self._change((Drop(Login, login_id), note), then, done)
+        self._change((Drop(Login, login_id), note), login, done)
 
     def reset_password(self, actor: str, name: str, done: Callable[[str | NotAppended], None]) -> None:
         """Give an account a temporary password, and end all its logins; certificates stay.
@@ -274,7 +278,7 @@ class Steward(Overview):
                     done(answer)
                     return
                 self._slowdown.pardon(account.key)
-                self._desk.end_logins(numbers)
+                self._desk.outdate(account.sender_id, None)
                 done(password)
 
             self._registry.amend(
@@ -312,7 +316,8 @@ class Steward(Overview):
     ) -> None:
         """Delete an account: its logins end and its name is free. Its messages lose its name, or (``remove``) go too.
 
-        The account goes first, at once; its messages a stretch of the log at a time, with ``progress`` from 0 to 1.
+        First nobody can log in any more; then its messages a stretch of the log at a time, with ``progress`` from 0 to
+        1; the account goes last, so that whatever comes between, the same command can finish it.
 
         Raises:
             Refusal: NOT_FOUND.
@@ -320,20 +325,37 @@ class Steward(Overview):
         account = self._account(name)
         note = self._registry.note(actor, "delete-user", account.name, "messages " + ("removed" if remove else "kept"))
 
-        def dropped() -> None:
-            closing = Closing(ErrorCode.KICKED, "this account was deleted by an administrator")
-            member = self._entrance.members.get(account.sender_id)
-            if member is not None:
-                self._expel(member, closing)
-            self._scrub(account.sender_id, remove, 0, 0, progress, done)
+        sender_id = account.sender_id
 
-        def recorded(answer: Recorded | NotAppended) -> None:
+        def locked(answer: Recorded | NotAppended) -> None:
+            if isinstance(answer, NotAppended):
+                done(answer)
+                return
+            self._expel(sender_id, Closing(ErrorCode.KICKED, "this account was deleted by an administrator"))
+            keys: list[Change] = [Drop(Login, row.login_id) for row in self._registry.logins_of(sender_id)]
+            keys += [Drop(Certificate, row.certificate_id) for row in self._registry.certificates_of(sender_id)]
+            self._registry.change(keys, shut_out)
+
+        def shut_out(answer: Recorded | NotAppended) -> None:
+            if isinstance(answer, NotAppended):
+                done(answer)
+                return
+            self._desk.outdate(sender_id, None)
+            self._scrub(sender_id, remove, 0, 0, progress, scrubbed)
+
+        def scrubbed(answer: int | NotAppended) -> None:
             if isinstance(answer, NotAppended):
                 done(answer)
             else:
-                dropped()
+                self._registry.change((Drop(Account, sender_id),), lambda last: dropped(last, answer))
 
-        self._registry.change((Drop(Account, account.sender_id), note), recorded)
+        def dropped(answer: Recorded | NotAppended, count: int) -> None:
+            self._entrance.claims.free(account.name, owner_of_account(sender_id))
+            done(answer if isinstance(answer, NotAppended) else count)
+
+        self._registry.amend(
+            Account, sender_id, lambda row: replace(row, password=None, role=Role.MEMBER), (note,), locked
+        )
 
     def _scrub(
         self,
@@ -403,11 +425,14 @@ class Steward(Overview):
             raise Refusal(ErrorCode.NOT_FOUND, f"nobody named {name} has an account; `users` lists who has")
         return account
 
-    def _expel(self, member: Member, closing: Closing) -> int:
+    def _expel(self, sender_id: int, closing: Closing) -> int:
+        member = self._entrance.members.get(sender_id)
+        if member is None:
+            return 0
         peers = list(member.peers)
         for peer in peers:
             self._end(peer, closing)
-        if not peers and member.sender_id in self._entrance.members:
+        if not peers:
             self._entrance.free(member)  # absent for a moment: it is gone now
             self._attendance.gone(member, self._figures().now)
         return len(peers)
@@ -423,10 +448,14 @@ class Steward(Overview):
         try:
             network = ip_network(target.strip("[]"), strict=False)
         except ValueError:
-            pass
+            if _LIKE_AN_ADDRESS.fullmatch(target):
+                sentence = f"{target} is no network address; write 192.0.2.7 or 192.0.2.0/24"
+                raise Refusal(ErrorCode.INVALID, sentence) from None
         else:
             mapped = getattr(network.network_address, "ipv4_mapped", None)
-            return BanKind.NETWORK, str(network if mapped is None else ip_network(mapped))
+            if mapped is not None and network.prefixlen >= _MAPPED_BITS:
+                network = ip_network((mapped, network.prefixlen - _MAPPED_BITS))
+            return BanKind.NETWORK, str(network)
         account = self._registry.account_named(target)
         if account is not None:
             return BanKind.ACCOUNT, str(account.sender_id)
@@ -434,11 +463,11 @@ class Steward(Overview):
 
     def _is_banned(self, peer: Peer, seat: Seat) -> bool:
         registry, member = self._registry, seat.member
-        if registry.ban_on_host(peer.host) is not None:
+        if registry.banned.on_host(peer.host) is not None:
             return True
         if member.account:
-            return registry.ban_on_account(member.sender_id) is not None
-        return registry.ban_on_name(member.name) is not None
+            return registry.banned.on_account(member.sender_id) is not None
+        return registry.banned.on_name(member.name) is not None
 
     def _temporary_password(self) -> str:
         """A random one, without bias: bytes beyond the last whole alphabet are thrown away."""

@@ -132,6 +132,11 @@ class Snapshot:
         finally:
             copy.close()
 
+    def renew(self) -> None:
+        """Move on to the present instant, so that the server can start its journal anew."""
+        self.connection.execute("COMMIT")
+        _begin(self.connection)
+
     def close(self) -> None:
         """Let go of the instant. Idempotent."""
         if self._connection is not None:
@@ -183,12 +188,16 @@ def _open(database: Path, *, alone: bool) -> apsw.Connection:
     connection = apsw.Connection(name, flags=apsw.SQLITE_OPEN_READONLY | (apsw.SQLITE_OPEN_URI if alone else 0))
     try:
         connection.set_busy_timeout(_BUSY_MS)
-        connection.execute("BEGIN")
-        connection.execute("SELECT count(*) FROM sqlite_schema").fetchall()  # only a read begins the transaction
+        _begin(connection)
     except BaseException:
         connection.close()
         raise
     return connection
+
+
+def _begin(connection: apsw.Connection) -> None:
+    connection.execute("BEGIN")
+    connection.execute("SELECT count(*) FROM sqlite_schema").fetchall()  # only a read begins the transaction
 
 
 def _unreadable(database: Path, error: apsw.Error) -> LogError:

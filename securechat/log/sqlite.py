@@ -56,8 +56,8 @@ LOCK = "securechat.lock"
 _BUSY_MS = 5_000
 """How long to wait for an operator's tool that holds the database, before that counts as a failure."""
 
-_ERASE_BUSY_MS = 50
-"""How long an erasure may hold up everybody's messages for a reader in the journal; it comes back soon."""
+_CHECKPOINT_WAIT_MS = 50
+"""How long a checkpoint may hold up everybody's messages for a reader in the journal, such as a backup."""
 
 
 def utc_ms() -> int:
@@ -97,6 +97,7 @@ class SqliteStore:
         self._scribe: Scribe | None = None
         self._wal_bytes = 0
         self._erasing = False
+        self._patient_at_bytes = 4 * limits.wal_bytes
 
     # --- Opening and closing --------------------------------------------------------------------------------------
 
@@ -261,7 +262,8 @@ class SqliteStore:
         """Checkpoint: at a sixteenth of wal_bytes when nothing waits, at wal_bytes also when busy.
 
         PASSIVE waits for nobody, and the next commit then starts the journal anew, unless a reader is in it at that
-        very moment. Should readers manage that for long, RESTART at four times the size waits for them.
+        very moment. Should readers manage that for long, RESTART at four times the size waits for them a moment, and
+        again for each wal_bytes more.
 
         Raises:
             NoSpace: the database cannot grow; the journal keeps what it has, nothing is lost.
@@ -269,13 +271,20 @@ class SqliteStore:
         """
         if self._wal_bytes < (self._limits.wal_bytes // 16 if idle else self._limits.wal_bytes):
             return
-        patient = self._wal_bytes >= 4 * self._limits.wal_bytes
+        patient = self._wal_bytes >= self._patient_at_bytes
         mode = apsw.SQLITE_CHECKPOINT_RESTART if patient else apsw.SQLITE_CHECKPOINT_PASSIVE
         try:
+            self._db.set_busy_timeout(_CHECKPOINT_WAIT_MS if patient else _BUSY_MS)
             if self._checkpoint(mode):
-                self._wal_bytes = 0
-        except apsw.BusyError:
-            return  # a reader outlasted the wait; the next batch tries again
+                self._journal_is_empty()
+        except apsw.BusyError:  # somebody reads on, a backup perhaps: not every batch may pay for that
+            self._patient_at_bytes = self._wal_bytes + self._limits.wal_bytes
+        finally:
+            self._db.set_busy_timeout(_BUSY_MS)
+
+    def _journal_is_empty(self) -> None:
+        self._wal_bytes = 0
+        self._patient_at_bytes = 4 * self._limits.wal_bytes
 
     @property
     def erasing(self) -> bool:
@@ -291,14 +300,14 @@ class SqliteStore:
         Raises:
             NoSpace, LogError: as `tidy`.
         """
-        self._db.set_busy_timeout(_ERASE_BUSY_MS)
+        self._db.set_busy_timeout(_CHECKPOINT_WAIT_MS)
         try:
             self._checkpoint(apsw.SQLITE_CHECKPOINT_TRUNCATE)
         except apsw.BusyError:
             return
         finally:
             self._db.set_busy_timeout(_BUSY_MS)
-        self._wal_bytes = 0
+        self._journal_is_empty()
         self._erasing = False
 
     def _checkpoint(self, mode: int) -> bool:

@@ -56,6 +56,8 @@ class Loop:
     Args:
         limits: pass budgets and deadlines.
         clock: monotonic seconds.
+        selector: what waits; the system's best by default. A simulation gives its own, with a ``wakeup`` to match.
+        wakeup: how other threads end the wait.
         on_error: told what a connection's handler raised; without it such an error ends :meth:`run`.
 
     Attributes:
@@ -68,6 +70,8 @@ class Loop:
         limits: Limits,
         *,
         clock: Callable[[], float] = time.monotonic,
+        selector: selectors.BaseSelector | None = None,
+        wakeup: Wakeup | None = None,
         on_error: Callable[[Exception], None] | None = None,
     ) -> None:
         self.limits = limits
@@ -79,8 +83,8 @@ class Loop:
         self._posted: deque[Callable[[], None]] = deque()
         self._before_flush: list[Callable[[], None]] = []
         self._stopping = False
-        self._selector = selectors.DefaultSelector()
-        self._wakeup = Wakeup()
+        self._selector = selector or selectors.DefaultSelector()
+        self._wakeup = wakeup or Wakeup()
         self._selector.register(self._wakeup.reader, EVENT_READ, self)
         # What the rest of net/ puts its work into; nobody else touches these.
         self.dirty: list[Transport] = []

@@ -15,6 +15,7 @@ A session knows deadlines only through the scheduler it is given; it never asks 
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import count
 from typing import TYPE_CHECKING, Protocol
 
 from securechat.errors import ErrorCode, Overloaded, RemoteProtocolError
@@ -52,6 +53,7 @@ _FRAMES_PER_PASS = 256
 """Frames of one peer handled in one pass, about 5 ms of work: 64 KiB may hold 13,000 frames of five bytes."""
 _OVERLOAD_PAUSE_S = 0.5
 """Reading pause of a sender whose draft found the append queue full: 4,096 drafts take 0.1 to 0.3 s to commit."""
+_numbers = count(1)
 
 
 class Cancellable(Protocol):
@@ -128,13 +130,14 @@ class Session:
     Attributes:
         format: how events look here.
         link: the transport; the fan-out writes to it directly.
+        number: its place among all connections; see `Peer.number`.
     """
 
     __slots__ = (
         "_certificate", "_closing_code", "_codec", "_drafts", "_ended", "_greeting", "_heard_at", "_held",
         "_hello_timer", "_hub", "_idle_timer", "_limits", "_name", "_observer", "_origin", "_over_rate", "_paused",
         "_pinged", "_pumping", "_resume_after", "_resume_timer", "_scheduler", "_strange_frames", "_throttled",
-        "_yielded", "format", "label", "link", "write",
+        "_yielded", "format", "label", "link", "number", "write",
     )  # fmt: skip
 
     def __init__(
@@ -149,6 +152,7 @@ class Session:
         self.format: WireFormat = NATIVE
         self.label = label
         self.link = link
+        self.number = next(_numbers)
         self.write = link.write
         self._hub = hub
         self._scheduler = scheduler

@@ -242,17 +242,23 @@ class CrashStates:
             directory: an empty one.
             rng: draws what of the unsynced survives; None for nothing.
         """
+        for name, content in self.contents(rng).items():
+            (directory / name).write_bytes(content)
+
+    def contents(self, rng: random.Random | None = None) -> dict[str, bytearray]:
+        """Return what `rebuild` would write, by name."""
         names = dict(self._durable_names)
         if rng is not None:
             # A directory is a journal of names in every file system at hand: they survive in order, up to a point.
             for name, file in self._waiting_names[: rng.randint(0, len(self._waiting_names))]:
                 _rename(names, name, file)
+        found: dict[str, bytearray] = {}
         for name, file in names.items():
-            content = bytearray(self._contents[file])
+            content = found[name] = bytearray(self._contents[file])
             if rng is not None:
                 for part in _survivors(self._unsynced.get(file, []), rng):
                     _change(content, part)
-            (directory / name).write_bytes(content)
+        return found
 
 
 def _survivors(unsynced: list[DiskEvent], rng: random.Random) -> list[DiskEvent]:

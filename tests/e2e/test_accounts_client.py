@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 
@@ -16,7 +18,7 @@ from securechat.client.exit_codes import Exit
 from securechat.invite_link import parse_link
 from securechat.tls.certificates import ensure_server, issue_client, load_authority
 from tests.support.client import CLIENT, ROOT, at, run_client
-from tests.support.screen import CTRL_D, Screen
+from tests.support.screen import CTRL_C, CTRL_D, ENTER, Screen
 from tests.support.secrecy import OTHER_PASSWORD, PASSWORD, WRONG_PASSWORD, keep_secret
 from tests.support.server import ServerProcess
 
@@ -214,6 +216,10 @@ def test_what_is_typed_at_a_password_prompt_is_nowhere(machine: Callable[[str], 
     ann.wait_until(lambda: "again" in ann.rows[-1], "the second question")
     ann.line("")
     ann.wait_for("nothing was changed")
+    ann.line("/register")
+    ann.wait_until(lambda: prompts(ann, "New password"), "the question")
+    ann.type(PASSWORD + CTRL_C)
+    ann.wait_until(lambda: ann.text.count("nothing was changed") == 2, "Ctrl-C takes back the question, not the chat")
     ann.type(UP)
     ann.wait_until(lambda: ann.rows[-1].endswith(">> /register"), "the last line but the password")
     ann.type("\x15")
@@ -222,6 +228,47 @@ def test_what_is_typed_at_a_password_prompt_is_nowhere(machine: Callable[[str], 
     ann.type(UP)
     ann.wait_until(lambda: ann.rows[-1].endswith(">> /register"), "the last line but the one with a password")
     assert "hush" not in ann.text
+
+
+def test_a_password_typed_once_more_while_a_login_is_held_is_no_message(certs: Path, tmp_path: Path) -> None:
+    flags = ("--limit", "login_tries_per_connection=2")
+    with ExitStack() as stack:
+        server = stack.enter_context(ServerProcess(certs, tmp_path / "data", *flags).start())
+        ann = stack.enter_context(Machine(tmp_path / "mine", server).open("--name", "ann"))
+        register(ann)
+        other = stack.enter_context(Machine(tmp_path / "theirs", server).open("--name", "ann"))
+        for tries in (1, 2):
+            answer(other, "Password of ann", WRONG_PASSWORD)
+            other.wait_until(lambda n=tries: other.text.count("this is not the password") == n, "a refusal")
+        other.wait_until(partial(prompts, other, "Password of ann"), "the question")
+        other.line(f"{PASSWORD}{ENTER}{OTHER_PASSWORD}")  # the second while no prompt is there
+        other.wait_for("tried by itself")
+        other.wait_for("went nowhere")
+        other.wait_until(partial(prompts, other, "Logging in"), "no prompt for messages")
+        other.type(PASSWORD[:-1] + CTRL_C)
+        assert other.wait_for_exit() == Exit.OK
+        assert PASSWORD[:-1] not in other.text
+        expect_unseen(other)
+        ann.line("all is well")
+        ann.wait_for("ann: all is well")
+        expect_unseen(ann)
+
+
+def test_a_line_begun_before_a_password_is_asked_for_is_there_afterwards(
+    machine: Callable[[str], Machine], server: ServerProcess
+) -> None:
+    ann = machine("mine").open("--name", "ann")
+    register(ann)
+    server.process.send_signal(signal.SIGSTOP)
+    other = machine("other").open("--name", "ann")
+    other.wait_until(partial(prompts, other, ">>"), "a prompt")
+    other.type("half a sent")
+    other.wait_until(partial(prompts, other, ">> half a sent"), "the line")
+    server.process.send_signal(signal.SIGCONT)
+    answer(other, "Password of ann", PASSWORD)
+    other.wait_until(partial(prompts, other, ">> half a sent"), "the line again")
+    other.line("ence")
+    ann.wait_for("ann: half a sentence")
 
 
 def test_an_account_comes_back_by_itself_after_a_crash_of_the_server(
@@ -383,8 +430,8 @@ def test_a_link_makes_an_account_from_nothing_else(machine: Callable[[str], Mach
     ann.wait_for("Name")
     ann.line("ann")
     ann.wait_for("the invite is good and the name is free")
-    answer(ann, "New password", "short", "short")
-    ann.wait_for("password", timeout=20)
+    answer(ann, "New password", "short")
+    ann.wait_for("choose a longer one")
     answer(ann, "New password", PASSWORD, PASSWORD)
     ann.wait_for("you are: ann")
     leave(ann)

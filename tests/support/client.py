@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from tests.support.secrecy import expect_clean_command
 from tests.support.server import ServerProcess
 
 CLIENT = [sys.executable, "-m", "securechat.cli.chat"]
@@ -26,6 +27,7 @@ def run_client(
     *flags: str, stdin: str = "", env: dict[str, str] | None = None, stop_after: int | None = None
 ) -> subprocess.CompletedProcess[str]:
     """Run a client to its end; with ``stop_after``, until it has printed so many lines."""
+    expect_clean_command(flags)
     if stop_after is None:
         return subprocess.run(
             [*CLIENT, *flags],

@@ -20,6 +20,8 @@ from pathlib import Path
 
 import pyte
 
+from tests.support.secrecy import expect_clean_command
+
 PATIENCE_S = 20.0
 CTRL_C, CTRL_D, ENTER = "\x03", "\x04", "\r"
 
@@ -49,6 +51,7 @@ class Screen:
             **_without_ours(),
             **(env or {}),
         }
+        expect_clean_command(command)
         self.process = subprocess.Popen(
             command,
             stdin=theirs,

@@ -13,6 +13,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from tests.support.secrecy import expect_clean, expect_clean_command
+
 PATIENCE_S = 20.0
 """How long a condition may take on a busy machine before the test fails; never a time that is waited for."""
 
@@ -75,6 +77,7 @@ class ServerProcess:
         command += ["--host", self.host, "--port", str(self.port), "--data", str(self.data), *self.flags]
         command += ["--log-format", "json"] if self.json_log else []
         self.lines = []
+        expect_clean_command(command)
         self.process = subprocess.Popen(
             command,
             stdin=subprocess.DEVNULL,
@@ -148,6 +151,7 @@ class ServerProcess:
             raise AssertionError(f"the server did not end\n{shown}\n{self.stderr}") from None
         for thread in self._threads:
             thread.join()
+        expect_clean("the server", [*self.lines, self.stderr])
         return code
 
     def kill(self) -> None:

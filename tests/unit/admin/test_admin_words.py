@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -228,3 +229,11 @@ def test_help_tells_the_exit_codes() -> None:
     text = make_parser().format_help()
     assert "no server is running" in text
     assert all(f"  {code.value} " in text for code in Exit)
+
+
+def test_every_command_has_its_example_in_the_documentation() -> None:
+    text = (Path(__file__).parents[3] / "docs" / "operations.md").read_text(encoding="utf-8")
+    commands = next(action for action in make_parser()._actions if isinstance(action.choices, dict)).choices
+    assert commands is not None
+    assert [name for name in commands if f"`securechat-admin {name}" not in text] == []
+    assert all(f"| {code.value} |" in text for code in Exit)

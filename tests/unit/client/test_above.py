@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 
 import pytest
+from prompt_toolkit.application import Application
+from prompt_toolkit.input import DummyInput
 from prompt_toolkit.output import DummyOutput
 
 from securechat.client.above import Above
@@ -27,7 +29,7 @@ def paper() -> Paper:
 
 @pytest.fixture
 def above(paper: Paper) -> Above:
-    return Above(paper)
+    return Above(Application(output=paper, input=DummyInput()))
 
 
 def test_without_a_prompt_it_is_written_at_once(above: Above, paper: Paper) -> None:
@@ -51,14 +53,15 @@ def test_what_comes_while_a_prompt_begins_is_written_when_it_is_up(above: Above,
 def test_what_a_prompt_leaves_behind_is_written_when_it_has_ended(above: Above, paper: Paper) -> None:
     async def prompt() -> None:
         above.prompt_is_up()
-        above.write("one\n")  # and the loop ends before it comes to it
+        above.write("one\n")
+        await paper.written.wait()
+        above.write("two\n")  # due in a moment, and the loop ends before that
 
     above.prompt_begins()
     asyncio.run(prompt())
-    assert not paper.text
     above.prompt_has_ended()
-    above.write("two\n")
-    assert paper.text == "one\ntwo\n"
+    above.write("three\n")
+    assert paper.text == "one\ntwo\nthree\n"
 
 
 def test_a_loop_that_has_just_ended_costs_nothing(above: Above, paper: Paper) -> None:

@@ -47,6 +47,19 @@ def test_two_different_passwords_begin_again_behind_the_old_one() -> None:
     assert dialogue.give(OTHER_PASSWORD) == want.ChangePassword(PASSWORD, OTHER_PASSWORD)
 
 
+@pytest.mark.parametrize("purpose", [Purpose.INVITED, Purpose.REGISTER, Purpose.CHANGE])
+def test_a_password_that_no_server_takes_is_told_before_it_is_typed_twice(purpose: Purpose) -> None:
+    dialogue = Dialogue(purpose, "annabella")
+    if purpose is Purpose.CHANGE:
+        assert dialogue.give("old") is None, "an old password is whatever it is"
+    asked = dialogue.question
+    assert "at least 8 characters" in str(dialogue.give("short"))
+    assert dialogue.question == asked
+    assert "the name of its account" in str(dialogue.give("Annabella"))
+    assert dialogue.give(PASSWORD) is None
+    assert dialogue.question != asked
+
+
 def test_what_no_hello_can_carry_is_asked_for_again() -> None:
     dialogue = Dialogue(Purpose.LOG_IN, "ann")
     assert str(LONGEST_PASSWORD) in str(dialogue.give("x" * (LONGEST_PASSWORD + 1)))

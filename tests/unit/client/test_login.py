@@ -239,12 +239,41 @@ def test_a_guest_who_logs_in_takes_a_fresh_secret_and_is_told_which_lines_may_be
     assert last_hello(one).secret == SECRET
     one.hear(refused(ErrorCode.LOGIN_REQUIRED))
     one.want(want.GivePassword(PASSWORD))
+    assert last_hello(one).secret == SECRET, "it might be our own registration, whose answer was lost"
+    one.hear(refused(ErrorCode.INVALID))
     assert last_hello(one).secret != SECRET
+    assert last_hello(one).password == PASSWORD
     let_in(one, welcome(token=TOKEN, sender_id=8))
     assert [line.text for line in one.all(told.LinesLost)[0].lines] == ["under way"]
     assert one.all(deeds.BecameAnother) == [deeds.BecameAnother(m.Person(8, "me"))]
     assert [command.text for command in one.sent if isinstance(command, m.Say)][-1] == "kept"
     assert not one.all(told.HistoryReset)
+
+
+def test_lines_are_not_sent_as_another_device_after_a_registration_whose_answer_was_lost() -> None:
+    one = driver()
+    let_in(one, welcome(account=False))
+    one.want(want.Register(PASSWORD))
+    one.say("under way")
+    one.cut()
+    one.tick()
+    one.hear(refused(ErrorCode.LOGIN_REQUIRED))
+    one.want(want.GivePassword(PASSWORD))
+    assert last_hello(one).secret == SECRET
+    let_in(one, welcome(token=TOKEN, last_client_id=1))
+    assert one.sent[-1] == m.Say(1, "lobby", "under way")
+    assert not one.all(told.LinesLost)
+
+
+def test_lines_under_way_are_given_up_with_the_secret_even_if_the_account_is_the_same() -> None:
+    one = logged_in()
+    one.say("under way")
+    one.cut()
+    one.tick()
+    one.hear(refused(ErrorCode.INVALID))
+    let_in(one, welcome(token=TOKEN))
+    assert [line.text for line in one.all(told.LinesLost)[0].lines] == ["under way"]
+    assert len([command for command in one.sent if isinstance(command, m.Say)]) == 1
 
 
 def test_an_account_that_comes_back_as_a_guest_takes_a_fresh_secret() -> None:

@@ -165,6 +165,9 @@ def test_a_kicked_one_may_come_back(rig: HubRig) -> None:
         ("203.0.113.0/24", "203.0.113.77", True),
         ("2001:db8::/32", "2001:db8:1::5", True),
         ("2001:db8::/32", "2001:db9::5", False),
+        ("::ffff:203.0.113.0/120", "203.0.113.77", True),
+        ("::ffff:203.0.113.5", "203.0.113.5", True),
+        ("::ffff:203.0.113.5", "203.0.113.6", False),
     ],
 )
 def test_addresses_and_networks_are_banned(rig: HubRig, target: str, host: str, keeps_out: bool) -> None:
@@ -385,3 +388,31 @@ def test_every_act_is_in_the_audit_and_no_secret_is(rig: HubRig) -> None:
     assert {entry.actor for entry in entries[1:]} == {"root"}
     for secret in (PASSWORD, token, made.token, temporary):
         assert secret not in repr(entries)
+
+
+@pytest.mark.parametrize("remove", [False, True])
+def test_a_deletion_that_was_interrupted_can_be_finished(remove: bool) -> None:
+    for steps in range(6):
+        rig = HubRig()
+        ann = rig.member("ann", "1" * 32)
+        token = register(rig, ann)
+        for number in range(1, 4):
+            rig.do(ann, Say(client_id=number, room="lobby", text=f"ann {number}"))
+        rig.hub.steward.delete_user("root", "ann", remove=remove, progress=lambda _: None, done=lambda _: None)
+        for _ in range(steps):
+            rig.step()
+        rig.log.abandon()
+        again = HubRig(store=rig.store)
+        if "ann" in {row.name for row in again.hub.steward.users()}:
+            act(again, "delete_user", "ann", remove=remove, progress=lambda _: None)
+        bob = again.member("bob")
+        again.do(bob, History(ref=1, room="lobby"))
+        assert {message.name for message in bob.last(HistoryPage).messages} <= {""}
+        assert refusal(hello(again, "ann", token=token)) is ErrorCode.LOGIN_EXPIRED
+
+
+def test_a_mistyped_address_is_no_name(rig: HubRig) -> None:
+    for target in ("10.0.0.300", "10.0.0.0/99", "10.0.0", "2001:db8::/200", "fe80:::1"):
+        with pytest.raises(Refusal) as refused:
+            act(rig, "ban", target, reason="", duration_s=None)
+        assert refused.value.code is ErrorCode.INVALID

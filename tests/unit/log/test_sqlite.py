@@ -2,6 +2,7 @@
 
 import random
 
+import apsw
 import pytest
 
 from securechat.errors import LogError
@@ -249,6 +250,26 @@ def test_the_journal_does_not_grow_for_ever(tmp_path):
         store.tidy(idle=False)
     wal_bytes = (tmp_path / "securechat.db-wal").stat().st_size
     assert wal_bytes < 128 * KIB
+    store.close()
+
+
+def test_a_reader_that_stays_long_costs_few_batches_a_wait_and_the_journal_recovers(tmp_path):
+    store = SqliteStore(tmp_path, Limits(wal_bytes=64 * KIB))
+    store.open()
+    store.apply([say(1)])
+    waits = []
+    reader = apsw.Connection(str(tmp_path / "securechat.db"), flags=apsw.SQLITE_OPEN_READONLY)
+    reader.execute("BEGIN; SELECT count(*) FROM messages").fetchall()
+    for n in range(2, 200):
+        store.apply([say(n, "x" * 4000)])
+        waits.append(store._wal_bytes >= store._patient_at_bytes)
+        store.tidy(idle=False)
+    assert 0 < sum(waits) < len(waits) / 4, "a wait for each wal_bytes written, not for each batch"
+    reader.close()
+    for n in range(200, 240):
+        store.apply([say(n, "x" * 4000)])
+        store.tidy(idle=False)
+    assert store._wal_bytes < 2 * 64 * KIB
     store.close()
 
 

@@ -1,0 +1,165 @@
+"""The real loop (`securechat.net.loop`) on a simulated clock: a selector and a wake-up pair without a system below.
+
+The loop runs as always, pass after pass, with its own timers, transports and order of work. Only what it waits for is
+made here: a pass is an event of the simulated clock, asked for when a socket gets ready, somebody posts, or a timer
+is due. No thread, socket or descriptor exists.
+"""
+
+from __future__ import annotations
+
+import selectors
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Protocol, cast
+
+from securechat.net.loop import EVENT_READ, EVENT_WRITE, Loop
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from securechat.limits import Limits
+    from securechat.net.wakeup import Wakeup
+    from securechat.testing.clock import Deadline, SimulatedClock
+
+PASS_S = 0.000_05
+"""Virtual time from one busy pass to the next: no loop turns without time going on."""
+_LATE_S = 0.000_001
+"""Added to a timer's wait, so that rounding does not make a pass come too early for it."""
+
+
+class Pollable(Protocol):
+    """A simulated socket."""
+
+    def is_readable(self) -> bool:
+        """Whether a recv has something to say."""
+
+    def is_writable(self) -> bool:
+        """Whether a send has something to say."""
+
+
+class SimulatedSelector(selectors.BaseSelector):
+    """Knows which simulated sockets somebody waits for; ready is asked of the sockets themselves (level-triggered)."""
+
+    def __init__(self) -> None:
+        self._keys: dict[Any, selectors.SelectorKey] = {}
+
+    def register(self, fileobj: Any, events: int, data: Any = None) -> selectors.SelectorKey:
+        """Wait for a socket."""
+        key = self._keys[fileobj] = selectors.SelectorKey(fileobj, 0, events, data)
+        return key
+
+    def unregister(self, fileobj: Any) -> selectors.SelectorKey:
+        """Wait for it no more."""
+        return self._keys.pop(fileobj)
+
+    def modify(self, fileobj: Any, events: int, data: Any = None) -> selectors.SelectorKey:
+        """Wait for something else of it."""
+        return self.register(fileobj, events, data)
+
+    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:  # noqa: ARG002
+        """Return who is ready now, in the order of registration."""
+        ready = []
+        for sock, key in self._keys.items():
+            mask = key.events & _readiness(sock)
+            if mask:
+                ready.append((key, mask))
+        return ready
+
+    def is_anybody_ready(self) -> bool:
+        """Whether `select` would return somebody."""
+        return any(key.events & _readiness(sock) for sock, key in self._keys.items())
+
+    def close(self) -> None:
+        """Forget everybody."""
+        self._keys.clear()
+
+    def get_map(self) -> Mapping[Any, selectors.SelectorKey]:
+        """Return who is waited for."""
+        return self._keys
+
+
+def _readiness(sock: Pollable) -> int:
+    return (EVENT_READ if sock.is_readable() else 0) | (EVENT_WRITE if sock.is_writable() else 0)
+
+
+class _Bell:
+    """The reader of a wake-up pair without one: never ready, because posting asks for a pass itself."""
+
+    def is_readable(self) -> bool:
+        return False
+
+    def is_writable(self) -> bool:
+        return False
+
+
+class _SimulatedWakeup:
+    """`securechat.net.wakeup.Wakeup` as the loop uses it."""
+
+    def __init__(self, wake: Callable[[], None]) -> None:
+        self.reader = _Bell()
+        self.signal = wake
+
+    def drain(self) -> None:
+        """Nothing was written."""
+
+    def close(self) -> None:
+        """Nothing was opened."""
+
+
+class SimulatedPasses:
+    """A real loop, and whoever calls its passes.
+
+    Args:
+        clock: asked for the passes.
+        limits: the loop's.
+        after_pass: called after every pass, for checks of what holds all the time.
+
+    Attributes:
+        loop: the loop.
+    """
+
+    def __init__(self, clock: SimulatedClock, limits: Limits, after_pass: Callable[[], None]) -> None:
+        self._clock = clock
+        self._after_pass = after_pass
+        self._selector = SimulatedSelector()
+        self._next: Deadline | None = None
+        self._running = False
+        self._stopped = False
+        wakeup = cast("Wakeup", _SimulatedWakeup(self.wake))
+        self.loop = Loop(limits, clock=clock.monotonic, selector=self._selector, wakeup=wakeup)
+
+    def wake(self) -> None:
+        """Something may be ready: let a pass come."""
+        if not self._running:
+            self._ask(0.0)
+
+    def stop(self) -> None:
+        """No pass any more: the process is dead."""
+        self._stopped = True
+        if self._next is not None:
+            self._next.cancel()
+
+    def _ask(self, delay_s: float) -> None:
+        if self._stopped:
+            return
+        when = self._clock.now + delay_s
+        if self._next is not None:
+            if self._next.when <= when:
+                return
+            self._next.cancel()
+        self._next = self._clock.call_at(when, self._pass)
+
+    def _pass(self) -> None:
+        self._next = None
+        self._running = True
+        try:
+            self.loop.run_pass(0.0)
+        finally:
+            self._running = False
+        if self._stopped:
+            return
+        self._after_pass()
+        wait_s = self.loop._patience(None)
+        if wait_s == 0 or self._selector.is_anybody_ready():
+            self._ask(PASS_S)
+        elif wait_s is not None:
+            self._ask(wait_s + _LATE_S)

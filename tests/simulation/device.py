@@ -1,0 +1,268 @@
+"""One client program: the real core and the real codec in a shell that does what `securechat.client.runner` does.
+
+Everything its user is told goes to the `Display` and to the person in front of it; everything on the wire goes by a
+`WireChecker`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from securechat.client import happenings as told
+from securechat.client import intents as want
+from securechat.client.core import ClientCore, Output
+from securechat.client.deeds import TokenLost, TokenReceived
+from securechat.client.login import Login
+from securechat.client.state import Attention, Phase
+from securechat.errors import RemoteProtocolError
+from securechat.model import Closing, Event, Hello, Joined, Refused, Welcome
+from securechat.names import name_key
+from securechat.testing.histories import Display
+from securechat.testing.link import Connection, Death
+from securechat.testing.wire_checks import Stream, WireChecker
+from securechat.wire.native import NativeClientCodec
+
+if TYPE_CHECKING:
+    from securechat.testing.clock import Deadline
+    from tests.simulation.people import Person
+    from tests.simulation.world import World
+
+DIAL_S = 10.0
+
+
+class Device:
+    """A program that is started, and started again.
+
+    Attributes:
+        core: of the present run of the program; None before the first.
+        secret: the resume secret that the last hello carried.
+        token: the login it would use at the next start.
+        lives: what every run of the program showed.
+    """
+
+    def __init__(self, world: World, person: Person, name: str, address: str) -> None:
+        self.world = world
+        self.person = person
+        self.name = name
+        self.address = address
+        self.secret = world.fresh_secret()
+        self.tokens: dict[str, str] = {}
+        self.core: ClientCore | None = None
+        self.display = Display(name)
+        self.lives: list[Display] = []
+        self.connection: Link | None = None
+        self.last_hello: Hello | None = None
+        self.slow_until = 0.0
+        self._timer: Deadline | None = None
+
+    @property
+    def is_online(self) -> bool:
+        return self.core is not None and self.core.phase is Phase.ONLINE
+
+    @property
+    def is_over(self) -> bool:
+        return self.core is None or self.core.phase is Phase.ENDED
+
+    @property
+    def is_quiet(self) -> bool:
+        """Online, with nothing unsent and nothing missing."""
+        core = self.core
+        if core is None or self.connection is None or self.connection.connection.dead:
+            return False
+        return self.is_online and not core.unsent and not core.feed.catching_up
+
+    def start(self, *, invite: str = "") -> None:
+        """Start the program."""
+        world = self.world
+        self.display = Display(f"{self.name}/{len(self.lives)}")
+        self.lives.append(self.display)
+        login = Login(
+            self.secret,
+            fresh_secret=world.fresh_secret,
+            tokens=dict(self.tokens),
+            password=self.person.password if self.person.is_account and world.rng.random() < 0.5 else "",
+            invite=invite,
+        )
+        self.core = ClientCore(
+            secret=self.secret,
+            jitter=world.rng.random,
+            name=self.person.name,
+            rooms=tuple(self.person.rooms),
+            client="simulation",
+            login=login,
+            attention=Attention.ALL,
+        )
+        world.clock.note(self.name, f"starts as {self.person.name!r}")
+        self._rearm()
+
+    def stop(self) -> None:
+        """Kill the program."""
+        if self.core is not None:
+            self._drop(Death.RESET)
+            self.core = None
+            if self._timer is not None:
+                self._timer.cancel()
+            self.display.ended = True
+
+    def want(self, intent: want.Intent) -> None:
+        """The user wants something."""
+        if self.core is None or self.core.phase is Phase.ENDED:
+            return
+        self.world.clock.note(self.name, f"wants {intent!r}"[:160])
+        output = self.core.intend(intent, self.world.clock.now)
+        for line in self.core.unsent:
+            if line.number:
+                self.display.lines.setdefault(line.number, None)
+        if isinstance(intent, want.Finish):
+            self.person.said_goodbye()
+        self.apply(output)
+
+    # --- as runner.Runner
+
+    def apply(self, output: Output) -> None:
+        """Do what the core wants done."""
+        core = self.core
+        if self.connection is not None and output.commands:
+            self.connection.send(output)
+        for happening in output.happenings:
+            self._hear(happening)
+        if self.core is not core:
+            return
+        if output.hang_up and self.connection is not None:
+            self.connection.end.close()
+            self.connection = None
+        if output.dial:
+            self._dial()
+        self._rearm()
+
+    def _hear(self, happening: told.Happening) -> None:
+        if self.world.clock.tracing and not isinstance(happening, told.EnteredRoom | told.PeopleCame):
+            self.world.clock.note(self.name, f"is told {happening!r}"[:400])
+        match happening:
+            case TokenReceived(name, token):
+                self.tokens = {name_key(name): token, name: token}
+            case TokenLost():
+                self.tokens = {}
+            case _:
+                pass
+        self.display.tell(happening)
+        self.person.hear(self, happening)
+
+    def _rearm(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if self.core is not None and (deadline := self.core.deadline()) is not None:
+            self._timer = self.world.clock.call_at(deadline, self._tick)
+
+    def _tick(self) -> None:
+        self._timer = None
+        if self.core is not None:
+            self.apply(self.core.tick(self.world.clock.now))
+
+    def _dial(self) -> None:
+        self._drop(Death.RESET)
+        connection = self.world.dial(self.address, self.person)
+        if connection is None:
+            core = self.core
+            self.world.clock.call_later(0.01, lambda: self._refused(core))
+            return
+        self.connection = link = Link(self, connection)
+        self.world.clock.call_later(DIAL_S, lambda: self._dialled_in_vain(link))
+
+    def _dialled_in_vain(self, link: Link) -> None:
+        """As `securechat.net.connector`: a connection that is not made in time is none."""
+        if not link.is_open and self.connection is link:
+            self._drop(Death.RESET)
+            if self.core is not None:
+                self.apply(self.core.disconnected(told.Loss(told.LossKind.TIMEOUT), self.world.clock.now))
+
+    def _refused(self, core: ClientCore | None) -> None:
+        if self.core is core and core is not None:
+            self.lost(None, told.Loss(told.LossKind.REFUSED))
+
+    def lost(self, link: Link | None, loss: told.Loss) -> None:
+        """No connection any more."""
+        if self.core is not None and self.connection is link:
+            self.connection = None
+            self.apply(self.core.disconnected(loss, self.world.clock.now))
+
+    def _drop(self, how: Death) -> None:
+        if self.connection is not None:
+            self.connection.end.abort()
+            self.connection.connection.die(how)
+            self.connection = None
+
+
+class Link:
+    """One connection of a device."""
+
+    def __init__(self, device: Device, connection: Connection) -> None:
+        self.device = device
+        self.connection = connection
+        self.end = connection.client
+        self.codec = NativeClientCodec()
+        self.checker: WireChecker | None = None
+        self.hello: Hello | None = None
+        self.slow = False
+        self.is_open = False
+        self.end.start(self)
+
+    def send(self, output: Output) -> None:
+        """Write commands."""
+        world = self.device.world
+        for command in output.commands:
+            if isinstance(command, Hello):
+                self.hello = self.device.last_hello = command
+                self.device.secret = command.secret
+                stream = world.streams.setdefault(command.secret, Stream())
+                self.checker = WireChecker(self.device.display.who, world.realtime, stream)
+                world.law.hello_sent(self.device, command)
+            if self.checker is not None:
+                self.checker.sent(command)
+            world.records += 1
+            if world.clock.tracing:
+                world.clock.note(self.device.name, f"> {command!r} {getattr(command, 'name', '')}"[:400])
+            self.end.write(NativeClientCodec.encode(command))
+
+    def opened(self) -> None:
+        """The handshake is over."""
+        self.is_open = True
+        core = self.device.core
+        if core is not None and self.device.connection is self:
+            self.device.apply(core.connected(self.device.world.clock.now))
+
+    def data_received(self, data: bytes) -> None:
+        """Bytes."""
+        device = self.device
+        self.codec.receive_data(data)
+        try:
+            while device.connection is self and (event := self.codec.next_event()) is not None:
+                self._event(event)
+        except RemoteProtocolError as error:
+            raise AssertionError(f"{device.name}: the server speaks nonsense: {error.detail}") from error
+
+    def _event(self, event: Event) -> None:
+        device, world = self.device, self.device.world
+        world.records += 1
+        if world.clock.tracing:
+            world.clock.note(device.name, f"< {event!r}"[:400])
+        if self.checker is not None:
+            self.checker.received(event)
+        match event:
+            case Welcome():
+                device.display.welcomed(event)
+                world.law.welcomed(device, event, self.hello)
+            case Joined():
+                device.display.joined(event)
+            case Closing() | Refused():
+                world.law.judged(device, event, slow=self.slow)
+            case _:
+                pass
+        world.law.heard(device)
+        assert device.core is not None
+        device.apply(device.core.received(event, world.clock.now))
+
+    def closed(self, *, broken: bool) -> None:
+        """The connection is over."""
+        self.device.lost(self, told.Loss(told.LossKind.CLOSED, "broken" if broken else "closed"))

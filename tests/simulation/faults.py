@@ -1,0 +1,127 @@
+"""What breaks: lines, clocks, disks and the server itself. Each fault undoes itself, or is undone by `stop`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from securechat.testing.link import Connection, Death
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tests.simulation.world import World
+
+FAULTS = ("cut", "delay", "hold", "slow", "kill", "power", "drain", "full", "failure", "clock", "device")
+"""By name, so that a run can be made smaller by leaving some out. "delay" and "cut" also shape new connections."""
+
+
+class Faults:
+    """Lets things break.
+
+    Args:
+        world: whose things.
+    """
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        acts: dict[str, Callable[[], None]] = {
+            "cut": self._cut, "hold": self._hold, "slow": self._slow, "kill": self._kill, "power": self._power,
+            "drain": self._drain, "full": self._full, "failure": self._failure, "clock": self._clock,
+            "device": self._device,
+        }  # fmt: skip
+        self._acts = [(name, acts[name]) for name in FAULTS if name in acts and name in world.flavour]
+
+    def act(self) -> None:
+        """Break something."""
+        if self._acts:
+            name, act = self.world.rng.choice(self._acts)
+            self.world.clock.note("fault", name)
+            act()
+
+    def stop(self) -> None:
+        """Mend everything that does not mend itself."""
+        world = self.world
+        world.storage.forgive()
+        for connection, _ in world.connections:
+            if connection.held:
+                connection.hold(False)
+            connection.client.read_every_s = 0.0
+            connection.client.read_bytes = None
+            connection.client.resume()
+            connection.conduct.window_bytes = 65_536
+            connection.conduct.delay_s = (0.0005, 0.01)
+
+    def _some_line(self) -> Connection | None:
+        alive = [connection for connection, _ in self.world.connections[-12:] if not connection.dead]
+        return self.world.rng.choice(alive) if alive else None
+
+    def _cut(self) -> None:
+        if (line := self._some_line()) is not None:
+            line.die(self.world.rng.choice((Death.RESET, Death.RESET, Death.SILENT)))
+
+    def _hold(self) -> None:
+        """The line stands still for a while."""
+        if (line := self._some_line()) is not None:
+            self._excuse(line)
+            line.hold(True)
+            self.world.later(0.1, 6.0, lambda: line.hold(False))
+
+    def _slow(self) -> None:
+        """A reader slows down, or stops."""
+        if (line := self._some_line()) is None:
+            return
+        rng = self.world.rng
+        self._excuse(line)
+        if rng.random() < 0.5:
+            line.client.pause()
+            self.world.later(1.0, 8.0, line.client.resume)
+        else:
+            line.client.read_bytes = rng.choice((1, 100, 3_000))
+            line.client.read_every_s = rng.choice((0.01, 0.1))
+            self.world.later(1.0, 5.0, lambda: self._hurry(line))
+
+    def _hurry(self, line: Connection) -> None:
+        line.client.read_bytes, line.client.read_every_s = None, 0.0
+        line.client.resume()
+
+    def _excuse(self, line: Connection) -> None:
+        """Whoever is slow may be taken for a slow reader."""
+        handler = line.client._handler
+        if handler is not None and hasattr(handler, "slow"):
+            handler.slow = True
+
+    def _kill(self) -> None:
+        if self.world.server.alive:
+            self.world.server.kill()
+
+    def _power(self) -> None:
+        if self.world.server.alive:
+            self.world.server.kill(power=True)
+
+    def _drain(self) -> None:
+        if self.world.server.alive and self.world.server.log.failure is None:
+            self.world.server.drain()
+
+    def _full(self) -> None:
+        """The disk is full for a while."""
+        storage = self.world.storage
+        storage.fill(True)
+        self.world.later(0.2, 2.0, lambda: storage.fill(False))
+
+    def _failure(self) -> None:
+        """A write or a sync fails: the server must stop."""
+        self.world.storage.fail_once()
+
+    def _clock(self) -> None:
+        """Somebody sets the wall clock."""
+        world = self.world
+        world.law.jumped_at = world.clock.now
+        world.clock.move_wall(world.rng.choice((-3_600.0, -5.0, 5.0, 3_600.0, 100_000.0)))
+        for person in world.people:
+            person.lost_logins = True
+
+    def _device(self) -> None:
+        """A client program is killed."""
+        person = self.world.rng.choice(self.world.people)
+        if person.devices[0].core is not None:
+            person.crash(person.devices[0])

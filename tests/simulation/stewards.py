@@ -1,0 +1,163 @@
+"""The administrator: invites, kicks, bans, mutes, ends logins, resets passwords; and forgives everybody in the end."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from securechat.errors import Refusal
+from securechat.hub.people import Ban, Mute
+from securechat.hub.ports import NotAppended
+from securechat.hub.steward import InviteMade
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tests.simulation.people import Person
+    from tests.simulation.world import World
+
+
+class Administrator:
+    """Acts through the hub's steward, as `securechat-admin` does.
+
+    Attributes:
+        is_busy: whether the forgiving at the end is not over yet.
+    """
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        self.is_busy = False
+        self._nothing_left = 0
+        self._acts: tuple[Callable[[Person], None], ...] = (
+            self._kick, self._ban, self._ban, self._unban, self._mute, self._mute, self._unmute,
+            self._invite, self._end_session, self._end_session, self._reset_password, self._announce,
+        )  # fmt: skip
+        self._ambushes = (self._ban, self._end_session, self._kick)
+
+    def act(self) -> None:
+        """Do something to somebody."""
+        world = self.world
+        self._do(world.rng.choice(self._acts), world.rng.choice(world.people))
+
+    def _do(self, act: Callable[[Person], None], person: Person) -> None:
+        world = self.world
+        if not world.server.alive or world.server.log.failure is not None:
+            return
+        world.clock.note("administrator", f"{act.__name__[1:]} {person.name}")
+        try:
+            act(person)
+        except Refusal as refusal:
+            world.clock.note("administrator", f"is refused: {refusal}")
+        world.server.passes.wake()
+
+    def ambush(self, person: Person) -> None:
+        """Act against somebody who is just saying hello: the worst moment."""
+        world = self.world
+        if "admin" in world.flavour and not world.calm and world.rng.random() < 0.2:
+            world.later(0.0, 0.1, lambda: None if world.calm else self._do(world.rng.choice(self._ambushes), person))
+
+    def _kick(self, person: Person) -> None:
+        def done(_: int | NotAppended) -> None:
+            pass
+
+        self.world.law.kicked.add(person.number)
+        person.expelled_at = self.world.clock.now
+        self.world.server.steward.kick("root", person.name, "", done)
+
+    def _ban(self, person: Person) -> None:
+        world, law = self.world, self.world.law
+        target = world.rng.choice((person.name, person.name, person.address))
+        duration_s = world.rng.choice((None, 2.0, 30.0))
+
+        def done(ban: Ban | NotAppended) -> None:
+            if isinstance(ban, Ban):
+                law.bans = {n: old for n, old in law.bans.items() if (old.kind, old.target) != (ban.kind, ban.target)}
+                law.bans[ban.ban_id] = ban
+                law.check_seats()
+
+        for each in world.people:
+            if target in each.known_as:
+                each.was_banned = True
+                each.expelled_at = world.clock.now
+        person.was_banned = True
+        law.bans = {n: old for n, old in law.bans.items() if old.shown != target}
+        world.server.steward.ban("root", target, reason="", duration_s=duration_s, done=done)
+
+    def _unban(self, person: Person) -> None:
+        law = self.world.law
+        for ban in list(self.world.server.hub._registry.bans.values()):
+            law.bans.pop(ban.ban_id, None)
+            self.world.server.steward.unban("root", str(ban.ban_id), lambda _: None)
+
+    def _mute(self, person: Person) -> None:
+        law = self.world.law
+
+        def done(mute: Mute | NotAppended) -> None:
+            if isinstance(mute, Mute):
+                law.mutes[mute.sender_id] = mute
+
+        duration_s = self.world.rng.choice((None, 1.0, 5.0))
+        core = person.devices[0].core
+        if core is not None:
+            law.mutes.pop(core.me.id, None)
+        self.world.server.steward.mute("root", person.name, reason="", duration_s=duration_s, done=done)
+
+    def _unmute(self, person: Person) -> None:
+        for mute in list(self.world.server.hub._registry.mutes.values()):
+            self.world.law.mutes.pop(mute.sender_id, None)
+            self.world.server.steward.unmute("root", mute.name, lambda _: None)
+
+    def _invite(self, person: Person) -> None:
+        world = self.world
+
+        def done(made: InviteMade | NotAppended) -> None:
+            if isinstance(made, InviteMade):
+                world.invites.append(made.token)
+
+        room = world.rng.choice((None, "ops"))
+        world.server.steward.invite("root", uses=world.rng.choice((1, 2)), days=1.0, room=room, done=done)
+
+    def _end_session(self, person: Person) -> None:
+        world = self.world
+        logins = list(world.server.hub._registry.logins.values())
+        if not logins:
+            return
+        login = world.rng.choice(logins)
+
+        def done(answer: object) -> None:
+            if not isinstance(answer, NotAppended):
+                world.law.ended_tokens.add(login.token_hash)
+                world.law.ended_logins.add(login.login_id)
+
+        for each in world.people:
+            each.lost_logins = True
+        world.server.steward.end_session("root", login.login_id, done)
+
+    def _reset_password(self, person: Person) -> None:
+        def done(password: str | NotAppended) -> None:
+            if isinstance(password, str):
+                person.passwords.append(password)
+
+        person.lost_logins = True
+        self.world.server.steward.reset_password("root", person.name, done)
+
+    def _announce(self, person: Person) -> None:
+        self.world.server.steward.announce("root", "tea is ready", lambda _: None)
+
+    def pardon_all(self) -> None:
+        """Lift every ban and mute, again and again until it is done."""
+        world = self.world
+        self.is_busy = True  # a ban may still be on its way to the disk: look several times
+        registry = world.server.hub._registry
+        if world.server.alive and world.server.log.failure is None:
+            if not registry.bans and not registry.mutes:
+                self._nothing_left += 1
+                if self._nothing_left == 4:
+                    self.is_busy = False
+                    return
+            for undo in (self._unban, self._unmute):
+                try:
+                    undo(world.people[0])
+                except Refusal as refusal:
+                    world.clock.note("administrator", f"is refused: {refusal}")
+            world.server.passes.wake()
+        world.clock.call_later(0.5, self.pardon_all)
