@@ -37,7 +37,7 @@ CHOSEN = """
 """
 """The conversations asked for, each with its floor; bind `chosen_by`."""
 MESSAGE_ARRAY = """json_array(seq, prev, sender_id, name, to_name, sent_at_ms, text, room, low, high, reply, edited,
-    deleted, json(mentions), json((SELECT json_group_array(json_array(sign, r.sender_id) ORDER BY r.seq)
+    deleted, json(mentions), json((SELECT json_group_array(json_array(sign, r.sender_id) ORDER BY since, r.seq)
                                    FROM reactions AS r WHERE r.target = messages.seq)))"""
 """A message in its final state, from ``messages`` joined with ``conversations``: what `message_of` understands."""
 

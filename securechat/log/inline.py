@@ -13,7 +13,17 @@ from typing import TypeVar
 
 from securechat.errors import LogError, Overloaded
 from securechat.hub.people import Change, Recorded
-from securechat.hub.ports import AppendOutcome, HistoryQuery, HistoryRows, Identity, LogState, NotAppended, Unread
+from securechat.hub.ports import (
+    AppendOutcome,
+    HistoryQuery,
+    HistoryRows,
+    Identity,
+    LogState,
+    NotAppended,
+    SearchQuery,
+    SearchRows,
+    Unread,
+)
 from securechat.limits import Limits
 from securechat.log.committer import Committer, Entry, answer_reading
 from securechat.log.store import Identify, Record, Release, Rename, Store, UnreadQuery
@@ -106,6 +116,10 @@ class InlineLog:
     def history(self, query: HistoryQuery, done: Callable[[HistoryRows | NotAppended], None]) -> None:
         """Read committed messages in a callback of its own; see `MessageLog.history`."""
         self._post(lambda: self._read(lambda: self.store.read(query), done))
+
+    def search(self, query: SearchQuery, done: Callable[[SearchRows | NotAppended], None]) -> None:
+        """Find committed messages in a callback of its own; see `MessageLog.search`."""
+        self._post(lambda: self._read(lambda: self.store.search(query), done))
 
     def unread(
         self,

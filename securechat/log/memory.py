@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from copy import deepcopy
+from pathlib import Path
 from typing import TypeVar, get_args
 
 from msgspec import Struct
@@ -46,10 +47,21 @@ from securechat.hub.places import (
     PutRoomBan,
     RoomBan,
 )
-from securechat.hub.ports import HistoryQuery, HistoryRows, Identity, LogState, NotAppended, Reservation, Unread
+from securechat.hub.ports import (
+    HistoryQuery,
+    HistoryRows,
+    Identity,
+    LogState,
+    NotAppended,
+    Reservation,
+    SearchQuery,
+    SearchRows,
+    Unread,
+)
 from securechat.limits import Limits
 from securechat.log.inline import InlineLog
 from securechat.log.memory_talk import Talk
+from securechat.log.search import judge as judge_hit
 from securechat.log.sqlite import utc_ms
 from securechat.log.store import (
     DISK_FULL,
@@ -320,6 +332,17 @@ class MemoryStore:
     def unread(self, query: UnreadQuery) -> list[Unread]:
         """Count what somebody has not read; see `Store.unread`."""
         return self._talk.unread(query)
+
+    def search(self, query: SearchQuery) -> SearchRows:
+        """Look at every message there is, the newest first; see `Store.search`."""
+        judged = (judge_hit(query, message) for _, message in sorted(self._talk.messages.items(), reverse=True))
+        hits = [hit for hit in judged if hit is not None]
+        return SearchRows(hits[: query.limit], len(hits) > query.limit, self._talk.last_seq)
+
+    @property
+    def read_beside(self) -> Path | None:
+        """There is no file."""
+        return None
 
     def audit(self, last: int) -> list[AuditEntry]:
         """Read the audit; see `Store.audit`."""

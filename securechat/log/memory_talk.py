@@ -117,7 +117,7 @@ class Talk:
         message = self.messages.get(seq)
         if message is None:
             return None
-        reactions = {(reaction.sign, who): seq for reaction in message.reactions for who in reaction.by}
+        reactions = {(reaction.sign, who): (0, 0) for reaction in message.reactions for who in reaction.by}
         return Target(_place(message), message.sender_id, message.deleted is not None, reactions)
 
     def _revise(self, asked: Revision) -> MessageChange:

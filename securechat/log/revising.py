@@ -20,7 +20,7 @@ _CHUNK_ROWS = 256
 
 _LOAD = """
 SELECT json_group_array(json_array(m.seq, c.conversation, c.room, c.low, c.high, m.sender_id, m.edited, m.deleted,
-    json(m.mentions), json((SELECT json_group_array(json_array(sign, sender_id, seq) ORDER BY seq)
+    json(m.mentions), json((SELECT json_group_array(json_array(sign, sender_id, since, seq))
                             FROM reactions WHERE target = m.seq))))
 FROM json_each(?1) CROSS JOIN messages AS m ON m.seq = value JOIN conversations AS c USING (conversation)
 """
@@ -31,11 +31,11 @@ FROM (VALUES {rows}) WHERE messages.seq = column1
 _UNMENTION = "DELETE FROM mentions WHERE (person, conversation, seq) IN (VALUES {rows})"
 _MENTION = "INSERT OR IGNORE INTO mentions (person, conversation, seq) VALUES {rows}"
 _UNREACT = "DELETE FROM reactions WHERE (target, sign, sender_id) IN (VALUES {rows})"
-_REACT = "INSERT INTO reactions (target, sign, sender_id, seq) VALUES {rows}"
+_REACT = "INSERT INTO reactions (target, sign, sender_id, since, seq) VALUES {rows}"
 
 _Row = tuple[
     int, int, str | None, int | None, int | None, int, int | None, int | None, list[int] | None,
-    list[tuple[str, int, int]],
+    list[tuple[str, int, int, int]],
 ]  # fmt: skip
 _decode_rows = msgspec.json.Decoder(list[_Row]).decode
 
@@ -50,7 +50,8 @@ class Revised(Target, gc=False):
         edited: the seq of the last edit.
         deletion: the seq of the deletion.
         text: the new one; None when it is still as it was.
-        was_mentions, was_reactions: what the tables say.
+        was_mentions, was_reactions: what the tables say. Reactions are kept with two seqs: since when somebody uses
+            the sign here, and since when this person does.
     """
 
     seq: int
@@ -59,7 +60,7 @@ class Revised(Target, gc=False):
     edited: int | None
     deletion: int | None
     was_mentions: list[int]
-    was_reactions: dict[tuple[str, int], int]
+    was_reactions: dict[tuple[str, int], tuple[int, int]]
     text: str | None = None
 
     def revise(self, revision: Revision, seq: int, at_ms: int) -> MessageChange:
@@ -74,7 +75,10 @@ class Revised(Target, gc=False):
                 self.reactions.clear()
                 return Deleted(*base)
             case RevisionKind.REACT:
-                self.reactions.setdefault((revision.sign, revision.sender_id), seq)
+                since = min(
+                    (since for (sign, _), (since, _) in self.reactions.items() if sign == revision.sign), default=seq
+                )
+                self.reactions.setdefault((revision.sign, revision.sender_id), (since, seq))
                 return Reacted(*base, revision.sign)
             case RevisionKind.UNREACT:
                 self.reactions.pop((revision.sign, revision.sender_id), None)
@@ -94,7 +98,7 @@ def load(connection: apsw.Connection, seqs: Sequence[int]) -> dict[int, Revised]
             assert low is not None
             assert high is not None
             place = (low, high)
-        reactions = {(sign, sender_id): since for sign, sender_id, since in signs}
+        reactions = {(sign, sender_id): (since, at) for sign, sender_id, since, at in signs}
         found[seq] = Revised(
             place, author, deleted is not None, reactions, seq, conversation, mentions or [], edited, deleted,
             mentions or [], dict(reactions),
@@ -122,7 +126,7 @@ def store(connection: apsw.Connection, revised: Iterable[Revised]) -> None:
     reactions = [(t.seq, t.was_reactions.items() - t.reactions.items()) for t in changed]
     _execute(connection, _UNREACT, [(seq, sign, who) for seq, gone in reactions for (sign, who), _ in gone])
     reactions = [(t.seq, t.reactions.items() - t.was_reactions.items()) for t in changed]
-    _execute(connection, _REACT, [(seq, sign, who, since) for seq, new in reactions for (sign, who), since in new])
+    _execute(connection, _REACT, [(seq, sign, who, *since) for seq, new in reactions for (sign, who), since in new])
 
 
 def mention_rows(author: int, conversation: int, seq: int, mentions: Sequence[int]) -> list[tuple[int, int, int]]:

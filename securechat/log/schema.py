@@ -194,7 +194,8 @@ CREATE TABLE reactions (
     target INTEGER NOT NULL,
     sign TEXT NOT NULL,
     sender_id INTEGER NOT NULL,
-    seq INTEGER NOT NULL,         -- since when: the order they are shown in
+    since INTEGER NOT NULL,       -- when somebody began to use this sign here: the order of signs,
+    seq INTEGER NOT NULL,         -- and of those who use it
     PRIMARY KEY (target, sign, sender_id)
 ) STRICT, WITHOUT ROWID;
 

@@ -23,7 +23,7 @@ import apsw
 
 from securechat.errors import LogError
 from securechat.hub.people import AuditEntry
-from securechat.hub.ports import HistoryQuery, HistoryRows, LogState, Unread
+from securechat.hub.ports import HistoryQuery, HistoryRows, LogState, SearchQuery, SearchRows, Unread
 from securechat.limits import KIB, Limits
 from securechat.log import people, places, records, senders
 from securechat.log.audit import read_audit
@@ -31,6 +31,9 @@ from securechat.log.directory import DirectoryLock, make_directory, make_private
 from securechat.log.history import HistoryReader
 from securechat.log.schema import migrate
 from securechat.log.scribe import Scribe
+from securechat.log.search import search_at_once
+from securechat.log.search_index import SearchIndex
+from securechat.log.search_source import SearchSource
 from securechat.log.store import (
     NAME_TAKEN,
     NO_ENTRY,
@@ -95,6 +98,7 @@ class SqliteStore:
         self._reading: apsw.Connection | None = None
         self._reader: HistoryReader | None = None
         self._scribe: Scribe | None = None
+        self._index: SearchIndex | None = None
         self._wal_bytes = 0
         self._erasing = False
         self._patient_at_bytes = 4 * limits.wal_bytes
@@ -145,7 +149,9 @@ class SqliteStore:
 
     def close(self, *, failed: bool = False) -> None:
         """Close everything; after a failure leave the files exactly as they are: closing must not checkpoint."""
-        self._scribe = None
+        index, self._index, self._scribe = self._index, None, None
+        if index is not None:
+            index.close()
         reading, self._reading, self._reader = self._reading, None, None
         writer, self._writer = self._writer, None
         try:
@@ -345,6 +351,18 @@ class SqliteStore:
             return count_unread(self._reader, query)
         except apsw.Error as error:
             raise _failure(error) from error
+
+    def search(self, query: SearchQuery) -> SearchRows:
+        """Find committed messages, with an index in memory; see `Store.search`."""
+        reading = self._reading or self._db
+        if self._index is None:
+            self._index = SearchIndex(None, SearchSource(reading))
+        return search_at_once(self._index, reading, query)
+
+    @property
+    def read_beside(self) -> Path | None:
+        """The database's file; see `Store.read_beside`."""
+        return self.directory / DATABASE if self._shared and self._vfs is None else None
 
     def audit(self, last: int) -> list[AuditEntry]:
         """Read the audit; see `Store.audit`."""

@@ -7,6 +7,7 @@ A `Store` knows no threads, queues or callbacks. `SqliteStore` and `MemoryStore`
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Protocol, TypeAlias
 
 from msgspec import Struct
@@ -22,6 +23,8 @@ from securechat.hub.ports import (
     Identity,
     LogState,
     NotAppended,
+    SearchQuery,
+    SearchRows,
     Unread,
 )
 from securechat.limits import MAX_REACTIONS
@@ -73,13 +76,13 @@ class Target(Struct, gc=False):
         place: the room, or the two people of a dialogue, the smaller id first.
         author: whose it is.
         deleted: whether it was deleted.
-        reactions: (sign, sender_id), in the order in which they came.
+        reactions: by sign and sender_id; what they are kept with is the store's business.
     """
 
     place: Place
     author: int
     deleted: bool
-    reactions: dict[tuple[str, int], int]
+    reactions: dict[tuple[str, int], tuple[int, int]]
 
 
 Place: TypeAlias = str | tuple[int, int]
@@ -211,6 +214,11 @@ def erases(write: Write) -> bool:
     return type(write) is Record and any(isinstance(change, Scrub | Expire | Drop) for change in write.changes)
 
 
+def removes(write: Write) -> bool:
+    """Whether messages may be gone after this write of which no entry of the log tells."""
+    return type(write) is Record and any(isinstance(change, Scrub | Expire) for change in write.changes)
+
+
 _LOOKING = (Scrub, ForgetGuests, Expire, PutPlace)
 
 
@@ -250,6 +258,13 @@ class Store(Protocol):
 
     def unread(self, query: UnreadQuery) -> list[Unread]:
         """Count what somebody has not read: rooms in the order asked, then dialogues by peer. Raises as `read`."""
+
+    def search(self, query: SearchQuery) -> SearchRows:
+        """Find committed messages; for logs without threads, all of the log in one go. Raises as `read`."""
+
+    @property
+    def read_beside(self) -> Path | None:
+        """The database that other threads may read while this store writes it; None where there is none."""
 
     def audit(self, last: int) -> list[AuditEntry]:
         """Read the last entries of the audit, in the order in which they were written. Raises LogError."""

@@ -28,11 +28,22 @@ from msgspec.structs import astuple
 from securechat.errors import ErrorCode, LocalProtocolError, LogError, Overloaded
 from securechat.hub.people import Change, Note, Put, Recorded
 from securechat.hub.places import Expire, PutPlace, PutRead, PutRoomBan
-from securechat.hub.ports import AppendOutcome, HistoryQuery, HistoryRows, Identity, LogState, NotAppended, Unread
+from securechat.hub.ports import (
+    AppendOutcome,
+    HistoryQuery,
+    HistoryRows,
+    Identity,
+    LogState,
+    NotAppended,
+    SearchQuery,
+    SearchRows,
+    Unread,
+)
 from securechat.limits import Limits
 from securechat.log.committer import Batch, Committer, Entry, answer_reading
+from securechat.log.search_thread import IndexProgress, SearchThread
 from securechat.log.sqlite import SqliteStore, utc_ms
-from securechat.log.store import ERASE_WITHIN_S, Identify, Record, Release, Rename, UnreadQuery
+from securechat.log.store import ERASE_WITHIN_S, Identify, Record, Release, Rename, UnreadQuery, removes
 from securechat.model import Draft, LogEntry, Revision
 
 _T = TypeVar("_T")
@@ -96,6 +107,7 @@ class SqliteLog:
         free_bytes: free space of the directory's file system.
         store: the store to drive instead of the directory's own (tests).
         erase_within_s: when what was edited away or deleted is gone from every file of the directory.
+        on_index_progress: called on the loop's thread, about once a second, while the search index is made.
     """
 
     def __init__(
@@ -109,6 +121,7 @@ class SqliteLog:
         free_bytes: Callable[[], int] | None = None,
         store: SqliteStore | None = None,
         erase_within_s: float = ERASE_WITHIN_S,
+        on_index_progress: Callable[[IndexProgress], None] = lambda _: None,
     ) -> None:
         self.failure: LogError | None = None
         self._limits = limits
@@ -130,6 +143,17 @@ class SqliteLog:
         self._ending = False
         self._failing = threading.Lock()
         self._threads: list[threading.Thread] = []
+        self._searching: SearchThread | None = None
+        database = self._store.read_beside
+        if database is not None:
+            self._searching = SearchThread(
+                database,
+                limits.search_queue,
+                post,
+                self._fail,
+                on_progress=on_index_progress,
+                erase_within_s=erase_within_s,
+            )
 
     def start(
         self, on_commit: Callable[[Sequence[LogEntry]], None], on_failure: Callable[[Exception], None]
@@ -142,6 +166,8 @@ class SqliteLog:
             thread = threading.Thread(target=target, name=name, daemon=True)
             self._threads.append(thread)
             thread.start()
+        if self._searching is not None:
+            self._searching.start()
         return state
 
     # --- On the loop's thread -------------------------------------------------------------------------------------
@@ -190,6 +216,13 @@ class SqliteLog:
         """Read committed messages; see `MessageLog.history`. May answer BUSY or LOG_FAILED."""
         self._queries.put((lambda: self._store.read(query), done))
 
+    def search(self, query: SearchQuery, done: Callable[[SearchRows | NotAppended], None]) -> None:
+        """Find committed messages; see `MessageLog.search`. May answer BUSY or LOG_FAILED."""
+        if self._searching is not None:
+            self._searching.search(query, done)
+        else:
+            self._queries.put((lambda: self._store.search(query), done))
+
     def unread(
         self,
         sender_id: int,
@@ -211,6 +244,8 @@ class SqliteLog:
         for thread in self._threads:
             thread.join()
         self._threads.clear()
+        if self._searching is not None:
+            self._searching.close()
         try:
             self._store.close(failed=self.failure is not None)
         except LogError as error:
@@ -279,6 +314,8 @@ class SqliteLog:
         if not entries:
             return
         batch = self._committer.commit(entries)
+        if self._searching is not None:
+            self._searching.committed(vanished=any(removes(write) for write, _ in entries))
         drafts = sum(isinstance(write, Draft | Revision) for write, _ in entries)
         with self._failing:  # the reading thread may just have found the log broken: nothing is acknowledged after that
             if self.failure is None:

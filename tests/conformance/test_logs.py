@@ -14,8 +14,11 @@ from securechat.log.inline import InlineLog
 from securechat.log.memory import MemoryLog, MemoryStore
 from securechat.log.sqlite import DATABASE, SqliteStore
 from securechat.log.worker import SqliteLog
+from securechat.testing.conversation_checks import CONVERSATION_CHECKS
 from securechat.testing.log_checks import LOG_CHECKS, Rig, naive_history
 from securechat.testing.people_checks import PEOPLE_CHECKS
+from securechat.testing.room_checks import ROOM_CHECKS
+from securechat.testing.search_checks import SEARCH_CHECKS
 
 
 class Memory:
@@ -75,7 +78,10 @@ def implementation(request, tmp_path):
     return request.param(tmp_path / "data")
 
 
-@pytest.mark.parametrize("check", LOG_CHECKS + PEOPLE_CHECKS, ids=lambda check: check.__name__.removeprefix("check_"))
+CHECKS = LOG_CHECKS + PEOPLE_CHECKS + CONVERSATION_CHECKS + ROOM_CHECKS + SEARCH_CHECKS
+
+
+@pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__.removeprefix("check_"))
 def test_log(check, implementation):
     check(implementation)
 

@@ -1,20 +1,34 @@
-"""A database of the version before accounts, as that version wrote it, goes on as if nothing had happened."""
+"""A database of an earlier version, as that version wrote it, goes on as if nothing had happened."""
 
 from pathlib import Path
 
 import apsw
 import pytest
 
-from securechat.hub.people import Account, Login, People, Put, Recorded
-from securechat.hub.ports import Appended, HistoryQuery, Identity
+from securechat.hub.people import (
+    Account,
+    AuditEntry,
+    Ban,
+    BanKind,
+    Certificate,
+    Invite,
+    Login,
+    Mute,
+    People,
+    Put,
+    Recorded,
+    Role,
+)
+from securechat.hub.places import Place, Places, PutPlace
+from securechat.hub.ports import Appended, HistoryQuery, Identity, Unread
 from securechat.limits import Limits
 from securechat.log.directory import make_directory
 from securechat.log.schema import MIGRATIONS
 from securechat.log.sqlite import DATABASE, SqliteStore
-from securechat.log.store import NEEDS_LOGIN, Identify, Record
-from securechat.model import Draft
+from securechat.log.store import NEEDS_LOGIN, Identify, Record, UnreadQuery
+from securechat.model import Draft, Edited, Revision, RevisionKind
 
-FOUNDATION = Path(__file__).parents[2] / "fixtures" / "foundation.sql"
+FIXTURES = Path(__file__).parents[2] / "fixtures"
 LAST_SENT_AT_MS = 1_700_000_064_000
 ROWS = """
 SELECT seq, prev, sender_id, name, to_name, sent_at_ms, text, room
@@ -22,22 +36,21 @@ FROM messages JOIN conversations USING (conversation) ORDER BY seq
 """
 
 
-@pytest.fixture
-def before(tmp_path):
-    """The messages and drafts of the old database, which lies in tmp_path / "data"."""
-    make_directory(tmp_path / "data")
-    connection = apsw.Connection(str(tmp_path / "data" / DATABASE))
-    connection.execute(FOUNDATION.read_text(encoding="utf-8"))
-    assert connection.pragma("user_version") == 1
+def write_database(directory, fixture):
+    """Make the data directory that an earlier version left; return its database's version, messages and drafts."""
+    make_directory(directory)
+    connection = apsw.Connection(str(directory / DATABASE))
+    connection.execute((FIXTURES / fixture).read_text(encoding="utf-8"))
+    version = connection.pragma("user_version")
     messages = connection.execute(ROWS).fetchall()
     drafts = connection.execute("SELECT stream, client_id, seq FROM drafts").fetchall()
     connection.close()
-    assert (len(messages), len(drafts)) == (12, 16)
-    return messages, drafts
+    return version, messages, drafts
 
 
-def test_an_old_database_loses_nothing_and_learns_accounts(before, tmp_path):
-    messages, drafts = before
+def test_an_old_database_loses_nothing_and_learns_accounts(tmp_path):
+    version, messages, drafts = write_database(tmp_path / "data", "foundation.sql")
+    assert (version, len(messages), len(drafts)) == (1, 12, 16)
     store = SqliteStore(tmp_path / "data", Limits(name_reservation_s=120), wall_ms=lambda: LAST_SENT_AT_MS + 1_000)
     state = store.open()
     assert (state.last_seq, state.people) == (16, People())
@@ -74,7 +87,53 @@ def test_an_old_database_loses_nothing_and_learns_accounts(before, tmp_path):
     store.close()
 
 
-def test_an_old_database_ends_up_with_the_tables_of_a_new_one(before, tmp_path):
+def test_a_database_with_accounts_loses_nothing_and_learns_to_change(tmp_path):
+    version, messages, drafts = write_database(tmp_path / "data", "people.sql")
+    assert (version, len(messages), len(drafts)) == (2, 8, 11)
+    store = SqliteStore(tmp_path / "data", Limits(), wall_ms=lambda: 1_700_000_040_000)
+    state = store.open()
+    assert (state.last_seq, state.places) == (11, Places())
+    assert [held.sender_id for held in state.reservations] == [2, 3, 4]
+    assert state.people == People(
+        accounts=(Account(1, "ann", "ann", Role.ADMIN, "$argon2id$x", made_at_ms=5),),
+        logins=(Login(1, 1, b"t" * 32, "c", "192.0.2.1", 1, 2, 3),),
+        certificates=(Certificate(2, 1, "sha256:00", "l", 5),),
+        invites=(Invite(3, b"i" * 32, 2, "ann", 1, 2, "ops", ("bob",)),),
+        bans=(Ban(4, BanKind.NETWORK, "192.0.2.0/24", "192.0.2.0/24", "", "ann", 1),),
+        mutes=(Mute(4, "dora", "", "ann", 1),),
+        serial=7,
+    )
+    assert store.audit(9) == [AuditEntry(1, "ann", "ban", "x")]
+    everything = HistoryQuery(up_to=99, limit=99, rooms=("lobby", "ops"), dialogues_of=1, dialogue=(3, 3))
+    read = store.read(everything).messages
+    assert [
+        (m.seq, m.prev, m.sender_id, m.name, m.to_name, m.sent_at_ms, m.text, m.room) for m in read
+    ] == messages  # fmt: skip
+    assert {(m.reply, m.edited, m.deleted, *m.mentions, *m.reactions) for m in read} == {(None, None, None)}
+    retries = store.apply(
+        [Draft(1, "x", client_id, "again", "lobby", stream=stream) for stream, client_id, _ in drafts]
+    )
+    assert retries.outcomes == [Appended(seq, retry=True) for _, _, seq in drafts]
+
+    edit = Revision(RevisionKind.EDIT, 1, "ann", 3, 1, "lobby", text="HELLO", mentions=(2,))
+    applied = store.apply([edit, Draft(4, "dora", 4, "newest", "ops"), Record((PutPlace(Place(8, "ops")),))])
+    assert applied.outcomes == [Appended(12), Appended(13), Recorded()]
+    assert applied.fresh[0] == Edited(12, 1, 1, "ann", 1_700_000_040_000, "lobby", text="HELLO", mentions=[2])
+    assert applied.fresh[1].prev == 11, "the chain goes on from a message that was removed"
+    assert store.unread(UnreadQuery(2, (("lobby", 0),), 99)) == [
+        Unread(0, 2, 1, 1, "lobby"),
+        Unread(0, 1, 0, 4, None, 1),
+    ]
+    store.close()
+    state = store.open()
+    assert (state.last_seq, state.places.places, state.people.serial) == (13, (Place(8, "ops"),), 8)
+    assert store.read(everything).messages[0].text == "HELLO"
+    store.close()
+
+
+@pytest.mark.parametrize("fixture", ["foundation.sql", "people.sql"])
+def test_an_old_database_ends_up_with_the_tables_of_a_new_one(fixture, tmp_path):
+    write_database(tmp_path / "data", fixture)
     schemas = []
     for name in ("data", "new"):
         store = SqliteStore(tmp_path / name, Limits())

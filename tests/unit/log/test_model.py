@@ -46,6 +46,8 @@ class Chance:
         return self.client_ids[stream]
 
     def seq(self):
+        if self.rng.random() < 0.4:  # the same few again and again
+            return max(0, self.last_seq // 40 * 40 + self.rng.randint(-2, 2))
         low = 0 if self.rng.random() < 0.3 else max(0, self.last_seq - 20)
         return self.rng.randint(low, self.last_seq + 4)
 

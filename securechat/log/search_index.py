@@ -1,0 +1,311 @@
+"""The index of a search: derived data in a file beside the log, made by one connection on one thread.
+
+It promises: whatever happens to its file, the log loses nothing and the index comes back. It remembers up to which
+seq it has read the log, in the transaction that took those messages in, so a crash costs a few of them read again. A
+file that is missing, damaged, of another version or of another log is thrown away and made anew, a stretch at a time.
+
+It promises too that erased text is gone: what an edit or a deletion replaced is taken out of the words (FTS5's
+secure-delete), overwritten in the file (secure_delete) and, by `truncate`, out of the journal. Messages that vanish
+without an entry in the log (retention, an account that took its messages along) are found by `sweep`, which compares
+what is here with what is there.
+
+Each message is one document: its words as `search_words.folded` writes them, and signs for what else a search asks
+for (its conversation, its people, whether it has a link), so that every question is one expression of FTS5. No text
+can contain a sign, because folding turns private-use characters into spaces. The documents are kept, because only who
+knows an old text can take it out of the index; by then the log has long overwritten it.
+
+It refuses to know threads, queries and rights.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from itertools import chain
+from pathlib import Path
+
+import apsw
+import msgspec
+
+from securechat import search_words
+from securechat.log.directory import make_private
+from securechat.log.search_source import SearchSource, Stretch, Words
+from securechat.log.store import NoSpace
+
+SEARCH_INDEX = "search.db"
+"""Its name in the data directory."""
+FORMAT = f"2 {search_words.VERSION}"
+"""An index of another format is made anew."""
+STRETCH = 1_000
+"""Seqs read in one step: some 20 ms of work, of which the loop feels 2."""
+SWEEP_STRETCH = 20_000
+"""Seqs compared in one step: some 6 ms, nearly all of it in SQLite."""
+APPLICATION_ID = 0x53436873
+_INSERT_ROWS = 256
+_SIGN = "\ue000"
+_JOURNAL_PAGES = 4_096  # 16 MiB, then SQLite moves it into the file by itself
+
+_SCHEMA = """
+CREATE VIRTUAL TABLE found USING fts5(words, tokenize = 'ascii', columnsize = 0);
+INSERT INTO found (found, rank) VALUES ('secure-delete', 1);
+CREATE TABLE progress (
+    format TEXT NOT NULL,
+    indexed_to INTEGER NOT NULL,   -- every entry of the log up to here is in
+    clean INTEGER NOT NULL,        -- closed with nothing left to sweep
+    stamp TEXT NOT NULL            -- what the log must still say of a message, or it is another log: a JSON array
+) STRICT;
+"""
+
+
+class IndexDamaged(Exception):
+    """The index cannot be used: throw it away."""
+
+
+def room_sign(conversation: int) -> str:
+    """The sign of a conversation."""
+    return f"{_SIGN}c{conversation}"
+
+
+def person_sign(sender_id: int) -> str:
+    """The sign of somebody's dialogues."""
+    return f"{_SIGN}p{sender_id}"
+
+
+def sender_sign(sender_id: int) -> str:
+    """The sign of a message's author."""
+    return f"{_SIGN}s{sender_id}"
+
+
+LINK_SIGN = f"{_SIGN}l"
+
+
+def _document(words: Words) -> str:
+    signs = f"{room_sign(words.conversation)} {sender_sign(words.sender_id)}"
+    if words.low is not None and words.high is not None:
+        signs += f" {person_sign(words.low)} {person_sign(words.high)}"
+    if search_words.has_link(words.text):
+        signs += f" {LINK_SIGN}"
+    return f"{search_words.folded(words.text)} {signs}"
+
+
+class SearchIndex:
+    """An index over one log.
+
+    Args:
+        path: its file; None keeps it in memory.
+        source: the log to read.
+
+    Attributes:
+        indexed_to: every entry of the log up to this seq is in.
+        is_whole: whether nothing of the log at the time of opening is missing any more.
+        owes_truncation: erased text may still stand in the journal.
+    """
+
+    def __init__(self, path: Path | None, source: SearchSource) -> None:
+        self.indexed_to = 0
+        self.is_whole = False
+        self.owes_truncation = False
+        self._path = path
+        self._source = source
+        self._db: apsw.Connection | None = None
+        self._sweeping: int | None = None  # up to where the sweep has come
+
+    @property
+    def db(self) -> apsw.Connection:
+        """The connection; reading it is for `search`.
+
+        Raises:
+            IndexDamaged: it is not open.
+        """
+        if self._db is None:
+            raise IndexDamaged("the index is not open")
+        return self._db
+
+    @property
+    def is_open(self) -> bool:
+        """Whether there is a connection."""
+        return self._db is not None
+
+    # --- Opening and closing --------------------------------------------------------------------------------------
+
+    def open(self) -> None:
+        """Open what is there, or begin anew.
+
+        Raises:
+            IndexDamaged: not even that is possible; the sentence says why.
+        """
+        try:
+            with self._judged():
+                self._open()
+                return
+        except IndexDamaged:
+            self.discard()
+        with self._judged():
+            self._open()
+
+    def _open(self) -> None:
+        if self._path is not None:
+            make_private(self._path)
+        db = self._db = apsw.Connection(":memory:" if self._path is None else str(self._path))
+        if self._path is not None and db.pragma("journal_mode", "WAL") != "wal":
+            raise IndexDamaged("the file system cannot hold a write-ahead log")
+        db.pragma("synchronous", "NORMAL")  # derived: a power cut may cost messages that are read again
+        db.pragma("secure_delete", True)
+        db.pragma("temp_store", "MEMORY")
+        db.wal_autocheckpoint(_JOURNAL_PAGES)
+        if db.pragma("application_id") == 0 and not db.execute("SELECT 1 FROM sqlite_schema").fetchall():
+            self._create(db)
+        self._resume(db)
+
+    def _create(self, db: apsw.Connection) -> None:
+        with db:
+            db.execute(_SCHEMA)
+            db.execute("INSERT INTO progress VALUES (?, 0, 1, '[]')", (FORMAT,))
+            db.pragma("application_id", APPLICATION_ID)
+
+    def _resume(self, db: apsw.Connection) -> None:
+        if db.pragma("application_id") != APPLICATION_ID:
+            raise IndexDamaged("another program's file")
+        ((form, indexed_to, clean, stamp),) = db.execute("SELECT * FROM progress").fetchall()
+        assert isinstance(indexed_to, int)
+        assert isinstance(stamp, str)
+        self.indexed_to = indexed_to
+        if form != FORMAT:
+            raise IndexDamaged("another version made it")
+        if not self._source.agrees(self.indexed_to, stamp):
+            raise IndexDamaged("another log is in it")
+        # Not of everything: FTS5 would compare each document with its words, 4.4 s for a million. This takes 1 s, and
+        # only after a crash; what it cannot see is met by a search, or by what is written next.
+        if not clean and db.execute("PRAGMA quick_check(found_data)").fetchall() != [("ok",)]:
+            raise IndexDamaged("its pages contradict each other")
+        db.execute("UPDATE progress SET clean = 0")
+        self.owes_truncation = not clean  # whoever was killed may have been about to
+        self._sweeping = None if clean else 0
+        self.is_whole = self.indexed_to >= self._source.last_seq()
+
+    def discard(self) -> None:
+        """Throw the index away: the next `open` begins anew. Its file may be gone already, or resist."""
+        db, self._db = self._db, None
+        self.indexed_to, self.is_whole, self.owes_truncation, self._sweeping = 0, False, False, None
+        if db is not None:
+            with suppress(apsw.Error):
+                db.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
+                db.close()
+        for suffix in ("", "-wal", "-shm") if self._path is not None else ():
+            with suppress(OSError):
+                os.unlink(f"{self._path}{suffix}")  # noqa: PTH108  # a suffix of the whole name, not of its end
+
+    def close(self) -> None:
+        """Close; what is left to do will be done after the next `open`."""
+        db, self._db = self._db, None
+        if db is None:
+            return
+        with suppress(apsw.Error):  # derived data: whatever is wrong with it is found when it is opened
+            if self._sweeping is None and not self.owes_truncation:
+                db.execute("UPDATE progress SET clean = 1")
+            db.close()
+
+    # --- Following the log ----------------------------------------------------------------------------------------
+
+    def step(self) -> bool:
+        """Take in the next stretch of the log, or compare the next; whether there is more to do.
+
+        Raises:
+            IndexDamaged: throw it away and begin anew.
+            NoSpace: nothing was changed; try again when there is space.
+            LogError: the log itself cannot be read.
+        """
+        stretch = self._source.after(self.indexed_to, STRETCH)
+        with self._judged():
+            if stretch is not None:
+                self._take(stretch)
+            last_seq = self.indexed_to if stretch is None else stretch.last_seq
+            self.is_whole = self.is_whole or self.indexed_to >= last_seq
+            if self.is_whole:  # in the same step, because a busy log leaves none without a stretch
+                self._sweep()
+            return self.indexed_to < last_seq or self._sweeping is not None
+
+    def _take(self, stretch: Stretch) -> None:
+        """Take in what came and changed, with the mark of how far, in one transaction."""
+        fresh = [(words.seq, _document(words)) for words in stretch.words if words.seq > self.indexed_to and words.text]
+        stale = [words for words in stretch.words if words.seq <= self.indexed_to]
+        old = [*stretch.gone, *(words.seq for words in stale)]
+        with self.db as db:
+            self._erase(db, [seq for seq in old if seq <= self.indexed_to])
+            self._insert(db, fresh + [(words.seq, _document(words)) for words in stale if words.text])
+            db.execute("UPDATE progress SET indexed_to = ?, stamp = ?", (stretch.through, stretch.stamp))
+        self.indexed_to = stretch.through
+
+    def _insert(self, db: apsw.Connection, rows: Sequence[tuple[int, str]]) -> None:
+        for start in range(0, len(rows), _INSERT_ROWS):
+            part = rows[start : start + _INSERT_ROWS]
+            places = ",".join(["(?,?)"] * len(part))
+            db.execute(f"INSERT INTO found (rowid, words) VALUES {places}", tuple(chain.from_iterable(part)))  # noqa: S608
+
+    def _erase(self, db: apsw.Connection, seqs: Sequence[int]) -> None:
+        if seqs:
+            self.owes_truncation = True
+            wanted = msgspec.json.encode(seqs).decode()
+            db.execute("DELETE FROM found WHERE rowid IN (SELECT value FROM json_each(?))", (wanted,))
+
+    # --- What vanished --------------------------------------------------------------------------------------------
+
+    def begin_sweep(self) -> None:
+        """Messages may have vanished from the log: compare everything, in the steps that follow."""
+        self._sweeping = 0
+
+    @property
+    def is_sweeping(self) -> bool:
+        """Whether a comparison is under way."""
+        return self._sweeping is not None
+
+    def _sweep(self) -> None:
+        """Compare the next stretch, if there is one to compare."""
+        above = self._sweeping
+        if above is None:
+            return
+        below = min(above + SWEEP_STRETCH, self.indexed_to)
+        ours = self.db.execute(
+            "SELECT count(*), ifnull(sum(id), 0) FROM found_content WHERE id > ? AND id <= ?", (above, below)
+        ).fetchall()[0]
+        if ours != self._source.tally(above, below):
+            self._mend(above, below)
+        self._sweeping = below if below < self.indexed_to else None
+
+    def _mend(self, above: int, below: int) -> None:
+        """Make a stretch equal to the log's again."""
+        theirs = {words.seq: words for words in self._source.between(above, below) if words.text}
+        ((answer,),) = self.db.execute(
+            "SELECT json_group_array(id) FROM found_content WHERE id > ? AND id <= ?", (above, below)
+        ).fetchall()
+        assert isinstance(answer, str)
+        ours = set(msgspec.json.decode(answer, type=list[int]))
+        with self.db as db:
+            self._erase(db, sorted(ours - theirs.keys()))
+            self._insert(db, [(seq, _document(theirs[seq])) for seq in sorted(theirs.keys() - ours)])
+
+    def truncate(self) -> None:
+        """Move the journal into the file and empty it: what was erased is gone from both.
+
+        Raises:
+            IndexDamaged, NoSpace: as `step`.
+        """
+        with self._judged():
+            if self._path is not None:
+                self.db.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
+        self.owes_truncation = False
+
+    @contextmanager
+    def _judged(self) -> Iterator[None]:
+        """Tell a full disk from a damaged index; anything else of SQLite's is the second."""
+        try:
+            yield
+        except apsw.FullError as error:
+            raise NoSpace(str(error)) from error
+        except (apsw.Error, OSError, ValueError) as error:
+            raise IndexDamaged(str(error)) from error
+
+
+Progress = Callable[[int, int], None]
+"""Hears how far the making of an index is: the seq it has come to, and the last one there is."""

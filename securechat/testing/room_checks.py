@@ -1,0 +1,267 @@
+"""What every `MessageLog` must do for rooms with rules, and for what was read in them.
+
+The last part of the suite in `log_checks`, over the same `Implementation`: run every function of `ROOM_CHECKS`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from msgspec.structs import replace
+
+from securechat.errors import ErrorCode, LocalProtocolError
+from securechat.hub.people import Account, Change, Drop, Put, Recorded
+from securechat.hub.places import (
+    DropMembership,
+    DropRoomBan,
+    Expire,
+    Membership,
+    Place,
+    Places,
+    PutMembership,
+    PutPlace,
+    PutRead,
+    PutRoomBan,
+    RoomBan,
+    RoomRole,
+)
+from securechat.hub.ports import NotAppended, Unread
+from securechat.model import RevisionKind
+from securechat.testing.conversation_checks import codes, page, revision
+from securechat.testing.log_checks import MORNING_MS, Implementation, Rig
+
+EDIT, DELETE, REACT, UNREACT = RevisionKind
+_HOUR_MS = 3_600_000
+
+
+# --- What was read ------------------------------------------------------------------------------------------------
+
+
+def check_unread_is_counted(implementation: Implementation) -> None:
+    """Others' messages above mark and floor, those that name the reader, the first of them; only where any are."""
+    rig = Rig(implementation)
+    rig.seqs(
+        replace(rig.draft(1, sender_id=2), mentions=(1, 2)),
+        rig.draft(1),
+        rig.draft(2, sender_id=2),
+        replace(rig.draft(3, sender_id=2), mentions=(1,)),
+        rig.draft(4, sender_id=2, to=1),
+        rig.draft(5, sender_id=2, to=3),
+        rig.draft(2, to=4),
+        replace(rig.draft(6, sender_id=2, room="ops"), mentions=(3,)),
+        rig.draft(1, sender_id=1 + 2, to=1),
+    )
+    everywhere = (("lobby", 0), ("nowhere", 0), ("ops", 0))
+    dialogues = [Unread(0, 1, 0, 5, None, 2), Unread(0, 1, 0, 9, None, 3)]
+    assert rig.unread(1, *everywhere) == [Unread(0, 3, 2, 1, "lobby"), Unread(0, 1, 0, 8, "ops"), *dialogues]
+    assert rig.unread(1, *reversed(everywhere), up_to=3) == [Unread(0, 2, 1, 1, "lobby")]
+    assert rig.unread(1, ("lobby", 1)) == [Unread(1, 2, 1, 3, "lobby"), *dialogues]
+    assert [one.mentions for one in rig.unread(2, ("lobby", 0))] == [0], "naming oneself is no mention"
+    rig.record(PutRead(1, 3, "lobby"), PutRead(1, 5, peer=2), PutRead(1, 99, "nowhere"), PutRead(4, 4, "lobby"))
+    after = [Unread(3, 1, 1, 4, "lobby"), Unread(0, 1, 0, 8, "ops"), dialogues[1]]
+    for kill in (None, False, True):
+        if kill is not None:
+            rig.restart(kill=kill)
+        assert rig.unread(1, *everywhere) == after
+        rig.record(PutRead(1, 1, "lobby"), PutRead(1, 0, peer=2))
+        assert rig.unread(1, *everywhere) == after, "a read mark moved back"
+    assert rig.unread(1, ("lobby", 4), ("ops", 8)) == [dialogues[1]]
+    rig.seqs(rig.draft(20, "again", sender_id=2, to=1), revision(DELETE, 21, 4, sender_id=2))
+    assert rig.unread(1, ("lobby", 0)) == [Unread(5, 1, 0, 10, None, 2), dialogues[1]]
+    rig.close()
+
+
+def check_counting_has_an_end(implementation: Implementation) -> None:
+    """999 unread messages are many."""
+    rig = Rig(implementation)
+    rig.seqs(*(replace(rig.draft(n, sender_id=2), mentions=(1,)) for n in range(1, 1101)))
+    assert rig.unread(1, ("lobby", 0)) == [Unread(0, 999, 999, 1, "lobby")]
+    assert rig.unread(1, ("lobby", 200)) == [Unread(200, 900, 900, 201, "lobby")]
+    rig.close()
+
+
+def check_a_mark_is_about_what_was_there(implementation: Implementation) -> None:
+    """Asked all at once, a read mark finds the conversation that a draft before it began."""
+    rig = Rig(implementation)
+    answers: list[object] = []
+    rig.log.record([PutRead(2, 1, "lobby")], answers.append)
+    rig.log.append(rig.draft(1), answers.append)
+    rig.log.append(rig.draft(2), answers.append)
+    rig.log.record([PutRead(3, 1, "lobby"), PutRead(3, 2, peer=1)], answers.append)
+    rig.until(lambda: len(answers) == 4)
+    assert rig.unread(2, ("lobby", 0)) == [Unread(0, 2, 0, 1, "lobby")], "nothing can have been read before the first"
+    assert rig.unread(3, ("lobby", 0)) == [Unread(1, 1, 0, 2, "lobby")]
+    rig.close()
+
+
+# --- Rooms with rules ---------------------------------------------------------------------------------------------
+
+
+def check_places_are_kept_as_they_are(implementation: Implementation) -> None:
+    """Every field of every record survives; a second Put replaces; a room's number is of the one count of records."""
+    rig = Rig(implementation)
+    assert rig.state.places == Places()
+    places = Places(
+        places=(
+            Place(8, "ops", "\0'; --", True, True, 5, 6, True, True, 7),
+            Place(9, "lobby"),
+        ),
+        memberships=(
+            Membership(8, 1, RoomRole.OWNER, 3, 4, -1),
+            Membership(8, 2, RoomRole.INVITED),
+            Membership(9, 1, RoomRole.MODERATOR),
+        ),
+        bans=(RoomBan(8, 3, "eve", "why\0", "ann", 5), RoomBan(9, 3, "eve", "", "")),
+    )
+    rig.record(PutPlace(Place(8, "ops")), PutMembership(Membership(8, 1)), PutRoomBan(RoomBan(8, 3, "", "", "")))
+    rig.record(
+        *(PutPlace(row) for row in reversed(places.places)),
+        *(PutMembership(row) for row in reversed(places.memberships)),
+        *(PutRoomBan(row) for row in reversed(places.bans)),
+    )
+    for kill in (False, True):
+        state = rig.restart(kill=kill)
+        assert state.places == places
+        assert state.people.serial == 9, "a room's number would be given again"
+    rig.record(DropMembership(8, 2), DropMembership(8, 99), DropRoomBan(9, 3), DropRoomBan(1, 1))
+    left = Places(places.places, (places.memberships[0], places.memberships[2]), places.bans[:1])
+    assert rig.restart(kill=True).places == left
+    for bad in (PutPlace(Place(1, "a", "\ud800")), PutRoomBan(RoomBan(1, 2, "a", "\ud800", ""))):
+        try:
+            rig.log.record([bad], lambda _: None)
+        except LocalProtocolError:
+            continue
+        raise AssertionError("a lone surrogate was taken")
+    rig.close()
+
+
+def _refused_name(rig: Rig, *changes: Any) -> bool:
+    """Make changes; whether they were refused for a room's name."""
+    answers: list[Recorded | NotAppended] = []
+    rig.log.record(changes, answers.append)
+    rig.until(lambda: bool(answers))
+    return isinstance(answers[0], NotAppended) and answers[0].code is ErrorCode.ROOM_INVALID
+
+
+def check_a_new_name_takes_everything_along(implementation: Implementation) -> None:
+    """Messages, changes, chain and read marks follow a room to its new name; what comes next does, too."""
+    rig = Rig(implementation)
+    first, _ = rig.seqs(rig.draft(1), rig.draft(2))
+    rig.record(PutPlace(Place(5, "lobby")), PutRead(2, first, "lobby"))
+    answers: list[object] = []
+    rig.log.append(rig.draft(3), answers.append)
+    rig.log.record([PutPlace(Place(5, "hall", "new")), PutRead(3, 2, "hall")], answers.append)
+    rig.log.append(replace(rig.draft(4, room="hall"), reply=first), answers.append)
+    rig.log.revise(revision(EDIT, 5, first, room="hall", text="new"), answers.append)
+    rig.log.revise(revision(EDIT, 6, first, text="no"), answers.append)
+    rig.until(lambda: len(answers) == 5)
+    assert codes(answers) == [3, None, 4, 5, ErrorCode.NOT_FOUND]
+    rig.until(lambda: len(rig.entries) == 5)
+    assert (rig.feed[-1].prev, rig.feed[-1].reply, rig.feed[-1].room) == (3, first, "hall")
+    for kill in (None, False, True):
+        if kill is not None:
+            assert rig.restart(kill=kill).places.places == (Place(5, "hall", "new"),)
+        rows = page(rig, 0, rooms=("hall",))
+        assert [m.seq for m in rows.messages] == [1, 2, 3, 4]
+        assert {entry.room for entry in (*rows.messages, *rows.changes)} == {"hall"}
+        assert page(rig, 0).messages == []
+        assert [rig.unread(who, ("hall", 0))[0].read_seq for who in (2, 3)] == [1, 2]
+    rig.record(PutRead(2, first, "hall"), PutPlace(Place(5, "attic")))
+    rig.seqs(rig.draft(7, "another room of that name", room="hall"))
+    assert [m.text for m in page(rig, rooms=("hall",)).messages] == ["another room of that name"]
+    rig.close()
+
+
+def check_names_are_not_shared(implementation: Implementation) -> None:
+    """A name that another room has, or had, is refused with the whole record; the others of its batch go through."""
+    rig = Rig(implementation)
+    rig.seqs(rig.draft(1), rig.draft(2, room="talk"))
+    rig.record(PutPlace(Place(5, "lobby")), PutPlace(Place(6, "empty")))
+    assert _refused_name(rig, PutMembership(Membership(5, 1)), PutPlace(Place(5, "talk"))), "it has messages"
+    assert _refused_name(rig, PutPlace(Place(5, "empty")), PutMembership(Membership(5, 1))), "it has rules"
+    assert _refused_name(rig, PutPlace(Place(7, "empty"))), "a second room of that name"
+    rig.record(PutPlace(Place(5, "hall")))
+    assert _refused_name(rig, PutPlace(Place(6, "lobby"))), "it had messages that others know by this name"
+    answers: list[object] = []
+    batch: list[list[Change]] = [
+        [PutMembership(Membership(6, 2))],
+        [PutMembership(Membership(6, 3)), PutPlace(Place(8, "new")), PutPlace(Place(6, "lobby"))],
+        [PutMembership(Membership(6, 4))],
+    ]
+    for changes in batch:
+        rig.log.record(changes, answers.append)
+    rig.log.append(rig.draft(3, room="hall"), answers.append)
+    rig.until(lambda: len(answers) == 4)
+    assert codes(answers) == [None, ErrorCode.ROOM_INVALID, None, 3]
+    for kill in (None, False, True):
+        if kill is not None:
+            state = rig.restart(kill=kill)
+            assert state.places == Places((Place(5, "hall"), Place(6, "empty")), (Membership(6, 2), Membership(6, 4)))
+            assert state.people.serial == 6
+        assert _refused_name(rig, PutPlace(Place(6, "lobby"))), "a former name was forgotten"
+    rig.record(PutPlace(Place(5, "lobby")))
+    rig.record(PutPlace(Place(5, "hall")))
+    rig.record(PutPlace(Place(5, "hall", "a new topic")))
+    rig.close()
+
+
+def check_dropping_an_account_empties_its_seats(implementation: Implementation) -> None:
+    """Memberships, bans and read marks go with an account; others keep theirs."""
+    rig = Rig(implementation)
+    one, two = (rig.identify(who).sender_id for who in (1, 2))
+    rig.seqs(rig.draft(1, sender_id=9))
+    for who in (one, two):
+        rig.record(
+            Put(Account(who, str(who), str(who))),
+            PutMembership(Membership(5, who)),
+            PutRoomBan(RoomBan(6, who, "", "", "")),
+            PutRead(who, 1, "lobby"),
+        )
+    rig.record(Drop(Account, one))
+    assert rig.restart(kill=True).places == Places((), (Membership(5, two),), (RoomBan(6, two, "", "", ""),))
+    assert rig.unread(two, ("lobby", 0)) == []
+    assert [item.unread for item in rig.unread(one, ("lobby", 0))] == [1], "its read marks stayed"
+    rig.close()
+
+
+def check_old_messages_expire(implementation: Implementation) -> None:
+    """The oldest go first, at most so many, with all that hangs on them; numbers, chains and retries go on."""
+    rig = Rig(implementation)
+    for n in range(1, 6):
+        rig.now_ms = MORNING_MS + n * _HOUR_MS
+        rig.seqs(replace(rig.draft(n), mentions=(2,)), rig.draft(n, sender_id=2, room="ops"))
+    rig.seqs(revision(EDIT, 6, 1, text="old"), revision(REACT, 7, 3, sign="+"), revision(REACT, 8, 9, sign="+"))
+    before_ms = MORNING_MS + 4 * _HOUR_MS
+    assert rig.record(Expire("nowhere", before_ms)) == Recorded(0)
+    assert rig.record(Expire("lobby", before_ms, most=2)) == Recorded(2)
+    assert rig.record(Expire("lobby", before_ms, most=2)) == Recorded(1)
+    assert rig.record(Expire("lobby", before_ms)) == Recorded(0)
+    for kill in (None, False, True):
+        if kill is not None:
+            assert rig.restart(kill=kill).last_seq == 13, "the log forgot where it ends"
+        rows = page(rig, 0, rooms=("lobby", "ops"))
+        assert [m.seq for m in rows.messages] == [2, 4, 6, 7, 8, 9, 10]
+        assert [c.target for c in rows.changes] == [9], "changes of what is gone"
+        assert rig.unread(2, ("lobby", 0)) == [Unread(0, 2, 2, 7, "lobby")]
+    assert codes(rig.append(revision(EDIT, 9, 1, text="x"))) == [ErrorCode.NOT_FOUND]
+    assert codes(rig.append(rig.draft(1), revision(EDIT, 6, 1, text="old"))) == [1, 11], "a retry was forgotten"
+    rig.record(Expire("lobby", rig.now_ms + 1), Expire("ops", rig.now_ms + 1))
+    for kill in (False, True):
+        assert rig.restart(kill=kill).last_seq == 13, "the number of a change that is gone would be given again"
+    assert rig.seqs(rig.draft(20)) == [14]
+    assert rig.everything()[0].prev == 9, "the chain goes on from a message, gone as it is"
+    rig.close()
+
+
+ROOM_CHECKS: tuple[Callable[[Implementation], None], ...] = (
+    check_unread_is_counted,
+    check_counting_has_an_end,
+    check_a_mark_is_about_what_was_there,
+    check_places_are_kept_as_they_are,
+    check_a_new_name_takes_everything_along,
+    check_names_are_not_shared,
+    check_dropping_an_account_empties_its_seats,
+    check_old_messages_expire,
+)
+"""Every promise about rooms and read marks, one function each."""
