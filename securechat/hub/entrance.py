@@ -312,6 +312,11 @@ class Entrance:
             self.claims.claim(name, member.owner, now)
         return name
 
+    def unclaim(self, member: Member, name: str) -> None:
+        """Give up a name that `claim` has returned: the member left before it had it."""
+        if not self._is_coming(member.owner, name_key(name)):
+            self.claims.free(name, member.owner)
+
     def rename(self, member: Member, name: str) -> str:
         """Give a member a name that `claim` has returned; returns the old one."""
         old = member.name

@@ -459,12 +459,15 @@ class Hub:
         key = name_key(name)
 
         def recorded(answer: Recorded | NotAppended) -> None:
+            present = self._members.get(member.sender_id)  # it may have left meanwhile, or be somebody new
             if isinstance(answer, NotAppended):
                 self._entrance.claims.exchange(name, member.name, member.owner)
                 if peer in self._seats:
                     peer.deliver(Refused(answer.code, answer.text, ref=command.ref))
-            elif member.sender_id in self._members:
-                self._renamed(peer, member, name, command.ref)
+            elif present is not None:
+                self._renamed(peer, present, name, command.ref)
+            else:
+                self._entrance.unclaim(member, name)
 
         note = self._registry.note(member.name, "rename", name)
         self._registry.amend(

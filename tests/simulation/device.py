@@ -52,7 +52,7 @@ class Device:
         self.lives: list[Display] = []
         self.connection: Link | None = None
         self.last_hello: Hello | None = None
-        self.slow_until = 0.0
+        self.tries = 0  # passwords, since it was last in
         self._timer: Deadline | None = None
 
     @property
@@ -96,8 +96,11 @@ class Device:
         self._rearm()
 
     def stop(self) -> None:
-        """Kill the program."""
+        """Kill the program: the system says goodbye to the server, after what was written or at once."""
         if self.core is not None:
+            if self.connection is not None and self.world.rng.random() < 0.5:
+                self.connection.end.close()
+                self.connection = None
             self._drop(Death.RESET)
             self.core = None
             if self._timer is not None:

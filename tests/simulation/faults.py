@@ -80,6 +80,13 @@ class Faults:
             line.client.read_every_s = rng.choice((0.01, 0.1))
             self.world.later(1.0, 5.0, lambda: self._hurry(line))
 
+    def stop_a_reader(self) -> None:
+        """Somebody reads nothing for long, while everybody writes much."""
+        if (line := self._some_line()) is not None:
+            self._excuse(line)
+            line.client.pause()
+            self.world.later(7.0, 8.0, line.client.resume)
+
     def _hurry(self, line: Connection) -> None:
         line.client.read_bytes, line.client.read_every_s = None, 0.0
         line.client.resume()

@@ -43,7 +43,8 @@ class Hostile:
         self.secret = world.fresh_secret()
         self.released = True
         self.heard_at = 0.0
-        self.expelled_at = 0.0
+        self.expelled_at = self.renamed_at = 0.0
+        self.unsure_of_name = False
         self.known_as: set[str] = set()
         self._connection: Connection | None = None
         self._inside = False

@@ -50,6 +50,8 @@ class Claimant(Protocol):
     released: bool
     heard_at: float
     expelled_at: float
+    renamed_at: float
+    unsure_of_name: bool
     known_as: set[str]
 
 
@@ -63,7 +65,7 @@ class Law:
         self.ended_tokens: set[bytes] = set()
         self.ended_logins: set[int] = set()
         self.kicked: set[int] = set()  # persons, by number
-        self.jumped_at = 0.0
+        self.jumped_at = self.stopped_at = 0.0
         self._dead_hello: set[int] = set()
         self._holders: dict[str, Claimant] = {}
 
@@ -118,6 +120,8 @@ class Law:
             self._dead_hello.add(id(hello))
             self.world.keep.append(hello)
         self.world.administrator.ambush(device.person)
+        if "cut" in self.world.flavour and not self.world.calm and self.world.rng.random() < 0.1:
+            self.world.later(0.0, 0.1, lambda: device.person.lose_line(device))
 
     def welcomed(self, device: Device, event: Welcome, hello: Hello | None) -> None:
         """A device is in."""
@@ -135,7 +139,10 @@ class Law:
         holder = self._holders.get(key)
         if holder is not None and holder is not person and not holder.released and name_key(holder.name) == key:
             away_s = self.world.clock.now - holder.heard_at
-            if holder.expelled_at > holder.heard_at - 2 * _MARGIN_S:
+            # A guest's new name is told at once and durable with the next commit.
+            if self.stopped_at > holder.heard_at - _MARGIN_S and holder.renamed_at > self.stopped_at - 3 * _MARGIN_S:
+                pass
+            elif holder.unsure_of_name or holder.expelled_at > holder.heard_at - 2 * _MARGIN_S:
                 pass  # a kick or ban frees the name, and its last words may have been lost
             elif (
                 away_s < self.world.limits.name_reservation_s - _MARGIN_S

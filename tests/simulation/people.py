@@ -30,6 +30,7 @@ class Person:
 
     Attributes:
         is_account: whether the server has told that they have one.
+        unsure_of_name: whether another name was asked for, and no answer has come.
         released: whether they have given up their name, as far as they know.
         heard_at: when the server was last heard, by any device.
         expelled_at: when an administrator last wanted them out.
@@ -50,7 +51,7 @@ class Person:
         self.may_register = world.rng.random() < 0.5
         self.released = True
         self.heard_at = 0.0
-        self.expelled_at = 0.0
+        self.expelled_at = self.renamed_at = 0.0
         self.lost_logins = False
         self.was_banned = False
         self.may_be_invalid = False
@@ -60,7 +61,7 @@ class Person:
         self.devices = [Device(world, self, f"{self.base}.0", self.address)]
         self._names = 0
         self._lines = 0
-        self._tries = 0
+        self.unsure_of_name = False
         self._wanted_password = ""
         self._dying: list[str] = []
 
@@ -82,14 +83,18 @@ class Person:
             case deeds.PasswordNeeded(_, new):
                 self._soon(device, lambda: self._prove(device, new=new))
             case told.Greeted(account=account):
-                self._tries = 0
+                device.tries = 0
                 self.is_account = self.is_account or account
                 self._take_name_of(device)
                 if self.may_register and not account:
                     self._soon(device, lambda: self.register(device))
             case told.PersonRenamed(new=new, me=True):
                 self.name = new
+                self.unsure_of_name = False
+                self.renamed_at = self.world.clock.now
                 self.world.law.claimed(self, new)
+            case told.RenameRefused():
+                self.unsure_of_name = False
             case told.EnteredRoom(room, again=False) if room != LOBBY and room not in self.rooms:
                 self.rooms.append(room)
             case told.LeftRoom(room) if room in self.rooms:
@@ -105,7 +110,7 @@ class Person:
             case deeds.DeedUnanswered(Deed.REGISTER):
                 self.may_be_invalid = True
             case told.BackOnline():
-                self._tries = 0
+                device.tries = 0
                 self._take_name_of(device)
             case told.Ended():
                 self._ended(device, happening)
@@ -128,14 +133,14 @@ class Person:
         return self.name
 
     def _prove(self, device: Device, *, new: bool) -> None:
-        self._tries += 1
+        device.tries += 1
         if new:
             self.passwords.append(self.fresh_password())
             self.may_be_invalid = True
             device.want(want.GivePassword(self.password))
-        elif self.passwords and self._tries <= 2 * len(self.passwords):
-            wrong = self.world.rng.random() < 0.1
-            known = self.passwords[-1 - (self._tries - 1) % len(self.passwords)]
+        elif self.passwords and device.tries <= 2 * len(self.passwords):
+            wrong = not self.world.calm and self.world.rng.random() < 0.1
+            known = self.passwords[-1 - (device.tries - 1) % len(self.passwords)]
             device.want(want.GivePassword("not the password" if wrong else known))
         else:  # nothing known helps: come as somebody else
             device.stop()
@@ -143,7 +148,7 @@ class Person:
             self.world.later(0.1, 0.5, lambda: self.start(device))
 
     def _forget_who_we_were(self, device: Device) -> None:
-        self._tries = 0
+        device.tries = 0
         device.secret = self.world.fresh_secret()
         device.tokens = {}
         self.name = self.another_name()
@@ -232,18 +237,23 @@ class Person:
         device.want(rng.choice(asked))
 
     def rename(self, device: Device) -> None:
+        if not device.is_online:
+            return
         rng = self.world.rng
-        if rng.random() < 0.4:
-            device.want(want.ChooseName(rng.choice(self.world.people).name))  # mostly somebody else's
-        else:
-            self._names += 1
-            device.want(want.ChooseName(f"{self.base}{self._names}"))
+        self._names += 1
+        name = rng.choice(self.world.people).name if rng.random() < 0.4 else f"{self.base}{self._names}"
+        self.unsure_of_name = True
+        self.known_as.add(name)
+        device.want(want.ChooseName(name))
 
     def register(self, device: Device) -> None:
         if self.may_register and not self.is_account and device.is_online:
             self.passwords.append(self.fresh_password())
             self.may_be_invalid = True
             device.want(want.Register(self.password))
+            if "cut" in self.world.flavour and not self.world.calm:
+                self.talk(device)
+                self.world.later(0.0, 0.1, lambda: self.lose_line(device))
 
     def change_password(self, device: Device) -> None:
         if self.is_account and device.is_online:
@@ -274,7 +284,7 @@ class Person:
     def crash(self, device: Device) -> None:
         """The program is killed."""
         device.stop()
-        self.world.later(0.2, 4.0, lambda: self.start(device))
+        self.world.later(0.0, self.world.rng.choice((0.1, 4.0)), lambda: self.start(device))
 
     def lose_line(self, device: Device) -> None:
         if device.connection is not None:

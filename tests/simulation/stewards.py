@@ -28,7 +28,7 @@ class Administrator:
         self.is_busy = False
         self._nothing_left = 0
         self._acts: tuple[Callable[[Person], None], ...] = (
-            self._kick, self._ban, self._ban, self._unban, self._mute, self._mute, self._unmute,
+            self._kick, self._ban, self._unban, self._mute, self._mute, self._mute, self._unmute,
             self._invite, self._end_session, self._end_session, self._reset_password, self._announce,
         )  # fmt: skip
         self._ambushes = (self._ban, self._end_session, self._kick)
@@ -59,8 +59,10 @@ class Administrator:
         def done(_: int | NotAppended) -> None:
             pass
 
-        self.world.law.kicked.add(person.number)
-        person.expelled_at = self.world.clock.now
+        for each in self.world.people:
+            if person.name in each.known_as:
+                self.world.law.kicked.add(each.number)
+                each.expelled_at = self.world.clock.now
         self.world.server.steward.kick("root", person.name, "", done)
 
     def _ban(self, person: Person) -> None:
@@ -86,7 +88,7 @@ class Administrator:
         law = self.world.law
         for ban in list(self.world.server.hub._registry.bans.values()):
             law.bans.pop(ban.ban_id, None)
-            self.world.server.steward.unban("root", str(ban.ban_id), lambda _: None)
+            self.world.server.steward.unban("root", str(ban.ban_id), self._unbanned)
 
     def _mute(self, person: Person) -> None:
         law = self.world.law
@@ -94,6 +96,8 @@ class Administrator:
         def done(mute: Mute | NotAppended) -> None:
             if isinstance(mute, Mute):
                 law.mutes[mute.sender_id] = mute
+                for device in person.devices:
+                    self.world.later(0.0, 0.3, lambda one=device: person.talk(one))
 
         duration_s = self.world.rng.choice((None, 1.0, 5.0))
         core = person.devices[0].core
@@ -104,7 +108,15 @@ class Administrator:
     def _unmute(self, person: Person) -> None:
         for mute in list(self.world.server.hub._registry.mutes.values()):
             self.world.law.mutes.pop(mute.sender_id, None)
-            self.world.server.steward.unmute("root", mute.name, lambda _: None)
+            self.world.server.steward.unmute("root", mute.name, self._unmuted)
+
+    def _unbanned(self, bans: list[Ban] | NotAppended) -> None:
+        for ban in bans if isinstance(bans, list) else ():
+            self.world.law.bans.pop(ban.ban_id, None)
+
+    def _unmuted(self, mute: Mute | NotAppended) -> None:
+        if isinstance(mute, Mute):
+            self.world.law.mutes.pop(mute.sender_id, None)
 
     def _invite(self, person: Person) -> None:
         world = self.world

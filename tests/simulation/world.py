@@ -126,6 +126,7 @@ class World:
             session_days=1.0,
             sessions_per_account=5,
             login_tries_per_connection=30,
+            login_delay_max_s=5.0,
             wal_bytes=65_536,
             low_disk_bytes=1,
             hash_queue=4,
@@ -184,6 +185,9 @@ class World:
                 raise HistoryBroken(f"{session.label}: {transport.queued_bytes} bytes wait for one peer")
             if session._drafts > self.limits.unacknowledged_drafts or session._drafts < 0:
                 raise HistoryBroken(f"{session.label}: {session._drafts} drafts under way")
+        for peer in server.hub._seats:
+            if peer not in server.sessions:
+                raise HistoryBroken("somebody is in by a connection that is gone")
         if server.loop.backlogs.total_bytes > self.limits.outboxes_total_bytes + self.limits.outbox_hard_bytes:
             raise HistoryBroken(f"{server.loop.backlogs.total_bytes} bytes wait in all")
 
@@ -196,6 +200,7 @@ class World:
     def server_stopped(self) -> None:
         """The process is gone: an operator starts it again."""
         self.clock.note("world", "the server is down")
+        self.law.stopped_at = self.clock.now
         self.later(0.05, 1.0, self.restart)
 
     def _new_server(self) -> SimulatedServer:
@@ -236,10 +241,13 @@ class World:
 
     def _act_while_things_break(self) -> None:
         rng, clock = self.rng, self.clock
-        until = clock.now + min(rng.choice((2.0, 4.0, 6.0)), self.options.active_s or 99.0)
+        is_stuffed = "stuffed" in self.flavour
+        until = clock.now + min(8.0 if is_stuffed else rng.choice((2.0, 4.0, 6.0)), self.options.active_s or 99.0)
+        if is_stuffed:
+            self.later(1.0, 2.0, self.faults.stop_a_reader)
         for person in self.people:
             self.later(0.0, 1.0, lambda who=person: who.start(who.devices[0]))
-            self._keep_doing(person.act, rng.choice((0.1, 0.3, 0.6)), until)
+            self._keep_doing(person.act, 0.2 if is_stuffed else rng.choice((0.1, 0.3, 0.6)), until)
         for hostile in self.hostile:
             self._keep_doing(hostile.act, 0.15, until)
         if "admin" in self.flavour:

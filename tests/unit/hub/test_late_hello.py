@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from securechat.errors import ErrorCode
-from securechat.model import Hello, Join, Joined
-from tests.support.hub_rig import HubRig
+from securechat.model import Closing, Hello, Join, Joined, Nick, Quit, Register, Registered
+from tests.support.hub_rig import FakePeer, HubRig
 
 SECRET = "5" * 32
 
@@ -39,3 +39,33 @@ def test_a_guest_who_comes_back_is_told_the_rooms_it_is_still_in() -> None:
     rig.lose(first)
     again = rig.member("ann", SECRET)
     assert [joined.room for joined in again.of(Joined)] == ["lobby", "ops"]
+
+
+def account(rig: HubRig) -> tuple[FakePeer, str]:
+    """Somebody registered; the connection and the token."""
+    peer = rig.member("ann", SECRET)
+    rig.do(peer, Register(1, "correct horse battery"))
+    return peer, peer.last(Registered).token
+
+
+def test_a_name_asked_for_by_an_account_that_leaves_before_it_has_it_is_free_again() -> None:
+    rig = HubRig()
+    ann, _ = account(rig)
+    rig.do(ann, Nick(2, "eve"), settle=False)
+    rig.hub.end(ann, Closing(ErrorCode.KICKED, "out"))
+    rig.settle()
+    assert rig.hub._registry.accounts[1].name == "eve"
+    assert not rig.hub._entrance.claims._claims
+
+
+def test_a_new_name_belongs_to_whoever_is_here_when_it_is_durable() -> None:
+    rig = HubRig()
+    ann, token = account(rig)
+    rig.do(ann, Nick(2, "eve"), settle=False)
+    rig.hub.end(ann, Closing(ErrorCode.KICKED, "out"))
+    again = rig.peer()
+    rig.do(again, Hello(version=1, name="ann", secret=SECRET, token=token))
+    assert rig.hub.name_of(again) == "eve"
+    rig.do(again, Quit())
+    assert not rig.hub._entrance.claims._claims
+    assert not rig.hub._entrance._by_key
