@@ -115,11 +115,11 @@ class InlineLog:
 
     def history(self, query: HistoryQuery, done: Callable[[HistoryRows | NotAppended], None]) -> None:
         """Read committed messages in a callback of its own; see `MessageLog.history`."""
-        self._post(lambda: self._read(lambda: self.store.read(query), done))
+        self._read_later(lambda: self.store.read(query), done)
 
     def search(self, query: SearchQuery, done: Callable[[SearchRows | NotAppended], None]) -> None:
         """Find committed messages in a callback of its own; see `MessageLog.search`."""
-        self._post(lambda: self._read(lambda: self.store.search(query), done))
+        self._read_later(lambda: self.store.search(query), done)
 
     def unread(
         self,
@@ -130,7 +130,7 @@ class InlineLog:
     ) -> None:
         """Count what somebody has not read; see `MessageLog.unread`."""
         query = UnreadQuery(sender_id, tuple(rooms), up_to)
-        self._post(lambda: self._read(lambda: self.store.unread(query), done))
+        self._read_later(lambda: self.store.unread(query), done)
 
     def close(self) -> None:
         """Commit what is queued, with its callbacks posted, and close the store."""
@@ -186,6 +186,10 @@ class InlineLog:
             return
         self._waiting -= sum(isinstance(write, Draft | Revision) for write, _ in entries)
         tell(lambda: batch.deliver(self._on_commit))
+
+    def _read_later(self, read: Callable[[], _T], done: Callable[[_T | NotAppended], None]) -> None:
+        """Read in a callback of its own; a log with a slow reader has another way."""
+        self._post(lambda: self._read(read, done))
 
     def _read(self, read: Callable[[], _T], done: Callable[[_T | NotAppended], None]) -> None:
         if not self._open:

@@ -7,16 +7,15 @@ commit before the loop has fanned it out. A crash may come at every one of those
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TypeVar
 
 from securechat.errors import LogError
-from securechat.hub.ports import HistoryQuery, HistoryRows, NotAppended
+from securechat.hub.ports import NotAppended
 from securechat.limits import Limits
-from securechat.log.committer import answer_history
 from securechat.log.inline import InlineLog
 from securechat.log.store import Store
-from securechat.log.worker import LOG_FAILED
 
+_T = TypeVar("_T")
 Later = Callable[[Callable[[], None]], None]
 
 
@@ -45,7 +44,7 @@ class SlowLog(InlineLog):
         clock: Callable[[], float],
     ) -> None:
         super().__init__(store, limits, write_later, free_bytes=free_bytes, clock=clock)
-        self._read_later = read_later
+        self._soon = read_later
         self._deliver = deliver
 
     @property
@@ -53,9 +52,9 @@ class SlowLog(InlineLog):
         """Drafts taken and not yet committed."""
         return self._waiting
 
-    def history(self, query: HistoryQuery, done: Callable[[HistoryRows | NotAppended], None]) -> None:
-        """Read committed messages when the reading thread gets to it; see `MessageLog.history`."""
-        self._read_later(lambda: self._read(query, done))
+    def _read_later(self, read: Callable[[], _T], done: Callable[[_T | NotAppended], None]) -> None:
+        """Read when the reading thread gets to it, and tell the loop later still."""
+        self._soon(lambda: self._read(read, lambda answer: self._deliver(lambda: done(answer))))
 
     def _work(self) -> None:
         self._posted = False
@@ -65,17 +64,6 @@ class SlowLog(InlineLog):
         if self._queue and not self._posted:
             self._posted = True
             self._post(self._work)
-
-    def _read(self, query: HistoryQuery, done: Callable[[Any], None]) -> None:
-        if not self._open:
-            return
-        answer: HistoryRows | NotAppended = LOG_FAILED
-        if self.failure is None:
-            try:
-                answer = answer_history(self.store, query)
-            except LogError as error:
-                self._fail(error)
-        self._deliver(lambda: done(answer))
 
     def _fail(self, error: LogError) -> None:
         if self.failure is None:
