@@ -208,8 +208,11 @@ class Lookups:
             if self._is_answered(peer, command.ref, answer) and isinstance(answer, list):
                 peer.deliver(UnreadList(command.ref, [self._item(row) for row in answer]))
 
+        def job() -> None:
+            self._log.unread(member.sender_id, rooms, fed_seq, done)
+
         self._reading.add(peer)
-        self._log.unread(member.sender_id, rooms, fed_seq, done)
+        self._registry.in_turn(("read", member.sender_id), job)  # behind what has just been said to be read
 
     def _item(self, row: Unread) -> UnreadItem:
         person = None

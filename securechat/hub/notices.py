@@ -69,7 +69,8 @@ class Notices:
         if rest := others(member, peer):
             self._outlet.broadcast(rest, [ReadElsewhere(seq, room, command.peer)])
         if member.account:
-            self._registry.change((PutRead(member.sender_id, seq, room, command.peer),), _ignore)
+            change = PutRead(member.sender_id, seq, room, command.peer)
+            self._registry.in_turn(("read", member.sender_id), lambda: ((change,), _ignore))
 
     def _is_due(self, place: tuple[int, str | int], now: float) -> bool:
         if now - self._told_at.get(place, -1e9) < self._limits.typing_interval_s:
