@@ -154,6 +154,7 @@ def test_what_was_read_is_remembered_on_the_next_device(server: ServerProcess, c
         ("ops", 2, 1, seqs[1])
     ]
     ann.send(Read(seq=seqs[2], room="ops"))
+    assert not [item for item in ask(ann, AskUnread(ref=72), UnreadList).items if item.room == "ops"]
     server.kill()
     server.start()
     back = connect(server)
