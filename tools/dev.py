@@ -63,23 +63,35 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def serve(arguments: list[str]) -> int:
-    """Set up, see to the certificates, become the server."""
+    """Set up, see to the certificates, become the server; what a configuration file says is left to it."""
     python = set_up()
     environment = {"SECURECHAT_BANNER": "dev"}
     if not is_given(arguments, "--help", "-h"):
-        if not is_given(arguments, "--cert") and "SECURECHAT_CERT" not in os.environ:
+        configured = is_given(arguments, "--config") or bool(os.environ.get("SECURECHAT_CONFIG"))
+        if not configured and not is_given(arguments, "--cert") and "SECURECHAT_CERT" not in os.environ:
             see_to_certificates(python)
             arguments = ["--cert", shown(ROOT / "certs" / "server.pem"), *arguments]
-        environment["SECURECHAT_DATA"] = os.environ.get("SECURECHAT_DATA") or shown(ROOT / "securechat-data")
+        if not configured:
+            environment["SECURECHAT_DATA"] = os.environ.get("SECURECHAT_DATA") or shown(ROOT / "securechat-data")
     return become([python, "-P", "-m", "securechat.cli.serve", *arguments], environment)
 
 
 def chat(arguments: list[str]) -> int:
-    """Set up, become the client; without ``--ca`` or ``--pin`` this checkout's own CA is trusted."""
+    """Set up, become the client, which remembers in ``data/chat`` where it was and who it is.
+
+    Where nothing is remembered and nothing said about trust, this checkout's own CA is trusted.
+    """
     python = set_up()
-    environment = {}
+    memory = ROOT / "data" / "chat"
+    environment = {} if "SECURECHAT_STATE" in os.environ else {"SECURECHAT_STATE": str(memory)}
     authority = ROOT / "certs" / "ca.pem"
-    decided = is_given(arguments, "--ca", "--pin") or "SECURECHAT_CA" in os.environ or "SECURECHAT_PIN" in os.environ
+    decided = bool(environment) and any(memory.glob("server-*.json"))
+    decided = (
+        decided
+        or is_given(arguments, "--ca", "--pin")
+        or "SECURECHAT_CA" in os.environ
+        or "SECURECHAT_PIN" in os.environ
+    )
     if not decided and authority.exists():
         environment["SECURECHAT_CA"] = shown(authority)
     return become([python, "-P", "-m", "securechat.cli.chat", *arguments], environment)
