@@ -224,7 +224,11 @@ def mistake(what: str) -> str:
 def usage(command: str) -> str:
     """A command without what it needs."""
     line = next(line for line in HELP.splitlines() if command in line.split()[0].split(","))
-    return "use it like this: " + " ".join(line.split("  ")[0].split())
+    first = " ".join(line.split("  ")[0].split())
+    return f"use it like this: {', '.join([first, *_MORE_FORMS.get(command, ())])}"
+
+
+_MORE_FORMS = {"/sessions": ("/sessions end N",), "/cert": ("/cert add [FILE]", "/cert remove N")}
 
 
 # --- why there is no connection -----------------------------------------------------------------------------------
