@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Everything from a fresh checkout with nothing but Python: ``serve``, ``chat`` and ``test`` set themselves up.
+"""Everything from a fresh checkout with nothing but Python: ``serve``, ``chat``, ``admin``, ``test`` set themselves up.
 
 The set-up is a virtual environment in ``.venv``, with the project installed so that edits take effect at once. It is
 made once, made anew when it is broken, and brought up to date when what ``pyproject.toml`` says about the project
@@ -33,9 +33,10 @@ WINDOWS = os.name == "nt"
 USAGE = """\
 usage: python3 tools/dev.py serve [server options]        start a server, everything set up by itself
        python3 tools/dev.py chat [client options]         start a client
+       python3 tools/dev.py admin COMMAND                 administrate the server that `serve` has started
        python3 tools/dev.py test [--fast] [pytest options]  run every check; --fast leaves the slow tests out
 
-`serve --help` and `chat --help` list the options."""
+`serve --help`, `chat --help` and `admin --help` list the options."""
 
 
 class Problem(Exception):
@@ -43,8 +44,8 @@ class Problem(Exception):
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Run one subcommand; returns the exit code (POSIX: serve and chat do not return, they become the program)."""
-    commands = {"serve": serve, "chat": chat, "test": test}
+    """Run one subcommand; returns the exit code (POSIX: all but test do not return, they become the program)."""
+    commands = {"serve": serve, "chat": chat, "admin": admin, "test": test}
     if not arguments or arguments[0] not in commands:
         asked = bool(arguments) and arguments[0] in ("-h", "--help", "help")
         print(USAGE, file=sys.stdout if asked else sys.stderr)
@@ -59,30 +60,52 @@ def main(arguments: Sequence[str]) -> int:
         return 130
 
 
-# --- The three commands -----------------------------------------------------------------------------------------------
+# --- The commands -----------------------------------------------------------------------------------------------------
 
 
 def serve(arguments: list[str]) -> int:
-    """Set up, see to the certificates, become the server."""
+    """Set up, see to the certificates, become the server; what a configuration file says is left to it."""
     python = set_up()
     environment = {"SECURECHAT_BANNER": "dev"}
     if not is_given(arguments, "--help", "-h"):
-        if not is_given(arguments, "--cert") and "SECURECHAT_CERT" not in os.environ:
+        configured = is_configured(arguments)
+        if not configured and not is_given(arguments, "--cert") and "SECURECHAT_CERT" not in os.environ:
             see_to_certificates(python)
             arguments = ["--cert", shown(ROOT / "certs" / "server.pem"), *arguments]
-        environment["SECURECHAT_DATA"] = os.environ.get("SECURECHAT_DATA") or shown(ROOT / "securechat-data")
+        if not configured:
+            environment["SECURECHAT_DATA"] = os.environ.get("SECURECHAT_DATA") or shown(ROOT / "securechat-data")
     return become([python, "-P", "-m", "securechat.cli.serve", *arguments], environment)
 
 
 def chat(arguments: list[str]) -> int:
-    """Set up, become the client; without ``--ca`` or ``--pin`` this checkout's own CA is trusted."""
+    """Set up, become the client, which remembers in ``data/chat`` where it was and who it is.
+
+    Where nothing is remembered and nothing said about trust, this checkout's own CA is trusted.
+    """
     python = set_up()
-    environment = {}
+    memory = ROOT / "data" / "chat"
+    environment = {} if "SECURECHAT_STATE" in os.environ else {"SECURECHAT_STATE": str(memory)}
     authority = ROOT / "certs" / "ca.pem"
-    decided = is_given(arguments, "--ca", "--pin") or "SECURECHAT_CA" in os.environ or "SECURECHAT_PIN" in os.environ
+    decided = bool(environment) and any(memory.glob("server-*.json"))
+    decided = (
+        decided
+        or is_given(arguments, "--ca", "--pin")
+        or "SECURECHAT_CA" in os.environ
+        or "SECURECHAT_PIN" in os.environ
+    )
     if not decided and authority.exists():
         environment["SECURECHAT_CA"] = shown(authority)
     return become([python, "-P", "-m", "securechat.cli.chat", *arguments], environment)
+
+
+def admin(arguments: list[str]) -> int:
+    """Set up, become the operator's tool, for the data directory that ``serve`` uses."""
+    python = set_up()
+    environment = {}
+    if not is_configured(arguments):
+        environment["SECURECHAT_DATA"] = os.environ.get("SECURECHAT_DATA") or shown(ROOT / "securechat-data")
+        environment["SECURECHAT_CERT"] = os.environ.get("SECURECHAT_CERT") or shown(ROOT / "certs" / "server.pem")
+    return become([python, "-P", "-m", "securechat.cli.admin", *arguments], environment)
 
 
 def test(arguments: list[str]) -> int:
@@ -360,6 +383,11 @@ def run_quietly(command: Sequence[str]) -> str | None:
 def is_given(arguments: Sequence[str], *flags: str) -> bool:
     """Tell whether one of the flags is on the command line, as ``--flag`` or ``--flag=value``."""
     return any(each.partition("=")[0] in flags for each in arguments)
+
+
+def is_configured(arguments: Sequence[str]) -> bool:
+    """Tell whether a configuration file is named, which says by itself what serve would have said."""
+    return is_given(arguments, "--config") or bool(os.environ.get("SECURECHAT_CONFIG"))
 
 
 def shown(path: Path) -> str:

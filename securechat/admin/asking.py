@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -10,7 +11,7 @@ from securechat.admin import rendering as show
 from securechat.admin.context import Context
 from securechat.admin.durations import shown_time
 from securechat.admin.exit_codes import Exit
-from securechat.admin.invitation import QR_SIGNS, link_address, make_link, qr_lines, unnamed
+from securechat.admin.invitation import QR_SIGNS, cut_off, link_address, make_link, qr_lines, unnamed
 from securechat.admin.line import Line
 from securechat.hub.people import Role
 from securechat.server.requests import (
@@ -109,14 +110,17 @@ def invite(context: Context) -> Exit:
         return Exit.OK
     times = "one person" if made["uses"] == 1 else f"{made['uses']} people"
     room = f", who will then be in #{made['room']}" if made["room"] else ""
+    too_small = None
     if output.is_terminal and output.draws(QR_SIGNS):
         output.block(qr_lines(link))
+        too_small = cut_off(link, shutil.get_terminal_size())
     output.record(made, [link])
     output.record(made, [
         f"This link makes an account for {times}{room}, until {shown_time(made['expires_at_ms'])}.",
         "Whoever has it can use it: send it where nobody else reads, and it is shown this once only.",
         "The other person types  securechat-client --invite  and pastes the link when asked.",
         f"To take it back:  securechat-admin revoke {made['invite']}",
+        *([too_small] if too_small else []),
     ])  # fmt: skip
     return Exit.OK
 
@@ -203,8 +207,8 @@ def role(context: Context) -> Exit:
 def delete_user(context: Context) -> Exit:
     """Delete an account, after a question."""
     name, fate = context.options.name, context.options.messages
-    what = "and every message it ever wrote" if fate == "remove" else "; its messages stay, without its name"
-    context.confirm(f"This deletes the account {name} {what}. It cannot be undone.")
+    what = " and every message it ever wrote" if fate == "remove" else "; its messages stay, without its name"
+    context.confirm(f"This deletes the account {name}{what}. It cannot be undone.")
     done = context.ask(DeleteUser(name, fate), f"going through the messages of {name}").done
     touched = show.people(done["messages"], "message")
     after = f"{touched} removed" if done["removed"] else f"{touched} kept without a name"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import ipaddress
+import os
 from collections.abc import Sequence
 from typing import Any
 
@@ -15,6 +16,7 @@ from securechat.server.banner import endpoint
 from securechat.tls.addresses import is_public
 from securechat.tls.hostnames import IPAddress
 
+_BORDER = 2
 QR_SIGNS = " ▀▄█"
 _BLACK_ON_WHITE, _PLAIN = "\x1b[97;40m", "\x1b[0m"
 """segno draws the light modules; on a white terminal they would be dark without this (ECMA-48, SGR 97 and 40)."""
@@ -71,8 +73,21 @@ def make_link(host: str, port: int, made: dict[str, Any], ca_fingerprint: str) -
 def qr_lines(link: str) -> list[str]:
     """The link as a QR code of half blocks, for a terminal."""
     drawn = io.StringIO()
-    segno.make(link, error="l", micro=False).terminal(out=drawn, border=2, compact=True)
+    _code(link).terminal(out=drawn, border=_BORDER, compact=True)
     return [f"{_BLACK_ON_WHITE}{line}{_PLAIN}" for line in drawn.getvalue().splitlines()]
+
+
+def cut_off(link: str, window: os.terminal_size) -> str | None:
+    """Say what to do about a window that does not hold the code; None when it does."""
+    columns, modules = _code(link).symbol_size(border=_BORDER)
+    rows = (modules + 1) // 2
+    if columns <= window.columns and rows < window.lines:
+        return None
+    return f"The code is cut off here: to scan it, make this window {columns} columns wide and {rows + 1} rows high."
+
+
+def _code(link: str) -> segno.QRCode:
+    return segno.make_qr(link, error="l")
 
 
 def _split(text: str) -> tuple[str, int | None]:

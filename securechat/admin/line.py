@@ -124,7 +124,11 @@ def _nobody(data: Path) -> Failure:
             Exit.IO,
             f"a server runs on {data}, but its socket {SOCKET} is missing (its log says why): restart it",
         )
-    return Failure(Exit.NOT_RUNNING, f"no server is running on {data}: start it with securechat-server --data {data}")
+    return Failure(
+        Exit.NOT_RUNNING,
+        f"no server is running on {data}: start it with securechat-server --data {data}; if it keeps its data "
+        "elsewhere, name that directory with --data DIR",
+    )
 
 
 def _owner(data: Path) -> str:

@@ -99,6 +99,9 @@ class Dialogue:
 
     def _chosen(self, typed: str) -> Outcome:
         """The server judges again; but whoever hears it now need not type a password twice that is none."""
+        if typed == self._old:
+            self._steps.insert(0, _Step.NEW)
+            return sentences.THE_OLD_ONE
         try:
             check_password(typed, self._name)
         except Refusal as refusal:

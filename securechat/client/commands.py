@@ -132,11 +132,11 @@ def _about_account(word: str, rest: str) -> Meaning | None:  # noqa: PLR0911 - o
             return Problem(accounts.TYPED_IN_THE_OPEN) if rest else Secretly(_SECRET[word])
         case "/logout", "":
             return want.EndLogin()
-        case "/sessions", "":
+        case "/sessions", "" | "list" if not argument:
             return want.AskLogins()
         case "/sessions", "end" if number is not None:
             return want.EndLogin(number)
-        case "/cert", "":
+        case "/cert", "" | "list" if not argument:
             return want.AskCertificates()
         case "/cert", "add":
             return CertificateFile(argument) if argument else want.AddCertificate()

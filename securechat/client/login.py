@@ -75,6 +75,7 @@ class Login:
         self._certificate = certificate
         self._bound: tuple[bool, str] | None = None
         self._exchanged = False
+        self._fresh = False  # whether the secret was made in this process, and is nobody's yet
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}(...)"
@@ -115,6 +116,7 @@ class Login:
         self.account = event.account
         self._bound = (event.account, name_key(event.name))
         self._password = self._invite = ""
+        self._fresh = False
         if event.token:
             self.took(event.name, event.token)
 
@@ -144,6 +146,9 @@ class Login:
     def refused(self, event: Refused) -> Verdict:
         """Return what follows from a refused hello."""
         code = event.code
+        if self._invite and code is ErrorCode.LOGIN_REQUIRED and self._fresh_secret is not None and not self._fresh:
+            self._exchange()  # it is the secret that is an account's: with it no name would do
+            return Verdict.AGAIN
         if code in _NAME_CODES or (self._invite and code is ErrorCode.LOGIN_REQUIRED):
             return Verdict.ANOTHER_NAME
         if code in _LATER_CODES:
@@ -177,4 +182,4 @@ class Login:
         self._bound = None
         if self._fresh_secret is not None:
             self._secret = self._fresh_secret()
-            self._exchanged = True
+            self._exchanged = self._fresh = True

@@ -13,6 +13,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 
+from securechat.client import sentences
 from securechat.client.state import Key, PersonKey
 from securechat.model import Message
 from securechat.text import CONTINUATION_MARK, one_line, visible, width
@@ -36,9 +37,9 @@ def notice_rows(sentence: str, columns: int) -> list[str]:
 
 def sender(message: Message, room: str | None = None) -> str:
     """Return who speaks, where, and to whom."""
-    name = one_line(message.name)
+    name = one_line(message.name) or sentences.DELETED
     if message.to is not None:
-        return f"{name} @{one_line(message.to_name or '')}"
+        return f"{name} @{one_line(message.to_name or '') or sentences.DELETED}"
     return f"#{one_line(room)} {name}" if room else name
 
 

@@ -39,6 +39,8 @@ NO_HISTORY = "there are no messages yet"
 HISTORY_RESET = "the server has another log than before: what you saw is not in it, and everybody is new to it"
 LEAVING = "leaving, waiting for the server to store what you typed (Ctrl-C again: leave now)"
 BYE = "bye"
+DELETED = "/deleted account/"
+"""Who wrote what an account left behind; no name contains a slash."""
 NO_ROOMS = "there are no rooms"
 CRASHED = "this client has made a mistake and stops; please report the lines above"
 NAME_MISSING = "a name is needed when no terminal is there to ask: use --name NAME"
@@ -222,7 +224,11 @@ def mistake(what: str) -> str:
 def usage(command: str) -> str:
     """A command without what it needs."""
     line = next(line for line in HELP.splitlines() if command in line.split()[0].split(","))
-    return "use it like this: " + " ".join(line.split("  ")[0].split())
+    first = " ".join(line.split("  ")[0].split())
+    return f"use it like this: {', '.join([first, *_MORE_FORMS.get(command, ())])}"
+
+
+_MORE_FORMS = {"/sessions": ("/sessions end N",), "/cert": ("/cert add [FILE]", "/cert remove N")}
 
 
 # --- why there is no connection -----------------------------------------------------------------------------------
@@ -350,7 +356,10 @@ def room_refused(room: str, why: str) -> str:
 
 CLI_DESCRIPTION = "Chat over verified TLS. Without --send or --tail: at a terminal, interactively; in a pipe, every \
 line of stdin is sent and what comes is printed, until the end of the input."
-CLI_HOST = "the server; default localhost:8443; IPv6 with a port: [::1]:8443"
+CLI_HOST = (
+    "the server, or an invite link for one use; default: the server used last, at first localhost:8443; IPv6 with \
+a port: [::1]:8443"
+)
 CLI_CA = "trust the CA in this file (default certs/ca.pem, or SECURECHAT_CA)"
 CLI_PIN = "trust the CA with this fingerprint, which the server prints (or SECURECHAT_PIN)"
 CLI_NAME = "your name (or SECURECHAT_NAME); asked for at a terminal"

@@ -20,6 +20,8 @@ LINK_PROMPT = "Invite link: "
 REST_PROMPT = "The rest of the link: "
 YES_PROMPT = "Type yes to trust the link: "
 YES = "yes"
+NOT_THE_PASSWORD = "this is not the password of this name"  # noqa: S105 - a sentence
+THE_OLD_ONE = "this is the old password; choose another one"
 NOT_THE_SAME = "these were two different passwords; begin again"
 CANCELLED = "nothing was changed"
 CHOOSE_NAME = "choose a name"
@@ -41,11 +43,16 @@ NO_LOGINS = "there are no logins"
 NO_CERTIFICATES = "no client certificate logs in to your account; /cert add FILE adds one"
 
 CLI_CERT = "log in with this client certificate: certificate and key in one PEM file"
-CLI_FILE_FOR_LOGIN = "the first line of this file is the password (or SECURECHAT_PASSWORD_FILE); only for you to read"
-CLI_INVITE = "make an account with an invite link, which is asked for, or read from stdin"
+CLI_FILE_FOR_LOGIN = "log in with the password in the first line of this file, which only you may read (or \
+SECURECHAT_PASSWORD_FILE)"
+CLI_INVITE = "make an account with an invite link, which is asked for at a terminal, and otherwise the first line of \
+stdin"
 CLI_FORGET = "forget what is remembered about HOST, or about the server used last, and exit"
-CLI_MEMORY = "What worked is remembered: without HOST, --ca and --pin the server used last, its CA and your name are \
-used again, and a login needs no password. SECURECHAT_STATE names another folder for it; empty, nothing is kept."
+CLI_MEMORY = (
+    "What worked is remembered, in a folder of yours that others cannot read: without HOST, --ca and --pin the \
+server used last, its CA and your name are used again, and a login needs no password. SECURECHAT_STATE names another \
+folder for it; set to nothing, nothing is kept."
+)
 
 
 def password_prompt(name: str) -> str:
@@ -64,8 +71,9 @@ def password_needed(code: ErrorCode, text: str) -> str:
 
 
 _WHY_PASSWORD = {
-    ErrorCode.LOGIN_FAILED: "this is not the password of this name; try again",
-    ErrorCode.LOGIN_EXPIRED: "your login has ended; type your password again, what you typed meanwhile is kept",
+    ErrorCode.LOGIN_FAILED: f"{NOT_THE_PASSWORD}; try again",
+    ErrorCode.LOGIN_EXPIRED: "your login here has ended; log in with your password, or leave and come back as somebody "
+    "else with --name",
     ErrorCode.CERTIFICATE_UNKNOWN: "your certificate belongs to no account yet; log in with your password, then type "
     "/cert add",
     ErrorCode.PASSWORD_NEEDED: "the invite is good and the name is free; choose the password of your new account",
@@ -74,8 +82,8 @@ _WHY_PASSWORD = {
 
 def password_missing(code: ErrorCode, text: str) -> str:
     """A password is needed where nobody can be asked."""
-    how = "; log in once at a terminal, or use --password-file FILE or --cert FILE"
-    return (password_needed(code, text) if code is ErrorCode.LOGIN_FAILED else text) + how
+    how = "log in once at a terminal, or use --password-file FILE or --cert FILE"
+    return f"{NOT_THE_PASSWORD if code is ErrorCode.LOGIN_FAILED else text}; {how}"
 
 
 def login_held(seconds: float, code: ErrorCode) -> str:
@@ -109,9 +117,9 @@ def kept_for(name: str) -> str:
 
 
 def entered_elsewhere(room: str, others: Sequence[str], total: int) -> str:
-    """Another device of the account entered a room."""
+    """In a room without having asked: by another device of the account, an invite, or from before."""
     people = f" with: {', '.join(others)}" if others else f", {total} people" if total > 1 else ""
-    return f"another device of yours is in #{room}, so you are in it{people}"
+    return f"you are also in #{room}{people}"
 
 
 def left_elsewhere(room: str) -> str:

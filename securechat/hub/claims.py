@@ -26,11 +26,12 @@ def owner_of_account(sender_id: int) -> bytes:
 
 
 class _Claim:
-    __slots__ = ("owner", "until")
+    __slots__ = ("owner", "reserved", "until")
 
-    def __init__(self, owner: bytes, until: float | None) -> None:
+    def __init__(self, owner: bytes, until: float | None, reserved: float | None = None) -> None:
         self.owner = owner
-        self.until = until
+        self.until = until  # None: in use
+        self.reserved = reserved  # until when it was reserved for the same owner, before it was claimed
 
 
 class NameClaims:
@@ -70,7 +71,10 @@ class NameClaims:
                 )
         if len(self._claims) >= self._prune_at:
             self._prune(now)
-        self._claims[key] = _Claim(owner, None)
+        reserved = None
+        if held is not None and held.owner == owner:
+            reserved = held.reserved if held.until is None else held.until
+        self._claims[key] = _Claim(owner, None, reserved)
 
     def exchange(self, old: str, new: str, owner: bytes) -> None:
         """Give up a name for another one that is claimed already; they may look the same."""
@@ -88,6 +92,14 @@ class NameClaims:
         held = self._claims.get(skeleton(name))
         if held is not None and held.owner == owner:
             held.until = until
+
+    def give_back(self, name: str, owner: bytes) -> None:
+        """Take back a claim that came to nothing: the name is reserved as it was before, or free."""
+        held = self._claims.get(skeleton(name))
+        if held is not None and held.owner == owner and held.reserved is not None:
+            held.until, held.reserved = held.reserved, None
+        else:
+            self.free(name, owner)
 
     def free(self, name: str, owner: bytes) -> None:
         """Give up a name; nothing happens if it is somebody else's by now."""

@@ -276,7 +276,7 @@ class Entrance:
             return
         holder = self._by_key.get(guest.key)
         if holder is None or holder.owner != owner:
-            self.claims.free(name, owner)
+            self.claims.give_back(name, owner)
         elif not holder.peers:
             self.claims.reserve(name, owner, self._now + self._limits.name_reservation_s)
 

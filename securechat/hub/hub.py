@@ -476,6 +476,8 @@ class Hub:
 
     def _renamed(self, peer: Peer, member: Member, name: str, ref: int) -> None:
         old = self._entrance.rename(member, name)
+        if not member.peers:
+            self._entrance.reserve(member, self._now)
         if old != member.name:
             self._attendance.renamed(member, old, self._now)
         if peer in self._seats:

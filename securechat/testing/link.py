@@ -381,6 +381,11 @@ class ClientEnd:
         self._handler = None
         self.connection.die(Death.RESET)
 
+    def lose_unread(self) -> None:
+        """Forget what has arrived and was not read, as a reset does; and read on."""
+        self._in.buffer.clear()
+        self.resume()
+
     def pause(self) -> None:
         """Read nothing."""
         self._reading = False

@@ -144,7 +144,7 @@ def test_a_second_device_logs_in_by_password_and_sees_and_says_the_same(machine:
     other.line("from the other one")
     one.wait_for("ann: from the other one")
     one.line("/join ops")
-    other.wait_for("another device of yours is in #ops")
+    other.wait_for("you are also in #ops")
     one.line("/leave")
     other.wait_for("you left #ops on another device")
 

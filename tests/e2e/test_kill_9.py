@@ -2,7 +2,8 @@
 
 Every client keeps what it was told, reconnects with its secret, sends again what was not acknowledged under the same
 client_id, and goes on. The server is killed when some more acknowledgements are out than at the last kill, wherever
-it then is. At the end the whole log is read back over the wire and held against every acknowledgement.
+it then is. At the end the whole log is read back over the wire and held against every acknowledgement. What each
+connection carries is judged by the checkers of the simulation.
 """
 
 from __future__ import annotations
@@ -13,8 +14,10 @@ from pathlib import Path
 
 import pytest
 
-from securechat.model import Acked, Message, Say
+from securechat.model import Acked, Command, Message, Say
+from securechat.testing.histories import check_streams
 from securechat.testing.log_checks import Ack, check_history
+from securechat.testing.wire_checks import Realtime, Stream, WireChecker
 from tests.support.native import Gone, NativeClient
 from tests.support.server import ServerProcess
 
@@ -24,18 +27,42 @@ WINDOW = 8
 ROOMS = ("lobby", "ops")
 
 
+class CheckedClient(NativeClient):
+    """A connection on which everything that goes up and comes down is judged."""
+
+    def __init__(self, talker: Talker) -> None:
+        self.checker = WireChecker(talker.name, talker.realtime, talker.stream)
+        super().__init__(talker.server.port, talker.server.ca, secret=talker.secret)
+        self._judged = 0
+
+    def send(self, *commands: Command) -> None:
+        for command in commands:
+            self.checker.sent(command)
+        super().send(*commands)
+
+    def pump(self, timeout_s: float) -> bool:
+        went_on = super().pump(timeout_s)
+        for event in self.events[self._judged :]:
+            self.checker.received(event)
+        self._judged = len(self.events)
+        return went_on
+
+
 class Talker(threading.Thread):
     """One guest who never stops talking and never forgets what it was told.
 
     Attributes:
         acks: every acknowledgement, repeated ones too.
         live: every message shown to it live, once a connection.
+        stream: what it sent, and what it was told about that.
         problem: what went wrong in the thread, if anything.
     """
 
-    def __init__(self, server: ServerProcess, name: str) -> None:
+    def __init__(self, server: ServerProcess, name: str, realtime: Realtime) -> None:
         super().__init__(name=name)
         self.server = server
+        self.realtime = realtime
+        self.stream = Stream()
         self.secret = f"{random.getrandbits(128):032x}"
         self.sender_ids: set[int] = set()
         self.acks: list[Ack] = []
@@ -56,7 +83,7 @@ class Talker(threading.Thread):
             self.problem = error
 
     def _one_connection(self) -> None:
-        with NativeClient(self.server.port, self.server.ca, secret=self.secret) as client:
+        with CheckedClient(self) as client:
             welcome = client.hello(self.name)
             self.sender_ids.add(welcome.sender_id)
             client.join("ops")
@@ -93,7 +120,8 @@ def test_11_kill_9_in_a_loop_loses_nothing_acknowledged(certs: Path, tmp_path: P
     print(f"seed {seed}")
     rng = random.Random(seed)
     server = ServerProcess(certs, tmp_path / "data", "--rate-limit", "off").start()
-    talkers = [Talker(server, f"guest {number}") for number in range(CLIENTS)]
+    realtime = Realtime()
+    talkers = [Talker(server, f"guest {number}", realtime) for number in range(CLIENTS)]
     try:
         for talker in talkers:
             talker.start()
@@ -119,6 +147,7 @@ def test_11_kill_9_in_a_loop_loses_nothing_acknowledged(certs: Path, tmp_path: P
     acks = [ack for talker in talkers for ack in talker.acks]
     assert len({ack.seq for ack in acks}) >= LOOPS * 20
     check_history(acks, rows)
+    check_streams([talker.stream for talker in talkers], rows)
     assert all(len(talker.sender_ids) == 1 for talker in talkers)  # a guest who reconnects is the same person
     assert all(order == sorted(set(order)) for talker in talkers for order in talker.orders)
     place = {row.seq: index for index, row in enumerate(rows)}

@@ -144,11 +144,6 @@ def retry_never_acknowledged(original: Any) -> Any:
     return settle
 
 
-@planted(Entrance, "forget")
-def hello_of_a_lost_connection_still_answered(original: Any) -> Any:
-    return lambda self, peer: None
-
-
 @planted(Entrance, "_check_newest")
 def late_hello_throws_out_its_successor(original: Any) -> Any:
     return lambda self, peer, identity: None

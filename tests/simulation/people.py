@@ -16,6 +16,7 @@ from securechat.client.deeds import Deed
 from securechat.client.state import Key, PersonKey, RoomKey
 from securechat.errors import ErrorCode
 from securechat.names import LOBBY
+from securechat.testing.link import Death
 from tests.simulation.device import Device
 
 if TYPE_CHECKING:
@@ -253,7 +254,9 @@ class Person:
             device.want(want.Register(self.password))
             if "cut" in self.world.flavour and not self.world.calm:
                 self.talk(device)
-                self.world.later(0.0, 0.1, lambda: self.lose_line(device))
+                if device.connection is not None and self.world.rng.random() < 0.5:
+                    device.connection.end.pause()  # the server does it all, and the answers are lost
+                self.world.later(0.0, 0.4, lambda: self.lose_line(device))
 
     def change_password(self, device: Device) -> None:
         if self.is_account and device.is_online:
@@ -288,7 +291,9 @@ class Person:
 
     def lose_line(self, device: Device) -> None:
         if device.connection is not None:
-            device.connection.connection.die()
+            line, device.connection.slow = device.connection, True
+            line.connection.die(Death.RESET)
+            line.end.lose_unread()
 
     def use_invite(self, device: Device) -> None:
         if self.world.invites and not self.is_account and device.is_online:

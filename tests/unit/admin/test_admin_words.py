@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ import pytest
 from securechat.admin import rendering as show
 from securechat.admin.durations import parse_duration, shown_duration, shown_time
 from securechat.admin.exit_codes import Exit, Failure
-from securechat.admin.invitation import QR_SIGNS, link_address, make_link, qr_lines, unnamed
+from securechat.admin.invitation import QR_SIGNS, cut_off, link_address, make_link, qr_lines, unnamed
 from securechat.admin.output import Output
 from securechat.admin.parser import make_parser
 from securechat.invite_link import parse_link
@@ -183,6 +184,10 @@ def test_the_link_reads_back_and_has_a_square_of_half_blocks() -> None:
     assert len({len(line) for line in lines}) == 1
     assert set("".join(lines)) <= set(QR_SIGNS)
     assert abs(len(lines[0]) - 2 * len(lines)) <= 1
+    columns, rows = len(lines[0]), len(lines) + 1  # a row more, for the prompt
+    assert cut_off(link, os.terminal_size((columns, rows))) is None
+    for window in ((columns - 1, rows), (columns, rows - 1)):
+        assert f"{columns} columns wide and {rows} rows high" in (cut_off(link, os.terminal_size(window)) or "")
 
 
 # --- Rows and command lines -----------------------------------------------------------------------------------------

@@ -152,7 +152,7 @@ def test_logging_out_forgets_the_token_and_ends(answered: bool) -> None:
 def test_rooms_of_another_device_are_adopted_and_left_with_a_line_each() -> None:
     one = inside()
     one.hear(m.Joined("ops", 12, 2, [ME, BOB]))
-    assert said(one) == ["another device of yours is in #ops, so you are in it with: bob"]
+    assert said(one) == ["you are also in #ops with: bob"]
     assert one.core.current == HERE
     one.hear(m.Message(13, 0, BOB.id, "bob", 0, "over here", room="ops"))
     assert one.shown() == [(13, "over here")]

@@ -55,6 +55,8 @@ def test_a_password_that_no_server_takes_is_told_before_it_is_typed_twice(purpos
     asked = dialogue.question
     assert "at least 8 characters" in str(dialogue.give("short"))
     assert dialogue.question == asked
+    if purpose is Purpose.CHANGE:
+        assert "the old password" in str(dialogue.give("old"))
     assert "the name of its account" in str(dialogue.give("Annabella"))
     assert dialogue.give(PASSWORD) is None
     assert dialogue.question != asked

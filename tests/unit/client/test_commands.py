@@ -50,6 +50,8 @@ KNOWN = ("user1", "user1 pc", "Bob")
         ("/sessions end 12", want.EndLogin(12)),
         ("/logout", want.EndLogin()),
         ("/cert", want.AskCertificates()),
+        ("/sessions list", want.AskLogins()),
+        ("/cert list", want.AskCertificates()),
         ("/cert add", want.AddCertificate()),
         ("/cert add my card.pem", CertificateFile("my card.pem")),
         ("/cert remove 3", want.RemoveCertificate(3)),

@@ -323,13 +323,23 @@ def test_an_invite_asks_for_a_new_password_and_goes_along_with_it() -> None:
     assert (last_hello(one).invite, last_hello(one).token) == (None, TOKEN)
 
 
+def test_an_invite_used_with_an_accounts_secret_is_used_again_with_a_fresh_one() -> None:
+    one = driver(invite=INVITE)
+    one.hear(refused(ErrorCode.LOGIN_REQUIRED))
+    assert last_hello(one).secret != SECRET
+    assert last_hello(one).invite == INVITE
+    one.hear(refused(ErrorCode.LOGIN_REQUIRED))
+    assert one.all(told.NameRefused), "now it can only be the name"
+
+
 def test_an_invite_outlives_a_name_that_is_taken_and_so_does_the_password() -> None:
     one = driver(invite=INVITE)
     one.hear(refused(ErrorCode.NAME_IN_USE))
     one.want(want.ChooseName("you"))
     one.hear(refused(ErrorCode.PASSWORD_NEEDED))
     one.want(want.GivePassword(PASSWORD))
-    one.hear(refused(ErrorCode.LOGIN_REQUIRED))
+    one.hear(refused(ErrorCode.LOGIN_REQUIRED))  # is it the secret?
+    one.hear(refused(ErrorCode.LOGIN_REQUIRED))  # it is the name
     assert one.core.phase is Phase.NAMING
     one.want(want.ChooseName("me2"))
     assert (last_hello(one).name, last_hello(one).invite, last_hello(one).password) == ("me2", INVITE, PASSWORD)

@@ -69,6 +69,12 @@ def test_rooms_and_dialogues_are_marked_by_what_no_name_can_contain() -> None:
     assert "ann @bob: x" in message_rows(message("x", room=None, to=5, to_name="bob"), 80)[0]
 
 
+def test_what_a_deleted_account_left_behind_is_signed_by_what_no_name_can_be() -> None:
+    assert tail_line(message("hello", name="")) == "/deleted account/: hello"
+    assert tail_line(message("hello", to=5, to_name="")) == "ann @/deleted account/: hello"
+    assert "/" in FORBIDDEN_IN_NAMES
+
+
 def test_notices_begin_with_what_no_message_begins_with() -> None:
     rows = notice_rows("a long notice " * 10, 40)
     assert rows[0].startswith("-- ")

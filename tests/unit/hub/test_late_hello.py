@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from securechat.errors import ErrorCode
-from securechat.model import Closing, Hello, Join, Joined, Nick, Quit, Register, Registered
+from securechat.log.store import NoSpace
+from securechat.model import Closing, Hello, Join, Joined, Nick, Quit, Refused, Register, Registered
 from tests.support.hub_rig import FakePeer, HubRig
 
 SECRET = "5" * 32
@@ -69,3 +70,32 @@ def test_a_new_name_belongs_to_whoever_is_here_when_it_is_durable() -> None:
     rig.do(again, Quit())
     assert not rig.hub._entrance.claims._claims
     assert not rig.hub._entrance._by_key
+
+
+def test_an_account_renamed_while_it_is_away_keeps_its_new_name_for_a_while_only() -> None:
+    rig = HubRig()
+    ann, _ = account(rig)
+    rig.do(ann, Nick(2, "eve"), settle=False)
+    rig.hub.lost(ann, rig.now)
+    rig.settle()
+    rig.pass_time(rig.limits.name_reservation_s + 1)
+    assert all(claim.until is not None for claim in rig.hub._entrance.claims._claims.values())
+
+
+def test_a_full_disk_does_not_cost_somebody_the_name_that_is_kept_for_them() -> None:
+    rig = HubRig()
+    rig.lose(rig.member("ann", SECRET))
+    rig.pass_time(rig.limits.quiet_return_s + 1)
+
+    def no_space(_: str) -> None:
+        raise NoSpace
+
+    rig.store.fault = no_space
+    refused = rig.peer()
+    rig.do(refused, Hello(version=1, name="ann", secret=SECRET))
+    assert refused.last(Refused).code is ErrorCode.DISK_FULL
+    rig.store.fault = lambda _: None
+    stranger = rig.peer()
+    rig.do(stranger, Hello(version=1, name="ann", secret="6" * 32))
+    assert stranger.last(Refused).code is ErrorCode.NAME_IN_USE
+    assert rig.member("ann", SECRET)
