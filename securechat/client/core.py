@@ -16,22 +16,25 @@ from typing import assert_never
 
 from securechat.client import happenings as told
 from securechat.client import intents as want
-from securechat.client.greeting import ASKING, Greeting
+from securechat.client.greeting import ASKING, FENCE, Greeting
 from securechat.client.happenings import Happening, Impossible, Loss, LossKind
 from securechat.client.login import Login
-from securechat.client.patience import ANSWER_S, STABLE_S, Backoff
+from securechat.client.patience import ANSWER_S, STABLE_S, Backoff, retry_at
 from securechat.client.state import Attention, Phase
-from securechat.client.talk import retry_at
+from securechat.client.tidings import WritersChanged
 from securechat.errors import ErrorCode
 from securechat.model import (
     Acked,
     CertificateList,
     Closing,
     Command,
+    Deleted,
     Done,
+    Edited,
     Event,
     Found,
     HistoryPage,
+    Invited,
     Joined,
     Left,
     LoginList,
@@ -42,12 +45,18 @@ from securechat.model import (
     Pong,
     Presence,
     Quit,
+    Reacted,
     ReadElsewhere,
     Refused,
     Registered,
+    RoleChanged,
+    RoomRules,
     RoomsPage,
     Roster,
+    SearchPage,
     Throttled,
+    TypingNow,
+    UnreadList,
     Welcome,
 )
 
@@ -91,6 +100,7 @@ class ClientCore(Greeting):
         client: program and version, for the server's log.
         login: what proves who we are; without one, only ``secret`` does.
         attention: which messages somebody sees.
+        typing: whether notices of writing are sent and shown.
 
     Attributes:
         hurried: whether the user, leaving, wanted to leave again: then even the farewell is too long.
@@ -107,8 +117,9 @@ class ClientCore(Greeting):
         client: str = "",
         login: Login | None = None,
         attention: Attention = Attention.NOBODY,
+        typing: bool = False,
     ) -> None:
-        super().__init__(name, rooms, recall, attention, client, login or Login(secret))
+        super().__init__(name, rooms, recall, attention, client, login or Login(secret), typing=typing)
         self._backoff = Backoff(jitter)
         self._last_words: Closing | None = None
         self._leave_by: float | None = None
@@ -131,10 +142,13 @@ class ClientCore(Greeting):
     def deadline(self) -> float | None:
         """Return when `tick` is wanted at the latest."""
         due = [self._dial_at, self._greet_at, self._answer_by, self._leave_by, self.feed.deadline]
+        due.append(self._writing.deadline)
         if self._silence is not None:
             due.append(self._silence.deadline)
         if self.phase is Phase.ONLINE and self._paused_until:
             due.append(self._paused_until)
+        if self.phase is Phase.ONLINE:
+            due.append(self._outgoing.deadline)
         if self.phase is Phase.ONLINE and self._login.account:
             due.append(self._reading.deadline())
         return min((when for when in due if when is not None), default=None) if self.phase is not Phase.ENDED else None
@@ -281,9 +295,11 @@ class ClientCore(Greeting):
                 self._choose_name(name, now)
             case want.GivePassword(password):
                 self._give_password(password, now)
-            case want.Speak(text, target):
-                self._speak(target, text)
+            case want.Speak(text, target, reply):
+                self._writing.said()
+                self._speak(target, text, reply=reply)
             case want.Whisper(name, text):
+                self._writing.said()
                 self._whisper(name, text)
             case want.Enter(room):
                 self._enter(room)
@@ -297,12 +313,22 @@ class ClientCore(Greeting):
                 self._ignore(name)
             case want.Finish(patience_s):
                 self._finish(patience_s, now)
-            case _:
+            case (
+                want.Register()
+                | want.ChangePassword()
+                | want.AskLogins()
+                | want.EndLogin()
+                | want.AskCertificates()
+                | want.AddCertificate()
+                | want.RemoveCertificate()
+            ):
                 self._about_account(intent)
+            case _:
+                self._converse(intent, now)
 
     # --- events ---------------------------------------------------------------------------------------------------
 
-    def _handle(self, event: Event, now: float) -> None:  # noqa: C901, PLR0912 - one flat match
+    def _handle(self, event: Event, now: float) -> None:  # noqa: C901, PLR0912, PLR0915 - one flat match
         match event:
             case Welcome():
                 self._welcomed(event, now)
@@ -313,6 +339,8 @@ class ClientCore(Greeting):
             case Named(name, ref):
                 self._requests.close(ref)
                 self._renamed(name)
+            case Done() if self._done(event):
+                pass
             case Registered() | Done() | LoginList() | CertificateList():
                 self._account.answered(event, self.me)
                 self._end_when_logged_out()
@@ -323,14 +351,24 @@ class ClientCore(Greeting):
             case Message():
                 self.people.see(event.sender_id, event.name)
                 self.feed.live(event)
+            case Edited() | Deleted() | Reacted():
+                self.feed.live(event)
+            case RoomRules():
+                self._rules(event)
+            case RoleChanged():
+                self._role(event)
+            case Invited():
+                self._invited(event)
+            case TypingNow():
+                self._typing(event, now)
             case Acked(client_id, seq):
                 self._acked(client_id, seq)
             case Refused():
                 self._refused(event, now)
             case Throttled(retry_after_s):
                 self._throttled(retry_after_s, now)
-            case HistoryPage():
-                self.feed.page(event)
+            case HistoryPage() | SearchPage() | UnreadList():
+                self.feed.answered(event)
             case Roster() | RoomsPage() | Found():
                 self._answered(event)
             case Presence():
@@ -339,8 +377,9 @@ class ClientCore(Greeting):
                 self._closing(event)
             case Ping(n):
                 self._commands.append(Pong(n))
-            case Pong():
-                pass
+            case Pong(n):
+                if n == FENCE:
+                    self._confirm()
             case _:
                 assert_never(event)
 
@@ -364,10 +403,7 @@ class ClientCore(Greeting):
             self._hello_refused(event, now)
         elif event.client_id is not None:
             self._line_refused(event.client_id, event, now)
-        elif event.ref is not None and self.feed.refused(event.ref, retry_at(event, now)):
-            if retry_at(event, now) is None:
-                self._tell(told.RequestRefused(event.code, event.text, event.room))
-        else:
+        elif not self._reading_refused(event, retry_at(event, now)):
             self._request_refused(event)
 
     # --- the end of every input -----------------------------------------------------------------------------------
@@ -377,6 +413,8 @@ class ClientCore(Greeting):
             self._send_what_may_go(now)
             if self._login.account and (read := self._reading.due(now)) is not None:
                 self._commands.append(read)
+        if self._writing.expire(now):
+            self._tell(WritersChanged())
         self._leave_when_done(now)
         output = Output(tuple(self._commands), tuple(self._told), self._dial, self._hang_up)
         self._commands, self._told = [], []

@@ -8,9 +8,13 @@ nothing below what it has already seen.
 from __future__ import annotations
 
 from bisect import insort
+from dataclasses import replace
+from typing import assert_never
 
 from securechat.client.happenings import Line
-from securechat.client.state import Key
+from securechat.client.state import Key, RoomKey
+from securechat.client.tidings import Revising
+from securechat.model import Delete, Direct, Edit, React, RevisionKind, Say
 
 KEPT_LINES = 500
 """Lines kept unacknowledged, for a user who types while away; then typing is refused (limits.md)."""
@@ -31,6 +35,7 @@ class Outgoing:
         self._waiting: list[Line] = []
         self._in_flight: dict[int, Line] = {}
         self._throttled = False
+        self._slow_until: dict[Key, float] = {}
 
     @property
     def full(self) -> bool:
@@ -47,10 +52,12 @@ class Outgoing:
         """Whether the server slowed us down and not everything is out yet."""
         return self._throttled
 
-    def add(self, target: Key, text: str, to: str = "") -> Line:
+    def add(
+        self, target: Key, text: str, to: str = "", *, reply: int | None = None, revising: Revising | None = None
+    ) -> Line:
         """Take a line; the caller has looked at `full`."""
         self._numbers += 1
-        line = Line(self._numbers, target, text, to)
+        line = Line(self._numbers, target, text, to, reply, revising)
         self._waiting.append(line)
         return line
 
@@ -64,15 +71,42 @@ class Outgoing:
         self._throttled = True
         return news
 
-    def take(self) -> tuple[int, Line] | None:
-        """Return the next line to send, with a new client_id; None when nothing waits or enough is in flight."""
+    def take(self, now: float) -> tuple[int, Line] | None:
+        """Return the next line to send, with a new client_id; None when nothing may go or enough is in flight."""
         window = THROTTLED_WINDOW if self._throttled else WINDOW
         if not self._waiting or len(self._in_flight) >= window or self._in_flight_chars >= WINDOW_CHARS:
             return None
-        line = self._waiting.pop(0)
+        line = self._waiting[0] if not self._slow_until else self._first_not_slow(now)
+        if line is None:
+            return None
+        self._waiting.remove(line)
         self._last_client_id += 1
         self._in_flight[self._last_client_id] = line
         return self._last_client_id, line
+
+    def slow_mode(self, target: Key, until: float) -> None:
+        """From now on this room takes one line at a time, and none before ``until``."""
+        self._slow_until[target] = until
+
+    @property
+    def deadline(self) -> float | None:
+        """When a line that waits for its room may go."""
+        if not self._slow_until:
+            return None
+        waiting = {line.target for line in self._waiting}
+        under_way = {line.target for line in self._in_flight.values()}
+        held = (until for target, until in self._slow_until.items() if target in waiting - under_way)
+        return min(held, default=None)
+
+    def renamed(self, old: Key, new: Key) -> None:
+        """A room has another name."""
+        self._waiting = [_moved(line, old, new) for line in self._waiting]
+        self._in_flight = {number: _moved(line, old, new) for number, line in self._in_flight.items()}
+
+    def _first_not_slow(self, now: float) -> Line | None:
+        under_way = {line.target for line in self._in_flight.values()}
+        held = {target for target, until in self._slow_until.items() if until > now or target in under_way}
+        return next((line for line in self._waiting if line.target not in held), None)
 
     @property
     def _in_flight_chars(self) -> int:
@@ -87,6 +121,7 @@ class Outgoing:
         line = self._in_flight.pop(client_id, None)
         if not self._in_flight and not self._waiting:
             self._throttled = False
+            self._slow_until.clear()
         return line
 
     def abandon(self) -> tuple[Line, ...]:
@@ -100,6 +135,32 @@ class Outgoing:
         if (line := self._in_flight.pop(client_id, None)) is not None:
             insort(self._waiting, line, key=_number)
         return line
+
+
+def command_of(client_id: int, line: Line) -> Say | Direct | Edit | Delete | React:
+    """Return what to send for a line."""
+    target = line.target
+    room, to = (target.room, None) if isinstance(target, RoomKey) else (None, target.person_id)
+    if line.revising is None:
+        if room is not None:
+            return Say(client_id, room, line.text, line.reply)
+        return Direct(client_id, to or 0, line.text, line.reply)
+    seq, sign = line.revising.seq, line.revising.sign
+    match line.revising.kind:
+        case RevisionKind.EDIT:
+            return Edit(client_id, seq, line.text, room, to)
+        case RevisionKind.DELETE:
+            return Delete(client_id, seq, room, to)
+        case RevisionKind.REACT:
+            return React(client_id, seq, sign, room, to)
+        case RevisionKind.UNREACT:
+            return React(client_id, seq, sign, room, to, on=False)
+        case _:
+            assert_never(line.revising.kind)
+
+
+def _moved(line: Line, old: Key, new: Key) -> Line:
+    return line if line.target != old else replace(line, target=new)
 
 
 def _number(line: Line) -> int:

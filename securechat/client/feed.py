@@ -2,7 +2,7 @@
 
 The rules (architecture.md, "Identity, order and resume"): all above ``live_from`` comes live, all up to it is pulled;
 one History is in flight at a time; a message whose ``prev`` we never saw reveals a hole, which is pulled before it is
-shown. A conversation's ``last`` decides what was seen already.
+shown. A conversation's ``last`` decides what was seen already, ``changed`` which changes were: these have no chain.
 
 On one connection seqs only rise, over all conversations (docs/protocol.md): so wherever a connection dies, everything
 up to the cursor was seen, and one log-wide cursor is enough to resume from.
@@ -13,9 +13,12 @@ from __future__ import annotations
 from collections import deque
 from typing import Protocol
 
-from securechat.client.pull import Job, Pull, Recall
+from msgspec.structs import replace
+
+from securechat.client.amending import Orphans, amended
+from securechat.client.pull import Job, Once, Pull, ReadingAnswer, ReadingCommand, Recall
 from securechat.client.state import Conversation, Key, RoomKey, key_of
-from securechat.model import History, HistoryPage, Message
+from securechat.model import HistoryPage, LogEntry, Message, MessageChange
 
 
 class Reader(Protocol):
@@ -23,6 +26,9 @@ class Reader(Protocol):
 
     def on_message(self, key: Key, message: Message, *, late: bool) -> None:
         """A message, once, in order; ``late`` when it was pulled."""
+
+    def on_change(self, key: Key, change: MessageChange, message: Message | None, *, late: bool) -> None:
+        """A change, once; ``message`` is what became of it, None where the message is not kept."""
 
     def on_recalled(self, recall: Recall) -> None:
         """Earlier messages, complete."""
@@ -48,6 +54,8 @@ class Feed:
         self._pulls: dict[Key, Pull] = {}
         self._started = False
         self._not_before = 0.0
+        self._orphans = Orphans()
+        self._new_names: dict[str, str] = {}  # of rooms renamed on this connection: what was on its way says the old
 
     # --- the connection's life ------------------------------------------------------------------------------------
 
@@ -61,6 +69,7 @@ class Feed:
         self.cursor = self._floor = live_from if seen is None else min(seen, live_from)
         self._rooms_above = live_from
         self.conversations.clear()
+        self._orphans.clear()
         self._pulls.clear()
         self._jobs.clear()
         self._resume = None
@@ -80,6 +89,7 @@ class Feed:
 
     def lost(self) -> None:
         """The connection is gone. What a resume held back will be pulled again; the other jobs begin anew."""
+        self._new_names.clear()
         self._in_flight = None
         self._started = False
         self._not_before = 0.0
@@ -97,6 +107,7 @@ class Feed:
     def entered(self, room: str, live_from: int, recall: int) -> None:
         """In a room: its first ``recall`` earlier messages come before anything live."""
         key = RoomKey(room)
+        self._new_names.pop(room, None)
         known = self.conversations.get(key)
         if known is not None and known.member:
             self._entered_again(known, live_from)
@@ -104,7 +115,9 @@ class Feed:
         conversation = known or Conversation(key)
         self.conversations[key] = conversation
         conversation.member = True
+        conversation.messages.clear()  # nobody told us what became of them while we were not there
         conversation.last = max(conversation.last, live_from)
+        conversation.changed = live_from
         if recall > 0:
             self._jobs.append(Recall(key, recall, live_from + 1, asked=False))
             self._pull(conversation, live_from)
@@ -120,26 +133,57 @@ class Feed:
         key = RoomKey(room)
         if (conversation := self.conversations.get(key)) is not None:
             conversation.member = False
+        self._orphans.forget_room(room)
         self._pulls.pop(key, None)
         self._jobs = deque(job for job in self._jobs if job.key != key)
         self._settle()
 
+    def renamed(self, old: str, new: str) -> None:
+        """A room has another name: all that is known of it, or still comes under the old one, is the new one's."""
+        was, key = RoomKey(old), RoomKey(new)
+        self._new_names = {each: new if now == old else now for each, now in self._new_names.items()} | {old: new}
+        if (conversation := self.conversations.pop(was, None)) is None:
+            return
+        conversation.key = key
+        moved = [replace(message, room=new) for message in conversation.messages]
+        conversation.messages.clear()
+        conversation.messages.extend(moved)
+        self.conversations[key] = conversation
+        if (pull := self._pulls.pop(was, None)) is not None:
+            self._pulls[key] = pull
+        for job in self._jobs:
+            if job.key == was:
+                job.key = key
+
     # --- messages -------------------------------------------------------------------------------------------------
 
-    def live(self, message: Message) -> None:
-        """Take a message the server pushed."""
+    def live(self, entry: LogEntry) -> None:
+        """Take a message, or a change of one, that the server pushed."""
         if self._resume is not None:
-            self._resume.hold(message)
+            self._resume.hold(entry)
             return
-        self._offer(message, late=False)
-        self.cursor = max(self.cursor, message.seq)
+        self._offer(entry, late=False)
+        self.cursor = max(self.cursor, entry.seq)
+
+    def find(self, key: Key, seq: int) -> Message | None:
+        """Return a message that is kept."""
+        conversation = self.conversations.get(key)
+        return None if conversation is None else conversation.find(seq)
+
+    def current(self, key: Key, message: Message) -> Message:
+        """Return a message that was read, as it is by all that is known: a page may be older than what came live."""
+        return self.find(key, message.seq) or self._orphans.applied(message)
 
     def recall(self, key: Key, count: int) -> None:
         """The user asks for the last ``count`` messages."""
         self._jobs.append(Recall(key, count, None, asked=True))
 
-    def next_request(self, ref: int, now: float) -> History | None:
-        """Return the next History to send, if one is due; remember it under ``ref``."""
+    def ask(self, question: Once) -> None:
+        """Ask in turn."""
+        self._jobs.append(question)
+
+    def next_request(self, ref: int, now: float) -> ReadingCommand | None:
+        """Return the next question to send, if one is due; remember it under ``ref``."""
         if not self._started or self._in_flight is not None or not self._jobs or now < self._not_before:
             return None
         job = self._jobs[0]
@@ -154,26 +198,33 @@ class Feed:
         """When a postponed request is due; None when nothing is postponed."""
         return self._not_before if self._jobs and self._not_before and self._in_flight is None else None
 
-    def page(self, page: HistoryPage) -> None:
-        """Take an answer to History."""
-        if self._in_flight is None or self._in_flight[0] != page.ref:
+    def answered(self, answer: ReadingAnswer) -> None:
+        """Take the answer to the question in flight."""
+        if self._in_flight is None or self._in_flight[0] != answer.ref:
             return
         job = self._in_flight[1]
         self._in_flight = None
-        for message in job.page(page):
-            if job is self._resume:
-                if message.room is None or message.seq > self._rooms_above:
-                    self._offer(message, late=True)
-            elif job.key is not None and job.key in self.conversations:
-                self._show(self.conversations[job.key], message, late=True)
-        if job is self._resume:
-            self.cursor = max(self.cursor, page.through)
+        if isinstance(job, Once):
+            job.finished = True
+            job.answered(answer)
+        elif isinstance(answer, HistoryPage):
+            self._page(job, answer)
         self._settle()
 
-    def refused(self, ref: int, retry_at: float | None) -> bool:
-        """A History was refused: try again then, or with None not at all. Returns whether ``ref`` was ours."""
+    def _page(self, job: Pull | Recall, page: HistoryPage) -> None:
+        for entry in job.page(page):
+            if job is self._resume:
+                if entry.room is None or entry.seq > self._rooms_above:
+                    self._offer(entry, late=True)
+            elif job.key is not None and job.key in self.conversations:
+                self._take(self.conversations[job.key], entry, late=True)
+        if job is self._resume:
+            self.cursor = max(self.cursor, page.through)
+
+    def refused(self, ref: int, retry_at: float | None) -> Job | None:
+        """A question was refused: try again then, or with None not at all. Returns it, if ``ref`` was ours."""
         if self._in_flight is None or self._in_flight[0] != ref:
-            return False
+            return None
         job = self._in_flight[1]
         self._in_flight = None
         if retry_at is None:
@@ -181,35 +232,58 @@ class Feed:
         else:
             self._not_before = retry_at
         self._settle()
-        return True
+        return job
 
     # --- inside ---------------------------------------------------------------------------------------------------
 
-    def _offer(self, message: Message, *, late: bool) -> None:
-        key = key_of(message, self.me)
+    def _offer(self, entry: LogEntry, *, late: bool) -> None:
+        if entry.room in self._new_names:
+            entry = replace(entry, room=self._new_names[entry.room])
+        key = key_of(entry, self.me)
         conversation = self.conversations.get(key)
         if conversation is None:
-            # What a dialogue holds from before this process is nothing we missed; above that, prev reveals a hole.
-            before = message.prev if message.room else min(message.prev, self._floor)
+            if isinstance(entry, Message):
+                # What a dialogue holds from before this process is nothing we missed; above that, prev reveals a hole.
+                before = entry.prev if entry.room else min(entry.prev, self._floor)
+            elif entry.room is None:
+                before = self._floor
+            else:
+                return
             conversation = self.conversations[key] = Conversation(key, last=before)
         if (pull := self._pulls.get(key)) is not None:
-            pull.hold(message)
-        elif not conversation.member or message.seq <= conversation.last:
-            return
-        elif message.prev > conversation.last:
-            self._pull(conversation, message.seq - 1)
-            self._pulls[key].hold(message)
+            pull.hold(entry)
+        elif isinstance(entry, Message) and conversation.member and entry.prev > conversation.last:
+            self._pull(conversation, entry.seq - 1)
+            self._pulls[key].hold(entry)
         else:
-            self._show(conversation, message, late=late)
+            self._take(conversation, entry, late=late)
+
+    def _take(self, conversation: Conversation, entry: LogEntry, *, late: bool) -> None:
+        if not conversation.member:
+            return
+        if isinstance(entry, Message):
+            self._show(conversation, entry, late=late)
+        elif entry.seq > conversation.changed:
+            conversation.changed = entry.seq
+            self._change(conversation, entry, late=late)
 
     def _show(self, conversation: Conversation, message: Message, *, late: bool) -> None:
-        if message.seq <= conversation.last or not conversation.member:
+        if message.seq <= conversation.last:
             return
         conversation.last = message.seq
         conversation.messages.append(message)
         if self._resume is not None:
             self._missed += 1
         self._reader.on_message(conversation.key, message, late=late)
+
+    def _change(self, conversation: Conversation, change: MessageChange, *, late: bool) -> None:
+        before = conversation.find(change.target)
+        if before is None:
+            self._orphans.keep(change)
+            self._reader.on_change(conversation.key, change, None, late=late)
+        elif (after := amended(before, change)) is not before:
+            conversation.put(after)
+            self._reader.on_change(conversation.key, change, after, late=late)
 
     def _pull(self, conversation: Conversation, target: int) -> None:
         if (pull := self._pulls.get(conversation.key)) is not None:
@@ -229,17 +303,20 @@ class Feed:
                     self._finish_resume(job)
                 case Pull():
                     self._finish_pull(job)
+                case Once():
+                    pass
 
     def _finish_recall(self, job: Recall) -> None:
         conversation = self.conversations.get(job.key)
+        job.messages = [self.current(job.key, message) for message in job.messages]
         if conversation is not None and not job.asked and not conversation.messages:
             conversation.messages.extend(job.messages)
         self._reader.on_recalled(job)
 
     def _finish_resume(self, job: Pull) -> None:
-        for message in job.release():
-            self._offer(message, late=True)
-            self.cursor = max(self.cursor, message.seq)
+        for entry in job.release():
+            self._offer(entry, late=True)
+            self.cursor = max(self.cursor, entry.seq)
         self.cursor = max(self.cursor, job.target)
         self._resume = None
         self._reader.on_caught_up(self._missed)
@@ -249,9 +326,9 @@ class Feed:
             return
         conversation = self.conversations[job.key]
         held = job.release()
-        for message in held:
-            if message.seq <= job.target:
-                self._show(conversation, message, late=False)
+        for entry in held:
+            if entry.seq <= job.target:
+                self._take(conversation, entry, late=False)
         conversation.last = max(conversation.last, job.target)  # whatever the log no longer has will not come
-        for message in held:
-            self._offer(message, late=False)
+        for entry in held:
+            self._offer(entry, late=False)

@@ -1,7 +1,7 @@
 """From a connection to a member: the hello, what the server thinks of it, and what a person must give for the next.
 
-`Greeting` stands between `Talk`, which needs a member, and core.py, which makes connections. What a hello says is the
-business of login.py.
+`Greeting` stands between `Exchange`, which needs a member, and core.py, which makes connections. What a hello says is
+the business of login.py.
 """
 
 from __future__ import annotations
@@ -12,36 +12,48 @@ from securechat.client import deeds
 from securechat.client import happenings as told
 from securechat.client import intents as want
 from securechat.client.account import Account
+from securechat.client.exchange import Exchange
 from securechat.client.happenings import Impossible, Wish
 from securechat.client.login import Login, Verdict
-from securechat.client.patience import ANSWER_S, Silence
-from securechat.client.requests import Doing, Entering, Leaving
+from securechat.client.patience import ANSWER_S, RETRY_S, Silence
+from securechat.client.requests import Doing, Entering, Leaving, Ordering, Seeking
 from securechat.client.state import Attention, Phase
-from securechat.client.talk import RETRY_S, Talk, pair
+from securechat.client.talk import pair
 from securechat.errors import ErrorCode, Refusal
-from securechat.model import Command, Join, Leave, Person, Refused, Welcome
+from securechat.model import Join, Leave, Person, Ping, Refused, Welcome
 from securechat.names import LOBBY, check_name, name_key
 
+FENCE = 0
+"""Of the ping whose answer comes behind the rooms an account belongs to; patience.Silence counts from 1."""
 ASKING = frozenset({Phase.NAMING, Phase.PROVING})
 """Connected, and a person must answer first."""
 
 
-class Greeting(Talk):
-    """A `Talk` that knows how to get in.
+class Greeting(Exchange):
+    """An `Exchange` that knows how to get in.
 
     Args:
         name: the name to ask for; None asks the user once connected.
         rooms: as for `Talk`.
         recall: as for `Talk`.
         attention: as for `Talk`.
+        typing: as for `Exchange`.
         client: program and version, for the server's log.
         login: what proves who we are.
     """
 
     def __init__(
-        self, name: str | None, rooms: tuple[str, ...], recall: int, attention: Attention, client: str, login: Login
+        self,
+        name: str | None,
+        rooms: tuple[str, ...],
+        recall: int,
+        attention: Attention,
+        client: str,
+        login: Login,
+        *,
+        typing: bool,
     ) -> None:
-        super().__init__(name or "", rooms, recall, attention)
+        super().__init__(name or "", rooms, recall, attention, typing=typing)
         self._login = login
         self._account = Account(login, self._requests, self._send, self._tell)
         self._client = client
@@ -140,6 +152,7 @@ class Greeting(Talk):
         another = exchanged and event.sender_id != self.me.id
         if exchanged:
             self._give_up_lines()
+        resumed = False
         if another:
             self._become_another(event)
         elif not first and (event.sender_id != self.me.id or event.live_from < self.feed.cursor):
@@ -150,6 +163,7 @@ class Greeting(Talk):
         elif first:
             self.feed.begin(event.live_from, seen)
         else:
+            resumed = True
             self.feed.resume(event.live_from)
         self.me = Person(event.sender_id, event.name)
         self.feed.me = event.sender_id
@@ -170,8 +184,12 @@ class Greeting(Talk):
         self._awaiting = {LOBBY}
         for room in sorted(self.membership.left_while_away):
             self._commands.append(Leave(self._requests.ask(Leaving(room, quiet=True)), room))
+        self._rejoin(keeping=event.account and resumed)
         self.membership.left_while_away.clear()
-        self._rejoin()
+        self._writing.forget()
+        if event.account and not resumed:
+            self._reading.wait()
+            self._ask_unread()
 
     def _give_up_lines(self) -> None:
         """Lines under way were another device's, and may be stored: sent again they would be there twice."""
@@ -183,8 +201,14 @@ class Greeting(Talk):
         self._reading.forget()
         self.feed.begin(event.live_from, event.seen_seq if event.account else None)
 
-    def _rejoin(self) -> None:
-        rooms = list(self.membership.wanted)
+    def _rejoin(self, *, keeping: bool) -> None:
+        """Enter the rooms again, except those that an account belongs to: of these the server says itself."""
+        kept = self.membership.kept() if keeping else set()
+        self._unconfirmed = kept - {LOBBY} - self.membership.left_while_away
+        self._confirmed = not self._login.account
+        if not self._confirmed:
+            self._commands.append(Ping(FENCE))
+        rooms = [room for room in self.membership.wanted if room not in kept]
         self._awaiting.update(rooms)
         for start in range(0, len(rooms), 100):  # Join takes at most 100 (model.py)
             some = rooms[start : start + 100]
@@ -202,8 +226,10 @@ class Greeting(Talk):
         if self._account.logged_out:
             self._end(told.Ended(told.EndCause.LOGGED_OUT))
 
-    def _unanswered(self, request: Doing) -> None:
-        if not self._account.logged_out:
+    def _unanswered(self, request: Doing | Ordering | Seeking) -> None:
+        if not isinstance(request, Doing):
+            super()._unanswered(request)
+        elif not self._account.logged_out:
             self._account.unanswered(request)
 
     def _renamed(self, name: str) -> None:
@@ -214,9 +240,6 @@ class Greeting(Talk):
         if token := self._login.renamed(old, new):
             self._tell(deeds.TokenLost(old))
             self._tell(deeds.TokenReceived(new, token))
-
-    def _send(self, command: Command) -> None:
-        self._commands.append(command)
 
     def _end(self, ended: told.Ended) -> None:
         """Nothing follows."""

@@ -12,6 +12,7 @@ from typing import TypeAlias
 
 from securechat.client.deeds import AccountHappening
 from securechat.client.state import Key
+from securechat.client.tidings import Revising, Tiding
 from securechat.errors import ErrorCode, TlsFailure
 from securechat.model import Message, Person, RoomCount
 
@@ -48,12 +49,16 @@ class Line:
         target: where it goes.
         text: what it says.
         to: the person it was addressed to, by name, where it was.
+        reply: the seq of the message it answers.
+        revising: what it does to another message, where it is no message itself.
     """
 
     number: int
     target: Key
     text: str
     to: str = ""
+    reply: int | None = None
+    revising: Revising | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,14 +103,26 @@ class EnteredRoom:
     total: int
     again: bool = False
     elsewhere: bool = False
+    topic: str = ""
+    read_only: bool = False
+    archived: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class LeftRoom:
-    """Out of a room; ``elsewhere`` when another device of the account left it."""
+    """Out of a room.
+
+    Attributes:
+        room: its name.
+        elsewhere: whether another device of the account left it.
+        text: why, in the server's words, when it was nobody's wish here.
+        missing: whether one was found out of it after a lost connection: taken out, or it has another name now.
+    """
 
     room: str
     elsewhere: bool = False
+    text: str = ""
+    missing: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -270,6 +287,9 @@ class Impossible(Enum):
     ROOM_INVALID = "room_invalid"
     NAME_INVALID = "name_invalid"
     LEAVING = "leaving"
+    NOTHING_MORE = "nothing_more"
+    NOTHING_UNREAD = "nothing_unread"
+    NOT_THERE = "not_there"
 
 
 @dataclass(frozen=True, slots=True)
@@ -390,6 +410,7 @@ Happening: TypeAlias = (
     NameNeeded
     | NameRefused
     | AccountHappening
+    | Tiding
     | Greeted
     | EnteredRoom
     | LeftRoom

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from enum import Enum
 from typing import TypeAlias
 
 from securechat.client.state import Key
+from securechat.model import RevisionKind, RoleName, SetRoom
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,10 +19,22 @@ class ChooseName:
 
 @dataclass(frozen=True, slots=True)
 class Speak:
-    """Say something where one is: in a room, or to a person known by id."""
+    """Say something where one is: in a room, or to a person known by id; ``reply`` to the message of that seq."""
 
     text: str
     target: Key
+    reply: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Revise:
+    """Edit (to ``text``) or delete a message, or put a ``sign`` under it, or take it away."""
+
+    target: Key
+    kind: RevisionKind
+    seq: int
+    text: str = ""
+    sign: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +154,97 @@ class RemoveCertificate:
     number: int
 
 
+@dataclass(frozen=True, slots=True)
+class Search:
+    """Find messages; ``before`` a seq: the next page."""
+
+    query: str
+    before: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SearchOn:
+    """The next page of whatever was shown in part: a search, what was not read, a day."""
+
+
+@dataclass(frozen=True, slots=True)
+class ListUnread:
+    """Where is something that was not read?"""
+
+
+@dataclass(frozen=True, slots=True)
+class ShowUnread:
+    """Show from the first unread message on, by the number in the list, from 1; without one of the current room."""
+
+    number: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Jump:
+    """Show a part of a conversation: around a message, or from a time (milliseconds since the epoch, UTC) on."""
+
+    target: Key
+    around: int | None = None
+    at_ms: int | None = None
+    after: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Write:
+    """The user is typing something to say."""
+
+    target: Key
+
+
+@dataclass(frozen=True, slots=True)
+class SwitchTyping:
+    """Send and show notices of writing, or not; without a word the other than now."""
+
+    on: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AskRules:
+    """What are the rules of a room, or only its topic?"""
+
+    room: str
+    topic_only: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeRules:
+    """Change rules of a room; the ``ref`` of the command means nothing."""
+
+    command: SetRoom
+
+
+class Verb(Enum):
+    """What one does to somebody in a room."""
+
+    INVITE = "invite"
+    KICK = "kick"
+    BAN = "ban"
+    UNBAN = "unban"
+    MUTE = "mute"
+    UNMUTE = "unmute"
+    ROLE = "role"
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """Do something to somebody in a room, by name; ``seconds`` of a ban or mute, None for good."""
+
+    room: str
+    verb: Verb
+    name: str
+    seconds: int | None = None
+    reason: str = ""
+    role: RoleName = "member"
+
+
+ReadingIntent: TypeAlias = Search | SearchOn | ListUnread | ShowUnread | Jump
+RoomIntent: TypeAlias = AskRules | ChangeRules | Order
+ConversationIntent: TypeAlias = Revise | ReadingIntent | RoomIntent | Write | SwitchTyping
 AccountIntent: TypeAlias = (
     Register | ChangePassword | AskLogins | EndLogin | AskCertificates | AddCertificate | RemoveCertificate
 )
@@ -155,6 +260,7 @@ Intent: TypeAlias = (
     | AskRooms
     | AskHistory
     | Ignore
+    | ConversationIntent
     | AccountIntent
     | Finish
 )

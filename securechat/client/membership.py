@@ -6,9 +6,12 @@ change of name arrives once per shared room and is told once.
 
 from __future__ import annotations
 
+from msgspec.structs import replace
+
 from securechat.client.happenings import EnteredRoom, Happening, PeopleCame, PeopleWent, PersonRenamed
 from securechat.client.state import People, Room
-from securechat.model import Joined, Person, Presence, Renaming, Roster
+from securechat.client.tidings import RoleTold, RulesChanged
+from securechat.model import Joined, Person, Presence, Renaming, RoleChanged, RoomRules, Roster
 from securechat.names import LOBBY, name_key
 
 
@@ -44,15 +47,56 @@ class Membership:
         again = event.room in self.rooms
         room = self.rooms.setdefault(event.room, Room(event.room))
         room.replace(event.members, event.total)
+        room.role = event.role
+        room.rules = replace(
+            room.rules,
+            room=event.room,
+            topic=event.topic,
+            private=event.private,
+            read_only=event.read_only,
+            archived=event.archived,
+        )
         self.want(event.room)
         for person in event.members:
             self._people.see(person.id, person.name)
-        return EnteredRoom(event.room, tuple(event.members), event.total, again, elsewhere)
+        rules = (event.topic, event.read_only, event.archived)
+        return EnteredRoom(event.room, tuple(event.members), event.total, again, elsewhere, *rules)
 
     def left(self, name: str) -> bool:
         """Out of a room; tell whether one was in it."""
         self.unwant(name)
         return self.rooms.pop(name, None) is not None
+
+    def kept(self) -> set[str]:
+        """The rooms that the server knows one to belong to, whatever the connection does: those with a role."""
+        return {room.name for room in self.rooms.values() if room.role is not None}
+
+    def rules(self, event: RoomRules) -> RulesChanged | None:
+        """Take the rules of a room as they are now; return what to tell of it, if one is in it."""
+        if event.was is not None and (moved := self.rooms.pop(event.was, None)) is not None:
+            moved.name = event.room
+            self.rooms[event.room] = moved
+            self.wanted = [event.room if name == event.was else name for name in self.wanted]
+        room = self.rooms.get(event.room)
+        if room is None:
+            return None
+        before, room.rules = room.rules, replace(event, ref=0, was=None, by=None, role=None)
+        return RulesChanged(event, before)
+
+    def role(self, event: RoleChanged, me: int) -> RoleTold | None:
+        """Take what somebody is in a room now; return what to tell of it, if one is in it."""
+        self._people.see(event.person.id, event.person.name)
+        room = self.rooms.get(event.room)
+        if room is None:
+            return None
+        if event.person.id == me:
+            room.role = event.role
+        was_muted = event.person.id in room.muted
+        if event.muted_s == 0:
+            room.muted.discard(event.person.id)
+        else:
+            room.muted.add(event.person.id)
+        return RoleTold(event.room, event.person, event.role, event.muted_s, was_muted, event.person.id == me)
 
     def roster(self, page: Roster) -> None:
         """Remember the people of a roster page."""

@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 
-from securechat.model import Ping
+from securechat.errors import ErrorCode
+from securechat.model import Ping, Refused
 
 FIRST_DELAY_S = 0.2
 """Before the first new attempt: a restarted server is back within a second, and nobody should notice longer."""
@@ -25,6 +26,13 @@ ANSWER_S = 30.0
 """For the answer to our hello and to re-entering rooms: the server's own hello_timeout_s."""
 THROTTLE_SLACK_S = 5.0
 """Added to a server's retry_after_s before silence counts again: its clock and its loop are not ours."""
+
+RETRY_S = 1.0
+"""Before a refused request is repeated, where the server named no time."""
+SLOW_MODE_S = 60.0
+"""A line waits so long for a room in slow mode; whoever would have to wait longer is told instead."""
+_LATER = frozenset({ErrorCode.OVERLOADED, ErrorCode.BUSY, ErrorCode.OUT_OF_ORDER})
+"""Refusals of a line that are no judgement of it; DISK_FULL is one too when it names a time."""
 
 PACE_LINES = 100
 """Lines looked back on: 20 s at the server's 5 a second."""
@@ -113,3 +121,12 @@ class Pace:
         if len(self._times) < 2 or (seconds := self._times[-1] - self._times[0]) < PACE_S:
             return None
         return (len(self._times) - 1) / seconds
+
+
+def retry_at(event: Refused, now: float) -> float | None:
+    """Return when to repeat what was refused; None when the refusal is a judgement of it."""
+    if event.code is ErrorCode.SLOW_MODE and (event.retry_after_s is None or event.retry_after_s > SLOW_MODE_S):
+        return None
+    if event.code in _LATER or event.retry_after_s is not None:
+        return now + (event.retry_after_s if event.retry_after_s is not None else RETRY_S)
+    return None

@@ -1,17 +1,33 @@
-"""Reading messages the server does not push: what was missed, a hole in one conversation, the lines before one came.
+"""Reading what the server does not push: what was missed, a hole in one conversation, the lines before one came.
 
 A pull holds back what arrives live in its scope until it has caught up, so that a reader sees every conversation in
 order. What it holds is bounded: beyond the bound the newest are let go and the pull goes on for longer, because the
-log has everything.
+log has everything. Changes of messages are held and released among the messages, in the order of seq.
+
+The server reads for a connection one thing at a time, so whatever it reads stands in one queue (feed.py): these, and
+questions of which one page is the answer (`Once`).
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TypeAlias
 
 from securechat.client.state import Key, PersonKey, RoomKey
 from securechat.limits import PAGE_ROWS
-from securechat.model import History, HistoryPage, Message
+from securechat.model import (
+    AskUnread,
+    History,
+    HistoryPage,
+    LogEntry,
+    Message,
+    Search,
+    SearchPage,
+    UnreadList,
+)
+
+ReadingCommand: TypeAlias = History | Search | AskUnread
+ReadingAnswer: TypeAlias = HistoryPage | SearchPage | UnreadList
 
 HELD_MESSAGES = 1_000
 """Live messages held back during a pull: five pages; 16 MB if every one had the longest text."""
@@ -24,7 +40,7 @@ class Pull:
         self.key = key
         self.after = after
         self.target = target
-        self._held: dict[int, Message] = {}
+        self._held: dict[int, LogEntry] = {}
         self._exhausted = False
 
     @property
@@ -36,14 +52,14 @@ class Pull:
         """Go on through ``target``."""
         self.target = max(self.target, target)
 
-    def hold(self, message: Message) -> None:
-        """Keep a live message back, or let it go and pull it later."""
-        if message.seq <= self.after or message.seq in self._held:
+    def hold(self, entry: LogEntry) -> None:
+        """Keep a live entry back, or let it go and pull it later."""
+        if entry.seq <= self.after or entry.seq in self._held:
             return
         if len(self._held) >= HELD_MESSAGES:
-            self.extend(message.seq)
+            self.extend(entry.seq)
         else:
-            self._held[message.seq] = message
+            self._held[entry.seq] = entry
 
     def request(self, ref: int) -> History | None:
         """Return what to ask next; None when nothing is missing."""
@@ -57,21 +73,22 @@ class Pull:
             case PersonKey(person_id):
                 return History(ref, peer=person_id, after=self.after, before=self.target + 1)
 
-    def page(self, page: HistoryPage) -> list[Message]:
+    def page(self, page: HistoryPage) -> list[LogEntry]:
         """Take an answer; return what may be shown now, in order."""
         through = max([page.through, self.after, *(message.seq for message in page.messages)])
         # Only a page that leads nowhere ends it early: "no more" may have been true before the target was extended.
         self._exhausted = through == self.after
         self.after = through
-        ready = {message.seq: message for message in page.messages}
-        ready.update((seq, self._held.pop(seq)) for seq in list(self._held) if seq <= through)
+        ready: dict[int, LogEntry] = {seq: self._held.pop(seq) for seq in list(self._held) if seq <= through}
+        ready.update((change.seq, change) for change in page.changes)
+        ready.update((message.seq, message) for message in page.messages)  # in its final state, a held one is not
         return [ready[seq] for seq in sorted(ready)]
 
     def abandon(self) -> None:
         """The server will not answer: what is held is all there is."""
         self._exhausted = True
 
-    def release(self) -> list[Message]:
+    def release(self) -> list[LogEntry]:
         """Return everything held back, in order; the pull is over."""
         held = [self._held[seq] for seq in sorted(self._held)]
         self._held.clear()
@@ -103,7 +120,7 @@ class Recall:
             return History(ref, room=self.key.room, before=self._before, limit=rows)
         return History(ref, peer=self.key.person_id, before=self._before, limit=rows)
 
-    def page(self, page: HistoryPage) -> list[Message]:
+    def page(self, page: HistoryPage) -> list[LogEntry]:
         """Take an answer; nothing is shown before all of it is here."""
         fresh = [message for message in page.messages if self._before is None or message.seq < self._before]
         self._exhausted = not page.more or not fresh
@@ -117,7 +134,35 @@ class Recall:
         self._exhausted = True
 
 
-Job: TypeAlias = Pull | Recall
+class Once:
+    """A question of which one page is the answer: a place in history, a search, what has not been read.
+
+    Args:
+        key: the conversation it is about, if it is about one.
+        ask: makes the question, given a ref.
+        answered: takes the answer.
+        refused: told instead when there will be none; without it, the user is told by whoever hears the refusal.
+    """
+
+    def __init__(
+        self,
+        key: Key | None,
+        ask: Callable[[int], ReadingCommand],
+        answered: Callable[[ReadingAnswer], None],
+        refused: Callable[[], None] | None = None,
+    ) -> None:
+        self.key = key
+        self.request = ask
+        self.answered = answered
+        self.refused = refused
+        self.finished = False
+
+    def abandon(self) -> None:
+        """The server will not answer."""
+        self.finished = True
+
+
+Job: TypeAlias = Pull | Recall | Once
 
 
 def _seq(message: Message) -> int:

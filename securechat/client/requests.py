@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from securechat.client.deeds import Deed
+from securechat.client.intents import Order
 from securechat.model import Person, RoomCount
 
 
@@ -74,7 +75,46 @@ class Doing:
     number: int | None = None
 
 
-Request: TypeAlias = Entering | Leaving | Renaming | Rostering | Listing | Whispering | Ignoring | Doing
+@dataclass(slots=True)
+class Consulting:
+    """The rules of a room, to be shown."""
+
+    topic_only: bool = False
+
+
+@dataclass(slots=True)
+class Seeking:
+    """A name looked up to do something to somebody in a room."""
+
+    order: Order
+
+    @property
+    def name(self) -> str:
+        """Who is looked for."""
+        return self.order.name
+
+
+@dataclass(slots=True)
+class Ordering:
+    """Something done to a room, or to somebody in it."""
+
+    order: Order | None
+    person: Person | None
+
+
+Request: TypeAlias = (
+    Entering
+    | Leaving
+    | Renaming
+    | Rostering
+    | Listing
+    | Whispering
+    | Ignoring
+    | Doing
+    | Consulting
+    | Seeking
+    | Ordering
+)
 
 
 class Requests:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import TypeAlias
 
-from securechat.model import Message, Person
+from securechat.model import LogEntry, Message, Person, RoomRules
 from securechat.names import name_key
 
 KEPT_MESSAGES = 500
@@ -59,8 +59,8 @@ class PersonKey:
 Key: TypeAlias = RoomKey | PersonKey
 
 
-def key_of(message: Message, me: int) -> Key:
-    """Return the conversation a message belongs to, seen by sender ``me``."""
+def key_of(message: LogEntry, me: int) -> Key:
+    """Return the conversation an entry of the log belongs to, seen by sender ``me``."""
     if message.room is not None:
         return RoomKey(message.room)
     return PersonKey((message.to or 0) if message.sender_id == me else message.sender_id)
@@ -68,11 +68,20 @@ def key_of(message: Message, me: int) -> Key:
 
 @dataclass(slots=True)
 class Room:
-    """A room one is in. ``people`` is empty and ``counted`` true where only the number is told."""
+    """A room one is in. ``people`` is empty and ``counted`` true where only the number is told.
+
+    Attributes:
+        rules: as far as the server has told them.
+        role: one's own; None for a guest, and where there are no roles.
+        muted: who may not write here now, as far as was told.
+    """
 
     name: str
     total: int = 0
     people: dict[int, Person] = field(default_factory=dict)
+    rules: RoomRules = field(default_factory=lambda: RoomRules(""))
+    role: str | None = None
+    muted: set[int] = field(default_factory=set)
 
     @property
     def counted(self) -> bool:
@@ -87,13 +96,36 @@ class Room:
 
 @dataclass(slots=True)
 class Conversation:
-    """Messages of one room or dialogue, oldest first, and how many of them nobody has looked at."""
+    """Messages of one room or dialogue in their final state, oldest first, and how many nobody has looked at.
+
+    Attributes:
+        key: which room or dialogue.
+        last: the seq of the last message seen; below it everything was seen.
+        changed: the seq of the last change seen, likewise.
+        member: whether one is in it.
+        unread: messages of others that nobody has looked at.
+        mentions: those of them that name oneself.
+        messages: the last ones.
+    """
 
     key: Key
     last: int = 0
+    changed: int = 0
     member: bool = True
     unread: int = 0
+    mentions: int = 0
     messages: deque[Message] = field(default_factory=lambda: deque(maxlen=KEPT_MESSAGES))
+
+    def find(self, seq: int) -> Message | None:
+        """Return a message that is kept."""
+        return next((message for message in reversed(self.messages) if message.seq == seq), None)
+
+    def put(self, message: Message) -> None:
+        """Keep another state of a message that is kept."""
+        for index, kept in enumerate(self.messages):
+            if kept.seq == message.seq:
+                self.messages[index] = message
+                return
 
 
 class People:

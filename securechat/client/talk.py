@@ -10,10 +10,11 @@ import re
 
 from securechat.client import happenings as told
 from securechat.client import intents as want
-from securechat.client.drafts import Outgoing
+from securechat.client.drafts import Outgoing, command_of
 from securechat.client.feed import Feed
 from securechat.client.happenings import Happening, Impossible, Wish
 from securechat.client.membership import Membership
+from securechat.client.patience import retry_at
 from securechat.client.pull import Recall
 from securechat.client.reading import Reading
 from securechat.client.requests import (
@@ -22,23 +23,26 @@ from securechat.client.requests import (
     Ignoring,
     Leaving,
     Listing,
+    Ordering,
     Renaming,
     Requests,
     Rostering,
+    Seeking,
     Whispering,
 )
 from securechat.client.state import Attention, Key, People, PersonKey, Phase, RoomKey
+from securechat.client.tidings import Amended, Revising
 from securechat.errors import ErrorCode, Refusal
 from securechat.limits import MAX_TEXT_BYTES, MAX_TEXT_CHARS
 from securechat.model import (
     Command,
-    Direct,
     Found,
     Join,
     Joined,
     Leave,
     Left,
     Message,
+    MessageChange,
     Nick,
     Person,
     ReadElsewhere,
@@ -46,16 +50,11 @@ from securechat.model import (
     Rooms,
     RoomsPage,
     Roster,
-    Say,
     Who,
     Whois,
 )
 from securechat.names import LOBBY, check_room
 
-RETRY_S = 1.0
-"""Before a refused request is repeated, where the server named no time."""
-_LATER = frozenset({ErrorCode.OVERLOADED, ErrorCode.BUSY, ErrorCode.OUT_OF_ORDER})
-"""Refusals of a line that are no judgement of it; DISK_FULL is one too when it names a time."""
 _TYPED_HERE = 1_000
 """Acknowledged seqs remembered until their message comes: far more than can be in flight (drafts.WINDOW)."""
 
@@ -98,6 +97,8 @@ class Talk:
         self._rename_to: str | None = None
         self._look_at_once_in: str | None = None
         self._awaiting: set[str] = set()
+        self._unconfirmed: set[str] = set()
+        self._confirmed = True
         self._answer_by: float | None = None
         self._paused_until = 0.0
         self._commands: list[Command] = []
@@ -122,13 +123,17 @@ class Talk:
 
     # --- lines --------------------------------------------------------------------------------------------------------
 
-    def _speak(self, target: Key, text: str, to: str = "") -> None:
-        if not self._sayable(text):
-            return
+    def _speak(self, target: Key, text: str, to: str = "", reply: int | None = None) -> None:
+        if self._sayable(text):
+            self._take_line(target, text, to, reply)
+
+    def _take_line(
+        self, target: Key, text: str, to: str = "", reply: int | None = None, revising: Revising | None = None
+    ) -> None:
         if isinstance(target, RoomKey) and target.room != LOBBY and target.room not in self.membership.wanted:
             self._decline(Impossible.NOT_IN_ROOM, target.room)
             return
-        line = self._outgoing.add(target, text, to)
+        line = self._outgoing.add(target, text, to, reply=reply, revising=revising)
         if self.phase is not Phase.ONLINE:
             self._tell(told.Postponed(Wish.WHISPER, to, text) if to else told.LineWaiting(line))
 
@@ -175,7 +180,9 @@ class Talk:
             if (line := self._outgoing.finish(client_id)) is not None:
                 self._tell(told.LineRefused(line, event.code, event.text))
         elif (line := self._outgoing.again(client_id)) is not None:
-            if event.code is not ErrorCode.OUT_OF_ORDER:
+            if event.code is ErrorCode.SLOW_MODE:
+                self._outgoing.slow_mode(line.target, again_at)
+            elif event.code is not ErrorCode.OUT_OF_ORDER:
                 self._paused_until = max(self._paused_until, again_at)
             self._tell(told.LineWaiting(line, event.code))
 
@@ -226,14 +233,15 @@ class Talk:
     def _look_at(self, target: Key) -> None:
         self.current = target
         if (conversation := self.feed.conversations.get(target)) is not None:
-            conversation.unread = 0
+            conversation.unread = conversation.mentions = 0
             if self._attention is Attention.CURRENT:
                 self._reading.saw(target, conversation.last)
 
     def _joined(self, event: Joined) -> None:
         if event.ref == 0 and self._is_leaving(event.room):
             return  # the server tells what it knew before it heard of our leaving
-        adopted = event.ref == 0 and event.room not in {LOBBY, *self.membership.wanted}
+        self._unconfirmed.discard(event.room)
+        adopted = event.ref == 0 and self._confirmed and event.room not in {LOBBY, *self.membership.wanted}
         entered = self.membership.entered(event, elsewhere=adopted)
         request = self._requests.get(event.ref)
         asked = isinstance(request, Entering) and (not request.again or event.room == self._look_at_once_in)
@@ -252,17 +260,23 @@ class Talk:
 
     def _left(self, event: Left) -> None:
         self._requests.close(event.ref)
-        self._out_of(event.room, elsewhere=event.ref == 0)
+        self._out_of(event.room, elsewhere=event.ref == 0 and event.code is None, text=event.text)
+
+    def _confirm(self) -> None:
+        """The server has said which rooms an account belongs to: out of the others, and not in again by ourselves."""
+        missing, self._unconfirmed, self._confirmed = self._unconfirmed, set(), True
+        for room in sorted(missing):
+            self._out_of(room, missing=True)
 
     def _entered_or_not(self, ref: int, request: Entering, room: str) -> None:
         request.rooms.discard(room)
         if not request.rooms:
             self._requests.close(ref)
 
-    def _out_of(self, room: str, *, elsewhere: bool = False) -> None:
+    def _out_of(self, room: str, *, elsewhere: bool = False, text: str = "", missing: bool = False) -> None:
         self.feed.left(room)
         if self.membership.left(room):
-            self._tell(told.LeftRoom(room, elsewhere))
+            self._tell(told.LeftRoom(room, elsewhere, text, missing))
         if self.current == RoomKey(room):
             self._look_at(RoomKey(LOBBY))
 
@@ -277,7 +291,7 @@ class Talk:
         if self._rename_to is not None:
             self._rename(self._rename_to)
         for client_id, line in self._outgoing.in_flight():
-            self._commands.append(_command(client_id, line))
+            self._commands.append(command_of(client_id, line))
         whispers, self._whispers = self._whispers, []
         for whisper in whispers:
             self._commands.append(Whois(self._requests.ask(whisper), whisper.name))
@@ -376,12 +390,12 @@ class Talk:
                         self._enter_later(room)
                 case Leaving(room, quiet) if quiet or room in self.membership.wanted:
                     self._depart_later(room)
-                case Doing():
+                case Doing() | Ordering() | Seeking():
                     self._unanswered(request)
         self._requests.clear()
 
-    def _unanswered(self, request: Doing) -> None:
-        """Something about the account was asked, and no answer came."""
+    def _unanswered(self, request: Doing | Ordering | Seeking) -> None:
+        """Something was asked that may have been done, and no answer came."""
 
     def _renamed(self, name: str) -> None:
         old, self.me = self.me.name, Person(self.me.id, name)
@@ -395,13 +409,23 @@ class Talk:
         own = message.sender_id == self.me.id
         if message.sender_id in self.ignored:
             return
+        names_me = not own and (self.me.id in message.mentions or _names(self.me.name, message.text))
         if key != self.current and not own:
             self.feed.conversations[key].unread += 1
-        if self._attention is Attention.ALL or (self._attention is Attention.CURRENT and key == self.current):
+            self.feed.conversations[key].mentions += names_me
+        if self._is_seen(key):
             self._reading.saw(key, message.seq)
         elsewhere = own and self._typed_here.pop(message.seq, 0) is not None
-        names_me = not own and _names(self.me.name, message.text)
         self._tell(told.Shown(message, key, own, late, names_me, elsewhere))
+
+    def _is_seen(self, key: Key) -> bool:
+        return self._attention is Attention.ALL or (self._attention is Attention.CURRENT and key == self.current)
+
+    def on_change(self, key: Key, change: MessageChange, message: Message | None, *, late: bool) -> None:
+        """Show what has become of a message."""
+        hidden = {change.sender_id, message.sender_id} if message is not None else {change.sender_id}
+        if not hidden & self.ignored:
+            self._tell(Amended(change, key, message, late))
 
     def _acked(self, client_id: int, seq: int) -> None:
         if (line := self._outgoing.finish(client_id)) is not None:
@@ -412,7 +436,8 @@ class Talk:
 
     def _read_elsewhere(self, event: ReadElsewhere) -> None:
         key: Key = RoomKey(event.room) if event.room is not None else PersonKey(event.peer or 0)
-        self._reading.elsewhere(key, event.seq)
+        if self._reading.elsewhere(key, event.seq):
+            self._ask_unread()
         if (conversation := self.feed.conversations.get(key)) is not None:
             later = (message for message in conversation.messages if message.seq > event.seq)
             conversation.unread = min(
@@ -420,8 +445,13 @@ class Talk:
             )
         self._tell(told.ReadElsewhere(key, event.seq))
 
+    def _ask_unread(self) -> None:
+        """Have the server say anew what was not read."""
+
     def on_recalled(self, recall: Recall) -> None:
         """Show earlier messages."""
+        if recall.messages and not recall.asked and self._is_seen(recall.key):
+            self._reading.saw_from(recall.key, recall.messages[0].seq, recall.messages[-1].seq, to_the_end=True)
         kept = tuple(message for message in recall.messages if message.sender_id not in self.ignored)
         if kept or recall.asked:
             self._tell(told.Recalled(recall.key, kept, recall.asked))
@@ -435,10 +465,13 @@ class Talk:
     def _send_what_may_go(self, now: float) -> None:
         if now >= self._paused_until:
             self._paused_until = 0.0
-            while (taken := self._outgoing.take()) is not None:
-                self._commands.append(_command(*taken))
-        if (history := self.feed.next_request(self._requests.ref(), now)) is not None:
-            self._commands.append(history)
+            while (taken := self._outgoing.take(now)) is not None:
+                self._commands.append(command_of(*taken))
+        if (question := self.feed.next_request(self._requests.ref(), now)) is not None:
+            self._commands.append(question)
+
+    def _send(self, command: Command) -> None:
+        self._commands.append(command)
 
     def _tell(self, happening: Happening) -> None:
         self._told.append(happening)
@@ -455,19 +488,6 @@ def pair(person: Person) -> tuple[int, str]:
 def _line_of(whisper: Whispering) -> told.Line:
     """A line whose person is not known yet."""
     return told.Line(0, PersonKey(0), whisper.text, whisper.name)
-
-
-def _command(client_id: int, line: told.Line) -> Say | Direct:
-    if isinstance(line.target, RoomKey):
-        return Say(client_id, line.target.room, line.text)
-    return Direct(client_id, line.target.person_id, line.text)
-
-
-def retry_at(event: Refused, now: float) -> float | None:
-    """Return when to repeat what was refused; None when the refusal is a judgement of it."""
-    if event.code in _LATER or event.retry_after_s is not None:
-        return now + (event.retry_after_s if event.retry_after_s is not None else RETRY_S)
-    return None
 
 
 def _names(name: str, text: str) -> bool:

@@ -33,7 +33,9 @@ _BUSY_MS = 5_000
 """How long to wait where a server is just recovering its journal."""
 _STEP_PAGES = 2_048
 """8 MiB between two looks at the clock, and at Ctrl-C."""
-_COUNTED = ("messages", "conversations", "senders", "accounts", "invites", "bans", "audit")
+_COUNTED = (
+    "messages", "changes", "conversations", "places", "memberships", "senders", "accounts", "invites", "bans", "audit",
+)  # fmt: skip
 
 
 class Snapshot:

@@ -231,7 +231,7 @@ class SearchIndex:
         fresh = [(words.seq, _document(words)) for words in stretch.words if words.seq > self.indexed_to and words.text]
         stale = [words for words in stretch.words if words.seq <= self.indexed_to]
         old = [*stretch.gone, *(words.seq for words in stale)]
-        with self.db as db:
+        with self._transaction() as db:
             self._erase(db, [seq for seq in old if seq <= self.indexed_to])
             self._insert(db, fresh + [(words.seq, _document(words)) for words in stale if words.text])
             db.execute("UPDATE progress SET indexed_to = ?, stamp = ?", (stretch.through, stretch.stamp))
@@ -281,7 +281,7 @@ class SearchIndex:
         ).fetchall()
         assert isinstance(answer, str)
         ours = set(msgspec.json.decode(answer, type=list[int]))
-        with self.db as db:
+        with self._transaction() as db:
             self._erase(db, sorted(ours - theirs.keys()))
             self._insert(db, [(seq, _document(theirs[seq])) for seq in sorted(theirs.keys() - ours)])
 
@@ -295,6 +295,19 @@ class SearchIndex:
             if self._path is not None:
                 self.db.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
         self.owes_truncation = False
+
+    @contextmanager
+    def _transaction(self) -> Iterator[apsw.Connection]:
+        """All or nothing. SQLite undoes it by itself when the disk is full, and apsw's own context stumbles there."""
+        db = self.db
+        db.execute("BEGIN IMMEDIATE")
+        try:
+            yield db
+            db.execute("COMMIT")
+        except BaseException:
+            if db.in_transaction:
+                db.execute("ROLLBACK")
+            raise
 
     @contextmanager
     def _judged(self) -> Iterator[None]:

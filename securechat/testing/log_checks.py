@@ -1,9 +1,8 @@
 """What every `MessageLog` must do: a conformance suite, and a checker for the histories that crashes leave behind.
 
-Write an `Implementation` for your log and run every function of `LOG_CHECKS`, and of `people_checks.PEOPLE_CHECKS`,
-over it::
+Write an `Implementation` for your log and run every function of `LOG_CHECKS`, and of the other files' lists, over it::
 
-    @pytest.mark.parametrize("check", LOG_CHECKS + PEOPLE_CHECKS, ids=lambda check: check.__name__)
+    @pytest.mark.parametrize("check", LOG_CHECKS + PEOPLE_CHECKS + CONVERSATION_CHECKS + ROOM_CHECKS + SEARCH_CHECKS)
     def test_my_log(check):
         check(MyImplementation())
 
@@ -304,16 +303,8 @@ def check_messages_are_as_sent(implementation: Implementation) -> None:
     """Text survives whole, whatever is in it, in the feed and in history."""
     rig = Rig(implementation)
     texts = [
-        "a\0b",
-        "\0",
-        "\x1b[31m",
-        "line\nline\r\n",
-        "\u202etxt",
-        "\U0001f600" * 4000,
-        "'\"\\;--",
-        "\u2028\ufffe",
-        " ",
-    ]
+        "a\0b", "\0", "\x1b[31m", "line\nline\r\n", "\u202etxt", "\U0001f600" * 4000, "'\"\\;--", "\u2028\ufffe", " ",
+    ]  # fmt: skip
     rig.seqs(*(rig.draft(n, text) for n, text in enumerate(texts, 1)))
     rig.until(lambda: len(rig.feed) == len(texts))
     assert [message.text for message in rig.feed] == texts

@@ -2,23 +2,142 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from typing import TypeVar
 
 from securechat.client import happenings as told
 from securechat.client import intents as want
+from securechat.client.amending import amended
 from securechat.client.core import ClientCore, Output
 from securechat.client.state import Phase, RoomKey
-from securechat.model import Command, Event
+from securechat.model import (
+    Acked,
+    Command,
+    Delete,
+    Deleted,
+    Edit,
+    Edited,
+    Event,
+    History,
+    HistoryPage,
+    LogEntry,
+    Message,
+    MessageChange,
+    React,
+    Reacted,
+)
 from tests.support.chat_model import ModelServer
 
 SECRET = "0123456789abcdef" * 2
 T = TypeVar("T")
 
 
+@dataclass
+class ChangingServer(ModelServer):
+    """A model server whose messages change: ``log`` has the messages as they are, ``entries`` all that happened.
+
+    Its reader may be slow: with ``slow_reader`` a page waits until `finish_reading`, and is as old as the question.
+    """
+
+    entries: list[LogEntry] = field(default_factory=list)
+    slow_reader: bool = False
+    read: list[HistoryPage] = field(default_factory=list)
+
+    @property
+    def fed(self) -> int:
+        return self.entries[-1].seq if self.entries else 0
+
+    def store(self, sender: int, text: str, *, room: str | None = None, to: int | None = None) -> Message:
+        message = super().store(sender, text, room=room, to=to)
+        self.entries.append(message)
+        return message
+
+    def cut(self, *, restart: bool = False) -> None:
+        super().cut(restart=restart)
+        self.read.clear()
+
+    def change(self, target: int, what: str, *, by: int = 99, sign: str = "+", text: str = "") -> MessageChange | None:
+        """Edit, delete or react; None where there is nothing to change."""
+        index = next((index for index, message in enumerate(self.log) if message.seq == target), None)
+        if index is None or self.log[index].deleted is not None:
+            return None
+        old = self.log[index]
+        to = None if old.room else (old.to if old.sender_id == by else old.sender_id)
+        where = (self.fed + 1, target, by, f"p{by}", 0, old.room, to)
+        change: MessageChange
+        match what:
+            case "edit":
+                change = Edited(*where, text)
+            case "delete":
+                change = Deleted(*where)
+            case _:
+                change = Reacted(*where, sign, what == "react")
+        self.log[index] = amended(old, change)
+        if change in self.entries or self.log[index] is old:
+            return None
+        self.entries.append(change)
+        self.push(change)  # type: ignore[arg-type]
+        return change
+
+    def receive(self, command: Command) -> None:
+        match command:
+            case Edit(client_id, seq, text):
+                change = self.change(seq, "edit", by=self.me, text=text)
+            case Delete(client_id, seq):
+                change = self.change(seq, "delete", by=self.me)
+            case React(client_id, seq, sign, on=on):
+                change = self.change(seq, "react" if on else "unreact", by=self.me, sign=sign)
+            case _:
+                super().receive(command)
+                return
+        seq = change.seq if change is not None else self.fed
+        self.stored[self.me, client_id] = seq
+        self.out.append(Acked(client_id, seq))
+
+    def history(self, ask: History) -> None:
+        """Forward, a page is one span of messages and changes, cut at an entry of either kind (hub.ports)."""
+        if ask.after is None:
+            super().history(ask)
+            self._hold()
+            return
+        before = ask.before if ask.before is not None else self.fed + 1
+        span = [entry for entry in self.entries if ask.after < entry.seq < before and self._asked_for(entry, ask)]
+        limit = min(ask.limit, self.page_rows)
+        more = len(span) > limit
+        through = span[limit - 1].seq if more else min(self.fed, before - 1)
+        chosen = {entry.seq for entry in span[:limit]}
+        messages = [message for message in self.log if message.seq in chosen]
+        changes = [self._as_it_is(entry) for entry in span[:limit] if not isinstance(entry, Message)]
+        self.out.append(HistoryPage(ask.ref, messages, through, more, changes))
+        self._hold()
+
+    def finish_reading(self) -> None:
+        self.out += self.read
+        self.read.clear()
+
+    def _hold(self) -> None:
+        if self.slow_reader:
+            self.read.append(self.out.pop())  # type: ignore[arg-type]
+
+    def _asked_for(self, entry: LogEntry, ask: History) -> bool:
+        if ask.room is not None:
+            return entry.room == ask.room
+        if ask.peer is not None:
+            return entry.room is None and ask.peer in (entry.sender_id, entry.to)
+        return self.belongs(entry)  # type: ignore[arg-type]
+
+    def _as_it_is(self, change: MessageChange) -> MessageChange:
+        """An edit that another change has replaced comes without its text."""
+        now = next(message for message in self.log if message.seq == change.target)
+        if isinstance(change, Edited) and now.edited != change.seq:
+            return Edited(change.seq, change.target, change.sender_id, change.name, 0, change.room, change.to)
+        return change
+
+
 class Driver:
-    def __init__(self, **options: object) -> None:
+    def __init__(self, server: ModelServer | None = None, **options: object) -> None:
         self.now = 100.0
-        self.server = ModelServer()
+        self.server = server or ModelServer()
         self.core = ClientCore(**{"secret": SECRET, "jitter": lambda: 0.5, "name": "me", **options})  # type: ignore[arg-type]
         self.told: list[told.Happening] = []
         self.sent: list[Command] = []

@@ -33,6 +33,10 @@ def inside(*, account: bool = True, attention: Attention = Attention.ALL, seen: 
     one.hear(m.Welcome(1, "server", ME.id, "me", 10, account=account, seen_seq=seen))
     one.hear(m.Joined("lobby", 10, 1, [ME]))
     assert one.core.phase is Phase.ONLINE
+    if account:
+        one.hear(m.Pong(0))
+        if isinstance(asked := one.sent[-1], m.AskUnread):
+            one.hear(m.UnreadList(asked.ref))
     if seen is None:
         one.sent.clear()
         one.told.clear()

@@ -8,11 +8,13 @@ import apsw
 import pytest
 
 from securechat.errors import LogError, LogSchemaTooNew
+from securechat.hub.places import Place, PutPlace
 from securechat.limits import Limits
 from securechat.log.backup import DATABASE, Snapshot, is_served
 from securechat.log.integrity import damage, last_message_at_ms
 from securechat.log.sqlite import SqliteStore
-from securechat.model import Draft
+from securechat.log.store import Record
+from securechat.model import Draft, Revision, RevisionKind
 
 
 def drafts(first: int, count: int) -> list[Draft]:
@@ -89,9 +91,25 @@ def test_a_newer_log_is_refused(store: SqliteStore, tmp_path: Path) -> None:
         ("INSERT INTO accounts VALUES (99, 'x', 'x', 'member', NULL, 0, 0, 0, 0)", "account 99 is not among"),
         ("INSERT INTO logins VALUES (1, 99, x'00', '', '', 0, 0, 0)", "login 1 belongs to account 99"),
         ("INSERT INTO certificates VALUES (1, 99, '', '', 0)", "client certificate 1 belongs to account 99"),
+        ("UPDATE changes SET conversation = 9 WHERE seq = 31", "change 31 is about message 1, which is not there"),
+        ("UPDATE changes SET target = 4 WHERE seq = 31", "message 1 was edited by change 31, which is of another"),
+        ("UPDATE changes SET target = 4 WHERE seq = 32", "message 2 was deleted by change 32, which is of another"),
+        ("UPDATE changes SET seq = 30 WHERE seq = 33", "number 30 belongs to a message and to a change"),
+        ("UPDATE messages SET text = 'x' WHERE seq = 2", "message 2 was deleted and is not empty"),
+        ("UPDATE reactions SET target = 2", "message 2 has a reaction of sender 1, and is not there"),
+        ("UPDATE mentions SET seq = 5", "message 5 is said to name sender 2, and does not"),
+        ("DELETE FROM conversations WHERE room = 'ops'", "room 5 (#ops) has rules but no conversation"),
     ],
 )
 def test_rules_between_tables(store: SqliteStore, tmp_path: Path, sql: str, sentence: str) -> None:
+    store.apply(
+        [
+            Revision(RevisionKind.EDIT, 1, "ann", 31, 1, "room1", text="new", mentions=(2,)),
+            Revision(RevisionKind.DELETE, 1, "ann", 32, 2, "room2"),
+            Revision(RevisionKind.REACT, 1, "ann", 33, 3, "room0", sign="+"),
+            Record((PutPlace(Place(5, "ops")),)),
+        ]
+    )
     store.close()
     assert found(tmp_path) == []
     spoil(tmp_path, sql)

@@ -21,8 +21,10 @@ from securechat.hub.places import (
 from securechat.hub.ports import Appended, HistoryQuery
 from securechat.limits import Limits
 from securechat.log import memory_talk, revising, scribe, store
+from securechat.log.backup import Snapshot
+from securechat.log.integrity import damage
 from securechat.log.memory import MemoryStore
-from securechat.log.sqlite import SqliteStore
+from securechat.log.sqlite import DATABASE, SqliteStore
 from securechat.log.store import Identify, Record, UnreadQuery
 from securechat.model import Draft, Revision, RevisionKind
 
@@ -184,4 +186,7 @@ def test_they_agree_about_conversations(tmp_path, seed, monkeypatch):
         ours, theirs = (each.unread(asked) for each in both)
         assert ours == theirs, asked
     assert appended > 200, "the dice said no too often to prove anything"
+    with Snapshot(tmp_path / DATABASE) as snapshot:
+        findings = damage(snapshot, lambda _: None)
+    assert [one for one in findings if not one.startswith("account")] == []  # accounts come and go here as they like
     both[0].close()

@@ -1,0 +1,124 @@
+"""Whatever the connection does, every message a client keeps ends as the log has it, and no change is told twice."""
+
+from __future__ import annotations
+
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from securechat.client import happenings as told
+from securechat.client import intents as want
+from securechat.client import tidings
+from securechat.client.amending import amended
+from securechat.client.state import RoomKey, key_of
+from securechat.model import Message, RevisionKind
+from tests.support.core_driver import ChangingServer, Driver
+
+ROOM = st.sampled_from(["lobby", "ops", None])
+STEP = st.one_of(
+    st.tuples(st.just("others"), st.lists(ROOM, min_size=1, max_size=4)),
+    st.tuples(st.just("hole"), st.lists(ROOM, min_size=1, max_size=4)),
+    st.tuples(
+        st.just("change"),
+        st.tuples(
+            st.sampled_from(["edit", "edit", "delete", "react", "unreact"]),
+            st.integers(0, 30),
+            st.sampled_from([98, 99]),
+            st.sampled_from("+-"),
+        ),
+    ),
+    st.tuples(st.just("mine"), st.tuples(st.sampled_from(list(RevisionKind)), st.integers(0, 30))),
+    st.tuples(st.just("recall"), st.sampled_from(["lobby", "ops"])),
+    st.tuples(st.just("slow"), st.booleans()),
+    st.tuples(st.just("read"), st.none()),
+    st.tuples(st.just("to_server"), st.integers(1, 8)),
+    st.tuples(st.just("to_client"), st.integers(1, 8)),
+    st.tuples(st.just("cut"), st.booleans()),
+    st.tuples(st.just("tick"), st.none()),
+)
+
+
+def play(driver: Driver, server: ChangingServer, steps: list[tuple[str, object]]) -> None:
+    for number, (what, how) in enumerate(steps):
+        match what, how:
+            case (("others" | "hole"), list(rooms)):
+                server.batch([(room, f"{number}.{index}") for index, room in enumerate(rooms)], drop=what == "hole")
+            case "change", (str(kind), int(which), int(by), str(sign)) if server.log:
+                target = server.log[which % len(server.log)]
+                if target.room is not None or by == 99:
+                    server.change(target.seq, kind, by=by, sign=sign, text=f"edit {number}")
+            case "mine", (RevisionKind() as kind, int(which)) if server.log:
+                target = server.log[which % len(server.log)]
+                key = key_of(target, server.my_id)
+                driver.want(want.Revise(key, kind, target.seq, f"mine {number}", "+"))
+            case "recall", str(room):
+                driver.want(want.AskHistory(RoomKey(room), 4))
+            case "slow", bool(slow):
+                server.slow_reader = slow
+            case "read", _:
+                server.finish_reading()
+            case "to_server", int(count):
+                driver.to_server(count)
+            case "to_client", int(count):
+                driver.to_client(count)
+            case "cut", bool(restart):
+                driver.cut(restart=restart)
+            case _:
+                driver.tick()
+
+
+def state(message: Message) -> object:
+    signs = {(reaction.sign, who) for reaction in message.reactions for who in reaction.by}
+    return (message.seq, message.text, message.edited, message.deleted, tuple(sorted(signs)))
+
+
+def as_shown(driver: Driver) -> dict[int, Message]:
+    """What a reader who applies what is told has in the end."""
+    shown: dict[int, Message] = {}
+    changes = [happening.change.seq for happening in driver.all(tidings.Amended)]
+    assert len(changes) == len(set(changes)), "told twice"
+    for happening in driver.told:
+        match happening:
+            case told.Shown(message):
+                assert message.seq not in shown
+                shown[message.seq] = message
+            case tidings.Amended(change) if change.target not in shown:
+                assert happening.message is None  # a hole that was not noticed yet
+            case tidings.Amended(change, _, message):
+                before = shown[change.target]
+                after = amended(before, change)
+                assert after is not before, "told twice"
+                shown[change.target] = after
+                assert message is None or state(message) == state(after)
+    return shown
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(STEP, max_size=60), st.integers(1, 5))
+@example([("others", ["lobby"]), ("to_client", 9), ("cut", False), ("change", ("edit", 0, 99, "+"))], 3)
+@example([("others", ["lobby"]), ("change", ("react", 0, 99, "+")), ("change", ("unreact", 0, 99, "+"))], 1)
+@example(
+    [
+        ("others", ["lobby"]),
+        ("change", ("react", 0, 99, "+")),
+        ("hole", ["lobby"]),
+        ("change", ("unreact", 0, 99, "+")),
+        ("others", ["lobby"]),
+    ],
+    1,
+)  # a hole is pulled from before changes that were seen
+def test_every_message_ends_as_the_log_has_it(steps: list[tuple[str, object]], page_rows: int) -> None:
+    server = ChangingServer()
+    driver = Driver(server, rooms=("ops",))
+    server.page_rows = page_rows
+    driver.settle()
+    play(driver, server, steps)
+    server.slow_reader = False
+    server.finish_reading()
+    driver.settle()
+    server.batch([("lobby", "end"), ("ops", "end"), (None, "end")])  # a hole at the end shows when something follows
+    driver.settle()
+
+    stored = {message.seq: state(message) for message in server.log}
+    assert {seq: state(message) for seq, message in as_shown(driver).items()} == stored
+    kept = [message for one in driver.core.feed.conversations.values() for message in one.messages]
+    assert {message.seq: state(message) for message in kept} == stored
