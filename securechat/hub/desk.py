@@ -158,6 +158,8 @@ class Desk:
 
     def _change_password(self, peer: Peer, seat: Seat, account: Account, command: ChangePassword, now: float) -> None:
         new = check_password(command.new, account.name)
+        if new == normal_password(command.old):
+            raise Refusal(ErrorCode.PASSWORD_INVALID, "the new password is the old one; choose another")
         self._slowdown.check(peer, account.key, now)
         self._begin(seat.member)
         epoch = self._registry.epoch(account.sender_id)

@@ -19,7 +19,7 @@ from securechat.errors import ErrorCode, Refusal
 from securechat.hub.attendance import Attendance
 from securechat.hub.claims import owner_of_account
 from securechat.hub.desk import Desk
-from securechat.hub.door import Keys, banned
+from securechat.hub.door import Keys, banned, span
 from securechat.hub.entrance import Entrance
 from securechat.hub.member import Seat
 from securechat.hub.overview import Figures, Overview
@@ -229,7 +229,16 @@ class Steward(Overview):
         shown = self._name_of(sender_id)
         mute = Mute(sender_id, shown, reason, actor, self._registry.wall_ms(), self._until(duration_s))
         detail = (f"for {duration_s:g} s" if duration_s is not None else "for good") + (f": {reason}" if reason else "")
-        self._change((Put(mute), self._registry.note(actor, "mute", shown, detail)), mute, done)
+
+        def then() -> Mute:
+            member = self._entrance.members.get(sender_id)
+            left = "" if duration_s is None else f" for {span(duration_s)}"
+            why = f" ({reason})" if reason else ""
+            for peer in member.peers if member is not None else ():
+                peer.deliver(Notice(f"an administrator lets you read but not write{left}{why}", mute.made_at_ms))
+            return mute
+
+        self._change((Put(mute), self._registry.note(actor, "mute", shown, detail)), then, done)
 
     def unmute(self, actor: str, name: str, done: Callable[[Mute | NotAppended], None]) -> None:
         """Let somebody write again.

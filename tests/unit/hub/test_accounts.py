@@ -360,6 +360,8 @@ def test_a_new_password_ends_every_other_login(rig: HubRig, two: tuple[FakePeer,
     first, second = two
     rig.do(first, ChangePassword(ref=1, old="not the old one", new="a new password"))
     assert refusal(first) is ErrorCode.LOGIN_FAILED
+    rig.do(first, ChangePassword(ref=3, old=PASSWORD, new=PASSWORD))
+    assert refusal(first) is ErrorCode.PASSWORD_INVALID
     rig.do(first, ChangePassword(ref=2, old=PASSWORD, new="a new password"))
     assert first.last(Done).ref == 2
     assert second.closed is not None

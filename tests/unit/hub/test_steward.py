@@ -264,6 +264,9 @@ def test_a_muted_one_reads_but_does_not_write_on_any_device(rig: HubRig) -> None
     second = hello(rig, "ann", password=PASSWORD)
     bob = rig.member("bob")
     act(rig, "mute", "ann", reason="", duration_s=600)
+    assert "for 10 minutes" in ann.last(Notice).text
+    assert second.of(Notice)
+    assert not bob.of(Notice)
     for peer in (ann, second, hello(rig, "ann", password=PASSWORD)):
         rig.do(peer, Say(client_id=1, room="lobby", text="hello"))
         assert peer.last(Refused).code is ErrorCode.MUTED
