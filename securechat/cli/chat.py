@@ -16,11 +16,12 @@ from typing import TextIO
 from securechat import __version__
 from securechat.client import sentences
 from securechat.client import sentences_accounts as accounts
+from securechat.client.conversing import Conversing
 from securechat.client.core import ClientCore
 from securechat.client.destination import Destination, Given, Stop, checked, decide, forget, read_line_of_stdin
 from securechat.client.exit_codes import Exit
 from securechat.client.keeping import open_memory
-from securechat.client.pipes import Conversing, Pipe, Sending, Tail
+from securechat.client.pipes import Pipe, Sending, Tail
 from securechat.client.rendering import NOTICE_MARK
 from securechat.client.state import Attention
 from securechat.errors import Refusal
@@ -64,13 +65,16 @@ def _run(options: argparse.Namespace) -> int:
     destination = decide(_given(options), memory, person=interactive, needs_name=needs_name, confirm=_confirmed)
     for note in (*destination.notes, *(memory.troubles if memory is not None else ())):
         _say(note)
-    core = _core(options, destination, room, interactive=interactive)
+    typing = interactive and (memory is None or memory.typing())
+    core = _core(options, destination, room, interactive=interactive, typing=typing)
     if interactive and os.environ.get("TERM", "") not in {"dumb", "unknown"}:
         return _terminal(core, destination)
     return _pipe(options, core, destination, room, echo=interactive).run()
 
 
-def _core(options: argparse.Namespace, destination: Destination, room: str, *, interactive: bool) -> ClientCore:
+def _core(
+    options: argparse.Namespace, destination: Destination, room: str, *, interactive: bool, typing: bool
+) -> ClientCore:
     recall = options.history if options.history is not None else RECALL if interactive or options.tail else 0
     return ClientCore(
         secret=destination.secret,
@@ -81,6 +85,7 @@ def _core(options: argparse.Namespace, destination: Destination, room: str, *, i
         client=f"securechat-client {__version__}",
         login=destination.login,
         attention=Attention.ALL if interactive else Attention.NOBODY,
+        typing=typing,
     )
 
 

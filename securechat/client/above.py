@@ -11,13 +11,23 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import threading
+from collections.abc import Sequence
 from enum import Enum
 from typing import Any
 
 from prompt_toolkit.application import Application
+from prompt_toolkit.styles import DEFAULT_ATTRS
+
+from securechat.client.rendering import Row, Style
 
 REDRAW_S = 0.02
 """Seconds between two times that the prompt is drawn again: below what an eye sees, well under a flood."""
+
+
+_LOOKS = {
+    Style.DIM: DEFAULT_ATTRS._replace(dim=True),
+    Style.FOUND: DEFAULT_ATTRS._replace(bold=True, underline=True),
+}
 
 
 class _Prompt(Enum):
@@ -36,16 +46,24 @@ class Above:
     def __init__(self, app: Application[Any]) -> None:
         self._app = app
         self._lock = threading.Lock()
-        self._pending: list[str] = []
+        self._pending: list[tuple[str, Style | None]] = []
         self._prompt = _Prompt.DOWN
         self._loop: asyncio.AbstractEventLoop | None = None
         self._scheduled = False
         self._drawn_at = float("-inf")
 
+    def write_rows(self, rows: Sequence[Row], *, bell: bool = False) -> None:
+        """Write rows, with what stands out in them."""
+        pieces = [piece for row in rows for piece in (*_pieces(row), ("\n", None))]
+        self._write([*pieces, ("\a", None)] if bell else pieces)
+
     def write(self, text: str) -> None:
         """Write whole lines, now or as soon as the prompt lets them through."""
+        self._write([(text, None)])
+
+    def _write(self, pieces: Sequence[tuple[str, Style | None]]) -> None:
         with self._lock:
-            self._pending.append(text)
+            self._pending += pieces
             if self._prompt is _Prompt.DOWN:
                 self._flush()
             elif self._prompt is _Prompt.UP:
@@ -96,9 +114,24 @@ class Above:
     def _flush(self) -> None:
         if not self._pending:
             return
-        text = "".join(self._pending)
-        self._pending.clear()
+        pieces, self._pending = self._pending, []
         with contextlib.suppress(OSError):  # a terminal that is gone; its hangup ends us
-            self._app.output.enable_autowrap()
-            self._app.output.write(text)
-            self._app.output.flush()
+            output = self._app.output
+            output.enable_autowrap()
+            for text, style in pieces:
+                if style is not None:
+                    output.set_attributes(_LOOKS[style], output.get_default_color_depth())
+                output.write(text)
+                if style is not None:
+                    output.reset_attributes()
+            output.flush()
+
+
+def _pieces(row: Row) -> list[tuple[str, Style | None]]:
+    """A row, cut where its looks change."""
+    pieces: list[tuple[str, Style | None]] = []
+    at = 0
+    for span in row.spans:
+        pieces += [(row[at : span.start], None), (row[span.start : span.end], span.style)]
+        at = span.end
+    return [piece for piece in (*pieces, (row[at:], None)) if piece[0]]

@@ -5,56 +5,31 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import TypeAlias
 
 from securechat.client import intents as want
 from securechat.client import sentences
 from securechat.client import sentences_accounts as accounts
+from securechat.client import sentences_talk as talk
 from securechat.client.asking import Purpose
+from securechat.client.commands_rooms import WORDS as ROOM_WORDS
+from securechat.client.commands_rooms import about_rooms
+from securechat.client.commands_talk import WORDS as TALK_WORDS
+from securechat.client.commands_talk import about_messages
+from securechat.client.meanings import CertificateFile, Help, Meaning, Problem, Secretly
+from securechat.client.numbers import Numbers
+from securechat.client.sentences_help import PAGES, usage
 from securechat.client.state import Key, RoomKey
 from securechat.names import LOBBY, longest_known_name
 
-HISTORY_DEFAULT = 20
-"""Messages of /history without a number: most of a screen of 24 rows."""
-HISTORY_MOST = 10_000
-"""Messages of /history at most: 50 pages, a few MB."""
 _LONE_SURROGATES = re.compile("[\ud800-\udfff]")
 """What Python makes of bytes that are no UTF-8 (surrogateescape, PEP 383): no codec takes them back."""
 
-
-@dataclass(frozen=True, slots=True)
-class Help:
-    """Show the commands."""
-
-
-@dataclass(frozen=True, slots=True)
-class Problem:
-    """The line makes no sense; the sentence says why."""
-
-    sentence: str
-
-
-@dataclass(frozen=True, slots=True)
-class Secretly:
-    """Ask for passwords where nobody can read them; `asking.Dialogue` makes an intent of them."""
-
-    purpose: Purpose
-
-
-@dataclass(frozen=True, slots=True)
-class CertificateFile:
-    """Add the certificate in this file; whoever can read files makes an intent of it."""
-
-    path: str
-
-
-Meaning: TypeAlias = want.Intent | Help | Problem | Secretly | CertificateFile
 
 _SECRET = {"/register": Purpose.REGISTER, "/password": Purpose.CHANGE}
 COMMANDS = (
     *("/help", "/who", "/join", "/leave", "/rooms", "/msg", "/history", "/nick", "/ignore", "/quit", "/exit"),
     *(*_SECRET, "/sessions", "/logout", "/cert"),
+    *(*TALK_WORDS, *ROOM_WORDS),
 )
 
 
@@ -63,13 +38,15 @@ def encodable(raw: str) -> str:
     return _LONE_SURROGATES.sub("\ufffd", raw)
 
 
-def read(line: str, current: Key, known: Iterable[str]) -> Meaning:
+def read(line: str, current: Key, known: Iterable[str], numbers: Numbers | None = None, me: int = 0) -> Meaning:
     """Understand a line.
 
     Args:
         line: as typed or pasted; may contain newlines.
         current: the conversation being looked at.
         known: names that may be meant.
+        numbers: which number stands beside which message.
+        me: one's own sender_id.
     """
     line = encodable(line).rstrip()  # a paste brings the newlines behind it along
     if line.strip().casefold() == "exit":
@@ -78,8 +55,13 @@ def read(line: str, current: Key, known: Iterable[str]) -> Meaning:
         return want.Speak(line[1:], current)
     if not line.startswith("/"):
         return want.Speak(line, current)
-    word, _, rest = line.partition(" ")
-    return _command(word.strip(), rest.strip(), current, known)
+    word, rest = _split(line)
+    here = current.room if isinstance(current, RoomKey) else LOBBY
+    return (
+        about_messages(word.casefold(), rest, current, numbers or Numbers(), me)
+        or about_rooms(word.casefold(), rest, here, known)
+        or _command(word, rest, here, known)
+    )
 
 
 def holds_secret(line: str) -> bool:
@@ -97,11 +79,10 @@ def _nearest(word: str) -> str | None:
     return next(iter(difflib.get_close_matches(word, COMMANDS, n=1)), None)
 
 
-def _command(typed: str, rest: str, current: Key, known: Iterable[str]) -> Meaning:  # noqa: PLR0911 - one row a command
-    here = current.room if isinstance(current, RoomKey) else LOBBY
+def _command(typed: str, rest: str, here: str, known: Iterable[str]) -> Meaning:  # noqa: PLR0911 - one row a command
     match word := typed.casefold():
         case "/help":
-            return Help()
+            return Help(rest.casefold()) if rest.casefold() in PAGES else Problem(talk.NO_SUCH_HELP)
         case "/quit" | "/exit":
             return want.Finish()
         case "/who":
@@ -114,12 +95,10 @@ def _command(typed: str, rest: str, current: Key, known: Iterable[str]) -> Meani
             return want.Enter(rest)
         case "/nick" if rest:
             return want.ChooseName(rest.strip('"'))
-        case "/history":
-            return _history(rest, current)
         case "/msg" | "/ignore":
             return _to_somebody(word, rest, known)
         case "/join" | "/nick":
-            return Problem(sentences.usage(word))
+            return Problem(usage(word))
         case _:
             return _about_account(word, rest) or Problem(sentences.unknown_command(typed, _nearest(word)))
 
@@ -143,22 +122,14 @@ def _about_account(word: str, rest: str) -> Meaning | None:  # noqa: PLR0911 - o
         case "/cert", "remove" if number is not None:
             return want.RemoveCertificate(number)
         case "/sessions" | "/cert" | "/logout", _:
-            return Problem(sentences.usage(word))
+            return Problem(usage(word))
         case _:
             return None
-
-
-def _history(rest: str, current: Key) -> Meaning:
-    if not rest:
-        return want.AskHistory(current, HISTORY_DEFAULT)
-    if rest.isascii() and rest.isdigit() and 0 < int(rest[:9]) <= HISTORY_MOST:
-        return want.AskHistory(current, int(rest))
-    return Problem(sentences.history_count(rest, 1, HISTORY_MOST))
 
 
 def _to_somebody(word: str, rest: str, known: Iterable[str]) -> Meaning:
     split = longest_known_name(rest, known)
     if split is None or (word == "/msg" and not split[1]):
-        return Problem(sentences.usage(word))
+        return Problem(usage(word))
     name, text = split
     return want.Whisper(name, text) if word == "/msg" else want.Ignore(name if not text else rest)

@@ -24,7 +24,7 @@ import platformdirs
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 
-from securechat.client import deeds
+from securechat.client import deeds, tidings
 from securechat.client import happenings as told
 from securechat.client import sentences_accounts as sentences
 from securechat.client.happenings import Happening
@@ -67,7 +67,17 @@ class _Kept(msgspec.Struct, frozen=True):
     token: Token
 
 
-_Entry = TypeVar("_Entry", Known, _Kept)
+class _Habits(msgspec.Struct, frozen=True):
+    """What this user wants everywhere.
+
+    Attributes:
+        typing: notices of writing are sent and shown.
+    """
+
+    typing: bool = True
+
+
+_Entry = TypeVar("_Entry", Known, _Kept, _Habits)
 
 
 def authority_of(ca_pem: str) -> str:
@@ -164,6 +174,20 @@ class Memory:
             OSError: it cannot be deleted.
         """
         (self._folder / _file("login", authority_of(ca_pem), host, port, name_key(name))).unlink(missing_ok=True)
+
+    # --- habits -------------------------------------------------------------------------------------------------------
+
+    def typing(self) -> bool:
+        """Return whether notices of writing are sent and shown."""
+        return all(habits.typing for _, habits in self._entries("habits", _Habits))
+
+    def keep_typing(self, *, on: bool) -> None:
+        """Remember whether they are.
+
+        Raises:
+            OSError: it cannot be written.
+        """
+        self._write(_file("habits"), msgspec.json.encode(_Habits(on)))
 
     # --- files --------------------------------------------------------------------------------------------------------
 
@@ -266,6 +290,8 @@ class Keeping:
                 self._memory.forget_login(*self._where, name)
             case told.Greeted(_, person) | deeds.BecameAnother(person) if self._as_last:
                 self._memory.keep_server(*self._where, person.name)
+            case tidings.TypingSwitched(on):
+                self._memory.keep_typing(on=on)
             case told.PersonRenamed(_, _, name, me=True) if self._as_last:
                 self._memory.keep_server(*self._where, name)
 

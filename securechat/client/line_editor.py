@@ -1,15 +1,19 @@
-"""Parts for prompt_toolkit's line editor: input that does not show, at no time, and a history that forgets secrets."""
+"""Parts for prompt_toolkit's line editor: input that does not show, at no time, a history that forgets it, names."""
 
 from __future__ import annotations
 
 import contextlib
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
+from prompt_toolkit.completion import CompleteEvent, Completer, Completion
+from prompt_toolkit.document import Document
 from prompt_toolkit.history import InMemoryHistory
 from prompt_toolkit.layout.processors import Processor, Transformation, TransformationInput
 
 from securechat.client.commands import holds_secret
+from securechat.names import name_key
+from securechat.text import is_hostile
 
 
 class Hidden(Processor):
@@ -57,3 +61,25 @@ class Recollection(InMemoryHistory):
         """Remember a line, if it may be."""
         if not self._is_secret() and not holds_secret(string):
             super().append_string(string)
+
+
+class AtNames(Completer):
+    """Completes ``@na`` to the name of somebody here.
+
+    Args:
+        names: who is here.
+    """
+
+    def __init__(self, names: Callable[[], Iterable[str]]) -> None:
+        self._names = names
+
+    def get_completions(self, document: Document, complete_event: CompleteEvent) -> Iterator[Completion]:
+        """Yield the names that go on as the text before the cursor does."""
+        del complete_event
+        before, at, typed = document.text_before_cursor.rpartition("@")
+        if not at or (before and before[-1].isalnum()) or "\n" in typed:
+            return
+        key = name_key(typed)
+        for name in self._names():
+            if name_key(name).startswith(key) and not is_hostile(name):
+                yield Completion(f"{name} ", start_position=-len(typed))

@@ -16,20 +16,22 @@ import threading
 from collections.abc import Sequence
 from typing import Any
 
-from securechat.client import deeds, outcome, sentences
+from securechat.client import deeds, outcome, sentences, tidings
 from securechat.client import happenings as told
 from securechat.client import intents as want
 from securechat.client import sentences_accounts as accounts
-from securechat.client.asking import Cancelled, Dialogue, Purpose
-from securechat.client.commands import CertificateFile, Help, Problem, Secretly, encodable, read
 from securechat.client.core import ClientCore
 from securechat.client.exit_codes import Exit
 from securechat.client.happenings import Happening
-from securechat.client.hush import Hush
 from securechat.client.patience import Pace
-from securechat.client.rendering import NOTICE_MARK, elsewhere, json_line, tail_line
+from securechat.client.rendering import (
+    NOTICE_MARK,
+    change_json,
+    change_line,
+    json_line,
+    tail_line,
+)
 from securechat.client.runner import Endpoint, Runner
-from securechat.client.secret_files import certificate_to_add
 from securechat.client.state import Key, Phase, RoomKey
 from securechat.client.stdout import Stdout
 from securechat.client.telling import sentence
@@ -192,6 +194,15 @@ class Tail(Pipe):
             case told.Recalled(key, messages) if key == self._key:
                 for message in messages:
                     self._print(message)
+            case tidings.Amended(change, key) if key == self._key:
+                line = change_json(change) if self._json else change_line(change)
+                if line is not None:
+                    self.put(line)
+            case tidings.RulesChanged(rules) if rules.was is not None and RoomKey(rules.was) == self._key:
+                self._key = RoomKey(rules.room)
+            case told.LeftRoom(room, text=text) if text and RoomKey(room) == self._key:
+                self.tell(happening)
+                self.finish(Exit.ROOM_REFUSED, 0.0)
             case told.RequestRefused(_, text, room) if room is None or RoomKey(room) == self._key:
                 self.notice(sentences.room_refused(one_line(self._key.room), one_line(text)))
                 self.finish(Exit.ROOM_REFUSED, 0.0)
@@ -350,139 +361,3 @@ class Sending(Pipe):
             if not self.core.unsent:
                 self._moved_at = self.runner.now
             self.runner.call_later(PROGRESS_S, self._watch)
-
-
-class Conversing(Sending):
-    """Lines both ways, without a prompt: a pipe, or a terminal that can do nothing but lines.
-
-    Args:
-        echo: whether the terminal shows what is typed, so that one's own lines need no second showing.
-    """
-
-    def __init__(self, core: ClientCore, endpoint: Endpoint, room: str, *, echo: bool) -> None:
-        super().__init__(core, endpoint, room)
-        self._echo = echo
-        self._hush = Hush()
-        self._asking_name = False
-        self._dialogue: Dialogue | None = None
-
-    def restore(self) -> None:
-        """Show what is typed again."""
-        self._hush.off()
-
-    def pull(self) -> None:
-        """A name or a password may be asked for, before anybody is online and later: the next line is the answer."""
-        while True:
-            self._answer_questions()
-            super().pull()
-            if not self.asks or self._lines.empty():
-                return
-
-    @property
-    def asks(self) -> bool:
-        """Whether the next line is an answer."""
-        return self._asking_name or self._dialogue is not None
-
-    def _answer_questions(self) -> None:
-        while self.asks and not self._lines.empty():
-            if (typed := self._lines.get_nowait()) is None:
-                self._asking_name, self._dialogue = False, None
-                self.runner.want(want.Finish(0.0))
-            elif self._dialogue is not None:
-                self._answer(self._dialogue, encodable(typed))
-            else:
-                self._asking_name = False
-                self.runner.want(want.ChooseName(typed))
-
-    def name_refused(self, name: str, code: Any, text: str) -> None:
-        """At a terminal, ask again."""
-        if self._echo:
-            self.notice(sentences.name_refused(one_line(name), one_line(text), code))
-            self._ask_name()
-        else:
-            super().name_refused(name, code, text)
-
-    def say(self, line: str) -> None:
-        """At a terminal the rest of a paste would go to the shell: there a mistake of ours must not end the chat."""
-        try:
-            self._understand(line)
-        except Exception as error:
-            if not self._echo:
-                raise
-            self.notice(sentences.mistake(one_line(repr(error))))
-
-    def password_needed(self, event: deeds.PasswordNeeded) -> None:
-        """At a terminal, ask."""
-        if self._echo:
-            self.notice(accounts.password_needed(event.code, one_line(event.text)))
-            self._ask(Dialogue(Purpose.INVITED if event.new else Purpose.LOG_IN, one_line(event.name)))
-        else:
-            super().password_needed(event)
-
-    def _ask(self, dialogue: Dialogue) -> None:
-        self._dialogue = dialogue
-        self._hush.on()
-        sys.stderr.write(dialogue.question)
-        sys.stderr.flush()
-
-    def _answer(self, dialogue: Dialogue, typed: str) -> None:
-        self._dialogue = None
-        self._hush.off()
-        sys.stderr.write("\n")
-        match dialogue.give(typed):
-            case None:
-                self._ask(dialogue)
-            case str(why):
-                self.notice(why)
-                self._ask(dialogue)
-            case Cancelled() if dialogue.purpose in {Purpose.LOG_IN, Purpose.INVITED}:
-                self._ask_name()
-            case Cancelled():
-                self.notice(accounts.CANCELLED)
-            case intent:
-                self.runner.want(intent)
-
-    def _add_certificate(self, path: str) -> None:
-        intent = certificate_to_add(path)
-        if isinstance(intent, str):
-            self.notice(one_line(intent))
-        else:
-            self.runner.want(intent)
-
-    def _understand(self, line: str) -> None:
-        """Lines mean what they mean to the interactive client."""
-        match read(line, self.core.current, self.core.known_names()):
-            case Help():
-                self.notice(sentences.HELP)
-            case Problem(why):
-                self.notice(one_line(why))
-            case Secretly(purpose) if self._echo:
-                self._ask(Dialogue(purpose, one_line(self.core.me.name)))
-            case Secretly():
-                self.notice(accounts.TERMINAL_ONLY)
-            case CertificateFile(path):
-                self._add_certificate(path)
-            case intent:
-                self.runner.want(intent)
-
-    def otherwise(self, happening: Happening) -> None:
-        """Messages to stdout, all else to stderr."""
-        match happening:
-            case told.Shown(message, key, own, elsewhere=far):
-                if far or not (own and self._echo):
-                    self.put(tail_line(message, room=elsewhere(key, self.core.current, message)))
-            case told.Recalled(_, messages) if messages:
-                for message in messages:
-                    self.put(tail_line(message))
-            case told.NameNeeded():
-                self._ask_name()
-            case told.Declined(told.Impossible.NAME_INVALID) if self._echo and not self.core.me.id:
-                self.tell(happening)
-                self._ask_name()
-            case _:
-                self.tell(happening)
-
-    def _ask_name(self) -> None:
-        self._asking_name = True
-        sys.stderr.write(sentences.NAME_PROMPT)
-        sys.stderr.flush()

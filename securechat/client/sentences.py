@@ -9,26 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from securechat.client import sentences_talk as talk
 from securechat.client.happenings import EndCause, Impossible, Loss, LossKind, Wish
+from securechat.client.sentences_help import usage
 from securechat.errors import ErrorCode, TlsProblem
 from securechat.limits import MAX_TEXT_CHARS
-
-HELP = """\
-text            say it in the current room; a line that begins with // begins with one /
-/msg NAME text  say it to one person; names with spaces may be quoted: "user1 pc"
-/who [ROOM]     who is there
-/join ROOM      enter a room, or go back to one you are in
-/leave [ROOM]   leave a room
-/rooms          which rooms there are
-/history [N]    the last N messages of the current room
-/nick NAME      take another name
-/ignore NAME    hide what somebody says, for you alone; again: show it
-/register       make your name your own, with a password
-/password       change your password
-/sessions       where you are logged in; /sessions end N ends one
-/cert           client certificates that log you in; /cert add [FILE], /cert remove N
-/logout         leave, and log in with the password next time
-/quit, exit     leave; so do Ctrl-D and Ctrl-C"""
 
 NAME_PROMPT = "Name: "
 PROMPT = ">> "
@@ -119,7 +104,10 @@ def ignoring(name: str, *, hidden: bool) -> str:
 
 def line_waiting(text: str, code: ErrorCode | None) -> str:
     """A line cannot go out yet."""
-    why = {ErrorCode.DISK_FULL: "the server's disk is full, it will be sent again"}
+    why = {
+        ErrorCode.DISK_FULL: "the server's disk is full, it will be sent again",
+        ErrorCode.SLOW_MODE: "slow mode, it will be sent in its turn",
+    }
     return f"waiting ({why[code]}): {text}" if code in why else f"waiting: {text}"
 
 
@@ -191,6 +179,9 @@ _DECLINED = {
     Impossible.TEXT_TOO_LONG: f"a message has at most {MAX_TEXT_CHARS} characters, this has {{0}}; send it in parts",
     Impossible.NOT_IN_ROOM: "you are not in #{0}; /join {0} enters it",
     Impossible.LOBBY_STAYS: "everybody is in the lobby; /quit leaves the chat",
+    Impossible.NOTHING_MORE: talk.NOTHING_MORE,
+    Impossible.NOTHING_UNREAD: talk.NOTHING_UNREAD,
+    Impossible.NOT_THERE: talk.NOT_THERE,
     Impossible.LEAVING: "you are leaving; nothing more can be sent",
 }
 
@@ -213,22 +204,12 @@ def unknown_command(word: str, nearest: str | None) -> str:
 
 def history_count(text: str, least: int, most: int) -> str:
     """/history with something that is no number it takes."""
-    return f"{not_between(text, least, most)}; {usage('/history')}"
+    return f"{not_between(text, least, most)}, nor a day; {usage('/history')}"
 
 
 def mistake(what: str) -> str:
     """Something of ours went wrong over one line; the chat goes on."""
     return f"this client has made a mistake over your last line, which may not have been sent; please report: {what}"
-
-
-def usage(command: str) -> str:
-    """A command without what it needs."""
-    line = next(line for line in HELP.splitlines() if command in line.split()[0].split(","))
-    first = " ".join(line.split("  ")[0].split())
-    return f"use it like this: {', '.join([first, *_MORE_FORMS.get(command, ())])}"
-
-
-_MORE_FORMS = {"/sessions": ("/sessions end N",), "/cert": ("/cert add [FILE]", "/cert remove N")}
 
 
 # --- why there is no connection -----------------------------------------------------------------------------------

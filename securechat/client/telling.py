@@ -10,7 +10,9 @@ from securechat.client import happenings as told
 from securechat.client import sentences_accounts as accounts
 from securechat.client.happenings import Happening
 from securechat.client.rendering import excerpt, local_date, local_time_of
+from securechat.client.sentences_talk import missing, taken_out
 from securechat.client.state import Key, RoomKey
+from securechat.client.telling_talk import line_text, of_entering, of_tiding, why
 from securechat.model import CertificateInfo, LoginInfo, Person
 from securechat.text import one_line
 
@@ -22,6 +24,7 @@ def sentence(happening: Happening, current: Key, me: int) -> str | None:
         or _of_lines(happening)
         or _of_connection(happening)
         or _of_account(happening)
+        or of_tiding(happening)
     )
 
 
@@ -31,11 +34,15 @@ def _of_people(happening: Happening, current: Key, me: int) -> str | None:  # no
             others = [person for person in people if person.id != me]
             if happening.elsewhere:
                 return accounts.entered_elsewhere(one_line(room), _names(others), total)
-            return sentences.entered(one_line(room), _names(others), total)
+            return "\n".join([sentences.entered(one_line(room), _names(others), total), *of_entering(happening)])
         case told.BackInRoom(room):
             return sentences.back_in_room(one_line(room))
         case told.LeftRoom(room, elsewhere=True):
             return accounts.left_elsewhere(one_line(room))
+        case told.LeftRoom(room, missing=True):
+            return missing(one_line(room))
+        case told.LeftRoom(room, text=text) if text:
+            return taken_out(one_line(room), one_line(text))
         case told.LeftRoom(room):
             return sentences.left_room(one_line(room))
         case told.PeopleCame(room, people):
@@ -59,9 +66,9 @@ def _of_people(happening: Happening, current: Key, me: int) -> str | None:  # no
 def _of_lines(happening: Happening) -> str | None:  # noqa: PLR0911 - one row a happening
     match happening:
         case told.LineWaiting(line, code):
-            return sentences.line_waiting(excerpt(line.text), code)
-        case told.LineRefused(line, _, text):
-            return sentences.line_refused(excerpt(line.text), one_line(text), to=excerpt(line.to))
+            return sentences.line_waiting(line_text(line), code)
+        case told.LineRefused(line, code, text):
+            return sentences.line_refused(line_text(line), why(code, text), to=excerpt(line.to))
         case told.KeptFor(person):
             return accounts.kept_for(one_line(person.name))
         case told.Postponed(wish, subject, text):
@@ -71,11 +78,11 @@ def _of_lines(happening: Happening) -> str | None:  # noqa: PLR0911 - one row a 
         case told.RenameRefused(name, code, text):
             return sentences.name_refused(excerpt(name), one_line(text), code)
         case told.LinesLost(lines):
-            return "\n".join(sentences.line_lost(excerpt(line.text)) for line in lines)
+            return "\n".join(sentences.line_lost(line_text(line)) for line in lines)
         case told.Declined(reason, subject, detail):
             return sentences.declined(reason, excerpt(subject), one_line(detail))
-        case told.RequestRefused(_, text, room):
-            return sentences.request_refused(one_line(text), one_line(room) if room else None)
+        case told.RequestRefused(code, text, room):
+            return sentences.request_refused(why(code, text), one_line(room) if room else None)
         case told.SlowedDown():
             return sentences.slowed_down()
         case told.Recalled(messages=(), asked=True):

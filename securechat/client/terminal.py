@@ -15,44 +15,49 @@ import shutil
 import signal
 import sys
 import threading
+import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
 from prompt_toolkit import PromptSession
 from prompt_toolkit.application import Application
+from prompt_toolkit.buffer import Buffer
 from prompt_toolkit.document import Document
 from prompt_toolkit.filters import Condition
 from prompt_toolkit.layout.processors import ConditionalProcessor
+from prompt_toolkit.shortcuts import CompleteStyle
 
 from securechat.client import deeds, outcome, sentences
 from securechat.client import happenings as told
 from securechat.client import intents as want
 from securechat.client import sentences_accounts as accounts
+from securechat.client import sentences_talk as talk
 from securechat.client.above import Above
 from securechat.client.asking import Cancelled, Dialogue, Purpose
-from securechat.client.commands import CertificateFile, Help, Problem, Secretly, encodable, read
+from securechat.client.commands import encodable, read
 from securechat.client.core import ClientCore
 from securechat.client.exit_codes import Exit
 from securechat.client.happenings import Happening
-from securechat.client.line_editor import Hidden, Recollection, unechoed
-from securechat.client.rendering import (
-    announcement_rows,
-    elsewhere,
-    local_time,
-    local_time_of,
-    message_rows,
-    notice_rows,
-)
+from securechat.client.line_editor import AtNames, Hidden, Recollection, unechoed
+from securechat.client.lines import Lines
+from securechat.client.meanings import CertificateFile, Day, Help, Prefill, Problem, Secretly
+from securechat.client.rendering import Row, announcement_rows, day_at_ms, local_time_of, notice_rows
 from securechat.client.runner import Endpoint, Runner
 from securechat.client.secret_files import certificate_to_add
+from securechat.client.sentences_help import PAGES
 from securechat.client.state import Phase, RoomKey
 from securechat.client.telling import sentence
-from securechat.model import Message
 from securechat.names import LOBBY
 from securechat.text import one_line, visible
 
 POLL_S = 0.2
 """Seconds between looks at the clock while waiting without a prompt: Windows cannot interrupt a longer wait."""
+GATHER_S = 0.5
+"""For reactions to come together: they come in groups, and each would be a line."""
+WRITING_CHARS = 3
+"""Typed before others are told of it: a yes needs no announcement."""
+NOTICED_S = 1.0
+"""Between two looks at what is being typed; the core decides what of it is told."""
 FALLBACK_SIZE = (80, 24)
 """Columns and rows of a terminal that does not tell (a VT100's)."""
 _PROOF_IS_OVER = (
@@ -82,7 +87,8 @@ class Terminal:
         self._login = login
         self._exit = Exit.OK
         self._last_words: str | None = None
-        self._day = ""
+        self._lines = Lines(core)
+        self._gathering = False
         self._trouble: object = None
         self._asking_name = False
         self._dialogue: Dialogue | None = None
@@ -90,6 +96,10 @@ class Terminal:
         self._hidden = False
         self._set_aside = ""
         self._prompt = sentences.PROMPT
+        self._corner = ""
+        self._prefill = ""
+        self._names: tuple[str, ...] = ()
+        self._noticed_at = float("-inf")
         self._above: Above | None = None
         self._over = False
         self._session: PromptSession[str] | None = None
@@ -104,9 +114,15 @@ class Terminal:
             message=lambda: self._prompt,
             history=Recollection(lambda: self._hidden or self._is_secret()),
             input_processors=[ConditionalProcessor(Hidden(), Condition(lambda: self._hidden))],
+            completer=AtNames(lambda: self._names),
+            complete_while_typing=False,
+            complete_style=CompleteStyle.READLINE_LIKE,
+            reserve_space_for_menu=0,
+            rprompt=lambda: [("dim", self._corner)],
             erase_when_done=True,
             enable_suspend=True,
         )
+        self._session.default_buffer.on_text_changed += self._notice_typing
         self._above = Above(self._session.app)
         previous = self._leave_on_signals()
         try:
@@ -129,7 +145,8 @@ class Terminal:
             self._hidden = self._is_secret()
             begun, self._set_aside = ("", self._set_aside) if self._hidden else (self._set_aside, "")
             try:
-                line = session.prompt(default=begun, pre_run=self._prompt_is_up)
+                prefill, self._prefill = ("", self._prefill) if self._hidden else (self._prefill, "")
+                line = session.prompt(default=prefill or begun, pre_run=self._prompt_is_up)
             except (EOFError, KeyboardInterrupt):
                 if not self._may_be_cancelled():
                     self._leave()
@@ -153,6 +170,14 @@ class Terminal:
         self._runner.post(take)
         while may_lead_to_a_password and not understood.wait(POLL_S) and not self._runner.wait(0.0):
             pass
+
+    def _notice_typing(self, buffer: Buffer) -> None:
+        """Somebody types: no command, no password, and more than a word's beginning."""
+        typed = buffer.text.lstrip()
+        said = len(typed) >= WRITING_CHARS and (not typed.startswith("/") or typed.startswith("//"))
+        if said and not self._is_secret() and time.monotonic() - self._noticed_at >= NOTICED_S:
+            self._noticed_at = time.monotonic()
+            self._runner.post(lambda: self._runner.want(want.Write(self._core.current)))
 
     def _is_secret(self) -> bool:
         """Whether what is typed now is a password, or may be one typed once more before the server has answered."""
@@ -233,17 +258,29 @@ class Terminal:
         elif self._asking_name:
             self._choose_name(encodable(line).strip() or self._login or "")
         elif line.strip():
-            match read(line, self._core.current, self._core.known_names()):
-                case Help():
-                    self._say(sentences.HELP)
-                case Problem(why):
-                    self._say(one_line(why))
-                case Secretly(purpose):
-                    self._dialogue = Dialogue(purpose, one_line(self._core.me.name))
-                case CertificateFile(path):
-                    self._add_certificate(path)
-                case intent:
-                    self._runner.want(intent)
+            self._obey(line)
+
+    def _obey(self, line: str) -> None:
+        """Do what a line means."""
+        core = self._core
+        match read(line, core.current, core.known_names(), self._lines.numbers, core.me.id):
+            case Help(page):
+                self._say(PAGES[page])
+            case Problem(why):
+                self._say(one_line(why))
+            case Prefill(text):
+                self._prefill = text
+            case Day(target, date):
+                if (at_ms := day_at_ms(date)) is None:
+                    self._say(talk.no_such_day(one_line(date)))
+                else:
+                    self._runner.want(want.Jump(target, at_ms=at_ms))
+            case Secretly(purpose):
+                self._dialogue = Dialogue(purpose, one_line(self._core.me.name))
+            case CertificateFile(path):
+                self._add_certificate(path)
+            case intent:
+                self._runner.want(intent)
 
     def _answer(self, dialogue: Dialogue, typed: str) -> None:
         match dialogue.give(typed):
@@ -275,27 +312,29 @@ class Terminal:
         self._runner.want(want.ChooseName(name.removeprefix("/nick ")))
 
     def _on_happenings(self, happenings: Sequence[Happening]) -> None:
-        rows: list[str] = []
+        rows: list[Row] = []
         bell = False
         for happening in happenings:
-            rows += self._rows(happening)
+            shown = self._lines.rows(happening, self._columns())
+            rows += self._rows(happening) if shown is None else shown
             bell = bell or (isinstance(happening, told.Shown) and happening.names_me and not happening.late)
         self._write(rows, bell=bell)
+        if self._lines.gathering and not self._gathering:
+            self._gathering = True
+            self._runner.call_later(GATHER_S, self._tell_reactions)
         self._refresh()
         if not happenings:  # the runner's last call
             self._leave_prompt()
 
-    def _rows(self, happening: Happening) -> list[str]:  # noqa: C901, PLR0911, PLR0912 - one row a happening
+    def _tell_reactions(self) -> None:
+        self._gathering = False
+        self._write(self._lines.gathered(self._columns()), bell=False)
+
+    def _rows(self, happening: Happening) -> list[Row]:
         columns = self._columns()
         if isinstance(happening, _PROOF_IS_OVER):
             self._proving = False
         match happening:
-            case told.Shown(message, key):
-                return self._message(message, elsewhere(key, self._core.current, message))
-            case told.Recalled(key, messages):
-                rows = [row for message in messages for row in self._message(message, None)]
-                if rows:
-                    return rows
             case told.NameNeeded():
                 self._asking_name = True
             case told.NameRefused(name, code, text):
@@ -329,12 +368,6 @@ class Terminal:
         means = accounts.logged_in(account=event.account, admin=event.admin, must_change=event.must_change)
         return "\n".join(part for part in (connected, means, sentences.MORE_HELP) if part)
 
-    def _message(self, message: Message, room: str | None) -> list[str]:
-        day = local_time(message).date().isoformat()
-        rows = notice_rows(day, self._columns()) if self._day and day != self._day else []
-        self._day = day
-        return rows + message_rows(message, self._columns(), room=room)
-
     def _ended(self, ended: told.Ended) -> None:
         code, self._last_words = outcome.of_end(ended, self._endpoint.host, self._endpoint.port)
         if self._exit is Exit.OK:
@@ -365,8 +398,12 @@ class Terminal:
             asked = sentences.name_prompt(self._login)
         else:
             asked = sentences.prompt(room=room, waiting=waiting)
-        if asked != self._prompt:
-            self._prompt = asked
+        writers = [one_line(person.name) for person in self._core.writers] if self._dialogue is None else []
+        corner = talk.writing(writers) if writers else ""
+        here = self._core.membership.rooms.get(current.room) if isinstance(current, RoomKey) else None
+        self._names = tuple(person.name for person in here.people.values()) if here is not None else ()
+        if (asked, corner) != (self._prompt, self._corner):
+            self._prompt, self._corner = asked, corner
             if self._session is not None:
                 self._session.app.invalidate()
         if self._is_secret() is not self._hidden:
@@ -375,9 +412,9 @@ class Terminal:
     def _say(self, text: str) -> None:
         self._write(notice_rows(text, self._columns()), bell=False)
 
-    def _write(self, rows: list[str], *, bell: bool) -> None:
+    def _write(self, rows: list[Row], *, bell: bool) -> None:
         if rows and self._above is not None:
-            self._above.write("".join(f"{row}\n" for row in rows) + ("\a" if bell else ""))
+            self._above.write_rows(rows, bell=bell)
 
     @staticmethod
     def _columns() -> int:

@@ -41,6 +41,7 @@ from securechat.hub.ports import (
 )
 from securechat.hub.posting import DraftCommand, Posting
 from securechat.hub.registry import Registry
+from securechat.hub.room import Room
 from securechat.hub.slowdown import Slowdown
 from securechat.hub.steward import Steward
 from securechat.limits import Limits
@@ -203,10 +204,18 @@ class Hub:
                 for message in run:
                     self._outlet.broadcast(self._dialogue_audience(message), [message])
             elif (room := self._attendance.rooms.get(room_name)) is not None:
-                self._outlet.broadcast(room.audience(), list(run))
+                self._tell_room(room, list(run))
         if batch:
             self.fed_seq = batch[-1].seq
             self._posting.fed(self.fed_seq)
+
+    def _tell_room(self, room: Room, run: list[LogEntry]) -> None:
+        place = self._registry.rulebook.places.get(room.name)
+        if place is None or not place.history_from_join:
+            self._outlet.broadcast(room.audience(), run)
+            return
+        for entry in run:  # an edit would show what was said before somebody joined
+            self._outlet.broadcast(self._lookups.readers(room, entry), [entry])
 
     def _room_renamed(self, old: str, new: str) -> None:
         self._room_names[old] = new

@@ -28,11 +28,14 @@ from securechat.hub.ports import (
     Unread,
 )
 from securechat.hub.registry import Registry
+from securechat.hub.room import Room
 from securechat.limits import PAGE_ROWS
 from securechat.model import (
     AskUnread,
     Found,
     History,
+    LogEntry,
+    Message,
     Person,
     Refused,
     RoomCount,
@@ -248,6 +251,17 @@ class Lookups:
                 entered_seq = member.entered_seq.get(name, 0)
                 floors.append((name, entered_seq if membership is None else membership.joined_seq))
         return tuple(floors)
+
+    def readers(self, room: Room, entry: LogEntry) -> list[Peer]:
+        """Whom an entry of a room with ``history_from_join`` may reach: who may read the message it changes."""
+        if isinstance(entry, Message):
+            return list(room.audience())
+        readers = [
+            member
+            for member in room.members.values()
+            if all(floor < entry.target for _, floor in self._floors(member, (room.name,)))
+        ]
+        return [peer for member in readers for peer in member.peers]
 
     def _expect_in(self, member: Member, name: str) -> None:
         if name not in member.rooms:

@@ -6,7 +6,8 @@ import pytest
 
 from securechat.client import intents as want
 from securechat.client.asking import Purpose
-from securechat.client.commands import CertificateFile, Help, Meaning, Problem, Secretly, holds_secret, read
+from securechat.client.commands import holds_secret, read
+from securechat.client.meanings import CertificateFile, Help, Meaning, Problem, Secretly
 from securechat.client.state import RoomKey
 
 HERE = RoomKey("ops")

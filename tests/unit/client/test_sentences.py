@@ -16,7 +16,7 @@ from securechat.client.outcome import of_loss
 from securechat.errors import ErrorCode, TlsFailure, TlsProblem
 
 CLIENT = Path(securechat.client.__file__).parent
-SOURCES = [path for path in CLIENT.glob("*.py") if path.name not in {"sentences.py", "sentences_accounts.py"}]
+SOURCES = [path for path in CLIENT.glob("*.py") if not path.name.startswith("sentences")]
 SOURCES.append(CLIENT.parent / "cli" / "chat.py")
 
 

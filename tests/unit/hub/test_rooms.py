@@ -209,6 +209,19 @@ def test_history_from_the_time_of_joining_only(secret: tuple[HubRig, FakePeer, F
     assert len(ann.last(HistoryPage).messages) == 2, "who was there from the start reads all"
 
 
+def test_an_edit_does_not_show_what_was_said_before_one_joined(secret: tuple[HubRig, FakePeer, FakePeer]) -> None:
+    rig, ann, eve = secret
+    ok(rig, ann, SetRoom(ref=2, room="secret", history="joined"))
+    ok(rig, ann, InviteTo(ref=3, room="secret", person=who(eve)))
+    join(rig, eve, "secret")
+    rig.do(ann, Edit(client_id=50, seq=1, text="still for our ears", room="secret"))
+    assert ann.last(Edited).text == "still for our ears"
+    assert not eve.of(Edited)
+    say(rig, ann, "secret", "and yours")
+    rig.do(ann, Edit(client_id=90, seq=eve.last(Message).seq, text="and yours too", room="secret"))
+    assert eve.last(Edited).text == "and yours too"
+
+
 def test_when_a_room_becomes_private_whoever_does_not_belong_has_to_go(rig: HubRig) -> None:
     ann = person(rig, "ann", "ops")
     guest = rig.member("guest")
