@@ -4,14 +4,11 @@ The life of a message: `handle` checks a Say and gives a draft to the log; the l
 sender alone; the log's feed comes back through `on_commit`, and only that feed is what rooms see. ``fed_seq`` is the
 last seq fanned out: no history answer goes beyond it, so a reader is never ahead of the room.
 
-A batch is broadcast in runs of messages for the same audience, in the order of seq, never regrouped across rooms:
-a client's one cursor is only right if what it gets is in order over all its rooms.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from itertools import groupby
 from typing import assert_never
 
 from msgspec.structs import replace
@@ -21,6 +18,7 @@ from securechat.hub.attendance import Attendance
 from securechat.hub.desk import Desk
 from securechat.hub.door import Door, Keys
 from securechat.hub.entrance import REPLACED, Entrance, Guest
+from securechat.hub.feed import Feed
 from securechat.hub.floor import Floor, others
 from securechat.hub.lookups import Lookups
 from securechat.hub.member import Member, Seat
@@ -41,7 +39,6 @@ from securechat.hub.ports import (
 )
 from securechat.hub.posting import DraftCommand, Posting
 from securechat.hub.registry import Registry
-from securechat.hub.room import Room
 from securechat.hub.slowdown import Slowdown
 from securechat.hub.steward import Steward
 from securechat.limits import Limits
@@ -150,14 +147,14 @@ class Hub:
             self._entrance.find,
             lambda: self._now,
         )
+        self._feed = Feed(outlet, self._attendance, self._members, self._lookups, registry.rulebook)
         self._floor = Floor(
             registry, self._attendance, outlet, limits, self._members, self._seats, self._fed, lambda: self._now
         )
         self._moderation = Moderation(
-            registry, self._floor, self._entrance, self._seats, self._posting.renaming, self._room_renamed
+            registry, self._floor, self._entrance, self._seats, self._posting.renaming, self._feed.room_renamed
         )
         self._notices = Notices(outlet, registry, limits, self._members, self._fed)
-        self._room_names: dict[str, str] = {}  # rooms renamed in this batch: what was said before comes after
         self._desk = Desk(registry, door, self._slowdown, limits, self._seats, self._registered, self.end)
         self.steward = Steward(
             registry,
@@ -197,33 +194,10 @@ class Hub:
 
     def on_commit(self, batch: Sequence[LogEntry]) -> None:
         """Fan out what the log committed: to every member of the room, the sender included, in order of seq."""
-        if self._room_names:
-            batch = [replace(entry, room=self._room_names.get(entry.room or "", entry.room)) for entry in batch]
-        for room_name, run in groupby(batch, key=_room_of):
-            if room_name is None:
-                for message in run:
-                    self._outlet.broadcast(self._dialogue_audience(message), [message])
-            elif (room := self._attendance.rooms.get(room_name)) is not None:
-                self._tell_room(room, list(run))
+        self._feed.fan_out(batch)
         if batch:
             self.fed_seq = batch[-1].seq
             self._posting.fed(self.fed_seq)
-
-    def _tell_room(self, room: Room, run: list[LogEntry]) -> None:
-        place = self._registry.rulebook.places.get(room.name)
-        if place is None or not place.history_from_join:
-            self._outlet.broadcast(room.audience(), run)
-            return
-        for entry in run:  # an edit would show what was said before somebody joined
-            self._outlet.broadcast(self._lookups.readers(room, entry), [entry])
-
-    def _room_renamed(self, old: str, new: str) -> None:
-        self._room_names[old] = new
-        self._attendance.rename_room(old, new)
-
-    def _dialogue_audience(self, entry: LogEntry) -> list[Peer]:
-        sides = (self._members.get(entry.sender_id), self._members.get(entry.to or 0))
-        return [peer for member in sides if member is not None for peer in member.peers]
 
     # --- The peers' side ------------------------------------------------------------------------------------------
 
@@ -271,8 +245,7 @@ class Hub:
                 refuse it would let the sender's next one overtake it.
         """
         self._now = now
-        if self._room_names:
-            self._room_names.clear()
+        self._feed.batch_over()
         seat = self._seats.get(peer)
         try:
             if seat is None:
@@ -496,10 +469,6 @@ class Hub:
 
 def _ignore(_: Recorded | NotAppended) -> None:
     """For changes nobody waits for."""
-
-
-def _room_of(entry: LogEntry) -> str | None:
-    return entry.room
 
 
 def _refused(command: Command, refusal: Refusal) -> Refused:

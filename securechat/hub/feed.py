@@ -1,0 +1,84 @@
+"""What the log has committed, on its way to everybody who may hear it.
+
+A batch is broadcast in runs of entries for the same audience, in the order of seq, never regrouped across rooms: a
+client's one cursor is only right if what it gets is in order over all its rooms.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from itertools import groupby
+
+from msgspec.structs import replace
+
+from securechat.hub.attendance import Attendance
+from securechat.hub.lookups import Lookups
+from securechat.hub.member import Member
+from securechat.hub.ports import Outlet, Peer
+from securechat.hub.room import Room
+from securechat.hub.rulebook import Rulebook
+from securechat.model import LogEntry
+
+
+class Feed:
+    """Fans out.
+
+    Args:
+        outlet: tells many the same.
+        attendance: who is in which room.
+        members: who is here, by sender_id.
+        lookups: who may read what, in rooms with ``history_from_join``.
+        rulebook: which rooms those are.
+    """
+
+    def __init__(
+        self,
+        outlet: Outlet,
+        attendance: Attendance,
+        members: Mapping[int, Member],
+        lookups: Lookups,
+        rulebook: Rulebook,
+    ) -> None:
+        self._outlet = outlet
+        self._attendance = attendance
+        self._members = members
+        self._lookups = lookups
+        self._rulebook = rulebook
+        self._new_names: dict[str, str] = {}
+
+    def fan_out(self, batch: Sequence[LogEntry]) -> None:
+        """Tell every member of the room, the sender included, or both sides of the dialogue."""
+        if self._new_names:
+            batch = [replace(entry, room=self._new_names.get(entry.room or "", entry.room)) for entry in batch]
+        for room_name, run in groupby(batch, key=_room_of):
+            if room_name is None:
+                for entry in run:
+                    self._outlet.broadcast(self._dialogue_audience(entry), [entry])
+            elif (room := self._attendance.rooms.get(room_name)) is not None:
+                self._tell_room(room, list(run))
+
+    def room_renamed(self, old: str, new: str) -> None:
+        """A room has another name: what was said under the old one in the same batch comes after this."""
+        self._new_names[old] = new
+        self._attendance.rename_room(old, new)
+
+    def batch_over(self) -> None:
+        """The batch in which rooms were renamed has been fanned out."""
+        if self._new_names:
+            self._new_names.clear()
+
+    def _tell_room(self, room: Room, run: list[LogEntry]) -> None:
+        place = self._rulebook.places.get(room.name)
+        if place is None or not place.history_from_join:
+            self._outlet.broadcast(room.audience(), run)
+            return
+        for entry in run:  # an edit would show what was said before somebody joined
+            self._outlet.broadcast(self._lookups.readers(room, entry), [entry])
+
+    def _dialogue_audience(self, entry: LogEntry) -> list[Peer]:
+        sides = (self._members.get(entry.sender_id), self._members.get(entry.to or 0))
+        return [peer for member in sides if member is not None for peer in member.peers]
+
+
+def _room_of(entry: LogEntry) -> str | None:
+    return entry.room
