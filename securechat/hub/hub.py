@@ -3,7 +3,6 @@
 The life of a message: `handle` checks a Say and gives a draft to the log; the log's ``done`` becomes Acked for the
 sender alone; the log's feed comes back through `on_commit`, and only that feed is what rooms see. ``fed_seq`` is the
 last seq fanned out: no history answer goes beyond it, so a reader is never ahead of the room.
-
 """
 
 from __future__ import annotations
