@@ -10,6 +10,7 @@ from prompt_toolkit.input import DummyInput
 from prompt_toolkit.output import DummyOutput
 
 from securechat.client.above import Above
+from securechat.client.rendering import Row, Span, Style
 
 
 class Paper(DummyOutput):
@@ -99,3 +100,12 @@ def test_a_terminal_that_is_gone_is_no_error(above: Above, paper: Paper, monkeyp
 
     monkeypatch.setattr(paper, "write", gone)
     above.write("one\n")
+
+
+def test_what_stands_out_is_written_apart_and_the_text_stays_the_text(above: Above, paper: Paper) -> None:
+    looks: list[str] = []
+    paper.set_attributes = lambda attrs, _: looks.append(f"{len(paper.text)} {attrs.dim} {attrs.bold}")  # type: ignore[method-assign]
+    row = Row.of("12 [3] found it", [Span(3, 6, Style.DIM), Span(7, 12, Style.FOUND)])
+    above.write_rows([row, Row.of("next")], bell=True)
+    assert paper.text == "12 [3] found it\nnext\n\a"
+    assert looks == ["3 True False", "7 False True"]

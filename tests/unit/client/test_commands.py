@@ -7,8 +7,11 @@ import pytest
 from securechat.client import intents as want
 from securechat.client.asking import Purpose
 from securechat.client.commands import holds_secret, read
-from securechat.client.meanings import CertificateFile, Help, Meaning, Problem, Secretly
-from securechat.client.state import RoomKey
+from securechat.client.intents import Verb
+from securechat.client.meanings import CertificateFile, Day, Help, Meaning, Prefill, Problem, Secretly
+from securechat.client.numbers import KEPT_NUMBERS, Numbers
+from securechat.client.state import PersonKey, RoomKey
+from securechat.model import Edited, Message, Reaction, RevisionKind, SetRoom
 
 HERE = RoomKey("ops")
 KNOWN = ("user1", "user1 pc", "Bob")
@@ -121,3 +124,153 @@ def test_a_line_with_a_password_in_it_is_known_by_its_command_also_when_it_is_mi
 @pytest.mark.parametrize("line", ["/register", "/password", "register x", "/msg bob x", "/rooms x", "hello", "", "/"])
 def test_other_lines_hold_no_secret(line: str) -> None:
     assert not holds_secret(line)
+
+
+ME = 1
+
+
+def numbered() -> Numbers:
+    """Three lines: ann's [1] with my thumb, mine [2], and [3] from a dialogue."""
+    numbers = Numbers()
+    thumb = [Reaction("👍", [ME])]
+    numbers.give(HERE, 70, Message(70, 0, 5, "ann", 0, "hello", "ops", reactions=thumb))
+    numbers.give(HERE, 71, Message(71, 70, ME, "me", 0, "my words", "ops"))
+    numbers.give(PersonKey(5), 72, Message(72, 0, 5, "ann", 0, "psst", to=ME, to_name="me"))
+    return numbers
+
+
+@pytest.mark.parametrize(
+    ("line", "meaning"),
+    [
+        ("/reply 1 yes, and\n  no", want.Speak("yes, and\n  no", HERE, reply=70)),
+        ("/reply [3] yes", want.Speak("yes", PersonKey(5), reply=72)),
+        ("/edit 2 other", want.Revise(HERE, RevisionKind.EDIT, 71, "other")),
+        ("/edit 2 ```\n  x", want.Revise(HERE, RevisionKind.EDIT, 71, "```\n  x")),
+        ("/edit other words", want.Revise(HERE, RevisionKind.EDIT, 71, "other words")),
+        ("/edit 2", Prefill("/edit 2 my words")),
+        ("/edit", Prefill("/edit 2 my words")),
+        ("/delete", want.Revise(HERE, RevisionKind.DELETE, 71)),
+        ("/delete 1", want.Revise(HERE, RevisionKind.DELETE, 70)),
+        ("/react 2 👍", want.Revise(HERE, RevisionKind.REACT, 71, sign="👍")),
+        ("/react 1 👍", want.Revise(HERE, RevisionKind.UNREACT, 70, sign="👍")),
+        ("/react 2 -👍", want.Revise(HERE, RevisionKind.UNREACT, 71, sign="👍")),
+        ("/react 2 -", want.Revise(HERE, RevisionKind.REACT, 71, sign="-")),
+        ('/search from:ann "two words"', want.Search('from:ann "two words"')),
+        ("/search", want.SearchOn()),
+        ("/more", want.SearchOn()),
+        ("/unread", want.ListUnread()),
+        ("/unread 2", want.ShowUnread(2)),
+        ("/jump", want.ShowUnread()),
+        ("/around 3", want.Jump(PersonKey(5), around=72)),
+        ("/history 2026-11-20", Day(HERE, "2026-11-20")),
+        ("/history 2026-11-20 #Dev", Day(RoomKey("dev"), "2026-11-20")),
+        ("/typing", want.SwitchTyping()),
+        ("/typing off", want.SwitchTyping(on=False)),
+        ("/topic", want.AskRules("ops", topic_only=True)),
+        ("/topic what for", want.ChangeRules(SetRoom(0, "ops", topic="what for"))),
+        ('/topic ""', want.ChangeRules(SetRoom(0, "ops", topic=""))),
+        ("/room", want.AskRules("ops")),
+        ("/room set private on", want.ChangeRules(SetRoom(0, "ops", private=True))),
+        ("/room set read-only off", want.ChangeRules(SetRoom(0, "ops", read_only=False))),
+        ("/room set slow 2m", want.ChangeRules(SetRoom(0, "ops", slow_s=120))),
+        ("/room set slow off", want.ChangeRules(SetRoom(0, "ops", slow_s=0))),
+        ("/room set retention 30d", want.ChangeRules(SetRoom(0, "ops", retention_days=30))),
+        ("/room set history joined", want.ChangeRules(SetRoom(0, "ops", history="joined"))),
+        ("/room set archived on", want.ChangeRules(SetRoom(0, "ops", archived=True))),
+        ("/room set name Dev", want.ChangeRules(SetRoom(0, "ops", name="Dev"))),
+        ("/invite user1 pc", want.Order("ops", Verb.INVITE, "user1 pc")),
+        ("/kick bob too loud", want.Order("ops", Verb.KICK, "Bob", reason="too loud")),
+        ("/ban user1 pc 2h too loud", want.Order("ops", Verb.BAN, "user1 pc", 7_200, "too loud")),
+        ("/ban bob", want.Order("ops", Verb.BAN, "Bob")),
+        ("/unban user1 pc", want.Order("ops", Verb.UNBAN, "user1 pc")),
+        ("/mute bob 10m", want.Order("ops", Verb.MUTE, "Bob", 600)),
+        ("/unmute bob", want.Order("ops", Verb.UNMUTE, "bob")),
+        ("/role user1 pc Moderator", want.Order("ops", Verb.ROLE, "user1 pc", role="moderator")),
+        ("/help rooms", Help("rooms")),
+    ],
+)
+def test_meaning_of_what_is_done_to_messages_and_rooms(line: str, meaning: Meaning) -> None:
+    assert read(line, HERE, KNOWN, numbered(), ME) == meaning
+
+
+@pytest.mark.parametrize("line", ["/reply 9 x", "/edit 9 x", "/delete 9", "/react 9 x", "/around 9"])
+def test_a_number_that_stands_beside_no_line_is_said(line: str) -> None:
+    meaning = read(line, HERE, KNOWN, numbered(), ME)
+    assert isinstance(meaning, Problem)
+    assert meaning.sentence.endswith("this number: 9")
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "/reply",
+        "/reply 1",
+        "/reply text",
+        "/delete 1 now",
+        "/react 1",
+        "/react 👍",
+        "/react 1 " + "x" * 17,
+        "/around",
+        "/around 1 2",
+        "/search " + "x" * 501,
+        "/unread x",
+        "/jump 3",
+        "/typing maybe",
+        "/topic " + "x" * 1_201,
+        "/room set",
+        "/room set private",
+        "/room set private maybe",
+        "/room set slow 10",
+        "/room set slow 2d",
+        "/room set retention 1h",
+        "/room set colour red",
+        "/room reset",
+        "/invite",
+        "/kick",
+        "/ban bob 0s",
+        "/ban bob 99999d",
+        "/kick bob " + "x" * 301,
+        "/role bob",
+        "/role bob king",
+        "/role owner",
+    ],
+)
+def test_each_of_them_says_how_it_is_used(line: str) -> None:
+    meaning = read(line, HERE, KNOWN, numbered(), ME)
+    assert isinstance(meaning, Problem)
+    assert line.split(maxsplit=1)[0] in meaning.sentence
+
+
+def test_without_a_line_of_ones_own_there_is_nothing_to_change() -> None:
+    for line in ("/edit", "/edit x", "/delete"):
+        meaning = read(line, RoomKey("elsewhere"), KNOWN, numbered(), ME)
+        assert isinstance(meaning, Problem)
+        assert "no line of yours" in meaning.sentence
+
+
+def test_nothing_hostile_gets_into_the_input_line() -> None:
+    numbers = Numbers()
+    numbers.give(HERE, 70, Message(70, 0, 5, "ann", 0, "a\u202eb", "ops"))
+    assert isinstance(read("/edit 1", HERE, KNOWN, numbers, ME), Problem)
+
+
+def test_a_message_keeps_its_number_and_is_known_as_it_is_now() -> None:
+    numbers = numbered()
+    assert numbers.give(HERE, 71) == 2
+    numbers.change(Edited(80, 71, ME, "me", 0, "ops", text="better"))
+    assert numbers.last_own(HERE, ME) == numbers.find(2)
+    assert numbers.message(71) == Message(71, 70, ME, "me", 0, "better", "ops", edited=80)
+    numbers.renamed(HERE, RoomKey("dev"))
+    assert numbers.last_own(RoomKey("dev"), ME) is not None
+
+
+def test_the_oldest_numbers_are_forgotten_first_and_none_is_given_twice() -> None:
+    numbers = numbered()
+    for seq in range(1_000, 1_000 + KEPT_NUMBERS - 2):
+        numbers.give(HERE, seq)
+    assert numbers.find(1) is None
+    assert numbers.find(2) is not None
+    last = numbers.give(HERE, 9_000)
+    numbers.forget()
+    assert numbers.find(last) is None
+    assert numbers.give(HERE, 9_001) == last + 1

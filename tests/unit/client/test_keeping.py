@@ -228,3 +228,11 @@ def test_the_key_of_one_ca_is_its_fingerprint_and_of_several_their_own(authoriti
     assert authority_of(one + two) == authority_of(two + one)
     with pytest.raises(ValueError, match="PEM"):
         authority_of("nothing")
+
+
+def test_whether_one_tells_of_writing_is_remembered(tmp_path: Path) -> None:
+    assert Memory(tmp_path).typing()
+    Memory(tmp_path).keep_typing(on=False)
+    assert not Memory(tmp_path).typing()
+    Memory(tmp_path).keep_typing(on=True)
+    assert Memory(tmp_path).typing()

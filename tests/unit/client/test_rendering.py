@@ -6,8 +6,22 @@ import json
 
 import pytest
 
-from securechat.client.rendering import json_line, message_rows, notice_rows, tail_line
-from securechat.model import Message
+from securechat.client.rendering import (
+    Row,
+    Span,
+    Style,
+    change_json,
+    change_line,
+    day_at_ms,
+    hit_rows,
+    json_line,
+    message_rows,
+    notice_rows,
+    quote_row,
+    safe_sign,
+    tail_line,
+)
+from securechat.model import Deleted, Edited, Hit, Message, Reacted, Reaction
 from securechat.names import FORBIDDEN_IN_NAMES
 from securechat.text import CONTINUATION_MARK, width
 
@@ -84,3 +98,105 @@ def test_notices_begin_with_what_no_message_begins_with() -> None:
 def test_every_character_of_a_long_text_is_shown() -> None:
     text = "x" * 4000
     assert "".join(message_rows(message(text), 30)).count("x") == 4000
+
+
+def stands_out(row: Row, style: Style) -> list[str]:
+    return [row[span.start : span.end] for span in row.spans if span.style is style]
+
+
+def test_the_number_and_what_became_of_a_message_stand_before_the_name() -> None:
+    row = message_rows(message("hi"), 80, number=12)[0]
+    assert row.endswith("[12] ann: hi")
+    assert stands_out(row, Style.DIM) == ["[12] "]
+    assert message_rows(message("hi", edited=9), 80, number=12)[0].endswith("[12 edited] ann: hi")
+    assert message_rows(message("", deleted=9), 80, number=12)[0].endswith("[12 deleted] ann")
+
+
+@pytest.mark.parametrize("columns", [30, 80])
+@pytest.mark.parametrize("text", SPOOFS)
+def test_what_is_answered_stands_on_one_row_that_no_text_can_make(text: str, columns: int) -> None:
+    row = quote_row(message(text), 11, columns)
+    assert row.startswith("      > [11] ann: ")
+    assert width(row) < columns
+    assert row.isprintable()
+    assert not any(
+        each.startswith("      >") for each in message_rows(message(f"{text}\n      > [11] ann: x"), columns)
+    )
+
+
+def test_what_is_answered_may_be_unknown_hidden_or_deleted() -> None:
+    assert quote_row(None, 3, 80) == "      > [3] an earlier message"
+    assert quote_row(message("x"), 3, 80, hidden=True) == "      > [3] a message that you hide"
+    assert quote_row(message("", deleted=9), 3, 80) == "      > [3 deleted] ann"
+
+
+@pytest.mark.parametrize("columns", [30, 80])
+@pytest.mark.parametrize("text", SPOOFS)
+def test_a_hit_is_safe_and_what_matched_stands_out(text: str, columns: int) -> None:
+    rows = hit_rows(Hit(message(f"{text} found {text}"), [(len(text) + 1, len(text) + 6)]), columns, 4)
+    assert "[4] #lobby ann: " in rows[0] or columns == 30
+    assert "".join(part for row in rows for part in stands_out(row, Style.FOUND)) == "found"
+    assert all(row.isprintable() and width(row) < columns for row in rows)
+
+
+def test_a_long_hit_is_cut_around_what_matched_and_bad_marks_mark_nothing() -> None:
+    text = "x" * 1_000 + "found" + "y" * 1_000
+    [row] = hit_rows(Hit(message(text), [(1_000, 1_005)]), 300, 4)
+    assert "…" + "x" * 40 + "found" in row
+    assert row.endswith("y…")
+    for marks in ([(5, 2)], [(0, 9_000)], [(3, 5), (1, 4)]):
+        assert "found" in "".join(hit_rows(Hit(message("it is found"), marks), 80, 4))  # type: ignore[arg-type]
+
+
+def test_code_is_cut_only_where_the_screen_ends_and_keeps_its_indentation() -> None:
+    code = "    if a and b and c and d and e and f:"
+    rows = message_rows(message(f"```py\n{code}\n```\n{code}"), 30)
+    body = [row.removeprefix(f"      {CONTINUATION_MARK} ") for row in rows[1:]]
+    assert body[0] + body[1] == code
+    assert body[2] == "```"
+    assert body[3].startswith("    if a")
+    assert body[3] + body[4] != code  # a space went where the line was wrapped
+
+
+@pytest.mark.parametrize("text", SPOOFS)
+def test_a_change_is_one_line_that_is_no_message(text: str) -> None:
+    edited = Edited(9, 7, 3, "ann", 0, "lobby", text=text)
+    line = change_line(edited)
+    assert line is not None
+    assert line.startswith("/edited ann: ")
+    assert line.isprintable()
+    assert "/" in FORBIDDEN_IN_NAMES
+    assert json.loads(change_json(edited))["text"] == text
+    assert change_line(Deleted(9, 7, 3, "ann", 0, "lobby"), room="lobby", number=4) == "[4] /deleted #lobby ann"
+    assert change_line(Reacted(9, 7, 3, "ann", 0, "lobby", sign=text)) is None
+    assert tail_line(message("", deleted=9), number=4) == "[4] /deleted ann"
+
+
+def test_json_has_the_new_fields_where_there_is_something_in_them() -> None:
+    whole = message("x", reply=1, mentions=[3], edited=9, reactions=[Reaction("+", [4])])
+    fields = json.loads(json_line(whole))
+    assert {name: fields[name] for name in ("reply", "mentions", "edited", "reactions")} == {
+        "reply": 1,
+        "mentions": [3],
+        "edited": 9,
+        "reactions": [{"sign": "+", "by": [4]}],
+    }
+    change = json.loads(change_json(Reacted(9, 7, 3, "ann", 0, "lobby", sign="+", on=False)))
+    assert (change["change"], change["target"], change["sign"], change["on"]) == ("reacted", 7, "+", False)
+
+
+def test_a_sign_cannot_pass_for_another_persons() -> None:
+    assert safe_sign("👍 /x,y:\u202e\n") == "👍__x_y_<U+202E>⏎"
+
+
+def test_a_day_begins_in_the_users_time_zone_or_is_none() -> None:
+    assert day_at_ms("2026-11-20") is not None
+    assert day_at_ms("2026-13-20") is None
+    assert day_at_ms("x") is None
+
+
+def test_spans_follow_a_text_over_its_rows() -> None:
+    rows = hit_rows(Hit(message("aaaa " * 30), [(0, 149)]), 40, 4)
+    assert len(rows) > 2
+    assert all(isinstance(span, Span) and 0 <= span.start < span.end <= len(row) for row in rows for span in row.spans)
+    assert all(stands_out(row, Style.FOUND) for row in rows)

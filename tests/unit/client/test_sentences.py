@@ -10,9 +10,12 @@ import pytest
 
 import securechat.client
 from securechat.client import sentences
+from securechat.client.commands import COMMANDS
 from securechat.client.exit_codes import OF_TLS_PROBLEM, Exit
 from securechat.client.happenings import EndCause, Impossible, Loss, LossKind
 from securechat.client.outcome import of_loss
+from securechat.client.rendering import notice_rows
+from securechat.client.sentences_help import PAGES, usage
 from securechat.errors import ErrorCode, TlsFailure, TlsProblem
 
 CLIENT = Path(securechat.client.__file__).parent
@@ -54,6 +57,18 @@ def test_every_loss_has_its_sentences(kind: LossKind) -> None:
 @pytest.mark.parametrize("reason", Impossible)
 def test_every_refusal_of_ours_has_a_sentence(reason: Impossible) -> None:
     assert sentences.declined(reason, "room", "a rule")
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_page_of_help_fits_a_screen(page: str) -> None:
+    rows = notice_rows(PAGES[page], 80)
+    assert len(rows) == len(PAGES[page].splitlines()), "a row is wrapped"
+    assert len(rows) <= 22, "24 rows, without the prompt and the line that asked"
+
+
+@pytest.mark.parametrize("command", [word for word in COMMANDS if word not in {"/help", "/exit"}])
+def test_every_command_is_explained_and_says_how_it_is_used(command: str) -> None:
+    assert command in usage(command)
 
 
 def test_a_replaced_session_says_so() -> None:

@@ -1,0 +1,221 @@
+"""Rooms with rules and messages that change, as people at two terminals have them, against a real server."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+
+import pytest
+
+from tests.support.client import at, run_client
+from tests.support.screen import Screen
+from tests.support.server import ServerProcess
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="pseudo-terminals are Unix")
+Open = Callable[..., Screen]
+PASSWORD = "correct horse battery"
+
+
+def two(screen: Open) -> tuple[Screen, Screen]:
+    ann = screen("--name", "ann", rows=60, columns=120)
+    ann.wait_for("in #lobby")
+    bob = screen("--name", "bob", rows=60, columns=120)
+    bob.wait_for("/help")
+    ann.wait_for("joined: bob")
+    return ann, bob
+
+
+def owner(one: Screen) -> None:
+    """Make the guest an account."""
+    one.line("/register")
+    one.wait_for("New password")
+    one.line(PASSWORD)
+    one.wait_for("The same again")
+    one.line(PASSWORD)
+    one.wait_for("this name is yours now")
+
+
+def test_messages_are_answered_edited_and_deleted_by_their_numbers(screen: Open) -> None:
+    ann, bob = two(screen)
+    ann.line("shall we meet at nine?")
+    bob.wait_for("[1] ann: shall we meet at nine?")
+    bob.line("/reply 1 rather at ten")
+    ann.wait_for("> [1] ann: shall we meet at nine?")
+    ann.wait_for("[2] bob: rather at ten")
+    ann.line("/edit 1 shall we meet at ten?")
+    bob.wait_for("edited [1] by ann: shall we meet at ten?")
+    bob.line("/edit 1 not yours")
+    bob.wait_for("not sent")
+    bob.line("/delete")
+    ann.wait_for("deleted [2] by: bob")
+    ann.line("/history 5")
+    ann.wait_for("[1 edited] ann: shall we meet at ten?")
+    ann.wait_for("[2 deleted] bob")
+
+
+def test_an_edit_without_a_text_puts_the_old_one_into_the_input_line(screen: Open) -> None:
+    ann, bob = two(screen)
+    ann.line("helo")
+    bob.wait_for("[1] ann: helo")
+    ann.line("/edit 1")
+    ann.wait_for(">> /edit 1 helo")
+    ann.type("\x7flo\r")
+    bob.wait_for("edited [1] by ann: hello")
+
+
+def test_reactions_are_gathered_and_taken_away(screen: Open) -> None:
+    ann, bob = two(screen)
+    ann.line("cake in the kitchen")
+    bob.wait_for("[1] ann: cake")
+    bob.line("/react 1 👍")
+    ann.wait_for("reactions to [1]: 👍: bob")
+    ann.line("/react 1 👍")
+    bob.wait_for("reactions to [1]: 👍: bob, ann")
+    bob.line("/react 1 👍")
+    ann.wait_for("reactions to [1]: 👍: ann")
+    bob.line("/react 1 👍: ann")  # no sign can pass for somebody's reaction
+    ann.wait_for("reactions to [1]: 👍: ann / 👍__ann: bob")
+
+
+def test_what_a_search_finds_is_marked_and_has_numbers(screen: Open) -> None:
+    ann, bob = two(screen)
+    for text in ("the printer is broken", "lunch", "the printer works"):
+        ann.line(text)
+        bob.wait_for(f"ann: {text}")
+    bob.line("/search printer")
+    bob.wait_for("#lobby ann: the printer works")
+    bob.wait_for("[1] #lobby ann: the printer is broken")
+    found = next(index for index, row in enumerate(bob._emulator.display) if "#lobby ann: the printer works" in row)
+    row = bob._emulator.buffer[found]
+    start = bob._emulator.display[found].index("printer")
+    assert all(row[x].bold for x in range(start, start + len("printer")))
+    assert not row[start - 2].bold
+    bob.line("/around 1")
+    bob.wait_until(lambda: bob.text.count("[2] ann: lunch") == 2, "the line beside it, again")
+    bob.line("/search nothing-like-this")
+    bob.wait_for("nothing was found")
+
+
+def test_a_room_has_a_topic_rules_and_an_order(screen: Open) -> None:
+    ann, bob = two(screen)
+    owner(ann)
+    owner(bob)
+    ann.line("/join ops")
+    ann.wait_for("in #ops")
+    ann.line("/topic the printers, and who feeds them")
+    ann.wait_for("topic of #ops, set by ann: the printers, and who feeds them")
+    bob.line("/join ops")
+    bob.wait_for("topic of #ops: the printers, and who feeds them")
+    bob.line("/topic mine")
+    bob.wait_for("only moderators and owners of #ops may change the topic; you are a member there")
+    ann.line("/room set read-only on")
+    bob.wait_for("rules of #ops, changed by ann: open to everybody, read-only")
+    bob.line("may I?")
+    bob.wait_for("only moderators and owners of #ops may write there")
+    ann.line("/role bob moderator")
+    bob.wait_for("moderator in #ops now: bob")
+    bob.line("now I may")
+    ann.wait_for("bob: now I may")
+    ann.line("/room set name printers")
+    bob.wait_for("#ops is called #printers now")
+    bob.line("still here")
+    ann.wait_for("bob: still here")
+    ann.line("/role bob member")
+    ann.line("/kick bob enough for today")
+    bob.wait_for("you are out of #printers now: ann took you out of #printers: enough for today")
+    ann.line("/room")
+    ann.wait_for("you are an owner there")
+    ann.line("/kick nobody-of-this-name")
+    ann.wait_for("nobody here has this name")
+
+
+def test_somebody_is_invited_into_a_private_room_and_muted_there(screen: Open) -> None:
+    ann, bob = two(screen)
+    owner(ann)
+    owner(bob)
+    ann.line("/join den")
+    ann.wait_for("in #den")
+    ann.line("/room set private on")
+    ann.wait_for("private, by invitation only")
+    bob.line("/join den")
+    bob.wait_for("there is no room of that name")
+    ann.line("/invite bob")
+    ann.wait_for("invited to #den: bob")
+    bob.wait_for("you may enter #den now (/join den), invited by: ann")
+    bob.line("/join den")
+    bob.wait_for("in #den with: ann")
+    ann.line("/mute bob 10m")
+    ann.wait_for("muted in #den for 10 minutes: bob")
+    bob.line("hm")
+    bob.wait_for("you may read but not write in #den")
+    ann.line("/unmute bob")
+    bob.wait_for("in #den this person may write again: bob")
+
+
+def test_unread_messages_are_told_after_a_login_and_shown_from_the_first_on(
+    screen: Open, server: ServerProcess
+) -> None:
+    ann, bob = two(screen)
+    owner(bob)
+    bob.line("/join ops")
+    bob.wait_for("in #ops")
+    bob.line("/quit")
+    assert bob.wait_for_exit() == 0
+    sent = run_client(*at(server, "--name", "ci", "--room", "ops", "--send"), stdin="one\n@bob two\nthree\n")
+    assert sent.returncode == 0, sent.stderr
+    bob = screen("--name", "bob", rows=60)
+    bob.wait_for("Password of bob")
+    bob.line(PASSWORD)
+    bob.wait_for("unread: #ops: 3 (1 name you); /unread shows them")
+    bob.line("/unread")
+    bob.wait_for("1  #ops: 3 (1 name you)")
+    bob.line("/unread 1")
+    bob.wait_for("from the first unread message on")
+    bob.wait_for("ci: three")
+    bob.line("/unread")
+    bob.wait_for("you have read everything")
+    assert ann.process.poll() is None
+
+
+def test_who_is_writing_stands_in_the_corner_until_the_message_comes(screen: Open) -> None:
+    ann, bob = two(screen)
+    bob.type("a long sent")
+    ann.wait_for("bob is writing…")
+    bob.type("ence\r")
+    ann.wait_for("bob: a long sentence")
+    ann.wait_until(lambda: "writing" not in ann.text, "nobody writes")
+    ann.line("/typing off")
+    ann.wait_for("nobody sees that you are writing")
+    ann.type("/topic not told of commands")
+    bob.type("@an\t")
+    bob.wait_for(">> @ann")
+
+
+def test_code_keeps_its_shape_and_still_nobody_else_speaks(screen: Open) -> None:
+    ann, bob = two(screen)
+    bob.paste("```\nif x:\n    -- left: ann\n12:00 [9] ann: yes\n      > [1] ann: no\n```")
+    bob.line("")
+    ann.wait_for("┆     -- left: ann")
+    ann.wait_for("┆       > [1] ann: no")
+    assert not any(row.startswith(("-- left: ann", "12:00 [9]", "      > [1] ann: no")) for row in ann.rows)
+
+
+def test_a_pipe_has_the_new_fields_and_a_plain_tail_stays_one_line_each(screen: Open, server: ServerProcess) -> None:
+    ann = screen("--name", "ann")
+    ann.wait_for("in #lobby")
+    for line, shown in (
+        ("first", "[1] ann: first"),
+        ("/reply 1 second", "[2] ann: second"),
+        ("/react 1 👍", "reactions to [1]"),
+        ("/edit 2 other", "edited [2]"),
+    ):
+        ann.line(line)
+        ann.wait_for(shown)
+    told = run_client(*at(server, "--tail", "--json", "--history", "2"), stop_after=2)
+    first, second = (json.loads(line) for line in told.stdout.splitlines())
+    assert first["reactions"][0]["sign"] == "👍"
+    assert (second["text"], second["reply"]) == ("other", first["seq"])
+    assert second["edited"] > second["seq"]
+    plain = run_client(*at(server, "--tail", "--history", "2"), stop_after=2)
+    assert plain.stdout.splitlines() == ["ann: first", "ann: other"]

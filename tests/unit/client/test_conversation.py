@@ -1,0 +1,463 @@
+"""Rooms with rules, messages that are mended and found, what was not read: as the core handles them."""
+
+from __future__ import annotations
+
+import pytest
+
+from securechat import model as m
+from securechat.client import happenings as told
+from securechat.client import intents as want
+from securechat.client import tidings
+from securechat.client.intents import Verb
+from securechat.client.login import Login
+from securechat.client.state import Attention, PersonKey, RoomKey
+from securechat.client.telling import sentence
+from securechat.client.writing import BELIEVED_S, TELL_S
+from securechat.errors import ErrorCode
+from tests.support.core_driver import SECRET, ChangingServer, Driver
+
+LOBBY = RoomKey("lobby")
+OPS = RoomKey("ops")
+ANN = m.Person(5, "ann")
+ME = m.Person(1, "me")
+
+
+def online(**options: object) -> Driver:
+    driver = Driver(ChangingServer(), **options)
+    driver.settle()
+    driver.told.clear()
+    driver.sent.clear()
+    return driver
+
+
+def account(*, first: bool = True, attention: Attention = Attention.ALL) -> Driver:
+    """An account that belongs to ops; the server has not said yet what was not read."""
+    one = Driver(login=Login(SECRET, tokens={"me": "0" * 32}), attention=attention, typing=True)
+    one.tick()
+    greet(one)
+    if first:
+        one.told.clear()
+    return one
+
+
+def greet(one: Driver, *, rooms: tuple[str, ...] = ("ops",), live_from: int = 10) -> None:
+    one.hear(m.Welcome(1, "server", ME.id, "me", live_from, account=True))
+    for room in ("lobby", *rooms):
+        one.hear(m.Joined(room, live_from, 1, [ME], role="member"))
+
+
+def again(one: Driver, **how: object) -> None:
+    one.server.connected = True
+    one.cut()
+    one.told.clear()
+    one.sent.clear()
+    one.tick()
+    greet(one, **how)  # type: ignore[arg-type]
+
+
+def asked(one: Driver, kind: type) -> int:
+    return next(command.ref for command in reversed(one.sent) if isinstance(command, kind))  # type: ignore[attr-defined]
+
+
+def unread(one: Driver, *items: m.UnreadItem) -> None:
+    one.hear(m.UnreadList(asked(one, m.AskUnread), list(items)))
+
+
+def message(seq: int, text: str = "x", room: str = "ops", **more: object) -> m.Message:
+    return m.Message(seq, 0, ANN.id, ANN.name, 0, text, room, **more)  # type: ignore[arg-type]
+
+
+def said(one: Driver) -> list[str]:
+    sentences = (sentence(happening, one.core.current, one.core.me.id) for happening in one.told)
+    return [said for said in sentences if said]
+
+
+# --- messages ---------------------------------------------------------------------------------------------------------
+
+
+def test_answers_edits_deletions_and_reactions_are_lines_kept_until_acknowledged() -> None:
+    one = online()
+    one.cut()
+    one.want(want.Speak("yes", LOBBY, reply=7))
+    one.want(want.Revise(LOBBY, m.RevisionKind.EDIT, 7, "new"))
+    one.want(want.Revise(PersonKey(5), m.RevisionKind.DELETE, 8))
+    one.want(want.Revise(LOBBY, m.RevisionKind.UNREACT, 7, sign="+"))
+    assert said(one)[-4:] == ["waiting: yes", "waiting: (edit) new", "waiting: (deletion)", "waiting: (reaction) +"]
+    one.settle()
+    kinds = (m.Say, m.Edit, m.Delete, m.React)
+    assert [command for command in one.sent if isinstance(command, kinds)] == [
+        m.Say(1, "lobby", "yes", 7),
+        m.Edit(2, 7, "new", "lobby"),
+        m.Delete(3, 8, to=5),
+        m.React(4, 7, "+", "lobby", on=False),
+    ]
+    assert one.core.unsent == ()
+
+
+def test_an_edit_that_was_replaced_before_it_came_is_not_told() -> None:
+    one = online()
+    one.server.batch([("lobby", "a")])
+    one.settle()
+    seq = one.server.fed
+    one.hear(m.Edited(seq + 1, seq, 99, "p99", 0, "lobby"))
+    assert not one.all(tidings.Amended)
+    one.hear(m.Deleted(seq + 2, seq, 99, "p99", 0, "lobby"))
+    one.hear(m.Edited(seq + 3, seq, 99, "p99", 0, "lobby", text="late"))
+    [amended] = one.all(tidings.Amended)
+    assert amended.message is not None
+    assert (amended.message.text, amended.message.deleted) == ("", seq + 2)
+
+
+def test_a_page_of_history_that_is_older_than_a_change_shows_the_change() -> None:
+    one = online()
+    for number in range(501):
+        one.server.batch([("lobby", str(number))])
+        one.settle()
+    oldest = one.server.log[0].seq
+    one.server.page_rows, one.server.slow_reader = 1_000, True  # type: ignore[attr-defined]
+    one.want(want.AskHistory(LOBBY, 501))
+    one.to_server()
+    one.server.change(oldest, "edit", text="mended")  # type: ignore[attr-defined]
+    one.to_client()
+    one.server.finish_reading()  # type: ignore[attr-defined]
+    one.to_client()
+    one.server.slow_reader = False  # type: ignore[attr-defined]
+    one.settle()
+    assert one.all(told.Recalled)[0].messages[0].text == "mended"
+
+
+def test_what_somebody_hidden_changes_is_hidden() -> None:
+    one = online()
+    one.server.batch([("lobby", "a")])
+    one.settle()
+    one.want(want.Ignore("p99"))
+    one.server.change(one.server.log[0].seq, "edit", text="b")  # type: ignore[attr-defined]
+    one.settle()
+    assert not one.all(tidings.Amended)
+
+
+@pytest.mark.parametrize(("mentions", "rings"), [([1], True), ([5], False), ([], False)])
+def test_a_message_that_mentions_me_names_me(mentions: list[int], *, rings: bool) -> None:
+    one = online()
+    one.hear(m.Message(9, 0, 5, "ann", 0, "hello", "lobby", mentions=mentions))
+    assert one.all(told.Shown)[0].names_me is rings
+
+
+# --- slow mode --------------------------------------------------------------------------------------------------------
+
+
+def test_lines_for_a_room_in_slow_mode_wait_one_by_one_and_the_others_do_not() -> None:
+    one = online(rooms=("ops",))
+    one.say("a", "ops")
+    one.say("b", "ops")
+    one.hear(m.Acked(1, 20))
+    one.hear(m.Refused(ErrorCode.SLOW_MODE, "wait 5 s", client_id=2, retry_after_s=5.0))
+    assert said(one) == ["waiting (slow mode, it will be sent in its turn): b"]
+    one.say("c", "ops")
+    one.say("elsewhere")
+    texts = [command.text for command in one.sent if isinstance(command, m.Say)]
+    assert texts == ["a", "b", "elsewhere"]
+    assert one.core.deadline() == one.now + 5.0
+    one.now += 5.0
+    one.take(one.core.tick(one.now))
+    texts = [command.text for command in one.sent if isinstance(command, m.Say)]
+    assert texts == ["a", "b", "elsewhere", "b"]  # and c when that is in
+
+
+def test_a_pause_longer_than_anybody_waits_is_told_instead() -> None:
+    one = online()
+    one.say("a")
+    one.hear(m.Refused(ErrorCode.SLOW_MODE, "#lobby is in slow mode; wait 2 h", client_id=1, retry_after_s=7200.0))
+    assert said(one) == ["not sent (#lobby is in slow mode; wait 2 h): a"]
+
+
+# --- rooms ------------------------------------------------------------------------------------------------------------
+
+
+def test_a_room_shows_its_topic_and_whether_one_may_write_there() -> None:
+    one = online()
+    one.hear(m.Joined("ops", 0, 2, [ME, ANN], 77, topic="a\x1bb", role="member", read_only=True))
+    assert said(one) == [
+        "in #ops with: ann\ntopic of #ops: a␛b\nthis room is read-only: moderators and owners write, others may react"
+    ]
+
+
+def test_somebody_in_a_room_is_known_and_others_are_looked_up_before_anything_is_done_to_them() -> None:
+    one = online()
+    one.hear(m.Presence("lobby", 2, joined=[ANN]))
+    one.want(want.Order("lobby", Verb.MUTE, "Ann", 600))
+    assert one.sent[-1] == m.Moderate(asked(one, m.Moderate), "lobby", 5, "mute", 600)
+    one.hear(m.Done(asked(one, m.Moderate)))
+    one.want(want.Order("lobby", Verb.INVITE, "carl"))
+    one.hear(m.Found(asked(one, m.Whois), m.Person(8, "Carl"), absent=True))
+    assert one.sent[-1] == m.InviteTo(asked(one, m.InviteTo), "lobby", 8)
+    one.hear(m.Refused(ErrorCode.NO_RIGHT, "only moderators may invite others", asked(one, m.InviteTo)))
+    assert said(one)[-2:] == ["muted in #lobby for 10 minutes: ann", "only moderators may invite others"]
+
+
+def test_what_was_ordered_when_the_connection_broke_is_told_and_not_repeated() -> None:
+    one = online()
+    one.want(want.Order("lobby", Verb.KICK, "carl"))
+    one.cut()
+    one.sent.clear()
+    one.settle()
+    assert "the connection broke before the server answered; look whether it was done: /room" in said(one)
+    assert not any(isinstance(command, m.Moderate | m.Whois) for command in one.sent)
+
+
+def test_a_room_that_gets_another_name_stays_the_same_room() -> None:
+    one = online(rooms=("ops",), attention=Attention.CURRENT)
+    one.server.batch([("ops", "before")])
+    one.settle()
+    one.say("under way", "ops")
+    one.hear(m.RoomRules("dev", was="ops", by=ANN))
+    assert one.core.current == RoomKey("dev")
+    assert said(one) == ["#ops is called #dev now"]
+    assert set(one.core.membership.rooms) == {"lobby", "dev"}
+    assert one.core.membership.wanted == ["dev"]
+    assert one.core.unsent[0].target == RoomKey("dev")
+    last = one.core.feed.conversations[RoomKey("dev")].last
+    one.hear(m.Message(last + 5, last, 5, "ann", 0, "said before, heard after", "ops"))
+    shown = one.all(told.Shown)[-1]
+    assert (shown.key, shown.message.room) == (RoomKey("dev"), "dev")
+    assert [each.room for each in one.core.feed.conversations[RoomKey("dev")].messages] == ["dev", "dev"]
+
+
+def test_only_what_changed_of_the_rules_is_told() -> None:
+    one = online()
+    one.hear(m.RoomRules("lobby", topic="t", by=ANN))
+    one.hear(m.RoomRules("lobby", topic="t", slow_s=10, retention_days=1, history="joined", by=ANN))
+    one.hear(m.RoomRules("elsewhere", topic="not ours"))
+    rules = "open to everybody, slow mode of 10 seconds, messages are deleted after 1 day"
+    rules += ", new members see only what is said from then on"
+    assert said(one) == [
+        "topic of #lobby, set by ann: t",
+        f"rules of #lobby, changed by ann: {rules}",
+    ]
+
+
+def test_mutes_and_roles_are_told_as_what_they_are() -> None:
+    one = online()
+    one.hear(m.RoleChanged("lobby", ANN, "moderator", ME))
+    one.hear(m.RoleChanged("lobby", ANN, "member", ME, 120.0))
+    one.hear(m.RoleChanged("lobby", ANN, "member", ME))
+    one.hear(m.RoleChanged("lobby", ANN, "member", ME, None))
+    assert said(one) == [
+        "moderator in #lobby now: ann",
+        "in #lobby this person may not write for 2 minutes: ann",
+        "in #lobby this person may write again: ann",
+        "in #lobby this person may not write any more: ann",
+    ]
+
+
+@pytest.mark.parametrize("code", [ErrorCode.KICKED, ErrorCode.ROOM_BANNED, ErrorCode.NOT_A_MEMBER])
+def test_whoever_is_taken_out_of_a_room_is_told_why_and_does_not_come_back_by_itself(code: ErrorCode) -> None:
+    one = online(rooms=("ops",))
+    one.hear(m.Left("ops", 0, code, "ann took you out of #ops: why"))
+    assert said(one) == ["you are out of #ops now: ann took you out of #ops: why"]
+    assert one.core.current == LOBBY
+    one.cut(restart=True)
+    one.settle()
+    assert one.server.rooms == {"lobby"}
+
+
+def test_an_account_is_back_in_its_rooms_by_the_servers_word_alone() -> None:
+    one = account()
+    unread(one)
+    again(one)
+    assert not any(isinstance(command, m.Join) for command in one.sent)
+    one.hear(m.Pong(0))
+    assert not one.all(told.LeftRoom)
+    again(one, rooms=())  # taken out while the connection was lost
+    assert not any(isinstance(command, m.Join) for command in one.sent)
+    one.hear(m.Pong(0))
+    assert said(one)[-1] == "while you were away you were taken out of #ops, or it got another name"
+    assert "ops" not in one.core.membership.rooms
+
+
+def test_rooms_without_a_role_are_entered_again_also_by_an_account() -> None:
+    one = account()
+    unread(one)
+    one.want(want.Enter("old"))
+    one.hear(m.Joined("old", 10, 1, [ME], asked(one, m.Join)))  # as a server says it that knows no roles
+    again(one)
+    assert [command.rooms for command in one.sent if isinstance(command, m.Join)] == [["old"]]
+
+
+# --- what was not read ------------------------------------------------------------------------------------------------
+
+
+def test_what_was_not_read_is_asked_for_after_a_login_and_told_in_a_line() -> None:
+    one = account()
+    unread(one, m.UnreadItem(2, 3, 1, 4, room="ops"), m.UnreadItem(0, 1, 0, 7, peer=ANN))
+    assert said(one) == ["unread: #ops: 3 (1 name you), ann: 1; /unread shows them"]
+    conversation = one.core.feed.conversations[OPS]
+    assert (conversation.unread, conversation.mentions) == (3, 1)
+
+
+def test_nothing_unread_is_not_told_unless_it_was_asked_for() -> None:
+    one = account()
+    unread(one)
+    assert said(one) == []
+    one.want(want.ListUnread())
+    unread(one)
+    assert said(one) == ["you have read everything"]
+
+
+def reads(one: Driver) -> list[m.Read]:
+    one.now += 60.0
+    one.take(one.core.tick(one.now))
+    return [command for command in one.sent if isinstance(command, m.Read)]
+
+
+def test_a_live_message_does_not_mark_as_read_what_lay_unread_before_it() -> None:
+    one = account()
+    one.hear(message(11))
+    assert reads(one) == []  # nobody has said yet what lies there
+    unread(one, m.UnreadItem(2, 3, 0, 4, room="ops"))
+    assert reads(one) == []
+    one.want(want.ShowUnread(1))
+    assert one.sent[-1] == m.History(asked(one, m.History), "ops", after=2, limit=30)
+    one.hear(m.HistoryPage(asked(one, m.History), [message(4), message(6)], 6, more=True))
+    assert reads(one) == [m.Read(6, room="ops")]
+    one.want(want.SearchOn())
+    assert one.sent[-1] == m.History(asked(one, m.History), "ops", after=6, limit=30)
+    one.hear(m.HistoryPage(asked(one, m.History), [message(8)], 11))
+    assert reads(one)[-1] == m.Read(11, room="ops")
+    one.want(want.SearchOn())
+    assert said(one)[-1] == "there is no more to show"
+
+
+def test_a_gap_that_another_device_has_read_is_asked_about_anew() -> None:
+    one = account()
+    unread(one, m.UnreadItem(2, 3, 0, 4, room="ops"))
+    one.hear(message(11))
+    one.sent.clear()
+    one.hear(m.ReadElsewhere(9, room="ops"))
+    unread(one)
+    assert reads(one) == [m.Read(11, room="ops")]
+
+
+def test_where_the_server_does_not_say_what_was_read_all_is_as_it_was_before() -> None:
+    one = account()
+    one.hear(message(11))
+    one.hear(m.Refused(ErrorCode.UNKNOWN_TYPE, "unknown", asked(one, m.AskUnread)))
+    assert said(one) == []
+    assert reads(one) == [m.Read(11, room="ops")]
+
+
+def test_a_jump_to_what_is_not_there_says_so() -> None:
+    one = online()
+    one.want(want.ShowUnread(None))
+    one.want(want.Jump(LOBBY, around=4))
+    one.hear(m.HistoryPage(asked(one, m.History), [message(9, room="lobby")], 9))
+    assert said(one) == [
+        "there is nothing unread here; /unread lists where there is",
+        "that message is not on the server any more",
+    ]
+
+
+def test_a_day_is_shown_from_its_first_message_on() -> None:
+    one = online()
+    one.want(want.Jump(OPS, at_ms=500))
+    assert one.sent[-1] == m.History(asked(one, m.History), "ops", limit=30, at=500)
+    early, late = m.Message(1, 0, 5, "ann", 400, "a", "ops"), m.Message(2, 1, 5, "ann", 600, "b", "ops")
+    one.hear(m.HistoryPage(asked(one, m.History), [early, late], 2))
+    assert [each.text for each in one.all(tidings.Excerpted)[0].messages] == ["b"]
+
+
+# --- search -----------------------------------------------------------------------------------------------------------
+
+
+def test_a_search_goes_on_below_its_last_hit() -> None:
+    one = online()
+    one.want(want.Search("from:ann x"))
+    assert one.sent[-1] == m.Search(asked(one, m.Search), "from:ann x")
+    one.hear(m.SearchPage(asked(one, m.Search), [m.Hit(message(9)), m.Hit(message(7))], more=True, indexed=3))
+    [shown] = one.all(tidings.SearchShown)
+    assert (shown.more, shown.building) == (True, True)
+    one.want(want.SearchOn())
+    assert one.sent[-1] == m.Search(asked(one, m.Search), "from:ann x", before=7)
+
+
+def test_the_server_reads_one_thing_at_a_time() -> None:
+    one = online()
+    one.want(want.Search("a"))
+    one.want(want.Search("b"))
+    assert [command.query for command in one.sent if isinstance(command, m.Search)] == ["a"]
+    one.hear(m.Refused(ErrorCode.QUERY_INVALID, "that makes no sense", asked(one, m.Search)))
+    assert [command.query for command in one.sent if isinstance(command, m.Search)] == ["a", "b"]
+    assert said(one) == ["that makes no sense"]
+
+
+@pytest.mark.parametrize(
+    "intent",
+    [want.Search("x"), want.AskRules("lobby"), want.ListUnread(), want.ChangeRules(m.SetRoom(0, "lobby", topic="t"))],
+)
+def test_a_server_that_does_not_know_it_is_told_as_that(intent: want.Intent) -> None:
+    one = online()
+    one.want(intent)
+    ref = one.sent[-1].ref  # type: ignore[union-attr]
+    one.hear(m.Refused(ErrorCode.UNKNOWN_TYPE, "there is no such type", ref))
+    assert said(one) == ["this server does not know that yet"]
+
+
+def test_a_line_that_the_server_does_not_know_is_told_as_that() -> None:
+    one = online()
+    one.want(want.Revise(LOBBY, m.RevisionKind.EDIT, 1, "new"))
+    one.hear(m.Refused(ErrorCode.UNKNOWN_TYPE, "there is no such type", client_id=1))
+    assert said(one) == ["not sent (this server does not know that yet): (edit) new"]
+    assert one.core.unsent == ()
+
+
+# --- writing ----------------------------------------------------------------------------------------------------------
+
+
+def test_that_one_writes_is_told_every_few_seconds_and_anew_after_a_line() -> None:
+    one = online(typing=True)
+    notice = m.Typing(room="lobby")
+    for seconds, sent in ((0.0, 1), (TELL_S - 1, 1), (1.0, 2), (0.5, 2)):
+        one.now += seconds
+        one.want(want.Write(LOBBY))
+        assert [command for command in one.sent if isinstance(command, m.Typing)] == [notice] * sent
+    one.say("done")
+    one.want(want.Write(LOBBY))
+    one.want(want.Write(PersonKey(5)))
+    assert one.sent[-2:] == [notice, m.Typing(peer=5)]
+
+
+def test_who_writes_is_shown_until_the_message_comes_or_nothing_more_is_heard() -> None:
+    one = online(typing=True)
+    one.hear(m.TypingNow(ANN, "lobby"))
+    one.hear(m.TypingNow(m.Person(6, "bob"), "lobby"))
+    one.hear(m.TypingNow(m.Person(7, "carl"), "ops"))
+    assert [person.name for person in one.core.writers] == ["ann", "bob"]
+    one.hear(m.Message(9, 0, 5, "ann", 0, "here", "lobby"))
+    assert [person.name for person in one.core.writers] == ["bob"]
+    assert one.core.deadline() == one.now + BELIEVED_S
+    one.told.clear()
+    one.tick()
+    assert one.core.writers == ()
+    assert tidings.WritersChanged() in one.told
+
+
+def test_notices_of_writing_can_be_switched_off() -> None:
+    one = online(typing=True)
+    one.want(want.SwitchTyping(on=False))
+    one.want(want.Write(LOBBY))
+    one.hear(m.TypingNow(ANN, "lobby"))
+    assert one.core.writers == ()
+    assert not one.sent
+    one.want(want.SwitchTyping())
+    one.want(want.Write(LOBBY))
+    assert one.sent == [m.Typing(room="lobby")]
+
+
+def test_a_server_that_does_not_know_of_writing_is_not_told_again_and_nobody_hears_of_it() -> None:
+    one = online(typing=True)
+    one.want(want.Write(LOBBY))
+    one.hear(m.Refused(ErrorCode.UNKNOWN_TYPE, "there is no such type"))
+    one.now += 60.0
+    one.want(want.Write(LOBBY))
+    assert len(one.sent) == 1
+    assert said(one) == []
