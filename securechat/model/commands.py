@@ -69,7 +69,7 @@ class Direct(Record, frozen=True, tag="direct", rename={"client_id": "cid"}):
     reply: Id | None = None
 
 
-class Edit(Record, frozen=True, tag="edit", rename={"client_id": "cid"}):
+class Edit(Record, frozen=True, tag="amend", rename={"client_id": "cid"}):
     """Say something else in a message that is there; in its room, or the dialogue with ``to``. Answered like Say."""
 
     client_id: Id

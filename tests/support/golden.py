@@ -39,6 +39,8 @@ def build(value: Any) -> Any:
     if not isinstance(value, dict):
         return value
     fields = {name: build(each) for name, each in value["fields"].items()}
-    if "code" in fields:
+    if "marks" in fields:
+        fields["marks"] = [tuple(mark) for mark in fields["marks"]]
+    if "code" in fields and fields["code"] is not None:
         fields["code"] = ErrorCode(fields["code"])
     return getattr(model, value["type"])(**fields)
