@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from pathlib import Path
+from typing import Literal
 
 import msgspec
 from cryptography.hazmat.primitives.serialization import Encoding
@@ -23,7 +24,7 @@ from securechat.tls.certificates import CA_FILE, CA_KEY_FILE, SERVER_FILE
 
 def audit(context: Context) -> Exit:
     """The last administrative acts."""
-    with _readable(context.data) as snapshot:
+    with readable(context.data) as snapshot:
         rows = [msgspec.to_builtins(entry) for entry in snapshot.audit(context.options.last)]
     context.output.table(rows, show.AUDIT, [show.audit(row) for row in rows], "nothing was ever administrated here")
     return Exit.OK
@@ -34,12 +35,17 @@ def backup(context: Context) -> Exit:
     options, target = context.options, Path(context.options.file)
     certificate, key = _certificate_files(context)
     certificates = _certificates(certificate, key, with_ca_key=options.with_ca_key)
-    with _readable(context.data):
+    with readable(context.data):
         pass  # a wrong --data is told before anything else
     manifest = make_backup(
         target, context.data, certificates, force=options.force, progress=lambda s: context.output.progress("backup", s)
     )
-    _note(context, target, f"{manifest.counts['messages']} messages, {len(manifest.members)} files")
+    note(
+        context,
+        "backup",
+        str(target.absolute()),
+        f"{manifest.counts['messages']} messages, {len(manifest.members)} files",
+    )
     size_mib = sum(member.bytes for member in manifest.members.values()) / (1 << 20)
     names = ", ".join(manifest.members)
     sentences = [
@@ -100,7 +106,12 @@ def _contents(manifest: Manifest) -> str:
     return f"{show.people(counts['messages'], 'message')}, {show.people(counts.get('accounts', 0), 'account')}"
 
 
-def _readable(data: Path) -> Snapshot:
+def readable(data: Path) -> Snapshot:
+    """Open the database of a data directory, for reading.
+
+    Raises:
+        Failure: IO.
+    """
     try:
         return Snapshot(data / DATABASE)
     except LogError as error:
@@ -142,10 +153,10 @@ def _certificates(certificate: Path, key: Path | None, *, with_ca_key: bool) -> 
     return Certificates(files, authority.public_bytes(Encoding.PEM) if authority is not None else None)
 
 
-def _note(context: Context, target: Path, detail: str) -> None:
+def note(context: Context, act: Literal["backup", "export"], target: str, detail: str) -> None:
     """Have it in the audit, where a server can write one."""
     try:
-        context.ask(Note("backup", str(target.absolute())[-200:], detail))
+        context.ask(Note(act, target[-200:], detail))
     except Failure as failure:
         if failure.code is not Exit.NOT_RUNNING:
-            context.output.notice(f"the backup is made, but is not in the audit: {failure.sentence}")
+            context.output.notice(f"the {act} is made, but is not in the audit: {failure.sentence}")

@@ -6,7 +6,7 @@ import argparse
 import re
 from collections.abc import Callable
 
-from securechat.admin import asking, files
+from securechat.admin import asking, exporting, files
 from securechat.admin.context import Run
 from securechat.admin.durations import parse_duration
 from securechat.admin.exit_codes import MEANINGS
@@ -126,6 +126,9 @@ def _add_accounts(command: _Commands) -> None:
 def _add_files(command: _Commands) -> None:
     audit = command("audit", files.audit, "show the last administrative acts; works without a running server, too")
     audit.add_argument("--last", metavar="N", type=_whole, default=50, help="how many (50)")
+    export = command("export", exporting.export, "write a room's messages as JSON lines; works without a server, too")
+    export.add_argument("room", metavar="ROOM")
+    export.add_argument("--to", metavar="FILE", help="a new file (standard output)")
     backup = command("backup", files.backup, "pack database and certificates into one file, also while the server runs")
     backup.add_argument("file", metavar="FILE")
     backup.add_argument(

@@ -135,7 +135,7 @@ class Announce(Request, frozen=True):
 class Note(Request, frozen=True):
     """Write into the audit what the tool did by itself."""
 
-    act: Literal["backup"]
+    act: Literal["backup", "export"]
     target: str = ""
     detail: str = ""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -35,6 +36,7 @@ from securechat.model import (
     Welcome,
 )
 from tests.e2e.test_accounts import prove, register
+from tests.support.admin import needs_socket, refused, rows, told
 from tests.support.native import NativeClient
 from tests.support.secrecy import PASSWORD
 from tests.support.server import ServerProcess, wait_until
@@ -162,6 +164,28 @@ def test_what_was_read_is_remembered_on_the_next_device(server: ServerProcess, c
     back.wait_for(Joined, lambda event: event.room == "ops")
     items = ask(back, AskUnread(ref=71), UnreadList).items
     assert "ops" not in [item.room for item in items]
+
+
+@needs_socket
+def test_a_room_is_exported_as_it_is_now(server: ServerProcess, connect: Connect) -> None:
+    ann = account(server, connect, "ann", "ops")
+    first, second = ann.say_acked("one", "ops").seq, ann.say_acked("\x1b[31mtwo", "ops").seq
+    revise(ann, Edit(client_id=101, seq=first, text="ein", room="ops"))
+    revise(ann, React(client_id=102, seq=second, sign="👍", room="ops"))
+    for target in (server.data / "no.jsonl", None):
+        words = ["export", "#ops", *(["--to", str(target)] if target else [])]
+        printed = told(server, *words)
+        text = target.read_text() if target else printed
+        assert text.isascii()
+        lines = [json.loads(line) for line in text.splitlines()]
+        assert [(line["seq"], line["name"], line["text"]) for line in lines] == [
+            (first, "ann", "ein"),
+            (second, "ann", "\x1b[31mtwo"),
+        ]
+        assert lines[0]["edited_at_ms"] >= lines[0]["sent_at_ms"]
+        assert list(lines[1]["reactions"]) == ["👍"]
+    assert "room" in refused(server.data, 5, "export", "nowhere")
+    assert [entry["act"] for entry in rows(server, "audit")][-2:] == ["export", "export"]
 
 
 def test_an_old_client_lives_with_all_of_it(server: ServerProcess, connect: Connect) -> None:

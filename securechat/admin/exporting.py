@@ -1,0 +1,58 @@
+"""`export`: a room's messages as JSON lines, with or without a running server, which only writes down that it was."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, TextIO
+
+from securechat.admin.context import Context
+from securechat.admin.exit_codes import Exit
+from securechat.admin.files import note, readable
+from securechat.errors import Refusal
+from securechat.log.export import export_room, room_sizes
+from securechat.names import check_room
+
+_A_LOOK = 10_000
+"""Messages between two looks at how far it is."""
+
+
+def export(context: Context) -> Exit:
+    """Write a room's messages to a file, or to standard output."""
+    options = context.options
+    try:
+        room = check_room(options.room)
+    except Refusal as refusal:
+        context.output.failure(refusal.detail, refusal.code.value)
+        return Exit.USAGE
+    with readable(context.data) as snapshot:
+        total = dict(room_sizes(snapshot.connection)).get(room, 0)
+        rows = _watched(context, export_room(snapshot.connection, room), total)
+        if options.to is None:
+            count = _write(sys.stdout, rows)
+        else:
+            with Path(options.to).open("x", encoding="ascii") as file:
+                count = _write(file, rows)
+    note(context, "export", f"#{room}", f"{count} messages")
+    if options.to is not None:
+        context.output.record(
+            {"room": room, "messages": count, "file": options.to}, [f"{options.to}: {count} messages of #{room}"]
+        )
+    return Exit.OK
+
+
+def _watched(context: Context, rows: Iterable[dict[str, Any]], total: int) -> Iterable[dict[str, Any]]:
+    for number, row in enumerate(rows):
+        if number % _A_LOOK == 0 and total:
+            context.output.progress("export", min(1.0, number / total))
+        yield row
+
+
+def _write(file: TextIO, rows: Iterable[dict[str, Any]]) -> int:
+    """One object a line, in printable ASCII: nothing hostile reaches a terminal, whatever people have written."""
+    count = 0
+    for count, row in enumerate(rows, 1):  # noqa: B007 - how many there were
+        file.write(json.dumps(row) + "\n")
+    return count
