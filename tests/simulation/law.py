@@ -68,6 +68,7 @@ class Law:
         self.ended_tokens: set[bytes] = set()
         self.ended_logins: set[int] = set()
         self.kicked: set[int] = set()  # persons, by number
+        self._moved_at = 0.0
         self._dead_hello: set[int] = set()
         self._holders: dict[str, Holder] = {}
 
@@ -145,7 +146,8 @@ class Law:
         holder = self._holders.get(key)
         if holder is not None and holder.owner != owner:
             away_s = 0.0 if holder.lost_at is None else self.world.clock.now - holder.lost_at
-            if away_s < self.world.limits.name_reservation_s - _LINGERING_S:
+            moved = holder.lost_at is not None and self._moved_at > holder.lost_at - _LINGERING_S
+            if not moved and away_s < self.world.limits.name_reservation_s - _LINGERING_S:
                 raise HistoryBroken(f"{name!r} went from {holder.owner} to {owner}, {away_s:.2f} s after the loss")
         self._holders[key] = Holder(owner, renamed_at)
 
@@ -172,10 +174,15 @@ class Law:
         self._holders.pop(name_key(name), None)
 
     def stopped(self) -> None:
-        """The server is gone. A guest's new name is told at once and durable with the next commit: it may be lost."""
-        now = self.world.clock.now
+        """The server is gone.
+
+        A guest's new name is told at once and durable with the next commit: it may be lost. An account's name is the
+        account's; whether a new one was stored, nobody may have heard.
+        """
+        now, members = self.world.clock.now, self.world.server.hub._entrance._by_key
         for key, holder in list(self._holders.items()):
-            if holder.renamed_at > now - 1.0 or self.world.storage.full:
+            is_account = key in members and members[key].account
+            if is_account or holder.renamed_at > now - 1.0 or self.world.storage.full:
                 del self._holders[key]
             elif holder.lost_at is None:
                 holder.lost_at = now
@@ -183,6 +190,7 @@ class Law:
     def wall_moves(self) -> None:
         """The wall clock is about to jump: what is reserved in the log, and in force, is judged by it."""
         self.forget_what_is_over()
+        self._moved_at = self.world.clock.now
         self._holders = {key: holder for key, holder in self._holders.items() if holder.lost_at is None}
 
     # --- fairness
