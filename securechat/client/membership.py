@@ -112,6 +112,13 @@ class Membership:
         # Presence is gathered: it may tell of somebody whom our own, fresher roster already had, or never had.
         came = tuple(person for person in event.joined if person.id != me and person.id not in room.people)
         went = tuple(person for person in event.left if person.id != me and person.id in room.people)
+        named = {renaming.id for renaming in event.renamed}
+        renamed = [  # who went and came again in between, under another name, is one more
+            Renaming(person.id, room.people[person.id].name, person.name)
+            for person in event.joined
+            if person.id in room.people and person.id not in named
+        ]
+        renamed += event.renamed
         was_counted = room.counted
         for person in came:
             self._people.see(person.id, person.name)
@@ -121,7 +128,7 @@ class Membership:
             room.people.pop(person.id, None)
         told.extend(
             PersonRenamed(renaming.id, renaming.old, renaming.new)
-            for renaming in event.renamed
+            for renaming in renamed
             if self._renamed(renaming) and renaming.id != me
         )
         room.total = event.total

@@ -92,6 +92,7 @@ class Display:
                 raise HistoryBroken(f"{self.who}: the server has another log, or takes us for somebody else")
             case told.Ended():
                 self.ended = True
+                self._check_lines("is over")
             case _:
                 pass
 
@@ -139,9 +140,14 @@ class Display:
                     raise HistoryBroken(f"{self.who}: message {row.seq} of #{row.room} was never shown (up to {end})")
         self._check_dialogues(rows, converged=converged and not self.ended)
         if converged and not self.ended:
-            for number, what in self.lines.items():
-                if what is None:
-                    raise HistoryBroken(f"{self.who}: line {number} was neither acknowledged nor refused")
+            self._check_lines("has nothing left to send")
+
+    def _check_lines(self, why: str) -> None:
+        for number, what in self.lines.items():
+            if what is None:
+                raise HistoryBroken(
+                    f"{self.who} {why}, and line {number} was neither acknowledged, refused nor told lost"
+                )
 
     def _check_dialogues(self, rows: Sequence[Message], *, converged: bool) -> None:
         for row in rows:

@@ -116,8 +116,6 @@ class Device:
         for line in self.core.unsent:
             if line.number:
                 self.display.lines.setdefault(line.number, None)
-        if isinstance(intent, want.Finish):
-            self.person.said_goodbye()
         self.apply(output)
 
     # --- as runner.Runner
@@ -262,7 +260,6 @@ class Link:
                 world.law.judged(device, event, slow=self.slow)
             case _:
                 pass
-        world.law.heard(device)
         assert device.core is not None
         device.apply(device.core.received(event, world.clock.now))
 

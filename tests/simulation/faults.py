@@ -122,7 +122,7 @@ class Faults:
     def _clock(self) -> None:
         """Somebody sets the wall clock."""
         world = self.world
-        world.law.jumped_at = world.clock.now
+        world.law.wall_moves()
         world.clock.move_wall(world.rng.choice((-3_600.0, -5.0, 5.0, 3_600.0, 100_000.0)))
         for person in world.people:
             person.lost_logins = True

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from securechat.errors import RemoteProtocolError
-from securechat.model import Command, Direct, Event, Hello, History, Join, Message, Named, Nick, Ping, Say, Welcome
+from securechat.model import Command, Direct, Event, Hello, History, Join, Message, Nick, Ping, Say, Welcome
 from securechat.testing.link import Connection
 from securechat.wire.frames import frame
 from securechat.wire.native import NativeClientCodec
@@ -39,13 +39,8 @@ class Hostile:
     def __init__(self, world: World, number: int) -> None:
         self.world = world
         self.address = f"10.66.0.{number + 1}"
-        self.name = f"mallory{number}"
+        self.name = self.base = f"mallory{number}"
         self.secret = world.fresh_secret()
-        self.released = True
-        self.heard_at = 0.0
-        self.expelled_at = self.renamed_at = 0.0
-        self.unsure_of_name = False
-        self.known_as: set[str] = set()
         self._connection: Connection | None = None
         self._inside = False
         self._count = 0
@@ -138,14 +133,8 @@ class Hostile:
         if self.world.clock.tracing:
             self.world.clock.note(self.name, f"< {event!r}"[:200])
         self.world.records += 1
-        match event:
-            case Welcome(name=name):
-                self._inside = True
-                self.world.law.claimed(self, name)
-            case Named(name):
-                self.world.law.claimed(self, name)
-            case _:
-                pass
+        if isinstance(event, Welcome):
+            self._inside = True
 
     def lost(self, connection: Connection) -> None:
         """Thrown out."""

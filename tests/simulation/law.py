@@ -6,7 +6,7 @@ opinion of its own.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from securechat.errors import ErrorCode
 from securechat.hub.people import Ban, BanKind, Mute
@@ -39,20 +39,23 @@ NEVER = frozenset(
 """What no honest client can deserve."""
 SLOW = frozenset({"stuffed", "tiny", "slow", "hold", "delay"})
 """Flavours that make honest readers slow."""
-_MARGIN_S = 2.0
-"""From the server's view of a loss to the client's: the longest delay of a line."""
+_LINGERING_S = 13.0
+"""From the moment the hub loses somebody to the one when the connection is over: drain_s and lingering_close_s."""
 
 
-class Claimant(Protocol):
-    """Somebody who may have a name."""
+class Holder:
+    """Who has a name, as the server's own log of events tells it.
 
-    name: str
-    released: bool
-    heard_at: float
-    expelled_at: float
-    renamed_at: float
-    unsure_of_name: bool
-    known_as: set[str]
+    Attributes:
+        owner: a person or stranger, by name.
+        lost_at: when the last connection was lost; None while there is one.
+        renamed_at: when the name was taken in place of another.
+    """
+
+    def __init__(self, owner: str, renamed_at: float = 0.0) -> None:
+        self.owner = owner
+        self.lost_at: float | None = None
+        self.renamed_at = renamed_at
 
 
 class Law:
@@ -65,19 +68,25 @@ class Law:
         self.ended_tokens: set[bytes] = set()
         self.ended_logins: set[int] = set()
         self.kicked: set[int] = set()  # persons, by number
-        self.jumped_at = self.stopped_at = 0.0
+        self._moved_at = 0.0
         self._dead_hello: set[int] = set()
-        self._holders: dict[str, Claimant] = {}
+        self._holders: dict[str, Holder] = {}
 
     # --- bans and mutes
 
     def lasts(self, until_ms: int | None) -> bool:
         return until_ms is None or until_ms > self.world.clock.wall_ms()
 
+    def forget_what_is_over(self) -> None:
+        """What has come to its end does not come back when the wall clock does."""
+        self.bans = {number: ban for number, ban in self.bans.items() if self.lasts(ban.until_ms)}
+        self.mutes = {number: mute for number, mute in self.mutes.items() if self.lasts(mute.until_ms)}
+
     def check_seats(self) -> None:
         """Nobody banned is in, by whatever way, and nobody by a login that was ended."""
         if not self.bans and not self.ended_logins:
             return
+        self.forget_what_is_over()
         server = self.world.server
         for session in server.sessions:
             seat = server.hub._seats.get(session)
@@ -127,34 +136,62 @@ class Law:
         """A device is in."""
         if hello is not None and id(hello) in self._dead_hello:
             raise HistoryBroken(f"{device.name} came in by a login that was ended before its hello")
-        person = device.person
-        person.released = False
-        self.claimed(person, event.name)
+        device.person.known_as.add(event.name)
 
     # --- names
 
-    def claimed(self, person: Claimant, name: str) -> None:
-        """Somebody has this name now: was it somebody else's?"""
+    def named(self, owner: str, name: str, renamed_at: float = 0.0) -> None:
+        """The server has given somebody a name: was it kept for somebody else?"""
         key = name_key(name)
         holder = self._holders.get(key)
-        if holder is not None and holder is not person and not holder.released and name_key(holder.name) == key:
-            away_s = self.world.clock.now - holder.heard_at
-            # A guest's new name is told at once and durable with the next commit.
-            if self.stopped_at > holder.heard_at - _MARGIN_S and holder.renamed_at > self.stopped_at - 3 * _MARGIN_S:
-                pass
-            elif holder.unsure_of_name or holder.expelled_at > holder.heard_at - 2 * _MARGIN_S:
-                pass  # a kick or ban frees the name, and its last words may have been lost
-            elif (
-                away_s < self.world.limits.name_reservation_s - _MARGIN_S
-                and self.jumped_at < holder.heard_at - _MARGIN_S
-            ):
-                raise HistoryBroken(f"{name!r} went to another person {away_s:.2f} s after its owner was last heard")
-        self._holders[key] = person
-        person.known_as.add(name)
+        if holder is not None and holder.owner != owner:
+            away_s = 0.0 if holder.lost_at is None else self.world.clock.now - holder.lost_at
+            moved = holder.lost_at is not None and self._moved_at > holder.lost_at - _LINGERING_S
+            if not moved and away_s < self.world.limits.name_reservation_s - _LINGERING_S:
+                raise HistoryBroken(f"{name!r} went from {holder.owner} to {owner}, {away_s:.2f} s after the loss")
+        self._holders[key] = Holder(owner, renamed_at)
 
-    def heard(self, device: Device) -> None:
-        """The server says something to a device."""
-        device.person.heard_at = self.world.clock.now
+    def renamed(self, old: str, new: str) -> None:
+        """Somebody has another name."""
+        holder = self._holders.pop(name_key(old), None)
+        if holder is not None:
+            self.named(holder.owner, new, self.world.clock.now)
+
+    def left(self, name: str) -> None:
+        """Somebody is out of the lobby: for good, unless the connection was lost before."""
+        holder = self._holders.get(name_key(name))
+        if holder is not None and holder.lost_at is None:
+            del self._holders[name_key(name)]
+
+    def lost(self, name: str) -> None:
+        """The last connection of somebody is over."""
+        holder = self._holders.get(name_key(name))
+        if holder is not None and holder.lost_at is None:
+            holder.lost_at = self.world.clock.now
+
+    def expelled(self, name: str) -> None:
+        """Somebody was kicked: nothing is kept for them, even if they were away."""
+        self._holders.pop(name_key(name), None)
+
+    def stopped(self) -> None:
+        """The server is gone.
+
+        A guest's new name is told at once and durable with the next commit: it may be lost. An account's name is the
+        account's; whether a new one was stored, nobody may have heard.
+        """
+        now, members = self.world.clock.now, self.world.server.hub._entrance._by_key
+        for key, holder in list(self._holders.items()):
+            is_account = key in members and members[key].account
+            if is_account or holder.renamed_at > now - 1.0 or self.world.storage.full:
+                del self._holders[key]
+            elif holder.lost_at is None:
+                holder.lost_at = now
+
+    def wall_moves(self) -> None:
+        """The wall clock is about to jump: what is reserved in the log, and in force, is judged by it."""
+        self.forget_what_is_over()
+        self._moved_at = self.world.clock.now
+        self._holders = {key: holder for key, holder in self._holders.items() if holder.lost_at is None}
 
     # --- fairness
 
@@ -169,13 +206,10 @@ class Law:
                     unfair = not slow and not self.world.flavour & SLOW
                 case ErrorCode.KICKED:
                     unfair = person.number not in self.kicked
-                    person.released = True
                 case ErrorCode.BANNED:
                     unfair = not person.was_banned
-                    person.released = True
                 case ErrorCode.LOGGED_OUT:
                     unfair = not person.lost_logins
-                    person.released = True
                 case ErrorCode.REPLACED:
                     unfair = True  # the server closes the older connection; a device hears only its newest
                 case _:

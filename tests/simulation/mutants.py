@@ -15,6 +15,7 @@ from msgspec.structs import replace
 
 from securechat.client.drafts import Outgoing
 from securechat.client.feed import Feed
+from securechat.client.greeting import Greeting
 from securechat.client.login import Login as ClientLogin
 from securechat.client.membership import Membership
 from securechat.client.talk import Talk
@@ -335,11 +336,34 @@ def ack_of_one_line_settles_all(original: Any) -> Any:
     return acked
 
 
-@planted(ClientLogin, "_is_somebody_else")
-def secret_exchanged_for_ones_own_account(original: Any) -> Any:
-    """What the simulation once found: after a registration whose answer was lost, lines were stored twice."""
+@planted(Entrance, "unclaim")
+def name_kept_by_an_account_that_left(original: Any) -> Any:
+    return lambda self, member, name: None
+
+
+@planted(NameClaims, "give_back")
+def kept_name_freed_by_a_full_disk(original: Any) -> Any:
+    return lambda self, name, owner: self.free(name, owner)
+
+
+@contextmanager
+def secret_exchanged_for_ones_own_account() -> Iterator[None]:
+    """What the simulation once found: after a registration whose answer was lost, lines were stored twice.
+
+    Two functions stand against it by now, and both must fall.
+    """
 
     def is_somebody_else(self: Any, name: str, *, proven: bool) -> bool:
         return proven if not self._bound[0] else original(self, name, proven=proven)
 
-    return is_somebody_else
+    original, give_up = ClientLogin._is_somebody_else, Greeting._give_up_lines
+    ClientLogin._is_somebody_else = is_somebody_else  # type: ignore[method-assign]
+    Greeting._give_up_lines = lambda self: None  # type: ignore[method-assign]
+    try:
+        yield
+    finally:
+        ClientLogin._is_somebody_else = original  # type: ignore[method-assign]
+        Greeting._give_up_lines = give_up  # type: ignore[method-assign]
+
+
+MUTANTS["secret_exchanged_for_ones_own_account"] = secret_exchanged_for_ones_own_account

@@ -31,10 +31,6 @@ class Person:
 
     Attributes:
         is_account: whether the server has told that they have one.
-        unsure_of_name: whether another name was asked for, and no answer has come.
-        released: whether they have given up their name, as far as they know.
-        heard_at: when the server was last heard, by any device.
-        expelled_at: when an administrator last wanted them out.
         lost_logins: whether a login of theirs may have been ended by somebody.
         may_be_invalid: whether a device may hear that its secret is somebody else's.
     """
@@ -50,9 +46,6 @@ class Person:
         self.passwords: list[str] = []
         self.is_account = False
         self.may_register = world.rng.random() < 0.5
-        self.released = True
-        self.heard_at = 0.0
-        self.expelled_at = self.renamed_at = 0.0
         self.lost_logins = False
         self.was_banned = False
         self.may_be_invalid = False
@@ -62,17 +55,12 @@ class Person:
         self.devices = [Device(world, self, f"{self.base}.0", self.address)]
         self._names = 0
         self._lines = 0
-        self.unsure_of_name = False
         self._wanted_password = ""
         self._dying: list[str] = []
 
     @property
     def password(self) -> str:
         return self.passwords[-1] if self.passwords else ""
-
-    def said_goodbye(self) -> None:
-        """One of the devices quits."""
-        self.released = True
 
     # --- answering what a device tells
 
@@ -91,11 +79,6 @@ class Person:
                     self._soon(device, lambda: self.register(device))
             case told.PersonRenamed(new=new, me=True):
                 self.name = new
-                self.unsure_of_name = False
-                self.renamed_at = self.world.clock.now
-                self.world.law.claimed(self, new)
-            case told.RenameRefused():
-                self.unsure_of_name = False
             case told.EnteredRoom(room, again=False) if room != LOBBY and room not in self.rooms:
                 self.rooms.append(room)
             case told.LeftRoom(room) if room in self.rooms:
@@ -164,7 +147,6 @@ class Person:
         return f"{self.base} likes {self.world.rng.getrandbits(40)} cats"
 
     def _ended(self, device: Device, ended: told.Ended) -> None:
-        self.released = True
         if ended.code in {ErrorCode.INVALID, ErrorCode.REPLACED}:
             device.secret = self.world.fresh_secret()
         if ended.cause is told.EndCause.LOGGED_OUT and device.last_hello is not None and device.last_hello.token:
@@ -195,7 +177,7 @@ class Person:
         """Something never said before."""
         self._lines += 1
         rng = self.world.rng
-        filler = "y" * rng.randint(1_000, 3_500) if self.long_winded else rng.choice(_FILLERS)
+        filler = "y" * rng.randint(1_500, 3_900) if self.long_winded else rng.choice(_FILLERS)
         return f"{self.number}:{self._lines}{filler}"
 
     def talk(self, device: Device) -> None:
@@ -243,7 +225,6 @@ class Person:
         rng = self.world.rng
         self._names += 1
         name = rng.choice(self.world.people).name if rng.random() < 0.4 else f"{self.base}{self._names}"
-        self.unsure_of_name = True
         self.known_as.add(name)
         device.want(want.ChooseName(name))
 

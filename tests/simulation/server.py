@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from itertools import count
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from securechat.errors import ErrorCode, LogError
 from securechat.hub.hub import Hub
@@ -22,6 +22,7 @@ from securechat.log.memory import MemoryStore
 from securechat.log.sqlite import SqliteStore
 from securechat.log.store import NoSpace
 from securechat.model import Closing, Message
+from securechat.names import LOBBY
 from securechat.net.broadcast import write_all
 from securechat.net.transport import Transport
 from securechat.server.fanout import Fanout
@@ -33,6 +34,9 @@ from securechat.testing.link import Connection, Death
 from securechat.testing.memory_disk import MemoryDisk
 from securechat.testing.passes import SimulatedPasses
 from securechat.testing.slow_log import SlowLog
+
+if TYPE_CHECKING:
+    from tests.simulation.law import Law
 
 _SCRATCH = tempfile.TemporaryDirectory(prefix="simulation")
 _number = count(1)
@@ -94,7 +98,10 @@ class Storage:
 class Watch(Protocol):
     """What a world does with a server."""
 
+    law: Law
+
     def after_pass(self) -> None: ...
+    def owner_of(self, address: str) -> str: ...
     def said(self, peer: Peer, text: str) -> None: ...
     def server_stopped(self) -> None: ...
 
@@ -179,14 +186,21 @@ class SimulatedServer:
     def disconnected(self, session: Session, name: str, reason: str, detail: str) -> None:
         """A session is over."""
         del self.sessions[session]
+        if name and all(self.hub.name_of(other) != name for other in self.sessions):
+            self.watch.law.lost(name)
         self.clock.note("server", f"{session.label} {name!r} is gone: {reason} {detail}")
 
     def happened(self, what: Happening, peer: Peer | None, name: str, detail: str, text: str = "") -> None:
         """The hub tells."""
         if what is Happening.SAID and peer is not None:
             self.watch.said(peer, text)
-        elif what is Happening.NAMED:
-            self.clock.note("server", f"{getattr(peer, 'label', '')} is {name!r} {detail}")
+        elif what is Happening.NAMED and isinstance(peer, Session):
+            self.watch.law.named(self.watch.owner_of(peer.link.address), name)
+            self.clock.note("server", f"{peer.label} is {name!r} {detail}")
+        elif what is Happening.RENAMED:
+            self.watch.law.renamed(detail, name)
+        elif what is Happening.LEFT and detail == LOBBY:
+            self.watch.law.left(name)
 
     # --- timers, as in server/app.py
 

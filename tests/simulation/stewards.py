@@ -56,14 +56,16 @@ class Administrator:
             world.later(0.0, 0.1, lambda: None if world.calm else self._do(world.rng.choice(self._ambushes), person))
 
     def _kick(self, person: Person) -> None:
-        def done(_: int | NotAppended) -> None:
-            pass
+        name = person.name
+
+        def done(ended: int | NotAppended) -> None:
+            if isinstance(ended, int):
+                self.world.law.expelled(name)
 
         for each in self.world.people:
             if person.name in each.known_as:
                 self.world.law.kicked.add(each.number)
-                each.expelled_at = self.world.clock.now
-        self.world.server.steward.kick("root", person.name, "", done)
+        self.world.server.steward.kick("root", name, "", done)
 
     def _ban(self, person: Person) -> None:
         world, law = self.world, self.world.law
@@ -79,7 +81,6 @@ class Administrator:
         for each in world.people:
             if target in each.known_as:
                 each.was_banned = True
-                each.expelled_at = world.clock.now
         person.was_banned = True
         law.bans = {n: old for n, old in law.bans.items() if old.shown != target}
         world.server.steward.ban("root", target, reason="", duration_s=duration_s, done=done)
@@ -99,7 +100,7 @@ class Administrator:
                 for device in person.devices:
                     self.world.later(0.0, 0.3, lambda one=device: person.talk(one))
 
-        duration_s = self.world.rng.choice((None, 1.0, 5.0))
+        duration_s = self.world.rng.choice((None, 1.0, 1.0, 5.0))
         core = person.devices[0].core
         if core is not None:
             law.mutes.pop(core.me.id, None)

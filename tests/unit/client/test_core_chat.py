@@ -294,6 +294,16 @@ def test_presence_is_told_without_oneself_and_a_rename_once() -> None:
     ]
 
 
+def test_somebody_who_went_and_came_again_under_another_name_has_that_name() -> None:
+    driver = online()
+    driver.hear(m.Presence("lobby", 2, joined=[m.Person(5, "ann")]))
+    driver.hear(m.Presence("lobby", 2, joined=[m.Person(5, "anna")]))
+    assert driver.told[-1] == told.PersonRenamed(5, "ann", "anna")
+    assert driver.core.membership.rooms["lobby"].people[5].name == "anna"
+    driver.hear(m.Presence("lobby", 2, joined=[m.Person(5, "ann")], renamed=[m.Renaming(5, "ann", "anna")]))
+    assert len(driver.told) == 2, "our roster was fresher"
+
+
 def test_a_rename_is_told_although_a_message_under_the_new_name_came_first() -> None:
     driver = online()
     driver.hear(m.Presence("lobby", 2, joined=[m.Person(5, "ann")]))
