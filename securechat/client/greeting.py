@@ -187,7 +187,7 @@ class Greeting(Exchange):
         self._rejoin(keeping=event.account and resumed)
         self.membership.left_while_away.clear()
         self._writing.forget()
-        if event.account and not resumed:
+        if event.account and not resumed and self._attention is not Attention.NOBODY:
             self._reading.wait()
             self._ask_unread()
 

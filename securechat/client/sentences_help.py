@@ -31,8 +31,8 @@ MESSAGES = """\
 /edit N          put the text of line [N] into the input line
 /delete [N]      take back your last line, or line [N]
 /react N SIGN    put a sign under line [N]; again, or -SIGN: take it away
-/search words    newest first; "two words", beg*, from:ann, in:ops, has:link,
-                 before:2026-11-20, after:2026-11, after:yesterday
+/search words    also "two words" beg* from:ann in:ops has:link
+                 before:2026-11-20 after:2026-11 after:yesterday
 /more            the next page of what was shown last
 /unread [N]      where there is something unread; show the Nth
 /jump            from the first unread message of this room on

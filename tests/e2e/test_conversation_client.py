@@ -219,3 +219,26 @@ def test_a_pipe_has_the_new_fields_and_a_plain_tail_stays_one_line_each(screen: 
     assert second["edited"] > second["seq"]
     plain = run_client(*at(server, "--tail", "--history", "2"), stop_after=2)
     assert plain.stdout.splitlines() == ["ann: first", "ann: other"]
+
+
+def test_a_terminal_that_can_do_nothing_but_lines_has_the_numbers_too(screen: Open) -> None:
+    bob = screen("--name", "bob", rows=60)
+    bob.wait_for("in #lobby")
+    ann = screen("--name", "ann", env={"TERM": "dumb"}, rows=60)
+    ann.wait_for("with: bob")
+    bob.line("shall we?")
+    ann.wait_for("[1] bob: shall we?")
+    ann.line("/reply 1 yes")
+    bob.wait_for("> [1] bob: shall we?")
+    bob.line("/edit shall we go?")
+    ann.wait_for("[1] /edited bob: shall we go?")
+    ann.line("/search shall")
+    ann.wait_for("[1] #lobby bob: shall we go?")
+    ann.line("/edit")
+    ann.wait_for("use it like this: /edit [N] text")
+    ann.line("/delete")
+    bob.wait_for("deleted [2] by: ann")
+    ann.line("/history 2001-02-03")
+    ann.wait_until(lambda: ann.text.count("[1] bob: shall we go?") == 1, "the day, and all that followed")
+    ann.line("/history 2001-02-31")
+    ann.wait_for("this is no day")
