@@ -188,9 +188,11 @@ class Feed:
     def _offer(self, message: Message, *, late: bool) -> None:
         key = key_of(message, self.me)
         conversation = self.conversations.get(key)
+        if conversation is None and message.room is not None:
+            return  # of a room that was left while away: the server has not heard of it yet
         if conversation is None:
             # What a dialogue holds from before this process is nothing we missed; above that, prev reveals a hole.
-            before = message.prev if message.room else min(message.prev, self._floor)
+            before = min(message.prev, self._floor)
             conversation = self.conversations[key] = Conversation(key, last=before)
         if (pull := self._pulls.get(key)) is not None:
             pull.hold(message)
