@@ -241,14 +241,11 @@ class Feed:
             entry = replace(entry, room=self._new_names[entry.room])
         key = key_of(entry, self.me)
         conversation = self.conversations.get(key)
+        if conversation is None and entry.room is not None:
+            return  # of a room that was left while away: the server has not heard of it yet
         if conversation is None:
-            if isinstance(entry, Message):
-                # What a dialogue holds from before this process is nothing we missed; above that, prev reveals a hole.
-                before = entry.prev if entry.room else min(entry.prev, self._floor)
-            elif entry.room is None:
-                before = self._floor
-            else:
-                return
+            # What a dialogue holds from before this process is nothing we missed; above that, prev reveals a hole.
+            before = min(entry.prev, self._floor) if isinstance(entry, Message) else self._floor
             conversation = self.conversations[key] = Conversation(key, last=before)
         if (pull := self._pulls.get(key)) is not None:
             pull.hold(entry)

@@ -59,14 +59,13 @@ class SimulatedSelector(selectors.BaseSelector):
         """Return who is ready now, in the order of registration."""
         ready = []
         for sock, key in self._keys.items():
-            mask = key.events & _readiness(sock)
-            if mask:
+            if mask := _readiness(sock, key.events):
                 ready.append((key, mask))
         return ready
 
     def is_anybody_ready(self) -> bool:
         """Whether `select` would return somebody."""
-        return any(key.events & _readiness(sock) for sock, key in self._keys.items())
+        return any(_readiness(sock, key.events) for sock, key in self._keys.items())
 
     def close(self) -> None:
         """Forget everybody."""
@@ -77,8 +76,10 @@ class SimulatedSelector(selectors.BaseSelector):
         return self._keys
 
 
-def _readiness(sock: Pollable) -> int:
-    return (EVENT_READ if sock.is_readable() else 0) | (EVENT_WRITE if sock.is_writable() else 0)
+def _readiness(sock: Pollable, events: int) -> int:
+    """Which of the events have come; only those that somebody waits for are asked about."""
+    mask = EVENT_READ if events & EVENT_READ and sock.is_readable() else 0
+    return mask | EVENT_WRITE if events & EVENT_WRITE and sock.is_writable() else mask
 
 
 class _Bell:

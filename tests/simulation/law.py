@@ -149,7 +149,9 @@ class Law:
             moved = holder.lost_at is not None and self._moved_at > holder.lost_at - _LINGERING_S
             if not moved and away_s < self.world.limits.name_reservation_s - _LINGERING_S:
                 raise HistoryBroken(f"{name!r} went from {holder.owner} to {owner}, {away_s:.2f} s after the loss")
-        self._holders[key] = Holder(owner, renamed_at)
+        # Back under another name: the log keeps only the latest for its owner.
+        kept = {old: each for old, each in self._holders.items() if each.owner != owner or each.lost_at is None}
+        self._holders = {**kept, key: Holder(owner, renamed_at)}
 
     def renamed(self, old: str, new: str) -> None:
         """Somebody has another name."""

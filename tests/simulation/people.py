@@ -54,6 +54,7 @@ class Person:
         self.rooms: list[str] = []
         self.devices = [Device(world, self, f"{self.base}.0", self.address)]
         self._names = 0
+        self._logins = 0
         self._lines = 0
         self._wanted_password = ""
         self._dying: list[str] = []
@@ -83,6 +84,10 @@ class Person:
                 self.rooms.append(room)
             case told.LeftRoom(room) if room in self.rooms:
                 self.rooms.remove(room)
+            case deeds.TokenReceived():
+                self._logins += 1
+                if self._logins >= self.world.limits.sessions_per_account:
+                    self.lost_logins = True  # the one unused for longest makes room
             case deeds.DeedDone(Deed.REGISTER):
                 self.is_account = True
                 for _ in range(self.world.rng.choice((0, 1, 1, 2))):

@@ -179,19 +179,28 @@ class World:
         self.law.check_seats()
         if server.log.waiting > self.limits.append_queue:
             raise HistoryBroken(f"{server.log.waiting} drafts wait for the log")
+        if len(server.loop.backlogs):
+            self._check_outboxes(server)
+        if server.loop.passes % 8 == 0:  # what does not go away by itself can be seen a little later
+            self._check_sessions(server)
+
+    def _check_outboxes(self, server: SimulatedServer) -> None:
         total_bytes = 0
         for session, (transport, _) in server.sessions.items():
-            waits = transport._backlog is not None and transport._state is _State.OPEN
-            total_bytes += transport.queued_bytes if waits else 0
-            if waits and transport.queued_bytes > self.limits.outbox_hard_bytes:
-                raise HistoryBroken(f"{session.label}: {transport.queued_bytes} bytes wait for one peer")
-            if session._drafts > self.limits.unacknowledged_drafts or session._drafts < 0:
+            if transport._backlog is not None and transport._state is _State.OPEN:
+                total_bytes += transport.queued_bytes
+                if transport.queued_bytes > self.limits.outbox_hard_bytes:
+                    raise HistoryBroken(f"{session.label}: {transport.queued_bytes} bytes wait for one peer")
+        if total_bytes > self.limits.outboxes_total_bytes:
+            raise HistoryBroken(f"{total_bytes} bytes wait in all")
+
+    def _check_sessions(self, server: SimulatedServer) -> None:
+        for session in server.sessions:
+            if not 0 <= session._drafts <= self.limits.unacknowledged_drafts:
                 raise HistoryBroken(f"{session.label}: {session._drafts} drafts under way")
         for peer in server.hub._seats:
             if peer not in server.sessions:
                 raise HistoryBroken("somebody is in by a connection that is gone")
-        if total_bytes > self.limits.outboxes_total_bytes:
-            raise HistoryBroken(f"{total_bytes} bytes wait in all")
 
     def said(self, peer: Peer, text: str) -> None:
         """The hub has taken a draft."""
@@ -248,7 +257,7 @@ class World:
     def _act_while_things_break(self) -> None:
         rng, clock = self.rng, self.clock
         is_stuffed = "stuffed" in self.flavour
-        until = clock.now + min(8.0 if is_stuffed else rng.choice((2.0, 4.0, 6.0)), self.options.active_s or 99.0)
+        until = clock.now + min(7.0 if is_stuffed else rng.choice((2.0, 4.0, 6.0)), self.options.active_s or 99.0)
         if is_stuffed:
             self.later(1.0, 2.0, self.faults.stop_a_reader)
         for person in self.people:

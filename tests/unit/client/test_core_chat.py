@@ -294,6 +294,17 @@ def test_presence_is_told_without_oneself_and_a_rename_once() -> None:
     ]
 
 
+def test_nothing_of_a_room_is_shown_that_was_left_before_the_server_heard_of_it() -> None:
+    driver = Driver(rooms=("ops",))
+    driver.tick()
+    driver.want(want.Depart("ops"))
+    driver.hear(m.Welcome(1, "server", 1, "me", 5, resumed=True))
+    driver.hear(m.Joined("lobby", 5, 1, [driver.core.me]))
+    driver.hear(m.Joined("ops", 5, 2, [driver.core.me]))
+    driver.hear(m.Message(6, 5, 2, "ann", 0, "hi", "ops"))
+    assert not driver.all(told.Shown)
+
+
 def test_somebody_who_went_and_came_again_under_another_name_has_that_name() -> None:
     driver = online()
     driver.hear(m.Presence("lobby", 2, joined=[m.Person(5, "ann")]))
