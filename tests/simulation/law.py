@@ -128,6 +128,8 @@ class Law:
         if hello.token is not None and hash_of(hello.token) in self.ended_tokens:
             self._dead_hello.add(id(hello))
             self.world.keep.append(hello)
+        if hello.password is not None:
+            device.person.makes_login()
         self.world.administrator.ambush(device.person)
         if "cut" in self.world.flavour and not self.world.calm and self.world.rng.random() < 0.1:
             self.world.later(0.0, 0.1, lambda: device.person.lose_line(device))
@@ -172,7 +174,7 @@ class Law:
             holder.lost_at = self.world.clock.now
 
     def expelled(self, name: str) -> None:
-        """Somebody was kicked: nothing is kept for them, even if they were away."""
+        """Nothing is kept for a guest of this name: it was kicked, or is an account's."""
         self._holders.pop(name_key(name), None)
 
     def stopped(self) -> None:

@@ -84,10 +84,6 @@ class Person:
                 self.rooms.append(room)
             case told.LeftRoom(room) if room in self.rooms:
                 self.rooms.remove(room)
-            case deeds.TokenReceived():
-                self._logins += 1
-                if self._logins >= self.world.limits.sessions_per_account:
-                    self.lost_logins = True  # the one unused for longest makes room
             case deeds.DeedDone(Deed.REGISTER):
                 self.is_account = True
                 for _ in range(self.world.rng.choice((0, 1, 1, 2))):
@@ -105,6 +101,12 @@ class Person:
                 self._ended(device, happening)
             case _:
                 pass
+
+    def makes_login(self) -> None:
+        """A hello, or a registration, may make another login, whether its answer arrives or not."""
+        self._logins += 1
+        if self._logins >= self.world.limits.sessions_per_account:
+            self.lost_logins = True  # the one unused for longest makes room
 
     def _take_name_of(self, device: Device) -> None:
         if device.core is not None:
@@ -237,6 +239,7 @@ class Person:
         if self.may_register and not self.is_account and device.is_online:
             self.passwords.append(self.fresh_password())
             self.may_be_invalid = True
+            self.makes_login()
             device.want(want.Register(self.password))
             if "cut" in self.world.flavour and not self.world.calm:
                 self.talk(device)

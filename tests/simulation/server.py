@@ -195,7 +195,10 @@ class SimulatedServer:
         if what is Happening.SAID and peer is not None:
             self.watch.said(peer, text)
         elif what is Happening.NAMED and isinstance(peer, Session):
-            self.watch.law.named(self.watch.owner_of(peer.link.address), name)
+            if self.hub._seats[peer].member.account:  # whoever has the proof: the door's own tests see to that
+                self.watch.law.expelled(name)
+            else:
+                self.watch.law.named(self.watch.owner_of(peer.link.address), name)
             self.clock.note("server", f"{peer.label} is {name!r} {detail}")
         elif what is Happening.RENAMED:
             self.watch.law.renamed(detail, name)

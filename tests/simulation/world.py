@@ -257,7 +257,7 @@ class World:
     def _act_while_things_break(self) -> None:
         rng, clock = self.rng, self.clock
         is_stuffed = "stuffed" in self.flavour
-        until = clock.now + min(7.0 if is_stuffed else rng.choice((2.0, 4.0, 6.0)), self.options.active_s or 99.0)
+        until = clock.now + min(6.0 if is_stuffed else rng.choice((1.5, 3.0, 5.0)), self.options.active_s or 99.0)
         if is_stuffed:
             self.later(1.0, 2.0, self.faults.stop_a_reader)
         for person in self.people:
