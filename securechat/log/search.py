@@ -11,7 +11,8 @@ Each side answers with one JSON row, for the reason that stands in `history`.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -34,12 +35,13 @@ from securechat.log.store import NoSpace, TooMuchWork
 from securechat.model import Hit, Message
 from securechat.search_words import has_link, marks, phrase_of
 
-CHECKS_PER_SEARCH = 300
-"""How much work one search may be, about a second: a prefix of one letter in a million messages takes 21 checks."""
-_INDEX_STEPS_PER_CHECK = 100
-"""SQLite counts a handful of steps for each page of the index, however much FTS5 does with it: 100 are 3.5 ms."""
-_LOG_STEPS_PER_CHECK = 20_000
-"""Some 0.5 ms."""
+SECONDS_PER_SEARCH = 2.0
+"""How long one search may take, twenty times the slowest of a million messages (a prefix of one letter). Seconds, not
+steps, as in `history`: FTS5 does next to nothing in one step and a great deal in another."""
+_INDEX_STEPS_PER_LOOK = 2_000
+"""Steps between two looks at the clock: 0.3 ms where terms are looked up, 70 ms where long lists are merged."""
+_LOG_STEPS_PER_LOOK = 100_000
+"""Some 2 ms."""
 _MOST_AT_ONCE = 1_000
 _STRETCHES = 5
 """Expressions that floors may cut a search into; the rest of the work is looking twice."""
@@ -71,26 +73,37 @@ class Searcher:
     Args:
         index: may be behind the log, and says so.
         log: a connection to the log's database.
-        checks: how much work one search may be.
+        seconds: how long one search may take.
+        clock: monotonic seconds; in a simulation one that stands still.
     """
 
-    def __init__(self, index: SearchIndex, log: apsw.Connection, checks: int = CHECKS_PER_SEARCH) -> None:
+    def __init__(
+        self,
+        index: SearchIndex,
+        log: apsw.Connection,
+        seconds: float = SECONDS_PER_SEARCH,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._index = index
         self._log = log
-        self._checks = checks
+        self._seconds = seconds
+        self._clock = clock
 
     def search(self, query: SearchQuery) -> SearchRows:
         """Find at most ``query.limit`` messages.
 
         Raises:
-            TooMuchWork: it took more than its share.
+            TooMuchWork: it took too long.
             IndexDamaged: throw the index away; the log is as good as ever.
             LogError: the log cannot be read.
         """
         hits: list[Hit] = []
-        budget = _Budget(self._checks)
+        until_s = self._clock() + self._seconds
         indexed_to = self._index.indexed_to
-        with budget.watching(self._index.db, _INDEX_STEPS_PER_CHECK), budget.watching(self._log, _LOG_STEPS_PER_CHECK):
+        with (
+            self._bounded(self._index.db, _INDEX_STEPS_PER_LOOK, until_s),
+            self._bounded(self._log, _LOG_STEPS_PER_LOOK, until_s),
+        ):
             above, below = self._span(query)
             places = self._places(query)
             for asked, low, high in _stretches(query, places, above, below):
@@ -99,6 +112,15 @@ class Searcher:
                     if len(hits) > query.limit:
                         return SearchRows(hits[: query.limit], True, indexed_to)
         return SearchRows(hits, False, indexed_to)
+
+    @contextmanager
+    def _bounded(self, connection: apsw.Connection, steps_per_look: int, until_s: float) -> Iterator[None]:
+        """Stop what the connection does when the time is over; before and after, nothing does."""
+        connection.set_progress_handler(lambda: self._clock() >= until_s, steps_per_look, id=self)
+        try:
+            yield
+        finally:
+            connection.set_progress_handler(None, id=self)
 
     def _span(self, query: SearchQuery) -> tuple[int, int]:
         """Between which seqs to look, both excluded."""
@@ -164,29 +186,9 @@ def search_at_once(index: SearchIndex, log: apsw.Connection, query: SearchQuery)
         index.begin_sweep()
         while index.step():
             pass
-        return Searcher(index, log).search(query)
+        return Searcher(index, log, clock=lambda: 0.0).search(query)
     except (IndexDamaged, NoSpace) as error:  # in memory there is no disk to blame
         raise LogError(f"the search index failed: {error}") from error
-
-
-class _Budget:
-    """Work that one search may do, on both sides together."""
-
-    def __init__(self, checks: int) -> None:
-        self._left = checks
-
-    @contextmanager
-    def watching(self, connection: apsw.Connection, steps_per_check: int) -> Iterator[None]:
-        """Stop what the connection does when the budget is spent; before and after, nothing does."""
-        connection.set_progress_handler(self._is_spent, steps_per_check, id=self)
-        try:
-            yield
-        finally:
-            connection.set_progress_handler(None, id=self)
-
-    def _is_spent(self) -> bool:
-        self._left -= 1
-        return self._left < 0
 
 
 def judge(query: SearchQuery, message: Message) -> Hit | None:

@@ -307,7 +307,7 @@ def test_a_search_is_bounded_and_the_next_one_is_not_hurt(tmp_path, store, sourc
     index = made(tmp_path, source)
     with closing(apsw.Connection(str(store.read_beside), flags=apsw.SQLITE_OPEN_READONLY)) as log:
         with pytest.raises(TooMuchWork):
-            Searcher(index, log, checks=0).search(SearchQuery(END, 200, ("w*",), rooms=LOBBY))
+            Searcher(index, log, seconds=0.0).search(SearchQuery(END, 200, ("w*",), rooms=LOBBY))
         assert len(Searcher(index, log).search(SearchQuery(END, 200, ("w*",), rooms=LOBBY)).hits) == 200
         say(store, "more", start=3001)
         index.step()
