@@ -41,7 +41,7 @@ def check_empty(server: SimulatedServer) -> None:
         "rooms": hub._attendance.rooms,
         "absent members": hub._attendance._absent,
         "presence to tell": hub._attendance._presence_due,
-        "amendments": hub._registry._amending,
+        "turns": hub._registry._queues,
         "leaving records": hub._registry._leaving,
         "invites in use": hub._entrance._door._uses_pending,
         "accounts at the desk": hub._desk._at_work,

@@ -286,7 +286,7 @@ class SimulatedServer:
         """Everything the log holds."""
         store = self.log.store
         if isinstance(store, MemoryStore):
-            return list(store._messages)
+            return [message for _, message in sorted(store._talk.messages.items())]
         db = store._db
         found = db.execute(
             """SELECT seq, prev, sender_id, name, sent_at_ms, text, room, low, high, to_name

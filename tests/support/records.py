@@ -41,6 +41,10 @@ def _value(info: Any) -> st.SearchStrategy[Any]:
             return st.none()
         case msgspec.inspect.EnumType():
             return st.sampled_from(ErrorCode)
+        case msgspec.inspect.LiteralType(values=values):
+            return st.sampled_from(values)
+        case msgspec.inspect.TupleType(item_types=items):
+            return st.tuples(*map(_value, items))
         case msgspec.inspect.ListType():
             return st.lists(
                 _value(info.item_type), min_size=info.min_length or 0, max_size=min(info.max_length or 5, 5)
