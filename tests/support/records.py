@@ -34,7 +34,7 @@ def _value(info: Any) -> st.SearchStrategy[Any]:
         case msgspec.inspect.StrType(pattern=str() as pattern):
             return st.from_regex(pattern.replace("$", r"\Z"), fullmatch=True)
         case msgspec.inspect.StrType():
-            return _TEXT.map(lambda text: text[: info.max_length])
+            return _TEXT.map(lambda text: text[: info.max_length].ljust(info.min_length or 0, "x"))
         case msgspec.inspect.BoolType():
             return st.booleans()
         case msgspec.inspect.NoneType():
