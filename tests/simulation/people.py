@@ -234,6 +234,13 @@ class Person:
         name = rng.choice(self.world.people).name if rng.random() < 0.4 else f"{self.base}{self._names}"
         self.known_as.add(name)
         device.want(want.ChooseName(name))
+        if self.is_account and rng.random() < 0.3:
+            self._soon_gone()
+
+    def _soon_gone(self) -> None:
+        """Leave before the answer comes."""
+        for each in self.devices:
+            self.world.later(0.0, 0.02, lambda one=each: one.want(want.Finish(0.0)))
 
     def register(self, device: Device) -> None:
         if self.may_register and not self.is_account and device.is_online:
