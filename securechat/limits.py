@@ -141,7 +141,7 @@ class Limits:
     # Conversation
     typing_interval_s: float = _limit(3.0, "s", "a typing notice of one member in one place is passed on this often")
     search_queue: int = _limit(64, "searches", "waiting for the searching thread; then busy")
-    retention_batch: int = _limit(500, "messages", "deleted by retention in one transaction, some 5 ms")
+    retention_batch: int = _limit(500, "messages", "deleted by retention in one transaction, some 15 ms")
 
     def __post_init__(self) -> None:
         """Refuse values that make no sense together.

@@ -426,7 +426,8 @@ class Hub:
 
     def tidy(self) -> None:
         """Forget what has expired, and guests unseen for long who never wrote; to be called once a day."""
-        self._registry.tidy(self._limits.guest_days, {seat.login_id for seat in self._seats.values()})
+        online = {seat.login_id for seat in self._seats.values()}
+        self._registry.tidy(self._limits.guest_days, online, self._limits.retention_batch)
 
     # --- Requests -------------------------------------------------------------------------------------------------
 

@@ -293,7 +293,7 @@ class Registry:
         """Return when a login that is used now expires."""
         return self.wall_ms() + self._session_ms
 
-    def tidy(self, guest_days: float, online: Set[int]) -> None:
+    def tidy(self, guest_days: float, online: Set[int], retention_batch: int) -> None:
         """Forget what has come to its end, then guests unseen for so long who never wrote, a few at a time.
 
         The logins that are ``online`` are in use, and begin their time anew.
@@ -310,7 +310,7 @@ class Registry:
         old_ms = now_ms - _INVITE_KEPT_DAYS * _DAY_MS
         changes += [Drop(Invite, n) for n, row in self.invites.items() if row.expires_at_ms <= old_ms]
         before_ms = now_ms - int(guest_days * _DAY_MS)
-        self._expire(now_ms)
+        self._expire(now_ms, retention_batch)
 
         def forget(answer: Recorded | NotAppended) -> None:
             if isinstance(answer, Recorded) and answer.through is not None:
@@ -318,11 +318,11 @@ class Registry:
 
         self.change(changes, lambda _: self.change((ForgetGuests(before_ms),), forget))
 
-    def _expire(self, now_ms: int) -> None:
+    def _expire(self, now_ms: int, most: int) -> None:
         """Let every room forget what is older than its retention, a batch at a time."""
         for place in self.rulebook.places.values():
             if place.retention_days:
-                self._expire_next(Expire(place.name, now_ms - place.retention_days * _DAY_MS))
+                self._expire_next(Expire(place.name, now_ms - place.retention_days * _DAY_MS, most))
 
     def _expire_next(self, expire: Expire) -> None:
         def done(answer: Recorded | NotAppended) -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from securechat.errors import ErrorCode
 from securechat.hub.people import Role
+from securechat.limits import Limits
 from securechat.model import (
     Acked,
     AskRoom,
@@ -420,3 +421,17 @@ def test_an_edit_by_a_moderator_and_by_nobody_else(rig: HubRig, three: tuple[Fak
     rig.do(mod, Edit(client_id=1, seq=seq, text="mended", room="ops"))
     assert (bob.last(Edited).target, bob.last(Edited).text, bob.last(Edited).name) == (seq, "mended", "mod")
     assert refused(rig, mod, Edit(client_id=2, seq=seq, text="elsewhere", room="lobby")) is ErrorCode.NOT_FOUND
+
+
+def test_retention_deletes_what_is_older_a_batch_at_a_time() -> None:
+    rig = HubRig(Limits(retention_batch=2))
+    ann = person(rig, "ann", "ops")
+    ok(rig, ann, SetRoom(ref=1, room="ops", retention_days=3))
+    for number in range(1, 6):
+        rig.do(ann, Say(client_id=number, room="ops", text=f"old {number}"))
+    rig.now += 4 * 86_400
+    rig.do(ann, Say(client_id=10, room="ops", text="new"))
+    rig.hub.tidy()
+    rig.settle()
+    rig.do(ann, History(ref=2, room="ops"))
+    assert [message.text for message in ann.last(HistoryPage).messages] == ["new"]
