@@ -8,6 +8,7 @@ waits for the log, one change after the other in each room; what only changes pr
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from functools import partial
 
 from msgspec.structs import replace
@@ -152,6 +153,7 @@ class Floor:
                 peer.deliver(Refused(refusal.code, refusal.detail, ref=command.ref, room=raw))
 
         def recorded(answer: Recorded | NotAppended) -> None:
+            present = self._members.get(member.sender_id)
             if isinstance(answer, NotAppended):
                 refuse(Refusal(answer.code, answer.text))
             elif peer in self._seats:
@@ -159,6 +161,9 @@ class Floor:
                     self.enter(peer, member, name, command.ref)
                 except Refusal as refusal:
                     refuse(refusal)
+            elif present is not None and present.peers:  # who asked is gone, another device is here
+                with suppress(Refusal):
+                    self.enter(present.peers[0], present, name, ref=0)
 
         try:
             self._check_entry(member, name)
@@ -226,12 +231,16 @@ class Floor:
             self._out(member, name, peer, Left(room=name, ref=command.ref))
             return
 
+        room_id = self._rulebook.places[name].room_id
+
         def recorded(answer: Recorded | NotAppended) -> None:
             if isinstance(answer, NotAppended):
                 if peer in self._seats:
                     peer.deliver(Refused(answer.code, answer.text, ref=command.ref))
-            else:
-                self._out(member, name, peer, Left(room=name, ref=command.ref))
+                return
+            now_called = self._rulebook.name_of(room_id)
+            present = self._members.get(member.sender_id, member)  # it may have gone and come back meanwhile
+            self._out(present, now_called, peer, Left(room=now_called, ref=command.ref))
 
         self.drop(member.sender_id, name, (), recorded)
 
@@ -242,23 +251,38 @@ class Floor:
         further: tuple[Change, ...],
         then: Callable[[Recorded | NotAppended], None],
     ) -> None:
-        """End a membership, and find an heir when it was the last owner's."""
+        """End a membership when its turn comes, whatever the room is called by then."""
+        asked = self._rulebook.places.get(name)
 
         def job() -> Turn:
-            place = self._rulebook.places.get(name)
-            if place is None or not self._rulebook.belongs(name, sender_id):
-                return (further, then) if further else self._nothing(then)
-            heir = self._heir(place, sender_id)
-            changes = (self._end(place, sender_id), *further)
-
-            def done(answer: Recorded | NotAppended) -> None:
-                then(answer)
-                if isinstance(answer, Recorded) and heir is not None:
-                    self.tell_role(name, heir.sender_id, None)
-
-            return (*changes, PutMembership(heir)) if heir is not None else changes, done
+            now_called = name if asked is None else self._rulebook.name_of(asked.room_id)
+            if now_called != name:
+                self.drop(sender_id, now_called, further, then)
+                return None
+            return self.removal(sender_id, name, further, then)
 
         self._registry.in_turn(("room", name), job)
+
+    def removal(
+        self,
+        sender_id: int,
+        name: str,
+        further: tuple[Change, ...],
+        then: Callable[[Recorded | NotAppended], None],
+    ) -> Turn:
+        """What ends a membership, as a turn of its room; finds an heir when it was the last owner's."""
+        place = self._rulebook.places.get(name)
+        if place is None or not self._rulebook.belongs(name, sender_id):
+            return (further, then) if further else self._nothing(then)
+        heir = self._heir(place, sender_id)
+        changes = (self._end(place, sender_id), *further)
+
+        def done(answer: Recorded | NotAppended) -> None:
+            then(answer)
+            if isinstance(answer, Recorded) and heir is not None:
+                self.tell_role(name, heir.sender_id, None)
+
+        return (*changes, PutMembership(heir)) if heir is not None else changes, done
 
     def _end(self, place: Place, sender_id: int) -> Change:
         """What ends a membership; a mute outlasts it, or leaving would be the way out of it."""
@@ -274,7 +298,7 @@ class Floor:
     def _heir(self, place: Place, leaving: int) -> Membership | None:
         """Who owns the room once its only owner has left: the longest-standing moderator, or else member."""
         rows = self._rulebook.members_of(place)
-        rest = [row for row in rows if row.sender_id != leaving]
+        rest = [row for row in rows if row.sender_id != leaving and self._registry.living(row.sender_id)]
         was_owner = any(row.sender_id == leaving and row.role is RoomRole.OWNER for row in rows)
         if not was_owner or not rest or any(row.role is RoomRole.OWNER for row in rest):
             return None

@@ -300,15 +300,14 @@ class Moderation:
         return Left(room=name, ref=0, code=code, text=f"{member.name} {did} #{name}{why}")
 
     def _removal(self, peer: Peer, ref: int, name: str, person: int, further: tuple[Change, ...], left: Left) -> Turn:
-        """Out of the room: its membership, which may need an heir, has a turn of its own."""
+        """Out of the room, in this very turn: what waits behind it may be a new name, or a role."""
 
         def then(answer: Recorded | NotAppended) -> None:
             self._reply(peer, ref, answer)
             if isinstance(answer, Recorded):
                 self._floor.expel(person, name, left)
 
-        self._floor.drop(person, name, further, then)
-        return None
+        return self._floor.removal(person, name, further, then)
 
     def _in_turn(self, peer: Peer, ref: int, name: str, job: Callable[[], Turn]) -> None:
         def guarded() -> Turn:

@@ -61,6 +61,10 @@ class Rulebook:
 
     # --- Looking --------------------------------------------------------------------------------------------------
 
+    def name_of(self, room_id: int) -> str:
+        """Return what a room with a record is called now."""
+        return self._names[room_id]
+
     def membership(self, room: str, sender_id: int) -> Membership | None:
         """Return how an account belongs to a room; None also for rooms without a record."""
         place = self.places.get(room)
