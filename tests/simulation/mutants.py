@@ -24,6 +24,7 @@ from securechat.hub.claims import NameClaims
 from securechat.hub.desk import Desk
 from securechat.hub.door import Door
 from securechat.hub.entrance import Entrance
+from securechat.hub.feed import Feed as HubFeed
 from securechat.hub.hub import Hub
 from securechat.hub.lookups import Lookups
 from securechat.hub.people import Login
@@ -76,13 +77,14 @@ def ack_before_commit(original: Any) -> Any:
     return append
 
 
-@planted(SqliteStore, "_load_last")
+@planted(SqliteStore, "_open_database")
 def no_sync_before_the_ack(original: Any) -> Any:
-    def load_last(self: Any) -> None:
-        original(self)
+    def open_database(self: Any, path: Any) -> Any:
+        state = original(self, path)
         self._db.pragma("synchronous", "OFF")
+        return state
 
-    return load_last
+    return open_database
 
 
 @planted(MemoryStore, "open")
@@ -122,12 +124,12 @@ def one_message_of_a_batch_not_fanned_out(original: Any) -> Any:
     return on_commit
 
 
-@planted(Hub, "_dialogue_audience")
+@planted(HubFeed, "_dialogue_audience")
 def whispers_shown_to_everybody(original: Any) -> Any:
-    return lambda self, message: list(self._seats)
+    return lambda self, entry: [peer for member in self._members.values() for peer in member.peers]
 
 
-@planted(Hub, "_dialogue_audience")
+@planted(HubFeed, "_dialogue_audience")
 def whispers_not_shown_to_the_other_devices(original: Any) -> Any:
     def audience(self: Any, message: Any) -> Any:
         sides = (self._members.get(message.sender_id), self._members.get(message.to or 0))
