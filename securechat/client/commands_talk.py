@@ -94,7 +94,8 @@ def _prefill(named: Numbered | Problem) -> Meaning:
         return named
     message = named.message
     if message is None or message.deleted is not None or visible(message.text) != message.text:
-        return Problem(usage("/edit"))  # an input line shows what is in it as it is
+        gone = message is not None and message.deleted is not None
+        return Problem(talk.not_editable(named.number, deleted=gone))  # an input line shows what is in it as it is
     return Prefill(f"/edit {named.number} {message.text}")
 
 

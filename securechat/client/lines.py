@@ -70,7 +70,7 @@ class Lines:
             case told.Shown(message, key):
                 return self._message(key, message, columns, elsewhere(key, self._core.current, message))
             case told.Recalled(key, messages) if messages:
-                return self._messages(key, messages, columns)
+                return self._messages(key, messages, columns, None)
             case tidings.Excerpted():
                 return self._excerpt(happening, columns)
             case tidings.SearchShown():
@@ -94,10 +94,10 @@ class Lines:
         number = self.numbers.give(key, message.seq, message)
         return rows + message_rows(message, columns, room=room, number=number)
 
-    def _messages(self, key: Key, messages: Sequence[Message], columns: int) -> list[Row]:
+    def _messages(self, key: Key, messages: Sequence[Message], columns: int, room: str | None) -> list[Row]:
         for message in messages:  # first all of them: they may answer each other
             self.numbers.give(key, message.seq, message)
-        return [row for message in messages for row in self._message(key, message, columns, None)]
+        return [row for message in messages for row in self._message(key, message, columns, room)]
 
     def _quote(self, key: Key, seq: int, columns: int) -> Row:
         message = self._core.feed.find(key, seq) or self.numbers.message(seq)
@@ -109,7 +109,8 @@ class Lines:
             empty = sentences.NOTHING_UNREAD if event.place is Place.UNREAD else sentences.NOTHING_THERE
             return notice_rows(empty, columns)
         rows = notice_rows(sentences.UNREAD_BEGINS, columns) if event.place is Place.UNREAD else []
-        rows += self._messages(event.key, event.messages, columns)
+        room = elsewhere(event.key, self._core.current, event.messages[0])
+        rows += self._messages(event.key, event.messages, columns, room)
         return rows + (notice_rows(sentences.MORE, columns) if event.more else [])
 
     def _hits(self, event: tidings.SearchShown, columns: int) -> list[Row]:

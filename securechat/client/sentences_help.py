@@ -84,4 +84,9 @@ def usage(command: str) -> str:
     return f"use it like this: {', '.join([first, *_MORE_FORMS.get(command, ())])}"
 
 
-_MORE_FORMS = {"/sessions": ("/sessions end N",), "/cert": ("/cert add [FILE]", "/cert remove N")}
+_MORE_FORMS = {
+    "/sessions": ("/sessions end N",),
+    "/cert": ("/cert add [FILE]", "/cert remove N"),
+    "/history": ("/history DAY [ROOM]",),
+    "/room": ("as /help rooms shows",),
+}

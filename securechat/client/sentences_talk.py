@@ -42,6 +42,13 @@ def no_such_number(text: str) -> str:
     return f"no line here has this number: {text}"
 
 
+def not_editable(count: int, *, deleted: bool) -> str:
+    """A text that cannot be put into the input line as it is."""
+    if deleted:
+        return f"{number(count)} is deleted; what is deleted stays so"
+    return f"the text of {number(count)} cannot be put into the input line; say all of it anew: /edit {count} text"
+
+
 def no_such_day(text: str) -> str:
     """A date that is none."""
     return f"this is no day, which is written like 2026-11-20: {text}"
@@ -164,15 +171,21 @@ def missing(room: str) -> str:
     return f"while you were away you were taken out of #{room}, or it got another name"
 
 
-def role(room: str, name: str, role_word: str, *, muted_s: float | None, was_muted: bool) -> str:
-    """What somebody is in a room now."""
+def role(room: str, name: str, role_word: str, *, muted_s: float | None, was_muted: bool, me: bool) -> str:
+    """What somebody is in a room now; ``me`` when it is the reader."""
+    who, whose = ("you", "") if me else ("this person", f": {name}")
     if muted_s is None:
-        return f"in #{room} this person may not write any more: {name}"
+        return f"in #{room} {who} may not write any more{whose}"
     if muted_s > 0:
-        return f"in #{room} this person may not write for {span(muted_s)}: {name}"
+        return f"in #{room} {who} may not write for {span(muted_s)}{whose}"
     if was_muted:
-        return f"in #{room} this person may write again: {name}"
+        return f"in #{room} {who} may write again{whose}"
+    if me:
+        return f"you are {_A_ROLE.get(role_word, role_word)} in #{room} now"
     return f"{role_word} in #{room} now: {name}"
+
+
+_A_ROLE = {"owner": "an owner", "moderator": "a moderator", "member": "a member"}
 
 
 _DONE = {
@@ -220,10 +233,11 @@ def writing(names: Sequence[str]) -> str:
 
 def span(seconds: float) -> str:
     """A length of time."""
+    seconds = round(seconds)
     for size, unit in ((86_400, "day"), (3_600, "hour"), (60, "minute")):
         if seconds >= 2 * size or (seconds >= size and seconds % size == 0):
             return _some(round(seconds / size), unit)
-    return _some(max(1, round(seconds)), "second")
+    return _some(max(1, seconds), "second")
 
 
 def _some(count: int, unit: str) -> str:

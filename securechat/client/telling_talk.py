@@ -21,9 +21,10 @@ def of_tiding(happening: Happening) -> str | None:  # noqa: PLR0911 - one row a 
             return _changed(rules, before)
         case tidings.InvitedTo(room, by):
             return sentences.invited(one_line(room), one_line(by.name))
-        case tidings.RoleTold(room, person, role, muted_s, was_muted):
-            name = one_line(person.name)
-            return sentences.role(one_line(room), name, one_line(role), muted_s=muted_s, was_muted=was_muted)
+        case tidings.RoleTold(room, person, role, muted_s, was_muted, me):
+            return sentences.role(
+                one_line(room), one_line(person.name), one_line(role), muted_s=muted_s, was_muted=was_muted, me=me
+            )
         case tidings.OrderDone(order, person):
             return sentences.done(order.verb, one_line(order.room), one_line(person.name), order.seconds)
         case tidings.OrderUnanswered():

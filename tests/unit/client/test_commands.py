@@ -251,7 +251,17 @@ def test_without_a_line_of_ones_own_there_is_nothing_to_change() -> None:
 def test_nothing_hostile_gets_into_the_input_line() -> None:
     numbers = Numbers()
     numbers.give(HERE, 70, Message(70, 0, 5, "ann", 0, "a\u202eb", "ops"))
-    assert isinstance(read("/edit 1", HERE, KNOWN, numbers, ME), Problem)
+    meaning = read("/edit 1", HERE, KNOWN, numbers, ME)
+    assert isinstance(meaning, Problem)
+    assert "cannot be put into the input line; say all of it anew: /edit 1 text" in meaning.sentence
+
+
+def test_what_is_deleted_is_not_edited_and_says_why() -> None:
+    numbers = Numbers()
+    numbers.give(HERE, 70, Message(70, 0, ME, "me", 0, "", "ops", deleted=71))
+    meaning = read("/edit 1", HERE, KNOWN, numbers, ME)
+    assert isinstance(meaning, Problem)
+    assert meaning.sentence == "[1] is deleted; what is deleted stays so"
 
 
 def test_a_message_keeps_its_number_and_is_known_as_it_is_now() -> None:

@@ -9,7 +9,9 @@ from securechat.client import happenings as told
 from securechat.client import intents as want
 from securechat.client import tidings
 from securechat.client.intents import Verb
+from securechat.client.lines import Lines
 from securechat.client.login import Login
+from securechat.client.sentences_talk import span
 from securechat.client.state import Attention, PersonKey, RoomKey
 from securechat.client.telling import sentence
 from securechat.client.writing import BELIEVED_S, TELL_S
@@ -248,6 +250,34 @@ def test_mutes_and_roles_are_told_as_what_they_are() -> None:
         "in #lobby this person may write again: ann",
         "in #lobby this person may not write any more: ann",
     ]
+
+
+def test_whom_a_mute_or_a_role_concerns_is_told_so() -> None:
+    one = online()
+    me = one.core.me
+    one.hear(m.RoleChanged("lobby", me, "moderator", ANN))
+    one.hear(m.RoleChanged("lobby", me, "member", ANN, 59.9))
+    one.hear(m.RoleChanged("lobby", me, "member", ANN))
+    one.hear(m.RoleChanged("lobby", me, "member", ANN, None))
+    assert said(one) == [
+        "you are a moderator in #lobby now",
+        "in #lobby you may not write for 1 minute",
+        "in #lobby you may write again",
+        "in #lobby you may not write any more",
+    ]
+
+
+def test_what_was_not_read_in_another_place_is_shown_with_its_room() -> None:
+    one = online()
+    said_there = m.Message(7, 0, ANN.id, ANN.name, 0, "hello", "ops")
+    shown = Lines(one.core).rows(tidings.Excerpted(OPS, (said_there,), tidings.Place.UNREAD, more=False), 80)
+    assert shown is not None
+    assert shown[1].endswith("[1] #ops ann: hello")
+
+
+@pytest.mark.parametrize(("seconds", "words"), [(0.2, "1 second"), (59.9, "1 minute"), (90, "90 seconds")])
+def test_a_length_of_time_is_rounded_before_it_gets_its_unit(seconds: float, words: str) -> None:
+    assert span(seconds) == words
 
 
 @pytest.mark.parametrize("code", [ErrorCode.KICKED, ErrorCode.ROOM_BANNED, ErrorCode.NOT_A_MEMBER])
