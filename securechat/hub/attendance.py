@@ -90,8 +90,6 @@ class Attendance:
             member.rooms[new] = member.rooms.pop(old)
             if old in member.entered_seq:
                 member.entered_seq[new] = member.entered_seq.pop(old)
-            if old in member.said_at:
-                member.said_at[new] = member.said_at.pop(old)
 
     def settled(self, member: Member, now: float) -> None:
         """The log has answered every draft of the member: what waited for that can be told."""

@@ -51,13 +51,12 @@ class Member:
         unsettled: drafts the log has not answered yet.
         entered_seq: for each room the last seq fanned out when it entered: with ``history_from_join``, a guest reads
             only above.
-        said_at: when it last said something, monotonic seconds, by room in slow mode.
         departures: rooms it has left, but whose members are told only when nothing of it is unsettled.
     """
 
     __slots__ = (
         "account", "byte_bucket", "departures", "entered_seq", "key", "message_bucket", "name", "owner", "peers",
-        "request_bucket", "rooms", "said_at", "sender_id", "unsettled",
+        "request_bucket", "rooms", "sender_id", "unsettled",
     )  # fmt: skip
 
     def __init__(self, sender_id: int, owner: bytes, name: str, key: str, limits: Limits) -> None:
@@ -71,7 +70,6 @@ class Member:
         self.unsettled = 0
         self.departures: list[Room] = []
         self.entered_seq: dict[str, int] = {}
-        self.said_at: dict[str, float] = {}
         self.message_bucket = TokenBucket(limits.message_burst, limits.message_rate)
         self.request_bucket = TokenBucket(limits.request_burst, limits.request_rate)
         self.byte_bucket = TokenBucket(limits.byte_burst, limits.byte_rate)

@@ -35,6 +35,9 @@ from securechat.names import LOBBY, check_room
 from securechat.text import is_hostile
 
 DraftCommand: TypeAlias = Say | Direct | Edit | Delete | React
+_NEVER = (-1e9, 0, 0)
+_MOST_PAUSES = 65_536
+"""Pauses of slow mode that are remembered, after whoever has to make them has gone too: some 15 MiB."""
 
 
 class Posting:
@@ -83,6 +86,8 @@ class Posting:
         self.unsettled = 0
         self.renaming: set[str] = set()
         self._rulebook = registry.rulebook
+        # by sender and room, the latest last: when it last said something there, from which stream, as which draft
+        self._said: dict[tuple[int, int], tuple[float, int, int]] = {}
 
     def append(self, peer: Peer, seat: Seat, command: DraftCommand, now: float) -> None:
         """Check a draft and give it to the log.
@@ -105,6 +110,7 @@ class Posting:
 
         if isinstance(made, Draft):
             self._log.append(made, done)
+            self._begin_pause(made, now)
         else:
             self._log.revise(made, done)
         self._quota.take(peer.address, size_bytes)
@@ -131,7 +137,7 @@ class Posting:
             self._check_mute(member)
         if isinstance(command, Say):
             room = self._room_of(member, command.room)
-            self._check_rules(member, room, now)
+            self._check_rules(seat, command, room, now)
             return Draft(
                 member.sender_id,
                 member.name,
@@ -213,18 +219,34 @@ class Posting:
             raise Refusal(ErrorCode.BUSY, f"#{room} is getting another name; try again", retry_after_s=0.5)
         return room
 
-    def _check_rules(self, member: Member, room: str, now: float) -> None:
-        """Judge whether a member may say something in a room now; slow mode counts from here."""
+    def _check_rules(self, seat: Seat, command: Say, room: str, now: float) -> None:
+        """Judge whether a member may say something in a room now."""
+        member = seat.member
         place = self._rulebook.places.get(room)
         if place is None:
             return
         rank = self._rulebook.rank(room, member.sender_id)
         self._check_place(member, room, rank)
         if place.slow_s and not may(rank, Right.SKIP_SLOW_MODE):
-            left_s = member.said_at.get(room, -1e9) + place.slow_s - now
-            if left_s > 0:
+            at, stream, client_id = self._said.get((member.sender_id, place.room_id), _NEVER)
+            left_s = at + place.slow_s - now
+            is_retry = stream == seat.stream and command.client_id <= client_id
+            if left_s > 0 and not is_retry:
                 raise Refusal(ErrorCode.SLOW_MODE, f"#{room} is in slow mode; wait {span(left_s)}", round(left_s, 1))
-            member.said_at[room] = now
+
+    def _begin_pause(self, draft: Draft, now: float) -> None:
+        """Slow mode counts from here: what was refused, or could not be taken yet, has not been said."""
+        place = self._rulebook.places.get(draft.room or "")
+        if place is None or not place.slow_s:
+            return
+        who, said = (draft.sender_id, place.room_id), (now, draft.stream, draft.client_id)
+        _, stream, client_id = self._said.get(who, _NEVER)
+        if stream == draft.stream and draft.client_id <= client_id:
+            return  # a retry
+        self._said.pop(who, None)
+        if len(self._said) >= _MOST_PAUSES:
+            del self._said[next(iter(self._said))]
+        self._said[who] = said
 
     def _check_place(self, member: Member, room: str, rank: Rank, *, reacting: bool = False) -> None:
         place = self._rulebook.places.get(room)
