@@ -9,6 +9,7 @@ dialogues. Everything below is asked through `Scope`, so that no question forget
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple, TypeAlias, assert_never
 
 from securechat.errors import ErrorCode, Refusal
@@ -137,7 +138,9 @@ class Lookups:
         query = self._query(member, command, fed_seq)
 
         def done(answer: HistoryRows | NotAppended) -> None:
-            if self._is_answered(peer, command.ref, answer) and isinstance(answer, HistoryRows):
+            if self._is_outdated(member, query.rooms):
+                self._again(peer, command.ref, lambda: self._history(peer, member, command, fed_seq))
+            elif self._is_answered(peer, command.ref, answer) and isinstance(answer, HistoryRows):
                 peer.deliver(page_of(command.ref, query, answer))
 
         self._reading.add(peer)
@@ -188,7 +191,9 @@ class Lookups:
         )
 
         def done(answer: SearchRows | NotAppended) -> None:
-            if self._is_answered(peer, command.ref, answer) and isinstance(answer, SearchRows):
+            if self._is_outdated(member, query.rooms):
+                self._again(peer, command.ref, lambda: self._search(peer, member, command, fed_seq))
+            elif self._is_answered(peer, command.ref, answer) and isinstance(answer, SearchRows):
                 peer.deliver(hits_of(command.ref, query, answer))
 
         self._reading.add(peer)
@@ -208,7 +213,9 @@ class Lookups:
             rooms.append((name, max(since, floors.get(name, 0))))
 
         def done(answer: list[Unread] | NotAppended) -> None:
-            if self._is_answered(peer, command.ref, answer) and isinstance(answer, list):
+            if self._is_outdated(member, scope.rooms):
+                self._again(peer, command.ref, lambda: self._unread(peer, member, command, fed_seq))
+            elif self._is_answered(peer, command.ref, answer) and isinstance(answer, list):
                 peer.deliver(UnreadList(command.ref, [self._item(row) for row in answer]))
 
         def job() -> None:
@@ -272,6 +279,20 @@ class Lookups:
             raise Refusal(ErrorCode.BUSY, "a page of history is being read; wait for it")
         if peer.held_back:
             raise Refusal(ErrorCode.BUSY, "you are behind with reading; ask again when you have caught up", 1.0)
+
+    def _is_outdated(self, member: Member, rooms: tuple[str, ...]) -> bool:
+        """Whether a room that was read is none of the member's any more, or is called otherwise."""
+        return not all(name in member.rooms for name in rooms)
+
+    def _again(self, peer: Peer, ref: int, ask: Callable[[], None]) -> None:
+        """Ask anew what was answered for rooms as they are no more, if the peer still waits."""
+        if peer not in self._reading:
+            return
+        self._reading.discard(peer)
+        try:
+            ask()
+        except Refusal as refusal:
+            peer.deliver(Refused(refusal.code, refusal.detail, ref=ref, retry_after_s=refusal.retry_after_s))
 
     def _is_answered(self, peer: Peer, ref: int, answer: object) -> bool:
         """Tell whether the peer still waits for the answer, and tell it a refusal."""
