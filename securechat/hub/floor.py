@@ -39,7 +39,7 @@ class Floor:
         limits: presence_names, rooms_per_member.
         members: who is here, by sender_id.
         seats: every connection of a member.
-        fed_seq: the last seq fanned out.
+        fed_seq: tells the last seq fanned out; kept here.
         now: the time of this pass, monotonic seconds.
     """
 
@@ -61,8 +61,9 @@ class Floor:
         self._limits = limits
         self._members = members
         self._seats = seats
-        self._fed_seq = fed_seq
+        self.fed_seq = fed_seq
         self._now = now
+        self._joining: dict[int, int] = {}  # memberships on their way to the log, by account
 
     # --- In -------------------------------------------------------------------------------------------------------
 
@@ -88,7 +89,7 @@ class Floor:
         entered = name not in member.rooms
         self._attendance.enter(member, name, self._now())
         if entered:
-            member.entered_seq[name] = self._fed_seq()
+            member.entered_seq[name] = self.fed_seq()
         joined = self._joined(member, name, ref)
         peer.deliver(joined)
         if entered and len(member.peers) > 1:
@@ -110,10 +111,10 @@ class Floor:
         members = room.people() if total <= self._limits.presence_names else []
         place = self._rulebook.places.get(name)
         if place is None:
-            return Joined(room=name, live_from=self._fed_seq(), total=total, members=members, ref=ref)
+            return Joined(room=name, live_from=self.fed_seq(), total=total, members=members, ref=ref)
         return Joined(
             room=name,
-            live_from=self._fed_seq(),
+            live_from=self.fed_seq(),
             total=total,
             members=members,
             ref=ref,
@@ -153,6 +154,9 @@ class Floor:
                 peer.deliver(Refused(refusal.code, refusal.detail, ref=command.ref, room=raw))
 
         def recorded(answer: Recorded | NotAppended) -> None:
+            self._joining[member.sender_id] -= 1
+            if not self._joining[member.sender_id]:
+                del self._joining[member.sender_id]
             present = self._members.get(member.sender_id)
             if isinstance(answer, NotAppended):
                 refuse(Refusal(answer.code, answer.text))
@@ -167,15 +171,28 @@ class Floor:
 
         try:
             self._check_entry(member, name)
-            if len(self._rulebook.memberships_of(member.sender_id)) >= self._limits.rooms_per_member:
-                raise Refusal(ErrorCode.TOO_MANY_ROOMS, "you belong to as many rooms as allowed; leave one first")
+            if not self._rulebook.belongs(name, member.sender_id):
+                self._check_number(member, name)
         except Refusal as refusal:
             refuse(refusal)
             return None
+        self._joining[member.sender_id] = self._joining.get(member.sender_id, 0) + 1
         if self._rulebook.belongs(name, member.sender_id):
             recorded(Recorded())  # another device was quicker
             return None
         return self._new_membership(member.sender_id, name), recorded
+
+    def _check_number(self, member: Member, name: str) -> None:
+        """Let an account belong to one more room, and one more room have a record.
+
+        Raises:
+            Refusal: TOO_MANY_ROOMS.
+        """
+        mine = len(self._rulebook.memberships_of(member.sender_id)) + self._joining.get(member.sender_id, 0)
+        if mine >= self._limits.rooms_per_member - 1:  # everybody is in the lobby, too
+            raise Refusal(ErrorCode.TOO_MANY_ROOMS, "you belong to as many rooms as allowed; leave one first")
+        if name not in self._rulebook.places and len(self._rulebook.places) >= self._limits.rooms_total:
+            raise Refusal(ErrorCode.TOO_MANY_ROOMS, "the server has no room for another room; join one of /rooms")
 
     def _new_membership(self, sender_id: int, name: str) -> tuple[Change, ...]:
         now_ms = self._registry.wall_ms()
@@ -189,7 +206,7 @@ class Floor:
             role = RoomRole.OWNER
         before = self._rulebook.membership(name, sender_id)
         muted_until_ms = before.muted_until_ms if before is not None else 0
-        row = Membership(place.room_id, sender_id, role, now_ms, self._fed_seq(), muted_until_ms)
+        row = Membership(place.room_id, sender_id, role, now_ms, self.fed_seq(), muted_until_ms)
         return (*made, PutMembership(row))
 
     def settle_down(self, member: Member) -> None:
@@ -297,10 +314,11 @@ class Floor:
 
     def _heir(self, place: Place, leaving: int) -> Membership | None:
         """Who owns the room once its only owner has left: the longest-standing moderator, or else member."""
+        if (mine := self._rulebook.membership(place.name, leaving)) is None or mine.role is not RoomRole.OWNER:
+            return None
         rows = self._rulebook.members_of(place)
         rest = [row for row in rows if row.sender_id != leaving and self._registry.living(row.sender_id)]
-        was_owner = any(row.sender_id == leaving and row.role is RoomRole.OWNER for row in rows)
-        if not was_owner or not rest or any(row.role is RoomRole.OWNER for row in rest):
+        if not rest or any(row.role is RoomRole.OWNER for row in rest):
             return None
         moderators = [row for row in rest if row.role is RoomRole.MODERATOR]
         return replace((moderators or rest)[0], role=RoomRole.OWNER)

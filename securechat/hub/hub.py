@@ -166,6 +166,7 @@ class Hub:
             slowdown=self._slowdown,
             outlet=outlet,
             desk=self._desk,
+            floor=self._floor,
             end=self.end,
         )
         factor = limits.address_factor

@@ -250,7 +250,9 @@ class Moderation:
                 if place is None:
                     place = self._new_place(name)
                     changes = (PutPlace(place),)
-                row = Membership(place.room_id, command.person, joined_at_ms=self._registry.wall_ms())
+                row = Membership(place.room_id, command.person, RoomRole.INVITED)
+            if not row.role.belongs:
+                row = replace(row, joined_at_ms=self._registry.wall_ms(), joined_seq=self._floor.fed_seq())
             role = RoomRole(command.role)
             if row.role is RoomRole.OWNER and role is not RoomRole.OWNER and self._rulebook.owners(name) == 1:
                 raise Refusal(ErrorCode.INVALID, f"#{name} needs an owner; make somebody else one first")

@@ -34,7 +34,7 @@ from securechat.hub.people import (
     Row,
     Scrub,
 )
-from securechat.hub.places import Expire, Places
+from securechat.hub.places import Expire, Membership, Places, PutMembership
 from securechat.hub.ports import MessageLog, NotAppended
 from securechat.hub.rulebook import Rulebook
 from securechat.names import name_key
@@ -193,7 +193,8 @@ class Registry:
     def change(self, changes: Sequence[Change], then: Changed | None = None) -> None:
         """Make changes, all or none: durable first, then here, then ``then`` is told.
 
-        A login or a certificate of an account that is gone, or going, comes to nothing: ``then`` hears NOT_FOUND.
+        A login, a certificate or a membership of an account that is gone, or going, comes to nothing: ``then`` hears
+        NOT_FOUND.
         """
         fresh = {row.sender_id: row for row in _put_rows(changes) if isinstance(row, Account)}
         if not all(self._has_owner(row, fresh) for row in _put_rows(changes)):
@@ -220,8 +221,8 @@ class Registry:
 
         self._log.record(changes, done)
 
-    def _has_owner(self, row: Row, fresh: Mapping[int, Account]) -> bool:
-        if not isinstance(row, Login | Certificate):
+    def _has_owner(self, row: Row | Membership, fresh: Mapping[int, Account]) -> bool:
+        if not isinstance(row, Login | Certificate | Membership):
             return True
         return row.sender_id in fresh or self.living(row.sender_id) is not None
 
@@ -399,8 +400,8 @@ class Registry:
             self._by_skeleton.pop(skeleton(old.name), None)
 
 
-def _put_rows(changes: Iterable[Change]) -> Iterator[Row]:
-    return (change.row for change in changes if isinstance(change, Put))
+def _put_rows(changes: Iterable[Change]) -> Iterator[Row | Membership]:
+    return (change.row for change in changes if isinstance(change, Put | PutMembership))
 
 
 def seen(account: Account, seq: int, now_ms: int) -> Account:

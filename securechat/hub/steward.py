@@ -21,6 +21,7 @@ from securechat.hub.claims import owner_of_account
 from securechat.hub.desk import Desk
 from securechat.hub.door import Keys, banned, span
 from securechat.hub.entrance import Entrance
+from securechat.hub.floor import Floor
 from securechat.hub.member import Seat
 from securechat.hub.overview import Figures, Overview
 from securechat.hub.people import (
@@ -78,6 +79,7 @@ class Steward(Overview):
         slowdown: is told to forgive when a password is reset.
         outlet: tells everybody.
         desk: ends logins.
+        floor: lets the deleted leave their rooms.
         end: ends a connection as if it had quit, with these last words.
     """
 
@@ -94,12 +96,14 @@ class Steward(Overview):
         slowdown: Slowdown,
         outlet: Outlet,
         desk: Desk,
+        floor: Floor,
         end: Callable[[Peer, Closing], None],
     ) -> None:
         super().__init__(registry, keys, entrance, attendance, seats, figures, version)
         self._slowdown = slowdown
         self._outlet = outlet
         self._desk = desk
+        self._floor = floor
         self._end = end
 
     # --- Invites --------------------------------------------------------------------------------------------------
@@ -331,10 +335,8 @@ class Steward(Overview):
         Raises:
             Refusal: NOT_FOUND.
         """
-        account = self._account(name)
-        note = self._registry.note(actor, "delete-user", account.name, "messages " + ("removed" if remove else "kept"))
-
-        sender_id = account.sender_id
+        account, kept = self._account(name), "messages " + ("removed" if remove else "kept")
+        sender_id, note = account.sender_id, self._registry.note(actor, "delete-user", account.name, kept)
 
         def locked(answer: Recorded | NotAppended) -> None:
             if isinstance(answer, NotAppended):
@@ -356,7 +358,16 @@ class Steward(Overview):
             if isinstance(answer, NotAppended):
                 done(answer)
             else:
-                self._registry.change((Drop(Account, sender_id),), lambda last: dropped(last, answer))
+                leave_next(Recorded(), answer)
+
+        def leave_next(answer: Recorded | NotAppended, count: int) -> None:
+            places = self._registry.rulebook.memberships_of(sender_id)
+            if isinstance(answer, NotAppended):
+                done(answer)
+            elif places:  # a room that has lost its only owner needs an heir
+                self._floor.drop(sender_id, places[0][0].name, (), lambda then: leave_next(then, count))
+            else:
+                self._registry.change((Drop(Account, sender_id),), lambda last: dropped(last, count))
 
         def dropped(answer: Recorded | NotAppended, count: int) -> None:
             self._entrance.claims.free(account.name, owner_of_account(sender_id))

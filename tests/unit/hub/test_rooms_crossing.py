@@ -4,18 +4,29 @@ from __future__ import annotations
 
 import pytest
 
+from securechat.errors import ErrorCode
+from securechat.hub.people import Role
+from securechat.limits import Limits
 from securechat.model import (
+    Acked,
+    Grant,
+    History,
+    HistoryPage,
+    InviteTo,
     Join,
     Joined,
     Leave,
     Left,
     Moderate,
     Quit,
+    Refused,
+    Say,
     SetRoom,
 )
 from tests.support.hub_rig import FakePeer, HubRig
 from tests.unit.hub.test_accounts import PASSWORD, hello
-from tests.unit.hub.test_rooms import ok, person, say, who
+from tests.unit.hub.test_rooms import join, ok, person, say, who
+from tests.unit.hub.test_steward import act
 
 
 @pytest.fixture
@@ -82,3 +93,122 @@ def test_a_device_hears_what_another_joined_even_when_that_one_is_lost(rig: HubR
     assert second.last(Joined).room == "ops"
     say(rig, second, "ops", "here")
     assert "here" in texts(second)
+
+
+# --- Slow mode --------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def slow(rig: HubRig) -> tuple[FakePeer, FakePeer]:
+    ann, bob = person(rig, "ann", "ops"), person(rig, "bob", "ops")
+    ok(rig, ann, SetRoom(ref=1, room="ops", slow_s=60))
+    return ann, bob
+
+
+def test_slow_mode_is_not_escaped_by_quitting(rig: HubRig, slow: tuple[FakePeer, FakePeer]) -> None:
+    _, bob = slow
+    say(rig, bob, "ops", "one")
+    rig.do(bob, Quit())
+    back = hello(rig, "bob", password=PASSWORD)
+    rig.do(back, Say(client_id=1, room="ops", text="two"))
+    assert back.last(Refused).code is ErrorCode.SLOW_MODE
+
+
+def test_a_retry_in_slow_mode_is_acknowledged(rig: HubRig, slow: tuple[FakePeer, FakePeer]) -> None:
+    _, bob = slow
+    for _ in range(2):
+        rig.do(bob, Say(client_id=1, room="ops", text="one"))
+    assert not bob.of(Refused)
+    assert len(bob.of(Acked)) == 2
+
+
+# --- Reading ----------------------------------------------------------------------------------------------------------
+
+
+def test_a_page_that_crosses_a_new_name_misses_nothing(rig: HubRig) -> None:
+    ann, bob = person(rig, "ann", "ops"), person(rig, "bob", "ops")
+    say(rig, ann, "ops", "said")
+    rig.do(ann, SetRoom(ref=1, room="ops", name="crew"), settle=False)
+    rig.do(bob, History(ref=2, after=0), settle=False)
+    rig.settle()
+    page = bob.last(HistoryPage)
+    assert [(message.room, message.text) for message in page.messages] == [("crew", "said")]
+
+
+def test_a_page_that_crosses_a_kick_shows_nothing(rig: HubRig) -> None:
+    ann, bob = person(rig, "ann", "ops"), person(rig, "bob", "ops")
+    say(rig, ann, "ops", "said")
+    for command in (History(ref=2, after=0), History(ref=3, room="ops")):
+        join(rig, bob, "ops")
+        rig.do(ann, Moderate(ref=1, room="ops", person=who(bob), act="kick"), settle=False)
+        rig.do(bob, command, settle=False)
+        rig.settle()
+        assert not [message for page in bob.of(HistoryPage) for message in page.messages]
+    assert bob.last(Refused).code is ErrorCode.NOT_A_MEMBER
+
+
+# --- Accounts that go -------------------------------------------------------------------------------------------------
+
+
+def test_a_room_whose_owner_is_deleted_has_an_heir(rig: HubRig) -> None:
+    ann, bob = person(rig, "ann", "ops"), person(rig, "bob", "ops")
+    act(rig, "delete_user", "ann", remove=False, progress=lambda _: None)
+    eve = person(rig, "eve", "ops")
+    assert eve.last(Joined).role == "member", "whoever comes next must not own a room that others stayed in"
+    ok(rig, bob, SetRoom(ref=1, room="ops", topic="ours"))
+    assert ann.closed
+
+
+@pytest.mark.parametrize("deed", ["invite", "grant", "join"])
+def test_an_account_deleted_meanwhile_belongs_nowhere(rig: HubRig, deed: str) -> None:
+    ann, bob = person(rig, "ann", "ops"), person(rig, "bob", "dev")
+    act(rig, "role", "ann", Role.ADMIN)
+    rig.settle()
+    number = who(bob)
+    for ref in range(12):
+        rig.do(ann, SetRoom(ref=ref, room="ops", topic=f"{ref}"), settle=False)
+    match deed:
+        case "invite":
+            rig.do(ann, InviteTo(ref=20, room="ops", person=number), settle=False)
+        case "grant":
+            rig.do(ann, Grant(ref=20, room="ops", person=number, role="owner"), settle=False)
+        case _:
+            rig.do(bob, Join(ref=20, rooms=["ops"]), settle=False)
+    rig.hub.steward.delete_user("root", "bob", remove=False, progress=lambda _: None, done=lambda _: None)
+    rig.settle()
+    place = rig.hub.steward._registry.rulebook.places["ops"]
+    assert number not in rig.hub.steward._registry.rulebook._members[place.room_id]
+
+
+# --- Others -----------------------------------------------------------------------------------------------------------
+
+
+def test_who_is_given_a_role_by_an_administrator_reads_from_then_on(rig: HubRig) -> None:
+    ann, adm, bob = person(rig, "ann", "ops"), person(rig, "adm"), person(rig, "bob")
+    act(rig, "role", "adm", Role.ADMIN)
+    rig.settle()
+    ok(rig, ann, SetRoom(ref=1, room="ops", history="joined", private=True))
+    say(rig, ann, "ops", "before bob")
+    ok(rig, adm, Grant(ref=2, room="ops", person=who(bob), role="member"))
+    join(rig, bob, "ops")
+    rig.do(bob, History(ref=3, room="ops"))
+    assert bob.last(HistoryPage).messages == []
+
+
+def test_rooms_with_a_record_are_limited_too() -> None:
+    rig = HubRig(Limits(rooms_total=5))
+    ann = person(rig, "ann")
+    for number in range(8):
+        join(rig, ann, f"room{number}")
+        rig.do(ann, Leave(ref=1, room=f"room{number}"))
+    assert ann.of(Refused)[0].code is ErrorCode.TOO_MANY_ROOMS
+    assert len(rig.hub.steward._registry.rulebook.places) <= 5
+
+
+def test_rooms_joined_all_at_once_are_no_more_than_one_after_the_other() -> None:
+    rig = HubRig(Limits(rooms_per_member=5))
+    ann = person(rig, "ann")
+    rig.do(ann, Join(ref=1, rooms=[f"room{number}" for number in range(9)]))
+    assert len(ann.of(Refused)) == 5
+    assert len(rig.hub.steward._registry.rulebook.memberships_of(who(ann))) == 4
+    assert len(ann.of(Joined)) == 5
