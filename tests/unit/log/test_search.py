@@ -274,6 +274,21 @@ def test_a_sweep_mends_what_is_missing_too(tmp_path, store, source):
     index.close()
 
 
+def test_an_index_in_many_pieces_is_put_together_a_step_at_a_time(tmp_path, store, source):
+    index = made(tmp_path, source)
+    index.db.execute("INSERT INTO found (found, rank) VALUES ('automerge', 0)")
+    for n in range(1, 13):
+        say(store, f"needle {n} " + "filler " * n, start=n)
+        index.step()
+    pieces = "SELECT count(DISTINCT segid) FROM found_idx"
+    assert index.db.execute(pieces).fetchall() == [(12,)]
+    index.close()
+    again = made(tmp_path, source)
+    assert again.db.execute(pieces).fetchall() == [(1,)]
+    assert len(again.db.execute("SELECT rowid FROM found WHERE found MATCH 'needle'").fetchall()) == 12
+    again.close()
+
+
 def test_a_busy_log_keeps_no_sweep_from_ending(tmp_path, store, source):
     say(store, "a", "b", "c")
     index = made(tmp_path, source)
