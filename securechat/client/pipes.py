@@ -269,7 +269,7 @@ class Sending(Pipe):
             return
         self._pulling = True
         while self.core.phase is Phase.ONLINE and not self._input_over and not self.core.full:
-            if self._lines.empty() or self.asks:
+            if self._lines.empty() or self.asks or self.core.leaving:
                 break
             if (line := self._lines.get_nowait()) is None:
                 self._input_over = True

@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 import pytest
 
+from securechat.client.exit_codes import Exit
 from tests.support.client import at, run_client
 from tests.support.screen import Screen
 from tests.support.server import ServerProcess
@@ -242,3 +243,19 @@ def test_a_terminal_that_can_do_nothing_but_lines_has_the_numbers_too(screen: Op
     ann.wait_until(lambda: ann.text.count("[1] bob: shall we go?") == 1, "the day, and all that followed")
     ann.line("/history 2001-02-31")
     ann.wait_for("this is no day")
+
+
+def test_a_script_that_may_not_enter_says_so_once_and_with_the_exit_code_for_it(
+    screen: Open, server: ServerProcess
+) -> None:
+    ann = screen("--name", "ann", rows=60)
+    ann.wait_for("in #lobby")
+    owner(ann)
+    ann.line("/join den")
+    ann.wait_for("in #den")
+    ann.line("/room set private on")
+    ann.wait_for("private, by invitation only")
+    sent = run_client(*at(server, "--name", "ci", "--room", "den", "--send"), stdin="one\ntwo\n")
+    assert sent.returncode == Exit.ROOM_REFUSED
+    assert len(sent.stderr.splitlines()) == 1
+    assert "cannot enter #den: there is no room of that name" in sent.stderr
