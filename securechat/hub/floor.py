@@ -231,6 +231,16 @@ class Floor:
             if not self._rulebook.belongs(name, sender_id):
                 self.expel(sender_id, name, left)
 
+    def is_occupied(self, name: str) -> bool:
+        """Tell whether somebody is in a room of this name."""
+        return name in self._attendance.rooms
+
+    def clear(self, name: str, left: Left) -> None:
+        """Another room gets this name: whoever is there without belonging anywhere has to go."""
+        room = self._attendance.rooms.get(name)
+        for sender_id in list(room.members) if room is not None else ():
+            self.expel(sender_id, name, left)
+
     # --- Out ------------------------------------------------------------------------------------------------------
 
     def leave(self, peer: Peer, member: Member, command: Leave) -> None:

@@ -57,7 +57,7 @@ class Moderation:
         floor: takes people out of rooms, and tells rooms what has changed.
         entrance: who is here.
         seats: every connection of a member.
-        renaming: rooms whose new name is on its way to the log; kept here.
+        renaming: old and new names of rooms whose new name is on its way to the log; kept here.
         renamed: told of a room's old and new name before anybody else.
     """
 
@@ -125,13 +125,15 @@ class Moderation:
             expect(self._rank(member, name), right, name)
             place = self._rulebook.places.get(name) or self._new_place(name)
             row = _amended(place, command, new)
-            if new != name and (new in self._rulebook.places or new in self._renaming):
+            names = {name, new} if new != name else set()
+            if names and (new in self._rulebook.places or new in self._renaming or self._floor.is_occupied(new)):
                 raise Refusal(ErrorCode.ROOM_INVALID, f"there is a #{new} already; choose another name")
-            if new != name:
-                self._renaming.add(name)
+            self._renaming.update(names)
 
             def felt() -> None:
                 if new != name:
+                    why = f"#{name} is called #{new} now, and you are not in it"
+                    self._floor.clear(new, Left(room=new, ref=0, code=ErrorCode.NOT_A_MEMBER, text=why))
                     self._renamed(name, new)
                 by = Person(member.sender_id, member.name)
                 self._floor.tell_room(new, self._floor.rules(new, was=name if new != name else None, by=by))
@@ -139,7 +141,9 @@ class Moderation:
                     why = f"#{new} is private now, and you do not belong to it"
                     self._floor.expel_strangers(new, Left(room=new, ref=0, code=ErrorCode.NOT_A_MEMBER, text=why))
 
-            return self._turn(peer, command.ref, (PutPlace(row),), felt, lambda: self._renaming.discard(name))
+            return self._turn(
+                peer, command.ref, (PutPlace(row),), felt, lambda: self._renaming.difference_update(names)
+            )
 
         self._in_turn(peer, command.ref, name, job)
 

@@ -56,7 +56,7 @@ class Posting:
 
     Attributes:
         unsettled: drafts the log has not answered yet.
-        renaming: rooms whose new name is on its way to the log: nothing may be said there meanwhile.
+        renaming: old and new names of rooms whose new name is on its way to the log: nothing may be said there.
     """
 
     def __init__(

@@ -212,3 +212,29 @@ def test_rooms_joined_all_at_once_are_no_more_than_one_after_the_other() -> None
     assert len(ann.of(Refused)) == 5
     assert len(rig.hub.steward._registry.rulebook.memberships_of(who(ann))) == 4
     assert len(ann.of(Joined)) == 5
+
+
+# --- A new name that is in use without a record -----------------------------------------------------------------------
+
+
+def test_who_waits_in_a_room_of_the_new_name_does_not_get_into_the_renamed_one(rig: HubRig) -> None:
+    ann = person(rig, "ann", "ops")
+    say(rig, ann, "ops", "for our ears")
+    ok(rig, ann, SetRoom(ref=1, room="ops", private=True))
+    early, late = rig.member("early"), rig.member("late")
+    join(rig, early, "crew")
+    rig.do(ann, SetRoom(ref=2, room="ops", name="crew"))
+    assert ann.last(Refused).code is ErrorCode.ROOM_INVALID
+    rig.do(early, Leave(ref=3, room="crew"))
+    rig.do(ann, SetRoom(ref=4, room="ops", name="crew"), settle=False)
+    rig.do(late, Join(ref=5, rooms=["crew"]), settle=False)
+    rig.do(late, Say(client_id=1, room="crew", text="let me in"), settle=False)
+    assert late.last(Refused).code is ErrorCode.BUSY
+    rig.settle()
+    assert late.last(Left).room == "crew"
+    rig.do(late, History(ref=6, room="crew"))
+    assert late.last(Refused).code is ErrorCode.NOT_A_MEMBER
+    assert not late.of(HistoryPage)
+    say(rig, ann, "crew", "still ours")
+    assert texts(ann)[-1] == "still ours"
+    assert texts(late) == []
