@@ -7,7 +7,7 @@ import pytest
 from tests.simulation.mutants import MUTANTS
 from tests.simulation.world import failure_of
 
-SEEDS = 600
+SEEDS = 2000
 """At most; nearly all are found by the first few seeds, and `tools/simulate.py --mutants` shows which."""
 
 
