@@ -88,6 +88,11 @@ class Outgoing:
         """From now on this room takes one line at a time, and none before ``until``."""
         self._slow_until[target] = until
 
+    def queues(self, line: Line) -> bool:
+        """Return whether a line waits behind others that slow mode holds back."""
+        others = (other for other in self._waiting if other is not line)
+        return line.target in self._slow_until and any(other.target == line.target for other in others)
+
     @property
     def deadline(self) -> float | None:
         """When a line that waits for its room may go."""

@@ -136,6 +136,8 @@ class Talk:
         line = self._outgoing.add(target, text, to, reply=reply, revising=revising)
         if self.phase is not Phase.ONLINE:
             self._tell(told.Postponed(Wish.WHISPER, to, text) if to else told.LineWaiting(line))
+        elif self._outgoing.queues(line):
+            self._tell(told.LineWaiting(line, ErrorCode.SLOW_MODE))
 
     def _sayable(self, text: str) -> bool:
         if not text.strip():

@@ -157,6 +157,7 @@ def test_lines_for_a_room_in_slow_mode_wait_one_by_one_and_the_others_do_not() -
     assert said(one) == ["waiting (slow mode, it will be sent in its turn): b"]
     one.say("c", "ops")
     one.say("elsewhere")
+    assert said(one)[1:] == ["waiting (slow mode, it will be sent in its turn): c"]
     texts = [command.text for command in one.sent if isinstance(command, m.Say)]
     assert texts == ["a", "b", "elsewhere"]
     assert one.core.deadline() == one.now + 5.0
