@@ -53,6 +53,8 @@ class Notices:
             room = member.rooms.get(place)
             if room is None or self._registry.mute_on(member.sender_id) is not None:
                 return
+            if self._registry.rulebook.muted_s(place, member.sender_id) != 0:
+                return
             audience = [peer for peer in room.audience() if peer not in member.peers]
         elif command.peer is not None and (other := self._members.get(command.peer)) is not None:
             audience = list(other.peers) if other is not member else []

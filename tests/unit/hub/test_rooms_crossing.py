@@ -22,6 +22,8 @@ from securechat.model import (
     Refused,
     Say,
     SetRoom,
+    Typing,
+    TypingNow,
 )
 from tests.support.hub_rig import FakePeer, HubRig
 from tests.unit.hub.test_accounts import PASSWORD, hello
@@ -238,3 +240,10 @@ def test_who_waits_in_a_room_of_the_new_name_does_not_get_into_the_renamed_one(r
     say(rig, ann, "crew", "still ours")
     assert texts(ann)[-1] == "still ours"
     assert texts(late) == []
+
+
+def test_who_may_not_write_in_a_room_is_not_seen_writing(rig: HubRig) -> None:
+    ann, bob = person(rig, "ann", "ops"), person(rig, "bob", "ops")
+    ok(rig, ann, Moderate(ref=1, room="ops", person=who(bob), act="mute"))
+    rig.do(bob, Typing(room="ops"))
+    assert ann.of(TypingNow) == []
