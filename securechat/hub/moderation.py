@@ -164,6 +164,8 @@ class Moderation:
                 raise Refusal(ErrorCode.INVALID, f"everybody may enter #{name}; nobody needs an invitation")
             if self._rulebook.belongs(name, account.sender_id):
                 raise Refusal(ErrorCode.INVALID, f"{account.name} belongs to #{name} already")
+            if self._rulebook.ban(name, account.sender_id) is not None:
+                raise Refusal(ErrorCode.INVALID, f"{account.name} is banned from #{name}; lift the ban first")
             before = self._rulebook.membership(name, account.sender_id)
             muted_until_ms = before.muted_until_ms if before is not None else 0
             row = Membership(

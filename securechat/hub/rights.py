@@ -30,7 +30,7 @@ class Right(Enum):
     REVISE_OTHERS = ("change what others wrote", Rank.MODERATOR)
     TOPIC = ("change the topic", Rank.MODERATOR)
     INVITE = ("invite others", Rank.MODERATOR)
-    MODERATE = ("keep order", Rank.MODERATOR)
+    MODERATE = ("kick, ban or mute", Rank.MODERATOR)
     SET = ("change the rules", Rank.OWNER)
     GRANT = ("give roles", Rank.OWNER)
 

@@ -435,3 +435,12 @@ def test_retention_deletes_what_is_older_a_batch_at_a_time() -> None:
     rig.settle()
     rig.do(ann, History(ref=2, room="ops"))
     assert [message.text for message in ann.last(HistoryPage).messages] == ["new"]
+
+
+def test_nobody_is_invited_who_is_banned(rig: HubRig, three: tuple[FakePeer, ...]) -> None:
+    _, mod, bob = three
+    ok(rig, mod, Moderate(ref=2, room="ops", person=who(bob), act="ban"))
+    assert refused(rig, mod, InviteTo(ref=3, room="ops", person=who(bob))) is ErrorCode.INVALID
+    assert not bob.of(Invited)
+    ok(rig, mod, Moderate(ref=4, room="ops", person=who(bob), act="unban"))
+    ok(rig, mod, InviteTo(ref=5, room="ops", person=who(bob)))
