@@ -43,7 +43,7 @@ CATCH_UP_STEPS = 5
 """Stretches that a search takes in before it looks: 5,000 seqs, some 100 ms."""
 NICENESS = 5
 """Where they want the same core, the loop and the commits go first. Messages beside 18 searches a second came 30 to 40
-percent later without it, 3 with it (one core, shared; medians). More would leave this thread waiting with Python's lock."""
+percent later without it, 3 with it (one core, shared; medians). With more, this thread would wait holding the GIL."""
 TELL_EVERY_S = 1.0
 _BUSY_MS = 5_000
 _LONG_WAY = 10_000
