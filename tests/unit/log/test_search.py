@@ -1,7 +1,9 @@
 """The index is derived: whatever happens to its file, nothing is lost; what is erased is gone; nobody sees too much."""
 
+import os
 import queue
 import shutil
+import sys
 import tempfile
 import threading
 from contextlib import closing
@@ -338,6 +340,17 @@ def test_more_searches_than_may_wait_are_told_so(tmp_path):
     refused = [answer for answer in answers if isinstance(answer, NotAppended)]
     assert [refusal.code for refusal in refused] == [ErrorCode.BUSY] * 3
     assert isinstance(search(rig, SearchQuery(END, 9, rooms=LOBBY)), SearchRows)
+    rig.close()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="threads have no priority of their own")
+def test_searching_stands_back_and_nothing_else_does(tmp_path):
+    rig = Rig(Log(tmp_path))
+    assert found(rig, "nothing") == []
+    usual = os.getpriority(os.PRIO_PROCESS, os.getpid())
+    levels = {t.name: os.getpriority(os.PRIO_PROCESS, t.native_id) for t in threading.enumerate()}
+    assert levels["log-search"] == search_thread.NICENESS
+    assert levels["log-writer"] == levels["log-reader"] == usual
     rig.close()
 
 
