@@ -20,7 +20,7 @@ from securechat.errors import ErrorCode
 from tests.support.core_driver import SECRET, Driver
 from tests.support.secrecy import OTHER_PASSWORD, PASSWORD, keep_secret
 
-TOKEN = keep_secret("e1" * 16)
+TOKEN = keep_secret("e1f2031425364758697a8b9cadbecfd0")
 ME = m.Person(7, "me")
 BOB = m.Person(9, "bob")
 HERE = RoomKey("lobby")

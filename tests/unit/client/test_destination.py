@@ -14,7 +14,7 @@ from securechat.invite_link import InviteLink
 from securechat.tls.certificates import ensure_server
 from tests.support.secrecy import PASSWORD, keep_secret
 
-TOKEN = keep_secret("d0" * 16)
+TOKEN = keep_secret("d0e1f2031425364758697a8b9cadbecf")
 HERE = ("chat.example", 9000)
 
 

@@ -18,8 +18,8 @@ from securechat.model import Person
 from securechat.tls.certificates import ensure_server
 from tests.support.secrecy import keep_secret
 
-TOKEN = keep_secret("c0" * 16)
-OTHER_TOKEN = keep_secret("c1" * 16)
+TOKEN = keep_secret("c0d1e2f30415263748596a7b8c9dae0f")
+OTHER_TOKEN = keep_secret("c1d2e3f40516273849506a7b8c9daebf")
 HERE = ("chat.example", 8443)
 posix = pytest.mark.skipif(sys.platform == "win32", reason="modes are POSIX")
 

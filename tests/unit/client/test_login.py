@@ -19,8 +19,8 @@ from securechat.errors import ErrorCode
 from tests.support.core_driver import SECRET, Driver
 from tests.support.secrecy import OTHER_PASSWORD, PASSWORD, keep_secret
 
-TOKEN = keep_secret("0f" * 16)
-INVITE = keep_secret("ab" * 16)
+TOKEN = keep_secret("0f1e2d3c4b5a69788796a5b4c3d2e1f0")
+INVITE = keep_secret("9a7b5c3d1e0f2a4b6c8d0e1f3a5b7c9d")
 ME = m.Person(7, "me")
 
 
