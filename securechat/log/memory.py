@@ -68,6 +68,7 @@ from securechat.log.store import (
     FORGET_LOOKS,
     NAME_TAKEN,
     NO_ENTRY,
+    NOT_KNOWN,
     NOT_RECORDED,
     Applied,
     Identify,
@@ -319,7 +320,8 @@ class MemoryStore:
         for write in writes:
             match write:
                 case Draft() | Revision():
-                    outcomes.append(self._talk.judge(write) or DISK_FULL)
+                    known_only = isinstance(write, Draft) and write.known_only
+                    outcomes.append(self._talk.judge(write) or (NOT_KNOWN if known_only else DISK_FULL))
                 case Identify():
                     outcomes.append(NO_ENTRY)
                 case Record():

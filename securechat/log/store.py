@@ -117,6 +117,7 @@ ANOTHERS_SECRET = NotAppended(
     ErrorCode.INVALID, "this secret already belongs to somebody else: make a new one for this login"
 )
 
+NOT_KNOWN = NotAppended(ErrorCode.NOT_FOUND, "no earlier copy of this message is stored")
 NO_MESSAGE = NotAppended(ErrorCode.NOT_FOUND, "there is no such message here, or it was deleted")
 NOT_YOURS = NotAppended(ErrorCode.NO_RIGHT, "this is somebody else's message")
 TOO_MANY_REACTIONS = NotAppended(ErrorCode.TOO_MANY, f"a message can have {MAX_REACTIONS} reactions, and this one does")

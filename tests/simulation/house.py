@@ -51,7 +51,7 @@ class House:
         self.places: dict[int, Place] = {}
         self.was: set[ErrorCode] = set()
         self._names: dict[str, int] = {}
-        self._former: dict[str, int] = {}
+        self._called: dict[str, set[int]] = {}  # rooms that ever had a name
         self._members: dict[tuple[int, int], Membership] = {}
         self._bans: dict[tuple[int, int], RoomBan] = {}
         self._admins: set[int] = set()
@@ -100,7 +100,8 @@ class House:
         if old is not None and self._names.get(old.name) == row.room_id:
             del self._names[old.name]
         self.places[row.room_id] = row
-        self._names[row.name] = self._former[row.name] = row.room_id
+        self._names[row.name] = row.room_id
+        self._called.setdefault(row.name, set()).add(row.room_id)
         self.was |= {code for code, so in ((ErrorCode.ARCHIVED, row.archived), (ErrorCode.READ_ONLY, row.read_only),
                                            (ErrorCode.SLOW_MODE, row.slow_s)) if so}  # fmt: skip
         if old is not None and old.name != row.name:
@@ -264,16 +265,17 @@ class House:
         Raises:
             HistoryBroken: they had not.
         """
-        room_id = self._former.get(command.room)
-        if room_id is not None and max(self._ranks_since(room_id, who, since)) < _needed(command):
+        meant = self._called.get(command.room, set())
+        ranks = [rank for room_id in meant for rank in self._ranks_since(room_id, who, since)]
+        if ranks and max(ranks) < _needed(command):
             self._broken(f"{who} had no right to {command}, and it is done")
 
     def check_refused(self, who: int, command: RoomCommand, code: ErrorCode, since: float) -> None:
         """Somebody hears that they have no right: at some time since they asked that was so. Raises as `check_done`."""
-        room_id = self._former.get(command.room)
-        if code is not ErrorCode.NO_RIGHT or room_id is None or isinstance(command, Moderate):
+        meant = self._called.get(command.room, set())
+        if code not in {ErrorCode.NO_RIGHT, ErrorCode.NO_SUCH_ROOM} or len(meant) != 1 or isinstance(command, Moderate):
             return
-        if min(self._ranks_since(room_id, who, since)) >= _needed(command):
+        if min(self._ranks_since(*meant, who, since)) >= max(_needed(command), MODERATOR):
             self._broken(f"{who} had the right to {command}, and hears that they have not")
 
     def check_owners(self) -> None:

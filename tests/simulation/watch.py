@@ -111,7 +111,8 @@ class WatchedLog(SlowLog):
 
     def append(self, draft: Draft, done: Callable[[AppendOutcome], None]) -> None:
         """Take a draft."""
-        self.watch.house.check_draft(draft, self.watch.loop.now)
+        if not draft.known_only:
+            self.watch.house.check_draft(draft, self.watch.loop.now)
         super().append(draft, done)
 
     def revise(self, revision: Revision, done: Callable[[AppendOutcome], None]) -> None:

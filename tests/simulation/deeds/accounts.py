@@ -92,6 +92,15 @@ def show_certificate(person: Person, device: Device) -> None:
     person.later(0.0, 0.3, lambda: person.start(device))
 
 
+def prove_by_certificate_alone(person: Person, device: Device) -> None:
+    """Start the program anew, with nothing but the certificate to prove who this is."""
+    if device.key:
+        person.may_be_invalid = True
+        device.stop()
+        device.tokens = {}
+        person.later(0.0, 0.3, lambda: person.start(device))
+
+
 def ask_certificates(person: Person, device: Device) -> None:
     """Look which certificates log in."""
     if person.is_account:
@@ -107,4 +116,4 @@ def look_at_certificates(person: Person, device: Device, certificates: Sequence[
 
 
 DEEDS = (register, register, change_password, add_device, add_device, log_out, use_invite)
-WITH_CERTIFICATES = (add_certificate, add_certificate, show_certificate, ask_certificates, ask_certificates)
+WITH_CERTIFICATES = (add_certificate, show_certificate, prove_by_certificate_alone, ask_certificates, ask_certificates)
