@@ -44,7 +44,7 @@ waits up to 10 s, a login that was slowed down up to 30 s, and lines go at 5 a s
 FORGET_S = 150.0
 """Virtual time until the server has noticed that even those are gone who fell silent: 90 s for a ping, 10 s to drain,
 a few until their absence is one."""
-SETTLE_S = 2.0
+SETTLE_S = 1.5
 """For everybody to come, to register and to enter a room."""
 SQLITE_EVERY = 6
 """One seed in so many runs on SQLite over a disk in memory, the others on the memory store."""
@@ -87,7 +87,7 @@ class World:
         self._servers = 0
         self.server: SimulatedServer = self._new_server()
         long_winded = "stuffed" in self.flavour
-        count = min(rng.choice((2, 3, 3, 4, 4, 5)), options.people or 99)
+        count = min(rng.choice((2, 2, 3, 3, 4)), options.people or 99)
         self.people = [
             Person(self, number, talkative=rng.random() < 0.2, long_winded=long_winded) for number in range(count)
         ]
@@ -208,11 +208,11 @@ class World:
             clock.call_later(rng.uniform(0.0, 1.0), lambda who=person: who.start(who.devices[0]))
         if "settled" in self.flavour:
             self._settle()
-        until = clock.now + min(6.0 if is_stuffed else rng.choice((1.5, 2.5, 4.0)), self.options.active_s or 99.0)
+        until = clock.now + min(6.0 if is_stuffed else rng.choice((1.0, 2.0, 3.0)), self.options.active_s or 99.0)
         if is_stuffed:
             clock.call_later(rng.uniform(1.0, 2.0), self.faults.stop_a_reader)
         for person in self.people:
-            keep_doing(person.base, person.act, 0.2 if is_stuffed else rng.choice((0.1, 0.2, 0.4)), until)
+            keep_doing(person.base, person.act, 0.2 if is_stuffed else rng.choice((0.1, 0.25, 0.4)), until)
         for hostile in self.hostile:
             keep_doing(hostile.base, hostile.act, 0.15, until)
         if "admin" in self.flavour:
