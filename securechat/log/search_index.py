@@ -19,8 +19,7 @@ It refuses to know threads, queries and rights.
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from itertools import chain
 from pathlib import Path
@@ -39,8 +38,8 @@ FORMAT = f"2 {search_words.VERSION}"
 """An index of another format is made anew."""
 STRETCH = 1_000
 """Seqs read in one step: some 20 ms of work, of which the loop feels 2."""
-SWEEP_STRETCH = 20_000
-"""Seqs compared in one step: some 6 ms, nearly all of it in SQLite."""
+COMPARED_PER_READ = 20
+"""Of a sweep, so many stretches are compared in one step: some 6 ms for 20,000 seqs, nearly all of it in SQLite."""
 APPLICATION_ID = 0x53436873
 _INSERT_ROWS = 256
 _SIGN = "\ue000"
@@ -99,6 +98,9 @@ class SearchIndex:
     Args:
         path: its file; None keeps it in memory.
         source: the log to read.
+        vfs: the name of an apsw VFS to keep the file on (tests, simulation); None for the operating system.
+        shared: False keeps other connections out: for a VFS without shared memory.
+        stretch: seqs read in one step.
 
     Attributes:
         indexed_to: every entry of the log up to this seq is in.
@@ -106,12 +108,23 @@ class SearchIndex:
         owes_truncation: erased text may still stand in the journal.
     """
 
-    def __init__(self, path: Path | None, source: SearchSource) -> None:
+    def __init__(
+        self,
+        path: Path | None,
+        source: SearchSource,
+        *,
+        vfs: str | None = None,
+        shared: bool = True,
+        stretch: int = STRETCH,
+    ) -> None:
         self.indexed_to = 0
         self.is_whole = False
         self.owes_truncation = False
         self._path = path
         self._source = source
+        self._vfs = vfs
+        self._shared = shared
+        self._stretch = stretch
         self._db: apsw.Connection | None = None
         self._sweeping: int | None = None  # up to where the sweep has come
         self._has_looked = self._is_merging = False
@@ -150,9 +163,11 @@ class SearchIndex:
             self._open()
 
     def _open(self) -> None:
-        if self._path is not None:
+        if self._path is not None and self._vfs is None:
             make_private(self._path)
-        db = self._db = apsw.Connection(":memory:" if self._path is None else str(self._path))
+        db = self._db = apsw.Connection(":memory:" if self._path is None else str(self._path), vfs=self._vfs)
+        if not self._shared:
+            db.pragma("locking_mode", "EXCLUSIVE")  # before the journal's mode, or it would want shared memory
         if self._path is not None and db.pragma("journal_mode", "WAL") != "wal":
             raise IndexDamaged("the file system cannot hold a write-ahead log")
         db.pragma("synchronous", "NORMAL")  # derived: a power cut may cost messages that are read again
@@ -198,18 +213,19 @@ class SearchIndex:
             with suppress(apsw.Error):
                 db.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
                 db.close()
-        for suffix in ("", "-wal", "-shm") if self._path is not None else ():
-            with suppress(OSError):
-                os.unlink(f"{self._path}{suffix}")  # noqa: PTH108  # a suffix of the whole name, not of its end
+        if self._path is not None:
+            _remove(self._path, self._vfs)
 
-    def close(self) -> None:
-        """Close; what is left to do will be done after the next `open`."""
+    def close(self, *, failed: bool = False) -> None:
+        """Close; what is left to do will be done after the next `open`. With ``failed``, without writing a byte."""
         db, self._db = self._db, None
         if db is None:
             return
         with suppress(apsw.Error):  # derived data: whatever is wrong with it is found when it is opened
-            if self._sweeping is None and not self.owes_truncation:
+            if not failed and self._sweeping is None and not self.owes_truncation:
                 db.execute("UPDATE progress SET clean = 1")
+        with suppress(apsw.Error):
+            db.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, int(failed))
             db.close()
 
     # --- Following the log ----------------------------------------------------------------------------------------
@@ -222,7 +238,7 @@ class SearchIndex:
             NoSpace: nothing was changed; try again when there is space.
             LogError: the log itself cannot be read.
         """
-        stretch = self._source.after(self.indexed_to, STRETCH)
+        stretch = self._source.after(self.indexed_to, self._stretch)
         with self._judged():
             if stretch is not None:
                 self._take(stretch)
@@ -287,7 +303,7 @@ class SearchIndex:
         above = self._sweeping
         if above is None:
             return
-        below = min(above + SWEEP_STRETCH, self.indexed_to)
+        below = min(above + COMPARED_PER_READ * self._stretch, self.indexed_to)
         ours = self.db.execute(
             "SELECT count(*), ifnull(sum(id), 0) FROM found_content WHERE id > ? AND id <= ?", (above, below)
         ).fetchall()[0]
@@ -342,5 +358,12 @@ class SearchIndex:
             raise IndexDamaged(str(error)) from error
 
 
-Progress = Callable[[int, int], None]
-"""Hears how far the making of an index is: the seq it has come to, and the last one there is."""
+def _remove(path: Path, vfs: str | None) -> None:
+    """Remove a database with all that hangs on it, as far as it lets us: SQLite's own way, on whatever disk it is."""
+    disk = apsw.VFS(f"{path}, to be removed", vfs or "")
+    try:
+        for suffix in ("", "-wal", "-shm", "-journal"):
+            with suppress(apsw.Error):  # most are not there
+                disk.xDelete(f"{path}{suffix}", syncdir=False)
+    finally:
+        disk.unregister()

@@ -7,6 +7,7 @@ import sys
 import tempfile
 import threading
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 
 import apsw
@@ -19,10 +20,11 @@ from securechat.hub.people import Scrub
 from securechat.hub.places import Expire
 from securechat.hub.ports import NotAppended, SearchQuery, SearchRows
 from securechat.limits import Limits
-from securechat.log import search_index, search_thread
+from securechat.log import search_keeper, search_thread
 from securechat.log.inline import InlineLog
 from securechat.log.search import Searcher
 from securechat.log.search_index import SEARCH_INDEX, IndexDamaged, SearchIndex
+from securechat.log.search_keeper import SearchKeeper
 from securechat.log.search_source import SearchSource
 from securechat.log.sqlite import DATABASE, SqliteStore
 from securechat.log.store import NoSpace, TooMuchWork
@@ -183,10 +185,9 @@ def test_a_mistake_in_searching_ends_searching_alone(tmp_path, monkeypatch):
 
 
 def test_making_an_index_tells_how_far_it_is_and_answers_meanwhile(tmp_path, monkeypatch):
-    monkeypatch.setattr(search_thread, "TELL_EVERY_S", 0.0)
-    monkeypatch.setattr(search_thread, "_LONG_WAY", 1_000)
-    monkeypatch.setattr(search_index, "STRETCH", 100)
-    monkeypatch.setattr(search_thread, "STRETCH", 100)
+    monkeypatch.setattr(search_keeper, "TELL_EVERY_S", 0.0)
+    monkeypatch.setattr(search_keeper, "_LONG_WAY", 1_000)
+    monkeypatch.setattr(search_thread, "SearchKeeper", partial(SearchKeeper, stretch=100))
     implementation = Log(tmp_path)
     rig = Rig(implementation)
     rig.seqs(*(rig.draft(n, "needle") for n in range(1, 3001)))
@@ -221,9 +222,8 @@ def store(tmp_path):
 
 @pytest.fixture
 def source(store):
-    log = apsw.Connection(str(store.read_beside), flags=apsw.SQLITE_OPEN_READONLY)
-    yield SearchSource(log)
-    log.close()
+    with store.search_site.reading() as log:
+        yield SearchSource(log)
 
 
 def say(store, *texts, start=1):
@@ -322,7 +322,7 @@ def test_a_full_disk_stops_the_index_and_loses_nothing(tmp_path, store, source):
 def test_a_search_is_bounded_and_the_next_one_is_not_hurt(tmp_path, store, source):
     say(store, *(f"w{n}x{n}" for n in range(3000)))
     index = made(tmp_path, source)
-    with closing(apsw.Connection(str(store.read_beside), flags=apsw.SQLITE_OPEN_READONLY)) as log:
+    with store.search_site.reading() as log:
         with pytest.raises(TooMuchWork):
             Searcher(index, log, seconds=0.0).search(SearchQuery(END, 200, ("w*",), rooms=LOBBY))
         assert len(Searcher(index, log).search(SearchQuery(END, 200, ("w*",), rooms=LOBBY)).hits) == 200
