@@ -19,7 +19,7 @@ from securechat.hub.hub import Hub
 from securechat.hub.ports import Happening, LogState, Peer
 from securechat.limits import Limits
 from securechat.log.memory import MemoryStore
-from securechat.log.sqlite import SqliteStore
+from securechat.log.sqlite import DATABASE, SqliteStore
 from securechat.log.store import NoSpace
 from securechat.model import Closing, Message
 from securechat.names import LOBBY
@@ -40,6 +40,8 @@ if TYPE_CHECKING:
 
 _SCRATCH = tempfile.TemporaryDirectory(prefix="simulation")
 _number = count(1)
+STRETCH = 32
+"""Seqs that the index takes in at once: a run has some hundreds, and shall see what happens between two stretches."""
 
 
 class Storage:
@@ -83,7 +85,7 @@ class Storage:
             self.failing = self.rng.choice(("apply", "applied"))
         else:
             kind = self.rng.choice(("write", "sync"))
-            self.disk.fail(kind, "-wal", error=input_output())  # type: ignore[arg-type]
+            self.disk.fail(kind, f"{DATABASE}-wal", error=input_output())  # type: ignore[arg-type]
 
     def forgive(self) -> None:
         self.full, self.failing = False, ""
@@ -142,6 +144,8 @@ class SimulatedServer:
             deliver=self._deliver,
             free_bytes=storage.free_bytes,
             clock=clock.monotonic,
+            call_at=self._call_at,
+            stretch=STRETCH,
         )
         keys = plain_keys(lambda callback: self._later((0.005, 0.05), lambda: self.loop.post(callback)), clock.wall_ms,
                           seed=rng.getrandbits(32))  # fmt: skip
@@ -161,6 +165,9 @@ class SimulatedServer:
     def _later(self, span_s: tuple[float, float], callback: Callable[[], None]) -> None:
         low, high = span_s
         self.clock.call_later(low + (high - low) * self.rng.random(), lambda: callback() if self.alive else None)
+
+    def _call_at(self, when: float, callback: Callable[[], None]) -> None:
+        self.clock.call_at(when, lambda: callback() if self.alive else None)
 
     def _deliver(self, callback: Callable[[], None]) -> None:
         """From a thread to the loop, in order."""
