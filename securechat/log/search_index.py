@@ -170,7 +170,7 @@ class SearchIndex:
             db.pragma("locking_mode", "EXCLUSIVE")  # before the journal's mode, or it would want shared memory
         if self._path is not None and db.pragma("journal_mode", "WAL") != "wal":
             raise IndexDamaged("the file system cannot hold a write-ahead log")
-        db.pragma("synchronous", "NORMAL")  # derived: a power cut may cost messages that are read again
+        db.pragma("synchronous", "FULL")  # until it says of itself that it is in use
         db.pragma("secure_delete", True)
         db.pragma("temp_store", "MEMORY")
         db.wal_autocheckpoint(_JOURNAL_PAGES)
@@ -199,7 +199,10 @@ class SearchIndex:
         # only after a crash; what it cannot see is met by a search, or by what is written next.
         if not clean and db.execute("PRAGMA quick_check(found_data)").fetchall() != [("ok",)]:
             raise IndexDamaged("its pages contradict each other")
+        # On the disk before anything else is: a power cut that took this along would leave an index that seems to be
+        # closed, and what has vanished from the log meanwhile would stay in it, because nobody would compare them.
         db.execute("UPDATE progress SET clean = 0")
+        db.pragma("synchronous", "NORMAL")  # derived: a power cut may cost messages, which are read again
         self.owes_truncation = not clean  # whoever was killed may have been about to
         self._sweeping = None if clean else 0
         self.is_whole = self.indexed_to >= self._source.last_seq()
