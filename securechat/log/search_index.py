@@ -29,6 +29,7 @@ import msgspec
 
 from securechat import search_words
 from securechat.log.directory import make_private
+from securechat.log.search_leaves import rename_leaves, words_of
 from securechat.log.search_source import SearchSource, Stretch, Words
 from securechat.log.store import NoSpace
 
@@ -49,6 +50,7 @@ _MERGE_PAGES = 200
 word in 100 rooms takes 2.7 ms instead of 8."""
 _JOURNAL_PAGES = 4_096  # 16 MiB, then SQLite moves it into the file by itself
 
+_DOCUMENTS = "SELECT json_group_array(c0) FROM found_content WHERE id IN (SELECT value FROM json_each(?))"
 _SCHEMA = """
 CREATE VIRTUAL TABLE found USING fts5(words, tokenize = 'ascii', columnsize = 0);
 INSERT INTO found (found, rank) VALUES ('secure-delete', 1);
@@ -203,7 +205,7 @@ class SearchIndex:
         # closed, and what has vanished from the log meanwhile would stay in it, because nobody would compare them.
         db.execute("UPDATE progress SET clean = 0")
         db.pragma("synchronous", "NORMAL")  # derived: a power cut may cost messages, which are read again
-        self.owes_truncation = not clean  # whoever was killed may have been about to
+        self.owes_truncation = self._is_merging = not clean  # whoever was killed may have been about to
         self._sweeping = None if clean else 0
         self.is_whole = self.indexed_to >= self._source.last_seq()
 
@@ -270,20 +272,29 @@ class SearchIndex:
             db.execute(f"INSERT INTO found (rowid, words) VALUES {places}", tuple(chain.from_iterable(part)))  # noqa: S608
 
     def _erase(self, db: apsw.Connection, seqs: Sequence[int]) -> None:
+        """Take documents out, with what FTS5 leaves of them: the names of leaves at once, and see `_merge`."""
         if seqs:
-            self.owes_truncation = True
-            wanted = msgspec.json.encode(seqs).decode()
-            db.execute("DELETE FROM found WHERE rowid IN (SELECT value FROM json_each(?))", (wanted,))
+            self.owes_truncation = self._is_merging = True
+            these = (msgspec.json.encode(seqs).decode(),)
+            ((documents,),) = db.execute(_DOCUMENTS, these).fetchall()
+            assert isinstance(documents, str)
+            db.execute("DELETE FROM found WHERE rowid IN (SELECT value FROM json_each(?))", these)
+            rename_leaves(db, words_of(msgspec.json.decode(documents, type=list[str])))
 
     def _merge(self) -> None:
-        """After opening, a step at a time: every search looks into every segment of the index, so leave few."""
+        """A step of what has been begun, until nothing is left to do.
+
+        After opening, because every search looks into every segment of the index: leave few. And after something was
+        taken out, because FTS5 merges by and by: what it has gone through stays in the file until it is through, with
+        words in it that are gone from the result.
+        """
         db = self.db
         if not self._has_looked:
             self._has_looked = True
             ((count,),) = db.execute("SELECT count(DISTINCT segid) FROM found_idx").fetchall()
             assert isinstance(count, int)
-            self._is_merging = count >= _MANY_SEGMENTS
-            if self._is_merging:
+            if count >= _MANY_SEGMENTS:
+                self._is_merging = True
                 db.execute("INSERT INTO found (found, rank) VALUES ('merge', ?)", (-_MERGE_PAGES,))
         elif self._is_merging:
             before = db.total_changes()
@@ -335,7 +346,7 @@ class SearchIndex:
         with self._judged():
             if self._path is not None:
                 self.db.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
-        self.owes_truncation = False
+        self.owes_truncation = self._is_merging
 
     @contextmanager
     def _transaction(self) -> Iterator[apsw.Connection]:

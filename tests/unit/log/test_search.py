@@ -2,6 +2,7 @@
 
 import os
 import queue
+import random
 import shutil
 import sys
 import tempfile
@@ -20,7 +21,7 @@ from securechat.hub.people import Scrub
 from securechat.hub.places import Expire
 from securechat.hub.ports import NotAppended, SearchQuery, SearchRows
 from securechat.limits import Limits
-from securechat.log import search_keeper, search_thread
+from securechat.log import search_keeper, search_leaves, search_thread
 from securechat.log.inline import InlineLog
 from securechat.log.search import Searcher
 from securechat.log.search_index import SEARCH_INDEX, IndexDamaged, SearchIndex
@@ -289,6 +290,44 @@ def test_an_index_in_many_pieces_is_put_together_a_step_at_a_time(tmp_path, stor
     assert again.db.execute(pieces).fetchall() == [(1,)]
     assert len(again.db.execute("SELECT rowid FROM found WHERE found MATCH 'needle'").fetchall()) == 12
     again.close()
+
+
+@pytest.mark.parametrize("seed", [0, 3, 6])
+def test_no_word_that_is_gone_stays_in_the_leaves_of_the_index_nor_where_they_are_named(tmp_path, store, source, seed):
+    """Nor in what a merge that is not over has gone through already."""
+    rng = random.Random(seed)
+    index = SearchIndex(tmp_path / SEARCH_INDEX, source)
+    index.open()
+    index.db.execute("INSERT INTO found (found, rank) VALUES ('pgsz', 64)")  # few words a leaf: many leaves
+    for n in range(1, 241):
+        sender = 1_000 + n if n <= 160 else 1  # the last signs of the newest come first: a merge is over with it first
+        store.apply([Draft(sender, "ann", n, f"{rng.choice('abcdef')}{rng.getrandbits(40):x}", "lobby")])
+        while n % 40 == 0 and index.step():
+            pass
+    for _ in range(seed):
+        index.db.execute("INSERT INTO found (found, rank) VALUES ('merge', -4)")
+    said = dict(store._db.execute("SELECT seq, text FROM messages").fetchall())
+    gone = rng.sample(sorted(said), 200)
+    for n, seq in enumerate(gone, 1_000):
+        store.apply([Revision(RevisionKind.DELETE, 1, "ann", n, seq, room="lobby", any_author=True)])
+    words, kept = {said.pop(seq) for seq in gone}, set(said.values())
+    assert traces(index, words, kept), "this proves nothing: no leaf begins with a word that will go"
+    while index.step():
+        pass
+    assert not traces(index, words, kept)
+    index.db.execute("INSERT INTO found (found) VALUES ('integrity-check')")
+    for seq, text in said.items():
+        assert index.db.execute("SELECT rowid FROM found WHERE found MATCH ?", (text,)).fetchall() == [(seq,)]
+    index.close()
+
+
+def traces(index, words, kept):
+    """Which of the words a leaf of the index begins with, or is named after and after none that is kept."""
+    names = {row[0][1:].decode(errors="replace") for row in index.db.execute("SELECT term FROM found_idx")} - {""}
+    names -= {text[:size] for text in kept for size in range(1, len(text) + 1)}
+    blocks = [row[0] for row in index.db.execute("SELECT block FROM found_data WHERE id > 1000")]
+    first = {word[1:].decode() for block in blocks if (word := search_leaves._first_word(block)) is not None}
+    return {word for word in words if word in first or any(word.startswith(name) for name in names)}
 
 
 def test_a_busy_log_keeps_no_sweep_from_ending(tmp_path, store, source):
