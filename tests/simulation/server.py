@@ -19,6 +19,7 @@ from securechat.hub.hub import Hub
 from securechat.hub.ports import Happening, LogState, Peer
 from securechat.limits import Limits
 from securechat.log.memory import MemoryStore
+from securechat.log.search_index import SEARCH_INDEX
 from securechat.log.sqlite import DATABASE, SqliteStore
 from securechat.log.store import NoSpace
 from securechat.model import Closing, Message
@@ -28,7 +29,7 @@ from securechat.net.transport import Transport
 from securechat.server.fanout import Fanout
 from securechat.server.session import Session
 from securechat.testing.clock import SimulatedClock
-from securechat.testing.disk import input_output
+from securechat.testing.disk import disk_full, input_output
 from securechat.testing.keys import plain_keys
 from securechat.testing.link import Connection, Death
 from securechat.testing.memory_disk import MemoryDisk
@@ -81,11 +82,21 @@ class Storage:
             self.disk.capacity_bytes = self.disk.used_bytes() + self.rng.choice((0, 5_000, 20_000)) if full else None
 
     def fail_once(self) -> None:
+        """A write or a sync of the log fails; not one of the index, which is nobody's failure."""
         if self.disk is None:
             self.failing = self.rng.choice(("apply", "applied"))
         else:
             kind = self.rng.choice(("write", "sync"))
             self.disk.fail(kind, f"{DATABASE}-wal", error=input_output())  # type: ignore[arg-type]
+
+    def fail_index(self) -> None:
+        """Something fails below the search index alone, once or for a while: nobody may lose anything by it."""
+        if self.disk is not None:
+            kind = self.rng.choice(("create", "write", "sync", "truncate", "delete"))
+            error = self.rng.choice((input_output(), disk_full))
+            times, skip = self.rng.choice((1, 1, 20)), self.rng.choice((0, 0, 3, 10))
+            suffix = self.rng.choice((SEARCH_INDEX, f"{SEARCH_INDEX}-wal"))
+            self.disk.fail(kind, suffix, skip=skip, times=times, error=error)  # type: ignore[arg-type]
 
     def forgive(self) -> None:
         self.full, self.failing = False, ""
