@@ -269,6 +269,32 @@ def test_what_vanished_right_before_the_end_does_not_outlast_the_next_start(benc
         bench.check()
 
 
+def test_a_journal_that_could_not_be_cut_at_the_end_is_cut_after_the_next_start(bench):
+    bench.say("xylophonic", "kept")
+    bench.wait(MOMENT_S)
+    bench.revise(RevisionKind.DELETE, 1)
+    bench.wait(MOMENT_S)
+    bench.disk.fail("write", "search.db", times=1_000)
+    bench.close()
+    assert bench.in_files("xylophonic") == ["xylophonic"]
+    bench.disk.forgive()
+    bench.open()
+    bench.check()
+
+
+def test_a_failed_end_writes_nothing(bench):
+    bench.say("xylophonic", "kept")
+    bench.wait(MOMENT_S)
+    bench.revise(RevisionKind.DELETE, 1)
+    bench.wait(MOMENT_S)
+    events = len(bench.disk.events)
+    bench.keeper.close(failed=True)
+    assert len(bench.disk.events) == events
+    bench.store.close(failed=True)
+    bench.open()
+    bench.check()
+
+
 def test_what_vanished_while_nobody_had_opened_the_index_does_not_outlast_the_next_start(bench):
     bench.say("xylophonic")
     bench.wait(ERASE_WITHIN_S)

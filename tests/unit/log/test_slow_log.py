@@ -10,6 +10,8 @@ from securechat.hub.places import Expire
 from securechat.hub.ports import Appended, NotAppended, SearchQuery, SearchRows
 from securechat.limits import Limits
 from securechat.log.memory import MemoryStore
+from securechat.log.search import Searcher
+from securechat.log.search_index import IndexDamaged
 from securechat.log.search_keeper import FOLLOW_S, RETRY_S
 from securechat.log.sqlite import SqliteStore
 from securechat.log.store import ERASE_WITHIN_S
@@ -167,7 +169,7 @@ def test_a_killed_process_writes_nothing_and_an_orderly_end_leaves_nothing_to_do
     process.say("needle")
     process.pass_time(1.0)
     events = len(process.disk.events)
-    process.kill()
+    process.log.abandon()  # and not because the disk would not let it
     assert len(process.disk.events) == events
     process.start()
     process.pass_time(1.0)
@@ -179,6 +181,25 @@ def test_a_killed_process_writes_nothing_and_an_orderly_end_leaves_nothing_to_do
     process.pass_time(0.1)
     index = process.log.keeper._index
     assert (index.is_sweeping, index.owes_truncation, index.is_whole) == (False, False, True)
+
+
+def test_an_index_that_a_search_found_damaged_is_made_anew_by_itself(process, monkeypatch):
+    process.say(*(f"needle {n}" for n in range(150)))
+    process.pass_time(ERASE_WITHIN_S)
+    damages, search = [1], Searcher.search
+
+    def damaged(self, query):
+        if damages:
+            damages.pop()
+            raise IndexDamaged("a page of it")
+        return search(self, query)
+
+    monkeypatch.setattr(Searcher, "search", damaged)
+    rows = process.find("needle")
+    assert rows.indexed_to < 150, "this proves nothing: the search has mended it all"
+    process.pass_time(1.0)
+    rows = process.find("needle")
+    assert (rows.indexed_to, len(rows.hits)) == (150, 150)
 
 
 @pytest.mark.parametrize("power", [False, True])
