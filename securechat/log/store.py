@@ -7,8 +7,7 @@ A `Store` knows no threads, queues or callbacks. `SqliteStore` and `MemoryStore`
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
-from typing import Protocol, TypeAlias
+from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 from msgspec import Struct
 
@@ -29,6 +28,9 @@ from securechat.hub.ports import (
 )
 from securechat.limits import MAX_REACTIONS
 from securechat.model import Draft, LogEntry, Revision, RevisionKind
+
+if TYPE_CHECKING:
+    from securechat.log.search_keeper import SearchSite
 
 
 class Identify(Struct, frozen=True, gc=False):
@@ -261,11 +263,11 @@ class Store(Protocol):
         """Count what somebody has not read: rooms in the order asked, then dialogues by peer. Raises as `read`."""
 
     def search(self, query: SearchQuery) -> SearchRows:
-        """Find committed messages; for logs without threads, all of the log in one go. Raises as `read`."""
+        """Find committed messages; where nobody keeps an index, all of the log in one go. Raises as `read`."""
 
     @property
-    def read_beside(self) -> Path | None:
-        """The database that other threads may read while this store writes it; None where there is none."""
+    def search_site(self) -> SearchSite | None:
+        """Where an index can be kept, by a `SearchKeeper` that is closed before the store; None where none can be."""
 
     def audit(self, last: int) -> list[AuditEntry]:
         """Read the last entries of the audit, in the order in which they were written. Raises LogError."""

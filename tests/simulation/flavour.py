@@ -14,7 +14,7 @@ from securechat.limits import Limits
 if TYPE_CHECKING:
     import random
 
-FAULTS = ("cut", "delay", "hold", "slow", "kill", "power", "drain", "full", "failure", "clock", "device")
+FAULTS = ("cut", "delay", "hold", "slow", "kill", "power", "drain", "full", "failure", "index", "clock", "device")
 """What breaks. "delay" and "cut" also shape new connections."""
 FEATURES = ("admin", "rates", "rules", "revise", "seek", "certificates", "upkeep")
 """What goes on besides talking, coming and going."""

@@ -56,7 +56,7 @@ class House:
         self._bans: dict[tuple[int, int], RoomBan] = {}
         self._admins: set[int] = set()
         self._accounts: set[int] = set()
-        self._entered: dict[tuple[int, str], int] = {}
+        self._entered: dict[tuple[int, str], tuple[int, int]] = {}  # with the first and the latest live_from
         self._said: dict[tuple[int, int], tuple[float, int, int]] = {}
         self._ranks: dict[tuple[int, int], list[tuple[float, int]]] = {}  # when it ended, and what it was
 
@@ -168,13 +168,16 @@ class House:
             return True
         return who in self._admins or self.membership(place, who) is not None
 
-    def hears_above(self, room: str, who: int) -> int:
-        """Return the seq above which somebody reads a room."""
+    def hears_above(self, room: str, who: int) -> tuple[int, int]:
+        """Return above which seq somebody may read a room, and above which they surely can.
+
+        They are the same for accounts. Whether a guest who came back had left in between is the server's to say.
+        """
         place = self.place(room)
         if place is None or not place.history_from_join:
-            return 0
+            return 0, 0
         row = self.membership(place, who)
-        return row.joined_seq if row is not None else self._entered.get((who, room), 0)
+        return (row.joined_seq, row.joined_seq) if row is not None else self._entered.get((who, room), (0, 0))
 
     def is_kept_out(self, room: str, who: int) -> bool:
         """Whether somebody may not be in a room."""
@@ -186,7 +189,8 @@ class House:
 
     def entered(self, room: str, who: int, live_from: int) -> None:
         """Somebody was greeted in a room."""
-        self._entered.setdefault((who, room), live_from)
+        first, _ = self._entered.get((who, room), (live_from, 0))
+        self._entered[who, room] = (first, live_from)
 
     def left(self, room: str, who: int) -> None:
         """Somebody is out of a room."""

@@ -61,8 +61,6 @@ class Person:
         self.speech = Speech(number, long_winded=long_winded)
         self.rooms: list[str] = []
         self.devices = [Device(world, self, f"{self.base}.0", self.address)]
-        if "certificates" in world.flavour and self._own.random() < 0.5:
-            self.devices[0].key = self.keys[0]
         self.dying: list[str] = []
         self.wanted_password = ""
         self._names = 0
@@ -115,16 +113,23 @@ class Person:
         match happening:
             case told_deeds.DeedDone(Deed.REGISTER):
                 self.is_account = True
-                deeds.accounts.add_certificate(self, device)
+                if "certificates" in self.world.flavour:
+                    self.soon(device, lambda: deeds.accounts.add_certificate(self, device))
                 for _ in range(self.rng.choice((0, 1, 1, 2))):
                     self.soon(device, lambda: deeds.accounts.add_device(self, device))
             case told_deeds.DeedDone(Deed.CHANGE_PASSWORD):
                 self.passwords = [self.wanted_password]
                 for token in self.dying:
                     self.world.law.end_token(token)
+            case told_deeds.DeedDone(Deed.ADD_CERTIFICATE):
+                self.soon(device, lambda: deeds.accounts.ask_certificates(self, device))
+                for other in self.devices:
+                    if other is not device:
+                        self.soon(other, lambda other=other: deeds.accounts.show_certificate(self, other))
             case told_deeds.DeedDone(Deed.REMOVE_CERTIFICATE, number=int(number)):
-                self.world.law.lost_certificate(number)
-                self.soon(device, lambda: deeds.accounts.prove_by_certificate_alone(self, device))
+                key = self.world.law.lost_certificate(self, number)
+                if key is not None:
+                    self.soon(device, lambda: deeds.accounts.prove_by_certificate(self, device, key))
             case told_deeds.DeedUnanswered(Deed.REGISTER):
                 self.may_be_invalid = True
             case _:

@@ -220,7 +220,7 @@ class Watch:
             return
         is_there = entry.room in peer.rooms and self.house.may_hear(entry.room, peer.me)
         about = entry.seq if isinstance(entry, Message) else entry.target
-        if not is_there or about <= self.house.hears_above(entry.room, peer.me):
+        if not is_there or about <= self.house.hears_above(entry.room, peer.me)[0]:
             self._leak(peer, entry)
 
     def _check_committed(self, entry: LogEntry) -> None:

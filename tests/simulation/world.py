@@ -298,7 +298,7 @@ class World:
                         converged=life is device.display,
                         gone=gone,
                         taken_back=transcript.taken_back,
-                        reads_above=self.house.hears_above,
+                        reads_above=lambda room, who: self.house.hears_above(room, who)[1],
                     )
                 idle.check_roster(self.server, device)
             exam.examine(self.rng.choice(person.devices))
