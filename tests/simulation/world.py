@@ -87,7 +87,7 @@ class World:
         self._servers = 0
         self.server: SimulatedServer = self._new_server()
         long_winded = "stuffed" in self.flavour
-        count = min(rng.choice((2, 2, 3, 3, 4)), options.people or 99)
+        count = min(rng.choice((2, 2, 2, 3, 3, 4)), options.people or 99)
         self.people = [
             Person(self, number, talkative=rng.random() < 0.2, long_winded=long_winded) for number in range(count)
         ]
@@ -208,11 +208,12 @@ class World:
             clock.call_later(rng.uniform(0.0, 1.0), lambda who=person: who.start(who.devices[0]))
         if "settled" in self.flavour:
             self._settle()
-        until = clock.now + min(6.0 if is_stuffed else rng.choice((1.0, 2.0, 3.0)), self.options.active_s or 99.0)
+        active_s = 6.0 if is_stuffed else rng.choice((1.5, 3.0, 4.5)) / len(self.people)  # more people, more at once
+        until = clock.now + min(active_s, self.options.active_s or 99.0)
         if is_stuffed:
             clock.call_later(rng.uniform(1.0, 2.0), self.faults.stop_a_reader)
         for person in self.people:
-            keep_doing(person.base, person.act, 0.2 if is_stuffed else rng.choice((0.1, 0.25, 0.4)), until)
+            keep_doing(person.base, person.act, 0.2 if is_stuffed else rng.choice((0.12, 0.25, 0.4)), until)
         for hostile in self.hostile:
             keep_doing(hostile.base, hostile.act, 0.15, until)
         if "admin" in self.flavour:
@@ -323,8 +324,13 @@ def run_seed(seed: int, options: Options | None = None, *, tracing: bool = False
 
 def failure_of(seed: int, options: Options | None = None) -> str:
     """Run one seed; return what it found, in one line, or nothing."""
+    return found_by(World(seed, options))
+
+
+def found_by(world: World) -> str:
+    """Run a world; return what it found, in one line, or nothing."""
     try:
-        run_seed(seed, options)
+        world.run()
     except Exception as error:  # noqa: BLE001  # whatever it is, it is a finding
         return describe(error)
     return ""
