@@ -31,6 +31,7 @@ from tests.simulation.schedule import Schedule
 from tests.simulation.server import SimulatedServer
 from tests.simulation.stewards import Administrator
 from tests.simulation.storage import Storage
+from tests.simulation.temptation import Temptation
 
 if TYPE_CHECKING:
     import random
@@ -46,6 +47,8 @@ FORGET_S = 150.0
 a few until their absence is one."""
 SETTLE_S = 1.5
 """For everybody to come, to register and to enter a room."""
+ACTIVE_S = (1.0, 1.0, 2.0, 2.0, 2.0, 10.0)
+"""For how long one person alone would act: most runs are short, and some have time for what takes many steps."""
 SQLITE_EVERY = 6
 """One seed in so many runs on SQLite over a disk in memory, the others on the memory store."""
 
@@ -83,6 +86,7 @@ class World:
         self.connections: list[tuple[Connection, Person | None]] = []
         self.law = Law(self)
         self.hush = Hush()
+        self.temptation = Temptation(self)
         self.house = House(self)
         self._servers = 0
         self.server: SimulatedServer = self._new_server()
@@ -208,7 +212,9 @@ class World:
             clock.call_later(rng.uniform(0.0, 1.0), lambda who=person: who.start(who.devices[0]))
         if "settled" in self.flavour:
             self._settle()
-        active_s = 6.0 if is_stuffed else rng.choice((1.5, 3.0, 4.5)) / len(self.people)  # more people, more at once
+        active_s = (
+            6.0 if is_stuffed else rng.choice((1.0, 1.0, 2.0, 2.0, 2.0, 10.0)) / len(self.people)
+        )  # more people, more at once
         until = clock.now + min(active_s, self.options.active_s or 99.0)
         if is_stuffed:
             clock.call_later(rng.uniform(1.0, 2.0), self.faults.stop_a_reader)
@@ -311,15 +317,6 @@ class World:
                 device.want(want.Finish(1.0))
         self.clock.run_until(self.clock.now + FORGET_S)
         idle.check_empty(self.server)
-
-
-def run_seed(seed: int, options: Options | None = None, *, tracing: bool = False) -> World:
-    """Run one seed.
-
-    Raises:
-        AssertionError: it found something.
-    """
-    return World(seed, options, tracing=tracing).run()
 
 
 def failure_of(seed: int, options: Options | None = None) -> str:
