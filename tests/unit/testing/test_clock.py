@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from securechat.limits import Limits
 from securechat.net.loop import EVENT_READ
 from securechat.testing.clock import MORNING_MS, SimulatedClock
@@ -137,12 +139,15 @@ def test_a_socket_that_stays_ready_gets_a_pass_after_the_other_and_time_goes_on(
     assert [round((when - 1_001.0) / PASS_S) for when in bell.heard] == [0, 1, 2]
 
 
-def test_a_process_that_is_dead_turns_no_more() -> None:
+@pytest.mark.parametrize("stopped_first", [True, False])
+def test_a_process_that_is_dead_turns_no_more(*, stopped_first: bool) -> None:
     clock, fired = SimulatedClock(), []
     passes = SimulatedPasses(clock, Limits(), lambda: None)
+    if stopped_first:
+        passes.stop()
     passes.loop.post(lambda: fired.append("posted"))
     passes.loop.call_later(1.0, lambda: fired.append("due"))
-    passes.stop()
-    passes.wake()
+    if not stopped_first:
+        passes.stop()
     clock.run_until(1_010.0)
     assert (fired, passes.loop.passes) == ([], 0)

@@ -29,6 +29,9 @@ WRITES: list[Write] = [
     Revision(REACT, 1, "ann", 4, 1, "lobby", sign="-"),
     Revision(UNREACT, 1, "ann", 5, 1, "lobby", sign="-"),
     Revision(DELETE, 2, "bob", 3, 3, to=1, stream=7),
+    Revision(REACT, 2, "bob", 4, 2, to=1, sign="second", stream=7),
+    Revision(REACT, 1, "ann", 6, 2, to=2, sign="first"),
+    Revision(REACT, 1, "ann", 7, 2, to=2, sign="second"),
     Record((PutPlace(Place(9, "lobby")), PutRead(1, 3, "lobby"), PutRead(2, 2, None, 1))),
 ]
 EXPECTED = Stored(
@@ -36,7 +39,9 @@ EXPECTED = Stored(
         Message(
             1, 0, 1, "ann", NOW_MS, "mended", "lobby", mentions=[2], edited=4, reactions=[Reaction("+", [2])]
         ),
-        Message(2, 0, 1, "ann", NOW_MS, "to bob", to=2, to_name="bob"),
+        Message(2, 0, 1, "ann", NOW_MS, "to bob", to=2, to_name="bob",
+            reactions=[Reaction("second", [2, 1]), Reaction("first", [1])],
+        ),
         Message(3, 2, 2, "bob", NOW_MS, "", to=1, to_name="ann", reply=2, deleted=8),
     ],
     changes=[
@@ -45,8 +50,14 @@ EXPECTED = Stored(
         Reacted(6, 1, 1, "ann", NOW_MS, "lobby", sign="-"),
         Reacted(7, 1, 1, "ann", NOW_MS, "lobby", sign="-", on=False),
         Deleted(8, 3, 2, "bob", NOW_MS, to=1),
+        Reacted(9, 2, 2, "bob", NOW_MS, to=1, sign="second"),
+        Reacted(10, 2, 1, "ann", NOW_MS, to=2, sign="first"),
+        Reacted(11, 2, 1, "ann", NOW_MS, to=2, sign="second"),
     ],
-    drafts={(1, 1): 1, (1, 2): 2, (7, 1): 3, (1, 3): 4, (7, 2): 5, (1, 4): 6, (1, 5): 7, (7, 3): 8},
+    drafts={
+        (1, 1): 1, (1, 2): 2, (1, 3): 4, (1, 4): 6, (1, 5): 7, (1, 6): 10, (1, 7): 11,
+        (7, 1): 3, (7, 2): 5, (7, 3): 8, (7, 4): 9,
+    },
     reads={(1, "lobby"): 3, (2, (1, 2)): 2},
 )  # fmt: skip
 
@@ -99,10 +110,10 @@ def test_a_watched_store_is_the_other_one_and_tells() -> None:
     store = WatchedStore(memory, listener)
     assert store.open().last_seq == 0
     applied = store.apply(WRITES)
-    assert [entry.seq for entry in applied.fresh] == list(range(1, 9))
+    assert [entry.seq for entry in applied.fresh] == list(range(1, 12))
     assert store.answer(WRITES[:1]).fresh == []
     store.close()
-    assert store.open().last_seq == 8
+    assert store.open().last_seq == 11
     assert listener.heard == ["opened with 0", "attempted", "applied", "answered", "opened with 3"]
     assert store.search_site is memory.search_site
 
