@@ -65,7 +65,10 @@ def main(arguments: list[str] | None = None) -> int:
 def parser() -> argparse.ArgumentParser:
     """Return what reads the command line."""
     made = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
+        prog="tools/simulate.py",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
     )
     many = made.add_argument_group("many runs")
     many.add_argument("--seeds", type=whole(1), metavar="N", help=f"how many (default {SEEDS})")
@@ -134,7 +137,7 @@ def complaint_about(given: argparse.Namespace) -> str | None:
         alone, others = "--seed", (*_MANY, "note")
     else:
         alone, others = "", ("trace", *_SMALLER, "note")
-    useless = [name for name in others if getattr(given, name) not in {None, False}]
+    useless = [name for name in others if (value := getattr(given, name)) is not None and value is not False]
     if not useless:
         if given.minutes is not None and given.seeds is not None:
             return "--minutes and --seeds both say when to stop: leave one out"
