@@ -219,6 +219,10 @@ class Connection:
         for pipe in self._pipes:
             pipe.end_without_notice(word)
 
+    def find_out(self) -> None:
+        """The machine at the server's end is up again: it answers what it knows nothing of with a reset."""
+        self._pipes[1].end_without_notice("broken")
+
     def hold(self, held: bool) -> None:  # the line's one switch
         """Let the line stand still, or move again."""
         self.held = held

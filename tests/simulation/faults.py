@@ -71,7 +71,7 @@ class Faults:
 
     def _cut(self) -> None:
         if (line := self._some_line()) is not None:
-            line.die(self._rng.choice((Death.RESET, Death.RESET, Death.SILENT)))
+            line.die(self._rng.choice((Death.RESET, Death.RESET, Death.RESET, Death.RESET, Death.SILENT)))
 
     def _hold(self) -> None:
         """The line stands still for a while."""

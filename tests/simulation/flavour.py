@@ -24,8 +24,8 @@ EXTREMES = ("stuffed", "tiny")
 """A reader that stops while everybody writes much; connections that pass single bytes."""
 _SHARE = 0.4
 """In how many runs each of these is."""
-_RARER = {"certificates": 0.25, "tiny": 0.1, "stuffed": 0.025}
-"""What takes twice to ten times as long to simulate as other runs."""
+_RARER = {"rules": 0.35, "certificates": 0.2, "tiny": 0.1, "stuffed": 0.025}
+"""What takes longer to simulate than other runs, up to ten times."""
 _BESIDE_STUFFED = frozenset({"admin", "rates", "delay", "clock", "revise"})
 """Nothing else may end the connection of the reader who has stopped."""
 
@@ -92,7 +92,7 @@ def read(text: str) -> frozenset[str]:
 def flavour_of(rng: random.Random, without: frozenset[str]) -> frozenset[str]:
     """Draw what a run has."""
     some = {name for name in (*FAULTS, *FEATURES, *EXTREMES) if rng.random() < _RARER.get(name, _SHARE)}
-    if some & {"rules", "certificates"} or rng.random() < 0.15:
+    if some & {"rules", "certificates"} or rng.random() < 0.1:
         some.add(SETTLED)
     if "stuffed" in some:
         some = {"stuffed", "slow"} | some & _BESIDE_STUFFED

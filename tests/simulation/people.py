@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from tests.simulation.world import World
 
 NAMES = ("ann", "bob", "cyd", "dov", "eve", "fay", "gus", "hal")
+_UNHEARD = 0.3
+"""How often people go on although their program is not connected."""
 
 
 class Person:
@@ -107,7 +109,7 @@ class Person:
         if self.may_register and not account:
             self.soon(device, lambda: deeds.accounts.register(self, device))
         if self.settles and not self.rooms:
-            self.soon(device, lambda: device.want(want.Enter(self.rng.choice(deeds.rooms.ROOMS))))
+            self.soon(device, lambda: device.want(want.Enter(self.rng.choice(deeds.rooms.ROOMS[: self.world.places]))))
 
     def _done(self, device: Device, happening: told_deeds.DeedDone | told_deeds.DeedUnanswered) -> None:
         match happening:
@@ -211,8 +213,8 @@ class Person:
     def act(self, dice: random.Random) -> None:
         """Do something."""
         self.rng = dice
-        device = dice.choice(self.devices)
-        if not device.is_over and device.core is not None:
+        device = dice.choice([each for each in self.devices if each.is_online] or self.devices)
+        if device.is_online or (not device.is_over and dice.random() < _UNHEARD):
             if dice.random() < (0.8 if self.talkative else 0.3):
                 deeds.talk.talk(self, device)
             else:

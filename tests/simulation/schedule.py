@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from tests.simulation.chance import Chance
 
 Act = Callable[["random.Random"], None]
-FIRST_S = (0.2, 1.0)
+FIRST_S = (0.1, 0.5)
 """When an actor acts first."""
 
 

@@ -219,4 +219,6 @@ class SimulatedServer:
         self.storage.kill(self.log.abandon, power=power)
         for _, connection in list(self.sessions.values()):
             connection.die(Death.SILENT if power else Death.RESET)
+            if power:
+                self.world.unaware.append(connection)
         self.world.server_stopped()

@@ -8,10 +8,12 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.simulation.pace import rarely_collected
 from tests.simulation.world import World, failure_of, found_by
 
 SEEDS = int(os.environ.get("SECURECHAT_SEEDS", "2000"))
@@ -28,6 +30,12 @@ REGRESSIONS = [int(line.split()[0]) for line in _LINES if line and not line.star
 
 def advice(seed: int, found: str) -> str:
     return f"{found}\n    python tools/simulate.py --seed {seed} --trace"
+
+
+@pytest.fixture(autouse=True)
+def _seldom_garbage() -> Iterator[None]:
+    with rarely_collected():
+        yield
 
 
 @pytest.mark.parametrize("first", range(FIRST, FIRST + SEEDS, CHUNK))

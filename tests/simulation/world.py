@@ -47,9 +47,12 @@ FORGET_S = 150.0
 a few until their absence is one."""
 SETTLE_S = 1.5
 """For everybody to come, to register and to enter a room."""
-ACTIVE_S = (1.0, 1.0, 2.0, 2.0, 2.0, 10.0)
-"""For how long one person alone would act: most runs are short, and some have time for what takes many steps."""
-SQLITE_EVERY = 6
+COMING_S = 0.5
+"""Until those who start their programs are there."""
+ACTS = (5, 10, 15, 25)
+"""How often people act in a run, all together, if nothing keeps them: most runs are short, some have time for what
+takes many steps."""
+SQLITE_EVERY = 8
 """One seed in so many runs on SQLite over a disk in memory, the others on the memory store."""
 
 
@@ -63,6 +66,8 @@ class World:
 
     Attributes:
         records: commands and events that crossed the wire of the honest.
+        places: in how many rooms people are to begin with; rules are for those who are together.
+        unaware: connections that the power cut, which is noticed when the server is there again.
     """
 
     def __init__(self, seed: int, options: Options | None = None, *, tracing: bool = False) -> None:
@@ -82,7 +87,9 @@ class World:
         self.flavour = flavour_of(rng, options.without)
         self.deeds = deeds.of(self.flavour, rng)
         self.limits = limits_of(rng)
+        self.places = 1 if "rules" in self.flavour else 2
         self.storage = Storage(self.limits, self.clock, self.chance.dice("disk"), sqlite=seed % SQLITE_EVERY == 0)
+        self.unaware: list[Connection] = []
         self.connections: list[tuple[Connection, Person | None]] = []
         self.law = Law(self)
         self.hush = Hush()
@@ -91,11 +98,11 @@ class World:
         self._servers = 0
         self.server: SimulatedServer = self._new_server()
         long_winded = "stuffed" in self.flavour
-        count = min(rng.choice((2, 2, 2, 3, 3, 4)), options.people or 99)
+        count = min(rng.choice((2, 2, 2, 3, 3)), options.people or 99)
         self.people = [
             Person(self, number, talkative=rng.random() < 0.2, long_winded=long_winded) for number in range(count)
         ]
-        hostile = rng.choice((0, 0, 1, 2))
+        hostile = rng.choice((0, 0, 0, 1, 2))
         hostile = hostile if options.hostile is None else min(hostile, options.hostile)
         self.hostile = [Hostile(self, number) for number in range(hostile)]
         self.administrator = Administrator(self)
@@ -183,6 +190,10 @@ class World:
             self.clock.note("world", f"the server does not start: {error}")
             self.storage.forgive()
             self._restart_later(0.2)
+            return
+        for connection in self.unaware:
+            self.clock.call_later(self.rng.uniform(0.0, 1.0), connection.find_out)
+        self.unaware.clear()
 
     def _restart_later(self, least_s: float) -> None:
         self.clock.call_later(self.rng.uniform(least_s, 1.0), self.restart)
@@ -209,24 +220,23 @@ class World:
         rng, clock, keep_doing = self.rng, self.clock, self.schedule.keep_doing
         is_stuffed = "stuffed" in self.flavour
         for person in self.people:
-            clock.call_later(rng.uniform(0.0, 1.0), lambda who=person: who.start(who.devices[0]))
+            clock.call_later(rng.uniform(0.0, 0.3), lambda who=person: who.start(who.devices[0]))
         if "settled" in self.flavour:
             self._settle()
-        active_s = (
-            6.0 if is_stuffed else rng.choice((1.0, 1.0, 2.0, 2.0, 2.0, 10.0)) / len(self.people)
-        )  # more people, more at once
+        every_s = 0.2 if is_stuffed else rng.choice((0.1, 0.2, 0.4))
+        active_s = 6.0 if is_stuffed else COMING_S + rng.choice(ACTS) * every_s / len(self.people)
         until = clock.now + min(active_s, self.options.active_s or 99.0)
         if is_stuffed:
             clock.call_later(rng.uniform(1.0, 2.0), self.faults.stop_a_reader)
         for person in self.people:
-            keep_doing(person.base, person.act, 0.2 if is_stuffed else rng.choice((0.12, 0.25, 0.4)), until)
+            keep_doing(person.base, person.act, every_s, until)
         for hostile in self.hostile:
             keep_doing(hostile.base, hostile.act, 0.15, until)
         if "admin" in self.flavour:
             keep_doing("administrator", self.administrator.act, 0.3, until)
         if "upkeep" in self.flavour:
             keep_doing("upkeep", self._keep_up, 0.4, until)
-        keep_doing("faults", self.faults.act, rng.choice((0.3, 1.0)), until)
+        keep_doing("faults", self.faults.act, rng.choice((0.4, 1.2)), until)
         clock.run_until(until)
 
     def _settle(self) -> None:
@@ -308,7 +318,7 @@ class World:
                         reads_above=lambda room, who: self.house.hears_above(room, who)[1],
                     )
                 idle.check_roster(self.server, device)
-            exam.examine(self.rng.choice(person.devices))
+        exam.examine(self.rng.choice(self.rng.choice(self.people).devices))
 
     def _leave(self) -> None:
         self.leaving = True

@@ -25,8 +25,8 @@ USUAL: tuple[tuple[Deed, ...], ...] = (
 """What people do in most runs, by kinds."""
 _SKIPPED = 0.25
 """How often a kind of usual deeds is left out of a run, so that there is more of the others."""
-_DWELT_ON = 0.3
-"""How often one kind is most of what is done in a run."""
+_SUBJECT = 4
+"""How many times as often as everything else together the one kind that a run is about is done, in half of the runs."""
 FEATURES: dict[str, tuple[Deed, ...]] = {
     "rules": rules.DEEDS,
     "revise": revising.DEEDS,
@@ -39,10 +39,11 @@ FEATURES: dict[str, tuple[Deed, ...]] = {
 def of(flavour: frozenset[str], rng: random.Random) -> tuple[Deed, ...]:
     """Return what people may do in a run; a deed that stands there twice is done twice as often."""
     kinds = [kind for kind in USUAL if rng.random() > _SKIPPED]
+    kinds += [kind for feature, kind in FEATURES.items() if feature in flavour for _ in range(2)]
     some = [deed for kind in kinds for deed in kind]
-    if kinds and rng.random() < _DWELT_ON:
-        some += rng.choice(kinds) * 4
-    some += [deed for feature, kind in FEATURES.items() if feature in flavour for deed in kind for _ in range(2)]
+    if kinds and rng.random() < 0.5:
+        subject = rules.DEEDS if "rules" in flavour else rng.choice(kinds)
+        some += subject * (_SUBJECT * len(some) // len(subject))
     return tuple(some) or talk.DEEDS
 
 

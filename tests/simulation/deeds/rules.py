@@ -27,6 +27,16 @@ def _room(person: Person, device: Device) -> str:
     return person.rng.choice((LOBBY, *ROOMS, *person.rooms))
 
 
+def _somebody(person: Person, device: Device, room: str) -> str:
+    """The name of somebody: mostly one who is in the room."""
+    assert device.core is not None
+    known = device.core.membership.rooms.get(room)
+    there = sorted(each.name for each in known.people.values() if each.id != device.core.me.id) if known else []
+    if there and person.rng.random() < 0.8:
+        return person.rng.choice(there)
+    return person.rng.choice(person.world.people).name
+
+
 def set_rules(person: Person, device: Device) -> None:
     """Change rules."""
     rng = person.rng
@@ -65,9 +75,9 @@ def order(person: Person, device: Device) -> None:
     """Do something to somebody."""
     rng = person.rng
     verb = rng.choice((Verb.INVITE, Verb.INVITE, Verb.KICK, Verb.BAN, Verb.UNBAN, Verb.MUTE, Verb.UNMUTE, Verb.ROLE))
-    other = rng.choice(person.world.people)
     seconds = rng.choice((None, 1, 5)) if verb in {Verb.BAN, Verb.MUTE} else None
-    device.want(want.Order(_room(person, device), verb, other.name, seconds, role=rng.choice(_ROLES)))
+    room = _room(person, device)
+    device.want(want.Order(room, verb, _somebody(person, device, room), seconds, role=rng.choice(_ROLES)))
 
 
 def ask_rules(person: Person, device: Device) -> None:
@@ -86,4 +96,4 @@ def look_around(person: Person, device: Device) -> None:
     device.want(want.Enter(name))
 
 
-DEEDS = (set_rules, set_rules, hide, call_otherwise, order, order, look_around, look_around, ask_rules)
+DEEDS = (set_rules, set_rules, hide, call_otherwise, order, order, order, order, look_around, ask_rules)
