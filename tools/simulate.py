@@ -1,17 +1,24 @@
 """Runs simulated worlds, seed after seed: `python tools/simulate.py --seeds 1000`, or `--seed 7 --trace` for one.
 
-A failure is one line: the seed, the commit, what was found, and the command that replays the smallest run that still
-finds it. `--mutants` plants known bugs and shows by which seed each is found.
+A failure is one line: the seed, the commit and what was found; below it stands the command that replays the smallest
+run that still finds it. `--mutants` plants known bugs and shows by which seed each is found.
+
+Exit codes: 0 nothing was found (every planted bug was), 1 something was (or one was not), 2 the command line makes no
+sense, 130 it was interrupted before anything was found.
 """
 
 from __future__ import annotations
 
 import argparse
+import os
+import shlex
+import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
 from itertools import count, islice
 from pathlib import Path
 
@@ -25,41 +32,120 @@ from tests.simulation.mutants.sightings import Sightings  # noqa: E402
 from tests.simulation.shrink import Shrinking, outcome  # noqa: E402
 from tests.simulation.world import World, failure_of  # noqa: E402
 
+SEEDS = 1000
+"""How many are run, or tried for a planted bug, unless somebody says."""
+PARTS = (*flavour.FAULTS, *flavour.FEATURES, *flavour.EXTREMES, flavour.SETTLED)
+"""What a run can do without."""
+INTERRUPTED = 130
+"""As shells have it: 128 and the number of the signal."""
 _PROGRESS_S = 5.0
 _TOLD_CHARS = 110
 """Of what a planted bug was found as."""
+_SMALLER = ("people", "hostile", "without", "active", "only")
+_MANY = ("seeds", "first", "minutes", "jobs", "no_shrink")
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run what the command line asks for; returns the exit code: 1 when something was found (or a mutant was not)."""
-    options = parser().parse_args(arguments)
-    if options.mutants:
-        return run_mutants(options.first, options.seeds, note=options.note)
-    if options.seed is not None:
-        return run_one(options.seed, options_of(options), trace=options.trace)
-    return run_many(options.first, options.seeds, options.minutes, options.jobs, shrinking=not options.no_shrink)
+    """Run what the command line asks for; returns the exit code."""
+    reader = parser()
+    given = reader.parse_args(arguments)
+    if (complaint := complaint_about(given)) is not None:
+        reader.error(complaint)
+    first, seeds = given.first or 0, given.seeds or SEEDS
+    if given.mutants:
+        return run_mutants(first, seeds, note=given.note)
+    if given.seed is not None:
+        return run_one(given.seed, options_of(given), trace=given.trace)
+    return run_many(first, seeds, given.minutes, given.jobs or 1, shrinking=not given.no_shrink)
+
+
+# --- The command line -------------------------------------------------------------------------------------------------
 
 
 def parser() -> argparse.ArgumentParser:
     """Return what reads the command line."""
-    made = argparse.ArgumentParser(description=__doc__)
-    made.add_argument("--seeds", type=int, default=1000, metavar="N", help="how many (default 1000)")
-    made.add_argument("--from", type=int, default=0, metavar="N", dest="first", help="the first seed (default 0)")
-    made.add_argument("--minutes", type=float, metavar="M", help="go on for so long, whatever --seeds says")
-    made.add_argument("--jobs", type=int, default=1, metavar="N", help="processes that share the work (default 1)")
-    made.add_argument("--no-shrink", action="store_true", help="do not look for a smaller run that fails")
-    made.add_argument("--seed", type=int, metavar="N", help="run this one")
-    made.add_argument("--trace", action="store_true", help="with --seed: print all that happens")
+    made = argparse.ArgumentParser(
+        prog="tools/simulate.py",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    many = made.add_argument_group("many runs")
+    many.add_argument("--seeds", type=whole(1), metavar="N", help=f"how many (default {SEEDS})")
+    many.add_argument("--from", type=whole(0), metavar="N", dest="first", help="the first seed (default 0)")
+    many.add_argument("--minutes", type=positive, metavar="M", help="go on for so long instead of --seeds")
+    many.add_argument("--jobs", type=whole(1), metavar="N", help="processes that share the work (default 1)")
+    many.add_argument("--no-shrink", action="store_true", help="do not look for a smaller run that fails")
+    one = made.add_argument_group("one run")
+    one.add_argument("--seed", type=whole(0), metavar="N", help="run this one, and say what it is about")
+    one.add_argument("--trace", action="store_true", help="print all that happens, with virtual seconds")
     smaller = made.add_argument_group("a smaller run, with --seed")
-    smaller.add_argument("--people", type=int, metavar="N", help="at most so many")
-    smaller.add_argument("--hostile", type=int, metavar="N", help="at most so many strangers who mean no good")
-    smaller.add_argument("--without", metavar="A,B", default="", help="without these faults and features")
-    smaller.add_argument("--active", type=float, metavar="S", help="everybody acts for so many virtual seconds")
-    smaller.add_argument("--only", metavar="ACTS", help="only these acts happen: ann:3,7;faults:2")
+    smaller.add_argument("--people", type=whole(1), metavar="N", help="at most so many")
+    smaller.add_argument("--hostile", type=whole(0), metavar="N", help="at most so many strangers who mean no good")
+    smaller.add_argument("--without", type=parts, metavar="A,B", help=f"without some of: {', '.join(PARTS)}")
+    smaller.add_argument("--active", type=positive, metavar="S", help="everybody acts for so many virtual seconds")
+    smaller.add_argument("--only", type=acts, metavar="ACTS", help="only these acts: 'ann:3,7;faults:2', or - for none")
     mutants = made.add_argument_group("planted bugs")
-    mutants.add_argument("--mutants", action="store_true", help="which seed finds each, of at most --seeds")
+    mutants.add_argument("--mutants", action="store_true", help="which seed finds each, of --seeds from --from on")
     mutants.add_argument("--note", action="store_true", help="keep the table for the tests to begin with")
     return made
+
+
+def whole(least: int) -> Callable[[str], int]:
+    """Return what reads a whole number from ``least`` on."""
+
+    def read(text: str) -> int:
+        if not text.isdecimal() or int(text) < least:
+            raise argparse.ArgumentTypeError(f"{text!r} is no whole number from {least} on")
+        return int(text)
+
+    return read
+
+
+def positive(text: str) -> float:
+    """Read a number above zero."""
+    try:
+        number = float(text)
+    except ValueError:
+        number = 0.0
+    if not 0 < number < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text!r} is no number above 0")
+    return number
+
+
+def parts(text: str) -> frozenset[str]:
+    """Read names of parts."""
+    names = frozenset(filter(None, text.split(",")))
+    if unknown := ", ".join(sorted(names - set(PARTS))):
+        raise argparse.ArgumentTypeError(f"there is no {unknown}: write some of {','.join(PARTS)}")
+    return names
+
+
+def acts(text: str) -> frozenset[str]:
+    """Read names of acts, as a failure prints them."""
+    try:
+        return flavour.read(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} names no acts: write them as 'ann:3,7;faults:2'") from None
+
+
+def complaint_about(given: argparse.Namespace) -> str | None:
+    """Say which flags do not go together; None when all do. A flag that did nothing would look as if it did."""
+    if given.mutants:
+        alone, others = "--mutants", ("seed", "trace", *_SMALLER, "minutes", "jobs", "no_shrink")
+    elif given.seed is not None:
+        alone, others = "--seed", (*_MANY, "note")
+    else:
+        alone, others = "", ("trace", *_SMALLER, "note")
+    useless = [name for name in others if (value := getattr(given, name)) is not None and value is not False]
+    if not useless:
+        if given.minutes is not None and given.seeds is not None:
+            return "--minutes and --seeds both say when to stop: leave one out"
+        return None
+    flags = ", ".join({"first": "--from"}.get(name, f"--{name.replace('_', '-')}") for name in useless)
+    if alone:
+        return f"{flags}: of no use with {alone}; leave it out"
+    return f"{flags}: only with --{'mutants' if useless == ['note'] else 'seed N'}"
 
 
 def options_of(given: argparse.Namespace) -> Options:
@@ -67,40 +153,72 @@ def options_of(given: argparse.Namespace) -> Options:
     return Options(
         people=given.people,
         hostile=given.hostile,
-        without=frozenset(filter(None, given.without.split(","))),
+        without=given.without or frozenset(),
         active_s=given.active,
-        only=flavour.read(given.only) if given.only is not None else None,
+        only=given.only,
     )
+
+
+# --- Runs -------------------------------------------------------------------------------------------------------------
 
 
 def run_one(seed: int, options: Options, *, trace: bool) -> int:
     """Run one seed."""
     world = World(seed, options, tracing=trace)
-    found = outcome(world.run)
-    print("\n".join(world.clock.lines))
+    try:
+        found = outcome(world.run)
+    except KeyboardInterrupt:
+        found = None
+    for line in world.clock.lines:
+        print(line)
+    if found is None:
+        print(f"seed {seed}: interrupted after {world.clock.events} events")
+        return INTERRUPTED
+    if absent := (options.only or frozenset()) - set(world.schedule.acts):
+        print(f"of --only, these acts did not come about: {flavour.written(absent)}", file=sys.stderr)
     print(f"seed {seed}: {found or 'nothing found'} ({world.clock.events} events; {', '.join(sorted(world.flavour))})")
     return 1 if found else 0
 
 
+@dataclass
+class Tally:
+    """What was run so far, since a monotonic second."""
+
+    began: float
+    done: int = 0
+    failed: int = 0
+    events: int = 0
+
+    def __str__(self) -> str:
+        """How many, and how fast."""
+        mean, rate = self.events / max(self.done, 1), self.events / max(time.monotonic() - self.began, 0.001)
+        return f"{self.done} seeds, {self.failed} failed, {mean:.0f} events a seed, {rate:.0f} events/s"
+
+
 def run_many(first: int, wanted: int, minutes: float | None, jobs: int, *, shrinking: bool) -> int:
     """Run seeds in a row, with progress, and a line for each failure."""
-    began = told = time.monotonic()
-    until = began + 60 * minutes if minutes is not None else None
-    events = done = failed = 0
-    for seed, found, count_of_events in results(first, wanted if until is None else None, jobs):
-        done += 1
-        events += count_of_events
-        if found:
-            failed += 1
-            print(f"seed {seed} at {commit()}: {found}{replay(seed, shrinking=shrinking)}", flush=True)
-        now = time.monotonic()
-        if now - told >= _PROGRESS_S:
-            told = now
-            print(f"... {done} seeds, {failed} failed, {rate(events, done, now - began)}", file=sys.stderr, flush=True)
-        if until is not None and now >= until:
-            break
-    print(f"{done} seeds, {failed} failed, {rate(events, done, time.monotonic() - began)}")
-    return 1 if failed else 0
+    told = time.monotonic()
+    tally = Tally(told)
+    until = tally.began + 60 * minutes if minutes is not None else float("inf")
+    try:
+        for seed, found, events in results(first, wanted if minutes is None else None, jobs):
+            tally.done += 1
+            tally.events += events
+            if found:
+                tally.failed += 1
+                print(f"seed {seed} at {commit()}: {found}", flush=True)
+                print(f"    {replay(seed, shrinking=shrinking)}", flush=True)
+            now = time.monotonic()
+            if now - told >= _PROGRESS_S:
+                told = now
+                print(f"... {tally}", file=sys.stderr, flush=True)
+            if now >= until:
+                break
+    except KeyboardInterrupt:
+        print(f"interrupted: {tally}")
+        return 1 if tally.failed else INTERRUPTED
+    print(tally)
+    return 1 if tally.failed else 0
 
 
 def results(first: int, wanted: int | None, jobs: int) -> Iterator[tuple[int, str, int]]:
@@ -109,9 +227,12 @@ def results(first: int, wanted: int | None, jobs: int) -> Iterator[tuple[int, st
     if jobs < 2:
         yield from map(result, seeds)
         return
-    with ProcessPoolExecutor(jobs) as pool:
+    pool = ProcessPoolExecutor(jobs, initializer=signal.signal, initargs=(signal.SIGINT, signal.SIG_IGN))
+    try:
         while some := list(islice(seeds, 8 * jobs)):  # a batch at a time: an endless list cannot be handed out
             yield from pool.map(result, some)
+    finally:
+        pool.shutdown(cancel_futures=True)
 
 
 def result(seed: int) -> tuple[int, str, int]:
@@ -120,44 +241,54 @@ def result(seed: int) -> tuple[int, str, int]:
     return seed, outcome(world.run), world.clock.events
 
 
-def rate(events: int, done: int, seconds: float) -> str:
-    """Say how fast it goes."""
-    return f"{events / max(done, 1):.0f} events a seed, {events / max(seconds, 0.001):.0f} events/s"
-
-
 def commit() -> str:
-    """Return the commit of this tree, as far as there is one."""
-    asked = subprocess.run(
-        ["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=False
-    )
+    """Return the commit of this tree, as far as there is one, and whether the tree is another by now."""
+    command = ["git", "describe", "--always", "--dirty", "--exclude", "*"]
+    asked = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     return asked.stdout.strip() or "no commit"
 
 
 def replay(seed: int, *, shrinking: bool) -> str:
     """Return the command that shows a failure, with as little of the world as it takes."""
-    flags = Shrinking(seed).shrink().flags() if shrinking else ""
-    quoted = flags.replace("--only ", '--only "') + '"' if "--only" in flags else flags
-    return f"\n    python tools/simulate.py --seed {seed} --trace {quoted}".rstrip()
+    options = Shrinking(seed).shrink() if shrinking else Options()
+    return shlex.join(["python", "tools/simulate.py", "--seed", str(seed), "--trace", *options.flags().split()])
 
 
 def run_mutants(first: int, wanted: int, *, note: bool) -> int:
-    """Plant each bug, and look for it: with the seed that found it last, then with all the others."""
+    """Plant each bug, and look for it, seed by seed."""
     sightings = Sightings.read()
-    survivors = 0
+    planted = survivors = 0
     print(f"{'planted bug':<55} {'found by seed':>13}  as")
-    for name, mutant in MUTANTS.items():
-        with mutant():
-            found = next(((seed, what) for seed in range(first, first + wanted) if (what := failure_of(seed))), None)
-        survivors += found is None
-        seed, what = found or ("never", f"survived {wanted} seeds")
-        if found:
-            sightings.seeds[name] = found[0]
-        print(f"{name:<55} {seed:>13}  {what[:_TOLD_CHARS]}", flush=True)
+    try:
+        for name, mutant in MUTANTS.items():
+            with mutant():
+                seeds = range(first, first + wanted)
+                found = next(((seed, what) for seed in seeds if (what := failure_of(seed))), None)
+            planted += 1
+            survivors += found is None
+            seed, what = found or ("never", f"survived {wanted} seeds")
+            if found:
+                sightings.seeds[name] = found[0]
+            print(f"{name:<55} {seed:>13}  {what[:_TOLD_CHARS]}", flush=True)
+    except KeyboardInterrupt:
+        print(f"interrupted: {planted} of {len(MUTANTS)} planted, {survivors} survived")
+        return 1 if survivors else INTERRUPTED
     if note:
         sightings.write()
-    print(f"{len(MUTANTS)} planted, {survivors} survived")
+    print(f"{planted} planted, {survivors} survived")
     return 1 if survivors else 0
 
 
+def begin() -> int:
+    """Be a program: whoever reads the output may stop reading, as `head` does."""
+    try:
+        code = main()
+        sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or the interpreter complains at its end
+        return 1
+    return code
+
+
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(begin())

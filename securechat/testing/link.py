@@ -128,6 +128,7 @@ class _Pipe:
             if dies:
                 self.buffer += segment
                 connection.die()
+                self.on_arrival()  # what came before a silence is heard as well
                 return
         self.buffer += segment
         if word:

@@ -1,163 +1,171 @@
 """Behaviours 7 and 11: kill -9 in a loop under load; nothing acknowledged is lost, nothing is there twice.
 
-Every client keeps what it was told, reconnects with its secret, sends again what was not acknowledged under the same
-client_id, and goes on. The server is killed when some more acknowledgements are out than at the last kill, wherever
-it then is. At the end the whole log is read back over the wire and held against every acknowledgement. What each
-connection carries is judged by the checkers of the simulation.
+Raw clients keep what they were told, reconnect with their secret, send again what was not acknowledged under the same
+client_id, and go on; beside them the real client does as it does for its users. All of them talk, answer, edit, delete,
+react and read. The server is killed when some more acknowledgements are out than at the last kill, wherever it then is.
+
+The checkers are those of the simulation: `WireChecker` for every connection, `Display` for every user, a `Transcript`
+for what the database holds after each kill, and `check_streams` for what was acknowledged.
 """
 
 from __future__ import annotations
 
 import random
-import threading
+import shutil
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+import apsw
 import pytest
+from msgspec.structs import replace
 
-from securechat.model import Acked, Command, Message, Say
+from securechat.log.sqlite import DATABASE
+from securechat.model import (
+    Delete,
+    Deleted,
+    Direct,
+    Edit,
+    Edited,
+    LogEntry,
+    Message,
+    React,
+    Reacted,
+    Say,
+)
+from securechat.testing.acks import HistoryBroken, check_history
 from securechat.testing.histories import check_streams
-from securechat.testing.log_checks import Ack, check_history
-from securechat.testing.wire_checks import Realtime, Stream, WireChecker
-from tests.support.native import Gone, NativeClient
+from securechat.testing.stored import Stored, read_database
+from securechat.testing.transcript import Transcript
+from tests.support.checked import CheckedRunner
 from tests.support.server import ServerProcess
+from tests.support.talkers import ROOMS, Crowd, until
 
 LOOPS = 20
-CLIENTS = 4
-WINDOW = 8
-ROOMS = ("lobby", "ops")
 
 
-class CheckedClient(NativeClient):
-    """A connection on which everything that goes up and comes down is judged."""
-
-    def __init__(self, talker: Talker) -> None:
-        self.checker = WireChecker(talker.name, talker.realtime, talker.stream)
-        super().__init__(talker.server.port, talker.server.ca, secret=talker.secret)
-        self._judged = 0
-
-    def send(self, *commands: Command) -> None:
-        for command in commands:
-            self.checker.sent(command)
-        super().send(*commands)
-
-    def pump(self, timeout_s: float) -> bool:
-        went_on = super().pump(timeout_s)
-        for event in self.events[self._judged :]:
-            self.checker.received(event)
-        self._judged = len(self.events)
-        return went_on
+# --- What the disk holds ----------------------------------------------------------------------------------------------
 
 
-class Talker(threading.Thread):
-    """One guest who never stops talking and never forgets what it was told.
+class Remains:
+    """What each kill leaves in the data directory, without touching it.
+
+    Args:
+        data: the data directory.
+        scratch: where copies may be made.
 
     Attributes:
-        acks: every acknowledgement, repeated ones too.
-        live: every message shown to it live, once a connection.
-        stream: what it sent, and what it was told about that.
-        problem: what went wrong in the thread, if anything.
+        transcript: all that was ever found.
+        kills: how often it was looked at.
     """
 
-    def __init__(self, server: ServerProcess, name: str, realtime: Realtime) -> None:
-        super().__init__(name=name)
-        self.server = server
-        self.realtime = realtime
-        self.stream = Stream()
-        self.secret = f"{random.getrandbits(128):032x}"
-        self.sender_ids: set[int] = set()
-        self.acks: list[Ack] = []
-        self.orders: list[list[int]] = []
-        self.problem: BaseException | None = None
-        self.enough = threading.Event()
-        self._unacked: dict[int, Say] = {}
-        self._next_id = 1
+    def __init__(self, data: Path, scratch: Path) -> None:
+        self.transcript = Transcript()
+        self.kills = 0
+        self._data = data
+        self._scratch = scratch
 
-    def run(self) -> None:
+    def look(self, ann: int, read: dict[str | int, int]) -> Stored:
+        """Look at a copy of the database, its journal included; the next server shall find it as it was left.
+
+        Raises:
+            HistoryBroken: something is gone that was there before, or has moved back.
+        """
+        self.kills += 1
+        copy = self._scratch / f"kill{self.kills}"
+        copy.mkdir()
+        for path in self._data.glob(f"{DATABASE}*"):
+            shutil.copy(path, copy)
+        connection = apsw.Connection(str(copy / DATABASE))
         try:
-            while not self.enough.is_set() or self._unacked:
-                try:
-                    self._one_connection()
-                except (Gone, OSError):
-                    self.enough.wait(0.005)  # refused while the server is down; the loop is the condition
-        except BaseException as error:  # noqa: BLE001  (the test reports it)
-            self.problem = error
+            found = read_database(connection)
+        finally:
+            connection.close()
+        shutil.rmtree(copy)
+        self.transcript.opened(found, [])
+        for place, seq in read.items():
+            key = place if isinstance(place, str) else (min(ann, place), max(ann, place))
+            if found.reads.get((ann, key), 0) < seq:
+                raise HistoryBroken(f"{place} was read up to {seq}, and now up to {found.reads.get((ann, key))}")
+        return found
 
-    def _one_connection(self) -> None:
-        with CheckedClient(self) as client:
-            welcome = client.hello(self.name)
-            self.sender_ids.add(welcome.sender_id)
-            client.join("ops")
-            client.send(*self._unacked.values())
-            self.orders.append([])
-            seen = 0
-            while not self.enough.is_set() or self._unacked:
-                while len(self._unacked) < WINDOW and not self.enough.is_set():
-                    self._say(client)
-                if not client.pump(20):
-                    raise Gone("silence")
-                for event in client.events[seen:]:
-                    if isinstance(event, Acked):
-                        self._acked(event, welcome.sender_id)
-                    elif isinstance(event, Message):
-                        self.orders[-1].append(event.seq)
-                seen = len(client.events)
 
-    def _say(self, client: NativeClient) -> None:
-        draft = Say(self._next_id, ROOMS[self._next_id % 2], f"{self.name} says {self._next_id}")
-        self._next_id += 1
-        self._unacked[draft.client_id] = draft
-        client.send(draft)
+def check_shown(entries: Iterable[LogEntry], found: Stored, transcript: Transcript) -> None:
+    """Whatever anybody was shown is stored: no entry was told before it was durable, and none was taken back."""
+    rows = {row.seq: row for row in found.messages}
+    for entry in entries:
+        if not isinstance(entry, Message):
+            transcript.check_change(entry)
+        elif (row := rows.get(entry.seq)) is None or origin(row) != origin(entry):
+            raise HistoryBroken(f"{entry} was shown, and the log has {row}")
 
-    def _acked(self, event: Acked, sender_id: int) -> None:
-        self._unacked.pop(event.client_id, None)
-        text = f"{self.name} says {event.client_id}"
-        self.acks.append(Ack(sender_id=sender_id, client_id=event.client_id, seq=event.seq, text=text))
+
+def origin(message: Message) -> tuple[object, ...]:
+    """What no change of a message changes."""
+    return (message.prev, message.sender_id, message.sent_at_ms, message.room, message.to, message.reply)
+
+
+# --- The test ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def crowd(certs: Path, tmp_path: Path) -> Iterator[Crowd]:
+    seed = random.randrange(2**32)
+    print(f"seed {seed}")
+    server = ServerProcess(certs, tmp_path / "data", "--rate-limit", "off").start()
+    crowd = Crowd(server, seed)
+    try:
+        yield crowd
+    finally:
+        server.kill()
+        crowd.stop()
 
 
 @pytest.mark.slow
-def test_11_kill_9_in_a_loop_loses_nothing_acknowledged(certs: Path, tmp_path: Path) -> None:
-    seed = random.randrange(2**32)
-    print(f"seed {seed}")
-    rng = random.Random(seed)
-    server = ServerProcess(certs, tmp_path / "data", "--rate-limit", "off").start()
-    realtime = Realtime()
-    talkers = [Talker(server, f"guest {number}", realtime) for number in range(CLIENTS)]
-    try:
-        for talker in talkers:
-            talker.start()
-        for _ in range(LOOPS):
-            target = sum(len(talker.acks) for talker in talkers) + rng.randrange(20, 300)
-            _until(lambda goal=target: sum(len(t.acks) for t in talkers) >= goal, talkers)
-            server.kill()
-            server.start()
-        for talker in talkers:
-            talker.enough.set()
-        for talker in talkers:
-            talker.join(60)
-            assert not talker.is_alive()
-            assert talker.problem is None, talker.problem
-        with NativeClient(server.port, server.ca, secret=talkers[0].secret) as reader:
-            reader.hello(talkers[0].name)
-            reader.join("ops")
-            rows = reader.history()
-    finally:
+def test_11_kill_9_in_a_loop_loses_nothing_acknowledged(
+    crowd: Crowd, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("securechat.client.patience.LONGEST_DELAY_S", 0.2)  # twenty losses in a row are no mishap here
+    rng, server, remains = random.Random(crowd.seed), crowd.server, Remains(tmp_path / "data", tmp_path)
+    crowd.come()
+    for _ in range(LOOPS):
+        target = crowd.acked + rng.randrange(20, 300)
+        until(lambda goal=target: crowd.acked >= goal, "the load gets on", crowd)  # type: ignore[misc]
         server.kill()
-        for talker in talkers:
-            talker.enough.set()
-    acks = [ack for talker in talkers for ack in talker.acks]
-    assert len({ack.seq for ack in acks}) >= LOOPS * 20
-    check_history(acks, rows)
-    check_streams([talker.stream for talker in talkers], rows)
-    assert all(len(talker.sender_ids) == 1 for talker in talkers)  # a guest who reconnects is the same person
-    assert all(order == sorted(set(order)) for talker in talkers for order in talker.orders)
-    place = {row.seq: index for index, row in enumerate(rows)}
-    assert all(seq in place for talker in talkers for order in talker.orders for seq in order)  # shown means stored
+        remains.look(crowd.ids["ann"], dict(crowd.read))
+        server.start()
+    crowd.finish()
+    last = crowd.talkers[0]
+    with last.connect() as reader:
+        ends = [reader.say_acked(f"that is all of #{room}", room).seq for room in ROOMS]
+        rows = reader.history()
+        until(lambda: all(is_caught_up(user, ends) for user in crowd.users), "everybody is shown the end", crowd)
+    server.kill()
+    found = remains.look(crowd.ids["ann"], crowd.read)
+
+    check_streams(crowd.streams, found.messages, found.changes)
+    check_history([], found.messages, unique_texts=False)  # the chains
+    for user in crowd.users:
+        user.core.display.check(found.messages, converged=True)
+    for talker in crowd.talkers:
+        check_shown(talker.shown, found, remains.transcript)
+    me = crowd.ids[last.name]
+    mine = [row for row in found.messages if row.room is not None or me in (row.sender_id, row.to)]
+    assert [replace(row, changed=None) for row in rows] == mine, "a reader finds something else than the disk holds"
+    check_variety(crowd, found)
 
 
-def _until(condition: object, talkers: list[Talker]) -> None:
-    for _ in range(6000):
-        if condition():  # type: ignore[operator]
-            return
-        assert all(talker.problem is None for talker in talkers), [talker.problem for talker in talkers]
-        threading.Event().wait(0.01)
-    raise AssertionError("the load does not get on")
+def is_caught_up(user: CheckedRunner, ends: list[int]) -> bool:
+    return user.is_quiet and all(end in user.core.display.shown for end in ends)
+
+
+def check_variety(crowd: Crowd, found: Stored) -> None:
+    """The load was one: all that can be done was done, and by everybody."""
+    drafts = [draft for stream in crowd.streams for draft in stream.drafts.values() if draft.seq is not None]
+    assert len(drafts) >= LOOPS * 20
+    assert {type(draft.command) for draft in drafts} == {Say, Direct, Edit, Delete, React}
+    assert any(draft.connections > 1 for draft in drafts), "nothing had to be sent twice"
+    assert {type(change) for change in found.changes} == {Edited, Deleted, Reacted}
+    assert any(row.reply for row in found.messages)
+    assert any(row.reactions for row in found.messages)
+    assert crowd.read, "nothing was read"
+    assert all(len(user.core.display.lines) > LOOPS for user in crowd.users)

@@ -1,0 +1,165 @@
+"""Clients of a real server whose every record is judged as it goes by, by the checkers that the simulation uses.
+
+`CheckedClient` is the small blocking client, `CheckedRunner` the real one: core, loop and sockets on a thread of its
+own, with a `Display` that hears what its user is told.
+"""
+
+from __future__ import annotations
+
+import random
+import socket
+import threading
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from securechat.client.core import ClientCore, Output
+from securechat.client.deeds import TokenReceived
+from securechat.client.happenings import Happening
+from securechat.client.intents import Finish, Intent
+from securechat.client.login import Login
+from securechat.client.runner import Endpoint, Runner
+from securechat.client.state import Attention, Phase
+from securechat.model import Command, Event, Hello, Joined, Welcome
+from securechat.testing.histories import Display
+from securechat.testing.wire_checks import Realtime, Stream, WireChecker
+from securechat.tls.contexts import client_context
+from tests.support.native import NativeClient
+from tests.support.secrecy import keep_secret
+
+
+class CheckedClient(NativeClient):
+    """A connection on which everything that goes up and comes down is judged.
+
+    Args:
+        port: of the server on 127.0.0.1.
+        ca: its CA.
+        who: names the client in a complaint.
+        realtime: shared by everybody.
+        stream: what was ever sent with this secret.
+        secret: the resume secret.
+    """
+
+    def __init__(self, port: int, ca: Path, who: str, realtime: Realtime, stream: Stream, secret: str) -> None:
+        self._checker = WireChecker(who, realtime, stream)
+        self._judged = 0
+        super().__init__(port, ca, secret=secret)
+
+    def send(self, *commands: Command) -> None:
+        for command in commands:
+            self._checker.sent(command)
+        super().send(*commands)
+
+    def pump(self, timeout_s: float) -> bool:
+        went_on = super().pump(timeout_s)
+        for event in self.events[self._judged :]:
+            self._checker.received(event)
+        self._judged = len(self.events)
+        return went_on
+
+    def log_in(self, name: str, token: str) -> Welcome:
+        """Say hello with what an earlier connection was given."""
+        self.send(Hello(version=1, name=name, secret=self.secret, client="test/1", token=token))
+        welcome = self.wait_for(Welcome)
+        self.wait_for(Joined)
+        return welcome
+
+
+class CheckedCore(ClientCore):
+    """The real core, looked at from both sides: the wire, and the user."""
+
+    def __init__(self, who: str, realtime: Realtime, login: Login, secret: str) -> None:
+        self.display = Display(who)
+        self.stream = Stream()
+        self._realtime = realtime
+        self._checker: WireChecker | None = None
+        super().__init__(
+            secret=secret, jitter=random.random, name=who, rooms=("ops",), login=login, attention=Attention.ALL
+        )
+
+    def connected(self, now: float) -> Output:
+        self._checker = WireChecker(self.display.who, self._realtime, self.stream)
+        return super().connected(now)
+
+    def received(self, event: Event, now: float) -> Output:
+        if self._checker is not None:
+            self._checker.received(event)
+        match event:
+            case Welcome():
+                keep_secret(event.token)
+                self.display.welcomed(event)
+            case Joined():
+                self.display.joined(event)
+            case _:
+                pass
+        return super().received(event, now)
+
+    def intend(self, intent: Intent, now: float) -> Output:
+        output = super().intend(intent, now)
+        for line in self.unsent:
+            self.display.lines.setdefault(line.number, None)
+        return output
+
+    def _result(self, now: float) -> Output:
+        output = super()._result(now)
+        if self._checker is not None:
+            for command in output.commands:
+                self._checker.sent(command)
+        return output
+
+
+class CheckedRunner:
+    """A user with the real client, who does one thing after the other, whenever the last one is settled.
+
+    Args:
+        port: of the server on 127.0.0.1.
+        ca: its CA.
+        core: not yet started.
+        next_intent: says what the user does next; called on the network's thread.
+    """
+
+    def __init__(
+        self, port: int, ca: Path, core: CheckedCore, next_intent: Callable[[CheckedCore], Intent | None]
+    ) -> None:
+        self.core = core
+        self.enough = threading.Event()
+        self._next_intent = next_intent
+        self._busy = False
+        self._runner = Runner(core, Endpoint("127.0.0.1", port, client_context(ca.read_text())), self._hear)
+        self._runner.start()
+
+    @property
+    def problem(self) -> BaseException | None:
+        """What went wrong on the network's thread, if anything."""
+        return self._runner.failure
+
+    @property
+    def is_quiet(self) -> bool:
+        """Online, with nothing unsent and nothing missing."""
+        core = self.core
+        return core.phase is Phase.ONLINE and not core.unsent and not core.feed.catching_up
+
+    def stop(self) -> None:
+        """Leave at once."""
+        self.enough.set()
+        self._runner.intend(Finish(0.0))
+        assert self._runner.wait(20), "the client does not end"
+        self._runner._thread.join()
+        loop = self._runner._loop  # which a program leaves to the end of its process
+        for key in list(loop._selector.get_map().values()):
+            if isinstance(key.fileobj, socket.socket):
+                key.fileobj.close()
+        loop.close()
+
+    def _hear(self, happenings: Sequence[Happening]) -> None:
+        for happening in happenings:
+            if isinstance(happening, TokenReceived):
+                keep_secret(happening.token)
+            self.core.display.tell(happening)
+        if self.is_quiet and not self._busy and not self.enough.is_set():
+            self._busy = True
+            self._runner.post(self._act)
+
+    def _act(self) -> None:
+        self._busy = False
+        if self.is_quiet and (intent := self._next_intent(self.core)) is not None:
+            self._runner.want(intent)
