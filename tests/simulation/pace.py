@@ -1,4 +1,4 @@
-"""How fast worlds run one after another: a world is garbage as a whole, and collecting before its end is mostly vain."""
+"""How fast worlds run in a row: a world is garbage as a whole, and collecting before its end is mostly vain."""
 
 from __future__ import annotations
 
