@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from tests.simulation.device import Device
+    from tests.simulation.people import Person
     from tests.simulation.world import World
 
 STALLED = 0.15
@@ -137,20 +138,34 @@ class Faults:
             self.world.server.drain()
 
     def _full(self) -> None:
-        """The disk is full for a while; somebody comes back just then, and somebody wants their name afterwards."""
+        """The disk is full for a while."""
         storage, people, rng = self.world.storage, self.world.people, self._rng
         owner, other = rng.choice(people), rng.choice(people)
+        if owner is not other and rng.random() < 0.5:
+            self._full_for(owner, other)
+            return
         storage.fill(True)
-        for device in owner.devices if owner is not other else ():
+        self._later(0.2, 2.0, lambda: storage.fill(False))
+
+    def _full_for(self, owner: Person, other: Person) -> None:
+        """It is full just when somebody comes back, and as soon as there is room, somebody else wants their name."""
+        storage, name = self.world.storage, owner.name
+        for device in owner.devices:
             if device.core is not None:
-                owner.crash(device)
+                device.stop()
+
+        def comes_back() -> None:
+            storage.fill(not self.world.calm)
+            for device in owner.devices:
+                owner.start(device)
+            self._later(0.1, 0.6, has_room)
 
         def has_room() -> None:
             storage.fill(False)
-            if owner is not other:
-                self.world.temptation.take_name(other, owner.name)
+            self.world.temptation.take_name(other, name)
 
-        self._later(0.2, 2.0, has_room)
+        away_s = self.world.limits.quiet_return_s  # from then on they are not here any more
+        self._later(away_s, 1.2 * away_s, comes_back)
 
     def _failure(self) -> None:
         """A write or a sync fails: the server must stop."""

@@ -114,7 +114,7 @@ def limits_of(rng: random.Random) -> Limits:
         byte_rate=102_400,
         unacknowledged_drafts=rng.choice((4, 64)),
         name_reservation_s=20.0,
-        quiet_return_s=rng.choice((1.0, 4.0)),
+        quiet_return_s=rng.choice((0.5, 4.0)),
         session_days=1.0,
         sessions_per_account=5,
         login_tries_per_connection=30,

@@ -59,7 +59,7 @@ class Temptation:
     def take_name(self, person: Person, name: str) -> None:
         """A name may be free."""
         device = person.devices[0]
-        if device.is_online and not self._world.calm:
+        if device.is_online:
             person.known_as.add(name)
             device.want(want.ChooseName(name))
 

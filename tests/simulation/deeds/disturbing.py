@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from securechat.client import intents as want
+from tests.simulation.deeds.talk import talk
 
 if TYPE_CHECKING:
     from tests.simulation.device import Device
@@ -26,4 +27,18 @@ def lose_line(person: Person, device: Device) -> None:
     person.lose_line(device)
 
 
-DEEDS = (leave, crash, lose_line)
+def begin_anew(person: Person, device: Device) -> None:
+    """Say something, start the program anew before that is stored, and go on talking."""
+    talk(person, device)
+
+    def again() -> None:
+        if device in person.devices:
+            device.stop()
+            person.start(device)
+            if not device.is_over:
+                talk(person, device)
+
+    person.later(0.0, 0.03, again)
+
+
+DEEDS = (leave, crash, lose_line, begin_anew)
