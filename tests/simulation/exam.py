@@ -41,16 +41,23 @@ class Exam:
         self._world = world
         self._rows = rows
 
-    def examine(self, device: Device) -> None:
-        """Let a device ask.
+    def search(self, device: Device) -> None:
+        """Let a device search.
 
         Raises:
-            HistoryBroken: an answer is wrong.
+            HistoryBroken: it finds something else than there is.
         """
         word = device.rng.choice(WORDS)  # which stand alone in what people say
         found = self._search(device, word)
         if found is not None:
             self._check_found(device, word, found)
+
+    def count(self, device: Device) -> None:
+        """Let a device ask what is not read.
+
+        Raises:
+            HistoryBroken: the answer is wrong.
+        """
         if device.core is not None and device.core.account:
             told = self._ask(device, want.ListUnread(), UnreadList)
             if told is not None:

@@ -63,8 +63,8 @@ class House:
     # --- what is durable
 
     def restore(self, state: LogState) -> None:
-        """A process begins with what the log holds, and remembers nothing else."""
-        for table in (self.places, self._names, self._members, self._bans, self._entered, self._said):
+        """A process begins with what the log holds, and remembers nothing else: no former names of rooms either."""
+        for table in (self.places, self._names, self._called, self._members, self._bans, self._entered, self._said):
             table.clear()
         self._admins = {row.sender_id for row in state.people.accounts if row.role is Role.ADMIN}
         self._accounts = {row.sender_id for row in state.people.accounts}

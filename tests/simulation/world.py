@@ -318,7 +318,8 @@ class World:
                         reads_above=lambda room, who: self.house.hears_above(room, who)[1],
                     )
                 idle.check_roster(self.server, device)
-        exam.examine(self.rng.choice(self.rng.choice(self.people).devices))
+            exam.count(self.rng.choice(person.devices))
+        exam.search(self.rng.choice(self.rng.choice(self.people).devices))
 
     def _leave(self) -> None:
         self.leaving = True
