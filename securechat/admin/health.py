@@ -12,10 +12,10 @@ import shutil
 import stat
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 from cryptography import x509
+from msgspec import Struct
 
 from securechat.admin.durations import shown_duration, shown_time
 from securechat.errors import LogError, TlsFailure
@@ -40,8 +40,7 @@ _FROM_BACKUP = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
+class Finding(Struct, frozen=True):
     """One thing that is wrong.
 
     Attributes:
@@ -55,8 +54,7 @@ class Finding:
     fix: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Subject:
+class Subject(Struct, frozen=True, kw_only=True):
     """What to look at.
 
     Attributes:

@@ -10,10 +10,11 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from enum import Enum, auto
 from pathlib import Path
 from typing import Any
+
+from msgspec import Struct, field
 
 from securechat.errors import ConfigError
 from securechat.hub.ports import Access
@@ -47,8 +48,7 @@ _OTHER_READERS = frozenset(
 """Variables that tools/dev.py, the client and the tests read: no mistake, and not ours."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ServerConfig:
+class ServerConfig(Struct, frozen=True, kw_only=True):
     """The settings of one server.
 
     Attributes:
@@ -78,8 +78,7 @@ class ServerConfig:
     limits: Limits = field(default_factory=Limits)
 
 
-@dataclass(frozen=True, slots=True)
-class Origin:
+class Origin(Struct, frozen=True):
     """Where a value stands.
 
     Attributes:
@@ -97,16 +96,14 @@ class Origin:
         return self.place if self.line is None else f"{self.place}:{self.line}"
 
 
-@dataclass(frozen=True, slots=True)
-class Given:
+class Given(Struct, frozen=True):
     """A value and its origin."""
 
     value: Value
     origin: Origin
 
 
-@dataclass(frozen=True, slots=True)
-class Problem:
+class Problem(Struct, frozen=True):
     """Something wrong with a setting, or with ``is_warning`` something strange.
 
     Attributes:
@@ -137,8 +134,7 @@ class Wanted(Enum):
     CHECK = auto()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reading:
+class Reading(Struct, frozen=True, kw_only=True):
     """Everything that was said, and what is wrong with it.
 
     Attributes:
