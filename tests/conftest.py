@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Iterator
 
 import pytest
 
 from tests.support.secrecy import files_with_secrets
+
+# Hundreds of programs are started here, and a third of a second each would go into compiling the same modules again:
+# they start from compiled ones, as a user's do, whatever the environment says.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 
 
 @pytest.fixture(scope="session", autouse=True)
