@@ -19,10 +19,10 @@ from msgspec import Struct
 
 from securechat.admin.durations import shown_duration, shown_time
 from securechat.errors import LogError, TlsFailure
-from securechat.log.backup import DATABASE, Snapshot, is_served
+from securechat.log.backup import DATABASE, Snapshot
+from securechat.log.directory import LOCK, is_served
 from securechat.log.integrity import damage, last_message_at_ms
-from securechat.log.sqlite import LOCK
-from securechat.server.administration import SOCKET
+from securechat.server.requests import SOCKET
 from securechat.tls.bundle import Bundle, read_bundle
 
 _WARN_DAYS = 30

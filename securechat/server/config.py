@@ -12,14 +12,13 @@ import difflib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from enum import Enum, auto
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct, field
 
 from securechat.errors import ConfigError
 from securechat.hub.ports import Access
 from securechat.limits import Limits
-from securechat.server.config_file import BadFile, Entry, read_file
 from securechat.server.config_flags import parser
 from securechat.server.limit_rules import Rule, broken_rules
 from securechat.server.settings import (
@@ -38,6 +37,9 @@ from securechat.server.settings import (
     from_toml,
     path_of,
 )
+
+if TYPE_CHECKING:
+    from securechat.server.config_file import Entry
 
 _CONFIG_VARIABLE = f"{ENV_PREFIX}CONFIG"
 _SETTINGS = {setting.name: setting for setting in SETTINGS}
@@ -225,6 +227,8 @@ class _Reader:
     # --- The file ---------------------------------------------------------------------------------------------------
 
     def take_file(self, name: str, named_by: Origin) -> None:
+        from securechat.server.config_file import BadFile, read_file  # noqa: PLC0415 - most start without a file
+
         try:
             path = path_of(name)
         except ValueError as error:
