@@ -1,8 +1,9 @@
 """What becomes of a message when an edit, a deletion or a reaction is applied, and changes that come before it does.
 
 The rules (docs/protocol.md, section 15): changes are applied in the order of their seq; what a message from the server
-says already includes changes that are still on their way. So applying one again changes nothing, the later edit wins,
-and a deletion stays. An edit without text was replaced by a later one, which follows.
+says already includes changes that are still on their way, up to the one that it names (``changed``). So what is in a
+copy is not applied again: a reaction that was taken away and put there anew would change its place, and the user would
+be told of both. An edit without text was replaced by a later one, which follows, and a deletion stays.
 
 Pure: knows no conversation and no connection.
 """
@@ -22,17 +23,18 @@ KEPT_CHANGES = 1_000
 
 def amended(message: Message, change: MessageChange) -> Message:
     """Return the message after the change; the same object when it says nothing new."""
-    if message.deleted is not None:
+    if message.deleted is not None or change.seq <= (message.changed or 0):
         return message
     match change:
         case Deleted(seq):
-            return replace(message, text="", deleted=seq, edited=None, mentions=[], reactions=[])
+            return replace(message, text="", deleted=seq, edited=None, mentions=[], reactions=[], changed=seq)
         case Edited(seq, text=text, mentions=mentions):
-            if text is None or seq <= (message.edited or 0):
+            if text is None or seq <= (message.edited or 0):  # a server that does not name the last change
                 return message
-            return replace(message, text=text, edited=seq, mentions=mentions)
+            return replace(message, text=text, edited=seq, mentions=mentions, changed=seq)
         case Reacted(sender_id=who, sign=sign, on=on):
-            return _reacted(message, sign, who, on=on)
+            after = _reacted(message, sign, who, on=on)
+            return after if after is message else replace(after, changed=change.seq)
         case _:
             assert_never(change)
 

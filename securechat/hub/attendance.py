@@ -88,6 +88,7 @@ class Attendance:
             self._presence_due[new] = due
         for member in room.members.values():
             member.rooms[new] = member.rooms.pop(old)
+            member.was_called[old] = room
             if old in member.entered_seq:
                 member.entered_seq[new] = member.entered_seq.pop(old)
 

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
+from msgspec.structs import replace
+
 from securechat.errors import ErrorCode, Refusal
 from securechat.hub.claims import NameClaims, owner_of, owner_of_account
 from securechat.hub.door import Door, Entry
@@ -77,6 +79,7 @@ class Entrance:
         self._now = 0.0
         self._knocking: set[Peer] = set()
         self._waiting: dict[Peer, Guest] = {}
+        self._left_behind: dict[int, int] = {}
 
     def hello(self, peer: Peer, hello: Hello, now: float) -> None:
         """Answer a hello: later with a member, or with Refused, after which another hello may follow.
@@ -129,7 +132,7 @@ class Entrance:
     def _identified(self, peer: Peer, guest: Guest, answer: Identity | NotAppended) -> None:
         present = peer in self._waiting
         if isinstance(answer, NotAppended):
-            self._waiting.pop(peer, None)
+            self._no_longer_waits(peer)
             self._door.release(guest.entry)
             self._give_back(guest)
             if present:
@@ -172,7 +175,7 @@ class Entrance:
 
     def _recorded(self, peer: Peer, guest: Guest, identity: Identity, answer: Recorded | NotAppended) -> None:
         if isinstance(answer, NotAppended):
-            present = self._waiting.pop(peer, None) is not None
+            present = self._no_longer_waits(peer)
             self._door.release(guest.entry)
             self._give_back(guest)
             self._correct(identity.sender_id)
@@ -191,7 +194,9 @@ class Entrance:
         guest.owner = owner
 
     def _settle(self, peer: Peer, guest: Guest, identity: Identity) -> None:
-        present = self._waiting.pop(peer, None) is not None
+        last_client_id = max(identity.last_client_id, self._left_behind.get(identity.stream, 0))
+        identity = replace(identity, last_client_id=last_client_id)
+        present = self._no_longer_waits(peer)
         self._door.release(guest.entry)
         if not present:
             self._forget_login(guest.entry)
@@ -204,6 +209,7 @@ class Entrance:
             guest.key = name_key(guest.entry.name)
             self.claims.claim(guest.entry.name, guest.owner, self._now)
         except Refusal as refusal:
+            guest.entry.name, guest.key = claimed, name_key(claimed)  # the account may have got another name meanwhile
             self._forget_login(guest.entry)
             self._give_back(guest)
             self._correct(identity.sender_id)
@@ -338,8 +344,20 @@ class Entrance:
 
     def forget(self, peer: Peer) -> None:
         """A connection ended before its hello was answered."""
-        self._waiting.pop(peer, None)
+        self._no_longer_waits(peer)
         self._knocking.discard(peer)
+
+    def seat_lost(self, seat: Seat) -> None:
+        """A connection is over. What came on it may be unknown to the log's answer to a hello of the same device."""
+        if self._waiting:
+            self._left_behind[seat.stream] = max(seat.last_client_id, self._left_behind.get(seat.stream, 0))
+
+    def _no_longer_waits(self, peer: Peer) -> bool:
+        """A hello is answered, or will not be; tell whether it still waited."""
+        present = self._waiting.pop(peer, None) is not None
+        if not self._waiting:
+            self._left_behind.clear()
+        return present
 
     def reserve(self, member: Member, now: float) -> None:
         """The last connection of a member was lost: keep the name for a while, across a restart too."""

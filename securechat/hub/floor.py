@@ -18,7 +18,7 @@ from securechat.hub.attendance import Attendance
 from securechat.hub.door import span
 from securechat.hub.member import Member, Seat
 from securechat.hub.people import Change, Recorded
-from securechat.hub.places import DropMembership, Membership, Place, PutMembership, PutPlace, RoomRole
+from securechat.hub.places import DropMembership, Membership, Place, PutMembership, PutPlace, PutRead, RoomRole
 from securechat.hub.ports import NotAppended, Outlet, Peer
 from securechat.hub.registry import Registry, Turn
 from securechat.hub.rulebook import Rulebook
@@ -210,7 +210,13 @@ class Floor:
         return (*made, PutMembership(row))
 
     def settle_down(self, member: Member) -> None:
-        """A guest has become an account: it belongs to the rooms it is in."""
+        """A guest has become an account: it belongs to the rooms it is in.
+
+        What was said in the lobby before, where everybody is without belonging to it, counts as read; from then on
+        everything there that its owner misses counts as not read.
+        """
+        read = PutRead(member.sender_id, self.fed_seq(), LOBBY)
+        self._registry.in_turn(("read", member.sender_id), lambda: ((read,), _ignore))
         for name in [name for name in member.rooms if name != LOBBY]:
             self._registry.in_turn(("room", name), partial(self._settle_in, member, name))
 
@@ -224,12 +230,12 @@ class Floor:
 
         return self._new_membership(member.sender_id, name), recorded
 
-    def expel_strangers(self, name: str, left: Left) -> None:
-        """A room has become private: whoever does not belong to it has to go."""
-        room = self._attendance.rooms.get(name)
+    def expel_strangers(self, place: Place, left: Left) -> None:
+        """A room becomes private: whoever does not belong to it has to go."""
+        room = self._attendance.rooms.get(place.name)
         for sender_id in list(room.members) if room is not None else ():
-            if not self._rulebook.belongs(name, sender_id):
-                self.expel(sender_id, name, left)
+            if not self._rulebook.belongs_to(place, sender_id):
+                self.expel(sender_id, place.name, left)
 
     def is_occupied(self, name: str) -> bool:
         """Tell whether somebody is in a room of this name."""
@@ -249,7 +255,7 @@ class Floor:
         Raises:
             Refusal: INVALID for the lobby, NOT_A_MEMBER.
         """
-        name = check_room(command.room)
+        name = member.room_meant(check_room(command.room))
         if name == LOBBY:
             raise Refusal(ErrorCode.INVALID, f"everybody is in #{LOBBY}; you leave it by quitting")
         if name not in member.rooms:
@@ -387,3 +393,7 @@ class Floor:
 def others(member: Member, peer: Peer) -> list[Peer]:
     """The other devices of a member."""
     return [other for other in member.peers if other is not peer]
+
+
+def _ignore(_: Recorded | NotAppended) -> None:
+    """Nobody waits for it."""

@@ -335,6 +335,8 @@ class Hub:
         replaced = [old for old in member.peers if self._seats[old].stream == identity.stream]
         member.peers = [old for old in member.peers if old not in replaced] + [peer]
         for old in replaced:
+            last_client_id = max(identity.last_client_id, self._seats[old].last_client_id)
+            identity = replace(identity, last_client_id=last_client_id)
             del self._seats[old]
             self._lookups.forget(old)
             old.close(REPLACED)
@@ -347,8 +349,10 @@ class Hub:
         peer.deliver(self._welcome(member, seat, guest, identity, resumed=resumed))
         self._floor.enter(peer, member, LOBBY, ref=0)
         self._floor.enter_all(peer, member)
-        if guest.entry.invite is not None and guest.entry.invite.room is not None:
-            self._floor.join(peer, member, Join(ref=0, rooms=[guest.entry.invite.room]))
+        if guest.entry.invite is not None:
+            self._floor.settle_down(member)
+            if guest.entry.invite.room is not None:
+                self._floor.join(peer, member, Join(ref=0, rooms=[guest.entry.invite.room]))
 
     def _turned_away(self, peer: Peer, name: str, refusal: Refusal) -> None:
         self._observer.happened(Happening.REFUSED, peer, name, str(refusal))
@@ -387,6 +391,7 @@ class Hub:
         seat = self._seats.pop(peer, None)
         if seat is None:
             return
+        self._entrance.seat_lost(seat)
         member = seat.member
         member.peers.remove(peer)
         self._attendance.audience_changed(member)

@@ -49,7 +49,7 @@ from securechat.model import (
     Who,
     Whois,
 )
-from securechat.names import check_name, check_room, name_key
+from securechat.names import LOBBY, check_name, check_room, name_key
 from securechat.search_query import parse
 
 Question: TypeAlias = Who | Whois | Rooms | History | Search | AskUnread
@@ -99,7 +99,7 @@ class Lookups:
         self._reading.discard(peer)
 
     def _who(self, peer: Peer, member: Member, command: Who) -> None:
-        name = check_room(command.room)
+        name = member.room_meant(check_room(command.room))
         if (room := member.rooms.get(name)) is None:
             raise Refusal(ErrorCode.NOT_A_MEMBER, f"you are not in #{name}; join it first")
         after = command.after if command.after is not None else -1
@@ -169,7 +169,7 @@ class Lookups:
         asked = parse(command.query, self._registry.wall_ms())
         scope = self._scope(member, None, None)
         if asked.rooms:
-            names = tuple(check_room(raw) for raw in asked.rooms)
+            names = tuple(member.room_meant(check_room(raw)) for raw in asked.rooms)
             for name in names:
                 self._expect_in(member, name)
             scope = Scope(names, tuple(floor for floor in scope.floors if floor[0] in names), None, None)
@@ -210,6 +210,8 @@ class Lookups:
         for name in scope.rooms:
             membership = belongs(name, member.sender_id)
             since = membership.joined_seq if membership is not None else member.entered_seq.get(name, 0)
+            if name == LOBBY:  # nobody belongs to it and everybody is in it: read marks alone count (see `Floor`)
+                since = 0
             rooms.append((name, max(since, floors.get(name, 0))))
 
         def done(answer: list[Unread] | NotAppended) -> None:
@@ -240,7 +242,7 @@ class Lookups:
             Refusal: NOT_A_MEMBER of that room.
         """
         if raw_room is not None:
-            name = check_room(raw_room)
+            name = member.room_meant(check_room(raw_room))
             self._expect_in(member, name)
             return Scope((name,), self._floors(member, (name,)), None, None)
         if person is not None:

@@ -24,9 +24,10 @@ class Seat:
         certificate: the fingerprint that it came in by.
         since_ms: since when it is here, UTC.
         heard_seq: the last seq fanned out when it was last heard: up to here it is very likely to have everything.
+        last_client_id: the highest number of a draft that came on it and was given to the log.
     """
 
-    __slots__ = ("certificate", "client", "heard_seq", "login_id", "member", "since_ms", "stream")
+    __slots__ = ("certificate", "client", "heard_seq", "last_client_id", "login_id", "member", "since_ms", "stream")
 
     def __init__(self, member: Member, stream: int, client: str, since_ms: int, heard_seq: int) -> None:
         self.member = member
@@ -34,6 +35,7 @@ class Seat:
         self.client = client
         self.since_ms = since_ms
         self.heard_seq = heard_seq
+        self.last_client_id = 0
         self.login_id = 0
         self.certificate: str | None = None
 
@@ -52,11 +54,12 @@ class Member:
         entered_seq: for each room the last seq fanned out when it entered: with ``history_from_join``, a guest reads
             only above.
         departures: rooms it has left, but whose members are told only when nothing of it is unsettled.
+        was_called: rooms that got another name while it was in them, by the old one, which is what some still call it.
     """
 
     __slots__ = (
         "account", "byte_bucket", "departures", "entered_seq", "key", "message_bucket", "name", "owner", "peers",
-        "request_bucket", "rooms", "sender_id", "unsettled",
+        "request_bucket", "rooms", "sender_id", "unsettled", "was_called",
     )  # fmt: skip
 
     def __init__(self, sender_id: int, owner: bytes, name: str, key: str, limits: Limits) -> None:
@@ -70,9 +73,17 @@ class Member:
         self.unsettled = 0
         self.departures: list[Room] = []
         self.entered_seq: dict[str, int] = {}
+        self.was_called: dict[str, Room] = {}
         self.message_bucket = TokenBucket(limits.message_burst, limits.message_rate)
         self.request_bucket = TokenBucket(limits.request_burst, limits.request_rate)
         self.byte_bucket = TokenBucket(limits.byte_burst, limits.byte_rate)
+
+    def room_meant(self, name: str) -> str:
+        """Return what a room is called now, where the member still uses a name that it had while they were in it."""
+        room = self.was_called.get(name)
+        if room is None or name in self.rooms or self.rooms.get(room.name) is not room:
+            return name
+        return room.name
 
     @property
     def person(self) -> Person:

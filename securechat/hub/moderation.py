@@ -84,7 +84,7 @@ class Moderation:
         Raises:
             Refusal: a rule or a missing right forbids it.
         """
-        name = check_room(command.room)
+        name = member.room_meant(check_room(command.room))
         self._check_seen(member, name)
         match command:
             case AskRoom():
@@ -113,17 +113,18 @@ class Moderation:
         )  # fmt: skip
         right = Right.TOPIC if only_topic else Right.SET
         expect(self._rank(member, name), right, name)
-        new = check_room(command.name) if command.name is not None else name
-        if new != name and LOBBY in {name, new}:
+        wanted = check_room(command.name) if command.name is not None else None
+        if wanted not in {None, name} and LOBBY in {name, wanted}:
             raise Refusal(ErrorCode.INVALID, f"#{LOBBY} keeps its name")
         if name == LOBBY and (command.private or command.archived):
             raise Refusal(ErrorCode.INVALID, f"#{LOBBY} is everybody's: it can be neither private nor archived")
         if command.topic is not None and len(command.topic) > MAX_TOPIC_CHARS:
             raise Refusal(ErrorCode.TEXT_TOO_LONG, f"a topic has at most {MAX_TOPIC_CHARS} characters")
 
-        def job() -> Turn:
+        def job(name: str) -> Turn:
             expect(self._rank(member, name), right, name)
             place = self._rulebook.places.get(name) or self._new_place(name)
+            new = name if wanted is None else wanted
             row = _amended(place, command, new)
             names = {name, new} if new != name else set()
             if names and (new in self._rulebook.places or new in self._renaming or self._floor.is_occupied(new)):
@@ -131,15 +132,15 @@ class Moderation:
             self._renaming.update(names)
 
             def felt() -> None:
+                if row.private and not place.private:  # before anything else: whoever has to go hears no new name
+                    why = f"#{name} is private now, and you do not belong to it"
+                    self._floor.expel_strangers(place, Left(room=name, ref=0, code=ErrorCode.NOT_A_MEMBER, text=why))
                 if new != name:
                     why = f"#{name} is called #{new} now, and you are not in it"
                     self._floor.clear(new, Left(room=new, ref=0, code=ErrorCode.NOT_A_MEMBER, text=why))
                     self._renamed(name, new)
                 by = Person(member.sender_id, member.name)
                 self._floor.tell_room(new, self._floor.rules(new, was=name if new != name else None, by=by))
-                if row.private and not place.private:
-                    why = f"#{new} is private now, and you do not belong to it"
-                    self._floor.expel_strangers(new, Left(room=new, ref=0, code=ErrorCode.NOT_A_MEMBER, text=why))
 
             return self._turn(
                 peer, command.ref, (PutPlace(row),), felt, lambda: self._renaming.difference_update(names)
@@ -157,7 +158,7 @@ class Moderation:
         if account is None:
             raise Refusal(ErrorCode.ACCOUNT_NEEDED, "only an account can be invited; ask them to /register first")
 
-        def job() -> Turn:
+        def job(name: str) -> Turn:
             expect(self._rank(member, name), Right.INVITE, name)
             place = self._rulebook.places.get(name)
             if place is None:
@@ -186,7 +187,7 @@ class Moderation:
         self._in_turn(peer, command.ref, name, job)
 
     def _moderate(self, peer: Peer, member: Member, name: str, command: Moderate) -> None:
-        def job() -> Turn:
+        def job(name: str) -> Turn:
             rank = self._rank(member, name)
             expect(rank, Right.MODERATE, name)
             if command.person == member.sender_id:
@@ -244,7 +245,7 @@ class Moderation:
         )
 
     def _grant(self, peer: Peer, member: Member, name: str, command: Grant) -> None:
-        def job() -> Turn:
+        def job(name: str) -> Turn:
             expect(self._rank(member, name), Right.GRANT, name)
             row = self._rulebook.membership(name, command.person)
             admin_helps = self._rank(member, name) is Rank.ADMIN and command.person in self._registry.accounts
@@ -317,10 +318,17 @@ class Moderation:
 
         return self._floor.removal(person, name, further, then)
 
-    def _in_turn(self, peer: Peer, ref: int, name: str, job: Callable[[], Turn]) -> None:
+    def _in_turn(self, peer: Peer, ref: int, name: str, job: Callable[[str], Turn]) -> None:
+        """Do something when its turn comes, in the room that was meant, whatever that is called by then."""
+        asked = self._rulebook.places.get(name)
+
         def guarded() -> Turn:
+            now_called = name if asked is None else self._rulebook.name_of(asked.room_id)
+            if now_called != name:
+                self._in_turn(peer, ref, now_called, job)
+                return None
             try:
-                return job()
+                return job(name)
             except Refusal as refusal:
                 if peer in self._seats:
                     peer.deliver(Refused(refusal.code, refusal.detail, ref=ref, retry_after_s=refusal.retry_after_s))

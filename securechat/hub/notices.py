@@ -49,7 +49,7 @@ class Notices:
         place: str | int | None = command.peer
         audience: list[Peer] = []
         if command.room is not None:
-            place = check_room(command.room)
+            place = member.room_meant(check_room(command.room))
             room = member.rooms.get(place)
             if room is None or self._registry.mute_on(member.sender_id) is not None:
                 return
@@ -65,7 +65,7 @@ class Notices:
     def read(self, peer: Peer, member: Member, command: Read) -> None:
         """Keep how far an account has read, and tell its other devices."""
         seq = min(command.seq, self._fed_seq())
-        room = check_room(command.room) if command.room is not None else None
+        room = member.room_meant(check_room(command.room)) if command.room is not None else None
         if (room is None) == (command.peer is None) or (room is not None and room not in member.rooms):
             return
         if rest := others(member, peer):

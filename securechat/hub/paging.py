@@ -19,8 +19,8 @@ from securechat.limits import PAGE_BYTES
 from securechat.model import Edited, HistoryPage, LogEntry, Message, Reacted
 
 _ESCAPED = re.compile(r'[\x00-\x1f"\\\x7f]')
-_ROW_BYTES = 280
-"""Field names, numbers of up to 16 digits and punctuation of one message, all present: 247 bytes, rounded up."""
+_ROW_BYTES = 300
+"""Field names, numbers of up to 16 digits and punctuation of one message, all present: 274 bytes, rounded up."""
 _ID_BYTES = 17
 """A sender_id in a list, with its comma."""
 _REACTION_BYTES = 24

@@ -113,6 +113,7 @@ class Posting:
             self._begin_pause(made, now)
         else:
             self._log.revise(made, done)
+        seat.last_client_id = max(seat.last_client_id, command.client_id)
         self._quota.take(peer.address, size_bytes)
         member.unsettled += 1
         self.unsettled += 1
@@ -151,7 +152,7 @@ class Posting:
         if command.to == member.sender_id:
             raise Refusal(ErrorCode.INVALID, "you cannot write to yourself")
         other = self._members.get(command.to) or self._registry.accounts.get(command.to)
-        if other is None:
+        if other is None or command.to in self._registry.departing:
             raise Refusal(
                 ErrorCode.PERSON_ABSENT, "this person is not here now and has no account; write when they are back"
             )
@@ -213,7 +214,7 @@ class Posting:
 
     def _room_of(self, member: Member, raw: str) -> str:
         room = raw
-        if room not in member.rooms and (room := check_room(raw)) not in member.rooms:
+        if room not in member.rooms and (room := member.room_meant(check_room(raw))) not in member.rooms:
             raise Refusal(ErrorCode.NOT_A_MEMBER, f"you are not in #{room}; join it first")
         if self.renaming and room in self.renaming:
             raise Refusal(ErrorCode.BUSY, f"#{room} is getting another name; try again", retry_after_s=0.5)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections import deque
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence, Set
+from functools import partial
 from typing import Any, TypeAlias, TypeVar, assert_never
 
 from msgspec.structs import replace
@@ -65,6 +66,7 @@ class Registry:
     Attributes:
         accounts, logins, certificates, invites, bans, mutes: by number (sender_id for accounts and mutes).
         banned: finds bans by what they keep out.
+        departing: accounts that are being deleted: nothing new may name them.
         rulebook: rooms, and who belongs to them.
     """
 
@@ -77,6 +79,7 @@ class Registry:
         self.invites: dict[int, Invite] = {}
         self.banned = BanIndex(self.lasts)
         self.mutes: dict[int, Mute] = {}
+        self.departing: set[int] = set()
         self._log = log
         self._serial = 0
         self._leaving: set[tuple[type[Row], int]] = set()
@@ -307,7 +310,8 @@ class Registry:
             Put(replace(row, used_at_ms=now_ms, expires_at_ms=end_ms)) for row in used if self.living(row.sender_id)
         ]
         changes += [Drop(Ban, n) for n, row in self.bans.items() if not self.lasts(row.until_ms)]
-        changes += [Drop(Mute, n) for n, row in self.mutes.items() if not self.lasts(row.until_ms)]
+        for sender_id in [n for n, row in self.mutes.items() if not self.lasts(row.until_ms)]:
+            self.in_turn((Mute, sender_id), partial(self._end_of_mute, sender_id))
         old_ms = now_ms - _INVITE_KEPT_DAYS * _DAY_MS
         changes += [Drop(Invite, n) for n, row in self.invites.items() if row.expires_at_ms <= old_ms]
         before_ms = now_ms - int(guest_days * _DAY_MS)
@@ -318,6 +322,11 @@ class Registry:
                 self.change((ForgetGuests(before_ms, above=answer.through),), forget)
 
         self.change(changes, lambda _: self.change((ForgetGuests(before_ms),), forget))
+
+    def _end_of_mute(self, sender_id: int) -> Turn:
+        """Forget a mute that is over, unless another one has taken its place."""
+        mute = self.mutes.get(sender_id)
+        return None if mute is None or self.lasts(mute.until_ms) else ((Drop(Mute, sender_id),), lambda _: None)
 
     def _expire(self, now_ms: int, most: int) -> None:
         """Let every room forget what is older than its retention, a batch at a time."""

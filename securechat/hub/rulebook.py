@@ -72,7 +72,12 @@ class Rulebook:
 
     def belongs(self, room: str, sender_id: int) -> bool:
         """Tell whether an account belongs to a room; an invitation is not enough."""
-        membership = self.membership(room, sender_id)
+        place = self.places.get(room)
+        return place is not None and self.belongs_to(place, sender_id)
+
+    def belongs_to(self, place: Place, sender_id: int) -> bool:
+        """Tell the same of a room, whatever it is called by now."""
+        membership = self._members[place.room_id].get(sender_id)
         return membership is not None and membership.role.belongs
 
     def memberships_of(self, sender_id: int) -> list[tuple[Place, Membership]]:

@@ -17,7 +17,7 @@ from msgspec.structs import replace
 
 from securechat.errors import ErrorCode, Refusal
 from securechat.hub.attendance import Attendance
-from securechat.hub.claims import owner_of_account
+from securechat.hub.deletion import Deletion
 from securechat.hub.desk import Desk
 from securechat.hub.door import Keys, banned, span
 from securechat.hub.entrance import Entrance
@@ -28,7 +28,6 @@ from securechat.hub.people import (
     Account,
     Ban,
     BanKind,
-    Certificate,
     Change,
     Drop,
     Invite,
@@ -37,7 +36,6 @@ from securechat.hub.people import (
     Put,
     Recorded,
     Role,
-    Scrub,
 )
 from securechat.hub.ports import NotAppended, Outlet, Peer
 from securechat.hub.registry import Registry, hash_of
@@ -242,7 +240,7 @@ class Steward(Overview):
                 peer.deliver(Notice(f"an administrator lets you read but not write{left}{why}", mute.made_at_ms))
             return mute
 
-        self._change((Put(mute), self._registry.note(actor, "mute", shown, detail)), then, done)
+        self._change_mute(sender_id, (Put(mute), self._registry.note(actor, "mute", shown, detail)), then, done)
 
     def unmute(self, actor: str, name: str, done: Callable[[Mute | NotAppended], None]) -> None:
         """Let somebody write again.
@@ -256,7 +254,8 @@ class Steward(Overview):
             mute = self._registry.mutes.get(self._find(name))
         if mute is None:
             raise Refusal(ErrorCode.NOT_FOUND, f"{name} is not muted; `mutes` lists who is")
-        self._change((Drop(Mute, mute.sender_id), self._registry.note(actor, "unmute", mute.name)), mute, done)
+        changes = (Drop(Mute, mute.sender_id), self._registry.note(actor, "unmute", mute.name))
+        self._change_mute(mute.sender_id, changes, mute, done)
 
     # --- Accounts -------------------------------------------------------------------------------------------------
 
@@ -329,73 +328,24 @@ class Steward(Overview):
     ) -> None:
         """Delete an account: its logins end and its name is free. Its messages lose its name, or (``remove``) go too.
 
-        First nobody can log in any more; then its messages a stretch of the log at a time, with ``progress`` from 0 to
-        1; the account goes last, so that whatever comes between, the same command can finish it.
+        ``progress`` goes from 0 to 1. Whatever comes between, the same command can finish it; see `Deletion`.
 
         Raises:
             Refusal: NOT_FOUND.
         """
         account, kept = self._account(name), "messages " + ("removed" if remove else "kept")
-        sender_id, note = account.sender_id, self._registry.note(actor, "delete-user", account.name, kept)
-
-        def locked(answer: Recorded | NotAppended) -> None:
-            if isinstance(answer, NotAppended):
-                done(answer)
-                return
-            self._expel(sender_id, Closing(ErrorCode.KICKED, "this account was deleted by an administrator"))
-            keys: list[Change] = [Drop(Login, row.login_id) for row in self._registry.logins_of(sender_id)]
-            keys += [Drop(Certificate, row.certificate_id) for row in self._registry.certificates_of(sender_id)]
-            self._registry.change(keys, shut_out)
-
-        def shut_out(answer: Recorded | NotAppended) -> None:
-            if isinstance(answer, NotAppended):
-                done(answer)
-                return
-            self._desk.outdate(sender_id, None)
-            self._scrub(sender_id, remove, 0, 0, progress, scrubbed)
-
-        def scrubbed(answer: int | NotAppended) -> None:
-            if isinstance(answer, NotAppended):
-                done(answer)
-            else:
-                leave_next(Recorded(), answer)
-
-        def leave_next(answer: Recorded | NotAppended, count: int) -> None:
-            places = self._registry.rulebook.memberships_of(sender_id)
-            if isinstance(answer, NotAppended):
-                done(answer)
-            elif places:  # a room that has lost its only owner needs an heir
-                self._floor.drop(sender_id, places[0][0].name, (), lambda then: leave_next(then, count))
-            else:
-                self._registry.change((Drop(Account, sender_id),), lambda last: dropped(last, count))
-
-        def dropped(answer: Recorded | NotAppended, count: int) -> None:
-            self._entrance.claims.free(account.name, owner_of_account(sender_id))
-            done(answer if isinstance(answer, NotAppended) else count)
-
-        self._registry.amend(
-            Account, sender_id, lambda row: replace(row, password=None, role=Role.MEMBER), (note,), locked
-        )
-
-    def _scrub(
-        self,
-        sender_id: int,
-        remove: bool,
-        above: int,
-        count: int,
-        progress: Callable[[float], None],
-        done: Callable[[int | NotAppended], None],
-    ) -> None:
-        def recorded(answer: Recorded | NotAppended) -> None:
-            if isinstance(answer, NotAppended):
-                done(answer)
-            elif answer.through is None:
-                done(count + answer.count)
-            else:
-                progress(min(1.0, answer.through / max(1, self._figures().last_seq)))
-                self._scrub(sender_id, remove, answer.through, count + answer.count, progress, done)
-
-        self._registry.change((Scrub(sender_id, remove, above),), recorded)
+        Deletion(
+            account,
+            remove=remove,
+            registry=self._registry,
+            entrance=self._entrance,
+            desk=self._desk,
+            floor=self._floor,
+            expel=self._expel,
+            last_seq=lambda: self._figures().last_seq,
+            progress=progress,
+            done=done,
+        ).begin(self._registry.note(actor, "delete-user", account.name, kept))
 
     # --- Everybody ------------------------------------------------------------------------------------------------
 
@@ -431,13 +381,17 @@ class Steward(Overview):
         result: _T | Callable[[], _T],
         done: Callable[[_T | NotAppended], None],
     ) -> None:
-        def recorded(answer: Recorded | NotAppended) -> None:
-            if isinstance(answer, NotAppended):
-                done(answer)
-            else:
-                done(result() if callable(result) else result)
+        self._registry.change(changes, _reported(result, done))
 
-        self._registry.change(changes, recorded)
+    def _change_mute(
+        self,
+        sender_id: int,
+        changes: tuple[Change, ...],
+        result: _T | Callable[[], _T],
+        done: Callable[[_T | NotAppended], None],
+    ) -> None:
+        """One after the other for each person: the end of an earlier mute may be on its way."""
+        self._registry.in_turn((Mute, sender_id), lambda: (changes, _reported(result, done)))
 
     def _account(self, name: str) -> Account:
         account = self._registry.account_named(name)
@@ -498,3 +452,17 @@ class Steward(Overview):
             signs += [_TEMPORARY_ALPHABET[byte % base] for byte in fair]
         text = "".join(signs[:_TEMPORARY_CHARS])
         return "-".join(text[at : at + 4] for at in range(0, _TEMPORARY_CHARS, 4))
+
+
+def _reported(
+    result: _T | Callable[[], _T], done: Callable[[_T | NotAppended], None]
+) -> Callable[[Recorded | NotAppended], None]:
+    """Let ``done`` hear the result once it is durable, or why it could not be stored."""
+
+    def recorded(answer: Recorded | NotAppended) -> None:
+        if isinstance(answer, NotAppended):
+            done(answer)
+        else:
+            done(result() if callable(result) else result)
+
+    return recorded

@@ -38,12 +38,13 @@ CHOSEN = """
 """The conversations asked for, each with its floor; bind `chosen_by`."""
 MESSAGE_ARRAY = """json_array(seq, prev, sender_id, name, to_name, sent_at_ms, text, room, low, high, reply, edited,
     deleted, json(mentions), json((SELECT json_group_array(json_array(sign, r.sender_id) ORDER BY since, r.seq)
-                                   FROM reactions AS r WHERE r.target = messages.seq)))"""
+                                   FROM reactions AS r WHERE r.target = messages.seq)),
+    (SELECT max(n.seq) FROM changes AS n WHERE n.target = messages.seq))"""
 """A message in its final state, from ``messages`` joined with ``conversations``: what `message_of` understands."""
 
 MessageRow = tuple[
     int, int, int, str, str | None, int, str, str | None, int | None, int | None, int | None, int | None, int | None,
-    list[int] | None, list[tuple[str, int]],
+    list[int] | None, list[tuple[str, int]], int | None,
 ]  # fmt: skip
 _ChangeRow = tuple[
     int, str, int, int, str, int, str, str | None, int | None, int | None, str | None, list[int] | None
@@ -192,16 +193,17 @@ def chosen_by(query: Any) -> dict[str, Any]:
 def message_of(row: MessageRow) -> Message:
     """A message from what `MESSAGE_ARRAY` makes of it."""
     (seq, prev, sender_id, name, to_name, sent_at_ms, text, room, low, high,
-     reply, edited, deleted, mentions, signs) = row  # fmt: skip
+     reply, edited, deleted, mentions, signs, changed) = row  # fmt: skip
     to = None if room is not None else high if sender_id == low else low
-    if not signs and mentions is None and reply is None and edited is None and deleted is None:
+    is_plain = not signs and mentions is None and reply is None and edited is None and deleted is None
+    if is_plain and changed is None:
         return Message(seq, prev, sender_id, name, sent_at_ms, text, room, to, to_name)
     reactions: dict[str, list[int]] = {}
     for sign, who in signs:
         reactions.setdefault(sign, []).append(who)
     return Message(
         seq, prev, sender_id, name, sent_at_ms, text, room, to, to_name, reply, mentions or [], edited, deleted,
-        [Reaction(sign, by) for sign, by in reactions.items()],
+        [Reaction(sign, by) for sign, by in reactions.items()], changed,
     )  # fmt: skip
 
 

@@ -262,8 +262,11 @@ class MemoryStore:
 
     def _takes_a_name(self, changes: Sequence[Change]) -> bool:
         """Whether one of the changes would give a room another one's name: then none of them happens."""
+        rows = [change.row for change in changes if isinstance(change, PutPlace)]
+        if not rows:
+            return False
         talk, names = deepcopy(self._talk), {room_id: place.name for room_id, place in self._places.items()}
-        for place in [change.row for change in changes if isinstance(change, PutPlace)]:
+        for place in rows:
             old = names.get(place.room_id, place.name)
             if any(name == place.name and room_id != place.room_id for room_id, name in names.items()):
                 return True

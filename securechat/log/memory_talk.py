@@ -136,7 +136,7 @@ class Talk:
                 message = replace(message, reactions=_react(message.reactions, asked.sign, who, on=change.on))
             case _:
                 assert_never(asked.kind)
-        self.messages[asked.target] = message
+        self.messages[asked.target] = replace(message, changed=seq)
         if not isinstance(change, Reacted):
             self.changes = [_without_text(old) if old.target == asked.target else old for old in self.changes]
         self.changes.append(change)
@@ -200,9 +200,11 @@ class Talk:
             return
         del self.changes[at]
         message = self.messages[change.target]
+        reactions = message.reactions
         if change.on:
-            reactions = _react(message.reactions, change.sign, asked.sender_id, on=False)
-            self.messages[change.target] = replace(message, reactions=reactions)
+            reactions = _react(reactions, change.sign, asked.sender_id, on=False)
+        left = max((other.seq for other in self.changes if other.target == change.target), default=None)
+        self.messages[change.target] = replace(message, reactions=reactions, changed=left)
 
     def expire(self, asked: Expire) -> Recorded:
         """Delete a room's oldest messages; see `Expire`."""

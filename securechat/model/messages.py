@@ -37,6 +37,7 @@ class Message(Record, frozen=True, tag="msg", rename={"sender_id": "by", "sent_a
         edited: the seq of the last edit; ``text`` is what it says since.
         deleted: the seq of the deletion; ``text`` is empty then, and ``reactions`` too.
         reactions: who reacted with what, in the order in which each sign was first used.
+        changed: the seq of the last change, of whatever kind, that this copy includes; changes up to here are in it.
     """
 
     seq: Id
@@ -53,6 +54,7 @@ class Message(Record, frozen=True, tag="msg", rename={"sender_id": "by", "sent_a
     edited: Id | None = None
     deleted: Id | None = None
     reactions: list[Reaction] = field(default_factory=list)
+    changed: Id | None = None
 
 
 class Draft(Struct, frozen=True, gc=False):

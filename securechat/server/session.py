@@ -23,13 +23,16 @@ from securechat.model import (
     Acked,
     Closing,
     Command,
+    Delete,
     Direct,
+    Edit,
     Event,
     Hello,
     Named,
     Ping,
     Pong,
     Quit,
+    React,
     Refused,
     Say,
     Throttled,
@@ -46,6 +49,8 @@ if TYPE_CHECKING:
     from securechat.hub.hub import Hub
     from securechat.limits import Limits
 
+_DRAFTS = frozenset({Say, Direct, Edit, Delete, React})
+"""What the log answers, and what counts against ``unacknowledged_drafts`` until it has."""
 _STRANGER_FRAMES = 16
 """Frames other than one's hello before it is accepted: several names may be tried, nothing can be flooded."""
 
@@ -334,7 +339,7 @@ class Session:
 
     def _take(self, command: Command) -> bool:
         """Give one command to the hub; False when it must wait, for acknowledgements or for the log."""
-        is_draft = isinstance(command, Say | Direct)
+        is_draft = type(command) in _DRAFTS
         if is_draft:
             if self._drafts >= self._limits.unacknowledged_drafts:
                 self._held = command

@@ -39,8 +39,8 @@ _HOUR_MS = 3_600_000
 class Reader:
     """Somebody who keeps messages and brings them up to date, from the feed or from pages.
 
-    A message comes in its final state, and changes that it already shows may come after it. An edit that has been
-    replaced comes without its text; so the older of two edits never counts.
+    A message comes in its final state, and names the last change that it shows: those up to there may come after it,
+    and are left out. An edit that has been replaced comes without its text; so the older of two edits never counts.
 
     Attributes:
         messages: by seq.
@@ -59,23 +59,16 @@ class Reader:
 
     @property
     def contents(self) -> list[Message]:
-        """The messages, in order; the order among reactions may differ between readers, so it is left out."""
-        return [
-            replace(
-                message,
-                reactions=sorted((Reaction(r.sign, sorted(r.by)) for r in message.reactions), key=lambda r: r.sign),
-            )
-            for _, message in sorted(self.messages.items())
-        ]
+        """The messages, in order."""
+        return [message for _, message in sorted(self.messages.items())]
 
 
 def _changed(message: Message, change: MessageChange) -> Message:
-    if message.deleted is not None:
+    if change.seq <= (message.changed or 0):
         return message
+    message = replace(message, changed=change.seq)
     match change:
         case Edited(seq=seq):
-            if (message.edited or 0) >= seq:
-                return message
             if change.text is None:  # replaced, by an edit or deletion that is still to come
                 return replace(message, edited=seq)
             return replace(message, edited=seq, text=change.text, mentions=change.mentions)
@@ -178,10 +171,10 @@ def check_changes_are_entries_of_the_log(implementation: Implementation) -> None
         Deleted(9, 5, *one, "lobby"),
     ]
     final = [
-        Message(1, 0, 1, "person 1", at_ms, "a\0b", "lobby", mentions=[3, 4], edited=3),
+        Message(1, 0, 1, "person 1", at_ms, "a\0b", "lobby", mentions=[3, 4], edited=3, changed=3),
         Message(2, 0, 2, "person 2", at_ms, "second", None, 1, "person 1",
-                reactions=[Reaction("+1", [2, 1]), Reaction("ℹ", [1])]),
-        Message(5, 1, 1, "person 1", at_ms, "", "lobby", deleted=9),
+                reactions=[Reaction("+1", [2, 1]), Reaction("ℹ", [1])], changed=8),
+        Message(5, 1, 1, "person 1", at_ms, "", "lobby", deleted=9, changed=9),
     ]  # fmt: skip
     changes = [entry for entry in rig.entries if not isinstance(entry, Message)]
     for kill in (None, False, True):
@@ -245,8 +238,8 @@ def check_reactions_have_an_end(implementation: Implementation) -> None:
     assert sum(len(reaction.by) for reaction in message.reactions) == MAX_REACTIONS
     assert [reaction.sign for reaction in message.reactions] == [*map(str, range(7)), "new"]
     assert message.reactions[0].by[0] == 17, "the order of people is not that of their reactions"
-    rig.seqs(revision(REACT, 1001, seq, sign="6", sender_id=16))
-    assert rig.everything() == [message], "a reaction that is there already changed something"
+    (last,) = rig.seqs(revision(REACT, 1001, seq, sign="6", sender_id=16))
+    assert rig.everything() == [replace(message, changed=last)], "a reaction that is there already changed something"
     rig.close()
 
 

@@ -1,21 +1,31 @@
-"""What must be true of what people saw, held against the log: every line once, in order, and complete.
+"""What must be true of what people saw, held against the log: every line once, in order, complete, and as it is now.
 
-`Display` follows one client core from start to end (what it tells its user); `check_displays` and `check_streams`
-compare all of them with the rows of the log when everything is quiet. Together with `wire_checks` these are promises
-1 and 2 of the project as code.
+`Display` follows one client core from start to end (what it tells its user); `check_streams` looks at what everybody
+sent. Both are compared with the rows of the log when everything is quiet. Together with `wire_checks` these are
+promises 1 and 2 of the project as code.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Sequence
 from dataclasses import dataclass
+from typing import NoReturn
 
 from securechat.client import happenings as told
 from securechat.client.deeds import BecameAnother
 from securechat.client.state import Key, PersonKey, RoomKey
-from securechat.model import Joined, Message, Welcome
-from securechat.testing.log_checks import HistoryBroken, check_history
-from securechat.testing.wire_checks import Stream
+from securechat.client.tidings import Amended, RulesChanged
+from securechat.model import Delete, Deleted, Edit, Edited, Joined, Message, MessageChange, React, Reacted, Welcome
+from securechat.testing.log_checks import HistoryBroken
+from securechat.testing.wire_checks import SentDraft, Stream
+
+Gone = Callable[[int], bool]
+"""Whether an entry may have vanished from the log without a word: retention, or an account that took its own along."""
+
+
+def nothing_is_gone(_: int) -> bool:
+    """Tell that nothing vanishes here."""
+    return False
 
 
 @dataclass(slots=True)
@@ -35,7 +45,7 @@ class Display:
         who: names the client in a complaint.
 
     Attributes:
-        shown: every seq shown.
+        shown: every seq shown, with the last state that was told.
         lines: lines given to the core, by number, and what became of each: "acked", "refused", "lost", or None.
     """
 
@@ -47,9 +57,18 @@ class Display:
         self.me = 0
         self.floor_seq = 0
         self.ended = False
+        self._is_successor = False
         self._last: dict[Key, int] = {}
+        self._last_change: dict[Key, int] = {}
         self._open: dict[str, Period] = {}
         self._live_from: dict[str, int] = {}
+
+    def successor(self) -> Display:
+        """Return the display of the same program, which is somebody else from now on: their account was deleted."""
+        after = Display(f"{self.who}'")
+        after.lines, after._is_successor = self.lines, True
+        self.lines, self.ended = {}, True
+        return after
 
     # --- what came over the wire, where a happening does not say it
 
@@ -65,7 +84,7 @@ class Display:
 
     # --- what the core tells
 
-    def tell(self, happening: told.Happening) -> None:
+    def tell(self, happening: told.Happening) -> None:  # noqa: C901, PLR0912 - one flat match
         """Take a happening.
 
         Raises:
@@ -74,6 +93,8 @@ class Display:
         match happening:
             case told.Shown(message, key):
                 self._show(message, key)
+            case Amended(change, key, message):
+                self._amend(change, key, message)
             case told.EnteredRoom(room):
                 if room not in self._open:
                     period = self._open[room] = Period(room, self._live_from[room])
@@ -81,6 +102,8 @@ class Display:
             case told.LeftRoom(room):
                 if (left := self._open.pop(room, None)) is not None:
                     left.ended = True
+            case RulesChanged(rules) if rules.was is not None:
+                self._rename(rules.was, rules.room)
             case told.LineAcked(line):
                 self._settle(line.number, "acked")
             case told.LineRefused(line):
@@ -88,66 +111,105 @@ class Display:
             case told.LinesLost(lines):
                 for line in lines:
                     self._settle(line.number, "lost")
-            case told.HistoryReset() | BecameAnother():
-                raise HistoryBroken(f"{self.who}: the server has another log, or takes us for somebody else")
+            case told.HistoryReset() | BecameAnother() if not self._is_successor:
+                self._broken("the server has another log, or takes us for somebody else")
             case told.Ended():
                 self.ended = True
                 self._check_lines("is over")
             case _:
                 pass
 
+    def _rename(self, old: str, new: str) -> None:
+        if (period := self._open.pop(old, None)) is not None:
+            period.room = new
+            self._open[new] = period
+        for table in (self._last, self._last_change):
+            if (seq := table.pop(RoomKey(old), None)) is not None:
+                table[RoomKey(new)] = seq
+
     def _settle(self, number: int, what: str) -> None:
         if number == 0:  # a whisper to somebody nobody found
             return
         if self.lines.get(number) is not None:
-            raise HistoryBroken(f"{self.who}: line {number} is {self.lines[number]}, and {what}")
+            self._broken(f"line {number} is {self.lines[number]}, and {what}")
         self.lines[number] = what
 
     def _show(self, message: Message, key: Key) -> None:
         if message.seq in self.shown:
-            raise HistoryBroken(f"{self.who}: message {message.seq} was shown twice")
+            self._broken(f"message {message.seq} was shown twice")
         if message.seq <= self._last.get(key, 0):
-            raise HistoryBroken(f"{self.who}: message {message.seq} was shown after {self._last[key]}")
+            self._broken(f"message {message.seq} was shown after {self._last[key]}")
         if isinstance(key, RoomKey):
             if (period := self._open.get(key.room)) is None:
-                raise HistoryBroken(f"{self.who}: message {message.seq} of #{key.room} was shown outside of it")
+                self._broken(f"message {message.seq} of #{key.room} was shown outside of it")
             period.last = message.seq
         elif self.me not in (message.sender_id, message.to):
-            raise HistoryBroken(f"{self.who}: message {message.seq} of others' dialogue was shown")
+            self._broken(f"message {message.seq} of others' dialogue was shown")
         self._last[key] = message.seq
         self.shown[message.seq] = message
 
+    def _amend(self, change: MessageChange, key: Key, message: Message | None) -> None:
+        if isinstance(key, RoomKey) and key.room not in self._open:
+            self._broken(f"change {change.seq} of #{key.room} was told outside of it")
+        if change.seq <= self._last_change.get(key, 0):
+            self._broken(f"change {change.seq} was told after {self._last_change[key]}")
+        self._last_change[key] = change.seq
+        if message is not None and change.target in self.shown:
+            self.shown[change.target] = message
+
     # --- at the end
 
-    def check(self, rows: Sequence[Message], *, converged: bool) -> None:
+    def check(
+        self,
+        rows: Sequence[Message],
+        *,
+        converged: bool,
+        gone: Gone = nothing_is_gone,
+        taken_back: Container[int] = frozenset(),
+    ) -> None:
         """Hold what was shown against the log.
 
         Args:
             rows: every message of the log.
-            converged: whether the core is online and has caught up: then nothing may be missing up to the end.
+            converged: whether the core is online and has caught up: then nothing may be missing up to the end, and
+                every message where the user is still stands there as it is in the log.
+            gone: tells what may have vanished.
+            taken_back: whose reactions may have vanished.
 
         Raises:
             HistoryBroken: a message is missing, or is not the log's.
         """
         by_seq = {row.seq: row for row in rows}
+        is_current = converged and not self.ended
         for seq, message in self.shown.items():
-            if by_seq.get(seq) != message:
-                raise HistoryBroken(f"{self.who}: message {seq} was shown, and the log has {by_seq.get(seq)}")
+            row = by_seq.get(seq)
+            if row is None:
+                if not gone(seq):
+                    self._broken(f"message {seq} was shown, and the log does not have it")
+            elif (row.sender_id, row.sent_at_ms, row.to, row.reply) != _origin(message):
+                self._broken(f"message {seq} was shown as {message}, and the log has {row}")
+            elif is_current and self._is_followed(seq, row) and _state(message, taken_back) != _state(row, taken_back):
+                self._broken(f"message {seq} is shown as {message}, and the log has {row}")
         for period in self.periods:
-            end = period.last if period.ended or self.ended or not converged else rows[-1].seq if rows else 0
+            end = period.last if period.ended or not is_current else rows[-1].seq if rows else 0
             for row in rows:
                 if row.room == period.room and period.above < row.seq <= end and row.seq not in self.shown:
-                    raise HistoryBroken(f"{self.who}: message {row.seq} of #{row.room} was never shown (up to {end})")
-        self._check_dialogues(rows, converged=converged and not self.ended)
-        if converged and not self.ended:
+                    self._broken(f"message {row.seq} of #{row.room} was never shown (up to {end})")
+        self._check_dialogues(rows, converged=is_current)
+        if is_current:
             self._check_lines("has nothing left to send")
+
+    def _is_followed(self, seq: int, row: Message) -> bool:
+        """Whether what becomes of a message is told: in dialogues, and since the user is in its room."""
+        if row.room is None:
+            return True
+        period = self._open.get(row.room)
+        return period is not None and seq > period.above
 
     def _check_lines(self, why: str) -> None:
         for number, what in self.lines.items():
             if what is None:
-                raise HistoryBroken(
-                    f"{self.who} {why}, and line {number} was neither acknowledged, refused nor told lost"
-                )
+                self._broken(f"{why}, and line {number} was neither acknowledged, refused nor told lost")
 
     def _check_dialogues(self, rows: Sequence[Message], *, converged: bool) -> None:
         for row in rows:
@@ -156,30 +218,77 @@ class Display:
             other = row.to if row.sender_id == self.me else row.sender_id
             end = rows[-1].seq if converged else self._last.get(PersonKey(other or 0), 0)
             if row.seq <= end and row.seq not in self.shown:
-                raise HistoryBroken(f"{self.who}: message {row.seq} of a dialogue was never shown")
+                self._broken(f"message {row.seq} of a dialogue was never shown")
+
+    def _broken(self, what: str) -> NoReturn:
+        raise HistoryBroken(f"{self.who}: {what}")
 
 
-def check_streams(streams: Iterable[Stream], rows: Sequence[Message]) -> None:
+def _origin(message: Message) -> tuple[object, ...]:
+    return (message.sender_id, message.sent_at_ms, message.to, message.reply)
+
+
+def _state(message: Message, taken_back: Container[int]) -> tuple[object, ...]:
+    """What changes make of a message; once it was deleted, when it was edited means nothing."""
+    edited = message.edited if message.deleted is None else None
+    signs = [(each.sign, by) for each in message.reactions if (by := [who for who in each.by if who not in taken_back])]
+    return (message.text, edited, message.deleted, message.mentions, signs)
+
+
+# --- What everybody sent ------------------------------------------------------------------------------------------
+
+
+def check_streams(
+    streams: Iterable[Stream],
+    rows: Sequence[Message],
+    changes: Sequence[MessageChange] = (),
+    gone: Gone = nothing_is_gone,
+) -> None:
     """Acknowledged is a subset of the log, each stream is in order, and nothing is stored twice.
 
     Args:
         streams: what everybody sent and was told about it.
-        rows: every message of the log, by seq; texts are unique.
+        rows: every message of the log, by seq; the texts sent are unique.
+        changes: every change of the log, by seq.
+        gone: tells what may have vanished.
 
     Raises:
         HistoryBroken: the sentence names the first contradiction.
     """
-    check_history([], rows)
     by_seq = {row.seq: row for row in rows}
-    for stream in streams:
+    changed = {change.seq: change for change in changes}
+    plain = [(row.sender_id, row.text) for row in rows if row.edited is None and row.deleted is None]
+    if len(set(plain)) < len(plain):
+        raise HistoryBroken("a message is stored twice")
+    for stream in [each for one in streams for each in (one, *one.earlier)]:
         stream.check_order()
         for client_id, draft in stream.drafts.items():
             if draft.seq is None:
                 continue
-            row = by_seq.get(draft.seq)
-            if row is None:
+            if not gone(draft.seq) and not _is_stored(draft, draft.seq, stream.sender_id, by_seq, changed):
                 raise HistoryBroken(
-                    f"draft {client_id} of {stream.sender_id} is acknowledged, and message {draft.seq} is not there"
+                    f"draft {client_id} of {stream.sender_id} is acknowledged as {draft.seq}, and is not there:"
+                    f" {draft.command}"
                 )
-            if row.text != draft.text or row.sender_id != stream.sender_id:
-                raise HistoryBroken(f"draft {client_id} of {stream.sender_id} is not message {draft.seq}")
+
+
+def _is_stored(
+    draft: SentDraft, seq: int, sender_id: int, rows: dict[int, Message], changes: dict[int, MessageChange]
+) -> bool:
+    command = draft.command
+    if not isinstance(command, Edit | Delete | React):
+        row = rows.get(seq)
+        is_as_sent = row is not None and (row.text == command.text or bool(row.edited or row.deleted))
+        return row is not None and row.sender_id == sender_id and is_as_sent
+    change, row = changes.get(seq), rows.get(command.seq)
+    if change is None or row is None or (change.target, change.sender_id) != (command.seq, sender_id):
+        return False
+    match command, change:
+        case Edit(text=text), Edited():
+            return row.text == text or row.deleted is not None or (row.edited or 0) > seq
+        case Delete(), Deleted():
+            return row.deleted == seq and row.text == ""
+        case React(sign=sign, on=on), Reacted():
+            return (change.sign, change.on) == (sign, on)
+        case _:
+            return False

@@ -169,6 +169,15 @@ def _cut(data: bytes, how: Segments, rng: random.Random) -> Iterator[bytes]:
 class Connection:
     """A connection and its two ends.
 
+    Args:
+        clock: when things arrive.
+        rng: draws delays and segments.
+        conduct: how it behaves.
+        address: the client's, as the server sees it.
+        port: likewise.
+        alpn: the protocol that was agreed on.
+        certificate: DER of the certificate that the client shows, and owns the key of.
+
     Attributes:
         server: the server's end.
         client: the client's end.
@@ -178,7 +187,14 @@ class Connection:
     """
 
     def __init__(
-        self, clock: SimulatedClock, rng: random.Random, conduct: Conduct, address: str, port: int, alpn: str | None
+        self,
+        clock: SimulatedClock,
+        rng: random.Random,
+        conduct: Conduct,
+        address: str,
+        port: int,
+        alpn: str | None,
+        certificate: bytes | None = None,
     ) -> None:
         self.clock = clock
         self.rng = rng
@@ -186,7 +202,7 @@ class Connection:
         self.dead = False
         self.held = False
         upward, downward = (_Pipe(self, limit) for limit in conduct.dies_after_bytes)
-        self.server = SimulatedSocket(upward, downward, (address, port), alpn)
+        self.server = SimulatedSocket(upward, downward, (address, port), alpn, certificate)
         self.client = ClientEnd(self, downward, upward)
         self._pipes = (upward, downward)
 
@@ -218,10 +234,13 @@ class SimulatedSocket:
     family = -1  # no address family: no TCP options
     server_side = True
 
-    def __init__(self, incoming: _Pipe, outgoing: _Pipe, peer: tuple[str, int], alpn: str | None) -> None:
+    def __init__(
+        self, incoming: _Pipe, outgoing: _Pipe, peer: tuple[str, int], alpn: str | None, certificate: bytes | None
+    ) -> None:
         self.on_change: Callable[[], None] = _nothing
         self.context = self
-        self.verify_mode = ssl.CERT_NONE
+        self.verify_mode = ssl.CERT_OPTIONAL
+        self._certificate = certificate
         self.peer = peer
         self._in = incoming
         self._out = outgoing
@@ -280,8 +299,8 @@ class SimulatedSocket:
         return "TLSv1.3"
 
     def getpeercert(self, **_: Any) -> bytes | None:
-        """The simulation shows no certificates."""
-        return None
+        """What the client has shown."""
+        return self._certificate
 
     # --- bytes
 

@@ -1,35 +1,53 @@
 """What must be true of one connection, whoever looks at it: commands that went up, events that came down.
 
 A `WireChecker` is told every record of one connection in the order of the wire, and raises `HistoryBroken` at the
-first event that the protocol (docs/protocol.md, sections 4 to 8) does not allow. Everything it judges by was on the
-wire, so it serves a simulation and real processes alike. `Realtime` is shared by all connections to one server: what
-anybody was acknowledged binds what everybody is told later.
+first event that the protocol (docs/protocol.md, sections 4 to 8 and 13 to 15) does not allow. Everything it judges by
+was on the wire, so it serves a simulation and real processes alike; with a `Transcript`, it holds every copy of a
+message against what the log was told, too. `Realtime` is shared by all connections to one server: what anybody was
+acknowledged binds what everybody is told later.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, NoReturn, TypeAlias
 
 from securechat.model import (
     Acked,
     Closing,
     Command,
+    Delete,
+    Deleted,
     Direct,
+    Edit,
+    Edited,
     Event,
     Hello,
     History,
     HistoryPage,
     Joined,
     Left,
+    LogEntry,
     Message,
+    MessageChange,
+    React,
+    Reacted,
+    ReadElsewhere,
     Refused,
+    RoomRules,
     Say,
+    Search,
+    SearchPage,
     Welcome,
 )
 from securechat.testing.log_checks import HistoryBroken
 
-Place = str | int
+if TYPE_CHECKING:
+    from securechat.testing.transcript import Transcript
+
+Place: TypeAlias = str | int
 """A room, or the other person of a dialogue."""
+DraftCommand: TypeAlias = Say | Direct | Edit | Delete | React
 
 
 @dataclass(slots=True)
@@ -44,26 +62,59 @@ class SentDraft:
     """A draft as its sender knows it.
 
     Attributes:
-        text: what it says.
+        command: what was sent first; in a retry only the name of the room may be another.
         floor_seq: the highest seq acknowledged to anybody when it was first sent.
         connections: on how many connections it was sent.
         seq: where it is, once acknowledged.
         refused: whether it was.
     """
 
-    text: str
+    command: DraftCommand
     floor_seq: int
     connections: int = 0
     seq: int | None = None
     refused: bool = False
 
+    @property
+    def says(self) -> tuple[object, ...]:
+        """What must be the same each time it is sent."""
+        return says(self.command)
+
+
+def says(command: DraftCommand) -> tuple[object, ...]:
+    """Return everything of a draft but the name of the room, which may change on its way."""
+    match command:
+        case Say(text=text, reply=reply):
+            return ("say", text, reply)
+        case Direct(to=to, text=text, reply=reply):
+            return ("direct", to, text, reply)
+        case Edit(seq=seq, text=text, to=to):
+            return ("edit", seq, text, to)
+        case Delete(seq=seq, to=to):
+            return ("delete", seq, to)
+        case React(seq=seq, sign=sign, to=to, on=on):
+            return ("react", seq, sign, to, on)
+
 
 @dataclass(slots=True)
 class Stream:
-    """Everything ever sent with one resume secret."""
+    """Everything ever sent with one resume secret.
+
+    Attributes:
+        sender_id: whose it is, once that was told.
+        drafts: by client_id.
+        earlier: what was sent with it as somebody whose account was deleted.
+    """
 
     sender_id: int = 0
     drafts: dict[int, SentDraft] = field(default_factory=dict)
+    earlier: list[Stream] = field(default_factory=list)
+
+    def begin_anew(self) -> None:
+        """Who this was is gone; the same secret is somebody new, who never sent anything."""
+        acked = {number: draft for number, draft in self.drafts.items() if draft.seq is not None}
+        self.earlier.append(Stream(self.sender_id, acked))
+        self.drafts = {number: draft for number, draft in self.drafts.items() if draft.seq is None}
 
     def check_order(self) -> None:
         """A stream's messages are in the order of its numbers.
@@ -82,7 +133,7 @@ class Stream:
 @dataclass(slots=True)
 class _Asked:
     floor_seq: int
-    command: History
+    command: History | Search
     rooms: frozenset[str]
 
 
@@ -93,12 +144,14 @@ class WireChecker:
         who: names the client in a complaint.
         realtime: shared by all connections.
         stream: what this client has ever sent; a hello with another secret brings another one.
+        transcript: what the log was told, where that is known.
     """
 
-    def __init__(self, who: str, realtime: Realtime, stream: Stream) -> None:
+    def __init__(self, who: str, realtime: Realtime, stream: Stream, transcript: Transcript | None = None) -> None:
         self._who = who
         self._realtime = realtime
         self._stream = stream
+        self._transcript = transcript
         self._hello_floor = 0
         self._welcomed: Welcome | None = None
         self._closed = False
@@ -116,27 +169,28 @@ class WireChecker:
         match command:
             case Hello():
                 self._hello_floor = self._realtime.acked_seq
-            case Say() | Direct():
+            case Say() | Direct() | Edit() | Delete() | React():
                 self._sent_draft(command)
-            case History():
+            case History() | Search():
                 self._asked[command.ref] = _Asked(self._realtime.acked_seq, command, frozenset(self._here))
             case _:
                 pass
 
-    def _sent_draft(self, command: Say | Direct) -> None:
+    def _sent_draft(self, command: DraftCommand) -> None:
         draft = self._stream.drafts.get(command.client_id)
-        if draft is not None and draft.text != command.text and draft.seq is None:
+        is_another = draft is not None and draft.says != says(command)
+        if draft is not None and is_another and draft.seq is None:
             draft = None  # a program that was started anew goes on above what the log holds
         if draft is None:
-            draft = self._stream.drafts[command.client_id] = SentDraft(command.text, self._realtime.acked_seq)
+            draft = self._stream.drafts[command.client_id] = SentDraft(command, self._realtime.acked_seq)
             self._first_here.add(command.client_id)
-        elif draft.text != command.text:
-            self._broken(f"draft {command.client_id} was sent with two texts")
+        elif is_another:
+            self._broken(f"draft {command.client_id} was sent as two different things")
         draft.connections += 1
 
     # --- down
 
-    def received(self, event: Event) -> None:
+    def received(self, event: Event) -> None:  # noqa: C901, PLR0912 - one flat match
         """An event came in.
 
         Raises:
@@ -152,8 +206,12 @@ class WireChecker:
             case Left(room):
                 self._here.pop(room, None)
                 self._last_in.pop(room, None)
+            case RoomRules(room, was=str(was)):
+                self._renamed(was, room)
             case Message():
                 self._live(event)
+            case Edited() | Deleted() | Reacted():
+                self._live_change(event)
             case Acked(client_id, seq):
                 self._acked(client_id, seq)
             case Refused(client_id=int(client_id)):
@@ -161,6 +219,11 @@ class WireChecker:
                     self._stream.drafts[client_id].refused = True
             case HistoryPage():
                 self._page(event)
+            case SearchPage():
+                self._hits(event)
+            case ReadElsewhere(room=str(room)):
+                if room not in self._here:
+                    self._broken(f"something was read in #{room}, where this connection is not")
             case Closing():
                 self._closed = True
             case _:
@@ -172,13 +235,17 @@ class WireChecker:
         if event.live_from < self._hello_floor:
             self._broken(f"live from {event.live_from}, although {self._hello_floor} was acknowledged before the hello")
         if self._stream.sender_id not in (0, event.sender_id):
-            self._broken(f"one secret is senders {self._stream.sender_id} and {event.sender_id}")
+            if self._transcript is None or self._stream.sender_id not in self._transcript.deleted:
+                self._broken(f"one secret is senders {self._stream.sender_id} and {event.sender_id}")
+            self._stream.begin_anew()
         stored = [number for number, draft in self._stream.drafts.items() if draft.seq is not None]
         if stored and event.last_client_id < max(stored):
             self._broken(f"the log holds draft {max(stored)}, and welcome says {event.last_client_id}")
         self._stream.sender_id = event.sender_id
         self._welcomed = event
         self._last_live = event.live_from
+
+    # --- rooms
 
     def _joined(self, room: str, live_from: int) -> None:
         if live_from < self._last_live:
@@ -188,38 +255,61 @@ class WireChecker:
             self._here[room] = live_from
             self._ever_here.add(room)
 
+    def _renamed(self, old: str, new: str) -> None:
+        if new in self._here:
+            self._broken(f"#{old} is called #{new} now, where this connection is in another room of that name")
+        if old in self._here:
+            self._here[new] = self._here.pop(old)
+            self._ever_here.add(new)
+        if old in self._last_in:
+            self._last_in[new] = self._last_in.pop(old)
+
+    # --- what comes live
+
     def _live(self, message: Message) -> None:
-        if message.seq <= self._last_live:
-            self._broken(f"message {message.seq} came live after {self._last_live}")
-        if message.seq <= self._through:
-            self._broken(f"message {message.seq} came live after a page through {self._through}")
-        place, live_from = self._place(message)
-        if message.room is not None and message.room not in self._here:
-            self._broken(f"a message of #{message.room}, where this connection is not")
+        place, live_from = self._in_order(message)
         last = self._last_in.get(place)
         if (last is None and message.prev > live_from) or (last is not None and message.prev != last):
             self._broken(
                 f"message {message.seq} follows {message.prev} in {place!r}, and {last or live_from} was shown"
             )
-        self._last_live = self._last_in[place] = message.seq
+        self._last_in[place] = message.seq
+        if self._transcript is not None:
+            self._transcript.check_copy(message)
 
-    def _place(self, message: Message) -> tuple[Place, int]:
+    def _live_change(self, change: MessageChange) -> None:
+        self._in_order(change)
+        if change.target >= change.seq:
+            self._broken(f"entry {change.seq} changes {change.target}, which comes after it")
+        if self._transcript is not None:
+            self._transcript.check_change(change)
+
+    def _in_order(self, entry: LogEntry) -> tuple[Place, int]:
+        if entry.seq <= self._last_live:
+            self._broken(f"entry {entry.seq} came live after {self._last_live}")
+        if entry.seq <= self._through:
+            self._broken(f"entry {entry.seq} came live after a page through {self._through}")
+        place, live_from = self._place(entry)
+        if entry.room is not None and entry.room not in self._here:
+            self._broken(f"an entry of #{entry.room}, where this connection is not")
+        self._last_live = entry.seq
+        return place, live_from
+
+    def _place(self, entry: LogEntry) -> tuple[Place, int]:
         if self._welcomed is None:
-            self._broken("a message before the welcome")
-        assert self._welcomed is not None
-        if message.room is not None:
-            return message.room, self._here.get(message.room, 0)
+            self._broken("an entry before the welcome")
+        if entry.room is not None:
+            return entry.room, self._here.get(entry.room, 0)
         me = self._welcomed.sender_id
-        if me not in (message.sender_id, message.to):
-            self._broken(f"message {message.seq} of a dialogue of others")
-        other = message.to if message.sender_id == me else message.sender_id
+        if me not in (entry.sender_id, entry.to):
+            self._broken(f"entry {entry.seq} of a dialogue of others")
+        other = entry.to if entry.sender_id == me else entry.sender_id
         return other or 0, self._welcomed.live_from
 
     def _acked(self, client_id: int, seq: int) -> None:
         draft = self._stream.drafts.get(client_id)
         if draft is None:
             self._broken(f"draft {client_id} was never sent and is acknowledged")
-            return
         if draft.seq is not None and draft.seq != seq:
             self._broken(f"draft {client_id} was acknowledged as {draft.seq} and as {seq}")
         if draft.seq is None and seq <= draft.floor_seq:
@@ -232,23 +322,26 @@ class WireChecker:
         draft.seq = seq
         self._realtime.acked_seq = max(self._realtime.acked_seq, seq)
 
-    def _page(self, page: HistoryPage) -> None:
-        asked = self._asked.pop(page.ref, None)
+    # --- what was asked for
+
+    def _answers(self, ref: int) -> _Asked:
+        asked = self._asked.pop(ref, None)
         if asked is None:
-            self._broken("a page nobody asked for")
-            return
-        last = 0
+            self._broken("an answer to a question nobody asked")
+        return asked
+
+    def _page(self, page: HistoryPage) -> None:
+        asked = self._answers(page.ref)
+        command = asked.command
+        assert isinstance(command, History)
+        self._check_copies(page.messages, asked)
         for message in page.messages:
-            if message.seq <= last:
-                self._broken(f"a page with {message.seq} after {last}")
-            last = message.seq
             place, live_from = self._place(message)
-            if message.room is not None and message.room not in self._ever_here | asked.rooms:
-                self._broken(f"a page with a message of #{message.room}, where this connection is not")
             is_live = message.room is None or message.room in self._here
             if is_live and live_from < message.seq and message.seq > self._last_in.get(place, 0):
                 self._broken(f"a page with message {message.seq}, which was not fanned out yet")
-        forward = asked.command.after is not None and asked.command.before is None
+        self._check_changes(page, command)
+        forward = command.after is not None and command.before is None
         if forward and not page.more and page.through < asked.floor_seq:
             self._broken(
                 f"history through {page.through}, although {asked.floor_seq} was acknowledged before the question"
@@ -256,5 +349,45 @@ class WireChecker:
         if forward and not page.more:
             self._through = max(self._through, page.through)
 
-    def _broken(self, what: str) -> None:
+    def _check_copies(self, messages: list[Message], asked: _Asked) -> None:
+        last = 0
+        for message in messages:
+            if message.seq <= last:
+                self._broken(f"a page with {message.seq} after {last}")
+            last = message.seq
+            self._check_copy(message, asked)
+
+    def _check_copy(self, message: Message, asked: _Asked) -> None:
+        self._place(message)
+        if message.room is not None and message.room not in self._ever_here | asked.rooms:
+            self._broken(f"an answer with a message of #{message.room}, where this connection is not")
+        if self._transcript is not None:
+            self._transcript.check_copy(message, asked.floor_seq)
+
+    def _check_changes(self, page: HistoryPage, command: History) -> None:
+        """Changes are of the span that the page covers, in order."""
+        last = command.after or 0
+        for change in page.changes:
+            if not last < change.seq <= page.through:
+                self._broken(f"a page with change {change.seq} after {last}, through {page.through}")
+            last = change.seq
+            self._place(change)
+            if change.room is not None and change.room not in self._ever_here:
+                self._broken(f"a page with a change in #{change.room}, where this connection is not")
+            if self._transcript is not None:
+                self._transcript.check_change(change)
+
+    def _hits(self, page: SearchPage) -> None:
+        asked = self._answers(page.ref)
+        assert isinstance(asked.command, Search)
+        below = asked.command.before or 2**53
+        for hit in page.hits:
+            if hit.message.seq >= below:
+                self._broken(f"a search found {hit.message.seq} after {below}")
+            below = hit.message.seq
+            self._check_copy(hit.message, asked)
+            if hit.message.deleted is not None:
+                self._broken(f"a search found {hit.message.seq}, which was deleted")
+
+    def _broken(self, what: str) -> NoReturn:
         raise HistoryBroken(f"{self._who}: {what}")

@@ -15,12 +15,30 @@ from securechat.client.deeds import TokenLost, TokenReceived
 from securechat.client.login import Login
 from securechat.client.state import Attention, Phase
 from securechat.errors import RemoteProtocolError
-from securechat.model import Closing, Event, Hello, Joined, Refused, Welcome
+from securechat.model import (
+    Closing,
+    Command,
+    Done,
+    Event,
+    Grant,
+    Hello,
+    InviteTo,
+    Joined,
+    Moderate,
+    Refused,
+    RoomCommand,
+    SearchPage,
+    SetRoom,
+    UnreadList,
+    Welcome,
+)
 from securechat.names import name_key
 from securechat.testing.histories import Display
 from securechat.testing.link import Connection, Death
 from securechat.testing.wire_checks import Stream, WireChecker
 from securechat.wire.native import NativeClientCodec
+from tests.simulation.certificates import certificate
+from tests.simulation.hush import Listener
 
 if TYPE_CHECKING:
     from securechat.testing.clock import Deadline
@@ -38,6 +56,8 @@ class Device:
         secret: the resume secret that the last hello carried.
         token: the login it would use at the next start.
         lives: what every run of the program showed.
+        key: the number of the key whose certificate it shows; 0 for none.
+        rng: its own dice.
     """
 
     def __init__(self, world: World, person: Person, name: str, address: str) -> None:
@@ -45,15 +65,22 @@ class Device:
         self.person = person
         self.name = name
         self.address = address
-        self.secret = world.fresh_secret()
+        self.rng = world.chance.dice(name)
+        self.secret = self.fresh_secret()
+        self.key = 0
         self.tokens: dict[str, str] = {}
         self.core: ClientCore | None = None
         self.display = Display(name)
         self.lives: list[Display] = []
+        self.heard: list[SearchPage | UnreadList] = []  # answers to what the exam asks
         self.connection: Link | None = None
         self.last_hello: Hello | None = None
         self.tries = 0  # passwords, since it was last in
         self._timer: Deadline | None = None
+
+    def fresh_secret(self) -> str:
+        """Return a resume secret that nobody has."""
+        return f"{self.rng.getrandbits(128):032x}"
 
     @property
     def is_online(self) -> bool:
@@ -78,19 +105,22 @@ class Device:
         self.lives.append(self.display)
         login = Login(
             self.secret,
-            fresh_secret=world.fresh_secret,
+            fresh_secret=self.fresh_secret,
             tokens=dict(self.tokens),
-            password=self.person.password if self.person.is_account and world.rng.random() < 0.5 else "",
+            password=self.person.password if self.person.is_account and self.rng.random() < 0.5 else "",
             invite=invite,
+            certificate=bool(self.key),
         )
         self.core = ClientCore(
             secret=self.secret,
-            jitter=world.rng.random,
+            jitter=self.rng.random,
             name=self.person.name,
             rooms=tuple(self.person.rooms),
             client="simulation",
             login=login,
-            attention=Attention.ALL,
+            recall=self.rng.choice((0, 0, 5)),
+            attention=self.rng.choice((Attention.ALL, Attention.ALL, Attention.CURRENT, Attention.NOBODY)),
+            typing=self.rng.random() < 0.3,
         )
         world.clock.note(self.name, f"starts as {self.person.name!r}")
         self._rearm()
@@ -98,7 +128,7 @@ class Device:
     def stop(self) -> None:
         """Kill the program: the system says goodbye to the server, after what was written or at once."""
         if self.core is not None:
-            if self.connection is not None and self.world.rng.random() < 0.5:
+            if self.connection is not None and self.rng.random() < 0.5:
                 self.connection.end.close()
                 self.connection = None
             self._drop(Death.RESET)
@@ -117,6 +147,14 @@ class Device:
             if line.number:
                 self.display.lines.setdefault(line.number, None)
         self.apply(output)
+
+    def is_welcome(self, event: Welcome) -> None:
+        """The server lets the program in, for the first time or again; who was deleted meanwhile is somebody new."""
+        before = self.display.me
+        if before not in (0, event.sender_id) and before in self.world.storage.transcript.deleted:
+            self.display = self.display.successor()
+            self.lives.append(self.display)
+        self.display.welcomed(event)
 
     # --- as runner.Runner
 
@@ -163,7 +201,8 @@ class Device:
 
     def _dial(self) -> None:
         self._drop(Death.RESET)
-        connection = self.world.dial(self.address, self.person)
+        shown = certificate(self.key) if self.key else None
+        connection = self.world.dial(self.address, self.person, shown)
         if connection is None:
             core = self.core
             self.world.clock.call_later(0.01, lambda: self._refused(core))
@@ -207,6 +246,8 @@ class Link:
         self.hello: Hello | None = None
         self.slow = False
         self.is_open = False
+        self._listener = Listener(device.world.hush, device.name)
+        self._asked: dict[int, tuple[RoomCommand, float]] = {}
         self.end.start(self)
 
     def send(self, output: Output) -> None:
@@ -217,14 +258,20 @@ class Link:
                 self.hello = self.device.last_hello = command
                 self.device.secret = command.secret
                 stream = world.streams.setdefault(command.secret, Stream())
-                self.checker = WireChecker(self.device.display.who, world.realtime, stream)
+                transcript = world.storage.transcript
+                self.checker = WireChecker(self.device.display.who, world.realtime, stream, transcript)
                 world.law.hello_sent(self.device, command)
+            self._remember(command)
             if self.checker is not None:
                 self.checker.sent(command)
             world.records += 1
             if world.clock.tracing:
                 world.clock.note(self.device.name, f"> {command!r} {getattr(command, 'name', '')}"[:400])
             self.end.write(NativeClientCodec.encode(command))
+
+    def _remember(self, command: Command) -> None:
+        if isinstance(command, SetRoom | InviteTo | Moderate | Grant):
+            self._asked[command.ref] = (command, self.device.world.clock.now)
 
     def opened(self) -> None:
         """The handshake is over."""
@@ -242,6 +289,7 @@ class Link:
                 self._event(event)
         except RemoteProtocolError as error:
             raise AssertionError(f"{device.name}: the server speaks nonsense: {error.detail}") from error
+        self._listener.heard(data, device.person.ids)
 
     def _event(self, event: Event) -> None:
         device, world = self.device, self.device.world
@@ -252,12 +300,20 @@ class Link:
             self.checker.received(event)
         match event:
             case Welcome():
-                device.display.welcomed(event)
+                device.person.ids.add(event.sender_id)
+                device.is_welcome(event)
                 world.law.welcomed(device, event, self.hello)
             case Joined():
                 device.display.joined(event)
+            case SearchPage() | UnreadList():
+                device.heard.append(event)
+            case Done(ref) if ref in self._asked:
+                world.house.check_done(device.display.me, *self._asked.pop(ref))
             case Closing() | Refused():
                 world.law.judged(device, event, slow=self.slow)
+                if isinstance(event, Refused) and event.ref in self._asked:
+                    asked, since = self._asked.pop(event.ref)
+                    world.house.check_refused(device.display.me, asked, event.code, since)
             case _:
                 pass
         assert device.core is not None

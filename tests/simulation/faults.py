@@ -5,14 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from securechat.testing.link import Connection, Death
+from tests.simulation.flavour import FAULTS
 
 if TYPE_CHECKING:
+    import random
     from collections.abc import Callable
 
     from tests.simulation.world import World
-
-FAULTS = ("cut", "delay", "hold", "slow", "kill", "power", "drain", "full", "failure", "clock", "device")
-"""By name, so that a run can be made smaller by leaving some out. "delay" and "cut" also shape new connections."""
 
 
 class Faults:
@@ -24,6 +23,7 @@ class Faults:
 
     def __init__(self, world: World) -> None:
         self.world = world
+        self._rng = world.chance.dice("faults")
         acts: dict[str, Callable[[], None]] = {
             "cut": self._cut, "hold": self._hold, "slow": self._slow, "kill": self._kill, "power": self._power,
             "drain": self._drain, "full": self._full, "failure": self._failure, "clock": self._clock,
@@ -31,10 +31,11 @@ class Faults:
         }  # fmt: skip
         self._acts = [(name, acts[name]) for name in FAULTS if name in acts and name in world.flavour]
 
-    def act(self) -> None:
+    def act(self, dice: random.Random) -> None:
         """Break something."""
+        self._rng = dice
         if self._acts:
-            name, act = self.world.rng.choice(self._acts)
+            name, act = dice.choice(self._acts)
             self.world.clock.note("fault", name)
             act()
 
@@ -51,41 +52,44 @@ class Faults:
             connection.conduct.window_bytes = 65_536
             connection.conduct.delay_s = (0.0005, 0.01)
 
+    def _later(self, low_s: float, high_s: float, act: Callable[[], None]) -> None:
+        self.world.clock.call_later(self._rng.uniform(low_s, high_s), act)
+
     def _some_line(self) -> Connection | None:
         alive = [connection for connection, _ in self.world.connections[-12:] if not connection.dead]
-        return self.world.rng.choice(alive) if alive else None
+        return self._rng.choice(alive) if alive else None
 
     def _cut(self) -> None:
         if (line := self._some_line()) is not None:
-            line.die(self.world.rng.choice((Death.RESET, Death.RESET, Death.SILENT)))
+            line.die(self._rng.choice((Death.RESET, Death.RESET, Death.SILENT)))
 
     def _hold(self) -> None:
         """The line stands still for a while."""
         if (line := self._some_line()) is not None:
             self._excuse(line)
             line.hold(True)
-            self.world.later(0.1, 6.0, lambda: line.hold(False))
+            self._later(0.1, 6.0, lambda: line.hold(False))
 
     def _slow(self) -> None:
         """A reader slows down, or stops."""
         if (line := self._some_line()) is None:
             return
-        rng = self.world.rng
+        rng = self._rng
         self._excuse(line)
         if rng.random() < 0.5:
             line.client.pause()
-            self.world.later(1.0, 8.0, line.client.resume)
+            self._later(1.0, 8.0, line.client.resume)
         else:
             line.client.read_bytes = rng.choice((1, 100, 3_000))
             line.client.read_every_s = rng.choice((0.01, 0.1))
-            self.world.later(1.0, 5.0, lambda: self._hurry(line))
+            self._later(1.0, 5.0, lambda: self._hurry(line))
 
     def stop_a_reader(self) -> None:
         """Somebody reads nothing for long, while everybody writes much."""
         if (line := self._some_line()) is not None:
             self._excuse(line)
             line.client.pause()
-            self.world.later(7.0, 8.0, line.client.resume)
+            self._later(7.0, 8.0, line.client.resume)
 
     def _hurry(self, line: Connection) -> None:
         line.client.read_bytes, line.client.read_every_s = None, 0.0
@@ -113,7 +117,7 @@ class Faults:
         """The disk is full for a while."""
         storage = self.world.storage
         storage.fill(True)
-        self.world.later(0.2, 2.0, lambda: storage.fill(False))
+        self._later(0.2, 2.0, lambda: storage.fill(False))
 
     def _failure(self) -> None:
         """A write or a sync fails: the server must stop."""
@@ -123,12 +127,12 @@ class Faults:
         """Somebody sets the wall clock."""
         world = self.world
         world.law.wall_moves()
-        world.clock.move_wall(world.rng.choice((-3_600.0, -5.0, 5.0, 3_600.0, 100_000.0)))
+        world.clock.move_wall(self._rng.choice((-3_600.0, -5.0, 5.0, 3_600.0, 100_000.0)))
         for person in world.people:
             person.lost_logins = True
 
     def _device(self) -> None:
         """A client program is killed."""
-        person = self.world.rng.choice(self.world.people)
+        person = self._rng.choice(self.world.people)
         if person.devices[0].core is not None:
             person.crash(person.devices[0])

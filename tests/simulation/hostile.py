@@ -5,12 +5,39 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from securechat.errors import RemoteProtocolError
-from securechat.model import Command, Direct, Event, Hello, History, Join, Message, Nick, Ping, Say, Welcome
+from securechat.model import (
+    AskRoom,
+    AskUnread,
+    Command,
+    Delete,
+    Direct,
+    Edit,
+    Event,
+    Grant,
+    Hello,
+    History,
+    InviteTo,
+    Join,
+    Message,
+    Moderate,
+    Nick,
+    Ping,
+    React,
+    Read,
+    Say,
+    Search,
+    SetRoom,
+    Typing,
+    Welcome,
+)
 from securechat.testing.link import Connection
 from securechat.wire.frames import frame
 from securechat.wire.native import NativeClientCodec
+from tests.simulation.hush import Listener
 
 if TYPE_CHECKING:
+    import random
+
     from tests.simulation.world import World
 
 _NONSENSE = (
@@ -40,14 +67,17 @@ class Hostile:
         self.world = world
         self.address = f"10.66.0.{number + 1}"
         self.name = self.base = f"mallory{number}"
-        self.secret = world.fresh_secret()
+        self.rng = world.chance.dice(self.base)
+        self.secret = f"{self.rng.getrandbits(128):032x}"
         self._connection: Connection | None = None
         self._inside = False
+        self._me = 0
         self._count = 0
         self._sent = b""
 
-    def act(self) -> None:
+    def act(self, dice: random.Random) -> None:
         """Do the next bad thing."""
+        self.rng = dice
         connection = self._connection
         if connection is None or connection.dead:
             self._connection = self.world.dial(self.address, None)
@@ -55,7 +85,7 @@ class Hostile:
                 self._inside = False
                 self._connection.client.start(_Line(self, self._connection))
             return
-        rng = self.world.rng
+        rng = self.rng
         what = rng.random()
         if what < 0.15:
             self._write(rng.choice(_NONSENSE))
@@ -83,7 +113,7 @@ class Hostile:
             self._connection = None
 
     def _bad_hello(self) -> Hello:
-        rng = self.world.rng
+        rng = self.rng
         victim = rng.choice(self.world.people)
         guess = f"{rng.getrandbits(128):032x}"
         match rng.choice((0, 1, 2, 2, 2, 3, 4, 5)):
@@ -101,9 +131,9 @@ class Hostile:
                 return Hello(1, self.name, self.secret)
 
     def _bad_command(self) -> Command:
-        rng = self.world.rng
+        rng = self.rng
         self._count += 1
-        text = f"{self.name}:{self._count}"
+        text, seq = f"{self.name}:{self._count}", rng.randrange(60)
         commands: tuple[Command, ...] = (
             Say(self._count, "lobby", text + "z" * rng.choice((0, 0, 900))),
             Say(max(1, self._count - rng.randrange(5)), "lobby", text),
@@ -116,6 +146,19 @@ class Hostile:
             Nick(self._count, rng.choice(self.world.people).name),
             Hello(1, self.name, self.secret),
             Ping(self._count),
+            Edit(self._count, seq, text, "ops"),
+            Edit(self._count, seq, text, to=rng.randrange(9)),
+            Delete(self._count, seq, "lobby"),
+            React(self._count, seq, rng.choice(("x", "\u202e", "👍" * 16)), "lobby"),
+            Search(self._count, rng.choice(("tea", "from:ann", "in:ops tea", '"', "a* b* c*"))),
+            AskUnread(self._count),
+            SetRoom(self._count, "ops", private=True),
+            AskRoom(self._count, "ops"),
+            Moderate(self._count, "ops", rng.randrange(9), rng.choice(("kick", "ban", "mute"))),
+            Grant(self._count, "ops", self._me, "owner"),
+            InviteTo(self._count, "ops", rng.randrange(9)),
+            Read(1 << 40, "lobby"),
+            Typing("ops"),
         )
         return rng.choice(commands)
 
@@ -135,6 +178,7 @@ class Hostile:
         self.world.records += 1
         if isinstance(event, Welcome):
             self._inside = True
+            self._me = event.sender_id
 
     def lost(self, connection: Connection) -> None:
         """Thrown out."""
@@ -148,6 +192,7 @@ class _Line:
     def __init__(self, owner: Hostile, connection: Connection) -> None:
         self._owner = owner
         self._connection = connection
+        self._listener = Listener(owner.world.hush, owner.name)
         self._me = 0
         self._codec = NativeClientCodec()
 
@@ -170,6 +215,7 @@ class _Line:
                 self._owner.hear(event)
         except RemoteProtocolError as error:
             raise AssertionError(f"the server speaks nonsense: {error.detail}") from error
+        self._listener.heard(data, {self._me} if self._me else set())
 
     def closed(self, *, broken: bool) -> None:
         """The connection is over."""

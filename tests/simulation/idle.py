@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from securechat.limits import Limits
+from securechat.net.transport import _State
 from securechat.testing.log_checks import HistoryBroken
 from tests.simulation.device import Device
 from tests.simulation.server import SimulatedServer
@@ -23,6 +25,28 @@ def check_roster(server: SimulatedServer, device: Device) -> None:
             raise HistoryBroken(f"{device.name} shows {shown} in #{name}, where {there} are")
 
 
+def check_outboxes(server: SimulatedServer, limits: Limits) -> None:
+    """What waits for one peer, and for all, stays within its bounds."""
+    total_bytes = 0
+    for session, (transport, _) in server.sessions.items():
+        if transport._backlog is not None and transport._state is _State.OPEN:
+            total_bytes += transport.queued_bytes
+            if transport.queued_bytes > limits.outbox_hard_bytes:
+                raise HistoryBroken(f"{session.label}: {transport.queued_bytes} bytes wait for one peer")
+    if total_bytes > limits.outboxes_total_bytes:
+        raise HistoryBroken(f"{total_bytes} bytes wait in all")
+
+
+def check_sessions(server: SimulatedServer, limits: Limits) -> None:
+    """No connection has more drafts under way than it may, and nobody is in by one that is gone."""
+    for session in server.sessions:
+        if not 0 <= session._drafts <= limits.unacknowledged_drafts:
+            raise HistoryBroken(f"{session.label}: {session._drafts} drafts under way")
+    for peer in server.hub._seats:
+        if peer not in server.sessions:
+            raise HistoryBroken("somebody is in by a connection that is gone")
+
+
 def check_empty(server: SimulatedServer) -> None:
     """Everybody has left: no table of the server holds anything but reservations and what is durable."""
     hub, loop = server.hub, server.loop
@@ -41,6 +65,8 @@ def check_empty(server: SimulatedServer) -> None:
         "rooms": hub._attendance.rooms,
         "absent members": hub._attendance._absent,
         "presence to tell": hub._attendance._presence_due,
+        "joins under way": hub._floor._joining,
+        "rooms that get another name": posting.renaming,
         "turns": hub._registry._queues,
         "leaving records": hub._registry._leaving,
         "invites in use": hub._entrance._door._uses_pending,

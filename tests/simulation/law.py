@@ -6,18 +6,21 @@ opinion of its own.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from securechat.errors import ErrorCode
 from securechat.hub.people import Ban, BanKind, Mute
 from securechat.hub.registry import hash_of
-from securechat.model import Closing, Hello, Refused, Welcome
+from securechat.model import Closing, Hello, Message, Refused, Welcome
 from securechat.names import name_key
 from securechat.skeletons import skeleton
 from securechat.testing.log_checks import HistoryBroken
+from tests.simulation.certificates import fingerprint
 
 if TYPE_CHECKING:
-    from securechat.server.session import Session
+    from securechat.hub.ports import Peer
+    from securechat.model import CertificateInfo
     from tests.simulation.device import Device
     from tests.simulation.people import Person
     from tests.simulation.world import World
@@ -37,6 +40,13 @@ NEVER = frozenset(
     }
 )
 """What no honest client can deserve."""
+_OF_ROOMS = frozenset(
+    {ErrorCode.ARCHIVED, ErrorCode.READ_ONLY, ErrorCode.SLOW_MODE, ErrorCode.ROOM_BANNED, ErrorCode.MUTED}
+)
+"""What nobody can hear before somebody has made it so."""
+_DESERVED = ("to yourself", "#", "showed no certificate", "belongs to another account")
+"""Words of refusals that are about what was asked, and not about who asks."""
+_DAY_MS = 86_400_000
 SLOW = frozenset({"stuffed", "tiny", "slow", "hold", "delay"})
 """Flavours that make honest readers slow."""
 _LINGERING_S = 13.0
@@ -68,8 +78,13 @@ class Law:
         self.ended_tokens: set[bytes] = set()
         self.ended_logins: set[int] = set()
         self.kicked: set[int] = set()  # persons, by number
+        self._deleted: dict[int, bool] = {}  # sender_ids, and whether their messages had to go
+        self._certificates: dict[int, str] = {}  # fingerprints by number, as they were shown
+        self._removed: set[str] = set()  # fingerprints that log nobody in
+        self._used_at_ms: dict[int, int] = {}  # when a login was used last, at the latest
         self._moved_at = 0.0
         self._dead_hello: set[int] = set()
+        self._was_muted = False
         self._holders: dict[str, Holder] = {}
 
     # --- bans and mutes
@@ -84,21 +99,22 @@ class Law:
 
     def check_seats(self) -> None:
         """Nobody banned is in, by whatever way, and nobody by a login that was ended."""
-        if not self.bans and not self.ended_logins:
+        if not (self.bans or self.ended_logins or self._removed or self._deleted):
             return
         self.forget_what_is_over()
         server = self.world.server
-        for session in server.sessions:
-            seat = server.hub._seats.get(session)
-            if seat is None:
-                continue
+        for session, seat in server.hub._seats.items():
             if seat.login_id in self.ended_logins:
                 raise HistoryBroken(f"{seat.member.name} is in by login {seat.login_id}, which was ended")
+            if seat.certificate in self._removed:
+                raise HistoryBroken(f"{seat.member.name} is in by a certificate that was removed")
+            if seat.member.sender_id in self._deleted:
+                raise HistoryBroken(f"{seat.member.name} is in, and was deleted")
             for ban in self.bans.values():
                 if self.lasts(ban.until_ms) and self._hits(ban, session, seat.member):
                     raise HistoryBroken(f"{seat.member.name} is in, and banned ({ban.kind} {ban.shown})")
 
-    def _hits(self, ban: Ban, session: Session, member: object) -> bool:
+    def _hits(self, ban: Ban, session: Peer, member: object) -> bool:
         match ban.kind:
             case BanKind.ACCOUNT:
                 return bool(member.account) and str(member.sender_id) == ban.target  # type: ignore[attr-defined]
@@ -110,6 +126,14 @@ class Law:
     def is_banned(self, person: Person) -> bool:
         """Whether somebody is kept out now, as far as is known."""
         return any(self.lasts(ban.until_ms) and ban.shown in person.known_as for ban in self.bans.values())
+
+    def muted(self, mute: Mute) -> None:
+        """Somebody is reported muted."""
+        self.mutes[mute.sender_id] = mute
+
+    def about_to_mute(self) -> None:
+        """Somebody is being muted: from now on a refusal may say so."""
+        self._was_muted = True
 
     def said(self, sender_id: int, text: str) -> None:
         """The hub has given a draft to the log."""
@@ -125,20 +149,68 @@ class Law:
 
     def hello_sent(self, device: Device, hello: Hello) -> None:
         """A device says hello: was its proof worthless by then?"""
-        if hello.token is not None and hash_of(hello.token) in self.ended_tokens:
+        is_dead = hello.token is not None and hash_of(hello.token) in self.ended_tokens
+        by_certificate = device.key and not (hello.token or hello.password or hello.invite)
+        if is_dead or (by_certificate and fingerprint(device.key) in self._removed):
             self._dead_hello.add(id(hello))
             self.world.keep.append(hello)
         if hello.password is not None:
             device.person.makes_login()
-        self.world.administrator.ambush(device.person)
-        if "cut" in self.world.flavour and not self.world.calm and self.world.rng.random() < 0.1:
-            self.world.later(0.0, 0.1, lambda: device.person.lose_line(device))
+        self.world.administrator.ambush(device.person, device.rng)
+        if "cut" in self.world.flavour and not self.world.calm and device.rng.random() < 0.1:
+            self.world.clock.call_later(device.rng.uniform(0.0, 0.1), lambda: device.person.lose_line(device))
 
     def welcomed(self, device: Device, event: Welcome, hello: Hello | None) -> None:
         """A device is in."""
         if hello is not None and id(hello) in self._dead_hello:
-            raise HistoryBroken(f"{device.name} came in by a login that was ended before its hello")
+            raise HistoryBroken(f"{device.name} came in by a proof that was worth nothing before its hello")
         device.person.known_as.add(event.name)
+
+    def came_in(self, login_id: int, *, new: bool) -> None:
+        """The server has let somebody in by a login: its time must not have been over."""
+        now_ms = self.world.clock.wall_ms()
+        used_at_ms = self._used_at_ms.get(login_id, now_ms)
+        if not new and now_ms >= used_at_ms + int(self.world.limits.session_days * _DAY_MS):
+            raise HistoryBroken(f"login {login_id} was used last {(now_ms - used_at_ms) / 1000:.0f} s ago, and lets in")
+        self._used_at_ms[login_id] = max(used_at_ms, now_ms)
+
+    def tidied(self) -> None:
+        """The server tidies: logins that are in use begin their time anew."""
+        now_ms = self.world.clock.wall_ms()
+        for seat in self.world.server.hub._seats.values():
+            if seat.login_id:
+                self._used_at_ms[seat.login_id] = max(now_ms, self._used_at_ms.get(seat.login_id, 0))
+
+    # --- certificates, and accounts that are gone
+
+    def certificates_shown(self, person: Person, certificates: Sequence[CertificateInfo]) -> None:
+        """The server lists somebody's certificates: they are that person's."""
+        own = {fingerprint(key) for key in person.keys}
+        for each in certificates:
+            self._certificates[each.certificate] = each.fingerprint
+            if each.fingerprint not in own:
+                raise HistoryBroken(f"{person.base} is shown a certificate of somebody else")
+
+    def may_add(self, device: Device) -> None:
+        """A certificate is being added: from now on it may log in."""
+        self._removed.discard(fingerprint(device.key))
+
+    def lost_certificate(self, number: int) -> None:
+        """A certificate is reported removed."""
+        if (shown := self._certificates.get(number)) is not None:
+            self._removed.add(shown)
+
+    def deleted(self, sender_id: int, *, remove: bool) -> None:
+        """An account is reported deleted."""
+        self._deleted[sender_id] = remove
+
+    def check_rows(self, rows: Sequence[Message]) -> None:
+        """Nothing in the log names who was deleted, or is theirs where it had to go."""
+        for row in rows:
+            if row.sender_id in self._deleted and (row.name or self._deleted[row.sender_id]):
+                raise HistoryBroken(f"message {row.seq} is still there as {row.name!r}'s, who was deleted")
+            if row.to in self._deleted and row.to_name:
+                raise HistoryBroken(f"message {row.seq} still names {row.to_name!r}, who was deleted")
 
     # --- names
 
@@ -184,9 +256,10 @@ class Law:
         account's; whether a new one was stored, nobody may have heard.
         """
         now, members = self.world.clock.now, self.world.server.hub._entrance._by_key
+        stored_until = min(now, self.world.server.failed_at)
         for key, holder in list(self._holders.items()):
             is_account = key in members and members[key].account
-            if is_account or holder.renamed_at > now - 1.0 or self.world.storage.full:
+            if is_account or holder.renamed_at > stored_until - 1.0 or self.world.storage.full:
                 del self._holders[key]
             elif holder.lost_at is None:
                 holder.lost_at = now
@@ -219,7 +292,9 @@ class Law:
                 case _:
                     pass
         elif code is ErrorCode.INVALID:
-            unfair = not person.may_be_invalid and "to yourself" not in event.text
+            unfair = not person.may_be_invalid and not any(word in event.text for word in _DESERVED)
+        elif code in _OF_ROOMS:
+            unfair = code not in self.world.house.was and not (code is ErrorCode.MUTED and self._was_muted)
         if unfair:
             raise HistoryBroken(
                 f"{device.name} did nothing wrong and hears {type(event).__name__} {code}: {event.text}"

@@ -6,104 +6,27 @@ the memory store or over SQLite on a disk in memory. `kill` and `cut_power` end 
 
 from __future__ import annotations
 
-import random
-import tempfile
 from collections import deque
-from collections.abc import Callable, Sequence
-from itertools import count
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
-from securechat.errors import ErrorCode, LogError
+from securechat.errors import ErrorCode
 from securechat.hub.hub import Hub
 from securechat.hub.ports import Happening, LogState, Peer
-from securechat.limits import Limits
-from securechat.log.memory import MemoryStore
-from securechat.log.sqlite import SqliteStore
-from securechat.log.store import NoSpace
-from securechat.model import Closing, Message
+from securechat.model import Closing
 from securechat.names import LOBBY
 from securechat.net.broadcast import write_all
 from securechat.net.transport import Transport
-from securechat.server.fanout import Fanout
 from securechat.server.session import Session
-from securechat.testing.clock import SimulatedClock
-from securechat.testing.disk import input_output
 from securechat.testing.keys import plain_keys
 from securechat.testing.link import Connection, Death
-from securechat.testing.memory_disk import MemoryDisk
 from securechat.testing.passes import SimulatedPasses
-from securechat.testing.slow_log import SlowLog
+from tests.simulation.watch import Watch, WatchedLog, WatchedOutlet, WatchedSession
 
 if TYPE_CHECKING:
-    from tests.simulation.law import Law
+    import random
 
-_SCRATCH = tempfile.TemporaryDirectory(prefix="simulation")
-_number = count(1)
-
-
-class Storage:
-    """What survives the process: a store, and what may happen to it."""
-
-    def __init__(self, limits: Limits, clock: SimulatedClock, rng: random.Random, *, sqlite: bool) -> None:
-        self.full = False
-        self.failing = ""  # "apply": the write fails; "applied": what was written is there, but nobody can be sure
-        self.limits = limits
-        self.clock = clock
-        self.rng = rng
-        self.disk: MemoryDisk | None = None
-        self.memory = MemoryStore(limits, wall_ms=clock.wall_ms)
-        self.memory.fault = self._fault
-        if sqlite:
-            self.disk = MemoryDisk(f"simulation{next(_number)}")
-            self.directory = Path(_SCRATCH.name) / self.disk.name
-
-    def store(self) -> MemoryStore | SqliteStore:
-        if self.disk is None:
-            return self.memory
-        return SqliteStore(self.directory, self.limits, wall_ms=self.clock.wall_ms, vfs=self.disk.name, shared=False)
-
-    def _fault(self, at: str) -> None:
-        if self.full and at == "apply":
-            raise NoSpace("simulated")
-        if self.failing == at:
-            self.failing = ""
-            raise LogError("simulated")
-
-    def free_bytes(self) -> int:
-        return 1 << 62
-
-    def fill(self, full: bool) -> None:
-        self.full = full
-        if self.disk is not None:
-            self.disk.capacity_bytes = self.disk.used_bytes() + self.rng.choice((0, 5_000, 20_000)) if full else None
-
-    def fail_once(self) -> None:
-        if self.disk is None:
-            self.failing = self.rng.choice(("apply", "applied"))
-        else:
-            kind = self.rng.choice(("write", "sync"))
-            self.disk.fail(kind, "-wal", error=input_output())  # type: ignore[arg-type]
-
-    def forgive(self) -> None:
-        self.full, self.failing = False, ""
-        if self.disk is not None:
-            self.disk.forgive()
-
-    def close(self) -> None:
-        if self.disk is not None:
-            self.disk.__exit__()
-
-
-class Watch(Protocol):
-    """What a world does with a server."""
-
-    law: Law
-
-    def after_pass(self) -> None: ...
-    def owner_of(self, address: str) -> str: ...
-    def said(self, peer: Peer, text: str) -> None: ...
-    def server_stopped(self) -> None: ...
+    from tests.simulation.world import World
 
 
 class SimulatedServer:
@@ -112,21 +35,23 @@ class SimulatedServer:
     Attributes:
         sessions: its connections.
         alive: whether the process runs.
+        failed_at: when its log failed.
     """
 
     hears_messages = True
 
-    def __init__(
-        self, clock: SimulatedClock, rng: random.Random, storage: Storage, limits: Limits, watch: Watch, *, rates: bool
-    ) -> None:
+    def __init__(self, world: World, rng: random.Random) -> None:
+        clock, limits = world.clock, world.limits
         self.clock = clock
         self.rng = rng
-        self.storage = storage
+        self.storage = storage = world.storage
         self.limits = limits
         self.alive = True
-        self.watch = watch
-        self.sessions: dict[Session, tuple[Transport, Connection]] = {}
-        self.passes = SimulatedPasses(clock, limits, watch.after_pass)
+        self.failed_at = float("inf")
+        self.world = world
+        self.watch = watch = Watch(world)
+        self.sessions: dict[WatchedSession, tuple[Transport, Connection]] = {}
+        self.passes = SimulatedPasses(clock, limits, world.after_pass)
         self.loop = self.passes.loop
         self._tick_timer: Any = None
         self._tick_at = 0.0
@@ -134,7 +59,7 @@ class SimulatedServer:
         self._pending: deque[Callable[[], None]] = deque()
         self.canary_pass = self.loop.passes
         write_s, self._thread_s = rng.choice(((0.0005, 0.003), (0.002, 0.02), (0.01, 0.1))), (0.0001, 0.002)
-        self.log = SlowLog(
+        self.log = WatchedLog(
             storage.store(),
             limits,
             write_later=lambda callback: self._later(write_s, callback),
@@ -143,10 +68,14 @@ class SimulatedServer:
             free_bytes=storage.free_bytes,
             clock=clock.monotonic,
         )
+        watch.loop = self.loop
+        self.log.watch = watch
         keys = plain_keys(lambda callback: self._later((0.005, 0.05), lambda: self.loop.post(callback)), clock.wall_ms,
                           seed=rng.getrandbits(32))  # fmt: skip
         self.hasher: Any = keys.hasher
-        self.hub = Hub(self.log, Fanout(write_all), self, limits, keys=keys, alarm=self._alarm, rates=rates)
+        outlet = WatchedOutlet(watch, write_all)
+        rates = "rates" in world.flavour
+        self.hub = Hub(self.log, outlet, self, limits, keys=keys, alarm=self._alarm, rates=rates)
         self.steward = self.hub.steward
 
     def start(self) -> LogState:
@@ -175,7 +104,8 @@ class SimulatedServer:
         sock: Any = connection.server
         sock.on_change = self.passes.wake
         transport = Transport(self.loop, sock, sock.peer, sock)
-        session = Session(self.hub, transport, self.loop, self.limits, self, f"{sock.peer[0]}:{sock.peer[1]}")
+        label = f"{sock.peer[0]}:{sock.peer[1]}"
+        session = WatchedSession(self.watch, self.hub, transport, self.loop, self.limits, self, label)
         self.sessions[session] = (transport, connection)
         transport.start(session)
         self.passes.wake()
@@ -187,23 +117,23 @@ class SimulatedServer:
         """A session is over."""
         del self.sessions[session]
         if name and all(self.hub.name_of(other) != name for other in self.sessions):
-            self.watch.law.lost(name)
+            self.world.law.lost(name)
         self.clock.note("server", f"{session.label} {name!r} is gone: {reason} {detail}")
 
     def happened(self, what: Happening, peer: Peer | None, name: str, detail: str, text: str = "") -> None:
         """The hub tells."""
         if what is Happening.SAID and peer is not None:
-            self.watch.said(peer, text)
+            self.world.said(peer, text)
         elif what is Happening.NAMED and isinstance(peer, Session):
             if self.hub._seats[peer].member.account:  # whoever has the proof: the door's own tests see to that
-                self.watch.law.expelled(name)
+                self.world.law.expelled(name)
             else:
-                self.watch.law.named(self.watch.owner_of(peer.link.address), name)
+                self.world.law.named(self.world.owner_of(peer.link.address), name)
             self.clock.note("server", f"{peer.label} is {name!r} {detail}")
         elif what is Happening.RENAMED:
-            self.watch.law.renamed(detail, name)
+            self.world.law.renamed(detail, name)
         elif what is Happening.LEFT and detail == LOBBY:
-            self.watch.law.left(name)
+            self.world.law.left(name)
 
     # --- timers, as in server/app.py
 
@@ -239,6 +169,7 @@ class SimulatedServer:
 
     def _log_failed(self, error: Exception) -> None:
         self.clock.note("server", f"the log failed: {error}")
+        self.failed_at = self.clock.now
         for session, (transport, _) in list(self.sessions.items()):
             is_member = self.hub.is_member(session)
             session.close(Closing(ErrorCode.LOG_FAILED, "the server stops", retry_after_s=1.0))
@@ -264,35 +195,19 @@ class SimulatedServer:
         self.passes.wake()
         self.clock.call_later(0.5, lambda: self.kill(close=True) if self.alive else None)
 
+    def tidy(self) -> None:
+        """What the process does once a day."""
+        if self.alive and self.log.failure is None:
+            self.hub.tidy()
+            self.passes.wake()
+
     def kill(self, *, power: bool = False, close: bool = False) -> None:
         """End the process now: as kill -9 does, with the power, or (``close``) with its last line."""
         self.alive = False
         self.passes.stop()
-        disk = self.storage.disk
         if close and self.log.failure is None:
             self.log.close()
-        if disk is not None:
-            disk.off = True
-        self.log.abandon()
-        if disk is not None:
-            disk.off = False
-            if power:
-                disk.cut_power(self.rng if self.rng.random() < 0.7 else None)
+        self.storage.kill(self.log.abandon, power=power)
         for _, connection in list(self.sessions.values()):
             connection.die(Death.SILENT if power else Death.RESET)
-        self.watch.server_stopped()
-
-    def rows(self) -> Sequence[Message]:
-        """Everything the log holds."""
-        store = self.log.store
-        if isinstance(store, MemoryStore):
-            return [message for _, message in sorted(store._talk.messages.items())]
-        db = store._db
-        found = db.execute(
-            """SELECT seq, prev, sender_id, name, sent_at_ms, text, room, low, high, to_name
-               FROM messages JOIN conversations USING (conversation) ORDER BY seq"""
-        ).fetchall()
-        return [
-            Message(seq, prev, by, name, at, text, room, None if room else (high if by == low else low), to_name)
-            for seq, prev, by, name, at, text, room, low, high, to_name in found
-        ]
+        self.world.server_stopped()

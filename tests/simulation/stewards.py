@@ -1,15 +1,16 @@
-"""The administrator: invites, kicks, bans, mutes, ends logins, resets passwords; and forgives everybody in the end."""
+"""The administrator: invites, kicks, bans, mutes, ends logins, deletes accounts; and forgives everybody in the end."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from securechat.errors import Refusal
-from securechat.hub.people import Ban, Mute
+from securechat.errors import ErrorCode, Refusal
+from securechat.hub.people import Ban, Mute, Role
 from securechat.hub.ports import NotAppended
 from securechat.hub.steward import InviteMade
 
 if TYPE_CHECKING:
+    import random
     from collections.abc import Callable
 
     from tests.simulation.people import Person
@@ -26,20 +27,20 @@ class Administrator:
     def __init__(self, world: World) -> None:
         self.world = world
         self.is_busy = False
+        self._rng = world.chance.dice("administrator")
         self._nothing_left = 0
         self._acts: tuple[Callable[[Person], None], ...] = (
-            self._kick, self._ban, self._unban, self._mute, self._mute, self._mute, self._unmute,
-            self._invite, self._end_session, self._end_session, self._reset_password, self._announce,
+            self._kick, self._ban, self._unban, self._mute, self._mute, self._mute, self._unmute, self._promote,
+            self._invite, self._end_session, self._end_session, self._reset_password, self._announce, self._delete,
         )  # fmt: skip
-        self._ambushes = (self._ban, self._end_session, self._kick)
+        self._ambushes = (self._ban, self._end_session, self._kick, self._delete)
 
-    def act(self) -> None:
+    def act(self, dice: random.Random) -> None:
         """Do something to somebody."""
-        world = self.world
-        self._do(world.rng.choice(self._acts), world.rng.choice(world.people))
+        self._do(dice.choice(self._acts), dice.choice(self.world.people), dice)
 
-    def _do(self, act: Callable[[Person], None], person: Person) -> None:
-        world = self.world
+    def _do(self, act: Callable[[Person], None], person: Person, dice: random.Random) -> None:
+        world, self._rng = self.world, dice
         if not world.server.alive or world.server.log.failure is not None:
             return
         world.clock.note("administrator", f"{act.__name__[1:]} {person.name}")
@@ -49,11 +50,12 @@ class Administrator:
             world.clock.note("administrator", f"is refused: {refusal}")
         world.server.passes.wake()
 
-    def ambush(self, person: Person) -> None:
+    def ambush(self, person: Person, dice: random.Random) -> None:
         """Act against somebody who is just saying hello: the worst moment."""
         world = self.world
-        if "admin" in world.flavour and not world.calm and world.rng.random() < 0.2:
-            world.later(0.0, 0.1, lambda: None if world.calm else self._do(world.rng.choice(self._ambushes), person))
+        if "admin" in world.flavour and not world.calm and dice.random() < 0.2:
+            act = dice.choice(self._ambushes)
+            world.clock.call_later(dice.uniform(0.0, 0.1), lambda: None if world.calm else self._do(act, person, dice))
 
     def _kick(self, person: Person) -> None:
         name = person.name
@@ -69,8 +71,8 @@ class Administrator:
 
     def _ban(self, person: Person) -> None:
         world, law = self.world, self.world.law
-        target = world.rng.choice((person.name, person.name, person.address))
-        duration_s = world.rng.choice((None, 2.0, 30.0))
+        target = self._rng.choice((person.name, person.name, person.address))
+        duration_s = self._rng.choice((None, 2.0, 30.0))
 
         def done(ban: Ban | NotAppended) -> None:
             if isinstance(ban, Ban):
@@ -96,14 +98,15 @@ class Administrator:
 
         def done(mute: Mute | NotAppended) -> None:
             if isinstance(mute, Mute):
-                law.mutes[mute.sender_id] = mute
+                law.muted(mute)
                 for device in person.devices:
-                    self.world.later(0.0, 0.3, lambda one=device: person.talk(one))
+                    person.later(0.0, 0.3, lambda one=device: self.world.provoke(one))
 
-        duration_s = self.world.rng.choice((None, 1.0, 1.0, 5.0))
+        duration_s = self._rng.choice((None, 1.0, 1.0, 5.0))
         core = person.devices[0].core
         if core is not None:
             law.mutes.pop(core.me.id, None)
+        law.about_to_mute()
         self.world.server.steward.mute("root", person.name, reason="", duration_s=duration_s, done=done)
 
     def _unmute(self, person: Person) -> None:
@@ -126,15 +129,15 @@ class Administrator:
             if isinstance(made, InviteMade):
                 world.invites.append(made.token)
 
-        room = world.rng.choice((None, "ops"))
-        world.server.steward.invite("root", uses=world.rng.choice((1, 2)), days=1.0, room=room, done=done)
+        room = self._rng.choice((None, "ops"))
+        world.server.steward.invite("root", uses=self._rng.choice((1, 2)), days=1.0, room=room, done=done)
 
     def _end_session(self, person: Person) -> None:
         world = self.world
         logins = list(world.server.hub._registry.logins.values())
         if not logins:
             return
-        login = world.rng.choice(logins)
+        login = self._rng.choice(logins)
 
         def done(answer: object) -> None:
             if not isinstance(answer, NotAppended):
@@ -155,6 +158,28 @@ class Administrator:
 
     def _announce(self, person: Person) -> None:
         self.world.server.steward.announce("root", "tea is ready", lambda _: None)
+
+    def _promote(self, person: Person) -> None:
+        role = self._rng.choice((Role.ADMIN, Role.MEMBER, Role.MEMBER))
+        self.world.server.steward.role("root", person.name, role, lambda _: None)
+
+    def _delete(self, person: Person) -> None:
+        """Now and then: it takes a lot out of a run."""
+        world, remove = self.world, self._rng.random() < 0.5
+        account = world.server.hub._registry.account_named(person.name)
+        if account is None or self._rng.random() < 0.5:
+            raise Refusal(ErrorCode.NOT_FOUND, "nobody is deleted today")
+
+        def done(count: int | NotAppended) -> None:
+            if not isinstance(count, NotAppended):
+                world.law.deleted(account.sender_id, remove=remove)
+                world.law.expelled(account.name)
+
+        for each in world.people:
+            if account.sender_id in each.ids:
+                each.lost_logins = each.may_be_invalid = True
+                world.law.kicked.add(each.number)
+        world.server.steward.delete_user("root", account.name, remove=remove, progress=lambda _: None, done=done)
 
     def pardon_all(self) -> None:
         """Lift every ban and mute, again and again until it is done."""

@@ -1,35 +1,42 @@
 """A world made from one seed: a server, people, hostile strangers, an administrator, faults, and what must hold.
 
 A run has three parts. First everybody acts while things break. Then the faults stop, and within a bounded time all
-that was said must be acknowledged and shown, completely and in order. In the end everybody leaves, and nothing may
-be left in the server's tables. What a run does is drawn from the seed alone; `Options` take things away, so that a
-failing run can be made smaller.
+that was said must be acknowledged and shown, completely, in order and as it is now. In the end everybody leaves, and
+nothing may be left in the server's tables. What a run does is drawn from the seed alone; `Options` take things away,
+so that a failing run can be made smaller.
 """
 
 from __future__ import annotations
 
-import random
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from securechat.client import intents as want
 from securechat.errors import LogError
-from securechat.hub.ports import Peer
-from securechat.limits import Limits
-from securechat.net.transport import _State
 from securechat.testing.clock import SimulatedClock
 from securechat.testing.histories import check_streams
 from securechat.testing.link import Conduct, Connection, Death, Segments
 from securechat.testing.log_checks import HistoryBroken
 from securechat.testing.wire_checks import Realtime, Stream
-from tests.simulation import idle
-from tests.simulation.faults import FAULTS, Faults
+from tests.simulation import deeds, idle
+from tests.simulation.chance import Chance
+from tests.simulation.exam import Exam
+from tests.simulation.faults import Faults
+from tests.simulation.flavour import Options, flavour_of, limits_of
 from tests.simulation.hostile import Hostile
+from tests.simulation.house import House
+from tests.simulation.hush import Hush
 from tests.simulation.law import Law
 from tests.simulation.people import Person
-from tests.simulation.server import SimulatedServer, Storage
+from tests.simulation.schedule import Schedule
+from tests.simulation.server import SimulatedServer
 from tests.simulation.stewards import Administrator
+from tests.simulation.storage import Storage
+
+if TYPE_CHECKING:
+    import random
+
+    from securechat.hub.ports import Peer
+    from tests.simulation.device import Device
 
 CONVERGE_S = 240.0
 """Virtual time for everything to come to rest once nothing breaks: a silent server is noticed after 90 s, a reconnect
@@ -39,23 +46,6 @@ FORGET_S = 150.0
 a few until their absence is one."""
 SQLITE_EVERY = 6
 """One seed in so many runs on SQLite over a disk in memory, the others on the memory store."""
-
-
-@dataclass(frozen=True, slots=True)
-class Options:
-    """What a seed makes, with parts of it taken away.
-
-    Attributes:
-        people: at most so many; None for what the seed says.
-        hostile: at most so many.
-        without: faults (`faults.FAULTS`) that do not happen, and "admin".
-        active_s: for how long everybody acts, at most.
-    """
-
-    people: int | None = None
-    hostile: int | None = None
-    without: frozenset[str] = frozenset()
-    active_s: float | None = None
 
 
 class World:
@@ -72,9 +62,10 @@ class World:
 
     def __init__(self, seed: int, options: Options | None = None, *, tracing: bool = False) -> None:
         self.seed = seed
-        self.options = options or Options()
-        self.rng = rng = random.Random(seed)
+        self.options = options = options or Options()
+        self.chance = Chance(seed)
         self.clock = SimulatedClock(tracing=tracing)
+        self.schedule = Schedule(self.clock, self.chance, options.only)
         self.records = 0
         self.leaving = False
         self.calm = False
@@ -82,79 +73,44 @@ class World:
         self.streams: dict[str, Stream] = {}
         self.invites: list[str] = []
         self.keep: list[object] = []
-        self.flavour = self._flavour()
-        self.limits = self._limits()
-        self.storage = Storage(self.limits, self.clock, rng, sqlite=seed % SQLITE_EVERY == 0)
+        self.rng = rng = self.chance.dice("world")
+        self.flavour = flavour_of(rng, options.without)
+        self.deeds = deeds.of(self.flavour)
+        self.limits = limits_of(rng)
+        self.storage = Storage(self.limits, self.clock, self.chance.dice("disk"), sqlite=seed % SQLITE_EVERY == 0)
         self.connections: list[tuple[Connection, Person | None]] = []
         self.law = Law(self)
+        self.hush = Hush()
+        self.house = House(self)
+        self._servers = 0
         self.server: SimulatedServer = self._new_server()
         long_winded = "stuffed" in self.flavour
-        count = min(rng.choice((2, 3, 3, 4, 4, 5)), self.options.people or 99)
+        count = min(rng.choice((2, 3, 3, 4, 4, 5)), options.people or 99)
         self.people = [
             Person(self, number, talkative=rng.random() < 0.2, long_winded=long_winded) for number in range(count)
         ]
         hostile = rng.choice((0, 0, 1, 2))
-        hostile = hostile if self.options.hostile is None else min(hostile, self.options.hostile)
+        hostile = hostile if options.hostile is None else min(hostile, options.hostile)
         self.hostile = [Hostile(self, number) for number in range(hostile)]
         self.administrator = Administrator(self)
         self.faults = Faults(self)
 
-    def _flavour(self) -> frozenset[str]:
-        """Swarm testing: each run has only some of the faults, so that each gets the room to do its worst."""
-        rng = self.rng
-        some = {name for name in (*FAULTS, "admin", "rates") if rng.random() < 0.4}
-        some |= {name for name in ("stuffed", "tiny") if rng.random() < 0.15}
-        if "stuffed" in some:  # a reader stops while everybody writes much: nothing else may end its connection first
-            some = {"stuffed", "slow"} | some & {"admin", "rates", "delay", "clock"}
-        return frozenset(some) - self.options.without
-
-    def _limits(self) -> Limits:
-        rng = self.rng
-        return Limits(
-            outbox_hard_bytes=65_536,
-            outbox_soft_bytes=24_576,
-            outbox_soft_s=2.0,
-            outboxes_total_bytes=150_000,
-            append_queue=rng.choice((6, 64, 4096)),
-            commit_messages=rng.choice((2, 16, 1024)),
-            message_burst=20.0,
-            message_rate=20.0,
-            byte_burst=262_144,
-            byte_rate=102_400,
-            name_reservation_s=20.0,
-            quiet_return_s=rng.choice((1.0, 4.0)),
-            session_days=1.0,
-            sessions_per_account=5,
-            login_tries_per_connection=30,
-            login_delay_max_s=5.0,
-            wal_bytes=65_536,
-            low_disk_bytes=1,
-            hash_queue=4,
-        )
-
     # --- what its parts use
 
-    def fresh_secret(self) -> str:
-        return f"{self.rng.getrandbits(128):032x}"
-
-    def later(self, low_s: float, high_s: float, act: Callable[[], None]) -> None:
-        """Let something be done after a while."""
-        self.clock.call_later(self.rng.uniform(low_s, high_s), act)
-
-    def dial(self, address: str, person: Person | None) -> Connection | None:
+    def dial(self, address: str, person: Person | None, certificate: bytes | None = None) -> Connection | None:
         """Connect somebody; None when nobody listens."""
         if not self.server.alive or self.server.log.failure is not None:
             return None
-        rng = self.rng
+        number = len(self.connections)
+        dice = self.chance.dice("line", address, number)
         connection = Connection(
-            self.clock, rng, self._conduct(), address, 20_000 + len(self.connections), "securechat/1"
+            self.clock, dice, self._conduct(dice), address, 20_000 + number, "securechat/1", certificate
         )
         self.connections.append((connection, person))
         self.server.accept(connection)
         return connection
 
-    def _conduct(self) -> Conduct:
-        rng = self.rng
+    def _conduct(self, rng: random.Random) -> Conduct:
         conduct = Conduct(segments=rng.choice((Segments.WHOLE, Segments.WHOLE, Segments.MIXED)))
         if self.calm:
             return conduct
@@ -171,6 +127,11 @@ class World:
             conduct.death = rng.choice((Death.RESET, Death.TRUNCATED, Death.SILENT))
         return conduct
 
+    def provoke(self, device: Device) -> None:
+        """Let somebody say something who may not."""
+        if not device.is_over and device.core is not None:
+            deeds.talk.talk(device.person, device)
+
     # --- the server's watch
 
     def after_pass(self) -> None:
@@ -180,27 +141,9 @@ class World:
         if server.log.waiting > self.limits.append_queue:
             raise HistoryBroken(f"{server.log.waiting} drafts wait for the log")
         if len(server.loop.backlogs):
-            self._check_outboxes(server)
+            idle.check_outboxes(server, self.limits)
         if server.loop.passes % 8 == 0:  # what does not go away by itself can be seen a little later
-            self._check_sessions(server)
-
-    def _check_outboxes(self, server: SimulatedServer) -> None:
-        total_bytes = 0
-        for session, (transport, _) in server.sessions.items():
-            if transport._backlog is not None and transport._state is _State.OPEN:
-                total_bytes += transport.queued_bytes
-                if transport.queued_bytes > self.limits.outbox_hard_bytes:
-                    raise HistoryBroken(f"{session.label}: {transport.queued_bytes} bytes wait for one peer")
-        if total_bytes > self.limits.outboxes_total_bytes:
-            raise HistoryBroken(f"{total_bytes} bytes wait in all")
-
-    def _check_sessions(self, server: SimulatedServer) -> None:
-        for session in server.sessions:
-            if not 0 <= session._drafts <= self.limits.unacknowledged_drafts:
-                raise HistoryBroken(f"{session.label}: {session._drafts} drafts under way")
-        for peer in server.hub._seats:
-            if peer not in server.sessions:
-                raise HistoryBroken("somebody is in by a connection that is gone")
+            idle.check_sessions(server, self.limits)
 
     def said(self, peer: Peer, text: str) -> None:
         """The hub has taken a draft."""
@@ -216,10 +159,11 @@ class World:
         """The process is gone: an operator starts it again."""
         self.clock.note("world", "the server is down")
         self.law.stopped()
-        self.later(0.05, 1.0, self.restart)
+        self._restart_later(0.05)
 
     def _new_server(self) -> SimulatedServer:
-        server = SimulatedServer(self.clock, self.rng, self.storage, self.limits, self, rates="rates" in self.flavour)
+        self._servers += 1
+        server = SimulatedServer(self, self.chance.dice("server", self._servers))
         server.start()
         return server
 
@@ -231,10 +175,11 @@ class World:
             self.server = self._new_server()
         except LogError as error:
             self.clock.note("world", f"the server does not start: {error}")
-            if self.storage.disk is not None:
-                self.storage.disk.forgive()
-                self.storage.full = False
-            self.later(0.2, 1.0, self.restart)
+            self.storage.forgive()
+            self._restart_later(0.2)
+
+    def _restart_later(self, least_s: float) -> None:
+        self.clock.call_later(self.rng.uniform(least_s, 1.0), self.restart)
 
     # --- a run
 
@@ -255,28 +200,27 @@ class World:
         return self
 
     def _act_while_things_break(self) -> None:
-        rng, clock = self.rng, self.clock
+        rng, clock, keep_doing = self.rng, self.clock, self.schedule.keep_doing
         is_stuffed = "stuffed" in self.flavour
         until = clock.now + min(6.0 if is_stuffed else rng.choice((1.5, 3.0, 5.0)), self.options.active_s or 99.0)
         if is_stuffed:
-            self.later(1.0, 2.0, self.faults.stop_a_reader)
+            clock.call_later(rng.uniform(1.0, 2.0), self.faults.stop_a_reader)
         for person in self.people:
-            self.later(0.0, 1.0, lambda who=person: who.start(who.devices[0]))
-            self._keep_doing(person.act, 0.2 if is_stuffed else rng.choice((0.1, 0.3, 0.6)), until)
+            clock.call_later(rng.uniform(0.0, 1.0), lambda who=person: who.start(who.devices[0]))
+            keep_doing(person.base, person.act, 0.2 if is_stuffed else rng.choice((0.1, 0.3, 0.6)), until)
         for hostile in self.hostile:
-            self._keep_doing(hostile.act, 0.15, until)
+            keep_doing(hostile.base, hostile.act, 0.15, until)
         if "admin" in self.flavour:
-            self._keep_doing(self.administrator.act, 0.3, until)
-        self._keep_doing(self.faults.act, rng.choice((0.3, 1.0)), until)
+            keep_doing("administrator", self.administrator.act, 0.3, until)
+        if "upkeep" in self.flavour:
+            keep_doing("upkeep", lambda _: self._tidy(), 0.5, until)
+        keep_doing("faults", self.faults.act, rng.choice((0.3, 1.0)), until)
         clock.run_until(until)
 
-    def _keep_doing(self, act: Callable[[], None], every_s: float, until: float) -> None:
-        def again() -> None:
-            if self.clock.now < until:
-                act()
-                self.clock.call_later(self.rng.expovariate(1 / every_s), again)
-
-        self.clock.call_later(self.rng.uniform(0.2, 1.0), again)
+    def _tidy(self) -> None:
+        if self.server.alive and self.server.log.failure is None:
+            self.law.tidied()
+            self.server.tidy()
 
     def _come_to_rest(self) -> None:
         self.clock.note("world", "the faults stop")
@@ -289,7 +233,7 @@ class World:
         for person in self.people:
             for device in person.devices:
                 if device.is_over:
-                    self.later(0.1, 2.0, lambda who=person, what=device: who.start(what))
+                    person.later(0.1, 2.0, lambda who=person, what=device: who.start(what))
         deadline = self.clock.now + CONVERGE_S
         while True:
             if not self.clock.run_until(deadline, self._is_quiet):
@@ -318,14 +262,21 @@ class World:
         )
 
     def _check_histories(self) -> None:
-        rows = list(self.server.rows())
+        found = self.storage.stored()
+        transcript = self.storage.transcript
+        rows, gone = found.messages, transcript.is_gone
         self.clock.note("world", f"at rest with {len(rows)} messages")
-        check_streams(self.streams.values(), rows)
+        transcript.check_end(found)
+        check_streams(self.streams.values(), rows, found.changes, gone)
+        self.law.check_rows(rows)
+        self.house.check_owners()
+        exam = Exam(self, rows)
         for person in self.people:
             for device in person.devices:
                 for life in device.lives:
-                    life.check(rows, converged=life is device.display)
+                    life.check(rows, converged=life is device.display, gone=gone, taken_back=transcript.taken_back)
                 idle.check_roster(self.server, device)
+            exam.examine(self.rng.choice(person.devices))
 
     def _leave(self) -> None:
         self.leaving = True

@@ -269,7 +269,7 @@ def test_a_message_keeps_its_number_and_is_known_as_it_is_now() -> None:
     assert numbers.give(HERE, 71) == 2
     numbers.change(Edited(80, 71, ME, "me", 0, "ops", text="better"))
     assert numbers.last_own(HERE, ME) == numbers.find(2)
-    assert numbers.message(71) == Message(71, 70, ME, "me", 0, "better", "ops", edited=80)
+    assert numbers.message(71) == Message(71, 70, ME, "me", 0, "better", "ops", edited=80, changed=80)
     numbers.renamed(HERE, RoomKey("dev"))
     assert numbers.last_own(RoomKey("dev"), ME) is not None
 

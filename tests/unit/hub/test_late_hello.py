@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import pytest
+from msgspec.structs import replace
+
 from securechat.errors import ErrorCode
+from securechat.hub.people import Account
 from securechat.log.store import NoSpace
-from securechat.model import Closing, Hello, Join, Joined, Nick, Quit, Refused, Register, Registered
+from securechat.model import Closing, Hello, Join, Joined, Nick, Quit, Refused, Register, Registered, Say, Welcome
 from tests.support.hub_rig import FakePeer, HubRig
 
 SECRET = "5" * 32
@@ -99,3 +103,37 @@ def test_a_full_disk_does_not_cost_somebody_the_name_that_is_kept_for_them() -> 
     rig.do(stranger, Hello(version=1, name="ann", secret="6" * 32))
     assert stranger.last(Refused).code is ErrorCode.NAME_IN_USE
     assert rig.member("ann", SECRET)
+
+
+@pytest.mark.parametrize("lost", [False, True])
+def test_what_comes_on_the_old_connection_while_the_hello_is_answered_counts(lost: bool) -> None:
+    """Or the program that says hello would give its first line a number that is taken, and have it acknowledged."""
+    rig = HubRig()
+    old, token = account(rig)
+    again = rig.peer()
+    rig.do(again, Hello(version=1, name="ann", secret=SECRET, token=token), settle=False)
+    rig.step()  # the log has said what it holds of this device
+    rig.do(old, Say(5, "lobby", "still on its way"), settle=False)
+    if lost:
+        rig.lose(old)
+    rig.settle()
+    assert again.last(Welcome).last_client_id == 5
+    rig.do(again, Say(6, "lobby", "the first line of the next program"))
+    assert [message.text for message in rig.fed] == ["still on its way", "the first line of the next program"]
+    assert not rig.hub._entrance._left_behind
+
+
+def test_a_name_claimed_by_a_hello_that_is_refused_is_free_though_the_account_got_another_meanwhile() -> None:
+    rig = HubRig()
+    ann, token = account(rig)
+    rig.do(ann, Quit())
+    again = rig.peer()
+    rig.do(again, Hello(version=1, name="ann", secret=SECRET, token=token), settle=False)
+    registry = rig.hub._registry
+    registry.amend(Account, 1, lambda row: replace(row, name="eve", key="eve"), (), lambda _: None)
+    rig.hub.steward.ban("root", "127.0.0.1", reason="", duration_s=None, done=lambda _: None)
+    rig.settle()
+    assert again.closed is not None
+    assert again.closed.code is ErrorCode.BANNED
+    assert registry.accounts[1].name == "eve"
+    assert not rig.hub._entrance.claims._claims

@@ -19,8 +19,10 @@ from securechat.model import (
     Logins,
     Nick,
     Quit,
+    Refused,
     Register,
     RemoveCertificate,
+    Say,
     Welcome,
 )
 from tests.support.hub_rig import FakePeer, HubRig
@@ -262,3 +264,17 @@ def test_not_even_at_once_more_certificates_than_allowed() -> None:
         rig.do(ann, AddCertificate(ref=number + 2, fingerprint=f"sha256:{number:064x}"), settle=False)
     rig.settle()
     assert len(rig.store.open().people.certificates) <= 2
+
+
+def test_tidying_up_an_old_mute_does_not_lift_a_new_one(rig: HubRig) -> None:
+    ann = rig.member("ann")
+    act(rig, "mute", "ann", reason="", duration_s=1)
+    rig.pass_time(2)
+    rig.hub.steward.mute("root", "ann", reason="again", duration_s=None, done=lambda _: None)
+    rig.hub.tidy()  # the old one is over, and the new one on its way
+    rig.settle()
+    rig.do(ann, Say(1, "lobby", "let me"))
+    assert ann.last(Refused).code is ErrorCode.MUTED
+    act(rig, "unmute", "ann")
+    rig.do(ann, Say(2, "lobby", "thank you"))
+    assert ann.messages[-1].text == "thank you"

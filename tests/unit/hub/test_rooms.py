@@ -12,6 +12,7 @@ from securechat.limits import Limits
 from securechat.model import (
     Acked,
     AskRoom,
+    AskUnread,
     Delete,
     Done,
     Edit,
@@ -29,6 +30,7 @@ from securechat.model import (
     Moderate,
     Quit,
     React,
+    Read,
     Refused,
     Register,
     RoleChanged,
@@ -39,6 +41,7 @@ from securechat.model import (
     SetRoom,
     Typing,
     TypingNow,
+    UnreadList,
     Welcome,
     Who,
 )
@@ -444,3 +447,33 @@ def test_nobody_is_invited_who_is_banned(rig: HubRig, three: tuple[FakePeer, ...
     assert not bob.of(Invited)
     ok(rig, mod, Moderate(ref=4, room="ops", person=who(bob), act="unban"))
     ok(rig, mod, InviteTo(ref=5, room="ops", person=who(bob)))
+
+
+def test_whoever_must_leave_a_room_that_becomes_private_does_not_hear_its_new_name(rig: HubRig) -> None:
+    ann, bob, guest = person(rig, "ann", "ops"), person(rig, "bob", "ops"), rig.member("guest")
+    join(rig, guest, "ops")
+    before = len(guest.events)
+    ok(rig, ann, SetRoom(ref=1, room="ops", name="hideout", private=True))
+    told = guest.events[before:]
+    assert [event.room for event in told if isinstance(event, Left)] == ["ops"]
+    assert not [event for event in told if "hideout" in repr(event)]
+    assert bob.last(RoomRules).room == "hideout"
+
+
+def test_what_an_account_misses_in_the_lobby_is_not_read(rig: HubRig) -> None:
+    bob = person(rig, "bob")
+    rig.do(bob, Say(1, "lobby", "before she came"))
+    ann = person(rig, "ann")
+    rig.do(ann, AskUnread(ref=1))
+    assert ann.last(UnreadList).items == []
+    rig.lose(ann)
+    rig.pass_time(200)
+    rig.do(bob, Say(2, "lobby", "good morning"))
+    rig.do(bob, Say(3, "lobby", "@ann are you there?"))
+    ann = hello(rig, "ann", password=PASSWORD)
+    rig.do(ann, AskUnread(ref=1))
+    (item,) = ann.last(UnreadList).items
+    assert (item.room, item.unread, item.mentions) == ("lobby", 2, 1)
+    rig.do(ann, Read(item.first_seq, room="lobby"))
+    rig.do(ann, AskUnread(ref=2))
+    assert [item.unread for item in ann.last(UnreadList).items] == [1]

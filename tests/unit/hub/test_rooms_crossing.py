@@ -9,6 +9,7 @@ from securechat.hub.people import Role
 from securechat.limits import Limits
 from securechat.model import (
     Acked,
+    Done,
     Grant,
     History,
     HistoryPage,
@@ -27,7 +28,7 @@ from securechat.model import (
 )
 from tests.support.hub_rig import FakePeer, HubRig
 from tests.unit.hub.test_accounts import PASSWORD, hello
-from tests.unit.hub.test_rooms import join, ok, person, say, who
+from tests.unit.hub.test_rooms import join, ok, person, refused, say, who
 from tests.unit.hub.test_steward import act
 
 
@@ -247,3 +248,40 @@ def test_who_may_not_write_in_a_room_is_not_seen_writing(rig: HubRig) -> None:
     ok(rig, ann, Moderate(ref=1, room="ops", person=who(bob), act="mute"))
     rig.do(bob, Typing(room="ops"))
     assert ann.of(TypingNow) == []
+
+
+def test_what_was_on_its_way_under_a_rooms_former_name_reaches_the_room(rig: HubRig) -> None:
+    ann, bob = person(rig, "ann", "ops"), person(rig, "bob", "ops")
+    ok(rig, ann, SetRoom(ref=1, room="ops", name="depot"))
+    rig.do(bob, Say(1, "ops", "said before I heard of it"))
+    assert [message.room for message in rig.fed] == ["depot"]
+    rig.do(bob, History(ref=2, room="ops"))
+    assert [message.text for message in bob.last(HistoryPage).messages] == ["said before I heard of it"]
+    rig.do(bob, Leave(ref=3, room="ops"))
+    assert bob.last(Left).room == "depot"
+    assert refused(rig, ann, SetRoom(ref=4, room="nowhere", topic="x")) is ErrorCode.NO_SUCH_ROOM
+    ok(rig, ann, SetRoom(ref=5, room="ops", topic="printers"))
+    assert rig.hub._registry.rulebook.places["depot"].topic == "printers"
+
+
+def test_a_former_name_that_is_another_rooms_by_now_means_that_one(rig: HubRig) -> None:
+    ann, eve = person(rig, "ann", "ops"), rig.member("eve")
+    ok(rig, ann, SetRoom(ref=1, room="ops", name="depot"))
+    join(rig, eve, "ops")
+    rig.do(ann, Join(ref=2, rooms=["ops"]))
+    rig.do(ann, Say(1, "ops", "hello eve"))
+    assert eve.messages[-1].text == "hello eve"
+    rig.do(ann, Leave(ref=3, room="ops"))
+    rig.do(ann, Leave(ref=4, room="depot"))
+    rig.do(ann, Say(2, "ops", "nobody hears this"))
+    assert ann.last(Refused).code is ErrorCode.NOT_A_MEMBER
+
+
+def test_rules_that_are_changed_right_behind_a_new_name_are_changed(rig: HubRig) -> None:
+    ann = person(rig, "ann", "ops")
+    rig.do(ann, SetRoom(ref=1, room="ops", name="depot"), settle=False)
+    rig.do(ann, SetRoom(ref=2, room="ops", slow_s=3), settle=False)
+    rig.settle()
+    assert [done.ref for done in ann.of(Done)][-2:] == [1, 2]
+    place = rig.hub._registry.rulebook.places["depot"]
+    assert (place.slow_s, "ops" in rig.hub._registry.rulebook.places) == (3, False)

@@ -414,6 +414,23 @@ def test_a_deletion_that_was_interrupted_can_be_finished(remove: bool) -> None:
         assert refusal(hello(again, "ann", token=token)) is ErrorCode.LOGIN_EXPIRED
 
 
+@pytest.mark.parametrize("remove", [False, True])
+def test_what_is_written_to_somebody_who_is_being_deleted_does_not_keep_the_name(remove: bool) -> None:
+    for steps in range(8):
+        rig = HubRig()
+        ann, bob = rig.member("ann", "1" * 32), rig.member("bob")
+        register(rig, ann)
+        ann_id = ann.last(Welcome).sender_id
+        rig.hub.steward.delete_user("root", "ann", remove=remove, progress=lambda _: None, done=lambda _: None)
+        for _ in range(steps):
+            rig.step()
+        rig.do(bob, Direct(client_id=1, to=ann_id, text="are you there?"), settle=False)
+        rig.settle()
+        assert not rig.hub._registry.departing
+        rig.do(bob, History(ref=1, peer=ann_id))
+        assert {message.to_name for message in bob.last(HistoryPage).messages} <= {""}, steps
+
+
 def test_a_mistyped_address_is_no_name(rig: HubRig) -> None:
     for target in ("10.0.0.300", "10.0.0.0/99", "10.0.0", "2001:db8::/200", "fe80:::1"):
         with pytest.raises(Refusal) as refused:

@@ -18,6 +18,7 @@ from securechat.model import (
     Message,
     Ping,
     Pong,
+    React,
     Refused,
     Say,
     Throttled,
@@ -208,6 +209,22 @@ def test_unacknowledged_drafts_are_bounded_and_acks_let_it_go_on() -> None:
     bench.settle()
     assert len(link.of(Acked)) == 10
     assert not link.paused
+
+
+def test_changes_of_messages_count_as_unacknowledged_too() -> None:
+    bench = Bench(Limits(unacknowledged_drafts=4))
+    link = bench.member()
+    link.receive(Say(1, "lobby", "one"))
+    bench.settle()
+    seq = link.of(Acked)[0].seq
+    link.receive(*[React(number, seq, "👍", "lobby") for number in range(2, 12)])
+    assert bench.rig.hub.unsettled == 4
+    assert link.paused
+    bench.settle()
+    assert len(link.of(Acked)) == 11
+    link.receive(*[Say(number, "lobby", str(number)) for number in range(12, 22)])
+    assert bench.rig.hub.unsettled == 4
+    assert link.paused
 
 
 def test_refused_drafts_do_not_count_as_unacknowledged() -> None:

@@ -1,0 +1,108 @@
+"""What a store holds, read past its own reader: for checks that must not ask the program for its opinion.
+
+The tables are read with the plainest SQL there is, and put together here.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import apsw
+import msgspec
+
+from securechat.log.memory import MemoryStore
+from securechat.log.sqlite import SqliteStore
+from securechat.model import Deleted, Edited, Message, MessageChange, Reacted, Reaction
+
+_MESSAGES = """
+SELECT seq, prev, sender_id, name, to_name, sent_at_ms, text, reply, mentions, edited, deleted, room, low, high
+FROM messages JOIN conversations USING (conversation) ORDER BY seq
+"""
+_REACTIONS = "SELECT target, sign, sender_id FROM reactions ORDER BY target, since, seq"
+_CHANGES = """
+SELECT seq, kind, target, sender_id, name, sent_at_ms, sign, room, low, high
+FROM changes JOIN conversations USING (conversation) ORDER BY seq
+"""
+_DRAFTS = "SELECT stream, client_id, seq FROM drafts"
+_READS = "SELECT sender_id, room, low, high, seq FROM reads JOIN conversations USING (conversation)"
+
+
+class Stored(NamedTuple):
+    """Everything that was said.
+
+    Attributes:
+        messages: in their final state, by seq.
+        changes: what changed them, by seq; the text of an edit is in its message alone.
+        drafts: the seq of each (stream, client_id) ever stored.
+        reads: how far each account has read, by its sender_id and the room or dialogue.
+    """
+
+    messages: list[Message]
+    changes: list[MessageChange]
+    drafts: dict[tuple[int, int], int]
+    reads: dict[tuple[int, str | tuple[int, int]], int]
+
+
+def stored(store: MemoryStore | SqliteStore) -> Stored:
+    """Read everything from an open store."""
+    if isinstance(store, MemoryStore):
+        talk = store._talk
+        changes = [_without_text(change) for change in talk.changes]
+        places = {number: place for place, number in talk.numbers.items()}
+        reads = {(who, places[number]): seq for (who, number), seq in talk._reads.items()}
+        return Stored(list(talk.messages.values()), changes, dict(talk.seqs), reads)
+    return read_database(store._db)
+
+
+def read_database(connection: apsw.Connection) -> Stored:
+    """Read everything from a message log's database."""
+    signs: dict[int, dict[str, list[int]]] = {}
+    for target, sign, who in _rows(connection, _REACTIONS):
+        signs.setdefault(target, {}).setdefault(sign, []).append(who)
+    messages = [_message(row, signs.get(row[0], {})) for row in _rows(connection, _MESSAGES)]
+    drafts = {(stream, client_id): seq for stream, client_id, seq in _rows(connection, _DRAFTS)}
+    reads = {
+        (who, room if room is not None else (low, high)): seq for who, room, low, high, seq in _rows(connection, _READS)
+    }
+    return Stored(messages, [_change(row) for row in _rows(connection, _CHANGES)], drafts, reads)
+
+
+def _message(row: tuple[Any, ...], signs: dict[str, list[int]]) -> Message:
+    seq, prev, by, name, to_name, at_ms, text, reply, mentions, edited, deleted, room, low, high = row
+    return Message(
+        seq, prev, by, name, at_ms, text, room, _other(by, room, low, high), to_name,
+        reply=reply,
+        mentions=msgspec.json.decode(mentions) if mentions else [],
+        edited=edited,
+        deleted=deleted,
+        reactions=[Reaction(sign, who) for sign, who in signs.items()],
+    )  # fmt: skip
+
+
+def _change(row: tuple[Any, ...]) -> MessageChange:
+    seq, kind, target, by, name, at_ms, sign, room, low, high = row
+    base = (seq, target, by, name, at_ms, room, _other(by, room, low, high))
+    match kind:
+        case "edit":
+            return Edited(*base)
+        case "delete":
+            return Deleted(*base)
+        case _:
+            return Reacted(*base, sign, kind == "react")
+
+
+def _other(by: int, room: str | None, low: int | None, high: int | None) -> int | None:
+    """The other side of a dialogue; of one that somebody moderated away from outside there is none."""
+    if room is not None:
+        return None
+    return high if by == low else low
+
+
+def _without_text(change: MessageChange) -> MessageChange:
+    if isinstance(change, Edited):
+        return msgspec.structs.replace(change, text=None, mentions=[])
+    return change
+
+
+def _rows(connection: apsw.Connection, sql: str) -> list[Any]:
+    return connection.execute(sql).fetchall()

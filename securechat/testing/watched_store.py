@@ -1,0 +1,54 @@
+"""A store that is looked at over its shoulder: whatever it commits, a `Transcript` hears of and judges."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from securechat.testing.stored import stored
+
+if TYPE_CHECKING:
+    from securechat.hub.ports import LogState
+    from securechat.log.memory import MemoryStore
+    from securechat.log.sqlite import SqliteStore
+    from securechat.log.store import Applied, Write
+    from securechat.testing.transcript import Transcript
+
+
+class WatchedStore:
+    """A `Store` that is another one.
+
+    Args:
+        store: which.
+        transcript: hears what was committed, before anybody else does.
+
+    Attributes:
+        store: the other one.
+    """
+
+    def __init__(self, store: MemoryStore | SqliteStore, transcript: Transcript) -> None:
+        self.store = store
+        self._transcript = transcript
+
+    def open(self) -> LogState:
+        """Open it, and look whether all is still there; see `Store.open`."""
+        state = self.store.open()
+        self._transcript.opened(stored(self.store), state.places.places)
+        return state
+
+    def apply(self, writes: Sequence[Write], *, refuse_fresh: bool = False) -> Applied:
+        """Make a batch durable; see `Store.apply`."""
+        self._transcript.attempted(writes)
+        applied = self.store.apply(writes, refuse_fresh=refuse_fresh)
+        self._transcript.applied(writes, applied)
+        return applied
+
+    def answer(self, writes: Sequence[Write]) -> Applied:
+        """Answer without storing; see `Store.answer`."""
+        applied = self.store.answer(writes)
+        self._transcript.answered(writes, applied)
+        return applied
+
+    def __getattr__(self, name: str) -> Any:
+        """Everything else is the other one's."""
+        return getattr(self.store, name)

@@ -1,0 +1,110 @@
+"""What people do about their accounts: register, passwords, devices, logins, certificates, invites."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from securechat.client import intents as want
+from tests.simulation.device import Device
+
+if TYPE_CHECKING:
+    from securechat.model import CertificateInfo
+    from tests.simulation.people import Person
+
+MOST_DEVICES = 3
+
+
+def register(person: Person, device: Device) -> None:
+    """Make the name one's own; where lines break, in the worst moment."""
+    if not person.may_register or person.is_account or not device.is_online:
+        return
+    person.passwords.append(person.fresh_password())
+    person.may_be_invalid = True
+    person.makes_login()
+    device.want(want.Register(person.password))
+    if "cut" in person.world.flavour and not person.world.calm:
+        target = person.some_place(device)
+        device.want(want.Speak(person.speech.next(device, target), target))
+        if device.connection is not None and person.rng.random() < 0.5:
+            device.connection.end.pause()  # the server does it all, and the answers are lost
+        person.later(0.0, 0.4, lambda: person.lose_line(device))
+
+
+def change_password(person: Person, device: Device) -> None:
+    """Choose another password: every other login ends."""
+    if not person.is_account or not device.is_online:
+        return
+    person.wanted_password = person.fresh_password()
+    old = person.password
+    person.passwords.append(person.wanted_password)
+    person.lost_logins = True
+    others = [other for other in person.devices if other is not device]
+    person.dying = [token for other in others for token in other.tokens.values()]
+    device.want(want.ChangePassword(old, person.wanted_password))
+
+
+def add_device(person: Person, device: Device) -> None:
+    """Come from another machine, too."""
+    if person.is_account and len(person.devices) < MOST_DEVICES and person.passwords:
+        address = f"10.0.{len(person.devices)}.{person.number + 1}"
+        person.known_as.add(address)
+        new = Device(person.world, person, f"{person.base}.{len(person.devices)}", address)
+        if "certificates" in person.world.flavour and person.rng.random() < 0.5:
+            new.key = person.rng.choice(person.keys)
+        person.devices.append(new)
+        person.start(new)
+
+
+def log_out(person: Person, device: Device) -> None:
+    """End this login."""
+    if person.is_account and person.passwords:
+        person.lost_logins = True
+        device.want(want.EndLogin())
+
+
+def use_invite(person: Person, device: Device) -> None:
+    """Come anew, by an invite."""
+    if person.world.invites and not person.is_account and device.is_online:
+        invite = person.world.invites.pop()
+        device.stop()
+        person.may_be_invalid = True
+        person.start(device, invite=invite)
+
+
+# --- Certificates -----------------------------------------------------------------------------------------------------
+
+
+def add_certificate(person: Person, device: Device) -> None:
+    """Let the certificate that one shows log in."""
+    if person.is_account and device.key:
+        person.world.law.may_add(device)
+        device.want(want.AddCertificate(label="mine"))
+
+
+def show_certificate(person: Person, device: Device) -> None:
+    """Start the program anew, with a certificate, or without the one it showed."""
+    device.stop()
+    person.may_be_invalid = True
+    device.key = 0 if device.key else person.rng.choice(person.keys)
+    if device.key and person.rng.random() < 0.5:
+        device.tokens = {}  # nothing but the certificate proves who this is
+    person.later(0.0, 0.3, lambda: person.start(device))
+
+
+def ask_certificates(person: Person, device: Device) -> None:
+    """Look which certificates log in."""
+    if person.is_account:
+        device.want(want.AskCertificates())
+
+
+def look_at_certificates(person: Person, device: Device, certificates: Sequence[CertificateInfo]) -> None:
+    """The list has come: now and then, one is removed."""
+    person.world.law.certificates_shown(person, certificates)
+    if certificates and person.rng.random() < 0.5:
+        person.lost_logins = True
+        device.want(want.RemoveCertificate(person.rng.choice(certificates).certificate))
+
+
+DEEDS = (register, register, change_password, add_device, add_device, log_out, use_invite)
+WITH_CERTIFICATES = (add_certificate, add_certificate, show_certificate, ask_certificates, ask_certificates)

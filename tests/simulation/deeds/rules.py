@@ -1,0 +1,78 @@
+"""Rules of rooms and order in them: by those who may, and by those who only try."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from securechat.client import intents as want
+from securechat.client.intents import Verb
+from securechat.client.state import RoomKey
+from securechat.model import RoleName, SetRoom
+from securechat.names import LOBBY
+from tests.simulation.deeds.rooms import ROOMS
+
+if TYPE_CHECKING:
+    from tests.simulation.device import Device
+    from tests.simulation.people import Person
+
+_ROLES: tuple[RoleName, ...] = ("owner", "moderator", "member")
+
+
+def _room(person: Person, device: Device) -> str:
+    """A room: mostly one they have a say in, sometimes any."""
+    assert device.core is not None
+    mine = [room.name for room in device.core.membership.rooms.values() if room.role == "owner"]
+    if mine and person.rng.random() < 0.8:
+        return person.rng.choice(mine)
+    return person.rng.choice((LOBBY, *ROOMS, *person.rooms))
+
+
+def set_rules(person: Person, device: Device) -> None:
+    """Change rules."""
+    rng = person.rng
+    some: tuple[dict[str, Any], ...] = (
+        {"topic": f"about {rng.randrange(9)}"},
+        {"read_only": rng.random() < 0.5},
+        {"slow_s": rng.choice((0, 1, 3))},
+        {"retention_days": rng.choice((0, 1, 1, 7))},
+        {"history": rng.choice(("all", "joined", "joined"))},
+        {"archived": rng.random() < 0.3},
+        {"private": rng.random() < 0.5},
+    )
+    given = dict(rng.choice(some))
+    if rng.random() < 0.3:
+        given |= rng.choice(some)
+    device.want(want.ChangeRules(SetRoom(0, _room(person, device), **given)))
+
+
+def hide(person: Person, device: Device) -> None:
+    """Make a room private, under a name that nobody else can know."""
+    name = person.world.hush.made_up(person.rng.randrange(10_000), person.ids)
+    device.want(want.ChangeRules(SetRoom(0, _room(person, device), name=name, private=True)))
+
+
+def call_otherwise(person: Person, device: Device) -> None:
+    """Give a room another name, which may be another's."""
+    room = _room(person, device)
+    name = person.rng.choice((*ROOMS, f"room{person.rng.randrange(9)}"))
+    if person.rng.random() < 0.5:
+        target = RoomKey(room)
+        device.want(want.Speak(person.speech.next(device, target), target))
+    device.want(want.ChangeRules(SetRoom(0, room, name=name, private=False)))
+
+
+def order(person: Person, device: Device) -> None:
+    """Do something to somebody."""
+    rng = person.rng
+    verb = rng.choice((Verb.INVITE, Verb.INVITE, Verb.KICK, Verb.BAN, Verb.UNBAN, Verb.MUTE, Verb.UNMUTE, Verb.ROLE))
+    other = rng.choice(person.world.people)
+    seconds = rng.choice((None, 1, 5)) if verb in {Verb.BAN, Verb.MUTE} else None
+    device.want(want.Order(_room(person, device), verb, other.name, seconds, role=rng.choice(_ROLES)))
+
+
+def ask_rules(person: Person, device: Device) -> None:
+    """Ask for the rules of a room."""
+    device.want(want.AskRules(_room(person, device), topic_only=person.rng.random() < 0.2))
+
+
+DEEDS = (set_rules, set_rules, set_rules, hide, call_otherwise, order, order, order, ask_rules)

@@ -1,0 +1,139 @@
+"""When nothing goes on any more: every question has one right answer, which the log's rows give.
+
+Each device asks what was not read and searches for a word, page after page; what it is told must be exactly what
+somebody finds who looks at every row.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, NoReturn, TypeVar
+
+from securechat.client import intents as want
+from securechat.client.state import Key, PersonKey, RoomKey
+from securechat.model import SearchPage, UnreadList
+from securechat.names import LOBBY
+from securechat.search_words import marks
+from securechat.testing.log_checks import HistoryBroken
+from tests.simulation.texts import WORDS
+
+if TYPE_CHECKING:
+    from securechat.model import Message
+    from tests.simulation.device import Device
+    from tests.simulation.world import World
+
+_T = TypeVar("_T")
+_PATIENCE_S = 60.0
+"""Virtual time for an answer: some pages, at five requests a second."""
+_UNREAD_MOST = 999
+
+
+class Exam:
+    """What the devices are asked, one after the other.
+
+    Args:
+        world: at rest.
+        rows: everything that its log holds.
+    """
+
+    def __init__(self, world: World, rows: Sequence[Message]) -> None:
+        self._world = world
+        self._rows = rows
+
+    def examine(self, device: Device) -> None:
+        """Let a device ask.
+
+        Raises:
+            HistoryBroken: an answer is wrong.
+        """
+        word = device.rng.choice(WORDS)
+        found = self._search(device, word)
+        if found is not None:
+            self._check_found(device, word, found)
+        if device.core is not None and device.core.account:
+            told = self._ask(device, want.ListUnread(), UnreadList)
+            if told is not None:
+                self._check_unread(device, told)
+
+    def _search(self, device: Device, word: str) -> list[int] | None:
+        found: list[int] = []
+        intent: want.Intent = want.Search(word)
+        while True:
+            page = self._ask(device, intent, SearchPage)
+            if page is None or page.indexed is not None:
+                return None
+            found += [hit.message.seq for hit in page.hits]
+            if not page.more:
+                return found
+            intent = want.SearchOn()
+
+    def _ask(self, device: Device, intent: want.Intent, answer: type[_T]) -> _T | None:
+        """Return the answer to a question; None when the connection breaks under it."""
+        clock, heard = self._world.clock, device.heard
+        before = len(heard)
+        device.want(intent)
+
+        def is_answered() -> bool:
+            return any(isinstance(each, answer) for each in heard[before:]) or not device.is_quiet
+
+        if not clock.run_until(clock.now + _PATIENCE_S, is_answered, every=1):
+            self._broken(device, f"{intent} was not answered")
+        return next((each for each in heard[before:] if isinstance(each, answer)), None)
+
+    # --- the right answers
+
+    def _visible(self, device: Device) -> list[Message]:
+        """What a device may read: of its rooms, as far back as it may, and its dialogues."""
+        assert device.core is not None
+        me, rooms = device.core.me.id, device.core.membership.rooms
+        house = self._world.house
+        return [
+            row
+            for row in self._rows
+            if (row.room in rooms and row.seq > house.hears_above(row.room, me))
+            or (row.room is None and me in (row.sender_id, row.to))
+        ]
+
+    def _check_found(self, device: Device, word: str, found: list[int]) -> None:
+        rows = self._visible(device)
+        expected = [
+            row.seq for row in rows if row.text and row.deleted is None and marks(row.text, (word,)) is not None
+        ]
+        if found != expected[::-1]:
+            self._broken(device, f"a search for {word!r} found {found}, and there are {expected[::-1]}")
+
+    def _check_unread(self, device: Device, told: UnreadList) -> None:
+        assert device.core is not None
+        me = device.core.me.id
+        by_place: dict[Key, list[Message]] = {}
+        for row in self._visible(device):
+            if row.sender_id != me and row.deleted is None:
+                key: Key = RoomKey(row.room) if row.room is not None else PersonKey(row.sender_id)
+                by_place.setdefault(key, []).append(row)
+        items = {
+            RoomKey(i.room) if i.room is not None else PersonKey(i.peer.id if i.peer else 0): i for i in told.items
+        }
+        for key, item in items.items():
+            unread = [row for row in by_place.pop(key, []) if row.seq > item.read_seq]
+            mentions = sum(me in row.mentions for row in unread)
+            right = (min(len(unread), _UNREAD_MOST), min(mentions, _UNREAD_MOST), unread[0].seq if unread else 0)
+            if (item.unread, item.mentions, item.first_seq) != right:
+                self._broken(device, f"{key} has {item} not read, and there are {right}")
+        marks_of = self._world.storage.transcript.read_marks_of(me)
+        for key, rows in by_place.items():
+            read_seq = max(
+                marks_of.get(key.room if isinstance(key, RoomKey) else key.person_id, 0), self._since(me, key)
+            )
+            if unread := [row.seq for row in rows if row.seq > read_seq]:
+                self._broken(device, f"{unread} of {key} were not read (only up to {read_seq}), and it is not told")
+
+    def _since(self, me: int, key: Key) -> int:
+        """Where unread messages begin to count: in rooms from when the account joined them on."""
+        if isinstance(key, PersonKey) or key.room == LOBBY:
+            return 0
+        place = self._world.house.place(key.room)
+        row = None if place is None else self._world.house.membership(place, me)
+        return 0 if row is None else row.joined_seq
+
+    def _broken(self, device: Device, what: str) -> NoReturn:
+        raise HistoryBroken(f"{device.name}: {what}")

@@ -1,0 +1,119 @@
+"""What one seed is about: which things break, what people are up to, how narrow the limits are.
+
+Swarm testing (Groce et al., ISSTA 2012): each run has only some of the faults and of the features, so that each gets
+the room to do its worst, and pairs meet that would hide each other if everything happened everywhere.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from securechat.limits import Limits
+
+if TYPE_CHECKING:
+    import random
+
+FAULTS = ("cut", "delay", "hold", "slow", "kill", "power", "drain", "full", "failure", "clock", "device")
+"""What breaks. "delay" and "cut" also shape new connections."""
+FEATURES = ("admin", "rates", "rules", "revise", "seek", "certificates", "upkeep")
+"""What goes on besides talking, coming and going."""
+EXTREMES = ("stuffed", "tiny")
+"""A reader that stops while everybody writes much; connections that pass single bytes."""
+_BESIDE_STUFFED = frozenset({"admin", "rates", "delay", "clock", "revise", "seek"})
+"""Nothing else may end the connection of the reader who has stopped."""
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What a seed makes, with parts of it taken away.
+
+    Attributes:
+        people: at most so many; None for what the seed says.
+        hostile: at most so many.
+        without: faults, features and extremes that there are not.
+        active_s: for how long everybody acts, at most.
+        only: the acts that happen, by name (`schedule`); None for all.
+    """
+
+    people: int | None = None
+    hostile: int | None = None
+    without: frozenset[str] = frozenset()
+    active_s: float | None = None
+    only: frozenset[str] | None = None
+
+    def flags(self) -> str:
+        """Return what makes the same run again, for `tools/simulate.py`."""
+        said = []
+        if self.people is not None:
+            said.append(f"--people {self.people}")
+        if self.hostile is not None:
+            said.append(f"--hostile {self.hostile}")
+        if self.without:
+            said.append(f"--without {','.join(sorted(self.without))}")
+        if self.active_s is not None:
+            said.append(f"--active {self.active_s}")
+        if self.only is not None:
+            said.append(f"--only {written(self.only)}")
+        return " ".join(said)
+
+
+def written(acts: frozenset[str]) -> str:
+    """Write the names of acts down: `ann:3,7;faults:2`."""
+    by_actor: dict[str, list[int]] = {}
+    for name in acts:
+        actor, _, number = name.partition(":")
+        by_actor.setdefault(actor, []).append(int(number))
+    parts = (f"{actor}:{','.join(map(str, sorted(numbers)))}" for actor, numbers in sorted(by_actor.items()))
+    return ";".join(parts) or "-"
+
+
+def read(text: str) -> frozenset[str]:
+    """Read what `written` wrote.
+
+    Raises:
+        ValueError: it is no list of acts.
+    """
+    acts = set()
+    for part in text.split(";") if text != "-" else ():
+        actor, colon, numbers = part.partition(":")
+        if not colon:
+            raise ValueError(f"{part!r} names no acts: write them as ann:3,7;faults:2")
+        acts |= {f"{actor}:{int(number)}" for number in numbers.split(",")}
+    return frozenset(acts)
+
+
+def flavour_of(rng: random.Random, without: frozenset[str]) -> frozenset[str]:
+    """Draw what a run has."""
+    some = {name for name in (*FAULTS, *FEATURES) if rng.random() < 0.4}
+    some |= {name for name in EXTREMES if rng.random() < 0.15}
+    if "stuffed" in some:
+        some = {"stuffed", "slow"} | some & _BESIDE_STUFFED
+    return frozenset(some) - without
+
+
+def limits_of(rng: random.Random) -> Limits:
+    """Draw limits that a few people can reach in a few seconds."""
+    return Limits(
+        outbox_hard_bytes=65_536,
+        outbox_soft_bytes=24_576,
+        outbox_soft_s=2.0,
+        outboxes_total_bytes=150_000,
+        append_queue=rng.choice((6, 64, 4096)),
+        commit_messages=rng.choice((2, 16, 1024)),
+        message_burst=20.0,
+        message_rate=20.0,
+        byte_burst=262_144,
+        byte_rate=102_400,
+        unacknowledged_drafts=rng.choice((4, 64)),
+        name_reservation_s=20.0,
+        quiet_return_s=rng.choice((1.0, 4.0)),
+        session_days=1.0,
+        sessions_per_account=5,
+        login_tries_per_connection=30,
+        login_delay_max_s=5.0,
+        wal_bytes=65_536,
+        low_disk_bytes=1,
+        hash_queue=4,
+        retention_batch=rng.choice((2, 500)),
+    )

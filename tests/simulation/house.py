@@ -1,0 +1,314 @@
+"""The rooms as the durable records have them, and who may do and hear what there: the table of protocol.md, section 13.
+
+It hears of every record that was stored, at the moment in which the hub does, and asks the hub for no opinion. What it
+is asked about is then either right or a bug: a draft that the hub has given to the log, an answer that a request was
+done or forbidden, an entry on its way to a connection.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, NoReturn
+
+from securechat.errors import ErrorCode
+from securechat.hub.people import Account, Change, Drop, Put, Role
+from securechat.hub.places import (
+    DropMembership,
+    DropRoomBan,
+    Membership,
+    Place,
+    PutMembership,
+    PutPlace,
+    PutRoomBan,
+    RoomBan,
+    RoomRole,
+)
+from securechat.model import Draft, Grant, InviteTo, Moderate, Revision, RevisionKind, RoomCommand, SetRoom
+from securechat.testing.log_checks import HistoryBroken
+
+if TYPE_CHECKING:
+    from securechat.hub.ports import LogState
+    from tests.simulation.world import World
+
+NOBODY, MEMBER, MODERATOR, OWNER, ADMIN = range(5)
+_RANKS = {RoomRole.MEMBER: MEMBER, RoomRole.MODERATOR: MODERATOR, RoomRole.OWNER: OWNER, RoomRole.INVITED: NOBODY}
+_DAY_MS = 86_400_000
+
+
+class House:
+    """Every room with a record.
+
+    Args:
+        world: its clocks count, and it remembers who knows which secret name.
+
+    Attributes:
+        places: by room_id.
+        was: what rooms, or people in them, ever were: error codes that may be heard since.
+    """
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self.places: dict[int, Place] = {}
+        self.was: set[ErrorCode] = set()
+        self._names: dict[str, int] = {}
+        self._former: dict[str, int] = {}
+        self._members: dict[tuple[int, int], Membership] = {}
+        self._bans: dict[tuple[int, int], RoomBan] = {}
+        self._admins: set[int] = set()
+        self._accounts: set[int] = set()
+        self._entered: dict[tuple[int, str], int] = {}
+        self._said: dict[tuple[int, int], tuple[float, int, int]] = {}
+        self._ranks: dict[tuple[int, int], list[tuple[float, int]]] = {}  # when it ended, and what it was
+
+    # --- what is durable
+
+    def restore(self, state: LogState) -> None:
+        """A process begins with what the log holds, and remembers nothing else."""
+        for table in (self.places, self._names, self._members, self._bans, self._entered, self._said):
+            table.clear()
+        self._admins = {row.sender_id for row in state.people.accounts if row.role is Role.ADMIN}
+        self._accounts = {row.sender_id for row in state.people.accounts}
+        self.apply([PutPlace(row) for row in state.places.places])
+        self.apply([PutMembership(row) for row in state.places.memberships])
+        self.apply([PutRoomBan(row) for row in state.places.bans])
+
+    def apply(self, changes: Iterable[Change]) -> None:
+        """These changes are durable, and the hub hears of it now."""
+        for change in changes:
+            match change:
+                case PutPlace(row):
+                    self._put_place(row)
+                case PutMembership(row):
+                    self._put_membership(row)
+                case DropMembership(room_id, sender_id):
+                    self._note_rank(room_id, sender_id)
+                    self._members.pop((room_id, sender_id), None)
+                case PutRoomBan(row):
+                    self._bans[row.room_id, row.sender_id] = row
+                    self.was.add(ErrorCode.ROOM_BANNED)
+                case DropRoomBan(room_id, sender_id):
+                    self._bans.pop((room_id, sender_id), None)
+                case Put(Account() as row):
+                    self._put_account(row)
+                case Drop(kind, number) if kind is Account:
+                    self._drop_account(number)
+                case _:
+                    pass
+
+    def _put_place(self, row: Place) -> None:
+        old = self.places.get(row.room_id)
+        if old is not None and self._names.get(old.name) == row.room_id:
+            del self._names[old.name]
+        self.places[row.room_id] = row
+        self._names[row.name] = self._former[row.name] = row.room_id
+        self.was |= {code for code, so in ((ErrorCode.ARCHIVED, row.archived), (ErrorCode.READ_ONLY, row.read_only),
+                                           (ErrorCode.SLOW_MODE, row.slow_s)) if so}  # fmt: skip
+        if old is not None and old.name != row.name:
+            for (who, name), seq in list(self._entered.items()):
+                if name == old.name:
+                    self._entered[who, row.name] = seq
+        members = [who for (room_id, who), each in self._members.items() if room_id == row.room_id and _knows(each)]
+        self._world.hush.named(row, [*members, *self._admins])
+
+    def _put_membership(self, row: Membership) -> None:
+        self._note_rank(row.room_id, row.sender_id)
+        self._members[row.room_id, row.sender_id] = row
+        if row.muted_until_ms:
+            self.was.add(ErrorCode.MUTED)
+        if _knows(row):
+            self._world.hush.learned(self.places[row.room_id], [row.sender_id])
+
+    def _put_account(self, row: Account) -> None:
+        self._accounts.add(row.sender_id)
+        if row.role is not Role.ADMIN:
+            if row.sender_id in self._admins:
+                for room_id in self.places:
+                    self._note_rank(room_id, row.sender_id)
+            self._admins.discard(row.sender_id)
+        elif row.sender_id not in self._admins:
+            for room_id in self.places:
+                self._note_rank(room_id, row.sender_id)
+            self._admins.add(row.sender_id)
+            for place in self.places.values():
+                self._world.hush.learned(place, [row.sender_id])
+
+    def _drop_account(self, sender_id: int) -> None:
+        self._accounts.discard(sender_id)
+        self._admins.discard(sender_id)
+        for room_id, who in [key for key in self._members if key[1] == sender_id]:
+            self._note_rank(room_id, who)
+            del self._members[room_id, who]
+        self._bans = {key: ban for key, ban in self._bans.items() if key[1] != sender_id}
+
+    # --- looking
+
+    def place(self, room: str) -> Place | None:
+        """Return the rules of the room that is called so now."""
+        room_id = self._names.get(room)
+        return None if room_id is None else self.places[room_id]
+
+    def membership(self, place: Place, who: int) -> Membership | None:
+        """Return how somebody belongs to a room; None for who does not."""
+        row = self._members.get((place.room_id, who))
+        return row if row is not None and row.role.belongs else None
+
+    def may_see(self, room: str, who: int) -> bool:
+        """Whether somebody may know that there is such a room."""
+        place = self.place(room)
+        if place is None or not place.private or who in self._admins:
+            return True
+        row = self._members.get((place.room_id, who))
+        return row is not None and row.role is not RoomRole.FORMER
+
+    def may_hear(self, room: str, who: int) -> bool:
+        """Whether what is said in a room is for somebody who is there."""
+        place = self.place(room)
+        if place is None or not place.private:
+            return True
+        return who in self._admins or self.membership(place, who) is not None
+
+    def hears_above(self, room: str, who: int) -> int:
+        """Return the seq above which somebody reads a room."""
+        place = self.place(room)
+        if place is None or not place.history_from_join:
+            return 0
+        row = self.membership(place, who)
+        return row.joined_seq if row is not None else self._entered.get((who, room), 0)
+
+    def is_kept_out(self, room: str, who: int) -> bool:
+        """Whether somebody may not be in a room."""
+        place = self.place(room)
+        if place is None:
+            return False
+        ban = self._bans.get((place.room_id, who))
+        return not self.may_see(room, who) or (ban is not None and self._world.law.lasts(ban.until_ms))
+
+    def entered(self, room: str, who: int, live_from: int) -> None:
+        """Somebody was greeted in a room."""
+        self._entered.setdefault((who, room), live_from)
+
+    def left(self, room: str, who: int) -> None:
+        """Somebody is out of a room."""
+        self._entered.pop((who, room), None)
+
+    def rank(self, room_id: int, who: int) -> int:
+        """How high somebody who is there stands in a room."""
+        if who in self._admins:
+            return ADMIN
+        row = self._members.get((room_id, who))
+        return MEMBER if row is None or row.role is RoomRole.FORMER else _RANKS[row.role]
+
+    def _note_rank(self, room_id: int, who: int) -> None:
+        self._ranks.setdefault((room_id, who), []).append((self._world.clock.now, self.rank(room_id, who)))
+
+    def _ranks_since(self, room_id: int, who: int, since: float) -> list[int]:
+        """Every rank that somebody had in a room since a monotonic second."""
+        past = [rank for until, rank in self._ranks.get((room_id, who), ()) if until >= since]
+        return [*past, self.rank(room_id, who)]
+
+    # --- judging what was taken
+
+    def check_draft(self, draft: Draft, now: float) -> None:
+        """The hub has given a draft to the log: it may be said.
+
+        Raises:
+            HistoryBroken: it may not.
+        """
+        if draft.room is None or (place := self.place(draft.room)) is None:
+            return
+        self._check_writing(place, draft.sender_id, draft.text)
+        rank = self.rank(place.room_id, draft.sender_id)
+        if place.read_only and rank < MODERATOR:
+            self._broken(f"{draft.name} said {draft.text[:40]!r} in #{place.name}, which is read-only")
+        if place.slow_s:
+            self._check_pause(place, draft, now, rank)
+
+    def _check_pause(self, place: Place, draft: Draft, now: float, rank: int) -> None:
+        key = (draft.sender_id, place.room_id)
+        at, stream, client_id = self._said.get(key, (-1e9, 0, 0))
+        is_retry = stream == draft.stream and draft.client_id <= client_id
+        if now < at + place.slow_s - 1e-6 and not is_retry and rank < MODERATOR:
+            self._broken(f"{draft.name} said {draft.text[:40]!r} in #{place.name} {now - at:.1f} s after the last word")
+        if not is_retry:
+            self._said[key] = (now, draft.stream, draft.client_id)
+
+    def check_revision(self, revision: Revision) -> None:
+        """The same for a change of a message."""
+        if revision.room is None or (place := self.place(revision.room)) is None:
+            if revision.any_author and revision.sender_id not in self._admins:
+                self._broken(f"{revision.name} may change what others wrote, where nobody has rights")
+            return
+        self._check_writing(place, revision.sender_id, revision.kind.value)
+        rank = self.rank(place.room_id, revision.sender_id)
+        if revision.any_author and rank < MODERATOR:
+            self._broken(f"{revision.name} may change what others wrote in #{place.name}, and is no moderator")
+        is_reacting = revision.kind in {RevisionKind.REACT, RevisionKind.UNREACT}
+        if place.read_only and rank < MODERATOR and not is_reacting:
+            self._broken(f"{revision.name} changes something in #{place.name}, which is read-only")
+
+    def _check_writing(self, place: Place, who: int, what: str) -> None:
+        if place.archived:
+            self._broken(f"{who} wrote {what[:40]!r} in #{place.name}, which is archived")
+        if not self.may_hear(place.name, who):
+            self._broken(f"{who} wrote {what[:40]!r} in #{place.name}, to which they do not belong")
+        row = self._members.get((place.room_id, who))
+        until_ms = 0 if row is None else row.muted_until_ms
+        if until_ms < 0 or until_ms > self._world.clock.wall_ms():
+            self._broken(f"{who} wrote {what[:40]!r} in #{place.name}, where they are muted")
+
+    # --- judging answers
+
+    def check_done(self, who: int, command: RoomCommand, since: float) -> None:
+        """Somebody hears that what they asked for is done: at some time since they asked they had the right to it.
+
+        Raises:
+            HistoryBroken: they had not.
+        """
+        room_id = self._former.get(command.room)
+        if room_id is not None and max(self._ranks_since(room_id, who, since)) < _needed(command):
+            self._broken(f"{who} had no right to {command}, and it is done")
+
+    def check_refused(self, who: int, command: RoomCommand, code: ErrorCode, since: float) -> None:
+        """Somebody hears that they have no right: at some time since they asked that was so. Raises as `check_done`."""
+        room_id = self._former.get(command.room)
+        if code is not ErrorCode.NO_RIGHT or room_id is None or isinstance(command, Moderate):
+            return
+        if min(self._ranks_since(room_id, who, since)) >= _needed(command):
+            self._broken(f"{who} had the right to {command}, and hears that they have not")
+
+    def check_owners(self) -> None:
+        """A room to which somebody belongs has an owner. Raises HistoryBroken: it has none."""
+        for place in self.places.values():
+            roles = [row.role for (room_id, _), row in self._members.items() if room_id == place.room_id]
+            if any(role.belongs for role in roles) and RoomRole.OWNER not in roles:
+                self._broken(f"#{place.name} has members and no owner")
+
+    def check_expiry(self, room: str, before_ms: int) -> None:
+        """The hub lets old messages be deleted: their room wants that. Raises HistoryBroken: it does not."""
+        place = self.place(room)
+        days = 0 if place is None else place.retention_days
+        if not days or before_ms > self._world.clock.wall_ms() - days * _DAY_MS:
+            self._broken(
+                f"what is older than {before_ms} is deleted in #{room}, which keeps it for {days or 'all'} days"
+            )
+
+    def _broken(self, what: str) -> NoReturn:
+        raise HistoryBroken(what)
+
+
+def _knows(row: Membership) -> bool:
+    return row.role is not RoomRole.FORMER
+
+
+def _needed(command: RoomCommand) -> int:
+    match command:
+        case SetRoom():
+            given = [command.name, command.private, command.read_only, command.slow_s, command.retention_days,
+                     command.history, command.archived]  # fmt: skip
+            return MODERATOR if command.topic is not None and given == [None] * len(given) else OWNER
+        case Grant():
+            return OWNER
+        case Moderate() | InviteTo():
+            return MODERATOR
+        case _:
+            return NOBODY

@@ -1,0 +1,122 @@
+"""What survives a server process: a store, what may happen to it, and what it was told."""
+
+from __future__ import annotations
+
+import tempfile
+from itertools import count
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+from securechat.errors import LogError
+from securechat.log.memory import MemoryStore
+from securechat.log.sqlite import SqliteStore
+from securechat.log.store import NoSpace, Store
+from securechat.testing.disk import input_output
+from securechat.testing.memory_disk import MemoryDisk
+from securechat.testing.stored import Stored, stored
+from securechat.testing.transcript import Transcript
+from securechat.testing.watched_store import WatchedStore
+
+if TYPE_CHECKING:
+    import random
+
+    from securechat.limits import Limits
+    from securechat.testing.clock import SimulatedClock
+
+_SCRATCH = tempfile.TemporaryDirectory(prefix="simulation")
+_number = count(1)
+
+
+class Storage:
+    """One data directory.
+
+    Args:
+        limits: the server's.
+        clock: its wall clock stamps messages.
+        rng: draws where a disk is full, and what a power cut leaves.
+        sqlite: whether SQLite keeps it on a disk in memory, or the memory store does.
+
+    Attributes:
+        full: whether nothing more can be written now.
+        was_full: whether that ever was so.
+        transcript: what was committed.
+    """
+
+    def __init__(self, limits: Limits, clock: SimulatedClock, rng: random.Random, *, sqlite: bool) -> None:
+        self.full = self.was_full = False
+        self.transcript = Transcript()
+        self._failing = ""  # "apply": the write fails; "applied": what was written is there, but nobody can be sure
+        self._limits = limits
+        self._clock = clock
+        self._rng = rng
+        self._memory = MemoryStore(limits, wall_ms=clock.wall_ms)
+        self._memory.fault = self._fault
+        self._current: MemoryStore | SqliteStore = self._memory
+        self.disk: MemoryDisk | None = None
+        if sqlite:
+            self.disk = MemoryDisk(f"simulation{next(_number)}")
+            self._directory = Path(_SCRATCH.name) / self.disk.name
+
+    def store(self) -> Store:
+        """Return the store for another process."""
+        if self.disk is not None:
+            self._current = SqliteStore(
+                self._directory, self._limits, wall_ms=self._clock.wall_ms, vfs=self.disk.name, shared=False
+            )
+        return cast("Store", WatchedStore(self._current, self.transcript))
+
+    def stored(self) -> Stored:
+        """Return everything that an open store holds."""
+        return stored(self._current)
+
+    # --- faults
+
+    def _fault(self, at: str) -> None:
+        if self.full and at == "apply":
+            raise NoSpace("simulated")
+        if self._failing == at:
+            self._failing = ""
+            raise LogError("simulated")
+
+    def free_bytes(self) -> int:
+        """There is always space, until there is none."""
+        return 1 << 62
+
+    def fill(self, full: bool) -> None:
+        """Let the disk be full, or have space again."""
+        self.full = full
+        self.was_full = self.was_full or full
+        if self.disk is not None:
+            self.disk.capacity_bytes = self.disk.used_bytes() + self._rng.choice((0, 5_000, 20_000)) if full else None
+
+    def fail_once(self) -> None:
+        """Let the next write or sync of the log fail."""
+        if self.disk is None:
+            self._failing = self._rng.choice(("apply", "applied"))
+        else:
+            kind = self._rng.choice(("write", "sync"))
+            self.disk.fail(kind, "securechat.db-wal", error=input_output())  # type: ignore[arg-type]
+
+    def forgive(self) -> None:
+        """Take every fault back."""
+        self.full, self._failing = False, ""
+        if self.disk is not None:
+            self.disk.forgive()
+
+    # --- the end of a process
+
+    def kill(self, abandon: Any, *, power: bool) -> None:
+        """End the process that has the store open: nothing it still does reaches the disk."""
+        disk = self.disk
+        if disk is not None:
+            disk.off = True
+        abandon()
+        if disk is not None:
+            disk.off = False
+            if power:
+                disk.cut_power(self._rng if self._rng.random() < 0.7 else None)
+
+    def close(self) -> None:
+        """Give the disk back."""
+        if self.disk is not None:
+            self.disk.__exit__()

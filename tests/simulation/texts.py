@@ -1,0 +1,47 @@
+"""What people say: never the same twice, with words to search for, names to mention, and rubbish to choke on."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from securechat.client.state import Key, PersonKey, RoomKey
+
+if TYPE_CHECKING:
+    from tests.simulation.device import Device
+
+WORDS = ("tea", "lunch", "deploy", "printer", "café", "会議")
+_FILLERS = ("", "", "", "", " https://example.org/a?id=7", " \u202edrow\x1b[31m", " two\nlines", " " + "x" * 300)
+
+
+class Speech:
+    """One person's sentences.
+
+    Args:
+        number: of the person: no two say the same.
+        long_winded: whether they write as much as fits.
+    """
+
+    def __init__(self, number: int, *, long_winded: bool) -> None:
+        self._number = number
+        self._long_winded = long_winded
+        self._lines = 0
+
+    def next(self, device: Device, target: Key) -> str:
+        """Return something never said before, for a place; where others may not hear it, it names the place."""
+        self._lines += 1
+        person, rng = device.person, device.person.rng
+        filler = "y" * rng.randint(1_500, 3_900) if self._long_winded else rng.choice(_FILLERS)
+        words = " ".join(rng.choice(WORDS) for _ in range(rng.choice((1, 1, 2))))
+        mention = f" @{rng.choice(person.world.people).name}" if rng.random() < 0.2 else ""
+        return f"{self._number}:{self._lines}{_mark(device, target)} {words}{mention}{filler}"
+
+
+def _mark(device: Device, target: Key) -> str:
+    me = device.core.me.id if device.core is not None else 0
+    match target:
+        case RoomKey(room) if room.startswith("hush"):
+            return f" {room}"
+        case PersonKey(other) if me and other:
+            return f" psst{me}-{other};"
+        case _:
+            return ""

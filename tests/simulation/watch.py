@@ -1,0 +1,240 @@
+"""Between the hub and everybody: what it takes, what it tells, and to whom, looked at in that very moment.
+
+No delay lies between the hub's decision and this look, so what is said here is exact: an entry of a private room that
+is handed to a connection whose owner does not belong to it is a leak, whatever crossed with what.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from securechat.hub.people import Change, Recorded
+from securechat.hub.places import Expire
+from securechat.hub.ports import AppendOutcome, LogState, NotAppended
+from securechat.model import (
+    Acked,
+    Deleted,
+    Draft,
+    Edited,
+    Event,
+    HistoryPage,
+    Invited,
+    Joined,
+    Left,
+    LogEntry,
+    Message,
+    Presence,
+    Reacted,
+    Revision,
+    RoleChanged,
+    RoomRules,
+    RoomsPage,
+    Roster,
+    SearchPage,
+    TypingNow,
+    UnreadList,
+    Welcome,
+)
+from securechat.server.fanout import Fanout
+from securechat.server.session import Session
+from securechat.testing.log_checks import HistoryBroken
+from securechat.testing.slow_log import SlowLog
+
+if TYPE_CHECKING:
+    from securechat.hub.ports import Peer
+    from securechat.net.loop import Loop
+    from tests.simulation.house import House
+    from tests.simulation.world import World
+
+_Entries = Message | Edited | Deleted | Reacted
+
+
+class WatchedSession(Session):
+    """A session that is looked at.
+
+    Attributes:
+        me: whose it is; 0 before the welcome.
+        rooms: where it is, as it was told.
+    """
+
+    __slots__ = ("me", "rooms", "watch")
+
+    def __init__(self, watch: Watch, *args: Any) -> None:
+        self.watch = watch
+        self.me = 0
+        self.rooms: set[str] = set()
+        super().__init__(*args)
+
+    def deliver(self, event: Event) -> None:
+        """Tell this peer alone."""
+        self.watch.handed(self, event)
+        super().deliver(event)
+
+
+class WatchedOutlet(Fanout):
+    """The fan-out, looked at."""
+
+    def __init__(self, watch: Watch, write_all: Callable[[list[Any], bytes], None]) -> None:
+        super().__init__(write_all)
+        self._watch = watch
+
+    def broadcast(self, peers: Sequence[Peer], events: Sequence[Event]) -> None:
+        """Tell many the same."""
+        self._watch.broadcast(peers, events)
+        super().broadcast(peers, events)
+
+
+class WatchedLog(SlowLog):
+    """The log, as the hub has it, looked at."""
+
+    watch: Watch
+
+    def start(self, *args: Any) -> LogState:
+        """Begin."""
+        state = super().start(*args)
+        self.watch.house.restore(state)
+        return state
+
+    def record(self, changes: Sequence[Change], done: Callable[[Recorded | NotAppended], None]) -> None:
+        """Take changes."""
+        for change in changes:
+            if isinstance(change, Expire):
+                self.watch.house.check_expiry(change.room, change.before_ms)
+
+        def recorded(answer: Recorded | NotAppended) -> None:
+            if isinstance(answer, Recorded):
+                self.watch.house.apply(changes)
+            done(answer)
+
+        super().record(changes, recorded)
+
+    def append(self, draft: Draft, done: Callable[[AppendOutcome], None]) -> None:
+        """Take a draft."""
+        self.watch.house.check_draft(draft, self.watch.loop.now)
+        super().append(draft, done)
+
+    def revise(self, revision: Revision, done: Callable[[AppendOutcome], None]) -> None:
+        """Take a revision."""
+        self.watch.house.check_revision(revision)
+        super().revise(revision, done)
+
+
+class Watch:
+    """Judges what is told.
+
+    Args:
+        world: whose hub it is.
+
+    Attributes:
+        loop: of the hub's process.
+    """
+
+    loop: Loop
+
+    def __init__(self, world: World) -> None:
+        self._transcript = world.storage.transcript
+        self._law = world.law
+        self.house: House = world.house
+
+    def broadcast(self, peers: Sequence[Any], events: Sequence[Event]) -> None:
+        """Many are told the same.
+
+        Raises:
+            HistoryBroken: one of them may not hear it.
+        """
+        for event in events:
+            if isinstance(event, _Entries):
+                self._entry_to_all(peers, event)
+            else:
+                for peer in peers:
+                    self.handed(peer, event)
+
+    def _entry_to_all(self, peers: Sequence[WatchedSession], entry: LogEntry) -> None:
+        self._check_committed(entry)
+        if entry.room is None:
+            for peer in peers:
+                if peer.me not in (entry.sender_id, entry.to):
+                    self._leak(peer, entry)
+            return
+        place = self.house.place(entry.room)
+        if place is None or not (place.private or place.history_from_join):
+            return
+        for peer in peers:
+            self._check_entry(peer, entry)
+
+    def handed(self, peer: WatchedSession, event: Event) -> None:
+        """One is told something. Raises as `broadcast`."""
+        match event:
+            case Welcome(sender_id=sender_id, token=token):
+                peer.me = sender_id
+                if login_id := peer._hub._seats[peer].login_id:
+                    self._law.came_in(login_id, new=bool(token))
+            case Acked(_, seq):
+                if seq > self._transcript.last_seq:
+                    raise HistoryBroken(f"{seq} is acknowledged, and was not committed")
+            case HistoryPage():
+                for entry in (*event.messages, *event.changes):
+                    self._check_entry(peer, entry)
+            case SearchPage():
+                for hit in event.hits:
+                    self._check_entry(peer, hit.message)
+            case UnreadList():
+                self._check_there(peer, [item.room for item in event.items if item.room is not None], event)
+            case RoomsPage():
+                self._check_visible(peer, [each.room for each in event.rooms], event)
+            case Invited(room):
+                self._check_visible(peer, [room], event)
+            case _:
+                self._about_a_room(peer, event)
+
+    def _about_a_room(self, peer: WatchedSession, event: Event) -> None:
+        match event:
+            case Joined(room, live_from):
+                if self.house.is_kept_out(room, peer.me):
+                    self._leak(peer, event)
+                peer.rooms.add(room)
+                self.house.entered(room, peer.me, live_from)
+            case Left(room):
+                peer.rooms.discard(room)
+                self.house.left(room, peer.me)
+            case RoomRules(room, ref, was=was):
+                if was is not None and was in peer.rooms:
+                    peer.rooms.discard(was)
+                    peer.rooms.add(room)
+                if ref:
+                    self._check_visible(peer, [room], event)
+                else:
+                    self._check_there(peer, [room], event)
+            case Roster(room=room) | Presence(room) | RoleChanged(room) | TypingNow(room=str(room)):
+                self._check_there(peer, [room], event)
+            case _:
+                pass
+
+    def _check_entry(self, peer: WatchedSession, entry: LogEntry) -> None:
+        self._check_committed(entry)
+        if entry.room is None:
+            if peer.me not in (entry.sender_id, entry.to):
+                self._leak(peer, entry)
+            return
+        is_there = entry.room in peer.rooms and self.house.may_hear(entry.room, peer.me)
+        about = entry.seq if isinstance(entry, Message) else entry.target
+        if not is_there or about <= self.house.hears_above(entry.room, peer.me):
+            self._leak(peer, entry)
+
+    def _check_committed(self, entry: LogEntry) -> None:
+        if entry.seq not in self._transcript.said and entry.seq not in self._transcript.changes:
+            raise HistoryBroken(f"{entry} is told, and was not committed")
+
+    def _check_there(self, peer: WatchedSession, rooms: Sequence[str], event: Event) -> None:
+        for room in rooms:
+            if room not in peer.rooms or not self.house.may_see(room, peer.me):
+                self._leak(peer, event)
+
+    def _check_visible(self, peer: WatchedSession, rooms: Sequence[str], event: Event) -> None:
+        for room in rooms:
+            if not self.house.may_see(room, peer.me):
+                self._leak(peer, event)
+
+    def _leak(self, peer: WatchedSession, what: object) -> NoReturn:
+        raise HistoryBroken(f"{peer.label} ({peer.me}, in {sorted(peer.rooms)}) is told {what}"[:400])
