@@ -43,6 +43,7 @@ def test_2_a_name_is_asked_for_and_a_taken_one_asked_again(screen: Open) -> None
 
 def test_4_an_own_line_is_shown_once_and_with_its_time(screen: Open) -> None:
     ann = screen("--name", "ann")
+    ann.wait_for("in #lobby")  # before it, a line waits and says so
     ann.wait_until(lambda: ann.rows[-1:] == [">>"], "a prompt: before it, the terminal itself shows what is typed")
     ann.line("hello world")
     assert "CPR" not in ann.text
