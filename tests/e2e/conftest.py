@@ -1,4 +1,4 @@
-"""Fixtures of the end-to-end tests: one certificate authority a session, one server and data directory a test."""
+"""Fixtures of the end-to-end tests: one certificate authority a session, one server a test or a module."""
 
 from __future__ import annotations
 
@@ -28,6 +28,13 @@ def certs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def server(certs: Path, tmp_path: Path) -> Iterator[ServerProcess]:
     """A running server on 127.0.0.1."""
     with ServerProcess(certs, tmp_path / "data").start() as process:
+        yield process
+
+
+@pytest.fixture(scope="module")
+def standing(certs: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
+    """One server for all tests of a module that leave it as it was."""
+    with ServerProcess(certs, tmp_path_factory.mktemp("standing") / "data").start() as process:
         yield process
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import secrets
 import socket
 import stat
 import subprocess
@@ -310,9 +311,9 @@ def test_data_from_a_configuration_file(server: ServerProcess, tmp_path: Path) -
 # --- The socket -----------------------------------------------------------------------------------------------------
 
 
-def test_the_socket_is_for_its_owner_alone(server: ServerProcess) -> None:
-    assert stat.S_IMODE((server.data / "admin.sock").lstat().st_mode) == 0o600
-    assert stat.S_IMODE(server.data.stat().st_mode) == 0o700
+def test_the_socket_is_for_its_owner_alone(standing: ServerProcess) -> None:
+    assert stat.S_IMODE((standing.data / "admin.sock").lstat().st_mode) == 0o600
+    assert stat.S_IMODE(standing.data.stat().st_mode) == 0o700
 
 
 @pytest.mark.parametrize(
@@ -340,10 +341,10 @@ def test_the_socket_is_for_its_owner_alone(server: ServerProcess) -> None:
     ],
     ids=lambda line: line[:40].decode("latin-1"),
 )
-def test_rubbish_is_answered_and_costs_nothing(server: ServerProcess, connect: Connect, line: bytes) -> None:
-    assert set(ask_raw(server, line)) == {"error"}
-    assert not [event for event in server.events() if event["event"] == "error"]
-    connect(server, "ann").say_acked("all is well")
+def test_rubbish_is_answered_and_costs_nothing(standing: ServerProcess, connect: Connect, line: bytes) -> None:
+    assert set(ask_raw(standing, line)) == {"error"}
+    assert not [event for event in standing.events() if event["event"] == "error"]
+    connect(standing, f"ann {secrets.token_hex(4)}").say_acked("all is well")
 
 
 def test_two_administrators_at_once_and_more_than_there_are_places_for(server: ServerProcess) -> None:
