@@ -56,17 +56,18 @@ class NativeClient:
         self._client_ids = itertools.count(1)
         self._refs = itertools.count(1)
         self._seen = 0
+        context = client_context(ca.read_text())
         raw = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
         if rcvbuf is not None:
             raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, rcvbuf)
         raw.settimeout(PATIENCE_S)
+        raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        # Wrapped first: a connection that is reset before it is wrapped leaves a socket that nobody can close.
+        self.sock = context.wrap_socket(raw, server_hostname=host, suppress_ragged_eofs=False)
         try:
-            raw.connect((host, port))
-            raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            context = client_context(ca.read_text())
-            self.sock = context.wrap_socket(raw, server_hostname=host, suppress_ragged_eofs=False)
+            self.sock.connect((host, port))
         except BaseException:
-            raw.close()
+            self.sock.close()
             raise
 
     # --- sending
