@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.support import warm
 from tests.support.secrecy import files_with_secrets
 
 # Hundreds of programs are started here, and a third of a second each would go into compiling the same modules again:
@@ -22,3 +23,11 @@ def _no_secret_is_written_down(tmp_path_factory: pytest.TempPathFactory) -> Iter
     yield
     found = files_with_secrets(tmp_path_factory.getbasetemp())
     assert not found, f"secrets were written down: {found}"
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--cold", action="store_true", help="start every program from nothing (tests/support/warm.py)")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    warm.cold = config.getoption("--cold")

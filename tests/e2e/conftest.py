@@ -8,12 +8,19 @@ from pathlib import Path
 import pytest
 
 from securechat.tls.certificates import ensure_server
+from tests.support import warm
 from tests.support.client import CLIENT, ROOT
 from tests.support.native import NativeClient
 from tests.support.screen import Screen
 from tests.support.server import ServerProcess
 
 Connect = Callable[..., NativeClient]
+
+
+@pytest.fixture(autouse=True)
+def _cold_where_it_matters(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    if request.node.get_closest_marker("cold") is not None:
+        monkeypatch.setattr(warm, "cold", True)
 
 
 @pytest.fixture(scope="session")

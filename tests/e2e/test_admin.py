@@ -72,6 +72,7 @@ def ask_raw(server: ServerProcess, line: bytes) -> dict[str, object]:
 # --- Looking --------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.cold
 def test_the_server_at_a_glance(server: ServerProcess, connect: Connect) -> None:
     ann = connect(server, "ann")
     ann.say_acked("hello")
@@ -154,6 +155,7 @@ def test_an_address_nobody_else_can_use_is_not_chosen(server: ServerProcess) -> 
     keep_secret(parse_link(done.stdout.splitlines()[0]).token)
 
 
+@pytest.mark.cold
 def test_in_a_terminal_the_link_comes_with_its_qr_code(server: ServerProcess) -> None:
     with Screen([*ADMIN, "invite", "--host", "127.0.0.1", "--data", str(server.data)], cwd=ROOT, columns=200) as screen:
         screen.wait_for("To take it back")
@@ -280,6 +282,7 @@ def test_an_announcement_reaches_everybody_and_the_audit_tells_who_made_it(
 # --- The end, and no server -----------------------------------------------------------------------------------------
 
 
+@pytest.mark.cold
 def test_shutdown_waits_for_the_end(server: ServerProcess, connect: Connect) -> None:
     ann = connect(server, "ann")
     assert "everything acknowledged is stored" in told(server, "shutdown")

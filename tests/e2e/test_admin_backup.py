@@ -121,6 +121,7 @@ def test_a_backup_made_under_load_is_a_server_again(certs: Path, tmp_path: Path,
         assert admin(server.data, "check", "--json").stdout == '{"findings": 0}\n'
 
 
+@pytest.mark.cold
 def test_without_a_server_backup_and_audit_work_as_well(full: ServerProcess, tmp_path: Path) -> None:
     archive = tmp_path / "backup.tar"
     printed = told(full, "backup", str(archive), "--cert", str(full.certs / "server.pem"), "--with-ca-key")
@@ -205,6 +206,7 @@ def test_links_and_cut_off_files_are_refused(packed: bytes, tmp_path: Path) -> N
     assert sorted(path.name for path in tmp_path.iterdir()) == ["backup.tar"]
 
 
+@pytest.mark.cold
 def test_check_finds_what_is_wrong_and_says_what_mends_it(full: ServerProcess, tmp_path: Path) -> None:
     ensure_server(tmp_path / "own")
     cert = tmp_path / "own" / "server.pem"

@@ -20,6 +20,8 @@ from tests.support.client import CLIENT, ROOT, at, run_client
 from tests.support.native import NativeClient
 from tests.support.server import ServerProcess
 
+pytestmark = pytest.mark.cold
+
 
 def tail(server: ServerProcess, *flags: str) -> subprocess.Popen[str]:
     return subprocess.Popen(

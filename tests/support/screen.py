@@ -21,6 +21,7 @@ from pathlib import Path
 import pyte
 from pyte.screens import Char
 
+from tests.support import warm
 from tests.support.secrecy import expect_clean_command
 
 PATIENCE_S = 20.0
@@ -54,16 +55,7 @@ class Screen:
             **(env or {}),
         }
         expect_clean_command(command)
-        self.process = subprocess.Popen(
-            command,
-            stdin=theirs,
-            stdout=theirs,
-            stderr=theirs,
-            env=whole,
-            cwd=cwd,
-            start_new_session=True,
-            preexec_fn=_as_a_login_shell_would,  # noqa: PLW1509 - two system calls, between fork and exec
-        )
+        self.process = _start(command, whole, cwd, theirs)
         os.close(theirs)
         os.set_blocking(self._fd, False)
 
@@ -153,6 +145,23 @@ class Screen:
 def _text_of(row: Mapping[int, Char]) -> str:
     """A row up to its last cell that was written; the second half of a wide sign is a cell with nothing in it."""
     return "".join(row[x].data for x in range(max(row, default=-1) + 1)).rstrip()
+
+
+def _start(
+    command: Sequence[str], env: dict[str, str], cwd: Path | None, terminal: int
+) -> subprocess.Popen[bytes] | warm.WarmProcess:
+    if warm.is_warm(command):
+        return warm.WarmProcess(command, env=env, cwd=cwd, terminal=terminal)
+    return subprocess.Popen(
+        command,
+        stdin=terminal,
+        stdout=terminal,
+        stderr=terminal,
+        env=env,
+        cwd=cwd,
+        start_new_session=True,
+        preexec_fn=_as_a_login_shell_would,  # noqa: PLW1509 - two system calls, between fork and exec
+    )
 
 
 def _as_a_login_shell_would() -> None:
