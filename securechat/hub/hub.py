@@ -340,7 +340,9 @@ class Hub:
             del self._seats[old]
             self._lookups.forget(old)
             old.close(REPLACED)
-        self._seats[peer] = seat = Seat(member, identity.stream, guest.client, self._registry.wall_ms(), self.fed_seq)
+        self._seats[peer] = seat = Seat(
+            member, identity.stream, guest.client, self._registry.wall_ms(), self.fed_seq, identity.last_client_id
+        )
         self._attendance.returned(member)
         self._attendance.audience_changed(member)
         if old_name != member.name:

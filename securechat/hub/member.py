@@ -25,17 +25,23 @@ class Seat:
         since_ms: since when it is here, UTC.
         heard_seq: the last seq fanned out when it was last heard: up to here it is very likely to have everything.
         last_client_id: the highest number of a draft that came on it and was given to the log.
+        known_client_id: what the welcome said: drafts up to here may be stored, and come again as retries.
     """
 
-    __slots__ = ("certificate", "client", "heard_seq", "last_client_id", "login_id", "member", "since_ms", "stream")
+    __slots__ = (
+        "certificate", "client", "heard_seq", "known_client_id", "last_client_id", "login_id", "member", "since_ms",
+        "stream",
+    )  # fmt: skip
 
-    def __init__(self, member: Member, stream: int, client: str, since_ms: int, heard_seq: int) -> None:
+    def __init__(
+        self, member: Member, stream: int, client: str, since_ms: int, heard_seq: int, known_client_id: int
+    ) -> None:
         self.member = member
         self.stream = stream
         self.client = client
         self.since_ms = since_ms
         self.heard_seq = heard_seq
-        self.last_client_id = 0
+        self.last_client_id = self.known_client_id = known_client_id
         self.login_id = 0
         self.certificate: str | None = None
 

@@ -146,7 +146,7 @@ class Moderation:
                 peer, command.ref, (PutPlace(row),), felt, lambda: self._renaming.difference_update(names)
             )
 
-        self._in_turn(peer, command.ref, name, job)
+        self._in_turn(peer, member, command.ref, name, job)
 
     def _new_place(self, name: str) -> Place:
         return Place(self._registry.number(), name, made_at_ms=self._registry.wall_ms())
@@ -184,7 +184,7 @@ class Moderation:
 
             return self._turn(peer, command.ref, (PutMembership(row),), felt)
 
-        self._in_turn(peer, command.ref, name, job)
+        self._in_turn(peer, member, command.ref, name, job)
 
     def _moderate(self, peer: Peer, member: Member, name: str, command: Moderate) -> None:
         def job(name: str) -> Turn:
@@ -207,7 +207,7 @@ class Moderation:
                 case _:
                     assert_never(command.act)
 
-        self._in_turn(peer, command.ref, name, job)
+        self._in_turn(peer, member, command.ref, name, job)
 
     def _kick(self, peer: Peer, member: Member, name: str, command: Moderate) -> Turn:
         self._expect_there(name, command.person)
@@ -267,7 +267,7 @@ class Moderation:
             changes = (*changes, PutMembership(replace(row, role=role)))
             return self._turn(peer, command.ref, changes, lambda: self._floor.tell_role(name, command.person, by))
 
-        self._in_turn(peer, command.ref, name, job)
+        self._in_turn(peer, member, command.ref, name, job)
 
     # --- Parts ----------------------------------------------------------------------------------------------------
 
@@ -318,16 +318,17 @@ class Moderation:
 
         return self._floor.removal(person, name, further, then)
 
-    def _in_turn(self, peer: Peer, ref: int, name: str, job: Callable[[str], Turn]) -> None:
+    def _in_turn(self, peer: Peer, member: Member, ref: int, name: str, job: Callable[[str], Turn]) -> None:
         """Do something when its turn comes, in the room that was meant, whatever that is called by then."""
         asked = self._rulebook.places.get(name)
 
         def guarded() -> Turn:
             now_called = name if asked is None else self._rulebook.name_of(asked.room_id)
-            if now_called != name:
-                self._in_turn(peer, ref, now_called, job)
-                return None
             try:
+                if now_called != name:
+                    self._check_seen(member, now_called)  # or a refusal would tell a new name to who may not know it
+                    self._in_turn(peer, member, ref, now_called, job)
+                    return None
                 return job(name)
             except Refusal as refusal:
                 if peer in self._seats:

@@ -40,6 +40,7 @@ class NotAppended(Struct, frozen=True, gc=False):
 
     code: ErrorCode
     text: str
+    retry_after_s: float | None = None
 
 
 AppendOutcome: TypeAlias = Appended | NotAppended
@@ -208,6 +209,8 @@ class MessageLog(Protocol):
 
     def append(self, draft: Draft, done: Callable[[AppendOutcome], None]) -> None:
         """Store a draft; ``done`` says whether it is durable. After a failure of the log no ``done`` is called.
+
+        One that is ``known_only`` and has no earlier copy is answered NOT_FOUND.
 
         Raises:
             LocalProtocolError: a text is no Unicode (lone surrogates), which every codec must have refused.

@@ -92,10 +92,21 @@ class Posting:
     def append(self, peer: Peer, seat: Seat, command: DraftCommand, now: float) -> None:
         """Check a draft and give it to the log.
 
+        What the log may have already, from before the connection was lost, is answered by it whatever the rules say
+        by now: a refusal would be a lie, and have it sent again as something new.
+
         Raises:
             Refusal: a rule forbids it.
             Overloaded: the log cannot take it now; nothing happened.
         """
+        try:
+            self._append(peer, seat, command, now)
+        except Refusal as refusal:
+            if command.client_id > seat.known_client_id:
+                raise
+            self._recall(peer, seat, command, refusal)
+
+    def _append(self, peer: Peer, seat: Seat, command: DraftCommand, now: float) -> None:
         member = seat.member
         made = self._draft(seat, command, now) if isinstance(command, Say | Direct) else self._revision(seat, command)
         text = made.text
@@ -119,6 +130,22 @@ class Posting:
         self.unsettled += 1
         if self._hears_messages and isinstance(made, Draft):
             self._observer.happened(Happening.SAID, peer, member.name, made.room or made.to_name or "", made.text)
+
+    def _recall(self, peer: Peer, seat: Seat, command: DraftCommand, refusal: Refusal) -> None:
+        """Ask the log whether it has this already; if not, the refusal stands."""
+        member = seat.member
+        probe = Draft(
+            member.sender_id, member.name, command.client_id, "", room=LOBBY, stream=seat.stream, known_only=True
+        )
+
+        def done(outcome: AppendOutcome) -> None:
+            if isinstance(outcome, NotAppended) and outcome.code in {ErrorCode.NOT_FOUND, ErrorCode.OUT_OF_ORDER}:
+                outcome = NotAppended(refusal.code, refusal.detail, refusal.retry_after_s)
+            self._settle(peer, member, command.client_id, outcome)
+
+        self._log.append(probe, done)
+        member.unsettled += 1
+        self.unsettled += 1
 
     def fed(self, seq: int) -> None:
         """Everything up to this seq has been fanned out."""
@@ -292,7 +319,8 @@ class Posting:
         if seat is None or seat.member is not member:
             return
         if isinstance(outcome, NotAppended):
-            peer.deliver(Refused(outcome.code, outcome.text, client_id=client_id))
+            refused = Refused(outcome.code, outcome.text, client_id=client_id, retry_after_s=outcome.retry_after_s)
+            peer.deliver(refused)
         elif isinstance(outcome, Appended):
             acked = Acked(client_id, outcome.seq)
             if outcome.retry and outcome.seq > self._fed_seq:

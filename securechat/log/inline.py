@@ -141,7 +141,7 @@ class InlineLog:
         try:
             if self.failure is None:
                 self._committer.settle()
-            self.store.close(failed=self.failure is not None)
+            self._close_store(failed=self.failure is not None)
         except LogError as error:
             self._fail(error)
         self._open = False
@@ -151,7 +151,11 @@ class InlineLog:
         self._queue.clear()
         if self._open:
             self._open = False
-            self.store.close(failed=True)
+            self._close_store(failed=True)
+
+    def _close_store(self, *, failed: bool) -> None:
+        """Close the store; a log with an index beside it closes that first."""
+        self.store.close(failed=failed)
 
     def _append(self, write: Draft | Revision, done: Callable[[AppendOutcome], None]) -> None:
         if self._waiting >= self._limits.append_queue:
@@ -180,12 +184,16 @@ class InlineLog:
         entries = [self._queue.popleft() for _ in range(min(len(self._queue), self._limits.commit_messages))]
         try:
             batch = self._committer.commit(entries)
+            self._committed(entries)
             self._committer.tidy(idle=not self._queue)
         except LogError as error:
             self._fail(error)
             return
         self._waiting -= sum(isinstance(write, Draft | Revision) for write, _ in entries)
         tell(lambda: batch.deliver(self._on_commit))
+
+    def _committed(self, entries: Sequence[Entry]) -> None:
+        """A batch is durable; a log with an index beside it tells whoever keeps that."""
 
     def _read_later(self, read: Callable[[], _T], done: Callable[[_T | NotAppended], None]) -> None:
         """Read in a callback of its own; a log with a slow reader has another way."""

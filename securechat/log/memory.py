@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from copy import deepcopy
-from pathlib import Path
 from typing import TypeVar, get_args
 
 from msgspec import Struct
@@ -62,12 +61,14 @@ from securechat.limits import Limits
 from securechat.log.inline import InlineLog
 from securechat.log.memory_talk import Talk
 from securechat.log.search import judge as judge_hit
+from securechat.log.search_keeper import SearchSite
 from securechat.log.sqlite import utc_ms
 from securechat.log.store import (
     DISK_FULL,
     FORGET_LOOKS,
     NAME_TAKEN,
     NO_ENTRY,
+    NOT_KNOWN,
     NOT_RECORDED,
     Applied,
     Identify,
@@ -319,7 +320,8 @@ class MemoryStore:
         for write in writes:
             match write:
                 case Draft() | Revision():
-                    outcomes.append(self._talk.judge(write) or DISK_FULL)
+                    known_only = isinstance(write, Draft) and write.known_only
+                    outcomes.append(self._talk.judge(write) or (NOT_KNOWN if known_only else DISK_FULL))
                 case Identify():
                     outcomes.append(NO_ENTRY)
                 case Record():
@@ -343,7 +345,7 @@ class MemoryStore:
         return SearchRows(hits[: query.limit], len(hits) > query.limit, self._talk.last_seq)
 
     @property
-    def read_beside(self) -> Path | None:
+    def search_site(self) -> SearchSite | None:
         """There is no file."""
         return None
 

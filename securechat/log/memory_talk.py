@@ -18,6 +18,7 @@ from securechat.log.store import (
     CHANGES_PER_MESSAGE,
     DISK_FULL,
     EXPIRE_CHANGES,
+    NOT_KNOWN,
     SCRUB_ROWS,
     UNREAD_MOST,
     Place,
@@ -78,6 +79,8 @@ class Talk:
         """Keep a draft or revision; return the outcome, and what is new."""
         stream = write.stream or write.sender_id
         judged = self.judge(write)
+        if judged is None and isinstance(write, Draft) and write.known_only:
+            judged = NOT_KNOWN
         if judged is not None or refuse_fresh:
             return judged or DISK_FULL, None
         if isinstance(write, Revision) and (refused := judge_revision(write, self._target(write.target))) is not None:

@@ -21,7 +21,18 @@ from securechat.hub.places import PutRead
 from securechat.hub.ports import Appended, AppendOutcome
 from securechat.log import revising
 from securechat.log.revising import Revised
-from securechat.log.store import DISK_FULL, NO_MESSAGE, Outcome, Place, Record, Write, judge, judge_revision, place_of
+from securechat.log.store import (
+    DISK_FULL,
+    NO_MESSAGE,
+    NOT_KNOWN,
+    Outcome,
+    Place,
+    Record,
+    Write,
+    judge,
+    judge_revision,
+    place_of,
+)
 from securechat.model import Draft, LogEntry, Message, Revision
 
 REMEMBERED = 32_768
@@ -144,7 +155,9 @@ class Scribe:
     def answer(self, write: Draft | Revision) -> AppendOutcome:
         """Answer without storing: a retry gets its seq, all else DISK_FULL."""
         stream = write.stream or write.sender_id
-        return self._judge(stream, write.client_id, self._last_stored(stream)) or DISK_FULL
+        known_only = type(write) is Draft and write.known_only
+        judged = self._judge(stream, write.client_id, self._last_stored(stream))
+        return judged or (NOT_KNOWN if known_only else DISK_FULL)
 
     # --- One write ------------------------------------------------------------------------------------------------
 
@@ -159,6 +172,8 @@ class Scribe:
             outcome = self._judge(stream, client_id, last)
             assert outcome is not None
             return outcome
+        if draft.known_only:
+            return NOT_KNOWN
         if self._refuse_fresh:
             return DISK_FULL
         to = draft.to

@@ -19,8 +19,7 @@ It refuses to know threads, queries and rights.
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from itertools import chain
 from pathlib import Path
@@ -30,6 +29,7 @@ import msgspec
 
 from securechat import search_words
 from securechat.log.directory import make_private
+from securechat.log.search_leaves import rename_leaves, words_of
 from securechat.log.search_source import SearchSource, Stretch, Words
 from securechat.log.store import NoSpace
 
@@ -39,8 +39,8 @@ FORMAT = f"2 {search_words.VERSION}"
 """An index of another format is made anew."""
 STRETCH = 1_000
 """Seqs read in one step: some 20 ms of work, of which the loop feels 2."""
-SWEEP_STRETCH = 20_000
-"""Seqs compared in one step: some 6 ms, nearly all of it in SQLite."""
+COMPARED_PER_READ = 20
+"""Of a sweep, so many stretches are compared in one step: some 6 ms for 20,000 seqs, nearly all of it in SQLite."""
 APPLICATION_ID = 0x53436873
 _INSERT_ROWS = 256
 _SIGN = "\ue000"
@@ -50,6 +50,7 @@ _MERGE_PAGES = 200
 word in 100 rooms takes 2.7 ms instead of 8."""
 _JOURNAL_PAGES = 4_096  # 16 MiB, then SQLite moves it into the file by itself
 
+_DOCUMENTS = "SELECT json_group_array(c0) FROM found_content WHERE id IN (SELECT value FROM json_each(?))"
 _SCHEMA = """
 CREATE VIRTUAL TABLE found USING fts5(words, tokenize = 'ascii', columnsize = 0);
 INSERT INTO found (found, rank) VALUES ('secure-delete', 1);
@@ -99,6 +100,9 @@ class SearchIndex:
     Args:
         path: its file; None keeps it in memory.
         source: the log to read.
+        vfs: the name of an apsw VFS to keep the file on (tests, simulation); None for the operating system.
+        shared: False keeps other connections out: for a VFS without shared memory.
+        stretch: seqs read in one step.
 
     Attributes:
         indexed_to: every entry of the log up to this seq is in.
@@ -106,12 +110,23 @@ class SearchIndex:
         owes_truncation: erased text may still stand in the journal.
     """
 
-    def __init__(self, path: Path | None, source: SearchSource) -> None:
+    def __init__(
+        self,
+        path: Path | None,
+        source: SearchSource,
+        *,
+        vfs: str | None = None,
+        shared: bool = True,
+        stretch: int = STRETCH,
+    ) -> None:
         self.indexed_to = 0
         self.is_whole = False
         self.owes_truncation = False
         self._path = path
         self._source = source
+        self._vfs = vfs
+        self._shared = shared
+        self._stretch = stretch
         self._db: apsw.Connection | None = None
         self._sweeping: int | None = None  # up to where the sweep has come
         self._has_looked = self._is_merging = False
@@ -150,12 +165,14 @@ class SearchIndex:
             self._open()
 
     def _open(self) -> None:
-        if self._path is not None:
+        if self._path is not None and self._vfs is None:
             make_private(self._path)
-        db = self._db = apsw.Connection(":memory:" if self._path is None else str(self._path))
+        db = self._db = apsw.Connection(":memory:" if self._path is None else str(self._path), vfs=self._vfs)
+        if not self._shared:
+            db.pragma("locking_mode", "EXCLUSIVE")  # before the journal's mode, or it would want shared memory
         if self._path is not None and db.pragma("journal_mode", "WAL") != "wal":
             raise IndexDamaged("the file system cannot hold a write-ahead log")
-        db.pragma("synchronous", "NORMAL")  # derived: a power cut may cost messages that are read again
+        db.pragma("synchronous", "FULL")  # until it says of itself that it is in use
         db.pragma("secure_delete", True)
         db.pragma("temp_store", "MEMORY")
         db.wal_autocheckpoint(_JOURNAL_PAGES)
@@ -184,8 +201,11 @@ class SearchIndex:
         # only after a crash; what it cannot see is met by a search, or by what is written next.
         if not clean and db.execute("PRAGMA quick_check(found_data)").fetchall() != [("ok",)]:
             raise IndexDamaged("its pages contradict each other")
+        # On the disk before anything else is: a power cut that took this along would leave an index that seems to be
+        # closed, and what has vanished from the log meanwhile would stay in it, because nobody would compare them.
         db.execute("UPDATE progress SET clean = 0")
-        self.owes_truncation = not clean  # whoever was killed may have been about to
+        db.pragma("synchronous", "NORMAL")  # derived: a power cut may cost messages, which are read again
+        self.owes_truncation = self._is_merging = not clean  # whoever was killed may have been about to
         self._sweeping = None if clean else 0
         self.is_whole = self.indexed_to >= self._source.last_seq()
 
@@ -198,18 +218,19 @@ class SearchIndex:
             with suppress(apsw.Error):
                 db.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
                 db.close()
-        for suffix in ("", "-wal", "-shm") if self._path is not None else ():
-            with suppress(OSError):
-                os.unlink(f"{self._path}{suffix}")  # noqa: PTH108  # a suffix of the whole name, not of its end
+        if self._path is not None:
+            _remove(self._path, self._vfs)
 
-    def close(self) -> None:
-        """Close; what is left to do will be done after the next `open`."""
+    def close(self, *, failed: bool = False) -> None:
+        """Close; what is left to do will be done after the next `open`. With ``failed``, without writing a byte."""
         db, self._db = self._db, None
         if db is None:
             return
         with suppress(apsw.Error):  # derived data: whatever is wrong with it is found when it is opened
-            if self._sweeping is None and not self.owes_truncation:
+            if not failed and self._sweeping is None and not self.owes_truncation:
                 db.execute("UPDATE progress SET clean = 1")
+        with suppress(apsw.Error):
+            db.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, int(failed))
             db.close()
 
     # --- Following the log ----------------------------------------------------------------------------------------
@@ -222,7 +243,7 @@ class SearchIndex:
             NoSpace: nothing was changed; try again when there is space.
             LogError: the log itself cannot be read.
         """
-        stretch = self._source.after(self.indexed_to, STRETCH)
+        stretch = self._source.after(self.indexed_to, self._stretch)
         with self._judged():
             if stretch is not None:
                 self._take(stretch)
@@ -251,20 +272,29 @@ class SearchIndex:
             db.execute(f"INSERT INTO found (rowid, words) VALUES {places}", tuple(chain.from_iterable(part)))  # noqa: S608
 
     def _erase(self, db: apsw.Connection, seqs: Sequence[int]) -> None:
+        """Take documents out, with what FTS5 leaves of them: the names of leaves at once, and see `_merge`."""
         if seqs:
-            self.owes_truncation = True
-            wanted = msgspec.json.encode(seqs).decode()
-            db.execute("DELETE FROM found WHERE rowid IN (SELECT value FROM json_each(?))", (wanted,))
+            self.owes_truncation = self._is_merging = True
+            these = (msgspec.json.encode(seqs).decode(),)
+            ((documents,),) = db.execute(_DOCUMENTS, these).fetchall()
+            assert isinstance(documents, str)
+            db.execute("DELETE FROM found WHERE rowid IN (SELECT value FROM json_each(?))", these)
+            rename_leaves(db, words_of(msgspec.json.decode(documents, type=list[str])))
 
     def _merge(self) -> None:
-        """After opening, a step at a time: every search looks into every segment of the index, so leave few."""
+        """A step of what has been begun, until nothing is left to do.
+
+        After opening, because every search looks into every segment of the index: leave few. And after something was
+        taken out, because FTS5 merges by and by: what it has gone through stays in the file until it is through, with
+        words in it that are gone from the result.
+        """
         db = self.db
         if not self._has_looked:
             self._has_looked = True
             ((count,),) = db.execute("SELECT count(DISTINCT segid) FROM found_idx").fetchall()
             assert isinstance(count, int)
-            self._is_merging = count >= _MANY_SEGMENTS
-            if self._is_merging:
+            if count >= _MANY_SEGMENTS:
+                self._is_merging = True
                 db.execute("INSERT INTO found (found, rank) VALUES ('merge', ?)", (-_MERGE_PAGES,))
         elif self._is_merging:
             before = db.total_changes()
@@ -287,7 +317,7 @@ class SearchIndex:
         above = self._sweeping
         if above is None:
             return
-        below = min(above + SWEEP_STRETCH, self.indexed_to)
+        below = min(above + COMPARED_PER_READ * self._stretch, self.indexed_to)
         ours = self.db.execute(
             "SELECT count(*), ifnull(sum(id), 0) FROM found_content WHERE id > ? AND id <= ?", (above, below)
         ).fetchall()[0]
@@ -316,7 +346,7 @@ class SearchIndex:
         with self._judged():
             if self._path is not None:
                 self.db.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
-        self.owes_truncation = False
+        self.owes_truncation = self._is_merging
 
     @contextmanager
     def _transaction(self) -> Iterator[apsw.Connection]:
@@ -342,5 +372,12 @@ class SearchIndex:
             raise IndexDamaged(str(error)) from error
 
 
-Progress = Callable[[int, int], None]
-"""Hears how far the making of an index is: the seq it has come to, and the last one there is."""
+def _remove(path: Path, vfs: str | None) -> None:
+    """Remove a database with all that hangs on it, as far as it lets us: SQLite's own way, on whatever disk it is."""
+    disk = apsw.VFS(f"{path}, to be removed", vfs or "")
+    try:
+        for suffix in ("", "-wal", "-shm", "-journal"):
+            with suppress(apsw.Error):  # most are not there
+                disk.xDelete(f"{path}{suffix}", syncdir=False)
+    finally:
+        disk.unregister()

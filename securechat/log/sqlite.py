@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, closing, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +33,8 @@ from securechat.log.history import HistoryReader
 from securechat.log.schema import migrate
 from securechat.log.scribe import Scribe
 from securechat.log.search import search_at_once
-from securechat.log.search_index import SearchIndex
+from securechat.log.search_index import SEARCH_INDEX, SearchIndex
+from securechat.log.search_keeper import SearchSite
 from securechat.log.search_source import SearchSource
 from securechat.log.store import (
     NAME_TAKEN,
@@ -139,8 +141,7 @@ class SqliteStore:
         reservations = senders.open_reservations(writer, now_ms, oldest_ms)
         state = LogState(scribe.last_seq, reservations, records.load(writer), places.load(writer))
         if self._shared:
-            self._reading = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY, vfs=self._vfs)
-            self._reading.set_busy_timeout(_BUSY_MS)
+            self._reading = self._connect_to_read()
         self._reader = HistoryReader(self._reading or writer)
         self._wal_bytes = 0
         self._erasing = True  # a process that was killed may have left something in the journal
@@ -359,9 +360,24 @@ class SqliteStore:
         return search_at_once(self._index, reading, query)
 
     @property
-    def read_beside(self) -> Path | None:
-        """The database's file; see `Store.read_beside`."""
-        return self.directory / DATABASE if self._shared and self._vfs is None else None
+    def search_site(self) -> SearchSite | None:
+        """A file beside the database; see `Store.search_site`.
+
+        None on a VFS with shared memory: that is a disk whose every write somebody counts, and a second thread would
+        come in between.
+        """
+        if self._shared and self._vfs is not None:
+            return None
+
+        def reading() -> AbstractContextManager[apsw.Connection]:
+            return closing(self._connect_to_read()) if self._shared else nullcontext(self._db)
+
+        return SearchSite(self.directory / SEARCH_INDEX, reading, self._vfs, self._shared)
+
+    def _connect_to_read(self) -> apsw.Connection:
+        connection = apsw.Connection(str(self.directory / DATABASE), flags=apsw.SQLITE_OPEN_READONLY, vfs=self._vfs)
+        connection.set_busy_timeout(_BUSY_MS)
+        return connection
 
     def audit(self, last: int) -> list[AuditEntry]:
         """Read the audit; see `Store.audit`."""

@@ -7,8 +7,7 @@ A `Store` knows no threads, queues or callbacks. `SqliteStore` and `MemoryStore`
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
-from typing import Protocol, TypeAlias
+from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 from msgspec import Struct
 
@@ -29,6 +28,9 @@ from securechat.hub.ports import (
 )
 from securechat.limits import MAX_REACTIONS
 from securechat.model import Draft, LogEntry, Revision, RevisionKind
+
+if TYPE_CHECKING:
+    from securechat.log.search_keeper import SearchSite
 
 
 class Identify(Struct, frozen=True, gc=False):
@@ -117,6 +119,7 @@ ANOTHERS_SECRET = NotAppended(
     ErrorCode.INVALID, "this secret already belongs to somebody else: make a new one for this login"
 )
 
+NOT_KNOWN = NotAppended(ErrorCode.NOT_FOUND, "no earlier copy of this message is stored")
 NO_MESSAGE = NotAppended(ErrorCode.NOT_FOUND, "there is no such message here, or it was deleted")
 NOT_YOURS = NotAppended(ErrorCode.NO_RIGHT, "this is somebody else's message")
 TOO_MANY_REACTIONS = NotAppended(ErrorCode.TOO_MANY, f"a message can have {MAX_REACTIONS} reactions, and this one does")
@@ -260,11 +263,11 @@ class Store(Protocol):
         """Count what somebody has not read: rooms in the order asked, then dialogues by peer. Raises as `read`."""
 
     def search(self, query: SearchQuery) -> SearchRows:
-        """Find committed messages; for logs without threads, all of the log in one go. Raises as `read`."""
+        """Find committed messages; where nobody keeps an index, all of the log in one go. Raises as `read`."""
 
     @property
-    def read_beside(self) -> Path | None:
-        """The database that other threads may read while this store writes it; None where there is none."""
+    def search_site(self) -> SearchSite | None:
+        """Where an index can be kept, by a `SearchKeeper` that is closed before the store; None where none can be."""
 
     def audit(self, last: int) -> list[AuditEntry]:
         """Read the last entries of the audit, in the order in which they were written. Raises LogError."""

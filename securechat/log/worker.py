@@ -41,7 +41,8 @@ from securechat.hub.ports import (
 )
 from securechat.limits import Limits
 from securechat.log.committer import Batch, Committer, Entry, answer_reading
-from securechat.log.search_thread import IndexProgress, SearchThread
+from securechat.log.search_keeper import IndexProgress
+from securechat.log.search_thread import SearchThread
 from securechat.log.sqlite import SqliteStore, utc_ms
 from securechat.log.store import ERASE_WITHIN_S, Identify, Record, Release, Rename, UnreadQuery, removes
 from securechat.model import Draft, LogEntry, Revision
@@ -144,10 +145,10 @@ class SqliteLog:
         self._failing = threading.Lock()
         self._threads: list[threading.Thread] = []
         self._searching: SearchThread | None = None
-        database = self._store.read_beside
-        if database is not None:
+        site = self._store.search_site
+        if site is not None:
             self._searching = SearchThread(
-                database,
+                site,
                 limits.search_queue,
                 post,
                 self._fail,

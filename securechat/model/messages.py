@@ -61,7 +61,8 @@ class Draft(Struct, frozen=True, gc=False):
     """A message before commit: what the hub gives to the log. Exactly one of ``room`` and ``to`` is set.
 
     ``stream`` is the device it comes from: (stream, client_id) is what a retry is recognised by. 0 means the sender's
-    only one, ``sender_id``.
+    only one, ``sender_id``. With ``known_only`` it is never stored, because a rule forbids it by now: it is answered as
+    the retry of an earlier copy, if there is one.
     """
 
     sender_id: int
@@ -74,6 +75,7 @@ class Draft(Struct, frozen=True, gc=False):
     stream: int = 0
     reply: int | None = None
     mentions: tuple[int, ...] = ()
+    known_only: bool = False
 
 
 class RevisionKind(StrEnum):

@@ -71,8 +71,9 @@ class SimulatedClock:
 
     def call_at(self, when: float, callback: Callable[[], None]) -> Deadline:
         """Let something happen at the monotonic second ``when``, or at once if that has passed."""
-        deadline = Deadline(max(self.now, when), callback)
-        heapq.heappush(self._heap, (deadline.when, next(self._order), deadline))
+        when = max(when, self.now)
+        deadline = Deadline(when, callback)
+        heapq.heappush(self._heap, (when, next(self._order), deadline))
         return deadline
 
     def call_later(self, delay_s: float, callback: Callable[[], None]) -> Deadline:
@@ -104,9 +105,16 @@ class SimulatedClock:
         Returns:
             Whether it was enough; False without the question.
         """
-        heap = self._heap
-        while heap and heap[0][0] <= when:
-            self.step()
+        heap, pop = self._heap, heapq.heappop
+        while heap and heap[0][0] <= when:  # what `step` does, without a call for each
+            at, _, deadline = pop(heap)
+            callback = deadline.callback
+            if callback is None:
+                continue
+            self.now = at
+            self.events += 1
+            deadline.callback = None
+            callback()
             if enough is not None and self.events % every == 0 and enough():
                 return True
         self.now = max(self.now, when)

@@ -154,7 +154,11 @@ class Display:
         if change.seq <= self._last_change.get(key, 0):
             self._broken(f"change {change.seq} was told after {self._last_change[key]}")
         self._last_change[key] = change.seq
-        if message is not None and change.target in self.shown:
+        before = self.shown.get(change.target)
+        if message is not None and before is not None:
+            is_older = message.deleted is None and (message.edited or 0) < (before.edited or 0)
+            if is_older or before.deleted is not None:
+                self._broken(f"message {message.seq} was told as {message}, after it had been {before}")
             self.shown[change.target] = message
 
     # --- at the end
@@ -166,6 +170,7 @@ class Display:
         converged: bool,
         gone: Gone = nothing_is_gone,
         taken_back: Container[int] = frozenset(),
+        reads_above: Callable[[str, int], int] = lambda _, __: 0,
     ) -> None:
         """Hold what was shown against the log.
 
@@ -175,6 +180,8 @@ class Display:
                 every message where the user is still stands there as it is in the log.
             gone: tells what may have vanished.
             taken_back: whose reactions may have vanished.
+            reads_above: tells above which seq somebody (by sender_id) reads a room that shows only what was said since
+                they joined; a guest who was away for long joins anew.
 
         Raises:
             HistoryBroken: a message is missing, or is not the log's.
@@ -188,23 +195,26 @@ class Display:
                     self._broken(f"message {seq} was shown, and the log does not have it")
             elif (row.sender_id, row.sent_at_ms, row.to, row.reply) != _origin(message):
                 self._broken(f"message {seq} was shown as {message}, and the log has {row}")
-            elif is_current and self._is_followed(seq, row) and _state(message, taken_back) != _state(row, taken_back):
+            elif not is_current or not self._is_followed(seq, row, reads_above):
+                continue
+            elif _state(message, taken_back) != _state(row, taken_back):
                 self._broken(f"message {seq} is shown as {message}, and the log has {row}")
         for period in self.periods:
             end = period.last if period.ended or not is_current else rows[-1].seq if rows else 0
+            above = max(period.above, reads_above(period.room, self.me))
             for row in rows:
-                if row.room == period.room and period.above < row.seq <= end and row.seq not in self.shown:
+                if row.room == period.room and above < row.seq <= end and row.seq not in self.shown:
                     self._broken(f"message {row.seq} of #{row.room} was never shown (up to {end})")
         self._check_dialogues(rows, converged=is_current)
         if is_current:
             self._check_lines("has nothing left to send")
 
-    def _is_followed(self, seq: int, row: Message) -> bool:
+    def _is_followed(self, seq: int, row: Message, reads_above: Callable[[str, int], int]) -> bool:
         """Whether what becomes of a message is told: in dialogues, and since the user is in its room."""
         if row.room is None:
             return True
         period = self._open.get(row.room)
-        return period is not None and seq > period.above
+        return period is not None and seq > max(period.above, reads_above(row.room, self.me))
 
     def _check_lines(self, why: str) -> None:
         for number, what in self.lines.items():

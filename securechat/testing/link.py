@@ -18,6 +18,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from msgspec import Struct
 
+from securechat.net.loop import EVENT_READ, EVENT_WRITE
+
 if TYPE_CHECKING:
     import random
 
@@ -254,14 +256,14 @@ class SimulatedSocket:
 
     # --- for the selector
 
-    def is_readable(self) -> bool:
-        """Whether a recv has something to say."""
-        pipe = self._in
-        return bool(pipe.buffer or pipe.ended or pipe.broken or (pipe.shaken and not self._shaken))
-
-    def is_writable(self) -> bool:
-        """Whether a send has something to say."""
-        return self._out.broken or self._out.room() > 0
+    def readiness(self, events: int) -> int:
+        """Which of these events have come: a recv, or a send, has something to say."""
+        mask, pipe = 0, self._in
+        if events & EVENT_READ and (pipe.buffer or pipe.ended or pipe.broken or (pipe.shaken and not self._shaken)):
+            mask = EVENT_READ
+        if events & EVENT_WRITE and (self._out.broken or self._out.room() > 0):
+            mask |= EVENT_WRITE
+        return mask
 
     # --- for begin_tls and the handshake
 

@@ -19,6 +19,7 @@ from functools import partial
 from typing import Any, Protocol
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from securechat.errors import ErrorCode, Overloaded
 from securechat.hub.people import Change, Recorded
@@ -351,6 +352,24 @@ def check_retries_get_the_first_seq(implementation: Implementation) -> None:
     rig.close()
 
 
+def check_what_is_known_only_is_never_stored(implementation: Implementation) -> None:
+    """It is answered as the retry of an earlier copy, or as not found; the disk has no part in it."""
+    rig = Rig(implementation)
+    first, third = rig.seqs(rig.draft(1), rig.draft(3))
+    for restart in (False, True):
+        if restart:
+            rig.restart()
+        probes = [replace(rig.draft(number, "nobody looks at this"), known_only=True) for number in (1, 2, 3, 4)]
+        outcomes = rig.append(*probes)
+        assert outcomes[0] == Appended(first, retry=True)
+        assert outcomes[2] == Appended(third, retry=True)
+        codes = [outcome.code for outcome in outcomes if isinstance(outcome, NotAppended)]
+        assert codes == [ErrorCode.OUT_OF_ORDER, ErrorCode.NOT_FOUND]
+    assert len(rig.everything()) == 2, "it was stored"
+    assert rig.append(rig.draft(4)) == [Appended(third + 1)], "it took a number"
+    rig.close()
+
+
 def check_old_numbers_are_out_of_order(implementation: Implementation) -> None:
     """A number below the stream's highest that was never stored is refused, and other senders are not concerned."""
     rig = Rig(implementation)
@@ -486,6 +505,7 @@ LOG_CHECKS: tuple[Callable[[Implementation], None], ...] = (
     check_messages_are_as_sent,
     check_chains_have_no_break,
     check_retries_get_the_first_seq,
+    check_what_is_known_only_is_never_stored,
     check_old_numbers_are_out_of_order,
     check_same_secret_is_same_sender,
     check_names_stay_reserved,

@@ -8,6 +8,7 @@ not offered, so a store on this disk is opened with ``shared=False``.
 from __future__ import annotations
 
 import random
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +39,11 @@ class MemoryDisk(RecordingDisk):
         """Lose what was not synced, or some of it; the connections to it must be given up."""
         states = CrashStates(self.events)
         states.advance(len(self.events))
-        self._files = states.contents(rng)
+        self.hold(states.contents(rng))
+
+    def hold(self, files: Mapping[str, bytes | bytearray]) -> None:
+        """Be a disk with these files, each of them synced; the connections to the old ones must be given up."""
+        self._files = {name: bytearray(content) for name, content in files.items()}
         self.events.clear()
         self._sizes = {name: len(content) for name, content in self._files.items()}
         for name, content in self._files.items():

@@ -20,7 +20,7 @@ from typing import NoReturn, assert_never
 from msgspec.structs import replace
 
 from securechat.errors import ErrorCode
-from securechat.hub.people import Account, Drop, Scrub
+from securechat.hub.people import Account, Change, Drop, Scrub
 from securechat.hub.places import Expire, Place, PutPlace, PutRead
 from securechat.hub.ports import Appended, NotAppended
 from securechat.log.store import Applied, Outcome, Record, Write
@@ -117,16 +117,25 @@ class Transcript:
         """A batch is about to be written: whatever becomes of it, this much may be gone afterwards."""
         for write in writes:
             for change in write.changes if isinstance(write, Record) else ():
-                match change:
-                    case Expire(room, before_ms):
-                        self._may_expire(room, before_ms)
-                    case Scrub(sender_id, remove):
-                        self._may_scrub(sender_id, remove=remove)
-                    case Drop(kind, number) if kind is Account:
-                        self.deleted.add(number)
-                        self._reads = {key: seq for key, seq in self._reads.items() if key[0] != number}
-                    case _:
-                        pass
+                if not isinstance(change, PutPlace | PutRead):
+                    self._changed(change)
+
+    def _changed(self, change: Change) -> None:
+        """Something about people and rooms is so from now on, or may be."""
+        match change:
+            case Expire(room, before_ms):
+                self._may_expire(room, before_ms)
+            case Scrub(sender_id, remove):
+                self._may_scrub(sender_id, remove=remove)
+            case Drop(kind, number) if kind is Account:
+                self.deleted.add(number)
+                self._reads = {key: seq for key, seq in self._reads.items() if key[0] != number}
+            case PutPlace(row):
+                self._has_place(row)
+            case PutRead():
+                self._has_read(change)
+            case _:
+                pass
 
     def _may_expire(self, room: str, before_ms: int) -> None:
         place = self._places.get(room)
@@ -154,10 +163,7 @@ class Transcript:
                 self._answered(write, outcome, fresh)
             elif isinstance(write, Record) and not isinstance(outcome, NotAppended):
                 for change in write.changes:
-                    if isinstance(change, PutPlace):
-                        self._has_place(change.row)
-                    elif isinstance(change, PutRead):
-                        self._has_read(change)
+                    self._changed(change)
         if (extra := next(fresh, None)) is not None:
             self._broken(f"entry {extra.seq} was committed, and nobody asked for it")
 
@@ -194,7 +200,8 @@ class Transcript:
             return
         said = self.said.get(write.target)
         is_there = said is not None and not said.may_be_gone and said.now.deleted is None
-        is_there = is_there and said is not None and said.place == self.place_of(write.room, write.sender_id, write.to)
+        place = self._places.get(write.room if write.room is not None else _pair(write.sender_id, write.to or 0))
+        is_there = is_there and said is not None and said.place == place
         if outcome.code is ErrorCode.NOT_FOUND and is_there:
             self._broken(f"message {write.target} is there, and was not found")
         is_own = said is not None and (write.any_author or said.now.sender_id == write.sender_id)

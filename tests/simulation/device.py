@@ -72,7 +72,7 @@ class Device:
         self.core: ClientCore | None = None
         self.display = Display(name)
         self.lives: list[Display] = []
-        self.heard: list[SearchPage | UnreadList] = []  # answers to what the exam asks
+        self.heard: list[SearchPage | UnreadList | Refused] = []  # answers to what the exam asks
         self.connection: Link | None = None
         self.last_hello: Hello | None = None
         self.tries = 0  # passwords, since it was last in
@@ -311,6 +311,8 @@ class Link:
                 world.house.check_done(device.display.me, *self._asked.pop(ref))
             case Closing() | Refused():
                 world.law.judged(device, event, slow=self.slow)
+                if isinstance(event, Refused):
+                    device.heard.append(event)
                 if isinstance(event, Refused) and event.ref in self._asked:
                     asked, since = self._asked.pop(event.ref)
                     world.house.check_refused(device.display.me, asked, event.code, since)

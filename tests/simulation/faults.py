@@ -27,7 +27,7 @@ class Faults:
         acts: dict[str, Callable[[], None]] = {
             "cut": self._cut, "hold": self._hold, "slow": self._slow, "kill": self._kill, "power": self._power,
             "drain": self._drain, "full": self._full, "failure": self._failure, "clock": self._clock,
-            "device": self._device,
+            "device": self._device, "index": self._index,
         }  # fmt: skip
         self._acts = [(name, acts[name]) for name in FAULTS if name in acts and name in world.flavour]
 
@@ -122,6 +122,10 @@ class Faults:
     def _failure(self) -> None:
         """A write or a sync fails: the server must stop."""
         self.world.storage.fail_once()
+
+    def _index(self) -> None:
+        """Something fails below the search index: searches may be incomplete for a while, and nothing else is felt."""
+        self.world.storage.fail_index()
 
     def _clock(self) -> None:
         """Somebody sets the wall clock."""

@@ -14,13 +14,16 @@ from securechat.limits import Limits
 if TYPE_CHECKING:
     import random
 
-FAULTS = ("cut", "delay", "hold", "slow", "kill", "power", "drain", "full", "failure", "clock", "device")
+FAULTS = ("cut", "delay", "hold", "slow", "kill", "power", "drain", "full", "failure", "index", "clock", "device")
 """What breaks. "delay" and "cut" also shape new connections."""
 FEATURES = ("admin", "rates", "rules", "revise", "seek", "certificates", "upkeep")
 """What goes on besides talking, coming and going."""
-EXTREMES = ("stuffed", "tiny")
-"""A reader that stops while everybody writes much; connections that pass single bytes."""
-_BESIDE_STUFFED = frozenset({"admin", "rates", "delay", "clock", "revise", "seek"})
+SETTLED = "settled"
+"""Before anything breaks, everybody has come, most have registered, and entered a room."""
+EXTREMES = {"stuffed": 0.05, "tiny": 0.12}
+"""A reader that stops while everybody writes much, which takes ten times as long to simulate as other runs; connections
+that pass single bytes. How often they are drawn."""
+_BESIDE_STUFFED = frozenset({"admin", "rates", "delay", "clock", "revise"})
 """Nothing else may end the connection of the reader who has stopped."""
 
 
@@ -86,7 +89,9 @@ def read(text: str) -> frozenset[str]:
 def flavour_of(rng: random.Random, without: frozenset[str]) -> frozenset[str]:
     """Draw what a run has."""
     some = {name for name in (*FAULTS, *FEATURES) if rng.random() < 0.4}
-    some |= {name for name in EXTREMES if rng.random() < 0.15}
+    some |= {name for name, share in EXTREMES.items() if rng.random() < share}
+    if some & {"rules", "certificates"} or rng.random() < 0.2:
+        some.add(SETTLED)
     if "stuffed" in some:
         some = {"stuffed", "slow"} | some & _BESIDE_STUFFED
     return frozenset(some) - without

@@ -51,12 +51,12 @@ class House:
         self.places: dict[int, Place] = {}
         self.was: set[ErrorCode] = set()
         self._names: dict[str, int] = {}
-        self._former: dict[str, int] = {}
+        self._called: dict[str, set[int]] = {}  # rooms that ever had a name
         self._members: dict[tuple[int, int], Membership] = {}
         self._bans: dict[tuple[int, int], RoomBan] = {}
         self._admins: set[int] = set()
         self._accounts: set[int] = set()
-        self._entered: dict[tuple[int, str], int] = {}
+        self._entered: dict[tuple[int, str], tuple[int, int]] = {}  # with the first and the latest live_from
         self._said: dict[tuple[int, int], tuple[float, int, int]] = {}
         self._ranks: dict[tuple[int, int], list[tuple[float, int]]] = {}  # when it ended, and what it was
 
@@ -100,7 +100,8 @@ class House:
         if old is not None and self._names.get(old.name) == row.room_id:
             del self._names[old.name]
         self.places[row.room_id] = row
-        self._names[row.name] = self._former[row.name] = row.room_id
+        self._names[row.name] = row.room_id
+        self._called.setdefault(row.name, set()).add(row.room_id)
         self.was |= {code for code, so in ((ErrorCode.ARCHIVED, row.archived), (ErrorCode.READ_ONLY, row.read_only),
                                            (ErrorCode.SLOW_MODE, row.slow_s)) if so}  # fmt: skip
         if old is not None and old.name != row.name:
@@ -167,13 +168,16 @@ class House:
             return True
         return who in self._admins or self.membership(place, who) is not None
 
-    def hears_above(self, room: str, who: int) -> int:
-        """Return the seq above which somebody reads a room."""
+    def hears_above(self, room: str, who: int) -> tuple[int, int]:
+        """Return above which seq somebody may read a room, and above which they surely can.
+
+        They are the same for accounts. Whether a guest who came back had left in between is the server's to say.
+        """
         place = self.place(room)
         if place is None or not place.history_from_join:
-            return 0
+            return 0, 0
         row = self.membership(place, who)
-        return row.joined_seq if row is not None else self._entered.get((who, room), 0)
+        return (row.joined_seq, row.joined_seq) if row is not None else self._entered.get((who, room), (0, 0))
 
     def is_kept_out(self, room: str, who: int) -> bool:
         """Whether somebody may not be in a room."""
@@ -185,7 +189,8 @@ class House:
 
     def entered(self, room: str, who: int, live_from: int) -> None:
         """Somebody was greeted in a room."""
-        self._entered.setdefault((who, room), live_from)
+        first, _ = self._entered.get((who, room), (live_from, 0))
+        self._entered[who, room] = (first, live_from)
 
     def left(self, room: str, who: int) -> None:
         """Somebody is out of a room."""
@@ -264,16 +269,17 @@ class House:
         Raises:
             HistoryBroken: they had not.
         """
-        room_id = self._former.get(command.room)
-        if room_id is not None and max(self._ranks_since(room_id, who, since)) < _needed(command):
+        meant = self._called.get(command.room, set())
+        ranks = [rank for room_id in meant for rank in self._ranks_since(room_id, who, since)]
+        if ranks and max(ranks) < _needed(command):
             self._broken(f"{who} had no right to {command}, and it is done")
 
     def check_refused(self, who: int, command: RoomCommand, code: ErrorCode, since: float) -> None:
         """Somebody hears that they have no right: at some time since they asked that was so. Raises as `check_done`."""
-        room_id = self._former.get(command.room)
-        if code is not ErrorCode.NO_RIGHT or room_id is None or isinstance(command, Moderate):
+        meant = self._called.get(command.room, set())
+        if code not in {ErrorCode.NO_RIGHT, ErrorCode.NO_SUCH_ROOM} or len(meant) != 1 or isinstance(command, Moderate):
             return
-        if min(self._ranks_since(room_id, who, since)) >= _needed(command):
+        if min(self._ranks_since(*meant, who, since)) >= max(_needed(command), MODERATOR):
             self._broken(f"{who} had the right to {command}, and hears that they have not")
 
     def check_owners(self) -> None:

@@ -62,7 +62,9 @@ class Hush:
             word = found.decode()
             if word.startswith(_HUSH):
                 if not self.may_know(word, ids):
-                    raise HistoryBroken(f"{who} reads of #{word}, which is a private room of others")
+                    where = data.find(found)
+                    context = data[max(0, where - 100) : where + 60]
+                    raise HistoryBroken(f"{who} reads of #{word}, which is a private room of others: {context!r}")
             elif not ids & {int(number) for number in word[4:-1].split("-")}:
                 raise HistoryBroken(f"{who} reads what others whisper: {word}")
 

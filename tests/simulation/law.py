@@ -191,14 +191,17 @@ class Law:
             if each.fingerprint not in own:
                 raise HistoryBroken(f"{person.base} is shown a certificate of somebody else")
 
-    def may_add(self, device: Device) -> None:
-        """A certificate is being added: from now on it may log in."""
-        self._removed.discard(fingerprint(device.key))
+    def may_add(self, key: int) -> None:
+        """The certificate of this key is being added: from now on it may log in."""
+        self._removed.discard(fingerprint(key))
 
-    def lost_certificate(self, number: int) -> None:
-        """A certificate is reported removed."""
-        if (shown := self._certificates.get(number)) is not None:
-            self._removed.add(shown)
+    def lost_certificate(self, person: Person, number: int) -> int | None:
+        """A certificate is reported removed; return its key."""
+        shown = self._certificates.get(number)
+        if shown is None:
+            return None
+        self._removed.add(shown)
+        return next((key for key in person.keys if fingerprint(key) == shown), None)
 
     def deleted(self, sender_id: int, *, remove: bool) -> None:
         """An account is reported deleted."""

@@ -54,7 +54,8 @@ class Person:
         self.keys = (3 * number + 1, 3 * number + 2)
         self.passwords: list[str] = []
         self.is_account = False
-        self.may_register = self._own.random() < 0.6
+        self.settles = "settled" in world.flavour
+        self.may_register = self._own.random() < (0.8 if self.settles else 0.6)
         self.lost_logins = self.was_banned = self.may_be_invalid = False
         self.talkative = talkative
         self.speech = Speech(number, long_winded=long_winded)
@@ -105,19 +106,30 @@ class Person:
         self._take_name_of(device)
         if self.may_register and not account:
             self.soon(device, lambda: deeds.accounts.register(self, device))
+        if self.settles and not self.rooms:
+            self.soon(device, lambda: device.want(want.Enter(self.rng.choice(deeds.rooms.ROOMS))))
 
     def _done(self, device: Device, happening: told_deeds.DeedDone | told_deeds.DeedUnanswered) -> None:
         match happening:
             case told_deeds.DeedDone(Deed.REGISTER):
                 self.is_account = True
+                if "certificates" in self.world.flavour:
+                    self.soon(device, lambda: deeds.accounts.add_certificate(self, device))
                 for _ in range(self.rng.choice((0, 1, 1, 2))):
                     self.soon(device, lambda: deeds.accounts.add_device(self, device))
             case told_deeds.DeedDone(Deed.CHANGE_PASSWORD):
                 self.passwords = [self.wanted_password]
                 for token in self.dying:
                     self.world.law.end_token(token)
+            case told_deeds.DeedDone(Deed.ADD_CERTIFICATE):
+                self.soon(device, lambda: deeds.accounts.ask_certificates(self, device))
+                for other in self.devices:
+                    if other is not device:
+                        self.soon(other, lambda other=other: deeds.accounts.show_certificate(self, other))
             case told_deeds.DeedDone(Deed.REMOVE_CERTIFICATE, number=int(number)):
-                self.world.law.lost_certificate(number)
+                key = self.world.law.lost_certificate(self, number)
+                if key is not None:
+                    self.soon(device, lambda: deeds.accounts.prove_by_certificate(self, device, key))
             case told_deeds.DeedUnanswered(Deed.REGISTER):
                 self.may_be_invalid = True
             case _:

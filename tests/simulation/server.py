@@ -29,6 +29,10 @@ if TYPE_CHECKING:
     from tests.simulation.world import World
 
 
+STRETCH = 32
+"""Seqs that the index takes in at once: a run has some hundreds, and shall see what happens between two stretches."""
+
+
 class SimulatedServer:
     """One process, from start to end.
 
@@ -67,6 +71,8 @@ class SimulatedServer:
             deliver=self._deliver,
             free_bytes=storage.free_bytes,
             clock=clock.monotonic,
+            call_at=self._call_at,
+            stretch=STRETCH,
         )
         watch.loop = self.loop
         self.log.watch = watch
@@ -90,6 +96,9 @@ class SimulatedServer:
     def _later(self, span_s: tuple[float, float], callback: Callable[[], None]) -> None:
         low, high = span_s
         self.clock.call_later(low + (high - low) * self.rng.random(), lambda: callback() if self.alive else None)
+
+    def _call_at(self, when: float, callback: Callable[[], None]) -> None:
+        self.clock.call_at(when, lambda: callback() if self.alive else None)
 
     def _deliver(self, callback: Callable[[], None]) -> None:
         """From a thread to the loop, in order."""

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any, cast
 
 from securechat.errors import LogError
 from securechat.log.memory import MemoryStore
-from securechat.log.sqlite import SqliteStore
+from securechat.log.search_index import SEARCH_INDEX
+from securechat.log.sqlite import DATABASE, SqliteStore
 from securechat.log.store import NoSpace, Store
-from securechat.testing.disk import input_output
+from securechat.testing.disk import disk_full, input_output
 from securechat.testing.memory_disk import MemoryDisk
 from securechat.testing.stored import Stored, stored
 from securechat.testing.transcript import Transcript
@@ -90,12 +91,21 @@ class Storage:
             self.disk.capacity_bytes = self.disk.used_bytes() + self._rng.choice((0, 5_000, 20_000)) if full else None
 
     def fail_once(self) -> None:
-        """Let the next write or sync of the log fail."""
+        """Let the next write or sync of the log fail; not one of the index, which is nobody's failure."""
         if self.disk is None:
             self._failing = self._rng.choice(("apply", "applied"))
         else:
             kind = self._rng.choice(("write", "sync"))
-            self.disk.fail(kind, "securechat.db-wal", error=input_output())  # type: ignore[arg-type]
+            self.disk.fail(kind, f"{DATABASE}-wal", error=input_output())  # type: ignore[arg-type]
+
+    def fail_index(self) -> None:
+        """Something fails below the search index alone, once or for a while: nobody may lose anything by it."""
+        if self.disk is not None:
+            kind = self._rng.choice(("create", "write", "sync", "truncate", "delete"))
+            error = self._rng.choice((input_output(), disk_full))
+            times, skip = self._rng.choice((1, 1, 20)), self._rng.choice((0, 0, 3, 10))
+            suffix = self._rng.choice((SEARCH_INDEX, f"{SEARCH_INDEX}-wal"))
+            self.disk.fail(kind, suffix, skip=skip, times=times, error=error)  # type: ignore[arg-type]
 
     def forgive(self) -> None:
         """Take every fault back."""

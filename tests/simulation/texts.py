@@ -30,7 +30,7 @@ class Speech:
         """Return something never said before, for a place; where others may not hear it, it names the place."""
         self._lines += 1
         person, rng = device.person, device.person.rng
-        filler = "y" * rng.randint(1_500, 3_900) if self._long_winded else rng.choice(_FILLERS)
+        filler = " " + "y" * rng.randint(1_500, 3_900) if self._long_winded else rng.choice(_FILLERS)
         words = " ".join(rng.choice(WORDS) for _ in range(rng.choice((1, 1, 2))))
         mention = f" @{rng.choice(person.world.people).name}" if rng.random() < 0.2 else ""
         return f"{self._number}:{self._lines}{_mark(device, target)} {words}{mention}{filler}"

@@ -111,7 +111,8 @@ class WatchedLog(SlowLog):
 
     def append(self, draft: Draft, done: Callable[[AppendOutcome], None]) -> None:
         """Take a draft."""
-        self.watch.house.check_draft(draft, self.watch.loop.now)
+        if not draft.known_only:
+            self.watch.house.check_draft(draft, self.watch.loop.now)
         super().append(draft, done)
 
     def revise(self, revision: Revision, done: Callable[[AppendOutcome], None]) -> None:
@@ -219,7 +220,7 @@ class Watch:
             return
         is_there = entry.room in peer.rooms and self.house.may_hear(entry.room, peer.me)
         about = entry.seq if isinstance(entry, Message) else entry.target
-        if not is_there or about <= self.house.hears_above(entry.room, peer.me):
+        if not is_there or about <= self.house.hears_above(entry.room, peer.me)[0]:
             self._leak(peer, entry)
 
     def _check_committed(self, entry: LogEntry) -> None:

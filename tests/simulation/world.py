@@ -44,6 +44,8 @@ waits up to 10 s, a login that was slowed down up to 30 s, and lines go at 5 a s
 FORGET_S = 150.0
 """Virtual time until the server has noticed that even those are gone who fell silent: 90 s for a ping, 10 s to drain,
 a few until their absence is one."""
+SETTLE_S = 1.5
+"""For everybody to come, to register and to enter a room."""
 SQLITE_EVERY = 6
 """One seed in so many runs on SQLite over a disk in memory, the others on the memory store."""
 
@@ -75,7 +77,7 @@ class World:
         self.keep: list[object] = []
         self.rng = rng = self.chance.dice("world")
         self.flavour = flavour_of(rng, options.without)
-        self.deeds = deeds.of(self.flavour)
+        self.deeds = deeds.of(self.flavour, rng)
         self.limits = limits_of(rng)
         self.storage = Storage(self.limits, self.clock, self.chance.dice("disk"), sqlite=seed % SQLITE_EVERY == 0)
         self.connections: list[tuple[Connection, Person | None]] = []
@@ -85,7 +87,7 @@ class World:
         self._servers = 0
         self.server: SimulatedServer = self._new_server()
         long_winded = "stuffed" in self.flavour
-        count = min(rng.choice((2, 3, 3, 4, 4, 5)), options.people or 99)
+        count = min(rng.choice((2, 2, 3, 3, 4)), options.people or 99)
         self.people = [
             Person(self, number, talkative=rng.random() < 0.2, long_winded=long_winded) for number in range(count)
         ]
@@ -111,7 +113,7 @@ class World:
         return connection
 
     def _conduct(self, rng: random.Random) -> Conduct:
-        conduct = Conduct(segments=rng.choice((Segments.WHOLE, Segments.WHOLE, Segments.MIXED)))
+        conduct = Conduct(segments=Segments.MIXED if rng.random() < 0.2 else Segments.WHOLE)
         if self.calm:
             return conduct
         if "tiny" in self.flavour:
@@ -202,22 +204,39 @@ class World:
     def _act_while_things_break(self) -> None:
         rng, clock, keep_doing = self.rng, self.clock, self.schedule.keep_doing
         is_stuffed = "stuffed" in self.flavour
-        until = clock.now + min(6.0 if is_stuffed else rng.choice((1.5, 3.0, 5.0)), self.options.active_s or 99.0)
+        for person in self.people:
+            clock.call_later(rng.uniform(0.0, 1.0), lambda who=person: who.start(who.devices[0]))
+        if "settled" in self.flavour:
+            self._settle()
+        until = clock.now + min(6.0 if is_stuffed else rng.choice((1.0, 2.0, 3.0)), self.options.active_s or 99.0)
         if is_stuffed:
             clock.call_later(rng.uniform(1.0, 2.0), self.faults.stop_a_reader)
         for person in self.people:
-            clock.call_later(rng.uniform(0.0, 1.0), lambda who=person: who.start(who.devices[0]))
-            keep_doing(person.base, person.act, 0.2 if is_stuffed else rng.choice((0.1, 0.3, 0.6)), until)
+            keep_doing(person.base, person.act, 0.2 if is_stuffed else rng.choice((0.1, 0.25, 0.4)), until)
         for hostile in self.hostile:
             keep_doing(hostile.base, hostile.act, 0.15, until)
         if "admin" in self.flavour:
             keep_doing("administrator", self.administrator.act, 0.3, until)
         if "upkeep" in self.flavour:
-            keep_doing("upkeep", lambda _: self._tidy(), 0.5, until)
+            keep_doing("upkeep", self._keep_up, 0.4, until)
         keep_doing("faults", self.faults.act, rng.choice((0.3, 1.0)), until)
         clock.run_until(until)
 
-    def _tidy(self) -> None:
+    def _settle(self) -> None:
+        """Let everybody come before anything breaks; from then on their lines are no better than others."""
+        self.calm = True
+        self.clock.run_until(self.clock.now + SETTLE_S)
+        self.calm = False
+        for connection, _ in self.connections:
+            connection.conduct = self._conduct(self.chance.dice("line", connection.server.peer))
+
+    def _keep_up(self, dice: random.Random) -> None:
+        """What a server that runs for days does: now and then days pass, and what is over is tidied up."""
+        if dice.random() < 0.3:
+            self.law.wall_moves()
+            self.clock.move_wall(100_000.0)
+            for person in self.people:
+                person.lost_logins = True
         if self.server.alive and self.server.log.failure is None:
             self.law.tidied()
             self.server.tidy()
@@ -274,7 +293,13 @@ class World:
         for person in self.people:
             for device in person.devices:
                 for life in device.lives:
-                    life.check(rows, converged=life is device.display, gone=gone, taken_back=transcript.taken_back)
+                    life.check(
+                        rows,
+                        converged=life is device.display,
+                        gone=gone,
+                        taken_back=transcript.taken_back,
+                        reads_above=lambda room, who: self.house.hears_above(room, who)[1],
+                    )
                 idle.check_roster(self.server, device)
             exam.examine(self.rng.choice(person.devices))
 

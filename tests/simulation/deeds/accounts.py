@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from securechat.client import intents as want
+from tests.simulation.certificates import fingerprint
 from tests.simulation.device import Device
 
 if TYPE_CHECKING:
@@ -76,19 +77,33 @@ def use_invite(person: Person, device: Device) -> None:
 
 
 def add_certificate(person: Person, device: Device) -> None:
-    """Let the certificate that one shows log in."""
-    if person.is_account and device.key:
-        person.world.law.may_add(device)
-        device.want(want.AddCertificate(label="mine"))
+    """Let a certificate log in: the one that one shows, or another of one's own."""
+    if person.is_account:
+        key = person.rng.choice(person.keys)
+        person.world.law.may_add(key)
+        if key == device.key:
+            device.want(want.AddCertificate(label="mine"))
+        else:
+            device.want(want.AddCertificate(fingerprint(key)))
 
 
 def show_certificate(person: Person, device: Device) -> None:
     """Start the program anew, with a certificate, or without the one it showed."""
-    device.stop()
+    if person.is_account:
+        device.stop()
+        person.may_be_invalid = True
+        device.key = 0 if device.key else person.rng.choice(person.keys)
+        if device.key and person.rng.random() < 0.5:
+            device.tokens = {}  # nothing but the certificate proves who this is
+        person.later(0.0, 0.3, lambda: person.start(device))
+
+
+def prove_by_certificate(person: Person, device: Device, key: int) -> None:
+    """Start the program anew, with nothing but a certificate to prove who this is."""
     person.may_be_invalid = True
-    device.key = 0 if device.key else person.rng.choice(person.keys)
-    if device.key and person.rng.random() < 0.5:
-        device.tokens = {}  # nothing but the certificate proves who this is
+    device.stop()
+    device.key = key
+    device.tokens = {}
     person.later(0.0, 0.3, lambda: person.start(device))
 
 
@@ -101,10 +116,10 @@ def ask_certificates(person: Person, device: Device) -> None:
 def look_at_certificates(person: Person, device: Device, certificates: Sequence[CertificateInfo]) -> None:
     """The list has come: now and then, one is removed."""
     person.world.law.certificates_shown(person, certificates)
-    if certificates and person.rng.random() < 0.5:
+    if certificates and person.rng.random() < 0.4:
         person.lost_logins = True
         device.want(want.RemoveCertificate(person.rng.choice(certificates).certificate))
 
 
 DEEDS = (register, register, change_password, add_device, add_device, log_out, use_invite)
-WITH_CERTIFICATES = (add_certificate, add_certificate, show_certificate, ask_certificates, ask_certificates)
+WITH_CERTIFICATES = (add_certificate, show_certificate, show_certificate, ask_certificates, ask_certificates)

@@ -1,4 +1,4 @@
-"""Into rooms and out of them; asking who is where; another name; leaving, and coming back."""
+"""Into rooms and out of them; asking who is where; another name."""
 
 from __future__ import annotations
 
@@ -50,19 +50,4 @@ def rename(person: Person, device: Device) -> None:
             person.later(0.0, 0.02, lambda one=each: one.want(want.Finish(0.0)))
 
 
-def leave(person: Person, device: Device) -> None:
-    """Quit."""
-    device.want(want.Finish(person.rng.choice((0.0, 1.0))))
-
-
-def crash(person: Person, device: Device) -> None:
-    """The program is killed."""
-    person.crash(device)
-
-
-def lose_line(person: Person, device: Device) -> None:
-    """The connection breaks."""
-    person.lose_line(device)
-
-
-DEEDS = (enter, enter, depart, ask, ask, rename, leave, crash, lose_line)
+DEEDS = (enter, enter, enter, depart, ask, rename)

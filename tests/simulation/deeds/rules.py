@@ -75,4 +75,12 @@ def ask_rules(person: Person, device: Device) -> None:
     device.want(want.AskRules(_room(person, device), topic_only=person.rng.random() < 0.2))
 
 
-DEEDS = (set_rules, set_rules, set_rules, hide, call_otherwise, order, order, order, ask_rules)
+def look_around(person: Person, device: Device) -> None:
+    """Ask which rooms there are, or try a room's door."""
+    if person.rng.random() < 0.5:
+        device.want(want.AskRooms())
+    else:
+        device.want(want.Enter(person.rng.choice((*ROOMS, *person.rooms))))
+
+
+DEEDS = (set_rules, set_rules, hide, call_otherwise, order, order, look_around, look_around, ask_rules)

@@ -21,6 +21,9 @@ from securechat.model import (
     Moderate,
     Quit,
     Refused,
+    Register,
+    Registered,
+    RoomCommand,
     Say,
     SetRoom,
     Typing,
@@ -285,3 +288,65 @@ def test_rules_that_are_changed_right_behind_a_new_name_are_changed(rig: HubRig)
     assert [done.ref for done in ann.of(Done)][-2:] == [1, 2]
     place = rig.hub._registry.rulebook.places["depot"]
     assert (place.slow_s, "ops" in rig.hub._registry.rulebook.places) == (3, False)
+
+
+# --- Retries ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "forbid",
+    [
+        SetRoom(ref=9, room="ops", archived=True),
+        SetRoom(ref=9, room="ops", read_only=True),
+        Moderate(ref=9, room="ops", person=2, act="mute"),
+        Moderate(ref=9, room="ops", person=2, act="kick"),
+        Moderate(ref=9, room="ops", person=2, act="ban"),
+    ],
+    ids=lambda command: f"{type(command).__name__} {getattr(command, 'act', '')}",
+)
+def test_what_was_stored_is_acknowledged_again_whatever_the_rules_say_by_now(rig: HubRig, forbid: RoomCommand) -> None:
+    ann, bob = person(rig, "ann", "ops"), rig.member("bob", "b" * 32)
+    assert who(bob) == 2
+    rig.do(bob, Register(ref=1, password=PASSWORD))
+    token = bob.last(Registered).token
+    join(rig, bob, "ops")
+    rig.do(bob, Say(1, "ops", "the ack of this is lost"))
+    (acked,) = bob.of(Acked)
+    rig.lose(bob)
+    ok(rig, ann, forbid)
+    again = hello(rig, "bob", secret="b" * 32, token=token)
+    rig.do(again, Say(1, "ops", "the ack of this is lost"))
+    assert again.of(Acked) == [acked]
+    rig.do(again, Say(2, "ops", "this is new"))
+    assert again.last(Refused).client_id == 2
+    assert [message.text for message in rig.fed] == ["the ack of this is lost"]
+
+
+def test_a_retry_in_slow_mode_is_stored_once_though_another_device_has_spoken(rig: HubRig) -> None:
+    ann, bob = person(rig, "ann", "ops"), rig.member("bob", "b" * 32)
+    rig.do(bob, Register(ref=1, password=PASSWORD))
+    token = bob.last(Registered).token
+    join(rig, bob, "ops")
+    rig.do(bob, Say(1, "ops", "the ack of this is lost"))
+    rig.lose(bob)
+    ok(rig, ann, SetRoom(ref=1, room="ops", slow_s=5))
+    other = hello(rig, "bob", password=PASSWORD)
+    rig.do(other, Say(1, "ops", "from my phone"))
+    again = hello(rig, "bob", secret="b" * 32, token=token)
+    rig.do(again, Say(1, "ops", "the ack of this is lost"))
+    assert [acked.seq for acked in again.of(Acked)] == [1]
+    rig.do(again, Say(2, "ops", "too soon"))
+    answer = again.last(Refused)
+    assert (answer.code, answer.retry_after_s) == (ErrorCode.SLOW_MODE, 5.0)
+
+
+def test_what_was_never_stored_is_refused_though_its_number_may_have_been_used(rig: HubRig) -> None:
+    ann, bob = person(rig, "ann", "ops"), rig.member("bob", "b" * 32)
+    join(rig, bob, "ops")
+    rig.do(bob, Say(5, "ops", "stored"))
+    rig.lose(bob)
+    ok(rig, ann, SetRoom(ref=1, room="ops", archived=True))
+    again = rig.member("bob", "b" * 32)
+    rig.do(again, Say(4, "ops", "never sent before"))
+    assert again.last(Refused).code is ErrorCode.ARCHIVED
+    assert rig.hub.unsettled == 0

@@ -67,7 +67,7 @@ class Chance:
         text = self.rng.choice(("hi", "a\0b", "\U0001f600" * 9, "x" * 9000))
         return Draft(
             who, f"p{who}", self.client_id(stream or who), text, stream=stream, reply=reply, mentions=self.people(),
-            to_name=f"p{where['to']}" if "to" in where else None, **where,
+            to_name=f"p{where['to']}" if "to" in where else None, known_only=self.rng.random() < 0.05, **where,
         )  # fmt: skip
 
     def revision(self, places):

@@ -2,11 +2,13 @@
 
 import os
 import queue
+import random
 import shutil
 import sys
 import tempfile
 import threading
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 
 import apsw
@@ -19,10 +21,11 @@ from securechat.hub.people import Scrub
 from securechat.hub.places import Expire
 from securechat.hub.ports import NotAppended, SearchQuery, SearchRows
 from securechat.limits import Limits
-from securechat.log import search_index, search_thread
+from securechat.log import search_keeper, search_leaves, search_thread
 from securechat.log.inline import InlineLog
 from securechat.log.search import Searcher
 from securechat.log.search_index import SEARCH_INDEX, IndexDamaged, SearchIndex
+from securechat.log.search_keeper import SearchKeeper
 from securechat.log.search_source import SearchSource
 from securechat.log.sqlite import DATABASE, SqliteStore
 from securechat.log.store import NoSpace, TooMuchWork
@@ -183,10 +186,9 @@ def test_a_mistake_in_searching_ends_searching_alone(tmp_path, monkeypatch):
 
 
 def test_making_an_index_tells_how_far_it_is_and_answers_meanwhile(tmp_path, monkeypatch):
-    monkeypatch.setattr(search_thread, "TELL_EVERY_S", 0.0)
-    monkeypatch.setattr(search_thread, "_LONG_WAY", 1_000)
-    monkeypatch.setattr(search_index, "STRETCH", 100)
-    monkeypatch.setattr(search_thread, "STRETCH", 100)
+    monkeypatch.setattr(search_keeper, "TELL_EVERY_S", 0.0)
+    monkeypatch.setattr(search_keeper, "_LONG_WAY", 1_000)
+    monkeypatch.setattr(search_thread, "SearchKeeper", partial(SearchKeeper, stretch=100))
     implementation = Log(tmp_path)
     rig = Rig(implementation)
     rig.seqs(*(rig.draft(n, "needle") for n in range(1, 3001)))
@@ -221,9 +223,8 @@ def store(tmp_path):
 
 @pytest.fixture
 def source(store):
-    log = apsw.Connection(str(store.read_beside), flags=apsw.SQLITE_OPEN_READONLY)
-    yield SearchSource(log)
-    log.close()
+    with store.search_site.reading() as log:
+        yield SearchSource(log)
 
 
 def say(store, *texts, start=1):
@@ -291,6 +292,44 @@ def test_an_index_in_many_pieces_is_put_together_a_step_at_a_time(tmp_path, stor
     again.close()
 
 
+@pytest.mark.parametrize("seed", [0, 3, 6])
+def test_no_word_that_is_gone_stays_in_the_leaves_of_the_index_nor_where_they_are_named(tmp_path, store, source, seed):
+    """Nor in what a merge that is not over has gone through already."""
+    rng = random.Random(seed)
+    index = SearchIndex(tmp_path / SEARCH_INDEX, source)
+    index.open()
+    index.db.execute("INSERT INTO found (found, rank) VALUES ('pgsz', 64)")  # few words a leaf: many leaves
+    for n in range(1, 241):
+        sender = 1_000 + n if n <= 160 else 1  # the last signs of the newest come first: a merge is over with it first
+        store.apply([Draft(sender, "ann", n, f"{rng.choice('abcdef')}{rng.getrandbits(40):x}", "lobby")])
+        while n % 40 == 0 and index.step():
+            pass
+    for _ in range(seed):
+        index.db.execute("INSERT INTO found (found, rank) VALUES ('merge', -4)")
+    said = dict(store._db.execute("SELECT seq, text FROM messages").fetchall())
+    gone = rng.sample(sorted(said), 200)
+    for n, seq in enumerate(gone, 1_000):
+        store.apply([Revision(RevisionKind.DELETE, 1, "ann", n, seq, room="lobby", any_author=True)])
+    words, kept = {said.pop(seq) for seq in gone}, set(said.values())
+    assert traces(index, words, kept), "this proves nothing: no leaf begins with a word that will go"
+    while index.step():
+        pass
+    assert not traces(index, words, kept)
+    index.db.execute("INSERT INTO found (found) VALUES ('integrity-check')")
+    for seq, text in said.items():
+        assert index.db.execute("SELECT rowid FROM found WHERE found MATCH ?", (text,)).fetchall() == [(seq,)]
+    index.close()
+
+
+def traces(index, words, kept):
+    """Which of the words a leaf of the index begins with, or is named after and after none that is kept."""
+    names = {row[0][1:].decode(errors="replace") for row in index.db.execute("SELECT term FROM found_idx")} - {""}
+    names -= {text[:size] for text in kept for size in range(1, len(text) + 1)}
+    blocks = [row[0] for row in index.db.execute("SELECT block FROM found_data WHERE id > 1000")]
+    first = {word[1:].decode() for block in blocks if (word := search_leaves._first_word(block)) is not None}
+    return {word for word in words if word in first or any(word.startswith(name) for name in names)}
+
+
 def test_a_busy_log_keeps_no_sweep_from_ending(tmp_path, store, source):
     say(store, "a", "b", "c")
     index = made(tmp_path, source)
@@ -322,7 +361,7 @@ def test_a_full_disk_stops_the_index_and_loses_nothing(tmp_path, store, source):
 def test_a_search_is_bounded_and_the_next_one_is_not_hurt(tmp_path, store, source):
     say(store, *(f"w{n}x{n}" for n in range(3000)))
     index = made(tmp_path, source)
-    with closing(apsw.Connection(str(store.read_beside), flags=apsw.SQLITE_OPEN_READONLY)) as log:
+    with store.search_site.reading() as log:
         with pytest.raises(TooMuchWork):
             Searcher(index, log, seconds=0.0).search(SearchQuery(END, 200, ("w*",), rooms=LOBBY))
         assert len(Searcher(index, log).search(SearchQuery(END, 200, ("w*",), rooms=LOBBY)).hits) == 200

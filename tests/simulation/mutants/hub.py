@@ -1,0 +1,136 @@
+"""Bugs of the hub's heart: fan-out, acknowledgements, presence, names."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from securechat.hub.attendance import Attendance
+from securechat.hub.claims import NameClaims
+from securechat.hub.entrance import Entrance
+from securechat.hub.feed import Feed
+from securechat.hub.hub import Hub
+from securechat.hub.ports import Appended
+from securechat.hub.posting import Posting
+from securechat.hub.room import Room
+from tests.simulation.mutants.planting import nothing, planted
+
+
+@planted(Hub, "on_commit")
+def fan_out_regrouped_by_room(original: Any) -> Any:
+    def on_commit(self: Any, batch: Any) -> None:
+        last = batch[-1].seq
+        original(self, sorted(batch, key=lambda message: message.room or ""))
+        self.fed_seq = last
+        self._posting.fed(last)
+
+    return on_commit
+
+
+@planted(Hub, "on_commit")
+def one_message_of_a_batch_not_fanned_out(original: Any) -> Any:
+    def on_commit(self: Any, batch: Any) -> None:
+        original(self, [*batch[:2], *batch[3:]])
+
+    return on_commit
+
+
+@planted(Feed, "_dialogue_audience")
+def whispers_shown_to_everybody(original: Any) -> Any:
+    return lambda self, entry: [peer for member in self._members.values() for peer in member.peers]
+
+
+@planted(Feed, "_dialogue_audience")
+def whispers_not_shown_to_the_other_devices(original: Any) -> Any:
+    def audience(self: Any, message: Any) -> Any:
+        sides = (self._members.get(message.sender_id), self._members.get(message.to or 0))
+        return [member.peers[0] for member in sides if member is not None and member.peers]
+
+    return audience
+
+
+@planted(Posting, "_settle")
+def retry_never_acknowledged(original: Any) -> Any:
+    def settle(self: Any, peer: Any, member: Any, client_id: int, outcome: Any) -> None:
+        is_retry = isinstance(outcome, Appended) and outcome.retry
+        original(self, None if is_retry else peer, member, client_id, outcome)
+
+    return settle
+
+
+@planted(Entrance, "_check_newest")
+def late_hello_throws_out_its_successor(original: Any) -> Any:
+    """Found by simulation."""
+    return nothing
+
+
+@planted(Hub, "_admitted")
+def last_lines_of_the_old_connection_are_not_counted(original: Any) -> Any:
+    """Found by simulation: the first line of the next program got their number, and was acknowledged and lost."""
+
+    def admitted(self: Any, *args: Any) -> None:
+        for seat in self._seats.values():
+            seat.last_client_id = 0
+        original(self, *args)
+
+    return admitted
+
+
+@planted(Room, "remove")
+def left_room_still_heard(original: Any) -> Any:
+    def remove(self: Any, member: Any) -> None:
+        audience = self.audience()
+        original(self, member)
+        self._audience = audience
+
+    return remove
+
+
+@planted(Room, "audience_changed")
+def new_connection_not_in_the_audience(original: Any) -> Any:
+    return nothing
+
+
+@planted(Attendance, "_note_left")
+def lost_presence_of_leavers(original: Any) -> Any:
+    return nothing
+
+
+@planted(Room, "take_presence")
+def lost_presence_of_newcomers(original: Any) -> Any:
+    def take(self: Any, limits: Any) -> Any:
+        if len(self._joined) > 1:
+            self._joined.clear()
+        return original(self, limits)
+
+    return take
+
+
+@planted(NameClaims, "reserve")
+def name_free_as_soon_as_the_line_breaks(original: Any) -> Any:
+    return lambda self, name, owner, until: self.free(name, owner)
+
+
+@planted(Entrance, "unclaim")
+def name_kept_by_an_account_that_left(original: Any) -> Any:
+    """Found by simulation."""
+    return nothing
+
+
+@planted(NameClaims, "give_back")
+def kept_name_freed_by_a_full_disk(original: Any) -> Any:
+    """Found by simulation."""
+    return lambda self, name, owner: self.free(name, owner)
+
+
+@planted(Entrance, "_give_back")
+def claim_given_back_under_another_name(original: Any) -> Any:
+    """Found by simulation: an account's old name stayed in use when a hello under it was refused."""
+
+    def give_back(self: Any, guest: Any) -> None:
+        account = guest.entry.account
+        now = self._registry.accounts.get(account.sender_id) if account is not None else None
+        if now is not None:
+            guest.entry.name, guest.key = now.name, now.key
+        original(self, guest)
+
+    return give_back

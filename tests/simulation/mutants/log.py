@@ -1,0 +1,142 @@
+"""Bugs of the log: what is durable, what is remembered, what a reader is given."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from msgspec.structs import replace
+
+from securechat.hub import lookups
+from securechat.hub.lookups import Lookups
+from securechat.hub.ports import Appended
+from securechat.log import inline, memory
+from securechat.log.memory import MemoryStore
+from securechat.log.memory_talk import Talk
+from securechat.log.search_index import SearchIndex
+from securechat.log.sqlite import SqliteStore
+from securechat.model import Edited
+from tests.simulation.mutants.planting import planted
+
+
+@planted(inline.InlineLog, "append")
+def ack_before_commit(original: Any) -> Any:
+    def append(self: Any, draft: Any, done: Any) -> None:
+        known = self.store.last_seq if hasattr(self.store, "last_seq") else 0
+        self.guess = max(getattr(self, "guess", known), known) + 1
+        done(Appended(self.guess))
+        original(self, draft, lambda _: None)
+
+    return append
+
+
+@planted(SqliteStore, "_open_database")
+def no_sync_before_the_ack(original: Any) -> Any:
+    def open_database(self: Any, path: Any) -> Any:
+        state = original(self, path)
+        self._db.pragma("synchronous", "OFF")
+        return state
+
+    return open_database
+
+
+@planted(MemoryStore, "open")
+def retries_forgotten_at_restart(original: Any) -> Any:
+    def open_(self: Any) -> Any:
+        self._talk.seqs.clear()
+        self._talk.last_client_ids.clear()
+        return original(self)
+
+    return open_
+
+
+@planted(MemoryStore, "open")
+def reservations_forgotten_at_restart(original: Any) -> Any:
+    return lambda self: replace(original(self), reservations=[])
+
+
+@planted(Talk, "mark_read")
+def read_mark_moves_back(original: Any) -> Any:
+    def mark_read(self: Any, mark: Any) -> None:
+        self._reads = {key: seq for key, seq in self._reads.items() if key[0] != mark.sender_id or seq <= mark.seq}
+        original(self, mark)
+
+    return mark_read
+
+
+@planted(Talk, "unread")
+def deleted_messages_count_as_unread(original: Any) -> Any:
+    def unread(self: Any, query: Any) -> Any:
+        messages = self.messages
+        self.messages = {seq: replace(message, deleted=None) for seq, message in messages.items()}
+        try:
+            return original(self, query)
+        finally:
+            self.messages = messages
+
+    return unread
+
+
+@planted(Talk, "expire")
+def retention_reaches_into_another_room(original: Any) -> Any:
+    return lambda self, asked: original(self, replace(asked, room="lobby"))
+
+
+@planted(Talk, "scrub")
+def name_of_the_deleted_stays_where_others_wrote_to_them(original: Any) -> Any:
+    def scrub(self: Any, asked: Any) -> Any:
+        names = {seq: message.to_name for seq, message in self.messages.items()}
+        answer = original(self, asked)
+        self.messages = {seq: replace(m, to_name=names[seq]) for seq, m in self.messages.items()}
+        return answer
+
+    return scrub
+
+
+@planted(Talk, "read")
+def page_without_what_changed(original: Any) -> Any:
+    return lambda self, query: replace(original(self, query), changes=[])
+
+
+@planted(memory, "judge_hit")
+def search_does_not_find_edited_messages(original: Any) -> Any:
+    return lambda query, message: None if message.edited is not None else original(query, message)
+
+
+@planted(SearchIndex, "_erase")
+def index_finds_what_was_edited_away(original: Any) -> Any:
+    return lambda self, db, seqs: None
+
+
+@planted(Lookups, "_query")
+def history_beyond_what_was_fanned_out(original: Any) -> Any:
+    return lambda self, member, command, fed_seq: original(self, member, command, 1 << 50)
+
+
+@planted(Lookups, "_query")
+def history_ends_one_too_early(original: Any) -> Any:
+    return lambda self, member, command, fed_seq: original(self, member, command, max(0, fed_seq - 1))
+
+
+@planted(lookups, "page_of")
+def page_in_the_state_of_before(original: Any) -> Any:
+    """What a reader gets is as it was when it was said."""
+
+    def page_of(ref: int, query: Any, rows: Any) -> Any:
+        stale = [replace(message, reactions=[], changed=None) for message in rows.messages]
+        return original(ref, query, replace(rows, messages=stale))
+
+    return page_of
+
+
+@planted(Talk, "_revise")
+def edit_that_says_nothing_new(original: Any) -> Any:
+    """The acknowledged text is not the one that is kept."""
+
+    def revise(self: Any, asked: Any) -> Any:
+        before = self.messages[asked.target]
+        change = original(self, asked)
+        if isinstance(change, Edited):
+            self.messages[asked.target] = replace(self.messages[asked.target], text=before.text)
+        return change
+
+    return revise

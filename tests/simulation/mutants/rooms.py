@@ -1,0 +1,156 @@
+"""Bugs of rooms: rights, private rooms, what who may read, names that change, heirs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from msgspec.structs import replace
+
+from securechat.errors import Refusal
+from securechat.hub import moderation, posting
+from securechat.hub.feed import Feed
+from securechat.hub.floor import Floor
+from securechat.hub.lookups import Lookups
+from securechat.hub.member import Member
+from securechat.hub.moderation import Moderation
+from securechat.hub.posting import Posting
+from securechat.hub.registry import Registry
+from securechat.hub.rulebook import Rulebook
+from tests.simulation.mutants.planting import MUTANTS, nothing, planted
+
+
+@planted(Moderation, "_check_seen")
+def private_room_named_in_an_error(original: Any) -> Any:
+    def check_seen(self: Any, member: Any, name: str) -> None:
+        try:
+            original(self, member, name)
+        except Refusal as refusal:
+            known = ", ".join(self._rulebook.places)
+            raise Refusal(refusal.code, f"{refusal.detail}; there are {known}") from None
+
+    return check_seen
+
+
+@planted(Lookups, "_list_rooms")
+def private_rooms_in_the_list(original: Any) -> Any:
+    def list_rooms(self: Any, peer: Any, member: Any, command: Any) -> None:
+        rulebook = self._registry.rulebook
+        belongs, rulebook.belongs = rulebook.belongs, lambda *_: True
+        try:
+            original(self, peer, member, command)
+        finally:
+            rulebook.belongs = belongs
+
+    return list_rooms
+
+
+@planted(Floor, "_check_entry")
+def private_room_open_to_everybody(original: Any) -> Any:
+    return nothing
+
+
+@planted(Floor, "expel_strangers")
+def strangers_stay_when_a_room_becomes_private(original: Any) -> Any:
+    return nothing
+
+
+@contextmanager
+def new_name_told_to_those_who_have_to_go() -> Iterator[None]:
+    """Found by simulation: they were sent away only after everybody in the room had heard its new name."""
+    waiting: list[Any] = []
+
+    def expel_strangers(self: Any, place: Any, left: Any) -> None:
+        waiting.append((place, left))
+
+    def tell_room(self: Any, name: str, event: Any) -> None:
+        tell(self, name, event)
+        while waiting:
+            place, left = waiting.pop()
+            expel(self, replace(place, name=name), replace(left, room=name))
+
+    expel, tell = Floor.expel_strangers, Floor.tell_room
+    Floor.expel_strangers, Floor.tell_room = expel_strangers, tell_room  # type: ignore[method-assign]
+    try:
+        yield
+    finally:
+        Floor.expel_strangers, Floor.tell_room = expel, tell  # type: ignore[method-assign]
+
+
+MUTANTS["new_name_told_to_those_who_have_to_go"] = new_name_told_to_those_who_have_to_go
+
+
+@planted(Floor, "expel")
+def the_kicked_stay_in_the_room(original: Any) -> Any:
+    return nothing
+
+
+@planted(Rulebook, "ban")
+def ban_from_a_room_not_kept(original: Any) -> Any:
+    return nothing
+
+
+@planted(posting, "may")
+def everybody_may_change_what_others_wrote(original: Any) -> Any:
+    return lambda rank, right: True
+
+
+@planted(moderation, "expect")
+def nobody_is_asked_for_a_right(original: Any) -> Any:
+    return nothing
+
+
+@planted(Rulebook, "muted_s")
+def mute_in_a_room_not_kept(original: Any) -> Any:
+    return lambda self, room, sender_id: 0.0
+
+
+@planted(Posting, "_begin_pause")
+def slow_mode_without_a_pause(original: Any) -> Any:
+    return nothing
+
+
+@planted(Posting, "_check_place")
+def archived_room_still_written_in(original: Any) -> Any:
+    return nothing
+
+
+@planted(Lookups, "_floors")
+def history_from_before_one_joined(original: Any) -> Any:
+    return lambda self, member, rooms: ()
+
+
+@planted(Lookups, "readers")
+def changes_of_what_one_may_not_read(original: Any) -> Any:
+    return lambda self, room, entry: list(room.audience())
+
+
+@planted(Lookups, "_is_outdated")
+def answer_about_a_room_that_was_left_meanwhile(original: Any) -> Any:
+    return lambda self, member, rooms: False
+
+
+@planted(Feed, "room_renamed")
+def said_under_the_old_name(original: Any) -> Any:
+    def room_renamed(self: Any, old: str, new: str) -> None:
+        original(self, old, new)
+        self._new_names.clear()
+
+    return room_renamed
+
+
+@planted(Member, "room_meant")
+def former_name_of_a_room_means_nothing(original: Any) -> Any:
+    """Found by simulation."""
+    return lambda self, name: name
+
+
+@planted(Floor, "_heir")
+def room_without_an_heir(original: Any) -> Any:
+    return nothing
+
+
+@planted(Registry, "_expire")
+def retention_of_an_hour(original: Any) -> Any:
+    return lambda self, now_ms, most: original(self, now_ms + 82_800_000, most)
