@@ -6,6 +6,7 @@ which each message is one start: what it is given, as JSON, with its three strea
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import gc
 import importlib
@@ -32,11 +33,11 @@ def main() -> None:
     del sys.modules[program]  # it will be `__main__`
     gc.collect()
     gc.freeze()  # what is never looked at is never copied
-    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     interrupted = signal.signal(signal.SIGINT, signal.SIG_IGN)  # a Ctrl-C ends the tests, who see to the rest
     while True:
         message, descriptors, _, _ = socket.recv_fds(channel, MOST_BYTES, 4)
         if not message:
+            _forget_ended()
             return
         if os.fork() == 0:
             channel.close()
@@ -46,11 +47,18 @@ def main() -> None:
             return
         for descriptor in descriptors:
             os.close(descriptor)
+        _forget_ended()
+
+
+def _forget_ended() -> None:
+    """Bury those who have ended by now, which also counts their time as time of the tests."""
+    with contextlib.suppress(ChildProcessError):
+        while os.waitpid(-1, os.WNOHANG)[0]:
+            pass
 
 
 def _be_minded(told: int) -> None:
     """Fork once more: the parent, which has seen nothing of the streams' other ends, tells how the child ends."""
-    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     if (child := os.fork()) == 0:
         os.close(told)
         return
