@@ -20,8 +20,6 @@ from tests.support.client import CLIENT, ROOT, at, run_client
 from tests.support.native import NativeClient
 from tests.support.server import ServerProcess
 
-pytestmark = pytest.mark.cold
-
 
 def tail(server: ServerProcess, *flags: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
@@ -34,6 +32,7 @@ def tail(server: ServerProcess, *flags: str) -> subprocess.Popen[str]:
     )
 
 
+@pytest.mark.cold
 def test_send_then_tail(server: ServerProcess) -> None:
     sent = run_client(*at(server, "--name", "ci", "--room", "ops", "--send"), stdin="one\n\ntwo ⏎\x1b[2J\n")
     assert (sent.returncode, sent.stdout, sent.stderr) == (Exit.OK, "", "")
@@ -153,6 +152,7 @@ def test_a_server_that_hangs_up_at_once_may_have_turned_us_away(certs: Path) -> 
     assert "wait ten minutes" in done.stderr
 
 
+@pytest.mark.cold
 def test_a_pipe_says_and_hears(server: ServerProcess) -> None:
     done = run_client(*at(server, "--name", "pipe"), stdin="hello\n/who\n")
     assert done.returncode == Exit.OK
