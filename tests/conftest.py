@@ -31,6 +31,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     warm.cold = config.getoption("--cold")
+    if config.getoption("maxschedchunk", 0) is None:  # pytest-xdist's: it would give all the long tests to one worker
+        config.option.maxschedchunk = 1
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
