@@ -248,11 +248,18 @@ class SimulatedSocket:
         self._out = outgoing
         self._alpn = alpn
         self._closed = False
-        incoming.on_arrival = outgoing.on_room = self._changed
+        self._is_short_of_room = False
+        incoming.on_arrival = self._changed
+        outgoing.on_room = self._has_room
 
     def _changed(self) -> None:
         if not self._closed:
             self.on_change()
+
+    def _has_room(self) -> None:
+        if self._is_short_of_room or self._out.broken:  # else nobody waits to write, and there is no news
+            self._is_short_of_room = False
+            self._changed()
 
     # --- for the selector
 
@@ -321,7 +328,9 @@ class SimulatedSocket:
         """Write what there is room for."""
         if self._out.broken:
             raise ConnectionResetError(104, "reset")
-        if sent := self._out.send(data):
+        sent = self._out.send(data)
+        self._is_short_of_room = sent < len(data)
+        if sent:
             return sent
         raise ssl.SSLWantWriteError
 

@@ -208,6 +208,7 @@ class Device:
             self.world.clock.call_later(0.01, lambda: self._refused(core))
             return
         self.connection = link = Link(self, connection)
+        self.world.faults.dialled(connection, self)
         self.world.clock.call_later(DIAL_S, lambda: self._dialled_in_vain(link))
 
     def _dialled_in_vain(self, link: Link) -> None:

@@ -11,7 +11,11 @@ if TYPE_CHECKING:
     import random
     from collections.abc import Callable
 
+    from tests.simulation.device import Device
     from tests.simulation.world import World
+
+STALLED = 0.15
+"""How many new lines stand still, where lines do."""
 
 
 class Faults:
@@ -30,6 +34,12 @@ class Faults:
             "device": self._device, "index": self._index,
         }  # fmt: skip
         self._acts = [(name, acts[name]) for name in FAULTS if name in acts and name in world.flavour]
+
+    def dialled(self, line: Connection, device: Device) -> None:
+        """Somebody has a new line."""
+        dice = line.rng
+        if "hold" in self.world.flavour and not self.world.calm and dice.random() < STALLED:
+            self._stall(line, device, dice)
 
     def act(self, dice: random.Random) -> None:
         """Break something."""
@@ -84,6 +94,19 @@ class Faults:
             line.client.read_every_s = rng.choice((0.01, 0.1))
             self._later(1.0, 5.0, lambda: self._hurry(line))
 
+    def _stall(self, line: Connection, device: Device, dice: random.Random) -> None:
+        """A new line stands still before anybody is greeted on it, and somebody loses patience with the program."""
+        clock = self.world.clock
+        clock.call_later(dice.uniform(0.0, 0.05), lambda: line.hold(not self.world.calm))
+        clock.call_later(dice.uniform(0.3, 1.5), lambda: line.hold(False))
+        clock.call_later(dice.uniform(0.1, 0.3), lambda: self._restart(line, device))
+
+    def _restart(self, line: Connection, device: Device) -> None:
+        link = device.connection
+        if link is not None and link.connection is line and not device.is_online and not self.world.calm:
+            device.stop()
+            device.start()
+
     def stop_a_reader(self) -> None:
         """Somebody reads nothing for long, while everybody writes much."""
         if (line := self._some_line()) is not None:
@@ -114,10 +137,20 @@ class Faults:
             self.world.server.drain()
 
     def _full(self) -> None:
-        """The disk is full for a while."""
-        storage = self.world.storage
+        """The disk is full for a while; somebody comes back just then, and somebody wants their name afterwards."""
+        storage, people, rng = self.world.storage, self.world.people, self._rng
+        owner, other = rng.choice(people), rng.choice(people)
         storage.fill(True)
-        self._later(0.2, 2.0, lambda: storage.fill(False))
+        for device in owner.devices if owner is not other else ():
+            if device.core is not None:
+                owner.crash(device)
+
+        def has_room() -> None:
+            storage.fill(False)
+            if owner is not other:
+                self.world.temptation.take_name(other, owner.name)
+
+        self._later(0.2, 2.0, has_room)
 
     def _failure(self) -> None:
         """A write or a sync fails: the server must stop."""

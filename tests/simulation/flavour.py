@@ -20,9 +20,12 @@ FEATURES = ("admin", "rates", "rules", "revise", "seek", "certificates", "upkeep
 """What goes on besides talking, coming and going."""
 SETTLED = "settled"
 """Before anything breaks, everybody has come, most have registered, and entered a room."""
-EXTREMES = {"stuffed": 0.05, "tiny": 0.12}
-"""A reader that stops while everybody writes much, which takes ten times as long to simulate as other runs; connections
-that pass single bytes. How often they are drawn."""
+EXTREMES = ("stuffed", "tiny")
+"""A reader that stops while everybody writes much; connections that pass single bytes."""
+_SHARE = 0.4
+"""In how many runs each of these is."""
+_RARER = {"certificates": 0.25, "tiny": 0.1, "stuffed": 0.025}
+"""What takes twice to ten times as long to simulate as other runs."""
 _BESIDE_STUFFED = frozenset({"admin", "rates", "delay", "clock", "revise"})
 """Nothing else may end the connection of the reader who has stopped."""
 
@@ -88,9 +91,8 @@ def read(text: str) -> frozenset[str]:
 
 def flavour_of(rng: random.Random, without: frozenset[str]) -> frozenset[str]:
     """Draw what a run has."""
-    some = {name for name in (*FAULTS, *FEATURES) if rng.random() < 0.4}
-    some |= {name for name, share in EXTREMES.items() if rng.random() < share}
-    if some & {"rules", "certificates"} or rng.random() < 0.2:
+    some = {name for name in (*FAULTS, *FEATURES, *EXTREMES) if rng.random() < _RARER.get(name, _SHARE)}
+    if some & {"rules", "certificates"} or rng.random() < 0.15:
         some.add(SETTLED)
     if "stuffed" in some:
         some = {"stuffed", "slow"} | some & _BESIDE_STUFFED

@@ -7,7 +7,7 @@ done or forbidden, an entry on its way to a connection.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, NoReturn
 
 from securechat.errors import ErrorCode
@@ -68,12 +68,17 @@ class House:
             table.clear()
         self._admins = {row.sender_id for row in state.people.accounts if row.role is Role.ADMIN}
         self._accounts = {row.sender_id for row in state.people.accounts}
-        self.apply([PutPlace(row) for row in state.places.places])
-        self.apply([PutMembership(row) for row in state.places.memberships])
-        self.apply([PutRoomBan(row) for row in state.places.bans])
+        self._take([PutPlace(row) for row in state.places.places])
+        self._take([PutMembership(row) for row in state.places.memberships])
+        self._take([PutRoomBan(row) for row in state.places.bans])
 
-    def apply(self, changes: Iterable[Change]) -> None:
+    def apply(self, changes: Sequence[Change]) -> None:
         """These changes are durable, and the hub hears of it now."""
+        self._take(changes)
+        for change in changes:
+            self._world.temptation.changed(change)
+
+    def _take(self, changes: Iterable[Change]) -> None:
         for change in changes:
             match change:
                 case PutPlace(row):
@@ -147,6 +152,10 @@ class House:
         """Return the rules of the room that is called so now."""
         room_id = self._names.get(room)
         return None if room_id is None else self.places[room_id]
+
+    def names(self) -> list[str]:
+        """Return the names of all rooms with a record."""
+        return sorted(self._names)
 
     def membership(self, place: Place, who: int) -> Membership | None:
         """Return how somebody belongs to a room; None for who does not."""

@@ -35,6 +35,11 @@ class Hush:
         self._knowers.setdefault(name, set()).update(ids)
         return name
 
+    def guessed(self, name: str, ids: Iterable[int]) -> None:
+        """Somebody thinks of a name by chance: what they are told of the room is another matter."""
+        if name in self._knowers:
+            self._knowers[name].update(ids)
+
     def learned(self, place: Place, people: Iterable[int]) -> None:
         """These people belong to a room, or are invited: they may know what it is called, and read what it was."""
         for name in self._names.get(place.room_id, ()):

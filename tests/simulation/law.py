@@ -80,6 +80,7 @@ class Law:
         self.kicked: set[int] = set()  # persons, by number
         self._deleted: dict[int, bool] = {}  # sender_ids, and whether their messages had to go
         self._certificates: dict[int, str] = {}  # fingerprints by number, as they were shown
+        self._removing: set[str] = set()  # fingerprints whose removal was asked for, and no new admission since
         self._removed: set[str] = set()  # fingerprints that log nobody in
         self._used_at_ms: dict[int, int] = {}  # when a login was used last, at the latest
         self._moved_at = 0.0
@@ -193,14 +194,20 @@ class Law:
 
     def may_add(self, key: int) -> None:
         """The certificate of this key is being added: from now on it may log in."""
+        self._removing.discard(fingerprint(key))
         self._removed.discard(fingerprint(key))
+
+    def may_remove(self, number: int) -> None:
+        """A certificate that was shown is being removed: it logs nobody in once that is reported."""
+        self._removing.add(self._certificates[number])
 
     def lost_certificate(self, person: Person, number: int) -> int | None:
         """A certificate is reported removed; return its key."""
         shown = self._certificates.get(number)
         if shown is None:
             return None
-        self._removed.add(shown)
+        if shown in self._removing:  # nobody has wished to add it again since
+            self._removed.add(shown)
         return next((key for key in person.keys if fingerprint(key) == shown), None)
 
     def deleted(self, sender_id: int, *, remove: bool) -> None:

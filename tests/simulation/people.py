@@ -115,7 +115,7 @@ class Person:
                 self.is_account = True
                 if "certificates" in self.world.flavour:
                     self.soon(device, lambda: deeds.accounts.add_certificate(self, device))
-                for _ in range(self.rng.choice((0, 1, 1, 2))):
+                for _ in range(self.rng.choice((0, 0, 1, 1, 2))):
                     self.soon(device, lambda: deeds.accounts.add_device(self, device))
             case told_deeds.DeedDone(Deed.CHANGE_PASSWORD):
                 self.passwords = [self.wanted_password]

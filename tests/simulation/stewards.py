@@ -101,6 +101,8 @@ class Administrator:
                 law.muted(mute)
                 for device in person.devices:
                     person.later(0.0, 0.3, lambda one=device: self.world.provoke(one))
+                if duration_s == 1.0 and not self.world.calm:
+                    person.later(1.0, 1.2, lambda: self._do(self._mute_and_tidy_up, person, self._rng))
 
         duration_s = self._rng.choice((None, 1.0, 1.0, 5.0))
         core = person.devices[0].core
@@ -108,6 +110,12 @@ class Administrator:
             law.mutes.pop(core.me.id, None)
         law.about_to_mute()
         self.world.server.steward.mute("root", person.name, reason="", duration_s=duration_s, done=done)
+
+    def _mute_and_tidy_up(self, person: Person) -> None:
+        """The old mute is over, and the new one is not stored yet, when what is over is forgotten."""
+        self._mute(person)
+        self.world.law.tidied()
+        self.world.server.tidy()
 
     def _unmute(self, person: Person) -> None:
         for mute in list(self.world.server.hub._registry.mutes.values()):
@@ -178,6 +186,7 @@ class Administrator:
             if account.sender_id in each.ids:
                 each.lost_logins = each.may_be_invalid = True
                 world.law.kicked.add(each.number)
+        world.temptation.somebody_goes(account.sender_id)
         world.server.steward.delete_user("root", account.name, remove=remove, progress=lambda _: None, done=done)
 
     def pardon_all(self) -> None:

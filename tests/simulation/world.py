@@ -31,6 +31,7 @@ from tests.simulation.schedule import Schedule
 from tests.simulation.server import SimulatedServer
 from tests.simulation.stewards import Administrator
 from tests.simulation.storage import Storage
+from tests.simulation.temptation import Temptation
 
 if TYPE_CHECKING:
     import random
@@ -46,6 +47,8 @@ FORGET_S = 150.0
 a few until their absence is one."""
 SETTLE_S = 1.5
 """For everybody to come, to register and to enter a room."""
+ACTIVE_S = (1.0, 1.0, 2.0, 2.0, 2.0, 10.0)
+"""For how long one person alone would act: most runs are short, and some have time for what takes many steps."""
 SQLITE_EVERY = 6
 """One seed in so many runs on SQLite over a disk in memory, the others on the memory store."""
 
@@ -83,11 +86,12 @@ class World:
         self.connections: list[tuple[Connection, Person | None]] = []
         self.law = Law(self)
         self.hush = Hush()
+        self.temptation = Temptation(self)
         self.house = House(self)
         self._servers = 0
         self.server: SimulatedServer = self._new_server()
         long_winded = "stuffed" in self.flavour
-        count = min(rng.choice((2, 2, 3, 3, 4)), options.people or 99)
+        count = min(rng.choice((2, 2, 2, 3, 3, 4)), options.people or 99)
         self.people = [
             Person(self, number, talkative=rng.random() < 0.2, long_winded=long_winded) for number in range(count)
         ]
@@ -208,11 +212,14 @@ class World:
             clock.call_later(rng.uniform(0.0, 1.0), lambda who=person: who.start(who.devices[0]))
         if "settled" in self.flavour:
             self._settle()
-        until = clock.now + min(6.0 if is_stuffed else rng.choice((1.0, 2.0, 3.0)), self.options.active_s or 99.0)
+        active_s = (
+            6.0 if is_stuffed else rng.choice((1.0, 1.0, 2.0, 2.0, 2.0, 10.0)) / len(self.people)
+        )  # more people, more at once
+        until = clock.now + min(active_s, self.options.active_s or 99.0)
         if is_stuffed:
             clock.call_later(rng.uniform(1.0, 2.0), self.faults.stop_a_reader)
         for person in self.people:
-            keep_doing(person.base, person.act, 0.2 if is_stuffed else rng.choice((0.1, 0.25, 0.4)), until)
+            keep_doing(person.base, person.act, 0.2 if is_stuffed else rng.choice((0.12, 0.25, 0.4)), until)
         for hostile in self.hostile:
             keep_doing(hostile.base, hostile.act, 0.15, until)
         if "admin" in self.flavour:
@@ -312,19 +319,15 @@ class World:
         idle.check_empty(self.server)
 
 
-def run_seed(seed: int, options: Options | None = None, *, tracing: bool = False) -> World:
-    """Run one seed.
-
-    Raises:
-        AssertionError: it found something.
-    """
-    return World(seed, options, tracing=tracing).run()
-
-
 def failure_of(seed: int, options: Options | None = None) -> str:
     """Run one seed; return what it found, in one line, or nothing."""
+    return found_by(World(seed, options))
+
+
+def found_by(world: World) -> str:
+    """Run a world; return what it found, in one line, or nothing."""
     try:
-        run_seed(seed, options)
+        world.run()
     except Exception as error:  # noqa: BLE001  # whatever it is, it is a finding
         return describe(error)
     return ""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeAlias
 
-from tests.simulation.deeds import accounts, disturbing, reading, revising, rooms, rules, talk
+from tests.simulation.deeds import accounts, disturbing, names, reading, revising, rooms, rules, talk
 
 if TYPE_CHECKING:
     import random
@@ -15,10 +15,18 @@ if TYPE_CHECKING:
 
 Deed: TypeAlias = "Callable[[Person, Device], None]"
 
-USUAL: tuple[tuple[Deed, ...], ...] = (talk.DEEDS, rooms.DEEDS, accounts.DEEDS, disturbing.DEEDS)
+USUAL: tuple[tuple[Deed, ...], ...] = (
+    talk.DEEDS,
+    rooms.DEEDS,
+    names.DEEDS,
+    accounts.DEEDS,
+    disturbing.DEEDS,
+)
 """What people do in most runs, by kinds."""
 _SKIPPED = 0.25
 """How often a kind of usual deeds is left out of a run, so that there is more of the others."""
+_DWELT_ON = 0.3
+"""How often one kind is most of what is done in a run."""
 FEATURES: dict[str, tuple[Deed, ...]] = {
     "rules": rules.DEEDS,
     "revise": revising.DEEDS,
@@ -30,9 +38,24 @@ FEATURES: dict[str, tuple[Deed, ...]] = {
 
 def of(flavour: frozenset[str], rng: random.Random) -> tuple[Deed, ...]:
     """Return what people may do in a run; a deed that stands there twice is done twice as often."""
-    some = [deed for kind in USUAL if rng.random() > _SKIPPED for deed in kind]
+    kinds = [kind for kind in USUAL if rng.random() > _SKIPPED]
+    some = [deed for kind in kinds for deed in kind]
+    if kinds and rng.random() < _DWELT_ON:
+        some += rng.choice(kinds) * 4
     some += [deed for feature, kind in FEATURES.items() if feature in flavour for deed in kind for _ in range(2)]
     return tuple(some) or talk.DEEDS
 
 
-__all__ = ["FEATURES", "USUAL", "accounts", "disturbing", "of", "reading", "revising", "rooms", "rules", "talk"]
+__all__ = [
+    "FEATURES",
+    "USUAL",
+    "accounts",
+    "disturbing",
+    "names",
+    "of",
+    "reading",
+    "revising",
+    "rooms",
+    "rules",
+    "talk",
+]

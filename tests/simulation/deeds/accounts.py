@@ -118,7 +118,9 @@ def look_at_certificates(person: Person, device: Device, certificates: Sequence[
     person.world.law.certificates_shown(person, certificates)
     if certificates and person.rng.random() < 0.4:
         person.lost_logins = True
-        device.want(want.RemoveCertificate(person.rng.choice(certificates).certificate))
+        number = person.rng.choice(certificates).certificate
+        person.world.law.may_remove(number)
+        device.want(want.RemoveCertificate(number))
 
 
 DEEDS = (register, register, change_password, add_device, add_device, log_out, use_invite)

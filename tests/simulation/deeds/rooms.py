@@ -1,4 +1,4 @@
-"""Into rooms and out of them; asking who is where; another name."""
+"""Into rooms and out of them; asking who is where."""
 
 from __future__ import annotations
 
@@ -37,17 +37,4 @@ def ask(person: Person, device: Device) -> None:
     device.want(rng.choice(asked))
 
 
-def rename(person: Person, device: Device) -> None:
-    """Take another name: a new one, or somebody's."""
-    if not device.is_online:
-        return
-    rng = person.rng
-    name = rng.choice(person.world.people).name if rng.random() < 0.4 else f"{person.base}x{rng.randrange(100)}"
-    person.known_as.add(name)
-    device.want(want.ChooseName(name))
-    if person.is_account and rng.random() < 0.3:  # leave before the answer comes
-        for each in person.devices:
-            person.later(0.0, 0.02, lambda one=each: one.want(want.Finish(0.0)))
-
-
-DEEDS = (enter, enter, enter, depart, ask, rename)
+DEEDS = (enter, enter, enter, depart, ask)

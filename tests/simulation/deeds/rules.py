@@ -77,10 +77,13 @@ def ask_rules(person: Person, device: Device) -> None:
 
 def look_around(person: Person, device: Device) -> None:
     """Ask which rooms there are, or try a room's door."""
-    if person.rng.random() < 0.5:
+    rng, world = person.rng, person.world
+    if rng.random() < 0.4:
         device.want(want.AskRooms())
-    else:
-        device.want(want.Enter(person.rng.choice((*ROOMS, *person.rooms))))
+        return
+    name = rng.choice((*ROOMS, *person.rooms, *world.house.names()))
+    world.hush.guessed(name, person.ids)
+    device.want(want.Enter(name))
 
 
 DEEDS = (set_rules, set_rules, hide, call_otherwise, order, order, look_around, look_around, ask_rules)

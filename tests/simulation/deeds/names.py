@@ -1,0 +1,38 @@
+"""Taking another name, and going at once: who has which name, and for how long, is the server's oldest trouble."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from securechat.client import intents as want
+from tests.simulation.deeds.disturbing import leave
+
+if TYPE_CHECKING:
+    from tests.simulation.device import Device
+    from tests.simulation.people import Person
+
+
+def rename(person: Person, device: Device) -> None:
+    """Take another name: a new one, or somebody's."""
+    if not device.is_online:
+        return
+    rng = person.rng
+    name = rng.choice(person.world.people).name if rng.random() < 0.4 else f"{person.base}x{rng.randrange(100)}"
+    person.known_as.add(name)
+    device.want(want.ChooseName(name))
+    if person.is_account and rng.random() < 0.3:  # leave before the answer comes
+        for each in person.devices:
+            person.later(0.0, 0.02, lambda one=each: one.want(want.Finish(0.0)))
+
+
+def rename_while_coming(person: Person, device: Device) -> None:
+    """Another program of theirs starts under the name that they give up just then."""
+    others = [each for each in person.devices if each is not device]
+    if others and device.is_online:
+        coming = person.rng.choice(others)
+        coming.stop()
+        person.start(coming)
+        person.later(0.0, 0.06, lambda: rename(person, device))
+
+
+DEEDS = (rename, rename_while_coming, leave)

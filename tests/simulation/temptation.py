@@ -1,0 +1,100 @@
+"""What people do because they were told that they may not: a rule is worth what it keeps out, so somebody has to try.
+
+Whoever is muted speaks, whoever is banned or kicked comes back, and where a room has new rules, some of those who are
+in it talk and some of those who are not look for it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from securechat.client import intents as want
+from securechat.client.state import PersonKey, RoomKey
+from securechat.hub.people import Change
+from securechat.hub.places import DropMembership, Place, PutMembership, PutPlace, PutRoomBan, RoomRole
+
+if TYPE_CHECKING:
+    import random
+
+    from tests.simulation.people import Person
+    from tests.simulation.schedule import Act
+    from tests.simulation.world import World
+
+_SOON_S = 0.4
+"""Until when somebody tries."""
+
+
+class Temptation:
+    """Lets people try what they may not.
+
+    Args:
+        world: whose people.
+    """
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._rng = world.chance.dice("temptation")
+        self._count = 0
+
+    def changed(self, change: Change) -> None:
+        """A room's rules, or who somebody is in it, are different from now on."""
+        match change:
+            case PutPlace(row):
+                self._tempt(row.room_id, self._world.people)
+            case PutMembership(row) if row.muted_until_ms or row.role is RoomRole.FORMER:
+                self._tempt(row.room_id, self._who_is(row.sender_id))
+            case PutRoomBan(row):
+                self._tempt(row.room_id, self._who_is(row.sender_id))
+            case DropMembership(room_id, sender_id):
+                self._tempt(room_id, self._who_is(sender_id))
+            case _:
+                pass
+
+    def somebody_goes(self, sender_id: int) -> None:
+        """An account is being deleted: others still write to it."""
+        for person in self._world.people:
+            if sender_id not in person.ids:
+                self._later(lambda dice, who=person: self._write_to(dice, who, sender_id))
+
+    def take_name(self, person: Person, name: str) -> None:
+        """A name may be free."""
+        device = person.devices[0]
+        if device.is_online and not self._world.calm:
+            person.known_as.add(name)
+            device.want(want.ChooseName(name))
+
+    def _who_is(self, sender_id: int) -> list[Person]:
+        return [person for person in self._world.people if sender_id in person.ids]
+
+    def _tempt(self, room_id: int, people: list[Person]) -> None:
+        for person in people:
+            self._later(lambda dice, who=person: self._try(dice, who, room_id))
+
+    def _later(self, act: Act) -> None:
+        world = self._world
+        if world.calm:
+            return
+        self._count += 1
+        name = f"temptation:{self._count}"
+        world.clock.call_later(self._rng.uniform(0.0, _SOON_S), lambda: world.schedule.once(name, act))
+
+    @staticmethod
+    def _write_to(dice: random.Random, person: Person, sender_id: int) -> None:
+        device = dice.choice(person.devices)
+        if device.is_online:
+            device.want(want.Speak(person.speech.next(device, PersonKey(sender_id)), PersonKey(sender_id)))
+
+    def _try(self, dice: random.Random, person: Person, room_id: int) -> None:
+        device = dice.choice(person.devices)
+        place: Place | None = self._world.house.places.get(room_id)
+        if place is None or not device.is_online or device.core is None:
+            return
+        room = place.name
+        if room in device.core.membership.rooms:
+            for _ in range(dice.choice((1, 1, 2))):
+                device.want(want.Speak(person.speech.next(device, RoomKey(room)), RoomKey(room)))
+        elif dice.random() < 0.3:
+            device.want(want.AskRooms())
+        else:
+            self._world.hush.guessed(room, person.ids)
+            device.want(want.Enter(room))
