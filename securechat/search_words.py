@@ -31,12 +31,13 @@ _DROPPED = re.compile(
     "\u2060-\u2069\u20d0-\u20ff\ufe00-\ufe0f\ufe20-\ufe2f\ufeff\U000e0000-\U000e01ef]"
 )
 """What a word is the same without: accents, points, tatweel, joiners, direction marks, variation selectors."""
-_ALONE = re.compile(
-    "[\u0e00-\u0eff\u1000-\u109f\u1100-\u11ff\u1780-\u17ff\u2e80-\u2fdf\u3005-\u3007\u3021-\u3035\u3040-\u30ff"
-    "\u3105-\u318f\u31a0-\u31bf\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff\ua960-\ua97f\uaa60-\uaa7f\uac00-\ud7ff"
-    "\uf900-\ufaff\U0001aff0-\U0001b16f\U00020000-\U0003ffff]"
-)
-"""Scripts without spaces, and Hangul."""
+_ALONE = (
+    "\u0e00-\u0eff", "\u1000-\u109f", "\u1100-\u11ff", "\u1780-\u17ff", "\u2e80-\u2fdf", "\u3005-\u3007",
+    "\u3021-\u3035", "\u3040-\u30ff", "\u3105-\u318f", "\u31a0-\u31bf", "\u31f0-\u31ff", "\u3400-\u4dbf",
+    "\u4e00-\u9fff", "\ua960-\ua97f", "\uaa60-\uaa7f", "\uac00-\ud7ff", "\uf900-\ufaff", "\U0001aff0-\U0001b16f",
+    "\U00020000-\U0003ffff",
+)  # fmt: skip
+"""Scripts without spaces, and Hangul. No regular expression: ranges as wide as these take `re` 6 ms of every start."""
 _PLAIN = str.maketrans({
     "đ": "d", "ð": "d", "ø": "o", "ł": "l", "ħ": "h", "ŧ": "t", "ı": "i", "æ": "ae", "œ": "oe", "þ": "th",
 })  # fmt: skip
@@ -44,7 +45,8 @@ _PLAIN = str.maketrans({
 _JOINING = re.compile("[\u1160-\u11ff]")
 """Jamo that join the one before them to a syllable."""
 _LINK = re.compile(r"\bhttps?://[^\s/]", re.IGNORECASE)
-_WORD = re.compile(r"[0-9A-Za-z\u0080-\U0010ffff]+")
+_WORD = re.compile(r"[^\x00-/:-@\[-`{-\x7f]+")
+"""ASCII letters, ASCII digits and what is not ASCII, as what it is not: that way round it compiles in no time."""
 
 
 class _Folding(dict[int, str]):
@@ -63,7 +65,7 @@ def _fold(char: str) -> str:
 def _apart(char: str) -> str:
     kind = unicodedata.category(char)
     if kind[0] in "LNM":
-        return f" {char} " if _ALONE.match(char) else char
+        return f" {char} " if any(span[0] <= char <= span[-1] for span in _ALONE) else char
     return f" {char} " if kind in {"So", "Sc"} and not char.isascii() else " "
 
 

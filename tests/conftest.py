@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Iterator
 
 import pytest
 
+from tests.support import warm
 from tests.support.secrecy import files_with_secrets
+
+# Hundreds of programs are started here, and a third of a second each would go into compiling the same modules again:
+# they start from compiled ones, as a user's do, whatever the environment says.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -15,3 +23,18 @@ def _no_secret_is_written_down(tmp_path_factory: pytest.TempPathFactory) -> Iter
     yield
     found = files_with_secrets(tmp_path_factory.getbasetemp())
     assert not found, f"secrets were written down: {found}"
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--cold", action="store_true", help="start every program from nothing (tests/support/warm.py)")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    warm.cold = config.getoption("--cold")
+    if config.getoption("maxschedchunk", 0) is None:  # pytest-xdist's: it would give all the long tests to one worker
+        config.option.maxschedchunk = 1
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with what takes longest, so that nothing long is left to run alone at the end; for the rest, in order."""
+    items.sort(key=lambda item: (item.get_closest_marker("slow") is None, "e2e" not in item.path.parts))

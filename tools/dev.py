@@ -123,10 +123,10 @@ def test(arguments: list[str]) -> int:
     failed = [name for name, command in checks.items() if not check(name, command)]
     if failed:
         print(f"dev: failed before the tests: {', '.join(failed)}")
-    # Two workers: the tests that start processes wait more than they compute, and two cores are what CI has.
+    # Two workers for each of the two cores that CI has: the tests that start processes wait half of their time.
     selection = ["-m", "not slow"] if fast else []
     alone = is_given(arguments, "--numprocesses", "--pdb") or any(each.startswith("-n") for each in arguments)
-    workers = [] if alone else ["-n", "2"]
+    workers = [] if alone else ["-n", "4"]
     sys.stdout.flush()
     done = subprocess.run([python, "-m", "pytest", *workers, *selection, *arguments], cwd=str(ROOT), check=False)
     return done.returncode or (1 if failed else 0)

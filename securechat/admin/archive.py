@@ -16,7 +16,6 @@ import shutil
 import sys
 import tarfile
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, Any
@@ -59,8 +58,7 @@ class Manifest(Struct, frozen=True):
     members: dict[str, Member]
 
 
-@dataclass(frozen=True, slots=True)
-class Certificates:
+class Certificates(Struct, frozen=True):
     """The files to take along, by their name in the backup."""
 
     files: dict[str, Path]

@@ -7,8 +7,9 @@ import os
 import shlex
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from securechat.admin.exit_codes import Exit, Failure
 from securechat.admin.line import Answer, Line
@@ -20,8 +21,7 @@ from securechat.server.requests import Command
 Run = Callable[["Context"], Exit]
 
 
-@dataclass(frozen=True, slots=True)
-class Context:
+class Context(Struct, frozen=True):
     """One run of the tool.
 
     Attributes:

@@ -12,17 +12,17 @@ import shutil
 import stat
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 from cryptography import x509
+from msgspec import Struct
 
 from securechat.admin.durations import shown_duration, shown_time
 from securechat.errors import LogError, TlsFailure
-from securechat.log.backup import DATABASE, Snapshot, is_served
+from securechat.log.backup import DATABASE, Snapshot
+from securechat.log.directory import LOCK, is_served
 from securechat.log.integrity import damage, last_message_at_ms
-from securechat.log.sqlite import LOCK
-from securechat.server.administration import SOCKET
+from securechat.server.requests import SOCKET
 from securechat.tls.bundle import Bundle, read_bundle
 
 _WARN_DAYS = 30
@@ -40,8 +40,7 @@ _FROM_BACKUP = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
+class Finding(Struct, frozen=True):
     """One thing that is wrong.
 
     Attributes:
@@ -55,8 +54,7 @@ class Finding:
     fix: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Subject:
+class Subject(Struct, frozen=True, kw_only=True):
     """What to look at.
 
     Attributes:

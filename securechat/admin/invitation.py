@@ -6,15 +6,16 @@ import io
 import ipaddress
 import os
 from collections.abc import Sequence
-from typing import Any
-
-import segno
+from typing import TYPE_CHECKING, Any
 
 from securechat.admin.exit_codes import Exit, Failure
 from securechat.invite_link import InviteLink, format_link
 from securechat.server.banner import endpoint
 from securechat.tls.addresses import is_public
 from securechat.tls.hostnames import IPAddress
+
+if TYPE_CHECKING:
+    import segno
 
 _BORDER = 2
 QR_SIGNS = " ▀▄█"
@@ -87,6 +88,8 @@ def cut_off(link: str, window: os.terminal_size) -> str | None:
 
 
 def _code(link: str) -> segno.QRCode:
+    import segno  # noqa: PLC0415 - 50 ms of a start, which only a terminal that shows a code needs
+
     return segno.make_qr(link, error="l")
 
 

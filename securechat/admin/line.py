@@ -13,10 +13,9 @@ from typing import Any
 import msgspec
 
 from securechat.admin.exit_codes import Exit, Failure
-from securechat.log.backup import is_served
+from securechat.log.directory import is_served
 from securechat.net.local import LocalUnavailable, connect_local
-from securechat.server.administration import SOCKET
-from securechat.server.requests import Command
+from securechat.server.requests import SOCKET, Command
 
 PATIENCE_S = 60.0
 """Without a word from a server that has work; a commit takes milliseconds, and a long act tells its progress."""

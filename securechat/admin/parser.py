@@ -5,11 +5,12 @@ from __future__ import annotations
 import argparse
 import re
 from collections.abc import Callable
+from importlib import import_module
 
-from securechat.admin import asking, exporting, files
-from securechat.admin.context import Run
+from securechat.admin import asking
+from securechat.admin.context import Context, Run
 from securechat.admin.durations import parse_duration
-from securechat.admin.exit_codes import MEANINGS
+from securechat.admin.exit_codes import MEANINGS, Exit
 
 _CODES = "exit codes:\n" + "\n".join(f"  {code.value:<4} {meaning}" for code, meaning in MEANINGS.items())
 
@@ -28,6 +29,19 @@ class _Commands:
         )
         command.set_defaults(run=run)
         return command
+
+
+def _later(module: str, name: str) -> Run:
+    """A command whose module is imported when it is run.
+
+    What works on files needs the database and X.509, half of a start; asking the server needs neither.
+    """
+
+    def run(context: Context) -> Exit:
+        command: Run = getattr(import_module(f"securechat.admin.{module}"), name)
+        return command(context)
+
+    return run
 
 
 def add_common(parser: argparse.ArgumentParser, default: object) -> None:
@@ -124,25 +138,33 @@ def _add_accounts(command: _Commands) -> None:
 
 
 def _add_files(command: _Commands) -> None:
-    audit = command("audit", files.audit, "show the last administrative acts; works without a running server, too")
+    audit = command(
+        "audit", _later("files", "audit"), "show the last administrative acts; works without a running server, too"
+    )
     audit.add_argument("--last", metavar="N", type=_whole, default=50, help="how many (50)")
-    export = command("export", exporting.export, "write a room's messages as JSON lines; works without a server, too")
+    export = command(
+        "export", _later("exporting", "export"), "write a room's messages as JSON lines; works without a server, too"
+    )
     export.add_argument("room", metavar="ROOM")
     export.add_argument("--to", metavar="FILE", help="a new file (standard output)")
-    backup = command("backup", files.backup, "pack database and certificates into one file, also while the server runs")
+    backup = command(
+        "backup", _later("files", "backup"), "pack database and certificates into one file, also while the server runs"
+    )
     backup.add_argument("file", metavar="FILE")
     backup.add_argument(
         "--with-ca-key", action="store_true", help="also the CA's key; whoever has it can be your server"
     )
     backup.add_argument("--force", action="store_true", help="replace FILE")
     restore = command(
-        "restore", files.restore_backup, "unpack a backup into two empty directories (--data and --certs)"
+        "restore", _later("files", "restore_backup"), "unpack a backup into two empty directories (--data and --certs)"
     )
     restore.add_argument("file", metavar="FILE")
     restore.add_argument("--certs", metavar="DIR", required=True, help="where the certificates go")
     restore.set_defaults(needs_data=True)
     check = command(
-        "check", files.check, "look for what is wrong with files, disk, certificate and clock; exit 4 if so"
+        "check",
+        _later("files", "check"),
+        "look for what is wrong with files, disk, certificate and clock; exit 4 if so",
     )
     for one in (backup, check):
         one.add_argument(

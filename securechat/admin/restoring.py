@@ -9,11 +9,10 @@ from pathlib import Path
 from securechat.admin.archive import Manifest, unpack
 from securechat.admin.exit_codes import Exit, Failure
 from securechat.errors import LogError, LogSchemaTooNew
-from securechat.log.backup import DATABASE, LATEST_SCHEMA, Snapshot, is_served
-from securechat.log.directory import DirectoryLock
+from securechat.log.backup import DATABASE, LATEST_SCHEMA, Snapshot
+from securechat.log.directory import LOCK, DirectoryLock, is_served
 from securechat.log.integrity import damage
-from securechat.log.sqlite import LOCK
-from securechat.server.administration import SOCKET
+from securechat.server.requests import SOCKET
 from securechat.tls.certificates import SERVER_FILE
 
 _LEFTOVERS = frozenset({LOCK, SOCKET})

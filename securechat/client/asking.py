@@ -6,9 +6,10 @@ of it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum
 from typing import TypeAlias
+
+from msgspec import Struct
 
 from securechat.client import intents as want
 from securechat.client import sentences_accounts as sentences
@@ -41,8 +42,7 @@ _STEPS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Cancelled:
+class Cancelled(Struct, frozen=True):
     """An empty line: no password is given."""
 
 

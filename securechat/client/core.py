@@ -11,8 +11,9 @@ until acknowledged, whatever the connection does in between. It refuses to know 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import assert_never
+
+from msgspec import Struct
 
 from securechat.client import happenings as told
 from securechat.client import intents as want
@@ -78,8 +79,7 @@ GOODBYE_S = 1.0
 """For the answer to our Quit: a healthy server answers within a pass of its loop."""
 
 
-@dataclass(frozen=True, slots=True)
-class Output:
+class Output(Struct, frozen=True):
     """What one input leads to. Commands go out before hanging up."""
 
     commands: tuple[Command, ...] = ()

@@ -5,16 +5,23 @@ What is secret in them does not show in their repr.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from enum import Enum
 from typing import TypeAlias
+
+from msgspec import Struct
 
 from securechat.errors import ErrorCode
 from securechat.model import CertificateInfo, LoginInfo, Person
 
 
-@dataclass(frozen=True, slots=True)
-class PasswordNeeded:
+class Confided(Struct, frozen=True):
+    """A record with a secret in it: its repr tells only its type, so that no error or log can tell more."""
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(...)"
+
+
+class PasswordNeeded(Struct, frozen=True):
     """The server wants proof of the name: give the password, or (``new``) choose one for an invite; or another name."""
 
     name: str
@@ -23,31 +30,27 @@ class PasswordNeeded:
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class LoginHeld:
+class LoginHeld(Struct, frozen=True):
     """The server answers a hello only later; it is repeated by itself."""
 
     retry_after_s: float
     code: ErrorCode
 
 
-@dataclass(frozen=True, slots=True)
-class TokenReceived:
+class TokenReceived(Confided, frozen=True):
     """A login that the next start can use: whoever keeps files keeps it."""
 
     name: str
-    token: str = field(repr=False)
+    token: str
 
 
-@dataclass(frozen=True, slots=True)
-class TokenLost:
+class TokenLost(Struct, frozen=True):
     """The kept login of this name is of no more use."""
 
     name: str
 
 
-@dataclass(frozen=True, slots=True)
-class BecameAnother:
+class BecameAnother(Struct, frozen=True):
     """In again, as somebody else than before the connection was lost."""
 
     me: Person
@@ -65,8 +68,7 @@ class Deed(Enum):
     ASK = "ask"
 
 
-@dataclass(frozen=True, slots=True)
-class DeedDone:
+class DeedDone(Struct, frozen=True):
     """The server did it, durably; ``number`` of the login or certificate, ``name`` of a new account."""
 
     deed: Deed
@@ -74,22 +76,19 @@ class DeedDone:
     name: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class DeedUnanswered:
+class DeedUnanswered(Struct, frozen=True):
     """The connection broke before the server answered: it may have been done or not."""
 
     deed: Deed
 
 
-@dataclass(frozen=True, slots=True)
-class LoginsShown:
+class LoginsShown(Struct, frozen=True):
     """The answer to AskLogins."""
 
     logins: tuple[LoginInfo, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class CertificatesShown:
+class CertificatesShown(Struct, frozen=True):
     """The answer to AskCertificates; ``presented`` is the fingerprint of the one shown to the server."""
 
     certificates: tuple[CertificateInfo, ...]

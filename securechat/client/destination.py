@@ -11,8 +11,9 @@ import os
 import secrets
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from pathlib import Path
+
+from msgspec import Struct, field
 
 from securechat.client import sentences
 from securechat.client import sentences_accounts as accounts
@@ -47,8 +48,7 @@ class Stop(Exception):
         self.sentence = sentence
 
 
-@dataclass(frozen=True, slots=True)
-class Given:
+class Given(Struct, frozen=True):
     """What was typed or stands in the environment; None where nothing does.
 
     Attributes:
@@ -72,8 +72,7 @@ class Given:
     invite: InviteLink | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Destination:
+class Destination(Struct, frozen=True):
     """What is needed to set out; ``notes`` are sentences to say first."""
 
     endpoint: Endpoint

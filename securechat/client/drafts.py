@@ -8,8 +8,9 @@ nothing below what it has already seen.
 from __future__ import annotations
 
 from bisect import insort
-from dataclasses import replace
 from typing import assert_never
+
+from msgspec.structs import replace
 
 from securechat.client.happenings import Line
 from securechat.client.state import Key, RoomKey

@@ -6,9 +6,10 @@ of who shows it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum
 from typing import TypeAlias
+
+from msgspec import Struct
 
 from securechat.client.deeds import AccountHappening
 from securechat.client.state import Key
@@ -31,8 +32,7 @@ class LossKind(Enum):
     NONSENSE = "nonsense"
 
 
-@dataclass(frozen=True, slots=True)
-class Loss:
+class Loss(Struct, frozen=True):
     """Why there is no connection; ``tls`` is set for LossKind.TLS and HUNG_UP."""
 
     kind: LossKind
@@ -40,8 +40,7 @@ class Loss:
     tls: TlsFailure | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
+class Line(Struct, frozen=True):
     """A line the user gave to send.
 
     Attributes:
@@ -61,13 +60,11 @@ class Line:
     revising: Revising | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class NameNeeded:
+class NameNeeded(Struct, frozen=True):
     """The connection is there and verified; choose a name."""
 
 
-@dataclass(frozen=True, slots=True)
-class NameRefused:
+class NameRefused(Struct, frozen=True):
     """Choose another name."""
 
     name: str
@@ -75,8 +72,7 @@ class NameRefused:
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class Greeted:
+class Greeted(Struct, frozen=True):
     """In, for the first time.
 
     Attributes:
@@ -94,8 +90,7 @@ class Greeted:
     must_change: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class EnteredRoom:
+class EnteredRoom(Struct, frozen=True):
     """In a room; ``again`` when a reconnect re-entered it, ``elsewhere`` when another device of the account did."""
 
     room: str
@@ -108,8 +103,7 @@ class EnteredRoom:
     archived: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class LeftRoom:
+class LeftRoom(Struct, frozen=True):
     """Out of a room.
 
     Attributes:
@@ -125,8 +119,7 @@ class LeftRoom:
     missing: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Shown:
+class Shown(Struct, frozen=True):
     """A message, exactly once, in the order of its conversation.
 
     Attributes:
@@ -146,8 +139,7 @@ class Shown:
     elsewhere: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Recalled:
+class Recalled(Struct, frozen=True):
     """Earlier messages, oldest first: the start of a room, or an answer to AskHistory (``asked``)."""
 
     key: Key
@@ -155,24 +147,21 @@ class Recalled:
     asked: bool
 
 
-@dataclass(frozen=True, slots=True)
-class PeopleCame:
+class PeopleCame(Struct, frozen=True):
     """Others entered a room."""
 
     room: str
     people: tuple[Person, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class PeopleWent:
+class PeopleWent(Struct, frozen=True):
     """Others left a room."""
 
     room: str
     people: tuple[Person, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class PersonRenamed:
+class PersonRenamed(Struct, frozen=True):
     """Somebody has another name now; told once, however many rooms are shared."""
 
     person_id: int
@@ -181,8 +170,7 @@ class PersonRenamed:
     me: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class RosterShown:
+class RosterShown(Struct, frozen=True):
     """The answer to AskWho."""
 
     room: str
@@ -190,23 +178,20 @@ class RosterShown:
     total: int
 
 
-@dataclass(frozen=True, slots=True)
-class RoomsShown:
+class RoomsShown(Struct, frozen=True):
     """The answer to AskRooms."""
 
     rooms: tuple[RoomCount, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class IgnoreChanged:
+class IgnoreChanged(Struct, frozen=True):
     """A person's messages are hidden now, or shown again."""
 
     person: Person
     hidden: bool
 
 
-@dataclass(frozen=True, slots=True)
-class LineWaiting:
+class LineWaiting(Struct, frozen=True):
     """A line cannot go out now: away (``code`` None), or the server asked to try again later."""
 
     line: Line
@@ -221,8 +206,7 @@ class Wish(Enum):
     WHISPER = "whisper"
 
 
-@dataclass(frozen=True, slots=True)
-class Postponed:
+class Postponed(Struct, frozen=True):
     """A wish that cannot be fulfilled now and will be once the connection is back."""
 
     wish: Wish
@@ -230,37 +214,32 @@ class Postponed:
     text: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class BackInRoom:
+class BackInRoom(Struct, frozen=True):
     """Looking at a room again that was never left: no server has a part in it."""
 
     room: str
 
 
-@dataclass(frozen=True, slots=True)
-class Leaving:
+class Leaving(Struct, frozen=True):
     """The user goes, as soon as ``lines`` are acknowledged or patience ends."""
 
     lines: tuple[Line, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class KeptFor:
+class KeptFor(Struct, frozen=True):
     """What is said to this person waits on the server: they have an account and are not here."""
 
     person: Person
 
 
-@dataclass(frozen=True, slots=True)
-class LineAcked:
+class LineAcked(Struct, frozen=True):
     """A line is durable as message ``seq``; its message comes as Shown."""
 
     line: Line
     seq: int
 
 
-@dataclass(frozen=True, slots=True)
-class LineRefused:
+class LineRefused(Struct, frozen=True):
     """The server will not take a line; it is not kept."""
 
     line: Line
@@ -268,8 +247,7 @@ class LineRefused:
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class LinesLost:
+class LinesLost(Struct, frozen=True):
     """Leaving although these were never acknowledged; some may have been stored all the same."""
 
     lines: tuple[Line, ...]
@@ -292,8 +270,7 @@ class Impossible(Enum):
     NOT_THERE = "not_there"
 
 
-@dataclass(frozen=True, slots=True)
-class Declined:
+class Declined(Struct, frozen=True):
     """The client itself says no; ``detail`` is a rule's own sentence, ``subject`` what it is about."""
 
     reason: Impossible
@@ -301,8 +278,7 @@ class Declined:
     detail: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class RenameRefused:
+class RenameRefused(Struct, frozen=True):
     """The server said no to a change of name; the old one stays."""
 
     name: str
@@ -310,8 +286,7 @@ class RenameRefused:
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class RequestRefused:
+class RequestRefused(Struct, frozen=True):
     """The server said no to a request that is not a line."""
 
     code: ErrorCode
@@ -319,38 +294,33 @@ class RequestRefused:
     room: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Announced:
+class Announced(Struct, frozen=True):
     """The people who run the server say something to everybody."""
 
     text: str
     sent_at_ms: int
 
 
-@dataclass(frozen=True, slots=True)
-class ReadElsewhere:
+class ReadElsewhere(Struct, frozen=True):
     """Another device of the account has read a conversation up to ``seq``."""
 
     key: Key
     seq: int
 
 
-@dataclass(frozen=True, slots=True)
-class NotKept:
+class NotKept(Struct, frozen=True):
     """Something that should be remembered on this machine could not be written."""
 
     detail: str
 
 
-@dataclass(frozen=True, slots=True)
-class SlowedDown:
+class SlowedDown(Struct, frozen=True):
     """Over a rate: lines go out as fast as the server takes them. Told once until everything is out."""
 
     retry_after_s: float
 
 
-@dataclass(frozen=True, slots=True)
-class ConnectionLost:
+class ConnectionLost(Struct, frozen=True):
     """Away from now on. ``code`` and ``text`` are the server's last words, if it had any."""
 
     loss: Loss
@@ -358,8 +328,7 @@ class ConnectionLost:
     text: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Reconnecting:
+class Reconnecting(Struct, frozen=True):
     """The next attempt comes in ``in_s``; ``loss`` says why the one before failed."""
 
     in_s: float
@@ -367,22 +336,19 @@ class Reconnecting:
     loss: Loss
 
 
-@dataclass(frozen=True, slots=True)
-class BackOnline:
+class BackOnline(Struct, frozen=True):
     """Connected again; what was missed follows."""
 
     away_s: float
 
 
-@dataclass(frozen=True, slots=True)
-class CaughtUp:
+class CaughtUp(Struct, frozen=True):
     """Everything missed has been shown: so many messages."""
 
     missed: int
 
 
-@dataclass(frozen=True, slots=True)
-class HistoryReset:
+class HistoryReset(Struct, frozen=True):
     """The server has another log than before: numbering and identities start anew."""
 
 
@@ -396,8 +362,7 @@ class EndCause(Enum):
     VERSION = "version"
 
 
-@dataclass(frozen=True, slots=True)
-class Ended:
+class Ended(Struct, frozen=True):
     """Nothing follows. ``code`` and ``text`` are the server's last words, ``loss`` a failed first connection."""
 
     cause: EndCause

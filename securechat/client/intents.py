@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from enum import Enum
 from typing import TypeAlias
 
+from msgspec import Struct
+
+from securechat.client.deeds import Confided
 from securechat.client.state import Key
 from securechat.model import RevisionKind, RoleName, SetRoom
 
 
-@dataclass(frozen=True, slots=True)
-class ChooseName:
+class ChooseName(Struct, frozen=True):
     """Use this name: the answer to NameNeeded and NameRefused; later the same as a change of name."""
 
     name: str
 
 
-@dataclass(frozen=True, slots=True)
-class Speak:
+class Speak(Struct, frozen=True):
     """Say something where one is: in a room, or to a person known by id; ``reply`` to the message of that seq."""
 
     text: str
@@ -26,8 +26,7 @@ class Speak:
     reply: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Revise:
+class Revise(Struct, frozen=True):
     """Edit (to ``text``) or delete a message, or put a ``sign`` under it, or take it away."""
 
     target: Key
@@ -37,150 +36,128 @@ class Revise:
     sign: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Whisper:
+class Whisper(Struct, frozen=True):
     """Say something to one person, by name."""
 
     name: str
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class Enter:
+class Enter(Struct, frozen=True):
     """Join a room and look at it."""
 
     room: str
 
 
-@dataclass(frozen=True, slots=True)
-class Depart:
+class Depart(Struct, frozen=True):
     """Leave a room."""
 
     room: str
 
 
-@dataclass(frozen=True, slots=True)
-class LookAt:
+class LookAt(Struct, frozen=True):
     """Make a conversation the current one: its unread count falls to zero."""
 
     target: Key
 
 
-@dataclass(frozen=True, slots=True)
-class AskWho:
+class AskWho(Struct, frozen=True):
     """Who is in a room?"""
 
     room: str
 
 
-@dataclass(frozen=True, slots=True)
-class AskRooms:
+class AskRooms(Struct, frozen=True):
     """Which rooms are there?"""
 
 
-@dataclass(frozen=True, slots=True)
-class AskHistory:
+class AskHistory(Struct, frozen=True):
     """The last ``count`` messages of a conversation."""
 
     target: Key
     count: int
 
 
-@dataclass(frozen=True, slots=True)
-class Ignore:
+class Ignore(Struct, frozen=True):
     """Hide what this person says, or show it again. Nobody is told."""
 
     name: str
 
 
-@dataclass(frozen=True, slots=True)
-class Finish:
+class Finish(Struct, frozen=True):
     """Leave: wait for acknowledgements up to ``patience_s``, then go. A second one goes at once."""
 
     patience_s: float = 3.0
 
 
-@dataclass(frozen=True, slots=True)
-class GivePassword:
+class GivePassword(Confided, frozen=True):
     """The answer to PasswordNeeded."""
 
-    password: str = field(repr=False)
+    password: str
 
 
-@dataclass(frozen=True, slots=True)
-class Register:
+class Register(Confided, frozen=True):
     """Make the name that one has as a guest one's own."""
 
-    password: str = field(repr=False)
+    password: str
 
 
-@dataclass(frozen=True, slots=True)
-class ChangePassword:
+class ChangePassword(Confided, frozen=True):
     """Another password for the account."""
 
-    old: str = field(repr=False)
-    new: str = field(repr=False)
+    old: str
+    new: str
 
 
-@dataclass(frozen=True, slots=True)
-class AskLogins:
+class AskLogins(Struct, frozen=True):
     """Where is the account logged in?"""
 
 
-@dataclass(frozen=True, slots=True)
-class EndLogin:
+class EndLogin(Struct, frozen=True):
     """End a login of the account, by number; without one this login, and the client with it."""
 
     number: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class AskCertificates:
+class AskCertificates(Struct, frozen=True):
     """Which client certificates log in to the account?"""
 
 
-@dataclass(frozen=True, slots=True)
-class AddCertificate:
+class AddCertificate(Struct, frozen=True):
     """Let a client certificate log in: the one with this fingerprint, or the one that was shown."""
 
     fingerprint: str | None = None
     label: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class RemoveCertificate:
+class RemoveCertificate(Struct, frozen=True):
     """Let a certificate log in no longer, by number."""
 
     number: int
 
 
-@dataclass(frozen=True, slots=True)
-class Search:
+class Search(Struct, frozen=True):
     """Find messages; ``before`` a seq: the next page."""
 
     query: str
     before: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class SearchOn:
+class SearchOn(Struct, frozen=True):
     """The next page of whatever was shown in part: a search, what was not read, a day."""
 
 
-@dataclass(frozen=True, slots=True)
-class ListUnread:
+class ListUnread(Struct, frozen=True):
     """Where is something that was not read?"""
 
 
-@dataclass(frozen=True, slots=True)
-class ShowUnread:
+class ShowUnread(Struct, frozen=True):
     """Show from the first unread message on, by the number in the list, from 1; without one of the current room."""
 
     number: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Jump:
+class Jump(Struct, frozen=True):
     """Show a part of a conversation: around a message, or from a time (milliseconds since the epoch, UTC) on."""
 
     target: Key
@@ -189,30 +166,26 @@ class Jump:
     after: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Write:
+class Write(Struct, frozen=True):
     """The user is typing something to say."""
 
     target: Key
 
 
-@dataclass(frozen=True, slots=True)
-class SwitchTyping:
+class SwitchTyping(Struct, frozen=True):
     """Send and show notices of writing, or not; without a word the other than now."""
 
     on: bool | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class AskRules:
+class AskRules(Struct, frozen=True):
     """What are the rules of a room, or only its topic?"""
 
     room: str
     topic_only: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class ChangeRules:
+class ChangeRules(Struct, frozen=True):
     """Change rules of a room; the ``ref`` of the command means nothing."""
 
     command: SetRoom
@@ -230,8 +203,7 @@ class Verb(Enum):
     ROLE = "role"
 
 
-@dataclass(frozen=True, slots=True)
-class Order:
+class Order(Struct, frozen=True):
     """Do something to somebody in a room, by name; ``seconds`` of a ban or mute, None for good."""
 
     room: str

@@ -2,51 +2,46 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TypeAlias
+
+from msgspec import Struct
 
 from securechat.client import intents as want
 from securechat.client.asking import Purpose
 from securechat.client.state import Key
 
 
-@dataclass(frozen=True, slots=True)
-class Help:
+class Help(Struct, frozen=True):
     """Show the commands, or a page about some of them."""
 
     page: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Problem:
+class Problem(Struct, frozen=True):
     """The line makes no sense; the sentence says why."""
 
     sentence: str
 
 
-@dataclass(frozen=True, slots=True)
-class Secretly:
+class Secretly(Struct, frozen=True):
     """Ask for passwords where nobody can read them; `asking.Dialogue` makes an intent of them."""
 
     purpose: Purpose
 
 
-@dataclass(frozen=True, slots=True)
-class CertificateFile:
+class CertificateFile(Struct, frozen=True):
     """Add the certificate in this file; whoever can read files makes an intent of it."""
 
     path: str
 
 
-@dataclass(frozen=True, slots=True)
-class Prefill:
+class Prefill(Struct, frozen=True):
     """Put this line into the input line, to be changed there."""
 
     line: str
 
 
-@dataclass(frozen=True, slots=True)
-class Day:
+class Day(Struct, frozen=True):
     """Show a conversation from a day on; whoever knows the time zone makes an intent of it."""
 
     target: Key

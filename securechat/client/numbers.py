@@ -6,7 +6,7 @@ remembered, with the message as it is now, so that it can be quoted, edited and 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from securechat.client.amending import amended
 from securechat.client.state import Key
@@ -16,8 +16,7 @@ KEPT_NUMBERS = 2_000
 """Lines that can be named: a day of a busy room, and 32 MB if every one had the longest text."""
 
 
-@dataclass(slots=True)
-class Numbered:
+class Numbered(Struct):
     """A message that has a number; ``message`` is None where only its seq is known."""
 
     number: int

@@ -16,9 +16,10 @@ from __future__ import annotations
 import datetime as dt
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
 from enum import Enum
 from typing import Any
+
+from msgspec import Struct
 
 from securechat.client import sentences, sentences_talk
 from securechat.client.state import Key, PersonKey
@@ -44,8 +45,7 @@ class Style(Enum):
     FOUND = "found"
 
 
-@dataclass(frozen=True, slots=True)
-class Span:
+class Span(Struct, frozen=True):
     """A part of a row: [start, end) in characters."""
 
     start: int

@@ -6,84 +6,75 @@ ignored.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TypeAlias
+
+from msgspec import Struct, field
 
 from securechat.client.deeds import Deed
 from securechat.client.intents import Order
 from securechat.model import Person, RoomCount
 
 
-@dataclass(slots=True)
-class Entering:
+class Entering(Struct):
     """Rooms being joined; ``again`` after a reconnect."""
 
     rooms: set[str]
     again: bool = False
 
 
-@dataclass(slots=True)
-class Leaving:
+class Leaving(Struct):
     """A room being left; ``quiet`` when it was left while away, and the server may not know that we were in it."""
 
     room: str
     quiet: bool = False
 
 
-@dataclass(slots=True)
-class Renaming:
+class Renaming(Struct):
     """Another name asked for."""
 
     name: str
 
 
-@dataclass(slots=True)
-class Rostering:
+class Rostering(Struct):
     """Pages of a roster, collected."""
 
     room: str
     people: list[Person] = field(default_factory=list)
 
 
-@dataclass(slots=True)
-class Listing:
+class Listing(Struct):
     """Pages of the list of rooms, collected."""
 
     rooms: list[RoomCount] = field(default_factory=list)
 
 
-@dataclass(slots=True)
-class Whispering:
+class Whispering(Struct):
     """A name looked up to say something to it."""
 
     name: str
     text: str
 
 
-@dataclass(slots=True)
-class Ignoring:
+class Ignoring(Struct):
     """A name looked up to hide what it says."""
 
     name: str
 
 
-@dataclass(slots=True)
-class Doing:
+class Doing(Struct):
     """Something about the own account; ``number`` of the login or certificate it is about."""
 
     deed: Deed
     number: int | None = None
 
 
-@dataclass(slots=True)
-class Consulting:
+class Consulting(Struct):
     """The rules of a room, to be shown."""
 
     topic_only: bool = False
 
 
-@dataclass(slots=True)
-class Seeking:
+class Seeking(Struct):
     """A name looked up to do something to somebody in a room."""
 
     order: Order
@@ -94,8 +85,7 @@ class Seeking:
         return self.order.name
 
 
-@dataclass(slots=True)
-class Ordering:
+class Ordering(Struct):
     """Something done to a room, or to somebody in it."""
 
     order: Order | None

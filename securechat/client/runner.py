@@ -14,7 +14,8 @@ import socket
 import ssl
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from securechat.client.core import ClientCore, Output
 from securechat.client.happenings import Happening, Loss, LossKind
@@ -46,8 +47,7 @@ FAREWELL_S = 2.0
 """For the last bytes after the end: longer than lingering_close_s, so that it decides."""
 
 
-@dataclass(frozen=True, slots=True)
-class Endpoint:
+class Endpoint(Struct, frozen=True):
     """Where to connect, what verified means there, and who remembers what goes well (nobody when None)."""
 
     host: str

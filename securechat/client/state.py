@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
 from enum import Enum
 from typing import TypeAlias
+
+from msgspec import Struct, field
 
 from securechat.model import LogEntry, Message, Person, RoomRules
 from securechat.names import name_key
@@ -42,15 +43,13 @@ class Attention(Enum):
     ALL = "all"  # a line client, where everything goes by
 
 
-@dataclass(frozen=True, slots=True)
-class RoomKey:
+class RoomKey(Struct, frozen=True):
     """A conversation in a room; the name without ``#``, as the server writes it."""
 
     room: str
 
 
-@dataclass(frozen=True, slots=True)
-class PersonKey:
+class PersonKey(Struct, frozen=True):
     """A dialogue with one person."""
 
     person_id: int
@@ -66,8 +65,7 @@ def key_of(message: LogEntry, me: int) -> Key:
     return PersonKey((message.to or 0) if message.sender_id == me else message.sender_id)
 
 
-@dataclass(slots=True)
-class Room:
+class Room(Struct):
     """A room one is in. ``people`` is empty and ``counted`` true where only the number is told.
 
     Attributes:
@@ -94,8 +92,7 @@ class Room:
         self.total = total
 
 
-@dataclass(slots=True)
-class Conversation:
+class Conversation(Struct):
     """Messages of one room or dialogue in their final state, oldest first, and how many nobody has looked at.
 
     Attributes:

@@ -6,17 +6,17 @@ sentence.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum
 from typing import TypeAlias
+
+from msgspec import Struct
 
 from securechat.client.intents import Order
 from securechat.client.state import Key
 from securechat.model import Hit, Message, MessageChange, Person, RevisionKind, RoomRules, UnreadItem
 
 
-@dataclass(frozen=True, slots=True)
-class Revising:
+class Revising(Struct, frozen=True):
     """What a line does to a message, where it is none of its own: edits it, deletes it, reacts to it."""
 
     kind: RevisionKind
@@ -24,8 +24,7 @@ class Revising:
     sign: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Amended:
+class Amended(Struct, frozen=True):
     """A message has changed, told once, unless it was shown in this state already.
 
     Attributes:
@@ -41,32 +40,28 @@ class Amended:
     late: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class RulesShown:
+class RulesShown(Struct, frozen=True):
     """The rules of a room, as asked; or only its topic."""
 
     rules: RoomRules
     topic_only: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class RulesChanged:
+class RulesChanged(Struct, frozen=True):
     """The rules of a room are others now, or its name; ``before`` as far as they were known."""
 
     rules: RoomRules
     before: RoomRules
 
 
-@dataclass(frozen=True, slots=True)
-class InvitedTo:
+class InvitedTo(Struct, frozen=True):
     """One may enter a room."""
 
     room: str
     by: Person
 
 
-@dataclass(frozen=True, slots=True)
-class RoleTold:
+class RoleTold(Struct, frozen=True):
     """What somebody is in a room now; ``muted_s`` as in model.RoleChanged, ``was_muted`` as far as it was known."""
 
     room: str
@@ -77,21 +72,18 @@ class RoleTold:
     me: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class OrderDone:
+class OrderDone(Struct, frozen=True):
     """The server did to somebody what was ordered, durably."""
 
     order: Order
     person: Person
 
 
-@dataclass(frozen=True, slots=True)
-class OrderUnanswered:
+class OrderUnanswered(Struct, frozen=True):
     """The connection broke before the server answered: it may have been done or not."""
 
 
-@dataclass(frozen=True, slots=True)
-class SearchShown:
+class SearchShown(Struct, frozen=True):
     """A page of what a search found, the newest first; ``building`` while the index is not complete."""
 
     query: str
@@ -100,8 +92,7 @@ class SearchShown:
     building: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class UnreadShown:
+class UnreadShown(Struct, frozen=True):
     """Where something has not been read; ``asked`` for, or told after a login."""
 
     items: tuple[UnreadItem, ...]
@@ -116,8 +107,7 @@ class Place(Enum):
     UNREAD = "unread"
 
 
-@dataclass(frozen=True, slots=True)
-class Excerpted:
+class Excerpted(Struct, frozen=True):
     """Messages from somewhere in a conversation, oldest first; ``more`` follow."""
 
     key: Key
@@ -126,13 +116,11 @@ class Excerpted:
     more: bool
 
 
-@dataclass(frozen=True, slots=True)
-class WritersChanged:
+class WritersChanged(Struct, frozen=True):
     """Somebody began or ended writing in the conversation looked at: see the core's ``writers``."""
 
 
-@dataclass(frozen=True, slots=True)
-class TypingSwitched:
+class TypingSwitched(Struct, frozen=True):
     """Whether notices of writing are sent and shown."""
 
     on: bool

@@ -20,12 +20,11 @@ from types import TracebackType
 
 import apsw
 
-from securechat.errors import LogError, LogLocked, LogSchemaTooNew
+from securechat.errors import LogError, LogSchemaTooNew
 from securechat.hub.people import AuditEntry
 from securechat.log.audit import read_audit
-from securechat.log.directory import DirectoryLock
 from securechat.log.schema import APPLICATION_ID, MIGRATIONS
-from securechat.log.sqlite import DATABASE, LOCK
+from securechat.log.sqlite import DATABASE
 
 LATEST_SCHEMA = len(MIGRATIONS)
 """What this version writes, and the newest it can read."""
@@ -168,22 +167,6 @@ class Snapshot:
         return value
 
 
-def is_served(data: Path) -> str | None:
-    """Whether a server has this data directory now, and a sentence about it; None when nobody has it.
-
-    Takes the lock for an instant; a server that starts in that instant says that another one runs.
-    """
-    if not (data / LOCK).exists():
-        return None
-    try:
-        DirectoryLock(data / LOCK).release()
-    except LogLocked as error:
-        return str(error)
-    except LogError:
-        pass  # not ours to open: whoever wants the directory will be told so
-    return None
-
-
 def _open(database: Path, *, alone: bool) -> apsw.Connection:
     """A read-only connection that has begun to read."""
     name = f"{database.absolute().as_uri()}?immutable=1" if alone else str(database)
@@ -212,4 +195,4 @@ def _unreadable(database: Path, error: apsw.Error) -> LogError:
     )
 
 
-__all__ = ["DATABASE", "LATEST_SCHEMA", "Snapshot", "is_served"]
+__all__ = ["DATABASE", "LATEST_SCHEMA", "Snapshot"]

@@ -14,6 +14,8 @@ from types import TracebackType
 
 from securechat.errors import LogError, LogLocked
 
+LOCK = "securechat.lock"
+
 if sys.platform == "win32":
     import msvcrt
 
@@ -82,6 +84,22 @@ class DirectoryLock:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.release()
+
+
+def is_served(data: Path) -> str | None:
+    """Whether a server has this data directory now, and a sentence about it; None when nobody has it.
+
+    Takes the lock for an instant; a server that starts in that instant says that another one runs.
+    """
+    if not (data / LOCK).exists():
+        return None
+    try:
+        DirectoryLock(data / LOCK).release()
+    except LogLocked as error:
+        return str(error)
+    except LogError:
+        pass  # not ours to open: whoever wants the directory will be told so
+    return None
 
 
 def make_directory(path: Path) -> None:

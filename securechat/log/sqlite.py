@@ -28,7 +28,7 @@ from securechat.hub.ports import HistoryQuery, HistoryRows, LogState, SearchQuer
 from securechat.limits import KIB, Limits
 from securechat.log import people, places, records, senders
 from securechat.log.audit import read_audit
-from securechat.log.directory import DirectoryLock, make_directory, make_private
+from securechat.log.directory import LOCK, DirectoryLock, make_directory, make_private
 from securechat.log.history import HistoryReader
 from securechat.log.schema import migrate
 from securechat.log.scribe import Scribe
@@ -56,7 +56,6 @@ from securechat.log.unread import count_unread
 from securechat.model import Draft, Revision
 
 DATABASE = "securechat.db"
-LOCK = "securechat.lock"
 
 _BUSY_MS = 5_000
 """How long to wait for an operator's tool that holds the database, before that counts as a failure."""

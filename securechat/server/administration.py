@@ -61,8 +61,6 @@ if TYPE_CHECKING:
     from securechat.server.config import ServerConfig
     from securechat.tls.contexts import ServerCertificate
 
-SOCKET = "admin.sock"
-"""In the data directory, beside the lock that makes its holder the only server there."""
 _encode = msgspec.json.Encoder().encode
 
 

@@ -37,13 +37,14 @@ from securechat.net.loop import Loop
 from securechat.net.service import ServiceManager
 from securechat.net.timers import Timer
 from securechat.net.transport import Transport
-from securechat.server.administration import SOCKET, Administration, Facts, facts_of
+from securechat.server.administration import Administration, Facts, facts_of
 from securechat.server.banner import banner, endpoint
 from securechat.server.chronicle import Chronicle
 from securechat.server.config import ServerConfig
 from securechat.server.console import Console
 from securechat.server.fanout import Fanout
 from securechat.server.hashing import Argon2Hasher
+from securechat.server.requests import SOCKET
 from securechat.server.session import Session
 from securechat.skeletons import preload
 from securechat.tls.addresses import is_public, local_names, private_addresses

@@ -10,15 +10,15 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from enum import Enum, auto
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct, field
 
 from securechat.errors import ConfigError
 from securechat.hub.ports import Access
 from securechat.limits import Limits
-from securechat.server.config_file import BadFile, Entry, read_file
 from securechat.server.config_flags import parser
 from securechat.server.limit_rules import Rule, broken_rules
 from securechat.server.settings import (
@@ -38,6 +38,9 @@ from securechat.server.settings import (
     path_of,
 )
 
+if TYPE_CHECKING:
+    from securechat.server.config_file import Entry
+
 _CONFIG_VARIABLE = f"{ENV_PREFIX}CONFIG"
 _SETTINGS = {setting.name: setting for setting in SETTINGS}
 _LIMITS = {setting.name: setting for setting in LIMITS}
@@ -47,8 +50,7 @@ _OTHER_READERS = frozenset(
 """Variables that tools/dev.py, the client and the tests read: no mistake, and not ours."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ServerConfig:
+class ServerConfig(Struct, frozen=True, kw_only=True):
     """The settings of one server.
 
     Attributes:
@@ -78,8 +80,7 @@ class ServerConfig:
     limits: Limits = field(default_factory=Limits)
 
 
-@dataclass(frozen=True, slots=True)
-class Origin:
+class Origin(Struct, frozen=True):
     """Where a value stands.
 
     Attributes:
@@ -97,16 +98,14 @@ class Origin:
         return self.place if self.line is None else f"{self.place}:{self.line}"
 
 
-@dataclass(frozen=True, slots=True)
-class Given:
+class Given(Struct, frozen=True):
     """A value and its origin."""
 
     value: Value
     origin: Origin
 
 
-@dataclass(frozen=True, slots=True)
-class Problem:
+class Problem(Struct, frozen=True):
     """Something wrong with a setting, or with ``is_warning`` something strange.
 
     Attributes:
@@ -137,8 +136,7 @@ class Wanted(Enum):
     CHECK = auto()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reading:
+class Reading(Struct, frozen=True, kw_only=True):
     """Everything that was said, and what is wrong with it.
 
     Attributes:
@@ -229,6 +227,8 @@ class _Reader:
     # --- The file ---------------------------------------------------------------------------------------------------
 
     def take_file(self, name: str, named_by: Origin) -> None:
+        from securechat.server.config_file import BadFile, read_file  # noqa: PLC0415 - most start without a file
+
         try:
             path = path_of(name)
         except ValueError as error:

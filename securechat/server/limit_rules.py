@@ -8,7 +8,8 @@ break; they stand here again, so that all that is wrong is said at once.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from securechat.limits import KIB, MAX_FRAME_BYTES, MAX_TEXT_BYTES, PAGE_ROWS
 
@@ -18,8 +19,7 @@ _C_INT_MAX_MS_AS_S = _C_INT_MAX / 1000
 """TCP_USER_TIMEOUT is in milliseconds (RFC 5482, tcp(7))."""
 
 
-@dataclass(frozen=True, slots=True)
-class Rule:
+class Rule(Struct, frozen=True):
     """``smaller`` must not be greater than ``larger``.
 
     Attributes:

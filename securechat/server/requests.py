@@ -13,6 +13,8 @@ from msgspec import Struct
 
 from securechat.hub.people import Role
 
+SOCKET = "admin.sock"
+"""In the data directory, beside the lock that makes its holder the only server there."""
 MOST_CHARS = 500
 """Of a name, a reason and what an audit line says: a long sentence. An announcement has its own limit."""
 

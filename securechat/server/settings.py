@@ -9,10 +9,12 @@ one stands, and which of several wins.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from enum import Enum, auto
 from pathlib import Path
 from typing import Any, TypeAlias, assert_never
+
+from msgspec import Struct
 
 from securechat.hub.ports import Access
 from securechat.limits import Limits
@@ -46,8 +48,7 @@ class Kind(Enum):
     WORD = auto()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Setting:
+class Setting(Struct, frozen=True, kw_only=True):
     """One row of the table.
 
     Attributes:

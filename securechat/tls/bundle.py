@@ -10,13 +10,13 @@ import datetime as dt
 import hashlib
 import ipaddress
 import re
-from dataclasses import dataclass
 from pathlib import Path
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key
+from msgspec import Struct
 
 from securechat.tls.hostnames import Names
 from securechat.tls.pem_files import bad_file, read_pem
@@ -33,8 +33,7 @@ DAMAGED = (
 _MAKE_NEW = "make a new one with tools/gen_certs.py"
 
 
-@dataclass(frozen=True, slots=True)
-class Bundle:
+class Bundle(Struct, frozen=True):
     """A certificate that can be served.
 
     Args:

@@ -12,11 +12,11 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import re
-from dataclasses import dataclass
 from pathlib import Path
 
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
+from msgspec import Struct
 
 from securechat.errors import TlsFailure
 from securechat.tls.addresses import local_names
@@ -55,8 +55,7 @@ _MAX_NAMES = 100
 _NEW_CA = "--new-ca makes a new CA, and every client must then get the new ca.pem or pin"
 
 
-@dataclass(frozen=True, slots=True)
-class Ensured:
+class Ensured(Struct, frozen=True):
     """What ``ensure_server`` found or did.
 
     Args:

@@ -9,8 +9,9 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
 from itertools import chain
+
+from msgspec import Struct
 
 IPAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
 
@@ -19,8 +20,7 @@ _LABEL = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?<!-)\Z")
 _MAX_DNS_CHARS = 253  # RFC 1035 section 2.3.4: 255 octets on the wire, less the first length and the root
 
 
-@dataclass(frozen=True, slots=True)
-class Names:
+class Names(Struct, frozen=True):
     """The subjectAltName of a certificate (RFC 5280 section 4.2.1.6), most wanted first.
 
     Args:

@@ -14,7 +14,6 @@ Source: RFC 5280 section 4.2. Keys are P-256: every TLS 1.3 library has it (RFC 
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import dataclass
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
@@ -22,6 +21,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+from msgspec import Struct
 
 from securechat.tls.hostnames import Names
 
@@ -35,16 +35,14 @@ BACKDATED = dt.timedelta(minutes=5)
 """A client whose clock is this much behind still accepts a certificate made just now."""
 
 
-@dataclass(frozen=True, slots=True)
-class Issuer:
+class Issuer(Struct, frozen=True):
     """A CA that can sign: its certificate and its private key."""
 
     certificate: x509.Certificate
     key: ec.EllipticCurvePrivateKey
 
 
-@dataclass(frozen=True, slots=True)
-class Leaf:
+class Leaf(Struct, frozen=True):
     """A certificate for one end of a connection, with its private key and its issuer's certificate."""
 
     certificate: x509.Certificate

@@ -1,4 +1,4 @@
-"""Fixtures of the end-to-end tests: one certificate authority a session, one server and data directory a test."""
+"""Fixtures of the end-to-end tests: one certificate authority a session, one server a test or a module."""
 
 from __future__ import annotations
 
@@ -8,12 +8,19 @@ from pathlib import Path
 import pytest
 
 from securechat.tls.certificates import ensure_server
+from tests.support import warm
 from tests.support.client import CLIENT, ROOT
 from tests.support.native import NativeClient
 from tests.support.screen import Screen
 from tests.support.server import ServerProcess
 
 Connect = Callable[..., NativeClient]
+
+
+@pytest.fixture(autouse=True)
+def _cold_where_it_matters(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    if request.node.get_closest_marker("cold") is not None:
+        monkeypatch.setattr(warm, "cold", True)
 
 
 @pytest.fixture(scope="session")
@@ -28,6 +35,13 @@ def certs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def server(certs: Path, tmp_path: Path) -> Iterator[ServerProcess]:
     """A running server on 127.0.0.1."""
     with ServerProcess(certs, tmp_path / "data").start() as process:
+        yield process
+
+
+@pytest.fixture(scope="module")
+def standing(certs: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
+    """One server for all tests of a module that leave it as it was."""
+    with ServerProcess(certs, tmp_path_factory.mktemp("standing") / "data").start() as process:
         yield process
 
 

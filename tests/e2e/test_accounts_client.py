@@ -113,6 +113,7 @@ def invite(server: ServerProcess, *flags: str) -> str:
 # --- registering, and coming back -------------------------------------------------------------------------------------
 
 
+@pytest.mark.cold
 def test_a_registered_name_comes_back_by_itself_and_to_nobody_else(machine: Callable[[str], Machine]) -> None:
     mine, theirs = machine("mine"), machine("theirs")
     first = mine.open("--name", "ann")
@@ -329,6 +330,7 @@ def password_file(tmp_path: Path) -> Path:
     return path
 
 
+@pytest.mark.cold
 def test_scripts_log_in_by_file_once_and_then_by_what_is_kept(
     machine: Callable[[str], Machine], password_file: Path
 ) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import shutil
 import stat
 import tarfile
 import threading
@@ -21,18 +22,35 @@ from tests.support.secrecy import PASSWORD, keep_secret
 from tests.support.server import ServerProcess
 
 
-@pytest.fixture
-def full(certs: Path, tmp_path: Path, connect: Connect) -> ServerProcess:
-    """A stopped server with an account, two rooms and some messages."""
-    with ServerProcess(certs, tmp_path / "data", "--rate-limit", "off").start() as server:
-        ann = connect(server, "ann")
-        ann.send(Register(ref=77, password=PASSWORD))
-        keep_secret(ann.wait_for(Registered).token)
-        ann.join("lab")
-        for number in range(50):
-            ann.say_acked(f"message {number}", "lab" if number % 2 else "lobby")
+@pytest.fixture(scope="module")
+def filled(certs: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The data directory of a server that was stopped: an account, two rooms and some messages."""
+    data = tmp_path_factory.mktemp("filled") / "data"
+    with ServerProcess(certs, data, "--rate-limit", "off").start() as server:
+        with NativeClient(server.port, server.ca) as ann:
+            ann.hello("ann")
+            ann.send(Register(ref=77, password=PASSWORD))
+            keep_secret(ann.wait_for(Registered).token)
+            ann.join("lab")
+            for number in range(50):
+                ann.say_acked(f"message {number}", "lab" if number % 2 else "lobby")
         server.stop()
-    return server
+    return data
+
+
+@pytest.fixture
+def full(certs: Path, filled: Path, tmp_path: Path) -> ServerProcess:
+    """A stopped server of its own with this data."""
+    shutil.copytree(filled, tmp_path / "data")
+    return ServerProcess(certs, tmp_path / "data", "--rate-limit", "off")
+
+
+@pytest.fixture(scope="module")
+def packed(certs: Path, filled: Path, tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    """A backup of it."""
+    archive = tmp_path_factory.mktemp("packed") / "backup.tar"
+    told(ServerProcess(certs, filled), "backup", str(archive), "--cert", str(certs / "server.pem"))
+    return archive.read_bytes()
 
 
 class Flood:
@@ -103,6 +121,7 @@ def test_a_backup_made_under_load_is_a_server_again(certs: Path, tmp_path: Path,
         assert admin(server.data, "check", "--json").stdout == '{"findings": 0}\n'
 
 
+@pytest.mark.cold
 def test_without_a_server_backup_and_audit_work_as_well(full: ServerProcess, tmp_path: Path) -> None:
     archive = tmp_path / "backup.tar"
     printed = told(full, "backup", str(archive), "--cert", str(full.certs / "server.pem"), "--with-ca-key")
@@ -158,13 +177,12 @@ def _come_from_the_future(members: dict[str, bytes]) -> None:
     "spoil", [_spoil_byte, _escape, _absolute, _lose_the_manifest, _lose_the_database, _come_from_the_future]
 )
 def test_a_backup_that_is_not_what_was_packed_is_refused(
-    full: ServerProcess, tmp_path: Path, spoil: Callable[[dict[str, bytes]], None]
+    packed: bytes, tmp_path: Path, spoil: Callable[[dict[str, bytes]], None]
 ) -> None:
-    archive = tmp_path / "backup.tar"
-    told(full, "backup", str(archive), "--cert", str(full.certs / "server.pem"))
-    with tarfile.open(archive) as tar:
+    with tarfile.open(fileobj=io.BytesIO(packed)) as tar:
         members = {info.name: tar.extractfile(info).read() for info in tar}  # type: ignore[union-attr]
     spoil(members)
+    archive = tmp_path / "backup.tar"
     with tarfile.open(archive, "w") as tar:
         for name, content in members.items():
             info = tarfile.TarInfo(name)
@@ -172,24 +190,23 @@ def test_a_backup_that_is_not_what_was_packed_is_refused(
             tar.addfile(info, io.BytesIO(content))
     sentence = refused(tmp_path / "d" / "deep", 1, "restore", str(archive), "--certs", str(tmp_path / "c"))
     assert "use another one" in sentence or "newer" in sentence
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["backup.tar", "data"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["backup.tar"]
 
 
-def test_links_and_cut_off_files_are_refused(full: ServerProcess, tmp_path: Path) -> None:
+def test_links_and_cut_off_files_are_refused(packed: bytes, tmp_path: Path) -> None:
     archive = tmp_path / "backup.tar"
-    told(full, "backup", str(archive), "--cert", str(full.certs / "server.pem"))
-    whole = archive.read_bytes()
-    for length in (0, 100, 1_000, len(whole) // 2):
-        archive.write_bytes(whole[:length])
+    for length in (0, 100, 1_000, len(packed) // 2):
+        archive.write_bytes(packed[:length])
         refused(tmp_path / "d", 1, "restore", str(archive), "--certs", str(tmp_path / "c"))
     with tarfile.open(archive, "w") as tar:
         link = tarfile.TarInfo("securechat.db")
         link.type, link.linkname = tarfile.SYMTYPE, "/etc/passwd"
         tar.addfile(link)
     refused(tmp_path / "d", 1, "restore", str(archive), "--certs", str(tmp_path / "c"))
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["backup.tar", "data"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["backup.tar"]
 
 
+@pytest.mark.cold
 def test_check_finds_what_is_wrong_and_says_what_mends_it(full: ServerProcess, tmp_path: Path) -> None:
     ensure_server(tmp_path / "own")
     cert = tmp_path / "own" / "server.pem"

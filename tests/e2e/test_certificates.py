@@ -20,6 +20,7 @@ from tests.e2e.conftest import Connect
 from tests.support.native import NativeClient
 from tests.support.server import ServerProcess, wait_until
 
+pytestmark = pytest.mark.cold
 LAN = "127.77.0.1"
 """Stands for another machine's address: any address of 127.0.0.0/8 can be bound on Linux."""
 

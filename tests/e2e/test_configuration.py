@@ -8,10 +8,14 @@ import sys
 import tomllib
 from pathlib import Path
 
+import pytest
+
 from tests.support.native import NativeClient
 from tests.support.server import ServerProcess
 
 ROOT = Path(__file__).parents[2]
+
+pytestmark = pytest.mark.cold
 
 
 def serve(

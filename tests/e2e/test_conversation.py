@@ -64,8 +64,10 @@ def test_2_a_name_is_logged_with_its_address_and_a_taken_one_is_refused_and_aske
 
 
 @pytest.mark.parametrize("name", ["server", "System", "a:b", "#x", "", "-x", "x" * 33, "a\x1b[31mb", "a\u202eb"])
-def test_2_names_that_cannot_be_are_refused_with_a_sentence(server: ServerProcess, connect: Connect, name: str) -> None:
-    client = connect(server)
+def test_2_names_that_cannot_be_are_refused_with_a_sentence(
+    standing: ServerProcess, connect: Connect, name: str
+) -> None:
+    client = connect(standing)
     client.send(Hello(version=1, name=name, secret=client.secret))
     refused = client.wait_for(Refused)
     assert refused.code in {ErrorCode.NAME_INVALID, ErrorCode.NAME_RESERVED}

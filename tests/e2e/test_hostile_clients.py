@@ -169,6 +169,7 @@ def test_8_too_long_and_empty_texts_are_refused_and_cost_nobody_anything(
     client.say_acked("𝄞" * 4000)
 
 
+@pytest.mark.cold  # what a warm program has of its own is not all that is counted as its memory
 @pytest.mark.slow
 def test_8_a_client_that_never_reads_is_closed_alone_and_memory_stays_bounded(
     certs: Path, tmp_path: Path, connect: Connect

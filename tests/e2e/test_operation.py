@@ -19,6 +19,8 @@ from tests.support.server import PATIENCE_S, ServerProcess
 
 ROOT = Path(__file__).parents[2]
 
+pytestmark = pytest.mark.cold
+
 
 def test_a_certificate_with_under_30_days_is_warned_about(tmp_path: Path) -> None:
     certs = tmp_path / "certs"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import secrets
 import shlex
 import socket
 import subprocess
@@ -31,6 +32,7 @@ def tail(server: ServerProcess, *flags: str) -> subprocess.Popen[str]:
     )
 
 
+@pytest.mark.cold
 def test_send_then_tail(server: ServerProcess) -> None:
     sent = run_client(*at(server, "--name", "ci", "--room", "ops", "--send"), stdin="one\n\ntwo ⏎\x1b[2J\n")
     assert (sent.returncode, sent.stdout, sent.stderr) == (Exit.OK, "", "")
@@ -44,9 +46,8 @@ def test_send_then_tail(server: ServerProcess) -> None:
     assert reading.returncode == Exit.TERMINATED
 
 
-def test_tail_json(server: ServerProcess) -> None:
-    run_client(*at(server, "--name", "ci", "--send"), stdin="one\n")
-    with tail(server, "--json") as reading:
+def test_tail_json(spoken_to: ServerProcess) -> None:
+    with tail(spoken_to, "--json") as reading:
         assert reading.stdout is not None
         record = json.loads(reading.stdout.readline())
         reading.terminate()
@@ -62,9 +63,8 @@ def test_tail_ends_quietly_when_nobody_reads(server: ServerProcess) -> None:
     assert reading.wait(20) == Exit.OK
 
 
-def test_tail_ends_quietly_when_its_reader_leaves_although_nobody_speaks(server: ServerProcess) -> None:
-    run_client(*at(server, "--name", "ci", "--send"), stdin="one\n")
-    with tail(server, "--history", "1") as reading:
+def test_tail_ends_quietly_when_its_reader_leaves_although_nobody_speaks(spoken_to: ServerProcess) -> None:
+    with tail(spoken_to, "--history", "1") as reading:
         assert reading.stdout is not None
         assert reading.stdout.readline() == "ci: one\n"
         reading.stdout.close()
@@ -84,43 +84,49 @@ def in_a_shell(server: ServerProcess, flags: str, redirection: str) -> subproces
     )
 
 
+@pytest.fixture(scope="module")
+def spoken_to(standing: ServerProcess) -> ServerProcess:
+    """A server on which one line was said."""
+    run_client(*at(standing, "--name", "ci", "--send"), stdin="one\n")
+    return standing
+
+
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="/dev/full is Linux")
 @pytest.mark.parametrize(
     ("flags", "redirection", "code", "sentence"),
     [
-        ("--name x --send", "<&-", Exit.USAGE, "standard input is closed"),
-        ("--name x", "<&-", Exit.USAGE, "standard input is closed"),
-        ("--name x --send", "0>/dev/null", Exit.USAGE, "cannot read from standard input"),
+        ("--name NAME --send", "<&-", Exit.USAGE, "standard input is closed"),
+        ("--name NAME", "<&-", Exit.USAGE, "standard input is closed"),
+        ("--name NAME --send", "0>/dev/null", Exit.USAGE, "cannot read from standard input"),
         ("--tail", ">/dev/full", Exit.OUTPUT_FAILED, "cannot write to standard output"),
         ("--tail --json", ">/dev/full", Exit.OUTPUT_FAILED, "cannot write to standard output"),
         ("--tail", ">&-", Exit.OUTPUT_FAILED, "standard output is closed"),
-        ("--name x", ">&-", Exit.OUTPUT_FAILED, "standard output is closed"),
-        ("--name x --send", ">&-", Exit.OK, ""),
-        ("--name x --send", "<&- 2>&-", Exit.USAGE, ""),
+        ("--name NAME", ">&-", Exit.OUTPUT_FAILED, "standard output is closed"),
+        ("--name NAME --send", ">&-", Exit.OK, ""),
+        ("--name NAME --send", "<&- 2>&-", Exit.USAGE, ""),
         ("--name x:y --send", "2>/dev/full", Exit.NAME_INVALID, ""),
         ("--tail", ">/dev/full 2>/dev/full", Exit.OUTPUT_FAILED, ""),
     ],
 )
 def test_standard_streams_that_are_closed_or_full_are_a_sentence_and_a_code(
-    server: ServerProcess, flags: str, redirection: str, code: Exit, sentence: str
+    spoken_to: ServerProcess, flags: str, redirection: str, code: Exit, sentence: str
 ) -> None:
-    run_client(*at(server, "--name", "ci", "--send"), stdin="one\n")
-    done = in_a_shell(server, flags, redirection)
+    done = in_a_shell(spoken_to, flags.replace("NAME", f"x{secrets.token_hex(4)}"), redirection)
     assert done.returncode == code
     assert sentence in done.stderr
     assert done.stderr.count("\n") == bool(sentence)
 
 
-def test_bytes_that_are_no_text_cost_one_character(server: ServerProcess) -> None:
+def test_bytes_that_are_no_text_cost_one_character(standing: ServerProcess) -> None:
     sent = subprocess.run(
-        [*CLIENT, *at(server, "--name", "caf\udce9", "--room", "r\udce9", "--send")],
+        [*CLIENT, *at(standing, "--name", "caf\udce9", "--room", "r\udce9", "--send")],
         input=b"caf\xe9\n",
         cwd=ROOT,
         timeout=20,
         check=False,
     )
     assert sent.returncode == Exit.OK
-    heard = run_client(*at(server, "--tail", "--room", "r\ufffd"), stop_after=1)
+    heard = run_client(*at(standing, "--tail", "--room", "r\ufffd"), stop_after=1)
     assert heard.stdout == "caf\ufffd: caf\ufffd\n"
 
 
@@ -146,6 +152,7 @@ def test_a_server_that_hangs_up_at_once_may_have_turned_us_away(certs: Path) -> 
     assert "wait ten minutes" in done.stderr
 
 
+@pytest.mark.cold
 def test_a_pipe_says_and_hears(server: ServerProcess) -> None:
     done = run_client(*at(server, "--name", "pipe"), stdin="hello\n/who\n")
     assert done.returncode == Exit.OK
@@ -242,9 +249,9 @@ def test_an_unknown_host(certs: Path) -> None:
     assert done.returncode == Exit.HOST_NOT_FOUND
 
 
-def test_a_foreign_ca_and_a_wrong_pin(server: ServerProcess, tmp_path: Path) -> None:
+def test_a_foreign_ca_and_a_wrong_pin(standing: ServerProcess, tmp_path: Path) -> None:
     ensure_server(tmp_path)
-    where = f"127.0.0.1:{server.port}"
+    where = f"127.0.0.1:{standing.port}"
     done = run_client("--ca", str(tmp_path / "ca.pem"), where, "--name", "x", "--send")
     assert done.returncode == Exit.WRONG_CA
     done = run_client("--pin", "sha256:" + "00" * 32, where, "--name", "x", "--send")

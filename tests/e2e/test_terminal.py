@@ -29,6 +29,7 @@ def two(screen: Open, other: str, **options: object) -> tuple[Screen, Screen]:
     return ann, bob
 
 
+@pytest.mark.cold
 def test_2_a_name_is_asked_for_and_a_taken_one_asked_again(screen: Open) -> None:
     first = screen("--name", "ann")
     first.wait_for("in #lobby")
@@ -43,6 +44,7 @@ def test_2_a_name_is_asked_for_and_a_taken_one_asked_again(screen: Open) -> None
 
 def test_4_an_own_line_is_shown_once_and_with_its_time(screen: Open) -> None:
     ann = screen("--name", "ann")
+    ann.wait_for("in #lobby")  # before it, a line waits and says so
     ann.wait_until(lambda: ann.rows[-1:] == [">>"], "a prompt: before it, the terminal itself shows what is typed")
     ann.line("hello world")
     assert "CPR" not in ann.text
@@ -149,6 +151,7 @@ def test_a_bell_rings_for_ones_own_name_only(screen: Open) -> None:
     assert b"\x07" not in bob.output
 
 
+@pytest.mark.cold
 @pytest.mark.parametrize("key", ["exit\r", "/quit\r", CTRL_D, CTRL_C])
 def test_6_every_way_of_leaving_is_clean_logged_and_told_and_the_others_carry_on(
     screen: Open, server: ServerProcess, key: str
@@ -171,6 +174,7 @@ def test_6_a_killed_client_is_logged_and_the_others_carry_on(screen: Open, serve
     ann.wait_for("ann: still here")
 
 
+@pytest.mark.cold
 def test_a_polite_kill_restores_the_terminal(screen: Open) -> None:
     ann = screen("--name", "ann")
     ann.wait_for("/help")
@@ -259,6 +263,7 @@ def test_commands(screen: Open) -> None:
     bob.wait_for("anna: /slash")
 
 
+@pytest.mark.cold
 def test_a_dumb_terminal_is_enough(screen: Open) -> None:
     ann = screen(env={"TERM": "dumb"})
     ann.wait_for("Name:")

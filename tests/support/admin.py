@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from tests.support import warm
 from tests.support.client import PATIENCE_S, ROOT
 from tests.support.secrecy import expect_clean_command
 from tests.support.server import ServerProcess
@@ -25,16 +26,8 @@ def admin(data: Path, *words: str, stdin: str = "") -> subprocess.CompletedProce
     command = [*ADMIN, *words, "--data", str(data)]
     expect_clean_command(command)
     env = {name: value for name, value in os.environ.items() if not name.startswith("SECURECHAT_")}
-    return subprocess.run(
-        command,
-        input=stdin,
-        capture_output=True,
-        text=True,
-        timeout=4 * PATIENCE_S,
-        cwd=ROOT,
-        env={**env, "PYTHONUTF8": "1", "TZ": "UTC"},
-        check=False,
-    )
+    env = {**env, "PYTHONUTF8": "1", "TZ": "UTC"}
+    return warm.run(command, text=stdin, timeout=4 * PATIENCE_S, cwd=ROOT, env=env)
 
 
 def told(server: ServerProcess, *words: str) -> str:

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from tests.support import warm
 from tests.support.secrecy import expect_clean_command
 from tests.support.server import ServerProcess
 
@@ -29,16 +30,7 @@ def run_client(
     """Run a client to its end; with ``stop_after``, until it has printed so many lines."""
     expect_clean_command(flags)
     if stop_after is None:
-        return subprocess.run(
-            [*CLIENT, *flags],
-            input=stdin,
-            capture_output=True,
-            text=True,
-            timeout=PATIENCE_S,
-            cwd=ROOT,
-            env=env,
-            check=False,
-        )
+        return warm.run([*CLIENT, *flags], text=stdin, timeout=PATIENCE_S, cwd=ROOT, env=env)
     with subprocess.Popen([*CLIENT, *flags], stdout=subprocess.PIPE, text=True, cwd=ROOT, env=env) as process:
         assert process.stdout is not None
         output = "".join(process.stdout.readline() for _ in range(stop_after))

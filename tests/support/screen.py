@@ -15,11 +15,13 @@ import struct
 import subprocess
 import termios
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import pyte
+from pyte.screens import Char
 
+from tests.support import warm
 from tests.support.secrecy import expect_clean_command
 
 PATIENCE_S = 20.0
@@ -40,6 +42,7 @@ class Screen:
     ) -> None:
         self._emulator = pyte.HistoryScreen(columns, rows, history=2000, ratio=0.5)
         self._stream = pyte.ByteStream(self._emulator)
+        self._rows: list[str] | None = None  # of what was shown last; pyte's own display takes 20 ms each time
         self.output = b""
         self._fd, theirs = pty.openpty()
         self._resize(columns, rows)
@@ -52,16 +55,7 @@ class Screen:
             **(env or {}),
         }
         expect_clean_command(command)
-        self.process = subprocess.Popen(
-            command,
-            stdin=theirs,
-            stdout=theirs,
-            stderr=theirs,
-            env=whole,
-            cwd=cwd,
-            start_new_session=True,
-            preexec_fn=_as_a_login_shell_would,  # noqa: PLW1509 - two system calls, between fork and exec
-        )
+        self.process = _start(command, whole, cwd, theirs)
         os.close(theirs)
         os.set_blocking(self._fd, False)
 
@@ -82,8 +76,11 @@ class Screen:
     @property
     def rows(self) -> list[str]:
         """Every row, scrolled away ones first, without trailing spaces and empty rows."""
-        gone = ["".join(row[x].data for x in range(self._emulator.columns)) for row in self._emulator.history.top]
-        return [row.rstrip() for row in (*gone, *self._emulator.display) if row.strip()]
+        if self._rows is None:
+            here = (self._emulator.buffer[y] for y in range(self._emulator.lines))
+            every = [_text_of(row) for row in (*self._emulator.history.top, *here)]
+            self._rows = [row for row in every if row]
+        return self._rows
 
     @property
     def text(self) -> str:
@@ -104,6 +101,7 @@ class Screen:
     def resize(self, columns: int, rows: int) -> None:
         """Change the size of the window, as a user does."""
         self._emulator.resize(rows, columns)
+        self._rows = None
         self._resize(columns, rows)
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self.process.pid, signal.SIGWINCH)
@@ -137,10 +135,33 @@ class Screen:
             return False
         self.output += data
         self._stream.feed(data)
+        self._rows = None
         return bool(data)
 
     def _resize(self, columns: int, rows: int) -> None:
         fcntl.ioctl(self._fd, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+
+
+def _text_of(row: Mapping[int, Char]) -> str:
+    """A row up to its last cell that was written; the second half of a wide sign is a cell with nothing in it."""
+    return "".join(row[x].data for x in range(max(row, default=-1) + 1)).rstrip()
+
+
+def _start(
+    command: Sequence[str], env: dict[str, str], cwd: Path | None, terminal: int
+) -> subprocess.Popen[bytes] | warm.WarmProcess:
+    if warm.is_warm(command):
+        return warm.WarmProcess(command, env=env, cwd=cwd, terminal=terminal)
+    return subprocess.Popen(
+        command,
+        stdin=terminal,
+        stdout=terminal,
+        stderr=terminal,
+        env=env,
+        cwd=cwd,
+        start_new_session=True,
+        preexec_fn=_as_a_login_shell_would,  # noqa: PLW1509 - two system calls, between fork and exec
+    )
 
 
 def _as_a_login_shell_would() -> None:

@@ -7,13 +7,16 @@ files that a test itself makes to hand a password over.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 PASSWORD = "correct horse battery"
 OTHER_PASSWORD = "staple of another kind"
 WRONG_PASSWORD = "not the right one"
 _KEPT = {PASSWORD, OTHER_PASSWORD, WRONG_PASSWORD}
+_TOKEN_CHARS = 32
+_IS_HEX_DIGIT = bytes(byte in b"0123456789abcdef" for byte in range(256))
+_TOKEN_MARKS = b"\1" * _TOKEN_CHARS
 _MAY_HOLD = (".password", ".toml-login", ".login.json")
 
 
@@ -43,7 +46,8 @@ def expect_clean_command(command: Sequence[str]) -> None:
 
 def files_with_secrets(directory: Path) -> list[str]:
     """Search every file below a directory; returns which file holds how many secrets."""
-    wanted = [secret.encode() for secret in _KEPT]
+    tokens = {secret.encode() for secret in _KEPT if _is_token(secret)}
+    others = [secret.encode() for secret in _KEPT if not _is_token(secret)]
     found: list[str] = []
     for path in sorted(directory.rglob("*")):
         if path.name.endswith(_MAY_HOLD) or "securechat-state" in path.parts or path.is_symlink() or not path.is_file():
@@ -52,6 +56,21 @@ def files_with_secrets(directory: Path) -> list[str]:
             content = path.read_bytes()
         except OSError:
             continue  # a test's own unreadable file
-        if hits := sum(secret in content for secret in wanted):
+        if hits := sum(secret in content for secret in others) + len(tokens.intersection(_possible_tokens(content))):
             found.append(f"{path.relative_to(directory)}: {hits}")
     return found
+
+
+def _is_token(secret: str) -> bool:
+    return len(secret) == _TOKEN_CHARS and not secret.strip("0123456789abcdef")
+
+
+def _possible_tokens(content: bytes) -> Iterator[bytes]:
+    """Whatever could be a token: there are hundreds of them, and looking for each takes a minute for a gigabyte."""
+    marks = content.translate(_IS_HEX_DIGIT)
+    begin = marks.find(_TOKEN_MARKS)
+    while begin >= 0:
+        end = marks.find(b"\0", begin)
+        run = content[begin : end if end >= 0 else None]
+        yield from (run[at : at + _TOKEN_CHARS] for at in range(len(run) - _TOKEN_CHARS + 1))
+        begin = marks.find(_TOKEN_MARKS, begin + len(run))

@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from tests.support import warm
 from tests.support.secrecy import expect_clean, expect_clean_command
 
 PATIENCE_S = 20.0
@@ -58,7 +59,7 @@ class ServerProcess:
         self.flags, self.env, self.json_log = flags, env or {}, json_log
         self.lines: list[str] = []
         self.stderr = ""
-        self.process: subprocess.Popen[str] | None = None
+        self.process: subprocess.Popen[str] | warm.WarmProcess | None = None
         self._changed = threading.Condition()
         self._threads: list[threading.Thread] = []
 
@@ -78,14 +79,18 @@ class ServerProcess:
         command += ["--log-format", "json"] if self.json_log else []
         self.lines = []
         expect_clean_command(command)
-        self.process = subprocess.Popen(
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            env={**os.environ, "PYTHONUNBUFFERED": "1", **self.env},
-        )
+        env = {**os.environ, "PYTHONUNBUFFERED": "1", **self.env}
+        if warm.is_warm(command):
+            self.process = warm.WarmProcess(command, env=env)
+        else:
+            self.process = subprocess.Popen(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                text=True,
+                env=env,
+            )
         assert self.process.stdout is not None
         assert self.process.stderr is not None
         self._threads = [

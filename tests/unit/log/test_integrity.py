@@ -10,7 +10,8 @@ import pytest
 from securechat.errors import LogError, LogSchemaTooNew
 from securechat.hub.places import Place, PutPlace
 from securechat.limits import Limits
-from securechat.log.backup import DATABASE, Snapshot, is_served
+from securechat.log.backup import DATABASE, Snapshot
+from securechat.log.directory import is_served
 from securechat.log.integrity import damage, last_message_at_ms
 from securechat.log.sqlite import SqliteStore
 from securechat.log.store import Record
