@@ -145,10 +145,8 @@ class ClientCore(Greeting):
         due.append(self._writing.deadline)
         if self._silence is not None:
             due.append(self._silence.deadline)
-        if self.phase is Phase.ONLINE and self._paused_until:
-            due.append(self._paused_until)
         if self.phase is Phase.ONLINE:
-            due.append(self._outgoing.deadline)
+            due.append(self._paused_until or self._outgoing.deadline)
         if self.phase is Phase.ONLINE and self._login.account:
             due.append(self._reading.deadline())
         return min((when for when in due if when is not None), default=None) if self.phase is not Phase.ENDED else None

@@ -74,8 +74,7 @@ class Outgoing:
 
     def take(self, now: float) -> tuple[int, Line] | None:
         """Return the next line to send, with a new client_id; None when nothing may go or enough is in flight."""
-        window = THROTTLED_WINDOW if self._throttled else WINDOW
-        if not self._waiting or len(self._in_flight) >= window or self._in_flight_chars >= WINDOW_CHARS:
+        if not self._waiting or self._is_full:
             return None
         line = self._waiting[0] if not self._slow_until else self._first_not_slow(now)
         if line is None:
@@ -96,8 +95,8 @@ class Outgoing:
 
     @property
     def deadline(self) -> float | None:
-        """When a line that waits for its room may go."""
-        if not self._slow_until:
+        """When a line that waits for its room may go; None as long as an answer has to come before."""
+        if not self._slow_until or self._is_full:
             return None
         waiting = {line.target for line in self._waiting}
         under_way = {line.target for line in self._in_flight.values()}
@@ -113,6 +112,11 @@ class Outgoing:
         under_way = {line.target for line in self._in_flight.values()}
         held = {target for target, until in self._slow_until.items() if until > now or target in under_way}
         return next((line for line in self._waiting if line.target not in held), None)
+
+    @property
+    def _is_full(self) -> bool:
+        window = THROTTLED_WINDOW if self._throttled else WINDOW
+        return len(self._in_flight) >= window or self._in_flight_chars >= WINDOW_CHARS
 
     @property
     def _in_flight_chars(self) -> int:

@@ -35,6 +35,7 @@ from securechat.model import (
 from securechat.names import name_key
 from securechat.testing.histories import Display
 from securechat.testing.link import Connection, Death
+from securechat.testing.log_checks import HistoryBroken
 from securechat.testing.wire_checks import Stream, WireChecker
 from securechat.wire.native import NativeClientCodec
 from tests.simulation.certificates import certificate
@@ -46,6 +47,8 @@ if TYPE_CHECKING:
     from tests.simulation.world import World
 
 DIAL_S = 10.0
+MOST_TICKS = 100
+"""How often a program may wake up in one moment."""
 
 
 class Device:
@@ -77,6 +80,7 @@ class Device:
         self.last_hello: Hello | None = None
         self.tries = 0  # passwords, since it was last in
         self._timer: Deadline | None = None
+        self._ticked_at, self._ticks = 0.0, 0
 
     def fresh_secret(self) -> str:
         """Return a resume secret that nobody has."""
@@ -196,6 +200,11 @@ class Device:
 
     def _tick(self) -> None:
         self._timer = None
+        now = self.world.clock.now
+        self._ticks = self._ticks + 1 if now == self._ticked_at else 0
+        self._ticked_at = now
+        if self._ticks > MOST_TICKS:
+            raise HistoryBroken(f"{self.name} wakes up again and again, and has nothing to do")
         if self.core is not None:
             self.apply(self.core.tick(self.world.clock.now))
 

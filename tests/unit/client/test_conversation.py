@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 
 from securechat import model as m
 from securechat.client import happenings as told
 from securechat.client import intents as want
 from securechat.client import tidings
+from securechat.client.drafts import WINDOW
 from securechat.client.intents import Verb
 from securechat.client.lines import Lines
 from securechat.client.login import Login
@@ -165,6 +168,31 @@ def test_lines_for_a_room_in_slow_mode_wait_one_by_one_and_the_others_do_not() -
     one.take(one.core.tick(one.now))
     texts = [command.text for command in one.sent if isinstance(command, m.Say)]
     assert texts == ["a", "b", "elsewhere", "b"]  # and c when that is in
+
+
+def in_slow_mode_with(count: int) -> Driver:
+    """A line for ops that slow mode holds back for 5 s, and so many for elsewhere that were sent."""
+    one = online(rooms=("ops",))
+    one.say("a", "ops")
+    one.hear(m.Refused(ErrorCode.SLOW_MODE, "wait 5 s", client_id=1, retry_after_s=5.0))
+    for _ in range(count):
+        one.say("elsewhere")
+    return one
+
+
+def test_a_line_that_cannot_go_before_an_answer_wakes_nobody() -> None:
+    one = in_slow_mode_with(WINDOW)
+    one.now += 5.0
+    assert (one.core.deadline() or math.inf) > one.now  # else the program would compute without a pause
+    one.hear(m.Acked(2, 20))
+    assert one.sent[-1] == m.Say(2 + WINDOW, "ops", "a")
+
+
+def test_a_line_whose_room_is_ready_waits_for_the_end_of_a_pause() -> None:
+    one = in_slow_mode_with(1)
+    one.hear(m.Refused(ErrorCode.RATE_LIMITED, "slower", client_id=2, retry_after_s=30.0))
+    one.now += 5.0
+    assert (one.core.deadline() or math.inf) > one.now
 
 
 def test_a_pause_longer_than_anybody_waits_is_told_instead() -> None:
