@@ -190,7 +190,7 @@ def test_a_line_that_cannot_go_before_an_answer_wakes_nobody() -> None:
 
 def test_a_line_whose_room_is_ready_waits_for_the_end_of_a_pause() -> None:
     one = in_slow_mode_with(1)
-    one.hear(m.Refused(ErrorCode.RATE_LIMITED, "slower", client_id=2, retry_after_s=30.0))
+    one.hear(m.Refused(ErrorCode.BUSY, "later", client_id=2, retry_after_s=30.0))
     one.now += 5.0
     assert (one.core.deadline() or math.inf) > one.now
 
