@@ -50,10 +50,10 @@ class Administrator:
             world.clock.note("administrator", f"is refused: {refusal}")
         world.server.passes.wake()
 
-    def ambush(self, person: Person, dice: random.Random) -> None:
-        """Act against somebody who is just saying hello: the worst moment."""
+    def ambush(self, person: Person, dice: random.Random, share: float = 0.2) -> None:
+        """Act, in this share of all cases, against somebody who is just saying hello: the worst moment."""
         world = self.world
-        if "admin" in world.flavour and not world.calm and dice.random() < 0.2:
+        if "admin" in world.flavour and not world.calm and dice.random() < share:
             act = dice.choice(self._ambushes)
             world.clock.call_later(dice.uniform(0.0, 0.1), lambda: None if world.calm else self._do(act, person, dice))
 

@@ -12,10 +12,14 @@ from securechat.client import intents as want
 from securechat.client.state import PersonKey, RoomKey
 from securechat.hub.people import Change
 from securechat.hub.places import DropMembership, Place, PutMembership, PutPlace, PutRoomBan, RoomRole
+from securechat.model import RevisionKind
+from securechat.names import LOBBY
+from tests.simulation.deeds.revising import SIGNS
 
 if TYPE_CHECKING:
     import random
 
+    from tests.simulation.device import Device
     from tests.simulation.people import Person
     from tests.simulation.schedule import Act
     from tests.simulation.world import World
@@ -91,10 +95,22 @@ class Temptation:
             return
         room = place.name
         if room in device.core.membership.rooms:
-            for _ in range(dice.choice((1, 1, 2))):
-                device.want(want.Speak(person.speech.next(device, RoomKey(room)), RoomKey(room)))
+            self._write_in(dice, person, device, place)
         elif dice.random() < 0.3:
             device.want(want.AskRooms())
         else:
             self._world.hush.guessed(room, person.ids)
             device.want(want.Enter(room))
+
+    @staticmethod
+    def _write_in(dice: random.Random, person: Person, device: Device, place: Place) -> None:
+        here = RoomKey(place.name)
+        if place.slow_s and dice.random() < 0.3:  # more than goes out at once, here and elsewhere
+            for target in (here, here, here, *[RoomKey(LOBBY)] * 12):
+                device.want(want.Speak(person.speech.next(device, target), target))
+        elif device.core is not None and dice.random() < 0.3 and (found := device.core.feed.conversations.get(here)):
+            for message in list(found.messages)[:1]:  # the oldest: those who came later may not know it
+                device.want(want.Revise(here, RevisionKind.REACT, message.seq, sign=SIGNS[0]))
+        else:
+            for _ in range(dice.choice((1, 1, 2))):
+                device.want(want.Speak(person.speech.next(device, here), here))

@@ -26,7 +26,7 @@ USUAL: tuple[tuple[Deed, ...], ...] = (
 _SKIPPED = 0.25
 """How often a kind of usual deeds is left out of a run, so that there is more of the others."""
 _SUBJECT = 4
-"""How many times as often as everything else together the one kind that a run is about is done, in half of the runs."""
+"""How many times as often as everything else together the one kind that a run is about is done, in most runs."""
 FEATURES: dict[str, tuple[Deed, ...]] = {
     "rules": rules.DEEDS,
     "revise": revising.DEEDS,
@@ -38,11 +38,12 @@ FEATURES: dict[str, tuple[Deed, ...]] = {
 
 def of(flavour: frozenset[str], rng: random.Random) -> tuple[Deed, ...]:
     """Return what people may do in a run; a deed that stands there twice is done twice as often."""
-    kinds = [kind for kind in USUAL if rng.random() > _SKIPPED]
-    kinds += [kind for feature, kind in FEATURES.items() if feature in flavour for _ in range(2)]
-    some = [deed for kind in kinds for deed in kind]
-    if kinds and rng.random() < 0.5:
-        subject = rules.DEEDS if "rules" in flavour else rng.choice(kinds)
+    usual = [kind for kind in USUAL if rng.random() > _SKIPPED]
+    special = [kind for feature, kind in FEATURES.items() if feature in flavour]
+    some = [deed for kind in (*usual, *special, *special) for deed in kind]
+    subjects = special if special and rng.random() < 0.7 else usual
+    if subjects and rng.random() < 0.8:
+        subject = rng.choice(subjects)
         some += subject * (_SUBJECT * len(some) // len(subject))
     return tuple(some) or talk.DEEDS
 

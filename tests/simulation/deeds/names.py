@@ -33,6 +33,7 @@ def rename_while_coming(person: Person, device: Device) -> None:
         coming.stop()
         person.start(coming)
         person.later(0.0, 0.06, lambda: rename(person, device))
+        person.world.administrator.ambush(person, person.rng, 0.5)
 
 
 DEEDS = (rename, rename_while_coming, leave)
