@@ -158,7 +158,7 @@ class Floor:
             if not self._joining[member.sender_id]:
                 del self._joining[member.sender_id]
             present = self._members.get(member.sender_id)
-            if isinstance(answer, NotAppended):
+            if isinstance(answer, NotAppended) and not self._rulebook.belongs(name, member.sender_id):
                 refuse(Refusal(answer.code, answer.text))
             elif peer in self._seats:
                 try:

@@ -271,6 +271,7 @@ class Link:
                 transcript = world.storage.transcript
                 self.checker = WireChecker(self.device.display.who, world.realtime, stream, transcript)
                 world.law.hello_sent(self.device, command)
+                world.temptation.somebody_comes(self.device.person)
             self._remember(command)
             if self.checker is not None:
                 self.checker.sent(command)

@@ -14,7 +14,7 @@ from securechat.hub.people import Change
 from securechat.hub.places import DropMembership, Place, PutMembership, PutPlace, PutRoomBan, RoomRole
 from securechat.model import RevisionKind
 from securechat.names import LOBBY
-from tests.simulation.deeds.revising import SIGNS
+from tests.simulation.deeds.revising import SIGNS, edit_again_and_again
 
 if TYPE_CHECKING:
     import random
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from tests.simulation.schedule import Act
     from tests.simulation.world import World
 
-_SOON_S = 0.4
+_SOON_S = 0.3
 """Until when somebody tries."""
 
 
@@ -47,6 +47,9 @@ class Temptation:
                 self._tempt(row.room_id, self._world.people)
             case PutMembership(row) if row.muted_until_ms or row.role is RoomRole.FORMER:
                 self._tempt(row.room_id, self._who_is(row.sender_id))
+            case PutMembership(row) if row.role is RoomRole.MEMBER:
+                new = self._who_is(row.sender_id)
+                self._tempt(row.room_id, [person for person in self._world.people if person not in new])
             case PutRoomBan(row):
                 self._tempt(row.room_id, self._who_is(row.sender_id))
             case DropMembership(room_id, sender_id):
@@ -59,6 +62,19 @@ class Temptation:
         for person in self._world.people:
             if sender_id not in person.ids:
                 self._later(lambda dice, who=person: self._write_to(dice, who, sender_id))
+
+    def somebody_comes(self, person: Person) -> None:
+        """Somebody says hello, and will fetch what they missed: others mend just then what they have said."""
+        others = [each for each in self._world.people if each is not person]
+        if "revise" in self._world.flavour and others:
+            other = self._rng.choice(others)
+            self._later(lambda _: self._mend(other))
+
+    @staticmethod
+    def _mend(person: Person) -> None:
+        device = person.devices[0]
+        if device.is_online:
+            edit_again_and_again(person, device)
 
     def take_name(self, person: Person, name: str) -> None:
         """A name may be free."""

@@ -45,7 +45,8 @@ def set_rules(person: Person, device: Device) -> None:
         {"read_only": rng.random() < 0.5},
         {"slow_s": rng.choice((0, 1, 3))},
         {"retention_days": rng.choice((0, 1, 1, 7))},
-        {"history": rng.choice(("all", "joined", "joined"))},
+        {"history": rng.choice(("all", "joined", "joined", "joined"))},
+        {"history": "joined"},
         {"archived": rng.random() < 0.3},
         {"private": rng.random() < 0.5},
     )

@@ -246,6 +246,17 @@ def test_who_waits_in_a_room_of_the_new_name_does_not_get_into_the_renamed_one(r
     assert texts(late) == []
 
 
+def test_who_joins_the_name_that_their_room_is_just_getting_is_in_it(rig: HubRig) -> None:
+    ann, bob = person(rig, "ann", "crew"), person(rig, "bob", "crew")
+    rig.do(ann, SetRoom(ref=1, room="crew", name="ops"), settle=False)
+    rig.do(bob, Join(ref=2, rooms=["ops"]), settle=False)  # there is no such room yet: one is to be made
+    rig.settle()
+    assert not bob.of(Refused)  # a client takes that for being out of #ops
+    assert bob.last(Joined) == Joined("ops", bob.last(Joined).live_from, 2, bob.last(Joined).members, 2, role="member")
+    say(rig, ann, "ops", "you hear me")
+    assert texts(bob)[-1] == "you hear me"
+
+
 def test_who_may_not_write_in_a_room_is_not_seen_writing(rig: HubRig) -> None:
     ann, bob = person(rig, "ann", "ops"), person(rig, "bob", "ops")
     ok(rig, ann, Moderate(ref=1, room="ops", person=who(bob), act="mute"))
