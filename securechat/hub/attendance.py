@@ -18,6 +18,8 @@ from securechat.limits import Limits
 
 _T = TypeVar("_T")
 
+_FORMER_NAMES = 100
+"""Of the rooms that a member is in, the latest: for what was under way when they got another."""
 _DEPARTURES_PER_TICK = 16
 """Members let go at once: each may leave 100 rooms at about 4 µs, and the loop should not stand for 10 ms."""
 
@@ -60,6 +62,7 @@ class Attendance:
             room = self.rooms[name] = Room(name)
         room.add(member)
         member.rooms[name] = room
+        member.was_called.pop(name, None)  # from here on the name means this room, also when it is left again
         self._observer.happened(Happening.JOINED, member.peers[0] if member.peers else None, member.name, name)
         self._presence_soon(room, now)
         return room
@@ -67,6 +70,7 @@ class Attendance:
     def leave(self, member: Member, room: Room, now: float) -> None:
         """Take a member out of a room."""
         del member.rooms[room.name]
+        member.was_called = {old: each for old, each in member.was_called.items() if each is not room}
         room.remove(member)
         if not room.members:
             del self.rooms[room.name]
@@ -88,7 +92,10 @@ class Attendance:
             self._presence_due[new] = due
         for member in room.members.values():
             member.rooms[new] = member.rooms.pop(old)
+            member.was_called.pop(new, None)
             member.was_called[old] = room
+            if len(member.was_called) > _FORMER_NAMES:
+                del member.was_called[next(iter(member.was_called))]
             if old in member.entered_seq:
                 member.entered_seq[new] = member.entered_seq.pop(old)
 

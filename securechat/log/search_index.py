@@ -42,6 +42,8 @@ STRETCH = 1_000
 COMPARED_PER_READ = 20
 """Of a sweep, so many stretches are compared in one step: some 6 ms for 20,000 seqs, nearly all of it in SQLite."""
 APPLICATION_ID = 0x53436873
+_ERASE_ROWS = 100
+"""Documents that are read, and their words held, to take them out: 8 MB where all are as long as they may be."""
 _INSERT_ROWS = 256
 _SIGN = "\ue000"
 _MANY_SEGMENTS = 8
@@ -273,9 +275,9 @@ class SearchIndex:
 
     def _erase(self, db: apsw.Connection, seqs: Sequence[int]) -> None:
         """Take documents out, with what FTS5 leaves of them: the names of leaves at once, and see `_merge`."""
-        if seqs:
+        for start in range(0, len(seqs), _ERASE_ROWS):
             self.owes_truncation = self._is_merging = True
-            these = (msgspec.json.encode(seqs).decode(),)
+            these = (msgspec.json.encode(seqs[start : start + _ERASE_ROWS]).decode(),)
             ((documents,),) = db.execute(_DOCUMENTS, these).fetchall()
             assert isinstance(documents, str)
             db.execute("DELETE FROM found WHERE rowid IN (SELECT value FROM json_each(?))", these)

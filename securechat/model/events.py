@@ -23,7 +23,8 @@ class Welcome(Secretive, frozen=True, tag="welcome", rename={"last_client_id": "
         sender_id: who you are, for ever, with this secret.
         name: your name as others see it.
         live_from: everything above this seq comes live; up to it, pull History.
-        last_client_id: the highest of your client_ids that the log holds; continue above it.
+        last_client_id: the highest of your client_ids that has reached the log, which may have refused it; continue
+            above it.
         resumed: whether your membership was still alive, so that nobody saw you leave.
         account: whether you are logged in to an account.
         admin: whether that account administers the server.

@@ -15,6 +15,7 @@ from securechat.hub.floor import Floor
 from securechat.hub.lookups import Lookups
 from securechat.hub.member import Member
 from securechat.hub.moderation import Moderation
+from securechat.hub.ports import NotAppended
 from securechat.hub.posting import Posting
 from securechat.hub.registry import Registry
 from securechat.hub.rulebook import Rulebook
@@ -154,3 +155,28 @@ def room_without_an_heir(original: Any) -> Any:
 @planted(Registry, "_expire")
 def retention_of_an_hour(original: Any) -> Any:
     return lambda self, now_ms, most: original(self, now_ms + 82_800_000, most)
+
+
+@planted(Floor, "_belong")
+def name_that_a_room_just_got_refuses_its_members(original: Any) -> Any:
+    """Found by simulation: the client took that for being out of the room, which it was in under its new name."""
+
+    def belong(self: Any, *args: Any) -> Any:
+        turn = original(self, *args)
+        if turn is None:
+            return None
+        changes, recorded = turn
+
+        def as_before(answer: Any) -> None:
+            rulebook = self._rulebook
+            belongs = rulebook.belongs
+            if isinstance(answer, NotAppended):
+                rulebook.belongs = lambda *_: False
+            try:
+                recorded(answer)
+            finally:
+                rulebook.belongs = belongs
+
+        return changes, as_before
+
+    return belong

@@ -278,6 +278,45 @@ def test_what_was_on_its_way_under_a_rooms_former_name_reaches_the_room(rig: Hub
     assert rig.hub._registry.rulebook.places["depot"].topic == "printers"
 
 
+@pytest.fixture
+def two_rooms(rig: HubRig) -> tuple[FakePeer, FakePeer, FakePeer]:
+    """Ann and Bob are in #public, which was called #ops; Bob is in Cat's new #ops, too."""
+    ann, bob, cat = person(rig, "ann", "ops"), person(rig, "bob", "ops"), person(rig, "cat")
+    ok(rig, ann, SetRoom(ref=1, room="ops", name="public"))
+    join(rig, cat, "ops")
+    join(rig, bob, "ops")
+    return ann, bob, cat
+
+
+def test_who_is_removed_from_a_new_room_does_not_write_in_the_one_that_had_its_name(
+    rig: HubRig, two_rooms: tuple[FakePeer, FakePeer, FakePeer]
+) -> None:
+    ann, bob, cat = two_rooms
+    ok(rig, cat, Moderate(ref=3, room="ops", person=who(bob), act="kick"))
+    rig.do(bob, Say(50, "ops", "only for cat"))
+    assert bob.last(Refused).code is ErrorCode.NOT_A_MEMBER
+    assert "only for cat" not in texts(ann)
+
+
+def test_who_leaves_a_new_room_twice_stays_in_the_one_that_had_its_name(
+    rig: HubRig, two_rooms: tuple[FakePeer, FakePeer, FakePeer]
+) -> None:
+    _, bob, _ = two_rooms
+    rig.do(bob, Leave(ref=5, room="ops"))
+    rig.do(bob, Leave(ref=6, room="ops"))
+    assert belongs(rig, "public", who(bob))
+
+
+def test_former_names_are_forgotten_by_and_by_and_with_the_room(rig: HubRig) -> None:
+    ann, bob = person(rig, "ann", "room0"), person(rig, "bob", "room0")
+    member = rig.hub._members[who(bob)]
+    for number in range(120):
+        ok(rig, ann, SetRoom(ref=1, room=f"room{number}", name=f"room{number + 1}"))
+    assert len(member.was_called) == 100
+    rig.do(bob, Leave(ref=2, room="room120"))
+    assert not member.was_called
+
+
 def test_a_former_name_that_is_another_rooms_by_now_means_that_one(rig: HubRig) -> None:
     ann, eve = person(rig, "ann", "ops"), rig.member("eve")
     ok(rig, ann, SetRoom(ref=1, room="ops", name="depot"))
