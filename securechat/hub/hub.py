@@ -195,6 +195,7 @@ class Hub:
     def on_commit(self, batch: Sequence[LogEntry]) -> None:
         """Fan out what the log committed: to every member of the room, the sender included, in order of seq."""
         self._feed.fan_out(batch)
+        self._feed.batch_over()
         if batch:
             self.fed_seq = batch[-1].seq
             self._posting.fed(self.fed_seq)
@@ -245,7 +246,6 @@ class Hub:
                 refuse it would let the sender's next one overtake it.
         """
         self._now = now
-        self._feed.batch_over()
         seat = self._seats.get(peer)
         try:
             if seat is None:

@@ -4,7 +4,7 @@ Whoever implements `MessageLog` (SQLite, memory, later a cluster) calls back on 
 those calls is part of the promise:
 
 1. every ``done`` of a batch, then
-2. ``on_commit`` with the fresh messages of that batch, in the order of their seq.
+2. ``on_commit`` with the fresh messages of that batch, in the order of their seq; with nothing where there are none.
 
 So on one connection ``Acked`` comes before the sender's own copy of the message, in the same pass of the loop.
 """
@@ -198,7 +198,7 @@ class MessageLog(Protocol):
         """Open the log and begin.
 
         Args:
-            on_commit: gets the fresh messages of every committed batch, in order.
+            on_commit: gets the fresh messages of every committed batch, in order; nothing where a batch has none.
             on_failure: called once, when the log can no longer keep its promise; nothing is acknowledged any more.
 
         Raises:

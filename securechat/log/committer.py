@@ -50,8 +50,7 @@ class Batch(Struct, gc=False):
         """Call every ``done`` in order, then ``on_commit``: the order that ports.py promises."""
         for done, outcome in self.answers:
             done(outcome)
-        if self.fresh:
-            on_commit(self.fresh)
+        on_commit(self.fresh)
 
 
 class Committer:

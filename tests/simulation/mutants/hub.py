@@ -18,12 +18,23 @@ from tests.simulation.mutants.planting import nothing, planted
 @planted(Hub, "on_commit")
 def fan_out_regrouped_by_room(original: Any) -> Any:
     def on_commit(self: Any, batch: Any) -> None:
-        last = batch[-1].seq
         original(self, sorted(batch, key=lambda message: message.room or ""))
-        self.fed_seq = last
-        self._posting.fed(last)
+        if batch:
+            self.fed_seq = batch[-1].seq
+            self._posting.fed(self.fed_seq)
 
     return on_commit
+
+
+@planted(Hub, "handle")
+def new_name_forgotten_before_the_batch_is_told(original: Any) -> Any:
+    """Found by simulation: what was said just before a room got another name was stored, and shown to nobody."""
+
+    def handle(self: Any, *args: Any) -> Any:
+        self._feed.batch_over()
+        return original(self, *args)
+
+    return handle
 
 
 @planted(Hub, "on_commit")

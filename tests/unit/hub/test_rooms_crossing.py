@@ -10,6 +10,7 @@ from securechat.limits import Limits
 from securechat.model import (
     Acked,
     Done,
+    Event,
     Grant,
     History,
     HistoryPage,
@@ -276,6 +277,25 @@ def test_what_was_on_its_way_under_a_rooms_former_name_reaches_the_room(rig: Hub
     assert refused(rig, ann, SetRoom(ref=4, room="nowhere", topic="x")) is ErrorCode.NO_SUCH_ROOM
     ok(rig, ann, SetRoom(ref=5, room="ops", topic="printers"))
     assert rig.hub._registry.rulebook.places["depot"].topic == "printers"
+
+
+def test_what_was_said_just_before_a_new_name_is_heard_though_somebody_acts_in_between(
+    rig: HubRig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ann, bob = person(rig, "ann", "ops"), person(rig, "bob", "ops")
+
+    def go_on(event: Event) -> None:  # as a session does that held a command back until there is room
+        bob.events.append(event)
+        if isinstance(event, Acked):
+            rig.hub.handle(bob, Typing(room="lobby"), rig.now)
+
+    monkeypatch.setattr(bob, "deliver", go_on)
+    rig.do(ann, Say(1, "ops", "not lost"), settle=False)
+    rig.do(ann, SetRoom(ref=2, room="ops", name="crew"), settle=False)
+    rig.do(bob, Say(1, "lobby", "meanwhile"), settle=False)
+    rig.settle()
+    assert texts(bob) == ["not lost", "meanwhile"]
+    assert texts(ann) == ["not lost", "meanwhile"]
 
 
 @pytest.fixture
