@@ -213,6 +213,8 @@ class World:
             self._leave()
         finally:
             self.server.passes.stop()
+            if self.server.alive:  # or what is left of it writes to the disk whenever the garbage is collected
+                self.storage.kill(self.server.log.abandon, power=False)
             self.storage.close()
         return self
 

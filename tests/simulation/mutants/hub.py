@@ -131,17 +131,3 @@ def name_kept_by_an_account_that_left(original: Any) -> Any:
 def kept_name_freed_by_a_full_disk(original: Any) -> Any:
     """Found by simulation."""
     return lambda self, name, owner: self.free(name, owner)
-
-
-@planted(Entrance, "_give_back")
-def claim_given_back_under_another_name(original: Any) -> Any:
-    """Found by simulation: an account's old name stayed in use when a hello under it was refused."""
-
-    def give_back(self: Any, guest: Any) -> None:
-        account = guest.entry.account
-        now = self._registry.accounts.get(account.sender_id) if account is not None else None
-        if now is not None:
-            guest.entry.name, guest.key = now.name, now.key
-        original(self, guest)
-
-    return give_back

@@ -8,8 +8,6 @@ from msgspec.structs import replace
 
 from securechat.client import feed
 from securechat.client.feed import Feed
-from securechat.client.pull import Pull
-from securechat.client.reading import Reading
 from securechat.model import Deleted, Edited, Reacted
 from tests.simulation.mutants.planting import nothing, planted
 
@@ -49,20 +47,6 @@ def changes_that_come_late_are_forgotten(original: Any) -> Any:
     return lambda self, conversation, change, *, late: None if late else original(self, conversation, change, late=late)
 
 
-@planted(Pull, "page")
-def what_was_held_back_wins_over_the_page(original: Any) -> Any:
-    def page(self: Any, answer: Any) -> Any:
-        held = dict(self._held)
-        return [held.get(entry.seq, entry) for entry in original(self, answer)]
-
-    return page
-
-
 @planted(Feed, "renamed")
 def renamed_room_is_an_unknown_one(original: Any) -> Any:
     return nothing
-
-
-@planted(Reading, "saw")
-def read_before_it_was_seen(original: Any) -> Any:
-    return lambda self, key, seq: original(self, key, seq + 1)
