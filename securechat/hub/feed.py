@@ -47,7 +47,11 @@ class Feed:
         self._new_names: dict[str, str] = {}
 
     def fan_out(self, batch: Sequence[LogEntry]) -> None:
-        """Tell every member of the room, the sender included, or both sides of the dialogue."""
+        """Tell every member of the room, the sender included, or both sides of the dialogue.
+
+        Args:
+            batch: all that is new in one batch of the log, also when that is nothing: old names of rooms end with it.
+        """
         if self._new_names:
             batch = [replace(entry, room=self._new_names.get(entry.room or "", entry.room)) for entry in batch]
         for room_name, run in groupby(batch, key=_room_of):
@@ -56,16 +60,12 @@ class Feed:
                     self._outlet.broadcast(self._dialogue_audience(entry), [entry])
             elif (room := self._attendance.rooms.get(room_name)) is not None:
                 self._tell_room(room, list(run))
+        self._new_names.clear()
 
     def room_renamed(self, old: str, new: str) -> None:
         """A room has another name: what was said under the old one in the same batch comes after this."""
         self._new_names[old] = new
         self._attendance.rename_room(old, new)
-
-    def batch_over(self) -> None:
-        """The batch in which rooms were renamed has been fanned out."""
-        if self._new_names:
-            self._new_names.clear()
 
     def _tell_room(self, room: Room, run: list[LogEntry]) -> None:
         place = self._rulebook.places.get(room.name)

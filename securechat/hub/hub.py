@@ -195,7 +195,6 @@ class Hub:
     def on_commit(self, batch: Sequence[LogEntry]) -> None:
         """Fan out what the log committed: to every member of the room, the sender included, in order of seq."""
         self._feed.fan_out(batch)
-        self._feed.batch_over()
         if batch:
             self.fed_seq = batch[-1].seq
             self._posting.fed(self.fed_seq)
