@@ -29,6 +29,7 @@ from tests.simulation import flavour  # noqa: E402  # the path comes first
 from tests.simulation.flavour import Options  # noqa: E402
 from tests.simulation.mutants import MUTANTS  # noqa: E402
 from tests.simulation.mutants.sightings import Sightings  # noqa: E402
+from tests.simulation.pace import rarely_collected  # noqa: E402
 from tests.simulation.shrink import Shrinking, outcome  # noqa: E402
 from tests.simulation.world import World, failure_of  # noqa: E402
 
@@ -52,11 +53,12 @@ def main(arguments: list[str] | None = None) -> int:
     if (complaint := complaint_about(given)) is not None:
         reader.error(complaint)
     first, seeds = given.first or 0, given.seeds or SEEDS
-    if given.mutants:
-        return run_mutants(first, seeds, note=given.note)
-    if given.seed is not None:
-        return run_one(given.seed, options_of(given), trace=given.trace)
-    return run_many(first, seeds, given.minutes, given.jobs or 1, shrinking=not given.no_shrink)
+    with rarely_collected():
+        if given.mutants:
+            return run_mutants(first, seeds, note=given.note)
+        if given.seed is not None:
+            return run_one(given.seed, options_of(given), trace=given.trace)
+        return run_many(first, seeds, given.minutes, given.jobs or 1, shrinking=not given.no_shrink)
 
 
 # --- The command line -------------------------------------------------------------------------------------------------
@@ -274,6 +276,7 @@ def run_mutants(first: int, wanted: int, *, note: bool) -> int:
         print(f"interrupted: {planted} of {len(MUTANTS)} planted, {survivors} survived")
         return 1 if survivors else INTERRUPTED
     if note:
+        sightings.seeds = {name: seed for name, seed in sightings.seeds.items() if name in MUTANTS}
         sightings.write()
     print(f"{planted} planted, {survivors} survived")
     return 1 if survivors else 0

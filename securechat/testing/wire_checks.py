@@ -32,6 +32,7 @@ from securechat.model import (
     MessageChange,
     React,
     Reacted,
+    Read,
     ReadElsewhere,
     Refused,
     RoomRules,
@@ -173,6 +174,9 @@ class WireChecker:
                 self._sent_draft(command)
             case History() | Search():
                 self._asked[command.ref] = _Asked(self._realtime.acked_seq, command, frozenset(self._here))
+            case Read(seq):
+                if seq > (known := max(self._last_live, self._through, *self._here.values())):
+                    self._broken(f"tells that {seq} was read, and has heard of nothing above {known}")
             case _:
                 pass
 

@@ -9,7 +9,7 @@ from tests.simulation.mutants.sightings import Sightings
 from tests.simulation.world import failure_of
 
 SEEDS = 2000
-"""At most; nearly all are found by the first few seeds, and `tools/simulate.py --mutants` shows which."""
+"""At most, besides the one that the table names: nearly all are found by one of the first few hundred."""
 _SIGHTINGS = Sightings.read()
 
 

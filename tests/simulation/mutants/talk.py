@@ -8,6 +8,7 @@ from msgspec.structs import replace
 
 from securechat.client import feed
 from securechat.client.feed import Feed
+from securechat.client.reading import Reading
 from securechat.model import Deleted, Edited, Reacted
 from tests.simulation.mutants.planting import nothing, planted
 
@@ -50,3 +51,8 @@ def changes_that_come_late_are_forgotten(original: Any) -> Any:
 @planted(Feed, "renamed")
 def renamed_room_is_an_unknown_one(original: Any) -> Any:
     return nothing
+
+
+@planted(Reading, "saw")
+def read_before_it_was_seen(original: Any) -> Any:
+    return lambda self, key, seq: original(self, key, seq + 1)

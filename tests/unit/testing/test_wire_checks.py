@@ -30,6 +30,7 @@ from securechat.model import (
     Ping,
     React,
     Reacted,
+    Read,
     ReadElsewhere,
     Refused,
     RoomRules,
@@ -162,6 +163,7 @@ def defects() -> Iterator[tuple[str, list[Wire], str]]:
     yield "a change in another room", [Deleted(11, 4, BOB, "bob", 0, "ops")], "where this connection is not"
     yield "a dialogue of others", [msg(11, 9, BOB, to=EVE)], "a dialogue of others"
     yield "read in another room", [ReadElsewhere(11, "ops")], "where this connection is not"
+    yield "reading ahead", [msg(11, 9), Read(11, "lobby"), Read(12, "lobby")], "heard of nothing above 11"
     yield "two rooms of one name", [Joined("ops", 10, 1), RoomRules("ops", was="lobby")], "another room of that name"
     # Beginning and end.
     yield "two welcomes", [WELCOME], "two welcomes"
