@@ -122,7 +122,7 @@ class Temptation:
     def _write_in(dice: random.Random, person: Person, device: Device, place: Place) -> None:
         here = RoomKey(place.name)
         if place.slow_s and dice.random() < 0.3:  # more than goes out at once, here and elsewhere
-            for target in (here, here, here, *[RoomKey(LOBBY)] * 12):
+            for target in (here, here, here, *[RoomKey(LOBBY)] * dice.choice((12, 12, 70))):
                 device.want(want.Speak(person.speech.next(device, target), target))
         elif device.core is not None and dice.random() < 0.3 and (found := device.core.feed.conversations.get(here)):
             for message in list(found.messages)[:1]:  # the oldest: those who came later may not know it

@@ -34,6 +34,18 @@ def own_message_shown_twice(original: Any) -> Any:
     return show
 
 
+@planted(Outgoing, "deadline")
+def line_that_may_not_go_wakes_the_program(original: Any) -> Any:
+    """Found by simulation: in slow mode with a full window, it computed without a pause until an answer came."""
+
+    def deadline(self: Any) -> float | None:
+        waiting = {line.target for line in self._waiting}
+        under_way = {line.target for line in self._in_flight.values()}
+        return min((until for room, until in self._slow_until.items() if room in waiting - under_way), default=None)
+
+    return property(deadline)
+
+
 @planted(Outgoing, "in_flight")
 def drafts_lost_on_reconnect(original: Any) -> Any:
     def in_flight(self: Any) -> Any:
