@@ -22,7 +22,7 @@ from securechat.hub.places import DropMembership, Membership, Place, PutMembersh
 from securechat.hub.ports import NotAppended, Outlet, Peer
 from securechat.hub.registry import Registry, Turn
 from securechat.hub.rulebook import Rulebook
-from securechat.limits import Limits
+from securechat.limits import PAGE_LIMITS, Limits, PageLimits
 from securechat.model import Join, Joined, Leave, Left, Person, Refused, RoleChanged, RoomRules
 from securechat.names import LOBBY, check_room
 
@@ -41,6 +41,7 @@ class Floor:
         seats: every connection of a member.
         fed_seq: tells the last seq fanned out; kept here.
         now: the time of this pass, monotonic seconds.
+        pages: how long an event may be.
     """
 
     def __init__(
@@ -53,7 +54,9 @@ class Floor:
         seats: Mapping[Peer, Seat],
         fed_seq: Callable[[], int],
         now: Callable[[], float],
+        pages: PageLimits = PAGE_LIMITS,
     ) -> None:
+        self._pages = pages
         self._registry = registry
         self._rulebook: Rulebook = registry.rulebook
         self._attendance = attendance

@@ -30,7 +30,7 @@ from securechat.hub.ports import (
 )
 from securechat.hub.registry import Registry
 from securechat.hub.room import Room
-from securechat.limits import PAGE_ROWS
+from securechat.limits import PageLimits
 from securechat.model import (
     AskUnread,
     Found,
@@ -63,9 +63,13 @@ class Lookups:
         entrance: knows who has which name.
         attendance: knows the rooms.
         registry: knows the accounts of those who are absent.
+        pages: how long an answer may be.
     """
 
-    def __init__(self, log: MessageLog, entrance: Entrance, attendance: Attendance, registry: Registry) -> None:
+    def __init__(
+        self, log: MessageLog, entrance: Entrance, attendance: Attendance, registry: Registry, pages: PageLimits
+    ) -> None:
+        self._pages = pages
         self._registry = registry
         self._log = log
         self._entrance = entrance
@@ -103,10 +107,17 @@ class Lookups:
         if (room := member.rooms.get(name)) is None:
             raise Refusal(ErrorCode.NOT_A_MEMBER, f"you are not in #{name}; join it first")
         after = command.after if command.after is not None else -1
+        most = self._pages.page_rows
         ids = sorted(sender_id for sender_id in room.members if sender_id > after)
-        people = [room.members[sender_id].person for sender_id in ids[:PAGE_ROWS]]
+        people = [room.members[sender_id].person for sender_id in ids[: self._pages.page_rows]]
         peer.deliver(
-            Roster(ref=command.ref, room=name, members=people, total=len(room.members), more=len(ids) > PAGE_ROWS)
+            Roster(
+                ref=command.ref,
+                room=name,
+                members=people,
+                total=len(room.members),
+                more=len(ids) > most,
+            )
         )
 
     def _whois(self, peer: Peer, command: Whois) -> None:
@@ -127,9 +138,13 @@ class Lookups:
             here = name in member.rooms or rulebook.belongs(name, member.sender_id)
             if here or not (place.private or place.archived):
                 listed.add(name)
+        most = self._pages.page_rows
         names = sorted(name for name in listed if name > after)
-        rooms = [RoomCount(name, len(occupied[name].members) if name in occupied else 0) for name in names[:PAGE_ROWS]]
-        peer.deliver(RoomsPage(ref=command.ref, rooms=rooms, more=len(names) > PAGE_ROWS))
+        rooms = [
+            RoomCount(name, len(occupied[name].members) if name in occupied else 0)
+            for name in names[: self._pages.page_rows]
+        ]
+        peer.deliver(RoomsPage(ref=command.ref, rooms=rooms, more=len(names) > most))
 
     # --- What was said --------------------------------------------------------------------------------------------
 

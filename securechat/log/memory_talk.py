@@ -13,7 +13,8 @@ from msgspec.structs import replace
 
 from securechat.hub.people import Recorded, Scrub
 from securechat.hub.places import Expire, PutRead
-from securechat.hub.ports import Appended, AppendOutcome, HistoryQuery, HistoryRows, Unread
+from securechat.hub.ports import Appended, AppendOutcome, HistoryQuery, HistoryRows, NotAppended, Unread
+from securechat.limits import PAGE_LIMITS, PageLimits
 from securechat.log.store import (
     CHANGES_PER_MESSAGE,
     DISK_FULL,
@@ -45,6 +46,9 @@ from securechat.model import (
 class Talk:
     """Every conversation.
 
+    Args:
+        pages: how many reactions a message may have.
+
     Attributes:
         messages: by seq, in order, in their final state.
         changes: what changed them, in order; an edit has its text as long as nothing has replaced it.
@@ -54,7 +58,8 @@ class Talk:
         last_client_ids: of every stream.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, pages: PageLimits = PAGE_LIMITS) -> None:
+        self._pages = pages
         self.messages: dict[int, Message] = {}
         self.changes: list[MessageChange] = []
         self.last_seq = 0
@@ -83,7 +88,7 @@ class Talk:
             judged = NOT_KNOWN
         if judged is not None or refuse_fresh:
             return judged or DISK_FULL, None
-        if isinstance(write, Revision) and (refused := judge_revision(write, self._target(write.target))) is not None:
+        if isinstance(write, Revision) and (refused := self._judge_revision(write)) is not None:
             return refused, None
         self.last_seq += 1
         self._last_sent_at_ms = max(now_ms, self._last_sent_at_ms)
@@ -97,6 +102,9 @@ class Talk:
         stream = write.stream or write.sender_id
         stored_seq = self.seqs.get((stream, write.client_id))
         return judge(write.client_id, self.last_client_ids.get(stream, 0), stored_seq)
+
+    def _judge_revision(self, revision: Revision) -> NotAppended | None:
+        return judge_revision(revision, self._target(revision.target), self._pages.reactions)
 
     def number(self, place: Place) -> int:
         """The number of a conversation, made if need be."""

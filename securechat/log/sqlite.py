@@ -25,7 +25,7 @@ import apsw
 from securechat.errors import LogError
 from securechat.hub.people import AuditEntry
 from securechat.hub.ports import HistoryQuery, HistoryRows, LogState, SearchQuery, SearchRows, Unread
-from securechat.limits import KIB, Limits
+from securechat.limits import KIB, PAGE_LIMITS, Limits, PageLimits
 from securechat.log import people, places, records, senders
 from securechat.log.audit import read_audit
 from securechat.log.directory import LOCK, DirectoryLock, make_directory, make_private
@@ -78,6 +78,7 @@ class SqliteStore:
         wall_ms: UTC milliseconds; what messages are stamped with, never decreasing by seq.
         vfs: the name of an apsw VFS to work on (tests, simulation); None for the operating system.
         shared: False keeps other connections out and reads on the writing connection: for a VFS without shared memory.
+        pages: how many reactions a message may have.
     """
 
     def __init__(
@@ -88,7 +89,9 @@ class SqliteStore:
         wall_ms: Callable[[], int] = utc_ms,
         vfs: str | None = None,
         shared: bool = True,
+        pages: PageLimits = PAGE_LIMITS,
     ) -> None:
+        self._pages = pages
         self.directory = directory
         self._limits = limits
         self._wall_ms = wall_ms
@@ -135,7 +138,7 @@ class SqliteStore:
         migrate(writer)
         # No quick_check: it reads the whole database (seconds per million rows), and start has 300 ms. Damage is
         # found when the page is met, and then ends the log; `PRAGMA integrity_check` is the operator's tool.
-        scribe = self._scribe = Scribe(writer)
+        scribe = self._scribe = Scribe(writer, self._pages)
         now_ms = self._wall_ms()
         oldest_ms = now_ms - int(self._limits.name_reservation_s * 1000)
         reservations = senders.open_reservations(writer, now_ms, oldest_ms)

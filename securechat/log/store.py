@@ -26,7 +26,6 @@ from securechat.hub.ports import (
     SearchRows,
     Unread,
 )
-from securechat.limits import MAX_REACTIONS
 from securechat.model import Draft, LogEntry, Revision, RevisionKind
 
 if TYPE_CHECKING:
@@ -122,7 +121,6 @@ ANOTHERS_SECRET = NotAppended(
 NOT_KNOWN = NotAppended(ErrorCode.NOT_FOUND, "no earlier copy of this message is stored")
 NO_MESSAGE = NotAppended(ErrorCode.NOT_FOUND, "there is no such message here, or it was deleted")
 NOT_YOURS = NotAppended(ErrorCode.NO_RIGHT, "this is somebody else's message")
-TOO_MANY_REACTIONS = NotAppended(ErrorCode.TOO_MANY, f"a message can have {MAX_REACTIONS} reactions, and this one does")
 NAME_TAKEN = NotAppended(
     ErrorCode.ROOM_INVALID, "another room has this name, or once had it: its messages would be mixed up with these"
 )
@@ -157,7 +155,7 @@ def judge(client_id: int, last_client_id: int, stored_seq: int | None) -> Append
     return OUT_OF_ORDER if stored_seq is None else Appended(stored_seq, retry=True)
 
 
-def judge_revision(revision: Revision, target: Target | None) -> NotAppended | None:
+def judge_revision(revision: Revision, target: Target | None, most_reactions: int) -> NotAppended | None:
     """The one rule of revisions: refuse one that is fresh, or None when it may be stored.
 
     A refusal stores nothing, so the same client_id may be tried again as long as no later one is stored.
@@ -165,6 +163,7 @@ def judge_revision(revision: Revision, target: Target | None) -> NotAppended | N
     Args:
         revision: what is asked.
         target: the message it names, as it is after everything before it; None when there is none.
+        most_reactions: how many may be under one message.
     """
     if target is None or target.deleted or target.place != place_of(revision.room, revision.sender_id, revision.to):
         return NO_MESSAGE
@@ -173,7 +172,10 @@ def judge_revision(revision: Revision, target: Target | None) -> NotAppended | N
             return None if revision.any_author or target.author == revision.sender_id else NOT_YOURS
         case RevisionKind.REACT:
             is_new = (revision.sign, revision.sender_id) not in target.reactions
-            return TOO_MANY_REACTIONS if is_new and len(target.reactions) >= MAX_REACTIONS else None
+            if is_new and len(target.reactions) >= most_reactions:
+                sentence = f"a message can have {most_reactions} reactions, and this one does"
+                return NotAppended(ErrorCode.TOO_MANY, sentence)
+            return None
         case RevisionKind.UNREACT:
             return None
 

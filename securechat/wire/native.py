@@ -51,9 +51,16 @@ def _events() -> msgspec.json.Decoder[Event]:
 
 
 class NativeFormat:
-    """How events look on a native connection: ``docs/protocol.md``."""
+    """How events look on a native connection: ``docs/protocol.md``.
+
+    Args:
+        frame_bytes: the largest body that is sent to a client.
+    """
 
     name = ALPN
+
+    def __init__(self, frame_bytes: int = MAX_FRAME_BYTES) -> None:
+        self.frame_bytes = frame_bytes
 
     def encode(self, event: Event) -> bytes:
         """Return the event as one frame.
@@ -61,19 +68,23 @@ class NativeFormat:
         Raises:
             LocalProtocolError: the event does not fit into a frame.
         """
-        return frame(_encoder.encode(event))
+        return frame(_encoder.encode(event), self.frame_bytes)
 
 
 NATIVE = NativeFormat()
 
 
 class NativeServerCodec:
-    """The server's input side of one native connection: bytes to commands."""
+    """The server's input side of one native connection: bytes to commands.
 
-    __slots__ = ("_reader",)
-    format = NATIVE
+    Args:
+        fmt: the format of its events; one for all connections that are told the same.
+    """
 
-    def __init__(self) -> None:
+    __slots__ = ("_reader", "format")
+
+    def __init__(self, fmt: NativeFormat = NATIVE) -> None:
+        self.format = fmt
         self._reader = FrameReader(MAX_HELLO_FRAME_BYTES)
 
     def hello_accepted(self) -> None:
@@ -105,12 +116,16 @@ class NativeServerCodec:
 
 
 class NativeClientCodec:
-    """The client's side of one native connection: bytes to events, commands to bytes."""
+    """The client's side of one native connection: bytes to events, commands to bytes.
+
+    Args:
+        frame_bytes: the largest body it accepts.
+    """
 
     __slots__ = ("_reader",)
 
-    def __init__(self) -> None:
-        self._reader = FrameReader(MAX_FRAME_BYTES)
+    def __init__(self, frame_bytes: int = MAX_FRAME_BYTES) -> None:
+        self._reader = FrameReader(frame_bytes)
 
     def receive_data(self, data: bytes) -> None:
         """Take decrypted bytes."""

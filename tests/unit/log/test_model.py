@@ -19,8 +19,8 @@ from securechat.hub.places import (
     RoomRole,
 )
 from securechat.hub.ports import Appended, HistoryQuery
-from securechat.limits import Limits
-from securechat.log import memory_talk, revising, scribe, store
+from securechat.limits import Limits, PageLimits
+from securechat.log import memory_talk, revising, scribe
 from securechat.log.backup import Snapshot
 from securechat.log.integrity import damage
 from securechat.log.memory import MemoryStore
@@ -145,16 +145,16 @@ def test_they_agree_about_conversations(tmp_path, seed, monkeypatch):
     print(f"seed {seed}")
     for module in (scribe, revising):
         monkeypatch.setattr(module, "_CHUNK_ROWS", 3)
-    monkeypatch.setattr(store, "MAX_REACTIONS", 4)
     monkeypatch.setattr(scribe, "REMEMBERED", 3)
     for name, value in (("CHANGES_PER_MESSAGE", 1), ("UNREAD_MOST", 999), ("EXPIRE_CHANGES", 3)):
         monkeypatch.setattr(memory_talk, name, value)
     monkeypatch.setattr("securechat.log.history.CHANGES_PER_MESSAGE", 1)
     monkeypatch.setattr("securechat.log.erasure.EXPIRE_CHANGES", 3)
     chance, places = Chance(seed), {}
+    pages = PageLimits(reactions=4)
     both = [
-        SqliteStore(tmp_path, Limits(), wall_ms=lambda: chance.now_ms),
-        MemoryStore(Limits(), wall_ms=lambda: chance.now_ms),
+        SqliteStore(tmp_path, Limits(), wall_ms=lambda: chance.now_ms, pages=pages),
+        MemoryStore(Limits(), wall_ms=lambda: chance.now_ms, pages=pages),
     ]
     ours, theirs = (each.open() for each in both)
     assert ours == theirs
