@@ -169,8 +169,8 @@ class Attendance:
         for name in due:
             del self._presence_due[name]
             room = self.rooms[name]
-            if (presence := room.take_presence(self._limits)) is not None:
-                self._outlet.broadcast(room.audience(), [presence])
+            if (told := room.take_presence(self._limits, self._pages)) is not None:
+                self._outlet.broadcast(room.audience(), [told])
 
     def _note_left(self, member: Member, room: Room, now: float) -> None:
         if self.rooms.get(room.name) is room:

@@ -17,6 +17,7 @@ from securechat.errors import ErrorCode, Refusal
 from securechat.hub.attendance import Attendance
 from securechat.hub.door import span
 from securechat.hub.member import Member, Seat
+from securechat.hub.paging import with_people
 from securechat.hub.people import Change, Recorded
 from securechat.hub.places import DropMembership, Membership, Place, PutMembership, PutPlace, PutRead, RoomRole
 from securechat.hub.ports import NotAppended, Outlet, Peer
@@ -111,22 +112,21 @@ class Floor:
     def _joined(self, member: Member, name: str, ref: int) -> Joined:
         room = self._attendance.rooms[name]
         total = len(room.members)
-        members = room.people() if total <= self._limits.presence_names else []
         place = self._rulebook.places.get(name)
-        if place is None:
-            return Joined(room=name, live_from=self.fed_seq(), total=total, members=members, ref=ref)
-        return Joined(
-            room=name,
-            live_from=self.fed_seq(),
-            total=total,
-            members=members,
-            ref=ref,
-            topic=place.topic,
-            role=self._rulebook.role_word(name, member.sender_id),
-            private=place.private,
-            read_only=place.read_only,
-            archived=place.archived,
-        )
+        joined = Joined(room=name, live_from=self.fed_seq(), total=total, ref=ref)
+        if place is not None:
+            joined = Joined(
+                room=name,
+                live_from=self.fed_seq(),
+                total=total,
+                ref=ref,
+                topic=place.topic,
+                role=self._rulebook.role_word(name, member.sender_id),
+                private=place.private,
+                read_only=place.read_only,
+                archived=place.archived,
+            )
+        return with_people(joined, room, self._limits.presence_names, self._pages)
 
     def _needs_membership(self, member: Member, name: str) -> bool:
         return member.account and name != LOBBY and not self._rulebook.belongs(name, member.sender_id)

@@ -157,7 +157,7 @@ class Hub:
             registry, self._floor, self._entrance, self._seats, self._posting.renaming, self._feed.room_renamed
         )
         self._notices = Notices(outlet, registry, limits, self._members, self._fed)
-        self._desk = Desk(registry, door, self._slowdown, limits, self._seats, self._registered, self.end)
+        self._desk = Desk(registry, door, self._slowdown, limits, self._seats, self._registered, self.end, pages)
         self.steward = Steward(
             registry,
             keys,

@@ -55,7 +55,8 @@ from securechat.hub.ports import (
     Reservation,
     SearchQuery,
     SearchRows,
-    Unread,
+    UnreadQuery,
+    UnreadRows,
 )
 from securechat.limits import PAGE_LIMITS, Limits, PageLimits
 from securechat.log.inline import InlineLog
@@ -76,7 +77,6 @@ from securechat.log.store import (
     Record,
     Release,
     Rename,
-    UnreadQuery,
     Write,
     judge_secret,
 )
@@ -341,7 +341,7 @@ class MemoryStore:
         """Read messages; see `Store.read`."""
         return self._talk.read(query)
 
-    def unread(self, query: UnreadQuery) -> list[Unread]:
+    def unread(self, query: UnreadQuery) -> UnreadRows:
         """Count what somebody has not read; see `Store.unread`."""
         return self._talk.unread(query)
 

@@ -13,7 +13,16 @@ from msgspec.structs import replace
 
 from securechat.hub.people import Recorded, Scrub
 from securechat.hub.places import Expire, PutRead
-from securechat.hub.ports import Appended, AppendOutcome, HistoryQuery, HistoryRows, NotAppended, Unread
+from securechat.hub.ports import (
+    Appended,
+    AppendOutcome,
+    HistoryQuery,
+    HistoryRows,
+    NotAppended,
+    Unread,
+    UnreadQuery,
+    UnreadRows,
+)
 from securechat.limits import PAGE_LIMITS, PageLimits
 from securechat.log.store import (
     CHANGES_PER_MESSAGE,
@@ -24,7 +33,6 @@ from securechat.log.store import (
     UNREAD_MOST,
     Place,
     Target,
-    UnreadQuery,
     judge,
     judge_revision,
     place_of,
@@ -271,30 +279,41 @@ class Talk:
         changes = changes[:most]
         return HistoryRows([m for m in found if m.seq < changes[-1].seq], True, changes)
 
-    def unread(self, query: UnreadQuery) -> list[Unread]:
+    def unread(self, query: UnreadQuery) -> UnreadRows:
         """Count; see `Store.unread`."""
+        rooms = [self._unread_in(query, room, above) for room, above in dict(query.rooms).items()]
+        found = [row for row in rooms if row is not None]
+        if query.after is None:
+            return UnreadRows(found)
         me = query.sender_id
-        dialogues = sorted((place for place in self.numbers if isinstance(place, tuple) and me in place), key=sum)
-        asked: list[tuple[Place, int]] = [*dict(query.rooms).items(), *((place, 0) for place in dialogues)]
-        answer = []
-        for place, above in asked:
-            if (number := self.numbers.get(place)) is None:
-                continue
-            mark = max(above, self._reads.get((me, number), 0))
-            unread = [
-                m
-                for m in self.messages.values()
-                if mark < m.seq <= query.up_to and _place(m) == place and m.sender_id != me and m.deleted is None
-            ]
-            if unread:
-                mentions = sum(me in m.mentions for m in unread)
-                answer.append(
-                    Unread(
-                        mark, min(len(unread), UNREAD_MOST), min(mentions, UNREAD_MOST), unread[0].seq,
-                        place if isinstance(place, str) else None, None if isinstance(place, str) else sum(place) - me,
-                    )
-                )  # fmt: skip
-        return answer
+        mine = [place for place in self.numbers if isinstance(place, tuple) and me in place]
+        looked = sorted(peer for place in mine if (peer := sum(place) - me) > query.after)[: query.looks]
+        people = [(peer, self._unread_in(query, place_of(None, me, peer), 0)) for peer in looked]
+        unread = [(peer, row) for peer, row in people if row is not None]
+        through = looked[-1] if len(looked) == query.looks else None
+        if len(unread) > query.limit:
+            unread = unread[: query.limit]
+            through = unread[-1][0]
+        return UnreadRows(found + [row for _, row in unread], through)
+
+    def _unread_in(self, query: UnreadQuery, place: Place, above: int) -> Unread | None:
+        """What is unread in one place above a seq, if anything."""
+        me = query.sender_id
+        if (number := self.numbers.get(place)) is None:
+            return None
+        mark = max(above, self._reads.get((me, number), 0))
+        unread = [
+            m
+            for m in self.messages.values()
+            if mark < m.seq <= query.up_to and _place(m) == place and m.sender_id != me and m.deleted is None
+        ]
+        if not unread:
+            return None
+        mentions = sum(me in m.mentions for m in unread)
+        return Unread(
+            mark, min(len(unread), UNREAD_MOST), min(mentions, UNREAD_MOST), unread[0].seq,
+            place if isinstance(place, str) else None, None if isinstance(place, str) else sum(place) - me,
+        )  # fmt: skip
 
 
 def _place(message: Message) -> Place:

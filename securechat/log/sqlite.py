@@ -24,7 +24,7 @@ import apsw
 
 from securechat.errors import LogError
 from securechat.hub.people import AuditEntry
-from securechat.hub.ports import HistoryQuery, HistoryRows, LogState, SearchQuery, SearchRows, Unread
+from securechat.hub.ports import HistoryQuery, HistoryRows, LogState, SearchQuery, SearchRows, UnreadQuery, UnreadRows
 from securechat.limits import KIB, PAGE_LIMITS, Limits, PageLimits
 from securechat.log import people, places, records, senders
 from securechat.log.audit import read_audit
@@ -47,7 +47,6 @@ from securechat.log.store import (
     Record,
     Release,
     Rename,
-    UnreadQuery,
     Write,
     erases,
     looks_at_messages,
@@ -347,7 +346,7 @@ class SqliteStore:
         except apsw.Error as error:
             raise _failure(error) from error
 
-    def unread(self, query: UnreadQuery) -> list[Unread]:
+    def unread(self, query: UnreadQuery) -> UnreadRows:
         """Count what somebody has not read; see `Store.unread`."""
         assert self._reader is not None, "the store is not open"
         try:

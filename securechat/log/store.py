@@ -24,7 +24,8 @@ from securechat.hub.ports import (
     NotAppended,
     SearchQuery,
     SearchRows,
-    Unread,
+    UnreadQuery,
+    UnreadRows,
 )
 from securechat.model import Draft, LogEntry, Revision, RevisionKind
 
@@ -60,14 +61,6 @@ class Record(Struct, frozen=True, gc=False):
     """Changes about people and rooms, all or none."""
 
     changes: tuple[Change, ...]
-
-
-class UnreadQuery(Struct, frozen=True, gc=False):
-    """What somebody has not read; see `MessageLog.unread`. ``rooms`` are pairs of a name and a seq."""
-
-    sender_id: int
-    rooms: tuple[tuple[str, int], ...]
-    up_to: int
 
 
 class Target(Struct, gc=False):
@@ -261,8 +254,8 @@ class Store(Protocol):
             LogError: the store cannot be read.
         """
 
-    def unread(self, query: UnreadQuery) -> list[Unread]:
-        """Count what somebody has not read: rooms in the order asked, then dialogues by peer. Raises as `read`."""
+    def unread(self, query: UnreadQuery) -> UnreadRows:
+        """Count what a reader has not read. Raises as `read`."""
 
     def search(self, query: SearchQuery) -> SearchRows:
         """Find committed messages; where nobody keeps an index, all of the log in one go. Raises as `read`."""

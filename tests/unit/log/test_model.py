@@ -18,14 +18,14 @@ from securechat.hub.places import (
     RoomBan,
     RoomRole,
 )
-from securechat.hub.ports import Appended, HistoryQuery
+from securechat.hub.ports import Appended, HistoryQuery, UnreadQuery
 from securechat.limits import Limits, PageLimits
 from securechat.log import memory_talk, revising, scribe
 from securechat.log.backup import Snapshot
 from securechat.log.integrity import damage
 from securechat.log.memory import MemoryStore
 from securechat.log.sqlite import DATABASE, SqliteStore
-from securechat.log.store import Identify, Record, UnreadQuery
+from securechat.log.store import Identify, Record
 from securechat.model import Draft, Revision, RevisionKind
 
 ROOMS = ("lobby", "ops", "Ωmega", "'; --")
@@ -182,7 +182,10 @@ def test_they_agree_about_conversations(tmp_path, seed, monkeypatch):
             ours, theirs = (each.read(query) for each in both)
             assert ours == theirs, query
         rooms = tuple((room, chance.seq()) for room in chance.rng.sample(ROOMS, 3))
-        asked = UnreadQuery(chance.rng.randint(1, 5), rooms, chance.rng.choice((2**53, chance.seq())))
+        asked = UnreadQuery(
+            chance.rng.randint(1, 5), rooms, chance.rng.choice((2**53, chance.seq())), chance.rng.choice((None, 0, 3)),
+            limit=chance.rng.choice((1, 2, 200)), looks=chance.rng.choice((1, 3, 2_000)),
+        )  # fmt: skip
         ours, theirs = (each.unread(asked) for each in both)
         assert ours == theirs, asked
     assert appended > 200, "the dice said no too often to prove anything"
