@@ -272,8 +272,8 @@ def presence(
 def login_list(ref: int, logins: Sequence[LoginInfo], pages: PageLimits) -> LoginList:
     """Cut logins to what fits: this connection's, those that are here, and those that were used last."""
     by_use = sorted(logins, key=lambda login: (login.current, login.online, login.used_at_ms), reverse=True)
-    kept = _fitting(by_use, _login_bound, pages.page_bytes)
-    return LoginList(ref, sorted(kept, key=lambda login: login.login), more=len(kept) < len(logins))
+    kept = {login.login for login in _fitting(by_use, _login_bound, pages.page_bytes)}
+    return LoginList(ref, [login for login in logins if login.login in kept], more=len(kept) < len(logins))
 
 
 def certificate_list(
@@ -281,6 +281,6 @@ def certificate_list(
 ) -> CertificateList:
     """Cut certificates to what fits: this connection's, and those that were added last."""
     by_age = sorted(rows, key=lambda row: (row.current, row.added_at_ms), reverse=True)
-    kept = _fitting(by_age, _certificate_bound, pages.page_bytes)
-    in_order = sorted(kept, key=lambda row: row.certificate)
-    return CertificateList(ref, in_order, presented, more=len(kept) < len(rows))
+    kept = {row.certificate for row in _fitting(by_age, _certificate_bound, pages.page_bytes)}
+    listed = [row for row in rows if row.certificate in kept]
+    return CertificateList(ref, listed, presented, more=len(kept) < len(rows))
