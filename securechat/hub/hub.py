@@ -213,6 +213,10 @@ class Hub:
         seat = self._seats.get(peer)
         return seat.member.name if seat is not None else ""
 
+    def note_refused(self, peer: Peer, reason: str) -> None:
+        """Let the operator know of a request that was refused outside of the hub."""
+        self._observer.happened(Happening.REFUSED, peer, self.name_of(peer), reason)
+
     def charge_bytes(self, peer: Peer, size_bytes: int, now: float) -> float:
         """Count received bytes against the byte rate; returns seconds for which the peer must not be read."""
         seat = self._seats.get(peer)

@@ -18,7 +18,7 @@ from collections.abc import Callable
 from itertools import count
 from typing import TYPE_CHECKING, Protocol
 
-from securechat.errors import ErrorCode, Overloaded, RemoteProtocolError
+from securechat.errors import ErrorCode, LocalProtocolError, Overloaded, Refusal, RemoteProtocolError
 from securechat.model import (
     Acked,
     Closing,
@@ -271,8 +271,17 @@ class Session:
         return self.link.queued_bytes > self._limits.outbox_soft_bytes // 2
 
     def deliver(self, event: Event) -> None:
-        """Encode an event for this peer alone and queue it; answers to its requests let it go on."""
-        self.write(self.format.encode(event))
+        """Encode an event for this peer alone and queue it; answers to its requests let it go on.
+
+        Raises:
+            LocalProtocolError: the event does not fit into a frame and answers no request.
+        """
+        try:
+            encoded = self.format.encode(event)
+        except LocalProtocolError as error:  # a bug, but of one request: nothing else may end with it
+            event = self._instead_of(event, error)
+            encoded = self.format.encode(event)
+        self.write(encoded)
         if isinstance(event, Acked) or (isinstance(event, Refused) and event.client_id is not None):
             self._drafts -= 1
             if self._held is not None:
@@ -281,6 +290,14 @@ class Session:
             self._greeted(event)
         if isinstance(event, Welcome | Named):
             self._name = event.name
+
+    def _instead_of(self, event: Event, error: LocalProtocolError) -> Refused:
+        ref = getattr(event, "ref", None)
+        if not ref:
+            raise error
+        refusal = Refusal(ErrorCode.TOO_MANY, "the answer is too long to be sent; tell the server's administrator")
+        self._hub.note_refused(self, f"{refusal}: {type(event).__name__}, {error}")
+        return Refused(refusal.code, refusal.detail, ref=ref)
 
     def stop_taking(self) -> None:
         """Take no more commands, for good: the server is about to stop. Acknowledgements still go out."""

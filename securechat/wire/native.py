@@ -8,14 +8,15 @@ be newer than the other. Nothing a peer sent is ever echoed in an error.
 from __future__ import annotations
 
 from functools import cache
-from typing import Any
+from typing import Any, TypeAlias
 
 import msgspec
 from msgspec import Struct
+from msgspec.structs import replace
 
 from securechat.errors import ErrorCode, RemoteProtocolError
 from securechat.limits import MAX_FRAME_BYTES, MAX_HELLO_FRAME_BYTES
-from securechat.model import ALPN, Command, Event
+from securechat.model import ALPN, Closing, Command, Event, Left, Notice, Refused
 from securechat.wire.base import FrameRefused
 from securechat.wire.frames import FrameReader, frame
 
@@ -35,6 +36,8 @@ _NONSENSE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 _SAFE_REASONS = ("Expected ", "Object missing ", "Number ", "Integer ")
 """How those of msgspec's reasons begin that hold no value of the peer; "Invalid value" and its like quote it."""
 _MAX_ID = 2**53 - 1
+_ELLIPSIS = "\u2026"
+_Sentence: TypeAlias = Refused | Closing | Left | Notice
 _COMMAND_TYPES = frozenset(kind.__struct_config__.tag for kind in Command.__args__)
 _EVENT_TYPES = frozenset(kind.__struct_config__.tag for kind in Event.__args__)
 
@@ -68,7 +71,20 @@ class NativeFormat:
         Raises:
             LocalProtocolError: the event does not fit into a frame.
         """
-        return frame(_encoder.encode(event), self.frame_bytes)
+        body = _encoder.encode(event)
+        if len(body) > self.frame_bytes and isinstance(event, Refused | Closing | Left | Notice):
+            body = _encoder.encode(_with_shorter_text(event, len(body) - self.frame_bytes))
+        return frame(body, self.frame_bytes)
+
+
+def _with_shorter_text(event: _Sentence, excess_bytes: int) -> _Sentence:
+    """Cut the sentence for people that makes an event too long: its code and numbers are what programs go by."""
+    kept_bytes = len(_encoder.encode(event.text)) - excess_bytes - len(_ELLIPSIS.encode())
+    low, high = 0, len(event.text)
+    while low < high:  # how many characters fit: each takes one to six bytes
+        middle = (low + high + 1) // 2
+        low, high = (middle, high) if len(_encoder.encode(event.text[:middle])) <= kept_bytes else (low, middle - 1)
+    return replace(event, text=event.text[:low] + _ELLIPSIS)
 
 
 NATIVE = NativeFormat()
