@@ -13,6 +13,7 @@ from securechat.log.memory import MemoryLog, MemoryStore
 from securechat.model import Closing, Command, Event, Hello, Message
 from securechat.origin import origin_of
 from securechat.testing.keys import plain_keys
+from securechat.wire.native import NativeFormat
 
 E = TypeVar("E")
 
@@ -37,6 +38,7 @@ class FakePeer:
 
     def deliver(self, event: Event) -> None:
         assert self.closed is None or self.events[-1] is self.closed, "told something after its last words"
+        self.rig.format.encode(event)  # which refuses what is longer than a frame
         if self.closed is None:
             self.events.append(event)
 
@@ -72,6 +74,7 @@ class HubRig:
         pages: PageLimits = PAGE_LIMITS,
     ) -> None:
         self.limits = limits or Limits()
+        self.format = NativeFormat(pages.frame_bytes)
         self.now = 1000.0
         self.posted: deque[Callable[[], None]] = deque()
         self.happened_: list[tuple[Happening, str, str]] = []
