@@ -24,7 +24,8 @@ from securechat.limits import PAGE_ROWS
 from securechat.model import Closing, Draft, Event, Hit, LogEntry, Message, MessageChange, Revision
 
 UNREAD_LOOKS = 2_000
-"""Dialogues that one question about unread messages looks at: some 8 ms of the reading thread when all are read."""
+"""Dialogues that one question about unread messages looks at: 3 ms of the reading thread where all of them have been
+read, 9 for the first page of an account with 20,000. Counting in 200 with 999 each takes 80."""
 
 
 class Appended(Struct, frozen=True, gc=False):
