@@ -33,11 +33,22 @@ MAX_TOPIC_CHARS = 300
 MAX_SIGN_CHARS = 16
 """A reaction, code points: a family of four with skin tones is 11."""
 MAX_REACTIONS = 200
-"""Reactions under one message, all signs and people together: some 2 KiB of its page."""
+"""Reactions under one message, all signs and people together: some 2 KiB of its page, and never over 21."""
 PAGE_ROWS = 200
 """Rows of a history, roster or rooms page (Ergo 1,000): with PAGE_BYTES it keeps each answer in one frame."""
 PAGE_BYTES = 48 * KIB
 """Encoded rows of a page; leaves 16 KiB of the frame for one maximal text more than fits."""
+FRAME_SPARE_BYTES = 2 * KIB
+"""What a frame has left beside a page's rows, at least: a room's name and topic, and every field around the rows."""
+MAX_MENTIONS = 20
+"""Whom one message names; the rest is not counted."""
+MESSAGE_FIELDS_BYTES = 300
+"""Field names, numbers of up to 16 digits and punctuation of one message, all present: 274 bytes, rounded up."""
+LISTED_ID_BYTES = 17
+"""A sender_id in a list, with its comma."""
+REACTION_FIELDS_BYTES = 24
+"""A sign's field names, brackets and quotes."""
+_REACTION_BYTES = REACTION_FIELDS_BYTES + 4 * MAX_SIGN_CHARS + LISTED_ID_BYTES
 SECRET_BYTES = 16
 """A resume secret: 128 random bits, beyond guessing at any rate this server would answer."""
 
@@ -156,3 +167,83 @@ class Limits:
             raise ValueError(f"presence_names must be at most {PAGE_ROWS}, or a greeting would not fit into a frame")
         if self.outbox_soft_bytes >= self.outbox_hard_bytes:
             raise ValueError("outbox_soft_bytes must be smaller than outbox_hard_bytes")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PageLimits:
+    """The largest frame a client accepts, and what must be bounded for every answer to fit into one.
+
+    They belong to the protocol, so a server has the defaults and an operator cannot change them. Tests and simulations
+    run with small ones, because the edges of the real ones are far away: ``PageLimits.of_frames(4 * KIB)``.
+
+    Attributes:
+        frame_bytes: the largest body of a frame to a client.
+        page_rows: rows of a page.
+        page_bytes: encoded rows of a page; what is left of the frame is for the fields around them.
+        text_chars: code points of a message's text.
+        reactions: reactions under one message.
+    """
+
+    frame_bytes: int = MAX_FRAME_BYTES
+    page_rows: int = PAGE_ROWS
+    page_bytes: int = PAGE_BYTES
+    text_chars: int = MAX_TEXT_CHARS
+    reactions: int = MAX_REACTIONS
+
+    def __post_init__(self) -> None:
+        """Refuse limits with which an answer would not fit.
+
+        Raises:
+            ValueError: one is out of range; the largest message does not fit into a page, or a page into a frame.
+        """
+        if not 1 <= self.page_rows <= PAGE_ROWS:
+            raise ValueError(f"page_rows must be from 1 to {PAGE_ROWS}")
+        if not (1 <= self.text_chars <= MAX_TEXT_CHARS and 1 <= self.reactions <= MAX_REACTIONS):
+            raise ValueError("text_chars and reactions must be at least 1 and at most what the protocol allows")
+        if self.frame_bytes > MAX_FRAME_BYTES:
+            raise ValueError(f"frame_bytes must be at most {MAX_FRAME_BYTES}")
+        if self.largest_message_bytes > self.page_bytes:
+            raise ValueError(f"a message of {self.largest_message_bytes} bytes must fit into a page")
+        if self.page_bytes + FRAME_SPARE_BYTES > self.frame_bytes:
+            raise ValueError(f"frame_bytes must leave {FRAME_SPARE_BYTES} bytes beside a page")
+
+    @property
+    def largest_message_bytes(self) -> int:
+        """The most that one message takes in JSON, every part of it at its limit.
+
+        A text may hold control characters, of six bytes each (RFC 8259, section 7); a name, a room or a sign may not.
+        """
+        return (
+            MESSAGE_FIELDS_BYTES
+            + 2 * MAX_NAME_BYTES
+            + 4 * MAX_ROOM_CHARS
+            + 6 * self.text_chars
+            + MAX_MENTIONS * LISTED_ID_BYTES
+            + self.reactions * _REACTION_BYTES
+        )
+
+    @classmethod
+    def of_frames(cls, frame_bytes: int, page_rows: int = PAGE_ROWS) -> PageLimits:
+        """Return limits for frames of another size, everything else as large as fits.
+
+        Args:
+            frame_bytes: at least 4 KiB.
+            page_rows: rows of a page.
+
+        Raises:
+            ValueError: frame_bytes is too small.
+        """
+        page_bytes = min(PAGE_BYTES, frame_bytes - FRAME_SPARE_BYTES)
+        fixed_bytes = PAGE_LIMITS.largest_message_bytes - 6 * MAX_TEXT_CHARS - MAX_REACTIONS * _REACTION_BYTES
+        share = min(1.0, (page_bytes - fixed_bytes) / (PAGE_LIMITS.largest_message_bytes - fixed_bytes))
+        return cls(
+            frame_bytes=frame_bytes,
+            page_rows=page_rows,
+            page_bytes=page_bytes,
+            text_chars=int(MAX_TEXT_CHARS * share),
+            reactions=int(MAX_REACTIONS * share),
+        )
+
+
+PAGE_LIMITS = PageLimits()
+"""Those of the protocol: what every server has."""

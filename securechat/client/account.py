@@ -79,10 +79,10 @@ class Account:
                 self._login.registered(name, token)
                 self._tell(deeds.TokenReceived(name, token))
                 self._tell(deeds.DeedDone(Deed.REGISTER, name=name))
-            case model.LoginList(_, logins):
-                self._tell(deeds.LoginsShown(tuple(logins)))
-            case model.CertificateList(_, certificates, presented):
-                self._tell(deeds.CertificatesShown(tuple(certificates), presented))
+            case model.LoginList(_, logins, more):
+                self._tell(deeds.LoginsShown(tuple(logins), more))
+            case model.CertificateList(_, certificates, presented, more):
+                self._tell(deeds.CertificatesShown(tuple(certificates), presented, more))
             case model.Done():
                 if request.deed is Deed.LOG_OUT:
                     self.logged_out = True

@@ -83,16 +83,21 @@ class DeedUnanswered(Struct, frozen=True):
 
 
 class LoginsShown(Struct, frozen=True):
-    """The answer to AskLogins."""
+    """The answer to AskLogins; ``more`` where the server left some out."""
 
     logins: tuple[LoginInfo, ...]
+    more: bool = False
 
 
 class CertificatesShown(Struct, frozen=True):
-    """The answer to AskCertificates; ``presented`` is the fingerprint of the one shown to the server."""
+    """The answer to AskCertificates; ``presented`` is the fingerprint of the one shown to the server.
+
+    ``more`` where the server left some out.
+    """
 
     certificates: tuple[CertificateInfo, ...]
     presented: str | None
+    more: bool = False
 
 
 AccountHappening: TypeAlias = (

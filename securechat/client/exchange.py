@@ -7,6 +7,7 @@ nothing of all this refuses it; nothing else depends on it.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import assert_never
 
 from msgspec.structs import replace
@@ -47,6 +48,8 @@ from securechat.model import (
 
 HITS = 20
 """Of a page of a search: most of a screen of 24 rows."""
+UNREAD_PAGES = 100
+"""Pages of what was not read that are asked for: 20,000 places, some 4 MB."""
 EXCERPT = 30
 """Messages of a page around a message, from a day on, or not read: more than a screen, less than one scrolls by."""
 
@@ -209,21 +212,31 @@ class Exchange(Talk):
         self.feed.ask(Once(None, ask, answered))
 
     def _ask_unread(self, *, asked: bool = False) -> None:
-        def answered(answer: ReadingAnswer) -> None:
-            if isinstance(answer, UnreadList):
-                self._unread_known(answer, asked=asked)
-
         refused = None if asked else self._reading.no_gaps_known
-        self.feed.ask(Once(None, AskUnread, answered, refused))
+        self.feed.ask(Once(None, AskUnread, partial(self._unread_page, [], 1, asked), refused))
 
-    def _unread_known(self, answer: UnreadList, *, asked: bool) -> None:
-        self._reading.gaps_are({_key(item): item.first_seq for item in answer.items})
-        for item in answer.items:
+    def _unread_page(self, found: list[UnreadItem], number: int, asked: bool, answer: ReadingAnswer) -> None:
+        """Take a page of what was not read, and ask for the next one, where there is one."""
+        assert isinstance(answer, UnreadList)
+        found += answer.items
+        if not answer.more or number >= UNREAD_PAGES:
+            self._unread_known(found, asked)
+            return
+
+        def ask(ref: int) -> ReadingCommand:
+            return AskUnread(ref, answer.through, answer.through_room)
+
+        known = partial(self._unread_known, found, asked)
+        self.feed.ask(Once(None, ask, partial(self._unread_page, found, number + 1, asked), known))
+
+    def _unread_known(self, items: list[UnreadItem], asked: bool) -> None:
+        self._reading.gaps_are({_key(item): item.first_seq for item in items})
+        for item in items:
             if item.peer is not None:
                 self.people.see(*pair(item.peer))
             if (conversation := self.feed.conversations.get(_key(item))) is not None and _key(item) != self.current:
                 conversation.unread, conversation.mentions = item.unread, item.mentions
-        unseen = (item for item in answer.items if self._reading.is_unseen(_key(item), item.first_seq))
+        unseen = (item for item in items if self._reading.is_unseen(_key(item), item.first_seq))
         self._standings = tuple(unseen)
         if asked or self._standings:
             self._tell(tidings.UnreadShown(self._standings, asked))

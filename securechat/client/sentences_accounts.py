@@ -40,6 +40,8 @@ OWN_YOUR_NAME = "your name is nobody's own; /register makes it yours"
 MUST_CHANGE = "your password was set by an administrator; choose your own with /password"
 ADMINISTERS = "you administer this server"
 NO_LOGINS = "there are no logins"
+MORE_LOGINS = "there are more, not used for longer, than fit here; end some of these to see them"
+MORE_CERTIFICATES = "there are older ones that do not fit here; remove some of these to see them"
 NO_CERTIFICATES = "no client certificate logs in to your account; /cert add FILE adds one"
 
 CLI_CERT = "log in with this client certificate: certificate and key in one PEM file"

@@ -115,10 +115,11 @@ def _of_account(happening: Happening) -> str | None:  # noqa: PLR0911 - one row 
             return accounts.done(deed, number, one_line(name))
         case deeds.DeedUnanswered(deed):
             return accounts.unanswered(deed)
-        case deeds.LoginsShown(logins):
-            return _logins(logins)
-        case deeds.CertificatesShown(certificates, presented):
-            return _certificates(certificates, presented)
+        case deeds.LoginsShown(logins, more):
+            return "\n".join([_logins(logins), *([accounts.MORE_LOGINS] if more else [])])
+        case deeds.CertificatesShown(certificates, presented, more):
+            shown = _certificates(certificates, presented)
+            return "\n".join([shown, *([accounts.MORE_CERTIFICATES] if more else [])])
         case told.Announced(text, sent_at_ms):
             return accounts.announcement(local_time_of(sent_at_ms).strftime("%H:%M"), one_line(text))
         case told.NotKept(detail):

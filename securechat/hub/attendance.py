@@ -14,7 +14,7 @@ from securechat.errors import ErrorCode, Refusal
 from securechat.hub.member import Member
 from securechat.hub.ports import Happening, Observer, Outlet
 from securechat.hub.room import Room
-from securechat.limits import Limits
+from securechat.limits import PAGE_LIMITS, Limits, PageLimits
 
 _T = TypeVar("_T")
 
@@ -32,9 +32,18 @@ class Attendance:
         observer: hears it for the operator.
         alarm: told when, in monotonic seconds, `take_overdue` and `tell` should be called; the earliest counts.
         limits: presence_interval_s, quiet_return_s, rooms_per_member, rooms_total.
+        pages: how long an event may be.
     """
 
-    def __init__(self, outlet: Outlet, observer: Observer, limits: Limits, alarm: Callable[[float], None]) -> None:
+    def __init__(
+        self,
+        outlet: Outlet,
+        observer: Observer,
+        limits: Limits,
+        alarm: Callable[[float], None],
+        pages: PageLimits = PAGE_LIMITS,
+    ) -> None:
+        self._pages = pages
         self.rooms: dict[str, Room] = {}
         self._outlet = outlet
         self._observer = observer
@@ -160,8 +169,8 @@ class Attendance:
         for name in due:
             del self._presence_due[name]
             room = self.rooms[name]
-            if (presence := room.take_presence(self._limits)) is not None:
-                self._outlet.broadcast(room.audience(), [presence])
+            if (told := room.take_presence(self._limits, self._pages)) is not None:
+                self._outlet.broadcast(room.audience(), [told])
 
     def _note_left(self, member: Member, room: Room, now: float) -> None:
         if self.rooms.get(room.name) is room:

@@ -14,23 +14,22 @@ from msgspec.structs import replace
 from securechat.errors import ErrorCode, Refusal
 from securechat.hub.door import Door
 from securechat.hub.member import Member, Seat
+from securechat.hub.paging import certificate_list, login_list
 from securechat.hub.people import Account, Certificate, Change, Drop, Login, Put, Recorded
 from securechat.hub.policy import DailyQuota
 from securechat.hub.ports import NotAppended, Peer, Verdict
 from securechat.hub.registry import Registry
 from securechat.hub.slowdown import Slowdown
-from securechat.limits import Limits
+from securechat.limits import PAGE_LIMITS, Limits, PageLimits
 from securechat.model import (
     AccountCommand,
     AddCertificate,
     CertificateInfo,
-    CertificateList,
     Certificates,
     ChangePassword,
     Closing,
     Done,
     LoginInfo,
-    LoginList,
     Logins,
     Logout,
     Refused,
@@ -56,6 +55,7 @@ class Desk:
         seats: every connection of a member.
         registered: told of a guest who has become an account.
         end: ends a connection as if it had quit, with these last words.
+        pages: how long an answer may be.
     """
 
     def __init__(
@@ -67,7 +67,9 @@ class Desk:
         seats: Mapping[Peer, Seat],
         registered: Callable[[Member], None],
         end: Callable[[Peer, Closing], None],
+        pages: PageLimits = PAGE_LIMITS,
     ) -> None:
+        self._pages = pages
         self._registry = registry
         self._door = door
         self._hashing = door.hashing
@@ -97,12 +99,12 @@ class Desk:
             case ChangePassword():
                 self._change_password(peer, seat, account, command, now)
             case Logins():
-                peer.deliver(LoginList(command.ref, self._logins(seat)))
+                peer.deliver(login_list(command.ref, self._logins(seat), self._pages))
             case Logout():
                 self._logout(peer, seat, command)
             case Certificates():
-                mine = self._registry.certificates_of(account.sender_id)
-                peer.deliver(CertificateList(command.ref, [_info(row, peer) for row in mine], peer.certificate))
+                mine = [_info(row, peer) for row in self._registry.certificates_of(account.sender_id)]
+                peer.deliver(certificate_list(command.ref, mine, peer.certificate, self._pages))
             case AddCertificate():
                 self._add_certificate(peer, account, command)
             case RemoveCertificate():

@@ -17,12 +17,13 @@ from securechat.errors import ErrorCode, Refusal
 from securechat.hub.attendance import Attendance
 from securechat.hub.door import span
 from securechat.hub.member import Member, Seat
+from securechat.hub.paging import with_people
 from securechat.hub.people import Change, Recorded
 from securechat.hub.places import DropMembership, Membership, Place, PutMembership, PutPlace, PutRead, RoomRole
 from securechat.hub.ports import NotAppended, Outlet, Peer
 from securechat.hub.registry import Registry, Turn
 from securechat.hub.rulebook import Rulebook
-from securechat.limits import Limits
+from securechat.limits import PAGE_LIMITS, Limits, PageLimits
 from securechat.model import Join, Joined, Leave, Left, Person, Refused, RoleChanged, RoomRules
 from securechat.names import LOBBY, check_room
 
@@ -41,6 +42,7 @@ class Floor:
         seats: every connection of a member.
         fed_seq: tells the last seq fanned out; kept here.
         now: the time of this pass, monotonic seconds.
+        pages: how long an event may be.
     """
 
     def __init__(
@@ -53,7 +55,9 @@ class Floor:
         seats: Mapping[Peer, Seat],
         fed_seq: Callable[[], int],
         now: Callable[[], float],
+        pages: PageLimits = PAGE_LIMITS,
     ) -> None:
+        self._pages = pages
         self._registry = registry
         self._rulebook: Rulebook = registry.rulebook
         self._attendance = attendance
@@ -108,22 +112,21 @@ class Floor:
     def _joined(self, member: Member, name: str, ref: int) -> Joined:
         room = self._attendance.rooms[name]
         total = len(room.members)
-        members = room.people() if total <= self._limits.presence_names else []
         place = self._rulebook.places.get(name)
-        if place is None:
-            return Joined(room=name, live_from=self.fed_seq(), total=total, members=members, ref=ref)
-        return Joined(
-            room=name,
-            live_from=self.fed_seq(),
-            total=total,
-            members=members,
-            ref=ref,
-            topic=place.topic,
-            role=self._rulebook.role_word(name, member.sender_id),
-            private=place.private,
-            read_only=place.read_only,
-            archived=place.archived,
-        )
+        joined = Joined(room=name, live_from=self.fed_seq(), total=total, ref=ref)
+        if place is not None:
+            joined = Joined(
+                room=name,
+                live_from=self.fed_seq(),
+                total=total,
+                ref=ref,
+                topic=place.topic,
+                role=self._rulebook.role_word(name, member.sender_id),
+                private=place.private,
+                read_only=place.read_only,
+                archived=place.archived,
+            )
+        return with_people(joined, room, self._limits.presence_names, self._pages)
 
     def _needs_membership(self, member: Member, name: str) -> bool:
         return member.account and name != LOBBY and not self._rulebook.belongs(name, member.sender_id)

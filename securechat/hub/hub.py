@@ -40,7 +40,7 @@ from securechat.hub.posting import DraftCommand, Posting
 from securechat.hub.registry import Registry
 from securechat.hub.slowdown import Slowdown
 from securechat.hub.steward import Steward
-from securechat.limits import Limits
+from securechat.limits import PAGE_LIMITS, Limits, PageLimits
 from securechat.model import (
     PROTOCOL_VERSION,
     AddCertificate,
@@ -101,6 +101,7 @@ class Hub:
         alarm: told when, in monotonic seconds, `tick` should be called next; the earliest of its calls counts.
         server: program and version, told in Welcome.
         rates: False switches message and byte rates off, for benchmarks and trusted bots.
+        pages: how long an answer may be.
 
     Attributes:
         fed_seq: the last seq fanned out.
@@ -118,6 +119,7 @@ class Hub:
         alarm: Callable[[float], None],
         server: str = "securechat",
         rates: bool = True,
+        pages: PageLimits = PAGE_LIMITS,
     ) -> None:
         self._log = log
         self._outlet = outlet
@@ -130,11 +132,11 @@ class Hub:
         self._seats: dict[Peer, Seat] = {}
         self._registry = registry = Registry(log, keys.wall_ms, limits.session_days)
         self._slowdown = Slowdown(limits)
-        self._attendance = Attendance(outlet, observer, limits, alarm)
+        self._attendance = Attendance(outlet, observer, limits, alarm, pages)
         door = Door(registry, keys, self._slowdown, limits)
         self._entrance = Entrance(log, registry, door, limits, self._admitted, self._turned_away, self._seats)
         self._members = self._entrance.members
-        self._lookups = Lookups(log, self._entrance, self._attendance, registry)
+        self._lookups = Lookups(log, self._entrance, self._attendance, registry, pages)
         self._posting = Posting(
             log,
             registry,
@@ -145,16 +147,17 @@ class Hub:
             self._seats,
             self._entrance.find,
             lambda: self._now,
+            pages.text_chars,
         )
         self._feed = Feed(outlet, self._attendance, self._members, self._lookups, registry.rulebook)
         self._floor = Floor(
-            registry, self._attendance, outlet, limits, self._members, self._seats, self._fed, lambda: self._now
+            registry, self._attendance, outlet, limits, self._members, self._seats, self._fed, lambda: self._now, pages
         )
         self._moderation = Moderation(
             registry, self._floor, self._entrance, self._seats, self._posting.renaming, self._feed.room_renamed
         )
         self._notices = Notices(outlet, registry, limits, self._members, self._fed)
-        self._desk = Desk(registry, door, self._slowdown, limits, self._seats, self._registered, self.end)
+        self._desk = Desk(registry, door, self._slowdown, limits, self._seats, self._registered, self.end, pages)
         self.steward = Steward(
             registry,
             keys,
@@ -209,6 +212,10 @@ class Hub:
         """The name of the connection's member; empty before the hello is accepted."""
         seat = self._seats.get(peer)
         return seat.member.name if seat is not None else ""
+
+    def note_refused(self, peer: Peer, reason: str) -> None:
+        """Let the operator know of a request that was refused outside of the hub."""
+        self._observer.happened(Happening.REFUSED, peer, self.name_of(peer), reason)
 
     def charge_bytes(self, peer: Peer, size_bytes: int, now: float) -> float:
         """Count received bytes against the byte rate; returns seconds for which the peer must not be read."""

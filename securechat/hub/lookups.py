@@ -15,9 +15,8 @@ from typing import NamedTuple, TypeAlias, assert_never
 from securechat.errors import ErrorCode, Refusal
 from securechat.hub.attendance import Attendance
 from securechat.hub.entrance import Entrance
-from securechat.hub.hits import hits_of
 from securechat.hub.member import Member
-from securechat.hub.paging import page_of
+from securechat.hub.paging import history_page, rooms_page, roster_page, search_page, unread_page
 from securechat.hub.ports import (
     HistoryQuery,
     HistoryRows,
@@ -27,10 +26,12 @@ from securechat.hub.ports import (
     SearchQuery,
     SearchRows,
     Unread,
+    UnreadQuery,
+    UnreadRows,
 )
 from securechat.hub.registry import Registry
 from securechat.hub.room import Room
-from securechat.limits import PAGE_ROWS
+from securechat.limits import PageLimits
 from securechat.model import (
     AskUnread,
     Found,
@@ -41,11 +42,8 @@ from securechat.model import (
     Refused,
     RoomCount,
     Rooms,
-    RoomsPage,
-    Roster,
     Search,
     UnreadItem,
-    UnreadList,
     Who,
     Whois,
 )
@@ -63,9 +61,13 @@ class Lookups:
         entrance: knows who has which name.
         attendance: knows the rooms.
         registry: knows the accounts of those who are absent.
+        pages: how long an answer may be.
     """
 
-    def __init__(self, log: MessageLog, entrance: Entrance, attendance: Attendance, registry: Registry) -> None:
+    def __init__(
+        self, log: MessageLog, entrance: Entrance, attendance: Attendance, registry: Registry, pages: PageLimits
+    ) -> None:
+        self._pages = pages
         self._registry = registry
         self._log = log
         self._entrance = entrance
@@ -103,11 +105,7 @@ class Lookups:
         if (room := member.rooms.get(name)) is None:
             raise Refusal(ErrorCode.NOT_A_MEMBER, f"you are not in #{name}; join it first")
         after = command.after if command.after is not None else -1
-        ids = sorted(sender_id for sender_id in room.members if sender_id > after)
-        people = [room.members[sender_id].person for sender_id in ids[:PAGE_ROWS]]
-        peer.deliver(
-            Roster(ref=command.ref, room=name, members=people, total=len(room.members), more=len(ids) > PAGE_ROWS)
-        )
+        peer.deliver(roster_page(command.ref, room, after, self._pages))
 
     def _whois(self, peer: Peer, command: Whois) -> None:
         name = check_name(command.name)
@@ -127,9 +125,13 @@ class Lookups:
             here = name in member.rooms or rulebook.belongs(name, member.sender_id)
             if here or not (place.private or place.archived):
                 listed.add(name)
+        most = self._pages.page_rows
         names = sorted(name for name in listed if name > after)
-        rooms = [RoomCount(name, len(occupied[name].members) if name in occupied else 0) for name in names[:PAGE_ROWS]]
-        peer.deliver(RoomsPage(ref=command.ref, rooms=rooms, more=len(names) > PAGE_ROWS))
+        rooms = [
+            RoomCount(name, len(occupied[name].members) if name in occupied else 0)
+            for name in names[: self._pages.page_rows]
+        ]
+        peer.deliver(rooms_page(command.ref, rooms, self._pages, more=len(names) > most))
 
     # --- What was said --------------------------------------------------------------------------------------------
 
@@ -141,7 +143,7 @@ class Lookups:
             if self._is_outdated(member, query.rooms):
                 self._again(peer, command.ref, lambda: self._history(peer, member, command, fed_seq))
             elif self._is_answered(peer, command.ref, answer) and isinstance(answer, HistoryRows):
-                peer.deliver(page_of(command.ref, query, answer))
+                peer.deliver(history_page(command.ref, query, answer, self._pages))
 
         self._reading.add(peer)
         self._log.history(query, done)
@@ -153,7 +155,7 @@ class Lookups:
         scope = self._scope(member, command.room, command.peer)
         return HistoryQuery(
             up_to=fed_seq,
-            limit=command.limit,
+            limit=min(command.limit, self._pages.page_rows),
             rooms=scope.rooms,
             floors=scope.floors,
             dialogue=scope.dialogue,
@@ -178,7 +180,7 @@ class Lookups:
             senders = tuple(who for who in map(self._whose, asked.senders) if who is not None)
         query = SearchQuery(
             up_to=fed_seq,
-            limit=command.limit,
+            limit=min(command.limit, self._pages.page_rows),
             words=asked.words,
             rooms=scope.rooms,
             floors=scope.floors,
@@ -194,7 +196,7 @@ class Lookups:
             if self._is_outdated(member, query.rooms):
                 self._again(peer, command.ref, lambda: self._search(peer, member, command, fed_seq))
             elif self._is_answered(peer, command.ref, answer) and isinstance(answer, SearchRows):
-                peer.deliver(hits_of(command.ref, query, answer))
+                peer.deliver(search_page(command.ref, query, answer, self._pages))
 
         self._reading.add(peer)
         self._log.search(query, done)
@@ -203,28 +205,42 @@ class Lookups:
         if not member.account:
             raise Refusal(ErrorCode.ACCOUNT_NEEDED, "what has been read is kept for accounts; /register makes you one")
         self._expect_free(peer)
-        scope = self._scope(member, None, None)
-        floors = dict(scope.floors)
+        names, through_room = self._unread_rooms(member, command)
+        floors = dict(self._floors(member, names))
         belongs = self._registry.rulebook.membership
         rooms = []
-        for name in scope.rooms:
+        for name in names:
             membership = belongs(name, member.sender_id)
             since = membership.joined_seq if membership is not None else member.entered_seq.get(name, 0)
             if name == LOBBY:  # nobody belongs to it and everybody is in it: read marks alone count (see `Floor`)
                 since = 0
             rooms.append((name, max(since, floors.get(name, 0))))
+        after = (command.after or 0) if through_room is None else None
+        query = UnreadQuery(member.sender_id, tuple(rooms), fed_seq, after, self._pages.page_rows)
 
-        def done(answer: list[Unread] | NotAppended) -> None:
-            if self._is_outdated(member, scope.rooms):
+        def done(answer: UnreadRows | NotAppended) -> None:
+            if self._is_outdated(member, names):
                 self._again(peer, command.ref, lambda: self._unread(peer, member, command, fed_seq))
-            elif self._is_answered(peer, command.ref, answer) and isinstance(answer, list):
-                peer.deliver(UnreadList(command.ref, [self._item(row) for row in answer]))
+            elif self._is_answered(peer, command.ref, answer) and isinstance(answer, UnreadRows):
+                items = [self._item(row) for row in answer.rows]
+                peer.deliver(
+                    unread_page(command.ref, items, self._pages, through=answer.through, through_room=through_room)
+                )
 
         def job() -> None:
-            self._log.unread(member.sender_id, rooms, fed_seq, done)
+            self._log.unread(query, done)
 
         self._reading.add(peer)
         self._registry.in_turn(("read", member.sender_id), job)  # behind what has just been said to be read
+
+    def _unread_rooms(self, member: Member, command: AskUnread) -> tuple[tuple[str, ...], str | None]:
+        """The rooms of a page, by name; and the last of them, where there are more."""
+        if command.after is not None:
+            return (), None
+        after = command.after_room or ""
+        names = sorted(name for name in member.rooms if name > after)
+        page = tuple(names[: self._pages.page_rows])
+        return page, page[-1] if len(names) > len(page) else None
 
     def _item(self, row: Unread) -> UnreadItem:
         person = None

@@ -53,6 +53,7 @@ class Posting:
         seats: their connections.
         find: who has a name key.
         now: the time of this pass, monotonic seconds.
+        text_chars: code points of a text.
 
     Attributes:
         unsettled: drafts the log has not answered yet.
@@ -70,6 +71,7 @@ class Posting:
         seats: Mapping[Peer, Seat],
         find: Callable[[str], Member | None],
         now: Callable[[], float],
+        text_chars: int = MAX_TEXT_CHARS,
     ) -> None:
         self._log = log
         self._registry = registry
@@ -80,6 +82,7 @@ class Posting:
         self._seats = seats
         self._find = find
         self._now = now
+        self._text_chars = text_chars
         self._quota = DailyQuota(limits.stored_bytes_per_address_day)
         self._late_acks: list[tuple[int, Peer, Acked]] = []
         self._fed_seq = 0
@@ -160,7 +163,7 @@ class Posting:
 
     def _draft(self, seat: Seat, command: Say | Direct, now: float) -> Draft:
         member = seat.member
-        _check_text(command.text)
+        _check_text(command.text, self._text_chars)
         if self._registry.mutes:
             self._check_mute(member)
         if isinstance(command, Say):
@@ -211,7 +214,7 @@ class Posting:
         mentions: tuple[int, ...] = ()
         match command:
             case Edit():
-                _check_text(command.text)
+                _check_text(command.text, self._text_chars)
                 kind, text = RevisionKind.EDIT, command.text
                 if room is not None:
                     place = room
@@ -331,8 +334,8 @@ class Posting:
             assert_never(outcome)
 
 
-def _check_text(text: str) -> None:
+def _check_text(text: str, most_chars: int) -> None:
     if not text or text.isspace():
         raise Refusal(ErrorCode.TEXT_EMPTY, "an empty message was not sent")
-    if len(text) > MAX_TEXT_CHARS or (not text.isascii() and len(text.encode()) > MAX_TEXT_BYTES):
-        raise Refusal(ErrorCode.TEXT_TOO_LONG, f"a message has at most {MAX_TEXT_CHARS} characters; send it in parts")
+    if len(text) > most_chars or (not text.isascii() and len(text.encode()) > MAX_TEXT_BYTES):
+        raise Refusal(ErrorCode.TEXT_TOO_LONG, f"a message has at most {most_chars} characters; send it in parts")

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from securechat.limits import Limits
+from securechat.hub.paging import presence
+from securechat.limits import Limits, PageLimits
 from securechat.model import Person, Presence, Renaming
 
 if TYPE_CHECKING:
@@ -76,7 +77,7 @@ class Room:
         first = self._renamed.get(member.sender_id)
         self._renamed[member.sender_id] = Renaming(member.sender_id, first.old if first else old, member.name)
 
-    def take_presence(self, limits: Limits) -> Presence | None:
+    def take_presence(self, limits: Limits, pages: PageLimits) -> Presence | None:
         """Return what happened since the last call as one event, or None if it cancelled out.
 
         In a room of more than presence_names members, or when as many came and went at once, only the count is told.
@@ -85,13 +86,5 @@ class Room:
         if not (joined or left or renamed):
             return None
         self._joined, self._left, self._renamed = {}, {}, {}
-        total = len(self.members)
-        if total > limits.presence_names or len(joined) + len(left) + len(renamed) > limits.presence_names:
-            return Presence(room=self.name, total=total)
-        return Presence(
-            room=self.name,
-            total=total,
-            joined=list(joined.values()),
-            left=list(left.values()),
-            renamed=list(renamed.values()),
-        )
+        changes = (joined.values(), left.values(), renamed.values())
+        return presence(self.name, len(self.members), changes, limits.presence_names, pages)

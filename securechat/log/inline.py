@@ -22,11 +22,12 @@ from securechat.hub.ports import (
     NotAppended,
     SearchQuery,
     SearchRows,
-    Unread,
+    UnreadQuery,
+    UnreadRows,
 )
 from securechat.limits import Limits
 from securechat.log.committer import Committer, Entry, answer_reading
-from securechat.log.store import Identify, Record, Release, Rename, Store, UnreadQuery
+from securechat.log.store import Identify, Record, Release, Rename, Store
 from securechat.log.worker import LOG_FAILED, check_changes, check_storable
 from securechat.model import Draft, LogEntry, Revision
 
@@ -121,15 +122,8 @@ class InlineLog:
         """Find committed messages in a callback of its own; see `MessageLog.search`."""
         self._read_later(lambda: self.store.search(query), done)
 
-    def unread(
-        self,
-        sender_id: int,
-        rooms: Sequence[tuple[str, int]],
-        up_to: int,
-        done: Callable[[list[Unread] | NotAppended], None],
-    ) -> None:
+    def unread(self, query: UnreadQuery, done: Callable[[UnreadRows | NotAppended], None]) -> None:
         """Count what somebody has not read; see `MessageLog.unread`."""
-        query = UnreadQuery(sender_id, tuple(rooms), up_to)
         self._read_later(lambda: self.store.unread(query), done)
 
     def close(self) -> None:

@@ -55,9 +55,10 @@ from securechat.hub.ports import (
     Reservation,
     SearchQuery,
     SearchRows,
-    Unread,
+    UnreadQuery,
+    UnreadRows,
 )
-from securechat.limits import Limits
+from securechat.limits import PAGE_LIMITS, Limits, PageLimits
 from securechat.log.inline import InlineLog
 from securechat.log.memory_talk import Talk
 from securechat.log.search import judge as judge_hit
@@ -76,7 +77,6 @@ from securechat.log.store import (
     Record,
     Release,
     Rename,
-    UnreadQuery,
     Write,
     judge_secret,
 )
@@ -107,17 +107,24 @@ class MemoryStore:
     Args:
         limits: name_reservation_s is its.
         wall_ms: UTC milliseconds.
+        pages: how many reactions a message may have.
 
     Attributes:
         fault: called with "apply" before a batch and "applied" after it; what it raises, apply raises. Raise NoSpace
             in the first for a full disk, LogError in either for a failed write or sync.
     """
 
-    def __init__(self, limits: Limits | None = None, *, wall_ms: Callable[[], int] = utc_ms) -> None:
+    def __init__(
+        self,
+        limits: Limits | None = None,
+        *,
+        wall_ms: Callable[[], int] = utc_ms,
+        pages: PageLimits = PAGE_LIMITS,
+    ) -> None:
         self.fault: Callable[[str], None] = lambda _: None
         self._limits = limits or Limits()
         self._wall_ms = wall_ms
-        self._talk = Talk()
+        self._talk = Talk(pages)
         self._senders: dict[int, _Sender] = {}
         self._ids: dict[bytes, int] = {}
         self._last_sender_id = 0
@@ -334,7 +341,7 @@ class MemoryStore:
         """Read messages; see `Store.read`."""
         return self._talk.read(query)
 
-    def unread(self, query: UnreadQuery) -> list[Unread]:
+    def unread(self, query: UnreadQuery) -> UnreadRows:
         """Count what somebody has not read; see `Store.unread`."""
         return self._talk.unread(query)
 

@@ -13,7 +13,17 @@ from msgspec.structs import replace
 
 from securechat.hub.people import Recorded, Scrub
 from securechat.hub.places import Expire, PutRead
-from securechat.hub.ports import Appended, AppendOutcome, HistoryQuery, HistoryRows, Unread
+from securechat.hub.ports import (
+    Appended,
+    AppendOutcome,
+    HistoryQuery,
+    HistoryRows,
+    NotAppended,
+    Unread,
+    UnreadQuery,
+    UnreadRows,
+)
+from securechat.limits import PAGE_LIMITS, PageLimits
 from securechat.log.store import (
     CHANGES_PER_MESSAGE,
     DISK_FULL,
@@ -23,7 +33,6 @@ from securechat.log.store import (
     UNREAD_MOST,
     Place,
     Target,
-    UnreadQuery,
     judge,
     judge_revision,
     place_of,
@@ -45,6 +54,9 @@ from securechat.model import (
 class Talk:
     """Every conversation.
 
+    Args:
+        pages: how many reactions a message may have.
+
     Attributes:
         messages: by seq, in order, in their final state.
         changes: what changed them, in order; an edit has its text as long as nothing has replaced it.
@@ -54,7 +66,8 @@ class Talk:
         last_client_ids: of every stream.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, pages: PageLimits = PAGE_LIMITS) -> None:
+        self._pages = pages
         self.messages: dict[int, Message] = {}
         self.changes: list[MessageChange] = []
         self.last_seq = 0
@@ -83,7 +96,7 @@ class Talk:
             judged = NOT_KNOWN
         if judged is not None or refuse_fresh:
             return judged or DISK_FULL, None
-        if isinstance(write, Revision) and (refused := judge_revision(write, self._target(write.target))) is not None:
+        if isinstance(write, Revision) and (refused := self._judge_revision(write)) is not None:
             return refused, None
         self.last_seq += 1
         self._last_sent_at_ms = max(now_ms, self._last_sent_at_ms)
@@ -97,6 +110,9 @@ class Talk:
         stream = write.stream or write.sender_id
         stored_seq = self.seqs.get((stream, write.client_id))
         return judge(write.client_id, self.last_client_ids.get(stream, 0), stored_seq)
+
+    def _judge_revision(self, revision: Revision) -> NotAppended | None:
+        return judge_revision(revision, self._target(revision.target), self._pages.reactions)
 
     def number(self, place: Place) -> int:
         """The number of a conversation, made if need be."""
@@ -263,30 +279,41 @@ class Talk:
         changes = changes[:most]
         return HistoryRows([m for m in found if m.seq < changes[-1].seq], True, changes)
 
-    def unread(self, query: UnreadQuery) -> list[Unread]:
+    def unread(self, query: UnreadQuery) -> UnreadRows:
         """Count; see `Store.unread`."""
+        rooms = [self._unread_in(query, room, above) for room, above in dict(query.rooms).items()]
+        found = [row for row in rooms if row is not None]
+        if query.after is None:
+            return UnreadRows(found)
         me = query.sender_id
-        dialogues = sorted((place for place in self.numbers if isinstance(place, tuple) and me in place), key=sum)
-        asked: list[tuple[Place, int]] = [*dict(query.rooms).items(), *((place, 0) for place in dialogues)]
-        answer = []
-        for place, above in asked:
-            if (number := self.numbers.get(place)) is None:
-                continue
-            mark = max(above, self._reads.get((me, number), 0))
-            unread = [
-                m
-                for m in self.messages.values()
-                if mark < m.seq <= query.up_to and _place(m) == place and m.sender_id != me and m.deleted is None
-            ]
-            if unread:
-                mentions = sum(me in m.mentions for m in unread)
-                answer.append(
-                    Unread(
-                        mark, min(len(unread), UNREAD_MOST), min(mentions, UNREAD_MOST), unread[0].seq,
-                        place if isinstance(place, str) else None, None if isinstance(place, str) else sum(place) - me,
-                    )
-                )  # fmt: skip
-        return answer
+        mine = [place for place in self.numbers if isinstance(place, tuple) and me in place]
+        looked = sorted(peer for place in mine if (peer := sum(place) - me) > query.after)[: query.looks]
+        people = [(peer, self._unread_in(query, place_of(None, me, peer), 0)) for peer in looked]
+        unread = [(peer, row) for peer, row in people if row is not None]
+        through = looked[-1] if len(looked) == query.looks else None
+        if len(unread) > query.limit:
+            unread = unread[: query.limit]
+            through = unread[-1][0]
+        return UnreadRows(found + [row for _, row in unread], through)
+
+    def _unread_in(self, query: UnreadQuery, place: Place, above: int) -> Unread | None:
+        """What is unread in one place above a seq, if anything."""
+        me = query.sender_id
+        if (number := self.numbers.get(place)) is None:
+            return None
+        mark = max(above, self._reads.get((me, number), 0))
+        unread = [
+            m
+            for m in self.messages.values()
+            if mark < m.seq <= query.up_to and _place(m) == place and m.sender_id != me and m.deleted is None
+        ]
+        if not unread:
+            return None
+        mentions = sum(me in m.mentions for m in unread)
+        return Unread(
+            mark, min(len(unread), UNREAD_MOST), min(mentions, UNREAD_MOST), unread[0].seq,
+            place if isinstance(place, str) else None, None if isinstance(place, str) else sum(place) - me,
+        )  # fmt: skip
 
 
 def _place(message: Message) -> Place:

@@ -19,6 +19,7 @@ import msgspec
 
 from securechat.hub.places import PutRead
 from securechat.hub.ports import Appended, AppendOutcome
+from securechat.limits import PageLimits
 from securechat.log import revising
 from securechat.log.revising import Revised
 from securechat.log.store import (
@@ -74,13 +75,15 @@ class Scribe:
 
     Args:
         connection: the writing connection.
+        pages: how many reactions a message may have.
 
     Attributes:
         last_seq: the highest number given to an entry.
         fresh: the entries of this batch, by seq without a gap.
     """
 
-    def __init__(self, connection: apsw.Connection) -> None:
+    def __init__(self, connection: apsw.Connection, pages: PageLimits) -> None:
+        self._most_reactions = pages.reactions
         self._connection = connection
         self._last_client_ids: dict[int, int] = {}
         self._conversations: dict[Place, list[int]] = {}  # its number, and its last seq
@@ -215,7 +218,7 @@ class Scribe:
         if outcome is not None or self._refuse_fresh:
             return outcome or DISK_FULL
         target = self._target(revision.target)
-        refused = judge_revision(revision, target)
+        refused = judge_revision(revision, target, self._most_reactions)
         if refused is not None or target is None:
             return refused or NO_MESSAGE
         seq = self._next_seq(stream, revision.client_id)

@@ -24,8 +24,8 @@ import apsw
 
 from securechat.errors import LogError
 from securechat.hub.people import AuditEntry
-from securechat.hub.ports import HistoryQuery, HistoryRows, LogState, SearchQuery, SearchRows, Unread
-from securechat.limits import KIB, Limits
+from securechat.hub.ports import HistoryQuery, HistoryRows, LogState, SearchQuery, SearchRows, UnreadQuery, UnreadRows
+from securechat.limits import KIB, PAGE_LIMITS, Limits, PageLimits
 from securechat.log import people, places, records, senders
 from securechat.log.audit import read_audit
 from securechat.log.directory import LOCK, DirectoryLock, make_directory, make_private
@@ -47,7 +47,6 @@ from securechat.log.store import (
     Record,
     Release,
     Rename,
-    UnreadQuery,
     Write,
     erases,
     looks_at_messages,
@@ -78,6 +77,7 @@ class SqliteStore:
         wall_ms: UTC milliseconds; what messages are stamped with, never decreasing by seq.
         vfs: the name of an apsw VFS to work on (tests, simulation); None for the operating system.
         shared: False keeps other connections out and reads on the writing connection: for a VFS without shared memory.
+        pages: how many reactions a message may have.
     """
 
     def __init__(
@@ -88,7 +88,9 @@ class SqliteStore:
         wall_ms: Callable[[], int] = utc_ms,
         vfs: str | None = None,
         shared: bool = True,
+        pages: PageLimits = PAGE_LIMITS,
     ) -> None:
+        self._pages = pages
         self.directory = directory
         self._limits = limits
         self._wall_ms = wall_ms
@@ -135,7 +137,7 @@ class SqliteStore:
         migrate(writer)
         # No quick_check: it reads the whole database (seconds per million rows), and start has 300 ms. Damage is
         # found when the page is met, and then ends the log; `PRAGMA integrity_check` is the operator's tool.
-        scribe = self._scribe = Scribe(writer)
+        scribe = self._scribe = Scribe(writer, self._pages)
         now_ms = self._wall_ms()
         oldest_ms = now_ms - int(self._limits.name_reservation_s * 1000)
         reservations = senders.open_reservations(writer, now_ms, oldest_ms)
@@ -344,7 +346,7 @@ class SqliteStore:
         except apsw.Error as error:
             raise _failure(error) from error
 
-    def unread(self, query: UnreadQuery) -> list[Unread]:
+    def unread(self, query: UnreadQuery) -> UnreadRows:
         """Count what somebody has not read; see `Store.unread`."""
         assert self._reader is not None, "the store is not open"
         try:

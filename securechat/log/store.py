@@ -24,9 +24,9 @@ from securechat.hub.ports import (
     NotAppended,
     SearchQuery,
     SearchRows,
-    Unread,
+    UnreadQuery,
+    UnreadRows,
 )
-from securechat.limits import MAX_REACTIONS
 from securechat.model import Draft, LogEntry, Revision, RevisionKind
 
 if TYPE_CHECKING:
@@ -61,14 +61,6 @@ class Record(Struct, frozen=True, gc=False):
     """Changes about people and rooms, all or none."""
 
     changes: tuple[Change, ...]
-
-
-class UnreadQuery(Struct, frozen=True, gc=False):
-    """What somebody has not read; see `MessageLog.unread`. ``rooms`` are pairs of a name and a seq."""
-
-    sender_id: int
-    rooms: tuple[tuple[str, int], ...]
-    up_to: int
 
 
 class Target(Struct, gc=False):
@@ -122,7 +114,6 @@ ANOTHERS_SECRET = NotAppended(
 NOT_KNOWN = NotAppended(ErrorCode.NOT_FOUND, "no earlier copy of this message is stored")
 NO_MESSAGE = NotAppended(ErrorCode.NOT_FOUND, "there is no such message here, or it was deleted")
 NOT_YOURS = NotAppended(ErrorCode.NO_RIGHT, "this is somebody else's message")
-TOO_MANY_REACTIONS = NotAppended(ErrorCode.TOO_MANY, f"a message can have {MAX_REACTIONS} reactions, and this one does")
 NAME_TAKEN = NotAppended(
     ErrorCode.ROOM_INVALID, "another room has this name, or once had it: its messages would be mixed up with these"
 )
@@ -157,7 +148,7 @@ def judge(client_id: int, last_client_id: int, stored_seq: int | None) -> Append
     return OUT_OF_ORDER if stored_seq is None else Appended(stored_seq, retry=True)
 
 
-def judge_revision(revision: Revision, target: Target | None) -> NotAppended | None:
+def judge_revision(revision: Revision, target: Target | None, most_reactions: int) -> NotAppended | None:
     """The one rule of revisions: refuse one that is fresh, or None when it may be stored.
 
     A refusal stores nothing, so the same client_id may be tried again as long as no later one is stored.
@@ -165,6 +156,7 @@ def judge_revision(revision: Revision, target: Target | None) -> NotAppended | N
     Args:
         revision: what is asked.
         target: the message it names, as it is after everything before it; None when there is none.
+        most_reactions: how many may be under one message.
     """
     if target is None or target.deleted or target.place != place_of(revision.room, revision.sender_id, revision.to):
         return NO_MESSAGE
@@ -173,7 +165,10 @@ def judge_revision(revision: Revision, target: Target | None) -> NotAppended | N
             return None if revision.any_author or target.author == revision.sender_id else NOT_YOURS
         case RevisionKind.REACT:
             is_new = (revision.sign, revision.sender_id) not in target.reactions
-            return TOO_MANY_REACTIONS if is_new and len(target.reactions) >= MAX_REACTIONS else None
+            if is_new and len(target.reactions) >= most_reactions:
+                sentence = f"a message can have {most_reactions} reactions, and this one does"
+                return NotAppended(ErrorCode.TOO_MANY, sentence)
+            return None
         case RevisionKind.UNREACT:
             return None
 
@@ -259,8 +254,8 @@ class Store(Protocol):
             LogError: the store cannot be read.
         """
 
-    def unread(self, query: UnreadQuery) -> list[Unread]:
-        """Count what somebody has not read: rooms in the order asked, then dialogues by peer. Raises as `read`."""
+    def unread(self, query: UnreadQuery) -> UnreadRows:
+        """Count what a reader has not read. Raises as `read`."""
 
     def search(self, query: SearchQuery) -> SearchRows:
         """Find committed messages; where nobody keeps an index, all of the log in one go. Raises as `read`."""

@@ -37,14 +37,15 @@ from securechat.hub.ports import (
     NotAppended,
     SearchQuery,
     SearchRows,
-    Unread,
+    UnreadQuery,
+    UnreadRows,
 )
 from securechat.limits import Limits
 from securechat.log.committer import Batch, Committer, Entry, answer_reading
 from securechat.log.search_keeper import IndexProgress
 from securechat.log.search_thread import SearchThread
 from securechat.log.sqlite import SqliteStore, utc_ms
-from securechat.log.store import ERASE_WITHIN_S, Identify, Record, Release, Rename, UnreadQuery, removes
+from securechat.log.store import ERASE_WITHIN_S, Identify, Record, Release, Rename, removes
 from securechat.model import Draft, LogEntry, Revision
 
 _T = TypeVar("_T")
@@ -224,15 +225,8 @@ class SqliteLog:
         else:
             self._queries.put((lambda: self._store.search(query), done))
 
-    def unread(
-        self,
-        sender_id: int,
-        rooms: Sequence[tuple[str, int]],
-        up_to: int,
-        done: Callable[[list[Unread] | NotAppended], None],
-    ) -> None:
+    def unread(self, query: UnreadQuery, done: Callable[[UnreadRows | NotAppended], None]) -> None:
         """Count what somebody has not read; see `MessageLog.unread`. May answer BUSY or LOG_FAILED."""
-        query = UnreadQuery(sender_id, tuple(rooms), up_to)
         self._queries.put((lambda: self._store.unread(query), done))
 
     def close(self) -> None:

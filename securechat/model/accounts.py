@@ -103,10 +103,11 @@ class LoginInfo(Struct, frozen=True, gc=False, omit_defaults=True, rename={"sinc
 
 
 class LoginList(Record, frozen=True, tag="loginlist"):
-    """Where the account is logged in."""
+    """Where the account is logged in; with ``more`` some that were not used for long are left out: end others first."""
 
     ref: Id
     logins: list[LoginInfo]
+    more: bool = False
 
 
 class CertificateInfo(Struct, frozen=True, gc=False, omit_defaults=True, rename={"added_at_ms": "added"}):
@@ -120,8 +121,12 @@ class CertificateInfo(Struct, frozen=True, gc=False, omit_defaults=True, rename=
 
 
 class CertificateList(Record, frozen=True, tag="certlist"):
-    """The client certificates of the account; ``presented`` is the fingerprint of this connection's, if it has one."""
+    """The client certificates of the account; ``presented`` is the fingerprint of this connection's, if it has one.
+
+    With ``more`` some that were added long ago are left out.
+    """
 
     ref: Id
     certificates: list[CertificateInfo]
     presented: str | None = None
+    more: bool = False

@@ -84,10 +84,17 @@ class Typing(Record, frozen=True, tag="typing"):
     peer: Id | None = None
 
 
-class AskUnread(Record, frozen=True, tag="unread"):
-    """Ask what has not been read; answered by UnreadList, or Refused for a guest."""
+class AskUnread(Record, frozen=True, tag="unread", rename={"after_room": "afterroom"}):
+    """Ask what has not been read; answered by UnreadList, in pages, or Refused for a guest.
+
+    Attributes:
+        after: the next page: only dialogues with sender_ids above this, and no rooms.
+        after_room: the next page: only rooms with names above this, and all dialogues.
+    """
 
     ref: Id
+    after: Id | None = None
+    after_room: Raw | None = None
 
 
 RoomCommand: TypeAlias = SetRoom | AskRoom | InviteTo | Moderate | Grant
@@ -158,8 +165,17 @@ class UnreadItem(Struct, frozen=True, gc=False, omit_defaults=True, rename={"rea
     peer: Person | None = None
 
 
-class UnreadList(Record, frozen=True, tag="unreadlist"):
-    """Where something has not been read."""
+class UnreadList(Record, frozen=True, tag="unreadlist", rename={"through_room": "throughroom"}):
+    """Where something has not been read: rooms by name, then dialogues by sender_id; a page may have no items.
+
+    Attributes:
+        more: whether there may be more: continue with ``after`` = ``through``, ``after_room`` = ``through_room``.
+        through: the dialogues with people up to this sender_id are in this page or an earlier one.
+        through_room: the rooms with names up to this are.
+    """
 
     ref: Id
     items: list[UnreadItem] = field(default_factory=list)
+    more: bool = False
+    through: Id | None = None
+    through_room: str | None = None

@@ -18,7 +18,7 @@ from collections.abc import Callable
 from itertools import count
 from typing import TYPE_CHECKING, Protocol
 
-from securechat.errors import ErrorCode, Overloaded, RemoteProtocolError
+from securechat.errors import ErrorCode, LocalProtocolError, Overloaded, Refusal, RemoteProtocolError
 from securechat.model import (
     Acked,
     Closing,
@@ -131,6 +131,7 @@ class Session:
         limits: pacing and deadlines.
         observer: hears of the connection.
         label: ``address:port``, for the operator's log.
+        codecs: makes the codec for what ALPN selected, or None.
 
     Attributes:
         format: how events look here.
@@ -139,7 +140,7 @@ class Session:
     """
 
     __slots__ = (
-        "_certificate", "_closing_code", "_codec", "_drafts", "_ended", "_greeting", "_heard_at", "_held",
+        "_certificate", "_closing_code", "_codec", "_codecs", "_drafts", "_ended", "_greeting", "_heard_at", "_held",
         "_hello_timer", "_hub", "_idle_timer", "_limits", "_name", "_observer", "_origin", "_over_rate", "_paused",
         "_pinged", "_pumping", "_resume_after", "_resume_timer", "_scheduler", "_strange_frames", "_throttled",
         "_yielded", "format", "label", "link", "number", "write",
@@ -153,6 +154,7 @@ class Session:
         limits: Limits,
         observer: SessionObserver,
         label: str,
+        codecs: Callable[[str | None], ServerCodec | None] = codec_for,
     ) -> None:
         self.format: WireFormat = NATIVE
         self.label = label
@@ -165,6 +167,7 @@ class Session:
         self._observer = observer
         self._certificate: str | None = None
         self._codec: ServerCodec | None = None
+        self._codecs = codecs
         self._closing_code: ErrorCode | None = None
         self._ended = False  # nothing may be taken from this peer any more
         self._drafts = 0
@@ -193,7 +196,7 @@ class Session:
         self._heard_at = self._scheduler.now
         if self.link.peer_certificate is not None:
             self._certificate = public_key_fingerprint(self.link.peer_certificate)
-        self._codec = codec_for(self.link.alpn)
+        self._codec = self._codecs(self.link.alpn)
         if self._codec is None:
             sentence = "this port speaks securechat/1; connect with securechat-client, or offer that protocol by ALPN"
             self.close(Closing(ErrorCode.BAD_FRAME, sentence))
@@ -268,8 +271,17 @@ class Session:
         return self.link.queued_bytes > self._limits.outbox_soft_bytes // 2
 
     def deliver(self, event: Event) -> None:
-        """Encode an event for this peer alone and queue it; answers to its requests let it go on."""
-        self.write(self.format.encode(event))
+        """Encode an event for this peer alone and queue it; answers to its requests let it go on.
+
+        Raises:
+            LocalProtocolError: the event does not fit into a frame and answers no request.
+        """
+        try:
+            encoded = self.format.encode(event)
+        except LocalProtocolError as error:  # a bug, but of one request: nothing else may end with it
+            event = self._instead_of(event, error)
+            encoded = self.format.encode(event)
+        self.write(encoded)
         if isinstance(event, Acked) or (isinstance(event, Refused) and event.client_id is not None):
             self._drafts -= 1
             if self._held is not None:
@@ -278,6 +290,14 @@ class Session:
             self._greeted(event)
         if isinstance(event, Welcome | Named):
             self._name = event.name
+
+    def _instead_of(self, event: Event, error: LocalProtocolError) -> Refused:
+        ref = getattr(event, "ref", None)
+        if not ref:
+            raise error
+        refusal = Refusal(ErrorCode.TOO_MANY, "the answer is too long to be sent; tell the server's administrator")
+        self._hub.note_refused(self, f"{refusal}: {type(event).__name__}, {error}")
+        return Refused(refusal.code, refusal.detail, ref=ref)
 
     def stop_taking(self) -> None:
         """Take no more commands, for good: the server is about to stop. Acknowledgements still go out."""

@@ -32,6 +32,8 @@ from securechat.hub.ports import (
     MessageLog,
     NotAppended,
     Unread,
+    UnreadQuery,
+    UnreadRows,
 )
 from securechat.limits import Limits
 from securechat.model import Draft, LogEntry, Message, Revision
@@ -204,11 +206,17 @@ class Rig:
         return answers[0]
 
     def unread(self, sender_id: int, *rooms: tuple[str, int], up_to: int = 2**53) -> list[Unread]:
+        """Count what somebody has not read everywhere, and insist on success."""
+        rows = self.unread_rows(UnreadQuery(sender_id, rooms, up_to))
+        assert rows.through is None, f"this is not all: {rows}"
+        return rows.rows
+
+    def unread_rows(self, query: UnreadQuery) -> UnreadRows:
         """Count what somebody has not read, and insist on success."""
-        answers: list[list[Unread] | NotAppended] = []
-        self.log.unread(sender_id, rooms, up_to, answers.append)
+        answers: list[UnreadRows | NotAppended] = []
+        self.log.unread(query, answers.append)
         self.until(lambda: bool(answers))
-        assert isinstance(answers[0], list), f"not counted: {answers[0]}"
+        assert isinstance(answers[0], UnreadRows), f"not counted: {answers[0]}"
         return answers[0]
 
     def everything(self, *rooms: str) -> list[Message]:

@@ -26,7 +26,7 @@ from securechat.hub.places import (
     RoomBan,
     RoomRole,
 )
-from securechat.hub.ports import NotAppended, Unread
+from securechat.hub.ports import NotAppended, Unread, UnreadQuery, UnreadRows
 from securechat.model import RevisionKind
 from securechat.testing.conversation_checks import codes, page, revision
 from securechat.testing.log_checks import MORNING_MS, Implementation, Rig
@@ -78,6 +78,37 @@ def check_counting_has_an_end(implementation: Implementation) -> None:
     rig.seqs(*(replace(rig.draft(n, sender_id=2), mentions=(1,)) for n in range(1, 1101)))
     assert rig.unread(1, ("lobby", 0)) == [Unread(0, 999, 999, 1, "lobby")]
     assert rig.unread(1, ("lobby", 200)) == [Unread(200, 900, 900, 201, "lobby")]
+    rig.close()
+
+
+def check_unread_dialogues_come_in_pages(implementation: Implementation) -> None:
+    """By sender_id, each once, whether a page is full or enough were looked at; rooms come with the first alone."""
+    rig = Rig(implementation)
+    writers = [11, 3, 7, 20, 4, 9, 2]
+    me = 8
+    rig.seqs(rig.draft(1, room="ops"), *(rig.draft(n, sender_id=who, to=me) for n, who in enumerate(writers, 2)))
+    rig.seqs(*(rig.draft(20, sender_id=who, to=me) for who in (3, 20)), rig.draft(21, to=30))
+    rig.record(PutRead(me, 10**6, peer=4), PutRead(me, 10**6, peer=7))
+    whole = [(2, 1), (3, 2), (9, 1), (11, 1), (20, 2)]
+    for kill in (None, False, True):
+        if kill is not None:
+            rig.restart(kill=kill)
+        for limit, looks in ((200, 2_000), (2, 2_000), (1, 2), (200, 1), (2, 3), (5, 7), (4, 6)):
+            found, after, pages = [], 0, 0
+            while True:
+                rows = rig.unread_rows(UnreadQuery(me, (), 2**53, after, limit, looks))
+                assert len(rows.rows) <= limit
+                found += [(row.peer, row.unread) for row in rows.rows]
+                pages += 1
+                if rows.through is None:
+                    break
+                assert rows.through > after, "a page that does not move on"
+                after = rows.through
+            assert found == whole, f"{limit} a page, {looks} looked at"
+            assert pages <= 1 + max(len(whole) // limit, len(writers) // looks) + 1
+    first = rig.unread_rows(UnreadQuery(me, (("ops", 0),), 2**53, 0, 1))
+    assert (first.rows[0].room, first.rows[1].peer, first.through) == ("ops", 2, 2)
+    assert rig.unread_rows(UnreadQuery(me, (("ops", 0),), 2**53, None)) == UnreadRows(first.rows[:1])
     rig.close()
 
 
@@ -256,6 +287,7 @@ def check_old_messages_expire(implementation: Implementation) -> None:
 
 ROOM_CHECKS: tuple[Callable[[Implementation], None], ...] = (
     check_unread_is_counted,
+    check_unread_dialogues_come_in_pages,
     check_counting_has_an_end,
     check_a_mark_is_about_what_was_there,
     check_places_are_kept_as_they_are,

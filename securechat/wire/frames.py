@@ -15,15 +15,15 @@ HEADER_BYTES = 4
 _length_at = Struct(">I").unpack_from
 
 
-def frame(body: bytes) -> bytes:
+def frame(body: bytes, max_bytes: int = MAX_FRAME_BYTES) -> bytes:
     """Return ``body`` behind its length.
 
     Raises:
-        LocalProtocolError: the body is empty or longer than MAX_FRAME_BYTES.
+        LocalProtocolError: the body is empty or longer than ``max_bytes``.
     """
     size = len(body)
-    if not 0 < size <= MAX_FRAME_BYTES:
-        raise LocalProtocolError(f"a frame body of {size} bytes; allowed are 1 to {MAX_FRAME_BYTES}")
+    if not 0 < size <= max_bytes:
+        raise LocalProtocolError(f"a frame body of {size} bytes; allowed are 1 to {max_bytes}")
     return size.to_bytes(HEADER_BYTES, "big") + body
 
 

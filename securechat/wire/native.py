@@ -8,14 +8,15 @@ be newer than the other. Nothing a peer sent is ever echoed in an error.
 from __future__ import annotations
 
 from functools import cache
-from typing import Any
+from typing import Any, TypeAlias
 
 import msgspec
 from msgspec import Struct
+from msgspec.structs import replace
 
 from securechat.errors import ErrorCode, RemoteProtocolError
 from securechat.limits import MAX_FRAME_BYTES, MAX_HELLO_FRAME_BYTES
-from securechat.model import ALPN, Command, Event
+from securechat.model import ALPN, Closing, Command, Event, Left, Notice, Refused
 from securechat.wire.base import FrameRefused
 from securechat.wire.frames import FrameReader, frame
 
@@ -35,6 +36,8 @@ _NONSENSE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 _SAFE_REASONS = ("Expected ", "Object missing ", "Number ", "Integer ")
 """How those of msgspec's reasons begin that hold no value of the peer; "Invalid value" and its like quote it."""
 _MAX_ID = 2**53 - 1
+_ELLIPSIS = "\u2026"
+_Sentence: TypeAlias = Refused | Closing | Left | Notice
 _COMMAND_TYPES = frozenset(kind.__struct_config__.tag for kind in Command.__args__)
 _EVENT_TYPES = frozenset(kind.__struct_config__.tag for kind in Event.__args__)
 
@@ -51,9 +54,16 @@ def _events() -> msgspec.json.Decoder[Event]:
 
 
 class NativeFormat:
-    """How events look on a native connection: ``docs/protocol.md``."""
+    """How events look on a native connection: ``docs/protocol.md``.
+
+    Args:
+        frame_bytes: the largest body that is sent to a client.
+    """
 
     name = ALPN
+
+    def __init__(self, frame_bytes: int = MAX_FRAME_BYTES) -> None:
+        self.frame_bytes = frame_bytes
 
     def encode(self, event: Event) -> bytes:
         """Return the event as one frame.
@@ -61,19 +71,36 @@ class NativeFormat:
         Raises:
             LocalProtocolError: the event does not fit into a frame.
         """
-        return frame(_encoder.encode(event))
+        body = _encoder.encode(event)
+        if len(body) > self.frame_bytes and isinstance(event, Refused | Closing | Left | Notice):
+            body = _encoder.encode(_with_shorter_text(event, len(body) - self.frame_bytes))
+        return frame(body, self.frame_bytes)
+
+
+def _with_shorter_text(event: _Sentence, excess_bytes: int) -> _Sentence:
+    """Cut the sentence for people that makes an event too long: its code and numbers are what programs go by."""
+    kept_bytes = len(_encoder.encode(event.text)) - excess_bytes - len(_ELLIPSIS.encode())
+    low, high = 0, len(event.text)
+    while low < high:  # how many characters fit: each takes one to six bytes
+        middle = (low + high + 1) // 2
+        low, high = (middle, high) if len(_encoder.encode(event.text[:middle])) <= kept_bytes else (low, middle - 1)
+    return replace(event, text=event.text[:low] + _ELLIPSIS)
 
 
 NATIVE = NativeFormat()
 
 
 class NativeServerCodec:
-    """The server's input side of one native connection: bytes to commands."""
+    """The server's input side of one native connection: bytes to commands.
 
-    __slots__ = ("_reader",)
-    format = NATIVE
+    Args:
+        fmt: the format of its events; one for all connections that are told the same.
+    """
 
-    def __init__(self) -> None:
+    __slots__ = ("_reader", "format")
+
+    def __init__(self, fmt: NativeFormat = NATIVE) -> None:
+        self.format = fmt
         self._reader = FrameReader(MAX_HELLO_FRAME_BYTES)
 
     def hello_accepted(self) -> None:
@@ -105,12 +132,16 @@ class NativeServerCodec:
 
 
 class NativeClientCodec:
-    """The client's side of one native connection: bytes to events, commands to bytes."""
+    """The client's side of one native connection: bytes to events, commands to bytes.
+
+    Args:
+        frame_bytes: the largest body it accepts.
+    """
 
     __slots__ = ("_reader",)
 
-    def __init__(self) -> None:
-        self._reader = FrameReader(MAX_FRAME_BYTES)
+    def __init__(self, frame_bytes: int = MAX_FRAME_BYTES) -> None:
+        self._reader = FrameReader(frame_bytes)
 
     def receive_data(self, data: bytes) -> None:
         """Take decrypted bytes."""

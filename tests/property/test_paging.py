@@ -4,9 +4,9 @@ import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
-from securechat.hub.paging import encoded_bound, page_of
+from securechat.hub.paging import encoded_bound, history_page
 from securechat.hub.ports import HistoryQuery, HistoryRows
-from securechat.limits import MAX_FRAME_BYTES, PAGE_BYTES
+from securechat.limits import MAX_FRAME_BYTES, PAGE_BYTES, PAGE_LIMITS
 from securechat.model import Deleted, Edited, Message, Reacted, Reaction
 
 IDS = st.sampled_from([1, 2**53 - 1])
@@ -50,7 +50,7 @@ def test_pages_onwards_join_up(log, more):
         rows = HistoryRows(
             [entry for entry in left if type(entry) is Message], more, [e for e in left if type(e) is Edited]
         )
-        page = page_of(7, HistoryQuery(up_to=50, limit=200, rooms=("lobby",), after=after), rows)
+        page = history_page(7, HistoryQuery(up_to=50, limit=200, rooms=("lobby",), after=after), rows, PAGE_LIMITS)
         kept = sorted([*page.messages, *page.changes], key=lambda entry: entry.seq)
         assert sum(map(encoded_bound, kept)) <= PAGE_BYTES or len(kept) == 1
         assert len(msgspec.json.encode(page)) <= MAX_FRAME_BYTES
@@ -63,7 +63,8 @@ def test_pages_onwards_join_up(log, more):
 @given(sizes=st.lists(st.sampled_from([1, 4_000, 16_000]), min_size=1, max_size=30), at=st.integers(0, 31))
 def test_a_page_around_has_its_middle(sizes, at):
     messages = [message(seq, size) for seq, size in enumerate(sizes, 1)]
-    page = page_of(7, HistoryQuery(up_to=50, limit=200, rooms=("lobby",), around=at), HistoryRows(messages, more=False))
+    query = HistoryQuery(up_to=50, limit=200, rooms=("lobby",), around=at)
+    page = history_page(7, query, HistoryRows(messages, more=False), PAGE_LIMITS)
     seqs = [m.seq for m in page.messages]
     assert seqs == list(range(seqs[0], seqs[0] + len(seqs))) if seqs else at > len(sizes)
     assert not messages[at - 1 : at] or at == 0 or at in seqs
@@ -74,5 +75,5 @@ def test_a_page_around_has_its_middle(sizes, at):
 
 def test_a_page_back_keeps_the_newest():
     rows = HistoryRows([message(seq, 16_000) for seq in range(1, 9)], more=False)
-    page = page_of(7, HistoryQuery(up_to=50, limit=200, rooms=("lobby",)), rows)
+    page = history_page(7, HistoryQuery(up_to=50, limit=200, rooms=("lobby",)), rows, PAGE_LIMITS)
     assert ([m.seq for m in page.messages], page.through, page.more) == ([6, 7, 8], 50, True)

@@ -8,11 +8,12 @@ from typing import Any, TypeVar
 
 from securechat.hub.hub import Hub
 from securechat.hub.ports import Access, Happening, Peer
-from securechat.limits import Limits
+from securechat.limits import PAGE_LIMITS, Limits, PageLimits
 from securechat.log.memory import MemoryLog, MemoryStore
 from securechat.model import Closing, Command, Event, Hello, Message
 from securechat.origin import origin_of
 from securechat.testing.keys import plain_keys
+from securechat.wire.native import NativeFormat
 
 E = TypeVar("E")
 
@@ -37,6 +38,7 @@ class FakePeer:
 
     def deliver(self, event: Event) -> None:
         assert self.closed is None or self.events[-1] is self.closed, "told something after its last words"
+        self.rig.format.encode(event)  # which refuses what is longer than a frame
         if self.closed is None:
             self.events.append(event)
 
@@ -69,8 +71,10 @@ class HubRig:
         rates: bool = False,
         store: MemoryStore | None = None,
         access: Access = Access.OPEN,
+        pages: PageLimits = PAGE_LIMITS,
     ) -> None:
         self.limits = limits or Limits()
+        self.format = NativeFormat(pages.frame_bytes)
         self.now = 1000.0
         self.posted: deque[Callable[[], None]] = deque()
         self.happened_: list[tuple[Happening, str, str]] = []
@@ -78,10 +82,10 @@ class HubRig:
         self.fed: list[Message] = []
         self.failure: Exception | None = None
         self._peers = 0
-        self.store = store or MemoryStore(self.limits, wall_ms=self.wall_ms)
+        self.store = store or MemoryStore(self.limits, wall_ms=self.wall_ms, pages=pages)
         self.log = MemoryLog(self.posted.append, limits=self.limits, wall_ms=self.wall_ms, store=self.store)
         self.keys = plain_keys(self.posted.append, self.wall_ms, access=access)
-        self.hub = Hub(self.log, self, self, self.limits, keys=self.keys, alarm=self._alarm, rates=rates)
+        self.hub = Hub(self.log, self, self, self.limits, keys=self.keys, alarm=self._alarm, rates=rates, pages=pages)
         state = self.log.start(self._on_commit, self._failed)
         self.hub.restore(state, self.now, self.wall_ms())
 

@@ -117,15 +117,15 @@ def history_ends_one_too_early(original: Any) -> Any:
     return lambda self, member, command, fed_seq: original(self, member, command, max(0, fed_seq - 1))
 
 
-@planted(lookups, "page_of")
+@planted(lookups, "history_page")
 def page_in_the_state_of_before(original: Any) -> Any:
     """What a reader gets is as it was when it was said."""
 
-    def page_of(ref: int, query: Any, rows: Any) -> Any:
+    def history_page(ref: int, query: Any, rows: Any, pages: Any) -> Any:
         stale = [replace(message, reactions=[], changed=None) for message in rows.messages]
         return original(ref, query, replace(rows, messages=stale))
 
-    return page_of
+    return history_page
 
 
 @planted(Talk, "_revise")

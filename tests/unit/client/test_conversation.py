@@ -354,6 +354,37 @@ def test_what_was_not_read_is_asked_for_after_a_login_and_told_in_a_line() -> No
     assert (conversation.unread, conversation.mentions) == (3, 1)
 
 
+def test_what_was_not_read_is_asked_for_page_by_page() -> None:
+    one = account()
+    first = m.UnreadItem(2, 3, 1, 4, room="ops")
+    one.hear(m.UnreadList(asked(one, m.AskUnread), [first], more=True, through_room="ops"))
+    assert one.sent[-1] == m.AskUnread(asked(one, m.AskUnread), after_room="ops")
+    one.hear(m.UnreadList(asked(one, m.AskUnread), more=True, through=9))
+    assert one.sent[-1] == m.AskUnread(asked(one, m.AskUnread), after=9)
+    assert said(one) == [], "before all is known, nothing is told"
+    unread(one, m.UnreadItem(0, 1, 0, 7, peer=ANN))
+    assert said(one) == ["unread: #ops: 3 (1 name you), ann: 1; /unread shows them"]
+
+
+def test_pages_that_never_end_are_not_asked_for_for_ever() -> None:
+    one = account()
+    count = 0
+    while any(isinstance(command, m.AskUnread) for command in one.sent):
+        count += 1
+        ref = asked(one, m.AskUnread)
+        one.sent.clear()
+        one.hear(m.UnreadList(ref, more=True, through=count))
+    assert count == 100
+
+
+def test_the_pages_that_came_count_when_the_next_is_refused() -> None:
+    one = account()
+    item = m.UnreadItem(2, 3, 1, 4, room="ops")
+    one.hear(m.UnreadList(asked(one, m.AskUnread), [item], more=True, through_room="ops"))
+    one.hear(m.Refused(ErrorCode.INVALID, "no", asked(one, m.AskUnread)))
+    assert said(one) == ["unread: #ops: 3 (1 name you); /unread shows them"]
+
+
 def test_nothing_unread_is_not_told_unless_it_was_asked_for() -> None:
     one = account()
     unread(one)

@@ -20,12 +20,12 @@ from securechat.hub.people import (
     Role,
 )
 from securechat.hub.places import Place, Places, PutPlace
-from securechat.hub.ports import Appended, HistoryQuery, Identity, Unread
+from securechat.hub.ports import Appended, HistoryQuery, Identity, Unread, UnreadQuery
 from securechat.limits import Limits
 from securechat.log.directory import make_directory
 from securechat.log.schema import MIGRATIONS
 from securechat.log.sqlite import DATABASE, SqliteStore
-from securechat.log.store import NEEDS_LOGIN, Identify, Record, UnreadQuery
+from securechat.log.store import NEEDS_LOGIN, Identify, Record
 from securechat.model import Draft, Edited, Revision, RevisionKind
 
 FIXTURES = Path(__file__).parents[2] / "fixtures"
@@ -120,7 +120,7 @@ def test_a_database_with_accounts_loses_nothing_and_learns_to_change(tmp_path):
     assert applied.outcomes == [Appended(12), Appended(13), Recorded()]
     assert applied.fresh[0] == Edited(12, 1, 1, "ann", 1_700_000_040_000, "lobby", text="HELLO", mentions=[2])
     assert applied.fresh[1].prev == 11, "the chain goes on from a message that was removed"
-    assert store.unread(UnreadQuery(2, (("lobby", 0),), 99)) == [
+    assert store.unread(UnreadQuery(2, (("lobby", 0),), 99)).rows == [
         Unread(0, 2, 1, 1, "lobby"),
         Unread(0, 1, 0, 4, None, 1),
     ]

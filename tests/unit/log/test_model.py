@@ -18,14 +18,14 @@ from securechat.hub.places import (
     RoomBan,
     RoomRole,
 )
-from securechat.hub.ports import Appended, HistoryQuery
-from securechat.limits import Limits
-from securechat.log import memory_talk, revising, scribe, store
+from securechat.hub.ports import Appended, HistoryQuery, UnreadQuery
+from securechat.limits import Limits, PageLimits
+from securechat.log import memory_talk, revising, scribe
 from securechat.log.backup import Snapshot
 from securechat.log.integrity import damage
 from securechat.log.memory import MemoryStore
 from securechat.log.sqlite import DATABASE, SqliteStore
-from securechat.log.store import Identify, Record, UnreadQuery
+from securechat.log.store import Identify, Record
 from securechat.model import Draft, Revision, RevisionKind
 
 ROOMS = ("lobby", "ops", "Ωmega", "'; --")
@@ -145,16 +145,16 @@ def test_they_agree_about_conversations(tmp_path, seed, monkeypatch):
     print(f"seed {seed}")
     for module in (scribe, revising):
         monkeypatch.setattr(module, "_CHUNK_ROWS", 3)
-    monkeypatch.setattr(store, "MAX_REACTIONS", 4)
     monkeypatch.setattr(scribe, "REMEMBERED", 3)
     for name, value in (("CHANGES_PER_MESSAGE", 1), ("UNREAD_MOST", 999), ("EXPIRE_CHANGES", 3)):
         monkeypatch.setattr(memory_talk, name, value)
     monkeypatch.setattr("securechat.log.history.CHANGES_PER_MESSAGE", 1)
     monkeypatch.setattr("securechat.log.erasure.EXPIRE_CHANGES", 3)
     chance, places = Chance(seed), {}
+    pages = PageLimits(reactions=4)
     both = [
-        SqliteStore(tmp_path, Limits(), wall_ms=lambda: chance.now_ms),
-        MemoryStore(Limits(), wall_ms=lambda: chance.now_ms),
+        SqliteStore(tmp_path, Limits(), wall_ms=lambda: chance.now_ms, pages=pages),
+        MemoryStore(Limits(), wall_ms=lambda: chance.now_ms, pages=pages),
     ]
     ours, theirs = (each.open() for each in both)
     assert ours == theirs
@@ -182,7 +182,10 @@ def test_they_agree_about_conversations(tmp_path, seed, monkeypatch):
             ours, theirs = (each.read(query) for each in both)
             assert ours == theirs, query
         rooms = tuple((room, chance.seq()) for room in chance.rng.sample(ROOMS, 3))
-        asked = UnreadQuery(chance.rng.randint(1, 5), rooms, chance.rng.choice((2**53, chance.seq())))
+        asked = UnreadQuery(
+            chance.rng.randint(1, 5), rooms, chance.rng.choice((2**53, chance.seq())), chance.rng.choice((None, 0, 3)),
+            limit=chance.rng.choice((1, 2, 200)), looks=chance.rng.choice((1, 3, 2_000)),
+        )  # fmt: skip
         ours, theirs = (each.unread(asked) for each in both)
         assert ours == theirs, asked
     assert appended > 200, "the dice said no too often to prove anything"

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from securechat.model import Acked, Event
+from securechat.errors import LocalProtocolError
+from securechat.model import Acked, Event, Message
 from securechat.server.fanout import Fanout
 from securechat.wire.native import NATIVE
 
@@ -46,6 +47,17 @@ def test_each_format_is_encoded_once_however_they_alternate() -> None:
     Fanout(write_all).broadcast(sessions, [Acked(1, 1)])  # type: ignore[arg-type]
     assert (one.encoded, two.encoded) == (1, 1)
     assert [session.written for session in sessions] == [[b"1"], [b"2"]] * 5
+
+
+def test_an_event_longer_than_a_frame_is_left_out_and_told_of() -> None:
+    errors: list[LocalProtocolError] = []
+    session = FakeSession(NATIVE)
+    huge = Message(2, 1, 1, "x", 0, "x" * 70_000, "lobby")
+    fanout = Fanout(write_all, errors.append)  # type: ignore[arg-type]
+    fanout.broadcast([session], [Acked(1, 1), huge, Acked(2, 3)])  # type: ignore[list-item]
+    fanout.broadcast([session], [huge])  # type: ignore[list-item]
+    assert session.written == [NATIVE.encode(Acked(1, 1)) + NATIVE.encode(Acked(2, 3))]
+    assert len(errors) == 2
 
 
 def test_nobody_costs_nothing() -> None:

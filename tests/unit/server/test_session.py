@@ -6,13 +6,14 @@ from collections.abc import Callable
 
 import pytest
 
-from securechat.errors import ErrorCode
+from securechat.errors import ErrorCode, LocalProtocolError
 from securechat.limits import Limits
 from securechat.model import (
     Acked,
     Closing,
     Event,
     Hello,
+    HistoryPage,
     Join,
     Joined,
     Message,
@@ -350,6 +351,23 @@ def test_one_peer_is_handled_only_so_much_in_a_pass(bench: Bench) -> None:
     link.receive(Say(1, "lobby", "after"))
     bench.settle()
     assert link.of(Acked)
+
+
+def test_an_answer_longer_than_a_frame_fails_one_request(bench: Bench) -> None:
+    """It would be a bug, and still nobody else may suffer from it, nor the connection."""
+    link, other = bench.member(), bench.member("bob", "b" * 32)
+    assert link.session is not None
+    link.session.deliver(HistoryPage(7, [Message(1, 0, 1, "x", 0, "x" * 70_000, "lobby")], 1))
+    (refused,) = link.of(Refused)
+    assert (refused.code, refused.ref) == (ErrorCode.TOO_MANY, 7)  # type: ignore[attr-defined]
+    (_, name, detail) = bench.rig.happened_[-1]
+    assert name == "alice"
+    assert "HistoryPage" in detail, "the operator reads what it was"
+    with pytest.raises(LocalProtocolError):  # whoever called is told, where no request can be refused
+        link.session.deliver(Message(1, 0, 1, "x", 0, "x" * 70_000, "lobby"))
+    link.receive(Say(1, "lobby", "still here"))
+    bench.settle()
+    assert [message.text for message in other.of(Message)] == ["still here"]  # type: ignore[attr-defined]
 
 
 def test_a_server_that_stops_takes_nothing_more_but_acknowledges_what_it_took() -> None:

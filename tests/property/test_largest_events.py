@@ -1,0 +1,264 @@
+"""The largest legal value of every event fits into a frame, in the characters that take the most bytes.
+
+A value is made as the server makes it: through `securechat.hub.paging` where it holds a list, and with every text as
+long as the rules let it be. A new event needs a builder here, and a list is made in no other place than paging.py.
+"""
+
+import ast
+import itertools
+from pathlib import Path
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from securechat import model as m
+from securechat.errors import ErrorCode, LocalProtocolError
+from securechat.hub import paging
+from securechat.hub.member import Member
+from securechat.hub.ports import HistoryQuery, HistoryRows, SearchQuery, SearchRows
+from securechat.hub.room import Room
+from securechat.limits import (
+    KIB,
+    MAX_FRAME_BYTES,
+    MAX_MENTIONS,
+    MAX_NAME_CHARS,
+    MAX_ROOM_CHARS,
+    MAX_SIGN_CHARS,
+    MAX_TOPIC_CHARS,
+    PAGE_LIMITS,
+    Limits,
+    PageLimits,
+)
+from securechat.names import check_name, check_room
+from securechat.text import is_hostile
+from securechat.wire.native import NativeClientCodec, NativeFormat
+
+SIZES = [PAGE_LIMITS, PageLimits.of_frames(4 * KIB), PageLimits.of_frames(8 * KIB, page_rows=5)]
+ID = 2**53 - 1
+BIG = 2**63 - 1
+CONTROL = "\x01"  # six bytes in JSON
+NAME = "\U00010331" * MAX_NAME_CHARS  # four bytes each, and a letter
+ROOM = "\U00010331" * MAX_ROOM_CHARS
+SIGN = "\U0001f600" * MAX_SIGN_CHARS
+TOPIC = CONTROL * MAX_TOPIC_CHARS
+REASON = CONTROL * 500
+TOKEN = "f" * 32
+PERSON = m.Person(ID, NAME)
+LIMITS = Limits()
+
+
+def test_the_parts_are_legal_and_as_long_as_can_be():
+    assert check_name(NAME) == NAME
+    assert check_room(ROOM) == ROOM
+    assert not is_hostile(SIGN)
+    assert len(NAME.encode()) == 128
+
+
+def message(pages, seq=ID, marks=0, text=None):
+    return m.Message(
+        seq, ID, ID, NAME, BIG, text or CONTROL * pages.text_chars, ROOM, ID, NAME, ID, [ID] * MAX_MENTIONS, ID, ID,
+        [m.Reaction(SIGN, [ID]) for _ in range(pages.reactions)], ID,
+    )  # fmt: skip
+
+
+def room_of(count, limits=LIMITS):
+    room = Room(ROOM)
+    for number in range(count):
+        room.add(Member(ID - number, b"", NAME, NAME, limits))
+    return room
+
+
+def history_pages(pages):
+    """Every way to cut: forward, back, around, from a time on."""
+    base = (ID, ID, ID, NAME, BIG, ROOM, ID)
+    changes = [m.Edited(*base, CONTROL * pages.text_chars, [ID] * MAX_MENTIONS), m.Reacted(*base, SIGN)] * 50
+    messages = [message(pages, seq) for seq in range(ID - 4, ID + 1)]
+    for query in (
+        HistoryQuery(ID, 200, after=0),
+        HistoryQuery(ID, 200),
+        *(HistoryQuery(ID, 200, around=seq) for seq in (1, ID - 4, ID - 2, ID, ID + 1)),
+        HistoryQuery(ID, 200, since_ms=0),
+    ):
+        yield paging.history_page(ID, query, HistoryRows(messages, True, changes if query.after == 0 else []), pages)
+    # what precedes a message may be anything that leaves too little for the message itself
+    for size in (1, pages.page_bytes // 12 - 400, pages.text_chars):
+        before = m.Message(ID - 2, 0, ID, NAME, BIG, CONTROL * max(1, min(size, pages.text_chars)), ROOM)
+        rows = HistoryRows([before, message(pages, ID - 1), message(pages)], False)
+        yield paging.history_page(ID, HistoryQuery(ID, 200, around=ID - 1), rows, pages)
+
+
+def search_pages(pages):
+    marks = [(number, number + 1) for number in range(0, pages.text_chars, 2)]
+    hits = [m.Hit(message(pages), marks), m.Hit(message(pages), marks)]
+    short = [m.Hit(message(pages, text="x"), [(0, 1)])] * 200
+    for rows in (hits, short, short[:1] + hits):
+        yield paging.search_page(ID, SearchQuery(ID + 1, 200), SearchRows(rows, True, ID), pages)
+
+
+def unread_pages(pages):
+    rooms = [m.UnreadItem(ID, 999, 999, ID, room=ROOM)] * 1_000
+    people = [m.UnreadItem(ID, 999, 999, ID, peer=PERSON)] * 1_000
+    for items in (rooms, people, rooms[:3] + people):
+        yield paging.unread_page(ID, items, pages, through=ID, through_room=None)
+    yield paging.unread_page(ID, rooms[:1], pages, through=None, through_room=ROOM)
+
+
+def presences(pages):
+    people, renamed = [PERSON] * 199, [m.Renaming(ID, NAME, NAME)] * 199
+    for count in (1, 10, 50, 66, 100, 199):
+        for change in (
+            (people[:count], [], []), ([], people[:count], []), ([], [], renamed[:count]),
+            (people[: count // 3], people[: count // 3], renamed[: count // 3]),
+        ):  # fmt: skip
+            yield paging.presence(ROOM, 200, change, LIMITS.presence_names, pages)
+
+
+def greetings(pages):
+    joined = m.Joined(ROOM, ID, ID, [], ID, TOPIC, "moderator", private=True, read_only=True, archived=True)
+    for count in (1, 4, 8, 100, 200, 201):
+        yield paging.with_people(joined, room_of(count), LIMITS.presence_names, pages)
+
+
+def sentences(kind, **fields):
+    """What people are told is cut by the format, however long it is."""
+    return lambda _: (kind(text=text, **fields) for text in (REASON, CONTROL * 100_000, "x" * 100_000, SIGN * 10_000))
+
+
+CODE = max(ErrorCode, key=len)
+BASE = {"seq": ID, "target": ID, "sender_id": ID, "name": NAME, "sent_at_ms": BIG, "room": ROOM, "to": ID}
+LOGIN = m.LoginInfo(ID, CONTROL * 64, "f" * 45, BIG, BIG, online=True, current=True)
+CERTIFICATE = m.CertificateInfo(ID, "f" * 71, CONTROL * 64, BIG, current=True)
+
+LARGEST = {
+    m.Welcome: lambda _: [m.Welcome(1, "securechat/0.1.0", ID, NAME, ID, ID, True, True, True, TOKEN, ID, True)],
+    m.Joined: greetings,
+    m.Left: sentences(m.Left, room=ROOM, ref=ID, code=CODE),
+    m.Named: lambda _: [m.Named(NAME, ID)],
+    m.Registered: lambda _: [m.Registered(ID, NAME, TOKEN)],
+    m.Done: lambda _: [m.Done(ID)],
+    m.LoginList: lambda pages: [
+        paging.login_list(ID, [msgspec.structs.replace(LOGIN, login=n) for n in range(1_000)], pages)
+    ],
+    m.CertificateList: lambda pages: [
+        paging.certificate_list(
+            ID, [msgspec.structs.replace(CERTIFICATE, certificate=n) for n in range(1_000)], "f" * 71, pages
+        )
+    ],
+    m.ReadElsewhere: lambda _: [m.ReadElsewhere(ID, ROOM, ID)],
+    m.Notice: sentences(m.Notice, sent_at_ms=BIG),
+    m.Message: lambda pages: [message(pages)],
+    m.Edited: lambda pages: [m.Edited(**BASE, text=CONTROL * pages.text_chars, mentions=[ID] * MAX_MENTIONS)],
+    m.Deleted: lambda _: [m.Deleted(**BASE)],
+    m.Reacted: lambda _: [m.Reacted(**BASE, sign=SIGN, on=False)],
+    m.SearchPage: search_pages,
+    m.RoomRules: lambda _: [
+        m.RoomRules(ROOM, ID, TOPIC, True, True, 86_400, 36_500, "joined", True, ROOM, PERSON, "moderator")
+    ],
+    m.Invited: lambda _: [m.Invited(ROOM, PERSON)],
+    m.RoleChanged: lambda _: [m.RoleChanged(ROOM, PERSON, "moderator", PERSON, 1e300 / 3)],
+    m.TypingNow: lambda _: [m.TypingNow(PERSON, ROOM)],
+    m.UnreadList: unread_pages,
+    m.Acked: lambda _: [m.Acked(ID, ID)],
+    m.Refused: sentences(m.Refused, code=CODE, ref=ID, client_id=ID, room=CONTROL * 256, retry_after_s=1e300 / 3),
+    m.Throttled: lambda _: [m.Throttled(1e300 / 3)],
+    m.HistoryPage: history_pages,
+    m.Roster: lambda pages: [paging.roster_page(ID, room_of(1_000), -1, pages)],
+    m.RoomsPage: lambda pages: [paging.rooms_page(ID, [m.RoomCount(ROOM, ID)] * 1_000, pages, more=True)],
+    m.Found: lambda _: [m.Found(ID, PERSON, absent=True)],
+    m.Presence: presences,
+    m.Closing: sentences(m.Closing, code=CODE, resume_after=ID, retry_after_s=1e300 / 3),
+    m.Ping: lambda _: [m.Ping(ID)],
+    m.Pong: lambda _: [m.Pong(ID)],
+}
+
+
+def test_every_event_has_a_builder():
+    assert set(LARGEST) == set(m.Event.__args__)
+
+
+@pytest.mark.parametrize("pages", SIZES, ids=lambda pages: f"{pages.frame_bytes} bytes")
+@pytest.mark.parametrize("kind", m.Event.__args__, ids=lambda kind: kind.__name__)
+def test_the_largest_fits_into_a_frame(kind, pages):
+    fmt, largest = NativeFormat(pages.frame_bytes), 0
+    for event in LARGEST[kind](pages):
+        encoded = fmt.encode(event)
+        codec = NativeClientCodec(pages.frame_bytes)
+        codec.receive_data(encoded)
+        assert type(codec.next_event()) is kind
+        largest = max(largest, len(encoded))
+    print(f"{kind.__name__}: {largest}")  # shown with -s: what is left of a frame
+
+
+def test_a_page_is_not_smaller_than_it_must_be():
+    """The bounds are near to what is needed, or pages of ordinary rows would be many."""
+    for kind, least in ((m.Roster, 30_000), (m.UnreadList, 38_000), (m.RoomsPage, 45_000), (m.HistoryPage, 45_000)):
+        assert max(len(msgspec.json.encode(event)) for event in LARGEST[kind](PAGE_LIMITS)) > least
+
+
+@given(
+    texts=st.lists(st.integers(1, PAGE_LIMITS.text_chars), min_size=1, max_size=8),
+    reactions=st.lists(st.integers(0, PAGE_LIMITS.reactions), min_size=8, max_size=8),
+    at=st.integers(0, 7),
+)
+def test_a_page_around_fits_whatever_surrounds_it(texts, reactions, at):
+    messages = [
+        m.Message(seq, 0, ID, NAME, BIG, CONTROL * size, ROOM, reactions=[m.Reaction(SIGN, [ID])] * reactions[seq - 1])
+        for seq, size in enumerate(texts, 1)
+    ]
+    query = HistoryQuery(up_to=100, limit=200, around=at)
+    page = paging.history_page(ID, query, HistoryRows(messages, False), PAGE_LIMITS)
+    assert len(msgspec.json.encode(page)) <= MAX_FRAME_BYTES - 12 * KIB
+    assert at not in range(1, len(texts) + 1) or any(message.seq == at for message in page.messages)
+
+
+def test_an_event_that_does_not_fit_is_not_cut_silently():
+    with pytest.raises(LocalProtocolError):
+        NativeFormat(4 * KIB).encode(message(PAGE_LIMITS))
+
+
+@given(text=st.text(st.sampled_from(["a", '"', CONTROL, "\u00e9", "\U0001f600"]), max_size=3_000))
+def test_a_long_sentence_keeps_as_much_as_fits(text):
+    fmt = NativeFormat(1 * KIB)
+    codec = NativeClientCodec()
+    codec.receive_data(encoded := fmt.encode(m.Refused(ErrorCode.BANNED, text, ref=7)))
+    told = codec.next_event()
+    assert (told.code, told.ref) == (ErrorCode.BANNED, 7)
+    if told.text != text:
+        assert told.text.endswith("\u2026")
+        assert text.startswith(told.text[:-1])
+        assert len(encoded) > 1 * KIB - 12
+
+
+# --- One place for lists ----------------------------------------------------------------------------------------------
+
+HUB = Path(paging.__file__).parent
+OF_THE_LOG = {m.Message, m.Edited}
+"""Their lists have limits of their own: MAX_MENTIONS and MAX_REACTIONS."""
+LISTS = {
+    kind.__name__: [
+        (at, field.name)
+        for at, field in enumerate(msgspec.structs.fields(kind))
+        if msgspec.inspect.type_info(field.type).__class__.__name__ == "ListType"
+    ]
+    for kind in m.Event.__args__
+    if kind not in OF_THE_LOG
+}
+
+
+def made_with_a_list(path):
+    """Where a file makes an event and gives it a list."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+            for at, name in LISTS.get(node.func.id, ()):
+                if len(node.args) > at or any(word.arg in (name, None) for word in node.keywords):
+                    yield f"{path.name}:{node.lineno} {node.func.id}.{name}"
+
+
+def test_lists_are_made_in_one_place():
+    assert sum(map(bool, LISTS.values())) == 9
+    others = [path for path in HUB.parent.rglob("*.py") if path.name != "paging.py" and "client" not in path.parts]
+    others = [path for path in others if "testing" not in path.parts]
+    assert list(itertools.chain.from_iterable(map(made_with_a_list, others))) == []
+    assert len(set(made_with_a_list(HUB / "paging.py"))) >= 9
