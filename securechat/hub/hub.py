@@ -17,6 +17,7 @@ from securechat.hub.attendance import Attendance
 from securechat.hub.desk import Desk
 from securechat.hub.door import Door, Keys
 from securechat.hub.entrance import REPLACED, Entrance, Guest
+from securechat.hub.expiry import Expiry
 from securechat.hub.feed import Feed
 from securechat.hub.floor import Floor, others
 from securechat.hub.lookups import Lookups
@@ -130,6 +131,7 @@ class Hub:
         self._seats: dict[Peer, Seat] = {}
         self._registry = registry = Registry(log, keys.wall_ms, limits.session_days)
         self._slowdown = Slowdown(limits)
+        self._expiry = Expiry(registry, limits)
         self._attendance = Attendance(outlet, observer, limits, alarm)
         door = Door(registry, keys, self._slowdown, limits)
         self._entrance = Entrance(log, registry, door, limits, self._admitted, self._turned_away, self._seats)
@@ -151,7 +153,7 @@ class Hub:
             registry, self._attendance, outlet, limits, self._members, self._seats, self._fed, lambda: self._now
         )
         self._moderation = Moderation(
-            registry, self._floor, self._entrance, self._seats, self._posting.renaming, self._feed.room_renamed
+            registry, self._floor, self._entrance, self._seats, self._posting.renaming, self._feed.room_renamed, limits
         )
         self._notices = Notices(outlet, registry, limits, self._members, self._fed)
         self._desk = Desk(registry, door, self._slowdown, limits, self._seats, self._registered, self.end)
@@ -433,8 +435,8 @@ class Hub:
 
     def tidy(self) -> None:
         """Forget what has expired, and guests unseen for long who never wrote; to be called once a day."""
-        online = {seat.login_id for seat in self._seats.values()}
-        self._registry.tidy(self._limits.guest_days, online, self._limits.retention_batch)
+        seats = self._seats.values()
+        self._expiry.run({seat.login_id for seat in seats}, {seat.stream for seat in seats})
 
     # --- Requests -------------------------------------------------------------------------------------------------
 

@@ -170,6 +170,20 @@ class Talk:
         self.messages = {seq: replace(m, room=new) if m.room == old else m for seq, m in self.messages.items()}
         self.changes = [replace(change, room=new) if change.room == old else change for change in self.changes]
 
+    def has_messages(self, room: str) -> bool:
+        """Whether anything that was said in a room is left."""
+        return any(message.room == room for message in self.messages.values())
+
+    def room_dropped(self, room: str, *, is_empty: bool) -> None:
+        """A room has no rules any more: what is about nothing goes; see `DropPlace`."""
+        number = self.numbers[room]
+        is_silent = number not in self._last_in
+        if is_empty or is_silent:
+            self._reads = {key: seq for key, seq in self._reads.items() if key[1] != number}
+        if is_silent:
+            del self.numbers[room]
+            self._former = {(name, owner) for name, owner in self._former if owner != number}
+
     # --- Taking out -----------------------------------------------------------------------------------------------
 
     def scrub(self, asked: Scrub) -> Recorded:

@@ -13,7 +13,7 @@ from msgspec import Struct
 
 from securechat.errors import ErrorCode, SecurechatError
 from securechat.hub.people import AuditEntry, Change, Drop, ForgetGuests, Recorded, Scrub
-from securechat.hub.places import Expire, PutPlace
+from securechat.hub.places import DropPlace, Expire, PutPlace
 from securechat.hub.ports import (
     Appended,
     AppendOutcome,
@@ -222,7 +222,7 @@ def removes(write: Write) -> bool:
     return type(write) is Record and any(isinstance(change, Scrub | Expire) for change in write.changes)
 
 
-_LOOKING = (Scrub, ForgetGuests, Expire, PutPlace)
+_LOOKING = (Scrub, ForgetGuests, Expire, PutPlace, DropPlace)
 
 
 class Store(Protocol):
