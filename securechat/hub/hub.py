@@ -39,6 +39,7 @@ from securechat.hub.ports import (
 )
 from securechat.hub.posting import DraftCommand, Posting
 from securechat.hub.registry import Registry
+from securechat.hub.room_admin import RoomAdmin
 from securechat.hub.slowdown import Slowdown
 from securechat.hub.steward import Steward
 from securechat.limits import Limits
@@ -170,6 +171,8 @@ class Hub:
             desk=self._desk,
             floor=self._floor,
             end=self.end,
+            room_admin=RoomAdmin(registry, self._attendance, log),
+            most_invites=limits.open_invites,
         )
         factor = limits.address_factor
         self._address_messages = AddressBuckets(limits.message_burst, limits.message_rate, factor)

@@ -20,6 +20,7 @@ from securechat.hub.ports import (
     Identity,
     LogState,
     NotAppended,
+    RoomFigures,
     SearchQuery,
     SearchRows,
     Unread,
@@ -131,6 +132,10 @@ class InlineLog:
         """Count what somebody has not read; see `MessageLog.unread`."""
         query = UnreadQuery(sender_id, tuple(rooms), up_to)
         self._read_later(lambda: self.store.unread(query), done)
+
+    def room_figures(self, rooms: Sequence[str], done: Callable[[list[RoomFigures] | NotAppended], None]) -> None:
+        """Tell how much was said in rooms; see `MessageLog.room_figures`. May answer BUSY or LOG_FAILED."""
+        self._read_later(lambda: self.store.room_figures(rooms), done)
 
     def close(self) -> None:
         """Commit what is queued, with its callbacks posted, and close the store."""

@@ -56,6 +56,7 @@ from securechat.hub.ports import (
     LogState,
     NotAppended,
     Reservation,
+    RoomFigures,
     SearchQuery,
     SearchRows,
     Unread,
@@ -374,6 +375,10 @@ class MemoryStore:
     def unread(self, query: UnreadQuery) -> list[Unread]:
         """Count what somebody has not read; see `Store.unread`."""
         return self._talk.unread(query)
+
+    def room_figures(self, rooms: Sequence[str]) -> list[RoomFigures]:
+        """Tell how much was said in rooms; see `Store.room_figures`."""
+        return self._talk.figures(rooms)
 
     def search(self, query: SearchQuery) -> SearchRows:
         """Look at every message there is, the newest first; see `Store.search`."""

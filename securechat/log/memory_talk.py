@@ -13,12 +13,13 @@ from msgspec.structs import replace
 
 from securechat.hub.people import Recorded, Scrub
 from securechat.hub.places import Expire, PutRead
-from securechat.hub.ports import Appended, AppendOutcome, HistoryQuery, HistoryRows, Unread
+from securechat.hub.ports import Appended, AppendOutcome, HistoryQuery, HistoryRows, RoomFigures, Unread
 from securechat.log.store import (
     CHANGES_PER_MESSAGE,
     DISK_FULL,
     EXPIRE_CHANGES,
     NOT_KNOWN,
+    ROOM_MESSAGES_MOST,
     SCRUB_ROWS,
     UNREAD_MOST,
     Place,
@@ -301,6 +302,14 @@ class Talk:
                     )
                 )  # fmt: skip
         return answer
+
+    def figures(self, rooms: Sequence[str]) -> list[RoomFigures]:
+        """Count; see `Store.room_figures`."""
+        found = []
+        for room in sorted(set(rooms) & self.numbers.keys()):
+            stamps = [message.sent_at_ms for message in self.messages.values() if message.room == room]
+            found.append(RoomFigures(room, min(len(stamps), ROOM_MESSAGES_MOST), stamps[-1] if stamps else 0))
+        return found
 
 
 def _place(message: Message) -> Place:

@@ -22,6 +22,7 @@ from securechat.hub.ports import (
     Identity,
     LogState,
     NotAppended,
+    RoomFigures,
     SearchQuery,
     SearchRows,
     Unread,
@@ -132,6 +133,8 @@ ERASE_WITHIN_S = 60.0
 (a backup) holds the journal for that long."""
 UNREAD_MOST = 999
 """Where counting unread messages ends."""
+ROOM_MESSAGES_MOST = 10_000
+"""Where counting the messages of a room ends."""
 CHANGES_PER_MESSAGE = 4
 """A page of n messages holds at most this many times n changes."""
 EXPIRE_CHANGES = 10_000
@@ -261,6 +264,9 @@ class Store(Protocol):
 
     def unread(self, query: UnreadQuery) -> list[Unread]:
         """Count what somebody has not read: rooms in the order asked, then dialogues by peer. Raises as `read`."""
+
+    def room_figures(self, rooms: Sequence[str]) -> list[RoomFigures]:
+        """Tell how much was said in these rooms; see `MessageLog.room_figures`. Raises as `read`."""
 
     def search(self, query: SearchQuery) -> SearchRows:
         """Find committed messages; where nobody keeps an index, all of the log in one go. Raises as `read`."""
