@@ -117,7 +117,16 @@ class Expiry:
             self._registry.change((), lambda _: self._tidy_rooms(rest))
 
     def _room_job(self, room_id: int) -> Turn:
-        return (changes, _ignore) if (changes := self._of_room(room_id)) else None
+        """Forget what is over in a room; then the room, if that was all that kept it."""
+        changes = self._of_room(room_id)
+        is_last = any(isinstance(change, DropPlace) for change in changes)
+
+        def recorded(answer: Recorded | NotAppended) -> None:
+            name = self._registry.rulebook.name_of(room_id)
+            if isinstance(answer, Recorded) and not is_last and name is not None:
+                self._registry.in_turn(("room", name), partial(self._room_job, room_id))
+
+        return (changes, recorded) if changes else None
 
     def _of_room(self, room_id: int) -> list[Change]:
         """What is over in a room; of the room itself, when its record keeps nothing and nothing was said in it."""

@@ -290,11 +290,11 @@ class MemoryStore:
         return Recorded(dropped=(asked.room_id,))
 
     def _trim_audit(self, asked: TrimAudit) -> Recorded:
-        own = [entry for entry in self._audit if _is_own(entry)]
+        own = [at for at, entry in enumerate(self._audit) if _is_own(entry)]
         surplus = own[: max(0, len(own) - asked.own_most)]
-        old = [entry for entry in self._audit if entry.at_ms < asked.before_ms or entry in surplus][: asked.most]
-        for entry in old:
-            self._audit.remove(entry)
+        old = [at for at, entry in enumerate(self._audit) if entry.at_ms < asked.before_ms or at in surplus]
+        old = old[: asked.most]
+        self._audit = [entry for at, entry in enumerate(self._audit) if at not in old]
         return Recorded(len(old))
 
     def _takes_a_name(self, changes: Sequence[Change]) -> bool:
