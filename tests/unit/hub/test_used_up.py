@@ -26,6 +26,7 @@ from securechat.model import (
     Moderate,
     Nick,
     Quit,
+    React,
     Refused,
     Register,
     Rooms,
@@ -564,6 +565,15 @@ def test_a_quota_remembers_a_bounded_number_of_addresses(monkeypatch: pytest.Mon
     assert len(quota._used) == 100
     assert not quota.has_room("999", 1, 0.0)
     assert quota.has_room("1", 1, 0.0)
+
+
+def test_reactions_count_against_what_an_address_may_store() -> None:
+    rig = HubRig(Limits(stored_bytes_per_address_day=1_000))
+    guest = rig.member("guest")
+    say(rig, guest, "lobby")
+    for number in range(2, 20):
+        rig.do(guest, React(client_id=number, room="lobby", seq=1, sign="+", on=number % 2 == 0))
+    assert (len(guest.of(Acked)), refusal(guest)) == (10, ErrorCode.QUOTA)
 
 
 def test_ended_connections_are_not_remembered_for_ever_while_hellos_come(rig: HubRig) -> None:
