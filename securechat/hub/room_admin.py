@@ -20,8 +20,8 @@ from securechat.hub.ports import MessageLog, NotAppended, RoomFigures
 from securechat.hub.registry import Registry, Turn
 from securechat.names import LOBBY
 
-_AT_ONCE = 50
-"""Rooms that one question to the log is about: some 25 ms of its reading thread when each has 10,000 messages."""
+_AT_ONCE = 20
+"""Rooms that one question to the log is about: 25 ms of its reading thread when each has 10,000 messages."""
 _IN_VAIN = 20
 """Steps that delete no message before the room is left as it is: each takes 10,000 changes of one message along."""
 _EXPIRE_AT_ONCE = 500
