@@ -131,7 +131,17 @@ class Limits:
     presence_interval_s: float = _limit(0.2, "s", "comings and goings are gathered per room for this long")
     presence_names: int = _limit(200, "members", "in larger rooms only counts are told")
     rooms_per_member: int = _limit(100, "rooms", "Ergo 100 channels per client")
-    rooms_total: int = _limit(10_000, "rooms", "occupied at once; about 1 KiB of memory each")
+    rooms_total: int = _limit(10_000, "rooms", "with a record; and occupied at once; about 1 KiB of memory each")
+    rooms_made_per_account_day: int = _limit(100, "rooms", "as many as it may belong to; Ergo: 15 owned at once")
+    rooms_made_per_address_day: int = _limit(
+        300, "rooms", "by all accounts of one address, so that a month passes before rooms_total; loopback exempt"
+    )
+    rooms_opened_per_address: int = _limit(
+        500, "rooms", "without a record, opened from one address and still occupied: guests' rooms; loopback exempt"
+    )
+    bans_per_room: int = _limit(1_000, "bans", "lasting, from one room; IRC servers 50 to 100")
+    invitations_per_room: int = _limit(1_000, "invitations", "to one room, not taken up yet")
+    room_invitation_days: float = _limit(90.0, "days", "an invitation to a room that is not taken up ends")
 
     # Accounts
     hash_queue: int = _limit(32, "passwords", "waiting for the hashing thread, 1 s of work; then busy")
@@ -147,7 +157,14 @@ class Limits:
     session_days: float = _limit(30.0, "days", "an unused login expires; each use begins them anew")
     sessions_per_account: int = _limit(50, "logins", "then the one unused for longest is ended")
     certificates_per_account: int = _limit(20, "certificates", "client certificates of one account")
-    guest_days: float = _limit(30.0, "days", "a guest unseen for so long, who wrote nothing, is forgotten")
+    guest_days: float = _limit(
+        30.0, "days", "a guest unseen for so long, who wrote nothing, is forgotten; so is an account's unused device"
+    )
+    open_invites: int = _limit(1_000, "invites", "that still let somebody in; one more is refused")
+    audit_days: float = _limit(730.0, "days", "entries of the audit are kept for so long")
+    audit_own_entries: int = _limit(
+        20_000, "entries", "of the audit that accounts wrote about themselves (new names, passwords): the latest"
+    )
 
     # Conversation
     typing_interval_s: float = _limit(3.0, "s", "a typing notice of one member in one place is passed on this often")

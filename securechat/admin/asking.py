@@ -26,6 +26,7 @@ from securechat.server.requests import (
     MakeInvite,
     MakeMute,
     Mutes,
+    PruneRooms,
     ResetPassword,
     Revoke,
     Rooms,
@@ -39,6 +40,8 @@ from securechat.server.requests import (
 )
 
 Row = dict[str, Any]
+_MOST_NAMED = 10
+"""Rooms that a question names."""
 
 
 # --- Looking --------------------------------------------------------------------------------------------------------
@@ -65,8 +68,27 @@ def users(context: Context) -> Exit:
 
 
 def rooms(context: Context) -> Exit:
-    """Every occupied room."""
-    return _table(context, Rooms(), show.ROOMS, show.room, "nobody is in any room")
+    """Every room with a record, and every occupied one."""
+    return _table(context, Rooms(), show.ROOMS, show.room, "there is no room")
+
+
+def prune_rooms(context: Context) -> Exit:
+    """Remove rooms that nobody belongs to, after a question."""
+    days, none = context.options.unused_days, "there is no such room"
+    found = context.ask(PruneRooms(days, dry_run=True)).rows
+    if context.options.dry_run or not found:
+        context.output.table(found, show.ROOMS, [show.room(row) for row in found], none)
+        return Exit.OK
+    messages = sum(row["messages"] for row in found)
+    names = ", ".join(f"#{row['room']}" for row in found[:_MOST_NAMED])
+    more = f" and {len(found) - _MOST_NAMED} more" if len(found) > _MOST_NAMED else ""
+    context.confirm(
+        f"This removes {show.people(len(found), 'room')} that nobody belongs to, with "
+        f"{show.people(messages, 'message')}: {names}{more}. It cannot be undone."
+    )
+    removed = context.ask(PruneRooms(days), "removing rooms").rows
+    context.output.table(removed, show.PRUNED, [show.pruned(row) for row in removed], none)
+    return Exit.OK
 
 
 def sessions(context: Context) -> Exit:

@@ -19,13 +19,13 @@ class _Commands:
     """Adds commands that all take --data, --config and --json, before or after their name."""
 
     def __init__(self, program: argparse.ArgumentParser) -> None:
-        self._common = argparse.ArgumentParser(add_help=False)
-        add_common(self._common, argparse.SUPPRESS)
+        self.common = argparse.ArgumentParser(add_help=False)
+        add_common(self.common, argparse.SUPPRESS)
         self._subparsers = program.add_subparsers(metavar="COMMAND", required=True)
 
     def __call__(self, name: str, run: Run, about: str) -> argparse.ArgumentParser:
         command: argparse.ArgumentParser = self._subparsers.add_parser(
-            name, help=about, description=f"{about[0].upper()}{about[1:]}.", parents=[self._common]
+            name, help=about, description=f"{about[0].upper()}{about[1:]}.", parents=[self.common]
         )
         command.set_defaults(run=run)
         return command
@@ -82,9 +82,26 @@ def make_parser() -> argparse.ArgumentParser:
 
 def _add_people(command: _Commands) -> None:
     command("users", asking.users, "list everybody with an account, and the guests who are here")
-    command("rooms", asking.rooms, "list the occupied rooms")
+    _add_rooms(command)
     sessions = command("sessions", asking.sessions, "list logins and connections, of one person or all")
     sessions.add_argument("name", metavar="NAME", nargs="?")
+
+
+def _add_rooms(command: _Commands) -> None:
+    rooms = command("rooms", asking.rooms, "list the rooms; `rooms prune` removes those that nobody uses")
+    actions = rooms.add_subparsers(metavar="prune", required=False)
+    prune: argparse.ArgumentParser = actions.add_parser(
+        "prune",
+        help="remove rooms that nobody belongs to",
+        description="Remove rooms that nobody belongs to, is in or is invited to, with their messages.",
+        parents=[command.common],
+    )
+    prune.set_defaults(run=asking.prune_rooms)
+    prune.add_argument(
+        "--unused-days", metavar="N", type=_days, help="only those without a message for so long (all of them)"
+    )
+    prune.add_argument("--dry-run", action="store_true", help="list them, and remove nothing")
+    prune.add_argument("--yes", action="store_true", help="do not ask")
 
 
 def _add_invites(command: _Commands) -> None:

@@ -27,7 +27,8 @@ def status(done: Row) -> list[str]:
         "who may come in": done["access"],
         "people": f"{done['members']} here ({done['guests']} guests, {done['connections']} connections), "
         f"{done['accounts']} accounts",
-        "rooms": f"{done['rooms']} occupied",
+        "rooms": f"{done['rooms']} occupied, {done['kept_rooms']} kept "
+        f"({done['rooms_without_members']} without members)",
         "messages": f"{done['last_seq']} so far, {done['unsettled']} being stored",
         "order": f"{done['open_invites']} open invites, {done['bans']} bans, {done['mutes']} mutes",
         "certificate": f"{done['certificate']}, " + (f"{days:.0f} days left" if days > 0 else "EXPIRED"),
@@ -49,12 +50,27 @@ def user(row: Row) -> Sequence[str]:
     return row["name"], row["role"], here, " ".join(row["rooms"]), " ".join(row["addresses"]), seen, " ".join(marks)
 
 
-ROOMS = ("ROOM", "PEOPLE")
+ROOMS = ("ROOM", "HERE", "MEMBERS", "OWNERS", "MESSAGES", "LAST MESSAGE", "")
+_MANY = 10_000
+"""Messages are counted up to here."""
 
 
 def room(row: Row) -> Sequence[str]:
     """One room."""
-    return row["room"], str(row["total"])
+    marks = [row["kind"]] if row["kind"] != "public" else []
+    marks += ["unused"] if row["prunable"] else []
+    messages = f"{row['messages']}" + ("+" if row["messages"] >= _MANY else "")
+    last = shown_time(row["last_at_ms"]) if row["last_at_ms"] else "never"
+    here, members = str(row["total"]), str(row["members"])
+    return row["room"], here, members, " ".join(row["owners"]), messages, last, " ".join(marks)
+
+
+PRUNED = ("REMOVED", "MESSAGES")
+
+
+def pruned(row: Row) -> Sequence[str]:
+    """One room that is gone."""
+    return row["room"], str(row["messages"])
 
 
 SESSIONS = ("LOGIN", "NAME", "HERE", "CLIENT", "FROM", "SINCE", "LAST USED")

@@ -37,6 +37,10 @@ _FOLDER = "v1"
 """Another format will take another folder, so that two versions on one machine never read each other's files."""
 _MOST_BYTES = 1024 * 1024
 """An entry is 2 KiB; a CA file with a long chain may be 100."""
+_MOST_LOGINS = 50
+"""On one server, which could give us a new name each time: then those written longest ago go."""
+_UNFINISHED_S = 86_400.0
+"""After which a file that was never finished belongs to no client that still runs."""
 
 
 class Known(msgspec.Struct, frozen=True):
@@ -166,6 +170,7 @@ class Memory:
         authority = authority_of(ca_pem)
         kept = _Kept(authority, host.lower(), port, name, token)
         self._write(_file("login", authority, host, port, name_key(name)), msgspec.json.encode(kept))
+        self._forget_oldest_logins(kept)
 
     def forget_login(self, host: str, port: int, ca_pem: str, name: str) -> None:
         """Forget a login.
@@ -241,6 +246,7 @@ class Memory:
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         if sys.platform != "win32" and self._folder.stat().st_mode & 0o077:
             self._folder.chmod(0o700)
+        self._forget_unfinished()
         temporary = self._folder / f".{secrets.token_hex(8)}.tmp"
         descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o600)
         try:
@@ -253,6 +259,24 @@ class Memory:
             with contextlib.suppress(OSError):
                 temporary.unlink()
             raise
+
+    def _forget_unfinished(self) -> None:
+        """Remove what clients that were killed in the middle of writing have left."""
+        now_s = time.time()
+        for path in self._folder.glob(".*.tmp"):
+            with contextlib.suppress(FileNotFoundError):  # another client may be doing the same
+                if path.stat().st_mtime < now_s - _UNFINISHED_S:
+                    path.unlink()
+
+    def _forget_oldest_logins(self, new: _Kept) -> None:
+        """Keep the logins on one server within bounds; those on others are not touched by what a server does."""
+        aged = []
+        for path, kept in self._entries("login", _Kept):
+            if kept.authority == new.authority and _is_at(kept, new.host, new.port):
+                with contextlib.suppress(FileNotFoundError):
+                    aged.append((path.stat().st_mtime_ns, path))
+        for _, path in sorted(aged)[:-_MOST_LOGINS]:
+            path.unlink(missing_ok=True)
 
 
 class Keeping:

@@ -15,6 +15,7 @@ from securechat.hub.member import Member
 from securechat.hub.ports import Happening, Observer, Outlet
 from securechat.hub.room import Room
 from securechat.limits import PAGE_LIMITS, Limits, PageLimits
+from securechat.origin import is_loopback
 
 _T = TypeVar("_T")
 
@@ -31,7 +32,7 @@ class Attendance:
         outlet: tells the others.
         observer: hears it for the operator.
         alarm: told when, in monotonic seconds, `take_overdue` and `tell` should be called; the earliest counts.
-        limits: presence_interval_s, quiet_return_s, rooms_per_member, rooms_total.
+        limits: presence_interval_s, quiet_return_s, rooms_per_member, rooms_total, rooms_opened_per_address.
         pages: how long an event may be.
     """
 
@@ -49,11 +50,15 @@ class Attendance:
         self._observer = observer
         self._limits = limits
         self._alarm = alarm
+        self._opened: dict[str, int] = {}  # rooms without a record that are occupied, by who opened them
         self._presence_due: dict[str, float] = {}  # in the order in which they become due
         self._absent: dict[int, tuple[float, Member]] = {}  # in the order in which they were lost
 
-    def enter(self, member: Member, name: str, now: float) -> Room:
+    def enter(self, member: Member, name: str, now: float, *, recorded: bool = False) -> Room:
         """Let a member into a room, making the room if need be; entering twice changes nothing.
+
+        A room that is ``recorded`` (it has a record, or is the lobby) can always be entered: records are bounded
+        elsewhere, and guests who open rooms must not keep members out of theirs.
 
         Raises:
             Refusal: TOO_MANY_ROOMS, of this member or in all.
@@ -66,9 +71,11 @@ class Attendance:
             )
         room = self.rooms.get(name)
         if room is None:
-            if len(self.rooms) >= self._limits.rooms_total:
-                raise Refusal(ErrorCode.TOO_MANY_ROOMS, "the server has no room for another room; join one of /rooms")
+            address = None if recorded else self._opening_address(member)
             room = self.rooms[name] = Room(name)
+            if address is not None:
+                room.opened_from = address
+                self._opened[address] = self._opened.get(address, 0) + 1
         room.add(member)
         member.rooms[name] = room
         member.was_called.pop(name, None)  # from here on the name means this room, also when it is left again
@@ -84,11 +91,36 @@ class Attendance:
         if not room.members:
             del self.rooms[room.name]
             self._presence_due.pop(room.name, None)
+            self._forget_opening(room)
         self._observer.happened(Happening.LEFT, None, member.name, room.name)
         if member.unsettled:
             member.departures.append(room)
         else:
             self._note_left(member, room, now)
+
+    def _opening_address(self, member: Member) -> str | None:
+        """Whose share a new room without a record counts against.
+
+        Raises:
+            Refusal: TOO_MANY_ROOMS.
+        """
+        if len(self.rooms) >= self._limits.rooms_total:
+            raise Refusal(ErrorCode.TOO_MANY_ROOMS, "the server has no room for another room; join one of /rooms")
+        address = member.peers[0].address if member.peers else None
+        if address is None or is_loopback(address):
+            return None
+        if self._opened.get(address, 0) >= self._limits.rooms_opened_per_address:
+            raise Refusal(
+                ErrorCode.TOO_MANY_ROOMS,
+                "your network has opened as many rooms as allowed at once; leave one first, or join one of /rooms",
+            )
+        return address
+
+    def _forget_opening(self, room: Room) -> None:
+        if (address := room.opened_from) is not None:
+            self._opened[address] -= 1
+            if not self._opened[address]:
+                del self._opened[address]
 
     def rename_room(self, old: str, new: str) -> None:
         """A room has another name; who is in it stays in it."""

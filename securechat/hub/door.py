@@ -277,7 +277,11 @@ class Door:
         _expect_open(invite)
         if (ban := self._registry.banned.on_host(host)) is not None:
             raise banned(ban, self._registry.wall_ms())
-        return replace(invite, used_by=(*invite.used_by, name))
+        used_by = (*invite.used_by, name)
+        if len(used_by) < invite.uses:
+            return replace(invite, used_by=used_by)
+        ended_ms = min(invite.expires_at_ms, self._registry.wall_ms())  # it is forgotten some time after its end
+        return replace(invite, used_by=used_by, expires_at_ms=ended_ms)
 
     # --- Logins ---------------------------------------------------------------------------------------------------
 

@@ -8,6 +8,7 @@ back. What happens to the connection in between is settled when the answer comes
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from itertools import islice
 
 from msgspec.structs import replace
 
@@ -28,10 +29,11 @@ REPLACED = Closing(ErrorCode.REPLACED, "you connected from somewhere else; this 
 class Guest:
     """Somebody on the way in."""
 
-    __slots__ = ("client", "entry", "key", "owner", "secret_hash")
+    __slots__ = ("began", "client", "entry", "key", "owner", "secret_hash")
 
-    def __init__(self, hello: Hello, entry: Entry) -> None:
+    def __init__(self, hello: Hello, entry: Entry, began: int) -> None:
         self.entry = entry
+        self.began = began  # how many connections had ended before it
         self.client = hello.client
         self.secret_hash = owner_of(hello.secret)
         self.key = name_key(entry.name)
@@ -79,7 +81,9 @@ class Entrance:
         self._now = 0.0
         self._knocking: set[Peer] = set()
         self._waiting: dict[Peer, Guest] = {}
-        self._left_behind: dict[int, int] = {}
+        # The last client_id of devices whose connection ended while a hello waited, and which end it was; oldest first.
+        self._left_behind: dict[int, tuple[int, int]] = {}
+        self._ended = 0
 
     def hello(self, peer: Peer, hello: Hello, now: float) -> None:
         """Answer a hello: later with a member, or with Refused, after which another hello may follow.
@@ -112,7 +116,7 @@ class Entrance:
         if not present:
             self._door.release(answer)
             return
-        guest = Guest(hello, answer)
+        guest = Guest(hello, answer, self._ended)
         try:
             self.claims.claim(answer.name, guest.owner, self._now)
         except Refusal as refusal:
@@ -194,7 +198,7 @@ class Entrance:
         guest.owner = owner
 
     def _settle(self, peer: Peer, guest: Guest, identity: Identity) -> None:
-        last_client_id = max(identity.last_client_id, self._left_behind.get(identity.stream, 0))
+        last_client_id = max(identity.last_client_id, self._left_behind.get(identity.stream, (0, 0))[0])
         identity = replace(identity, last_client_id=last_client_id)
         present = self._no_longer_waits(peer)
         self._door.release(guest.entry)
@@ -349,14 +353,21 @@ class Entrance:
 
     def seat_lost(self, seat: Seat) -> None:
         """A connection is over. What came on it may be unknown to the log's answer to a hello of the same device."""
+        self._ended += 1
         if self._waiting:
-            self._left_behind[seat.stream] = max(seat.last_client_id, self._left_behind.get(seat.stream, 0))
+            before, _ = self._left_behind.pop(seat.stream, (0, 0))
+            self._left_behind[seat.stream] = (max(seat.last_client_id, before), self._ended)
 
     def _no_longer_waits(self, peer: Peer) -> bool:
         """A hello is answered, or will not be; tell whether it still waited."""
         present = self._waiting.pop(peer, None) is not None
-        if not self._waiting:
-            self._left_behind.clear()
+        # The log answers a hello after all that was given to it before: what ended before the oldest hello is known.
+        oldest = min((guest.began for guest in islice(self._waiting.values(), 1)), default=self._ended)
+        while self._left_behind:
+            stream, (_, ended) = next(iter(self._left_behind.items()))
+            if ended > oldest:
+                break
+            del self._left_behind[stream]
         return present
 
     def reserve(self, member: Member, now: float) -> None:

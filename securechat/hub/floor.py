@@ -8,7 +8,6 @@ waits for the log, one change after the other in each room; what only changes pr
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from functools import partial
 
 from msgspec.structs import replace
@@ -19,14 +18,27 @@ from securechat.hub.door import span
 from securechat.hub.member import Member, Seat
 from securechat.hub.paging import with_people
 from securechat.hub.people import Change, Recorded
-from securechat.hub.places import DropMembership, Membership, Place, PutMembership, PutPlace, PutRead, RoomRole
+from securechat.hub.places import (
+    DropMembership,
+    DropPlace,
+    Membership,
+    Place,
+    PutMembership,
+    PutPlace,
+    PutRead,
+    PutRoomBan,
+    RoomRole,
+)
 from securechat.hub.ports import NotAppended, Outlet, Peer
 from securechat.hub.registry import Registry, Turn
+from securechat.hub.room_quota import RoomQuota
 from securechat.hub.rulebook import Rulebook
 from securechat.limits import PAGE_LIMITS, Limits, PageLimits
 from securechat.model import Join, Joined, Leave, Left, Person, Refused, RoleChanged, RoomRules
 from securechat.names import LOBBY, check_room
 
+_TRIES = 3
+"""How often room is made for one newcomer: a room that is let go may be entered again at that very moment."""
 NO_SUCH_ROOM = "there is no room of that name that you may enter; /rooms lists those you may"
 
 
@@ -37,7 +49,7 @@ class Floor:
         registry: makes memberships durable.
         attendance: who is present where.
         outlet: tells many the same.
-        limits: presence_names, rooms_per_member.
+        limits: presence_names, rooms_per_member, rooms_total, and the shares of `RoomQuota`.
         members: who is here, by sender_id.
         seats: every connection of a member.
         fed_seq: tells the last seq fanned out; kept here.
@@ -68,6 +80,7 @@ class Floor:
         self.fed_seq = fed_seq
         self._now = now
         self._joining: dict[int, int] = {}  # memberships on their way to the log, by account
+        self._quota = RoomQuota(limits)
 
     # --- In -------------------------------------------------------------------------------------------------------
 
@@ -91,7 +104,8 @@ class Floor:
             Refusal: TOO_MANY_ROOMS.
         """
         entered = name not in member.rooms
-        self._attendance.enter(member, name, self._now())
+        recorded = name in self._rulebook.places or name == LOBBY
+        self._attendance.enter(member, name, self._now(), recorded=recorded)
         if entered:
             member.entered_seq[name] = self.fed_seq()
         joined = self._joined(member, name, ref)
@@ -149,33 +163,34 @@ class Floor:
             left_s = max(0.0, (ban.until_ms - self._registry.wall_ms()) / 1000)
             raise Refusal(ErrorCode.ROOM_BANNED, f"you are banned from #{name} for another {span(left_s)}{reason}")
 
-    def _belong(self, peer: Peer, member: Member, name: str, command: Join, raw: str) -> Turn:
+    def _belong(self, peer: Peer, member: Member, name: str, command: Join, raw: str, tries: int = _TRIES) -> Turn:
         """Make an account belong to a room, which gets its record and its owner with the first one."""
+        makes = name not in self._rulebook.places
 
         def refuse(refusal: Refusal) -> None:
             if peer in self._seats:
                 peer.deliver(Refused(refusal.code, refusal.detail, ref=command.ref, room=raw))
 
         def recorded(answer: Recorded | NotAppended) -> None:
+            if makes:
+                self._quota.end(member.sender_id, peer.address, made=isinstance(answer, Recorded))
             self._joining[member.sender_id] -= 1
             if not self._joining[member.sender_id]:
                 del self._joining[member.sender_id]
-            present = self._members.get(member.sender_id)
             if isinstance(answer, NotAppended) and not self._rulebook.belongs(name, member.sender_id):
                 refuse(Refusal(answer.code, answer.text))
-            elif peer in self._seats:
-                try:
-                    self.enter(peer, member, name, command.ref)
-                except Refusal as refusal:
-                    refuse(refusal)
-            elif present is not None and present.peers:  # who asked is gone, another device is here
-                with suppress(Refusal):
-                    self.enter(present.peers[0], present, name, ref=0)
+                return
+            try:
+                self._enter_after(peer, member, name, command.ref)
+            except Refusal as refusal:
+                refuse(refusal)
 
+        again = partial(self._belong, peer, member, name, command, raw, tries - 1)
         try:
             self._check_entry(member, name)
-            if not self._rulebook.belongs(name, member.sender_id):
-                self._check_number(member, name)
+            if not self._may_belong(member, name, peer.address):
+                self._release_one(tries, lambda: self._registry.in_turn(("room", name), again))
+                return None
         except Refusal as refusal:
             refuse(refusal)
             return None
@@ -185,17 +200,63 @@ class Floor:
             return None
         return self._new_membership(member.sender_id, name), recorded
 
-    def _check_number(self, member: Member, name: str) -> None:
-        """Let an account belong to one more room, and one more room have a record.
+    def _enter_after(self, peer: Peer, member: Member, name: str, ref: int) -> None:
+        """Let in who belongs to a room since a moment ago. Raises as `enter`."""
+        present = self._members.get(member.sender_id)
+        if peer in self._seats:
+            self.enter(peer, member, name, ref)
+        elif present is not None and present.peers:  # who asked is gone, another device is here
+            self.enter(present.peers[0], present, name, ref=0)
+
+    def _may_belong(self, member: Member, name: str, address: str) -> bool:
+        """Let an account belong to one more room, and count the room when it has no record yet.
+
+        Returns:
+            False when it would make a room, and the server keeps as many as it may.
 
         Raises:
-            Refusal: TOO_MANY_ROOMS.
+            Refusal: TOO_MANY_ROOMS, for this account or its address.
         """
+        if self._rulebook.belongs(name, member.sender_id):
+            return True
         mine = len(self._rulebook.memberships_of(member.sender_id)) + self._joining.get(member.sender_id, 0)
         if mine >= self._limits.rooms_per_member - 1:  # everybody is in the lobby, too
             raise Refusal(ErrorCode.TOO_MANY_ROOMS, "you belong to as many rooms as allowed; leave one first")
-        if name not in self._rulebook.places and len(self._rulebook.places) >= self._limits.rooms_total:
-            raise Refusal(ErrorCode.TOO_MANY_ROOMS, "the server has no room for another room; join one of /rooms")
+        if name in self._rulebook.places:
+            return True
+        self._quota.check(member.sender_id, address, self._now())
+        if self._quota.is_full(len(self._rulebook.places)):
+            return False
+        self._quota.begin(member.sender_id, address)
+        return True
+
+    def _release_one(self, tries: int, then: Callable[[], None]) -> None:
+        """Let a room that nobody belongs to, and that has no rules, have no record any more; its messages stay.
+
+        Rooms with rules are never released: without its record a private room would be everybody's.
+
+        Args:
+            tries: how often this may still be tried for the same newcomer.
+            then: called when one was released, or was used again meanwhile.
+
+        Raises:
+            Refusal: TOO_MANY_ROOMS, there is none.
+        """
+        unused = self._rulebook.longest_unused() if tries > 0 else None
+        if unused is None:
+            raise Refusal(
+                ErrorCode.TOO_MANY_ROOMS,
+                "the server keeps as many rooms as it may; join one of /rooms, or ask its administrator to remove some",
+            )
+
+        def job() -> Turn:
+            place = self._rulebook.places.get(unused.name)
+            if place is None or not self._rulebook.is_unused(place):
+                then()
+                return None
+            return (DropPlace(place.room_id, if_empty=False),), lambda _: then()
+
+        self._registry.in_turn(("room", unused.name), job)
 
     def _new_membership(self, sender_id: int, name: str) -> tuple[Change, ...]:
         now_ms = self._registry.wall_ms()
@@ -226,8 +287,16 @@ class Floor:
     def _settle_in(self, member: Member, name: str) -> Turn:
         if self._rulebook.belongs(name, member.sender_id) or name not in member.rooms:
             return None
+        makes, address = name not in self._rulebook.places, member.peers[0].address if member.peers else ""
+        try:
+            if not self._may_belong(member, name, address):
+                return None
+        except Refusal:
+            return None  # it is in the room as a guest would be, until it enters it again
 
         def recorded(answer: Recorded | NotAppended) -> None:
+            if makes:
+                self._quota.end(member.sender_id, address, made=isinstance(answer, Recorded))
             if isinstance(answer, Recorded):
                 self.tell_role(name, member.sender_id, None)
 
@@ -274,7 +343,7 @@ class Floor:
                 if peer in self._seats:
                     peer.deliver(Refused(answer.code, answer.text, ref=command.ref))
                 return
-            now_called = self._rulebook.name_of(room_id)
+            now_called = self._rulebook.name_of(room_id) or name  # the record may have gone with its last member
             present = self._members.get(member.sender_id, member)  # it may have gone and come back meanwhile
             self._out(present, now_called, peer, Left(room=now_called, ref=command.ref))
 
@@ -291,7 +360,7 @@ class Floor:
         asked = self._rulebook.places.get(name)
 
         def job() -> Turn:
-            now_called = name if asked is None else self._rulebook.name_of(asked.room_id)
+            now_called = (self._rulebook.name_of(asked.room_id) if asked is not None else None) or name
             if now_called != name:
                 self.drop(sender_id, now_called, further, then)
                 return None
@@ -312,6 +381,9 @@ class Floor:
             return (further, then) if further else self._nothing(then)
         heir = self._heir(place, sender_id)
         changes = (self._end(place, sender_id), *further)
+        is_banned = any(isinstance(change, PutRoomBan) for change in further)
+        if not is_banned and self._rulebook.is_unused(place, leaving=sender_id):
+            changes = (*changes, DropPlace(place.room_id))  # which comes to nothing when something was said there
 
         def done(answer: Recorded | NotAppended) -> None:
             then(answer)

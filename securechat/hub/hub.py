@@ -17,6 +17,7 @@ from securechat.hub.attendance import Attendance
 from securechat.hub.desk import Desk
 from securechat.hub.door import Door, Keys
 from securechat.hub.entrance import REPLACED, Entrance, Guest
+from securechat.hub.expiry import Expiry
 from securechat.hub.feed import Feed
 from securechat.hub.floor import Floor, others
 from securechat.hub.lookups import Lookups
@@ -38,6 +39,7 @@ from securechat.hub.ports import (
 )
 from securechat.hub.posting import DraftCommand, Posting
 from securechat.hub.registry import Registry
+from securechat.hub.room_admin import RoomAdmin
 from securechat.hub.slowdown import Slowdown
 from securechat.hub.steward import Steward
 from securechat.limits import PAGE_LIMITS, Limits, PageLimits
@@ -133,6 +135,7 @@ class Hub:
         self._registry = registry = Registry(log, keys.wall_ms, limits.session_days)
         self._slowdown = Slowdown(limits)
         self._attendance = Attendance(outlet, observer, limits, alarm, pages)
+        self._expiry = Expiry(registry, limits)
         door = Door(registry, keys, self._slowdown, limits)
         self._entrance = Entrance(log, registry, door, limits, self._admitted, self._turned_away, self._seats)
         self._members = self._entrance.members
@@ -154,7 +157,7 @@ class Hub:
             registry, self._attendance, outlet, limits, self._members, self._seats, self._fed, lambda: self._now, pages
         )
         self._moderation = Moderation(
-            registry, self._floor, self._entrance, self._seats, self._posting.renaming, self._feed.room_renamed
+            registry, self._floor, self._entrance, self._seats, self._posting.renaming, self._feed.room_renamed, limits
         )
         self._notices = Notices(outlet, registry, limits, self._members, self._fed)
         self._desk = Desk(registry, door, self._slowdown, limits, self._seats, self._registered, self.end, pages)
@@ -171,6 +174,8 @@ class Hub:
             desk=self._desk,
             floor=self._floor,
             end=self.end,
+            room_admin=RoomAdmin(registry, self._attendance, log),
+            most_invites=limits.open_invites,
         )
         factor = limits.address_factor
         self._address_messages = AddressBuckets(limits.message_burst, limits.message_rate, factor)
@@ -440,8 +445,8 @@ class Hub:
 
     def tidy(self) -> None:
         """Forget what has expired, and guests unseen for long who never wrote; to be called once a day."""
-        online = {seat.login_id for seat in self._seats.values()}
-        self._registry.tidy(self._limits.guest_days, online, self._limits.retention_batch)
+        seats = self._seats.values()
+        self._expiry.run({seat.login_id for seat in seats}, {seat.stream for seat in seats})
 
     # --- Requests -------------------------------------------------------------------------------------------------
 

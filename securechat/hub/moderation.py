@@ -30,7 +30,7 @@ from securechat.hub.ports import NotAppended, Peer
 from securechat.hub.registry import Registry, Turn
 from securechat.hub.rights import Rank, Right, expect, expect_above
 from securechat.hub.rulebook import MUTED_FOR_GOOD, Rulebook
-from securechat.limits import MAX_TOPIC_CHARS
+from securechat.limits import MAX_TOPIC_CHARS, Limits
 from securechat.model import (
     AskRoom,
     Done,
@@ -59,6 +59,7 @@ class Moderation:
         seats: every connection of a member.
         renaming: old and new names of rooms whose new name is on its way to the log; kept here.
         renamed: told of a room's old and new name before anybody else.
+        limits: bans_per_room, invitations_per_room.
     """
 
     def __init__(
@@ -69,6 +70,7 @@ class Moderation:
         seats: Mapping[Peer, Seat],
         renaming: set[str],
         renamed: Callable[[str, str], None],
+        limits: Limits,
     ) -> None:
         self._registry = registry
         self._rulebook: Rulebook = registry.rulebook
@@ -77,6 +79,7 @@ class Moderation:
         self._seats = seats
         self._renamed = renamed
         self._renaming = renaming
+        self._limits = limits
 
     def answer(self, peer: Peer, member: Member, command: RoomCommand) -> None:
         """Answer a command, now or when it is durable.
@@ -167,6 +170,9 @@ class Moderation:
                 raise Refusal(ErrorCode.INVALID, f"{account.name} belongs to #{name} already")
             if self._rulebook.ban(name, account.sender_id) is not None:
                 raise Refusal(ErrorCode.INVALID, f"{account.name} is banned from #{name}; lift the ban first")
+            if self._rulebook.count_invited(place) >= self._limits.invitations_per_room:
+                sentence = f"as many people as allowed are invited to #{name}; try again when some have come"
+                raise Refusal(ErrorCode.TOO_MANY, sentence)
             before = self._rulebook.membership(name, account.sender_id)
             muted_until_ms = before.muted_until_ms if before is not None else 0
             row = Membership(
@@ -220,7 +226,13 @@ class Moderation:
         shown = self._name_of(command.person)
         ban = RoomBan(place.room_id, command.person, shown, command.reason, member.name, until_ms)
         left = self._left(member, name, command, ErrorCode.ROOM_BANNED)
-        return self._removal(peer, command.ref, name, command.person, (PutRoomBan(ban),), left)
+        old: tuple[Change, ...] = ()
+        if self._rulebook.count_bans(place) >= self._limits.bans_per_room:
+            old = tuple(DropRoomBan(place.room_id, who) for who in self._rulebook.bans_over(place))
+            is_banned = self._rulebook.ban(name, command.person) is not None
+            if not is_banned and self._rulebook.count_bans(place) - len(old) >= self._limits.bans_per_room:
+                raise Refusal(ErrorCode.TOO_MANY, f"#{name} has as many bans as a room may have; lift one first")
+        return self._removal(peer, command.ref, name, command.person, (*old, PutRoomBan(ban)), left)
 
     def _unban(self, peer: Peer, name: str, command: Moderate) -> Turn:
         if self._rulebook.ban(name, command.person) is None:
@@ -323,8 +335,11 @@ class Moderation:
         asked = self._rulebook.places.get(name)
 
         def guarded() -> Turn:
-            now_called = name if asked is None else self._rulebook.name_of(asked.room_id)
+            called = name if asked is None else self._rulebook.name_of(asked.room_id)
+            now_called = called or name  # the record may have gone with its last member
             try:
+                if called is None:
+                    self._check_seen(member, name)
                 if now_called != name:
                     self._check_seen(member, now_called)  # or a refusal would tell a new name to who may not know it
                     self._in_turn(peer, member, ref, now_called, job)

@@ -1,4 +1,4 @@
-"""What an administrator may look at: the server at a glance, people, rooms, logins, invites, bans and mutes."""
+"""What an administrator may look at: the server at a glance, people, logins, invites, bans and mutes."""
 
 from __future__ import annotations
 
@@ -41,6 +41,8 @@ class Status(Struct, frozen=True, gc=False):
     open_invites: int
     bans: int
     mutes: int
+    kept_rooms: int
+    rooms_without_members: int
 
 
 class UserRow(Struct, frozen=True, gc=False):
@@ -58,13 +60,6 @@ class UserRow(Struct, frozen=True, gc=False):
     seen_at_ms: int
     muted: bool
     banned: bool
-
-
-class RoomRow(Struct, frozen=True, gc=False):
-    """An occupied room."""
-
-    room: str
-    total: int
 
 
 class SessionRow(Struct, frozen=True, gc=False):
@@ -128,16 +123,14 @@ class Overview:
             open_invites=sum(is_open(invite, now_ms) for invite in registry.invites.values()),
             bans=len(self.bans()),
             mutes=len(self.mutes()),
+            kept_rooms=len(registry.rulebook.places),
+            rooms_without_members=registry.rulebook.count_without_members(),
         )
 
     def users(self) -> list[UserRow]:
         """Everybody with an account, and the guests who are here, by name."""
         ids = self._registry.accounts.keys() | self._entrance.members.keys()
         return sorted((self._user(sender_id) for sender_id in ids), key=lambda row: name_key(row.name))
-
-    def rooms(self) -> list[RoomRow]:
-        """Every occupied room, by name."""
-        return [RoomRow(name, len(room.members)) for name, room in sorted(self._attendance.rooms.items())]
 
     def sessions(self, name: str | None = None) -> list[SessionRow]:
         """Logins and connections of somebody, or of everybody.

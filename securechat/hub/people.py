@@ -190,7 +190,10 @@ class Scrub(Struct, frozen=True, gc=False):
 
 
 class ForgetGuests(Struct, frozen=True, gc=False):
-    """Forget guests unseen since ``before_ms`` who never wrote, were never written to, and hold no name.
+    """Forget guests unseen since ``before_ms`` who never wrote and were never written to.
+
+    Devices of accounts that were not let in since then and never wrote go, too, unless they are among the ``online``
+    streams: the same secret simply makes a new device.
 
     At most ``most`` of them, looking at senders above ``above`` only, and at a bounded number of those: ask again
     with `Recorded.through`.
@@ -199,22 +202,41 @@ class ForgetGuests(Struct, frozen=True, gc=False):
     before_ms: int
     most: int = 1_000
     above: int = 0
+    online: tuple[int, ...] = ()
 
 
-Change: TypeAlias = Put | Drop | Note | Scrub | ForgetGuests | PlaceChange
+class TrimAudit(Struct, frozen=True, gc=False):
+    """Forget audit entries: all that are older than ``before_ms``, and the oldest of what accounts did to themselves.
+
+    Of the latter the latest ``own_most`` stay, so that an account that gets a new name again and again pushes out
+    nothing that an administrator did. At most ``most`` entries go: with as many in `Recorded.count`, ask again.
+    """
+
+    before_ms: int
+    own_most: int
+    most: int = 1_000
+
+
+OWN_ACTS = ("register", "rename", "password", "cert add", "cert remove")
+"""What accounts do to themselves, as the audit calls it; and ``logout``, where actor and target are the same."""
+
+
+Change: TypeAlias = Put | Drop | Note | Scrub | ForgetGuests | TrimAudit | PlaceChange
 
 
 class Recorded(Struct, frozen=True, gc=False):
     """The changes are durable, all of them.
 
     Attributes:
-        count: messages scrubbed, or guests forgotten.
+        count: messages scrubbed or expired, guests or audit entries forgotten.
         through: of a Scrub: the seq up to which it has looked; None when that is the end of the log. Of a
             ForgetGuests: the same, of senders.
+        dropped: rooms whose `DropPlace` took effect.
     """
 
     count: int = 0
     through: int | None = None
+    dropped: tuple[int, ...] = ()
 
 
 class People(Struct, frozen=True, gc=False):

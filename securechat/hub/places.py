@@ -100,6 +100,21 @@ class PutPlace(Struct, frozen=True, gc=False):
     row: Place
 
 
+class DropPlace(Struct, frozen=True, gc=False):
+    """Forget a room's rules, with its memberships and its bans; `Recorded.dropped` names the room if it went.
+
+    Its messages stay, and so do their conversation and its names: whoever enters the room finds them. Where nothing was
+    ever said, the conversation, its names and its read marks go, too. Never in one Record with a PutPlace.
+
+    Attributes:
+        room_id: which room.
+        if_empty: only where no message is left; read marks, which are about nothing then, go as well.
+    """
+
+    room_id: int
+    if_empty: bool = True
+
+
 class PutMembership(Struct, frozen=True, gc=False):
     """Keep a membership, in place of the one with the same room and account."""
 
@@ -146,7 +161,9 @@ class Expire(Struct, frozen=True, gc=False):
     most: int = 500
 
 
-PlaceChange: TypeAlias = PutPlace | PutMembership | DropMembership | PutRoomBan | DropRoomBan | PutRead | Expire
+PlaceChange: TypeAlias = (
+    PutPlace | DropPlace | PutMembership | DropMembership | PutRoomBan | DropRoomBan | PutRead | Expire
+)
 
 
 class Places(Struct, frozen=True, gc=False):

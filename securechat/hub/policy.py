@@ -94,11 +94,15 @@ class AddressBuckets:
 class DailyQuota:
     """Bytes stored, or whatever else is counted, per address and day.
 
+    At most MOST addresses are remembered. A flood from more of them makes the quota forget those that it has known for
+    longest, who may then begin again: that costs so many addresses that each could have used a quota of its own.
+
     Args:
         limit_bytes: what one address may store in a day.
     """
 
     DAY_S = 86_400.0
+    MOST = 65_536  # addresses; some 8 MiB
 
     def __init__(self, limit_bytes: int) -> None:
         self.limit_bytes = limit_bytes
@@ -114,8 +118,11 @@ class DailyQuota:
 
     def take(self, address: str, size_bytes: int) -> None:
         """Count bytes against an address."""
+        if address not in self._used and len(self._used) >= self.MOST:
+            del self._used[next(iter(self._used))]
         self._used[address] = self._used.get(address, 0) + size_bytes
 
     def give_back(self, address: str, size_bytes: int) -> None:
         """Forget bytes that were not stored after all."""
-        self._used[address] = max(0, self._used.get(address, 0) - size_bytes)
+        if address in self._used:
+            self._used[address] = max(0, self._used[address] - size_bytes)

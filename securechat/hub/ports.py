@@ -226,6 +226,20 @@ class UnreadRows(Struct, frozen=True, gc=False):
     through: int | None = None
 
 
+class RoomFigures(Struct, frozen=True, gc=False):
+    """How much was said in a room.
+
+    Attributes:
+        room: its name.
+        messages: that it has now, counted up to 10,000.
+        last_at_ms: when the last of them was sent, UTC; 0 for none.
+    """
+
+    room: str
+    messages: int
+    last_at_ms: int
+
+
 class MessageLog(Protocol):
     """The durable log. Every method is called on the loop's thread and returns at once."""
 
@@ -296,6 +310,9 @@ class MessageLog(Protocol):
 
     def unread(self, query: UnreadQuery, done: Callable[[UnreadRows | NotAppended], None]) -> None:
         """Count what a reader has not read, on the reading thread."""
+
+    def room_figures(self, rooms: Sequence[str], done: Callable[[list[RoomFigures] | NotAppended], None]) -> None:
+        """Tell how much was said in these rooms, by name; a room in which nothing ever was may be left out."""
 
     def close(self) -> None:
         """Commit what is queued (their ``done`` are called by the loop if it still runs), then close. Blocks."""

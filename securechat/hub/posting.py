@@ -36,6 +36,8 @@ from securechat.text import is_hostile
 
 DraftCommand: TypeAlias = Say | Direct | Edit | Delete | React
 _NEVER = (-1e9, 0, 0)
+_CHANGE_BYTES = 100
+"""What a change takes up besides its text, in tables and indexes: a reaction has no text at all."""
 _MOST_PAUSES = 65_536
 """Pauses of slow mode that are remembered, after whoever has to make them has gone too: some 15 MiB."""
 
@@ -114,6 +116,7 @@ class Posting:
         made = self._draft(seat, command, now) if isinstance(command, Say | Direct) else self._revision(seat, command)
         text = made.text
         size_bytes = len(text) if text.isascii() else len(text.encode())
+        size_bytes += _CHANGE_BYTES if isinstance(made, Revision) else 0
         if not self._quota.has_room(peer.address, size_bytes, now):
             raise Refusal(ErrorCode.QUOTA, "your address has stored all it may today; try again tomorrow")
 

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import deque
-from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence, Set
-from functools import partial
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, TypeAlias, TypeVar, assert_never
 
 from msgspec.structs import replace
@@ -34,8 +33,9 @@ from securechat.hub.people import (
     Recorded,
     Row,
     Scrub,
+    TrimAudit,
 )
-from securechat.hub.places import Expire, Membership, Places, PutMembership
+from securechat.hub.places import Membership, Places, PutMembership
 from securechat.hub.ports import MessageLog, NotAppended
 from securechat.hub.rulebook import Rulebook
 from securechat.names import name_key
@@ -45,8 +45,6 @@ Changed = Callable[[Recorded | NotAppended], None]
 Turn: TypeAlias = tuple[Sequence[Change], Changed] | None
 RowT = TypeVar("RowT", Account, Login, Invite)
 _DAY_MS = 86_400_000
-_INVITE_KEPT_DAYS = 30
-"""For how long an invite that is over can still be looked at, and still says why it is over."""
 _GONE = NotAppended(ErrorCode.NOT_FOUND, "it is gone: somebody else has just removed it")
 
 
@@ -124,6 +122,10 @@ class Registry:
     def living(self, sender_id: int) -> Account | None:
         """Return an account that is there and is not being deleted."""
         return None if (Account, sender_id) in self._leaving else self.accounts.get(sender_id)
+
+    def is_leaving(self, kind: type[Row], number: int) -> bool:
+        """Tell whether a record is on its way out."""
+        return (kind, number) in self._leaving
 
     def epoch(self, sender_id: int) -> int:
         """Which password of an account this is, counted since the start; a rehash changes nothing."""
@@ -216,13 +218,21 @@ class Registry:
             if isinstance(answer, Recorded):
                 for change in changes:
                     self._apply(change)
+                for room_id in answer.dropped:
+                    self.rulebook.dropped(room_id)
             if then is not None:
                 then(answer)
             ended = {number for kind, number in leaving if kind is Login}
             if ended and isinstance(answer, Recorded):
                 self.logged_out(ended)
 
-        self._log.record(changes, done)
+        try:
+            self._log.record(changes, done)
+        except BaseException:  # a text that no database can hold: nothing was taken
+            self._leaving -= leaving
+            for looks in arriving:
+                self._arriving.pop(looks, None)
+            raise
 
     def _has_owner(self, row: Row | Membership, fresh: Mapping[int, Account]) -> bool:
         if not isinstance(row, Login | Certificate | Membership):
@@ -268,19 +278,28 @@ class Registry:
     def _next_turn(self, place: Hashable) -> None:
         queue = self._queues[place]
         while queue:
-            if (turn := queue[0]()) is not None:
-                self._take_turn(place, *turn)
-                return
+            job = queue[0]
+            try:
+                if (turn := job()) is not None:
+                    self._take_turn(place, *turn)
+                    return
+            except BaseException:
+                if self._queues.get(place) is queue and queue[0] is job:
+                    self._turn_over(place)  # a job that fails must not keep its place for good
+                raise
             queue.popleft()
         del self._queues[place]
+
+    def _turn_over(self, place: Hashable) -> None:
+        self._queues[place].popleft()
+        self._next_turn(place)
 
     def _take_turn(self, place: Hashable, changes: Sequence[Change], then: Changed) -> None:
         def done(answer: Recorded | NotAppended) -> None:
             try:
                 then(answer)  # may ask for the next change in this place, which then waits its turn
             finally:
-                self._queues[place].popleft()
-                self._next_turn(place)
+                self._turn_over(place)
 
         self.change(changes, done)
 
@@ -297,57 +316,13 @@ class Registry:
         """Return when a login that is used now expires."""
         return self.wall_ms() + self._session_ms
 
-    def tidy(self, guest_days: float, online: Set[int], retention_batch: int) -> None:
-        """Forget what has come to its end, then guests unseen for so long who never wrote, a few at a time.
-
-        The logins that are ``online`` are in use, and begin their time anew.
-        """
-        now_ms, end_ms = self.wall_ms(), self.end_of_login()
-        over = [n for n, row in self.logins.items() if row.expires_at_ms <= now_ms and n not in online]
-        changes: list[Change] = [Drop(Login, n) for n in over]
-        used = (row for n in online if (row := self.logins.get(n)) is not None and (Login, n) not in self._leaving)
-        changes += [
-            Put(replace(row, used_at_ms=now_ms, expires_at_ms=end_ms)) for row in used if self.living(row.sender_id)
-        ]
-        changes += [Drop(Ban, n) for n, row in self.bans.items() if not self.lasts(row.until_ms)]
-        for sender_id in [n for n, row in self.mutes.items() if not self.lasts(row.until_ms)]:
-            self.in_turn((Mute, sender_id), partial(self._end_of_mute, sender_id))
-        old_ms = now_ms - _INVITE_KEPT_DAYS * _DAY_MS
-        changes += [Drop(Invite, n) for n, row in self.invites.items() if row.expires_at_ms <= old_ms]
-        before_ms = now_ms - int(guest_days * _DAY_MS)
-        self._expire(now_ms, retention_batch)
-
-        def forget(answer: Recorded | NotAppended) -> None:
-            if isinstance(answer, Recorded) and answer.through is not None:
-                self.change((ForgetGuests(before_ms, above=answer.through),), forget)
-
-        self.change(changes, lambda _: self.change((ForgetGuests(before_ms),), forget))
-
-    def _end_of_mute(self, sender_id: int) -> Turn:
-        """Forget a mute that is over, unless another one has taken its place."""
-        mute = self.mutes.get(sender_id)
-        return None if mute is None or self.lasts(mute.until_ms) else ((Drop(Mute, sender_id),), lambda _: None)
-
-    def _expire(self, now_ms: int, most: int) -> None:
-        """Let every room forget what is older than its retention, a batch at a time."""
-        for place in self.rulebook.places.values():
-            if place.retention_days:
-                self._expire_next(Expire(place.name, now_ms - place.retention_days * _DAY_MS, most))
-
-    def _expire_next(self, expire: Expire) -> None:
-        def done(answer: Recorded | NotAppended) -> None:
-            if isinstance(answer, Recorded) and answer.count >= expire.most:
-                self._expire_next(expire)
-
-        self.change((expire,), done)
-
     def _apply(self, change: Change) -> None:
         match change:
             case Put(row):
                 self._put(row)
             case Drop(kind, number):
                 self._drop(kind, number)
-            case Note() | Scrub() | ForgetGuests():
+            case Note() | Scrub() | ForgetGuests() | TrimAudit():
                 pass
             case _:
                 self.rulebook.apply(change)
@@ -397,6 +372,7 @@ class Registry:
         for login_id in list(self._logins_of.get(sender_id, ())):
             self._drop(Login, login_id)
         self._logins_of.pop(sender_id, None)
+        self._epochs.pop(sender_id, None)
         for certificate in self.certificates_of(sender_id):
             self._drop(Certificate, certificate.certificate_id)
         for ban in self.banned.of(BanKind.ACCOUNT, str(sender_id)):

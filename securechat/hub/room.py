@@ -23,12 +23,16 @@ class Room:
 
     Args:
         name: as stored, without ``#``.
+
+    Attributes:
+        opened_from: the address whose share it counts against while it is occupied; None for none.
     """
 
-    __slots__ = ("_audience", "_joined", "_left", "_people", "_renamed", "members", "name")
+    __slots__ = ("_audience", "_joined", "_left", "_people", "_renamed", "members", "name", "opened_from")
 
     def __init__(self, name: str) -> None:
         self.name = name
+        self.opened_from: str | None = None
         self.members: dict[int, Member] = {}
         self._audience: tuple[Peer, ...] | None = None
         self._people: list[Person] | None = None

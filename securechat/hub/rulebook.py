@@ -7,11 +7,13 @@ what the log has taken.
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import islice
 from typing import assert_never
 
 from securechat.hub.people import Account, Role
 from securechat.hub.places import (
     DropMembership,
+    DropPlace,
     DropRoomBan,
     Expire,
     Membership,
@@ -26,8 +28,11 @@ from securechat.hub.places import (
     RoomRole,
 )
 from securechat.hub.rights import RANK_OF_ROLE, Rank
+from securechat.names import LOBBY
 
 MUTED_FOR_GOOD = -1
+_LOOKS = 256
+"""Rooms without members that one search for an unused one looks at: 0.2 ms of the loop."""
 
 
 class Rulebook:
@@ -49,6 +54,7 @@ class Rulebook:
         self._members: dict[int, dict[int, Membership]] = {}  # by room_id, then sender_id
         self._rooms_of: dict[int, set[int]] = {}
         self._bans: dict[int, dict[int, RoomBan]] = {}
+        self._without_members: dict[int, None] = {}  # rooms with nobody who belongs to them, the longest so first
 
     def restore(self, places: Places) -> None:
         """Take over what the log remembers."""
@@ -61,9 +67,9 @@ class Rulebook:
 
     # --- Looking --------------------------------------------------------------------------------------------------
 
-    def name_of(self, room_id: int) -> str:
-        """Return what a room with a record is called now."""
-        return self._names[room_id]
+    def name_of(self, room_id: int) -> str | None:
+        """Return what a room with a record is called now; None when the record is gone."""
+        return self._names.get(room_id)
 
     def membership(self, room: str, sender_id: int) -> Membership | None:
         """Return how an account belongs to a room; None also for rooms without a record."""
@@ -115,11 +121,79 @@ class Rulebook:
         membership = self.membership(room, sender_id)
         return membership.role.value if membership is not None and membership.role.belongs else None
 
+    def count_invited(self, place: Place) -> int:
+        """Count the invitations to a room that are open."""
+        return sum(row.role is RoomRole.INVITED for row in self._members[place.room_id].values())
+
+    def count_bans(self, place: Place) -> int:
+        """Count the bans from a room, in force or not."""
+        return len(self._bans[place.room_id])
+
+    def bans_over(self, place: Place) -> list[int]:
+        """Return who was banned from a room for a time that is over, by sender_id."""
+        return [ban.sender_id for ban in self._bans[place.room_id].values() if not self.lasts(ban.until_ms)]
+
+    def is_unused(self, place: Place, leaving: int | None = None) -> bool:
+        """Tell whether a record keeps nothing: no member or invitation, no rule, and no mute or ban in force.
+
+        What was said there is the log's to know.
+
+        Args:
+            place: which room.
+            leaving: an account that counts as gone, unless it is muted.
+        """
+        rules = (
+            place.topic, place.private, place.read_only, place.slow_s, place.retention_days, place.history_from_join,
+            place.archived,
+        )  # fmt: skip
+        if any(rules) or place.name == LOBBY:
+            return False
+        if any(self.lasts(ban.until_ms) for ban in self._bans[place.room_id].values()):
+            return False
+        rows = self._members[place.room_id].values()
+        return all(not self.is_muted(row) and (row.role is RoomRole.FORMER or row.sender_id == leaving) for row in rows)
+
+    def longest_unused(self) -> Place | None:
+        """Return a room whose record keeps nothing; of several, one that has been without members for long."""
+        for room_id in list(islice(self._without_members, _LOOKS)):
+            place = self.places[self._names[room_id]]
+            if self.is_unused(place):
+                return place
+            del self._without_members[room_id]  # the next search looks at others
+            self._without_members[room_id] = None
+        return None
+
+    def count_without_members(self) -> int:
+        """Count the rooms with a record that nobody belongs to."""
+        return len(self._without_members)
+
+    def over(self, place: Place, invited_before_ms: int) -> list[PlaceChange]:
+        """Return what ends that has come to its end in a room: bans, mutes of who has left, old invitations."""
+        room_id = place.room_id
+        rows = [
+            row
+            for row in self._members[room_id].values()
+            if (row.role is RoomRole.FORMER and not self.is_muted(row))
+            or (row.role is RoomRole.INVITED and row.joined_at_ms < invited_before_ms and not self.is_muted(row))
+        ]
+        return [
+            *(DropRoomBan(room_id, sender_id) for sender_id in self.bans_over(place)),
+            *(DropMembership(room_id, row.sender_id) for row in rows),
+        ]
+
+    def is_muted(self, row: Membership) -> bool:
+        """Tell whether a mute is in force."""
+        return row.muted_until_ms == MUTED_FOR_GOOD or row.muted_until_ms > self._wall_ms()
+
+    def lasts(self, until_ms: int | None) -> bool:
+        """Tell whether something with this end is still in force."""
+        return until_ms is None or until_ms > self._wall_ms()
+
     def ban(self, room: str, sender_id: int) -> RoomBan | None:
         """Return the ban that keeps somebody out of a room."""
         place = self.places.get(room)
         ban = None if place is None else self._bans[place.room_id].get(sender_id)
-        return ban if ban is not None and (ban.until_ms is None or ban.until_ms > self._wall_ms()) else None
+        return ban if ban is not None and self.lasts(ban.until_ms) else None
 
     def muted_s(self, room: str, sender_id: int) -> float | None:
         """For how long somebody may not write in a room: 0.0 for not at all muted, None for good."""
@@ -152,24 +226,42 @@ class Rulebook:
                 self._names[row.room_id] = row.name
                 self._members.setdefault(row.room_id, {})
                 self._bans.setdefault(row.room_id, {})
+                self._count_members(row.room_id)
             case PutMembership(row):
                 self._members[row.room_id][row.sender_id] = row
                 self._rooms_of.setdefault(row.sender_id, set()).add(row.room_id)
+                self._count_members(row.room_id)
             case DropMembership(room_id, sender_id):
                 self._members[room_id].pop(sender_id, None)
                 self._rooms_of.get(sender_id, set()).discard(room_id)
+                self._count_members(room_id)
             case PutRoomBan(row):
                 self._bans[row.room_id][row.sender_id] = row
             case DropRoomBan(room_id, sender_id):
                 self._bans[room_id].pop(sender_id, None)
-            case PutRead() | Expire():
+            case PutRead() | Expire() | DropPlace():  # whether a room went is in the log's answer
                 pass
             case _:
                 assert_never(change)
+
+    def dropped(self, room_id: int) -> None:
+        """The log has forgotten the record of a room."""
+        del self.places[self._names.pop(room_id)]
+        for sender_id in self._members.pop(room_id):
+            self._rooms_of.get(sender_id, set()).discard(room_id)
+        del self._bans[room_id]
+        self._without_members.pop(room_id, None)
+
+    def _count_members(self, room_id: int) -> None:
+        if any(row.role.belongs for row in self._members[room_id].values()):
+            self._without_members.pop(room_id, None)
+        else:
+            self._without_members.setdefault(room_id)
 
     def forget_account(self, sender_id: int) -> None:
         """An account is gone, and belongs nowhere any more."""
         for room_id in self._rooms_of.pop(sender_id, set()):
             self._members[room_id].pop(sender_id, None)
+            self._count_members(room_id)
         for bans in self._bans.values():
             bans.pop(sender_id, None)

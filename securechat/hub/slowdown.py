@@ -44,7 +44,7 @@ class Slowdown:
         self._limits = limits
         self._pairs: dict[tuple[str, str], _Pair] = {}
         self._tries: dict[Peer, TokenBucket] = {}
-        self._queued: dict[Peer, list[_Pair]] = {}
+        self._queued: dict[Peer, set[_Pair]] = {}
         self._prune_at = _PRUNE_AT
 
     def check(self, peer: Peer, key: str, now: float) -> None:
@@ -116,7 +116,7 @@ class Slowdown:
             return 0.0
         self._drop_absent(pair, peer, now)
         if peer not in pair.waiting:
-            self._queued.setdefault(peer, []).append(pair)
+            self._queued.setdefault(peer, set()).add(pair)
         ahead = list(pair.waiting).index(peer) if peer in pair.waiting else len(pair.waiting)
         if ahead == 0 and now >= pair.free_at:
             pair.waiting.pop(peer, None)

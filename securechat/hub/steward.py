@@ -23,7 +23,7 @@ from securechat.hub.door import Keys, banned, span
 from securechat.hub.entrance import Entrance
 from securechat.hub.floor import Floor
 from securechat.hub.member import Seat
-from securechat.hub.overview import Figures, Overview
+from securechat.hub.overview import Figures, Overview, is_open
 from securechat.hub.people import (
     Account,
     Ban,
@@ -39,6 +39,7 @@ from securechat.hub.people import (
 )
 from securechat.hub.ports import NotAppended, Outlet, Peer
 from securechat.hub.registry import Registry, hash_of
+from securechat.hub.room_admin import RoomAdmin
 from securechat.hub.slowdown import Slowdown
 from securechat.limits import SECRET_BYTES
 from securechat.model import Closing, Notice
@@ -79,6 +80,8 @@ class Steward(Overview):
         desk: ends logins.
         floor: lets the deleted leave their rooms.
         end: ends a connection as if it had quit, with these last words.
+        room_admin: lists and removes rooms.
+        most_invites: open at once.
     """
 
     def __init__(
@@ -96,6 +99,8 @@ class Steward(Overview):
         desk: Desk,
         floor: Floor,
         end: Callable[[Peer, Closing], None],
+        room_admin: RoomAdmin,
+        most_invites: int,
     ) -> None:
         super().__init__(registry, keys, entrance, attendance, seats, figures, version)
         self._slowdown = slowdown
@@ -103,6 +108,8 @@ class Steward(Overview):
         self._desk = desk
         self._floor = floor
         self._end = end
+        self.room_admin = room_admin
+        self._most_invites = most_invites
 
     # --- Invites --------------------------------------------------------------------------------------------------
 
@@ -112,7 +119,7 @@ class Steward(Overview):
         """Make an invite.
 
         Raises:
-            Refusal: INVALID for a number that makes no sense, ROOM_INVALID.
+            Refusal: INVALID for a number that makes no sense, ROOM_INVALID, TOO_MANY open ones.
         """
         if not 1 <= uses <= 10_000:
             raise Refusal(ErrorCode.INVALID, "an invite can be used 1 to 10000 times")
@@ -120,6 +127,9 @@ class Steward(Overview):
             raise Refusal(ErrorCode.INVALID, f"an invite lasts up to {MOST_DAYS} days")
         token = self._keys.token_bytes(SECRET_BYTES).hex()
         now_ms = self._registry.wall_ms()
+        if sum(is_open(row, now_ms) for row in self._registry.invites.values()) >= self._most_invites:
+            sentence = f"{self._most_invites} invites are open already; revoke some, or make one with more uses"
+            raise Refusal(ErrorCode.TOO_MANY, sentence)
         invite = Invite(
             invite_id=self._registry.number(),
             token_hash=hash_of(token),
@@ -146,7 +156,11 @@ class Steward(Overview):
         def recorded(answer: Recorded | NotAppended) -> None:
             done(answer if isinstance(answer, NotAppended) else self._registry.invites[invite_id])
 
-        self._registry.amend(Invite, invite_id, lambda row: replace(row, revoked=True), (note,), recorded)
+        def edit(row: Invite) -> Invite:
+            ended_ms = min(row.expires_at_ms, self._registry.wall_ms())  # it is forgotten some time after its end
+            return replace(row, revoked=True, expires_at_ms=ended_ms)
+
+        self._registry.amend(Invite, invite_id, edit, (note,), recorded)
 
     # --- Order ----------------------------------------------------------------------------------------------------
 

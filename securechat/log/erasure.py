@@ -88,7 +88,8 @@ _TRACELESS = """
 SELECT json_group_array(sender_id) FROM (
     SELECT sender_id FROM senders AS s
     WHERE sender_id > :above AND sender_id <= :below
-      AND holds_name = 0 AND account IS NULL AND lost_at_ms < :before_ms
+      AND iif(account IS NULL, lost_at_ms, ifnull(lost_at_ms, 0)) < :before_ms
+      AND sender_id NOT IN (SELECT value FROM json_each(:online))
       AND sender_id NOT IN (SELECT sender_id FROM accounts)
       AND sender_id NOT IN (SELECT sender_id FROM mutes)
       AND sender_id NOT IN (SELECT sender_id FROM room_bans)
@@ -165,7 +166,14 @@ def forget(connection: apsw.Connection, asked: ForgetGuests) -> Recorded:
     if not isinstance(below, int):  # nobody is left to look at
         return Recorded()
     ((answer,),) = connection.execute(
-        _TRACELESS, {"above": asked.above, "below": below, "before_ms": asked.before_ms, "most": asked.most}
+        _TRACELESS,
+        {
+            "above": asked.above,
+            "below": below,
+            "before_ms": asked.before_ms,
+            "most": asked.most,
+            "online": msgspec.json.encode(asked.online).decode(),
+        },
     ).fetchall()
     assert isinstance(answer, str)
     connection.execute(_FORGET, (answer,))

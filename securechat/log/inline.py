@@ -20,6 +20,7 @@ from securechat.hub.ports import (
     Identity,
     LogState,
     NotAppended,
+    RoomFigures,
     SearchQuery,
     SearchRows,
     UnreadQuery,
@@ -125,6 +126,10 @@ class InlineLog:
     def unread(self, query: UnreadQuery, done: Callable[[UnreadRows | NotAppended], None]) -> None:
         """Count what somebody has not read; see `MessageLog.unread`."""
         self._read_later(lambda: self.store.unread(query), done)
+
+    def room_figures(self, rooms: Sequence[str], done: Callable[[list[RoomFigures] | NotAppended], None]) -> None:
+        """Tell how much was said in rooms; see `MessageLog.room_figures`. May answer BUSY or LOG_FAILED."""
+        self._read_later(lambda: self.store.room_figures(rooms), done)
 
     def close(self) -> None:
         """Commit what is queued, with its callbacks posted, and close the store."""

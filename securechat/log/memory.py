@@ -15,6 +15,7 @@ from msgspec import Struct
 from msgspec.structs import astuple, replace
 
 from securechat.hub.people import (
+    OWN_ACTS,
     Account,
     AuditEntry,
     Ban,
@@ -32,9 +33,11 @@ from securechat.hub.people import (
     Recorded,
     Row,
     Scrub,
+    TrimAudit,
 )
 from securechat.hub.places import (
     DropMembership,
+    DropPlace,
     DropRoomBan,
     Expire,
     Membership,
@@ -53,6 +56,7 @@ from securechat.hub.ports import (
     LogState,
     NotAppended,
     Reservation,
+    RoomFigures,
     SearchQuery,
     SearchRows,
     UnreadQuery,
@@ -92,6 +96,11 @@ class _Sender(Struct, frozen=True, gc=False):
     holds_name: bool = True
     lost_at_ms: int | None = None
     account: int | None = None
+
+
+def _is_own(entry: AuditEntry) -> bool:
+    """Whether it is what an account did to itself."""
+    return entry.act in OWN_ACTS or (entry.act == "logout" and entry.actor == entry.target)
 
 
 def _number(row: Row) -> int:
@@ -184,7 +193,7 @@ class MemoryStore:
                 fresh += [] if entry is None else [entry]
                 return appended
             case Identify():
-                return self._identify(write)
+                return self._identify(write, now_ms)
             case Rename(sender_id, name, key):
                 if sender_id in self._senders:
                     self._senders[sender_id] = replace(self._senders[sender_id], name=name, key=key)
@@ -198,14 +207,14 @@ class MemoryStore:
                 outcome = Recorded()
                 for change in changes:
                     told = self._change(change) or Recorded(through=outcome.through)
-                    outcome = Recorded(outcome.count + told.count, told.through)
+                    outcome = Recorded(outcome.count + told.count, told.through, outcome.dropped + told.dropped)
                 return outcome
         return None
 
     def _is_guest(self, sender_id: int) -> bool:
         return sender_id not in self._rows[Account] and self._senders[sender_id].account is None
 
-    def _identify(self, who: Identify) -> Identity | NotAppended:
+    def _identify(self, who: Identify, now_ms: int) -> Identity | NotAppended:
         accounts = self._rows[Account]
         stream = self._ids.get(who.secret_hash)
         speaks_for = None if stream is None else self._senders[stream].account
@@ -218,7 +227,12 @@ class MemoryStore:
             stream = self._ids[who.secret_hash] = self._last_sender_id = self._last_sender_id + 1
             speaks_for = who.account
         self._senders[stream] = _Sender(
-            who.secret_hash, who.name, who.key, holds_name=who.account is None, account=speaks_for
+            who.secret_hash,
+            who.name,
+            who.key,
+            holds_name=who.account is None,
+            lost_at_ms=None if who.account is None else now_ms,
+            account=speaks_for,
         )
         return Identity(who.account or stream, 0, stream)
 
@@ -243,6 +257,10 @@ class MemoryStore:
                 return self._talk.expire(change)
             case ForgetGuests():
                 return self._forget(change)
+            case TrimAudit():
+                return self._trim_audit(change)
+            case DropPlace():
+                return self._drop_place(change)
             case _:
                 self._furnish(change)
         return None
@@ -267,6 +285,24 @@ class MemoryStore:
                 self._room_bans.pop((room_id, sender_id), None)
             case PutRead():
                 self._talk.mark_read(change)
+
+    def _drop_place(self, asked: DropPlace) -> Recorded:
+        place = self._places.get(asked.room_id)
+        if place is None or (asked.if_empty and self._talk.has_messages(place.name)):
+            return Recorded()
+        del self._places[asked.room_id]
+        self._memberships = {key: row for key, row in self._memberships.items() if row.room_id != asked.room_id}
+        self._room_bans = {key: row for key, row in self._room_bans.items() if row.room_id != asked.room_id}
+        self._talk.room_dropped(place.name, is_empty=asked.if_empty)
+        return Recorded(dropped=(asked.room_id,))
+
+    def _trim_audit(self, asked: TrimAudit) -> Recorded:
+        own = [at for at, entry in enumerate(self._audit) if _is_own(entry)]
+        surplus = own[: max(0, len(own) - asked.own_most)]
+        old = [at for at, entry in enumerate(self._audit) if entry.at_ms < asked.before_ms or at in surplus]
+        old = old[: asked.most]
+        self._audit = [entry for at, entry in enumerate(self._audit) if at not in old]
+        return Recorded(len(old))
 
     def _takes_a_name(self, changes: Sequence[Change]) -> bool:
         """Whether one of the changes would give a room another one's name: then none of them happens."""
@@ -306,7 +342,7 @@ class MemoryStore:
         looked_at = [sender_id for sender_id in sorted(self._senders) if sender_id > asked.above][:FORGET_LOOKS]
         forgotten = 0
         for sender_id in looked_at:
-            if self._left_no_trace(sender_id, asked.before_ms):
+            if sender_id not in asked.online and self._left_no_trace(sender_id, asked.before_ms):
                 self._forget_sender(sender_id)
                 forgotten += 1
                 if forgotten == asked.most:
@@ -315,11 +351,13 @@ class MemoryStore:
 
     def _left_no_trace(self, sender_id: int, before_ms: int) -> bool:
         sender = self._senders[sender_id]
-        is_gone = not sender.holds_name and sender.lost_at_ms is not None and sender.lost_at_ms < before_ms
+        since_ms = sender.lost_at_ms if sender.account is None else sender.lost_at_ms or 0
+        is_gone = since_ms is not None and since_ms < before_ms
         wrote = any(stream == sender_id for stream, _ in self._talk.seqs)
         was_written_to = any(sender_id in place for place in self._talk.numbers if isinstance(place, tuple))
         is_muted = sender_id in self._rows[Mute] or any(ban.sender_id == sender_id for ban in self._room_bans.values())
-        return is_gone and self._is_guest(sender_id) and not (wrote or was_written_to or is_muted)
+        is_account = sender_id in self._rows[Account]
+        return is_gone and not is_account and not (wrote or was_written_to or is_muted)
 
     def answer(self, writes: Sequence[Write]) -> Applied:
         """Answer without storing; see `Store.answer`."""
@@ -344,6 +382,10 @@ class MemoryStore:
     def unread(self, query: UnreadQuery) -> UnreadRows:
         """Count what somebody has not read; see `Store.unread`."""
         return self._talk.unread(query)
+
+    def room_figures(self, rooms: Sequence[str]) -> list[RoomFigures]:
+        """Tell how much was said in rooms; see `Store.room_figures`."""
+        return self._talk.figures(rooms)
 
     def search(self, query: SearchQuery) -> SearchRows:
         """Look at every message there is, the newest first; see `Store.search`."""

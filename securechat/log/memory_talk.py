@@ -19,6 +19,7 @@ from securechat.hub.ports import (
     HistoryQuery,
     HistoryRows,
     NotAppended,
+    RoomFigures,
     Unread,
     UnreadQuery,
     UnreadRows,
@@ -29,6 +30,7 @@ from securechat.log.store import (
     DISK_FULL,
     EXPIRE_CHANGES,
     NOT_KNOWN,
+    ROOM_MESSAGES_MOST,
     SCRUB_ROWS,
     UNREAD_MOST,
     Place,
@@ -186,6 +188,20 @@ class Talk:
         self.messages = {seq: replace(m, room=new) if m.room == old else m for seq, m in self.messages.items()}
         self.changes = [replace(change, room=new) if change.room == old else change for change in self.changes]
 
+    def has_messages(self, room: str) -> bool:
+        """Whether anything that was said in a room is left."""
+        return any(message.room == room for message in self.messages.values())
+
+    def room_dropped(self, room: str, *, is_empty: bool) -> None:
+        """A room has no rules any more: what is about nothing goes; see `DropPlace`."""
+        number = self.numbers[room]
+        is_silent = number not in self._last_in
+        if is_empty or is_silent:
+            self._reads = {key: seq for key, seq in self._reads.items() if key[1] != number}
+        if is_silent:
+            del self.numbers[room]
+            self._former = {(name, owner) for name, owner in self._former if owner != number}
+
     # --- Taking out -----------------------------------------------------------------------------------------------
 
     def scrub(self, asked: Scrub) -> Recorded:
@@ -314,6 +330,14 @@ class Talk:
             mark, min(len(unread), UNREAD_MOST), min(mentions, UNREAD_MOST), unread[0].seq,
             place if isinstance(place, str) else None, None if isinstance(place, str) else sum(place) - me,
         )  # fmt: skip
+
+    def figures(self, rooms: Sequence[str]) -> list[RoomFigures]:
+        """Count; see `Store.room_figures`."""
+        found = []
+        for room in sorted(set(rooms) & self.numbers.keys()):
+            stamps = [message.sent_at_ms for message in self.messages.values() if message.room == room]
+            found.append(RoomFigures(room, min(len(stamps), ROOM_MESSAGES_MOST), stamps[-1] if stamps else 0))
+        return found
 
 
 def _place(message: Message) -> Place:

@@ -12,9 +12,10 @@ from typing import TypeAlias
 
 import apsw
 
-from securechat.hub.people import Change, Drop, ForgetGuests, Note, Put, Recorded, Scrub
+from securechat.hub.people import Change, Drop, ForgetGuests, Note, Put, Recorded, Scrub, TrimAudit
 from securechat.hub.places import (
     DropMembership,
+    DropPlace,
     DropRoomBan,
     Expire,
     PutMembership,
@@ -22,7 +23,7 @@ from securechat.hub.places import (
     PutRead,
     PutRoomBan,
 )
-from securechat.log import erasure, places, records, senders
+from securechat.log import audit, erasure, places, records, senders
 from securechat.log.store import Identify, Outcome, Record, Release, Rename, Write
 from securechat.model import Draft, Revision
 
@@ -59,7 +60,9 @@ def write(
         for (at, _), outcome in zip(run, told, strict=False):  # most steps have nothing to tell
             before = outcomes[at]
             if isinstance(before, Recorded) and isinstance(outcome, Recorded):
-                outcome = Recorded(before.count + outcome.count, outcome.through)  # noqa: PLW2901
+                outcome = Recorded(  # noqa: PLW2901
+                    before.count + outcome.count, outcome.through, before.dropped + outcome.dropped
+                )
             outcomes[at] = outcome
     return iter(outcomes)
 
@@ -79,13 +82,13 @@ def _sort(step: tuple[int, _Step]) -> tuple[type, type | None]:
             return type(other), None
 
 
-def _carry_out(
+def _carry_out(  # noqa: PLR0911 - one flat match
     connection: apsw.Connection, run: Sequence[_Step], now_ms: int, last_seq: int, locate: _Locate
 ) -> Sequence[Outcome]:
     """Write a run of one sort; return what there is to tell of each step, or nothing."""
     match run[0]:
         case Identify():
-            return _let_in(connection, [step for step in run if isinstance(step, Identify)])
+            return _let_in(connection, [step for step in run if isinstance(step, Identify)], now_ms)
         case Rename():
             senders.rename(connection, [step for step in run if isinstance(step, Rename)])
         case Release():
@@ -102,6 +105,10 @@ def _carry_out(
             return [erasure.forget(connection, step) for step in run if isinstance(step, ForgetGuests)]
         case Expire():
             return [erasure.expire(connection, step, last_seq) for step in run if isinstance(step, Expire)]
+        case TrimAudit():
+            return [audit.trim(connection, step) for step in run if isinstance(step, TrimAudit)]
+        case DropPlace():
+            return [places.drop_place(connection, step) for step in run if isinstance(step, DropPlace)]
         case _:
             _furnish(connection, run, locate)
     return ()
@@ -130,13 +137,13 @@ def _furnish(connection: apsw.Connection, run: Sequence[_Step], locate: _Locate)
             raise AssertionError(f"nobody writes {type(run[0]).__name__}")
 
 
-def _let_in(connection: apsw.Connection, run: Sequence[Identify]) -> list[Outcome]:
+def _let_in(connection: apsw.Connection, run: Sequence[Identify], now_ms: int) -> list[Outcome]:
     """Identify a run, anew from where a secret comes back for another account."""
     outcomes: list[Outcome] = []
     accounts: dict[bytes, int | None] = {}
     start = 0
     for at, who in enumerate(run):
         if accounts.setdefault(who.secret_hash, who.account) != who.account:
-            outcomes += senders.come(connection, run[start:at])
+            outcomes += senders.come(connection, run[start:at], now_ms)
             accounts, start = {who.secret_hash: who.account}, at
-    return [*outcomes, *senders.come(connection, run[start:])]
+    return [*outcomes, *senders.come(connection, run[start:], now_ms)]

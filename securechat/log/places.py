@@ -15,7 +15,8 @@ import apsw
 from msgspec.structs import astuple
 
 from securechat.errors import SecurechatError
-from securechat.hub.places import Membership, Place, Places, PutRead, RoomBan, RoomRole
+from securechat.hub.people import Recorded
+from securechat.hub.places import DropPlace, Membership, Place, Places, PutRead, RoomBan, RoomRole
 
 _CHUNK_ROWS = 256
 
@@ -35,6 +36,18 @@ _READ = """
 INSERT INTO reads (sender_id, conversation, seq) VALUES {rows}
 ON CONFLICT (sender_id, conversation) DO UPDATE SET seq = max(seq, excluded.seq)
 """
+
+
+_CONVERSATION_OF = """
+SELECT conversation, deleted_seq > 0, EXISTS (SELECT 1 FROM messages AS m WHERE m.conversation = c.conversation)
+FROM conversations AS c WHERE room = (SELECT name FROM places WHERE room_id = ?)
+"""
+_WITH_PLACE = tuple(f"DELETE FROM {table} WHERE room_id = ?" for table in ("memberships", "room_bans", "places"))  # noqa: S608
+_WITH_CONVERSATION = tuple(
+    f"DELETE FROM {table} WHERE conversation = ?"  # noqa: S608
+    for table in ("former_names", "conversations")
+)
+_NEVER_AGAIN = "UPDATE serials SET deleted = max(deleted, ?)"
 
 
 class NameTaken(SecurechatError):
@@ -62,6 +75,30 @@ def _rename(connection: apsw.Connection, old: Any, new: str) -> None:
         raise NameTaken
     connection.execute("INSERT OR IGNORE INTO former_names (room, conversation) VALUES (?, ?)", (old, conversation))
     connection.execute("UPDATE conversations SET room = ? WHERE conversation = ?", (new, conversation))
+
+
+def drop_place(connection: apsw.Connection, asked: DropPlace) -> Recorded:
+    """Forget a room's rules and what hangs on them; see `DropPlace`.
+
+    Args:
+        connection: in a transaction, with every message up to now in its table.
+        asked: which room.
+    """
+    found = connection.execute(_CONVERSATION_OF, (asked.room_id,)).fetchall()
+    if not found:
+        return Recorded()
+    ((conversation, lost_some, has_some),) = found
+    if asked.if_empty and has_some:
+        return Recorded()
+    is_silent = not has_some and not lost_some
+    if asked.if_empty or is_silent:
+        connection.execute("DELETE FROM reads WHERE conversation = ?", (conversation,))
+    for statement in _WITH_CONVERSATION if is_silent else ():
+        connection.execute(statement, (conversation,))
+    for statement in _WITH_PLACE:
+        connection.execute(statement, (asked.room_id,))
+    connection.execute(_NEVER_AGAIN, (asked.room_id,))
+    return Recorded(dropped=(asked.room_id,))
 
 
 def put_memberships(connection: apsw.Connection, rows: Sequence[Membership]) -> None:

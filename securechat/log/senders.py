@@ -19,11 +19,13 @@ from securechat.log.store import Identify, Outcome, Release, Rename, judge_secre
 
 # Two statements, because an upsert burns a number of an AUTOINCREMENT key each time it finds the row.
 _ENROL = """
-INSERT INTO senders (secret_hash, name, name_key, holds_name, account)
-SELECT unhex(value ->> 0), value ->> 1, value ->> 2, (value ->> 3) IS NULL, value ->> 3 FROM json_each(?1)
+INSERT INTO senders (secret_hash, name, name_key, holds_name, account, lost_at_ms)
+SELECT unhex(value ->> 0), value ->> 1, value ->> 2, (value ->> 3) IS NULL, value ->> 3,
+       iif((value ->> 3) IS NULL, NULL, ?2) FROM json_each(?1)
 """
 _RETURN = """
-UPDATE senders SET name = value ->> 1, name_key = value ->> 2, holds_name = (value ->> 3) IS NULL, lost_at_ms = NULL
+UPDATE senders SET name = value ->> 1, name_key = value ->> 2, holds_name = (value ->> 3) IS NULL,
+    lost_at_ms = iif((value ->> 3) IS NULL, NULL, ?2)
 FROM json_each(?1) WHERE sender_id = value ->> 0
 """
 _RENAME = """
@@ -54,10 +56,11 @@ _decode_pairs = msgspec.json.Decoder(list[tuple[int, int]]).decode
 _decode_numbers = msgspec.json.Decoder(list[int]).decode
 
 
-def come(connection: apsw.Connection, run: Sequence[Identify]) -> list[Identity | NotAppended]:
+def come(connection: apsw.Connection, run: Sequence[Identify], now_ms: int) -> list[Identity | NotAppended]:
     """Find or make who came, where the secret allows it; last_client_id is left 0, see `with_last_client_ids`.
 
-    A secret may occur more than once, but each time for the same account: the last name counts.
+    A secret may occur more than once, but each time for the same account: the last name counts. A device of an account
+    is never noted as lost: what stands there is when it was last let in, and tells when it may be forgotten.
     """
     came = {who.secret_hash: who for who in run}
     owners = _owners(connection, came)
@@ -75,10 +78,10 @@ def come(connection: apsw.Connection, run: Sequence[Identify]) -> list[Identity 
     ]
     fresh = [who for who in welcome if who.secret_hash not in owners]
     if returned:
-        connection.execute(_RETURN, (_array(returned),))
+        connection.execute(_RETURN, (_array(returned), now_ms))
     if fresh:
         rows = [(who.secret_hash.hex(), who.name, who.key, who.account) for who in fresh]
-        connection.execute(_ENROL, (_array(rows),))
+        connection.execute(_ENROL, (_array(rows), now_ms))
         owners |= _owners(connection, [who.secret_hash for who in fresh])
     return [verdicts.get(who.secret_hash) or _identity(owners[who.secret_hash], who.account) for who in run]
 

@@ -24,12 +24,22 @@ import apsw
 
 from securechat.errors import LogError
 from securechat.hub.people import AuditEntry
-from securechat.hub.ports import HistoryQuery, HistoryRows, LogState, SearchQuery, SearchRows, UnreadQuery, UnreadRows
+from securechat.hub.ports import (
+    HistoryQuery,
+    HistoryRows,
+    LogState,
+    RoomFigures,
+    SearchQuery,
+    SearchRows,
+    UnreadQuery,
+    UnreadRows,
+)
 from securechat.limits import KIB, PAGE_LIMITS, Limits, PageLimits
 from securechat.log import people, places, records, senders
 from securechat.log.audit import read_audit
 from securechat.log.directory import LOCK, DirectoryLock, make_directory, make_private
 from securechat.log.history import HistoryReader
+from securechat.log.room_figures import room_figures
 from securechat.log.schema import migrate
 from securechat.log.scribe import Scribe
 from securechat.log.search import search_at_once
@@ -351,6 +361,14 @@ class SqliteStore:
         assert self._reader is not None, "the store is not open"
         try:
             return count_unread(self._reader, query)
+        except apsw.Error as error:
+            raise _failure(error) from error
+
+    def room_figures(self, rooms: Sequence[str]) -> list[RoomFigures]:
+        """Tell how much was said in rooms; see `Store.room_figures`."""
+        assert self._reader is not None, "the store is not open"
+        try:
+            return room_figures(self._reader, tuple(rooms))
         except apsw.Error as error:
             raise _failure(error) from error
 

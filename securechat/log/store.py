@@ -13,7 +13,7 @@ from msgspec import Struct
 
 from securechat.errors import ErrorCode, SecurechatError
 from securechat.hub.people import AuditEntry, Change, Drop, ForgetGuests, Recorded, Scrub
-from securechat.hub.places import Expire, PutPlace
+from securechat.hub.places import DropPlace, Expire, PutPlace
 from securechat.hub.ports import (
     Appended,
     AppendOutcome,
@@ -22,6 +22,7 @@ from securechat.hub.ports import (
     Identity,
     LogState,
     NotAppended,
+    RoomFigures,
     SearchQuery,
     SearchRows,
     UnreadQuery,
@@ -123,6 +124,8 @@ ERASE_WITHIN_S = 60.0
 (a backup) holds the journal for that long."""
 UNREAD_MOST = 999
 """Where counting unread messages ends."""
+ROOM_MESSAGES_MOST = 10_000
+"""Where counting the messages of a room ends."""
 CHANGES_PER_MESSAGE = 4
 """A page of n messages holds at most this many times n changes."""
 EXPIRE_CHANGES = 10_000
@@ -217,7 +220,7 @@ def removes(write: Write) -> bool:
     return type(write) is Record and any(isinstance(change, Scrub | Expire) for change in write.changes)
 
 
-_LOOKING = (Scrub, ForgetGuests, Expire, PutPlace)
+_LOOKING = (Scrub, ForgetGuests, Expire, PutPlace, DropPlace)
 
 
 class Store(Protocol):
@@ -256,6 +259,9 @@ class Store(Protocol):
 
     def unread(self, query: UnreadQuery) -> UnreadRows:
         """Count what a reader has not read. Raises as `read`."""
+
+    def room_figures(self, rooms: Sequence[str]) -> list[RoomFigures]:
+        """Tell how much was said in these rooms; see `MessageLog.room_figures`. Raises as `read`."""
 
     def search(self, query: SearchQuery) -> SearchRows:
         """Find committed messages; where nobody keeps an index, all of the log in one go. Raises as `read`."""

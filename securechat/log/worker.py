@@ -35,6 +35,7 @@ from securechat.hub.ports import (
     Identity,
     LogState,
     NotAppended,
+    RoomFigures,
     SearchQuery,
     SearchRows,
     UnreadQuery,
@@ -228,6 +229,10 @@ class SqliteLog:
     def unread(self, query: UnreadQuery, done: Callable[[UnreadRows | NotAppended], None]) -> None:
         """Count what somebody has not read; see `MessageLog.unread`. May answer BUSY or LOG_FAILED."""
         self._queries.put((lambda: self._store.unread(query), done))
+
+    def room_figures(self, rooms: Sequence[str], done: Callable[[list[RoomFigures] | NotAppended], None]) -> None:
+        """Tell how much was said in rooms; see `MessageLog.room_figures`. May answer BUSY or LOG_FAILED."""
+        self._queries.put((lambda: self._store.room_figures(rooms), done))
 
     def close(self) -> None:
         """Commit what is queued, checkpoint, and close. A failure on the way stands in ``failure``."""

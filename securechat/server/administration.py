@@ -41,6 +41,7 @@ from securechat.server.requests import (
     Mutes,
     Note,
     PersonAct,
+    PruneRooms,
     Question,
     ResetPassword,
     Revoke,
@@ -56,6 +57,7 @@ from securechat.server.requests import (
 )
 
 if TYPE_CHECKING:
+    from securechat.hub.room_admin import RoomRow
     from securechat.hub.steward import InviteMade, Steward
     from securechat.net.loop import Loop
     from securechat.server.config import ServerConfig
@@ -226,6 +228,12 @@ class _Conversation:
         self._connection.write_from(iter(lines()))
         self._connection.next_line()
 
+    def _rows_or_error(self, answer: list[RoomRow] | NotAppended) -> None:
+        if isinstance(answer, NotAppended):
+            self._error(answer.code.value, answer.text)
+        else:
+            self._rows(answer)
+
     def _progress(self, share: float) -> None:
         if self._connection.backlog_bytes < OUTBOX_BYTES:  # who does not read it cannot miss it
             self._connection.write(_encode({"progress": round(share, 3)}) + b"\n")
@@ -267,7 +275,11 @@ class _Conversation:
             case Users():
                 self._rows(steward.users())
             case Rooms():
-                self._rows(steward.rooms())
+                steward.room_admin.rooms(self._rows_or_error)
+            case PruneRooms(unused_days=days, dry_run=True):
+                steward.room_admin.prunable(days, self._rows_or_error)
+            case PruneRooms(unused_days=days):
+                steward.room_admin.prune(self._actor, days, self._rows_or_error)
             case Sessions(name=name):
                 self._rows(steward.sessions(name))
             case Invites():

@@ -247,8 +247,8 @@ class Server:
 
     def _tidy(self) -> None:
         """Once a day, and a while after the start: forget what has expired."""
+        self._loop.call_later(_DAY_S, self._tidy)  # first: should it fail, it is tried again tomorrow
         self._hub.tidy()
-        self._loop.call_later(_DAY_S, self._tidy)
 
     # --- Signals ----------------------------------------------------------------------------------------------------
 

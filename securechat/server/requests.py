@@ -32,7 +32,19 @@ class Users(Request, frozen=True):
 
 
 class Rooms(Request, frozen=True):
-    """Every occupied room."""
+    """Every room with a record, and every occupied one."""
+
+
+class PruneRooms(Request, frozen=True, tag="prune-rooms"):
+    """Remove rooms that nobody belongs to, with their messages; rows of those that were.
+
+    Attributes:
+        unused_days: only those without a message for so long.
+        dry_run: rows of those that would be removed, and nothing else.
+    """
+
+    unused_days: float | None = None
+    dry_run: bool = False
 
 
 class Sessions(Request, frozen=True):
@@ -146,7 +158,7 @@ class Shutdown(Request, frozen=True):
     """Stop as with SIGTERM."""
 
 
-Question: TypeAlias = Status | Users | Rooms | Sessions | Invites | Bans | Mutes
+Question: TypeAlias = Status | Users | Rooms | PruneRooms | Sessions | Invites | Bans | Mutes
 PersonAct: TypeAlias = Kick | MakeBan | Unban | MakeMute | Unmute
 AccountAct: TypeAlias = MakeInvite | Revoke | Logout | ResetPassword | SetRole | DeleteUser
 Command: TypeAlias = Question | PersonAct | AccountAct | Announce | Note | Shutdown

@@ -29,6 +29,7 @@ from securechat.hub.people import (
     Role,
     Row,
     Scrub,
+    TrimAudit,
 )
 from securechat.hub.ports import Appended, HistoryQuery, Identity, NotAppended
 from securechat.limits import Limits
@@ -383,7 +384,7 @@ def check_a_scrub_is_bounded(implementation: Implementation) -> None:
 
 
 def check_guests_without_a_trace_are_forgotten(implementation: Implementation) -> None:
-    """Who never wrote, was never written to, and is gone for long is forgotten; nobody else is."""
+    """Who never wrote, was never written to, and is gone for long is forgotten, a device too; nobody else is."""
     rig = Rig(implementation, Limits(name_reservation_s=10))
     rig.now_ms = _LONG_AGO_MS
     gone, wrote, written_to, muted, registered, online, reserved = (
@@ -396,19 +397,40 @@ def check_guests_without_a_trace_are_forgotten(implementation: Implementation) -
         rig.log.release(sender_id, reserved=False)
     rig.log.release(reserved, reserved=True)
     assert rig.record(ForgetGuests(_LONG_AGO_MS)) == Recorded(0), "they were seen just now"
-    for _ in range(2):
-        assert rig.record(ForgetGuests(MORNING_MS)) in (Recorded(1), Recorded(0))
+    assert rig.record(ForgetGuests(MORNING_MS, online=(device,))) == Recorded(2), "the one gone, and the one reserved"
     assert rig.identify(1).sender_id > device, "nobody was forgotten"
-    known = {2: wrote, 3: written_to, 4: muted, 6: online, 7: reserved}
+    assert rig.identify(7).sender_id > device, "a reservation that is over kept its guest for ever"
+    known = {2: wrote, 3: written_to, 4: muted, 6: online}
     assert {who: rig.identify(who).sender_id for who in known} == known
-    assert rig.identify(8, account=registered).stream == device
+    assert rig.identify(8, account=registered).stream == device, "it was online"
+    assert rig.record(ForgetGuests(_LONG_AGO_MS)) == Recorded(0), "the device was let in just now"
+    assert rig.record(ForgetGuests(_LONG_AGO_MS + 1)) == Recorded(1)
+    assert rig.identify(8, account=registered).stream > device, "a device that never wrote stays for ever"
     rig.restart(kill=True)
     streams = [rig.identify(who).sender_id for who in range(20, 25)]
     for sender_id in streams:
         rig.log.release(sender_id, reserved=False)
-    assert rig.record(ForgetGuests(MORNING_MS, most=2)) == Recorded(2, streams[1])
+    assert rig.record(ForgetGuests(MORNING_MS, most=2, above=streams[0] - 1)) == Recorded(2, streams[1])
     assert rig.record(ForgetGuests(MORNING_MS, most=2, above=streams[2])) == Recorded(2, streams[4])
-    assert rig.record(ForgetGuests(MORNING_MS, most=2)) == Recorded(1)
+    assert rig.record(ForgetGuests(MORNING_MS, most=2, above=streams[0] - 1)) == Recorded(1)
+    rig.close()
+
+
+def check_the_audit_is_trimmed(implementation: Implementation) -> None:
+    """What is old goes, and of what accounts did to themselves all but the latest; an administrator's acts stay."""
+    rig = Rig(implementation)
+    acts = [
+        AuditEntry(1, "shell", "kick", "eve"),
+        AuditEntry(2, "shell", "logout", "eve"),
+        *(AuditEntry(n, f"eve{n}", "rename", f"eve{n + 1}") for n in range(3, 9)),
+        AuditEntry(9, "eve9", "logout", "eve9"),
+        AuditEntry(10, "shell", "ban", "eve9"),
+    ]
+    rig.record(*map(Note, acts))
+    assert rig.record(TrimAudit(0, own_most=7)) == Recorded(0)
+    assert rig.record(TrimAudit(2, own_most=2, most=3)) == Recorded(3)
+    assert rig.record(TrimAudit(2, own_most=2, most=3)) == Recorded(3)
+    assert rig.record(TrimAudit(2, own_most=2)) == Recorded(0)
     rig.close()
 
 
@@ -425,5 +447,6 @@ PEOPLE_CHECKS: tuple[Callable[[Implementation], None], ...] = (
     check_scrub_removes_messages,
     check_a_scrub_is_bounded,
     check_guests_without_a_trace_are_forgotten,
+    check_the_audit_is_trimmed,
 )
 """Every promise about people, one function each."""

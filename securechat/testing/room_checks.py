@@ -14,6 +14,7 @@ from securechat.errors import ErrorCode, LocalProtocolError
 from securechat.hub.people import Account, Change, Drop, Put, Recorded
 from securechat.hub.places import (
     DropMembership,
+    DropPlace,
     DropRoomBan,
     Expire,
     Membership,
@@ -285,6 +286,56 @@ def check_old_messages_expire(implementation: Implementation) -> None:
     rig.close()
 
 
+def check_a_room_without_messages_goes(implementation: Implementation) -> None:
+    """With it go members, bans, read marks and names; its number is not given again, and others keep theirs."""
+    rig = Rig(implementation)
+    first, _ = rig.seqs(rig.draft(1, room="talk"), rig.draft(2, room="old"))
+    rig.record(*(PutPlace(Place(room_id, name)) for room_id, name in ((5, "talk"), (6, "old"), (7, "other"))))
+    rig.record(PutPlace(Place(9, "empty")), PutMembership(Membership(9, 1)), PutRoomBan(RoomBan(9, 2, "", "", "")))
+    rig.record(PutPlace(Place(9, "later")), PutMembership(Membership(7, 1)), PutRead(1, 1, "empty"))
+    rig.record(PutRead(1, 1, "later"), PutRead(1, 2, "old"), PutRead(1, first, "talk"))
+    assert rig.record(DropPlace(5)) == Recorded(), "a message is in it"
+    assert rig.record(DropPlace(99)) == Recorded()
+    assert rig.record(DropMembership(9, 1), DropPlace(9)) == Recorded(dropped=(9,))
+    assert rig.record(Expire("old", rig.now_ms + 1), DropPlace(6)) == Recorded(1, dropped=(6,))
+    left = Places((Place(5, "talk"), Place(7, "other")), (Membership(7, 1),))
+    for kill in (None, False, True):
+        if kill is not None:
+            state = rig.restart(kill=kill)
+            assert state.places == left
+            assert state.people.serial == 9, "the number of a room that is gone would be given again"
+            assert state.last_seq == 2, "the number of a message that is gone would be given again"
+    rig.record(PutPlace(Place(10, "empty")), PutPlace(Place(11, "later")), PutPlace(Place(12, "old")))
+    rig.seqs(*(rig.draft(n, sender_id=2, room=room) for n, room in ((3, "empty"), (4, "later"), (5, "old"))))
+    rooms = (("empty", 0), ("later", 0), ("old", 0))
+    assert [item.read_seq for item in rig.unread(1, *rooms)] == [0, 0, 0], "read marks stayed"
+    assert rig.feed[-1].prev == 2, "the chain goes on from a message, gone as it is"
+    rig.close()
+
+
+def check_a_room_can_go_and_leave_its_messages(implementation: Implementation) -> None:
+    """Rules, members and bans go; messages, chain, read marks and former names stay, whoever comes next."""
+    rig = Rig(implementation)
+    rig.seqs(rig.draft(1, room="attic"))
+    rig.record(PutPlace(Place(5, "attic", "old things")), PutMembership(Membership(5, 1)), PutPlace(Place(6, "den")))
+    rig.record(PutPlace(Place(5, "hall")), PutRead(2, 1, "hall"))
+    answers: list[object] = []
+    rig.log.append(rig.draft(2, room="hall"), answers.append)
+    rig.log.record([DropPlace(5, if_empty=False)], answers.append)
+    rig.log.append(rig.draft(3, room="hall"), answers.append)
+    rig.until(lambda: len(answers) == 3)
+    assert answers[1] == Recorded(dropped=(5,))
+    for kill in (None, False, True):
+        if kill is not None:
+            assert rig.restart(kill=kill).places == Places((Place(6, "den"),))
+        assert [m.prev for m in page(rig, rooms=("hall",)).messages] == [0, 1, 2]
+        assert rig.unread(2, ("hall", 0)) == [Unread(1, 2, 0, 2, "hall")]
+        assert _refused_name(rig, PutPlace(Place(6, "attic"))), "a former name was forgotten"
+    rig.record(PutPlace(Place(8, "hall")))
+    assert rig.record(Expire("hall", rig.now_ms + 1), DropPlace(8)) == Recorded(3, dropped=(8,))
+    rig.close()
+
+
 ROOM_CHECKS: tuple[Callable[[Implementation], None], ...] = (
     check_unread_is_counted,
     check_unread_dialogues_come_in_pages,
@@ -295,5 +346,7 @@ ROOM_CHECKS: tuple[Callable[[Implementation], None], ...] = (
     check_names_are_not_shared,
     check_dropping_an_account_empties_its_seats,
     check_old_messages_expire,
+    check_a_room_without_messages_goes,
+    check_a_room_can_go_and_leave_its_messages,
 )
 """Every promise about rooms and read marks, one function each."""

@@ -20,8 +20,8 @@ from typing import NoReturn, assert_never
 from msgspec.structs import replace
 
 from securechat.errors import ErrorCode
-from securechat.hub.people import Account, Change, Drop, Scrub
-from securechat.hub.places import Expire, Place, PutPlace, PutRead
+from securechat.hub.people import Account, Change, Drop, Recorded, Scrub
+from securechat.hub.places import DropPlace, Expire, Place, PutPlace, PutRead
 from securechat.hub.ports import Appended, NotAppended
 from securechat.log.store import Applied, Outcome, Record, Write
 from securechat.model import (
@@ -84,6 +84,7 @@ class Transcript:
         self._names: list[set[str]] = []  # that a conversation ever had
         self._last_in: dict[int, int] = {}
         self._called: dict[int, str] = {}  # rooms with a record
+        self._dropping: dict[int, DropPlace] = {}  # asked for since the last opening
         self._nameless: set[int] = set()  # whose messages lose their name
         self.taken_back: set[int] = set()  # whose reactions go
         self._reads: dict[tuple[int, int], int] = {}  # by reader and place
@@ -134,6 +135,8 @@ class Transcript:
                 self._has_place(row)
             case PutRead():
                 self._has_read(change)
+            case DropPlace(room_id):
+                self._dropping[room_id] = change
             case _:
                 pass
 
@@ -162,10 +165,24 @@ class Transcript:
             if isinstance(write, Draft | Revision):
                 self._answered(write, outcome, fresh)
             elif isinstance(write, Record) and not isinstance(outcome, NotAppended):
+                dropped = outcome.dropped if isinstance(outcome, Recorded) else ()
                 for change in write.changes:
                     self._changed(change)
+                    if isinstance(change, DropPlace) and change.room_id in dropped:
+                        self._room_dropped(change)
         if (extra := next(fresh, None)) is not None:
             self._broken(f"entry {extra.seq} was committed, and nobody asked for it")
+
+    def _room_dropped(self, change: DropPlace) -> None:
+        """A room has no rules any more; where nothing was ever said, its conversation is forgotten, too."""
+        name = self._called.pop(change.room_id)
+        place = self._places[name]
+        if change.if_empty and any(each.place == place and not each.may_be_gone for each in self.said.values()):
+            self._broken(f"#{name} was forgotten for having no messages, and has some")
+        if change.if_empty or place not in self._last_in:
+            self._reads = {key: seq for key, seq in self._reads.items() if key[1] != place}
+        if place not in self._last_in:
+            del self._places[name]
 
     def _has_read(self, read: PutRead) -> None:
         key = read.room if read.room is not None else _pair(read.sender_id, read.peer or 0)
@@ -274,6 +291,11 @@ class Transcript:
         """
         for row in places:
             self._has_place(row)
+        for room_id in self._called.keys() - {row.room_id for row in places}:
+            if room_id not in self._dropping:
+                self._broken(f"the rules of #{self._called[room_id]} are gone, and nobody asked for that")
+            self._room_dropped(self._dropping[room_id])
+        self._dropping.clear()
         known = self.last_seq
         fresh: dict[int, list[MessageChange]] = {}
         for change in found.changes:

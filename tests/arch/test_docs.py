@@ -10,6 +10,7 @@ import msgspec
 import pytest
 
 from securechat.errors import ErrorCode
+from securechat.log.schema import MIGRATIONS
 from securechat.model import Command, Event
 from securechat.server.config import ServerConfig, read
 from securechat.server.settings import LIMITS, SETTINGS, Setting
@@ -51,6 +52,19 @@ def test_the_table_of_limits_is_up_to_date() -> None:
     assert text.count(BEGIN) == text.count(END) == 1
     current = text.split(BEGIN)[1].split(END)[0].strip()
     assert current == table().strip(), "run: python tools/limits_table.py"
+
+
+def test_every_table_has_a_bound_and_an_end() -> None:
+    """A new table comes with a line that says what it grows with, what bounds it, and what ends it."""
+    part = OPERATIONS.read_text(encoding="utf-8").split("## What grows, and what ends it\n")[1].split("\n## ")[0]
+    on_disk = part.split("In memory")[0]
+    rows = [line.split(" | ") for line in on_disk.splitlines() if line.startswith("| ")]
+    assert all(len(row) == 4 for row in rows), "a cell is missing"
+    named = {name for row in rows for name in re.findall(r"`(\w+)`", row[0])}
+    assert {name for script in MIGRATIONS for name in re.findall(r"CREATE TABLE (\w+)", script)} <= named
+    others = {"former_names", "room_bans", "room_quota"}
+    limits = {name for name in re.findall(r"`(\w+)`", part) if "_" in name} - others
+    assert limits <= {setting.name for setting in LIMITS}, "a limit that does not exist"
 
 
 def test_the_reference_of_the_configuration_is_up_to_date() -> None:

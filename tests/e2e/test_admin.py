@@ -95,7 +95,8 @@ def test_who_is_here(server: ServerProcess, connect: Connect) -> None:
     assert people["ann"]["account"]
     assert people["bob"]["role"] == "guest"
     assert "bob   guest   yes   lobby  127.0.0.1  now" in told(server, "users")
-    assert rows(server, "rooms") == [{"room": "lobby", "total": 2}]
+    (lobby,) = rows(server, "rooms")
+    assert (lobby["room"], lobby["total"], lobby["messages"], lobby["prunable"]) == ("lobby", 2, 0, False)
     assert "lobby  2" in told(server, "rooms")
     (only,) = rows(server, "sessions", "ann")
     assert only["client"] == "test/1"

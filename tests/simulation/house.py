@@ -72,9 +72,11 @@ class House:
         self._take([PutMembership(row) for row in state.places.memberships])
         self._take([PutRoomBan(row) for row in state.places.bans])
 
-    def apply(self, changes: Sequence[Change]) -> None:
-        """These changes are durable, and the hub hears of it now."""
+    def apply(self, changes: Sequence[Change], dropped: Sequence[int] = ()) -> None:
+        """These changes are durable, and the hub hears of it now; these rooms have lost their record by them."""
         self._take(changes)
+        for room_id in dropped:
+            self._drop_place(room_id)
         for change in changes:
             self._world.temptation.changed(change)
 
@@ -115,6 +117,22 @@ class House:
                     self._entered[who, row.name] = seq
         members = [who for (room_id, who), each in self._members.items() if room_id == row.room_id and _knows(each)]
         self._world.hush.named(row, [*members, *self._admins])
+
+    def _drop_place(self, room_id: int) -> None:
+        """A room has no record any more, which may only be when that kept nothing: see protocol.md, section 13."""
+        place = self.places.pop(room_id)
+        del self._names[place.name]
+        rows = [row for (where, _), row in self._members.items() if where == room_id]
+        bans = [ban for (where, _), ban in self._bans.items() if where == room_id]
+        now_ms = self._world.clock.wall_ms()
+        kept = [row for row in rows if _knows(row) or row.muted_until_ms < 0 or row.muted_until_ms > now_ms]
+        kept += [ban for ban in bans if self._world.law.lasts(ban.until_ms)]
+        if kept or place != Place(room_id, place.name, made_at_ms=place.made_at_ms):
+            self._broken(f"#{place.name} has lost its record, which had rules or people: {place}, {kept}")
+        for who in [who for where, who in self._members if where == room_id]:
+            self._note_rank(room_id, who)
+            del self._members[room_id, who]
+        self._bans = {key: ban for key, ban in self._bans.items() if key[0] != room_id}
 
     def _put_membership(self, row: Membership) -> None:
         self._note_rank(row.room_id, row.sender_id)

@@ -104,7 +104,7 @@ class WatchedLog(SlowLog):
 
         def recorded(answer: Recorded | NotAppended) -> None:
             if isinstance(answer, Recorded):
-                self.watch.house.apply(changes)
+                self.watch.house.apply(changes, answer.dropped)
             done(answer)
 
         super().record(changes, recorded)

@@ -7,6 +7,7 @@ from typing import Any
 from securechat.hub.deletion import Deletion
 from securechat.hub.desk import Desk
 from securechat.hub.door import Door
+from securechat.hub.expiry import Expiry
 from securechat.hub.people import Certificate, Drop, Login, Mute
 from securechat.hub.posting import Posting
 from securechat.hub.registry import Registry
@@ -28,7 +29,7 @@ def mute_that_the_second_device_escapes(original: Any) -> Any:
     return draft
 
 
-@planted(Registry, "_end_of_mute")
+@planted(Expiry, "_end_of_mute")
 def tidying_up_lifts_a_new_mute(original: Any) -> Any:
     """Found by simulation."""
     return lambda self, sender_id: ((Drop(Mute, sender_id),), nothing)

@@ -10,6 +10,7 @@ from msgspec.structs import replace
 
 from securechat.errors import Refusal
 from securechat.hub import moderation, posting
+from securechat.hub.expiry import Expiry
 from securechat.hub.feed import Feed
 from securechat.hub.floor import Floor
 from securechat.hub.lookups import Lookups
@@ -17,7 +18,6 @@ from securechat.hub.member import Member
 from securechat.hub.moderation import Moderation
 from securechat.hub.ports import NotAppended
 from securechat.hub.posting import Posting
-from securechat.hub.registry import Registry
 from securechat.hub.rulebook import Rulebook
 from tests.simulation.mutants.planting import MUTANTS, nothing, planted
 
@@ -152,9 +152,9 @@ def room_without_an_heir(original: Any) -> Any:
     return nothing
 
 
-@planted(Registry, "_expire")
+@planted(Expiry, "_expire")
 def retention_of_an_hour(original: Any) -> Any:
-    return lambda self, now_ms, most: original(self, now_ms + 82_800_000, most)
+    return lambda self, expire: original(self, replace(expire, before_ms=expire.before_ms + 82_800_000))
 
 
 @planted(Floor, "_belong")

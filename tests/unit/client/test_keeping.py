@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from securechat.client import deeds
+from securechat.client import deeds, keeping
 from securechat.client import happenings as told
 from securechat.client.keeping import Keeping, Memory, authority_of, open_memory
 from securechat.model import Person
@@ -92,6 +92,29 @@ def test_two_names_have_a_login_each_and_a_new_one_replaces_the_old(memory: Memo
     memory.forget_login(*HERE, ca, "Ann")
     assert memory.tokens(*HERE, ca) == {"bob": TOKEN}
     memory.forget_login(*HERE, ca, "Ann")
+
+
+def test_a_server_that_gives_a_new_name_each_time_fills_no_folder_and_takes_no_other_login(
+    memory: Memory, ca: str, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(keeping, "_MOST_LOGINS", 3)
+    memory.keep_login("elsewhere", 1, ca, "ann", TOKEN)
+    for number in range(6):
+        memory.keep_login(*HERE, ca, f"ann{number}", TOKEN)
+    assert len(files(folder, "login")) == 4
+    assert "ann5" in memory.tokens(*HERE, ca)
+    assert memory.tokens("elsewhere", 1, ca) == {"ann": TOKEN}
+
+
+def test_what_a_killed_client_left_half_written_is_removed_after_a_day(memory: Memory, ca: str, folder: Path) -> None:
+    memory.keep_server(*HERE, ca, "ann")
+    (old,) = {path.parent / ".0123.tmp" for path in folder.rglob("server-*")}
+    new = old.with_name(".4567.tmp")
+    for path in (old, new):
+        path.write_text("half")
+    os.utime(old, (1, 1))
+    memory.keep_server(*HERE, ca, "bob")
+    assert (old.exists(), new.exists()) == (False, True)
 
 
 def test_forgetting_a_server_forgets_its_logins_and_no_others(memory: Memory, ca: str) -> None:

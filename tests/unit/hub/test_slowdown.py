@@ -81,3 +81,14 @@ def test_the_tables_are_bounded_by_connections_and_hashes(limits: Limits) -> Non
     assert not slowdown._tries
     assert not slowdown._queued
     assert not slowdown._pairs
+
+
+def test_one_connection_that_tries_for_long_is_remembered_once(limits: Limits) -> None:
+    rig, slowdown, now = HubRig(), Slowdown(limits), 1000.0
+    peer = rig.peer(HERE)
+    for _ in range(100):
+        now += tried(slowdown, peer, now)
+        slowdown.failed(peer, "ann", now)
+    assert len(slowdown._queued[peer]) == 1
+    slowdown.forget(peer)
+    assert not slowdown._queued

@@ -7,6 +7,7 @@ import pytest
 from securechat.hub.people import Account, Drop, Put, Scrub
 from securechat.hub.places import (
     DropMembership,
+    DropPlace,
     DropRoomBan,
     Expire,
     Membership,
@@ -115,6 +116,8 @@ class Chance:
             return self.draft()
         if dice < 0.85:
             return self.revision(places)
+        if dice < 0.87:  # never in one Record with a PutPlace
+            return Record((DropPlace(self.rng.randint(20, 23), if_empty=self.rng.random() < 0.7),))
         return Record(tuple(self.change() for _ in range(self.rng.choice((1, 1, 2, 4)))))
 
     def query(self):

@@ -23,6 +23,7 @@ from securechat.hub.people import (
     Recorded,
     Role,
     Scrub,
+    TrimAudit,
 )  # fmt: skip
 from securechat.hub.ports import Appended, HistoryQuery, Identity
 from securechat.limits import KIB, Limits
@@ -204,13 +205,15 @@ def any_row(rng):
 
 def any_change(rng, now_ms):
     who = rng.randint(1, 6)
-    match rng.randint(0, 9):
+    match rng.randint(0, 10):
         case 0:
             return Scrub(who, remove=rng.random() < 0.3, above=rng.randint(0, 40), seqs=rng.randint(1, 30))
         case 1:
             return ForgetGuests(now_ms - rng.randint(-1, 2000), most=rng.randint(1, 3), above=rng.randint(0, 3))
         case 2:
-            return Note(AuditEntry(now_ms, "ann", "ban", "bob"))
+            return Note(AuditEntry(now_ms, "ann", rng.choice(("ban", "rename", "logout")), rng.choice(("ann", "bob"))))
+        case 10:
+            return TrimAudit(now_ms - rng.randint(-1, 2000), rng.randint(0, 5), most=rng.randint(1, 4))
         case 3 | 4:
             return Drop(type(row := any_row(rng)), row_number(row))
         case _:
