@@ -80,16 +80,17 @@ def revise(grammar: Grammar, me: Speaker) -> list[Command]:
 
 
 def pile(grammar: Grammar, me: Speaker) -> list[Command]:
-    """Two of the longest texts, in what takes six bytes a letter; under the last many long signs; then look at it."""
+    """Two of the longest texts, in what takes six bytes a letter, or many long signs under one; then look at it."""
     dice = grammar.dice
-    room = _own_room(grammar, me)
-    commands: list[Command] = [Say(me.next_client_id(), room, "\x01" * dice.choice([3940, 4000])) for _ in range(2)]
-    if me.mine:
-        seq, where, to = me.mine[-1]
-        signs = [chr(0x1F300 + dice.randrange(500)) * 16 for _ in range(60)]
-        commands = [React(me.next_client_id(), seq, sign, where, to) for sign in signs] + commands
-        commands.append(History(me.next_ref(), where, to, around=seq))
-    return commands
+    piled = [entry for entry in grammar.known.longest if entry[1] in me.rooms]
+    if not piled or dice.random() < 0.3:
+        room = _own_room(grammar, me)
+        return [Say(me.next_client_id(), room, "\x01" * dice.choice([3940, 4000])) for _ in range(2)]
+    seq, room, _ = piled[-1]
+    signs = dice.sample(range(0x1F300, 0x1F600), 200)
+    commands: list[Command] = [React(me.next_client_id(), seq, chr(sign) * 16, room) for sign in signs]
+    around = History(me.next_ref(), room, around=seq, limit=dice.choice([1, 2, 3, 10, 200]))
+    return [*commands, around, History(me.next_ref(), room, before=seq + 1)]
 
 
 def read_back(grammar: Grammar, me: Speaker) -> list[Command]:
@@ -234,7 +235,7 @@ def small_talk(grammar: Grammar, me: Speaker) -> list[Command]:
 
 
 CONVERSATIONS: tuple[tuple[Conversation, float], ...] = (
-    (talk, 10), (dialogue, 4), (revise, 6), (pile, 1), (read_back, 5), (look, 5), (search, 4), (come_and_go,
+    (talk, 10), (dialogue, 4), (revise, 6), (pile, 0.7), (read_back, 5), (look, 5), (search, 4), (come_and_go,
     3), (keep_order, 5),
     (own_account, 2), (small_talk, 4),
 )  # fmt: skip

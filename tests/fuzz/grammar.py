@@ -90,6 +90,7 @@ class Known:
         self.names: deque[str] = deque(NAMES, maxlen=40)
         self.people: deque[int] = deque([1], maxlen=40)
         self.entries: deque[tuple[int, str | None, int | None]] = deque([(1, "lobby", None)], maxlen=200)
+        self.longest: deque[tuple[int, str | None, int | None]] = deque(maxlen=6)
         self.logins: deque[int] = deque([1], maxlen=40)
         self.tokens: deque[str] = deque(["0" * 32], maxlen=20)
         self.invites: deque[str] = deque(["f" * 32], maxlen=20)

@@ -420,6 +420,8 @@ class Peer:
                     self.mine.append((seq, *self._drafts.pop(client_id)))
             case Message(seq=seq, room=room):
                 self.known.entries.append((seq, room, None if room is not None else event.sender_id))
+                if len(event.text) > 3900 and self.known.entries[-1] not in self.known.longest:
+                    self.known.longest.append(self.known.entries[-1])
             case Edited() | Deleted() | Reacted():
                 self.figures["changes heard"] += 1
             case _:

@@ -1,15 +1,16 @@
 """Honest members beside a fuzzed server, in a process of their own: how long they wait for pongs and acknowledgements.
 
-Usage: probe.py PORT CA SERVER_PID, until standard input ends; prints one JSON object. Five members, each in the rates
-that a server has by default (four pings and four messages a second), talk in a room of their own, from addresses of
-their own. Nothing is discarded. What the machine, and not the server, made them wait is told beside each sample: the
-time that the server's loop or this process stood in the kernel's queue for a processor (``/proc/PID/schedstat``), and
-what a clock beside them overslept.
+Usage: probe.py PORT CA SERVER_PID FILE, until standard input ends; prints one JSON object. Five members, each in the
+rates that a server has by default (four pings and four messages a second), talk in a room of their own, from addresses
+of their own. Nothing is discarded. What the machine, and not the server, made them wait is told beside each sample: the
+time that the server's loop or this process stood in the kernel's queue for a processor (``/proc/PID/schedstat``), what
+a clock beside them overslept, and how slow the disk was for a small write of its own (``FILE``, beside the database).
 """
 
 from __future__ import annotations
 
 import json
+import os
 import select
 import socket
 import ssl
@@ -35,6 +36,9 @@ NAMES = tuple(f"honest {number + 1}" for number in range(MEMBERS))
 ROOM = "honest-people"
 _INTERVAL_S = 0.25
 _TICK_S = 0.005
+_SYNC_EVERY_S = 0.05
+_SYNC_S = 0.005
+"""What a small synced write may take; on an idle disk of this kind it is 0.2 to 0.4 ms."""
 _PATIENCE_S = 30.0
 
 
@@ -65,27 +69,46 @@ class Control:
     Args:
         server: the process whose threads are looked at. A thread that is kept from running may hold what the loop waits
             for, so the loop's own time in the queue counts, and the longest of the others.
+        disk: a file on the disk that the server writes to: what a small write takes there beyond _SYNC_S, the server's
+            writes may take, too.
     """
 
-    def __init__(self, server: int) -> None:
+    def __init__(self, server: int, disk: Path) -> None:
         threads = (f"/proc/{server}/task/{server}", "/proc/thread-self")
         others = [path for path in Path(f"/proc/{server}/task").glob("*") if path.name != str(server)]
         self._queues = [Path(thread) / "schedstat" for thread in (*threads, *others)]
-        self._overslept_s = 0.0
-        threading.Thread(target=self._run, daemon=True).start()
+        self._overslept_s = self._disk_s = 0.0
+        self._syncing_since: float | None = None
+        threading.Thread(target=self._sleep, daemon=True).start()
+        threading.Thread(target=self._sync, args=(disk,), daemon=True).start()
 
     def look(self) -> list[float]:
         """Seconds lost so far, by cause; only what `waited_s` makes of them means something."""
-        return [self._overslept_s, _clock_s(self._queues[0], 0), *(_clock_s(path, 1) for path in self._queues)]
+        since = self._syncing_since
+        syncing_s = max(0.0, time.monotonic() - since - _SYNC_S) if since is not None else 0.0
+        queued = (_clock_s(path, 1) for path in self._queues)
+        return [self._overslept_s, self._disk_s + syncing_s, _clock_s(self._queues[0], 0), *queued]
 
-    def waited_s(self, before: list[float], took_s: float) -> float:
+    def waited_s(self, kind: str, before: list[float], took_s: float) -> float:
         """Seconds lost of ``took_s`` since an earlier look; never what the server's loop was computing meanwhile."""
         since = (now - then for now, then in zip(self.look(), before, strict=True))
-        overslept_s, computed_s, loop_s, own_s, *others_s = since
+        overslept_s, disk_s, computed_s, loop_s, own_s, *others_s = since
         lost_s = max(overslept_s, loop_s + own_s + max(others_s, default=0.0))
+        if kind == "acked":  # a pong waits for no disk
+            lost_s += max(0.0, disk_s)
         return max(0.0, min(lost_s, took_s - computed_s))
 
-    def _run(self) -> None:
+    def _sync(self, path: Path) -> None:
+        with path.open("wb", buffering=0) as file:
+            while True:
+                time.sleep(_SYNC_EVERY_S)
+                self._syncing_since = began = time.monotonic()
+                file.write(bytes(4096))
+                os.fsync(file.fileno())
+                self._disk_s += max(0.0, time.monotonic() - began - _SYNC_S)
+                self._syncing_since = None
+
+    def _sleep(self) -> None:
         while True:
             before = time.monotonic()
             time.sleep(_TICK_S)
@@ -168,7 +191,7 @@ class Member:
 
     def _came(self, kind: str, number: int, now: float) -> None:
         began, look = self._under_way.pop((kind, number))
-        self.samples.append(Sample(kind, began, now - began, self._control.waited_s(look, now - began)))
+        self.samples.append(Sample(kind, began, now - began, self._control.waited_s(kind, look, now - began)))
 
     def _send(self, *commands: Hello | Join | Ping | Say | History) -> None:
         self.sock.sendall(b"".join(self._codec.encode(command) for command in commands))
@@ -186,7 +209,7 @@ class Member:
 
 def main() -> None:
     port, ca, server = int(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3])
-    control = Control(server)
+    control = Control(server, Path(sys.argv[4]))
     context = client_context(ca.read_text())
     members = [Member(number, port, context, control) for number in range(MEMBERS)]
     print("ready", flush=True)

@@ -359,8 +359,9 @@ def _is_stored_as(command: DraftCommand, entry: Message | MessageChange) -> bool
 @contextmanager
 def _probing(server: ServerProcess, samples: list[Sample], found: list[str]) -> Iterator[None]:
     """Honest members, as long as the block runs."""
+    disk = server.data.with_suffix(".disk")
     process = subprocess.Popen(
-        [sys.executable, "-m", "tests.fuzz.probe", str(server.port), str(server.ca), str(server.pid)],
+        [sys.executable, "-m", "tests.fuzz.probe", str(server.port), str(server.ca), str(server.pid), str(disk)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
