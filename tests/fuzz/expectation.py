@@ -120,6 +120,7 @@ class Expectation:
     Attributes:
         state: how far it has got.
         closing: the last words, once they came.
+        is_throttled: whether it was ever told that it is over a rate.
         acked: drafts that were acknowledged.
         said: everything that was sent under a number, acknowledged or not.
         commands: how many commands the server must have read, by type.
@@ -128,6 +129,7 @@ class Expectation:
     def __init__(self) -> None:
         self.state = State.STRANGER
         self.closing: Closing | None = None
+        self.is_throttled = False
         self.acked: list[AckedDraft] = []
         self.commands: Counter[str] = Counter()
         self.sender_id = 0
@@ -152,7 +154,9 @@ class Expectation:
     def describe_owed(self) -> str:
         """What is still to come, for a complaint."""
         requests = {
-            ref: [kind and kind.__name__ for kind in kinds] for ref, kinds in self._requests.items() if ref and kinds
+            ref: [kind.__name__ if kind is not None else "a frame that was refused" for kind in kinds]
+            for ref, kinds in self._requests.items()
+            if ref and len(kinds) > self._refusals[ref]
         }
         return f"requests {requests}, drafts {+self._drafts}, pings {+self._pings}, unnamed {self._unnamed}"
 
@@ -260,7 +264,9 @@ class Expectation:
                 self.acked.append(AckedDraft(self.sender_id, self.secret, client_id, seq))
             case Message() | Edited() | Deleted() | Reacted():
                 self._live(event)
-            case Ping() | Throttled():
+            case Throttled():
+                self.is_throttled = True
+            case Ping():
                 pass
             case _:
                 self._answered(event)

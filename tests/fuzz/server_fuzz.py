@@ -20,7 +20,7 @@ import tempfile
 import time
 from collections import Counter, defaultdict
 from collections.abc import Container, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from itertools import pairwise
 from pathlib import Path
 
@@ -32,9 +32,10 @@ from securechat.model import Delete, Deleted, Direct, Edit, Edited, Message, Mes
 from securechat.server.requests import SOCKET
 from securechat.testing.stored import Stored, read_database
 from securechat.tls.contexts import client_context
+from tests.fuzz.admin_peer import Operator
 from tests.fuzz.expectation import DraftCommand, Expectation
 from tests.fuzz.grammar import Known
-from tests.fuzz.peers import Operator, Part, Peer
+from tests.fuzz.peers import Part, Peer
 from tests.fuzz.probe import Sample
 from tests.support.admin import admin
 from tests.support.secrecy import secrets_in
@@ -157,33 +158,31 @@ class Run:
             self._exchange(0.0 if acted else 0.005)
 
     def quiesce(self) -> None:
-        """Send nothing new, and read until every answer is there."""
-        end = time.monotonic() + self._patience_s
+        """Send nothing new, and read until every answer is there but to those who are over a rate."""
+        end = time.monotonic() + PATIENCE_S
         while time.monotonic() < end and self._is_well():
             for peer in self.peers:
                 peer.stalled_until = 0.0
-            if not any(peer.is_owed for peer in self.peers) and self.operator.may_act:
+            owed = [peer for peer in self.peers if peer.is_owed and not peer.expectation.is_throttled]
+            if not owed and self.operator.may_act:
                 break
             self._exchange(0.02)
         for peer in self.peers:
-            peer.check_patience(time.monotonic() + self._patience_s, 0.0)
+            if not peer.expectation.is_throttled:
+                peer.check_patience(time.monotonic(), 0.0)
         self._collect()
 
     def _connect_all(self) -> None:
-        for peer in self.peers:
-            if peer.sock is None:
+        for each in (*self.peers, self.operator):
+            if each.sock is None and self._is_alive():
                 try:
-                    peer.connect(self.server.port, self._context)
+                    each.connect(self.server.port, self._context)
                 except OSError as error:
-                    if self._is_alive():
-                        self._note(peer, f"{peer.who}: cannot connect: {error}")
-                    return
-        if self.operator.sock is None:
-            try:
-                self.operator.connect()
-            except OSError as error:
-                if self._is_alive():
-                    self._note(self.operator, f"operator: cannot connect: {error}")
+                    with suppress(subprocess.TimeoutExpired):  # one that is about to end is no finding of its own
+                        assert self.server.process is not None
+                        self.server.process.wait(2)
+                        return
+                    self._note(each, f"{each.who}: cannot connect: {error}")
 
     def _promote(self) -> None:
         for peer in self.peers:
@@ -220,9 +219,10 @@ class Run:
     def _is_well(self) -> bool:
         if not self._is_alive():
             code = self.server.process.poll() if self.server.process is not None else None
-            self.found.append(
+            self.found.insert(
+                0,
                 f"the server ended with exit code {code}: "
-                + " / ".join([*self.server.lines[-2:], self.server.stderr])[-3000:]
+                + " / ".join([*self.server.lines[-2:], self.server.stderr])[-3000:],
             )
             for peer in self.peers:
                 self.rings[peer.who] = peer.ring.lines()
