@@ -101,7 +101,7 @@ class Operator:
             self._ends = True
 
     def pardon(self) -> None:
-        """Lift every ban and mute, so that there is somebody left to fuzz."""
+        """Lift every ban and mute, so that peers can go on."""
         self.ask(b'{"command":"bans"}', lambda row: self.ask(_json(command="unban", target=row["target"])))
         self.ask(b'{"command":"mutes"}', lambda row: self.ask(_json(command="unmute", name=row["name"])))
 

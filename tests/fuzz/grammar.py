@@ -84,7 +84,7 @@ class Speaker(Protocol):
 
 
 class Known:
-    """What the server has told anybody: numbers and names that exist, and some that did."""
+    """What the server has told any peer: numbers and names that exist, and some that did."""
 
     def __init__(self) -> None:
         self.names: deque[str] = deque(NAMES, maxlen=40)
@@ -188,7 +188,7 @@ class Grammar:
                 return dice.choice(self._hostile) * dice.choice([64, 1000, 4000])
 
     def _mention(self) -> str:
-        """A name that nobody has, and words that could belong to it: each another, so that nothing is known of it."""
+        """An unused name, and words that could belong to it: each another, so that nothing is known of it."""
         dice = self.dice
         odd = EXPANDING if self._expanding and dice.random() < 0.5 else dice.choice(self._hostile)
         name = odd * dice.randint(1, 6) + chr(0xAC00 + dice.randrange(11_000))
@@ -260,7 +260,7 @@ class Grammar:
         return made[:500] if self.dice.random() < 0.9 else self.text()[:500] or "x"
 
     def hex(self) -> str:
-        """A secret nobody has."""
+        """An unused secret."""
         return f"{self.dice.getrandbits(128):032x}"
 
     def _password(self) -> str:

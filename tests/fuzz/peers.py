@@ -338,7 +338,7 @@ class Peer:
         if code in {ErrorCode.LOGGED_OUT, ErrorCode.BANNED, ErrorCode.KICKED}:
             self._token = ""
         if code is ErrorCode.REPLACED or (self.dice.random() < 0.3 and not self._has_account):
-            self._somebody_else()
+            self._take_another_identity()
         self.leave()
 
     @property
@@ -425,9 +425,9 @@ class Peer:
             case ErrorCode.LOGIN_SLOWED | ErrorCode.BUSY if self.dice.random() < 0.5:
                 pass
             case _:
-                self._somebody_else()
+                self._take_another_identity()
 
-    def _somebody_else(self) -> None:
+    def _take_another_identity(self) -> None:
         self._token, self._password, self._has_account = "", None, False
         self._secret, self._client_id = self.grammar.hex(), 0
         self._nick = (

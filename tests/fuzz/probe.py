@@ -64,7 +64,7 @@ class Sample(NamedTuple):
 
 
 class Control:
-    """What the machine makes everybody wait.
+    """How long the machine, not the server, keeps a round trip waiting.
 
     Args:
         server: the process whose threads are looked at. A thread that is kept from running may hold what the loop waits

@@ -1,6 +1,6 @@
 """Twenty seconds of `tests.fuzz.server_fuzz`, and that each thing it looks for would be found.
 
-A failure prints its seed; ``python tests/fuzz/run.py --server --seed N`` runs it again, and ``SECURECHAT_FUZZ_SEED=N``
+A failure prints its seed; ``python tests/fuzz/run.py --server --seed N`` runs it again, and ``FUZZ_SEED=N``
 gives this test another one (``new`` for a fresh one).
 """
 
@@ -44,7 +44,7 @@ from tests.fuzz.server_fuzz import MOST_P99_S, Run, check_acknowledged, run, wri
 
 FREE_S, RATES_S = 14.0, 6.0
 """Without rates, and with the default ones: 20 s in all."""
-CHOSEN = os.environ.get("SECURECHAT_FUZZ_SEED", "10")
+CHOSEN = os.environ.get("FUZZ_SEED", "10")
 SEED = random.randrange(2**32) if CHOSEN == "new" else int(CHOSEN)
 
 on_linux = pytest.mark.skipif(sys.platform != "linux", reason="addresses of loopback, /proc and the operator's socket")
@@ -75,17 +75,17 @@ def test_the_server_stands_what_peers_send(certs: Path, tmp_path: Path, *, rates
         names = {kind.__name__ for kind in Command.__args__}
         assert {name for name in names if not figures[f"command: {name}"]} == set(), "commands that were never sent"
         assert figures["closed: bad_frame"], "no connection was ended for what it sent"
-        assert figures["stalls"], "nobody stopped reading"
+        assert figures["stalls"], "no peer stopped reading"
 
 
 # --- The grammar
 
 
-class Anybody:
+class Unconnected:
     """A speaker without a connection."""
 
     def __init__(self) -> None:
-        self.peer = Peer("anybody", Part.GUEST, 1, Known(), "127.0.0.1", most_owed=1)
+        self.peer = Peer("unconnected", Part.GUEST, 1, Known(), "127.0.0.1", most_owed=1)
 
     def __getattr__(self, name: str) -> object:
         return getattr(self.peer, name)
@@ -93,7 +93,7 @@ class Anybody:
 
 @pytest.mark.parametrize("kind", [*kinds_of(Command), *REQUESTS], ids=lambda kind: kind.__name__)
 def test_a_record_of_every_kind_is_made_well_and_badly(kind: type[msgspec.Struct]) -> None:
-    grammar, speaker = Grammar(random.Random(f"{kind}"), Known()), Anybody()
+    grammar, speaker = Grammar(random.Random(f"{kind}"), Known()), Unconnected()
     decoder = msgspec.json.Decoder(kind)
     results = set()
     for _ in range(300):
@@ -110,7 +110,7 @@ def test_a_record_of_every_kind_is_made_well_and_badly(kind: type[msgspec.Struct
 
 def test_the_same_seed_makes_the_same_records() -> None:
     def made() -> list[bytes]:
-        grammar, speaker = Grammar(random.Random(7), Known()), Anybody()
+        grammar, speaker = Grammar(random.Random(7), Known()), Unconnected()
         return [grammar.body(grammar.record(kind, speaker)) for kind in kinds_of(Command) * 5]  # type: ignore[arg-type]
 
     assert made() == made()
@@ -231,7 +231,7 @@ def said(text: str = "x", client_id: int = 1, seq: int = 7) -> Expectation:
         ([said()], [MESSAGE], None),
         ([said()], [], "is not there"),
         ([said("y")], [MESSAGE], "is stored as"),
-        ([said()], [msgspec.structs.replace(MESSAGE, sender_id=6)], "somebody else's"),
+        ([said()], [msgspec.structs.replace(MESSAGE, sender_id=6)], "another sender's"),
         ([said(), said(seq=8)], [MESSAGE, msgspec.structs.replace(MESSAGE, seq=8)], "and as 8"),
         ([], [MESSAGE, MESSAGE], "out of order"),
     ],
