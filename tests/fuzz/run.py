@@ -1,4 +1,5 @@
-"""Fuzz the parsers: ``python tests/fuzz/run.py [--seconds N] [--seed N] [--atheris] [HARNESS …]``.
+"""Fuzz the parsers: ``python tests/fuzz/run.py [--seconds N] [--seed N] [--atheris] [HARNESS …]``;
+or a running server: ``python tests/fuzz/run.py --server [--seconds N] [--seed N]`` (`tests.fuzz.server_fuzz`).
 
 Mutates the committed corpus without any dependency; with ``--atheris`` coverage guides it, where that is installed.
 An input that breaks the invariant is written to ``tests/fuzz/corpus/HARNESS/``, where the test suite replays it for
@@ -99,6 +100,10 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, default=10.0, help="time for each harness")
     parser.add_argument("--seed", type=int, default=None, help="repeat a run")
     parser.add_argument("--atheris", action="store_true", help="coverage-guided, one harness, until stopped")
+    parser.add_argument("--server", action="store_true", help="a running server instead of the parsers")
+    parser.add_argument(
+        "--no-expanding", action="store_true", help="with --server: no texts that normalising makes many times as long"
+    )
     args = parser.parse_args()
     if unknown := set(args.harness) - set(HARNESSES):
         parser.error(f"no harness is called {', '.join(sorted(unknown))}")
@@ -106,6 +111,10 @@ def main() -> int:
         guided(args.harness[0])
     seed = args.seed if args.seed is not None else random.randrange(2**32)
     print(f"seed {seed}")
+    if args.server:
+        from tests.fuzz.server_fuzz import campaign  # which imports what parsers do without
+
+        return 0 if campaign(args.seconds, seed, expanding=not args.no_expanding) else 1
     dice = random.Random(seed)
     found = [harness for harness in args.harness if not fuzz(harness, args.seconds, dice)]
     return 1 if found else 0
