@@ -7,7 +7,7 @@ last seq fanned out: no history answer goes beyond it, so a reader is never ahea
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import assert_never
 
 from msgspec.structs import replace
@@ -19,6 +19,7 @@ from securechat.hub.door import Door, Keys
 from securechat.hub.entrance import REPLACED, Entrance, Guest
 from securechat.hub.feed import Feed
 from securechat.hub.floor import Floor, others
+from securechat.hub.listing import Listing
 from securechat.hub.lookups import Lookups
 from securechat.hub.member import Member, Seat
 from securechat.hub.moderation import Moderation
@@ -38,6 +39,7 @@ from securechat.hub.ports import (
 )
 from securechat.hub.posting import DraftCommand, Posting
 from securechat.hub.registry import Registry
+from securechat.hub.slices import Slices
 from securechat.hub.slowdown import Slowdown
 from securechat.hub.steward import Steward
 from securechat.limits import Limits
@@ -128,13 +130,16 @@ class Hub:
         self._rates = rates
         self._now = 0.0
         self._seats: dict[Peer, Seat] = {}
+        self._slices = Slices()
         self._registry = registry = Registry(log, keys.wall_ms, limits.session_days)
         self._slowdown = Slowdown(limits)
         self._attendance = Attendance(outlet, observer, limits, alarm)
         door = Door(registry, keys, self._slowdown, limits)
         self._entrance = Entrance(log, registry, door, limits, self._admitted, self._turned_away, self._seats)
         self._members = self._entrance.members
-        self._lookups = Lookups(log, self._entrance, self._attendance, registry)
+        listing = Listing(self._attendance.rooms, registry.rulebook.places)
+        self._attendance.room_changed = registry.rulebook.room_changed = listing.update
+        self._lookups = Lookups(log, self._entrance, self._attendance, registry, listing)
         self._posting = Posting(
             log,
             registry,
@@ -168,6 +173,7 @@ class Hub:
             desk=self._desk,
             floor=self._floor,
             end=self.end,
+            in_slices=self._in_slices,
         )
         factor = limits.address_factor
         self._address_messages = AddressBuckets(limits.message_burst, limits.message_rate, factor)
@@ -422,14 +428,22 @@ class Hub:
         peer.close(closing)
 
     def tick(self, now: float) -> None:
-        """Let go of those who did not come back in time, and tell gathered presence."""
+        """Let go of those who did not come back in time, tell gathered presence, and go on with long work."""
         self._now = now
         for member in self._attendance.take_overdue(now):
             self._entrance.dismiss(member)
             self._attendance.gone(member, now)
         self._attendance.tell(now)
-        if (due := self._attendance.next_deadline()) is not None:
+        self._slices.run()
+        if self._slices.is_pending:
+            self._alarm(now)
+        elif (due := self._attendance.next_deadline()) is not None:
             self._alarm(due)
+
+    def _in_slices(self, job: Iterator[object]) -> None:
+        self._slices.begin(job)
+        if self._slices.is_pending:
+            self._alarm(self._now)
 
     def tidy(self) -> None:
         """Forget what has expired, and guests unseen for long who never wrote; to be called once a day."""

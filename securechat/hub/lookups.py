@@ -16,6 +16,7 @@ from securechat.errors import ErrorCode, Refusal
 from securechat.hub.attendance import Attendance
 from securechat.hub.entrance import Entrance
 from securechat.hub.hits import hits_of
+from securechat.hub.listing import Listing
 from securechat.hub.member import Member
 from securechat.hub.paging import page_of
 from securechat.hub.ports import (
@@ -63,13 +64,17 @@ class Lookups:
         entrance: knows who has which name.
         attendance: knows the rooms.
         registry: knows the accounts of those who are absent.
+        listing: knows which rooms anybody may be told of.
     """
 
-    def __init__(self, log: MessageLog, entrance: Entrance, attendance: Attendance, registry: Registry) -> None:
+    def __init__(
+        self, log: MessageLog, entrance: Entrance, attendance: Attendance, registry: Registry, listing: Listing
+    ) -> None:
         self._registry = registry
         self._log = log
         self._entrance = entrance
         self._attendance = attendance
+        self._listing = listing
         self._reading: set[Peer] = set()
 
     def answer(self, peer: Peer, member: Member, question: Question, fed_seq: int) -> None:
@@ -122,12 +127,8 @@ class Lookups:
     def _list_rooms(self, peer: Peer, member: Member, command: Rooms) -> None:
         after = check_room(command.after) if command.after else ""
         rulebook, occupied = self._registry.rulebook, self._attendance.rooms
-        listed = {name for name in occupied if name not in rulebook.places}
-        for name, place in rulebook.places.items():
-            here = name in member.rooms or rulebook.belongs(name, member.sender_id)
-            if here or not (place.private or place.archived):
-                listed.add(name)
-        names = sorted(name for name in listed if name > after)
+        mine = {*member.rooms, *(place.name for place, _ in rulebook.memberships_of(member.sender_id))}
+        names = self._listing.page(after, mine, PAGE_ROWS + 1)
         rooms = [RoomCount(name, len(occupied[name].members) if name in occupied else 0) for name in names[:PAGE_ROWS]]
         peer.deliver(RoomsPage(ref=command.ref, rooms=rooms, more=len(names) > PAGE_ROWS))
 

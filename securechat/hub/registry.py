@@ -47,6 +47,8 @@ RowT = TypeVar("RowT", Account, Login, Invite)
 _DAY_MS = 86_400_000
 _INVITE_KEPT_DAYS = 30
 """For how long an invite that is over can still be looked at, and still says why it is over."""
+_SLICE = 500
+"""Rows looked at, and perhaps changed, between two passes of the loop: each takes up to 4 us."""
 _GONE = NotAppended(ErrorCode.NOT_FOUND, "it is gone: somebody else has just removed it")
 
 
@@ -302,18 +304,9 @@ class Registry:
 
         The logins that are ``online`` are in use, and begin their time anew.
         """
-        now_ms, end_ms = self.wall_ms(), self.end_of_login()
-        over = [n for n, row in self.logins.items() if row.expires_at_ms <= now_ms and n not in online]
-        changes: list[Change] = [Drop(Login, n) for n in over]
-        used = (row for n in online if (row := self.logins.get(n)) is not None and (Login, n) not in self._leaving)
-        changes += [
-            Put(replace(row, used_at_ms=now_ms, expires_at_ms=end_ms)) for row in used if self.living(row.sender_id)
-        ]
-        changes += [Drop(Ban, n) for n, row in self.bans.items() if not self.lasts(row.until_ms)]
+        now_ms = self.wall_ms()
         for sender_id in [n for n, row in self.mutes.items() if not self.lasts(row.until_ms)]:
             self.in_turn((Mute, sender_id), partial(self._end_of_mute, sender_id))
-        old_ms = now_ms - _INVITE_KEPT_DAYS * _DAY_MS
-        changes += [Drop(Invite, n) for n, row in self.invites.items() if row.expires_at_ms <= old_ms]
         before_ms = now_ms - int(guest_days * _DAY_MS)
         self._expire(now_ms, retention_batch)
 
@@ -321,7 +314,39 @@ class Registry:
             if isinstance(answer, Recorded) and answer.through is not None:
                 self.change((ForgetGuests(before_ms, above=answer.through),), forget)
 
-        self.change(changes, lambda _: self.change((ForgetGuests(before_ms),), forget))
+        self._record_slices(self._ended(now_ms, online), lambda: self.change((ForgetGuests(before_ms),), forget))
+
+    def _record_slices(self, slices: Iterator[Sequence[Change]], then: Callable[[], None]) -> None:
+        """Make changes durable, a slice in each transaction; between two of them the loop serves others."""
+        changes = next(slices, None)
+        if changes is None:
+            then()
+        else:
+            self.change(changes, lambda _: self._record_slices(slices, then))
+
+    def _ended(self, now_ms: int, online: Set[int]) -> Iterator[Sequence[Change]]:
+        """What forgets logins, bans and invites that have come to their end, a slice of all there are at a time."""
+        old_ms = now_ms - _INVITE_KEPT_DAYS * _DAY_MS
+        for number in _sliced(self.logins):
+            yield [change for n in number if (change := self._renewed(n, now_ms, online)) is not None]
+        for number in _sliced(self.bans):
+            yield [
+                Drop(Ban, n) for n in number if (ban := self.bans.get(n)) is not None and not self.lasts(ban.until_ms)
+            ]
+        for number in _sliced(self.invites):
+            rows = ((n, self.invites.get(n)) for n in number)
+            yield [Drop(Invite, n) for n, row in rows if row is not None and row.expires_at_ms <= old_ms]
+
+    def _renewed(self, number: int, now_ms: int, online: Set[int]) -> Change | None:
+        """What becomes of a login: one in use begins its time anew, one that is over is forgotten."""
+        row = self.logins.get(number)
+        if row is None or (Login, number) in self._leaving:
+            return None
+        if number not in online:
+            return Drop(Login, number) if row.expires_at_ms <= now_ms else None
+        if self.living(row.sender_id) is None:
+            return None
+        return Put(replace(row, used_at_ms=now_ms, expires_at_ms=self.end_of_login()))
 
     def _end_of_mute(self, sender_id: int) -> Turn:
         """Forget a mute that is over, unless another one has taken its place."""
@@ -329,15 +354,18 @@ class Registry:
         return None if mute is None or self.lasts(mute.until_ms) else ((Drop(Mute, sender_id),), lambda _: None)
 
     def _expire(self, now_ms: int, most: int) -> None:
-        """Let every room forget what is older than its retention, a batch at a time."""
-        for place in self.rulebook.places.values():
-            if place.retention_days:
-                self._expire_next(Expire(place.name, now_ms - place.retention_days * _DAY_MS, most))
+        """Let every room forget what is older than its retention: one room after the other, a batch at a time."""
+        places = [place for place in self.rulebook.places.values() if place.retention_days]
+        expiries = (Expire(place.name, now_ms - place.retention_days * _DAY_MS, most) for place in places)
+        if (first := next(expiries, None)) is not None:
+            self._expire_next(first, expiries)
 
-    def _expire_next(self, expire: Expire) -> None:
+    def _expire_next(self, expire: Expire, further: Iterator[Expire]) -> None:
         def done(answer: Recorded | NotAppended) -> None:
-            if isinstance(answer, Recorded) and answer.count >= expire.most:
-                self._expire_next(expire)
+            is_full = isinstance(answer, Recorded) and answer.count >= expire.most
+            following = expire if is_full else next(further, None)
+            if following is not None:
+                self._expire_next(following, further)
 
         self.change((expire,), done)
 
@@ -407,6 +435,12 @@ class Registry:
         if (old := self.accounts.get(sender_id)) is not None:
             self._by_key.pop(old.key, None)
             self._by_skeleton.pop(skeleton(old.name), None)
+
+
+def _sliced(numbers: Iterable[int]) -> Iterator[Sequence[int]]:
+    """The numbers there are now, _SLICE at a time."""
+    every = list(numbers)
+    return (every[at : at + _SLICE] for at in range(0, len(every), _SLICE))
 
 
 def _put_rows(changes: Iterable[Change]) -> Iterator[Row | Membership]:

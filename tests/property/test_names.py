@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from securechat import names
 from securechat.errors import Refusal
 from securechat.limits import MAX_NAME_BYTES, MAX_NAME_CHARS, MAX_ROOM_CHARS
-from securechat.names import check_name, check_room, longest_known_name, name_key, word_key
+from securechat.names import check_name, check_room, longest_known_name, name_key
 from securechat.precis import NICKNAME_MAPPED, NICKNAME_PRESERVED
 from securechat.text import is_hostile, one_line, visible
 

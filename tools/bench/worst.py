@@ -24,6 +24,8 @@ from tools.bench.worst_world import Size, World
 
 BAR_MS = 5.0
 """A pass of the loop: what one command may take of it (`docs/design/0002-speed.md`)."""
+DELIVERY_MS = 0.0008
+"""On top for each connection that is told: a broadcast is fan-out, whose own bars stand beside this one."""
 
 
 @dataclass
@@ -41,6 +43,10 @@ class Figure:
         return statistics.median(self.passes_ms)
 
     @property
+    def is_over(self) -> bool:
+        return bool(self.failure) or self.median_ms > BAR_MS + DELIVERY_MS * self.case.heard_by
+
+    @property
     def worst_ms(self) -> float:
         return max(self.passes_ms)
 
@@ -51,6 +57,8 @@ def measure(world: World, case: Case, rounds: int) -> Figure:
     for _ in range(rounds):
         steps = case.run(world)
         work = next(steps)
+        if not work.at_once:
+            world.loop.run(for_s=1.0)
         gc.collect(0)
         world.loop.reset()
         try:
@@ -72,7 +80,7 @@ def name_of(kind: Any) -> str:
 
 
 def row(figure: Figure) -> str:
-    over = figure.failure or ("over" if figure.median_ms > BAR_MS else "")
+    over = figure.failure or ("over" if figure.is_over else "")
     case = figure.case
     label = f"{name_of(case.kind)}, {case.who}: {case.what}"
     return (
@@ -97,14 +105,18 @@ def main(arguments: list[str] | None = None) -> int:
     for case in chosen:
         figures.append(measure(world, case, options.rounds))
         print(row(figures[-1]), flush=True)
-    over = [figure for figure in figures if figure.failure or figure.median_ms > BAR_MS]
+    over = [figure for figure in figures if figure.is_over]
     print(f"{len(figures)} cases, {len(over)} over {BAR_MS:g} ms")
     if options.json is not None:
         options.json.write_text(
-            json.dumps({
-                f"{name_of(each.case.kind)}, {each.case.who}: {each.case.what}": [each.median_ms, each.worst_ms]
-                for each in figures
-            }, indent=1, ensure_ascii=False)
+            json.dumps(
+                {
+                    f"{name_of(each.case.kind)}, {each.case.who}: {each.case.what}": [each.median_ms, each.worst_ms]
+                    for each in figures
+                },
+                indent=1,
+                ensure_ascii=False,
+            )
         )
     return 1 if over and options.check else 0
 

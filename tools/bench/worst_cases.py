@@ -67,6 +67,8 @@ class Work:
 
     inputs: tuple[Callable[[], object], ...]
     for_s: float = 0.0
+    at_once: bool = False
+    """Whether what the preparation has left to be told is a part of it."""
 
 
 Timed: TypeAlias = Iterator[Work]
@@ -80,18 +82,21 @@ class Case:
     who: str
     what: str
     run: Callable[[World], Timed]
+    heard_by: int = 0
+    """Connections that are told of it: each costs what a delivery costs, whatever is told."""
 
 
+EVERYBODY = 10_000
 CASES: list[Case] = []
 _drafts = count(1)
 _Made: TypeAlias = Callable[[Callable[[World], Timed]], Callable[[World], Timed]]
 
 
-def case(kind: Any, who: str, what: str) -> _Made:
+def case(kind: Any, who: str, what: str, heard_by: int = 0) -> _Made:
     """Add a case to the list."""
 
     def made(run: Callable[[World], Timed]) -> Callable[[World], Timed]:
-        CASES.append(Case(kind, who, what, run))
+        CASES.append(Case(kind, who, what, run, heard_by))
         return run
 
     return made
@@ -103,7 +108,7 @@ def sent(world: World, session: Session, *commands: Command, for_s: float = 0.0)
     return Work((lambda: world.feed(session, data),), for_s)
 
 
-def simple(kind: Any, who: str, what: str, make: Callable[[World], Command]) -> None:
+def simple(kind: Any, who: str, what: str, make: Callable[[World], Command], heard_by: int = 0) -> None:
     """A case that is one command of a member who is here."""
 
     def run(world: World) -> Timed:
@@ -113,7 +118,7 @@ def simple(kind: Any, who: str, what: str, make: Callable[[World], Command]) -> 
         yield sent(world, session, make(world))
         world.drop(session)
 
-    CASES.append(Case(kind, who, what, run))
+    CASES.append(Case(kind, who, what, run, heard_by))
 
 
 def _somebody(world: World, who: str) -> Session:
@@ -146,13 +151,14 @@ def _hello(name: str, **options: Any) -> Hello:
 simple(Hello, "stranger", "a name that grows 18-fold", lambda _: _hello(GROWS * 128))
 simple(Hello, "stranger", "a name of the longest raw length", lambda _: _hello("\U0001d400" * 256))
 simple(Hello, "stranger", "a guest with the longest name, into the lobby", lambda _: _hello(_varied(0, 32)))
-simple(
-    Hello, "stranger", "a wrong password that decomposes", lambda w: _hello(w.names[1], password="\u1ea4" * 256)
-)
+simple(Hello, "stranger", "a wrong password that decomposes", lambda w: _hello(w.names[1], password="\u1ea4" * 256))
 simple(Hello, "stranger", "a password of unlike characters", lambda w: _hello(w.names[1], password=_varied(0, 256)))
 simple(Hello, "stranger", "a token of an account in 100 crowded rooms", lambda w: _hello("x", token=w.tokens[5]))
 simple(
-    Hello, "stranger", "a first login: the name and invite of nobody", lambda _: _hello(_varied(0, 32), invite="f" * 32, password="x" * 512)
+    Hello,
+    "stranger",
+    "a first login: the name and invite of nobody",
+    lambda _: _hello(_varied(0, 32), invite="f" * 32, password="x" * 512),
 )
 
 
@@ -166,11 +172,23 @@ def second_device(world: World) -> Timed:
 
 # --- Rooms -------------------------------------------------------------------------------------------------------
 
-simple(Join, "guest", "100 names that grow 18-fold", lambda w: Join(1, [GROWS * 127 + chr(HANGUL + n) for n in range(w.size.joins)]))
+simple(
+    Join,
+    "guest",
+    "100 names that grow 18-fold",
+    lambda w: Join(1, [GROWS * 127 + chr(HANGUL + n) for n in range(w.size.joins)]),
+)
 simple(Join, "guest", "100 names of unlike letters", lambda w: Join(1, [_varied(n, 64) for n in range(w.size.joins)]))
-simple(Join, "guest", "100 names of the longest raw length", lambda w: Join(1, ["\u1ea4" * 128 + "#" * 128] * w.size.joins))
+simple(
+    Join, "guest", "100 names of the longest raw length", lambda w: Join(1, ["\u1ea4" * 128 + "#" * 128] * w.size.joins)
+)
 simple(Join, "guest", "100 crowded rooms", lambda w: Join(1, w.crowded))
-simple(Join, "account", "100 rooms that do not exist yet, left before", lambda w: Join(1, [f"x{secrets.token_hex(8)}" for _ in range(w.size.joins)]))
+simple(
+    Join,
+    "account",
+    "100 rooms that do not exist yet, left before",
+    lambda w: Join(1, [f"x{secrets.token_hex(8)}" for _ in range(w.size.joins)]),
+)
 simple(Join, "admin", "100 rooms it belongs to", lambda w: Join(1, w.crowded))
 
 
@@ -195,7 +213,7 @@ def leave_crowd(world: World) -> Timed:
 
 simple(AskRoom, "guest", "a name that grows 18-fold", lambda _: AskRoom(1, GROWS * 128))
 simple(AskRoom, "account", "the longest topic", lambda w: AskRoom(1, w.crowded[0]))
-simple(SetRoom, "admin", "a topic for the lobby", lambda _: SetRoom(1, LOBBY, topic=_varied(0, 300)))
+simple(SetRoom, "admin", "a topic for the lobby", lambda _: SetRoom(1, LOBBY, topic=_varied(0, 300)), EVERYBODY)
 simple(SetRoom, "admin", "a name that grows 18-fold", lambda w: SetRoom(1, w.crowded[0], name=GROWS * 128))
 
 
@@ -208,13 +226,12 @@ def rename_room(world: World) -> Timed:
     world.drop(session)
 
 
-@case(SetRoom, "admin", "private: 1,000 strangers have to go")
+@case(SetRoom, "account", "private: 500 strangers have to go", 500)
 def make_private(world: World) -> Timed:
-    session, name = world.enter(0), f"r{secrets.token_hex(6)}"
+    session, name = world.enter(4), f"r{secrets.token_hex(6)}"
     world.send(session, Join(1, [name]))
-    for each in world.present[:1_000]:
-        member = world.hub._seats[each].member
-        world.hub._attendance.enter(member, name, world.loop.now)
+    for each in world.present[100:600]:
+        world.hub._attendance.enter(world.hub._seats[each].member, name, world.loop.now)
     world.loop.run(for_s=1.0)
     yield sent(world, session, SetRoom(2, name, private=True), for_s=0.5)
     world.drop(session)
@@ -232,7 +249,7 @@ def moderate(world: World) -> Timed:
     world.drop(session)
 
 
-simple(Grant, "admin", "a role in the lobby of 10,000", lambda _: Grant(1, LOBBY, 2, "moderator"))
+simple(Grant, "admin", "a role in the lobby of 10,000", lambda _: Grant(1, LOBBY, 2, "moderator"), EVERYBODY)
 
 # --- Saying ------------------------------------------------------------------------------------------------------
 
@@ -264,13 +281,16 @@ for _what, _text in (
     ("`@` before ASCII, 2,200 candidates", _mention_ascii),
     ("`@` and a letter, 1,333 times", lambda: "@\u00e4 " * 1_333),
     ("`@` and what grows, without a space", lambda: "".join(f"@{GROWS * 30}{_varied(n, 1)} " for n in range(121))),
-    ("`@` and words that just may be part of a name", lambda: "".join(f"@{GROWS * 5}{_varied(n, 2)} " for n in range(440))),
+    (
+        "`@` and words that just may be part of a name",
+        lambda: "".join(f"@{GROWS * 5}{_varied(n, 2)} " for n in range(440)),
+    ),
     ("control characters, the longest escapes", lambda: LONGEST_ESCAPE * 4_000),
     ("16 KiB", lambda: "\U0001f600" * 4_000),
 ):
     simple(Say, "guest", f"{_what}", lambda _, text=_text: Say(1, "small", text()))
 
-simple(Say, "guest", "one word, to 10,000", lambda _: Say(1, LOBBY, "x"))
+simple(Say, "guest", "one word, to 10,000", lambda _: Say(1, LOBBY, "x"), EVERYBODY)
 simple(Say, "guest", "a room that grows 18-fold", lambda _: Say(1, GROWS * 128, "x"))
 simple(Say, "guest", "four times the longest text", lambda _: Say(1, LOBBY, "x" * 16_000))
 simple(Direct, "account", "16 KiB", lambda _: Direct(1, 100, "\U0001f600" * 4_000))
@@ -285,7 +305,9 @@ def edit(world: World) -> Timed:
 
 
 simple(Delete, "admin", "a message with 200 reactions", lambda w: Delete(10_000, w.long_seq - 1, w.crowded[0]))
-simple(React, "admin", "16 code points, as the 200th", lambda w: React(20_000, w.long_seq, "\U0001f3ff" * 16, w.crowded[0]))
+simple(
+    React, "admin", "16 code points, as the 200th", lambda w: React(20_000, w.long_seq, "\U0001f3ff" * 16, w.crowded[0])
+)
 simple(React, "guest", "a room that grows 18-fold", lambda _: React(1, 1, "x", GROWS * 128))
 simple(Typing, "guest", "in the lobby of 10,000", lambda _: Typing(LOBBY))
 simple(Typing, "guest", "a room that grows 18-fold", lambda _: Typing(GROWS * 128))
@@ -302,14 +324,26 @@ simple(Whois, "guest", "the longest name", lambda w: Whois(1, w.names[100 % len(
 simple(Rooms, "guest", "10,000 rooms, first page", lambda _: Rooms(1))
 simple(Rooms, "account", "10,000 rooms, a page in the middle", lambda w: Rooms(1, w.rooms[len(w.rooms) // 2]))
 simple(Rooms, "guest", "after a name that grows 18-fold", lambda _: Rooms(1, GROWS * 128))
-simple(History, "account", "200 messages of 4,000 characters", lambda w: History(1, w.crowded[0], before=w.long_seq - 1))
+simple(
+    History, "account", "200 messages of 4,000 characters", lambda w: History(1, w.crowded[0], before=w.long_seq - 1)
+)
 simple(History, "account", "around 200 reactions", lambda w: History(1, w.crowded[0], around=w.long_seq))
 simple(History, "account", "of 100 rooms", lambda _: History(1, after=0))
 simple(History, "guest", "a room that grows 18-fold", lambda _: History(1, GROWS * 128))
 simple(Search, "account", "20 words that grow, in 500 characters", lambda _: Search(1, " ".join([GROWS * 24] * 19)))
 simple(Search, "account", "500 characters of unlike letters", lambda _: Search(1, _varied(0, 500)))
-simple(Search, "account", "20 `from:` that grow", lambda _: Search(1, " ".join(f"from:{GROWS * 18}{chr(HANGUL + n)}" for n in range(19))))
-simple(Search, "account", "20 `in:` that grow", lambda _: Search(1, " ".join(f"in:{GROWS * 18}{chr(HANGUL + n)}" for n in range(20))))
+simple(
+    Search,
+    "account",
+    "20 `from:` that grow",
+    lambda _: Search(1, " ".join(f"from:{GROWS * 18}{chr(HANGUL + n)}" for n in range(19))),
+)
+simple(
+    Search,
+    "account",
+    "20 `in:` that grow",
+    lambda _: Search(1, " ".join(f"in:{GROWS * 18}{chr(HANGUL + n)}" for n in range(20))),
+)
 simple(Search, "account", "colons and quotation marks", lambda _: Search(1, '":' * 250))
 simple(Search, "account", "500 characters that are no words", lambda _: Search(1, "from:" * 100))
 simple(Search, "account", "200 hits with 800 marks each", lambda _: Search(1, "word", limit=200))
@@ -323,7 +357,7 @@ simple(Nick, "guest", "the longest name, in the lobby of 10,000", lambda _: Nick
 simple(Nick, "guest", "32 letters of two characters' look", lambda _: Nick(1, "\u01c4" * 16))
 
 
-@case(Nick, "account", "in 100 crowded rooms")
+@case(Nick, "account", "in 100 crowded rooms", EVERYBODY)
 def nick_everywhere(world: World) -> Timed:
     session = world.enter(1)
     yield sent(world, session, Nick(1, _varied(0, 32)), for_s=0.5)
@@ -346,7 +380,7 @@ simple(Logins, "account", "50 logins", lambda _: Logins(1))
 simple(Logout, "account", "one that is not there", lambda _: Logout(1, 1))
 
 
-@case(Logout, "account", "the own login, in 100 crowded rooms")
+@case(Logout, "account", "the own login, in 100 crowded rooms", EVERYBODY)
 def logout(world: World) -> Timed:
     session = world.session()
     world.send(session, _hello("x", token=world.tokens[3 * world.size.logins_each + 1]))
@@ -403,7 +437,7 @@ def nonsense(world: World) -> Timed:
     world.drop(session)
 
 
-@case(Quit, "account", "in 100 crowded rooms")
+@case(Quit, "account", "in 100 crowded rooms", EVERYBODY)
 def quit_(world: World) -> Timed:
     session = world.enter(1)
     yield sent(world, session, Quit(), for_s=0.5)
@@ -412,30 +446,30 @@ def quit_(world: World) -> Timed:
 # --- What the server does by itself --------------------------------------------------------------------------------
 
 
-@case("presence", "server", "a flush for the lobby of 10,000")
+@case("presence", "server", "a flush for the lobby of 10,000", EVERYBODY)
 def presence(world: World) -> Timed:
     world.loop.run(for_s=1.0)
     session = world.guest()
-    yield Work((), 0.5)
+    yield Work((), 0.5, at_once=True)
     world.drop(session)
 
 
-@case("presence", "server", "a flush for 100 crowded rooms")
+@case("presence", "server", "a flush for 100 crowded rooms", EVERYBODY)
 def presence_in_all(world: World) -> Timed:
     world.loop.run(for_s=1.0)
     session = world.enter(1)
-    yield Work((), 0.5)
+    yield Work((), 0.5, at_once=True)
     world.drop(session)
     world.loop.run(for_s=1.0)
 
 
-@case("departures", "server", "100 members, each of 100 crowded rooms, do not come back")
+@case("departures", "server", "100 members, each of 100 crowded rooms, do not come back", EVERYBODY)
 def departures(world: World) -> Timed:
     lost = world.present[-min(100, world.size.crowd) :]
     numbers = [int(world.names.index(world.hub.name_of(session))) for session in lost]
     for session in lost:
         world.hub.lost(session, world.loop.now)
-    yield Work((), world.limits.quiet_return_s + 2.0)
+    yield Work((), world.limits.quiet_return_s + 2.0, at_once=True)
     world.present[-len(lost) :] = [world.enter(number) for number in numbers]
 
 
@@ -447,17 +481,16 @@ def network_drop(world: World) -> Timed:
     world.present[:count] = [world.enter(SPARE + number) for number in range(count)]
 
 
-@case("commit", "server", "1,024 messages for a crowded room")
+@case("commit", "server", "1,024 messages for a crowded room", 1_024)
 def commit(world: World) -> Timed:
     room = world.crowded[5]
     drafts = []
     for session in world.present[-min(64, world.size.crowd) :]:
-        for _ in range(world.size.batch // min(64, world.size.crowd)):
-            drafts.append((session, next(_drafts)))
+        drafts += [(session, next(_drafts)) for _ in range(world.size.batch // min(64, world.size.crowd))]
     for session, number in drafts:
         session._drafts += 1
         world.hub.handle(session, Say(number, room, "hello, everybody"), world.loop.now)
-    yield Work(())
+    yield Work((), at_once=True)
 
 
 @case("tidy", "server", "the daily round: 10,000 accounts, 50,000 logins")
@@ -479,7 +512,7 @@ def ban_name(world: World) -> Timed:
 # --- The operator ------------------------------------------------------------------------------------------------
 
 
-def asked(kind: Any, what: str, make: Callable[[World], Any]) -> None:
+def asked(kind: Any, what: str, make: Callable[[World], Any], heard_by: int = 0) -> None:
     """A case that is one line of the operator's tool."""
 
     def run(world: World) -> Timed:
@@ -487,7 +520,7 @@ def asked(kind: Any, what: str, make: Callable[[World], Any]) -> None:
         yield Work((begin,))
         end()
 
-    CASES.append(Case(kind, "operator", what, run))
+    CASES.append(Case(kind, "operator", what, run, heard_by))
 
 
 asked(requests.Status, "10,000 accounts", lambda _: requests.Status())
@@ -504,14 +537,14 @@ asked(requests.Kick, "a name that grows", lambda _: requests.Kick(GROWS * 500))
 asked(requests.MakeBan, "a name that grows", lambda _: requests.MakeBan(GROWS * 500))
 asked(requests.MakeBan, "a network, with 10,000 connected", lambda _: requests.MakeBan("198.51.100.7"))
 asked(requests.Unban, "a name that grows", lambda _: requests.Unban(GROWS * 500))
-asked(requests.Unban, "one of 10,000", lambda w: requests.Unban("10.0.0.1/32"))
+asked(requests.Unban, "one of 10,000", lambda _: requests.Unban("10.0.0.1/32"))
 asked(requests.MakeMute, "a name that grows", lambda _: requests.MakeMute(GROWS * 500))
 asked(requests.Unmute, "a name that grows", lambda _: requests.Unmute(GROWS * 500))
 asked(requests.Logout, "one that is not there", lambda _: requests.Logout(1))
 asked(requests.ResetPassword, "an account with logins", lambda w: requests.ResetPassword(w.names[7]))
 asked(requests.SetRole, "one of 10,000", lambda w: requests.SetRole(w.names[6], "member"))
 asked(requests.DeleteUser, "somebody who is not there", lambda _: requests.DeleteUser(GROWS * 500, "keep"))
-asked(requests.Announce, "to 10,000", lambda _: requests.Announce("\u00e4" * 1_000))
+asked(requests.Announce, "to 10,000", lambda _: requests.Announce("\u00e4" * 1_000), EVERYBODY)
 asked(requests.Note, "the longest detail", lambda _: requests.Note("backup", "t" * 500, "d" * 500))
 asked(requests.Shutdown, "alone", lambda _: requests.Shutdown())
 
@@ -523,6 +556,8 @@ def delete_user(world: World) -> Timed:
     account = registry.accounts[2]
     kept = [row for place, row in registry.rulebook.memberships_of(2)]
     logins = list(registry.logins_of(2))
-    yield Work((lambda: steward.delete_user("x", account.name, remove=False, progress=lambda _: None, done=lambda _: None),))
+    yield Work(
+        (lambda: steward.delete_user("x", account.name, remove=False, progress=lambda _: None, done=lambda _: None),)
+    )
     registry.change([Put(account), *map(Put, logins), *map(PutMembership, kept)])
     world.loop.run()
