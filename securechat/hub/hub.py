@@ -7,7 +7,7 @@ last seq fanned out: no history answer goes beyond it, so a reader is never ahea
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import assert_never
 
 from msgspec.structs import replace
@@ -130,7 +130,7 @@ class Hub:
         self._rates = rates
         self._now = 0.0
         self._seats: dict[Peer, Seat] = {}
-        self._slices = Slices()
+        self._slices = Slices(lambda: alarm(self._now))
         self._registry = registry = Registry(log, keys.wall_ms, limits.session_days)
         self._slowdown = Slowdown(limits)
         self._attendance = Attendance(outlet, observer, limits, alarm)
@@ -173,7 +173,7 @@ class Hub:
             desk=self._desk,
             floor=self._floor,
             end=self.end,
-            in_slices=self._in_slices,
+            in_slices=self._slices.begin,
         )
         factor = limits.address_factor
         self._address_messages = AddressBuckets(limits.message_burst, limits.message_rate, factor)
@@ -434,16 +434,9 @@ class Hub:
             self._entrance.dismiss(member)
             self._attendance.gone(member, now)
         self._attendance.tell(now)
-        self._slices.run()
-        if self._slices.is_pending:
-            self._alarm(now)
-        elif (due := self._attendance.next_deadline()) is not None:
+        if (due := self._attendance.next_deadline()) is not None:
             self._alarm(due)
-
-    def _in_slices(self, job: Iterator[object]) -> None:
-        self._slices.begin(job)
-        if self._slices.is_pending:
-            self._alarm(self._now)
+        self._slices.run()
 
     def tidy(self) -> None:
         """Forget what has expired, and guests unseen for long who never wrote; to be called once a day."""

@@ -7,7 +7,7 @@ over when `begin` returns, and the next one whenever the hub is ticked.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import islice
 
 STEPS = 250
@@ -15,9 +15,14 @@ STEPS = 250
 
 
 class Slices:
-    """The jobs under way, in the order in which they were begun; each slice is one job's."""
+    """The jobs under way, in the order in which they were begun; each slice is one job's.
 
-    def __init__(self) -> None:
+    Args:
+        again: asks for `run` to be called in the next pass.
+    """
+
+    def __init__(self, again: Callable[[], None]) -> None:
+        self._again = again
         self._jobs: deque[Iterator[object]] = deque()
 
     @property
@@ -26,16 +31,18 @@ class Slices:
         return bool(self._jobs)
 
     def begin(self, job: Iterator[object]) -> None:
-        """Do the first slice of a job, and the rest later; the caller sees to it that `run` is called."""
-        if self._is_left(job):
-            self._jobs.append(job)
+        """Do the first slice of a job, and the rest later."""
+        self._slice(job)
 
     def run(self) -> None:
         """Do the next slice."""
         if self._jobs:
-            job = self._jobs.popleft()  # one that raises is over
-            if self._is_left(job):
-                self._jobs.append(job)
+            self._slice(self._jobs.popleft())  # one that raises is over
 
-    def _is_left(self, job: Iterator[object]) -> bool:
-        return sum(1 for _ in islice(job, STEPS)) == STEPS
+    def _slice(self, job: Iterator[object]) -> None:
+        try:
+            if sum(1 for _ in islice(job, STEPS)) == STEPS:
+                self._jobs.append(job)
+        finally:
+            if self._jobs:
+                self._again()

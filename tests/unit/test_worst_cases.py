@@ -9,7 +9,8 @@ import pytest
 from securechat.model import Command
 from securechat.server import requests
 from tools.bench import worst
-from tools.bench.worst_cases import CASES, Case
+from tools.bench.worst_cases import Case
+from tools.bench.worst_server import CASES
 from tools.bench.worst_world import SMALL, World
 
 

@@ -2,8 +2,8 @@
 
     python -m tools.bench.worst [--only WORD] [--rounds 7] [--check] [--json FILE]
 
-Every command runs with its most expensive legal content (`worst_cases`) on a server in this process that is full of
-people (`worst_world`). For each the table shows the longest pass of the loop that it caused, in milliseconds of CPU:
+Every command runs with its most expensive legal content (`worst_cases`, `worst_server`) on a server in this process
+that is full of people (`worst_world`). For each the table shows the longest pass of the loop that it caused, in milliseconds of CPU:
 the median of the rounds and the worst of them. The bar is 5 ms; what needs longer must go in slices.
 """
 
@@ -19,7 +19,8 @@ from pathlib import Path
 from typing import Any
 
 from securechat.errors import LocalProtocolError
-from tools.bench.worst_cases import CASES, Case
+from tools.bench import worst_server
+from tools.bench.worst_cases import Case
 from tools.bench.worst_world import Size, World
 
 BAR_MS = 5.0
@@ -98,7 +99,9 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     world = World(Size())
     chosen = [
-        case for case in CASES if options.only.lower() in f"{name_of(case.kind)}, {case.who}: {case.what}".lower()
+        case
+        for case in worst_server.CASES
+        if options.only.lower() in f"{name_of(case.kind)}, {case.who}: {case.what}".lower()
     ]
     print(f"{'loop milliseconds of the longest pass':76}  {'median':>8} {'worst':>8} {'in all':>9} {'passes':>6}")
     figures = []

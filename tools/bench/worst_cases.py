@@ -1,4 +1,4 @@
-"""The most expensive legal content of every command, and of what the server does by itself.
+"""The most expensive legal content of every command of a client; `worst_server` has the rest.
 
 Each case prepares, yields what is timed, and cleans up. `tests/unit/test_worst_cases.py` holds the list against the
 commands there are: a new one needs a case here.
@@ -9,13 +9,11 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from itertools import count
 from typing import Any, TypeAlias
 
 import msgspec
 
 from securechat.hub.people import Put
-from securechat.hub.places import PutMembership
 from securechat.model import (
     AddCertificate,
     AskRoom,
@@ -52,9 +50,8 @@ from securechat.model import (
     Whois,
 )
 from securechat.names import LOBBY
-from securechat.server import requests
 from securechat.server.session import Session
-from tools.bench.worst_world import LONGEST_ESCAPE, SPARE, World
+from tools.bench.worst_world import LONGEST_ESCAPE, World
 
 GROWS = "\ufdfa"
 """One code point that NFKC makes 18 of: the most that any grows."""
@@ -88,7 +85,6 @@ class Case:
 
 EVERYBODY = 10_000
 CASES: list[Case] = []
-_drafts = count(1)
 _Made: TypeAlias = Callable[[Callable[[World], Timed]], Callable[[World], Timed]]
 
 
@@ -135,7 +131,7 @@ def _somebody(world: World, who: str) -> Session:
             return world.enter(0)
 
 
-def _varied(number: int, length: int) -> str:
+def varied(number: int, length: int) -> str:
     """A text of letters that change from number to number, and so are in no cache."""
     start = secrets.randbelow(11_000)
     return "".join(chr(HANGUL + (start + number * length + at) % 11_172) for at in range(length))
@@ -150,15 +146,15 @@ def _hello(name: str, **options: Any) -> Hello:
 
 simple(Hello, "stranger", "a name that grows 18-fold", lambda _: _hello(GROWS * 128))
 simple(Hello, "stranger", "a name of the longest raw length", lambda _: _hello("\U0001d400" * 256))
-simple(Hello, "stranger", "a guest with the longest name, into the lobby", lambda _: _hello(_varied(0, 32)))
+simple(Hello, "stranger", "a guest with the longest name, into the lobby", lambda _: _hello(varied(0, 32)))
 simple(Hello, "stranger", "a wrong password that decomposes", lambda w: _hello(w.names[1], password="\u1ea4" * 256))
-simple(Hello, "stranger", "a password of unlike characters", lambda w: _hello(w.names[1], password=_varied(0, 256)))
+simple(Hello, "stranger", "a password of unlike characters", lambda w: _hello(w.names[1], password=varied(0, 256)))
 simple(Hello, "stranger", "a token of an account in 100 crowded rooms", lambda w: _hello("x", token=w.tokens[5]))
 simple(
     Hello,
     "stranger",
     "a first login: the name and invite of nobody",
-    lambda _: _hello(_varied(0, 32), invite="f" * 32, password="x" * 512),
+    lambda _: _hello(varied(0, 32), invite="f" * 32, password="x" * 512),
 )
 
 
@@ -178,7 +174,7 @@ simple(
     "100 names that grow 18-fold",
     lambda w: Join(1, [GROWS * 127 + chr(HANGUL + n) for n in range(w.size.joins)]),
 )
-simple(Join, "guest", "100 names of unlike letters", lambda w: Join(1, [_varied(n, 64) for n in range(w.size.joins)]))
+simple(Join, "guest", "100 names of unlike letters", lambda w: Join(1, [varied(n, 64) for n in range(w.size.joins)]))
 simple(
     Join, "guest", "100 names of the longest raw length", lambda w: Join(1, ["\u1ea4" * 128 + "#" * 128] * w.size.joins)
 )
@@ -195,7 +191,7 @@ simple(Join, "admin", "100 rooms it belongs to", lambda w: Join(1, w.crowded))
 @case(Join, "account", "100 new rooms with records and their owner")
 def found_rooms(world: World) -> Timed:
     session = world.enter(4)
-    yield sent(world, session, Join(1, [_varied(n, 60) for n in range(world.size.joins - 1)]))
+    yield sent(world, session, Join(1, [varied(n, 60) for n in range(world.size.joins - 1)]))
     world.drop(session)
 
 
@@ -213,14 +209,14 @@ def leave_crowd(world: World) -> Timed:
 
 simple(AskRoom, "guest", "a name that grows 18-fold", lambda _: AskRoom(1, GROWS * 128))
 simple(AskRoom, "account", "the longest topic", lambda w: AskRoom(1, w.crowded[0]))
-simple(SetRoom, "admin", "a topic for the lobby", lambda _: SetRoom(1, LOBBY, topic=_varied(0, 300)), EVERYBODY)
+simple(SetRoom, "admin", "a topic for the lobby", lambda _: SetRoom(1, LOBBY, topic=varied(0, 300)), EVERYBODY)
 simple(SetRoom, "admin", "a name that grows 18-fold", lambda w: SetRoom(1, w.crowded[0], name=GROWS * 128))
 
 
 @case(SetRoom, "admin", "another name for a crowded room")
 def rename_room(world: World) -> Timed:
     session = world.enter(0)
-    old, new = world.crowded[2], _varied(0, 60)
+    old, new = world.crowded[2], varied(0, 60)
     yield sent(world, session, SetRoom(1, old, name=new), for_s=0.5)
     world.crowded[2] = new
     world.drop(session)
@@ -238,13 +234,13 @@ def make_private(world: World) -> Timed:
 
 
 simple(InviteTo, "admin", "the longest name of a room", lambda w: InviteTo(1, w.crowded[3], 5))
-simple(Moderate, "admin", "kick nobody", lambda w: Moderate(1, w.crowded[3], 12, "kick", reason=_varied(0, 300)))
+simple(Moderate, "admin", "kick nobody", lambda w: Moderate(1, w.crowded[3], 12, "kick", reason=varied(0, 300)))
 
 
 @case(Moderate, "admin", "a ban from a crowded room")
 def moderate(world: World) -> Timed:
     session, name = world.enter(0), world.crowded[4]
-    yield sent(world, session, Moderate(1, name, 2, "ban", reason=_varied(0, 300)), for_s=0.5)
+    yield sent(world, session, Moderate(1, name, 2, "ban", reason=varied(0, 300)), for_s=0.5)
     world.send(session, Moderate(2, name, 2, "unban"), Grant(3, name, 2, "member"))
     world.drop(session)
 
@@ -256,7 +252,7 @@ simple(Grant, "admin", "a role in the lobby of 10,000", lambda _: Grant(1, LOBBY
 
 def _mention_growing() -> str:
     """As in the report of the attack; every syllable another, so that no cache helps."""
-    return "".join(f"@{GROWS * 5}{_varied(n, 1)}. {GROWS * 5} {GROWS * 5}, {GROWS * 5}. " for n in range(150))[:4_000]
+    return "".join(f"@{GROWS * 5}{varied(n, 1)}. {GROWS * 5} {GROWS * 5}, {GROWS * 5}. " for n in range(150))[:4_000]
 
 
 def _mention_many() -> str:
@@ -267,7 +263,7 @@ def _mention_many() -> str:
 
 
 def _mention_long() -> str:
-    return "".join(f"@{_varied(n, 28)} a b" for n in range(120))[:4_000]
+    return "".join(f"@{varied(n, 28)} a b" for n in range(120))[:4_000]
 
 
 def _mention_ascii() -> str:
@@ -280,10 +276,10 @@ for _what, _text in (
     ("`@` before long names of unlike letters", _mention_long),
     ("`@` before ASCII, 2,200 candidates", _mention_ascii),
     ("`@` and a letter, 1,333 times", lambda: "@\u00e4 " * 1_333),
-    ("`@` and what grows, without a space", lambda: "".join(f"@{GROWS * 30}{_varied(n, 1)} " for n in range(121))),
+    ("`@` and what grows, without a space", lambda: "".join(f"@{GROWS * 30}{varied(n, 1)} " for n in range(121))),
     (
         "`@` and words that just may be part of a name",
-        lambda: "".join(f"@{GROWS * 5}{_varied(n, 2)} " for n in range(440)),
+        lambda: "".join(f"@{GROWS * 5}{varied(n, 2)} " for n in range(440)),
     ),
     ("control characters, the longest escapes", lambda: LONGEST_ESCAPE * 4_000),
     ("16 KiB", lambda: "\U0001f600" * 4_000),
@@ -331,7 +327,7 @@ simple(History, "account", "around 200 reactions", lambda w: History(1, w.crowde
 simple(History, "account", "of 100 rooms", lambda _: History(1, after=0))
 simple(History, "guest", "a room that grows 18-fold", lambda _: History(1, GROWS * 128))
 simple(Search, "account", "20 words that grow, in 500 characters", lambda _: Search(1, " ".join([GROWS * 24] * 19)))
-simple(Search, "account", "500 characters of unlike letters", lambda _: Search(1, _varied(0, 500)))
+simple(Search, "account", "500 characters of unlike letters", lambda _: Search(1, varied(0, 500)))
 simple(
     Search,
     "account",
@@ -353,29 +349,29 @@ simple(AskUnread, "account", "100 rooms", lambda _: AskUnread(1))
 # --- The own account ---------------------------------------------------------------------------------------------
 
 simple(Nick, "guest", "a name that grows 18-fold", lambda _: Nick(1, GROWS * 128))
-simple(Nick, "guest", "the longest name, in the lobby of 10,000", lambda _: Nick(1, _varied(0, 32)))
+simple(Nick, "guest", "the longest name, in the lobby of 10,000", lambda _: Nick(1, varied(0, 32)))
 simple(Nick, "guest", "32 letters of two characters' look", lambda _: Nick(1, "\u01c4" * 16))
 
 
 @case(Nick, "account", "in 100 crowded rooms", EVERYBODY)
 def nick_everywhere(world: World) -> Timed:
     session = world.enter(1)
-    yield sent(world, session, Nick(1, _varied(0, 32)), for_s=0.5)
+    yield sent(world, session, Nick(1, varied(0, 32)), for_s=0.5)
     world.send(session, Nick(2, world.names[1]))
     world.drop(session)
 
 
 @case(Register, "guest", "a password that decomposes, in 100 rooms")
 def register(world: World) -> Timed:
-    session = world.guest(_varied(0, 32))
+    session = world.guest(varied(0, 32))
     world.send(session, Join(1, [f"g{secrets.token_hex(6)}" for _ in range(world.size.joins - 1)]))
     world.loop.run(for_s=30.0)
     yield sent(world, session, Register(2, "\u1ea4" * 64 + "\u0344" * 20), for_s=0.5)
     world.drop(session)
 
 
-simple(Register, "guest", "the longest password", lambda _: Register(1, _varied(0, 256)))
-simple(ChangePassword, "account", "the longest passwords", lambda _: ChangePassword(1, "\u1ea4" * 256, _varied(0, 128)))
+simple(Register, "guest", "the longest password", lambda _: Register(1, varied(0, 256)))
+simple(ChangePassword, "account", "the longest passwords", lambda _: ChangePassword(1, "\u1ea4" * 256, varied(0, 128)))
 simple(Logins, "account", "50 logins", lambda _: Logins(1))
 simple(Logout, "account", "one that is not there", lambda _: Logout(1, 1))
 
@@ -441,123 +437,3 @@ def nonsense(world: World) -> Timed:
 def quit_(world: World) -> Timed:
     session = world.enter(1)
     yield sent(world, session, Quit(), for_s=0.5)
-
-
-# --- What the server does by itself --------------------------------------------------------------------------------
-
-
-@case("presence", "server", "a flush for the lobby of 10,000", EVERYBODY)
-def presence(world: World) -> Timed:
-    world.loop.run(for_s=1.0)
-    session = world.guest()
-    yield Work((), 0.5, at_once=True)
-    world.drop(session)
-
-
-@case("presence", "server", "a flush for 100 crowded rooms", EVERYBODY)
-def presence_in_all(world: World) -> Timed:
-    world.loop.run(for_s=1.0)
-    session = world.enter(1)
-    yield Work((), 0.5, at_once=True)
-    world.drop(session)
-    world.loop.run(for_s=1.0)
-
-
-@case("departures", "server", "100 members, each of 100 crowded rooms, do not come back", EVERYBODY)
-def departures(world: World) -> Timed:
-    lost = world.present[-min(100, world.size.crowd) :]
-    numbers = [int(world.names.index(world.hub.name_of(session))) for session in lost]
-    for session in lost:
-        world.hub.lost(session, world.loop.now)
-    yield Work((), world.limits.quiet_return_s + 2.0, at_once=True)
-    world.present[-len(lost) :] = [world.enter(number) for number in numbers]
-
-
-@case("network drop", "server", "100 connections lost in one pass")
-def network_drop(world: World) -> Timed:
-    count = min(100, len(world.present) // 2)
-    lost = world.present[:count]
-    yield Work(tuple(lambda session=session: world.hub.lost(session, world.loop.now) for session in lost), 0.5)
-    world.present[:count] = [world.enter(SPARE + number) for number in range(count)]
-
-
-@case("commit", "server", "1,024 messages for a crowded room", 1_024)
-def commit(world: World) -> Timed:
-    room = world.crowded[5]
-    drafts = []
-    for session in world.present[-min(64, world.size.crowd) :]:
-        drafts += [(session, next(_drafts)) for _ in range(world.size.batch // min(64, world.size.crowd))]
-    for session, number in drafts:
-        session._drafts += 1
-        world.hub.handle(session, Say(number, room, "hello, everybody"), world.loop.now)
-    yield Work((), at_once=True)
-
-
-@case("tidy", "server", "the daily round: 10,000 accounts, 50,000 logins")
-def tidy(world: World) -> Timed:
-    yield Work((world.hub.tidy,), 1.0)
-
-
-@case("lookalikes", "server", "a ban on a name, with 10,000 connected")
-def ban_name(world: World) -> Timed:
-    name = _varied(0, 32)
-    guest = world.guest(name)
-    steward = world.hub.steward
-    yield Work((lambda: steward.ban("x", name, reason="", duration_s=None, done=lambda _: None),))
-    steward.unban("x", name, lambda _: None)
-    world.loop.run()
-    del guest
-
-
-# --- The operator ------------------------------------------------------------------------------------------------
-
-
-def asked(kind: Any, what: str, make: Callable[[World], Any], heard_by: int = 0) -> None:
-    """A case that is one line of the operator's tool."""
-
-    def run(world: World) -> Timed:
-        begin, end = world.ask(msgspec.json.encode(make(world)))
-        yield Work((begin,))
-        end()
-
-    CASES.append(Case(kind, "operator", what, run, heard_by))
-
-
-asked(requests.Status, "10,000 accounts", lambda _: requests.Status())
-asked(requests.Users, "10,000 accounts", lambda _: requests.Users())
-asked(requests.Rooms, "10,000 rooms", lambda _: requests.Rooms())
-asked(requests.Sessions, "50,000 logins", lambda _: requests.Sessions())
-asked(requests.Sessions, "of one with 50", lambda w: requests.Sessions(w.names[1]))
-asked(requests.Invites, "10,000 invites", lambda _: requests.Invites())
-asked(requests.Bans, "10,000 bans", lambda _: requests.Bans())
-asked(requests.Mutes, "no mutes", lambda _: requests.Mutes())
-asked(requests.MakeInvite, "a room that grows", lambda _: requests.MakeInvite(1, 1, GROWS * 128))
-asked(requests.Revoke, "one of 10,000", lambda w: requests.Revoke(min(w.hub._registry.invites)))
-asked(requests.Kick, "a name that grows", lambda _: requests.Kick(GROWS * 500))
-asked(requests.MakeBan, "a name that grows", lambda _: requests.MakeBan(GROWS * 500))
-asked(requests.MakeBan, "a network, with 10,000 connected", lambda _: requests.MakeBan("198.51.100.7"))
-asked(requests.Unban, "a name that grows", lambda _: requests.Unban(GROWS * 500))
-asked(requests.Unban, "one of 10,000", lambda _: requests.Unban("10.0.0.1/32"))
-asked(requests.MakeMute, "a name that grows", lambda _: requests.MakeMute(GROWS * 500))
-asked(requests.Unmute, "a name that grows", lambda _: requests.Unmute(GROWS * 500))
-asked(requests.Logout, "one that is not there", lambda _: requests.Logout(1))
-asked(requests.ResetPassword, "an account with logins", lambda w: requests.ResetPassword(w.names[7]))
-asked(requests.SetRole, "one of 10,000", lambda w: requests.SetRole(w.names[6], "member"))
-asked(requests.DeleteUser, "somebody who is not there", lambda _: requests.DeleteUser(GROWS * 500, "keep"))
-asked(requests.Announce, "to 10,000", lambda _: requests.Announce("\u00e4" * 1_000), EVERYBODY)
-asked(requests.Note, "the longest detail", lambda _: requests.Note("backup", "t" * 500, "d" * 500))
-asked(requests.Shutdown, "alone", lambda _: requests.Shutdown())
-
-
-@case(requests.DeleteUser, "operator", "an account in 100 crowded rooms")
-def delete_user(world: World) -> Timed:
-    registry = world.hub._registry
-    steward = world.hub.steward
-    account = registry.accounts[2]
-    kept = [row for place, row in registry.rulebook.memberships_of(2)]
-    logins = list(registry.logins_of(2))
-    yield Work(
-        (lambda: steward.delete_user("x", account.name, remove=False, progress=lambda _: None, done=lambda _: None),)
-    )
-    registry.change([Put(account), *map(Put, logins), *map(PutMembership, kept)])
-    world.loop.run()

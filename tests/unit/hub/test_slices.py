@@ -22,14 +22,17 @@ def counted(count: int, done: list[int]) -> Iterator[None]:
 
 
 def test_a_short_job_is_done_at_once() -> None:
-    work, done = Slices(), list[int]()
+    asked, done = list[None](), list[int]()
+    work = Slices(lambda: asked.append(None))
     work.begin(counted(STEPS - 1, done))
     assert len(done) == STEPS - 1
+    assert not asked
     assert not work.is_pending
 
 
 def test_long_jobs_take_turns() -> None:
-    work, first, second = Slices(), list[int](), list[int]()
+    asked, first, second = list[None](), list[int](), list[int]()
+    work = Slices(lambda: asked.append(None))
     work.begin(counted(3 * STEPS, first))
     work.begin(counted(2 * STEPS, second))
     assert (len(first), len(second)) == (STEPS, STEPS)
@@ -38,6 +41,7 @@ def test_long_jobs_take_turns() -> None:
         before = len(first) + len(second)
         work.run()
         passes += 1
+        assert len(asked) == passes + 2 - (not work.is_pending)
         assert len(first) + len(second) - before <= STEPS
     assert (len(first), len(second)) == (3 * STEPS, 2 * STEPS)
     assert passes <= 5
@@ -48,7 +52,7 @@ def test_a_job_that_raises_is_over() -> None:
         yield from counted(STEPS, [])
         raise RuntimeError
 
-    work = Slices()
+    work = Slices(lambda: None)
     work.begin(broken())
     with pytest.raises(RuntimeError):
         work.run()
