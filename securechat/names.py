@@ -13,10 +13,9 @@ import unicodedata
 from collections.abc import Iterable
 from functools import lru_cache
 
-from precis_i18n import get_profile
-
 from securechat.errors import ErrorCode, Refusal
 from securechat.limits import MAX_NAME_BYTES, MAX_NAME_CHARS, MAX_ROOM_CHARS
+from securechat.precis import NICKNAME_MAPPED, NICKNAME_PRESERVED, TooLong, enforce, grows_beyond
 from securechat.text import is_hostile
 
 _LIKE_COLONS = "\u02d0\u02d1\u02f8\u0589\u05c3\u0703\u0704\u16ec\u1803\u1809\u205a\u2236\ua4fd\ua789\ufe30"
@@ -30,11 +29,18 @@ BLANK = "\u2800"
 RESERVED_KEYS = frozenset({"server", "system"})
 LOBBY = "lobby"
 
-_PRESERVED = get_profile("NicknameCasePreserved")
-_MAPPED = get_profile("NicknameCaseMapped:CaseFold")
+MAX_KEY_CHARS = 3 * MAX_NAME_CHARS
+"""Code points of a name's key: folding makes at most three of one that NFKC leaves alone."""
+_MAX_RAW_NAME_CHARS = 4 * MAX_NAME_CHARS
+"""A name as typed may be decomposed: a letter and three marks for each that is stored."""
+_MAX_RAW_ROOM_CHARS = 2 * MAX_ROOM_CHARS
+_NAME_TOO_LONG = f"a name has at most {MAX_NAME_CHARS} characters and {MAX_NAME_BYTES} bytes; choose a shorter one"
+_ROOM_TOO_LONG = f"a room name has at most {MAX_ROOM_CHARS} characters; choose a shorter one"
+_REMEMBERED = 4096
+"""Of each kind, the latest: what is remembered has at most 128 code points, so all three take at most 10 MiB."""
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=_REMEMBERED)
 def check_name(raw: str) -> str:
     """Return the form of a person's name that is stored and shown.
 
@@ -49,10 +55,7 @@ def check_name(raw: str) -> str:
     """
     name = _enforce(raw, "name")
     if len(name) > MAX_NAME_CHARS or len(name.encode()) > MAX_NAME_BYTES:
-        raise Refusal(
-            ErrorCode.NAME_INVALID,
-            f"a name has at most {MAX_NAME_CHARS} characters and {MAX_NAME_BYTES} bytes; choose a shorter one",
-        )
+        raise Refusal(ErrorCode.NAME_INVALID, _NAME_TOO_LONG)
     _reject_characters(name, FORBIDDEN_IN_NAMES, ErrorCode.NAME_INVALID, "a name")
     if not any(char.isalnum() for char in name):
         raise Refusal(ErrorCode.NAME_INVALID, "a name needs at least one letter or digit")
@@ -61,22 +64,60 @@ def check_name(raw: str) -> str:
     return name
 
 
-@lru_cache(maxsize=4096)
 def name_key(name: str) -> str:
     """Return what decides whether two valid names are the same (RFC 8266 section 2.4, comparison).
 
-    Case, width and spaces are folded; ``_`` counts as a space.
+    Case, width and spaces are folded; ``_`` counts as a space. It judges nothing: a name that is not valid, because it
+    is too long or holds what names may not, has a key that is no valid name's.
     """
+    return name if len(name) > _MAX_RAW_NAME_CHARS else _remembered_key(name)
+
+
+def unremembered_key(name: str) -> str:
+    """Return what `name_key` does and keep nothing in memory: for what is a secret, or one of too many."""
+    return name if len(name) > _MAX_RAW_NAME_CHARS else _key(name)
+
+
+def word_key(word: str) -> str | None:
+    """Return the part that a word contributes to the key of a name: the key of a name is its words', with spaces.
+
+    Args:
+        word: without whitespace, at most MAX_NAME_CHARS code points.
+
+    Returns:
+        Empty for separators alone; None for a word that no name can have, because it is too long once folded.
+    """
+    key = " ".join(word.replace("_", " ").split())
+    if key.isascii():
+        return key.lower()
+    if grows_beyond(key, MAX_KEY_CHARS):
+        return None
+    # Twice, as the profile does: what NFKC makes of a letter may hold spaces and capitals.
+    folded = _folded(_folded(key))
+    return folded if len(folded) <= MAX_KEY_CHARS else None
+
+
+def _key(name: str) -> str:
     key = " ".join(name.replace("_", " ").split())
-    if key and key.isascii():
+    if not key:  # only separators: compare by the name itself
+        return name
+    if key.isascii():
         return key.lower()  # the same, 20 times as fast
     try:
-        return str(_MAPPED.enforce(key))
-    except UnicodeEncodeError:  # only separators: compare by the name itself
+        return enforce(NICKNAME_MAPPED, key, MAX_KEY_CHARS)
+    except (UnicodeEncodeError, TooLong):
         return name
 
 
-@lru_cache(maxsize=4096)
+_remembered_key = lru_cache(maxsize=_REMEMBERED)(_key)
+
+
+def _folded(text: str) -> str:
+    """The mappings of the Nickname profile (RFC 8266 section 2.4), without judging a code point."""
+    return unicodedata.normalize("NFKC", " ".join(text.split()).casefold())
+
+
+@lru_cache(maxsize=_REMEMBERED)
 def check_room(raw: str) -> str:
     """Return the form of a room's name that is stored: folded to lower case, without its leading ``#``.
 
@@ -87,18 +128,14 @@ def check_room(raw: str) -> str:
         Refusal: ROOM_INVALID with a sentence that says what to change.
     """
     bare = raw.strip().removeprefix("#")
-    if len(bare) > 2 * MAX_ROOM_CHARS:  # judged before the profile spends time on it
-        raise Refusal(
-            ErrorCode.ROOM_INVALID, f"a room name has at most {MAX_ROOM_CHARS} characters; choose a shorter one"
-        )
+    if len(bare) > _MAX_RAW_ROOM_CHARS:  # judged before the profile spends time on it
+        raise Refusal(ErrorCode.ROOM_INVALID, _ROOM_TOO_LONG)
     try:
-        room = str(_MAPPED.enforce(bare))
+        room = enforce(NICKNAME_MAPPED, bare, MAX_ROOM_CHARS)
+    except TooLong:
+        raise Refusal(ErrorCode.ROOM_INVALID, _ROOM_TOO_LONG) from None
     except UnicodeEncodeError as error:
         raise Refusal(ErrorCode.ROOM_INVALID, _why(error, "a room name")) from None
-    if len(room) > MAX_ROOM_CHARS:
-        raise Refusal(
-            ErrorCode.ROOM_INVALID, f"a room name has at most {MAX_ROOM_CHARS} characters; choose a shorter one"
-        )
     _reject_characters(room, FORBIDDEN_IN_ROOMS, ErrorCode.ROOM_INVALID, "a room name")
     return room
 
@@ -128,12 +165,14 @@ def longest_known_name(text: str, known: Iterable[str]) -> tuple[str, str] | Non
 
 
 def _enforce(raw: str, noun: str) -> str:
-    if len(raw) > 4 * MAX_NAME_CHARS:  # judged before the profile spends time on it
-        raise Refusal(ErrorCode.NAME_INVALID, f"a name has at most {MAX_NAME_CHARS} characters; choose a shorter one")
+    if len(raw) > _MAX_RAW_NAME_CHARS:  # judged before the profile spends time on it
+        raise Refusal(ErrorCode.NAME_INVALID, _NAME_TOO_LONG)
     if raw.isascii() and raw.isprintable() and (name := " ".join(raw.split())):
         return name  # the same, 20 times as fast: in a storm of logins every name is new
     try:
-        return str(_PRESERVED.enforce(raw))
+        return enforce(NICKNAME_PRESERVED, raw, MAX_NAME_CHARS)
+    except TooLong:
+        raise Refusal(ErrorCode.NAME_INVALID, _NAME_TOO_LONG) from None
     except UnicodeEncodeError as error:
         raise Refusal(ErrorCode.NAME_INVALID, _why(error, f"a {noun}")) from None
 

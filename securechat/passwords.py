@@ -10,17 +10,14 @@ from __future__ import annotations
 
 import unicodedata
 
-from precis_i18n import get_profile
-
 from securechat.errors import ErrorCode, Refusal
-from securechat.names import name_key
+from securechat.names import name_key, unremembered_key
+from securechat.precis import OPAQUE_STRING, TooLong, enforce
 
 MIN_PASSWORD_CHARS = 8
 """Code points (NIST SP 800-63B: at least 8)."""
 MAX_PASSWORD_CHARS = 128
 """Code points (NIST SP 800-63B: allow at least 64): a sentence fits, and nobody can make us normalise a novel."""
-
-_OPAQUE = get_profile("OpaqueString")
 
 # A short list of our own: runs of digits, walks over the keyboard, the words and names that stand at the head of every
 # list of leaked passwords; then what people choose in Indonesia. Of eight characters or more, in folded case.
@@ -65,16 +62,15 @@ def check_password(raw: str, name: str) -> str:
     if any(unicodedata.category(char) in {"Cc", "Cs"} for char in raw):
         raise _refusal("cannot contain control characters, such as a tab or a line break; type it anew")
     try:
-        password = str(_OPAQUE.enforce(raw)) if raw else ""
+        password = enforce(OPAQUE_STRING, raw, MAX_PASSWORD_CHARS) if raw else ""
+    except TooLong:
+        raise _refusal(f"has at most {MAX_PASSWORD_CHARS} characters; choose a shorter one") from None
     except UnicodeEncodeError:
         # Not chained: the exception carries the password.
         raise _refusal("contains an invisible or unassigned character; choose one without it") from None
     if len(password) < MIN_PASSWORD_CHARS:
         raise _refusal(f"has at least {MIN_PASSWORD_CHARS} characters; choose a longer one, such as three words")
-    if len(password) > MAX_PASSWORD_CHARS:
-        raise _refusal(f"has at most {MAX_PASSWORD_CHARS} characters; choose a shorter one")
-    # Past the cache of name_key, which would keep the password in memory.
-    if name_key.__wrapped__(password) == name_key(name):
+    if unremembered_key(password) == name_key(name):
         raise _refusal("cannot be the name of its account; choose another one")
     folded = password.casefold()
     if len(set(folded)) == 1:
@@ -93,8 +89,8 @@ def normal_password(raw: str) -> str:
     if len(raw) > 2 * MAX_PASSWORD_CHARS:
         return raw
     try:
-        return str(_OPAQUE.enforce(raw))
-    except UnicodeEncodeError:
+        return enforce(OPAQUE_STRING, raw, MAX_PASSWORD_CHARS)
+    except (UnicodeEncodeError, TooLong):
         return raw
 
 

@@ -45,14 +45,23 @@ _PLAIN = str.maketrans({
 _JOINING = re.compile("[\u1160-\u11ff]")
 """Jamo that join the one before them to a syllable."""
 _LINK = re.compile(r"\bhttps?://[^\s/]", re.IGNORECASE)
+_MOST_FOLDED = 16_384
+"""Code points whose folding is remembered: 3 MiB; no text in one language has so many."""
+MOST_MARKS = 200
+"""Spans told of one message: more than a screen can show, and no more work and bytes than a page is worth."""
 _WORD = re.compile(r"[^\x00-/:-@\[-`{-\x7f]+")
 """ASCII letters, ASCII digits and what is not ASCII, as what it is not: that way round it compiles in no time."""
 
 
 class _Folding(dict[int, str]):
-    """A table for str.translate that fills itself: one code point, folded, words apart."""
+    """A table for str.translate that fills itself: one code point, folded, words apart.
+
+    Strangers choose the texts, and all code points there are would take 200 MiB: of so many it begins anew.
+    """
 
     def __missing__(self, code: int) -> str:
+        if len(self) >= _MOST_FOLDED:
+            self.clear()
         folded = self[code] = _fold(chr(code))
         return folded
 
@@ -103,7 +112,7 @@ def marks(text: str, searched: Sequence[str]) -> list[tuple[int, int]] | None:
     """Find all of ``searched`` in a text, each a phrase as `phrase_of` reads it.
 
     Returns:
-        Where: spans [start, end) in code points, rising and apart; None when one of them is missing.
+        Where: spans [start, end) in code points, rising and apart, the first MOST_MARKS; None when one is missing.
     """
     words = list(_located(text))
     found: list[tuple[int, int]] = []
@@ -112,7 +121,7 @@ def marks(text: str, searched: Sequence[str]) -> list[tuple[int, int]] | None:
         if phrase and not spans:
             return None
         found += spans
-    return _joined(found)
+    return _joined(found)[:MOST_MARKS]
 
 
 def _occurrences(words: Sequence[_Word], phrase: Sequence[str], *, goes_on: bool) -> Iterator[tuple[int, int]]:

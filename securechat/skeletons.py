@@ -21,7 +21,7 @@ import unicodedata
 from collections.abc import Mapping, Sequence
 from functools import cache, lru_cache
 
-from securechat.names import name_key
+from securechat.names import MAX_KEY_CHARS, name_key
 
 _MARK = "\u200e"
 """The package wraps characters that are written from right to left in left-to-right marks."""
@@ -29,7 +29,6 @@ _DOTTED = re.compile("(?<=[ij])\u0307+")
 """A dot above what has one already: the ``i`` of a folded ``İ`` looks like any other."""
 
 
-@lru_cache(maxsize=4096)
 def skeleton(name: str) -> str:
     """Return what decides whether two names look alike.
 
@@ -37,10 +36,16 @@ def skeleton(name: str) -> str:
         name: a valid name, or its key.
 
     Returns:
-        For an ASCII name its key. The first other name in a process loads the table; see `preload`.
+        For an ASCII name its key, and for what is too long to be a name. The first other name in a process loads the
+        table; see `preload`.
     """
     key = name_key(name)
-    return key if key.isascii() else _drawn(_folded(key), _table())
+    return key if len(key) > MAX_KEY_CHARS or key.isascii() else _skeleton(key)
+
+
+@lru_cache(maxsize=4096)
+def _skeleton(key: str) -> str:
+    return _drawn(_folded(key), _table())
 
 
 def preload() -> None:

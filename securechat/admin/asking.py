@@ -14,6 +14,7 @@ from securechat.admin.exit_codes import Exit
 from securechat.admin.invitation import QR_SIGNS, cut_off, link_address, make_link, qr_lines, unnamed
 from securechat.admin.line import Line
 from securechat.hub.people import Role
+from securechat.names import name_key
 from securechat.server.requests import (
     Announce,
     Bans,
@@ -55,16 +56,25 @@ def status(context: Context) -> Exit:
 
 
 def _table(
-    context: Context, question: Command, heads: Sequence[str], cells: Callable[[Row], Sequence[str]], none: str
+    context: Context,
+    question: Command,
+    heads: Sequence[str],
+    cells: Callable[[Row], Sequence[str]],
+    none: str,
+    order: Callable[[Row], Any] | None = None,
 ) -> Exit:
+    """Show rows, in an order if one is given: the server sorts nothing, because others would wait for it."""
     rows = context.ask(question).rows
+    if order is not None:
+        rows.sort(key=order)
     context.output.table(rows, heads, [cells(row) for row in rows], none)
     return Exit.OK
 
 
 def users(context: Context) -> Exit:
     """Everybody with an account, and the guests who are here."""
-    return _table(context, Users(), show.USERS, show.user, "nobody is here, and nobody has an account")
+    none = "nobody is here, and nobody has an account"
+    return _table(context, Users(), show.USERS, show.user, none, lambda row: name_key(row["name"]))
 
 
 def rooms(context: Context) -> Exit:
@@ -94,7 +104,10 @@ def prune_rooms(context: Context) -> Exit:
 def sessions(context: Context) -> Exit:
     """Logins and connections."""
     question = Sessions(context.options.name)
-    return _table(context, question, show.SESSIONS, show.session, "nobody is logged in")
+    none = "nobody is logged in"
+    return _table(
+        context, question, show.SESSIONS, show.session, none, lambda row: (name_key(row["name"]), row["login"])
+    )
 
 
 def invites(context: Context) -> Exit:

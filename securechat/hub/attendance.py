@@ -24,6 +24,9 @@ _FORMER_NAMES = 100
 _DEPARTURES_PER_TICK = 16
 """Members let go at once: each may leave 100 rooms at about 4 µs, and the loop should not stand for 10 ms."""
 
+_TOLD_PER_TICK = 2_000
+"""Connections that are told of comings and goings at once, some 2 ms: whoever logs in may belong to 100 rooms."""
+
 
 class Attendance:
     """The rooms of one server and everybody in them.
@@ -34,6 +37,10 @@ class Attendance:
         alarm: told when, in monotonic seconds, `take_overdue` and `tell` should be called; the earliest counts.
         limits: presence_interval_s, quiet_return_s, rooms_per_member, rooms_total, rooms_opened_per_address.
         pages: how long an event may be.
+
+    Attributes:
+        rooms: the occupied rooms, by name.
+        room_changed: told of each name that a room has got or lost.
     """
 
     def __init__(
@@ -46,6 +53,7 @@ class Attendance:
     ) -> None:
         self._pages = pages
         self.rooms: dict[str, Room] = {}
+        self.room_changed: Callable[[str], None] = lambda _: None
         self._outlet = outlet
         self._observer = observer
         self._limits = limits
@@ -76,6 +84,7 @@ class Attendance:
             if address is not None:
                 room.opened_from = address
                 self._opened[address] = self._opened.get(address, 0) + 1
+            self.room_changed(name)
         room.add(member)
         member.rooms[name] = room
         member.was_called.pop(name, None)  # from here on the name means this room, also when it is left again
@@ -90,6 +99,7 @@ class Attendance:
         room.remove(member)
         if not room.members:
             del self.rooms[room.name]
+            self.room_changed(room.name)
             self._presence_due.pop(room.name, None)
             self._forget_opening(room)
         self._observer.happened(Happening.LEFT, None, member.name, room.name)
@@ -129,6 +139,8 @@ class Attendance:
             return
         room.name = new
         self.rooms[new] = room
+        self.room_changed(old)
+        self.room_changed(new)
         if (due := self._presence_due.pop(old, None)) is not None:
             self._presence_due[new] = due
         for member in room.members.values():
@@ -192,17 +204,17 @@ class Attendance:
         return overdue
 
     def tell(self, now: float) -> None:
-        """Tell every room whose presence is due."""
-        due = []
-        for name, at in self._presence_due.items():
+        """Tell the rooms whose presence is due, a few at once; the caller ticks again for the rest."""
+        told = 0
+        while self._presence_due and told < _TOLD_PER_TICK:
+            name, at = next(iter(self._presence_due.items()))
             if at > now:
                 break
-            due.append(name)
-        for name in due:
             del self._presence_due[name]
             room = self.rooms[name]
-            if (told := room.take_presence(self._limits, self._pages)) is not None:
-                self._outlet.broadcast(room.audience(), [told])
+            if (presence := room.take_presence(self._limits, self._pages)) is not None:
+                self._outlet.broadcast(room.audience(), [presence])
+                told += len(room.audience())
 
     def _note_left(self, member: Member, room: Room, now: float) -> None:
         if self.rooms.get(room.name) is room:

@@ -7,7 +7,7 @@ stretches the log makes a commit, and the loop serves everybody.
 
 from __future__ import annotations
 
-from collections.abc import Set
+from collections.abc import Callable, Iterable, Iterator, Sequence, Set
 from functools import partial
 
 from msgspec.structs import replace
@@ -21,6 +21,8 @@ from securechat.limits import Limits
 _DAY_MS = 86_400_000
 _INVITE_KEPT_DAYS = 30
 """For how long an invite that is over can still be looked at, and still says why it is over."""
+_SLICE = 500
+"""Rows looked at, and perhaps changed, between two passes of the loop: each takes up to 4 us."""
 _ROOMS_AT_ONCE = 100
 """Rooms looked at in one stretch: some 0.3 ms of the loop, and at most as many small writes in one commit."""
 
@@ -48,42 +50,65 @@ class Expiry:
         now_ms = registry.wall_ms()
         for sender_id in [n for n, row in registry.mutes.items() if not registry.lasts(row.until_ms)]:
             registry.in_turn((Mute, sender_id), partial(self._end_of_mute, sender_id))
-        for place in registry.rulebook.places.values():
-            if place.retention_days:
-                before_ms = now_ms - place.retention_days * _DAY_MS
-                self._expire(Expire(place.name, before_ms, self._limits.retention_batch))
+        self._expire(now_ms)
         before_ms = now_ms - int(self._limits.guest_days * _DAY_MS)
         self._tidy_rooms([place.room_id for place in registry.rulebook.places.values()])
         self._trim_audit(now_ms)
         guests = ForgetGuests(before_ms, online=tuple(sorted(streams)))
-        registry.change(self._over(logins, now_ms), lambda _: self._forget(guests))
+        self._record_slices(self._over(now_ms, logins), lambda: self._forget(guests))
 
-    def _over(self, logins: Set[int], now_ms: int) -> list[Change]:
-        """Logins, bans and invites that are over, and what keeps the logins in use."""
+    def _record_slices(self, slices: Iterator[Sequence[Change]], then: Callable[[], None]) -> None:
+        """Make changes durable, a slice in each transaction; between two of them the loop serves others."""
+        changes = next(slices, None)
+        if changes is None:
+            then()
+        else:
+            self._registry.change(changes, lambda _: self._record_slices(slices, then))
+
+    def _over(self, now_ms: int, online: Set[int]) -> Iterator[Sequence[Change]]:
+        """What forgets logins, bans and invites that are over, a slice of all there are at a time."""
         registry = self._registry
-        end_ms = registry.end_of_login()
-        over = [n for n, row in registry.logins.items() if row.expires_at_ms <= now_ms and n not in logins]
-        changes: list[Change] = [Drop(Login, n) for n in over]
-        used = (registry.logins[n] for n in logins if n in registry.logins and not registry.is_leaving(Login, n))
-        changes += [
-            Put(replace(row, used_at_ms=now_ms, expires_at_ms=end_ms)) for row in used if registry.living(row.sender_id)
-        ]
-        changes += [Drop(Ban, n) for n, row in registry.bans.items() if not registry.lasts(row.until_ms)]
         old_ms = now_ms - _INVITE_KEPT_DAYS * _DAY_MS
-        changes += [Drop(Invite, n) for n, row in registry.invites.items() if row.expires_at_ms <= old_ms]
-        return changes
+        for numbers in _sliced(registry.logins):
+            yield [change for n in numbers if (change := self._renewed(n, now_ms, online)) is not None]
+        for numbers in _sliced(registry.bans):
+            bans = ((n, registry.bans.get(n)) for n in numbers)
+            yield [Drop(Ban, n) for n, ban in bans if ban is not None and not registry.lasts(ban.until_ms)]
+        for numbers in _sliced(registry.invites):
+            invites = ((n, registry.invites.get(n)) for n in numbers)
+            yield [Drop(Invite, n) for n, invite in invites if invite is not None and invite.expires_at_ms <= old_ms]
+
+    def _renewed(self, number: int, now_ms: int, online: Set[int]) -> Change | None:
+        """What becomes of a login: one in use begins its time anew, one that is over is forgotten."""
+        registry = self._registry
+        row = registry.logins.get(number)
+        if row is None or registry.is_leaving(Login, number):
+            return None
+        if number not in online:
+            return Drop(Login, number) if row.expires_at_ms <= now_ms else None
+        if registry.living(row.sender_id) is None:
+            return None
+        return Put(replace(row, used_at_ms=now_ms, expires_at_ms=registry.end_of_login()))
 
     def _end_of_mute(self, sender_id: int) -> Turn:
         """Forget a mute that is over, unless another one has taken its place."""
         mute = self._registry.mutes.get(sender_id)
         return None if mute is None or self._registry.lasts(mute.until_ms) else ((Drop(Mute, sender_id),), _ignore)
 
-    def _expire(self, expire: Expire) -> None:
-        """Let a room forget what is older than its retention, a batch at a time."""
+    def _expire(self, now_ms: int) -> None:
+        """Let every room forget what is older than its retention: one room after the other, a batch at a time."""
+        places = [place for place in self._registry.rulebook.places.values() if place.retention_days]
+        most = self._limits.retention_batch
+        expiries = (Expire(place.name, now_ms - place.retention_days * _DAY_MS, most) for place in places)
+        if (first := next(expiries, None)) is not None:
+            self._expire_next(first, expiries)
 
+    def _expire_next(self, expire: Expire, further: Iterator[Expire]) -> None:
         def done(answer: Recorded | NotAppended) -> None:
-            if isinstance(answer, Recorded) and answer.count >= expire.most:
-                self._expire(expire)
+            is_full = isinstance(answer, Recorded) and answer.count >= expire.most
+            following = expire if is_full else next(further, None)
+            if following is not None:
+                self._expire_next(following, further)
 
         self._registry.change((expire,), done)
 
@@ -144,3 +169,9 @@ class Expiry:
 
 def _ignore(_: Recorded | NotAppended) -> None:
     """Nobody waits for it."""
+
+
+def _sliced(numbers: Iterable[int]) -> Iterator[Sequence[int]]:
+    """The numbers there are now, _SLICE at a time."""
+    every = list(numbers)
+    return (every[at : at + _SLICE] for at in range(0, len(every), _SLICE))

@@ -20,6 +20,7 @@ from securechat.hub.entrance import REPLACED, Entrance, Guest
 from securechat.hub.expiry import Expiry
 from securechat.hub.feed import Feed
 from securechat.hub.floor import Floor, others
+from securechat.hub.listing import Listing
 from securechat.hub.lookups import Lookups
 from securechat.hub.member import Member, Seat
 from securechat.hub.moderation import Moderation
@@ -40,6 +41,7 @@ from securechat.hub.ports import (
 from securechat.hub.posting import DraftCommand, Posting
 from securechat.hub.registry import Registry
 from securechat.hub.room_admin import RoomAdmin
+from securechat.hub.slices import Slices
 from securechat.hub.slowdown import Slowdown
 from securechat.hub.steward import Steward
 from securechat.limits import PAGE_LIMITS, Limits, PageLimits
@@ -132,6 +134,7 @@ class Hub:
         self._rates = rates
         self._now = 0.0
         self._seats: dict[Peer, Seat] = {}
+        self._slices = Slices(lambda: alarm(self._now))
         self._registry = registry = Registry(log, keys.wall_ms, limits.session_days)
         self._slowdown = Slowdown(limits)
         self._attendance = Attendance(outlet, observer, limits, alarm, pages)
@@ -139,7 +142,9 @@ class Hub:
         door = Door(registry, keys, self._slowdown, limits)
         self._entrance = Entrance(log, registry, door, limits, self._admitted, self._turned_away, self._seats)
         self._members = self._entrance.members
-        self._lookups = Lookups(log, self._entrance, self._attendance, registry, pages)
+        listing = Listing(self._attendance.rooms, registry.rulebook.places)
+        self._attendance.room_changed = registry.rulebook.room_changed = listing.update
+        self._lookups = Lookups(log, self._entrance, self._attendance, registry, listing, pages)
         self._posting = Posting(
             log,
             registry,
@@ -176,6 +181,7 @@ class Hub:
             end=self.end,
             room_admin=RoomAdmin(registry, self._attendance, log),
             most_invites=limits.open_invites,
+            in_slices=self._slices.begin,
         )
         factor = limits.address_factor
         self._address_messages = AddressBuckets(limits.message_burst, limits.message_rate, factor)
@@ -434,7 +440,7 @@ class Hub:
         peer.close(closing)
 
     def tick(self, now: float) -> None:
-        """Let go of those who did not come back in time, and tell gathered presence."""
+        """Let go of those who did not come back in time, tell gathered presence, and go on with long work."""
         self._now = now
         for member in self._attendance.take_overdue(now):
             self._entrance.dismiss(member)
@@ -442,6 +448,7 @@ class Hub:
         self._attendance.tell(now)
         if (due := self._attendance.next_deadline()) is not None:
             self._alarm(due)
+        self._slices.run()
 
     def tidy(self) -> None:
         """Forget what has expired, and guests unseen for long who never wrote; to be called once a day."""

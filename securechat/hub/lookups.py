@@ -15,6 +15,7 @@ from typing import NamedTuple, TypeAlias, assert_never
 from securechat.errors import ErrorCode, Refusal
 from securechat.hub.attendance import Attendance
 from securechat.hub.entrance import Entrance
+from securechat.hub.listing import Listing
 from securechat.hub.member import Member
 from securechat.hub.paging import history_page, rooms_page, roster_page, search_page, unread_page
 from securechat.hub.ports import (
@@ -61,17 +62,26 @@ class Lookups:
         entrance: knows who has which name.
         attendance: knows the rooms.
         registry: knows the accounts of those who are absent.
+        listing: knows which rooms anybody may be told of.
         pages: how long an answer may be.
     """
 
     def __init__(
-        self, log: MessageLog, entrance: Entrance, attendance: Attendance, registry: Registry, pages: PageLimits
+        self,
+        log: MessageLog,
+        entrance: Entrance,
+        attendance: Attendance,
+        registry: Registry,
+        listing: Listing,
+        pages: PageLimits,
     ) -> None:
         self._pages = pages
+        self._listing = listing
         self._registry = registry
         self._log = log
         self._entrance = entrance
         self._attendance = attendance
+        self._listing = listing
         self._reading: set[Peer] = set()
 
     def answer(self, peer: Peer, member: Member, question: Question, fed_seq: int) -> None:
@@ -120,17 +130,10 @@ class Lookups:
     def _list_rooms(self, peer: Peer, member: Member, command: Rooms) -> None:
         after = check_room(command.after) if command.after else ""
         rulebook, occupied = self._registry.rulebook, self._attendance.rooms
-        listed = {name for name in occupied if name not in rulebook.places}
-        for name, place in rulebook.places.items():
-            here = name in member.rooms or rulebook.belongs(name, member.sender_id)
-            if here or not (place.private or place.archived):
-                listed.add(name)
+        mine = {*member.rooms, *(place.name for place, _ in rulebook.memberships_of(member.sender_id))}
         most = self._pages.page_rows
-        names = sorted(name for name in listed if name > after)
-        rooms = [
-            RoomCount(name, len(occupied[name].members) if name in occupied else 0)
-            for name in names[: self._pages.page_rows]
-        ]
+        names = self._listing.page(after, mine, most + 1)
+        rooms = [RoomCount(name, len(occupied[name].members) if name in occupied else 0) for name in names[:most]]
         peer.deliver(rooms_page(command.ref, rooms, self._pages, more=len(names) > most))
 
     # --- What was said --------------------------------------------------------------------------------------------

@@ -64,14 +64,15 @@ class Member:
     """
 
     __slots__ = (
-        "account", "byte_bucket", "departures", "entered_seq", "key", "message_bucket", "name", "owner", "peers",
-        "request_bucket", "rooms", "sender_id", "unsettled", "was_called",
+        "_person", "account", "byte_bucket", "departures", "entered_seq", "key", "message_bucket", "name", "owner",
+        "peers", "request_bucket", "rooms", "sender_id", "unsettled", "was_called",
     )  # fmt: skip
 
     def __init__(self, sender_id: int, owner: bytes, name: str, key: str, limits: Limits) -> None:
         self.sender_id = sender_id
         self.owner = owner
         self.name = name
+        self._person = Person(sender_id, name)
         self.key = key
         self.account = False
         self.peers: list[Peer] = []
@@ -93,5 +94,7 @@ class Member:
 
     @property
     def person(self) -> Person:
-        """This member as others see it."""
-        return Person(self.sender_id, self.name)
+        """This member as others see it; made once for each name, because a greeting shows up to 200 people."""
+        if self._person.name is not self.name:
+            self._person = Person(self.sender_id, self.name)
+        return self._person

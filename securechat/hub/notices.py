@@ -24,7 +24,7 @@ class Notices:
     Args:
         outlet: tells many the same.
         registry: keeps how far accounts have read.
-        limits: typing_interval_s.
+        limits: typing_interval_s, presence_names.
         members: who is here, by sender_id.
         fed_seq: the last seq fanned out.
     """
@@ -45,13 +45,18 @@ class Notices:
         self._told_at: dict[tuple[int, str | int], float] = {}
 
     def typing(self, member: Member, command: Typing, now: float) -> None:
-        """Tell the room, or the other person, at most once in typing_interval_s; what makes no sense is told nobody."""
+        """Tell the room, or the other person, at most once in typing_interval_s.
+
+        What makes no sense is told nobody, and neither is what happens in a room of more than presence_names members.
+        """
         place: str | int | None = command.peer
         audience: list[Peer] = []
         if command.room is not None:
             place = member.room_meant(check_room(command.room))
             room = member.rooms.get(place)
             if room is None or self._registry.mute_on(member.sender_id) is not None:
+                return
+            if len(room.members) > self._limits.presence_names:  # a notice to thousands costs what a message does
                 return
             if self._registry.rulebook.muted_s(place, member.sender_id) != 0:
                 return

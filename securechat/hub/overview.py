@@ -1,9 +1,14 @@
-"""What an administrator may look at: the server at a glance, people, logins, invites, bans and mutes."""
+"""What an administrator may look at: the server at a glance, people, logins, invites, bans and mutes.
+
+A list of all is an iterator, whose caller takes a few rows at a time and lets others be served in between: 10,000
+accounts or 50,000 logins are 100 ms of work. Nothing is sorted here, for the same reason. Each row is of the moment in
+which it is taken; what has gone since the list was asked for is left out.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import NamedTuple
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import NamedTuple, TypeVar
 
 from msgspec import Struct
 
@@ -16,6 +21,8 @@ from securechat.hub.people import Ban, Invite, Mute
 from securechat.hub.ports import Peer
 from securechat.hub.registry import Registry
 from securechat.names import name_key
+
+_RowT = TypeVar("_RowT")
 
 
 class Figures(NamedTuple):
@@ -121,38 +128,46 @@ class Overview:
             last_seq=figures.last_seq,
             unsettled=figures.unsettled,
             open_invites=sum(is_open(invite, now_ms) for invite in registry.invites.values()),
-            bans=len(self.bans()),
-            mutes=len(self.mutes()),
+            bans=sum(1 for _ in self.bans()),
+            mutes=sum(1 for _ in self.mutes()),
             kept_rooms=len(registry.rulebook.places),
             rooms_without_members=registry.rulebook.count_without_members(),
         )
 
-    def users(self) -> list[UserRow]:
-        """Everybody with an account, and the guests who are here, by name."""
-        ids = self._registry.accounts.keys() | self._entrance.members.keys()
-        return sorted((self._user(sender_id) for sender_id in ids), key=lambda row: name_key(row.name))
+    def users(self) -> Iterator[UserRow]:
+        """Everybody with an account, then the guests who are here."""
+        return (self._user(sender_id) for sender_id in self._everybody() if self._is_known(sender_id))
 
-    def sessions(self, name: str | None = None) -> list[SessionRow]:
-        """Logins and connections of somebody, or of everybody.
+    def sessions(self, name: str | None = None) -> Iterator[SessionRow]:
+        """Logins and connections of one person, or of everybody, person by person.
 
         Raises:
             Refusal: NOT_FOUND, nobody has this name.
         """
-        ids = {self._find(name)} if name is not None else self._registry.accounts.keys() | self._entrance.members.keys()
-        rows = [row for sender_id in ids for row in self._sessions_of(sender_id)]
-        return sorted(rows, key=lambda row: (name_key(row.name), row.login))
+        ids: Iterable[int] = self._everybody() if name is None else (self._find(name),)
+        return (row for sender_id in ids if self._is_known(sender_id) for row in self._sessions_of(sender_id))
 
-    def invites(self) -> list[Invite]:
+    def invites(self) -> Iterator[Invite]:
         """Every invite there ever was and that has not been cleaned away, the newest last."""
-        return sorted(self._registry.invites.values(), key=lambda row: row.invite_id)
+        return self._still_there(self._registry.invites)
 
-    def bans(self) -> list[Ban]:
+    def bans(self) -> Iterator[Ban]:
         """Every ban in force."""
-        return [ban for ban in self._registry.bans.values() if self._registry.lasts(ban.until_ms)]
+        return (ban for ban in self._still_there(self._registry.bans) if self._registry.lasts(ban.until_ms))
 
-    def mutes(self) -> list[Mute]:
+    def mutes(self) -> Iterator[Mute]:
         """Every mute in force."""
-        return [mute for mute in self._registry.mutes.values() if self._registry.lasts(mute.until_ms)]
+        return (mute for mute in self._still_there(self._registry.mutes) if self._registry.lasts(mute.until_ms))
+
+    def _still_there(self, rows: Mapping[int, _RowT]) -> Iterator[_RowT]:
+        return (row for number in list(rows) if (row := rows.get(number)) is not None)
+
+    def _everybody(self) -> list[int]:
+        accounts, members = self._registry.accounts, self._entrance.members
+        return [*accounts, *(sender_id for sender_id in members if sender_id not in accounts)]
+
+    def _is_known(self, sender_id: int) -> bool:
+        return sender_id in self._registry.accounts or sender_id in self._entrance.members
 
     def _present(self, name: str) -> Member:
         member = self._entrance.find(name_key(name))

@@ -44,10 +44,12 @@ class Rulebook:
 
     Attributes:
         places: every room with a record, by name.
+        room_changed: told of each name whose record has come, has changed or is gone.
     """
 
     def __init__(self, accounts: dict[int, Account], wall_ms: Callable[[], int]) -> None:
         self.places: dict[str, Place] = {}
+        self.room_changed: Callable[[str], None] = lambda _: None
         self._accounts = accounts
         self._wall_ms = wall_ms
         self._names: dict[int, str] = {}
@@ -221,9 +223,12 @@ class Rulebook:
         """Keep a change that is durable."""
         match change:
             case PutPlace(row):
-                self.places.pop(self._names.get(row.room_id, ""), None)
+                old = self._names.get(row.room_id, "")
+                self.places.pop(old, None)
                 self.places[row.name] = row
                 self._names[row.room_id] = row.name
+                self.room_changed(old)
+                self.room_changed(row.name)
                 self._members.setdefault(row.room_id, {})
                 self._bans.setdefault(row.room_id, {})
                 self._count_members(row.room_id)

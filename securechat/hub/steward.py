@@ -8,7 +8,7 @@ who the administrator is: whoever holds the steward decides that, and names them
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from ipaddress import ip_network
 from typing import TypeVar
 
@@ -82,6 +82,7 @@ class Steward(Overview):
         end: ends a connection as if it had quit, with these last words.
         room_admin: lists and removes rooms.
         most_invites: open at once.
+        in_slices: does a long job between what others ask for.
     """
 
     def __init__(
@@ -101,6 +102,7 @@ class Steward(Overview):
         end: Callable[[Peer, Closing], None],
         room_admin: RoomAdmin,
         most_invites: int,
+        in_slices: Callable[[Iterator[object]], None],
     ) -> None:
         super().__init__(registry, keys, entrance, attendance, seats, figures, version)
         self._slowdown = slowdown
@@ -110,6 +112,7 @@ class Steward(Overview):
         self._end = end
         self.room_admin = room_admin
         self._most_invites = most_invites
+        self._in_slices = in_slices
 
     # --- Invites --------------------------------------------------------------------------------------------------
 
@@ -203,8 +206,7 @@ class Steward(Overview):
         def then() -> Ban:
             refusal = banned(ban, self._registry.wall_ms())
             closing = Closing(refusal.code, refusal.detail, retry_after_s=refusal.retry_after_s)
-            for peer in [peer for peer, seat in self._seats.items() if self._is_banned(peer, seat)]:
-                self._end(peer, closing)
+            self._in_slices(self._end_banned(closing))
             return ban
 
         self._change((*old, Put(ban), self._registry.note(actor, "ban", target, detail)), then, done)
@@ -456,6 +458,14 @@ class Steward(Overview):
         if member.account:
             return registry.banned.on_account(member.sender_id) is not None
         return registry.banned.on_name(member.name) is not None
+
+    def _end_banned(self, closing: Closing) -> Iterator[None]:
+        """End the connections of those who are banned, one a step; whoever comes meanwhile is judged at the door."""
+        for peer in list(self._seats):
+            seat = self._seats.get(peer)
+            if seat is not None and self._is_banned(peer, seat):
+                self._end(peer, closing)
+            yield
 
     def _temporary_password(self) -> str:
         """A random one, without bias: bytes beyond the last whole alphabet are thrown away."""

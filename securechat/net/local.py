@@ -30,6 +30,8 @@ CONNECTIONS = 16
 """At once; every one may hold a line and OUTBOX_BYTES. A person and a few scripts need two or three."""
 OUTBOX_BYTES = 65_536
 """An iterator is not asked for more while so much waits."""
+LINES_PER_PASS = 100
+"""Pulled from an iterator at once: what makes a line may take 10 us and more, and others wait meanwhile."""
 IDLE_S = 60.0
 """Seconds for a whole line to come; whoever sends none holds a place that others may need."""
 STALL_S = 30.0
@@ -213,7 +215,7 @@ class LocalConnection:
     # --- writing
 
     def _flush(self) -> None:
-        """Send until the peer takes no more; a peer that takes everything gets at most one outbox a pass."""
+        """Send what the peer takes, of at most LINES_PER_PASS further lines."""
         if self._closed:
             return
         self._fill()
@@ -226,15 +228,16 @@ class LocalConnection:
             return
         del self._outbox[:sent]
         self._sent_bytes += sent
-        if not self._outbox:
-            self._fill()
         if self._busy:
             self._rest()
         else:
             self._settle()
 
     def _fill(self) -> None:
-        while self._source is not None and len(self._outbox) < OUTBOX_BYTES:
+        """Pull a few lines; the writable socket asks for the next ones in the next pass."""
+        for _ in range(LINES_PER_PASS):
+            if self._source is None or len(self._outbox) >= OUTBOX_BYTES:
+                break
             line = next(self._source, None)
             if line is None:
                 self._source = None

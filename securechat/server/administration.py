@@ -15,7 +15,7 @@ import os
 import shutil
 import sys
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, assert_never
 
@@ -219,20 +219,24 @@ class _Conversation:
         self._connection.write(error_line(code, text))
         self._connection.next_line()
 
-    def _rows(self, rows: list[Any], public: Callable[[Any], Any] = lambda row: row) -> None:
-        def lines() -> Iterable[bytes]:
-            for row in rows:
-                yield _encode({"row": public(row)}) + b"\n"
-            yield _encode({"done": {"rows": len(rows)}}) + b"\n"
+    def _rows(self, rows: Iterator[Any], public: Callable[[Any], Any] = lambda row: row) -> None:
+        """Answer with rows that are made as the connection takes them, a few in each pass of the loop."""
 
-        self._connection.write_from(iter(lines()))
+        def lines() -> Iterator[bytes]:
+            count = 0
+            for row in rows:
+                count += 1
+                yield _encode({"row": public(row)}) + b"\n"
+            yield _encode({"done": {"rows": count}}) + b"\n"
+
+        self._connection.write_from(lines())
         self._connection.next_line()
 
     def _rows_or_error(self, answer: list[RoomRow] | NotAppended) -> None:
         if isinstance(answer, NotAppended):
             self._error(answer.code.value, answer.text)
         else:
-            self._rows(answer)
+            self._rows(iter(answer))
 
     def _progress(self, share: float) -> None:
         if self._connection.backlog_bytes < OUTBOX_BYTES:  # who does not read it cannot miss it

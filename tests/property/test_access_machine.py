@@ -113,7 +113,7 @@ class AccessMachine(RuleBasedStateMachine):
 
         self.rig.hub.steward.invite("admin", uses=uses, days=7, room=None, done=done)
 
-    @precondition(lambda self: self.rig.hub.steward.invites())
+    @precondition(lambda self: any(self.rig.hub.steward.invites()))
     @rule(data=st.data())
     def revoke(self, data: st.DataObject) -> None:
         number = data.draw(st.sampled_from([row.invite_id for row in self.rig.hub.steward.invites()]))

@@ -12,6 +12,7 @@ from securechat import names
 from securechat.errors import Refusal
 from securechat.limits import MAX_NAME_BYTES, MAX_NAME_CHARS, MAX_ROOM_CHARS
 from securechat.names import check_name, check_room, longest_known_name, name_key
+from securechat.precis import NICKNAME_MAPPED, NICKNAME_PRESERVED
 from securechat.text import is_hostile, one_line, visible
 
 ANY = st.text(st.characters(), max_size=40)
@@ -110,7 +111,7 @@ def test_hostile_names_are_refused_quickly() -> None:
 @given(st.text(alphabet=st.characters(min_codepoint=0x20, max_codepoint=0x7E), min_size=1, max_size=40))
 def test_the_short_cut_for_ascii_is_the_profile(raw: str) -> None:
     if raw.strip():
-        assert names._enforce(raw, "name") == names._PRESERVED.enforce(raw)
+        assert names._enforce(raw, "name") == NICKNAME_PRESERVED.enforce(raw)
         folded = " ".join(raw.replace("_", " ").split())
         if folded:
-            assert name_key(raw) == names._MAPPED.enforce(folded)
+            assert name_key(raw) == NICKNAME_MAPPED.enforce(folded)

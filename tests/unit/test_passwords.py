@@ -9,9 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from securechat import passwords
+from securechat import names, passwords
 from securechat.errors import ErrorCode, Refusal
-from securechat.names import name_key
 from securechat.passwords import MAX_PASSWORD_CHARS, MIN_PASSWORD_CHARS, check_password, normal_password
 
 
@@ -99,10 +98,10 @@ def test_a_refusal_carries_no_password() -> None:
 
 
 def test_no_cache_keeps_a_password() -> None:
-    before = name_key.cache_info().currsize
+    before = names._remembered_key.cache_info().currsize
     for number in range(10):
         check_password(f"tiga kata acak {number}", "nobody else")
-    assert name_key.cache_info().currsize <= before + 1, "the name, and no password"
+    assert names._remembered_key.cache_info().currsize <= before + 1, "the name, and no password"
 
 
 @pytest.mark.parametrize(

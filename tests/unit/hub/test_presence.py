@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from securechat.errors import ErrorCode
+from securechat.hub import attendance
 from securechat.limits import Limits
 from securechat.log.store import NoSpace
 from securechat.model import (
@@ -347,3 +348,22 @@ def test_departures_of_many_are_let_go_a_few_at_a_time(rig: HubRig) -> None:
     assert 20 < len(rig.hub._members) < 41
     rig.pass_time(1)
     assert list(rig.hub._members) == [witness.last(Welcome).sender_id]
+
+
+def test_the_presence_of_many_rooms_is_told_a_few_at_a_time(rig: HubRig, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever belongs to 100 rooms comes into all of them in one moment."""
+    monkeypatch.setattr(attendance, "_TOLD_PER_TICK", 6)
+    rooms = [f"room{number}" for number in range(10)]
+    witness = rig.member("witness")
+    rig.do(witness, Join(1, rooms))
+    rig.do(rig.member("alice"), Join(1, rooms))
+    rig.pass_time(0.1)
+    told_before = len(witness.of(Presence))
+    rig.now += 0.3
+    rig.alarm_at = None
+    rig.hub.tick(rig.now)
+    assert 0 < len(witness.of(Presence)) - told_before <= 6
+    assert rig.alarm_at is not None
+    assert rig.alarm_at <= rig.now
+    rig.pass_time(0.1)
+    assert {event.room for event in witness.of(Presence)} == {"lobby", *rooms}

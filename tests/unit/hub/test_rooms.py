@@ -416,6 +416,18 @@ def test_typing_is_told_to_the_others_and_not_too_often(rig: HubRig) -> None:
     rig.do(ann, Quit())
 
 
+def test_typing_in_a_room_of_very_many_is_told_nobody() -> None:
+    """A notice to thousands costs the loop what a message does, and nobody needs it."""
+    rig = HubRig(Limits(presence_names=3))
+    people = [person(rig, f"guest {number}", "ops") for number in range(3)]
+    rig.do(people[0], Typing(room="ops"))
+    assert people[1].of(TypingNow)
+    people.append(person(rig, "one too many", "ops"))
+    rig.now += 4
+    rig.do(people[2], Typing(room="ops"))
+    assert len(people[1].of(TypingNow)) == 1
+
+
 def test_an_edit_by_a_moderator_and_by_nobody_else(rig: HubRig, three: tuple[FakePeer, ...]) -> None:
     ann, mod, bob = three
     say(rig, ann, "ops", "a mistake")

@@ -250,7 +250,7 @@ def test_bans_are_lifted_by_number_or_target_and_replaced_by_a_second_one(rig: H
     assert isinstance(first, Ban)
     assert [ban.ban_id for ban in rig.hub.steward.bans()] == [second.ban_id]
     act(rig, "unban", str(second.ban_id))
-    assert rig.hub.steward.bans() == []
+    assert list(rig.hub.steward.bans()) == []
     act(rig, "ban", "ann", reason="", duration_s=None)
     act(rig, "unban", "ann")
     assert hello(rig, "ann").of(Welcome)

@@ -201,11 +201,36 @@ def test_a_long_answer_is_pulled_only_as_the_peer_takes_it(bench: Bench) -> None
 
     echo.on_line = on_line
     sock.send(b"go\n")
-    bench.until(lambda: echo.connection.backlog_bytes)
+    bench.until(lambda: pulled)
     for _ in range(50):
         bench.loop.run_pass(0)
     assert pulled < 2_000  # what two kernel buffers and the outbox hold
     assert len(bench.read(sock, lambda got: len(got) == 20_000_000)) == 20_000_000
+
+
+def test_an_answer_is_pulled_a_few_lines_a_pass(bench: Bench) -> None:
+    """What makes the lines of a long answer takes time, and others are served between two stretches of it."""
+    sock, echo = bench.met()
+    pulled = 0
+
+    def answer() -> Iterator[bytes]:
+        nonlocal pulled
+        for _ in range(1_000):
+            pulled += 1
+            yield b"x\n"
+
+    def on_line(line: bytes) -> None:
+        echo.connection.write_from(answer())
+        echo.connection.next_line()
+
+    echo.on_line = on_line
+    sock.send(b"go\n")
+    most = before = 0
+    while pulled < 1_000:
+        bench.loop.run_pass(0.1)
+        most, before = max(most, pulled - before), pulled
+    assert most <= local.LINES_PER_PASS
+    assert len(bench.read(sock, lambda got: len(got) == 2_000)) == 2_000
 
 
 def test_who_takes_nothing_is_put_out_and_another_is_served_meanwhile(bench: Bench) -> None:

@@ -398,3 +398,51 @@ def test_a_peer_we_did_not_listen_to_is_not_taken_for_dead_when_we_listen_again(
     assert not link.closed
     bench.pass_time(10)
     assert link.closed
+
+
+def test_a_join_of_many_rooms_is_done_a_few_at_a_time_and_in_order(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between two stretches others are served; what the peer says behind the join waits until all rooms are entered."""
+    link = bench.member()
+    rooms = [f"room{number}" for number in range(45)]
+    asked: list[int] = []
+    handle = bench.rig.hub.handle
+
+    def watched(peer: Session, command: object, now: float) -> float:
+        if isinstance(command, Join):
+            asked.append(len(command.rooms))
+        return handle(peer, command, now)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(bench.rig.hub, "handle", watched)
+    link.receive(Join(1, [*rooms, "room0", "room1"]), Say(1, "room44", "hello"), Ping(7))
+    assert asked == [10]
+    assert link.paused
+    assert not link.of(Pong)
+    bench.settle()
+    assert asked == [10, 10, 10, 10, 5]
+    assert [event.room for event in link.of(Joined)[1:]] == rooms  # type: ignore[attr-defined]
+    assert link.of(Acked)
+    assert link.of(Pong) == [Pong(7)]
+    assert not link.paused
+
+
+def test_a_join_of_many_rooms_costs_the_same_in_parts() -> None:
+    bench = Bench(Limits(request_burst=5, request_rate=1), rates=True)
+    link = bench.member()
+    link.receive(Join(1, [f"room{number}" for number in range(100)]))
+    bench.settle()
+    assert link.of(Throttled)
+    entered = len(link.of(Joined))
+    assert 40 < entered < 100
+    bench.pass_time(30)
+    assert len(link.of(Joined)) == 100, "the lobby is one of the 100 rooms"
+
+
+def test_a_connection_that_ends_during_a_join_enters_no_further_room(bench: Bench) -> None:
+    link = bench.member()
+    link.receive(Join(1, [f"room{number}" for number in range(45)]))
+    assert link.session is not None
+    link.session.connection_lost(CloseReason.RESET, "")
+    bench.settle()
+    assert len(link.of(Joined)) == 11

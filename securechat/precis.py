@@ -1,0 +1,106 @@
+"""PRECIS (RFC 8264) in bounded time: what it allows and makes of a text, and no more work than the length says.
+
+The profiles are the library's; three things around them are ours, because strangers choose the texts:
+
+* NFKC makes up to 18 code points of one (U+FDFA), so a length is judged again after the mapping, and a text that grows
+  beyond reason is given up before all of it has been normalised.
+* The library asks Unicode's tables anew for every code point (1.8 us); `_ALLOWED` remembers those that the free-form
+  class allows wherever they stand, in at most _MOST_REMEMBERED entries.
+* Two rules about context look at the whole text for each code point they are about, which is quadratic. Their answer
+  is the same for every occurrence, so they see only the first.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from typing import Final, Literal
+
+from precis_i18n import get_profile
+from precis_i18n.derived import FREE_PVAL, PVALID, derived_property
+
+NICKNAME_PRESERVED: Final = get_profile("NicknameCasePreserved")
+"""RFC 8266: a name as it is shown."""
+NICKNAME_MAPPED: Final = get_profile("NicknameCaseMapped:CaseFold")
+"""RFC 8266: a name as it is compared."""
+OPAQUE_STRING: Final = get_profile("OpaqueString")
+"""RFC 8265, section 4.2: a password."""
+
+_ALLOWED: set[str] = set()
+_MOST_REMEMBERED = 8_192
+"""Code points; some 0.8 MiB. Then all are forgotten and learned anew: 8,192 take 15 ms, spread over many texts."""
+_STRETCH = 8
+"""Code points normalised before the growth is judged: 8 of the worst take 25 us."""
+_MERGED = 8
+"""By how many code points a stretch can get shorter through its neighbours: a mark or a jamo joins the one before."""
+_WHOLE_TEXT = re.compile("[\u30fb\u0660-\u0669\u06f0-\u06f9]")
+"""Katakana middle dot and the two sets of Arabic digits (RFC 5892, appendices A.7 to A.9)."""
+_NEUTRAL = "-"
+"""Allowed, of no script and joining nothing: no rule about context tells it from those it stands for."""
+
+
+class TooLong(Exception):
+    """The text has more code points than allowed, before or after the mapping."""
+
+
+def enforce(profile: object, text: str, most_chars: int) -> str:
+    """Return what a profile makes of a text.
+
+    Args:
+        profile: one of this module's; all have the free-form class.
+        text: anything; the caller has judged its raw length.
+        most_chars: code points that the result may have.
+
+    Raises:
+        TooLong: it would have more.
+        UnicodeEncodeError: the profile does not allow the text; ``object[start]`` is the code point.
+    """
+    if grows_beyond(text, most_chars, "NFC" if profile is OPAQUE_STRING else "NFKC"):
+        raise TooLong
+    assert hasattr(profile, "apply_five_rules") and hasattr(profile, "idempotence_check")
+    value = str(profile.idempotence_check(profile.apply_five_rules(text)))
+    if len(value) > most_chars:
+        raise TooLong
+    if not value or not _is_allowed(value):
+        _refuse_disallowed(profile, text, value)
+    return value
+
+
+def grows_beyond(text: str, most_chars: int, form: Literal["NFC", "NFKC"] = "NFKC") -> bool:
+    """Tell at a bounded cost whether a text is surely longer than so many code points once it is normalised.
+
+    A text that passes may still be up to ``(most_chars + 8) / 8`` times as long as it is now, no more.
+    """
+    return any(
+        len(unicodedata.normalize(form, text[at : at + _STRETCH])) > most_chars + _MERGED
+        for at in range(0, len(text), _STRETCH)
+    )
+
+
+def _is_allowed(value: str) -> bool:
+    """Whether every code point is allowed wherever it stands."""
+    if _ALLOWED.issuperset(value):
+        return True
+    if len(_ALLOWED) > _MOST_REMEMBERED:
+        _ALLOWED.clear()
+    ucd = NICKNAME_PRESERVED.base.ucd
+    fresh = set(value) - _ALLOWED
+    allowed = {char for char in fresh if derived_property(ord(char), ucd)[0] in (PVALID, FREE_PVAL)}
+    _ALLOWED.update(allowed)
+    return len(allowed) == len(fresh)
+
+
+def _refuse_disallowed(profile: object, text: str, value: str) -> None:
+    """Apply the rules about context; raises UnicodeEncodeError as the profile does."""
+    assert hasattr(profile, "enforce") and hasattr(profile, "base") and hasattr(profile, "name")
+    if not value:
+        profile.enforce(text)  # empty: let the library say so
+    seen: set[str] = set()
+
+    def first_only(found: re.Match[str]) -> str:
+        if found[0] in seen:
+            return _NEUTRAL
+        seen.add(found[0])
+        return found[0]
+
+    profile.base.enforce(_WHOLE_TEXT.sub(first_only, value), profile.name)

@@ -1,0 +1,37 @@
+"""Every command has its worst case in `tools/bench/worst`, and every case there works."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from securechat.model import Command
+from securechat.server import requests
+from tools.bench import worst
+from tools.bench.worst_cases import Case
+from tools.bench.worst_server import CASES
+from tools.bench.worst_world import SMALL, World
+
+
+def test_every_command_has_its_worst_case() -> None:
+    covered = {case.kind for case in CASES if not isinstance(case.kind, str)}
+    assert set(Command.__args__) | set(requests.Command.__args__) == covered
+
+
+def test_no_case_is_there_twice() -> None:
+    lines = [(case.kind, case.who, case.what) for case in CASES]
+    assert len(set(lines)) == len(lines)
+
+
+@pytest.fixture(scope="module")
+def world() -> Iterator[World]:
+    yield World(SMALL)
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: f"{worst.name_of(case.kind)}-{case.what}")
+def test_a_case_runs(world: World, case: Case) -> None:
+    """Small, and untimed; a case that only measures a refusal for want of preparation would be worth nothing."""
+    figure = worst.measure(world, case, 1)
+    assert figure.failure == ""
+    assert figure.passes >= 1
