@@ -251,11 +251,13 @@ class Rulebook:
 
     def dropped(self, room_id: int) -> None:
         """The log has forgotten the record of a room."""
-        del self.places[self._names.pop(room_id)]
+        name = self._names.pop(room_id)
+        del self.places[name]
         for sender_id in self._members.pop(room_id):
             self._rooms_of.get(sender_id, set()).discard(room_id)
         del self._bans[room_id]
         self._without_members.pop(room_id, None)
+        self.room_changed(name)
 
     def _count_members(self, room_id: int) -> None:
         if any(row.role.belongs for row in self._members[room_id].values()):

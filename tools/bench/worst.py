@@ -4,8 +4,8 @@
 
 Every command runs with its most expensive legal content (`worst_cases`, `worst_server`) on a server in this process
 that is full of people (`worst_world`). For each the table shows the longest pass of the loop that it caused, in
-milliseconds of CPU: the median of the rounds and the worst of them. The bar is 5 ms; what needs longer must go in
-slices.
+milliseconds of CPU: the median of the rounds and the worst of them. The bar is 5 ms, and a delivery's price for each
+connection that is told; what needs longer must go in slices.
 """
 
 from __future__ import annotations

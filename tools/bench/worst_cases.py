@@ -224,12 +224,13 @@ def rename_room(world: World) -> Timed:
 
 @case(SetRoom, "account", "private: 500 strangers have to go", 500)
 def make_private(world: World) -> Timed:
-    session, name = world.enter(4), f"r{secrets.token_hex(6)}"
+    session, name = world.enter(8), f"r{secrets.token_hex(6)}"
     world.send(session, Join(1, [name]))
     for each in world.present[100:600]:
         world.hub._attendance.enter(world.hub._seats[each].member, name, world.loop.now)
     world.loop.run(for_s=1.0)
     yield sent(world, session, SetRoom(2, name, private=True), for_s=0.5)
+    assert world.hub._registry.rulebook.places[name].private
     world.drop(session)
 
 

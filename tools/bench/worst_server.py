@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from securechat.hub.people import Put
-from securechat.hub.places import PutMembership
+from securechat.hub.places import PutMembership, PutPlace
 from securechat.model import Say
 from securechat.server import requests
 from tools.bench.worst_cases import CASES, EVERYBODY, GROWS, Case, Timed, Work, case, varied
@@ -101,6 +101,7 @@ def asked(kind: Any, what: str, make: Callable[[World], Any], heard_by: int = 0)
 asked(requests.Status, "10,000 accounts", lambda _: requests.Status())
 asked(requests.Users, "10,000 accounts", lambda _: requests.Users())
 asked(requests.Rooms, "10,000 rooms", lambda _: requests.Rooms())
+asked(requests.PruneRooms, "10,000 rooms, none to remove", lambda _: requests.PruneRooms(unused_days=1.0))
 asked(requests.Sessions, "50,000 logins", lambda _: requests.Sessions())
 asked(requests.Sessions, "of one with 50", lambda w: requests.Sessions(w.names[1]))
 asked(requests.Invites, "10,000 invites", lambda _: requests.Invites())
@@ -129,10 +130,11 @@ def delete_user(world: World) -> Timed:
     registry = world.hub._registry
     steward = world.hub.steward
     account = registry.accounts[2]
-    kept = [row for place, row in registry.rulebook.memberships_of(2)]
+    kept = registry.rulebook.memberships_of(2)
     logins = list(registry.logins_of(2))
     yield Work(
         (lambda: steward.delete_user("x", account.name, remove=False, progress=lambda _: None, done=lambda _: None),)
     )
-    registry.change([Put(account), *map(Put, logins), *map(PutMembership, kept)])
+    gone = [PutPlace(place) for place, _ in kept if place.name not in registry.rulebook.places]
+    registry.change([Put(account), *map(Put, logins), *gone, *(PutMembership(row) for _, row in kept)])
     world.loop.run()

@@ -13,6 +13,7 @@ from securechat.hub import moderation, posting
 from securechat.hub.expiry import Expiry
 from securechat.hub.feed import Feed
 from securechat.hub.floor import Floor
+from securechat.hub.listing import Listing
 from securechat.hub.lookups import Lookups
 from securechat.hub.member import Member
 from securechat.hub.moderation import Moderation
@@ -34,17 +35,12 @@ def private_room_named_in_an_error(original: Any) -> Any:
     return check_seen
 
 
-@planted(Lookups, "_list_rooms")
+@planted(Listing, "page")
 def private_rooms_in_the_list(original: Any) -> Any:
-    def list_rooms(self: Any, peer: Any, member: Any, command: Any) -> None:
-        rulebook = self._registry.rulebook
-        belongs, rulebook.belongs = rulebook.belongs, lambda *_: True
-        try:
-            original(self, peer, member, command)
-        finally:
-            rulebook.belongs = belongs
+    def page(self: Any, after: str, further: Any, most: int) -> Any:
+        return original(self, after, {*further, *self._places}, most)
 
-    return list_rooms
+    return page
 
 
 @planted(Floor, "_check_entry")

@@ -104,6 +104,16 @@ def test_a_room_goes_with_its_last_member_and_begins_anew_with_the_next(rig: Hub
     assert ann.last(Joined).role == "owner"
 
 
+def test_a_room_that_went_is_listed_for_nobody(rig: HubRig) -> None:
+    """Its only member is away: only the end of the record can bring the list up to date."""
+    ann, bob = person(rig, "ann", "ops"), rig.member("bob")
+    rig.do(ann, Quit())
+    assert listed(rig, bob) == ["lobby", "ops"]
+    act(rig, "delete_user", "ann", remove=True, progress=lambda _: None)
+    assert records(rig) == set()
+    assert listed(rig, bob) == ["lobby"]
+
+
 @pytest.mark.parametrize(
     "rule",
     [{"topic": "t"}, {"private": True}, {"read_only": True}, {"slow_s": 5}, {"retention_days": 1}, {"archived": True},
