@@ -7,6 +7,7 @@ be newer than the other. Nothing a peer sent is ever echoed in an error.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from functools import cache
 from typing import Any, TypeAlias
 
@@ -122,9 +123,10 @@ class NativeServerCodec:
         if body is None:
             return None
         try:
-            return _commands().decode(body)
-        except msgspec.ValidationError as error:
-            raise _refusal(body, _COMMAND_TYPES, str(error)) from None
+            try:
+                return _commands().decode(body)
+            except msgspec.ValidationError as error:
+                raise _refusal(body, _COMMAND_TYPES, str(error)) from None
         except _NONSENSE:
             raise self._reader.fail(
                 RemoteProtocolError(ErrorCode.BAD_FRAME, "a frame must hold one JSON object in UTF-8")
@@ -155,11 +157,12 @@ class NativeClientCodec:
         """
         while (body := self._reader.next_frame()) is not None:
             try:
-                return _events().decode(body)
-            except msgspec.ValidationError as error:
-                refusal = _refusal(body, _EVENT_TYPES, str(error))
-                if refusal.code is not ErrorCode.UNKNOWN_TYPE:
-                    raise self._reader.fail(RemoteProtocolError(ErrorCode.BAD_FRAME, refusal.detail)) from None
+                try:
+                    return _events().decode(body)
+                except msgspec.ValidationError as error:
+                    refusal = _refusal(body, _EVENT_TYPES, str(error))
+                    if refusal.code is not ErrorCode.UNKNOWN_TYPE:
+                        raise self._reader.fail(RemoteProtocolError(ErrorCode.BAD_FRAME, refusal.detail)) from None
             except _NONSENSE:
                 raise self._reader.fail(
                     RemoteProtocolError(ErrorCode.BAD_FRAME, "a frame must hold one JSON object in UTF-8")
@@ -177,10 +180,16 @@ class NativeClientCodec:
 
 
 def _refusal(body: bytearray, known: frozenset[object], reason: str) -> FrameRefused:
-    """Say what is wrong with a well-formed frame, naming the request or draft in it where there is one."""
+    """Say what is wrong with a well-formed frame, naming the request or draft in it where there is one.
+
+    Raises:
+        msgspec.DecodeError, UnicodeDecodeError: the body is no JSON.
+    """
     try:
         envelope = _envelopes.decode(body)
-    except _NONSENSE:
+    except (msgspec.ValidationError, RecursionError):
+        with suppress(RecursionError):
+            msgspec.json.decode(body)  # msgspec stops at a wrong type, and what follows may be no JSON at all
         return FrameRefused(ErrorCode.INVALID, "a record is a JSON object with its type in the field 't'")
     ref, client_id = _id(envelope.ref), _id(envelope.cid)
     if not isinstance(envelope.t, str):

@@ -77,3 +77,13 @@ def test_the_reader_forgets_everything_behind_a_bad_header() -> None:
     assert caught.value.code is ErrorCode.FRAME_TOO_LARGE
     reader.receive_data(b"z" * 900)
     assert reader.buffered_bytes == 0
+
+
+@pytest.mark.parametrize("body", [b"[", b"[1,}", b"[1", b'{"t":"ping","n":"x"', b'{"t":5,]', b'{"t":"say","cid":"x",}'])
+def test_what_is_no_json_ends_the_connection_whatever_else_is_wrong(body: bytes) -> None:
+    """The decoder stops at the first wrong type: the bytes behind it may be no JSON all the same."""
+    codec = NativeServerCodec()
+    codec.receive_data(frame(body))
+    with pytest.raises(RemoteProtocolError) as caught:
+        codec.next_command()
+    assert caught.value.code is ErrorCode.BAD_FRAME
