@@ -176,11 +176,13 @@ class Floor:
         except Refusal as refusal:
             refuse(refusal)
             return None
-        self._joining[member.sender_id] = self._joining.get(member.sender_id, 0) + 1
-        if self._rulebook.belongs(name, member.sender_id):
+        belongs = self._rulebook.belongs(name, member.sender_id)
+        changes = () if belongs else self._new_membership(member.sender_id, name)
+        self._joining[member.sender_id] = self._joining.get(member.sender_id, 0) + 1  # until recorded is told
+        if belongs:
             recorded(Recorded())  # another device was quicker
             return None
-        return self._new_membership(member.sender_id, name), recorded
+        return changes, recorded
 
     def _check_number(self, member: Member, name: str) -> None:
         """Let an account belong to one more room, and one more room have a record.

@@ -131,7 +131,7 @@ class Hub:
         self._registry = registry = Registry(log, keys.wall_ms, limits.session_days)
         self._slowdown = Slowdown(limits)
         self._attendance = Attendance(outlet, observer, limits, alarm)
-        door = Door(registry, keys, self._slowdown, limits)
+        self._door = door = Door(registry, keys, self._slowdown, limits)
         self._entrance = Entrance(log, registry, door, limits, self._admitted, self._turned_away, self._seats)
         self._members = self._entrance.members
         self._lookups = Lookups(log, self._entrance, self._attendance, registry)
@@ -332,16 +332,17 @@ class Hub:
         self, member: Member, peer: Peer, guest: Guest, identity: Identity, resumed: bool, old_name: str
     ) -> None:
         replaced = [old for old in member.peers if self._seats[old].stream == identity.stream]
-        member.peers = [old for old in member.peers if old not in replaced] + [peer]
         for old in replaced:
             last_client_id = max(identity.last_client_id, self._seats[old].last_client_id)
             identity = replace(identity, last_client_id=last_client_id)
             del self._seats[old]
             self._lookups.forget(old)
             old.close(REPLACED)
-        self._seats[peer] = seat = Seat(
+        seat = Seat(
             member, identity.stream, guest.client, self._registry.wall_ms(), self.fed_seq, identity.last_client_id
         )
+        member.peers = [old for old in member.peers if old not in replaced] + [peer]
+        self._seats[peer] = seat
         self._attendance.returned(member)
         self._attendance.audience_changed(member)
         if old_name != member.name:
@@ -390,6 +391,7 @@ class Hub:
         self._entrance.forget(peer)
         self._slowdown.forget(peer)
         seat = self._seats.pop(peer, None)
+        self._door.hashing.forget(peer)
         if seat is None:
             return
         self._entrance.seat_lost(seat)

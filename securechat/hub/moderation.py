@@ -312,9 +312,11 @@ class Moderation:
         """Out of the room, in this very turn: what waits behind it may be a new name, or a role."""
 
         def then(answer: Recorded | NotAppended) -> None:
-            self._reply(peer, ref, answer)
-            if isinstance(answer, Recorded):
-                self._floor.expel(person, name, left)
+            try:
+                self._reply(peer, ref, answer)
+            finally:
+                if isinstance(answer, Recorded):
+                    self._floor.expel(person, name, left)
 
         return self._floor.removal(person, name, further, then)
 
@@ -343,9 +345,11 @@ class Moderation:
         def then(answer: Recorded | NotAppended) -> None:
             if finally_ is not None:
                 finally_()
-            self._reply(peer, ref, answer)
-            if isinstance(answer, Recorded):
-                felt()
+            try:
+                self._reply(peer, ref, answer)
+            finally:
+                if isinstance(answer, Recorded):
+                    felt()
 
         return changes, then
 

@@ -119,15 +119,21 @@ class Posting:
                 self._quota.give_back(peer.address, size_bytes)
             self._settle(peer, member, command.client_id, outcome)
 
-        if isinstance(made, Draft):
-            self._log.append(made, done)
-            self._begin_pause(made, now)
-        else:
-            self._log.revise(made, done)
-        seat.last_client_id = max(seat.last_client_id, command.client_id)
-        self._quota.take(peer.address, size_bytes)
         member.unsettled += 1
         self.unsettled += 1
+        try:
+            if isinstance(made, Draft):
+                self._log.append(made, done)
+            else:
+                self._log.revise(made, done)
+        except BaseException:  # mostly Overloaded: nothing was taken
+            member.unsettled -= 1
+            self.unsettled -= 1
+            raise
+        self._quota.take(peer.address, size_bytes)
+        seat.last_client_id = max(seat.last_client_id, command.client_id)
+        if isinstance(made, Draft):
+            self._begin_pause(made, now)
         if self._hears_messages and isinstance(made, Draft):
             self._observer.happened(Happening.SAID, peer, member.name, made.room or made.to_name or "", made.text)
 
@@ -143,9 +149,14 @@ class Posting:
                 outcome = NotAppended(refusal.code, refusal.detail, refusal.retry_after_s)
             self._settle(peer, member, command.client_id, outcome)
 
-        self._log.append(probe, done)
         member.unsettled += 1
         self.unsettled += 1
+        try:
+            self._log.append(probe, done)
+        except BaseException:
+            member.unsettled -= 1
+            self.unsettled -= 1
+            raise
 
     def fed(self, seq: int) -> None:
         """Everything up to this seq has been fanned out."""

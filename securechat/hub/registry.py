@@ -48,6 +48,8 @@ _DAY_MS = 86_400_000
 _INVITE_KEPT_DAYS = 30
 """For how long an invite that is over can still be looked at, and still says why it is over."""
 _GONE = NotAppended(ErrorCode.NOT_FOUND, "it is gone: somebody else has just removed it")
+_NOT_TRIED = NotAppended(ErrorCode.BUSY, "the server could not do this now; try again", retry_after_s=1.0)
+"""To whoever waits for a change that an error kept from being asked of the log."""
 
 
 def hash_of(token: str) -> bytes:
@@ -84,6 +86,7 @@ class Registry:
         self._serial = 0
         self._leaving: set[tuple[type[Row], int]] = set()
         self._queues: dict[Hashable, deque[Callable[[], Turn]]] = {}
+        self._turning: set[Hashable] = set()  # places whose turns are being taken further up the stack
         self._arriving: dict[str, Account] = {}  # by what their names look like
         self._epochs: dict[int, int] = {}
         self._by_key: dict[str, int] = {}
@@ -209,20 +212,31 @@ class Registry:
         leaving = {(change.kind, change.number) for change in changes if isinstance(change, Drop)}
         self._leaving |= leaving  # from now on nobody comes in by them, and nothing brings them back
 
-        def done(answer: Recorded | NotAppended) -> None:
-            self._leaving -= leaving
+        def give_back() -> None:
+            self._leaving.difference_update(leaving)
             for looks in arriving:
                 self._arriving.pop(looks, None)
-            if isinstance(answer, Recorded):
-                for change in changes:
-                    self._apply(change)
-            if then is not None:
-                then(answer)
-            ended = {number for kind, number in leaving if kind is Login}
-            if ended and isinstance(answer, Recorded):
-                self.logged_out(ended)
 
-        self._log.record(changes, done)
+        def done(answer: Recorded | NotAppended) -> None:
+            give_back()
+            try:
+                if isinstance(answer, Recorded):
+                    for change in changes:
+                        self._apply(change)
+            finally:  # an error in one of these keeps nobody from being told, and no login from being ended
+                try:
+                    if then is not None:
+                        then(answer)
+                finally:
+                    ended = {number for kind, number in leaving if kind is Login}
+                    if ended and isinstance(answer, Recorded):
+                        self.logged_out(ended)
+
+        try:
+            self._log.record(changes, done)
+        except BaseException:
+            give_back()
+            raise
 
     def _has_owner(self, row: Row | Membership, fresh: Mapping[int, Account]) -> bool:
         if not isinstance(row, Login | Certificate | Membership):
@@ -246,8 +260,11 @@ class Registry:
             try:
                 edited = edit(row)
             except Refusal as refusal:
-                then(NotAppended(refusal.code, refusal.detail))
+                then(NotAppended(refusal.code, refusal.detail, refusal.retry_after_s))
                 return None
+            except BaseException:
+                then(_NOT_TRIED)
+                raise
             return (Put(edited), *others), then
 
         self.in_turn((kind, number), job)
@@ -261,28 +278,59 @@ class Registry:
         queue = self._queues.get(place)
         if queue is None:
             self._queues[place] = queue = deque()
-        queue.append(job)
+        queue.append(partial(job))  # an object of its own, even where the same job is asked for twice
         if len(queue) == 1:
-            self._next_turn(place)
+            self._take_turns(place)
 
-    def _next_turn(self, place: Hashable) -> None:
+    def _take_turns(self, place: Hashable) -> None:
+        """Take one turn after the other, until one waits for the log or none is left.
+
+        A turn that raises is over, and the ones behind it are taken all the same before the (first) error goes on.
+        """
         queue = self._queues[place]
+        failure: Exception | None = None
+        self._turning.add(place)
         while queue:
-            if (turn := queue[0]()) is not None:
-                self._take_turn(place, *turn)
-                return
-            queue.popleft()
-        del self._queues[place]
+            job = queue[0]
+            try:
+                if (turn := job()) is None:
+                    queue.popleft()
+                else:
+                    self._ask_for(place, job, *turn)
+            except Exception as error:  # noqa: BLE001 - raised below
+                failure = failure or error
+                self._end_turn(place, job)
+            if queue and queue[0] is job:
+                break
+        self._turning.discard(place)
+        if not queue:
+            del self._queues[place]
+        if failure is not None:
+            raise failure
 
-    def _take_turn(self, place: Hashable, changes: Sequence[Change], then: Changed) -> None:
+    def _ask_for(self, place: Hashable, job: Callable[[], Turn], changes: Sequence[Change], then: Changed) -> None:
         def done(answer: Recorded | NotAppended) -> None:
             try:
                 then(answer)  # may ask for the next change in this place, which then waits its turn
             finally:
-                self._queues[place].popleft()
-                self._next_turn(place)
+                self._end_turn(place, job)
+                if place not in self._turning and place in self._queues:
+                    self._take_turns(place)
 
-        self.change(changes, done)
+        try:
+            self.change(changes, done)
+        except BaseException:
+            if self._is_turn_of(place, job):
+                then(_NOT_TRIED)
+            raise
+
+    def _end_turn(self, place: Hashable, job: Callable[[], Turn]) -> None:
+        if self._is_turn_of(place, job):
+            self._queues[place].popleft()
+
+    def _is_turn_of(self, place: Hashable, job: Callable[[], Turn]) -> bool:
+        queue = self._queues.get(place)
+        return queue is not None and len(queue) > 0 and queue[0] is job
 
     def _table(self, kind: type[Row]) -> dict[int, Any]:
         if kind is Account:
