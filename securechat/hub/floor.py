@@ -17,6 +17,7 @@ from securechat.errors import ErrorCode, Refusal
 from securechat.hub.attendance import Attendance
 from securechat.hub.door import span
 from securechat.hub.member import Member, Seat
+from securechat.hub.mute import expect_unmuted
 from securechat.hub.people import Change, Recorded
 from securechat.hub.places import DropMembership, Membership, Place, PutMembership, PutPlace, PutRead, RoomRole
 from securechat.hub.ports import NotAppended, Outlet, Peer
@@ -132,9 +133,12 @@ class Floor:
         """Let somebody into a room as things are.
 
         Raises:
-            Refusal: NO_SUCH_ROOM, which a private room is to those who do not belong to it; ROOM_BANNED.
+            Refusal: NO_SUCH_ROOM, which a private room is to those who do not belong to it; ROOM_BANNED; MUTED on the
+                server for a room that would be a new one.
         """
         place = self._rulebook.places.get(name)
+        if place is None and not self.is_occupied(name):
+            expect_unmuted(self._registry, member.sender_id)
         if place is None or name in member.rooms:
             return
         if not self._rulebook.is_visible(name, member.sender_id):

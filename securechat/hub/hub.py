@@ -22,6 +22,7 @@ from securechat.hub.floor import Floor, others
 from securechat.hub.lookups import Lookups
 from securechat.hub.member import Member, Seat
 from securechat.hub.moderation import Moderation
+from securechat.hub.mute import EFFECTS, WhileMuted, expect_unmuted
 from securechat.hub.notices import Notices
 from securechat.hub.overview import Figures
 from securechat.hub.people import Account, Recorded, Role
@@ -279,6 +280,8 @@ class Hub:
         self, peer: Peer, seat: Seat, command: Command, now: float
     ) -> float:
         member = seat.member
+        if self._registry.mutes and EFFECTS[type(command)].on_server is WhileMuted.REFUSED:
+            expect_unmuted(self._registry, member.sender_id)
         match command:
             case Ping():
                 peer.deliver(Pong(command.n))

@@ -1,7 +1,8 @@
 """The rules of a room and order in it: what its owners and moderators do.
 
-Every act needs its right (`rights`), is durable before it is felt, and is done one after the other in each room. Who
-does not belong to a private room hears that there is no such room, whatever they ask.
+Every act needs its right (`rights`) and a member who is not muted (`mute`), is durable before it is felt, and is done
+one after the other in each room. Who does not belong to a private room hears that there is no such room, whatever they
+ask.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from securechat.errors import ErrorCode, Refusal
 from securechat.hub.entrance import Entrance
 from securechat.hub.floor import NO_SUCH_ROOM, Floor
 from securechat.hub.member import Member, Seat
+from securechat.hub.mute import expect_unmuted, expect_unmuted_in
 from securechat.hub.people import Change, Recorded
 from securechat.hub.places import (
     DropRoomBan,
@@ -327,6 +329,8 @@ class Moderation:
         def guarded() -> Turn:
             now_called = name if asked is None else self._rulebook.name_of(asked.room_id)
             try:
+                expect_unmuted(self._registry, member.sender_id)
+                expect_unmuted_in(self._registry, now_called, member.sender_id)
                 if now_called != name:
                     self._check_seen(member, now_called)  # or a refusal would tell a new name to who may not know it
                     self._in_turn(peer, member, ref, now_called, job)

@@ -48,12 +48,12 @@ class Notices:
         """Tell the room, or the other person, at most once in typing_interval_s; what makes no sense is told nobody."""
         place: str | int | None = command.peer
         audience: list[Peer] = []
+        if self._registry.mute_on(member.sender_id) is not None:
+            return
         if command.room is not None:
             place = member.room_meant(check_room(command.room))
             room = member.rooms.get(place)
-            if room is None or self._registry.mute_on(member.sender_id) is not None:
-                return
-            if self._registry.rulebook.muted_s(place, member.sender_id) != 0:
+            if room is None or self._registry.rulebook.muted_s(place, member.sender_id) != 0:
                 return
             audience = [peer for peer in room.audience() if peer not in member.peers]
         elif command.peer is not None and (other := self._members.get(command.peer)) is not None:
