@@ -6,8 +6,10 @@ come from a pipe, such as a shell makes for ``--password-file <(pass show chat)`
 
 from __future__ import annotations
 
+import datetime as dt
 import errno
 import os
+import ssl
 import stat
 import sys
 import time
@@ -18,7 +20,7 @@ from securechat.client import intents as want
 from securechat.client import sentences_accounts as sentences
 from securechat.errors import ConfigError, TlsFailure
 from securechat.files import open_regular
-from securechat.tls.client_keys import fingerprint_of_file
+from securechat.tls.client_keys import prove_key, read_client_bundle
 from securechat.tls.pem_files import os_reason
 
 _MOST_BYTES = 4096
@@ -87,10 +89,18 @@ def _unusable(path: Path, why: str) -> ConfigError:
     return ConfigError(path, "--password-file", sentences.password_file(str(path), why))
 
 
-def certificate_to_add(typed: str) -> want.AddCertificate | str:
-    """Return the intent for ``/cert add FILE``, or the sentence that says what is wrong with the file."""
+def certificate_to_add(typed: str, context: ssl.SSLContext, sender_id: int) -> want.AddCertificate | str:
+    """Return the intent for ``/cert add FILE``, or the sentence that says what is wrong with the file.
+
+    Args:
+        typed: the file: a client certificate with its private key, in it or beside it.
+        context: of the connection; the server's CA is one that it trusts.
+        sender_id: whose account it is for.
+    """
     path = Path(typed.strip("\"'")).expanduser()
     try:
-        return want.AddCertificate(fingerprint_of_file(path), path.name[:_LABEL_CHARS])
+        bundle = read_client_bundle(path, dt.datetime.now(dt.UTC))
+        proof = prove_key(bundle, context.get_ca_certs(binary_form=True), sender_id)
     except TlsFailure as failure:
         return sentences.certificate_file(failure.detail)
+    return want.AddCertificate(proof.fingerprint, path.name[:_LABEL_CHARS], proof.key, proof.proof)

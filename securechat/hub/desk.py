@@ -306,15 +306,9 @@ class Desk:
     # --- Certificates ---------------------------------------------------------------------------------------------
 
     def _add_certificate(self, peer: Peer, account: Account, command: AddCertificate) -> None:
-        fingerprint = command.fingerprint or peer.certificate
-        if fingerprint is None:
-            raise Refusal(
-                ErrorCode.INVALID, "this connection showed no certificate: name a file, or start the client with --cert"
-            )
+        fingerprint = self._proven(peer, account, command)
         held = self._registry.certificate_with(fingerprint)
-        if held is not None and held.sender_id != account.sender_id:
-            raise Refusal(ErrorCode.INVALID, "this certificate belongs to another account; make one of your own")
-        if held is not None:
+        if held is not None and held.sender_id == account.sender_id:
             peer.deliver(Done(command.ref))
             return
         mine = self._registry.certificates_of(account.sender_id)
@@ -327,19 +321,61 @@ class Desk:
         row = Certificate(
             number, account.sender_id, fingerprint, command.label[:_LABEL_CHARS], self._registry.wall_ms()
         )
-        note = self._registry.note(account.name, "cert add", account.name, fingerprint)
+        changes: list[Change] = [Put(row), self._registry.note(account.name, "cert add", account.name, fingerprint)]
+        if held is not None:  # a key is one account's, and goes with whoever has proved it last
+            changes.insert(0, Drop(Certificate, held.certificate_id))
+            changes.append(self._registry.note(account.name, "cert remove", self._name_of(held), fingerprint))
         seat = self._seats[peer]
 
         def recorded(answer: Recorded | NotAppended) -> None:
             self._adding -= adding
-            self._reply(peer, seat, command.ref, answer, Done(command.ref))
+            try:
+                self._reply(peer, seat, command.ref, answer, Done(command.ref))
+            finally:
+                if held is not None and isinstance(answer, Recorded):
+                    self._end_certificate(fingerprint, held.sender_id)
 
         self._adding |= adding
         try:
-            self._registry.change((Put(row), note), recorded)
+            self._registry.change(changes, recorded)
         except BaseException:
             self._adding -= adding
             raise
+
+    def _proven(self, peer: Peer, account: Account, command: AddCertificate) -> str:
+        """Return the fingerprint of the key that is to be added.
+
+        Raises:
+            Refusal: INVALID; nothing proves that whoever asks has it.
+        """
+        wanted = command.fingerprint
+        if command.key is not None and command.proof is not None:
+            proven = self._door.proven(command.key, command.proof, account.sender_id)
+            if proven is None or wanted not in {None, proven}:
+                sentence = "this is no proof for this key, account and server; add the file again with /cert add FILE"
+                raise Refusal(ErrorCode.INVALID, sentence)
+            return proven
+        if peer.certificate is None and wanted is None:
+            raise Refusal(
+                ErrorCode.INVALID, "this connection showed no certificate: name a file, or start the client with --cert"
+            )
+        if peer.certificate is None or wanted not in {None, peer.certificate}:
+            raise Refusal(
+                ErrorCode.INVALID,
+                "a fingerprint alone is no proof that the key is yours: start the client with --cert FILE and type "
+                "/cert add, or install a newer client",
+            )
+        return peer.certificate
+
+    def _name_of(self, row: Certificate) -> str:
+        owner = self._registry.accounts.get(row.sender_id)
+        return "" if owner is None else owner.name
+
+    def _end_certificate(self, fingerprint: str, sender_id: int) -> None:
+        """End what came in to this account by this certificate."""
+        for peer, seat in list(self._seats.items()):
+            if seat.certificate == fingerprint and seat.member.sender_id == sender_id:
+                self._end(peer, LOGGED_OUT)
 
     def _remove_certificate(self, peer: Peer, seat: Seat, account: Account, command: RemoveCertificate) -> None:
         row = self._registry.certificates.get(command.certificate)
@@ -352,8 +388,7 @@ class Desk:
                 self._reply(peer, seat, command.ref, answer, Done(command.ref))
             finally:
                 if isinstance(answer, Recorded):
-                    for other in [each for each, held in self._seats.items() if held.certificate == row.fingerprint]:
-                        self._end(other, LOGGED_OUT)
+                    self._end_certificate(row.fingerprint, account.sender_id)
 
         self._registry.change((Drop(Certificate, row.certificate_id), note), recorded)
 

@@ -41,12 +41,15 @@ class Keys(Struct, frozen=True):
         hasher: hashes passwords.
         token_bytes: that many random bytes, unguessable.
         wall_ms: UTC milliseconds.
+        proven: given a public key, a signature and a sender_id, returns the fingerprint of that key when the signature
+            proves to this server that the sender has its private half; else None.
     """
 
     access: Access
     hasher: Hasher
     token_bytes: Callable[[int], bytes]
     wall_ms: Callable[[], int]
+    proven: Callable[[str, str, int], str | None]
 
 
 class Entry(Struct):
@@ -93,6 +96,7 @@ class Door:
 
     Attributes:
         hashing: hashes what peers ask for.
+        proven: see `Keys`.
     """
 
     def __init__(self, registry: Registry, keys: Keys, slowdown: Slowdown, limits: Limits) -> None:
@@ -101,6 +105,7 @@ class Door:
         self._slowdown = slowdown
         self._limits = limits
         self.hashing = HashShares(keys.hasher, limits)
+        self.proven = keys.proven
         self._uses_pending: dict[int, int] = {}
 
     def knock(self, peer: Peer, hello: Hello, name: str, now: float, opened: Opened) -> None:
@@ -214,7 +219,7 @@ class Door:
         if certificate is None:
             raise _unknown_certificate()
         account = self._registry.accounts[certificate.sender_id]
-        if account.key != name_key(name):  # anybody can add anybody's key: its owner must not end up as somebody else
+        if account.key != name_key(name):  # whoever has several accounts must not end up as the wrong one
             raise Refusal(
                 ErrorCode.CERTIFICATE_UNKNOWN,
                 "your certificate is not that name's: use the name of the account that has added it, or your password",

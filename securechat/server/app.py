@@ -48,6 +48,7 @@ from securechat.server.requests import SOCKET
 from securechat.server.session import Session
 from securechat.skeletons import preload
 from securechat.tls.addresses import is_public, local_names, private_addresses
+from securechat.tls.client_keys import proven_fingerprint
 from securechat.tls.contexts import ServerCertificate
 from securechat.wire.detect import ALPN_OFFERS
 
@@ -118,7 +119,7 @@ class Server:
             Fanout(write_all),
             self._chronicle,
             config.limits,
-            keys=Keys(config.access, self._hasher, secrets.token_bytes, utc_ms),
+            keys=Keys(config.access, self._hasher, secrets.token_bytes, utc_ms, self._proven),
             alarm=self._alarm,
             server=f"securechat/{__version__}",
             rates=config.rates,
@@ -217,6 +218,11 @@ class Server:
         )
         if not self._config.rates:
             self._console.event("notice", "message rates are off (--rate-limit off)")
+
+    def _proven(self, key: str, proof: str, sender_id: int) -> str | None:
+        """See `Keys.proven`. A server whose file does not carry its CA asks nobody for a certificate."""
+        authority = self._certificate.ca_fingerprint
+        return None if authority is None else proven_fingerprint(key, proof, authority, sender_id)
 
     def _accepted(self, transport: Transport) -> None:
         label = endpoint(str(transport.peer[0]), int(transport.peer[1]))

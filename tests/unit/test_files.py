@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import os
 import socket
+import ssl
 import sys
 import threading
 from collections.abc import Callable
@@ -74,7 +75,7 @@ READERS: dict[str, Callable[[Path], object]] = {
     "fingerprint": fingerprint_of_file,
     "configuration": lambda path: read_file(path, ()),
     "password": read_password_file,
-    "certificate to add": lambda path: _raised(certificate_to_add(str(path))),
+    "certificate to add": lambda path: _raised(certificate_to_add(str(path), ssl.create_default_context(), 1)),
 }
 
 
