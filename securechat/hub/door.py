@@ -41,6 +41,7 @@ class Keys(Struct, frozen=True):
         hasher: hashes passwords.
         token_bytes: that many random bytes, unguessable.
         wall_ms: UTC milliseconds.
+        monotonic: seconds that no setting of the clock moves.
         proven: given a public key, a signature and a sender_id, returns the fingerprint of that key when the signature
             proves to this server that the sender has its private half; else None.
     """
@@ -49,6 +50,7 @@ class Keys(Struct, frozen=True):
     hasher: Hasher
     token_bytes: Callable[[int], bytes]
     wall_ms: Callable[[], int]
+    monotonic: Callable[[], float]
     proven: Callable[[str, str, int], str | None]
 
 
@@ -162,7 +164,7 @@ class Door:
         login = entry.login
         if entry.changes or login is None or not self._registry.has_login(login.login_id):
             return entry.changes
-        end_ms = self._registry.end_of_login()
+        end_ms = self._registry.end_of_login(login)
         return (Put(replace(login, used_at_ms=self._registry.wall_ms(), address=host, expires_at_ms=end_ms)),)
 
     def release(self, entry: Entry) -> None:

@@ -41,6 +41,7 @@ from securechat.hub.posting import DraftCommand, Posting
 from securechat.hub.registry import Registry
 from securechat.hub.slowdown import Slowdown
 from securechat.hub.steward import Steward
+from securechat.hub.wall_clock import WallClock
 from securechat.limits import Limits
 from securechat.model import (
     PROTOCOL_VERSION,
@@ -104,6 +105,7 @@ class Hub:
         rates: False switches message and byte rates off, for benchmarks and trusted bots.
 
     Attributes:
+        clock: what time it is for everything that expires.
         fed_seq: the last seq fanned out.
         steward: what an administrator may do.
     """
@@ -129,7 +131,8 @@ class Hub:
         self._rates = rates
         self._now = 0.0
         self._seats: dict[Peer, Seat] = {}
-        self._registry = registry = Registry(log, keys.wall_ms, limits.session_days)
+        self.clock = WallClock(keys.wall_ms, keys.monotonic)
+        self._registry = registry = Registry(log, self.clock, limits.session_days)
         self._slowdown = Slowdown(limits)
         self._attendance = Attendance(outlet, observer, limits, alarm)
         self._door = door = Door(registry, keys, self._slowdown, limits)
@@ -183,9 +186,13 @@ class Hub:
 
     # --- The log's side -------------------------------------------------------------------------------------------
 
-    def restore(self, state: LogState, now: float, now_ms: int) -> None:
-        """Take over what the log remembers from before; call once, before the first peer."""
+    def restore(self, state: LogState, now: float, now_ms: int, sure_at_ms: int = 0) -> None:
+        """Take over what the log remembers from before; call once, before the first peer.
+
+        ``sure_at_ms`` is when the clock was last believed; 0 when that is not known: then the log's own times do.
+        """
         self.fed_seq = state.last_seq
+        self.clock.restore(sure_at_ms or max(state.last_at_ms, state.people.last_at_ms()))
         self._posting.fed(state.last_seq)
         self._registry.restore(state.people, state.places)
         self._entrance.claims.restore(state.reservations, now, now_ms, self._limits.name_reservation_s)

@@ -79,12 +79,14 @@ class LogState(Struct, frozen=True, gc=False):
             as lost at the moment of opening.
         people: accounts and all that hangs on them.
         places: rooms with rules, and who belongs to them.
+        last_at_ms: when the newest message or change was stored, UTC milliseconds; 0 for none.
     """
 
     last_seq: int
     reservations: Sequence[Reservation] = ()
     people: People = People()
     places: Places = Places()
+    last_at_ms: int = 0
 
 
 class HistoryQuery(Struct, frozen=True, gc=False):

@@ -38,6 +38,7 @@ from securechat.hub.people import (
 from securechat.hub.places import Expire, Membership, Places, PutMembership
 from securechat.hub.ports import MessageLog, NotAppended
 from securechat.hub.rulebook import Rulebook
+from securechat.hub.wall_clock import WallClock
 from securechat.names import name_key
 from securechat.skeletons import skeleton
 
@@ -62,7 +63,7 @@ class Registry:
 
     Args:
         log: where changes become durable.
-        wall_ms: UTC milliseconds; what is written down, and what expiry is judged by.
+        clock: what is written down, and what expiry is judged by.
         session_days: how long an unused login lasts.
 
     Attributes:
@@ -72,8 +73,9 @@ class Registry:
         rulebook: rooms, and who belongs to them.
     """
 
-    def __init__(self, log: MessageLog, wall_ms: Callable[[], int], session_days: float) -> None:
-        self.wall_ms = wall_ms
+    def __init__(self, log: MessageLog, clock: WallClock, session_days: float) -> None:
+        self._clock = clock
+        self.wall_ms = clock.now_ms
         self._session_ms = int(session_days * _DAY_MS)
         self.accounts: dict[int, Account] = {}
         self.logins: dict[int, Login] = {}
@@ -94,7 +96,7 @@ class Registry:
         self._by_token: dict[bytes, int] = {}
         self._by_fingerprint: dict[str, int] = {}
         self._by_invite: dict[bytes, int] = {}
-        self.rulebook = Rulebook(self.accounts, wall_ms)
+        self.rulebook = Rulebook(self.accounts, clock.now_ms)
         self._logins_of: dict[int, dict[int, Login]] = {}
         self.logged_out: Callable[[set[int]], None] = lambda _: None
         """Told which logins have ended, whatever ended them."""
@@ -146,7 +148,7 @@ class Registry:
         login = self.logins.get(number)
         return (
             login is not None
-            and login.expires_at_ms > self.wall_ms()
+            and login.expires_at_ms > self._clock.earliest_ms()
             and not self._leaving & {(Login, number), (Account, login.sender_id)}
         )
 
@@ -163,7 +165,7 @@ class Registry:
 
     def logins_of(self, sender_id: int) -> list[Login]:
         """The logins of an account that have not expired, the latest used last."""
-        now_ms = self.wall_ms()
+        now_ms = self._clock.earliest_ms()
         mine = [row for row in self._logins_of.get(sender_id, {}).values() if row.expires_at_ms > now_ms]
         return sorted(mine, key=lambda row: (row.used_at_ms, row.login_id))
 
@@ -341,21 +343,27 @@ class Registry:
             return self.invites
         raise LocalProtocolError(f"{kind.__name__} is never amended")
 
-    def end_of_login(self) -> int:
-        """Return when a login that is used now expires."""
-        return self.wall_ms() + self._session_ms
+    def end_of_login(self, login: Login | None = None) -> int:
+        """Return when a login that is used now expires; one that is there never earlier than it would have."""
+        end_ms = self.wall_ms() + self._session_ms
+        return end_ms if login is None else max(end_ms, login.expires_at_ms)
 
     def tidy(self, guest_days: float, online: Set[int], retention_batch: int) -> None:
         """Forget what has come to its end, then guests unseen for so long who never wrote, a few at a time.
 
-        The logins that are ``online`` are in use, and begin their time anew.
+        The logins that are ``online`` are in use, and begin their time anew. Nothing is forgotten while the clock is
+        doubted.
         """
-        now_ms, end_ms = self.wall_ms(), self.end_of_login()
+        if self._clock.doubt() is not None:
+            return
+        now_ms = self.wall_ms()
         over = [n for n, row in self.logins.items() if row.expires_at_ms <= now_ms and n not in online]
         changes: list[Change] = [Drop(Login, n) for n in over]
         used = (row for n in online if (row := self.logins.get(n)) is not None and (Login, n) not in self._leaving)
         changes += [
-            Put(replace(row, used_at_ms=now_ms, expires_at_ms=end_ms)) for row in used if self.living(row.sender_id)
+            Put(replace(row, used_at_ms=now_ms, expires_at_ms=self.end_of_login(row)))
+            for row in used
+            if self.living(row.sender_id)
         ]
         changes += [Drop(Ban, n) for n, row in self.bans.items() if not self.lasts(row.until_ms)]
         for sender_id in [n for n, row in self.mutes.items() if not self.lasts(row.until_ms)]:

@@ -74,8 +74,12 @@ def plain_keys(
     *,
     access: Access = Access.OPEN,
     seed: int = 0,
+    monotonic: Callable[[], float] | None = None,
 ) -> Keys:
-    """Return keys for a test: a `PlainHasher` and "random" bytes that follow from the seed."""
+    """Return keys for a test: a `PlainHasher` and "random" bytes that follow from the seed.
+
+    Without a ``monotonic`` clock the wall clock is always believed.
+    """
     count = 0
 
     def token_bytes(size: int) -> bytes:
@@ -83,7 +87,7 @@ def plain_keys(
         count += 1
         return hashlib.shake_256(f"{seed}/{count}".encode()).digest(size)
 
-    return Keys(access, PlainHasher(post), token_bytes, wall_ms, _proven)
+    return Keys(access, PlainHasher(post), token_bytes, wall_ms, monotonic or (lambda: wall_ms() / 1000), _proven)
 
 
 def _proven(key: str, proof: str, sender_id: int) -> str | None:
