@@ -148,6 +148,7 @@ class Posting:
         def done(outcome: AppendOutcome) -> None:
             if isinstance(outcome, NotAppended) and outcome.code in {ErrorCode.NOT_FOUND, ErrorCode.OUT_OF_ORDER}:
                 outcome = NotAppended(refusal.code, refusal.detail, refusal.retry_after_s)
+                self._observer.happened(Happening.REFUSED, peer, member.name, str(refusal))
             self._settle(peer, member, command.client_id, outcome)
 
         member.unsettled += 1

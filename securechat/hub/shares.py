@@ -6,8 +6,8 @@ wait of an honest login, whatever others ask for:
 - The line holds ``hash_queue`` requests (32: about 0.8 s of work). A network address has a quarter of it at most; this
   machine, which may be a reverse proxy for many people, has what the others leave free, and gives way to them.
 - Whoever asks first is served first, and a request that found no place keeps its rank for as long as its connection
-  lives: when it comes back it takes the place of a later one. A connection ranks a whole line further back for every
-  hash that it was given before.
+  lives: when it comes back it takes the place of a later one. A connection that was given hashes before ranks further
+  back: a whole line after the first, three after the second, seven after the third.
 - A connection that ends takes its request along.
 
 So a login waits for at most one hash for every connection of its address that asked before it and was given none, and
@@ -28,6 +28,8 @@ _SHARE = 4
 """Network addresses that can fill the line together; a flood from more is a matter for a firewall."""
 _AT_ONCE = 2
 """Requests handed to the hasher: one under way, and one so that its thread need not wait for the loop."""
+_MOST_DOUBLINGS = 10
+"""A thousand lines, some 14 minutes, are enough for a connection that has had ten hashes."""
 _RETRY_S = 0.5
 """Until a refused request should come back: by then half the line has been served."""
 
@@ -98,7 +100,7 @@ class HashShares:
         if ticket is None:
             self._tickets += 1
             ticket = self._ticket[peer] = self._tickets
-        rank = ticket + self._most * self._served.get(peer, 0)
+        rank = ticket + self._most * (2 ** min(self._served.get(peer, 0), _MOST_DOUBLINGS) - 1)
         last = self._to_give_way(peer.address, rank)
         self._line.append(_Request(peer, rank, ask, failed))
         if last is not None:

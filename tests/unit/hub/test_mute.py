@@ -9,6 +9,7 @@ import pytest
 from securechat.errors import ErrorCode
 from securechat.hub.mute import EFFECTS, WhileMuted
 from securechat.hub.people import Role
+from securechat.hub.ports import Happening
 from securechat.limits import Limits
 from securechat.model import (
     Acked,
@@ -215,3 +216,36 @@ def test_a_muted_account_comes_back_to_its_rooms(scene: Scene) -> None:
     scene.rig.pass_time(600)
     back = hello(scene.rig, "ann", password=PASSWORD)
     assert {joined.room for joined in back.of(Joined)} == {"lobby", "ops"}
+
+
+# --- Retries ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("rule", ["mute", "room mute", "archived", "kick"])
+def test_a_retry_is_judged_by_what_is_stored_and_a_refusal_is_told_the_operator(scene: Scene, rule: str) -> None:
+    rig, bob, ann = scene.rig, scene.bob, scene.ann
+    scene.do(ann, Say(client_id=2, room="ops", text=""))  # never stored
+    scene.do(ann, Say(client_id=3, room="ops", text="stored, and its answer lost"))
+    person = number(ann)
+    rig.lose(ann)
+    match rule:
+        case "mute":
+            act(rig, "mute", "ann", reason="", duration_s=600)
+        case "room mute":
+            scene.do(bob, Moderate(ref=1, room="ops", person=person, act="mute"))
+        case "archived":
+            scene.do(bob, SetRoom(ref=1, room="ops", archived=True))
+        case "kick":
+            scene.do(bob, Moderate(ref=1, room="ops", person=person, act="kick"))
+    again = rig.peer()
+    rig.do(again, Hello(1, "ann", f"{ann.number:032x}", password=PASSWORD))
+    assert again.last(Welcome).last_client_id == 3
+    scene.do(again, Say(client_id=3, room="ops", text="stored, and its answer lost"))
+    assert again.last(Acked).client_id == 3 and not again.of(Refused)
+    rig.happened_.clear()
+    for client_id in (2, 4):
+        scene.do(again, Say(client_id=client_id, room="ops", text="never stored"))
+        refused = again.last(Refused)
+        assert refused.client_id == client_id
+        assert [(what, name) for what, name, _ in rig.happened_] == [(Happening.REFUSED, "ann")]
+        assert refused.text in rig.happened_.pop()[2]
