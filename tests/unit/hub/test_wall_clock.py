@@ -151,6 +151,21 @@ def test_what_stays_so_for_a_day_is_believed(rig: MovedRig) -> None:
     assert not peer.last(HistoryPage).messages
 
 
+def test_a_time_that_was_remembered_wrongly_destroys_nothing_either(rig: MovedRig) -> None:
+    """The clock was years ahead and believed once, and is right now: nothing is judged by those years."""
+    rig.hub.clock.now_ms()
+    rig.offset_ms = YEAR * DAY_MS
+    rig.hub.clock.now_ms()
+    rig.now += HOLD_S + 1
+    assert rig.hub.clock.doubt() is None
+    right = rig.restarted(offset_days=0)
+    assert right.hub.clock.doubt() is not None
+    right.hub.tidy()
+    right.settle()
+    assert hello(right, "ann", token=rig.token).of(Welcome)  # type: ignore[attr-defined]
+    assert right.hub._registry.bans
+
+
 # --- The rule itself --------------------------------------------------------------------------------------------------
 
 
