@@ -12,11 +12,12 @@ from securechat.errors import LogError, LogSchemaTooNew
 from securechat.log.backup import DATABASE, LATEST_SCHEMA, Snapshot
 from securechat.log.directory import LOCK, DirectoryLock, is_served
 from securechat.log.integrity import damage
+from securechat.server.clock_file import NAME as CLOCK
 from securechat.server.requests import SOCKET
 from securechat.tls.certificates import SERVER_FILE
 
-_LEFTOVERS = frozenset({LOCK, SOCKET})
-"""What a stopped server may leave in a directory that somebody emptied by ``rm *.db*``; neither means anything."""
+_LEFTOVERS = frozenset({LOCK, SOCKET, CLOCK})
+"""What a stopped server may leave in a directory that somebody emptied by ``rm *.db*``; none of them means anything."""
 
 
 def restore(archive: Path, data: Path, certs: Path, progress: Callable[[float], None]) -> Manifest:

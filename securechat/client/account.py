@@ -61,8 +61,8 @@ class Account:
                 self._send(model.Logout(self._ask(Deed.END_LOGIN, number), number))
             case want.AskCertificates():
                 self._send(model.Certificates(self._ask(Deed.ASK)))
-            case want.AddCertificate(fingerprint, label):
-                self._send(model.AddCertificate(self._ask(Deed.ADD_CERTIFICATE), fingerprint, label))
+            case want.AddCertificate(fingerprint, label, key, proof):
+                self._send(model.AddCertificate(self._ask(Deed.ADD_CERTIFICATE), fingerprint, label, key, proof))
             case want.RemoveCertificate(number):
                 self._send(model.RemoveCertificate(self._ask(Deed.REMOVE_CERTIFICATE, number), number))
             case _:

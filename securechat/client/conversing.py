@@ -123,7 +123,7 @@ class Conversing(Sending):
                 self.runner.want(intent)
 
     def _add_certificate(self, path: str) -> None:
-        intent = certificate_to_add(path)
+        intent = certificate_to_add(path, self.runner.endpoint.context, self.core.me.id)
         if isinstance(intent, str):
             self.notice(one_line(intent))
         else:

@@ -124,10 +124,12 @@ class AskCertificates(Struct, frozen=True):
 
 
 class AddCertificate(Struct, frozen=True):
-    """Let a client certificate log in: the one with this fingerprint, or the one that was shown."""
+    """Let a client certificate log in: the one with this fingerprint, and the proof of its key, or the one shown."""
 
     fingerprint: str | None = None
     label: str = ""
+    key: str | None = None
+    proof: str | None = None
 
 
 class RemoveCertificate(Struct, frozen=True):

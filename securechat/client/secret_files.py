@@ -1,24 +1,32 @@
 """Files of the user's own that a login needs: one with a password in it, one with a client certificate.
 
-A password in a file that others can read is refused, as ssh refuses such keys: it is no secret. Nothing read here is
-shown.
+A password in a file that others can read is refused, as ssh refuses such keys: it is no secret. A password may also
+come from a pipe, such as a shell makes for ``--password-file <(pass show chat)``. Nothing read here is shown.
 """
 
 from __future__ import annotations
 
+import datetime as dt
+import errno
 import os
+import ssl
 import stat
 import sys
+import time
 from pathlib import Path
+from select import select
 
 from securechat.client import intents as want
 from securechat.client import sentences_accounts as sentences
 from securechat.errors import ConfigError, TlsFailure
-from securechat.tls.client_keys import fingerprint_of_file
+from securechat.files import open_regular
+from securechat.tls.client_keys import prove_key, read_client_bundle
 from securechat.tls.pem_files import os_reason
 
 _MOST_BYTES = 4096
 """Read of a password file: several times what a password can have."""
+_PIPE_S = 60.0
+"""For what writes into a pipe to write the password: it may have to ask its user for another one first."""
 _LABEL_CHARS = 64
 """model.AddCertificate"""
 
@@ -30,9 +38,15 @@ def read_password_file(path: Path) -> str:
         ConfigError: it cannot be read, is open to others, or holds nothing; ``reason`` is the sentence.
     """
     try:
-        with path.open("rb") as file:
-            _expect_private(path, os.fstat(file.fileno()))
-            line = file.read(_MOST_BYTES).split(b"\n")[0].rstrip(b"\r")
+        if stat.S_ISFIFO(path.stat().st_mode):  # --password-file <(pass show chat)
+            line = _from_pipe(path)
+        else:
+            with open_regular(path) as file:
+                _expect_private(path, os.fstat(file.fileno()))
+                line = file.read(_MOST_BYTES)
+        line = line.split(b"\n")[0].rstrip(b"\r")
+        if len(line) >= _MOST_BYTES:
+            raise _unusable(path, sentences.FILE_TOO_LONG)
     except OSError as error:
         raise _unusable(path, os_reason(error)) from None
     try:
@@ -45,18 +59,48 @@ def read_password_file(path: Path) -> str:
 
 
 def _expect_private(path: Path, status: os.stat_result) -> None:
-    if sys.platform != "win32" and stat.S_ISREG(status.st_mode) and status.st_mode & 0o077:
+    if sys.platform != "win32" and status.st_mode & 0o077:
         raise _unusable(path, sentences.file_open_to_others(str(path)))
+
+
+def _from_pipe(path: Path) -> bytes:
+    """Read from a pipe what its other end writes until it is closed, or until too long nothing came.
+
+    Raises:
+        OSError: nothing was written in time; it cannot be opened.
+    """
+    data = b""
+    deadline = time.monotonic() + _PIPE_S
+    descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0))
+    try:
+        while b"\n" not in data and len(data) < _MOST_BYTES:
+            ready, _, _ = select([descriptor], [], [], max(0.0, deadline - time.monotonic()))
+            if not ready:
+                raise TimeoutError(errno.ETIMEDOUT, sentences.PIPE_SILENT, str(path))
+            if not (more := os.read(descriptor, _MOST_BYTES - len(data))):
+                break
+            data += more
+    finally:
+        os.close(descriptor)
+    return data
 
 
 def _unusable(path: Path, why: str) -> ConfigError:
     return ConfigError(path, "--password-file", sentences.password_file(str(path), why))
 
 
-def certificate_to_add(typed: str) -> want.AddCertificate | str:
-    """Return the intent for ``/cert add FILE``, or the sentence that says what is wrong with the file."""
+def certificate_to_add(typed: str, context: ssl.SSLContext, sender_id: int) -> want.AddCertificate | str:
+    """Return the intent for ``/cert add FILE``, or the sentence that says what is wrong with the file.
+
+    Args:
+        typed: the file: a client certificate with its private key, in it or beside it.
+        context: of the connection; the server's CA is one that it trusts.
+        sender_id: whose account it is for.
+    """
     path = Path(typed.strip("\"'")).expanduser()
     try:
-        return want.AddCertificate(fingerprint_of_file(path), path.name[:_LABEL_CHARS])
+        bundle = read_client_bundle(path, dt.datetime.now(dt.UTC))
+        proof = prove_key(bundle, context.get_ca_certs(binary_form=True), sender_id)
     except TlsFailure as failure:
         return sentences.certificate_file(failure.detail)
+    return want.AddCertificate(proof.fingerprint, path.name[:_LABEL_CHARS], proof.key, proof.proof)

@@ -238,7 +238,9 @@ def password_file(path: str, why: str) -> str:
 
 
 FILE_EMPTY = "its first line is empty"
+FILE_TOO_LONG = "its first line is longer than a password can be"
 FILE_NO_TEXT = "its first line is no text in UTF-8"
+PIPE_SILENT = "nothing was written into this pipe"
 
 
 def file_open_to_others(path: str) -> str:

@@ -298,7 +298,7 @@ class Terminal:
                 self._runner.want(intent)
 
     def _add_certificate(self, path: str) -> None:
-        intent = certificate_to_add(path)
+        intent = certificate_to_add(path, self._runner.endpoint.context, self._core.me.id)
         if isinstance(intent, str):
             self._say(one_line(intent))
         else:

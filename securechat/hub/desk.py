@@ -6,7 +6,8 @@ ends its connections too.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import assert_never
 
 from msgspec.structs import replace
@@ -127,15 +128,16 @@ class Desk:
         if not is_loopback(peer.address) and not self._made.has_room(peer.address, 1, now):
             raise Refusal(ErrorCode.QUOTA, "your address has registered all accounts it may today; ask for an invite")
         self._begin(member)
-        try:
+        with self._ended_by_error(member):
             password = check_password(command.password, member.name)
             self._hashing.hash(peer, password, lambda phc: self._make(peer, seat, command, phc))
-        except Refusal:
-            self._at_work.discard(member.sender_id)
-            raise
 
-    def _make(self, peer: Peer, seat: Seat, command: Register, phc: str) -> None:
+    def _make(self, peer: Peer, seat: Seat, command: Register, phc: str | Refusal) -> None:
         member = seat.member
+        if isinstance(phc, Refusal):
+            self._at_work.discard(member.sender_id)
+            self._refuse(peer, seat, command.ref, phc)
+            return
         if self._seats.get(peer) is not seat:
             self._at_work.discard(member.sender_id)  # gone meanwhile: a name without its owner is no account
             return
@@ -143,6 +145,12 @@ class Desk:
             self._at_work.discard(member.sender_id)
             peer.deliver(Refused(ErrorCode.NAME_IN_USE, "this name looks like somebody's account", ref=command.ref))
             return
+        with self._ended_by_error(member):
+            self._record(peer, seat, command, phc)
+
+    def _record(self, peer: Peer, seat: Seat, command: Register, phc: str) -> None:
+        """Make the account durable."""
+        member = seat.member
         now_ms = self._registry.wall_ms()
         account = Account(member.sender_id, member.name, member.key, password=phc, made_at_ms=now_ms, seen_at_ms=now_ms)
         login, token, changes = self._door.new_login(member.sender_id, seat.client, peer.host)
@@ -162,36 +170,56 @@ class Desk:
         new = check_password(command.new, account.name)
         if new == normal_password(command.old):
             raise Refusal(ErrorCode.PASSWORD_INVALID, "the new password is the old one; choose another")
+        if seat.member.sender_id in self._at_work:
+            raise _under_way()
         self._slowdown.check(peer, account.key, now)
         self._begin(seat.member)
         epoch = self._registry.epoch(account.sender_id)
 
-        def verified(verdict: Verdict) -> None:
-            if not verdict.match:
-                self._slowdown.failed(peer, account.key, now)
+        def verified(verdict: Verdict | Refusal) -> None:
+            if isinstance(verdict, Refusal):  # nothing was compared: the try counts for nothing
                 self._at_work.discard(account.sender_id)
-                refused = Refused(ErrorCode.LOGIN_FAILED, "the old password is wrong; try again", ref=command.ref)
-                self._tell(peer, seat, refused)
+                self._slowdown.retract(peer, account.key, now)
+                self._refuse(peer, seat, command.ref, verdict)
+                return
+            if not verdict.match:
+                self._at_work.discard(account.sender_id)
+                self._slowdown.failed(peer, account.key, now)
+                self._refuse(
+                    peer, seat, command.ref, Refusal(ErrorCode.LOGIN_FAILED, "the old password is wrong; try again")
+                )
                 return
             self._slowdown.succeeded(peer, account.key)
-            try:
-                self._hashing.hash(peer, new, lambda phc: self._new_password(peer, seat, command, phc, epoch))
-            except Refusal as refusal:
+            if self._seats.get(peer) is not seat:
                 self._at_work.discard(account.sender_id)
-                self._tell(peer, seat, Refused(refusal.code, refusal.detail, ref=command.ref, retry_after_s=1.0))
+                return
+            try:
+                with self._ended_by_error(seat.member):
+                    self._hashing.hash(peer, new, lambda phc: self._new_password(peer, seat, command, phc, epoch))
+            except Refusal as refusal:
+                self._refuse(peer, seat, command.ref, refusal)
 
         try:
-            self._hashing.verify(peer, account.password, normal_password(command.old), verified)
-        except Refusal:
+            with self._ended_by_error(seat.member):
+                self._hashing.verify(peer, account.password, normal_password(command.old), verified)
+        except BaseException:
             self._slowdown.retract(peer, account.key, now)
-            self._at_work.discard(account.sender_id)
             raise
 
-    def _new_password(self, peer: Peer, seat: Seat, command: ChangePassword, phc: str, epoch: int) -> None:
+    def _new_password(self, peer: Peer, seat: Seat, command: ChangePassword, phc: str | Refusal, epoch: int) -> None:
         member = seat.member
+        if isinstance(phc, Refusal):
+            self._at_work.discard(member.sender_id)
+            self._refuse(peer, seat, command.ref, phc)
+            return
         if self._seats.get(peer) is not seat:
             self._at_work.discard(member.sender_id)  # whose login was ended meanwhile may change nothing any more
             return
+        with self._ended_by_error(member):
+            self._store_password(peer, seat, command.ref, phc, epoch)
+
+    def _store_password(self, peer: Peer, seat: Seat, ref: int, phc: str, epoch: int) -> None:
+        member = seat.member
         ended = [row for row in self._registry.logins_of(member.sender_id) if row.login_id != seat.login_id]
         changes: list[Change] = [Drop(Login, row.login_id) for row in ended]
         changes.append(self._registry.note(member.name, "password", member.name))
@@ -203,16 +231,27 @@ class Desk:
 
         def recorded(answer: Recorded | NotAppended) -> None:
             self._at_work.discard(member.sender_id)
-            self._reply(peer, seat, command.ref, answer, Done(command.ref))
-            if isinstance(answer, Recorded):
-                self.outdate(member.sender_id, seat)
+            try:
+                self._reply(peer, seat, ref, answer, Done(ref))
+            finally:
+                if isinstance(answer, Recorded):
+                    self.outdate(member.sender_id, seat)
 
         self._registry.amend(Account, member.sender_id, edit, changes, recorded)
 
     def _begin(self, member: Member) -> None:
         if member.sender_id in self._at_work:
-            raise Refusal(ErrorCode.BUSY, "a password of yours is being stored; wait for it", retry_after_s=1.0)
+            raise _under_way()
         self._at_work.add(member.sender_id)
+
+    @contextmanager
+    def _ended_by_error(self, member: Member) -> Iterator[None]:
+        """What is under way for a member is over when this raises, whatever it raises; else it goes on."""
+        try:
+            yield
+        except BaseException:
+            self._at_work.discard(member.sender_id)
+            raise
 
     # --- Logins ---------------------------------------------------------------------------------------------------
 
@@ -269,15 +308,9 @@ class Desk:
     # --- Certificates ---------------------------------------------------------------------------------------------
 
     def _add_certificate(self, peer: Peer, account: Account, command: AddCertificate) -> None:
-        fingerprint = command.fingerprint or peer.certificate
-        if fingerprint is None:
-            raise Refusal(
-                ErrorCode.INVALID, "this connection showed no certificate: name a file, or start the client with --cert"
-            )
+        fingerprint = self._proven(peer, account, command)
         held = self._registry.certificate_with(fingerprint)
-        if held is not None and held.sender_id != account.sender_id:
-            raise Refusal(ErrorCode.INVALID, "this certificate belongs to another account; make one of your own")
-        if held is not None:
+        if held is not None and held.sender_id == account.sender_id:
             peer.deliver(Done(command.ref))
             return
         mine = self._registry.certificates_of(account.sender_id)
@@ -286,19 +319,65 @@ class Desk:
         adding: set[int | str] = {account.sender_id, fingerprint}
         if self._adding & adding:
             raise Refusal(ErrorCode.BUSY, "a certificate is being added; try again in a moment", retry_after_s=1.0)
-        self._adding |= adding
         number = self._registry.number()
         row = Certificate(
             number, account.sender_id, fingerprint, command.label[:_LABEL_CHARS], self._registry.wall_ms()
         )
-        note = self._registry.note(account.name, "cert add", account.name, fingerprint)
+        changes: list[Change] = [Put(row), self._registry.note(account.name, "cert add", account.name, fingerprint)]
+        if held is not None:  # a key is one account's, and goes with whoever has proved it last
+            changes.insert(0, Drop(Certificate, held.certificate_id))
+            changes.append(self._registry.note(account.name, "cert remove", self._name_of(held), fingerprint))
         seat = self._seats[peer]
 
         def recorded(answer: Recorded | NotAppended) -> None:
             self._adding -= adding
-            self._reply(peer, seat, command.ref, answer, Done(command.ref))
+            try:
+                self._reply(peer, seat, command.ref, answer, Done(command.ref))
+            finally:
+                if held is not None and isinstance(answer, Recorded):
+                    self._end_certificate(fingerprint, held.sender_id)
 
-        self._registry.change((Put(row), note), recorded)
+        self._adding |= adding
+        try:
+            self._registry.change(changes, recorded)
+        except BaseException:
+            self._adding -= adding
+            raise
+
+    def _proven(self, peer: Peer, account: Account, command: AddCertificate) -> str:
+        """Return the fingerprint of the key that is to be added.
+
+        Raises:
+            Refusal: INVALID; nothing proves that whoever asks has it.
+        """
+        wanted = command.fingerprint
+        if command.key is not None and command.proof is not None:
+            proven = self._door.proven(command.key, command.proof, account.sender_id)
+            if proven is None or wanted not in {None, proven}:
+                sentence = "this is no proof for this key, account and server; add the file again with /cert add FILE"
+                raise Refusal(ErrorCode.INVALID, sentence)
+            return proven
+        if peer.certificate is None and wanted is None:
+            raise Refusal(
+                ErrorCode.INVALID, "this connection showed no certificate: name a file, or start the client with --cert"
+            )
+        if peer.certificate is None or wanted not in {None, peer.certificate}:
+            raise Refusal(
+                ErrorCode.INVALID,
+                "a fingerprint alone is no proof that the key is yours: start the client with --cert FILE and type "
+                "/cert add, or install a newer client",
+            )
+        return peer.certificate
+
+    def _name_of(self, row: Certificate) -> str:
+        owner = self._registry.accounts.get(row.sender_id)
+        return "" if owner is None else owner.name
+
+    def _end_certificate(self, fingerprint: str, sender_id: int) -> None:
+        """End what came in to this account by this certificate."""
+        for peer, seat in list(self._seats.items()):
+            if seat.certificate == fingerprint and seat.member.sender_id == sender_id:
+                self._end(peer, LOGGED_OUT)
 
     def _remove_certificate(self, peer: Peer, seat: Seat, account: Account, command: RemoveCertificate) -> None:
         row = self._registry.certificates.get(command.certificate)
@@ -307,10 +386,11 @@ class Desk:
         note = self._registry.note(account.name, "cert remove", account.name, row.fingerprint)
 
         def recorded(answer: Recorded | NotAppended) -> None:
-            self._reply(peer, seat, command.ref, answer, Done(command.ref))
-            if isinstance(answer, Recorded):
-                for other in [each for each, held in self._seats.items() if held.certificate == row.fingerprint]:
-                    self._end(other, LOGGED_OUT)
+            try:
+                self._reply(peer, seat, command.ref, answer, Done(command.ref))
+            finally:
+                if isinstance(answer, Recorded):
+                    self._end_certificate(row.fingerprint, account.sender_id)
 
         self._registry.change((Drop(Certificate, row.certificate_id), note), recorded)
 
@@ -324,9 +404,17 @@ class Desk:
         else:
             self._tell(peer, seat, success)
 
+    def _refuse(self, peer: Peer, seat: Seat, ref: int, refusal: Refusal) -> None:
+        refused = Refused(refusal.code, refusal.detail, ref=ref, retry_after_s=refusal.retry_after_s)
+        self._tell(peer, seat, refused)
+
     def _tell(self, peer: Peer, seat: Seat, event: Done | Registered | Refused) -> None:
         if self._seats.get(peer) is seat:
             peer.deliver(event)
+
+
+def _under_way() -> Refusal:
+    return Refusal(ErrorCode.BUSY, "a password of yours is being stored; wait for it", retry_after_s=1.0)
 
 
 def _info(row: Certificate, peer: Peer) -> CertificateInfo:

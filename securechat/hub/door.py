@@ -41,12 +41,17 @@ class Keys(Struct, frozen=True):
         hasher: hashes passwords.
         token_bytes: that many random bytes, unguessable.
         wall_ms: UTC milliseconds.
+        monotonic: seconds that no setting of the clock moves.
+        proven: given a public key, a signature and a sender_id, returns the fingerprint of that key when the signature
+            proves to this server that the sender has its private half; else None.
     """
 
     access: Access
     hasher: Hasher
     token_bytes: Callable[[int], bytes]
     wall_ms: Callable[[], int]
+    monotonic: Callable[[], float]
+    proven: Callable[[str, str, int], str | None]
 
 
 class Entry(Struct):
@@ -61,6 +66,7 @@ class Entry(Struct):
         invite: the invite that was the proof; ``password`` is the PHC string of the account to be made.
         changes: what must be durable before the welcome.
         epoch: which password was the proof; None for another proof.
+        holds_use: whether a use of the invite is pending for it.
     """
 
     name: str
@@ -72,6 +78,7 @@ class Entry(Struct):
     password: str | None = None
     changes: tuple[Change, ...] = ()
     epoch: int | None = None
+    holds_use: bool = False
 
     def __repr__(self) -> str:
         return f"Entry({self.name!r})"
@@ -91,6 +98,7 @@ class Door:
 
     Attributes:
         hashing: hashes what peers ask for.
+        proven: see `Keys`.
     """
 
     def __init__(self, registry: Registry, keys: Keys, slowdown: Slowdown, limits: Limits) -> None:
@@ -99,6 +107,7 @@ class Door:
         self._slowdown = slowdown
         self._limits = limits
         self.hashing = HashShares(keys.hasher, limits)
+        self.proven = keys.proven
         self._uses_pending: dict[int, int] = {}
 
     def knock(self, peer: Peer, hello: Hello, name: str, now: float, opened: Opened) -> None:
@@ -155,16 +164,24 @@ class Door:
         login = entry.login
         if entry.changes or login is None or not self._registry.has_login(login.login_id):
             return entry.changes
-        end_ms = self._registry.end_of_login()
+        end_ms = self._registry.end_of_login(login)
         return (Put(replace(login, used_at_ms=self._registry.wall_ms(), address=host, expires_at_ms=end_ms)),)
 
     def release(self, entry: Entry) -> None:
-        """The entry is over, with or without success: the invite's use is no longer pending."""
-        if entry.invite is not None:
+        """The entry is over, with or without success: the invite's use is no longer pending. May be told twice."""
+        if entry.holds_use and entry.invite is not None:
+            entry.holds_use = False
             number = entry.invite.invite_id
             self._uses_pending[number] -= 1
             if not self._uses_pending[number]:
                 del self._uses_pending[number]
+
+    def _hold(self, entry: Entry) -> None:
+        """One use of the entry's invite is pending, until `release`."""
+        assert entry.invite is not None
+        number = entry.invite.invite_id
+        self._uses_pending[number] = self._uses_pending.get(number, 0) + 1
+        entry.holds_use = True
 
     def check_free(self, name: str) -> None:
         """Let a guest, or a new account, have a name.
@@ -204,7 +221,7 @@ class Door:
         if certificate is None:
             raise _unknown_certificate()
         account = self._registry.accounts[certificate.sender_id]
-        if account.key != name_key(name):  # anybody can add anybody's key: its owner must not end up as somebody else
+        if account.key != name_key(name):  # whoever has several accounts must not end up as the wrong one
             raise Refusal(
                 ErrorCode.CERTIFICATE_UNKNOWN,
                 "your certificate is not that name's: use the name of the account that has added it, or your password",
@@ -220,7 +237,11 @@ class Door:
         epoch = self._registry.epoch(asked.sender_id) if asked is not None else 0
         password = normal_password(hello.password or "")
 
-        def verified(verdict: Verdict) -> None:
+        def verified(verdict: Verdict | Refusal) -> None:
+            if isinstance(verdict, Refusal):  # nothing was compared: the try counts for nothing
+                self._slowdown.retract(peer, key, now)
+                opened(verdict)
+                return
             account = self._registry.living(asked.sender_id) if asked is not None else None
             if not verdict.match or account is None or self._registry.epoch(account.sender_id) != epoch:
                 self._slowdown.failed(peer, key, now)
@@ -237,7 +258,7 @@ class Door:
 
         try:
             self.hashing.verify(peer, asked.password if asked is not None else None, password, verified)
-        except Refusal:
+        except BaseException:
             self._slowdown.retract(peer, key, now)
             raise
 
@@ -251,11 +272,22 @@ class Door:
             raise Refusal(ErrorCode.PASSWORD_NEEDED, "the invite is good and the name is free: choose a password")
         password = check_password(hello.password, name)
 
-        def hashed(phc: str) -> None:
-            opened(Entry(name, invite=invite, password=phc))
+        entry = Entry(name, invite=invite)
 
-        self.hashing.hash(peer, password, hashed)
-        self._uses_pending[invite.invite_id] = self._uses_pending.get(invite.invite_id, 0) + 1
+        def hashed(phc: str | Refusal) -> None:
+            if isinstance(phc, Refusal):
+                self.release(entry)
+                opened(phc)
+                return
+            entry.password = phc
+            opened(entry)
+
+        self._hold(entry)
+        try:
+            self.hashing.hash(peer, password, hashed)
+        except BaseException:
+            self.release(entry)
+            raise
 
     def _good_invite(self, token: str) -> Invite:
         invite = self._registry.invite_with(token)
@@ -306,7 +338,10 @@ class Door:
     def _rehash(self, account: Account, password: str) -> None:
         """Hash a password again with today's parameters, when there is time for it."""
 
-        def hashed(phc: str) -> None:
+        def hashed(phc: str | Refusal) -> None:
+            if isinstance(phc, Refusal):
+                return  # the next login will do it
+
             def edit(row: Account) -> Account:
                 return replace(row, password=phc) if row.password == account.password else row
 

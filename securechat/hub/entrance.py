@@ -7,7 +7,8 @@ back. What happens to the connection in between is settled when the answer comes
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from itertools import islice
 
 from msgspec.structs import replace
@@ -105,6 +106,20 @@ class Entrance:
         except Refusal as refusal:
             self._knocking.discard(peer)
             self._refuse(peer, hello.name, refusal)
+        except BaseException:
+            self._knocking.discard(peer)
+            raise
+
+    @contextmanager
+    def _ended_by_error(self, peer: Peer, guest: Guest) -> Iterator[None]:
+        """A hello whose next step raises is over: it holds no name and no use of an invite, and another may follow."""
+        try:
+            yield
+        except BaseException:
+            self._no_longer_waits(peer)
+            self._door.release(guest.entry)
+            self._give_back(guest)
+            raise
 
     def _opened(self, peer: Peer, hello: Hello, answer: Entry | Refusal) -> None:
         present = peer in self._knocking
@@ -125,13 +140,14 @@ class Entrance:
             return
         self._waiting[peer] = guest
         account = answer.account.sender_id if answer.account is not None else None
-        self._log.identify(
-            guest.secret_hash,
-            answer.name,
-            guest.key,
-            lambda identity: self._identified(peer, guest, identity),
-            account,
-        )
+        with self._ended_by_error(peer, guest):
+            self._log.identify(
+                guest.secret_hash,
+                answer.name,
+                guest.key,
+                lambda identity: self._identified(peer, guest, identity),
+                account,
+            )
 
     def _identified(self, peer: Peer, guest: Guest, answer: Identity | NotAppended) -> None:
         present = peer in self._waiting
@@ -145,7 +161,8 @@ class Entrance:
             self._door.release(guest.entry)
             self._abandoned(guest, answer.sender_id)
         else:
-            self._record(peer, guest, answer)
+            with self._ended_by_error(peer, guest):
+                self._record(peer, guest, answer)
 
     def _record(self, peer: Peer, guest: Guest, identity: Identity) -> None:
         """Make durable what must be before the welcome: a login, or the account of somebody invited."""
@@ -187,9 +204,10 @@ class Entrance:
                 code = ErrorCode.LOGIN_FAILED if answer.code is ErrorCode.NOT_FOUND else answer.code
                 self._refuse(peer, guest.entry.name, Refusal(code, answer.text))
             return
-        if guest.entry.invite is not None:
-            self._now_an_account(guest, identity.sender_id)
-        self._settle(peer, guest, identity)
+        with self._ended_by_error(peer, guest):
+            if guest.entry.invite is not None:
+                self._now_an_account(guest, identity.sender_id)
+            self._settle(peer, guest, identity)
 
     def _now_an_account(self, guest: Guest, sender_id: int) -> None:
         """The invited have an account from here on, whether their connection still lives or not."""
@@ -257,7 +275,12 @@ class Entrance:
             self._log.rename(member.sender_id, name, key)  # a Nick may have been recorded since the hello
         member.account = guest.entry.account is not None
         self._by_key[key] = member
-        self._admitted(member, peer, guest, identity, resumed, old_name)
+        try:
+            self._admitted(member, peer, guest, identity, resumed, old_name)
+        except BaseException:
+            if not resumed and not member.peers:
+                self.dismiss(member)  # it never came in, and nothing else would let go of it
+            raise
 
     def _take_name(self, member: Member, name: str, key: str) -> None:
         """The member has claimed this name and gives up the old one."""

@@ -40,13 +40,15 @@ class Expiry:
         self._limits = limits
 
     def run(self, logins: Set[int], streams: Set[int]) -> None:
-        """Forget what has come to its end; to be called once a day.
+        """Forget what has come to its end; to be called once a day. Nothing is forgotten while the clock is doubted.
 
         Args:
             logins: those in use, which begin their time anew.
             streams: devices that are here.
         """
         registry = self._registry
+        if registry.clock.doubt() is not None:
+            return
         now_ms = registry.wall_ms()
         for sender_id in [n for n, row in registry.mutes.items() if not registry.lasts(row.until_ms)]:
             registry.in_turn((Mute, sender_id), partial(self._end_of_mute, sender_id))
@@ -88,7 +90,7 @@ class Expiry:
             return Drop(Login, number) if row.expires_at_ms <= now_ms else None
         if registry.living(row.sender_id) is None:
             return None
-        return Put(replace(row, used_at_ms=now_ms, expires_at_ms=registry.end_of_login()))
+        return Put(replace(row, used_at_ms=now_ms, expires_at_ms=registry.end_of_login(row)))
 
     def _end_of_mute(self, sender_id: int) -> Turn:
         """Forget a mute that is over, unless another one has taken its place."""

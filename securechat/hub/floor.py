@@ -16,6 +16,7 @@ from securechat.errors import ErrorCode, Refusal
 from securechat.hub.attendance import Attendance
 from securechat.hub.door import span
 from securechat.hub.member import Member, Seat
+from securechat.hub.mute import expect_unmuted
 from securechat.hub.paging import with_people
 from securechat.hub.people import Change, Recorded
 from securechat.hub.places import (
@@ -149,9 +150,12 @@ class Floor:
         """Let somebody into a room as things are.
 
         Raises:
-            Refusal: NO_SUCH_ROOM, which a private room is to those who do not belong to it; ROOM_BANNED.
+            Refusal: NO_SUCH_ROOM, which a private room is to those who do not belong to it; ROOM_BANNED; MUTED on the
+                server for a room that would be a new one.
         """
         place = self._rulebook.places.get(name)
+        if place is None and not self.is_occupied(name):
+            expect_unmuted(self._registry, member.sender_id)
         if place is None or name in member.rooms:
             return
         if not self._rulebook.is_visible(name, member.sender_id):
@@ -194,11 +198,13 @@ class Floor:
         except Refusal as refusal:
             refuse(refusal)
             return None
-        self._joining[member.sender_id] = self._joining.get(member.sender_id, 0) + 1
-        if self._rulebook.belongs(name, member.sender_id):
+        belongs = self._rulebook.belongs(name, member.sender_id)
+        changes = () if belongs else self._new_membership(member.sender_id, name)
+        self._joining[member.sender_id] = self._joining.get(member.sender_id, 0) + 1  # until recorded is told
+        if belongs:
             recorded(Recorded())  # another device was quicker
             return None
-        return self._new_membership(member.sender_id, name), recorded
+        return changes, recorded
 
     def _enter_after(self, peer: Peer, member: Member, name: str, ref: int) -> None:
         """Let in who belongs to a room since a moment ago. Raises as `enter`."""

@@ -24,6 +24,7 @@ from securechat.hub.listing import Listing
 from securechat.hub.lookups import Lookups
 from securechat.hub.member import Member, Seat
 from securechat.hub.moderation import Moderation
+from securechat.hub.mute import EFFECTS, WhileMuted, expect_unmuted
 from securechat.hub.notices import Notices
 from securechat.hub.overview import Figures
 from securechat.hub.people import Account, Recorded, Role
@@ -44,6 +45,7 @@ from securechat.hub.room_admin import RoomAdmin
 from securechat.hub.slices import Slices
 from securechat.hub.slowdown import Slowdown
 from securechat.hub.steward import Steward
+from securechat.hub.wall_clock import WallClock
 from securechat.limits import PAGE_LIMITS, Limits, PageLimits
 from securechat.model import (
     PROTOCOL_VERSION,
@@ -108,6 +110,7 @@ class Hub:
         pages: how long an answer may be.
 
     Attributes:
+        clock: what time it is for everything that expires.
         fed_seq: the last seq fanned out.
         steward: what an administrator may do.
     """
@@ -135,11 +138,12 @@ class Hub:
         self._now = 0.0
         self._seats: dict[Peer, Seat] = {}
         self._slices = Slices(lambda: alarm(self._now))
-        self._registry = registry = Registry(log, keys.wall_ms, limits.session_days)
+        self.clock = WallClock(keys.wall_ms, keys.monotonic)
+        self._registry = registry = Registry(log, self.clock, limits.session_days)
         self._slowdown = Slowdown(limits)
         self._attendance = Attendance(outlet, observer, limits, alarm, pages)
         self._expiry = Expiry(registry, limits)
-        door = Door(registry, keys, self._slowdown, limits)
+        self._door = door = Door(registry, keys, self._slowdown, limits)
         self._entrance = Entrance(log, registry, door, limits, self._admitted, self._turned_away, self._seats)
         self._members = self._entrance.members
         listing = Listing(self._attendance.rooms, registry.rulebook.places)
@@ -196,9 +200,13 @@ class Hub:
 
     # --- The log's side -------------------------------------------------------------------------------------------
 
-    def restore(self, state: LogState, now: float, now_ms: int) -> None:
-        """Take over what the log remembers from before; call once, before the first peer."""
+    def restore(self, state: LogState, now: float, now_ms: int, sure_at_ms: int = 0) -> None:
+        """Take over what the log remembers from before; call once, before the first peer.
+
+        ``sure_at_ms`` is when the clock was last believed; 0 when that is not known: then the log's own times do.
+        """
         self.fed_seq = state.last_seq
+        self.clock.restore(sure_at_ms or max(state.last_at_ms, state.people.last_at_ms()))
         self._posting.fed(state.last_seq)
         self._registry.restore(state.people, state.places)
         self._entrance.claims.restore(state.reservations, now, now_ms, self._limits.name_reservation_s)
@@ -297,6 +305,8 @@ class Hub:
         self, peer: Peer, seat: Seat, command: Command, now: float
     ) -> float:
         member = seat.member
+        if self._registry.mutes and EFFECTS[type(command)].on_server is WhileMuted.REFUSED:
+            expect_unmuted(self._registry, member.sender_id)
         match command:
             case Ping():
                 peer.deliver(Pong(command.n))
@@ -350,16 +360,17 @@ class Hub:
         self, member: Member, peer: Peer, guest: Guest, identity: Identity, resumed: bool, old_name: str
     ) -> None:
         replaced = [old for old in member.peers if self._seats[old].stream == identity.stream]
-        member.peers = [old for old in member.peers if old not in replaced] + [peer]
         for old in replaced:
             last_client_id = max(identity.last_client_id, self._seats[old].last_client_id)
             identity = replace(identity, last_client_id=last_client_id)
             del self._seats[old]
             self._lookups.forget(old)
             old.close(REPLACED)
-        self._seats[peer] = seat = Seat(
+        seat = Seat(
             member, identity.stream, guest.client, self._registry.wall_ms(), self.fed_seq, identity.last_client_id
         )
+        member.peers = [old for old in member.peers if old not in replaced] + [peer]
+        self._seats[peer] = seat
         self._attendance.returned(member)
         self._attendance.audience_changed(member)
         if old_name != member.name:
@@ -408,6 +419,7 @@ class Hub:
         self._entrance.forget(peer)
         self._slowdown.forget(peer)
         seat = self._seats.pop(peer, None)
+        self._door.hashing.forget(peer)
         if seat is None:
             return
         self._entrance.seat_lost(seat)

@@ -1,7 +1,8 @@
 """The rules of a room and order in it: what its owners and moderators do.
 
-Every act needs its right (`rights`), is durable before it is felt, and is done one after the other in each room. Who
-does not belong to a private room hears that there is no such room, whatever they ask.
+Every act needs its right (`rights`) and a member who is not muted (`mute`), is durable before it is felt, and is done
+one after the other in each room. Who does not belong to a private room hears that there is no such room, whatever they
+ask.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from securechat.errors import ErrorCode, Refusal
 from securechat.hub.entrance import Entrance
 from securechat.hub.floor import NO_SUCH_ROOM, Floor
 from securechat.hub.member import Member, Seat
+from securechat.hub.mute import expect_unmuted, expect_unmuted_in
 from securechat.hub.people import Change, Recorded
 from securechat.hub.places import (
     DropRoomBan,
@@ -324,9 +326,11 @@ class Moderation:
         """Out of the room, in this very turn: what waits behind it may be a new name, or a role."""
 
         def then(answer: Recorded | NotAppended) -> None:
-            self._reply(peer, ref, answer)
-            if isinstance(answer, Recorded):
-                self._floor.expel(person, name, left)
+            try:
+                self._reply(peer, ref, answer)
+            finally:
+                if isinstance(answer, Recorded):
+                    self._floor.expel(person, name, left)
 
         return self._floor.removal(person, name, further, then)
 
@@ -340,6 +344,8 @@ class Moderation:
             try:
                 if called is None:
                     self._check_seen(member, name)
+                expect_unmuted(self._registry, member.sender_id)
+                expect_unmuted_in(self._registry, now_called, member.sender_id)
                 if now_called != name:
                     self._check_seen(member, now_called)  # or a refusal would tell a new name to who may not know it
                     self._in_turn(peer, member, ref, now_called, job)
@@ -358,9 +364,11 @@ class Moderation:
         def then(answer: Recorded | NotAppended) -> None:
             if finally_ is not None:
                 finally_()
-            self._reply(peer, ref, answer)
-            if isinstance(answer, Recorded):
-                felt()
+            try:
+                self._reply(peer, ref, answer)
+            finally:
+                if isinstance(answer, Recorded):
+                    felt()
 
         return changes, then
 

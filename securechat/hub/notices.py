@@ -51,10 +51,12 @@ class Notices:
         """
         place: str | int | None = command.peer
         audience: list[Peer] = []
+        if self._registry.mute_on(member.sender_id) is not None:
+            return
         if command.room is not None:
             place = member.room_meant(check_room(command.room))
             room = member.rooms.get(place)
-            if room is None or self._registry.mute_on(member.sender_id) is not None:
+            if room is None:
                 return
             if len(room.members) > self._limits.presence_names:  # a notice to thousands costs what a message does
                 return

@@ -254,3 +254,11 @@ class People(Struct, frozen=True, gc=False):
     bans: Sequence[Ban] = ()
     mutes: Sequence[Mute] = ()
     serial: int = 0
+
+    def last_at_ms(self) -> int:
+        """Return the latest time that stands in any of them for something done; 0 for none."""
+        times = [max(row.made_at_ms, row.seen_at_ms) for row in self.accounts]
+        times += [max(row.made_at_ms, row.used_at_ms) for row in self.logins]
+        times += [row.added_at_ms for row in self.certificates]
+        times += [row.made_at_ms for rows in (self.invites, self.bans, self.mutes) for row in rows]
+        return max(times, default=0)

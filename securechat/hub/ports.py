@@ -17,7 +17,7 @@ from typing import Protocol, TypeAlias
 
 from msgspec import Struct
 
-from securechat.errors import ErrorCode
+from securechat.errors import ErrorCode, Refusal
 from securechat.hub.people import Change, People, Recorded
 from securechat.hub.places import Places
 from securechat.limits import PAGE_ROWS
@@ -84,12 +84,14 @@ class LogState(Struct, frozen=True, gc=False):
             as lost at the moment of opening.
         people: accounts and all that hangs on them.
         places: rooms with rules, and who belongs to them.
+        last_at_ms: when the newest message or change was stored, UTC milliseconds; 0 for none.
     """
 
     last_seq: int
     reservations: Sequence[Reservation] = ()
     people: People = People()
     places: Places = Places()
+    last_at_ms: int = 0
 
 
 class HistoryQuery(Struct, frozen=True, gc=False):
@@ -335,16 +337,19 @@ class Hasher(Protocol):
 
     Answers come back on the loop's thread, in the order asked. A PHC string (Password Hashing Competition string
     format) carries algorithm, parameters, salt and hash.
+
+    Every request that is taken is answered, but for those at the end of the process: one that cannot be carried out (no
+    memory, no thread) with a Refusal, BUSY with retry_after_s, so that the asker gives back what it holds for it.
     """
 
-    def hash(self, password: str, done: Callable[[str], None]) -> None:
-        """Hash a new password; ``done`` gets the PHC string.
+    def hash(self, password: str, done: Callable[[str | Refusal], None]) -> None:
+        """Hash a new password; ``done`` gets the PHC string, or why there is none.
 
         Raises:
             Refusal: BUSY with retry_after_s; hash_queue passwords wait already.
         """
 
-    def verify(self, phc: str | None, password: str, done: Callable[[Verdict], None]) -> None:
+    def verify(self, phc: str | None, password: str, done: Callable[[Verdict | Refusal], None]) -> None:
         """Compare a password with a PHC string; with None do work of the same cost and find no match.
 
         Raises:

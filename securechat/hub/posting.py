@@ -14,6 +14,7 @@ from securechat.hub.attendance import Attendance
 from securechat.hub.door import span
 from securechat.hub.member import Member, Seat
 from securechat.hub.mentions import mentioned
+from securechat.hub.mute import expect_unmuted, expect_unmuted_in
 from securechat.hub.policy import DailyQuota
 from securechat.hub.ports import Appended, AppendOutcome, Happening, MessageLog, NotAppended, Observer, Peer
 from securechat.hub.registry import Registry
@@ -125,15 +126,21 @@ class Posting:
                 self._quota.give_back(peer.address, size_bytes)
             self._settle(peer, member, command.client_id, outcome)
 
-        if isinstance(made, Draft):
-            self._log.append(made, done)
-            self._begin_pause(made, now)
-        else:
-            self._log.revise(made, done)
-        seat.last_client_id = max(seat.last_client_id, command.client_id)
-        self._quota.take(peer.address, size_bytes)
         member.unsettled += 1
         self.unsettled += 1
+        try:
+            if isinstance(made, Draft):
+                self._log.append(made, done)
+            else:
+                self._log.revise(made, done)
+        except BaseException:  # mostly Overloaded: nothing was taken
+            member.unsettled -= 1
+            self.unsettled -= 1
+            raise
+        self._quota.take(peer.address, size_bytes)
+        seat.last_client_id = max(seat.last_client_id, command.client_id)
+        if isinstance(made, Draft):
+            self._begin_pause(made, now)
         if self._hears_messages and isinstance(made, Draft):
             self._observer.happened(Happening.SAID, peer, member.name, made.room or made.to_name or "", made.text)
 
@@ -147,11 +154,17 @@ class Posting:
         def done(outcome: AppendOutcome) -> None:
             if isinstance(outcome, NotAppended) and outcome.code in {ErrorCode.NOT_FOUND, ErrorCode.OUT_OF_ORDER}:
                 outcome = NotAppended(refusal.code, refusal.detail, refusal.retry_after_s)
+                self._observer.happened(Happening.REFUSED, peer, member.name, str(refusal))
             self._settle(peer, member, command.client_id, outcome)
 
-        self._log.append(probe, done)
         member.unsettled += 1
         self.unsettled += 1
+        try:
+            self._log.append(probe, done)
+        except BaseException:
+            member.unsettled -= 1
+            self.unsettled -= 1
+            raise
 
     def fed(self, seq: int) -> None:
         """Everything up to this seq has been fanned out."""
@@ -168,7 +181,7 @@ class Posting:
         member = seat.member
         _check_text(command.text, self._text_chars)
         if self._registry.mutes:
-            self._check_mute(member)
+            expect_unmuted(self._registry, member.sender_id)
         if isinstance(command, Say):
             room = self._room_of(member, command.room)
             self._check_rules(seat, command, room, now)
@@ -205,7 +218,7 @@ class Posting:
         if (command.room is None) == (command.to is None):
             raise Refusal(ErrorCode.INVALID, "name the room, or the person of the dialogue, and not both")
         if self._registry.mutes:
-            self._check_mute(member)
+            expect_unmuted(self._registry, member.sender_id)
         room: str | None = None
         any_author = False
         if command.room is not None:
@@ -288,11 +301,7 @@ class Posting:
             return
         if place.archived:
             raise Refusal(ErrorCode.ARCHIVED, f"#{room} is archived: it can be read, and nothing written")
-        muted_s = self._rulebook.muted_s(room, member.sender_id)
-        if muted_s is None:
-            raise Refusal(ErrorCode.MUTED, f"you may read but not write in #{room}; ask its moderators")
-        if muted_s > 0:
-            raise Refusal(ErrorCode.MUTED, f"you may read but not write in #{room} for another {span(muted_s)}")
+        expect_unmuted_in(self._registry, room, member.sender_id)
         if place.read_only and not reacting and not may(rank, Right.WRITE_READ_ONLY):
             raise Refusal(ErrorCode.READ_ONLY, f"only moderators and owners of #{room} may write there; you may react")
 
@@ -305,16 +314,6 @@ class Posting:
         if account is None or (room != LOBBY and not self._rulebook.belongs(room, account.sender_id)):
             return None
         return account.sender_id
-
-    def _check_mute(self, member: Member) -> None:
-        mute = self._registry.mute_on(member.sender_id)
-        if mute is None:
-            return
-        reason = f" ({mute.reason})" if mute.reason else ""
-        if mute.until_ms is None:
-            raise Refusal(ErrorCode.MUTED, f"you may read but not write here{reason}; ask the server's administrator")
-        left_s = max(0.0, (mute.until_ms - self._registry.wall_ms()) / 1000)
-        raise Refusal(ErrorCode.MUTED, f"you may read but not write for another {span(left_s)}{reason}")
 
     def _settle(self, peer: Peer, member: Member, client_id: int, outcome: AppendOutcome) -> None:
         member.unsettled -= 1

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections import deque
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any, TypeAlias, TypeVar, assert_never
 
 from msgspec.structs import replace
@@ -38,6 +39,7 @@ from securechat.hub.people import (
 from securechat.hub.places import Membership, Places, PutMembership
 from securechat.hub.ports import MessageLog, NotAppended
 from securechat.hub.rulebook import Rulebook
+from securechat.hub.wall_clock import WallClock
 from securechat.names import name_key
 from securechat.skeletons import skeleton
 
@@ -46,6 +48,8 @@ Turn: TypeAlias = tuple[Sequence[Change], Changed] | None
 RowT = TypeVar("RowT", Account, Login, Invite)
 _DAY_MS = 86_400_000
 _GONE = NotAppended(ErrorCode.NOT_FOUND, "it is gone: somebody else has just removed it")
+_NOT_TRIED = NotAppended(ErrorCode.BUSY, "the server could not do this now; try again", retry_after_s=1.0)
+"""To whoever waits for a change that an error kept from being asked of the log."""
 
 
 def hash_of(token: str) -> bytes:
@@ -58,7 +62,7 @@ class Registry:
 
     Args:
         log: where changes become durable.
-        wall_ms: UTC milliseconds; what is written down, and what expiry is judged by.
+        clock: what is written down, and what expiry is judged by.
         session_days: how long an unused login lasts.
 
     Attributes:
@@ -68,8 +72,9 @@ class Registry:
         rulebook: rooms, and who belongs to them.
     """
 
-    def __init__(self, log: MessageLog, wall_ms: Callable[[], int], session_days: float) -> None:
-        self.wall_ms = wall_ms
+    def __init__(self, log: MessageLog, clock: WallClock, session_days: float) -> None:
+        self.clock = clock
+        self.wall_ms = clock.now_ms
         self._session_ms = int(session_days * _DAY_MS)
         self.accounts: dict[int, Account] = {}
         self.logins: dict[int, Login] = {}
@@ -82,6 +87,7 @@ class Registry:
         self._serial = 0
         self._leaving: set[tuple[type[Row], int]] = set()
         self._queues: dict[Hashable, deque[Callable[[], Turn]]] = {}
+        self._turning: set[Hashable] = set()  # places whose turns are being taken further up the stack
         self._arriving: dict[str, Account] = {}  # by what their names look like
         self._epochs: dict[int, int] = {}
         self._by_key: dict[str, int] = {}
@@ -89,7 +95,7 @@ class Registry:
         self._by_token: dict[bytes, int] = {}
         self._by_fingerprint: dict[str, int] = {}
         self._by_invite: dict[bytes, int] = {}
-        self.rulebook = Rulebook(self.accounts, wall_ms)
+        self.rulebook = Rulebook(self.accounts, clock.now_ms)
         self._logins_of: dict[int, dict[int, Login]] = {}
         self.logged_out: Callable[[set[int]], None] = lambda _: None
         """Told which logins have ended, whatever ended them."""
@@ -145,7 +151,7 @@ class Registry:
         login = self.logins.get(number)
         return (
             login is not None
-            and login.expires_at_ms > self.wall_ms()
+            and login.expires_at_ms > self.clock.earliest_ms()
             and not self._leaving & {(Login, number), (Account, login.sender_id)}
         )
 
@@ -162,7 +168,7 @@ class Registry:
 
     def logins_of(self, sender_id: int) -> list[Login]:
         """The logins of an account that have not expired, the latest used last."""
-        now_ms = self.wall_ms()
+        now_ms = self.clock.earliest_ms()
         mine = [row for row in self._logins_of.get(sender_id, {}).values() if row.expires_at_ms > now_ms]
         return sorted(mine, key=lambda row: (row.used_at_ms, row.login_id))
 
@@ -211,27 +217,32 @@ class Registry:
         leaving = {(change.kind, change.number) for change in changes if isinstance(change, Drop)}
         self._leaving |= leaving  # from now on nobody comes in by them, and nothing brings them back
 
-        def done(answer: Recorded | NotAppended) -> None:
-            self._leaving -= leaving
+        def give_back() -> None:
+            self._leaving.difference_update(leaving)
             for looks in arriving:
                 self._arriving.pop(looks, None)
-            if isinstance(answer, Recorded):
-                for change in changes:
-                    self._apply(change)
-                for room_id in answer.dropped:
-                    self.rulebook.dropped(room_id)
-            if then is not None:
-                then(answer)
-            ended = {number for kind, number in leaving if kind is Login}
-            if ended and isinstance(answer, Recorded):
-                self.logged_out(ended)
+
+        def done(answer: Recorded | NotAppended) -> None:
+            give_back()
+            try:
+                if isinstance(answer, Recorded):
+                    for change in changes:
+                        self._apply(change)
+                    for room_id in answer.dropped:
+                        self.rulebook.dropped(room_id)
+            finally:  # an error in one of these keeps nobody from being told, and no login from being ended
+                try:
+                    if then is not None:
+                        then(answer)
+                finally:
+                    ended = {number for kind, number in leaving if kind is Login}
+                    if ended and isinstance(answer, Recorded):
+                        self.logged_out(ended)
 
         try:
             self._log.record(changes, done)
-        except BaseException:  # a text that no database can hold: nothing was taken
-            self._leaving -= leaving
-            for looks in arriving:
-                self._arriving.pop(looks, None)
+        except BaseException:
+            give_back()
             raise
 
     def _has_owner(self, row: Row | Membership, fresh: Mapping[int, Account]) -> bool:
@@ -256,8 +267,11 @@ class Registry:
             try:
                 edited = edit(row)
             except Refusal as refusal:
-                then(NotAppended(refusal.code, refusal.detail))
+                then(NotAppended(refusal.code, refusal.detail, refusal.retry_after_s))
                 return None
+            except BaseException:
+                then(_NOT_TRIED)
+                raise
             return (Put(edited), *others), then
 
         self.in_turn((kind, number), job)
@@ -271,37 +285,59 @@ class Registry:
         queue = self._queues.get(place)
         if queue is None:
             self._queues[place] = queue = deque()
-        queue.append(job)
+        queue.append(partial(job))  # an object of its own, even where the same job is asked for twice
         if len(queue) == 1:
-            self._next_turn(place)
+            self._take_turns(place)
 
-    def _next_turn(self, place: Hashable) -> None:
+    def _take_turns(self, place: Hashable) -> None:
+        """Take one turn after the other, until one waits for the log or none is left.
+
+        A turn that raises is over, and the ones behind it are taken all the same before the (first) error goes on.
+        """
         queue = self._queues[place]
+        failure: Exception | None = None
+        self._turning.add(place)
         while queue:
             job = queue[0]
             try:
-                if (turn := job()) is not None:
-                    self._take_turn(place, *turn)
-                    return
-            except BaseException:
-                if self._queues.get(place) is queue and queue[0] is job:
-                    self._turn_over(place)  # a job that fails must not keep its place for good
-                raise
-            queue.popleft()
-        del self._queues[place]
+                if (turn := job()) is None:
+                    queue.popleft()
+                else:
+                    self._ask_for(place, job, *turn)
+            except Exception as error:  # noqa: BLE001 - raised below
+                failure = failure or error
+                self._end_turn(place, job)
+            if queue and queue[0] is job:
+                break
+        self._turning.discard(place)
+        if not queue:
+            del self._queues[place]
+        if failure is not None:
+            raise failure
 
-    def _turn_over(self, place: Hashable) -> None:
-        self._queues[place].popleft()
-        self._next_turn(place)
-
-    def _take_turn(self, place: Hashable, changes: Sequence[Change], then: Changed) -> None:
+    def _ask_for(self, place: Hashable, job: Callable[[], Turn], changes: Sequence[Change], then: Changed) -> None:
         def done(answer: Recorded | NotAppended) -> None:
             try:
                 then(answer)  # may ask for the next change in this place, which then waits its turn
             finally:
-                self._turn_over(place)
+                self._end_turn(place, job)
+                if place not in self._turning and place in self._queues:
+                    self._take_turns(place)
 
-        self.change(changes, done)
+        try:
+            self.change(changes, done)
+        except BaseException:
+            if self._is_turn_of(place, job):
+                then(_NOT_TRIED)
+            raise
+
+    def _end_turn(self, place: Hashable, job: Callable[[], Turn]) -> None:
+        if self._is_turn_of(place, job):
+            self._queues[place].popleft()
+
+    def _is_turn_of(self, place: Hashable, job: Callable[[], Turn]) -> bool:
+        queue = self._queues.get(place)
+        return queue is not None and len(queue) > 0 and queue[0] is job
 
     def _table(self, kind: type[Row]) -> dict[int, Any]:
         if kind is Account:
@@ -312,9 +348,10 @@ class Registry:
             return self.invites
         raise LocalProtocolError(f"{kind.__name__} is never amended")
 
-    def end_of_login(self) -> int:
-        """Return when a login that is used now expires."""
-        return self.wall_ms() + self._session_ms
+    def end_of_login(self, login: Login | None = None) -> int:
+        """Return when a login that is used now expires; one that is there never earlier than it would have."""
+        end_ms = self.wall_ms() + self._session_ms
+        return end_ms if login is None else max(end_ms, login.expires_at_ms)
 
     def _apply(self, change: Change) -> None:
         match change:

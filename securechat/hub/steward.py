@@ -297,7 +297,10 @@ class Steward(Overview):
         account = self._account(name)
         password = self._temporary_password()
 
-        def hashed(phc: str) -> None:
+        def hashed(phc: str | Refusal) -> None:
+            if isinstance(phc, Refusal):
+                done(NotAppended(phc.code, phc.detail, phc.retry_after_s))
+                return
             numbers = {row.login_id for row in self._registry.logins_of(account.sender_id)}
             note = self._registry.note(actor, "reset-password", account.name)
 

@@ -163,7 +163,7 @@ class MemoryStore:
             tuple(self._memberships[pair] for pair in sorted(self._memberships)),
             tuple(self._room_bans[pair] for pair in sorted(self._room_bans)),
         )
-        return LogState(self._talk.last_seq, held, self._people(), places)
+        return LogState(self._talk.last_seq, held, self._people(), places, self._talk.last_sent_at_ms)
 
     def _people(self) -> People:
         every = [row for rows in self._rows.values() for _, row in sorted(rows.items())]

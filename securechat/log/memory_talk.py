@@ -79,12 +79,12 @@ class Talk:
         self._last_in: dict[int, int] = {}
         self._former: set[tuple[Place, int]] = set()
         self._reads: dict[tuple[int, int], int] = {}
-        self._last_sent_at_ms = 0
+        self.last_sent_at_ms = 0
 
     def open(self) -> None:
         """Time goes on from the newest entry that is left."""
         stamps = [entry.sent_at_ms for entry in (*self.messages.values(), *self.changes)]
-        self._last_sent_at_ms = max(stamps, default=0)
+        self.last_sent_at_ms = max(stamps, default=0)
 
     # --- Writing --------------------------------------------------------------------------------------------------
 
@@ -101,7 +101,7 @@ class Talk:
         if isinstance(write, Revision) and (refused := self._judge_revision(write)) is not None:
             return refused, None
         self.last_seq += 1
-        self._last_sent_at_ms = max(now_ms, self._last_sent_at_ms)
+        self.last_sent_at_ms = max(now_ms, self.last_sent_at_ms)
         self.last_client_ids[stream] = write.client_id
         self.seqs[stream, write.client_id] = self.last_seq
         entry = self._append(write) if isinstance(write, Draft) else self._revise(write)
@@ -125,7 +125,7 @@ class Talk:
         number = self.number(place)
         answered = self.messages.get(draft.reply or 0)
         message = Message(
-            self.last_seq, self._last_in.get(number, 0), draft.sender_id, draft.name, self._last_sent_at_ms, draft.text,
+            self.last_seq, self._last_in.get(number, 0), draft.sender_id, draft.name, self.last_sent_at_ms, draft.text,
             draft.room, draft.to, draft.to_name,
             reply=draft.reply if answered is not None and _place(answered) == place else None,
             mentions=list(draft.mentions),
@@ -143,7 +143,7 @@ class Talk:
 
     def _revise(self, asked: Revision) -> MessageChange:
         message, seq, who = self.messages[asked.target], self.last_seq, asked.sender_id
-        base = (seq, asked.target, who, asked.name, self._last_sent_at_ms, asked.room, asked.to)
+        base = (seq, asked.target, who, asked.name, self.last_sent_at_ms, asked.room, asked.to)
         change: MessageChange
         match asked.kind:
             case RevisionKind.EDIT:

@@ -79,6 +79,7 @@ class Scribe:
 
     Attributes:
         last_seq: the highest number given to an entry.
+        last_sent_at_ms: when the newest entry was stored.
         fresh: the entries of this batch, by seq without a gap.
     """
 
@@ -94,7 +95,7 @@ class Scribe:
         """Continue where the tables end, deleted rows included; forget what was remembered of them."""
         self._last_client_ids.clear()
         self._conversations.clear()
-        ((self.last_seq, self._last_sent_at_ms),) = self._execute(_LAST_SEQ)
+        ((self.last_seq, self.last_sent_at_ms),) = self._execute(_LAST_SEQ)
         self.begin(0, refuse_fresh=False)
 
     def begin(self, now_ms: int, *, refuse_fresh: bool) -> None:
@@ -104,7 +105,7 @@ class Scribe:
         if len(self._conversations) > REMEMBERED:
             self._conversations.clear()
         self._refuse_fresh = refuse_fresh
-        self._at_ms = max(now_ms, self._last_sent_at_ms)
+        self._at_ms = max(now_ms, self.last_sent_at_ms)
         self.fresh: list[LogEntry] = []
         self._first_seq = self._known_seq = self.last_seq + 1
         self._seqs: dict[tuple[int, int], int] = {}  # (stream, client_id): retries of the same batch find it here
@@ -114,7 +115,7 @@ class Scribe:
     def commit(self) -> None:
         """The batch is in the tables: its time has passed."""
         if self.fresh:
-            self._last_sent_at_ms = self._at_ms
+            self.last_sent_at_ms = self._at_ms
 
     def write(self, stretch: Sequence[Write], read_marks: list[int | None]) -> list[Outcome]:
         """Write down the drafts and revisions of a stretch; the outcomes of other writes are left None.

@@ -151,7 +151,8 @@ class SqliteStore:
         now_ms = self._wall_ms()
         oldest_ms = now_ms - int(self._limits.name_reservation_s * 1000)
         reservations = senders.open_reservations(writer, now_ms, oldest_ms)
-        state = LogState(scribe.last_seq, reservations, records.load(writer), places.load(writer))
+        people, rooms = records.load(writer), places.load(writer)
+        state = LogState(scribe.last_seq, reservations, people, rooms, scribe.last_sent_at_ms)
         if self._shared:
             self._reading = self._connect_to_read()
         self._reader = HistoryReader(self._reading or writer)

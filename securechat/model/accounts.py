@@ -6,7 +6,7 @@ from typing import Annotated, TypeAlias
 
 from msgspec import Meta, Struct
 
-from securechat.model.base import Fingerprint, Id, Password, Record, Secretive
+from securechat.model.base import Encoded, Fingerprint, Id, Password, Record, Secretive
 
 
 class Register(Secretive, frozen=True, tag="register"):
@@ -46,12 +46,15 @@ class Certificates(Record, frozen=True, tag="certs"):
 class AddCertificate(Record, frozen=True, tag="certadd"):
     """Let a client certificate log in as this account; answered by Done or Refused.
 
-    Without ``fingerprint`` the one that this connection presented.
+    Without ``fingerprint`` the one that this connection presented. Another one needs a proof that its private key is at
+    hand: ``key``, the SubjectPublicKeyInfo (DER), and ``proof``, a signature by it (docs/protocol.md, section 11).
     """
 
     ref: Id
     fingerprint: Fingerprint | None = None
     label: Annotated[str, Meta(max_length=64)] = ""
+    key: Encoded | None = None
+    proof: Encoded | None = None
 
 
 class RemoveCertificate(Record, frozen=True, tag="certremove"):

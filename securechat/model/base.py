@@ -24,6 +24,8 @@ Token: TypeAlias = Annotated[str, Meta(pattern="^[0-9a-f]{32}$", max_length=32)]
 """A login or invite token: 128 random bits as lower-case hex digits."""
 Fingerprint: TypeAlias = Annotated[str, Meta(pattern="^sha256:[0-9a-f]{64}$", max_length=71)]
 """SHA-256 of a certificate's SubjectPublicKeyInfo."""
+Encoded: TypeAlias = Annotated[str, Meta(pattern="^[A-Za-z0-9+/]*=*$", max_length=1024)]
+"""A public key or a signature in base64 (RFC 4648, section 4); 4,096 bits of RSA take 736 characters."""
 
 
 class Record(Struct, frozen=True, omit_defaults=True, gc=False, tag_field="t"):

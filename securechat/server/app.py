@@ -40,6 +40,7 @@ from securechat.net.transport import Transport
 from securechat.server.administration import Administration, Facts, facts_of
 from securechat.server.banner import banner, endpoint
 from securechat.server.chronicle import Chronicle
+from securechat.server.clock_file import doubt_sentence, read_time, write_time
 from securechat.server.config import ServerConfig
 from securechat.server.console import Console
 from securechat.server.fanout import Fanout
@@ -48,12 +49,14 @@ from securechat.server.requests import SOCKET
 from securechat.server.session import Session
 from securechat.skeletons import preload
 from securechat.tls.addresses import is_public, local_names, private_addresses
+from securechat.tls.client_keys import proven_fingerprint
 from securechat.tls.contexts import ServerCertificate
 from securechat.wire.detect import ALPN_OFFERS
 
 _SWITCH_INTERVAL_S = 0.0005
 """GIL switch interval: a busy loop costs a commit 1.3 ms with it, 5.8 ms with Python's 5 ms (measured)."""
 _DAY_S = 86_400.0
+_HOUR_S = 3_600.0
 _TIDY_S = 600.0
 """After the start, so that it does not meet everybody who comes back."""
 _WARN_DAYS = 30
@@ -111,6 +114,7 @@ class Server:
         self._dies_with_terminal = False
         self._tick_timer: Timer | None = None
         self._tick_at = 0.0
+        self._clock_doubted = False
         self._log = SqliteLog(config.data, config.limits, self._loop.post, at_pass_end=self._loop.call_before_flush)
         self._hasher = Argon2Hasher(config.limits, self._loop.post, self._session_failed)
         self._hub = Hub(
@@ -118,7 +122,7 @@ class Server:
             Fanout(write_all),
             self._chronicle,
             config.limits,
-            keys=Keys(config.access, self._hasher, secrets.token_bytes, utc_ms),
+            keys=Keys(config.access, self._hasher, secrets.token_bytes, utc_ms, time.monotonic, self._proven),
             alarm=self._alarm,
             server=f"securechat/{__version__}",
             rates=config.rates,
@@ -138,12 +142,13 @@ class Server:
         except LogError as error:
             raise StartFailure(ExitCode.LOG, str(error)) from error
         try:
-            self._hub.restore(state, self._loop.now, utc_ms())
+            self._hub.restore(state, self._loop.now, utc_ms(), read_time(self._config.data))
             self._install_signals()
             self._administrate()
             self._listen()
             self._announce()
             self._look_at_certificate()
+            self._look_at_clock()
             self._loop.call_later(_TIDY_S, self._tidy)
             sys.setswitchinterval(_SWITCH_INTERVAL_S)
             gc.collect()
@@ -164,6 +169,7 @@ class Server:
                 self._console.event("error", f"the message log failed while it was closed: {self._log.failure}")
             if self._administration is not None:
                 self._administration.close()
+        self._remember_time()
         self._console.event("stopped", "everything acknowledged is stored" if self._clean else "after a failure")
         return self._exit_code
 
@@ -218,6 +224,11 @@ class Server:
         if not self._config.rates:
             self._console.event("notice", "message rates are off (--rate-limit off)")
 
+    def _proven(self, key: str, proof: str, sender_id: int) -> str | None:
+        """See `Keys.proven`. A server whose file does not carry its CA asks nobody for a certificate."""
+        authority = self._certificate.ca_fingerprint
+        return None if authority is None else proven_fingerprint(key, proof, authority, sender_id)
+
     def _accepted(self, transport: Transport) -> None:
         label = endpoint(str(transport.peer[0]), int(transport.peer[1]))
         session = Session(self._hub, transport, self._loop, self._config.limits, self, label)
@@ -246,9 +257,26 @@ class Server:
         self._hub.tick(self._loop.now)
 
     def _tidy(self) -> None:
-        """Once a day, and a while after the start: forget what has expired."""
-        self._loop.call_later(_DAY_S, self._tidy)  # first: should it fail, it is tried again tomorrow
+        """Once a day, and a while after the start: forget what has expired, by a clock that is believed."""
+        held_back = self._hub.clock.doubt() is not None
+        self._loop.call_later(_HOUR_S if held_back else _DAY_S, self._tidy)  # first: should it fail, it is tried again
         self._hub.tidy()
+
+    def _look_at_clock(self) -> None:
+        """Once an hour: remember the time, or tell the operator that it is doubted."""
+        doubt = self._hub.clock.doubt()
+        self._remember_time()
+        if doubt is None:
+            if self._clock_doubted:
+                self._console.event("notice", "the clock is believed again")
+        elif not self._clock_doubted:
+            self._warn(doubt_sentence(doubt))
+        self._clock_doubted = doubt is not None
+        self._loop.call_later(_HOUR_S, self._look_at_clock)
+
+    def _remember_time(self) -> None:
+        if self._hub.clock.doubt() is None:
+            write_time(self._config.data, utc_ms())
 
     # --- Signals ----------------------------------------------------------------------------------------------------
 

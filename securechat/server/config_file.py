@@ -16,6 +16,10 @@ from pathlib import Path
 
 from msgspec import Struct
 
+from securechat.files import read_regular
+
+_MOST_BYTES = 1024 * 1024
+"""A file with every setting is under 10 KiB."""
 _WHERE = re.compile(r" \(at (?:line (?P<line>\d+), column \d+|end of document)\)$")
 _HINTS = {
     "Unescaped": "; write paths with a backslash in single quotes",
@@ -66,7 +70,7 @@ def read_file(path: Path, tables: Collection[str]) -> list[Entry]:
         BadFile: it cannot be opened, or is not TOML.
     """
     try:
-        content = path.read_bytes()
+        content = read_regular(path, _MOST_BYTES)
     except OSError as error:
         raise BadFile(f"{path} cannot be read: {error.strerror}; name a file that this user may read") from error
     try:

@@ -5,8 +5,9 @@ ms a password, during which `cryptography` lets go of the interpreter's lock. On
 memory; the queue before it is bounded by limits.hash_queue, and whoever comes on top is told to try again.
 
 Promises: answers come on the loop's thread, in the order asked; a login to an account that does not exist costs what
-any other login costs; no password stands in a repr, an exception or a log. Refuses to know accounts, and which
-passwords are good (`securechat.passwords`).
+any other login costs; no password stands in a repr, an exception or a log; a password that cannot be hashed (no memory,
+no thread) is answered with a refusal, and the next request tries again. Refuses to know accounts, and which passwords
+are good (`securechat.passwords`).
 """
 
 from __future__ import annotations
@@ -36,6 +37,10 @@ SALT_BYTES: Final = 16
 HASH_BYTES: Final = 32
 _BUSY_RETRY_S = 1.0
 """A full queue of 32 is about a second of work."""
+_FAILED_RETRY_S = 2.0
+"""What a failed hash was short of (19 MiB, a thread) may be there again by then."""
+_POST_RETRY_S = 0.05
+"""Between two attempts to hand an answer over, which needs memory as well."""
 
 _MOST_MEMORY_KIB = 256 * 1024
 _MOST_ITERATIONS = 16
@@ -115,8 +120,10 @@ def _decoded_bytes(text: str) -> int:
 
 _Answer: TypeAlias = Callable[[], None]
 """Run on the loop's thread."""
-_Job: TypeAlias = Callable[[], _Answer]
+_Work: TypeAlias = Callable[[], _Answer]
 """Run on the hashing thread. Always a closure, never a partial: the repr of a partial shows the password."""
+_Job: TypeAlias = tuple[_Work, Callable[[Refusal], None]]
+"""And who is told when it fails."""
 
 
 class Argon2Hasher:
@@ -127,8 +134,8 @@ class Argon2Hasher:
     Args:
         limits: hash_queue is its.
         post: runs a callable on the loop's thread, in order; callable from any thread.
-        on_error: told on the loop's thread of what no caller can answer: a malformed hash in the log, or a hash that
-            could not be computed (no memory).
+        on_error: told on the loop's thread of what the operator has to know: a malformed hash in the log, a hash that
+            could not be computed (no memory), a thread that could not be started.
 
     Raises:
         ConfigError: this build of `cryptography` has no Argon2id.
@@ -149,49 +156,61 @@ class Argon2Hasher:
         self._thread: threading.Thread | None = None
         self._closing = threading.Lock()  # held while an answer is posted, so that none is after close()
         self._closed = False
+        self._no_more = threading.Event()  # the same, for a thread that waits
         self._dummy = ""  # the hashing thread's own
 
     # --- On the loop's thread -------------------------------------------------------------------------------------
 
-    def hash(self, password: str, done: Callable[[str], None]) -> None:
-        """Hash a new password; see `Hasher.hash`. If it cannot be hashed ``on_error`` is told, and ``done`` never.
+    def hash(self, password: str, done: Callable[[str | Refusal], None]) -> None:
+        """Hash a new password; see `Hasher.hash`. Of one that cannot be hashed ``on_error`` is told as well.
 
         Raises:
             Refusal: BUSY with retry_after_s.
         """
         secret = _bytes(password)
-        self._ask(lambda: self._hashed(secret, done))
+        self._ask(lambda: self._hashed(secret, done), done)
 
-    def verify(self, phc: str | None, password: str, done: Callable[[Verdict], None]) -> None:
+    def verify(self, phc: str | None, password: str, done: Callable[[Verdict | Refusal], None]) -> None:
         """Compare; see `Hasher.verify`. ``stale`` is only said of a match. A malformed hash matches nothing.
 
         Raises:
             Refusal: BUSY with retry_after_s.
         """
         secret = _bytes(password)
-        self._ask(lambda: self._judged(phc, secret, done))
+        self._ask(lambda: self._judged(phc, secret, done), done)
 
     def close(self) -> None:
         """End the thread; from now on nothing is answered. Waits for the one hash under way, not for those queued."""
         with self._closing:
             self._closed = True
+            self._no_more.set()
         self._jobs.put(None)
         if self._thread is not None:
             self._thread.join()
             self._thread = None
 
-    def _ask(self, job: _Job) -> None:
+    def _ask(self, work: _Work, failed: Callable[[Refusal], None]) -> None:
         if self._waiting >= self._most_waiting:
             raise Refusal(
                 ErrorCode.BUSY, "too many people are logging in at this moment; try again in a second", _BUSY_RETRY_S
             )
         if self._closed:
             return
+        self._expect_thread()
+        self._jobs.put((work, failed))
         self._waiting += 1
-        self._jobs.put(job)
-        if self._thread is None:
-            self._thread = threading.Thread(target=self._work, name="password-hasher", daemon=True)
-            self._thread.start()
+
+    def _expect_thread(self) -> None:
+        """See to it that there is a thread; one that could not be started is tried again with the next password."""
+        if self._thread is not None and self._thread.is_alive():
+            return
+        thread = threading.Thread(target=self._work, name="password-hasher", daemon=True)
+        try:
+            thread.start()
+        except (RuntimeError, MemoryError) as error:  # at the limit of threads, or of memory for its stack
+            self._on_error(HashingFailed(f"the thread that hashes passwords could not be started: {error}"))
+            raise _failure() from None
+        self._thread = thread
 
     def _deliver(self, answer: _Answer) -> None:
         self._waiting -= 1
@@ -202,26 +221,41 @@ class Argon2Hasher:
 
     def _work(self) -> None:
         while (job := self._jobs.get()) is not None and not self._closed:
-            answer = self._answer(job)
+            answer = self._answer(*job)
             del job  # and the password with it, not only when the next one comes
+            while not self._handed_over(answer):
+                self._no_more.wait(_POST_RETRY_S)
+
+    def _handed_over(self, answer: _Answer) -> bool:
+        """Post an answer, unless nothing is answered any more; False when there was no memory for it."""
+        try:
             with self._closing:
                 if not self._closed:
                     self._post(partial(self._deliver, answer))
+        except MemoryError:
+            return False
+        return True
 
-    def _answer(self, job: _Job) -> _Answer:
+    def _answer(self, work: _Work, failed: Callable[[Refusal], None]) -> _Answer:
         # What is reported is made anew: an exception from below has frames, and frames have passwords.
         try:
             # Before the first job of either kind: a stranger's first login must not take longer than a member's.
             self._dummy = self._dummy or new_phc(secrets.token_bytes(SALT_BYTES))
-            return job()
+            return work()
         except Exception as error:  # noqa: BLE001  # this password fails, the next may not
-            failed = HashingFailed(f"a password could not be hashed ({type(error).__name__})")
-        return partial(self._on_error, failed)
+            kind = type(error)
+        return lambda: self._failed(kind, failed)
 
-    def _hashed(self, password: bytes, done: Callable[[str], None]) -> _Answer:
+    def _failed(self, kind: type[Exception], failed: Callable[[Refusal], None]) -> None:
+        try:
+            self._on_error(HashingFailed(f"a password could not be hashed ({kind.__name__})"))
+        finally:
+            failed(_failure())
+
+    def _hashed(self, password: bytes, done: Callable[[str | Refusal], None]) -> _Answer:
         return partial(done, new_phc(password))
 
-    def _judged(self, phc: str | None, password: bytes, done: Callable[[Verdict], None]) -> _Answer:
+    def _judged(self, phc: str | None, password: bytes, done: Callable[[Verdict | Refusal], None]) -> _Answer:
         if phc is None:
             matches(self._dummy, password)
             return partial(done, Verdict(match=False))
@@ -235,9 +269,17 @@ class Argon2Hasher:
         matches(self._dummy, password)  # nobody learns from the time whose hash is broken
         return partial(self._broken, malformed, done)
 
-    def _broken(self, failure: MalformedHash, done: Callable[[Verdict], None]) -> None:
-        self._on_error(failure)
-        done(Verdict(match=False))
+    def _broken(self, failure: MalformedHash, done: Callable[[Verdict | Refusal], None]) -> None:
+        try:
+            self._on_error(failure)
+        finally:
+            done(Verdict(match=False))
+
+
+def _failure() -> Refusal:
+    return Refusal(
+        ErrorCode.BUSY, "the server cannot check passwords at this moment; try again in a few seconds", _FAILED_RETRY_S
+    )
 
 
 def new_phc(password: bytes) -> str:

@@ -11,6 +11,11 @@ from collections.abc import Callable
 from securechat.errors import ErrorCode, Refusal
 from securechat.hub.door import Keys
 from securechat.hub.ports import Access, Verdict
+from securechat.tls.client_keys import proven_fingerprint
+
+AUTHORITY = "sha256:" + 64 * "0"
+"""Of the server's CA, which proofs of keys are for."""
+_FAILED = Refusal(ErrorCode.BUSY, "no password can be checked now; try again", retry_after_s=1.0)
 
 
 class PlainHasher:
@@ -23,38 +28,42 @@ class PlainHasher:
     Attributes:
         generation: hashes of an earlier one are stale.
         hashed: how many passwords were hashed or verified, unknown names included.
+        failing: every hash fails for as long as it is set, as one does that gets no memory.
     """
 
     def __init__(self, post: Callable[[Callable[[], None]], None], most: int = 32) -> None:
         self.generation = 1
         self.hashed = 0
+        self.failing = False
         self._post = post
         self._most = most
         self._waiting = 0
 
-    def hash(self, password: str, done: Callable[[str], None]) -> None:
+    def hash(self, password: str, done: Callable[[str | Refusal], None]) -> None:
         """Hash a password; see `Hasher.hash`."""
         phc = self._phc(password, self.generation)
-        self._later(lambda: done(phc))
+        self._later(lambda failed: done(_FAILED if failed else phc))
 
-    def verify(self, phc: str | None, password: str, done: Callable[[Verdict], None]) -> None:
+    def verify(self, phc: str | None, password: str, done: Callable[[Verdict | Refusal], None]) -> None:
         """Compare a password; see `Hasher.verify`."""
         generation = int(phc.split("$")[1]) if phc is not None else 0
         match = phc is not None and phc == self._phc(password, generation)
-        self._later(lambda: done(Verdict(match, stale=match and generation < self.generation)))
+        verdict = Verdict(match, stale=match and generation < self.generation)
+        self._later(lambda failed: done(_FAILED if failed else verdict))
 
     def _phc(self, password: str, generation: int) -> str:
         return f"plain${generation}${hashlib.sha256(password.encode()).hexdigest()}"
 
-    def _later(self, answer: Callable[[], None]) -> None:
+    def _later(self, answer: Callable[[bool], None]) -> None:
         if self._waiting >= self._most:
             raise Refusal(ErrorCode.BUSY, "too many passwords are being checked; try again", retry_after_s=1.0)
         self._waiting += 1
         self.hashed += 1
+        failed = self.failing
 
         def run() -> None:
             self._waiting -= 1
-            answer()
+            answer(failed)
 
         self._post(run)
 
@@ -65,8 +74,12 @@ def plain_keys(
     *,
     access: Access = Access.OPEN,
     seed: int = 0,
+    monotonic: Callable[[], float] | None = None,
 ) -> Keys:
-    """Return keys for a test: a `PlainHasher` and "random" bytes that follow from the seed."""
+    """Return keys for a test: a `PlainHasher` and "random" bytes that follow from the seed.
+
+    Without a ``monotonic`` clock the wall clock is always believed.
+    """
     count = 0
 
     def token_bytes(size: int) -> bytes:
@@ -74,4 +87,8 @@ def plain_keys(
         count += 1
         return hashlib.shake_256(f"{seed}/{count}".encode()).digest(size)
 
-    return Keys(access, PlainHasher(post), token_bytes, wall_ms)
+    return Keys(access, PlainHasher(post), token_bytes, wall_ms, monotonic or (lambda: wall_ms() / 1000), _proven)
+
+
+def _proven(key: str, proof: str, sender_id: int) -> str | None:
+    return proven_fingerprint(key, proof, AUTHORITY, sender_id)

@@ -7,8 +7,8 @@ that a user can act on. Where to look:
   ``create_authority``, ``load_authority``, ``issue_server``, ``issue_client``, ``needs_renewal`` are its steps.
 * ``issuing``: the X.509 itself: which extensions, which lifetimes, and why.
 * ``bundle``: ``read_bundle(cert, key)``, ``fingerprint(certificate)``: what a PEM file says.
-* ``client_keys``: ``public_key_fingerprint(der)``, ``fingerprint_of_file(path)``, ``read_client_bundle(path, now)``: a
-  user's own certificate.
+* ``client_keys``: ``public_key_fingerprint(der)``, ``fingerprint_of_file(path)``, ``read_client_bundle(path, now)``,
+  ``prove_key(bundle, authorities, sender_id)``, ``proven_fingerprint(...)``: a user's own certificate.
 * ``hostnames``: ``Names``, ``parse_name``: what a certificate can be made out to.
 * ``addresses``: ``local_names()``, ``private_addresses()``, ``is_public(ip)``: what this machine is called.
 * ``contexts``: ``ServerCertificate`` (the current context, ``reload()``), ``server_context(cert, key)``,

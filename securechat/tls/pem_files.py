@@ -8,12 +8,13 @@ import sys
 from pathlib import Path
 
 from securechat.errors import TlsFailure, TlsProblem
+from securechat.files import open_regular
 
 SECRET_MODE = 0o600
 PUBLIC_MODE = 0o644
 
 _MAX_PEM_BYTES = 1024 * 1024
-"""A long public chain is under 20 KiB; more is a wrong file, and reading /dev/zero must end."""
+"""A long public chain is under 20 KiB; more is a wrong file."""
 
 
 def bad_file(path: Path, reason: str) -> TlsFailure:
@@ -30,10 +31,10 @@ def read_pem(path: Path) -> bytes:
     """The content of a PEM file.
 
     Raises:
-        TlsFailure: BAD_FILE when it is missing, unreadable, no file, or absurdly large.
+        TlsFailure: BAD_FILE when it is missing, unreadable, no regular file, or absurdly large.
     """
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             data = file.read(_MAX_PEM_BYTES + 1)
     except OSError as error:
         raise bad_file(path, f"cannot be read: {os_reason(error)}") from error

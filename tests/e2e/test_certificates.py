@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import signal
 import ssl
@@ -74,7 +75,7 @@ def test_14_a_renewed_certificate_serves_new_connections_and_drops_nobody(tmp_pa
 
 
 @needs_hup
-@pytest.mark.parametrize("damage", ["garbage", "wrong key", "missing"])
+@pytest.mark.parametrize("damage", ["garbage", "wrong key", "missing", "pipe"])
 def test_14_a_broken_renewal_keeps_the_old_certificate_and_says_so_loudly(tmp_path: Path, damage: str) -> None:
     certs = tmp_path / "certs"
     ensure_server(certs)
@@ -93,6 +94,10 @@ def test_14_a_broken_renewal_keeps_the_old_certificate_and_says_so_loudly(tmp_pa
 
 
 def _damage(path: Path, how: str, tmp_path: Path) -> None:
+    if how == "pipe":
+        path.unlink()
+        os.mkfifo(path, 0o600)  # with nobody at its other end: `open` would wait, and the loop with it
+        return
     if how == "garbage":
         path.write_text("-----BEGIN CERTIFICATE-----\nnonsense\n")
     elif how == "missing":

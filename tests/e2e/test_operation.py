@@ -7,15 +7,17 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 
+from securechat.server.clock_file import read_time, write_time
 from securechat.tls.certificates import ensure_server
 from tests.e2e.conftest import Connect
 from tests.support.native import NativeClient
 from tests.support.screen import Screen
-from tests.support.server import PATIENCE_S, ServerProcess
+from tests.support.server import PATIENCE_S, ServerProcess, wait_until
 
 ROOT = Path(__file__).parents[2]
 
@@ -29,6 +31,20 @@ def test_a_certificate_with_under_30_days_is_warned_about(tmp_path: Path) -> Non
         warning = server.wait_for_event("warning")
         assert "expires in 15 days" in warning["text"]
         assert "gen_certs.py" in warning["text"]
+
+
+def test_a_clock_far_from_when_the_server_last_ran_is_warned_about_and_not_believed(
+    certs: Path, tmp_path: Path
+) -> None:
+    data = tmp_path / "data"
+    with ServerProcess(certs, data).start():
+        wait_until(lambda: read_time(data), "the time is remembered")
+    assert abs(read_time(data) - time.time() * 1000) < PATIENCE_S * 1000
+    write_time(data, 1_577_836_800_000)
+    with ServerProcess(certs, data).start() as server:
+        warning = server.wait_for_event("warning")
+        assert "by the data directory it should be 2020-01-01 00:00 UTC" in warning["text"]
+    assert read_time(data) == 1_577_836_800_000
 
 
 def test_a_second_signal_stops_at_once(certs: Path, tmp_path: Path) -> None:

@@ -44,7 +44,7 @@ _OF_ROOMS = frozenset(
     {ErrorCode.ARCHIVED, ErrorCode.READ_ONLY, ErrorCode.SLOW_MODE, ErrorCode.ROOM_BANNED, ErrorCode.MUTED}
 )
 """What nobody can hear before somebody has made it so."""
-_DESERVED = ("to yourself", "#", "showed no certificate", "belongs to another account")
+_DESERVED = ("to yourself", "#", "showed no certificate", "no proof for this key")
 """Words of refusals that are about what was asked, and not about who asks."""
 _DAY_MS = 86_400_000
 SLOW = frozenset({"stuffed", "tiny", "slow", "hold", "delay"})

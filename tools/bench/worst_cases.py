@@ -51,6 +51,7 @@ from securechat.model import (
 )
 from securechat.names import LOBBY
 from securechat.server.session import Session
+from tests.simulation.certificates import proof
 from tools.bench.worst_world import LONGEST_ESCAPE, World
 
 GROWS = "\ufdfa"
@@ -394,7 +395,8 @@ simple(Certificates, "account", "20 certificates", lambda _: Certificates(1))
 @case(AddCertificate, "account", "one more")
 def add_certificate(world: World) -> Timed:
     session = world.enter(1)
-    yield sent(world, session, AddCertificate(1, "sha256:" + secrets.token_hex(32), "\u00e4" * 64))
+    shown = proof(1, 1)
+    yield sent(world, session, AddCertificate(1, shown.fingerprint, "\u00e4" * 64, key=shown.key, proof=shown.proof))
     row = max(world.hub._registry.certificates)
     world.send(session, RemoveCertificate(2, row))
     world.drop(session)
@@ -406,7 +408,8 @@ simple(RemoveCertificate, "account", "one that is not there", lambda _: RemoveCe
 @case(RemoveCertificate, "account", "one with 10,000 others connected")
 def remove_certificate(world: World) -> Timed:
     session = world.enter(1)
-    world.send(session, AddCertificate(1, "sha256:" + secrets.token_hex(32)))
+    shown = proof(2, 1)
+    world.send(session, AddCertificate(1, shown.fingerprint, key=shown.key, proof=shown.proof))
     row = max(world.hub._registry.certificates)
     yield sent(world, session, RemoveCertificate(2, row))
     world.drop(session)

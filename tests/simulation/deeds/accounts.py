@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from securechat.client import intents as want
-from tests.simulation.certificates import fingerprint
+from tests.simulation.certificates import proof
 from tests.simulation.device import Device
 
 if TYPE_CHECKING:
@@ -84,7 +84,8 @@ def add_certificate(person: Person, device: Device) -> None:
         if key == device.key:
             device.want(want.AddCertificate(label="mine"))
         else:
-            device.want(want.AddCertificate(fingerprint(key)))
+            made = proof(key, device.core.me.id)
+            device.want(want.AddCertificate(made.fingerprint, "", made.key, made.proof))
 
 
 def show_certificate(person: Person, device: Device) -> None:

@@ -81,6 +81,12 @@ def test_registering_makes_the_next_hello_prove_itself() -> None:
         (want.ChangePassword("old", "new"), m.ChangePassword(1, "old", "new"), Deed.CHANGE_PASSWORD, None),
         (want.EndLogin(4), m.Logout(1, 4), Deed.END_LOGIN, 4),
         (want.AddCertificate(None, "laptop"), m.AddCertificate(1, None, "laptop"), Deed.ADD_CERTIFICATE, None),
+        (
+            want.AddCertificate("sha256:" + "0" * 64, "laptop", "a2V5", "cHJvb2Y="),
+            m.AddCertificate(1, "sha256:" + "0" * 64, "laptop", "a2V5", "cHJvb2Y="),
+            Deed.ADD_CERTIFICATE,
+            None,
+        ),
         (want.RemoveCertificate(3), m.RemoveCertificate(1, 3), Deed.REMOVE_CERTIFICATE, 3),
     ],
 )

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from securechat.errors import ErrorCode
+from securechat.hub.people import Certificate, Put
 from securechat.hub.ports import Access
 from securechat.limits import Limits
 from securechat.model import (
@@ -39,6 +42,7 @@ from securechat.model import (
     Welcome,
     Whois,
 )
+from tests.simulation.certificates import fingerprint, proof
 from tests.support.hub_rig import FakePeer, HubRig
 
 PASSWORD = "correct horse battery"
@@ -467,6 +471,7 @@ def test_a_certificate_logs_in_once_it_was_added_and_never_after_it_was_removed(
     ann = rig.member("ann")
     register(rig, ann)
     assert refusal(certified(rig, "ann")) is ErrorCode.CERTIFICATE_UNKNOWN
+    ann.certificate = KEY
     rig.do(ann, AddCertificate(ref=1, fingerprint=KEY, label="laptop"))
     assert ann.last(Done).ref == 1
     by_key = certified(rig, "ann")
@@ -480,14 +485,85 @@ def test_a_certificate_logs_in_once_it_was_added_and_never_after_it_was_removed(
     assert refusal(certified(rig, "ann")) is ErrorCode.CERTIFICATE_UNKNOWN
 
 
-def test_a_certificate_belongs_to_one_account(rig: HubRig) -> None:
+def proof_of(number: int, peer: FakePeer, **changed: Any) -> AddCertificate:
+    """What proves that the account of a connection has the key with this number."""
+    made = proof(number, peer.last(Welcome).sender_id)
+    fields: dict[str, Any] = {"fingerprint": made.fingerprint, "key": made.key, "proof": made.proof}
+    return AddCertificate(ref=1, **(fields | changed))
+
+
+def ann_and_bob(rig: HubRig) -> tuple[FakePeer, FakePeer]:
     ann, bob = rig.member("ann"), rig.member("bob")
     register(rig, ann)
     register(rig, bob)
-    rig.do(ann, AddCertificate(ref=1, fingerprint=KEY))
-    rig.do(bob, AddCertificate(ref=1, fingerprint=KEY))
+    return ann, bob
+
+
+def test_a_fingerprint_alone_adds_nothing(rig: HubRig) -> None:
+    ann, bob = ann_and_bob(rig)
+    rig.do(bob, AddCertificate(ref=1, fingerprint=fingerprint(1)))
     assert refusal(bob) is ErrorCode.INVALID
-    assert refusal(certified(rig, "bob")) is ErrorCode.CERTIFICATE_UNKNOWN, "nobody ends up as somebody else"
+    assert "--cert FILE" in bob.last(Refused).text
+    bob.certificate = KEY
+    rig.do(bob, AddCertificate(ref=2, fingerprint=fingerprint(1)))
+    assert bob.last(Refused).ref == 2
+    rig.do(ann, proof_of(1, ann))
+    assert ann.last(Done).ref == 1
+    assert certified(rig, "ann", fingerprint(1)).of(Welcome)
+
+
+def test_what_the_handshake_has_proved_is_proof_enough(rig: HubRig) -> None:
+    ann, _ = ann_and_bob(rig)
+    rig.do(ann, AddCertificate(ref=1))
+    assert "showed no certificate" in ann.last(Refused).text
+    ann.certificate = KEY
+    rig.do(ann, AddCertificate(ref=2))
+    rig.do(ann, AddCertificate(ref=3, fingerprint=KEY))
+    assert [done.ref for done in ann.of(Done)] == [2, 3]
+    assert certified(rig, "ann").of(Welcome)
+
+
+@pytest.mark.parametrize("wrong", ["another account's", "another key", "another fingerprint", "half", "nonsense"])
+def test_a_wrong_proof_adds_nothing(rig: HubRig, wrong: str) -> None:
+    ann, bob = ann_and_bob(rig)
+    command = proof_of(1, bob)
+    match wrong:
+        case "another account's":
+            command = proof_of(1, ann)
+        case "another key":
+            command = proof_of(1, bob, key=proof_of(2, bob).key)
+        case "another fingerprint":
+            command = proof_of(1, bob, fingerprint=fingerprint(2))
+        case "half":
+            command = proof_of(1, bob, proof=None)
+        case "nonsense":
+            command = proof_of(1, bob, key="AAAA", proof="")
+    rig.do(bob, command)
+    assert refusal(bob) is ErrorCode.INVALID
+    assert not rig.hub._registry.certificates
+
+
+def test_a_key_goes_with_whoever_has_proved_it_last(rig: HubRig) -> None:
+    ann, bob = ann_and_bob(rig)
+    squatted = Certificate(rig.hub._registry.number(), ann.last(Welcome).sender_id, fingerprint(1), "", 1)
+    rig.hub._registry.change((Put(squatted),))  # as an older server let anybody do
+    rig.settle()
+    by_key = certified(rig, "ann", fingerprint(1))
+    assert by_key.of(Welcome)
+    rig.do(bob, proof_of(1, bob))
+    assert bob.last(Done).ref == 1
+    assert by_key.closed is not None and by_key.closed.code is ErrorCode.LOGGED_OUT
+    assert refusal(certified(rig, "ann", fingerprint(1))) is ErrorCode.CERTIFICATE_UNKNOWN
+    assert certified(rig, "bob", fingerprint(1)).last(Welcome).name == "bob"
+    (stored,) = rig.store.open().people.certificates
+    assert stored.sender_id == bob.last(Welcome).sender_id
+
+
+def test_nobody_comes_in_as_somebody_else_by_a_key(rig: HubRig) -> None:
+    ann, _ = ann_and_bob(rig)
+    ann.certificate = KEY
+    rig.do(ann, AddCertificate(ref=1))
+    assert refusal(certified(rig, "bob")) is ErrorCode.CERTIFICATE_UNKNOWN
     assert certified(rig, "ann").last(Welcome).name == "ann"
 
 

@@ -248,7 +248,8 @@ def test_logins_and_certificates_are_cut_to_what_fits_and_say_so() -> None:
     rig = HubRig(Limits(certificates_per_account=50), pages=PAGES)
     ann = account(rig, "ann")
     for number in range(30):
-        rig.do(ann, AddCertificate(ref=1, fingerprint=f"sha256:{number:064x}", label=CONTROL * 64))
+        ann.certificate = f"sha256:{number:064x}"
+        rig.do(ann, AddCertificate(ref=1, label=CONTROL * 64))
         rig.lose(hello(rig, "ann", password=PASSWORD))
         rig.pass_time(1)
     rig.do(ann, Logins(ref=2))

@@ -26,7 +26,7 @@ from securechat.model import (
     Welcome,
 )
 from tests.support.hub_rig import FakePeer, HubRig
-from tests.unit.hub.test_accounts import KEY, PASSWORD, certified, hello, refusal, register
+from tests.unit.hub.test_accounts import KEY, PASSWORD, certified, hello, proof_of, refusal, register
 from tests.unit.hub.test_steward import Outcome, act, invite, redeem
 
 STEPS = range(7)
@@ -229,7 +229,8 @@ def test_nothing_of_a_deleted_account_comes_into_being(rig: HubRig, proof: str, 
     proofs = {"token": token} if proof == "token" else {"password": PASSWORD}
     begin(rig, peer, "ann", "6" * 32, ahead, **proofs)
     begun(rig, "delete_user", "ann", remove=False, progress=lambda _: None)
-    rig.do(ann, AddCertificate(ref=1, fingerprint=KEY), settle=False)
+    ann.certificate = KEY
+    rig.do(ann, AddCertificate(ref=1), settle=False)
     rig.settle()
     assert not rig.hub.is_member(peer)
     for each in (rig, HubRig(store=rig.store)):
@@ -246,6 +247,7 @@ def test_one_key_added_twice_at_once_is_one_accounts_and_is_removed_for_good(rig
     ann, eve = rig.member("ann"), rig.member("eve")
     for peer in (ann, eve):
         register(rig, peer)
+        peer.certificate = KEY
     for peer in (ann, eve, ann):
         rig.do(peer, AddCertificate(ref=5, fingerprint=KEY), settle=False)
     rig.settle()
@@ -261,7 +263,7 @@ def test_not_even_at_once_more_certificates_than_allowed() -> None:
     ann = rig.member("ann")
     register(rig, ann)
     for number in range(5):
-        rig.do(ann, AddCertificate(ref=number + 2, fingerprint=f"sha256:{number:064x}"), settle=False)
+        rig.do(ann, proof_of(number + 1, ann), settle=False)
     rig.settle()
     assert len(rig.store.open().people.certificates) <= 2
 

@@ -227,7 +227,8 @@ def test_a_ban_that_comes_during_a_hello_holds(proof: str) -> None:
                 token = register(rig, ann)
                 from securechat.model import AddCertificate
 
-                rig.do(ann, AddCertificate(ref=2, fingerprint=KEY))
+                ann.certificate = KEY
+                rig.do(ann, AddCertificate(ref=2))
                 assert ann.of(Done)
                 rig.do(ann, Quit())
                 proofs = {"password": PASSWORD} if proof == "password" else {"token": token} if proof == "token" else {}

@@ -35,15 +35,17 @@ class Desk:
         self.posted.get(timeout=PATIENCE_S)()
 
     def hash(self, password: str) -> str:
-        got: list[str] = []
+        got: list[str | Refusal] = []
         self.hasher.hash(password, got.append)
         self.run_one()
+        assert isinstance(got[0], str)
         return got[0]
 
     def verify(self, phc: str | None, password: str) -> Verdict:
-        got: list[Verdict] = []
+        got: list[Verdict | Refusal] = []
         self.hasher.verify(phc, password, got.append)
         self.run_one()
+        assert isinstance(got[0], Verdict)
         return got[0]
 
 
@@ -267,8 +269,65 @@ def test_what_cannot_be_hashed_is_reported_and_the_next_one_works(desk: Desk, mo
     assert isinstance(error, HashingFailed)
     assert str(error) == "a password could not be hashed (MemoryError)"
     assert error.__traceback__ is None and error.__context__ is None
-    assert desk.answers == []
+    (answer,) = desk.answers
+    assert isinstance(answer, Refusal) and answer.code is ErrorCode.BUSY and answer.retry_after_s
+    assert "secret" not in str(answer)
     assert desk.verify(desk.hash("secret words"), "secret words").match
+
+
+def test_a_failure_is_answered_even_when_telling_the_operator_fails(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> str:
+        raise MemoryError
+
+    monkeypatch.setattr(hashing, "new_phc", full)
+    desk.hasher._on_error = full  # type: ignore[assignment]
+    desk.hasher.verify(None, "secret words", desk.answers.append)
+    with pytest.raises(MemoryError):
+        desk.run_one()
+    assert isinstance(desk.answers[0], Refusal)
+    assert desk.hasher._waiting == 0
+
+
+def test_a_thread_that_cannot_be_started_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    desk = Desk()
+
+    def none(_thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", none)
+        for _ in range(50):  # more than the queue holds: a request that was refused takes no place
+            with pytest.raises(Refusal) as caught:
+                desk.hasher.verify(GOOD, "x", desk.answers.append)
+            assert caught.value.code is ErrorCode.BUSY and caught.value.retry_after_s
+        assert [type(error) for error in desk.errors] == [HashingFailed] * 50
+        desk.hasher.close()  # has nothing to wait for
+    desk = Desk()
+    assert desk.verify(weak(b"x", memory_cost=64), "x").match
+    desk.hasher.close()
+
+
+def test_a_thread_that_has_died_is_replaced(desk: Desk) -> None:
+    desk.hash("x")
+    assert desk.hasher._thread is not None
+    desk.hasher._jobs.put(None)
+    desk.hasher._thread.join(PATIENCE_S)
+    assert desk.verify(weak(b"x", memory_cost=64), "x").match
+
+
+def test_an_answer_that_cannot_be_posted_at_once_is_posted_later(desk: Desk) -> None:
+    post, refused = desk.hasher._post, []
+
+    def full_once(answer: Callable[[], None]) -> None:
+        if not refused:
+            refused.append(answer)
+            raise MemoryError
+        post(answer)
+
+    desk.hasher._post = full_once
+    assert desk.verify(weak(b"x", memory_cost=64), "x").match
 
 
 def test_no_repr_shows_a_password(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:

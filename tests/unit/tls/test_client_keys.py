@@ -6,14 +6,27 @@ import hashlib
 import shutil
 import ssl
 import subprocess
+from base64 import b64decode, b64encode
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
-from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, Encoding, PrivateFormat
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, padding, rsa, x25519
+from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, Encoding, PrivateFormat, PublicFormat
+from hypothesis import given
+from hypothesis import strategies as st
 
 from securechat.errors import TlsFailure, TlsProblem
-from securechat.tls.client_keys import fingerprint_of_file, public_key_fingerprint, read_client_bundle
+from securechat.tls.bundle import fingerprint
+from securechat.tls.client_keys import (
+    fingerprint_of_file,
+    prove_key,
+    proven_fingerprint,
+    public_key_fingerprint,
+    read_client_bundle,
+)
 from securechat.tls.contexts import client_context, handshake_in_memory, server_context
 from securechat.tls.issuing import (
     Issuer,
@@ -71,6 +84,93 @@ class TestFingerprint:
         (tmp_path / "key.pem").write_bytes(key_pem(own.key))
         with pytest.raises(TlsFailure, match="holds no PEM certificate"):
             fingerprint_of_file(tmp_path / "key.pem")
+
+
+AUTHORITY = "sha256:" + "ab" * 32
+P256, P384, P521 = ec.SECP256R1(), ec.SECP384R1(), ec.SECP521R1()
+
+
+def spki_of(key: Any) -> bytes:
+    return bytes(key.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo))
+
+
+def signed(key: Any, authority: str = AUTHORITY, sender_id: int = 7) -> tuple[str, str]:
+    """A key and a proof, made by hand from what docs/protocol.md says."""
+    said = b"securechat/1 certadd\x00" + authority.encode() + b"\x00" + str(sender_id).encode()
+    match key:
+        case ec.EllipticCurvePrivateKey():
+            signature = key.sign(said, ec.ECDSA(hashes.SHA256()))
+        case rsa.RSAPrivateKey():
+            signature = key.sign(said, padding.PSS(padding.MGF1(hashes.SHA256()), 32), hashes.SHA256())
+        case ed25519.Ed25519PrivateKey() | ed448.Ed448PrivateKey():
+            signature = key.sign(said)
+        case _:
+            signature = b"x" * 64
+    return b64encode(spki_of(key)).decode(), b64encode(signature).decode()
+
+
+class TestProof:
+    @pytest.mark.parametrize(
+        "key",
+        [
+            ec.generate_private_key(P256),
+            ec.generate_private_key(P384),
+            ec.generate_private_key(P521),
+            ed25519.Ed25519PrivateKey.generate(),
+            rsa.generate_private_key(65537, 2048),
+        ],
+        ids=["P-256", "P-384", "P-521", "Ed25519", "RSA"],
+    )
+    def test_a_key_is_proved_to_one_server_for_one_account(self, key: Any) -> None:
+        public, proof = signed(key)
+        assert proven_fingerprint(public, proof, AUTHORITY, 7) == f"sha256:{hashlib.sha256(spki_of(key)).hexdigest()}"
+        assert proven_fingerprint(public, proof, AUTHORITY, 8) is None
+        assert proven_fingerprint(public, proof, "sha256:" + "cd" * 32, 7) is None
+        other, _ = signed(ec.generate_private_key(P256))
+        assert proven_fingerprint(other, proof, AUTHORITY, 7) is None
+
+    @pytest.mark.parametrize(
+        "key",
+        [
+            ec.generate_private_key(ec.SECP256K1()),
+            rsa.generate_private_key(3, 2048),
+            rsa.generate_private_key(65537, 1024),
+            ed448.Ed448PrivateKey.generate(),
+            x25519.X25519PrivateKey.generate(),
+        ],
+        ids=["curve", "exponent", "short", "Ed448", "X25519"],
+    )
+    def test_other_kinds_of_keys_prove_nothing(self, key: Any) -> None:
+        assert proven_fingerprint(*signed(key), AUTHORITY, 7) is None
+
+    @given(st.text("ABCDwxyz0189+/=", max_size=200), st.text("ABCDwxyz0189+/=", max_size=200))
+    def test_nonsense_proves_nothing(self, key: str, proof: str) -> None:
+        assert proven_fingerprint(key, proof, AUTHORITY, 7) is None
+
+    @given(st.data())
+    def test_a_damaged_key_or_proof_proves_nothing(self, data: st.DataObject) -> None:
+        whole = [bytearray(b64decode(text)) for text in signed(ed25519.Ed25519PrivateKey.from_private_bytes(b"k" * 32))]
+        part = data.draw(st.sampled_from(whole))
+        part[data.draw(st.integers(0, len(part) - 1))] ^= data.draw(st.integers(1, 255))
+        key, proof = (b64encode(each).decode() for each in whole)
+        assert proven_fingerprint(key, proof, AUTHORITY, 7) is None
+
+    def test_a_key_written_in_another_way_is_not_another_key(self) -> None:
+        key, proof = signed(rsa.generate_private_key(65537, 2048))
+        longer = bytearray(b64decode(key)) + b"\0"
+        assert proven_fingerprint(b64encode(longer).decode(), proof, AUTHORITY, 7) is None
+
+    def test_a_file_proves_its_key_to_the_server_that_issued_it(
+        self, path: Path, own: Leaf, authority: Issuer, tmp_path: Path
+    ) -> None:
+        bundle = read_client_bundle(path, NOW)
+        der = authority.certificate.public_bytes(Encoding.DER)
+        another = new_authority(NOW).certificate.public_bytes(Encoding.DER)
+        made = prove_key(bundle, [another, der], 7)
+        assert made.fingerprint == fingerprint_of_file(path)
+        assert proven_fingerprint(made.key, made.proof, fingerprint(authority.certificate), 7) == made.fingerprint
+        with pytest.raises(TlsFailure, match="was not issued by this server's CA"):
+            prove_key(bundle, [another], 7)
 
 
 def encrypted(issuer: Issuer) -> bytes:

@@ -1,0 +1,57 @@
+"""The time at which a server was last sure of its clock, kept beside the log, so that a restart can judge the clock.
+
+The log's own times would do where something is stored every day, and where no message was stored while the clock was
+wrong. This file is written every hour, and only while the clock is believed (`hub.wall_clock`). It is a hint: one that
+is missing, damaged or cannot be written costs nothing but that judgement.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import datetime as dt
+import os
+from pathlib import Path
+
+from securechat.files import read_regular
+from securechat.hub.wall_clock import Doubt
+
+NAME = "clock"
+_MOST_BYTES = 64
+_LATEST_MS = 2**53
+
+
+def read_time(data: Path) -> int:
+    """Return the time that a data directory remembers, UTC milliseconds; 0 for none."""
+    try:
+        at_ms = int(read_regular(data / NAME, _MOST_BYTES))
+    except (OSError, ValueError):
+        return 0
+    return at_ms if 0 < at_ms < _LATEST_MS else 0
+
+
+def write_time(data: Path, at_ms: int) -> None:
+    """Remember a time; not synced, because an older one does as well."""
+    temporary = data / f".{NAME}.tmp"
+    with contextlib.suppress(OSError):
+        temporary.unlink(missing_ok=True)
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0)  # follows no link
+        with os.fdopen(os.open(temporary, flags, 0o600), "w", encoding="ascii") as file:
+            file.write(f"{at_ms}\n")
+        temporary.replace(data / NAME)
+
+
+def doubt_sentence(doubt: Doubt) -> str:
+    """What the operator is told when the clock cannot be believed."""
+    clock, expected = (_day(at_ms) for at_ms in (doubt.clock_ms, doubt.expected_ms))
+    return (
+        f"the clock says {clock}, but by the data directory it should be {expected}: the server was off for so long, "
+        "or the clock is wrong. Until it has stayed so for a day, nothing is deleted for its age and no login ends; "
+        "if it is wrong, set it right before then"
+    )
+
+
+def _day(at_ms: int) -> str:
+    try:
+        return f"{dt.datetime.fromtimestamp(at_ms / 1000, dt.UTC):%Y-%m-%d %H:%M} UTC"
+    except (OverflowError, ValueError, OSError):
+        return "a day in no calendar"
