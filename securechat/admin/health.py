@@ -22,6 +22,7 @@ from securechat.errors import LogError, TlsFailure
 from securechat.log.backup import DATABASE, Snapshot
 from securechat.log.directory import LOCK, is_served
 from securechat.log.integrity import damage, last_message_at_ms
+from securechat.log.loss import find_loss
 from securechat.server.requests import SOCKET
 from securechat.tls.bundle import Bundle, read_bundle
 
@@ -167,8 +168,13 @@ def _days_left(certificate: x509.Certificate, now: dt.datetime) -> float:
 
 
 def _database(subject: Subject, progress: Callable[[float], None]) -> Iterator[Finding]:
+    database = subject.data / DATABASE
     try:
-        with Snapshot(subject.data / DATABASE) as snapshot:
+        lost = find_loss(database) if is_served(subject.data) is None else None
+        if lost is not None:
+            yield Finding("lost", lost, "as it says; the server does not start before that")
+            return
+        with Snapshot(database) as snapshot:
             yield from _future(last_message_at_ms(snapshot), subject.now)
             for sentence in damage(snapshot, progress):
                 yield Finding("database", sentence, _FROM_BACKUP)

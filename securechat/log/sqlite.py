@@ -28,8 +28,9 @@ from securechat.hub.ports import HistoryQuery, HistoryRows, LogState, SearchQuer
 from securechat.limits import KIB, Limits
 from securechat.log import people, places, records, senders
 from securechat.log.audit import read_audit
-from securechat.log.directory import LOCK, DirectoryLock, make_directory, make_private
+from securechat.log.directory import LOCK, DirectoryLock, OpenFiles, make_directory, make_private
 from securechat.log.history import HistoryReader
+from securechat.log.loss import damaged_journal, expect_no_loss, missing_database
 from securechat.log.schema import migrate
 from securechat.log.scribe import Scribe
 from securechat.log.search import search_at_once
@@ -100,6 +101,7 @@ class SqliteStore:
         self._reader: HistoryReader | None = None
         self._scribe: Scribe | None = None
         self._index: SearchIndex | None = None
+        self._files = OpenFiles(())
         self._wal_bytes = 0
         self._erasing = False
         self._patient_at_bytes = 4 * limits.wal_bytes
@@ -114,12 +116,13 @@ class SqliteStore:
             return self._open_database(self.directory / DATABASE)
         except BaseException as error:
             self.close(failed=True)
-            if isinstance(error, apsw.Error | OSError):
+            if isinstance(error, apsw.Error | OSError | ValueError):  # the last: what is there is no Unicode text
                 raise LogError(f"cannot open the message log in {self.directory}: {error}") from error
             raise
 
     def _open_database(self, path: Path) -> LogState:
         if self._vfs is None:
+            expect_no_loss(missing_database(path))
             make_private(path)
         writer = self._writer = apsw.Connection(str(path), vfs=self._vfs)
         writer.set_busy_timeout(_BUSY_MS)
@@ -132,6 +135,7 @@ class SqliteStore:
         writer.pragma("secure_delete", True)  # what is scrubbed or dropped leaves no bytes behind in free pages
         writer.pragma("temp_store", "MEMORY")  # nor in files of its own while a statement runs
         writer.pragma("journal_size_limit", self._limits.wal_bytes)
+        expect_no_loss(damaged_journal(writer, path))
         migrate(writer)
         # No quick_check: it reads the whole database (seconds per million rows), and start has 300 ms. Damage is
         # found when the page is met, and then ends the log; `PRAGMA integrity_check` is the operator's tool.
@@ -143,6 +147,8 @@ class SqliteStore:
         if self._shared:
             self._reading = self._connect_to_read()
         self._reader = HistoryReader(self._reading or writer)
+        if self._vfs is None:
+            self._files = OpenFiles((path, path.with_name(f"{DATABASE}-wal"), self.directory / LOCK))
         self._wal_bytes = 0
         self._erasing = True  # a process that was killed may have left something in the journal
         return state
@@ -181,6 +187,7 @@ class SqliteStore:
         # What the commit wrote to the journal, without asking the file system; a frame header is 24 bytes.
         pages, _ = self._db.status(apsw.SQLITE_DBSTATUS_CACHE_WRITE, reset=True)
         self._wal_bytes += pages * (4 * KIB + 24)
+        self._files.expect_in_place()
         return applied
 
     def _apply(self, writes: Sequence[Write], *, refuse_fresh: bool) -> Applied:
@@ -243,6 +250,7 @@ class SqliteStore:
                         outcomes.append(None)
         except apsw.Error as error:
             raise _failure(error) from error
+        self._files.expect_in_place()
         return Applied(outcomes, [])
 
     def _roll_back(self, error: BaseException) -> BaseException:
