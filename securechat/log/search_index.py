@@ -32,6 +32,7 @@ from securechat.log.directory import make_private
 from securechat.log.search_leaves import rename_leaves, words_of
 from securechat.log.search_source import SearchSource, Stretch, Words
 from securechat.log.store import NoSpace
+from securechat.regular_files import NotRegular
 
 SEARCH_INDEX = "search.db"
 """Its name in the data directory."""
@@ -67,6 +68,14 @@ CREATE TABLE progress (
 
 class IndexDamaged(Exception):
     """The index cannot be used: throw it away."""
+
+
+class IndexUnavailable(NoSpace):
+    """The index cannot be opened now, which need not be its fault: try again later."""
+
+
+_NOT_ITS_FAULT = frozenset({apsw.SQLITE_IOERR_SHMOPEN, apsw.SQLITE_IOERR_SHMSIZE, apsw.SQLITE_IOERR_SHMMAP})
+"""What a full disk is, where SQLite needs a file for shared memory."""
 
 
 def room_sign(conversation: int) -> str:
@@ -124,6 +133,7 @@ class SearchIndex:
         self.indexed_to = 0
         self.is_whole = False
         self.owes_truncation = False
+        self._discarded: str | None = None
         self._path = path
         self._source = source
         self._vfs = vfs
@@ -156,13 +166,14 @@ class SearchIndex:
 
         Raises:
             IndexDamaged: not even that is possible; the sentence says why.
+            NoSpace: not now; what there is stays.
         """
         try:
             with self._judged():
                 self._open()
                 return
-        except IndexDamaged:
-            self.discard()
+        except IndexDamaged as error:
+            self.discard(str(error))
         with self._judged():
             self._open()
 
@@ -211,8 +222,9 @@ class SearchIndex:
         self._sweeping = None if clean else 0
         self.is_whole = self.indexed_to >= self._source.last_seq()
 
-    def discard(self) -> None:
+    def discard(self, reason: str) -> None:
         """Throw the index away: the next `open` begins anew. Its file may be gone already, or resist."""
+        self._discarded = reason
         db, self._db = self._db, None
         self.indexed_to, self.is_whole, self.owes_truncation, self._sweeping = 0, False, False, None
         self._has_looked = self._is_merging = False
@@ -222,6 +234,11 @@ class SearchIndex:
                 db.close()
         if self._path is not None:
             _remove(self._path, self._vfs)
+
+    def take_discarded(self) -> str | None:
+        """Return why an index was thrown away since the last call; None when none was."""
+        reason, self._discarded = self._discarded, None
+        return reason
 
     def close(self, *, failed: bool = False) -> None:
         """Close; what is left to do will be done after the next `open`. With ``failed``, without writing a byte."""
@@ -365,12 +382,22 @@ class SearchIndex:
 
     @contextmanager
     def _judged(self) -> Iterator[None]:
-        """Tell a full disk from a damaged index; anything else of SQLite's is the second."""
+        """Tell a full disk from a damaged index; nearly anything else of SQLite's is the second."""
         try:
             yield
         except apsw.FullError as error:
             raise NoSpace(str(error)) from error
-        except (apsw.Error, OSError, ValueError) as error:
+        except apsw.CantOpenError as error:
+            raise IndexUnavailable(str(error)) from error
+        except OSError as error:
+            if isinstance(error, NotRegular):
+                raise IndexDamaged(str(error)) from error
+            raise IndexUnavailable(error.strerror or str(error)) from error
+        except apsw.IOError as error:
+            if getattr(error, "extendedresult", 0) in _NOT_ITS_FAULT:
+                raise IndexUnavailable(str(error)) from error
+            raise IndexDamaged(str(error)) from error
+        except (apsw.Error, ValueError) as error:
             raise IndexDamaged(str(error)) from error
 
 

@@ -28,6 +28,7 @@ from securechat.hub.ports import HistoryQuery, HistoryRows, LogState, SearchQuer
 from securechat.limits import KIB, Limits
 from securechat.log import people, places, records, senders
 from securechat.log.audit import read_audit
+from securechat.log.checksums import ChecksumFiller
 from securechat.log.directory import LOCK, DirectoryLock, OpenFiles, make_directory, make_private
 from securechat.log.history import HistoryReader
 from securechat.log.loss import damaged_journal, expect_no_loss, missing_database
@@ -102,6 +103,7 @@ class SqliteStore:
         self._scribe: Scribe | None = None
         self._index: SearchIndex | None = None
         self._files = OpenFiles(())
+        self._filler: ChecksumFiller | None = None
         self._wal_bytes = 0
         self._erasing = False
         self._patient_at_bytes = 4 * limits.wal_bytes
@@ -150,6 +152,8 @@ class SqliteStore:
         if self._vfs is None:
             self._files = OpenFiles((path, path.with_name(f"{DATABASE}-wal"), self.directory / LOCK))
         self._wal_bytes = 0
+        filler = ChecksumFiller(writer)
+        self._filler = None if filler.is_done else filler
         self._erasing = True  # a process that was killed may have left something in the journal
         return state
 
@@ -184,9 +188,7 @@ class SqliteStore:
             self._log.commit()
         except BaseException as error:
             raise self._roll_back(error) from error
-        # What the commit wrote to the journal, without asking the file system; a frame header is 24 bytes.
-        pages, _ = self._db.status(apsw.SQLITE_DBSTATUS_CACHE_WRITE, reset=True)
-        self._wal_bytes += pages * (4 * KIB + 24)
+        self._count_written()
         self._files.expect_in_place()
         return applied
 
@@ -283,6 +285,8 @@ class SqliteStore:
             NoSpace: the database cannot grow; the journal keeps what it has, nothing is lost.
             LogError: a write or sync failed.
         """
+        if idle:
+            self._fill_checksums()
         if self._wal_bytes < (self._limits.wal_bytes // 16 if idle else self._limits.wal_bytes):
             return
         patient = self._wal_bytes >= self._patient_at_bytes
@@ -295,6 +299,32 @@ class SqliteStore:
             self._patient_at_bytes = self._wal_bytes + self._limits.wal_bytes
         finally:
             self._db.set_busy_timeout(_BUSY_MS)
+
+    @property
+    def fills_checksums(self) -> bool:
+        """Whether `tidy` has messages of an earlier version to give checksums to, and wants to be called soon."""
+        return self._filler is not None
+
+    def _fill_checksums(self) -> None:
+        """Give some messages of an earlier version their checksums. A full disk ends that until the next start."""
+        filler = self._filler
+        if filler is None:
+            return
+        try:
+            filler.step()
+        except apsw.FullError:
+            self._filler = None
+        except apsw.Error as error:
+            raise _failure(error) from error
+        else:
+            self._count_written()
+            if filler.is_done:
+                self._filler = None
+
+    def _count_written(self) -> None:
+        """Count what a commit wrote to the journal, without asking the file system; a frame header is 24 bytes."""
+        pages, _ = self._db.status(apsw.SQLITE_DBSTATUS_CACHE_WRITE, reset=True)
+        self._wal_bytes += pages * (4 * KIB + 24)
 
     def _journal_is_empty(self) -> None:
         self._wal_bytes = 0
@@ -351,6 +381,14 @@ class SqliteStore:
             return self._reader.read(query)
         except apsw.Error as error:
             raise _failure(error) from error
+
+    def take_damaged(self) -> list[int]:
+        """Return the seqs of damaged messages that `read` met since the last call."""
+        if self._reader is None or not self._reader.damaged:
+            return []
+        found = sorted(self._reader.damaged)
+        self._reader.damaged.clear()
+        return found
 
     def unread(self, query: UnreadQuery) -> list[Unread]:
         """Count what somebody has not read; see `Store.unread`."""
