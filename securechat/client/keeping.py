@@ -30,6 +30,7 @@ from securechat.client import sentences_accounts as sentences
 from securechat.client.happenings import Happening
 from securechat.model import Token
 from securechat.names import name_key
+from securechat.regular_files import open_regular
 from securechat.tls.pem_files import os_reason
 
 STATE_VARIABLE = "SECURECHAT_STATE"
@@ -214,7 +215,7 @@ class Memory:
 
     def _read(self, path: Path, form: type[_Entry]) -> _Entry | None:
         try:
-            with path.open("rb") as file:
+            with os.fdopen(open_regular(path, os.O_RDONLY), "rb") as file:
                 return msgspec.json.decode(file.read(_MOST_BYTES), type=form)
         except FileNotFoundError:  # another client has just forgotten it
             return None

@@ -19,6 +19,7 @@ from securechat.log.search_keeper import (
     RETRY_S,
     SWEEP_EVERY_S,
     TOO_WIDE,
+    WARN_EVERY_S,
     SearchKeeper,
 )
 from securechat.log.sqlite import SqliteStore
@@ -492,3 +493,66 @@ def test_a_power_cut_at_any_moment_costs_no_answer(bench):
             bench.check()
             bench.kill()
     bench.open()
+
+
+# --- What the operator hears -----------------------------------------------------------------------------------------
+
+
+def test_trouble_is_told_once_and_its_end_too(tmp_path):
+    told = []
+    bench = Bench(tmp_path, on_trouble=lambda trouble, warning: told.append((trouble, warning)))
+    bench.say("needle")
+    bench.wait(MOMENT_S)
+    assert told == []
+    bench.disk.fail("write", "search.db-wal", times=1_000, error=disk_full)
+    for number in range(20):
+        bench.say(f"needle {number}")
+        bench.wait(RETRY_S)
+    warnings = [warning for _, warning in told if warning is not None]
+    assert 1 < len(warnings) <= 1 + 20 * RETRY_S / WARN_EVERY_S, "as often as said, not as often as it fails"
+    assert "cannot be written" in warnings[0]
+    assert "no space left" in warnings[0]
+    assert all(trouble is not None for trouble, _ in told)
+    bench.disk.forgive()
+    bench.wait(WARN_EVERY_S + RETRY_S)
+    assert told[-1][0] is None
+    assert len(bench.find("needle")) == 21
+    bench.close()
+
+
+def test_an_index_that_is_thrown_away_is_told_with_the_reason(tmp_path):
+    told = []
+    bench = Bench(tmp_path, on_trouble=lambda trouble, warning: told.append((trouble, warning)))
+    bench.say("needle")
+    bench.wait(MOMENT_S)
+    bench.close()
+    bench.disk.hold(bench.disk.contents() | {"search.db": b"rubbish " * 1_000})
+    bench.open()
+    bench.wait(MOMENT_S)
+    ((trouble, warning),) = told
+    assert trouble is None
+    assert "was thrown away (" in warning
+    assert "not a database" in warning
+    bench.close()
+
+
+@pytest.mark.parametrize("kind", ["write", "truncate", "create"])
+def test_a_full_disk_while_the_index_is_opened_costs_no_index(tmp_path, kind):
+    made = []
+    bench = Bench(tmp_path)
+    bench.say("apricot damson", "apricot quince", "pomelo")
+    bench.wait(MOMENT_S)
+    bench.close()
+    before = bench.disk.contents()["search.db"]
+    bench.disk.fail(kind, "search.db", times=5, error=disk_full)
+    bench.disk.fail(kind, "search.db-wal", times=5, error=disk_full)
+    bench.open()
+    made.append(bench.find("apricot"))
+    bench.wait(MOMENT_S)
+    assert len(bench.disk.contents()["search.db"]) >= len(before), "what there was is there"
+    assert not any(event.kind == "delete" and event.name == "search.db" for event in bench.disk.events)
+    bench.disk.forgive()
+    bench.wait(3 * RETRY_S)
+    assert bench.find("apricot") == [2, 1]
+    assert bench.indexed() == [1, 2, 3]
+    bench.close()
