@@ -16,6 +16,7 @@ from securechat.log.loss import accept_loss, find_loss
 from securechat.log.sqlite import DATABASE, SqliteStore
 from securechat.model import Draft
 from securechat.testing.disk import RecordingDisk
+from securechat.testing.memory_disk import MemoryDisk
 
 FRAME_BYTES = FRAME_HEADER_BYTES + 4096
 WAL = f"{DATABASE}-wal"
@@ -166,6 +167,30 @@ def test_what_full_disks_and_earlier_generations_leave_is_no_damage(tmp_path: Pa
         connection.close()
     assert failed > 30
     assert looked == 150
+
+
+def test_commit_frames_that_fill_a_sector_are_no_damage(tmp_path: Path) -> None:
+    """On a disk that may tear what was synced before, SQLite writes a commit frame once more, to the sector's end."""
+    with MemoryDisk("padded") as disk:
+        connection = apsw.Connection("/nowhere/any.db", vfs=disk.name)
+        connection.pragma("locking_mode", "EXCLUSIVE")
+        connection.pragma("journal_mode", "WAL")
+        connection.wal_autocheckpoint(0)
+        connection.execute("CREATE TABLE t (x)")
+        for _ in range(4):
+            connection.execute("INSERT INTO t VALUES (?), (?), (?)", ("x" * 3000,) * 3)
+        files = disk.contents()
+        connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
+        connection.close()
+    (tmp_path / DATABASE).write_bytes(files["any.db"])
+    (tmp_path / WAL).write_bytes(files["any.db-wal"])
+    ends = commits(tmp_path / WAL)
+    assert ends[-1] == ends[-2] + 1, "the last commit frame is there twice"
+    before = next(number for number in reversed(ends) if number + 1 not in ends and number < ends[-2])
+    flip(tmp_path / WAL, WAL_HEADER_BYTES + before * FRAME_BYTES + 100)  # in the first frame of the last transaction
+    assert find_loss(tmp_path / DATABASE) is None
+    flip(tmp_path / WAL, WAL_HEADER_BYTES + 100)
+    assert find_loss(tmp_path / DATABASE) is not None
 
 
 def test_what_is_no_journal_is_no_damage(tmp_path: Path) -> None:
