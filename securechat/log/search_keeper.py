@@ -36,7 +36,8 @@ SWEEP_EVERY_S = 10.0
 RETRY_S = 10.0
 """After a full disk, or after an index that was damaged again right after it was made."""
 CATCH_UP_STEPS = 5
-"""Stretches that a search takes in before it looks: 5,000 seqs, some 100 ms."""
+"""Stretches that a search takes in before it looks: 5,000 seqs, some 100 ms. Where many long texts are being taken out,
+it is at most twice as many steps, of 0.1 s each, and the search finds what there is."""
 TELL_EVERY_S = 1.0
 WARN_EVERY_S = 60.0
 """Between two warnings about the index, however often it fails."""
@@ -215,7 +216,9 @@ class SearchKeeper:
         """Take in what is missing, unless that is far too much to wait for; ``seq`` may lie beyond the log's end."""
         seq = min(seq, self._source.last_seq())
         if seq - self._index.indexed_to <= self._catch_up_seqs:
-            while self._index.indexed_to < seq:
+            for _ in range(2 * CATCH_UP_STEPS):  # more only where many long texts are being taken out
+                if self._index.indexed_to >= seq:
+                    break
                 self._index.step()
 
     # --- Keeping the index ----------------------------------------------------------------------------------------

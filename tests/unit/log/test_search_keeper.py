@@ -495,6 +495,43 @@ def test_a_power_cut_at_any_moment_costs_no_answer(bench):
     bench.open()
 
 
+@pytest.mark.parametrize("how", ["expired", "edited", "deleted"])
+def test_many_long_texts_go_in_small_steps_between_which_searches_run(tmp_path, how, monkeypatch):
+    counts = []
+    step = SearchIndex.step
+
+    def counting_step(index):
+        before = set(bench.indexed())
+        more = step(index)
+        counts.append(len(before - set(bench.indexed())))
+        return more
+
+    bench = Bench(tmp_path, stretch=100)
+    rng = random.Random(3)
+    long = ["needle " + " ".join("".join(rng.choices("abcdef", k=5)) for _ in range(600)) for _ in range(40)]
+    seqs = bench.say(*long)
+    (kept,) = bench.say("needle", room="ops")
+    bench.wait(MOMENT_S)
+    if how == "expired":
+        bench.expire()
+    for seq in seqs if how != "expired" else ():
+        kind = RevisionKind.EDIT if how == "edited" else RevisionKind.DELETE
+        bench.revise(kind, seq, "changed" if how == "edited" else "")
+    monkeypatch.setattr(SearchIndex, "step", counting_step)
+    found = set()
+    while bench.keeper.deadline() is not None and len(counts) < 200:
+        bench.now_s = max(bench.now_s, bench.keeper.deadline())
+        bench.keeper.work()
+        found.add(tuple(bench.find("needle")))
+    assert max(counts) <= 20_000 // 3_600
+    assert found == {(kept,)}, "the log decides, however far the index is"
+    assert bench.find("needle") == [kept]
+    assert bench.indexed() == ([*seqs, kept] if how == "edited" else [kept])
+    assert len(bench.find("changed")) == (40 if how == "edited" else 0)
+    bench.check()
+    bench.close()
+
+
 # --- What the operator hears -----------------------------------------------------------------------------------------
 
 
