@@ -1,9 +1,13 @@
-"""Files that an operator or a user names, opened so that the program never waits for one and never reads without end.
+"""Opening files such that the program never waits for one, never reads without end, and never follows a planted link.
 
-A path may lead to anything: a pipe whose other end writes nothing, a device, a directory, a link to itself. `open`
-waits in the first for good, and a server that reads its certificate anew waits in its loop. So what a path leads to is
-looked at before it is opened, because opening a device can already do something, and again afterwards, because it may
-have been replaced in between.
+A path may lead to anything: a FIFO whose other end writes nothing, a device, a directory, a link to itself. `open`
+waits in the first for good, and a server that reads its certificate anew waits in its loop.
+
+Files that an operator or a user names (`open_regular`, `read_regular`) may be reached over links. What a path leads to
+is looked at before it is opened, because opening a device can already do something, and again afterwards, because it
+may have been replaced in between. Files that the program makes in a directory of its own (`open_own_file`) are never
+links: a link would make the program write elsewhere. A link among the directories before it is followed: which
+directory to use is the operator's decision.
 """
 
 from __future__ import annotations
@@ -14,14 +18,35 @@ import stat
 from pathlib import Path
 from typing import BinaryIO
 
-_FLAGS = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOCTTY", 0)
+_SAFE_FLAGS = getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOCTTY", 0)
+_NO_LINK = getattr(os, "O_NOFOLLOW", 0)
 _BINARY = getattr(os, "O_BINARY", 0)
+"""Windows has none but the last: there a link needs a privilege, and a FIFO has no name in a directory."""
 _KINDS = (
-    (stat.S_ISFIFO, "it is a pipe and not a file"),
-    (stat.S_ISCHR, "it is a device and not a file"),
-    (stat.S_ISBLK, "it is a device and not a file"),
-    (stat.S_ISSOCK, "it is a socket and not a file"),
+    (stat.S_ISLNK, "a symbolic link"),
+    (stat.S_ISDIR, "a directory"),
+    (stat.S_ISFIFO, "a pipe"),
+    (stat.S_ISSOCK, "a socket"),
+    (stat.S_ISCHR, "a device"),
+    (stat.S_ISBLK, "a device"),
 )
+
+
+class NotRegular(OSError):
+    """Something else than a regular file has this name; ``strerror`` says what."""
+
+    def __str__(self) -> str:
+        return f"{self.filename} cannot be used: {self.strerror}"
+
+
+def kind_of(mode: int) -> str | None:
+    """Name what ``st_mode`` belongs to; None for a regular file."""
+    if stat.S_ISREG(mode):
+        return None
+    return next((name for is_kind, name in _KINDS if is_kind(mode)), "something unknown")
+
+
+# --- Named by an operator or a user -----------------------------------------------------------------------------------
 
 
 def open_regular(path: Path) -> BinaryIO:
@@ -30,10 +55,10 @@ def open_regular(path: Path) -> BinaryIO:
     Raises:
         OSError: it is missing, may not be read, or is no regular file; ``strerror`` says which, for a person.
     """
-    _expect_regular(path, path.stat())
-    descriptor = os.open(path, _FLAGS | _BINARY)
+    _expect_file(path, path.stat())
+    descriptor = os.open(path, os.O_RDONLY | _SAFE_FLAGS | _BINARY)
     try:
-        _expect_regular(path, os.fstat(descriptor))
+        _expect_file(path, os.fstat(descriptor))
         return os.fdopen(descriptor, "rb")
     except BaseException:
         os.close(descriptor)
@@ -57,10 +82,55 @@ def read_regular(path: Path, most_bytes: int) -> bytes:
     return data
 
 
-def _expect_regular(path: Path, status: os.stat_result) -> None:
-    if stat.S_ISREG(status.st_mode):
+def _expect_file(path: Path, status: os.stat_result) -> None:
+    kind = kind_of(status.st_mode)
+    if kind is None:
         return
     if stat.S_ISDIR(status.st_mode):
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
-    what = next((sentence for is_it, sentence in _KINDS if is_it(status.st_mode)), "it is not a file")
-    raise OSError(errno.EINVAL, what, str(path))
+    raise OSError(errno.EINVAL, f"it is {kind} and not a file", str(path))
+
+
+# --- The program's own ------------------------------------------------------------------------------------------------
+
+
+def open_own_file(path: Path, flags: int, mode: int = 0o600) -> int:
+    """Open a regular file of the program's own, as `os.open`.
+
+    Args:
+        path: the file.
+        flags: for `os.open`; O_NOFOLLOW, O_NONBLOCK and O_CLOEXEC are added where the system has them.
+        mode: of a file that is made.
+
+    Raises:
+        NotRegular: the name belongs to something else, a link included.
+        OSError: as `os.open`.
+    """
+    try:
+        descriptor = os.open(path, flags | _NO_LINK | _SAFE_FLAGS | _BINARY, mode)
+    except OSError as error:
+        expect_own_file(path)
+        raise error from None
+    kind = kind_of(os.fstat(descriptor).st_mode)
+    if kind is not None:
+        os.close(descriptor)
+        raise _not_regular(path, kind)
+    return descriptor
+
+
+def expect_own_file(path: Path) -> None:
+    """Look at a name without opening it: it may be missing or a regular file.
+
+    Raises:
+        NotRegular: it is something else.
+    """
+    try:
+        kind = kind_of(path.lstat().st_mode)
+    except OSError:
+        return  # missing, or not for this user: opening it will say so
+    if kind is not None:
+        raise _not_regular(path, kind)
+
+
+def _not_regular(path: Path, kind: str) -> NotRegular:
+    return NotRegular(errno.EINVAL, f"it is {kind}, not a regular file; move it away", str(path))

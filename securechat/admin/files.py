@@ -14,9 +14,10 @@ from securechat.admin.archive import KEY_FILE, Certificates, Manifest, make_back
 from securechat.admin.context import Context, shell
 from securechat.admin.exit_codes import Exit, Failure
 from securechat.admin.health import Subject, examine
-from securechat.admin.restoring import next_steps, restore
+from securechat.admin.restoring import next_steps, recover, restore
 from securechat.errors import LogError, TlsFailure
 from securechat.log.backup import DATABASE, Snapshot
+from securechat.log.integrity import damage
 from securechat.server.requests import Note, Status
 from securechat.tls.bundle import read_bundle
 from securechat.tls.certificates import CA_FILE, CA_KEY_FILE, SERVER_FILE
@@ -75,6 +76,24 @@ def restore_backup(context: Context) -> Exit:
         ],
     )
     return Exit.OK
+
+
+def recover_journal(context: Context) -> Exit:
+    """Go on without the end of a damaged journal."""
+    now = dt.datetime.now(dt.UTC)
+    copy = recover(context.data, f"{DATABASE}-wal.damaged-{now:%Y%m%dT%H%M%SZ}", context.confirm)
+    if copy is None:
+        context.output.record({"copy": None}, ["the journal is not damaged: nothing was changed"])
+        return Exit.OK
+    with readable(context.data) as snapshot:
+        found = damage(snapshot, lambda share: context.output.progress("checking the database", share))
+    sentences = [
+        f"the journal's readable part is in the database now; a copy of all of it: {copy}",
+        *(f"database: {sentence}" for sentence in found),
+        "the database contradicts itself: restore the last good backup" if found else "the server can be started",
+    ]
+    context.output.record({"copy": str(copy), "findings": found}, sentences)
+    return Exit.FINDINGS if found else Exit.OK
 
 
 def check(context: Context) -> Exit:

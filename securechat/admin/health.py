@@ -21,7 +21,8 @@ from securechat.admin.durations import shown_duration, shown_time
 from securechat.errors import LogError, TlsFailure
 from securechat.log.backup import DATABASE, Snapshot
 from securechat.log.directory import LOCK, is_served
-from securechat.log.integrity import damage, last_message_at_ms
+from securechat.log.integrity import damage, damaged_messages, last_message_at_ms
+from securechat.log.loss import find_loss
 from securechat.server.requests import SOCKET
 from securechat.tls.bundle import Bundle, read_bundle
 
@@ -37,6 +38,11 @@ _RENEW = "python tools/gen_certs.py"
 _SET_CLOCK = "sudo timedatectl set-ntp true"
 _FROM_BACKUP = (
     "stop the server, move the data directory away, and restore the last good backup: securechat-admin restore"
+)
+
+_ONE_MESSAGE = (
+    "look after the disk, which does this more than once; its author can edit or delete the message, or restore the "
+    "last good backup"
 )
 
 
@@ -167,11 +173,20 @@ def _days_left(certificate: x509.Certificate, now: dt.datetime) -> float:
 
 
 def _database(subject: Subject, progress: Callable[[float], None]) -> Iterator[Finding]:
+    database = subject.data / DATABASE
     try:
-        with Snapshot(subject.data / DATABASE) as snapshot:
+        lost = find_loss(database) if is_served(subject.data) is None else None
+        if lost is not None:
+            yield Finding("lost", lost, "as it says; the server does not start before that")
+            return
+        with Snapshot(database) as snapshot:
             yield from _future(last_message_at_ms(snapshot), subject.now)
-            for sentence in damage(snapshot, progress):
+            wrong = damage(snapshot, lambda share: progress(0.7 * share))
+            for sentence in wrong:
                 yield Finding("database", sentence, _FROM_BACKUP)
+            if not wrong:
+                for sentence in damaged_messages(snapshot, lambda share: progress(0.7 + 0.3 * share)):
+                    yield Finding("message", sentence, _ONE_MESSAGE)
     except LogError as error:
         yield Finding("database", str(error), _FROM_BACKUP)
 

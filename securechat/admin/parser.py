@@ -178,6 +178,12 @@ def _add_files(command: _Commands) -> None:
     restore.add_argument("file", metavar="FILE")
     restore.add_argument("--certs", metavar="DIR", required=True, help="where the certificates go")
     restore.set_defaults(needs_data=True)
+    recover = command(
+        "recover",
+        _later("files", "recover_journal"),
+        "go on without the end of a damaged journal, of which a copy is kept; the server must be stopped",
+    )
+    recover.add_argument("--yes", action="store_true", help="do not ask")
     check = command(
         "check",
         _later("files", "check"),

@@ -34,6 +34,8 @@ def status(done: Row) -> list[str]:
         "certificate": f"{done['certificate']}, " + (f"{days:.0f} days left" if days > 0 else "EXPIRED"),
         "data": f"{done['data']}, {_size(done['database_bytes'])}, {free}",
     }
+    if done.get("search_trouble"):
+        lines["search"] = done["search_trouble"]
     if done["ca_fingerprint"]:
         lines["CA fingerprint"] = done["ca_fingerprint"]
     return [f"{label + ':':<17}{text}" for label, text in lines.items()]

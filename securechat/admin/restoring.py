@@ -1,4 +1,7 @@
-"""A backup becomes a data directory and a certificate directory again; nothing that is there is ever overwritten."""
+"""A backup becomes a data directory and a certificate directory again; nothing that is there is ever overwritten.
+
+And a data directory whose journal is damaged can be used again, without what is lost.
+"""
 
 from __future__ import annotations
 
@@ -8,10 +11,11 @@ from pathlib import Path
 
 from securechat.admin.archive import Manifest, unpack
 from securechat.admin.exit_codes import Exit, Failure
-from securechat.errors import LogError, LogSchemaTooNew
+from securechat.errors import LogError, LogLocked, LogSchemaTooNew
 from securechat.log.backup import DATABASE, LATEST_SCHEMA, Snapshot
 from securechat.log.directory import LOCK, DirectoryLock, is_served
 from securechat.log.integrity import damage
+from securechat.log.loss import accept_loss, find_loss, missing_database
 from securechat.server.clock_file import NAME as CLOCK
 from securechat.server.requests import SOCKET
 from securechat.tls.certificates import SERVER_FILE
@@ -80,6 +84,40 @@ def _check_database(archive: Path, database: Path, manifest: Manifest, progress:
         wrong = [str(error)]
     if wrong:
         raise Failure(Exit.REFUSED, f"the database in {archive} is damaged ({wrong[0]}): use another backup")
+
+
+def recover(data: Path, copy_name: str, confirm: Callable[[str], None]) -> Path | None:
+    """Go on without the end of a damaged journal, of which a copy is kept.
+
+    Args:
+        data: the data directory.
+        copy_name: of the copy, in the data directory.
+        confirm: called with a question before anything is changed; raises to stop.
+
+    Returns:
+        The copy; None when the journal is not damaged, and nothing was changed.
+
+    Raises:
+        Failure: a server runs there, or a file cannot be read or written.
+    """
+    database = data / DATABASE
+    if not data.is_dir():
+        raise Failure(Exit.IO, f"there is no data directory {data}: name it with --data")
+    try:
+        with DirectoryLock(data / LOCK):
+            missing = missing_database(database)
+            if missing is not None:
+                raise Failure(Exit.REFUSED, missing)
+            lost = find_loss(database)
+            if lost is None:
+                return None
+            confirm(f"{lost}.\nWhat is lost stays lost; a copy of the journal is kept as {copy_name}.")
+            accept_loss(database, data / copy_name)
+    except LogLocked as error:
+        raise Failure(Exit.REFUSED, str(error)) from error
+    except (LogError, OSError) as error:
+        raise Failure(Exit.IO, f"cannot recover {data}: {error}") from error
+    return data / copy_name
 
 
 def _check_empty(directory: Path, flag: str) -> None:

@@ -28,7 +28,7 @@ from securechat.client import deeds, tidings
 from securechat.client import happenings as told
 from securechat.client import sentences_accounts as sentences
 from securechat.client.happenings import Happening
-from securechat.files import open_regular
+from securechat.files import open_own_file
 from securechat.model import Token
 from securechat.names import name_key
 from securechat.tls.pem_files import os_reason
@@ -220,7 +220,7 @@ class Memory:
 
     def _read(self, path: Path, form: type[_Entry]) -> _Entry | None:
         try:
-            with open_regular(path) as file:
+            with os.fdopen(open_own_file(path, os.O_RDONLY), "rb") as file:
                 return msgspec.json.decode(file.read(_MOST_BYTES), type=form)
         except FileNotFoundError:  # another client has just forgotten it
             return None

@@ -9,12 +9,16 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from types import TracebackType
 
 from securechat.errors import LogError, LogLocked
+from securechat.files import expect_own_file, open_own_file
 
 LOCK = "securechat.lock"
+SQLITE_SUFFIXES = ("-wal", "-shm", "-journal")
+"""Of the files that SQLite keeps beside a database."""
 
 if sys.platform == "win32":
     import msvcrt
@@ -46,7 +50,7 @@ class DirectoryLock:
 
     def __init__(self, path: Path) -> None:
         try:
-            self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0), 0o600)
+            self._descriptor = open_own_file(path, os.O_RDWR | os.O_CREAT)
         except OSError as error:
             raise LogError(f"cannot make the lock file {path}: {error.strerror}") from error
         try:
@@ -86,6 +90,44 @@ class DirectoryLock:
         self.release()
 
 
+class OpenFiles:
+    """The files of an open log, remembered by their inodes, so that their loss is noticed.
+
+    An open file that was deleted or replaced takes writes and syncs without an error, and all of it is gone with the
+    process. Looking costs 2 µs a file (measured), at every commit: little beside its sync, which takes 100 µs on the
+    fastest disks.
+
+    Args:
+        paths: files that must stay where they are; those that are missing now are not looked at.
+    """
+
+    def __init__(self, paths: Iterable[Path]) -> None:
+        self._inodes = {str(path): inode for path in paths if (inode := _inode(str(path))) is not None}
+
+    def expect_in_place(self) -> None:
+        """Look whether every file is still the one that was opened.
+
+        Raises:
+            LogError: one of them was deleted, replaced or moved, or its file system is not mounted any more.
+        """
+        for path, inode in self._inodes.items():
+            found = _inode(path)
+            if found != inode:
+                what = "is gone" if found is None else "was replaced by another file"
+                raise LogError(
+                    f"{path} {what} while the server ran (deleted, moved, or its disk unmounted): what is written now "
+                    "would be lost, so nothing more is acknowledged. Bring the data directory back, then start again"
+                )
+
+
+def _inode(path: str) -> tuple[int, int] | None:
+    try:
+        found = os.stat(path)  # noqa: PTH116  # a Path costs as much again, at every commit
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
+
+
 def is_served(data: Path) -> str | None:
     """Whether a server has this data directory now, and a sentence about it; None when nobody has it.
 
@@ -117,8 +159,14 @@ def make_directory(path: Path) -> None:
 
 
 def make_private(path: Path) -> None:
-    """Make the database file 0600, whatever the umask; SQLite gives its journals the same mode."""
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    """Make the database file 0600, whatever the umask; SQLite gives its journals the same mode.
+
+    Raises:
+        OSError: the file, or what SQLite would take for one of its journals, is a link, a FIFO or the like.
+    """
+    for suffix in SQLITE_SUFFIXES:
+        expect_own_file(path.with_name(path.name + suffix))
+    descriptor = open_own_file(path, os.O_RDWR | os.O_CREAT)
     try:
         if sys.platform != "win32":
             os.fchmod(descriptor, 0o600)

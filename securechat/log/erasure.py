@@ -19,6 +19,7 @@ import msgspec
 
 from securechat.hub.people import ForgetGuests, Recorded, Scrub
 from securechat.hub.places import Expire
+from securechat.log.checksums import SET_CHECKSUMS, decode_rows, names_part
 from securechat.log.store import EXPIRE_CHANGES, FORGET_LOOKS, SCRUB_ROWS
 
 _IS_OWN = "sender_id = :person"
@@ -33,10 +34,14 @@ SELECT seq FROM messages WHERE {within} AND {concerned} ORDER BY seq LIMIT 1 OFF
 """
 _STOP_BEFORE_NAMED = _STOP_BEFORE.format(within=_WITHIN, concerned=_IS_NAMED)
 _STOP_BEFORE_REMOVED = _STOP_BEFORE.format(within=_WITHIN, concerned=f"({_IS_OWN} OR {_IS_TO})")
+_NAMES = f"""
+SELECT CAST(json_group_array(json_array(seq, iif({_IS_OWN}, name, ''), iif({_IS_TO}, to_name, ''), checksum)) AS BLOB)
+FROM messages WHERE {_WITHIN} AND {_IS_NAMED}
+"""  # noqa: S608  # only the words above are put in
 _UNNAME = f"""
 UPDATE messages SET name = iif({_IS_OWN}, '', name), to_name = iif({_IS_TO}, '', to_name)
-WHERE {_WITHIN} AND {_IS_NAMED}
-"""  # noqa: S608  # only the words above are put in
+WHERE seq IN (SELECT value ->> 0 FROM json_each(:named))
+"""  # noqa: S608
 _OWN = f"SELECT json_group_array(seq) FROM messages WHERE {_WITHIN} AND {_IS_OWN}"  # noqa: S608
 _UNNAME_CHANGES = f"UPDATE changes SET name = '' WHERE {_WITHIN} AND {_IS_OWN} AND name <> ''"  # noqa: S608
 _TAKE_BACK = f"""
@@ -83,6 +88,8 @@ SELECT json_group_array(value) FROM (
     SELECT value FROM json_each(?1) WHERE value NOT IN (SELECT target FROM changes WHERE target IN {_THESE}))
 """  # noqa: S608
 
+_decoder = msgspec.json.Decoder(list[tuple[int, str, str, int | None]])
+
 _LOOKS = "SELECT count(*), max(sender_id) FROM (SELECT sender_id FROM senders WHERE sender_id > ? LIMIT ?)"
 _TRACELESS = """
 SELECT json_group_array(sender_id) FROM (
@@ -124,10 +131,24 @@ def scrub(connection: apsw.Connection, asked: Scrub, last_seq: int) -> Recorded:
         count = _remove(connection, own)
         connection.execute(_TAKE_BACK, stretch)
         connection.execute(_REMOVE_REACTING, stretch)
-    connection.execute(_UNNAME, stretch)
-    count += connection.changes()
+    count += _unname(connection, stretch)
     connection.execute(_UNNAME_CHANGES, stretch)
     return Recorded(count, None if below >= last_seq else below)
+
+
+def _unname(connection: apsw.Connection, stretch: dict[str, Any]) -> int:
+    """Erase a person's names from messages and from their checksums; return how many messages there were."""
+    ((answer,),) = connection.execute(_NAMES, stretch).fetchall()
+    assert isinstance(answer, bytes)
+    named = [
+        (seq, None if checksum is None else checksum ^ names_part(own, to))
+        for seq, own, to, checksum in decode_rows(_decoder, answer)
+    ]
+    if named:
+        pairs = msgspec.json.encode(named).decode()
+        connection.execute(_UNNAME, {"person": stretch["person"], "named": pairs})
+        connection.execute(SET_CHECKSUMS, (pairs,))
+    return len(named)
 
 
 def expire(connection: apsw.Connection, asked: Expire, last_seq: int) -> Recorded:

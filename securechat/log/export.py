@@ -13,9 +13,10 @@ import apsw
 import msgspec
 
 from securechat.errors import LogError
+from securechat.log.checksums import decode_rows
 from securechat.log.history import MESSAGE_ARRAY, MessageRow, message_of
 
-SCHEMA = 3
+SCHEMA = 4
 """The oldest that can be exported: the server migrates older ones when it starts."""
 _ROOMS = """
 SELECT room, (SELECT count(*) FROM messages AS m WHERE m.conversation = c.conversation)
@@ -23,11 +24,11 @@ FROM conversations AS c WHERE room IS NOT NULL ORDER BY room
 """
 _CONVERSATION = "SELECT conversation FROM conversations WHERE room = ?"
 _MESSAGES = f"""
-SELECT {MESSAGE_ARRAY}, (SELECT sent_at_ms FROM changes AS n WHERE n.seq = edited),
+SELECT CAST({MESSAGE_ARRAY} AS BLOB), (SELECT sent_at_ms FROM changes AS n WHERE n.seq = edited),
        (SELECT sent_at_ms FROM changes AS n WHERE n.seq = deleted)
 FROM messages JOIN conversations USING (conversation) WHERE conversation = ? ORDER BY seq
 """  # noqa: S608  # our own words
-_decode = msgspec.json.Decoder(MessageRow).decode
+_row_of: msgspec.json.Decoder[MessageRow] = msgspec.json.Decoder(MessageRow)
 
 
 def room_sizes(connection: apsw.Connection) -> list[tuple[str, int]]:
@@ -64,8 +65,8 @@ def export_room(connection: apsw.Connection, room: str) -> Iterator[dict[str, An
         if not numbers:
             raise LogError(f"there is no room #{room} in the message log")
         for encoded, edited_at_ms, deleted_at_ms in connection.execute(_MESSAGES, numbers[0]):
-            assert isinstance(encoded, str)
-            yield _row(_decode(encoded), edited_at_ms=edited_at_ms, deleted_at_ms=deleted_at_ms)
+            assert isinstance(encoded, bytes)
+            yield _row(decode_rows(_row_of, encoded), edited_at_ms=edited_at_ms, deleted_at_ms=deleted_at_ms)
     except apsw.Error as error:
         raise _unreadable(error) from error
 

@@ -20,6 +20,7 @@ import apsw
 import msgspec
 
 from securechat.hub.ports import HistoryQuery, HistoryRows
+from securechat.log.checksums import DAMAGED_TEXT, checksum_of, decode_rows, mentions_sql
 from securechat.log.erasure import FIRST_AT
 from securechat.log.store import CHANGES_PER_MESSAGE, TooMuchWork
 from securechat.model import Deleted, Edited, Message, MessageChange, Reacted, Reaction
@@ -36,21 +37,25 @@ CHOSEN = """
     UNION SELECT conversation, 0 FROM conversations WHERE high = :person
 """
 """The conversations asked for, each with its floor; bind `chosen_by`."""
-MESSAGE_ARRAY = """json_array(seq, prev, sender_id, name, to_name, sent_at_ms, text, room, low, high, reply, edited,
-    deleted, json(mentions), json((SELECT json_group_array(json_array(sign, r.sender_id) ORDER BY since, r.seq)
-                                   FROM reactions AS r WHERE r.target = messages.seq)),
-    (SELECT max(n.seq) FROM changes AS n WHERE n.target = messages.seq))"""
-"""A message in its final state, from ``messages`` joined with ``conversations``: what `message_of` understands."""
+MESSAGE_ARRAY = f"""json_array(seq, prev, sender_id, name, to_name, sent_at_ms, text, room, low, high, reply, edited,
+    deleted, {mentions_sql("mentions")},
+    json((SELECT json_group_array(json_array(sign, r.sender_id) ORDER BY since, r.seq)
+          FROM reactions AS r WHERE r.target = messages.seq)),
+    (SELECT max(n.seq) FROM changes AS n WHERE n.target = messages.seq), conversation, checksum)"""  # noqa: S608  # our own words
+"""A message in its final state, from ``messages`` joined with ``conversations``: what `message_of` understands. Their
+JSON must be read as a BLOB, because a damaged one may be no Unicode."""
 
 MessageRow = tuple[
     int, int, int, str, str | None, int, str, str | None, int | None, int | None, int | None, int | None, int | None,
-    list[int] | None, list[tuple[str, int]], int | None,
+    list[int] | None, list[tuple[str, int]], int | None, int,
+    int | None,
 ]  # fmt: skip
 _ChangeRow = tuple[
-    int, str, int, int, str, int, str, str | None, int | None, int | None, str | None, list[int] | None
+    int, str, int, int, str, int, str, str | None, int | None, int | None, str | None, list[int] | None,
+    tuple[int, int, int, str, str | None, int, int | None, int | None] | None,
 ]  # fmt: skip
-_decode_messages = msgspec.json.Decoder(list[MessageRow]).decode
-_decode_changes = msgspec.json.Decoder(list[_ChangeRow]).decode
+_messages: msgspec.json.Decoder[list[MessageRow]] = msgspec.json.Decoder(list[MessageRow])
+_changes: msgspec.json.Decoder[list[_ChangeRow]] = msgspec.json.Decoder(list[_ChangeRow])
 
 
 def _merge(table: str, order: str, onwards: str, rows: str, also: str = "") -> str:
@@ -80,18 +85,20 @@ merged (at, conversation, floor) AS (
 
 
 _MESSAGES = f"""
-SELECT json_group_array({MESSAGE_ARRAY})
+SELECT CAST(json_group_array({MESSAGE_ARRAY}) AS BLOB)
 FROM (SELECT * FROM merged CROSS JOIN messages ON seq = at CROSS JOIN conversations AS c
       ON c.conversation = messages.conversation) AS messages
 """  # noqa: S608
 # What an edit says is in its message, as long as it is the last word.
-_CHANGES = """
-SELECT json_group_array(json_array(n.seq, n.kind, n.target, n.sender_id, n.name, n.sent_at_ms, n.sign, room, low, high,
-       iif(m.edited = n.seq AND m.deleted IS NULL, m.text, NULL),
-       json(iif(m.edited = n.seq AND m.deleted IS NULL, m.mentions, NULL))))
+_CHANGES = f"""
+SELECT CAST(json_group_array(json_array(n.seq, n.kind, n.target, n.sender_id, n.name, n.sent_at_ms, n.sign, room, low,
+       high, iif(m.edited = n.seq AND m.deleted IS NULL, m.text, NULL),
+       iif(m.edited = n.seq AND m.deleted IS NULL, {mentions_sql("m.mentions")}, NULL),
+       iif(m.edited = n.seq AND m.deleted IS NULL, json_array(m.conversation, m.prev, m.sender_id, m.name, m.to_name,
+           m.sent_at_ms, m.reply, m.checksum), NULL))) AS BLOB)
 FROM merged CROSS JOIN changes AS n ON n.seq = at CROSS JOIN conversations AS c ON c.conversation = n.conversation
      LEFT JOIN messages AS m ON m.seq = n.target
-"""
+"""  # noqa: S608
 _OLDEST_FIRST = _merge("messages", "ASC", ">", _MESSAGES)
 _NEWEST_FIRST = _merge("messages", "DESC", "<", _MESSAGES)
 _CHANGES_OLDEST_FIRST = _merge("changes", "ASC", ">", _CHANGES, "AND m.target > floor")
@@ -103,10 +110,14 @@ class HistoryReader:
     Args:
         connection: where.
         steps: how many one answer may take.
+
+    Attributes:
+        damaged: seqs of messages that were read and are not what was stored; whoever tells of them empties it.
     """
 
     def __init__(self, connection: apsw.Connection, steps: int = STEPS_PER_QUERY) -> None:
         self._connection = connection
+        self.damaged: set[int] = set()
         self._checks = max(1, steps // _STEPS_PER_CHECK)
         self._checks_left = self._checks
         connection.set_progress_handler(self._is_too_much, min(steps, _STEPS_PER_CHECK))
@@ -164,14 +175,16 @@ class HistoryReader:
         if limit <= 0:
             return [], False
         span = {"above": above, "below": below, "rows": limit + 1}  # one more tells whether there is more
-        rows = _decode_messages(self.ask(question, chosen_by(query) | span))
-        return [message_of(row) for row in rows[:limit]], len(rows) > limit
+        rows = decode_rows(_messages, self.ask(question, chosen_by(query) | span))
+        messages = [message_of(row) for row in rows[:limit]]
+        self.damaged.update(message.seq for message in messages if message.text is DAMAGED_TEXT)
+        return messages, len(rows) > limit
 
     def _with_changes(self, query: HistoryQuery, rows: list[Message], *, more: bool, below: int) -> HistoryRows:
         """Add what changed in the span of a page; where that is too much, the page ends with it."""
         most = CHANGES_PER_MESSAGE * query.limit
         span = {"above": query.after or 0, "below": below, "rows": most + 1}
-        found = _decode_changes(self.ask(_CHANGES_OLDEST_FIRST, chosen_by(query) | span))
+        found = decode_rows(_changes, self.ask(_CHANGES_OLDEST_FIRST, chosen_by(query) | span))
         changes = [_change_of(row) for row in found[:most]]
         if len(found) > most:
             end = changes[-1].seq
@@ -193,7 +206,11 @@ def chosen_by(query: Any) -> dict[str, Any]:
 def message_of(row: MessageRow) -> Message:
     """A message from what `MESSAGE_ARRAY` makes of it."""
     (seq, prev, sender_id, name, to_name, sent_at_ms, text, room, low, high,
-     reply, edited, deleted, mentions, signs, changed) = row  # fmt: skip
+     reply, edited, deleted, mentions, signs, changed, conversation, checksum) = row  # fmt: skip
+    if checksum is not None and checksum != checksum_of(
+        seq, conversation, prev, sender_id, name, to_name, sent_at_ms, text, reply, mentions, edited, deleted
+    ):
+        text, mentions, reply = DAMAGED_TEXT, None, None
     to = None if room is not None else high if sender_id == low else low
     is_plain = not signs and mentions is None and reply is None and edited is None and deleted is None
     if is_plain and changed is None:
@@ -207,8 +224,18 @@ def message_of(row: MessageRow) -> Message:
     )  # fmt: skip
 
 
+def _is_whole(seq: int, edited: int, text: str, mentions: list[int] | None, rest: tuple[Any, ...]) -> bool:
+    """Whether a message is what was stored, of which an edit tells."""
+    conversation, prev, sender_id, name, to_name, sent_at_ms, reply, checksum = rest
+    return checksum is None or checksum == checksum_of(
+        seq, conversation, prev, sender_id, name, to_name, sent_at_ms, text, reply, mentions, edited, None
+    )
+
+
 def _change_of(row: _ChangeRow) -> MessageChange:
-    seq, kind, target, sender_id, name, sent_at_ms, sign, room, low, high, text, mentions = row
+    seq, kind, target, sender_id, name, sent_at_ms, sign, room, low, high, text, mentions, rest = row
+    if rest is not None and text is not None and not _is_whole(target, seq, text, mentions, rest):
+        text, mentions = DAMAGED_TEXT, None
     to = None if room is not None else high if sender_id == low else low
     base = (seq, target, sender_id, name, sent_at_ms, room, to)
     match kind:

@@ -7,10 +7,13 @@ finding is a sentence about what is wrong; what to do about all of them is the s
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import apsw
+import msgspec
 
 from securechat.log.backup import Snapshot
+from securechat.log.checksums import checksum_of, decode_rows, mentions_sql
 
 _MOST = 20
 """Findings told of each kind: after that they tell nothing new."""
@@ -45,6 +48,16 @@ _OF_MESSAGES = (
     ("message {0} is older than message {1}, which comes before it", _BACK_IN_TIME),
 )
 """What a row of the answer means, and the question."""
+
+_ROWS_AT_ONCE = 5_000
+_ROWS = f"""
+SELECT CAST(json_group_array(json_array(seq, conversation, prev, sender_id, name, to_name, sent_at_ms, text, reply,
+    {mentions_sql("mentions")}, edited, deleted, checksum)) AS BLOB), max(seq), count(*)
+FROM (SELECT * FROM messages WHERE seq > ? ORDER BY seq LIMIT ?)
+"""  # noqa: S608  # our own words
+_CHECKSUMS_SINCE = 4
+"""The schema."""
+_NOT_AS_STORED = "message {0} is not what was stored: readers are told that it is damaged"
 
 _NOBODY = "SELECT sender_id FROM accounts WHERE sender_id NOT IN (SELECT sender_id FROM senders) LIMIT ?"
 _OWNERLESS = "SELECT {0}_id, sender_id FROM {0}s WHERE sender_id NOT IN (SELECT sender_id FROM accounts) LIMIT ?"
@@ -86,8 +99,45 @@ _OF_TALK = (
 """The same; from schema 3 on."""
 
 
+_any: msgspec.json.Decoder[Any] = msgspec.json.Decoder()
+
+
+def damaged_messages(snapshot: Snapshot, progress: Callable[[float], None]) -> list[str]:
+    """Return a sentence for each message that is not what was stored, _MOST of them; readers are shown as much.
+
+    Apart from `damage`, because such a database contradicts itself nowhere, and a backup of it is one to restore.
+
+    Args:
+        snapshot: a database without `damage`.
+        progress: told the share that is done, from 0 to 1.
+    """
+    if snapshot.schema < _CHECKSUMS_SINCE:
+        return []
+    found: list[str] = []
+    connection = snapshot.connection
+    try:
+        last_seq = _last_seq(connection)
+        above = 0
+        while len(found) < _MOST:
+            ((answer, through, count),) = connection.execute(_ROWS, (above, _ROWS_AT_ONCE)).fetchall()
+            assert isinstance(answer, bytes)
+            for *columns, checksum in decode_rows(_any, answer):
+                if checksum is not None and checksum != checksum_of(*columns):
+                    found.append(_NOT_AS_STORED.format(columns[0]))
+            if count != _ROWS_AT_ONCE:
+                break
+            assert isinstance(through, int)
+            above = through
+            progress(min(0.99, above / max(1, last_seq)))
+            snapshot.renew()
+    except apsw.Error as error:
+        found.append(f"the database cannot be read to its end: {error}")
+    progress(1.0)
+    return found[:_MOST]
+
+
 def damage(snapshot: Snapshot, progress: Callable[[float], None]) -> list[str]:
-    """Return what is wrong, one sentence each; nothing when the database is whole.
+    """Return what contradicts itself, one sentence each; nothing when the database is whole.
 
     Args:
         snapshot: what to look at.
@@ -117,8 +167,7 @@ def _broken_rules(snapshot: Snapshot) -> Iterator[str]:
         for sentence, question in _OF_TALK:
             snapshot.renew()
             yield from [sentence.format(*row) for row in connection.execute(question, (_MOST,))]
-    ((last_seq,),) = connection.execute("SELECT ifnull(max(seq), 0) FROM messages").fetchall()
-    assert isinstance(last_seq, int)
+    last_seq = _last_seq(connection)
     for first in range(1, last_seq + 1, _MESSAGES_AT_ONCE):
         snapshot.renew()
         for sentence, question in _OF_MESSAGES:
@@ -136,6 +185,12 @@ def last_message_at_ms(snapshot: Snapshot) -> int:
     return at_ms if isinstance(at_ms, int) else 0
 
 
+def _last_seq(connection: apsw.Connection) -> int:
+    ((last_seq,),) = connection.execute("SELECT ifnull(max(seq), 0) FROM messages").fetchall()
+    assert isinstance(last_seq, int)
+    return last_seq
+
+
 def _structure(connection: apsw.Connection) -> list[str]:
     rows = [str(row[0]) for row in connection.execute(f"PRAGMA integrity_check({_MOST})")]
     return [] if rows == ["ok"] else [f"the database is damaged: {row}" for row in rows]
@@ -143,8 +198,7 @@ def _structure(connection: apsw.Connection) -> list[str]:
 
 def _watch(connection: apsw.Connection, progress: Callable[[float], None]) -> None:
     """Tell how far: steps of SQLite's machine are counted, and a message costs about the same number in every log."""
-    ((last_seq,),) = connection.execute("SELECT ifnull(max(seq), 0) FROM messages").fetchall()
-    assert isinstance(last_seq, int)
+    last_seq = _last_seq(connection)
     expected = max(1, last_seq * _STEPS_PER_MESSAGE // _STEPS_PER_LOOK)
     looks = 0
 

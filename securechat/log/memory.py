@@ -398,6 +398,15 @@ class MemoryStore:
         """There is no file."""
         return None
 
+    @property
+    def fills_checksums(self) -> bool:
+        """There are none."""
+        return False
+
+    def take_damaged(self) -> list[int]:
+        """Nothing in memory is."""
+        return []
+
     def audit(self, last: int) -> list[AuditEntry]:
         """Read the audit; see `Store.audit`."""
         return self._audit[-last:] if last else []

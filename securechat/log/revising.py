@@ -13,19 +13,22 @@ from typing import Any
 import apsw
 import msgspec
 
+from securechat.log.checksums import decode_rows, mentions_sql, more_part, names_part, numbers_part, text_part
 from securechat.log.store import Place, Target
 from securechat.model import Deleted, Edited, Message, MessageChange, Reacted, Revision, RevisionKind
 
 _CHUNK_ROWS = 256
 
-_LOAD = """
-SELECT json_group_array(json_array(m.seq, c.conversation, c.room, c.low, c.high, m.sender_id, m.edited, m.deleted,
-    json(m.mentions), json((SELECT json_group_array(json_array(sign, sender_id, since, seq))
-                            FROM reactions WHERE target = m.seq))))
+_LOAD = f"""
+SELECT CAST(json_group_array(json_array(
+    m.seq, c.conversation, c.room, c.low, c.high, m.sender_id, m.edited, m.deleted,
+    m.prev, m.name, m.to_name, m.sent_at_ms, m.reply, {mentions_sql("m.mentions")},
+    json((SELECT json_group_array(json_array(sign, sender_id, since, seq))
+          FROM reactions WHERE target = m.seq)))) AS BLOB)
 FROM json_each(?1) CROSS JOIN messages AS m ON m.seq = value JOIN conversations AS c USING (conversation)
-"""
+"""  # noqa: S608  # our own words
 _UPDATE = """
-UPDATE messages SET text = column2, mentions = column3, edited = column4, deleted = column5
+UPDATE messages SET text = column2, mentions = column3, edited = column4, deleted = column5, checksum = column6
 FROM (VALUES {rows}) WHERE messages.seq = column1
 """
 _UNMENTION = "DELETE FROM mentions WHERE (person, conversation, seq) IN (VALUES {rows})"
@@ -34,10 +37,10 @@ _UNREACT = "DELETE FROM reactions WHERE (target, sign, sender_id) IN (VALUES {ro
 _REACT = "INSERT INTO reactions (target, sign, sender_id, since, seq) VALUES {rows}"
 
 _Row = tuple[
-    int, int, str | None, int | None, int | None, int, int | None, int | None, list[int] | None,
-    list[tuple[str, int, int, int]],
+    int, int, str | None, int | None, int | None, int, int | None, int | None, int, str,
+    str | None, int, int | None, list[int] | None, list[tuple[str, int, int, int]],
 ]  # fmt: skip
-_decode_rows = msgspec.json.Decoder(list[_Row]).decode
+_rows = msgspec.json.Decoder(list[_Row])
 
 
 class Revised(Target, gc=False):
@@ -49,6 +52,8 @@ class Revised(Target, gc=False):
         mentions: whom it names now.
         edited: the seq of the last edit.
         deletion: the seq of the deletion.
+        reply: what it answers.
+        numbers, names: these parts of its checksum.
         text: the new one; None when it is still as it was.
         was_mentions, was_reactions: what the tables say. Reactions are kept with two seqs: since when somebody uses
             the sign here, and since when this person does.
@@ -59,6 +64,9 @@ class Revised(Target, gc=False):
     mentions: list[int]
     edited: int | None
     deletion: int | None
+    reply: int | None
+    numbers: int
+    names: int
     was_mentions: list[int]
     was_reactions: dict[tuple[str, int], tuple[int, int]]
     text: str | None = None
@@ -89,9 +97,10 @@ def load(connection: apsw.Connection, seqs: Sequence[int]) -> dict[int, Revised]
     """Fetch the messages with these numbers, those of them that there are."""
     numbers = msgspec.json.encode(sorted(set(seqs))).decode()
     ((answer,),) = connection.execute(_LOAD, (numbers,)).fetchall()
-    assert isinstance(answer, str)
+    assert isinstance(answer, bytes)
     found: dict[int, Revised] = {}
-    for seq, conversation, room, low, high, author, edited, deleted, mentions, signs in _decode_rows(answer):
+    for (seq, conversation, room, low, high, author, edited, deleted,
+         prev, name, to_name, at_ms, reply, mentions, signs) in decode_rows(_rows, answer):  # fmt: skip
         if room is not None:
             place: Place = room
         else:
@@ -101,6 +110,7 @@ def load(connection: apsw.Connection, seqs: Sequence[int]) -> dict[int, Revised]
         reactions = {(sign, sender_id): (since, at) for sign, sender_id, since, at in signs}
         found[seq] = Revised(
             place, author, deleted is not None, reactions, seq, conversation, mentions or [], edited, deleted,
+            reply, numbers_part(seq, conversation, prev, author, at_ms), names_part(name, to_name),
             mentions or [], dict(reactions),
         )  # fmt: skip
     return found
@@ -108,8 +118,12 @@ def load(connection: apsw.Connection, seqs: Sequence[int]) -> dict[int, Revised]
 
 def born(message: Message, place: Place, conversation: int) -> Revised:
     """A message of this very stretch."""
-    mentions = message.mentions
-    return Revised(place, message.sender_id, False, {}, message.seq, conversation, mentions, None, None, mentions, {})
+    seq, author, mentions = message.seq, message.sender_id, message.mentions
+    return Revised(
+        place, author, False, {}, seq, conversation, mentions, None, None,
+        message.reply, numbers_part(seq, conversation, message.prev, author, message.sent_at_ms),
+        names_part(message.name, message.to_name), mentions, {},
+    )  # fmt: skip
 
 
 def store(connection: apsw.Connection, revised: Iterable[Revised]) -> None:
@@ -118,7 +132,11 @@ def store(connection: apsw.Connection, revised: Iterable[Revised]) -> None:
     if not changed:
         return
     texts = [target for target in changed if target.text is not None]
-    _execute(connection, _UPDATE, [(t.seq, t.text, array_or_null(t.mentions), t.edited, t.deletion) for t in texts])
+    _execute(
+        connection,
+        _UPDATE,
+        [(t.seq, t.text, array_or_null(t.mentions), t.edited, t.deletion, _checksum(t)) for t in texts],
+    )
     _execute(connection, _UNMENTION, [(who, t.conversation, t.seq) for t in texts for who in t.was_mentions])
     _execute(
         connection, _MENTION, [row for t in texts for row in mention_rows(t.author, t.conversation, t.seq, t.mentions)]
@@ -127,6 +145,12 @@ def store(connection: apsw.Connection, revised: Iterable[Revised]) -> None:
     _execute(connection, _UNREACT, [(seq, sign, who) for seq, gone in reactions for (sign, who), _ in gone])
     reactions = [(t.seq, t.reactions.items() - t.was_reactions.items()) for t in changed]
     _execute(connection, _REACT, [(seq, sign, who, *since) for seq, new in reactions for (sign, who), since in new])
+
+
+def _checksum(target: Revised) -> int:
+    """The checksum of a message with a new text."""
+    more = more_part(target.reply, target.mentions, target.edited, target.deletion)
+    return text_part(target.text or "", target.numbers) ^ target.names ^ more
 
 
 def mention_rows(author: int, conversation: int, seq: int, mentions: Sequence[int]) -> list[tuple[int, int, int]]:

@@ -256,7 +256,18 @@ CREATE TABLE reads (
 ) STRICT, WITHOUT ROWID;
 """
 
-MIGRATIONS: tuple[str, ...] = (_FOUNDATION, _PEOPLE, _CONVERSATION)
+# A column that is added rewrites nothing, and no row is read: old messages get theirs while the server runs, in the
+# order of their seqs, because filling them all here would double the file in its journal and hold up the start.
+_CHECKSUMS = """
+ALTER TABLE messages ADD COLUMN checksum INTEGER;  -- see checksums.py; NULL: an earlier version wrote it, unchecked
+CREATE TABLE checksum_progress (  -- one row
+    filled_to INTEGER NOT NULL,   -- every message up to here has its checksum
+    fill_to INTEGER NOT NULL      -- and every one above this
+) STRICT;
+INSERT INTO checksum_progress SELECT 0, ifnull(max(seq), 0) FROM messages;
+"""
+
+MIGRATIONS: tuple[str, ...] = (_FOUNDATION, _PEOPLE, _CONVERSATION, _CHECKSUMS)
 """Migration n brings the schema from version n to n + 1."""
 
 

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Sequence
 from functools import cache
 from itertools import chain
 from typing import Any
+from zlib import crc32
 
 import apsw
 import msgspec
@@ -21,6 +22,7 @@ from securechat.hub.places import PutRead
 from securechat.hub.ports import Appended, AppendOutcome
 from securechat.limits import PageLimits
 from securechat.log import revising
+from securechat.log.checksums import more_part, names_part, time_part
 from securechat.log.revising import Revised
 from securechat.log.store import (
     DISK_FULL,
@@ -37,9 +39,10 @@ from securechat.log.store import (
 from securechat.model import Draft, LogEntry, Message, Revision
 
 REMEMBERED = 32_768
-"""Streams, and conversations, whose last number is kept in memory: some 5 MiB each. When full, all are forgotten."""
+"""Streams, and conversations, whose last number is kept in memory, and names: some 5 MiB each. When full, all are
+forgotten."""
 _CHUNK_ROWS = 256
-"""Rows per INSERT: 10 columns of them are 2,560 of SQLite's 32,766 parameters."""
+"""Rows per INSERT: 11 columns of them are 2,816 of SQLite's 32,766 parameters."""
 
 _LAST_SEQ = """
 SELECT max(ifnull((SELECT max(seq) FROM messages), 0),
@@ -60,13 +63,15 @@ _LAST_CLIENT_ID = "SELECT ifnull(max(client_id), 0) FROM drafts WHERE stream = ?
 _STORED_SEQ = "SELECT seq FROM drafts WHERE stream = ? AND client_id = ?"
 _TABLES = {
     "messages": (
-        "seq", "conversation", "prev", "sender_id", "name", "to_name", "sent_at_ms", "text", "reply", "mentions",
+        "seq", "conversation", "prev", "sender_id", "name", "sent_at_ms", "text", "checksum", "to_name", "reply",
+        "mentions",
     ),
     "drafts": ("stream", "client_id", "seq"),
     "changes": ("seq", "conversation", "kind", "target", "sender_id", "name", "sent_at_ms", "sign"),
     "mentions": ("person", "conversation", "seq"),
 }  # fmt: skip
-"""Where rows go, and their columns; of a message as plain as nearly all are, all but the last two."""
+"""Where rows go, and their columns; of a message as plain as nearly all are, all but the last three: a
+column that is not bound costs nothing."""
 _PLAIN = 8
 
 
@@ -88,6 +93,7 @@ class Scribe:
         self._connection = connection
         self._last_client_ids: dict[int, int] = {}
         self._conversations: dict[Place, list[int]] = {}  # its number, and its last seq
+        self._name_parts: dict[str, int] = {}  # of checksums
         self.last_seq = 0
         self.load()
 
@@ -104,8 +110,11 @@ class Scribe:
             self._last_client_ids.clear()
         if len(self._conversations) > REMEMBERED:
             self._conversations.clear()
+        if len(self._name_parts) > REMEMBERED:
+            self._name_parts.clear()
         self._refuse_fresh = refuse_fresh
         self._at_ms = max(now_ms, self.last_sent_at_ms)
+        self._time_part = time_part(self._at_ms)
         self.fresh: list[LogEntry] = []
         self._first_seq = self._known_seq = self.last_seq + 1
         self._seqs: dict[tuple[int, int], int] = {}  # (stream, client_id): retries of the same batch find it here
@@ -189,7 +198,14 @@ class Scribe:
         seq = self._next_seq(stream, client_id)
         prev, conversation[1] = conversation[1], seq
         at_ms, name, text = self._at_ms, draft.name, draft.text
-        row = (seq, conversation[0], prev, sender_id, name, draft.to_name, at_ms, text)
+        number = conversation[0]
+        name_part = self._name_parts.get(name)
+        if name_part is None:
+            name_part = self._name_parts[name] = crc32(name.encode())
+        checksum = crc32(text.encode(), self._time_part ^ seq ^ prev ^ sender_id ^ number) ^ name_part
+        row: tuple[Any, ...] = (seq, number, prev, sender_id, name, at_ms, text, checksum)
+        if to is not None:
+            row = (*row[:-1], checksum ^ names_part("", draft.to_name), draft.to_name)
         message = Message(seq, prev, sender_id, name, at_ms, text, draft.room, to, draft.to_name)
         if draft.reply is not None or draft.mentions:
             row, message = self._with_more(draft, place, row, message)
@@ -207,7 +223,8 @@ class Scribe:
         mentions = list(draft.mentions)
         self._rows["mentions"] += revising.mention_rows(draft.sender_id, conversation, seq, mentions)
         message = msgspec.structs.replace(message, reply=reply, mentions=mentions)
-        return (*row, reply, revising.array_or_null(mentions)), message
+        checksum = row[_PLAIN - 1] ^ more_part(reply, mentions, None, None)
+        return (*row[: _PLAIN - 1], checksum, message.to_name, reply, revising.array_or_null(mentions)), message
 
     def _revise(self, revision: Revision) -> AppendOutcome:
         """Give a fresh revision the next seq if it may be."""
@@ -278,7 +295,7 @@ class Scribe:
             part = rows[start : start + _CHUNK_ROWS]
             width = max(map(len, part))
             if table == "messages" and width > _PLAIN:
-                part = [row if len(row) == width else (*row, None, None) for row in part]
+                part = [row if len(row) == width else (*row, *(None,) * (width - len(row))) for row in part]
             self._execute(_insert_sql(table, width, len(part)), tuple(chain.from_iterable(part)))
 
     def _open_conversation(self, place: Place) -> list[int]:

@@ -21,6 +21,7 @@ import msgspec
 
 from securechat.errors import LogError
 from securechat.hub.ports import SearchQuery, SearchRows
+from securechat.log.checksums import decode_rows
 from securechat.log.erasure import FIRST_AT
 from securechat.log.history import MESSAGE_ARRAY, MessageRow, message_of
 from securechat.log.search_index import (
@@ -56,12 +57,12 @@ SELECT json_group_array(json_array(conversation, room)) FROM conversations
 WHERE room IN (SELECT value FROM json_each(:rooms)) OR (low = :low AND high = :high)
 """
 _MESSAGES = f"""
-SELECT json_group_array({MESSAGE_ARRAY})
+SELECT CAST(json_group_array({MESSAGE_ARRAY}) AS BLOB)
 FROM (SELECT * FROM json_each(:seqs) CROSS JOIN messages ON seq = value CROSS JOIN conversations AS c
       ON c.conversation = messages.conversation) AS messages
 """  # noqa: S608  # only our own words are put in
 
-_decode_rows = msgspec.json.Decoder(list[MessageRow]).decode
+_rows: msgspec.json.Decoder[list[MessageRow]] = msgspec.json.Decoder(list[MessageRow])
 _decode_places = msgspec.json.Decoder(list[tuple[int, str | None]]).decode
 _decode_seqs = msgspec.json.Decoder(list[int]).decode
 _encode = msgspec.json.Encoder().encode
@@ -161,7 +162,7 @@ class Searcher:
             below, wanted = seqs[-1], min(4 * wanted, _MOST_AT_ONCE)
 
     def _messages(self, seqs: Sequence[int]) -> list[Message]:
-        rows = _decode_rows(self._ask(_MESSAGES, {"seqs": _encode(seqs).decode()}))
+        rows = decode_rows(_rows, self._ask(_MESSAGES, {"seqs": _encode(seqs).decode()}))
         return sorted(map(message_of, rows), key=lambda message: -message.seq)
 
     def _ask(self, sql: str, parameters: dict[str, Any]) -> Any:

@@ -28,6 +28,7 @@ import apsw
 import msgspec
 
 from securechat import search_words
+from securechat.files import NotRegular
 from securechat.log.directory import make_private
 from securechat.log.search_leaves import rename_leaves, words_of
 from securechat.log.search_source import SearchSource, Stretch, Words
@@ -43,7 +44,10 @@ COMPARED_PER_READ = 20
 """Of a sweep, so many stretches are compared in one step: some 6 ms for 20,000 seqs, nearly all of it in SQLite."""
 APPLICATION_ID = 0x53436873
 _ERASE_ROWS = 100
-"""Documents that are read, and their words held, to take them out: 8 MB where all are as long as they may be."""
+_ERASE_BYTES = 20_000
+"""Documents, and bytes of them, that are taken out by one step, though always one document: FTS5 looks for each of
+their words. So a step of long texts takes 20 to 80 ms, and searches come in between. All at once would take longer in
+all: 300 texts of 4,000 random letters took 5.9 s in one transaction, and 0.9 s in 75; 2,000 take 12.5 s in 500."""
 _INSERT_ROWS = 256
 _SIGN = "\ue000"
 _MANY_SEGMENTS = 8
@@ -53,6 +57,11 @@ word in 100 rooms takes 2.7 ms instead of 8."""
 _JOURNAL_PAGES = 4_096  # 16 MiB, then SQLite moves it into the file by itself
 
 _DOCUMENTS = "SELECT json_group_array(c0) FROM found_content WHERE id IN (SELECT value FROM json_each(?))"
+_SIZES = f"""
+SELECT json_group_array(json_array(id, size)) FROM (
+    SELECT id, octet_length(c0) AS size FROM found_content
+    WHERE id IN (SELECT value FROM json_each(?)) ORDER BY id LIMIT {_ERASE_ROWS + 1})
+"""  # noqa: S608  # our own number
 _SCHEMA = """
 CREATE VIRTUAL TABLE found USING fts5(words, tokenize = 'ascii', columnsize = 0);
 INSERT INTO found (found, rank) VALUES ('secure-delete', 1);
@@ -67,6 +76,14 @@ CREATE TABLE progress (
 
 class IndexDamaged(Exception):
     """The index cannot be used: throw it away."""
+
+
+class IndexUnavailable(NoSpace):
+    """The index cannot be opened now, which need not be its fault: try again later."""
+
+
+_NOT_ITS_FAULT = frozenset({apsw.SQLITE_IOERR_SHMOPEN, apsw.SQLITE_IOERR_SHMSIZE, apsw.SQLITE_IOERR_SHMMAP})
+"""What a full disk is, where SQLite needs a file for shared memory."""
 
 
 def room_sign(conversation: int) -> str:
@@ -124,6 +141,7 @@ class SearchIndex:
         self.indexed_to = 0
         self.is_whole = False
         self.owes_truncation = False
+        self._discarded: str | None = None
         self._path = path
         self._source = source
         self._vfs = vfs
@@ -131,6 +149,7 @@ class SearchIndex:
         self._stretch = stretch
         self._db: apsw.Connection | None = None
         self._sweeping: int | None = None  # up to where the sweep has come
+        self._vanished: list[int] = []  # documents that it found to be taken out
         self._has_looked = self._is_merging = False
 
     @property
@@ -156,13 +175,14 @@ class SearchIndex:
 
         Raises:
             IndexDamaged: not even that is possible; the sentence says why.
+            NoSpace: not now; what there is stays.
         """
         try:
             with self._judged():
                 self._open()
                 return
-        except IndexDamaged:
-            self.discard()
+        except IndexDamaged as error:
+            self.discard(str(error))
         with self._judged():
             self._open()
 
@@ -211,10 +231,12 @@ class SearchIndex:
         self._sweeping = None if clean else 0
         self.is_whole = self.indexed_to >= self._source.last_seq()
 
-    def discard(self) -> None:
+    def discard(self, reason: str) -> None:
         """Throw the index away: the next `open` begins anew. Its file may be gone already, or resist."""
+        self._discarded = reason
         db, self._db = self._db, None
-        self.indexed_to, self.is_whole, self.owes_truncation, self._sweeping = 0, False, False, None
+        self.indexed_to, self.is_whole, self.owes_truncation = 0, False, False
+        self._sweeping, self._vanished = None, []
         self._has_looked = self._is_merging = False
         if db is not None:
             with suppress(apsw.Error):
@@ -223,13 +245,18 @@ class SearchIndex:
         if self._path is not None:
             _remove(self._path, self._vfs)
 
+    def take_discarded(self) -> str | None:
+        """Return why an index was thrown away since the last call; None when none was."""
+        reason, self._discarded = self._discarded, None
+        return reason
+
     def close(self, *, failed: bool = False) -> None:
         """Close; what is left to do will be done after the next `open`. With ``failed``, without writing a byte."""
         db, self._db = self._db, None
         if db is None:
             return
         with suppress(apsw.Error):  # derived data: whatever is wrong with it is found when it is opened
-            if not failed and self._sweeping is None and not self.owes_truncation:
+            if not failed and not self.is_sweeping and not self.owes_truncation:
                 db.execute("UPDATE progress SET clean = 1")
         with suppress(apsw.Error):
             db.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, int(failed))
@@ -238,7 +265,7 @@ class SearchIndex:
     # --- Following the log ----------------------------------------------------------------------------------------
 
     def step(self) -> bool:
-        """Take in the next stretch of the log, or compare the next; whether there is more to do.
+        """Take in the next stretch of the log or a part of it, or compare the next; whether there is more to do.
 
         Raises:
             IndexDamaged: throw it away and begin anew.
@@ -247,25 +274,47 @@ class SearchIndex:
         """
         stretch = self._source.after(self.indexed_to, self._stretch)
         with self._judged():
-            if stretch is not None:
-                self._take(stretch)
+            if stretch is not None and not self._take(stretch):
+                return True  # nothing else before: a comparison would put back what an edit is about to replace
             last_seq = self.indexed_to if stretch is None else stretch.last_seq
             self.is_whole = self.is_whole or self.indexed_to >= last_seq
             if self.is_whole:  # in the same step, because a busy log leaves none without a stretch
                 self._sweep()
                 self._merge()
-            return self.indexed_to < last_seq or self._sweeping is not None or self._is_merging
+            return self.indexed_to < last_seq or self.is_sweeping or self._is_merging
 
-    def _take(self, stretch: Stretch) -> None:
-        """Take in what came and changed, with the mark of how far, in one transaction."""
+    def _take(self, stretch: Stretch) -> bool:
+        """Take in what came and changed, with the mark of how far, in one transaction; whether that was possible.
+
+        What is replaced goes first; where that is much, only some of it, and the stretch is read again.
+        """
         fresh = [(words.seq, _document(words)) for words in stretch.words if words.seq > self.indexed_to and words.text]
         stale = [words for words in stretch.words if words.seq <= self.indexed_to]
         old = [*stretch.gone, *(words.seq for words in stale)]
+        old = [seq for seq in old if seq <= self.indexed_to]
+        portion = self._portion(old)
+        is_all = len(portion) == len(old)
         with self._transaction() as db:
-            self._erase(db, [seq for seq in old if seq <= self.indexed_to])
+            self._erase(db, portion)
+            if not is_all:
+                return False
             self._insert(db, fresh + [(words.seq, _document(words)) for words in stale if words.text])
             db.execute("UPDATE progress SET indexed_to = ?, stamp = ?", (stretch.through, stretch.stamp))
         self.indexed_to = stretch.through
+        return True
+
+    def _portion(self, seqs: Sequence[int]) -> list[int]:
+        """Of these documents, as many as one step takes out; all of them where no more are there."""
+        ((answer,),) = self.db.execute(_SIZES, (msgspec.json.encode(seqs).decode(),)).fetchall()
+        assert isinstance(answer, str)
+        portion: list[int] = []
+        left_bytes = _ERASE_BYTES
+        for seq, size in msgspec.json.decode(answer, type=list[tuple[int, int]]):
+            left_bytes -= size
+            if portion and (left_bytes < 0 or len(portion) == _ERASE_ROWS):
+                return portion
+            portion.append(seq)
+        return list(seqs)
 
     def _insert(self, db: apsw.Connection, rows: Sequence[tuple[int, str]]) -> None:
         for start in range(0, len(rows), _INSERT_ROWS):
@@ -275,13 +324,14 @@ class SearchIndex:
 
     def _erase(self, db: apsw.Connection, seqs: Sequence[int]) -> None:
         """Take documents out, with what FTS5 leaves of them: the names of leaves at once, and see `_merge`."""
-        for start in range(0, len(seqs), _ERASE_ROWS):
-            self.owes_truncation = self._is_merging = True
-            these = (msgspec.json.encode(seqs[start : start + _ERASE_ROWS]).decode(),)
-            ((documents,),) = db.execute(_DOCUMENTS, these).fetchall()
-            assert isinstance(documents, str)
-            db.execute("DELETE FROM found WHERE rowid IN (SELECT value FROM json_each(?))", these)
-            rename_leaves(db, words_of(msgspec.json.decode(documents, type=list[str])))
+        if not seqs:
+            return
+        self.owes_truncation = self._is_merging = True
+        these = (msgspec.json.encode(seqs).decode(),)
+        ((documents,),) = db.execute(_DOCUMENTS, these).fetchall()
+        assert isinstance(documents, str)
+        db.execute("DELETE FROM found WHERE rowid IN (SELECT value FROM json_each(?))", these)
+        rename_leaves(db, words_of(msgspec.json.decode(documents, type=list[str])))
 
     def _merge(self) -> None:
         """A step of what has been begun, until nothing is left to do.
@@ -311,14 +361,21 @@ class SearchIndex:
 
     @property
     def is_sweeping(self) -> bool:
-        """Whether a comparison is under way."""
-        return self._sweeping is not None
+        """Whether a comparison is under way, or what it found is still to be taken out."""
+        return self._sweeping is not None or bool(self._vanished)
 
     def _sweep(self) -> None:
-        """Compare the next stretch, if there is one to compare."""
-        above = self._sweeping
-        if above is None:
-            return
+        """Compare the next stretch, if there is one to compare, and take out some of what vanished."""
+        if not self._vanished and self._sweeping is not None:
+            self._compare(self._sweeping)
+        if self._vanished:
+            portion = self._portion(self._vanished)
+            with self._transaction() as db:
+                self._erase(db, portion)
+            self._vanished = self._vanished[len(portion) :]
+
+    def _compare(self, above: int) -> None:
+        """Compare the stretch above this seq with the log's."""
         below = min(above + COMPARED_PER_READ * self._stretch, self.indexed_to)
         ours = self.db.execute(
             "SELECT count(*), ifnull(sum(id), 0) FROM found_content WHERE id > ? AND id <= ?", (above, below)
@@ -328,7 +385,7 @@ class SearchIndex:
         self._sweeping = below if below < self.indexed_to else None
 
     def _mend(self, above: int, below: int) -> None:
-        """Make a stretch equal to the log's again."""
+        """Make a stretch equal to the log's again; what is to be taken out is left to the steps that follow."""
         theirs = {words.seq: words for words in self._source.between(above, below) if words.text}
         ((answer,),) = self.db.execute(
             "SELECT json_group_array(id) FROM found_content WHERE id > ? AND id <= ?", (above, below)
@@ -336,8 +393,8 @@ class SearchIndex:
         assert isinstance(answer, str)
         ours = set(msgspec.json.decode(answer, type=list[int]))
         with self._transaction() as db:
-            self._erase(db, sorted(ours - theirs.keys()))
             self._insert(db, [(seq, _document(theirs[seq])) for seq in sorted(theirs.keys() - ours)])
+        self._vanished = sorted(ours - theirs.keys())
 
     def truncate(self) -> None:
         """Move the journal into the file and empty it: what was erased is gone from both.
@@ -365,12 +422,22 @@ class SearchIndex:
 
     @contextmanager
     def _judged(self) -> Iterator[None]:
-        """Tell a full disk from a damaged index; anything else of SQLite's is the second."""
+        """Tell a full disk from a damaged index; nearly anything else of SQLite's is the second."""
         try:
             yield
         except apsw.FullError as error:
             raise NoSpace(str(error)) from error
-        except (apsw.Error, OSError, ValueError) as error:
+        except apsw.CantOpenError as error:
+            raise IndexUnavailable(str(error)) from error
+        except OSError as error:
+            if isinstance(error, NotRegular):
+                raise IndexDamaged(str(error)) from error
+            raise IndexUnavailable(error.strerror or str(error)) from error
+        except apsw.IOError as error:
+            if getattr(error, "extendedresult", 0) in _NOT_ITS_FAULT:
+                raise IndexUnavailable(str(error)) from error
+            raise IndexDamaged(str(error)) from error
+        except (apsw.Error, ValueError) as error:
             raise IndexDamaged(str(error)) from error
 
 

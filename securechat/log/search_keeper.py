@@ -36,8 +36,11 @@ SWEEP_EVERY_S = 10.0
 RETRY_S = 10.0
 """After a full disk, or after an index that was damaged again right after it was made."""
 CATCH_UP_STEPS = 5
-"""Stretches that a search takes in before it looks: 5,000 seqs, some 100 ms."""
+"""Stretches that a search takes in before it looks: 5,000 seqs, some 100 ms. Where many long texts are being taken out,
+it is at most twice as many steps, of 0.1 s each, and the search finds what there is."""
 TELL_EVERY_S = 1.0
+WARN_EVERY_S = 60.0
+"""Between two warnings about the index, however often it fails."""
 _LONG_WAY = 10_000
 """Seqs behind the log from which on progress is told."""
 
@@ -75,6 +78,8 @@ class SearchKeeper:
         site: the index and its log, which must be open, and stay so until this is closed.
         clock: monotonic seconds.
         on_progress: told while a long stretch of the log is taken in, about once a second.
+        on_trouble: told when the index cannot be kept, and when it can again: why not, or None; and a sentence for the
+            operator, or None when one was told a moment ago.
         erase_within_s: when erased text is gone from the index and its journal.
         computed_s: seconds that whoever calls this has computed so far: it rests as long as a stretch took.
         stretch: seqs taken in by one step.
@@ -89,12 +94,16 @@ class SearchKeeper:
         clock: Callable[[], float],
         *,
         on_progress: Callable[[IndexProgress], None] = lambda _: None,
+        on_trouble: Callable[[str | None, str | None], None] = lambda _trouble, _warning: None,
         erase_within_s: float = ERASE_WITHIN_S,
         computed_s: Callable[[], float] = lambda: 0.0,
         stretch: int = STRETCH,
     ) -> None:
         self._clock = clock
         self._on_progress = on_progress
+        self._on_trouble = on_trouble
+        self._trouble: str | None = None
+        self._warned_at_s = float("-inf")
         self._computed_s = computed_s
         self._catch_up_seqs = CATCH_UP_STEPS * stretch
         self._truncate_after_s = erase_within_s / 3
@@ -148,10 +157,14 @@ class SearchKeeper:
                 self._work(now_s)
             elif _is_due(self._step_at_s, now_s):
                 self._make()
-        except NoSpace:
+        except NoSpace as error:
             self._step_at_s = self._clock() + RETRY_S
-        except IndexDamaged:
-            self._make(anew=True)
+            self._be_troubled(error)
+        except IndexDamaged as error:
+            self._make(anew=str(error))
+        else:
+            if self._is_usable:
+                self._be_well()
         finally:
             self._remember_to_truncate()
 
@@ -190,10 +203,11 @@ class SearchKeeper:
                 return self._searcher.search(query)
             except TooMuchWork:
                 return TOO_WIDE
-            except NoSpace:
+            except NoSpace as error:
+                self._be_troubled(error)
                 return NO_INDEX
-            except IndexDamaged:
-                self._make(anew=True)
+            except IndexDamaged as error:
+                self._make(anew=str(error))
             finally:
                 self._remember_to_truncate()
         return NO_INDEX
@@ -202,30 +216,63 @@ class SearchKeeper:
         """Take in what is missing, unless that is far too much to wait for; ``seq`` may lie beyond the log's end."""
         seq = min(seq, self._source.last_seq())
         if seq - self._index.indexed_to <= self._catch_up_seqs:
-            while self._index.indexed_to < seq:
+            for _ in range(2 * CATCH_UP_STEPS):  # more only where many long texts are being taken out
+                if self._index.indexed_to >= seq:
+                    break
                 self._index.step()
 
     # --- Keeping the index ----------------------------------------------------------------------------------------
 
-    def _make(self, *, anew: bool = False) -> None:
-        """Open the index; throw it away before that when it is known to be damaged."""
+    def _make(self, *, anew: str | None = None) -> None:
+        """Open the index; throw it away before that when it is known to be damaged, with the reason."""
         now_s = self._clock()
-        if anew:
-            self._index.discard()
+        if anew is not None:
+            self._index.discard(anew)
         self._is_usable = False
         self._truncate_at_s = None
         self._step_at_s = now_s
         if now_s < self._made_at_s + RETRY_S:
             self._step_at_s = now_s + RETRY_S
+            self._be_troubled(IndexDamaged(anew or "it was damaged right after it was made"))
             return
-        self._made_at_s = now_s if anew else self._made_at_s
+        self._made_at_s = now_s if anew is not None else self._made_at_s
         try:
             self._index.open()
             self._is_usable = True
-        except (IndexDamaged, NoSpace):
-            self._index.discard()
+        except NoSpace as error:  # what there is may be good
+            self._index.close(failed=True)
+            self._step_at_s = now_s + RETRY_S
+            self._be_troubled(error)
+        except IndexDamaged as error:
+            self._index.discard(str(error))
             self._made_at_s = now_s
             self._step_at_s = now_s + RETRY_S
+            self._be_troubled(error)
+        else:
+            discarded = self._index.take_discarded()
+            if discarded is not None:
+                self._warn(f"the search index was thrown away ({discarded}) and is made anew")
+
+    def _be_troubled(self, error: Exception) -> None:
+        """The index cannot be kept for now."""
+        self._trouble = (
+            f"the search index cannot be written ({error}): searches miss what came since or are refused, and it is "
+            f"tried again every {RETRY_S:.0f} s; messages are not concerned"
+        )
+        self._warn(self._trouble)
+
+    def _be_well(self) -> None:
+        """Whatever was wrong with the index is over."""
+        if self._trouble is not None:
+            self._trouble = None
+            self._warn("the search index can be written again")
+
+    def _warn(self, sentence: str) -> None:
+        now_s = self._clock()
+        is_due = now_s >= self._warned_at_s + WARN_EVERY_S
+        if is_due:
+            self._warned_at_s = now_s
+        self._on_trouble(self._trouble, sentence if is_due else None)
 
     def _work(self, now_s: float) -> None:
         if _is_due(self._sweep_at_s, now_s):

@@ -13,6 +13,7 @@ import msgspec
 from msgspec import Struct
 
 from securechat.errors import LogError
+from securechat.log.checksums import decode_rows
 
 
 class Words(Struct, frozen=True, gc=False, array_like=True):
@@ -46,11 +47,12 @@ class Stretch(Struct, frozen=True, gc=False):
 
 _ROW = "json_array(m.seq, m.conversation, m.sender_id, m.text, c.low, c.high)"
 _BETWEEN = f"""
-SELECT json_group_array({_ROW}) FROM messages AS m CROSS JOIN conversations AS c ON c.conversation = m.conversation
+SELECT CAST(json_group_array({_ROW}) AS BLOB)
+FROM messages AS m CROSS JOIN conversations AS c ON c.conversation = m.conversation
 WHERE m.seq > :above AND m.seq <= :below
 """  # noqa: S608  # only the row above is put in
 _REVISED = f"""
-SELECT json_group_array(json_array(target, {_ROW})) FROM (
+SELECT CAST(json_group_array(json_array(target, {_ROW})) AS BLOB) FROM (
     SELECT DISTINCT target FROM changes
     WHERE seq > :above AND seq <= :below AND target <= :above AND kind IN ('edit', 'delete'))
 LEFT JOIN messages AS m ON m.seq = target LEFT JOIN conversations AS c ON c.conversation = m.conversation
@@ -64,8 +66,10 @@ _TALLY = "SELECT count(*), ifnull(sum(seq), 0) FROM messages WHERE seq > ? AND s
 _STAMP = "SELECT json_array(seq, sent_at_ms, sender_id) FROM messages WHERE seq <= ? ORDER BY seq DESC LIMIT 1"
 _STAMPED = "SELECT json_array(seq, sent_at_ms, sender_id) FROM messages WHERE seq = ? ->> 0"
 
-_decode_words = msgspec.json.Decoder(list[Words]).decode
-_decode_revised = msgspec.json.Decoder(list[tuple[int, tuple[Any, ...]]]).decode
+_words = msgspec.json.Decoder(list[Words])
+_revised: msgspec.json.Decoder[list[tuple[int, tuple[Any, ...]]]] = msgspec.json.Decoder(
+    list[tuple[int, tuple[Any, ...]]]
+)
 
 
 class SearchSource:
@@ -89,14 +93,14 @@ class SearchSource:
             return None
         through = min(above + most, last_seq)
         words = self.between(above, through)
-        revised = _decode_revised(self._value(_REVISED, {"above": above, "below": through}))
+        revised = decode_rows(_revised, self._value(_REVISED, {"above": above, "below": through}))
         words += [msgspec.convert(row, Words) for _, row in revised if row[0] is not None]
         gone = [target for target, row in revised if row[0] is None]
         return Stretch(words, gone, through, last_seq, self._value(_STAMP, (through,), "[]"))
 
     def between(self, above: int, below: int) -> list[Words]:
         """The messages above one seq and up to another."""
-        return _decode_words(self._value(_BETWEEN, {"above": above, "below": below}))
+        return decode_rows(_words, self._value(_BETWEEN, {"above": above, "below": below}))
 
     def tally(self, above: int, below: int) -> tuple[int, int]:
         """How many messages there have a text, and the sum of their seqs: equal for equal sets, as good as always."""

@@ -30,6 +30,8 @@ percent later without it, 3 with it (one core, shared; medians). With more, this
 TOO_MANY = NotAppended(ErrorCode.BUSY, "too many people search at once: try again in a moment")
 LOG_FAILED = NotAppended(ErrorCode.LOG_FAILED, "the server's message log failed: it is stopping")
 
+_MISTAKE = "searching has ended after an error of this program, until the next start; messages are not concerned"
+
 _Done: TypeAlias = Callable[[SearchRows | NotAppended], None]
 _Job: TypeAlias = tuple[SearchQuery, _Done]
 
@@ -43,6 +45,7 @@ class SearchThread:
         post: runs a callable on the loop's thread, in order; callable from any thread.
         on_failure: called on this thread when the log itself cannot be read.
         on_progress: called on the loop's thread while a long stretch of the log is taken in, about once a second.
+        on_trouble: called on the loop's thread, as for `SearchKeeper`.
         erase_within_s: when erased text is gone from the index and its journal.
         clock: monotonic seconds.
     """
@@ -55,6 +58,7 @@ class SearchThread:
         on_failure: Callable[[LogError], None],
         *,
         on_progress: Callable[[IndexProgress], None] = lambda _: None,
+        on_trouble: Callable[[str | None, str | None], None] = lambda _trouble, _warning: None,
         erase_within_s: float = ERASE_WITHIN_S,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -63,6 +67,7 @@ class SearchThread:
         self._post = post
         self._on_failure = on_failure
         self._on_progress = on_progress
+        self._on_trouble = on_trouble
         self._erase_within_s = erase_within_s
         self._clock = clock
         self._jobs: SimpleQueue[_Job | bool] = SimpleQueue()  # True: something was committed; False: that was all
@@ -111,6 +116,7 @@ class SearchThread:
                 self._site,
                 self._clock,
                 on_progress=lambda progress: self._post(lambda: self._on_progress(progress)),
+                on_trouble=self._tell_trouble,
                 erase_within_s=self._erase_within_s,
                 computed_s=time.thread_time,
             )
@@ -126,10 +132,14 @@ class SearchThread:
             self._on_failure(error)
             self._refuse_all(LOG_FAILED)
         except BaseException:  # a mistake of ours: the chat goes on without searching, and says so
+            self._tell_trouble(_MISTAKE, _MISTAKE)
             self._refuse_all(NO_INDEX)
             raise
         finally:
             keeper.close(failed=failed)  # after a mistake nobody listened to what vanished: look at it next time
+
+    def _tell_trouble(self, trouble: str | None, warning: str | None) -> None:
+        self._post(lambda: self._on_trouble(trouble, warning))
 
     def _refuse_all(self, refusal: NotAppended) -> None:
         """Answer, until the end, without looking."""

@@ -37,8 +37,10 @@ from securechat.hub.ports import (
 from securechat.limits import KIB, PAGE_LIMITS, Limits, PageLimits
 from securechat.log import people, places, records, senders
 from securechat.log.audit import read_audit
-from securechat.log.directory import LOCK, DirectoryLock, make_directory, make_private
+from securechat.log.checksums import ChecksumFiller
+from securechat.log.directory import LOCK, DirectoryLock, OpenFiles, make_directory, make_private
 from securechat.log.history import HistoryReader
+from securechat.log.loss import damaged_journal, expect_no_loss, missing_database
 from securechat.log.room_figures import room_figures
 from securechat.log.schema import migrate
 from securechat.log.scribe import Scribe
@@ -112,6 +114,8 @@ class SqliteStore:
         self._reader: HistoryReader | None = None
         self._scribe: Scribe | None = None
         self._index: SearchIndex | None = None
+        self._files = OpenFiles(())
+        self._filler: ChecksumFiller | None = None
         self._wal_bytes = 0
         self._erasing = False
         self._patient_at_bytes = 4 * limits.wal_bytes
@@ -126,12 +130,13 @@ class SqliteStore:
             return self._open_database(self.directory / DATABASE)
         except BaseException as error:
             self.close(failed=True)
-            if isinstance(error, apsw.Error | OSError):
+            if isinstance(error, apsw.Error | OSError | ValueError):  # the last: what is there is no Unicode text
                 raise LogError(f"cannot open the message log in {self.directory}: {error}") from error
             raise
 
     def _open_database(self, path: Path) -> LogState:
         if self._vfs is None:
+            expect_no_loss(missing_database(path))
             make_private(path)
         writer = self._writer = apsw.Connection(str(path), vfs=self._vfs)
         writer.set_busy_timeout(_BUSY_MS)
@@ -144,6 +149,7 @@ class SqliteStore:
         writer.pragma("secure_delete", True)  # what is scrubbed or dropped leaves no bytes behind in free pages
         writer.pragma("temp_store", "MEMORY")  # nor in files of its own while a statement runs
         writer.pragma("journal_size_limit", self._limits.wal_bytes)
+        expect_no_loss(damaged_journal(writer, path))
         migrate(writer)
         # No quick_check: it reads the whole database (seconds per million rows), and start has 300 ms. Damage is
         # found when the page is met, and then ends the log; `PRAGMA integrity_check` is the operator's tool.
@@ -156,7 +162,11 @@ class SqliteStore:
         if self._shared:
             self._reading = self._connect_to_read()
         self._reader = HistoryReader(self._reading or writer)
+        if self._vfs is None:
+            self._files = OpenFiles((path, path.with_name(f"{DATABASE}-wal"), self.directory / LOCK))
         self._wal_bytes = 0
+        filler = ChecksumFiller(writer)
+        self._filler = None if filler.is_done else filler
         self._erasing = True  # a process that was killed may have left something in the journal
         return state
 
@@ -191,9 +201,8 @@ class SqliteStore:
             self._log.commit()
         except BaseException as error:
             raise self._roll_back(error) from error
-        # What the commit wrote to the journal, without asking the file system; a frame header is 24 bytes.
-        pages, _ = self._db.status(apsw.SQLITE_DBSTATUS_CACHE_WRITE, reset=True)
-        self._wal_bytes += pages * (4 * KIB + 24)
+        self._count_written()
+        self._files.expect_in_place()
         return applied
 
     def _apply(self, writes: Sequence[Write], *, refuse_fresh: bool) -> Applied:
@@ -256,6 +265,7 @@ class SqliteStore:
                         outcomes.append(None)
         except apsw.Error as error:
             raise _failure(error) from error
+        self._files.expect_in_place()
         return Applied(outcomes, [])
 
     def _roll_back(self, error: BaseException) -> BaseException:
@@ -288,6 +298,8 @@ class SqliteStore:
             NoSpace: the database cannot grow; the journal keeps what it has, nothing is lost.
             LogError: a write or sync failed.
         """
+        if idle:
+            self._fill_checksums()
         if self._wal_bytes < (self._limits.wal_bytes // 16 if idle else self._limits.wal_bytes):
             return
         patient = self._wal_bytes >= self._patient_at_bytes
@@ -300,6 +312,32 @@ class SqliteStore:
             self._patient_at_bytes = self._wal_bytes + self._limits.wal_bytes
         finally:
             self._db.set_busy_timeout(_BUSY_MS)
+
+    @property
+    def fills_checksums(self) -> bool:
+        """Whether `tidy` has messages of an earlier version to give checksums to, and wants to be called soon."""
+        return self._filler is not None
+
+    def _fill_checksums(self) -> None:
+        """Give some messages of an earlier version their checksums. A full disk ends that until the next start."""
+        filler = self._filler
+        if filler is None:
+            return
+        try:
+            filler.step()
+        except apsw.FullError:
+            self._filler = None
+        except apsw.Error as error:
+            raise _failure(error) from error
+        else:
+            self._count_written()
+            if filler.is_done:
+                self._filler = None
+
+    def _count_written(self) -> None:
+        """Count what a commit wrote to the journal, without asking the file system; a frame header is 24 bytes."""
+        pages, _ = self._db.status(apsw.SQLITE_DBSTATUS_CACHE_WRITE, reset=True)
+        self._wal_bytes += pages * (4 * KIB + 24)
 
     def _journal_is_empty(self) -> None:
         self._wal_bytes = 0
@@ -356,6 +394,14 @@ class SqliteStore:
             return self._reader.read(query)
         except apsw.Error as error:
             raise _failure(error) from error
+
+    def take_damaged(self) -> list[int]:
+        """Return the seqs of damaged messages that `read` met since the last call."""
+        if self._reader is None or not self._reader.damaged:
+            return []
+        found = sorted(self._reader.damaged)
+        self._reader.damaged.clear()
+        return found
 
     def unread(self, query: UnreadQuery) -> UnreadRows:
         """Count what somebody has not read; see `Store.unread`."""

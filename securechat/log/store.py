@@ -283,5 +283,12 @@ class Store(Protocol):
     def erase(self) -> None:
         """Take it out of every file, unless a reader is in the way: then ``erasing`` stays. Raises as `apply`."""
 
+    @property
+    def fills_checksums(self) -> bool:
+        """Whether `tidy` has work that no write asks for, and wants to be called while nothing is written."""
+
+    def take_damaged(self) -> list[int]:
+        """Return the seqs of damaged messages that `read` met since the last call; called where that is called."""
+
     def close(self, *, failed: bool = False) -> None:
         """Close; after a failure, without writing another byte."""

@@ -54,6 +54,21 @@ _T = TypeVar("_T")
 LOG_FAILED = NotAppended(ErrorCode.LOG_FAILED, "the server's message log failed: it is stopping")
 
 
+FILL_EVERY_S = 0.1
+"""Between two steps that give checksums to the messages of an earlier version, while nothing else is written: some
+2,500 messages a second, and a twentieth of a core."""
+MOST_WARNINGS = 20
+"""Damaged messages told of one by one; after so many the disk is the news."""
+
+
+def _free_bytes(directory: Path) -> int:
+    """Free space; without end where it cannot be asked, because writing then finds out why."""
+    try:
+        return shutil.disk_usage(directory).free
+    except OSError:
+        return 1 << 62
+
+
 def check_storable(write: Draft | Revision) -> None:
     """Refuse what no database can hold, before it sits in a batch with other people's drafts.
 
@@ -111,6 +126,12 @@ class SqliteLog:
         store: the store to drive instead of the directory's own (tests).
         erase_within_s: when what was edited away or deleted is gone from every file of the directory.
         on_index_progress: called on the loop's thread, about once a second, while the search index is made.
+        on_warning: called on the loop's thread with a sentence for the operator, about something that is wrong and
+            stops nothing.
+
+    Attributes:
+        failure: what ended the log; None while it is good.
+        index_trouble: why the search index cannot be kept now, in a sentence; None while it can.
     """
 
     def __init__(
@@ -125,15 +146,19 @@ class SqliteLog:
         store: SqliteStore | None = None,
         erase_within_s: float = ERASE_WITHIN_S,
         on_index_progress: Callable[[IndexProgress], None] = lambda _: None,
+        on_warning: Callable[[str], None] = lambda _: None,
     ) -> None:
         self.failure: LogError | None = None
+        self.index_trouble: str | None = None
+        self._on_warning = on_warning
+        self._damaged: set[int] = set()  # messages that the operator was told of; the reading thread's own
         self._limits = limits
         self._post = post
         self._store = store or SqliteStore(directory, limits, wall_ms=wall_ms)
         self._committer = Committer(
             self._store,
             limits,
-            free_bytes or (lambda: shutil.disk_usage(directory).free),
+            free_bytes or (lambda: _free_bytes(directory)),
             time.monotonic,
             erase_within_s=erase_within_s,
         )
@@ -155,6 +180,7 @@ class SqliteLog:
                 post,
                 self._fail,
                 on_progress=on_index_progress,
+                on_trouble=self._index_troubled,
                 erase_within_s=erase_within_s,
             )
 
@@ -251,6 +277,11 @@ class SqliteLog:
         except LogError as error:
             self._fail(error)
 
+    def _index_troubled(self, trouble: str | None, warning: str | None) -> None:
+        self.index_trouble = trouble
+        if warning is not None:
+            self._on_warning(warning)
+
     def _append(self, write: Draft | Revision, done: Callable[[AppendOutcome], None]) -> None:
         if self._waiting >= self._limits.append_queue:
             raise Overloaded
@@ -297,6 +328,8 @@ class SqliteLog:
         backlog = self._backlog
         try:
             timeout_s = self._committer.erase_in_s() if self.failure is None else None
+            if self._store.fills_checksums and self.failure is None:
+                timeout_s = FILL_EVERY_S if timeout_s is None else min(timeout_s, FILL_EVERY_S)
             passed = self._writes.get(block=not backlog, timeout=timeout_s)
             while passed is not None:
                 backlog.extend(passed)
@@ -344,6 +377,20 @@ class SqliteLog:
         except Exception as error:  # noqa: BLE001  # a database that cannot be read cannot be trusted with more
             self._fail(error)
             return LOG_FAILED
+        finally:
+            self._warn_of_damaged(self._store.take_damaged())
+
+    def _warn_of_damaged(self, seqs: list[int]) -> None:
+        """Tell the operator of damaged messages, of each once and of MOST_WARNINGS at most."""
+        for seq in seqs:
+            if seq not in self._damaged and len(self._damaged) < MOST_WARNINGS:
+                self._damaged.add(seq)
+                more = "; more of them are not told here" if len(self._damaged) == MOST_WARNINGS else ""
+                sentence = (
+                    f"message {seq} is damaged on the disk and was shown as such; look after the disk, and see "
+                    f"`securechat-admin check`{more}"
+                )
+                self._post(_Answer(self._on_warning, sentence))
 
 
 class _Answer:

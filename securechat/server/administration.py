@@ -81,6 +81,7 @@ class Facts(Struct, frozen=True):
         ca_fingerprint: ``sha256:…``; None when the certificate file does not carry its CA.
         database_bytes: the database with its journal.
         free_bytes: free space beside it; under ``low_disk_bytes`` new messages are refused.
+        search_trouble: why the search index cannot be kept now, in a sentence; None while it can.
     """
 
     pid: int
@@ -95,10 +96,15 @@ class Facts(Struct, frozen=True):
     database_bytes: int
     free_bytes: int
     low_disk_bytes: int
+    search_trouble: str | None
 
 
 def facts_of(
-    config: ServerConfig, certificate: ServerCertificate, listening: Iterable[str], started_at: float
+    config: ServerConfig,
+    certificate: ServerCertificate,
+    listening: Iterable[str],
+    started_at: float,
+    search_trouble: str | None,
 ) -> Facts:
     """Gather the facts.
 
@@ -107,6 +113,7 @@ def facts_of(
         certificate: in use now.
         listening: ``HOST:PORT`` of every listener.
         started_at: monotonic seconds.
+        search_trouble: see `Facts`.
     """
     names = certificate.names
     return Facts(
@@ -122,6 +129,7 @@ def facts_of(
         database_bytes=sum(path.stat().st_size for path in config.data.glob("securechat.db*")),
         free_bytes=shutil.disk_usage(config.data).free,
         low_disk_bytes=config.limits.low_disk_bytes,
+        search_trouble=search_trouble,
     )
 
 

@@ -115,7 +115,13 @@ class Server:
         self._tick_timer: Timer | None = None
         self._tick_at = 0.0
         self._clock_doubted = False
-        self._log = SqliteLog(config.data, config.limits, self._loop.post, at_pass_end=self._loop.call_before_flush)
+        self._log = SqliteLog(
+            config.data,
+            config.limits,
+            self._loop.post,
+            at_pass_end=self._loop.call_before_flush,
+            on_warning=self._warn,
+        )
         self._hasher = Argon2Hasher(config.limits, self._loop.post, self._session_failed)
         self._hub = Hub(
             self._log,
@@ -212,7 +218,7 @@ class Server:
 
     def _facts(self) -> Facts:
         addresses = (endpoint(str(listener.address[0]), listener.port) for listener in self._listeners)
-        return facts_of(self._config, self._certificate, addresses, self._started_at)
+        return facts_of(self._config, self._certificate, addresses, self._started_at, self._log.index_trouble)
 
     def _announce(self) -> None:
         addresses = [

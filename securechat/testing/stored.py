@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import apsw
 import msgspec
 
+from securechat.log.checksums import checksum_of
 from securechat.log.memory import MemoryStore
 from securechat.log.sqlite import SqliteStore
 from securechat.model import Deleted, Edited, Message, MessageChange, Reacted, Reaction
@@ -17,6 +18,10 @@ from securechat.model import Deleted, Edited, Message, MessageChange, Reacted, R
 _MESSAGES = """
 SELECT seq, prev, sender_id, name, to_name, sent_at_ms, text, reply, mentions, edited, deleted, room, low, high
 FROM messages JOIN conversations USING (conversation) ORDER BY seq
+"""
+_CHECKED = """
+SELECT seq, conversation, prev, sender_id, name, to_name, sent_at_ms, text, reply, mentions, edited, deleted, checksum
+FROM messages
 """
 _REACTIONS = "SELECT target, sign, sender_id FROM reactions ORDER BY target, since, seq"
 _CHANGES = """
@@ -55,7 +60,9 @@ def stored(store: MemoryStore | SqliteStore) -> Stored:
 
 
 def read_database(connection: apsw.Connection) -> Stored:
-    """Read everything from a message log's database."""
+    """Read everything from a message log's database, and hold every message against its checksum."""
+    wrong = [row[0] for *row, checksum in _rows(connection, _CHECKED) if checksum != _checksum(row)]
+    assert not wrong, f"messages whose checksum was not kept up to date: {wrong}"
     signs: dict[int, dict[str, list[int]]] = {}
     for target, sign, who in _rows(connection, _REACTIONS):
         signs.setdefault(target, {}).setdefault(sign, []).append(who)
@@ -65,6 +72,11 @@ def read_database(connection: apsw.Connection) -> Stored:
         (who, room if room is not None else (low, high)): seq for who, room, low, high, seq in _rows(connection, _READS)
     }
     return Stored(messages, [_change(row) for row in _rows(connection, _CHANGES)], drafts, reads)
+
+
+def _checksum(row: list[Any]) -> int:
+    row[9] = msgspec.json.decode(row[9]) if row[9] else None
+    return checksum_of(*row)
 
 
 def _message(row: tuple[Any, ...], signs: dict[str, list[int]]) -> Message:

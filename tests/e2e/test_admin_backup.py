@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from securechat.model import Acked, Hello, Register, Registered, Welcome
+from securechat.model import Acked, Hello, Register, Registered, Search, SearchPage, Welcome
 from securechat.tls.certificates import ensure_server
 from tests.e2e.conftest import Connect
 from tests.support.admin import admin, needs_socket, refused, row, told
@@ -240,3 +240,46 @@ def test_check_finds_a_damaged_database(full: ServerProcess) -> None:
     assert done.returncode == 4
     assert "database: " in done.stdout
     assert "restore" in done.stdout
+
+
+def test_check_and_the_server_say_that_the_database_is_gone(full: ServerProcess) -> None:
+    with full.start(), NativeClient(full.port, full.ca) as ann:
+        ann.hello("guest")
+        ann.send(Search(7, "message"))
+        ann.wait_for(SearchPage)  # for which the index was made
+        full.stop()
+    database = full.data / "securechat.db"
+    database.rename(full.data.parent / "elsewhere")
+    check = ["check", "--cert", str(full.certs / "server.pem")]
+    for state in ("missing", "empty"):
+        done = admin(full.data, *check)
+        assert done.returncode == 4
+        assert f"lost: {database} is {state}, but search.db is the index of a log with" in done.stdout
+        full.start(wait=False)
+        assert full.wait() == 4
+        assert f"is {state}, but search.db" in full.stderr
+        database.touch()
+
+
+def test_a_damaged_journal_stops_the_start_until_recover_was_told_to_go_on(full: ServerProcess) -> None:
+    with full.start(), NativeClient(full.port, full.ca) as ann:
+        ann.hello("guest")
+        for number in range(8):
+            ann.say_acked(f"after the start {number}")
+        full.kill()
+    journal = full.data / "securechat.db-wal"
+    content = bytearray(journal.read_bytes())
+    content[32 + 24 + 2000] ^= 4  # in the first page
+    journal.write_bytes(bytes(content))
+    assert "is damaged after page 0" in admin(full.data, "check", "--cert", str(full.certs / "server.pem")).stdout
+    full.start(wait=False)
+    assert full.wait() == 4
+    assert "securechat-admin recover" in full.stderr
+    assert "add --yes" in refused(full.data, 2, "recover")
+    assert "a copy of all of it" in told(full, "recover", "--yes")
+    (copy,) = full.data.glob("securechat.db-wal.damaged-*")
+    assert copy.read_bytes() == bytes(content)
+    assert "nothing was changed" in told(full, "recover")
+    with full.start(), NativeClient(full.port, full.ca) as ann:
+        ann.hello("guest")
+        assert "nothing was changed" not in refused(full.data, 1, "recover", "--yes")

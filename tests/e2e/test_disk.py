@@ -86,3 +86,21 @@ def test_13_a_failed_sync_stops_acknowledging_says_so_and_exits_non_zero(certs: 
         stored = {message.seq: message.text for message in reader.history("lobby")}
     assert acked
     assert all(stored[ack.seq] == f"message {ack.client_id - 1}" for ack in acked)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows deletes no open file")
+@pytest.mark.parametrize("loss", ["deleted", "replaced"])
+def test_nothing_is_acknowledged_when_the_data_directory_has_gone_away(certs: Path, tmp_path: Path, loss: str) -> None:
+    data = tmp_path / "data"
+    with ServerProcess(certs, data, "--rate-limit", "off").start() as server:
+        with NativeClient(server.port, server.ca) as ann:
+            ann.hello("ann")
+            ann.say_acked("stored")
+            data.rename(tmp_path / "away")
+            if loss == "replaced":
+                shutil.copytree(tmp_path / "away", data, ignore=shutil.ignore_patterns("admin.sock"))
+            client_id = ann.say("never acknowledged")
+            assert ann.last_words().code is ErrorCode.LOG_FAILED
+            assert client_id not in [event.client_id for event in ann.events if isinstance(event, Acked)]
+        assert server.wait() == 4
+        assert "nothing more is acknowledged" in server.wait_for_line("the message log failed")

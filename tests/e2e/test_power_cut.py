@@ -23,6 +23,7 @@ from securechat.hub.ports import Appended
 from securechat.limits import Limits
 from securechat.log.audit import read_audit
 from securechat.log.inline import InlineLog
+from securechat.log.loss import damaged_journal, missing_database
 from securechat.log.sqlite import DATABASE, SqliteStore
 from securechat.model import Draft, Message
 from securechat.testing.disk import CrashStates, RecordingDisk
@@ -84,8 +85,12 @@ class Load:
 
 def read_plainly(directory: Path) -> tuple[list[Message], list[str]]:
     """Open what the power cut left as any SQLite would, check it, and read all messages, and the audit's words."""
+    lost = missing_database(directory / DATABASE)
     connection = apsw.Connection(str(directory / DATABASE))
     try:
+        lost = lost or damaged_journal(connection, directory / DATABASE)
+        if lost is not None:
+            raise HistoryBroken(f"a false alarm: {lost}")
         connection.pragma("synchronous", "OFF")  # it is thrown away afterwards: closing it need not wait for a disk
         assert connection.pragma("integrity_check") == "ok"
         if not connection.table_exists("main", "messages"):

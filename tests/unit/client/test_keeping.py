@@ -179,6 +179,18 @@ def test_what_cannot_be_read_is_a_sentence(memory: Memory, ca: str, folder: Path
     assert "cannot be read" in memory.troubles[0]
 
 
+@posix
+@pytest.mark.parametrize("trap", ["fifo", "link"])
+def test_what_is_no_file_is_neither_waited_for_nor_followed(memory: Memory, ca: str, folder: Path, trap: str) -> None:
+    memory.keep_server(*HERE, ca, "ann")
+    (path,) = files(folder, "server")
+    path.rename(folder / "elsewhere")
+    os.mkfifo(path) if trap == "fifo" else path.symlink_to(folder / "elsewhere")
+    assert memory.last() is None
+    assert "cannot be read" in memory.troubles[0]
+    assert "not a regular file" in memory.troubles[0]
+
+
 def test_a_folder_that_is_none_is_a_sentence_to_read_and_one_to_write(tmp_path: Path, ca: str) -> None:
     (tmp_path / "securechat-state").mkdir()
     (tmp_path / "securechat-state" / "v1").write_text("in the way")

