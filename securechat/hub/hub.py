@@ -12,8 +12,10 @@ from typing import assert_never
 
 from msgspec.structs import replace
 
+from securechat.containment import Containment
 from securechat.errors import ErrorCode, Overloaded, Refusal
 from securechat.hub.attendance import Attendance
+from securechat.hub.contained import ContainedHasher, ContainedLog
 from securechat.hub.desk import Desk
 from securechat.hub.door import Door, Keys
 from securechat.hub.entrance import REPLACED, Entrance, Guest
@@ -86,6 +88,7 @@ from securechat.names import LOBBY, name_key
 
 _ROOMS_PER_REQUEST = 10
 """Rooms of one Join that cost as much as one request: a client that returns to 100 rooms stays within the burst."""
+_RETRY_S = 1.0  # until the next tick after one that raised
 _BYE = Closing(ErrorCode.BYE, "goodbye")
 
 
@@ -101,6 +104,7 @@ class Hub:
         alarm: told when, in monotonic seconds, `tick` should be called next; the earliest of its calls counts.
         server: program and version, told in Welcome.
         rates: False switches message and byte rates off, for benchmarks and trusted bots.
+        containment: what becomes of what a completion raises.
 
     Attributes:
         fed_seq: the last seq fanned out.
@@ -118,8 +122,11 @@ class Hub:
         alarm: Callable[[float], None],
         server: str = "securechat",
         rates: bool = True,
+        containment: Containment | None = None,
     ) -> None:
-        self._log = log
+        containment = containment or Containment()  # which raises
+        self._log = log = ContainedLog(log, containment)
+        keys = replace(keys, hasher=ContainedHasher(keys.hasher, containment))
         self._outlet = outlet
         self._observer = observer
         self._limits = limits
@@ -128,13 +135,13 @@ class Hub:
         self._rates = rates
         self._now = 0.0
         self._seats: dict[Peer, Seat] = {}
-        self._registry = registry = Registry(log, keys.wall_ms, limits.session_days)
+        self._registry = registry = Registry(log, keys.wall_ms, limits.session_days, containment)
         self._slowdown = Slowdown(limits)
         self._attendance = Attendance(outlet, observer, limits, alarm)
         door = Door(registry, keys, self._slowdown, limits)
         self._entrance = Entrance(log, registry, door, limits, self._admitted, self._turned_away, self._seats)
         self._members = self._entrance.members
-        self._lookups = Lookups(log, self._entrance, self._attendance, registry)
+        self._lookups = Lookups(log, self._entrance, self._attendance, registry, containment)
         self._posting = Posting(
             log,
             registry,
@@ -145,6 +152,7 @@ class Hub:
             self._seats,
             self._entrance.find,
             lambda: self._now,
+            containment,
         )
         self._feed = Feed(outlet, self._attendance, self._members, self._lookups, registry.rulebook)
         self._floor = Floor(
@@ -424,10 +432,14 @@ class Hub:
     def tick(self, now: float) -> None:
         """Let go of those who did not come back in time, and tell gathered presence."""
         self._now = now
-        for member in self._attendance.take_overdue(now):
-            self._entrance.dismiss(member)
-            self._attendance.gone(member, now)
-        self._attendance.tell(now)
+        try:
+            for member in self._attendance.take_overdue(now):
+                self._entrance.dismiss(member)
+                self._attendance.gone(member, now)
+            self._attendance.tell(now)
+        except Exception:
+            self._alarm(now + _RETRY_S)  # for those who were not reached; not at once, for it may raise again
+            raise
         if (due := self._attendance.next_deadline()) is not None:
             self._alarm(due)
 

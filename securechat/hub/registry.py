@@ -14,6 +14,7 @@ from typing import Any, TypeAlias, TypeVar, assert_never
 
 from msgspec.structs import replace
 
+from securechat.containment import Containment, Vital, vital
 from securechat.errors import ErrorCode, LocalProtocolError, Refusal
 from securechat.hub.bans import BanIndex
 from securechat.hub.people import (
@@ -62,6 +63,7 @@ class Registry:
         log: where changes become durable.
         wall_ms: UTC milliseconds; what is written down, and what expiry is judged by.
         session_days: how long an unused login lasts.
+        containment: what becomes of what a change in its turn raises; by default it is raised.
 
     Attributes:
         accounts, logins, certificates, invites, bans, mutes: by number (sender_id for accounts and mutes).
@@ -70,7 +72,14 @@ class Registry:
         rulebook: rooms, and who belongs to them.
     """
 
-    def __init__(self, log: MessageLog, wall_ms: Callable[[], int], session_days: float) -> None:
+    def __init__(
+        self,
+        log: MessageLog,
+        wall_ms: Callable[[], int],
+        session_days: float,
+        containment: Containment | None = None,
+    ) -> None:
+        self._containment = containment or Containment()
         self.wall_ms = wall_ms
         self._session_ms = int(session_days * _DAY_MS)
         self.accounts: dict[int, Account] = {}
@@ -83,7 +92,7 @@ class Registry:
         self._log = log
         self._serial = 0
         self._leaving: set[tuple[type[Row], int]] = set()
-        self._queues: dict[Hashable, deque[Callable[[], Turn]]] = {}
+        self._queues: dict[Hashable, deque[tuple[object, Callable[[], Turn]]]] = {}  # and for whom each is
         self._arriving: dict[str, Account] = {}  # by what their names look like
         self._epochs: dict[int, int] = {}
         self._by_key: dict[str, int] = {}
@@ -214,13 +223,14 @@ class Registry:
             for looks in arriving:
                 self._arriving.pop(looks, None)
             if isinstance(answer, Recorded):
-                for change in changes:
-                    self._apply(change)
-            if then is not None:
-                then(answer)
-            ended = {number for kind, number in leaving if kind is Login}
-            if ended and isinstance(answer, Recorded):
-                self.logged_out(ended)
+                vital(Vital.CHANGES, self._apply_all)(changes)
+            try:
+                if then is not None:
+                    then(answer)
+            finally:  # who has lost a login is out, whatever the one who asked makes of it
+                ended = {number for kind, number in leaving if kind is Login}
+                if ended and isinstance(answer, Recorded):
+                    self.logged_out(ended)
 
         self._log.record(changes, done)
 
@@ -261,16 +271,18 @@ class Registry:
         queue = self._queues.get(place)
         if queue is None:
             self._queues[place] = queue = deque()
-        queue.append(job)
+        queue.append((self._containment.current, job))
         if len(queue) == 1:
             self._next_turn(place)
 
     def _next_turn(self, place: Hashable) -> None:
         queue = self._queues[place]
         while queue:
-            if (turn := queue[0]()) is not None:
-                self._take_turn(place, *turn)
-                return
+            work, job = queue[0]
+            with self._containment.work_for(work):  # who asked before is not to blame
+                if (turn := job()) is not None:
+                    self._take_turn(place, *turn)
+                    return
             queue.popleft()
         del self._queues[place]
 
@@ -340,6 +352,10 @@ class Registry:
                 self._expire_next(expire)
 
         self.change((expire,), done)
+
+    def _apply_all(self, changes: Sequence[Change]) -> None:
+        for change in changes:
+            self._apply(change)
 
     def _apply(self, change: Change) -> None:
         match change:
