@@ -1,10 +1,9 @@
 """Connections between accept and finished handshake: who speaks overtakes who is silent.
 
 A connection that has not sent a whole ClientHello is a bare socket in the selector: no TLS, no session, none of the
-places for handshakes. When the first TLS record is complete (its length is read from its header, RFC 8446, section 5.1)
-the connection waits for a place, first come first served. Only what OpenSSL has accepted as a ClientHello holds the
-place: one that is spread over several records (section 5.1 allows it, clients do not do it) gives it up as soon as
-others wait. After HALF_OPEN_GRACE_S everybody whose handshake is not over does.
+places for handshakes. When its ClientHello is complete, as far as the lengths in its headers say (`missing_bytes`), it
+waits for a place, first come first served. A handshake that OpenSSL has begun without a whole ClientHello all the same
+gives its place up as soon as others wait; after HALF_OPEN_GRACE_S every other one does.
 
 Bounds: limits.silent_connections without a handshake, all together, and limits.half_open_handshakes with one. For a
 newcomer over the first bound, or without a descriptor left, the oldest silent one goes. Only where there is none (so
@@ -14,6 +13,7 @@ nobody.
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import socket
 import ssl
@@ -36,8 +36,11 @@ HALF_OPEN_RETRY_S = 0.05
 """Seconds between looks for a free place; a handshake that ends meanwhile comes first."""
 
 
-RECORD_HEADER_BYTES = 5
+PEEK_BYTES = 32_768
+"""Looked at of a ClientHello that has not come whole. A usual one has 250 to 2,000 bytes."""
+_HEADER_BYTES = 5  # of a record (RFC 8446, section 5.1)
 _HANDSHAKE_RECORD = 22
+_CLIENT_HELLO = 1
 _MOST_RECORD_BYTES = 2**14
 
 
@@ -59,19 +62,17 @@ class Arrival:
         self.since = since
 
     def has_hello(self) -> bool:
-        """Look whether the first record is complete; if not, have the selector wait for its end.
+        """Look whether the ClientHello is complete; if not, have the selector wait until it can be.
 
         Raises:
             BlockingIOError: it has sent nothing.
             OSError: it is gone.
         """
-        head = self.sock.recv(RECORD_HEADER_BYTES, socket.MSG_PEEK)
-        if not head:
+        data = self.sock.recv(PEEK_BYTES, socket.MSG_PEEK)
+        if not data:
             raise ConnectionResetError(errno.ECONNRESET, "ended without a word")
-        wanted_bytes = first_record_bytes(head)
-        if wanted_bytes <= len(head) or len(self.sock.recv(wanted_bytes, socket.MSG_PEEK)) >= wanted_bytes:
-            return True
-        return not _wake_at(self.sock, wanted_bytes)
+        missing = missing_bytes(data)
+        return not missing or len(data) == PEEK_BYTES or not _wake_at(self.sock, len(data) + missing)
 
     @property
     def address(self) -> str:
@@ -94,22 +95,46 @@ class Arrival:
         self._pending.drop(self)
 
 
-def first_record_bytes(head: bytes) -> int:
-    """How long the first record of a connection is, its header included (RFC 8446, section 5.1).
+def missing_bytes(data: bytes) -> int:
+    """How many bytes must at least follow before a connection's ClientHello is complete.
+
+    Reads nothing but lengths: of the records (RFC 8446, section 5.1), and of the handshake message in them, which may
+    be spread over several (section 4).
 
     Args:
-        head: the first bytes, at most RECORD_HEADER_BYTES.
+        data: what has come, from the beginning.
 
     Returns:
-        RECORD_HEADER_BYTES while the header is not complete; 0 for what is no handshake or breaks the rules: OpenSSL
-        has an answer to it at once.
+        0 when it is complete, is none, or breaks the rules: OpenSSL has an answer to that.
     """
-    if head[:1] != bytes([_HANDSHAKE_RECORD]):
-        return 0
-    if len(head) < RECORD_HEADER_BYTES:
-        return RECORD_HEADER_BYTES
-    body_bytes = int.from_bytes(head[3:5])
-    return RECORD_HEADER_BYTES + body_bytes if body_bytes <= _MOST_RECORD_BYTES else 0
+    at = got = 0
+    wanted = 4  # of the message: its type and length, until these are known
+    message = b""  # the first four bytes
+    while True:
+        header = data[at : at + _HEADER_BYTES]
+        if header and header[0] != _HANDSHAKE_RECORD:
+            return 0
+        if len(header) < _HEADER_BYTES:
+            return _HEADER_BYTES - len(header) + wanted - got
+        body_bytes = int.from_bytes(header[3:])
+        if not 0 < body_bytes <= _MOST_RECORD_BYTES:
+            return 0
+        at += _HEADER_BYTES
+        piece = data[at : at + body_bytes]
+        at += len(piece)
+        got += len(piece)
+        if len(message) < 4:
+            message = (message + piece)[:4]
+            if len(message) == 4:
+                wanted += int.from_bytes(message[1:])
+        if (message and message[0] != _CLIENT_HELLO) or wanted > _MOST_RECORD_BYTES:
+            return 0
+        left_bytes = body_bytes - len(piece)
+        if left_bytes:
+            after = wanted - got - left_bytes  # to come in records behind this one
+            return left_bytes + (_HEADER_BYTES + after if after > 0 else 0)
+        if got >= wanted:
+            return 0
 
 
 def _wake_at(sock: socket.socket, size_bytes: int) -> bool:
@@ -203,6 +228,8 @@ class PendingConnections:
             del self._waiting[arrival]
         else:
             return
+        with contextlib.suppress(OSError):  # a plain close with unread input resets the connection
+            arrival.sock.recv(_MOST_RECORD_BYTES)
         arrival.sock.close()
         self._admission.closed(arrival.address, self._loop.now, hello_done=False, handshake_begun=False)
         if denial is not None:

@@ -172,7 +172,7 @@ class Server:
             self._accept_no_more()
             self._hasher.close()
             if self._exit_code is not ExitCode.LOG:
-                self._log.close()
+                self._close_log()
             if self._log.failure is not None and self._exit_code is not ExitCode.LOG:
                 self._exit_code = ExitCode.LOG
                 self._console.event("error", f"the message log failed while it was closed: {self._log.failure}")
@@ -208,6 +208,14 @@ class Server:
                 break
             with suppress(Exception):
                 self._loop.run_pass(0.1)
+
+    def _close_log(self) -> None:
+        try:
+            self._log.close()
+        except Exception as error:
+            if self._exit_code is not ExitCode.INTERNAL:
+                raise
+            self._chronicle.failed(Failure("close", "the log", error), self._loop.now)  # what stopped us, once more
 
     def _post_for_log(self, callback: Callable[[], None]) -> None:
         self._loop.post(vital(Vital.LOG, callback))

@@ -33,7 +33,7 @@ class Chronicle:
     def __init__(self, console: Console, *, show_messages: bool = False) -> None:
         self._console = console
         self.hears_messages = show_messages
-        self._told: dict[tuple[str, str], tuple[float, int]] = {}  # by where it was raised: when, and how many since
+        self._told: dict[tuple[str, ...], tuple[float, int]] = {}  # by where it was raised: when, and how many since
 
     def connected(self, session: Session) -> None:
         """A TLS handshake is done."""
@@ -60,7 +60,7 @@ class Chronicle:
 
     def failed(self, failure: Failure, now: float) -> None:
         """A bug met something; its traceback is written once in TRACEBACK_EVERY_S for the same place."""
-        place = (type(failure.error).__name__, _place_of(failure.error))
+        place = (failure.kind, type(failure.error).__name__, _place_of(failure.error))
         told_at, left_out = self._told.get(place, (-TRACEBACK_EVERY_S, 0))
         if now - told_at < TRACEBACK_EVERY_S:
             self._told[place] = (told_at, left_out + 1)
@@ -119,7 +119,7 @@ def _place_of(error: Exception) -> str:
 
 def _traceback(error: Exception) -> str:
     """The innermost frames, on one line: the console lets no other through."""
-    lines = traceback.format_exception(error, limit=-_FRAMES)
+    lines = "".join(traceback.format_exception(error, limit=-_FRAMES)).splitlines()
     return " | ".join(line.strip() for line in lines)[:_TRACEBACK_CHARS]
 
 

@@ -13,7 +13,6 @@ from pathlib import Path
 
 import pytest
 
-from securechat.limits import Limits
 from securechat.net.admission import Admission, Denial
 from securechat.net.listener import Listener
 from securechat.net.pending import PendingConnections

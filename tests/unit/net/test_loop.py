@@ -266,7 +266,8 @@ def test_a_bound_completion_belongs_to_who_asked() -> None:
     seen: list[object] = []
     again = containment.bind(lambda: seen.append(containment.current))
     containment.current = other
-    loop.post(lambda: (done(), again()) and None)
+    loop.post(done)
+    loop.post(again)
     loop.run_pass(0)
     assert (asks.failed, other.failed) == (1, 0)
     assert seen == [asks], "what it asks in turn belongs to the same"

@@ -8,10 +8,13 @@ import ssl
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from securechat.limits import Limits
+from securechat.net import pending
 from securechat.net.admission import Denial
-from securechat.net.pending import HALF_OPEN_GRACE_S, first_record_bytes
+from securechat.net.pending import HALF_OPEN_GRACE_S, missing_bytes
 from securechat.net.transport import CloseReason
 
 from .conftest import Bench
@@ -43,9 +46,10 @@ def _client_hello(door: Door) -> bytes:
     return outgoing.read()
 
 
-def _in_two_records(hello: bytes) -> bytes:
-    """The same ClientHello, its first byte in a record of its own: only OpenSSL can tell that it is not complete."""
-    return hello[:3] + b"\0\1" + hello[5:6]
+def _in_records(message: bytes, body_bytes: int) -> bytes:
+    """A handshake message in records of that size."""
+    pieces = [message[at : at + body_bytes] for at in range(0, len(message), body_bytes)]
+    return b"".join(b"\x16\x03\x01" + len(piece).to_bytes(2) + piece for piece in pieces)
 
 
 def _is_closed(sock: socket.socket) -> bool:
@@ -118,11 +122,15 @@ def test_a_piece_of_a_client_hello_earns_nothing_and_costs_no_pass(door: Door, s
 
 
 @pytest.mark.parametrize("limits", [Limits(half_open_handshakes=3)])
-def test_a_hello_in_pieces_of_records_gives_its_place_up_at_once(door: Door) -> None:
+def test_a_handshake_begun_without_a_whole_hello_gives_its_place_up_at_once(
+    door: Door, monkeypatch: pytest.MonkeyPatch
+) -> None:
     socks = _silent(door, 3)
-    for sock in socks:
-        sock.sendall(_in_two_records(_client_hello(door)))
-    door.bench.passes_until(lambda: len(door.pending._unheard) == 3)
+    with monkeypatch.context() as patch:
+        patch.setattr(pending, "missing_bytes", lambda data: 0)
+        for sock in socks:
+            sock.sendall(_client_hello(door)[:-1])
+        door.bench.passes_until(lambda: len(door.pending._unheard) == 3)
     before = door.bench.clock.now
     guest = door.knock()
     door.bench.until(lambda: guest.shaken)
@@ -225,19 +233,48 @@ def test_what_on_transport_raises_costs_that_client_alone(bench: Bench) -> None:
     door.listener.close()
 
 
+def test_a_hello_in_records_of_one_byte_is_served(door: Door) -> None:
+    """RFC 8446 allows it; OpenSSL's answer to it is a ServerHello."""
+    (sock,) = _silent(door, 1)
+    for piece in _in_records(_client_hello(door)[5:], 1):
+        sock.sendall(bytes([piece]))
+        door.bench.loop.run_pass(0)
+    door.bench.passes_until(lambda: door.admission.half_open == 1)
+    sock.settimeout(0.01)
+    door.bench.passes_until(lambda: bool(select.select([sock], [], [], 0)[0]))
+    assert sock.recv(1) == b"\x16"
+    sock.close()
+
+
+MESSAGE = b"\x01\x00\x01\x00" + bytes(256)
+
+
+@pytest.mark.parametrize("body_bytes", [1, 2, 3, 4, 5, 100, 259, 260, 300])
+def test_a_hello_misses_bytes_until_its_last_one_and_never_more_than_there_are(body_bytes: int) -> None:
+    data = _in_records(MESSAGE, body_bytes)
+    for size in range(1, len(data)):
+        assert 0 < missing_bytes(data[:size]) <= len(data) - size
+    assert missing_bytes(data) == 0
+    assert missing_bytes(data + b"more") == 0
+
+
 @pytest.mark.parametrize(
-    ("head", "size_bytes"),
+    "data",
     [
-        (b"\x16", 5),
-        (b"\x16\x03\x01\x02", 5),
-        (b"\x16\x03\x01\x02\x00", 517),
-        (b"\x16\x03\x01\x40\x00", 16389),
-        (b"\x16\x03\x01\x40\x01", 0),
-        (b"\x16\x03\x01\x00\x00", 5),
-        (b"G", 0),
-        (b"GET /", 0),
-        (b"\x15\x03\x01\x00\x02", 0),
+        b"G",
+        b"GET / HTTP/1.1",
+        b"\x15\x03\x01\x00\x02",
+        b"\x16\x03\x01\x00\x00",
+        b"\x16\x03\x01\x40\x01",
+        b"\x16\x03\x01\x00\x04\x02",
+        b"\x16\x03\x01\x00\x04\x01\x00\x40\x00",
+        b"\x16\x03\x01\x00\x01\x01\x17",
     ],
 )
-def test_the_length_of_the_first_record_is_in_its_header(head: bytes, size_bytes: int) -> None:
-    assert first_record_bytes(head) == size_bytes
+def test_what_is_no_client_hello_is_left_to_openssl(data: bytes) -> None:
+    assert missing_bytes(data) == 0
+
+
+@given(st.binary(min_size=1, max_size=64).map(lambda tail: b"\x16\x03\x01" + tail) | st.binary(min_size=1))
+def test_whatever_comes_it_misses_little_and_never_less_than_nothing(data: bytes) -> None:
+    assert 0 <= missing_bytes(data) <= 2**14 + 10
