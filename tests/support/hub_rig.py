@@ -6,6 +6,8 @@ from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, TypeVar
 
+from securechat.containment import Containment, Failure
+from securechat.errors import ErrorCode
 from securechat.hub.hub import Hub
 from securechat.hub.ports import Access, Happening, Peer
 from securechat.limits import Limits
@@ -28,6 +30,7 @@ class FakePeer:
     def __init__(self, rig: HubRig, number: int, address: str = "127.0.0.1") -> None:
         self.rig = rig
         self.number = number
+        self.label = f"peer {number}"
         self.address = origin_of(address)
         self.host = address
         self.certificate: str | None = None
@@ -43,6 +46,10 @@ class FakePeer:
     def close(self, closing: Closing) -> None:
         self.deliver(closing)
         self.closed = closing
+
+    def fail(self) -> None:
+        self.close(Closing(ErrorCode.INTERNAL, "a bug"))
+        self.rig.hub.lost(self, self.rig.now)
 
     def of(self, kind: type[E]) -> list[E]:
         return [event for event in self.events if isinstance(event, kind)]
@@ -69,7 +76,9 @@ class HubRig:
         rates: bool = False,
         store: MemoryStore | None = None,
         access: Access = Access.OPEN,
+        on_failure: Callable[[Failure], None] | None = None,
     ) -> None:
+        self.containment = Containment(on_failure)
         self.limits = limits or Limits()
         self.now = 1000.0
         self.posted: deque[Callable[[], None]] = deque()
@@ -81,7 +90,16 @@ class HubRig:
         self.store = store or MemoryStore(self.limits, wall_ms=self.wall_ms)
         self.log = MemoryLog(self.posted.append, limits=self.limits, wall_ms=self.wall_ms, store=self.store)
         self.keys = plain_keys(self.posted.append, self.wall_ms, access=access)
-        self.hub = Hub(self.log, self, self, self.limits, keys=self.keys, alarm=self._alarm, rates=rates)
+        self.hub = Hub(
+            self.log,
+            self,
+            self,
+            self.limits,
+            keys=self.keys,
+            alarm=self._alarm,
+            rates=rates,
+            containment=self.containment,
+        )
         state = self.log.start(self._on_commit, self._failed)
         self.hub.restore(state, self.now, self.wall_ms())
 
@@ -115,7 +133,9 @@ class HubRig:
         return FakePeer(self, self._peers, address)
 
     def do(self, peer: FakePeer, command: Command, *, settle: bool = True) -> float:
+        self.containment.current = peer
         wait_s = self.hub.handle(peer, command, self.now)
+        self.containment.current = None
         if settle:
             self.settle()
         return wait_s
