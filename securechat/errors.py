@@ -30,6 +30,7 @@ class ErrorCode(StrEnum):
     KICKED = "kicked"
     LOGGED_OUT = "logged_out"
     BYE = "bye"
+    INTERNAL = "internal"  # also sent in Refused
 
     # A rule; the connection lives (sent in Refused).
     UNKNOWN_TYPE = "unknown_type"

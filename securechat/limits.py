@@ -73,8 +73,13 @@ class Limits:
         32, "connections", "connections per failed_hellos_window_s that never completed a hello; Ergo counts all"
     )
     failed_hellos_window_s: float = _limit(600.0, "s", "window of failed_hellos_per_address")
-    half_open_handshakes: int = _limit(256, "connections", "unfinished handshakes in all: one pass of work at most")
-    half_open_per_address: int = _limit(8, "connections", "unfinished handshakes per address; loopback exempt")
+    half_open_handshakes: int = _limit(256, "connections", "handshakes under way in all: one pass of work at most")
+    half_open_per_address: int = _limit(8, "connections", "per address, without a finished handshake; loopback exempt")
+    silent_connections: int = _limit(
+        4096,
+        "connections",
+        "that have sent nothing yet; then the oldest goes: 4 KiB each, and as many as listen_backlog",
+    )
     reserved_descriptors: int = _limit(64, "descriptors", "kept free below RLIMIT_NOFILE for the log and certificates")
     listen_backlog: int = _limit(4096, "connections", "ngIRCd's 10 lost 33 of 1,000 clients in a reconnect storm")
     accepts_per_pass: int = _limit(

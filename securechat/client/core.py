@@ -20,7 +20,7 @@ from securechat.client import intents as want
 from securechat.client.greeting import ASKING, FENCE, Greeting
 from securechat.client.happenings import Happening, Impossible, Loss, LossKind
 from securechat.client.login import Login
-from securechat.client.patience import ANSWER_S, STABLE_S, Backoff, retry_at
+from securechat.client.patience import ANSWER_S, Backoff, retry_at
 from securechat.client.state import Attention, Phase
 from securechat.client.tidings import WritersChanged
 from securechat.errors import ErrorCode
@@ -236,8 +236,9 @@ class ClientCore(Greeting):
         if self._lost_at is None:
             self._lost_at = now
             self._tell(told.ConnectionLost(loss, *((words.code, words.text) if words is not None else (None, ""))))
-            if self._welcomed_at is not None and now - self._welcomed_at >= STABLE_S:
-                self._backoff.reset()
+            if self._welcomed_at is not None:
+                explained = words is not None and words.code is not ErrorCode.INTERNAL
+                self._backoff.ended(now - self._welcomed_at, explained=explained)
         delay_s = self._backoff.next_delay_s((words.retry_after_s or 0.0) if words is not None else 0.0)
         self._dial_at = now + delay_s
         self._tell(told.Reconnecting(delay_s, self._backoff.attempt, loss))

@@ -18,6 +18,11 @@ LONGEST_DELAY_S = 10.0
 """Between attempts in the end: a thousand clients then cost a server a hundred connections a second at most."""
 STABLE_S = 10.0
 """A connection that lived this long was a good one: the next loss starts with the first delay again."""
+EARLY_ENDS = 3
+"""Connections in a row that ended soon after a welcome, with no reason given or an internal error, before the client
+takes it that what it says makes the server fail. Fewer would be the chance of a bad network."""
+LONGEST_AFTER_EARLY_ENDS_S = 60.0
+"""Between attempts from then on: a server that a supervisor starts again serves everybody else for that long."""
 IDLE_PING_S = 60.0
 """Silence before we ask (the server's idle_ping_s)."""
 PING_TIMEOUT_S = 30.0
@@ -49,15 +54,25 @@ class Backoff:
 
     def __init__(self, jitter: Callable[[], float]) -> None:
         self._jitter = jitter
+        self._early_ends = 0
         self.attempt = 0
 
-    def reset(self) -> None:
-        """Start over with the first delay."""
-        self.attempt = 0
+    def ended(self, lived_s: float, *, explained: bool) -> None:
+        """A connection on which we were welcome has ended.
+
+        Args:
+            lived_s: seconds since the welcome.
+            explained: whether the server said why, and that it was no error of its own.
+        """
+        if lived_s >= STABLE_S:
+            self.attempt = self._early_ends = 0
+        elif not explained:
+            self._early_ends += 1
 
     def next_delay_s(self, at_least_s: float = 0.0) -> float:
         """Return the delay before the next attempt, never less than the server asked for."""
-        ceiling = min(LONGEST_DELAY_S, FIRST_DELAY_S * 2.0 ** min(self.attempt, 10))
+        longest_s = LONGEST_DELAY_S if self._early_ends < EARLY_ENDS else LONGEST_AFTER_EARLY_ENDS_S
+        ceiling = min(longest_s, FIRST_DELAY_S * 2.0 ** min(self.attempt, 10))
         self.attempt += 1
         delay = ceiling * (0.5 + 0.5 * self._jitter())
         return at_least_s + delay if at_least_s > 0 else delay

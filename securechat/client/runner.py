@@ -253,6 +253,9 @@ class _Connection:
         """Beyond LIMITS only by a mistake of ours."""
         self.transport.abort()
 
+    def failed(self) -> None:
+        """Never called: this loop contains nothing, a bug ends the client with its traceback."""
+
     def connection_lost(self, reason: CloseReason, detail: str) -> None:
         """The transport is closed; only a kernel that gave up counts as silence."""
         error = self.transport.error

@@ -12,8 +12,10 @@ from typing import assert_never
 
 from msgspec.structs import replace
 
+from securechat.containment import Containment
 from securechat.errors import ErrorCode, Overloaded, Refusal
 from securechat.hub.attendance import Attendance
+from securechat.hub.contained import ContainedHasher, ContainedLog
 from securechat.hub.desk import Desk
 from securechat.hub.door import Door, Keys
 from securechat.hub.entrance import REPLACED, Entrance, Guest
@@ -92,6 +94,7 @@ from securechat.names import LOBBY, name_key
 
 _ROOMS_PER_REQUEST = 10
 """Rooms of one Join that cost as much as one request: a client that returns to 100 rooms stays within the burst."""
+_RETRY_S = 1.0  # until the next tick after one that raised
 _BYE = Closing(ErrorCode.BYE, "goodbye")
 
 
@@ -108,6 +111,7 @@ class Hub:
         server: program and version, told in Welcome.
         rates: False switches message and byte rates off, for benchmarks and trusted bots.
         pages: how long an answer may be.
+        containment: what becomes of what a completion raises.
 
     Attributes:
         clock: what time it is for everything that expires.
@@ -127,8 +131,11 @@ class Hub:
         server: str = "securechat",
         rates: bool = True,
         pages: PageLimits = PAGE_LIMITS,
+        containment: Containment | None = None,
     ) -> None:
-        self._log = log
+        containment = containment or Containment()  # which raises
+        self._log = log = ContainedLog(log, containment)
+        keys = replace(keys, hasher=ContainedHasher(keys.hasher, containment))
         self._outlet = outlet
         self._observer = observer
         self._limits = limits
@@ -139,7 +146,7 @@ class Hub:
         self._seats: dict[Peer, Seat] = {}
         self._slices = Slices(lambda: alarm(self._now))
         self.clock = WallClock(keys.wall_ms, keys.monotonic)
-        self._registry = registry = Registry(log, self.clock, limits.session_days)
+        self._registry = registry = Registry(log, self.clock, limits.session_days, containment)
         self._slowdown = Slowdown(limits)
         self._attendance = Attendance(outlet, observer, limits, alarm, pages)
         self._expiry = Expiry(registry, limits)
@@ -148,7 +155,7 @@ class Hub:
         self._members = self._entrance.members
         listing = Listing(self._attendance.rooms, registry.rulebook.places)
         self._attendance.room_changed = registry.rulebook.room_changed = listing.update
-        self._lookups = Lookups(log, self._entrance, self._attendance, registry, listing, pages)
+        self._lookups = Lookups(log, self._entrance, self._attendance, registry, listing, pages, containment)
         self._posting = Posting(
             log,
             registry,
@@ -159,6 +166,7 @@ class Hub:
             self._seats,
             self._entrance.find,
             lambda: self._now,
+            containment,
             pages.text_chars,
         )
         self._feed = Feed(outlet, self._attendance, self._members, self._lookups, registry.rulebook)
@@ -454,10 +462,14 @@ class Hub:
     def tick(self, now: float) -> None:
         """Let go of those who did not come back in time, tell gathered presence, and go on with long work."""
         self._now = now
-        for member in self._attendance.take_overdue(now):
-            self._entrance.dismiss(member)
-            self._attendance.gone(member, now)
-        self._attendance.tell(now)
+        try:
+            for member in self._attendance.take_overdue(now):
+                self._entrance.dismiss(member)
+                self._attendance.gone(member, now)
+            self._attendance.tell(now)
+        except Exception:
+            self._alarm(now + _RETRY_S)  # for those who were not reached; not at once, for it may raise again
+            raise
         if (due := self._attendance.next_deadline()) is not None:
             self._alarm(due)
         self._slices.run()

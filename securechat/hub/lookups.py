@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple, TypeAlias, assert_never
 
+from securechat.containment import Containment
 from securechat.errors import ErrorCode, Refusal
 from securechat.hub.attendance import Attendance
 from securechat.hub.entrance import Entrance
@@ -52,6 +53,7 @@ from securechat.names import LOBBY, check_name, check_room, name_key
 from securechat.search_query import parse
 
 Question: TypeAlias = Who | Whois | Rooms | History | Search | AskUnread
+_NO_ANSWER = "the server met an internal error and cannot answer this; everything else goes on"
 
 
 class Lookups:
@@ -64,6 +66,7 @@ class Lookups:
         registry: knows the accounts of those who are absent.
         listing: knows which rooms anybody may be told of.
         pages: how long an answer may be.
+        containment: what becomes of what an answer raises; by default it is raised.
     """
 
     def __init__(
@@ -74,7 +77,9 @@ class Lookups:
         registry: Registry,
         listing: Listing,
         pages: PageLimits,
+        containment: Containment | None = None,
     ) -> None:
+        self._containment = containment or Containment()
         self._pages = pages
         self._listing = listing
         self._registry = registry
@@ -85,11 +90,15 @@ class Lookups:
         self._reading: set[Peer] = set()
 
     def answer(self, peer: Peer, member: Member, question: Question, fed_seq: int) -> None:
-        """Answer one question, History later.
+        """Answer one question, History later. What that raises refuses the question: nothing was changed by it.
 
         Raises:
             Refusal: the question is about something the member may not see or that is not there.
         """
+        with self._containment.work_for(_Asked(self, peer, question)):
+            self._answer(peer, member, question, fed_seq)
+
+    def _answer(self, peer: Peer, member: Member, question: Question, fed_seq: int) -> None:
         match question:
             case Who():
                 self._who(peer, member, question)
@@ -328,6 +337,28 @@ class Lookups:
         name = check_name(raw)
         held = self._entrance.find(name_key(name)) or self._registry.account_named(name)
         return None if held is None else held.sender_id
+
+
+class _Asked:
+    """A question as the owner of work that may raise."""
+
+    __slots__ = ("_lookups", "_peer", "_question")
+
+    def __init__(self, lookups: Lookups, peer: Peer, question: Question) -> None:
+        self._lookups = lookups
+        self._peer = peer
+        self._question = question
+
+    @property
+    def label(self) -> str:
+        """The connection and what it asked."""
+        return f"{getattr(self._peer, 'label', '')} {type(self._question).__name__.lower()}".strip()
+
+    def fail(self) -> None:
+        """There is no answer; the connection goes on."""
+        if isinstance(self._question, History | Search | AskUnread):  # others are never under way
+            self._lookups.forget(self._peer)
+        self._peer.deliver(Refused(ErrorCode.INTERNAL, _NO_ANSWER, ref=self._question.ref))
 
 
 class Scope(NamedTuple):

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TypeAlias, assert_never
 
+from securechat.containment import Containment
 from securechat.errors import ErrorCode, Refusal
 from securechat.hub.attendance import Attendance
 from securechat.hub.door import span
@@ -57,6 +58,7 @@ class Posting:
         find: who has a name key.
         now: the time of this pass, monotonic seconds.
         text_chars: code points of a text.
+        containment: what becomes of what the log's answer to a draft raises.
 
     Attributes:
         unsettled: drafts the log has not answered yet.
@@ -74,8 +76,10 @@ class Posting:
         seats: Mapping[Peer, Seat],
         find: Callable[[str], Member | None],
         now: Callable[[], float],
+        containment: Containment,
         text_chars: int = MAX_TEXT_CHARS,
     ) -> None:
+        self._containment = containment
         self._log = log
         self._registry = registry
         self._attendance = attendance
@@ -316,24 +320,30 @@ class Posting:
         return account.sender_id
 
     def _settle(self, peer: Peer, member: Member, client_id: int, outcome: AppendOutcome) -> None:
+        """Answer the sender. What that raises costs the sender's connection, and nobody else in the batch."""
         member.unsettled -= 1
         self.unsettled -= 1
-        if member.departures and not member.unsettled:
-            self._attendance.settled(member, self._now())
-        seat = self._seats.get(peer)
-        if seat is None or seat.member is not member:
-            return
-        if isinstance(outcome, NotAppended):
-            refused = Refused(outcome.code, outcome.text, client_id=client_id, retry_after_s=outcome.retry_after_s)
-            peer.deliver(refused)
-        elif isinstance(outcome, Appended):
-            acked = Acked(client_id, outcome.seq)
-            if outcome.retry and outcome.seq > self._fed_seq:
-                self._late_acks.append((outcome.seq, peer, acked))
+        self._containment.current = peer
+        try:
+            if member.departures and not member.unsettled:
+                self._attendance.settled(member, self._now())
+            seat = self._seats.get(peer)
+            if seat is None or seat.member is not member:
+                return
+            if isinstance(outcome, NotAppended):
+                peer.deliver(
+                    Refused(outcome.code, outcome.text, client_id=client_id, retry_after_s=outcome.retry_after_s)
+                )
+            elif isinstance(outcome, Appended):
+                acked = Acked(client_id, outcome.seq)
+                if outcome.retry and outcome.seq > self._fed_seq:
+                    self._late_acks.append((outcome.seq, peer, acked))
+                else:
+                    peer.deliver(acked)
             else:
-                peer.deliver(acked)
-        else:
-            assert_never(outcome)
+                assert_never(outcome)
+        except Exception as error:  # noqa: BLE001  (whatever it is)
+            self._containment.contain(peer, error)
 
 
 def _check_text(text: str, most_chars: int) -> None:

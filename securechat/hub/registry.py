@@ -14,6 +14,7 @@ from typing import Any, TypeAlias, TypeVar, assert_never
 
 from msgspec.structs import replace
 
+from securechat.containment import Containment, Vital, vital
 from securechat.errors import ErrorCode, LocalProtocolError, Refusal
 from securechat.hub.bans import BanIndex
 from securechat.hub.people import (
@@ -64,6 +65,7 @@ class Registry:
         log: where changes become durable.
         clock: what is written down, and what expiry is judged by.
         session_days: how long an unused login lasts.
+        containment: what becomes of what a change in its turn raises; by default it is raised.
 
     Attributes:
         accounts, logins, certificates, invites, bans, mutes: by number (sender_id for accounts and mutes).
@@ -72,7 +74,10 @@ class Registry:
         rulebook: rooms, and who belongs to them.
     """
 
-    def __init__(self, log: MessageLog, clock: WallClock, session_days: float) -> None:
+    def __init__(
+        self, log: MessageLog, clock: WallClock, session_days: float, containment: Containment | None = None
+    ) -> None:
+        self._containment = containment or Containment()
         self.clock = clock
         self.wall_ms = clock.now_ms
         self._session_ms = int(session_days * _DAY_MS)
@@ -86,7 +91,7 @@ class Registry:
         self._log = log
         self._serial = 0
         self._leaving: set[tuple[type[Row], int]] = set()
-        self._queues: dict[Hashable, deque[Callable[[], Turn]]] = {}
+        self._queues: dict[Hashable, deque[tuple[object, Callable[[], Turn]]]] = {}  # and for whom each is
         self._turning: set[Hashable] = set()  # places whose turns are being taken further up the stack
         self._arriving: dict[str, Account] = {}  # by what their names look like
         self._epochs: dict[int, int] = {}
@@ -224,20 +229,15 @@ class Registry:
 
         def done(answer: Recorded | NotAppended) -> None:
             give_back()
+            if isinstance(answer, Recorded):
+                vital(Vital.CHANGES, self._apply_all)(changes, answer.dropped)
             try:
-                if isinstance(answer, Recorded):
-                    for change in changes:
-                        self._apply(change)
-                    for room_id in answer.dropped:
-                        self.rulebook.dropped(room_id)
-            finally:  # an error in one of these keeps nobody from being told, and no login from being ended
-                try:
-                    if then is not None:
-                        then(answer)
-                finally:
-                    ended = {number for kind, number in leaving if kind is Login}
-                    if ended and isinstance(answer, Recorded):
-                        self.logged_out(ended)
+                if then is not None:
+                    then(answer)
+            finally:  # who has lost a login is out, whatever the one who asked makes of it
+                ended = {number for kind, number in leaving if kind is Login}
+                if ended and isinstance(answer, Recorded):
+                    self.logged_out(ended)
 
         try:
             self._log.record(changes, done)
@@ -285,7 +285,8 @@ class Registry:
         queue = self._queues.get(place)
         if queue is None:
             self._queues[place] = queue = deque()
-        queue.append(partial(job))  # an object of its own, even where the same job is asked for twice
+        # an object of its own, even where the same job is asked for twice; what it raises is for whoever asks now
+        queue.append((self._containment.current, partial(job)))
         if len(queue) == 1:
             self._take_turns(place)
 
@@ -298,16 +299,18 @@ class Registry:
         failure: Exception | None = None
         self._turning.add(place)
         while queue:
-            job = queue[0]
+            work, job = queue[0]
+            is_over = True
             try:
-                if (turn := job()) is None:
-                    queue.popleft()
-                else:
-                    self._ask_for(place, job, *turn)
+                with self._containment.work_for(work):  # who asked before is not to blame
+                    if (turn := job()) is not None:
+                        self._ask_for(place, job, *turn)
+                        is_over = False  # or it was over at once: then another turn is the first by now
             except Exception as error:  # noqa: BLE001 - raised below
                 failure = failure or error
+            if is_over:
                 self._end_turn(place, job)
-            if queue and queue[0] is job:
+            if self._is_turn_of(place, job):
                 break
         self._turning.discard(place)
         if not queue:
@@ -337,7 +340,7 @@ class Registry:
 
     def _is_turn_of(self, place: Hashable, job: Callable[[], Turn]) -> bool:
         queue = self._queues.get(place)
-        return queue is not None and len(queue) > 0 and queue[0] is job
+        return queue is not None and len(queue) > 0 and queue[0][1] is job
 
     def _table(self, kind: type[Row]) -> dict[int, Any]:
         if kind is Account:
@@ -352,6 +355,12 @@ class Registry:
         """Return when a login that is used now expires; one that is there never earlier than it would have."""
         end_ms = self.wall_ms() + self._session_ms
         return end_ms if login is None else max(end_ms, login.expires_at_ms)
+
+    def _apply_all(self, changes: Sequence[Change], dropped: Iterable[int]) -> None:
+        for change in changes:
+            self._apply(change)
+        for room_id in dropped:
+            self.rulebook.dropped(room_id)
 
     def _apply(self, change: Change) -> None:
         match change:

@@ -29,6 +29,8 @@ class Denial(StrEnum):
     SERVER_FULL = "server_full"
     ADDRESS_FULL = "address_full"
     HALF_OPEN = "half_open"
+    SILENT = "silent"
+    NO_PLACE = "no_place"
     FAILED_HELLOS = "failed_hellos"
     NO_DESCRIPTORS = "no_descriptors"  # said by the listener: the system ran out
 
@@ -48,6 +50,10 @@ class Admission:
     Args:
         limits: the caps.
         max_connections: all together, RLIMIT_NOFILE less limits.reserved_descriptors.
+
+    Attributes:
+        connections: admitted and not closed.
+        half_open: of these, those whose handshake is under way. An address counts those that have not begun one, too.
     """
 
     def __init__(self, limits: Limits, max_connections: int) -> None:
@@ -60,7 +66,7 @@ class Admission:
 
     @property
     def half_open_full(self) -> bool:
-        """Whether as many handshakes are unfinished as may be: the listener waits instead of refusing."""
+        """Whether as many handshakes are under way as may be: those who want to begin one wait."""
         return self.half_open >= self._limits.half_open_handshakes
 
     @property
@@ -84,8 +90,11 @@ class Admission:
             record.opened += 1
             record.half_open += 1
         self.connections += 1
-        self.half_open += 1
         return None
+
+    def handshake_begun(self) -> None:
+        """A connection that was admitted has sent something and begins its handshake: it has one of the places."""
+        self.half_open += 1
 
     def handshake_over(self, address: str) -> None:
         """A handshake from ``address`` succeeded."""
@@ -94,10 +103,12 @@ class Admission:
         if record is not None:
             record.half_open -= 1
 
-    def closed(self, address: str, now: float, *, handshake_done: bool, hello_done: bool) -> None:
+    def closed(
+        self, address: str, now: float, *, hello_done: bool, handshake_done: bool = False, handshake_begun: bool = True
+    ) -> None:
         """An admitted connection is gone; without a hello it counts as failed."""
         self.connections -= 1
-        if not handshake_done:
+        if handshake_begun and not handshake_done:
             self.half_open -= 1
         key, factor = self._classify(address)
         record = self._records.get(key)

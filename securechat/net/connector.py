@@ -147,7 +147,12 @@ class Connecting(Nobody):
         self._transport = transport
         transport.start(self)
 
-    def abort(self) -> None:
+    @property
+    def label(self) -> str:
+        """Where to."""
+        return f"the connection to {self._server_hostname}"
+
+    def fail(self) -> None:
         """A callback raised: the attempt is over."""
         self.cancel()
 

@@ -27,12 +27,18 @@ class TransportHandler(Protocol):
     def outbox_overflow(self) -> None:
         """Too much waits, or for too long. Called once; answer with ``close_with(last_words, drop_backlog=True)``."""
 
+    def failed(self) -> None:
+        """Work for this connection raised; the error is reported already. Answer with ``close_with(last_words)``."""
+
     def connection_lost(self, reason: CloseReason, detail: str) -> None:
         """The connection is closed. Exactly once, the last call."""
 
 
 class TransportOwner(Protocol):
     """Whoever counts connections (the listener)."""
+
+    def hello_heard(self, transport: Transport, *, complete: bool) -> None:
+        """The handshake has read all that came and goes on; whether the whole ClientHello was in it."""
 
     def handshake_over(self, transport: Transport) -> None:
         """The handshake succeeded."""
@@ -57,6 +63,9 @@ class Nobody:
         """Nobody has waited."""
 
     def outbox_overflow(self) -> None:
+        """Nobody has a last word."""
+
+    def failed(self) -> None:
         """Nobody has a last word."""
 
     def connection_lost(self, reason: CloseReason, detail: str) -> None:

@@ -11,6 +11,7 @@ import ssl
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
+    from securechat.net.handler import TransportOwner
     from securechat.net.loop import Loop
     from securechat.net.transport import Transport
 
@@ -37,15 +38,19 @@ class Handshake:
         loop: the loop.
         sock: the transport's, and never closed here.
         transport: whose ``step_handshake`` and ``handshake_late`` the loop calls.
+        owner: told whether the peer's ClientHello is complete, until it is.
     """
 
-    __slots__ = ("_deadline", "_loop", "_queued", "_sock", "_transport")
+    __slots__ = ("_deadline", "_loop", "_owner", "_queued", "_sock", "_transport")
 
-    def __init__(self, loop: Loop, sock: ssl.SSLSocket, transport: Transport) -> None:
+    def __init__(
+        self, loop: Loop, sock: ssl.SSLSocket, transport: Transport, owner: TransportOwner | None = None
+    ) -> None:
         self._loop = loop
         self._sock = sock
         self._transport = transport
         self._queued = False
+        self._owner = owner  # until the hello is complete
         self._deadline = loop.call_later(loop.limits.handshake_timeout_s, transport.handshake_late)
 
     def queue(self) -> None:
@@ -66,7 +71,11 @@ class Handshake:
         """
         self._queued = False
         sock = self._sock
-        sock.do_handshake()
+        try:
+            sock.do_handshake()
+        except ssl.SSLWantReadError:
+            self._tell_owner()
+            raise
         # A context that verifies nobody would hand out a certificate that proves nothing.
         verified = sock.context.verify_mode is not ssl.CERT_NONE
         shown = sock.getpeercert(binary_form=True) if verified else None
@@ -75,3 +84,11 @@ class Handshake:
     def over(self) -> None:
         """It has ended, well or badly, or will not be finished: no deadline any more."""
         self._deadline.cancel()
+
+    def _tell_owner(self) -> None:
+        """Say whether the whole ClientHello has come: OpenSSL knows the peer's ciphers from then on."""
+        if self._owner is not None:
+            complete = self._sock.shared_ciphers() is not None
+            self._owner.hello_heard(self._transport, complete=complete)
+            if complete:
+                self._owner = None

@@ -59,6 +59,9 @@ class LocalHandler(Protocol):
     def line_too_long(self) -> None:
         """A line went over LINE_BYTES: there is no way back to its end. Say so and close."""
 
+    def failed(self) -> None:
+        """Work for this connection raised; the error is reported already. Say so and close."""
+
     def connection_lost(self) -> None:
         """The connection is gone. Exactly once, the last call."""
 
@@ -84,6 +87,7 @@ class LocalConnection:
         self._peer_ended = False
         self._closing = False
         self._closed = False
+        self._failed = False
         self._interest = 0
         self._settling = False
         self._lines = self._sent_bytes = 0  # so far
@@ -138,6 +142,23 @@ class LocalConnection:
             self._handler.connection_lost()
 
     # --- for the loop
+
+    @property
+    def label(self) -> str:
+        """The user at the other end."""
+        return "the operator's tool" if self.uid is None else f"the operator's tool of uid {self.uid}"
+
+    def fail(self) -> None:
+        """Work for this connection raised: the handler has last words, once."""
+        handler, self._failed = None if self._failed else self._handler, True
+        try:
+            if handler is not None:
+                self._busy = False
+                self._source = None
+                handler.failed()
+        finally:
+            if handler is None or not self._closing:
+                self.abort()
 
     def ready(self, events: int) -> None:
         """The socket can be read or written."""
@@ -305,7 +326,12 @@ class LocalListener:
                 continue  # that one has gone again
             self._admit(sock)
 
-    def abort(self) -> None:
+    @property
+    def label(self) -> str:
+        """Where it listens."""
+        return str(self._path)
+
+    def fail(self) -> None:
         """``on_connection`` raised: that one is closed already."""
 
     def _admit(self, sock: socket.socket) -> None:

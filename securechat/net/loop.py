@@ -8,8 +8,11 @@ next ``select`` return at once.
 
 Nothing crosses threads except :meth:`Loop.post` and :meth:`Loop.stop`.
 
-A handler that raises costs its own connection when ``on_error`` is given, and stops the loop when it is not. Posted
-callbacks and timers are nobody's connection: what they raise always stops the loop (fail stop, never lie).
+What a piece of work raises (a read, a posted callback, a timer, ...) costs its owner and nothing else when ``on_error``
+is given, and ends :meth:`Loop.run` when it is not; `securechat.containment` has the rules and the exceptions to them.
+The client gives none: it has one connection, and a bug ends it with its traceback.
+
+A pass that takes too long is judged by :mod:`securechat.net.slow_passes`, from one look at the clock at its end.
 """
 
 from __future__ import annotations
@@ -21,7 +24,9 @@ from collections import deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Protocol
 
+from securechat.containment import Containment, Failure, Owner, Step
 from securechat.net.backlog import Backlogs
+from securechat.net.slow_passes import SLOW_PASS_S, Mark, SlowPasses
 from securechat.net.timers import Timer, Timers
 from securechat.net.wakeup import Wakeup
 
@@ -32,15 +37,16 @@ if TYPE_CHECKING:
 EVENT_READ = selectors.EVENT_READ
 EVENT_WRITE = selectors.EVENT_WRITE
 
+# Names of this module: looking one up in its enum costs more than what is done with it.
+_COMPLETION, _READ, _HANDSHAKE, _ACCEPT = Step.COMPLETION, Step.READ, Step.HANDSHAKE, Step.ACCEPT
+_TIMER, _BEFORE_FLUSH, _FLUSH, _CLOSE = Step.TIMER, Step.BEFORE_FLUSH, Step.FLUSH, Step.CLOSE
 
-class Watcher(Protocol):
+
+class Watcher(Owner, Protocol):
     """Whoever owns a socket in the selector."""
 
     def ready(self, events: int) -> None:
         """The socket is ready for ``events`` (EVENT_READ, EVENT_WRITE)."""
-
-    def abort(self) -> None:
-        """Give up: this watcher raised."""
 
 
 class Acceptor(Watcher, Protocol):
@@ -58,9 +64,11 @@ class Loop:
         clock: monotonic seconds.
         selector: what waits; the system's best by default. A simulation gives its own, with a ``wakeup`` to match.
         wakeup: how other threads end the wait.
-        on_error: told what a connection's handler raised; without it such an error ends :meth:`run`.
+        on_error: told what a piece of work raised; without it such an error ends :meth:`run`.
+        on_slow_pass: told of passes that took too long, in a sentence.
 
     Attributes:
+        containment: what becomes of what a piece of work raises.
         now: monotonic seconds at the start of this pass.
         passes: passes so far; with ``reads``, ``writes``, ``bytes_in`` and ``bytes_out`` (plaintext) for the metrics.
     """
@@ -72,13 +80,16 @@ class Loop:
         clock: Callable[[], float] = time.monotonic,
         selector: selectors.BaseSelector | None = None,
         wakeup: Wakeup | None = None,
-        on_error: Callable[[Exception], None] | None = None,
+        on_error: Callable[[Failure], None] | None = None,
+        on_slow_pass: Callable[[str], None] | None = None,
     ) -> None:
         self.limits = limits
         self.now = clock()
         self.passes = self.reads = self.writes = self.bytes_in = self.bytes_out = 0
         self._clock = clock
-        self._on_error = on_error
+        self.containment = Containment(on_error)
+        self._mark: Mark = self.containment  # told what runs; while passes are slow, what measures them
+        self._slow_passes = SlowPasses(self, clock, on_slow_pass)
         self._timers = Timers()
         self._posted: deque[Callable[[], None]] = deque()
         self._before_flush: list[Callable[[], None]] = []
@@ -147,33 +158,34 @@ class Loop:
             self.again = deque()
         if self._posted:
             self._run_posted()
-        for key, mask in events:
-            try:
-                key.data.ready(mask)
-            except Exception as exc:  # noqa: BLE001  (one peer's trouble must stay one peer's)
-                self._contain(key.data, exc)
-        for transport in again:
-            try:
-                transport.ready_again()
-            except Exception as exc:  # noqa: BLE001  (as above)
-                self._contain(transport, exc)
+        if events or again:
+            self._read(events, again)
         if self.handshakes:
             self._step_handshakes()
         if self.accepting:
             self._accept()
-        self._timers.run_due(self.now)
+        self._mark.step = _TIMER
+        self._timers.run_due(self.now, self._fire)
         if self._before_flush:
             self._run_before_flush()
         if self.dirty:
             self._flush()
         if self.closing:
             self._finish_closing()
+        ended = self._clock()
+        if ended - self.now > SLOW_PASS_S or self._mark is not self.containment:
+            self._mark = self._slow_passes.judge(ended, len(events), self._mark)
 
     def ready(self, events: int) -> None:  # noqa: ARG002  (the Watcher's signature; here it is the wake-up pair)
         """A byte came through the wake-up pair: it has done its work by ending the select."""
         self._wakeup.drain()
 
-    def abort(self) -> None:
+    @property
+    def label(self) -> str:
+        """The loop as the owner of its wake-up pair."""
+        return "the loop"
+
+    def fail(self) -> None:
         """Never needed: :meth:`ready` above raises nothing."""
 
     # --- the selector, for net/ only
@@ -196,6 +208,8 @@ class Loop:
         earliest = self._timers.settle()
         if self.dirty or self.again or self._posted or self.handshakes or self.closing or self._before_flush:
             return 0
+        if self.accepting:
+            return 0
         if earliest is None:
             return timeout_s
         wait_s = max(0.0, earliest - self._clock())
@@ -204,63 +218,99 @@ class Loop:
     def _run_posted(self) -> None:
         """The completions that are there now; those that come meanwhile belong to the next pass."""
         self._wakeup.drain()
+        mark = self._mark
+        mark.step = _COMPLETION
         for _ in range(len(self._posted)):
-            self._posted.popleft()()
+            mark.current = callback = self._posted.popleft()
+            try:
+                callback()
+            except Exception as exc:  # noqa: BLE001  (it costs its owner, not the loop)
+                self.containment.contain(callback, exc)
+
+    def _read(self, events: list[tuple[selectors.SelectorKey, int]], again: deque[Transport]) -> None:
+        mark = self._mark
+        mark.step = _READ
+        for key, mask in events:
+            mark.current = watcher = key.data
+            try:
+                watcher.ready(mask)
+            except Exception as exc:  # noqa: BLE001  (one peer's trouble must stay one peer's)
+                self.containment.contain(watcher, exc)
+        for transport in again:
+            mark.current = transport
+            try:
+                transport.ready_again()
+            except Exception as exc:  # noqa: BLE001  (as above)
+                self.containment.contain(transport, exc)
 
     def _step_handshakes(self) -> None:
         """At most accepts_per_pass steps of 0.3 to 0.6 ms each, first come first served: members were read before."""
         waiting = self.handshakes
+        mark = self._mark
+        mark.step = _HANDSHAKE
         for _ in range(min(len(waiting), self.limits.accepts_per_pass)):
-            transport = waiting.popleft()
+            mark.current = transport = waiting.popleft()
             try:
                 transport.step_handshake()
             except Exception as exc:  # noqa: BLE001  (as above)
-                self._contain(transport, exc)
+                self.containment.contain(transport, exc)
 
     def _accept(self) -> None:
         """One budget for all listeners; the selector reports again whoever was left out."""
         budget = self.limits.accepts_per_pass
-        for acceptor in self.accepting:
+        acceptors, self.accepting = self.accepting, []  # one that has more to do asks for a turn in the next pass
+        mark = self._mark
+        mark.step = _ACCEPT
+        for acceptor in acceptors:
+            mark.current = acceptor
             try:
                 budget -= acceptor.accept_some(budget)
             except Exception as exc:  # noqa: BLE001  (as above)
-                self._contain(acceptor, exc)
+                self.containment.contain(acceptor, exc)
             if budget <= 0:
                 break
-        self.accepting.clear()
+
+    def _fire(self, callback: Callable[[], None]) -> None:
+        self._mark.current = callback
+        try:
+            callback()
+        except Exception as exc:  # noqa: BLE001  (as a posted callback)
+            self.containment.contain(callback, exc)
 
     def _run_before_flush(self) -> None:
         callbacks = self._before_flush
         self._before_flush = []
+        self._mark.step = _BEFORE_FLUSH
         for callback in callbacks:
-            callback()
+            self._fire(callback)
 
     def _flush(self) -> None:
         dirty = self.dirty.copy()
         self.dirty.clear()  # cleared in place: transports hold this list's append
+        mark = self._mark
+        mark.step = _FLUSH
         for transport in dirty:
+            mark.current = transport
             try:
                 transport.flush()
             except Exception as exc:  # noqa: BLE001  (as above)
-                self._contain(transport, exc)
+                self.containment.contain(transport, exc)
         for transport in self.backlogs.victims():
+            mark.current = transport
             try:
                 transport.overflow()
             except Exception as exc:  # noqa: BLE001  (as above)
-                self._contain(transport, exc)
+                self.containment.contain(transport, exc)
 
     def _finish_closing(self) -> None:
         """Close descriptors last, so that no event of this pass can meet a number that was used anew."""
         closing = self.closing
         self.closing = []
+        mark = self._mark
+        mark.step = _CLOSE
         for transport in closing:
+            mark.current = transport
             try:
                 transport.finish()
             except Exception as exc:  # noqa: BLE001  (as above)
-                self._contain(transport, exc)
-
-    def _contain(self, watcher: Watcher, exc: Exception) -> None:
-        if self._on_error is None:
-            raise exc
-        self._on_error(exc)
-        watcher.abort()
+                self.containment.contain(transport, exc)

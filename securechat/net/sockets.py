@@ -6,8 +6,8 @@ import errno
 import socket
 import ssl
 import traceback
-from enum import StrEnum
-from typing import TYPE_CHECKING
+from enum import Enum, StrEnum
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from securechat.limits import Limits
@@ -25,6 +25,18 @@ class CloseReason(StrEnum):
     TIMED_OUT = "timed_out"  # the kernel gave up: the peer acknowledged nothing for tcp_user_timeout_s
     SLOW_READER = "slow_reader"  # over an outbox limit, and the handler had no last word
     FAILED = "failed"  # any other error of the socket
+    INTERNAL = "internal"  # work for the connection met a bug, and the handler had no last word
+
+
+class ConnectionState(Enum):
+    """How far a connection is."""
+
+    NEW = "new"
+    HANDSHAKING = "handshaking"
+    OPEN = "open"
+    CLOSING = "closing"  # the last words are on their way; input is decrypted and dropped
+    LINGERING = "lingering"  # FIN is out; raw input is dropped
+    CLOSED = "closed"
 
 
 _RESET_ERRNOS = frozenset({errno.ECONNRESET, errno.EPIPE, errno.ECONNABORTED, errno.ENOTCONN, errno.ESHUTDOWN})
@@ -50,6 +62,14 @@ def reason_of(exc: Exception, *, handshaking: bool) -> CloseReason:
     if number in _RESET_ERRNOS:
         return CloseReason.RESET
     return CloseReason.TIMED_OUT if number in _TIMEOUT_ERRNOS else CloseReason.FAILED
+
+
+def label_of_peer(peer: tuple[Any, ...]) -> str:
+    """A peer's address and port, with brackets around an IPv6 address (RFC 3986, section 3.2.2)."""
+    if len(peer) < 2:
+        return "a peer without an address"
+    host, port = peer[:2]
+    return f"[{host}]:{port}" if ":" in str(host) else f"{host}:{port}"
 
 
 def set_options(sock: socket.socket, limits: Limits) -> None:

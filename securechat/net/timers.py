@@ -82,8 +82,13 @@ class Timers:
             self._fresh.clear()
         return self._heap[0][0] if self._heap else None
 
-    def run_due(self, now: float) -> None:
-        """Fire what is due at ``now``, earliest first, at most TIMERS_PER_PASS entries."""
+    def run_due(self, now: float, fire: Callable[[Callable[[], None]], None] = lambda callback: callback()) -> None:
+        """Fire what is due at ``now``, earliest first, at most TIMERS_PER_PASS entries.
+
+        Args:
+            now: monotonic seconds.
+            fire: calls one callback.
+        """
         heap = self._heap
         for _ in range(TIMERS_PER_PASS):
             if not heap or heap[0][0] > now:
@@ -98,7 +103,7 @@ class Timers:
             else:
                 heapq.heappop(heap)
                 timer.callback = None
-                callback()
+                fire(callback)
 
     def one_died(self) -> None:
         """Count a cancellation; rebuild when more than half are dead."""

@@ -17,7 +17,6 @@ The handshake is :mod:`securechat.net.handshake`'s. A backlog is judged by :mod:
 from __future__ import annotations
 
 import ssl
-from enum import Enum
 from typing import TYPE_CHECKING, Any
 
 from securechat.net.backlog import Backlog
@@ -26,7 +25,8 @@ from securechat.net.handler import NOBODY, TransportHandler, TransportOwner
 from securechat.net.handshake import Agreement, Handshake
 from securechat.net.loop import EVENT_READ, EVENT_WRITE
 from securechat.net.outbox import TLS_RECORD_BYTES, Outbox
-from securechat.net.sockets import CloseReason, begin_tls, reason_of
+from securechat.net.sockets import CloseReason, begin_tls, label_of_peer, reason_of
+from securechat.net.sockets import ConnectionState as _State
 
 if TYPE_CHECKING:
     import socket
@@ -38,15 +38,6 @@ __all__ = ["CloseReason", "Transport", "TransportHandler", "TransportOwner"]
 _RECORD_COST_BYTES = 512  # at least, of the pass budget: 60,000 records of one byte held the loop for 380 ms
 PROBE_EVERY = 8
 """Wake-ups between two looks for a second record: 1/8 of a failed read (about 2 us) is lost in the noise of one."""
-
-
-class _State(Enum):
-    NEW = "new"
-    HANDSHAKING = "handshaking"
-    OPEN = "open"
-    CLOSING = "closing"  # the last words are on their way; input is decrypted and dropped
-    LINGERING = "lingering"  # FIN is out; raw input is dropped
-    CLOSED = "closed"
 
 
 class Transport:
@@ -132,16 +123,11 @@ class Transport:
         """Whether the handshake is done and neither side has begun to close."""
         return self._state is _State.OPEN
 
-    @property
-    def is_paused(self) -> bool:
-        """Whether reading is paused."""
-        return not self._reading
-
     def start(self, handler: TransportHandler) -> None:
         """Begin the handshake, under limits.handshake_timeout_s."""
         self._handler = handler
         self._state = _State.HANDSHAKING
-        self._handshake = Handshake(self._loop, self._sock, self)
+        self._handshake = Handshake(self._loop, self._sock, self, self._owner)
         self._watch()
         if not self._sock.server_side:  # the client speaks first
             self._handshake.queue()
@@ -195,6 +181,21 @@ class Transport:
     def abort(self) -> None:
         """Close at once, whatever is lost by it."""
         self._end(CloseReason.LOCAL, "aborted")
+
+    @property
+    def label(self) -> str:
+        """The peer's address and port."""
+        return label_of_peer(self.peer)
+
+    def fail(self) -> None:
+        """Work for this connection raised: the handler has last words, where it still can say any."""
+        state = self._state
+        try:
+            if state is _State.OPEN:
+                self._handler.failed()
+        finally:
+            if self._state is state:  # the bound on harm does not depend on a handler's manners
+                self._end(CloseReason.INTERNAL, "an internal error of this program")
 
     # --- for the loop
 

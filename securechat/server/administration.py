@@ -214,6 +214,12 @@ class _Conversation:
         self._connection.write(error_line("invalid", "this line is too long for a command"))
         self._connection.close()
 
+    def failed(self) -> None:
+        """A command met a bug."""
+        text = "the server met an internal error; its log has the details. What was asked may be done in part"
+        self._connection.write(error_line("internal", text))
+        self._connection.close()
+
     def connection_lost(self) -> None:
         """What is under way goes on; nobody waits for it."""
 

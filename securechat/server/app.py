@@ -18,11 +18,13 @@ import socket
 import sys
 import threading
 import time
-import traceback
+from collections.abc import Callable
+from contextlib import suppress
 from enum import IntEnum
 
 from securechat import __version__
-from securechat.errors import ErrorCode, LogError, TlsFailure
+from securechat.containment import Failure, Vital, vital
+from securechat.errors import ErrorCode, LocalProtocolError, LogError, TlsFailure
 from securechat.hub.door import Keys
 from securechat.hub.hub import Hub
 from securechat.log.sqlite import utc_ms
@@ -34,6 +36,7 @@ from securechat.net.descriptors import descriptor_limit
 from securechat.net.listener import Listener
 from securechat.net.local import LocalUnavailable
 from securechat.net.loop import Loop
+from securechat.net.pending import PendingConnections
 from securechat.net.service import ServiceManager
 from securechat.net.timers import Timer
 from securechat.net.transport import Transport
@@ -61,6 +64,9 @@ _TIDY_S = 600.0
 """After the start, so that it does not meet everybody who comes back."""
 _WARN_DAYS = 30
 _CERTIFICATE_ADVICE = "the server needs the server.pem that `python tools/gen_certs.py` writes"
+_INTERNAL_STOP = "the server met an internal error that it cannot go on after, and stops; wait for it to come back"
+_LAST_PASSES = 1_000
+"""Of the loop after it has failed: a thousand clients need some fifty, a loop that fails at once gets no further."""
 _DRAIN_LOOK_S = 0.01
 """Seconds between two looks whether a drain has got further."""
 
@@ -102,7 +108,7 @@ class Server:
         self._console = console
         self._from_checkout = from_checkout
         self._certificate = _load_certificate(config)
-        self._loop = Loop(config.limits, on_error=self._session_failed)
+        self._loop = Loop(config.limits, on_error=self._failed, on_slow_pass=self._warn)
         self._chronicle = Chronicle(console, show_messages=config.show_messages)
         self._sessions: dict[Session, Transport] = {}
         self._listeners: list[Listener] = []
@@ -118,22 +124,29 @@ class Server:
         self._log = SqliteLog(
             config.data,
             config.limits,
-            self._loop.post,
-            at_pass_end=self._loop.call_before_flush,
+            self._post_for_log,
+            at_pass_end=self._at_pass_end_for_log,
             on_warning=self._warn,
         )
-        self._hasher = Argon2Hasher(config.limits, self._loop.post, self._session_failed)
+        self._hasher = Argon2Hasher(config.limits, self._loop.post, self._hashing_failed)
         self._hub = Hub(
             self._log,
-            Fanout(write_all),
+            Fanout(write_all, self._left_out),
             self._chronicle,
             config.limits,
             keys=Keys(config.access, self._hasher, secrets.token_bytes, utc_ms, time.monotonic, self._proven),
             alarm=self._alarm,
             server=f"securechat/{__version__}",
             rates=config.rates,
+            containment=self._loop.containment,
         )
-        self._admission = Admission(config.limits, descriptor_limit() - config.limits.reserved_descriptors)
+        self._pending = PendingConnections(
+            self._loop,
+            Admission(config.limits, descriptor_limit() - config.limits.reserved_descriptors),
+            context_provider=lambda: self._certificate.context,
+            on_transport=self._accepted,
+            on_denied=self._chronicle.denied,
+        )
 
     # --- Running ----------------------------------------------------------------------------------------------------
 
@@ -144,7 +157,9 @@ class Server:
             StartFailure: see the class.
         """
         try:
-            state = self._log.start(self._hub.on_commit, self._log_failed)
+            state = self._log.start(
+                vital(Vital.FAN_OUT, self._hub.on_commit), vital(Vital.LOG_FAILURE, self._log_failed)
+            )
         except LogError as error:
             raise StartFailure(ExitCode.LOG, str(error)) from error
         try:
@@ -162,14 +177,13 @@ class Server:
             self._console.at_pass_end = self._loop.call_before_flush
             threading.Thread(target=preload, name="look-alikes", daemon=True).start()
             self._service.ready(f"{len(self._listeners)} addresses, access {self._config.access}")
-            self._loop.run()
+            self._serve()
         finally:
             self._console.at_pass_end = None
-            for listener in self._listeners:
-                listener.close()
+            self._accept_no_more()
             self._hasher.close()
             if self._exit_code is not ExitCode.LOG:
-                self._log.close()
+                self._close_log()
             if self._log.failure is not None and self._exit_code is not ExitCode.LOG:
                 self._exit_code = ExitCode.LOG
                 self._console.event("error", f"the message log failed while it was closed: {self._log.failure}")
@@ -183,20 +197,55 @@ class Server:
     def _clean(self) -> bool:
         return self._exit_code is ExitCode.OK
 
+    def _serve(self) -> None:
+        """Run the loop. When vital work fails, tell the clients as far as that can be done, and return."""
+        try:
+            self._loop.run()
+        except Exception as error:  # noqa: BLE001  (whatever it is, clients shall hear of it)
+            if self._exit_code is ExitCode.OK:
+                self._exit_code = ExitCode.INTERNAL
+            self._service.stopping()
+            self._chronicle.stops_after(error)
+            self._say_last_words()
+
+    def _say_last_words(self) -> None:
+        """Close every connection with a sentence. The loop has failed: it runs for that alone, and may fail again."""
+        self._accept_no_more()
+        for session, transport in list(self._sessions.items()):
+            with suppress(Exception):
+                self._close_session(session, transport, ErrorCode.INTERNAL, _INTERNAL_STOP)
+        deadline = time.monotonic() + self._config.limits.lingering_close_s
+        for _ in range(_LAST_PASSES):
+            if not self._sessions or time.monotonic() >= deadline:
+                break
+            with suppress(Exception):
+                self._loop.run_pass(0.1)
+
+    def _close_log(self) -> None:
+        try:
+            self._log.close()
+        except Exception as error:
+            if self._exit_code is not ExitCode.INTERNAL:
+                raise
+            self._chronicle.failed(Failure("close", "the log", error), self._loop.now)  # what stopped us, once more
+
+    def _post_for_log(self, callback: Callable[[], None]) -> None:
+        self._loop.post(vital(Vital.LOG, callback))
+
+    def _at_pass_end_for_log(self, callback: Callable[[], None]) -> None:
+        self._loop.call_before_flush(vital(Vital.LOG, callback))
+
+    def _accept_no_more(self) -> None:
+        for listener in self._listeners:
+            listener.close()
+        self._pending.close()
+
     def _listen(self) -> None:
         hosts = self._config.hosts or tuple(str(address) for address in private_addresses())
         port = self._config.port
         for host in hosts:
             try:
-                listener = Listener(
-                    self._loop,
-                    host,
-                    port,
-                    context_provider=lambda: self._certificate.context,
-                    on_transport=self._accepted,
-                    admission=self._admission,
-                    on_denied=self._chronicle.denied,
-                )
+                listener = Listener(self._loop, host, port, self._pending)
             except OSError as error:
                 raise StartFailure(ExitCode.ADDRESS, _cannot_listen(host, port, error)) from error
             self._listeners.append(listener)
@@ -299,7 +348,7 @@ class Server:
         if self._draining:
             os._exit(ExitCode.STOPPED_AT_ONCE)
         self._draining = True
-        self._loop.post(self._drain)
+        self._loop.post(vital(Vital.STOPPING, self._drain))
 
     def _stop_in_order(self) -> None:
         if not self._draining:
@@ -341,26 +390,30 @@ class Server:
         """Stop accepting and reading; what is with the log gets its answer."""
         self._service.stopping()
         self._console.event("stopping", f"telling {len(self._sessions)} clients; a second signal stops at once")
-        for listener in self._listeners:
-            listener.close()
+        self._accept_no_more()
         for session in self._sessions:
             session.stop_taking()
         self._wait_for_log(self._loop.now + self._config.limits.drain_s / 2)
 
     def _wait_for_log(self, deadline: float) -> None:
         if self._hub.unsettled and self._loop.now < deadline:
-            self._loop.call_later(_DRAIN_LOOK_S, lambda: self._wait_for_log(deadline))
+            self._loop.call_later(_DRAIN_LOOK_S, vital(Vital.STOPPING, lambda: self._wait_for_log(deadline)))
             return
         self._close_sessions(ErrorCode.SHUTTING_DOWN, "the server is shutting down; wait for it to come back")
         self._wait_for_clients(self._loop.now + self._config.limits.drain_s / 2)
 
     def _close_sessions(self, code: ErrorCode, sentence: str) -> None:
-        closing = Closing(code, sentence, retry_after_s=1.0)
         for session, transport in list(self._sessions.items()):
-            is_member = self._hub.is_member(session)  # asked before: a closed session is none
-            session.close(closing)
-            if not is_member:
-                transport.abort()
+            try:
+                self._close_session(session, transport, code, sentence)
+            except Exception as error:  # noqa: BLE001  (the others shall hear of it all the same)
+                self._loop.containment.contain(transport, error)
+
+    def _close_session(self, session: Session, transport: Transport, code: ErrorCode, sentence: str) -> None:
+        is_member = self._hub.is_member(session)  # asked before: a closed session is none
+        session.close(Closing(code, sentence, retry_after_s=1.0))
+        if not is_member:
+            transport.abort()
 
     def _wait_for_clients(self, deadline: float) -> None:
         if not self._sessions or self._loop.now >= deadline:
@@ -368,7 +421,7 @@ class Server:
                 transport.abort()
             self._loop.stop()
             return
-        self._loop.call_later(_DRAIN_LOOK_S, lambda: self._wait_for_clients(deadline))
+        self._loop.call_later(_DRAIN_LOOK_S, vital(Vital.STOPPING, lambda: self._wait_for_clients(deadline)))
 
     def _log_failed(self, error: Exception) -> None:
         """The log cannot keep its promise: tell everybody and stop (promise 5)."""
@@ -379,14 +432,19 @@ class Server:
             "error",
             f"the message log failed and the server stops, so that nothing is acknowledged that may be lost: {error}",
         )
-        for listener in self._listeners:
-            listener.close()
+        self._accept_no_more()
         self._close_sessions(ErrorCode.LOG_FAILED, "the server cannot store messages any more and stops")
         self._wait_for_clients(self._loop.now + self._config.limits.lingering_close_s)
 
-    def _session_failed(self, error: Exception) -> None:
-        """A bug met one connection; that one is closed, and the operator hears of it."""
-        self._console.event("error", "internal error: " + " | ".join(traceback.format_exception(error)))
+    def _failed(self, failure: Failure) -> None:
+        """A bug met one connection, or work of the server's own that it can do without."""
+        self._chronicle.failed(failure, self._loop.now)
+
+    def _hashing_failed(self, error: Exception) -> None:
+        self._failed(Failure("hashing", "the password hasher", error))
+
+    def _left_out(self, error: LocalProtocolError) -> None:
+        self._failed(Failure("fan_out", "an event that fits into no frame", error))
 
     def _warn(self, sentence: str) -> None:
         self._console.event("warning", sentence)

@@ -63,6 +63,9 @@ _ROOMS_PER_PASS = 10
 """Rooms of one Join entered in one pass, some 2 ms of work: names are judged, and up to 200 people told of in each."""
 _OVERLOAD_PAUSE_S = 0.5
 """Reading pause of a sender whose draft found the append queue full: 4,096 drafts take 0.1 to 0.3 s to commit."""
+_INTERNAL_RETRY_S = 1.0
+"""Before a peer whose request met a bug comes again: by then the operator has the traceback."""
+INTERNAL_ERROR = "the server met an internal error while it worked for this connection; connect again"
 _numbers = count(1)
 
 
@@ -107,6 +110,9 @@ class Link(Protocol):
 
     def close_with(self, last_words: bytes = b"", drop_backlog: bool = False) -> None:
         """Say the last words, then close so that they are heard."""
+
+    def fail(self) -> None:
+        """Work for this connection raised: have its handler say so, and close."""
 
 
 class SessionObserver(Protocol):
@@ -241,17 +247,27 @@ class Session:
         self._hub.lost(self, self._scheduler.now)
         self.link.close_with(self.format.encode(closing), drop_backlog=True)
 
+    def failed(self) -> None:
+        """Work for this connection met a bug, and what it was about is left half done: the peer may come again."""
+        self.close(Closing(ErrorCode.INTERNAL, INTERNAL_ERROR, retry_after_s=_INTERNAL_RETRY_S))
+
     def connection_lost(self, reason: CloseReason, detail: str) -> None:
         """The transport is closed."""
         self._ended = True
         for timer in (self._hello_timer, self._idle_timer, self._resume_timer):
             if timer is not None:
                 timer.cancel()
-        self._hub.lost(self, self._scheduler.now)
-        if self._closing_code is not None:
-            self._observer.disconnected(self, self._name, self._closing_code.value, "")
-        else:
-            self._observer.disconnected(self, self._name, reason.value, detail)
+        try:
+            self._hub.lost(self, self._scheduler.now)
+        finally:  # the connection is gone, whatever the hub makes of it
+            if self._closing_code is not None:
+                self._observer.disconnected(self, self._name, self._closing_code.value, "")
+            else:
+                self._observer.disconnected(self, self._name, reason.value, detail)
+
+    def fail(self) -> None:
+        """Work for this peer raised; see `securechat.containment.Owner`."""
+        self.link.fail()
 
     # --- The hub's side ---------------------------------------------------------------------------------------------
 

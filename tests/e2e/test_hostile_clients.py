@@ -66,11 +66,23 @@ def test_8_the_last_words_are_heard_although_the_client_was_still_sending(
     assert client.last_words().code is ErrorCode.BAD_FRAME
 
 
-def test_8_half_a_handshake_is_closed_at_its_deadline(strict_server: ServerProcess, witness: object) -> None:
+def test_8_half_a_hello_of_tls_is_closed_at_its_deadline(strict_server: ServerProcess, witness: object) -> None:
     with socket.create_connection(("127.0.0.1", strict_server.port)) as raw:
         raw.sendall(b"\x16\x03\x01")
         raw.settimeout(20)
         assert raw.recv(100) == b""
+    strict_server.wait_for_event("refused", reason="silent")
+
+
+def test_8_half_a_handshake_is_closed_at_its_deadline(strict_server: ServerProcess, witness: object) -> None:
+    outgoing = ssl.MemoryBIO()
+    with pytest.raises(ssl.SSLWantReadError):
+        ssl.create_default_context().wrap_bio(ssl.MemoryBIO(), outgoing, server_hostname="localhost").do_handshake()
+    with socket.create_connection(("127.0.0.1", strict_server.port)) as raw:
+        raw.sendall(outgoing.read())
+        raw.settimeout(20)
+        while raw.recv(10_000):
+            pass
     strict_server.wait_for_event("disconnected", reason="handshake_timeout")
 
 

@@ -81,7 +81,8 @@ class SimulatedServer:
         self.hasher: Any = keys.hasher
         outlet = WatchedOutlet(watch, write_all)
         rates = "rates" in world.flavour
-        self.hub = Hub(self.log, outlet, self, limits, keys=keys, alarm=self._alarm, rates=rates)
+        contain = self.loop.containment  # which raises: a bug must end the run
+        self.hub = Hub(self.log, outlet, self, limits, keys=keys, alarm=self._alarm, rates=rates, containment=contain)
         self.steward = self.hub.steward
 
     def start(self) -> LogState:

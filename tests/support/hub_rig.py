@@ -6,6 +6,8 @@ from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, TypeVar
 
+from securechat.containment import Containment, Failure
+from securechat.errors import ErrorCode
 from securechat.hub.hub import Hub
 from securechat.hub.ports import Access, Happening, Peer
 from securechat.limits import PAGE_LIMITS, Limits, PageLimits
@@ -29,6 +31,7 @@ class FakePeer:
     def __init__(self, rig: HubRig, number: int, address: str = "127.0.0.1") -> None:
         self.rig = rig
         self.number = number
+        self.label = f"peer {number}"
         self.address = origin_of(address)
         self.host = address
         self.certificate: str | None = None
@@ -45,6 +48,10 @@ class FakePeer:
     def close(self, closing: Closing) -> None:
         self.deliver(closing)
         self.closed = closing
+
+    def fail(self) -> None:
+        self.close(Closing(ErrorCode.INTERNAL, "a bug"))
+        self.rig.hub.lost(self, self.rig.now)
 
     def of(self, kind: type[E]) -> list[E]:
         return [event for event in self.events if isinstance(event, kind)]
@@ -72,7 +79,9 @@ class HubRig:
         store: MemoryStore | None = None,
         access: Access = Access.OPEN,
         pages: PageLimits = PAGE_LIMITS,
+        on_failure: Callable[[Failure], None] | None = None,
     ) -> None:
+        self.containment = Containment(on_failure)
         self.limits = limits or Limits()
         self.format = NativeFormat(pages.frame_bytes)
         self.now = 1000.0
@@ -85,7 +94,17 @@ class HubRig:
         self.store = store or MemoryStore(self.limits, wall_ms=self.wall_ms, pages=pages)
         self.log = MemoryLog(self.posted.append, limits=self.limits, wall_ms=self.wall_ms, store=self.store)
         self.keys = plain_keys(self.posted.append, self.wall_ms, access=access)
-        self.hub = Hub(self.log, self, self, self.limits, keys=self.keys, alarm=self._alarm, rates=rates, pages=pages)
+        self.hub = Hub(
+            self.log,
+            self,
+            self,
+            self.limits,
+            keys=self.keys,
+            alarm=self._alarm,
+            rates=rates,
+            pages=pages,
+            containment=self.containment,
+        )
         state = self.log.start(self._on_commit, self._failed)
         self.hub.restore(state, self.now, self.wall_ms())
 
@@ -119,7 +138,9 @@ class HubRig:
         return FakePeer(self, self._peers, address)
 
     def do(self, peer: FakePeer, command: Command, *, settle: bool = True) -> float:
+        self.containment.current = peer
         wait_s = self.hub.handle(peer, command, self.now)
+        self.containment.current = None
         if settle:
             self.settle()
         return wait_s

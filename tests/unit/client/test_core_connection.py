@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 
 from securechat import model as m
 from securechat.client import happenings as told
 from securechat.client import intents as want
-from securechat.client.patience import ANSWER_S, IDLE_PING_S, LONGEST_DELAY_S, PING_TIMEOUT_S
+from securechat.client.patience import (
+    ANSWER_S,
+    FIRST_DELAY_S,
+    IDLE_PING_S,
+    LONGEST_AFTER_EARLY_ENDS_S,
+    LONGEST_DELAY_S,
+    PING_TIMEOUT_S,
+    STABLE_S,
+)
 from securechat.client.state import Phase, RoomKey
 from securechat.errors import ErrorCode
 from tests.support.core_driver import SECRET, Driver
@@ -89,6 +99,35 @@ def test_later_losses_are_told_once_and_delays_grow_to_their_limit() -> None:
     delays = [waiting.in_s for waiting in driver.all(told.Reconnecting)]
     assert delays == sorted(delays)
     assert 0 < delays[0] <= 0.2
+    assert delays[-1] == pytest.approx(0.75 * LONGEST_DELAY_S)
+
+
+def _logs_in_and_is_cut(driver: Driver, times: int, code: ErrorCode | None = None) -> list[float]:
+    """The delays after each of so many connections that end right after the welcome."""
+    delays = []
+    for _ in range(times):
+        if code is not None:
+            driver.hear(closing(code))
+        driver.cut()
+        delays.append((driver.core.deadline() or 0.0) - driver.now)
+        driver.settle()
+    return delays
+
+
+@pytest.mark.parametrize("code", [None, ErrorCode.INTERNAL])
+def test_a_server_that_dies_after_each_welcome_is_left_alone_for_longer_and_longer(code: ErrorCode | None) -> None:
+    """What we say at each login may be what kills it: its supervisor must not meet it again at once."""
+    driver = online()
+    delays = _logs_in_and_is_cut(driver, 14, code)
+    assert all(later >= before - 1e-6 for before, later in pairwise(delays)), "a welcome alone starts nothing over"
+    assert sum(delay < 1.0 for delay in delays) <= 3
+    assert delays[-1] == pytest.approx(0.75 * LONGEST_AFTER_EARLY_ENDS_S)
+    driver.now += STABLE_S
+    assert _logs_in_and_is_cut(driver, 1, code)[0] <= FIRST_DELAY_S, "a good connection starts over"
+
+
+def test_a_server_that_says_why_is_not_taken_for_a_dying_one() -> None:
+    delays = _logs_in_and_is_cut(online(), 14, ErrorCode.SHUTTING_DOWN)
     assert delays[-1] == pytest.approx(0.75 * LONGEST_DELAY_S)
 
 

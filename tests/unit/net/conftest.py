@@ -16,6 +16,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from securechat.containment import Failure
 from securechat.limits import Limits
 from securechat.net.loop import Loop
 from securechat.net.transport import CloseReason, Transport
@@ -41,6 +42,7 @@ class Recorder:
         self.lost: tuple[CloseReason, str] | None = None
         self.on_data: Callable[[bytes], None] = lambda data: None
         self.on_overflow: Callable[[], None] = lambda: None
+        self.on_failed: Callable[[], None] = lambda: None
 
     def handshake_done(self) -> None:
         self.events.append("handshake")
@@ -59,6 +61,10 @@ class Recorder:
     def outbox_overflow(self) -> None:
         self.events.append("overflow")
         self.on_overflow()
+
+    def failed(self) -> None:
+        self.events.append("failed")
+        self.on_failed()
 
     def connection_lost(self, reason: CloseReason, detail: str) -> None:
         assert self.lost is None, "connection_lost twice"
@@ -148,9 +154,14 @@ class Bench:
     def __init__(self, limits: Limits, server: ssl.SSLContext, client: ssl.SSLContext) -> None:
         self.limits, self.server, self.client = limits, server, client
         self.clock = Clock()
+        self.failures: list[Failure] = []
         self.loop = Loop(limits, clock=self.clock)
         self.transports: list[Transport] = []
         self.peers: list[Peer] = []
+
+    def contain(self) -> None:
+        """From now on failures are listed, and cost their owner; before, they end the test."""
+        self.loop.containment._on_failure = self.failures.append
 
     def connection(self, *, client_context: ssl.SSLContext | None = None) -> tuple[Recorder, Peer]:
         """A server-side transport, started, and its peer; no handshake step is made yet."""

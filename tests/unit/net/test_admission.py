@@ -92,6 +92,9 @@ def test_the_server_can_be_full() -> None:
 def test_half_open_full_counts_everybody() -> None:
     door = Admission(Limits(half_open_handshakes=2), 100)
     _open(door, "127.0.0.1", 2, done=False)
+    assert not door.half_open_full, "who has sent nothing has no place"
+    door.handshake_begun()
+    door.handshake_begun()
     assert door.half_open_full
     door.handshake_over("127.0.0.1")
     assert not door.half_open_full

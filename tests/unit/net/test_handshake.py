@@ -16,6 +16,7 @@ from securechat.limits import Limits
 from securechat.net.admission import Admission
 from securechat.net.connector import connect
 from securechat.net.listener import Listener
+from securechat.net.pending import PendingConnections
 from securechat.net.transport import CloseReason, Transport
 from securechat.tls.bundle import read_bundle
 from securechat.tls.client_keys import fingerprint_of_file, public_key_fingerprint
@@ -145,14 +146,10 @@ def test_our_own_client_explains_the_refusal(
         guests.append(Recorder(transport))
         return guests[0]
 
-    listener = Listener(
-        bench.loop,
-        "127.0.0.1",
-        0,
-        context_provider=lambda: house.serving.context,
-        on_transport=came,
-        admission=Admission(bench.limits, 10),
+    pending = PendingConnections(
+        bench.loop, Admission(bench.limits, 10), context_provider=lambda: house.serving.context, on_transport=came
     )
+    listener = Listener(bench.loop, "127.0.0.1", 0, pending)
     failures: list[Exception] = []
     context = showing(house, show(house))
     connect(bench.loop, "127.0.0.1", listener.port, context, "localhost", connected, failures.append)
@@ -188,14 +185,10 @@ def test_a_context_that_verifies_nobody_names_nobody(
         made.transports.append(transport)
         transport.start(Recorder(transport))
 
-    listening = Listener(
-        made.loop,
-        "127.0.0.1",
-        0,
-        context_provider=lambda: server_context,
-        on_transport=came,
-        admission=Admission(made.limits, 10),
+    pending = PendingConnections(
+        made.loop, Admission(made.limits, 10), context_provider=lambda: server_context, on_transport=came
     )
+    listening = Listener(made.loop, "127.0.0.1", 0, pending)
     guests: list[Transport] = []
 
     def connected(transport: Transport) -> Recorder:

@@ -13,9 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from securechat.limits import Limits
 from securechat.net.admission import Admission, Denial
-from securechat.net.listener import HALF_OPEN_GRACE_S, Listener
+from securechat.net.listener import Listener
+from securechat.net.pending import PendingConnections
 from securechat.net.transport import CloseReason, Transport
 
 from .conftest import Bench, Peer, Recorder
@@ -30,15 +30,14 @@ class Door:
         self.denied: list[tuple[str, Denial]] = []
         self.contexts = 0
         self.admission = Admission(bench.limits, max_connections)
-        self.listener = Listener(
+        self.pending = PendingConnections(
             bench.loop,
-            host,
-            0,
+            self.admission,
             context_provider=self._context,
             on_transport=self._came,
-            admission=self.admission,
             on_denied=lambda address, denial: self.denied.append((address, denial)),
         )
+        self.listener = Listener(bench.loop, host, 0, self.pending)
 
     def _context(self) -> ssl.SSLContext:
         self.contexts += 1
@@ -51,6 +50,7 @@ class Door:
         transport.start(recorder)
 
     def knock(self) -> Peer:
+        """A client that says its ClientHello when it is stepped."""
         peer = Peer(socket.create_connection(self.listener.address[:2], 10), self.bench.client)
         self.bench.peers.append(peer)
         return peer
@@ -61,6 +61,7 @@ def door(bench: Bench) -> Iterator[Door]:
     made = Door(bench)
     yield made
     made.listener.close()
+    made.pending.close()
 
 
 def test_a_client_comes_in_and_is_counted_until_it_goes(door: Door) -> None:
@@ -75,8 +76,10 @@ def test_a_client_comes_in_and_is_counted_until_it_goes(door: Door) -> None:
 
 def test_a_client_that_leaves_amid_the_handshake_is_counted_out(door: Door) -> None:
     peer = door.knock()
+    peer.step()
     door.bench.passes_until(lambda: bool(door.recorders))
     assert door.admission.half_open == 1
+    door.bench.passes_until(lambda: not door.pending._unheard)
     peer.sock.close()
     door.bench.passes_until(lambda: door.recorders[0].lost is not None)
     assert (door.admission.connections, door.admission.half_open) == (0, 0)
@@ -84,10 +87,14 @@ def test_a_client_that_leaves_amid_the_handshake_is_counted_out(door: Door) -> N
     assert door.recorders[0].lost[0] is CloseReason.PEER_CLOSED
 
 
-def test_one_pass_accepts_no_more_than_its_budget(door: Door) -> None:
+def test_one_pass_accepts_and_begins_no_more_than_its_budget(door: Door) -> None:
     budget = door.bench.limits.accepts_per_pass
-    for _ in range(2 * budget + 3):
-        door.knock()
+    peers = [door.knock() for _ in range(2 * budget + 3)]
+    door.bench.loop.run_pass(1)
+    assert len(door.pending) == budget
+    door.bench.passes_until(lambda: len(door.pending) == len(peers))
+    for peer in peers:
+        peer.step()
     door.bench.loop.run_pass(1)
     assert len(door.recorders) == budget
     door.bench.loop.run_pass(0)
@@ -97,57 +104,18 @@ def test_one_pass_accepts_no_more_than_its_budget(door: Door) -> None:
 def test_a_new_context_serves_the_next_client(door: Door) -> None:
     door.knock()
     door.knock()
-    door.bench.passes_until(lambda: len(door.recorders) == 2)
+    door.bench.until(lambda: len(door.recorders) == 2)
     assert door.contexts == 2
 
 
 def test_who_is_not_admitted_is_closed_and_reported(bench: Bench) -> None:
     door = Door(bench, max_connections=1)
-    first, second = door.knock(), door.knock()
-    bench.until(lambda: first.shaken and second.end is not None)
+    first = door.knock()
+    bench.until(lambda: first.shaken)
+    second = door.knock()
+    bench.until(lambda: second.end is not None)
     assert door.denied == [("127.0.0.1", Denial.SERVER_FULL)]
     door.listener.close()
-
-
-@pytest.mark.parametrize("limits", [Limits(half_open_handshakes=3)])
-def test_half_open_handshakes_make_newcomers_wait_not_fail(door: Door) -> None:
-    silent = [door.knock() for _ in range(3)]
-    for peer in silent:
-        door.bench.peers.remove(peer)
-    door.bench.passes_until(lambda: len(door.recorders) == 3)
-    guest = door.knock()
-    for _ in range(5):
-        door.bench.step()
-    assert len(door.recorders) == 3
-    assert not door.denied
-    assert door.bench.loop._selector.select(0) == [], "waiting must not spin"
-    door.bench.peers.append(silent[0])  # one of the silent ones speaks after all
-    door.bench.until(lambda: guest.shaken)
-    for peer in silent:
-        peer.sock.close()
-
-
-@pytest.mark.parametrize("limits", [Limits(half_open_handshakes=3)])
-def test_silent_handshakes_are_put_out_for_those_who_wait(door: Door) -> None:
-    silent = [door.knock() for _ in range(3)]
-    for peer in silent:
-        door.bench.peers.remove(peer)
-    door.bench.passes_until(lambda: len(door.recorders) == 3)
-    door.bench.clock.now += HALF_OPEN_GRACE_S + 0.1
-    guest = door.knock()
-
-    def came_in() -> bool:
-        door.bench.clock.now += 0.01
-        return guest.shaken
-
-    before = door.bench.clock.now
-    door.bench.until(came_in)
-    assert door.bench.clock.now - before < 5, "long before the handshake's own deadline"
-    assert [recorder.lost and recorder.lost[0] for recorder in door.recorders[:3]] == [
-        CloseReason.HANDSHAKE_TIMEOUT
-    ] * 3
-    for peer in silent:
-        peer.sock.close()
 
 
 class _Failing:
@@ -194,9 +162,7 @@ def test_an_address_in_use_is_the_callers_to_hear(door: Door) -> None:
             door.bench.loop,
             "127.0.0.1",
             door.listener.port,
-            context_provider=lambda: door.bench.server,
-            on_transport=lambda transport: None,
-            admission=door.admission,
+            door.pending,
         )
 
 
@@ -231,6 +197,7 @@ _OUT_OF_DESCRIPTORS = """
     from securechat.net.handler import NOBODY
     from securechat.net.listener import Listener
     from securechat.net.loop import Loop
+    from securechat.net.pending import PendingConnections
 
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(sys.argv[1])
@@ -238,22 +205,39 @@ _OUT_OF_DESCRIPTORS = """
     def on_transport(transport):
         came.append(transport)
         transport.start(NOBODY)
-    listener = Listener(loop, "127.0.0.1", 0, context_provider=lambda: context, on_transport=on_transport,
-                        admission=Admission(Limits(), 1000), on_denied=lambda a, d: denied.append(d.value))
+    pending = PendingConnections(loop, Admission(Limits(), 1000), context_provider=lambda: context,
+                                 on_transport=on_transport, on_denied=lambda a, d: denied.append(d.value))
+    listener = Listener(loop, "127.0.0.1", 0, pending)
+    incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+    hello = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).wrap_bio(incoming, outgoing, server_hostname="localhost")
+    try:
+        hello.do_handshake()
+    except ssl.SSLWantReadError:
+        client_hello = outgoing.read()
     clients = []
     for _ in range(20):
-        client = socket.socket()
-        client.setblocking(False)
-        client.connect_ex(listener.address)
+        client = socket.create_connection(listener.address)
+        client.sendall(client_hello if "speaking" in sys.argv else b"")
         clients.append(client)
     highest = max(client.fileno() for client in clients)
     resource.setrlimit(resource.RLIMIT_NOFILE, (highest + 6, resource.getrlimit(resource.RLIMIT_NOFILE)[1]))
     deadline = time.monotonic() + 10
-    while not denied:
+    while len(denied) + len(came) + len(pending) < 20:
         assert time.monotonic() < deadline
         loop.run_pass(1)
-    assert 0 < len(came) < 20 and set(denied) == {"no_descriptors"}, (len(came), denied)
-    assert not loop._selector.select(0) or not listener._watched
+    if "speaking" in sys.argv:
+        assert 0 < len(came) < 20 and set(denied) == {"no_descriptors"}, (len(came), denied)
+        assert not loop._selector.select(0) or not listener._watched
+    else:
+        assert len(pending) > 0 and set(denied) == {"silent"}, (len(pending), denied)
+        assert [arrival.peer for arrival in pending._silent] == [c.getsockname() for c in clients[-len(pending):]]
+        last = socket.create_connection(listener.address)
+        last.sendall(client_hello)
+        while not came:
+            assert time.monotonic() < deadline
+            loop.run_pass(1)
+        last.close()
+        assert listener._watched, "nobody had to wait"
     passes = loop.passes
     end = time.monotonic() + 0.05
     while time.monotonic() < end:
@@ -262,11 +246,13 @@ _OUT_OF_DESCRIPTORS = """
     for client in clients[:10]:
         client.close()
     last = socket.create_connection(listener.address)
+    last.sendall(client_hello)
     before = len(came)
     while len(came) == before:
         assert time.monotonic() < deadline
         loop.run_pass(1)
     listener.close()
+    pending.close()
     for transport in came:
         transport.abort()
     for client in [*clients, last]:
@@ -278,9 +264,10 @@ _OUT_OF_DESCRIPTORS = """
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="RLIMIT_NOFILE")
-def test_out_of_descriptors_the_listener_lets_go_rests_and_recovers(certificate: Path) -> None:
+@pytest.mark.parametrize("they_are", ["speaking", "silent"])
+def test_out_of_descriptors_the_listener_lets_go_rests_and_recovers(certificate: Path, they_are: str) -> None:
     done = subprocess.run(
-        [sys.executable, "-W", "error", "-c", textwrap.dedent(_OUT_OF_DESCRIPTORS), str(certificate)],
+        [sys.executable, "-W", "error", "-c", textwrap.dedent(_OUT_OF_DESCRIPTORS), str(certificate), they_are],
         capture_output=True,
         text=True,
         timeout=30,

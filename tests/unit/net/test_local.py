@@ -14,6 +14,7 @@ import pytest
 if sys.platform == "win32":
     pytest.skip("no unix-domain sockets in Python on Windows", allow_module_level=True)
 
+from securechat.containment import Failure
 from securechat.limits import Limits
 from securechat.net import local
 from securechat.net.local import LocalConnection, LocalListener, LocalUnavailable, connect_local
@@ -41,6 +42,10 @@ class Echo:
 
     def line_too_long(self) -> None:
         self.connection.write(b"too long\n")
+        self.connection.close()
+
+    def failed(self) -> None:
+        self.connection.write(b"sorry\n")
         self.connection.close()
 
     def connection_lost(self) -> None:
@@ -345,9 +350,9 @@ def test_where_there_is_no_way_the_sentence_says_what_to_do(tmp_path: Path, monk
 
 
 def test_an_error_of_a_handler_costs_its_connection_alone(tmp_path: Path) -> None:
-    errors: list[Exception] = []
+    errors: list[Failure] = []
     bench = Bench(tmp_path)
-    bench.loop._on_error = errors.append
+    bench.loop.containment._on_failure = errors.append
     sock, echo = bench.met()
 
     def fail(line: bytes) -> None:
@@ -356,7 +361,9 @@ def test_an_error_of_a_handler_costs_its_connection_alone(tmp_path: Path) -> Non
     echo.on_line = fail
     sock.send(b"x\n")
     bench.until(lambda: echo.lost)
-    assert len(errors) == 1
+    assert [failure.kind for failure in errors] == ["read"]
+    assert "operator's tool" in errors[0].owner
+    assert bench.read(sock, lambda got: b"\n" in got) == b"sorry\n"
     other, _ = bench.met()
     other.send(b"hello\n")
     assert bench.read(other, lambda got: b"\n" in got) == b"hello\n"

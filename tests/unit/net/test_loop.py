@@ -5,12 +5,15 @@ from __future__ import annotations
 import signal
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 
 import pytest
 
+from securechat.containment import Failure, Vital, VitalFailure, vital
 from securechat.limits import Limits
 from securechat.net.loop import Loop
+from securechat.net.slow_passes import REPORT_EVERY_S, WATCH_S
 
 from .conftest import Clock
 
@@ -153,16 +156,159 @@ def test_before_flush_comes_in_the_same_pass_and_once(loop: Loop) -> None:
     assert seen == [1]
 
 
-def test_what_a_posted_callback_raises_stops_the_loop() -> None:
-    """The feed of the log comes this way: going on after it failed would lie to somebody."""
-    errors: list[Exception] = []
-    loop = Loop(Limits(), on_error=errors.append)
+class Owned:
+    """An owner of timers, completions and before-flush callbacks that raise."""
+
+    label = "192.0.2.1:5000"
+
+    def __init__(self, fail_raises: bool = False) -> None:
+        self.failed = 0
+        self._fail_raises = fail_raises
+
+    def fail(self) -> None:
+        self.failed += 1
+        if self._fail_raises:
+            raise ZeroDivisionError
+
+    def explode(self) -> None:
+        raise MemoryError
+
+
+def _contained() -> tuple[Loop, list[Failure]]:
+    failures: list[Failure] = []
+    return Loop(Limits(), clock=Clock(), on_error=failures.append), failures
+
+
+@pytest.mark.parametrize("way", ["post", "call_before_flush", "call_later"])
+def test_what_a_callback_raises_costs_its_owner_and_nothing_else(way: str) -> None:
+    loop, failures = _contained()
+    owned, seen = Owned(), []
+
+    def hand_over(callback: Callable[[], None]) -> None:
+        args = (0.0, callback) if way == "call_later" else (callback,)
+        getattr(loop, way)(*args)
+
+    hand_over(owned.explode)
+    hand_over(lambda: seen.append("the next one"))
+    loop.run_pass(0)
+    assert seen == ["the next one"]
+    assert owned.failed == 1
+    kind = {"post": "completion", "call_before_flush": "before_flush", "call_later": "timer"}[way]
+    assert [(failure.kind, failure.owner, type(failure.error)) for failure in failures] == [
+        (kind, "192.0.2.1:5000 (Owned.explode)", MemoryError)
+    ]
+    assert loop.containment.counts == {kind: 1}
+    loop.close()
+
+
+@pytest.mark.parametrize("error", [RecursionError, MemoryError, RuntimeError])
+def test_a_callback_of_no_owner_is_reported_by_its_name(error: type[Exception]) -> None:
+    loop, failures = _contained()
 
     def fail() -> None:
-        raise RuntimeError("feed")
+        raise error
 
-    loop.post(fail)
-    with pytest.raises(RuntimeError, match="feed"):
+    loop.post(partial(fail))
+    loop.run_pass(0)
+    assert failures[0].owner.endswith("<locals>.fail")
+    loop.close()
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, SystemExit])
+def test_what_ends_a_program_is_no_failure(error: type[BaseException]) -> None:
+    loop, failures = _contained()
+
+    def end() -> None:
+        raise error
+
+    loop.post(end)
+    with pytest.raises(error):
+        loop.run_pass(0)
+    assert not failures
+    loop.close()
+
+
+def test_without_anybody_to_tell_an_error_ends_the_loop(loop: Loop) -> None:
+    loop.post(Owned().explode)
+    with pytest.raises(MemoryError):
         loop.run()
-    assert errors == []
+
+
+def test_vital_work_ends_the_loop_whatever_is_contained() -> None:
+    """The feed of the log comes this way: going on after it failed would lie to somebody."""
+    loop, failures = _contained()
+    loop.post(vital(Vital.FAN_OUT, Owned().explode))
+    with pytest.raises(VitalFailure) as caught:
+        loop.run()
+    assert caught.value.task is Vital.FAN_OUT
+    assert isinstance(caught.value.__cause__, MemoryError)
+    assert not failures
+    loop.close()
+
+
+def test_an_owner_that_cannot_even_fail_and_a_report_that_raises_stop_nothing() -> None:
+    def report(failure: Failure) -> None:
+        raise OSError("no space for the log")
+
+    loop = Loop(Limits(), clock=Clock(), on_error=report)
+    loop.post(Owned(fail_raises=True).explode)
+    loop.run_pass(0)
+    assert loop.containment.counts == {"completion": 2, "unreported": 2}
+    loop.close()
+
+
+def test_a_bound_completion_belongs_to_who_asked() -> None:
+    loop, failures = _contained()
+    containment = loop.containment
+    asks, other = Owned(), Owned()
+    containment.current = asks
+    done = containment.bind(Owned().explode)
+    seen: list[object] = []
+    again = containment.bind(lambda: seen.append(containment.current))
+    containment.current = other
+    loop.post(done)
+    loop.post(again)
+    loop.run_pass(0)
+    assert (asks.failed, other.failed) == (1, 0)
+    assert seen == [asks], "what it asks in turn belongs to the same"
+    assert [failure.owner for failure in failures] == [asks.label]
+    loop.close()
+
+
+# --- passes that take too long
+
+
+def test_slow_passes_are_told_first_at_once_then_in_full_and_not_too_often() -> None:
+    told: list[str] = []
+    clock = Clock()
+    loop = Loop(Limits(), clock=clock, on_slow_pass=told.append)
+
+    def sleep(seconds: float) -> Callable[[], None]:
+        def slow() -> None:
+            clock.now += seconds
+
+        return slow
+
+    loop.post(sleep(0.09))
+    loop.run_pass(0)
+    assert told == []
+    loop.post(sleep(0.45))
+    loop.run_pass(0)
+    assert told[0].startswith("the loop was busy for 450 ms at a stretch: ")
+    for _ in range(4):
+        loop.post(sleep(0.3))
+        loop.post(sleep(0.1))
+        loop.call_later(0, sleep(0.05))
+        loop.run_pass(0)
+    assert len(told) == 2
+    assert "completion 400 ms, timer 50 ms; the longest was 300 ms of completion for " in told[1]
+    assert told[1].endswith("sleep.<locals>.slow")
+    clock.now += REPORT_EVERY_S
+    loop.post(sleep(0.2))
+    loop.run_pass(0)
+    assert told[2].endswith("; 3 more since the last such line")
+    assert loop._slow_passes.slow == 6
+    clock.now += WATCH_S
+    loop.run_pass(0)
+    assert loop._mark is loop.containment, "nothing is measured when all has been well for long enough"
     loop.close()

@@ -454,8 +454,7 @@ def test_a_write_that_wants_to_read_is_repeated_after_a_read(bench: Bench) -> No
 def test_a_handler_that_raises_costs_its_own_connection(bench: Bench) -> None:
     bad, bad_peer = bench.connected()
     good, good_peer = bench.connected()
-    errors: list[Exception] = []
-    bench.loop._on_error = errors.append
+    bench.contain()
 
     def explode(data: bytes) -> None:
         raise RuntimeError("a bug")
@@ -464,7 +463,11 @@ def test_a_handler_that_raises_costs_its_own_connection(bench: Bench) -> None:
     bad_peer.send(b"x")
     good_peer.send(b"y")
     bench.until(lambda: bad.lost is not None and good.data == [b"y"])
-    assert [str(error) for error in errors] == ["a bug"]
+    assert [str(failure.error) for failure in bench.failures] == ["a bug"]
+    assert bench.failures[0].owner == bad.transport.label
+    assert bad.lost is not None
+    assert bad.lost[0] is CloseReason.INTERNAL, "the handler had its turn, and no last word"
+    assert "failed" in bad.events
     assert good.lost is None
 
 

@@ -1,0 +1,99 @@
+"""A server with planted bugs: ``python -m tests.support.planted python -m securechat.cli.serve ...``.
+
+What people do sets them off: a name, a room or a text that is called after the bug.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from typing import Any
+
+from securechat.cli import serve
+from securechat.hub import lookups
+from securechat.hub.feed import Feed
+from securechat.hub.people import Put
+from securechat.hub.registry import Registry
+from securechat.log.worker import SqliteLog
+from securechat.model import Acked, Event, Named
+from securechat.server.app import Server
+from securechat.server.session import Session
+
+
+class Planted(RuntimeError):
+    """What a planted bug raises."""
+
+
+def _before(owner: Any, name: str, look: Callable[..., None]) -> None:
+    """Call ``look`` with the arguments of a method or function first; it raises when it is time for the bug."""
+    real = getattr(owner, name)
+
+    def planted(*args: Any, **kwargs: Any) -> Any:
+        look(*args, **kwargs)
+        return real(*args, **kwargs)
+
+    setattr(owner, name, planted)
+
+
+class _Work:
+    """Work of a session that is still to be done."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self.label, self.fail = session.label, session.fail
+
+    def raise_it(self) -> None:
+        raise Planted
+
+
+def _delivered(session: Session, event: Event) -> None:
+    loop: Any = session._scheduler
+    match event:
+        case Acked() if session._name == "acked":
+            raise MemoryError
+        case Named(name="posted"):
+            loop.post(_Work(session).raise_it)
+        case Named(name="timed"):
+            loop.call_later(0.0, _Work(session).raise_it)
+        case Named(name="flushed"):
+            loop.call_before_flush(_Work(session).raise_it)
+
+
+def _paged(ref: int, query: Any, rows: object) -> None:
+    if "page" in query.rooms:
+        raise RecursionError
+
+
+def _told(feed: Feed, batch: Any) -> None:
+    if any(getattr(entry, "text", "") == "fan out" for entry in batch):
+        raise Planted
+
+
+def _handed_over(log: SqliteLog) -> None:
+    if any(getattr(write, "text", "") == "hand over" for write, _ in log._gathered):
+        raise Planted
+
+
+def _applied(registry: Registry, changes: Any) -> None:
+    if any(isinstance(change, Put) and getattr(change.row, "name", "") == "applied" for change in changes):
+        raise Planted
+
+
+def _drained(server: Server, deadline: float) -> None:
+    if any(session._name == "drain" for session in server._sessions):
+        raise Planted
+
+
+def main() -> None:
+    """Plant and serve."""
+    _before(Session, "deliver", _delivered)
+    _before(lookups, "page_of", _paged)
+    _before(Feed, "fan_out", _told)
+    _before(SqliteLog, "_hand_over", _handed_over)
+    _before(Registry, "_apply_all", _applied)
+    _before(Server, "_wait_for_log", _drained)
+    sys.exit(serve.main(sys.argv[4:]))
+
+
+if __name__ == "__main__":
+    main()

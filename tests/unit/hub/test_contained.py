@@ -1,0 +1,128 @@
+"""What a completion raises belongs to who asked: their connection ends or their question is refused, others go on."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from securechat import model as m
+from securechat.containment import Failure, Vital, VitalFailure
+from securechat.errors import ErrorCode
+from securechat.hub import lookups
+from securechat.hub.attendance import Attendance
+from securechat.hub.entrance import Entrance
+from securechat.hub.people import Drop, Login
+from securechat.hub.registry import Registry
+from tests.support.hub_rig import FakePeer, HubRig
+
+
+class Contained(HubRig):
+    """A hub that contains what is raised."""
+
+    def __init__(self) -> None:
+        self.failures: list[Failure] = []
+        super().__init__(on_failure=self.failures.append)
+
+
+@pytest.fixture
+def rig() -> Contained:
+    return Contained()
+
+
+def _raise(*_: object, **__: object) -> Any:
+    raise MemoryError
+
+
+def test_a_hello_whose_completion_raises_costs_that_connection(rig: Contained, monkeypatch: pytest.MonkeyPatch) -> None:
+    ann = rig.member("ann")
+    with monkeypatch.context() as patch:
+        patch.setattr(Entrance, "_identified", _raise)
+        bob = rig.peer()
+        rig.do(bob, m.Hello(1, "bob", "b" * 32))
+    assert bob.closed is not None
+    assert [failure.owner for failure in rig.failures] == [bob.label]
+    assert ann.closed is None
+    assert not rig.hub._entrance._waiting
+    again = rig.peer()
+    rig.do(again, m.Hello(1, "bob", "b" * 32))
+    assert again.of(m.Welcome)
+
+
+@pytest.mark.parametrize("question", [m.History(ref=5, room="lobby", after=0), m.Who(ref=5, room="lobby")])
+def test_a_question_that_raises_is_refused_and_the_next_one_answered(
+    rig: Contained, monkeypatch: pytest.MonkeyPatch, question: Any
+) -> None:
+    ann = rig.member("ann")
+    with monkeypatch.context() as patch:
+        patch.setattr(lookups, "page_of", _raise)
+        patch.setattr(lookups, "Roster", _raise)
+        rig.do(ann, question)
+    refused = ann.last(m.Refused)
+    assert (refused.code, refused.ref) == (ErrorCode.INTERNAL, 5)
+    assert rig.failures[0].owner == f"{ann.label} {type(question).__name__.lower()}"
+    rig.do(ann, m.History(ref=6, room="lobby", after=0))
+    assert ann.last(m.HistoryPage).ref == 6
+
+
+def test_an_acknowledgement_that_raises_spares_those_behind_it(rig: Contained) -> None:
+    ann, bob = rig.member("ann"), rig.member("bob")
+    deliver = ann.deliver
+
+    def explode(event: m.Event) -> None:
+        if isinstance(event, m.Acked):
+            raise RecursionError
+        deliver(event)
+
+    ann.deliver = explode  # type: ignore[method-assign]
+    rig.do(ann, m.Say(1, "lobby", "one"), settle=False)
+    rig.do(bob, m.Say(1, "lobby", "two"))
+    assert ann.closed is not None
+    assert bob.of(m.Acked)
+    assert [message.text for message in bob.messages] == ["one", "two"], "both are stored"
+    assert rig.hub.unsettled == 0
+    assert rig.failures[0].owner == ann.label
+
+
+def test_a_turn_that_raises_is_its_own_askers_and_the_next_one_comes(rig: Contained) -> None:
+    registry, seen = rig.hub._registry, []
+    first, second, third = FakePeer(rig, 1), FakePeer(rig, 2), FakePeer(rig, 3)
+
+    def nothing() -> None:
+        seen.append("third")
+
+    for peer, job in ((first, lambda: ((), lambda _: None)), (second, _raise), (third, nothing)):
+        rig.containment.current = peer
+        registry.in_turn("place", job)
+    rig.settle()
+    assert seen == ["third"]
+    assert [failure.owner for failure in rig.failures] == [second.label]
+    assert not registry._queues
+
+
+def test_who_has_lost_a_login_is_out_whatever_the_asker_makes_of_it(rig: Contained) -> None:
+    registry = rig.hub._registry
+    out: list[set[int]] = []
+    registry.logged_out = out.append
+    registry.change((Drop(Login, 7),), _raise)
+    rig.settle()
+    assert out == [{7}]
+
+
+def test_recorded_changes_that_cannot_be_applied_are_vital(rig: Contained, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Registry, "_apply", _raise)
+    rig.hub._registry.change((rig.hub._registry.note("ann", "act"),))
+    with pytest.raises(VitalFailure) as caught:
+        rig.settle()
+    assert caught.value.task is Vital.CHANGES
+    assert not rig.failures
+
+
+def test_a_tick_that_raises_comes_again(rig: Contained, monkeypatch: pytest.MonkeyPatch) -> None:
+    rig.alarm_at = None
+    with monkeypatch.context() as patch:
+        patch.setattr(Attendance, "tell", _raise)
+        with pytest.raises(MemoryError):
+            rig.hub.tick(rig.now)
+    assert rig.alarm_at is not None
+    assert rig.alarm_at >= rig.now + 1.0, "not at once: it may raise again"
