@@ -14,6 +14,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from securechat.errors import TlsFailure
+from securechat.log.loss import missing_database
+from securechat.log.sqlite import DATABASE
 from securechat.server.config import Given, Problem, Reading
 from securechat.tls.contexts import ServerCertificate
 
@@ -78,6 +80,8 @@ def _data_problems(data: Given) -> Iterator[Problem]:
         what = "write to" if existing == path else f"make {path} in"
         reason = f"this user may not {what} {existing}; change its owner, or name another directory"
         yield Problem(data.origin, "data", reason)
+    elif existing == path and (lost := missing_database(path / DATABASE)) is not None:
+        yield Problem(data.origin, "data", lost)
 
 
 def _address_problems(hosts: Given, port: Given) -> Iterator[Problem]:

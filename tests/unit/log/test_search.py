@@ -169,6 +169,19 @@ def test_where_no_index_can_be_the_server_goes_on(tmp_path):
     assert not rig.failures
 
 
+def test_the_operator_hears_that_no_index_can_be_kept(tmp_path):
+    (tmp_path / SEARCH_INDEX / "in the way").mkdir(parents=True)
+    posted, warnings = queue.SimpleQueue(), []
+    log = SqliteLog(tmp_path, Limits(), posted.put, on_warning=warnings.append)
+    log.start(lambda batch: None, lambda error: pytest.fail(str(error)))
+    while not warnings:
+        posted.get(timeout=20)()
+    assert "search index cannot be written (" in warnings[0]
+    assert "a directory" in warnings[0]
+    assert log.index_trouble == warnings[0]
+    log.close()
+
+
 def test_a_mistake_in_searching_ends_searching_alone(tmp_path, monkeypatch):
     thrown = []
     monkeypatch.setattr(threading, "excepthook", lambda args: thrown.append(args.exc_type))

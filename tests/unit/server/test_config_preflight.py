@@ -74,6 +74,12 @@ def test_a_data_directory_that_is_a_file(usable: list[str], tmp_path: Path) -> N
         assert "is no directory" in problem.reason
 
 
+def test_a_database_that_went_away(usable: list[str], tmp_path: Path) -> None:
+    (tmp_path / "search.db").write_bytes(b"an index, or something like it")
+    [problem] = found(*usable, "--data", str(tmp_path))
+    assert f"{tmp_path / 'securechat.db'} is missing, but search.db is the index of a log" in problem.reason
+
+
 def test_a_data_directory_that_is_somebody_elses(
     usable: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
