@@ -395,7 +395,7 @@ simple(Certificates, "account", "20 certificates", lambda _: Certificates(1))
 @case(AddCertificate, "account", "one more")
 def add_certificate(world: World) -> Timed:
     session = world.enter(1)
-    shown = proof(1, 1)
+    shown = proof(1, world.hub._seats[session].member.sender_id)
     yield sent(world, session, AddCertificate(1, shown.fingerprint, "\u00e4" * 64, key=shown.key, proof=shown.proof))
     row = max(world.hub._registry.certificates)
     world.send(session, RemoveCertificate(2, row))
@@ -408,7 +408,7 @@ simple(RemoveCertificate, "account", "one that is not there", lambda _: RemoveCe
 @case(RemoveCertificate, "account", "one with 10,000 others connected")
 def remove_certificate(world: World) -> Timed:
     session = world.enter(1)
-    shown = proof(2, 1)
+    shown = proof(2, world.hub._seats[session].member.sender_id)
     world.send(session, AddCertificate(1, shown.fingerprint, key=shown.key, proof=shown.proof))
     row = max(world.hub._registry.certificates)
     yield sent(world, session, RemoveCertificate(2, row))

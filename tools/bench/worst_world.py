@@ -251,7 +251,7 @@ class World:
         self.hub.restore(state, self.loop.now, self.wall_ms())
         self.administration = Administration.__new__(Administration)
         self.administration.steward = self.hub.steward
-        self.administration.facts = lambda: Facts(1, 1, (), "", "", None, (), 1.0, None, 1, 1, 1)
+        self.administration.facts = lambda: Facts(1, 1, (), "", "", None, (), 1.0, None, 1, 1, 1, None)
         self.administration._own = (-1, "")
         self.administration._stop = lambda: None
         self.administration._stopping = False

@@ -55,8 +55,8 @@ def test_a_question_that_raises_is_refused_and_the_next_one_answered(
 ) -> None:
     ann = rig.member("ann")
     with monkeypatch.context() as patch:
-        patch.setattr(lookups, "page_of", _raise)
-        patch.setattr(lookups, "Roster", _raise)
+        patch.setattr(lookups, "history_page", _raise)
+        patch.setattr(lookups, "roster_page", _raise)
         rig.do(ann, question)
     refused = ann.last(m.Refused)
     assert (refused.code, refused.ref) == (ErrorCode.INTERNAL, 5)

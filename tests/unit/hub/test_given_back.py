@@ -56,11 +56,15 @@ def broken(part: Any, method: str) -> Iterator[None]:
     def fail(*_: object, **__: object) -> None:
         raise MemoryError
 
+    before = vars(part).get(method)
     setattr(part, method, fail)
     try:
         yield
     finally:
-        delattr(part, method)
+        if before is None:
+            delattr(part, method)
+        else:
+            setattr(part, method, before)
 
 
 def attempt(rig: HubRig, peer: FakePeer, *commands: Any) -> None:
@@ -254,7 +258,7 @@ def test_what_failed_once_can_be_done_again(
         attempt(rig, peer, command)
         object.__setattr__(rig.hub._door, "_keys", _with(rig, token_bytes))
     else:
-        with broken(rig.log, method):
+        with broken(rig.hub._log, method):
             attempt(rig, peer, command)
     assert is_at_rest(rig.hub)
     peer.events.clear()
