@@ -87,7 +87,7 @@ def _drained(server: Server, deadline: float) -> None:
 def main() -> None:
     """Plant and serve."""
     _before(Session, "deliver", _delivered)
-    _before(lookups, "page_of", _paged)
+    _before(lookups, "history_page", _paged)
     _before(Feed, "fan_out", _told)
     _before(SqliteLog, "_hand_over", _handed_over)
     _before(Registry, "_apply_all", _applied)
