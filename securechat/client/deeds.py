@@ -11,14 +11,7 @@ from typing import TypeAlias
 from msgspec import Struct
 
 from securechat.errors import ErrorCode
-from securechat.model import CertificateInfo, LoginInfo, Person
-
-
-class Confided(Struct, frozen=True):
-    """A record with a secret in it: its repr tells only its type, so that no error or log can tell more."""
-
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}(...)"
+from securechat.model import CertificateInfo, LoginInfo, Person, Secretive
 
 
 class PasswordNeeded(Struct, frozen=True):
@@ -37,7 +30,7 @@ class LoginHeld(Struct, frozen=True):
     code: ErrorCode
 
 
-class TokenReceived(Confided, frozen=True):
+class TokenReceived(Secretive, frozen=True):
     """A login that the next start can use: whoever keeps files keeps it."""
 
     name: str

@@ -7,9 +7,8 @@ from typing import TypeAlias
 
 from msgspec import Struct
 
-from securechat.client.deeds import Confided
 from securechat.client.state import Key
-from securechat.model import RevisionKind, RoleName, SetRoom
+from securechat.model import RevisionKind, RoleName, Secretive, SetRoom
 
 
 class ChooseName(Struct, frozen=True):
@@ -90,19 +89,19 @@ class Finish(Struct, frozen=True):
     patience_s: float = 3.0
 
 
-class GivePassword(Confided, frozen=True):
+class GivePassword(Secretive, frozen=True):
     """The answer to PasswordNeeded."""
 
     password: str
 
 
-class Register(Confided, frozen=True):
+class Register(Secretive, frozen=True):
     """Make the name that one has as a guest one's own."""
 
     password: str
 
 
-class ChangePassword(Confided, frozen=True):
+class ChangePassword(Secretive, frozen=True):
     """Another password for the account."""
 
     old: str

@@ -188,10 +188,14 @@ def json_line(message: Message) -> str:
     return json.dumps(fields)
 
 
+_CHANGE_WORDS: dict[type[MessageChange], str] = {Edited: "edited", Deleted: "deleted", Reacted: "reacted"}
+"""The words of the JSON output: they stay when a class gets another name."""
+
+
 def change_json(change: MessageChange) -> str:
     """Return a change of a message as one line of JSON: what happened, and to the message of which ``seq``."""
     fields = _json_fields(change)
-    fields["change"] = type(change).__name__.lower()
+    fields["change"] = _CHANGE_WORDS[type(change)]
     fields["target"] = change.target
     match change:
         case Edited(text=text, mentions=mentions):

@@ -24,6 +24,7 @@ import apsw
 
 from securechat.errors import LogError
 from securechat.hub.people import AuditEntry
+from securechat.hub.places import PutRead
 from securechat.hub.ports import (
     HistoryQuery,
     HistoryRows,
@@ -223,8 +224,7 @@ class SqliteStore:
             told = scribe.write(stretch, read_marks)
             others = people.people_of(stretch)
             if others:
-                marks = iter(read_marks)
-                answers = people.write(self._db, others, now_ms, scribe.last_seq, lambda _, marks=marks: next(marks))  # type: ignore[misc]
+                answers = people.write(self._db, others, now_ms, scribe.last_seq, _one_after_the_other(read_marks))
                 told = [
                     outcome if isinstance(write, Draft | Revision) else next(answers)
                     for write, outcome in zip(stretch, told, strict=True)
@@ -467,6 +467,12 @@ class SqliteStore:
 
     def _execute(self, sql: str) -> list[Any]:
         return self._db.execute(sql).fetchall()
+
+
+def _one_after_the_other(read_marks: Sequence[int | None]) -> Callable[[PutRead], int | None]:
+    """Answer each question about a read mark with the next of these: they were gathered in the same order."""
+    marks = iter(read_marks)
+    return lambda _: next(marks)
 
 
 def _stretches(writes: Sequence[Write]) -> Iterator[tuple[Sequence[Write], bool]]:

@@ -19,19 +19,19 @@ MOST_CHARS = 500
 """Of a name, a reason and what an audit line says: a long sentence. An announcement has its own limit."""
 
 
-class Request(Struct, frozen=True, tag_field="command", tag=str.lower, forbid_unknown_fields=True):
-    """Any command; its tag is the name of the tool's own subcommand."""
+class Request(Struct, frozen=True, tag_field="command", forbid_unknown_fields=True):
+    """Any command; its tag is the name of the tool's own subcommand, written out: a class may get another name."""
 
 
-class Status(Request, frozen=True):
+class Status(Request, frozen=True, tag="status"):
     """The server at a glance."""
 
 
-class Users(Request, frozen=True):
+class Users(Request, frozen=True, tag="users"):
     """Everybody with an account, and the guests who are here."""
 
 
-class Rooms(Request, frozen=True):
+class Rooms(Request, frozen=True, tag="rooms"):
     """Every room with a record, and every occupied one."""
 
 
@@ -47,21 +47,21 @@ class PruneRooms(Request, frozen=True, tag="prune-rooms"):
     dry_run: bool = False
 
 
-class Sessions(Request, frozen=True):
+class Sessions(Request, frozen=True, tag="sessions"):
     """Logins and connections, of one person or all."""
 
     name: str | None = None
 
 
-class Invites(Request, frozen=True):
+class Invites(Request, frozen=True, tag="invites"):
     """Every invite."""
 
 
-class Bans(Request, frozen=True):
+class Bans(Request, frozen=True, tag="bans"):
     """Every ban in force."""
 
 
-class Mutes(Request, frozen=True):
+class Mutes(Request, frozen=True, tag="mutes"):
     """Every mute in force."""
 
 
@@ -73,13 +73,13 @@ class MakeInvite(Request, frozen=True, tag="invite"):
     room: str | None = None
 
 
-class Revoke(Request, frozen=True):
+class Revoke(Request, frozen=True, tag="revoke"):
     """Take an invite back."""
 
     invite: int
 
 
-class Kick(Request, frozen=True):
+class Kick(Request, frozen=True, tag="kick"):
     """End somebody's connections."""
 
     name: str
@@ -94,7 +94,7 @@ class MakeBan(Request, frozen=True, tag="ban"):
     duration_s: float | None = None
 
 
-class Unban(Request, frozen=True):
+class Unban(Request, frozen=True, tag="unban"):
     """Lift a ban."""
 
     target: str
@@ -108,13 +108,13 @@ class MakeMute(Request, frozen=True, tag="mute"):
     duration_s: float | None = None
 
 
-class Unmute(Request, frozen=True):
+class Unmute(Request, frozen=True, tag="unmute"):
     """Let somebody write again."""
 
     name: str
 
 
-class Logout(Request, frozen=True):
+class Logout(Request, frozen=True, tag="logout"):
     """End a login."""
 
     login: int
@@ -140,13 +140,13 @@ class DeleteUser(Request, frozen=True, tag="delete-user"):
     messages: Literal["keep", "remove"]
 
 
-class Announce(Request, frozen=True):
+class Announce(Request, frozen=True, tag="announce"):
     """Tell everybody who is here something."""
 
     text: str
 
 
-class Note(Request, frozen=True):
+class Note(Request, frozen=True, tag="note"):
     """Write into the audit what the tool did by itself."""
 
     act: Literal["backup", "export"]
@@ -154,7 +154,7 @@ class Note(Request, frozen=True):
     detail: str = ""
 
 
-class Shutdown(Request, frozen=True):
+class Shutdown(Request, frozen=True, tag="shutdown"):
     """Stop as with SIGTERM."""
 
 

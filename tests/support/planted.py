@@ -59,7 +59,7 @@ def _delivered(session: Session, event: Event) -> None:
             loop.call_before_flush(_Work(session).raise_it)
 
 
-def _paged(ref: int, query: Any, rows: object) -> None:
+def _paged(ref: int, query: Any, *_: object) -> None:
     if "page" in query.rooms:
         raise RecursionError
 
@@ -74,7 +74,7 @@ def _handed_over(log: SqliteLog) -> None:
         raise Planted
 
 
-def _applied(registry: Registry, changes: Any) -> None:
+def _applied(registry: Registry, changes: Any, _: object) -> None:
     if any(isinstance(change, Put) and getattr(change.row, "name", "") == "applied" for change in changes):
         raise Planted
 
