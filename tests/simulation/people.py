@@ -49,7 +49,7 @@ class Person:
         self.number = number
         self.base = NAMES[number % len(NAMES)]
         self._own = self.rng = world.chance.dice(self.base)
-        self.name = self.base
+        self.name = world.styled(self.base)
         self.address = f"10.0.0.{number + 1}"
         self.known_as: set[str] = {self.name, self.address}
         self.ids: set[int] = set()
@@ -159,7 +159,8 @@ class Person:
     def another_name(self) -> str:
         """A name that is nobody's, unless it is still our own."""
         self._names += 1
-        self.name = self.base if self._names == 1 and not self.is_account else f"{self.base}{self._names}"
+        plain = self.base if self._names == 1 and not self.is_account else f"{self.base}{self._names}"
+        self.name = self.world.styled(plain)
         self.known_as.add(self.name)
         return self.name
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from securechat.errors import ErrorCode
 from securechat.hub.hub import Hub
 from securechat.hub.ports import Happening, LogState, Peer
-from securechat.model import Closing
+from securechat.model import ALPN, Closing
 from securechat.names import LOBBY
 from securechat.net.broadcast import write_all
 from securechat.net.transport import Transport
@@ -21,11 +21,14 @@ from securechat.server.session import Session
 from securechat.testing.keys import plain_keys
 from securechat.testing.link import Connection, Death
 from securechat.testing.passes import SimulatedPasses
+from securechat.wire.native import NativeServerCodec
 from tests.simulation.watch import Watch, WatchedLog, WatchedOutlet, WatchedSession
+from tests.simulation.work import CountedFormat, Work
 
 if TYPE_CHECKING:
     import random
 
+    from securechat.wire.base import ServerCodec
     from tests.simulation.world import World
 
 
@@ -40,6 +43,9 @@ class SimulatedServer:
         sessions: its connections.
         alive: whether the process runs.
         failed_at: when its log failed.
+        draining: whether it stops in good order, and takes no commands any more.
+        work: what its loop has computed.
+        format: how its events look.
     """
 
     hears_messages = True
@@ -52,10 +58,13 @@ class SimulatedServer:
         self.limits = limits
         self.alive = True
         self.failed_at = float("inf")
+        self.draining = False
         self.world = world
         self.watch = watch = Watch(world)
         self.sessions: dict[WatchedSession, tuple[Transport, Connection]] = {}
-        self.passes = SimulatedPasses(clock, limits, world.after_pass)
+        self.work = work = Work()
+        self.format = CountedFormat(world.pages, work)
+        self.passes = SimulatedPasses(clock, limits, world.after_pass, work.pass_is_over)
         self.loop = self.passes.loop
         self._tick_timer: Any = None
         self._tick_at = 0.0
@@ -81,7 +90,8 @@ class SimulatedServer:
         self.hasher: Any = keys.hasher
         outlet = WatchedOutlet(watch, write_all)
         rates = "rates" in world.flavour
-        self.hub = Hub(self.log, outlet, self, limits, keys=keys, alarm=self._alarm, rates=rates)
+        self.hub = Hub(self.log, outlet, self, limits, keys=keys, alarm=self._alarm, rates=rates, pages=world.pages)
+        work.measure(self.hub)
         self.steward = self.hub.steward
 
     def start(self) -> LogState:
@@ -114,10 +124,13 @@ class SimulatedServer:
         sock.on_change = self.passes.wake
         transport = Transport(self.loop, sock, sock.peer, sock)
         label = f"{sock.peer[0]}:{sock.peer[1]}"
-        session = WatchedSession(self.watch, self.hub, transport, self.loop, self.limits, self, label)
+        session = WatchedSession(self.watch, self.hub, transport, self.loop, self.limits, self, label, self._codec)
         self.sessions[session] = (transport, connection)
         transport.start(session)
         self.passes.wake()
+
+    def _codec(self, alpn: str | None) -> ServerCodec | None:
+        return NativeServerCodec(self.format) if alpn == ALPN else None
 
     def connected(self, session: Session) -> None:
         """A session's handshake is done."""
@@ -189,6 +202,7 @@ class SimulatedServer:
 
     def drain(self) -> None:
         """Stop in good order."""
+        self.draining = True
         for session in self.sessions:
             session.stop_taking()
         self._wait_for_log(self.clock.now + 2.0)
