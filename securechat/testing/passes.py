@@ -124,6 +124,11 @@ class SimulatedPasses:
         wakeup = cast("Wakeup", _SimulatedWakeup(self.wake))
         self.loop = Loop(limits, clock=clock.monotonic, selector=self._selector, wakeup=wakeup)
 
+    @property
+    def watched(self) -> int:
+        """How many sockets are waited for, the wake-up pair left out."""
+        return len(self._selector.get_map()) - 1
+
     def wake(self) -> None:
         """Something may be ready: let a pass come."""
         if not self._running and (self._next is None or self._next.when > self._clock.now):

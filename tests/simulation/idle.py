@@ -77,6 +77,14 @@ def check_empty(server: SimulatedServer) -> None:
         "login tries": hub._slowdown._tries,
         "backlogs": loop.backlogs.total_bytes,
         "dirty transports": loop.dirty,
+        "transports with more to read": loop.again,
+        "handshakes under way": loop.handshakes,
+        "transports to close": loop.closing,
+        "work before the flush": loop._before_flush,
+        "completions": loop._posted,
+        "sockets in the selector": server.passes.watched,
+        "drafts of who comes back": entrance._left_behind,
+        "opened rooms, by address": getattr(hub._attendance, "_opened", None),
         "passwords": server.hasher._waiting,
     }
     left = {name: table for name, table in tables.items() if table}

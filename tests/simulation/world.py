@@ -49,6 +49,8 @@ waits up to 10 s, a login that was slowed down up to 30 s, and lines go at 5 a s
 FORGET_S = 150.0
 """Virtual time until the server has noticed that even those are gone who fell silent: 90 s for a ping, 10 s to drain,
 a few until their absence is one."""
+TIDY_S = 5.0
+"""For the daily round, with commits of up to 0.1 s."""
 SETTLE_S = 1.5
 """For everybody to come, to register and to enter a room."""
 COMING_S = 0.5
@@ -236,6 +238,8 @@ class World:
                 self._act_while_things_break()
                 self._come_to_rest()
                 self._check_histories()
+                if "small" in self.flavour:
+                    self._check_rooms()
                 self._leave()
         finally:
             self.server.passes.stop()
@@ -287,6 +291,9 @@ class World:
             self.clock.move_wall(100_000.0)
             for person in self.people:
                 person.lost_logins = True
+        self._tidy_up()
+
+    def _tidy_up(self) -> None:
         if self.server.alive and self.server.log.failure is None:
             self.law.tidied()
             self.server.tidy()
@@ -353,6 +360,14 @@ class World:
                 idle.check_roster(self.server, device)
             exam.count(self.rng.choice(person.devices))
         exam.search(self.rng.choice(self.rng.choice(self.people).devices))
+
+    def _check_rooms(self) -> None:
+        """What nobody uses is gone, after the daily round at the latest."""
+        if not hasattr(self.server.hub._registry.rulebook, "is_unused"):
+            return
+        self._tidy_up()
+        self.clock.run_until(self.clock.now + TIDY_S)
+        self.house.check_used({row.room for row in self.storage.stored().messages if row.room is not None})
 
     def _leave(self) -> None:
         self.leaving = True
