@@ -101,6 +101,7 @@ class SimulatedPasses:
         limits: the loop's.
         after_pass: called after every pass, for checks of what holds all the time.
         busy_s: called before that; returns for how many seconds the pass keeps the next one waiting.
+        on_error: as for `Loop`: without it, what a piece of work raises ends the run.
 
     Attributes:
         loop: the loop.
@@ -112,6 +113,7 @@ class SimulatedPasses:
         limits: Limits,
         after_pass: Callable[[], None],
         busy_s: Callable[[], float] = lambda: 0.0,
+        on_error: Callable[[Any], None] | None = None,
     ) -> None:
         self._clock = clock
         self._after_pass = after_pass
@@ -122,7 +124,7 @@ class SimulatedPasses:
         self._running = False
         self._stopped = False
         wakeup = cast("Wakeup", _SimulatedWakeup(self.wake))
-        self.loop = Loop(limits, clock=clock.monotonic, selector=self._selector, wakeup=wakeup)
+        self.loop = Loop(limits, clock=clock.monotonic, selector=self._selector, wakeup=wakeup, on_error=on_error)
 
     @property
     def watched(self) -> int:

@@ -7,6 +7,7 @@ the room to do its worst, and pairs meet that would hide each other if everythin
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from securechat.limits import KIB, PAGE_LIMITS, Limits, PageLimits
@@ -24,10 +25,14 @@ EXTREMES = ("stuffed", "tiny")
 """A reader that stops while everybody writes much; connections that pass single bytes."""
 SIZES = ("small", "crowd")
 """Small pages, few rooms, names and texts at their limits; guests who do what costs most, within their rates."""
+BUGS = ("bug",)
+"""Now and then a completion raises, which costs its connection and nothing else (where the product contains it)."""
+_CONTAINED = find_spec("securechat.containment") is not None
 _SHARE = 0.4
 """In how many runs each of these is."""
 _RARER = {"rules": 0.35, "certificates": 0.2, "tiny": 0.1, "stuffed": 0.025}
 """What takes longer to simulate than other runs, up to ten times."""
+_BUGGY = 1 / 20
 _SMALL = 1 / 6
 _CROWDED = 0.6
 """How many of the small worlds have a crowd; others have none: what a crowd does is felt where limits are small."""
@@ -113,6 +118,12 @@ def sizes_of(dice: random.Random, flavour: frozenset[str], without: frozenset[st
     if not is_small or "stuffed" in flavour:
         return frozenset()
     return frozenset((*SIZES, "rates", SETTLED) if is_crowded else SIZES[:1]) - without
+
+
+def bugs_of(dice: random.Random, flavour: frozenset[str], without: frozenset[str]) -> frozenset[str]:
+    """Draw whether completions raise in a run; with dice of their own as well."""
+    is_buggy = dice.random() < _BUGGY
+    return frozenset(BUGS if is_buggy and _CONTAINED and "stuffed" not in flavour else ()) - without
 
 
 def pages_of(dice: random.Random, sizes: frozenset[str]) -> PageLimits:

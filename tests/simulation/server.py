@@ -36,6 +36,14 @@ STRETCH = 32
 """Seqs that the index takes in at once: a run has some hundreds, and shall see what happens between two stretches."""
 
 
+INJECTED = 0.1
+"""How many answers to questions raise, where there are bugs."""
+
+
+class Injected(Exception):  # nobody's error
+    """What a completion raises that no code expected."""
+
+
 class SimulatedServer:
     """One process, from start to end.
 
@@ -64,7 +72,7 @@ class SimulatedServer:
         self.sessions: dict[WatchedSession, tuple[Transport, Connection]] = {}
         self.work = work = Work()
         self.format = CountedFormat(world.pages, work)
-        self.passes = SimulatedPasses(clock, limits, world.after_pass, work.pass_is_over)
+        self.passes = SimulatedPasses(clock, limits, world.after_pass, work.pass_is_over, self._on_error())
         self.loop = self.passes.loop
         self._tick_timer: Any = None
         self._tick_at = 0.0
@@ -90,9 +98,50 @@ class SimulatedServer:
         self.hasher: Any = keys.hasher
         outlet = WatchedOutlet(watch, write_all)
         rates = "rates" in world.flavour
-        self.hub = Hub(self.log, outlet, self, limits, keys=keys, alarm=self._alarm, rates=rates, pages=world.pages)
+        self.hub = Hub(
+            self.log,
+            outlet,
+            self,
+            limits,
+            keys=keys,
+            alarm=self._alarm,
+            rates=rates,
+            pages=world.pages,
+            **self._containment(),
+        )
+        self._let_answers_fail()
         work.measure(self.hub)
         self.steward = self.hub.steward
+
+    # --- bugs, in worlds that have some
+
+    def _on_error(self) -> Callable[[Any], None] | None:
+        return self._contained if "bug" in self.world.flavour else None
+
+    def _containment(self) -> dict[str, Any]:
+        loop: Any = self.loop
+        return {"containment": loop.containment} if "bug" in self.world.flavour else {}
+
+    def _contained(self, failure: Any) -> None:
+        """What a piece of work raised has cost its connection: it must have been meant to."""
+        if isinstance(failure.error, Injected):
+            self.clock.note("server", f"a bug: {failure}")
+        elif self.world.unexpected is None:
+            self.world.unexpected = failure.error
+
+    def _let_answers_fail(self) -> None:
+        """Let completions of questions raise, now and then."""
+        if "bug" not in self.world.flavour:
+            return
+        lookups, dice = self.hub._lookups, self.world.chance.dice("bugs", self.rng.random())
+        is_answered = lookups._is_answered
+
+        def fails(peer: Peer, ref: int, answer: object) -> bool:
+            if not self.world.calm and dice.random() < INJECTED:
+                raise Injected
+            return is_answered(peer, ref, answer)
+
+        lookups._is_answered = fails  # type: ignore[method-assign]
 
     def start(self) -> LogState:
         """Open the log and serve; raises LogError when the disk does not let it."""

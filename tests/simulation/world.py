@@ -23,7 +23,7 @@ from tests.simulation.chance import Chance
 from tests.simulation.crowd import Prober, Visitor
 from tests.simulation.exam import Exam
 from tests.simulation.faults import Faults
-from tests.simulation.flavour import Options, flavour_of, limits_of, pages_of, sizes_of, small
+from tests.simulation.flavour import Options, bugs_of, flavour_of, limits_of, pages_of, sizes_of, small
 from tests.simulation.hostile import Hostile
 from tests.simulation.house import House
 from tests.simulation.hush import Hush
@@ -76,6 +76,7 @@ class World:
         pages: how long answers may be.
         records: commands and events that crossed the wire of the honest.
         places: in how many rooms people are to begin with; rules are for those who are together.
+        unexpected: what the server's loop has contained, and nobody had planned.
         unaware: connections that the power cut, which is noticed when the server is there again.
     """
 
@@ -87,6 +88,7 @@ class World:
         self.schedule = Schedule(self.clock, self.chance, options.only)
         self.records = 0
         self.leaving = False
+        self.unexpected: Exception | None = None
         self.calm = False
         self.realtime = Realtime()
         self.streams: dict[str, Stream] = {}
@@ -98,6 +100,7 @@ class World:
         self.limits = limits_of(rng)
         sizes = self.chance.dice("sizes")
         self.flavour |= sizes_of(sizes, self.flavour, options.without)
+        self.flavour |= bugs_of(self.chance.dice("bugs"), self.flavour, options.without)
         self.pages = pages_of(sizes, self.flavour)
         if "small" in self.flavour:
             self.limits = small(self.limits, sizes)
@@ -176,6 +179,8 @@ class World:
 
     def after_pass(self) -> None:
         """What holds all the time."""
+        if self.unexpected is not None:
+            raise self.unexpected
         server = self.server
         self.law.check_seats()
         if server.log.waiting > self.limits.append_queue:
