@@ -63,7 +63,7 @@ class Person:
         self.speech = Speech(number, long_winded=long_winded)
         self.rooms: list[str] = []
         self.devices = [Device(world, self, f"{self.base}.0", self.address)]
-        self.dying: list[str] = []
+        self.dying: dict[str, list[str]] = {}  # tokens that a device's change of the password ends
         self.wanted_password = ""
         self._names = 0
         self._logins = 0
@@ -121,7 +121,7 @@ class Person:
                     self.soon(device, lambda: deeds.accounts.add_device(self, device))
             case told_deeds.DeedDone(Deed.CHANGE_PASSWORD):
                 self.passwords = [self.wanted_password]
-                for token in self.dying:
+                for token in self.dying.get(device.name, ()):
                     self.world.law.end_token(token)
             case told_deeds.DeedDone(Deed.ADD_CERTIFICATE):
                 self.soon(device, lambda: deeds.accounts.ask_certificates(self, device))
