@@ -25,9 +25,8 @@ EXTREMES = ("stuffed", "tiny")
 """A reader that stops while everybody writes much; connections that pass single bytes."""
 SIZES = ("small", "crowd")
 """Small pages, few rooms, names and texts at their limits; guests who do what costs most, within their rates."""
-BUGS = ("bug",)
-"""Now and then a completion raises, which costs its connection and nothing else (where the product contains it)."""
-_CONTAINED = find_spec("securechat.containment") is not None
+BUGS = ("bug",) if find_spec("securechat.containment") is not None else ()
+"""Now and then a completion raises, which costs its connection and nothing else, where the product contains it."""
 _SHARE = 0.4
 """In how many runs each of these is."""
 _RARER = {"rules": 0.35, "certificates": 0.2, "tiny": 0.1, "stuffed": 0.025}
@@ -123,7 +122,7 @@ def sizes_of(dice: random.Random, flavour: frozenset[str], without: frozenset[st
 def bugs_of(dice: random.Random, flavour: frozenset[str], without: frozenset[str]) -> frozenset[str]:
     """Draw whether completions raise in a run; with dice of their own as well."""
     is_buggy = dice.random() < _BUGGY
-    return frozenset(BUGS if is_buggy and _CONTAINED and "stuffed" not in flavour else ()) - without
+    return frozenset(BUGS if is_buggy and "stuffed" not in flavour else ()) - without
 
 
 def pages_of(dice: random.Random, sizes: frozenset[str]) -> PageLimits:

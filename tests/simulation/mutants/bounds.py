@@ -12,6 +12,7 @@ from securechat.hub import lookups, posting
 from securechat.hub.attendance import Attendance
 from securechat.hub.door import Door
 from securechat.hub.lookups import Lookups
+from securechat.hub.rulebook import Rulebook
 from securechat.model import UnreadList
 from tests.simulation.mutants.planting import MUTANTS, nothing, planted
 
@@ -114,3 +115,11 @@ def place_of_a_reader_never_given_back(original: Any) -> Any:
 def use_of_an_invite_never_given_back(original: Any) -> Any:
     """A hello that came to nothing keeps the invite that it came with."""
     return nothing
+
+
+if hasattr(Rulebook, "is_unused"):
+
+    @planted(Rulebook, "is_unused")
+    def record_of_a_room_never_given_back(original: Any) -> Any:
+        """A room that has no member, rule or message any more keeps its record."""
+        return lambda self, place, leaving=None: False
