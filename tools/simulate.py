@@ -35,7 +35,7 @@ from tests.simulation.world import World, failure_of  # noqa: E402
 
 SEEDS = 1000
 """How many are run, or tried for a planted bug, unless somebody says."""
-PARTS = (*flavour.FAULTS, *flavour.FEATURES, *flavour.EXTREMES, flavour.SETTLED)
+PARTS = (*flavour.FAULTS, *flavour.FEATURES, *flavour.EXTREMES, *flavour.SIZES, *flavour.BUGS, flavour.SETTLED)
 """What a run can do without."""
 INTERRUPTED = 130
 """As shells have it: 128 and the number of the signal."""

@@ -100,20 +100,36 @@ class SimulatedPasses:
         clock: asked for the passes.
         limits: the loop's.
         after_pass: called after every pass, for checks of what holds all the time.
+        busy_s: called before that; returns for how many seconds the pass keeps the next one waiting.
+        on_error: as for `Loop`: without it, what a piece of work raises ends the run.
 
     Attributes:
         loop: the loop.
     """
 
-    def __init__(self, clock: SimulatedClock, limits: Limits, after_pass: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        clock: SimulatedClock,
+        limits: Limits,
+        after_pass: Callable[[], None],
+        busy_s: Callable[[], float] = lambda: 0.0,
+        on_error: Callable[[Any], None] | None = None,
+    ) -> None:
         self._clock = clock
         self._after_pass = after_pass
+        self._busy_s = busy_s
+        self._free_at = 0.0
         self._selector = SimulatedSelector()
         self._next: Deadline | None = None
         self._running = False
         self._stopped = False
         wakeup = cast("Wakeup", _SimulatedWakeup(self.wake))
-        self.loop = Loop(limits, clock=clock.monotonic, selector=self._selector, wakeup=wakeup)
+        self.loop = Loop(limits, clock=clock.monotonic, selector=self._selector, wakeup=wakeup, on_error=on_error)
+
+    @property
+    def watched(self) -> int:
+        """How many sockets are waited for, the wake-up pair left out."""
+        return len(self._selector.get_map()) - 1
 
     def wake(self) -> None:
         """Something may be ready: let a pass come."""
@@ -129,7 +145,7 @@ class SimulatedPasses:
     def _ask(self, delay_s: float) -> None:
         if self._stopped:
             return
-        when = self._clock.now + delay_s
+        when = max(self._clock.now + delay_s, self._free_at)
         if self._next is not None:
             if self._next.when <= when:
                 return
@@ -145,6 +161,8 @@ class SimulatedPasses:
             self._running = False
         if self._stopped:
             return
+        if busy_s := self._busy_s():
+            self._free_at = self._clock.now + busy_s
         self._after_pass()
         wait_s = self.loop._patience(None)
         if wait_s == 0 or self._selector.is_anybody_ready():

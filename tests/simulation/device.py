@@ -251,7 +251,7 @@ class Link:
         self.device = device
         self.connection = connection
         self.end = connection.client
-        self.codec = NativeClientCodec()
+        self.codec = NativeClientCodec(device.world.pages.frame_bytes)
         self.checker: WireChecker | None = None
         self.hello: Hello | None = None
         self.slow = False

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NoReturn, TypeVar
 
 from securechat.client import intents as want
 from securechat.client.state import Key, PersonKey, RoomKey
-from securechat.model import SearchPage, UnreadList
+from securechat.model import SearchPage, UnreadItem, UnreadList
 from securechat.names import LOBBY
 from securechat.testing.log_checks import HistoryBroken
 from tests.simulation.texts import WORDS
@@ -59,9 +59,26 @@ class Exam:
             HistoryBroken: the answer is wrong.
         """
         if device.core is not None and device.core.account:
-            told = self._ask(device, want.ListUnread(), UnreadList)
+            told = self._all_unread(device)
             if told is not None:
                 self._check_unread(device, told)
+
+    def _all_unread(self, device: Device) -> list[UnreadItem] | None:
+        """Return what the pages hold that the program asks for, one after the other; None when that breaks off."""
+        clock, before = self._world.clock, len(device.heard)
+        device.want(want.ListUnread())
+        pages = device.heard
+
+        def is_answered() -> bool:
+            last = pages[-1] if len(pages) > before else None
+            return not device.is_quiet or (last is not None and not (isinstance(last, UnreadList) and last.more))
+
+        if not clock.run_until(clock.now + _PATIENCE_S, is_answered, every=1):
+            self._broken(device, f"what is not read was not answered, or without an end: {len(pages) - before} pages")
+        told = pages[before:]
+        if not told or not all(isinstance(page, UnreadList) for page in told) or told[-1].more:
+            return None
+        return [item for page in told for item in page.items]
 
     def _search(self, device: Device, word: str) -> list[int] | None:
         """Return every hit; None when the connection breaks under it. An index that is being made is waited for."""
@@ -125,7 +142,7 @@ class Exam:
         if found != sorted(set(found), reverse=True) or not set(must) <= set(found) <= set(may):
             self._broken(device, f"a search for {word!r} found {found}, and there are {must[::-1]}")
 
-    def _check_unread(self, device: Device, told: UnreadList) -> None:
+    def _check_unread(self, device: Device, told: Sequence[UnreadItem]) -> None:
         assert device.core is not None
         me = device.core.me.id
         by_place: dict[Key, list[Message]] = {}
@@ -133,9 +150,9 @@ class Exam:
             if row.sender_id != me and row.deleted is None:
                 key: Key = RoomKey(row.room) if row.room is not None else PersonKey(row.sender_id)
                 by_place.setdefault(key, []).append(row)
-        items = {
-            RoomKey(i.room) if i.room is not None else PersonKey(i.peer.id if i.peer else 0): i for i in told.items
-        }
+        items = {RoomKey(i.room) if i.room is not None else PersonKey(i.peer.id if i.peer else 0): i for i in told}
+        if len(items) < len(told):
+            self._broken(device, f"a place is told twice: {told}")
         for key, item in items.items():
             unread = [row for row in by_place.pop(key, []) if row.seq > item.read_seq]
             mentions = sum(me in row.mentions for row in unread)

@@ -6,10 +6,11 @@ the room to do its worst, and pairs meet that would hide each other if everythin
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
-from securechat.limits import Limits
+from securechat.limits import KIB, PAGE_LIMITS, Limits, PageLimits
 
 if TYPE_CHECKING:
     import random
@@ -22,10 +23,18 @@ SETTLED = "settled"
 """Before anything breaks, everybody has come, most have registered, and entered a room."""
 EXTREMES = ("stuffed", "tiny")
 """A reader that stops while everybody writes much; connections that pass single bytes."""
+SIZES = ("small", "crowd")
+"""Small pages, few rooms, names and texts at their limits; guests who do what costs most, within their rates."""
+BUGS = ("bug",) if find_spec("securechat.containment") is not None else ()
+"""Now and then a completion raises, which costs its connection and nothing else, where the product contains it."""
 _SHARE = 0.4
 """In how many runs each of these is."""
 _RARER = {"rules": 0.35, "certificates": 0.2, "tiny": 0.1, "stuffed": 0.025}
 """What takes longer to simulate than other runs, up to ten times."""
+_BUGGY = 1 / 20
+_SMALL = 1 / 6
+_CROWDED = 0.6
+"""How many of the small worlds have a crowd; others have none: what a crowd does is felt where limits are small."""
 _BESIDE_STUFFED = frozenset({"admin", "rates", "delay", "clock", "revise"})
 """Nothing else may end the connection of the reader who has stopped."""
 
@@ -97,6 +106,42 @@ def flavour_of(rng: random.Random, without: frozenset[str]) -> frozenset[str]:
     if "stuffed" in some:
         some = {"stuffed", "slow"} | some & _BESIDE_STUFFED
     return frozenset(some) - without
+
+
+def sizes_of(dice: random.Random, flavour: frozenset[str], without: frozenset[str]) -> frozenset[str]:
+    """Draw whether a run is small, and crowded, with dice of their own: all other runs stay as they are.
+
+    A crowd keeps to its rates, so there are some, and accounts to write to.
+    """
+    is_small, is_crowded = dice.random() < _SMALL, dice.random() < _CROWDED
+    if not is_small or "stuffed" in flavour:
+        return frozenset()
+    return frozenset((*SIZES, "rates", SETTLED) if is_crowded else SIZES[:1]) - without
+
+
+def bugs_of(dice: random.Random, flavour: frozenset[str], without: frozenset[str]) -> frozenset[str]:
+    """Draw whether completions raise in a run; with dice of their own as well."""
+    is_buggy = dice.random() < _BUGGY
+    return frozenset(BUGS if is_buggy and "stuffed" not in flavour else ()) - without
+
+
+def pages_of(dice: random.Random, sizes: frozenset[str]) -> PageLimits:
+    """Draw how long answers may be."""
+    if "small" not in sizes:
+        return PAGE_LIMITS
+    return PageLimits.of_frames(dice.choice((4 * KIB, 8 * KIB)), page_rows=dice.choice((5, 5, 40)))
+
+
+def small(limits: Limits, dice: random.Random) -> Limits:
+    """Make limits of places small: few rooms, few names in a presence, few accounts."""
+    return replace(
+        limits,
+        rooms_total=10,
+        rooms_per_member=dice.choice((3, 6)),
+        presence_names=dice.choice((2, 5)),
+        accounts_per_address_day=3,
+        certificates_per_account=2,
+    )
 
 
 def limits_of(rng: random.Random) -> Limits:

@@ -194,7 +194,7 @@ class _Line:
         self._connection = connection
         self._listener = Listener(owner.world.hush, owner.name)
         self._me = 0
-        self._codec = NativeClientCodec()
+        self._codec = NativeClientCodec(owner.world.pages.frame_bytes)
 
     def opened(self) -> None:
         """The handshake is over."""

@@ -7,7 +7,7 @@ done or forbidden, an entry on its way to a connection.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Sequence, Set
 from typing import TYPE_CHECKING, NoReturn
 
 from securechat.errors import ErrorCode
@@ -24,6 +24,7 @@ from securechat.hub.places import (
     RoomRole,
 )
 from securechat.model import Draft, Grant, InviteTo, Moderate, Revision, RevisionKind, RoomCommand, SetRoom
+from securechat.names import LOBBY
 from securechat.testing.log_checks import HistoryBroken
 
 if TYPE_CHECKING:
@@ -310,11 +311,36 @@ class House:
             self._broken(f"{who} had the right to {command}, and hears that they have not")
 
     def check_owners(self) -> None:
-        """A room to which somebody belongs has an owner. Raises HistoryBroken: it has none."""
+        """A room to which somebody belongs has an owner, but for the lobby: that is the administrators'.
+
+        Raises:
+            HistoryBroken: it has none.
+        """
         for place in self.places.values():
+            if place.name == LOBBY:
+                continue
             roles = [row.role for (room_id, _), row in self._members.items() if room_id == place.room_id]
             if any(role.belongs for role in roles) and RoomRole.OWNER not in roles:
                 self._broken(f"#{place.name} has members and no owner")
+
+    def check_used(self, rooms: Set[str]) -> None:
+        """A room with a record has members, rules, somebody who is kept out, or messages.
+
+        Args:
+            rooms: those in which something was said that is still there.
+
+        Raises:
+            HistoryBroken: one has nothing of all that.
+        """
+        now_ms, lasts = self._world.clock.wall_ms(), self._world.law.lasts
+        for place in self.places.values():
+            rows = [row for (room_id, _), row in self._members.items() if room_id == place.room_id]
+            bans = [ban for (room_id, _), ban in self._bans.items() if room_id == place.room_id]
+            has_rules = place != Place(place.room_id, place.name, made_at_ms=place.made_at_ms)
+            has_people = any(_knows(row) or row.muted_until_ms < 0 or row.muted_until_ms > now_ms for row in rows)
+            is_used = has_rules or has_people or any(lasts(ban.until_ms) for ban in bans) or place.name in rooms
+            if not is_used and place.name != LOBBY:
+                self._broken(f"#{place.name} has a record, and nobody and nothing in it")
 
     def check_expiry(self, room: str, before_ms: int) -> None:
         """The hub lets old messages be deleted: their room wants that. Raises HistoryBroken: it does not."""

@@ -21,7 +21,9 @@ def check_roster(server: SimulatedServer, device: Device) -> None:
     for name, room in member.rooms.items():
         there = {other.sender_id: other.name for other in room.members.values()}
         shown = {person.id: person.name for person in here[name].people.values()}
-        if shown != there:
+        if here[name].total != len(there):
+            raise HistoryBroken(f"{device.name} shows {here[name].total} people in #{name}, where {there} are")
+        if shown != there and "small" not in device.world.flavour:  # where only numbers are told, names grow old
             raise HistoryBroken(f"{device.name} shows {shown} in #{name}, where {there} are")
 
 
@@ -75,6 +77,14 @@ def check_empty(server: SimulatedServer) -> None:
         "login tries": hub._slowdown._tries,
         "backlogs": loop.backlogs.total_bytes,
         "dirty transports": loop.dirty,
+        "transports with more to read": loop.again,
+        "handshakes under way": loop.handshakes,
+        "transports to close": loop.closing,
+        "work before the flush": loop._before_flush,
+        "completions": loop._posted,
+        "sockets in the selector": server.passes.watched,
+        "drafts of who comes back": entrance._left_behind,
+        "opened rooms, by address": getattr(hub._attendance, "_opened", None),
         "passwords": server.hasher._waiting,
     }
     left = {name: table for name, table in tables.items() if table}

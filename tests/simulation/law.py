@@ -40,6 +40,8 @@ NEVER = frozenset(
     }
 )
 """What no honest client can deserve."""
+_OF_SMALL = frozenset({ErrorCode.TOO_MANY_ROOMS, ErrorCode.QUOTA})
+"""What honest people can hear where there are few places."""
 _OF_ROOMS = frozenset(
     {ErrorCode.ARCHIVED, ErrorCode.READ_ONLY, ErrorCode.SLOW_MODE, ErrorCode.ROOM_BANNED, ErrorCode.MUTED}
 )
@@ -286,7 +288,7 @@ class Law:
         """The server sends a device away, or says no."""
         code = event.code
         person = device.person
-        unfair = code in NEVER
+        unfair = code in NEVER and not (code in _OF_SMALL and "small" in self.world.flavour)
         if isinstance(event, Closing):
             match code:
                 case ErrorCode.SLOW_READER | ErrorCode.PING_TIMEOUT | ErrorCode.HELLO_TIMEOUT:

@@ -49,7 +49,7 @@ class Person:
         self.number = number
         self.base = NAMES[number % len(NAMES)]
         self._own = self.rng = world.chance.dice(self.base)
-        self.name = self.base
+        self.name = world.styled(self.base)
         self.address = f"10.0.0.{number + 1}"
         self.known_as: set[str] = {self.name, self.address}
         self.ids: set[int] = set()
@@ -63,7 +63,7 @@ class Person:
         self.speech = Speech(number, long_winded=long_winded)
         self.rooms: list[str] = []
         self.devices = [Device(world, self, f"{self.base}.0", self.address)]
-        self.dying: list[str] = []
+        self.dying: dict[str, list[str]] = {}  # tokens that a device's change of the password ends
         self.wanted_password = ""
         self._names = 0
         self._logins = 0
@@ -121,7 +121,7 @@ class Person:
                     self.soon(device, lambda: deeds.accounts.add_device(self, device))
             case told_deeds.DeedDone(Deed.CHANGE_PASSWORD):
                 self.passwords = [self.wanted_password]
-                for token in self.dying:
+                for token in self.dying.get(device.name, ()):
                     self.world.law.end_token(token)
             case told_deeds.DeedDone(Deed.ADD_CERTIFICATE):
                 self.soon(device, lambda: deeds.accounts.ask_certificates(self, device))
@@ -159,7 +159,8 @@ class Person:
     def another_name(self) -> str:
         """A name that is nobody's, unless it is still our own."""
         self._names += 1
-        self.name = self.base if self._names == 1 and not self.is_account else f"{self.base}{self._names}"
+        plain = self.base if self._names == 1 and not self.is_account else f"{self.base}{self._names}"
+        self.name = self.world.styled(plain)
         self.known_as.add(self.name)
         return self.name
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from securechat.errors import ErrorCode
 from securechat.hub.hub import Hub
 from securechat.hub.ports import Happening, LogState, Peer
-from securechat.model import Closing
+from securechat.model import ALPN, Closing
 from securechat.names import LOBBY
 from securechat.net.broadcast import write_all
 from securechat.net.transport import Transport
@@ -21,16 +21,27 @@ from securechat.server.session import Session
 from securechat.testing.keys import plain_keys
 from securechat.testing.link import Connection, Death
 from securechat.testing.passes import SimulatedPasses
+from securechat.wire.native import NativeServerCodec
 from tests.simulation.watch import Watch, WatchedLog, WatchedOutlet, WatchedSession
+from tests.simulation.work import CountedFormat, Work
 
 if TYPE_CHECKING:
     import random
 
+    from securechat.wire.base import ServerCodec
     from tests.simulation.world import World
 
 
 STRETCH = 32
 """Seqs that the index takes in at once: a run has some hundreds, and shall see what happens between two stretches."""
+
+
+INJECTED = 0.1
+"""How many answers to questions raise, where there are bugs."""
+
+
+class Injected(Exception):  # nobody's error
+    """What a completion raises that no code expected."""
 
 
 class SimulatedServer:
@@ -40,6 +51,9 @@ class SimulatedServer:
         sessions: its connections.
         alive: whether the process runs.
         failed_at: when its log failed.
+        draining: whether it stops in good order, and takes no commands any more.
+        work: what its loop has computed.
+        format: how its events look.
     """
 
     hears_messages = True
@@ -52,10 +66,13 @@ class SimulatedServer:
         self.limits = limits
         self.alive = True
         self.failed_at = float("inf")
+        self.draining = False
         self.world = world
         self.watch = watch = Watch(world)
         self.sessions: dict[WatchedSession, tuple[Transport, Connection]] = {}
-        self.passes = SimulatedPasses(clock, limits, world.after_pass)
+        self.work = work = Work()
+        self.format = CountedFormat(world.pages, work)
+        self.passes = SimulatedPasses(clock, limits, world.after_pass, work.pass_is_over, self._on_error())
         self.loop = self.passes.loop
         self._tick_timer: Any = None
         self._tick_at = 0.0
@@ -81,9 +98,46 @@ class SimulatedServer:
         self.hasher: Any = keys.hasher
         outlet = WatchedOutlet(watch, write_all)
         rates = "rates" in world.flavour
-        contain = self.loop.containment  # which raises: a bug must end the run
-        self.hub = Hub(self.log, outlet, self, limits, keys=keys, alarm=self._alarm, rates=rates, containment=contain)
+        self.hub = Hub(
+            self.log,
+            outlet,
+            self,
+            limits,
+            keys=keys,
+            alarm=self._alarm,
+            rates=rates,
+            pages=world.pages,
+            containment=self.loop.containment,
+        )
+        self._let_answers_fail()
+        work.measure(self.hub)
         self.steward = self.hub.steward
+
+    # --- bugs, in worlds that have some
+
+    def _on_error(self) -> Callable[[Any], None] | None:
+        return self._contained if "bug" in self.world.flavour else None
+
+    def _contained(self, failure: Any) -> None:
+        """What a piece of work raised has cost its connection: it must have been meant to."""
+        if isinstance(failure.error, Injected):
+            self.clock.note("server", f"a bug: {failure}")
+        elif self.world.unexpected is None:
+            self.world.unexpected = failure.error
+
+    def _let_answers_fail(self) -> None:
+        """Let completions of questions raise, now and then."""
+        if "bug" not in self.world.flavour:
+            return
+        lookups, dice = self.hub._lookups, self.world.chance.dice("bugs", self.rng.random())
+        is_answered = lookups._is_answered
+
+        def fails(peer: Peer, ref: int, answer: object) -> bool:
+            if not self.world.calm and dice.random() < INJECTED:
+                raise Injected
+            return is_answered(peer, ref, answer)
+
+        lookups._is_answered = fails  # type: ignore[method-assign]
 
     def start(self) -> LogState:
         """Open the log and serve; raises LogError when the disk does not let it."""
@@ -116,10 +170,13 @@ class SimulatedServer:
         sock.on_change = self.passes.wake
         transport = Transport(self.loop, sock, sock.peer, sock)
         label = f"{sock.peer[0]}:{sock.peer[1]}"
-        session = WatchedSession(self.watch, self.hub, transport, self.loop, self.limits, self, label)
+        session = WatchedSession(self.watch, self.hub, transport, self.loop, self.limits, self, label, self._codec)
         self.sessions[session] = (transport, connection)
         transport.start(session)
         self.passes.wake()
+
+    def _codec(self, alpn: str | None) -> ServerCodec | None:
+        return NativeServerCodec(self.format) if alpn == ALPN else None
 
     def connected(self, session: Session) -> None:
         """A session's handshake is done."""
@@ -191,6 +248,7 @@ class SimulatedServer:
 
     def drain(self) -> None:
         """Stop in good order."""
+        self.draining = True
         for session in self.sessions:
             session.stop_taking()
         self._wait_for_log(self.clock.now + 2.0)

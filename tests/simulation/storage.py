@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 from itertools import count
 from pathlib import Path
@@ -21,7 +22,7 @@ from securechat.testing.watched_store import WatchedStore
 if TYPE_CHECKING:
     import random
 
-    from securechat.limits import Limits
+    from securechat.limits import Limits, PageLimits
     from securechat.testing.clock import SimulatedClock
 
 _SCRATCH = tempfile.TemporaryDirectory(prefix="simulation")
@@ -33,6 +34,7 @@ class Storage:
 
     Args:
         limits: the server's.
+        pages: how long its answers may be.
         clock: its wall clock stamps messages.
         rng: draws where a disk is full, and what a power cut leaves.
         sqlite: whether SQLite keeps it on a disk in memory, or the memory store does.
@@ -43,26 +45,34 @@ class Storage:
         transcript: what was committed.
     """
 
-    def __init__(self, limits: Limits, clock: SimulatedClock, rng: random.Random, *, sqlite: bool) -> None:
+    def __init__(
+        self, limits: Limits, pages: PageLimits, clock: SimulatedClock, rng: random.Random, *, sqlite: bool
+    ) -> None:
         self.full = self.was_full = False
         self.transcript = Transcript()
         self._failing = ""  # "apply": the write fails; "applied": what was written is there, but nobody can be sure
         self._limits = limits
+        self._pages = pages
         self._clock = clock
         self._rng = rng
-        self._memory = MemoryStore(limits, wall_ms=clock.wall_ms)
+        self._memory = MemoryStore(limits, wall_ms=clock.wall_ms, pages=pages)
         self._memory.fault = self._fault
         self._current: MemoryStore | SqliteStore = self._memory
         self.disk: MemoryDisk | None = None
         if sqlite:
-            self.disk = MemoryDisk(f"simulation{next(_number)}")
+            self.disk = MemoryDisk(f"simulation{os.getpid()}_{next(_number)}")  # forked workers share the directory
             self._directory = Path(_SCRATCH.name) / self.disk.name
 
     def store(self) -> Store:
         """Return the store for another process."""
         if self.disk is not None:
             self._current = SqliteStore(
-                self._directory, self._limits, wall_ms=self._clock.wall_ms, vfs=self.disk.name, shared=False
+                self._directory,
+                self._limits,
+                wall_ms=self._clock.wall_ms,
+                vfs=self.disk.name,
+                shared=False,
+                pages=self._pages,
             )
         return cast("Store", WatchedStore(self._current, self.transcript))
 

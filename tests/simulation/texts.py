@@ -10,6 +10,10 @@ if TYPE_CHECKING:
     from tests.simulation.device import Device
 
 WORDS = ("tea", "lunch", "deploy", "printer", "café", "会議")
+_AT_LIMITS = ("\x01", '"', "\U00020000", "e\u0301", "\ufdfa")
+"""What fills a text up to its limit, where that is near: six bytes in JSON, two, four, combining, 18 when folded."""
+_FULL = 0.3
+"""How many texts are filled."""
 _FILLERS = ("", "", "", "", " https://example.org/a?id=7", " \u202edrow\x1b[31m", " two\nlines", " " + "x" * 300)
 
 
@@ -30,10 +34,25 @@ class Speech:
         """Return something never said before, for a place; where others may not hear it, it names the place."""
         self._lines += 1
         person, rng = device.person, device.person.rng
+        most = person.world.pages.text_chars
         filler = " " + "y" * rng.randint(1_500, 3_900) if self._long_winded else rng.choice(_FILLERS)
         words = " ".join(rng.choice(WORDS) for _ in range(rng.choice((1, 1, 2))))
         mention = f" @{rng.choice(person.world.people).name}" if rng.random() < 0.2 else ""
-        return f"{self._number}:{self._lines}{_mark(device, target)} {words}{mention}{filler}"
+        text = f"{self._number}:{self._lines}{_mark(device, target)} {words}"
+        if "small" not in person.world.flavour:
+            return f"{text}{mention}{filler}"
+        text += mention if len(text + mention) < most else ""
+        return filled(text, rng.choice(_AT_LIMITS), most) if rng.random() < _FULL else (text + filler)[:most]
+
+
+def filled(text: str, filler: str, most: int) -> str:
+    """Return a text with as much behind it as fits; what is behind it is a word of its own, or several."""
+    return f"{text} {filler * ((most - len(text) - 1) // len(filler))}"
+
+
+def long_name(name: str, most: int) -> str:
+    """Return a name that is as long as can be, four bytes a character, and another one for each that is given."""
+    return "".join(chr(0x20000 + ord(char)) for char in name).ljust(most, "\U00020000")
 
 
 def _mark(device: Device, target: Key) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from securechat.errors import LocalProtocolError
 from securechat.hub.people import Change, Recorded
 from securechat.hub.places import Expire
 from securechat.hub.ports import AppendOutcome, LogState, NotAppended
@@ -50,6 +51,16 @@ if TYPE_CHECKING:
 _Entries = Message | Edited | Deleted | Reacted
 
 
+_LISTS: dict[type, str] = {
+    HistoryPage: "messages",
+    SearchPage: "hits",
+    UnreadList: "items",
+    RoomsPage: "rooms",
+    Roster: "members",
+}
+"""Events that are pages, and where their rows stand."""
+
+
 class WatchedSession(Session):
     """A session that is looked at.
 
@@ -71,13 +82,20 @@ class WatchedSession(Session):
         self.watch.handed(self, event)
         super().deliver(event)
 
+    def _instead_of(self, event: Event, error: LocalProtocolError) -> NoReturn:
+        """Tell of what does not fit."""
+        raise HistoryBroken(f"{type(event).__name__} does not fit into a frame: {error}")
+
 
 class WatchedOutlet(Fanout):
     """The fan-out, looked at."""
 
     def __init__(self, watch: Watch, write_all: Callable[[list[Any], bytes], None]) -> None:
-        super().__init__(write_all)
+        super().__init__(write_all, self._too_long)
         self._watch = watch
+
+    def _too_long(self, error: LocalProtocolError) -> NoReturn:
+        raise HistoryBroken(f"many are told what does not fit into a frame: {error}")
 
     def broadcast(self, peers: Sequence[Peer], events: Sequence[Event]) -> None:
         """Tell many the same."""
@@ -136,6 +154,7 @@ class Watch:
     def __init__(self, world: World) -> None:
         self._transcript = world.storage.transcript
         self._law = world.law
+        self._page_rows = world.pages.page_rows
         self.house: House = world.house
 
     def broadcast(self, peers: Sequence[Any], events: Sequence[Event]) -> None:
@@ -166,6 +185,8 @@ class Watch:
 
     def handed(self, peer: WatchedSession, event: Event) -> None:
         """One is told something. Raises as `broadcast`."""
+        if type(event) in _LISTS:
+            self._check_length(event)
         match event:
             case Welcome(sender_id=sender_id, token=token):
                 peer.me = sender_id
@@ -188,6 +209,12 @@ class Watch:
                 self._check_visible(peer, [room], event)
             case _:
                 self._about_a_room(peer, event)
+
+    def _check_length(self, event: Event) -> None:
+        """Whatever lists something is a page. Bytes are counted where frames are made."""
+        rows = getattr(event, _LISTS[type(event)])
+        if len(rows) > self._page_rows:
+            raise HistoryBroken(f"{type(event).__name__} has {len(rows)} rows, and a page has {self._page_rows}")
 
     def _about_a_room(self, peer: WatchedSession, event: Event) -> None:
         match event:

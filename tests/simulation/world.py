@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from securechat.client import intents as want
 from securechat.errors import LogError
+from securechat.limits import MAX_NAME_CHARS
 from securechat.testing.clock import SimulatedClock
 from securechat.testing.histories import check_streams
 from securechat.testing.link import Conduct, Connection, Death, Segments
@@ -19,9 +20,10 @@ from securechat.testing.log_checks import HistoryBroken
 from securechat.testing.wire_checks import Realtime, Stream
 from tests.simulation import deeds, idle
 from tests.simulation.chance import Chance
+from tests.simulation.crowd import Prober, Visitor
 from tests.simulation.exam import Exam
 from tests.simulation.faults import Faults
-from tests.simulation.flavour import Options, flavour_of, limits_of
+from tests.simulation.flavour import Options, bugs_of, flavour_of, limits_of, pages_of, sizes_of, small
 from tests.simulation.hostile import Hostile
 from tests.simulation.house import House
 from tests.simulation.hush import Hush
@@ -32,6 +34,8 @@ from tests.simulation.server import SimulatedServer
 from tests.simulation.stewards import Administrator
 from tests.simulation.storage import Storage
 from tests.simulation.temptation import Temptation
+from tests.simulation.texts import long_name
+from tests.simulation.work import folding_counted
 
 if TYPE_CHECKING:
     import random
@@ -45,6 +49,8 @@ waits up to 10 s, a login that was slowed down up to 30 s, and lines go at 5 a s
 FORGET_S = 150.0
 """Virtual time until the server has noticed that even those are gone who fell silent: 90 s for a ping, 10 s to drain,
 a few until their absence is one."""
+TIDY_S = 5.0
+"""For the daily round, with commits of up to 0.1 s."""
 SETTLE_S = 1.5
 """For everybody to come, to register and to enter a room."""
 COMING_S = 0.5
@@ -52,6 +58,8 @@ COMING_S = 0.5
 ACTS = (5, 10, 15, 25)
 """How often people act in a run, all together, if nothing keeps them: most runs are short, some have time for what
 takes many steps."""
+CROWDED_S = 2.5
+"""For how long everybody acts at least where there is a crowd."""
 SQLITE_EVERY = 8
 """One seed in so many runs on SQLite over a disk in memory, the others on the memory store."""
 
@@ -65,8 +73,10 @@ class World:
         tracing: whether to keep a readable trace.
 
     Attributes:
+        pages: how long answers may be.
         records: commands and events that crossed the wire of the honest.
         places: in how many rooms people are to begin with; rules are for those who are together.
+        unexpected: what the server's loop has contained, and nobody had planned.
         unaware: connections that the power cut, which is noticed when the server is there again.
     """
 
@@ -78,6 +88,7 @@ class World:
         self.schedule = Schedule(self.clock, self.chance, options.only)
         self.records = 0
         self.leaving = False
+        self.unexpected: Exception | None = None
         self.calm = False
         self.realtime = Realtime()
         self.streams: dict[str, Stream] = {}
@@ -87,8 +98,17 @@ class World:
         self.flavour = flavour_of(rng, options.without)
         self.deeds = deeds.of(self.flavour, rng)
         self.limits = limits_of(rng)
+        sizes = self.chance.dice("sizes")
+        self.flavour |= sizes_of(sizes, self.flavour, options.without)
+        self.flavour |= bugs_of(self.chance.dice("bugs"), self.flavour, options.without)
+        self.pages = pages_of(sizes, self.flavour)
+        if "small" in self.flavour:
+            self.limits = small(self.limits, sizes)
+        self._long_names = "small" in self.flavour and sizes.random() < 0.5
         self.places = 1 if "rules" in self.flavour else 2
-        self.storage = Storage(self.limits, self.clock, self.chance.dice("disk"), sqlite=seed % SQLITE_EVERY == 0)
+        self.storage = Storage(
+            self.limits, self.pages, self.clock, self.chance.dice("disk"), sqlite=seed % SQLITE_EVERY == 0
+        )
         self.unaware: list[Connection] = []
         self.connections: list[tuple[Connection, Person | None]] = []
         self.law = Law(self)
@@ -105,21 +125,31 @@ class World:
         hostile = rng.choice((0, 0, 0, 1, 2))
         hostile = hostile if options.hostile is None else min(hostile, options.hostile)
         self.hostile = [Hostile(self, number) for number in range(hostile)]
+        self.crowd: list[Visitor] = []
+        self.prober = Prober(self)
+        if "crowd" in self.flavour:
+            self.crowd += [Visitor(self, number) for number in range(sizes.choice((2, 3)))]
         self.administrator = Administrator(self)
         self.faults = Faults(self)
 
     # --- what its parts use
 
-    def dial(self, address: str, person: Person | None, certificate: bytes | None = None) -> Connection | None:
-        """Connect somebody; None when nobody listens."""
+    def styled(self, name: str) -> str:
+        """Return a name as people have them in this world: in some, all are as long as can be."""
+        return long_name(name, MAX_NAME_CHARS) if self._long_names else name
+
+    def dial(
+        self, address: str, person: Person | None, certificate: bytes | None = None, *, good: bool = False
+    ) -> Connection | None:
+        """Connect somebody, on a line that nothing happens to if it is a good one; None when nobody listens."""
         if not self.server.alive or self.server.log.failure is not None:
             return None
         number = len(self.connections)
         dice = self.chance.dice("line", address, number)
-        connection = Connection(
-            self.clock, dice, self._conduct(dice), address, 20_000 + number, "securechat/1", certificate
-        )
-        self.connections.append((connection, person))
+        conduct = Conduct() if good else self._conduct(dice)
+        connection = Connection(self.clock, dice, conduct, address, 20_000 + number, "securechat/1", certificate)
+        if not good:
+            self.connections.append((connection, person))
         self.server.accept(connection)
         return connection
 
@@ -149,6 +179,8 @@ class World:
 
     def after_pass(self) -> None:
         """What holds all the time."""
+        if self.unexpected is not None:
+            raise self.unexpected
         server = self.server
         self.law.check_seats()
         if server.log.waiting > self.limits.append_queue:
@@ -207,10 +239,13 @@ class World:
             AssertionError: something that must hold did not.
         """
         try:
-            self._act_while_things_break()
-            self._come_to_rest()
-            self._check_histories()
-            self._leave()
+            with folding_counted(lambda: self.server.work):
+                self._act_while_things_break()
+                self._come_to_rest()
+                self._check_histories()
+                if "small" in self.flavour:
+                    self._check_rooms()
+                self._leave()
         finally:
             self.server.passes.stop()
             if self.server.alive:  # or what is left of it writes to the disk whenever the garbage is collected
@@ -227,6 +262,7 @@ class World:
             self._settle()
         every_s = 0.2 if is_stuffed else rng.choice((0.1, 0.2, 0.4))
         active_s = 6.0 if is_stuffed else COMING_S + rng.choice(ACTS) * every_s / len(self.people)
+        active_s = max(active_s, CROWDED_S) if self.crowd else active_s
         until = clock.now + min(active_s, self.options.active_s or 99.0)
         if is_stuffed:
             clock.call_later(rng.uniform(1.0, 2.0), self.faults.stop_a_reader)
@@ -234,6 +270,10 @@ class World:
             keep_doing(person.base, person.act, every_s, until)
         for hostile in self.hostile:
             keep_doing(hostile.base, hostile.act, 0.15, until)
+        for visitor in self.crowd:
+            keep_doing(visitor.base, visitor.act, 0.1, until)
+        if self.crowd:
+            keep_doing(self.prober.base, self.prober.act, 0.2, until)
         if "admin" in self.flavour:
             keep_doing("administrator", self.administrator.act, 0.3, until)
         if "upkeep" in self.flavour:
@@ -256,6 +296,9 @@ class World:
             self.clock.move_wall(100_000.0)
             for person in self.people:
                 person.lost_logins = True
+        self._tidy_up()
+
+    def _tidy_up(self) -> None:
         if self.server.alive and self.server.log.failure is None:
             self.law.tidied()
             self.server.tidy()
@@ -264,8 +307,8 @@ class World:
         self.clock.note("world", "the faults stop")
         self.calm = True
         self.faults.stop()
-        for hostile in self.hostile:
-            hostile.leave()
+        for stranger in (*self.hostile, *self.crowd, self.prober):
+            stranger.leave()
         self.restart()
         self.administrator.pardon_all()
         for person in self.people:
@@ -322,6 +365,14 @@ class World:
                 idle.check_roster(self.server, device)
             exam.count(self.rng.choice(person.devices))
         exam.search(self.rng.choice(self.rng.choice(self.people).devices))
+
+    def _check_rooms(self) -> None:
+        """What nobody uses is gone, after the daily round at the latest."""
+        if not hasattr(self.server.hub._registry.rulebook, "is_unused"):
+            return
+        self._tidy_up()
+        self.clock.run_until(self.clock.now + TIDY_S)
+        self.house.check_used({row.room for row in self.storage.stored().messages if row.room is not None})
 
     def _leave(self) -> None:
         self.leaving = True

@@ -41,7 +41,7 @@ def change_password(person: Person, device: Device) -> None:
     person.passwords.append(person.wanted_password)
     person.lost_logins = True
     others = [other for other in person.devices if other is not device]
-    person.dying = [token for other in others for token in other.tokens.values()]
+    person.dying[device.name] = [token for other in others for token in other.tokens.values()]
     device.want(want.ChangePassword(old, person.wanted_password))
 
 

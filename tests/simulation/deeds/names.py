@@ -17,7 +17,8 @@ def rename(person: Person, device: Device) -> None:
     if not device.is_online:
         return
     rng = person.rng
-    name = rng.choice(person.world.people).name if rng.random() < 0.4 else f"{person.base}x{rng.randrange(100)}"
+    world = person.world
+    name = rng.choice(world.people).name if rng.random() < 0.4 else world.styled(f"{person.base}x{rng.randrange(100)}")
     person.known_as.add(name)
     device.want(want.ChooseName(name))
     if person.is_account and rng.random() < 0.3:  # leave before the answer comes

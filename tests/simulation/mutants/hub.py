@@ -108,10 +108,10 @@ def lost_presence_of_leavers(original: Any) -> Any:
 
 @planted(Room, "take_presence")
 def lost_presence_of_newcomers(original: Any) -> Any:
-    def take(self: Any, limits: Any) -> Any:
+    def take(self: Any, *args: Any) -> Any:
         if len(self._joined) > 1:
             self._joined.clear()
-        return original(self, limits)
+        return original(self, *args)
 
     return take
 

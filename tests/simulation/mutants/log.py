@@ -123,7 +123,7 @@ def page_in_the_state_of_before(original: Any) -> Any:
 
     def history_page(ref: int, query: Any, rows: Any, pages: Any) -> Any:
         stale = [replace(message, reactions=[], changed=None) for message in rows.messages]
-        return original(ref, query, replace(rows, messages=stale))
+        return original(ref, query, replace(rows, messages=stale), pages)
 
     return history_page
 

@@ -1,0 +1,125 @@
+"""Bugs of bounds: answers that are no pages, work without an end, places that are kept, callbacks that raise."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from msgspec.structs import replace
+
+from securechat.hub import lookups, posting
+from securechat.hub.attendance import Attendance
+from securechat.hub.door import Door
+from securechat.hub.lookups import Lookups
+from securechat.hub.rulebook import Rulebook
+from securechat.model import UnreadList
+from tests.simulation.mutants.planting import MUTANTS, nothing, planted
+
+_ALL = 10_000
+_END_OF_WORD = " ,."
+
+
+class Bug(Exception):  # so that what is found does not look like a mutant that does not run
+    """What a planted bug raises."""
+
+
+@contextmanager
+def unread_places_without_a_page() -> Iterator[None]:
+    """Two places count: what the log is asked for, and what the page holds."""
+
+    def query_for_all(sender_id: int, rooms: Any, up_to: int, after: Any, limit: int) -> Any:
+        return query(sender_id, rooms, up_to, after, _ALL)
+
+    def whole(ref: int, items: Any, pages: Any, *, through: Any, through_room: Any) -> UnreadList:
+        return UnreadList(ref, list(items))
+
+    query, page = lookups.UnreadQuery, lookups.unread_page
+    lookups.UnreadQuery, lookups.unread_page = query_for_all, whole  # type: ignore[misc,assignment]
+    try:
+        yield
+    finally:
+        lookups.UnreadQuery, lookups.unread_page = query, page  # type: ignore[misc]
+
+
+MUTANTS["unread_places_without_a_page"] = unread_places_without_a_page
+
+
+@planted(lookups, "history_page")
+def page_that_counts_one_half(original: Any) -> Any:
+    """Of a page around a message, only what follows is measured."""
+
+    def history_page(ref: int, query: Any, rows: Any, pages: Any) -> Any:
+        if query.around is None:
+            return original(ref, query, rows, pages)
+        earlier = [message for message in rows.messages if message.seq < query.around]
+        onwards = [message for message in rows.messages if message.seq >= query.around]
+        page = original(ref, query, replace(rows, messages=onwards), pages)
+        return replace(page, messages=[*earlier, *page.messages])
+
+    return history_page
+
+
+@planted(Lookups, "_is_answered")
+def answer_for_somebody_gone_raises(original: Any) -> Any:
+    """A completion does not expect that the connection has ended meanwhile."""
+
+    def is_answered(self: Any, peer: Any, ref: int, answer: object) -> bool:
+        if peer not in self._reading:
+            raise Bug("nobody waits for this answer")
+        return bool(original(self, peer, ref, answer))
+
+    return is_answered
+
+
+@planted(posting, "mentioned")
+def mentions_tried_without_a_bound(original: Any) -> Any:
+    """Every word behind an ``@`` may be the last of a name, however many there are."""
+
+    def mentioned(text: str, find: Callable[[str], int | None]) -> tuple[int, ...]:
+        ends = [at for at, char in enumerate(text) if char in _END_OF_WORD]
+        for start in [at for at, char in enumerate(text) if char == "@"]:
+            for end in ends:
+                if end > start:
+                    find(text[start + 1 : end])
+        return tuple(original(text, find))
+
+    return mentioned
+
+
+@planted(Attendance, "leave")
+def room_never_given_back(original: Any) -> Any:
+    """A room that everybody has left is there for ever."""
+
+    def leave(self: Any, member: Any, room: Any, now: float) -> None:
+        original(self, member, room, now)
+        self.rooms.setdefault(room.name, room)
+
+    return leave
+
+
+@planted(Lookups, "_is_answered")
+def place_of_a_reader_never_given_back(original: Any) -> Any:
+    """Whoever has asked once is taken for somebody whose page is still being read."""
+
+    def is_answered(self: Any, peer: Any, ref: int, answer: object) -> bool:
+        is_there = bool(original(self, peer, ref, answer))
+        if is_there:
+            self._reading.add(peer)
+        return is_there
+
+    return is_answered
+
+
+@planted(Door, "release")
+def use_of_an_invite_never_given_back(original: Any) -> Any:
+    """A hello that came to nothing keeps the invite that it came with."""
+    return nothing
+
+
+if hasattr(Rulebook, "is_unused"):
+
+    @planted(Rulebook, "is_unused")
+    def record_of_a_room_never_given_back(original: Any) -> Any:
+        """A room that has no member, rule or message any more keeps its record."""
+        return lambda self, place, leaving=None: False
