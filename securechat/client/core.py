@@ -402,7 +402,7 @@ class ClientCore(Greeting):
             self._hello_refused(event, now)
         elif event.client_id is not None:
             self._line_refused(event.client_id, event, now)
-        elif not self._reading_refused(event, retry_at(event, now)):
+        elif not self._reading_refused(event, retry_at(event, now), now):
             self._request_refused(event)
 
     # --- the end of every input -----------------------------------------------------------------------------------

@@ -17,7 +17,7 @@ from securechat.client import intents as want
 from securechat.client import tidings
 from securechat.client.happenings import Impossible
 from securechat.client.order import Orders
-from securechat.client.pull import Once, ReadingAnswer, ReadingCommand
+from securechat.client.pull import TOLD_FAILURES, Once, Pull, ReadingAnswer, ReadingCommand
 from securechat.client.requests import Consulting, Doing, Ordering, Seeking
 from securechat.client.state import Attention, Key, PersonKey, Phase, RoomKey
 from securechat.client.talk import Talk, pair
@@ -284,10 +284,12 @@ class Exchange(Talk):
 
     # --- what was not done --------------------------------------------------------------------------------------------
 
-    def _reading_refused(self, event: Refused, retry_at: float | None) -> bool:
+    def _reading_refused(self, event: Refused, retry_at: float | None, now: float) -> bool:
         """Take the refusal of a question in the feed's queue; tell whether it was one."""
-        job = None if event.ref is None else self.feed.refused(event.ref, retry_at)
-        if job is not None and retry_at is None:
+        failed_at = now if event.code is ErrorCode.INTERNAL else None
+        job = None if event.ref is None else self.feed.refused(event.ref, retry_at, failed_at)
+        is_told = not isinstance(job, Pull) or job.failures in {0, TOLD_FAILURES}
+        if job is not None and retry_at is None and is_told:
             if isinstance(job, Once) and job.refused is not None:
                 job.refused()
             else:

@@ -221,12 +221,20 @@ class Feed:
         if job is self._resume:
             self.cursor = max(self.cursor, page.through)
 
-    def refused(self, ref: int, retry_at: float | None) -> Job | None:
-        """A question was refused: try again then, or with None not at all. Returns it, if ``ref`` was ours."""
+    def refused(self, ref: int, retry_at: float | None, failed_at: float | None = None) -> Job | None:
+        """A question was refused: try again then, or with None not at all. Returns it, if ``ref`` was ours.
+
+        Args:
+            ref: of the question.
+            retry_at: monotonic seconds.
+            failed_at: now, where the server has failed to answer: what was missed is asked for again all the same.
+        """
         if self._in_flight is None or self._in_flight[0] != ref:
             return None
         job = self._in_flight[1]
         self._in_flight = None
+        if retry_at is None and failed_at is not None and isinstance(job, Pull):
+            retry_at = failed_at + job.failed()
         if retry_at is None:
             job.abandon()
         else:

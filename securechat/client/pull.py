@@ -29,6 +29,10 @@ from securechat.model import (
 ReadingCommand: TypeAlias = History | Search | AskUnread
 ReadingAnswer: TypeAlias = HistoryPage | SearchPage | UnreadList
 
+MOST_DELAY_S = 30.0
+"""Between two tries of what the server failed to answer: the first after 1 s, each later one after twice as long."""
+TOLD_FAILURES = 3
+"""The failure in a row that the user is told of: the first ones pass by themselves."""
 HELD_MESSAGES = 1_000
 """Live messages held back during a pull: five pages; 16 MB if every one had the longest text."""
 
@@ -40,8 +44,17 @@ class Pull:
         self.key = key
         self.after = after
         self.target = target
+        self.failures = 0
         self._held: dict[int, LogEntry] = {}
         self._exhausted = False
+
+    def failed(self) -> float:
+        """Count a failure of the server's own; returns the seconds until the next try.
+
+        What was missed is never given up for it: whoever says to be caught up would lose it for good.
+        """
+        self.failures += 1
+        return min(MOST_DELAY_S, 2.0 ** (self.failures - 1))
 
     @property
     def finished(self) -> bool:
@@ -75,6 +88,7 @@ class Pull:
 
     def page(self, page: HistoryPage) -> list[LogEntry]:
         """Take an answer; return what may be shown now, in order."""
+        self.failures = 0
         through = max([page.through, self.after, *(message.seq for message in page.messages)])
         # Only a page that leads nowhere ends it early: "no more" may have been true before the target was extended.
         self._exhausted = through == self.after

@@ -5,6 +5,7 @@ from __future__ import annotations
 from itertools import pairwise
 
 import pytest
+from msgspec.structs import replace
 
 from securechat import model as m
 from securechat.client import happenings as told
@@ -18,6 +19,7 @@ from securechat.client.patience import (
     PING_TIMEOUT_S,
     STABLE_S,
 )
+from securechat.client.pull import MOST_DELAY_S
 from securechat.client.state import Phase, RoomKey
 from securechat.errors import ErrorCode
 from tests.support.core_driver import SECRET, Driver
@@ -296,3 +298,32 @@ def test_a_name_taken_meanwhile_is_told_and_nick_answers_it() -> None:
     driver.settle()
     assert driver.core.phase is Phase.ONLINE
     assert driver.core.me.name == "me2"
+
+
+def test_what_was_missed_is_asked_for_until_the_server_can_answer() -> None:
+    """An error of the server's own is no judgement of the question: who gave up would lose what was missed for good."""
+    driver = online()
+    driver.cut()
+    missed = driver.server.store(99, "missed", room="lobby")
+    fail = m.Refused(ErrorCode.INTERNAL, "an internal error")
+    failures = 0
+    while driver.core.phase is not Phase.ONLINE or failures < 5:
+        if driver.wire and isinstance(driver.wire[0], m.History):
+            asked = driver.wire.pop(0)
+            before = driver.now
+            driver.hear(replace(fail, ref=asked.ref))
+            failures += 1
+            assert not driver.all(told.CaughtUp)
+            while not (driver.wire and isinstance(driver.wire[0], m.History)):
+                driver.wire.clear()
+                driver.tick()
+            assert driver.now - before == min(MOST_DELAY_S, 2.0 ** (failures - 1))
+        elif driver.wire or driver.server.out:
+            driver.to_server(1)
+            driver.to_client(1)
+        else:
+            driver.tick()
+    assert len(driver.all(told.RequestRefused)) == 1, "told once, when it does not pass by itself"
+    driver.settle()
+    assert [shown.message.seq for shown in driver.all(told.Shown)] == [missed.seq]
+    assert driver.all(told.CaughtUp) == [told.CaughtUp(1)]
