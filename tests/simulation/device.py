@@ -102,6 +102,11 @@ class Device:
             return False
         return self.is_online and not core.unsent and not core.feed.catching_up
 
+    @property
+    def is_asking(self) -> bool:
+        """Whether the program waits for the answer to a question, or has more of them to ask."""
+        return self.core is not None and (bool(self.core.feed._jobs) or self.core.feed._in_flight is not None)
+
     def start(self, *, invite: str = "") -> None:
         """Start the program."""
         world = self.world

@@ -65,6 +65,7 @@ class Exam:
 
     def _all_unread(self, device: Device) -> list[UnreadItem] | None:
         """Return what the pages hold that the program asks for, one after the other; None when that breaks off."""
+        self._let_it_finish(device)
         clock, before = self._world.clock, len(device.heard)
         device.want(want.ListUnread())
         pages = device.heard
@@ -105,6 +106,7 @@ class Exam:
 
     def _ask(self, device: Device, intent: want.Intent, answer: type[_T]) -> _T | None:
         """Return the answer to a question; None when it is refused for now, or the connection breaks under it."""
+        self._let_it_finish(device)
         clock, heard = self._world.clock, device.heard
         before = len(heard)
         device.want(intent)
@@ -115,6 +117,12 @@ class Exam:
         if not clock.run_until(clock.now + _PATIENCE_S, is_answered, every=1):
             self._broken(device, f"{intent} was not answered")
         return next((each for each in heard[before:] if isinstance(each, answer)), None)
+
+    def _let_it_finish(self, device: Device) -> None:
+        """What the program asked of its own accord is answered first: it would be taken for the answer to the exam."""
+        if device.is_asking:
+            clock = self._world.clock
+            clock.run_until(clock.now + _PATIENCE_S, lambda: not (device.is_asking and device.is_quiet), every=1)
 
     # --- the right answers
 
