@@ -12,7 +12,6 @@ from collections import deque
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from securechat import names
 from securechat.errors import RemoteProtocolError
 from securechat.limits import MAX_NAME_CHARS, MAX_ROOM_CHARS
 from securechat.model import (
@@ -53,9 +52,8 @@ PONG_S = 0.5
 """Virtual time for an answer to a ping on a good line: two passes at their longest (`work.LONGEST_PASS_MS`), and the
 way."""
 _ROOMS = tuple(long_name(f"room{number}", MAX_ROOM_CHARS) for number in range(4))
-_GROWING = "\ufdfa" if hasattr(names, "word_key") else "\U00020000"
-"""Folded, U+FDFA is 18 code points. Only where that is bounded: without, a message may hold the loop for half a second,
-which is found at once and hides everything else."""
+_GROWING = "\ufdfa"
+"""Folded, it is 18 code points."""
 _SIGNS = ("👍", "🎉", "👨‍👩‍👧‍👦", "+1", "\U00020000" * 16)
 
 

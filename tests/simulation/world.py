@@ -368,8 +368,6 @@ class World:
 
     def _check_rooms(self) -> None:
         """What nobody uses is gone, after the daily round at the latest."""
-        if not hasattr(self.server.hub._registry.rulebook, "is_unused"):
-            return
         self._tidy_up()
         self.clock.run_until(self.clock.now + TIDY_S)
         self.house.check_used({row.room for row in self.storage.stored().messages if row.room is not None})

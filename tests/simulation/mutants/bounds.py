@@ -117,9 +117,7 @@ def use_of_an_invite_never_given_back(original: Any) -> Any:
     return nothing
 
 
-if hasattr(Rulebook, "is_unused"):
-
-    @planted(Rulebook, "is_unused")
-    def record_of_a_room_never_given_back(original: Any) -> Any:
-        """A room that has no member, rule or message any more keeps its record."""
-        return lambda self, place, leaving=None: False
+@planted(Rulebook, "is_unused")
+def record_of_a_room_never_given_back(original: Any) -> Any:
+    """A room that has no member, rule or message any more keeps its record."""
+    return lambda self, place, leaving=None: False

@@ -150,7 +150,7 @@ def room_without_an_heir(original: Any) -> Any:
 
 @planted(Expiry, "_expire")
 def retention_of_an_hour(original: Any) -> Any:
-    return lambda self, expire: original(self, replace(expire, before_ms=expire.before_ms + 82_800_000))
+    return lambda self, now_ms: original(self, now_ms + 82_800_000)
 
 
 @planted(Floor, "_belong")
