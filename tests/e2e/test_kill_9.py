@@ -124,7 +124,8 @@ def crowd(certs: Path, tmp_path: Path) -> Iterator[Crowd]:
 def test_11_kill_9_in_a_loop_loses_nothing_acknowledged(
     crowd: Crowd, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("securechat.client.patience.LONGEST_DELAY_S", 0.2)  # twenty losses in a row are no mishap here
+    for name in ("LONGEST_DELAY_S", "LONGEST_AFTER_EARLY_ENDS_S"):  # twenty losses in a row are no mishap here
+        monkeypatch.setattr(f"securechat.client.patience.{name}", 0.2)
     rng, server, remains = random.Random(crowd.seed), crowd.server, Remains(tmp_path / "data", tmp_path)
     crowd.come()
     for _ in range(LOOPS):

@@ -194,13 +194,18 @@ def _json(**fields: str) -> bytes:
 
 
 def is_harmful(line: bytes) -> bool:
-    """Whether a line would end the run, or shut out the honest: an operator may do both, and no fuzzing needs it."""
+    """Whether a line would end the run, shut out the honest, or remove what was acknowledged with the rooms it is in.
+
+    An operator may do all of it, and no fuzzing needs it: rooms are removed only where they are unused for a day.
+    """
     try:
         command = requests.decode(line)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return False
     if isinstance(command, requests.Shutdown):
         return True
+    if isinstance(command, requests.PruneRooms):
+        return not command.dry_run and (command.unused_days is None or 0 < command.unused_days < 1)
     target = getattr(command, "target", None) or getattr(command, "name", None)
     if isinstance(target, str) and "honest" in target:
         return True

@@ -40,10 +40,13 @@ from tests.fuzz.expectation import ANSWERS, Broken, Expectation, State
 from tests.fuzz.grammar import Grammar, Known, kinds_of
 from tests.fuzz.peers import Part, Peer
 from tests.fuzz.probe import Sample
-from tests.fuzz.server_fuzz import MOST_P99_S, Run, check_acknowledged, run, write_report
+from tests.fuzz.server_fuzz import MOST_P99_S, WAITING, Run, check_acknowledged, run, write_report
 
 FREE_S, RATES_S = 14.0, 6.0
 """Without rates, and with the default ones: 20 s in all."""
+ATTEMPTS = 3
+"""Of a run in which nothing was wrong but how long honest members waited: other programs may have had the processors.
+A server that is slow is slow each time, with the same seed."""
 CHOSEN = os.environ.get("FUZZ_SEED", "10")
 SEED = random.randrange(2**32) if CHOSEN == "new" else int(CHOSEN)
 
@@ -61,8 +64,11 @@ def certs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.slow
 @pytest.mark.parametrize(("rates", "seconds"), [(False, FREE_S), (True, RATES_S)], ids=["free", "rates"])
 def test_the_server_stands_what_peers_send(certs: Path, tmp_path: Path, *, rates: bool, seconds: float) -> None:
-    result, rings = run(certs, tmp_path / "data", SEED, seconds, rates=rates)
-    print(result.report())
+    for attempt in range(ATTEMPTS):
+        result, rings = run(certs, tmp_path / f"data{attempt}", SEED, seconds, rates=rates)
+        print(result.report())
+        if not result.found or not all(each.startswith(WAITING) for each in result.found):
+            break
     if result.found:
         write_report(tmp_path / "report.txt", result, rings)
     again = f"again: python tests/fuzz/run.py --server --seed {SEED}; the last frames: {tmp_path / 'report.txt'}"
@@ -125,6 +131,10 @@ def test_the_same_seed_makes_the_same_records() -> None:
         (b'{"command":"ban","target":"127.0.0.10"}', False),
         (b'{"command":"kick","name":"honest 1"}', True),
         (b'{"command":"kick","name":"ann"}', False),
+        (b'{"command":"prune-rooms"}', True),
+        (b'{"command":"prune-rooms","unused_days":0.1}', True),
+        (b'{"command":"prune-rooms","unused_days":30}', False),
+        (b'{"command":"prune-rooms","dry_run":true}', False),
         (b"nonsense", False),
     ],
 )

@@ -8,7 +8,7 @@ import pytest
 
 from securechat.hub.places import Expire
 from securechat.hub.ports import Appended, NotAppended, SearchQuery, SearchRows
-from securechat.limits import Limits
+from securechat.limits import PAGE_LIMITS, Limits
 from securechat.log.memory import MemoryStore
 from securechat.log.search import Searcher
 from securechat.log.search_index import IndexDamaged
@@ -296,7 +296,7 @@ def test_where_no_index_can_be_kept_a_search_makes_one(process):
 
 @pytest.mark.parametrize("seed", range(4))
 def test_a_failure_of_the_log_is_never_taken_up_by_the_index(tmp_path, seed):
-    storage = Storage(Limits(), SimulatedClock(), random.Random(seed), sqlite=True)
+    storage = Storage(Limits(), PAGE_LIMITS, SimulatedClock(), random.Random(seed), sqlite=True)
     process = Process(tmp_path, storage.disk)
     process.say("needle")
     process.log._committer.tidy(idle=True)
@@ -313,7 +313,7 @@ def test_a_failure_of_the_log_is_never_taken_up_by_the_index(tmp_path, seed):
 
 
 def test_a_failure_of_the_index_is_never_taken_up_by_the_log(tmp_path):
-    storage = Storage(Limits(), SimulatedClock(), random.Random(1), sqlite=True)
+    storage = Storage(Limits(), PAGE_LIMITS, SimulatedClock(), random.Random(1), sqlite=True)
     process = Process(tmp_path, storage.disk)
     for turn in range(1, 60):
         storage.fail_index()
