@@ -49,7 +49,9 @@ def test_a_backup_and_a_clients_memory_of_before_work_together(server: ServerPro
         sent = run_client("--send", "--room", "ops", stdin="a line of today\n", env=environment)
         assert sent.returncode == 0, sent.stderr
         assert "as: ann" in sent.stderr
-    assert admin(server.data, "check").returncode == 0
+        assert server.stop() == 0
+    checked = admin(server.data, "check", "--cert", str(server.certs / "server.pem"))
+    assert checked.returncode == 0, checked.stdout
     with apsw.Connection(str(server.data / "securechat.db"), flags=apsw.SQLITE_OPEN_READONLY) as connection:
         texts = [text for (text,) in connection.execute("SELECT text FROM messages ORDER BY seq")]
         senders = connection.execute("SELECT count(DISTINCT sender_id) FROM messages").get
