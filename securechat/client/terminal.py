@@ -22,6 +22,7 @@ from typing import Any
 from prompt_toolkit import PromptSession
 from prompt_toolkit.application import Application
 from prompt_toolkit.buffer import Buffer
+from prompt_toolkit.clipboard import DummyClipboard, DynamicClipboard, InMemoryClipboard
 from prompt_toolkit.document import Document
 from prompt_toolkit.filters import Condition
 from prompt_toolkit.layout.processors import ConditionalProcessor
@@ -93,9 +94,10 @@ class Terminal:
         self._asking_name = False
         self._dialogue: Dialogue | None = None
         self._proving = False
-        self._hidden = False
+        self._asked = (sentences.PROMPT, False)
+        self._prompt, self._hidden = self._asked
+        self._typed_hidden = False
         self._set_aside = ""
-        self._prompt = sentences.PROMPT
         self._corner = ""
         self._prefill = ""
         self._names: tuple[str, ...] = ()
@@ -110,19 +112,7 @@ class Terminal:
         """Chat until the user leaves or the server ends it; returns the exit code."""
         # The renderer asks the terminal for the cursor's position otherwise, and warns in the text when none answers.
         os.environ.setdefault("PROMPT_TOOLKIT_NO_CPR", "1")
-        self._session = PromptSession(
-            message=lambda: self._prompt,
-            history=Recollection(lambda: self._hidden or self._is_secret()),
-            input_processors=[ConditionalProcessor(Hidden(), Condition(lambda: self._hidden))],
-            completer=AtNames(lambda: self._names),
-            complete_while_typing=False,
-            complete_style=CompleteStyle.READLINE_LIKE,
-            reserve_space_for_menu=0,
-            rprompt=lambda: [("dim", self._corner)],
-            erase_when_done=True,
-            enable_suspend=True,
-        )
-        self._session.default_buffer.on_text_changed += self._notice_typing
+        self._session = self._new_session()
         self._above = Above(self._session.app)
         previous = self._leave_on_signals()
         try:
@@ -139,10 +129,29 @@ class Terminal:
                 _forget_what_was_typed()
         return self._say_last_words()
 
+    def _new_session(self) -> PromptSession[str]:
+        killed, nothing = InMemoryClipboard(), DummyClipboard()
+        session: PromptSession[str] = PromptSession(
+            message=lambda: self._prompt,
+            history=Recollection(lambda: self._hidden or self._is_secret()),
+            input_processors=[ConditionalProcessor(Hidden(), Condition(lambda: self._hidden))],
+            completer=AtNames(lambda: self._names),
+            complete_while_typing=False,
+            complete_style=CompleteStyle.READLINE_LIKE,
+            clipboard=DynamicClipboard(lambda: nothing if self._hidden else killed),
+            reserve_space_for_menu=0,
+            rprompt=lambda: [("dim", self._corner)],
+            erase_when_done=True,
+            enable_suspend=True,
+        )
+        session.default_buffer.on_text_changed += self._notice_typing
+        return session
+
     def _read_lines(self, session: PromptSession[str], above: Above) -> None:
         while not self._over:
             above.prompt_begins()
-            self._hidden = self._is_secret()
+            self._prompt, self._hidden = self._asked
+            self._typed_hidden = False
             begun, self._set_aside = ("", self._set_aside) if self._hidden else (self._set_aside, "")
             try:
                 prefill, self._prefill = ("", self._prefill) if self._hidden else (self._prefill, "")
@@ -173,9 +182,10 @@ class Terminal:
 
     def _notice_typing(self, buffer: Buffer) -> None:
         """Somebody types: no command, no password, and more than a word's beginning."""
+        self._typed_hidden = self._typed_hidden or self._hidden
         typed = buffer.text.lstrip()
         said = len(typed) >= WRITING_CHARS and (not typed.startswith("/") or typed.startswith("//"))
-        if said and not self._is_secret() and time.monotonic() - self._noticed_at >= NOTICED_S:
+        if said and not self._hidden and not self._is_secret() and time.monotonic() - self._noticed_at >= NOTICED_S:
             self._noticed_at = time.monotonic()
             self._runner.post(lambda: self._runner.want(want.Write(self._core.current)))
 
@@ -183,14 +193,23 @@ class Terminal:
         """Whether what is typed now is a password, or may be one typed once more before the server has answered."""
         return self._dialogue is not None or self._proving
 
-    def _hide_or_show(self) -> None:
-        """In the prompt's event loop: a line begun in the open is no part of a password, and none comes to light."""
-        if self._session is not None and self._is_secret() is not self._hidden:
+    def _show_what_is_asked(self) -> None:
+        """In the prompt's event loop: what the prompt says, and whether a line shows, change together or not at all.
+
+        A line begun in the open is no part of a password; what is typed where nothing shows stays there up to its end.
+        """
+        if self._session is None or self._session.app.is_done:
+            return  # this line was ended under the old prompt; the next prompt looks itself
+        prompt, secret = self._asked
+        if self._hidden and not secret and self._typed_hidden:
+            prompt = accounts.NOWHERE_PROMPT
+        elif secret is not self._hidden:
             buffer = self._session.default_buffer
             begun, self._set_aside = self._set_aside, "" if self._hidden else buffer.text
             buffer.reset(Document(begun))
-            self._hidden = not self._hidden
-            self._session.app.invalidate()
+            self._hidden, self._typed_hidden = secret, False
+        self._prompt = prompt
+        self._session.app.invalidate()
 
     def _may_be_cancelled(self) -> bool:
         """Whether an empty line takes back what is being asked, and leaves everything as it was."""
@@ -209,7 +228,7 @@ class Terminal:
         """What came between two prompts, when there was none to tell: the end, or a password that is asked for."""
         if self._above is not None:
             self._above.prompt_is_up()
-        self._hide_or_show()
+        self._show_what_is_asked()
         if self._over and self._session is not None:
             self._session.app.exit(exception=EOFError)
 
@@ -254,7 +273,7 @@ class Terminal:
         if self._dialogue is not None and hidden:
             self._answer(self._dialogue, encodable(line).rstrip("\r\n"))
         elif hidden:
-            self._say(accounts.TYPED_TOO_SOON)
+            self._say(accounts.TYPED_TOO_SOON if self._proving else accounts.WENT_NOWHERE)
         elif self._asking_name:
             self._choose_name(encodable(line).strip() or self._login or "")
         elif line.strip():
@@ -318,6 +337,8 @@ class Terminal:
             shown = self._lines.rows(happening, self._columns())
             rows += self._rows(happening) if shown is None else shown
             bell = bell or (isinstance(happening, told.Shown) and happening.names_me and not happening.late)
+        if self._is_secret():  # the words that a password is wanted come after the prompt that hides it
+            self._refresh()
         self._write(rows, bell=bell)
         if self._lines.gathering and not self._gathering:
             self._gathering = True
@@ -402,12 +423,14 @@ class Terminal:
         corner = talk.writing(writers) if writers else ""
         here = self._core.membership.rooms.get(current.room) if isinstance(current, RoomKey) else None
         self._names = tuple(person.name for person in here.people.values()) if here is not None else ()
-        if (asked, corner) != (self._prompt, self._corner):
-            self._prompt, self._corner = asked, corner
+        if corner != self._corner:
+            self._corner = corner
             if self._session is not None:
                 self._session.app.invalidate()
-        if self._is_secret() is not self._hidden:
-            self._in_prompt(lambda _: self._hide_or_show())
+        wanted = (asked, self._is_secret())
+        if wanted != self._asked:
+            self._asked = wanted
+            self._in_prompt(lambda _: self._show_what_is_asked())
 
     def _say(self, text: str) -> None:
         self._write(notice_rows(text, self._columns()), bell=False)
