@@ -15,8 +15,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from securechat.server.config_report import toml  # noqa: E402  (a checkout works without being installed)
-from securechat.server.settings import LIMITS, LIMITS_TABLE, SETTINGS, Kind, Setting  # noqa: E402
+from securechat.server.config.report import toml  # noqa: E402  (a checkout works without being installed)
+from securechat.server.config.settings import LIMITS, LIMITS_TABLE, SETTINGS, Setting, SettingKind  # noqa: E402
 from tools.limits_table import readable  # noqa: E402
 
 REFERENCE = ROOT / "docs" / "securechat.toml"
@@ -50,7 +50,7 @@ def reference() -> str:
 
 
 def _setting(setting: Setting) -> Iterator[str]:
-    value = setting.metavar or ("on|off" if setting.kind is Kind.SWITCH else "|".join(setting.words))
+    value = setting.metavar or ("on|off" if setting.kind is SettingKind.SWITCH else "|".join(setting.words))
     yield from _prose(f"{_capital(setting.what)}.")
     if setting.unset:
         yield from _prose(f"Without a value: {setting.unset}.")

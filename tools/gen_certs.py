@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Make or renew the certificates in ``certs/``. All the logic is in ``securechat.tls.certificates``."""
+"""Make or renew the certificates in ``certs/``. All the logic is in ``securechat.tls.certificate_directory``."""
 
 from __future__ import annotations
 
@@ -13,8 +13,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 try:
     from securechat.errors import Refusal, TlsFailure
-    from securechat.tls.bundle import fingerprint
-    from securechat.tls.certificates import (
+    from securechat.tls.certificate_directory import (
         CA_FILE,
         CA_KEY_FILE,
         Ensured,
@@ -23,9 +22,10 @@ try:
         issue_client,
         load_authority,
     )
-    from securechat.tls.client_keys import fingerprint_of_file
+    from securechat.tls.client_certificates import fingerprint_of_file
     from securechat.tls.hostnames import parse_names
     from securechat.tls.issuing import CLIENT_LIFETIME
+    from securechat.tls.pem_bundle import fingerprint
 except ModuleNotFoundError as error:
     if error.name != "cryptography":
         raise
@@ -134,7 +134,7 @@ def report(done: Ensured, directory: Path, *, new_ca: bool) -> None:
 
 def make_client(options: argparse.Namespace) -> None:
     """``client-NAME.pem`` under the CA that is there."""
-    from securechat.names import check_name  # noqa: PLC0415 - a server's certificate needs nothing but cryptography
+    from securechat.text.names import check_name  # noqa: PLC0415 - a server's certificate needs nothing but cryptography
 
     name = check_name(options.client)
     issuer = load_authority(options.dir)

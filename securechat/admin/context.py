@@ -11,17 +11,17 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from securechat.admin.exit_codes import Exit, Failure
-from securechat.admin.line import Answer, Line
-from securechat.admin.output import Output
-from securechat.server.config import ServerConfig, read
-from securechat.server.config_report import first_sentence
-from securechat.server.requests import Command
+from securechat.admin.connection import AdminConnection, AdminReply
+from securechat.admin.exit_codes import AdminExit, AdminFailure
+from securechat.admin.output import TableOutput
+from securechat.server.admin_protocol import AdminCommand
+from securechat.server.config.loading import ServerConfig, read
+from securechat.server.config.report import first_sentence
 
-Run = Callable[["Context"], Exit]
+CommandFunction = Callable[["CommandContext"], AdminExit]
 
 
-class Context(Struct, frozen=True):
+class CommandContext(Struct, frozen=True):
     """One run of the tool.
 
     Attributes:
@@ -32,20 +32,20 @@ class Context(Struct, frozen=True):
 
     config: ServerConfig
     options: argparse.Namespace
-    output: Output
+    output: TableOutput
 
     @property
     def data(self) -> Path:
         """The data directory."""
         return self.config.data
 
-    def ask(self, command: Command, what: str = "") -> Answer:
+    def ask(self, command: AdminCommand, what: str = "") -> AdminReply:
         """Ask the running server, showing progress as ``what``.
 
         Raises:
-            Failure: see `Line`.
+            Failure: see `AdminConnection`.
         """
-        with Line(self.data) as line:
+        with AdminConnection(self.data) as line:
             return line.ask(command, lambda share: self.output.progress(what, share))
 
     def confirm(self, question: str) -> None:
@@ -57,12 +57,12 @@ class Context(Struct, frozen=True):
         if self.options.yes:
             return
         if not (sys.stdin.isatty() and sys.stderr.isatty()):
-            raise Failure(Exit.USAGE, "this cannot be undone, and there is nobody to ask here: add --yes")
+            raise AdminFailure(AdminExit.USAGE, "this cannot be undone, and there is nobody to ask here: add --yes")
         self.output.notice(question)
         sys.stderr.write("Type yes to go on: ")
         sys.stderr.flush()
         if sys.stdin.readline().strip().lower() != "yes":
-            raise Failure(Exit.REFUSED, "nothing was done", "not_confirmed")
+            raise AdminFailure(AdminExit.REFUSED, "nothing was done", "not_confirmed")
 
 
 def settings(options: argparse.Namespace, environ: Mapping[str, str] | None = None) -> ServerConfig:
@@ -75,7 +75,7 @@ def settings(options: argparse.Namespace, environ: Mapping[str, str] | None = No
              for word in (f"--{name}={value}",)]  # fmt: skip
     reading = read(flags, os.environ if environ is None else environ)
     if reading.problems:
-        raise Failure(Exit.USAGE, first_sentence(reading.problems))
+        raise AdminFailure(AdminExit.USAGE, first_sentence(reading.problems))
     return reading.config()
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import IntEnum
 
 
-class Exit(IntEnum):
+class AdminExit(IntEnum):
     """Exit codes. 128 + n is left to signals, as shells have it."""
 
     OK = 0
@@ -18,17 +18,17 @@ class Exit(IntEnum):
 
 
 MEANINGS = {
-    Exit.OK: "done",
-    Exit.REFUSED: "refused, and why",
-    Exit.USAGE: "the command line is wrong",
-    Exit.NOT_RUNNING: "no server is running on this data directory",
-    Exit.FINDINGS: "check found something",
-    Exit.IO: "a file, the disk or the connection to the server failed",
-    Exit.INTERRUPTED: "stopped with Ctrl-C",
+    AdminExit.OK: "done",
+    AdminExit.REFUSED: "refused, and why",
+    AdminExit.USAGE: "the command line is wrong",
+    AdminExit.NOT_RUNNING: "no server is running on this data directory",
+    AdminExit.FINDINGS: "check found something",
+    AdminExit.IO: "a file, the disk or the connection to the server failed",
+    AdminExit.INTERRUPTED: "stopped with Ctrl-C",
 }
 
 
-class Failure(Exception):
+class AdminFailure(Exception):
     """The command ends here.
 
     Args:
@@ -37,7 +37,7 @@ class Failure(Exception):
         word: a stable word for ``--json``; by default the exit code's own.
     """
 
-    def __init__(self, code: Exit, sentence: str, word: str = "") -> None:
+    def __init__(self, code: AdminExit, sentence: str, word: str = "") -> None:
         super().__init__(sentence)
         self.code = code
         self.sentence = sentence

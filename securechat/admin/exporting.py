@@ -8,25 +8,25 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, TextIO
 
-from securechat.admin.context import Context
-from securechat.admin.exit_codes import Exit
-from securechat.admin.files import note, readable
+from securechat.admin.context import CommandContext
+from securechat.admin.exit_codes import AdminExit
+from securechat.admin.file_commands import note, readable
 from securechat.errors import Refusal
-from securechat.log.export import export_room, room_sizes
-from securechat.names import check_room
+from securechat.storage.tools.export import export_room, room_sizes
+from securechat.text.names import check_room
 
 _A_LOOK = 10_000
 """Messages between two looks at how far it is."""
 
 
-def export(context: Context) -> Exit:
+def export(context: CommandContext) -> AdminExit:
     """Write a room's messages to a file, or to standard output."""
     options = context.options
     try:
         room = check_room(options.room)
     except Refusal as refusal:
         context.output.failure(refusal.detail, refusal.code.value)
-        return Exit.USAGE
+        return AdminExit.USAGE
     with readable(context.data) as snapshot:
         total = dict(room_sizes(snapshot.connection)).get(room, 0)
         rows = _watched(context, export_room(snapshot.connection, room), total)
@@ -40,10 +40,10 @@ def export(context: Context) -> Exit:
         context.output.record(
             {"room": room, "messages": count, "file": options.to}, [f"{options.to}: {count} messages of #{room}"]
         )
-    return Exit.OK
+    return AdminExit.OK
 
 
-def _watched(context: Context, rows: Iterable[dict[str, Any]], total: int) -> Iterable[dict[str, Any]]:
+def _watched(context: CommandContext, rows: Iterable[dict[str, Any]], total: int) -> Iterable[dict[str, Any]]:
     for number, row in enumerate(rows):
         if number % _A_LOOK == 0 and total:
             context.output.progress("export", min(1.0, number / total))

@@ -17,14 +17,14 @@ from pathlib import Path
 from cryptography import x509
 from msgspec import Struct
 
-from securechat.admin.durations import shown_duration, shown_time
 from securechat.errors import LogError, TlsFailure
-from securechat.log.backup import DATABASE, Snapshot
-from securechat.log.directory import LOCK, is_served
-from securechat.log.integrity import damage, damaged_messages, last_message_at_ms
-from securechat.log.loss import find_loss
-from securechat.server.requests import SOCKET
-from securechat.tls.bundle import Bundle, read_bundle
+from securechat.server.admin_protocol import SOCKET
+from securechat.storage.directory import LOCK, is_served
+from securechat.storage.sqlite.loss import find_loss
+from securechat.storage.tools.backup import DATABASE, Snapshot
+from securechat.storage.tools.integrity import damage, damaged_messages, last_message_at_ms
+from securechat.text.durations import shown_duration, shown_time
+from securechat.tls.pem_bundle import Bundle, read_bundle
 
 _WARN_DAYS = 30
 """As the server warns (server/app.py)."""
@@ -46,7 +46,7 @@ _ONE_MESSAGE = (
 )
 
 
-class Finding(Struct, frozen=True):
+class HealthFinding(Struct, frozen=True):
     """One thing that is wrong.
 
     Attributes:
@@ -60,7 +60,7 @@ class Finding(Struct, frozen=True):
     fix: str
 
 
-class Subject(Struct, frozen=True, kw_only=True):
+class HealthSubject(Struct, frozen=True, kw_only=True):
     """What to look at.
 
     Attributes:
@@ -77,7 +77,7 @@ class Subject(Struct, frozen=True, kw_only=True):
     now: dt.datetime
 
 
-def examine(subject: Subject, progress: Callable[[float], None]) -> list[Finding]:
+def examine(subject: HealthSubject, progress: Callable[[float], None]) -> list[HealthFinding]:
     """Look at everything; the slow part, the database, comes last.
 
     Raises:
@@ -93,15 +93,15 @@ def examine(subject: Subject, progress: Callable[[float], None]) -> list[Finding
     ]
 
 
-def _clock(now: dt.datetime) -> Iterator[Finding]:
+def _clock(now: dt.datetime) -> Iterator[HealthFinding]:
     if not _FIRST_YEAR <= now.year <= _LAST_YEAR:
-        yield Finding("clock", f"this machine's clock says {now:%Y-%m-%d}, which cannot be", _SET_CLOCK)
+        yield HealthFinding("clock", f"this machine's clock says {now:%Y-%m-%d}, which cannot be", _SET_CLOCK)
 
 
-def _disk(subject: Subject) -> Iterator[Finding]:
+def _disk(subject: HealthSubject) -> Iterator[HealthFinding]:
     free_bytes = shutil.disk_usage(subject.data).free
     if free_bytes < subject.low_disk_bytes:
-        yield Finding(
+        yield HealthFinding(
             "disk",
             f"{free_bytes >> 20} MiB are free for {subject.data}; under {subject.low_disk_bytes >> 20} MiB "
             "(low_disk_bytes) new messages are refused",
@@ -109,7 +109,7 @@ def _disk(subject: Subject) -> Iterator[Finding]:
         )
 
 
-def _permissions(subject: Subject) -> Iterator[Finding]:
+def _permissions(subject: HealthSubject) -> Iterator[HealthFinding]:
     yield from _too_open(subject.data, 0o700, "the data directory")
     for path in sorted(subject.data.glob(f"{DATABASE}*")):
         yield from _too_open(path, 0o600, "the database")
@@ -117,84 +117,88 @@ def _permissions(subject: Subject) -> Iterator[Finding]:
     yield from _too_open(subject.data / SOCKET, 0o600, "the administration's socket")
 
 
-def _too_open(path: Path, mode: int, what: str) -> Iterator[Finding]:
+def _too_open(path: Path, mode: int, what: str) -> Iterator[HealthFinding]:
     try:
         found = stat.S_IMODE(path.lstat().st_mode)
     except OSError:
         return
     if found & ~mode & 0o777 and _IS_UNIX:
         text = f"{what} {path} has mode {found:04o}, so others on this machine may get at it"
-        yield Finding("permissions", text, f"chmod {mode:o} {shlex.quote(str(path))}")
+        yield HealthFinding("permissions", text, f"chmod {mode:o} {shlex.quote(str(path))}")
 
 
-def _socket(data: Path) -> Iterator[Finding]:
+def _socket(data: Path) -> Iterator[HealthFinding]:
     running, path = is_served(data) is not None, data / SOCKET
     if running and not path.exists() and _IS_UNIX:
         text = f"a server runs, but its socket {path} is missing: securechat-admin cannot reach it"
-        yield Finding("socket", text, "restart the server; its log says why the socket could not be made")
+        yield HealthFinding("socket", text, "restart the server; its log says why the socket could not be made")
     if not running and path.exists():
         text = f"{path} was left behind by a server that was killed"
-        yield Finding("socket", text, f"rm {shlex.quote(str(path))}  (the next start replaces it, too)")
+        yield HealthFinding("socket", text, f"rm {shlex.quote(str(path))}  (the next start replaces it, too)")
 
 
-def _certificate(subject: Subject) -> Iterator[Finding]:
+def _certificate(subject: HealthSubject) -> Iterator[HealthFinding]:
     try:
         bundle = read_bundle(subject.certificate, subject.key)
     except TlsFailure as failure:
-        yield Finding("certificate", failure.detail, f"name the right file with --cert, or make one: {_RENEW}")
+        yield HealthFinding("certificate", failure.detail, f"name the right file with --cert, or make one: {_RENEW}")
         return
     yield from _too_open(bundle.key_path, 0o600, "the private key")
     yield from _dates(bundle, subject.now)
 
 
-def _dates(bundle: Bundle, now: dt.datetime) -> Iterator[Finding]:
+def _dates(bundle: Bundle, now: dt.datetime) -> Iterator[HealthFinding]:
     renew = f"{_RENEW} --dir {shlex.quote(str(bundle.path.parent))}, then send the server SIGHUP"
     days = (bundle.not_after - now) / dt.timedelta(days=1)
     if bundle.not_before > now:
         text = (
             f"the certificate is valid only from {bundle.not_before:%Y-%m-%d %H:%M} UTC on, now is {now:%Y-%m-%d %H:%M}"
         )
-        yield Finding("certificate", text, f"set the clock right ({_SET_CLOCK}), or renew: {renew}")
+        yield HealthFinding("certificate", text, f"set the clock right ({_SET_CLOCK}), or renew: {renew}")
     if days <= 0:
-        yield Finding("certificate", f"the certificate has expired ({bundle.not_after:%Y-%m-%d})", renew)
+        yield HealthFinding("certificate", f"the certificate has expired ({bundle.not_after:%Y-%m-%d})", renew)
     elif days < _WARN_DAYS:
-        yield Finding("certificate", f"the certificate expires in {days:.0f} days ({bundle.not_after:%Y-%m-%d})", renew)
+        yield HealthFinding(
+            "certificate", f"the certificate expires in {days:.0f} days ({bundle.not_after:%Y-%m-%d})", renew
+        )
     authority = bundle.authority
     if authority is None:
         text = f"{bundle.path} does not hold its CA certificate: pins and invite links cannot be used"
-        yield Finding("certificate", text, "add the CA certificate to the end of the file, then send the server SIGHUP")
+        yield HealthFinding(
+            "certificate", text, "add the CA certificate to the end of the file, then send the server SIGHUP"
+        )
     elif _days_left(authority, now) < _WARN_DAYS:
         text = f"the CA expires on {authority.not_valid_after_utc:%Y-%m-%d}, and every client must get a new one"
-        yield Finding("certificate", text, f"{_RENEW} --new-ca, and give its fingerprint to everybody")
+        yield HealthFinding("certificate", text, f"{_RENEW} --new-ca, and give its fingerprint to everybody")
 
 
 def _days_left(certificate: x509.Certificate, now: dt.datetime) -> float:
     return (certificate.not_valid_after_utc - now) / dt.timedelta(days=1)
 
 
-def _database(subject: Subject, progress: Callable[[float], None]) -> Iterator[Finding]:
+def _database(subject: HealthSubject, progress: Callable[[float], None]) -> Iterator[HealthFinding]:
     database = subject.data / DATABASE
     try:
         lost = find_loss(database) if is_served(subject.data) is None else None
         if lost is not None:
-            yield Finding("lost", lost, "as it says; the server does not start before that")
+            yield HealthFinding("lost", lost, "as it says; the server does not start before that")
             return
         with Snapshot(database) as snapshot:
             yield from _future(last_message_at_ms(snapshot), subject.now)
             wrong = damage(snapshot, lambda share: progress(0.7 * share))
             for sentence in wrong:
-                yield Finding("database", sentence, _FROM_BACKUP)
+                yield HealthFinding("database", sentence, _FROM_BACKUP)
             if not wrong:
                 for sentence in damaged_messages(snapshot, lambda share: progress(0.7 + 0.3 * share)):
-                    yield Finding("message", sentence, _ONE_MESSAGE)
+                    yield HealthFinding("message", sentence, _ONE_MESSAGE)
     except LogError as error:
-        yield Finding("database", str(error), _FROM_BACKUP)
+        yield HealthFinding("database", str(error), _FROM_BACKUP)
 
 
-def _future(last_at_ms: int, now: dt.datetime) -> Iterator[Finding]:
+def _future(last_at_ms: int, now: dt.datetime) -> Iterator[HealthFinding]:
     ahead_s = last_at_ms / 1000 - now.timestamp()
     if ahead_s > _PATIENCE_WITH_CLOCKS_S:
-        yield Finding(
+        yield HealthFinding(
             "clock",
             f"the newest message is from {shown_time(last_at_ms)}, {shown_duration(ahead_s)} ahead of this machine's "
             "clock: that is behind now, or was ahead then; new messages get that time until the clock has passed it",

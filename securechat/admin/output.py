@@ -14,14 +14,14 @@ import time
 from collections.abc import Iterable, Sequence
 from typing import Any, TextIO
 
-from securechat.text import one_line, width
+from securechat.text.sanitize import one_line, width
 
 _PROGRESS_AFTER_S = 1.0
 """What is over sooner needs no bar."""
 _PROGRESS_EVERY_S = 0.1
 
 
-class Output:
+class TableOutput:
     """Where the tool prints.
 
     Args:

@@ -7,10 +7,10 @@ import re
 from collections.abc import Callable
 from importlib import import_module
 
-from securechat.admin import asking
-from securechat.admin.context import Context, Run
-from securechat.admin.durations import parse_duration
-from securechat.admin.exit_codes import MEANINGS, Exit
+from securechat.admin import server_commands
+from securechat.admin.context import CommandContext, CommandFunction
+from securechat.admin.exit_codes import MEANINGS, AdminExit
+from securechat.text.durations import parse_duration
 
 _CODES = "exit codes:\n" + "\n".join(f"  {code.value:<4} {meaning}" for code, meaning in MEANINGS.items())
 
@@ -23,7 +23,7 @@ class _Commands:
         add_common(self.common, argparse.SUPPRESS)
         self._subparsers = program.add_subparsers(metavar="COMMAND", required=True)
 
-    def __call__(self, name: str, run: Run, about: str) -> argparse.ArgumentParser:
+    def __call__(self, name: str, run: CommandFunction, about: str) -> argparse.ArgumentParser:
         command: argparse.ArgumentParser = self._subparsers.add_parser(
             name, help=about, description=f"{about[0].upper()}{about[1:]}.", parents=[self.common]
         )
@@ -31,14 +31,14 @@ class _Commands:
         return command
 
 
-def _later(module: str, name: str) -> Run:
+def _later(module: str, name: str) -> CommandFunction:
     """A command whose module is imported when it is run.
 
     What works on files needs the database and X.509, half of a start; asking the server needs neither.
     """
 
-    def run(context: Context) -> Exit:
-        command: Run = getattr(import_module(f"securechat.admin.{module}"), name)
+    def run(context: CommandContext) -> AdminExit:
+        command: CommandFunction = getattr(import_module(f"securechat.admin.{module}"), name)
         return command(context)
 
     return run
@@ -68,27 +68,27 @@ def make_parser() -> argparse.ArgumentParser:
     add_common(program, None)
     program.set_defaults(json=False, cert=None, yes=False)
     command = _Commands(program)
-    command("status", asking.status, "show the server at a glance")
+    command("status", server_commands.status, "show the server at a glance")
     _add_people(command)
     _add_invites(command)
     _add_order(command)
     _add_accounts(command)
-    text = command("announce", asking.announce, "tell everybody who is here something; no history keeps it")
+    text = command("announce", server_commands.announce, "tell everybody who is here something; no history keeps it")
     text.add_argument("text", metavar="TEXT")
     _add_files(command)
-    command("shutdown", asking.shutdown, "stop the server in order, as SIGTERM does, and wait for it")
+    command("shutdown", server_commands.shutdown, "stop the server in order, as SIGTERM does, and wait for it")
     return program
 
 
 def _add_people(command: _Commands) -> None:
-    command("users", asking.users, "list everybody with an account, and the guests who are here")
+    command("users", server_commands.users, "list everybody with an account, and the guests who are here")
     _add_rooms(command)
-    sessions = command("sessions", asking.sessions, "list logins and connections, of one person or all")
+    sessions = command("sessions", server_commands.sessions, "list logins and connections, of one person or all")
     sessions.add_argument("name", metavar="NAME", nargs="?")
 
 
 def _add_rooms(command: _Commands) -> None:
-    rooms = command("rooms", asking.rooms, "list the rooms; `rooms prune` removes those that nobody uses")
+    rooms = command("rooms", server_commands.rooms, "list the rooms; `rooms prune` removes those that nobody uses")
     actions = rooms.add_subparsers(metavar="prune", required=False)
     prune: argparse.ArgumentParser = actions.add_parser(
         "prune",
@@ -96,7 +96,7 @@ def _add_rooms(command: _Commands) -> None:
         description="Remove rooms that nobody belongs to, is in or is invited to, with their messages.",
         parents=[command.common],
     )
-    prune.set_defaults(run=asking.prune_rooms)
+    prune.set_defaults(run=server_commands.prune_rooms)
     prune.add_argument(
         "--unused-days", metavar="N", type=_days, help="only those without a message for so long (all of them)"
     )
@@ -105,22 +105,24 @@ def _add_rooms(command: _Commands) -> None:
 
 
 def _add_invites(command: _Commands) -> None:
-    invite = command("invite", asking.invite, "make a link that lets somebody make an account, and show it once")
+    invite = command(
+        "invite", server_commands.invite, "make a link that lets somebody make an account, and show it once"
+    )
     add = invite.add_argument
     add("--uses", metavar="N", type=_whole, default=1, help="how many accounts it makes (1)")
     add("--days", metavar="D", type=_days, default=7.0, help="how long it can be used (7)")
     add("--room", metavar="ROOM", type=_room, help="a room that they are in afterwards")
     add("--host", metavar="HOST[:PORT]", help="the server's address in the link (a private one of its certificate)")
-    command("invites", asking.invites, "list the invites")
-    command("revoke", asking.revoke, "take an invite back").add_argument("number", metavar="N", type=_whole)
+    command("invites", server_commands.invites, "list the invites")
+    command("revoke", server_commands.revoke, "take an invite back").add_argument("number", metavar="N", type=_whole)
 
 
 def _add_order(command: _Commands) -> None:
-    kick = command("kick", asking.kick, "end somebody's connections; they may come back")
+    kick = command("kick", server_commands.kick, "end somebody's connections; they may come back")
     kick.add_argument("name", metavar="NAME")
-    ban = command("ban", asking.ban, "keep a name, an account, an address or a network (CIDR) out")
+    ban = command("ban", server_commands.ban, "keep a name, an account, an address or a network (CIDR) out")
     ban.add_argument("target", metavar="TARGET")
-    mute = command("mute", asking.mute, "let somebody read but not write")
+    mute = command("mute", server_commands.mute, "let somebody read but not write")
     mute.add_argument("name", metavar="NAME")
     for one in (kick, ban, mute):
         one.add_argument("--reason", metavar="TEXT", default="", help="told to them")
@@ -128,22 +130,24 @@ def _add_order(command: _Commands) -> None:
         one.add_argument(
             "--for", metavar="TIME", dest="duration_s", type=_duration, help="90s, 10m, 2h, 7d, 4w (for good)"
         )
-    unban = command("unban", asking.unban, "lift a ban")
+    unban = command("unban", server_commands.unban, "lift a ban")
     unban.add_argument("target", metavar="TARGET", help="its number, or its target as it was written")
-    command("unmute", asking.unmute, "let somebody write again").add_argument("name", metavar="NAME")
-    command("bans", asking.bans, "list the bans in force")
-    command("mutes", asking.mutes, "list the mutes in force")
+    command("unmute", server_commands.unmute, "let somebody write again").add_argument("name", metavar="NAME")
+    command("bans", server_commands.bans, "list the bans in force")
+    command("mutes", server_commands.mutes, "list the mutes in force")
 
 
 def _add_accounts(command: _Commands) -> None:
-    logout = command("logout", asking.logout, "end a login and its connections")
+    logout = command("logout", server_commands.logout, "end a login and its connections")
     logout.add_argument("number", metavar="N", type=_whole, help="its number, as `sessions` lists it")
-    reset = command("reset-password", asking.reset_password, "give an account a temporary password, and show it once")
+    reset = command(
+        "reset-password", server_commands.reset_password, "give an account a temporary password, and show it once"
+    )
     reset.add_argument("name", metavar="NAME")
-    role = command("role", asking.role, "say what an account may do")
+    role = command("role", server_commands.role, "say what an account may do")
     role.add_argument("name", metavar="NAME")
     role.add_argument("role", choices=("admin", "member"))
-    delete = command("delete-user", asking.delete_user, "delete an account for ever")
+    delete = command("delete-user", server_commands.delete_user, "delete an account for ever")
     delete.add_argument("name", metavar="NAME")
     delete.add_argument(
         "--messages",
@@ -156,7 +160,9 @@ def _add_accounts(command: _Commands) -> None:
 
 def _add_files(command: _Commands) -> None:
     audit = command(
-        "audit", _later("files", "audit"), "show the last administrative acts; works without a running server, too"
+        "audit",
+        _later("file_commands", "audit"),
+        "show the last administrative acts; works without a running server, too",
     )
     audit.add_argument("--last", metavar="N", type=_whole, default=50, help="how many (50)")
     export = command(
@@ -165,7 +171,9 @@ def _add_files(command: _Commands) -> None:
     export.add_argument("room", metavar="ROOM")
     export.add_argument("--to", metavar="FILE", help="a new file (standard output)")
     backup = command(
-        "backup", _later("files", "backup"), "pack database and certificates into one file, also while the server runs"
+        "backup",
+        _later("file_commands", "backup"),
+        "pack database and certificates into one file, also while the server runs",
     )
     backup.add_argument("file", metavar="FILE")
     backup.add_argument(
@@ -173,20 +181,22 @@ def _add_files(command: _Commands) -> None:
     )
     backup.add_argument("--force", action="store_true", help="replace FILE")
     restore = command(
-        "restore", _later("files", "restore_backup"), "unpack a backup into two empty directories (--data and --certs)"
+        "restore",
+        _later("file_commands", "restore_backup"),
+        "unpack a backup into two empty directories (--data and --certs)",
     )
     restore.add_argument("file", metavar="FILE")
     restore.add_argument("--certs", metavar="DIR", required=True, help="where the certificates go")
     restore.set_defaults(needs_data=True)
     recover = command(
         "recover",
-        _later("files", "recover_journal"),
+        _later("file_commands", "recover_journal"),
         "go on without the end of a damaged journal, of which a copy is kept; the server must be stopped",
     )
     recover.add_argument("--yes", action="store_true", help="do not ask")
     check = command(
         "check",
-        _later("files", "check"),
+        _later("file_commands", "check"),
         "look for what is wrong with files, disk, certificate and clock; exit 4 if so",
     )
     for one in (backup, check):

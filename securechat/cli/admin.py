@@ -5,7 +5,7 @@ The first statements choose the key-exchange groups, as in the server: importing
 
 from __future__ import annotations
 
-from securechat.tls.groups import prefer_modern_groups
+from securechat.tls.key_exchange import prefer_modern_groups
 
 prefer_modern_groups()
 
@@ -14,9 +14,9 @@ import os
 import sys
 from collections.abc import Sequence
 
-from securechat.admin.context import Context, settings
-from securechat.admin.exit_codes import Exit, Failure
-from securechat.admin.output import Output
+from securechat.admin.context import CommandContext, settings
+from securechat.admin.exit_codes import AdminExit, AdminFailure
+from securechat.admin.output import TableOutput
 from securechat.admin.parser import make_parser
 from securechat.errors import LogError
 
@@ -28,32 +28,32 @@ def main(arguments: Sequence[str] | None = None) -> int:
         arguments: the command line without the program's name; None for the process's own.
 
     Returns:
-        An `Exit`.
+        An `AdminExit`.
     """
     parser = make_parser()
     options = parser.parse_args(arguments)
     if getattr(options, "needs_data", False) and options.data is None:
         parser.error("restore needs --data DIR, so that nothing is put where nobody looks")
     os.umask(0o077)
-    output = Output(json_lines=options.json)
+    output = TableOutput(json_lines=options.json)
     try:
         run = options.run
-        code: Exit = run(Context(settings(options), options, output))
-    except Failure as failure:
+        code: AdminExit = run(CommandContext(settings(options), options, output))
+    except AdminFailure as failure:
         code = failure.code
         output.failure(failure.sentence, failure.word)
     except LogError as error:
-        code = Exit.IO
+        code = AdminExit.IO
         output.failure(str(error), "log")
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # whoever read this has gone: say no more
-        code = Exit.IO
+        code = AdminExit.IO
     except OSError as error:
-        code = Exit.IO
+        code = AdminExit.IO
         where = f"{error.filename}: " if error.filename else ""
         output.failure(f"{where}{error.strerror or error}", "io")
     except KeyboardInterrupt:
-        code = Exit.INTERRUPTED
+        code = AdminExit.INTERRUPTED
         output.failure("stopped; what the server was asked may have been done all the same", "interrupted")
     return code
 

@@ -14,20 +14,27 @@ from pathlib import Path
 from typing import TextIO
 
 from securechat import __version__
-from securechat.client import sentences
-from securechat.client import sentences_accounts as accounts
-from securechat.client.conversing import Conversing
-from securechat.client.core import ClientCore
-from securechat.client.destination import Destination, Given, Stop, checked, decide, forget, read_line_of_stdin
-from securechat.client.exit_codes import Exit
-from securechat.client.keeping import open_memory
-from securechat.client.pipes import Pipe, Sending, Tail
-from securechat.client.rendering import NOTICE_MARK
-from securechat.client.state import Attention
+from securechat.client import catalogue
+from securechat.client.connection_plan import (
+    ConnectionOptions,
+    ConnectionPlan,
+    StartupError,
+    checked,
+    decide,
+    forget,
+    read_line_of_stdin,
+)
+from securechat.client.core.client import ClientCore
+from securechat.client.core.state import Visibility
+from securechat.client.exit_codes import ClientExit
+from securechat.client.local_store import open_local_store
+from securechat.client.pipe.chat import PipeChat
+from securechat.client.pipe.pipes import PipeClient, PipeSend, PipeTail
+from securechat.client.ui.rendering import NOTICE_MARK
 from securechat.errors import Refusal
 from securechat.invite_link import BadLink, InviteLink, looks_like_link, parse_link
-from securechat.names import LOBBY, check_name, check_room
-from securechat.text import one_line
+from securechat.text.names import LOBBY, check_name, check_room
+from securechat.text.sanitize import one_line
 
 RECALL = 10
 """Earlier messages shown at first: half a small screen; what `tail` prints."""
@@ -41,31 +48,31 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         options = _parser().parse_args(argv)
         return _run(options)
-    except Stop as stop:
+    except StartupError as stop:
         _say(stop.sentence)
         return stop.code
     except KeyboardInterrupt:  # while learning the CA, before there is anything to leave
-        return Exit.INTERRUPTED
+        return ClientExit.INTERRUPTED
 
 
 def _run(options: argparse.Namespace) -> int:
     if (options.json or options.history is not None) and not options.tail:
-        raise Stop(Exit.USAGE, sentences.JSON_WITHOUT_TAIL)
-    memory = open_memory(os.environ)
+        raise StartupError(ClientExit.USAGE, catalogue.connection.JSON_WITHOUT_TAIL)
+    local_store = open_local_store(os.environ)
     if options.forget:
-        _say(forget(Given(options.server, options.port), memory))
-        return Exit.OK
-    room = checked(check_room, options.room or LOBBY, Exit.ROOM_REFUSED)
+        _say(forget(ConnectionOptions(options.server, options.port), local_store))
+        return ClientExit.OK
+    room = checked(check_room, options.room or LOBBY, ClientExit.ROOM_REFUSED)
     if sys.stdin is None and not options.tail:
-        raise Stop(Exit.USAGE, sentences.STDIN_CLOSED)
+        raise StartupError(ClientExit.USAGE, catalogue.connection.STDIN_CLOSED)
     if sys.stdout is None and not options.send:
-        raise Stop(Exit.OUTPUT_FAILED, sentences.STDOUT_CLOSED)
+        raise StartupError(ClientExit.OUTPUT_FAILED, catalogue.connection.STDOUT_CLOSED)
     interactive = _is_terminal(sys.stdin) and _is_terminal(sys.stdout) and not options.send and not options.tail
     needs_name = not interactive and not options.tail
-    destination = decide(_given(options), memory, person=interactive, needs_name=needs_name, confirm=_confirmed)
-    for note in (*destination.notes, *(memory.troubles if memory is not None else ())):
+    destination = decide(_given(options), local_store, person=interactive, needs_name=needs_name, confirm=_confirmed)
+    for note in (*destination.notes, *(local_store.troubles if local_store is not None else ())):
         _say(note)
-    typing = interactive and (memory is None or memory.typing())
+    typing = interactive and (local_store is None or local_store.typing())
     core = _core(options, destination, room, interactive=interactive, typing=typing)
     if interactive and os.environ.get("TERM", "") not in {"dumb", "unknown"}:
         return _terminal(core, destination)
@@ -73,7 +80,7 @@ def _run(options: argparse.Namespace) -> int:
 
 
 def _core(
-    options: argparse.Namespace, destination: Destination, room: str, *, interactive: bool, typing: bool
+    options: argparse.Namespace, destination: ConnectionPlan, room: str, *, interactive: bool, typing: bool
 ) -> ClientCore:
     recall = options.history if options.history is not None else RECALL if interactive or options.tail else 0
     return ClientCore(
@@ -84,22 +91,22 @@ def _core(
         recall=recall,
         client=f"securechat-client {__version__}",
         login=destination.login,
-        attention=Attention.ALL if interactive else Attention.NOBODY,
+        attention=Visibility.ALL if interactive else Visibility.NOBODY,
         typing=typing,
     )
 
 
-def _given(options: argparse.Namespace) -> Given:
+def _given(options: argparse.Namespace) -> ConnectionOptions:
     """What was typed; the environment fills in what was not."""
     if options.ca and options.pin:
-        raise Stop(Exit.USAGE, sentences.CA_AND_PIN)
+        raise StartupError(ClientExit.USAGE, catalogue.connection.CA_AND_PIN)
     link = _link(options)
     if link is not None and (options.ca or options.pin or options.port):
-        raise Stop(Exit.USAGE, accounts.LINK_AND_MORE)
+        raise StartupError(ClientExit.USAGE, catalogue.accounts.LINK_AND_MORE)
     ca, pin = options.ca, options.pin
     if not ca and not pin and link is None:
         ca, pin = os.environ.get("SECURECHAT_CA"), os.environ.get("SECURECHAT_PIN")
-    return Given(
+    return ConnectionOptions(
         server=None if link is not None else options.server,
         port=options.port,
         ca=ca or None,
@@ -116,39 +123,39 @@ def _link(options: argparse.Namespace) -> InviteLink | None:
     if options.server is not None and looks_like_link(options.server):
         link = _parsed(options.server)
         if not link.once:
-            raise Stop(Exit.USAGE, accounts.LINK_IN_ARGUMENTS)
+            raise StartupError(ClientExit.USAGE, catalogue.accounts.LINK_IN_ARGUMENTS)
         return link
     if not options.invite:
         return None
     if options.server is not None:
-        raise Stop(Exit.USAGE, accounts.LINK_AND_MORE)
+        raise StartupError(ClientExit.USAGE, catalogue.accounts.LINK_AND_MORE)
     return _asked_link()
 
 
 def _asked_link() -> InviteLink:
     """Read a link; mail programs break long lines, so one that is cut off may go on in the next."""
-    text = _ask(accounts.LINK_PROMPT)
+    text = _ask(catalogue.accounts.LINK_PROMPT)
     while text:
         try:
             return parse_link(text)
         except BadLink as bad:
-            if not bad.cut_off or not (more := _ask(accounts.REST_PROMPT)):
-                raise Stop(Exit.USAGE, bad.sentence) from None
+            if not bad.cut_off or not (more := _ask(catalogue.accounts.REST_PROMPT)):
+                raise StartupError(ClientExit.USAGE, bad.sentence) from None
             text = f"{text}\n{more}"
-    raise Stop(Exit.USAGE, accounts.NO_LINK)
+    raise StartupError(ClientExit.USAGE, catalogue.accounts.NO_LINK)
 
 
 def _parsed(text: str) -> InviteLink:
     try:
         return parse_link(text)
     except BadLink as bad:
-        raise Stop(Exit.USAGE, bad.sentence) from None
+        raise StartupError(ClientExit.USAGE, bad.sentence) from None
 
 
 def _ask(prompt: str) -> str:
     """Ask for a line, at a terminal with a prompt; nothing at the end of the input."""
     if sys.stdin is None:
-        raise Stop(Exit.USAGE, sentences.STDIN_CLOSED)
+        raise StartupError(ClientExit.USAGE, catalogue.connection.STDIN_CLOSED)
     if _is_terminal(sys.stdin):
         sys.stderr.write(prompt)
         sys.stderr.flush()
@@ -159,7 +166,7 @@ def _confirmed(warning: str) -> bool:
     """Show a warning and ask; where nobody can be asked, the answer is no."""
     for line in warning.split("\n"):
         _say(line)
-    return _is_terminal(sys.stdin) and _ask(accounts.YES_PROMPT).casefold() == accounts.YES
+    return _is_terminal(sys.stdin) and _ask(catalogue.accounts.YES_PROMPT).casefold() == catalogue.accounts.YES
 
 
 def _say(sentence: str) -> None:
@@ -180,20 +187,22 @@ def _is_terminal(stream: TextIO | None) -> bool:
     return stream is not None and stream.isatty()
 
 
-def _terminal(core: ClientCore, destination: Destination) -> int:
-    from securechat.client.terminal import Terminal  # noqa: PLC0415 - pipes need no line editor, and start faster
+def _terminal(core: ClientCore, destination: ConnectionPlan) -> int:
+    from securechat.client.terminal.app import Terminal  # noqa: PLC0415 - pipes need no line editor, and start faster
 
-    return Terminal(core, destination.endpoint, _login()).run()
+    return Terminal(core, destination.server_target, _login()).run()
 
 
-def _pipe(options: argparse.Namespace, core: ClientCore, destination: Destination, room: str, *, echo: bool) -> Pipe:
-    endpoint = destination.endpoint
+def _pipe(
+    options: argparse.Namespace, core: ClientCore, destination: ConnectionPlan, room: str, *, echo: bool
+) -> PipeClient:
+    server_target = destination.server_target
     if options.tail:
         made_up = destination.name is None
-        return Tail(core, endpoint, room, json=options.json, rename=_made_up_name if made_up else None)
+        return PipeTail(core, server_target, room, json=options.json, rename=_made_up_name if made_up else None)
     if options.send:
-        return Sending(core, endpoint, room)
-    return Conversing(core, endpoint, room, echo=echo)
+        return PipeSend(core, server_target, room)
+    return PipeChat(core, server_target, room, echo=echo)
 
 
 def _login() -> str | None:
@@ -209,28 +218,28 @@ def _made_up_name() -> str:
 
 
 def _parser() -> argparse.ArgumentParser:
-    codes = ", ".join(f"{code.value} {code.name.lower().replace('_', ' ')}" for code in Exit)
+    codes = ", ".join(f"{code.value} {code.name.lower().replace('_', ' ')}" for code in ClientExit)
     parser = argparse.ArgumentParser(
         prog="securechat-client",
-        description=sentences.CLI_DESCRIPTION,
-        epilog=f"{accounts.CLI_MEMORY} {sentences.CLI_EXIT_CODES}{codes}.",
+        description=catalogue.connection.CLI_DESCRIPTION,
+        epilog=f"{catalogue.accounts.CLI_MEMORY} {catalogue.connection.CLI_EXIT_CODES}{codes}.",
     )
-    parser.add_argument("server", nargs="?", metavar="HOST[:PORT]", help=sentences.CLI_HOST)
-    parser.add_argument("--ca", metavar="FILE", help=sentences.CLI_CA)
-    parser.add_argument("--pin", metavar="sha256:...", help=sentences.CLI_PIN)
-    parser.add_argument("--name", help=sentences.CLI_NAME)
-    parser.add_argument("--cert", metavar="FILE", help=accounts.CLI_CERT)
-    parser.add_argument("--password-file", metavar="FILE", help=accounts.CLI_FILE_FOR_LOGIN)
-    parser.add_argument("--invite", action="store_true", help=accounts.CLI_INVITE)
-    parser.add_argument("--forget", action="store_true", help=accounts.CLI_FORGET)
-    parser.add_argument("--room", help=sentences.CLI_ROOM)
+    parser.add_argument("server", nargs="?", metavar="HOST[:PORT]", help=catalogue.connection.CLI_HOST)
+    parser.add_argument("--ca", metavar="FILE", help=catalogue.connection.CLI_CA)
+    parser.add_argument("--pin", metavar="sha256:...", help=catalogue.connection.CLI_PIN)
+    parser.add_argument("--name", help=catalogue.connection.CLI_NAME)
+    parser.add_argument("--cert", metavar="FILE", help=catalogue.accounts.CLI_CERT)
+    parser.add_argument("--password-file", metavar="FILE", help=catalogue.accounts.CLI_FILE_FOR_LOGIN)
+    parser.add_argument("--invite", action="store_true", help=catalogue.accounts.CLI_INVITE)
+    parser.add_argument("--forget", action="store_true", help=catalogue.accounts.CLI_FORGET)
+    parser.add_argument("--room", help=catalogue.connection.CLI_ROOM)
     ways = parser.add_mutually_exclusive_group()
-    ways.add_argument("--send", action="store_true", help=sentences.CLI_SEND)
-    ways.add_argument("--tail", action="store_true", help=sentences.CLI_TAIL)
-    parser.add_argument("--history", metavar="N", type=_count, help=sentences.CLI_HISTORY)
-    parser.add_argument("--json", action="store_true", help=sentences.CLI_JSON)
-    parser.add_argument("--port", type=_port, help=sentences.CLI_PORT)
-    parser.add_argument("--version", action="version", version=__version__, help=sentences.CLI_VERSION)
+    ways.add_argument("--send", action="store_true", help=catalogue.connection.CLI_SEND)
+    ways.add_argument("--tail", action="store_true", help=catalogue.connection.CLI_TAIL)
+    parser.add_argument("--history", metavar="N", type=_count, help=catalogue.connection.CLI_HISTORY)
+    parser.add_argument("--json", action="store_true", help=catalogue.connection.CLI_JSON)
+    parser.add_argument("--port", type=_port, help=catalogue.connection.CLI_PORT)
+    parser.add_argument("--version", action="version", version=__version__, help=catalogue.connection.CLI_VERSION)
     return parser
 
 
@@ -245,7 +254,7 @@ def _port(text: str) -> int:
 def _between(text: str, least: int, most: int) -> int:
     if text.isascii() and text.isdigit() and least <= int(text[:9]) <= most:
         return int(text)
-    raise argparse.ArgumentTypeError(sentences.not_between(text, least, most))
+    raise argparse.ArgumentTypeError(catalogue.connection.not_between(text, least, most))
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ The first statements choose the key-exchange groups: OpenSSL reads them once, wh
 
 from __future__ import annotations
 
-from securechat.tls.groups import prefer_modern_groups
+from securechat.tls.key_exchange import prefer_modern_groups
 
 prefer_modern_groups()
 
@@ -16,11 +16,11 @@ from collections.abc import Sequence
 from typing import TextIO
 
 from securechat.server.app import ExitCode, Server, StartFailure
-from securechat.server.config import Reading, ServerConfig, Wanted, read
-from securechat.server.config_report import checked, first_sentence, printed
+from securechat.server.config.loading import ParsedSettings, RequestedOutput, ServerConfig, read
+from securechat.server.config.preflight import machine_problems, missing_certificate
+from securechat.server.config.report import checked, first_sentence, printed
 from securechat.server.console import Console
-from securechat.server.preflight import machine_problems, missing_certificate
-from securechat.text import one_line
+from securechat.text.sanitize import one_line
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -33,11 +33,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         An `ExitCode`.
     """
     reading = read(arguments, os.environ)
-    if reading.wanted is Wanted.CHECK:
+    if reading.wanted is RequestedOutput.CHECK:
         return _check(reading)
     if reading.problems:
         return _fail(ExitCode.USAGE, first_sentence(reading.problems))
-    if reading.wanted is Wanted.PRINT:
+    if reading.wanted is RequestedOutput.PRINT:
         _write(sys.stdout, printed(reading))
         return ExitCode.OK
     return _run(reading.config())
@@ -57,7 +57,7 @@ def _run(config: ServerConfig) -> int:
         console.close()
 
 
-def _check(reading: Reading) -> int:
+def _check(reading: ParsedSettings) -> int:
     """Tell every problem; nothing is started."""
     found = [*reading.problems, *machine_problems(reading), *reading.warnings]
     for line in checked(found):

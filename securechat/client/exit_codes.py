@@ -7,7 +7,7 @@ from enum import IntEnum
 from securechat.errors import TlsProblem
 
 
-class Exit(IntEnum):
+class ClientExit(IntEnum):
     """Exit codes. 1 is left to crashes, 2 to usage, 128 + n to signals, as shells have it."""
 
     OK = 0
@@ -43,15 +43,15 @@ class Exit(IntEnum):
     TERMINATED = 143
 
 
-OF_TLS_PROBLEM: dict[TlsProblem, Exit] = {
-    TlsProblem.WRONG_CA: Exit.WRONG_CA,
-    TlsProblem.WRONG_PIN: Exit.WRONG_PIN,
-    TlsProblem.HOST_MISMATCH: Exit.HOST_MISMATCH,
-    TlsProblem.EXPIRED: Exit.EXPIRED,
-    TlsProblem.NOT_YET_VALID: Exit.NOT_YET_VALID,
-    TlsProblem.NO_CERTIFICATE: Exit.NO_CERTIFICATE,
-    TlsProblem.NOT_TLS: Exit.NOT_TLS,
-    TlsProblem.NO_COMMON_PROTOCOL: Exit.NO_COMMON_PROTOCOL,
-    TlsProblem.BAD_FILE: Exit.BAD_CA_FILE,
-    TlsProblem.OTHER: Exit.TLS_OTHER,
+OF_TLS_PROBLEM: dict[TlsProblem, ClientExit] = {
+    TlsProblem.WRONG_CA: ClientExit.WRONG_CA,
+    TlsProblem.WRONG_PIN: ClientExit.WRONG_PIN,
+    TlsProblem.HOST_MISMATCH: ClientExit.HOST_MISMATCH,
+    TlsProblem.EXPIRED: ClientExit.EXPIRED,
+    TlsProblem.NOT_YET_VALID: ClientExit.NOT_YET_VALID,
+    TlsProblem.NO_CERTIFICATE: ClientExit.NO_CERTIFICATE,
+    TlsProblem.NOT_TLS: ClientExit.NOT_TLS,
+    TlsProblem.NO_COMMON_PROTOCOL: ClientExit.NO_COMMON_PROTOCOL,
+    TlsProblem.BAD_FILE: ClientExit.BAD_CA_FILE,
+    TlsProblem.OTHER: ClientExit.TLS_OTHER,
 }

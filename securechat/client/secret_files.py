@@ -16,12 +16,12 @@ import time
 from pathlib import Path
 from select import select
 
-from securechat.client import intents as want
-from securechat.client import sentences_accounts as sentences
+from securechat.client import catalogue
+from securechat.client.core import actions
 from securechat.errors import ConfigError, TlsFailure
 from securechat.files import open_regular
-from securechat.tls.client_keys import prove_key, read_client_bundle
-from securechat.tls.pem_files import os_reason
+from securechat.tls.client_certificates import prove_key, read_client_bundle
+from securechat.tls.private_files import os_reason
 
 _MOST_BYTES = 4096
 """Read of a password file: several times what a password can have."""
@@ -46,21 +46,21 @@ def read_password_file(path: Path) -> str:
                 line = file.read(_MOST_BYTES)
         line = line.split(b"\n")[0].rstrip(b"\r")
         if len(line) >= _MOST_BYTES:
-            raise _unusable(path, sentences.FILE_TOO_LONG)
+            raise _unusable(path, catalogue.accounts.FILE_TOO_LONG)
     except OSError as error:
         raise _unusable(path, os_reason(error)) from None
     try:
         password = line.decode("utf-8-sig")
     except UnicodeDecodeError:
-        raise _unusable(path, sentences.FILE_NO_TEXT) from None
+        raise _unusable(path, catalogue.accounts.FILE_NO_TEXT) from None
     if not password:
-        raise _unusable(path, sentences.FILE_EMPTY)
+        raise _unusable(path, catalogue.accounts.FILE_EMPTY)
     return password
 
 
 def _expect_private(path: Path, status: os.stat_result) -> None:
     if sys.platform != "win32" and status.st_mode & 0o077:
-        raise _unusable(path, sentences.file_open_to_others(str(path)))
+        raise _unusable(path, catalogue.accounts.file_open_to_others(str(path)))
 
 
 def _from_pipe(path: Path) -> bytes:
@@ -76,7 +76,7 @@ def _from_pipe(path: Path) -> bytes:
         while b"\n" not in data and len(data) < _MOST_BYTES:
             ready, _, _ = select([descriptor], [], [], max(0.0, deadline - time.monotonic()))
             if not ready:
-                raise TimeoutError(errno.ETIMEDOUT, sentences.PIPE_SILENT, str(path))
+                raise TimeoutError(errno.ETIMEDOUT, catalogue.accounts.PIPE_SILENT, str(path))
             if not (more := os.read(descriptor, _MOST_BYTES - len(data))):
                 break
             data += more
@@ -86,10 +86,10 @@ def _from_pipe(path: Path) -> bytes:
 
 
 def _unusable(path: Path, why: str) -> ConfigError:
-    return ConfigError(path, "--password-file", sentences.password_file(str(path), why))
+    return ConfigError(path, "--password-file", catalogue.accounts.password_file(str(path), why))
 
 
-def certificate_to_add(typed: str, context: ssl.SSLContext, sender_id: int) -> want.AddCertificate | str:
+def certificate_to_add(typed: str, context: ssl.SSLContext, sender_id: int) -> actions.AddLoginCertificate | str:
     """Return the intent for ``/cert add FILE``, or the sentence that says what is wrong with the file.
 
     Args:
@@ -102,5 +102,5 @@ def certificate_to_add(typed: str, context: ssl.SSLContext, sender_id: int) -> w
         bundle = read_client_bundle(path, dt.datetime.now(dt.UTC))
         proof = prove_key(bundle, context.get_ca_certs(binary_form=True), sender_id)
     except TlsFailure as failure:
-        return sentences.certificate_file(failure.detail)
-    return want.AddCertificate(proof.fingerprint, path.name[:_LABEL_CHARS], proof.key, proof.proof)
+        return catalogue.accounts.certificate_file(failure.detail)
+    return actions.AddLoginCertificate(proof.fingerprint, path.name[:_LABEL_CHARS], proof.key, proof.proof)

@@ -14,39 +14,38 @@ from msgspec.structs import replace
 
 from securechat.containment import Containment
 from securechat.errors import ErrorCode, Overloaded, Refusal
-from securechat.hub.attendance import Attendance
-from securechat.hub.contained import ContainedHasher, ContainedLog
-from securechat.hub.desk import Desk
-from securechat.hub.door import Door, Keys
-from securechat.hub.entrance import REPLACED, Entrance, Guest
-from securechat.hub.expiry import Expiry
-from securechat.hub.feed import Feed
-from securechat.hub.floor import Floor, others
-from securechat.hub.listing import Listing
-from securechat.hub.lookups import Lookups
-from securechat.hub.member import Member, Seat
-from securechat.hub.moderation import Moderation
-from securechat.hub.mute import EFFECTS, WhileMuted, expect_unmuted
-from securechat.hub.notices import Notices
-from securechat.hub.overview import Figures
-from securechat.hub.people import Account, Recorded, Role
-from securechat.hub.policy import AddressBuckets
-from securechat.hub.ports import (
-    Happening,
+from securechat.hub.accounts.authentication import AuthenticationSettings, Authenticator
+from securechat.hub.accounts.directory import AccountDirectory
+from securechat.hub.accounts.login import REPLACED, LoginFlow, PendingLogin
+from securechat.hub.accounts.login_throttle import LoginThrottle
+from securechat.hub.accounts.self_service import AccountService
+from securechat.hub.admin.commands import AdminCommands
+from securechat.hub.admin.housekeeping import Housekeeping
+from securechat.hub.admin.reports import HubFigures
+from securechat.hub.admin.rooms import RoomReports
+from securechat.hub.contained_log import ContainedHasher, ContainedLog
+from securechat.hub.interfaces import (
+    BroadcastPort,
     Identity,
     LogState,
     MessageLog,
     NotAppended,
-    Observer,
-    Outlet,
+    OperatorEvent,
+    OperatorLogPort,
     Peer,
 )
-from securechat.hub.posting import DraftCommand, Posting
-from securechat.hub.registry import Registry
-from securechat.hub.room_admin import RoomAdmin
+from securechat.hub.members import Member, MemberConnection
+from securechat.hub.messages.delivery import Delivery
+from securechat.hub.messages.notices import TypingAndReadMarkers
+from securechat.hub.messages.posting import DraftCommand, Posting
+from securechat.hub.messages.queries import Queries
+from securechat.hub.mutes import EFFECTS, WhileMuted, expect_unmuted
+from securechat.hub.rate_limits import AddressBuckets
+from securechat.hub.rooms.listing import RoomListing
+from securechat.hub.rooms.membership import RoomMembership, others
+from securechat.hub.rooms.moderation import Moderation
+from securechat.hub.rooms.presence import PresenceTracker
 from securechat.hub.slices import Slices
-from securechat.hub.slowdown import Slowdown
-from securechat.hub.steward import Steward
 from securechat.hub.wall_clock import WallClock
 from securechat.limits import PAGE_LIMITS, Limits, PageLimits
 from securechat.model import (
@@ -90,7 +89,8 @@ from securechat.model import (
     Who,
     Whois,
 )
-from securechat.names import LOBBY, name_key
+from securechat.records.accounts import Account, Committed, Role
+from securechat.text.names import LOBBY, name_key
 
 _ROOMS_PER_REQUEST = 10
 """Rooms of one Join that cost as much as one request: a client that returns to 100 rooms stays within the burst."""
@@ -103,8 +103,8 @@ class Hub:
 
     Args:
         log: where messages become durable.
-        outlet: tells many peers the same.
-        observer: hears what happened, for the operator.
+        broadcaster: tells many peers the same.
+        operator_log: hears what happened, for the operator.
         limits: all numbers.
         keys: who may come in; hashing, randomness and the wall clock.
         alarm: told when, in monotonic seconds, `tick` should be called next; the earliest of its calls counts.
@@ -116,17 +116,17 @@ class Hub:
     Attributes:
         clock: what time it is for everything that expires.
         fed_seq: the last seq fanned out.
-        steward: what an administrator may do.
+        admin_commands: what an administrator may do.
     """
 
     def __init__(
         self,
         log: MessageLog,
-        outlet: Outlet,
-        observer: Observer,
+        broadcaster: BroadcastPort,
+        operator_log: OperatorLogPort,
         limits: Limits,
         *,
-        keys: Keys,
+        keys: AuthenticationSettings,
         alarm: Callable[[float], None],
         server: str = "securechat",
         rates: bool = True,
@@ -136,62 +136,80 @@ class Hub:
         containment = containment or Containment()  # which raises
         self._log = log = ContainedLog(log, containment)
         keys = replace(keys, hasher=ContainedHasher(keys.hasher, containment))
-        self._outlet = outlet
-        self._observer = observer
+        self._broadcaster = broadcaster
+        self._operator_log = operator_log
         self._limits = limits
         self._alarm = alarm
         self._server = server
         self._rates = rates
         self._now = 0.0
-        self._seats: dict[Peer, Seat] = {}
+        self._connections: dict[Peer, MemberConnection] = {}
         self._slices = Slices(lambda: alarm(self._now))
         self.clock = WallClock(keys.wall_ms, keys.monotonic)
-        self._registry = registry = Registry(log, self.clock, limits.session_days, containment)
-        self._slowdown = Slowdown(limits)
-        self._attendance = Attendance(outlet, observer, limits, alarm, pages)
-        self._expiry = Expiry(registry, limits)
-        self._door = door = Door(registry, keys, self._slowdown, limits)
-        self._entrance = Entrance(log, registry, door, limits, self._admitted, self._turned_away, self._seats)
-        self._members = self._entrance.members
-        listing = Listing(self._attendance.rooms, registry.rulebook.places)
-        self._attendance.room_changed = registry.rulebook.room_changed = listing.update
-        self._lookups = Lookups(log, self._entrance, self._attendance, registry, listing, pages, containment)
+        self._directory = directory = AccountDirectory(log, self.clock, limits.session_days, containment)
+        self._login_throttle = LoginThrottle(limits)
+        self._presence = PresenceTracker(broadcaster, operator_log, limits, alarm, pages)
+        self._housekeeping = Housekeeping(directory, limits)
+        self._authenticator = authenticator = Authenticator(directory, keys, self._login_throttle, limits)
+        self._login_flow = LoginFlow(
+            log, directory, authenticator, limits, self._logged_in, self._login_refused, self._connections
+        )
+        self._members = self._login_flow.members
+        listing = RoomListing(self._presence.rooms, directory.room_directory.room_records)
+        self._presence.room_changed = directory.room_directory.room_changed = listing.update
+        self._queries = Queries(log, self._login_flow, self._presence, directory, listing, pages, containment)
         self._posting = Posting(
             log,
-            registry,
-            self._attendance,
-            observer,
+            directory,
+            self._presence,
+            operator_log,
             limits,
             self._members,
-            self._seats,
-            self._entrance.find,
+            self._connections,
+            self._login_flow.find,
             lambda: self._now,
             containment,
             pages.text_chars,
         )
-        self._feed = Feed(outlet, self._attendance, self._members, self._lookups, registry.rulebook)
-        self._floor = Floor(
-            registry, self._attendance, outlet, limits, self._members, self._seats, self._fed, lambda: self._now, pages
+        self._delivery = Delivery(broadcaster, self._presence, self._members, self._queries, directory.room_directory)
+        self._room_membership = RoomMembership(
+            directory,
+            self._presence,
+            broadcaster,
+            limits,
+            self._members,
+            self._connections,
+            self._fed,
+            lambda: self._now,
+            pages,
         )
         self._moderation = Moderation(
-            registry, self._floor, self._entrance, self._seats, self._posting.renaming, self._feed.room_renamed, limits
+            directory,
+            self._room_membership,
+            self._login_flow,
+            self._connections,
+            self._posting.renaming,
+            self._delivery.room_renamed,
+            limits,
         )
-        self._notices = Notices(outlet, registry, limits, self._members, self._fed)
-        self._desk = Desk(registry, door, self._slowdown, limits, self._seats, self._registered, self.end, pages)
-        self.steward = Steward(
-            registry,
+        self._notices = TypingAndReadMarkers(broadcaster, directory, limits, self._members, self._fed)
+        self._account_service = AccountService(
+            directory, authenticator, self._login_throttle, limits, self._connections, self._registered, self.end, pages
+        )
+        self.admin_commands = AdminCommands(
+            directory,
             keys,
-            self._entrance,
-            self._attendance,
-            self._seats,
-            lambda: Figures(self.fed_seq, self.unsettled, self._now),
+            self._login_flow,
+            self._presence,
+            self._connections,
+            lambda: HubFigures(self.fed_seq, self.unsettled, self._now),
             server,
-            slowdown=self._slowdown,
-            outlet=outlet,
-            desk=self._desk,
-            floor=self._floor,
+            login_throttle=self._login_throttle,
+            broadcaster=broadcaster,
+            account_service=self._account_service,
+            room_membership=self._room_membership,
             end=self.end,
-            room_admin=RoomAdmin(registry, self._attendance, log),
+            room_admin=RoomReports(directory, self._presence, log),
             most_invites=limits.open_invites,
             in_slices=self._slices.begin,
         )
@@ -216,15 +234,15 @@ class Hub:
         self.fed_seq = state.last_seq
         self.clock.restore(sure_at_ms or max(state.last_at_ms, state.people.last_at_ms()))
         self._posting.fed(state.last_seq)
-        self._registry.restore(state.people, state.places)
-        self._entrance.claims.restore(state.reservations, now, now_ms, self._limits.name_reservation_s)
+        self._directory.restore(state.people, state.room_records)
+        self._login_flow.name_reservations.restore(state.reservations, now, now_ms, self._limits.name_reservation_s)
 
     def _fed(self) -> int:
         return self.fed_seq
 
     def on_commit(self, batch: Sequence[LogEntry]) -> None:
         """Fan out what the log committed: to every member of the room, the sender included, in order of seq."""
-        self._feed.fan_out(batch)
+        self._delivery.fan_out(batch)
         if batch:
             self.fed_seq = batch[-1].seq
             self._posting.fed(self.fed_seq)
@@ -233,34 +251,34 @@ class Hub:
 
     def is_member(self, peer: Peer) -> bool:
         """Tell whether the connection's hello was accepted."""
-        return peer in self._seats
+        return peer in self._connections
 
     def name_of(self, peer: Peer) -> str:
         """The name of the connection's member; empty before the hello is accepted."""
-        seat = self._seats.get(peer)
-        return seat.member.name if seat is not None else ""
+        connection = self._connections.get(peer)
+        return connection.member.name if connection is not None else ""
 
     def note_refused(self, peer: Peer, reason: str) -> None:
         """Let the operator know of a request that was refused outside of the hub."""
-        self._observer.happened(Happening.REFUSED, peer, self.name_of(peer), reason)
+        self._operator_log.happened(OperatorEvent.REFUSED, peer, self.name_of(peer), reason)
 
     def charge_bytes(self, peer: Peer, size_bytes: int, now: float) -> float:
         """Count received bytes against the byte rate; returns seconds for which the peer must not be read."""
-        seat = self._seats.get(peer)
-        if seat is None:
+        connection = self._connections.get(peer)
+        if connection is None:
             return 0.0
-        seat.heard_seq = self.fed_seq
+        connection.heard_seq = self.fed_seq
         if not self._rates:
             return 0.0
-        wait_s = seat.member.byte_bucket.take(size_bytes, now)
+        wait_s = connection.member.byte_bucket.take(size_bytes, now)
         return max(wait_s, self._address_bytes.take(peer.address, size_bytes, now))
 
     def charge_request(self, peer: Peer, now: float, cost: float = 1.0) -> float:
         """Count a request, or a frame that was none, against the request rate; returns seconds not to read the peer."""
-        seat = self._seats.get(peer)
-        if seat is None:
+        connection = self._connections.get(peer)
+        if connection is None:
             return 0.0
-        wait_s = seat.member.request_bucket.take(cost, now)
+        wait_s = connection.member.request_bucket.take(cost, now)
         return max(wait_s, self._address_requests.take(peer.address, cost, now))
 
     def handle(self, peer: Peer, command: Command, now: float) -> float:
@@ -279,27 +297,27 @@ class Hub:
                 refuse it would let the sender's next one overtake it.
         """
         self._now = now
-        seat = self._seats.get(peer)
+        connection = self._connections.get(peer)
         try:
-            if seat is None:
+            if connection is None:
                 self._handle_stranger(peer, command, now)
             elif isinstance(command, Say | Direct | Edit | Delete | React):
-                return self._append(peer, seat, command, now)
+                return self._append(peer, connection, command, now)
             else:
-                return self._handle_member(peer, seat, command, now)
+                return self._handle_member(peer, connection, command, now)
         except Overloaded:
             raise
         except Refusal as refusal:
             peer.deliver(_refused(command, refusal))
             name = command.name if isinstance(command, Hello) else self.name_of(peer)
-            self._observer.happened(Happening.REFUSED, peer, name, str(refusal))
+            self._operator_log.happened(OperatorEvent.REFUSED, peer, name, str(refusal))
             return self.charge_request(peer, now)
         return 0.0
 
     def _handle_stranger(self, peer: Peer, command: Command, now: float) -> None:
         match command:
             case Hello():
-                self._entrance.hello(peer, command, now)
+                self._login_flow.hello(peer, command, now)
             case Ping():
                 peer.deliver(Pong(command.n))
             case Pong():
@@ -310,11 +328,11 @@ class Hub:
                 raise Refusal(ErrorCode.HELLO_EXPECTED, "say hello first")
 
     def _handle_member(  # noqa: C901, PLR0912 - one flat match
-        self, peer: Peer, seat: Seat, command: Command, now: float
+        self, peer: Peer, connection: MemberConnection, command: Command, now: float
     ) -> float:
-        member = seat.member
-        if self._registry.mutes and EFFECTS[type(command)].on_server is WhileMuted.REFUSED:
-            expect_unmuted(self._registry, member.sender_id)
+        member = connection.member
+        if self._directory.mutes and EFFECTS[type(command)].on_server is WhileMuted.REFUSED:
+            expect_unmuted(self._directory, member.sender_id)
         match command:
             case Ping():
                 peer.deliver(Pong(command.n))
@@ -325,14 +343,14 @@ class Hub:
                 peer.close(_BYE)
                 return 0.0
             case Join():
-                self._floor.join(peer, member, command)
+                self._room_membership.join(peer, member, command)
                 return self.charge_request(peer, now, max(1.0, len(command.rooms) / _ROOMS_PER_REQUEST))
             case Leave():
-                self._floor.leave(peer, member, command)
+                self._room_membership.leave(peer, member, command)
             case Nick():
                 self._nick(peer, member, command)
             case Who() | Whois() | Rooms() | History() | Search() | AskUnread():
-                self._lookups.answer(peer, member, command, self.fed_seq)
+                self._queries.answer(peer, member, command, self.fed_seq)
             case (
                 Register()
                 | ChangePassword()
@@ -342,7 +360,7 @@ class Hub:
                 | AddCertificate()
                 | RemoveCertificate()
             ):
-                self._desk.answer(peer, seat, command, now)
+                self._account_service.answer(peer, connection, command, now)
             case SetRoom() | AskRoom() | InviteTo() | Moderate() | Grant():
                 self._moderation.answer(peer, member, command)
             case Typing():
@@ -355,52 +373,54 @@ class Hub:
                 assert_never(command)
         return self.charge_request(peer, now)
 
-    def _append(self, peer: Peer, seat: Seat, command: DraftCommand, now: float) -> float:
-        self._posting.append(peer, seat, command, now)
+    def _append(self, peer: Peer, connection: MemberConnection, command: DraftCommand, now: float) -> float:
+        self._posting.append(peer, connection, command, now)
         if not self._rates:
             return 0.0
-        wait_s = seat.member.message_bucket.take(1.0, now)
+        wait_s = connection.member.message_bucket.take(1.0, now)
         return max(wait_s, self._address_messages.take(peer.address, 1.0, now))
 
     # --- Coming and going -----------------------------------------------------------------------------------------
 
-    def _admitted(
-        self, member: Member, peer: Peer, guest: Guest, identity: Identity, resumed: bool, old_name: str
+    def _logged_in(
+        self, member: Member, peer: Peer, guest: PendingLogin, identity: Identity, resumed: bool, old_name: str
     ) -> None:
-        replaced = [old for old in member.peers if self._seats[old].stream == identity.stream]
+        replaced = [old for old in member.peers if self._connections[old].stream == identity.stream]
         for old in replaced:
-            last_client_id = max(identity.last_client_id, self._seats[old].last_client_id)
+            last_client_id = max(identity.last_client_id, self._connections[old].last_client_id)
             identity = replace(identity, last_client_id=last_client_id)
-            del self._seats[old]
-            self._lookups.forget(old)
+            del self._connections[old]
+            self._queries.forget(old)
             old.close(REPLACED)
-        seat = Seat(
-            member, identity.stream, guest.client, self._registry.wall_ms(), self.fed_seq, identity.last_client_id
+        connection = MemberConnection(
+            member, identity.stream, guest.client, self._directory.wall_ms(), self.fed_seq, identity.last_client_id
         )
         member.peers = [old for old in member.peers if old not in replaced] + [peer]
-        self._seats[peer] = seat
-        self._attendance.returned(member)
-        self._attendance.audience_changed(member)
+        self._connections[peer] = connection
+        self._presence.returned(member)
+        self._presence.audience_changed(member)
         if old_name != member.name:
-            self._attendance.renamed(member, old_name, self._now)
-        self._observer.happened(Happening.NAMED, peer, member.name, "again" if resumed else "")
-        peer.deliver(self._welcome(member, seat, guest, identity, resumed=resumed))
-        self._floor.enter(peer, member, LOBBY, ref=0)
-        self._floor.enter_all(peer, member)
+            self._presence.renamed(member, old_name, self._now)
+        self._operator_log.happened(OperatorEvent.NAMED, peer, member.name, "again" if resumed else "")
+        peer.deliver(self._welcome(member, connection, guest, identity, resumed=resumed))
+        self._room_membership.enter(peer, member, LOBBY, ref=0)
+        self._room_membership.enter_all(peer, member)
         if guest.entry.invite is not None:
-            self._floor.settle_down(member)
+            self._room_membership.keep_current_rooms(member)
             if guest.entry.invite.room is not None:
-                self._floor.join(peer, member, Join(ref=0, rooms=[guest.entry.invite.room]))
+                self._room_membership.join(peer, member, Join(ref=0, rooms=[guest.entry.invite.room]))
 
-    def _turned_away(self, peer: Peer, name: str, refusal: Refusal) -> None:
-        self._observer.happened(Happening.REFUSED, peer, name, str(refusal))
+    def _login_refused(self, peer: Peer, name: str, refusal: Refusal) -> None:
+        self._operator_log.happened(OperatorEvent.REFUSED, peer, name, str(refusal))
 
-    def _welcome(self, member: Member, seat: Seat, guest: Guest, identity: Identity, *, resumed: bool) -> Welcome:
+    def _welcome(
+        self, member: Member, connection: MemberConnection, guest: PendingLogin, identity: Identity, *, resumed: bool
+    ) -> Welcome:
         entry = guest.entry
-        account = self._registry.accounts.get(member.sender_id) if entry.account is not None else None
+        account = self._directory.accounts.get(member.sender_id) if entry.account is not None else None
         if entry.login is not None:
-            seat.login_id = entry.login.login_id
-        seat.certificate = entry.certificate
+            connection.login_id = entry.login.login_id
+        connection.certificate = entry.certificate
         return Welcome(
             version=PROTOCOL_VERSION,
             server=self._server,
@@ -417,42 +437,42 @@ class Hub:
         )
 
     def _registered(self, member: Member) -> None:
-        self._entrance.registered(member)
-        self._floor.settle_down(member)
+        self._login_flow.registered(member)
+        self._room_membership.keep_current_rooms(member)
 
     def lost(self, peer: Peer, now: float, *, quit_: bool = False) -> None:
         """The connection is over: by Quit, or lost, in which case its member is missed by nobody for a while."""
         self._now = now
-        self._lookups.forget(peer)
-        self._entrance.forget(peer)
-        self._slowdown.forget(peer)
-        seat = self._seats.pop(peer, None)
-        self._door.hashing.forget(peer)
-        if seat is None:
+        self._queries.forget(peer)
+        self._login_flow.forget(peer)
+        self._login_throttle.forget(peer)
+        connection = self._connections.pop(peer, None)
+        self._authenticator.hashing.forget(peer)
+        if connection is None:
             return
-        self._entrance.seat_lost(seat)
-        member = seat.member
+        self._login_flow.connection_lost(connection)
+        member = connection.member
         member.peers.remove(peer)
-        self._attendance.audience_changed(member)
+        self._presence.audience_changed(member)
         if member.account:
-            self._note_seen(member, self.fed_seq if quit_ else seat.heard_seq)
+            self._note_seen(member, self.fed_seq if quit_ else connection.heard_seq)
         if member.peers:
             return
         if quit_:
-            self._entrance.free(member)
-            self._attendance.gone(member, now)
+            self._login_flow.free(member)
+            self._presence.gone(member, now)
         else:
-            self._entrance.reserve(member, now)
-            self._attendance.absent(member, now)
+            self._login_flow.reserve(member, now)
+            self._presence.absent(member, now)
 
     def _note_seen(self, member: Member, seq: int) -> None:
         """A device of an account leaves: remember how much it has seen."""
-        now_ms = self._registry.wall_ms()
+        now_ms = self._directory.wall_ms()
 
         def edit(account: Account) -> Account:
             return replace(account, seen_at_ms=now_ms, seen_seq=max(account.seen_seq, seq))
 
-        self._registry.amend(Account, member.sender_id, edit, (), _ignore)
+        self._directory.amend(Account, member.sender_id, edit, (), _ignore)
 
     def end(self, peer: Peer, closing: Closing) -> None:
         """End a connection for good, as if it had quit, with these last words."""
@@ -463,61 +483,63 @@ class Hub:
         """Let go of those who did not come back in time, tell gathered presence, and go on with long work."""
         self._now = now
         try:
-            for member in self._attendance.take_overdue(now):
-                self._entrance.dismiss(member)
-                self._attendance.gone(member, now)
-            self._attendance.tell(now)
+            for member in self._presence.take_overdue(now):
+                self._login_flow.dismiss(member)
+                self._presence.gone(member, now)
+            self._presence.tell(now)
         except Exception:
             self._alarm(now + _RETRY_S)  # for those who were not reached; not at once, for it may raise again
             raise
-        if (due := self._attendance.next_deadline()) is not None:
+        if (due := self._presence.next_deadline()) is not None:
             self._alarm(due)
         self._slices.run()
 
     def tidy(self) -> None:
         """Forget what has expired, and guests unseen for long who never wrote; to be called once a day."""
-        seats = self._seats.values()
-        self._expiry.run({seat.login_id for seat in seats}, {seat.stream for seat in seats})
+        connections = self._connections.values()
+        self._housekeeping.run(
+            {connection.login_id for connection in connections}, {connection.stream for connection in connections}
+        )
 
     # --- Requests -------------------------------------------------------------------------------------------------
 
     def _nick(self, peer: Peer, member: Member, command: Nick) -> None:
-        if self._desk.is_at_work_on(member):
+        if self._account_service.is_at_work_on(member):
             raise Refusal(ErrorCode.BUSY, "your name is being made an account; wait for it", retry_after_s=1.0)
-        name = self._entrance.claim(member, command.name, self._now)
+        name = self._login_flow.claim(member, command.name, self._now)
         if not member.account:
             self._renamed(peer, member, name, command.ref)
             return
         key = name_key(name)
 
-        def recorded(answer: Recorded | NotAppended) -> None:
+        def recorded(answer: Committed | NotAppended) -> None:
             present = self._members.get(member.sender_id)  # it may have left meanwhile, or be somebody new
             if isinstance(answer, NotAppended):
-                self._entrance.claims.exchange(name, member.name, member.owner)
-                if peer in self._seats:
+                self._login_flow.name_reservations.exchange(name, member.name, member.owner)
+                if peer in self._connections:
                     peer.deliver(Refused(answer.code, answer.text, ref=command.ref))
             elif present is not None:
                 self._renamed(peer, present, name, command.ref)
             else:
-                self._entrance.unclaim(member, name)
+                self._login_flow.unclaim(member, name)
 
-        note = self._registry.note(member.name, "rename", name)
-        self._registry.amend(
+        note = self._directory.note(member.name, "rename", name)
+        self._directory.amend(
             Account, member.sender_id, lambda account: replace(account, name=name, key=key), (note,), recorded
         )
 
     def _renamed(self, peer: Peer, member: Member, name: str, ref: int) -> None:
-        old = self._entrance.rename(member, name)
+        old = self._login_flow.rename(member, name)
         if not member.peers:
-            self._entrance.reserve(member, self._now)
+            self._login_flow.reserve(member, self._now)
         if old != member.name:
-            self._attendance.renamed(member, old, self._now)
-        if peer in self._seats:
+            self._presence.renamed(member, old, self._now)
+        if peer in self._connections:
             peer.deliver(Named(name=member.name, ref=ref))
-        self._outlet.broadcast(others(member, peer), [Named(name=member.name, ref=0)])
+        self._broadcaster.broadcast(others(member, peer), [Named(name=member.name, ref=0)])
 
 
-def _ignore(_: Recorded | NotAppended) -> None:
+def _ignore(_: Committed | NotAppended) -> None:
     """For changes nobody waits for."""
 
 

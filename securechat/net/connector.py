@@ -18,9 +18,9 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-from securechat.net.handler import Nobody, TransportHandler
+from securechat.net.interfaces import NullHandler, TransportHandler
 from securechat.net.loop import EVENT_WRITE, Loop
-from securechat.net.sockets import CloseReason
+from securechat.net.socket_options import CloseReason
 from securechat.net.timers import Timer
 from securechat.net.transport import Transport
 
@@ -31,7 +31,7 @@ _Address = tuple[socket.AddressFamily, socket.SocketKind, int, str, tuple[Any, .
 _IN_PROGRESS = frozenset({0, errno.EINPROGRESS, errno.EWOULDBLOCK, getattr(errno, "WSAEWOULDBLOCK", errno.EWOULDBLOCK)})
 
 
-class Connecting(Nobody):
+class OutgoingConnection(NullHandler):
     """One attempt under way; made by :func:`connect`."""
 
     def __init__(
@@ -192,7 +192,7 @@ def connect(
     on_failure: Callable[[Exception], None],
     *,
     timeout_s: float = CONNECT_TIMEOUT_S,
-) -> Connecting:
+) -> OutgoingConnection:
     """Connect and verify; exactly one of the two callbacks follows, on the loop's thread, unless cancelled.
 
     Args:
@@ -210,6 +210,6 @@ def connect(
     Returns:
         The attempt, which can be cancelled.
     """
-    attempt = Connecting(loop, context, server_hostname, make_handler, on_failure, timeout_s)
+    attempt = OutgoingConnection(loop, context, server_hostname, make_handler, on_failure, timeout_s)
     attempt.resolve(host, port)
     return attempt

@@ -4,8 +4,9 @@ Out of descriptors, a naive accept loop burns 56 % of a core, because the select
 ever. First the oldest of those who have sent nothing go. Where there is none, a spare descriptor is given up to take
 those clients and let them go, and then the listener pauses for 100 ms, doubling to 1 s.
 
-What is accepted is :mod:`securechat.net.pending`'s: connections that have not finished their handshake, and which of
-them goes when there is no room. While everybody there has spoken and waits, new clients stay in the kernel's backlog.
+What is accepted is :mod:`securechat.net.pending_connections`'s: connections that have not finished their handshake, and
+which of them goes when there is no room. While everybody there has spoken and waits, new clients stay in the kernel's
+backlog.
 """
 
 from __future__ import annotations
@@ -17,12 +18,12 @@ import socket
 import sys
 from typing import TYPE_CHECKING, Any
 
-from securechat.net.admission import Denial
+from securechat.net.connection_limits import Denial
 from securechat.net.loop import EVENT_READ, Loop
-from securechat.net.pending import HALF_OPEN_RETRY_S
+from securechat.net.pending_connections import HALF_OPEN_RETRY_S
 
 if TYPE_CHECKING:
-    from securechat.net.pending import PendingConnections
+    from securechat.net.pending_connections import PendingConnections
     from securechat.net.timers import Timer
 
 _EXHAUSTED = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})

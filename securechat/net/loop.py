@@ -25,8 +25,8 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Protocol
 
 from securechat.containment import Containment, Failure, Owner, Step
-from securechat.net.backlog import Backlogs
 from securechat.net.slow_passes import SLOW_PASS_S, Mark, SlowPasses
+from securechat.net.slow_readers import SendBacklogs
 from securechat.net.timers import Timer, Timers
 from securechat.net.wakeup import Wakeup
 
@@ -103,7 +103,7 @@ class Loop:
         self.handshakes: deque[Transport] = deque()
         self.accepting: list[Acceptor] = []
         self.closing: list[Transport] = []
-        self.backlogs = Backlogs(limits.outboxes_total_bytes)
+        self.backlogs = SendBacklogs(limits.outboxes_total_bytes)
 
     # --- for everybody on the loop's thread
 

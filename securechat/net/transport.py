@@ -10,8 +10,8 @@ Reading: one record a wake-up, and on to the end only for those who had more tha
 sender pipelines. One wake-up in PROBE_EVERY looks whether that has begun. Writing: `Transport.write` only queues; the
 flush step at the end of the pass joins and sends, one record a send. Only a refused write registers for writability.
 
-The handshake is :mod:`securechat.net.handshake`'s. A backlog is judged by :mod:`securechat.net.backlog`. Closing
-(flush, close_notify, FIN, read and discard, close) is :mod:`securechat.net.farewell`'s.
+The handshake is :mod:`securechat.net.tls_handshake`'s. A backlog is judged by :mod:`securechat.net.slow_readers`.
+Closing (flush, close_notify, FIN, read and discard, close) is :mod:`securechat.net.graceful_close`'s.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ from __future__ import annotations
 import ssl
 from typing import TYPE_CHECKING, Any
 
-from securechat.net.backlog import Backlog
-from securechat.net.farewell import Farewell
-from securechat.net.handler import NOBODY, TransportHandler, TransportOwner
-from securechat.net.handshake import Agreement, Handshake
+from securechat.net.graceful_close import GracefulClose
+from securechat.net.interfaces import NULL_HANDLER, TransportHandler, TransportOwner
 from securechat.net.loop import EVENT_READ, EVENT_WRITE
 from securechat.net.outbox import TLS_RECORD_BYTES, Outbox
-from securechat.net.sockets import CloseReason, begin_tls, label_of_peer, reason_of
-from securechat.net.sockets import ConnectionState as _State
+from securechat.net.slow_readers import SendBacklog
+from securechat.net.socket_options import CloseReason, begin_tls, label_of_peer, reason_of
+from securechat.net.socket_options import ConnectionState as _State
+from securechat.net.tls_handshake import Handshake, TlsParameters
 
 if TYPE_CHECKING:
     import socket
@@ -64,7 +64,7 @@ class Transport:
     """
 
     __slots__ = (
-        "_again_pass", "_append", "_backlog", "_blocked", "_bulk", "_detail", "_dirty", "_farewell", "_handler",
+        "_again_pass", "_append", "_backlog", "_blocked", "_bulk", "_detail", "_dirty", "_graceful_close", "_handler",
         "_handshake", "_interest", "_loop", "_outbox", "_owner", "_probe", "_read_wants_write", "_reading", "_reason",
         "_sendable", "_sock", "_state", "_write_wants_read", "_writing",
         "address", "alpn", "error", "owes_hello", "peer", "peer_certificate", "tls_version",
@@ -90,7 +90,7 @@ class Transport:
         self.owes_hello = True
         self._loop = loop
         self._owner = owner
-        self._handler: TransportHandler = NOBODY
+        self._handler: TransportHandler = NULL_HANDLER
         self._state = _State.NEW
         self._outbox = Outbox()
         self._append = self._outbox.append
@@ -103,11 +103,11 @@ class Transport:
         self._probe = 0
         self._sendable = False  # the handshake is over and the socket has refused nothing
         self._blocked = False  # the socket refused our bytes
-        self._backlog: Backlog | None = None  # since the socket refused our bytes, until the outbox is empty
+        self._backlog: SendBacklog | None = None  # since the socket refused our bytes, until the outbox is empty
         self._read_wants_write = False
         self._write_wants_read = False
         self._handshake: Handshake | None = None  # while it is under way
-        self._farewell: Farewell | None = None  # since this side closes
+        self._graceful_close: GracefulClose | None = None  # since this side closes
         self._reason = CloseReason.LOCAL
         self._detail = ""
 
@@ -272,10 +272,10 @@ class Transport:
             self._measure()
         elif self._backlog is not None:
             self._backlog_over()
-        farewell = self._farewell
-        if farewell is not None and self._state is _State.CLOSING and not self._outbox:
-            if farewell.close_notify():
-                self._linger(farewell)
+        graceful_close = self._graceful_close
+        if graceful_close is not None and self._state is _State.CLOSING and not self._outbox:
+            if graceful_close.close_notify():
+                self._linger(graceful_close)
             else:
                 self._block()
 
@@ -292,12 +292,12 @@ class Transport:
         self._sock.close()
         if self._owner is not None:
             self._owner.closed(self)
-        handler, self._handler = self._handler, NOBODY
+        handler, self._handler = self._handler, NULL_HANDLER
         handler.connection_lost(self._reason, self._detail)
 
     # --- handshake
 
-    def _handshake_over(self, agreement: Agreement) -> None:
+    def _handshake_over(self, agreement: TlsParameters) -> None:
         self._forget_handshake()
         self._state = _State.OPEN
         self._sendable = True
@@ -378,7 +378,7 @@ class Transport:
 
     def _discard(self) -> None:
         """While closing: hear the peer out, as far as the farewell goes."""
-        if self._state is _State.CLOSED or self._farewell is None or not self._farewell.discard():
+        if self._state is _State.CLOSED or self._graceful_close is None or not self._graceful_close.discard():
             return
         if self._state is _State.LINGERING:
             self._end()
@@ -406,7 +406,7 @@ class Transport:
         self._sendable = False
         self._watch()
         if self._backlog is None:
-            self._backlog = Backlog(self._loop, self, self._mark_dirty)
+            self._backlog = SendBacklog(self._loop, self, self._mark_dirty)
             if self._state is _State.OPEN:
                 self._handler.backlog_started()
         self._measure()
@@ -415,8 +415,8 @@ class Transport:
         if self._blocked:
             self._blocked = False
             self._sendable = True
-            if self._farewell is not None:
-                self._farewell.progressed()
+            if self._graceful_close is not None:
+                self._graceful_close.progressed()
             self._mark_dirty()  # the registration goes when the outbox is empty: mostly the next write fills it again
 
     def _backlog_over(self) -> None:
@@ -442,12 +442,12 @@ class Transport:
         self._writing = False
         self._reading = not peer_closed
         self._watch()
-        self._farewell = Farewell(self._loop, self._sock, self._end, peer_closed=peer_closed)
+        self._graceful_close = GracefulClose(self._loop, self._sock, self._end, peer_closed=peer_closed)
         self._mark_dirty()
 
-    def _linger(self, farewell: Farewell) -> None:
+    def _linger(self, graceful_close: GracefulClose) -> None:
         """FIN, then read what still comes."""
-        if not farewell.fin():
+        if not graceful_close.fin():
             self._end()
             return
         self._state = _State.LINGERING
@@ -465,8 +465,8 @@ class Transport:
             self._end()
         elif reason is CloseReason.TLS_ERROR:
             self._reason, self._detail = reason, str(exc)
-            self._farewell = Farewell(self._loop, self._sock, self._end)
-            self._linger(self._farewell)
+            self._graceful_close = GracefulClose(self._loop, self._sock, self._end)
+            self._linger(self._graceful_close)
         else:
             self._end(reason, str(exc))
 
@@ -482,8 +482,8 @@ class Transport:
         self._watch()
         self._forget_backlog()
         self._forget_handshake()
-        if self._farewell is not None:
-            self._farewell.over()
+        if self._graceful_close is not None:
+            self._graceful_close.over()
         self._loop.closing.append(self)
 
     def _watch(self) -> None:

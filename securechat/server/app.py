@@ -25,36 +25,36 @@ from enum import IntEnum
 from securechat import __version__
 from securechat.containment import Failure, Vital, vital
 from securechat.errors import ErrorCode, LocalProtocolError, LogError, TlsFailure
-from securechat.hub.door import Keys
+from securechat.hub.accounts.authentication import AuthenticationSettings
 from securechat.hub.hub import Hub
-from securechat.log.sqlite import utc_ms
-from securechat.log.worker import SqliteLog
 from securechat.model import Closing
-from securechat.net.admission import Admission
 from securechat.net.broadcast import write_all
+from securechat.net.connection_limits import ConnectionLimits
 from securechat.net.descriptors import descriptor_limit
 from securechat.net.listener import Listener
-from securechat.net.local import LocalUnavailable
 from securechat.net.loop import Loop
-from securechat.net.pending import PendingConnections
-from securechat.net.service import ServiceManager
+from securechat.net.pending_connections import PendingConnections
+from securechat.net.systemd import ServiceManager
 from securechat.net.timers import Timer
 from securechat.net.transport import Transport
-from securechat.server.administration import Administration, Facts, facts_of
+from securechat.net.unix_socket import UnixSocketUnavailable
+from securechat.server.admin_protocol import SOCKET
+from securechat.server.admin_socket import AdminServer, ProcessInfo, facts_of
 from securechat.server.banner import banner, endpoint
-from securechat.server.chronicle import Chronicle
+from securechat.server.broadcaster import Broadcaster
 from securechat.server.clock_file import doubt_sentence, read_time, write_time
-from securechat.server.config import ServerConfig
+from securechat.server.config.loading import ServerConfig
 from securechat.server.console import Console
-from securechat.server.fanout import Fanout
-from securechat.server.hashing import Argon2Hasher
-from securechat.server.requests import SOCKET
+from securechat.server.operator_log import OperatorLog
+from securechat.server.password_hashing import Argon2Hasher
 from securechat.server.session import Session
-from securechat.skeletons import preload
-from securechat.tls.addresses import is_public, local_names, private_addresses
-from securechat.tls.client_keys import proven_fingerprint
+from securechat.storage.sqlite.store import utc_ms
+from securechat.storage.threaded_log import ThreadedLog
+from securechat.text.confusables import preload
+from securechat.tls.client_certificates import proven_fingerprint
 from securechat.tls.contexts import ServerCertificate
-from securechat.wire.detect import ALPN_OFFERS
+from securechat.tls.local_addresses import is_public, local_names, private_addresses
+from securechat.wire.negotiation import ALPN_OFFERS
 
 _SWITCH_INTERVAL_S = 0.0005
 """GIL switch interval: a busy loop costs a commit 1.3 ms with it, 5.8 ms with Python's 5 ms (measured)."""
@@ -109,19 +109,19 @@ class Server:
         self._from_checkout = from_checkout
         self._certificate = _load_certificate(config)
         self._loop = Loop(config.limits, on_error=self._failed, on_slow_pass=self._warn)
-        self._chronicle = Chronicle(console, show_messages=config.show_messages)
+        self._operator_log = OperatorLog(console, show_messages=config.show_messages)
         self._sessions: dict[Session, Transport] = {}
         self._listeners: list[Listener] = []
         self._exit_code = ExitCode.OK
         self._draining = False
         self._service = ServiceManager(os.environ)
-        self._administration: Administration | None = None
+        self._admin_server: AdminServer | None = None
         self._started_at = time.monotonic()
         self._dies_with_terminal = False
         self._tick_timer: Timer | None = None
         self._tick_at = 0.0
         self._clock_doubted = False
-        self._log = SqliteLog(
+        self._log = ThreadedLog(
             config.data,
             config.limits,
             self._post_for_log,
@@ -131,10 +131,12 @@ class Server:
         self._hasher = Argon2Hasher(config.limits, self._loop.post, self._hashing_failed)
         self._hub = Hub(
             self._log,
-            Fanout(write_all, self._left_out),
-            self._chronicle,
+            Broadcaster(write_all, self._left_out),
+            self._operator_log,
             config.limits,
-            keys=Keys(config.access, self._hasher, secrets.token_bytes, utc_ms, time.monotonic, self._proven),
+            keys=AuthenticationSettings(
+                config.access, self._hasher, secrets.token_bytes, utc_ms, time.monotonic, self._proven
+            ),
             alarm=self._alarm,
             server=f"securechat/{__version__}",
             rates=config.rates,
@@ -142,10 +144,10 @@ class Server:
         )
         self._pending = PendingConnections(
             self._loop,
-            Admission(config.limits, descriptor_limit() - config.limits.reserved_descriptors),
+            ConnectionLimits(config.limits, descriptor_limit() - config.limits.reserved_descriptors),
             context_provider=lambda: self._certificate.context,
             on_transport=self._accepted,
-            on_denied=self._chronicle.denied,
+            on_denied=self._operator_log.denied,
         )
 
     # --- Running ----------------------------------------------------------------------------------------------------
@@ -187,8 +189,8 @@ class Server:
             if self._log.failure is not None and self._exit_code is not ExitCode.LOG:
                 self._exit_code = ExitCode.LOG
                 self._console.event("error", f"the message log failed while it was closed: {self._log.failure}")
-            if self._administration is not None:
-                self._administration.close()
+            if self._admin_server is not None:
+                self._admin_server.close()
         self._remember_time()
         self._console.event("stopped", "everything acknowledged is stored" if self._clean else "after a failure")
         return self._exit_code
@@ -205,7 +207,7 @@ class Server:
             if self._exit_code is ExitCode.OK:
                 self._exit_code = ExitCode.INTERNAL
             self._service.stopping()
-            self._chronicle.stops_after(error)
+            self._operator_log.stops_after(error)
             self._say_last_words()
 
     def _say_last_words(self) -> None:
@@ -227,7 +229,7 @@ class Server:
         except Exception as error:
             if self._exit_code is not ExitCode.INTERNAL:
                 raise
-            self._chronicle.failed(Failure("close", "the log", error), self._loop.now)  # what stopped us, once more
+            self._operator_log.failed(Failure("close", "the log", error), self._loop.now)  # what stopped us, once more
 
     def _post_for_log(self, callback: Callable[[], None]) -> None:
         self._loop.post(vital(Vital.LOG, callback))
@@ -259,13 +261,13 @@ class Server:
     def _administrate(self) -> None:
         """Open the operator's socket; a server without one serves all the same."""
         try:
-            self._administration = Administration(
-                self._loop, self._config.data / SOCKET, self._hub.steward, self._facts, self._stop_in_order
+            self._admin_server = AdminServer(
+                self._loop, self._config.data / SOCKET, self._hub.admin_commands, self._facts, self._stop_in_order
             )
-        except LocalUnavailable as reason:
+        except UnixSocketUnavailable as reason:
             self._warn(f"securechat-admin cannot reach this server: {reason}")
 
-    def _facts(self) -> Facts:
+    def _facts(self) -> ProcessInfo:
         addresses = (endpoint(str(listener.address[0]), listener.port) for listener in self._listeners)
         return facts_of(self._config, self._certificate, addresses, self._started_at, self._log.index_trouble)
 
@@ -280,7 +282,10 @@ class Server:
             self._console.event("notice", "message rates are off (--rate-limit off)")
 
     def _proven(self, key: str, proof: str, sender_id: int) -> str | None:
-        """See `Keys.proven`. A server whose file does not carry its CA asks nobody for a certificate."""
+        """See `AuthenticationSettings.proven`.
+
+        A server whose file does not carry its CA asks for no certificates.
+        """
         authority = self._certificate.ca_fingerprint
         return None if authority is None else proven_fingerprint(key, proof, authority, sender_id)
 
@@ -292,12 +297,12 @@ class Server:
 
     def connected(self, session: Session) -> None:
         """A session's TLS handshake is done."""
-        self._chronicle.connected(session)
+        self._operator_log.connected(session)
 
     def disconnected(self, session: Session, name: str, reason: str, detail: str) -> None:
         """A session is over."""
         del self._sessions[session]
-        self._chronicle.disconnected(session, name, reason, detail)
+        self._operator_log.disconnected(session, name, reason, detail)
 
     def _alarm(self, when: float) -> None:
         """The hub wants to be called at ``when``."""
@@ -438,7 +443,7 @@ class Server:
 
     def _failed(self, failure: Failure) -> None:
         """A bug met one connection, or work of the server's own that it can do without."""
-        self._chronicle.failed(failure, self._loop.now)
+        self._operator_log.failed(failure, self._loop.now)
 
     def _hashing_failed(self, error: Exception) -> None:
         self._failed(Failure("hashing", "the password hasher", error))

@@ -18,7 +18,7 @@ from typing import TextIO
 
 import msgspec
 
-from securechat.text import one_line
+from securechat.text.sanitize import one_line
 
 QUEUE_LINES = 10_000
 """Lines that wait for a slow console; about 2 MiB. A storm of 1,000 logins makes 3,000."""

@@ -20,7 +20,14 @@ from typing import TYPE_CHECKING, Protocol
 
 from msgspec.structs import replace
 
-from securechat.errors import ErrorCode, LocalProtocolError, Overloaded, Refusal, RemoteProtocolError
+from securechat.client_address import origin_of
+from securechat.errors import (
+    ErrorCode,
+    LocalProtocolError,
+    Overloaded,
+    Refusal,
+    RemoteProtocolError,
+)
 from securechat.model import (
     Acked,
     Closing,
@@ -41,12 +48,11 @@ from securechat.model import (
     Throttled,
     Welcome,
 )
-from securechat.net.sockets import CloseReason
-from securechat.origin import origin_of
-from securechat.tls.client_keys import public_key_fingerprint
-from securechat.wire.base import FrameRefused, ServerCodec, WireFormat
-from securechat.wire.detect import codec_for
+from securechat.net.socket_options import CloseReason
+from securechat.tls.client_certificates import public_key_fingerprint
+from securechat.wire.codec import FrameRefused, ServerCodec, WireFormat
 from securechat.wire.native import NATIVE
+from securechat.wire.negotiation import codec_for
 
 if TYPE_CHECKING:
     from securechat.hub.hub import Hub
@@ -140,7 +146,7 @@ class Session:
         link: the transport.
         scheduler: timers and the time of this pass.
         limits: pacing and deadlines.
-        observer: hears of the connection.
+        operator_log: hears of the connection.
         label: ``address:port``, for the operator's log.
         codecs: makes the codec for what ALPN selected, or None.
 
@@ -152,7 +158,7 @@ class Session:
 
     __slots__ = (
         "_certificate", "_closing_code", "_codec", "_codecs", "_drafts", "_ended", "_greeting", "_heard_at", "_held",
-        "_hello_timer", "_hub", "_idle_timer", "_limits", "_name", "_observer", "_origin", "_over_rate", "_paused",
+        "_hello_timer", "_hub", "_idle_timer", "_limits", "_name", "_operator_log", "_origin", "_over_rate", "_paused",
         "_pinged", "_pumping", "_resume_after", "_resume_timer", "_scheduler", "_strange_frames", "_throttled",
         "_yielded", "format", "label", "link", "number", "write",
     )  # fmt: skip
@@ -163,7 +169,7 @@ class Session:
         link: Link,
         scheduler: Scheduler,
         limits: Limits,
-        observer: SessionObserver,
+        operator_log: SessionObserver,
         label: str,
         codecs: Callable[[str | None], ServerCodec | None] = codec_for,
     ) -> None:
@@ -175,7 +181,7 @@ class Session:
         self._hub = hub
         self._scheduler = scheduler
         self._limits = limits
-        self._observer = observer
+        self._operator_log = operator_log
         self._certificate: str | None = None
         self._codec: ServerCodec | None = None
         self._codecs = codecs
@@ -203,7 +209,7 @@ class Session:
 
     def handshake_done(self) -> None:
         """The peer speaks TLS with us: find out which protocol."""
-        self._observer.connected(self)
+        self._operator_log.connected(self)
         self._heard_at = self._scheduler.now
         if self.link.peer_certificate is not None:
             self._certificate = public_key_fingerprint(self.link.peer_certificate)
@@ -261,9 +267,9 @@ class Session:
             self._hub.lost(self, self._scheduler.now)
         finally:  # the connection is gone, whatever the hub makes of it
             if self._closing_code is not None:
-                self._observer.disconnected(self, self._name, self._closing_code.value, "")
+                self._operator_log.disconnected(self, self._name, self._closing_code.value, "")
             else:
-                self._observer.disconnected(self, self._name, reason.value, detail)
+                self._operator_log.disconnected(self, self._name, reason.value, detail)
 
     def fail(self) -> None:
         """Work for this peer raised; see `securechat.containment.Owner`."""
@@ -273,7 +279,7 @@ class Session:
 
     @property
     def address(self) -> str:
-        """What the peer counts under: see `securechat.origin`."""
+        """What the peer counts under: see `securechat.client_address`."""
         return self._origin
 
     @property

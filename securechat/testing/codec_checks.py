@@ -40,7 +40,7 @@ from securechat.model import (
     Throttled,
     Welcome,
 )
-from securechat.wire.base import FrameRefused, ServerCodec
+from securechat.wire.codec import FrameRefused, ServerCodec
 
 MARK = "zq-marker-7f"
 """A text that nobody would say: whatever repeats it is an echo."""

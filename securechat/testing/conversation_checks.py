@@ -1,8 +1,8 @@
 """What every `MessageLog` must do for conversations: messages that change, rooms with rules, and what was read.
 
 The third part of the suite in `log_checks`, over the same `Implementation`: run every function of
-`CONVERSATION_CHECKS`. `Reader` is what a client that keeps messages must do with what the log says; three of them, who
-learn it in different ways, must end up with the same.
+`CONVERSATION_CHECKS`. `CopyReader` is what a client that keeps messages must do with what the log says; three of them,
+who learn it in different ways, must end up with the same.
 """
 
 from __future__ import annotations
@@ -13,10 +13,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from securechat.errors import ErrorCode, LocalProtocolError, Overloaded
-from securechat.hub.places import (
-    Expire,
-)
-from securechat.hub.ports import Appended, HistoryQuery, HistoryRows, NotAppended
+from securechat.hub.interfaces import Appended, HistoryQuery, HistoryRows, NotAppended
 from securechat.limits import MAX_REACTIONS, Limits
 from securechat.model import (
     Deleted,
@@ -29,6 +26,7 @@ from securechat.model import (
     Revision,
     RevisionKind,
 )
+from securechat.records.rooms import PurgeExpired
 from securechat.testing.log_checks import MORNING_MS, Implementation, Rig
 
 EDIT, DELETE, REACT, UNREACT = RevisionKind
@@ -36,7 +34,7 @@ _ALL = HistoryQuery(up_to=2**53, limit=200)
 _HOUR_MS = 3_600_000
 
 
-class Reader:
+class CopyReader:
     """Somebody who keeps messages and brings them up to date, from the feed or from pages.
 
     A message comes in its final state, and names the last change that it shows: those up to there may come after it,
@@ -322,16 +320,16 @@ def check_every_reader_ends_up_with_the_same(implementation: Implementation) -> 
     rig = Rig(implementation)
     _busy_talk(rig)
     rig.restart()
-    live = Reader()
+    live = CopyReader()
     live.take(rig.entries)
     assert len({m.deleted is None for m in live.contents}) == 2, "this proves nothing"
     everywhere: dict[str, Any] = {"rooms": ("lobby", "ops"), "dialogues_of": 1}
-    late = Reader()
+    late = CopyReader()
     late.take(page(rig, **everywhere).messages)
     assert late.contents == live.contents, "who comes late sees something else"
     for cursor in (0, 1, 30, 31, 45, 46, 100, 150, len(rig.entries)):
         for limit in (1, 3, 200):
-            reader = Reader()
+            reader = CopyReader()
             reader.take(entry for entry in rig.entries if entry.seq <= cursor)
             for span in _pull(rig, cursor, limit, **everywhere):
                 reader.take(span)
@@ -397,7 +395,7 @@ def check_pages_around_and_since(implementation: Implementation) -> None:
         assert seqs(3, since_ms=MORNING_MS + at_ms) == (rest[:3], len(rest) > 3), f"since {at_ms}"
     assert seqs(9, since_ms=MORNING_MS + 8000, up_to=10) == ([9, 10], False)
     assert seqs(9, since_ms=MORNING_MS, up_to=0) == ([], False)
-    rig.record(Expire("lobby", MORNING_MS + 9_500))
+    rig.record(PurgeExpired("lobby", MORNING_MS + 9_500))
     assert seqs(2, since_ms=MORNING_MS) == ([10, 11], True), "the search lost itself among what is deleted"
     rig.close()
 

@@ -27,13 +27,13 @@ from msgspec import Struct
 SECTORS_BYTES = (512, 4096)
 """Where a write may tear: the atomic unit of old and of current disks."""
 
-Kind = Literal["create", "write", "truncate", "sync", "delete", "sync_directory"]
+DiskEventKind = Literal["create", "write", "truncate", "sync", "delete", "sync_directory"]
 
 
 class DiskEvent(Struct, frozen=True):
     """One thing that reached the disk: ``size`` is truncate's, ``data`` at ``offset`` write's."""
 
-    kind: Kind
+    kind: DiskEventKind
     name: str
     offset: int = 0
     data: bytes = b""
@@ -52,7 +52,7 @@ class Fault(Struct):
         hits: how many have failed.
     """
 
-    kind: Kind
+    kind: DiskEventKind
     suffix: str
     skip: int
     times: int
@@ -100,7 +100,7 @@ class RecordingDisk:
 
     def fail(
         self,
-        kind: Kind,
+        kind: DiskEventKind,
         suffix: str,
         *,
         skip: int = 0,
@@ -116,7 +116,7 @@ class RecordingDisk:
         """What all files together hold."""
         return sum(self._sizes.values())
 
-    def _judge(self, kind: Kind, name: str) -> None:
+    def _judge(self, kind: DiskEventKind, name: str) -> None:
         for fault in self._faults:
             if fault.kind != kind or not name.endswith(fault.suffix) or fault.times == fault.hits:
                 continue

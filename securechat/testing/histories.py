@@ -11,11 +11,22 @@ from collections.abc import Callable, Container, Iterable, Sequence
 from dataclasses import dataclass
 from typing import NoReturn
 
-from securechat.client import happenings as told
-from securechat.client.deeds import BecameAnother
-from securechat.client.state import Key, PersonKey, RoomKey
-from securechat.client.tidings import Amended, RulesChanged
-from securechat.model import Delete, Deleted, Edit, Edited, Joined, Message, MessageChange, React, Reacted, Welcome
+from securechat.client.core import events
+from securechat.client.core.events.account import IdentityChanged
+from securechat.client.core.events.rooms import MessageChanged, RoomSettingsChanged
+from securechat.client.core.state import ConversationId, PersonKey, RoomKey
+from securechat.model import (
+    Delete,
+    Deleted,
+    Edit,
+    Edited,
+    Joined,
+    Message,
+    MessageChange,
+    React,
+    Reacted,
+    Welcome,
+)
 from securechat.testing.log_checks import HistoryBroken
 from securechat.testing.wire_checks import SentDraft, Stream
 
@@ -58,8 +69,8 @@ class Display:
         self.floor_seq = 0
         self.ended = False
         self._is_successor = False
-        self._last: dict[Key, int] = {}
-        self._last_change: dict[Key, int] = {}
+        self._last: dict[ConversationId, int] = {}
+        self._last_change: dict[ConversationId, int] = {}
         self._open: dict[str, Period] = {}
         self._live_from: dict[str, int] = {}
 
@@ -84,36 +95,36 @@ class Display:
 
     # --- what the core tells
 
-    def tell(self, happening: told.Happening) -> None:  # noqa: C901, PLR0912 - one flat match
+    def tell(self, happening: events.UiEvent) -> None:  # noqa: C901, PLR0912 - one flat match
         """Take a happening.
 
         Raises:
             HistoryBroken: something is shown twice, out of order, or where the user is not.
         """
         match happening:
-            case told.Shown(message, key):
+            case events.MessageShown(message, key):
                 self._show(message, key)
-            case Amended(change, key, message):
+            case MessageChanged(change, key, message):
                 self._amend(change, key, message)
-            case told.EnteredRoom(room):
+            case events.RoomJoined(room):
                 if room not in self._open:
                     period = self._open[room] = Period(room, self._live_from[room])
                     self.periods.append(period)
-            case told.LeftRoom(room):
+            case events.RoomLeft(room):
                 if (left := self._open.pop(room, None)) is not None:
                     left.ended = True
-            case RulesChanged(rules) if rules.was is not None:
+            case RoomSettingsChanged(rules) if rules.was is not None:
                 self._rename(rules.was, rules.room)
-            case told.LineAcked(line):
+            case events.MessageAcked(line):
                 self._settle(line.number, "acked")
-            case told.LineRefused(line):
+            case events.MessageRefused(line):
                 self._settle(line.number, "refused")
-            case told.LinesLost(lines):
+            case events.MessagesLost(lines):
                 for line in lines:
                     self._settle(line.number, "lost")
-            case told.HistoryReset() | BecameAnother() if not self._is_successor:
+            case events.HistoryReset() | IdentityChanged() if not self._is_successor:
                 self._broken("the server has another log, or takes us for somebody else")
-            case told.Ended():
+            case events.ClientEnded():
                 self.ended = True
                 self._check_lines("is over")
             case _:
@@ -134,7 +145,7 @@ class Display:
             self._broken(f"line {number} is {self.lines[number]}, and {what}")
         self.lines[number] = what
 
-    def _show(self, message: Message, key: Key) -> None:
+    def _show(self, message: Message, key: ConversationId) -> None:
         if message.seq in self.shown:
             self._broken(f"message {message.seq} was shown twice")
         if message.seq <= self._last.get(key, 0):
@@ -148,7 +159,7 @@ class Display:
         self._last[key] = message.seq
         self.shown[message.seq] = message
 
-    def _amend(self, change: MessageChange, key: Key, message: Message | None) -> None:
+    def _amend(self, change: MessageChange, key: ConversationId, message: Message | None) -> None:
         if isinstance(key, RoomKey) and key.room not in self._open:
             self._broken(f"change {change.seq} of #{key.room} was told outside of it")
         if change.seq <= self._last_change.get(key, 0):

@@ -9,9 +9,9 @@ import hashlib
 from collections.abc import Callable
 
 from securechat.errors import ErrorCode, Refusal
-from securechat.hub.door import Keys
-from securechat.hub.ports import Access, Verdict
-from securechat.tls.client_keys import proven_fingerprint
+from securechat.hub.accounts.authentication import AuthenticationSettings
+from securechat.hub.interfaces import Access, PasswordCheck
+from securechat.tls.client_certificates import proven_fingerprint
 
 AUTHORITY = "sha256:" + 64 * "0"
 """Of the server's CA, which proofs of keys are for."""
@@ -44,11 +44,11 @@ class PlainHasher:
         phc = self._phc(password, self.generation)
         self._later(lambda failed: done(_FAILED if failed else phc))
 
-    def verify(self, phc: str | None, password: str, done: Callable[[Verdict | Refusal], None]) -> None:
+    def verify(self, phc: str | None, password: str, done: Callable[[PasswordCheck | Refusal], None]) -> None:
         """Compare a password; see `Hasher.verify`."""
         generation = int(phc.split("$")[1]) if phc is not None else 0
         match = phc is not None and phc == self._phc(password, generation)
-        verdict = Verdict(match, stale=match and generation < self.generation)
+        verdict = PasswordCheck(match, stale=match and generation < self.generation)
         self._later(lambda failed: done(_FAILED if failed else verdict))
 
     def _phc(self, password: str, generation: int) -> str:
@@ -75,7 +75,7 @@ def plain_keys(
     access: Access = Access.OPEN,
     seed: int = 0,
     monotonic: Callable[[], float] | None = None,
-) -> Keys:
+) -> AuthenticationSettings:
     """Return keys for a test: a `PlainHasher` and "random" bytes that follow from the seed.
 
     Without a ``monotonic`` clock the wall clock is always believed.
@@ -87,7 +87,9 @@ def plain_keys(
         count += 1
         return hashlib.shake_256(f"{seed}/{count}".encode()).digest(size)
 
-    return Keys(access, PlainHasher(post), token_bytes, wall_ms, monotonic or (lambda: wall_ms() / 1000), _proven)
+    return AuthenticationSettings(
+        access, PlainHasher(post), token_bytes, wall_ms, monotonic or (lambda: wall_ms() / 1000), _proven
+    )
 
 
 def _proven(key: str, proof: str, sender_id: int) -> str | None:

@@ -21,8 +21,7 @@ from typing import Any, Protocol
 from msgspec.structs import replace
 
 from securechat.errors import ErrorCode, Overloaded
-from securechat.hub.people import Change, Recorded
-from securechat.hub.ports import (
+from securechat.hub.interfaces import (
     Appended,
     AppendOutcome,
     HistoryQuery,
@@ -37,6 +36,7 @@ from securechat.hub.ports import (
 )
 from securechat.limits import Limits
 from securechat.model import Draft, LogEntry, Message, Revision
+from securechat.records.accounts import Change, Committed
 from securechat.testing.acks import Ack, HistoryBroken, check_history
 
 __all__ = [
@@ -189,12 +189,12 @@ class Rig:
         assert isinstance(answer, Identity), f"not identified: {answer}"
         return answer
 
-    def record(self, *changes: Change) -> Recorded:
+    def record(self, *changes: Change) -> Committed:
         """Make changes, all in one record, and insist on success."""
-        answers: list[Recorded | NotAppended] = []
+        answers: list[Committed | NotAppended] = []
         self.log.record(changes, answers.append)
         self.until(lambda: bool(answers))
-        assert isinstance(answers[0], Recorded), f"not recorded: {answers[0]}"
+        assert isinstance(answers[0], Committed), f"not recorded: {answers[0]}"
         return answers[0]
 
     def history(self, query: HistoryQuery) -> HistoryRows:

@@ -11,28 +11,28 @@ from typing import Any
 from msgspec.structs import astuple, replace
 
 from securechat.errors import ErrorCode, LocalProtocolError, Overloaded
-from securechat.hub.people import (
+from securechat.hub.interfaces import Appended, HistoryQuery, Identity, NotAppended
+from securechat.limits import Limits
+from securechat.records.accounts import (
     Account,
+    AccountRow,
     AuditEntry,
     Ban,
     BanKind,
     Certificate,
+    Committed,
     Drop,
-    ForgetGuests,
+    EraseSender,
     Invite,
     Login,
     Mute,
-    Note,
-    People,
+    PurgeGuests,
     Put,
-    Recorded,
     Role,
-    Row,
-    Scrub,
+    StoredAccounts,
     TrimAudit,
+    WriteAudit,
 )
-from securechat.hub.ports import Appended, HistoryQuery, Identity, NotAppended
-from securechat.limits import Limits
 from securechat.testing.log_checks import MORNING_MS, Implementation, Rig
 
 _PHC = "$argon2id$v=19$m=19456,t=2,p=1$c2FsdA$aGFzaA"
@@ -46,9 +46,9 @@ def _register(rig: Rig, who: int) -> Account:
     return account
 
 
-def _of_every_kind(one: int, two: int) -> People:
+def _of_every_kind(one: int, two: int) -> StoredAccounts:
     """Records of every kind, with every field set in one of them and left out in another; ``one`` owns most."""
-    return People(
+    return StoredAccounts(
         accounts=(
             Account(
                 one, "Ann\u0301", "ánn", Role.ADMIN, _PHC, must_change=True, made_at_ms=5, seen_at_ms=6, seen_seq=7
@@ -74,13 +74,13 @@ def _of_every_kind(one: int, two: int) -> People:
     )
 
 
-def _rows(people: People) -> list[Any]:
+def _rows(people: StoredAccounts) -> list[Any]:
     return [
         *people.accounts, *people.logins, *people.certificates, *people.invites, *people.bans, *people.mutes,
     ]  # fmt: skip
 
 
-def _number(row: Row) -> int:
+def _number(row: AccountRow) -> int:
     number = astuple(row)[0]
     assert isinstance(number, int)
     return number
@@ -96,10 +96,12 @@ def _refused(answer: object, code: ErrorCode) -> bool:
 def check_records_are_kept_as_they_are(implementation: Implementation) -> None:
     """Every field of every kind survives a restart and a kill; a second Put replaces the first."""
     rig = Rig(implementation)
-    assert rig.state.people == People()
+    assert rig.state.people == StoredAccounts()
     one, two = (rig.identify(who).sender_id for who in (1, 2))
     people = _of_every_kind(one, two)
-    assert rig.record(*(Put(row) for row in _rows(people)), Note(AuditEntry(1, "Ann", "ban", "bob"))) == Recorded()
+    assert (
+        rig.record(*(Put(row) for row in _rows(people)), WriteAudit(AuditEntry(1, "Ann", "ban", "bob"))) == Committed()
+    )
     for kill in (False, True):
         assert rig.restart(kill=kill).people == people
     changed = replace(people.accounts[0], password=None, role=Role.MEMBER, must_change=False, seen_seq=2**53)
@@ -113,7 +115,7 @@ def check_records_are_all_or_none(implementation: Implementation) -> None:
     rig = Rig(implementation, Limits(append_queue=1))
     answers: list[object] = []
     mute = Mute(1, "ann", "", "bob", 1)
-    for bad in (Put(replace(mute, reason="\ud800")), Note(AuditEntry(1, "ann", "\ud800"))):
+    for bad in (Put(replace(mute, reason="\ud800")), WriteAudit(AuditEntry(1, "ann", "\ud800"))):
         try:
             rig.log.record([Put(mute), bad], answers.append)
         except LocalProtocolError:
@@ -126,7 +128,7 @@ def check_records_are_all_or_none(implementation: Implementation) -> None:
         rig.log.record([Put(replace(mute, sender_id=2))], answers.append)
     rig.until(lambda: len(answers) == 2)
     assert [row.sender_id for row in rig.restart(kill=True).people.mutes] == [2]
-    assert rig.record() == Recorded(), "a record of nothing"
+    assert rig.record() == Committed(), "a record of nothing"
     rig.close()
 
 
@@ -245,19 +247,29 @@ def check_writes_keep_their_order(implementation: Implementation) -> None:
     come(2)
     rig.log.append(rig.draft(1), answers.append)
     rig.log.append(rig.draft(1, "from the device", stream=2), answers.append)
-    record(Scrub(1, remove=False, above=0))
+    record(EraseSender(1, remove=False, above=0))
     rig.log.append(rig.draft(2), answers.append)
-    record(Note(AuditEntry(1, "ann", "leave")), Drop(Account, 1))
+    record(WriteAudit(AuditEntry(1, "ann", "leave")), Drop(Account, 1))
     come(2, 1)
     come(2)
     rig.until(lambda: len(answers) == 12)
     kinds = [answer.code if isinstance(answer, NotAppended) else type(answer) for answer in answers]
     assert kinds == [
-        Identity, ErrorCode.LOGIN_REQUIRED, Recorded, Identity, ErrorCode.LOGIN_REQUIRED, Appended, Appended, Recorded,
-        Appended, Recorded, ErrorCode.LOGIN_REQUIRED, Identity,
-    ], kinds  # fmt: skip
+        Identity,
+        ErrorCode.LOGIN_REQUIRED,
+        Committed,
+        Identity,
+        ErrorCode.LOGIN_REQUIRED,
+        Appended,
+        Appended,
+        Committed,
+        Appended,
+        Committed,
+        ErrorCode.LOGIN_REQUIRED,
+        Identity,
+    ], kinds
     assert (answers[3].sender_id, answers[3].stream) == (1, 2)
-    assert answers[7] == Recorded(2), "the scrub saw another log than the one before it"
+    assert answers[7] == Committed(2), "the scrub saw another log than the one before it"
     assert answers[11].sender_id == 3, "the dropped device's number was given again"
     assert [message.name for message in rig.everything()] == ["", "", "person 1"]
     rig.close()
@@ -275,7 +287,7 @@ def check_dropping_an_account_drops_what_hangs_on_it(implementation: Implementat
     devices = [rig.identify(who, "ann", account).stream for who, account in ((3, one), (4, two))]
     rig.seqs(rig.draft(1, sender_id=one), rig.draft(1, sender_id=one, stream=devices[0]))
     rig.record(Drop(Account, one))
-    left = People(
+    left = StoredAccounts(
         accounts=people.accounts[1:],
         logins=people.logins[1:],
         certificates=people.certificates[1:],
@@ -291,7 +303,7 @@ def check_dropping_an_account_drops_what_hangs_on_it(implementation: Implementat
     assert rig.identify(3).sender_id > highest, "a dropped device's secret still means something"
     assert rig.identify(4, "bob", two).stream == devices[1]
     rig.record(*(Drop(type(row), _number(row)) for row in _rows(left)))
-    assert rig.restart().people == People(serial=people.serial)
+    assert rig.restart().people == StoredAccounts(serial=people.serial)
     rig.close()
 
 
@@ -318,7 +330,7 @@ def _scrub(rig: Rig, sender_id: int, *, remove: bool, seqs: int) -> tuple[int, i
     """Scrub step by step; return how many messages, and in how many steps."""
     count, steps, above = 0, 0, 0
     while True:
-        told = rig.record(Scrub(sender_id, remove, above, seqs))
+        told = rig.record(EraseSender(sender_id, remove, above, seqs))
         count, steps = count + told.count, steps + 1
         if told.through is None:
             return count, steps
@@ -374,7 +386,7 @@ def check_a_scrub_is_bounded(implementation: Implementation) -> None:
     rig = Rig(implementation)
     rig.seqs(*(rig.draft(n, sender_id=1 + n % 3 // 2) for n in range(1, 3001)))
     for remove in (False, True):
-        told = rig.record(Scrub(1, remove, above=0))
+        told = rig.record(EraseSender(1, remove, above=0))
         assert 0 < told.count < 2000, "everybody waits for this commit"
         assert told.through is not None
         count, _ = _scrub(rig, 1, remove=remove, seqs=20_000)
@@ -396,23 +408,23 @@ def check_guests_without_a_trace_are_forgotten(implementation: Implementation) -
     for sender_id in (gone, wrote, written_to, muted, registered, device):
         rig.log.release(sender_id, reserved=False)
     rig.log.release(reserved, reserved=True)
-    assert rig.record(ForgetGuests(_LONG_AGO_MS)) == Recorded(0), "they were seen just now"
-    assert rig.record(ForgetGuests(MORNING_MS, online=(device,))) == Recorded(2), "the one gone, and the one reserved"
+    assert rig.record(PurgeGuests(_LONG_AGO_MS)) == Committed(0), "they were seen just now"
+    assert rig.record(PurgeGuests(MORNING_MS, online=(device,))) == Committed(2), "the one gone, and the one reserved"
     assert rig.identify(1).sender_id > device, "nobody was forgotten"
     assert rig.identify(7).sender_id > device, "a reservation that is over kept its guest for ever"
     known = {2: wrote, 3: written_to, 4: muted, 6: online}
     assert {who: rig.identify(who).sender_id for who in known} == known
     assert rig.identify(8, account=registered).stream == device, "it was online"
-    assert rig.record(ForgetGuests(_LONG_AGO_MS)) == Recorded(0), "the device was let in just now"
-    assert rig.record(ForgetGuests(_LONG_AGO_MS + 1)) == Recorded(1)
+    assert rig.record(PurgeGuests(_LONG_AGO_MS)) == Committed(0), "the device was let in just now"
+    assert rig.record(PurgeGuests(_LONG_AGO_MS + 1)) == Committed(1)
     assert rig.identify(8, account=registered).stream > device, "a device that never wrote stays for ever"
     rig.restart(kill=True)
     streams = [rig.identify(who).sender_id for who in range(20, 25)]
     for sender_id in streams:
         rig.log.release(sender_id, reserved=False)
-    assert rig.record(ForgetGuests(MORNING_MS, most=2, above=streams[0] - 1)) == Recorded(2, streams[1])
-    assert rig.record(ForgetGuests(MORNING_MS, most=2, above=streams[2])) == Recorded(2, streams[4])
-    assert rig.record(ForgetGuests(MORNING_MS, most=2, above=streams[0] - 1)) == Recorded(1)
+    assert rig.record(PurgeGuests(MORNING_MS, most=2, above=streams[0] - 1)) == Committed(2, streams[1])
+    assert rig.record(PurgeGuests(MORNING_MS, most=2, above=streams[2])) == Committed(2, streams[4])
+    assert rig.record(PurgeGuests(MORNING_MS, most=2, above=streams[0] - 1)) == Committed(1)
     rig.close()
 
 
@@ -426,11 +438,11 @@ def check_the_audit_is_trimmed(implementation: Implementation) -> None:
         AuditEntry(9, "eve9", "logout", "eve9"),
         AuditEntry(10, "shell", "ban", "eve9"),
     ]
-    rig.record(*map(Note, acts))
-    assert rig.record(TrimAudit(0, own_most=7)) == Recorded(0)
-    assert rig.record(TrimAudit(2, own_most=2, most=3)) == Recorded(3)
-    assert rig.record(TrimAudit(2, own_most=2, most=3)) == Recorded(3)
-    assert rig.record(TrimAudit(2, own_most=2)) == Recorded(0)
+    rig.record(*map(WriteAudit, acts))
+    assert rig.record(TrimAudit(0, own_most=7)) == Committed(0)
+    assert rig.record(TrimAudit(2, own_most=2, most=3)) == Committed(3)
+    assert rig.record(TrimAudit(2, own_most=2, most=3)) == Committed(3)
+    assert rig.record(TrimAudit(2, own_most=2)) == Committed(0)
     rig.close()
 
 

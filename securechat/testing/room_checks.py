@@ -11,24 +11,24 @@ from typing import Any
 from msgspec.structs import replace
 
 from securechat.errors import ErrorCode, LocalProtocolError
-from securechat.hub.people import Account, Change, Drop, Put, Recorded
-from securechat.hub.places import (
+from securechat.hub.interfaces import NotAppended, Unread, UnreadQuery, UnreadRows
+from securechat.model import RevisionKind
+from securechat.records.accounts import Account, Change, Committed, Drop, Put
+from securechat.records.rooms import (
     DropMembership,
-    DropPlace,
+    DropRoom,
     DropRoomBan,
-    Expire,
     Membership,
-    Place,
-    Places,
+    PurgeExpired,
     PutMembership,
-    PutPlace,
-    PutRead,
+    PutReadMarker,
+    PutRoom,
     PutRoomBan,
     RoomBan,
+    RoomRecord,
     RoomRole,
+    StoredRooms,
 )
-from securechat.hub.ports import NotAppended, Unread, UnreadQuery, UnreadRows
-from securechat.model import RevisionKind
 from securechat.testing.conversation_checks import codes, page, revision
 from securechat.testing.log_checks import MORNING_MS, Implementation, Rig
 
@@ -59,13 +59,18 @@ def check_unread_is_counted(implementation: Implementation) -> None:
     assert rig.unread(1, *reversed(everywhere), up_to=3) == [Unread(0, 2, 1, 1, "lobby")]
     assert rig.unread(1, ("lobby", 1)) == [Unread(1, 2, 1, 3, "lobby"), *dialogues]
     assert [one.mentions for one in rig.unread(2, ("lobby", 0))] == [0], "naming oneself is no mention"
-    rig.record(PutRead(1, 3, "lobby"), PutRead(1, 5, peer=2), PutRead(1, 99, "nowhere"), PutRead(4, 4, "lobby"))
+    rig.record(
+        PutReadMarker(1, 3, "lobby"),
+        PutReadMarker(1, 5, peer=2),
+        PutReadMarker(1, 99, "nowhere"),
+        PutReadMarker(4, 4, "lobby"),
+    )
     after = [Unread(3, 1, 1, 4, "lobby"), Unread(0, 1, 0, 8, "ops"), dialogues[1]]
     for kill in (None, False, True):
         if kill is not None:
             rig.restart(kill=kill)
         assert rig.unread(1, *everywhere) == after
-        rig.record(PutRead(1, 1, "lobby"), PutRead(1, 0, peer=2))
+        rig.record(PutReadMarker(1, 1, "lobby"), PutReadMarker(1, 0, peer=2))
         assert rig.unread(1, *everywhere) == after, "a read mark moved back"
     assert rig.unread(1, ("lobby", 4), ("ops", 8)) == [dialogues[1]]
     rig.seqs(rig.draft(20, "again", sender_id=2, to=1), revision(DELETE, 21, 4, sender_id=2))
@@ -89,7 +94,7 @@ def check_unread_dialogues_come_in_pages(implementation: Implementation) -> None
     me = 8
     rig.seqs(rig.draft(1, room="ops"), *(rig.draft(n, sender_id=who, to=me) for n, who in enumerate(writers, 2)))
     rig.seqs(*(rig.draft(20, sender_id=who, to=me) for who in (3, 20)), rig.draft(21, to=30))
-    rig.record(PutRead(me, 10**6, peer=4), PutRead(me, 10**6, peer=7))
+    rig.record(PutReadMarker(me, 10**6, peer=4), PutReadMarker(me, 10**6, peer=7))
     whole = [(2, 1), (3, 2), (9, 1), (11, 1), (20, 2)]
     for kill in (None, False, True):
         if kill is not None:
@@ -117,10 +122,10 @@ def check_a_mark_is_about_what_was_there(implementation: Implementation) -> None
     """Asked all at once, a read mark finds the conversation that a draft before it began."""
     rig = Rig(implementation)
     answers: list[object] = []
-    rig.log.record([PutRead(2, 1, "lobby")], answers.append)
+    rig.log.record([PutReadMarker(2, 1, "lobby")], answers.append)
     rig.log.append(rig.draft(1), answers.append)
     rig.log.append(rig.draft(2), answers.append)
-    rig.log.record([PutRead(3, 1, "lobby"), PutRead(3, 2, peer=1)], answers.append)
+    rig.log.record([PutReadMarker(3, 1, "lobby"), PutReadMarker(3, 2, peer=1)], answers.append)
     rig.until(lambda: len(answers) == 4)
     assert rig.unread(2, ("lobby", 0)) == [Unread(0, 2, 0, 1, "lobby")], "nothing can have been read before the first"
     assert rig.unread(3, ("lobby", 0)) == [Unread(1, 1, 0, 2, "lobby")]
@@ -133,11 +138,11 @@ def check_a_mark_is_about_what_was_there(implementation: Implementation) -> None
 def check_places_are_kept_as_they_are(implementation: Implementation) -> None:
     """Every field of every record survives; a second Put replaces; a room's number is of the one count of records."""
     rig = Rig(implementation)
-    assert rig.state.places == Places()
-    places = Places(
-        places=(
-            Place(8, "ops", "\0'; --", True, True, 5, 6, True, True, 7),
-            Place(9, "lobby"),
+    assert rig.state.room_records == StoredRooms()
+    places = StoredRooms(
+        room_records=(
+            RoomRecord(8, "ops", "\0'; --", True, True, 5, 6, True, True, 7),
+            RoomRecord(9, "lobby"),
         ),
         memberships=(
             Membership(8, 1, RoomRole.OWNER, 3, 4, -1),
@@ -146,20 +151,20 @@ def check_places_are_kept_as_they_are(implementation: Implementation) -> None:
         ),
         bans=(RoomBan(8, 3, "eve", "why\0", "ann", 5), RoomBan(9, 3, "eve", "", "")),
     )
-    rig.record(PutPlace(Place(8, "ops")), PutMembership(Membership(8, 1)), PutRoomBan(RoomBan(8, 3, "", "", "")))
+    rig.record(PutRoom(RoomRecord(8, "ops")), PutMembership(Membership(8, 1)), PutRoomBan(RoomBan(8, 3, "", "", "")))
     rig.record(
-        *(PutPlace(row) for row in reversed(places.places)),
+        *(PutRoom(row) for row in reversed(places.room_records)),
         *(PutMembership(row) for row in reversed(places.memberships)),
         *(PutRoomBan(row) for row in reversed(places.bans)),
     )
     for kill in (False, True):
         state = rig.restart(kill=kill)
-        assert state.places == places
+        assert state.room_records == places
         assert state.people.serial == 9, "a room's number would be given again"
     rig.record(DropMembership(8, 2), DropMembership(8, 99), DropRoomBan(9, 3), DropRoomBan(1, 1))
-    left = Places(places.places, (places.memberships[0], places.memberships[2]), places.bans[:1])
-    assert rig.restart(kill=True).places == left
-    for bad in (PutPlace(Place(1, "a", "\ud800")), PutRoomBan(RoomBan(1, 2, "a", "\ud800", ""))):
+    left = StoredRooms(places.room_records, (places.memberships[0], places.memberships[2]), places.bans[:1])
+    assert rig.restart(kill=True).room_records == left
+    for bad in (PutRoom(RoomRecord(1, "a", "\ud800")), PutRoomBan(RoomBan(1, 2, "a", "\ud800", ""))):
         try:
             rig.log.record([bad], lambda _: None)
         except LocalProtocolError:
@@ -170,7 +175,7 @@ def check_places_are_kept_as_they_are(implementation: Implementation) -> None:
 
 def _refused_name(rig: Rig, *changes: Any) -> bool:
     """Make changes; whether they were refused for a room's name."""
-    answers: list[Recorded | NotAppended] = []
+    answers: list[Committed | NotAppended] = []
     rig.log.record(changes, answers.append)
     rig.until(lambda: bool(answers))
     return isinstance(answers[0], NotAppended) and answers[0].code is ErrorCode.ROOM_INVALID
@@ -180,10 +185,10 @@ def check_a_new_name_takes_everything_along(implementation: Implementation) -> N
     """Messages, changes, chain and read marks follow a room to its new name; what comes next does, too."""
     rig = Rig(implementation)
     first, _ = rig.seqs(rig.draft(1), rig.draft(2))
-    rig.record(PutPlace(Place(5, "lobby")), PutRead(2, first, "lobby"))
+    rig.record(PutRoom(RoomRecord(5, "lobby")), PutReadMarker(2, first, "lobby"))
     answers: list[object] = []
     rig.log.append(rig.draft(3), answers.append)
-    rig.log.record([PutPlace(Place(5, "hall", "new")), PutRead(3, 2, "hall")], answers.append)
+    rig.log.record([PutRoom(RoomRecord(5, "hall", "new")), PutReadMarker(3, 2, "hall")], answers.append)
     rig.log.append(replace(rig.draft(4, room="hall"), reply=first), answers.append)
     rig.log.revise(revision(EDIT, 5, first, room="hall", text="new"), answers.append)
     rig.log.revise(revision(EDIT, 6, first, text="no"), answers.append)
@@ -193,13 +198,13 @@ def check_a_new_name_takes_everything_along(implementation: Implementation) -> N
     assert (rig.feed[-1].prev, rig.feed[-1].reply, rig.feed[-1].room) == (3, first, "hall")
     for kill in (None, False, True):
         if kill is not None:
-            assert rig.restart(kill=kill).places.places == (Place(5, "hall", "new"),)
+            assert rig.restart(kill=kill).room_records.room_records == (RoomRecord(5, "hall", "new"),)
         rows = page(rig, 0, rooms=("hall",))
         assert [m.seq for m in rows.messages] == [1, 2, 3, 4]
         assert {entry.room for entry in (*rows.messages, *rows.changes)} == {"hall"}
         assert page(rig, 0).messages == []
         assert [rig.unread(who, ("hall", 0))[0].read_seq for who in (2, 3)] == [1, 2]
-    rig.record(PutRead(2, first, "hall"), PutPlace(Place(5, "attic")))
+    rig.record(PutReadMarker(2, first, "hall"), PutRoom(RoomRecord(5, "attic")))
     rig.seqs(rig.draft(7, "another room of that name", room="hall"))
     assert [m.text for m in page(rig, rooms=("hall",)).messages] == ["another room of that name"]
     rig.close()
@@ -209,16 +214,16 @@ def check_names_are_not_shared(implementation: Implementation) -> None:
     """A name that another room has, or had, is refused with the whole record; the others of its batch go through."""
     rig = Rig(implementation)
     rig.seqs(rig.draft(1), rig.draft(2, room="talk"))
-    rig.record(PutPlace(Place(5, "lobby")), PutPlace(Place(6, "empty")))
-    assert _refused_name(rig, PutMembership(Membership(5, 1)), PutPlace(Place(5, "talk"))), "it has messages"
-    assert _refused_name(rig, PutPlace(Place(5, "empty")), PutMembership(Membership(5, 1))), "it has rules"
-    assert _refused_name(rig, PutPlace(Place(7, "empty"))), "a second room of that name"
-    rig.record(PutPlace(Place(5, "hall")))
-    assert _refused_name(rig, PutPlace(Place(6, "lobby"))), "it had messages that others know by this name"
+    rig.record(PutRoom(RoomRecord(5, "lobby")), PutRoom(RoomRecord(6, "empty")))
+    assert _refused_name(rig, PutMembership(Membership(5, 1)), PutRoom(RoomRecord(5, "talk"))), "it has messages"
+    assert _refused_name(rig, PutRoom(RoomRecord(5, "empty")), PutMembership(Membership(5, 1))), "it has rules"
+    assert _refused_name(rig, PutRoom(RoomRecord(7, "empty"))), "a second room of that name"
+    rig.record(PutRoom(RoomRecord(5, "hall")))
+    assert _refused_name(rig, PutRoom(RoomRecord(6, "lobby"))), "it had messages that others know by this name"
     answers: list[object] = []
     batch: list[list[Change]] = [
         [PutMembership(Membership(6, 2))],
-        [PutMembership(Membership(6, 3)), PutPlace(Place(8, "new")), PutPlace(Place(6, "lobby"))],
+        [PutMembership(Membership(6, 3)), PutRoom(RoomRecord(8, "new")), PutRoom(RoomRecord(6, "lobby"))],
         [PutMembership(Membership(6, 4))],
     ]
     for changes in batch:
@@ -229,12 +234,14 @@ def check_names_are_not_shared(implementation: Implementation) -> None:
     for kill in (None, False, True):
         if kill is not None:
             state = rig.restart(kill=kill)
-            assert state.places == Places((Place(5, "hall"), Place(6, "empty")), (Membership(6, 2), Membership(6, 4)))
+            assert state.room_records == StoredRooms(
+                (RoomRecord(5, "hall"), RoomRecord(6, "empty")), (Membership(6, 2), Membership(6, 4))
+            )
             assert state.people.serial == 6
-        assert _refused_name(rig, PutPlace(Place(6, "lobby"))), "a former name was forgotten"
-    rig.record(PutPlace(Place(5, "lobby")))
-    rig.record(PutPlace(Place(5, "hall")))
-    rig.record(PutPlace(Place(5, "hall", "a new topic")))
+        assert _refused_name(rig, PutRoom(RoomRecord(6, "lobby"))), "a former name was forgotten"
+    rig.record(PutRoom(RoomRecord(5, "lobby")))
+    rig.record(PutRoom(RoomRecord(5, "hall")))
+    rig.record(PutRoom(RoomRecord(5, "hall", "a new topic")))
     rig.close()
 
 
@@ -248,10 +255,10 @@ def check_dropping_an_account_empties_its_seats(implementation: Implementation) 
             Put(Account(who, str(who), str(who))),
             PutMembership(Membership(5, who)),
             PutRoomBan(RoomBan(6, who, "", "", "")),
-            PutRead(who, 1, "lobby"),
+            PutReadMarker(who, 1, "lobby"),
         )
     rig.record(Drop(Account, one))
-    assert rig.restart(kill=True).places == Places((), (Membership(5, two),), (RoomBan(6, two, "", "", ""),))
+    assert rig.restart(kill=True).room_records == StoredRooms((), (Membership(5, two),), (RoomBan(6, two, "", "", ""),))
     assert rig.unread(two, ("lobby", 0)) == []
     assert [item.unread for item in rig.unread(one, ("lobby", 0))] == [1], "its read marks stayed"
     rig.close()
@@ -265,10 +272,10 @@ def check_old_messages_expire(implementation: Implementation) -> None:
         rig.seqs(replace(rig.draft(n), mentions=(2,)), rig.draft(n, sender_id=2, room="ops"))
     rig.seqs(revision(EDIT, 6, 1, text="old"), revision(REACT, 7, 3, sign="+"), revision(REACT, 8, 9, sign="+"))
     before_ms = MORNING_MS + 4 * _HOUR_MS
-    assert rig.record(Expire("nowhere", before_ms)) == Recorded(0)
-    assert rig.record(Expire("lobby", before_ms, most=2)) == Recorded(2)
-    assert rig.record(Expire("lobby", before_ms, most=2)) == Recorded(1)
-    assert rig.record(Expire("lobby", before_ms)) == Recorded(0)
+    assert rig.record(PurgeExpired("nowhere", before_ms)) == Committed(0)
+    assert rig.record(PurgeExpired("lobby", before_ms, most=2)) == Committed(2)
+    assert rig.record(PurgeExpired("lobby", before_ms, most=2)) == Committed(1)
+    assert rig.record(PurgeExpired("lobby", before_ms)) == Committed(0)
     for kill in (None, False, True):
         if kill is not None:
             assert rig.restart(kill=kill).last_seq == 13, "the log forgot where it ends"
@@ -278,7 +285,7 @@ def check_old_messages_expire(implementation: Implementation) -> None:
         assert rig.unread(2, ("lobby", 0)) == [Unread(0, 2, 2, 7, "lobby")]
     assert codes(rig.append(revision(EDIT, 9, 1, text="x"))) == [ErrorCode.NOT_FOUND]
     assert codes(rig.append(rig.draft(1), revision(EDIT, 6, 1, text="old"))) == [1, 11], "a retry was forgotten"
-    rig.record(Expire("lobby", rig.now_ms + 1), Expire("ops", rig.now_ms + 1))
+    rig.record(PurgeExpired("lobby", rig.now_ms + 1), PurgeExpired("ops", rig.now_ms + 1))
     for kill in (False, True):
         assert rig.restart(kill=kill).last_seq == 13, "the number of a change that is gone would be given again"
     assert rig.seqs(rig.draft(20)) == [14]
@@ -290,22 +297,22 @@ def check_a_room_without_messages_goes(implementation: Implementation) -> None:
     """With it go members, bans, read marks and names; its number is not given again, and others keep theirs."""
     rig = Rig(implementation)
     first, _ = rig.seqs(rig.draft(1, room="talk"), rig.draft(2, room="old"))
-    rig.record(*(PutPlace(Place(room_id, name)) for room_id, name in ((5, "talk"), (6, "old"), (7, "other"))))
-    rig.record(PutPlace(Place(9, "empty")), PutMembership(Membership(9, 1)), PutRoomBan(RoomBan(9, 2, "", "", "")))
-    rig.record(PutPlace(Place(9, "later")), PutMembership(Membership(7, 1)), PutRead(1, 1, "empty"))
-    rig.record(PutRead(1, 1, "later"), PutRead(1, 2, "old"), PutRead(1, first, "talk"))
-    assert rig.record(DropPlace(5)) == Recorded(), "a message is in it"
-    assert rig.record(DropPlace(99)) == Recorded()
-    assert rig.record(DropMembership(9, 1), DropPlace(9)) == Recorded(dropped=(9,))
-    assert rig.record(Expire("old", rig.now_ms + 1), DropPlace(6)) == Recorded(1, dropped=(6,))
-    left = Places((Place(5, "talk"), Place(7, "other")), (Membership(7, 1),))
+    rig.record(*(PutRoom(RoomRecord(room_id, name)) for room_id, name in ((5, "talk"), (6, "old"), (7, "other"))))
+    rig.record(PutRoom(RoomRecord(9, "empty")), PutMembership(Membership(9, 1)), PutRoomBan(RoomBan(9, 2, "", "", "")))
+    rig.record(PutRoom(RoomRecord(9, "later")), PutMembership(Membership(7, 1)), PutReadMarker(1, 1, "empty"))
+    rig.record(PutReadMarker(1, 1, "later"), PutReadMarker(1, 2, "old"), PutReadMarker(1, first, "talk"))
+    assert rig.record(DropRoom(5)) == Committed(), "a message is in it"
+    assert rig.record(DropRoom(99)) == Committed()
+    assert rig.record(DropMembership(9, 1), DropRoom(9)) == Committed(dropped=(9,))
+    assert rig.record(PurgeExpired("old", rig.now_ms + 1), DropRoom(6)) == Committed(1, dropped=(6,))
+    left = StoredRooms((RoomRecord(5, "talk"), RoomRecord(7, "other")), (Membership(7, 1),))
     for kill in (None, False, True):
         if kill is not None:
             state = rig.restart(kill=kill)
-            assert state.places == left
+            assert state.room_records == left
             assert state.people.serial == 9, "the number of a room that is gone would be given again"
             assert state.last_seq == 2, "the number of a message that is gone would be given again"
-    rig.record(PutPlace(Place(10, "empty")), PutPlace(Place(11, "later")), PutPlace(Place(12, "old")))
+    rig.record(PutRoom(RoomRecord(10, "empty")), PutRoom(RoomRecord(11, "later")), PutRoom(RoomRecord(12, "old")))
     rig.seqs(*(rig.draft(n, sender_id=2, room=room) for n, room in ((3, "empty"), (4, "later"), (5, "old"))))
     rooms = (("empty", 0), ("later", 0), ("old", 0))
     assert [item.read_seq for item in rig.unread(1, *rooms)] == [0, 0, 0], "read marks stayed"
@@ -317,22 +324,24 @@ def check_a_room_can_go_and_leave_its_messages(implementation: Implementation) -
     """Rules, members and bans go; messages, chain, read marks and former names stay, whoever comes next."""
     rig = Rig(implementation)
     rig.seqs(rig.draft(1, room="attic"))
-    rig.record(PutPlace(Place(5, "attic", "old things")), PutMembership(Membership(5, 1)), PutPlace(Place(6, "den")))
-    rig.record(PutPlace(Place(5, "hall")), PutRead(2, 1, "hall"))
+    rig.record(
+        PutRoom(RoomRecord(5, "attic", "old things")), PutMembership(Membership(5, 1)), PutRoom(RoomRecord(6, "den"))
+    )
+    rig.record(PutRoom(RoomRecord(5, "hall")), PutReadMarker(2, 1, "hall"))
     answers: list[object] = []
     rig.log.append(rig.draft(2, room="hall"), answers.append)
-    rig.log.record([DropPlace(5, if_empty=False)], answers.append)
+    rig.log.record([DropRoom(5, if_empty=False)], answers.append)
     rig.log.append(rig.draft(3, room="hall"), answers.append)
     rig.until(lambda: len(answers) == 3)
-    assert answers[1] == Recorded(dropped=(5,))
+    assert answers[1] == Committed(dropped=(5,))
     for kill in (None, False, True):
         if kill is not None:
-            assert rig.restart(kill=kill).places == Places((Place(6, "den"),))
+            assert rig.restart(kill=kill).room_records == StoredRooms((RoomRecord(6, "den"),))
         assert [m.prev for m in page(rig, rooms=("hall",)).messages] == [0, 1, 2]
         assert rig.unread(2, ("hall", 0)) == [Unread(1, 2, 0, 2, "hall")]
-        assert _refused_name(rig, PutPlace(Place(6, "attic"))), "a former name was forgotten"
-    rig.record(PutPlace(Place(8, "hall")))
-    assert rig.record(Expire("hall", rig.now_ms + 1), DropPlace(8)) == Recorded(3, dropped=(8,))
+        assert _refused_name(rig, PutRoom(RoomRecord(6, "attic"))), "a former name was forgotten"
+    rig.record(PutRoom(RoomRecord(8, "hall")))
+    assert rig.record(PurgeExpired("hall", rig.now_ms + 1), DropRoom(8)) == Committed(3, dropped=(8,))
     rig.close()
 
 

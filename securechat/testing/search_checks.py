@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from securechat.hub.people import Scrub
-from securechat.hub.places import Expire, Place, PutPlace
-from securechat.hub.ports import NotAppended, SearchQuery, SearchRows
+from securechat.hub.interfaces import NotAppended, SearchQuery, SearchRows
 from securechat.model import Hit, Message, Revision, RevisionKind
-from securechat.search_words import has_link, marks
+from securechat.records.accounts import EraseSender
+from securechat.records.rooms import PurgeExpired, PutRoom, RoomRecord
 from securechat.testing.log_checks import MORNING_MS, Implementation, Rig
+from securechat.text.tokenizer import has_link, marks
 
 END = 2**53
 
@@ -200,7 +200,7 @@ def check_filters_narrow_a_search_down(implementation: Implementation) -> None:
 def check_changes_change_what_is_found(implementation: Implementation) -> None:
     """Edits, deletions, removals, expiry and a room's new name, at once and after a restart."""
     rig = Rig(implementation)
-    rig.record(PutPlace(Place(1, "ops")))
+    rig.record(PutRoom(RoomRecord(1, "ops")))
     old, gone, mine = rig.seqs(
         rig.draft(1, "apple pie", room="ops"), rig.draft(2, "apple cake", room="ops"), rig.draft(3, "apple tea")
     )
@@ -212,8 +212,8 @@ def check_changes_change_what_is_found(implementation: Implementation) -> None:
     assert found("apple", "ops", "lobby") == [theirs, mine, gone, old]
     edit = Revision(RevisionKind.EDIT, 1, "person 1", 4, old, room="ops", text="pear pie https://example.org")
     rig.seqs(edit, Revision(RevisionKind.DELETE, 1, "person 1", 5, gone, room="ops"))
-    rig.record(PutPlace(Place(1, "kitchen")))
-    rig.record(Scrub(1, remove=True, above=0))
+    rig.record(PutRoom(RoomRecord(1, "kitchen")))
+    rig.record(EraseSender(1, remove=True, above=0))
     for kill in (False, True, None):
         assert found("apple", "ops", "kitchen", "lobby") == [theirs]
         assert found("pear", "ops") == []
@@ -222,7 +222,7 @@ def check_changes_change_what_is_found(implementation: Implementation) -> None:
             rig.restart(kill=kill)
     rig.now_ms += 10_000
     rig.seqs(rig.draft(2, "apple wine", sender_id=2))
-    rig.record(Expire("lobby", MORNING_MS + 5_000))
+    rig.record(PurgeExpired("lobby", MORNING_MS + 5_000))
     assert [hit.message.text for hit in search(rig, SearchQuery(END, 9, ("apple",), rooms=("lobby",))).hits] == [
         "apple wine"
     ]
@@ -232,11 +232,11 @@ def check_changes_change_what_is_found(implementation: Implementation) -> None:
 def check_an_edit_is_found_by_its_new_text_alone(implementation: Implementation) -> None:
     """Where it was and with its final state; under the room's new name alone."""
     rig = Rig(implementation)
-    rig.record(PutPlace(Place(1, "ops")))
+    rig.record(PutRoom(RoomRecord(1, "ops")))
     (seq,) = rig.seqs(rig.draft(1, "apple pie", room="ops"))
     rig.seqs(Revision(RevisionKind.EDIT, 1, "person 1", 2, seq, room="ops", text="pear https://example.org"))
     rig.seqs(Revision(RevisionKind.REACT, 2, "person 2", 1, seq, room="ops", sign="👍"))
-    rig.record(PutPlace(Place(1, "kitchen")))
+    rig.record(PutRoom(RoomRecord(1, "kitchen")))
     for _ in range(2):
         assert search(rig, SearchQuery(END, 9, ("apple",), rooms=("ops", "kitchen"))).hits == []
         assert search(rig, SearchQuery(END, 9, ("pear",), rooms=("ops",))).hits == []

@@ -1,10 +1,10 @@
 """A log that takes its time: `InlineLog` with the delays of a disk and of three threads, on a simulated clock.
 
-As in `securechat.log.worker.SqliteLog`, a batch is first durable and later told to the loop, and a reader may see a
-commit before the loop has fanned it out. A crash may come at every one of those moments.
+As in `securechat.storage.threaded_log.ThreadedLog`, a batch is first durable and later told to the loop, and a reader
+may see a commit before the loop has fanned it out. A crash may come at every one of those moments.
 
-Where the store has a place for an index, the real `SearchKeeper` keeps one there, and is called when its deadlines
-come: what `securechat.log.search_thread` does with a thread is done here with the clock.
+Where the store has a place for an index, the real `IndexMaintainer` keeps one there, and is called when its deadlines
+come: what `securechat.storage.search.thread` does with a thread is done here with the clock.
 """
 
 from __future__ import annotations
@@ -13,14 +13,14 @@ from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 from securechat.errors import LogError
-from securechat.hub.ports import LogState, NotAppended, SearchQuery, SearchRows
+from securechat.hub.interfaces import LogState, NotAppended, SearchQuery, SearchRows
 from securechat.limits import Limits
-from securechat.log.committer import Entry
-from securechat.log.inline import InlineLog
-from securechat.log.search_index import STRETCH
-from securechat.log.search_keeper import SearchKeeper
-from securechat.log.store import Store, removes
 from securechat.model import LogEntry
+from securechat.storage.group_commit import PendingWrite
+from securechat.storage.search.index import STRETCH
+from securechat.storage.search.maintenance import IndexMaintainer
+from securechat.storage.store import Store, removes
+from securechat.testing.inline_log import InlineLog
 
 _T = TypeVar("_T")
 Later = Callable[[Callable[[], None]], None]
@@ -62,12 +62,12 @@ class SlowLog(InlineLog):
         stretch: int = STRETCH,
     ) -> None:
         super().__init__(store, limits, write_later, free_bytes=free_bytes, clock=clock)
-        self.keeper: SearchKeeper | None = None
+        self.keeper: IndexMaintainer | None = None
         self._soon = read_later
         self._deliver = deliver
         self._clock = clock
         self._call_at = call_at
-        self._stretch = stretch
+        self._chunk = stretch
         self._wakes_at_s: float | None = None
         self._computed_s = 0.0
 
@@ -83,7 +83,7 @@ class SlowLog(InlineLog):
         state = super().start(on_commit, on_failure)
         site = self.store.search_site
         if site is not None and self._call_at is not None:
-            self.keeper = SearchKeeper(site, self._clock, computed_s=self._compute, stretch=self._stretch)
+            self.keeper = IndexMaintainer(site, self._clock, computed_s=self._compute, stretch=self._chunk)
             self._rearm()
         return state
 
@@ -114,7 +114,7 @@ class SlowLog(InlineLog):
 
     # --- The index ------------------------------------------------------------------------------------------------
 
-    def _committed(self, entries: Sequence[Entry]) -> None:
+    def _committed(self, entries: Sequence[PendingWrite]) -> None:
         if self.keeper is not None:
             self.keeper.committed(vanished=any(removes(write) for write, _ in entries))
             self._rearm()

@@ -10,10 +10,10 @@ from typing import Any, NamedTuple
 import apsw
 import msgspec
 
-from securechat.log.checksums import checksum_of
-from securechat.log.memory import MemoryStore
-from securechat.log.sqlite import SqliteStore
 from securechat.model import Deleted, Edited, Message, MessageChange, Reacted, Reaction
+from securechat.storage.sqlite.checksums import checksum_of
+from securechat.storage.sqlite.store import SqliteStore
+from securechat.testing.memory_store import MemoryStore
 
 _MESSAGES = """
 SELECT seq, prev, sender_id, name, to_name, sent_at_ms, text, reply, mentions, edited, deleted, room, low, high

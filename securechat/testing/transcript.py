@@ -20,10 +20,7 @@ from typing import NoReturn, assert_never
 from msgspec.structs import replace
 
 from securechat.errors import ErrorCode
-from securechat.hub.people import Account, Change, Drop, Recorded, Scrub
-from securechat.hub.places import DropPlace, Expire, Place, PutPlace, PutRead
-from securechat.hub.ports import Appended, NotAppended
-from securechat.log.store import Applied, Outcome, Record, Write
+from securechat.hub.interfaces import Appended, NotAppended
 from securechat.model import (
     Deleted,
     Draft,
@@ -36,14 +33,17 @@ from securechat.model import (
     Revision,
     RevisionKind,
 )
+from securechat.records.accounts import Account, Change, Committed, Drop, EraseSender
+from securechat.records.rooms import DropRoom, PurgeExpired, PutReadMarker, PutRoom, RoomRecord
+from securechat.storage.store import ApplyChanges, CommitResult, StoreWrite, WriteOutcome
 from securechat.testing.log_checks import HistoryBroken
 from securechat.testing.stored import Stored
 
-Copy = tuple[object, ...]
+ModelCopy = tuple[object, ...]
 
 
 @dataclass(slots=True)
-class Said:
+class ModelMessage:
     """A message.
 
     Attributes:
@@ -74,17 +74,17 @@ class Transcript:
     """
 
     def __init__(self) -> None:
-        self.said: dict[int, Said] = {}
+        self.said: dict[int, ModelMessage] = {}
         self.changes: dict[int, MessageChange] = {}
         self.last_seq = 0
         self.deleted: set[int] = set()
         self._last_sent_at_ms = 0
         self._seqs: dict[tuple[int, int], int] = {}
-        self._places: dict[str | tuple[int, int], int] = {}
+        self._room_records: dict[str | tuple[int, int], int] = {}
         self._names: list[set[str]] = []  # that a conversation ever had
         self._last_in: dict[int, int] = {}
         self._called: dict[int, str] = {}  # rooms with a record
-        self._dropping: dict[int, DropPlace] = {}  # asked for since the last opening
+        self._dropping: dict[int, DropRoom] = {}  # asked for since the last opening
         self._nameless: set[int] = set()  # whose messages lose their name
         self.taken_back: set[int] = set()  # whose reactions go
         self._reads: dict[tuple[int, int], int] = {}  # by reader and place
@@ -94,54 +94,54 @@ class Transcript:
     def place_of(self, room: str | None, sender_id: int, to: int | None) -> int:
         """Return the number of a conversation as it is called now."""
         key: str | tuple[int, int] = room if room is not None else _pair(sender_id, to or 0)
-        number = self._places.get(key)
+        number = self._room_records.get(key)
         if number is None:
-            number = self._places[key] = len(self._names)
+            number = self._room_records[key] = len(self._names)
             self._names.append({room} if room is not None else set())
         return number
 
-    def _has_place(self, row: Place) -> None:
+    def _has_place(self, row: RoomRecord) -> None:
         """A room has this name from now on."""
         old = self._called.get(row.room_id, row.name)
         self._called[row.room_id] = row.name
         number = self.place_of(old, 0, None)
         if old != row.name:
-            del self._places[old]
-            if row.name in self._places:
+            del self._room_records[old]
+            if row.name in self._room_records:
                 self._broken(f"#{old} is called #{row.name} now, which is another room")
-            self._places[row.name] = number
+            self._room_records[row.name] = number
             self._names[number].add(row.name)
 
     # --- commits ------------------------------------------------------------------------------------------------------
 
-    def attempted(self, writes: Sequence[Write]) -> None:
+    def attempted(self, writes: Sequence[StoreWrite]) -> None:
         """A batch is about to be written: whatever becomes of it, this much may be gone afterwards."""
         for write in writes:
-            for change in write.changes if isinstance(write, Record) else ():
-                if not isinstance(change, PutPlace | PutRead):
+            for change in write.changes if isinstance(write, ApplyChanges) else ():
+                if not isinstance(change, PutRoom | PutReadMarker):
                     self._changed(change)
 
     def _changed(self, change: Change) -> None:
         """Something about people and rooms is so from now on, or may be."""
         match change:
-            case Expire(room, before_ms):
+            case PurgeExpired(room, before_ms):
                 self._may_expire(room, before_ms)
-            case Scrub(sender_id, remove):
+            case EraseSender(sender_id, remove):
                 self._may_scrub(sender_id, remove=remove)
             case Drop(kind, number) if kind is Account:
                 self.deleted.add(number)
                 self._reads = {key: seq for key, seq in self._reads.items() if key[0] != number}
-            case PutPlace(row):
+            case PutRoom(row):
                 self._has_place(row)
-            case PutRead():
+            case PutReadMarker():
                 self._has_read(change)
-            case DropPlace(room_id):
+            case DropRoom(room_id):
                 self._dropping[room_id] = change
             case _:
                 pass
 
     def _may_expire(self, room: str, before_ms: int) -> None:
-        place = self._places.get(room)
+        place = self._room_records.get(room)
         for said in self.said.values():
             if said.place == place and said.now.sent_at_ms < before_ms:
                 said.may_be_gone = True
@@ -154,7 +154,7 @@ class Transcript:
                 if said.now.sender_id == sender_id:
                     said.may_be_gone = True
 
-    def applied(self, writes: Sequence[Write], applied: Applied) -> None:
+    def applied(self, writes: Sequence[StoreWrite], applied: CommitResult) -> None:
         """A batch is durable.
 
         Raises:
@@ -164,38 +164,38 @@ class Transcript:
         for write, outcome in zip(writes, applied.outcomes, strict=True):
             if isinstance(write, Draft | Revision):
                 self._answered(write, outcome, fresh)
-            elif isinstance(write, Record) and not isinstance(outcome, NotAppended):
-                dropped = outcome.dropped if isinstance(outcome, Recorded) else ()
+            elif isinstance(write, ApplyChanges) and not isinstance(outcome, NotAppended):
+                dropped = outcome.dropped if isinstance(outcome, Committed) else ()
                 for change in write.changes:
                     self._changed(change)
-                    if isinstance(change, DropPlace) and change.room_id in dropped:
+                    if isinstance(change, DropRoom) and change.room_id in dropped:
                         self._room_dropped(change)
         if (extra := next(fresh, None)) is not None:
             self._broken(f"entry {extra.seq} was committed, and nobody asked for it")
 
-    def _room_dropped(self, change: DropPlace) -> None:
+    def _room_dropped(self, change: DropRoom) -> None:
         """A room has no rules any more; where nothing was ever said, its conversation is forgotten, too."""
         name = self._called.pop(change.room_id)
-        place = self._places[name]
+        place = self._room_records[name]
         if change.if_empty and any(each.place == place and not each.may_be_gone for each in self.said.values()):
             self._broken(f"#{name} was forgotten for having no messages, and has some")
         if change.if_empty or place not in self._last_in:
             self._reads = {key: seq for key, seq in self._reads.items() if key[1] != place}
         if place not in self._last_in:
-            del self._places[name]
+            del self._room_records[name]
 
-    def _has_read(self, read: PutRead) -> None:
+    def _has_read(self, read: PutReadMarker) -> None:
         key = read.room if read.room is not None else _pair(read.sender_id, read.peer or 0)
-        if (place := self._places.get(key)) is not None:
+        if (place := self._room_records.get(key)) is not None:
             self._reads[read.sender_id, place] = max(read.seq, self._reads.get((read.sender_id, place), 0))
 
-    def answered(self, writes: Sequence[Write], applied: Applied) -> None:
+    def answered(self, writes: Sequence[StoreWrite], applied: CommitResult) -> None:
         """A batch was not stored, and answered all the same. Raises as `applied`."""
-        self.applied([w for w in writes if isinstance(w, Draft | Revision)], Applied(
+        self.applied([w for w in writes if isinstance(w, Draft | Revision)], CommitResult(
             [o for w, o in zip(writes, applied.outcomes, strict=True) if isinstance(w, Draft | Revision)], []
         ))  # fmt: skip
 
-    def _answered(self, write: Draft | Revision, outcome: Outcome, fresh: Iterator[LogEntry]) -> None:
+    def _answered(self, write: Draft | Revision, outcome: WriteOutcome, fresh: Iterator[LogEntry]) -> None:
         key = (write.stream or write.sender_id, write.client_id)
         known = self._seqs.get(key)
         if not isinstance(outcome, Appended):
@@ -210,14 +210,14 @@ class Transcript:
             self._seqs[key] = entry.seq
             self._take(write, entry)
 
-    def _check_refusal(self, write: Draft | Revision, outcome: Outcome) -> None:
+    def _check_refusal(self, write: Draft | Revision, outcome: WriteOutcome) -> None:
         """A change is refused for what is so, and not for what it might be."""
         assert isinstance(outcome, NotAppended)
         if not isinstance(write, Revision) or outcome.code not in {ErrorCode.NOT_FOUND, ErrorCode.NO_RIGHT}:
             return
         said = self.said.get(write.target)
         is_there = said is not None and not said.may_be_gone and said.now.deleted is None
-        place = self._places.get(write.room if write.room is not None else _pair(write.sender_id, write.to or 0))
+        place = self._room_records.get(write.room if write.room is not None else _pair(write.sender_id, write.to or 0))
         is_there = is_there and said is not None and said.place == place
         if outcome.code is ErrorCode.NOT_FOUND and is_there:
             self._broken(f"message {write.target} is there, and was not found")
@@ -238,7 +238,7 @@ class Transcript:
             if not isinstance(entry, Message):
                 self._broken(f"a draft has become {entry}")
             self._check_message(write, entry, place)
-            self.said[entry.seq] = Said(place, [(entry.seq, entry)])
+            self.said[entry.seq] = ModelMessage(place, [(entry.seq, entry)])
             self._last_in[place] = entry.seq
         else:
             if isinstance(entry, Message):
@@ -283,7 +283,7 @@ class Transcript:
 
     # --- openings -----------------------------------------------------------------------------------------------------
 
-    def opened(self, found: Stored, places: Sequence[Place]) -> None:
+    def opened(self, found: Stored, places: Sequence[RoomRecord]) -> None:
         """The log was opened, for the first time or again.
 
         Raises:
@@ -320,7 +320,7 @@ class Transcript:
             if row.seq <= self.last_seq:
                 self._broken(f"message {row.seq} is there, and was never committed")
             place = self.place_of(row.room, row.sender_id, row.to)
-            self.said[row.seq] = Said(place, [(row.seq, row)])
+            self.said[row.seq] = ModelMessage(place, [(row.seq, row)])
             self._last_in[place] = max(row.seq, self._last_in.get(place, 0))
             return
         state = said.now
@@ -403,7 +403,7 @@ class Transcript:
     def read_marks_of(self, who: int) -> dict[str | int, int]:
         """Return how far somebody has read: by every name that a room had, and by the other person of a dialogue."""
         marks: dict[str | int, int] = {}
-        for key, place in self._places.items():
+        for key, place in self._room_records.items():
             if (seq := self._reads.get((who, place))) is not None:
                 marks[key if isinstance(key, str) else key[key[0] == who]] = seq
         return marks
@@ -430,7 +430,7 @@ class Transcript:
     def _is_name(self, name: str | None, was: str | None, whose: int | None) -> bool:
         return name == was or (name == "" and whose in self._nameless)
 
-    def _essence(self, message: Message) -> Copy:
+    def _essence(self, message: Message) -> ModelCopy:
         """What must be the same: all but the names of people and rooms, and what a deletion makes meaningless."""
         reactions = [
             (reaction.sign, by)

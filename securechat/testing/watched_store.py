@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 from securechat.testing.stored import stored
 
 if TYPE_CHECKING:
-    from securechat.hub.ports import LogState
-    from securechat.log.memory import MemoryStore
-    from securechat.log.sqlite import SqliteStore
-    from securechat.log.store import Applied, Write
+    from securechat.hub.interfaces import LogState
+    from securechat.storage.sqlite.store import SqliteStore
+    from securechat.storage.store import CommitResult, StoreWrite
+    from securechat.testing.memory_store import MemoryStore
     from securechat.testing.transcript import Transcript
 
 
@@ -33,17 +33,17 @@ class WatchedStore:
     def open(self) -> LogState:
         """Open it, and look whether all is still there; see `Store.open`."""
         state = self.store.open()
-        self._transcript.opened(stored(self.store), state.places.places)
+        self._transcript.opened(stored(self.store), state.room_records.room_records)
         return state
 
-    def apply(self, writes: Sequence[Write], *, refuse_fresh: bool = False) -> Applied:
+    def apply(self, writes: Sequence[StoreWrite], *, refuse_fresh: bool = False) -> CommitResult:
         """Make a batch durable; see `Store.apply`."""
         self._transcript.attempted(writes)
         applied = self.store.apply(writes, refuse_fresh=refuse_fresh)
         self._transcript.applied(writes, applied)
         return applied
 
-    def answer(self, writes: Sequence[Write]) -> Applied:
+    def answer(self, writes: Sequence[StoreWrite]) -> CommitResult:
         """Answer without storing; see `Store.answer`."""
         applied = self.store.answer(writes)
         self._transcript.answered(writes, applied)

@@ -46,9 +46,9 @@ from securechat.testing.log_checks import HistoryBroken
 if TYPE_CHECKING:
     from securechat.testing.transcript import Transcript
 
-Place: TypeAlias = str | int
+WireConversation: TypeAlias = str | int
 """A room, or the other person of a dialogue."""
-DraftCommand: TypeAlias = Say | Direct | Edit | Delete | React
+SentCommand: TypeAlias = Say | Direct | Edit | Delete | React
 
 
 @dataclass(slots=True)
@@ -70,7 +70,7 @@ class SentDraft:
         refused: whether it was.
     """
 
-    command: DraftCommand
+    command: SentCommand
     floor_seq: int
     connections: int = 0
     seq: int | None = None
@@ -82,7 +82,7 @@ class SentDraft:
         return says(self.command)
 
 
-def says(command: DraftCommand) -> tuple[object, ...]:
+def says(command: SentCommand) -> tuple[object, ...]:
     """Return everything of a draft but the name of the room, which may change on its way."""
     match command:
         case Say(text=text, reply=reply):
@@ -159,7 +159,7 @@ class WireChecker:
         self._here: dict[str, int] = {}  # rooms, with their live_from
         self._ever_here: set[str] = set()
         self._last_live = self._through = 0
-        self._last_in: dict[Place, int] = {}
+        self._last_in: dict[WireConversation, int] = {}
         self._asked: dict[int, _Asked] = {}
         self._first_here: set[int] = set()
 
@@ -180,7 +180,7 @@ class WireChecker:
             case _:
                 pass
 
-    def _sent_draft(self, command: DraftCommand) -> None:
+    def _sent_draft(self, command: SentCommand) -> None:
         draft = self._stream.drafts.get(command.client_id)
         is_another = draft is not None and draft.says != says(command)
         if draft is not None and is_another and draft.seq is None:
@@ -288,7 +288,7 @@ class WireChecker:
         if self._transcript is not None:
             self._transcript.check_change(change)
 
-    def _in_order(self, entry: LogEntry) -> tuple[Place, int]:
+    def _in_order(self, entry: LogEntry) -> tuple[WireConversation, int]:
         if entry.seq <= self._last_live:
             self._broken(f"entry {entry.seq} came live after {self._last_live}")
         if entry.seq <= self._through:
@@ -299,7 +299,7 @@ class WireChecker:
         self._last_live = entry.seq
         return place, live_from
 
-    def _place(self, entry: LogEntry) -> tuple[Place, int]:
+    def _place(self, entry: LogEntry) -> tuple[WireConversation, int]:
         if self._welcomed is None:
             self._broken("an entry before the welcome")
         if entry.room is not None:

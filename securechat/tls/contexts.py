@@ -20,12 +20,12 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from securechat.errors import TlsFailure, TlsProblem
-from securechat.tls.bundle import Bundle, fingerprint, read_bundle
-from securechat.tls.client_keys import read_client_bundle
-from securechat.tls.groups import MODERN_GROUPS
+from securechat.tls.client_certificates import read_client_bundle
 from securechat.tls.hostnames import Names
-from securechat.tls.pem_files import bad_file
-from securechat.tls.sniffer import certificate_in
+from securechat.tls.key_exchange import MODERN_GROUPS
+from securechat.tls.pem_bundle import Bundle, fingerprint, read_bundle
+from securechat.tls.private_files import bad_file
+from securechat.tls.server_certificate import certificate_in
 
 NATIVE_ALPN = "securechat/1"
 """Our protocol's name in the TLS handshake (RFC 7301)."""

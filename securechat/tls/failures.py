@@ -13,7 +13,7 @@ import ssl
 from cryptography import x509
 
 from securechat.errors import TlsFailure, TlsProblem
-from securechat.tls.bundle import certificate_names
+from securechat.tls.pem_bundle import certificate_names
 
 # X509_V_ERR_* of <openssl/x509_vfy.h>; the numbers have been stable since OpenSSL 1.1.0.
 _NOT_YET_VALID = {9, 13}

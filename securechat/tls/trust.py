@@ -20,11 +20,11 @@ from pathlib import Path
 from cryptography import x509
 
 from securechat.errors import ConfigError, TlsFailure, TlsProblem
-from securechat.tls.bundle import find_root, fingerprint, is_authority, parse_certificates
 from securechat.tls.contexts import NATIVE_ALPN
 from securechat.tls.failures import explain, printable
 from securechat.tls.issuing import certificate_pem
-from securechat.tls.pem_files import bad_file, read_pem
+from securechat.tls.pem_bundle import find_root, fingerprint, is_authority, parse_certificates
+from securechat.tls.private_files import bad_file, read_pem
 
 _PIN = re.compile(r"sha256:((?:[0-9a-f]{2}:?){31}[0-9a-f]{2})\Z", re.IGNORECASE)
 

@@ -18,7 +18,7 @@ from msgspec.structs import replace
 from securechat.errors import ErrorCode, RemoteProtocolError
 from securechat.limits import MAX_FRAME_BYTES, MAX_HELLO_FRAME_BYTES
 from securechat.model import ALPN, Closing, Command, Event, Left, Notice, Refused
-from securechat.wire.base import FrameRefused
+from securechat.wire.codec import FrameRefused
 from securechat.wire.frames import FrameReader, frame
 
 

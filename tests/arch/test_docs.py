@@ -10,10 +10,10 @@ import msgspec
 import pytest
 
 from securechat.errors import ErrorCode
-from securechat.log.schema import MIGRATIONS
 from securechat.model import Command, Event
-from securechat.server.config import ServerConfig, read
-from securechat.server.settings import LIMITS, SETTINGS, Setting
+from securechat.server.config.loading import ServerConfig, read
+from securechat.server.config.settings import LIMITS, SETTINGS, Setting
+from securechat.storage.sqlite.migrations import MIGRATIONS
 from tools.config_reference import REFERENCE, reference
 from tools.limits_table import BEGIN, END, OPERATIONS, table
 

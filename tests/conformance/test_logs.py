@@ -8,14 +8,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from securechat.hub.ports import HistoryQuery
+from securechat.hub.interfaces import HistoryQuery
 from securechat.limits import Limits
-from securechat.log.inline import InlineLog
-from securechat.log.memory import MemoryLog, MemoryStore
-from securechat.log.sqlite import DATABASE, SqliteStore
-from securechat.log.worker import SqliteLog
+from securechat.storage.sqlite.store import DATABASE, SqliteStore
+from securechat.storage.threaded_log import ThreadedLog
 from securechat.testing.conversation_checks import CONVERSATION_CHECKS
+from securechat.testing.inline_log import InlineLog
 from securechat.testing.log_checks import LOG_CHECKS, Rig, naive_history
+from securechat.testing.memory_store import MemoryLog, MemoryStore
 from securechat.testing.people_checks import PEOPLE_CHECKS
 from securechat.testing.room_checks import ROOM_CHECKS
 from securechat.testing.search_checks import SEARCH_CHECKS
@@ -58,7 +58,7 @@ class Threaded:
         self.directory = directory
 
     def open(self, post, limits, wall_ms):
-        return SqliteLog(self.directory, limits, post, wall_ms=wall_ms)
+        return ThreadedLog(self.directory, limits, post, wall_ms=wall_ms)
 
     def kill(self, log):
         """What a killed process leaves: the files as they are, without the last checkpoint that closing makes."""

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from securechat.tls.certificates import ensure_server
+from securechat.tls.certificate_directory import ensure_server
 from tests.support import warm
 from tests.support.client import CLIENT, ROOT
 from tests.support.native import NativeClient

@@ -14,9 +14,9 @@ from pathlib import Path
 
 import pytest
 
-from securechat.client.exit_codes import Exit
+from securechat.client.exit_codes import ClientExit
 from securechat.invite_link import parse_link
-from securechat.tls.certificates import ensure_server, issue_client, load_authority
+from securechat.tls.certificate_directory import ensure_server, issue_client, load_authority
 from tests.support.client import CLIENT, ROOT, at, run_client
 from tests.support.screen import CTRL_C, CTRL_D, ENTER, Screen
 from tests.support.secrecy import OTHER_PASSWORD, PASSWORD, WRONG_PASSWORD, keep_secret
@@ -96,7 +96,7 @@ def register(screen: Screen, password: str = PASSWORD) -> None:
 
 def leave(screen: Screen) -> None:
     screen.line("/quit")
-    assert screen.wait_for_exit() == Exit.OK
+    assert screen.wait_for_exit() == ClientExit.OK
 
 
 def invite(server: ServerProcess, *flags: str) -> str:
@@ -154,7 +154,7 @@ def test_a_second_device_logs_in_by_password_and_sees_and_says_the_same(machine:
     number = next(row for row in one.rows if "here now" in row).split()[1]
     one.line(f"/sessions end {number}")
     one.wait_for(f"login {number} has ended")
-    assert other.wait_for_exit() == Exit.REMOVED
+    assert other.wait_for_exit() == ClientExit.REMOVED
     assert "ended your connection for good" in other.text
 
 
@@ -163,14 +163,14 @@ def test_logging_out_forgets_the_login_and_forget_forgets_the_server(machine: Ca
     first = mine.open("--name", "ann")
     register(first)
     first.line("/logout")
-    assert first.wait_for_exit() == Exit.OK
+    assert first.wait_for_exit() == ClientExit.OK
     assert "logged out" in first.text
     again = mine.open(known=True)
     answer(again, "Password of ann", PASSWORD)
     again.wait_for("you are: ann")
     leave(again)
     done = mine.run("--forget", known=True)
-    assert done.returncode == Exit.OK
+    assert done.returncode == ClientExit.OK
     assert "logins forgotten: ann" in done.stderr
     assert not list(mine.state.rglob("*.json"))
 
@@ -188,7 +188,7 @@ def test_a_changed_password_ends_every_other_login(machine: Callable[[str], Mach
     first.wait_for("two different passwords")
     answer(first, "New password", OTHER_PASSWORD, OTHER_PASSWORD)
     first.wait_for("your password is changed")
-    assert second.wait_for_exit() == Exit.REMOVED
+    assert second.wait_for_exit() == ClientExit.REMOVED
     leave(first)
     back = one.open(known=True)
     back.wait_for("you are: ann")
@@ -247,7 +247,7 @@ def test_a_password_typed_once_more_while_a_login_is_held_is_no_message(certs: P
         other.wait_for("went nowhere")
         other.wait_until(partial(prompts, other, "Logging in"), "no prompt for messages")
         other.type(PASSWORD[:-1] + CTRL_C)
-        assert other.wait_for_exit() == Exit.OK
+        assert other.wait_for_exit() == ClientExit.OK
         assert PASSWORD[:-1] not in other.text
         expect_unseen(other)
         ann.line("all is well")
@@ -315,8 +315,8 @@ def test_a_dumb_terminal_keeps_passwords_to_itself_too(machine: Callable[[str], 
     ann.line("and now aloud")
     ann.wait_for("and now aloud")
     ann.type(CTRL_D)
-    assert ann.wait_for_exit() == Exit.OK
-    assert mine.run("--name", "ann", "--send", stdin="hi\n").returncode == Exit.OK
+    assert ann.wait_for_exit() == ClientExit.OK
+    assert mine.run("--name", "ann", "--send", stdin="hi\n").returncode == ClientExit.OK
 
 
 # --- pipes ------------------------------------------------------------------------------------------------------------
@@ -337,11 +337,11 @@ def test_scripts_log_in_by_file_once_and_then_by_what_is_kept(
     register(machine("mine").open("--name", "ann"))
     script = machine("script")
     done = script.run("--name", "ann", "--send", stdin="one\n")
-    assert done.returncode == Exit.LOGIN_REFUSED
+    assert done.returncode == ClientExit.LOGIN_REFUSED
     assert "--password-file" in done.stderr
     done = script.run("--name", "ann", "--send", "--password-file", str(password_file), stdin="two\n")
-    assert done.returncode == Exit.OK, done.stderr
-    assert script.run("--name", "ann", "--send", stdin="three\n").returncode == Exit.OK
+    assert done.returncode == ClientExit.OK, done.stderr
+    assert script.run("--name", "ann", "--send", stdin="three\n").returncode == ClientExit.OK
     tail = run_client(*at(script.server, "--tail", "--history", "2"), stop_after=2)
     assert tail.stdout == "ann: two\nann: three\n"
 
@@ -354,11 +354,11 @@ def test_a_password_file_that_is_wrong_or_open_is_refused(
     flags = ("--name", "ann", "--send", "--password-file", str(password_file))
     password_file.write_text(WRONG_PASSWORD)
     done = script.run(*flags, stdin="x\n")
-    assert done.returncode == Exit.LOGIN_REFUSED
+    assert done.returncode == ClientExit.LOGIN_REFUSED
     assert "not the password" in done.stderr
     password_file.chmod(0o644)
     done = script.run("--name", "ann", "--send", stdin="x\n", SECURECHAT_PASSWORD_FILE=str(password_file))
-    assert done.returncode == Exit.LOGIN_REFUSED
+    assert done.returncode == ClientExit.LOGIN_REFUSED
     assert f"chmod 600 {password_file}" in done.stderr
 
 
@@ -398,13 +398,13 @@ def test_a_client_certificate_logs_in_once_it_is_added(
     ann.wait_for("client-ann.pem, added")
     other = machine("other")
     done = other.run("--cert", str(card), "--name", "ann", "--send", stdin="by card\n")
-    assert done.returncode == Exit.OK, done.stderr
+    assert done.returncode == ClientExit.OK, done.stderr
     ann.wait_for("ann: by card")
     number = next(row for row in ann.rows if "client-ann.pem, added" in row).split()[1]
     ann.line(f"/cert remove {number}")
     ann.wait_for("logs in no longer")
     done = other.run("--cert", str(card), "--name", "ann", "--send", stdin="no more\n")
-    assert done.returncode == Exit.LOGIN_REFUSED
+    assert done.returncode == ClientExit.LOGIN_REFUSED
 
 
 def test_a_certificate_of_another_ca_is_refused_with_what_to_do(
@@ -416,10 +416,10 @@ def test_a_certificate_of_another_ca_is_refused_with_what_to_do(
     issue_client(tmp_path, issuer, "ann")
     card = str(tmp_path / "client-ann.pem")
     done = machine("mine").run("--cert", card, "--name", "ann", "--send", stdin="x\n")
-    assert done.returncode == Exit.TLS_OTHER
+    assert done.returncode == ClientExit.TLS_OTHER
     assert "refused your own certificate (--cert): the server's CA did not issue it" in done.stderr
     done = machine("mine").run("--cert", str(tmp_path / "ca.pem"), "--name", "ann", "--send", stdin="x\n")
-    assert done.returncode == Exit.LOGIN_REFUSED
+    assert done.returncode == ClientExit.LOGIN_REFUSED
 
 
 # --- invites ----------------------------------------------------------------------------------------------------------
@@ -440,7 +440,7 @@ def test_a_link_makes_an_account_from_nothing_else(machine: Callable[[str], Mach
     again = mine.open(known=True)
     again.wait_for("you are: ann")
     second = machine("second").open(link, "--name", "eve", known=True)
-    assert second.wait_for_exit() == Exit.INVITE_REFUSED
+    assert second.wait_for_exit() == ClientExit.INVITE_REFUSED
     assert "used up" in second.text
 
 
@@ -450,7 +450,7 @@ def test_a_link_with_several_uses_is_pasted_never_typed_behind_the_command(
     link = invite(server, "--uses", "2")
     mine = machine("mine")
     refused = mine.run(link.replace(parse_link(link).token, "0" * 32), "--name", "ann", known=True)
-    assert refused.returncode == Exit.USAGE
+    assert refused.returncode == ClientExit.USAGE
     assert "--invite" in refused.stderr
     ann = mine.open("--invite", "--name", "ann", known=True)
     ann.wait_for("Invite link:")
@@ -462,14 +462,14 @@ def test_a_link_with_several_uses_is_pasted_never_typed_behind_the_command(
     ann.wait_for("you are: ann")
     flags = ("--invite", "--name", "bob", "--password-file", str(password_file))
     done = machine("pipe").run(*flags, stdin=f"{link}\nhello from a pipe\n", known=True)
-    assert done.returncode == Exit.OK, done.stderr
+    assert done.returncode == ClientExit.OK, done.stderr
     ann.wait_for("bob: hello from a pipe")
 
 
 def test_a_link_that_is_cut_off_says_what_is_missing(machine: Callable[[str], Machine], server: ServerProcess) -> None:
     link = invite(server)
     done = machine("mine").run("--invite", "--name", "x", stdin=link[:-3], known=True)
-    assert done.returncode == Exit.USAGE
+    assert done.returncode == ClientExit.USAGE
     assert "its fingerprint has 61 of 64 characters" in done.stderr
 
 
@@ -484,13 +484,13 @@ def test_a_link_that_names_another_ca_than_before_is_a_warning(
     forged = "0" * 64
     link = f"securechat://127.0.0.1:{server.port}/join-once/{'0' * 32}/{forged}"
     done = mine.run("--invite", "--name", "x", stdin=link, known=True)
-    assert done.returncode == Exit.WRONG_CA
+    assert done.returncode == ClientExit.WRONG_CA
     assert "WARNING" in done.stderr
     asked = mine.open(link, known=True)
     asked.wait_for("Type yes to trust the link")
     asked.line("no")
-    assert asked.wait_for_exit() == Exit.WRONG_CA
+    assert asked.wait_for_exit() == ClientExit.WRONG_CA
     trusting = mine.open(link, known=True)
     trusting.wait_for("Type yes to trust the link")
     trusting.line("yes")
-    assert trusting.wait_for_exit() == Exit.WRONG_PIN
+    assert trusting.wait_for_exit() == ClientExit.WRONG_PIN

@@ -18,7 +18,7 @@ import pytest
 from securechat.errors import ErrorCode
 from securechat.invite_link import parse_link
 from securechat.model import Closing, Hello, Notice, Refused, Register, Registered, Welcome
-from securechat.net.local import CONNECTIONS, LINE_BYTES, connect_local
+from securechat.net.unix_socket import CONNECTIONS, LINE_BYTES, connect_unix
 from tests.e2e.conftest import Connect
 from tests.support.admin import ADMIN, admin, needs_socket, refused, row, rows, told
 from tests.support.client import ROOT
@@ -45,7 +45,7 @@ def hello(client: NativeClient, name: str, **proof: str) -> Welcome | Refused | 
 
 
 def raw(server: ServerProcess) -> socket.socket:
-    return connect_local(server.data / "admin.sock", PATIENCE_S)
+    return connect_unix(server.data / "admin.sock", PATIENCE_S)
 
 
 @contextlib.contextmanager

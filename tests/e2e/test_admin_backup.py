@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from securechat.model import Acked, Hello, Register, Registered, Search, SearchPage, Welcome
-from securechat.tls.certificates import ensure_server
+from securechat.tls.certificate_directory import ensure_server
 from tests.e2e.conftest import Connect
 from tests.support.admin import admin, needs_socket, refused, row, told
 from tests.support.native import NativeClient

@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 
 from securechat.model import Ping, Pong
-from securechat.tls.addresses import private_addresses
-from securechat.tls.bundle import fingerprint, read_bundle
-from securechat.tls.certificates import ensure_server
+from securechat.tls.certificate_directory import ensure_server
 from securechat.tls.hostnames import parse_name
+from securechat.tls.local_addresses import private_addresses
+from securechat.tls.pem_bundle import fingerprint, read_bundle
 from securechat.tls.trust import learn_ca, parse_pin
 from tests.e2e.conftest import Connect
 from tests.support.native import NativeClient

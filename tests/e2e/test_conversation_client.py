@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import pytest
 
-from securechat.client.exit_codes import Exit
+from securechat.client.exit_codes import ClientExit
 from tests.support.client import at, run_client
 from tests.support.screen import Screen
 from tests.support.server import ServerProcess
@@ -256,6 +256,6 @@ def test_a_script_that_may_not_enter_says_so_once_and_with_the_exit_code_for_it(
     ann.line("/room set private on")
     ann.wait_for("private, by invitation only")
     sent = run_client(*at(server, "--name", "ci", "--room", "den", "--send"), stdin="one\ntwo\n")
-    assert sent.returncode == Exit.ROOM_REFUSED
+    assert sent.returncode == ClientExit.ROOM_REFUSED
     assert len(sent.stderr.splitlines()) == 1
     assert "cannot enter #den: there is no room of that name" in sent.stderr

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from securechat.tls.bundle import fingerprint, read_bundle
-from securechat.tls.client_keys import fingerprint_of_file
+from securechat.tls.client_certificates import fingerprint_of_file
 from securechat.tls.contexts import client_context, handshake_in_memory, server_context
+from securechat.tls.pem_bundle import fingerprint, read_bundle
 from securechat.tls.trust import load_ca_file, parse_pin
 
 TOOL = Path(__file__).resolve().parents[2] / "tools" / "gen_certs.py"

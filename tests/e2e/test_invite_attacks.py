@@ -17,11 +17,11 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from securechat.client.exit_codes import Exit
+from securechat.client.exit_codes import ClientExit
 from securechat.errors import ErrorCode
 from securechat.invite_link import parse_link
 from securechat.model import Hello, Refused, Welcome
-from securechat.tls.certificates import ensure_server
+from securechat.tls.certificate_directory import ensure_server
 from tests.e2e.conftest import Connect
 from tests.support.admin import needs_socket, row, rows, told
 from tests.support.client import run_client
@@ -78,7 +78,7 @@ def test_a_recording_of_everything_holds_neither_token_nor_password(server: Serv
     with Interceptor(server.port) as middle:
         link = invite(server, middle.port)
         done = follow(link)
-        assert done.returncode == Exit.OK, done.stderr
+        assert done.returncode == ClientExit.OK, done.stderr
     assert [each["name"] for each in rows(server, "users")] == ["ann"]
     learning, talking = middle.taken
     assert len(talking.up) > len(learning.up)
@@ -92,7 +92,7 @@ def test_a_recording_of_everything_holds_neither_token_nor_password(server: Serv
 def test_a_recording_played_back_does_nothing(server: ServerProcess, follow: Follow) -> None:
     with Interceptor(server.port) as middle:
         done = follow(invite(server, middle.port, "--uses", "2"))
-        assert done.returncode == Exit.OK, done.stderr
+        assert done.returncode == ClientExit.OK, done.stderr
     for taken in middle.taken:
         with socket.create_connection(("127.0.0.1", server.port), 10) as wire:
             wire.sendall(taken.up)
@@ -112,7 +112,7 @@ def test_whoever_has_not_the_cas_key_gets_no_byte(
     with Interceptor(server.port, forged[kind], plan) as middle:
         link = invite(server, middle.port)
         done = follow(link)
-    assert done.returncode in {Exit.WRONG_CA, Exit.WRONG_PIN}, (done.returncode, done.stderr)
+    assert done.returncode in {ClientExit.WRONG_CA, ClientExit.WRONG_PIN}, (done.returncode, done.stderr)
     assert any(taken.forged for taken in middle.taken)
     assert any(taken.handshake for taken in middle.taken if taken.forged) or plan[0] is False, "he could have read it"
     for taken in middle.taken:
@@ -129,7 +129,7 @@ def test_a_link_whose_ca_was_exchanged_is_refused_by_the_honest_server_too(
     link = invite(server, server.port)
     altered = link.replace(parse_link(link).ca_fingerprint.removeprefix("sha256:"), "0" * 64)
     done = follow(altered)
-    assert done.returncode == Exit.WRONG_PIN, done.stderr
+    assert done.returncode == ClientExit.WRONG_PIN, done.stderr
     (listed,) = rows(server, "invites")
     assert listed["used_by"] == []
 
@@ -144,7 +144,7 @@ def test_in_the_wrong_hands_a_link_is_worth_what_it_says_and_is_seen(
     keep_secret(welcome.token)
     assert not welcome.admin
     late = follow(link)
-    assert late.returncode == Exit.INVITE_REFUSED
+    assert late.returncode == ClientExit.INVITE_REFUSED
     assert "used up" in late.stderr
     assert "thief" in told(server, "invites")
     assert "with invite" in told(server, "audit")
@@ -173,6 +173,6 @@ def test_a_link_for_several_is_no_argument(server: ServerProcess) -> None:
     link = invite(server, server.port, "--uses", "3")
     shown = link.replace(parse_link(link).token, "0" * 32)
     done = run_client(shown, "--name", "ann", env={**os.environ, "SECURECHAT_STATE": ""})
-    assert done.returncode == Exit.USAGE
+    assert done.returncode == ClientExit.USAGE
     assert "--invite" in done.stderr
     assert "0" * 32 not in done.stdout + done.stderr, "nor is it shown again"

@@ -19,7 +19,6 @@ import apsw
 import pytest
 from msgspec.structs import replace
 
-from securechat.log.sqlite import DATABASE
 from securechat.model import (
     Delete,
     Deleted,
@@ -32,6 +31,7 @@ from securechat.model import (
     Reacted,
     Say,
 )
+from securechat.storage.sqlite.store import DATABASE
 from securechat.testing.acks import HistoryBroken, check_history
 from securechat.testing.histories import check_streams
 from securechat.testing.stored import Stored, read_database
@@ -125,7 +125,7 @@ def test_11_kill_9_in_a_loop_loses_nothing_acknowledged(
     crowd: Crowd, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in ("LONGEST_DELAY_S", "LONGEST_AFTER_EARLY_ENDS_S"):  # twenty losses in a row are no mishap here
-        monkeypatch.setattr(f"securechat.client.patience.{name}", 0.2)
+        monkeypatch.setattr(f"securechat.client.core.timing.{name}", 0.2)
     rng, server, remains = random.Random(crowd.seed), crowd.server, Remains(tmp_path / "data", tmp_path)
     crowd.come()
     for _ in range(LOOPS):

@@ -10,10 +10,10 @@ import apsw
 import pytest
 
 from securechat.errors import ErrorCode, LogError
-from securechat.hub.ports import Appended, HistoryQuery, Identity, NotAppended
+from securechat.hub.interfaces import Appended, HistoryQuery, Identity, NotAppended
 from securechat.limits import KIB, Limits
-from securechat.log.sqlite import SqliteStore
-from securechat.log.worker import SqliteLog
+from securechat.storage.sqlite.store import SqliteStore
+from securechat.storage.threaded_log import ThreadedLog
 from securechat.testing.disk import RecordingDisk, input_output
 from securechat.testing.log_checks import Ack, Rig, check_history
 
@@ -26,7 +26,7 @@ class OnDisk:
 
     def open(self, post, limits, wall_ms):
         store = SqliteStore(self.directory, limits, wall_ms=wall_ms, vfs=self.vfs)
-        return SqliteLog(self.directory, limits, post, store=store)
+        return ThreadedLog(self.directory, limits, post, store=store)
 
     def kill(self, log):
         log.close()

@@ -5,11 +5,27 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from securechat.hub.ports import Identity
-from securechat.limits import MAX_NAME_CHARS, MAX_REACTIONS, MAX_ROOM_CHARS, MAX_SIGN_CHARS, MAX_TEXT_CHARS, Limits
-from securechat.log.sqlite import SqliteStore
-from securechat.log.store import Identify
-from securechat.model import Acked, AskUnread, Draft, History, HistoryPage, React, UnreadList, Welcome
+from securechat.hub.interfaces import Identity
+from securechat.limits import (
+    MAX_NAME_CHARS,
+    MAX_REACTIONS,
+    MAX_ROOM_CHARS,
+    MAX_SIGN_CHARS,
+    MAX_TEXT_CHARS,
+    Limits,
+)
+from securechat.model import (
+    Acked,
+    AskUnread,
+    Draft,
+    History,
+    HistoryPage,
+    React,
+    UnreadList,
+    Welcome,
+)
+from securechat.storage.sqlite.store import SqliteStore
+from securechat.storage.store import IdentifySender
 from tests.e2e.test_accounts import prove, register
 from tests.e2e.test_rooms import ask
 from tests.support.native import NativeClient
@@ -26,7 +42,9 @@ def write_from_guests(data: Path, to: int) -> None:
     """What each of many guests did over a connection of its own: come, and write one direct message."""
     store = SqliteStore(data, Limits())
     store.open()
-    came = store.apply([Identify(n.to_bytes(32, "big"), f"guest {n}", f"guest {n}") for n in range(1, GUESTS + 1)])
+    came = store.apply(
+        [IdentifySender(n.to_bytes(32, "big"), f"guest {n}", f"guest {n}") for n in range(1, GUESTS + 1)]
+    )
     drafts = [
         Draft(who.sender_id, "guest", 1, "hello", to=to, to_name="ann", stream=who.stream)
         for who in came.outcomes

@@ -15,8 +15,8 @@ from pathlib import Path
 import apsw
 import pytest
 
-from securechat.server.config import read
-from securechat.tls.certificates import ensure_server
+from securechat.server.config.loading import read
+from securechat.tls.certificate_directory import ensure_server
 from tests.support.admin import admin
 from tests.support.client import run_client
 from tests.support.server import ServerProcess

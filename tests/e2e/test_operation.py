@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from securechat.server.clock_file import read_time, write_time
-from securechat.tls.certificates import ensure_server
+from securechat.tls.certificate_directory import ensure_server
 from tests.e2e.conftest import Connect
 from tests.support.native import NativeClient
 from tests.support.screen import Screen

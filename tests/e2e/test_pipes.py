@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from securechat.client.exit_codes import Exit
-from securechat.tls.certificates import ensure_server
+from securechat.client.exit_codes import ClientExit
+from securechat.tls.certificate_directory import ensure_server
 from tests.support.client import CLIENT, ROOT, at, run_client
 from tests.support.native import NativeClient
 from tests.support.server import ServerProcess
@@ -35,7 +35,7 @@ def tail(server: ServerProcess, *flags: str) -> subprocess.Popen[str]:
 @pytest.mark.cold
 def test_send_then_tail(server: ServerProcess) -> None:
     sent = run_client(*at(server, "--name", "ci", "--room", "ops", "--send"), stdin="one\n\ntwo ⏎\x1b[2J\n")
-    assert (sent.returncode, sent.stdout, sent.stderr) == (Exit.OK, "", "")
+    assert (sent.returncode, sent.stdout, sent.stderr) == (ClientExit.OK, "", "")
     with tail(server, "--room", "ops", "--history", "5") as reading:
         assert reading.stdout is not None
         assert reading.stdout.readline() == "ci: one\n"
@@ -43,7 +43,7 @@ def test_send_then_tail(server: ServerProcess) -> None:
         run_client(*at(server, "--name", "ci", "--room", "ops", "--send"), stdin="three\n")
         assert reading.stdout.readline() == "ci: three\n"
         reading.terminate()
-    assert reading.returncode == Exit.TERMINATED
+    assert reading.returncode == ClientExit.TERMINATED
 
 
 def test_tail_json(spoken_to: ServerProcess) -> None:
@@ -60,7 +60,7 @@ def test_tail_ends_quietly_when_nobody_reads(server: ServerProcess) -> None:
     assert reading.stdout is not None
     reading.stdout.close()
     run_client(*at(server, "--name", "ci", "--send"), stdin="one\ntwo\n")
-    assert reading.wait(20) == Exit.OK
+    assert reading.wait(20) == ClientExit.OK
 
 
 def test_tail_ends_quietly_when_its_reader_leaves_although_nobody_speaks(spoken_to: ServerProcess) -> None:
@@ -68,7 +68,7 @@ def test_tail_ends_quietly_when_its_reader_leaves_although_nobody_speaks(spoken_
         assert reading.stdout is not None
         assert reading.stdout.readline() == "ci: one\n"
         reading.stdout.close()
-        assert reading.wait(20) == Exit.OK
+        assert reading.wait(20) == ClientExit.OK
 
 
 def in_a_shell(server: ServerProcess, flags: str, redirection: str) -> subprocess.CompletedProcess[str]:
@@ -95,21 +95,21 @@ def spoken_to(standing: ServerProcess) -> ServerProcess:
 @pytest.mark.parametrize(
     ("flags", "redirection", "code", "sentence"),
     [
-        ("--name NAME --send", "<&-", Exit.USAGE, "standard input is closed"),
-        ("--name NAME", "<&-", Exit.USAGE, "standard input is closed"),
-        ("--name NAME --send", "0>/dev/null", Exit.USAGE, "cannot read from standard input"),
-        ("--tail", ">/dev/full", Exit.OUTPUT_FAILED, "cannot write to standard output"),
-        ("--tail --json", ">/dev/full", Exit.OUTPUT_FAILED, "cannot write to standard output"),
-        ("--tail", ">&-", Exit.OUTPUT_FAILED, "standard output is closed"),
-        ("--name NAME", ">&-", Exit.OUTPUT_FAILED, "standard output is closed"),
-        ("--name NAME --send", ">&-", Exit.OK, ""),
-        ("--name NAME --send", "<&- 2>&-", Exit.USAGE, ""),
-        ("--name x:y --send", "2>/dev/full", Exit.NAME_INVALID, ""),
-        ("--tail", ">/dev/full 2>/dev/full", Exit.OUTPUT_FAILED, ""),
+        ("--name NAME --send", "<&-", ClientExit.USAGE, "standard input is closed"),
+        ("--name NAME", "<&-", ClientExit.USAGE, "standard input is closed"),
+        ("--name NAME --send", "0>/dev/null", ClientExit.USAGE, "cannot read from standard input"),
+        ("--tail", ">/dev/full", ClientExit.OUTPUT_FAILED, "cannot write to standard output"),
+        ("--tail --json", ">/dev/full", ClientExit.OUTPUT_FAILED, "cannot write to standard output"),
+        ("--tail", ">&-", ClientExit.OUTPUT_FAILED, "standard output is closed"),
+        ("--name NAME", ">&-", ClientExit.OUTPUT_FAILED, "standard output is closed"),
+        ("--name NAME --send", ">&-", ClientExit.OK, ""),
+        ("--name NAME --send", "<&- 2>&-", ClientExit.USAGE, ""),
+        ("--name x:y --send", "2>/dev/full", ClientExit.NAME_INVALID, ""),
+        ("--tail", ">/dev/full 2>/dev/full", ClientExit.OUTPUT_FAILED, ""),
     ],
 )
 def test_standard_streams_that_are_closed_or_full_are_a_sentence_and_a_code(
-    spoken_to: ServerProcess, flags: str, redirection: str, code: Exit, sentence: str
+    spoken_to: ServerProcess, flags: str, redirection: str, code: ClientExit, sentence: str
 ) -> None:
     done = in_a_shell(spoken_to, flags.replace("NAME", f"x{secrets.token_hex(4)}"), redirection)
     assert done.returncode == code
@@ -125,14 +125,14 @@ def test_bytes_that_are_no_text_cost_one_character(standing: ServerProcess) -> N
         timeout=20,
         check=False,
     )
-    assert sent.returncode == Exit.OK
+    assert sent.returncode == ClientExit.OK
     heard = run_client(*at(standing, "--tail", "--room", "r\ufffd"), stop_after=1)
     assert heard.stdout == "caf\ufffd: caf\ufffd\n"
 
 
 def test_an_address_with_a_port_and_no_brackets_is_explained() -> None:
     done = run_client("::1:18443", "--name", "x", "--send")
-    assert done.returncode == Exit.USAGE
+    assert done.returncode == ClientExit.USAGE
     assert "::1:18443 is no HOST[:PORT]; an IPv6 address with a port is written [::1]:8443" in done.stderr
 
 
@@ -148,14 +148,14 @@ def test_a_server_that_hangs_up_at_once_may_have_turned_us_away(certs: Path) -> 
         port = listener.getsockname()[1]
         done = run_client("--ca", str(certs / "ca.pem"), f"127.0.0.1:{port}", "--name", "x", "--send")
         thread.join()
-    assert done.returncode == Exit.TLS_OTHER
+    assert done.returncode == ClientExit.TLS_OTHER
     assert "wait ten minutes" in done.stderr
 
 
 @pytest.mark.cold
 def test_a_pipe_says_and_hears(server: ServerProcess) -> None:
     done = run_client(*at(server, "--name", "pipe"), stdin="hello\n/who\n")
-    assert done.returncode == Exit.OK
+    assert done.returncode == ClientExit.OK
     assert done.stdout == "pipe: hello\n"
     assert "in #lobby (1): pipe" in done.stderr
 
@@ -175,7 +175,7 @@ def test_a_thousand_lines_under_the_rate_limit_arrive_in_order(certs: Path, tmp_
 
 def test_over_the_rate_progress_says_why(server: ServerProcess) -> None:
     done = run_client(*at(server, "--name", "bulk", "--send"), stdin="".join(f"{n}\n" for n in range(25)))
-    assert done.returncode == Exit.OK
+    assert done.returncode == ClientExit.OK
     assert "limits how fast" in done.stderr
     assert re.search(r"about \d+ seconds? left at [\d.]+ a second", done.stderr)
     assert done.stderr.count("\n") == 1  # nobody watches a job: once in ten seconds
@@ -183,7 +183,7 @@ def test_over_the_rate_progress_says_why(server: ServerProcess) -> None:
 
 def test_a_line_too_long_is_told_and_the_others_are_sent(server: ServerProcess) -> None:
     done = run_client(*at(server, "--name", "ci", "--send"), stdin="x" * 4001 + "\nshort\n")
-    assert done.returncode == Exit.MESSAGE_REFUSED
+    assert done.returncode == ClientExit.MESSAGE_REFUSED
     assert "line 1 has 4001 characters" in done.stderr
     with tail(server) as reading:
         assert reading.stdout is not None
@@ -196,7 +196,7 @@ def test_a_taken_name(server: ServerProcess) -> None:
         server.wait_for_line("ci")
         done = run_client(*at(server, "--name", "CI", "--send"), stdin="x\n")
         reading.terminate()
-    assert done.returncode == Exit.NAME_TAKEN
+    assert done.returncode == ClientExit.NAME_TAKEN
     assert "taken" in done.stderr
 
 
@@ -209,20 +209,20 @@ def closed_port() -> int:
 @pytest.mark.parametrize(
     ("flags", "code"),
     [
-        (["--name", "a:b", "--send"], Exit.NAME_INVALID),
-        (["--room", "a b", "--tail"], Exit.ROOM_REFUSED),
-        (["--send"], Exit.USAGE),
-        (["--json", "--name", "x"], Exit.USAGE),
-        (["--send", "--tail", "--name", "x"], Exit.USAGE),
-        (["--pin", "sha256:12", "--name", "x"], Exit.USAGE),
-        (["--ca", "a", "--pin", "b", "--name", "x"], Exit.USAGE),
-        (["[::1", "--name", "x"], Exit.USAGE),
-        (["host:99999", "--name", "x"], Exit.USAGE),
-        (["--ca", "/nowhere/ca.pem", "--name", "x"], Exit.BAD_CA_FILE),
-        (["--history", "x", "--tail"], Exit.USAGE),
+        (["--name", "a:b", "--send"], ClientExit.NAME_INVALID),
+        (["--room", "a b", "--tail"], ClientExit.ROOM_REFUSED),
+        (["--send"], ClientExit.USAGE),
+        (["--json", "--name", "x"], ClientExit.USAGE),
+        (["--send", "--tail", "--name", "x"], ClientExit.USAGE),
+        (["--pin", "sha256:12", "--name", "x"], ClientExit.USAGE),
+        (["--ca", "a", "--pin", "b", "--name", "x"], ClientExit.USAGE),
+        (["[::1", "--name", "x"], ClientExit.USAGE),
+        (["host:99999", "--name", "x"], ClientExit.USAGE),
+        (["--ca", "/nowhere/ca.pem", "--name", "x"], ClientExit.BAD_CA_FILE),
+        (["--history", "x", "--tail"], ClientExit.USAGE),
     ],
 )
-def test_wrong_flags(flags: list[str], code: Exit) -> None:
+def test_wrong_flags(flags: list[str], code: ClientExit) -> None:
     done = run_client(*flags)
     assert done.returncode == code
     assert "Traceback" not in done.stderr
@@ -234,34 +234,34 @@ def test_no_ca_anywhere_says_what_to_do(tmp_path: Path) -> None:
     done = subprocess.run(
         [*CLIENT, "--name", "x"], cwd=tmp_path, env=env, capture_output=True, text=True, check=False, input=""
     )
-    assert done.returncode == Exit.BAD_CA_FILE
+    assert done.returncode == ClientExit.BAD_CA_FILE
     assert "--pin" in done.stderr
 
 
 def test_nothing_listens(certs: Path) -> None:
     done = run_client("--ca", str(certs / "ca.pem"), f"127.0.0.1:{closed_port()}", "--name", "x", "--send")
-    assert done.returncode == Exit.CONNECTION_REFUSED
+    assert done.returncode == ClientExit.CONNECTION_REFUSED
     assert done.stderr.count("\n") == 1
 
 
 def test_an_unknown_host(certs: Path) -> None:
     done = run_client("--ca", str(certs / "ca.pem"), "nowhere.invalid", "--name", "x", "--send")
-    assert done.returncode == Exit.HOST_NOT_FOUND
+    assert done.returncode == ClientExit.HOST_NOT_FOUND
 
 
 def test_a_foreign_ca_and_a_wrong_pin(standing: ServerProcess, tmp_path: Path) -> None:
     ensure_server(tmp_path)
     where = f"127.0.0.1:{standing.port}"
     done = run_client("--ca", str(tmp_path / "ca.pem"), where, "--name", "x", "--send")
-    assert done.returncode == Exit.WRONG_CA
+    assert done.returncode == ClientExit.WRONG_CA
     done = run_client("--pin", "sha256:" + "00" * 32, where, "--name", "x", "--send")
-    assert done.returncode == Exit.WRONG_PIN
+    assert done.returncode == ClientExit.WRONG_PIN
 
 
 def test_a_host_the_certificate_does_not_name(certs: Path, tmp_path: Path) -> None:
     with ServerProcess(certs, tmp_path / "data", host="127.0.0.2").start() as server:
         done = run_client("--ca", str(server.ca), f"127.0.0.2:{server.port}", "--name", "x", "--send")
-    assert done.returncode == Exit.HOST_MISMATCH
+    assert done.returncode == ClientExit.HOST_MISMATCH
 
 
 def test_no_tls_at_all(certs: Path) -> None:
@@ -278,4 +278,4 @@ def test_no_tls_at_all(certs: Path) -> None:
         port = listener.getsockname()[1]
         done = run_client("--ca", str(certs / "ca.pem"), f"127.0.0.1:{port}", "--name", "x", "--send")
         thread.join()
-    assert done.returncode == Exit.NOT_TLS
+    assert done.returncode == ClientExit.NOT_TLS

@@ -18,15 +18,15 @@ from pathlib import Path
 import apsw
 import pytest
 
-from securechat.hub.people import AuditEntry, Note
-from securechat.hub.ports import Appended
+from securechat.hub.interfaces import Appended
 from securechat.limits import Limits
-from securechat.log.audit import read_audit
-from securechat.log.inline import InlineLog
-from securechat.log.loss import damaged_journal, missing_database
-from securechat.log.sqlite import DATABASE, SqliteStore
 from securechat.model import Draft, Message
+from securechat.records.accounts import AuditEntry, WriteAudit
+from securechat.storage.sqlite.audit import read_audit
+from securechat.storage.sqlite.loss import damaged_journal, missing_database
+from securechat.storage.sqlite.store import DATABASE, SqliteStore
 from securechat.testing.disk import CrashStates, RecordingDisk
+from securechat.testing.inline_log import InlineLog
 from securechat.testing.log_checks import Ack, HistoryBroken, check_history
 
 SEED = int(os.environ.get("SECURECHAT_SEED", "20240229"))
@@ -72,7 +72,7 @@ class Load:
     def _note(self, log: InlineLog) -> None:
         word = f"{len(self.recorded)}"
         entries = [AuditEntry(1, "ann", "ban", word, half) for half in ("first half", "second half")]
-        log.record([*map(Note, entries)], lambda outcome: self.recorded.append((len(self._disk.events), word)))
+        log.record([*map(WriteAudit, entries)], lambda outcome: self.recorded.append((len(self._disk.events), word)))
 
     def _told(self, draft: Draft, outcome: object) -> None:
         assert isinstance(outcome, Appended), outcome
@@ -155,11 +155,11 @@ CHILD = """
 import os, queue, sys
 from pathlib import Path
 from securechat.limits import Limits
-from securechat.log.worker import SqliteLog
+from securechat.storage.threaded_log import ThreadedLog
 from securechat.model import Draft
 
 posted = queue.SimpleQueue()
-log = SqliteLog(Path(sys.argv[1]), Limits(), posted.put)
+log = ThreadedLog(Path(sys.argv[1]), Limits(), posted.put)
 log.start(lambda batch: None, lambda error: os._exit(3))
 for number in range(1, 21):
     acked = []

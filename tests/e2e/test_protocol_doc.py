@@ -117,7 +117,7 @@ def test_the_documented_client_survives_the_servers_death(server: ServerProcess,
 
 
 def test_the_documented_client_verifies(server: ServerProcess, mini: Callable[..., Mini], tmp_path: Path) -> None:
-    from securechat.tls.certificates import ensure_server
+    from securechat.tls.certificate_directory import ensure_server
 
     ensure_server(tmp_path / "other")
     ana = mini(server, tmp_path / "other" / "ca.pem", "ana")

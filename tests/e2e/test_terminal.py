@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 import pytest
 
-from securechat.client.exit_codes import Exit
+from securechat.client.exit_codes import ClientExit
 from tests.support.client import at, run_client
 from tests.support.native import NativeClient
 from tests.support.screen import CTRL_C, CTRL_D, Screen
@@ -111,7 +111,7 @@ def test_leaving_towards_a_frozen_server_says_what_it_waits_for_and_a_second_tim
         ann.type(key)
         ann.wait_for(LEAVING, timeout=1.5)
         ann.type(CTRL_C)
-        assert ann.wait_for_exit(timeout=1.5) == Exit.LINES_LOST
+        assert ann.wait_for_exit(timeout=1.5) == ClientExit.LINES_LOST
         assert "possibly lost: into the ice" in ann.text
     finally:
         server.signal(signal.SIGCONT)
@@ -159,7 +159,7 @@ def test_6_every_way_of_leaving_is_clean_logged_and_told_and_the_others_carry_on
     ann, bob = two(screen, "bob")
     bob.wait_for("/help")
     bob.type(key)
-    assert bob.wait_for_exit() == Exit.OK
+    assert bob.wait_for_exit() == ClientExit.OK
     server.wait_for_event("disconnected", name="bob", reason="bye")
     ann.wait_for("left: bob")
     ann.line("still here")
@@ -179,7 +179,7 @@ def test_a_polite_kill_restores_the_terminal(screen: Open) -> None:
     ann = screen("--name", "ann")
     ann.wait_for("/help")
     ann.process.send_signal(signal.SIGTERM)
-    assert ann.wait_for_exit() == Exit.TERMINATED
+    assert ann.wait_for_exit() == ClientExit.TERMINATED
     assert ann.output.rstrip().endswith(b"\x1b[?2004l") or b"\x1b[?2004l" in ann.output
 
 
@@ -231,7 +231,7 @@ def test_leaving_while_away_says_what_is_lost(screen: Open, server: ServerProces
             ann.wait_for("leaving", timeout=1)
             break
     ann.wait_for("possibly lost: into the void")
-    assert ann.wait_for_exit() == Exit.LINES_LOST
+    assert ann.wait_for_exit() == ClientExit.LINES_LOST
 
 
 def test_commands(screen: Open) -> None:
@@ -274,4 +274,4 @@ def test_a_dumb_terminal_is_enough(screen: Open) -> None:
     bob.line("hello")
     ann.wait_for("bob: hello")
     ann.type(CTRL_C)
-    assert ann.wait_for_exit() == Exit.INTERRUPTED
+    assert ann.wait_for_exit() == ClientExit.INTERRUPTED

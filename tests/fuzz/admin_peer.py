@@ -18,13 +18,13 @@ from typing import Any
 
 import msgspec
 
-from securechat.server import requests
+from securechat.server import admin_protocol
 from tests.fuzz import probe
 from tests.fuzz.grammar import Grammar, Known, kinds_of
 from tests.fuzz.ring import Ring
 from tests.support.secrecy import keep_secret
 
-REQUESTS = kinds_of(requests.Command)
+REQUESTS = kinds_of(admin_protocol.AdminCommand)
 
 
 class Operator:
@@ -118,8 +118,8 @@ class Operator:
         self.ring.add(">", line)
         self.figures["lines"] += 1
         with suppress(msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-            command = requests.decode(line)
-            if isinstance(command, requests.DeleteUser) and command.messages == "remove":
+            command = admin_protocol.decode(line)
+            if isinstance(command, admin_protocol.DeleteUser) and command.messages == "remove":
                 self.removed.add(command.name)
 
     def flush(self) -> None:
@@ -199,17 +199,17 @@ def is_harmful(line: bytes) -> bool:
     An operator may do all of it, and no fuzzing needs it: rooms are removed only where they are unused for a day.
     """
     try:
-        command = requests.decode(line)
+        command = admin_protocol.decode(line)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return False
-    if isinstance(command, requests.Shutdown):
+    if isinstance(command, admin_protocol.ShutDown):
         return True
-    if isinstance(command, requests.PruneRooms):
+    if isinstance(command, admin_protocol.PruneRooms):
         return not command.dry_run and (command.unused_days is None or 0 < command.unused_days < 1)
     target = getattr(command, "target", None) or getattr(command, "name", None)
     if isinstance(target, str) and "honest" in target:
         return True
-    if not isinstance(command, requests.MakeBan):
+    if not isinstance(command, admin_protocol.AddBan):
         return False
     try:
         network = ip_network(command.target.strip("[] "), strict=False)

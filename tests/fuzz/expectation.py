@@ -71,7 +71,7 @@ from securechat.model import (
     Who,
     Whois,
 )
-from securechat.wire.base import FrameRefused
+from securechat.wire.codec import FrameRefused
 from securechat.wire.frames import FrameReader
 from securechat.wire.native import NativeServerCodec
 

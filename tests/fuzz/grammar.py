@@ -2,7 +2,7 @@
 
 A value comes from the field's name where the name means something (a room, a seq, a query), and from its type and
 constraints otherwise. One record in a mood has at most one bad field, because a record with two is refused for the
-first. Everything is drawn from one `random.Random`; numbers that a server has given out are taken from `Known`.
+first. Everything is drawn from one `random.Random`; numbers that a server has given out are taken from `KnownServer`.
 """
 
 from __future__ import annotations

@@ -10,9 +10,9 @@ from collections.abc import Callable
 from securechat.errors import Refusal, RemoteProtocolError
 from securechat.limits import MAX_FRAME_BYTES
 from securechat.model import Command, Event
-from securechat.names import check_name, check_room, longest_known_name, name_key
-from securechat.text import is_hostile, one_line, visible
-from securechat.wire.base import FrameRefused
+from securechat.text.names import check_name, check_room, longest_known_name, name_key
+from securechat.text.sanitize import is_hostile, one_line, visible
+from securechat.wire.codec import FrameRefused
 from securechat.wire.frames import HEADER_BYTES
 from securechat.wire.native import NATIVE, NativeClientCodec, NativeServerCodec
 

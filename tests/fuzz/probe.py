@@ -23,7 +23,20 @@ from typing import NamedTuple
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from securechat.model import Acked, Closing, Event, Hello, History, HistoryPage, Join, Joined, Ping, Pong, Refused, Say
+from securechat.model import (
+    Acked,
+    Closing,
+    Event,
+    Hello,
+    History,
+    HistoryPage,
+    Join,
+    Joined,
+    Ping,
+    Pong,
+    Refused,
+    Say,
+)
 from securechat.tls.contexts import client_context
 from securechat.wire.native import NativeClientCodec
 

@@ -27,9 +27,20 @@ from pathlib import Path
 import apsw
 from msgspec import Struct
 
-from securechat.log.backup import DATABASE
-from securechat.model import Delete, Deleted, Direct, Edit, Edited, Message, MessageChange, React, Reacted, Say
-from securechat.server.requests import SOCKET
+from securechat.model import (
+    Delete,
+    Deleted,
+    Direct,
+    Edit,
+    Edited,
+    Message,
+    MessageChange,
+    React,
+    Reacted,
+    Say,
+)
+from securechat.server.admin_protocol import SOCKET
+from securechat.storage.tools.backup import DATABASE
 from securechat.testing.stored import Stored, read_database
 from securechat.tls.contexts import client_context
 from tests.fuzz.admin_peer import Operator
@@ -436,7 +447,7 @@ def _rss_bytes(pid: int) -> int:
 
 def campaign(seconds: float, seed: int, *, expanding: bool = True) -> bool:
     """Run by hand: two thirds of the time without rates, a third with the default ones; true when nothing was found."""
-    from securechat.tls.certificates import ensure_server  # what only this needs
+    from securechat.tls.certificate_directory import ensure_server  # what only this needs
 
     is_good = True
     with tempfile.TemporaryDirectory(prefix="securechat-fuzz-") as scratch:

@@ -32,7 +32,7 @@ from securechat.model import (
     Welcome,
 )
 from securechat.testing.stored import Stored
-from securechat.tls.certificates import ensure_server
+from securechat.tls.certificate_directory import ensure_server
 from securechat.wire.frames import frame
 from securechat.wire.native import NATIVE, NativeClientCodec, NativeServerCodec
 from tests.fuzz.admin_peer import REQUESTS, is_harmful

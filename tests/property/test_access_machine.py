@@ -14,9 +14,8 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from securechat.errors import ErrorCode, Refusal
-from securechat.hub.people import Ban, Invite, Role
-from securechat.hub.ports import Access, NotAppended
-from securechat.hub.steward import InviteMade
+from securechat.hub.admin.commands import CreatedInvite
+from securechat.hub.interfaces import Access, NotAppended
 from securechat.model import (
     ChangePassword,
     Hello,
@@ -28,6 +27,7 @@ from securechat.model import (
     Registered,
     Welcome,
 )
+from securechat.records.accounts import Ban, Invite, Role
 from tests.support.hub_rig import FakePeer, HubRig
 
 NAMES = ("ann", "bob", "cyd")
@@ -107,30 +107,30 @@ class AccessMachine(RuleBasedStateMachine):
 
     @rule(uses=st.integers(1, 2))
     def invite(self, uses: int) -> None:
-        def done(answer: InviteMade | NotAppended) -> None:
-            assert isinstance(answer, InviteMade)
+        def done(answer: CreatedInvite | NotAppended) -> None:
+            assert isinstance(answer, CreatedInvite)
             self.invites.append(answer.token)
 
-        self.rig.hub.steward.invite("admin", uses=uses, days=7, room=None, done=done)
+        self.rig.hub.admin_commands.invite("admin", uses=uses, days=7, room=None, done=done)
 
-    @precondition(lambda self: any(self.rig.hub.steward.invites()))
+    @precondition(lambda self: any(self.rig.hub.admin_commands.invites()))
     @rule(data=st.data())
     def revoke(self, data: st.DataObject) -> None:
-        number = data.draw(st.sampled_from([row.invite_id for row in self.rig.hub.steward.invites()]))
-        self.rig.hub.steward.revoke("admin", number, _nothing)
+        number = data.draw(st.sampled_from([row.invite_id for row in self.rig.hub.admin_commands.invites()]))
+        self.rig.hub.admin_commands.revoke("admin", number, _nothing)
 
     @rule(whom=st.sampled_from([*NAMES, *HOSTS, "203.0.113.0/24"]), lasting=st.booleans())
     def ban(self, whom: str, lasting: bool) -> None:
         duration_s = None if lasting else 60.0
-        self.rig.hub.steward.ban("admin", whom, reason="", duration_s=duration_s, done=_nothing)
+        self.rig.hub.admin_commands.ban("admin", whom, reason="", duration_s=duration_s, done=_nothing)
 
     @rule(whom=st.sampled_from([*NAMES, *HOSTS, "203.0.113.0/24"]))
     def unban(self, whom: str) -> None:
-        self._try(lambda: self.rig.hub.steward.unban("admin", whom, _nothing))
+        self._try(lambda: self.rig.hub.admin_commands.unban("admin", whom, _nothing))
 
     @rule(name=names, what=st.sampled_from(["kick", "reset", "delete", "role"]))
     def order(self, name: str, what: str) -> None:
-        steward = self.rig.hub.steward
+        steward = self.rig.hub.admin_commands
         match what:
             case "kick":
                 self._try(lambda: steward.kick("admin", name, "", _nothing))
@@ -195,9 +195,9 @@ class AccessMachine(RuleBasedStateMachine):
     def nobody_is_in_who_should_not_be(self) -> None:
         if not hasattr(self, "rig"):
             return
-        hub, registry = self.rig.hub, self.rig.hub._registry
+        hub, registry = self.rig.hub, self.rig.hub._directory
         for peer in self._members():
-            member = hub._seats[peer].member
+            member = hub._connections[peer].member
             hello = self.said[peer]
             assert not _banned(registry.bans.values(), peer, member, registry.wall_ms()), "a banned one is in"
             account = registry.accounts.get(member.sender_id)
@@ -208,7 +208,7 @@ class AccessMachine(RuleBasedStateMachine):
             else:
                 assert member.name == account.name
                 assert hello.password or hello.token or hello.invite or peer.of(Registered), "no proof"
-            login = hub._seats[peer].login_id
+            login = hub._connections[peer].login_id
             assert not login or login in registry.logins, "its login was ended"
 
     @invariant()
@@ -220,7 +220,7 @@ class AccessMachine(RuleBasedStateMachine):
     @invariant()
     def invites_are_never_used_up_twice(self) -> None:
         if hasattr(self, "rig"):
-            for invite in self.rig.hub.steward.invites():
+            for invite in self.rig.hub.admin_commands.invites():
                 assert isinstance(invite, Invite)
                 assert len(invite.used_by) <= invite.uses
 
@@ -228,8 +228,8 @@ class AccessMachine(RuleBasedStateMachine):
     def the_disk_agrees(self) -> None:
         """When nothing is under way, memory and disk hold the same people."""
         if hasattr(self, "rig") and not self.rig.posted:
-            again = HubRig(access=self.access, store=self.rig.store).hub._registry
-            mine = self.rig.hub._registry
+            again = HubRig(access=self.access, store=self.rig.store).hub._directory
+            mine = self.rig.hub._directory
             assert mine.accounts == again.accounts
             assert mine.logins == again.logins
             assert mine.invites == again.invites

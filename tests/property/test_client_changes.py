@@ -5,11 +5,9 @@ from __future__ import annotations
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from securechat.client import happenings as told
-from securechat.client import intents as want
-from securechat.client import tidings
-from securechat.client.amending import amended
-from securechat.client.state import RoomKey, key_of
+from securechat.client.core import actions, events
+from securechat.client.core.message_changes import apply_change
+from securechat.client.core.state import RoomKey, key_of
 from securechat.model import Message, RevisionKind
 from tests.support.core_driver import ChangingServer, Driver
 
@@ -49,9 +47,9 @@ def play(driver: Driver, server: ChangingServer, steps: list[tuple[str, object]]
             case "mine", (RevisionKind() as kind, int(which)) if server.log:
                 target = server.log[which % len(server.log)]
                 key = key_of(target, server.my_id)
-                driver.want(want.Revise(key, kind, target.seq, f"mine {number}", "+"))
+                driver.want(actions.ChangeMessage(key, kind, target.seq, f"mine {number}", "+"))
             case "recall", str(room):
-                driver.want(want.AskHistory(RoomKey(room), 4))
+                driver.want(actions.AskHistory(RoomKey(room), 4))
             case "slow", bool(slow):
                 server.slow_reader = slow
             case "read", _:
@@ -74,18 +72,18 @@ def state(message: Message) -> object:
 def as_shown(driver: Driver) -> dict[int, Message]:
     """What a reader who applies what is told has in the end."""
     shown: dict[int, Message] = {}
-    changes = [happening.change.seq for happening in driver.all(tidings.Amended)]
+    changes = [happening.change.seq for happening in driver.all(events.MessageChanged)]
     assert len(changes) == len(set(changes)), "told twice"
     for happening in driver.told:
         match happening:
-            case told.Shown(message):
+            case events.MessageShown(message):
                 assert message.seq not in shown
                 shown[message.seq] = message
-            case tidings.Amended(change) if change.target not in shown:
+            case events.MessageChanged(change) if change.target not in shown:
                 assert happening.message is None  # a hole that was not noticed yet
-            case tidings.Amended(change, _, message):
+            case events.MessageChanged(change, _, message):
                 before = shown[change.target]
-                after = amended(before, change)
+                after = apply_change(before, change)
                 assert after is not before, "told twice"
                 shown[change.target] = after
                 assert message is None or state(message) == state(after)
@@ -133,5 +131,5 @@ def test_every_message_ends_as_the_log_has_it(steps: list[tuple[str, object]], p
 
     stored = {message.seq: state(message) for message in server.log}
     assert {seq: state(message) for seq, message in as_shown(driver).items()} == stored
-    kept = [message for one in driver.core.feed.conversations.values() for message in one.messages]
+    kept = [message for one in driver.core.timeline.conversations.values() for message in one.messages]
     assert {message.seq: state(message) for message in kept} == stored

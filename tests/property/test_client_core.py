@@ -7,9 +7,8 @@ from collections import Counter, defaultdict
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from securechat.client import happenings as told
-from securechat.client import intents as want
-from securechat.client.state import Key, Phase, key_of
+from securechat.client.core import actions, events
+from securechat.client.core.state import ConnectionPhase, ConversationId, key_of
 from tests.support.core_driver import Driver
 
 ROOM = st.sampled_from(["lobby", "ops", None])
@@ -34,7 +33,7 @@ def play(driver: Driver, steps: list[tuple[str, object]]) -> list[str]:
                 driver.say(typed[-1], room)
             case "say", _:
                 typed.append(f"mine {number}")
-                driver.want(want.Whisper("p99", typed[-1]))
+                driver.want(actions.SendDirect("p99", typed[-1]))
             case (("others" | "hole"), list(rooms)):
                 said = [(room, f"theirs {number}.{index}") for index, room in enumerate(rooms)]
                 driver.server.batch(said, drop=what == "hole")
@@ -51,15 +50,15 @@ def play(driver: Driver, steps: list[tuple[str, object]]) -> list[str]:
     return typed
 
 
-def seen(driver: Driver) -> dict[Key, list[int]]:
-    found: dict[Key, list[int]] = defaultdict(list)
-    for shown in driver.all(told.Shown):
+def seen(driver: Driver) -> dict[ConversationId, list[int]]:
+    found: dict[ConversationId, list[int]] = defaultdict(list)
+    for shown in driver.all(events.MessageShown):
         found[shown.key].append(shown.message.seq)
     return found
 
 
-def expected(driver: Driver) -> dict[Key, list[int]]:
-    stored: dict[Key, list[int]] = defaultdict(list)
+def expected(driver: Driver) -> dict[ConversationId, list[int]]:
+    stored: dict[ConversationId, list[int]] = defaultdict(list)
     for message in driver.server.log:
         stored[key_of(message, driver.server.my_id)].append(message.seq)
     return stored
@@ -83,7 +82,7 @@ def test_every_message_once_in_order_and_every_line_once(steps: list[tuple[str, 
 
     stored = Counter(message.text for message in driver.server.log if message.sender_id == driver.server.my_id)
     assert stored == Counter(typed)
-    acked = [ack.line.number for ack in driver.all(told.LineAcked)]
+    acked = [ack.line.number for ack in driver.all(events.MessageAcked)]
     assert len(acked) == len(set(acked)) == len(typed)
     assert driver.core.unsent == ()
 
@@ -97,6 +96,12 @@ def test_deadlines_are_never_in_the_past_after_a_tick(steps: list[tuple[str, obj
         before = driver.core.deadline()
         driver.tick()
         after = driver.core.deadline()
-        assert before is None or after is None or after > before or driver.core.phase is Phase.DIALLING or driver.wire
+        assert (
+            before is None
+            or after is None
+            or after > before
+            or driver.core.phase is ConnectionPhase.DIALLING
+            or driver.wire
+        )
         driver.to_server()
         driver.to_client()

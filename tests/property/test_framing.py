@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from securechat.errors import RemoteProtocolError
 from securechat.limits import MAX_FRAME_BYTES
 from securechat.model import Command, Event
-from securechat.wire.base import FrameRefused
+from securechat.wire.codec import FrameRefused
 from securechat.wire.frames import HEADER_BYTES, FrameReader, frame
 from securechat.wire.native import NATIVE, NativeClientCodec, NativeServerCodec
 from tests.support.records import COMMANDS, EVENTS

@@ -38,7 +38,7 @@ from securechat.model import (
     Welcome,
     Who,
 )
-from securechat.names import name_key
+from securechat.text.names import name_key
 from tests.support.hub_rig import FakePeer, HubRig
 
 SECRETS = [f"{n:032x}" for n in range(1, 5)]
@@ -219,7 +219,7 @@ class HubMachine(RuleBasedStateMachine):
             elif isinstance(event, Presence) and event.room in told:
                 _apply(told[event.room], event)
                 assert len(told[event.room]) == event.total
-        rooms = self.rig.hub._attendance.rooms
+        rooms = self.rig.hub._presence.rooms
         for room, people in told.items():
             assert people == {member.sender_id: member.name for member in rooms[room].members.values()}
 

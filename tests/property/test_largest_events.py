@@ -1,8 +1,8 @@
 """The largest legal value of every event fits into a frame, in the characters that take the most bytes.
 
-A value is made as the server makes it: through `securechat.hub.paging` where it holds a list, and with every text as
-long as the rules let it be. A new event needs a builder here, and a list is made in no other place than paging.py.
-"""
+A value is made as the server makes it: through `securechat.hub.messages.paging` where it holds a list, and with every
+text as long as the rules let it be. A new event needs a builder here, and a list is made in no other place than
+paging.py."""
 
 import ast
 import itertools
@@ -15,10 +15,10 @@ from hypothesis import strategies as st
 
 from securechat import model as m
 from securechat.errors import ErrorCode, LocalProtocolError
-from securechat.hub import paging
-from securechat.hub.member import Member
-from securechat.hub.ports import HistoryQuery, HistoryRows, SearchQuery, SearchRows
-from securechat.hub.room import Room
+from securechat.hub.interfaces import HistoryQuery, HistoryRows, SearchQuery, SearchRows
+from securechat.hub.members import Member
+from securechat.hub.messages import paging
+from securechat.hub.rooms.active_room import ActiveRoom
 from securechat.limits import (
     KIB,
     MAX_FRAME_BYTES,
@@ -31,8 +31,8 @@ from securechat.limits import (
     Limits,
     PageLimits,
 )
-from securechat.names import check_name, check_room
-from securechat.text import is_hostile
+from securechat.text.names import check_name, check_room
+from securechat.text.sanitize import is_hostile
 from securechat.wire.native import NativeClientCodec, NativeFormat
 
 SIZES = [PAGE_LIMITS, PageLimits.of_frames(4 * KIB), PageLimits.of_frames(8 * KIB, page_rows=5)]
@@ -64,7 +64,7 @@ def message(pages, seq=ID, marks=0, text=None):
 
 
 def room_of(count, limits=LIMITS):
-    room = Room(ROOM)
+    room = ActiveRoom(ROOM)
     for number in range(count):
         room.add(Member(ID - number, b"", NAME, NAME, limits))
     return room

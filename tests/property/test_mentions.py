@@ -8,9 +8,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from securechat.errors import Refusal
-from securechat.hub.mentions import MOST_MENTIONS, mentioned
+from securechat.hub.messages.mentions import MOST_MENTIONS, mentioned
 from securechat.limits import MAX_NAME_CHARS
-from securechat.names import check_name, name_key, word_key
+from securechat.text.names import check_name, name_key, word_key
 
 SIGNS = st.sampled_from("aAbß. ,:_@!\n…ﬁ가각\u0301\u0308\u3000\u00a0ＡǅİıςσΣ①ᾳ-(\ufdfa\u00a8")
 TEXTS = st.text(SIGNS, max_size=60) | st.lists(st.sampled_from(["@a", "@b", " a", ".", "b ", "가", "_"])).map("".join)

@@ -8,12 +8,12 @@ import pytest
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
-from securechat import names
 from securechat.errors import Refusal
 from securechat.limits import MAX_NAME_BYTES, MAX_NAME_CHARS, MAX_ROOM_CHARS
-from securechat.names import check_name, check_room, longest_known_name, name_key
-from securechat.precis import NICKNAME_MAPPED, NICKNAME_PRESERVED
-from securechat.text import is_hostile, one_line, visible
+from securechat.text import names
+from securechat.text.names import check_name, check_room, longest_known_name, name_key
+from securechat.text.precis import NICKNAME_MAPPED, NICKNAME_PRESERVED
+from securechat.text.sanitize import is_hostile, one_line, visible
 
 ANY = st.text(st.characters(), max_size=40)
 TRICKY = st.text(

@@ -4,8 +4,8 @@ import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
-from securechat.hub.paging import encoded_bound, history_page
-from securechat.hub.ports import HistoryQuery, HistoryRows
+from securechat.hub.interfaces import HistoryQuery, HistoryRows
+from securechat.hub.messages.paging import encoded_bound, history_page
 from securechat.limits import MAX_FRAME_BYTES, PAGE_BYTES, PAGE_LIMITS
 from securechat.model import Deleted, Edited, Message, Reacted, Reaction
 

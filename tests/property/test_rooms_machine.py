@@ -69,10 +69,10 @@ class Watched(FakePeer):
     def deliver(self, event: Event) -> None:
         super().deliver(event)
         for room in _rooms_in(event):
-            place = self.machine.rig.hub._registry.rulebook.places.get(room)
+            place = self.machine.rig.hub._directory.room_directory.room_records.get(room)
             if place is None or not place.private:
                 continue
-            seat = self.machine.rig.hub._seats.get(self)
+            seat = self.machine.rig.hub._connections.get(self)
             there = seat is not None and room in seat.member.rooms
             invited = isinstance(event, Invited)
             assert there or invited or event is self.machine.allowed, f"{event} reached somebody who is not in it"
@@ -124,13 +124,13 @@ class RoomsMachine(RuleBasedStateMachine):
         self.ids[name] = peer.last(Welcome).sender_id
 
     def _rank(self, name: str, room: str) -> int:
-        rulebook = self.rig.hub._registry.rulebook
+        rulebook = self.rig.hub._directory.room_directory
         present = room in self._member(name).rooms
         rank = RANKS[rulebook.role_word(room, self.ids[name])]
         return max(rank, 1 if present else 0)
 
     def _member(self, name: str) -> Any:
-        return self.rig.hub._seats[self.peers[name]].member
+        return self.rig.hub._connections[self.peers[name]].member
 
     def _ask(self, name: str, command: Any) -> Event:
         """Send a request and return its answer."""
@@ -243,9 +243,9 @@ class RoomsMachine(RuleBasedStateMachine):
     def whoever_is_in_a_private_room_belongs_to_it(self) -> None:
         if not hasattr(self, "rig") or self.rig.posted:
             return
-        rulebook = self.rig.hub._registry.rulebook
-        for name, place in rulebook.places.items():
-            room = self.rig.hub._attendance.rooms.get(name)
+        rulebook = self.rig.hub._directory.room_directory
+        for name, place in rulebook.room_records.items():
+            room = self.rig.hub._presence.rooms.get(name)
             for sender_id in room.members if place.private and room is not None else ():
                 assert rulebook.belongs(name, sender_id)
 
@@ -253,19 +253,19 @@ class RoomsMachine(RuleBasedStateMachine):
     def a_room_with_members_has_an_owner(self) -> None:
         if not hasattr(self, "rig") or self.rig.posted:
             return
-        rulebook = self.rig.hub._registry.rulebook
-        for name, place in rulebook.places.items():
+        rulebook = self.rig.hub._directory.room_directory
+        for name, place in rulebook.room_records.items():
             if rulebook.members_of(place):
                 assert rulebook.owners(name) >= 1
 
     @invariant()
     def the_disk_agrees(self) -> None:
         if hasattr(self, "rig") and not self.rig.posted:
-            again = HubRig(store=self.rig.store).hub._registry.rulebook
-            mine = self.rig.hub._registry.rulebook
-            assert mine.places == again.places
-            for place in mine.places.values():
-                assert mine.members_of(place) == again.members_of(again.places[place.name])
+            again = HubRig(store=self.rig.store).hub._directory.room_directory
+            mine = self.rig.hub._directory.room_directory
+            assert mine.room_records == again.room_records
+            for place in mine.room_records.values():
+                assert mine.members_of(place) == again.members_of(again.room_records[place.name])
 
 
 TestRooms = RoomsMachine.TestCase

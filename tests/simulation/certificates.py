@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from cryptography.x509.oid import NameOID
 
 from securechat.testing.keys import AUTHORITY
-from securechat.tls.client_keys import KeyProof, public_key_fingerprint, statement
+from securechat.tls.client_certificates import KeyProof, public_key_fingerprint, statement
 
 _NAME = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "somebody")])
 _MORNING = dt.datetime(2025, 1, 1, tzinfo=dt.UTC)

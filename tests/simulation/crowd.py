@@ -36,8 +36,8 @@ from securechat.model import (
     Who,
     Whois,
 )
-from securechat.names import LOBBY
 from securechat.testing.log_checks import HistoryBroken
+from securechat.text.names import LOBBY
 from securechat.wire.native import NativeClientCodec
 from tests.simulation.hush import Listener
 from tests.simulation.texts import filled, long_name

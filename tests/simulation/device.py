@@ -1,4 +1,4 @@
-"""One client program: the real core and the real codec in a shell that does what `securechat.client.runner` does.
+"""One client program: the real core and the real codec in a shell that does what `securechat.client.network` does.
 
 Everything its user is told goes to the `Display` and to the person in front of it; everything on the wire goes by a
 `WireChecker`.
@@ -8,12 +8,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from securechat.client import happenings as told
-from securechat.client import intents as want
-from securechat.client.core import ClientCore, Output
-from securechat.client.deeds import TokenLost, TokenReceived
-from securechat.client.login import Login
-from securechat.client.state import Attention, Phase
+from securechat.client.core import actions, events
+from securechat.client.core.client import ClientCore, CoreOutput
+from securechat.client.core.credentials import Credentials
+from securechat.client.core.events.account import TokenLost, TokenReceived
+from securechat.client.core.state import ConnectionPhase, Visibility
 from securechat.errors import RemoteProtocolError
 from securechat.model import (
     Closing,
@@ -32,11 +31,11 @@ from securechat.model import (
     UnreadList,
     Welcome,
 )
-from securechat.names import name_key
 from securechat.testing.histories import Display
 from securechat.testing.link import Connection, Death
 from securechat.testing.log_checks import HistoryBroken
 from securechat.testing.wire_checks import Stream, WireChecker
+from securechat.text.names import name_key
 from securechat.wire.native import NativeClientCodec
 from tests.simulation.certificates import certificate
 from tests.simulation.hush import Listener
@@ -88,11 +87,11 @@ class Device:
 
     @property
     def is_online(self) -> bool:
-        return self.core is not None and self.core.phase is Phase.ONLINE
+        return self.core is not None and self.core.phase is ConnectionPhase.ONLINE
 
     @property
     def is_over(self) -> bool:
-        return self.core is None or self.core.phase is Phase.ENDED
+        return self.core is None or self.core.phase is ConnectionPhase.ENDED
 
     @property
     def is_quiet(self) -> bool:
@@ -100,19 +99,19 @@ class Device:
         core = self.core
         if core is None or self.connection is None or self.connection.connection.dead:
             return False
-        return self.is_online and not core.unsent and not core.feed.catching_up
+        return self.is_online and not core.unsent and not core.timeline.catching_up
 
     @property
     def is_asking(self) -> bool:
         """Whether the program waits for the answer to a question, or has more of them to ask."""
-        return self.core is not None and (bool(self.core.feed._jobs) or self.core.feed._in_flight is not None)
+        return self.core is not None and (bool(self.core.timeline._jobs) or self.core.timeline._in_flight is not None)
 
     def start(self, *, invite: str = "") -> None:
         """Start the program."""
         world = self.world
         self.display = Display(f"{self.name}/{len(self.lives)}")
         self.lives.append(self.display)
-        login = Login(
+        login = Credentials(
             self.secret,
             fresh_secret=self.fresh_secret,
             tokens=dict(self.tokens),
@@ -128,7 +127,7 @@ class Device:
             client="simulation",
             login=login,
             recall=self.rng.choice((0, 0, 5)),
-            attention=self.rng.choice((Attention.ALL, Attention.ALL, Attention.CURRENT, Attention.NOBODY)),
+            attention=self.rng.choice((Visibility.ALL, Visibility.ALL, Visibility.CURRENT, Visibility.NOBODY)),
             typing=self.rng.random() < 0.3,
         )
         world.clock.note(self.name, f"starts as {self.person.name!r}")
@@ -146,12 +145,12 @@ class Device:
                 self._timer.cancel()
             self.display.ended = True
 
-    def want(self, intent: want.Intent) -> None:
+    def want(self, intent: actions.Action) -> None:
         """The user wants something."""
-        if self.core is None or self.core.phase is Phase.ENDED:
+        if self.core is None or self.core.phase is ConnectionPhase.ENDED:
             return
         self.world.clock.note(self.name, f"wants {intent!r}"[:160])
-        output = self.core.intend(intent, self.world.clock.now)
+        output = self.core.act(intent, self.world.clock.now)
         for line in self.core.unsent:
             if line.number:
                 self.display.lines.setdefault(line.number, None)
@@ -167,12 +166,12 @@ class Device:
 
     # --- as runner.Runner
 
-    def apply(self, output: Output) -> None:
+    def apply(self, output: CoreOutput) -> None:
         """Do what the core wants done."""
         core = self.core
         if self.connection is not None and output.commands:
             self.connection.send(output)
-        for happening in output.happenings:
+        for happening in output.ui_events:
             self._hear(happening)
         if self.core is not core:
             return
@@ -183,8 +182,8 @@ class Device:
             self._dial()
         self._rearm()
 
-    def _hear(self, happening: told.Happening) -> None:
-        if self.world.clock.tracing and not isinstance(happening, told.EnteredRoom | told.PeopleCame):
+    def _hear(self, happening: events.UiEvent) -> None:
+        if self.world.clock.tracing and not isinstance(happening, events.RoomJoined | events.MembersJoined):
             self.world.clock.note(self.name, f"is told {happening!r}"[:400])
         match happening:
             case TokenReceived(name, token):
@@ -230,13 +229,15 @@ class Device:
         if not link.is_open and self.connection is link:
             self._drop(Death.RESET)
             if self.core is not None:
-                self.apply(self.core.disconnected(told.Loss(told.LossKind.TIMEOUT), self.world.clock.now))
+                self.apply(
+                    self.core.disconnected(events.Disconnect(events.DisconnectReason.TIMEOUT), self.world.clock.now)
+                )
 
     def _refused(self, core: ClientCore | None) -> None:
         if self.core is core and core is not None:
-            self.lost(None, told.Loss(told.LossKind.REFUSED))
+            self.lost(None, events.Disconnect(events.DisconnectReason.REFUSED))
 
-    def lost(self, link: Link | None, loss: told.Loss) -> None:
+    def lost(self, link: Link | None, loss: events.Disconnect) -> None:
         """No connection any more."""
         if self.core is not None and self.connection is link:
             self.connection = None
@@ -265,7 +266,7 @@ class Link:
         self._asked: dict[int, tuple[RoomCommand, float]] = {}
         self.end.start(self)
 
-    def send(self, output: Output) -> None:
+    def send(self, output: CoreOutput) -> None:
         """Write commands."""
         world = self.device.world
         for command in output.commands:
@@ -339,4 +340,4 @@ class Link:
 
     def closed(self, *, broken: bool) -> None:
         """The connection is over."""
-        self.device.lost(self, told.Loss(told.LossKind.CLOSED, "broken" if broken else "closed"))
+        self.device.lost(self, events.Disconnect(events.DisconnectReason.CLOSED, "broken" if broken else "closed"))

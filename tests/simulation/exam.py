@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NoReturn, TypeVar
 
-from securechat.client import intents as want
-from securechat.client.state import Key, PersonKey, RoomKey
+from securechat.client.core import actions
+from securechat.client.core.state import ConversationId, PersonKey, RoomKey
 from securechat.model import SearchPage, UnreadItem, UnreadList
-from securechat.names import LOBBY
 from securechat.testing.log_checks import HistoryBroken
+from securechat.text.names import LOBBY
 from tests.simulation.texts import WORDS
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ class Exam:
         """Return what the pages hold that the program asks for, one after the other; None when that breaks off."""
         self._let_it_finish(device)
         clock, before = self._world.clock, len(device.heard)
-        device.want(want.ListUnread())
+        device.want(actions.ListUnread())
         pages = device.heard
 
         def is_answered() -> bool:
@@ -94,7 +94,7 @@ class Exam:
     def _pages(self, device: Device, word: str) -> list[int] | None:
         """Return every hit, page after page; None when the server says that these are not all."""
         found: list[int] = []
-        intent: want.Intent = want.Search(word)
+        intent: actions.Action = actions.FindMessages(word)
         while True:
             page = self._ask(device, intent, SearchPage)
             if page is None or page.indexed is not None:
@@ -102,9 +102,9 @@ class Exam:
             found += [hit.message.seq for hit in page.hits]
             if not page.more:
                 return found
-            intent = want.SearchOn()
+            intent = actions.ShowMore()
 
-    def _ask(self, device: Device, intent: want.Intent, answer: type[_T]) -> _T | None:
+    def _ask(self, device: Device, intent: actions.Action, answer: type[_T]) -> _T | None:
         """Return the answer to a question; None when it is refused for now, or the connection breaks under it."""
         self._let_it_finish(device)
         clock, heard = self._world.clock, device.heard
@@ -153,10 +153,10 @@ class Exam:
     def _check_unread(self, device: Device, told: Sequence[UnreadItem]) -> None:
         assert device.core is not None
         me = device.core.me.id
-        by_place: dict[Key, list[Message]] = {}
+        by_place: dict[ConversationId, list[Message]] = {}
         for row in self._visible(device):
             if row.sender_id != me and row.deleted is None:
-                key: Key = RoomKey(row.room) if row.room is not None else PersonKey(row.sender_id)
+                key: ConversationId = RoomKey(row.room) if row.room is not None else PersonKey(row.sender_id)
                 by_place.setdefault(key, []).append(row)
         items = {RoomKey(i.room) if i.room is not None else PersonKey(i.peer.id if i.peer else 0): i for i in told}
         if len(items) < len(told):
@@ -175,7 +175,7 @@ class Exam:
             if unread := [row.seq for row in rows if row.seq > read_seq]:
                 self._broken(device, f"{unread} of {key} were not read (only up to {read_seq}), and it is not told")
 
-    def _since(self, me: int, key: Key) -> int:
+    def _since(self, me: int, key: ConversationId) -> int:
         """Where unread messages begin to count: in rooms from when the account joined them on."""
         if isinstance(key, PersonKey) or key.room == LOBBY:
             return 0

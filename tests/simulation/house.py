@@ -11,24 +11,33 @@ from collections.abc import Iterable, Sequence, Set
 from typing import TYPE_CHECKING, NoReturn
 
 from securechat.errors import ErrorCode
-from securechat.hub.people import Account, Change, Drop, Put, Role
-from securechat.hub.places import (
+from securechat.model import (
+    Draft,
+    Grant,
+    InviteTo,
+    Moderate,
+    Revision,
+    RevisionKind,
+    RoomCommand,
+    SetRoom,
+)
+from securechat.records.accounts import Account, Change, Drop, Put, Role
+from securechat.records.rooms import (
     DropMembership,
     DropRoomBan,
     Membership,
-    Place,
     PutMembership,
-    PutPlace,
+    PutRoom,
     PutRoomBan,
     RoomBan,
+    RoomRecord,
     RoomRole,
 )
-from securechat.model import Draft, Grant, InviteTo, Moderate, Revision, RevisionKind, RoomCommand, SetRoom
-from securechat.names import LOBBY
 from securechat.testing.log_checks import HistoryBroken
+from securechat.text.names import LOBBY
 
 if TYPE_CHECKING:
-    from securechat.hub.ports import LogState
+    from securechat.hub.interfaces import LogState
     from tests.simulation.world import World
 
 NOBODY, MEMBER, MODERATOR, OWNER, ADMIN = range(5)
@@ -49,7 +58,7 @@ class House:
 
     def __init__(self, world: World) -> None:
         self._world = world
-        self.places: dict[int, Place] = {}
+        self.room_records: dict[int, RoomRecord] = {}
         self.was: set[ErrorCode] = set()
         self._names: dict[str, int] = {}
         self._called: dict[str, set[int]] = {}  # rooms that ever had a name
@@ -65,13 +74,21 @@ class House:
 
     def restore(self, state: LogState) -> None:
         """A process begins with what the log holds, and remembers nothing else: no former names of rooms either."""
-        for table in (self.places, self._names, self._called, self._members, self._bans, self._entered, self._said):
+        for table in (
+            self.room_records,
+            self._names,
+            self._called,
+            self._members,
+            self._bans,
+            self._entered,
+            self._said,
+        ):
             table.clear()
         self._admins = {row.sender_id for row in state.people.accounts if row.role is Role.ADMIN}
         self._accounts = {row.sender_id for row in state.people.accounts}
-        self._take([PutPlace(row) for row in state.places.places])
-        self._take([PutMembership(row) for row in state.places.memberships])
-        self._take([PutRoomBan(row) for row in state.places.bans])
+        self._take([PutRoom(row) for row in state.room_records.room_records])
+        self._take([PutMembership(row) for row in state.room_records.memberships])
+        self._take([PutRoomBan(row) for row in state.room_records.bans])
 
     def apply(self, changes: Sequence[Change], dropped: Sequence[int] = ()) -> None:
         """These changes are durable, and the hub hears of it now; these rooms have lost their record by them."""
@@ -84,7 +101,7 @@ class House:
     def _take(self, changes: Iterable[Change]) -> None:
         for change in changes:
             match change:
-                case PutPlace(row):
+                case PutRoom(row):
                     self._put_place(row)
                 case PutMembership(row):
                     self._put_membership(row)
@@ -103,11 +120,11 @@ class House:
                 case _:
                     pass
 
-    def _put_place(self, row: Place) -> None:
-        old = self.places.get(row.room_id)
+    def _put_place(self, row: RoomRecord) -> None:
+        old = self.room_records.get(row.room_id)
         if old is not None and self._names.get(old.name) == row.room_id:
             del self._names[old.name]
-        self.places[row.room_id] = row
+        self.room_records[row.room_id] = row
         self._names[row.name] = row.room_id
         self._called.setdefault(row.name, set()).add(row.room_id)
         self.was |= {code for code, so in ((ErrorCode.ARCHIVED, row.archived), (ErrorCode.READ_ONLY, row.read_only),
@@ -121,14 +138,14 @@ class House:
 
     def _drop_place(self, room_id: int) -> None:
         """A room has no record any more, which may only be when that kept nothing: see protocol.md, section 13."""
-        place = self.places.pop(room_id)
+        place = self.room_records.pop(room_id)
         del self._names[place.name]
         rows = [row for (where, _), row in self._members.items() if where == room_id]
         bans = [ban for (where, _), ban in self._bans.items() if where == room_id]
         now_ms = self._world.clock.wall_ms()
         kept = [row for row in rows if _knows(row) or row.muted_until_ms < 0 or row.muted_until_ms > now_ms]
         kept += [ban for ban in bans if self._world.law.lasts(ban.until_ms)]
-        if kept or place != Place(room_id, place.name, made_at_ms=place.made_at_ms):
+        if kept or place != RoomRecord(room_id, place.name, made_at_ms=place.made_at_ms):
             self._broken(f"#{place.name} has lost its record, which had rules or people: {place}, {kept}")
         for who in [who for where, who in self._members if where == room_id]:
             self._note_rank(room_id, who)
@@ -141,20 +158,20 @@ class House:
         if row.muted_until_ms:
             self.was.add(ErrorCode.MUTED)
         if _knows(row):
-            self._world.hush.learned(self.places[row.room_id], [row.sender_id])
+            self._world.hush.learned(self.room_records[row.room_id], [row.sender_id])
 
     def _put_account(self, row: Account) -> None:
         self._accounts.add(row.sender_id)
         if row.role is not Role.ADMIN:
             if row.sender_id in self._admins:
-                for room_id in self.places:
+                for room_id in self.room_records:
                     self._note_rank(room_id, row.sender_id)
             self._admins.discard(row.sender_id)
         elif row.sender_id not in self._admins:
-            for room_id in self.places:
+            for room_id in self.room_records:
                 self._note_rank(room_id, row.sender_id)
             self._admins.add(row.sender_id)
-            for place in self.places.values():
+            for place in self.room_records.values():
                 self._world.hush.learned(place, [row.sender_id])
 
     def _drop_account(self, sender_id: int) -> None:
@@ -167,16 +184,16 @@ class House:
 
     # --- looking
 
-    def place(self, room: str) -> Place | None:
+    def place(self, room: str) -> RoomRecord | None:
         """Return the rules of the room that is called so now."""
         room_id = self._names.get(room)
-        return None if room_id is None else self.places[room_id]
+        return None if room_id is None else self.room_records[room_id]
 
     def names(self) -> list[str]:
         """Return the names of all rooms with a record."""
         return sorted(self._names)
 
-    def membership(self, place: Place, who: int) -> Membership | None:
+    def membership(self, place: RoomRecord, who: int) -> Membership | None:
         """Return how somebody belongs to a room; None for who does not."""
         row = self._members.get((place.room_id, who))
         return row if row is not None and row.role.belongs else None
@@ -256,7 +273,7 @@ class House:
         if place.slow_s:
             self._check_pause(place, draft, now, rank)
 
-    def _check_pause(self, place: Place, draft: Draft, now: float, rank: int) -> None:
+    def _check_pause(self, place: RoomRecord, draft: Draft, now: float, rank: int) -> None:
         key = (draft.sender_id, place.room_id)
         at, stream, client_id = self._said.get(key, (-1e9, 0, 0))
         is_retry = stream == draft.stream and draft.client_id <= client_id
@@ -279,7 +296,7 @@ class House:
         if place.read_only and rank < MODERATOR and not is_reacting:
             self._broken(f"{revision.name} changes something in #{place.name}, which is read-only")
 
-    def _check_writing(self, place: Place, who: int, what: str) -> None:
+    def _check_writing(self, place: RoomRecord, who: int, what: str) -> None:
         if place.archived:
             self._broken(f"{who} wrote {what[:40]!r} in #{place.name}, which is archived")
         if not self.may_hear(place.name, who):
@@ -316,7 +333,7 @@ class House:
         Raises:
             HistoryBroken: it has none.
         """
-        for place in self.places.values():
+        for place in self.room_records.values():
             if place.name == LOBBY:
                 continue
             roles = [row.role for (room_id, _), row in self._members.items() if room_id == place.room_id]
@@ -333,10 +350,10 @@ class House:
             HistoryBroken: one has nothing of all that.
         """
         now_ms, lasts = self._world.clock.wall_ms(), self._world.law.lasts
-        for place in self.places.values():
+        for place in self.room_records.values():
             rows = [row for (room_id, _), row in self._members.items() if room_id == place.room_id]
             bans = [ban for (room_id, _), ban in self._bans.items() if room_id == place.room_id]
-            has_rules = place != Place(place.room_id, place.name, made_at_ms=place.made_at_ms)
+            has_rules = place != RoomRecord(place.room_id, place.name, made_at_ms=place.made_at_ms)
             has_people = any(_knows(row) or row.muted_until_ms < 0 or row.muted_until_ms > now_ms for row in rows)
             is_used = has_rules or has_people or any(lasts(ban.until_ms) for ban in bans) or place.name in rooms
             if not is_used and place.name != LOBBY:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from securechat.testing.log_checks import HistoryBroken
 
 if TYPE_CHECKING:
-    from securechat.hub.places import Place
+    from securechat.records.rooms import RoomRecord
 
 _SECRET = re.compile(rb"hush\d{4}|psst\d+-\d+;")
 _LONGEST_BYTES = 40
@@ -40,12 +40,12 @@ class Hush:
         if name in self._knowers:
             self._knowers[name].update(ids)
 
-    def learned(self, place: Place, people: Iterable[int]) -> None:
+    def learned(self, place: RoomRecord, people: Iterable[int]) -> None:
         """These people belong to a room, or are invited: they may know what it is called, and read what it was."""
         for name in self._names.get(place.room_id, ()):
             self._knowers.setdefault(name, set()).update(people)
 
-    def named(self, place: Place, people: Iterable[int]) -> None:
+    def named(self, place: RoomRecord, people: Iterable[int]) -> None:
         """A room has these rules now, and these people belong to it, are invited, or administrate everything."""
         if place.name.startswith(_HUSH):
             self._names.setdefault(place.room_id, set()).add(place.name)
@@ -78,13 +78,13 @@ class Listener:
     """What one connection reads, across the pieces in which it comes."""
 
     def __init__(self, hush: Hush, who: str) -> None:
-        self._hush = hush
+        self._echo_control = hush
         self._who = who
         self._tail = b""
 
     def heard(self, data: bytes, ids: set[int]) -> None:
-        """Raises HistoryBroken, as `Hush.check`."""
+        """Raises HistoryBroken, as `EchoControl.check`."""
         whole = self._tail + data
         if b"hush" in whole or b"psst" in whole:
-            self._hush.check(self._who, ids, whole)
+            self._echo_control.check(self._who, ids, whole)
         self._tail = whole[-_LONGEST_BYTES:]

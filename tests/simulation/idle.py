@@ -44,7 +44,7 @@ def check_sessions(server: SimulatedServer, limits: Limits) -> None:
     for session in server.sessions:
         if not 0 <= session._drafts <= limits.unacknowledged_drafts:
             raise HistoryBroken(f"{session.label}: {session._drafts} drafts under way")
-    for peer in server.hub._seats:
+    for peer in server.hub._connections:
         if peer not in server.sessions:
             raise HistoryBroken("somebody is in by a connection that is gone")
 
@@ -52,29 +52,29 @@ def check_sessions(server: SimulatedServer, limits: Limits) -> None:
 def check_empty(server: SimulatedServer) -> None:
     """Everybody has left: no table of the server holds anything but reservations and what is durable."""
     hub, loop = server.hub, server.loop
-    entrance, posting = hub._entrance, hub._posting
+    entrance, posting = hub._login_flow, hub._posting
     tables: dict[str, object] = {
         "sessions": server.sessions,
-        "seats": hub._seats,
+        "seats": hub._connections,
         "members": entrance.members,
         "names of members": entrance._by_key,
-        "hellos that knock": entrance._knocking,
+        "hellos that knock": entrance._authenticating,
         "hellos that wait": entrance._waiting,
-        "history questions": hub._lookups._reading,
+        "history questions": hub._queries._reading,
         "late acks": posting._late_acks,
         "unsettled drafts": posting.unsettled,
         "drafts in the log": server.log.waiting,
-        "rooms": hub._attendance.rooms,
-        "absent members": hub._attendance._absent,
-        "presence to tell": hub._attendance._presence_due,
-        "joins under way": hub._floor._joining,
+        "rooms": hub._presence.rooms,
+        "absent members": hub._presence._absent,
+        "presence to tell": hub._presence._presence_due,
+        "joins under way": hub._room_membership._joining,
         "rooms that get another name": posting.renaming,
-        "turns": hub._registry._queues,
-        "leaving records": hub._registry._leaving,
-        "invites in use": hub._entrance._door._uses_pending,
-        "accounts at the desk": hub._desk._at_work,
-        "login queues": hub._slowdown._queued,
-        "login tries": hub._slowdown._tries,
+        "turns": hub._directory._queues,
+        "leaving records": hub._directory._leaving,
+        "invites in use": hub._login_flow._authenticator._uses_pending,
+        "accounts at the desk": hub._account_service._at_work,
+        "login queues": hub._login_throttle._queued,
+        "login tries": hub._login_throttle._tries,
         "backlogs": loop.backlogs.total_bytes,
         "dirty transports": loop.dirty,
         "transports with more to read": loop.again,
@@ -84,12 +84,12 @@ def check_empty(server: SimulatedServer) -> None:
         "completions": loop._posted,
         "sockets in the selector": server.passes.watched,
         "drafts of who comes back": entrance._left_behind,
-        "opened rooms, by address": getattr(hub._attendance, "_opened", None),
+        "opened rooms, by address": getattr(hub._presence, "_opened", None),
         "passwords": server.hasher._waiting,
     }
     left = {name: table for name, table in tables.items() if table}
     if left:
         raise HistoryBroken(f"everybody has left, and there are: {left}"[:300])
-    held = [key for key, claim in entrance.claims._claims.items() if claim.until is None]
+    held = [key for key, claim in entrance.name_reservations._name_reservations.items() if claim.until is None]
     if held:
         raise HistoryBroken(f"everybody has left, and names are in use: {held}")

@@ -10,16 +10,16 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from securechat.errors import ErrorCode
-from securechat.hub.people import Ban, BanKind, Mute
-from securechat.hub.registry import hash_of
+from securechat.hub.accounts.directory import hash_of
 from securechat.model import Closing, Hello, Message, Refused, Welcome
-from securechat.names import name_key
-from securechat.skeletons import skeleton
+from securechat.records.accounts import Ban, BanKind, Mute
 from securechat.testing.log_checks import HistoryBroken
+from securechat.text.confusables import skeleton
+from securechat.text.names import name_key
 from tests.simulation.certificates import fingerprint
 
 if TYPE_CHECKING:
-    from securechat.hub.ports import Peer
+    from securechat.hub.interfaces import Peer
     from securechat.model import CertificateInfo
     from tests.simulation.device import Device
     from tests.simulation.people import Person
@@ -106,7 +106,7 @@ class Law:
             return
         self.forget_what_is_over()
         server = self.world.server
-        for session, seat in server.hub._seats.items():
+        for session, seat in server.hub._connections.items():
             if seat.login_id in self.ended_logins:
                 raise HistoryBroken(f"{seat.member.name} is in by login {seat.login_id}, which was ended")
             if seat.certificate in self._removed:
@@ -180,7 +180,7 @@ class Law:
     def tidied(self) -> None:
         """The server tidies: logins that are in use begin their time anew."""
         now_ms = self.world.clock.wall_ms()
-        for seat in self.world.server.hub._seats.values():
+        for seat in self.world.server.hub._connections.values():
             if seat.login_id:
                 self._used_at_ms[seat.login_id] = max(now_ms, self._used_at_ms.get(seat.login_id, 0))
 
@@ -267,7 +267,7 @@ class Law:
         A guest's new name is told at once and durable with the next commit: it may be lost. An account's name is the
         account's; whether a new one was stored, nobody may have heard.
         """
-        now, members = self.world.clock.now, self.world.server.hub._entrance._by_key
+        now, members = self.world.clock.now, self.world.server.hub._login_flow._by_key
         stored_until = min(now, self.world.server.failed_at)
         for key, holder in list(self._holders.items()):
             is_account = key in members and members[key].account

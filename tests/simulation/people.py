@@ -9,14 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from securechat.client import deeds as told_deeds
-from securechat.client import happenings as told
-from securechat.client import intents as want
-from securechat.client.deeds import Deed
-from securechat.client.state import Key, PersonKey, RoomKey
+from securechat.client.core import actions, events
+from securechat.client.core.events.account import AccountAction
+from securechat.client.core.state import ConversationId, PersonKey, RoomKey
 from securechat.errors import ErrorCode
-from securechat.names import LOBBY
 from securechat.testing.link import Death
+from securechat.text.names import LOBBY
 from tests.simulation import deeds
 from tests.simulation.device import Device
 from tests.simulation.texts import Speech
@@ -75,29 +73,29 @@ class Person:
 
     # --- answering what a device tells
 
-    def hear(self, device: Device, happening: told.Happening) -> None:
+    def hear(self, device: Device, happening: events.UiEvent) -> None:
         """Take a happening, and answer it a little later."""
         match happening:
-            case told.NameNeeded() | told.NameRefused():
-                self.soon(device, lambda: device.want(want.ChooseName(self.another_name())))
-            case told_deeds.PasswordNeeded(_, new):
+            case events.NameNeeded() | events.NameRefused():
+                self.soon(device, lambda: device.want(actions.ChooseName(self.another_name())))
+            case events.PasswordNeeded(_, new):
                 self.soon(device, lambda: self._prove(device, new=new))
-            case told.Greeted(account=account):
+            case events.LoggedIn(account=account):
                 self._greeted(device, account=account)
-            case told.PersonRenamed(new=new, me=True):
+            case events.MemberRenamed(new=new, me=True):
                 self.name = new
-            case told.EnteredRoom(room, again=False) if room != LOBBY and room not in self.rooms:
+            case events.RoomJoined(room, again=False) if room != LOBBY and room not in self.rooms:
                 self.rooms.append(room)
-            case told.LeftRoom(room) if room in self.rooms:
+            case events.RoomLeft(room) if room in self.rooms:
                 self.rooms.remove(room)
-            case told_deeds.DeedDone() | told_deeds.DeedUnanswered():
+            case events.AccountActionDone() | events.AccountActionUnconfirmed():
                 self._done(device, happening)
-            case told_deeds.CertificatesShown(certificates):
+            case events.CertificatesShown(certificates):
                 deeds.accounts.look_at_certificates(self, device, certificates)
-            case told.BackOnline():
+            case events.BackOnline():
                 device.tries = 0
                 self._take_name_of(device)
-            case told.Ended():
+            case events.ClientEnded():
                 self._ended(device, happening)
             case _:
                 pass
@@ -109,30 +107,33 @@ class Person:
         if self.may_register and not account:
             self.soon(device, lambda: deeds.accounts.register(self, device))
         if self.settles and not self.rooms:
-            self.soon(device, lambda: device.want(want.Enter(self.rng.choice(deeds.rooms.ROOMS[: self.world.places]))))
+            self.soon(
+                device,
+                lambda: device.want(actions.JoinRoom(self.rng.choice(deeds.rooms.ROOMS[: self.world.room_records]))),
+            )
 
-    def _done(self, device: Device, happening: told_deeds.DeedDone | told_deeds.DeedUnanswered) -> None:
+    def _done(self, device: Device, happening: events.AccountActionDone | events.AccountActionUnconfirmed) -> None:
         match happening:
-            case told_deeds.DeedDone(Deed.REGISTER):
+            case events.AccountActionDone(AccountAction.REGISTER):
                 self.is_account = True
                 if "certificates" in self.world.flavour:
                     self.soon(device, lambda: deeds.accounts.add_certificate(self, device))
                 for _ in range(self.rng.choice((0, 0, 1, 1, 2))):
                     self.soon(device, lambda: deeds.accounts.add_device(self, device))
-            case told_deeds.DeedDone(Deed.CHANGE_PASSWORD):
+            case events.AccountActionDone(AccountAction.CHANGE_PASSWORD):
                 self.passwords = [self.wanted_password]
                 for token in self.dying.get(device.name, ()):
                     self.world.law.end_token(token)
-            case told_deeds.DeedDone(Deed.ADD_CERTIFICATE):
+            case events.AccountActionDone(AccountAction.ADD_CERTIFICATE):
                 self.soon(device, lambda: deeds.accounts.ask_certificates(self, device))
                 for other in self.devices:
                     if other is not device:
                         self.soon(other, lambda other=other: deeds.accounts.show_certificate(self, other))
-            case told_deeds.DeedDone(Deed.REMOVE_CERTIFICATE, number=int(number)):
+            case events.AccountActionDone(AccountAction.REMOVE_CERTIFICATE, number=int(number)):
                 key = self.world.law.lost_certificate(self, number)
                 if key is not None:
                     self.soon(device, lambda: deeds.accounts.prove_by_certificate(self, device, key))
-            case told_deeds.DeedUnanswered(Deed.REGISTER):
+            case events.AccountActionUnconfirmed(AccountAction.REGISTER):
                 self.may_be_invalid = True
             case _:
                 pass
@@ -169,11 +170,11 @@ class Person:
         if new:
             self.passwords.append(self.fresh_password())
             self.may_be_invalid = True
-            device.want(want.GivePassword(self.password))
+            device.want(actions.GivePassword(self.password))
         elif self.passwords and device.tries <= 2 * len(self.passwords):
             wrong = not self.world.calm and self.rng.random() < 0.1
             known = self.passwords[-1 - (device.tries - 1) % len(self.passwords)]
-            device.want(want.GivePassword("not the password" if wrong else known))
+            device.want(actions.GivePassword("not the password" if wrong else known))
         else:  # nothing known helps: come as somebody else
             device.stop()
             self._forget_who_we_were(device)
@@ -195,10 +196,10 @@ class Person:
         """A password nobody else has."""
         return f"{self.base} likes {self.rng.getrandbits(40)} cats"
 
-    def _ended(self, device: Device, ended: told.Ended) -> None:
+    def _ended(self, device: Device, ended: events.ClientEnded) -> None:
         if ended.code in {ErrorCode.INVALID, ErrorCode.REPLACED}:
             device.secret = device.fresh_secret()
-        if ended.cause is told.EndCause.LOGGED_OUT and device.last_hello is not None and device.last_hello.token:
+        if ended.cause is events.EndReason.LOGGED_OUT and device.last_hello is not None and device.last_hello.token:
             self.world.law.end_token(device.last_hello.token)
         wait_s = 2.0 if ended.code is ErrorCode.BANNED else 0.3
         if not self.world.leaving:
@@ -222,7 +223,7 @@ class Person:
                 dice.choice(self.world.deeds)(self, device)
         self.rng = self._own
 
-    def some_place(self, device: Device) -> Key:
+    def some_place(self, device: Device) -> ConversationId:
         """A conversation to say something in."""
         if self.rng.random() < 0.2:
             other = self.rng.choice(self.world.people).devices[0].core

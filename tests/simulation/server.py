@@ -12,15 +12,15 @@ from typing import TYPE_CHECKING, Any
 
 from securechat.errors import ErrorCode
 from securechat.hub.hub import Hub
-from securechat.hub.ports import Happening, LogState, Peer
+from securechat.hub.interfaces import LogState, OperatorEvent, Peer
 from securechat.model import ALPN, Closing
-from securechat.names import LOBBY
 from securechat.net.broadcast import write_all
 from securechat.net.transport import Transport
 from securechat.server.session import Session
 from securechat.testing.keys import plain_keys
 from securechat.testing.link import Connection, Death
-from securechat.testing.passes import SimulatedPasses
+from securechat.testing.loop_passes import SimulatedPasses
+from securechat.text.names import LOBBY
 from securechat.wire.native import NativeServerCodec
 from tests.simulation.watch import Watch, WatchedLog, WatchedOutlet, WatchedSession
 from tests.simulation.work import CountedFormat, Work
@@ -28,7 +28,7 @@ from tests.simulation.work import CountedFormat, Work
 if TYPE_CHECKING:
     import random
 
-    from securechat.wire.base import ServerCodec
+    from securechat.wire.codec import ServerCodec
     from tests.simulation.world import World
 
 
@@ -111,7 +111,7 @@ class SimulatedServer:
         )
         self._let_answers_fail()
         work.measure(self.hub)
-        self.steward = self.hub.steward
+        self.admin_commands = self.hub.admin_commands
 
     # --- bugs, in worlds that have some
 
@@ -129,7 +129,7 @@ class SimulatedServer:
         """Let completions of questions raise, now and then."""
         if "bug" not in self.world.flavour:
             return
-        lookups, dice = self.hub._lookups, self.world.chance.dice("bugs", self.rng.random())
+        lookups, dice = self.hub._queries, self.world.chance.dice("bugs", self.rng.random())
         is_answered = lookups._is_answered
 
         def fails(peer: Peer, ref: int, answer: object) -> bool:
@@ -188,19 +188,19 @@ class SimulatedServer:
             self.world.law.lost(name)
         self.clock.note("server", f"{session.label} {name!r} is gone: {reason} {detail}")
 
-    def happened(self, what: Happening, peer: Peer | None, name: str, detail: str, text: str = "") -> None:
+    def happened(self, what: OperatorEvent, peer: Peer | None, name: str, detail: str, text: str = "") -> None:
         """The hub tells."""
-        if what is Happening.SAID and peer is not None:
+        if what is OperatorEvent.SAID and peer is not None:
             self.world.said(peer, text)
-        elif what is Happening.NAMED and isinstance(peer, Session):
-            if self.hub._seats[peer].member.account:  # whoever has the proof: the door's own tests see to that
+        elif what is OperatorEvent.NAMED and isinstance(peer, Session):
+            if self.hub._connections[peer].member.account:  # whoever has the proof: the door's own tests see to that
                 self.world.law.expelled(name)
             else:
                 self.world.law.named(self.world.owner_of(peer.link.address), name)
             self.clock.note("server", f"{peer.label} is {name!r} {detail}")
-        elif what is Happening.RENAMED:
+        elif what is OperatorEvent.RENAMED:
             self.world.law.renamed(detail, name)
-        elif what is Happening.LEFT and detail == LOBBY:
+        elif what is OperatorEvent.LEFT and detail == LOBBY:
             self.world.law.left(name)
 
     # --- timers, as in server/app.py

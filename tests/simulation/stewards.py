@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from securechat.errors import ErrorCode, Refusal
-from securechat.hub.people import Ban, Mute, Role
-from securechat.hub.ports import NotAppended
-from securechat.hub.steward import InviteMade
+from securechat.hub.admin.commands import CreatedInvite
+from securechat.hub.interfaces import NotAppended
+from securechat.records.accounts import Ban, Mute, Role
 
 if TYPE_CHECKING:
     import random
@@ -67,7 +67,7 @@ class Administrator:
         for each in self.world.people:
             if person.name in each.known_as:
                 self.world.law.kicked.add(each.number)
-        self.world.server.steward.kick("root", name, "", done)
+        self.world.server.admin_commands.kick("root", name, "", done)
 
     def _ban(self, person: Person) -> None:
         world, law = self.world, self.world.law
@@ -85,13 +85,13 @@ class Administrator:
                 each.was_banned = True
         person.was_banned = True
         law.bans = {n: old for n, old in law.bans.items() if old.shown != target}
-        world.server.steward.ban("root", target, reason="", duration_s=duration_s, done=done)
+        world.server.admin_commands.ban("root", target, reason="", duration_s=duration_s, done=done)
 
     def _unban(self, person: Person) -> None:
         law = self.world.law
-        for ban in list(self.world.server.hub._registry.bans.values()):
+        for ban in list(self.world.server.hub._directory.bans.values()):
             law.bans.pop(ban.ban_id, None)
-            self.world.server.steward.unban("root", str(ban.ban_id), self._unbanned)
+            self.world.server.admin_commands.unban("root", str(ban.ban_id), self._unbanned)
 
     def _mute(self, person: Person) -> None:
         law = self.world.law
@@ -109,7 +109,7 @@ class Administrator:
         if core is not None:
             law.mutes.pop(core.me.id, None)
         law.about_to_mute()
-        self.world.server.steward.mute("root", person.name, reason="", duration_s=duration_s, done=done)
+        self.world.server.admin_commands.mute("root", person.name, reason="", duration_s=duration_s, done=done)
 
     def _mute_and_tidy_up(self, person: Person) -> None:
         """The old mute is over, and the new one is not stored yet, when what is over is forgotten."""
@@ -118,9 +118,9 @@ class Administrator:
         self.world.server.tidy()
 
     def _unmute(self, person: Person) -> None:
-        for mute in list(self.world.server.hub._registry.mutes.values()):
+        for mute in list(self.world.server.hub._directory.mutes.values()):
             self.world.law.mutes.pop(mute.sender_id, None)
-            self.world.server.steward.unmute("root", mute.name, self._unmuted)
+            self.world.server.admin_commands.unmute("root", mute.name, self._unmuted)
 
     def _unbanned(self, bans: list[Ban] | NotAppended) -> None:
         for ban in bans if isinstance(bans, list) else ():
@@ -133,16 +133,16 @@ class Administrator:
     def _invite(self, person: Person) -> None:
         world = self.world
 
-        def done(made: InviteMade | NotAppended) -> None:
-            if isinstance(made, InviteMade):
+        def done(made: CreatedInvite | NotAppended) -> None:
+            if isinstance(made, CreatedInvite):
                 world.invites.append(made.token)
 
         room = self._rng.choice((None, "ops"))
-        world.server.steward.invite("root", uses=self._rng.choice((1, 2)), days=1.0, room=room, done=done)
+        world.server.admin_commands.invite("root", uses=self._rng.choice((1, 2)), days=1.0, room=room, done=done)
 
     def _end_session(self, person: Person) -> None:
         world = self.world
-        logins = list(world.server.hub._registry.logins.values())
+        logins = list(world.server.hub._directory.logins.values())
         if not logins:
             return
         login = self._rng.choice(logins)
@@ -154,7 +154,7 @@ class Administrator:
 
         for each in world.people:
             each.lost_logins = True
-        world.server.steward.end_session("root", login.login_id, done)
+        world.server.admin_commands.end_session("root", login.login_id, done)
 
     def _reset_password(self, person: Person) -> None:
         def done(password: str | NotAppended) -> None:
@@ -162,18 +162,18 @@ class Administrator:
                 person.passwords.append(password)
 
         person.lost_logins = True
-        self.world.server.steward.reset_password("root", person.name, done)
+        self.world.server.admin_commands.reset_password("root", person.name, done)
 
     def _announce(self, person: Person) -> None:
-        self.world.server.steward.announce("root", "tea is ready", lambda _: None)
+        self.world.server.admin_commands.announce("root", "tea is ready", lambda _: None)
 
     def _promote(self, person: Person) -> None:
         role = self._rng.choice((Role.ADMIN, Role.MEMBER, Role.MEMBER))
-        self.world.server.steward.role("root", person.name, role, lambda _: None)
+        self.world.server.admin_commands.role("root", person.name, role, lambda _: None)
 
     def _delete(self, person: Person) -> None:
         world, remove = self.world, self._rng.random() < 0.5
-        account = world.server.hub._registry.account_named(person.name)
+        account = world.server.hub._directory.account_named(person.name)
         if account is None:
             raise Refusal(ErrorCode.NOT_FOUND, "nobody of that name has an account")
 
@@ -187,13 +187,13 @@ class Administrator:
                 each.lost_logins = each.may_be_invalid = True
                 world.law.kicked.add(each.number)
         world.temptation.somebody_goes(account.sender_id)
-        world.server.steward.delete_user("root", account.name, remove=remove, progress=lambda _: None, done=done)
+        world.server.admin_commands.delete_user("root", account.name, remove=remove, progress=lambda _: None, done=done)
 
     def pardon_all(self) -> None:
         """Lift every ban and mute, again and again until it is done."""
         world = self.world
         self.is_busy = True  # a ban may still be on its way to the disk: look several times
-        registry = world.server.hub._registry
+        registry = world.server.hub._directory
         if world.server.alive and world.server.log.failure is None:
             if not registry.bans and not registry.mutes:
                 self._nothing_left += 1

@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from securechat.errors import LogError
-from securechat.log.memory import MemoryStore
-from securechat.log.search_index import SEARCH_INDEX
-from securechat.log.sqlite import DATABASE, SqliteStore
-from securechat.log.store import NoSpace, Store
+from securechat.storage.search.index import SEARCH_INDEX
+from securechat.storage.sqlite.store import DATABASE, SqliteStore
+from securechat.storage.store import DiskFull, Store
 from securechat.testing.disk import disk_full, input_output
 from securechat.testing.memory_disk import MemoryDisk
+from securechat.testing.memory_store import MemoryStore
 from securechat.testing.stored import Stored, stored
 from securechat.testing.transcript import Transcript
 from securechat.testing.watched_store import WatchedStore
@@ -55,9 +55,9 @@ class Storage:
         self._pages = pages
         self._clock = clock
         self._rng = rng
-        self._memory = MemoryStore(limits, wall_ms=clock.wall_ms, pages=pages)
-        self._memory.fault = self._fault
-        self._current: MemoryStore | SqliteStore = self._memory
+        self._local_store = MemoryStore(limits, wall_ms=clock.wall_ms, pages=pages)
+        self._local_store.fault = self._fault
+        self._current: MemoryStore | SqliteStore = self._local_store
         self.disk: MemoryDisk | None = None
         if sqlite:
             self.disk = MemoryDisk(f"simulation{os.getpid()}_{next(_number)}")  # forked workers share the directory
@@ -84,7 +84,7 @@ class Storage:
 
     def _fault(self, at: str) -> None:
         if self.full and at == "apply":
-            raise NoSpace("simulated")
+            raise DiskFull("simulated")
         if self._failing == at:
             self._failing = ""
             raise LogError("simulated")

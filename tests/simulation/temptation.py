@@ -8,12 +8,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from securechat.client import intents as want
-from securechat.client.state import PersonKey, RoomKey
-from securechat.hub.people import Change
-from securechat.hub.places import DropMembership, Place, PutMembership, PutPlace, PutRoomBan, RoomRole
+from securechat.client.core import actions
+from securechat.client.core.state import PersonKey, RoomKey
 from securechat.model import RevisionKind
-from securechat.names import LOBBY
+from securechat.records.accounts import Change
+from securechat.records.rooms import (
+    DropMembership,
+    PutMembership,
+    PutRoom,
+    PutRoomBan,
+    RoomRecord,
+    RoomRole,
+)
+from securechat.text.names import LOBBY
 from tests.simulation.deeds.revising import SIGNS, edit_again_and_again
 
 if TYPE_CHECKING:
@@ -43,7 +50,7 @@ class Temptation:
     def changed(self, change: Change) -> None:
         """A room's rules, or who somebody is in it, are different from now on."""
         match change:
-            case PutPlace(row):
+            case PutRoom(row):
                 self._tempt(row.room_id, self._world.people)
             case PutMembership(row) if row.muted_until_ms or row.role is RoomRole.FORMER:
                 self._tempt(row.room_id, self._who_is(row.sender_id))
@@ -81,7 +88,7 @@ class Temptation:
         device = person.devices[0]
         if device.is_online:
             person.known_as.add(name)
-            device.want(want.ChooseName(name))
+            device.want(actions.ChooseName(name))
 
     def _who_is(self, sender_id: int) -> list[Person]:
         return [person for person in self._world.people if sender_id in person.ids]
@@ -102,31 +109,33 @@ class Temptation:
     def _write_to(dice: random.Random, person: Person, sender_id: int) -> None:
         device = dice.choice(person.devices)
         if device.is_online:
-            device.want(want.Speak(person.speech.next(device, PersonKey(sender_id)), PersonKey(sender_id)))
+            device.want(actions.SendMessage(person.speech.next(device, PersonKey(sender_id)), PersonKey(sender_id)))
 
     def _try(self, dice: random.Random, person: Person, room_id: int) -> None:
         device = dice.choice(person.devices)
-        place: Place | None = self._world.house.places.get(room_id)
+        place: RoomRecord | None = self._world.house.room_records.get(room_id)
         if place is None or not device.is_online or device.core is None:
             return
         room = place.name
         if room in device.core.membership.rooms:
             self._write_in(dice, person, device, place)
         elif dice.random() < 0.3:
-            device.want(want.AskRooms())
+            device.want(actions.AskRooms())
         else:
             self._world.hush.guessed(room, person.ids)
-            device.want(want.Enter(room))
+            device.want(actions.JoinRoom(room))
 
     @staticmethod
-    def _write_in(dice: random.Random, person: Person, device: Device, place: Place) -> None:
+    def _write_in(dice: random.Random, person: Person, device: Device, place: RoomRecord) -> None:
         here = RoomKey(place.name)
         if place.slow_s and dice.random() < 0.3:  # more than goes out at once, here and elsewhere
             for target in (here, here, here, *[RoomKey(LOBBY)] * dice.choice((12, 12, 70))):
-                device.want(want.Speak(person.speech.next(device, target), target))
-        elif device.core is not None and dice.random() < 0.3 and (found := device.core.feed.conversations.get(here)):
+                device.want(actions.SendMessage(person.speech.next(device, target), target))
+        elif (
+            device.core is not None and dice.random() < 0.3 and (found := device.core.timeline.conversations.get(here))
+        ):
             for message in list(found.messages)[:1]:  # the oldest: those who came later may not know it
-                device.want(want.Revise(here, RevisionKind.REACT, message.seq, sign=SIGNS[0]))
+                device.want(actions.ChangeMessage(here, RevisionKind.REACT, message.seq, sign=SIGNS[0]))
         else:
             for _ in range(dice.choice((1, 1, 2))):
-                device.want(want.Speak(person.speech.next(device, here), here))
+                device.want(actions.SendMessage(person.speech.next(device, here), here))

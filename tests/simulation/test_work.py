@@ -9,7 +9,7 @@ import pytest
 from securechat.limits import Limits
 from securechat.testing.clock import SimulatedClock
 from securechat.testing.log_checks import HistoryBroken
-from securechat.testing.passes import SimulatedPasses
+from securechat.testing.loop_passes import SimulatedPasses
 from tests.simulation import work
 from tests.simulation.work import LONGEST_PASS_MS, Work
 from tests.simulation.world import World, failure_of

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from securechat.client.state import Key, PersonKey, RoomKey
+from securechat.client.core.state import ConversationId, PersonKey, RoomKey
 
 if TYPE_CHECKING:
     from tests.simulation.device import Device
@@ -30,7 +30,7 @@ class Speech:
         self._long_winded = long_winded
         self._lines = 0
 
-    def next(self, device: Device, target: Key) -> str:
+    def next(self, device: Device, target: ConversationId) -> str:
         """Return something never said before, for a place; where others may not hear it, it names the place."""
         self._lines += 1
         person, rng = device.person, device.person.rng
@@ -55,7 +55,7 @@ def long_name(name: str, most: int) -> str:
     return "".join(chr(0x20000 + ord(char)) for char in name).ljust(most, "\U00020000")
 
 
-def _mark(device: Device, target: Key) -> str:
+def _mark(device: Device, target: ConversationId) -> str:
     me = device.core.me.id if device.core is not None else 0
     match target:
         case RoomKey(room) if room.startswith("hush"):

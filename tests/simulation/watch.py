@@ -10,9 +10,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from securechat.errors import LocalProtocolError
-from securechat.hub.people import Change, Recorded
-from securechat.hub.places import Expire
-from securechat.hub.ports import AppendOutcome, LogState, NotAppended
+from securechat.hub.interfaces import AppendOutcome, LogState, NotAppended
 from securechat.model import (
     Acked,
     Deleted,
@@ -37,13 +35,15 @@ from securechat.model import (
     UnreadList,
     Welcome,
 )
-from securechat.server.fanout import Fanout
+from securechat.records.accounts import Change, Committed
+from securechat.records.rooms import PurgeExpired
+from securechat.server.broadcaster import Broadcaster
 from securechat.server.session import Session
 from securechat.testing.log_checks import HistoryBroken
 from securechat.testing.slow_log import SlowLog
 
 if TYPE_CHECKING:
-    from securechat.hub.ports import Peer
+    from securechat.hub.interfaces import Peer
     from securechat.net.loop import Loop
     from tests.simulation.house import House
     from tests.simulation.world import World
@@ -87,7 +87,7 @@ class WatchedSession(Session):
         raise HistoryBroken(f"{type(event).__name__} does not fit into a frame: {error}")
 
 
-class WatchedOutlet(Fanout):
+class WatchedOutlet(Broadcaster):
     """The fan-out, looked at."""
 
     def __init__(self, watch: Watch, write_all: Callable[[list[Any], bytes], None]) -> None:
@@ -114,14 +114,14 @@ class WatchedLog(SlowLog):
         self.watch.house.restore(state)
         return state
 
-    def record(self, changes: Sequence[Change], done: Callable[[Recorded | NotAppended], None]) -> None:
+    def record(self, changes: Sequence[Change], done: Callable[[Committed | NotAppended], None]) -> None:
         """Take changes."""
         for change in changes:
-            if isinstance(change, Expire):
+            if isinstance(change, PurgeExpired):
                 self.watch.house.check_expiry(change.room, change.before_ms)
 
-        def recorded(answer: Recorded | NotAppended) -> None:
-            if isinstance(answer, Recorded):
+        def recorded(answer: Committed | NotAppended) -> None:
+            if isinstance(answer, Committed):
                 self.watch.house.apply(changes, answer.dropped)
             done(answer)
 
@@ -190,7 +190,7 @@ class Watch:
         match event:
             case Welcome(sender_id=sender_id, token=token):
                 peer.me = sender_id
-                if login_id := peer._hub._seats[peer].login_id:
+                if login_id := peer._hub._connections[peer].login_id:
                     self._law.came_in(login_id, new=bool(token))
             case Acked(_, seq):
                 if seq > self._transcript.last_seq:

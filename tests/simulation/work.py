@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING, Any
 
 from precis_i18n import get_profile
 
-from securechat import names
 from securechat.testing.log_checks import HistoryBroken
+from securechat.text import names
 from securechat.wire.native import NativeFormat
 
 if TYPE_CHECKING:
     from securechat.hub.hub import Hub
-    from securechat.hub.ports import Peer
+    from securechat.hub.interfaces import Peer
     from securechat.limits import PageLimits
     from securechat.model import Command, Event
 
@@ -78,7 +78,7 @@ class Work:
     def measure(self, hub: Hub) -> None:
         """Count what a hub takes and looks for."""
         handle, posting = hub.handle, hub._posting
-        whose = posting._whose
+        whose = posting._sender_named
 
         def counted_handle(peer: Peer, command: Command, now: float) -> float:
             self.us += COMMAND_US
@@ -89,7 +89,7 @@ class Work:
             return whose(room, key)
 
         hub.handle = counted_handle  # type: ignore[method-assign]
-        posting._whose = counted_whose  # type: ignore[method-assign]
+        posting._sender_named = counted_whose  # type: ignore[method-assign]
 
 
 class CountedFormat(NativeFormat):

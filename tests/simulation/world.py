@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from securechat.client import intents as want
+from securechat.client.core import actions
 from securechat.errors import LogError
 from securechat.limits import MAX_NAME_CHARS
 from securechat.testing.clock import SimulatedClock
@@ -40,7 +40,7 @@ from tests.simulation.work import folding_counted
 if TYPE_CHECKING:
     import random
 
-    from securechat.hub.ports import Peer
+    from securechat.hub.interfaces import Peer
     from tests.simulation.device import Device
 
 CONVERGE_S = 240.0
@@ -105,7 +105,7 @@ class World:
         if "small" in self.flavour:
             self.limits = small(self.limits, sizes)
         self._long_names = "small" in self.flavour and sizes.random() < 0.5
-        self.places = 1 if "rules" in self.flavour else 2
+        self.room_records = 1 if "rules" in self.flavour else 2
         self.storage = Storage(
             self.limits, self.pages, self.clock, self.chance.dice("disk"), sqlite=seed % SQLITE_EVERY == 0
         )
@@ -192,7 +192,7 @@ class World:
 
     def said(self, peer: Peer, text: str) -> None:
         """The hub has taken a draft."""
-        seat = self.server.hub._seats.get(peer)
+        seat = self.server.hub._connections.get(peer)
         if seat is not None:
             self.law.said(seat.member.sender_id, text)
 
@@ -325,7 +325,7 @@ class World:
                 return
 
     def _is_quiet(self) -> bool:
-        attendance = self.server.hub._attendance
+        attendance = self.server.hub._presence
         if not self.server.alive or self.administrator.is_busy or attendance._absent or attendance._presence_due:
             return False
         return all(device.is_quiet for person in self.people for device in person.devices)
@@ -376,7 +376,7 @@ class World:
         self.leaving = True
         for person in self.people:
             for device in person.devices:
-                device.want(want.Finish(1.0))
+                device.want(actions.LeaveChat(1.0))
         self.clock.run_until(self.clock.now + FORGET_S)
         idle.check_empty(self.server)
 

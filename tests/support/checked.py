@@ -12,13 +12,13 @@ import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from securechat.client.core import ClientCore, Output
-from securechat.client.deeds import TokenReceived
-from securechat.client.happenings import Happening
-from securechat.client.intents import Finish, Intent
-from securechat.client.login import Login
-from securechat.client.runner import Endpoint, Runner
-from securechat.client.state import Attention, Phase
+from securechat.client.core.actions import Action, LeaveChat
+from securechat.client.core.client import ClientCore, CoreOutput
+from securechat.client.core.credentials import Credentials
+from securechat.client.core.events.account import TokenReceived
+from securechat.client.core.events.connection import UiEvent
+from securechat.client.core.state import ConnectionPhase, Visibility
+from securechat.client.network import NetworkThread, ServerTarget
 from securechat.model import Command, Event, Hello, Joined, Welcome
 from securechat.testing.histories import Display
 from securechat.testing.wire_checks import Realtime, Stream, WireChecker
@@ -67,20 +67,20 @@ class CheckedClient(NativeClient):
 class CheckedCore(ClientCore):
     """The real core, looked at from both sides: the wire, and the user."""
 
-    def __init__(self, who: str, realtime: Realtime, login: Login, secret: str) -> None:
+    def __init__(self, who: str, realtime: Realtime, login: Credentials, secret: str) -> None:
         self.display = Display(who)
         self.stream = Stream()
         self._realtime = realtime
         self._checker: WireChecker | None = None
         super().__init__(
-            secret=secret, jitter=random.random, name=who, rooms=("ops",), login=login, attention=Attention.ALL
+            secret=secret, jitter=random.random, name=who, rooms=("ops",), login=login, attention=Visibility.ALL
         )
 
-    def connected(self, now: float) -> Output:
+    def connected(self, now: float) -> CoreOutput:
         self._checker = WireChecker(self.display.who, self._realtime, self.stream)
         return super().connected(now)
 
-    def received(self, event: Event, now: float) -> Output:
+    def received(self, event: Event, now: float) -> CoreOutput:
         if self._checker is not None:
             self._checker.received(event)
         match event:
@@ -93,13 +93,13 @@ class CheckedCore(ClientCore):
                 pass
         return super().received(event, now)
 
-    def intend(self, intent: Intent, now: float) -> Output:
-        output = super().intend(intent, now)
+    def act(self, intent: Action, now: float) -> CoreOutput:
+        output = super().act(intent, now)
         for line in self.unsent:
             self.display.lines.setdefault(line.number, None)
         return output
 
-    def _result(self, now: float) -> Output:
+    def _result(self, now: float) -> CoreOutput:
         output = super()._result(now)
         if self._checker is not None:
             for command in output.commands:
@@ -118,48 +118,48 @@ class CheckedRunner:
     """
 
     def __init__(
-        self, port: int, ca: Path, core: CheckedCore, next_intent: Callable[[CheckedCore], Intent | None]
+        self, port: int, ca: Path, core: CheckedCore, next_intent: Callable[[CheckedCore], Action | None]
     ) -> None:
         self.core = core
         self.enough = threading.Event()
         self._next_intent = next_intent
         self._busy = False
-        self._runner = Runner(core, Endpoint("127.0.0.1", port, client_context(ca.read_text())), self._hear)
-        self._runner.start()
+        self._network = NetworkThread(core, ServerTarget("127.0.0.1", port, client_context(ca.read_text())), self._hear)
+        self._network.start()
 
     @property
     def problem(self) -> BaseException | None:
         """What went wrong on the network's thread, if anything."""
-        return self._runner.failure
+        return self._network.failure
 
     @property
     def is_quiet(self) -> bool:
         """Online, with nothing unsent and nothing missing."""
         core = self.core
-        return core.phase is Phase.ONLINE and not core.unsent and not core.feed.catching_up
+        return core.phase is ConnectionPhase.ONLINE and not core.unsent and not core.timeline.catching_up
 
     def stop(self) -> None:
         """Leave at once."""
         self.enough.set()
-        self._runner.intend(Finish(0.0))
-        assert self._runner.wait(20), "the client does not end"
-        self._runner._thread.join()
-        loop = self._runner._loop  # which a program leaves to the end of its process
+        self._network.act(LeaveChat(0.0))
+        assert self._network.wait(20), "the client does not end"
+        self._network._thread.join()
+        loop = self._network._loop  # which a program leaves to the end of its process
         for key in list(loop._selector.get_map().values()):
             if isinstance(key.fileobj, socket.socket):
                 key.fileobj.close()
         loop.close()
 
-    def _hear(self, happenings: Sequence[Happening]) -> None:
+    def _hear(self, happenings: Sequence[UiEvent]) -> None:
         for happening in happenings:
             if isinstance(happening, TokenReceived):
                 keep_secret(happening.token)
             self.core.display.tell(happening)
         if self.is_quiet and not self._busy and not self.enough.is_set():
             self._busy = True
-            self._runner.post(self._act)
+            self._network.post(self._act)
 
     def _act(self) -> None:
         self._busy = False
         if self.is_quiet and (intent := self._next_intent(self.core)) is not None:
-            self._runner.want(intent)
+            self._network.want(intent)

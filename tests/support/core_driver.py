@@ -5,11 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from securechat.client import happenings as told
-from securechat.client import intents as want
-from securechat.client.amending import amended
-from securechat.client.core import ClientCore, Output
-from securechat.client.state import Phase, RoomKey
+from securechat.client.core import actions, events
+from securechat.client.core.client import ClientCore, CoreOutput
+from securechat.client.core.message_changes import apply_change
+from securechat.client.core.state import ConnectionPhase, RoomKey
 from securechat.model import (
     Acked,
     Command,
@@ -72,7 +71,7 @@ class ChangingServer(ModelServer):
                 change = Deleted(*where)
             case _:
                 change = Reacted(*where, sign, what == "react")
-        self.log[index] = amended(old, change)
+        self.log[index] = apply_change(old, change)
         if change in self.entries or self.log[index] is old:
             return None
         self.entries.append(change)
@@ -139,13 +138,13 @@ class Driver:
         self.now = 100.0
         self.server = server or ModelServer()
         self.core = ClientCore(**{"secret": SECRET, "jitter": lambda: 0.5, "name": "me", **options})  # type: ignore[arg-type]
-        self.told: list[told.Happening] = []
+        self.told: list[events.UiEvent] = []
         self.sent: list[Command] = []
         self.wire: list[Command] = []
         self.hung_up = 0
 
-    def take(self, output: Output) -> Output:
-        self.told += output.happenings
+    def take(self, output: CoreOutput) -> CoreOutput:
+        self.told += output.ui_events
         self.sent += output.commands
         self.wire += output.commands
         if output.hang_up:
@@ -162,12 +161,12 @@ class Driver:
         self.wire.clear()
         self.server.out.clear()
 
-    def cut(self, *, restart: bool = False) -> Output:
+    def cut(self, *, restart: bool = False) -> CoreOutput:
         was = self.server.connected
         self.cut_wire(restart=restart)
         if not was:
-            return Output()
-        return self.take(self.core.disconnected(told.Loss(told.LossKind.CLOSED), self.now))
+            return CoreOutput()
+        return self.take(self.core.disconnected(events.Disconnect(events.DisconnectReason.CLOSED), self.now))
 
     def to_server(self, count: int = 1_000_000) -> None:
         for _ in range(min(count, len(self.wire))):
@@ -178,7 +177,7 @@ class Driver:
             if self.server.out:
                 self.hear(self.server.out.pop(0))
 
-    def hear(self, event: Event) -> Output:
+    def hear(self, event: Event) -> CoreOutput:
         return self.take(self.core.received(event, self.now))
 
     def tick(self) -> None:
@@ -187,11 +186,11 @@ class Driver:
             self.now = max(self.now, due)
             self.take(self.core.tick(self.now))
 
-    def want(self, intent: want.Intent) -> Output:
-        return self.take(self.core.intend(intent, self.now))
+    def want(self, intent: actions.Action) -> CoreOutput:
+        return self.take(self.core.act(intent, self.now))
 
-    def say(self, text: str, room: str = "lobby") -> Output:
-        return self.want(want.Speak(text, RoomKey(room)))
+    def say(self, text: str, room: str = "lobby") -> CoreOutput:
+        return self.want(actions.SendMessage(text, RoomKey(room)))
 
     def settle(self) -> None:
         """Deliver everything in both directions, dialling and waiting where that is due."""
@@ -206,12 +205,12 @@ class Driver:
         raise AssertionError("does not settle")
 
     def _waits(self) -> bool:
-        if self.core.phase is Phase.ONLINE:
+        if self.core.phase is ConnectionPhase.ONLINE:
             return bool(self.core.unsent)
-        return self.core.phase is not Phase.ENDED and self.core.deadline() is not None
+        return self.core.phase is not ConnectionPhase.ENDED and self.core.deadline() is not None
 
     def all(self, kind: type[T]) -> list[T]:
         return [happening for happening in self.told if isinstance(happening, kind)]
 
     def shown(self) -> list[tuple[int, str]]:
-        return [(happening.message.seq, happening.message.text) for happening in self.all(told.Shown)]
+        return [(happening.message.seq, happening.message.text) for happening in self.all(events.MessageShown)]

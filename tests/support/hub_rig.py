@@ -6,15 +6,15 @@ from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, TypeVar
 
+from securechat.client_address import origin_of
 from securechat.containment import Containment, Failure
 from securechat.errors import ErrorCode
 from securechat.hub.hub import Hub
-from securechat.hub.ports import Access, Happening, Peer
+from securechat.hub.interfaces import Access, OperatorEvent, Peer
 from securechat.limits import PAGE_LIMITS, Limits, PageLimits
-from securechat.log.memory import MemoryLog, MemoryStore
 from securechat.model import Closing, Command, Event, Hello, Message
-from securechat.origin import origin_of
 from securechat.testing.keys import plain_keys
+from securechat.testing.memory_store import MemoryLog, MemoryStore
 from securechat.wire.native import NativeFormat
 
 E = TypeVar("E")
@@ -86,7 +86,7 @@ class HubRig:
         self.format = NativeFormat(pages.frame_bytes)
         self.now = 1000.0
         self.posted: deque[Callable[[], None]] = deque()
-        self.happened_: list[tuple[Happening, str, str]] = []
+        self.happened_: list[tuple[OperatorEvent, str, str]] = []
         self.alarm_at: float | None = None
         self.fed: list[Message] = []
         self.failure: Exception | None = None
@@ -118,7 +118,7 @@ class HubRig:
             for event in events:
                 peer.deliver(event)
 
-    def happened(self, what: Happening, peer: Peer | None, name: str, detail: str, text: str = "") -> None:
+    def happened(self, what: OperatorEvent, peer: Peer | None, name: str, detail: str, text: str = "") -> None:
         self.happened_.append((what, name, detail))
 
     def _alarm(self, when: float) -> None:

@@ -10,14 +10,14 @@ from collections.abc import Callable
 from typing import Any
 
 from securechat.cli import serve
-from securechat.hub import lookups
-from securechat.hub.feed import Feed
-from securechat.hub.people import Put
-from securechat.hub.registry import Registry
-from securechat.log.worker import SqliteLog
+from securechat.hub.accounts.directory import AccountDirectory
+from securechat.hub.messages import queries
+from securechat.hub.messages.delivery import Delivery
 from securechat.model import Acked, Event, Named
+from securechat.records.accounts import Put
 from securechat.server.app import Server
 from securechat.server.session import Session
+from securechat.storage.threaded_log import ThreadedLog
 
 
 class Planted(RuntimeError):
@@ -64,17 +64,17 @@ def _paged(ref: int, query: Any, *_: object) -> None:
         raise RecursionError
 
 
-def _told(feed: Feed, batch: Any) -> None:
+def _told(feed: Delivery, batch: Any) -> None:
     if any(getattr(entry, "text", "") == "fan out" for entry in batch):
         raise Planted
 
 
-def _handed_over(log: SqliteLog) -> None:
+def _handed_over(log: ThreadedLog) -> None:
     if any(getattr(write, "text", "") == "hand over" for write, _ in log._gathered):
         raise Planted
 
 
-def _applied(registry: Registry, changes: Any, _: object) -> None:
+def _applied(registry: AccountDirectory, changes: Any, _: object) -> None:
     if any(isinstance(change, Put) and getattr(change.row, "name", "") == "applied" for change in changes):
         raise Planted
 
@@ -87,10 +87,10 @@ def _drained(server: Server, deadline: float) -> None:
 def main() -> None:
     """Plant and serve."""
     _before(Session, "deliver", _delivered)
-    _before(lookups, "history_page", _paged)
-    _before(Feed, "fan_out", _told)
-    _before(SqliteLog, "_hand_over", _handed_over)
-    _before(Registry, "_apply_all", _applied)
+    _before(queries, "history_page", _paged)
+    _before(Delivery, "fan_out", _told)
+    _before(ThreadedLog, "_hand_over", _handed_over)
+    _before(AccountDirectory, "_apply_all", _applied)
     _before(Server, "_wait_for_log", _drained)
     sys.exit(serve.main(sys.argv[4:]))
 

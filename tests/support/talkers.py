@@ -13,9 +13,9 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
-from securechat.client import intents as want
-from securechat.client.login import Login
-from securechat.client.state import PersonKey, RoomKey
+from securechat.client.core import actions
+from securechat.client.core.credentials import Credentials
+from securechat.client.core.state import PersonKey, RoomKey
 from securechat.errors import ErrorCode
 from securechat.model import (
     Acked,
@@ -79,7 +79,7 @@ class Crowd:
         for name, password in (("walker", ""), ("ann", PASSWORD)):
             rng = random.Random(f"{self.seed}/{name} with the real client")
             secret = f"{rng.getrandbits(128):032x}"
-            core = CheckedCore(name, self.realtime, Login(secret, password=password), secret)
+            core = CheckedCore(name, self.realtime, Credentials(secret, password=password), secret)
             user = User(rng, f"{name}, really,")
             self.users.append(CheckedRunner(self.server.port, self.server.ca, core, user.next_intent))
             # Whoever was never let in does not come back by themselves: nothing breaks before that.
@@ -286,29 +286,29 @@ class User:
         self._who = who
         self._count = 0
 
-    def next_intent(self, core: CheckedCore) -> want.Intent | None:
+    def next_intent(self, core: CheckedCore) -> actions.Action | None:
         rng = self._rng
         self._count += 1
         text = f"{self._who} says {self._count}"
         room = RoomKey(rng.choice(ROOMS))
-        conversation = core.feed.conversations.get(room)
+        conversation = core.timeline.conversations.get(room)
         last = list(conversation.messages)[-8:] if conversation is not None else []
         others = [message.sender_id for message in last if message.sender_id != core.me.id]
         mine = [message.seq for message in last if message.sender_id == core.me.id and message.deleted is None]
         match rng.choices(("speak", "reply", "direct", "edit", "delete", "react"), (30, 10, 5, 20, 10, 25))[0]:
             case "edit" if mine:
-                return want.Revise(room, RevisionKind.EDIT, rng.choice(mine), text)
+                return actions.ChangeMessage(room, RevisionKind.EDIT, rng.choice(mine), text)
             case "delete" if mine:
-                return want.Revise(room, RevisionKind.DELETE, rng.choice(mine))
+                return actions.ChangeMessage(room, RevisionKind.DELETE, rng.choice(mine))
             case "react" if last:
                 kind = rng.choice((RevisionKind.REACT, RevisionKind.UNREACT))
-                return want.Revise(room, kind, rng.choice(last).seq, sign=rng.choice(SIGNS))
+                return actions.ChangeMessage(room, kind, rng.choice(last).seq, sign=rng.choice(SIGNS))
             case "reply" if last:
-                return want.Speak(text, room, reply=rng.choice(last).seq)
+                return actions.SendMessage(text, room, reply=rng.choice(last).seq)
             case "direct" if others:
-                return want.Speak(text, PersonKey(rng.choice(others)))
+                return actions.SendMessage(text, PersonKey(rng.choice(others)))
             case _:
-                return want.Speak(text, room)
+                return actions.SendMessage(text, room)
 
 
 def until(condition: Callable[[], Any], what: str, crowd: Crowd) -> None:

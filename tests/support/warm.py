@@ -31,7 +31,7 @@ POSSIBLE = sys.platform == "linux"
 _TOGETHER = {
     "securechat.cli.serve": (),
     "securechat.cli.admin": (),
-    "securechat.cli.chat": ("securechat.client.terminal",),
+    "securechat.cli.chat": ("securechat.client.terminal.app",),
 }
 """What is imported for each program; the client's line editor is only wanted at a terminal, and then at every one."""
 _READ_BY_PYTHON = ("PYTHON", "LC_", "LANG", "OPENSSL_", "SSL_")

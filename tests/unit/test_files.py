@@ -17,11 +17,11 @@ from securechat.client import secret_files
 from securechat.client.secret_files import certificate_to_add, read_password_file
 from securechat.errors import ConfigError, TlsFailure
 from securechat.files import open_regular, read_regular
-from securechat.server.config_file import BadFile, read_file
-from securechat.tls.bundle import read_bundle
-from securechat.tls.certificates import ensure_server
-from securechat.tls.client_keys import fingerprint_of_file, read_client_bundle
+from securechat.server.config.toml import TomlError, read_file
+from securechat.tls.certificate_directory import ensure_server
+from securechat.tls.client_certificates import fingerprint_of_file, read_client_bundle
 from securechat.tls.contexts import ServerCertificate
+from securechat.tls.pem_bundle import read_bundle
 from securechat.tls.trust import load_ca_file
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="pipes, devices and links as POSIX has them")
@@ -96,7 +96,7 @@ def in_time(read: Callable[[Path], object], path: Path) -> str:
     def run() -> None:
         try:
             read(path)
-        except (TlsFailure, ConfigError, BadFile, OSError, ValueError) as error:
+        except (TlsFailure, ConfigError, TomlError, OSError, ValueError) as error:
             said.append(str(error))
 
     thread = threading.Thread(target=run, daemon=True)

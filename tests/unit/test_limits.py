@@ -2,7 +2,7 @@
 
 import pytest
 
-from securechat.hub.mentions import MOST_MENTIONS
+from securechat.hub.messages.mentions import MOST_MENTIONS
 from securechat.limits import (
     KIB,
     MAX_FRAME_BYTES,

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from securechat.model import Command
-from securechat.server import requests
+from securechat.server import admin_protocol
 from tools.bench import worst
 from tools.bench.worst_cases import Case
 from tools.bench.worst_server import CASES
@@ -16,7 +16,7 @@ from tools.bench.worst_world import SMALL, World
 
 def test_every_command_has_its_worst_case() -> None:
     covered = {case.kind for case in CASES if not isinstance(case.kind, str)}
-    assert set(Command.__args__) | set(requests.Command.__args__) == covered
+    assert set(Command.__args__) | set(admin_protocol.AdminCommand.__args__) == covered
 
 
 def test_no_case_is_there_twice() -> None:

@@ -52,7 +52,7 @@ class Crowd:
         self.latencies_ns: list[int] = []
         self.senders: list[Sender] = []
         self.rooms = [Room(f"{prefix}room{number}", self.freed) for number in range(shape.rooms)]
-        self._seats = [
+        self._connections = [
             (Member(f"{prefix}{number}m{place}", room.name), room, place)
             for number, room in enumerate(self.rooms)
             for place in range(shape.members)
@@ -64,13 +64,13 @@ class Crowd:
         Raises:
             RuntimeError: somebody could not get in.
         """
-        self.engine.enter((member for member, _, _ in self._seats), PARALLEL_LOGINS, LOGIN_TIMEOUT_S)
-        for member, _, _ in self._seats:
+        self.engine.enter((member for member, _, _ in self._connections), PARALLEL_LOGINS, LOGIN_TIMEOUT_S)
+        for member, _, _ in self._connections:
             refusal = member.doorway.refusal if member.doorway is not None else ""
             if member.lost or refusal:
                 raise RuntimeError(f"{member.name} could not enter: {member.lost or refusal}")
         self.engine.settle(QUIET_S, 20.0)
-        for member, room, place in self._seats:
+        for member, room, place in self._connections:
             self._seat(member, room, place)
 
     def _seat(self, member: Member, room: Room, place: int) -> None:

@@ -28,12 +28,22 @@ from itertools import accumulate
 from multiprocessing.synchronize import Event
 from pathlib import Path
 
-from securechat.hub.people import Account, Put
 from securechat.limits import Limits
-from securechat.log.search_index import SEARCH_INDEX
-from securechat.log.sqlite import SqliteStore
-from securechat.log.store import Identify, Record
-from securechat.model import Draft, History, HistoryPage, Join, Joined, Refused, Search, SearchPage, Welcome
+from securechat.model import (
+    Draft,
+    History,
+    HistoryPage,
+    Join,
+    Joined,
+    Refused,
+    Search,
+    SearchPage,
+    Welcome,
+)
+from securechat.records.accounts import Account, Put
+from securechat.storage.search.index import SEARCH_INDEX
+from securechat.storage.sqlite.store import SqliteStore
+from securechat.storage.store import ApplyChanges, IdentifySender
 from tools.bench.cases import WARM_S
 from tools.bench.certs import client_context, make_certificates
 from tools.bench.crowd import Crowd, Shape
@@ -98,11 +108,11 @@ def make(directory: Path, messages: int, rooms: int, seed: int = 1) -> float:
     return time.monotonic() - began
 
 
-def _people() -> Iterator[Identify | Record]:
+def _people() -> Iterator[IdentifySender | ApplyChanges]:
     for number in range(1, PEOPLE + 1):
         name = f"user{number}"
-        yield Identify(hashlib.sha256(name.encode()).digest(), name, name)
-        yield Record((Put(Account(number, name, name, made_at_ms=BEGINNING_MS)),))
+        yield IdentifySender(hashlib.sha256(name.encode()).digest(), name, name)
+        yield ApplyChanges((Put(Account(number, name, name, made_at_ms=BEGINNING_MS)),))
 
 
 def _drafts(messages: int, rooms: int, seed: int) -> Iterator[Draft]:

@@ -13,7 +13,6 @@ from typing import Any, TypeAlias
 
 import msgspec
 
-from securechat.hub.people import Put
 from securechat.model import (
     AddCertificate,
     AskRoom,
@@ -49,8 +48,9 @@ from securechat.model import (
     Who,
     Whois,
 )
-from securechat.names import LOBBY
+from securechat.records.accounts import Put
 from securechat.server.session import Session
+from securechat.text.names import LOBBY
 from tests.simulation.certificates import proof
 from tools.bench.worst_world import LONGEST_ESCAPE, World
 
@@ -228,10 +228,10 @@ def make_private(world: World) -> Timed:
     session, name = world.enter(8), f"r{secrets.token_hex(6)}"
     world.send(session, Join(1, [name]))
     for each in world.present[100:600]:
-        world.hub._attendance.enter(world.hub._seats[each].member, name, world.loop.now)
+        world.hub._presence.enter(world.hub._connections[each].member, name, world.loop.now)
     world.loop.run(for_s=1.0)
     yield sent(world, session, SetRoom(2, name, private=True), for_s=0.5)
-    assert world.hub._registry.rulebook.places[name].private
+    assert world.hub._directory.room_directory.room_records[name].private
     world.drop(session)
 
 
@@ -382,10 +382,10 @@ simple(Logout, "account", "one that is not there", lambda _: Logout(1, 1))
 def logout(world: World) -> Timed:
     session = world.session()
     world.send(session, _hello("x", token=world.tokens[3 * world.size.logins_each + 1]))
-    login = world.hub._seats[session].login_id
-    row = world.hub._registry.logins[login]
+    login = world.hub._connections[session].login_id
+    row = world.hub._directory.logins[login]
     yield sent(world, session, Logout(1), for_s=0.5)
-    world.hub._registry.change((Put(row),))
+    world.hub._directory.change((Put(row),))
     world.loop.run()
 
 
@@ -395,9 +395,9 @@ simple(Certificates, "account", "20 certificates", lambda _: Certificates(1))
 @case(AddCertificate, "account", "one more")
 def add_certificate(world: World) -> Timed:
     session = world.enter(1)
-    shown = proof(1, world.hub._seats[session].member.sender_id)
+    shown = proof(1, world.hub._connections[session].member.sender_id)
     yield sent(world, session, AddCertificate(1, shown.fingerprint, "\u00e4" * 64, key=shown.key, proof=shown.proof))
-    row = max(world.hub._registry.certificates)
+    row = max(world.hub._directory.certificates)
     world.send(session, RemoveCertificate(2, row))
     world.drop(session)
 
@@ -408,9 +408,9 @@ simple(RemoveCertificate, "account", "one that is not there", lambda _: RemoveCe
 @case(RemoveCertificate, "account", "one with 10,000 others connected")
 def remove_certificate(world: World) -> Timed:
     session = world.enter(1)
-    shown = proof(2, world.hub._seats[session].member.sender_id)
+    shown = proof(2, world.hub._connections[session].member.sender_id)
     world.send(session, AddCertificate(1, shown.fingerprint, key=shown.key, proof=shown.proof))
-    row = max(world.hub._registry.certificates)
+    row = max(world.hub._directory.certificates)
     yield sent(world, session, RemoveCertificate(2, row))
     world.drop(session)
 

@@ -8,10 +8,10 @@ from typing import Any
 
 import msgspec
 
-from securechat.hub.people import Put
-from securechat.hub.places import PutMembership, PutPlace
 from securechat.model import Say
-from securechat.server import requests
+from securechat.records.accounts import Put
+from securechat.records.rooms import PutMembership, PutRoom
+from securechat.server import admin_protocol
 from tools.bench.worst_cases import CASES, EVERYBODY, GROWS, Case, Timed, Work, case, varied
 from tools.bench.worst_world import SPARE, World
 
@@ -77,7 +77,7 @@ def tidy(world: World) -> Timed:
 def ban_name(world: World) -> Timed:
     name = varied(0, 32)
     guest = world.guest(name)
-    steward = world.hub.steward
+    steward = world.hub.admin_commands
     yield Work((lambda: steward.ban("x", name, reason="", duration_s=None, done=lambda _: None),))
     steward.unban("x", name, lambda _: None)
     world.loop.run()
@@ -98,43 +98,51 @@ def asked(kind: Any, what: str, make: Callable[[World], Any], heard_by: int = 0)
     CASES.append(Case(kind, "operator", what, run, heard_by))
 
 
-asked(requests.Status, "10,000 accounts", lambda _: requests.Status())
-asked(requests.Users, "10,000 accounts", lambda _: requests.Users())
-asked(requests.Rooms, "10,000 rooms", lambda _: requests.Rooms())
-asked(requests.PruneRooms, "10,000 rooms, none to remove", lambda _: requests.PruneRooms(unused_days=1.0))
-asked(requests.Sessions, "50,000 logins", lambda _: requests.Sessions())
-asked(requests.Sessions, "of one with 50", lambda w: requests.Sessions(w.names[1]))
-asked(requests.Invites, "10,000 invites", lambda _: requests.Invites())
-asked(requests.Bans, "10,000 bans", lambda _: requests.Bans())
-asked(requests.Mutes, "no mutes", lambda _: requests.Mutes())
-asked(requests.MakeInvite, "a room that grows", lambda _: requests.MakeInvite(1, 1, GROWS * 128))
-asked(requests.Revoke, "one of 10,000", lambda w: requests.Revoke(min(w.hub._registry.invites)))
-asked(requests.Kick, "a name that grows", lambda _: requests.Kick(GROWS * 500))
-asked(requests.MakeBan, "a name that grows", lambda _: requests.MakeBan(GROWS * 500))
-asked(requests.MakeBan, "a network, with 10,000 connected", lambda _: requests.MakeBan("198.51.100.7"))
-asked(requests.Unban, "a name that grows", lambda _: requests.Unban(GROWS * 500))
-asked(requests.Unban, "one of 10,000", lambda _: requests.Unban("10.0.0.1/32"))
-asked(requests.MakeMute, "a name that grows", lambda _: requests.MakeMute(GROWS * 500))
-asked(requests.Unmute, "a name that grows", lambda _: requests.Unmute(GROWS * 500))
-asked(requests.Logout, "one that is not there", lambda _: requests.Logout(1))
-asked(requests.ResetPassword, "an account with logins", lambda w: requests.ResetPassword(w.names[7]))
-asked(requests.SetRole, "one of 10,000", lambda w: requests.SetRole(w.names[6], "member"))
-asked(requests.DeleteUser, "somebody who is not there", lambda _: requests.DeleteUser(GROWS * 500, "keep"))
-asked(requests.Announce, "to 10,000", lambda _: requests.Announce("\u00e4" * 1_000), EVERYBODY)
-asked(requests.Note, "the longest detail", lambda _: requests.Note("backup", "t" * 500, "d" * 500))
-asked(requests.Shutdown, "alone", lambda _: requests.Shutdown())
+asked(admin_protocol.GetStatus, "10,000 accounts", lambda _: admin_protocol.GetStatus())
+asked(admin_protocol.ListUsers, "10,000 accounts", lambda _: admin_protocol.ListUsers())
+asked(admin_protocol.ListRooms, "10,000 rooms", lambda _: admin_protocol.ListRooms())
+asked(admin_protocol.PruneRooms, "10,000 rooms, none to remove", lambda _: admin_protocol.PruneRooms(unused_days=1.0))
+asked(admin_protocol.ListSessions, "50,000 logins", lambda _: admin_protocol.ListSessions())
+asked(admin_protocol.ListSessions, "of one with 50", lambda w: admin_protocol.ListSessions(w.names[1]))
+asked(admin_protocol.ListInvites, "10,000 invites", lambda _: admin_protocol.ListInvites())
+asked(admin_protocol.ListBans, "10,000 bans", lambda _: admin_protocol.ListBans())
+asked(admin_protocol.ListMutes, "no mutes", lambda _: admin_protocol.ListMutes())
+asked(admin_protocol.CreateInvite, "a room that grows", lambda _: admin_protocol.CreateInvite(1, 1, GROWS * 128))
+asked(
+    admin_protocol.RevokeInvite, "one of 10,000", lambda w: admin_protocol.RevokeInvite(min(w.hub._directory.invites))
+)
+asked(admin_protocol.KickMember, "a name that grows", lambda _: admin_protocol.KickMember(GROWS * 500))
+asked(admin_protocol.AddBan, "a name that grows", lambda _: admin_protocol.AddBan(GROWS * 500))
+asked(admin_protocol.AddBan, "a network, with 10,000 connected", lambda _: admin_protocol.AddBan("198.51.100.7"))
+asked(admin_protocol.RemoveBan, "a name that grows", lambda _: admin_protocol.RemoveBan(GROWS * 500))
+asked(admin_protocol.RemoveBan, "one of 10,000", lambda _: admin_protocol.RemoveBan("10.0.0.1/32"))
+asked(admin_protocol.AddMute, "a name that grows", lambda _: admin_protocol.AddMute(GROWS * 500))
+asked(admin_protocol.RemoveMute, "a name that grows", lambda _: admin_protocol.RemoveMute(GROWS * 500))
+asked(admin_protocol.EndSession, "one that is not there", lambda _: admin_protocol.EndSession(1))
+asked(admin_protocol.ResetPassword, "an account with logins", lambda w: admin_protocol.ResetPassword(w.names[7]))
+asked(admin_protocol.SetAccountRole, "one of 10,000", lambda w: admin_protocol.SetAccountRole(w.names[6], "member"))
+asked(admin_protocol.DeleteUser, "somebody who is not there", lambda _: admin_protocol.DeleteUser(GROWS * 500, "keep"))
+asked(
+    admin_protocol.SendAnnouncement, "to 10,000", lambda _: admin_protocol.SendAnnouncement("\u00e4" * 1_000), EVERYBODY
+)
+asked(
+    admin_protocol.AddAuditNote,
+    "the longest detail",
+    lambda _: admin_protocol.AddAuditNote("backup", "t" * 500, "d" * 500),
+)
+asked(admin_protocol.ShutDown, "alone", lambda _: admin_protocol.ShutDown())
 
 
-@case(requests.DeleteUser, "operator", "an account in 100 crowded rooms")
+@case(admin_protocol.DeleteUser, "operator", "an account in 100 crowded rooms")
 def delete_user(world: World) -> Timed:
-    registry = world.hub._registry
-    steward = world.hub.steward
+    registry = world.hub._directory
+    steward = world.hub.admin_commands
     account = registry.accounts[2]
-    kept = registry.rulebook.memberships_of(2)
+    kept = registry.room_directory.memberships_of(2)
     logins = list(registry.logins_of(2))
     yield Work(
         (lambda: steward.delete_user("x", account.name, remove=False, progress=lambda _: None, done=lambda _: None),)
     )
-    gone = [PutPlace(place) for place, _ in kept if place.name not in registry.rulebook.places]
+    gone = [PutRoom(place) for place, _ in kept if place.name not in registry.room_directory.room_records]
     registry.change([Put(account), *map(Put, logins), *gone, *(PutMembership(row) for _, row in kept)])
     world.loop.run()

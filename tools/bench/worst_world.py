@@ -15,25 +15,37 @@ from dataclasses import dataclass
 from itertools import count
 from typing import Any, cast
 
+from securechat.hub.accounts.directory import hash_of
 from securechat.hub.hub import Hub
-from securechat.hub.people import Account, AuditEntry, Ban, BanKind, Change, Invite, Login, Note, Put, Recorded, Role
-from securechat.hub.places import Membership, Place, PutMembership, PutPlace, RoomRole
-from securechat.hub.ports import Access
-from securechat.hub.registry import hash_of
+from securechat.hub.interfaces import Access
 from securechat.limits import MAX_REACTIONS, MAX_TEXT_CHARS, Limits
-from securechat.log.memory import MemoryLog, MemoryStore
-from securechat.log.store import Identify, Record
 from securechat.model import Command, Draft, Hello, Revision, RevisionKind
-from securechat.names import check_room, name_key
 from securechat.net.broadcast import write_all
-from securechat.net.local import LocalConnection
 from securechat.net.loop import EVENT_READ
-from securechat.net.sockets import CloseReason
-from securechat.server.administration import Administration, Facts, _Conversation
-from securechat.server.fanout import Fanout
+from securechat.net.socket_options import CloseReason
+from securechat.net.unix_socket import UnixLineConnection
+from securechat.records.accounts import (
+    Account,
+    AuditEntry,
+    Ban,
+    BanKind,
+    Change,
+    Committed,
+    Invite,
+    Login,
+    Put,
+    Role,
+    WriteAudit,
+)
+from securechat.records.rooms import Membership, PutMembership, PutRoom, RoomRecord, RoomRole
+from securechat.server.admin_socket import AdminServer, ProcessInfo, _AdminSession
+from securechat.server.broadcaster import Broadcaster
 from securechat.server.session import Session
-from securechat.skeletons import preload
+from securechat.storage.store import ApplyChanges, IdentifySender
 from securechat.testing.keys import plain_keys
+from securechat.testing.memory_store import MemoryLog, MemoryStore
+from securechat.text.confusables import preload
+from securechat.text.names import check_room, name_key
 from securechat.wire.native import NativeClientCodec
 from tools.bench.worst_loop import Link, PassLoop, Stopwatch, Timer
 
@@ -94,8 +106,8 @@ class _UncountedStore(MemoryStore):
         with self.watch.paused():
             return super().apply(*args, **options)
 
-    def _forget(self, asked: Any) -> Recorded:  # noqa: ARG002  (obvious and slow: it looks at every message for each)
-        return Recorded()
+    def _forget(self, asked: Any) -> Committed:  # noqa: ARG002  (obvious and slow: it looks at every message for each)
+        return Committed()
 
     def read(self, query: Any) -> Any:
         with self.watch.paused():
@@ -167,7 +179,7 @@ class World:
         self.names = [long_name(number) for number in range(size.accounts)]
         self.store.open()
         self.store.apply(
-            [Identify(_secret_hash(f"{n:032x}"), name, name_key(name)) for n, name in enumerate(self.names)]
+            [IdentifySender(_secret_hash(f"{n:032x}"), name, name_key(name)) for n, name in enumerate(self.names)]
         )
         changes: list[Change] = []
         for number, name in enumerate(self.names):
@@ -192,9 +204,11 @@ class World:
         for number in range(size.bans):
             target = f"10.{number >> 16 & 255}.{number >> 8 & 255}.{number & 255}/32"
             changes.append(Put(Ban(self._number(), BanKind.NETWORK, target, target, "r" * 300, "shell:root", now_ms)))
-        changes += [Note(AuditEntry(now_ms, "shell:root", "note", long_name(0), "d" * 300)) for _ in range(size.audit)]
+        changes += [
+            WriteAudit(AuditEntry(now_ms, "shell:root", "note", long_name(0), "d" * 300)) for _ in range(size.audit)
+        ]
         changes += self._rooms()
-        self.store.apply([Record(tuple(changes))])
+        self.store.apply([ApplyChanges(tuple(changes))])
         self._converse()
         self.store.close()
 
@@ -206,7 +220,7 @@ class World:
         self.placed: list[int] = []
         for name in self.rooms:
             room_id = self._number()
-            yield PutPlace(Place(room_id, name, "t" * 300))
+            yield PutRoom(RoomRecord(room_id, name, "t" * 300))
             if name in self.crowded:
                 for sender_id in (2, *range(size.accounts - size.crowd + 1, size.accounts + 1)):
                     yield PutMembership(Membership(room_id, sender_id, RoomRole.MEMBER))
@@ -245,13 +259,13 @@ class World:
         keys = plain_keys(self.loop.post, self.wall_ms, access=Access.OPEN)
         self.observer = _Silent()
         self.hub = Hub(
-            self.log, Fanout(write_all), self.observer, self.limits, keys=keys, alarm=self._alarm, rates=False
+            self.log, Broadcaster(write_all), self.observer, self.limits, keys=keys, alarm=self._alarm, rates=False
         )
         state = self.log.start(self.hub.on_commit, self._failed)
         self.hub.restore(state, self.loop.now, self.wall_ms())
-        self.administration = Administration.__new__(Administration)
-        self.administration.steward = self.hub.steward
-        self.administration.facts = lambda: Facts(1, 1, (), "", "", None, (), 1.0, None, 1, 1, 1, None)
+        self.administration = AdminServer.__new__(AdminServer)
+        self.administration.admin_commands = self.hub.admin_commands
+        self.administration.facts = lambda: ProcessInfo(1, 1, (), "", "", None, (), 1.0, None, 1, 1, 1, None)
         self.administration._own = (-1, "")
         self.administration._stop = lambda: None
         self.administration._stopping = False
@@ -325,11 +339,11 @@ class World:
 
     # --- The operator
 
-    def operator(self) -> tuple[LocalConnection, socket.socket]:
+    def operator(self) -> tuple[UnixLineConnection, socket.socket]:
         ours, theirs = socket.socketpair()
         theirs.setblocking(False)
-        connection = LocalConnection(cast("Any", self.loop), ours, lambda _: None)
-        connection.start(_Conversation(self.administration, connection))
+        connection = UnixLineConnection(cast("Any", self.loop), ours, lambda _: None)
+        connection.start(_AdminSession(self.administration, connection))
         return connection, theirs
 
     def ask(self, line: bytes) -> tuple[Callable[[], None], Callable[[], bytes]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from securechat.client import intents as want
+from securechat.client.core import actions
 from tests.simulation.certificates import proof
 from tests.simulation.device import Device
 
@@ -23,10 +23,10 @@ def register(person: Person, device: Device) -> None:
     person.passwords.append(person.fresh_password())
     person.may_be_invalid = True
     person.makes_login()
-    device.want(want.Register(person.password))
+    device.want(actions.RegisterAccount(person.password))
     if "cut" in person.world.flavour and not person.world.calm:
         target = person.some_place(device)
-        device.want(want.Speak(person.speech.next(device, target), target))
+        device.want(actions.SendMessage(person.speech.next(device, target), target))
         if device.connection is not None and person.rng.random() < 0.5:
             device.connection.end.pause()  # the server does it all, and the answers are lost
         person.later(0.0, 0.4, lambda: person.lose_line(device))
@@ -42,7 +42,7 @@ def change_password(person: Person, device: Device) -> None:
     person.lost_logins = True
     others = [other for other in person.devices if other is not device]
     person.dying[device.name] = [token for other in others for token in other.tokens.values()]
-    device.want(want.ChangePassword(old, person.wanted_password))
+    device.want(actions.SetPassword(old, person.wanted_password))
 
 
 def add_device(person: Person, device: Device) -> None:
@@ -61,7 +61,7 @@ def log_out(person: Person, device: Device) -> None:
     """End this login."""
     if person.is_account and person.passwords:
         person.lost_logins = True
-        device.want(want.EndLogin())
+        device.want(actions.EndLogin())
 
 
 def use_invite(person: Person, device: Device) -> None:
@@ -82,10 +82,10 @@ def add_certificate(person: Person, device: Device) -> None:
         key = person.rng.choice(person.keys)
         person.world.law.may_add(key)
         if key == device.key:
-            device.want(want.AddCertificate(label="mine"))
+            device.want(actions.AddLoginCertificate(label="mine"))
         else:
             made = proof(key, device.core.me.id)
-            device.want(want.AddCertificate(made.fingerprint, "", made.key, made.proof))
+            device.want(actions.AddLoginCertificate(made.fingerprint, "", made.key, made.proof))
 
 
 def show_certificate(person: Person, device: Device) -> None:
@@ -111,7 +111,7 @@ def prove_by_certificate(person: Person, device: Device, key: int) -> None:
 def ask_certificates(person: Person, device: Device) -> None:
     """Look which certificates log in."""
     if person.is_account:
-        device.want(want.AskCertificates())
+        device.want(actions.AskCertificates())
 
 
 def look_at_certificates(person: Person, device: Device, certificates: Sequence[CertificateInfo]) -> None:
@@ -121,7 +121,7 @@ def look_at_certificates(person: Person, device: Device, certificates: Sequence[
         person.lost_logins = True
         number = person.rng.choice(certificates).certificate
         person.world.law.may_remove(number)
-        device.want(want.RemoveCertificate(number))
+        device.want(actions.RemoveLoginCertificate(number))
 
 
 DEEDS = (register, register, change_password, add_device, add_device, log_out, use_invite)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from securechat.client import intents as want
+from securechat.client.core import actions
 from tests.simulation.deeds.talk import talk
 
 if TYPE_CHECKING:
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 def leave(person: Person, device: Device) -> None:
     """Quit."""
-    device.want(want.Finish(person.rng.choice((0.0, 1.0))))
+    device.want(actions.LeaveChat(person.rng.choice((0.0, 1.0))))
 
 
 def crash(person: Person, device: Device) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from securechat.client import intents as want
+from securechat.client.core import actions
 from tests.simulation.deeds.disturbing import leave
 
 if TYPE_CHECKING:
@@ -20,10 +20,10 @@ def rename(person: Person, device: Device) -> None:
     world = person.world
     name = rng.choice(world.people).name if rng.random() < 0.4 else world.styled(f"{person.base}x{rng.randrange(100)}")
     person.known_as.add(name)
-    device.want(want.ChooseName(name))
+    device.want(actions.ChooseName(name))
     if person.is_account and rng.random() < 0.3:  # leave before the answer comes
         for each in person.devices:
-            person.later(0.0, 0.02, lambda one=each: one.want(want.Finish(0.0)))
+            person.later(0.0, 0.02, lambda one=each: one.want(actions.LeaveChat(0.0)))
 
 
 def rename_while_coming(person: Person, device: Device) -> None:

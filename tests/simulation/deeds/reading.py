@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from securechat.client import intents as want
+from securechat.client.core import actions
 from tests.simulation.deeds.rooms import ROOMS
 from tests.simulation.texts import WORDS
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 def search(person: Person, device: Device) -> None:
     """Search for something."""
-    device.want(want.Search(query(person)))
+    device.want(actions.FindMessages(query(person)))
 
 
 def query(person: Person) -> str:
@@ -33,7 +33,7 @@ def query(person: Person) -> str:
 
 def search_on(person: Person, device: Device) -> None:
     """Ask for the next page."""
-    device.want(want.SearchOn())
+    device.want(actions.ShowMore())
 
 
 def jump(person: Person, device: Device) -> None:
@@ -41,18 +41,18 @@ def jump(person: Person, device: Device) -> None:
     rng, core = person.rng, device.core
     assert core is not None
     key = person.some_place(device)
-    conversation = core.feed.conversations.get(key)
+    conversation = core.timeline.conversations.get(key)
     seqs = [message.seq for message in conversation.messages] if conversation is not None else []
     if seqs and rng.random() < 0.7:
-        device.want(want.Jump(key, around=rng.choice(seqs)))
+        device.want(actions.ShowHistory(key, around=rng.choice(seqs)))
     else:
-        device.want(want.Jump(key, at_ms=person.world.clock.wall_ms() - rng.choice((0, 500, 5_000))))
+        device.want(actions.ShowHistory(key, at_ms=person.world.clock.wall_ms() - rng.choice((0, 500, 5_000))))
 
 
 def unread(person: Person, device: Device) -> None:
     """Ask what was not read, and show it."""
-    device.want(want.ListUnread())
-    person.soon(device, lambda: device.want(want.ShowUnread(person.rng.choice((1, 2)))))
+    device.want(actions.ListUnread())
+    person.soon(device, lambda: device.want(actions.ShowUnread(person.rng.choice((1, 2)))))
 
 
 DEEDS = (search, search, search_on, jump, unread)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from securechat.client import intents as want
+from securechat.client.core import actions
 from securechat.model import RevisionKind
 
 if TYPE_CHECKING:
-    from securechat.client.state import Key
+    from securechat.client.core.state import ConversationId
     from securechat.model import Message
     from tests.simulation.device import Device
     from tests.simulation.people import Person
@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 SIGNS = ("👍", "🎉", "+1")
 
 
-def _some_message(person: Person, device: Device, *, own: bool) -> tuple[Key, Message] | None:
+def _some_message(person: Person, device: Device, *, own: bool) -> tuple[ConversationId, Message] | None:
     """A message that the device shows, mostly one of the last."""
     assert device.core is not None
-    conversations = [each for each in device.core.feed.conversations.values() if each.messages]
+    conversations = [each for each in device.core.timeline.conversations.values() if each.messages]
     if not conversations:
         return None
     conversation = person.rng.choice(conversations)
@@ -32,7 +32,7 @@ def reply(person: Person, device: Device) -> None:
     """Answer a message."""
     if (found := _some_message(person, device, own=False)) is not None:
         key, message = found
-        device.want(want.Speak(person.speech.next(device, key), key, reply=message.seq))
+        device.want(actions.SendMessage(person.speech.next(device, key), key, reply=message.seq))
 
 
 def edit(person: Person, device: Device) -> None:
@@ -40,7 +40,7 @@ def edit(person: Person, device: Device) -> None:
     if (found := _some_message(person, device, own=person.rng.random() < 0.8)) is not None:
         key, message = found
         text = person.speech.next(device, key)
-        device.want(want.Revise(key, RevisionKind.EDIT, message.seq, text))
+        device.want(actions.ChangeMessage(key, RevisionKind.EDIT, message.seq, text))
 
 
 def edit_again_and_again(person: Person, device: Device) -> None:
@@ -49,14 +49,14 @@ def edit_again_and_again(person: Person, device: Device) -> None:
         key, message = found
         for _ in range(person.rng.choice((2, 3, 6))):
             text = person.speech.next(device, key)
-            device.want(want.Revise(key, RevisionKind.EDIT, message.seq, text))
+            device.want(actions.ChangeMessage(key, RevisionKind.EDIT, message.seq, text))
 
 
 def delete(person: Person, device: Device) -> None:
     """Take something back."""
     if (found := _some_message(person, device, own=person.rng.random() < 0.8)) is not None:
         key, message = found
-        device.want(want.Revise(key, RevisionKind.DELETE, message.seq))
+        device.want(actions.ChangeMessage(key, RevisionKind.DELETE, message.seq))
 
 
 def react(person: Person, device: Device) -> None:
@@ -65,7 +65,7 @@ def react(person: Person, device: Device) -> None:
         key, message = found
         for _ in range(person.rng.choice((1, 1, 3))):
             kind = person.rng.choice((RevisionKind.REACT, RevisionKind.REACT, RevisionKind.UNREACT))
-            device.want(want.Revise(key, kind, message.seq, sign=person.rng.choice(SIGNS)))
+            device.want(actions.ChangeMessage(key, kind, message.seq, sign=person.rng.choice(SIGNS)))
 
 
 DEEDS = (reply, edit, edit, edit_again_and_again, delete, react, react)

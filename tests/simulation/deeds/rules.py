@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from securechat.client import intents as want
-from securechat.client.intents import Verb
-from securechat.client.state import RoomKey
+from securechat.client.core import actions
+from securechat.client.core.actions import ModerationVerb
+from securechat.client.core.state import RoomKey
 from securechat.model import RoleName, SetRoom
-from securechat.names import LOBBY
+from securechat.text.names import LOBBY
 from tests.simulation.deeds.rooms import ROOMS
 
 if TYPE_CHECKING:
@@ -53,13 +53,13 @@ def set_rules(person: Person, device: Device) -> None:
     given = dict(rng.choice(some))
     if rng.random() < 0.3:
         given |= rng.choice(some)
-    device.want(want.ChangeRules(SetRoom(0, _room(person, device), **given)))
+    device.want(actions.ChangeRoomSettings(SetRoom(0, _room(person, device), **given)))
 
 
 def hide(person: Person, device: Device) -> None:
     """Make a room private, under a name that nobody else can know."""
     name = person.world.hush.made_up(person.rng.randrange(10_000), person.ids)
-    device.want(want.ChangeRules(SetRoom(0, _room(person, device), name=name, private=True)))
+    device.want(actions.ChangeRoomSettings(SetRoom(0, _room(person, device), name=name, private=True)))
 
 
 def call_otherwise(person: Person, device: Device) -> None:
@@ -68,33 +68,44 @@ def call_otherwise(person: Person, device: Device) -> None:
     name = person.rng.choice((*ROOMS, f"room{person.rng.randrange(9)}"))
     if person.rng.random() < 0.5:
         target = RoomKey(room)
-        device.want(want.Speak(person.speech.next(device, target), target))
-    device.want(want.ChangeRules(SetRoom(0, room, name=name, private=False)))
+        device.want(actions.SendMessage(person.speech.next(device, target), target))
+    device.want(actions.ChangeRoomSettings(SetRoom(0, room, name=name, private=False)))
 
 
 def order(person: Person, device: Device) -> None:
     """Do something to somebody."""
     rng = person.rng
-    verb = rng.choice((Verb.INVITE, Verb.INVITE, Verb.KICK, Verb.BAN, Verb.UNBAN, Verb.MUTE, Verb.UNMUTE, Verb.ROLE))
-    seconds = rng.choice((None, 1, 5)) if verb in {Verb.BAN, Verb.MUTE} else None
+    verb = rng.choice(
+        (
+            ModerationVerb.INVITE,
+            ModerationVerb.INVITE,
+            ModerationVerb.KICK,
+            ModerationVerb.BAN,
+            ModerationVerb.UNBAN,
+            ModerationVerb.MUTE,
+            ModerationVerb.UNMUTE,
+            ModerationVerb.ROLE,
+        )
+    )
+    seconds = rng.choice((None, 1, 5)) if verb in {ModerationVerb.BAN, ModerationVerb.MUTE} else None
     room = _room(person, device)
-    device.want(want.Order(room, verb, _somebody(person, device, room), seconds, role=rng.choice(_ROLES)))
+    device.want(actions.ModerateMember(room, verb, _somebody(person, device, room), seconds, role=rng.choice(_ROLES)))
 
 
 def ask_rules(person: Person, device: Device) -> None:
     """Ask for the rules of a room."""
-    device.want(want.AskRules(_room(person, device), topic_only=person.rng.random() < 0.2))
+    device.want(actions.AskRoomSettings(_room(person, device), topic_only=person.rng.random() < 0.2))
 
 
 def look_around(person: Person, device: Device) -> None:
     """Ask which rooms there are, or try a room's door."""
     rng, world = person.rng, person.world
     if rng.random() < 0.4:
-        device.want(want.AskRooms())
+        device.want(actions.AskRooms())
         return
     name = rng.choice((*ROOMS, *person.rooms, *world.house.names()))
     world.hush.guessed(name, person.ids)
-    device.want(want.Enter(name))
+    device.want(actions.JoinRoom(name))
 
 
 DEEDS = (set_rules, set_rules, hide, call_otherwise, order, order, order, order, look_around, ask_rules)

@@ -8,11 +8,11 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from securechat.hub import lookups, posting
-from securechat.hub.attendance import Attendance
-from securechat.hub.door import Door
-from securechat.hub.lookups import Lookups
-from securechat.hub.rulebook import Rulebook
+from securechat.hub.accounts.authentication import Authenticator
+from securechat.hub.messages import posting, queries
+from securechat.hub.messages.queries import Queries
+from securechat.hub.rooms.directory import RoomDirectory
+from securechat.hub.rooms.presence import PresenceTracker
 from securechat.model import UnreadList
 from tests.simulation.mutants.planting import MUTANTS, nothing, planted
 
@@ -34,18 +34,18 @@ def unread_places_without_a_page() -> Iterator[None]:
     def whole(ref: int, items: Any, pages: Any, *, through: Any, through_room: Any) -> UnreadList:
         return UnreadList(ref, list(items))
 
-    query, page = lookups.UnreadQuery, lookups.unread_page
-    lookups.UnreadQuery, lookups.unread_page = query_for_all, whole  # type: ignore[misc,assignment]
+    query, page = queries.UnreadQuery, queries.unread_page
+    queries.UnreadQuery, queries.unread_page = query_for_all, whole  # type: ignore[misc,assignment]
     try:
         yield
     finally:
-        lookups.UnreadQuery, lookups.unread_page = query, page  # type: ignore[misc]
+        queries.UnreadQuery, queries.unread_page = query, page  # type: ignore[misc]
 
 
 MUTANTS["unread_places_without_a_page"] = unread_places_without_a_page
 
 
-@planted(lookups, "history_page")
+@planted(queries, "history_page")
 def page_that_counts_one_half(original: Any) -> Any:
     """Of a page around a message, only what follows is measured."""
 
@@ -60,7 +60,7 @@ def page_that_counts_one_half(original: Any) -> Any:
     return history_page
 
 
-@planted(Lookups, "_is_answered")
+@planted(Queries, "_is_answered")
 def answer_for_somebody_gone_raises(original: Any) -> Any:
     """A completion does not expect that the connection has ended meanwhile."""
 
@@ -87,7 +87,7 @@ def mentions_tried_without_a_bound(original: Any) -> Any:
     return mentioned
 
 
-@planted(Attendance, "leave")
+@planted(PresenceTracker, "leave")
 def room_never_given_back(original: Any) -> Any:
     """A room that everybody has left is there for ever."""
 
@@ -98,7 +98,7 @@ def room_never_given_back(original: Any) -> Any:
     return leave
 
 
-@planted(Lookups, "_is_answered")
+@planted(Queries, "_is_answered")
 def place_of_a_reader_never_given_back(original: Any) -> Any:
     """Whoever has asked once is taken for somebody whose page is still being read."""
 
@@ -111,13 +111,13 @@ def place_of_a_reader_never_given_back(original: Any) -> Any:
     return is_answered
 
 
-@planted(Door, "release")
+@planted(Authenticator, "release")
 def use_of_an_invite_never_given_back(original: Any) -> Any:
     """A hello that came to nothing keeps the invite that it came with."""
     return nothing
 
 
-@planted(Rulebook, "is_unused")
+@planted(RoomDirectory, "is_unused")
 def record_of_a_room_never_given_back(original: Any) -> Any:
     """A room that has no member, rule or message any more keeps its record."""
     return lambda self, place, leaving=None: False

@@ -6,16 +6,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from securechat.client.drafts import Outgoing
-from securechat.client.feed import Feed
-from securechat.client.greeting import Greeting
-from securechat.client.login import Login
-from securechat.client.membership import Membership
-from securechat.client.talk import Talk
+from securechat.client.core.conversing import Conversing
+from securechat.client.core.credentials import Credentials
+from securechat.client.core.greeting import Greeting
+from securechat.client.core.rooms import JoinedRooms
+from securechat.client.core.send_queue import SendQueue
+from securechat.client.core.timeline import Timeline
 from tests.simulation.mutants.planting import MUTANTS, nothing, planted
 
 
-@planted(Feed, "resume")
+@planted(Timeline, "resume")
 def resume_off_by_one(original: Any) -> Any:
     def resume(self: Any, live_from: int) -> None:
         self.cursor += 1
@@ -24,7 +24,7 @@ def resume_off_by_one(original: Any) -> Any:
     return resume
 
 
-@planted(Feed, "_show")
+@planted(Timeline, "_show")
 def own_message_shown_twice(original: Any) -> Any:
     def show(self: Any, conversation: Any, message: Any, *, late: bool) -> None:
         original(self, conversation, message, late=late)
@@ -34,7 +34,7 @@ def own_message_shown_twice(original: Any) -> Any:
     return show
 
 
-@planted(Outgoing, "deadline")
+@planted(SendQueue, "deadline")
 def line_that_may_not_go_wakes_the_program(original: Any) -> Any:
     """Found by simulation: in slow mode with a full window, it computed without a pause until an answer came."""
 
@@ -46,7 +46,7 @@ def line_that_may_not_go_wakes_the_program(original: Any) -> Any:
     return property(deadline)
 
 
-@planted(Outgoing, "in_flight")
+@planted(SendQueue, "in_flight")
 def drafts_lost_on_reconnect(original: Any) -> Any:
     def in_flight(self: Any) -> Any:
         self._in_flight.clear()
@@ -55,12 +55,12 @@ def drafts_lost_on_reconnect(original: Any) -> Any:
     return in_flight
 
 
-@planted(Outgoing, "start_above")
+@planted(SendQueue, "start_above")
 def numbers_begin_anew_after_a_restart(original: Any) -> Any:
     return nothing
 
 
-@planted(Membership, "entered")
+@planted(JoinedRooms, "entered")
 def room_forgotten_after_reconnect(original: Any) -> Any:
     def entered(self: Any, event: Any, *, elsewhere: bool = False) -> Any:
         told = original(self, event, elsewhere=elsewhere)
@@ -70,16 +70,16 @@ def room_forgotten_after_reconnect(original: Any) -> Any:
     return entered
 
 
-@planted(Outgoing, "again")
+@planted(SendQueue, "again")
 def line_refused_for_now_never_repeated(original: Any) -> Any:
     return lambda self, client_id: self._in_flight.pop(client_id, None)
 
 
-@planted(Talk, "_acked")
+@planted(Conversing, "_acked")
 def ack_of_one_line_settles_all(original: Any) -> Any:
     def acked(self: Any, client_id: int, seq: int) -> None:
         original(self, client_id, seq)
-        self._outgoing._in_flight.clear()
+        self._send_queue._in_flight.clear()
 
     return acked
 
@@ -94,13 +94,13 @@ def secret_exchanged_for_ones_own_account() -> Iterator[None]:
     def is_somebody_else(self: Any, name: str, *, proven: bool) -> bool:
         return proven if not self._bound[0] else original(self, name, proven=proven)
 
-    original, give_up = Login._is_somebody_else, Greeting._give_up_lines
-    Login._is_somebody_else = is_somebody_else  # type: ignore[method-assign]
+    original, give_up = Credentials._is_somebody_else, Greeting._give_up_lines
+    Credentials._is_somebody_else = is_somebody_else  # type: ignore[method-assign]
     Greeting._give_up_lines = nothing  # type: ignore[method-assign,assignment]
     try:
         yield
     finally:
-        Login._is_somebody_else = original  # type: ignore[method-assign]
+        Credentials._is_somebody_else = original  # type: ignore[method-assign]
         Greeting._give_up_lines = give_up  # type: ignore[method-assign]
 
 

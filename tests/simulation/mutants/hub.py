@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from securechat.hub.attendance import Attendance
-from securechat.hub.claims import NameClaims
-from securechat.hub.entrance import Entrance
-from securechat.hub.feed import Feed
+from securechat.hub.accounts.login import LoginFlow
+from securechat.hub.accounts.names import NameReservations
 from securechat.hub.hub import Hub
-from securechat.hub.ports import Appended
-from securechat.hub.posting import Posting
-from securechat.hub.room import Room
+from securechat.hub.interfaces import Appended
+from securechat.hub.messages.delivery import Delivery
+from securechat.hub.messages.posting import Posting
+from securechat.hub.rooms.active_room import ActiveRoom
+from securechat.hub.rooms.presence import PresenceTracker
 from tests.simulation.mutants.planting import nothing, planted
 
 
@@ -31,7 +31,7 @@ def new_name_forgotten_before_the_batch_is_told(original: Any) -> Any:
     """Found by simulation: what was said just before a room got another name was stored, and shown to nobody."""
 
     def handle(self: Any, *args: Any) -> Any:
-        self._feed._new_names.clear()
+        self._delivery._new_names.clear()
         return original(self, *args)
 
     return handle
@@ -45,12 +45,12 @@ def one_message_of_a_batch_not_fanned_out(original: Any) -> Any:
     return on_commit
 
 
-@planted(Feed, "_dialogue_audience")
+@planted(Delivery, "_dialogue_audience")
 def whispers_shown_to_everybody(original: Any) -> Any:
     return lambda self, entry: [peer for member in self._members.values() for peer in member.peers]
 
 
-@planted(Feed, "_dialogue_audience")
+@planted(Delivery, "_dialogue_audience")
 def whispers_not_shown_to_the_other_devices(original: Any) -> Any:
     def audience(self: Any, message: Any) -> Any:
         sides = (self._members.get(message.sender_id), self._members.get(message.to or 0))
@@ -68,25 +68,25 @@ def retry_never_acknowledged(original: Any) -> Any:
     return settle
 
 
-@planted(Entrance, "_check_newest")
+@planted(LoginFlow, "_check_newest")
 def late_hello_throws_out_its_successor(original: Any) -> Any:
     """Found by simulation."""
     return nothing
 
 
-@planted(Hub, "_admitted")
+@planted(Hub, "_logged_in")
 def last_lines_of_the_old_connection_are_not_counted(original: Any) -> Any:
     """Found by simulation: the first line of the next program got their number, and was acknowledged and lost."""
 
     def admitted(self: Any, *args: Any) -> None:
-        for seat in self._seats.values():
+        for seat in self._connections.values():
             seat.last_client_id = 0
         original(self, *args)
 
     return admitted
 
 
-@planted(Room, "remove")
+@planted(ActiveRoom, "remove")
 def left_room_still_heard(original: Any) -> Any:
     def remove(self: Any, member: Any) -> None:
         audience = self.audience()
@@ -96,17 +96,17 @@ def left_room_still_heard(original: Any) -> Any:
     return remove
 
 
-@planted(Room, "audience_changed")
+@planted(ActiveRoom, "audience_changed")
 def new_connection_not_in_the_audience(original: Any) -> Any:
     return nothing
 
 
-@planted(Attendance, "_note_left")
+@planted(PresenceTracker, "_note_left")
 def lost_presence_of_leavers(original: Any) -> Any:
     return nothing
 
 
-@planted(Room, "take_presence")
+@planted(ActiveRoom, "take_presence")
 def lost_presence_of_newcomers(original: Any) -> Any:
     def take(self: Any, *args: Any) -> Any:
         if len(self._joined) > 1:
@@ -116,18 +116,18 @@ def lost_presence_of_newcomers(original: Any) -> Any:
     return take
 
 
-@planted(NameClaims, "reserve")
+@planted(NameReservations, "reserve")
 def name_free_as_soon_as_the_line_breaks(original: Any) -> Any:
     return lambda self, name, owner, until: self.free(name, owner)
 
 
-@planted(Entrance, "unclaim")
+@planted(LoginFlow, "unclaim")
 def name_kept_by_an_account_that_left(original: Any) -> Any:
     """Found by simulation."""
     return nothing
 
 
-@planted(NameClaims, "give_back")
+@planted(NameReservations, "give_back")
 def kept_name_freed_by_a_full_disk(original: Any) -> Any:
     """Found by simulation."""
     return lambda self, name, owner: self.free(name, owner)

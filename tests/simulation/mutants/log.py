@@ -6,19 +6,19 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from securechat.hub import lookups
-from securechat.hub.lookups import Lookups
-from securechat.hub.ports import Appended
-from securechat.log import inline, memory
-from securechat.log.memory import MemoryStore
-from securechat.log.memory_talk import Talk
-from securechat.log.search_index import SearchIndex
-from securechat.log.sqlite import SqliteStore
+from securechat.hub.interfaces import Appended
+from securechat.hub.messages import queries
+from securechat.hub.messages.queries import Queries
 from securechat.model import Edited
+from securechat.storage.search.index import SearchIndex
+from securechat.storage.sqlite.store import SqliteStore
+from securechat.testing import inline_log, memory_store
+from securechat.testing.memory_messages import MemoryMessages
+from securechat.testing.memory_store import MemoryStore
 from tests.simulation.mutants.planting import planted
 
 
-@planted(inline.InlineLog, "append")
+@planted(inline_log.InlineLog, "append")
 def ack_before_commit(original: Any) -> Any:
     def append(self: Any, draft: Any, done: Any) -> None:
         known = self.store.last_seq if hasattr(self.store, "last_seq") else 0
@@ -54,7 +54,7 @@ def reservations_forgotten_at_restart(original: Any) -> Any:
     return lambda self: replace(original(self), reservations=[])
 
 
-@planted(Talk, "mark_read")
+@planted(MemoryMessages, "mark_read")
 def read_mark_moves_back(original: Any) -> Any:
     def mark_read(self: Any, mark: Any) -> None:
         self._reads = {key: seq for key, seq in self._reads.items() if key[0] != mark.sender_id or seq <= mark.seq}
@@ -63,7 +63,7 @@ def read_mark_moves_back(original: Any) -> Any:
     return mark_read
 
 
-@planted(Talk, "unread")
+@planted(MemoryMessages, "unread")
 def deleted_messages_count_as_unread(original: Any) -> Any:
     def unread(self: Any, query: Any) -> Any:
         messages = self.messages
@@ -76,12 +76,12 @@ def deleted_messages_count_as_unread(original: Any) -> Any:
     return unread
 
 
-@planted(Talk, "expire")
+@planted(MemoryMessages, "expire")
 def retention_reaches_into_another_room(original: Any) -> Any:
     return lambda self, asked: original(self, replace(asked, room="lobby"))
 
 
-@planted(Talk, "scrub")
+@planted(MemoryMessages, "erase_sender")
 def name_of_the_deleted_stays_where_others_wrote_to_them(original: Any) -> Any:
     def scrub(self: Any, asked: Any) -> Any:
         names = {seq: message.to_name for seq, message in self.messages.items()}
@@ -92,12 +92,12 @@ def name_of_the_deleted_stays_where_others_wrote_to_them(original: Any) -> Any:
     return scrub
 
 
-@planted(Talk, "read")
+@planted(MemoryMessages, "read")
 def page_without_what_changed(original: Any) -> Any:
     return lambda self, query: replace(original(self, query), changes=[])
 
 
-@planted(memory, "judge_hit")
+@planted(memory_store, "judge_hit")
 def search_does_not_find_edited_messages(original: Any) -> Any:
     return lambda query, message: None if message.edited is not None else original(query, message)
 
@@ -107,17 +107,17 @@ def index_finds_what_was_edited_away(original: Any) -> Any:
     return lambda self, db, seqs: None
 
 
-@planted(Lookups, "_query")
+@planted(Queries, "_query")
 def history_beyond_what_was_fanned_out(original: Any) -> Any:
     return lambda self, member, command, fed_seq: original(self, member, command, 1 << 50)
 
 
-@planted(Lookups, "_query")
+@planted(Queries, "_query")
 def history_ends_one_too_early(original: Any) -> Any:
     return lambda self, member, command, fed_seq: original(self, member, command, max(0, fed_seq - 1))
 
 
-@planted(lookups, "history_page")
+@planted(queries, "history_page")
 def page_in_the_state_of_before(original: Any) -> Any:
     """What a reader gets is as it was when it was said."""
 
@@ -128,7 +128,7 @@ def page_in_the_state_of_before(original: Any) -> Any:
     return history_page
 
 
-@planted(Talk, "_revise")
+@planted(MemoryMessages, "_revise")
 def edit_that_says_nothing_new(original: Any) -> Any:
     """The acknowledged text is not the one that is kept."""
 

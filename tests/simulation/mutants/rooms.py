@@ -9,17 +9,18 @@ from typing import Any
 from msgspec.structs import replace
 
 from securechat.errors import Refusal
-from securechat.hub import moderation, posting
-from securechat.hub.expiry import Expiry
-from securechat.hub.feed import Feed
-from securechat.hub.floor import Floor
-from securechat.hub.listing import Listing
-from securechat.hub.lookups import Lookups
-from securechat.hub.member import Member
-from securechat.hub.moderation import Moderation
-from securechat.hub.ports import NotAppended
-from securechat.hub.posting import Posting
-from securechat.hub.rulebook import Rulebook
+from securechat.hub.admin.housekeeping import Housekeeping
+from securechat.hub.interfaces import NotAppended
+from securechat.hub.members import Member
+from securechat.hub.messages import posting
+from securechat.hub.messages.delivery import Delivery
+from securechat.hub.messages.posting import Posting
+from securechat.hub.messages.queries import Queries
+from securechat.hub.rooms import moderation
+from securechat.hub.rooms.directory import RoomDirectory
+from securechat.hub.rooms.listing import RoomListing
+from securechat.hub.rooms.membership import RoomMembership
+from securechat.hub.rooms.moderation import Moderation
 from tests.simulation.mutants.planting import MUTANTS, nothing, planted
 
 
@@ -29,26 +30,26 @@ def private_room_named_in_an_error(original: Any) -> Any:
         try:
             original(self, member, name)
         except Refusal as refusal:
-            known = ", ".join(self._rulebook.places)
+            known = ", ".join(self._room_directory.room_records)
             raise Refusal(refusal.code, f"{refusal.detail}; there are {known}") from None
 
     return check_seen
 
 
-@planted(Listing, "page")
+@planted(RoomListing, "page")
 def private_rooms_in_the_list(original: Any) -> Any:
     def page(self: Any, after: str, further: Any, most: int) -> Any:
-        return original(self, after, {*further, *self._places}, most)
+        return original(self, after, {*further, *self._room_records}, most)
 
     return page
 
 
-@planted(Floor, "_check_entry")
+@planted(RoomMembership, "_check_entry")
 def private_room_open_to_everybody(original: Any) -> Any:
     return nothing
 
 
-@planted(Floor, "expel_strangers")
+@planted(RoomMembership, "remove_non_members")
 def strangers_stay_when_a_room_becomes_private(original: Any) -> Any:
     return nothing
 
@@ -58,7 +59,7 @@ def new_name_told_to_those_who_have_to_go() -> Iterator[None]:
     """Found by simulation: they were sent away only after everybody in the room had heard its new name."""
     waiting: list[Any] = []
 
-    def expel_strangers(self: Any, place: Any, left: Any) -> None:
+    def remove_non_members(self: Any, place: Any, left: Any) -> None:
         waiting.append((place, left))
 
     def tell_room(self: Any, name: str, event: Any) -> None:
@@ -67,38 +68,38 @@ def new_name_told_to_those_who_have_to_go() -> Iterator[None]:
             place, left = waiting.pop()
             expel(self, replace(place, name=name), replace(left, room=name))
 
-    expel, tell = Floor.expel_strangers, Floor.tell_room
-    Floor.expel_strangers, Floor.tell_room = expel_strangers, tell_room  # type: ignore[method-assign]
+    expel, tell = RoomMembership.remove_non_members, RoomMembership.tell_room
+    RoomMembership.remove_non_members, RoomMembership.tell_room = remove_non_members, tell_room  # type: ignore[method-assign]
     try:
         yield
     finally:
-        Floor.expel_strangers, Floor.tell_room = expel, tell  # type: ignore[method-assign]
+        RoomMembership.remove_non_members, RoomMembership.tell_room = expel, tell  # type: ignore[method-assign]
 
 
 MUTANTS["new_name_told_to_those_who_have_to_go"] = new_name_told_to_those_who_have_to_go
 
 
-@planted(Floor, "expel")
+@planted(RoomMembership, "remove_member")
 def the_kicked_stay_in_the_room(original: Any) -> Any:
     return nothing
 
 
-@planted(Rulebook, "ban")
+@planted(RoomDirectory, "ban")
 def ban_from_a_room_not_kept(original: Any) -> Any:
     return nothing
 
 
-@planted(posting, "may")
+@planted(posting, "has_permission")
 def everybody_may_change_what_others_wrote(original: Any) -> Any:
     return lambda rank, right: True
 
 
-@planted(moderation, "expect")
+@planted(moderation, "require")
 def nobody_is_asked_for_a_right(original: Any) -> Any:
     return nothing
 
 
-@planted(Rulebook, "muted_s")
+@planted(RoomDirectory, "muted_s")
 def mute_in_a_room_not_kept(original: Any) -> Any:
     return lambda self, room, sender_id: 0.0
 
@@ -108,27 +109,27 @@ def slow_mode_without_a_pause(original: Any) -> Any:
     return nothing
 
 
-@planted(Posting, "_check_place")
+@planted(Posting, "_check_room_record")
 def archived_room_still_written_in(original: Any) -> Any:
     return nothing
 
 
-@planted(Lookups, "_floors")
+@planted(Queries, "_floors")
 def history_from_before_one_joined(original: Any) -> Any:
     return lambda self, member, rooms: ()
 
 
-@planted(Lookups, "readers")
+@planted(Queries, "readers")
 def changes_of_what_one_may_not_read(original: Any) -> Any:
     return lambda self, room, entry: list(room.audience())
 
 
-@planted(Lookups, "_is_outdated")
+@planted(Queries, "_is_outdated")
 def answer_about_a_room_that_was_left_meanwhile(original: Any) -> Any:
     return lambda self, member, rooms: False
 
 
-@planted(Feed, "room_renamed")
+@planted(Delivery, "room_renamed")
 def said_under_the_old_name(original: Any) -> Any:
     def room_renamed(self: Any, old: str, new: str) -> None:
         original(self, old, new)
@@ -143,17 +144,17 @@ def former_name_of_a_room_means_nothing(original: Any) -> Any:
     return lambda self, name: name
 
 
-@planted(Floor, "_heir")
+@planted(RoomMembership, "_successor")
 def room_without_an_heir(original: Any) -> Any:
     return nothing
 
 
-@planted(Expiry, "_expire")
+@planted(Housekeeping, "_expire")
 def retention_of_an_hour(original: Any) -> Any:
     return lambda self, now_ms: original(self, now_ms + 82_800_000)
 
 
-@planted(Floor, "_belong")
+@planted(RoomMembership, "_become_member")
 def name_that_a_room_just_got_refuses_its_members(original: Any) -> Any:
     """Found by simulation: the client took that for being out of the room, which it was in under its new name."""
 
@@ -164,7 +165,7 @@ def name_that_a_room_just_got_refuses_its_members(original: Any) -> Any:
         changes, recorded = turn
 
         def as_before(answer: Any) -> None:
-            rulebook = self._rulebook
+            rulebook = self._room_directory
             belongs = rulebook.belongs
             if isinstance(answer, NotAppended):
                 rulebook.belongs = lambda *_: False

@@ -5,7 +5,7 @@ from __future__ import annotations
 import heapq
 from typing import Any
 
-from securechat.net.backlog import Backlog
+from securechat.net.slow_readers import SendBacklog
 from securechat.net.timers import Timer, Timers
 from securechat.server import session
 from securechat.server.session import Session
@@ -13,7 +13,7 @@ from securechat.wire.frames import FrameReader
 from tests.simulation.mutants.planting import nothing, planted
 
 
-@planted(Backlog, "measure")
+@planted(SendBacklog, "measure")
 def outbox_without_a_limit(original: Any) -> Any:
     def measure(self: Any, size_bytes: int) -> bool:
         original(self, size_bytes)

@@ -6,14 +6,14 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from securechat.client import feed
-from securechat.client.feed import Feed
-from securechat.client.reading import Reading
+from securechat.client.core import timeline
+from securechat.client.core.read_markers import ReadMarkers
+from securechat.client.core.timeline import Timeline
 from securechat.model import Deleted, Edited, Reacted
 from tests.simulation.mutants.planting import nothing, planted
 
 
-@planted(feed, "amended")
+@planted(timeline, "apply_change")
 def edit_applied_out_of_order(original: Any) -> Any:
     def amended(message: Any, change: Any) -> Any:
         if isinstance(change, Edited) and change.text is not None and message.deleted is None:
@@ -23,7 +23,7 @@ def edit_applied_out_of_order(original: Any) -> Any:
     return amended
 
 
-@planted(feed, "amended")
+@planted(timeline, "apply_change")
 def edit_of_a_deleted_message_brings_it_back(original: Any) -> Any:
     def amended(message: Any, change: Any) -> Any:
         if isinstance(change, Deleted):
@@ -33,7 +33,7 @@ def edit_of_a_deleted_message_brings_it_back(original: Any) -> Any:
     return amended
 
 
-@planted(feed, "amended")
+@planted(timeline, "apply_change")
 def reactions_applied_again(original: Any) -> Any:
     """Found by simulation: a sign that was taken away and put there anew changed its place."""
 
@@ -43,16 +43,16 @@ def reactions_applied_again(original: Any) -> Any:
     return amended
 
 
-@planted(Feed, "_change")
+@planted(Timeline, "_change")
 def changes_that_come_late_are_forgotten(original: Any) -> Any:
     return lambda self, conversation, change, *, late: None if late else original(self, conversation, change, late=late)
 
 
-@planted(Feed, "renamed")
+@planted(Timeline, "renamed")
 def renamed_room_is_an_unknown_one(original: Any) -> Any:
     return nothing
 
 
-@planted(Reading, "saw")
+@planted(ReadMarkers, "saw")
 def read_before_it_was_seen(original: Any) -> Any:
     return lambda self, key, seq: original(self, key, seq + 1)

@@ -12,14 +12,14 @@ from types import SimpleNamespace
 
 import pytest
 
-from securechat.admin import archive
-from securechat.admin.archive import Certificates, make_backup, unpack
-from securechat.admin.exit_codes import Exit, Failure
-from securechat.admin.health import Finding, Subject, examine
+from securechat.admin import backup_archive
+from securechat.admin.backup_archive import CertificateFiles, make_backup, unpack
+from securechat.admin.exit_codes import AdminExit, AdminFailure
+from securechat.admin.health import HealthFinding, HealthSubject, examine
 from securechat.limits import Limits
-from securechat.log.sqlite import SqliteStore
 from securechat.model import Draft
-from securechat.tls.certificates import ensure_server
+from securechat.storage.sqlite.store import SqliteStore
+from securechat.tls.certificate_directory import ensure_server
 
 NOW = dt.datetime(2026, 6, 1, tzinfo=dt.UTC)
 
@@ -42,7 +42,11 @@ def test_progress_rises_and_every_member_can_be_checked(data: Path, tmp_path: Pa
     pem.write_bytes(b"certificate")
     shares: list[float] = []
     made = make_backup(
-        tmp_path / "b.tar", data, Certificates({"server.pem": pem}, b"authority"), force=False, progress=shares.append
+        tmp_path / "b.tar",
+        data,
+        CertificateFiles({"server.pem": pem}, b"authority"),
+        force=False,
+        progress=shares.append,
     )
     assert shares == sorted(shares)
     assert made.counts["messages"] == made.counts["last_seq"] == 99
@@ -64,14 +68,14 @@ def test_a_backup_that_fails_leaves_nothing(
     data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, member: str
 ) -> None:
     (tmp_path / "out").mkdir()
-    expected: type[BaseException] = Failure
+    expected: type[BaseException] = AdminFailure
     progress: Callable[[float], None] = quiet
     if member == "disk_usage":
         monkeypatch.setattr(shutil, "disk_usage", _full)
     elif member == "fsync":
-        monkeypatch.setattr(archive.os, "fsync", _no_space)
+        monkeypatch.setattr(backup_archive.os, "fsync", _no_space)
     elif member == "replace":
-        monkeypatch.setattr(archive.Path, "replace", _no_space)
+        monkeypatch.setattr(backup_archive.Path, "replace", _no_space)
     else:
         expected = KeyboardInterrupt
 
@@ -79,9 +83,9 @@ def test_a_backup_that_fails_leaves_nothing(
             raise KeyboardInterrupt
 
     with pytest.raises(expected) as failure:
-        make_backup(tmp_path / "out" / "b.tar", data, Certificates({}), force=False, progress=progress)
-    if isinstance(failure.value, Failure):
-        assert failure.value.code is Exit.IO
+        make_backup(tmp_path / "out" / "b.tar", data, CertificateFiles({}), force=False, progress=progress)
+    if isinstance(failure.value, AdminFailure):
+        assert failure.value.code is AdminExit.IO
         assert "space" in failure.value.sentence
     assert list((tmp_path / "out").iterdir()) == []
 
@@ -91,9 +95,9 @@ def test_an_old_backup_survives_a_new_one_that_fails(
 ) -> None:
     target = tmp_path / "b.tar"
     target.write_bytes(b"old")
-    monkeypatch.setattr(archive.os, "fsync", _no_space)
-    with pytest.raises(Failure):
-        make_backup(target, data, Certificates({}), force=True, progress=quiet)
+    monkeypatch.setattr(backup_archive.os, "fsync", _no_space)
+    with pytest.raises(AdminFailure):
+        make_backup(target, data, CertificateFiles({}), force=True, progress=quiet)
     assert target.read_bytes() == b"old"
 
 
@@ -101,19 +105,19 @@ def test_an_old_backup_survives_a_new_one_that_fails(
 
 
 @pytest.fixture
-def subject(data: Path, tmp_path: Path) -> Callable[..., list[Finding]]:
+def subject(data: Path, tmp_path: Path) -> Callable[..., list[HealthFinding]]:
     ensure_server(tmp_path / "certs", now=NOW - dt.timedelta(days=1))
 
-    def found(now: dt.datetime, low_disk_bytes: int = 0) -> list[Finding]:
+    def found(now: dt.datetime, low_disk_bytes: int = 0) -> list[HealthFinding]:
         certificate = tmp_path / "certs" / "server.pem"
         return examine(
-            Subject(data=data, certificate=certificate, key=None, low_disk_bytes=low_disk_bytes, now=now), quiet
+            HealthSubject(data=data, certificate=certificate, key=None, low_disk_bytes=low_disk_bytes, now=now), quiet
         )
 
     return found
 
 
-def test_nothing_is_found_where_nothing_is_wrong(subject: Callable[..., list[Finding]]) -> None:
+def test_nothing_is_found_where_nothing_is_wrong(subject: Callable[..., list[HealthFinding]]) -> None:
     assert subject(NOW) == []
 
 
@@ -127,7 +131,9 @@ def test_nothing_is_found_where_nothing_is_wrong(subject: Callable[..., list[Fin
         (dt.datetime(1980, 1, 1, tzinfo=dt.UTC), ["1980-01-01, which cannot be", "valid only from", "ahead"]),
     ],
 )
-def test_clocks_and_certificates(subject: Callable[..., list[Finding]], now: dt.datetime, words: list[str]) -> None:
+def test_clocks_and_certificates(
+    subject: Callable[..., list[HealthFinding]], now: dt.datetime, words: list[str]
+) -> None:
     found = subject(now)
     assert len(found) == len(words), found
     for finding, word in zip(found, words, strict=True):
@@ -135,6 +141,6 @@ def test_clocks_and_certificates(subject: Callable[..., list[Finding]], now: dt.
         assert finding.fix
 
 
-def test_a_disk_that_is_too_full(subject: Callable[..., list[Finding]]) -> None:
+def test_a_disk_that_is_too_full(subject: Callable[..., list[HealthFinding]]) -> None:
     (finding,) = subject(NOW, 1 << 62)
     assert finding.word == "disk"

@@ -10,13 +10,13 @@ from typing import Any
 
 import pytest
 
-from securechat.admin import rendering as show
-from securechat.admin.durations import parse_duration, shown_duration, shown_time
-from securechat.admin.exit_codes import Exit, Failure
-from securechat.admin.invitation import QR_SIGNS, cut_off, link_address, make_link, qr_lines, unnamed
-from securechat.admin.output import Output
+from securechat.admin import tables as show
+from securechat.admin.exit_codes import AdminExit, AdminFailure
+from securechat.admin.invite_output import QR_SIGNS, cut_off, link_address, make_link, qr_lines, unnamed
+from securechat.admin.output import TableOutput
 from securechat.admin.parser import make_parser
 from securechat.invite_link import parse_link
+from securechat.text.durations import parse_duration, shown_duration, shown_time
 
 FINGERPRINT = f"sha256:{'ab' * 32}"
 
@@ -69,7 +69,7 @@ class Terminal(io.StringIO):
 def test_json_is_printable_ascii_and_keeps_every_text() -> None:
     out = io.StringIO()
     nasty = "\x1b[31m\x7f\x9b\u202e\nµ\ud800"
-    Output(json_lines=True, out=out, errors=io.StringIO()).record({"name": nasty}, ["not shown"])
+    TableOutput(json_lines=True, out=out, errors=io.StringIO()).record({"name": nasty}, ["not shown"])
     (line,) = out.getvalue().splitlines()
     assert line.isascii()
     assert line.isprintable()
@@ -78,7 +78,7 @@ def test_json_is_printable_ascii_and_keeps_every_text() -> None:
 
 def test_tables_hold_nothing_hostile_and_stand_in_columns() -> None:
     out = io.StringIO()
-    output = Output(json_lines=False, out=out, errors=io.StringIO())
+    output = TableOutput(json_lines=False, out=out, errors=io.StringIO())
     output.table([{}], ("NAME", "X"), [("\x1b]0;a\x07", "1"), ("日本", "2")], "none")
     lines = out.getvalue().splitlines()
     assert lines == ["NAME    X", "␛]0;a␇  1", "日本    2"]
@@ -88,9 +88,9 @@ def test_tables_hold_nothing_hostile_and_stand_in_columns() -> None:
 
 def test_failures_go_to_standard_error_or_into_json() -> None:
     out, errors = io.StringIO(), io.StringIO()
-    Output(json_lines=False, out=out, errors=errors).failure("no\x1b", "refused")
+    TableOutput(json_lines=False, out=out, errors=errors).failure("no\x1b", "refused")
     assert (out.getvalue(), errors.getvalue()) == ("", "securechat-admin: no␛\n")
-    Output(json_lines=True, out=out, errors=errors).failure("no", "refused")
+    TableOutput(json_lines=True, out=out, errors=errors).failure("no", "refused")
     assert json.loads(out.getvalue()) == {"error": {"code": "refused", "text": "no"}}
 
 
@@ -98,7 +98,7 @@ def test_progress_is_for_terminals_and_for_what_takes_long(monkeypatch: pytest.M
     now = 100.0
     monkeypatch.setattr("securechat.admin.output.time.monotonic", lambda: now)
     errors, pipe = Terminal(), io.StringIO()
-    output, piped = (Output(json_lines=False, out=io.StringIO(), errors=stream) for stream in (errors, pipe))
+    output, piped = (TableOutput(json_lines=False, out=io.StringIO(), errors=stream) for stream in (errors, pipe))
     for one in (output, piped):
         one.progress("x", 0.1)
     assert errors.getvalue() == ""
@@ -137,9 +137,9 @@ def test_the_link_names_a_private_address_that_the_certificate_names(
 
 @pytest.mark.parametrize("listening", ["127.0.0.1:8443", "10.0.0.8:8443", "8.8.8.8:8443", "[fe80::1%eth0]:8443"])
 def test_no_such_address_is_a_question(listening: str) -> None:
-    with pytest.raises(Failure, match="--host HOST") as failure:
+    with pytest.raises(AdminFailure, match="--host HOST") as failure:
         link_address(facts(listening), None)
-    assert failure.value.code is Exit.REFUSED
+    assert failure.value.code is AdminExit.REFUSED
 
 
 @pytest.mark.parametrize(
@@ -158,15 +158,15 @@ def test_the_address_can_be_named(asked: str, expected: tuple[str, int]) -> None
 
 @pytest.mark.parametrize("asked", [":99", "host:x", "host:0", "host:99999", "[::1"])
 def test_an_address_that_is_none_is_refused(asked: str) -> None:
-    with pytest.raises(Failure) as failure:
+    with pytest.raises(AdminFailure) as failure:
         host, _ = link_address(facts("127.0.0.1:8443"), asked)
         assert host == "::1"  # a forgotten bracket is forgiven
-        raise Failure(Exit.USAGE, "")
-    assert failure.value.code is Exit.USAGE
+        raise AdminFailure(AdminExit.USAGE, "")
+    assert failure.value.code is AdminExit.USAGE
 
 
 def test_without_its_ca_a_server_has_no_links() -> None:
-    with pytest.raises(Failure, match="does not hold its CA"):
+    with pytest.raises(AdminFailure, match="does not hold its CA"):
         link_address(facts("10.0.0.7:1") | {"ca_fingerprint": None}, None)
 
 
@@ -218,7 +218,7 @@ def test_invites_say_why_they_are_over() -> None:
 def test_a_wrong_command_line_is_usage(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as end:
         make_parser().parse_args(words)
-    assert end.value.code == Exit.USAGE
+    assert end.value.code == AdminExit.USAGE
     assert "usage: securechat-admin" in capsys.readouterr().err
 
 
@@ -233,7 +233,7 @@ def test_common_options_stand_before_or_after_the_command() -> None:
 def test_help_tells_the_exit_codes() -> None:
     text = make_parser().format_help()
     assert "no server is running" in text
-    assert all(f"  {code.value} " in text for code in Exit)
+    assert all(f"  {code.value} " in text for code in AdminExit)
 
 
 def test_every_command_has_its_example_in_the_documentation() -> None:
@@ -241,4 +241,4 @@ def test_every_command_has_its_example_in_the_documentation() -> None:
     commands = next(action for action in make_parser()._actions if isinstance(action.choices, dict)).choices
     assert commands is not None
     assert [name for name in commands if f"`securechat-admin {name}" not in text] == []
-    assert all(f"| {code.value} |" in text for code in Exit)
+    assert all(f"| {code.value} |" in text for code in AdminExit)

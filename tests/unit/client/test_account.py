@@ -6,16 +6,14 @@ import pytest
 from msgspec.structs import replace
 
 from securechat import model as m
-from securechat.client import deeds
-from securechat.client import happenings as told
-from securechat.client import intents as want
-from securechat.client.deeds import Deed
-from securechat.client.exit_codes import Exit
-from securechat.client.login import Login
+from securechat.client.core import actions, events
+from securechat.client.core.credentials import Credentials
+from securechat.client.core.events.account import AccountAction
+from securechat.client.core.read_markers import APART_S, TELL_S
+from securechat.client.core.state import ConnectionPhase, PersonKey, RoomKey, Visibility
+from securechat.client.exit_codes import ClientExit
 from securechat.client.outcome import of_end
-from securechat.client.reading import APART_S, TELL_S
-from securechat.client.state import Attention, PersonKey, Phase, RoomKey
-from securechat.client.telling import sentence
+from securechat.client.ui.describe import sentence
 from securechat.errors import ErrorCode
 from tests.support.core_driver import SECRET, Driver
 from tests.support.secrecy import OTHER_PASSWORD, PASSWORD, keep_secret
@@ -26,13 +24,13 @@ BOB = m.Person(9, "bob")
 HERE = RoomKey("lobby")
 
 
-def inside(*, account: bool = True, attention: Attention = Attention.ALL, seen: int | None = None) -> Driver:
+def inside(*, account: bool = True, attention: Visibility = Visibility.ALL, seen: int | None = None) -> Driver:
     tokens = {"me": TOKEN} if account else {}
-    one = Driver(login=Login(SECRET, tokens=tokens), attention=attention)
+    one = Driver(login=Credentials(SECRET, tokens=tokens), attention=attention)
     one.tick()
     one.hear(m.Welcome(1, "server", ME.id, "me", 10, account=account, seen_seq=seen))
     one.hear(m.Joined("lobby", 10, 1, [ME]))
-    assert one.core.phase is Phase.ONLINE
+    assert one.core.phase is ConnectionPhase.ONLINE
     if account:
         one.hear(m.Pong(0))
         if isinstance(asked := one.sent[-1], m.AskUnread):
@@ -64,10 +62,10 @@ def said(one: Driver) -> list[str]:
 
 def test_registering_makes_the_next_hello_prove_itself() -> None:
     one = inside(account=False)
-    one.want(want.Register(PASSWORD))
+    one.want(actions.RegisterAccount(PASSWORD))
     assert one.sent == [m.Register(ref(one), PASSWORD)]
     one.hear(m.Registered(ref(one), "me", TOKEN))
-    assert one.all(deeds.TokenReceived) == [deeds.TokenReceived("me", TOKEN)]
+    assert one.all(events.TokenReceived) == [events.TokenReceived("me", TOKEN)]
     assert said(one) == ["this name is yours now, and this machine stays logged in: me"]
     assert one.core.account
     one.cut()
@@ -78,39 +76,44 @@ def test_registering_makes_the_next_hello_prove_itself() -> None:
 @pytest.mark.parametrize(
     ("intent", "command", "deed", "number"),
     [
-        (want.ChangePassword("old", "new"), m.ChangePassword(1, "old", "new"), Deed.CHANGE_PASSWORD, None),
-        (want.EndLogin(4), m.Logout(1, 4), Deed.END_LOGIN, 4),
-        (want.AddCertificate(None, "laptop"), m.AddCertificate(1, None, "laptop"), Deed.ADD_CERTIFICATE, None),
+        (actions.SetPassword("old", "new"), m.ChangePassword(1, "old", "new"), AccountAction.CHANGE_PASSWORD, None),
+        (actions.EndLogin(4), m.Logout(1, 4), AccountAction.END_LOGIN, 4),
         (
-            want.AddCertificate("sha256:" + "0" * 64, "laptop", "a2V5", "cHJvb2Y="),
-            m.AddCertificate(1, "sha256:" + "0" * 64, "laptop", "a2V5", "cHJvb2Y="),
-            Deed.ADD_CERTIFICATE,
+            actions.AddLoginCertificate(None, "laptop"),
+            m.AddCertificate(1, None, "laptop"),
+            AccountAction.ADD_CERTIFICATE,
             None,
         ),
-        (want.RemoveCertificate(3), m.RemoveCertificate(1, 3), Deed.REMOVE_CERTIFICATE, 3),
+        (
+            actions.AddLoginCertificate("sha256:" + "0" * 64, "laptop", "a2V5", "cHJvb2Y="),
+            m.AddCertificate(1, "sha256:" + "0" * 64, "laptop", "a2V5", "cHJvb2Y="),
+            AccountAction.ADD_CERTIFICATE,
+            None,
+        ),
+        (actions.RemoveLoginCertificate(3), m.RemoveCertificate(1, 3), AccountAction.REMOVE_CERTIFICATE, 3),
     ],
 )
 def test_a_deed_is_asked_for_and_told_when_it_is_done(
-    intent: want.AccountIntent, command: m.AccountCommand, deed: Deed, number: int | None
+    intent: actions.AccountRequestAction, command: m.AccountCommand, deed: AccountAction, number: int | None
 ) -> None:
     one = inside()
     one.want(intent)
     assert one.sent == [replace(command, ref=ref(one))]
     one.hear(m.Done(ref(one)))
-    assert one.all(deeds.DeedDone) == [deeds.DeedDone(deed, number)]
+    assert one.all(events.AccountActionDone) == [events.AccountActionDone(deed, number)]
     assert said(one)
 
 
 def test_a_refused_deed_is_told_in_the_servers_words() -> None:
     one = inside()
-    one.want(want.EndLogin(4))
+    one.want(actions.EndLogin(4))
     one.hear(m.Refused(ErrorCode.NOT_FOUND, "you have no login with this number", ref=ref(one)))
     assert said(one) == ["you have no login with this number"]
 
 
 def test_the_lists_say_where_and_what() -> None:
     one = inside()
-    one.want(want.AskLogins())
+    one.want(actions.AskLogins())
     logins = [m.LoginInfo(3, "phone/1", "10.0.0.2", 0, 0, online=True), m.LoginInfo(4, "x\x1b", "::1", 0, 0)]
     one.hear(m.LoginList(ref(one), [*logins, m.LoginInfo(5, "me/1", "::1", 0, 0, online=True, current=True)]))
     rows = said(one)[0].splitlines()
@@ -120,7 +123,7 @@ def test_the_lists_say_where_and_what() -> None:
     assert "\x1b" not in rows[1]
     assert rows[2].endswith("this one")
     one.told.clear()
-    one.want(want.AskCertificates())
+    one.want(actions.AskCertificates())
     one.hear(m.CertificateList(ref(one), [m.CertificateInfo(6, "sha256:aa", "card", 0)], "sha256:bb"))
     rows = said(one)[0].splitlines()
     assert rows[0].startswith("6  card, added 19")
@@ -129,31 +132,31 @@ def test_the_lists_say_where_and_what() -> None:
 
 def test_while_away_nothing_can_be_done_and_a_deed_under_way_is_told_never_repeated() -> None:
     one = inside()
-    one.want(want.ChangePassword(PASSWORD, OTHER_PASSWORD))
+    one.want(actions.SetPassword(PASSWORD, OTHER_PASSWORD))
     old = ref(one)
-    one.want(want.AskLogins())
+    one.want(actions.AskLogins())
     one.cut()
-    assert one.all(deeds.DeedUnanswered) == [deeds.DeedUnanswered(Deed.CHANGE_PASSWORD)]
-    one.want(want.AskLogins())
-    assert one.all(told.Declined)[0].reason is told.Impossible.AWAY
+    assert one.all(events.AccountActionUnconfirmed) == [events.AccountActionUnconfirmed(AccountAction.CHANGE_PASSWORD)]
+    one.want(actions.AskLogins())
+    assert one.all(events.ActionRejected)[0].reason is events.RejectReason.AWAY
     one.tick()
     one.hear(m.Welcome(1, "server", ME.id, "me", 10, account=True))
     one.hear(m.Joined("lobby", 10, 1, [ME]))
     assert len([command for command in one.sent if isinstance(command, m.ChangePassword)]) == 1
     one.hear(m.Done(old))
-    assert not one.all(deeds.DeedDone)
+    assert not one.all(events.AccountActionDone)
 
 
 @pytest.mark.parametrize("answered", [True, False])
 def test_logging_out_forgets_the_token_and_ends(answered: bool) -> None:
     one = inside()
-    one.want(want.EndLogin())
+    one.want(actions.EndLogin())
     assert one.sent == [m.Logout(ref(one))]
     one.hear(m.Done(ref(one)) if answered else m.Closing(ErrorCode.LOGGED_OUT, "ended"))
     one.cut()
-    assert one.all(deeds.TokenLost) == [deeds.TokenLost("me")]
-    (ended,) = one.all(told.Ended)
-    assert of_end(ended, "host", 1) == (Exit.OK, "logged out; this machine has forgotten the login")
+    assert one.all(events.TokenLost) == [events.TokenLost("me")]
+    (ended,) = one.all(events.ClientEnded)
+    assert of_end(ended, "host", 1) == (ClientExit.OK, "logged out; this machine has forgotten the login")
 
 
 # --- other devices ----------------------------------------------------------------------------------------------------
@@ -180,7 +183,7 @@ def test_a_room_left_while_away_is_not_adopted_from_what_the_server_still_believ
     one = inside()
     one.hear(m.Joined("ops", 12, 1, [ME]))
     one.cut()
-    one.want(want.Depart("ops"))
+    one.want(actions.LeaveRoom("ops"))
     one.told.clear()
     one.tick()
     one.hear(m.Welcome(1, "server", ME.id, "me", 13, account=True))
@@ -199,13 +202,13 @@ def test_what_was_typed_elsewhere_is_shown_as_ones_own() -> None:
     one.hear(m.Acked(1, 11))
     one.hear(message(11, "typed here", ME))
     one.hear(message(12, "typed there", ME, prev=11))
-    assert [(shown.own, shown.elsewhere) for shown in one.all(told.Shown)] == [(True, False), (True, True)]
+    assert [(shown.own, shown.elsewhere) for shown in one.all(events.MessageShown)] == [(True, False), (True, True)]
 
 
 def test_a_message_to_somebody_absent_says_once_that_it_waits() -> None:
     one = inside()
     for text in ("one", "two"):
-        one.want(want.Whisper("bob", text))
+        one.want(actions.SendDirect("bob", text))
         one.hear(m.Found(ref(one), BOB, absent=True))
     assert [command.text for command in one.sent if isinstance(command, m.Direct)] == ["one", "two"]
     assert said(one) == ["not here now, the message waits for them: bob"]
@@ -233,7 +236,7 @@ def test_dialogues_of_the_time_without_a_device_are_shown_as_missed_and_rooms_ar
     assert again.after == 6
     one.hear(m.HistoryPage(again.ref, [message(8, "hello?", direct=True, prev=6)], 10))
     assert one.shown() == [(6, "psst"), (8, "hello?"), (11, "live")]
-    assert one.all(told.CaughtUp) == [told.CaughtUp(3)]
+    assert one.all(events.CaughtUp) == [events.CaughtUp(3)]
     assert not [command for command in one.sent if isinstance(command, m.History) and command.peer is not None]
 
 
@@ -289,26 +292,26 @@ def test_many_busy_conversations_do_not_add_up_to_a_flood() -> None:
     assert reads(one)[1:] == [m.Read(12, peer=BOB.id)]
 
 
-@pytest.mark.parametrize(("account", "attention"), [(False, Attention.ALL), (True, Attention.NOBODY)])
-def test_neither_a_guest_nor_a_script_reads_for_others(account: bool, attention: Attention) -> None:
+@pytest.mark.parametrize(("account", "attention"), [(False, Visibility.ALL), (True, Visibility.NOBODY)])
+def test_neither_a_guest_nor_a_script_reads_for_others(account: bool, attention: Visibility) -> None:
     one = inside(account=account, attention=attention)
     one.hear(message(11, "a"))
     assert not reads(one)
 
 
 def test_a_screen_with_one_conversation_has_read_what_it_looks_at() -> None:
-    one = inside(attention=Attention.CURRENT)
+    one = inside(attention=Visibility.CURRENT)
     one.hear(message(11, "a", direct=True))
     assert not reads(one)
-    one.want(want.LookAt(PersonKey(BOB.id)))
+    one.want(actions.SelectConversation(PersonKey(BOB.id)))
     assert reads(one) == [m.Read(11, peer=BOB.id)]
 
 
 def test_what_another_device_has_read_is_unread_no_more() -> None:
-    one = inside(attention=Attention.CURRENT)
+    one = inside(attention=Visibility.CURRENT)
     for seq, prev in ((11, 0), (12, 11), (13, 12)):
         one.hear(message(seq, "x", direct=True, prev=prev))
-    conversation = one.core.feed.conversations[PersonKey(BOB.id)]
+    conversation = one.core.timeline.conversations[PersonKey(BOB.id)]
     assert conversation.unread == 3
     one.hear(m.ReadElsewhere(12, peer=BOB.id))
     assert conversation.unread == 1

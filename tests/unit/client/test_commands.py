@@ -4,13 +4,21 @@ from __future__ import annotations
 
 import pytest
 
-from securechat.client import intents as want
-from securechat.client.asking import Purpose
-from securechat.client.commands import holds_secret, read
-from securechat.client.intents import Verb
-from securechat.client.meanings import CertificateFile, Day, Help, Meaning, Prefill, Problem, Secretly
-from securechat.client.numbers import KEPT_NUMBERS, Numbers
-from securechat.client.state import PersonKey, RoomKey
+from securechat.client.core import actions
+from securechat.client.core.actions import ModerationVerb
+from securechat.client.core.state import PersonKey, RoomKey
+from securechat.client.ui.commands.parser import holds_secret, read
+from securechat.client.ui.commands.results import (
+    AddCertificateFile,
+    AskPassword,
+    HistoryFromDate,
+    InputError,
+    ParsedInput,
+    PrefillInput,
+    ShowHelp,
+)
+from securechat.client.ui.line_numbers import KEPT_NUMBERS, LineNumbers
+from securechat.client.ui.password_prompt import PasswordPurpose
 from securechat.model import Edited, Message, Reaction, RevisionKind, SetRoom
 
 HERE = RoomKey("ops")
@@ -20,48 +28,48 @@ KNOWN = ("user1", "user1 pc", "Bob")
 @pytest.mark.parametrize(
     ("line", "meaning"),
     [
-        ("hello", want.Speak("hello", HERE)),
-        ("//etc is a folder", want.Speak("/etc is a folder", HERE)),
-        ("exit", want.Finish()),
-        (" EXIT ", want.Finish()),
-        ("exit now", want.Speak("exit now", HERE)),
-        ("/quit", want.Finish()),
-        ("/help", Help()),
-        ("/who", want.AskWho("ops")),
-        ("/who lobby", want.AskWho("lobby")),
-        ("/rooms", want.AskRooms()),
-        ("/join #Dev", want.Enter("#Dev")),
-        ("/leave", want.Depart("ops")),
-        ("/history", want.AskHistory(HERE, 20)),
-        ("/history 5", want.AskHistory(HERE, 5)),
-        ("/nick ann b", want.ChooseName("ann b")),
-        ('/msg "user1 pc" hi there', want.Whisper("user1 pc", "hi there")),
-        ("/msg user1 pc hi", want.Whisper("user1 pc", "hi")),
-        ("/msg user1 hi", want.Whisper("user1", "hi")),
-        ("/msg stranger hi", want.Whisper("stranger", "hi")),
-        ("/ignore bob", want.Ignore("Bob")),
-        ("two\nlines", want.Speak("two\nlines", HERE)),
-        ("pasted\n\n \n", want.Speak("pasted", HERE)),
-        ("//pasted \n", want.Speak("/pasted", HERE)),
-        ("  art", want.Speak("  art", HERE)),
-        ("caf\udce9 \ud83d", want.Speak("caf\ufffd \ufffd", HERE)),
-        ("/nick caf\udce9", want.ChooseName("caf\ufffd")),
-        ("/msg caf\udce9 caf\udce9\n", want.Whisper("caf\ufffd", "caf\ufffd")),
-        ("/join caf\udce9", want.Enter("caf\ufffd")),
-        ("/register", Secretly(Purpose.REGISTER)),
-        ("/password", Secretly(Purpose.CHANGE)),
-        ("/sessions", want.AskLogins()),
-        ("/sessions end 12", want.EndLogin(12)),
-        ("/logout", want.EndLogin()),
-        ("/cert", want.AskCertificates()),
-        ("/sessions list", want.AskLogins()),
-        ("/cert list", want.AskCertificates()),
-        ("/cert add", want.AddCertificate()),
-        ("/cert add my card.pem", CertificateFile("my card.pem")),
-        ("/cert remove 3", want.RemoveCertificate(3)),
+        ("hello", actions.SendMessage("hello", HERE)),
+        ("//etc is a folder", actions.SendMessage("/etc is a folder", HERE)),
+        ("exit", actions.LeaveChat()),
+        (" EXIT ", actions.LeaveChat()),
+        ("exit now", actions.SendMessage("exit now", HERE)),
+        ("/quit", actions.LeaveChat()),
+        ("/help", ShowHelp()),
+        ("/who", actions.AskWho("ops")),
+        ("/who lobby", actions.AskWho("lobby")),
+        ("/rooms", actions.AskRooms()),
+        ("/join #Dev", actions.JoinRoom("#Dev")),
+        ("/leave", actions.LeaveRoom("ops")),
+        ("/history", actions.AskHistory(HERE, 20)),
+        ("/history 5", actions.AskHistory(HERE, 5)),
+        ("/nick ann b", actions.ChooseName("ann b")),
+        ('/msg "user1 pc" hi there', actions.SendDirect("user1 pc", "hi there")),
+        ("/msg user1 pc hi", actions.SendDirect("user1 pc", "hi")),
+        ("/msg user1 hi", actions.SendDirect("user1", "hi")),
+        ("/msg stranger hi", actions.SendDirect("stranger", "hi")),
+        ("/ignore bob", actions.IgnorePerson("Bob")),
+        ("two\nlines", actions.SendMessage("two\nlines", HERE)),
+        ("pasted\n\n \n", actions.SendMessage("pasted", HERE)),
+        ("//pasted \n", actions.SendMessage("/pasted", HERE)),
+        ("  art", actions.SendMessage("  art", HERE)),
+        ("caf\udce9 \ud83d", actions.SendMessage("caf\ufffd \ufffd", HERE)),
+        ("/nick caf\udce9", actions.ChooseName("caf\ufffd")),
+        ("/msg caf\udce9 caf\udce9\n", actions.SendDirect("caf\ufffd", "caf\ufffd")),
+        ("/join caf\udce9", actions.JoinRoom("caf\ufffd")),
+        ("/register", AskPassword(PasswordPurpose.REGISTER)),
+        ("/password", AskPassword(PasswordPurpose.CHANGE)),
+        ("/sessions", actions.AskLogins()),
+        ("/sessions end 12", actions.EndLogin(12)),
+        ("/logout", actions.EndLogin()),
+        ("/cert", actions.AskCertificates()),
+        ("/sessions list", actions.AskLogins()),
+        ("/cert list", actions.AskCertificates()),
+        ("/cert add", actions.AddLoginCertificate()),
+        ("/cert add my card.pem", AddCertificateFile("my card.pem")),
+        ("/cert remove 3", actions.RemoveLoginCertificate(3)),
     ],
 )
-def test_meaning(line: str, meaning: Meaning) -> None:
+def test_meaning(line: str, meaning: ParsedInput) -> None:
     assert read(line, HERE, KNOWN) == meaning
 
 
@@ -82,26 +90,26 @@ def test_meaning(line: str, meaning: Meaning) -> None:
 )
 def test_a_command_without_what_it_needs_says_how_it_is_used(line: str) -> None:
     meaning = read(line, HERE, KNOWN)
-    assert isinstance(meaning, Problem)
+    assert isinstance(meaning, InputError)
     assert line.split(maxsplit=1)[0] in meaning.sentence
 
 
 def test_an_unknown_command_names_the_nearest() -> None:
     meaning = read("/hsitory", HERE, KNOWN)
-    assert isinstance(meaning, Problem)
+    assert isinstance(meaning, InputError)
     assert "/history" in meaning.sentence
 
 
 @pytest.mark.parametrize("count", ["0", "99999", "10001", "x", "-1", "9" * 30])
 def test_history_says_which_numbers_it_takes(count: str) -> None:
     meaning = read(f"/history {count}", HERE, KNOWN)
-    assert isinstance(meaning, Problem)
+    assert isinstance(meaning, InputError)
     assert f"{count} is no number from 1 to 10000" in meaning.sentence
 
 
 def test_an_unknown_command_is_repeated_as_it_was_typed() -> None:
     meaning = read("/QUIT2", HERE, KNOWN)
-    assert isinstance(meaning, Problem)
+    assert isinstance(meaning, InputError)
     assert "/QUIT2;" in meaning.sentence
     assert "did you mean /quit?" in meaning.sentence
 
@@ -109,7 +117,7 @@ def test_an_unknown_command_is_repeated_as_it_was_typed() -> None:
 @pytest.mark.parametrize("line", ["/register correct horse", "/password correct horse", "/Register correct"])
 def test_a_password_behind_a_command_is_refused_and_not_repeated(line: str) -> None:
     meaning = read(line, HERE, KNOWN)
-    assert isinstance(meaning, Problem)
+    assert isinstance(meaning, InputError)
     assert "correct" not in meaning.sentence
     assert "command alone" in meaning.sentence
 
@@ -129,9 +137,9 @@ def test_other_lines_hold_no_secret(line: str) -> None:
 ME = 1
 
 
-def numbered() -> Numbers:
+def numbered() -> LineNumbers:
     """Three lines: ann's [1] with my thumb, mine [2], and [3] from a dialogue."""
-    numbers = Numbers()
+    numbers = LineNumbers()
     thumb = [Reaction("👍", [ME])]
     numbers.give(HERE, 70, Message(70, 0, 5, "ann", 0, "hello", "ops", reactions=thumb))
     numbers.give(HERE, 71, Message(71, 70, ME, "me", 0, "my words", "ops"))
@@ -142,61 +150,61 @@ def numbered() -> Numbers:
 @pytest.mark.parametrize(
     ("line", "meaning"),
     [
-        ("/reply 1 yes, and\n  no", want.Speak("yes, and\n  no", HERE, reply=70)),
-        ("/reply [3] yes", want.Speak("yes", PersonKey(5), reply=72)),
-        ("/edit 2 other", want.Revise(HERE, RevisionKind.EDIT, 71, "other")),
-        ("/edit 2 ```\n  x", want.Revise(HERE, RevisionKind.EDIT, 71, "```\n  x")),
-        ("/edit other words", want.Revise(HERE, RevisionKind.EDIT, 71, "other words")),
-        ("/edit 2", Prefill("/edit 2 my words")),
-        ("/edit", Prefill("/edit 2 my words")),
-        ("/delete", want.Revise(HERE, RevisionKind.DELETE, 71)),
-        ("/delete 1", want.Revise(HERE, RevisionKind.DELETE, 70)),
-        ("/react 2 👍", want.Revise(HERE, RevisionKind.REACT, 71, sign="👍")),
-        ("/react 1 👍", want.Revise(HERE, RevisionKind.UNREACT, 70, sign="👍")),
-        ("/react 2 -👍", want.Revise(HERE, RevisionKind.UNREACT, 71, sign="👍")),
-        ("/react 2 -", want.Revise(HERE, RevisionKind.REACT, 71, sign="-")),
-        ('/search from:ann "two words"', want.Search('from:ann "two words"')),
-        ("/search", want.SearchOn()),
-        ("/more", want.SearchOn()),
-        ("/unread", want.ListUnread()),
-        ("/unread 2", want.ShowUnread(2)),
-        ("/jump", want.ShowUnread()),
-        ("/around 3", want.Jump(PersonKey(5), around=72)),
-        ("/history 2026-11-20", Day(HERE, "2026-11-20")),
-        ("/history 2026-11-20 #Dev", Day(RoomKey("dev"), "2026-11-20")),
-        ("/typing", want.SwitchTyping()),
-        ("/typing off", want.SwitchTyping(on=False)),
-        ("/topic", want.AskRules("ops", topic_only=True)),
-        ("/topic what for", want.ChangeRules(SetRoom(0, "ops", topic="what for"))),
-        ('/topic ""', want.ChangeRules(SetRoom(0, "ops", topic=""))),
-        ("/room", want.AskRules("ops")),
-        ("/room set private on", want.ChangeRules(SetRoom(0, "ops", private=True))),
-        ("/room set read-only off", want.ChangeRules(SetRoom(0, "ops", read_only=False))),
-        ("/room set slow 2m", want.ChangeRules(SetRoom(0, "ops", slow_s=120))),
-        ("/room set slow off", want.ChangeRules(SetRoom(0, "ops", slow_s=0))),
-        ("/room set retention 30d", want.ChangeRules(SetRoom(0, "ops", retention_days=30))),
-        ("/room set history joined", want.ChangeRules(SetRoom(0, "ops", history="joined"))),
-        ("/room set archived on", want.ChangeRules(SetRoom(0, "ops", archived=True))),
-        ("/room set name Dev", want.ChangeRules(SetRoom(0, "ops", name="Dev"))),
-        ("/invite user1 pc", want.Order("ops", Verb.INVITE, "user1 pc")),
-        ("/kick bob too loud", want.Order("ops", Verb.KICK, "Bob", reason="too loud")),
-        ("/ban user1 pc 2h too loud", want.Order("ops", Verb.BAN, "user1 pc", 7_200, "too loud")),
-        ("/ban bob", want.Order("ops", Verb.BAN, "Bob")),
-        ("/unban user1 pc", want.Order("ops", Verb.UNBAN, "user1 pc")),
-        ("/mute bob 10m", want.Order("ops", Verb.MUTE, "Bob", 600)),
-        ("/unmute bob", want.Order("ops", Verb.UNMUTE, "bob")),
-        ("/role user1 pc Moderator", want.Order("ops", Verb.ROLE, "user1 pc", role="moderator")),
-        ("/help rooms", Help("rooms")),
+        ("/reply 1 yes, and\n  no", actions.SendMessage("yes, and\n  no", HERE, reply=70)),
+        ("/reply [3] yes", actions.SendMessage("yes", PersonKey(5), reply=72)),
+        ("/edit 2 other", actions.ChangeMessage(HERE, RevisionKind.EDIT, 71, "other")),
+        ("/edit 2 ```\n  x", actions.ChangeMessage(HERE, RevisionKind.EDIT, 71, "```\n  x")),
+        ("/edit other words", actions.ChangeMessage(HERE, RevisionKind.EDIT, 71, "other words")),
+        ("/edit 2", PrefillInput("/edit 2 my words")),
+        ("/edit", PrefillInput("/edit 2 my words")),
+        ("/delete", actions.ChangeMessage(HERE, RevisionKind.DELETE, 71)),
+        ("/delete 1", actions.ChangeMessage(HERE, RevisionKind.DELETE, 70)),
+        ("/react 2 👍", actions.ChangeMessage(HERE, RevisionKind.REACT, 71, sign="👍")),
+        ("/react 1 👍", actions.ChangeMessage(HERE, RevisionKind.UNREACT, 70, sign="👍")),
+        ("/react 2 -👍", actions.ChangeMessage(HERE, RevisionKind.UNREACT, 71, sign="👍")),
+        ("/react 2 -", actions.ChangeMessage(HERE, RevisionKind.REACT, 71, sign="-")),
+        ('/search from:ann "two words"', actions.FindMessages('from:ann "two words"')),
+        ("/search", actions.ShowMore()),
+        ("/more", actions.ShowMore()),
+        ("/unread", actions.ListUnread()),
+        ("/unread 2", actions.ShowUnread(2)),
+        ("/jump", actions.ShowUnread()),
+        ("/around 3", actions.ShowHistory(PersonKey(5), around=72)),
+        ("/history 2026-11-20", HistoryFromDate(HERE, "2026-11-20")),
+        ("/history 2026-11-20 #Dev", HistoryFromDate(RoomKey("dev"), "2026-11-20")),
+        ("/typing", actions.SetTypingNotices()),
+        ("/typing off", actions.SetTypingNotices(on=False)),
+        ("/topic", actions.AskRoomSettings("ops", topic_only=True)),
+        ("/topic what for", actions.ChangeRoomSettings(SetRoom(0, "ops", topic="what for"))),
+        ('/topic ""', actions.ChangeRoomSettings(SetRoom(0, "ops", topic=""))),
+        ("/room", actions.AskRoomSettings("ops")),
+        ("/room set private on", actions.ChangeRoomSettings(SetRoom(0, "ops", private=True))),
+        ("/room set read-only off", actions.ChangeRoomSettings(SetRoom(0, "ops", read_only=False))),
+        ("/room set slow 2m", actions.ChangeRoomSettings(SetRoom(0, "ops", slow_s=120))),
+        ("/room set slow off", actions.ChangeRoomSettings(SetRoom(0, "ops", slow_s=0))),
+        ("/room set retention 30d", actions.ChangeRoomSettings(SetRoom(0, "ops", retention_days=30))),
+        ("/room set history joined", actions.ChangeRoomSettings(SetRoom(0, "ops", history="joined"))),
+        ("/room set archived on", actions.ChangeRoomSettings(SetRoom(0, "ops", archived=True))),
+        ("/room set name Dev", actions.ChangeRoomSettings(SetRoom(0, "ops", name="Dev"))),
+        ("/invite user1 pc", actions.ModerateMember("ops", ModerationVerb.INVITE, "user1 pc")),
+        ("/kick bob too loud", actions.ModerateMember("ops", ModerationVerb.KICK, "Bob", reason="too loud")),
+        ("/ban user1 pc 2h too loud", actions.ModerateMember("ops", ModerationVerb.BAN, "user1 pc", 7_200, "too loud")),
+        ("/ban bob", actions.ModerateMember("ops", ModerationVerb.BAN, "Bob")),
+        ("/unban user1 pc", actions.ModerateMember("ops", ModerationVerb.UNBAN, "user1 pc")),
+        ("/mute bob 10m", actions.ModerateMember("ops", ModerationVerb.MUTE, "Bob", 600)),
+        ("/unmute bob", actions.ModerateMember("ops", ModerationVerb.UNMUTE, "bob")),
+        ("/role user1 pc Moderator", actions.ModerateMember("ops", ModerationVerb.ROLE, "user1 pc", role="moderator")),
+        ("/help rooms", ShowHelp("rooms")),
     ],
 )
-def test_meaning_of_what_is_done_to_messages_and_rooms(line: str, meaning: Meaning) -> None:
+def test_meaning_of_what_is_done_to_messages_and_rooms(line: str, meaning: ParsedInput) -> None:
     assert read(line, HERE, KNOWN, numbered(), ME) == meaning
 
 
 @pytest.mark.parametrize("line", ["/reply 9 x", "/edit 9 x", "/delete 9", "/react 9 x", "/around 9"])
 def test_a_number_that_stands_beside_no_line_is_said(line: str) -> None:
     meaning = read(line, HERE, KNOWN, numbered(), ME)
-    assert isinstance(meaning, Problem)
+    assert isinstance(meaning, InputError)
     assert meaning.sentence.endswith("this number: 9")
 
 
@@ -237,30 +245,30 @@ def test_a_number_that_stands_beside_no_line_is_said(line: str) -> None:
 )
 def test_each_of_them_says_how_it_is_used(line: str) -> None:
     meaning = read(line, HERE, KNOWN, numbered(), ME)
-    assert isinstance(meaning, Problem)
+    assert isinstance(meaning, InputError)
     assert line.split(maxsplit=1)[0] in meaning.sentence
 
 
 def test_without_a_line_of_ones_own_there_is_nothing_to_change() -> None:
     for line in ("/edit", "/edit x", "/delete"):
         meaning = read(line, RoomKey("elsewhere"), KNOWN, numbered(), ME)
-        assert isinstance(meaning, Problem)
+        assert isinstance(meaning, InputError)
         assert "no line of yours" in meaning.sentence
 
 
 def test_nothing_hostile_gets_into_the_input_line() -> None:
-    numbers = Numbers()
+    numbers = LineNumbers()
     numbers.give(HERE, 70, Message(70, 0, 5, "ann", 0, "a\u202eb", "ops"))
     meaning = read("/edit 1", HERE, KNOWN, numbers, ME)
-    assert isinstance(meaning, Problem)
+    assert isinstance(meaning, InputError)
     assert "cannot be put into the input line; say all of it anew: /edit 1 text" in meaning.sentence
 
 
 def test_what_is_deleted_is_not_edited_and_says_why() -> None:
-    numbers = Numbers()
+    numbers = LineNumbers()
     numbers.give(HERE, 70, Message(70, 0, ME, "me", 0, "", "ops", deleted=71))
     meaning = read("/edit 1", HERE, KNOWN, numbers, ME)
-    assert isinstance(meaning, Problem)
+    assert isinstance(meaning, InputError)
     assert meaning.sentence == "[1] is deleted; what is deleted stays so"
 
 

@@ -7,17 +7,15 @@ import math
 import pytest
 
 from securechat import model as m
-from securechat.client import happenings as told
-from securechat.client import intents as want
-from securechat.client import tidings
-from securechat.client.drafts import WINDOW
-from securechat.client.intents import Verb
-from securechat.client.lines import Lines
-from securechat.client.login import Login
-from securechat.client.sentences_talk import span
-from securechat.client.state import Attention, PersonKey, RoomKey
-from securechat.client.telling import sentence
-from securechat.client.writing import BELIEVED_S, TELL_S
+from securechat.client.catalogue.rooms import span
+from securechat.client.core import actions, events
+from securechat.client.core.actions import ModerationVerb
+from securechat.client.core.credentials import Credentials
+from securechat.client.core.send_queue import WINDOW
+from securechat.client.core.state import PersonKey, RoomKey, Visibility
+from securechat.client.core.typing import BELIEVED_S, TELL_S
+from securechat.client.ui.describe import sentence
+from securechat.client.ui.message_rows import MessageRows
 from securechat.errors import ErrorCode
 from tests.support.core_driver import SECRET, ChangingServer, Driver
 
@@ -35,9 +33,9 @@ def online(**options: object) -> Driver:
     return driver
 
 
-def account(*, first: bool = True, attention: Attention = Attention.ALL) -> Driver:
+def account(*, first: bool = True, attention: Visibility = Visibility.ALL) -> Driver:
     """An account that belongs to ops; the server has not said yet what was not read."""
-    one = Driver(login=Login(SECRET, tokens={"me": "0" * 32}), attention=attention, typing=True)
+    one = Driver(login=Credentials(SECRET, tokens={"me": "0" * 32}), attention=attention, typing=True)
     one.tick()
     greet(one)
     if first:
@@ -83,10 +81,10 @@ def said(one: Driver) -> list[str]:
 def test_answers_edits_deletions_and_reactions_are_lines_kept_until_acknowledged() -> None:
     one = online()
     one.cut()
-    one.want(want.Speak("yes", LOBBY, reply=7))
-    one.want(want.Revise(LOBBY, m.RevisionKind.EDIT, 7, "new"))
-    one.want(want.Revise(PersonKey(5), m.RevisionKind.DELETE, 8))
-    one.want(want.Revise(LOBBY, m.RevisionKind.UNREACT, 7, sign="+"))
+    one.want(actions.SendMessage("yes", LOBBY, reply=7))
+    one.want(actions.ChangeMessage(LOBBY, m.RevisionKind.EDIT, 7, "new"))
+    one.want(actions.ChangeMessage(PersonKey(5), m.RevisionKind.DELETE, 8))
+    one.want(actions.ChangeMessage(LOBBY, m.RevisionKind.UNREACT, 7, sign="+"))
     assert said(one)[-4:] == ["waiting: yes", "waiting: (edit) new", "waiting: (deletion)", "waiting: (reaction) +"]
     one.settle()
     kinds = (m.Say, m.Edit, m.Delete, m.React)
@@ -105,10 +103,10 @@ def test_an_edit_that_was_replaced_before_it_came_is_not_told() -> None:
     one.settle()
     seq = one.server.fed
     one.hear(m.Edited(seq + 1, seq, 99, "p99", 0, "lobby"))
-    assert not one.all(tidings.Amended)
+    assert not one.all(events.MessageChanged)
     one.hear(m.Deleted(seq + 2, seq, 99, "p99", 0, "lobby"))
     one.hear(m.Edited(seq + 3, seq, 99, "p99", 0, "lobby", text="late"))
-    [amended] = one.all(tidings.Amended)
+    [amended] = one.all(events.MessageChanged)
     assert amended.message is not None
     assert (amended.message.text, amended.message.deleted) == ("", seq + 2)
 
@@ -120,7 +118,7 @@ def test_a_page_of_history_that_is_older_than_a_change_shows_the_change() -> Non
         one.settle()
     oldest = one.server.log[0].seq
     one.server.page_rows, one.server.slow_reader = 1_000, True  # type: ignore[attr-defined]
-    one.want(want.AskHistory(LOBBY, 501))
+    one.want(actions.AskHistory(LOBBY, 501))
     one.to_server()
     one.server.change(oldest, "edit", text="mended")  # type: ignore[attr-defined]
     one.to_client()
@@ -128,24 +126,24 @@ def test_a_page_of_history_that_is_older_than_a_change_shows_the_change() -> Non
     one.to_client()
     one.server.slow_reader = False  # type: ignore[attr-defined]
     one.settle()
-    assert one.all(told.Recalled)[0].messages[0].text == "mended"
+    assert one.all(events.HistoryLoaded)[0].messages[0].text == "mended"
 
 
 def test_what_somebody_hidden_changes_is_hidden() -> None:
     one = online()
     one.server.batch([("lobby", "a")])
     one.settle()
-    one.want(want.Ignore("p99"))
+    one.want(actions.IgnorePerson("p99"))
     one.server.change(one.server.log[0].seq, "edit", text="b")  # type: ignore[attr-defined]
     one.settle()
-    assert not one.all(tidings.Amended)
+    assert not one.all(events.MessageChanged)
 
 
 @pytest.mark.parametrize(("mentions", "rings"), [([1], True), ([5], False), ([], False)])
 def test_a_message_that_mentions_me_names_me(mentions: list[int], *, rings: bool) -> None:
     one = online()
     one.hear(m.Message(9, 0, 5, "ann", 0, "hello", "lobby", mentions=mentions))
-    assert one.all(told.Shown)[0].names_me is rings
+    assert one.all(events.MessageShown)[0].names_me is rings
 
 
 # --- slow mode --------------------------------------------------------------------------------------------------------
@@ -216,10 +214,10 @@ def test_a_room_shows_its_topic_and_whether_one_may_write_there() -> None:
 def test_somebody_in_a_room_is_known_and_others_are_looked_up_before_anything_is_done_to_them() -> None:
     one = online()
     one.hear(m.Presence("lobby", 2, joined=[ANN]))
-    one.want(want.Order("lobby", Verb.MUTE, "Ann", 600))
+    one.want(actions.ModerateMember("lobby", ModerationVerb.MUTE, "Ann", 600))
     assert one.sent[-1] == m.Moderate(asked(one, m.Moderate), "lobby", 5, "mute", 600)
     one.hear(m.Done(asked(one, m.Moderate)))
-    one.want(want.Order("lobby", Verb.INVITE, "carl"))
+    one.want(actions.ModerateMember("lobby", ModerationVerb.INVITE, "carl"))
     one.hear(m.Found(asked(one, m.Whois), m.Person(8, "Carl"), absent=True))
     assert one.sent[-1] == m.InviteTo(asked(one, m.InviteTo), "lobby", 8)
     one.hear(m.Refused(ErrorCode.NO_RIGHT, "only moderators may invite others", asked(one, m.InviteTo)))
@@ -228,7 +226,7 @@ def test_somebody_in_a_room_is_known_and_others_are_looked_up_before_anything_is
 
 def test_what_was_ordered_when_the_connection_broke_is_told_and_not_repeated() -> None:
     one = online()
-    one.want(want.Order("lobby", Verb.KICK, "carl"))
+    one.want(actions.ModerateMember("lobby", ModerationVerb.KICK, "carl"))
     one.cut()
     one.sent.clear()
     one.settle()
@@ -237,7 +235,7 @@ def test_what_was_ordered_when_the_connection_broke_is_told_and_not_repeated() -
 
 
 def test_a_room_that_gets_another_name_stays_the_same_room() -> None:
-    one = online(rooms=("ops",), attention=Attention.CURRENT)
+    one = online(rooms=("ops",), attention=Visibility.CURRENT)
     one.server.batch([("ops", "before")])
     one.settle()
     one.say("under way", "ops")
@@ -247,11 +245,11 @@ def test_a_room_that_gets_another_name_stays_the_same_room() -> None:
     assert set(one.core.membership.rooms) == {"lobby", "dev"}
     assert one.core.membership.wanted == ["dev"]
     assert one.core.unsent[0].target == RoomKey("dev")
-    last = one.core.feed.conversations[RoomKey("dev")].last
+    last = one.core.timeline.conversations[RoomKey("dev")].last
     one.hear(m.Message(last + 5, last, 5, "ann", 0, "said before, heard after", "ops"))
-    shown = one.all(told.Shown)[-1]
+    shown = one.all(events.MessageShown)[-1]
     assert (shown.key, shown.message.room) == (RoomKey("dev"), "dev")
-    assert [each.room for each in one.core.feed.conversations[RoomKey("dev")].messages] == ["dev", "dev"]
+    assert [each.room for each in one.core.timeline.conversations[RoomKey("dev")].messages] == ["dev", "dev"]
 
 
 def test_only_what_changed_of_the_rules_is_told() -> None:
@@ -299,7 +297,9 @@ def test_whom_a_mute_or_a_role_concerns_is_told_so() -> None:
 def test_what_was_not_read_in_another_place_is_shown_with_its_room() -> None:
     one = online()
     said_there = m.Message(7, 0, ANN.id, ANN.name, 0, "hello", "ops")
-    shown = Lines(one.core).rows(tidings.Excerpted(OPS, (said_there,), tidings.Place.UNREAD, more=False), 80)
+    shown = MessageRows(one.core).rows(
+        events.HistoryShown(OPS, (said_there,), events.HistoryRange.UNREAD, more=False), 80
+    )
     assert shown is not None
     assert shown[1].endswith("[1] #ops ann: hello")
 
@@ -326,7 +326,7 @@ def test_an_account_is_back_in_its_rooms_by_the_servers_word_alone() -> None:
     again(one)
     assert not any(isinstance(command, m.Join) for command in one.sent)
     one.hear(m.Pong(0))
-    assert not one.all(told.LeftRoom)
+    assert not one.all(events.RoomLeft)
     again(one, rooms=())  # taken out while the connection was lost
     assert not any(isinstance(command, m.Join) for command in one.sent)
     one.hear(m.Pong(0))
@@ -337,7 +337,7 @@ def test_an_account_is_back_in_its_rooms_by_the_servers_word_alone() -> None:
 def test_rooms_without_a_role_are_entered_again_also_by_an_account() -> None:
     one = account()
     unread(one)
-    one.want(want.Enter("old"))
+    one.want(actions.JoinRoom("old"))
     one.hear(m.Joined("old", 10, 1, [ME], asked(one, m.Join)))  # as a server says it that knows no roles
     again(one)
     assert [command.rooms for command in one.sent if isinstance(command, m.Join)] == [["old"]]
@@ -350,7 +350,7 @@ def test_what_was_not_read_is_asked_for_after_a_login_and_told_in_a_line() -> No
     one = account()
     unread(one, m.UnreadItem(2, 3, 1, 4, room="ops"), m.UnreadItem(0, 1, 0, 7, peer=ANN))
     assert said(one) == ["unread: #ops: 3 (1 name you), ann: 1; /unread shows them"]
-    conversation = one.core.feed.conversations[OPS]
+    conversation = one.core.timeline.conversations[OPS]
     assert (conversation.unread, conversation.mentions) == (3, 1)
 
 
@@ -389,7 +389,7 @@ def test_nothing_unread_is_not_told_unless_it_was_asked_for() -> None:
     one = account()
     unread(one)
     assert said(one) == []
-    one.want(want.ListUnread())
+    one.want(actions.ListUnread())
     unread(one)
     assert said(one) == ["you have read everything"]
 
@@ -406,15 +406,15 @@ def test_a_live_message_does_not_mark_as_read_what_lay_unread_before_it() -> Non
     assert reads(one) == []  # nobody has said yet what lies there
     unread(one, m.UnreadItem(2, 3, 0, 4, room="ops"))
     assert reads(one) == []
-    one.want(want.ShowUnread(1))
+    one.want(actions.ShowUnread(1))
     assert one.sent[-1] == m.History(asked(one, m.History), "ops", after=2, limit=30)
     one.hear(m.HistoryPage(asked(one, m.History), [message(4), message(6)], 6, more=True))
     assert reads(one) == [m.Read(6, room="ops")]
-    one.want(want.SearchOn())
+    one.want(actions.ShowMore())
     assert one.sent[-1] == m.History(asked(one, m.History), "ops", after=6, limit=30)
     one.hear(m.HistoryPage(asked(one, m.History), [message(8)], 11))
     assert reads(one)[-1] == m.Read(11, room="ops")
-    one.want(want.SearchOn())
+    one.want(actions.ShowMore())
     assert said(one)[-1] == "there is no more to show"
 
 
@@ -438,8 +438,8 @@ def test_where_the_server_does_not_say_what_was_read_all_is_as_it_was_before() -
 
 def test_a_jump_to_what_is_not_there_says_so() -> None:
     one = online()
-    one.want(want.ShowUnread(None))
-    one.want(want.Jump(LOBBY, around=4))
+    one.want(actions.ShowUnread(None))
+    one.want(actions.ShowHistory(LOBBY, around=4))
     one.hear(m.HistoryPage(asked(one, m.History), [message(9, room="lobby")], 9))
     assert said(one) == [
         "there is nothing unread here; /unread lists where there is",
@@ -449,11 +449,11 @@ def test_a_jump_to_what_is_not_there_says_so() -> None:
 
 def test_a_day_is_shown_from_its_first_message_on() -> None:
     one = online()
-    one.want(want.Jump(OPS, at_ms=500))
+    one.want(actions.ShowHistory(OPS, at_ms=500))
     assert one.sent[-1] == m.History(asked(one, m.History), "ops", limit=30, at=500)
     early, late = m.Message(1, 0, 5, "ann", 400, "a", "ops"), m.Message(2, 1, 5, "ann", 600, "b", "ops")
     one.hear(m.HistoryPage(asked(one, m.History), [early, late], 2))
-    assert [each.text for each in one.all(tidings.Excerpted)[0].messages] == ["b"]
+    assert [each.text for each in one.all(events.HistoryShown)[0].messages] == ["b"]
 
 
 # --- search -----------------------------------------------------------------------------------------------------------
@@ -461,19 +461,19 @@ def test_a_day_is_shown_from_its_first_message_on() -> None:
 
 def test_a_search_goes_on_below_its_last_hit() -> None:
     one = online()
-    one.want(want.Search("from:ann x"))
+    one.want(actions.FindMessages("from:ann x"))
     assert one.sent[-1] == m.Search(asked(one, m.Search), "from:ann x")
     one.hear(m.SearchPage(asked(one, m.Search), [m.Hit(message(9)), m.Hit(message(7))], more=True, indexed=3))
-    [shown] = one.all(tidings.SearchShown)
+    [shown] = one.all(events.SearchShown)
     assert (shown.more, shown.building) == (True, True)
-    one.want(want.SearchOn())
+    one.want(actions.ShowMore())
     assert one.sent[-1] == m.Search(asked(one, m.Search), "from:ann x", before=7)
 
 
 def test_the_server_reads_one_thing_at_a_time() -> None:
     one = online()
-    one.want(want.Search("a"))
-    one.want(want.Search("b"))
+    one.want(actions.FindMessages("a"))
+    one.want(actions.FindMessages("b"))
     assert [command.query for command in one.sent if isinstance(command, m.Search)] == ["a"]
     one.hear(m.Refused(ErrorCode.QUERY_INVALID, "that makes no sense", asked(one, m.Search)))
     assert [command.query for command in one.sent if isinstance(command, m.Search)] == ["a", "b"]
@@ -482,9 +482,14 @@ def test_the_server_reads_one_thing_at_a_time() -> None:
 
 @pytest.mark.parametrize(
     "intent",
-    [want.Search("x"), want.AskRules("lobby"), want.ListUnread(), want.ChangeRules(m.SetRoom(0, "lobby", topic="t"))],
+    [
+        actions.FindMessages("x"),
+        actions.AskRoomSettings("lobby"),
+        actions.ListUnread(),
+        actions.ChangeRoomSettings(m.SetRoom(0, "lobby", topic="t")),
+    ],
 )
-def test_a_server_that_does_not_know_it_is_told_as_that(intent: want.Intent) -> None:
+def test_a_server_that_does_not_know_it_is_told_as_that(intent: actions.Action) -> None:
     one = online()
     one.want(intent)
     ref = one.sent[-1].ref  # type: ignore[union-attr]
@@ -494,7 +499,7 @@ def test_a_server_that_does_not_know_it_is_told_as_that(intent: want.Intent) -> 
 
 def test_a_line_that_the_server_does_not_know_is_told_as_that() -> None:
     one = online()
-    one.want(want.Revise(LOBBY, m.RevisionKind.EDIT, 1, "new"))
+    one.want(actions.ChangeMessage(LOBBY, m.RevisionKind.EDIT, 1, "new"))
     one.hear(m.Refused(ErrorCode.UNKNOWN_TYPE, "there is no such type", client_id=1))
     assert said(one) == ["not sent (this server does not know that yet): (edit) new"]
     assert one.core.unsent == ()
@@ -508,11 +513,11 @@ def test_that_one_writes_is_told_every_few_seconds_and_anew_after_a_line() -> No
     notice = m.Typing(room="lobby")
     for seconds, sent in ((0.0, 1), (TELL_S - 1, 1), (1.0, 2), (0.5, 2)):
         one.now += seconds
-        one.want(want.Write(LOBBY))
+        one.want(actions.NotifyTyping(LOBBY))
         assert [command for command in one.sent if isinstance(command, m.Typing)] == [notice] * sent
     one.say("done")
-    one.want(want.Write(LOBBY))
-    one.want(want.Write(PersonKey(5)))
+    one.want(actions.NotifyTyping(LOBBY))
+    one.want(actions.NotifyTyping(PersonKey(5)))
     assert one.sent[-2:] == [notice, m.Typing(peer=5)]
 
 
@@ -528,26 +533,26 @@ def test_who_writes_is_shown_until_the_message_comes_or_nothing_more_is_heard() 
     one.told.clear()
     one.tick()
     assert one.core.writers == ()
-    assert tidings.WritersChanged() in one.told
+    assert events.TypingChanged() in one.told
 
 
 def test_notices_of_writing_can_be_switched_off() -> None:
     one = online(typing=True)
-    one.want(want.SwitchTyping(on=False))
-    one.want(want.Write(LOBBY))
+    one.want(actions.SetTypingNotices(on=False))
+    one.want(actions.NotifyTyping(LOBBY))
     one.hear(m.TypingNow(ANN, "lobby"))
     assert one.core.writers == ()
     assert not one.sent
-    one.want(want.SwitchTyping())
-    one.want(want.Write(LOBBY))
+    one.want(actions.SetTypingNotices())
+    one.want(actions.NotifyTyping(LOBBY))
     assert one.sent == [m.Typing(room="lobby")]
 
 
 def test_a_server_that_does_not_know_of_writing_is_not_told_again_and_nobody_hears_of_it() -> None:
     one = online(typing=True)
-    one.want(want.Write(LOBBY))
+    one.want(actions.NotifyTyping(LOBBY))
     one.hear(m.Refused(ErrorCode.UNKNOWN_TYPE, "there is no such type"))
     one.now += 60.0
-    one.want(want.Write(LOBBY))
+    one.want(actions.NotifyTyping(LOBBY))
     assert len(one.sent) == 1
     assert said(one) == []

@@ -5,12 +5,11 @@ from __future__ import annotations
 import pytest
 
 from securechat import model as m
-from securechat.client import happenings as told
-from securechat.client import intents as want
-from securechat.client.commands import read
-from securechat.client.drafts import KEPT_LINES, THROTTLED_WINDOW, WINDOW
-from securechat.client.state import PersonKey, Phase, RoomKey
-from securechat.client.telling import sentence
+from securechat.client.core import actions, events
+from securechat.client.core.send_queue import KEPT_LINES, THROTTLED_WINDOW, WINDOW
+from securechat.client.core.state import ConnectionPhase, PersonKey, RoomKey
+from securechat.client.ui.commands.parser import read
+from securechat.client.ui.describe import sentence
 from securechat.errors import ErrorCode
 from securechat.limits import MAX_TEXT_CHARS
 from tests.support.core_driver import Driver
@@ -32,8 +31,8 @@ def test_own_line_is_shown_once_as_the_servers_copy() -> None:
     driver = online()
     driver.say("hello")
     driver.settle()
-    assert [(shown.message.text, shown.own) for shown in driver.all(told.Shown)] == [("hello", True)]
-    assert [ack.seq for ack in driver.all(told.LineAcked)] == [driver.server.fed]
+    assert [(shown.message.text, shown.own) for shown in driver.all(events.MessageShown)] == [("hello", True)]
+    assert [ack.seq for ack in driver.all(events.MessageAcked)] == [driver.server.fed]
 
 
 def test_at_most_a_window_is_in_flight_and_acks_let_more_go() -> None:
@@ -56,7 +55,7 @@ def test_a_throttled_client_sends_fewer_and_says_so_once() -> None:
     driver.now += 2.0
     driver.take(driver.core.tick(driver.now))
     assert len(says(driver)) == THROTTLED_WINDOW
-    assert len(driver.all(told.SlowedDown)) == 1
+    assert len(driver.all(events.RateLimited)) == 1
 
 
 def test_lines_typed_while_away_wait_and_beyond_the_limit_are_declined() -> None:
@@ -64,10 +63,10 @@ def test_lines_typed_while_away_wait_and_beyond_the_limit_are_declined() -> None
     driver.cut()
     for number in range(KEPT_LINES + 1):
         driver.say(str(number))
-    assert len(driver.all(told.LineWaiting)) == KEPT_LINES
-    assert driver.all(told.Declined) == [told.Declined(told.Impossible.QUEUE_FULL)]
+    assert len(driver.all(events.MessageWaiting)) == KEPT_LINES
+    assert driver.all(events.ActionRejected) == [events.ActionRejected(events.RejectReason.QUEUE_FULL)]
     driver.settle()
-    assert len(driver.all(told.LineAcked)) == KEPT_LINES
+    assert len(driver.all(events.MessageAcked)) == KEPT_LINES
     assert [text for _, text in driver.shown()] == [str(number) for number in range(KEPT_LINES)]
 
 
@@ -87,7 +86,7 @@ def test_a_line_refused_for_now_gets_a_new_client_id() -> None:
     driver = online()
     driver.say("a")
     driver.hear(m.Refused(ErrorCode.DISK_FULL, "full", client_id=1, retry_after_s=5.0))
-    assert driver.all(told.LineWaiting)[0].code is ErrorCode.DISK_FULL
+    assert driver.all(events.MessageWaiting)[0].code is ErrorCode.DISK_FULL
     assert driver.core.deadline() == driver.now + 5.0
     driver.now += 5.0
     driver.take(driver.core.tick(driver.now))
@@ -98,36 +97,36 @@ def test_a_line_refused_for_good_is_told_and_forgotten() -> None:
     driver = online()
     driver.say("a")
     driver.hear(m.Refused(ErrorCode.NOT_A_MEMBER, "no", client_id=1))
-    assert driver.all(told.LineRefused)[0].line.text == "a"
+    assert driver.all(events.MessageRefused)[0].line.text == "a"
     assert driver.core.unsent == ()
 
 
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
-        ("  \n ", told.Impossible.TEXT_EMPTY),
-        ("x" * (MAX_TEXT_CHARS + 1), told.Impossible.TEXT_TOO_LONG),
+        ("  \n ", events.RejectReason.TEXT_EMPTY),
+        ("x" * (MAX_TEXT_CHARS + 1), events.RejectReason.TEXT_TOO_LONG),
     ],
 )
-def test_texts_no_server_would_take_are_declined_here(text: str, reason: told.Impossible) -> None:
+def test_texts_no_server_would_take_are_declined_here(text: str, reason: events.RejectReason) -> None:
     driver = online()
     driver.say(text)
-    assert [declined.reason for declined in driver.all(told.Declined)] == [reason]
+    assert [declined.reason for declined in driver.all(events.ActionRejected)] == [reason]
     assert not driver.sent
 
 
 def test_a_room_one_is_not_in_is_declined() -> None:
     driver = online()
     driver.say("x", "elsewhere")
-    assert driver.all(told.Declined)[0].reason is told.Impossible.NOT_IN_ROOM
+    assert driver.all(events.ActionRejected)[0].reason is events.RejectReason.NOT_IN_ROOM
 
 
 def test_whispers_go_to_people_in_the_roster_and_others_are_looked_up() -> None:
     driver = online()
     driver.hear(m.Presence("lobby", 2, joined=[m.Person(5, "Bob B")]))
-    driver.want(want.Whisper("bob_b", "psst"))
+    driver.want(actions.SendDirect("bob_b", "psst"))
     assert driver.sent[-1] == m.Direct(1, 5, "psst")
-    driver.want(want.Whisper("stranger", "hi"))
+    driver.want(actions.SendDirect("stranger", "hi"))
     assert isinstance(driver.sent[-1], m.Whois)
     driver.hear(m.Found(driver.sent[-1].ref, m.Person(8, "stranger")))
     assert driver.sent[-1] == m.Direct(2, 8, "hi")
@@ -135,14 +134,14 @@ def test_whispers_go_to_people_in_the_roster_and_others_are_looked_up() -> None:
 
 def test_an_absent_person_is_refused_with_name_text_and_the_servers_words() -> None:
     driver = online()
-    driver.want(want.Whisper("nobody", "hi"))
+    driver.want(actions.SendDirect("nobody", "hi"))
     assert isinstance(driver.sent[-1], m.Whois)
     driver.hear(m.Refused(ErrorCode.NO_SUCH_PERSON, "nobody has this name", driver.sent[-1].ref))
-    [refused] = driver.all(told.LineRefused)
+    [refused] = driver.all(events.MessageRefused)
     assert (refused.line.to, refused.line.text, refused.text) == ("nobody", "hi", "nobody has this name")
     assert sentence(refused, RoomKey("lobby"), 1) == "not sent to nobody (nobody has this name): hi"
     assert driver.core.unsent == ()
-    assert not driver.all(told.RequestRefused)
+    assert not driver.all(events.RequestRefused)
 
 
 def away(**options: object) -> Driver:
@@ -169,28 +168,30 @@ def away(**options: object) -> Driver:
         ("/nick a:b", "a name cannot contain ':'; choose one without it: a:b"),
     ],
 )
-@pytest.mark.parametrize("phase", [Phase.OFFLINE, Phase.DIALLING, Phase.GREETING, Phase.REJOINING])
-def test_every_command_typed_while_away_is_answered_at_once(line: str, answer: str, phase: Phase) -> None:
+@pytest.mark.parametrize(
+    "phase", [ConnectionPhase.OFFLINE, ConnectionPhase.DIALLING, ConnectionPhase.GREETING, ConnectionPhase.REJOINING]
+)
+def test_every_command_typed_while_away_is_answered_at_once(line: str, answer: str, phase: ConnectionPhase) -> None:
     driver = online(rooms=("ops",))
     driver.hear(m.Presence("lobby", 2, joined=[m.Person(5, "bob")]))
     driver.cut()
     driver.told.clear()
     driver.core.phase = phase
     intent = read(line, driver.core.current, ("bob",))
-    assert isinstance(intent, want.Intent)
+    assert isinstance(intent, actions.Action)
     driver.want(intent)
     assert [sentence(one, driver.core.current, driver.core.me.id) for one in driver.told] == [answer]
 
 
 def test_a_room_joined_while_away_is_entered_and_looked_at_on_the_return() -> None:
     driver = away(rooms=("ops",))
-    driver.want(want.Enter("new"))
-    driver.want(want.Enter("newer"))
+    driver.want(actions.JoinRoom("new"))
+    driver.want(actions.JoinRoom("newer"))
     assert driver.core.current == RoomKey("ops")
     driver.settle()
-    assert [entered.room for entered in driver.all(told.EnteredRoom) if not entered.again] == ["new", "newer"]
+    assert [entered.room for entered in driver.all(events.RoomJoined) if not entered.again] == ["new", "newer"]
     assert driver.core.current == RoomKey("newer")
-    driver.want(want.LookAt(RoomKey("ops")))
+    driver.want(actions.SelectConversation(RoomKey("ops")))
     driver.cut()
     driver.settle()
     assert driver.core.current == RoomKey("ops")
@@ -198,18 +199,18 @@ def test_a_room_joined_while_away_is_entered_and_looked_at_on_the_return() -> No
 
 def test_a_room_joined_and_left_again_while_away_is_not_entered() -> None:
     driver = away()
-    driver.want(want.Enter("new"))
-    driver.want(want.Depart("new"))
-    assert driver.all(told.LeftRoom) == [told.LeftRoom("new")]
+    driver.want(actions.JoinRoom("new"))
+    driver.want(actions.LeaveRoom("new"))
+    assert driver.all(events.RoomLeft) == [events.RoomLeft("new")]
     driver.settle()
     assert driver.server.rooms == {"lobby"}
     driver.hear(m.Refused(ErrorCode.NOT_A_MEMBER, "no", 10_000))  # the answer to a leave that was not needed
-    assert not driver.all(told.RequestRefused)
+    assert not driver.all(events.RequestRefused)
 
 
 def test_a_name_chosen_while_away_is_asked_for_once_back_and_a_refusal_keeps_the_old_one() -> None:
     driver = away()
-    driver.want(want.ChooseName("you"))
+    driver.want(actions.ChooseName("you"))
     assert driver.core.me.name == "me"
     driver.tick()
     driver.to_server(1)
@@ -219,16 +220,16 @@ def test_a_name_chosen_while_away_is_asked_for_once_back_and_a_refusal_keeps_the
     assert isinstance(nick, m.Nick)
     assert (hello.name, nick.name) == ("me", "you")
     driver.hear(m.Refused(ErrorCode.NAME_IN_USE, "taken", nick.ref))
-    [refused] = driver.all(told.RenameRefused)
+    [refused] = driver.all(events.RenameRefused)
     assert sentence(refused, driver.core.current, 1) == "this name is taken, choose another: you"
     assert driver.core.me.name == "me"
 
 
 def test_what_was_asked_before_a_loss_is_asked_again() -> None:
     driver = online(rooms=("ops",))
-    driver.want(want.Enter("new"))
-    driver.want(want.ChooseName("you"))
-    driver.want(want.Depart("ops"))
+    driver.want(actions.JoinRoom("new"))
+    driver.want(actions.ChooseName("you"))
+    driver.want(actions.LeaveRoom("ops"))
     driver.cut()
     driver.sent.clear()
     driver.settle()
@@ -239,21 +240,21 @@ def test_what_was_asked_before_a_loss_is_asked_again() -> None:
 
 def test_whispers_survive_a_loss_before_the_name_was_found() -> None:
     driver = online()
-    driver.want(want.Whisper("p99", "wait for me"))
+    driver.want(actions.SendDirect("p99", "wait for me"))
     driver.cut()
     driver.settle()
-    assert [shown.key for shown in driver.all(told.Shown)] == [PersonKey(99)]
+    assert [shown.key for shown in driver.all(events.MessageShown)] == [PersonKey(99)]
 
 
 def test_joining_looks_at_the_room_and_leaving_returns_to_the_lobby() -> None:
     driver = online()
-    driver.want(want.Enter("#Ops"))
+    driver.want(actions.JoinRoom("#Ops"))
     driver.settle()
     assert driver.core.current == RoomKey("ops")
-    driver.want(want.Depart("ops"))
+    driver.want(actions.LeaveRoom("ops"))
     driver.settle()
     assert driver.core.current == RoomKey("lobby")
-    assert driver.all(told.LeftRoom) == [told.LeftRoom("ops")]
+    assert driver.all(events.RoomLeft) == [events.RoomLeft("ops")]
     driver.cut(restart=True)
     driver.settle()
     assert driver.server.rooms == {"lobby"}
@@ -262,7 +263,7 @@ def test_joining_looks_at_the_room_and_leaving_returns_to_the_lobby() -> None:
 def test_a_room_left_while_away_stays_left_where_membership_survived() -> None:
     driver = online(rooms=("ops",))
     driver.cut()
-    driver.want(want.Depart("ops"))
+    driver.want(actions.LeaveRoom("ops"))
     driver.settle()
     assert driver.server.rooms == {"lobby"}
 
@@ -288,28 +289,28 @@ def test_presence_is_told_without_oneself_and_a_rename_once() -> None:
     driver.hear(m.Presence("ops", 2, renamed=[m.Renaming(5, "ann", "anna")]))
     driver.hear(m.Presence("lobby", 1, left=[m.Person(5, "anna")]))
     assert driver.told == [
-        told.PeopleCame("lobby", (ann,)),
-        told.PersonRenamed(5, "ann", "anna"),
-        told.PeopleWent("lobby", (m.Person(5, "anna"),)),
+        events.MembersJoined("lobby", (ann,)),
+        events.MemberRenamed(5, "ann", "anna"),
+        events.MembersLeft("lobby", (m.Person(5, "anna"),)),
     ]
 
 
 def test_nothing_of_a_room_is_shown_that_was_left_before_the_server_heard_of_it() -> None:
     driver = Driver(rooms=("ops",))
     driver.tick()
-    driver.want(want.Depart("ops"))
+    driver.want(actions.LeaveRoom("ops"))
     driver.hear(m.Welcome(1, "server", 1, "me", 5, resumed=True))
     driver.hear(m.Joined("lobby", 5, 1, [driver.core.me]))
     driver.hear(m.Joined("ops", 5, 2, [driver.core.me]))
     driver.hear(m.Message(6, 5, 2, "ann", 0, "hi", "ops"))
-    assert not driver.all(told.Shown)
+    assert not driver.all(events.MessageShown)
 
 
 def test_somebody_who_went_and_came_again_under_another_name_has_that_name() -> None:
     driver = online()
     driver.hear(m.Presence("lobby", 2, joined=[m.Person(5, "ann")]))
     driver.hear(m.Presence("lobby", 2, joined=[m.Person(5, "anna")]))
-    assert driver.told[-1] == told.PersonRenamed(5, "ann", "anna")
+    assert driver.told[-1] == events.MemberRenamed(5, "ann", "anna")
     assert driver.core.membership.rooms["lobby"].people[5].name == "anna"
     driver.hear(m.Presence("lobby", 2, joined=[m.Person(5, "ann")], renamed=[m.Renaming(5, "ann", "anna")]))
     assert len(driver.told) == 2, "our roster was fresher"
@@ -320,7 +321,7 @@ def test_a_rename_is_told_although_a_message_under_the_new_name_came_first() -> 
     driver.hear(m.Presence("lobby", 2, joined=[m.Person(5, "ann")]))
     driver.hear(m.Message(1, 0, 5, "anna", 0, "hi", "lobby"))
     driver.hear(m.Presence("lobby", 2, renamed=[m.Renaming(5, "ann", "anna")]))
-    assert driver.all(told.PersonRenamed) == [told.PersonRenamed(5, "ann", "anna")]
+    assert driver.all(events.MemberRenamed) == [events.MemberRenamed(5, "ann", "anna")]
 
 
 def test_somebody_already_in_the_roster_does_not_come_again() -> None:
@@ -335,7 +336,7 @@ def test_somebody_already_in_the_roster_does_not_come_again() -> None:
 
 def test_who_and_rooms_gather_their_pages() -> None:
     driver = online()
-    driver.want(want.AskWho("lobby"))
+    driver.want(actions.AskWho("lobby"))
     first = driver.sent[-1]
     assert isinstance(first, m.Who)
     driver.hear(m.Roster(first.ref, "lobby", [m.Person(1, "a")], 2, more=True))
@@ -343,21 +344,21 @@ def test_who_and_rooms_gather_their_pages() -> None:
     assert isinstance(second, m.Who)
     assert second.after == 1
     driver.hear(m.Roster(second.ref, "lobby", [m.Person(2, "b")], 2))
-    assert [person.name for person in driver.all(told.RosterShown)[0].people] == ["a", "b"]
-    driver.want(want.AskRooms())
+    assert [person.name for person in driver.all(events.RosterShown)[0].people] == ["a", "b"]
+    driver.want(actions.AskRooms())
     asked = driver.sent[-1]
     assert isinstance(asked, m.Rooms)
     driver.hear(m.RoomsPage(asked.ref, [m.RoomCount("lobby", 2)]))
-    assert driver.all(told.RoomsShown)[0].rooms == (m.RoomCount("lobby", 2),)
+    assert driver.all(events.RoomsShown)[0].rooms == (m.RoomCount("lobby", 2),)
 
 
 def test_nick_changes_the_name_also_for_the_next_hello() -> None:
     driver = online()
-    driver.want(want.ChooseName("other"))
+    driver.want(actions.ChooseName("other"))
     nick = driver.sent[-1]
     assert isinstance(nick, m.Nick)
     driver.hear(m.Named("other", nick.ref))
-    assert driver.all(told.PersonRenamed) == [told.PersonRenamed(1, "me", "other", me=True)]
+    assert driver.all(events.MemberRenamed) == [events.MemberRenamed(1, "me", "other", me=True)]
     driver.cut()
     driver.tick()
     assert isinstance(driver.sent[-1], m.Hello)
@@ -368,10 +369,10 @@ def test_ignored_people_are_not_shown_until_heard_again() -> None:
     driver = online()
     driver.server.batch([("lobby", "one")])
     driver.settle()
-    driver.want(want.Ignore("p99"))
+    driver.want(actions.IgnorePerson("p99"))
     driver.server.batch([("lobby", "two")])
     driver.settle()
-    driver.want(want.Ignore("p99"))
+    driver.want(actions.IgnorePerson("p99"))
     driver.server.batch([("lobby", "three")])
     driver.settle()
     assert [text for _, text in driver.shown()] == ["one", "three"]
@@ -381,10 +382,10 @@ def test_unread_counts_only_where_nobody_looks() -> None:
     driver = online(rooms=("ops",))
     driver.server.batch([("lobby", "a"), ("ops", "b")])
     driver.settle()
-    unread = {key: conversation.unread for key, conversation in driver.core.feed.conversations.items()}
+    unread = {key: conversation.unread for key, conversation in driver.core.timeline.conversations.items()}
     assert unread == {RoomKey("lobby"): 1, RoomKey("ops"): 0}
-    driver.want(want.LookAt(RoomKey("lobby")))
-    assert driver.core.feed.conversations[RoomKey("lobby")].unread == 0
+    driver.want(actions.SelectConversation(RoomKey("lobby")))
+    assert driver.core.timeline.conversations[RoomKey("lobby")].unread == 0
 
 
 @pytest.mark.parametrize(
@@ -394,7 +395,7 @@ def test_ones_own_name_is_noticed_as_a_word(text: str, named: bool) -> None:
     driver = online()
     driver.server.batch([("lobby", text)])
     driver.settle()
-    assert driver.all(told.Shown)[0].names_me is named
+    assert driver.all(events.MessageShown)[0].names_me is named
 
 
 def test_earlier_messages_come_before_live_ones_even_if_those_arrive_first() -> None:
@@ -405,22 +406,28 @@ def test_earlier_messages_come_before_live_ones_even_if_those_arrive_first() -> 
     driver.to_client()
     driver.server.batch([("lobby", "live")])
     driver.to_client()
-    assert not driver.all(told.Shown)
+    assert not driver.all(events.MessageShown)
     driver.settle()
-    kinds = [type(happening) for happening in driver.told if isinstance(happening, told.Recalled | told.Shown)]
-    assert kinds == [told.Recalled, told.Shown]
-    assert [message.text for message in driver.all(told.Recalled)[0].messages] == [f"old {n}" for n in range(2, 6)]
+    kinds = [
+        type(happening)
+        for happening in driver.told
+        if isinstance(happening, events.HistoryLoaded | events.MessageShown)
+    ]
+    assert kinds == [events.HistoryLoaded, events.MessageShown]
+    assert [message.text for message in driver.all(events.HistoryLoaded)[0].messages] == [
+        f"old {n}" for n in range(2, 6)
+    ]
 
 
 def test_asked_history_is_shown_again_and_a_refusal_is_told() -> None:
     driver = online()
     driver.server.batch([("lobby", str(number)) for number in range(5)])
     driver.settle()
-    driver.want(want.AskHistory(RoomKey("lobby"), 4))
+    driver.want(actions.AskHistory(RoomKey("lobby"), 4))
     driver.settle()
-    assert [message.text for message in driver.all(told.Recalled)[0].messages] == ["1", "2", "3", "4"]
-    driver.want(want.AskHistory(RoomKey("lobby"), 4))
+    assert [message.text for message in driver.all(events.HistoryLoaded)[0].messages] == ["1", "2", "3", "4"]
+    driver.want(actions.AskHistory(RoomKey("lobby"), 4))
     asked = driver.wire.pop()
     assert isinstance(asked, m.History)
     driver.hear(m.Refused(ErrorCode.NOT_A_MEMBER, "no", asked.ref))
-    assert driver.all(told.RequestRefused)
+    assert driver.all(events.RequestRefused)

@@ -8,9 +8,10 @@ import pytest
 from msgspec.structs import replace
 
 from securechat import model as m
-from securechat.client import happenings as told
-from securechat.client import intents as want
-from securechat.client.patience import (
+from securechat.client.core import actions, events
+from securechat.client.core.gap_fill import MOST_DELAY_S
+from securechat.client.core.state import ConnectionPhase, RoomKey
+from securechat.client.core.timing import (
     ANSWER_S,
     FIRST_DELAY_S,
     IDLE_PING_S,
@@ -19,8 +20,6 @@ from securechat.client.patience import (
     PING_TIMEOUT_S,
     STABLE_S,
 )
-from securechat.client.pull import MOST_DELAY_S
-from securechat.client.state import Phase, RoomKey
 from securechat.errors import ErrorCode
 from tests.support.core_driver import SECRET, Driver
 
@@ -28,7 +27,7 @@ from tests.support.core_driver import SECRET, Driver
 def online(**options: object) -> Driver:
     driver = Driver(**options)
     driver.settle()
-    assert driver.core.phase is Phase.ONLINE
+    assert driver.core.phase is ConnectionPhase.ONLINE
     return driver
 
 
@@ -46,7 +45,7 @@ def test_first_tick_dials_and_the_hello_carries_name_and_secret() -> None:
 def test_rooms_are_entered_after_the_welcome_and_greeting_names_who_is_there() -> None:
     driver = online(rooms=("#Ops",))
     assert [type(command) for command in driver.sent] == [m.Hello, m.Join]
-    assert [entered.room for entered in driver.all(told.EnteredRoom)] == ["lobby", "ops"]
+    assert [entered.room for entered in driver.all(events.RoomJoined)] == ["lobby", "ops"]
     assert driver.core.current == RoomKey("ops")
 
 
@@ -55,9 +54,9 @@ def test_refused_name_keeps_the_connection_and_another_hello_follows(code: Error
     driver = Driver()
     driver.tick()
     driver.hear(m.Refused(code, "no"))
-    assert driver.all(told.NameRefused) == [told.NameRefused("me", code, "no")]
+    assert driver.all(events.NameRefused) == [events.NameRefused("me", code, "no")]
     assert driver.core.deadline() is None
-    driver.want(want.ChooseName("you"))
+    driver.want(actions.ChooseName("you"))
     assert isinstance(driver.sent[-1], m.Hello)
     assert driver.sent[-1].name == "you"
     assert not driver.hung_up
@@ -66,39 +65,39 @@ def test_refused_name_keeps_the_connection_and_another_hello_follows(code: Error
 def test_name_needed_is_asked_once_connected_and_a_slow_answer_dials_again() -> None:
     driver = Driver(name=None)
     driver.tick()
-    assert driver.all(told.NameNeeded)
+    assert driver.all(events.NameNeeded)
     assert not driver.sent
     driver.hear(closing(ErrorCode.HELLO_TIMEOUT))
     driver.cut()
     assert driver.core.deadline() is None
-    driver.want(want.ChooseName("slow"))
+    driver.want(actions.ChooseName("slow"))
     driver.settle()
-    assert driver.core.phase is Phase.ONLINE
+    assert driver.core.phase is ConnectionPhase.ONLINE
     assert driver.core.me.name == "slow"
 
 
 def test_a_first_connection_that_fails_ends_it() -> None:
     driver = Driver()
     driver.take(driver.core.tick(driver.now))
-    loss = told.Loss(told.LossKind.REFUSED)
+    loss = events.Disconnect(events.DisconnectReason.REFUSED)
     fresh = Driver()
-    fresh.core.phase = Phase.DIALLING
+    fresh.core.phase = ConnectionPhase.DIALLING
     output = fresh.core.disconnected(loss, 1.0)
-    assert output.happenings == (told.Ended(told.EndCause.UNREACHABLE, loss),)
+    assert output.ui_events == (events.ClientEnded(events.EndReason.UNREACHABLE, loss),)
     assert fresh.core.deadline() is None
 
 
 def test_later_losses_are_told_once_and_delays_grow_to_their_limit() -> None:
     driver = online()
     driver.server.log.clear()
-    loss = told.Loss(told.LossKind.CLOSED)
+    loss = events.Disconnect(events.DisconnectReason.CLOSED)
     driver.take(driver.core.disconnected(loss, driver.now))
     for _ in range(12):
         driver.now = driver.core.deadline() or 0.0
         assert driver.core.tick(driver.now).dial
         driver.take(driver.core.disconnected(loss, driver.now))
-    assert len(driver.all(told.ConnectionLost)) == 1
-    delays = [waiting.in_s for waiting in driver.all(told.Reconnecting)]
+    assert len(driver.all(events.ConnectionLost)) == 1
+    delays = [waiting.in_s for waiting in driver.all(events.Reconnecting)]
     assert delays == sorted(delays)
     assert 0 < delays[0] <= 0.2
     assert delays[-1] == pytest.approx(0.75 * LONGEST_DELAY_S)
@@ -138,7 +137,7 @@ def test_a_server_that_asks_for_patience_gets_it() -> None:
     driver.hear(closing(ErrorCode.SHUTTING_DOWN, retry_after_s=20.0))
     driver.cut()
     assert (driver.core.deadline() or 0.0) - driver.now >= 20.0
-    assert driver.all(told.ConnectionLost)[0].code is ErrorCode.SHUTTING_DOWN
+    assert driver.all(events.ConnectionLost)[0].code is ErrorCode.SHUTTING_DOWN
 
 
 @pytest.mark.parametrize("code", [ErrorCode.REPLACED, ErrorCode.UNSUPPORTED_VERSION, ErrorCode.BAD_FRAME])
@@ -146,7 +145,7 @@ def test_last_words_that_allow_no_return(code: ErrorCode) -> None:
     driver = online()
     driver.hear(closing(code))
     driver.cut()
-    assert driver.all(told.Ended) == [told.Ended(told.EndCause.CLOSED, code=code, text="because")]
+    assert driver.all(events.ClientEnded) == [events.ClientEnded(events.EndReason.CLOSED, code=code, text="because")]
 
 
 @pytest.mark.parametrize("code", [ErrorCode.SLOW_READER, ErrorCode.PING_TIMEOUT, ErrorCode.LOG_FAILED])
@@ -155,15 +154,15 @@ def test_last_words_after_which_one_returns(code: ErrorCode) -> None:
     driver.hear(closing(code))
     driver.cut()
     driver.settle()
-    assert driver.core.phase is Phase.ONLINE
-    assert driver.all(told.BackOnline)
+    assert driver.core.phase is ConnectionPhase.ONLINE
+    assert driver.all(events.BackOnline)
 
 
 def test_unsupported_version_ends_it_with_its_own_cause() -> None:
     driver = Driver()
     driver.tick()
     driver.hear(m.Refused(ErrorCode.UNSUPPORTED_VERSION, "too old"))
-    assert driver.all(told.Ended)[0].cause is told.EndCause.VERSION
+    assert driver.all(events.ClientEnded)[0].cause is events.EndReason.VERSION
 
 
 def test_silence_is_asked_about_and_then_counts_as_death() -> None:
@@ -174,7 +173,7 @@ def test_silence_is_asked_about_and_then_counts_as_death() -> None:
     driver.now += PING_TIMEOUT_S
     driver.take(driver.core.tick(driver.now))
     assert driver.hung_up == 1
-    assert driver.all(told.ConnectionLost)[0].loss.kind is told.LossKind.SILENT
+    assert driver.all(events.ConnectionLost)[0].loss.kind is events.DisconnectReason.SILENT
 
 
 def test_throttled_silence_is_excused() -> None:
@@ -190,7 +189,7 @@ def test_an_answer_that_never_comes_is_a_loss() -> None:
     driver.tick()
     driver.now += ANSWER_S
     driver.take(driver.core.tick(driver.now))
-    assert driver.all(told.Ended)[0].loss == told.Loss(told.LossKind.SILENT)
+    assert driver.all(events.ClientEnded)[0].loss == events.Disconnect(events.DisconnectReason.SILENT)
 
 
 def test_pings_are_answered() -> None:
@@ -201,34 +200,34 @@ def test_pings_are_answered() -> None:
 
 def test_leaving_says_quit_and_hangs_up_after_the_answer() -> None:
     driver = online()
-    driver.want(want.Finish())
+    driver.want(actions.LeaveChat())
     assert driver.sent[-1] == m.Quit()
     driver.settle()
     driver.cut()
-    assert driver.all(told.Ended) == [told.Ended(told.EndCause.QUIT)]
+    assert driver.all(events.ClientEnded) == [events.ClientEnded(events.EndReason.QUIT)]
 
 
 def test_leaving_waits_for_acknowledgements() -> None:
     driver = online()
     driver.say("last words")
-    driver.want(want.Finish())
+    driver.want(actions.LeaveChat())
     assert m.Quit() not in driver.sent
     driver.to_server()
     driver.to_client()
     assert driver.sent[-1] == m.Quit()
-    assert not driver.all(told.LinesLost)
+    assert not driver.all(events.MessagesLost)
 
 
 def test_leaving_while_away_waits_three_seconds_and_says_what_is_lost() -> None:
     driver = online()
     driver.cut()
     driver.say("into the void")
-    driver.want(want.Finish(3.0))
-    assert not driver.all(told.Ended)
+    driver.want(actions.LeaveChat(3.0))
+    assert not driver.all(events.ClientEnded)
     driver.now += 3.0
     driver.take(driver.core.tick(driver.now))
-    assert [line.text for line in driver.all(told.LinesLost)[0].lines] == ["into the void"]
-    assert driver.all(told.Ended) == [told.Ended(told.EndCause.QUIT)]
+    assert [line.text for line in driver.all(events.MessagesLost)[0].lines] == ["into the void"]
+    assert driver.all(events.ClientEnded) == [events.ClientEnded(events.EndReason.QUIT)]
 
 
 @pytest.mark.parametrize("is_away", [False, True])
@@ -237,10 +236,10 @@ def test_leaving_with_something_unacknowledged_is_told_at_once(is_away: bool) ->
     if is_away:
         driver.cut()
     driver.say("last words")
-    driver.want(want.Finish())
-    assert [line.text for line in driver.all(told.Leaving)[0].lines] == ["last words"]
+    driver.want(actions.LeaveChat())
+    assert [line.text for line in driver.all(events.LeavingChat)[0].lines] == ["last words"]
     assert not driver.core.hurried
-    driver.want(want.Finish())
+    driver.want(actions.LeaveChat())
     assert driver.core.hurried
 
 
@@ -249,25 +248,25 @@ def test_leaving_without_a_wait_is_not_told(said: bool, patience_s: float) -> No
     driver = online()
     if said:
         driver.say("last words")
-    driver.want(want.Finish(patience_s))
-    assert not driver.all(told.Leaving)
+    driver.want(actions.LeaveChat(patience_s))
+    assert not driver.all(events.LeavingChat)
 
 
 def test_a_second_finish_goes_at_once_and_new_lines_are_declined() -> None:
     driver = online()
     driver.say("a")
-    driver.want(want.Finish())
+    driver.want(actions.LeaveChat())
     driver.say("b")
-    assert driver.all(told.Declined)[0].reason is told.Impossible.LEAVING
-    driver.want(want.Finish())
-    assert driver.all(told.Ended)
-    assert driver.all(told.LinesLost)
+    assert driver.all(events.ActionRejected)[0].reason is events.RejectReason.LEAVING
+    driver.want(actions.LeaveChat())
+    assert driver.all(events.ClientEnded)
+    assert driver.all(events.MessagesLost)
 
 
 def test_nothing_happens_after_the_end() -> None:
     driver = online()
-    driver.want(want.Finish())
-    driver.want(want.Finish())
+    driver.want(actions.LeaveChat())
+    driver.want(actions.LeaveChat())
     driver.told.clear()
     driver.hear(m.Throttled(1))
     driver.say("x")
@@ -284,7 +283,7 @@ def test_another_log_behind_the_same_address_starts_anew() -> None:
     driver.settle()
     driver.server.batch([("lobby", "new")])
     driver.settle()
-    assert driver.all(told.HistoryReset)
+    assert driver.all(events.HistoryReset)
     assert [text for _, text in driver.shown()] == ["old", "new"]
 
 
@@ -294,9 +293,9 @@ def test_a_name_taken_meanwhile_is_told_and_nick_answers_it() -> None:
     driver.tick()
     driver.wire.clear()
     driver.hear(m.Refused(ErrorCode.NAME_IN_USE, "taken"))
-    driver.want(want.ChooseName("me2"))
+    driver.want(actions.ChooseName("me2"))
     driver.settle()
-    assert driver.core.phase is Phase.ONLINE
+    assert driver.core.phase is ConnectionPhase.ONLINE
     assert driver.core.me.name == "me2"
 
 
@@ -307,13 +306,13 @@ def test_what_was_missed_is_asked_for_until_the_server_can_answer() -> None:
     missed = driver.server.store(99, "missed", room="lobby")
     fail = m.Refused(ErrorCode.INTERNAL, "an internal error")
     failures = 0
-    while driver.core.phase is not Phase.ONLINE or failures < 5:
+    while driver.core.phase is not ConnectionPhase.ONLINE or failures < 5:
         if driver.wire and isinstance(driver.wire[0], m.History):
             asked = driver.wire.pop(0)
             before = driver.now
             driver.hear(replace(fail, ref=asked.ref))
             failures += 1
-            assert not driver.all(told.CaughtUp)
+            assert not driver.all(events.CaughtUp)
             while not (driver.wire and isinstance(driver.wire[0], m.History)):
                 driver.wire.clear()
                 driver.tick()
@@ -323,7 +322,7 @@ def test_what_was_missed_is_asked_for_until_the_server_can_answer() -> None:
             driver.to_client(1)
         else:
             driver.tick()
-    assert len(driver.all(told.RequestRefused)) == 1, "told once, when it does not pass by itself"
+    assert len(driver.all(events.RequestRefused)) == 1, "told once, when it does not pass by itself"
     driver.settle()
-    assert [shown.message.seq for shown in driver.all(told.Shown)] == [missed.seq]
-    assert driver.all(told.CaughtUp) == [told.CaughtUp(1)]
+    assert [shown.message.seq for shown in driver.all(events.MessageShown)] == [missed.seq]
+    assert driver.all(events.CaughtUp) == [events.CaughtUp(1)]

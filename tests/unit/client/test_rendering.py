@@ -6,10 +6,10 @@ import json
 
 import pytest
 
-from securechat.client.rendering import (
-    Row,
-    Span,
-    Style,
+from securechat.client.ui.rendering import (
+    TextRow,
+    TextSpan,
+    TextStyle,
     change_json,
     change_line,
     day_at_ms,
@@ -22,8 +22,8 @@ from securechat.client.rendering import (
     tail_line,
 )
 from securechat.model import Deleted, Edited, Hit, Message, Reacted, Reaction
-from securechat.names import FORBIDDEN_IN_NAMES
-from securechat.text import CONTINUATION_MARK, width
+from securechat.text.names import FORBIDDEN_IN_NAMES
+from securechat.text.sanitize import CONTINUATION_MARK, width
 
 SPOOFS = [
     "hi\n12:34 bob: I agree",
@@ -100,14 +100,14 @@ def test_every_character_of_a_long_text_is_shown() -> None:
     assert "".join(message_rows(message(text), 30)).count("x") == 4000
 
 
-def stands_out(row: Row, style: Style) -> list[str]:
+def stands_out(row: TextRow, style: TextStyle) -> list[str]:
     return [row[span.start : span.end] for span in row.spans if span.style is style]
 
 
 def test_the_number_and_what_became_of_a_message_stand_before_the_name() -> None:
     row = message_rows(message("hi"), 80, number=12)[0]
     assert row.endswith("[12] ann: hi")
-    assert stands_out(row, Style.DIM) == ["[12] "]
+    assert stands_out(row, TextStyle.DIM) == ["[12] "]
     assert message_rows(message("hi", edited=9), 80, number=12)[0].endswith("[12 edited] ann: hi")
     assert message_rows(message("", deleted=9), 80, number=12)[0].endswith("[12 deleted] ann")
 
@@ -135,7 +135,7 @@ def test_what_is_answered_may_be_unknown_hidden_or_deleted() -> None:
 def test_a_hit_is_safe_and_what_matched_stands_out(text: str, columns: int) -> None:
     rows = hit_rows(Hit(message(f"{text} found {text}"), [(len(text) + 1, len(text) + 6)]), columns, 4)
     assert "[4] #lobby ann: " in rows[0] or columns == 30
-    assert "".join(part for row in rows for part in stands_out(row, Style.FOUND)) == "found"
+    assert "".join(part for row in rows for part in stands_out(row, TextStyle.FOUND)) == "found"
     assert all(row.isprintable() and width(row) < columns for row in rows)
 
 
@@ -198,5 +198,7 @@ def test_a_day_begins_in_the_users_time_zone_or_is_none() -> None:
 def test_spans_follow_a_text_over_its_rows() -> None:
     rows = hit_rows(Hit(message("aaaa " * 30), [(0, 149)]), 40, 4)
     assert len(rows) > 2
-    assert all(isinstance(span, Span) and 0 <= span.start < span.end <= len(row) for row in rows for span in row.spans)
-    assert all(stands_out(row, Style.FOUND) for row in rows)
+    assert all(
+        isinstance(span, TextSpan) and 0 <= span.start < span.end <= len(row) for row in rows for span in row.spans
+    )
+    assert all(stands_out(row, TextStyle.FOUND) for row in rows)

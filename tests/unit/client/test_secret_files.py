@@ -14,11 +14,11 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
 )
 
-from securechat.client import intents as want
+from securechat.client.core import actions
 from securechat.client.secret_files import certificate_to_add, read_password_file
 from securechat.errors import ConfigError
-from securechat.tls.certificates import ensure_server, issue_client, load_authority
-from securechat.tls.client_keys import fingerprint_of_file, proven_fingerprint
+from securechat.tls.certificate_directory import ensure_server, issue_client, load_authority
+from securechat.tls.client_certificates import fingerprint_of_file, proven_fingerprint
 from securechat.tls.contexts import ServerCertificate, client_context
 from securechat.tls.trust import load_ca_file
 from tests.support.secrecy import PASSWORD
@@ -88,7 +88,7 @@ def context(certs: Path) -> ssl.SSLContext:
 def test_a_certificate_is_added_with_the_proof_of_its_key_and_labelled_by_its_file(certs: Path, typed: str) -> None:
     path = certs / "client-ann.pem"
     intent = certificate_to_add(typed.format(path), context(certs), 7)
-    assert isinstance(intent, want.AddCertificate)
+    assert isinstance(intent, actions.AddLoginCertificate)
     assert (intent.fingerprint, intent.label) == (fingerprint_of_file(path), "client-ann.pem")
     authority = ServerCertificate(certs / "server.pem").ca_fingerprint
     assert authority is not None and intent.key is not None and intent.proof is not None
@@ -144,4 +144,4 @@ def test_a_key_beside_the_certificate_proves_it(certs: Path) -> None:
     public, key = split(path)
     path.write_bytes(public)
     path.with_suffix(".key").write_bytes(key)
-    assert isinstance(certificate_to_add(str(path), context(certs), 7), want.AddCertificate)
+    assert isinstance(certificate_to_add(str(path), context(certs), 7), actions.AddLoginCertificate)

@@ -11,28 +11,28 @@ from prompt_toolkit.application import create_app_session
 from prompt_toolkit.input import PipeInput, create_pipe_input
 from prompt_toolkit.output import DummyOutput
 
-from securechat.client.above import Above
-from securechat.client.asking import Dialogue, Purpose
-from securechat.client.core import ClientCore
-from securechat.client.intents import Intent
-from securechat.client.runner import Endpoint
-from securechat.client.terminal import Terminal
+from securechat.client.core.actions import Action
+from securechat.client.core.client import ClientCore
+from securechat.client.network import ServerTarget
+from securechat.client.terminal.app import Terminal
+from securechat.client.terminal.output import PromptOutput
+from securechat.client.ui.password_prompt import PasswordPrompt, PasswordPurpose
 from securechat.tls.contexts import ClientContext
 from tests.support.core_driver import SECRET
 
 
 def test_a_mistake_over_a_typed_line_becomes_a_notice(monkeypatch: pytest.MonkeyPatch) -> None:
     core = ClientCore(secret=SECRET, jitter=lambda: 0.5, name="ann")
-    terminal = Terminal(core, Endpoint("localhost", 1, ClientContext(ssl.PROTOCOL_TLS_CLIENT)), None)
+    terminal = Terminal(core, ServerTarget("localhost", 1, ClientContext(ssl.PROTOCOL_TLS_CLIENT)), None)
     said: list[str] = []
 
-    def fail(_: Intent) -> None:
+    def fail(_: Action) -> None:
         raise ValueError("over \x1b this")
 
-    monkeypatch.setattr(terminal._runner, "want", fail)
+    monkeypatch.setattr(terminal._network, "want", fail)
     monkeypatch.setattr(terminal, "_say", said.append)
     terminal._typed("hello")
-    terminal._runner._loop.close()
+    terminal._network._loop.close()
     assert len(said) == 1
     assert "made a mistake" in said[0]
     assert "ValueError" in said[0]
@@ -59,7 +59,7 @@ class Typing:
         self._held: list[Callable[[], None]] = []
         self._steps: list[Callable[[], object]] = []
 
-    def ask(self, dialogue: Dialogue | None = None, *, proving: bool = False) -> None:
+    def ask(self, dialogue: PasswordPrompt | None = None, *, proving: bool = False) -> None:
         """Ask for a password or, without arguments, for none, as the network's thread does."""
         self.terminal._dialogue, self.terminal._proving = dialogue, proving
         self.terminal._refresh()
@@ -100,7 +100,7 @@ class Typing:
         terminal._over = False
         buffer.accept_handler = accepted
         terminal.__dict__["_prompt_is_up"] = up
-        terminal._read_lines(self.session, Above(self.session.app))
+        terminal._read_lines(self.session, PromptOutput(self.session.app))
         buffer.accept_handler = accept
         return terminal._set_aside
 
@@ -113,7 +113,7 @@ class Typing:
 @pytest.fixture
 def typing(monkeypatch: pytest.MonkeyPatch) -> Iterator[Typing]:
     core = ClientCore(secret=SECRET, jitter=lambda: 0.5, name="ann")
-    terminal = Terminal(core, Endpoint("localhost", 1, ClientContext(ssl.PROTOCOL_TLS_CLIENT)), None)
+    terminal = Terminal(core, ServerTarget("localhost", 1, ClientContext(ssl.PROTOCOL_TLS_CLIENT)), None)
     with create_pipe_input() as keys, create_app_session(input=keys, output=DummyOutput()):
         typing = Typing(terminal, keys)
 
@@ -125,11 +125,11 @@ def typing(monkeypatch: pytest.MonkeyPatch) -> Iterator[Typing]:
         monkeypatch.setattr(terminal, "_in_prompt", typing.hold)
         monkeypatch.setattr(terminal, "_say", typing.said.append)
         yield typing
-    terminal._runner._loop.close()
+    terminal._network._loop.close()
 
 
-def log_in() -> Dialogue:
-    return Dialogue(Purpose.LOG_IN, "ann")
+def log_in() -> PasswordPrompt:
+    return PasswordPrompt(PasswordPurpose.LOG_IN, "ann")
 
 
 def test_no_prompt_asks_for_a_password_before_it_hides_what_is_typed(typing: Typing) -> None:

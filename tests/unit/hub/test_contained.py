@@ -9,11 +9,11 @@ import pytest
 from securechat import model as m
 from securechat.containment import Failure, Vital, VitalFailure
 from securechat.errors import ErrorCode
-from securechat.hub import lookups
-from securechat.hub.attendance import Attendance
-from securechat.hub.entrance import Entrance
-from securechat.hub.people import Drop, Login
-from securechat.hub.registry import Registry
+from securechat.hub.accounts.directory import AccountDirectory
+from securechat.hub.accounts.login import LoginFlow
+from securechat.hub.messages import queries
+from securechat.hub.rooms.presence import PresenceTracker
+from securechat.records.accounts import Drop, Login
 from tests.support.hub_rig import FakePeer, HubRig
 
 
@@ -37,13 +37,13 @@ def _raise(*_: object, **__: object) -> Any:
 def test_a_hello_whose_completion_raises_costs_that_connection(rig: Contained, monkeypatch: pytest.MonkeyPatch) -> None:
     ann = rig.member("ann")
     with monkeypatch.context() as patch:
-        patch.setattr(Entrance, "_identified", _raise)
+        patch.setattr(LoginFlow, "_identified", _raise)
         bob = rig.peer()
         rig.do(bob, m.Hello(1, "bob", "b" * 32))
     assert bob.closed is not None
     assert [failure.owner for failure in rig.failures] == [bob.label]
     assert ann.closed is None
-    assert not rig.hub._entrance._waiting
+    assert not rig.hub._login_flow._waiting
     again = rig.peer()
     rig.do(again, m.Hello(1, "bob", "b" * 32))
     assert again.of(m.Welcome)
@@ -55,8 +55,8 @@ def test_a_question_that_raises_is_refused_and_the_next_one_answered(
 ) -> None:
     ann = rig.member("ann")
     with monkeypatch.context() as patch:
-        patch.setattr(lookups, "history_page", _raise)
-        patch.setattr(lookups, "roster_page", _raise)
+        patch.setattr(queries, "history_page", _raise)
+        patch.setattr(queries, "roster_page", _raise)
         rig.do(ann, question)
     refused = ann.last(m.Refused)
     assert (refused.code, refused.ref) == (ErrorCode.INTERNAL, 5)
@@ -85,7 +85,7 @@ def test_an_acknowledgement_that_raises_spares_those_behind_it(rig: Contained) -
 
 
 def test_a_turn_that_raises_is_its_own_askers_and_the_next_one_comes(rig: Contained) -> None:
-    registry, seen = rig.hub._registry, []
+    registry, seen = rig.hub._directory, []
     first, second, third = FakePeer(rig, 1), FakePeer(rig, 2), FakePeer(rig, 3)
 
     def nothing() -> None:
@@ -101,7 +101,7 @@ def test_a_turn_that_raises_is_its_own_askers_and_the_next_one_comes(rig: Contai
 
 
 def test_who_has_lost_a_login_is_out_whatever_the_asker_makes_of_it(rig: Contained) -> None:
-    registry = rig.hub._registry
+    registry = rig.hub._directory
     out: list[set[int]] = []
     registry.logged_out = out.append
     registry.change((Drop(Login, 7),), _raise)
@@ -110,8 +110,8 @@ def test_who_has_lost_a_login_is_out_whatever_the_asker_makes_of_it(rig: Contain
 
 
 def test_recorded_changes_that_cannot_be_applied_are_vital(rig: Contained, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Registry, "_apply", _raise)
-    rig.hub._registry.change((rig.hub._registry.note("ann", "act"),))
+    monkeypatch.setattr(AccountDirectory, "_apply", _raise)
+    rig.hub._directory.change((rig.hub._directory.note("ann", "act"),))
     with pytest.raises(VitalFailure) as caught:
         rig.settle()
     assert caught.value.task is Vital.CHANGES
@@ -121,7 +121,7 @@ def test_recorded_changes_that_cannot_be_applied_are_vital(rig: Contained, monke
 def test_a_tick_that_raises_comes_again(rig: Contained, monkeypatch: pytest.MonkeyPatch) -> None:
     rig.alarm_at = None
     with monkeypatch.context() as patch:
-        patch.setattr(Attendance, "tell", _raise)
+        patch.setattr(PresenceTracker, "tell", _raise)
         with pytest.raises(MemoryError):
             rig.hub.tick(rig.now)
     assert rig.alarm_at is not None

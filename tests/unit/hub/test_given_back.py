@@ -13,7 +13,7 @@ import pytest
 
 from securechat.errors import ErrorCode
 from securechat.hub.hub import Hub
-from securechat.hub.ports import NotAppended
+from securechat.hub.interfaces import NotAppended
 from securechat.model import (
     Acked,
     AddCertificate,
@@ -37,8 +37,8 @@ from securechat.model import (
     Welcome,
 )
 from tests.support.hub_rig import FakePeer, HubRig
-from tests.unit.hub.test_accounts import PASSWORD, hello, register
-from tests.unit.hub.test_steward import Outcome, act
+from tests.unit.hub.accounts.test_accounts import PASSWORD, hello, register
+from tests.unit.hub.admin.test_commands import Outcome, act
 
 OTHER = "another good one"
 KEY = "sha256:" + "cd" * 32
@@ -85,21 +85,21 @@ def attempt(rig: HubRig, peer: FakePeer, *commands: Any) -> None:
 
 def is_at_rest(hub: Hub) -> bool:
     """Tell whether nothing is marked as under way."""
-    registry, entrance, door, desk = hub._registry, hub._entrance, hub._door, hub._desk
+    registry, entrance, door, desk = hub._directory, hub._login_flow, hub._authenticator, hub._account_service
     return not (
         desk._at_work
         or desk._adding
         or door._uses_pending
         or door.hashing._line
         or door.hashing._under_way
-        or entrance._knocking
+        or entrance._authenticating
         or entrance._waiting
         or registry._queues
         or registry._turning
         or registry._leaving
         or registry._arriving
-        or hub._floor._joining
-        or hub._lookups._reading
+        or hub._room_membership._joining
+        or hub._queries._reading
         or hub._posting.renaming
         or hub._posting.unsettled
         or any(member.unsettled for member in hub._members.values())
@@ -176,7 +176,7 @@ def test_an_administrator_hears_of_a_failed_hash(rig: HubRig) -> None:
     hasher: Any = rig.keys.hasher
     hasher.failing = True
     outcome = Outcome()
-    rig.hub.steward.reset_password("root", "ann", outcome)
+    rig.hub.admin_commands.reset_password("root", "ann", outcome)
     rig.settle()
     assert isinstance(outcome.only, NotAppended) and outcome.only.code is ErrorCode.BUSY
     hasher.failing = False
@@ -254,9 +254,9 @@ def test_what_failed_once_can_be_done_again(
         def none(_: int) -> bytes:
             raise MemoryError
 
-        object.__setattr__(rig.hub._door, "_keys", _with(rig, none))
+        object.__setattr__(rig.hub._authenticator, "_keys", _with(rig, none))
         attempt(rig, peer, command)
-        object.__setattr__(rig.hub._door, "_keys", _with(rig, token_bytes))
+        object.__setattr__(rig.hub._authenticator, "_keys", _with(rig, token_bytes))
     else:
         with broken(rig.hub._log, method):
             attempt(rig, peer, command)
@@ -289,7 +289,7 @@ def test_a_reader_whose_page_fails_is_free_when_its_connection_ends(rig: HubRig)
 
 
 def test_a_turn_that_raises_is_over_and_those_behind_it_are_taken(rig: HubRig) -> None:
-    registry, taken = rig.hub._registry, []
+    registry, taken = rig.hub._directory, []
     told: list[Any] = []
 
     def raises() -> None:
@@ -313,7 +313,7 @@ def test_a_turn_that_raises_is_over_and_those_behind_it_are_taken(rig: HubRig) -
 
 
 def test_whoever_is_told_may_raise_and_the_turn_goes_on(rig: HubRig) -> None:
-    registry, told = rig.hub._registry, []
+    registry, told = rig.hub._directory, []
 
     def then(_: object) -> None:
         raise MemoryError
@@ -327,7 +327,7 @@ def test_whoever_is_told_may_raise_and_the_turn_goes_on(rig: HubRig) -> None:
 
 
 def test_a_change_the_log_cannot_be_asked_for_is_answered_in_its_turn(rig: HubRig) -> None:
-    registry, told = rig.hub._registry, []
+    registry, told = rig.hub._directory, []
     registry.in_turn("place", lambda: ((registry.note("a", "b"),), told.append))
     registry.in_turn("place", lambda: ((registry.note("a", "b"),), told.append))
     with broken(rig.log, "record"), pytest.raises(MemoryError):
@@ -349,7 +349,7 @@ def test_a_member_who_cannot_be_seated_is_not_there(rig: HubRig) -> None:
 
 def test_a_member_who_cannot_be_welcomed_is_one_who_was_lost(rig: HubRig) -> None:
     peer = rig.peer()
-    with broken(rig.hub._attendance, "returned"):
+    with broken(rig.hub._presence, "returned"):
         attempt(rig, peer, Hello(1, "carl", "5" * 32))
     rig.hub.lost(peer, rig.now)
     rig.pass_time(rig.limits.name_reservation_s + 1)
@@ -361,7 +361,7 @@ def test_a_member_who_cannot_be_welcomed_is_one_who_was_lost(rig: HubRig) -> Non
 
 @contextmanager
 def broken_clock(rig: HubRig) -> Iterator[None]:
-    registry, wall_ms = rig.hub._registry, rig.hub._registry.wall_ms
+    registry, wall_ms = rig.hub._directory, rig.hub._directory.wall_ms
 
     def none() -> int:
         raise MemoryError

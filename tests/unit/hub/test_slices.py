@@ -6,11 +6,12 @@ from collections.abc import Iterator
 
 import pytest
 
-from securechat.hub import expiry, slices
-from securechat.hub.people import Account, Ban, BanKind, Login, Mute, Put
-from securechat.hub.places import Place, PutPlace
+from securechat.hub import slices
+from securechat.hub.admin import housekeeping
 from securechat.hub.slices import STEPS, Slices
 from securechat.model import Register
+from securechat.records.accounts import Account, Ban, BanKind, Login, Mute, Put
+from securechat.records.rooms import PutRoom, RoomRecord
 from tests.support.hub_rig import HubRig
 
 
@@ -64,16 +65,16 @@ def test_a_ban_ends_the_connections_of_very_many_between_others_requests(monkeyp
     peers = [rig.member(f"guest {number}", address="192.0.2.7") for number in range(12)]
     honest = rig.member("honest")
     looked_at = 0
-    is_banned = rig.hub.steward._is_banned
+    is_banned = rig.hub.admin_commands._is_banned
 
     def watched(*args: object) -> bool:
         nonlocal looked_at
         looked_at += 1
         return is_banned(*args)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(rig.hub.steward, "_is_banned", watched)
+    monkeypatch.setattr(rig.hub.admin_commands, "_is_banned", watched)
     rig.alarm_at = None
-    rig.hub.steward.ban("x", "192.0.2.7", reason="", duration_s=None, done=lambda _: None)
+    rig.hub.admin_commands.ban("x", "192.0.2.7", reason="", duration_s=None, done=lambda _: None)
     rig.settle()
     assert looked_at == 5
     assert rig.alarm_at is not None
@@ -90,9 +91,9 @@ def test_the_operator_s_lists_are_made_row_by_row(monkeypatch: pytest.MonkeyPatc
     for number in range(20):
         rig.do(rig.member(f"user {number}"), Register(ref=1, password="correct horse"))
     made: list[int] = []
-    make = rig.hub.steward._user
-    monkeypatch.setattr(rig.hub.steward, "_user", lambda sender_id: made.append(sender_id) or make(sender_id))
-    rows = rig.hub.steward.users()
+    make = rig.hub.admin_commands._user
+    monkeypatch.setattr(rig.hub.admin_commands, "_user", lambda sender_id: made.append(sender_id) or make(sender_id))
+    rows = rig.hub.admin_commands.users()
     assert made == []
     next(rows)
     assert len(made) == 1
@@ -101,15 +102,15 @@ def test_the_operator_s_lists_are_made_row_by_row(monkeypatch: pytest.MonkeyPatc
 
 
 def test_the_daily_round_looks_at_a_few_rows_in_each_transaction(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(expiry, "_SLICE", 3)
+    monkeypatch.setattr(housekeeping, "_SLICE", 3)
     rig = HubRig()
-    registry = rig.hub._registry
+    registry = rig.hub._directory
     old_ms = rig.wall_ms() - 1
     logins = [Login(100 + n, 1, bytes([n] * 32), "", "", 0, 0, old_ms) for n in range(10)]
     bans = [Ban(200 + n, BanKind.NETWORK, f"192.0.2.{n}/32", "", "", "", 0, old_ms) for n in range(7)]
     mute = Mute(1, "ann", "", "", 0, old_ms)
     registry.change([Put(Account(1, "ann", "ann")), *map(Put, logins), *map(Put, bans), Put(mute)])
-    registry.change([PutPlace(Place(300 + n, f"room{n}", retention_days=1)) for n in range(5)])
+    registry.change([PutRoom(RoomRecord(300 + n, f"room{n}", retention_days=1)) for n in range(5)])
     rig.settle()
     sizes: list[int] = []
     record = rig.log.record

@@ -8,11 +8,9 @@ from typing import Any
 import pytest
 
 from securechat.errors import ErrorCode, LocalProtocolError, Refusal
-from securechat.hub.people import Note, Recorded, Role
-from securechat.hub.policy import DailyQuota
-from securechat.hub.ports import NotAppended
+from securechat.hub.interfaces import NotAppended
+from securechat.hub.rate_limits import DailyQuota
 from securechat.limits import Limits
-from securechat.log.store import NoSpace
 from securechat.model import (
     Acked,
     Hello,
@@ -35,10 +33,12 @@ from securechat.model import (
     Say,
     SetRoom,
 )
+from securechat.records.accounts import Committed, Role, WriteAudit
+from securechat.storage.store import DiskFull
 from tests.support.hub_rig import FakePeer, HubRig
-from tests.unit.hub.test_accounts import PASSWORD, hello, refusal
-from tests.unit.hub.test_rooms import join, ok, person, refused, who
-from tests.unit.hub.test_steward import act, invite, redeem
+from tests.unit.hub.accounts.test_accounts import PASSWORD, hello, refusal
+from tests.unit.hub.admin.test_commands import act, invite, redeem
+from tests.unit.hub.rooms.test_rooms import join, ok, person, refused, who
 
 _DAY_S = 86_400.0
 
@@ -61,10 +61,10 @@ def leave(rig: HubRig, peer: FakePeer, room: str) -> None:
 
 def records(rig: HubRig) -> set[str]:
     """Rooms with a record, the same in memory, on disk and after a restart."""
-    rulebook = rig.hub.steward._registry.rulebook
-    kept = set(rulebook.places)
-    assert kept == {place.name for place in rig.store._places.values()}
-    assert kept == set(HubRig(store=rig.store).hub.steward._registry.rulebook.places)
+    rulebook = rig.hub.admin_commands._directory.room_directory
+    kept = set(rulebook.room_records)
+    assert kept == {place.name for place in rig.store._room_records.values()}
+    assert kept == set(HubRig(store=rig.store).hub.admin_commands._directory.room_directory.room_records)
     return kept
 
 
@@ -313,7 +313,7 @@ def test_a_room_that_could_not_be_made_counts_for_nobody() -> None:
     ann = person(rig, "ann")
 
     def full(_: str) -> None:
-        raise NoSpace
+        raise DiskFull
 
     rig.store.fault = full
     assert refused(rig, ann, Join(ref=2, rooms=["a"])) is ErrorCode.DISK_FULL
@@ -343,7 +343,7 @@ def test_guests_rooms_keep_no_member_out_of_theirs_and_no_network_takes_all() ->
     assert ann.last(Joined).room == "ops"
     for guest in guests:
         rig.do(guest, Quit())
-    assert rig.hub._attendance._opened == {}
+    assert rig.hub._presence._opened == {}
     late = rig.member("late", address="192.0.2.1")
     rig.do(late, Join(ref=1, rooms=["x", "y", "z"]))
     assert not late.of(Refused)
@@ -373,7 +373,7 @@ def test_bans_from_a_room_and_invitations_to_it_have_a_bound() -> None:
 
 def rooms_of(rig: HubRig, method: str, *arguments: Any) -> Any:
     answers: list[Any] = []
-    getattr(rig.hub.steward.room_admin, method)(*arguments, answers.append)
+    getattr(rig.hub.admin_commands.room_admin, method)(*arguments, answers.append)
     rig.settle()
     (answer,) = answers
     return answer
@@ -392,7 +392,7 @@ def test_an_administrator_sees_every_room_and_how_it_is_used(rig: HubRig) -> Non
     assert (ops.total, ops.members, ops.owners, ops.kind, ops.prunable) == (2, 2, ("ann",), "private", False)
     assert (old.members, old.messages, old.last_at_ms, old.prunable) == (0, 1, rig.wall_ms(), True)
     assert (den.total, den.kind, den.prunable) == (1, "guests", False)
-    status = rig.hub.steward.status()
+    status = rig.hub.admin_commands.status()
     assert (status.kept_rooms, status.rooms_without_members) == (2, 1)
 
 
@@ -449,7 +449,7 @@ def test_who_enters_while_rooms_are_pruned_keeps_the_room(rig: HubRig) -> None:
         say(rig, ann, room)
         leave(rig, ann, room)
     answers: list[Any] = []
-    rig.hub.steward.room_admin.prune("shell", None, answers.append)
+    rig.hub.admin_commands.room_admin.prune("shell", None, answers.append)
     rig.do(ann, Join(ref=1, rooms=["b"]))
     assert [row.room for row in answers[0]] == ["a"]
     assert records(rig) == {"b"}
@@ -460,8 +460,8 @@ def test_pruning_that_cannot_look_says_so(rig: HubRig) -> None:
     say(rig, ann, "a")
     leave(rig, ann, "a")
     answers: list[Any] = []
-    rig.hub.steward.room_admin._log = _Refusing()  # type: ignore[assignment]
-    rig.hub.steward.room_admin.prune("shell", None, answers.append)
+    rig.hub.admin_commands.room_admin._log = _Refusing()  # type: ignore[assignment]
+    rig.hub.admin_commands.room_admin.prune("shell", None, answers.append)
     assert isinstance(answers[0], NotAppended)
 
 
@@ -487,11 +487,14 @@ def test_open_invites_have_a_bound_and_those_that_are_over_are_forgotten_whateve
     rig.now += 31 * _DAY_S
     rig.hub.tidy()
     rig.settle()
-    assert {row.invite_id for row in rig.hub.steward.invites()} == {made[2].invite.invite_id, latest.invite.invite_id}
+    assert {row.invite_id for row in rig.hub.admin_commands.invites()} == {
+        made[2].invite.invite_id,
+        latest.invite.invite_id,
+    }
 
 
 def test_a_change_that_fails_keeps_no_place_in_a_queue(rig: HubRig) -> None:
-    registry = rig.hub.steward._registry
+    registry = rig.hub.admin_commands._directory
     heard: list[object] = []
 
     def fails() -> Any:
@@ -502,12 +505,12 @@ def test_a_change_that_fails_keeps_no_place_in_a_queue(rig: HubRig) -> None:
             registry.in_turn("place", job)
     registry.in_turn("place", lambda: ((registry.note("ann", "act"),), heard.append))
     rig.settle()
-    assert [type(each) for each in heard] == [NotAppended, Recorded], "who waited is told, and the next has its turn"
+    assert [type(each) for each in heard] == [NotAppended, Committed], "who waited is told, and the next has its turn"
     assert registry._queues == {}
 
 
 def test_a_change_behind_one_that_fails_has_its_turn(rig: HubRig) -> None:
-    registry = rig.hub.steward._registry
+    registry = rig.hub.admin_commands._directory
     heard: list[object] = []
 
     def fails() -> Any:
@@ -526,7 +529,7 @@ def test_a_change_behind_one_that_fails_has_its_turn(rig: HubRig) -> None:
 def test_the_audit_of_an_account_that_renames_itself_pushes_out_no_act_of_an_administrator() -> None:
     rig = HubRig(Limits(audit_own_entries=5, audit_days=10))
     ann = person(rig, "ann")
-    rig.hub.steward.announce("shell:root", "hello", lambda _: None)
+    rig.hub.admin_commands.announce("shell:root", "hello", lambda _: None)
     for number in range(20):
         rig.do(ann, Nick(ref=number, name=f"ann{number}"))
     rig.hub.tidy()
@@ -534,7 +537,9 @@ def test_the_audit_of_an_account_that_renames_itself_pushes_out_no_act_of_an_adm
     acts = [entry.act for entry in rig.store.audit(99)]
     assert acts == ["announce", *["rename"] * 5]
     rig.now += 11 * _DAY_S
-    rig.hub.steward._registry.change((Note(rig.hub.steward._registry.note("shell", "late").entry),))
+    rig.hub.admin_commands._directory.change(
+        (WriteAudit(rig.hub.admin_commands._directory.note("shell", "late").entry),)
+    )
     rig.hub.tidy()
     rig.settle()
     assert [entry.act for entry in rig.store.audit(99)] == ["late"]
@@ -566,11 +571,16 @@ def test_a_guest_whose_connection_was_lost_is_forgotten_without_a_restart(rig: H
 
 
 def test_a_deleted_account_leaves_nothing_in_memory(rig: HubRig) -> None:
-    registry = rig.hub.steward._registry
+    registry = rig.hub.admin_commands._directory
     ann = person(rig, "ann", "ops")
     registry.begin_epoch(who(ann))
     act(rig, "delete_user", "ann", remove=True, progress=lambda _: None)
-    tables = (registry._epochs, registry._logins_of, registry.rulebook._rooms_of, registry.rulebook._members)
+    tables = (
+        registry._epochs,
+        registry._logins_of,
+        registry.room_directory._rooms_of,
+        registry.room_directory._members,
+    )
     assert all(not table for table in tables), tables
 
 
@@ -597,7 +607,7 @@ def test_reactions_count_against_what_an_address_may_store() -> None:
 
 def test_ended_connections_are_not_remembered_for_ever_while_hellos_come() -> None:
     rig = HubRig(Limits(commit_messages=1))
-    entrance = rig.hub._entrance
+    entrance = rig.hub._login_flow
     peers = [rig.peer() for _ in range(50)]
     rig.hub.handle(peers[0], _hello("guest0", 800), rig.now)
     for number, (peer, follower) in enumerate(pairwise(peers), 1):

@@ -9,12 +9,23 @@ import pytest
 from securechat.errors import ErrorCode
 from securechat.hub.wall_clock import HOLD_S, WallClock
 from securechat.limits import Limits
-from securechat.log.memory import MemoryStore
-from securechat.model import Hello, History, HistoryPage, Join, Refused, Register, Registered, Say, SetRoom, Welcome
+from securechat.model import (
+    Hello,
+    History,
+    HistoryPage,
+    Join,
+    Refused,
+    Register,
+    Registered,
+    Say,
+    SetRoom,
+    Welcome,
+)
 from securechat.testing.keys import plain_keys
+from securechat.testing.memory_store import MemoryStore
 from tests.support.hub_rig import FakePeer, HubRig
-from tests.unit.hub.test_accounts import PASSWORD, hello
-from tests.unit.hub.test_steward import act
+from tests.unit.hub.accounts.test_accounts import PASSWORD, hello
+from tests.unit.hub.admin.test_commands import act
 
 DAY_S = 86_400.0
 DAY_MS = 86_400_000
@@ -44,7 +55,7 @@ class MovedRig(HubRig):
         again.store = self.store
         again.store._wall_ms = again.wall_ms
         from securechat.hub.hub import Hub
-        from securechat.log.memory import MemoryLog
+        from securechat.testing.memory_store import MemoryLog
 
         again.now = self.now + days_off * DAY_S
         again.log = MemoryLog(again.posted.append, limits=again.limits, wall_ms=again.wall_ms, store=again.store)
@@ -113,7 +124,7 @@ def test_a_login_used_under_a_wrong_clock_ends_when_it_should(rig: MovedRig, day
     wrong = rig.restarted(offset_days=days)
     assert hello(wrong, "ann", token=rig.token).of(Welcome)  # type: ignore[attr-defined]
     token = hello(wrong, "ann", password=PASSWORD).last(Welcome).token
-    for login in wrong.hub._registry.logins.values():
+    for login in wrong.hub._directory.logins.values():
         left_ms = login.expires_at_ms - (wrong.wall_ms() - wrong.offset_ms)
         assert abs(left_ms - 30 * DAY_MS) < DAY_MS
     right = wrong.restarted(days_off=1)
@@ -129,9 +140,9 @@ def test_a_login_used_under_a_wrong_clock_ends_when_it_should(rig: MovedRig, day
 def test_a_use_never_shortens_a_login(rig: MovedRig) -> None:
     running = rig.restarted()
     running.offset_ms = -2 * DAY_MS  # too little to be doubted
-    before = {n: row.expires_at_ms for n, row in running.hub._registry.logins.items()}
+    before = {n: row.expires_at_ms for n, row in running.hub._directory.logins.items()}
     assert hello(running, "ann", token=rig.token).of(Welcome)  # type: ignore[attr-defined]
-    assert {n: row.expires_at_ms for n, row in running.hub._registry.logins.items()} == before
+    assert {n: row.expires_at_ms for n, row in running.hub._directory.logins.items()} == before
 
 
 def test_what_stays_so_for_a_day_is_believed(rig: MovedRig) -> None:
@@ -145,7 +156,7 @@ def test_what_stays_so_for_a_day_is_believed(rig: MovedRig) -> None:
     assert off.hub.clock.doubt() is None
     off.hub.tidy()
     off.settle()
-    assert not off.hub._registry.logins and not off.hub._registry.bans
+    assert not off.hub._directory.logins and not off.hub._directory.bans
     peer: FakePeer = hello(off, "ann", password=PASSWORD)
     off.do(peer, History(ref=1, room="ops"))
     assert not peer.last(HistoryPage).messages
@@ -163,7 +174,7 @@ def test_a_time_that_was_remembered_wrongly_destroys_nothing_either(rig: MovedRi
     right.hub.tidy()
     right.settle()
     assert hello(right, "ann", token=rig.token).of(Welcome)  # type: ignore[attr-defined]
-    assert right.hub._registry.bans
+    assert right.hub._directory.bans
 
 
 # --- The rule itself --------------------------------------------------------------------------------------------------

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import pytest
 
 from securechat.net import connector
-from securechat.net.connector import Connecting, connect
+from securechat.net.connector import OutgoingConnection, connect
 from securechat.net.transport import Transport
 
 from .conftest import Bench, Recorder
@@ -32,7 +32,7 @@ class Guest:
 
     def connect(
         self, port: int, *, host: str = "127.0.0.1", name: str = "localhost", context: ssl.SSLContext | None = None
-    ) -> Connecting:
+    ) -> OutgoingConnection:
         return connect(self.bench.loop, host, port, context or self.bench.client, name, self.make, self.failures.append)
 
 
@@ -115,7 +115,7 @@ def test_an_address_that_never_answers_has_its_time(
     bench: Bench, guest: Guest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(connector, "_IN_PROGRESS", range(1 << 16))  # even a refusal looks like waiting...
-    monkeypatch.setattr(Connecting, "ready", lambda self, events: None)  # ...and nothing is ever heard
+    monkeypatch.setattr(OutgoingConnection, "ready", lambda self, events: None)  # ...and nothing is ever heard
     attempt = guest.connect(_closed_port())
     bench.until(lambda: attempt._sock is not None)
     assert guest.failures == []

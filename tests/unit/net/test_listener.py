@@ -13,9 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from securechat.net.admission import Admission, Denial
+from securechat.net.connection_limits import ConnectionLimits, Denial
 from securechat.net.listener import Listener
-from securechat.net.pending import PendingConnections
+from securechat.net.pending_connections import PendingConnections
 from securechat.net.transport import CloseReason, Transport
 
 from .conftest import Bench, Peer, Recorder
@@ -29,7 +29,7 @@ class Door:
         self.recorders: list[Recorder] = []
         self.denied: list[tuple[str, Denial]] = []
         self.contexts = 0
-        self.admission = Admission(bench.limits, max_connections)
+        self.admission = ConnectionLimits(bench.limits, max_connections)
         self.pending = PendingConnections(
             bench.loop,
             self.admission,
@@ -193,19 +193,19 @@ def test_close_stops_accepting_and_keeps_who_is_there(door: Door) -> None:
 _OUT_OF_DESCRIPTORS = """
     import resource, socket, ssl, sys, time
     from securechat.limits import Limits
-    from securechat.net.admission import Admission
-    from securechat.net.handler import NOBODY
+    from securechat.net.connection_limits import ConnectionLimits
+    from securechat.net.interfaces import NULL_HANDLER
     from securechat.net.listener import Listener
     from securechat.net.loop import Loop
-    from securechat.net.pending import PendingConnections
+    from securechat.net.pending_connections import PendingConnections
 
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(sys.argv[1])
     loop, came, denied = Loop(Limits()), [], []
     def on_transport(transport):
         came.append(transport)
-        transport.start(NOBODY)
-    pending = PendingConnections(loop, Admission(Limits(), 1000), context_provider=lambda: context,
+        transport.start(NULL_HANDLER)
+    pending = PendingConnections(loop, ConnectionLimits(Limits(), 1000), context_provider=lambda: context,
                                  on_transport=on_transport, on_denied=lambda a, d: denied.append(d.value))
     listener = Listener(loop, "127.0.0.1", 0, pending)
     incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()

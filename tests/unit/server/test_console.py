@@ -8,13 +8,13 @@ import threading
 from datetime import UTC, datetime
 
 from securechat.errors import ErrorCode
-from securechat.hub.ports import Happening
-from securechat.net.admission import Denial
-from securechat.net.sockets import CloseReason
-from securechat.server import chronicle as chronicle_module
+from securechat.hub.interfaces import OperatorEvent
+from securechat.net.connection_limits import Denial
+from securechat.net.socket_options import CloseReason
+from securechat.server import operator_log as chronicle_module
 from securechat.server.banner import banner
-from securechat.server.chronicle import Chronicle
 from securechat.server.console import Console
+from securechat.server.operator_log import OperatorLog
 
 
 def fixed_now() -> datetime:
@@ -79,8 +79,8 @@ def test_a_console_that_is_gone_is_survived() -> None:
 def test_texts_are_shown_only_when_asked_for() -> None:
     for show in (False, True):
         lines = lines_of(
-            lambda console, show=show: Chronicle(console, show_messages=show).happened(
-                Happening.SAID, None, "ann", "lobby", "secret"
+            lambda console, show=show: OperatorLog(console, show_messages=show).happened(
+                OperatorEvent.SAID, None, "ann", "lobby", "secret"
             )
         )
         assert bool(lines) is show

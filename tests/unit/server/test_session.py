@@ -25,7 +25,7 @@ from securechat.model import (
     Throttled,
     Welcome,
 )
-from securechat.net.sockets import CloseReason
+from securechat.net.socket_options import CloseReason
 from securechat.server.session import Session
 from securechat.wire.native import NativeClientCodec
 from tests.support.hub_rig import HubRig

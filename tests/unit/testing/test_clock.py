@@ -7,7 +7,7 @@ import pytest
 from securechat.limits import Limits
 from securechat.net.loop import EVENT_READ
 from securechat.testing.clock import MORNING_MS, SimulatedClock
-from securechat.testing.passes import PASS_S, SimulatedPasses
+from securechat.testing.loop_passes import PASS_S, SimulatedPasses
 
 
 def test_things_happen_in_the_order_of_their_time_and_then_of_asking() -> None:

@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from securechat.client import happenings as told
-from securechat.client.deeds import BecameAnother
-from securechat.client.happenings import Happening
-from securechat.client.state import Key, PersonKey, RoomKey, key_of
-from securechat.client.tidings import Amended, RulesChanged
+from securechat.client.core import events
+from securechat.client.core.events.account import IdentityChanged
+from securechat.client.core.events.connection import UiEvent
+from securechat.client.core.events.rooms import MessageChanged, RoomSettingsChanged
+from securechat.client.core.state import ConversationId, PersonKey, RoomKey, key_of
 from securechat.errors import ErrorCode
 from securechat.model import (
     Delete,
@@ -36,8 +36,8 @@ from securechat.testing.histories import Display, check_streams
 from securechat.testing.wire_checks import SentDraft, Stream
 
 ME, BOB, EVE = 1, 2, 3
-LOBBY: Key = RoomKey("lobby")
-LINES = [told.Line(number, LOBBY, f"line {number}") for number in (1, 2, 3)]
+LOBBY: ConversationId = RoomKey("lobby")
+LINES = [events.PendingMessage(number, LOBBY, f"line {number}") for number in (1, 2, 3)]
 
 
 def msg(seq: int, sender_id: int = BOB, **more: Any) -> Message:
@@ -45,24 +45,24 @@ def msg(seq: int, sender_id: int = BOB, **more: Any) -> Message:
     return Message(seq, 0, sender_id, "somebody", 0, text, **({"room": "lobby"} if "to" not in more else {}), **more)
 
 
-def shown(message: Message) -> told.Shown:
-    return told.Shown(message, key_of(message, ME), own=False)
+def shown(message: Message) -> events.MessageShown:
+    return events.MessageShown(message, key_of(message, ME), own=False)
 
 
-def amended(change: MessageChange, message: Message | None) -> Amended:
-    return Amended(change, key_of(change, ME), message)
+def amended(change: MessageChange, message: Message | None) -> MessageChanged:
+    return MessageChanged(change, key_of(change, ME), message)
 
 
 def edited(seq: int, target: int, text: str = "mended") -> Edited:
     return Edited(seq, target, BOB, "bob", 0, "lobby", text=text)
 
 
-def display(*happenings: Happening, live_from: int = 10) -> Display:
+def display(*happenings: UiEvent, live_from: int = 10) -> Display:
     """Somebody who came to the lobby, and was told this."""
     one = Display("ann")
     one.welcomed(Welcome(1, "server/1", ME, "ann", live_from))
     one.joined(Joined("lobby", live_from, 1))
-    one.tell(told.EnteredRoom("lobby", (), 1))
+    one.tell(events.RoomJoined("lobby", (), 1))
     for happening in happenings:
         one.tell(happening)
     return one
@@ -90,22 +90,22 @@ def test_an_honest_life_passes() -> None:
     one.check(rows, converged=True)
     one.lines = dict.fromkeys((1, 2, 3))
     for happening in (
-        told.LineAcked(LINES[0], 11),
-        told.LineRefused(LINES[1], ErrorCode.NOT_FOUND, ""),
-        told.LinesLost((LINES[2],)),
-        told.Ended(told.EndCause.QUIT),
+        events.MessageAcked(LINES[0], 11),
+        events.MessageRefused(LINES[1], ErrorCode.NOT_FOUND, ""),
+        events.MessagesLost((LINES[2],)),
+        events.ClientEnded(events.EndReason.QUIT),
     ):
         one.tell(happening)
     assert one.lines == {1: "acked", 2: "refused", 3: "lost"}
     one.check(rows, converged=True)
 
 
-def lies() -> Iterator[tuple[str, list[Happening], str]]:
+def lies() -> Iterator[tuple[str, list[UiEvent], str]]:
     yield "twice", [shown(msg(11)), shown(msg(11))], "shown twice"
     yield "out of order", [shown(msg(12)), shown(msg(11))], "shown after 12"
     yield "elsewhere", [shown(replace(msg(11), room="ops"))], "outside of it"
-    yield "after leaving", [told.LeftRoom("lobby"), shown(msg(11))], "outside of it"
-    foreign = told.Shown(msg(11, to=EVE), PersonKey(BOB), own=False)
+    yield "after leaving", [events.RoomLeft("lobby"), shown(msg(11))], "outside of it"
+    foreign = events.MessageShown(msg(11, to=EVE), PersonKey(BOB), own=False)
     yield "others' dialogue", [foreign], "others' dialogue"
     yield "a change elsewhere", [amended(replace(edited(12, 11), room="ops"), None)], "outside of it"
     yield "a change twice", [amended(edited(12, 11), None), amended(edited(12, 11), None)], "told after 12"
@@ -114,15 +114,19 @@ def lies() -> Iterator[tuple[str, list[Happening], str]]:
     yield "an edit taken back", [new, amended(edited(14, 11), msg(11, text="old", edited=12))], "after it had been"
     gone = shown(msg(11, text="", deleted=12))
     yield "a resurrection", [gone, amended(edited(13, 11), msg(11, text="x", edited=13))], "after it had been"
-    yield "a line twice", [told.LineAcked(LINES[0], 11), told.LineAcked(LINES[0], 11)], "line 1 is acked, and acked"
-    refused = told.LineRefused(LINES[0], ErrorCode.INVALID, "")
-    yield "a line both ways", [told.LineAcked(LINES[0], 11), refused], "line 1 is acked, and refused"
-    yield "another log", [told.HistoryReset()], "another log"
-    yield "another self", [BecameAnother(Person(9, "ann"))], "somebody else"
+    yield (
+        "a line twice",
+        [events.MessageAcked(LINES[0], 11), events.MessageAcked(LINES[0], 11)],
+        "line 1 is acked, and acked",
+    )
+    refused = events.MessageRefused(LINES[0], ErrorCode.INVALID, "")
+    yield "a line both ways", [events.MessageAcked(LINES[0], 11), refused], "line 1 is acked, and refused"
+    yield "another log", [events.HistoryReset()], "another log"
+    yield "another self", [IdentityChanged(Person(9, "ann"))], "somebody else"
 
 
 @pytest.mark.parametrize(("happenings", "sentence"), [pytest.param(*rest, id=name) for name, *rest in lies()])
-def test_each_lie_is_seen_when_it_is_told(happenings: list[Happening], sentence: str) -> None:
+def test_each_lie_is_seen_when_it_is_told(happenings: list[UiEvent], sentence: str) -> None:
     one = display(*happenings[:-1])
     with pytest.raises(HistoryBroken, match=sentence):
         one.tell(happenings[-1])
@@ -132,12 +136,12 @@ def test_no_line_is_forgotten_at_the_end() -> None:
     one = display()
     one.lines = {1: None}
     with pytest.raises(HistoryBroken, match="is over, and line 1"):
-        one.tell(told.Ended(told.EndCause.QUIT))
+        one.tell(events.ClientEnded(events.EndReason.QUIT))
 
 
 def test_a_room_that_is_called_something_else_is_the_same_room() -> None:
     rules = RoomRules("works", was="lobby")
-    one = display(shown(msg(11)), RulesChanged(rules, RoomRules("lobby")), shown(replace(msg(12), room="works")))
+    one = display(shown(msg(11)), RoomSettingsChanged(rules, RoomRules("lobby")), shown(replace(msg(12), room="works")))
     rows = [replace(msg(seq), room="works") for seq in (11, 12)]
     one.check(rows, converged=True)
     with pytest.raises(HistoryBroken, match="message 13 of #works was never shown"):
@@ -148,7 +152,7 @@ def test_whoever_follows_somebody_deleted_has_the_lines_and_none_of_the_past() -
     one = display(shown(msg(11)))
     one.lines = {1: None}
     after = one.successor()
-    after.tell(BecameAnother(Person(9, "ann")))
+    after.tell(IdentityChanged(Person(9, "ann")))
     assert (after.lines, one.lines, after.shown) == ({1: None}, {}, {})
     one.check([msg(11), msg(12)], converged=True)  # is over: what came later is not missing
 
@@ -163,7 +167,7 @@ def test_what_is_complete_and_up_to_date_passes() -> None:
     display(*SEEN).check(ROWS, converged=True)
 
 
-def shortcomings() -> Iterator[tuple[str, list[Happening], list[Message], str]]:
+def shortcomings() -> Iterator[tuple[str, list[UiEvent], list[Message], str]]:
     """What somebody is told, what there is, and what is wrong about it."""
     yield "a message missed", [SEEN[1], SEEN[2]], ROWS, "message 11 of #lobby was never shown"
     yield "the last one missed", SEEN[:2], [ROWS[0], msg(11), *ROWS[2:]], "message 13 of #lobby was never shown"
@@ -182,7 +186,7 @@ def shortcomings() -> Iterator[tuple[str, list[Happening], list[Message], str]]:
 @pytest.mark.parametrize(
     ("happenings", "rows", "sentence"), [pytest.param(*rest, id=name) for name, *rest in shortcomings()]
 )
-def test_each_shortcoming_is_seen_at_the_end(happenings: list[Happening], rows: list[Message], sentence: str) -> None:
+def test_each_shortcoming_is_seen_at_the_end(happenings: list[UiEvent], rows: list[Message], sentence: str) -> None:
     one = display(*happenings)
     with pytest.raises(HistoryBroken, match=sentence):
         one.check(rows, converged=True)
@@ -197,12 +201,12 @@ def test_a_line_nobody_answered_is_seen_at_the_end() -> None:
 
 
 def test_who_has_left_need_not_know_how_it_went_on() -> None:
-    one = display(*SEEN[:2], told.LeftRoom("lobby"))
+    one = display(*SEEN[:2], events.RoomLeft("lobby"))
     one.check([*ROWS[:1], msg(11, text="else", edited=20), *ROWS[2:]], converged=True)
 
 
 def test_a_gap_is_one_also_for_who_has_left() -> None:
-    one = display(SEEN[2], told.LeftRoom("lobby"))
+    one = display(SEEN[2], events.RoomLeft("lobby"))
     with pytest.raises(HistoryBroken, match="message 11 of #lobby was never shown"):
         one.check([ROWS[1], ROWS[3]], converged=True)
 

@@ -9,7 +9,7 @@ from contextlib import suppress
 import apsw
 import pytest
 
-from securechat.testing.disk import Kind, disk_full, input_output
+from securechat.testing.disk import DiskEventKind, disk_full, input_output
 from securechat.testing.memory_disk import MemoryDisk
 
 
@@ -138,7 +138,7 @@ def test_a_full_disk_takes_nothing_more_and_keeps_what_it_has(disk: MemoryDisk) 
     [("write", "-wal", apsw.IOError), ("sync", "-wal", apsw.IOError), ("write", "-wal", apsw.FullError)],
 )
 def test_a_fault_hits_the_call_it_was_asked_for(
-    disk: MemoryDisk, kind: Kind, suffix: str, error: type[apsw.Error]
+    disk: MemoryDisk, kind: DiskEventKind, suffix: str, error: type[apsw.Error]
 ) -> None:
     connection = opened(disk)
     fault = disk.fail(kind, suffix, times=1, error=input_output() if error is apsw.IOError else disk_full)

@@ -8,19 +8,28 @@ import apsw
 import pytest
 from msgspec.structs import replace
 
-from securechat.hub.places import Place, PutPlace, PutRead
 from securechat.limits import Limits
-from securechat.log.memory import MemoryStore
-from securechat.log.sqlite import DATABASE, SqliteStore
-from securechat.log.store import NoSpace, Record, Write
-from securechat.model import Deleted, Draft, Edited, Message, Reacted, Reaction, Revision, RevisionKind
+from securechat.model import (
+    Deleted,
+    Draft,
+    Edited,
+    Message,
+    Reacted,
+    Reaction,
+    Revision,
+    RevisionKind,
+)
+from securechat.records.rooms import PutReadMarker, PutRoom, RoomRecord
+from securechat.storage.sqlite.store import DATABASE, SqliteStore
+from securechat.storage.store import ApplyChanges, DiskFull, StoreWrite
+from securechat.testing.memory_store import MemoryStore
 from securechat.testing.stored import Stored, read_database, stored
 from securechat.testing.transcript import Transcript
 from securechat.testing.watched_store import WatchedStore
 
 NOW_MS = 1_700_000_000_000
 EDIT, DELETE, REACT, UNREACT = RevisionKind
-WRITES: list[Write] = [
+WRITES: list[StoreWrite] = [
     Draft(1, "ann", 1, "one", "lobby"),
     Draft(1, "ann", 2, "to bob", to=2, to_name="bob"),
     Draft(2, "bob", 1, "to ann", to=1, to_name="ann", reply=2, stream=7),
@@ -32,7 +41,7 @@ WRITES: list[Write] = [
     Revision(REACT, 2, "bob", 4, 2, to=1, sign="second", stream=7),
     Revision(REACT, 1, "ann", 6, 2, to=2, sign="first"),
     Revision(REACT, 1, "ann", 7, 2, to=2, sign="second"),
-    Record((PutPlace(Place(9, "lobby")), PutRead(1, 3, "lobby"), PutRead(2, 2, None, 1))),
+    ApplyChanges((PutRoom(RoomRecord(9, "lobby")), PutReadMarker(1, 3, "lobby"), PutReadMarker(2, 2, None, 1))),
 ]
 EXPECTED = Stored(
     messages=[
@@ -122,11 +131,11 @@ def test_what_failed_was_attempted_and_not_applied() -> None:
     listener, memory = Listener(), MemoryStore(Limits(), wall_ms=lambda: NOW_MS)
 
     def fault(at: str) -> None:
-        raise NoSpace(at)
+        raise DiskFull(at)
 
     store = WatchedStore(memory, listener)
     store.open()
     memory.fault = fault
-    with pytest.raises(NoSpace):
+    with pytest.raises(DiskFull):
         store.apply(WRITES)
     assert listener.heard == ["opened with 0", "attempted"]

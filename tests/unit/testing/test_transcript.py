@@ -9,19 +9,19 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from securechat.hub.people import Account, Drop, Put, Scrub
-from securechat.hub.places import Expire, Place, PutPlace, PutRead
-from securechat.hub.ports import Appended, NotAppended
+from securechat.hub.interfaces import Appended, NotAppended
 from securechat.limits import Limits
-from securechat.log.memory import MemoryStore
-from securechat.log.sqlite import SqliteStore
-from securechat.log.store import NO_MESSAGE, Applied, Record, Write
 from securechat.model import Draft, Edited, Message, Reaction, Revision, RevisionKind
+from securechat.records.accounts import Account, Drop, EraseSender, Put
+from securechat.records.rooms import PurgeExpired, PutReadMarker, PutRoom, RoomRecord
+from securechat.storage.sqlite.store import SqliteStore
+from securechat.storage.store import NO_MESSAGE, ApplyChanges, CommitResult, StoreWrite
 from securechat.testing.log_checks import HistoryBroken
+from securechat.testing.memory_store import MemoryStore
 from securechat.testing.stored import stored
 from securechat.testing.transcript import Transcript
 from securechat.testing.watched_store import WatchedStore
-from tests.unit.log.test_model import Chance, note_places
+from tests.unit.storage.test_model import Chance, note_places
 
 EDIT, DELETE, REACT, UNREACT = RevisionKind
 NOW_MS = 1_700_000_000_000
@@ -36,7 +36,7 @@ class Bench:
         self.store = WatchedStore(self.memory, self.transcript)
         self.store.open()
 
-    def do(self, *writes: Write) -> Applied:
+    def do(self, *writes: StoreWrite) -> CommitResult:
         return self.store.apply(writes)
 
     @property
@@ -54,7 +54,7 @@ def bench() -> Bench:
         draft(3, "three", room=None, to=2, to_name="bob"),
         revision(EDIT, 4, 1, text="mended"),
         revision(REACT, 5, 3, room=None, to=2, sign="+"),
-        Record((PutPlace(Place(9, "lobby")), PutRead(1, 2, "lobby"))),
+        ApplyChanges((PutRoom(RoomRecord(9, "lobby")), PutReadMarker(1, 2, "lobby"))),
     )
     return bench
 
@@ -108,7 +108,9 @@ def test_what_was_committed_unseen_is_learned_when_the_log_is_opened(bench: Benc
 
 
 def test_what_may_vanish_may_vanish(bench: Bench) -> None:
-    bench.do(Record((Expire("lobby", NOW_MS + 1),)), Record((Scrub(1, True, 0), Drop(Account, 1))))
+    bench.do(
+        ApplyChanges((PurgeExpired("lobby", NOW_MS + 1),)), ApplyChanges((EraseSender(1, True, 0), Drop(Account, 1)))
+    )
     bench.store.open()
     bench.transcript.check_end(stored(bench.memory))
     assert not bench.messages
@@ -171,36 +173,36 @@ def test_it_complains_when_the_log_opens_with_something_else(bench: Bench, tampe
         bench.store.open()
 
 
-def lies() -> Iterator[tuple[str, list[Write], Callable[[Applied], Applied]]]:
+def lies() -> Iterator[tuple[str, list[StoreWrite], Callable[[CommitResult], CommitResult]]]:
     """What a log is asked, and how its answer is falsified."""
     say = [draft(6, "six")]
     yield "another text", say, lambda a: fresh(a, text="sex")
-    yield "another seq", say, lambda a: Applied([Appended(9)], a.fresh)
-    yield "a seq again", say, lambda a: Applied([Appended(5)], [replace(a.fresh[0], seq=5)])
+    yield "another seq", say, lambda a: CommitResult([Appended(9)], a.fresh)
+    yield "a seq again", say, lambda a: CommitResult([Appended(5)], [replace(a.fresh[0], seq=5)])
     yield "a gap in the chain", say, lambda a: fresh(a, prev=1)
     yield "another room", say, lambda a: fresh(a, room="ops")
     yield "another author", say, lambda a: fresh(a, sender_id=2)
     yield "time that goes back", say, lambda a: fresh(a, sent_at_ms=NOW_MS - 1)
     yield "an answer to nothing", say, lambda a: fresh(a, reply=2)
-    yield "an entry too many", say, lambda a: Applied(a.outcomes, [*a.fresh, replace(a.fresh[0], seq=7)])
-    yield "a retry that was none", say, lambda a: Applied([Appended(2, retry=True)], [])
-    yield "a retry stored again", [draft(2, "two")], lambda _: Applied([Appended(6)], [made(6, "two")])
+    yield "an entry too many", say, lambda a: CommitResult(a.outcomes, [*a.fresh, replace(a.fresh[0], seq=7)])
+    yield "a retry that was none", say, lambda a: CommitResult([Appended(2, retry=True)], [])
+    yield "a retry stored again", [draft(2, "two")], lambda _: CommitResult([Appended(6)], [made(6, "two")])
     edit = [revision(EDIT, 6, 2, text="edited")]
     yield "another change", edit, lambda a: fresh(a, text="changed")
     yield "a change of another message", edit, lambda a: fresh(a, target=1)
-    yield "there, and not found", edit, lambda _: Applied([NO_MESSAGE], [])
+    yield "there, and not found", edit, lambda _: CommitResult([NO_MESSAGE], [])
     theirs = [revision(EDIT, 6, 2, text="edited", sender_id=2)]
     yield (
         "somebody else's",
         theirs,
-        lambda _: Applied([Appended(6)], [Edited(6, 2, 2, "ann", NOW_MS, "lobby", text="edited")]),
+        lambda _: CommitResult([Appended(6)], [Edited(6, 2, 2, "ann", NOW_MS, "lobby", text="edited")]),
     )
     react = [revision(REACT, 6, 2, sign="+")]
     yield "the contrary", react, lambda a: fresh(a, on=False)
 
 
-def fresh(applied: Applied, **changes: Any) -> Applied:
-    return Applied(applied.outcomes, [replace(applied.fresh[0], **changes)])
+def fresh(applied: CommitResult, **changes: Any) -> CommitResult:
+    return CommitResult(applied.outcomes, [replace(applied.fresh[0], **changes)])
 
 
 def made(seq: int, text: str) -> Message:
@@ -209,7 +211,7 @@ def made(seq: int, text: str) -> Message:
 
 @pytest.mark.parametrize(("writes", "falsify"), [pytest.param(*rest, id=name) for name, *rest in lies()])
 def test_it_complains_about_a_commit_that_is_not_what_was_asked(
-    bench: Bench, writes: list[Write], falsify: Callable[[Applied], Applied]
+    bench: Bench, writes: list[StoreWrite], falsify: Callable[[CommitResult], CommitResult]
 ) -> None:
     applied = bench.memory.apply(writes)
     with pytest.raises(HistoryBroken):
@@ -235,7 +237,7 @@ def test_a_copy_must_be_a_state_and_none_from_before_an_acknowledgement(bench: B
 
 
 def test_a_room_is_the_same_under_every_name_it_had(bench: Bench) -> None:
-    bench.do(Record((Put(Account(1, "ann", "ann")), PutPlace(Place(9, "hall")))))
+    bench.do(ApplyChanges((Put(Account(1, "ann", "ann")), PutRoom(RoomRecord(9, "hall")))))
     transcript = bench.transcript
     transcript.check_copy(replace(bench.messages[2], room="lobby"))
     transcript.check_copy(replace(bench.messages[2], room="hall"))

@@ -8,9 +8,14 @@ from cryptography.hazmat.primitives.serialization import BestAvailableEncryption
 
 from securechat.errors import TlsFailure, TlsProblem
 from securechat.tls import contexts
-from securechat.tls.bundle import Bundle, fingerprint, read_bundle
-from securechat.tls.contexts import ServerCertificate, client_context, handshake_in_memory, server_context
+from securechat.tls.contexts import (
+    ServerCertificate,
+    client_context,
+    handshake_in_memory,
+    server_context,
+)
 from securechat.tls.issuing import Issuer, certificate_pem, key_pem, new_client_leaf, new_server_leaf
+from securechat.tls.pem_bundle import Bundle, fingerprint, read_bundle
 
 from .conftest import DAY, NAMES, NOW, ServerFile
 

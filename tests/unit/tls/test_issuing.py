@@ -11,7 +11,14 @@ from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from securechat.tls.contexts import client_context, handshake_in_memory, server_context
 from securechat.tls.hostnames import Names
-from securechat.tls.issuing import BACKDATED, Issuer, certificate_pem, new_authority, new_client_leaf, new_server_leaf
+from securechat.tls.issuing import (
+    BACKDATED,
+    Issuer,
+    certificate_pem,
+    new_authority,
+    new_client_leaf,
+    new_server_leaf,
+)
 
 from .conftest import DAY, NAMES, NOW, ServerFile
 

@@ -16,9 +16,9 @@ from hypothesis import strategies as st
 
 import securechat
 from securechat.errors import ConfigError, TlsFailure, TlsProblem
-from securechat.tls.bundle import fingerprint
 from securechat.tls.contexts import client_context, handshake_in_memory, server_context
 from securechat.tls.issuing import Issuer, certificate_pem, key_pem, new_server_leaf
+from securechat.tls.pem_bundle import fingerprint
 from securechat.tls.trust import learn_ca, learn_ca_from, load_ca_file, parse_pin, pinned_authority
 
 from .conftest import NAMES, NOW, ServerFile
@@ -253,5 +253,5 @@ def test_nothing_else_switches_verification_off() -> None:
         # A stand-in for simulations, which encrypts nothing.
         ("testing/link.py", "self.verify_mode = ssl.CERT_OPTIONAL"),
         # Asks, and sets nothing.
-        ("net/handshake.py", "verified = sock.context.verify_mode is not ssl.CERT_NONE"),
+        ("net/tls_handshake.py", "verified = sock.context.verify_mode is not ssl.CERT_NONE"),
     }

@@ -9,7 +9,7 @@ import pytest
 
 from securechat.errors import ErrorCode, RemoteProtocolError
 from securechat.model import Command, Event, Message, Ping, Pong
-from securechat.wire.base import FrameRefused
+from securechat.wire.codec import FrameRefused
 from securechat.wire.native import NATIVE, NativeClientCodec, NativeServerCodec
 from tests.support.golden import all_vectors, build, vectors
 

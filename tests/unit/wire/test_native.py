@@ -7,9 +7,9 @@ import pytest
 from securechat.errors import ErrorCode, LocalProtocolError, RemoteProtocolError
 from securechat.limits import MAX_FRAME_BYTES, MAX_HELLO_FRAME_BYTES
 from securechat.model import ALPN, Message, Ping, Say
-from securechat.wire.detect import ALPN_OFFERS, codec_for
 from securechat.wire.frames import FrameReader, frame
 from securechat.wire.native import NATIVE, NativeClientCodec, NativeServerCodec
+from securechat.wire.negotiation import ALPN_OFFERS, codec_for
 
 
 def test_alpn_chooses_the_codec() -> None:

@@ -1,0 +1,133 @@
+"""Which address an invite link names, the link itself, and its QR code."""
+
+from __future__ import annotations
+
+import io
+import ipaddress
+import os
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from securechat.admin.exit_codes import AdminExit, AdminFailure
+from securechat.invite_link import InviteLink, format_link
+from securechat.server.banner import endpoint
+from securechat.tls.hostnames import IPAddress
+from securechat.tls.local_addresses import is_public
+
+if TYPE_CHECKING:
+    import segno
+
+_BORDER = 2
+QR_SIGNS = " ▀▄█"
+_BLACK_ON_WHITE, _PLAIN = "\x1b[97;40m", "\x1b[0m"
+"""segno draws the light modules; on a white terminal they would be dark without this (ECMA-48, SGR 97 and 40)."""
+_ASK = "name the address that others reach this server by: --host HOST[:PORT]"
+
+
+def link_address(status: dict[str, Any], asked: str | None) -> tuple[str, int]:
+    """The host and port for a link.
+
+    Args:
+        status: the server's, with its facts.
+        asked: ``--host``, if it was given.
+
+    Raises:
+        Failure: USAGE or REFUSED, with what to do.
+    """
+    if status["ca_fingerprint"] is None:
+        raise AdminFailure(
+            AdminExit.REFUSED,
+            "an invite link carries the CA's fingerprint, and the server's certificate file does not hold its CA: "
+            "add the CA certificate to the file, and send the server SIGHUP",
+        )
+    listening = [_split(text) for text in status["listening"]]
+    if asked is not None:
+        host, port = _split(asked)
+        return host, port if port is not None else next((port for _, port in listening if port is not None), 8443)
+    for host, port in listening:
+        if (address := _ip(host)) is None:
+            continue
+        if address.is_unspecified:
+            found = _first_private(status["certificate_names"], address.version)
+        else:
+            found = host if _is_inviting(address) and host in status["certificate_names"] else None
+        if found is not None and port is not None:
+            return found, port
+    raise AdminFailure(
+        AdminExit.REFUSED, f"the server listens on no private address that its certificate names: {_ASK}"
+    )
+
+
+def unnamed(host: str, status: dict[str, Any]) -> str | None:
+    """A warning when the certificate is not made out to ``host``; None when it is."""
+    if host.lower() in {name.lower() for name in status["certificate_names"]}:
+        return None
+    return (
+        f"the server's certificate is not made out to {host}, so clients will refuse it: "
+        f"run `python tools/gen_certs.py --name {host}` and send the server SIGHUP"
+    )
+
+
+def make_link(host: str, port: int, made: dict[str, Any], ca_fingerprint: str) -> str:
+    """The link as one line."""
+    return format_link(InviteLink(host, port, made["token"], ca_fingerprint, made["uses"] == 1))
+
+
+def qr_lines(link: str) -> list[str]:
+    """The link as a QR code of half blocks, for a terminal."""
+    drawn = io.StringIO()
+    _code(link).terminal(out=drawn, border=_BORDER, compact=True)
+    return [f"{_BLACK_ON_WHITE}{line}{_PLAIN}" for line in drawn.getvalue().splitlines()]
+
+
+def cut_off(link: str, window: os.terminal_size) -> str | None:
+    """Say what to do about a window that does not hold the code; None when it does."""
+    columns, modules = _code(link).symbol_size(border=_BORDER)
+    rows = (modules + 1) // 2
+    if columns <= window.columns and rows < window.lines:
+        return None
+    return f"The code is cut off here: to scan it, make this window {columns} columns wide and {rows + 1} rows high."
+
+
+def _code(link: str) -> segno.QRCode:
+    import segno  # noqa: PLC0415 - 50 ms of a start, which only a terminal that shows a code needs
+
+    return segno.make_qr(link, error="l")
+
+
+def _split(text: str) -> tuple[str, int | None]:
+    """``HOST``, ``HOST:PORT``, ``[IPv6]:PORT`` or a bare IPv6 address."""
+    host, port = text, ""
+    if text.startswith("["):
+        host, _, rest = text[1:].partition("]")
+        port = rest.removeprefix(":")
+    elif text.count(":") == 1:
+        host, _, port = text.partition(":")
+    if not host or (port and not (port.isascii() and port.isdigit() and 0 < int(port[:6]) < 65_536)):
+        raise AdminFailure(AdminExit.USAGE, f"--host must look like HOST or HOST:PORT, not {text!r}")
+    return host, int(port) if port else None
+
+
+def _ip(host: str) -> IPAddress | None:
+    try:
+        return ipaddress.ip_address(host.partition("%")[0])
+    except ValueError:
+        return None
+
+
+def _is_inviting(address: IPAddress) -> bool:
+    return not (address.is_loopback or address.is_unspecified or address.is_link_local or is_public(address))
+
+
+def _first_private(names: Sequence[str], version: int) -> str | None:
+    """The first of the certificate's addresses that others on this network can use."""
+    for name in names:
+        address = _ip(name)
+        if address is not None and address.version == version and _is_inviting(address):
+            return name
+    return None
+
+
+def shown_address(host: str, port: int) -> str:
+    """The address as a person reads it."""
+    return endpoint(host, port)

@@ -1,0 +1,162 @@
+"""A backup becomes a data directory and a certificate directory again; nothing that is there is ever overwritten.
+
+And a data directory whose journal is damaged can be used again, without what is lost.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable
+from pathlib import Path
+
+from securechat.admin.backup_archive import Manifest, unpack
+from securechat.admin.exit_codes import AdminExit, AdminFailure
+from securechat.errors import LogError, LogLocked, LogSchemaTooNew
+from securechat.server.admin_protocol import SOCKET
+from securechat.server.clock_file import NAME as CLOCK
+from securechat.storage.directory import LOCK, DirectoryLock, is_served
+from securechat.storage.sqlite.loss import accept_loss, find_loss, missing_database
+from securechat.storage.tools.backup import DATABASE, LATEST_SCHEMA, Snapshot
+from securechat.storage.tools.integrity import damage
+from securechat.tls.certificate_directory import SERVER_FILE
+
+_LEFTOVERS = frozenset({LOCK, SOCKET, CLOCK})
+"""What a stopped server may leave in a directory that somebody emptied by ``rm *.db*``; none of them means anything."""
+
+
+def restore(archive: Path, data: Path, certs: Path, progress: Callable[[float], None]) -> Manifest:
+    """Unpack a backup into two directories, checked to the last byte before it gets its final names.
+
+    Raises:
+        Failure: a directory is not empty, a server runs there, the backup is damaged or too new, or a file cannot be
+            written. Nothing is left behind.
+    """
+    made: list[Path] = []
+    try:
+        for directory, flag in ((data, "--data"), (certs, "--certs")):
+            _check_empty(directory, flag)
+        for directory in (data, certs):
+            _make(directory, made)
+        if not (data / LOCK).exists():
+            made.append(data / LOCK)
+        with DirectoryLock(data / LOCK):  # no server can start here meanwhile
+            return _restore(archive, data, certs, made, progress)
+    except (AdminFailure, KeyboardInterrupt):
+        _remove(made)
+        raise
+    except (LogError, OSError) as error:
+        _remove(made)
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+        raise AdminFailure(AdminExit.IO, f"cannot restore {archive}: {reason}; nothing was left behind") from error
+
+
+def _restore(archive: Path, data: Path, certs: Path, made: list[Path], progress: Callable[[float], None]) -> Manifest:
+    parts: dict[Path, Path] = {}
+
+    def place(name: str) -> Path:
+        final = (data if name == DATABASE else certs) / name
+        part = final.with_name(f"{name}.part")
+        parts[part] = final
+        made.extend((part, final))
+        return part
+
+    manifest = unpack(archive, place, lambda share: progress(share / 2))
+    _check_database(archive, next(part for part in parts if parts[part].name == DATABASE), manifest, progress)
+    for part, final in parts.items():
+        part.rename(final)
+    return manifest
+
+
+def _check_database(archive: Path, database: Path, manifest: Manifest, progress: Callable[[float], None]) -> None:
+    if manifest.schema > LATEST_SCHEMA:
+        raise AdminFailure(
+            AdminExit.REFUSED,
+            f"{archive} was made by securechat {manifest.version}, which is newer: restore it with that version",
+        )
+    try:
+        with Snapshot(database, alone=True) as snapshot:
+            wrong = damage(snapshot, lambda share: progress(0.5 + share / 2))
+            if not wrong and snapshot.counts() != manifest.counts:
+                wrong = ["it does not hold what its manifest says"]
+    except LogSchemaTooNew as error:
+        raise AdminFailure(AdminExit.REFUSED, f"{archive}: {error}") from error
+    except LogError as error:
+        wrong = [str(error)]
+    if wrong:
+        raise AdminFailure(AdminExit.REFUSED, f"the database in {archive} is damaged ({wrong[0]}): use another backup")
+
+
+def recover(data: Path, copy_name: str, confirm: Callable[[str], None]) -> Path | None:
+    """Go on without the end of a damaged journal, of which a copy is kept.
+
+    Args:
+        data: the data directory.
+        copy_name: of the copy, in the data directory.
+        confirm: called with a question before anything is changed; raises to stop.
+
+    Returns:
+        The copy; None when the journal is not damaged, and nothing was changed.
+
+    Raises:
+        Failure: a server runs there, or a file cannot be read or written.
+    """
+    database = data / DATABASE
+    if not data.is_dir():
+        raise AdminFailure(AdminExit.IO, f"there is no data directory {data}: name it with --data")
+    try:
+        with DirectoryLock(data / LOCK):
+            missing = missing_database(database)
+            if missing is not None:
+                raise AdminFailure(AdminExit.REFUSED, missing)
+            lost = find_loss(database)
+            if lost is None:
+                return None
+            confirm(f"{lost}.\nWhat is lost stays lost; a copy of the journal is kept as {copy_name}.")
+            accept_loss(database, data / copy_name)
+    except LogLocked as error:
+        raise AdminFailure(AdminExit.REFUSED, str(error)) from error
+    except (LogError, OSError) as error:
+        raise AdminFailure(AdminExit.IO, f"cannot recover {data}: {error}") from error
+    return data / copy_name
+
+
+def _check_empty(directory: Path, flag: str) -> None:
+    if not directory.exists():
+        return
+    if not directory.is_dir():
+        raise AdminFailure(AdminExit.REFUSED, f"{directory} is no directory: choose another {flag}")
+    served = is_served(directory)
+    if served is not None:
+        raise AdminFailure(AdminExit.REFUSED, served)
+    present = sorted(path.name for path in directory.iterdir() if path.name not in _LEFTOVERS)
+    if present:
+        raise AdminFailure(
+            AdminExit.REFUSED,
+            f"{directory} is not empty ({present[0]} is in it), and nothing is overwritten: "
+            f"move it away, or choose another {flag}",
+        )
+
+
+def _make(directory: Path, made: list[Path]) -> None:
+    missing = [path for path in (directory, *directory.parents) if not path.exists()]
+    made.extend(missing)
+    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if missing:
+        directory.chmod(0o700)  # mkdir's mode would pass through the umask
+
+
+def _remove(made: list[Path]) -> None:
+    """Undo: files first, then the directories we made."""
+    for path in sorted(set(made), key=lambda path: len(path.parts), reverse=True):
+        with contextlib.suppress(OSError):
+            path.rmdir() if path.is_dir() else path.unlink(missing_ok=True)
+
+
+def next_steps(data: Path, certs: Path, *, has_certificate: bool) -> list[str]:
+    """What to do after a restore."""
+    if not has_certificate:
+        return [
+            "The backup holds no certificate: make one, and give every client its new fingerprint.",
+            f"    python tools/gen_certs.py --dir {certs}",
+        ]
+    return ["Start it:", f"    securechat-server --cert {certs / SERVER_FILE} --data {data}"]

@@ -1,0 +1,270 @@
+"""The commands that the running server carries out: ask, and print what it says."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from securechat.admin import tables as show
+from securechat.admin.connection import AdminConnection
+from securechat.admin.context import CommandContext
+from securechat.admin.exit_codes import AdminExit
+from securechat.admin.invite_output import QR_SIGNS, cut_off, link_address, make_link, qr_lines, unnamed
+from securechat.records.accounts import Role
+from securechat.server.admin_protocol import (
+    AddBan,
+    AddMute,
+    AdminCommand,
+    CreateInvite,
+    DeleteUser,
+    EndSession,
+    GetStatus,
+    KickMember,
+    ListBans,
+    ListInvites,
+    ListMutes,
+    ListRooms,
+    ListSessions,
+    ListUsers,
+    PruneRooms,
+    RemoveBan,
+    RemoveMute,
+    ResetPassword,
+    RevokeInvite,
+    SendAnnouncement,
+    SetAccountRole,
+    ShutDown,
+)
+from securechat.text.durations import shown_time
+from securechat.text.names import name_key
+
+ReplyRow = dict[str, Any]
+_MOST_NAMED = 10
+"""Rooms that a question names."""
+
+
+# --- Looking --------------------------------------------------------------------------------------------------------
+
+
+def status(context: CommandContext) -> AdminExit:
+    """The server at a glance."""
+    done = context.ask(GetStatus()).done
+    context.output.record(done, show.status(done))
+    return AdminExit.OK
+
+
+def _table(
+    context: CommandContext,
+    question: AdminCommand,
+    heads: Sequence[str],
+    cells: Callable[[ReplyRow], Sequence[str]],
+    none: str,
+    order: Callable[[ReplyRow], Any] | None = None,
+) -> AdminExit:
+    """Show rows, in an order if one is given: the server sorts nothing, because others would wait for it."""
+    rows = context.ask(question).rows
+    if order is not None:
+        rows.sort(key=order)
+    context.output.table(rows, heads, [cells(row) for row in rows], none)
+    return AdminExit.OK
+
+
+def users(context: CommandContext) -> AdminExit:
+    """Everybody with an account, and the guests who are here."""
+    none = "nobody is here, and nobody has an account"
+    return _table(context, ListUsers(), show.USERS, show.user, none, lambda row: name_key(row["name"]))
+
+
+def rooms(context: CommandContext) -> AdminExit:
+    """Every room with a record, and every occupied one."""
+    return _table(context, ListRooms(), show.ROOMS, show.room, "there is no room")
+
+
+def prune_rooms(context: CommandContext) -> AdminExit:
+    """Remove rooms that nobody belongs to, after a question."""
+    days, none = context.options.unused_days, "there is no such room"
+    found = context.ask(PruneRooms(days, dry_run=True)).rows
+    if context.options.dry_run or not found:
+        context.output.table(found, show.ROOMS, [show.room(row) for row in found], none)
+        return AdminExit.OK
+    messages = sum(row["messages"] for row in found)
+    names = ", ".join(f"#{row['room']}" for row in found[:_MOST_NAMED])
+    more = f" and {len(found) - _MOST_NAMED} more" if len(found) > _MOST_NAMED else ""
+    context.confirm(
+        f"This removes {show.people(len(found), 'room')} that nobody belongs to, with "
+        f"{show.people(messages, 'message')}: {names}{more}. It cannot be undone."
+    )
+    removed = context.ask(PruneRooms(days), "removing rooms").rows
+    context.output.table(removed, show.PRUNED, [show.pruned(row) for row in removed], none)
+    return AdminExit.OK
+
+
+def sessions(context: CommandContext) -> AdminExit:
+    """Logins and connections."""
+    question = ListSessions(context.options.name)
+    none = "nobody is logged in"
+    return _table(
+        context, question, show.SESSIONS, show.session, none, lambda row: (name_key(row["name"]), row["login"])
+    )
+
+
+def invites(context: CommandContext) -> AdminExit:
+    """Every invite."""
+    now_ms = int(time.time() * 1000)
+    return _table(context, ListInvites(), show.INVITES, lambda row: show.invite(row, now_ms), "there are no invites")
+
+
+def bans(context: CommandContext) -> AdminExit:
+    """Every ban in force."""
+    return _table(context, ListBans(), show.BANS, show.ban, "nobody is banned")
+
+
+def mutes(context: CommandContext) -> AdminExit:
+    """Every mute in force."""
+    return _table(context, ListMutes(), show.MUTES, show.mute, "nobody is muted")
+
+
+# --- Invites --------------------------------------------------------------------------------------------------------
+
+
+def invite(context: CommandContext) -> AdminExit:
+    """Make an invite, and show its link; the address is chosen first, so that no token is made for nothing."""
+    options = context.options
+    with AdminConnection(context.data) as line:
+        facts = line.ask(GetStatus()).done
+        host, port = link_address(facts, options.host)
+        if (warning := unnamed(host, facts)) is not None:
+            context.output.notice(warning)
+        made = line.ask(CreateInvite(options.uses, options.days, options.room)).done
+    link = make_link(host, port, made, facts["ca_fingerprint"])
+    output = context.output
+    if output.json_lines:
+        output.record({**made, "link": link}, ())
+        return AdminExit.OK
+    times = "one person" if made["uses"] == 1 else f"{made['uses']} people"
+    room = f", who will then be in #{made['room']}" if made["room"] else ""
+    too_small = None
+    if output.is_terminal and output.draws(QR_SIGNS):
+        output.block(qr_lines(link))
+        too_small = cut_off(link, shutil.get_terminal_size())
+    output.record(made, [link])
+    output.record(made, [
+        f"This link makes an account for {times}{room}, until {shown_time(made['expires_at_ms'])}.",
+        "Whoever has it can use it: send it where nobody else reads, and it is shown this once only.",
+        "The other person types  securechat-client --invite  and pastes the link when asked.",
+        f"To take it back:  securechat-admin revoke {made['invite']}",
+        *([too_small] if too_small else []),
+    ])  # fmt: skip
+    return AdminExit.OK
+
+
+def revoke(context: CommandContext) -> AdminExit:
+    """Take an invite back."""
+    done = context.ask(RevokeInvite(context.options.number)).done
+    used = f"; {', '.join(done['used_by'])} had used it" if done["used_by"] else ""
+    context.output.record(done, [f"invite {done['invite']} can no longer be used{used}"])
+    return AdminExit.OK
+
+
+# --- Order ----------------------------------------------------------------------------------------------------------
+
+
+def kick(context: CommandContext) -> AdminExit:
+    """End somebody's connections."""
+    done = context.ask(KickMember(context.options.name, context.options.reason)).done
+    closed = show.people(done["connections"], "connection")
+    context.output.record(done, [f"{done['name']} is out ({closed} closed) and may come back; `ban` keeps people out"])
+    return AdminExit.OK
+
+
+def ban(context: CommandContext) -> AdminExit:
+    """Keep a name, an account, an address or a network out."""
+    options = context.options
+    done = context.ask(AddBan(options.target, options.reason, options.duration_s)).done
+    sentence = f"the {done['kind']} {done['target']} is banned {show.until(done)} (ban {done['ban']})"
+    context.output.record(done, [sentence])
+    return AdminExit.OK
+
+
+def unban(context: CommandContext) -> AdminExit:
+    """Lift a ban."""
+    done = context.ask(RemoveBan(context.options.target)).done
+    lifted = [f"the {row['kind']} {row['target']} is no longer banned" for row in done["bans"]]
+    context.output.record(done, lifted)
+    return AdminExit.OK
+
+
+def mute(context: CommandContext) -> AdminExit:
+    """Let somebody read but not write."""
+    options = context.options
+    done = context.ask(AddMute(options.name, options.reason, options.duration_s)).done
+    context.output.record(done, [f"{done['name']} may read but not write, {show.until(done)}"])
+    return AdminExit.OK
+
+
+def unmute(context: CommandContext) -> AdminExit:
+    """Let somebody write again."""
+    done = context.ask(RemoveMute(context.options.name)).done
+    context.output.record(done, [f"{done['name']} may write again"])
+    return AdminExit.OK
+
+
+# --- Accounts -------------------------------------------------------------------------------------------------------
+
+
+def logout(context: CommandContext) -> AdminExit:
+    """End a login."""
+    done = context.ask(EndSession(context.options.number)).done
+    context.output.record(done, [f"login {done['login']} ({done['client']} at {done['address']}) has ended"])
+    return AdminExit.OK
+
+
+def reset_password(context: CommandContext) -> AdminExit:
+    """Give an account a temporary password, which this prints and nothing remembers."""
+    done = context.ask(ResetPassword(context.options.name)).done
+    output = context.output
+    output.record(done, [
+        f"{done['name']}'s temporary password:  {done['password']}",
+        "It is shown this once only, must be changed at the next login, and all logins of the account have ended.",
+    ])  # fmt: skip
+    return AdminExit.OK
+
+
+def role(context: CommandContext) -> AdminExit:
+    """Give an account a role."""
+    done = context.ask(SetAccountRole(context.options.name, Role(context.options.role))).done
+    context.output.record(done, [f"{done['name']} is {done['role']} now"])
+    return AdminExit.OK
+
+
+def delete_user(context: CommandContext) -> AdminExit:
+    """Delete an account, after a question."""
+    name, fate = context.options.name, context.options.messages
+    what = " and every message it ever wrote" if fate == "remove" else "; its messages stay, without its name"
+    context.confirm(f"This deletes the account {name}{what}. It cannot be undone.")
+    done = context.ask(DeleteUser(name, fate), f"going through the messages of {name}").done
+    touched = show.people(done["messages"], "message")
+    after = f"{touched} removed" if done["removed"] else f"{touched} kept without a name"
+    context.output.record(done, [f"the account {done['name']} is deleted; {after}"])
+    return AdminExit.OK
+
+
+# --- Everybody ------------------------------------------------------------------------------------------------------
+
+
+def announce(context: CommandContext) -> AdminExit:
+    """Tell everybody who is here something."""
+    done = context.ask(SendAnnouncement(context.options.text)).done
+    context.output.record(done, [f"{show.people(done['people'], 'person')} told"])
+    return AdminExit.OK
+
+
+def shutdown(context: CommandContext) -> AdminExit:
+    """Stop the server, and wait until it has stopped."""
+    with AdminConnection(context.data) as line:
+        done = line.ask(ShutDown()).done
+        line.wait_for_end()
+    context.output.record({**done, "stopped": True}, ["the server has stopped; everything acknowledged is stored"])
+    return AdminExit.OK

@@ -1,0 +1,295 @@
+"""Where a start leads: which server, which CA proves it, under which name, and what proves the name.
+
+In this order: what was typed, what stands in the environment, what an invite link says, what is remembered, and the
+defaults of a fresh checkout. What cannot be decided ends with a sentence and an exit code (`StartupError`).
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import secrets
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from msgspec import Struct, field
+
+from securechat.client import catalogue
+from securechat.client.core.credentials import Credentials
+from securechat.client.exit_codes import OF_TLS_PROBLEM, ClientExit
+from securechat.client.local_store import KnownServer, LocalStore, StateRecorder, authority_of
+from securechat.client.network import ServerTarget, loss_of
+from securechat.client.outcome import of_loss
+from securechat.client.secret_files import read_password_file
+from securechat.client.ui.commands.parser import encodable
+from securechat.client.ui.rendering import excerpt
+from securechat.errors import ConfigError, Refusal, TlsFailure
+from securechat.invite_link import InviteLink
+from securechat.limits import SECRET_BYTES
+from securechat.text.names import check_name
+from securechat.tls.contexts import ClientContext, client_context
+from securechat.tls.trust import learn_ca, load_ca_file, parse_pin
+
+DEFAULT_HOST = "localhost"
+DEFAULT_PORT = 8443
+DEFAULT_CA = Path("certs/ca.pem")
+LEARN_TIMEOUT_S = 10.0
+"""For the handshake that learns a CA by its fingerprint: the server's own handshake_timeout_s."""
+
+
+class StartupError(Exception):
+    """End here with a sentence and a code."""
+
+    def __init__(self, code: ClientExit, sentence: str) -> None:
+        super().__init__(sentence)
+        self.code = code
+        self.sentence = sentence
+
+
+class ConnectionOptions(Struct, frozen=True):
+    """What was typed or stands in the environment; None where nothing does.
+
+    Attributes:
+        server: HOST[:PORT].
+        port: for a server without one.
+        ca: a file.
+        pin: a fingerprint.
+        name: of the user.
+        certificate: a client certificate with its key.
+        password_file: whose first line is the password.
+        invite: an invite link.
+    """
+
+    server: str | None = None
+    port: int | None = None
+    ca: str | None = None
+    pin: str | None = None
+    name: str | None = None
+    certificate: str | None = None
+    password_file: str | None = None
+    invite: InviteLink | None = None
+
+
+class ConnectionPlan(Struct, frozen=True):
+    """What is needed to set out; ``notes`` are sentences to say first."""
+
+    server_target: ServerTarget
+    name: str | None
+    login: Credentials
+    secret: str
+    notes: list[str] = field(default_factory=list)
+
+
+def decide(
+    given: ConnectionOptions,
+    local_store: LocalStore | None,
+    *,
+    person: bool,
+    needs_name: bool = False,
+    confirm: Callable[[str], bool] = lambda _: False,
+) -> ConnectionPlan:
+    """Decide where to go.
+
+    Args:
+        given: what was typed.
+        local_store: what is remembered; None for nothing.
+        person: whether somebody sits there: then the name used last is used again, and this server is the last.
+        needs_name: whether nobody can be asked for a name.
+        confirm: shows a warning and asks whether to go on all the same.
+
+    Raises:
+        Stop: it cannot be decided.
+    """
+    notes: list[str] = []
+    nothing_typed = not (given.server or given.port or given.ca or given.pin or given.invite)
+    known = local_store.last() if local_store is not None and nothing_typed else None
+    if given.invite is not None:
+        host, port = given.invite.host, given.invite.port
+        notes.append(catalogue.accounts.invited(host, port))
+    elif known is not None:
+        host, port = known.host, known.port
+    else:
+        host, port = address(given.server or DEFAULT_HOST, given.port)
+    remembered = known or (local_store.server(host, port) if local_store is not None else None)
+    typed_name = None if given.name is None else checked(check_name, given.name, ClientExit.NAME_INVALID)
+    if needs_name and typed_name is None and (remembered is None or given.invite is not None):
+        raise StartupError(ClientExit.USAGE, catalogue.connection.NAME_MISSING)  # before anything is asked of a network
+    ca_pem = _authority(given, host, port, remembered, confirm)
+    context = _context(ca_pem, given, host, port)
+    tokens = local_store.tokens(host, port, ca_pem) if local_store is not None else {}
+    if remembered is not None and authority_of(remembered.ca_pem) != authority_of(ca_pem):
+        remembered = None
+    name = typed_name or _remembered_name(given, remembered, tokens, person=person)
+    if needs_name and name is None:
+        raise StartupError(ClientExit.USAGE, catalogue.connection.NAME_MISSING)
+    if known is not None:
+        notes.append(catalogue.accounts.going_to(host, port, name))
+    secret = secrets.token_hex(SECRET_BYTES)
+    login = Credentials(
+        secret,
+        fresh_secret=lambda: secrets.token_hex(SECRET_BYTES),
+        tokens=tokens,
+        password=_password(given),
+        invite=given.invite.token if given.invite is not None else "",
+        certificate=given.certificate is not None,
+    )
+    as_last = person or given.invite is not None
+    state_recorder = (
+        StateRecorder(local_store, host, port, ca_pem, as_last=as_last) if local_store is not None else None
+    )
+    return ConnectionPlan(ServerTarget(host, port, context, state_recorder), name, login, secret, notes)
+
+
+def forget(given: ConnectionOptions, local_store: LocalStore | None) -> str:
+    """Forget the server that was named, or the one used last; returns what to tell the user.
+
+    Raises:
+        Stop: there is nothing to forget, or it cannot be deleted.
+    """
+    if local_store is None:
+        raise StartupError(ClientExit.USAGE, catalogue.accounts.NO_MEMORY)
+    if given.server is None and given.port is None:
+        known = local_store.last()
+        host, port = (known.host, known.port) if known is not None else (DEFAULT_HOST, DEFAULT_PORT)
+    else:
+        host, port = address(given.server or DEFAULT_HOST, given.port)
+    try:
+        names = local_store.forget_server(host, port)
+    except OSError as error:
+        raise StartupError(
+            ClientExit.OUTPUT_FAILED, catalogue.accounts.not_forgotten(error.strerror or str(error))
+        ) from None
+    return catalogue.accounts.NOTHING_KEPT if names is None else catalogue.accounts.forgotten(host, port, names)
+
+
+def checked(check: Callable[[str], str], raw: str, code: ClientExit) -> str:
+    """Return the valid form of a name.
+
+    Raises:
+        Stop: it has none.
+    """
+    try:
+        return check(encodable(raw))
+    except Refusal as refusal:
+        raise StartupError(code, catalogue.connection.wrong_name(excerpt(raw), refusal.detail)) from None
+
+
+def address(text: str, port: int | None) -> tuple[str, int]:
+    """Split HOST[:PORT]; an IPv6 address stands in brackets when a port follows.
+
+    Raises:
+        Stop: it is something else.
+    """
+    host, given = text, ""
+    if text.startswith("["):
+        host, bracket, rest = text[1:].partition("]")
+        given = rest.removeprefix(":")
+        if not bracket or (rest and not rest.startswith(":")):
+            raise StartupError(ClientExit.USAGE, catalogue.connection.bad_address(text))
+    elif text.count(":") == 1:
+        host, _, given = text.partition(":")
+    elif ":" in text and not _is_ipv6(text):
+        raise StartupError(ClientExit.USAGE, catalogue.connection.bad_address(text))
+    valid = not given or (given.isascii() and given.isdigit() and 0 < int(given[:6]) < 65536)
+    if not host or not valid:
+        raise StartupError(ClientExit.USAGE, catalogue.connection.bad_address(text))
+    return host, int(given) if given else port or DEFAULT_PORT
+
+
+def _is_ipv6(text: str) -> bool:
+    try:
+        ipaddress.IPv6Address(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _authority(
+    given: ConnectionOptions, host: str, port: int, remembered: KnownServer | None, confirm: Callable[[str], bool]
+) -> str:
+    """Decide what verified means. There is no other way to a context than these."""
+    if given.invite is not None:
+        _expect_same_authority(given.invite, remembered, confirm)
+        return _learned(host, port, given.invite.ca_fingerprint)
+    if given.pin and not given.ca:
+        return _learned(host, port, given.pin)
+    if not given.ca and remembered is not None:
+        return remembered.ca_pem
+    path = Path(given.ca) if given.ca else DEFAULT_CA
+    if not given.ca and not path.exists():
+        raise StartupError(ClientExit.BAD_CA_FILE, catalogue.connection.no_ca(str(DEFAULT_CA)))
+    try:
+        return load_ca_file(path)
+    except TlsFailure as failure:
+        raise _stop(failure, host, port) from None
+
+
+def _expect_same_authority(link: InviteLink, remembered: KnownServer | None, confirm: Callable[[str], bool]) -> None:
+    if remembered is None or f"sha256:{authority_of(remembered.ca_pem)}" == link.ca_fingerprint:
+        return
+    known = f"sha256:{authority_of(remembered.ca_pem)}"
+    if not confirm(catalogue.accounts.other_ca(link.host, link.port, known, link.ca_fingerprint)):
+        raise StartupError(ClientExit.WRONG_CA, catalogue.accounts.NOT_TRUSTED)
+
+
+def _learned(host: str, port: int, pin: str) -> str:
+    try:
+        return learn_ca(host, port, parse_pin(pin), LEARN_TIMEOUT_S)
+    except ConfigError as error:
+        raise StartupError(ClientExit.USAGE, error.reason) from None
+    except TlsFailure as failure:
+        raise _stop(failure, host, port) from None
+    except (OSError, UnicodeError) as error:
+        loss = loss_of(error, host)
+        raise StartupError(of_loss(loss), catalogue.connection.not_reached(loss, host, port)) from None
+
+
+def _context(ca_pem: str, given: ConnectionOptions, host: str, port: int) -> ClientContext:
+    try:
+        context = client_context(ca_pem)
+    except TlsFailure as failure:
+        raise _stop(failure, host, port) from None
+    if given.certificate is None:
+        return context
+    try:
+        return client_context(ca_pem, certificate=Path(given.certificate))
+    except TlsFailure as failure:
+        raise StartupError(ClientExit.LOGIN_REFUSED, failure.detail) from None
+
+
+def _stop(failure: TlsFailure, host: str, port: int) -> StartupError:
+    return StartupError(
+        OF_TLS_PROBLEM[failure.problem], catalogue.connection.not_reached(loss_of(failure, host), host, port)
+    )
+
+
+def _remembered_name(
+    given: ConnectionOptions, remembered: KnownServer | None, tokens: dict[str, str], *, person: bool
+) -> str | None:
+    """The name used last here; for a script only where it can prove it."""
+    if remembered is None or not remembered.name or given.invite is not None:
+        return None
+    try:
+        name = check_name(remembered.name)
+    except Refusal:
+        return None
+    proven = name in tokens or given.certificate is not None or given.password_file is not None
+    return name if person or proven else None
+
+
+def _password(given: ConnectionOptions) -> str:
+    if given.password_file is None:
+        return ""
+    try:
+        return read_password_file(Path(given.password_file))
+    except ConfigError as error:
+        raise StartupError(ClientExit.LOGIN_REFUSED, error.reason) from None
+
+
+def read_line_of_stdin() -> str | None:
+    """Return one line, taking no byte more: what follows belongs to the chat. None at the end of the input."""
+    line = b""
+    while (byte := os.read(sys.stdin.fileno(), 1)) not in {b"", b"\n"}:
+        line += byte
+    return None if not line and not byte else line.decode("utf-8", errors="replace")

@@ -1,0 +1,185 @@
+"""What a hello says about who we are, and what to do when the server does not believe it.
+
+A guest's name needs no proof. An account's needs a token of an earlier login, a password, or a client certificate that
+the TLS layer has shown; an invite with a new password makes an account. One secret belongs to one identity: whoever was
+a guest and logs in, or the other way round, takes a fresh one.
+
+Knows no connection and no file. Nothing it holds shows in a repr.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from enum import Enum
+
+from securechat.errors import ErrorCode
+from securechat.model import PROTOCOL_VERSION, Hello, Refused, Welcome
+from securechat.text.names import name_key
+
+LONGEST_PASSWORD = 512
+"""Characters a hello can carry (model.Password); a longer one would be nonsense to the server."""
+
+_NAME_CODES = frozenset({ErrorCode.NAME_IN_USE, ErrorCode.NAME_INVALID, ErrorCode.NAME_RESERVED})
+_PASSWORD_CODES = frozenset(
+    {ErrorCode.LOGIN_REQUIRED, ErrorCode.LOGIN_FAILED, ErrorCode.LOGIN_EXPIRED, ErrorCode.CERTIFICATE_UNKNOWN}
+)
+_NEW_PASSWORD_CODES = frozenset({ErrorCode.PASSWORD_NEEDED, ErrorCode.PASSWORD_INVALID})
+_LATER_CODES = frozenset({ErrorCode.LOGIN_SLOWED, ErrorCode.BUSY})
+
+
+class HelloOutcome(Enum):
+    """What follows from a refused hello."""
+
+    ANOTHER_NAME = "another_name"
+    PASSWORD = "password"  # noqa: S105 - a person must give one
+    NEW_PASSWORD = "new_password"  # noqa: S105 - a person must choose one
+    AGAIN = "again"  # at once, with something better to say
+    LATER = "later"  # the same, when the server allows
+    OVER = "over"
+
+
+class Credentials:
+    """The proofs of one user.
+
+    Args:
+        secret: the resume secret to begin with.
+        fresh_secret: makes another; without it the first is kept, whatever happens.
+        tokens: of earlier logins at this server, by account name.
+        password: for the first time the server asks for one, from a file; empty for none.
+        invite: the token of an invite link; empty for none.
+        certificate: whether a client certificate is shown in the handshake.
+
+    Attributes:
+        account: whether the last welcome was an account's.
+        wanted: which password a person must give before the next hello; None when none.
+    """
+
+    def __init__(
+        self,
+        secret: str,
+        *,
+        fresh_secret: Callable[[], str] | None = None,
+        tokens: Mapping[str, str] | None = None,
+        password: str = "",
+        invite: str = "",
+        certificate: bool = False,
+    ) -> None:
+        self.account = False
+        self.wanted: HelloOutcome | None = None
+        self._secret = secret
+        self._fresh_secret = fresh_secret
+        self._tokens = {name_key(name): token for name, token in (tokens or {}).items()}
+        self._spare = password
+        self._password = ""
+        self._invite = invite
+        self._certificate = certificate
+        self._bound: tuple[bool, str] | None = None
+        self._exchanged = False
+        self._fresh = False  # whether the secret was made in this process, and is nobody's yet
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(...)"
+
+    def hello(self, name: str, client: str) -> Hello:
+        """Return the hello to say now."""
+        token = "" if self._password or self._invite else self._tokens.get(name_key(name), "")
+        if self._bound is not None and self._is_somebody_else(name, proven=bool(token or self._password)):
+            self._exchange()
+        return Hello(
+            PROTOCOL_VERSION,
+            name,
+            self._secret,
+            client,
+            password=self._password or None,
+            token=token or None,
+            invite=self._invite or None,
+        )
+
+    def became_somebody_else(self) -> bool:
+        """Tell, once, whether the secret was exchanged after it had been somebody's."""
+        exchanged, self._exchanged = self._exchanged, False
+        return exchanged
+
+    def gave(self, password: str) -> None:
+        """The person has given what was wanted."""
+        self._password = password
+        self.wanted = None
+
+    def chose_name(self) -> None:
+        """Another name was chosen instead of giving a password; the one chosen for an invite still holds."""
+        self.wanted = None
+        if not self._invite:
+            self._password = ""
+
+    def welcomed(self, event: Welcome) -> None:
+        """The hello was accepted; a password has served its purpose."""
+        self.account = event.account
+        self._bound = (event.account, name_key(event.name))
+        self._password = self._invite = ""
+        self._fresh = False
+        if event.token:
+            self.took(event.name, event.token)
+
+    def took(self, name: str, token: str) -> None:
+        """The server gave a token for this name."""
+        self._tokens[name_key(name)] = token
+
+    def registered(self, name: str, token: str) -> None:
+        """The guest that we were is an account now."""
+        self.account = True
+        self._bound = (True, name_key(name))
+        self.took(name, token)
+
+    def renamed(self, old: str, new: str) -> str:
+        """The account has another name; returns the token that goes with it, or nothing."""
+        if self._bound is not None:
+            self._bound = (self._bound[0], name_key(new))
+        token = self._tokens.pop(name_key(old), "") if self.account else ""
+        if token:
+            self.took(new, token)
+        return token
+
+    def forget(self, name: str) -> bool:
+        """Forget the token of a name; tell whether there was one."""
+        return self._tokens.pop(name_key(name), None) is not None
+
+    def refused(self, event: Refused) -> HelloOutcome:
+        """Return what follows from a refused hello."""
+        code = event.code
+        if self._invite and code is ErrorCode.LOGIN_REQUIRED and self._fresh_secret is not None and not self._fresh:
+            self._exchange()  # it is the secret that is an account's: with it no name would do
+            return HelloOutcome.AGAIN
+        if code in _NAME_CODES or (self._invite and code is ErrorCode.LOGIN_REQUIRED):
+            return HelloOutcome.ANOTHER_NAME
+        if code in _LATER_CODES:
+            return HelloOutcome.LATER
+        if code in _PASSWORD_CODES or code in _NEW_PASSWORD_CODES:
+            return self._ask(HelloOutcome.PASSWORD if code in _PASSWORD_CODES else HelloOutcome.NEW_PASSWORD)
+        if code is ErrorCode.INVALID and self._bound is not None and self._fresh_secret is not None:
+            self._exchange()
+            return HelloOutcome.AGAIN
+        return HelloOutcome.OVER
+
+    def _ask(self, verdict: HelloOutcome) -> HelloOutcome:
+        self._password, self._spare = self._spare, ""
+        if self._password:
+            return HelloOutcome.AGAIN
+        self.wanted = verdict
+        return verdict
+
+    def _is_somebody_else(self, name: str, *, proven: bool) -> bool:
+        """Whether this hello speaks for another identity than the one the secret belongs to."""
+        if self._bound is None:
+            return False
+        was_account, was_called = self._bound
+        if not was_account:
+            # The same name may be our own by now: a registration whose answer was lost. Then the secret is the
+            # account's, and lines under way are known by it; if not, the server says INVALID, and it is exchanged.
+            return proven and was_called != name_key(name)
+        return was_called != name_key(name) or not (proven or self._certificate)
+
+    def _exchange(self) -> None:
+        self._bound = None
+        if self._fresh_secret is not None:
+            self._secret = self._fresh_secret()
+            self._exchanged = self._fresh = True

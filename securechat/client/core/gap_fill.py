@@ -1,0 +1,183 @@
+"""Reading what the server does not push: what was missed, a hole in one conversation, the lines before one came.
+
+A pull holds back what arrives live in its scope until it has caught up, so that a reader sees every conversation in
+order. What it holds is bounded: beyond the bound the newest are let go and the pull goes on for longer, because the
+log has everything. Changes of messages are held and released among the messages, in the order of seq.
+
+The server reads for a connection one thing at a time, so whatever it reads stands in one queue (feed.py): these, and
+questions of which one page is the answer (`SingleQuery`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeAlias
+
+from securechat.client.core.state import ConversationId, PersonKey, RoomKey
+from securechat.limits import PAGE_ROWS
+from securechat.model import (
+    AskUnread,
+    History,
+    HistoryPage,
+    LogEntry,
+    Message,
+    Search,
+    SearchPage,
+    UnreadList,
+)
+
+ReadCommand: TypeAlias = History | Search | AskUnread
+ReadAnswer: TypeAlias = HistoryPage | SearchPage | UnreadList
+
+MOST_DELAY_S = 30.0
+"""Between two tries of what the server failed to answer: the first after 1 s, each later one after twice as long."""
+TOLD_FAILURES = 3
+"""The failure in a row that the user is told of: the first ones pass by themselves."""
+HELD_MESSAGES = 1_000
+"""Live messages held back during a pull: five pages; 16 MB if every one had the longest text."""
+
+
+class GapFill:
+    """Forward from ``after`` through ``target``: of one conversation, or with no key of everything one belongs to."""
+
+    def __init__(self, key: ConversationId | None, after: int, target: int) -> None:
+        self.key = key
+        self.after = after
+        self.target = target
+        self.failures = 0
+        self._held: dict[int, LogEntry] = {}
+        self._exhausted = False
+
+    def failed(self) -> float:
+        """Count a failure of the server's own; returns the seconds until the next try.
+
+        What was missed is never given up for it: whoever says to be caught up would lose it for good.
+        """
+        self.failures += 1
+        return min(MOST_DELAY_S, 2.0 ** (self.failures - 1))
+
+    @property
+    def finished(self) -> bool:
+        """Whether there is nothing left to ask for."""
+        return self._exhausted or self.after >= self.target
+
+    def extend(self, target: int) -> None:
+        """Go on through ``target``."""
+        self.target = max(self.target, target)
+
+    def hold(self, entry: LogEntry) -> None:
+        """Keep a live entry back, or let it go and pull it later."""
+        if entry.seq <= self.after or entry.seq in self._held:
+            return
+        if len(self._held) >= HELD_MESSAGES:
+            self.extend(entry.seq)
+        else:
+            self._held[entry.seq] = entry
+
+    def request(self, ref: int) -> History | None:
+        """Return what to ask next; None when nothing is missing."""
+        if self.finished:
+            return None
+        match self.key:
+            case None:
+                return History(ref, after=self.after)
+            case RoomKey(room):
+                return History(ref, room=room, after=self.after, before=self.target + 1)
+            case PersonKey(person_id):
+                return History(ref, peer=person_id, after=self.after, before=self.target + 1)
+
+    def page(self, page: HistoryPage) -> list[LogEntry]:
+        """Take an answer; return what may be shown now, in order."""
+        self.failures = 0
+        through = max([page.through, self.after, *(message.seq for message in page.messages)])
+        # Only a page that leads nowhere ends it early: "no more" may have been true before the target was extended.
+        self._exhausted = through == self.after
+        self.after = through
+        ready: dict[int, LogEntry] = {seq: self._held.pop(seq) for seq in list(self._held) if seq <= through}
+        ready.update((change.seq, change) for change in page.changes)
+        ready.update((message.seq, message) for message in page.messages)  # in its final state, a held one is not
+        return [ready[seq] for seq in sorted(ready)]
+
+    def abandon(self) -> None:
+        """The server will not answer: what is held is all there is."""
+        self._exhausted = True
+
+    def release(self) -> list[LogEntry]:
+        """Return everything held back, in order; the pull is over."""
+        held = [self._held[seq] for seq in sorted(self._held)]
+        self._held.clear()
+        return held
+
+
+class Backfill:
+    """Backwards from ``before``: the newest ``count`` messages of a conversation, collected over pages."""
+
+    def __init__(self, key: ConversationId, count: int, before: int | None, *, asked: bool) -> None:
+        self.key = key
+        self.asked = asked
+        self.messages: list[Message] = []
+        self._count = count
+        self._before = before
+        self._exhausted = count <= 0
+
+    @property
+    def finished(self) -> bool:
+        """Whether there is nothing left to ask for."""
+        return self._exhausted or len(self.messages) >= self._count
+
+    def request(self, ref: int) -> History | None:
+        """Return what to ask next; None when it is complete."""
+        if self.finished:
+            return None
+        rows = min(self._count - len(self.messages), PAGE_ROWS)
+        if isinstance(self.key, RoomKey):
+            return History(ref, room=self.key.room, before=self._before, limit=rows)
+        return History(ref, peer=self.key.person_id, before=self._before, limit=rows)
+
+    def page(self, page: HistoryPage) -> list[LogEntry]:
+        """Take an answer; nothing is shown before all of it is here."""
+        fresh = [message for message in page.messages if self._before is None or message.seq < self._before]
+        self._exhausted = not page.more or not fresh
+        if fresh:
+            self.messages[:0] = sorted(fresh, key=_seq)
+            self._before = self.messages[0].seq
+        return []
+
+    def abandon(self) -> None:
+        """The server will not answer: what came is all there is."""
+        self._exhausted = True
+
+
+class SingleQuery:
+    """A question of which one page is the answer: a place in history, a search, what has not been read.
+
+    Args:
+        key: the conversation it is about, if it is about one.
+        ask: makes the question, given a ref.
+        answered: takes the answer.
+        refused: told instead when there will be none; without it, the user is told by whoever hears the refusal.
+    """
+
+    def __init__(
+        self,
+        key: ConversationId | None,
+        ask: Callable[[int], ReadCommand],
+        answered: Callable[[ReadAnswer], None],
+        refused: Callable[[], None] | None = None,
+    ) -> None:
+        self.key = key
+        self.request = ask
+        self.answered = answered
+        self.refused = refused
+        self.finished = False
+
+    def abandon(self) -> None:
+        """The server will not answer."""
+        self.finished = True
+
+
+ReadJob: TypeAlias = GapFill | Backfill | SingleQuery
+
+
+def _seq(message: Message) -> int:
+    return message.seq

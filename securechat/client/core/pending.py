@@ -1,0 +1,148 @@
+"""Requests under way: which question a ``ref`` belongs to, and what is to be done with the answer.
+
+Refs are the client's own; an answer to a ref nobody knows any more (the connection it was asked on is gone) is
+ignored.
+"""
+
+from __future__ import annotations
+
+from typing import TypeAlias
+
+from msgspec import Struct, field
+
+from securechat.client.core.actions import ModerateMember
+from securechat.client.core.events.account import AccountAction
+from securechat.model import Person, RoomCount
+
+
+class PendingJoin(Struct):
+    """Rooms being joined; ``again`` after a reconnect."""
+
+    rooms: set[str]
+    again: bool = False
+
+
+class PendingLeave(Struct):
+    """A room being left; ``quiet`` when it was left while away, and the server may not know that we were in it."""
+
+    room: str
+    quiet: bool = False
+
+
+class PendingRename(Struct):
+    """Another name asked for."""
+
+    name: str
+
+
+class PendingRoster(Struct):
+    """Pages of a roster, collected."""
+
+    room: str
+    people: list[Person] = field(default_factory=list)
+
+
+class PendingRoomList(Struct):
+    """Pages of the list of rooms, collected."""
+
+    rooms: list[RoomCount] = field(default_factory=list)
+
+
+class PendingDirect(Struct):
+    """A name looked up to say something to it."""
+
+    name: str
+    text: str
+
+
+class PendingIgnore(Struct):
+    """A name looked up to hide what it says."""
+
+    name: str
+
+
+class PendingAccountAction(Struct):
+    """Something about the own account; ``number`` of the login or certificate it is about."""
+
+    account_action: AccountAction
+    number: int | None = None
+
+
+class PendingRoomInfo(Struct):
+    """The rules of a room, to be shown."""
+
+    topic_only: bool = False
+
+
+class PendingNameLookup(Struct):
+    """A name looked up to do something to somebody in a room."""
+
+    order: ModerateMember
+
+    @property
+    def name(self) -> str:
+        """Who is looked for."""
+        return self.order.name
+
+
+class PendingModeration(Struct):
+    """Something done to a room, or to somebody in it."""
+
+    order: ModerateMember | None
+    person: Person | None
+
+
+PendingRequest: TypeAlias = (
+    PendingJoin
+    | PendingLeave
+    | PendingRename
+    | PendingRoster
+    | PendingRoomList
+    | PendingDirect
+    | PendingIgnore
+    | PendingAccountAction
+    | PendingRoomInfo
+    | PendingNameLookup
+    | PendingModeration
+)
+
+
+class PendingRequests:
+    """The open requests of one connection."""
+
+    def __init__(self) -> None:
+        self._next = 0
+        self._open: dict[int, PendingRequest] = {}
+
+    def ref(self) -> int:
+        """Return a ref never used before."""
+        self._next += 1
+        return self._next
+
+    def ask(self, request: PendingRequest) -> int:
+        """Remember a request; return its ref."""
+        ref = self.ref()
+        self._open[ref] = request
+        return ref
+
+    def get(self, ref: int | None) -> PendingRequest | None:
+        """Return the open request of this ref."""
+        return None if ref is None else self._open.get(ref)
+
+    def close(self, ref: int) -> None:
+        """The request is answered."""
+        self._open.pop(ref, None)
+
+    @property
+    def whispers(self) -> tuple[PendingDirect, ...]:
+        """What still waits for a name to be looked up."""
+        return tuple(request for request in self._open.values() if isinstance(request, PendingDirect))
+
+    @property
+    def unanswered(self) -> tuple[PendingRequest, ...]:
+        """Every open request, in the order asked."""
+        return tuple(self._open.values())
+
+    def clear(self) -> None:
+        """The connection is gone, and its answers with it."""
+        self._open.clear()

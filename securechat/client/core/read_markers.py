@@ -1,0 +1,123 @@
+"""How far each conversation has been read here, and when to tell the server, so that one's other devices know.
+
+At most once a second for each conversation, twice a second in all, and only ever forward. Times are monotonic seconds.
+
+A Read covers all that is older, so what was not read before this login must be shown first: where there is such a gap,
+only what was shown from its beginning on counts. Until the server has said where gaps are, nothing is told.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from securechat.client.core.state import ConversationId, RoomKey
+from securechat.model import Read
+
+TELL_S = 1.0
+"""Between two Reads of one conversation: a busy room then costs the server one small frame a second."""
+APART_S = 0.5
+"""Between any two Reads: well under the server's request_rate of 5 a second, however many rooms are busy."""
+
+
+class ReadMarkers:
+    """What was read, and what of it the server knows."""
+
+    def __init__(self) -> None:
+        self._read: dict[ConversationId, int] = {}
+        self._known: dict[ConversationId, int] = {}
+        self._told_at: dict[ConversationId, float] = {}
+        self._next_at = 0.0
+        self._begun: dict[ConversationId, int] = {}
+        self._gaps: dict[ConversationId, int] = {}
+        self._into_gaps: dict[ConversationId, int] = {}
+        self._waits = False
+
+    # --- what was seen ------------------------------------------------------------------------------------------------
+
+    def saw(self, key: ConversationId, seq: int) -> None:
+        """The user has seen a conversation up to ``seq``, from the first time this was called on."""
+        self._begun.setdefault(key, seq)
+        if seq > self._known.get(key, 0):
+            self._read[key] = max(seq, self._read.get(key, 0))
+
+    def saw_from(self, key: ConversationId, first: int, last: int, *, to_the_end: bool) -> None:
+        """The user has seen everything from ``first`` to ``last``, and ``to_the_end`` what follows it."""
+        gap = self._gaps.get(key)
+        if gap is not None and first <= gap:
+            if to_the_end:
+                self._close(key)
+            elif last >= gap:
+                self._gaps[key] = last + 1
+                self._into_gaps[key] = last
+        if to_the_end:
+            self._begun[key] = min(first, self._begun.get(key, first))
+            self.saw(key, last)
+
+    def elsewhere(self, key: ConversationId, seq: int) -> bool:
+        """Another device has read this far; tell whether the server should be asked what of a gap is left."""
+        self._known[key] = max(seq, self._known.get(key, 0))
+        if self._read.get(key, 0) <= self._known[key]:
+            self._read.pop(key, None)
+        return key in self._gaps and seq >= self._gaps[key]
+
+    # --- what was not -------------------------------------------------------------------------------------------------
+
+    def wait(self) -> None:
+        """The server will say what was not read before; until then nothing is told."""
+        self._waits = True
+
+    def gaps_are(self, first_unread: Mapping[ConversationId, int]) -> None:
+        """So much was not read: the first unread seq of each conversation that has one."""
+        self._waits = False
+        self._gaps = {key: first for key, first in first_unread.items() if self.is_unseen(key, first)}
+        self._into_gaps = {key: seq for key, seq in self._into_gaps.items() if key in self._gaps}
+
+    def no_gaps_known(self) -> None:
+        """The server does not say."""
+        self.gaps_are({})
+
+    def is_unseen(self, key: ConversationId, first: int) -> bool:
+        """Tell whether something from this seq on was not shown here."""
+        return first < self._begun.get(key, 2**53)
+
+    # --- telling ------------------------------------------------------------------------------------------------------
+
+    def deadline(self) -> float | None:
+        """Return when something is due; None when nothing is."""
+        return min((self._due_at(key) for key in self._tellable()), default=None)
+
+    def due(self, now: float) -> Read | None:
+        """Return what is to be told now, if anything; the longest untold first."""
+        tellable = self._tellable()
+        key = min(tellable, key=self._due_at, default=None)
+        if key is None or now < self._due_at(key):
+            return None
+        seq = self._known[key] = tellable[key]
+        (self._into_gaps if key in self._gaps else self._read).pop(key)
+        self._told_at[key] = now
+        self._next_at = now + APART_S
+        return Read(seq, room=key.room) if isinstance(key, RoomKey) else Read(seq, peer=key.person_id)
+
+    def renamed(self, old: ConversationId, new: ConversationId) -> None:
+        """A room has another name."""
+        for table in (self._read, self._known, self._begun, self._gaps, self._into_gaps):
+            if old in table:
+                table[new] = table.pop(old)
+
+    def forget(self) -> None:
+        """Somebody else from now on: nothing was read."""
+        for table in (self._read, self._known, self._begun, self._gaps, self._into_gaps):
+            table.clear()
+        self._waits = False
+
+    def _tellable(self) -> dict[ConversationId, int]:
+        if self._waits:
+            return {}
+        return {key: seq for key, seq in self._read.items() if key not in self._gaps} | self._into_gaps
+
+    def _close(self, key: ConversationId) -> None:
+        self._gaps.pop(key, None)
+        self._into_gaps.pop(key, None)
+
+    def _due_at(self, key: ConversationId) -> float:
+        return max(self._next_at, self._told_at[key] + TELL_S if key in self._told_at else 0.0)

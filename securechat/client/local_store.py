@@ -1,0 +1,333 @@
+"""What a machine remembers between two starts: servers that worked, with their CA and one's name there, and logins.
+
+- Everything stands in files of one entry each, written whole or not at all, so that two clients never undo each other's
+  work and need no lock. The folder is 0700 and the files are 0600, where the platform has modes.
+- A login's token belongs to one CA, host and port: whoever cannot prove the same CA never gets it.
+- A damaged file is set aside with a sentence; what cannot be read or written costs only its own convenience, never the
+  chat.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from hashlib import sha256
+from pathlib import Path
+from typing import TypeVar
+
+import msgspec
+import platformdirs
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+
+from securechat.client import catalogue
+from securechat.client.core import events
+from securechat.client.core.events.connection import UiEvent
+from securechat.files import open_own_file
+from securechat.model import Token
+from securechat.text.names import name_key
+from securechat.tls.private_files import os_reason
+
+STATE_VARIABLE = "SECURECHAT_STATE"
+_FOLDER = "v1"
+"""Another format will take another folder, so that two versions on one machine never read each other's files."""
+_MOST_BYTES = 1024 * 1024
+"""An entry is 2 KiB; a CA file with a long chain may be 100."""
+_MOST_LOGINS = 50
+"""On one server, which could give us a new name each time: then those written longest ago go."""
+_UNFINISHED_S = 86_400.0
+"""After which a file that was never finished belongs to no client that still runs."""
+
+
+class KnownServer(msgspec.Struct, frozen=True):
+    """A server that worked.
+
+    Attributes:
+        host: as typed, in lower case.
+        port: TCP port.
+        ca_pem: the CA it proved itself with.
+        name: the name last used there.
+        used_at_s: when, seconds since the epoch.
+    """
+
+    host: str
+    port: int
+    ca_pem: str
+    name: str = ""
+    used_at_s: float = 0.0
+
+
+class _StoredLogin(msgspec.Struct, frozen=True):
+    """A login."""
+
+    authority: str
+    host: str
+    port: int
+    name: str
+    token: Token
+
+
+class _Preferences(msgspec.Struct, frozen=True):
+    """What this user wants everywhere.
+
+    Attributes:
+        typing: notices of writing are sent and shown.
+    """
+
+    typing: bool = True
+
+
+_Entry = TypeVar("_Entry", KnownServer, _StoredLogin, _Preferences)
+
+
+def authority_of(ca_pem: str) -> str:
+    """Return what tells one CA file from another: the fingerprint of its CA, or a hash over those of several.
+
+    Raises:
+        ValueError: this is no certificate.
+    """
+    digests = sorted(one.fingerprint(hashes.SHA256()) for one in x509.load_pem_x509_certificates(ca_pem.encode()))
+    return digests[0].hex() if len(digests) == 1 else sha256(b"".join(digests)).hexdigest()
+
+
+def open_local_store(environment: Mapping[str, str]) -> LocalStore | None:
+    """Return this user's memory; None when it is turned off by an empty SECURECHAT_STATE."""
+    folder = environment.get(STATE_VARIABLE)
+    if folder == "":
+        return None
+    return LocalStore(Path(folder) if folder else Path(platformdirs.user_state_dir("securechat", appauthor=False)))
+
+
+class LocalStore:
+    """The entries.
+
+    Args:
+        folder: where; made when the first entry is written.
+
+    Attributes:
+        troubles: sentences about entries that could not be used, for the user.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder / _FOLDER
+        self.troubles: list[str] = []
+
+    # --- servers ------------------------------------------------------------------------------------------------------
+
+    def last(self) -> KnownServer | None:
+        """Return the server used last."""
+        return max(self._servers(), key=_used_at, default=None)
+
+    def server(self, host: str, port: int) -> KnownServer | None:
+        """Return what is known about a server; the latest, when it has had several CAs."""
+        return max((one for one in self._servers() if _is_at(one, host, port)), key=_used_at, default=None)
+
+    def keep_server(self, host: str, port: int, ca_pem: str, name: str) -> None:
+        """Remember a server that was used now.
+
+        Raises:
+            OSError: it cannot be written.
+        """
+        known = KnownServer(host.lower(), port, ca_pem, name, time.time())
+        self._write(_file("server", authority_of(ca_pem), host, port), msgspec.json.encode(known))
+
+    def forget_server(self, host: str, port: int) -> tuple[str, ...] | None:
+        """Forget a server and the logins there; returns their names, or None when nothing was known.
+
+        Raises:
+            OSError: something cannot be deleted.
+        """
+        found = False
+        names = []
+        for path, kept in self._entries("login", _StoredLogin):
+            if _is_at(kept, host, port):
+                path.unlink(missing_ok=True)
+                names.append(kept.name)
+        for path, known in self._entries("server", KnownServer):
+            if _is_at(known, host, port):
+                path.unlink(missing_ok=True)
+                found = True
+        return tuple(names) if found or names else None
+
+    # --- logins -------------------------------------------------------------------------------------------------------
+
+    def tokens(self, host: str, port: int, ca_pem: str) -> dict[str, str]:
+        """Return the logins for one server that proves itself with this CA: token by name."""
+        authority = authority_of(ca_pem)
+        logins = (kept for _, kept in self._entries("login", _StoredLogin))
+        return {kept.name: kept.token for kept in logins if kept.authority == authority and _is_at(kept, host, port)}
+
+    def keep_login(self, host: str, port: int, ca_pem: str, name: str, token: str) -> None:
+        """Remember a login.
+
+        Raises:
+            OSError: it cannot be written.
+        """
+        authority = authority_of(ca_pem)
+        kept = _StoredLogin(authority, host.lower(), port, name, token)
+        self._write(_file("login", authority, host, port, name_key(name)), msgspec.json.encode(kept))
+        self._forget_oldest_logins(kept)
+
+    def forget_login(self, host: str, port: int, ca_pem: str, name: str) -> None:
+        """Forget a login.
+
+        Raises:
+            OSError: it cannot be deleted.
+        """
+        (self._folder / _file("login", authority_of(ca_pem), host, port, name_key(name))).unlink(missing_ok=True)
+
+    # --- habits -------------------------------------------------------------------------------------------------------
+
+    def typing(self) -> bool:
+        """Return whether notices of writing are sent and shown."""
+        return all(habits.typing for _, habits in self._entries("habits", _Preferences))
+
+    def keep_typing(self, *, on: bool) -> None:
+        """Remember whether they are.
+
+        Raises:
+            OSError: it cannot be written.
+        """
+        self._write(_file("habits"), msgspec.json.encode(_Preferences(on)))
+
+    # --- files --------------------------------------------------------------------------------------------------------
+
+    def _servers(self) -> Iterator[KnownServer]:
+        for path, known in self._entries("server", KnownServer):
+            try:
+                authority_of(known.ca_pem)
+            except ValueError:
+                self._set_aside(path)
+            else:
+                yield known
+
+    def _entries(self, kind: str, form: type[_Entry]) -> Iterator[tuple[Path, _Entry]]:
+        try:
+            paths = sorted(path for path in self._folder.iterdir() if path.match(f"{kind}-*.json"))
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            self._complain(catalogue.accounts.not_readable(str(self._folder), os_reason(error)))
+            return
+        for path in paths:
+            if (entry := self._read(path, form)) is not None:
+                yield path, entry
+
+    def _read(self, path: Path, form: type[_Entry]) -> _Entry | None:
+        try:
+            with os.fdopen(open_own_file(path, os.O_RDONLY), "rb") as file:
+                return msgspec.json.decode(file.read(_MOST_BYTES), type=form)
+        except FileNotFoundError:  # another client has just forgotten it
+            return None
+        except OSError as error:
+            self._complain(catalogue.accounts.not_readable(str(path), os_reason(error)))
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            self._set_aside(path)
+        return None
+
+    def _set_aside(self, path: Path) -> None:
+        aside = path.with_suffix(".damaged")
+        try:
+            path.replace(aside)
+        except OSError as error:
+            self._complain(catalogue.accounts.not_readable(str(path), os_reason(error)))
+        else:
+            self._complain(catalogue.accounts.set_aside(str(path), aside.name))
+
+    def _complain(self, sentence: str) -> None:
+        if sentence not in self.troubles:
+            self.troubles.append(sentence)
+
+    def _write(self, name: str, content: bytes) -> None:
+        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if sys.platform != "win32" and self._folder.stat().st_mode & 0o077:
+            self._folder.chmod(0o700)
+        self._forget_unfinished()
+        temporary = self._folder / f".{secrets.token_hex(8)}.tmp"
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o600)
+        try:
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            temporary.replace(self._folder / name)
+        except OSError:
+            with contextlib.suppress(OSError):
+                temporary.unlink()
+            raise
+
+    def _forget_unfinished(self) -> None:
+        """Remove what clients that were killed in the middle of writing have left."""
+        now_s = time.time()
+        for path in self._folder.glob(".*.tmp"):
+            with contextlib.suppress(FileNotFoundError):  # another client may be doing the same
+                if path.stat().st_mtime < now_s - _UNFINISHED_S:
+                    path.unlink()
+
+    def _forget_oldest_logins(self, new: _StoredLogin) -> None:
+        """Keep the logins on one server within bounds; those on others are not touched by what a server does."""
+        aged = []
+        for path, kept in self._entries("login", _StoredLogin):
+            if kept.authority == new.authority and _is_at(kept, new.host, new.port):
+                with contextlib.suppress(FileNotFoundError):
+                    aged.append((path.stat().st_mtime_ns, path))
+        for _, path in sorted(aged)[:-_MOST_LOGINS]:
+            path.unlink(missing_ok=True)
+
+
+class StateRecorder:
+    """Remembers what goes well on the way to one server.
+
+    Args:
+        local_store: where.
+        host: of the server.
+        port: of the server.
+        ca_pem: what it proves itself with.
+        as_last: whether this is a person's server and name, to come back to; a script's logins alone are kept.
+    """
+
+    def __init__(self, local_store: LocalStore, host: str, port: int, ca_pem: str, *, as_last: bool) -> None:
+        self._local_store = local_store
+        self._where = (host, port, ca_pem)
+        self._as_last = as_last
+        self._complained = False
+
+    def note(self, ui_event: UiEvent) -> events.StateNotSaved | None:
+        """Remember or forget; returns what to tell the user, once, when that cannot be done."""
+        try:
+            self._note(ui_event)
+        except OSError as error:
+            if not self._complained:
+                self._complained = True
+                return events.StateNotSaved(os_reason(error))
+        return None
+
+    def _note(self, ui_event: UiEvent) -> None:
+        match ui_event:
+            case events.TokenReceived(name, token):
+                self._local_store.keep_login(*self._where, name, token)
+            case events.TokenLost(name):
+                self._local_store.forget_login(*self._where, name)
+            case events.LoggedIn(_, person) | events.IdentityChanged(person) if self._as_last:
+                self._local_store.keep_server(*self._where, person.name)
+            case events.TypingNoticesSet(on):
+                self._local_store.keep_typing(on=on)
+            case events.MemberRenamed(_, _, name, me=True) if self._as_last:
+                self._local_store.keep_server(*self._where, name)
+
+
+def _file(kind: str, *parts: object) -> str:
+    """The name of an entry's file: the same for the same entry, and nothing in it that a peer or a user chose."""
+    return f"{kind}-{sha256(msgspec.json.encode([str(part).lower() for part in parts])).hexdigest()[:32]}.json"
+
+
+def _is_at(entry: KnownServer | _StoredLogin, host: str, port: int) -> bool:
+    return entry.host == host.lower() and entry.port == port
+
+
+def _used_at(known: KnownServer) -> float:
+    return known.used_at_s

@@ -1,0 +1,1 @@
+"""The client in pipes: send, tail, and lines both ways."""

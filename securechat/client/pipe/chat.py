@@ -1,0 +1,217 @@
+"""Lines both ways, without a prompt: a pipe, or a terminal that can do nothing but lines.
+
+Lines mean what they mean to the interactive client. Only at a terminal is a person there to be asked for a name or a
+password, and only there stand numbers beside the lines: scripts read names and texts.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+from securechat.client import catalogue
+from securechat.client.catalogue.help_pages import PAGES, usage
+from securechat.client.core import actions, events
+from securechat.client.core.client import ClientCore
+from securechat.client.core.events.connection import UiEvent
+from securechat.client.core.state import ConversationId, key_of
+from securechat.client.echo import EchoControl
+from securechat.client.network import ServerTarget
+from securechat.client.pipe.pipes import PipeSend
+from securechat.client.secret_files import certificate_to_add
+from securechat.client.ui.commands.parser import encodable, read
+from securechat.client.ui.commands.results import (
+    AddCertificateFile,
+    AskPassword,
+    HistoryFromDate,
+    InputError,
+    PrefillInput,
+    ShowHelp,
+)
+from securechat.client.ui.message_rows import MessageRows
+from securechat.client.ui.password_prompt import PasswordPrompt, PasswordPurpose, PromptCancelled
+from securechat.client.ui.rendering import change_line, day_at_ms, elsewhere, tail_line
+from securechat.model import Message
+from securechat.text.sanitize import one_line
+
+
+class PipeChat(PipeSend):
+    """Lines both ways, without a prompt: a pipe, or a terminal that can do nothing but lines.
+
+    Args:
+        echo: whether the terminal shows what is typed, so that one's own lines need no second showing.
+    """
+
+    def __init__(self, core: ClientCore, server_target: ServerTarget, room: str, *, echo: bool) -> None:
+        super().__init__(core, server_target, room)
+        self._echo = echo
+        self._echo_control = EchoControl()
+        self._shown = MessageRows(core)
+        self._asking_name = False
+        self._dialogue: PasswordPrompt | None = None
+
+    def restore(self) -> None:
+        """Show what is typed again."""
+        self._echo_control.off()
+
+    def pull(self) -> None:
+        """A name or a password may be asked for, before anybody is online and later: the next line is the answer."""
+        while True:
+            self._answer_questions()
+            super().pull()
+            if not self.asks or self._lines.empty():
+                return
+
+    @property
+    def asks(self) -> bool:
+        """Whether the next line is an answer."""
+        return self._asking_name or self._dialogue is not None
+
+    def _answer_questions(self) -> None:
+        while self.asks and not self._lines.empty():
+            if (typed := self._lines.get_nowait()) is None:
+                self._asking_name, self._dialogue = False, None
+                self.network.want(actions.LeaveChat(0.0))
+            elif self._dialogue is not None:
+                self._answer(self._dialogue, encodable(typed))
+            else:
+                self._asking_name = False
+                self.network.want(actions.ChooseName(typed))
+
+    def name_refused(self, name: str, code: Any, text: str) -> None:
+        """At a terminal, ask again."""
+        if self._echo:
+            self.notice(catalogue.connection.name_refused(one_line(name), one_line(text), code))
+            self._ask_name()
+        else:
+            super().name_refused(name, code, text)
+
+    def say(self, line: str) -> None:
+        """At a terminal the rest of a paste would go to the shell: there a mistake of ours must not end the chat."""
+        try:
+            self._understand(line)
+        except Exception as error:
+            if not self._echo:
+                raise
+            self.notice(catalogue.connection.mistake(one_line(repr(error))))
+
+    def password_needed(self, event: events.PasswordNeeded) -> None:
+        """At a terminal, ask."""
+        if self._echo:
+            self.notice(catalogue.accounts.password_needed(event.code, one_line(event.text)))
+            self._ask(
+                PasswordPrompt(PasswordPurpose.INVITED if event.new else PasswordPurpose.LOG_IN, one_line(event.name))
+            )
+        else:
+            super().password_needed(event)
+
+    def _ask(self, dialogue: PasswordPrompt) -> None:
+        self._dialogue = dialogue
+        self._echo_control.on()
+        sys.stderr.write(dialogue.question)
+        sys.stderr.flush()
+
+    def _answer(self, dialogue: PasswordPrompt, typed: str) -> None:
+        self._dialogue = None
+        self._echo_control.off()
+        sys.stderr.write("\n")
+        match dialogue.give(typed):
+            case None:
+                self._ask(dialogue)
+            case str(why):
+                self.notice(why)
+                self._ask(dialogue)
+            case PromptCancelled() if dialogue.purpose in {PasswordPurpose.LOG_IN, PasswordPurpose.INVITED}:
+                self._ask_name()
+            case PromptCancelled():
+                self.notice(catalogue.accounts.CANCELLED)
+            case action:
+                self.network.want(action)
+
+    def _add_certificate(self, path: str) -> None:
+        action = certificate_to_add(path, self.network.server_target.context, self.core.me.id)
+        if isinstance(action, str):
+            self.notice(one_line(action))
+        else:
+            self.network.want(action)
+
+    def _understand(self, line: str) -> None:
+        """Lines mean what they mean to the interactive client."""
+        match read(line, self.core.current, self.core.known_names(), self._shown.numbers, self.core.me.id):
+            case ShowHelp(page):
+                self.notice(PAGES[page])
+            case InputError(why):
+                self.notice(one_line(why))
+            case PrefillInput():
+                self.notice(usage("/edit"))
+            case HistoryFromDate(target, date):
+                self._show_day(target, date)
+            case AskPassword(purpose) if self._echo:
+                self._ask(PasswordPrompt(purpose, one_line(self.core.me.name)))
+            case AskPassword():
+                self.notice(catalogue.accounts.TERMINAL_ONLY)
+            case AddCertificateFile(path):
+                self._add_certificate(path)
+            case action:
+                self.network.want(action)
+
+    def _show_day(self, target: ConversationId, date: str) -> None:
+        if (at_ms := day_at_ms(date)) is None:
+            self.notice(catalogue.rooms.no_such_day(one_line(date)))
+        else:
+            self.network.want(actions.ShowHistory(target, at_ms=at_ms))
+
+    def otherwise(self, ui_event: UiEvent) -> None:
+        """Messages to stdout, all else to stderr."""
+        self._shown.note(ui_event)
+        match ui_event:
+            case events.MessageShown() | events.HistoryLoaded(messages=(_, *_)) | events.HistoryShown(messages=(_, *_)):
+                self._put_messages(ui_event)
+            case events.SearchShown() | events.MessageChanged():
+                self._put_more(ui_event)
+            case events.NameNeeded():
+                self._ask_name()
+            case events.ActionRejected(events.RejectReason.NAME_INVALID) if self._echo and not self.core.me.id:
+                self.tell(ui_event)
+                self._ask_name()
+            case events.HistoryShown():
+                self.notice(catalogue.rooms.NOTHING_THERE)
+            case _:
+                self.tell(ui_event)
+
+    def _put_messages(self, ui_event: events.MessageShown | events.HistoryLoaded | events.HistoryShown) -> None:
+        if isinstance(ui_event, events.MessageShown):
+            if ui_event.elsewhere or not (ui_event.own and self._echo):
+                room = elsewhere(ui_event.key, self.core.current, ui_event.message)
+                self._print(ui_event.key, ui_event.message, room)
+            return
+        for message in ui_event.messages:
+            self._print(ui_event.key, message, None)
+        if isinstance(ui_event, events.HistoryShown) and ui_event.more:
+            self.notice(catalogue.rooms.MORE)
+
+    def _put_more(self, ui_event: events.SearchShown | events.MessageChanged) -> None:
+        if isinstance(ui_event, events.SearchShown):
+            for hit in ui_event.hits:
+                self._print(key_of(hit.message, self.core.me.id), hit.message, hit.message.room)
+            for said in catalogue.rooms.after_hits(len(ui_event.hits), more=ui_event.more, building=ui_event.building):
+                self.notice(said)
+            return
+        change, key = ui_event.change, ui_event.key
+        room = None if key == self.core.current else change.room
+        if (line := change_line(change, room=room, number=self._number_of(key, change.target))) is not None:
+            self.put(line)
+
+    def _print(self, key: ConversationId, message: Message, room: str | None) -> None:
+        number = self._number_of(key, message.seq, message)
+        self.put(tail_line(message, room=room, number=number))
+
+    def _number_of(self, key: ConversationId, seq: int, message: Message | None = None) -> int | None:
+        """The number of a line, where a person sees it: scripts read names and texts."""
+        number = self._shown.numbers.give(key, seq, message)
+        return number if self._echo else None
+
+    def _ask_name(self) -> None:
+        self._asking_name = True
+        sys.stderr.write(catalogue.connection.NAME_PROMPT)
+        sys.stderr.flush()

@@ -1,0 +1,357 @@
+"""The client in a pipe: --send, --tail, and lines both ways. Messages go to stdout, all else to stderr.
+
+stdin is read by a thread of its own, because Windows cannot select it, through a bounded queue, so that a file of any
+size is read only as fast as the server takes its lines. A reader of our output that goes away (``| head``) ends the
+session without a word.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import queue
+import signal
+import sys
+import threading
+from collections.abc import Sequence
+from typing import Any
+
+from securechat.client import catalogue, outcome
+from securechat.client.core import actions, events
+from securechat.client.core.client import ClientCore
+from securechat.client.core.events.connection import UiEvent
+from securechat.client.core.state import ConnectionPhase, ConversationId, RoomKey
+from securechat.client.core.timing import SendRate
+from securechat.client.exit_codes import ClientExit
+from securechat.client.network import NetworkThread, ServerTarget
+from securechat.client.pipe.stdout import Stdout
+from securechat.client.ui.describe import sentence
+from securechat.client.ui.rendering import NOTICE_MARK, change_json, change_line, json_line, tail_line
+from securechat.limits import KIB, MAX_TEXT_BYTES, MAX_TEXT_CHARS
+from securechat.model import Message
+from securechat.text.sanitize import one_line
+
+READ_AHEAD = 64
+"""Lines of stdin read ahead of the core: as many as can be in flight."""
+READ_BYTES = 64 * KIB
+"""Read from stdin at once."""
+LONGEST_LINE_BYTES = 8 * MAX_TEXT_BYTES
+"""Kept of a line without an end (``< /dev/zero``): far more than any text the server takes."""
+STALLED_S = 60.0
+"""Without one more line stored, sending gives up after so long: a job in a pipeline must end."""
+PROGRESS_S = 2.0
+"""Between two reports of progress at a terminal, and two looks at whether anything moves."""
+LOGGED_PROGRESS_S = 10.0
+"""Between two reports where nobody watches: six lines a minute in a job's log."""
+POLL_S = 0.2
+"""Between looks at Ctrl-C while waiting: Windows cannot interrupt a longer wait."""
+
+
+class PipeClient:
+    """What all pipe modes share: the runner, the exit code, notices on stderr, a quiet end."""
+
+    def __init__(self, core: ClientCore, server_target: ServerTarget) -> None:
+        self.core = core
+        self.network = NetworkThread(core, server_target, self.on_ui_events)
+        self.exit = ClientExit.OK
+        self._server_target = server_target
+        self._interrupts = 0
+        self._stdout = Stdout(self._output_over)
+
+    def run(self) -> int:
+        """Work until done; returns the exit code."""
+        previous = {number: signal.signal(number, self._signalled) for number in (signal.SIGINT, signal.SIGTERM)}
+        try:
+            self.network.start()
+            self.begin()
+            while not self.network.wait(POLL_S):
+                pass
+        finally:
+            for number, handler in previous.items():
+                signal.signal(number, handler)
+            self.restore()
+        if self.network.failure is not None:
+            raise self.network.failure
+        return self.exit
+
+    def begin(self) -> None:
+        """Start what a mode needs besides the network."""
+
+    def restore(self) -> None:
+        """Leave the terminal as it was."""
+
+    def on_ui_event(self, ui_event: UiEvent) -> None:
+        """Deal with one happening that `on_ui_events` does not deal with for every mode."""
+
+    def on_ui_events(self, ui_events: Sequence[UiEvent]) -> None:
+        """Told by the runner."""
+        for ui_event in ui_events:
+            match ui_event:
+                case events.NameRefused(name, code, text):
+                    self.name_refused(name, code, text)
+                case events.PasswordNeeded():
+                    self.password_needed(ui_event)
+                case events.LoginDelayed() | events.StateNotSaved() | events.AnnouncementShown():
+                    self.tell(ui_event)
+                case events.ClientEnded():
+                    self._ended(ui_event)
+                case _:
+                    self.on_ui_event(ui_event)
+
+    def name_refused(self, name: str, code: Any, text: str) -> None:
+        """Nobody can be asked for another name."""
+        self.notice(catalogue.connection.name_refused(one_line(name), one_line(text), code))
+        self.finish(outcome.of_name(code), 0.0)
+
+    def password_needed(self, event: events.PasswordNeeded) -> None:
+        """Nobody can be asked for a password."""
+        self.notice(catalogue.accounts.password_missing(event.code, one_line(event.text)))
+        self.finish(ClientExit.LOGIN_REFUSED, 0.0)
+
+    def notice(self, text: str) -> None:
+        """Say something to the user, on stderr."""
+        with contextlib.suppress(OSError):  # a stderr that takes nothing is nothing to tell anybody
+            for line in text.split("\n"):
+                sys.stderr.write(f"{NOTICE_MARK}{line}\n")
+            sys.stderr.flush()
+
+    def tell(self, ui_event: UiEvent) -> None:
+        """Say what there is to say about a happening."""
+        if said := sentence(ui_event, self.core.current, self.core.me.id):
+            self.notice(said)
+
+    def put(self, line: str) -> None:
+        """Write a line to stdout."""
+        self._stdout.put(line)
+
+    def finish(self, code: ClientExit, patience_s: float) -> None:
+        """Leave, with this code unless there was a worse one."""
+        if self.exit is ClientExit.OK:
+            self.exit = code
+        self.network.want(actions.LeaveChat(patience_s))
+
+    def _output_over(self, why: str | None) -> None:
+        """On any thread: nobody reads any more, which ends it quietly, or stdout takes nothing."""
+        self.network.post(lambda: self._end_with_output(why))
+
+    def _end_with_output(self, why: str | None) -> None:
+        if why is not None:
+            self.notice(catalogue.connection.output_failed(why))
+        self.finish(ClientExit.OK if why is None else ClientExit.OUTPUT_FAILED, 0.0)
+
+    def _ended(self, ended: events.ClientEnded) -> None:
+        code, why = outcome.of_end(ended, self._server_target.host, self._server_target.port)
+        if self.exit is ClientExit.OK:
+            self.exit = code
+        if why:
+            self.notice(why)
+
+    def _signalled(self, number: int, _: object) -> None:
+        code = ClientExit.INTERRUPTED if number == signal.SIGINT else ClientExit.TERMINATED
+        patience_s = 3.0 if self._interrupts == 0 else 0.0
+        self._interrupts += 1
+        self.network.post(lambda: self.finish(code, patience_s))
+
+
+class PipeTail(PipeClient):
+    """--tail: a room's last messages, then what comes.
+
+    Args:
+        json: JSON lines instead of ``name: text``.
+        rename: returns another name when the generated one is taken; None when the name was given.
+    """
+
+    def __init__(
+        self, core: ClientCore, server_target: ServerTarget, room: str, *, json: bool, rename: Any = None
+    ) -> None:
+        super().__init__(core, server_target)
+        self._key = RoomKey(room)
+        self._json = json
+        self._rename = rename
+
+    def begin(self) -> None:
+        """A room may be silent for hours, and whoever reads us leave meanwhile."""
+        self._stdout.watch()
+
+    def name_refused(self, name: str, code: Any, text: str) -> None:
+        """A name we made up can be made up again."""
+        if self._rename is not None:
+            self.network.want(actions.ChooseName(self._rename()))
+        else:
+            super().name_refused(name, code, text)
+
+    def on_ui_event(self, ui_event: UiEvent) -> None:
+        """Messages of the room to stdout, the connection's fate to stderr."""
+        match ui_event:
+            case events.MessageShown(message, key) if key == self._key:
+                self._print(message)
+            case events.HistoryLoaded(key, messages) if key == self._key:
+                for message in messages:
+                    self._print(message)
+            case events.MessageChanged(change, key) if key == self._key:
+                line = change_json(change) if self._json else change_line(change)
+                if line is not None:
+                    self.put(line)
+            case events.RoomSettingsChanged(rules) if rules.was is not None and RoomKey(rules.was) == self._key:
+                self._key = RoomKey(rules.room)
+            case events.RoomLeft(room, text=text) if text and RoomKey(room) == self._key:
+                self.tell(ui_event)
+                self.finish(ClientExit.ROOM_REFUSED, 0.0)
+            case events.RequestRefused(_, text, room) if room is None or RoomKey(room) == self._key:
+                self.notice(catalogue.connection.room_refused(one_line(self._key.room), one_line(text)))
+                self.finish(ClientExit.ROOM_REFUSED, 0.0)
+            case events.ConnectionLost() | events.BackOnline() | events.HistoryReset():
+                self.tell(ui_event)
+
+    def _print(self, message: Message) -> None:
+        self.put(json_line(message) if self._json else tail_line(message))
+
+
+class PipeSend(PipeClient):
+    """What reads lines from stdin and says them, as fast as the server takes them."""
+
+    def __init__(self, core: ClientCore, server_target: ServerTarget, room: str) -> None:
+        super().__init__(core, server_target)
+        self.key: ConversationId = RoomKey(room)
+        self.acked = 0
+        self.slow = False
+        self._lines: queue.Queue[str | None] = queue.Queue(READ_AHEAD)
+        self._input_over = False
+        self._pulling = False
+        self._number = 0
+        self._progress_at: float | None = None
+        self._progress_s = PROGRESS_S if sys.stderr.isatty() else LOGGED_PROGRESS_S
+        self._send_rate = SendRate()
+        self._moved_at: float | None = None
+
+    def begin(self) -> None:
+        """Read stdin on its own thread."""
+        threading.Thread(target=self._read, name="stdin", daemon=True).start()
+
+    def _read(self) -> None:
+        try:
+            self._read_lines()
+        except OSError as error:  # a descriptor that is not for reading, a terminal that went away
+            why = error.strerror or str(error)
+            self.network.post(lambda: self._input_failed(why))
+        self._lines.put(None)
+        self.network.post(self.pull)
+
+    def _input_failed(self, why: str) -> None:
+        self.notice(catalogue.connection.input_failed(why))
+        self.exit = ClientExit.USAGE
+
+    def _read_lines(self) -> None:
+        # Not through sys.stdin.buffer: a thread that still holds its lock when the process ends aborts the interpreter.
+        rest = b""
+        while data := os.read(sys.stdin.fileno(), READ_BYTES):
+            *lines, rest = (rest + data).split(b"\n")
+            for line in lines:
+                self._put(line)
+            if len(rest) > LONGEST_LINE_BYTES:  # refused as too long whatever follows; its end is not kept
+                rest = rest[:LONGEST_LINE_BYTES]
+        if rest:
+            self._put(rest)
+
+    def _put(self, line: bytes) -> None:
+        self._lines.put(line.decode("utf-8", errors="replace").rstrip("\r"))
+        self.network.post(self.pull)
+
+    def pull(self) -> None:
+        """Take lines while the core has room for them; leave when there are no more and all are stored."""
+        if self._pulling:  # saying a line makes things happen, and what happens pulls
+            return
+        self._pulling = True
+        while self.core.phase is ConnectionPhase.ONLINE and not self._input_over and not self.core.full:
+            if self._lines.empty() or self.asks or self.core.leaving:
+                break
+            if (line := self._lines.get_nowait()) is None:
+                self._input_over = True
+            else:
+                self._number += 1
+                self._take(line)
+        self._pulling = False
+        if self._input_over and not self.core.unsent and not self.core.leaving:
+            self.finish(ClientExit.OK, STALLED_S)
+
+    @property
+    def asks(self) -> bool:
+        """Whether the next line is an answer to a question, and not to be said."""
+        return False
+
+    def _take(self, line: str) -> None:
+        if not line.strip():
+            return
+        if len(line) > MAX_TEXT_CHARS:
+            self.notice(catalogue.connection.input_line_too_long(self._number, len(line)))
+            self.exit = ClientExit.MESSAGE_REFUSED
+            return
+        if self._moved_at is None:
+            self._watch()
+        self.say(line)
+
+    def say(self, line: str) -> None:
+        """Say one line."""
+        self.network.want(actions.SendMessage(line, self.key))
+
+    def on_ui_events(self, ui_events: Sequence[UiEvent]) -> None:
+        """Whatever happened may have made room for more."""
+        super().on_ui_events(ui_events)
+        self.pull()
+
+    def on_ui_event(self, ui_event: UiEvent) -> None:
+        """Count what is stored; a refused line or room is a failure."""
+        match ui_event:
+            case events.MessageAcked():
+                self.acked += 1
+                self._moved_at = self.network.now
+                self._send_rate.moved(self.network.now)
+                self.report()
+            case events.RateLimited():
+                self.slow = True
+                self._send_rate.begin(self.network.now)
+            case events.LeavingChat():
+                self.tell(ui_event)
+            case events.MessageRefused():
+                self.exit = ClientExit.MESSAGE_REFUSED
+                self.tell(ui_event)
+            case events.MessagesLost():
+                self.tell(ui_event)
+                if self.exit in {ClientExit.OK, ClientExit.LINES_LOST}:
+                    self.exit = ClientExit.LINES_LOST
+            case _:
+                self.otherwise(ui_event)
+
+    def otherwise(self, ui_event: UiEvent) -> None:
+        """What --send cares about besides its lines."""
+        match ui_event:
+            case events.RequestRefused(_, text, room):
+                self.notice(catalogue.connection.room_refused(one_line(room or ""), one_line(text)))
+                self.finish(ClientExit.ROOM_REFUSED, 0.0)
+            case events.ActionRejected():
+                self.exit = ClientExit.MESSAGE_REFUSED
+                self.tell(ui_event)
+            case events.ConnectionLost() | events.BackOnline() | events.HistoryReset():
+                self.tell(ui_event)
+
+    def report(self) -> None:
+        """Say how far it is, and why no further, every few seconds once there is a rate to tell."""
+        now, rate = self.network.now, self._send_rate.rate()
+        left = len(self.core.unsent) + (0 if self._input_over else self._lines.qsize())
+        early = self._progress_at is not None and now - self._progress_at < self._progress_s
+        if not self.slow or rate is None or not left or early:
+            return
+        self._progress_at = now
+        self.notice(catalogue.connection.progress(self.acked, left, rate, more=not self._input_over))
+
+    def _watch(self) -> None:
+        """Give up when nothing moves for too long."""
+        if self._moved_at is None:
+            self._moved_at = self.network.now
+        if self.core.unsent and self.network.now - self._moved_at >= STALLED_S:
+            self.notice(catalogue.connection.stalled(STALLED_S))
+            self.finish(ClientExit.LINES_LOST, 0.0)
+        elif self.core.phase is not ConnectionPhase.ENDED:
+            if not self.core.unsent:
+                self._moved_at = self.network.now
+            self.network.call_later(PROGRESS_S, self._watch)

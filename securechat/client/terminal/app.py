@@ -1,0 +1,459 @@
+"""The interactive line client: a prompt at the bottom, what happens above it, and neither disturbs the other.
+
+prompt_toolkit edits the line on the main thread; everything is written above it through above.py, which takes the
+line away, writes, and draws it again. A typed line is erased when it is sent and comes back as the server's copy,
+so that what stands on the screen is what the log has, once, in its order.
+
+Everything here but `run` happens on the network's thread (runner.py says why).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from prompt_toolkit import PromptSession
+from prompt_toolkit.application import Application
+from prompt_toolkit.buffer import Buffer
+from prompt_toolkit.clipboard import DummyClipboard, DynamicClipboard, InMemoryClipboard
+from prompt_toolkit.document import Document
+from prompt_toolkit.filters import Condition
+from prompt_toolkit.layout.processors import ConditionalProcessor
+from prompt_toolkit.shortcuts import CompleteStyle
+
+from securechat.client import catalogue, outcome
+from securechat.client.catalogue.help_pages import PAGES
+from securechat.client.core import actions, events
+from securechat.client.core.client import ClientCore
+from securechat.client.core.events.connection import UiEvent
+from securechat.client.core.state import ConnectionPhase, RoomKey
+from securechat.client.exit_codes import ClientExit
+from securechat.client.network import NetworkThread, ServerTarget
+from securechat.client.secret_files import certificate_to_add
+from securechat.client.terminal.editor import HiddenInput, InputHistory, MentionCompleter, without_echo
+from securechat.client.terminal.output import PromptOutput
+from securechat.client.ui.commands.parser import encodable, read
+from securechat.client.ui.commands.results import (
+    AddCertificateFile,
+    AskPassword,
+    HistoryFromDate,
+    InputError,
+    PrefillInput,
+    ShowHelp,
+)
+from securechat.client.ui.describe import sentence
+from securechat.client.ui.message_rows import MessageRows
+from securechat.client.ui.password_prompt import PasswordPrompt, PasswordPurpose, PromptCancelled
+from securechat.client.ui.rendering import TextRow, announcement_rows, day_at_ms, local_time_of, notice_rows
+from securechat.text.names import LOBBY
+from securechat.text.sanitize import one_line, visible
+
+POLL_S = 0.2
+"""Seconds between looks at the clock while waiting without a prompt: Windows cannot interrupt a longer wait."""
+GATHER_S = 0.5
+"""For reactions to come together: they come in groups, and each would be a line."""
+WRITING_CHARS = 3
+"""Typed before others are told of it: a yes needs no announcement."""
+NOTICED_S = 1.0
+"""Between two looks at what is being typed; the core decides what of it is told."""
+FALLBACK_SIZE = (80, 24)
+"""Columns and rows of a terminal that does not tell (a VT100's)."""
+_PROOF_IS_OVER = (
+    events.PasswordNeeded,
+    events.NameNeeded,
+    events.NameRefused,
+    events.LoggedIn,
+    events.BackOnline,
+    events.ClientEnded,
+)
+"""What the server can come to, once it has a password."""
+
+
+class Terminal:
+    """One interactive session.
+
+    Args:
+        core: a core that has not begun.
+        server_target: the server.
+        login: the name to offer when one is asked for.
+    """
+
+    def __init__(self, core: ClientCore, server_target: ServerTarget, login: str | None) -> None:
+        self._network = NetworkThread(core, server_target, self._on_ui_events)
+        self._core = core
+        self._server_target = server_target
+        self._login = login
+        self._exit = ClientExit.OK
+        self._last_words: str | None = None
+        self._lines = MessageRows(core)
+        self._gathering = False
+        self._trouble: object = None
+        self._asking_name = False
+        self._dialogue: PasswordPrompt | None = None
+        self._proving = False
+        self._asked = (catalogue.connection.PROMPT, False)
+        self._prompt, self._hidden = self._asked
+        self._typed_hidden = False
+        self._set_aside = ""
+        self._corner = ""
+        self._prefill = ""
+        self._names: tuple[str, ...] = ()
+        self._noticed_at = float("-inf")
+        self._prompt_output: PromptOutput | None = None
+        self._over = False
+        self._session: PromptSession[str] | None = None
+
+    # --- the main thread
+
+    def run(self) -> int:
+        """Chat until the user leaves or the server ends it; returns the exit code."""
+        # The renderer asks the terminal for the cursor's position otherwise, and warns in the text when none answers.
+        os.environ.setdefault("PROMPT_TOOLKIT_NO_CPR", "1")
+        self._session = self._new_session()
+        self._prompt_output = PromptOutput(self._session.app)
+        previous = self._leave_on_signals()
+        try:
+            self._say(catalogue.connection.connecting(self._server_target.host, self._server_target.port))
+            with without_echo():
+                self._network.start()
+                self._read_lines(self._session, self._prompt_output)
+                self._wait_for_the_end()
+        finally:
+            for number, handler in previous.items():
+                signal.signal(number, handler)
+            self._prompt_output.prompt_has_ended()
+            if self._exit is not ClientExit.OK or self._network.failure is not None:
+                _forget_what_was_typed()
+        return self._say_last_words()
+
+    def _new_session(self) -> PromptSession[str]:
+        killed, nothing = InMemoryClipboard(), DummyClipboard()
+        session: PromptSession[str] = PromptSession(
+            message=lambda: self._prompt,
+            history=InputHistory(lambda: self._hidden or self._is_secret()),
+            input_processors=[ConditionalProcessor(HiddenInput(), Condition(lambda: self._hidden))],
+            completer=MentionCompleter(lambda: self._names),
+            complete_while_typing=False,
+            complete_style=CompleteStyle.READLINE_LIKE,
+            clipboard=DynamicClipboard(lambda: nothing if self._hidden else killed),
+            reserve_space_for_menu=0,
+            rprompt=lambda: [("dim", self._corner)],
+            erase_when_done=True,
+            enable_suspend=True,
+        )
+        session.default_buffer.on_text_changed += self._notice_typing
+        return session
+
+    def _read_lines(self, session: PromptSession[str], prompt_output: PromptOutput) -> None:
+        while not self._over:
+            prompt_output.prompt_begins()
+            self._prompt, self._hidden = self._asked
+            self._typed_hidden = False
+            begun, self._set_aside = ("", self._set_aside) if self._hidden else (self._set_aside, "")
+            try:
+                prefill, self._prefill = ("", self._prefill) if self._hidden else (self._prefill, "")
+                line = session.prompt(default=prefill or begun, pre_run=self._prompt_is_up)
+            except (EOFError, KeyboardInterrupt):
+                if not self._may_be_cancelled():
+                    self._leave()
+                    break
+                line = ""
+            finally:
+                prompt_output.prompt_has_ended()
+            self._hand_over(line)
+
+    def _hand_over(self, line: str) -> None:
+        """Give a line to the network's thread; after one that may lead to a password, the next prompt waits for it."""
+        understood = threading.Event()
+
+        hidden = self._hidden
+
+        def take() -> None:
+            self._typed(line, hidden=hidden)
+            understood.set()
+
+        may_lead_to_a_password = hidden or self._is_secret() or line.lstrip().startswith("/")
+        self._network.post(take)
+        while may_lead_to_a_password and not understood.wait(POLL_S) and not self._network.wait(0.0):
+            pass
+
+    def _notice_typing(self, buffer: Buffer) -> None:
+        """Somebody types: no command, no password, and more than a word's beginning."""
+        self._typed_hidden = self._typed_hidden or self._hidden
+        typed = buffer.text.lstrip()
+        said = len(typed) >= WRITING_CHARS and (not typed.startswith("/") or typed.startswith("//"))
+        if said and not self._hidden and not self._is_secret() and time.monotonic() - self._noticed_at >= NOTICED_S:
+            self._noticed_at = time.monotonic()
+            self._network.post(lambda: self._network.want(actions.NotifyTyping(self._core.current)))
+
+    def _is_secret(self) -> bool:
+        """Whether what is typed now is a password, or may be one typed once more before the server has answered."""
+        return self._dialogue is not None or self._proving
+
+    def _show_what_is_asked(self) -> None:
+        """In the prompt's event loop: what the prompt says, and whether a line shows, change together or not at all.
+
+        A line begun in the open is no part of a password; what is typed where nothing shows stays there up to its end.
+        """
+        if self._session is None or self._session.app.is_done:
+            return  # this line was ended under the old prompt; the next prompt looks itself
+        prompt, secret = self._asked
+        if self._hidden and not secret and self._typed_hidden:
+            prompt = catalogue.accounts.NOWHERE_PROMPT
+        elif secret is not self._hidden:
+            buffer = self._session.default_buffer
+            begun, self._set_aside = self._set_aside, "" if self._hidden else buffer.text
+            buffer.reset(Document(begun))
+            self._hidden, self._typed_hidden = secret, False
+        self._prompt = prompt
+        self._session.app.invalidate()
+
+    def _may_be_cancelled(self) -> bool:
+        """Whether an empty line takes back what is being asked, and leaves everything as it was."""
+        purpose = self._dialogue.purpose if self._dialogue is not None and not self._over else None
+        return purpose in {PasswordPurpose.REGISTER, PasswordPurpose.CHANGE}
+
+    def _leave(self) -> None:
+        if not self._over:
+            self._network.act(actions.LeaveChat())
+
+    def _wait_for_the_end(self) -> None:
+        while not self._network.wait(POLL_S):
+            pass
+
+    def _prompt_is_up(self) -> None:
+        """What came between two prompts, when there was none to tell: the end, or a password that is asked for."""
+        if self._prompt_output is not None:
+            self._prompt_output.prompt_is_up()
+        self._show_what_is_asked()
+        if self._over and self._session is not None:
+            self._session.app.exit(exception=EOFError)
+
+    def _leave_on_signals(self) -> dict[int, Any]:
+        """A terminal that goes away, or a polite kill, ends the session as Ctrl-D does: all is restored."""
+        previous: dict[int, Any] = {}
+        for name, code in (("SIGTERM", ClientExit.TERMINATED), ("SIGHUP", ClientExit.TERMINATED)):
+            if (number := getattr(signal, name, None)) is not None:
+                previous[number] = signal.signal(number, lambda *_, code=code: self._terminate(code))
+        previous[signal.SIGINT] = signal.signal(signal.SIGINT, lambda *_: self._interrupted())
+        return previous
+
+    def _terminate(self, code: ClientExit) -> None:
+        self._exit = code
+        self._network.act(actions.LeaveChat(0.0))
+
+    def _interrupted(self) -> None:
+        """Ctrl-C where no prompt takes it: before the first prompt, or while leaving."""
+        self._network.act(actions.LeaveChat())
+
+    def _say_last_words(self) -> int:
+        if self._network.failure is not None:
+            raise self._network.failure
+        if self._last_words:
+            for row in notice_rows(self._last_words, self._columns()):
+                sys.stderr.write(f"{row}\n")
+        return self._exit
+
+    # --- the network's thread
+
+    def _typed(self, line: str, *, hidden: bool = False) -> None:
+        # The shell that waits below would run the rest of a paste as commands: a mistake of ours must not end the chat.
+        try:
+            self._understand(line, hidden=hidden)
+        except Exception as error:  # noqa: BLE001 - told to the user, who decides whether to go on
+            # Of a mistake over a password only the kind: its words could be the password's.
+            secret = hidden or self._is_secret()
+            self._say(catalogue.connection.mistake(type(error).__name__ if secret else one_line(repr(error))))
+        self._refresh()
+
+    def _understand(self, line: str, *, hidden: bool) -> None:
+        if self._dialogue is not None and hidden:
+            self._answer(self._dialogue, encodable(line).rstrip("\r\n"))
+        elif hidden:
+            self._say(catalogue.accounts.TYPED_TOO_SOON if self._proving else catalogue.accounts.WENT_NOWHERE)
+        elif self._asking_name:
+            self._choose_name(encodable(line).strip() or self._login or "")
+        elif line.strip():
+            self._obey(line)
+
+    def _obey(self, line: str) -> None:
+        """Do what a line means."""
+        core = self._core
+        match read(line, core.current, core.known_names(), self._lines.numbers, core.me.id):
+            case ShowHelp(page):
+                self._say(PAGES[page])
+            case InputError(why):
+                self._say(one_line(why))
+            case PrefillInput(text):
+                self._prefill = text
+            case HistoryFromDate(target, date):
+                if (at_ms := day_at_ms(date)) is None:
+                    self._say(catalogue.rooms.no_such_day(one_line(date)))
+                else:
+                    self._network.want(actions.ShowHistory(target, at_ms=at_ms))
+            case AskPassword(purpose):
+                self._dialogue = PasswordPrompt(purpose, one_line(self._core.me.name))
+            case AddCertificateFile(path):
+                self._add_certificate(path)
+            case action:
+                self._network.want(action)
+
+    def _answer(self, dialogue: PasswordPrompt, typed: str) -> None:
+        match dialogue.give(typed):
+            case None:
+                pass
+            case str(why):
+                self._say(why)
+            case PromptCancelled():
+                self._dialogue = None
+                self._asking_name = dialogue.purpose in {PasswordPurpose.LOG_IN, PasswordPurpose.INVITED}
+                self._say(catalogue.accounts.CHOOSE_NAME if self._asking_name else catalogue.accounts.CANCELLED)
+            case action:
+                self._dialogue = None
+                self._proving = isinstance(action, actions.GivePassword)
+                self._network.want(action)
+
+    def _add_certificate(self, path: str) -> None:
+        action = certificate_to_add(path, self._network.server_target.context, self._core.me.id)
+        if isinstance(action, str):
+            self._say(one_line(action))
+        else:
+            self._network.want(action)
+
+    def _choose_name(self, name: str) -> None:
+        if name.casefold() in {"exit", "/quit"}:
+            self._network.want(actions.LeaveChat())
+            return
+        self._asking_name = False
+        self._network.want(actions.ChooseName(name.removeprefix("/nick ")))
+
+    def _on_ui_events(self, ui_events: Sequence[UiEvent]) -> None:
+        rows: list[TextRow] = []
+        bell = False
+        for ui_event in ui_events:
+            shown = self._lines.rows(ui_event, self._columns())
+            rows += self._rows(ui_event) if shown is None else shown
+            bell = bell or (isinstance(ui_event, events.MessageShown) and ui_event.names_me and not ui_event.late)
+        if self._is_secret():  # the words that a password is wanted come after the prompt that hides it
+            self._refresh()
+        self._write(rows, bell=bell)
+        if self._lines.gathering and not self._gathering:
+            self._gathering = True
+            self._network.call_later(GATHER_S, self._tell_reactions)
+        self._refresh()
+        if not ui_events:  # the runner's last call
+            self._leave_prompt()
+
+    def _tell_reactions(self) -> None:
+        self._gathering = False
+        self._write(self._lines.gathered(self._columns()), bell=False)
+
+    def _rows(self, ui_event: UiEvent) -> list[TextRow]:
+        columns = self._columns()
+        if isinstance(ui_event, _PROOF_IS_OVER):
+            self._proving = False
+        match ui_event:
+            case events.NameNeeded():
+                self._asking_name = True
+            case events.NameRefused(name, code, text):
+                self._asking_name = True
+                return notice_rows(catalogue.connection.name_refused(one_line(name), one_line(text), code), columns)
+            case events.PasswordNeeded(name, new, code, text):
+                self._dialogue = PasswordPrompt(
+                    PasswordPurpose.INVITED if new else PasswordPurpose.LOG_IN, one_line(name)
+                )
+                return notice_rows(catalogue.accounts.password_needed(code, one_line(text)), columns)
+            case events.ActionRejected(events.RejectReason.NAME_INVALID) if not self._core.me.id:
+                self._asking_name = True
+            case events.AnnouncementShown(text, sent_at_ms):
+                clock = local_time_of(sent_at_ms).strftime("%H:%M")
+                return announcement_rows(catalogue.accounts.announcement(clock, visible(text)), columns)
+            case events.LoggedIn():
+                return notice_rows(self._greeting(ui_event), columns)
+            case events.Reconnecting(_, attempt, loss) if attempt > 1 and (loss.kind, loss.detail) != self._trouble:
+                self._trouble = (loss.kind, loss.detail)
+                return notice_rows(catalogue.connection.still_away(loss), columns)
+            case events.BackOnline():
+                self._trouble = None
+            case events.MessagesLost() if self._exit is ClientExit.OK:
+                self._exit = ClientExit.LINES_LOST
+            case events.ClientEnded():
+                self._ended(ui_event)
+        said = sentence(ui_event, self._core.current, self._core.me.id)
+        return notice_rows(said, columns) if said else []
+
+    def _greeting(self, event: events.LoggedIn) -> str:
+        where = self._server_target
+        connected = catalogue.connection.connected(where.host, where.port, one_line(event.me.name))
+        means = catalogue.accounts.logged_in(account=event.account, admin=event.admin, must_change=event.must_change)
+        return "\n".join(part for part in (connected, means, catalogue.connection.MORE_HELP) if part)
+
+    def _ended(self, ended: events.ClientEnded) -> None:
+        code, self._last_words = outcome.of_end(ended, self._server_target.host, self._server_target.port)
+        if self._exit is ClientExit.OK:
+            self._exit = code
+        self._leave_prompt()
+
+    def _leave_prompt(self) -> None:
+        self._over = True
+        self._in_prompt(lambda app: app.exit(exception=EOFError) if not app.is_done else None)
+
+    def _in_prompt(self, act: Callable[[Application[str]], None]) -> None:
+        """Do something in the prompt's event loop, from whatever thread, if one is up; the next one looks itself."""
+        app = self._session.app if self._session is not None else None
+        if app is not None and app.loop is not None and app.is_running:
+            with contextlib.suppress(RuntimeError):  # that loop has just ended
+                app.loop.call_soon_threadsafe(act, app)
+
+    def _refresh(self) -> None:
+        """Bring the prompt in line with what is asked, where one is, and what waits."""
+        current = self._core.current
+        room = current.room if isinstance(current, RoomKey) and current.room != LOBBY else None
+        waiting = len(self._core.unsent) if self._core.phase is not ConnectionPhase.ONLINE or self._core.away else 0
+        if self._dialogue is not None:
+            asked = self._dialogue.question
+        elif self._proving:
+            asked = catalogue.accounts.PROVING_PROMPT
+        elif self._asking_name:
+            asked = catalogue.connection.name_prompt(self._login)
+        else:
+            asked = catalogue.connection.prompt(room=room, waiting=waiting)
+        writers = [one_line(person.name) for person in self._core.writers] if self._dialogue is None else []
+        corner = catalogue.rooms.writing(writers) if writers else ""
+        here = self._core.membership.rooms.get(current.room) if isinstance(current, RoomKey) else None
+        self._names = tuple(person.name for person in here.people.values()) if here is not None else ()
+        if corner != self._corner:
+            self._corner = corner
+            if self._session is not None:
+                self._session.app.invalidate()
+        wanted = (asked, self._is_secret())
+        if wanted != self._asked:
+            self._asked = wanted
+            self._in_prompt(lambda _: self._show_what_is_asked())
+
+    def _say(self, text: str) -> None:
+        self._write(notice_rows(text, self._columns()), bell=False)
+
+    def _write(self, rows: list[TextRow], *, bell: bool) -> None:
+        if rows and self._prompt_output is not None:
+            self._prompt_output.write_rows(rows, bell=bell)
+
+    @staticmethod
+    def _columns() -> int:
+        return shutil.get_terminal_size(FALLBACK_SIZE).columns
+
+
+def _forget_what_was_typed() -> None:
+    """After an end the user did not ask for: the rest of a paste is no command for the shell."""
+    if sys.platform != "win32":
+        import termios  # noqa: PLC0415 - Unix alone has it
+
+        with contextlib.suppress(termios.error):
+            termios.tcflush(sys.stdin.fileno(), termios.TCIFLUSH)

@@ -1,0 +1,137 @@
+"""Text above the prompt: written at once where no prompt is, and otherwise with the prompt taken away and drawn again.
+
+prompt_toolkit's own StdoutProxy hands every text to the event loop of the prompt that is up. A loop that ends before it
+comes to it takes the text along: whoever pressed Enter in that moment never saw a message. And it lets the terminal
+echo while it writes, which a password must not meet. Here a text stays ours until it is written, what a prompt leaves
+behind is written when it has ended, and the terminal's mode stays as it is.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import threading
+from collections.abc import Sequence
+from enum import Enum
+from typing import Any
+
+from prompt_toolkit.application import Application
+from prompt_toolkit.styles import DEFAULT_ATTRS
+
+from securechat.client.ui.rendering import TextRow, TextStyle
+
+REDRAW_S = 0.02
+"""Seconds between two times that the prompt is drawn again: below what an eye sees, well under a flood."""
+
+
+_LOOKS = {
+    TextStyle.DIM: DEFAULT_ATTRS._replace(dim=True),
+    TextStyle.FOUND: DEFAULT_ATTRS._replace(bold=True, underline=True),
+}
+
+
+class _Prompt(Enum):
+    DOWN = "down"
+    STARTING = "starting"
+    UP = "up"
+
+
+class PromptOutput:
+    """Writes above a prompt, from any thread, in the order of the calls.
+
+    Args:
+        app: the prompt, again and again.
+    """
+
+    def __init__(self, app: Application[Any]) -> None:
+        self._app = app
+        self._lock = threading.Lock()
+        self._pending: list[tuple[str, TextStyle | None]] = []
+        self._prompt = _Prompt.DOWN
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._scheduled = False
+        self._drawn_at = float("-inf")
+
+    def write_rows(self, rows: Sequence[TextRow], *, bell: bool = False) -> None:
+        """Write rows, with what stands out in them."""
+        pieces = [piece for row in rows for piece in (*_pieces(row), ("\n", None))]
+        self._write([*pieces, ("\a", None)] if bell else pieces)
+
+    def write(self, text: str) -> None:
+        """Write whole lines, now or as soon as the prompt lets them through."""
+        self._write([(text, None)])
+
+    def _write(self, pieces: Sequence[tuple[str, TextStyle | None]]) -> None:
+        with self._lock:
+            self._pending += pieces
+            if self._prompt is _Prompt.DOWN:
+                self._flush()
+            elif self._prompt is _Prompt.UP:
+                self._schedule()
+
+    def prompt_begins(self) -> None:
+        """A prompt will be up soon."""
+        with self._lock:
+            self._prompt = _Prompt.STARTING
+
+    def prompt_is_up(self) -> None:
+        """It is; called in its event loop."""
+        with self._lock:
+            self._prompt = _Prompt.UP
+            self._loop = asyncio.get_running_loop()
+            if self._pending:
+                self._schedule()
+
+    def prompt_has_ended(self) -> None:
+        """It is gone, and its event loop with it."""
+        with self._lock:
+            self._prompt = _Prompt.DOWN
+            self._loop = None
+            self._scheduled = False
+            self._flush()
+
+    def _schedule(self) -> None:
+        if self._loop is not None and not self._scheduled:
+            with contextlib.suppress(RuntimeError):  # the loop has just ended: prompt_has_ended follows
+                self._loop.call_soon_threadsafe(self._draw_in_time)
+                self._scheduled = True
+
+    def _draw_in_time(self) -> None:
+        loop = asyncio.get_running_loop()
+        loop.call_later(max(0.0, self._drawn_at + REDRAW_S - loop.time()), self._draw)
+
+    def _draw(self) -> None:
+        self._drawn_at = asyncio.get_running_loop().time()
+        with self._lock:
+            self._scheduled = False
+            if self._app.is_running:
+                self._app.renderer.erase()
+                self._flush()
+                self._app.invalidate()
+            else:  # it has erased itself already
+                self._flush()
+
+    def _flush(self) -> None:
+        if not self._pending:
+            return
+        pieces, self._pending = self._pending, []
+        with contextlib.suppress(OSError):  # a terminal that is gone; its hangup ends us
+            output = self._app.output
+            output.enable_autowrap()
+            for text, style in pieces:
+                if style is not None:
+                    output.set_attributes(_LOOKS[style], output.get_default_color_depth())
+                output.write(text)
+                if style is not None:
+                    output.reset_attributes()
+            output.flush()
+
+
+def _pieces(row: TextRow) -> list[tuple[str, TextStyle | None]]:
+    """A row, cut where its looks change."""
+    pieces: list[tuple[str, TextStyle | None]] = []
+    at = 0
+    for span in row.spans:
+        pieces += [(row[at : span.start], None), (row[span.start : span.end], span.style)]
+        at = span.end
+    return [piece for piece in (*pieces, (row[at:], None)) if piece[0]]

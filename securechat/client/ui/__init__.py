@@ -1,0 +1,1 @@
+"""What every user interface shares: commands, rows, line numbers and descriptions; no toolkit, no I/O."""

@@ -1,0 +1,153 @@
+"""What the commands about messages mean: answering, mending, reacting, searching, and what was not read.
+
+A message is named by the number beside it; without one, by being the last own line of the conversation.
+"""
+
+from __future__ import annotations
+
+import re
+
+from securechat.client import catalogue
+from securechat.client.catalogue.help_pages import usage
+from securechat.client.core import actions
+from securechat.client.core.message_changes import has_reacted
+from securechat.client.core.state import ConversationId, RoomKey
+from securechat.client.ui.commands.results import HistoryFromDate, InputError, ParsedInput, PrefillInput
+from securechat.client.ui.line_numbers import LineNumbers, NumberedMessage
+from securechat.limits import MAX_SIGN_CHARS
+from securechat.model import RevisionKind
+from securechat.text.sanitize import visible
+
+WORDS = ("/reply", "/edit", "/delete", "/react", "/search", "/more", "/unread", "/jump", "/around", "/typing")
+HISTORY_DEFAULT = 20
+"""Messages of /history without a number: most of a screen of 24 rows."""
+HISTORY_MOST = 10_000
+"""Messages of /history at most: 50 pages, a few MB."""
+_NUMBER = re.compile(r"\[?([0-9]{1,9})\]?(?:\s|$)")
+_DAY = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2})(?:\s+(\S+))?$")
+_LONGEST_QUERY = 500
+"""Characters a Search can carry (model.Search)."""
+
+
+def about_messages(word: str, rest: str, current: ConversationId, numbers: LineNumbers, me: int) -> ParsedInput | None:  # noqa: C901, PLR0911, PLR0912 - one row a command
+    """Understand a command about messages; None when it is none.
+
+    Args:
+        word: the command, in lower case.
+        rest: what stands behind it.
+        current: the conversation looked at.
+        numbers: which number stands beside which message.
+        me: one's own sender_id.
+    """
+    match word:
+        case "/reply":
+            return _reply(rest, numbers)
+        case "/edit":
+            return _edit(rest, current, numbers, me)
+        case "/delete":
+            return _delete(rest, current, numbers, me)
+        case "/react":
+            return _react(rest, numbers, me)
+        case "/search" if rest and len(rest) <= _LONGEST_QUERY:
+            return actions.FindMessages(rest)
+        case "/search" | "/more" if not rest:
+            return actions.ShowMore()
+        case "/unread" if not rest:
+            return actions.ListUnread()
+        case "/unread" if _is_number(rest):
+            return actions.ShowUnread(int(rest))
+        case "/jump" if not rest:
+            return actions.ShowUnread()
+        case "/around":
+            return _around(rest, numbers)
+        case "/history":
+            return _history(rest, current)
+        case "/typing" if rest in {"", "on", "off"}:
+            return actions.SetTypingNotices({"": None, "on": True, "off": False}[rest])
+        case _ if word in WORDS:
+            return InputError(usage(word))
+        case _:
+            return None
+
+
+def _reply(rest: str, numbers: LineNumbers) -> ParsedInput:
+    named, text = _named(rest, numbers)
+    if isinstance(named, NumberedMessage) and text:
+        return actions.SendMessage(text, named.key, reply=named.seq)
+    return named if isinstance(named, InputError) else InputError(usage("/reply"))
+
+
+def _edit(rest: str, current: ConversationId, numbers: LineNumbers, me: int) -> ParsedInput:
+    named, text = _named(rest, numbers)
+    if named is None:
+        named, text = numbers.last_own(current, me) or InputError(catalogue.rooms.NO_OWN_LINE), rest
+        if not rest:
+            return _prefill(named)
+    if isinstance(named, InputError):
+        return named
+    return actions.ChangeMessage(named.key, RevisionKind.EDIT, named.seq, text) if text else _prefill(named)
+
+
+def _prefill(named: NumberedMessage | InputError) -> ParsedInput:
+    if isinstance(named, InputError):
+        return named
+    message = named.message
+    if message is None or message.deleted is not None or visible(message.text) != message.text:
+        gone = message is not None and message.deleted is not None
+        return InputError(
+            catalogue.rooms.not_editable(named.number, deleted=gone)
+        )  # an input line shows what is in it as it is
+    return PrefillInput(f"/edit {named.number} {message.text}")
+
+
+def _delete(rest: str, current: ConversationId, numbers: LineNumbers, me: int) -> ParsedInput:
+    named, text = _named(rest, numbers)
+    if named is None and not rest:
+        named = numbers.last_own(current, me) or InputError(catalogue.rooms.NO_OWN_LINE)
+    if isinstance(named, InputError):
+        return named
+    if named is None or text:
+        return InputError(usage("/delete"))
+    return actions.ChangeMessage(named.key, RevisionKind.DELETE, named.seq)
+
+
+def _react(rest: str, numbers: LineNumbers, me: int) -> ParsedInput:
+    named, sign = _named(rest, numbers)
+    if isinstance(named, InputError):
+        return named
+    sign = sign.strip()
+    away = len(sign) > 1 and sign.startswith("-")
+    sign = sign[1:] if away else sign
+    if named is None or not sign or len(sign) > MAX_SIGN_CHARS:
+        return InputError(usage("/react"))
+    away = away or (named.message is not None and has_reacted(named.message, sign, me))
+    return actions.ChangeMessage(named.key, RevisionKind.UNREACT if away else RevisionKind.REACT, named.seq, sign=sign)
+
+
+def _around(rest: str, numbers: LineNumbers) -> ParsedInput:
+    named, text = _named(rest, numbers)
+    if isinstance(named, NumberedMessage) and not text:
+        return actions.ShowHistory(named.key, around=named.seq)
+    return named if isinstance(named, InputError) else InputError(usage("/around"))
+
+
+def _history(rest: str, current: ConversationId) -> ParsedInput:
+    if not rest:
+        return actions.AskHistory(current, HISTORY_DEFAULT)
+    if (day := _DAY.match(rest)) is not None:
+        return HistoryFromDate(RoomKey(day[2].removeprefix("#").lower()) if day[2] else current, day[1])
+    if _is_number(rest) and 0 < int(rest[:9]) <= HISTORY_MOST:
+        return actions.AskHistory(current, int(rest))
+    return InputError(catalogue.connection.history_count(rest, 1, HISTORY_MOST))
+
+
+def _named(rest: str, numbers: LineNumbers) -> tuple[NumberedMessage | InputError | None, str]:
+    """Split off the number of a message; None when what follows does not begin with a number."""
+    if (found := _NUMBER.match(rest)) is None:
+        return None, rest
+    named = numbers.find(int(found[1]))
+    return named or InputError(catalogue.rooms.no_such_number(found[1])), rest[found.end() :]
+
+
+def _is_number(text: str) -> bool:
+    return text.isascii() and text.isdigit()

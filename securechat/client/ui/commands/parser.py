@@ -1,0 +1,135 @@
+"""What a typed line means: an intent, something for the terminal itself, or a sentence about what is wrong with it."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterable
+
+from securechat.client import catalogue
+from securechat.client.catalogue.help_pages import PAGES, usage
+from securechat.client.core import actions
+from securechat.client.core.state import ConversationId, RoomKey
+from securechat.client.ui.commands.messages import WORDS as TALK_WORDS
+from securechat.client.ui.commands.messages import about_messages
+from securechat.client.ui.commands.results import AddCertificateFile, AskPassword, InputError, ParsedInput, ShowHelp
+from securechat.client.ui.commands.rooms import WORDS as ROOM_WORDS
+from securechat.client.ui.commands.rooms import about_rooms
+from securechat.client.ui.line_numbers import LineNumbers
+from securechat.client.ui.password_prompt import PasswordPurpose
+from securechat.text.names import LOBBY, longest_known_name
+
+_LONE_SURROGATES = re.compile("[\ud800-\udfff]")
+"""What Python makes of bytes that are no UTF-8 (surrogateescape, PEP 383): no codec takes them back."""
+
+
+_SECRET = {"/register": PasswordPurpose.REGISTER, "/password": PasswordPurpose.CHANGE}
+COMMANDS = (
+    *("/help", "/who", "/join", "/leave", "/rooms", "/msg", "/history", "/nick", "/ignore", "/quit", "/exit"),
+    *(*_SECRET, "/sessions", "/logout", "/cert"),
+    *(*TALK_WORDS, *ROOM_WORDS),
+)
+
+
+def encodable(raw: str) -> str:
+    """Return what a user gave us with U+FFFD for whatever was no text: every input goes through here first."""
+    return _LONE_SURROGATES.sub("\ufffd", raw)
+
+
+def read(
+    line: str, current: ConversationId, known: Iterable[str], numbers: LineNumbers | None = None, me: int = 0
+) -> ParsedInput:
+    """Understand a line.
+
+    Args:
+        line: as typed or pasted; may contain newlines.
+        current: the conversation being looked at.
+        known: names that may be meant.
+        numbers: which number stands beside which message.
+        me: one's own sender_id.
+    """
+    line = encodable(line).rstrip()  # a paste brings the newlines behind it along
+    if line.strip().casefold() == "exit":
+        return actions.LeaveChat()
+    if line.startswith("//"):
+        return actions.SendMessage(line[1:], current)
+    if not line.startswith("/"):
+        return actions.SendMessage(line, current)
+    word, rest = _split(line)
+    here = current.room if isinstance(current, RoomKey) else LOBBY
+    return (
+        about_messages(word.casefold(), rest, current, numbers or LineNumbers(), me)
+        or about_rooms(word.casefold(), rest, here, known)
+        or _command(word, rest, here, known)
+    )
+
+
+def holds_secret(line: str) -> bool:
+    """Tell whether somebody typed a password behind a command, well spelt or not: nothing may remember such a line."""
+    word, rest = _split(line)
+    return bool(rest) and word.startswith("/") and _nearest(word.casefold()) in _SECRET
+
+
+def _split(text: str) -> tuple[str, str]:
+    word, *rest = text.split(maxsplit=1) or [""]
+    return word, rest[0].strip() if rest else ""
+
+
+def _nearest(word: str) -> str | None:
+    return next(iter(difflib.get_close_matches(word, COMMANDS, n=1)), None)
+
+
+def _command(typed: str, rest: str, here: str, known: Iterable[str]) -> ParsedInput:  # noqa: PLR0911 - one row a command
+    match word := typed.casefold():
+        case "/help":
+            return ShowHelp(rest.casefold()) if rest.casefold() in PAGES else InputError(catalogue.rooms.NO_SUCH_HELP)
+        case "/quit" | "/exit":
+            return actions.LeaveChat()
+        case "/who":
+            return actions.AskWho(rest or here)
+        case "/rooms":
+            return actions.AskRooms()
+        case "/leave":
+            return actions.LeaveRoom(rest or here)
+        case "/join" if rest:
+            return actions.JoinRoom(rest)
+        case "/nick" if rest:
+            return actions.ChooseName(rest.strip('"'))
+        case "/msg" | "/ignore":
+            return _to_somebody(word, rest, known)
+        case "/join" | "/nick":
+            return InputError(usage(word))
+        case _:
+            return _about_account(word, rest) or InputError(catalogue.connection.unknown_command(typed, _nearest(word)))
+
+
+def _about_account(word: str, rest: str) -> ParsedInput | None:  # noqa: PLR0911 - one row a command
+    verb, argument = _split(rest)
+    number = int(argument) if argument.isascii() and argument.isdigit() and len(argument) < 16 else None
+    match word, verb.casefold():
+        case "/register" | "/password", _:
+            return InputError(catalogue.accounts.TYPED_IN_THE_OPEN) if rest else AskPassword(_SECRET[word])
+        case "/logout", "":
+            return actions.EndLogin()
+        case "/sessions", "" | "list" if not argument:
+            return actions.AskLogins()
+        case "/sessions", "end" if number is not None:
+            return actions.EndLogin(number)
+        case "/cert", "" | "list" if not argument:
+            return actions.AskCertificates()
+        case "/cert", "add":
+            return AddCertificateFile(argument) if argument else actions.AddLoginCertificate()
+        case "/cert", "remove" if number is not None:
+            return actions.RemoveLoginCertificate(number)
+        case "/sessions" | "/cert" | "/logout", _:
+            return InputError(usage(word))
+        case _:
+            return None
+
+
+def _to_somebody(word: str, rest: str, known: Iterable[str]) -> ParsedInput:
+    split = longest_known_name(rest, known)
+    if split is None or (word == "/msg" and not split[1]):
+        return InputError(usage(word))
+    name, text = split
+    return actions.SendDirect(name, text) if word == "/msg" else actions.IgnorePerson(name if not text else rest)

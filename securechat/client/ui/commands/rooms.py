@@ -1,0 +1,127 @@
+"""What the commands about rooms and the people in them mean. All are about the room one is in."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import get_args
+
+from securechat.client.catalogue.help_pages import usage
+from securechat.client.core import actions
+from securechat.client.core.actions import ModerationVerb
+from securechat.client.ui.commands.results import InputError, ParsedInput
+from securechat.model import RoleName, SetRoom
+from securechat.text.names import longest_known_name
+
+_VERBS = {
+    "/invite": ModerationVerb.INVITE,
+    "/kick": ModerationVerb.KICK,
+    "/ban": ModerationVerb.BAN,
+    "/unban": ModerationVerb.UNBAN,
+    "/mute": ModerationVerb.MUTE,
+    "/unmute": ModerationVerb.UNMUTE,
+}
+WORDS = ("/topic", "/room", "/role", *_VERBS)
+_SPAN = re.compile(r"([0-9]{1,8})([smhdw])(?:\s+|$)")
+_UNITS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 604_800}
+_MOST_S = 31_536_000
+"""Of a ban or mute with an end (model.Moderate): a year."""
+_MOST_SLOW_S = 86_400
+_MOST_DAYS = 36_500
+_LONGEST_NAME = 256
+_LONGEST_TOPIC = 1_200
+_LONGEST_REASON = 300
+"""What the records can carry (model.Whois, model.SetRoom, model.Moderate)."""
+_SWITCHES = {"on": True, "off": False}
+
+
+def about_rooms(word: str, rest: str, here: str, known: Iterable[str]) -> ParsedInput | None:  # noqa: PLR0911 - one row a command
+    """Understand a command about a room; None when it is none.
+
+    Args:
+        word: the command, in lower case.
+        rest: what stands behind it.
+        here: the room one is in.
+        known: names that may be meant.
+    """
+    match word:
+        case "/topic" if not rest:
+            return actions.AskRoomSettings(here, topic_only=True)
+        case "/topic" if len(rest) <= _LONGEST_TOPIC:
+            return actions.ChangeRoomSettings(SetRoom(0, here, topic="" if rest == '""' else rest))
+        case "/room" if not rest:
+            return actions.AskRoomSettings(here)
+        case "/room":
+            command = _rule(here, rest)
+            return InputError(usage("/room")) if command is None else actions.ChangeRoomSettings(command)
+        case "/role":
+            return _role(here, rest)
+        case _ if word in _VERBS:
+            return _order(here, word, rest, known)
+        case _:
+            return InputError(usage(word)) if word in WORDS else None
+
+
+def seconds_of(text: str) -> int | None:
+    """Return how long `10m` is; None when it is no length of time."""
+    found = _SPAN.fullmatch(text)
+    return None if found is None else int(found[1]) * _UNITS[found[2]]
+
+
+def _rule(here: str, rest: str) -> SetRoom | None:  # noqa: PLR0911 - one row a rule
+    verb, _, setting = rest.partition(" ")
+    key, _, value = setting.strip().partition(" ")
+    value = value.strip()
+    if verb.casefold() != "set" or not value:
+        return None
+    switch = _SWITCHES.get(value.casefold())
+    seconds = 0 if value.casefold() == "off" else seconds_of(value)
+    match key.casefold():
+        case "private" if switch is not None:
+            return SetRoom(0, here, private=switch)
+        case "read-only" | "readonly" if switch is not None:
+            return SetRoom(0, here, read_only=switch)
+        case "archived" if switch is not None:
+            return SetRoom(0, here, archived=switch)
+        case "slow" if seconds is not None and seconds <= _MOST_SLOW_S:
+            return SetRoom(0, here, slow_s=seconds)
+        case "retention" if seconds is not None and seconds % 86_400 == 0 and seconds // 86_400 <= _MOST_DAYS:
+            return SetRoom(0, here, retention_days=seconds // 86_400)
+        case "history" if value.casefold() == "joined":
+            return SetRoom(0, here, history="joined")
+        case "history" if value.casefold() == "all":
+            return SetRoom(0, here, history="all")
+        case "name" if len(value) <= _LONGEST_NAME:
+            return SetRoom(0, here, name=value)
+        case "topic" if len(value) <= _LONGEST_TOPIC:
+            return SetRoom(0, here, topic=value)
+        case _:
+            return None
+
+
+def _role(here: str, rest: str) -> ParsedInput:
+    name, _, typed = rest.rpartition(" ")
+    name = name.strip().strip('"')
+    for role in get_args(RoleName):
+        if name and typed.casefold() == role:
+            return actions.ModerateMember(here, ModerationVerb.ROLE, name, role=role)
+    return InputError(usage("/role"))
+
+
+def _order(here: str, word: str, rest: str, known: Iterable[str]) -> ParsedInput:
+    verb = _VERBS[word]
+    if verb in {ModerationVerb.INVITE, ModerationVerb.UNBAN, ModerationVerb.UNMUTE}:
+        name, more = rest.strip('"'), ""
+    else:
+        name, more = longest_known_name(rest, known) or ("", "")
+    seconds = None
+    if verb in {ModerationVerb.BAN, ModerationVerb.MUTE} and (found := _SPAN.match(more)) is not None:
+        seconds, more = int(found[1]) * _UNITS[found[2]], more[found.end() :]
+    if (
+        not name
+        or len(name) > 256
+        or len(more) > _LONGEST_REASON
+        or (seconds is not None and not 0 < seconds <= _MOST_S)
+    ):
+        return InputError(usage(word))
+    return actions.ModerateMember(here, verb, name, seconds, more)

@@ -1,0 +1,171 @@
+"""Happenings as sentences: what the interactive client and the pipes say about them, or nothing.
+
+Messages are not told here: they have rows of their own (rendering.py).
+"""
+
+from __future__ import annotations
+
+from securechat.client import catalogue
+from securechat.client.catalogue.rooms import missing, taken_out
+from securechat.client.core import events
+from securechat.client.core.events.connection import UiEvent
+from securechat.client.core.state import ConversationId, RoomKey
+from securechat.client.ui.describe_rooms import line_text, of_entering, of_tiding, why
+from securechat.client.ui.rendering import excerpt, local_date, local_time_of
+from securechat.model import CertificateInfo, LoginInfo, Person
+from securechat.text.sanitize import one_line
+
+
+def sentence(ui_event: UiEvent, current: ConversationId, me: int) -> str | None:
+    """Return what to say about a happening; None for those that say nothing or are shown otherwise."""
+    return (
+        _of_people(ui_event, current, me)
+        or _of_lines(ui_event)
+        or _of_connection(ui_event)
+        or _of_account(ui_event)
+        or of_tiding(ui_event)
+    )
+
+
+def _of_people(ui_event: UiEvent, current: ConversationId, me: int) -> str | None:  # noqa: C901, PLR0911, PLR0912 - one row a happening
+    match ui_event:
+        case events.RoomJoined(room, people, total, again=False):
+            others = [person for person in people if person.id != me]
+            if ui_event.elsewhere:
+                return catalogue.accounts.entered_elsewhere(one_line(room), _names(others), total)
+            return "\n".join(
+                [catalogue.connection.entered(one_line(room), _names(others), total), *of_entering(ui_event)]
+            )
+        case events.RoomSelected(room):
+            return catalogue.connection.back_in_room(one_line(room))
+        case events.RoomLeft(room, elsewhere=True):
+            return catalogue.accounts.left_elsewhere(one_line(room))
+        case events.RoomLeft(room, missing=True):
+            return missing(one_line(room))
+        case events.RoomLeft(room, text=text) if text:
+            return taken_out(one_line(room), one_line(text))
+        case events.RoomLeft(room):
+            return catalogue.connection.left_room(one_line(room))
+        case events.MembersJoined(room, people):
+            return catalogue.connection.came(_elsewhere(room, current), _names(people))
+        case events.MembersLeft(room, people):
+            return catalogue.connection.went(_elsewhere(room, current), _names(people))
+        case events.MemberRenamed(_, _, new, me=True):
+            return catalogue.connection.renamed_self(one_line(new))
+        case events.MemberRenamed(_, old, new):
+            return catalogue.connection.renamed(one_line(old), one_line(new))
+        case events.RosterShown(room, people, total):
+            return catalogue.connection.roster(one_line(room), _names(people), total)
+        case events.RoomsShown(rooms):
+            return catalogue.connection.rooms([(one_line(count.room), count.total) for count in rooms])
+        case events.IgnoreChanged(person, hidden):
+            return catalogue.connection.ignoring(one_line(person.name), hidden=hidden)
+        case _:
+            return None
+
+
+def _of_lines(ui_event: UiEvent) -> str | None:  # noqa: PLR0911 - one row a happening
+    match ui_event:
+        case events.MessageWaiting(line, code):
+            return catalogue.connection.line_waiting(line_text(line), code)
+        case events.MessageRefused(line, code, text):
+            return catalogue.connection.line_refused(line_text(line), why(code, text), to=excerpt(line.to))
+        case events.WillBeDeliveredLater(person):
+            return catalogue.accounts.kept_for(one_line(person.name))
+        case events.ActionDeferred(wish, subject, text):
+            return catalogue.connection.postponed(wish, excerpt(subject), excerpt(text))
+        case events.LeavingChat():
+            return catalogue.connection.LEAVING
+        case events.RenameRefused(name, code, text):
+            return catalogue.connection.name_refused(excerpt(name), one_line(text), code)
+        case events.MessagesLost(lines):
+            return "\n".join(catalogue.connection.line_lost(line_text(line)) for line in lines)
+        case events.ActionRejected(reason, subject, detail):
+            return catalogue.connection.declined(reason, excerpt(subject), one_line(detail))
+        case events.RequestRefused(code, text, room):
+            return catalogue.connection.request_refused(why(code, text), one_line(room) if room else None)
+        case events.RateLimited():
+            return catalogue.connection.slowed_down()
+        case events.HistoryLoaded(messages=(), asked=True):
+            return catalogue.connection.NO_HISTORY
+        case _:
+            return None
+
+
+def _of_connection(ui_event: UiEvent) -> str | None:
+    match ui_event:
+        case events.ConnectionLost(loss, _, text):
+            return catalogue.connection.connection_lost(loss, one_line(text))
+        case events.BackOnline():
+            return catalogue.connection.CONNECTION_BACK
+        case events.CaughtUp(missed) if missed:
+            return catalogue.connection.caught_up(missed)
+        case events.HistoryReset():
+            return catalogue.connection.HISTORY_RESET
+        case _:
+            return None
+
+
+def _of_account(ui_event: UiEvent) -> str | None:  # noqa: PLR0911 - one row a happening
+    match ui_event:
+        case events.LoginDelayed(retry_after_s, code):
+            return catalogue.accounts.login_held(retry_after_s, code)
+        case events.IdentityChanged(me):
+            return catalogue.accounts.became_another(one_line(me.name))
+        case events.AccountActionDone(account_action, number, name):
+            return catalogue.accounts.done(account_action, number, one_line(name))
+        case events.AccountActionUnconfirmed(account_action):
+            return catalogue.accounts.unanswered(account_action)
+        case events.LoginsShown(logins, more):
+            return "\n".join([_logins(logins), *([catalogue.accounts.MORE_LOGINS] if more else [])])
+        case events.CertificatesShown(certificates, presented, more):
+            shown = _certificates(certificates, presented)
+            return "\n".join([shown, *([catalogue.accounts.MORE_CERTIFICATES] if more else [])])
+        case events.AnnouncementShown(text, sent_at_ms):
+            return catalogue.accounts.announcement(local_time_of(sent_at_ms).strftime("%H:%M"), one_line(text))
+        case events.StateNotSaved(detail):
+            return catalogue.accounts.not_kept(one_line(detail))
+        case _:
+            return None
+
+
+def _logins(logins: tuple[LoginInfo, ...]) -> str:
+    rows = [
+        catalogue.accounts.login_line(
+            each.login,
+            excerpt(each.client),
+            one_line(each.address),
+            local_date(each.since_ms),
+            local_date(each.used_at_ms),
+            online=each.online,
+            current=each.current,
+        )
+        for each in logins
+    ]
+    return "\n".join([*rows, catalogue.accounts.END_LOGIN_HINT]) if rows else catalogue.accounts.NO_LOGINS
+
+
+def _certificates(certificates: tuple[CertificateInfo, ...], presented: str | None) -> str:
+    rows = [
+        catalogue.accounts.certificate_line(
+            each.certificate,
+            excerpt(each.label),
+            one_line(each.fingerprint),
+            local_date(each.added_at_ms),
+            current=each.current,
+        )
+        for each in certificates
+    ]
+    rows = rows or [catalogue.accounts.NO_CERTIFICATES]
+    known = any(each.current for each in certificates)
+    if presented is not None and not known:
+        rows.append(catalogue.accounts.presented(one_line(presented)))
+    return "\n".join(rows)
+
+
+def _names(people: tuple[Person, ...] | list[Person]) -> list[str]:
+    return [one_line(person.name) for person in people]
+
+
+def _elsewhere(room: str, current: ConversationId) -> str | None:
+    return None if RoomKey(room) == current else one_line(room)

@@ -1,0 +1,110 @@
+"""Tidings as sentences: rooms and their rules, roles, invitations, what was not read. Messages have rows (lines.py)."""
+
+from __future__ import annotations
+
+from securechat.client import catalogue
+from securechat.client.core import events
+from securechat.client.core.events.connection import PendingMessage, UiEvent
+from securechat.client.ui.rendering import excerpt, safe_sign
+from securechat.errors import ErrorCode
+from securechat.model import RevisionKind, RoomRules, UnreadItem
+from securechat.text.sanitize import one_line
+
+
+def of_tiding(ui_event: UiEvent) -> str | None:  # noqa: PLR0911 - one row a happening
+    """Return what to say about a tiding; None for those that say nothing or are shown otherwise."""
+    match ui_event:
+        case events.RoomSettingsShown(rules, topic_only):
+            return _topic(rules) if topic_only else _rules(rules)
+        case events.RoomSettingsChanged(rules, before):
+            return _changed(rules, before)
+        case events.InvitedToRoom(room, by):
+            return catalogue.rooms.invited(one_line(room), one_line(by.name))
+        case events.RoleShown(room, person, role, muted_s, was_muted, me):
+            return catalogue.rooms.role(
+                one_line(room), one_line(person.name), one_line(role), muted_s=muted_s, was_muted=was_muted, me=me
+            )
+        case events.ModerationDone(order, person):
+            return catalogue.rooms.done(order.verb, one_line(order.room), one_line(person.name), order.seconds)
+        case events.ModerationUnconfirmed():
+            return catalogue.rooms.MAYBE_DONE
+        case events.UnreadShown(items, asked):
+            return _unread(items, asked=asked)
+        case events.TypingNoticesSet(on):
+            return catalogue.rooms.TYPING_ON if on else catalogue.rooms.TYPING_OFF
+        case _:
+            return None
+
+
+def of_entering(event: events.RoomJoined) -> list[str]:
+    """What to know of a room when one enters it."""
+    more = [catalogue.rooms.topic(one_line(event.room), one_line(event.topic))] if event.topic else []
+    if said := catalogue.rooms.entered_more(read_only=event.read_only, archived=event.archived):
+        more.append(said)
+    return more
+
+
+def why(code: ErrorCode, text: str) -> str:
+    """Why something was refused, in the server's words, or in ours where it did not understand."""
+    return catalogue.rooms.UNKNOWN_HERE if code is ErrorCode.UNKNOWN_TYPE else one_line(text)
+
+
+def line_text(line: PendingMessage) -> str:
+    """The beginning of a line, or what it would do."""
+    if line.revising is None:
+        return excerpt(line.text)
+    match line.revising.kind:
+        case RevisionKind.EDIT:
+            return catalogue.rooms.line_of_edit(excerpt(line.text))
+        case RevisionKind.DELETE:
+            return catalogue.rooms.line_of_deletion()
+        case _:
+            return catalogue.rooms.line_of_reaction(safe_sign(line.revising.sign))
+
+
+def _topic(rules: RoomRules) -> str:
+    return catalogue.rooms.topic(one_line(rules.room), one_line(rules.topic), _by(rules))
+
+
+def _rules(rules: RoomRules) -> str:
+    said = catalogue.rooms.rules(one_line(rules.room), _parts(rules), _by(rules))
+    return "\n".join([said, _topic(rules), catalogue.rooms.your_role(rules.role)]) if rules.ref else said
+
+
+def _changed(rules: RoomRules, before: RoomRules) -> str:
+    said = []
+    if rules.was is not None:
+        said.append(catalogue.rooms.room_renamed(one_line(rules.was), one_line(rules.room)))
+    if rules.topic != before.topic:
+        said.append(_topic(rules))
+    if not said or _parts(rules) != _parts(before):
+        said.append(_rules(rules))
+    return "\n".join(said)
+
+
+def _parts(rules: RoomRules) -> list[str]:
+    return catalogue.rooms.rule_parts(
+        private=rules.private,
+        read_only=rules.read_only,
+        slow_s=rules.slow_s,
+        retention_days=rules.retention_days,
+        joined_only=rules.history == "joined",
+        archived=rules.archived,
+    )
+
+
+def _by(rules: RoomRules) -> str:
+    return one_line(rules.by.name) if rules.by is not None else ""
+
+
+def _unread(items: tuple[UnreadItem, ...], *, asked: bool) -> str:
+    if not items:
+        return catalogue.rooms.ALL_READ
+    rows = [(_place(item), item.unread, item.mentions) for item in items]
+    return catalogue.rooms.unread_list(rows) if asked else catalogue.rooms.unread_line(rows)
+
+
+def _place(item: UnreadItem) -> str:
+    if item.room is not None:
+        return f"#{one_line(item.room)}"
+    return one_line(item.peer.name) if item.peer is not None and item.peer.name else catalogue.rooms.SOMEBODY

@@ -1,0 +1,86 @@
+"""Short numbers beside lines: how a user without a screen says which message is meant.
+
+They count up for as long as the client runs; a message that is shown again keeps its number. The last ones are
+remembered, with the message as it is now, so that it can be quoted, edited and reacted to.
+"""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+from securechat.client.core.message_changes import apply_change
+from securechat.client.core.state import ConversationId
+from securechat.model import Message, MessageChange
+
+KEPT_NUMBERS = 2_000
+"""Lines that can be named: a day of a busy room, and 32 MB if every one had the longest text."""
+
+
+class NumberedMessage(Struct):
+    """A message that has a number; ``message`` is None where only its seq is known."""
+
+    number: int
+    key: ConversationId
+    seq: int
+    message: Message | None = None
+
+
+class LineNumbers:
+    """The numbers given so far."""
+
+    def __init__(self) -> None:
+        self._last = 0
+        self._by_number: dict[int, NumberedMessage] = {}
+        self._by_seq: dict[int, NumberedMessage] = {}
+
+    def give(self, key: ConversationId, seq: int, message: Message | None = None) -> int:
+        """Return the number of a message, a new one where it has none."""
+        entry = self._by_seq.get(seq)
+        if entry is None:
+            self._last += 1
+            entry = self._by_number[self._last] = self._by_seq[seq] = NumberedMessage(self._last, key, seq)
+            if len(self._by_number) > KEPT_NUMBERS:
+                oldest = self._by_number.pop(next(iter(self._by_number)))
+                del self._by_seq[oldest.seq]
+        if message is not None:
+            entry.message = message
+        return entry.number
+
+    def find(self, number: int) -> NumberedMessage | None:
+        """Return what has this number."""
+        return self._by_number.get(number)
+
+    def number(self, seq: int) -> int:
+        """Return the number that a message has; 0 for none."""
+        entry = self._by_seq.get(seq)
+        return 0 if entry is None else entry.number
+
+    def message(self, seq: int) -> Message | None:
+        """Return a message that has a number."""
+        entry = self._by_seq.get(seq)
+        return None if entry is None else entry.message
+
+    def last_own(self, key: ConversationId, me: int) -> NumberedMessage | None:
+        """Return the last message of a sender in a conversation that still says something."""
+        for entry in reversed(self._by_number.values()):
+            message = entry.message
+            if entry.key == key and message is not None and message.sender_id == me and message.deleted is None:
+                return entry
+        return None
+
+    def change(self, change: MessageChange) -> None:
+        """A message has changed."""
+        entry = self._by_seq.get(change.target)
+        if entry is not None and entry.message is not None:
+            entry.message = apply_change(entry.message, change)
+
+    def renamed(self, old: ConversationId, new: ConversationId) -> None:
+        """A room has another name."""
+        for entry in self._by_number.values():
+            if entry.key == old:
+                entry.key = new
+
+    def forget(self) -> None:
+        """Another log: what the numbers stood for is not in it. They count on, so that none means two things."""
+        self._by_number.clear()
+        self._by_seq.clear()

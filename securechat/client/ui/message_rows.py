@@ -1,0 +1,152 @@
+"""What a line client shows of messages, with their numbers: as they come, recalled, found, changed.
+
+Knows the core it looks at and how a row is made (rendering.py); where rows go is the business of who asks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from securechat.client import catalogue
+from securechat.client.core import events
+from securechat.client.core.client import ClientCore
+from securechat.client.core.events.connection import UiEvent
+from securechat.client.core.events.rooms import HistoryRange
+from securechat.client.core.state import ConversationId, RoomKey, key_of
+from securechat.client.ui.line_numbers import LineNumbers
+from securechat.client.ui.rendering import (
+    TextRow,
+    announcement_rows,
+    elsewhere,
+    hit_rows,
+    local_time,
+    message_rows,
+    notice_rows,
+    quote_row,
+    safe_sign,
+)
+from securechat.model import Deleted, Edited, Message, MessageChange, Reacted
+from securechat.text.sanitize import one_line, visible
+
+
+class MessageRows:
+    """Rows for happenings about messages.
+
+    Args:
+        core: whose messages.
+
+    Attributes:
+        numbers: the numbers beside the lines.
+    """
+
+    def __init__(self, core: ClientCore) -> None:
+        self.numbers = LineNumbers()
+        self._core = core
+        self._day = ""
+        self._reacted: dict[int, Reacted] = {}
+
+    @property
+    def gathering(self) -> bool:
+        """Whether there are reactions to be told by `gathered`."""
+        return bool(self._reacted)
+
+    def note(self, ui_event: UiEvent) -> None:
+        """Keep the numbers right; `rows` does this too."""
+        match ui_event:
+            case events.MessageShown(message, key):
+                self.numbers.give(key, message.seq, message)
+            case events.MessageChanged(change):
+                self.numbers.change(change)
+            case events.RoomSettingsChanged(rules) if rules.was is not None:
+                self.numbers.renamed(RoomKey(rules.was), RoomKey(rules.room))
+            case events.HistoryReset():
+                self.numbers.forget()
+
+    def rows(self, ui_event: UiEvent, columns: int) -> list[TextRow] | None:
+        """Return the rows of a happening; None for those that are no messages."""
+        self.note(ui_event)
+        match ui_event:
+            case events.MessageShown(message, key):
+                return self._message(key, message, columns, elsewhere(key, self._core.current, message))
+            case events.HistoryLoaded(key, messages) if messages:
+                return self._messages(key, messages, columns, None)
+            case events.HistoryShown():
+                return self._excerpt(ui_event, columns)
+            case events.SearchShown():
+                return self._hits(ui_event, columns)
+            case events.MessageChanged(change, key):
+                return self._change(change, key, columns)
+            case _:
+                return None
+
+    def gathered(self, columns: int) -> list[TextRow]:
+        """Return a row for each message that got or lost reactions since the last time."""
+        reacted, self._reacted = self._reacted, {}
+        return [row for change in reacted.values() for row in self._reactions(change, columns)]
+
+    def _message(self, key: ConversationId, message: Message, columns: int, room: str | None) -> list[TextRow]:
+        day = local_time(message).date().isoformat()
+        rows = notice_rows(day, columns) if self._day and day != self._day else []
+        self._day = day
+        if message.reply is not None and message.deleted is None:
+            rows.append(self._quote(key, message.reply, columns))
+        number = self.numbers.give(key, message.seq, message)
+        return rows + message_rows(message, columns, room=room, number=number)
+
+    def _messages(
+        self, key: ConversationId, messages: Sequence[Message], columns: int, room: str | None
+    ) -> list[TextRow]:
+        for message in messages:  # first all of them: they may answer each other
+            self.numbers.give(key, message.seq, message)
+        return [row for message in messages for row in self._message(key, message, columns, room)]
+
+    def _quote(self, key: ConversationId, seq: int, columns: int) -> TextRow:
+        message = self._core.timeline.find(key, seq) or self.numbers.message(seq)
+        hidden = message is not None and message.sender_id in self._core.ignored
+        return quote_row(message, self.numbers.give(key, seq), columns, hidden=hidden)
+
+    def _excerpt(self, event: events.HistoryShown, columns: int) -> list[TextRow]:
+        if not event.messages:
+            empty = (
+                catalogue.rooms.NOTHING_UNREAD if event.place is HistoryRange.UNREAD else catalogue.rooms.NOTHING_THERE
+            )
+            return notice_rows(empty, columns)
+        rows = notice_rows(catalogue.rooms.UNREAD_BEGINS, columns) if event.place is HistoryRange.UNREAD else []
+        room = elsewhere(event.key, self._core.current, event.messages[0])
+        rows += self._messages(event.key, event.messages, columns, room)
+        return rows + (notice_rows(catalogue.rooms.MORE, columns) if event.more else [])
+
+    def _hits(self, event: events.SearchShown, columns: int) -> list[TextRow]:
+        rows: list[TextRow] = []
+        for hit in event.hits:
+            key = key_of(hit.message, self._core.me.id)
+            rows += hit_rows(hit, columns, self.numbers.give(key, hit.message.seq, hit.message))
+        said = catalogue.rooms.after_hits(len(event.hits), more=event.more, building=event.building)
+        return rows + [row for sentence in said for row in notice_rows(sentence, columns)]
+
+    def _change(self, change: MessageChange, key: ConversationId, columns: int) -> list[TextRow]:
+        number = self.numbers.give(key, change.target)
+        name = one_line(change.name)
+        match change:
+            case Edited(text=str(text)):
+                return announcement_rows(catalogue.rooms.edited(number, name, visible(text)), columns)
+            case Deleted():
+                return announcement_rows(catalogue.rooms.deleted(number, name), columns)
+            case Reacted():
+                self._reacted[change.target] = change
+        return []
+
+    def _reactions(self, change: Reacted, columns: int) -> list[TextRow]:
+        entry = self.numbers.message(change.target)
+        number = self.numbers.number(change.target)
+        if entry is None:
+            sign = safe_sign(change.sign)
+            said = catalogue.rooms.reacted(number, sign, one_line(change.name), on=change.on)
+        else:
+            self._core.people.see(change.sender_id, change.name)
+            signs = [(safe_sign(each.sign), [self._name(who) for who in each.by]) for each in entry.reactions]
+            said = catalogue.rooms.reactions(number, signs)
+        return announcement_rows(said, columns)
+
+    def _name(self, person_id: int) -> str:
+        return one_line(self._core.people.name(person_id) or catalogue.rooms.SOMEBODY)

@@ -1,0 +1,313 @@
+"""Messages and notices as rows of a terminal that nobody else's text can imitate (promise 6).
+
+- A message begins with its time in the first column, a notice with ``-- ``; every further row of either, be it a
+  newline in the text or a wrap at the edge of the screen, is indented under a mark that `text.visible` lets no text
+  produce. So nothing a text contains ever stands in the first column.
+- A name contains none of ``: # @ , ! /``. Hence ``#ops bob:`` and ``bob @ann:`` (to ann alone) cannot be names, and the
+  first colon after the time ends the sender.
+- We wrap ourselves, because a terminal's own wrap would put a row of the sender's choice into the first column.
+- The number of a line, in brackets, stands before the name, always; what a message answers stands on a row of its own
+  above it, under a mark that begins no other row.
+- Lines of code between two rows of three backquotes are cut where the screen ends, and nowhere else.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from collections.abc import Sequence
+from enum import Enum
+from typing import Any
+
+from msgspec import Struct
+
+from securechat.client import catalogue
+from securechat.client.core.state import ConversationId, PersonKey
+from securechat.model import Deleted, Edited, Hit, Message, MessageChange, Reacted
+from securechat.text.sanitize import CONTINUATION_MARK, one_line, visible, width
+
+NOTICE_MARK = "-- "
+_CONTINUED = f"      {CONTINUATION_MARK} "
+_QUOTE_MARK = "      > "
+_FENCE = "```"
+_SNIPPET = 160
+"""Characters shown of a hit: two rows of 80 columns."""
+_BEFORE_HIT = 40
+"""Of them, before the first part that matched."""
+_NARROWEST = 12
+"""Cells left for text at least: below that a terminal is not one, and a row per character helps nobody."""
+
+
+class TextStyle(Enum):
+    """How a part of a row stands out."""
+
+    DIM = "dim"
+    FOUND = "found"
+
+
+class TextSpan(Struct, frozen=True):
+    """A part of a row: [start, end) in characters."""
+
+    start: int
+    end: int
+    style: TextStyle
+
+
+class TextRow(str):
+    """A row of the terminal, safe to print, that also knows which parts of it stand out where that can be shown."""
+
+    __slots__ = ("spans",)
+    spans: tuple[TextSpan, ...]
+
+    @classmethod
+    def of(cls, text: str, spans: Sequence[TextSpan] = ()) -> TextRow:
+        """Make a row."""
+        row = cls(text)
+        row.spans = tuple(spans)
+        return row
+
+
+def message_rows(
+    message: Message, columns: int, *, room: str | None = None, number: int | None = None
+) -> list[TextRow]:
+    """Return the rows of a message; ``room`` is named when it is not the one being looked at."""
+    clock = local_time(message).strftime("%H:%M ")
+    mark = _numbered(message, number)
+    if message.deleted is not None:
+        return _rows(clock, f"{mark}{sender(message, room)}", columns, _dim(mark))
+    return _rows(clock, f"{mark}{sender(message, room)}: {visible(message.text)}", columns, _dim(mark))
+
+
+def quote_row(message: Message | None, number: int, columns: int, *, hidden: bool = False) -> TextRow:
+    """Return the row above an answer: what it answers, as far as it is known, on one line."""
+    mark = catalogue.rooms.number(number)
+    if hidden or message is None:
+        said = f"{mark} {catalogue.rooms.HIDDEN if hidden else catalogue.rooms.EARLIER}"
+    elif message.deleted is not None:
+        said = f"{catalogue.rooms.number(number, catalogue.rooms.DELETED)} {one_line(message.name)}"
+    else:
+        said = f"{mark} {one_line(message.name)}: {one_line(message.text[:columns])}"
+    room = max(_NARROWEST, columns - 2 - width(_QUOTE_MARK))
+    cut = _fitting(said, room)
+    whole = _QUOTE_MARK + (said if cut >= len(said) else f"{said[:cut]}…")
+    return TextRow.of(whole, [TextSpan(0, len(whole), TextStyle.DIM)])
+
+
+def hit_rows(hit: Hit, columns: int, number: int) -> list[TextRow]:
+    """Return the rows of something found: when, where, who, and the text around what matched, on one line."""
+    message = hit.message
+    mark = _numbered(message, number)
+    head = f"{mark}{sender(message, message.room)}: "
+    text, marks = _snippet(message.text, hit.marks)
+    spans = [TextSpan(len(head) + start, len(head) + end, TextStyle.FOUND) for start, end in marks]
+    return _rows(f"{local_date(message.sent_at_ms)} ", head + text, columns, [*_dim(mark), *spans])
+
+
+def _numbered(message: Message, number: int | None) -> str:
+    """The number of a message and what has become of it: before the name, where no name or text can stand."""
+    mark = (
+        catalogue.rooms.DELETED
+        if message.deleted is not None
+        else catalogue.rooms.EDITED
+        if message.edited is not None
+        else ""
+    )
+    if number is None:
+        return f"[{mark}] " if mark else ""
+    return f"{catalogue.rooms.number(number, mark)} "
+
+
+def _dim(mark: str) -> list[TextSpan]:
+    return [TextSpan(0, len(mark), TextStyle.DIM)] if mark else []
+
+
+def _snippet(text: str, marks: Sequence[tuple[int, int]]) -> tuple[str, list[tuple[int, int]]]:
+    """Cut a text around what matched, and make it safe; returns where the marks are now."""
+    first = marks[0][0] if marks else 0
+    start = max(0, first - _BEFORE_HIT) if len(text) > _SNIPPET else 0
+    end = min(len(text), start + _SNIPPET)
+    shown, at, spans = "…" if start else "", start, []
+    for left, right in marks:
+        if at <= left < right <= end:
+            shown += one_line(text[at:left])
+            piece = one_line(text[left:right])
+            spans.append((len(shown), len(shown) + len(piece)))
+            shown, at = shown + piece, right
+    shown += one_line(text[at:end]) + ("…" if end < len(text) else "")
+    # Safe in parts may still be a pile of marks in all: then it is shown without what stands out.
+    whole = visible(shown)
+    return (shown, spans) if whole == shown else (whole, [])
+
+
+def notice_rows(sentence: str, columns: int) -> list[TextRow]:
+    """Return the rows of a notice; newlines in it are ours (the help text)."""
+    return [row for line in sentence.split("\n") for row in _rows(NOTICE_MARK, line, columns)]
+
+
+def sender(message: Message, room: str | None = None) -> str:
+    """Return who speaks, where, and to whom."""
+    name = one_line(message.name) or catalogue.connection.DELETED
+    if message.to is not None:
+        return f"{name} @{one_line(message.to_name or '') or catalogue.connection.DELETED}"
+    return f"#{one_line(room)} {name}" if room else name
+
+
+def announcement_rows(sentence: str, columns: int) -> list[TextRow]:
+    """Return the rows of a notice with somebody's text in it: a newline begins no notice of its own."""
+    return _rows(NOTICE_MARK, sentence, columns)
+
+
+def tail_line(message: Message, *, room: str | None = None, number: int | None = None) -> str:
+    """Return a message as one line. No name contains a slash, so none can pass for the mark of a deletion."""
+    mark = "" if number is None else f"{catalogue.rooms.number(number)} "
+    if message.deleted is not None:
+        return f"{mark}/{catalogue.rooms.DELETED} {sender(message, room)}"
+    return f"{mark}{sender(message, room)}: {one_line(message.text)}"
+
+
+def change_line(change: MessageChange, *, room: str | None = None, number: int | None = None) -> str | None:
+    """Return a change of a message as one line; None for reactions, which are too many for a line each."""
+    mark = "" if number is None else f"{catalogue.rooms.number(number)} "
+    who = f"#{one_line(room)} {one_line(change.name)}" if room else one_line(change.name)
+    match change:
+        case Edited(text=str(text)):
+            return f"{mark}/{catalogue.rooms.EDITED} {who}: {one_line(text)}"
+        case Deleted():
+            return f"{mark}/{catalogue.rooms.DELETED} {who}"
+        case _:
+            return None
+
+
+def json_line(message: Message) -> str:
+    """Return a message as one line of JSON, ASCII only, so that it is harmless wherever it is shown."""
+    fields = _json_fields(message)
+    fields["text"] = message.text
+    for name in ("reply", "mentions", "edited", "deleted"):
+        if value := getattr(message, name):
+            fields[name] = value
+    if message.reactions:
+        fields["reactions"] = [{"sign": reaction.sign, "by": reaction.by} for reaction in message.reactions]
+    return json.dumps(fields)
+
+
+_CHANGE_WORDS: dict[type[MessageChange], str] = {Edited: "edited", Deleted: "deleted", Reacted: "reacted"}
+"""The words of the JSON output: they stay when a class gets another name."""
+
+
+def change_json(change: MessageChange) -> str:
+    """Return a change of a message as one line of JSON: what happened, and to the message of which ``seq``."""
+    fields = _json_fields(change)
+    fields["change"] = _CHANGE_WORDS[type(change)]
+    fields["target"] = change.target
+    match change:
+        case Edited(text=text, mentions=mentions):
+            fields["text"] = text
+            if mentions:
+                fields["mentions"] = mentions
+        case Reacted(sign=sign, on=on):
+            fields["sign"], fields["on"] = sign, on
+    return json.dumps(fields)
+
+
+def _json_fields(entry: Message | MessageChange) -> dict[str, Any]:
+    at = dt.datetime.fromtimestamp(entry.sent_at_ms / 1000, dt.UTC)
+    return {
+        "seq": entry.seq,
+        "at": at.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+        "room": entry.room,
+        "by": entry.sender_id,
+        "name": entry.name,
+    }
+
+
+def safe_sign(sign: str) -> str:
+    """Return the sign of a reaction such that it ends where it ends: without space, comma, colon and slash."""
+    return "".join("_" if char.isspace() or char in ",:/" else char for char in one_line(sign))
+
+
+def day_at_ms(date: str) -> int | None:
+    """Return when a day (2026-11-20) begins by this machine's time zone; None when it is no day."""
+    try:
+        return max(0, int(dt.datetime.strptime(date, "%Y-%m-%d").astimezone().timestamp() * 1000))
+    except (ValueError, OverflowError, OSError):  # what astimezone raises for years far away differs by platform
+        return None
+
+
+def excerpt(text: str, cells: int = 60) -> str:
+    """Return the beginning of a text on one line, for notices about it."""
+    line = one_line(text)
+    return line if len(line) <= cells else f"{line[:cells]}…"
+
+
+def local_time(message: Message) -> dt.datetime:
+    """Return when a message was sent, by this machine's time zone."""
+    return local_time_of(message.sent_at_ms)
+
+
+def local_time_of(at_ms: int) -> dt.datetime:
+    """Return a time of the server's (milliseconds since the epoch, UTC) by this machine's time zone."""
+    return dt.datetime.fromtimestamp(at_ms / 1000, dt.UTC).astimezone()
+
+
+def local_date(at_ms: int) -> str:
+    """Return date and time of day, as lists show them."""
+    return local_time_of(at_ms).strftime("%Y-%m-%d %H:%M")
+
+
+def elsewhere(key: ConversationId, current: ConversationId, message: Message) -> str | None:
+    """Return the room to name with a message, if it is not the one being looked at."""
+    return None if key == current or isinstance(key, PersonKey) else message.room
+
+
+def _rows(head: str, body: str, columns: int, spans: Sequence[TextSpan] = ()) -> list[TextRow]:
+    """Wrap; the spans are of the body."""
+    rows: list[TextRow] = []
+    at, in_code = 0, False
+    for paragraph in body.split("\n"):
+        said = paragraph if rows else paragraph.partition(": ")[2]  # behind the sender
+        in_code ^= said.strip().startswith(_FENCE)
+        first = head if not rows else _CONTINUED
+        for start, piece in _wrapped(paragraph, first, columns, as_typed=in_code):
+            before = head if not rows else _CONTINUED
+            rows.append(TextRow.of(before + piece, _shifted(spans, at + start, len(piece), len(before))))
+        at += len(paragraph) + 1
+    return rows
+
+
+def _shifted(spans: Sequence[TextSpan], start: int, length: int, by: int) -> list[TextSpan]:
+    """The parts of the spans that are in a piece, counted from where its row begins."""
+    clipped = ((max(span.start, start), min(span.end, start + length), span.style) for span in spans)
+    return [TextSpan(left - start + by, right - start + by, style) for left, right, style in clipped if left < right]
+
+
+def _wrapped(text: str, first_head: str, columns: int, *, as_typed: bool) -> list[tuple[int, str]]:
+    """Cut into pieces that fit; unless ``as_typed`` at a space where there is one in the last third of the row."""
+    # One cell stays free: terminals disagree about the width of some characters, and about the last column.
+    room = max(_NARROWEST, columns - 1 - width(first_head))
+    pieces: list[tuple[int, str]] = []
+    at = 0
+    while at < len(text):
+        cut = _fitting(text[at:], room)
+        space = -1
+        if not as_typed and at + cut < len(text):
+            space = text.rfind(" ", at + cut * 2 // 3, at + cut + 1)
+        if space > at:
+            pieces.append((at, text[at:space]))
+            at = space + 1
+        else:
+            pieces.append((at, text[at : at + cut]))
+            at += cut
+        room = max(_NARROWEST, columns - 1 - width(_CONTINUED))
+    return pieces or [(0, "")]
+
+
+def _fitting(text: str, cells: int) -> int:
+    """How many characters fit, at least one."""
+    if len(text) * 2 <= cells:
+        return len(text)
+    used = 0
+    for index, char in enumerate(text):
+        used += width(char)
+        if used > cells:
+            return max(1, index)
+    return len(text)

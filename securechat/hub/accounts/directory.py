@@ -1,0 +1,442 @@
+"""Everything durable about people, in memory: what the hub decides by.
+
+A change is asked of the log first and happens here when it is durable (`AccountDirectory.change`), before anybody is
+told. So memory is never ahead of the disk, and a crash takes back nothing that anybody has seen.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import deque
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
+from typing import Any, TypeAlias, TypeVar, assert_never
+
+from msgspec.structs import replace
+
+from securechat.containment import Containment, Vital, vital
+from securechat.errors import ErrorCode, LocalProtocolError, Refusal
+from securechat.hub.accounts.bans import BanIndex
+from securechat.hub.interfaces import MessageLog, NotAppended
+from securechat.hub.rooms.directory import RoomDirectory
+from securechat.hub.wall_clock import WallClock
+from securechat.records.accounts import (
+    Account,
+    AccountRow,
+    AuditEntry,
+    Ban,
+    BanKind,
+    Certificate,
+    Change,
+    Committed,
+    Drop,
+    EraseSender,
+    Invite,
+    Login,
+    Mute,
+    PurgeGuests,
+    Put,
+    StoredAccounts,
+    TrimAudit,
+    WriteAudit,
+)
+from securechat.records.rooms import Membership, PutMembership, StoredRooms
+from securechat.text.confusables import skeleton
+from securechat.text.names import name_key
+
+ChangeDone = Callable[[Committed | NotAppended], None]
+Turn: TypeAlias = tuple[Sequence[Change], ChangeDone] | None
+RowT = TypeVar("RowT", Account, Login, Invite)
+_DAY_MS = 86_400_000
+_GONE = NotAppended(ErrorCode.NOT_FOUND, "it is gone: somebody else has just removed it")
+_NOT_TRIED = NotAppended(ErrorCode.BUSY, "the server could not do this now; try again", retry_after_s=1.0)
+"""To whoever waits for a change that an error kept from being asked of the log."""
+
+
+def hash_of(token: str) -> bytes:
+    """Return what is stored of a login or invite token: the SHA-256 of its bytes (it has 128 random bits: no salt)."""
+    return hashlib.sha256(bytes.fromhex(token)).digest()
+
+
+class AccountDirectory:
+    """Accounts, logins, certificates, invites, bans and mutes.
+
+    Args:
+        log: where changes become durable.
+        clock: what is written down, and what expiry is judged by.
+        session_days: how long an unused login lasts.
+        containment: what becomes of what a change in its turn raises; by default it is raised.
+
+    Attributes:
+        accounts, logins, certificates, invites, bans, mutes: by number (sender_id for accounts and mutes).
+        banned: finds bans by what they keep out.
+        being_deleted: accounts that are being deleted: nothing new may name them.
+        room_directory: rooms, and who belongs to them.
+    """
+
+    def __init__(
+        self, log: MessageLog, clock: WallClock, session_days: float, containment: Containment | None = None
+    ) -> None:
+        self._containment = containment or Containment()
+        self.clock = clock
+        self.wall_ms = clock.now_ms
+        self._session_ms = int(session_days * _DAY_MS)
+        self.accounts: dict[int, Account] = {}
+        self.logins: dict[int, Login] = {}
+        self.certificates: dict[int, Certificate] = {}
+        self.invites: dict[int, Invite] = {}
+        self.banned = BanIndex(self.lasts)
+        self.mutes: dict[int, Mute] = {}
+        self.being_deleted: set[int] = set()
+        self._log = log
+        self._serial = 0
+        self._leaving: set[tuple[type[AccountRow], int]] = set()
+        self._queues: dict[Hashable, deque[tuple[object, Callable[[], Turn]]]] = {}  # and for whom each is
+        self._turning: set[Hashable] = set()  # places whose turns are being taken further up the stack
+        self._arriving: dict[str, Account] = {}  # by what their names look like
+        self._epochs: dict[int, int] = {}
+        self._by_key: dict[str, int] = {}
+        self._by_skeleton: dict[str, int] = {}
+        self._by_token: dict[bytes, int] = {}
+        self._by_fingerprint: dict[str, int] = {}
+        self._by_invite: dict[bytes, int] = {}
+        self.room_directory = RoomDirectory(self.accounts, clock.now_ms)
+        self._logins_of: dict[int, dict[int, Login]] = {}
+        self.logged_out: Callable[[set[int]], None] = lambda _: None
+        """Told which logins have ended, whatever ended them."""
+
+    def restore(self, people: StoredAccounts, room_records: StoredRooms) -> None:
+        """Take over what the log remembers."""
+        self._serial = people.serial
+        for rows in (people.accounts, people.logins, people.certificates, people.invites, people.bans, people.mutes):
+            for row in rows:
+                self._put(row)
+        self.room_directory.restore(room_records)
+
+    # --- Finding --------------------------------------------------------------------------------------------------
+
+    def account_named(self, name: str) -> Account | None:
+        """Return the account of this name, however it is spelled."""
+        return self.account_of_key(name_key(name))
+
+    def account_of_key(self, key: str) -> Account | None:
+        """Return the account with this name key."""
+        sender_id = self._by_key.get(key)
+        return None if sender_id is None else self.accounts[sender_id]
+
+    def look_alike(self, name: str) -> Account | None:
+        """Return the account whose name is the same as this one, or looks the same; it may just be being made."""
+        looks = skeleton(name)
+        sender_id = self._by_skeleton.get(looks)
+        return self._arriving.get(looks) if sender_id is None else self.accounts[sender_id]
+
+    def living(self, sender_id: int) -> Account | None:
+        """Return an account that is there and is not being deleted."""
+        return None if (Account, sender_id) in self._leaving else self.accounts.get(sender_id)
+
+    def is_leaving(self, kind: type[AccountRow], number: int) -> bool:
+        """Tell whether a record is on its way out."""
+        return (kind, number) in self._leaving
+
+    def epoch(self, sender_id: int) -> int:
+        """Which password of an account this is, counted since the start; a rehash changes nothing."""
+        return self._epochs.get(sender_id, 0)
+
+    def begin_epoch(self, sender_id: int) -> None:
+        """An account has another password: whoever proved the one before has proved nothing."""
+        self._epochs[sender_id] = self.epoch(sender_id) + 1
+
+    def login_with(self, token: str) -> Login | None:
+        """Return the login that holds this token, unless it has expired."""
+        number = self._by_token.get(hash_of(token), 0)
+        return self.logins[number] if self.has_login(number) else None
+
+    def has_login(self, number: int) -> bool:
+        """Tell whether a login is there, has not expired, and is not being ended."""
+        login = self.logins.get(number)
+        return (
+            login is not None
+            and login.expires_at_ms > self.clock.earliest_ms()
+            and not self._leaving & {(Login, number), (Account, login.sender_id)}
+        )
+
+    def certificate_with(self, fingerprint: str) -> Certificate | None:
+        """Return the certificate with this public key."""
+        row = self.certificates.get(self._by_fingerprint.get(fingerprint, 0))
+        if row is None or self._leaving & {(Certificate, row.certificate_id), (Account, row.sender_id)}:
+            return None
+        return row
+
+    def invite_with(self, token: str) -> Invite | None:
+        """Return the invite with this token, whatever has become of it."""
+        return self.invites.get(self._by_invite.get(hash_of(token), 0))
+
+    def logins_of(self, sender_id: int) -> list[Login]:
+        """The logins of an account that have not expired, the latest used last."""
+        now_ms = self.clock.earliest_ms()
+        mine = [row for row in self._logins_of.get(sender_id, {}).values() if row.expires_at_ms > now_ms]
+        return sorted(mine, key=lambda row: (row.used_at_ms, row.login_id))
+
+    def certificates_of(self, sender_id: int) -> list[Certificate]:
+        """The client certificates of an account."""
+        return [row for row in self.certificates.values() if row.sender_id == sender_id]
+
+    @property
+    def bans(self) -> dict[int, Ban]:
+        """Every ban by its number, in force or not."""
+        return self.banned.rows
+
+    def mute_on(self, sender_id: int) -> Mute | None:
+        """Return the mute of a sender, if it lasts."""
+        mute = self.mutes.get(sender_id)
+        return mute if mute is not None and self.lasts(mute.until_ms) else None
+
+    def lasts(self, until_ms: int | None) -> bool:
+        """Tell whether something with this end is still in force."""
+        return until_ms is None or until_ms > self.wall_ms()
+
+    # --- Changing -------------------------------------------------------------------------------------------------
+
+    def number(self) -> int:
+        """Return a number never given to a login, certificate, invite or ban before."""
+        self._serial += 1
+        return self._serial
+
+    def note(self, actor: str, act: str, target: str = "", detail: str = "") -> WriteAudit:
+        """Return an audit entry of this moment."""
+        return WriteAudit(AuditEntry(self.wall_ms(), actor, act, target, detail))
+
+    def change(self, changes: Sequence[Change], then: ChangeDone | None = None) -> None:
+        """Make changes, all or none: durable first, then here, then ``then`` is told.
+
+        A login, a certificate or a membership of an account that is gone, or going, comes to nothing: ``then`` hears
+        NOT_FOUND.
+        """
+        fresh = {row.sender_id: row for row in _put_rows(changes) if isinstance(row, Account)}
+        if not all(self._has_owner(row, fresh) for row in _put_rows(changes)):
+            if then is not None:
+                then(_GONE)
+            return
+        arriving = {skeleton(row.name): row for number, row in fresh.items() if number not in self.accounts}
+        self._arriving |= arriving  # from now on nobody takes their names
+        leaving = {(change.kind, change.number) for change in changes if isinstance(change, Drop)}
+        self._leaving |= leaving  # from now on nobody comes in by them, and nothing brings them back
+
+        def give_back() -> None:
+            self._leaving.difference_update(leaving)
+            for looks in arriving:
+                self._arriving.pop(looks, None)
+
+        def done(answer: Committed | NotAppended) -> None:
+            give_back()
+            if isinstance(answer, Committed):
+                vital(Vital.CHANGES, self._apply_all)(changes, answer.dropped)
+            try:
+                if then is not None:
+                    then(answer)
+            finally:  # who has lost a login is out, whatever the one who asked makes of it
+                ended = {number for kind, number in leaving if kind is Login}
+                if ended and isinstance(answer, Committed):
+                    self.logged_out(ended)
+
+        try:
+            self._log.record(changes, done)
+        except BaseException:
+            give_back()
+            raise
+
+    def _has_owner(self, row: AccountRow | Membership, fresh: Mapping[int, Account]) -> bool:
+        if not isinstance(row, Login | Certificate | Membership):
+            return True
+        return row.sender_id in fresh or self.living(row.sender_id) is not None
+
+    def amend(
+        self, kind: type[RowT], number: int, edit: Callable[[RowT], RowT], others: Sequence[Change], then: ChangeDone
+    ) -> None:
+        """Change one record that is there, and others along with it, one such change after the other.
+
+        ``edit`` sees the record as the change before has left it: two that cross do not undo each other. When it is
+        gone by then, ``then`` hears NOT_FOUND and nothing happens; nor does it when ``edit`` raises a Refusal.
+        """
+
+        def job() -> Turn:
+            row = self._table(kind).get(number)
+            if row is None or (kind, number) in self._leaving:
+                then(_GONE)
+                return None
+            try:
+                edited = edit(row)
+            except Refusal as refusal:
+                then(NotAppended(refusal.code, refusal.detail, refusal.retry_after_s))
+                return None
+            except BaseException:
+                then(_NOT_TRIED)
+                raise
+            return (Put(edited), *others), then
+
+        self.in_turn((kind, number), job)
+
+    def in_turn(self, room_record: Hashable, job: Callable[[], Turn]) -> None:
+        """Make changes that depend on what is here, one after the other for each ``room_record``.
+
+        ``job`` is called when its turn has come; it looks at the present state and returns its changes and who is told,
+        or None when there is nothing to change.
+        """
+        queue = self._queues.get(room_record)
+        if queue is None:
+            self._queues[room_record] = queue = deque()
+        # an object of its own, even where the same job is asked for twice; what it raises is for whoever asks now
+        queue.append((self._containment.current, partial(job)))
+        if len(queue) == 1:
+            self._take_turns(room_record)
+
+    def _take_turns(self, room_record: Hashable) -> None:
+        """Take one turn after the other, until one waits for the log or none is left.
+
+        A turn that raises is over, and the ones behind it are taken all the same before the (first) error goes on.
+        """
+        queue = self._queues[room_record]
+        failure: Exception | None = None
+        self._turning.add(room_record)
+        while queue:
+            work, job = queue[0]
+            is_over = True
+            try:
+                with self._containment.work_for(work):  # who asked before is not to blame
+                    if (turn := job()) is not None:
+                        self._ask_for(room_record, job, *turn)
+                        is_over = False  # or it was over at once: then another turn is the first by now
+            except Exception as error:  # noqa: BLE001 - raised below
+                failure = failure or error
+            if is_over:
+                self._end_turn(room_record, job)
+            if self._is_turn_of(room_record, job):
+                break
+        self._turning.discard(room_record)
+        if not queue:
+            del self._queues[room_record]
+        if failure is not None:
+            raise failure
+
+    def _ask_for(
+        self, room_record: Hashable, job: Callable[[], Turn], changes: Sequence[Change], then: ChangeDone
+    ) -> None:
+        def done(answer: Committed | NotAppended) -> None:
+            try:
+                then(answer)  # may ask for the next change in this place, which then waits its turn
+            finally:
+                self._end_turn(room_record, job)
+                if room_record not in self._turning and room_record in self._queues:
+                    self._take_turns(room_record)
+
+        try:
+            self.change(changes, done)
+        except BaseException:
+            if self._is_turn_of(room_record, job):
+                then(_NOT_TRIED)
+            raise
+
+    def _end_turn(self, room_record: Hashable, job: Callable[[], Turn]) -> None:
+        if self._is_turn_of(room_record, job):
+            self._queues[room_record].popleft()
+
+    def _is_turn_of(self, room_record: Hashable, job: Callable[[], Turn]) -> bool:
+        queue = self._queues.get(room_record)
+        return queue is not None and len(queue) > 0 and queue[0][1] is job
+
+    def _table(self, kind: type[AccountRow]) -> dict[int, Any]:
+        if kind is Account:
+            return self.accounts
+        if kind is Login:
+            return self.logins
+        if kind is Invite:
+            return self.invites
+        raise LocalProtocolError(f"{kind.__name__} is never amended")
+
+    def end_of_login(self, login: Login | None = None) -> int:
+        """Return when a login that is used now expires; one that is there never earlier than it would have."""
+        end_ms = self.wall_ms() + self._session_ms
+        return end_ms if login is None else max(end_ms, login.expires_at_ms)
+
+    def _apply_all(self, changes: Sequence[Change], dropped: Iterable[int]) -> None:
+        for change in changes:
+            self._apply(change)
+        for room_id in dropped:
+            self.room_directory.dropped(room_id)
+
+    def _apply(self, change: Change) -> None:
+        match change:
+            case Put(row):
+                self._put(row)
+            case Drop(kind, number):
+                self._drop(kind, number)
+            case WriteAudit() | EraseSender() | PurgeGuests() | TrimAudit():
+                pass
+            case _:
+                self.room_directory.apply(change)
+
+    def _put(self, row: AccountRow) -> None:
+        match row:
+            case Account():
+                self._unname(row.sender_id)
+                self.accounts[row.sender_id] = row
+                self._by_key[row.key] = self._by_skeleton[skeleton(row.name)] = row.sender_id
+            case Login():
+                self.logins[row.login_id] = row
+                self._by_token[row.token_hash] = row.login_id
+                self._logins_of.setdefault(row.sender_id, {})[row.login_id] = row
+            case Certificate():
+                self.certificates[row.certificate_id] = row
+                self._by_fingerprint[row.fingerprint] = row.certificate_id
+            case Invite():
+                self.invites[row.invite_id] = row
+                self._by_invite[row.token_hash] = row.invite_id
+            case Ban():
+                self.banned.put(row)
+            case Mute():
+                self.mutes[row.sender_id] = row
+            case _:
+                assert_never(row)
+
+    def _drop(self, kind: type[AccountRow], number: int) -> None:
+        if kind is Account:
+            self._drop_account(number)
+        elif kind is Login and (login := self.logins.pop(number, None)) is not None:
+            self._by_token.pop(login.token_hash, None)
+            self._logins_of[login.sender_id].pop(number, None)
+        elif kind is Certificate and (certificate := self.certificates.pop(number, None)) is not None:
+            self._by_fingerprint.pop(certificate.fingerprint, None)
+        elif kind is Invite and (invite := self.invites.pop(number, None)) is not None:
+            self._by_invite.pop(invite.token_hash, None)
+        elif kind is Ban:
+            self.banned.drop(number)
+        elif kind is Mute:
+            self.mutes.pop(number, None)
+
+    def _drop_account(self, sender_id: int) -> None:
+        self._unname(sender_id)
+        self.accounts.pop(sender_id, None)
+        self.room_directory.forget_account(sender_id)
+        for login_id in list(self._logins_of.get(sender_id, ())):
+            self._drop(Login, login_id)
+        self._logins_of.pop(sender_id, None)
+        self._epochs.pop(sender_id, None)
+        for certificate in self.certificates_of(sender_id):
+            self._drop(Certificate, certificate.certificate_id)
+        for ban in self.banned.of(BanKind.ACCOUNT, str(sender_id)):
+            self._drop(Ban, ban.ban_id)
+        self.mutes.pop(sender_id, None)
+
+    def _unname(self, sender_id: int) -> None:
+        if (old := self.accounts.get(sender_id)) is not None:
+            self._by_key.pop(old.key, None)
+            self._by_skeleton.pop(skeleton(old.name), None)
+
+
+def _put_rows(changes: Iterable[Change]) -> Iterator[AccountRow | Membership]:
+    return (change.row for change in changes if isinstance(change, Put | PutMembership))
+
+
+def seen(account: Account, seq: int, now_ms: int) -> Account:
+    """Return the account as it is after a device of it has been sent everything up to ``seq``."""
+    return replace(account, seen_at_ms=now_ms, seen_seq=max(account.seen_seq, seq))

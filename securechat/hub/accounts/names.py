@@ -1,0 +1,115 @@
+"""Who may use which name now: in use, reserved for somebody who was cut off, or free.
+
+A claim belongs to an owner: the holder of a resume secret, known by its SHA-256, or an account. It is made when a hello
+is accepted, becomes a reservation when the connection is lost, and ends when the reservation is over or its owner
+quits. A name is claimed together with all that look like it (`securechat.text.confusables`).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+
+from securechat.errors import ErrorCode, Refusal
+from securechat.hub.interfaces import Reservation
+from securechat.text.confusables import skeleton
+
+
+def owner_of(secret: str) -> bytes:
+    """Return what the server stores of a resume secret: the SHA-256 of its bytes."""
+    return hashlib.sha256(bytes.fromhex(secret)).digest()
+
+
+def owner_of_account(sender_id: int) -> bytes:
+    """Return the owner that all devices of an account are."""
+    return b"account %d" % sender_id
+
+
+class _Claim:
+    __slots__ = ("owner", "reserved", "until")
+
+    def __init__(self, owner: bytes, until: float | None, reserved: float | None = None) -> None:
+        self.owner = owner
+        self.until = until  # None: in use
+        self.reserved = reserved  # until when it was reserved for the same owner, before it was claimed
+
+
+class NameReservations:
+    """The claims of one server, by what names look like."""
+
+    _PRUNE_AT = 1024  # claims; reservations that are over are dropped when the table has doubled
+
+    def __init__(self) -> None:
+        self._name_reservations: dict[str, _Claim] = {}
+        self._prune_at = self._PRUNE_AT
+
+    def restore(self, reservations: Iterable[Reservation], now: float, now_ms: int, reserve_s: float) -> None:
+        """Take over the reservations that a log remembers, with what is left of their time."""
+        for reservation in reservations:
+            left_s = min(reserve_s, reserve_s - (now_ms - reservation.lost_at_ms) / 1000)
+            if left_s > 0:
+                self._name_reservations[skeleton(reservation.name)] = _Claim(reservation.secret_hash, now + left_s)
+
+    def claim(self, name: str, owner: bytes, now: float) -> None:
+        """Give a name to an owner, who keeps it until `reserve` or `free`.
+
+        Raises:
+            Refusal: NAME_IN_USE; with retry_after_s where it is only reserved.
+        """
+        key = skeleton(name)
+        held = self._name_reservations.get(key)
+        if held is not None and held.owner != owner:
+            if held.until is None:
+                raise Refusal(ErrorCode.NAME_IN_USE, "this name is taken; choose another one")
+            if held.until > now:
+                wait_s = held.until - now
+                raise Refusal(
+                    ErrorCode.NAME_IN_USE,
+                    f"this name is kept for somebody who lost the connection; it is free in {wait_s:.0f} s, "
+                    "or choose another one",
+                    retry_after_s=round(wait_s, 1),
+                )
+        if len(self._name_reservations) >= self._prune_at:
+            self._prune(now)
+        reserved = None
+        if held is not None and held.owner == owner:
+            reserved = held.reserved if held.until is None else held.until
+        self._name_reservations[key] = _Claim(owner, None, reserved)
+
+    def exchange(self, old: str, new: str, owner: bytes) -> None:
+        """Give up a name for another one that is claimed already; they may look the same."""
+        if skeleton(old) != skeleton(new):
+            self.free(old, owner)
+
+    def hand_over(self, name: str, owner: bytes, successor: bytes) -> None:
+        """Give a claim to another owner: the guest has become an account."""
+        held = self._name_reservations.get(skeleton(name))
+        if held is not None and held.owner == owner:
+            held.owner = successor
+
+    def reserve(self, name: str, owner: bytes, until: float) -> None:
+        """Keep a name for an owner who was cut off."""
+        held = self._name_reservations.get(skeleton(name))
+        if held is not None and held.owner == owner:
+            held.until = until
+
+    def give_back(self, name: str, owner: bytes) -> None:
+        """Take back a claim that came to nothing: the name is reserved as it was before, or free."""
+        held = self._name_reservations.get(skeleton(name))
+        if held is not None and held.owner == owner and held.reserved is not None:
+            held.until, held.reserved = held.reserved, None
+        else:
+            self.free(name, owner)
+
+    def free(self, name: str, owner: bytes) -> None:
+        """Give up a name; nothing happens if it is somebody else's by now."""
+        key = skeleton(name)
+        held = self._name_reservations.get(key)
+        if held is not None and held.owner == owner:
+            del self._name_reservations[key]
+
+    def _prune(self, now: float) -> None:
+        self._name_reservations = {
+            key: held for key, held in self._name_reservations.items() if held.until is None or held.until > now
+        }
+        self._prune_at = max(self._PRUNE_AT, 2 * len(self._name_reservations))

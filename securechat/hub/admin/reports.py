@@ -1,0 +1,242 @@
+"""What an administrator may look at: the server at a glance, people, logins, invites, bans and mutes.
+
+A list of all is an iterator, whose caller takes a few rows at a time and lets others be served in between: 10,000
+accounts or 50,000 logins are 100 ms of work. Nothing is sorted here, for the same reason. Each row is of the moment in
+which it is taken; what has gone since the list was asked for is left out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import NamedTuple, TypeVar
+
+from msgspec import Struct
+
+from securechat.errors import ErrorCode, Refusal
+from securechat.hub.accounts.authentication import AuthenticationSettings
+from securechat.hub.accounts.directory import AccountDirectory
+from securechat.hub.accounts.login import LoginFlow
+from securechat.hub.interfaces import Peer
+from securechat.hub.members import Member, MemberConnection
+from securechat.hub.rooms.presence import PresenceTracker
+from securechat.records.accounts import Ban, Invite, Mute
+from securechat.text.names import name_key
+
+_RowT = TypeVar("_RowT")
+
+
+class HubFigures(NamedTuple):
+    """What only the hub knows at this moment."""
+
+    last_seq: int
+    unsettled: int
+    now: float
+
+
+class ServerStatus(Struct, frozen=True, gc=False):
+    """The server at a glance."""
+
+    version: str
+    access: str
+    members: int
+    guests: int
+    accounts: int
+    connections: int
+    rooms: int
+    last_seq: int
+    unsettled: int
+    open_invites: int
+    bans: int
+    mutes: int
+    kept_rooms: int
+    rooms_without_members: int
+
+
+class UserRow(Struct, frozen=True, gc=False):
+    """Somebody with an account, or a guest who is here."""
+
+    name: str
+    sender_id: int
+    account: bool
+    role: str
+    online: bool
+    connections: int
+    rooms: tuple[str, ...]
+    addresses: tuple[str, ...]
+    made_at_ms: int
+    seen_at_ms: int
+    muted: bool
+    banned: bool
+
+
+class SessionRow(Struct, frozen=True, gc=False):
+    """A login, or a connection without one (``login`` is 0: a guest, or somebody with a certificate)."""
+
+    name: str
+    login: int
+    client: str
+    address: str
+    since_ms: int
+    used_at_ms: int
+    online: bool
+    certificate: str | None = None
+
+
+class AdminReports:
+    """Looks at a hub; every answer is of this moment.
+
+    Args:
+        directory: accounts and all that hangs on them.
+        keys: access.
+        login_flow: who is here.
+        presence: the rooms.
+        connections: every connection of a member.
+        figures: the last seq, the drafts the log has not answered, and the time of this pass.
+        version: the server's.
+    """
+
+    def __init__(
+        self,
+        directory: AccountDirectory,
+        keys: AuthenticationSettings,
+        login_flow: LoginFlow,
+        presence: PresenceTracker,
+        connections: Mapping[Peer, MemberConnection],
+        figures: Callable[[], HubFigures],
+        version: str,
+    ) -> None:
+        self._directory = directory
+        self._keys = keys
+        self._login_flow = login_flow
+        self._presence = presence
+        self._connections = connections
+        self._figures = figures
+        self._version = version
+
+    def status(self) -> ServerStatus:
+        """Return the server at a glance."""
+        directory, members = self._directory, self._login_flow.members.values()
+        now_ms, figures = directory.wall_ms(), self._figures()
+        return ServerStatus(
+            version=self._version,
+            access=self._keys.access.value,
+            members=len(members),
+            guests=sum(not member.account for member in members),
+            accounts=len(directory.accounts),
+            connections=len(self._connections),
+            rooms=len(self._presence.rooms),
+            last_seq=figures.last_seq,
+            unsettled=figures.unsettled,
+            open_invites=sum(is_open(invite, now_ms) for invite in directory.invites.values()),
+            bans=sum(1 for _ in self.bans()),
+            mutes=sum(1 for _ in self.mutes()),
+            kept_rooms=len(directory.room_directory.room_records),
+            rooms_without_members=directory.room_directory.count_without_members(),
+        )
+
+    def users(self) -> Iterator[UserRow]:
+        """Everybody with an account, then the guests who are here."""
+        return (self._user(sender_id) for sender_id in self._everybody() if self._is_known(sender_id))
+
+    def sessions(self, name: str | None = None) -> Iterator[SessionRow]:
+        """Logins and connections of one person, or of everybody, person by person.
+
+        Raises:
+            Refusal: NOT_FOUND, nobody has this name.
+        """
+        ids: Iterable[int] = self._everybody() if name is None else (self._find(name),)
+        return (row for sender_id in ids if self._is_known(sender_id) for row in self._sessions_of(sender_id))
+
+    def invites(self) -> Iterator[Invite]:
+        """Every invite there ever was and that has not been cleaned away, the newest last."""
+        return self._still_there(self._directory.invites)
+
+    def bans(self) -> Iterator[Ban]:
+        """Every ban in force."""
+        return (ban for ban in self._still_there(self._directory.bans) if self._directory.lasts(ban.until_ms))
+
+    def mutes(self) -> Iterator[Mute]:
+        """Every mute in force."""
+        return (mute for mute in self._still_there(self._directory.mutes) if self._directory.lasts(mute.until_ms))
+
+    def _still_there(self, rows: Mapping[int, _RowT]) -> Iterator[_RowT]:
+        return (row for number in list(rows) if (row := rows.get(number)) is not None)
+
+    def _everybody(self) -> list[int]:
+        accounts, members = self._directory.accounts, self._login_flow.members
+        return [*accounts, *(sender_id for sender_id in members if sender_id not in accounts)]
+
+    def _is_known(self, sender_id: int) -> bool:
+        return sender_id in self._directory.accounts or sender_id in self._login_flow.members
+
+    def _present(self, name: str) -> Member:
+        member = self._login_flow.find(name_key(name))
+        if member is None:
+            raise Refusal(ErrorCode.NOT_FOUND, f"nobody named {name} is here; `users` lists who is")
+        return member
+
+    def _find(self, name: str) -> int:
+        account = self._directory.account_named(name)
+        return account.sender_id if account is not None else self._present(name).sender_id
+
+    def _name_of(self, sender_id: int) -> str:
+        held = self._directory.accounts.get(sender_id) or self._login_flow.members.get(sender_id)
+        return held.name if held is not None else ""
+
+    def _user(self, sender_id: int) -> UserRow:
+        account, member = self._directory.accounts.get(sender_id), self._login_flow.members.get(sender_id)
+        peers = member.peers if member is not None else []
+        name = self._name_of(sender_id)
+        barred = self._directory.banned.on_account(sender_id) if account else self._directory.banned.on_name(name)
+        return UserRow(
+            name=name,
+            sender_id=sender_id,
+            account=account is not None,
+            role=account.role.value if account is not None else "guest",
+            online=bool(peers),
+            connections=len(peers),
+            rooms=tuple(sorted(member.rooms)) if member is not None else (),
+            addresses=tuple(dict.fromkeys(peer.host for peer in peers)),
+            made_at_ms=account.made_at_ms if account is not None else 0,
+            seen_at_ms=self._directory.wall_ms() if peers else account.seen_at_ms if account is not None else 0,
+            muted=self._directory.mute_on(sender_id) is not None,
+            banned=barred is not None,
+        )
+
+    def _sessions_of(self, sender_id: int) -> list[SessionRow]:
+        name = self._name_of(sender_id)
+        member = self._login_flow.members.get(sender_id)
+        connections = [(peer, self._connections[peer]) for peer in member.peers] if member is not None else []
+        online = {connection.login_id for _, connection in connections}
+        rows = [
+            SessionRow(
+                name,
+                row.login_id,
+                row.client,
+                row.address,
+                row.made_at_ms,
+                row.used_at_ms,
+                online=row.login_id in online,
+            )
+            for row in self._directory.logins_of(sender_id)
+        ]
+        rows += [
+            SessionRow(
+                name,
+                0,
+                connection.client,
+                peer.host,
+                connection.since_ms,
+                connection.since_ms,
+                online=True,
+                certificate=connection.certificate,
+            )
+            for peer, connection in connections
+            if not connection.login_id
+        ]
+        return rows
+
+
+def is_open(invite: Invite, now_ms: int) -> bool:
+    """Tell whether an invite still lets somebody in."""
+    return not invite.revoked and len(invite.used_by) < invite.uses and invite.expires_at_ms > now_ms

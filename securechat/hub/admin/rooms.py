@@ -1,0 +1,223 @@
+"""Rooms as an administrator sees them: which there are, how much they are used, and which may go.
+
+A room may be removed by hand when nobody belongs to it, nobody is in it and nobody is invited to it; its messages go
+with it. Each removal is written into the audit in the same step, and judged anew when the room's turn comes: whoever
+enters it at that moment keeps it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from securechat.errors import ErrorCode, Refusal
+from securechat.hub.accounts.directory import AccountDirectory, Turn
+from securechat.hub.interfaces import MessageLog, NotAppended, RoomFigures
+from securechat.hub.rooms.presence import PresenceTracker
+from securechat.records.accounts import Change, Committed
+from securechat.records.rooms import DropRoom, PurgeExpired, RoomRecord, RoomRole
+from securechat.text.names import LOBBY
+
+_AT_ONCE = 20
+"""Rooms that one question to the log is about: 25 ms of its reading thread when each has 10,000 messages."""
+_IN_VAIN = 20
+"""Steps that delete no message before the room is left as it is: each takes 10,000 changes of one message along."""
+_EXPIRE_AT_ONCE = 500
+_DAY_MS = 86_400_000
+_MOST_DAYS = 3650
+
+
+class RoomRow(Struct, frozen=True, gc=False):
+    """A room with a record, or one that is occupied.
+
+    Attributes:
+        room: its name.
+        total: how many are in it now.
+        members: how many belong to it.
+        owners: whose it is.
+        messages: how many it has, counted up to 10,000.
+        last_at_ms: when the last of them was sent; 0 for none.
+        made_at_ms: when it got its record; 0 for none.
+        kind: ``guests`` without a record, ``archived``, ``private`` or ``public``.
+        prunable: whether nobody belongs to it, is in it, or is invited.
+    """
+
+    room: str
+    total: int
+    members: int = 0
+    owners: tuple[str, ...] = ()
+    messages: int = 0
+    last_at_ms: int = 0
+    made_at_ms: int = 0
+    kind: str = "guests"
+    prunable: bool = False
+
+
+Rows = Callable[[list[RoomRow] | NotAppended], None]
+
+
+class RoomReports:
+    """Looks at rooms, and removes those that nobody uses.
+
+    Args:
+        directory: rooms with a record, and changes about them.
+        presence: which are occupied.
+        log: what was said there.
+    """
+
+    def __init__(self, directory: AccountDirectory, presence: PresenceTracker, log: MessageLog) -> None:
+        self._directory = directory
+        self._room_directory = directory.room_directory
+        self._presence = presence
+        self._log = log
+
+    def rooms(self, done: Rows) -> None:
+        """Tell every room with a record and every occupied one, by name."""
+        names = sorted(self._room_directory.room_records.keys() | self._presence.rooms.keys())
+        self._gather(names, [], done)
+
+    def prunable(self, unused_days: float | None, done: Rows) -> None:
+        """Tell which rooms `prune` would remove, by name. Raises as `prune`."""
+        before_ms = self._before_ms(unused_days)
+        names = sorted(
+            name for name, room_record in self._room_directory.room_records.items() if self._is_prunable(room_record)
+        )
+
+        def gathered(rows: list[RoomRow] | NotAppended) -> None:
+            if isinstance(rows, list):
+                rows = [row for row in rows if row.prunable and max(row.last_at_ms, row.made_at_ms) < before_ms]
+            done(rows)
+
+        self._gather(names, [], gathered)
+
+    def prune(self, actor: str, unused_days: float | None, done: Rows) -> None:
+        """Remove every room that nobody uses, with its messages; tell which were removed, with how many messages.
+
+        Args:
+            actor: for the audit.
+            unused_days: only rooms without a message for so long, and not made since; None for all.
+            done: told the removed ones, when they are, or why that ended early.
+
+        Raises:
+            Refusal: INVALID for a number that makes no sense.
+        """
+        before_ms = self._before_ms(unused_days)
+
+        def found(rows: list[RoomRow] | NotAppended) -> None:
+            if isinstance(rows, NotAppended):
+                done(rows)
+            else:
+                _Pruning(self._directory, self._is_prunable, actor, before_ms, rows, done).begin()
+
+        self.prunable(unused_days, found)
+
+    def _before_ms(self, unused_days: float | None) -> int:
+        if unused_days is not None and not 0 < unused_days <= _MOST_DAYS:
+            raise Refusal(ErrorCode.INVALID, f"name a number of days up to {_MOST_DAYS}")
+        return self._directory.wall_ms() + 1 - int((unused_days or 0) * _DAY_MS)
+
+    def _is_prunable(self, room_record: RoomRecord) -> bool:
+        return (
+            room_record.name != LOBBY
+            and room_record.name not in self._presence.rooms
+            and not self._room_directory.members_of(room_record)
+            and not self._room_directory.count_invited(room_record)
+        )
+
+    def _gather(self, names: list[str], rows: list[RoomRow], done: Rows) -> None:
+        """Ask the log about some rooms, and about the rest when it has answered."""
+        if not names:
+            done(rows)
+            return
+        some = names[:_AT_ONCE]
+
+        def answered(answer: list[RoomFigures] | NotAppended) -> None:
+            if isinstance(answer, NotAppended):
+                done(answer)
+                return
+            figures = {each.room: each for each in answer}
+            rows.extend(self._row(name, figures.get(name)) for name in some)
+            self._gather(names[_AT_ONCE:], rows, done)
+
+        self._log.room_figures(some, answered)
+
+    def _row(self, name: str, figures: RoomFigures | None) -> RoomRow:
+        room, room_record = self._presence.rooms.get(name), self._room_directory.room_records.get(name)
+        row = RoomRow(name, len(room.members) if room is not None else 0)
+        if figures is not None:
+            row = replace(row, messages=figures.messages, last_at_ms=figures.last_at_ms)
+        if room_record is None:
+            return row
+        members, accounts = self._room_directory.members_of(room_record), self._directory.accounts
+        owners = [each.sender_id for each in members if each.role is RoomRole.OWNER]
+        return replace(
+            row,
+            members=len(members),
+            owners=tuple(accounts[who].name for who in owners if who in accounts),
+            made_at_ms=room_record.made_at_ms,
+            kind="archived" if room_record.archived else "private" if room_record.private else "public",
+            prunable=self._is_prunable(room_record),
+        )
+
+
+class _Pruning:
+    """One removal of many rooms, a room after the other."""
+
+    def __init__(
+        self,
+        directory: AccountDirectory,
+        is_prunable: Callable[[RoomRecord], bool],
+        actor: str,
+        before_ms: int,
+        rows: list[RoomRow],
+        done: Rows,
+    ) -> None:
+        self._directory = directory
+        self._is_prunable = is_prunable
+        self._actor = actor
+        self._before_ms = before_ms
+        self._rows = rows
+        self._done = done
+        self._removed: list[RoomRow] = []
+
+    def begin(self) -> None:
+        """Remove the first room, and so on."""
+        self._next(0)
+
+    def _next(self, at: int) -> None:
+        if at == len(self._rows):
+            self._done(self._removed)
+        else:
+            self._step(at, 0, 0)
+
+    def _step(self, at: int, count: int, in_vain: int) -> None:
+        """Remove some of a room's messages, and the room when none is left."""
+        row = self._rows[at]
+
+        def job() -> Turn:
+            room_record = self._directory.room_directory.room_records.get(row.room)
+            if room_record is None or not self._is_prunable(room_record):
+                self._directory.change((), lambda _: self._next(at + 1))  # not at once: there may be thousands
+                return None
+            changes: list[Change] = [
+                PurgeExpired(row.room, self._before_ms, _EXPIRE_AT_ONCE),
+                DropRoom(room_record.room_id),
+            ]
+            if not count and not in_vain:
+                changes.append(self._directory.note(self._actor, "prune", row.room, f"{row.messages} messages"))
+            return changes, recorded
+
+        def recorded(answer: Committed | NotAppended) -> None:
+            if isinstance(answer, NotAppended):
+                self._done(answer)
+            elif answer.dropped:
+                self._removed.append(replace(row, messages=count + answer.count))
+                self._next(at + 1)
+            elif answer.count or in_vain < _IN_VAIN:
+                self._step(at, count + answer.count, 0 if answer.count else in_vain + 1)
+            else:
+                self._next(at + 1)  # something was said there since
+
+        self._directory.in_turn(("room", row.room), job)

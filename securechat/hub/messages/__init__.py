@@ -1,0 +1,1 @@
+"""Messages: posting, delivery, history, search, typing notices and read markers."""

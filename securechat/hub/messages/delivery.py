@@ -1,0 +1,84 @@
+"""What the log has committed, on its way to everybody who may hear it.
+
+A batch is broadcast in runs of entries for the same audience, in the order of seq, never regrouped across rooms: a
+client's one cursor is only right if what it gets is in order over all its rooms.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from itertools import groupby
+
+from msgspec.structs import replace
+
+from securechat.hub.interfaces import BroadcastPort, Peer
+from securechat.hub.members import Member
+from securechat.hub.messages.queries import Queries
+from securechat.hub.rooms.active_room import ActiveRoom
+from securechat.hub.rooms.directory import RoomDirectory
+from securechat.hub.rooms.presence import PresenceTracker
+from securechat.model import LogEntry
+
+
+class Delivery:
+    """Fans out.
+
+    Args:
+        broadcaster: tells many the same.
+        presence: who is in which room.
+        members: who is here, by sender_id.
+        queries: who may read what, in rooms with ``history_from_join``.
+        room_directory: which rooms those are.
+    """
+
+    def __init__(
+        self,
+        broadcaster: BroadcastPort,
+        presence: PresenceTracker,
+        members: Mapping[int, Member],
+        queries: Queries,
+        room_directory: RoomDirectory,
+    ) -> None:
+        self._broadcaster = broadcaster
+        self._presence = presence
+        self._members = members
+        self._queries = queries
+        self._room_directory = room_directory
+        self._new_names: dict[str, str] = {}
+
+    def fan_out(self, batch: Sequence[LogEntry]) -> None:
+        """Tell every member of the room, the sender included, or both sides of the dialogue.
+
+        Args:
+            batch: all that is new in one batch of the log, also when that is nothing: old names of rooms end with it.
+        """
+        if self._new_names:
+            batch = [replace(entry, room=self._new_names.get(entry.room or "", entry.room)) for entry in batch]
+        for room_name, run in groupby(batch, key=_room_of):
+            if room_name is None:
+                for entry in run:
+                    self._broadcaster.broadcast(self._dialogue_audience(entry), [entry])
+            elif (room := self._presence.rooms.get(room_name)) is not None:
+                self._tell_room(room, list(run))
+        self._new_names.clear()
+
+    def room_renamed(self, old: str, new: str) -> None:
+        """A room has another name: what was said under the old one in the same batch comes after this."""
+        self._new_names[old] = new
+        self._presence.rename_room(old, new)
+
+    def _tell_room(self, room: ActiveRoom, run: list[LogEntry]) -> None:
+        room_record = self._room_directory.room_records.get(room.name)
+        if room_record is None or not room_record.history_from_join:
+            self._broadcaster.broadcast(room.audience(), run)
+            return
+        for entry in run:  # an edit would show what was said before somebody joined
+            self._broadcaster.broadcast(self._queries.readers(room, entry), [entry])
+
+    def _dialogue_audience(self, entry: LogEntry) -> list[Peer]:
+        sides = (self._members.get(entry.sender_id), self._members.get(entry.to or 0))
+        return [peer for member in sides if member is not None for peer in member.peers]
+
+
+def _room_of(entry: LogEntry) -> str | None:
+    return entry.room

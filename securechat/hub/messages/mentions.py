@@ -1,0 +1,102 @@
+"""Whom a text names: ``@name``, with names that may contain spaces.
+
+A stranger chooses the text, so the work is bounded by what is tried, not by what is found: each word is folded once
+(`names.word_key`), at most _MOST_TRIES candidates are looked for, and a text whose words grow under folding gets no
+more than _MOST_FOLDED_CHARS of it. A text of ordinary writing meets none of these bounds.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+from securechat.limits import MAX_NAME_CHARS, MAX_TEXT_CHARS
+from securechat.text.names import MAX_KEY_CHARS, word_key
+
+MOST_MENTIONS = 20
+"""Of one message; the rest is not counted."""
+_MOST_WORDS = 4
+"""Of a name that is looked for: `user1 pc` has two; every further word costs a look-up."""
+_MOST_TRIES = 1_600
+"""Candidates looked for in one text: 200 times ``@``, with four words behind each, with and without punctuation."""
+_MOST_FOLDED_CHARS = 2 * MAX_TEXT_CHARS
+"""Code points of words beyond ASCII, after folding, in one text. In no language do words grow to twice their length;
+a few code points grow 18-fold (U+FDFA)."""
+_AFTER_AT = re.compile(rf"(?<![\w@])@(\S[^\n@]{{0,{MAX_NAME_CHARS - 1}}})")
+_WORD = re.compile(r"\S+")
+_PUNCTUATION = ".,;:!?)]}>'\"…"
+
+
+def mentioned(text: str, find: Callable[[str], int | None]) -> tuple[int, ...]:
+    """Return the sender_ids that a text names, each once, in the order of the text.
+
+    Args:
+        text: what somebody says.
+        find: tells the sender_id that has a name key, if anybody has.
+    """
+    if "@" not in text:
+        return ()
+    found: dict[int, None] = {}
+    search = _Search(find)
+    for match in _AFTER_AT.finditer(text):
+        if (sender_id := search.longest(match.group(1))) is not None:
+            found[sender_id] = None
+            if len(found) >= MOST_MENTIONS:
+                break
+        if search.is_over:
+            break
+    return tuple(found)
+
+
+class _Search:
+    """One text's share of work."""
+
+    __slots__ = ("_find", "_folded", "_folded_chars", "_tries")
+
+    def __init__(self, find: Callable[[str], int | None]) -> None:
+        self._find = find
+        self._folded: dict[str, str | None] = {}
+        self._folded_chars = 0
+        self._tries = 0
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the text has had its share."""
+        return self._tries >= _MOST_TRIES or self._folded_chars >= _MOST_FOLDED_CHARS
+
+    def longest(self, rest: str) -> int | None:
+        """Who has the longest name that stands behind an ``@``, or that with less punctuation at its end."""
+        candidates: list[str] = []  # keys, the shortest name first, each with its punctuation after it without
+        before = ""
+        for word in _WORD.findall(rest)[:_MOST_WORDS]:
+            bare = word.rstrip(_PUNCTUATION)
+            if bare != word:
+                self._add(candidates, before, bare)
+            key = self._add(candidates, before, word)
+            if key is None:
+                break  # nor has any name this word in it
+            before = key
+        for key in reversed(candidates):
+            self._tries += 1
+            if (sender_id := self._find(key)) is not None:
+                return sender_id
+        return None
+
+    def _add(self, candidates: list[str], before: str, word: str) -> str | None:
+        """Note the name that ends with a word as a candidate; returns its key, or None where no name has the word."""
+        folded = self._key(word)
+        if folded is None:
+            return None
+        key = f"{before} {folded}" if before and folded else before or folded
+        if key and word:
+            candidates.append(key)
+        return key
+
+    def _key(self, word: str) -> str | None:
+        if word.isascii():
+            return word_key(word)
+        if word in self._folded:
+            return self._folded[word]
+        key = self._folded[word] = word_key(word)
+        self._folded_chars += MAX_KEY_CHARS if key is None else len(key)
+        return key

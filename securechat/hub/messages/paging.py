@@ -1,0 +1,286 @@
+"""Pages that fit into a frame: every event that holds a list is made here, and nowhere else (a test checks it).
+
+The hub knows no bytes, so it counts with upper bounds of what JSON needs; property tests hold them against the native
+codec. The rows of an event take at most ``page_bytes``, whatever they contain, and one row alone always fits: the
+largest message, with every reaction it may have, is smaller than a page (`PageLimits`).
+
+A page of history that goes forward is a span of the log: messages and what changed older ones, in one order of seq.
+Wherever it is cut, everything up to there is in it and nothing from beyond, so ``through`` is the seq of its last
+entry, of either kind. A page that goes back holds messages alone: whoever reads those for the first time needs no
+changes.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Collection, Iterable, Sequence
+from itertools import chain
+from typing import TYPE_CHECKING, TypeVar
+
+from msgspec.structs import replace
+
+from securechat.hub.interfaces import HistoryQuery, HistoryRows, SearchQuery, SearchRows
+from securechat.limits import (
+    LISTED_ID_BYTES,
+    MAX_NAME_BYTES,
+    MAX_TOPIC_CHARS,
+    MESSAGE_FIELDS_BYTES,
+    REACTION_FIELDS_BYTES,
+    PageLimits,
+)
+from securechat.model import (
+    CertificateInfo,
+    CertificateList,
+    Edited,
+    HistoryPage,
+    Hit,
+    Joined,
+    LogEntry,
+    LoginInfo,
+    LoginList,
+    Message,
+    Person,
+    Presence,
+    Reacted,
+    Renaming,
+    RoomCount,
+    RoomsPage,
+    Roster,
+    SearchPage,
+    UnreadItem,
+    UnreadList,
+)
+
+if TYPE_CHECKING:
+    from securechat.hub.rooms.active_room import ActiveRoom
+
+_Row = TypeVar("_Row")
+_ESCAPED = re.compile(r'[\x00-\x1f"\\\x7f]')
+_MARK_BYTES = 14
+"""``[1234,1234],`` and two to spare."""
+_PERSON_BYTES = 36 + MAX_NAME_BYTES
+"""A person in a list. A name has at most 32 characters of four bytes, and none that JSON escapes takes more."""
+_RENAMING_BYTES = 48 + 2 * MAX_NAME_BYTES
+_ROOM_FIELDS_BYTES = 44
+"""A room in a list, without its name."""
+_UNREAD_FIELDS_BYTES = 140
+"""An item of what was not read, without the name in it."""
+_LOGIN_FIELDS_BYTES = 140
+_CERTIFICATE_FIELDS_BYTES = 120
+_TOPIC_BYTES = 6 * MAX_TOPIC_CHARS
+
+
+# --- How much something takes -----------------------------------------------------------------------------------------
+
+
+def encoded_bound(entry: LogEntry) -> int:
+    """Return at least as many bytes as the entry takes in JSON (RFC 8259: an escape takes at most six)."""
+    size = MESSAGE_FIELDS_BYTES + _text_bytes(entry.name) + _text_bytes(entry.room)
+    if isinstance(entry, Message):
+        size += _text_bytes(entry.text) + _text_bytes(entry.to_name) + LISTED_ID_BYTES * len(entry.mentions)
+        for reaction in entry.reactions:
+            size += REACTION_FIELDS_BYTES + _text_bytes(reaction.sign) + LISTED_ID_BYTES * len(reaction.by)
+    elif isinstance(entry, Edited):
+        size += _text_bytes(entry.text) + LISTED_ID_BYTES * len(entry.mentions)
+    elif isinstance(entry, Reacted):
+        size += _text_bytes(entry.sign)
+    return size
+
+
+def _text_bytes(text: str | None) -> int:
+    return len(text.encode()) + 5 * len(_ESCAPED.findall(text)) if text else 0
+
+
+def _hit_bound(hit: Hit) -> int:
+    return encoded_bound(hit.message) + _MARK_BYTES * (len(hit.marks) + 2)
+
+
+def _room_bound(room: RoomCount) -> int:
+    return _ROOM_FIELDS_BYTES + _text_bytes(room.room)
+
+
+def _unread_bound(item: UnreadItem) -> int:
+    name = item.room if item.peer is None else item.peer.name
+    return _UNREAD_FIELDS_BYTES + _text_bytes(name)
+
+
+def _login_bound(login: LoginInfo) -> int:
+    return _LOGIN_FIELDS_BYTES + _text_bytes(login.client) + _text_bytes(login.address)
+
+
+def _certificate_bound(row: CertificateInfo) -> int:
+    return _CERTIFICATE_FIELDS_BYTES + _text_bytes(row.fingerprint) + _text_bytes(row.label)
+
+
+def _fitting(
+    rows: Iterable[_Row], bound: Callable[[_Row], int], room_bytes: int, *, at_least: int = 1, most: int | None = None
+) -> list[_Row]:
+    """The first rows that fit, ``most`` at most, and ``at_least`` so many whether they do or not."""
+    kept: list[_Row] = []
+    size = 0
+    for row in rows:
+        size += bound(row)
+        if len(kept) == most or (len(kept) >= at_least and size > room_bytes):
+            break
+        kept.append(row)
+    return kept
+
+
+# --- What was said ----------------------------------------------------------------------------------------------------
+
+
+def history_page(ref: int, query: HistoryQuery, rows: HistoryRows, pages: PageLimits) -> HistoryPage:
+    """Cut rows to a page: the oldest first where the query goes forward, the newest where it goes back.
+
+    Around a seq, what comes before it gets at most half of the bytes, and the seq itself its own before that; what is
+    left goes to what follows. ``more`` and ``through`` are about what follows.
+
+    Args:
+        ref: the request.
+        query: what was asked of the log.
+        rows: what the log answered.
+        pages: how long a page may be.
+    """
+    end = query.up_to if query.before is None else min(query.up_to, query.before - 1)
+    if query.after is None and query.since_ms is None and query.around is None:
+        newest = _fitting(reversed(rows.messages), encoded_bound, pages.page_bytes)[::-1]
+        more = rows.more or len(newest) < len(rows.messages)
+        return HistoryPage(ref, newest, max(end, 0), more)
+    around = query.around or 0
+    onwards = sorted(
+        (entry for entry in chain(rows.messages, rows.changes) if entry.seq >= around), key=lambda entry: entry.seq
+    )
+    half = min(pages.page_bytes // 2, pages.page_bytes - sum(map(encoded_bound, onwards[:1])))
+    earlier = (message for message in reversed(rows.messages) if message.seq < around)
+    before = _fitting(earlier, encoded_bound, half, at_least=0 if onwards else 1)
+    kept = _fitting(onwards, encoded_bound, pages.page_bytes - sum(map(encoded_bound, before)))
+    more = rows.more or len(kept) < len(onwards)
+    entries = [*before[::-1], *kept]
+    return HistoryPage(
+        ref=ref,
+        messages=[entry for entry in entries if isinstance(entry, Message)],
+        through=kept[-1].seq if more and kept else max(end, 0),
+        more=more,
+        changes=[entry for entry in entries if not isinstance(entry, Message)],
+    )
+
+
+def search_page(ref: int, query: SearchQuery, rows: SearchRows, pages: PageLimits) -> SearchPage:
+    """Cut hits to a page, the newest first; of a hit that would not fit alone, only the first marks are told.
+
+    Args:
+        ref: the request.
+        query: what was asked of the log.
+        rows: what the log answered.
+        pages: how long a page may be.
+    """
+    kept = _fitting((_with_fewer_marks(hit, pages) for hit in rows.hits), _hit_bound, pages.page_bytes)
+    more = rows.more or len(kept) < len(rows.hits)
+    indexed = rows.indexed_to if rows.indexed_to < query.up_to else None
+    return SearchPage(ref=ref, hits=kept, more=more, indexed=indexed)
+
+
+def _with_fewer_marks(hit: Hit, pages: PageLimits) -> Hit:
+    excess_bytes = _hit_bound(hit) - pages.page_bytes
+    if excess_bytes <= 0:
+        return hit
+    return replace(hit, marks=hit.marks[: max(0, len(hit.marks) - excess_bytes // _MARK_BYTES - 1)])
+
+
+def unread_page(
+    ref: int, items: Sequence[UnreadItem], pages: PageLimits, *, through: int | None, through_room: str | None
+) -> UnreadList:
+    """Cut places where something is unread to a page: rooms by name, then dialogues by sender_id.
+
+    Args:
+        ref: the request.
+        items: what the log found.
+        pages: how long a page may be.
+        through: the last dialogue that the log looked at, when there are more.
+        through_room: the last room that was asked about, when there are more, and with them all dialogues.
+    """
+    kept = _fitting(items, _unread_bound, pages.page_bytes, most=pages.page_rows)
+    if len(kept) < len(items):
+        last = kept[-1]
+        through_room, through = (last.room, None) if last.peer is None else (None, last.peer.id)
+    more = through is not None or through_room is not None
+    return UnreadList(ref=ref, items=kept, more=more, through=through, through_room=through_room)
+
+
+# --- Who and what there is --------------------------------------------------------------------------------------------
+
+
+def people_per_page(pages: PageLimits) -> int:
+    """How many people fit into a page, whatever their names, with a topic beside them."""
+    return min(pages.page_rows, max(1, (pages.page_bytes - _TOPIC_BYTES) // _PERSON_BYTES))
+
+
+def roster_page(ref: int, room: ActiveRoom, after: int, pages: PageLimits) -> Roster:
+    """Return a page of a room's members, by sender_id.
+
+    Args:
+        ref: the request.
+        room: whose.
+        after: only sender_ids above this.
+        pages: how long a page may be.
+    """
+    ids = sorted(sender_id for sender_id in room.members if sender_id > after)
+    most = people_per_page(pages)
+    people = [room.members[sender_id].person for sender_id in ids[:most]]
+    return Roster(ref=ref, room=room.name, members=people, total=len(room.members), more=len(ids) > most)
+
+
+def rooms_page(ref: int, rooms: Sequence[RoomCount], pages: PageLimits, *, more: bool) -> RoomsPage:
+    """Cut rooms to a page; ``more`` tells whether there are others behind them."""
+    kept = _fitting(rooms, _room_bound, pages.page_bytes, most=pages.page_rows)
+    return RoomsPage(ref=ref, rooms=kept, more=more or len(kept) < len(rooms))
+
+
+def with_people(joined: Joined, room: ActiveRoom, most: int, pages: PageLimits) -> Joined:
+    """Add who is in the room to a greeting; nobody where they are more than ``most``, or than fit."""
+    if len(room.members) > min(most, people_per_page(pages)):
+        return joined
+    return replace(joined, members=room.people())
+
+
+def presence(
+    room: str,
+    total: int,
+    changes: tuple[Collection[Person], Collection[Person], Collection[Renaming]],
+    most: int,
+    pages: PageLimits,
+) -> Presence:
+    """Tell who came, went and has a new name; only the number where they are more than ``most``, or than fit.
+
+    Args:
+        room: its name.
+        total: how many are there now.
+        changes: who joined, who left, and who has a new name.
+        most: people that are named, of the room and of the changes.
+        pages: how long an event may be.
+    """
+    joined, left, renamed = changes
+    size_bytes = _PERSON_BYTES * (len(joined) + len(left)) + _RENAMING_BYTES * len(renamed)
+    if total > most or len(joined) + len(left) + len(renamed) > most or size_bytes > pages.page_bytes:
+        return Presence(room=room, total=total)
+    return Presence(room=room, total=total, joined=list(joined), left=list(left), renamed=list(renamed))
+
+
+# --- The own account --------------------------------------------------------------------------------------------------
+
+
+def login_list(ref: int, logins: Sequence[LoginInfo], pages: PageLimits) -> LoginList:
+    """Cut logins to what fits: this connection's, those that are here, and those that were used last."""
+    by_use = sorted(logins, key=lambda login: (login.current, login.online, login.used_at_ms), reverse=True)
+    kept = {login.login for login in _fitting(by_use, _login_bound, pages.page_bytes)}
+    return LoginList(ref, [login for login in logins if login.login in kept], more=len(kept) < len(logins))
+
+
+def certificate_list(
+    ref: int, rows: Sequence[CertificateInfo], presented: str | None, pages: PageLimits
+) -> CertificateList:
+    """Cut certificates to what fits: this connection's, and those that were added last."""
+    by_age = sorted(rows, key=lambda row: (row.current, row.added_at_ms), reverse=True)
+    kept = {row.certificate for row in _fitting(by_age, _certificate_bound, pages.page_bytes)}
+    listed = [row for row in rows if row.certificate in kept]
+    return CertificateList(ref, listed, presented, more=len(kept) < len(rows))

@@ -1,0 +1,367 @@
+"""From a Say, Edit, Delete or React to an Acked: rules, the log's answer, and acknowledgements that wait for the feed.
+
+A draft belongs to the stream of the connection it came on, and its acknowledgement goes to that connection alone. A
+retry is acknowledged only when the feed has passed its seq, so that an ack never comes before the message could.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TypeAlias, assert_never
+
+from securechat.containment import Containment
+from securechat.errors import ErrorCode, Refusal
+from securechat.hub.accounts.authentication import span
+from securechat.hub.accounts.directory import AccountDirectory
+from securechat.hub.interfaces import (
+    Appended,
+    AppendOutcome,
+    MessageLog,
+    NotAppended,
+    OperatorEvent,
+    OperatorLogPort,
+    Peer,
+)
+from securechat.hub.members import Member, MemberConnection
+from securechat.hub.messages.mentions import mentioned
+from securechat.hub.mutes import expect_unmuted, expect_unmuted_in
+from securechat.hub.rate_limits import DailyQuota
+from securechat.hub.rooms.permissions import Permission, Rank, has_permission
+from securechat.hub.rooms.presence import PresenceTracker
+from securechat.limits import MAX_TEXT_BYTES, MAX_TEXT_CHARS, Limits
+from securechat.model import (
+    Acked,
+    Delete,
+    Direct,
+    Draft,
+    Edit,
+    React,
+    Refused,
+    Revision,
+    RevisionKind,
+    Say,
+)
+from securechat.text.names import LOBBY, check_room
+from securechat.text.sanitize import is_hostile
+
+DraftCommand: TypeAlias = Say | Direct | Edit | Delete | React
+_NEVER = (-1e9, 0, 0)
+_CHANGE_BYTES = 100
+"""What a change takes up besides its text, in tables and indexes: a reaction has no text at all."""
+_MOST_PAUSES = 65_536
+"""Pauses of slow mode that are remembered, after whoever has to make them has gone too: some 15 MiB."""
+
+
+class Posting:
+    """Takes drafts to the log and its answers back.
+
+    Args:
+        log: where messages become durable.
+        directory: knows absent accounts and mutes.
+        presence: hears when a member has nothing left unsettled.
+        operator_log: hears what is said, if it wants to.
+        limits: the daily quota.
+        members: who is here, by sender_id.
+        connections: their connections.
+        find: who has a name key.
+        now: the time of this pass, monotonic seconds.
+        text_chars: code points of a text.
+        containment: what becomes of what the log's answer to a draft raises.
+
+    Attributes:
+        unsettled: drafts the log has not answered yet.
+        renaming: old and new names of rooms whose new name is on its way to the log: nothing may be said there.
+    """
+
+    def __init__(
+        self,
+        log: MessageLog,
+        directory: AccountDirectory,
+        presence: PresenceTracker,
+        operator_log: OperatorLogPort,
+        limits: Limits,
+        members: Mapping[int, Member],
+        connections: Mapping[Peer, MemberConnection],
+        find: Callable[[str], Member | None],
+        now: Callable[[], float],
+        containment: Containment,
+        text_chars: int = MAX_TEXT_CHARS,
+    ) -> None:
+        self._containment = containment
+        self._log = log
+        self._directory = directory
+        self._presence = presence
+        self._operator_log = operator_log
+        self._hears_messages = operator_log.hears_messages
+        self._members = members
+        self._connections = connections
+        self._find = find
+        self._now = now
+        self._text_chars = text_chars
+        self._quota = DailyQuota(limits.stored_bytes_per_address_day)
+        self._late_acks: list[tuple[int, Peer, Acked]] = []
+        self._fed_seq = 0
+        self.unsettled = 0
+        self.renaming: set[str] = set()
+        self._room_directory = directory.room_directory
+        # by sender and room, the latest last: when it last said something there, from which stream, as which draft
+        self._said: dict[tuple[int, int], tuple[float, int, int]] = {}
+
+    def append(self, peer: Peer, connection: MemberConnection, command: DraftCommand, now: float) -> None:
+        """Check a draft and give it to the log.
+
+        What the log may have already, from before the connection was lost, is answered by it whatever the rules say
+        by now: a refusal would be a lie, and have it sent again as something new.
+
+        Raises:
+            Refusal: a rule forbids it.
+            Overloaded: the log cannot take it now; nothing happened.
+        """
+        try:
+            self._append(peer, connection, command, now)
+        except Refusal as refusal:
+            if command.client_id > connection.known_client_id:
+                raise
+            self._recall(peer, connection, command, refusal)
+
+    def _append(self, peer: Peer, connection: MemberConnection, command: DraftCommand, now: float) -> None:
+        member = connection.member
+        made = (
+            self._draft(connection, command, now)
+            if isinstance(command, Say | Direct)
+            else self._revision(connection, command)
+        )
+        text = made.text
+        size_bytes = len(text) if text.isascii() else len(text.encode())
+        size_bytes += _CHANGE_BYTES if isinstance(made, Revision) else 0
+        if not self._quota.has_room(peer.address, size_bytes, now):
+            raise Refusal(ErrorCode.QUOTA, "your address has stored all it may today; try again tomorrow")
+
+        def done(outcome: AppendOutcome) -> None:
+            if isinstance(outcome, NotAppended) or outcome.retry:
+                self._quota.give_back(peer.address, size_bytes)
+            self._settle(peer, member, command.client_id, outcome)
+
+        member.unsettled += 1
+        self.unsettled += 1
+        try:
+            if isinstance(made, Draft):
+                self._log.append(made, done)
+            else:
+                self._log.revise(made, done)
+        except BaseException:  # mostly Overloaded: nothing was taken
+            member.unsettled -= 1
+            self.unsettled -= 1
+            raise
+        self._quota.take(peer.address, size_bytes)
+        connection.last_client_id = max(connection.last_client_id, command.client_id)
+        if isinstance(made, Draft):
+            self._begin_pause(made, now)
+        if self._hears_messages and isinstance(made, Draft):
+            self._operator_log.happened(
+                OperatorEvent.SAID, peer, member.name, made.room or made.to_name or "", made.text
+            )
+
+    def _recall(self, peer: Peer, connection: MemberConnection, command: DraftCommand, refusal: Refusal) -> None:
+        """Ask the log whether it has this already; if not, the refusal stands."""
+        member = connection.member
+        probe = Draft(
+            member.sender_id, member.name, command.client_id, "", room=LOBBY, stream=connection.stream, known_only=True
+        )
+
+        def done(outcome: AppendOutcome) -> None:
+            if isinstance(outcome, NotAppended) and outcome.code in {ErrorCode.NOT_FOUND, ErrorCode.OUT_OF_ORDER}:
+                outcome = NotAppended(refusal.code, refusal.detail, refusal.retry_after_s)
+                self._operator_log.happened(OperatorEvent.REFUSED, peer, member.name, str(refusal))
+            self._settle(peer, member, command.client_id, outcome)
+
+        member.unsettled += 1
+        self.unsettled += 1
+        try:
+            self._log.append(probe, done)
+        except BaseException:
+            member.unsettled -= 1
+            self.unsettled -= 1
+            raise
+
+    def fed(self, seq: int) -> None:
+        """Everything up to this seq has been fanned out."""
+        self._fed_seq = seq
+        if self._late_acks:
+            entries, self._late_acks = self._late_acks, []
+            for late_seq, peer, acked in entries:
+                if late_seq > seq:
+                    self._late_acks.append((late_seq, peer, acked))
+                elif peer in self._connections:
+                    peer.deliver(acked)
+
+    def _draft(self, connection: MemberConnection, command: Say | Direct, now: float) -> Draft:
+        member = connection.member
+        _check_text(command.text, self._text_chars)
+        if self._directory.mutes:
+            expect_unmuted(self._directory, member.sender_id)
+        if isinstance(command, Say):
+            room = self._room_of(member, command.room)
+            self._check_rules(connection, command, room, now)
+            return Draft(
+                member.sender_id,
+                member.name,
+                command.client_id,
+                command.text,
+                room=room,
+                stream=connection.stream,
+                reply=command.reply,
+                mentions=mentioned(command.text, lambda key: self._sender_named(room, key)),
+            )
+        if command.to == member.sender_id:
+            raise Refusal(ErrorCode.INVALID, "you cannot write to yourself")
+        other = self._members.get(command.to) or self._directory.accounts.get(command.to)
+        if other is None or command.to in self._directory.being_deleted:
+            raise Refusal(
+                ErrorCode.PERSON_ABSENT, "this person is not here now and has no account; write when they are back"
+            )
+        return Draft(
+            member.sender_id,
+            member.name,
+            command.client_id,
+            command.text,
+            to=other.sender_id,
+            to_name=other.name,
+            stream=connection.stream,
+            reply=command.reply,
+        )
+
+    def _revision(self, connection: MemberConnection, command: Edit | Delete | React) -> Revision:
+        member = connection.member
+        if (command.room is None) == (command.to is None):
+            raise Refusal(ErrorCode.INVALID, "name the room, or the person of the dialogue, and not both")
+        if self._directory.mutes:
+            expect_unmuted(self._directory, member.sender_id)
+        room: str | None = None
+        any_author = False
+        if command.room is not None:
+            room = self._room_of(member, command.room)
+            rank = self._room_directory.rank(room, member.sender_id)
+            any_author = has_permission(rank, Permission.REVISE_OTHERS)
+            self._check_room_record(member, room, rank, reacting=isinstance(command, React))
+        text, sign = "", ""
+        mentions: tuple[int, ...] = ()
+        match command:
+            case Edit():
+                _check_text(command.text, self._text_chars)
+                kind, text = RevisionKind.EDIT, command.text
+                if room is not None:
+                    room_record = room
+                    mentions = mentioned(text, lambda key: self._sender_named(room_record, key))
+            case Delete():
+                kind = RevisionKind.DELETE
+            case React():
+                kind, sign = RevisionKind.REACT if command.on else RevisionKind.UNREACT, command.sign
+                if sign.isspace() or is_hostile(sign):
+                    raise Refusal(ErrorCode.INVALID, "a reaction is a visible sign, such as an emoji")
+            case _:
+                assert_never(command)
+        return Revision(
+            kind,
+            member.sender_id,
+            member.name,
+            command.client_id,
+            command.seq,
+            room=room,
+            to=command.to,
+            text=text,
+            sign=sign,
+            any_author=any_author,
+            stream=connection.stream,
+            mentions=mentions,
+        )
+
+    def _room_of(self, member: Member, raw: str) -> str:
+        room = raw
+        if room not in member.rooms and (room := member.room_meant(check_room(raw))) not in member.rooms:
+            raise Refusal(ErrorCode.NOT_A_MEMBER, f"you are not in #{room}; join it first")
+        if self.renaming and room in self.renaming:
+            raise Refusal(ErrorCode.BUSY, f"#{room} is getting another name; try again", retry_after_s=0.5)
+        return room
+
+    def _check_rules(self, connection: MemberConnection, command: Say, room: str, now: float) -> None:
+        """Judge whether a member may say something in a room now."""
+        member = connection.member
+        room_record = self._room_directory.room_records.get(room)
+        if room_record is None:
+            return
+        rank = self._room_directory.rank(room, member.sender_id)
+        self._check_room_record(member, room, rank)
+        if room_record.slow_s and not has_permission(rank, Permission.SKIP_SLOW_MODE):
+            at, stream, client_id = self._said.get((member.sender_id, room_record.room_id), _NEVER)
+            left_s = at + room_record.slow_s - now
+            is_retry = stream == connection.stream and command.client_id <= client_id
+            if left_s > 0 and not is_retry:
+                raise Refusal(ErrorCode.SLOW_MODE, f"#{room} is in slow mode; wait {span(left_s)}", round(left_s, 1))
+
+    def _begin_pause(self, draft: Draft, now: float) -> None:
+        """Slow mode counts from here: what was refused, or could not be taken yet, has not been said."""
+        room_record = self._room_directory.room_records.get(draft.room or "")
+        if room_record is None or not room_record.slow_s:
+            return
+        who, said = (draft.sender_id, room_record.room_id), (now, draft.stream, draft.client_id)
+        _, stream, client_id = self._said.get(who, _NEVER)
+        if stream == draft.stream and draft.client_id <= client_id:
+            return  # a retry
+        self._said.pop(who, None)
+        if len(self._said) >= _MOST_PAUSES:
+            del self._said[next(iter(self._said))]
+        self._said[who] = said
+
+    def _check_room_record(self, member: Member, room: str, rank: Rank, *, reacting: bool = False) -> None:
+        room_record = self._room_directory.room_records.get(room)
+        if room_record is None:
+            return
+        if room_record.archived:
+            raise Refusal(ErrorCode.ARCHIVED, f"#{room} is archived: it can be read, and nothing written")
+        expect_unmuted_in(self._directory, room, member.sender_id)
+        if room_record.read_only and not reacting and not has_permission(rank, Permission.WRITE_READ_ONLY):
+            raise Refusal(ErrorCode.READ_ONLY, f"only moderators and owners of #{room} may write there; you may react")
+
+    def _sender_named(self, room: str, key: str) -> int | None:
+        """Whom a name in a text of this room means: somebody there, or an account that may read it."""
+        present = self._find(key)
+        if present is not None and room in present.rooms:
+            return present.sender_id
+        account = self._directory.account_of_key(key)
+        if account is None or (room != LOBBY and not self._room_directory.belongs(room, account.sender_id)):
+            return None
+        return account.sender_id
+
+    def _settle(self, peer: Peer, member: Member, client_id: int, outcome: AppendOutcome) -> None:
+        """Answer the sender. What that raises costs the sender's connection, and nobody else in the batch."""
+        member.unsettled -= 1
+        self.unsettled -= 1
+        self._containment.current = peer
+        try:
+            if member.departures and not member.unsettled:
+                self._presence.settled(member, self._now())
+            connection = self._connections.get(peer)
+            if connection is None or connection.member is not member:
+                return
+            if isinstance(outcome, NotAppended):
+                peer.deliver(
+                    Refused(outcome.code, outcome.text, client_id=client_id, retry_after_s=outcome.retry_after_s)
+                )
+            elif isinstance(outcome, Appended):
+                acked = Acked(client_id, outcome.seq)
+                if outcome.retry and outcome.seq > self._fed_seq:
+                    self._late_acks.append((outcome.seq, peer, acked))
+                else:
+                    peer.deliver(acked)
+            else:
+                assert_never(outcome)
+        except Exception as error:  # noqa: BLE001  (whatever it is)
+            self._containment.contain(peer, error)
+
+
+def _check_text(text: str, most_chars: int) -> None:
+    if not text or text.isspace():
+        raise Refusal(ErrorCode.TEXT_EMPTY, "an empty message was not sent")
+    if len(text) > most_chars or (not text.isascii() and len(text.encode()) > MAX_TEXT_BYTES):
+        raise Refusal(ErrorCode.TEXT_TOO_LONG, f"a message has at most {most_chars} characters; send it in parts")

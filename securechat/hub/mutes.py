@@ -1,0 +1,136 @@
+"""What a muted member may not do: one table, for a mute on the whole server and for one in a room.
+
+A muted member reads, and does nothing that others see: no text, no name, no reaction, no act that carries a reason or a
+name. What only the own devices see (logins, certificates, read markers) stays open, and so does the way out.
+
+A mute on the server counts everywhere, whatever the rank. A mute in a room counts there alone, for what is done in that
+room; it says nothing about the name, which is the same in every room.
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import Final, NamedTuple
+
+from securechat.errors import ErrorCode, Refusal
+from securechat.hub.accounts.authentication import span
+from securechat.hub.accounts.directory import AccountDirectory
+from securechat.model import (
+    AddCertificate,
+    AskRoom,
+    AskUnread,
+    Certificates,
+    ChangePassword,
+    Command,
+    Delete,
+    Direct,
+    Edit,
+    Grant,
+    Hello,
+    History,
+    InviteTo,
+    Join,
+    Leave,
+    Logins,
+    Logout,
+    Moderate,
+    Nick,
+    Ping,
+    Pong,
+    Quit,
+    React,
+    Read,
+    Register,
+    RemoveCertificate,
+    Rooms,
+    Say,
+    Search,
+    SetRoom,
+    Typing,
+    Who,
+    Whois,
+)
+
+
+class WhileMuted(Enum):
+    """What a mute does to a command."""
+
+    ALLOWED = "nothing"
+    REFUSED = "it is refused: MUTED, and for how long"
+    UNHEARD = "nobody is told: it has no answer, so it is not refused either"
+    NOTHING_NEW = "only a room that is there already: the name of a new one would be shown to everybody"
+
+
+class Effect(NamedTuple):
+    """What each kind of mute does to a command."""
+
+    on_server: WhileMuted
+    in_room: WhileMuted
+
+
+_FREE = Effect(WhileMuted.ALLOWED, WhileMuted.ALLOWED)
+_SEEN = Effect(WhileMuted.REFUSED, WhileMuted.REFUSED)
+
+EFFECTS: Final[dict[type[Command], Effect]] = {
+    Say: _SEEN,
+    Direct: Effect(WhileMuted.REFUSED, WhileMuted.ALLOWED),  # is in no room
+    Edit: _SEEN,
+    Delete: _SEEN,
+    React: _SEEN,
+    Typing: Effect(WhileMuted.UNHEARD, WhileMuted.UNHEARD),
+    SetRoom: _SEEN,
+    InviteTo: _SEEN,
+    Moderate: _SEEN,
+    Grant: _SEEN,
+    Nick: Effect(WhileMuted.REFUSED, WhileMuted.ALLOWED),
+    Join: Effect(WhileMuted.NOTHING_NEW, WhileMuted.ALLOWED),
+    Hello: _FREE,
+    Leave: _FREE,
+    Quit: _FREE,
+    History: _FREE,
+    Search: _FREE,
+    Who: _FREE,
+    Whois: _FREE,
+    Rooms: _FREE,
+    AskRoom: _FREE,
+    AskUnread: _FREE,
+    Read: _FREE,
+    Register: _FREE,
+    ChangePassword: _FREE,
+    Logins: _FREE,
+    Logout: _FREE,
+    Certificates: _FREE,
+    AddCertificate: _FREE,
+    RemoveCertificate: _FREE,
+    Ping: _FREE,
+    Pong: _FREE,
+}
+
+
+def expect_unmuted(directory: AccountDirectory, sender_id: int) -> None:
+    """Let somebody do what others will see.
+
+    Raises:
+        Refusal: MUTED on the server; the sentence says for how long.
+    """
+    mute = directory.mute_on(sender_id)
+    if mute is None:
+        return
+    reason = f" ({mute.reason})" if mute.reason else ""
+    if mute.until_ms is None:
+        raise Refusal(ErrorCode.MUTED, f"you may read but not write here{reason}; ask the server's administrator")
+    left_s = max(0.0, (mute.until_ms - directory.wall_ms()) / 1000)
+    raise Refusal(ErrorCode.MUTED, f"you may read but not write for another {span(left_s)}{reason}")
+
+
+def expect_unmuted_in(directory: AccountDirectory, room: str, sender_id: int) -> None:
+    """Let somebody do in a room what others will see.
+
+    Raises:
+        Refusal: MUTED in this room; the sentence says for how long.
+    """
+    left_s = directory.room_directory.muted_s(room, sender_id)
+    if left_s is None:
+        raise Refusal(ErrorCode.MUTED, f"you may read but not write in #{room}; ask its moderators")
+    if left_s > 0:
+        raise Refusal(ErrorCode.MUTED, f"you may read but not write in #{room} for another {span(left_s)}")

@@ -1,0 +1,1 @@
+"""Rooms: membership, settings, permissions, moderation and presence."""

@@ -1,0 +1,108 @@
+"""What peers that do not keep up hold in memory, and when it is too much.
+
+A backlog begins when the socket refuses bytes and is over when the outbox is empty: the thousand transports whose
+outbox empties in every pass have none, and cost nothing here. One peer alone is too much over the hard limit, or over
+the soft one for limits.outbox_soft_s without a break.
+
+All together: over the limit the biggest goes first (limits.outboxes_total_bytes): it frees the most and is the furthest
+behind, and the log has all it missed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from securechat.net.loop import Loop
+    from securechat.net.timers import Timer
+    from securechat.net.transport import Transport
+
+
+class SendBacklog:
+    """The backlog of one transport.
+
+    Args:
+        loop: the loop; its ``backlogs`` counts this one.
+        transport: whose it is.
+        try_again: puts the transport into the next flush step.
+    """
+
+    __slots__ = ("_loop", "_soft_timer", "_transport", "_try_again")
+
+    def __init__(self, loop: Loop, transport: Transport, try_again: Callable[[], None]) -> None:
+        self._loop = loop
+        self._transport = transport
+        self._try_again = try_again
+        self._soft_timer: Timer | None = None  # since it went over the soft limit
+
+    def measure(self, size_bytes: int) -> bool:
+        """Count ``size_bytes`` as what waits now.
+
+        Returns:
+            Whether that is too much, or has been for too long.
+        """
+        loop = self._loop
+        limits = loop.limits
+        loop.backlogs.enter(self._transport, size_bytes)
+        if size_bytes <= limits.outbox_soft_bytes:
+            self._below_soft_limit()
+            return False
+        if size_bytes > limits.outbox_hard_bytes:
+            return True
+        if self._soft_timer is None:
+            # When it fires it judges nothing: that is the flush step's, after one more try to send.
+            self._soft_timer = loop.call_later(limits.outbox_soft_s, self._try_again)
+            return False
+        return not self._soft_timer.active
+
+    def over(self) -> None:
+        """The outbox is empty, or its bytes will never be sent."""
+        self._loop.backlogs.leave(self._transport)
+        self._below_soft_limit()
+
+    def _below_soft_limit(self) -> None:
+        if self._soft_timer is not None:
+            self._soft_timer.cancel()
+            self._soft_timer = None
+
+
+class SendBacklogs:
+    """The sizes of all backlogs of one loop.
+
+    Args:
+        limit_bytes: what they may hold together.
+    """
+
+    __slots__ = ("_limit_bytes", "_sizes", "total_bytes")
+
+    def __init__(self, limit_bytes: int) -> None:
+        self._limit_bytes = limit_bytes
+        self._sizes: dict[Transport, int] = {}
+        self.total_bytes = 0
+
+    def __len__(self) -> int:
+        """How many transports have a backlog."""
+        return len(self._sizes)
+
+    def enter(self, transport: Transport, size_bytes: int) -> None:
+        """Set what ``transport`` holds."""
+        self.total_bytes += size_bytes - self._sizes.get(transport, 0)
+        self._sizes[transport] = size_bytes
+
+    def leave(self, transport: Transport) -> None:
+        """Forget ``transport``; harmless when it is not entered."""
+        self.total_bytes -= self._sizes.pop(transport, 0)
+
+    def victims(self) -> list[Transport]:
+        """The biggest ones whose going brings the total under the limit. Those already on their way out count."""
+        if self.total_bytes <= self._limit_bytes:
+            return []
+        chosen: list[Transport] = []
+        excess_bytes = self.total_bytes - self._limit_bytes
+        for transport in sorted(self._sizes, key=self._sizes.__getitem__, reverse=True):
+            if excess_bytes <= 0:
+                break
+            excess_bytes -= self._sizes[transport]
+            chosen.append(transport)
+        return chosen

@@ -1,0 +1,73 @@
+"""Tells many the same: each event is encoded once per wire format, joined once, and shared by reference.
+
+Under load this is where the work per delivery goes to zero: one append per member and run of messages, whatever the
+number of messages in the run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any, cast
+
+from securechat.errors import LocalProtocolError
+from securechat.model import Event
+
+if TYPE_CHECKING:
+    from securechat.hub.interfaces import Peer
+    from securechat.server.session import Session
+    from securechat.wire.codec import WireFormat
+
+
+class Broadcaster:
+    """The hub's outlet over sessions.
+
+    Args:
+        write_all: queues the same bytes on many links; the transports' own is the fastest (`securechat.net.broadcast`).
+        on_error: told of an event that does not fit into a frame, which is a bug. It is left out: whoever commits a
+            batch tells everybody what is in it, and may not stop in the middle.
+    """
+
+    def __init__(
+        self,
+        write_all: Callable[[list[Any], bytes], None],
+        on_error: Callable[[LocalProtocolError], None] = lambda _: None,
+    ) -> None:
+        self._write_all = write_all
+        self._on_error = on_error
+
+    def broadcast(self, peers: Sequence[Peer], events: Sequence[Event]) -> None:
+        """Queue the same events, in order, for every peer.
+
+        Args:
+            peers: sessions whose hello was accepted.
+            events: what they are told.
+        """
+        sessions = cast("Sequence[Session]", peers)
+        if not sessions:
+            return
+        fmt = sessions[0].format
+        links = [session.link for session in sessions if session.format is fmt]
+        try:
+            encoded = encode_joined(fmt, events)
+        except LocalProtocolError:
+            encoded = b"".join(self._encode_each(fmt, events))
+        if encoded:
+            self._write_all(links, encoded)
+        if len(links) < len(sessions):
+            self.broadcast(
+                [peer for peer, session in zip(peers, sessions, strict=True) if session.format is not fmt], events
+            )
+
+    def _encode_each(self, fmt: WireFormat, events: Sequence[Event]) -> Iterator[bytes]:
+        for event in events:
+            try:
+                yield fmt.encode(event)
+            except LocalProtocolError as error:
+                self._on_error(error)
+
+
+def encode_joined(fmt: WireFormat, events: Sequence[Event]) -> bytes:
+    """Return the events encoded one behind the other."""
+    if len(events) == 1:
+        return fmt.encode(events[0])
+    return b"".join([fmt.encode(event) for event in events])

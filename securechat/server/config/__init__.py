@@ -1,0 +1,1 @@
+"""Settings of the server: table, flags, environment, TOML file and checks."""

@@ -1,0 +1,50 @@
+"""The command line of ``securechat-server``, made from the table of settings.
+
+It judges no value: that is one rule for all sources, in `securechat.server.config.settings`.
+"""
+
+from __future__ import annotations
+
+import argparse
+
+from securechat.server.config.settings import SETTINGS, Setting, SettingKind
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the command line of ``securechat-server``, made from the table."""
+    options = argparse.ArgumentParser(
+        prog="securechat-server",
+        allow_abbrev=False,  # a script that says --lo would break with the next flag that begins so
+        description="A chat server for your own network: verified TLS, a durable log, no other service needed.",
+        epilog="Each option is an environment variable too, --log-format json is SECURECHAT_LOG_FORMAT=json, and a key "
+        "of the configuration file. --limit message_rate=10 is SECURECHAT_LIMIT_MESSAGE_RATE=10. A flag wins over its "
+        "variable, a variable over the file. docs/securechat.toml explains each setting and limit.",
+    )
+    options.add_argument("--config", metavar="FILE", help="read settings from this TOML file (none)")
+    instead = options.add_mutually_exclusive_group()
+    instead.add_argument("--check-config", action="store_true", help="say all that is wrong with the settings, and end")
+    instead.add_argument("--print-config", action="store_true", help="print every setting and its origin, and end")
+    for setting in SETTINGS:
+        _add_flag(options, setting)
+    options.add_argument("--limit", metavar="NAME=VALUE", action="append", help="change one limit; may be repeated")
+    return options
+
+
+def _add_flag(options: argparse.ArgumentParser, setting: Setting) -> None:
+    text = f"{setting.what} ({default_text(setting)})".replace("%", "%%")
+    match setting.kind:
+        case SettingKind.SWITCH:
+            options.add_argument(setting.flag, metavar="on|off", nargs="?", const="on", help=text)
+        case SettingKind.ADDRESSES:
+            options.add_argument(setting.flag, metavar=setting.metavar, action="append", help=text)
+        case _:
+            options.add_argument(setting.flag, metavar=setting.metavar or "|".join(setting.words), help=text)
+
+
+def default_text(setting: Setting) -> str:
+    """Return what holds when nobody says anything, for a person."""
+    if setting.unset:
+        return setting.unset
+    if setting.kind is SettingKind.SWITCH:
+        return "on" if setting.default else "off"
+    return setting.default.as_posix() if setting.kind is SettingKind.PATH else str(setting.default)

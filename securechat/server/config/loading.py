@@ -1,0 +1,364 @@
+"""What a server is told before it starts: read from the file, the environment and the flags, judged, and put together.
+
+A flag wins over its environment variable, which wins over the file, which wins over the default. Everything given is
+judged, also what another source outvotes, and every problem is found before the first is told: each names where it
+stands and what would be right. A file is read only when it is named (``--config``, ``SECURECHAT_CONFIG``), so that a
+server never depends on where it was started. Relative paths in the file start from the file's directory.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from enum import Enum, auto
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct, field
+
+from securechat.errors import ConfigError
+from securechat.hub.interfaces import Access
+from securechat.limits import Limits
+from securechat.server.config.flags import parser
+from securechat.server.config.limit_rules import LimitRule, broken_rules
+from securechat.server.config.settings import (
+    DEFAULT_CERT,
+    DEFAULT_DATA,
+    DEFAULT_PORT,
+    ENV_PREFIX,
+    LIMIT_PREFIX,
+    LIMITS,
+    LIMITS_TABLE,
+    SETTINGS,
+    Setting,
+    SettingKind,
+    SettingType,
+    from_text,
+    from_toml,
+    path_of,
+)
+
+if TYPE_CHECKING:
+    from securechat.server.config.toml import TomlEntry
+
+_CONFIG_VARIABLE = f"{ENV_PREFIX}CONFIG"
+_SETTINGS = {setting.name: setting for setting in SETTINGS}
+_LIMITS = {setting.name: setting for setting in LIMITS}
+_OTHER_READERS = frozenset(
+    ENV_PREFIX + name for name in ("BANNER", "CA", "NAME", "PASSWORD_FILE", "PIN", "SEED", "STATE")
+)
+"""Variables that tools/dev.py, the client and the tests read: no mistake, and not ours."""
+
+
+class ServerConfig(Struct, frozen=True, kw_only=True):
+    """The settings of one server.
+
+    Attributes:
+        cert: PEM file with the certificate, and perhaps the key.
+        key: PEM file with the key, where it is in neither ``cert`` nor beside it.
+        hosts: addresses to listen on; empty for loopback and every private address.
+        port: TCP port; 0 for a free one.
+        data: directory of the message log.
+        access: who may come in.
+        tls12: also accept TLS 1.2.
+        show_messages: whether message texts go to the console.
+        log_format: ``text`` or ``json``.
+        rates: whether message and byte rates apply.
+        limits: every other number.
+    """
+
+    cert: Path = DEFAULT_CERT
+    key: Path | None = None
+    hosts: tuple[str, ...] = ()
+    port: int = DEFAULT_PORT
+    data: Path = DEFAULT_DATA
+    access: Access = Access.OPEN
+    tls12: bool = False
+    show_messages: bool = False
+    log_format: str = "text"
+    rates: bool = True
+    limits: Limits = field(default_factory=Limits)
+
+
+class SettingOrigin(Struct, frozen=True):
+    """Where a value stands.
+
+    Attributes:
+        place: a flag, a variable or the path of a file; empty for a default.
+        line: in the file, from 1.
+        tells_key: whether the place is one of that setting alone, so that a sentence need not name it again.
+    """
+
+    place: str = ""
+    line: int | None = None
+    tells_key: bool = False
+
+    def __str__(self) -> str:
+        """As compilers write it: ``/etc/securechat.toml:7``."""
+        return self.place if self.line is None else f"{self.place}:{self.line}"
+
+
+class SettingValue(Struct, frozen=True):
+    """A value and its origin."""
+
+    value: SettingType
+    origin: SettingOrigin
+
+
+class SettingError(Struct, frozen=True):
+    """Something wrong with a setting, or with ``is_warning`` something strange.
+
+    Attributes:
+        origin: where it stands.
+        key: its name; empty when it is about a file as a whole.
+        reason: what is wrong and what to do.
+        is_warning: whether the server can start all the same.
+    """
+
+    origin: SettingOrigin
+    key: str
+    reason: str
+    is_warning: bool = False
+
+    @property
+    def sentence(self) -> str:
+        """For a person: where, which, what."""
+        place = str(self.origin) or "default"
+        about = "" if self.origin.tells_key or not self.key else f"{self.key}: "
+        return f"{place}: {about}{self.reason}"
+
+
+class RequestedOutput(Enum):
+    """What the command line asks for."""
+
+    RUN = auto()
+    PRINT = auto()
+    CHECK = auto()
+
+
+class ParsedSettings(Struct, frozen=True, kw_only=True):
+    """Everything that was said, and what is wrong with it.
+
+    Attributes:
+        given: every setting and limit by name; the default for one whose value is wrong.
+        problems: what keeps the server from starting, in the order file, environment, flags.
+        warnings: what ``--check-config`` says besides.
+        wanted: what to do with it.
+    """
+
+    given: Mapping[str, SettingValue]
+    problems: tuple[SettingError, ...]
+    warnings: tuple[SettingError, ...]
+    wanted: RequestedOutput
+
+    def config(self) -> ServerConfig:
+        """Return the settings.
+
+        Raises:
+            ConfigError: the first problem, when there is any.
+        """
+        if self.problems:
+            first = self.problems[0]
+            raise ConfigError(str(first.origin), first.key, first.reason)
+        value = {name: given.value for name, given in self.given.items()}
+        return ServerConfig(
+            cert=value["cert"],
+            key=value["key"],
+            hosts=value["host"],
+            port=value["port"],
+            data=value["data"],
+            access=Access(value["access"]),
+            tls12=value["tls12"],
+            show_messages=value["show_messages"],
+            log_format=value["log_format"],
+            rates=value["rate_limit"],
+            limits=Limits(**{name: value[name] for name in _LIMITS}),
+        )
+
+
+def load(arguments: Sequence[str] | None, environ: Mapping[str, str]) -> ServerConfig:
+    """Read and judge all sources, and insist that nothing is wrong.
+
+    Args:
+        arguments: the command line without the program's name; None for the process's own.
+        environ: the environment.
+
+    Raises:
+        ConfigError: a value is wrong; says where, which, and what would be right.
+        SystemExit: argparse's, for an unknown flag or ``--help``.
+    """
+    return read(arguments, environ).config()
+
+
+def read(arguments: Sequence[str] | None, environ: Mapping[str, str]) -> ParsedSettings:
+    """Read and judge all sources.
+
+    Args:
+        arguments: the command line without the program's name; None for the process's own.
+        environ: the environment.
+
+    Raises:
+        SystemExit: argparse's, for an unknown flag or ``--help``.
+    """
+    flags = parser().parse_args(arguments)
+    reader = _Reader()
+    if flags.config is not None:
+        reader.take_file(flags.config, SettingOrigin("--config", tells_key=True))
+    elif name := environ.get(_CONFIG_VARIABLE):
+        reader.take_file(name, SettingOrigin(_CONFIG_VARIABLE, tells_key=True))
+    reader.take_environment(environ)
+    reader.take_flags(vars(flags))
+    reader.compare_limits()
+    return ParsedSettings(
+        given=reader.given,
+        problems=tuple(problem for problem in reader.found if not problem.is_warning),
+        warnings=tuple(problem for problem in reader.found if problem.is_warning),
+        wanted=RequestedOutput.CHECK
+        if flags.check_config
+        else RequestedOutput.PRINT
+        if flags.print_config
+        else RequestedOutput.RUN,
+    )
+
+
+class _Reader:
+    """Takes one source after the other; a later one wins."""
+
+    def __init__(self) -> None:
+        self.found: list[SettingError] = []
+        self.given = {setting.name: SettingValue(setting.default, SettingOrigin()) for setting in (*SETTINGS, *LIMITS)}
+
+    # --- The file ---------------------------------------------------------------------------------------------------
+
+    def take_file(self, name: str, named_by: SettingOrigin) -> None:
+        from securechat.server.config.toml import TomlError, read_file  # noqa: PLC0415 - most start without a file
+
+        try:
+            path = path_of(name)
+        except ValueError as error:
+            self.found.append(SettingError(named_by, "", str(error)))
+            return
+        try:
+            entries = read_file(path, {LIMITS_TABLE})
+        except TomlError as error:
+            origin = named_by if error.line is None else SettingOrigin(str(path), error.line)
+            self.found.append(SettingError(origin, "", error.reason))
+            return
+        for entry in entries:
+            self._take_entry(path, entry)
+
+    def _take_entry(self, path: Path, entry: TomlEntry) -> None:
+        origin = SettingOrigin(str(path), entry.line)
+        known = _LIMITS if entry.table else _SETTINGS
+        setting = known.get(entry.key)
+        if setting is None:
+            self.found.append(SettingError(origin, entry.key, _unknown_key(entry)))
+            return
+        self._take(setting, origin, from_toml, entry.value, base=path.parent)
+
+    # --- The environment --------------------------------------------------------------------------------------------
+
+    def take_environment(self, environ: Mapping[str, str]) -> None:
+        ours = {setting.variable: setting for setting in (*SETTINGS, *LIMITS)}
+        known = {*ours, *_OTHER_READERS, _CONFIG_VARIABLE}
+        for variable in sorted(name for name in environ if name.startswith(ENV_PREFIX)):
+            text = environ[variable]
+            origin = SettingOrigin(variable, tells_key=True)
+            if (setting := ours.get(variable)) is not None:
+                if text:  # an empty variable is one that was taken back
+                    self._take(setting, origin, from_text, text)
+            elif variable.startswith(LIMIT_PREFIX):
+                name = variable.removeprefix(LIMIT_PREFIX).lower()
+                self.found.append(SettingError(origin, name, _no_such_limit(name)))
+            elif variable not in known:
+                reason = f"nothing reads this variable; {_meant(variable, known) or 'unset it'}"
+                self.found.append(SettingError(origin, "", reason, is_warning=True))
+
+    # --- The flags --------------------------------------------------------------------------------------------------
+
+    def take_flags(self, flags: Mapping[str, object]) -> None:
+        for setting in SETTINGS:
+            given = flags[setting.name]
+            if given is None:
+                continue
+            text = ",".join(given) if isinstance(given, list) else str(given)
+            self._take(setting, SettingOrigin(setting.flag, tells_key=True), from_text, text)
+        limits = flags["limit"]
+        for item in limits if isinstance(limits, list) else ():
+            self._take_limit(str(item))
+
+    def _take_limit(self, item: str) -> None:
+        origin = SettingOrigin("--limit")
+        name, equals, text = item.partition("=")
+        name = name.strip().replace("-", "_")
+        setting = _LIMITS.get(name)
+        if not equals:
+            self.found.append(SettingError(origin, name, "must look like NAME=VALUE, such as message_rate=10"))
+        elif setting is None:
+            self.found.append(SettingError(origin, name, _no_such_limit(name)))
+        else:
+            self._take(setting, origin, from_text, text)
+
+    # --- Together ---------------------------------------------------------------------------------------------------
+
+    def compare_limits(self) -> None:
+        limits = {name: self.given[name].value for name in _LIMITS}
+        for rule in broken_rules(limits):
+            name = self._culprit(rule)
+            self.found.append(
+                SettingError(self.given[name].origin, rule.names[0], rule.reason, is_warning=not rule.fatal)
+            )
+
+    def _culprit(self, rule: LimitRule) -> str:
+        """The limit of a broken rule that somebody gave: the other one may be a default, which stands nowhere."""
+        return next((name for name in rule.names if self.given[name].origin.place), rule.names[0])
+
+    def _take(
+        self,
+        setting: Setting,
+        origin: SettingOrigin,
+        judge: Callable[[Setting, Any], SettingType],
+        written: object,
+        *,
+        base: Path | None = None,
+    ) -> None:
+        """Judge a value and let it win over what was given before; a wrong one becomes a problem.
+
+        Args:
+            setting: what it is for.
+            origin: where it stands.
+            judge: `from_text` or `from_toml`.
+            written: the value as it stands there.
+            base: the directory that a relative path starts from; None for the working directory.
+        """
+        try:
+            value = judge(setting, written)
+        except ValueError as error:
+            self.found.append(SettingError(origin, setting.name, str(error)))
+            return
+        if base is not None and setting.kind is SettingKind.PATH and written:
+            value = base / value
+        self.given[setting.name] = SettingValue(value, origin)
+
+
+def _no_such_limit(name: str) -> str:
+    return f"there is no such limit; {_meant(name, _LIMITS) or 'docs/operations.md lists them'}"
+
+
+def _unknown_key(entry: TomlEntry) -> str:
+    if entry.table:
+        if entry.key in _SETTINGS:
+            return f"is no limit: move this line to the top of the file, above [{LIMITS_TABLE}]"
+        return _no_such_limit(entry.key)
+    if entry.key == LIMITS_TABLE:
+        return f"must be a table: a line [{LIMITS_TABLE}], and below it lines such as message_rate = 10"
+    if entry.key in _LIMITS:
+        return f"is a limit: move this line below [{LIMITS_TABLE}]"
+    if isinstance(entry.value, dict):
+        return f"there is no such table; {_meant(entry.key, [LIMITS_TABLE]) or f'[{LIMITS_TABLE}] is the only one'}"
+    return f"there is no such setting; {_meant(entry.key, _SETTINGS) or 'docs/securechat.toml lists them'}"
+
+
+def _meant(name: str, known: Iterable[str]) -> str:
+    nearest = difflib.get_close_matches(name.replace("-", "_"), list(known), 1)
+    return f"did you mean {nearest[0]}?" if nearest else ""

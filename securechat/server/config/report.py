@@ -1,0 +1,104 @@
+"""What ``--print-config`` and ``--check-config`` say.
+
+The printed settings are TOML themselves: saved to a file and named with ``--config`` they are the same settings again,
+wherever that file is, because every path is absolute. Where a value came from stands behind it as a comment.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from securechat.server.config.loading import ParsedSettings, SettingError, SettingOrigin, SettingValue
+from securechat.server.config.settings import LIMITS, LIMITS_TABLE, SETTINGS, Setting, SettingType
+from securechat.text.sanitize import one_line
+
+_HEADING = "# What securechat-server would run with, and where each value comes from."
+
+
+def printed(reading: ParsedSettings) -> str:
+    """Return every setting and limit as TOML, one a line.
+
+    Args:
+        reading: without problems.
+    """
+    lines = [_HEADING, *_aligned(SETTINGS, reading), "", f"[{LIMITS_TABLE}]", *_aligned(LIMITS, reading)]
+    return "\n".join(lines) + "\n"
+
+
+def checked(problems: Sequence[SettingError]) -> list[str]:
+    """Return what is wrong, one line each and the verdict last; none for settings without a problem.
+
+    Args:
+        problems: errors and warnings, in the order in which they are to be told.
+    """
+    told = dict.fromkeys(
+        one_line(f"{'warning' if problem.is_warning else 'error'}: {problem.sentence}") for problem in problems
+    )
+    errors = sum(line.startswith("error") for line in told)
+    counts = [_count(errors, "error"), _count(len(told) - errors, "warning")]
+    verdict = "the server would not start" if errors else "the server would start"
+    return [*told, f"{' and '.join(count for count in counts if count)}: {verdict}"] if told else []
+
+
+def first_sentence(problems: Sequence[SettingError]) -> str:
+    """Return what a start that fails says: the first problem, and how to see the others.
+
+    Args:
+        problems: at least one.
+    """
+    more = len(problems) - 1
+    rest = f" ({_count(more, 'further problem')}: --check-config lists all)" if more else ""
+    return f"{problems[0].sentence}{rest}"
+
+
+def toml(value: SettingType) -> str:
+    """Return a value of a setting as TOML; None, which TOML lacks, as the empty text that means the same."""
+    match value:
+        case None:
+            return '""'
+        case bool():
+            return str(value).lower()
+        case Path() | str():
+            return _quoted(str(value))
+        case tuple():
+            return f"[{', '.join(_quoted(each) for each in value)}]"
+        case _:
+            return repr(value)
+
+
+def _aligned(settings: Sequence[Setting], reading: ParsedSettings) -> Iterator[str]:
+    rows = [(f"{each.name} = {toml(_absolute(reading.given[each.name]))}", each) for each in settings]
+    column = min(60, max(len(row) for row, _ in rows)) + 2
+    for row, setting in rows:
+        yield f"{row:<{column}}# {one_line(_described(reading.given[setting.name].origin, setting))}"
+
+
+def _absolute(given: SettingValue) -> SettingType:
+    return given.value.absolute() if isinstance(given.value, Path) else given.value
+
+
+def _described(origin: SettingOrigin, setting: Setting) -> str:
+    if not origin.place:
+        return f"default: {setting.unset}" if setting.unset else "default"
+    if origin.line is not None:
+        return f"{origin.place} line {origin.line}"
+    return f"flag {origin.place}" if origin.place.startswith("--") else origin.place
+
+
+def _quoted(text: str) -> str:
+    """A TOML basic string. What has no place in one, half a surrogate pair of a file name, becomes U+FFFD."""
+    shown = "".join(_escaped(char) for char in text)
+    return f'"{shown}"'
+
+
+def _escaped(char: str) -> str:
+    if char in '"\\':
+        return f"\\{char}"
+    if char.isprintable():
+        return char
+    return "\\uFFFD" if "\ud800" <= char <= "\udfff" else f"\\U{ord(char):08X}"
+
+
+def _count(number: int, what: str) -> str:
+    return "" if not number else f"{number} {what}{'' if number == 1 else 's'}"

@@ -1,0 +1,295 @@
+"""The table of settings: flags, environment variables, the keys of the file and the reference are all made from it.
+
+A setting has one name: ``log_format`` in the file, ``--log-format`` as a flag, ``SECURECHAT_LOG_FORMAT`` as a variable.
+The limits of `securechat.limits` are settings too, in a table of their own: ``[limits]``, ``--limit NAME=VALUE``,
+``SECURECHAT_LIMIT_NAME``. This module knows what a value may be, written as text or in TOML; it refuses to know where
+one stands, and which of several wins.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import fields
+from enum import Enum, auto
+from pathlib import Path
+from typing import Any, TypeAlias, assert_never
+
+from msgspec import Struct
+
+from securechat.hub.interfaces import Access
+from securechat.limits import Limits
+
+DEFAULT_PORT = 8443
+DEFAULT_CERT = Path("certs/server.pem")
+DEFAULT_DATA = Path("securechat-data")
+ENV_PREFIX = "SECURECHAT_"
+LIMIT_PREFIX = f"{ENV_PREFIX}LIMIT_"
+LIMITS_TABLE = "limits"
+LARGEST_NUMBER = 2**53
+"""Beyond it a float no longer tells whole numbers apart (IEEE 754 binary64); nothing here is counted so far."""
+
+_SHOWN_CHARS = 60
+"""Of a wrong value, in the sentence about it."""
+
+SettingType: TypeAlias = Any
+"""What the kind of the setting says: a path or None, a tuple of addresses, a number, a bool or a word."""
+
+_BOOLEANS = {"1": True, "yes": True, "true": True, "on": True, "0": False, "no": False, "false": False, "off": False}
+
+
+class SettingKind(Enum):
+    """What a value can be."""
+
+    PATH = auto()
+    ADDRESSES = auto()
+    WHOLE = auto()
+    NUMBER = auto()
+    SWITCH = auto()
+    WORD = auto()
+
+
+class Setting(Struct, frozen=True, kw_only=True):
+    """One row of the table.
+
+    Attributes:
+        name: its key in the file; flag and variable follow from it.
+        kind: what its value can be.
+        default: what holds when nobody says anything.
+        what: what it decides, as a phrase.
+        unit: of a number.
+        unset: what the default means, where its value does not say so.
+        metavar: stands for the value in ``--help``.
+        words: what a WORD may be.
+        at_least: smallest number; a limit must be greater than zero instead.
+        at_most: largest number.
+        table: the table it stands in in the file; empty for the top.
+    """
+
+    name: str
+    kind: SettingKind
+    default: SettingType
+    what: str
+    unit: str = ""
+    unset: str = ""
+    metavar: str = ""
+    words: tuple[str, ...] = ()
+    at_least: int | None = None
+    at_most: int = LARGEST_NUMBER
+    table: str = ""
+
+    @property
+    def flag(self) -> str:
+        """The flag that sets it."""
+        return "--limit" if self.table else f"--{self.name.replace('_', '-')}"
+
+    @property
+    def variable(self) -> str:
+        """The environment variable that sets it."""
+        return f"{LIMIT_PREFIX if self.table else ENV_PREFIX}{self.name.upper()}"
+
+
+SETTINGS: tuple[Setting, ...] = (
+    Setting(
+        name="cert",
+        kind=SettingKind.PATH,
+        default=DEFAULT_CERT,
+        metavar="FILE",
+        what="certificate, CA certificate and key in one PEM file, as tools/gen_certs.py writes it, or without the key",
+    ),
+    Setting(
+        name="key",
+        kind=SettingKind.PATH,
+        default=None,
+        metavar="FILE",
+        what="private key, without a passphrase",
+        unset="in the file of cert, or beside it as NAME.key",
+    ),
+    Setting(
+        name="host",
+        kind=SettingKind.ADDRESSES,
+        default=(),
+        metavar="ADDRESS",
+        what="addresses to listen on; the flag may be repeated, the variable separates them with commas",
+        unset="loopback and every private address",
+    ),
+    Setting(
+        name="port",
+        kind=SettingKind.WHOLE,
+        default=DEFAULT_PORT,
+        metavar="N",
+        at_least=0,
+        at_most=65_535,
+        what="TCP port; 0 takes a free one",
+    ),
+    Setting(
+        name="data",
+        kind=SettingKind.PATH,
+        default=DEFAULT_DATA,
+        metavar="DIR",
+        what="directory where messages are kept, on a local disk",
+    ),
+    Setting(
+        name="access",
+        kind=SettingKind.WORD,
+        default=Access.OPEN.value,
+        words=tuple(access.value for access in Access),
+        what='who may come in: "open", everybody who reaches the server; "members", only who has an account',
+    ),
+    Setting(name="tls12", kind=SettingKind.SWITCH, default=False, what="accept TLS 1.2 as well as 1.3"),
+    Setting(
+        name="show_messages",
+        kind=SettingKind.SWITCH,
+        default=False,
+        what="print message texts on the console as they come",
+    ),
+    Setting(
+        name="log_format",
+        kind=SettingKind.WORD,
+        default="text",
+        words=("text", "json"),
+        what="how console lines look",
+    ),
+    Setting(
+        name="rate_limit",
+        kind=SettingKind.SWITCH,
+        default=True,
+        what="message and byte rates; off for benchmarks and trusted bots",
+    ),
+)
+
+
+def _limit_settings() -> tuple[Setting, ...]:
+    return tuple(
+        Setting(
+            name=item.name,
+            kind=SettingKind.WHOLE if item.type == "int" else SettingKind.NUMBER,
+            default=item.default,
+            what=item.metadata["why"],
+            unit=item.metadata["unit"],
+            table=LIMITS_TABLE,
+        )
+        for item in fields(Limits)
+    )
+
+
+LIMITS: tuple[Setting, ...] = _limit_settings()
+
+
+def from_text(setting: Setting, text: str) -> SettingType:
+    """Read a value from a flag or an environment variable.
+
+    Raises:
+        ValueError: one phrase, beginning with "must", that says what would be right.
+    """
+    match setting.kind:
+        case SettingKind.PATH:
+            return path_of(text)
+        case SettingKind.ADDRESSES:
+            return _addresses(text.split(","))
+        case SettingKind.WHOLE | SettingKind.NUMBER:
+            return _number(setting, _parsed(setting, text), text)
+        case SettingKind.SWITCH:
+            if (value := _BOOLEANS.get(text.strip().lower())) is None:
+                raise ValueError(f"must be on or off, not {text!r}")
+            return value
+        case SettingKind.WORD:
+            return _word(setting, text)
+        case _:
+            assert_never(setting.kind)
+
+
+def from_toml(setting: Setting, value: object) -> SettingType:
+    """Read a value from the file, where it has a type already. An empty path is the default's, as an empty list is.
+
+    Raises:
+        ValueError: one phrase, beginning with "must", that says what would be right.
+    """
+    match setting.kind:
+        case SettingKind.PATH:
+            if not isinstance(value, str):
+                raise ValueError(f'must be a path in quotes, such as "{DEFAULT_CERT.as_posix()}", not {_shown(value)}')
+            return path_of(value) if value else setting.default
+        case SettingKind.ADDRESSES:
+            if not isinstance(value, list) or not all(isinstance(each, str) for each in value):
+                raise ValueError(f'must be a list of addresses in quotes, such as ["127.0.0.1"], not {_shown(value)}')
+            return _addresses(value)
+        case SettingKind.WHOLE | SettingKind.NUMBER:
+            if isinstance(value, bool) or not isinstance(value, int | float):
+                hint = " (take the quotes away)" if isinstance(value, str) else ""
+                raise ValueError(f"must be {_range(setting)}, not {_shown(value)}{hint}")
+            if setting.kind is SettingKind.WHOLE and not isinstance(value, int):
+                raise ValueError(f"must be {_range(setting)}, not {value!r}")
+            return _number(setting, value, value)
+        case SettingKind.SWITCH:
+            if not isinstance(value, bool):
+                raise ValueError(f"must be true or false, without quotes, not {_shown(value)}")
+            return value
+        case SettingKind.WORD:
+            if not isinstance(value, str):
+                raise ValueError(f"must be {_either(setting.words)}, in quotes, not {_shown(value)}")
+            return _word(setting, value)
+        case _:
+            assert_never(setting.kind)
+
+
+def path_of(text: str) -> Path:
+    """Return a path as somebody typed it, with ``~`` for a home directory.
+
+    Raises:
+        ValueError: nobody has that home directory.
+    """
+    try:
+        return Path(text).expanduser()
+    except RuntimeError:
+        raise ValueError(f"must be a path; nobody here has the home directory in {text!r}") from None
+
+
+def _addresses(texts: Sequence[str]) -> tuple[str, ...]:
+    return tuple(text.strip().strip("[]") for text in texts if text.strip())
+
+
+def _parsed(setting: Setting, text: str) -> float:
+    try:
+        return int(text) if setting.kind is SettingKind.WHOLE else float(text)
+    except ValueError:
+        raise ValueError(f"must be {_range(setting)}, not {text!r}") from None
+
+
+def _number(setting: Setting, value: float, written: object) -> float:
+    """Judge a number; not a number at all (NaN) is greater than nothing. A NUMBER written as 5 is 5.0."""
+    if setting.at_least is None and not value > 0:
+        raise ValueError("must be greater than zero")
+    if setting.at_least is not None and not setting.at_least <= value <= setting.at_most:
+        raise ValueError(f"must be {_range(setting)}, not {written!r}")
+    if not value <= setting.at_most:
+        raise ValueError(f"must be at most {setting.at_most}, not {_short(written)}")
+    return value if setting.kind is SettingKind.WHOLE else float(value)
+
+
+def _range(setting: Setting) -> str:
+    whole = "whole " if setting.kind is SettingKind.WHOLE and setting.at_least is None else ""
+    if setting.at_least is not None:
+        return f"a {whole}number from {setting.at_least} to {setting.at_most}"
+    return f"a {whole}number greater than zero"
+
+
+def _word(setting: Setting, text: str) -> str:
+    if text not in setting.words:
+        raise ValueError(f"must be {_either(setting.words)}, not {text!r}")
+    return text
+
+
+def _either(words: Sequence[str]) -> str:
+    return " or ".join(words)
+
+
+def _shown(value: object) -> str:
+    """A value of the file in the file's words, short enough for a sentence."""
+    names = {str: "the text {!r}", bool: "{}", int: "{!r}", float: "{!r}", list: "a list", dict: "a table"}
+    template = names.get(type(value), "a date or time")
+    return _short(template.format(str(value).lower() if isinstance(value, bool) else value))
+
+
+def _short(value: object) -> str:
+    text = str(value)
+    return text if len(text) <= _SHOWN_CHARS else f"{text[: _SHOWN_CHARS - 3]}..."

@@ -1,0 +1,166 @@
+"""The configuration file: TOML 1.0 in, keys with the lines they stand on out.
+
+Promises that what it returns is what `tomllib` reads, and that a broken file is refused with its line. Refuses to know
+which keys there are.
+
+``tomllib`` tells no lines. But a statement of TOML ends with the first line at which it can be read by itself: a string
+or list that is still open cannot be. So statements are read one by one, and the line each begins on is its keys' line.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Collection, Iterator, Mapping
+from pathlib import Path
+
+from msgspec import Struct
+
+from securechat.files import read_regular
+
+_MOST_BYTES = 1024 * 1024
+"""A file with every setting is under 10 KiB."""
+_WHERE = re.compile(r" \(at (?:line (?P<line>\d+), column \d+|end of document)\)$")
+_HINTS = {
+    "Unescaped": "; write paths with a backslash in single quotes",
+    "Cannot overwrite": "; this key or table stands there twice: delete one",
+    "Cannot declare": "; this key or table stands there twice: delete one",
+    "Invalid value": "; texts stand in quotes, true and false are in small letters",
+}
+
+
+class TomlEntry(Struct, frozen=True):
+    """One value of the file.
+
+    Attributes:
+        table: the table it stands in; empty for the top of the file.
+        key: its name.
+        value: as `tomllib` reads it.
+        line: where its statement begins, from 1.
+    """
+
+    table: str
+    key: str
+    value: object
+    line: int
+
+
+class TomlError(Exception):
+    """The file cannot be read at all.
+
+    Args:
+        reason: what is wrong and what to do.
+        line: where, from 1; None when it is the file as a whole.
+    """
+
+    def __init__(self, reason: str, line: int | None = None) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.line = line
+
+
+def read_file(path: Path, tables: Collection[str]) -> list[TomlEntry]:
+    """Read every value of a file, in its order.
+
+    Args:
+        path: the file; UTF-8, with or without a byte order mark.
+        tables: the tables to look into; any other one is a single entry whose value is a dict.
+
+    Raises:
+        BadFile: it cannot be opened, or is not TOML.
+    """
+    try:
+        content = read_regular(path, _MOST_BYTES)
+    except OSError as error:
+        raise TomlError(f"{path} cannot be read: {error.strerror}; name a file that this user may read") from error
+    try:
+        text = content.decode("utf-8-sig")  # Windows' editors begin a file with a byte order mark
+    except UnicodeDecodeError as error:
+        raise TomlError(
+            "is not UTF-8 text; save the file as UTF-8", content.count(b"\n", 0, error.start) + 1
+        ) from error
+    return parse(text.replace("\r\n", "\n"), tables)
+
+
+def parse(text: str, tables: Collection[str]) -> list[TomlEntry]:
+    """Read every value of a TOML text; see `read_file`.
+
+    Raises:
+        BadFile: it is not TOML; has a line.
+    """
+    try:
+        document = tomllib.loads(text)
+    except RecursionError:
+        raise TomlError("is nested too deeply; a configuration has one level of tables") from None
+    except ValueError as error:
+        raise _syntax_error(str(error), text) from None
+    lines = dict(_lines(text))
+    entries: list[TomlEntry] = []
+    for key, value in document.items():
+        if key in tables and isinstance(value, dict):
+            entries += [TomlEntry(key, each, inner, lines[key, each]) for each, inner in value.items()]
+        else:
+            entries.append(TomlEntry("", key, value, lines[(key,)]))
+    return entries
+
+
+def _syntax_error(message: str, text: str) -> TomlError:
+    found = _WHERE.search(message)
+    line = text.rstrip("\n").count("\n") + 1
+    if found is not None and found["line"] is not None:
+        line = int(found["line"])
+    reason = _WHERE.sub("", message)
+    hint = next((hint for begin, hint in _HINTS.items() if reason.startswith(begin)), "; correct this line")
+    return TomlError(f"is not valid TOML: {reason[:1].lower()}{reason[1:]}{hint}", line)
+
+
+def _lines(text: str) -> Iterator[tuple[tuple[str, ...], int]]:
+    """The line of every key and of every key of a table: where it is first mentioned."""
+    seen: set[tuple[str, ...]] = set()
+    header: tuple[str, ...] = ()
+    for number, statement in _statements(text):
+        content = tomllib.loads(statement)
+        if statement.lstrip(" \t").startswith("["):
+            header = _header(content)
+            paths = [header[:2]]
+        else:
+            paths = [(*header, *path)[:2] for path in _paths(content)]
+        for path in paths:
+            for part in (path[:1], path):
+                if part and part not in seen:
+                    seen.add(part)
+                    yield part, number
+
+
+def _statements(text: str) -> Iterator[tuple[int, str]]:
+    """Every statement with the number of its first line. The text as a whole has been read without an error."""
+    pending: list[str] = []
+    for number, line in enumerate(text.split("\n"), 1):
+        pending.append(line)
+        statement = "\n".join(pending)
+        try:
+            tomllib.loads(statement)
+        except ValueError:
+            continue  # a string or list goes on in the next line
+        yield number - len(pending) + 1, statement
+        pending.clear()
+
+
+def _header(content: Mapping[str, object]) -> tuple[str, ...]:
+    """``[a.b]`` and ``[[a.b]]`` as ``("a", "b")``."""
+    path: list[str] = []
+    inner: object = content
+    while isinstance(inner, dict) and inner:
+        key, inner = next(iter(inner.items()))
+        path.append(key)
+        if isinstance(inner, list):
+            inner = inner[-1]
+    return tuple(path)
+
+
+def _paths(content: Mapping[str, object]) -> Iterator[tuple[str, ...]]:
+    """The key of a statement, and where its value is a table the keys in that too."""
+    for key, value in content.items():
+        yield (key,)
+        if isinstance(value, dict):
+            yield from ((key, inner) for inner in value)

@@ -1,0 +1,162 @@
+"""What the operator reads of sessions and of the hub, one line per event."""
+
+from __future__ import annotations
+
+import traceback
+from typing import TYPE_CHECKING, assert_never
+
+from securechat.containment import Vital, VitalFailure
+from securechat.hub.interfaces import OperatorEvent, Peer
+from securechat.server.console import Console
+
+if TYPE_CHECKING:
+    from securechat.containment import Failure
+    from securechat.net.connection_limits import Denial
+    from securechat.server.session import Session
+
+
+TRACEBACK_EVERY_S = 60.0
+"""Seconds between two tracebacks of the same place: a peer that repeats its request must not fill a disk with them."""
+_FRAMES = 30
+"""Of a traceback, the innermost: an endless recursion has a thousand."""
+_TRACEBACK_CHARS = 8_000
+
+
+class OperatorLog:
+    """Observes sessions and the hub, and tells the console.
+
+    Args:
+        console: where the lines go.
+        show_messages: whether message texts may be shown.
+    """
+
+    def __init__(self, console: Console, *, show_messages: bool = False) -> None:
+        self._console = console
+        self.hears_messages = show_messages
+        self._told: dict[tuple[str, ...], tuple[float, int]] = {}  # by where it was raised: when, and how many since
+
+    def connected(self, session: Session) -> None:
+        """A TLS handshake is done."""
+        self._console.event("connected", session.label, address=session.label)
+
+    def disconnected(self, session: Session, name: str, reason: str, detail: str) -> None:
+        """A connection is closed."""
+        who = f'{session.label} "{name}"' if name else session.label
+        sentence = _REASONS.get(reason, reason)
+        if reason in _NEED_DETAIL and detail:
+            sentence = f"{sentence}: {detail}"
+        self._console.event(
+            "disconnected",
+            f"{who}: {sentence}",
+            address=session.label,
+            name=name or None,
+            reason=reason,
+            detail=detail or None,
+        )
+
+    def denied(self, address: str, denial: Denial) -> None:
+        """A connection was not admitted."""
+        self._console.event("refused", f"{address}: {_DENIALS[denial.value]}", address=address, reason=denial.value)
+
+    def failed(self, failure: Failure, now: float) -> None:
+        """A bug met something; its traceback is written once in TRACEBACK_EVERY_S for the same place."""
+        place = (failure.kind, type(failure.error).__name__, _place_of(failure.error))
+        told_at, left_out = self._told.get(place, (-TRACEBACK_EVERY_S, 0))
+        if now - told_at < TRACEBACK_EVERY_S:
+            self._told[place] = (told_at, left_out + 1)
+            return
+        self._told[place] = (now, 0)
+        more = f" ({left_out} more like it since the last such line)" if left_out else ""
+        self._console.event(
+            "error",
+            f"internal error in {failure.kind} for {failure.owner}{more}: {_traceback(failure.error)}",
+            kind=failure.kind,
+            owner=failure.owner,
+        )
+
+    def stops_after(self, error: Exception) -> None:
+        """Vital work has failed: the last thing the server says."""
+        task = error.task if isinstance(error, VitalFailure) else Vital.LOOP
+        cause = error.__cause__ if isinstance(error, VitalFailure) and isinstance(error.__cause__, Exception) else error
+        self._console.event(
+            "error",
+            f"the server stops, because it cannot go on after an internal error in {task.value}; nothing acknowledged "
+            f"is lost, please report it: {_traceback(cause)}",
+            kind="vital",
+            owner=task.value,
+        )
+
+    def happened(self, what: OperatorEvent, peer: Peer | None, name: str, detail: str, text: str = "") -> None:
+        """Something happened in the hub."""
+        address: str | None = getattr(peer, "label", None)
+        where = f"{address} " if address else ""
+        match what:
+            case OperatorEvent.NAMED:
+                again = " again" if detail else ""
+                self._console.event("named", f'{where}is "{name}"{again}', address=address, name=name)
+            case OperatorEvent.JOINED:
+                self._console.event("joined", f'"{name}" #{detail}', address=address, name=name, room=detail)
+            case OperatorEvent.LEFT:
+                self._console.event("left", f'"{name}" #{detail}', name=name, room=detail)
+            case OperatorEvent.RENAMED:
+                self._console.event("renamed", f'"{detail}" is now "{name}"', name=name, old=detail)
+            case OperatorEvent.REFUSED:
+                who = f'{where}"{name}"' if name else where.strip()
+                self._console.event("refused", f"{who}: {detail}", address=address, name=name or None, reason=detail)
+            case OperatorEvent.SAID:
+                if self.hears_messages:
+                    self._console.event(
+                        "said", f'"{name}" to {detail}: {text}', address=address, name=name, to=detail, text=text
+                    )
+            case _:
+                assert_never(what)
+
+
+def _place_of(error: Exception) -> str:
+    frames = traceback.extract_tb(error.__traceback__, -1)
+    return f"{frames[-1].filename}:{frames[-1].lineno}" if frames else ""
+
+
+def _traceback(error: Exception) -> str:
+    """The innermost frames, on one line: the console lets no other through."""
+    lines = "".join(traceback.format_exception(error, limit=-_FRAMES)).splitlines()
+    return " | ".join(line.strip() for line in lines)[:_TRACEBACK_CHARS]
+
+
+_NEED_DETAIL = frozenset({"tls_error", "failed"})
+_REASONS = {
+    # net.CloseReason
+    "local": "closed by this server",
+    "peer_closed": "closed by the client",
+    "truncated": "the connection broke off (the client was killed, or its network is gone)",
+    "reset": "the connection was reset",
+    "tls_error": "TLS failed",
+    "handshake_timeout": "the TLS handshake took too long",
+    "timed_out": "the network gave up",
+    "failed": "the connection failed",
+    # errors.ErrorCode of our last words
+    "bye": "said goodbye",
+    "frame_too_large": "closed: announced a frame that is too large",
+    "bad_frame": "closed: does not speak our protocol",
+    "hello_expected": "closed: did not begin with a hello",
+    "unsupported_version": "closed: speaks another version of the protocol",
+    "hello_timeout": "closed: never said an acceptable hello",
+    "ping_timeout": "closed: did not answer a ping",
+    "slow_reader": "closed: does not read what it is sent",
+    "replaced": "closed: the same person connected from somewhere else",
+    "shutting_down": "closed: the server stops",
+    "log_failed": "closed: the message log failed",
+    "banned": "closed: banned",
+    "kicked": "closed by an administrator",
+    "logged_out": "closed: its login was ended",
+    "internal": "closed: an internal error of this server (see the `error` line)",
+}
+_DENIALS = {
+    "server_full": "turned away: as many connections as descriptors allow (raise `ulimit -n`)",
+    "address_full": "turned away: too many connections from this address",
+    "half_open": "turned away: too many unfinished handshakes from this address",
+    "failed_hellos": "turned away: too many connections from this address never said hello",
+    "silent": "let go: it sent no TLS hello in time, or others needed its place",
+    "no_place": "let go: no place for its handshake in time, too many were under way",
+    "no_descriptors": "turned away: the system has no descriptors left (raise `ulimit -n`)",
+}

@@ -1,0 +1,316 @@
+"""Answering searches and keeping their index: every decision about it, and nothing that waits.
+
+It promises: a search finds everything that was committed when it was asked, unless the index is being made anew, and
+then says how far it is. Whatever happens to the index, the log goes on: damage is thrown away and made good, a full
+disk is waited for, and only an error of the log itself is one. Erased text is gone from the index and its journal
+within the time given.
+
+The index follows the log at a distance of FOLLOW_S, because a stretch of many messages costs little more than one;
+a search does not wait for that, it catches up by itself.
+
+Whoever drives it calls `work` when `deadline` has come, and everything from one thread at a time: a thread on a real
+server (`search_thread`), a made clock in the simulation (`securechat.testing.slow_log`). It refuses to know threads,
+queues and loops, and what is committed: it is told that something was, and looks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager, ExitStack, suppress
+from pathlib import Path
+
+import apsw
+from msgspec import Struct
+
+from securechat.errors import ErrorCode, LogError
+from securechat.hub.interfaces import NotAppended, SearchQuery, SearchRows
+from securechat.storage.search.index import STRETCH, IndexCorrupt, SearchIndex
+from securechat.storage.search.log_reader import IndexLogReader
+from securechat.storage.search.query import Searcher
+from securechat.storage.store import ERASE_WITHIN_S, DiskFull, QueryTooExpensive
+
+FOLLOW_S = 0.5
+"""How far the index stays behind the log: one stretch for all that came meanwhile."""
+SWEEP_EVERY_S = 10.0
+"""Between two comparisons with the log, while messages vanish from it: 0.3 s of work for a million of them."""
+RETRY_S = 10.0
+"""After a full disk, or after an index that was damaged again right after it was made."""
+CATCH_UP_STEPS = 5
+"""Stretches that a search takes in before it looks: 5,000 seqs, some 100 ms. Where many long texts are being taken out,
+it is at most twice as many steps, of 0.1 s each, and the search finds what there is."""
+TELL_EVERY_S = 1.0
+WARN_EVERY_S = 60.0
+"""Between two warnings about the index, however often it fails."""
+_LONG_WAY = 10_000
+"""Seqs behind the log from which on progress is told."""
+
+TOO_WIDE = NotAppended(ErrorCode.BUSY, "that search takes too long: use longer or more words, or fewer rooms")
+NO_INDEX = NotAppended(ErrorCode.BUSY, "the search index is being repaired: try again in a minute")
+
+
+class IndexProgress(Struct, frozen=True, gc=False):
+    """How far the making of the index is: equal numbers at its end."""
+
+    indexed_to: int
+    last_seq: int
+
+
+class IndexLocation(Struct, frozen=True):
+    """Where an index stands, and how the log beside it is read.
+
+    Attributes:
+        index: the index's file.
+        reading: a connection to the log for as long as it is entered; with ``shared`` one of its own.
+        vfs: the name of an apsw VFS; None for the operating system.
+        shared: as for `SearchIndex`.
+    """
+
+    index: Path
+    reading: Callable[[], AbstractContextManager[apsw.Connection]]
+    vfs: str | None
+    shared: bool
+
+
+class IndexMaintainer:
+    """Searches one log, and keeps the index for it. The index is opened, or made, by what is called first.
+
+    Args:
+        site: the index and its log, which must be open, and stay so until this is closed.
+        clock: monotonic seconds.
+        on_progress: told while a long stretch of the log is taken in, about once a second.
+        on_trouble: told when the index cannot be kept, and when it can again: why not, or None; and a sentence for the
+            operator, or None when one was told a moment ago.
+        erase_within_s: when erased text is gone from the index and its journal.
+        computed_s: seconds that whoever calls this has computed so far: it rests as long as a stretch took.
+        stretch: seqs taken in by one step.
+
+    Raises:
+        LogError: the log cannot be read.
+    """
+
+    def __init__(
+        self,
+        site: IndexLocation,
+        clock: Callable[[], float],
+        *,
+        on_progress: Callable[[IndexProgress], None] = lambda _: None,
+        on_trouble: Callable[[str | None, str | None], None] = lambda _trouble, _warning: None,
+        erase_within_s: float = ERASE_WITHIN_S,
+        computed_s: Callable[[], float] = lambda: 0.0,
+        stretch: int = STRETCH,
+    ) -> None:
+        self._clock = clock
+        self._on_progress = on_progress
+        self._on_trouble = on_trouble
+        self._trouble: str | None = None
+        self._warned_at_s = float("-inf")
+        self._computed_s = computed_s
+        self._catch_up_seqs = CATCH_UP_STEPS * stretch
+        self._truncate_after_s = erase_within_s / 3
+        self._sweep_every_s = min(SWEEP_EVERY_S, erase_within_s / 3)
+        self._log_in_use = ExitStack()
+        try:
+            log = self._log_in_use.enter_context(site.reading())
+        except apsw.Error as error:
+            raise LogError(f"the message log cannot be read: {error}") from error
+        self._source = IndexLogReader(log)
+        self._index = SearchIndex(site.index, self._source, vfs=site.vfs, shared=site.shared, stretch=stretch)
+        self._searcher = Searcher(self._index, log, clock=clock)
+        self._is_usable = False
+        self._step_at_s: float | None = clock()  # never None while there is no index to use
+        self._sweep_at_s: float | None = None
+        self._truncate_at_s: float | None = None
+        self._swept_at_s = self._made_at_s = self._told_at_s = float("-inf")
+        self._is_telling = False
+
+    # --- What drives it -------------------------------------------------------------------------------------------
+
+    def committed(self, *, vanished: bool = False) -> None:
+        """Something was committed; with ``vanished``, messages may be gone of which no entry tells."""
+        follow_at_s = self._clock() + FOLLOW_S
+        if self._step_at_s is None:
+            self._step_at_s = follow_at_s
+        if vanished and self._sweep_at_s is None:
+            self._sweep_at_s = max(follow_at_s, self._swept_at_s + self._sweep_every_s)
+
+    @property
+    def is_behind(self) -> bool:
+        """Whether it will look at the log by itself: until then, `committed` may wait."""
+        return self._step_at_s is not None
+
+    def deadline(self) -> float | None:
+        """When `work` wants to be called, at the latest; None when there is nothing to do."""
+        if not self._is_usable:
+            return self._step_at_s  # nothing else can be done before, however long it has been due
+        due_s = [at_s for at_s in (self._step_at_s, self._sweep_at_s, self._truncate_at_s) if at_s is not None]
+        return min(due_s, default=None)
+
+    def work(self) -> None:
+        """Do for the index what is due: one stretch of it at most. Nothing that goes wrong there stops anything else.
+
+        Raises:
+            LogError: the log itself cannot be read.
+        """
+        now_s = self._clock()
+        try:
+            if self._is_usable:
+                self._work(now_s)
+            elif _is_due(self._step_at_s, now_s):
+                self._make()
+        except DiskFull as error:
+            self._step_at_s = self._clock() + RETRY_S
+            self._be_troubled(error)
+        except IndexCorrupt as error:
+            self._make(anew=str(error))
+        else:
+            if self._is_usable:
+                self._be_well()
+        finally:
+            self._remember_to_truncate()
+
+    def close(self, *, failed: bool = False) -> None:
+        """End. What is left to do is done after the next start; with ``failed``, not a byte is written for that."""
+        if not failed:
+            with suppress(
+                DiskFull, IndexCorrupt, LogError
+            ):  # then it was not closed well, and is looked at when opened
+                self._settle()
+        self._index.close(failed=failed)
+        self._log_in_use.close()
+
+    def _settle(self) -> None:
+        """Leave no debt behind that the file does not know of."""
+        if self._sweep_at_s is not None:
+            if not self._is_usable:
+                self._make()  # it may never have been opened
+            self._index.begin_sweep()
+        elif self._index.owes_truncation and not self._index.is_sweeping:
+            self._index.truncate()
+
+    # --- Searching ------------------------------------------------------------------------------------------------
+
+    def search(self, query: SearchQuery) -> SearchRows | NotAppended:
+        """Find messages, or say in a sentence why not.
+
+        Raises:
+            LogError: the log itself cannot be read.
+        """
+        if not self._is_usable and _is_due(self._step_at_s, self._clock()):
+            self._make()
+        for _ in range(2):  # once more when the index turned out to be damaged, with what there is of the new one
+            if not self._is_usable:
+                break
+            try:
+                self._catch_up(query.up_to)
+                return self._searcher.search(query)
+            except QueryTooExpensive:
+                return TOO_WIDE
+            except DiskFull as error:
+                self._be_troubled(error)
+                return NO_INDEX
+            except IndexCorrupt as error:
+                self._make(anew=str(error))
+            finally:
+                self._remember_to_truncate()
+        return NO_INDEX
+
+    def _catch_up(self, seq: int) -> None:
+        """Take in what is missing, unless that is far too much to wait for; ``seq`` may lie beyond the log's end."""
+        seq = min(seq, self._source.last_seq())
+        if seq - self._index.indexed_to <= self._catch_up_seqs:
+            for _ in range(2 * CATCH_UP_STEPS):  # more only where many long texts are being taken out
+                if self._index.indexed_to >= seq:
+                    break
+                self._index.step()
+
+    # --- Keeping the index ----------------------------------------------------------------------------------------
+
+    def _make(self, *, anew: str | None = None) -> None:
+        """Open the index; throw it away before that when it is known to be damaged, with the reason."""
+        now_s = self._clock()
+        if anew is not None:
+            self._index.discard(anew)
+        self._is_usable = False
+        self._truncate_at_s = None
+        self._step_at_s = now_s
+        if now_s < self._made_at_s + RETRY_S:
+            self._step_at_s = now_s + RETRY_S
+            self._be_troubled(IndexCorrupt(anew or "it was damaged right after it was made"))
+            return
+        self._made_at_s = now_s if anew is not None else self._made_at_s
+        try:
+            self._index.open()
+            self._is_usable = True
+        except DiskFull as error:  # what there is may be good
+            self._index.close(failed=True)
+            self._step_at_s = now_s + RETRY_S
+            self._be_troubled(error)
+        except IndexCorrupt as error:
+            self._index.discard(str(error))
+            self._made_at_s = now_s
+            self._step_at_s = now_s + RETRY_S
+            self._be_troubled(error)
+        else:
+            discarded = self._index.take_discarded()
+            if discarded is not None:
+                self._warn(f"the search index was thrown away ({discarded}) and is made anew")
+
+    def _be_troubled(self, error: Exception) -> None:
+        """The index cannot be kept for now."""
+        self._trouble = (
+            f"the search index cannot be written ({error}): searches miss what came since or are refused, and it is "
+            f"tried again every {RETRY_S:.0f} s; messages are not concerned"
+        )
+        self._warn(self._trouble)
+
+    def _be_well(self) -> None:
+        """Whatever was wrong with the index is over."""
+        if self._trouble is not None:
+            self._trouble = None
+            self._warn("the search index can be written again")
+
+    def _warn(self, sentence: str) -> None:
+        now_s = self._clock()
+        is_due = now_s >= self._warned_at_s + WARN_EVERY_S
+        if is_due:
+            self._warned_at_s = now_s
+        self._on_trouble(self._trouble, sentence if is_due else None)
+
+    def _work(self, now_s: float) -> None:
+        if _is_due(self._sweep_at_s, now_s):
+            self._sweep_at_s, self._swept_at_s, self._step_at_s = None, now_s, now_s
+            self._index.begin_sweep()
+        if _is_due(self._step_at_s, now_s):
+            self._step(now_s)
+        if _is_due(self._truncate_at_s, now_s):
+            self._truncate_at_s = None
+            self._index.truncate()
+
+    def _remember_to_truncate(self) -> None:
+        if self._truncate_at_s is None and self._index.owes_truncation:
+            self._truncate_at_s = self._clock() + self._truncate_after_s
+
+    def _step(self, now_s: float) -> None:
+        """Take one stretch, and rest for the time it computed: half a core at most, however much there is to do."""
+        self._step_at_s = None
+        began_s = self._computed_s()
+        if self._index.step():
+            self._step_at_s = self._clock() + (self._computed_s() - began_s)
+        self._tell(now_s)
+
+    def _tell(self, now_s: float) -> None:
+        """Tell how far the index is, when it has a long way to go or just went one."""
+        if self._index.is_whole and not self._is_telling:
+            return
+        if now_s < self._told_at_s + TELL_EVERY_S and not self._index.is_whole:
+            return
+        progress = IndexProgress(self._index.indexed_to, max(self._index.indexed_to, self._source.last_seq()))
+        if not self._is_telling and progress.last_seq - progress.indexed_to < _LONG_WAY:
+            return
+        self._told_at_s = now_s
+        self._is_telling = not self._index.is_whole
+        self._on_progress(progress)
+
+
+def _is_due(at_s: float | None, now_s: float) -> bool:
+    return at_s is not None and now_s >= at_s

@@ -1,0 +1,198 @@
+"""One thread that searches and keeps the index: beside the loop, beside the commits, and never in their way.
+
+It promises: searches are answered one after the other, in the order in which they were asked, and no more of them wait
+than may; whatever goes wrong with the index, or with the code about it, ends searching alone. The thread stands back,
+and between the stretches of a long work it rests, so that a loop on the same cores keeps breathing.
+
+It refuses to know what has to be done for the index, and when: that is `search_keeper`'s.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from queue import Empty, SimpleQueue
+from typing import TypeAlias
+
+from securechat.errors import ErrorCode, LogError
+from securechat.hub.interfaces import NotAppended, SearchQuery, SearchRows
+from securechat.storage.search.maintenance import NO_INDEX, IndexLocation, IndexMaintainer, IndexProgress
+from securechat.storage.store import ERASE_WITHIN_S
+
+NICENESS = 5
+"""Where they want the same core, the loop and the commits go first. Messages beside 18 searches a second came 30 to 40
+percent later without it, 3 with it (one core, shared; medians). With more, this thread would wait holding the GIL."""
+
+TOO_MANY = NotAppended(ErrorCode.BUSY, "too many people search at once: try again in a moment")
+LOG_FAILED = NotAppended(ErrorCode.LOG_FAILED, "the server's message log failed: it is stopping")
+
+_MISTAKE = "searching has ended after an error of this program, until the next start; messages are not concerned"
+
+_Done: TypeAlias = Callable[[SearchRows | NotAppended], None]
+_Job: TypeAlias = tuple[SearchQuery, _Done]
+
+
+class SearchThread:
+    """Searches a data directory's log.
+
+    Args:
+        site: the index and its log.
+        queue: searches that may wait.
+        post: runs a callable on the loop's thread, in order; callable from any thread.
+        on_failure: called on this thread when the log itself cannot be read.
+        on_progress: called on the loop's thread while a long stretch of the log is taken in, about once a second.
+        on_trouble: called on the loop's thread, as for `IndexMaintainer`.
+        erase_within_s: when erased text is gone from the index and its journal.
+        clock: monotonic seconds.
+    """
+
+    def __init__(
+        self,
+        site: IndexLocation,
+        queue: int,
+        post: Callable[[Callable[[], None]], None],
+        on_failure: Callable[[LogError], None],
+        *,
+        on_progress: Callable[[IndexProgress], None] = lambda _: None,
+        on_trouble: Callable[[str | None, str | None], None] = lambda _trouble, _warning: None,
+        erase_within_s: float = ERASE_WITHIN_S,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._site = site
+        self._queue = queue
+        self._post = post
+        self._on_failure = on_failure
+        self._on_progress = on_progress
+        self._on_trouble = on_trouble
+        self._erase_within_s = erase_within_s
+        self._clock = clock
+        self._jobs: SimpleQueue[_Job | bool] = SimpleQueue()  # True: something was committed; False: that was all
+        self._waiting = 0  # the loop's thread alone counts them
+        self._has_news = self._has_vanished = False
+        self._is_resting = False
+        self._thread: threading.Thread | None = None
+
+    # --- On other threads -----------------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Begin; the log must be open. The index is opened, or made, on the way."""
+        self._thread = threading.Thread(target=self._run, name="log-search", daemon=True)
+        self._thread.start()
+
+    def search(self, query: SearchQuery, done: _Done) -> None:
+        """Find messages; ``done`` is called on the loop's thread, where this is called too."""
+        if self._waiting >= self._queue:
+            self._post(lambda: done(TOO_MANY))
+            return
+        self._waiting += 1
+        self._jobs.put((query, done))
+
+    def committed(self, *, vanished: bool) -> None:
+        """Something was committed; with ``vanished``, messages may be gone of which no entry tells."""
+        if vanished:
+            self._has_vanished = True
+        self._has_news = True
+        if self._is_resting:
+            self._is_resting = False
+            self._jobs.put(True)
+
+    def close(self) -> None:
+        """Finish the searches that wait, and end. Blocks."""
+        if self._thread is not None:
+            self._jobs.put(False)
+            self._thread.join()
+            self._thread = None
+
+    # --- On the searching thread ----------------------------------------------------------------------------------
+
+    def _run(self) -> None:
+        _stand_back()
+        try:
+            keeper = IndexMaintainer(
+                self._site,
+                self._clock,
+                on_progress=lambda progress: self._post(lambda: self._on_progress(progress)),
+                on_trouble=self._tell_trouble,
+                erase_within_s=self._erase_within_s,
+                computed_s=time.thread_time,
+            )
+        except LogError as error:
+            self._on_failure(error)
+            self._refuse_all(LOG_FAILED)
+            return
+        failed = True
+        try:
+            self._go_on(keeper)
+            failed = False
+        except LogError as error:
+            self._on_failure(error)
+            self._refuse_all(LOG_FAILED)
+        except BaseException:  # a mistake of ours: the chat goes on without searching, and says so
+            self._tell_trouble(_MISTAKE, _MISTAKE)
+            self._refuse_all(NO_INDEX)
+            raise
+        finally:
+            keeper.close(failed=failed)  # after a mistake nobody listened to what vanished: look at it next time
+
+    def _tell_trouble(self, trouble: str | None, warning: str | None) -> None:
+        self._post(lambda: self._on_trouble(trouble, warning))
+
+    def _refuse_all(self, refusal: NotAppended) -> None:
+        """Answer, until the end, without looking."""
+        while (job := self._jobs.get()) is not False:
+            if isinstance(job, tuple):
+                self._answer(job[1], refusal)
+
+    def _go_on(self, keeper: IndexMaintainer) -> None:
+        keeper.work()  # before anybody asks: it opens the index
+        while (job := self._next(keeper)) is not False:
+            if isinstance(job, tuple):
+                answer: SearchRows | NotAppended = LOG_FAILED
+                try:
+                    answer = keeper.search(job[0])
+                finally:
+                    self._answer(job[1], answer)
+            self._tell(keeper)
+            keeper.work()
+        self._tell(keeper)
+
+    def _next(self, keeper: IndexMaintainer) -> _Job | bool:
+        """Wait for a search, or until there is something to do for the index."""
+        self._is_resting = True
+        self._tell(keeper)
+        if keeper.is_behind:  # it will look by itself: a busy log wakes nobody
+            self._is_resting = False
+        at_s = keeper.deadline()
+        try:
+            return self._jobs.get(timeout=None if at_s is None else max(0.0, at_s - self._clock()))
+        except Empty:
+            return True
+        finally:
+            self._is_resting = False
+
+    def _tell(self, keeper: IndexMaintainer) -> None:
+        """Pass on what other threads said. Nothing is lost between two lines: what comes later is told next time."""
+        if self._has_news:
+            self._has_news = False
+            vanished = self._has_vanished
+            if vanished:
+                self._has_vanished = False
+            keeper.committed(vanished=vanished)
+
+    def _answer(self, done: _Done, answer: SearchRows | NotAppended) -> None:
+        def deliver() -> None:
+            self._waiting -= 1
+            done(answer)
+
+        self._post(deliver)
+
+
+def _stand_back() -> None:
+    """Lower this thread's priority, where threads have one of their own."""
+    if sys.platform == "linux":
+        with suppress(OSError):  # a sandbox may forbid it; then searches are a little less polite
+            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)

@@ -1,0 +1,166 @@
+"""Writes about people and rooms, in the order asked, in as few statements as that order allows.
+
+Neighbours of one kind are one statement, across the records they came in: a thousand logins at once are a handful of
+steps, and so are a thousand accounts that were seen. Nothing here knows what a batch is, or a message but by its seq.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from itertools import groupby
+from typing import TypeAlias
+
+import apsw
+
+from securechat.model import Draft, Revision
+from securechat.records.accounts import (
+    Change,
+    Committed,
+    Drop,
+    EraseSender,
+    PurgeGuests,
+    Put,
+    TrimAudit,
+    WriteAudit,
+)
+from securechat.records.rooms import (
+    DropMembership,
+    DropRoom,
+    DropRoomBan,
+    PurgeExpired,
+    PutMembership,
+    PutReadMarker,
+    PutRoom,
+    PutRoomBan,
+)
+from securechat.storage.sqlite import accounts as records
+from securechat.storage.sqlite import audit, purge, rooms, senders
+from securechat.storage.store import (
+    ApplyChanges,
+    IdentifySender,
+    ReleaseName,
+    RenameSender,
+    StoreWrite,
+    WriteOutcome,
+)
+
+_Locate: TypeAlias = Callable[[PutReadMarker], int | None]
+AccountChange: TypeAlias = IdentifySender | RenameSender | ReleaseName | ApplyChanges
+_Step: TypeAlias = IdentifySender | RenameSender | ReleaseName | Change
+
+
+def people_of(writes: Sequence[StoreWrite]) -> list[AccountChange]:
+    """The writes that are not about messages, in order."""
+    return [write for write in writes if not isinstance(write, Draft | Revision)]
+
+
+def write(
+    connection: apsw.Connection, writes: Sequence[AccountChange], now_ms: int, last_seq: int, locate: _Locate
+) -> Iterator[WriteOutcome]:
+    """Write it all down; return the outcomes, an identity's last_client_id still to be filled in.
+
+    Args:
+        connection: in a transaction.
+        writes: in the order asked.
+        now_ms: UTC.
+        last_seq: the highest seq there is in the tables.
+        locate: the number of the conversation that was read; asked once about each PutRead, in order.
+
+    Raises:
+        NameTaken: a PutPlace came upon another room's name; what was written before it must be rolled back.
+    """
+    outcomes: list[WriteOutcome] = [Committed() if type(write) is ApplyChanges else None for write in writes]
+    steps = [(at, step) for at, write in enumerate(writes) for step in _steps(write)]
+    for _, grouped in groupby(steps, key=_sort):
+        run = list(grouped)
+        told = _carry_out(connection, [step for _, step in run], now_ms, last_seq, locate)
+        for (at, _), outcome in zip(run, told, strict=False):  # most steps have nothing to tell
+            before = outcomes[at]
+            if isinstance(before, Committed) and isinstance(outcome, Committed):
+                outcome = Committed(  # noqa: PLW2901
+                    before.count + outcome.count, outcome.through, before.dropped + outcome.dropped
+                )
+            outcomes[at] = outcome
+    return iter(outcomes)
+
+
+def _steps(write: AccountChange) -> Sequence[_Step]:
+    return write.changes if isinstance(write, ApplyChanges) else (write,)
+
+
+def _sort(step: tuple[int, _Step]) -> tuple[type, type | None]:
+    """Neighbours of the same sort go together."""
+    match step[1]:
+        case Put(row):
+            return Put, type(row)
+        case Drop(kind):
+            return Drop, kind
+        case other:
+            return type(other), None
+
+
+def _carry_out(  # noqa: PLR0911 - one flat match
+    connection: apsw.Connection, run: Sequence[_Step], now_ms: int, last_seq: int, locate: _Locate
+) -> Sequence[WriteOutcome]:
+    """Write a run of one sort; return what there is to tell of each step, or nothing."""
+    match run[0]:
+        case IdentifySender():
+            return _let_in(connection, [step for step in run if isinstance(step, IdentifySender)], now_ms)
+        case RenameSender():
+            senders.rename(connection, [step for step in run if isinstance(step, RenameSender)])
+        case ReleaseName():
+            senders.release(connection, [step for step in run if isinstance(step, ReleaseName)], now_ms)
+        case Put():
+            records.put(connection, [step.row for step in run if isinstance(step, Put)])
+        case Drop(kind):
+            records.drop(connection, kind, [step.number for step in run if isinstance(step, Drop)])
+        case WriteAudit():
+            records.note(connection, [step.entry for step in run if isinstance(step, WriteAudit)])
+        case EraseSender():
+            return [purge.erase_sender(connection, step, last_seq) for step in run if isinstance(step, EraseSender)]
+        case PurgeGuests():
+            return [purge.forget(connection, step) for step in run if isinstance(step, PurgeGuests)]
+        case PurgeExpired():
+            return [purge.expire(connection, step, last_seq) for step in run if isinstance(step, PurgeExpired)]
+        case TrimAudit():
+            return [audit.trim(connection, step) for step in run if isinstance(step, TrimAudit)]
+        case DropRoom():
+            return [rooms.drop_place(connection, step) for step in run if isinstance(step, DropRoom)]
+        case _:
+            _furnish(connection, run, locate)
+    return ()
+
+
+def _furnish(connection: apsw.Connection, run: Sequence[_Step], locate: _Locate) -> None:
+    """Write a run of one sort that is about rooms."""
+    match run[0]:
+        case PutRoom():
+            for step in run:
+                if isinstance(step, PutRoom):
+                    rooms.put_room(connection, step.row)
+        case PutMembership():
+            rooms.put_memberships(connection, [step.row for step in run if isinstance(step, PutMembership)])
+        case DropMembership():
+            pairs = [(step.room_id, step.sender_id) for step in run if isinstance(step, DropMembership)]
+            rooms.drop(connection, "memberships", pairs)
+        case PutRoomBan():
+            rooms.put_bans(connection, [step.row for step in run if isinstance(step, PutRoomBan)])
+        case DropRoomBan():
+            pairs = [(step.room_id, step.sender_id) for step in run if isinstance(step, DropRoomBan)]
+            rooms.drop(connection, "room_bans", pairs)
+        case PutReadMarker():
+            rooms.mark_read(connection, [step for step in run if isinstance(step, PutReadMarker)], locate)
+        case _:
+            raise AssertionError(f"nobody writes {type(run[0]).__name__}")
+
+
+def _let_in(connection: apsw.Connection, run: Sequence[IdentifySender], now_ms: int) -> list[WriteOutcome]:
+    """Identify a run, anew from where a secret comes back for another account."""
+    outcomes: list[WriteOutcome] = []
+    accounts: dict[bytes, int | None] = {}
+    start = 0
+    for at, who in enumerate(run):
+        if accounts.setdefault(who.secret_hash, who.account) != who.account:
+            outcomes += senders.come(connection, run[start:at], now_ms)
+            accounts, start = {who.secret_hash: who.account}, at
+    return [*outcomes, *senders.come(connection, run[start:], now_ms)]

@@ -1,0 +1,151 @@
+"""Signs that a data directory has lost acknowledged messages, looked for before a log is opened on it.
+
+A server that starts on an empty database, or on a journal whose end cannot be read, would number its messages anew and
+say nothing. Each sentence here says what was found, and how to go on, which is the operator's decision.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import stat
+from contextlib import closing
+from pathlib import Path
+
+import apsw
+
+from securechat.errors import LogError
+from securechat.files import expect_own_file, open_own_file
+from securechat.storage.search.index import SEARCH_INDEX
+from securechat.storage.sqlite.journal import FRAME_HEADER_BYTES, WAL_HEADER_BYTES, lost_frames
+
+RECOVER = "securechat-admin recover"
+_BACKUP = "restore the last good backup (securechat-admin restore)"
+
+
+def missing_database(database: Path) -> str | None:
+    """Return a sentence when there is no database where there must have been one; None when all is well.
+
+    Args:
+        database: the file; its journal and the search index beside it are what may tell of an earlier one.
+    """
+    if _size(database) or database.is_symlink():  # a link is refused by whoever opens it
+        return None
+    what = "is empty" if os.path.lexists(database) else "is missing"
+    journal = database.with_name(f"{database.name}-wal")
+    if _size(journal) > WAL_HEADER_BYTES + FRAME_HEADER_BYTES:
+        return (
+            f"{database} {what}, but its journal {journal.name} holds messages: the database was deleted, moved or "
+            f"truncated. Bring it back, or {_BACKUP}; to begin anew without them, move {journal.name} away"
+        )
+    index = database.with_name(SEARCH_INDEX)
+    indexed = _indexed(index)
+    if indexed:
+        return (
+            f"{database} {what}, but {index.name} is the index of {indexed}: the database was deleted, moved or "
+            f"truncated. Bring it back, or {_BACKUP}; to begin anew without them, move {index.name} away"
+        )
+    return None
+
+
+def damaged_journal(connection: apsw.Connection, database: Path) -> str | None:
+    """Return a sentence when the end of the journal was acknowledged and cannot be read; None when all is well.
+
+    Args:
+        connection: to the database; it must be the only one, and no transaction may be open that has written.
+        database: the file.
+
+    Raises:
+        apsw.Error: the database cannot be read.
+        OSError: the journal cannot be read.
+    """
+    journal = database.with_name(f"{database.name}-wal")
+    if _size(journal) <= WAL_HEADER_BYTES:
+        return None
+    connection.execute("SELECT count(*) FROM sqlite_schema").fetchall()  # what reads the journal for the first time
+    readable, _ = connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_NOOP)
+    lost = lost_frames(journal, max(0, readable))
+    if lost is None:
+        return None
+    transactions = "1 transaction" if lost.transactions == 1 else f"{lost.transactions} transactions"
+    return (
+        f"{journal} is damaged after page {lost.readable}: at least {transactions} ({lost.lost} pages) that were "
+        f"acknowledged cannot be read. Look after the disk, and {_BACKUP}; to go on without what is lost: {RECOVER}"
+    )
+
+
+def find_loss(database: Path) -> str | None:
+    """Return the first sentence of this module about a database that no server has open; None when all is well.
+
+    Raises:
+        LogError: it cannot be looked at.
+    """
+    missing = missing_database(database)
+    if missing is not None or not database.exists():
+        return missing
+    try:
+        with closing(apsw.Connection(str(database), flags=apsw.SQLITE_OPEN_READONLY)) as connection:
+            return damaged_journal(connection, database)
+    except (apsw.Error, OSError) as error:
+        raise LogError(f"{database} cannot be read: {error}") from error
+
+
+def accept_loss(database: Path, copy: Path) -> None:
+    """Keep what is readable of a damaged journal, and let the rest go; the caller holds the directory's lock.
+
+    Args:
+        database: the file.
+        copy: a new file (0600) that gets the journal as it is.
+
+    Raises:
+        OSError: the copy cannot be made; nothing is changed.
+        LogError: the journal cannot be moved into the database.
+    """
+    journal = database.with_name(f"{database.name}-wal")
+    source = open_own_file(journal, os.O_RDONLY)
+    with (
+        os.fdopen(source, "rb") as old,
+        os.fdopen(open_own_file(copy, os.O_WRONLY | os.O_CREAT | os.O_EXCL), "wb") as new,
+    ):
+        shutil.copyfileobj(old, new)
+        new.flush()
+        os.fsync(new.fileno())
+    try:
+        with closing(apsw.Connection(str(database))) as connection:
+            connection.execute("SELECT count(*) FROM sqlite_schema").fetchall()
+            connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
+    except apsw.Error as error:
+        raise LogError(f"{database} cannot take what its journal holds: {error}") from error
+
+
+def _size(path: Path) -> int:
+    """Bytes of a regular file; 0 where there is none."""
+    try:
+        found = path.lstat()
+    except OSError:
+        return 0
+    return found.st_size if stat.S_ISREG(found.st_mode) else 0
+
+
+def _indexed(index: Path) -> str:
+    """What a search index says that it has read, in words; empty for nothing."""
+    if not _size(index):
+        return ""
+    try:
+        for suffix in ("", "-wal", "-shm"):
+            expect_own_file(index.with_name(index.name + suffix))
+        with closing(apsw.Connection(str(index), flags=apsw.SQLITE_OPEN_READONLY)) as connection:
+            ((indexed_to,),) = connection.execute("SELECT indexed_to FROM progress").fetchall()
+    except (apsw.Error, OSError, ValueError):
+        return "a log (the index itself cannot be read)"
+    return f"a log with {indexed_to} entries" if indexed_to else ""
+
+
+def expect_no_loss(sentence: str | None) -> None:
+    """Stop with a sentence of this module, if there is one.
+
+    Raises:
+        LogError: with this sentence.
+    """
+    if sentence is not None:
+        raise LogError(sentence)

@@ -1,0 +1,329 @@
+"""Drafts and revisions become rows: numbered, judged in order, gathered, and written down in a handful of statements.
+
+One `MessageWriter` serves one open database. Within a stretch of a batch it knows more than the tables do: what was
+drafted or revised before stands in memory, is judged there, and reaches the tables when the stretch is over. Why so few
+statements stands in `sqlite`; a hundred people who react to one message are five of them.
+
+What it remembers between batches is a cache: the last client_id of a stream, and number and last seq of a conversation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from functools import cache
+from itertools import chain
+from typing import Any
+from zlib import crc32
+
+import apsw
+import msgspec
+
+from securechat.hub.interfaces import Appended, AppendOutcome
+from securechat.limits import PageLimits
+from securechat.model import Draft, LogEntry, Message, Revision
+from securechat.records.rooms import PutReadMarker
+from securechat.storage.sqlite import message_changes
+from securechat.storage.sqlite.checksums import more_part, names_part, time_part
+from securechat.storage.sqlite.message_changes import PendingMessageChange
+from securechat.storage.store import (
+    DISK_FULL,
+    NO_MESSAGE,
+    NOT_KNOWN,
+    ApplyChanges,
+    ConversationKey,
+    StoreWrite,
+    WriteOutcome,
+    judge,
+    judge_revision,
+    place_of,
+)
+
+REMEMBERED = 32_768
+"""Streams, and conversations, whose last number is kept in memory, and names: some 5 MiB each. When full, all are
+forgotten."""
+_CHUNK_ROWS = 256
+"""Rows per INSERT: 11 columns of them are 2,816 of SQLite's 32,766 parameters."""
+
+_LAST_SEQ = """
+SELECT max(ifnull((SELECT max(seq) FROM messages), 0),
+           ifnull((SELECT max(seq) FROM changes), 0),
+           ifnull((SELECT max(deleted_seq) FROM conversations WHERE deleted_seq > 0), 0),
+           (SELECT deleted_change FROM serials)),
+       max(ifnull((SELECT sent_at_ms FROM messages ORDER BY seq DESC LIMIT 1), 0),
+           ifnull((SELECT sent_at_ms FROM changes ORDER BY seq DESC LIMIT 1), 0))
+"""
+_CONVERSATION = """
+SELECT conversation, max(deleted_seq, ifnull(
+    (SELECT max(seq) FROM messages AS m WHERE m.conversation = c.conversation), 0))
+FROM conversations AS c WHERE conversation = ifnull(
+    (SELECT conversation FROM conversations WHERE room = ?1),
+    (SELECT conversation FROM conversations WHERE low = ?2 AND high = ?3))
+"""
+_LAST_CLIENT_ID = "SELECT ifnull(max(client_id), 0) FROM drafts WHERE stream = ?"
+_STORED_SEQ = "SELECT seq FROM drafts WHERE stream = ? AND client_id = ?"
+_TABLES = {
+    "messages": (
+        "seq", "conversation", "prev", "sender_id", "name", "sent_at_ms", "text", "checksum", "to_name", "reply",
+        "mentions",
+    ),
+    "drafts": ("stream", "client_id", "seq"),
+    "changes": ("seq", "conversation", "kind", "target", "sender_id", "name", "sent_at_ms", "sign"),
+    "mentions": ("person", "conversation", "seq"),
+}  # fmt: skip
+"""Where rows go, and their columns; of a message as plain as nearly all are, all but the last three: a
+column that is not bound costs nothing."""
+_PLAIN = 8
+
+
+class MessageWriter:
+    """Writes messages and what changes them.
+
+    Args:
+        connection: the writing connection.
+        pages: how many reactions a message may have.
+
+    Attributes:
+        last_seq: the highest number given to an entry.
+        last_sent_at_ms: when the newest entry was stored.
+        fresh: the entries of this batch, by seq without a gap.
+    """
+
+    def __init__(self, connection: apsw.Connection, pages: PageLimits) -> None:
+        self._most_reactions = pages.reactions
+        self._connection = connection
+        self._last_client_ids: dict[int, int] = {}
+        self._conversations: dict[ConversationKey, list[int]] = {}  # its number, and its last seq
+        self._name_parts: dict[str, int] = {}  # of checksums
+        self.last_seq = 0
+        self.load()
+
+    def load(self) -> None:
+        """Continue where the tables end, deleted rows included; forget what was remembered of them."""
+        self._last_client_ids.clear()
+        self._conversations.clear()
+        ((self.last_seq, self.last_sent_at_ms),) = self._execute(_LAST_SEQ)
+        self.begin(0, refuse_fresh=False)
+
+    def begin(self, now_ms: int, *, refuse_fresh: bool) -> None:
+        """Begin a batch, in a transaction. Here, and never within one, too much remembered is forgotten."""
+        if len(self._last_client_ids) > REMEMBERED:
+            self._last_client_ids.clear()
+        if len(self._conversations) > REMEMBERED:
+            self._conversations.clear()
+        if len(self._name_parts) > REMEMBERED:
+            self._name_parts.clear()
+        self._refuse_fresh = refuse_fresh
+        self._at_ms = max(now_ms, self.last_sent_at_ms)
+        self._time_part = time_part(self._at_ms)
+        self.fresh: list[LogEntry] = []
+        self._first_seq = self._known_seq = self.last_seq + 1
+        self._seqs: dict[tuple[int, int], int] = {}  # (stream, client_id): retries of the same batch find it here
+        self._rows: dict[str, list[tuple[Any, ...]]] = {table: [] for table in _TABLES}
+        self._targets: dict[int, PendingMessageChange] = {}
+
+    def commit(self) -> None:
+        """The batch is in the tables: its time has passed."""
+        if self.fresh:
+            self.last_sent_at_ms = self._at_ms
+
+    def write(self, stretch: Sequence[StoreWrite], read_marks: list[int | None]) -> list[WriteOutcome]:
+        """Write down the drafts and revisions of a stretch; the outcomes of other writes are left None.
+
+        Args:
+            stretch: writes in the order asked.
+            read_marks: gets, for every PutRead among them, in order, the number of its conversation, if there is one.
+        """
+        self._known_seq = self.last_seq + 1
+        about = [
+            number
+            for write in stretch
+            if (number := write.reply if type(write) is Draft else write.target if type(write) is Revision else None)
+        ]
+        self._targets = message_changes.load(self._connection, about) if about else {}
+        outcomes: list[WriteOutcome] = []
+        for write in stretch:
+            if type(write) is Draft:
+                outcomes.append(self._take(write))
+            elif type(write) is Revision:
+                outcomes.append(self._revise(write))
+            else:
+                outcomes.append(None)
+                if type(write) is ApplyChanges:
+                    read_marks += [self.locate(change) for change in write.changes if type(change) is PutReadMarker]
+        self._flush()
+        return outcomes
+
+    def locate(self, read: PutReadMarker) -> int | None:
+        """Return the number of the conversation that was read; None when there is none."""
+        place = place_of(read.room, read.sender_id, read.peer)
+        known = self._conversations.get(place)
+        if known is None and (found := self._find(place)):
+            known = self._conversations[place] = found
+        return known[0] if known else None
+
+    def forget_conversations(self) -> None:
+        """One of them may have another name now."""
+        self._conversations.clear()
+
+    def answer(self, write: Draft | Revision) -> AppendOutcome:
+        """Answer without storing: a retry gets its seq, all else DISK_FULL."""
+        stream = write.stream or write.sender_id
+        known_only = type(write) is Draft and write.known_only
+        judged = self._judge(stream, write.client_id, self._last_stored(stream))
+        return judged or (NOT_KNOWN if known_only else DISK_FULL)
+
+    # --- One write ------------------------------------------------------------------------------------------------
+
+    def _take(self, draft: Draft) -> AppendOutcome:
+        """Give a fresh draft the next seq, and tell a retry what became of the first copy."""
+        sender_id, client_id = draft.sender_id, draft.client_id
+        stream = draft.stream or sender_id
+        last = self._last_client_ids.get(stream)
+        if last is None:
+            last = self._last_client_ids[stream] = self._last_stored(stream)
+        if client_id <= last:
+            outcome = self._judge(stream, client_id, last)
+            assert outcome is not None
+            return outcome
+        if draft.known_only:
+            return NOT_KNOWN
+        if self._refuse_fresh:
+            return DISK_FULL
+        to = draft.to
+        place = draft.room if to is None else (sender_id, to) if sender_id <= to else (to, sender_id)
+        assert place is not None
+        conversation = self._conversations.get(place)
+        if conversation is None:
+            conversation = self._conversations[place] = self._open_conversation(place)
+        seq = self._next_seq(stream, client_id)
+        prev, conversation[1] = conversation[1], seq
+        at_ms, name, text = self._at_ms, draft.name, draft.text
+        number = conversation[0]
+        name_part = self._name_parts.get(name)
+        if name_part is None:
+            name_part = self._name_parts[name] = crc32(name.encode())
+        checksum = crc32(text.encode(), self._time_part ^ seq ^ prev ^ sender_id ^ number) ^ name_part
+        row: tuple[Any, ...] = (seq, number, prev, sender_id, name, at_ms, text, checksum)
+        if to is not None:
+            row = (*row[:-1], checksum ^ names_part("", draft.to_name), draft.to_name)
+        message = Message(seq, prev, sender_id, name, at_ms, text, draft.room, to, draft.to_name)
+        if draft.reply is not None or draft.mentions:
+            row, message = self._with_more(draft, place, row, message)
+        self._rows["messages"].append(row)
+        self.fresh.append(message)
+        return Appended(seq)
+
+    def _with_more(
+        self, draft: Draft, place: ConversationKey, row: tuple[Any, ...], message: Message
+    ) -> tuple[tuple[Any, ...], Message]:
+        """Add what few messages have: whom they name, and what they answer if it is there."""
+        seq, conversation = message.seq, row[1]
+        answered = self._target(draft.reply)
+        reply = draft.reply if answered is not None and answered.place == place else None
+        mentions = list(draft.mentions)
+        self._rows["mentions"] += message_changes.mention_rows(draft.sender_id, conversation, seq, mentions)
+        message = msgspec.structs.replace(message, reply=reply, mentions=mentions)
+        checksum = row[_PLAIN - 1] ^ more_part(reply, mentions, None, None)
+        return (*row[: _PLAIN - 1], checksum, message.to_name, reply, message_changes.array_or_null(mentions)), message
+
+    def _revise(self, revision: Revision) -> AppendOutcome:
+        """Give a fresh revision the next seq if it may be."""
+        stream = revision.stream or revision.sender_id
+        last = self._last_client_ids.get(stream)
+        if last is None:
+            last = self._last_client_ids[stream] = self._last_stored(stream)
+        outcome = self._judge(stream, revision.client_id, last)
+        if outcome is not None or self._refuse_fresh:
+            return outcome or DISK_FULL
+        target = self._target(revision.target)
+        refused = judge_revision(revision, target, self._most_reactions)
+        if refused is not None or target is None:
+            return refused or NO_MESSAGE
+        seq = self._next_seq(stream, revision.client_id)
+        self._rows["changes"].append(
+            (
+                seq, target.conversation, revision.kind.value, revision.target, revision.sender_id, revision.name,
+                self._at_ms, revision.sign,
+            )
+        )  # fmt: skip
+        self.fresh.append(target.revise(revision, seq, self._at_ms))
+        return Appended(seq)
+
+    def _next_seq(self, stream: int, client_id: int) -> int:
+        self.last_seq = seq = self.last_seq + 1
+        self._last_client_ids[stream] = client_id
+        self._seqs[stream, client_id] = seq
+        self._rows["drafts"].append((stream, client_id, seq))
+        return seq
+
+    def _judge(self, stream: int, client_id: int, last: int) -> AppendOutcome | None:
+        if client_id > last:
+            return None
+        stored_seq = self._seqs.get((stream, client_id))
+        if stored_seq is None:
+            rows = self._execute(_STORED_SEQ, (stream, client_id))
+            stored_seq = rows[0][0] if rows else None
+        return judge(client_id, last, stored_seq)
+
+    def _target(self, seq: int | None) -> PendingMessageChange | None:
+        """The message with this number, as it is after everything before."""
+        if seq is None:
+            return None
+        target = self._targets.get(seq)
+        at = seq - self._first_seq  # a draft may name its own number, which is not there yet
+        if target is None and self._known_seq <= seq and at < len(self.fresh):
+            message = self.fresh[at]
+            if type(message) is Message:
+                place = place_of(message.room, message.sender_id, message.to)
+                target = self._targets[seq] = message_changes.born(message, place, self._conversations[place][0])
+        return target
+
+    # --- The tables -----------------------------------------------------------------------------------------------
+
+    def _flush(self) -> None:
+        """Write down what the stretch gathered."""
+        for table, rows in self._rows.items():
+            if rows:
+                self._insert(table, rows)
+                rows.clear()
+        message_changes.store(self._connection, self._targets.values())
+        self._targets = {}
+
+    def _insert(self, table: str, rows: Sequence[tuple[Any, ...]]) -> None:
+        """Insert all rows in as few steps as there are chunks."""
+        for start in range(0, len(rows), _CHUNK_ROWS):
+            part = rows[start : start + _CHUNK_ROWS]
+            width = max(map(len, part))
+            if table == "messages" and width > _PLAIN:
+                part = [row if len(row) == width else (*row, *(None,) * (width - len(row))) for row in part]
+            self._execute(_insert_sql(table, width, len(part)), tuple(chain.from_iterable(part)))
+
+    def _open_conversation(self, place: ConversationKey) -> list[int]:
+        """Find or make the conversation; return its number and its last seq."""
+        if found := self._find(place):
+            return found
+        self._execute("INSERT INTO conversations (room, low, high) VALUES (?, ?, ?)", _columns(place))
+        return [self._connection.last_insert_rowid(), 0]
+
+    def _find(self, place: ConversationKey) -> list[int] | None:
+        found = self._execute(_CONVERSATION, _columns(place))
+        return list(found[0]) if found else None
+
+    def _last_stored(self, stream: int) -> int:
+        ((last,),) = self._execute(_LAST_CLIENT_ID, (stream,))
+        assert isinstance(last, int)
+        return last
+
+    def _execute(self, sql: str, bindings: Iterable[Any] = ()) -> list[Any]:
+        return self._connection.execute(sql, tuple(bindings)).fetchall()
+
+
+def _columns(place: ConversationKey) -> tuple[str | None, int | None, int | None]:
+    return (place, None, None) if isinstance(place, str) else (None, *place)
+
+
+@cache
+def _insert_sql(table: str, columns: int, rows: int) -> str:
+    row = "(" + ",".join("?" * columns) + ")"
+    names = ", ".join(_TABLES[table][:columns])
+    return f"INSERT INTO {table} ({names}) VALUES {','.join([row] * rows)}"  # noqa: S608  # all of it is ours

@@ -1,0 +1,148 @@
+"""The senders table: who owns which secret, whom it speaks for, and which names are held.
+
+A run of writes of one kind is one statement over a JSON array, so a thousand logins at once cost a few steps (why
+steps matter stands in `sqlite`). Of each sender only the last word of a run goes in: an UPDATE that meets a row twice
+would take either.
+
+An account holds its name in another way: neither its own sender nor its devices ever hold one here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import apsw
+import msgspec
+
+from securechat.hub.interfaces import Identity, NotAppended, Reservation
+from securechat.storage.store import IdentifySender, ReleaseName, RenameSender, WriteOutcome, judge_secret
+
+# Two statements, because an upsert burns a number of an AUTOINCREMENT key each time it finds the row.
+_ENROL = """
+INSERT INTO senders (secret_hash, name, name_key, holds_name, account, lost_at_ms)
+SELECT unhex(value ->> 0), value ->> 1, value ->> 2, (value ->> 3) IS NULL, value ->> 3,
+       iif((value ->> 3) IS NULL, NULL, ?2) FROM json_each(?1)
+"""
+_RETURN = """
+UPDATE senders SET name = value ->> 1, name_key = value ->> 2, holds_name = (value ->> 3) IS NULL,
+    lost_at_ms = iif((value ->> 3) IS NULL, NULL, ?2)
+FROM json_each(?1) WHERE sender_id = value ->> 0
+"""
+_RENAME = """
+UPDATE senders SET name = value ->> 1, name_key = value ->> 2 FROM json_each(?1) WHERE sender_id = value ->> 0
+"""
+_RELEASE = """
+UPDATE senders SET lost_at_ms = ?2,
+    holds_name = (value ->> 1) AND account IS NULL AND sender_id NOT IN (SELECT sender_id FROM accounts)
+FROM json_each(?1) WHERE sender_id = value ->> 0
+"""
+_OWNERS = """
+SELECT json_group_array(json_array(lower(hex(secret_hash)), sender_id, account,
+           CASE WHEN sender_id IN (SELECT sender_id FROM accounts) THEN json('true') ELSE json('false') END))
+FROM senders WHERE secret_hash IN (SELECT unhex(value) FROM json_each(?1))
+"""
+_EXISTING = """
+SELECT json_group_array(sender_id) FROM accounts WHERE sender_id IN (SELECT value FROM json_each(?1))
+"""
+_LAST_CLIENT_IDS = """
+SELECT json_group_array(json_array(value, ifnull((SELECT max(client_id) FROM drafts WHERE stream = value), 0)))
+FROM json_each(?1)
+"""
+
+_Owner = tuple[str, int, int | None, bool]  # secret, sender_id, whom it speaks for, whether it has registered itself
+_encode = msgspec.json.Encoder().encode
+_decode_owners = msgspec.json.Decoder(list[_Owner]).decode
+_decode_pairs = msgspec.json.Decoder(list[tuple[int, int]]).decode
+_decode_numbers = msgspec.json.Decoder(list[int]).decode
+
+
+def come(connection: apsw.Connection, run: Sequence[IdentifySender], now_ms: int) -> list[Identity | NotAppended]:
+    """Find or make who came, where the secret allows it; last_client_id is left 0, see `with_last_client_ids`.
+
+    A secret may occur more than once, but each time for the same account: the last name counts. A device of an account
+    is never noted as lost: what stands there is when it was last let in, and tells when it may be forgotten.
+    """
+    came = {who.secret_hash: who for who in run}
+    owners = _owners(connection, came)
+    named = {who.account for who in run if who.account is not None}
+    existing = set(_decode_numbers(_ask(connection, _EXISTING, named))) if named else set()
+    verdicts: dict[bytes, NotAppended] = {}
+    for secret_hash, who in came.items():
+        _, stream, speaks_for, is_account = owners.get(secret_hash, ("", None, None, False))
+        verdict = judge_secret(who.account, stream, speaks_for, is_account=is_account, exists=who.account in existing)
+        if verdict is not None:
+            verdicts[secret_hash] = verdict
+    welcome = [who for who in came.values() if who.secret_hash not in verdicts]
+    returned = [
+        (owners[who.secret_hash][1], who.name, who.key, who.account) for who in welcome if who.secret_hash in owners
+    ]
+    fresh = [who for who in welcome if who.secret_hash not in owners]
+    if returned:
+        connection.execute(_RETURN, (_array(returned), now_ms))
+    if fresh:
+        rows = [(who.secret_hash.hex(), who.name, who.key, who.account) for who in fresh]
+        connection.execute(_ENROL, (_array(rows), now_ms))
+        owners |= _owners(connection, [who.secret_hash for who in fresh])
+    return [verdicts.get(who.secret_hash) or _identity(owners[who.secret_hash], who.account) for who in run]
+
+
+def _identity(owner: _Owner, account: int | None) -> Identity:
+    return Identity(owner[1] if account is None else account, 0, owner[1])
+
+
+def rename(connection: apsw.Connection, run: Sequence[RenameSender]) -> None:
+    """Write down other names."""
+    connection.execute(_RENAME, (_array({who.sender_id: (who.sender_id, who.name, who.key) for who in run}.values()),))
+
+
+def release(connection: apsw.Connection, run: Sequence[ReleaseName], now_ms: int) -> None:
+    """Write down who left."""
+    gone = {who.sender_id: (who.sender_id, int(who.reserved)) for who in run}
+    connection.execute(_RELEASE, (_array(gone.values()), now_ms))
+
+
+def with_last_client_ids(connection: apsw.Connection, outcomes: Sequence[WriteOutcome]) -> list[WriteOutcome]:
+    """Tell every identity among the outcomes the last client_id of its stream."""
+    streams = {outcome.stream for outcome in outcomes if type(outcome) is Identity}
+    if not streams:
+        return list(outcomes)
+    last = dict(_decode_pairs(_ask(connection, _LAST_CLIENT_IDS, streams)))
+    return [
+        Identity(outcome.sender_id, last[outcome.stream], outcome.stream) if type(outcome) is Identity else outcome
+        for outcome in outcomes
+    ]
+
+
+def _owners(connection: apsw.Connection, secret_hashes: Iterable[bytes]) -> dict[bytes, _Owner]:
+    """Look up who owns these secrets."""
+    found = _decode_owners(_ask(connection, _OWNERS, [secret.hex() for secret in secret_hashes]))
+    return {bytes.fromhex(owner[0]): owner for owner in found}
+
+
+def _ask(connection: apsw.Connection, question: str, about: Iterable[object]) -> str:
+    """Ask about many things at once; one JSON array answers."""
+    ((answer,),) = connection.execute(question, (_array(about),)).fetchall()
+    assert isinstance(answer, str)
+    return answer
+
+
+def _array(rows: Iterable[object]) -> str:
+    return _encode(list(rows)).decode()
+
+
+def open_reservations(connection: apsw.Connection, now_ms: int, oldest_ms: int) -> list[Reservation]:
+    """Take stock when the log opens.
+
+    Whoever was online when the last process ended counts as lost now, and so does who was lost in the future (the
+    wall clock was set back). What was lost up to ``oldest_ms`` is free.
+    """
+    connection.execute("BEGIN IMMEDIATE")
+    connection.execute(
+        "UPDATE senders SET lost_at_ms = ?1 WHERE holds_name = 1 AND (lost_at_ms IS NULL OR lost_at_ms > ?1)", (now_ms,)
+    )
+    connection.execute("UPDATE senders SET holds_name = 0 WHERE holds_name = 1 AND lost_at_ms <= ?", (oldest_ms,))
+    connection.execute("COMMIT")
+    held = connection.execute(
+        "SELECT name, name_key, secret_hash, sender_id, lost_at_ms FROM senders WHERE holds_name = 1 ORDER BY sender_id"
+    )
+    return [Reservation(*row) for row in held]

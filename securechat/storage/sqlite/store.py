@@ -1,0 +1,502 @@
+"""`SqliteStore`: batches in, one synced transaction each, outcomes out; the tables are its neighbours'.
+
+It promises: when `apply` returns, the batch survives ``kill -9`` and a power cut (WAL, synchronous=FULL: the commit is
+one fsync of the journal; NORMAL lost acknowledged rows in 189 of 226 simulated cuts). When `apply` raises `DiskFull`,
+nothing was stored. When it raises `LogError`, the fate of the batch is unknown and nobody may be told anything:
+after a failed fsync the kernel may have dropped the pages, and SQLite would happily go on acknowledging.
+
+A batch is a handful of statements, not one per row. A thread takes the GIL back after every step of a statement, and
+beside a busy loop that may cost a switch interval each time: 256 rows by executemany took 110 ms, as one INSERT with
+256 rows of VALUES 4 ms (two cores, 0.5 ms interval); on an idle machine both take 2 ms.
+
+It refuses to know threads, queues, callbacks, and what any of this means to a chat.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, closing, nullcontext
+from pathlib import Path
+from typing import Any
+
+import apsw
+
+from securechat.errors import LogError
+from securechat.hub.interfaces import (
+    HistoryQuery,
+    HistoryRows,
+    LogState,
+    RoomFigures,
+    SearchQuery,
+    SearchRows,
+    UnreadQuery,
+    UnreadRows,
+)
+from securechat.limits import KIB, PAGE_LIMITS, Limits, PageLimits
+from securechat.model import Draft, Revision
+from securechat.records.accounts import AuditEntry
+from securechat.records.rooms import PutReadMarker
+from securechat.storage.directory import LOCK, DirectoryLock, OpenFiles, make_directory, make_private
+from securechat.storage.search.index import SEARCH_INDEX, SearchIndex
+from securechat.storage.search.log_reader import IndexLogReader
+from securechat.storage.search.maintenance import IndexLocation
+from securechat.storage.search.query import search_at_once
+from securechat.storage.sqlite import accounts, senders
+from securechat.storage.sqlite import change_writer as people
+from securechat.storage.sqlite import rooms as places
+from securechat.storage.sqlite.audit import read_audit
+from securechat.storage.sqlite.checksums import ChecksumFiller
+from securechat.storage.sqlite.history import HistoryReader
+from securechat.storage.sqlite.loss import damaged_journal, expect_no_loss, missing_database
+from securechat.storage.sqlite.message_writer import MessageWriter
+from securechat.storage.sqlite.migrations import migrate
+from securechat.storage.sqlite.room_figures import room_figures
+from securechat.storage.sqlite.unread import count_unread
+from securechat.storage.store import (
+    NAME_TAKEN,
+    NO_ENTRY,
+    NOT_RECORDED,
+    ApplyChanges,
+    CommitResult,
+    DiskFull,
+    IdentifySender,
+    ReleaseName,
+    RenameSender,
+    StoreWrite,
+    WriteOutcome,
+    erases,
+    looks_at_messages,
+)
+
+DATABASE = "securechat.db"
+
+_BUSY_MS = 5_000
+"""How long to wait for an operator's tool that holds the database, before that counts as a failure."""
+
+_CHECKPOINT_WAIT_MS = 50
+"""How long a checkpoint may hold up everybody's messages for a reader in the journal, such as a backup."""
+
+
+def utc_ms() -> int:
+    """The wall clock, milliseconds since the epoch."""
+    return time.time_ns() // 1_000_000
+
+
+class SqliteStore:
+    """The log in one SQLite database.
+
+    Args:
+        directory: the data directory; made (0700) if missing.
+        limits: wal_bytes and name_reservation_s are its.
+        wall_ms: UTC milliseconds; what messages are stamped with, never decreasing by seq.
+        vfs: the name of an apsw VFS to work on (tests, simulation); None for the operating system.
+        shared: False keeps other connections out and reads on the writing connection: for a VFS without shared memory.
+        pages: how many reactions a message may have.
+    """
+
+    def __init__(
+        self,
+        directory: Path,
+        limits: Limits,
+        *,
+        wall_ms: Callable[[], int] = utc_ms,
+        vfs: str | None = None,
+        shared: bool = True,
+        pages: PageLimits = PAGE_LIMITS,
+    ) -> None:
+        self._pages = pages
+        self.directory = directory
+        self._limits = limits
+        self._wall_ms = wall_ms
+        self._vfs = vfs
+        self._shared = shared
+        self._lock: DirectoryLock | None = None
+        self._writer: apsw.Connection | None = None
+        self._reading: apsw.Connection | None = None
+        self._reader: HistoryReader | None = None
+        self._message_writer: MessageWriter | None = None
+        self._index: SearchIndex | None = None
+        self._files = OpenFiles(())
+        self._filler: ChecksumFiller | None = None
+        self._wal_bytes = 0
+        self._erasing = False
+        self._patient_at_bytes = 4 * limits.wal_bytes
+
+    # --- Opening and closing --------------------------------------------------------------------------------------
+
+    def open(self) -> LogState:
+        """Lock, open, recover, migrate; see `Store.open`."""
+        make_directory(self.directory)
+        self._lock = DirectoryLock(self.directory / LOCK)
+        try:
+            return self._open_database(self.directory / DATABASE)
+        except BaseException as error:
+            self.close(failed=True)
+            if isinstance(error, apsw.Error | OSError | ValueError):  # the last: what is there is no Unicode text
+                raise LogError(f"cannot open the message log in {self.directory}: {error}") from error
+            raise
+
+    def _open_database(self, path: Path) -> LogState:
+        if self._vfs is None:
+            expect_no_loss(missing_database(path))
+            make_private(path)
+        writer = self._writer = apsw.Connection(str(path), vfs=self._vfs)
+        writer.set_busy_timeout(_BUSY_MS)
+        if not self._shared:
+            writer.pragma("locking_mode", "EXCLUSIVE")
+        if writer.pragma("journal_mode", "WAL") != "wal":
+            raise LogError(f"the file system of {self.directory} cannot hold a write-ahead log: use a local disk")
+        writer.pragma("synchronous", "FULL")
+        writer.wal_autocheckpoint(0)  # our own times: see tidy()
+        writer.pragma("secure_delete", True)  # what is scrubbed or dropped leaves no bytes behind in free pages
+        writer.pragma("temp_store", "MEMORY")  # nor in files of its own while a statement runs
+        writer.pragma("journal_size_limit", self._limits.wal_bytes)
+        expect_no_loss(damaged_journal(writer, path))
+        migrate(writer)
+        # No quick_check: it reads the whole database (seconds per million rows), and start has 300 ms. Damage is
+        # found when the page is met, and then ends the log; `PRAGMA integrity_check` is the operator's tool.
+        message_writer = self._message_writer = MessageWriter(writer, self._pages)
+        now_ms = self._wall_ms()
+        oldest_ms = now_ms - int(self._limits.name_reservation_s * 1000)
+        reservations = senders.open_reservations(writer, now_ms, oldest_ms)
+        people, rooms = accounts.load(writer), places.load(writer)
+        state = LogState(message_writer.last_seq, reservations, people, rooms, message_writer.last_sent_at_ms)
+        if self._shared:
+            self._reading = self._connect_to_read()
+        self._reader = HistoryReader(self._reading or writer)
+        if self._vfs is None:
+            self._files = OpenFiles((path, path.with_name(f"{DATABASE}-wal"), self.directory / LOCK))
+        self._wal_bytes = 0
+        filler = ChecksumFiller(writer)
+        self._filler = None if filler.is_done else filler
+        self._erasing = True  # a process that was killed may have left something in the journal
+        return state
+
+    def close(self, *, failed: bool = False) -> None:
+        """Close everything; after a failure leave the files exactly as they are: closing must not checkpoint."""
+        index, self._index, self._message_writer = self._index, None, None
+        if index is not None:
+            index.close()
+        reading, self._reading, self._reader = self._reading, None, None
+        writer, self._writer = self._writer, None
+        try:
+            if reading is not None:
+                reading.close()
+            if writer is not None:
+                writer.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, int(failed))
+                writer.close()
+        except apsw.Error as error:
+            if not failed:
+                raise LogError(f"cannot close the message log: {error}") from error
+        finally:
+            if self._lock is not None:
+                self._lock.release()
+
+    # --- Writing --------------------------------------------------------------------------------------------------
+
+    def apply(self, writes: Sequence[StoreWrite], *, refuse_fresh: bool = False) -> CommitResult:
+        """Make a batch durable; see `Store.apply`."""
+        try:
+            self._execute("BEGIN IMMEDIATE")
+            applied = self._apply(writes, refuse_fresh=refuse_fresh)
+            self._execute("COMMIT")
+            self._log.commit()
+        except BaseException as error:
+            raise self._roll_back(error) from error
+        self._count_written()
+        self._files.expect_in_place()
+        return applied
+
+    def _apply(self, writes: Sequence[StoreWrite], *, refuse_fresh: bool) -> CommitResult:
+        """Everything between BEGIN and COMMIT.
+
+        Messages first, then people: the two meet in no table. A record that does look at messages, or at the names
+        of their rooms, is a stretch of its own: it finds every draft before it in its table, and none of those after.
+        """
+        now_ms = self._wall_ms()
+        message_writer = self._log
+        message_writer.begin(now_ms, refuse_fresh=refuse_fresh)
+        outcomes: list[WriteOutcome] = []
+        for stretch, is_looking in _chunks(writes):
+            if is_looking:
+                outcomes.append(self._look(stretch, now_ms))
+                continue
+            read_marks: list[int | None] = []
+            told = message_writer.write(stretch, read_marks)
+            others = people.people_of(stretch)
+            if others:
+                answers = people.write(
+                    self._db, others, now_ms, message_writer.last_seq, _one_after_the_other(read_marks)
+                )
+                told = [
+                    outcome if isinstance(write, Draft | Revision) else next(answers)
+                    for write, outcome in zip(stretch, told, strict=True)
+                ]
+            outcomes += told
+        if len(message_writer.fresh) < len(writes):
+            outcomes = senders.with_last_client_ids(self._db, outcomes)
+        self._erasing = self._erasing or any(map(erases, writes))
+        return CommitResult(outcomes, message_writer.fresh)
+
+    def _look(self, stretch: Sequence[StoreWrite], now_ms: int) -> WriteOutcome:
+        """Write one record that looks at messages, all of it or nothing."""
+        message_writer = self._log
+        message_writer.forget_conversations()  # one that gets another name would be found under its old one
+        self._execute("SAVEPOINT record")
+        try:
+            (outcome,) = people.write(
+                self._db, people.people_of(stretch), now_ms, message_writer.last_seq, message_writer.locate
+            )
+        except places.RoomNameTaken:
+            self._execute("ROLLBACK TO record")
+            outcome = NAME_TAKEN
+        self._execute("RELEASE record")
+        message_writer.forget_conversations()
+        return outcome
+
+    def answer(self, writes: Sequence[StoreWrite]) -> CommitResult:
+        """Answer without storing anything; see `Store.answer`."""
+        outcomes: list[WriteOutcome] = []
+        try:
+            for write in writes:
+                match write:
+                    case Draft() | Revision():
+                        outcomes.append(self._log.answer(write))
+                    case IdentifySender():
+                        outcomes.append(NO_ENTRY)
+                    case ApplyChanges():
+                        outcomes.append(NOT_RECORDED)
+                    case RenameSender() | ReleaseName():
+                        outcomes.append(None)
+        except apsw.Error as error:
+            raise _failure(error) from error
+        self._files.expect_in_place()
+        return CommitResult(outcomes, [])
+
+    def _roll_back(self, error: BaseException) -> BaseException:
+        """Undo the batch; return what the caller must be told.
+
+        Raises:
+            LogError: it cannot be undone.
+        """
+        try:
+            if self._db.in_transaction:
+                self._execute("ROLLBACK")
+            self._log.load()
+            self._erasing = True  # pages of it may have reached the journal
+        except apsw.Error as second:
+            raise LogError(f"the message log failed ({error}) and could not undo it ({second})") from error
+        if isinstance(error, apsw.FullError):
+            return DiskFull(str(error))
+        return _failure(error) if isinstance(error, apsw.Error) else error
+
+    # --- The journal ----------------------------------------------------------------------------------------------
+
+    def tidy(self, *, idle: bool) -> None:
+        """Checkpoint: at a sixteenth of wal_bytes when nothing waits, at wal_bytes also when busy.
+
+        PASSIVE waits for nobody, and the next commit then starts the journal anew, unless a reader is in it at that
+        very moment. Should readers manage that for long, RESTART at four times the size waits for them a moment, and
+        again for each wal_bytes more.
+
+        Raises:
+            NoSpace: the database cannot grow; the journal keeps what it has, nothing is lost.
+            LogError: a write or sync failed.
+        """
+        if idle:
+            self._fill_checksums()
+        if self._wal_bytes < (self._limits.wal_bytes // 16 if idle else self._limits.wal_bytes):
+            return
+        patient = self._wal_bytes >= self._patient_at_bytes
+        mode = apsw.SQLITE_CHECKPOINT_RESTART if patient else apsw.SQLITE_CHECKPOINT_PASSIVE
+        try:
+            self._db.set_busy_timeout(_CHECKPOINT_WAIT_MS if patient else _BUSY_MS)
+            if self._checkpoint(mode):
+                self._journal_is_empty()
+        except apsw.BusyError:  # somebody reads on, a backup perhaps: not every batch may pay for that
+            self._patient_at_bytes = self._wal_bytes + self._limits.wal_bytes
+        finally:
+            self._db.set_busy_timeout(_BUSY_MS)
+
+    @property
+    def fills_checksums(self) -> bool:
+        """Whether `tidy` has messages of an earlier version to give checksums to, and wants to be called soon."""
+        return self._filler is not None
+
+    def _fill_checksums(self) -> None:
+        """Give some messages of an earlier version their checksums. A full disk ends that until the next start."""
+        filler = self._filler
+        if filler is None:
+            return
+        try:
+            filler.step()
+        except apsw.FullError:
+            self._filler = None
+        except apsw.Error as error:
+            raise _failure(error) from error
+        else:
+            self._count_written()
+            if filler.is_done:
+                self._filler = None
+
+    def _count_written(self) -> None:
+        """Count what a commit wrote to the journal, without asking the file system; a frame header is 24 bytes."""
+        pages, _ = self._db.status(apsw.SQLITE_DBSTATUS_CACHE_WRITE, reset=True)
+        self._wal_bytes += pages * (4 * KIB + 24)
+
+    def _journal_is_empty(self) -> None:
+        self._wal_bytes = 0
+        self._patient_at_bytes = 4 * self._limits.wal_bytes
+
+    @property
+    def erasing(self) -> bool:
+        """Whether something that is gone may still stand in the journal; see `Store.erasing`."""
+        return self._erasing
+
+    def erase(self) -> None:
+        """Take it out of the journal: move everything into the database, and cut the journal to nothing.
+
+        The database itself holds none of it since the commit (secure_delete). A reader in the journal, which may be a
+        backup, keeps this from happening for as long as it reads; it is waited for a moment only.
+
+        Raises:
+            NoSpace, LogError: as `tidy`.
+        """
+        self._db.set_busy_timeout(_CHECKPOINT_WAIT_MS)
+        try:
+            self._checkpoint(apsw.SQLITE_CHECKPOINT_TRUNCATE)
+        except apsw.BusyError:
+            return
+        finally:
+            self._db.set_busy_timeout(_BUSY_MS)
+        self._journal_is_empty()
+        self._erasing = False
+
+    def _checkpoint(self, mode: int) -> bool:
+        """Move the journal into the database; whether all of it was moved.
+
+        Raises:
+            apsw.BusyError: a reader outlasted the wait.
+            NoSpace, LogError: as `tidy`.
+        """
+        try:
+            frames, moved = self._db.wal_checkpoint(mode=mode)
+        except apsw.BusyError:
+            raise
+        except apsw.FullError as error:
+            raise DiskFull(str(error)) from error
+        except apsw.Error as error:
+            raise _failure(error) from error
+        self._db.status(apsw.SQLITE_DBSTATUS_CACHE_WRITE, reset=True)
+        return moved >= frames
+
+    # --- Reading --------------------------------------------------------------------------------------------------
+
+    def read(self, query: HistoryQuery) -> HistoryRows:
+        """Read committed messages; see `Store.read`."""
+        assert self._reader is not None, "the store is not open"
+        try:
+            return self._reader.read(query)
+        except apsw.Error as error:
+            raise _failure(error) from error
+
+    def take_damaged(self) -> list[int]:
+        """Return the seqs of damaged messages that `read` met since the last call."""
+        if self._reader is None or not self._reader.damaged:
+            return []
+        found = sorted(self._reader.damaged)
+        self._reader.damaged.clear()
+        return found
+
+    def unread(self, query: UnreadQuery) -> UnreadRows:
+        """Count what somebody has not read; see `Store.unread`."""
+        assert self._reader is not None, "the store is not open"
+        try:
+            return count_unread(self._reader, query)
+        except apsw.Error as error:
+            raise _failure(error) from error
+
+    def room_figures(self, rooms: Sequence[str]) -> list[RoomFigures]:
+        """Tell how much was said in rooms; see `Store.room_figures`."""
+        assert self._reader is not None, "the store is not open"
+        try:
+            return room_figures(self._reader, tuple(rooms))
+        except apsw.Error as error:
+            raise _failure(error) from error
+
+    def search(self, query: SearchQuery) -> SearchRows:
+        """Find committed messages, with an index in memory; see `Store.search`."""
+        reading = self._reading or self._db
+        if self._index is None:
+            self._index = SearchIndex(None, IndexLogReader(reading))
+        return search_at_once(self._index, reading, query)
+
+    @property
+    def search_site(self) -> IndexLocation | None:
+        """A file beside the database; see `Store.search_site`.
+
+        None on a VFS with shared memory: that is a disk whose every write somebody counts, and a second thread would
+        come in between.
+        """
+        if self._shared and self._vfs is not None:
+            return None
+
+        def reading() -> AbstractContextManager[apsw.Connection]:
+            return closing(self._connect_to_read()) if self._shared else nullcontext(self._db)
+
+        return IndexLocation(self.directory / SEARCH_INDEX, reading, self._vfs, self._shared)
+
+    def _connect_to_read(self) -> apsw.Connection:
+        connection = apsw.Connection(str(self.directory / DATABASE), flags=apsw.SQLITE_OPEN_READONLY, vfs=self._vfs)
+        connection.set_busy_timeout(_BUSY_MS)
+        return connection
+
+    def audit(self, last: int) -> list[AuditEntry]:
+        """Read the audit; see `Store.audit`."""
+        try:
+            return read_audit(self._reading or self._db, last)
+        except apsw.Error as error:
+            raise _failure(error) from error
+
+    # --- Statements -----------------------------------------------------------------------------------------------
+
+    @property
+    def _db(self) -> apsw.Connection:
+        assert self._writer is not None, "the store is not open"
+        return self._writer
+
+    @property
+    def _log(self) -> MessageWriter:
+        assert self._message_writer is not None, "the store is not open"
+        return self._message_writer
+
+    def _execute(self, sql: str) -> list[Any]:
+        return self._db.execute(sql).fetchall()
+
+
+def _one_after_the_other(read_marks: Sequence[int | None]) -> Callable[[PutReadMarker], int | None]:
+    """Answer each question about a read mark with the next of these: they were gathered in the same order."""
+    marks = iter(read_marks)
+    return lambda _: next(marks)
+
+
+def _chunks(writes: Sequence[StoreWrite]) -> Iterator[tuple[Sequence[StoreWrite], bool]]:
+    """Cut out every write that looks at messages, which is then told; nearly always a batch stays whole."""
+    start = 0
+    for at, write in enumerate(writes):
+        if type(write) is ApplyChanges and looks_at_messages(write):
+            if at > start:
+                yield writes[start:at], False
+            yield writes[at : at + 1], True
+            start = at + 1
+    if start < len(writes):
+        yield writes[start:], False
+
+
+def _failure(error: apsw.Error) -> LogError:
+    """The sentence an operator reads before the server stops."""
+    code = f" (SQLite {error.extendedresult})" if hasattr(error, "extendedresult") else ""
+    return LogError(
+        f"the message log failed: {error}{code}; nothing more is acknowledged. Check the disk, then restart"
+    )

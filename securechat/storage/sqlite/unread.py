@@ -1,0 +1,78 @@
+"""Counting what a reader has not read, place by place, in one question with one row as its answer (why: `history`).
+
+The index by conversation knows the sender and whether a message was deleted, so counting looks at no message: a
+hundred rooms of 999 unread messages in a log of a million take 12 ms.
+
+A reader may have many thousands of dialogues. One question looks at a stretch of them: the next ``looks`` by
+sender_id, whose first unread message is a look-up each, and counts in the first ``limit`` of those that have one.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from securechat.hub.interfaces import Unread, UnreadQuery, UnreadRows
+from securechat.storage.sqlite.history import HistoryReader
+from securechat.storage.store import UNREAD_MOST
+
+_MARK = "ifnull((SELECT seq FROM reads WHERE reads.sender_id = :me AND reads.conversation = c.conversation), 0)"
+_OTHERS = """FROM messages AS m WHERE m.conversation = place.conversation AND m.seq > mark AND m.seq <= :up_to
+             AND m.sender_id <> :me AND m.deleted IS NULL"""
+_FIRST = f"(SELECT m.seq {_OTHERS} ORDER BY m.seq LIMIT 1) AS first"  # only our own words are put in
+_COUNTED = f"""
+    SELECT json_group_array(json_array(mark,
+        (SELECT count(*) FROM (SELECT 1 {_OTHERS} LIMIT {UNREAD_MOST})),
+        (SELECT count(*) FROM (SELECT 1 FROM mentions AS n WHERE n.person = :me
+            AND n.conversation = place.conversation AND n.seq > mark AND n.seq <= :up_to LIMIT {UNREAD_MOST})),
+        first, room, peer))
+    FROM %s AS place
+"""  # noqa: S608
+_UNREAD = f"""
+WITH looked (conversation, peer) AS MATERIALIZED (
+    SELECT conversation, peer FROM (
+        SELECT conversation, low AS peer FROM conversations WHERE high = :me AND low > :after AND low <> :me
+        UNION ALL SELECT conversation, high FROM conversations WHERE low = :me AND high > :after)
+    ORDER BY peer LIMIT :looks
+), room (conversation, room, peer, mark, first) AS MATERIALIZED (
+    SELECT *, {_FIRST} FROM (
+        SELECT conversation, room, NULL, max(value ->> 1, {_MARK}) AS mark
+        FROM json_each(:rooms) CROSS JOIN conversations AS c ON room = value ->> 0) AS place
+    WHERE first IS NOT NULL
+), dialogue (conversation, room, peer, mark, first) AS MATERIALIZED (
+    SELECT *, {_FIRST} FROM (SELECT conversation, NULL, peer, {_MARK} AS mark FROM looked AS c) AS place
+    WHERE first IS NOT NULL ORDER BY peer LIMIT :rows
+)
+SELECT json_array(json(({_COUNTED % "room"})), json(({_COUNTED % "dialogue"})),
+                  (SELECT max(peer) FROM looked HAVING count(*) = :looks))
+"""  # noqa: S608
+
+_Row = tuple[int, int, int, int, str | None, int | None]
+_decode = msgspec.json.Decoder(tuple[list[_Row], list[_Row], int | None]).decode
+
+
+def count_unread(reader: HistoryReader, query: UnreadQuery) -> UnreadRows:
+    """Return the places where something is unread.
+
+    Raises:
+        TooMuchWork: it took more than one question may.
+        apsw.Error: the database cannot be read.
+    """
+    asked = dict(query.rooms)
+    bindings = {
+        "me": query.sender_id,
+        "rooms": msgspec.json.encode(list(asked.items())).decode(),
+        "up_to": query.up_to,
+        "after": query.after or 0,
+        "looks": query.looks if query.after is not None else 0,
+        "rows": query.limit + 1,  # one more tells whether there is more
+    }
+    rooms, dialogues, through = _decode(reader.ask(_UNREAD, bindings))
+    if query.after is None:
+        through = None
+    order = {room: at for at, room in enumerate(asked)}
+    found = sorted((Unread(*row) for row in rooms), key=lambda one: order[one.room or ""])
+    people = sorted((Unread(*row) for row in dialogues), key=lambda one: one.peer or 0)
+    if len(people) > query.limit:
+        people = people[: query.limit]
+        through = people[-1].peer
+    return UnreadRows(found + people, through)

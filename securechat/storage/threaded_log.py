@@ -1,0 +1,415 @@
+"""`ThreadedLog`: the durable log of a server. One thread writes, one reads, and only completions cross to the loop.
+
+What the loop appends in one pass crosses to the writing thread in one piece, at the end of the pass: handed over one
+by one, the first draft would wake that thread and leave the others to a second transaction (measured: 64 pipelined
+drafts became 2.5 commits on average). The writing thread takes all that is queued, at once, at most
+``commit_messages``, makes it one transaction, and posts one callback to the loop: every ``done`` in order, then the
+feed. While it syncs, the next batch gathers: the slower the disk, the larger the batches, and no timer decides
+anything.
+
+When the log fails it falls silent: ``on_failure`` is called once on the loop, and no ``done`` of a draft ever again,
+neither yes nor no. "Not stored" would be as much of a lie as "stored": a commit whose sync failed may still turn up
+after the restart, and the retry of the same draft then finds it.
+"""
+
+from __future__ import annotations
+
+import shutil
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from queue import Empty, SimpleQueue
+from typing import Any, TypeVar
+
+from msgspec.structs import astuple
+
+from securechat.errors import ErrorCode, LocalProtocolError, LogError, Overloaded
+from securechat.hub.interfaces import (
+    AppendOutcome,
+    HistoryQuery,
+    HistoryRows,
+    Identity,
+    LogState,
+    NotAppended,
+    RoomFigures,
+    SearchQuery,
+    SearchRows,
+    UnreadQuery,
+    UnreadRows,
+)
+from securechat.limits import Limits
+from securechat.model import Draft, LogEntry, Revision
+from securechat.records.accounts import Change, Committed, Put, WriteAudit
+from securechat.records.rooms import PurgeExpired, PutReadMarker, PutRoom, PutRoomBan
+from securechat.storage.group_commit import CommittedBatch, GroupCommitter, PendingWrite, answer_reading
+from securechat.storage.search.maintenance import IndexProgress
+from securechat.storage.search.thread import SearchThread
+from securechat.storage.sqlite.store import SqliteStore, utc_ms
+from securechat.storage.store import (
+    ERASE_WITHIN_S,
+    ApplyChanges,
+    IdentifySender,
+    ReleaseName,
+    RenameSender,
+    removes,
+)
+
+_T = TypeVar("_T")
+
+LOG_FAILED = NotAppended(ErrorCode.LOG_FAILED, "the server's message log failed: it is stopping")
+
+
+FILL_EVERY_S = 0.1
+"""Between two steps that give checksums to the messages of an earlier version, while nothing else is written: some
+2,500 messages a second, and a twentieth of a core."""
+MOST_WARNINGS = 20
+"""Damaged messages told of one by one; after so many the disk is the news."""
+
+
+def _free_bytes(directory: Path) -> int:
+    """Free space; without end where it cannot be asked, because writing then finds out why."""
+    try:
+        return shutil.disk_usage(directory).free
+    except OSError:
+        return 1 << 62
+
+
+def check_storable(write: Draft | Revision) -> None:
+    """Refuse what no database can hold, before it sits in a batch with other people's drafts.
+
+    Raises:
+        LocalProtocolError: a text or name has lone surrogates, which every codec must have refused.
+    """
+    sign = write.sign if type(write) is Revision else ""
+    if write.text.isascii() and write.name.isascii() and (write.room or "").isascii() and sign.isascii():
+        return  # to_name is another sender's name, which was checked when that sender came
+    try:
+        f"{write.text}{write.name}{write.room}{sign}".encode()
+    except UnicodeEncodeError as error:
+        raise LocalProtocolError("a draft is not Unicode text") from error
+
+
+def check_changes(changes: Sequence[Change]) -> None:
+    """Refuse what no database can hold, as `check_storable`; the error names no field, for some are secret.
+
+    Raises:
+        LocalProtocolError: a text has lone surrogates.
+    """
+    try:
+        for change in changes:
+            for field in _fields(change):
+                for text in field if isinstance(field, tuple) else (field,):
+                    if isinstance(text, str):
+                        text.encode()
+    except UnicodeEncodeError:
+        raise LocalProtocolError("a record is not Unicode text") from None  # the cause would show the text
+
+
+def _fields(change: Change) -> tuple[Any, ...]:
+    """What a change brings into the database."""
+    match change:
+        case Put(row) | PutRoom(row) | PutRoomBan(row):
+            return astuple(row)
+        case WriteAudit(entry):
+            return astuple(entry)
+        case PutReadMarker() | PurgeExpired():
+            return (change.room,)
+        case _:
+            return ()
+
+
+class ThreadedLog:
+    """A `MessageLog` in a data directory.
+
+    Args:
+        directory: the data directory; made if missing.
+        limits: append_queue, commit_messages, wal_bytes, low_disk_bytes and name_reservation_s are its.
+        post: runs a callable on the loop's thread, in order; callable from any thread.
+        at_pass_end: runs a callable once, at the end of the loop's pass; by default every write is handed over alone.
+        wall_ms: UTC milliseconds.
+        free_bytes: free space of the directory's file system.
+        store: the store to drive instead of the directory's own (tests).
+        erase_within_s: when what was edited away or deleted is gone from every file of the directory.
+        on_index_progress: called on the loop's thread, about once a second, while the search index is made.
+        on_warning: called on the loop's thread with a sentence for the operator, about something that is wrong and
+            stops nothing.
+
+    Attributes:
+        failure: what ended the log; None while it is good.
+        index_trouble: why the search index cannot be kept now, in a sentence; None while it can.
+    """
+
+    def __init__(
+        self,
+        directory: Path,
+        limits: Limits,
+        post: Callable[[Callable[[], None]], None],
+        *,
+        at_pass_end: Callable[[Callable[[], None]], None] | None = None,
+        wall_ms: Callable[[], int] = utc_ms,
+        free_bytes: Callable[[], int] | None = None,
+        store: SqliteStore | None = None,
+        erase_within_s: float = ERASE_WITHIN_S,
+        on_index_progress: Callable[[IndexProgress], None] = lambda _: None,
+        on_warning: Callable[[str], None] = lambda _: None,
+    ) -> None:
+        self.failure: LogError | None = None
+        self.index_trouble: str | None = None
+        self._on_warning = on_warning
+        self._damaged: set[int] = set()  # messages that the operator was told of; the reading thread's own
+        self._limits = limits
+        self._post = post
+        self._store = store or SqliteStore(directory, limits, wall_ms=wall_ms)
+        self._committer = GroupCommitter(
+            self._store,
+            limits,
+            free_bytes or (lambda: _free_bytes(directory)),
+            time.monotonic,
+            erase_within_s=erase_within_s,
+        )
+        self._at_pass_end = at_pass_end
+        self._gathered: list[PendingWrite] = []  # of this pass
+        self._writes: SimpleQueue[list[PendingWrite] | None] = SimpleQueue()  # None: that was all
+        self._backlog: deque[PendingWrite] = (
+            deque()
+        )  # taken from the queue, not yet committed; the writing thread's own
+        self._queries: SimpleQueue[tuple[Callable[[], Any], Callable[[Any], None]] | None] = SimpleQueue()
+        self._waiting = 0  # drafts taken and not yet answered; the loop's thread alone counts them
+        self._ending = False
+        self._failing = threading.Lock()
+        self._threads: list[threading.Thread] = []
+        self._searching: SearchThread | None = None
+        site = self._store.search_site
+        if site is not None:
+            self._searching = SearchThread(
+                site,
+                limits.search_queue,
+                post,
+                self._fail,
+                on_progress=on_index_progress,
+                on_trouble=self._index_troubled,
+                erase_within_s=erase_within_s,
+            )
+
+    def start(
+        self, on_commit: Callable[[Sequence[LogEntry]], None], on_failure: Callable[[Exception], None]
+    ) -> LogState:
+        """Open the log and begin; see `MessageLog.start`."""
+        self._on_commit = on_commit
+        self._on_failure = on_failure
+        state = self._store.open()
+        for name, target in (("log-writer", self._write_on), ("log-reader", self._read_on)):
+            thread = threading.Thread(target=target, name=name, daemon=True)
+            self._threads.append(thread)
+            thread.start()
+        if self._searching is not None:
+            self._searching.start()
+        return state
+
+    # --- On the loop's thread -------------------------------------------------------------------------------------
+
+    def append(self, draft: Draft, done: Callable[[AppendOutcome], None]) -> None:
+        """Store a draft; see `MessageLog.append`. After a failure ``done`` is never called.
+
+        Raises:
+            Overloaded: ``append_queue`` drafts wait; nothing was taken.
+        """
+        self._append(draft, done)
+
+    def revise(self, revision: Revision, done: Callable[[AppendOutcome], None]) -> None:
+        """Edit or delete a message, or react to it; see `MessageLog.revise`. Raises as `append`."""
+        self._append(revision, done)
+
+    def identify(
+        self,
+        secret_hash: bytes,
+        name: str,
+        key: str,
+        done: Callable[[Identity | NotAppended], None],
+        account: int | None = None,
+    ) -> None:
+        """Find or make the sender; see `MessageLog.identify`. Never overloaded: sessions bound these themselves."""
+        self._write((IdentifySender(secret_hash, name, key, account), done))
+
+    def record(self, changes: Sequence[Change], done: Callable[[Committed | NotAppended], None]) -> None:
+        """Make changes about people durable; see `MessageLog.record`. Never overloaded.
+
+        Raises:
+            LocalProtocolError: a text is not Unicode; nothing was taken.
+        """
+        check_changes(changes)
+        self._write((ApplyChanges(tuple(changes)), done))
+
+    def rename(self, sender_id: int, name: str, key: str) -> None:
+        """Record another name; see `MessageLog.rename`."""
+        self._write((RenameSender(sender_id, name, key), None))
+
+    def release(self, sender_id: int, *, reserved: bool) -> None:
+        """Record that the sender is gone; see `MessageLog.release`."""
+        self._write((ReleaseName(sender_id, reserved), None))
+
+    def history(self, query: HistoryQuery, done: Callable[[HistoryRows | NotAppended], None]) -> None:
+        """Read committed messages; see `MessageLog.history`. May answer BUSY or LOG_FAILED."""
+        self._queries.put((lambda: self._store.read(query), done))
+
+    def search(self, query: SearchQuery, done: Callable[[SearchRows | NotAppended], None]) -> None:
+        """Find committed messages; see `MessageLog.search`. May answer BUSY or LOG_FAILED."""
+        if self._searching is not None:
+            self._searching.search(query, done)
+        else:
+            self._queries.put((lambda: self._store.search(query), done))
+
+    def unread(self, query: UnreadQuery, done: Callable[[UnreadRows | NotAppended], None]) -> None:
+        """Count what somebody has not read; see `MessageLog.unread`. May answer BUSY or LOG_FAILED."""
+        self._queries.put((lambda: self._store.unread(query), done))
+
+    def room_figures(self, rooms: Sequence[str], done: Callable[[list[RoomFigures] | NotAppended], None]) -> None:
+        """Tell how much was said in rooms; see `MessageLog.room_figures`. May answer BUSY or LOG_FAILED."""
+        self._queries.put((lambda: self._store.room_figures(rooms), done))
+
+    def close(self) -> None:
+        """Commit what is queued, checkpoint, and close. A failure on the way stands in ``failure``."""
+        if not self._threads:
+            return
+        self._hand_over()
+        self._writes.put(None)
+        self._queries.put(None)
+        for thread in self._threads:
+            thread.join()
+        self._threads.clear()
+        if self._searching is not None:
+            self._searching.close()
+        try:
+            self._store.close(failed=self.failure is not None)
+        except LogError as error:
+            self._fail(error)
+
+    def _index_troubled(self, trouble: str | None, warning: str | None) -> None:
+        self.index_trouble = trouble
+        if warning is not None:
+            self._on_warning(warning)
+
+    def _append(self, write: Draft | Revision, done: Callable[[AppendOutcome], None]) -> None:
+        if self._waiting >= self._limits.append_queue:
+            raise Overloaded
+        check_storable(write)
+        self._waiting += 1
+        self._write((write, done))
+
+    def _write(self, entry: PendingWrite) -> None:
+        self._gathered.append(entry)
+        if self._at_pass_end is None:
+            self._hand_over()
+        elif len(self._gathered) == 1:
+            self._at_pass_end(self._hand_over)
+
+    def _hand_over(self) -> None:
+        """Let the writing thread have what this pass gathered."""
+        if self._gathered:
+            self._writes.put(self._gathered)
+            self._gathered = []
+
+    def _deliver(self, batch: CommittedBatch, drafts: int) -> None:
+        """Hand a batch to the hub."""
+        self._waiting -= drafts
+        batch.deliver(self._on_commit)
+
+    # --- On the writing thread ------------------------------------------------------------------------------------
+
+    def _write_on(self) -> None:
+        going = True
+        while going:
+            entries, going = self._gather()
+            if self.failure is not None:
+                continue  # silence; see the top
+            try:
+                self._commit(entries)
+                self._committer.tidy(idle=not self._backlog and self._writes.empty())
+                if not going:
+                    self._committer.settle()
+            except Exception as error:  # noqa: BLE001  # whatever it was, nothing may be acknowledged after it
+                self._fail(error)
+
+    def _gather(self) -> tuple[list[PendingWrite], bool]:
+        """Wait for an entry, or until something must be erased; then take all that is there; false: it was the last."""
+        backlog = self._backlog
+        try:
+            timeout_s = self._committer.erase_in_s() if self.failure is None else None
+            if self._store.fills_checksums and self.failure is None:
+                timeout_s = FILL_EVERY_S if timeout_s is None else min(timeout_s, FILL_EVERY_S)
+            passed = self._writes.get(block=not backlog, timeout=timeout_s)
+            while passed is not None:
+                backlog.extend(passed)
+                if len(backlog) >= self._limits.commit_messages:
+                    break
+                passed = self._writes.get_nowait()
+            else:
+                self._ending = True
+        except Empty:
+            pass
+        entries = [backlog.popleft() for _ in range(min(len(backlog), self._limits.commit_messages))]
+        return entries, bool(backlog) or not self._ending
+
+    def _commit(self, entries: list[PendingWrite]) -> None:
+        if not entries:
+            return
+        batch = self._committer.commit(entries)
+        if self._searching is not None:
+            self._searching.committed(vanished=any(removes(write) for write, _ in entries))
+        drafts = sum(isinstance(write, Draft | Revision) for write, _ in entries)
+        with self._failing:  # the reading thread may just have found the log broken: nothing is acknowledged after that
+            if self.failure is None:
+                self._post(lambda: self._deliver(batch, drafts))
+
+    def _fail(self, error: Exception) -> None:
+        """Stop for ever, and say so once."""
+        with self._failing:
+            if self.failure is not None:
+                return
+            self.failure = failure = error if isinstance(error, LogError) else LogError(f"the log failed: {error!r}")
+            self._post(lambda: self._on_failure(failure))
+
+    # --- On the reading thread ------------------------------------------------------------------------------------
+
+    def _read_on(self) -> None:
+        while (asked := self._queries.get()) is not None:
+            read, done = asked
+            self._post(_Answer(done, self._read(read)))
+
+    def _read(self, read: Callable[[], _T]) -> _T | NotAppended:
+        if self.failure is not None:
+            return LOG_FAILED
+        try:
+            return answer_reading(read)
+        except Exception as error:  # noqa: BLE001  # a database that cannot be read cannot be trusted with more
+            self._fail(error)
+            return LOG_FAILED
+        finally:
+            self._warn_of_damaged(self._store.take_damaged())
+
+    def _warn_of_damaged(self, seqs: list[int]) -> None:
+        """Tell the operator of damaged messages, of each once and of MOST_WARNINGS at most."""
+        for seq in seqs:
+            if seq not in self._damaged and len(self._damaged) < MOST_WARNINGS:
+                self._damaged.add(seq)
+                more = "; more of them are not told here" if len(self._damaged) == MOST_WARNINGS else ""
+                sentence = (
+                    f"message {seq} is damaged on the disk and was shown as such; look after the disk, and see "
+                    f"`securechat-admin check`{more}"
+                )
+                self._post(_Answer(self._on_warning, sentence))
+
+
+class _Answer:
+    """An answer on its way to the loop: a name for what would be a lambda in a loop."""
+
+    __slots__ = ("_answer", "_done")
+
+    def __init__(self, done: Callable[[Any], None], answer: object) -> None:
+        self._done = done
+        self._answer = answer
+
+    def __call__(self) -> None:
+        self._done(self._answer)

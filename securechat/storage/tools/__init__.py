@@ -1,0 +1,1 @@
+"""Backup, export and integrity checks of the database."""

@@ -1,0 +1,198 @@
+"""A data directory's database, read from outside of its server: at one instant, without the server's loop or lock.
+
+`Snapshot` is one read-only connection in one read transaction. It sees every message that was acknowledged before it
+was opened and none of a later commit, however long it lasts and however busy the server is; and it needs no server.
+
+The copy is made with SQLite's backup API, some pages at a time under that one transaction. Measured on 200 MiB beside
+32 rows a commit, 150 commits a second: 0.40 to 0.55 s and 0.1 s to sync, against 0.6 to 0.75 s for VACUUM INTO, which
+can tell no progress; the journal grew from 27 to 31 MB (VACUUM INTO: 38). Under either the median commit took 2.0 ms
+instead of 1.7, and the slowest one 50 to 110 ms: the disk, taking the copy.
+
+The server cannot start its journal anew while a snapshot is open, so hold one no longer than a copy takes.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from types import TracebackType
+
+import apsw
+
+from securechat.errors import LogError, LogSchemaTooNew
+from securechat.records.accounts import AuditEntry
+from securechat.storage.sqlite.audit import read_audit
+from securechat.storage.sqlite.migrations import APPLICATION_ID, MIGRATIONS
+from securechat.storage.sqlite.store import DATABASE
+
+LATEST_SCHEMA = len(MIGRATIONS)
+"""What this version writes, and the newest it can read."""
+_BUSY_MS = 5_000
+"""How long to wait where a server is just recovering its journal."""
+_STEP_PAGES = 2_048
+"""8 MiB between two looks at the clock, and at Ctrl-C."""
+_COUNTED = (
+    "messages", "changes", "conversations", "places", "memberships", "senders", "accounts", "invites", "bans", "audit",
+)  # fmt: skip
+
+
+class Snapshot:
+    """The database of a data directory (or any copy of one) at one instant.
+
+    Args:
+        database: the file.
+        alone: nobody else has it open, as with a copy just made: then nothing is written beside it either.
+
+    Attributes:
+        schema: its version, at most LATEST_SCHEMA.
+
+    Raises:
+        LogError: there is none, it cannot be read, or it belongs to another program.
+        LogSchemaTooNew: a newer securechat wrote it.
+    """
+
+    def __init__(self, database: Path, *, alone: bool = False) -> None:
+        if not database.is_file():
+            raise LogError(f"there is no message log in {database.parent}: name its directory with --data")
+        self.database = database
+        self._connection: apsw.Connection | None = None
+        try:
+            self._connection = _open(database, alone=alone)
+            self.schema = self._number("PRAGMA user_version")
+            self._check_kind()
+        except apsw.Error as error:
+            self.close()
+            raise _unreadable(database, error) from error
+        except BaseException:
+            self.close()
+            raise
+
+    @property
+    def connection(self) -> apsw.Connection:
+        """The read-only connection, inside its transaction."""
+        assert self._connection is not None, "the snapshot is closed"
+        return self._connection
+
+    def counts(self) -> dict[str, int]:
+        """How many rows of each kind, and the last seq: so that a copy can be compared with what it was made of.
+
+        Raises:
+            LogError: the database cannot be read.
+        """
+        try:
+            present = {row[0] for row in self.connection.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")}
+            tables = [table for table in _COUNTED if table in present]
+            counts = {table: self._number(f"SELECT count(*) FROM {table}") for table in tables}  # noqa: S608
+            return counts | {"last_seq": self._number("SELECT ifnull(max(seq), 0) FROM messages")}
+        except apsw.Error as error:
+            raise _unreadable(self.database, error) from error
+
+    @property
+    def bytes(self) -> int:
+        """How large a copy will be."""
+        return self._number("PRAGMA page_count") * self._number("PRAGMA page_size")
+
+    def audit(self, last: int) -> list[AuditEntry]:
+        """The last entries of the audit, the oldest of them first.
+
+        Raises:
+            LogError: the database cannot be read.
+        """
+        if self.schema < 2:
+            return []  # before there were administrators
+        try:
+            return read_audit(self.connection, last)
+        except apsw.Error as error:
+            raise _unreadable(self.database, error) from error
+
+    def copy_to(self, target: Path, progress: Callable[[float], None]) -> None:
+        """Write the whole database, as of this instant, into a new file (0600). It is not synced.
+
+        Args:
+            target: must not exist; whoever calls removes what an error leaves.
+            progress: told the share that is done, from 0 to 1.
+
+        Raises:
+            OSError: the file cannot be made.
+            LogError: the database cannot be read, or the copy cannot be written (no space, most likely).
+        """
+        os.close(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+        copy = apsw.Connection(str(target))
+        try:
+            copy.pragma("journal_mode", "OFF")  # a copy that fails is thrown away
+            copy.pragma("synchronous", "OFF")
+            with copy.backup("main", self.connection, "main") as backup:
+                while not backup.done:
+                    backup.step(_STEP_PAGES)
+                    progress(1 - backup.remaining / max(1, backup.page_count))
+        except apsw.FullError as error:
+            raise OSError(28, "no space left on device", str(target)) from error
+        except apsw.Error as error:
+            raise LogError(f"the message log cannot be copied to {target}: {error}") from error
+        finally:
+            copy.close()
+
+    def renew(self) -> None:
+        """Move on to the present instant, so that the server can start its journal anew."""
+        self.connection.execute("COMMIT")
+        _begin(self.connection)
+
+    def close(self) -> None:
+        """Let go of the instant. Idempotent."""
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+    def __enter__(self) -> Snapshot:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _check_kind(self) -> None:
+        if self._number("PRAGMA application_id") != APPLICATION_ID:
+            raise LogError(f"{self.database} is no message log of securechat: name another --data")
+        if self.schema > LATEST_SCHEMA:
+            raise LogSchemaTooNew(
+                f"the message log was written by a newer securechat (schema {self.schema}, this one knows "
+                f"{LATEST_SCHEMA}): use that version's securechat-admin"
+            )
+
+    def _number(self, sql: str) -> int:
+        ((value,),) = self.connection.execute(sql).fetchall()
+        assert isinstance(value, int)
+        return value
+
+
+def _open(database: Path, *, alone: bool) -> apsw.Connection:
+    """A read-only connection that has begun to read."""
+    name = f"{database.absolute().as_uri()}?immutable=1" if alone else str(database)
+    connection = apsw.Connection(name, flags=apsw.SQLITE_OPEN_READONLY | (apsw.SQLITE_OPEN_URI if alone else 0))
+    try:
+        connection.set_busy_timeout(_BUSY_MS)
+        _begin(connection)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _begin(connection: apsw.Connection) -> None:
+    connection.execute("BEGIN")
+    connection.execute("SELECT count(*) FROM sqlite_schema").fetchall()  # only a read begins the transaction
+
+
+def _unreadable(database: Path, error: apsw.Error) -> LogError:
+    if isinstance(error, apsw.CantOpenError | apsw.PermissionsError | apsw.ReadOnlyError):
+        return LogError(
+            f"{database} cannot be opened ({error}): run this as the user whom the data directory belongs to"
+        )
+    return LogError(
+        f"{database} cannot be read ({error}): the file or the disk is damaged; restore the last good backup"
+    )
+
+
+__all__ = ["DATABASE", "LATEST_SCHEMA", "Snapshot"]

@@ -1,0 +1,93 @@
+"""One room as rows for a file: what it holds now, oldest first, a message at a time however many there are.
+
+For a tool that runs beside a server or without one: it reads through a read-only connection, such as that of
+`backup.Snapshot`, and changes nothing. A row says what a reader of history would see, and nothing of what was before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import apsw
+import msgspec
+
+from securechat.errors import LogError
+from securechat.storage.sqlite.checksums import decode_rows
+from securechat.storage.sqlite.history import MESSAGE_ARRAY, MessageRow, message_of
+
+SCHEMA = 4
+"""The oldest that can be exported: the server migrates older ones when it starts."""
+_ROOMS = """
+SELECT room, (SELECT count(*) FROM messages AS m WHERE m.conversation = c.conversation)
+FROM conversations AS c WHERE room IS NOT NULL ORDER BY room
+"""
+_CONVERSATION = "SELECT conversation FROM conversations WHERE room = ?"
+_MESSAGES = f"""
+SELECT CAST({MESSAGE_ARRAY} AS BLOB), (SELECT sent_at_ms FROM changes AS n WHERE n.seq = edited),
+       (SELECT sent_at_ms FROM changes AS n WHERE n.seq = deleted)
+FROM messages JOIN conversations USING (conversation) WHERE conversation = ? ORDER BY seq
+"""  # noqa: S608  # our own words
+_row_of: msgspec.json.Decoder[MessageRow] = msgspec.json.Decoder(MessageRow)
+
+
+def room_sizes(connection: apsw.Connection) -> list[tuple[str, int]]:
+    """Every room and how many messages it holds, by name.
+
+    Raises:
+        LogError: the database cannot be read.
+    """
+    try:
+        return [(str(room), int(count)) for room, count in connection.execute(_ROOMS)]
+    except apsw.Error as error:
+        raise _unreadable(error) from error
+
+
+def export_room(connection: apsw.Connection, room: str) -> Iterator[dict[str, Any]]:
+    """Yield a room's messages, oldest first, each as what JSON can hold.
+
+    Always present: ``seq``, ``sender_id``, ``name`` (at that time), ``sent_at_ms`` (UTC) and ``text``. Where there is
+    something to tell: ``reply`` (a seq), ``mentions`` (sender_ids), ``edited_at_ms``, ``deleted_at_ms`` (and the text
+    is empty), and ``reactions``, a mapping of signs to sender_ids.
+
+    Args:
+        connection: may be read-only. One read transaction around all of it shows the room at one instant.
+        room: its name, without ``#``.
+
+    Raises:
+        LogError: there is no such room, the database is of an older version, or it cannot be read.
+    """
+    try:
+        ((version,),) = connection.execute("PRAGMA user_version").fetchall()
+        if int(str(version)) < SCHEMA:
+            raise LogError("the message log is of an older version: start the server once, which brings it up to date")
+        numbers = connection.execute(_CONVERSATION, (room,)).fetchall()
+        if not numbers:
+            raise LogError(f"there is no room #{room} in the message log")
+        for encoded, edited_at_ms, deleted_at_ms in connection.execute(_MESSAGES, numbers[0]):
+            assert isinstance(encoded, bytes)
+            yield _row(decode_rows(_row_of, encoded), edited_at_ms=edited_at_ms, deleted_at_ms=deleted_at_ms)
+    except apsw.Error as error:
+        raise _unreadable(error) from error
+
+
+def _row(decoded: MessageRow, **times: Any) -> dict[str, Any]:
+    message = message_of(decoded)
+    more = {
+        "reply": message.reply,
+        "mentions": message.mentions or None,
+        **times,
+        "reactions": {reaction.sign: reaction.by for reaction in message.reactions} or None,
+    }
+    return {
+        "seq": message.seq,
+        "sender_id": message.sender_id,
+        "name": message.name,
+        "sent_at_ms": message.sent_at_ms,
+        "text": message.text,
+        **{key: value for key, value in more.items() if value is not None},
+    }
+
+
+def _unreadable(error: apsw.Error) -> LogError:
+    return LogError(f"the message log cannot be read: {error}")

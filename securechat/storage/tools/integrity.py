@@ -1,0 +1,211 @@
+"""Is the database whole: SQLite's own check of every page, and the rules that our tables promise each other.
+
+Reads everything, so it takes seconds per million messages; nothing is changed, and a server may run meanwhile. A
+finding is a sentence about what is wrong; what to do about all of them is the same, and whoever shows them knows it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import apsw
+import msgspec
+
+from securechat.storage.sqlite.checksums import checksum_of, decode_rows, mentions_sql
+from securechat.storage.tools.backup import Snapshot
+
+_MOST = 20
+"""Findings told of each kind: after that they tell nothing new."""
+_MESSAGES_AT_ONCE = 100_000
+"""Under one transaction, some 0.4 s: a server that writes much must start its journal anew now and then."""
+_STEPS_PER_LOOK = 500_000
+"""Steps of SQLite's machine between two looks at how far it is; some 15 ms."""
+_STEPS_PER_MESSAGE = 160
+"""Of everything here together; counted on a million messages in 200 rooms and 100,000 changes (5 to 13 s)."""
+
+# Of the messages from ?1 to ?2. Deleted ones leave gaps, so prev may lie after the message before it, never before it.
+_NOWHERE = """
+SELECT seq FROM messages
+WHERE seq BETWEEN ?1 AND ?2 AND conversation NOT IN (SELECT conversation FROM conversations) LIMIT ?3
+"""
+_BROKEN_CHAIN = """
+SELECT seq, prev, before FROM
+    (SELECT seq, prev, ifnull((SELECT seq FROM messages AS m WHERE m.conversation = n.conversation AND m.seq < n.seq
+                               ORDER BY seq DESC LIMIT 1), 0) AS before
+     FROM messages AS n WHERE seq BETWEEN ?1 AND ?2)
+WHERE prev < before LIMIT ?3
+"""
+_BACK_IN_TIME = """
+SELECT seq, before FROM
+    (SELECT seq, sent_at_ms, lag(seq) OVER w AS before, lag(sent_at_ms) OVER w AS earlier_ms
+     FROM messages WHERE seq BETWEEN ?1 - 1 AND ?2 WINDOW w AS (ORDER BY seq))
+WHERE sent_at_ms < earlier_ms LIMIT ?3
+"""
+_OF_MESSAGES = (
+    ("message {0} belongs to a room or dialogue that is not recorded", _NOWHERE),
+    ("message {0} points back to {1}, but {2} stands between them", _BROKEN_CHAIN),
+    ("message {0} is older than message {1}, which comes before it", _BACK_IN_TIME),
+)
+"""What a row of the answer means, and the question."""
+
+_ROWS_AT_ONCE = 5_000
+_ROWS = f"""
+SELECT CAST(json_group_array(json_array(seq, conversation, prev, sender_id, name, to_name, sent_at_ms, text, reply,
+    {mentions_sql("mentions")}, edited, deleted, checksum)) AS BLOB), max(seq), count(*)
+FROM (SELECT * FROM messages WHERE seq > ? ORDER BY seq LIMIT ?)
+"""  # noqa: S608  # our own words
+_CHECKSUMS_SINCE = 4
+"""The schema."""
+_NOT_AS_STORED = "message {0} is not what was stored: readers are told that it is damaged"
+
+_NOBODY = "SELECT sender_id FROM accounts WHERE sender_id NOT IN (SELECT sender_id FROM senders) LIMIT ?"
+_OWNERLESS = "SELECT {0}_id, sender_id FROM {0}s WHERE sender_id NOT IN (SELECT sender_id FROM accounts) LIMIT ?"
+_OF_PEOPLE = (
+    ("account {0} is not among the senders, so its own messages are not its own", _NOBODY),
+    ("login {0} belongs to account {1}, which does not exist", _OWNERLESS.format("login")),
+    ("client certificate {0} belongs to account {1}, which does not exist", _OWNERLESS.format("certificate")),
+)
+"""The same; from schema 2 on."""
+
+_CHANGED_NOTHING = """
+SELECT n.seq, target FROM changes AS n
+WHERE NOT EXISTS (SELECT 1 FROM messages AS m WHERE m.seq = target AND m.conversation = n.conversation) LIMIT ?
+"""
+_TWICE = "SELECT seq FROM changes WHERE seq IN (SELECT seq FROM messages) LIMIT ?"
+# The change may be gone: with very many, expiry takes a message's changes first (`erasure.expire`).
+_NOT_BY = "SELECT m.seq, m.{0} FROM messages AS m JOIN changes AS n ON n.seq = m.{0} WHERE target <> m.seq LIMIT ?"
+_NOT_EMPTY = "SELECT seq FROM messages WHERE deleted IS NOT NULL AND (text <> '' OR mentions IS NOT NULL) LIMIT ?"
+_REACTED_TO_NOTHING = """
+SELECT target, sender_id FROM reactions
+WHERE NOT EXISTS (SELECT 1 FROM messages AS m WHERE m.seq = target AND deleted IS NULL) LIMIT ?
+"""
+_MENTIONED_NOWHERE = """
+SELECT n.seq, person FROM mentions AS n WHERE NOT EXISTS (
+    SELECT 1 FROM messages AS m, json_each(m.mentions) WHERE m.seq = n.seq AND m.conversation = n.conversation
+    AND value = person) LIMIT ?
+"""
+_NAMELESS = "SELECT room_id, name FROM places WHERE name NOT IN (SELECT ifnull(room, '') FROM conversations) LIMIT ?"
+_OF_TALK = (
+    ("change {0} is about message {1}, which is not there", _CHANGED_NOTHING),
+    ("number {0} belongs to a message and to a change", _TWICE),
+    ("message {0} was edited by change {1}, which is of another message", _NOT_BY.format("edited")),
+    ("message {0} was deleted by change {1}, which is of another message", _NOT_BY.format("deleted")),
+    ("message {0} was deleted and is not empty", _NOT_EMPTY),
+    ("message {0} has a reaction of sender {1}, and is not there", _REACTED_TO_NOTHING),
+    ("message {0} is said to name sender {1}, and does not", _MENTIONED_NOWHERE),
+    ("room {0} (#{1}) has rules but no conversation", _NAMELESS),
+)
+"""The same; from schema 3 on."""
+
+
+_any: msgspec.json.Decoder[Any] = msgspec.json.Decoder()
+
+
+def damaged_messages(snapshot: Snapshot, progress: Callable[[float], None]) -> list[str]:
+    """Return a sentence for each message that is not what was stored, _MOST of them; readers are shown as much.
+
+    Apart from `damage`, because such a database contradicts itself nowhere, and a backup of it is one to restore.
+
+    Args:
+        snapshot: a database without `damage`.
+        progress: told the share that is done, from 0 to 1.
+    """
+    if snapshot.schema < _CHECKSUMS_SINCE:
+        return []
+    found: list[str] = []
+    connection = snapshot.connection
+    try:
+        last_seq = _last_seq(connection)
+        above = 0
+        while len(found) < _MOST:
+            ((answer, through, count),) = connection.execute(_ROWS, (above, _ROWS_AT_ONCE)).fetchall()
+            assert isinstance(answer, bytes)
+            for *columns, checksum in decode_rows(_any, answer):
+                if checksum is not None and checksum != checksum_of(*columns):
+                    found.append(_NOT_AS_STORED.format(columns[0]))
+            if count != _ROWS_AT_ONCE:
+                break
+            assert isinstance(through, int)
+            above = through
+            progress(min(0.99, above / max(1, last_seq)))
+            snapshot.renew()
+    except apsw.Error as error:
+        found.append(f"the database cannot be read to its end: {error}")
+    progress(1.0)
+    return found[:_MOST]
+
+
+def damage(snapshot: Snapshot, progress: Callable[[float], None]) -> list[str]:
+    """Return what contradicts itself, one sentence each; nothing when the database is whole.
+
+    Args:
+        snapshot: what to look at.
+        progress: told the share that is done, from 0 to 1; an estimate.
+    """
+    found: list[str] = []
+    connection = snapshot.connection
+    try:
+        _watch(connection, progress)
+        found += _structure(connection)
+        if not found:  # in a damaged file the rules would only repeat it
+            found += _broken_rules(snapshot)
+    except apsw.Error as error:
+        found.append(f"the database cannot be read to its end: {error}")
+    finally:
+        connection.set_progress_handler(None)
+    progress(1.0)
+    return found
+
+
+def _broken_rules(snapshot: Snapshot) -> Iterator[str]:
+    connection = snapshot.connection
+    if snapshot.schema >= 2:
+        for sentence, question in _OF_PEOPLE:
+            yield from [sentence.format(*row) for row in connection.execute(question, (_MOST,))]
+    if snapshot.schema >= 3:
+        for sentence, question in _OF_TALK:
+            snapshot.renew()
+            yield from [sentence.format(*row) for row in connection.execute(question, (_MOST,))]
+    last_seq = _last_seq(connection)
+    for first in range(1, last_seq + 1, _MESSAGES_AT_ONCE):
+        snapshot.renew()
+        for sentence, question in _OF_MESSAGES:
+            stretch = (first, first + _MESSAGES_AT_ONCE - 1, _MOST)
+            yield from [sentence.format(*row) for row in connection.execute(question, stretch)]
+
+
+def last_message_at_ms(snapshot: Snapshot) -> int:
+    """When the newest message was sent, UTC; 0 for none, or where the file is too damaged to say."""
+    try:
+        rows = snapshot.connection.execute("SELECT sent_at_ms FROM messages ORDER BY seq DESC LIMIT 1").fetchall()
+    except apsw.Error:
+        return 0
+    at_ms = rows[0][0] if rows else 0
+    return at_ms if isinstance(at_ms, int) else 0
+
+
+def _last_seq(connection: apsw.Connection) -> int:
+    ((last_seq,),) = connection.execute("SELECT ifnull(max(seq), 0) FROM messages").fetchall()
+    assert isinstance(last_seq, int)
+    return last_seq
+
+
+def _structure(connection: apsw.Connection) -> list[str]:
+    rows = [str(row[0]) for row in connection.execute(f"PRAGMA integrity_check({_MOST})")]
+    return [] if rows == ["ok"] else [f"the database is damaged: {row}" for row in rows]
+
+
+def _watch(connection: apsw.Connection, progress: Callable[[float], None]) -> None:
+    """Tell how far: steps of SQLite's machine are counted, and a message costs about the same number in every log."""
+    last_seq = _last_seq(connection)
+    expected = max(1, last_seq * _STEPS_PER_MESSAGE // _STEPS_PER_LOOK)
+    looks = 0
+
+    def look() -> bool:
+        nonlocal looks
+        looks += 1
+        progress(min(0.99, looks / expected))
+        return False
+
+    connection.set_progress_handler(look, _STEPS_PER_LOOK)

@@ -1,0 +1,196 @@
+"""Names of people and rooms: which are valid, and which are the same.
+
+People's names follow the Nickname profile of PRECIS (RFC 8266): spaces are allowed and folded, width is folded, and
+two names are the same when their case-mapped forms are equal. On top of that ``_`` counts as a space, so that
+``user1_pc`` cannot pass for ``user1 pc``. Rooms use the same profile, without spaces.
+
+A name's *key* is what uniqueness is judged by; it is never shown.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterable
+from functools import lru_cache
+
+from securechat.errors import ErrorCode, Refusal
+from securechat.limits import MAX_NAME_BYTES, MAX_NAME_CHARS, MAX_ROOM_CHARS
+from securechat.text.precis import NICKNAME_MAPPED, NICKNAME_PRESERVED, TooLong, enforce, grows_beyond
+from securechat.text.sanitize import is_hostile
+
+_LIKE_COLONS = "\u02d0\u02d1\u02f8\u0589\u05c3\u0703\u0704\u16ec\u1803\u1809\u205a\u2236\ua4fd\ua789\ufe30"
+"""What looks like ``:`` (Unicode's confusables.txt, UTS #39) and would let a name pass for ``name: text``.
+
+Without the visargas of Devanagari and Gujarati, which people spell with."""
+FORBIDDEN_IN_NAMES = ":#@,!/" + _LIKE_COLONS
+FORBIDDEN_IN_ROOMS = FORBIDDEN_IN_NAMES + " "
+BLANK = "\u2800"
+"""Braille without a dot: a symbol to PRECIS, nothing to the eye. Texts may hold it, names may not."""
+RESERVED_KEYS = frozenset({"server", "system"})
+LOBBY = "lobby"
+
+MAX_KEY_CHARS = 3 * MAX_NAME_CHARS
+"""Code points of a name's key: folding makes at most three of one that NFKC leaves alone."""
+_MAX_RAW_NAME_CHARS = 4 * MAX_NAME_CHARS
+"""A name as typed may be decomposed: a letter and three marks for each that is stored."""
+_MAX_RAW_ROOM_CHARS = 2 * MAX_ROOM_CHARS
+_NAME_TOO_LONG = f"a name has at most {MAX_NAME_CHARS} characters and {MAX_NAME_BYTES} bytes; choose a shorter one"
+_ROOM_TOO_LONG = f"a room name has at most {MAX_ROOM_CHARS} characters; choose a shorter one"
+_REMEMBERED = 4096
+"""Of each kind, the latest: what is remembered has at most 128 code points, so all three take at most 10 MiB."""
+
+
+@lru_cache(maxsize=_REMEMBERED)
+def check_name(raw: str) -> str:
+    """Return the form of a person's name that is stored and shown.
+
+    Args:
+        raw: what the person typed.
+
+    Returns:
+        The name after RFC 8266 section 2.3 (enforcement): trimmed, single spaces, NFKC.
+
+    Raises:
+        Refusal: NAME_INVALID with a sentence that says what to change, or NAME_RESERVED.
+    """
+    name = _enforce(raw, "name")
+    if len(name) > MAX_NAME_CHARS or len(name.encode()) > MAX_NAME_BYTES:
+        raise Refusal(ErrorCode.NAME_INVALID, _NAME_TOO_LONG)
+    _reject_characters(name, FORBIDDEN_IN_NAMES, ErrorCode.NAME_INVALID, "a name")
+    if not any(char.isalnum() for char in name):
+        raise Refusal(ErrorCode.NAME_INVALID, "a name needs at least one letter or digit")
+    if name_key(name) in RESERVED_KEYS:
+        raise Refusal(ErrorCode.NAME_RESERVED, "this name is reserved for the server; choose another one")
+    return name
+
+
+def name_key(name: str) -> str:
+    """Return what decides whether two valid names are the same (RFC 8266 section 2.4, comparison).
+
+    Case, width and spaces are folded; ``_`` counts as a space. It judges nothing: a name that is not valid, because it
+    is too long or holds what names may not, has a key that is no valid name's.
+    """
+    return name if len(name) > _MAX_RAW_NAME_CHARS else _remembered_key(name)
+
+
+def unremembered_key(name: str) -> str:
+    """Return what `name_key` does and keep nothing in memory: for what is a secret, or one of too many."""
+    return name if len(name) > _MAX_RAW_NAME_CHARS else _key(name)
+
+
+def word_key(word: str) -> str | None:
+    """Return the part that a word contributes to the key of a name: the key of a name is its words', with spaces.
+
+    Args:
+        word: without whitespace, at most MAX_NAME_CHARS code points.
+
+    Returns:
+        Empty for separators alone; None for a word that no name can have, because it is too long once folded.
+    """
+    key = " ".join(word.replace("_", " ").split())
+    if key.isascii():
+        return key.lower()
+    if grows_beyond(key, MAX_KEY_CHARS):
+        return None
+    # Twice, as the profile does: what NFKC makes of a letter may hold spaces and capitals.
+    folded = _folded(_folded(key))
+    return folded if len(folded) <= MAX_KEY_CHARS else None
+
+
+def _key(name: str) -> str:
+    key = " ".join(name.replace("_", " ").split())
+    if not key:  # only separators: compare by the name itself
+        return name
+    if key.isascii():
+        return key.lower()  # the same, 20 times as fast
+    try:
+        return enforce(NICKNAME_MAPPED, key, MAX_KEY_CHARS)
+    except (UnicodeEncodeError, TooLong):
+        return name
+
+
+_remembered_key = lru_cache(maxsize=_REMEMBERED)(_key)
+
+
+def _folded(text: str) -> str:
+    """The mappings of the Nickname profile (RFC 8266 section 2.4), without judging a code point."""
+    return unicodedata.normalize("NFKC", " ".join(text.split()).casefold())
+
+
+@lru_cache(maxsize=_REMEMBERED)
+def check_room(raw: str) -> str:
+    """Return the form of a room's name that is stored: folded to lower case, without its leading ``#``.
+
+    Args:
+        raw: what somebody typed, with or without ``#``.
+
+    Raises:
+        Refusal: ROOM_INVALID with a sentence that says what to change.
+    """
+    bare = raw.strip().removeprefix("#")
+    if len(bare) > _MAX_RAW_ROOM_CHARS:  # judged before the profile spends time on it
+        raise Refusal(ErrorCode.ROOM_INVALID, _ROOM_TOO_LONG)
+    try:
+        room = enforce(NICKNAME_MAPPED, bare, MAX_ROOM_CHARS)
+    except TooLong:
+        raise Refusal(ErrorCode.ROOM_INVALID, _ROOM_TOO_LONG) from None
+    except UnicodeEncodeError as error:
+        raise Refusal(ErrorCode.ROOM_INVALID, _why(error, "a room name")) from None
+    _reject_characters(room, FORBIDDEN_IN_ROOMS, ErrorCode.ROOM_INVALID, "a room name")
+    return room
+
+
+def longest_known_name(text: str, known: Iterable[str]) -> tuple[str, str] | None:
+    """Split ``text`` into a leading name and the rest, as commands such as ``/msg NAME text`` need it.
+
+    ``"user1 pc" hello`` names the quoted part; otherwise the longest of ``known`` that ``text`` begins with, and
+    failing that the first word.
+
+    Args:
+        text: what follows the command word.
+        known: names of people one can see.
+
+    Returns:
+        The name as known (or as typed) and the rest without leading spaces; None when ``text`` is empty.
+    """
+    text = text.strip()
+    if text.startswith('"') and (end := text.find('"', 1)) > 1:
+        return text[1:end], text[end + 1 :].lstrip()
+    words = text.split(" ")
+    keys = {name_key(name): name for name in known}
+    for count in range(min(len(words), MAX_NAME_CHARS), 0, -1):
+        if (name := keys.get(name_key(" ".join(words[:count])))) is not None:
+            return name, " ".join(words[count:]).lstrip()
+    return (words[0], " ".join(words[1:]).lstrip()) if words[0] else None
+
+
+def _enforce(raw: str, noun: str) -> str:
+    if len(raw) > _MAX_RAW_NAME_CHARS:  # judged before the profile spends time on it
+        raise Refusal(ErrorCode.NAME_INVALID, _NAME_TOO_LONG)
+    if raw.isascii() and raw.isprintable() and (name := " ".join(raw.split())):
+        return name  # the same, 20 times as fast: in a storm of logins every name is new
+    try:
+        return enforce(NICKNAME_PRESERVED, raw, MAX_NAME_CHARS)
+    except TooLong:
+        raise Refusal(ErrorCode.NAME_INVALID, _NAME_TOO_LONG) from None
+    except UnicodeEncodeError as error:
+        raise Refusal(ErrorCode.NAME_INVALID, _why(error, f"a {noun}")) from None
+
+
+def _reject_characters(value: str, forbidden: str, code: ErrorCode, noun: str) -> None:
+    if bad := next((char for char in value if char in forbidden), None):
+        shown = "a space" if bad == " " else f"'{bad}'"
+        raise Refusal(code, f"{noun} cannot contain {shown}; choose one without it")
+    if value.startswith("-"):
+        raise Refusal(code, f"{noun} cannot begin with '-'; choose another one")
+    if unicodedata.category(value[0]).startswith("M"):
+        raise Refusal(code, f"{noun} cannot begin with a combining mark; put a letter before it")
+    if BLANK in value or is_hostile(value):
+        raise Refusal(code, f"{noun} cannot contain invisible or control characters; choose one without them")
+
+
+def _why(error: UnicodeEncodeError, noun: str) -> str:
+    if "empty" in error.reason.lower():
+        return f"{noun} cannot be empty"
+    bad = ord(error.object[error.start]) if error.start < len(error.object) else 0
+    return f"{noun} cannot contain the character U+{bad:04X}; choose one without it"

@@ -1,0 +1,140 @@
+"""What somebody typed to search for, taken apart: words, phrases, and what they may be narrowed down by.
+
+    deploy* "two words" from:"user1 pc" in:#ops after:2026-11 has:link
+
+Everything that is not a filter is searched as text, ``https://example.org`` and ``std::move`` included: a word with
+a colon is a filter only when what stands before the colon is one of the five. All parts must hold; of several
+``from:`` or several ``in:`` one is enough. Days, months and years are those of UTC.
+
+Who may read what, and who has which name, is for others to know.
+"""
+
+from __future__ import annotations
+
+import calendar
+import re
+from typing import NamedTuple
+
+from securechat.errors import ErrorCode, Refusal
+from securechat.text.tokenizer import words_of
+
+MAX_WORDS = 20
+"""Words and phrases of one search; each costs a look into the index."""
+MAX_FILTERS = 20
+"""Filters of one search."""
+
+_DAY_MS = 86_400_000
+_PART = re.compile(
+    r"""(?:(?P<key>from|in|before|after|has):)?      # a filter,
+        (?:"(?P<quoted>[^"]*)(?:"|$)(?P<star>\*)?    # then a phrase, perhaps without its end, perhaps a beginning
+        |(?P<plain>(?:[^\s"]|(?<=[^\s:])")+))?       # or a word; a quotation mark inside of it is its own""",
+    re.VERBOSE | re.IGNORECASE,
+)
+_DATE = re.compile(r"(\d{4})(?:-(\d{1,2})(?:-(\d{1,2}))?)?", re.ASCII)
+
+
+class ParsedSearch(NamedTuple):
+    """What is asked for.
+
+    Attributes:
+        words: as `SearchQuery.words`: each a phrase; a last ``*`` finds words that begin so.
+        senders: names, as typed.
+        rooms: names, as typed; a leading ``#`` may be there.
+        before_ms, after_ms: sent before, or at or after, milliseconds since the epoch.
+        has_link: only with a link.
+    """
+
+    words: tuple[str, ...] = ()
+    senders: tuple[str, ...] = ()
+    rooms: tuple[str, ...] = ()
+    before_ms: int | None = None
+    after_ms: int | None = None
+    has_link: bool = False
+
+
+def parse(text: str, now_ms: int) -> ParsedSearch:
+    """Take a typed search apart.
+
+    Args:
+        text: what was typed.
+        now_ms: for ``today`` and ``yesterday``, milliseconds since the epoch.
+
+    Raises:
+        Refusal: QUERY_INVALID with a sentence that says what to change.
+    """
+    words: list[str] = []
+    filters: dict[str, list[str]] = {"from": [], "in": [], "before": [], "after": [], "has": []}
+    for key, value in _parts(text):
+        if key:
+            filters[key].append(value)
+        elif words_of(value):
+            words.append(value)
+    if len(words) > MAX_WORDS:
+        raise _invalid(f"a search has at most {MAX_WORDS} words; leave some out, or put them into quotation marks")
+    count = sum(map(len, filters.values()))
+    if count > MAX_FILTERS:
+        raise _invalid(f"a search has at most {MAX_FILTERS} filters; leave some out")
+    if not words and not count:
+        raise _invalid("there is nothing to search for; give a word, or a filter such as from:NAME")
+    for key, values in filters.items():
+        if not all(values):
+            raise _invalid(f"{key}: needs something behind it, such as {_EXAMPLES[key]}")
+    for value in filters["has"]:
+        if value.lower() not in {"link", "links"}:
+            raise _invalid("has: knows links only; write has:link")
+    return ParsedSearch(
+        tuple(words),
+        tuple(filters["from"]),
+        tuple(filters["in"]),
+        min((_instant_ms(day, now_ms) for day in filters["before"]), default=None),
+        max((_instant_ms(day, now_ms) for day in filters["after"]), default=None),
+        bool(filters["has"]),
+    )
+
+
+_EXAMPLES = {
+    "from": 'from:ana or from:"user1 pc"',
+    "in": "in:#ops",
+    "before": "before:2026-11-20",
+    "after": "after:2026-11",
+    "has": "has:link",
+}
+
+
+def _parts(text: str) -> list[tuple[str, str]]:
+    """The parts of a search, each with its filter or the empty string; quotation marks are gone."""
+    parts = []
+    at = 0
+    while at < len(text):
+        if text[at].isspace():
+            at += 1
+            continue
+        found = _PART.match(text, at)
+        if found is None or found.end() == at:  # a lone quotation mark, or the like
+            at += 1
+            continue
+        key = (found["key"] or "").lower()
+        quoted, plain = found["quoted"], found["plain"] or ""
+        value = plain if quoted is None else quoted.strip() + ("" if key else found["star"] or "")
+        parts.append((key, value.removeprefix("@") if key == "from" else value))
+        at = found.end()
+    return parts
+
+
+def _instant_ms(value: str, now_ms: int) -> int:
+    """Where a day, a month or a year begins."""
+    match value.lower():
+        case "today":
+            return now_ms - now_ms % _DAY_MS
+        case "yesterday":
+            return now_ms - now_ms % _DAY_MS - _DAY_MS
+    found = _DATE.fullmatch(value)
+    if found is not None:
+        year, month, day = (int(part or 1) for part in found.groups())
+        if year >= 1 and 1 <= month <= 12 and 1 <= day <= calendar.monthrange(year, month)[1]:
+            return max(0, 1000 * calendar.timegm((year, month, day, 0, 0, 0)))
+    raise _invalid("a date is a day, a month or a year, such as 2026-11-20, 2026-11 or 2026, or today or yesterday")
+
+
+def _invalid(sentence: str) -> Refusal:
+    return Refusal(ErrorCode.QUERY_INVALID, sentence)

@@ -1,0 +1,317 @@
+"""The certificate directory: ``ca.pem`` to give away, ``ca.key`` and ``server.pem`` never, ``client-NAME.pem`` to one.
+
+What it promises: keys are 0600 from their first byte; every file is written whole or not at all; nothing is
+overwritten unasked. Renewing ``server.pem`` under the same CA is what a second run is for, and clients notice
+nothing. Replacing the CA cuts every client off, so only ``create_authority(replace=True)`` does it.
+
+Times are aware UTC datetimes and come in as ``now``; where it may be left out, it is the machine's clock.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+import re
+from pathlib import Path
+
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec
+from msgspec import Struct
+
+from securechat.errors import TlsFailure
+from securechat.tls.hostnames import Names
+from securechat.tls.issuing import (
+    CLIENT_LIFETIME,
+    Issuer,
+    certificate_pem,
+    key_pem,
+    new_authority,
+    new_client_leaf,
+    new_server_leaf,
+)
+from securechat.tls.local_addresses import local_names
+from securechat.tls.pem_bundle import (
+    Bundle,
+    fingerprint,
+    is_authority,
+    issued_by,
+    key_matches,
+    parse_certificates,
+    parse_key,
+    read_bundle,
+)
+from securechat.tls.private_files import PUBLIC_MODE, SECRET_MODE, bad_file, read_pem, write_pem
+
+CA_FILE = "ca.pem"
+CA_KEY_FILE = "ca.key"
+SERVER_FILE = "server.pem"
+
+RENEWAL_MARGIN = dt.timedelta(days=30)
+"""A third of the leaf's 90 days, as Let's Encrypt advises: room for a month of failed renewals."""
+
+_MAX_NAMES = 100
+"""A laptop that meets a new network every day must not grow its certificate for ever; 100 names are about 1.5 KiB."""
+
+_NEW_CA = "--new-ca makes a new CA, and every client must then get the new ca.pem or pin"
+
+
+class Ensured(Struct, frozen=True):
+    """What ``ensure_server`` found or did.
+
+    Args:
+        bundle: the certificate now in ``server.pem``.
+        reasons: why it was issued just now, one sentence each; empty when it was still good.
+        ca_fingerprint: ``sha256:…`` of the CA.
+        new_ca: whether the CA was made just now.
+    """
+
+    bundle: Bundle
+    reasons: tuple[str, ...]
+    ca_fingerprint: str
+    new_ca: bool
+
+
+def utc_now() -> dt.datetime:
+    """The machine's clock."""
+    return dt.datetime.now(dt.UTC)
+
+
+def create_authority(directory: Path, *, now: dt.datetime | None = None, replace: bool = False) -> Issuer:
+    """Make a CA and write ``ca.key`` and ``ca.pem``.
+
+    Args:
+        directory: made when missing.
+        now: UTC.
+        replace: overwrite a CA that is there. Every client must then be given the new one.
+
+    Raises:
+        TlsFailure: BAD_FILE when either file exists and ``replace`` is false, or cannot be written.
+    """
+    if not replace:
+        for name in (CA_KEY_FILE, CA_FILE):
+            if (directory / name).exists():
+                raise bad_file(directory / name, f"exists already and is not overwritten; {_NEW_CA}")
+    issuer = new_authority(now or utc_now())
+    # Key first: a crash in between leaves a key that nobody trusts yet, never a trusted CA that cannot sign.
+    write_pem(directory / CA_KEY_FILE, key_pem(issuer.key), mode=SECRET_MODE, replace=replace)
+    write_pem(directory / CA_FILE, certificate_pem(issuer.certificate), mode=PUBLIC_MODE, replace=replace)
+    return issuer
+
+
+def load_authority(directory: Path, *, now: dt.datetime | None = None) -> Issuer | None:
+    """Read ``ca.pem`` and ``ca.key``.
+
+    Returns:
+        The CA, ready to sign; None when neither file is there.
+
+    Raises:
+        TlsFailure: BAD_FILE with one sentence about what is wrong and what to do: one of the two is missing, they do
+            not belong together, the file is no CA of ours, or its time is over or has not come.
+    """
+    ca_path, key_path = directory / CA_FILE, directory / CA_KEY_FILE
+    if not ca_path.exists() and not key_path.exists():
+        return None
+    if not ca_path.exists():
+        raise bad_file(
+            ca_path,
+            f"is missing while {CA_KEY_FILE} is there: an earlier run was cut short, or {CA_FILE} was moved;"
+            f" put it back, or start anew: {_NEW_CA}",
+        )
+    certificate = parse_certificates(ca_path, read_pem(ca_path))[0]
+    if not key_path.exists():
+        raise bad_file(
+            key_path,
+            f"is missing, so nothing can be signed under {CA_FILE}; put it back, or start anew: {_NEW_CA}",
+        )
+    key = parse_key(key_path, read_pem(key_path))
+    if not isinstance(key, ec.EllipticCurvePrivateKey) or not key_matches(certificate, key):
+        raise bad_file(key_path, f"does not belong to {CA_FILE}; put the right one back, or start anew: {_NEW_CA}")
+    _check_authority(ca_path, certificate, now or utc_now())
+    return Issuer(certificate, key)
+
+
+def issue_server(
+    directory: Path, issuer: Issuer, names: Names, *, now: dt.datetime | None = None, force: bool = False
+) -> Bundle:
+    """Write ``server.pem``: leaf, CA certificate and key, replacing an earlier one of the same CA.
+
+    Args:
+        directory: where.
+        issuer: the CA.
+        names: what the certificate is made out to; at most 100 are taken, the first ones.
+        now: UTC.
+        force: replace a ``server.pem`` that another CA issued, or that cannot be read, too.
+
+    Raises:
+        TlsFailure: BAD_FILE when such a foreign ``server.pem`` is there, or it cannot be written.
+    """
+    path = directory / SERVER_FILE
+    if path.exists() and not force:
+        _check_ours(path, issuer.certificate)
+    leaf = new_server_leaf(issuer, _limited(names), now or utc_now())
+    write_pem(path, leaf.to_pem(), mode=SECRET_MODE, replace=True)
+    return read_bundle(path)
+
+
+def issue_client(
+    directory: Path,
+    issuer: Issuer,
+    name: str,
+    *,
+    now: dt.datetime | None = None,
+    lifetime: dt.timedelta = CLIENT_LIFETIME,
+    force: bool = False,
+) -> Bundle:
+    """Write ``client-NAME.pem``: a client certificate, the CA certificate and the key.
+
+    Args:
+        directory: where.
+        issuer: the CA.
+        name: 1 to 64 printable characters, for people to read.
+        now: UTC.
+        lifetime: how long it is valid; never longer than its CA.
+        force: overwrite an earlier one.
+
+    Raises:
+        ValueError: the name cannot be used; the message says why.
+        TlsFailure: BAD_FILE when the file exists, or cannot be written.
+    """
+    path = directory / client_file_name(name)
+    if path.exists() and not force:
+        raise bad_file(path, "exists already and is not overwritten; --force replaces it")
+    leaf = new_client_leaf(issuer, name, now or utc_now(), lifetime)
+    write_pem(path, leaf.to_pem(), mode=SECRET_MODE, replace=force)
+    return read_bundle(path)
+
+
+def client_file_name(name: str) -> str:
+    """The file of a client certificate: plain on every system and in every shell, and another one for another name.
+
+    A space becomes ``_``. Where anything else had to go, a few digits of the name's hash keep its file apart.
+
+    Raises:
+        ValueError: empty, over 64 characters, or unprintable.
+    """
+    if not name.strip() or len(name) > 64 or not name.isprintable():
+        raise ValueError("a client name is 1 to 64 printable characters")
+    spaced = name.replace(" ", "_")
+    plain = re.sub(r"[^A-Za-z0-9._-]", "_", spaced)
+    return f"client-{plain}.pem" if plain == spaced else f"client-{plain}-{_digits(name)}.pem"
+
+
+def _digits(name: str) -> str:
+    return hashlib.sha256(name.encode()).hexdigest()[:8]
+
+
+def needs_renewal(
+    bundle: Bundle, names_now: Names, now: dt.datetime, margin: dt.timedelta = RENEWAL_MARGIN
+) -> list[str]:
+    """Why this server certificate should be issued anew.
+
+    Args:
+        bundle: the current one.
+        names_now: what the machine is called now, and what else is asked for.
+        now: UTC.
+        margin: how long before its end it counts as old.
+
+    Returns:
+        One sentence per reason, none when it is still good.
+    """
+    reasons = []
+    if bundle.not_before > now:
+        reasons.append(f"it is valid only from {bundle.not_before:%Y-%m-%d %H:%M} UTC on")
+    left = bundle.not_after - now
+    authority = bundle.authority
+    # Near the end of its CA a new leaf would not live longer, and renewing at every start helps nobody.
+    ends_with_its_ca = authority is not None and bundle.not_after >= authority.not_valid_after_utc
+    if left <= dt.timedelta(0):
+        reasons.append(f"it expired on {bundle.not_after:%Y-%m-%d}")
+    elif left < margin and not ends_with_its_ca:
+        reasons.append(f"it expires in {left.days} days")
+    lacking = names_now - bundle.names
+    if lacking:
+        reasons.append(f"it does not name {lacking}")
+    return reasons
+
+
+def ensure_server(
+    directory: Path,
+    extra: Names | None = None,
+    *,
+    now: dt.datetime | None = None,
+    always: bool = False,
+    keep_names: bool = True,
+    force: bool = False,
+) -> Ensured:
+    """See to it that ``server.pem`` can be served: make the CA if there is none, issue or renew the leaf if needed.
+
+    The new leaf names ``extra``, this machine now, and (``keep_names``) what the old leaf named, in this order and
+    100 at most, so that names given once with ``--name`` survive renewals.
+
+    Raises:
+        TlsFailure: BAD_FILE, see ``load_authority`` and ``issue_server``.
+    """
+    now = now or utc_now()
+    path = directory / SERVER_FILE
+    wanted = (extra or Names()) | local_names()
+    old = _readable_bundle(path, force=force)
+    reasons = _reasons(directory, old, wanted, now, always=always)
+    if old is not None and not reasons:
+        authority = old.authority
+        return Ensured(old, (), fingerprint(authority) if authority else "", new_ca=False)
+    issuer = load_authority(directory, now=now)
+    new_ca = issuer is None
+    if issuer is None:
+        issuer = create_authority(directory, now=now)
+    if old is not None and keep_names:
+        wanted |= old.names
+    bundle = issue_server(directory, issuer, wanted, now=now, force=force)
+    return Ensured(bundle, tuple(reasons), fingerprint(issuer.certificate), new_ca)
+
+
+def _reasons(directory: Path, old: Bundle | None, wanted: Names, now: dt.datetime, *, always: bool) -> list[str]:
+    if old is None:
+        return ["there was none"]
+    reasons = needs_renewal(old, _limited(wanted), now)
+    ca_path = directory / CA_FILE
+    if ca_path.exists() and not issued_by(old.leaf, parse_certificates(ca_path, read_pem(ca_path))[0]):
+        reasons.append(f"it was not issued by {CA_FILE}, so clients that have {CA_FILE} refuse it")
+    return reasons or (["it was asked for"] if always else [])
+
+
+def _readable_bundle(path: Path, *, force: bool) -> Bundle | None:
+    if not path.exists():
+        return None
+    try:
+        return read_bundle(path)
+    except TlsFailure:
+        if force:
+            return None
+        raise
+
+
+def _limited(names: Names) -> Names:
+    ips = names.ips[: _MAX_NAMES // 2]
+    return Names(names.dns[: _MAX_NAMES - len(ips)], ips)
+
+
+def _check_authority(path: Path, certificate: x509.Certificate, now: dt.datetime) -> None:
+    if not is_authority(certificate):
+        raise bad_file(path, f"is no CA certificate; put the right one back, or start anew: {_NEW_CA}")
+    if now >= certificate.not_valid_after_utc:
+        raise bad_file(path, f"the CA expired on {certificate.not_valid_after_utc:%Y-%m-%d}; {_NEW_CA}")
+    if now < certificate.not_valid_before_utc:
+        raise bad_file(
+            path,
+            f"the CA is valid from {certificate.not_valid_before_utc:%Y-%m-%d %H:%M} UTC on, but the clock of this"
+            f" machine says {now:%Y-%m-%d %H:%M} UTC; set the clock right",
+        )
+
+
+def _check_ours(path: Path, authority: x509.Certificate) -> None:
+    try:
+        ours = issued_by(read_bundle(path).leaf, authority)
+    except TlsFailure as failure:
+        raise TlsFailure(failure.problem, f"{failure.detail}; --force replaces it") from failure
+    if not ours:
+        raise bad_file(path, f"was not issued by {CA_FILE} and is not overwritten; --force replaces it")

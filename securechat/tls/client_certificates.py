@@ -1,0 +1,202 @@
+"""A user's own certificate: the file it is in, and the fingerprint by which an account knows it.
+
+By the public key and never by the subject: the text in a certificate is whatever its maker wrote, a CA may sign the
+same name twice, and a renewed certificate for the same key is still the same person's. Decides nothing about trust: the
+handshake has verified the certificate.
+
+A key is added to an account by whoever has its private half: by a handshake, or by a signature (`prove_key`). What is
+signed names the server's CA and the account, so it proves nothing to another server or for another account, and begins
+with words that no other protocol signs.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import datetime as dt
+from collections.abc import Iterable
+from hashlib import sha256
+from pathlib import Path
+
+from cryptography import x509
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_der_public_key
+from cryptography.x509.oid import ExtendedKeyUsageOID
+from msgspec import Struct
+
+from securechat.errors import TlsFailure, TlsProblem
+from securechat.tls.pem_bundle import (
+    DAMAGED,
+    Bundle,
+    fingerprint,
+    is_authority,
+    issued_by,
+    parse_certificates,
+    with_key,
+)
+from securechat.tls.private_files import bad_file, read_pem
+
+_FOR_CLIENTS = {ExtendedKeyUsageOID.CLIENT_AUTH, ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE}
+_GET_ONE = "ask whoever runs the server for a certificate of your own (tools/gen_certs.py --client NAME makes one)"
+
+
+_CONTEXT = b"securechat/1 certadd"
+_CURVES = ("secp256r1", "secp384r1", "secp521r1")
+_RSA_BITS = range(2048, 4096 + 1)
+_RSA_EXPONENT = 65537
+"""Any other would let a stranger choose how long a signature takes to verify."""
+_PSS = padding.PSS(mgf=padding.MGF1(SHA256()), salt_length=32)
+
+
+class KeyProof(Struct, frozen=True):
+    """That somebody has a private key: ``key`` is its SubjectPublicKeyInfo, ``proof`` a signature by it, in base64."""
+
+    fingerprint: str
+    key: str
+    proof: str
+
+
+def public_key_fingerprint(der: bytes) -> str:
+    """The fingerprint of a certificate's key.
+
+    Args:
+        der: a certificate, such as ``Transport.peer_certificate``.
+
+    Returns:
+        ``sha256:`` and the hexadecimal SHA-256 of its SubjectPublicKeyInfo in DER (RFC 5280 section 4.1.2.7), as in
+        RFC 7469 and in what ``openssl x509 -pubkey`` shows.
+
+    Raises:
+        TlsFailure: OTHER when the bytes are no certificate that can be read.
+    """
+    try:
+        return _of(x509.load_der_x509_certificate(der))
+    except DAMAGED as error:
+        raise TlsFailure(TlsProblem.OTHER, "the client certificate is damaged") from error
+
+
+def fingerprint_of_file(path: Path) -> str:
+    """The fingerprint of the first certificate in a PEM file; no key is needed, so the public half will do.
+
+    Raises:
+        TlsFailure: BAD_FILE with one sentence: missing, unreadable, or no certificate in it.
+    """
+    return _of(parse_certificates(path, read_pem(path))[0])
+
+
+def prove_key(bundle: Bundle, authorities: Iterable[bytes], sender_id: int) -> KeyProof:
+    """Prove to a server that an account has the key of a client certificate.
+
+    Args:
+        bundle: the certificate with its key.
+        authorities: DER of the CAs that the connection trusts; the one that issued the certificate is the server's.
+        sender_id: the account.
+
+    Raises:
+        TlsFailure: BAD_FILE; none of these has issued the certificate, or its key is of a kind that proves nothing.
+    """
+    known = [x509.load_der_x509_certificate(der) for der in authorities]
+    issuer = next((one for one in known if issued_by(bundle.leaf, one)), None)
+    if issuer is None:
+        raise bad_file(bundle.path, f"was not issued by this server's CA, so it can never log in here; {_GET_ONE}")
+    signed = statement(fingerprint(issuer), sender_id)
+    match bundle.key:
+        case ec.EllipticCurvePrivateKey():
+            signature = bundle.key.sign(signed, ec.ECDSA(SHA256()))
+        case rsa.RSAPrivateKey():
+            signature = bundle.key.sign(signed, _PSS, SHA256())
+        case ed25519.Ed25519PrivateKey():
+            signature = bundle.key.sign(signed)
+        case _:
+            raise bad_file(bundle.path, f"has a key of a kind that cannot be added; {_GET_ONE}")
+    spki = bundle.leaf.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    return KeyProof(_of(bundle.leaf), base64.b64encode(spki).decode(), base64.b64encode(signature).decode())
+
+
+def proven_fingerprint(key: str, proof: str, authority: str, sender_id: int) -> str | None:
+    """Return the fingerprint of a public key when the proof is one for this CA and account; else None.
+
+    Args:
+        key: as in `KeyProof`; P-256, P-384, P-521, Ed25519, or RSA of 2,048 to 4,096 bits.
+        proof: as in `KeyProof`: ECDSA or RSASSA-PSS with SHA-256 (salt of 32 bytes), or Ed25519.
+        authority: ``sha256:`` and the fingerprint of the server's CA.
+        sender_id: the account.
+    """
+    try:
+        spki, signature = (base64.b64decode(text, validate=True) for text in (key, proof))
+        public = load_der_public_key(spki)
+        if public.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo) != spki:
+            return None  # the same key written in another way would have another fingerprint
+        if not _has_signed(public, signature, statement(authority, sender_id)):
+            return None
+    except (InvalidSignature, binascii.Error, *DAMAGED):
+        return None
+    return f"sha256:{sha256(spki).hexdigest()}"
+
+
+def _has_signed(public: object, signature: bytes, statement: bytes) -> bool:
+    """Verify a signature by a key of a kind that is taken; False for another kind.
+
+    Raises:
+        InvalidSignature: it is not by this key.
+    """
+    match public:
+        case ec.EllipticCurvePublicKey() if public.curve.name in _CURVES:
+            public.verify(signature, statement, ec.ECDSA(SHA256()))
+        case rsa.RSAPublicKey() if public.key_size in _RSA_BITS and public.public_numbers().e == _RSA_EXPONENT:
+            public.verify(signature, statement, _PSS, SHA256())
+        case ed25519.Ed25519PublicKey():
+            public.verify(signature, statement)
+        case _:
+            return False
+    return True
+
+
+def statement(authority: str, sender_id: int) -> bytes:
+    """Return what is signed to prove a key to the server of this CA, for this account."""
+    return b"\0".join((_CONTEXT, authority.encode("ascii"), str(sender_id).encode("ascii")))
+
+
+def read_client_bundle(path: Path, now: dt.datetime) -> Bundle:
+    """Read what ``--cert`` of the client names: a certificate for clients, with its key.
+
+    Args:
+        path: PEM with the user's certificate first; the key stands in it too, or beside it as ``.key``.
+        now: UTC, aware.
+
+    Raises:
+        TlsFailure: BAD_FILE with one sentence: missing, unreadable, damaged; a CA's or a server's certificate; out of
+            its time; no key, one that needs a passphrase, or one of another certificate.
+    """
+    content = read_pem(path)
+    certificates = parse_certificates(path, content)
+    leaf = certificates[0]
+    if is_authority(leaf):
+        raise bad_file(path, f"is a CA certificate, which is nobody's own; {_GET_ONE}")
+    if not _is_for_clients(leaf):
+        raise bad_file(path, f"is a certificate for servers, not for users; {_GET_ONE}")
+    if leaf.not_valid_after_utc <= now:
+        raise bad_file(path, f"the certificate expired on {leaf.not_valid_after_utc:%Y-%m-%d}; {_GET_ONE}")
+    if leaf.not_valid_before_utc > now:
+        raise bad_file(
+            path,
+            f"the certificate is valid only from {leaf.not_valid_before_utc:%Y-%m-%d %H:%M} UTC, and this machine's"
+            f" clock says {now:%Y-%m-%d %H:%M} UTC; set the clock right",
+        )
+    return with_key(path, content, certificates, None, missing="put it in the same file or beside it as .key")
+
+
+def _is_for_clients(leaf: x509.Certificate) -> bool:
+    """Without an extendedKeyUsage a certificate is for everything (RFC 5280 section 4.2.1.12)."""
+    try:
+        purposes = leaf.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
+    except x509.ExtensionNotFound:
+        return True
+    return not _FOR_CLIENTS.isdisjoint(purposes)
+
+
+def _of(certificate: x509.Certificate) -> str:
+    key = certificate.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    return f"sha256:{sha256(key).hexdigest()}"

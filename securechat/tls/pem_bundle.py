@@ -1,0 +1,223 @@
+"""What a PEM file says: the leaf, the certificates sent along with it, the key, and whether they belong together.
+
+Reads what ``certificates`` writes and what other CAs deliver (leaf and chain in one file, key in the same file or
+beside it as ``NAME.key``). Decides nothing about trust.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+import ipaddress
+import re
+from pathlib import Path
+
+from cryptography import x509
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key
+from msgspec import Struct
+
+from securechat.tls.hostnames import Names
+from securechat.tls.private_files import bad_file, read_pem
+
+_KEY_BLOCK = re.compile(rb"-----BEGIN (?:[A-Z]+ )?PRIVATE KEY-----.*?-----END (?:[A-Z]+ )?PRIVATE KEY-----", re.DOTALL)
+DAMAGED = (
+    ValueError,
+    UnsupportedAlgorithm,
+    x509.DuplicateExtension,
+    x509.InvalidVersion,
+    x509.UnsupportedGeneralNameType,
+)
+"""What cryptography raises for bytes that are no certificate."""
+_MAKE_NEW = "make a new one with tools/gen_certs.py"
+
+
+class Bundle(Struct, frozen=True):
+    """A certificate that can be served.
+
+    Args:
+        path: the file it came from.
+        key_path: the file its key came from; the same one, mostly.
+        leaf: the server's or client's own certificate.
+        chain: what is sent after the leaf, in the file's order.
+        key: the leaf's private key.
+    """
+
+    path: Path
+    key_path: Path
+    leaf: x509.Certificate
+    chain: tuple[x509.Certificate, ...]
+    key: PrivateKeyTypes
+
+    @property
+    def not_before(self) -> dt.datetime:
+        """When the leaf becomes valid, UTC."""
+        return self.leaf.not_valid_before_utc
+
+    @property
+    def not_after(self) -> dt.datetime:
+        """When the leaf expires, UTC."""
+        return self.leaf.not_valid_after_utc
+
+    @property
+    def names(self) -> Names:
+        """What the leaf is made out to."""
+        return certificate_names(self.leaf)
+
+    @property
+    def authority(self) -> x509.Certificate | None:
+        """The self-signed CA in the file that the leaf leads up to, if it is there: what a pin refers to."""
+        return find_root(self.leaf, self.chain)
+
+
+def read_bundle(path: Path, key_path: Path | None = None) -> Bundle:
+    """Read a server's certificate with its key.
+
+    Args:
+        path: PEM with the leaf first, then its chain; the key may stand in it too.
+        key_path: where the key is; by default ``path`` itself, or else the file beside it that ends in ``.key``.
+
+    Raises:
+        TlsFailure: BAD_FILE with one sentence: missing, unreadable, corrupt, no certificate, no key, a key that
+            needs a passphrase, a key of another certificate, or a CA certificate instead of a leaf.
+    """
+    content = read_pem(path)
+    leaf, *chain = parse_certificates(path, content)
+    if is_authority(leaf):  # refused before its key could ever be loaded into a server
+        raise bad_file(path, "is a CA certificate, which no client accepts as a server's; use server.pem")
+    return with_key(path, content, [leaf, *chain], key_path)
+
+
+def with_key(
+    path: Path, content: bytes, certificates: list[x509.Certificate], key_path: Path | None, *, missing: str = ""
+) -> Bundle:
+    """Find the key of a certificate: where ``key_path`` says, in the same file, or in the ``.key`` beside it.
+
+    Args:
+        path: where the certificate is.
+        content: what stands there.
+        certificates: parsed from it, the leaf first.
+        key_path: see ``read_bundle``.
+        missing: what to do when there is no key, for the sentence.
+
+    Raises:
+        TlsFailure: BAD_FILE: no key, one that needs a passphrase, or one of another certificate.
+    """
+    if key_path is None:
+        beside = path.with_suffix(".key")
+        key_path = path if _KEY_BLOCK.search(content) or not beside.is_file() else beside
+    leaf, *chain = certificates
+    key = parse_key(key_path, content if key_path == path else read_pem(key_path), missing=missing)
+    if not key_matches(leaf, key):
+        raise bad_file(key_path, f"the private key does not belong to the first certificate in {path.name}")
+    return Bundle(path, key_path, leaf, tuple(chain), key)
+
+
+def parse_certificates(path: Path, content: bytes) -> list[x509.Certificate]:
+    """All certificates in a PEM text, at least one.
+
+    Raises:
+        TlsFailure: BAD_FILE, naming ``path``.
+    """
+    if b"-----BEGIN CERTIFICATE-----" not in content:
+        raise bad_file(path, "holds no PEM certificate (a block that begins with BEGIN CERTIFICATE)")
+    try:
+        certificates = x509.load_pem_x509_certificates(content)
+        for certificate in certificates:
+            # cryptography parses these on first use; a corrupt one must show here and not in a handshake.
+            certificate.public_key()
+            list(certificate.extensions)
+    except DAMAGED as error:
+        raise bad_file(path, f"holds a damaged certificate; {_MAKE_NEW}") from error
+    return certificates
+
+
+def parse_key(path: Path, content: bytes, *, missing: str = "") -> PrivateKeyTypes:
+    """The first private key in a PEM text.
+
+    Raises:
+        TlsFailure: BAD_FILE, naming ``path``: none, encrypted, or damaged.
+    """
+    block = _KEY_BLOCK.search(content)
+    if block is None:
+        if b"PRIVATE KEY-----" in content:
+            raise bad_file(path, f"holds a damaged private key; {_MAKE_NEW}")
+        missing = missing or "put it in the same file, beside it as .key, or name it with --key"
+        raise bad_file(path, f"holds no private key; {missing}")
+    try:
+        return load_pem_private_key(block.group(), password=None)
+    except TypeError as error:  # cryptography's way to say that it wants a passphrase
+        raise bad_file(
+            path,
+            "the private key is encrypted, and what connects or restarts by itself cannot ask for a passphrase;"
+            " decrypt it with: openssl pkey -in OLD -out NEW",
+        ) from error
+    except (ValueError, UnsupportedAlgorithm) as error:
+        raise bad_file(path, f"holds a damaged private key; {_MAKE_NEW}") from error
+
+
+def key_matches(certificate: x509.Certificate, key: PrivateKeyTypes) -> bool:
+    """Whether the certificate is for this key."""
+    ours = key.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    theirs = certificate.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    return ours == theirs
+
+
+def certificate_names(certificate: x509.Certificate) -> Names:
+    """The DNS names and addresses in subjectAltName; empty when there are none.
+
+    They are as the certificate says: of somebody else's certificate they may hold anything.
+    """
+    try:
+        san = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    except (x509.ExtensionNotFound, ValueError):
+        return Names()
+    return Names(
+        tuple(san.get_values_for_type(x509.DNSName)),
+        # cryptography also allows networks here, which only name constraints may hold (RFC 5280 section 4.2.1.10).
+        tuple(
+            ip
+            for ip in san.get_values_for_type(x509.IPAddress)
+            if isinstance(ip, ipaddress.IPv4Address | ipaddress.IPv6Address)
+        ),
+    )
+
+
+def is_authority(certificate: x509.Certificate) -> bool:
+    """Whether it may sign certificates: basicConstraints and keyUsage say so (RFC 5280 section 6.1.4 k and n)."""
+    extensions = certificate.extensions
+    try:
+        constraints = extensions.get_extension_for_class(x509.BasicConstraints).value
+        usage = extensions.get_extension_for_class(x509.KeyUsage).value
+    except x509.ExtensionNotFound:
+        return False
+    return constraints.ca and usage.key_cert_sign
+
+
+def issued_by(certificate: x509.Certificate, issuer: x509.Certificate) -> bool:
+    """Whether ``issuer``'s key really signed ``certificate`` under its name."""
+    try:
+        certificate.verify_directly_issued_by(issuer)
+    except (ValueError, TypeError, InvalidSignature, UnsupportedAlgorithm):
+        return False
+    return True
+
+
+def find_root(leaf: x509.Certificate, chain: tuple[x509.Certificate, ...]) -> x509.Certificate | None:
+    """The self-signed CA in ``chain`` that signatures lead to from ``leaf``, whatever the order of the chain."""
+    current, left = leaf, list(chain)
+    while left:
+        signer = next((one for one in left if is_authority(one) and issued_by(current, one)), None)
+        if signer is None:
+            return None
+        if issued_by(signer, signer):
+            return signer
+        left.remove(signer)  # so that CAs which certify each other cannot hold us here
+        current = signer
+    return None
+
+
+def fingerprint(certificate: x509.Certificate) -> str:
+    """``sha256:`` and the hexadecimal SHA-256 of the certificate's DER: what ``--pin`` takes."""
+    return f"sha256:{hashlib.sha256(certificate.public_bytes(Encoding.DER)).hexdigest()}"

@@ -1,0 +1,75 @@
+"""Every sentence a user reads stands in the catalogue, and every case of a closed set has one."""
+
+from __future__ import annotations
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+
+import securechat.client
+from securechat.client import catalogue
+from securechat.client.catalogue.help_pages import PAGES, usage
+from securechat.client.core.events.connection import Disconnect, DisconnectReason, EndReason, RejectReason
+from securechat.client.exit_codes import OF_TLS_PROBLEM, ClientExit
+from securechat.client.outcome import of_loss
+from securechat.client.ui.commands.parser import COMMANDS
+from securechat.client.ui.rendering import notice_rows
+from securechat.errors import ErrorCode, TlsFailure, TlsProblem
+
+CLIENT = Path(securechat.client.__file__).parent
+SOURCES = [path for path in CLIENT.glob("*.py") if not path.name.startswith("sentences")]
+SOURCES.append(CLIENT.parent / "cli" / "chat.py")
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: path.name)
+def test_no_sentence_stands_outside_the_catalogue(path: Path) -> None:
+    tree = ast.parse(path.read_text("utf-8"))
+    said = [node for node in ast.walk(tree) if isinstance(node, ast.Constant) and isinstance(node.value, str)]
+    documentation = {
+        id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+    }
+    found = [
+        node.value
+        for node in said
+        if id(node) not in documentation and re.search(r"[a-z]{2,} +[a-z]{2,}", node.value, re.IGNORECASE)
+    ]
+    assert found == []
+
+
+@pytest.mark.parametrize("problem", TlsProblem)
+def test_every_tls_problem_has_advice_and_an_exit_code_of_its_own(problem: TlsProblem) -> None:
+    assert catalogue.connection.tls_failure(problem, "detail").startswith("detail; ")
+    assert of_loss(Disconnect(DisconnectReason.TLS, tls=TlsFailure(problem, "x"))) is OF_TLS_PROBLEM[problem]
+    assert len(set(OF_TLS_PROBLEM.values())) == len(TlsProblem)
+
+
+@pytest.mark.parametrize("kind", DisconnectReason)
+def test_every_loss_has_its_sentences(kind: DisconnectReason) -> None:
+    assert "h port 1" in catalogue.connection.not_reached(
+        Disconnect(kind), "h", 1
+    ) or "called h" in catalogue.connection.not_reached(Disconnect(kind), "h", 1)
+    assert catalogue.connection.connection_lost(Disconnect(kind), "")
+    assert of_loss(Disconnect(kind)) not in {ClientExit.OK, ClientExit.CRASHED, ClientExit.USAGE}
+
+
+@pytest.mark.parametrize("reason", RejectReason)
+def test_every_refusal_of_ours_has_a_sentence(reason: RejectReason) -> None:
+    assert catalogue.connection.declined(reason, "room", "a rule")
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_page_of_help_fits_a_screen(page: str) -> None:
+    rows = notice_rows(PAGES[page], 80)
+    assert len(rows) == len(PAGES[page].splitlines()), "a row is wrapped"
+    assert len(rows) <= 22, "24 rows, without the prompt and the line that asked"
+
+
+@pytest.mark.parametrize("command", [word for word in COMMANDS if word not in {"/help", "/exit"}])
+def test_every_command_is_explained_and_says_how_it_is_used(command: str) -> None:
+    assert command in usage(command)
+
+
+def test_a_replaced_session_says_so() -> None:
+    assert "elsewhere" in catalogue.connection.ended(EndReason.CLOSED, ErrorCode.REPLACED, "x")

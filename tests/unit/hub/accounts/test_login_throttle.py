@@ -1,0 +1,94 @@
+"""`LoginThrottle` by itself: an attacker on the owner's own network, who does his worst with the queue."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+
+from securechat.errors import Refusal
+from securechat.hub.accounts.login_throttle import LoginThrottle
+from securechat.limits import Limits
+from tests.support.hub_rig import FakePeer, HubRig
+
+CROWD = 8
+HERE = "203.0.113.5"
+
+
+@pytest.fixture
+def limits() -> Limits:
+    return Limits(login_tries_per_connection=1000)
+
+
+def tried(slowdown: LoginThrottle, peer: FakePeer, now: float) -> float:
+    """Try a password; 0.0 when it may be compared, or the seconds to wait."""
+    try:
+        slowdown.check(peer, "ann", now)
+    except Refusal as refusal:
+        assert refusal.retry_after_s is not None
+        return refusal.retry_after_s
+    return 0.0
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_the_owner_waits_at_most_as_long_as_first_told_whatever_the_others_do(limits: Limits, seed: int) -> None:
+    """They come too early, too late or never, leave and come again; the owner comes when told to."""
+    rig, slowdown, chance = HubRig(), LoginThrottle(limits), random.Random(seed)
+    crowd, owner, now = [rig.peer(HERE) for _ in range(CROWD)], rig.peer(HERE), 1000.0
+    for _ in range(12):  # to the longest wait
+        slowdown.failed(crowd[0], "ann", now)
+    eager = chance.random()
+    for peer in crowd[: CROWD // 2]:
+        tried(slowdown, peer, now)
+    due = first_told = now + tried(slowdown, owner, now)
+    while True:
+        now += chance.choice((0.1, 1.0, 5.0))
+        if now >= due:
+            now = due
+            wait_s = tried(slowdown, owner, now)
+            if wait_s == 0:
+                break
+            due = now + wait_s
+            assert due <= first_told + CROWD * limits.login_delay_max_s, "back at the end of the queue"
+        for at, peer in enumerate(crowd):
+            if chance.random() < eager:
+                if tried(slowdown, peer, now) == 0:
+                    slowdown.failed(peer, "ann", now)
+                if chance.random() < 0.1:
+                    slowdown.forget(peer)
+                    crowd[at] = rig.peer(HERE)
+
+
+def test_a_place_is_kept_until_its_holder_was_told_to_come(limits: Limits) -> None:
+    rig, slowdown, now = HubRig(), LoginThrottle(limits), 1000.0
+    ahead, owner, behind = (rig.peer(HERE) for _ in range(3))
+    for _ in range(12):
+        slowdown.failed(ahead, "ann", now)
+    tried(slowdown, ahead, now)
+    told_s = tried(slowdown, owner, now)
+    tried(slowdown, behind, now)
+    for late_s in (31.0, 33.0, 40.0, told_s - 0.1):  # the one ahead never comes back, the one behind all the time
+        assert tried(slowdown, behind, now + late_s) > 0
+    assert tried(slowdown, owner, now + told_s) == 0
+
+
+def test_the_tables_are_bounded_by_connections_and_hashes(limits: Limits) -> None:
+    rig, slowdown = HubRig(), LoginThrottle(limits)
+    for turn in range(200):
+        peer = rig.peer(HERE)
+        tried(slowdown, peer, 1000.0 + turn)
+        slowdown.forget(peer)
+    assert not slowdown._tries
+    assert not slowdown._queued
+    assert not slowdown._pairs
+
+
+def test_one_connection_that_tries_for_long_is_remembered_once(limits: Limits) -> None:
+    rig, slowdown, now = HubRig(), LoginThrottle(limits), 1000.0
+    peer = rig.peer(HERE)
+    for _ in range(100):
+        now += tried(slowdown, peer, now)
+        slowdown.failed(peer, "ann", now)
+    assert len(slowdown._queued[peer]) == 1
+    slowdown.forget(peer)
+    assert not slowdown._queued

@@ -1,0 +1,178 @@
+"""A database of an earlier version, as that version wrote it, goes on as if nothing had happened."""
+
+from pathlib import Path
+
+import apsw
+import pytest
+
+from securechat.hub.interfaces import Appended, HistoryQuery, Identity, Unread, UnreadQuery
+from securechat.limits import Limits
+from securechat.model import Draft, Edited, Revision, RevisionKind
+from securechat.records.accounts import (
+    Account,
+    AuditEntry,
+    Ban,
+    BanKind,
+    Certificate,
+    Committed,
+    Invite,
+    Login,
+    Mute,
+    Put,
+    Role,
+    StoredAccounts,
+)
+from securechat.records.rooms import PutRoom, RoomRecord, StoredRooms
+from securechat.storage.directory import make_directory
+from securechat.storage.sqlite.migrations import MIGRATIONS
+from securechat.storage.sqlite.store import DATABASE, SqliteStore
+from securechat.storage.store import NEEDS_LOGIN, ApplyChanges, IdentifySender
+from securechat.testing.stored import read_database
+
+FIXTURES = Path(__file__).parents[3] / "fixtures"
+LAST_SENT_AT_MS = 1_700_000_064_000
+ROWS = """
+SELECT seq, prev, sender_id, name, to_name, sent_at_ms, text, room
+FROM messages JOIN conversations USING (conversation) ORDER BY seq
+"""
+
+
+def write_database(directory, fixture):
+    """Make the data directory that an earlier version left; return its database's version, messages and drafts."""
+    make_directory(directory)
+    connection = apsw.Connection(str(directory / DATABASE))
+    connection.execute((FIXTURES / fixture).read_text(encoding="utf-8"))
+    version = connection.pragma("user_version")
+    messages = connection.execute(ROWS).fetchall()
+    drafts = connection.execute("SELECT stream, client_id, seq FROM drafts").fetchall()
+    connection.close()
+    return version, messages, drafts
+
+
+def test_an_old_database_loses_nothing_and_learns_accounts(tmp_path):
+    version, messages, drafts = write_database(tmp_path / "data", "foundation.sql")
+    assert (version, len(messages), len(drafts)) == (1, 12, 16)
+    store = SqliteStore(tmp_path / "data", Limits(name_reservation_s=120), wall_ms=lambda: LAST_SENT_AT_MS + 1_000)
+    state = store.open()
+    assert (state.last_seq, state.people) == (16, StoredAccounts())
+    assert [(held.sender_id, held.name, held.lost_at_ms - LAST_SENT_AT_MS) for held in state.reservations] == [
+        (1, "ann", 1_000),  # online when that server ended
+        (2, "bobby", -3_000),
+        (3, "Ωmega", -3_000),
+        (4, "dora", -13_000),
+    ]
+    everything = HistoryQuery(up_to=2**53, limit=99, rooms=("lobby", "ops"), dialogues_of=2, dialogue=(3, 3))
+    rows = [
+        (m.seq, m.prev, m.sender_id, m.name, m.to_name, m.sent_at_ms, m.text, m.room)
+        for m in store.read(everything).messages
+    ]
+    assert rows == messages
+    retries = store.apply([Draft(stream, "x", client_id, "again", "lobby") for stream, client_id, _ in drafts])
+    assert retries.outcomes == [Appended(seq, retry=True) for _, _, seq in drafts]
+    last = {1: 7, 2: 4, 3: 2, 4: 1, 5: 2}
+    came = store.apply([IdentifySender(bytes([n]) * 32, "name", f"key {n}") for n in (*last, 6)]).outcomes
+    assert came == [*(Identity(n, client_id, n) for n, client_id in last.items()), Identity(6, 0, 6)]
+    (fresh,) = store.apply([Draft(4, "dora", 2, "there again", "ops")]).fresh
+    assert (fresh.seq, fresh.prev) == (17, 14), "the chain goes on from a message that was deleted"
+
+    account, login = Account(1, "ann", "ann", password="$argon2id$"), Login(1, 1, b"t" * 32, "", "", 1, 2, 3)
+    device = IdentifySender(bytes([9]) * 32, "ann", "ann", account=1)
+    outcomes = store.apply(
+        [ApplyChanges((Put(account), Put(login))), device, IdentifySender(bytes([1]) * 32, "ann", "ann")]
+    ).outcomes
+    assert outcomes == [Committed(), Identity(1, 0, 7), NEEDS_LOGIN]
+    store.close()
+    state = store.open()
+    assert state.people == StoredAccounts(accounts=(account,), logins=(login,), serial=1)
+    assert 1 not in {held.sender_id for held in state.reservations}
+    store.close()
+
+
+def test_a_database_with_accounts_loses_nothing_and_learns_to_change(tmp_path):
+    version, messages, drafts = write_database(tmp_path / "data", "people.sql")
+    assert (version, len(messages), len(drafts)) == (2, 8, 11)
+    store = SqliteStore(tmp_path / "data", Limits(), wall_ms=lambda: 1_700_000_040_000)
+    state = store.open()
+    assert (state.last_seq, state.room_records) == (11, StoredRooms())
+    assert [held.sender_id for held in state.reservations] == [2, 3, 4]
+    assert state.people == StoredAccounts(
+        accounts=(Account(1, "ann", "ann", Role.ADMIN, "$argon2id$x", made_at_ms=5),),
+        logins=(Login(1, 1, b"t" * 32, "c", "192.0.2.1", 1, 2, 3),),
+        certificates=(Certificate(2, 1, "sha256:00", "l", 5),),
+        invites=(Invite(3, b"i" * 32, 2, "ann", 1, 2, "ops", ("bob",)),),
+        bans=(Ban(4, BanKind.NETWORK, "192.0.2.0/24", "192.0.2.0/24", "", "ann", 1),),
+        mutes=(Mute(4, "dora", "", "ann", 1),),
+        serial=7,
+    )
+    assert store.audit(9) == [AuditEntry(1, "ann", "ban", "x")]
+    everything = HistoryQuery(up_to=99, limit=99, rooms=("lobby", "ops"), dialogues_of=1, dialogue=(3, 3))
+    read = store.read(everything).messages
+    assert [
+        (m.seq, m.prev, m.sender_id, m.name, m.to_name, m.sent_at_ms, m.text, m.room) for m in read
+    ] == messages  # fmt: skip
+    assert {(m.reply, m.edited, m.deleted, *m.mentions, *m.reactions) for m in read} == {(None, None, None)}
+    retries = store.apply(
+        [Draft(1, "x", client_id, "again", "lobby", stream=stream) for stream, client_id, _ in drafts]
+    )
+    assert retries.outcomes == [Appended(seq, retry=True) for _, _, seq in drafts]
+
+    edit = Revision(RevisionKind.EDIT, 1, "ann", 3, 1, "lobby", text="HELLO", mentions=(2,))
+    applied = store.apply([edit, Draft(4, "dora", 4, "newest", "ops"), ApplyChanges((PutRoom(RoomRecord(8, "ops")),))])
+    assert applied.outcomes == [Appended(12), Appended(13), Committed()]
+    assert applied.fresh[0] == Edited(12, 1, 1, "ann", 1_700_000_040_000, "lobby", text="HELLO", mentions=[2])
+    assert applied.fresh[1].prev == 11, "the chain goes on from a message that was removed"
+    assert store.unread(UnreadQuery(2, (("lobby", 0),), 99)).rows == [
+        Unread(0, 2, 1, 1, "lobby"),
+        Unread(0, 1, 0, 4, None, 1),
+    ]
+    store.close()
+    state = store.open()
+    assert (state.last_seq, state.room_records.room_records, state.people.serial) == (13, (RoomRecord(8, "ops"),), 8)
+    assert store.read(everything).messages[0].text == "HELLO"
+    store.close()
+
+
+def test_a_database_without_checksums_loses_nothing_and_gets_them(tmp_path):
+    version, messages, drafts = write_database(tmp_path / "data", "conversation.sql")
+    assert (version, len(messages), len(drafts)) == (3, 11, 17)
+    store = SqliteStore(tmp_path / "data", Limits(), wall_ms=lambda: 1_700_000_040_000)
+    state = store.open()
+    assert (state.last_seq, state.room_records.room_records) == (17, (RoomRecord(8, "foyer", topic="all"),))
+    everything = HistoryQuery(up_to=99, limit=99, rooms=("foyer", "ops"), dialogues_of=1, dialogue=(4, 5))
+
+    def texts():
+        return [(m.seq, m.text, m.reply, m.mentions, m.edited, m.deleted) for m in store.read(everything).messages]
+
+    before = texts()
+    assert [text for _, text, *_ in before] == [row[6] for row in messages]
+    assert before[3] == (4, "answer", 2, [2, 3], None, None)
+    assert store.fills_checksums
+    retries = store.apply([Draft(1, "x", client_id, "again", "ops", stream=stream) for stream, client_id, _ in drafts])
+    assert retries.outcomes == [Appended(seq, retry=True) for _, _, seq in drafts]
+    store.apply([Revision(RevisionKind.EDIT, 1, "ann", 7, 5, to=2, text="said"), Draft(4, "dora", 4, "new", "ops")])
+    store.close()
+    store.open()
+    while store.fills_checksums:
+        store.tidy(idle=True)
+    read_database(store._db)  # holds each against its checksum
+    assert texts() == [(5, "said", None, [], 18, None) if row[0] == 5 else row for row in before] + [
+        (19, "new", None, [], None, None)
+    ]
+    assert store.take_damaged() == []
+    store.close()
+
+
+@pytest.mark.parametrize("fixture", ["foundation.sql", "people.sql", "conversation.sql"])
+def test_an_old_database_ends_up_with_the_tables_of_a_new_one(fixture, tmp_path):
+    write_database(tmp_path / "data", fixture)
+    schemas = []
+    for name in ("data", "new"):
+        store = SqliteStore(tmp_path / name, Limits())
+        store.open()
+        store.close()
+        connection = apsw.Connection(str(tmp_path / name / DATABASE))
+        assert connection.pragma("user_version") == len(MIGRATIONS)
+        assert connection.pragma("integrity_check") == "ok"
+        schemas.append(sorted(connection.execute("SELECT type, name, tbl_name, sql FROM sqlite_schema"), key=str))
+        connection.close()
+    assert schemas[0] == schemas[1]

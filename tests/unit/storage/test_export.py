@@ -1,0 +1,77 @@
+"""A room as rows: all of it, as it is now, a message at a time."""
+
+import json
+
+import apsw
+import pytest
+
+from securechat.errors import LogError
+from securechat.limits import Limits
+from securechat.model import Draft, Revision, RevisionKind
+from securechat.storage.sqlite.migrations import MIGRATIONS, migrate
+from securechat.storage.sqlite.store import DATABASE, SqliteStore
+from securechat.storage.tools.backup import Snapshot
+from securechat.storage.tools.export import export_room, room_sizes
+
+EDIT, DELETE, REACT, _ = RevisionKind
+
+
+@pytest.fixture
+def snapshot(tmp_path):
+    now = [1_000]
+    store = SqliteStore(tmp_path, Limits(), wall_ms=lambda: now[0])
+    store.open()
+    store.apply(
+        [
+            Draft(1, "ann", 1, "one\0\n", "lobby"),
+            Draft(2, "bob", 1, "two", "lobby", reply=1, mentions=(1, 3)),
+            Draft(1, "ann", 2, "three", "lobby"),
+            Draft(1, "ann", 3, "elsewhere", "ops"),
+            Draft(1, "ann", 4, "private", to=2, to_name="bob"),
+        ]
+    )
+    now[0] = 2_000
+    store.apply(
+        [
+            Revision(EDIT, 1, "ann", 5, 1, "lobby", text="ONE"),
+            Revision(DELETE, 1, "ann", 6, 3, "lobby"),
+            Revision(REACT, 2, "bob", 2, 1, "lobby", sign="+1"),
+            Revision(REACT, 1, "ann", 7, 1, "lobby", sign="+1"),
+        ]
+    )
+    with Snapshot(tmp_path / DATABASE) as snapshot:
+        yield snapshot
+    store.close()
+
+
+def test_a_room_is_exported_as_it_is_now(snapshot):
+    rows = list(export_room(snapshot.connection, "lobby"))
+    assert json.loads(json.dumps(rows)) == [
+        {"seq": 1, "sender_id": 1, "name": "ann", "sent_at_ms": 1_000, "text": "ONE", "edited_at_ms": 2_000,
+         "reactions": {"+1": [2, 1]}},
+        {"seq": 2, "sender_id": 2, "name": "bob", "sent_at_ms": 1_000, "text": "two", "reply": 1, "mentions": [1, 3]},
+        {"seq": 3, "sender_id": 1, "name": "ann", "sent_at_ms": 1_000, "text": "", "deleted_at_ms": 2_000},
+    ]  # fmt: skip
+    assert [row["text"] for row in export_room(snapshot.connection, "ops")] == ["elsewhere"]
+    assert room_sizes(snapshot.connection) == [("lobby", 3), ("ops", 1)]
+
+
+def test_rows_come_one_by_one(snapshot):
+    rows = export_room(snapshot.connection, "lobby")
+    assert next(rows)["seq"] == 1
+    rows.close()
+
+
+def test_what_cannot_be_exported_is_said(snapshot, tmp_path):
+    with pytest.raises(LogError, match="no room #nowhere"):
+        next(export_room(snapshot.connection, "nowhere"))
+    old = apsw.Connection(str(tmp_path / "old.db"))
+    migrate(old, MIGRATIONS[:-1])
+    with pytest.raises(LogError, match="start the server once"):
+        next(export_room(old, "lobby"))
+    other = apsw.Connection(str(tmp_path / "other.db"))
+    other.execute(f"PRAGMA user_version = {len(MIGRATIONS)}")
+    with pytest.raises(LogError, match="cannot be read"):
+        next(export_room(other, "lobby"))
+    old.close()
+    other.close()

@@ -1,0 +1,118 @@
+"""What the threaded log adds to its store: batching, one post each, and silence after a failure."""
+
+import queue
+import threading
+
+import pytest
+
+from securechat.errors import LocalProtocolError, LogError
+from securechat.hub.interfaces import HistoryQuery
+from securechat.limits import Limits
+from securechat.model import Draft
+from securechat.storage.threaded_log import ThreadedLog
+from securechat.testing.inline_log import InlineLog
+from securechat.testing.memory_store import MemoryStore
+
+PATIENCE_S = 20
+
+
+class Gate(MemoryStore):
+    """A store whose apply waits until it is let through."""
+
+    def __init__(self):
+        super().__init__()
+        self.entered, self.leave = queue.SimpleQueue(), queue.SimpleQueue()
+        self.sizes = []
+
+    def apply(self, writes, *, refuse_fresh=False):
+        self.sizes.append(len(writes))
+        self.entered.put(None)
+        self.leave.get(timeout=PATIENCE_S)
+        return super().apply(writes, refuse_fresh=refuse_fresh)
+
+
+@pytest.fixture
+def gated(tmp_path):
+    store, posted = Gate(), queue.SimpleQueue()
+    log = ThreadedLog(tmp_path, Limits(commit_messages=8), posted.put, store=store)
+    log.commits, log.failures = [], []
+    log.start(log.commits.append, log.failures.append)
+    yield log, store, posted
+    for _ in range(20):
+        store.leave.put(None)
+    log.close()
+
+
+def say(number):
+    return Draft(1, "ann", number, "x", "lobby")
+
+
+def test_what_gathers_during_a_commit_is_the_next_batch(gated):
+    log, store, posted = gated
+    log.append(say(1), lambda _: None)
+    store.entered.get(timeout=PATIENCE_S)
+    for n in range(2, 13):
+        log.append(say(n), lambda _: None)
+    for _ in range(3):
+        store.leave.put(None)
+    for _ in range(3):
+        posted.get(timeout=PATIENCE_S)()
+    assert store.sizes == [1, 8, 3]
+    assert [len(batch) for batch in log.commits] == [1, 8, 3]
+    assert posted.empty(), "one post a batch"
+
+
+def test_callbacks_run_where_posts_run(gated):
+    log, store, posted = gated
+    threads = []
+    log.append(say(1), lambda _: threads.append(threading.current_thread()))
+    store.leave.put(None)
+    posted.get(timeout=PATIENCE_S)()
+    assert threads == [threading.current_thread()]
+
+
+def test_an_unexpected_error_is_a_failure_too(gated):
+    log, store, posted = gated
+
+    def explode(when):
+        raise ZeroDivisionError(when)
+
+    store.fault = explode
+    done = []
+    for n in (1, 2):
+        log.append(say(n), done.append)
+        store.leave.put(None)
+    posted.get(timeout=PATIENCE_S)()
+    answers = []
+    log.history(HistoryQuery(up_to=9, limit=9), answers.append)
+    posted.get(timeout=PATIENCE_S)()
+    assert isinstance(log.failures[0], LogError)
+    assert "ZeroDivisionError" in str(log.failures[0])
+    assert answers
+    assert done == []
+
+
+@pytest.mark.parametrize("field", [{"text": "\ud800"}, {"name": "\udfff"}, {"room": "é\ud800"}])
+def test_what_no_database_can_hold_is_refused_at_once(field):
+    posted = []
+    log = InlineLog(MemoryStore(), Limits(), posted.append)
+    log.start(lambda _: None, lambda _: None)
+    draft = Draft(**{"sender_id": 1, "name": "ann", "client_id": 1, "text": "x", "room": "lobby"} | field)
+    with pytest.raises(LocalProtocolError):
+        log.append(draft, lambda _: None)
+    assert posted == []
+
+
+def test_an_abandoned_log_forgets_what_was_queued_and_its_store_does_not():
+    posted, store = [], MemoryStore()
+    for number in (1, 2):
+        log = InlineLog(store, Limits(), posted.append)
+        state = log.start(lambda _: None, lambda _: None)
+        log.append(say(2 * number - 1), lambda _: None)
+        posted.pop()()
+        done = []
+        log.append(say(2 * number), done.append)
+        log.abandon()
+        posted.pop()()
+        assert done == []
+        assert state.last_seq == number - 1
