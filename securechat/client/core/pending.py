@@ -129,13 +129,13 @@ class PendingRequests:
         """Return the open request of this ref."""
         return None if ref is None else self._open.get(ref)
 
-    def close(self, ref: int) -> None:
-        """The request is answered."""
-        self._open.pop(ref, None)
+    def take(self, ref: int | None) -> PendingRequest | None:
+        """Return the open request of this ref, which is answered now."""
+        return None if ref is None else self._open.pop(ref, None)
 
     @property
-    def whispers(self) -> tuple[PendingDirect, ...]:
-        """What still waits for a name to be looked up."""
+    def directs(self) -> tuple[PendingDirect, ...]:
+        """Direct messages whose person is being looked up."""
         return tuple(request for request in self._open.values() if isinstance(request, PendingDirect))
 
     @property

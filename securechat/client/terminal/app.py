@@ -425,9 +425,9 @@ class Terminal:
             asked = catalogue.connection.name_prompt(self._login)
         else:
             asked = catalogue.connection.prompt(room=room, waiting=waiting)
-        writers = [one_line(person.name) for person in self._core.writers] if self._dialogue is None else []
+        writers = [one_line(person.name) for person in self._core.typists] if self._dialogue is None else []
         corner = catalogue.rooms.writing(writers) if writers else ""
-        here = self._core.membership.rooms.get(current.room) if isinstance(current, RoomKey) else None
+        here = self._core.rooms.get(current.room) if isinstance(current, RoomKey) else None
         self._names = tuple(person.name for person in here.people.values()) if here is not None else ()
         if corner != self._corner:
             self._corner = corner

@@ -101,7 +101,7 @@ class MessageRows:
         return [row for message in messages for row in self._message(key, message, columns, room)]
 
     def _quote(self, key: ConversationId, seq: int, columns: int) -> TextRow:
-        message = self._core.timeline.find(key, seq) or self.numbers.message(seq)
+        message = self._core.find_message(key, seq) or self.numbers.message(seq)
         hidden = message is not None and message.sender_id in self._core.ignored
         return quote_row(message, self.numbers.give(key, seq), columns, hidden=hidden)
 
