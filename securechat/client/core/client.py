@@ -13,6 +13,7 @@ kept until acknowledged, whatever the connection does in between. It refuses to 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from typing import assert_never
 
 from msgspec import Struct
@@ -42,7 +43,6 @@ from securechat.client.core.state import (
     ConnectionPhase,
     Conversation,
     ConversationId,
-    KnownPeople,
     RoomKey,
     RoomState,
     Visibility,
@@ -207,12 +207,7 @@ class ClientCore:
         return self._typing.typists(self._context.current)
 
     @property
-    def people(self) -> KnownPeople:
-        """Names seen."""
-        return self._context.people
-
-    @property
-    def ignored(self) -> set[int]:
+    def ignored(self) -> AbstractSet[int]:
         """The sender_ids whose messages are hidden."""
         return self._context.ignored
 
@@ -235,6 +230,10 @@ class ClientCore:
     def reading(self) -> bool:
         """Whether a question to the log waits or is under way."""
         return self._conversations.timeline.reading
+
+    def name_of(self, person_id: int) -> str | None:
+        """Return the latest name of a person, if ever seen."""
+        return self._context.people.name(person_id)
 
     def known_names(self) -> tuple[str, ...]:
         """Return every name a command may mean."""
@@ -364,10 +363,8 @@ class ClientCore:
     def _handle(self, event: Event) -> None:  # noqa: C901, PLR0912, PLR0915 - one flat match
         context = self._context
         match event:
-            case Message():
+            case Message() | Edited() | Deleted() | Reacted():
                 context.people.see(event.sender_id, event.name)
-                self._conversations.timeline.live(event)
-            case Edited() | Deleted() | Reacted():
                 self._conversations.timeline.live(event)
             case Acked(client_id, seq):
                 self._sending.acked(client_id, seq)

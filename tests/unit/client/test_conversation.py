@@ -111,6 +111,33 @@ def test_an_edit_that_was_replaced_before_it_came_is_not_told() -> None:
     assert (amended.message.text, amended.message.deleted) == ("", seq + 2)
 
 
+def test_a_numbered_message_is_the_one_that_the_core_keeps_and_no_copy() -> None:
+    one = online()
+    rows = MessageRows(one.core)
+    one.server.batch([("lobby", "a")])
+    one.settle()
+    one.server.change(one.server.fed, "edit", text="b")  # type: ignore[attr-defined]
+    one.settle()
+    for ui_event in one.told:
+        rows.note(ui_event)
+    kept = one.core.find_message(LOBBY, one.server.log[0].seq)
+    assert kept is not None
+    assert kept.text == "b"
+    assert rows.numbers.message(kept.seq) is kept
+
+
+def test_a_reaction_is_shown_with_the_name_that_it_came_with() -> None:
+    one = online()
+    rows = MessageRows(one.core)
+    one.server.batch([("lobby", "a")])
+    one.settle()
+    one.server.change(one.server.fed, "react", by=77)  # type: ignore[attr-defined]
+    one.settle()
+    assert not [row for ui_event in one.told for row in rows.rows(ui_event, 80) or [] if "p77" in str(row)]
+    [row] = rows.gathered(80)
+    assert "p77" in str(row)
+
+
 def test_a_page_of_history_that_is_older_than_a_change_shows_the_change() -> None:
     one = online()
     for number in range(501):
