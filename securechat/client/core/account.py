@@ -27,7 +27,7 @@ class AccountActions:
         context: shared state.
 
     Attributes:
-        logged_out: whether this login was ended, at the user's wish.
+        logged_out: whether this login was ended, because the user asked for it.
     """
 
     def __init__(self, context: CoreContext) -> None:
@@ -118,7 +118,7 @@ class AccountActions:
         self._context.send(model.Nick(self._context.requests.ask(PendingRename(name)), name))
 
     def rename_later(self, name: str) -> None:
-        """Ask for another name once back: a refusal then costs nobody the name they have."""
+        """Ask for another name once back: a refusal then leaves the name as it is."""
         self._rename_to = name
         self._context.tell(events.ActionDeferred(DeferredKind.NAME, name))
 

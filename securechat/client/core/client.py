@@ -14,10 +14,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from typing import assert_never
+from typing import TypeAlias, assert_never
 
 from msgspec import Struct
 
+from securechat import model
 from securechat.client.core import actions, events
 from securechat.client.core.account import AccountActions
 from securechat.client.core.connecting import Connecting
@@ -49,49 +50,33 @@ from securechat.client.core.state import (
 )
 from securechat.client.core.typing import TypingState
 from securechat.errors import ErrorCode
-from securechat.model import (
-    Acked,
-    CertificateList,
-    Closing,
-    Command,
-    Deleted,
-    Done,
-    Edited,
-    Event,
-    Found,
-    HistoryPage,
-    Invited,
-    Joined,
-    Left,
-    LoginList,
-    Message,
-    Named,
-    Notice,
-    Person,
-    Ping,
-    Pong,
-    Presence,
-    Reacted,
-    ReadElsewhere,
-    Refused,
-    Registered,
-    RoleChanged,
-    RoomRules,
-    RoomsPage,
-    Roster,
-    SearchPage,
-    Throttled,
-    TypingNow,
-    UnreadList,
-    Welcome,
-)
 from securechat.text.names import LOBBY, check_room
+
+_AnswerOrRoomEvent: TypeAlias = (
+    model.Refused
+    | model.Joined
+    | model.Left
+    | model.RoomRules
+    | model.RoleChanged
+    | model.Invited
+    | model.HistoryPage
+    | model.SearchPage
+    | model.UnreadList
+    | model.Roster
+    | model.RoomsPage
+    | model.Found
+    | model.Named
+    | model.Registered
+    | model.Done
+    | model.LoginList
+    | model.CertificateList
+)
 
 
 class CoreOutput(Struct, frozen=True):
     """What one input leads to. Commands go out before hanging up."""
 
-    commands: tuple[Command, ...] = ()
+    commands: tuple[model.Command, ...] = ()
     ui_events: tuple[UiEvent, ...] = ()
     dial: bool = False
     hang_up: bool = False
@@ -127,7 +112,7 @@ class ClientCore:
     ) -> None:
         checked = tuple(check_room(room) for room in rooms)
         current = RoomKey(checked[-1] if checked else LOBBY)
-        context = self._context = CoreContext(Person(0, name or ""), current, login or Credentials(secret))
+        context = self._context = CoreContext(model.Person(0, name or ""), current, login or Credentials(secret))
         self._membership = JoinedRooms(context.people, checked)
         self._typing = TypingState(context, on=typing)
         self._conversations = Conversations(context, self._typing, attention)
@@ -172,7 +157,7 @@ class ClientCore:
         return self._connecting.away
 
     @property
-    def me(self) -> Person:
+    def me(self) -> model.Person:
         """Id and name of the user; the id is 0 before the first welcome."""
         return self._context.me
 
@@ -202,7 +187,7 @@ class ClientCore:
         return self._context.current
 
     @property
-    def typists(self) -> tuple[Person, ...]:
+    def typists(self) -> tuple[model.Person, ...]:
         """The members who type in the current conversation."""
         return self._typing.typists(self._context.current)
 
@@ -239,7 +224,7 @@ class ClientCore:
         """Return every name a command may mean."""
         return tuple(self._context.people.names())
 
-    def find_message(self, key: ConversationId, seq: int) -> Message | None:
+    def find_message(self, key: ConversationId, seq: int) -> model.Message | None:
         """Return a message that is kept."""
         return self._conversations.timeline.find(key, seq)
 
@@ -270,7 +255,7 @@ class ClientCore:
             self._connecting.lost(loss)
         return self._output()
 
-    def received(self, event: Event, now: float) -> CoreOutput:
+    def received(self, event: model.Event, now: float) -> CoreOutput:
         """The server said something."""
         self._context.now = now
         if self._connecting.heard():
@@ -360,66 +345,72 @@ class ClientCore:
 
     # --- server events ------------------------------------------------------------------------------------------------
 
-    def _handle(self, event: Event) -> None:  # noqa: C901, PLR0912, PLR0915 - one flat match
+    def _handle(self, event: model.Event) -> None:  # noqa: C901, PLR0912 - one flat match
         context = self._context
         match event:
-            case Message() | Edited() | Deleted() | Reacted():
+            case model.Message() | model.Edited() | model.Deleted() | model.Reacted():
                 context.people.see(event.sender_id, event.name)
                 self._conversations.timeline.live(event)
-            case Acked(client_id, seq):
+            case model.Acked(client_id, seq):
                 self._sending.acked(client_id, seq)
-            case Presence():
+            case model.Presence():
                 self._rooms.presence(event)
-            case TypingNow():
+            case model.TypingNow():
                 self._typing.received(event)
-            case ReadElsewhere():
+            case model.ReadElsewhere():
                 if self._conversations.read_elsewhere(event):
                     self._queries.ask_unread()
-            case Refused():
-                self._refused(event)
-            case Throttled(retry_after_s):
+            case model.Notice(text, sent_at_ms):
+                context.tell(events.AnnouncementShown(text, sent_at_ms))
+            case model.Throttled(retry_after_s):
                 self._connecting.throttled(retry_after_s)
                 self._sending.throttled(retry_after_s)
-            case Welcome():
+            case model.Welcome():
                 self._connecting.welcomed(event)
-            case Joined():
-                self._rooms.joined(event)
-                self._connecting.go_online()
-            case Left():
-                self._rooms.left(event)
-            case RoomRules():
-                self._room_settings(event)
-            case RoleChanged():
-                self._rooms.role_changed(event)
-            case Invited(room, by):
-                context.tell(events.InvitedToRoom(room, by))
-            case HistoryPage() | SearchPage() | UnreadList():
-                self._conversations.timeline.answered(event)
-            case Roster():
-                self._rooms.roster(event)
-            case RoomsPage():
-                self._rooms.room_list(event)
-            case Found():
-                self._found(event)
-            case Named():
-                self._account.renamed(event)
-            case Registered() | Done() | LoginList() | CertificateList():
-                self._answered(event)
-            case Notice(text, sent_at_ms):
-                context.tell(events.AnnouncementShown(text, sent_at_ms))
-            case Closing():
+            case model.Closing():
                 self._connecting.closing(event)
-            case Ping(n):
-                context.send(Pong(n))
-            case Pong(n):
+            case model.Ping(n):
+                context.send(model.Pong(n))
+            case model.Pong(n):
                 if n == FENCE:
                     self._rooms.confirm()
             case _:
+                self._handle_answer(event)
+
+    def _handle_answer(self, event: _AnswerOrRoomEvent) -> None:  # noqa: C901, PLR0912 - one flat match
+        """Handle what answers a request, and what members do to rooms."""
+        match event:
+            case model.Refused():
+                self._refused(event)
+            case model.Joined():
+                self._rooms.joined(event)
+                self._connecting.go_online()
+            case model.Left():
+                self._rooms.left(event)
+            case model.RoomRules():
+                self._room_settings(event)
+            case model.RoleChanged():
+                self._rooms.role_changed(event)
+            case model.Invited(room, by):
+                self._context.tell(events.InvitedToRoom(room, by))
+            case model.HistoryPage() | model.SearchPage() | model.UnreadList():
+                self._conversations.timeline.answered(event)
+            case model.Roster():
+                self._rooms.roster(event)
+            case model.RoomsPage():
+                self._rooms.room_list(event)
+            case model.Found():
+                self._found(event)
+            case model.Named():
+                self._account.renamed(event)
+            case model.Registered() | model.Done() | model.LoginList() | model.CertificateList():
+                self._account_answered(event)
+            case _:
                 assert_never(event)
 
-    def _answered(self, event: Registered | Done | LoginList | CertificateList) -> None:
+    def _account_answered(self, event: model.Registered | model.Done | model.LoginList | model.CertificateList) -> None:
         request = self._context.requests.get(event.ref)
-        if isinstance(request, PendingModeration) and isinstance(event, Done):
+        if isinstance(request, PendingModeration) and isinstance(event, model.Done):
             self._context.requests.take(event.ref)
             self._room_admin.done(request)
             return
@@ -427,7 +418,7 @@ class ClientCore:
         if self._account.logged_out:
             self._connecting.end(events.ClientEnded(events.EndReason.LOGGED_OUT))
 
-    def _found(self, event: Found) -> None:
+    def _found(self, event: model.Found) -> None:
         request = self._context.requests.take(event.ref)
         if isinstance(request, PendingDirect | PendingIgnore | PendingNameLookup):
             self._context.see(event.person)
@@ -441,7 +432,7 @@ class ClientCore:
             case _:
                 pass  # the answer to a question of an earlier connection
 
-    def _room_settings(self, event: RoomRules) -> None:
+    def _room_settings(self, event: model.RoomRules) -> None:
         if event.ref:
             self._room_admin.settings(event)
             return
@@ -451,7 +442,7 @@ class ClientCore:
 
     # --- refusals -----------------------------------------------------------------------------------------------------
 
-    def _refused(self, event: Refused) -> None:
+    def _refused(self, event: model.Refused) -> None:
         if self.phase is ConnectionPhase.GREETING:
             self._connecting.hello_refused(event)
         elif event.client_id is not None:
@@ -464,7 +455,7 @@ class ClientCore:
             self._request_refused(event)
             self._connecting.go_online()
 
-    def _request_refused(self, event: Refused) -> None:
+    def _request_refused(self, event: model.Refused) -> None:
         request = self._context.requests.get(event.ref)
         if isinstance(request, PendingJoin):
             self._rooms.join_refused(event, request)

@@ -193,13 +193,13 @@ class Connecting:
         else:
             context.me = Person(context.me.id, name)
             self._named = True
-            context.credentials.chose_name()
+            context.credentials.choose_name()
             self._say_hello_or_dial()
 
     def give_password(self, password: str) -> None:
         """Say hello with this password, if one is wanted."""
         if self._context.credentials.wanted is not None:
-            self._context.credentials.gave(password)
+            self._context.credentials.give_password(password)
             self._say_hello_or_dial()
 
     def hello_refused(self, event: Refused) -> None:
@@ -253,7 +253,7 @@ class Connecting:
         context = self._context
         first, sender_before = self._welcomed_at is None, context.me.id
         self._account.welcomed(event)
-        exchanged = context.credentials.became_somebody_else() and not first
+        exchanged = context.credentials.take_identity_change() and not first
         another = exchanged and event.sender_id != sender_before
         if exchanged:
             self._sending.abandon_in_flight()

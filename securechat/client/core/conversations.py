@@ -109,9 +109,9 @@ class Conversations:
         key: ConversationId = RoomKey(event.room) if event.room is not None else PersonKey(event.peer or 0)
         in_gap = self.read_markers.elsewhere(key, event.seq)
         if (conversation := self.timeline.conversations.get(key)) is not None:
-            shown_to_nobody = {self._context.me.id, *self._context.ignored}
+            never_unread = {self._context.me.id, *self._context.ignored}
             later = (message for message in conversation.messages if message.seq > event.seq)
-            unread = sum(message.sender_id not in shown_to_nobody for message in later)
+            unread = sum(message.sender_id not in never_unread for message in later)
             conversation.unread = min(conversation.unread, unread)
         self._context.tell(events.ReadOnOtherDevice(key, event.seq))
         return in_gap

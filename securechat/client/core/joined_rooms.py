@@ -84,7 +84,7 @@ class JoinedRooms:
         return RoomSettingsChanged(event, before)
 
     def role(self, event: RoleChanged, me: int) -> RoleShown | None:
-        """Take what somebody is in a room now; return what to tell of it, if one is in it."""
+        """Take the role of a member, and whether the member may write; return what to tell of it, if one is in it."""
         self._people.see(event.person.id, event.person.name)
         room = self.rooms.get(event.room)
         if room is None:
@@ -109,7 +109,7 @@ class JoinedRooms:
         if room is None:
             return []
         told: list[UiEvent] = []
-        # Presence is gathered: it may tell of somebody whom our own, fresher roster already had, or never had.
+        # Presence is gathered: it may name a member whom our own, fresher roster already had, or never had.
         came = tuple(person for person in event.joined if person.id != me and person.id not in room.people)
         went = tuple(person for person in event.left if person.id != me and person.id in room.people)
         named = {renaming.id for renaming in event.renamed}
@@ -149,5 +149,5 @@ class JoinedRooms:
     def find(self, name: str) -> Person | None:
         """Return who is in one of our rooms under this name or a look-alike of it."""
         key = name_key(name)
-        everybody = (person for room in self.rooms.values() for person in room.people.values())
-        return next((person for person in everybody if name_key(person.name) == key), None)
+        members = (person for room in self.rooms.values() for person in room.people.values())
+        return next((person for person in members if name_key(person.name) == key), None)

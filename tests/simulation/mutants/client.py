@@ -90,16 +90,16 @@ def secret_exchanged_for_ones_own_account() -> Iterator[None]:
     Two functions stand against it by now, and both must fall.
     """
 
-    def is_somebody_else(self: Any, name: str, *, proven: bool) -> bool:
+    def is_another_identity(self: Any, name: str, *, proven: bool) -> bool:
         return proven if not self._bound[0] else original(self, name, proven=proven)
 
-    original, give_up = Credentials._is_somebody_else, Sending.abandon_in_flight
-    Credentials._is_somebody_else = is_somebody_else  # type: ignore[method-assign]
+    original, give_up = Credentials._is_another_identity, Sending.abandon_in_flight
+    Credentials._is_another_identity = is_another_identity  # type: ignore[method-assign]
     Sending.abandon_in_flight = nothing  # type: ignore[method-assign,assignment]
     try:
         yield
     finally:
-        Credentials._is_somebody_else = original  # type: ignore[method-assign]
+        Credentials._is_another_identity = original  # type: ignore[method-assign]
         Sending.abandon_in_flight = give_up  # type: ignore[method-assign]
 
 
