@@ -89,10 +89,10 @@ class PipeChat(PipeSend):
             super().password_needed(event)
 
     def _take(self, line: str) -> None:
-        """Do what a line means, and show what is asked next; what the line leads to is shown where typing shows too."""
+        """Do what a line means, and ask the next question."""
         hidden = self._interaction.prompt is not None
         if hidden:
-            self._echo_control.off()
+            self._echo_control.off()  # an action can end the session, which must not leave the terminal without echo
             sys.stderr.write("\n")
         asked = self.asks
         result = self._interaction.take(line, hidden=hidden)
