@@ -1,6 +1,5 @@
-"""The client process: a sans-IO core, a thin shell around it, and the terminal. It knows no server code.
+"""The client process: a sans-IO core, a thin shell around it, and the user interfaces. It knows no server code.
 
-Without a socket, clock, thread or randomness: core, talk, feed, pull, drafts, requests, membership, patience, state,
-happenings, intents,
-and also commands, sentences, telling, outcome. With them: runner, terminal, pipes; rendering knows the time zone.
+The core (core/), the sentences (catalogue/) and most of ui/ know no socket, clock, thread or randomness. The shell
+(network.py), the terminal and the pipes do; ui/rendering.py knows the time zone.
 """

@@ -131,5 +131,5 @@ def test_every_message_ends_as_the_log_has_it(steps: list[tuple[str, object]], p
 
     stored = {message.seq: state(message) for message in server.log}
     assert {seq: state(message) for seq, message in as_shown(driver).items()} == stored
-    kept = [message for one in driver.core.timeline.conversations.values() for message in one.messages]
+    kept = [message for one in driver.core.conversations.values() for message in one.messages]
     assert {message.seq: state(message) for message in kept} == stored

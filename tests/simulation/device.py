@@ -99,12 +99,12 @@ class Device:
         core = self.core
         if core is None or self.connection is None or self.connection.connection.dead:
             return False
-        return self.is_online and not core.unsent and not core.timeline.catching_up
+        return self.is_online and not core.unsent and not core.catching_up
 
     @property
     def is_asking(self) -> bool:
         """Whether the program waits for the answer to a question, or has more of them to ask."""
-        return self.core is not None and (bool(self.core.timeline._jobs) or self.core.timeline._in_flight is not None)
+        return self.core is not None and self.core.reading
 
     def start(self, *, invite: str = "") -> None:
         """Start the program."""

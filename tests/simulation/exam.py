@@ -129,7 +129,7 @@ class Exam:
     def _visible(self, device: Device, *, surely: bool = True) -> list[Message]:
         """What a device may read, or surely can: of its rooms, as far back as it may, and its dialogues."""
         assert device.core is not None
-        me, rooms = device.core.me.id, device.core.membership.rooms
+        me, rooms = device.core.me.id, device.core.rooms
         house = self._world.house
         return [
             row

@@ -15,7 +15,7 @@ def check_roster(server: SimulatedServer, device: Device) -> None:
     member = server.hub._members.get(device.core.me.id)
     if member is None:
         raise HistoryBroken(f"{device.name} believes to be in, and is not")
-    here = device.core.membership.rooms
+    here = device.core.rooms
     if set(here) != set(member.rooms):
         raise HistoryBroken(f"{device.name} shows rooms {sorted(here)}, and is in {sorted(member.rooms)}")
     for name, room in member.rooms.items():

@@ -234,7 +234,7 @@ class Person:
     def some_room(self, device: Device) -> str:
         """A room that the device is in, or the lobby."""
         assert device.core is not None
-        here = [room for room in device.core.membership.rooms if room != LOBBY]
+        here = [room for room in device.core.rooms if room != LOBBY]
         return self.rng.choice(here) if here and self.rng.random() < 0.7 else LOBBY
 
     def crash(self, device: Device) -> None:

@@ -117,7 +117,7 @@ class Temptation:
         if place is None or not device.is_online or device.core is None:
             return
         room = place.name
-        if room in device.core.membership.rooms:
+        if room in device.core.rooms:
             self._write_in(dice, person, device, place)
         elif dice.random() < 0.3:
             device.want(actions.AskRooms())
@@ -131,9 +131,7 @@ class Temptation:
         if place.slow_s and dice.random() < 0.3:  # more than goes out at once, here and elsewhere
             for target in (here, here, here, *[RoomKey(LOBBY)] * dice.choice((12, 12, 70))):
                 device.want(actions.SendMessage(person.speech.next(device, target), target))
-        elif (
-            device.core is not None and dice.random() < 0.3 and (found := device.core.timeline.conversations.get(here))
-        ):
+        elif device.core is not None and dice.random() < 0.3 and (found := device.core.conversations.get(here)):
             for message in list(found.messages)[:1]:  # the oldest: those who came later may not know it
                 device.want(actions.ChangeMessage(here, RevisionKind.REACT, message.seq, sign=SIGNS[0]))
         else:

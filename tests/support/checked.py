@@ -136,7 +136,7 @@ class CheckedRunner:
     def is_quiet(self) -> bool:
         """Online, with nothing unsent and nothing missing."""
         core = self.core
-        return core.phase is ConnectionPhase.ONLINE and not core.unsent and not core.timeline.catching_up
+        return core.phase is ConnectionPhase.ONLINE and not core.unsent and not core.catching_up
 
     def stop(self) -> None:
         """Leave at once."""

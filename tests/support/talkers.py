@@ -291,7 +291,7 @@ class User:
         self._count += 1
         text = f"{self._who} says {self._count}"
         room = RoomKey(rng.choice(ROOMS))
-        conversation = core.timeline.conversations.get(room)
+        conversation = core.conversations.get(room)
         last = list(conversation.messages)[-8:] if conversation is not None else []
         others = [message.sender_id for message in last if message.sender_id != core.me.id]
         mine = [message.seq for message in last if message.sender_id == core.me.id and message.deleted is None]

@@ -1,93 +1,88 @@
-"""The client without a socket, clock, thread or randomness: events and intents in, commands and happenings out.
+"""The client without a socket, clock, thread or randomness: events and actions in, commands and UI events out.
 
-Every input takes ``now`` (monotonic seconds) and returns an `CoreOutput`: commands to send in order, happenings to show
+Every input takes ``now`` (monotonic seconds) and returns a `CoreOutput`: commands to send in order, UI events to show
 in order, and whether to dial or to hang up. `ClientCore.deadline` says when `tick` is wanted at the latest. A line
 client, a full screen and the simulation drive the same core.
 
-It promises its part of promise 2: every message is shown once, in its conversation's order, and every line is kept
-until acknowledged, whatever the connection does in between. It refuses to know bytes, TLS and sentences.
+It promises its part of promise 2: every message is shown once, in its conversation's order, and every message typed is
+kept until acknowledged, whatever the connection does in between. It refuses to know bytes, TLS and sentences.
+
+`ClientCore` is a facade: it hands each input to the component whose subject it is; they share a `CoreContext`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import assert_never
+from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from typing import TypeAlias, assert_never
 
 from msgspec import Struct
 
+from securechat import model
 from securechat.client.core import actions, events
+from securechat.client.core.account import AccountActions
+from securechat.client.core.connecting import Connecting
+from securechat.client.core.context import CoreContext
+from securechat.client.core.conversations import Conversations
 from securechat.client.core.credentials import Credentials
-from securechat.client.core.events.connection import Disconnect, DisconnectReason, RejectReason, UiEvent
-from securechat.client.core.events.rooms import TypingChanged
-from securechat.client.core.greeting import ASKING, FENCE, Greeting
-from securechat.client.core.state import ConnectionPhase, Visibility
-from securechat.client.core.timing import ANSWER_S, ReconnectBackoff, retry_at
+from securechat.client.core.events.connection import Disconnect, RejectReason, UiEvent
+from securechat.client.core.joined_rooms import JoinedRooms
+from securechat.client.core.pending import (
+    PendingDirect,
+    PendingIgnore,
+    PendingJoin,
+    PendingLeave,
+    PendingModeration,
+    PendingNameLookup,
+    PendingRename,
+)
+from securechat.client.core.queries import Queries
+from securechat.client.core.room_admin import RoomAdmin
+from securechat.client.core.rooms import FENCE, Rooms
+from securechat.client.core.sending import Sending
+from securechat.client.core.state import (
+    ConnectionPhase,
+    Conversation,
+    ConversationId,
+    RoomKey,
+    RoomState,
+    Visibility,
+)
+from securechat.client.core.typing import TypingState
 from securechat.errors import ErrorCode
-from securechat.model import (
-    Acked,
-    CertificateList,
-    Closing,
-    Command,
-    Deleted,
-    Done,
-    Edited,
-    Event,
-    Found,
-    HistoryPage,
-    Invited,
-    Joined,
-    Left,
-    LoginList,
-    Message,
-    Named,
-    Notice,
-    Ping,
-    Pong,
-    Presence,
-    Quit,
-    Reacted,
-    ReadElsewhere,
-    Refused,
-    Registered,
-    RoleChanged,
-    RoomRules,
-    RoomsPage,
-    Roster,
-    SearchPage,
-    Throttled,
-    TypingNow,
-    UnreadList,
-    Welcome,
-)
+from securechat.text.names import LOBBY, check_room
 
-_FOR_GOOD = frozenset(
-    {
-        ErrorCode.REPLACED,
-        ErrorCode.UNSUPPORTED_VERSION,
-        ErrorCode.BAD_FRAME,
-        ErrorCode.FRAME_TOO_LARGE,
-        ErrorCode.HELLO_EXPECTED,
-        ErrorCode.BANNED,
-        ErrorCode.KICKED,
-        ErrorCode.LOGGED_OUT,
-        ErrorCode.BYE,
-    }
+_AnswerOrRoomEvent: TypeAlias = (
+    model.Refused
+    | model.Joined
+    | model.Left
+    | model.RoomRules
+    | model.RoleChanged
+    | model.Invited
+    | model.HistoryPage
+    | model.SearchPage
+    | model.UnreadList
+    | model.Roster
+    | model.RoomsPage
+    | model.Found
+    | model.Named
+    | model.Registered
+    | model.Done
+    | model.LoginList
+    | model.CertificateList
 )
-"""Last words after which coming back would only repeat them, or go against somebody's will."""
-GOODBYE_S = 1.0
-"""For the answer to our Quit: a healthy server answers within a pass of its loop."""
 
 
 class CoreOutput(Struct, frozen=True):
     """What one input leads to. Commands go out before hanging up."""
 
-    commands: tuple[Command, ...] = ()
+    commands: tuple[model.Command, ...] = ()
     ui_events: tuple[UiEvent, ...] = ()
     dial: bool = False
     hang_up: bool = False
 
 
-class ClientCore(Greeting):
+class ClientCore:
     """One user's session, over as many connections as it takes.
 
     Args:
@@ -95,14 +90,11 @@ class ClientCore(Greeting):
         jitter: returns a number in [0, 1).
         name: the name to ask for; None asks the user once connected.
         rooms: rooms to enter besides the lobby, as typed.
-        recall: how many earlier messages to show of the room looked at, when it is entered for the first time.
+        recall: how many earlier messages to show of the current room, when it is entered for the first time.
         client: program and version, for the server's log.
-        login: what proves who we are; without one, only ``secret`` does.
-        attention: which messages somebody sees.
-        typing: whether notices of writing are sent and shown.
-
-    Attributes:
-        hurried: whether the user, leaving, wanted to leave again: then even the farewell is too long.
+        login: what proves who the user is; without one, only ``secret`` does.
+        attention: which messages the user sees.
+        typing: whether typing notices are sent and shown.
     """
 
     def __init__(
@@ -118,310 +110,365 @@ class ClientCore(Greeting):
         attention: Visibility = Visibility.NOBODY,
         typing: bool = False,
     ) -> None:
-        super().__init__(name, rooms, recall, attention, client, login or Credentials(secret), typing=typing)
-        self._backoff = ReconnectBackoff(jitter)
-        self._last_words: Closing | None = None
-        self._leave_by: float | None = None
-        self._said_quit = False
-        self.hurried = False
-        self._dial = self._hang_up = False
+        checked = tuple(check_room(room) for room in rooms)
+        current = RoomKey(checked[-1] if checked else LOBBY)
+        context = self._context = CoreContext(model.Person(0, name or ""), current, login or Credentials(secret))
+        self._membership = JoinedRooms(context.people, checked)
+        self._typing = TypingState(context, on=typing)
+        self._conversations = Conversations(context, self._typing, attention)
+        self._sending = Sending(context, self._membership, self._conversations)
+        self._rooms = Rooms(context, self._membership, self._conversations, recall)
+        self._room_admin = RoomAdmin(context, self._membership)
+        self._account = AccountActions(context)
+        self._queries = Queries(context, self._conversations)
+        self._connecting = Connecting(
+            context,
+            self._account,
+            self._conversations,
+            self._sending,
+            self._rooms,
+            self._room_admin,
+            self._queries,
+            self._typing,
+            jitter=jitter,
+            client=client,
+        )
 
-    # --- what a screen reads --------------------------------------------------------------------------------------
+    # --- what a user interface reads ----------------------------------------------------------------------------------
+
+    @property
+    def phase(self) -> ConnectionPhase:
+        """State of the connection."""
+        return self._context.phase
 
     @property
     def leaving(self) -> bool:
         """Whether the user wants to go."""
-        return self._leave_by is not None
+        return self._connecting.leaving
+
+    @property
+    def hurried(self) -> bool:
+        """Whether the user, leaving, wanted to leave again: then even the goodbye takes too long."""
+        return self._connecting.hurried
 
     @property
     def away(self) -> bool:
         """Whether there was a connection and is none."""
-        return self._lost_at is not None
+        return self._connecting.away
+
+    @property
+    def me(self) -> model.Person:
+        """Id and name of the user; the id is 0 before the first welcome."""
+        return self._context.me
+
+    @property
+    def account(self) -> bool:
+        """Whether the last welcome was an account's."""
+        return self._context.credentials.account
+
+    @property
+    def rooms(self) -> Mapping[str, RoomState]:
+        """The rooms that the user is in."""
+        return self._membership.rooms
+
+    @property
+    def wanted_rooms(self) -> Sequence[str]:
+        """Rooms besides the lobby that are joined after each welcome."""
+        return self._membership.wanted
+
+    @property
+    def conversations(self) -> Mapping[ConversationId, Conversation]:
+        """Messages and unread counts of each conversation."""
+        return self._conversations.timeline.conversations
+
+    @property
+    def current(self) -> ConversationId:
+        """The conversation that the user looks at."""
+        return self._context.current
+
+    @property
+    def typists(self) -> tuple[model.Person, ...]:
+        """The members who type in the current conversation."""
+        return self._typing.typists(self._context.current)
+
+    @property
+    def ignored(self) -> AbstractSet[int]:
+        """The sender_ids whose messages are hidden."""
+        return self._context.ignored
+
+    @property
+    def unsent(self) -> tuple[events.PendingMessage, ...]:
+        """Messages not yet acknowledged, in the order typed."""
+        return self._sending.unsent
+
+    @property
+    def full(self) -> bool:
+        """Whether no further message can be taken now."""
+        return self._sending.full
+
+    @property
+    def catching_up(self) -> bool:
+        """Whether what was missed is still being read."""
+        return self._conversations.timeline.catching_up
+
+    @property
+    def reading(self) -> bool:
+        """Whether a question to the log waits or is under way."""
+        return self._conversations.timeline.reading
+
+    def name_of(self, person_id: int) -> str | None:
+        """Return the latest name of a person, if ever seen."""
+        return self._context.people.name(person_id)
+
+    def known_names(self) -> tuple[str, ...]:
+        """Return every name a command may mean."""
+        return tuple(self._context.people.names())
+
+    def find_message(self, key: ConversationId, seq: int) -> model.Message | None:
+        """Return a message that is kept."""
+        return self._conversations.timeline.find(key, seq)
 
     def deadline(self) -> float | None:
         """Return when `tick` is wanted at the latest."""
-        due = [self._dial_at, self._greet_at, self._answer_by, self._leave_by, self.timeline.deadline]
-        due.append(self._typing_state.deadline)
-        if self._liveness is not None:
-            due.append(self._liveness.deadline)
-        if self.phase is ConnectionPhase.ONLINE:
-            due.append(self._paused_until or self._send_queue.deadline)
-        if self.phase is ConnectionPhase.ONLINE and self._login.account:
-            due.append(self._read_markers.deadline())
-        return (
-            min((when for when in due if when is not None), default=None)
-            if self.phase is not ConnectionPhase.ENDED
-            else None
-        )
+        context = self._context
+        if context.phase is ConnectionPhase.ENDED:
+            return None
+        due = [self._connecting.deadline, self._conversations.timeline.deadline, self._typing.deadline]
+        if context.online:
+            due.append(self._sending.deadline)
+            if context.credentials.account:
+                due.append(self._conversations.read_markers.deadline())
+        return min((when for when in due if when is not None), default=None)
 
-    # --- inputs ---------------------------------------------------------------------------------------------------
+    # --- inputs -------------------------------------------------------------------------------------------------------
 
     def connected(self, now: float) -> CoreOutput:
         """A verified connection is there."""
-        self._last_words = None
-        if self._named:
-            self._greet(now)
-        else:
-            self.phase = ConnectionPhase.NAMING
-            self._tell(events.NameNeeded())
-        return self._result(now)
+        self._context.now = now
+        self._connecting.connected()
+        return self._output()
 
     def disconnected(self, loss: Disconnect, now: float) -> CoreOutput:
         """The connection ended, or could not be made."""
+        self._context.now = now
         if self.phase is not ConnectionPhase.ENDED:
-            self._lose(loss, now)
-        return self._result(now)
+            self._connecting.lost(loss)
+        return self._output()
 
-    def received(self, event: Event, now: float) -> CoreOutput:
+    def received(self, event: model.Event, now: float) -> CoreOutput:
         """The server said something."""
-        if self.phase not in {ConnectionPhase.ENDED, ConnectionPhase.OFFLINE, ConnectionPhase.DIALLING}:
-            if self._liveness is not None:
-                self._liveness.heard(now)
-            self._handle(event, now)
-        return self._result(now)
+        self._context.now = now
+        if self._connecting.heard():
+            self._handle(event)
+        return self._output()
 
     def act(self, action: actions.Action, now: float) -> CoreOutput:
         """The user wants something."""
+        self._context.now = now
         if self.phase is not ConnectionPhase.ENDED:
             if self.leaving and not isinstance(action, actions.LeaveChat):
-                self._decline(RejectReason.LEAVING)
+                self._context.reject(RejectReason.LEAVING)
             else:
-                self._wish(action, now)
-        return self._result(now)
+                self._perform(action)
+        return self._output()
 
     def tick(self, now: float) -> CoreOutput:
         """Time has passed."""
+        self._context.now = now
         if self.phase is ConnectionPhase.ENDED:
             return CoreOutput()
-        if self._leave_by is not None and now >= self._leave_by:
-            self._go(now)
-        elif self._dial_at is not None and now >= self._dial_at:
-            self._dial_at = None
-            self.phase = ConnectionPhase.DIALLING
-            self._dial = True
-        elif self._greet_at is not None and now >= self._greet_at:
-            self._greet(now)
-        elif self._overdue(now):
-            self._hang_up = True
-            self._lose(Disconnect(DisconnectReason.SILENT), now)
-        elif self._liveness is not None and (ping := self._liveness.check(now)) is not None:
-            self._commands.append(ping)
-        return self._result(now)
+        self._connecting.tick()
+        return self._output()
 
-    # --- the connection's life ------------------------------------------------------------------------------------
+    def _output(self) -> CoreOutput:
+        """Do what is due after every input; return what all of it leads to."""
+        context, read_markers = self._context, self._conversations.read_markers
+        if context.online:
+            self._sending.send_due()
+            self._queries.send_due()
+            if context.credentials.account and (read := read_markers.due(context.now)) is not None:
+                context.send(read)
+        self._typing.expire()
+        self._connecting.leave_when_done()
+        output = CoreOutput(tuple(context.commands), tuple(context.ui_events), context.dial, context.hang_up)
+        context.commands, context.ui_events = [], []
+        context.dial = context.hang_up = False
+        return output
 
-    def _lose(self, loss: Disconnect, now: float) -> None:
-        was, words = self.phase, self._last_words
-        self._liveness = self._answer_by = self._last_words = None
-        self._keep_wishes()
-        self.timeline.lost()
-        self.phase = ConnectionPhase.OFFLINE
-        code, text = (words.code, words.text) if words is not None else (None, "")
-        held_until, self._greet_at = self._greet_at, None
-        if self._said_quit:
-            self._end(events.ClientEnded(events.EndReason.QUIT))
-        elif self._account.logged_out:
-            self._end(events.ClientEnded(events.EndReason.LOGGED_OUT))
-        elif code in _FOR_GOOD:
-            self._end(events.ClientEnded(events.EndReason.CLOSED, code=code, text=text))
-        elif self._waits_for_a_person:
-            self._dial_at = None  # dial again when it is given: the server does not wait for a person for ever
-            if was not in ASKING:
-                self._end(events.ClientEnded(events.EndReason.UNREACHABLE, loss, code, text))
-        elif held_until is not None:
-            self._dial_at = max(held_until, now + (words.retry_after_s or 0.0 if words is not None else 0.0))
-        elif self._welcomed_at is None:
-            self._end(events.ClientEnded(events.EndReason.UNREACHABLE, loss, code, text))
-        else:
-            self._retry_later(loss, words, now)
+    # --- user actions -------------------------------------------------------------------------------------------------
 
-    def _retry_later(self, loss: Disconnect, words: Closing | None, now: float) -> None:
-        if self._lost_at is None:
-            self._lost_at = now
-            self._tell(events.ConnectionLost(loss, *((words.code, words.text) if words is not None else (None, ""))))
-            if self._welcomed_at is not None:
-                explained = words is not None and words.code is not ErrorCode.INTERNAL
-                self._backoff.ended(now - self._welcomed_at, explained=explained)
-        delay_s = self._backoff.next_delay_s((words.retry_after_s or 0.0) if words is not None else 0.0)
-        self._dial_at = now + delay_s
-        self._tell(events.Reconnecting(delay_s, self._backoff.attempt, loss))
-
-    def _overdue(self, now: float) -> bool:
-        unanswered = self._answer_by is not None and now >= self._answer_by
-        return unanswered or (self._liveness is not None and self._liveness.dead(now))
-
-    def _end(self, ended: events.ClientEnded) -> None:
-        if self.unsent:
-            self._tell(events.MessagesLost(self.unsent))
-        self.phase = ConnectionPhase.ENDED
-        self._hang_up = True
-        self._tell(ended)
-
-    # --- leaving --------------------------------------------------------------------------------------------------
-
-    def _finish(self, patience_s: float, now: float) -> None:
-        if self.leaving:
-            self.hurried = True
-            self._go(now)
-            return
-        self._leave_by = now + patience_s
-        if self.unsent and patience_s > 0:
-            self._tell(events.LeavingChat(self.unsent))
-        self._leave_when_done(now)
-
-    def _leave_when_done(self, now: float) -> None:
-        if not self.leaving or self._said_quit or self.phase is ConnectionPhase.ENDED:
-            return
-        if not self.unsent and not self.timeline.catching_up:
-            self._say_goodbye(now)
-
-    def _say_goodbye(self, now: float) -> None:
-        if self.phase in {ConnectionPhase.OFFLINE, ConnectionPhase.DIALLING, *ASKING}:
-            self._end(events.ClientEnded(events.EndReason.QUIT))
-            return
-        self._said_quit = True
-        self._commands.append(Quit())
-        self._leave_by = now + GOODBYE_S
-
-    def _go(self, now: float) -> None:  # noqa: ARG002 - symmetrical with the other endings
-        if (
-            self.phase in {ConnectionPhase.GREETING, ConnectionPhase.REJOINING, ConnectionPhase.ONLINE}
-            and not self._said_quit
-        ):
-            self._said_quit = True
-            self._commands.append(Quit())
-        self._end(events.ClientEnded(events.EndReason.QUIT))
-
-    # --- intents --------------------------------------------------------------------------------------------------
-
-    def _wish(self, action: actions.Action, now: float) -> None:
+    def _perform(self, action: actions.Action) -> None:  # noqa: C901, PLR0912 - one flat match
         match action:
             case actions.ChooseName(name):
-                self._choose_name(name, now)
+                self._connecting.choose_name(name)
             case actions.GivePassword(password):
-                self._give_password(password, now)
-            case actions.SendMessage(text, target, reply):
-                self._typing_state.said()
-                self._speak(target, text, reply=reply)
-            case actions.SendDirect(name, text):
-                self._typing_state.said()
-                self._whisper(name, text)
-            case actions.JoinRoom(room):
-                self._enter(room)
-            case actions.LeaveRoom(room):
-                self._depart(room)
-            case actions.SelectConversation(target):
-                self._look_at(target)
-            case actions.AskWho() | actions.AskRooms() | actions.AskHistory():
-                self._ask(action)
-            case actions.IgnorePerson(name):
-                self._ignore(name)
+                self._connecting.give_password(password)
             case actions.LeaveChat(patience_s):
-                self._finish(patience_s, now)
+                self._connecting.leave(patience_s)
+            case actions.SendMessage(text, target, reply):
+                self._typing.message_sent()
+                self._sending.send(target, text, reply=reply)
+            case actions.SendDirect(name, text):
+                self._typing.message_sent()
+                self._sending.send_direct(name, text)
+            case actions.ChangeMessage():
+                self._sending.change(action)
+            case actions.JoinRoom(room):
+                self._rooms.join(room)
+            case actions.LeaveRoom(room):
+                self._rooms.leave(room)
+            case actions.AskWho(room):
+                self._rooms.ask_roster(room)
+            case actions.AskRooms():
+                self._rooms.ask_list()
+            case actions.SelectConversation(target):
+                self._conversations.select(target)
+            case actions.IgnorePerson(name):
+                self._conversations.ignore(name)
+            case actions.NotifyTyping(target):
+                self._typing.notify(target)
+            case actions.SetTypingNotices(on):
+                self._typing.switch(on=on)
+            case actions.AskRoomSettings() | actions.ChangeRoomSettings() | actions.ModerateMember():
+                self._room_admin.request(action)
             case (
-                actions.RegisterAccount()
-                | actions.SetPassword()
-                | actions.AskLogins()
-                | actions.EndLogin()
-                | actions.AskCertificates()
-                | actions.AddLoginCertificate()
-                | actions.RemoveLoginCertificate()
+                actions.AskHistory()
+                | actions.FindMessages()
+                | actions.ShowMore()
+                | actions.ListUnread()
+                | actions.ShowUnread()
+                | actions.ShowHistory()
             ):
-                self._about_account(action)
+                self._queries.request(action)
             case _:
-                self._converse(action, now)
+                self._account.request(action)
 
-    # --- events ---------------------------------------------------------------------------------------------------
+    # --- server events ------------------------------------------------------------------------------------------------
 
-    def _handle(self, event: Event, now: float) -> None:  # noqa: C901, PLR0912, PLR0915 - one flat match
+    def _handle(self, event: model.Event) -> None:  # noqa: C901, PLR0912 - one flat match
+        context = self._context
         match event:
-            case Welcome():
-                self._welcomed(event, now)
-            case Joined():
-                self._joined(event)
-            case Left():
-                self._left(event)
-            case Named(name, ref):
-                self._requests.close(ref)
-                self._renamed(name)
-            case Done() if self._done(event):
-                pass
-            case Registered() | Done() | LoginList() | CertificateList():
-                self._account.answered(event, self.me)
-                self._end_when_logged_out()
-            case ReadElsewhere():
-                self._read_elsewhere(event)
-            case Notice(text, sent_at_ms):
-                self._tell(events.AnnouncementShown(text, sent_at_ms))
-            case Message():
-                self.people.see(event.sender_id, event.name)
-                self.timeline.live(event)
-            case Edited() | Deleted() | Reacted():
-                self.timeline.live(event)
-            case RoomRules():
-                self._rules(event)
-            case RoleChanged():
-                self._role(event)
-            case Invited():
-                self._invited(event)
-            case TypingNow():
-                self._typing(event, now)
-            case Acked(client_id, seq):
-                self._acked(client_id, seq)
-            case Refused():
-                self._refused(event, now)
-            case Throttled(retry_after_s):
-                self._throttled(retry_after_s, now)
-            case HistoryPage() | SearchPage() | UnreadList():
-                self.timeline.answered(event)
-            case Roster() | RoomsPage() | Found():
-                self._answered(event)
-            case Presence():
-                self._told.extend(self.membership.presence(event, self.me.id))
-            case Closing():
-                self._closing(event)
-            case Ping(n):
-                self._commands.append(Pong(n))
-            case Pong(n):
+            case model.Message() | model.Edited() | model.Deleted() | model.Reacted():
+                context.people.see(event.sender_id, event.name)
+                self._conversations.timeline.live(event)
+            case model.Acked(client_id, seq):
+                self._sending.acked(client_id, seq)
+            case model.Presence():
+                self._rooms.presence(event)
+            case model.TypingNow():
+                self._typing.received(event)
+            case model.ReadElsewhere():
+                if self._conversations.read_elsewhere(event):
+                    self._queries.ask_unread()
+            case model.Notice(text, sent_at_ms):
+                context.tell(events.AnnouncementShown(text, sent_at_ms))
+            case model.Throttled(retry_after_s):
+                self._connecting.throttled(retry_after_s)
+                self._sending.throttled(retry_after_s)
+            case model.Welcome():
+                self._connecting.welcomed(event)
+            case model.Closing():
+                self._connecting.closing(event)
+            case model.Ping(n):
+                context.send(model.Pong(n))
+            case model.Pong(n):
                 if n == FENCE:
-                    self._confirm()
+                    self._rooms.confirm()
+            case _:
+                self._handle_answer(event)
+
+    def _handle_answer(self, event: _AnswerOrRoomEvent) -> None:  # noqa: C901, PLR0912 - one flat match
+        """Handle what answers a request, and what members do to rooms."""
+        match event:
+            case model.Refused():
+                self._refused(event)
+            case model.Joined():
+                self._rooms.joined(event)
+                self._connecting.go_online()
+            case model.Left():
+                self._rooms.left(event)
+            case model.RoomRules():
+                self._room_settings(event)
+            case model.RoleChanged():
+                self._rooms.role_changed(event)
+            case model.Invited(room, by):
+                self._context.tell(events.InvitedToRoom(room, by))
+            case model.HistoryPage() | model.SearchPage() | model.UnreadList():
+                self._conversations.timeline.answered(event)
+            case model.Roster():
+                self._rooms.roster(event)
+            case model.RoomsPage():
+                self._rooms.room_list(event)
+            case model.Found():
+                self._found(event)
+            case model.Named():
+                self._account.renamed(event)
+            case model.Registered() | model.Done() | model.LoginList() | model.CertificateList():
+                self._account_answered(event)
             case _:
                 assert_never(event)
 
-    def _closing(self, event: Closing) -> None:
-        self._last_words = event
-        if event.code is ErrorCode.LOGGED_OUT:
-            self._account.logged_out = self._account.logging_out
-            self._account.forget(self.me.name)
+    def _account_answered(self, event: model.Registered | model.Done | model.LoginList | model.CertificateList) -> None:
+        request = self._context.requests.get(event.ref)
+        if isinstance(request, PendingModeration) and isinstance(event, model.Done):
+            self._context.requests.take(event.ref)
+            self._room_admin.done(request)
+            return
+        self._account.answered(event)
+        if self._account.logged_out:
+            self._connecting.end(events.ClientEnded(events.EndReason.LOGGED_OUT))
 
-    def _throttled(self, retry_after_s: float, now: float) -> None:
-        self._paused_until = max(self._paused_until, now + retry_after_s)
-        if self._answer_by is not None:
-            self._answer_by = max(self._answer_by, now + retry_after_s + ANSWER_S)
-        if self._liveness is not None:
-            self._liveness.excuse(now, retry_after_s)
-        if self._send_queue.slow_down():
-            self._tell(events.RateLimited(retry_after_s))
+    def _found(self, event: model.Found) -> None:
+        request = self._context.requests.take(event.ref)
+        if isinstance(request, PendingDirect | PendingIgnore | PendingNameLookup):
+            self._context.see(event.person)
+        match request:
+            case PendingDirect():
+                self._sending.found(request, event)
+            case PendingIgnore():
+                self._conversations.toggle_ignored(event.person)
+            case PendingNameLookup():
+                self._room_admin.found(request, event.person)
+            case _:
+                pass  # the answer to a question of an earlier connection
 
-    def _refused(self, event: Refused, now: float) -> None:
+    def _room_settings(self, event: model.RoomRules) -> None:
+        if event.ref:
+            self._room_admin.settings(event)
+            return
+        if event.was is not None:
+            self._sending.room_renamed(RoomKey(event.was), RoomKey(event.room))
+        self._rooms.settings_changed(event)
+
+    # --- refusals -----------------------------------------------------------------------------------------------------
+
+    def _refused(self, event: model.Refused) -> None:
         if self.phase is ConnectionPhase.GREETING:
-            self._hello_refused(event, now)
+            self._connecting.hello_refused(event)
         elif event.client_id is not None:
-            self._line_refused(event.client_id, event, now)
-        elif not self._reading_refused(event, retry_at(event, now), now):
+            self._sending.refused(event.client_id, event)
+        elif self._queries.refused(event):
+            pass
+        elif event.code is ErrorCode.UNKNOWN_TYPE and event.ref is None:
+            self._typing.unknown_to_server()  # of all that is sent, only a typing notice has no number
+        else:
             self._request_refused(event)
+            self._connecting.go_online()
 
-    # --- the end of every input -----------------------------------------------------------------------------------
-
-    def _result(self, now: float) -> CoreOutput:
-        if self.phase is ConnectionPhase.ONLINE:
-            self._send_what_may_go(now)
-            if self._login.account and (read := self._read_markers.due(now)) is not None:
-                self._commands.append(read)
-        if self._typing_state.expire(now):
-            self._tell(TypingChanged())
-        self._leave_when_done(now)
-        output = CoreOutput(tuple(self._commands), tuple(self._told), self._dial, self._hang_up)
-        self._commands, self._told = [], []
-        self._dial = self._hang_up = False
-        return output
+    def _request_refused(self, event: model.Refused) -> None:
+        request = self._context.requests.get(event.ref)
+        if isinstance(request, PendingJoin):
+            self._rooms.join_refused(event, request)
+        else:
+            self._context.requests.take(event.ref)
+        match request:
+            case PendingDirect():
+                self._sending.not_found(request, event)
+            case PendingRename(name):
+                self._context.tell(events.RenameRefused(name, event.code, event.text))
+            case PendingLeave(quiet=True):
+                pass
+            case None if event.ref is not None:
+                pass  # a question of an earlier connection
+            case _:
+                self._context.tell(events.RequestRefused(event.code, event.text, event.room))

@@ -1,8 +1,8 @@
-"""What a hello says about who we are, and what to do when the server does not believe it.
+"""Makes the hello that says who the user is, and decides what follows when the server refuses it.
 
 A guest's name needs no proof. An account's needs a token of an earlier login, a password, or a client certificate that
-the TLS layer has shown; an invite with a new password makes an account. One secret belongs to one identity: whoever was
-a guest and logs in, or the other way round, takes a fresh one.
+the TLS layer has shown; an invite with a new password makes an account. One secret belongs to one identity: a guest
+who logs in, or an account that becomes a guest, takes a fresh one.
 
 Knows no connection and no file. Nothing it holds shows in a repr.
 """
@@ -75,7 +75,7 @@ class Credentials:
         self._certificate = certificate
         self._bound: tuple[bool, str] | None = None
         self._exchanged = False
-        self._fresh = False  # whether the secret was made in this process, and is nobody's yet
+        self._fresh = False  # whether the secret was made in this process, and belongs to no identity yet
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}(...)"
@@ -83,7 +83,7 @@ class Credentials:
     def hello(self, name: str, client: str) -> Hello:
         """Return the hello to say now."""
         token = "" if self._password or self._invite else self._tokens.get(name_key(name), "")
-        if self._bound is not None and self._is_somebody_else(name, proven=bool(token or self._password)):
+        if self._bound is not None and self._is_another_identity(name, proven=bool(token or self._password)):
             self._exchange()
         return Hello(
             PROTOCOL_VERSION,
@@ -95,18 +95,18 @@ class Credentials:
             invite=self._invite or None,
         )
 
-    def became_somebody_else(self) -> bool:
-        """Tell, once, whether the secret was exchanged after it had been somebody's."""
+    def take_identity_change(self) -> bool:
+        """Return, once, whether the secret was exchanged after it had belonged to an identity."""
         exchanged, self._exchanged = self._exchanged, False
         return exchanged
 
-    def gave(self, password: str) -> None:
-        """The person has given what was wanted."""
+    def give_password(self, password: str) -> None:
+        """Say this password with the next hello."""
         self._password = password
         self.wanted = None
 
-    def chose_name(self) -> None:
-        """Another name was chosen instead of giving a password; the one chosen for an invite still holds."""
+    def choose_name(self) -> None:
+        """Give up the password: another name was chosen instead. One chosen for an invite still holds."""
         self.wanted = None
         if not self._invite:
             self._password = ""
@@ -118,9 +118,9 @@ class Credentials:
         self._password = self._invite = ""
         self._fresh = False
         if event.token:
-            self.took(event.name, event.token)
+            self.keep_token(event.name, event.token)
 
-    def took(self, name: str, token: str) -> None:
+    def keep_token(self, name: str, token: str) -> None:
         """The server gave a token for this name."""
         self._tokens[name_key(name)] = token
 
@@ -128,7 +128,7 @@ class Credentials:
         """The guest that we were is an account now."""
         self.account = True
         self._bound = (True, name_key(name))
-        self.took(name, token)
+        self.keep_token(name, token)
 
     def renamed(self, old: str, new: str) -> str:
         """The account has another name; returns the token that goes with it, or nothing."""
@@ -136,7 +136,7 @@ class Credentials:
             self._bound = (self._bound[0], name_key(new))
         token = self._tokens.pop(name_key(old), "") if self.account else ""
         if token:
-            self.took(new, token)
+            self.keep_token(new, token)
         return token
 
     def forget(self, name: str) -> bool:
@@ -167,7 +167,7 @@ class Credentials:
         self.wanted = verdict
         return verdict
 
-    def _is_somebody_else(self, name: str, *, proven: bool) -> bool:
+    def _is_another_identity(self, name: str, *, proven: bool) -> bool:
         """Whether this hello speaks for another identity than the one the secret belongs to."""
         if self._bound is None:
             return False

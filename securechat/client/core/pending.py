@@ -1,7 +1,6 @@
-"""Requests under way: which question a ``ref`` belongs to, and what is to be done with the answer.
+"""Keeps the requests without an answer: the question that a ``ref`` belongs to, and what to do with the answer.
 
-Refs are the client's own; an answer to a ref nobody knows any more (the connection it was asked on is gone) is
-ignored.
+Refs are the client's own; an answer to a ref that is unknown, because its connection is gone, is ignored.
 """
 
 from __future__ import annotations
@@ -75,7 +74,7 @@ class PendingRoomInfo(Struct):
 
 
 class PendingNameLookup(Struct):
-    """A name looked up to do something to somebody in a room."""
+    """A name looked up to moderate a member of a room."""
 
     order: ModerateMember
 
@@ -86,7 +85,7 @@ class PendingNameLookup(Struct):
 
 
 class PendingModeration(Struct):
-    """Something done to a room, or to somebody in it."""
+    """A change of a room, or of a member in it."""
 
     order: ModerateMember | None
     person: Person | None
@@ -129,13 +128,13 @@ class PendingRequests:
         """Return the open request of this ref."""
         return None if ref is None else self._open.get(ref)
 
-    def close(self, ref: int) -> None:
-        """The request is answered."""
-        self._open.pop(ref, None)
+    def take(self, ref: int | None) -> PendingRequest | None:
+        """Return the open request of this ref, which is answered now."""
+        return None if ref is None else self._open.pop(ref, None)
 
     @property
-    def whispers(self) -> tuple[PendingDirect, ...]:
-        """What still waits for a name to be looked up."""
+    def directs(self) -> tuple[PendingDirect, ...]:
+        """Direct messages whose person is being looked up."""
         return tuple(request for request in self._open.values() if isinstance(request, PendingDirect))
 
     @property

@@ -1,153 +1,266 @@
-"""The rooms one is in or wants to be in, and who is there.
+"""Joins and leaves rooms, follows their rosters and settings, and joins them again after a lost connection.
 
-Presence is gathered by the server and never replayed: whoever comes back from a loss gets fresh rosters instead. A
-change of name arrives once per shared room and is told once.
+The rooms that an account belongs to are told by the server after each welcome (Joined with ref 0); the others are
+joined again by the client. Until each of them is entered or refused, nothing else is sent.
 """
 
 from __future__ import annotations
 
-from msgspec.structs import replace
+from securechat.client.core import events
+from securechat.client.core.context import CoreContext
+from securechat.client.core.conversations import Conversations
+from securechat.client.core.events.connection import DeferredKind, RejectReason
+from securechat.client.core.joined_rooms import JoinedRooms
+from securechat.client.core.pending import PendingJoin, PendingLeave, PendingRoomList, PendingRoster
+from securechat.client.core.state import RoomKey
+from securechat.errors import Refusal
+from securechat.model import (
+    Join,
+    Joined,
+    Leave,
+    Left,
+    Ping,
+    Presence,
+    Refused,
+    RoleChanged,
+    RoomRules,
+    RoomsPage,
+    Roster,
+    Who,
+)
+from securechat.model import Rooms as AskRoomList
+from securechat.text.names import LOBBY, check_room
 
-from securechat.client.core.events.connection import MemberRenamed, MembersJoined, MembersLeft, RoomJoined, UiEvent
-from securechat.client.core.events.rooms import RoleShown, RoomSettingsChanged
-from securechat.client.core.state import KnownPeople, RoomState
-from securechat.model import Joined, Person, Presence, Renaming, RoleChanged, RoomRules, Roster
-from securechat.text.names import LOBBY, name_key
+FENCE = 0
+"""Of the ping whose answer comes behind the rooms an account belongs to; timing.Liveness counts from 1."""
+JOIN_ROOMS = 100
+"""Rooms that one Join takes (model.py)."""
 
 
-class JoinedRooms:
-    """Rooms and their people.
+class Rooms:
+    """The rooms of one user.
 
     Args:
-        people: where every name seen is remembered.
-        rooms: rooms to enter besides the lobby, as `names.check_room` returns them.
+        context: shared state.
+        membership: rooms, wanted or joined.
+        conversations: where the messages of the rooms are.
+        recall: earlier messages to show of the current room, when it is entered for the first time.
+
+    Attributes:
+        awaited: rooms to be entered or refused before anything else is sent.
     """
 
-    def __init__(self, people: KnownPeople, rooms: tuple[str, ...] = ()) -> None:
-        self.rooms: dict[str, RoomState] = {}
-        self.wanted: list[str] = []
-        self.left_while_away: set[str] = set()
-        self._people = people
-        for room in rooms:
-            self.want(room)
+    def __init__(
+        self, context: CoreContext, membership: JoinedRooms, conversations: Conversations, recall: int
+    ) -> None:
+        self.awaited: set[str] = set()
+        self._context = context
+        self._membership = membership
+        self._conversations = conversations
+        self._recall = recall
+        self._select_once_in: str | None = None
+        self._unconfirmed: set[str] = set()
+        self._confirmed = True
 
-    def want(self, room: str) -> None:
-        """Enter this room now and after every reconnect."""
-        self.left_while_away.discard(room)
-        if room != LOBBY and room not in self.wanted:
-            self.wanted.append(room)
+    # --- the user's actions -------------------------------------------------------------------------------------------
 
-    def unwant(self, room: str) -> None:
-        """Do not enter this room again."""
-        if room in self.wanted:
-            self.wanted.remove(room)
-
-    def entered(self, event: Joined, *, elsewhere: bool = False) -> RoomJoined:
-        """In a room, with a fresh roster; ``elsewhere`` when another device entered it."""
-        again = event.room in self.rooms
-        room = self.rooms.setdefault(event.room, RoomState(event.room))
-        room.replace(event.members, event.total)
-        room.role = event.role
-        room.rules = replace(
-            room.rules,
-            room=event.room,
-            topic=event.topic,
-            private=event.private,
-            read_only=event.read_only,
-            archived=event.archived,
-        )
-        self.want(event.room)
-        for person in event.members:
-            self._people.see(person.id, person.name)
-        rules = (event.topic, event.read_only, event.archived)
-        return RoomJoined(event.room, tuple(event.members), event.total, again, elsewhere, *rules)
-
-    def left(self, name: str) -> bool:
-        """Out of a room; tell whether one was in it."""
-        self.unwant(name)
-        return self.rooms.pop(name, None) is not None
-
-    def kept(self) -> set[str]:
-        """The rooms that the server knows one to belong to, whatever the connection does: those with a role."""
-        return {room.name for room in self.rooms.values() if room.role is not None}
-
-    def rules(self, event: RoomRules) -> RoomSettingsChanged | None:
-        """Take the rules of a room as they are now; return what to tell of it, if one is in it."""
-        if event.was is not None and (moved := self.rooms.pop(event.was, None)) is not None:
-            moved.name = event.room
-            self.rooms[event.room] = moved
-            self.wanted = [event.room if name == event.was else name for name in self.wanted]
-        room = self.rooms.get(event.room)
-        if room is None:
-            return None
-        before, room.rules = room.rules, replace(event, ref=0, was=None, by=None, role=None)
-        return RoomSettingsChanged(event, before)
-
-    def role(self, event: RoleChanged, me: int) -> RoleShown | None:
-        """Take what somebody is in a room now; return what to tell of it, if one is in it."""
-        self._people.see(event.person.id, event.person.name)
-        room = self.rooms.get(event.room)
-        if room is None:
-            return None
-        if event.person.id == me:
-            room.role = event.role
-        was_muted = event.person.id in room.muted
-        if event.muted_s == 0:
-            room.muted.discard(event.person.id)
+    def join(self, name: str) -> None:
+        """Join a room and select it."""
+        if (room := self._checked(name)) is None:
+            return
+        if room in self._membership.rooms:
+            self._conversations.select(RoomKey(room))
+            self._context.tell(events.RoomSelected(room))
+        elif self._context.online:
+            self._send_join([room], PendingJoin({room}))
         else:
-            room.muted.add(event.person.id)
-        return RoleShown(event.room, event.person, event.role, event.muted_s, was_muted, event.person.id == me)
+            self._join_later(room)
+            self._context.tell(events.ActionDeferred(DeferredKind.ENTER, room))
 
-    def roster(self, page: Roster) -> None:
-        """Remember the people of a roster page."""
-        for person in page.members:
-            self._people.see(person.id, person.name)
+    def leave(self, name: str) -> None:
+        """Leave a room."""
+        if (room := self._checked(name)) is None:
+            return
+        if room == LOBBY:
+            self._context.reject(RejectReason.LOBBY_STAYS)
+        elif room not in self._membership.wanted:
+            self._context.reject(RejectReason.NOT_IN_ROOM, room)
+        elif self._context.online:
+            self._send_leave(PendingLeave(room))
+        else:
+            self._leave_later(room)
 
-    def presence(self, event: Presence, me: int) -> list[UiEvent]:
-        """Comings, goings and new names of others."""
-        room = self.rooms.get(event.room)
-        if room is None:
-            return []
-        told: list[UiEvent] = []
-        # Presence is gathered: it may tell of somebody whom our own, fresher roster already had, or never had.
-        came = tuple(person for person in event.joined if person.id != me and person.id not in room.people)
-        went = tuple(person for person in event.left if person.id != me and person.id in room.people)
-        named = {renaming.id for renaming in event.renamed}
-        renamed = [  # who went and came again in between, under another name, is one more
-            Renaming(person.id, room.people[person.id].name, person.name)
-            for person in event.joined
-            if person.id in room.people and person.id not in named
-        ]
-        renamed += event.renamed
-        was_counted = room.counted
-        for person in came:
-            self._people.see(person.id, person.name)
-            if not was_counted:
-                room.people[person.id] = person
-        for person in went:
-            room.people.pop(person.id, None)
-        told.extend(
-            MemberRenamed(renaming.id, renaming.old, renaming.new)
-            for renaming in renamed
-            if self._renamed(renaming) and renaming.id != me
-        )
-        room.total = event.total
-        if came:
-            told.append(MembersJoined(event.room, came))
-        if went:
-            told.append(MembersLeft(event.room, went))
-        return told
+    def ask_roster(self, name: str) -> None:
+        """Ask who is in a room."""
+        if self._context.require_online() and (room := self._checked(name)) is not None:
+            self._context.send(Who(self._context.requests.ask(PendingRoster(room)), room))
 
-    def _renamed(self, renaming: Renaming) -> bool:
-        """Take a new name over into every room; tell whether it is news. A message may have shown it already."""
-        shared = [room for room in self.rooms.values() if renaming.id in room.people]
-        news = any(room.people[renaming.id].name != renaming.new for room in shared)
-        for room in shared:
-            room.people[renaming.id] = Person(renaming.id, renaming.new)
-        return self._people.see(renaming.id, renaming.new) or news
+    def ask_list(self) -> None:
+        """Ask which rooms there are."""
+        if self._context.require_online():
+            self._context.send(AskRoomList(self._context.requests.ask(PendingRoomList())))
 
-    def find(self, name: str) -> Person | None:
-        """Return who is in one of our rooms under this name or a look-alike of it."""
-        key = name_key(name)
-        everybody = (person for room in self.rooms.values() for person in room.people.values())
-        return next((person for person in everybody if name_key(person.name) == key), None)
+    def _checked(self, name: str) -> str | None:
+        try:
+            return check_room(name)
+        except Refusal as refusal:
+            self._context.reject(RejectReason.ROOM_INVALID, name, refusal.detail)
+            return None
+
+    # --- what the server says of ourselves ----------------------------------------------------------------------------
+
+    def joined(self, event: Joined) -> None:
+        """In a room: asked for, entered again, entered on another device, or told after a welcome."""
+        if event.ref == 0 and self._is_leaving(event.room):
+            return  # the server tells what it knew before it heard of our leaving
+        self._unconfirmed.discard(event.room)
+        elsewhere = event.ref == 0 and self._confirmed and event.room not in {LOBBY, *self._membership.wanted}
+        shown = self._membership.entered(event, elsewhere=elsewhere)
+        request = self._context.requests.get(event.ref)
+        key = RoomKey(event.room)
+        selects = isinstance(request, PendingJoin) and (not request.again or event.room == self._select_once_in)
+        recall = self._recall if selects or key == self._context.current else 0
+        self._conversations.timeline.entered(event.room, event.live_from, recall)
+        self._context.tell(shown)
+        if selects:
+            self._conversations.select(key)
+        if isinstance(request, PendingJoin):
+            self._answered(event.ref, request, event.room)
+        self.awaited.discard(event.room)
+
+    def join_refused(self, event: Refused, request: PendingJoin) -> None:
+        """Some or all rooms of a Join cannot be entered."""
+        rooms = {event.room} if event.room in request.rooms else set(request.rooms)
+        for room in rooms:
+            if event.ref is not None:
+                self._answered(event.ref, request, room)
+            self.awaited.discard(room)
+            self._out_of(room)
+
+    def left(self, event: Left) -> None:
+        """Out of a room: asked for, on another device, or by a moderator."""
+        self._context.requests.take(event.ref)
+        self._out_of(event.room, elsewhere=event.ref == 0 and event.code is None, text=event.text)
+
+    def confirm(self) -> None:
+        """Leave the rooms that the server has not told of an account: it does not belong to them any more."""
+        missing, self._unconfirmed, self._confirmed = self._unconfirmed, set(), True
+        for room in sorted(missing):
+            self._out_of(room, missing=True)
+
+    def _answered(self, ref: int, request: PendingJoin, room: str) -> None:
+        request.rooms.discard(room)
+        if not request.rooms:
+            self._context.requests.take(ref)
+
+    def _is_leaving(self, room: str) -> bool:
+        pending = self._context.requests.unanswered
+        return any(isinstance(request, PendingLeave) and request.room == room for request in pending)
+
+    def _out_of(self, room: str, *, elsewhere: bool = False, text: str = "", missing: bool = False) -> None:
+        self._conversations.timeline.left(room)
+        if self._membership.left(room):
+            self._context.tell(events.RoomLeft(room, elsewhere, text, missing))
+        if self._context.current == RoomKey(room):
+            self._conversations.select(RoomKey(LOBBY))
+
+    # --- what the server says of rooms and others ---------------------------------------------------------------------
+
+    def presence(self, event: Presence) -> None:
+        """Members came, went or changed their names."""
+        for ui_event in self._membership.presence(event, self._context.me.id):
+            self._context.tell(ui_event)
+
+    def settings_changed(self, event: RoomRules) -> None:
+        """A room has other settings, perhaps another name."""
+        if event.was is not None:
+            old, new = RoomKey(event.was), RoomKey(event.room)
+            self._conversations.timeline.renamed(event.was, event.room)
+            self._conversations.read_markers.renamed(old, new)
+            if self._context.current == old:
+                self._context.current = new
+        if (changed := self._membership.rules(event)) is not None:
+            self._context.tell(changed)
+
+    def role_changed(self, event: RoleChanged) -> None:
+        """A member has another role, or may write or not."""
+        if (shown := self._membership.role(event, self._context.me.id)) is not None:
+            self._context.tell(shown)
+
+    def roster(self, event: Roster) -> None:
+        """Take a page of a roster; ask for the next one, or show all."""
+        requests = self._context.requests
+        if not isinstance(request := requests.take(event.ref), PendingRoster):
+            return  # the answer to a question of an earlier connection
+        request.people.extend(event.members)
+        self._membership.roster(event)
+        if event.more and event.members:
+            self._context.send(Who(requests.ask(request), request.room, event.members[-1].id))
+        else:
+            self._context.tell(events.RosterShown(event.room, tuple(request.people), event.total))
+
+    def room_list(self, event: RoomsPage) -> None:
+        """Take a page of the list of rooms; ask for the next one, or show all."""
+        requests = self._context.requests
+        if not isinstance(request := requests.take(event.ref), PendingRoomList):
+            return  # the answer to a question of an earlier connection
+        request.rooms.extend(event.rooms)
+        if event.more and event.rooms:
+            self._context.send(AskRoomList(requests.ask(request), event.rooms[-1].room))
+        else:
+            self._context.tell(events.RoomsShown(tuple(request.rooms)))
+
+    # --- the connection -----------------------------------------------------------------------------------------------
+
+    def join_again(self, *, keeps_rooms: bool) -> None:
+        """After a welcome, leave what was left while away and join what is wanted.
+
+        Args:
+            keeps_rooms: whether the server says itself which of our rooms the account still belongs to.
+        """
+        membership = self._membership
+        for room in sorted(membership.left_while_away):
+            self._send_leave(PendingLeave(room, quiet=True))
+        kept = membership.kept() if keeps_rooms else set()
+        self._unconfirmed = kept - {LOBBY} - membership.left_while_away
+        self._confirmed = not self._context.credentials.account
+        if not self._confirmed:
+            self._context.send(Ping(FENCE))
+        rooms = [room for room in membership.wanted if room not in kept]
+        self.awaited = {LOBBY, *rooms}
+        for start in range(0, len(rooms), JOIN_ROOMS):
+            some = rooms[start : start + JOIN_ROOMS]
+            self._send_join(some, PendingJoin(set(some), again=True))
+        membership.left_while_away.clear()
+
+    def resume(self) -> None:
+        """Every room is entered or refused."""
+        self._select_once_in = None
+
+    def join_unanswered(self, request: PendingJoin) -> None:
+        """Join on the next connection; what was joined again is wanted anyway."""
+        if not request.again:
+            for room in request.rooms:
+                self._join_later(room)
+
+    def leave_unanswered(self, request: PendingLeave) -> None:
+        """Leave on the next connection."""
+        if request.quiet or request.room in self._membership.wanted:
+            self._leave_later(request.room)
+
+    def _send_join(self, rooms: list[str], request: PendingJoin) -> None:
+        self._context.send(Join(self._context.requests.ask(request), rooms))
+
+    def _send_leave(self, request: PendingLeave) -> None:
+        self._context.send(Leave(self._context.requests.ask(request), request.room))
+
+    def _join_later(self, room: str) -> None:
+        self._membership.want(room)
+        self._select_once_in = room
+
+    def _leave_later(self, room: str) -> None:
+        """Leave a room, also one that was only wanted: a server that never had us in it refuses without effect."""
+        self._membership.left_while_away.add(room)
+        if room not in self._membership.rooms:
+            self._context.tell(events.RoomLeft(room))
+        self._out_of(room)

@@ -102,6 +102,11 @@ class Timeline:
         """Whether what was missed is still being pulled."""
         return self._resume is not None
 
+    @property
+    def reading(self) -> bool:
+        """Whether a question waits or is under way."""
+        return bool(self._jobs) or self._in_flight is not None
+
     # --- rooms ----------------------------------------------------------------------------------------------------
 
     def entered(self, room: str, live_from: int, recall: int) -> None:

@@ -1,88 +1,101 @@
-"""Who is writing: when to tell others that we are, and how long to believe it of them. Times are monotonic seconds.
+"""Typing notices: when to send ours, and how long those of others hold. Times are monotonic seconds.
 
 Notices are kept nowhere and may get lost, so nothing depends on them.
 """
 
 from __future__ import annotations
 
-from securechat.client.core.state import ConversationId, RoomKey
-from securechat.model import Person, Typing
+from securechat.client.core import events
+from securechat.client.core.context import CoreContext
+from securechat.client.core.state import ConversationId, PersonKey, RoomKey
+from securechat.model import Person, Typing, TypingNow
 
 TELL_S = 5.0
-"""Between two notices of ours about one place; the server passes on one in 3 s (limits.typing_interval_s)."""
+"""Between two notices of ours about one conversation; the server passes on one in 3 s (limits.typing_interval_s)."""
 BELIEVED_S = 6.0
-"""After a notice of somebody else: a second longer than they need for the next."""
+"""After a notice of another member: a second longer than they need for the next."""
 
 
 class TypingState:
-    """What is known of everybody's writing.
+    """Who is typing where.
 
     Args:
+        context: shared state.
         on: whether notices are sent and shown.
     """
 
-    def __init__(self, *, on: bool) -> None:
-        self.on = on
-        self._known_there = True
-        self._told: tuple[ConversationId, float] | None = None
-        self._writers: dict[ConversationId, dict[int, tuple[Person, float]]] = {}
+    def __init__(self, context: CoreContext, *, on: bool) -> None:
+        self._context = context
+        self._on = on
+        self._server_knows = True
+        self._last_sent: tuple[ConversationId, float] | None = None
+        self._typists: dict[ConversationId, dict[int, tuple[Person, float]]] = {}
 
     # --- our own ------------------------------------------------------------------------------------------------------
 
-    def began(self, key: ConversationId, now: float) -> Typing | None:
-        """The user types; return what to tell the server, if it is time."""
-        early = self._told is not None and self._told[0] == key and now - self._told[1] < TELL_S
-        if not self.on or not self._known_there or early:
-            return None
-        self._told = (key, now)
-        return Typing(room=key.room) if isinstance(key, RoomKey) else Typing(peer=key.person_id)
+    def notify(self, key: ConversationId) -> None:
+        """The user types; tell the server, if it is time."""
+        now, last = self._context.now, self._last_sent
+        early = last is not None and last[0] == key and now - last[1] < TELL_S
+        if not self._context.online or not self._on or not self._server_knows or early:
+            return
+        self._last_sent = (key, now)
+        self._context.send(Typing(room=key.room) if isinstance(key, RoomKey) else Typing(peer=key.person_id))
 
-    def said(self) -> None:
-        """The line is out: the next one is told anew."""
-        self._told = None
+    def message_sent(self) -> None:
+        """The message is out: typing the next one is told anew."""
+        self._last_sent = None
 
-    def unknown_there(self) -> None:
-        """This server does not know of such notices."""
-        self._known_there = False
+    def unknown_to_server(self) -> None:
+        """Send no notices to a server that does not know them."""
+        self._server_knows = False
+
+    def switch(self, *, on: bool | None) -> None:
+        """Send and show notices, or not; None for the other of the two."""
+        self._on = not self._on if on is None else on
+        self.forget()
+        self._context.tell(events.TypingNoticesSet(self._on))
+        self._context.tell(events.TypingChanged())
 
     # --- others -------------------------------------------------------------------------------------------------------
 
-    def heard(self, key: ConversationId, person: Person, now: float) -> bool:
-        """Somebody writes; tell whether that is news."""
-        if not self.on:
-            return False
-        there = self._writers.setdefault(key, {})
-        news = person.id not in there
-        there[person.id] = (person, now + BELIEVED_S)
-        return news
+    def received(self, event: TypingNow) -> None:
+        """Another member types."""
+        context, person = self._context, event.by
+        if person.id in context.ignored or not self._on:
+            return
+        key: ConversationId = RoomKey(event.room) if event.room is not None else PersonKey(person.id)
+        typists = self._typists.setdefault(key, {})
+        is_news = person.id not in typists
+        typists[person.id] = (person, context.now + BELIEVED_S)
+        if is_news and key == context.current:
+            context.tell(events.TypingChanged())
 
-    def stopped(self, key: ConversationId, person_id: int) -> bool:
-        """Their message is here; tell whether they were writing it."""
-        return self._writers.get(key, {}).pop(person_id, None) is not None
+    def stopped(self, key: ConversationId, person_id: int) -> None:
+        """The message of a member has arrived."""
+        if self._typists.get(key, {}).pop(person_id, None) is not None:
+            self._context.tell(events.TypingChanged())
 
-    def expire(self, now: float) -> bool:
-        """Forget whom nothing was heard of; tell whether there was anybody."""
-        old = [(key, who) for key, there in self._writers.items() for who, (_, until) in there.items() if until <= now]
+    def expire(self) -> None:
+        """Forget members whose last notice is too old."""
+        now = self._context.now
+        old = [(key, who) for key, there in self._typists.items() for who, (_, until) in there.items() if until <= now]
         for key, who in old:
-            self._writers[key].pop(who)
-        return bool(old)
-
-    def switch(self, *, on: bool) -> None:
-        """Send and show notices, or not."""
-        self.on = on
-        self.forget()
+            self._typists[key].pop(who)
+        if old:
+            self._context.tell(events.TypingChanged())
 
     def forget(self) -> None:
-        """The connection is gone, or another server was met: nothing is known."""
-        self._writers.clear()
-        self._told = None
-        self._known_there = True
+        """Begin anew: on a new connection, perhaps to another server, nothing is known."""
+        self._typists.clear()
+        self._last_sent = None
+        self._server_knows = True
 
     @property
     def deadline(self) -> float | None:
         """When `expire` has something to do."""
-        return min((until for there in self._writers.values() for _, until in there.values()), default=None)
+        return min((until for there in self._typists.values() for _, until in there.values()), default=None)
 
-    def writers(self, key: ConversationId) -> tuple[Person, ...]:
-        """Who writes there."""
-        return tuple(person for person, _ in self._writers.get(key, {}).values())
+    def typists(self, key: ConversationId) -> tuple[Person, ...]:
+        """Return who types in a conversation."""
+        return tuple(person for person, _ in self._typists.get(key, {}).values())

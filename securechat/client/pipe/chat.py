@@ -7,10 +7,9 @@ password, and only there stand numbers beside the lines: scripts read names and 
 from __future__ import annotations
 
 import sys
-from typing import Any
 
 from securechat.client import catalogue
-from securechat.client.catalogue.help_pages import PAGES, usage
+from securechat.client.catalogue.help_pages import usage
 from securechat.client.core import actions, events
 from securechat.client.core.client import ClientCore
 from securechat.client.core.events.connection import UiEvent
@@ -18,19 +17,9 @@ from securechat.client.core.state import ConversationId, key_of
 from securechat.client.echo import EchoControl
 from securechat.client.network import ServerTarget
 from securechat.client.pipe.pipes import PipeSend
-from securechat.client.secret_files import certificate_to_add
-from securechat.client.ui.commands.parser import encodable, read
-from securechat.client.ui.commands.results import (
-    AddCertificateFile,
-    AskPassword,
-    HistoryFromDate,
-    InputError,
-    PrefillInput,
-    ShowHelp,
-)
+from securechat.client.ui.interaction import Interaction
 from securechat.client.ui.message_rows import MessageRows
-from securechat.client.ui.password_prompt import PasswordPrompt, PasswordPurpose, PromptCancelled
-from securechat.client.ui.rendering import change_line, day_at_ms, elsewhere, tail_line
+from securechat.client.ui.rendering import change_line, elsewhere, tail_line
 from securechat.model import Message
 from securechat.text.sanitize import one_line
 
@@ -47,8 +36,7 @@ class PipeChat(PipeSend):
         self._echo = echo
         self._echo_control = EchoControl()
         self._shown = MessageRows(core)
-        self._asking_name = False
-        self._dialogue: PasswordPrompt | None = None
+        self._interaction = Interaction(core, self._shown.numbers, server_target.context, can_hide=echo)
 
     def restore(self) -> None:
         """Show what is typed again."""
@@ -65,31 +53,28 @@ class PipeChat(PipeSend):
     @property
     def asks(self) -> bool:
         """Whether the next line is an answer."""
-        return self._asking_name or self._dialogue is not None
+        return self._interaction.asks_name or self._interaction.prompt is not None
 
     def _answer_questions(self) -> None:
         while self.asks and not self._lines.empty():
             if (typed := self._lines.get_nowait()) is None:
-                self._asking_name, self._dialogue = False, None
+                self._interaction.give_up()
                 self.network.want(actions.LeaveChat(0.0))
-            elif self._dialogue is not None:
-                self._answer(self._dialogue, encodable(typed))
             else:
-                self._asking_name = False
-                self.network.want(actions.ChooseName(typed))
+                self._take(typed)
 
-    def name_refused(self, name: str, code: Any, text: str) -> None:
+    def name_refused(self, event: events.NameRefused) -> None:
         """At a terminal, ask again."""
         if self._echo:
-            self.notice(catalogue.connection.name_refused(one_line(name), one_line(text), code))
-            self._ask_name()
+            self.notice(catalogue.connection.name_refused(one_line(event.name), one_line(event.text), event.code))
+            self._note(event)
         else:
-            super().name_refused(name, code, text)
+            super().name_refused(event)
 
     def say(self, line: str) -> None:
         """At a terminal the rest of a paste would go to the shell: there a mistake of ours must not end the chat."""
         try:
-            self._understand(line)
+            self._take(line)
         except Exception as error:
             if not self._echo:
                 raise
@@ -99,67 +84,36 @@ class PipeChat(PipeSend):
         """At a terminal, ask."""
         if self._echo:
             self.notice(catalogue.accounts.password_needed(event.code, one_line(event.text)))
-            self._ask(
-                PasswordPrompt(PasswordPurpose.INVITED if event.new else PasswordPurpose.LOG_IN, one_line(event.name))
-            )
+            self._note(event)
         else:
             super().password_needed(event)
 
-    def _ask(self, dialogue: PasswordPrompt) -> None:
-        self._dialogue = dialogue
-        self._echo_control.on()
-        sys.stderr.write(dialogue.question)
+    def _take(self, line: str) -> None:
+        """Do what a line means, and ask the next question."""
+        hidden = self._interaction.prompt is not None
+        if hidden:
+            self._echo_control.off()  # an action can end the session, which must not leave the terminal without echo
+            sys.stderr.write("\n")
+        asked = self.asks
+        result = self._interaction.take(line, hidden=hidden)
+        if result.notice:
+            self.notice(result.notice)
+        if result.prefill:
+            self.notice(usage("/edit"))
+        if self.asks and (hidden or not asked):
+            self._show_question()
+        if result.action is not None:
+            self.network.want(result.action)
+
+    def _note(self, ui_event: UiEvent) -> None:
+        self._interaction.note(ui_event)
+        self._show_question()
+
+    def _show_question(self) -> None:
+        if (prompt := self._interaction.prompt) is not None:
+            self._echo_control.on()
+        sys.stderr.write(prompt.question if prompt is not None else catalogue.connection.NAME_PROMPT)
         sys.stderr.flush()
-
-    def _answer(self, dialogue: PasswordPrompt, typed: str) -> None:
-        self._dialogue = None
-        self._echo_control.off()
-        sys.stderr.write("\n")
-        match dialogue.give(typed):
-            case None:
-                self._ask(dialogue)
-            case str(why):
-                self.notice(why)
-                self._ask(dialogue)
-            case PromptCancelled() if dialogue.purpose in {PasswordPurpose.LOG_IN, PasswordPurpose.INVITED}:
-                self._ask_name()
-            case PromptCancelled():
-                self.notice(catalogue.accounts.CANCELLED)
-            case action:
-                self.network.want(action)
-
-    def _add_certificate(self, path: str) -> None:
-        action = certificate_to_add(path, self.network.server_target.context, self.core.me.id)
-        if isinstance(action, str):
-            self.notice(one_line(action))
-        else:
-            self.network.want(action)
-
-    def _understand(self, line: str) -> None:
-        """Lines mean what they mean to the interactive client."""
-        match read(line, self.core.current, self.core.known_names(), self._shown.numbers, self.core.me.id):
-            case ShowHelp(page):
-                self.notice(PAGES[page])
-            case InputError(why):
-                self.notice(one_line(why))
-            case PrefillInput():
-                self.notice(usage("/edit"))
-            case HistoryFromDate(target, date):
-                self._show_day(target, date)
-            case AskPassword(purpose) if self._echo:
-                self._ask(PasswordPrompt(purpose, one_line(self.core.me.name)))
-            case AskPassword():
-                self.notice(catalogue.accounts.TERMINAL_ONLY)
-            case AddCertificateFile(path):
-                self._add_certificate(path)
-            case action:
-                self.network.want(action)
-
-    def _show_day(self, target: ConversationId, date: str) -> None:
-        if (at_ms := day_at_ms(date)) is None:
-            self.notice(catalogue.rooms.no_such_day(one_line(date)))
-        else:
-            self.network.want(actions.ShowHistory(target, at_ms=at_ms))
 
     def otherwise(self, ui_event: UiEvent) -> None:
         """Messages to stdout, all else to stderr."""
@@ -170,10 +124,10 @@ class PipeChat(PipeSend):
             case events.SearchShown() | events.MessageChanged():
                 self._put_more(ui_event)
             case events.NameNeeded():
-                self._ask_name()
+                self._note(ui_event)
             case events.ActionRejected(events.RejectReason.NAME_INVALID) if self._echo and not self.core.me.id:
                 self.tell(ui_event)
-                self._ask_name()
+                self._note(ui_event)
             case events.HistoryShown():
                 self.notice(catalogue.rooms.NOTHING_THERE)
             case _:
@@ -210,8 +164,3 @@ class PipeChat(PipeSend):
         """The number of a line, where a person sees it: scripts read names and texts."""
         number = self._shown.numbers.give(key, seq, message)
         return number if self._echo else None
-
-    def _ask_name(self) -> None:
-        self._asking_name = True
-        sys.stderr.write(catalogue.connection.NAME_PROMPT)
-        sys.stderr.flush()

@@ -87,8 +87,8 @@ class PipeClient:
         """Told by the runner."""
         for ui_event in ui_events:
             match ui_event:
-                case events.NameRefused(name, code, text):
-                    self.name_refused(name, code, text)
+                case events.NameRefused():
+                    self.name_refused(ui_event)
                 case events.PasswordNeeded():
                     self.password_needed(ui_event)
                 case events.LoginDelayed() | events.StateNotSaved() | events.AnnouncementShown():
@@ -98,10 +98,10 @@ class PipeClient:
                 case _:
                     self.on_ui_event(ui_event)
 
-    def name_refused(self, name: str, code: Any, text: str) -> None:
+    def name_refused(self, event: events.NameRefused) -> None:
         """Nobody can be asked for another name."""
-        self.notice(catalogue.connection.name_refused(one_line(name), one_line(text), code))
-        self.finish(outcome.of_name(code), 0.0)
+        self.notice(catalogue.connection.name_refused(one_line(event.name), one_line(event.text), event.code))
+        self.finish(outcome.of_name(event.code), 0.0)
 
     def password_needed(self, event: events.PasswordNeeded) -> None:
         """Nobody can be asked for a password."""
@@ -173,12 +173,12 @@ class PipeTail(PipeClient):
         """A room may be silent for hours, and whoever reads us leave meanwhile."""
         self._stdout.watch()
 
-    def name_refused(self, name: str, code: Any, text: str) -> None:
+    def name_refused(self, event: events.NameRefused) -> None:
         """A name we made up can be made up again."""
         if self._rename is not None:
             self.network.want(actions.ChooseName(self._rename()))
         else:
-            super().name_refused(name, code, text)
+            super().name_refused(event)
 
     def on_ui_event(self, ui_event: UiEvent) -> None:
         """Messages of the room to stdout, the connection's fate to stderr."""

@@ -29,29 +29,18 @@ from prompt_toolkit.layout.processors import ConditionalProcessor
 from prompt_toolkit.shortcuts import CompleteStyle
 
 from securechat.client import catalogue, outcome
-from securechat.client.catalogue.help_pages import PAGES
 from securechat.client.core import actions, events
 from securechat.client.core.client import ClientCore
 from securechat.client.core.events.connection import UiEvent
 from securechat.client.core.state import ConnectionPhase, RoomKey
 from securechat.client.exit_codes import ClientExit
 from securechat.client.network import NetworkThread, ServerTarget
-from securechat.client.secret_files import certificate_to_add
 from securechat.client.terminal.editor import HiddenInput, InputHistory, MentionCompleter, without_echo
 from securechat.client.terminal.output import PromptOutput
-from securechat.client.ui.commands.parser import encodable, read
-from securechat.client.ui.commands.results import (
-    AddCertificateFile,
-    AskPassword,
-    HistoryFromDate,
-    InputError,
-    PrefillInput,
-    ShowHelp,
-)
 from securechat.client.ui.describe import sentence
+from securechat.client.ui.interaction import Interaction
 from securechat.client.ui.message_rows import MessageRows
-from securechat.client.ui.password_prompt import PasswordPrompt, PasswordPurpose, PromptCancelled
-from securechat.client.ui.rendering import TextRow, announcement_rows, day_at_ms, local_time_of, notice_rows
+from securechat.client.ui.rendering import TextRow, announcement_rows, local_time_of, notice_rows
 from securechat.text.names import LOBBY
 from securechat.text.sanitize import one_line, visible
 
@@ -65,15 +54,6 @@ NOTICED_S = 1.0
 """Between two looks at what is being typed; the core decides what of it is told."""
 FALLBACK_SIZE = (80, 24)
 """Columns and rows of a terminal that does not tell (a VT100's)."""
-_PROOF_IS_OVER = (
-    events.PasswordNeeded,
-    events.NameNeeded,
-    events.NameRefused,
-    events.LoggedIn,
-    events.BackOnline,
-    events.ClientEnded,
-)
-"""What the server can come to, once it has a password."""
 
 
 class Terminal:
@@ -95,9 +75,7 @@ class Terminal:
         self._lines = MessageRows(core)
         self._gathering = False
         self._trouble: object = None
-        self._asking_name = False
-        self._dialogue: PasswordPrompt | None = None
-        self._proving = False
+        self._interaction = Interaction(core, self._lines.numbers, server_target.context, default_name=login)
         self._asked = (catalogue.connection.PROMPT, False)
         self._prompt, self._hidden = self._asked
         self._typed_hidden = False
@@ -194,8 +172,7 @@ class Terminal:
             self._network.post(lambda: self._network.want(actions.NotifyTyping(self._core.current)))
 
     def _is_secret(self) -> bool:
-        """Whether what is typed now is a password, or may be one typed once more before the server has answered."""
-        return self._dialogue is not None or self._proving
+        return self._interaction.hides_input
 
     def _show_what_is_asked(self) -> None:
         """In the prompt's event loop: what the prompt says, and whether a line shows, change together or not at all.
@@ -217,8 +194,7 @@ class Terminal:
 
     def _may_be_cancelled(self) -> bool:
         """Whether an empty line takes back what is being asked, and leaves everything as it was."""
-        purpose = self._dialogue.purpose if self._dialogue is not None and not self._over else None
-        return purpose in {PasswordPurpose.REGISTER, PasswordPurpose.CHANGE}
+        return self._interaction.can_cancel and not self._over
 
     def _leave(self) -> None:
         if not self._over:
@@ -266,73 +242,21 @@ class Terminal:
     def _typed(self, line: str, *, hidden: bool = False) -> None:
         # The shell that waits below would run the rest of a paste as commands: a mistake of ours must not end the chat.
         try:
-            self._understand(line, hidden=hidden)
+            self._take(line, hidden=hidden)
         except Exception as error:  # noqa: BLE001 - told to the user, who decides whether to go on
             # Of a mistake over a password only the kind: its words could be the password's.
             secret = hidden or self._is_secret()
             self._say(catalogue.connection.mistake(type(error).__name__ if secret else one_line(repr(error))))
         self._refresh()
 
-    def _understand(self, line: str, *, hidden: bool) -> None:
-        if self._dialogue is not None and hidden:
-            self._answer(self._dialogue, encodable(line).rstrip("\r\n"))
-        elif hidden:
-            self._say(catalogue.accounts.TYPED_TOO_SOON if self._proving else catalogue.accounts.WENT_NOWHERE)
-        elif self._asking_name:
-            self._choose_name(encodable(line).strip() or self._login or "")
-        elif line.strip():
-            self._obey(line)
-
-    def _obey(self, line: str) -> None:
-        """Do what a line means."""
-        core = self._core
-        match read(line, core.current, core.known_names(), self._lines.numbers, core.me.id):
-            case ShowHelp(page):
-                self._say(PAGES[page])
-            case InputError(why):
-                self._say(one_line(why))
-            case PrefillInput(text):
-                self._prefill = text
-            case HistoryFromDate(target, date):
-                if (at_ms := day_at_ms(date)) is None:
-                    self._say(catalogue.rooms.no_such_day(one_line(date)))
-                else:
-                    self._network.want(actions.ShowHistory(target, at_ms=at_ms))
-            case AskPassword(purpose):
-                self._dialogue = PasswordPrompt(purpose, one_line(self._core.me.name))
-            case AddCertificateFile(path):
-                self._add_certificate(path)
-            case action:
-                self._network.want(action)
-
-    def _answer(self, dialogue: PasswordPrompt, typed: str) -> None:
-        match dialogue.give(typed):
-            case None:
-                pass
-            case str(why):
-                self._say(why)
-            case PromptCancelled():
-                self._dialogue = None
-                self._asking_name = dialogue.purpose in {PasswordPurpose.LOG_IN, PasswordPurpose.INVITED}
-                self._say(catalogue.accounts.CHOOSE_NAME if self._asking_name else catalogue.accounts.CANCELLED)
-            case action:
-                self._dialogue = None
-                self._proving = isinstance(action, actions.GivePassword)
-                self._network.want(action)
-
-    def _add_certificate(self, path: str) -> None:
-        action = certificate_to_add(path, self._network.server_target.context, self._core.me.id)
-        if isinstance(action, str):
-            self._say(one_line(action))
-        else:
-            self._network.want(action)
-
-    def _choose_name(self, name: str) -> None:
-        if name.casefold() in {"exit", "/quit"}:
-            self._network.want(actions.LeaveChat())
-            return
-        self._asking_name = False
-        self._network.want(actions.ChooseName(name.removeprefix("/nick ")))
+    def _take(self, line: str, *, hidden: bool) -> None:
+        result = self._interaction.take(line, hidden=hidden)
+        if result.notice:
+            self._say(result.notice)
+        if result.prefill:
+            self._prefill = result.prefill
+        if result.action is not None:
+            self._network.want(result.action)
 
     def _on_ui_events(self, ui_events: Sequence[UiEvent]) -> None:
         rows: list[TextRow] = []
@@ -357,21 +281,12 @@ class Terminal:
 
     def _rows(self, ui_event: UiEvent) -> list[TextRow]:
         columns = self._columns()
-        if isinstance(ui_event, _PROOF_IS_OVER):
-            self._proving = False
+        self._interaction.note(ui_event)
         match ui_event:
-            case events.NameNeeded():
-                self._asking_name = True
             case events.NameRefused(name, code, text):
-                self._asking_name = True
                 return notice_rows(catalogue.connection.name_refused(one_line(name), one_line(text), code), columns)
-            case events.PasswordNeeded(name, new, code, text):
-                self._dialogue = PasswordPrompt(
-                    PasswordPurpose.INVITED if new else PasswordPurpose.LOG_IN, one_line(name)
-                )
+            case events.PasswordNeeded(code=code, text=text):
                 return notice_rows(catalogue.accounts.password_needed(code, one_line(text)), columns)
-            case events.ActionRejected(events.RejectReason.NAME_INVALID) if not self._core.me.id:
-                self._asking_name = True
             case events.AnnouncementShown(text, sent_at_ms):
                 clock = local_time_of(sent_at_ms).strftime("%H:%M")
                 return announcement_rows(catalogue.accounts.announcement(clock, visible(text)), columns)
@@ -417,17 +332,18 @@ class Terminal:
         current = self._core.current
         room = current.room if isinstance(current, RoomKey) and current.room != LOBBY else None
         waiting = len(self._core.unsent) if self._core.phase is not ConnectionPhase.ONLINE or self._core.away else 0
-        if self._dialogue is not None:
-            asked = self._dialogue.question
-        elif self._proving:
+        interaction = self._interaction
+        if interaction.prompt is not None:
+            asked = interaction.prompt.question
+        elif interaction.password_sent:
             asked = catalogue.accounts.PROVING_PROMPT
-        elif self._asking_name:
+        elif interaction.asks_name:
             asked = catalogue.connection.name_prompt(self._login)
         else:
             asked = catalogue.connection.prompt(room=room, waiting=waiting)
-        writers = [one_line(person.name) for person in self._core.writers] if self._dialogue is None else []
+        writers = [one_line(person.name) for person in self._core.typists] if interaction.prompt is None else []
         corner = catalogue.rooms.writing(writers) if writers else ""
-        here = self._core.membership.rooms.get(current.room) if isinstance(current, RoomKey) else None
+        here = self._core.rooms.get(current.room) if isinstance(current, RoomKey) else None
         self._names = tuple(person.name for person in here.people.values()) if here is not None else ()
         if corner != self._corner:
             self._corner = corner

@@ -68,11 +68,16 @@ class LineNumbers:
                 return entry
         return None
 
-    def change(self, change: MessageChange) -> None:
-        """A message has changed."""
+    def change(self, change: MessageChange, message: Message | None = None) -> None:
+        """A message has changed.
+
+        Args:
+            change: the change.
+            message: the result, where the core keeps the message: then this is no copy of it.
+        """
         entry = self._by_seq.get(change.target)
         if entry is not None and entry.message is not None:
-            entry.message = apply_change(entry.message, change)
+            entry.message = message or apply_change(entry.message, change)
 
     def renamed(self, old: ConversationId, new: ConversationId) -> None:
         """A room has another name."""

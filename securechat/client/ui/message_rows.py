@@ -55,8 +55,8 @@ class MessageRows:
         match ui_event:
             case events.MessageShown(message, key):
                 self.numbers.give(key, message.seq, message)
-            case events.MessageChanged(change):
-                self.numbers.change(change)
+            case events.MessageChanged(change, message=message):
+                self.numbers.change(change, message)
             case events.RoomSettingsChanged(rules) if rules.was is not None:
                 self.numbers.renamed(RoomKey(rules.was), RoomKey(rules.room))
             case events.HistoryReset():
@@ -101,7 +101,7 @@ class MessageRows:
         return [row for message in messages for row in self._message(key, message, columns, room)]
 
     def _quote(self, key: ConversationId, seq: int, columns: int) -> TextRow:
-        message = self._core.timeline.find(key, seq) or self.numbers.message(seq)
+        message = self._core.find_message(key, seq) or self.numbers.message(seq)
         hidden = message is not None and message.sender_id in self._core.ignored
         return quote_row(message, self.numbers.give(key, seq), columns, hidden=hidden)
 
@@ -143,10 +143,10 @@ class MessageRows:
             sign = safe_sign(change.sign)
             said = catalogue.rooms.reacted(number, sign, one_line(change.name), on=change.on)
         else:
-            self._core.people.see(change.sender_id, change.name)
-            signs = [(safe_sign(each.sign), [self._name(who) for who in each.by]) for each in entry.reactions]
+            signs = [(safe_sign(each.sign), [self._name(who, change) for who in each.by]) for each in entry.reactions]
             said = catalogue.rooms.reactions(number, signs)
         return announcement_rows(said, columns)
 
-    def _name(self, person_id: int) -> str:
-        return one_line(self._core.people.name(person_id) or catalogue.rooms.SOMEBODY)
+    def _name(self, person_id: int, change: Reacted) -> str:
+        unseen = change.name if person_id == change.sender_id else catalogue.rooms.SOMEBODY
+        return one_line(self._core.name_of(person_id) or unseen)

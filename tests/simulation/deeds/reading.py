@@ -41,7 +41,7 @@ def jump(person: Person, device: Device) -> None:
     rng, core = person.rng, device.core
     assert core is not None
     key = person.some_place(device)
-    conversation = core.timeline.conversations.get(key)
+    conversation = core.conversations.get(key)
     seqs = [message.seq for message in conversation.messages] if conversation is not None else []
     if seqs and rng.random() < 0.7:
         device.want(actions.ShowHistory(key, around=rng.choice(seqs)))

@@ -19,7 +19,7 @@ SIGNS = ("👍", "🎉", "+1")
 def _some_message(person: Person, device: Device, *, own: bool) -> tuple[ConversationId, Message] | None:
     """A message that the device shows, mostly one of the last."""
     assert device.core is not None
-    conversations = [each for each in device.core.timeline.conversations.values() if each.messages]
+    conversations = [each for each in device.core.conversations.values() if each.messages]
     if not conversations:
         return None
     conversation = person.rng.choice(conversations)

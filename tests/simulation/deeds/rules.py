@@ -21,7 +21,7 @@ _ROLES: tuple[RoleName, ...] = ("owner", "moderator", "member")
 def _room(person: Person, device: Device) -> str:
     """A room: mostly one they have a say in, sometimes any."""
     assert device.core is not None
-    mine = [room.name for room in device.core.membership.rooms.values() if room.role == "owner"]
+    mine = [room.name for room in device.core.rooms.values() if room.role == "owner"]
     if mine and person.rng.random() < 0.8:
         return person.rng.choice(mine)
     return person.rng.choice((LOBBY, *ROOMS, *person.rooms))
@@ -30,7 +30,7 @@ def _room(person: Person, device: Device) -> str:
 def _somebody(person: Person, device: Device, room: str) -> str:
     """The name of somebody: mostly one who is in the room."""
     assert device.core is not None
-    known = device.core.membership.rooms.get(room)
+    known = device.core.rooms.get(room)
     there = sorted(each.name for each in known.people.values() if each.id != device.core.me.id) if known else []
     if there and person.rng.random() < 0.8:
         return person.rng.choice(there)

@@ -6,11 +6,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from securechat.client.core.conversing import Conversing
 from securechat.client.core.credentials import Credentials
-from securechat.client.core.greeting import Greeting
-from securechat.client.core.rooms import JoinedRooms
+from securechat.client.core.joined_rooms import JoinedRooms
 from securechat.client.core.send_queue import SendQueue
+from securechat.client.core.sending import Sending
 from securechat.client.core.timeline import Timeline
 from tests.simulation.mutants.planting import MUTANTS, nothing, planted
 
@@ -75,11 +74,11 @@ def line_refused_for_now_never_repeated(original: Any) -> Any:
     return lambda self, client_id: self._in_flight.pop(client_id, None)
 
 
-@planted(Conversing, "_acked")
+@planted(Sending, "acked")
 def ack_of_one_line_settles_all(original: Any) -> Any:
     def acked(self: Any, client_id: int, seq: int) -> None:
         original(self, client_id, seq)
-        self._send_queue._in_flight.clear()
+        self._queue._in_flight.clear()
 
     return acked
 
@@ -91,17 +90,17 @@ def secret_exchanged_for_ones_own_account() -> Iterator[None]:
     Two functions stand against it by now, and both must fall.
     """
 
-    def is_somebody_else(self: Any, name: str, *, proven: bool) -> bool:
+    def is_another_identity(self: Any, name: str, *, proven: bool) -> bool:
         return proven if not self._bound[0] else original(self, name, proven=proven)
 
-    original, give_up = Credentials._is_somebody_else, Greeting._give_up_lines
-    Credentials._is_somebody_else = is_somebody_else  # type: ignore[method-assign]
-    Greeting._give_up_lines = nothing  # type: ignore[method-assign,assignment]
+    original, give_up = Credentials._is_another_identity, Sending.abandon_in_flight
+    Credentials._is_another_identity = is_another_identity  # type: ignore[method-assign]
+    Sending.abandon_in_flight = nothing  # type: ignore[method-assign,assignment]
     try:
         yield
     finally:
-        Credentials._is_somebody_else = original  # type: ignore[method-assign]
-        Greeting._give_up_lines = give_up  # type: ignore[method-assign]
+        Credentials._is_another_identity = original  # type: ignore[method-assign]
+        Sending.abandon_in_flight = give_up  # type: ignore[method-assign]
 
 
 MUTANTS["secret_exchanged_for_ones_own_account"] = secret_exchanged_for_ones_own_account

@@ -176,7 +176,7 @@ def test_rooms_of_another_device_are_adopted_and_left_with_a_line_each() -> None
     one.told.clear()
     one.hear(m.Left("ops", 0))
     assert said(one) == ["you left #ops on another device"]
-    assert "ops" not in one.core.membership.rooms
+    assert "ops" not in one.core.rooms
 
 
 def test_a_room_left_while_away_is_not_adopted_from_what_the_server_still_believes() -> None:
@@ -190,9 +190,9 @@ def test_a_room_left_while_away_is_not_adopted_from_what_the_server_still_believ
     one.hear(m.Joined("lobby", 13, 1, [ME]))
     one.hear(m.Joined("ops", 13, 1, [ME]))
     (leave,) = [command for command in one.sent if isinstance(command, m.Leave)]
-    assert "ops" not in one.core.membership.rooms
+    assert "ops" not in one.core.rooms
     one.hear(m.Left("ops", leave.ref))
-    assert "ops" not in one.core.membership.wanted
+    assert "ops" not in one.core.wanted_rooms
     assert not any("#ops" in each for each in said(one))
 
 
@@ -311,7 +311,7 @@ def test_what_another_device_has_read_is_unread_no_more() -> None:
     one = inside(attention=Visibility.CURRENT)
     for seq, prev in ((11, 0), (12, 11), (13, 12)):
         one.hear(message(seq, "x", direct=True, prev=prev))
-    conversation = one.core.timeline.conversations[PersonKey(BOB.id)]
+    conversation = one.core.conversations[PersonKey(BOB.id)]
     assert conversation.unread == 3
     one.hear(m.ReadElsewhere(12, peer=BOB.id))
     assert conversation.unread == 1

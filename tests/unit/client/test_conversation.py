@@ -111,6 +111,33 @@ def test_an_edit_that_was_replaced_before_it_came_is_not_told() -> None:
     assert (amended.message.text, amended.message.deleted) == ("", seq + 2)
 
 
+def test_a_numbered_message_is_the_one_that_the_core_keeps_and_no_copy() -> None:
+    one = online()
+    rows = MessageRows(one.core)
+    one.server.batch([("lobby", "a")])
+    one.settle()
+    one.server.change(one.server.fed, "edit", text="b")  # type: ignore[attr-defined]
+    one.settle()
+    for ui_event in one.told:
+        rows.note(ui_event)
+    kept = one.core.find_message(LOBBY, one.server.log[0].seq)
+    assert kept is not None
+    assert kept.text == "b"
+    assert rows.numbers.message(kept.seq) is kept
+
+
+def test_a_reaction_is_shown_with_the_name_that_it_came_with() -> None:
+    one = online()
+    rows = MessageRows(one.core)
+    one.server.batch([("lobby", "a")])
+    one.settle()
+    one.server.change(one.server.fed, "react", by=77)  # type: ignore[attr-defined]
+    one.settle()
+    assert not [row for ui_event in one.told for row in rows.rows(ui_event, 80) or [] if "p77" in str(row)]
+    [row] = rows.gathered(80)
+    assert "p77" in str(row)
+
+
 def test_a_page_of_history_that_is_older_than_a_change_shows_the_change() -> None:
     one = online()
     for number in range(501):
@@ -242,14 +269,14 @@ def test_a_room_that_gets_another_name_stays_the_same_room() -> None:
     one.hear(m.RoomRules("dev", was="ops", by=ANN))
     assert one.core.current == RoomKey("dev")
     assert said(one) == ["#ops is called #dev now"]
-    assert set(one.core.membership.rooms) == {"lobby", "dev"}
-    assert one.core.membership.wanted == ["dev"]
+    assert set(one.core.rooms) == {"lobby", "dev"}
+    assert one.core.wanted_rooms == ["dev"]
     assert one.core.unsent[0].target == RoomKey("dev")
-    last = one.core.timeline.conversations[RoomKey("dev")].last
+    last = one.core.conversations[RoomKey("dev")].last
     one.hear(m.Message(last + 5, last, 5, "ann", 0, "said before, heard after", "ops"))
     shown = one.all(events.MessageShown)[-1]
     assert (shown.key, shown.message.room) == (RoomKey("dev"), "dev")
-    assert [each.room for each in one.core.timeline.conversations[RoomKey("dev")].messages] == ["dev", "dev"]
+    assert [each.room for each in one.core.conversations[RoomKey("dev")].messages] == ["dev", "dev"]
 
 
 def test_only_what_changed_of_the_rules_is_told() -> None:
@@ -331,7 +358,7 @@ def test_an_account_is_back_in_its_rooms_by_the_servers_word_alone() -> None:
     assert not any(isinstance(command, m.Join) for command in one.sent)
     one.hear(m.Pong(0))
     assert said(one)[-1] == "while you were away you were taken out of #ops, or it got another name"
-    assert "ops" not in one.core.membership.rooms
+    assert "ops" not in one.core.rooms
 
 
 def test_rooms_without_a_role_are_entered_again_also_by_an_account() -> None:
@@ -350,7 +377,7 @@ def test_what_was_not_read_is_asked_for_after_a_login_and_told_in_a_line() -> No
     one = account()
     unread(one, m.UnreadItem(2, 3, 1, 4, room="ops"), m.UnreadItem(0, 1, 0, 7, peer=ANN))
     assert said(one) == ["unread: #ops: 3 (1 name you), ann: 1; /unread shows them"]
-    conversation = one.core.timeline.conversations[OPS]
+    conversation = one.core.conversations[OPS]
     assert (conversation.unread, conversation.mentions) == (3, 1)
 
 
@@ -526,13 +553,13 @@ def test_who_writes_is_shown_until_the_message_comes_or_nothing_more_is_heard() 
     one.hear(m.TypingNow(ANN, "lobby"))
     one.hear(m.TypingNow(m.Person(6, "bob"), "lobby"))
     one.hear(m.TypingNow(m.Person(7, "carl"), "ops"))
-    assert [person.name for person in one.core.writers] == ["ann", "bob"]
+    assert [person.name for person in one.core.typists] == ["ann", "bob"]
     one.hear(m.Message(9, 0, 5, "ann", 0, "here", "lobby"))
-    assert [person.name for person in one.core.writers] == ["bob"]
+    assert [person.name for person in one.core.typists] == ["bob"]
     assert one.core.deadline() == one.now + BELIEVED_S
     one.told.clear()
     one.tick()
-    assert one.core.writers == ()
+    assert one.core.typists == ()
     assert events.TypingChanged() in one.told
 
 
@@ -541,7 +568,7 @@ def test_notices_of_writing_can_be_switched_off() -> None:
     one.want(actions.SetTypingNotices(on=False))
     one.want(actions.NotifyTyping(LOBBY))
     one.hear(m.TypingNow(ANN, "lobby"))
-    assert one.core.writers == ()
+    assert one.core.typists == ()
     assert not one.sent
     one.want(actions.SetTypingNotices())
     one.want(actions.NotifyTyping(LOBBY))

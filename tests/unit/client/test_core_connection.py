@@ -77,14 +77,12 @@ def test_name_needed_is_asked_once_connected_and_a_slow_answer_dials_again() -> 
 
 
 def test_a_first_connection_that_fails_ends_it() -> None:
-    driver = Driver()
-    driver.take(driver.core.tick(driver.now))
+    core = Driver().core
+    assert core.tick(1.0).dial
     loss = events.Disconnect(events.DisconnectReason.REFUSED)
-    fresh = Driver()
-    fresh.core.phase = ConnectionPhase.DIALLING
-    output = fresh.core.disconnected(loss, 1.0)
+    output = core.disconnected(loss, 1.0)
     assert output.ui_events == (events.ClientEnded(events.EndReason.UNREACHABLE, loss),)
-    assert fresh.core.deadline() is None
+    assert core.deadline() is None
 
 
 def test_later_losses_are_told_once_and_delays_grow_to_their_limit() -> None:

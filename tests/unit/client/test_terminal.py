@@ -61,7 +61,7 @@ class Typing:
 
     def ask(self, dialogue: PasswordPrompt | None = None, *, proving: bool = False) -> None:
         """Ask for a password or, without arguments, for none, as the network's thread does."""
-        self.terminal._dialogue, self.terminal._proving = dialogue, proving
+        self.terminal._interaction.prompt, self.terminal._interaction.password_sent = dialogue, proving
         self.terminal._refresh()
 
     def hold(self, act: Callable[[object], None]) -> None:

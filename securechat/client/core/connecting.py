@@ -1,0 +1,409 @@
+"""Makes connections: dials, says hello, takes the welcome, dials again after a loss, leaves.
+
+What a hello says, and what follows from a refused one, is in credentials.py; how long to wait is in timing.py.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import assert_never
+
+from securechat.client.core import events
+from securechat.client.core.account import AccountActions
+from securechat.client.core.context import CoreContext
+from securechat.client.core.conversations import Conversations
+from securechat.client.core.credentials import HelloOutcome
+from securechat.client.core.events.connection import Disconnect, DisconnectReason, RejectReason
+from securechat.client.core.pending import (
+    PendingAccountAction,
+    PendingDirect,
+    PendingJoin,
+    PendingLeave,
+    PendingModeration,
+    PendingNameLookup,
+    PendingRename,
+)
+from securechat.client.core.queries import Queries
+from securechat.client.core.room_admin import RoomAdmin
+from securechat.client.core.rooms import Rooms
+from securechat.client.core.sending import Sending
+from securechat.client.core.state import ConnectionPhase, Visibility
+from securechat.client.core.timing import ANSWER_S, RETRY_S, Liveness, ReconnectBackoff
+from securechat.client.core.typing import TypingState
+from securechat.errors import ErrorCode, Refusal
+from securechat.model import Closing, Person, Quit, Refused, Welcome
+from securechat.text.names import check_name
+
+ASKING = frozenset({ConnectionPhase.NAMING, ConnectionPhase.PROVING})
+"""Connected, and a person must answer first."""
+GOODBYE_S = 1.0
+"""For the answer to our Quit: a healthy server answers within a pass of its loop."""
+_GREETED = frozenset({ConnectionPhase.GREETING, ConnectionPhase.REJOINING, ConnectionPhase.ONLINE})
+"""The hello is sent: a Quit makes sense."""
+_UNCONNECTED = frozenset({ConnectionPhase.ENDED, ConnectionPhase.OFFLINE, ConnectionPhase.DIALLING})
+_FOR_GOOD = frozenset(
+    {
+        ErrorCode.REPLACED,
+        ErrorCode.UNSUPPORTED_VERSION,
+        ErrorCode.BAD_FRAME,
+        ErrorCode.FRAME_TOO_LARGE,
+        ErrorCode.HELLO_EXPECTED,
+        ErrorCode.BANNED,
+        ErrorCode.KICKED,
+        ErrorCode.LOGGED_OUT,
+        ErrorCode.BYE,
+    }
+)
+"""Reasons of the server to close after which another connection would only repeat them, or is not wanted."""
+
+
+class Connecting:
+    """The connections of one client, one after the other.
+
+    Args:
+        context: shared state.
+        account: has the name and the login of a welcome.
+        conversations: begin or go on with a welcome.
+        sending: what must be acknowledged before leaving.
+        rooms: joined again after a welcome.
+        room_admin: told what was not answered.
+        queries: ask after a welcome what is unread.
+        typing: begins anew with a welcome.
+        jitter: returns a number in [0, 1).
+        client: program and version, for the server's log.
+
+    Attributes:
+        hurried: whether the user, leaving, wanted to leave again: then even the goodbye takes too long.
+    """
+
+    def __init__(
+        self,
+        context: CoreContext,
+        account: AccountActions,
+        conversations: Conversations,
+        sending: Sending,
+        rooms: Rooms,
+        room_admin: RoomAdmin,
+        queries: Queries,
+        typing: TypingState,
+        *,
+        jitter: Callable[[], float],
+        client: str,
+    ) -> None:
+        self.hurried = False
+        self._context = context
+        self._account = account
+        self._conversations = conversations
+        self._sending = sending
+        self._rooms = rooms
+        self._room_admin = room_admin
+        self._queries = queries
+        self._typing = typing
+        self._client = client
+        self._backoff = ReconnectBackoff(jitter)
+        self._liveness: Liveness | None = None
+        self._named = bool(context.me.name)
+        self._closing: Closing | None = None
+        self._dial_at: float | None = 0.0
+        self._hello_at: float | None = None
+        self._answer_by: float | None = None
+        self._leave_by: float | None = None
+        self._welcomed_at: float | None = None
+        self._lost_at: float | None = None
+        self._said_quit = False
+
+    @property
+    def leaving(self) -> bool:
+        """Whether the user wants to go."""
+        return self._leave_by is not None
+
+    @property
+    def away(self) -> bool:
+        """Whether there was a connection and is none."""
+        return self._lost_at is not None
+
+    @property
+    def deadline(self) -> float | None:
+        """When `tick` has something to do."""
+        liveness = self._liveness.deadline if self._liveness is not None else None
+        times = (self._dial_at, self._hello_at, self._answer_by, self._leave_by, liveness)
+        return min((time for time in times if time is not None), default=None)
+
+    def tick(self) -> None:
+        """Do what is due now."""
+        context, now = self._context, self._context.now
+        if self._leave_by is not None and now >= self._leave_by:
+            self._leave_now()
+        elif self._dial_at is not None and now >= self._dial_at:
+            self._dial_at = None
+            context.phase = ConnectionPhase.DIALLING
+            context.dial = True
+        elif self._hello_at is not None and now >= self._hello_at:
+            self._say_hello()
+        elif self._is_overdue():
+            context.hang_up = True
+            self.lost(Disconnect(DisconnectReason.SILENT))
+        elif self._liveness is not None and (ping := self._liveness.check(now)) is not None:
+            context.send(ping)
+
+    def heard(self) -> bool:
+        """The server said something; tell whether that counts: not after the end of its connection."""
+        if self._context.phase in _UNCONNECTED:
+            return False
+        if self._liveness is not None:
+            self._liveness.heard(self._context.now)
+        return True
+
+    def throttled(self, retry_after_s: float) -> None:
+        """Expect nothing of the server while it does not read."""
+        now = self._context.now
+        if self._answer_by is not None:
+            self._answer_by = max(self._answer_by, now + retry_after_s + ANSWER_S)
+        if self._liveness is not None:
+            self._liveness.excuse(now, retry_after_s)
+
+    def _is_overdue(self) -> bool:
+        now = self._context.now
+        unanswered = self._answer_by is not None and now >= self._answer_by
+        return unanswered or (self._liveness is not None and self._liveness.dead(now))
+
+    # --- the hello ----------------------------------------------------------------------------------------------------
+
+    def connected(self) -> None:
+        """Say hello on a verified connection, once there is a name."""
+        self._closing = None
+        if self._named:
+            self._say_hello()
+        else:
+            self._context.phase = ConnectionPhase.NAMING
+            self._context.tell(events.NameNeeded())
+
+    def choose_name(self, name: str) -> None:
+        """Say hello with this name, or change the name."""
+        context = self._context
+        try:
+            name = check_name(name)
+        except Refusal as refusal:
+            context.reject(RejectReason.NAME_INVALID, name, refusal.detail)
+            return
+        if self._named and context.online:
+            self._account.rename(name)
+        elif self._named and context.credentials.wanted is None:
+            self._account.rename_later(name)
+        else:
+            context.me = Person(context.me.id, name)
+            self._named = True
+            context.credentials.choose_name()
+            self._say_hello_or_dial()
+
+    def give_password(self, password: str) -> None:
+        """Say hello with this password, if one is wanted."""
+        if self._context.credentials.wanted is not None:
+            self._context.credentials.give_password(password)
+            self._say_hello_or_dial()
+
+    def hello_refused(self, event: Refused) -> None:
+        """Take what the server has against a hello."""
+        context = self._context
+        if event.code is ErrorCode.LOGIN_EXPIRED:
+            self._account.forget_login()
+        self._answer_by = None
+        match outcome := context.credentials.refused(event):
+            case HelloOutcome.ANOTHER_NAME:
+                context.phase = ConnectionPhase.NAMING
+                self._named = False
+                self._liveness = None
+                context.tell(events.NameRefused(context.me.name, event.code, event.text))
+            case HelloOutcome.PASSWORD | HelloOutcome.NEW_PASSWORD:
+                context.phase = ConnectionPhase.PROVING
+                self._liveness = None
+                is_new = outcome is HelloOutcome.NEW_PASSWORD
+                context.tell(events.PasswordNeeded(context.me.name, is_new, event.code, event.text))
+            case HelloOutcome.AGAIN:
+                self._say_hello()
+            case HelloOutcome.LATER:
+                delay_s = event.retry_after_s if event.retry_after_s is not None else RETRY_S
+                self._hello_at = context.now + delay_s
+                context.tell(events.LoginDelayed(delay_s, event.code))
+            case HelloOutcome.OVER:
+                is_version = event.code is ErrorCode.UNSUPPORTED_VERSION
+                reason = events.EndReason.VERSION if is_version else events.EndReason.CLOSED
+                self.end(events.ClientEnded(reason, code=event.code, text=event.text))
+            case _:
+                assert_never(outcome)
+
+    def _say_hello(self) -> None:
+        context = self._context
+        context.phase = ConnectionPhase.GREETING
+        self._hello_at = None
+        self._answer_by = context.now + ANSWER_S
+        self._liveness = Liveness(context.now)
+        context.send(context.credentials.hello(context.me.name, self._client))
+
+    def _say_hello_or_dial(self) -> None:
+        if self._context.phase in ASKING:
+            self._say_hello()
+        else:
+            self._dial_at = self._context.now
+
+    # --- the welcome --------------------------------------------------------------------------------------------------
+
+    def welcomed(self, event: Welcome) -> None:
+        """Take over name and log position from a welcome, and join the rooms."""
+        context = self._context
+        first, sender_before = self._welcomed_at is None, context.me.id
+        self._account.welcomed(event)
+        exchanged = context.credentials.take_identity_change() and not first
+        another = exchanged and event.sender_id != sender_before
+        if exchanged:
+            self._sending.abandon_in_flight()
+        resumed = self._conversations.welcomed(event, first=first, another=another)
+        context.me = Person(event.sender_id, event.name)
+        context.see(context.me)
+        self._sending.welcomed(event.last_client_id)
+        self._welcomed_at = context.now
+        context.phase = ConnectionPhase.REJOINING
+        self._answer_by = context.now + ANSWER_S
+        self._tell_welcome(event, first=first, another=another)
+        self._lost_at = None
+        self._rooms.join_again(keeps_rooms=event.account and resumed)
+        self._typing.forget()
+        if event.account and not resumed and self._conversations.visibility is not Visibility.NOBODY:
+            self._conversations.read_markers.wait()
+            self._queries.ask_unread()
+
+    def go_online(self) -> None:
+        """Once every room is entered or refused, send what waits and read what was missed."""
+        if self._context.phase is not ConnectionPhase.REJOINING or self._rooms.awaited:
+            return
+        self._context.phase = ConnectionPhase.ONLINE
+        self._answer_by = None
+        self._rooms.resume()
+        self._account.resume()
+        self._sending.resume()
+        self._conversations.timeline.start()
+
+    def _tell_welcome(self, event: Welcome, *, first: bool, another: bool) -> None:
+        context = self._context
+        if event.token:
+            context.tell(events.TokenReceived(event.name, event.token))
+        if first:
+            context.tell(events.LoggedIn(event.server, context.me, event.account, event.admin, event.must_change))
+        else:
+            away_s = context.now - self._lost_at if self._lost_at is not None else 0.0
+            context.tell(events.BackOnline(away_s))
+        if another:
+            context.tell(events.IdentityChanged(context.me))
+
+    # --- the loss -----------------------------------------------------------------------------------------------------
+
+    def closing(self, event: Closing) -> None:
+        """Remember why the server closes the connection."""
+        self._closing = event
+        self._account.closing(event)
+
+    def lost(self, loss: Disconnect) -> None:
+        """The connection ended or could not be made: dial again, wait for the user, or end."""
+        context = self._context
+        phase, closing, hello_at = context.phase, self._closing, self._hello_at
+        self._liveness = self._answer_by = self._closing = self._hello_at = None
+        self._keep_unanswered()
+        self._conversations.timeline.lost()
+        context.phase = ConnectionPhase.OFFLINE
+        code, text = (closing.code, closing.text) if closing is not None else (None, "")
+        if self._said_quit:
+            self.end(events.ClientEnded(events.EndReason.QUIT))
+        elif self._account.logged_out:
+            self.end(events.ClientEnded(events.EndReason.LOGGED_OUT))
+        elif code in _FOR_GOOD:
+            self.end(events.ClientEnded(events.EndReason.CLOSED, code=code, text=text))
+        elif not self._named or context.credentials.wanted is not None:
+            self._dial_at = None  # dial again when it is given: no server waits that long for a person
+            if phase not in ASKING:
+                self.end(events.ClientEnded(events.EndReason.UNREACHABLE, loss, code, text))
+        elif hello_at is not None:
+            self._dial_at = max(hello_at, context.now + _retry_after_s(closing))
+        elif self._welcomed_at is None:
+            self.end(events.ClientEnded(events.EndReason.UNREACHABLE, loss, code, text))
+        else:
+            self._dial_later(loss, closing)
+
+    def _dial_later(self, loss: Disconnect, closing: Closing | None) -> None:
+        context = self._context
+        if self._lost_at is None:
+            self._lost_at = context.now
+            code, text = (closing.code, closing.text) if closing is not None else (None, "")
+            context.tell(events.ConnectionLost(loss, code, text))
+            if self._welcomed_at is not None:
+                explained = closing is not None and closing.code is not ErrorCode.INTERNAL
+                self._backoff.ended(context.now - self._welcomed_at, explained=explained)
+        delay_s = self._backoff.next_delay_s(_retry_after_s(closing))
+        self._dial_at = context.now + delay_s
+        context.tell(events.Reconnecting(delay_s, self._backoff.attempt, loss))
+
+    def _keep_unanswered(self) -> None:
+        """Have each component ask again on the next connection, or tell that an answer will not come."""
+        requests = self._context.requests
+        for request in requests.unanswered:
+            match request:
+                case PendingDirect():
+                    self._sending.look_up_later(request)
+                case PendingRename():
+                    self._account.rename_unanswered(request)
+                case PendingJoin():
+                    self._rooms.join_unanswered(request)
+                case PendingLeave():
+                    self._rooms.leave_unanswered(request)
+                case PendingAccountAction():
+                    self._account.unanswered(request)
+                case PendingModeration() | PendingNameLookup():
+                    self._room_admin.unanswered()
+        requests.clear()
+
+    # --- leaving ------------------------------------------------------------------------------------------------------
+
+    def leave(self, patience_s: float) -> None:
+        """Leave once everything is acknowledged, and when asked again at once."""
+        if self.leaving:
+            self.hurried = True
+            self._leave_now()
+            return
+        self._leave_by = self._context.now + patience_s
+        if (unsent := self._sending.unsent) and patience_s > 0:
+            self._context.tell(events.LeavingChat(unsent))
+        self.leave_when_done()
+
+    def leave_when_done(self) -> None:
+        """Say goodbye if the user wants to leave and nothing waits any more."""
+        context = self._context
+        if not self.leaving or self._said_quit or context.phase is ConnectionPhase.ENDED:
+            return
+        if self._sending.unsent or self._conversations.timeline.catching_up:
+            return
+        if context.phase in _GREETED:
+            self._say_quit()
+            self._leave_by = context.now + GOODBYE_S
+        else:
+            self.end(events.ClientEnded(events.EndReason.QUIT))
+
+    def end(self, ended: events.ClientEnded) -> None:
+        """Nothing follows."""
+        context = self._context
+        if unsent := self._sending.unsent:
+            context.tell(events.MessagesLost(unsent))
+        context.phase = ConnectionPhase.ENDED
+        context.hang_up = True
+        context.tell(ended)
+
+    def _leave_now(self) -> None:
+        if self._context.phase in _GREETED and not self._said_quit:
+            self._say_quit()
+        self.end(events.ClientEnded(events.EndReason.QUIT))
+
+    def _say_quit(self) -> None:
+        self._said_quit = True
+        self._context.send(Quit())
+
+
+def _retry_after_s(closing: Closing | None) -> float:
+    return (closing.retry_after_s or 0.0) if closing is not None else 0.0

@@ -1,0 +1,77 @@
+"""The state that the components of the client core share, and what the current input leads to.
+
+Each component reads and changes what it needs here and calls the others by name; none of them inherits from another.
+The facade (client.py) sets `now` before each input and takes the collected commands and UI events after it.
+"""
+
+from __future__ import annotations
+
+from securechat.client.core.credentials import Credentials
+from securechat.client.core.events.connection import ActionRejected, RejectReason, UiEvent
+from securechat.client.core.pending import PendingRequests
+from securechat.client.core.state import ConnectionPhase, ConversationId, KnownPeople
+from securechat.model import Command, Person
+
+
+class CoreContext:
+    """Shared state of one client core.
+
+    Args:
+        me: the user, as far as known: id 0 before the first welcome, and an empty name before one is chosen.
+        current: the conversation that the user looks at first.
+        credentials: prove who the user is.
+
+    Attributes:
+        now: monotonic seconds of the current input.
+        phase: state of the connection.
+        me: id and name of the user.
+        current: the conversation that the user looks at.
+        ignored: sender_ids whose messages are hidden.
+        people: names seen.
+        requests: questions without an answer yet.
+        credentials: as given.
+        commands: to send, in order.
+        ui_events: to show, in order.
+        dial: whether to open a connection.
+        hang_up: whether to close the connection, after the commands.
+    """
+
+    def __init__(self, me: Person, current: ConversationId, credentials: Credentials) -> None:
+        self.now = 0.0
+        self.phase = ConnectionPhase.OFFLINE
+        self.me = me
+        self.current = current
+        self.ignored: set[int] = set()
+        self.people = KnownPeople()
+        self.requests = PendingRequests()
+        self.credentials = credentials
+        self.commands: list[Command] = []
+        self.ui_events: list[UiEvent] = []
+        self.dial = self.hang_up = False
+
+    @property
+    def online(self) -> bool:
+        """Whether commands can go out now."""
+        return self.phase is ConnectionPhase.ONLINE
+
+    def send(self, command: Command) -> None:
+        """Send a command."""
+        self.commands.append(command)
+
+    def tell(self, ui_event: UiEvent) -> None:
+        """Show an event to the user."""
+        self.ui_events.append(ui_event)
+
+    def reject(self, reason: RejectReason, subject: str = "", detail: str = "") -> None:
+        """Tell the user that an action cannot be done."""
+        self.tell(ActionRejected(reason, subject, detail))
+
+    def require_online(self) -> bool:
+        """Return `online`; tell the user when it is false."""
+        if not self.online:
+            self.reject(RejectReason.AWAY)
+        return self.online
+
+    def see(self, person: Person) -> None:
+        """Remember a name."""
+        self.people.see(person.id, person.name)

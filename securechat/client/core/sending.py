@@ -1,0 +1,200 @@
+"""Sends what the user types: checks it, queues it, looks up the person it is for, repeats what was refused for now.
+
+The queue itself, its window and the numbers of the protocol are in send_queue.py.
+"""
+
+from __future__ import annotations
+
+from securechat.client.core import actions, events
+from securechat.client.core.context import CoreContext
+from securechat.client.core.conversations import Conversations
+from securechat.client.core.events.connection import DeferredKind, PendingMessage, RejectReason
+from securechat.client.core.events.rooms import MessageChangeRequest
+from securechat.client.core.joined_rooms import JoinedRooms
+from securechat.client.core.pending import PendingDirect
+from securechat.client.core.send_queue import SendQueue, command_of
+from securechat.client.core.state import ConversationId, PersonKey, RoomKey
+from securechat.client.core.timing import retry_at
+from securechat.errors import ErrorCode
+from securechat.limits import MAX_TEXT_BYTES, MAX_TEXT_CHARS
+from securechat.model import Found, Refused, RevisionKind, Whois
+from securechat.text.names import LOBBY
+
+
+class Sending:
+    """Messages on their way to the server.
+
+    Args:
+        context: shared state.
+        membership: the rooms that can be written to, and the people in them.
+        conversations: told which messages this client sent.
+    """
+
+    def __init__(self, context: CoreContext, membership: JoinedRooms, conversations: Conversations) -> None:
+        self._context = context
+        self._membership = membership
+        self._conversations = conversations
+        self._queue = SendQueue()
+        self._unsent_directs: list[PendingDirect] = []  # their person is to be looked up once online
+        self._told_absent: set[int] = set()
+        self._paused_until = 0.0
+
+    @property
+    def unsent(self) -> tuple[PendingMessage, ...]:
+        """Messages not yet acknowledged, in the order typed."""
+        directs = (*self._unsent_directs, *self._context.requests.directs)
+        return (*self._queue.lines, *(_without_person(direct) for direct in directs))
+
+    @property
+    def full(self) -> bool:
+        """Whether no further message can be taken now."""
+        return self._queue.full
+
+    @property
+    def deadline(self) -> float | None:
+        """When `send_due` has something to do; None as long as an answer has to come before."""
+        return self._paused_until or self._queue.deadline
+
+    # --- the user's actions -------------------------------------------------------------------------------------------
+
+    def send(self, target: ConversationId, text: str, to: str = "", reply: int | None = None) -> None:
+        """Send a message; ``to`` the name by which its person was meant."""
+        if self._is_sendable(text):
+            self._add(target, text, to, reply)
+
+    def send_direct(self, name: str, text: str) -> None:
+        """Send a message to a person by name; a name that no room of ours has is looked up."""
+        if (person := self._membership.find(name)) is not None:
+            self.send(PersonKey(person.id), text, name)
+        elif self._is_sendable(text):
+            # A name seen before is no answer: names change hands, and messages belong to people.
+            request = PendingDirect(name, text)
+            if self._context.online:
+                self._look_up(request)
+            else:
+                self.look_up_later(request)
+                self._context.tell(events.ActionDeferred(DeferredKind.WHISPER, name, text))
+
+    def change(self, action: actions.ChangeMessage) -> None:
+        """Edit or delete a message, or react to it."""
+        if self.full:
+            self._context.reject(RejectReason.QUEUE_FULL)
+        elif action.kind is not RevisionKind.EDIT or self._is_sendable(action.text):
+            request = MessageChangeRequest(action.kind, action.seq, action.sign)
+            self._add(action.target, action.text, revising=request)
+
+    def _add(
+        self,
+        target: ConversationId,
+        text: str,
+        to: str = "",
+        reply: int | None = None,
+        revising: MessageChangeRequest | None = None,
+    ) -> None:
+        context = self._context
+        if isinstance(target, RoomKey) and target.room != LOBBY and target.room not in self._membership.wanted:
+            context.reject(RejectReason.NOT_IN_ROOM, target.room)
+            return
+        message = self._queue.add(target, text, to, reply=reply, revising=revising)
+        if not context.online:
+            deferred = events.ActionDeferred(DeferredKind.WHISPER, to, text)
+            context.tell(deferred if to else events.MessageWaiting(message))
+        elif self._queue.queues(message):
+            context.tell(events.MessageWaiting(message, ErrorCode.SLOW_MODE))
+
+    def _is_sendable(self, text: str) -> bool:
+        if not text.strip():
+            self._context.reject(RejectReason.TEXT_EMPTY)
+        elif len(text) > MAX_TEXT_CHARS or len(text.encode(errors="replace")) > MAX_TEXT_BYTES:
+            self._context.reject(RejectReason.TEXT_TOO_LONG, str(len(text)))
+        elif self.full:
+            self._context.reject(RejectReason.QUEUE_FULL)
+        else:
+            return True
+        return False
+
+    # --- people who are looked up -------------------------------------------------------------------------------------
+
+    def _look_up(self, request: PendingDirect) -> None:
+        self._context.send(Whois(self._context.requests.ask(request), request.name))
+
+    def look_up_later(self, request: PendingDirect) -> None:
+        """Keep a message whose person is to be looked up on the next connection."""
+        self._unsent_directs.append(request)
+
+    def found(self, request: PendingDirect, event: Found) -> None:
+        """Send the message to the person found; an absence is told once, until the person was here again."""
+        person = event.person
+        self.send(PersonKey(person.id), request.text, person.name)
+        if not event.absent:
+            self._told_absent.discard(person.id)
+        elif person.id not in self._told_absent:
+            self._told_absent.add(person.id)
+            self._context.tell(events.WillBeDeliveredLater(person))
+
+    def not_found(self, request: PendingDirect, event: Refused) -> None:
+        """Tell that the person of a message could not be looked up."""
+        self._context.tell(events.MessageRefused(_without_person(request), event.code, event.text))
+
+    # --- what the server says -----------------------------------------------------------------------------------------
+
+    def acked(self, client_id: int, seq: int) -> None:
+        """Forget a message that the server has stored."""
+        if (message := self._queue.finish(client_id)) is not None:
+            self._conversations.acked_here(seq)
+            self._context.tell(events.MessageAcked(message, seq))
+
+    def refused(self, client_id: int, event: Refused) -> None:
+        """Repeat a message later where the server only has no time for it now; otherwise forget it."""
+        context = self._context
+        if (again_at := retry_at(event, context.now)) is None:
+            if (message := self._queue.finish(client_id)) is not None:
+                context.tell(events.MessageRefused(message, event.code, event.text))
+        elif (message := self._queue.again(client_id)) is not None:
+            if event.code is ErrorCode.SLOW_MODE:
+                self._queue.slow_mode(message.target, again_at)
+            elif event.code is not ErrorCode.OUT_OF_ORDER:
+                self._paused_until = max(self._paused_until, again_at)
+            context.tell(events.MessageWaiting(message, event.code))
+
+    def throttled(self, retry_after_s: float) -> None:
+        """Send nothing while the server does not read, and less at a time afterwards."""
+        self._paused_until = max(self._paused_until, self._context.now + retry_after_s)
+        if self._queue.slow_down():
+            self._context.tell(events.RateLimited(retry_after_s))
+
+    def room_renamed(self, old: RoomKey, new: RoomKey) -> None:
+        """Send to the new name of a room."""
+        self._queue.renamed(old, new)
+
+    # --- the connection -----------------------------------------------------------------------------------------------
+
+    def welcomed(self, last_client_id: int) -> None:
+        """Number messages above what the log already holds of this sender."""
+        self._queue.start_above(last_client_id)
+
+    def abandon_in_flight(self) -> None:
+        """Give up what another sender has in flight: it may be stored, and sent again it would be there twice."""
+        if lost := self._queue.abandon():
+            self._context.tell(events.MessagesLost(lost))
+
+    def resume(self) -> None:
+        """Repeat what an earlier connection left without an answer."""
+        self._paused_until = 0.0
+        for client_id, message in self._queue.in_flight():
+            self._context.send(command_of(client_id, message))
+        directs, self._unsent_directs = self._unsent_directs, []
+        for direct in directs:
+            self._look_up(direct)
+
+    def send_due(self) -> None:
+        """Send what may go now."""
+        if self._context.now >= self._paused_until:
+            self._paused_until = 0.0
+            while (taken := self._queue.take(self._context.now)) is not None:
+                self._context.send(command_of(*taken))
+
+
+def _without_person(direct: PendingDirect) -> PendingMessage:
+    """Return a message whose person is not known yet."""
+    return PendingMessage(0, PersonKey(0), direct.text, direct.name)
