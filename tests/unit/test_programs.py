@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import ast
+import re
 import tomllib
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from securechat.admin.parser import make_parser
 from securechat.programs import Program, command
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -30,3 +34,23 @@ def test_what_is_named_exists() -> None:
         installed, subcommand = program.value
         assert installed in scripts or (ROOT / installed.split()[-1]).is_file()
         assert f'"{subcommand}": {subcommand}' in dev
+
+
+def sentences_in(path: Path) -> Iterator[str]:
+    """The texts of a module without its docstrings."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    documentation = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in documentation:
+            yield node.value
+
+
+def test_no_sentence_spells_a_command_by_itself() -> None:
+    """`command` does: a program may be on no PATH, and a script needs a Python that can run it."""
+    package = ROOT / "securechat"
+    subcommands = next(action.choices for action in make_parser()._actions if isinstance(action.choices, dict))
+    spelled = re.compile(rf"securechat-\w+ +(?:--\w|(?:{'|'.join(subcommands)})\b)|tools/\w+\.py")
+    allowed = {package / "programs.py", package / "server" / "config" / "settings.py"}  # the latter only names the file
+    files = set(package.rglob("*.py")) - allowed - set((package / "client").rglob("*.py"))
+    wrong = [f"{path.name}: {text}" for path in files for text in sentences_in(path) if spelled.search(text)]
+    assert wrong == []
