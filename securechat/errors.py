@@ -162,7 +162,16 @@ class LogError(SecurechatError):
 
 
 class LogLocked(LogError):
-    """Another process already uses this data directory."""
+    """Another process already uses this data directory.
+
+    Args:
+        sentence: what happened and what to do.
+        process: the number of the other one; None when that is not known.
+    """
+
+    def __init__(self, sentence: str, process: int | None = None) -> None:
+        super().__init__(sentence)
+        self.process = process
 
 
 class LogSchemaTooNew(LogError):

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Everything from a fresh checkout with nothing but Python: ``serve``, ``chat``, ``admin``, ``test`` set themselves up.
+"""Everything from a fresh checkout with nothing but Python: each subcommand sets itself up.
 
 The set-up is a virtual environment in ``.venv``, with the project installed so that edits take effect at once. It is
 made once, made anew when it is broken, and brought up to date when what ``pyproject.toml`` says about the project
@@ -34,9 +34,12 @@ USAGE = """\
 usage: python3 tools/dev.py serve [server options]        start a server, everything set up by itself
        python3 tools/dev.py chat [client options]         start a client
        python3 tools/dev.py admin COMMAND                 administrate the server that `serve` has started
+       python3 tools/dev.py certs [options]               make or renew certificates, the server's or a user's
        python3 tools/dev.py test [--fast] [pytest options]  run every check; --fast leaves the slow tests out
 
-`serve --help`, `chat --help` and `admin --help` list the options."""
+`serve --help`, `chat --help`, `admin --help` and `certs --help` list the options."""
+FROM_CHECKOUT = {"SECURECHAT_BANNER": "dev"}
+"""Has the programs name commands that work here (securechat/programs.py)."""
 
 
 class Problem(Exception):
@@ -45,7 +48,7 @@ class Problem(Exception):
 
 def main(arguments: Sequence[str]) -> int:
     """Run one subcommand; returns the exit code (POSIX: all but test do not return, they become the program)."""
-    commands = {"serve": serve, "chat": chat, "admin": admin, "test": test}
+    commands = {"serve": serve, "chat": chat, "admin": admin, "certs": certs, "test": test}
     if not arguments or arguments[0] not in commands:
         asked = bool(arguments) and arguments[0] in ("-h", "--help", "help")
         print(USAGE, file=sys.stdout if asked else sys.stderr)
@@ -66,7 +69,7 @@ def main(arguments: Sequence[str]) -> int:
 def serve(arguments: list[str]) -> int:
     """Set up, see to the certificates, become the server; what a configuration file says is left to it."""
     python = set_up()
-    environment = {"SECURECHAT_BANNER": "dev"}
+    environment = dict(FROM_CHECKOUT)
     if not is_given(arguments, "--help", "-h"):
         configured = is_configured(arguments)
         if not configured and not is_given(arguments, "--cert") and "SECURECHAT_CERT" not in os.environ:
@@ -84,9 +87,10 @@ def chat(arguments: list[str]) -> int:
     """
     python = set_up()
     memory = ROOT / "data" / "chat"
-    environment = {} if "SECURECHAT_STATE" in os.environ else {"SECURECHAT_STATE": str(memory)}
+    remembers = "SECURECHAT_STATE" not in os.environ
+    environment = {**FROM_CHECKOUT, "SECURECHAT_STATE": str(memory)} if remembers else dict(FROM_CHECKOUT)
     authority = ROOT / "certs" / "ca.pem"
-    decided = bool(environment) and any(memory.glob("server-*.json"))
+    decided = remembers and any(memory.glob("server-*.json"))
     decided = (
         decided
         or is_given(arguments, "--ca", "--pin")
@@ -101,11 +105,16 @@ def chat(arguments: list[str]) -> int:
 def admin(arguments: list[str]) -> int:
     """Set up, become the operator's tool, for the data directory that ``serve`` uses."""
     python = set_up()
-    environment = {}
+    environment = dict(FROM_CHECKOUT)
     if not is_configured(arguments):
         environment["SECURECHAT_DATA"] = os.environ.get("SECURECHAT_DATA") or shown(ROOT / "securechat-data")
         environment["SECURECHAT_CERT"] = os.environ.get("SECURECHAT_CERT") or shown(ROOT / "certs" / "server.pem")
     return become([python, "-P", "-m", "securechat.cli.admin", *arguments], environment)
+
+
+def certs(arguments: list[str]) -> int:
+    """Set up, become the tool that makes certificates."""
+    return become([set_up(), str(ROOT / "tools" / "gen_certs.py"), *arguments], FROM_CHECKOUT)
 
 
 def test(arguments: list[str]) -> int:
@@ -150,7 +159,8 @@ def see_to_certificates(python: str) -> None:
         Problem: there is no certificate and none can be made.
     """
     command = [python, str(ROOT / "tools" / "gen_certs.py"), "--if-needed", "--dir", str(ROOT / "certs")]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    environment = {**os.environ, **FROM_CHECKOUT}
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
     for line in done.stdout.splitlines():
         if line.startswith("wrote "):
             print(line)

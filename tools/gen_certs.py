@@ -5,14 +5,40 @@ from __future__ import annotations
 
 import argparse
 import datetime as dt
+import os
+import shlex
+import subprocess
 import sys
 from pathlib import Path
 
-# A checkout works without being installed.
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))  # a checkout works without being installed
+
+
+def run_in_venv(missing: str) -> int:
+    """Run this again with the Python of the checkout's ``.venv``; returns its exit code.
+
+    Args:
+        missing: the module that this Python lacks.
+    """
+    venv = ROOT / ".venv"
+    python = venv / "Scripts" / "python.exe" if os.name == "nt" else venv / "bin" / "python"
+    if Path(sys.prefix).resolve() != venv.resolve() and python.exists():
+        environment = {**os.environ, "SECURECHAT_BANNER": "dev"}  # its programs are on no PATH
+        try:
+            return subprocess.run([str(python), *sys.argv], env=environment, check=False).returncode
+        except OSError:
+            pass  # dev.py mends it
+    instead = shlex.join(["python3", "tools/dev.py", "certs", *sys.argv[1:]])
+    print(
+        f"gen_certs: {missing} is not installed for this Python; run `{instead}`, which sets itself up", file=sys.stderr
+    )
+    return 1
+
 
 try:
     from securechat.errors import Refusal, TlsFailure
+    from securechat.programs import Program, command
     from securechat.tls.certificate_directory import (
         CA_FILE,
         CA_KEY_FILE,
@@ -27,15 +53,11 @@ try:
     from securechat.tls.issuing import CLIENT_LIFETIME
     from securechat.tls.pem_bundle import fingerprint
 except ModuleNotFoundError as error:
-    if error.name != "cryptography":
+    if __name__ != "__main__" or error.name is None or error.name.partition(".")[0] == "securechat":
         raise
-    sys.exit(
-        "gen_certs: the Python package 'cryptography' is missing.\n"
-        "Install it with:  python -m pip install cryptography\n"
-        "or let  python3 tools/dev.py serve  set everything up."
-    )
+    sys.exit(run_in_venv(error.name))
 
-CERTS = Path(__file__).resolve().parent.parent / "certs"
+CERTS = ROOT / "certs"
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -62,7 +84,7 @@ def main(argv: list[str] | None = None) -> int:
 def build_parser() -> argparse.ArgumentParser:
     """Every flag."""
     parser = argparse.ArgumentParser(
-        prog="gen_certs.py",
+        prog=command(Program.CERTIFICATES),
         description="Make a CA and a server certificate for this machine, or renew the certificate under the same CA.",
     )
     parser.add_argument(
@@ -128,8 +150,9 @@ def report(done: Ensured, directory: Path, *, new_ca: bool) -> None:
     print(f"\n  names    {done.bundle.names}")
     print(f"  valid    until {done.bundle.not_after:%Y-%m-%d} (renew by running this again)")
     print(f"  CA       {done.ca_fingerprint}")
-    print(f"\nnext: securechat-server --cert {done.bundle.path}")
-    print(f"then: securechat-client --ca {directory / CA_FILE}")
+    serve, chat = f"--cert {done.bundle.path}", f"--ca {directory / CA_FILE}"
+    print(f"\nnext: {command(Program.SERVER, serve)}")
+    print(f"then: {command(Program.CLIENT, chat)}")
 
 
 def make_client(options: argparse.Namespace) -> None:
@@ -148,7 +171,7 @@ def make_client(options: argparse.Namespace) -> None:
     print(f"  CA       {fingerprint(issuer.certificate)}")
     print(f"  key      {fingerprint_of_file(bundle.path)}")
     print(f"\nnext: give {bundle.path.name} to {shown} on a way that nobody else can read, with {CA_FILE}.")
-    print(f"then: securechat-client --cert {bundle.path} --name {shown}")
+    print(f"then: {command(Program.CLIENT, f'--cert {bundle.path} --name {shown}')}")
     print("      log in once by password and type /cert add; from then on the certificate opens the account.")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import shlex
 import socket
 import sys
 from collections.abc import Callable, Iterator
@@ -14,6 +15,7 @@ import msgspec
 
 from securechat.admin.exit_codes import AdminExit, AdminFailure
 from securechat.net.unix_socket import UnixSocketUnavailable, connect_unix
+from securechat.programs import Program, command
 from securechat.server.admin_protocol import SOCKET, AdminCommand
 from securechat.storage.directory import is_served
 
@@ -129,9 +131,10 @@ def _nobody(data: Path) -> AdminFailure:
             AdminExit.IO,
             f"a server runs on {data}, but its socket {SOCKET} is missing (its log says why): restart it",
         )
+    start = command(Program.SERVER, f"--data {shlex.quote(str(data))}")
     return AdminFailure(
         AdminExit.NOT_RUNNING,
-        f"no server is running on {data}: start it with securechat-server --data {data}; if it keeps its data "
+        f"no server is running on {data}: start it with {start}; if it keeps its data "
         "elsewhere, name that directory with --data DIR",
     )
 

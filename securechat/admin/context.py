@@ -51,13 +51,16 @@ class CommandContext(Struct, frozen=True):
     def confirm(self, question: str) -> None:
         """Have a person say yes.
 
+        Args:
+            question: what is lost, in whole sentences.
+
         Raises:
             Failure: REFUSED by the person, or USAGE where there is none to ask.
         """
         if self.options.yes:
             return
         if not (sys.stdin.isatty() and sys.stderr.isatty()):
-            raise AdminFailure(AdminExit.USAGE, "this cannot be undone, and there is nobody to ask here: add --yes")
+            raise AdminFailure(AdminExit.USAGE, f"{question} There is no terminal to ask on: to do it, add --yes")
         self.output.notice(question)
         sys.stderr.write("Type yes to go on: ")
         sys.stderr.flush()

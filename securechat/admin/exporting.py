@@ -13,6 +13,7 @@ from securechat.admin.exit_codes import AdminExit
 from securechat.admin.file_commands import note, readable
 from securechat.errors import Refusal
 from securechat.storage.tools.export import export_room, room_sizes
+from securechat.text.counts import counted
 from securechat.text.names import check_room
 
 _A_LOOK = 10_000
@@ -35,10 +36,11 @@ def export(context: CommandContext) -> AdminExit:
         else:
             with Path(options.to).open("x", encoding="ascii") as file:
                 count = _write(file, rows)
-    note(context, "export", f"#{room}", f"{count} messages")
+    messages = counted(count, "message")
+    note(context, "export", f"#{room}", messages)
     if options.to is not None:
         context.output.record(
-            {"room": room, "messages": count, "file": options.to}, [f"{options.to}: {count} messages of #{room}"]
+            {"room": room, "messages": count, "file": options.to}, [f"{options.to}: {messages} of #{room}"]
         )
     return AdminExit.OK
 

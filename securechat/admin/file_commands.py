@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 from cryptography.hazmat.primitives.serialization import Encoding
@@ -16,9 +16,14 @@ from securechat.admin.exit_codes import AdminExit, AdminFailure
 from securechat.admin.health import HealthSubject, examine
 from securechat.admin.restore import next_steps, recover, restore
 from securechat.errors import LogError, TlsFailure
+from securechat.hub.wall_clock import Doubt
 from securechat.server.admin_protocol import AddAuditNote, GetStatus
+from securechat.server.clock_file import doubt_at_rest
+from securechat.storage.sqlite.loss import extent
 from securechat.storage.tools.backup import DATABASE, Snapshot
-from securechat.storage.tools.integrity import damage
+from securechat.storage.tools.integrity import damage, last_message_at_ms
+from securechat.text.counts import counted
+from securechat.text.durations import shown_time
 from securechat.tls.certificate_directory import CA_FILE, CA_KEY_FILE, SERVER_FILE
 from securechat.tls.pem_bundle import read_bundle
 
@@ -34,7 +39,7 @@ def audit(context: CommandContext) -> AdminExit:
 def backup(context: CommandContext) -> AdminExit:
     """Make a backup, and have the server write down that it was made."""
     options, target = context.options, Path(context.options.file)
-    certificate, key = _certificate_files(context)
+    certificate, key = _certificate_files(context, _facts(context))
     certificates = _certificates(certificate, key, with_ca_key=options.with_ca_key)
     with readable(context.data):
         pass  # a wrong --data is told before anything else
@@ -45,7 +50,7 @@ def backup(context: CommandContext) -> AdminExit:
         context,
         "backup",
         str(target.absolute()),
-        f"{manifest.counts['messages']} messages, {len(manifest.members)} files",
+        f"{counted(manifest.counts['messages'], 'message')}, {counted(len(manifest.members), 'file')}",
     )
     size_mib = sum(member.bytes for member in manifest.members.values()) / (1 << 20)
     names = ", ".join(manifest.members)
@@ -81,18 +86,21 @@ def restore_backup(context: CommandContext) -> AdminExit:
 def recover_journal(context: CommandContext) -> AdminExit:
     """Go on without the end of a damaged journal."""
     now = dt.datetime.now(dt.UTC)
-    copy = recover(context.data, f"{DATABASE}-wal.damaged-{now:%Y%m%dT%H%M%SZ}", context.confirm)
-    if copy is None:
+    done = recover(context.data, f"{DATABASE}-wal.damaged-{now:%Y%m%dT%H%M%SZ}", context.confirm)
+    if done is None:
         context.output.record({"copy": None}, ["the journal is not damaged: nothing was changed"])
         return AdminExit.OK
     with readable(context.data) as snapshot:
         found = damage(snapshot, lambda share: context.output.progress("checking the database", share))
+        newest = shown_time(last_message_at_ms(snapshot))
     sentences = [
-        f"the journal's readable part is in the database now; a copy of all of it: {copy}",
+        f"lost: {extent(done.lost)}; which messages were in them cannot be read, the newest that is left: {newest}",
+        f"the journal's readable part is in the database now; a copy of all of it: {done.copy}",
         *(f"database: {sentence}" for sentence in found),
         "the database contradicts itself: restore the last good backup" if found else "the server can be started",
     ]
-    context.output.record({"copy": str(copy), "findings": found}, sentences)
+    lost = {"transactions": done.lost.transactions, "pages": done.lost.lost}
+    context.output.record({"copy": str(done.copy), "findings": found, "lost": lost}, sentences)
     return AdminExit.FINDINGS if found else AdminExit.OK
 
 
@@ -100,13 +108,16 @@ def check(context: CommandContext) -> AdminExit:
     """Look for what is wrong."""
     if not context.data.is_dir():
         raise AdminFailure(AdminExit.IO, f"there is no data directory {context.data}: name it with --data")
-    certificate, key = _certificate_files(context)
+    facts = _facts(context)
+    certificate, key = _certificate_files(context, facts)
+    now = dt.datetime.now(dt.UTC)
     subject = HealthSubject(
         data=context.data,
         certificate=certificate,
         key=key,
         low_disk_bytes=context.config.limits.low_disk_bytes,
-        now=dt.datetime.now(dt.UTC),
+        now=now,
+        clock_doubt=_clock_doubt(context.data, facts, now),
     )
     found = examine(subject, lambda share: context.output.progress("checking the database", share))
     for finding in found:
@@ -114,7 +125,7 @@ def check(context: CommandContext) -> AdminExit:
             {"finding": finding.word, "text": finding.text, "fix": finding.fix},
             [f"{finding.word}: {finding.text}", f"    to mend it: {finding.fix}"],
         )
-    verdict = f"{show.people(len(found), 'finding')}" if found else "nothing found: all is well"
+    verdict = counted(len(found), "finding") if found else "nothing found: all is well"
     looked_at = "clock, disk space, permissions, socket, certificate and every page of the database"
     context.output.record({"findings": len(found)}, [f"{verdict} (looked at {looked_at})"])
     return AdminExit.FINDINGS if found else AdminExit.OK
@@ -122,7 +133,7 @@ def check(context: CommandContext) -> AdminExit:
 
 def _contents(manifest: Manifest) -> str:
     counts = manifest.counts
-    return f"{show.people(counts['messages'], 'message')}, {show.people(counts.get('accounts', 0), 'account')}"
+    return f"{counted(counts['messages'], 'message')}, {counted(counts.get('accounts', 0), 'account')}"
 
 
 def readable(data: Path) -> Snapshot:
@@ -137,16 +148,26 @@ def readable(data: Path) -> Snapshot:
         raise AdminFailure(AdminExit.IO, str(error)) from error
 
 
-def _certificate_files(context: CommandContext) -> tuple[Path, Path | None]:
+def _facts(context: CommandContext) -> dict[str, Any] | None:
+    """What the running server says of itself; None when no server answers."""
+    try:
+        return context.ask(GetStatus()).done
+    except AdminFailure:
+        return None
+
+
+def _certificate_files(context: CommandContext, facts: dict[str, Any] | None) -> tuple[Path, Path | None]:
     """Which certificate and key: those named, else those of the running server, else those of the settings."""
-    if context.options.cert is None:
-        try:
-            facts = context.ask(GetStatus()).done
-        except AdminFailure:
-            pass  # there is none: what the settings say is the best guess
-        else:
-            return Path(facts["certificate"]), Path(facts["key"]) if facts["key"] else None
+    if context.options.cert is None and facts is not None:
+        return Path(facts["certificate"]), Path(facts["key"]) if facts["key"] else None
     return context.config.cert, context.config.key
+
+
+def _clock_doubt(data: Path, facts: dict[str, Any] | None, now: dt.datetime) -> Doubt | None:
+    """Whether the running server doubts the clock, or a server that started now would."""
+    if facts is None:
+        return doubt_at_rest(data, int(now.timestamp() * 1000))
+    return msgspec.convert(facts.get("clock_doubt"), Doubt | None)
 
 
 def _certificates(certificate: Path, key: Path | None, *, with_ca_key: bool) -> CertificateFiles:

@@ -18,11 +18,15 @@ from cryptography import x509
 from msgspec import Struct
 
 from securechat.errors import LogError, TlsFailure
+from securechat.hub.wall_clock import Doubt
+from securechat.programs import Program, command
 from securechat.server.admin_protocol import SOCKET
+from securechat.server.clock_file import doubt_sentence
 from securechat.storage.directory import LOCK, is_served
 from securechat.storage.sqlite.loss import find_loss
 from securechat.storage.tools.backup import DATABASE, Snapshot
 from securechat.storage.tools.integrity import damage, damaged_messages, last_message_at_ms
+from securechat.text.counts import counted
 from securechat.text.durations import shown_duration, shown_time
 from securechat.tls.pem_bundle import Bundle, read_bundle
 
@@ -34,12 +38,7 @@ _FIRST_YEAR, _LAST_YEAR = 2025, 2100
 """Before this program was written, and later than any certificate of ours: a battery is empty, or a finger slipped."""
 _IS_UNIX = sys.platform != "win32"
 """Windows has no such modes, and Python no such sockets there."""
-_RENEW = "python tools/gen_certs.py"
 _SET_CLOCK = "sudo timedatectl set-ntp true"
-_FROM_BACKUP = (
-    "stop the server, move the data directory away, and restore the last good backup: securechat-admin restore"
-)
-
 _ONE_MESSAGE = (
     "look after the disk, which does this more than once; its author can edit or delete the message, or restore the "
     "last good backup"
@@ -68,6 +67,7 @@ class HealthSubject(Struct, frozen=True, kw_only=True):
         certificate: the server's certificate file, and ``key`` of a key apart from it.
         low_disk_bytes: free space that the server wants.
         now: UTC.
+        clock_doubt: the clock is far from when the server last ran; None when it is not.
     """
 
     data: Path
@@ -75,6 +75,7 @@ class HealthSubject(Struct, frozen=True, kw_only=True):
     key: Path | None
     low_disk_bytes: int
     now: dt.datetime
+    clock_doubt: Doubt | None = None
 
 
 def examine(subject: HealthSubject, progress: Callable[[float], None]) -> list[HealthFinding]:
@@ -84,7 +85,7 @@ def examine(subject: HealthSubject, progress: Callable[[float], None]) -> list[H
         OSError: the data directory cannot be looked into.
     """
     return [
-        *_clock(subject.now),
+        *_clock(subject),
         *_disk(subject),
         *_permissions(subject),
         *_socket(subject.data),
@@ -93,9 +94,16 @@ def examine(subject: HealthSubject, progress: Callable[[float], None]) -> list[H
     ]
 
 
-def _clock(now: dt.datetime) -> Iterator[HealthFinding]:
+def _clock(subject: HealthSubject) -> Iterator[HealthFinding]:
+    now, doubt = subject.now, subject.clock_doubt
     if not _FIRST_YEAR <= now.year <= _LAST_YEAR:
         yield HealthFinding("clock", f"this machine's clock says {now:%Y-%m-%d}, which cannot be", _SET_CLOCK)
+    elif doubt is not None:
+        fix = (
+            f"compare `date` with a watch; where it is wrong: {_SET_CLOCK}; where it is right, nothing: the server "
+            "goes by it when it has run for a day"
+        )
+        yield HealthFinding("clock", doubt_sentence(doubt), fix)
 
 
 def _disk(subject: HealthSubject) -> Iterator[HealthFinding]:
@@ -130,7 +138,7 @@ def _too_open(path: Path, mode: int, what: str) -> Iterator[HealthFinding]:
 def _socket(data: Path) -> Iterator[HealthFinding]:
     running, path = is_served(data) is not None, data / SOCKET
     if running and not path.exists() and _IS_UNIX:
-        text = f"a server runs, but its socket {path} is missing: securechat-admin cannot reach it"
+        text = f"a server runs, but its socket {path} is missing: this tool cannot reach it"
         yield HealthFinding("socket", text, "restart the server; its log says why the socket could not be made")
     if not running and path.exists():
         text = f"{path} was left behind by a server that was killed"
@@ -141,14 +149,20 @@ def _certificate(subject: HealthSubject) -> Iterator[HealthFinding]:
     try:
         bundle = read_bundle(subject.certificate, subject.key)
     except TlsFailure as failure:
-        yield HealthFinding("certificate", failure.detail, f"name the right file with --cert, or make one: {_RENEW}")
+        yield HealthFinding(
+            "certificate",
+            failure.detail,
+            f"name the right file with --cert, or make one: {command(Program.CERTIFICATES)}",
+        )
         return
     yield from _too_open(bundle.key_path, 0o600, "the private key")
     yield from _dates(bundle, subject.now)
 
 
 def _dates(bundle: Bundle, now: dt.datetime) -> Iterator[HealthFinding]:
-    renew = f"{_RENEW} --dir {shlex.quote(str(bundle.path.parent))}, then send the server SIGHUP"
+    renew = (
+        f"{command(Program.CERTIFICATES, f'--dir {shlex.quote(str(bundle.path.parent))}')}, then send the server SIGHUP"
+    )
     days = (bundle.not_after - now) / dt.timedelta(days=1)
     if bundle.not_before > now:
         text = (
@@ -159,7 +173,9 @@ def _dates(bundle: Bundle, now: dt.datetime) -> Iterator[HealthFinding]:
         yield HealthFinding("certificate", f"the certificate has expired ({bundle.not_after:%Y-%m-%d})", renew)
     elif days < _WARN_DAYS:
         yield HealthFinding(
-            "certificate", f"the certificate expires in {days:.0f} days ({bundle.not_after:%Y-%m-%d})", renew
+            "certificate",
+            f"the certificate expires in {counted(round(days), 'day')} ({bundle.not_after:%Y-%m-%d})",
+            renew,
         )
     authority = bundle.authority
     if authority is None:
@@ -169,7 +185,9 @@ def _dates(bundle: Bundle, now: dt.datetime) -> Iterator[HealthFinding]:
         )
     elif _days_left(authority, now) < _WARN_DAYS:
         text = f"the CA expires on {authority.not_valid_after_utc:%Y-%m-%d}, and every client must get a new one"
-        yield HealthFinding("certificate", text, f"{_RENEW} --new-ca, and give its fingerprint to everybody")
+        yield HealthFinding(
+            "certificate", text, f"{command(Program.CERTIFICATES, '--new-ca')}, and give its fingerprint to everybody"
+        )
 
 
 def _days_left(certificate: x509.Certificate, now: dt.datetime) -> float:
@@ -187,12 +205,17 @@ def _database(subject: HealthSubject, progress: Callable[[float], None]) -> Iter
             yield from _future(last_message_at_ms(snapshot), subject.now)
             wrong = damage(snapshot, lambda share: progress(0.7 * share))
             for sentence in wrong:
-                yield HealthFinding("database", sentence, _FROM_BACKUP)
+                yield HealthFinding("database", sentence, _from_backup())
             if not wrong:
                 for sentence in damaged_messages(snapshot, lambda share: progress(0.7 + 0.3 * share)):
                     yield HealthFinding("message", sentence, _ONE_MESSAGE)
     except LogError as error:
-        yield HealthFinding("database", str(error), _FROM_BACKUP)
+        yield HealthFinding("database", str(error), _from_backup())
+
+
+def _from_backup() -> str:
+    restore = command(Program.ADMIN, "restore")
+    return f"stop the server, move the data directory away, and restore the last good backup: {restore}"
 
 
 def _future(last_at_ms: int, now: dt.datetime) -> Iterator[HealthFinding]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from securechat.admin.exit_codes import AdminExit, AdminFailure
 from securechat.invite_link import InviteLink, format_link
+from securechat.programs import Program, command
 from securechat.server.banner import endpoint
 from securechat.tls.hostnames import IPAddress
 from securechat.tls.local_addresses import is_public
@@ -53,6 +54,13 @@ def link_address(status: dict[str, Any], asked: str | None) -> tuple[str, int]:
             found = host if _is_inviting(address) and host in status["certificate_names"] else None
         if found is not None and port is not None:
             return found, port
+    if all(_is_loopback(host) for host, _ in listening):
+        example = "localhost" if "localhost" in status["certificate_names"] else listening[0][0]
+        raise AdminFailure(
+            AdminExit.REFUSED,
+            "the server listens on this machine only (loopback), so the link is of use to people on this machine "
+            f"alone: if that is meant, add --host {example}; else {_ASK}",
+        )
     raise AdminFailure(
         AdminExit.REFUSED, f"the server listens on no private address that its certificate names: {_ASK}"
     )
@@ -64,7 +72,7 @@ def unnamed(host: str, status: dict[str, Any]) -> str | None:
         return None
     return (
         f"the server's certificate is not made out to {host}, so clients will refuse it: "
-        f"run `python tools/gen_certs.py --name {host}` and send the server SIGHUP"
+        f"run `{command(Program.CERTIFICATES, f'--name {host}')}` and send the server SIGHUP"
     )
 
 
@@ -113,6 +121,11 @@ def _ip(host: str) -> IPAddress | None:
         return ipaddress.ip_address(host.partition("%")[0])
     except ValueError:
         return None
+
+
+def _is_loopback(host: str) -> bool:
+    address = _ip(host)
+    return host == "localhost" if address is None else address.is_loopback
 
 
 def _is_inviting(address: IPAddress) -> bool:

@@ -7,12 +7,23 @@ import re
 from collections.abc import Callable
 from importlib import import_module
 
+from securechat import programs
 from securechat.admin import server_commands
 from securechat.admin.context import CommandContext, CommandFunction
 from securechat.admin.exit_codes import MEANINGS, AdminExit
 from securechat.text.durations import parse_duration
 
 _CODES = "exit codes:\n" + "\n".join(f"  {code.value:<4} {meaning}" for code, meaning in MEANINGS.items())
+
+_USERS = "NOTES: muted (may read, not write), banned (kept out)."
+_ROOMS = (
+    "NOTES: guests (a room without rules or members, open to everybody, gone when the last one leaves; the lobby "
+    "stays), private (for its members), archived (can be read, not written in), unused (nobody belongs to it, is in "
+    "it or is invited: `rooms prune` removes it)."
+)
+_INVITES = (
+    "STATE: open (can be used), used up (by as many people as it is for), revoked (taken back), expired (too old)."
+)
 
 
 class _Commands:
@@ -23,9 +34,10 @@ class _Commands:
         add_common(self.common, argparse.SUPPRESS)
         self._subparsers = program.add_subparsers(metavar="COMMAND", required=True)
 
-    def __call__(self, name: str, run: CommandFunction, about: str) -> argparse.ArgumentParser:
+    def __call__(self, name: str, run: CommandFunction, about: str, more: str = "") -> argparse.ArgumentParser:
+        description = f"{about[0].upper()}{about[1:]}. {more}".rstrip()
         command: argparse.ArgumentParser = self._subparsers.add_parser(
-            name, help=about, description=f"{about[0].upper()}{about[1:]}.", parents=[self.common]
+            name, help=about, description=description, parents=[self.common]
         )
         command.set_defaults(run=run)
         return command
@@ -60,7 +72,7 @@ def add_common(parser: argparse.ArgumentParser, default: object) -> None:
 def make_parser() -> argparse.ArgumentParser:
     """Return the command line."""
     program = argparse.ArgumentParser(
-        prog="securechat-admin",
+        prog=programs.command(programs.Program.ADMIN),
         description="Administrate a securechat server on this machine, as the user who runs it.",
         epilog=_CODES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -81,14 +93,16 @@ def make_parser() -> argparse.ArgumentParser:
 
 
 def _add_people(command: _Commands) -> None:
-    command("users", server_commands.users, "list everybody with an account, and the guests who are here")
+    about = "list everybody with an account, and the guests who are here"
+    command("users", server_commands.users, about, _USERS)
     _add_rooms(command)
     sessions = command("sessions", server_commands.sessions, "list logins and connections, of one person or all")
     sessions.add_argument("name", metavar="NAME", nargs="?")
 
 
 def _add_rooms(command: _Commands) -> None:
-    rooms = command("rooms", server_commands.rooms, "list the rooms; `rooms prune` removes those that nobody uses")
+    about = "list the rooms; `rooms prune` removes those that nobody uses"
+    rooms = command("rooms", server_commands.rooms, about, _ROOMS)
     actions = rooms.add_subparsers(metavar="prune", required=False)
     prune: argparse.ArgumentParser = actions.add_parser(
         "prune",
@@ -113,7 +127,7 @@ def _add_invites(command: _Commands) -> None:
     add("--days", metavar="D", type=_days, default=7.0, help="how long it can be used (7)")
     add("--room", metavar="ROOM", type=_room, help="a room that they are in afterwards")
     add("--host", metavar="HOST[:PORT]", help="the server's address in the link (a private one of its certificate)")
-    command("invites", server_commands.invites, "list the invites")
+    command("invites", server_commands.invites, "list the invites", _INVITES)
     command("revoke", server_commands.revoke, "take an invite back").add_argument("number", metavar="N", type=_whole)
 
 

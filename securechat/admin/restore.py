@@ -6,16 +6,21 @@ And a data directory whose journal is damaged can be used again, without what is
 from __future__ import annotations
 
 import contextlib
+import shlex
 from collections.abc import Callable
 from pathlib import Path
+
+from msgspec import Struct
 
 from securechat.admin.backup_archive import Manifest, unpack
 from securechat.admin.exit_codes import AdminExit, AdminFailure
 from securechat.errors import LogError, LogLocked, LogSchemaTooNew
+from securechat.programs import Program, command
 from securechat.server.admin_protocol import SOCKET
 from securechat.server.clock_file import NAME as CLOCK
 from securechat.storage.directory import LOCK, DirectoryLock, is_served
-from securechat.storage.sqlite.loss import accept_loss, find_loss, missing_database
+from securechat.storage.sqlite.journal import LostFrames
+from securechat.storage.sqlite.loss import accept_loss, extent, lost_end, missing_database
 from securechat.storage.tools.backup import DATABASE, LATEST_SCHEMA, Snapshot
 from securechat.storage.tools.integrity import damage
 from securechat.tls.certificate_directory import SERVER_FILE
@@ -86,7 +91,19 @@ def _check_database(archive: Path, database: Path, manifest: Manifest, progress:
         raise AdminFailure(AdminExit.REFUSED, f"the database in {archive} is damaged ({wrong[0]}): use another backup")
 
 
-def recover(data: Path, copy_name: str, confirm: Callable[[str], None]) -> Path | None:
+class RecoveredJournal(Struct, frozen=True):
+    """What `recover` has done.
+
+    Attributes:
+        copy: of the journal as it was.
+        lost: what could not be read.
+    """
+
+    copy: Path
+    lost: LostFrames
+
+
+def recover(data: Path, copy_name: str, confirm: Callable[[str], None]) -> RecoveredJournal | None:
     """Go on without the end of a damaged journal, of which a copy is kept.
 
     Args:
@@ -95,7 +112,7 @@ def recover(data: Path, copy_name: str, confirm: Callable[[str], None]) -> Path 
         confirm: called with a question before anything is changed; raises to stop.
 
     Returns:
-        The copy; None when the journal is not damaged, and nothing was changed.
+        What was done; None when the journal is not damaged, and nothing was changed.
 
     Raises:
         Failure: a server runs there, or a file cannot be read or written.
@@ -108,16 +125,21 @@ def recover(data: Path, copy_name: str, confirm: Callable[[str], None]) -> Path 
             missing = missing_database(database)
             if missing is not None:
                 raise AdminFailure(AdminExit.REFUSED, missing)
-            lost = find_loss(database)
+            lost = lost_end(database)
             if lost is None:
                 return None
-            confirm(f"{lost}.\nWhat is lost stays lost; a copy of the journal is kept as {copy_name}.")
+            confirm(
+                f"The journal {database.name}-wal is damaged after page {lost.readable}: {extent(lost)} that were "
+                f"acknowledged cannot be read and stay lost. A copy of the journal is kept as {copy_name}."
+            )
             accept_loss(database, data / copy_name)
     except LogLocked as error:
-        raise AdminFailure(AdminExit.REFUSED, str(error)) from error
+        process = f" (process {error.process})" if error.process is not None else ""
+        stop = command(Program.ADMIN, f"shutdown --data {shlex.quote(str(data))}")
+        raise AdminFailure(AdminExit.REFUSED, f"the server{process} is running; stop it first: `{stop}`") from error
     except (LogError, OSError) as error:
         raise AdminFailure(AdminExit.IO, f"cannot recover {data}: {error}") from error
-    return data / copy_name
+    return RecoveredJournal(data / copy_name, lost)
 
 
 def _check_empty(directory: Path, flag: str) -> None:
@@ -157,6 +179,7 @@ def next_steps(data: Path, certs: Path, *, has_certificate: bool) -> list[str]:
     if not has_certificate:
         return [
             "The backup holds no certificate: make one, and give every client its new fingerprint.",
-            f"    python tools/gen_certs.py --dir {certs}",
+            f"    {command(Program.CERTIFICATES, f'--dir {shlex.quote(str(certs))}')}",
         ]
-    return ["Start it:", f"    securechat-server --cert {certs / SERVER_FILE} --data {data}"]
+    arguments = f"--cert {shlex.quote(str(certs / SERVER_FILE))} --data {shlex.quote(str(data))}"
+    return ["Start it:", f"    {command(Program.SERVER, arguments)}"]

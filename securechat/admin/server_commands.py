@@ -12,6 +12,7 @@ from securechat.admin.connection import AdminConnection
 from securechat.admin.context import CommandContext
 from securechat.admin.exit_codes import AdminExit
 from securechat.admin.invite_output import QR_SIGNS, cut_off, link_address, make_link, qr_lines, unnamed
+from securechat.programs import Program, command
 from securechat.records.accounts import Role
 from securechat.server.admin_protocol import (
     AddBan,
@@ -37,6 +38,7 @@ from securechat.server.admin_protocol import (
     SetAccountRole,
     ShutDown,
 )
+from securechat.text.counts import counted
 from securechat.text.durations import shown_time
 from securechat.text.names import name_key
 
@@ -84,7 +86,7 @@ def rooms(context: CommandContext) -> AdminExit:
 
 def prune_rooms(context: CommandContext) -> AdminExit:
     """Remove rooms that nobody belongs to, after a question."""
-    days, none = context.options.unused_days, "there is no such room"
+    days, none = context.options.unused_days, "nothing to remove"
     found = context.ask(PruneRooms(days, dry_run=True)).rows
     if context.options.dry_run or not found:
         context.output.table(found, show.ROOMS, [show.room(row) for row in found], none)
@@ -93,8 +95,8 @@ def prune_rooms(context: CommandContext) -> AdminExit:
     names = ", ".join(f"#{row['room']}" for row in found[:_MOST_NAMED])
     more = f" and {len(found) - _MOST_NAMED} more" if len(found) > _MOST_NAMED else ""
     context.confirm(
-        f"This removes {show.people(len(found), 'room')} that nobody belongs to, with "
-        f"{show.people(messages, 'message')}: {names}{more}. It cannot be undone."
+        f"This removes {counted(len(found), 'room')} that nobody belongs to, with "
+        f"{counted(messages, 'message')}: {names}{more}. It cannot be undone."
     )
     removed = context.ask(PruneRooms(days), "removing rooms").rows
     context.output.table(removed, show.PRUNED, [show.pruned(row) for row in removed], none)
@@ -143,7 +145,7 @@ def invite(context: CommandContext) -> AdminExit:
     if output.json_lines:
         output.record({**made, "link": link}, ())
         return AdminExit.OK
-    times = "one person" if made["uses"] == 1 else f"{made['uses']} people"
+    times = "one person" if made["uses"] == 1 else counted(made["uses"], "person")
     room = f", who will then be in #{made['room']}" if made["room"] else ""
     too_small = None
     if output.is_terminal and output.draws(QR_SIGNS):
@@ -153,8 +155,8 @@ def invite(context: CommandContext) -> AdminExit:
     output.record(made, [
         f"This link makes an account for {times}{room}, until {shown_time(made['expires_at_ms'])}.",
         "Whoever has it can use it: send it where nobody else reads, and it is shown this once only.",
-        "The other person types  securechat-client --invite  and pastes the link when asked.",
-        f"To take it back:  securechat-admin revoke {made['invite']}",
+        f"The other person types  {command(Program.CLIENT, '--invite')}  and pastes the link when asked.",
+        f"To take it back:  {command(Program.ADMIN, 'revoke')} {made['invite']}",
         *([too_small] if too_small else []),
     ])  # fmt: skip
     return AdminExit.OK
@@ -174,7 +176,7 @@ def revoke(context: CommandContext) -> AdminExit:
 def kick(context: CommandContext) -> AdminExit:
     """End somebody's connections."""
     done = context.ask(KickMember(context.options.name, context.options.reason)).done
-    closed = show.people(done["connections"], "connection")
+    closed = counted(done["connections"], "connection")
     context.output.record(done, [f"{done['name']} is out ({closed} closed) and may come back; `ban` keeps people out"])
     return AdminExit.OK
 
@@ -245,7 +247,7 @@ def delete_user(context: CommandContext) -> AdminExit:
     what = " and every message it ever wrote" if fate == "remove" else "; its messages stay, without its name"
     context.confirm(f"This deletes the account {name}{what}. It cannot be undone.")
     done = context.ask(DeleteUser(name, fate), f"going through the messages of {name}").done
-    touched = show.people(done["messages"], "message")
+    touched = counted(done["messages"], "message")
     after = f"{touched} removed" if done["removed"] else f"{touched} kept without a name"
     context.output.record(done, [f"the account {done['name']} is deleted; {after}"])
     return AdminExit.OK
@@ -257,7 +259,7 @@ def delete_user(context: CommandContext) -> AdminExit:
 def announce(context: CommandContext) -> AdminExit:
     """Tell everybody who is here something."""
     done = context.ask(SendAnnouncement(context.options.text)).done
-    context.output.record(done, [f"{show.people(done['people'], 'person')} told"])
+    context.output.record(done, [f"{counted(done['people'], 'person')} told"])
     return AdminExit.OK
 
 

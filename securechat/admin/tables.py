@@ -5,6 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from msgspec import convert
+
+from securechat.hub.wall_clock import Doubt
+from securechat.server.clock_file import doubt_sentence
+from securechat.text.counts import counted
 from securechat.text.durations import shown_duration, shown_time
 
 TableRow = dict[str, Any]
@@ -25,15 +30,18 @@ def status(done: TableRow) -> list[str]:
         "version": f"{done['version']}, process {done['pid']}, up {shown_duration(done['uptime_s'])}",
         "listening on": "  ".join(done["listening"]),
         "who may come in": done["access"],
-        "people": f"{done['members']} here ({done['guests']} guests, {done['connections']} connections), "
-        f"{done['accounts']} accounts",
-        "rooms": f"{done['rooms']} occupied, {done['kept_rooms']} kept "
-        f"({done['rooms_without_members']} without members)",
+        "people": f"{done['members']} here ({counted(done['guests'], 'guest')}, "
+        f"{counted(done['connections'], 'connection')}), {counted(done['accounts'], 'account')}",
+        "rooms": f"{done['rooms']} with people in them now; {done['kept_rooms']} kept, with or without people in them "
+        f"({done['rooms_without_members']} of these without members)",
         "messages": f"{done['last_seq']} so far, {done['unsettled']} being stored",
-        "order": f"{done['open_invites']} open invites, {done['bans']} bans, {done['mutes']} mutes",
-        "certificate": f"{done['certificate']}, " + (f"{days:.0f} days left" if days > 0 else "EXPIRED"),
+        "order": f"{counted(done['open_invites'], 'open invite')}, {counted(done['bans'], 'ban')}, "
+        f"{counted(done['mutes'], 'mute')}",
+        "certificate": f"{done['certificate']}, " + (f"{counted(round(days), 'day')} left" if days > 0 else "EXPIRED"),
         "data": f"{done['data']}, {_size(done['database_bytes'])}, {free}",
     }
+    if done.get("clock_doubt"):
+        lines["clock"] = doubt_sentence(convert(done["clock_doubt"], Doubt))
     if done.get("search_trouble"):
         lines["search"] = done["search_trouble"]
     if done["ca_fingerprint"]:
@@ -41,7 +49,7 @@ def status(done: TableRow) -> list[str]:
     return [f"{label + ':':<17}{text}" for label, text in lines.items()]
 
 
-USERS = ("NAME", "ROLE", "HERE", "ROOMS", "FROM", "LAST SEEN", "")
+USERS = ("NAME", "ROLE", "HERE", "ROOMS", "FROM", "LAST SEEN", "NOTES")
 
 
 def user(row: TableRow) -> Sequence[str]:
@@ -52,7 +60,7 @@ def user(row: TableRow) -> Sequence[str]:
     return row["name"], row["role"], here, " ".join(row["rooms"]), " ".join(row["addresses"]), seen, " ".join(marks)
 
 
-ROOMS = ("ROOM", "HERE", "MEMBERS", "OWNERS", "MESSAGES", "LAST MESSAGE", "")
+ROOMS = ("ROOM", "HERE", "MEMBERS", "OWNERS", "MESSAGES", "LAST MESSAGE", "NOTES")
 _MANY = 10_000
 """Messages are counted up to here."""
 
@@ -86,16 +94,21 @@ def session(row: TableRow) -> Sequence[str]:
     return number, row["name"], here, row["client"], row["address"], shown_time(row["since_ms"]), used
 
 
-INVITES = ("INVITE", "USED", "ROOM", "BY", "MADE", "EXPIRES", "USED BY", "")
+INVITES = ("INVITE", "STATE", "USED", "ROOM", "BY", "MADE", "EXPIRES", "USED BY")
 
 
 def invite(row: TableRow, now_ms: int) -> Sequence[str]:
     """One invite."""
-    spent = len(row["used_by"]) >= row["uses"]
-    ended = "revoked" if row["revoked"] else "used up" if spent else "expired" if row["expires_at_ms"] <= now_ms else ""
+    if row["revoked"]:
+        state = "revoked"
+    elif len(row["used_by"]) >= row["uses"]:
+        state = "used up"
+    else:
+        state = "expired" if row["expires_at_ms"] <= now_ms else "open"
     used = f"{len(row['used_by'])} of {row['uses']}"
-    made, ends = shown_time(row["made_at_ms"]), shown_time(row["expires_at_ms"])
-    return str(row["invite"]), used, row["room"] or "", row["made_by"], made, ends, " ".join(row["used_by"]), ended
+    made = shown_time(row["made_at_ms"])
+    ends = shown_time(row["expires_at_ms"]) if state in ("open", "expired") else "-"  # else it is when that happened
+    return str(row["invite"]), state, used, row["room"] or "", row["made_by"], made, ends, " ".join(row["used_by"])
 
 
 BANS = ("BAN", "TARGET", "KIND", "LASTS", "BY", "MADE", "REASON")
@@ -121,12 +134,6 @@ AUDIT = ("WHEN", "WHO", "DID", "TO", "DETAIL")
 def audit(row: TableRow) -> Sequence[str]:
     """One line of the audit."""
     return shown_time(row["at_ms"]), row["actor"], row["act"], row["target"], row["detail"]
-
-
-def people(count: int, what: str) -> str:
-    """``1 person``, ``3 people``: a count with its noun."""
-    plural = {"person": "people"}.get(what, f"{what}s")
-    return f"{count} {what if count == 1 else plural}"
 
 
 def _size(size_bytes: int) -> str:

@@ -49,7 +49,7 @@ def _run(config: ServerConfig) -> int:
     os.umask(0o077)  # whatever is created from here on is nobody else's business
     console = Console(json=config.log_format == "json")
     try:
-        return Server(config, console, from_checkout=os.environ.get("SECURECHAT_BANNER") == "dev").run()
+        return Server(config, console).run()
     except StartFailure as failure:
         console.close()
         return _fail(failure.code, str(failure))

@@ -14,6 +14,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Protocol
 
 from securechat.containment import Step, label_of
+from securechat.text.counts import counted
 
 if TYPE_CHECKING:
     from securechat.net.loop import Loop
@@ -84,7 +85,7 @@ class SlowPasses:
 
 
 def _unmeasured(ready: int) -> str:
-    return f"{ready} sockets were ready; the next one is told in detail"
+    return f"{counted(ready, 'socket')} {'was' if ready == 1 else 'were'} ready; the next one is told in detail"
 
 
 class PassWatch:

@@ -24,6 +24,7 @@ from msgspec import Struct
 
 from securechat.errors import Refusal
 from securechat.hub.interfaces import NotAppended
+from securechat.hub.wall_clock import Doubt
 from securechat.net.unix_socket import OUTBOX_BYTES, UnixLineConnection, UnixLineListener
 from securechat.records.accounts import Account, Ban, Committed, Invite, Login
 from securechat.server.admin_protocol import (
@@ -82,6 +83,7 @@ class ProcessInfo(Struct, frozen=True):
         database_bytes: the database with its journal.
         free_bytes: free space beside it; under ``low_disk_bytes`` new messages are refused.
         search_trouble: why the search index cannot be kept now, in a sentence; None while it can.
+        clock_doubt: the clock's time and the expected one while they disagree; None while the clock is believed.
     """
 
     pid: int
@@ -97,6 +99,7 @@ class ProcessInfo(Struct, frozen=True):
     free_bytes: int
     low_disk_bytes: int
     search_trouble: str | None
+    clock_doubt: Doubt | None
 
 
 def facts_of(
@@ -105,6 +108,7 @@ def facts_of(
     listening: Iterable[str],
     started_at: float,
     search_trouble: str | None,
+    clock_doubt: Doubt | None,
 ) -> ProcessInfo:
     """Gather the facts.
 
@@ -114,6 +118,7 @@ def facts_of(
         listening: ``HOST:PORT`` of every listener.
         started_at: monotonic seconds.
         search_trouble: see `ProcessInfo`.
+        clock_doubt: see `ProcessInfo`.
     """
     names = certificate.names
     return ProcessInfo(
@@ -130,6 +135,7 @@ def facts_of(
         free_bytes=shutil.disk_usage(config.data).free,
         low_disk_bytes=config.limits.low_disk_bytes,
         search_trouble=search_trouble,
+        clock_doubt=clock_doubt,
     )
 
 

@@ -38,6 +38,7 @@ from securechat.net.systemd import ServiceManager
 from securechat.net.timers import Timer
 from securechat.net.transport import Transport
 from securechat.net.unix_socket import UnixSocketUnavailable
+from securechat.programs import Program, command
 from securechat.server.admin_protocol import SOCKET
 from securechat.server.admin_socket import AdminServer, ProcessInfo, facts_of
 from securechat.server.banner import banner, endpoint
@@ -51,6 +52,7 @@ from securechat.server.session import Session
 from securechat.storage.sqlite.store import utc_ms
 from securechat.storage.threaded_log import ThreadedLog
 from securechat.text.confusables import preload
+from securechat.text.counts import counted
 from securechat.tls.client_certificates import proven_fingerprint
 from securechat.tls.contexts import ServerCertificate
 from securechat.tls.local_addresses import is_public, local_names, private_addresses
@@ -63,7 +65,6 @@ _HOUR_S = 3_600.0
 _TIDY_S = 600.0
 """After the start, so that it does not meet everybody who comes back."""
 _WARN_DAYS = 30
-_CERTIFICATE_ADVICE = "the server needs the server.pem that `python tools/gen_certs.py` writes"
 _INTERNAL_STOP = "the server met an internal error that it cannot go on after, and stops; wait for it to come back"
 _LAST_PASSES = 1_000
 """Of the loop after it has failed: a thousand clients need some fifty, a loop that fails at once gets no further."""
@@ -97,16 +98,14 @@ class Server:
     Args:
         config: its settings; ``config.cert`` must be set.
         console: where events are told.
-        from_checkout: whether the banner's commands go through tools/dev.py.
 
     Raises:
         StartFailure: the certificate, the log or an address cannot be used.
     """
 
-    def __init__(self, config: ServerConfig, console: Console, *, from_checkout: bool = False) -> None:
+    def __init__(self, config: ServerConfig, console: Console) -> None:
         self._config = config
         self._console = console
-        self._from_checkout = from_checkout
         self._certificate = _load_certificate(config)
         self._loop = Loop(config.limits, on_error=self._failed, on_slow_pass=self._warn)
         self._operator_log = OperatorLog(console, show_messages=config.show_messages)
@@ -178,7 +177,7 @@ class Server:
             gc.freeze()
             self._console.at_pass_end = self._loop.call_before_flush
             threading.Thread(target=preload, name="look-alikes", daemon=True).start()
-            self._service.ready(f"{len(self._listeners)} addresses, access {self._config.access}")
+            self._service.ready(f"{counted(len(self._listeners), 'address')}, access {self._config.access}")
             self._serve()
         finally:
             self._console.at_pass_end = None
@@ -269,15 +268,20 @@ class Server:
 
     def _facts(self) -> ProcessInfo:
         addresses = (endpoint(str(listener.address[0]), listener.port) for listener in self._listeners)
-        return facts_of(self._config, self._certificate, addresses, self._started_at, self._log.index_trouble)
+        return facts_of(
+            self._config,
+            self._certificate,
+            addresses,
+            self._started_at,
+            self._log.index_trouble,
+            self._hub.clock.doubt(),
+        )
 
     def _announce(self) -> None:
         addresses = [
             (host, listener.port) for listener in self._listeners for host in _advertised(str(listener.address[0]))
         ]
-        self._console.block(
-            banner(__version__, addresses, self._certificate.ca_fingerprint, from_checkout=self._from_checkout)
-        )
+        self._console.block(banner(__version__, addresses, self._certificate.ca_fingerprint))
         if not self._config.rates:
             self._console.event("notice", "message rates are off (--rate-limit off)")
 
@@ -381,10 +385,10 @@ class Server:
     def _look_at_certificate(self, *, repeat: bool = True) -> None:
         days = self._certificate.days_left(dt.datetime.now(dt.UTC))
         if days < _WARN_DAYS:
-            when = f"expires in {days:.0f} days" if days > 0 else "has expired"
+            when = f"expires in {counted(round(days), 'day')}" if days > 0 else "has expired"
             self._warn(
                 f"the certificate {when} ({self._certificate.not_after:%Y-%m-%d}); renew it with "
-                "`python tools/gen_certs.py` and send this process SIGHUP"
+                f"`{command(Program.CERTIFICATES)}` and send this process SIGHUP"
             )
         if repeat:
             self._loop.call_later(_DAY_S, self._look_at_certificate)
@@ -394,7 +398,9 @@ class Server:
     def _drain(self) -> None:
         """Stop accepting and reading; what is with the log gets its answer."""
         self._service.stopping()
-        self._console.event("stopping", f"telling {len(self._sessions)} clients; a second signal stops at once")
+        self._console.event(
+            "stopping", f"telling {counted(len(self._sessions), 'client')}; a second signal stops at once"
+        )
         self._accept_no_more()
         for session in self._sessions:
             session.stop_taking()
@@ -459,7 +465,8 @@ def _load_certificate(config: ServerConfig) -> ServerCertificate:
     try:
         return ServerCertificate(config.cert, config.key, tls12=config.tls12, alpn=ALPN_OFFERS)
     except TlsFailure as failure:
-        advice = "" if "gen_certs" in failure.detail else f"; {_CERTIFICATE_ADVICE}"
+        makes_one = command(Program.CERTIFICATES)
+        advice = "" if makes_one in failure.detail else f"; the server needs the server.pem that `{makes_one}` writes"
         raise StartFailure(ExitCode.CERTIFICATE, f"{failure.detail}{advice}") from failure
 
 

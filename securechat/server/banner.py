@@ -5,35 +5,32 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Sequence
 
-DEV_COMMAND = "python3 tools/dev.py chat"
-PLAIN_COMMAND = "securechat-client"
+from securechat.programs import Program, command
+
 _RULE = "─" * 78
 
 
-def banner(
-    version: str, addresses: Sequence[tuple[str, int]], fingerprint: str | None, *, from_checkout: bool
-) -> list[str]:
+def banner(version: str, addresses: Sequence[tuple[str, int]], fingerprint: str | None) -> list[str]:
     """Return the lines.
 
     Args:
         version: of the program.
         addresses: host and port of every listener.
         fingerprint: ``sha256:…`` of the CA; None when the certificate file does not carry it.
-        from_checkout: whether commands should go through tools/dev.py, which sets itself up.
     """
     local = [pair for pair in addresses if _is_loopback(pair[0])]
     others = [pair for pair in addresses if not _is_loopback(pair[0])]
-    command = DEV_COMMAND if from_checkout else PLAIN_COMMAND
     trust = f"--pin {fingerprint}" if fingerprint else "--ca certs/ca.pem"
+    chat = command(Program.CLIENT, trust)
     lines = [_RULE, f" securechat {version} is ready. Stop it with Ctrl-C.", ""]
     lines += [f" listening on    {'  '.join(endpoint(*pair) for pair in addresses)}"]
     if fingerprint:
         lines += [f" CA fingerprint  {fingerprint}"]
     if local:
-        lines += ["", " To chat from this machine:", "", f"   {command} {trust} {endpoint('localhost', local[0][1])}"]
+        lines += ["", " To chat from this machine:", "", f"   {chat} {endpoint('localhost', local[0][1])}"]
     if others:
         lines += ["", " To chat from another machine on this network:", ""]
-        lines += [f"   {command} {trust} {_quoted(endpoint(*pair))}" for pair in others[:4]]
+        lines += [f"   {chat} {_quoted(endpoint(*pair))}" for pair in others[:4]]
     return [*lines, _RULE]
 
 

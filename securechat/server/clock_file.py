@@ -13,7 +13,7 @@ import os
 from pathlib import Path
 
 from securechat.files import read_regular
-from securechat.hub.wall_clock import Doubt
+from securechat.hub.wall_clock import DOUBT_MS, HOLD_S, Doubt
 
 NAME = "clock"
 _MOST_BYTES = 64
@@ -40,13 +40,28 @@ def write_time(data: Path, at_ms: int) -> None:
         temporary.replace(data / NAME)
 
 
+def doubt_at_rest(data: Path, now_ms: int) -> Doubt | None:
+    """Return what a server would doubt if it started now; None when it would believe the clock.
+
+    Args:
+        data: the data directory; no server runs on it.
+        now_ms: what the machine's clock says, UTC.
+    """
+    last_ms = read_time(data)
+    return Doubt(now_ms, last_ms, HOLD_S) if last_ms and abs(now_ms - last_ms) > DOUBT_MS else None
+
+
 def doubt_sentence(doubt: Doubt) -> str:
     """What the operator is told when the clock cannot be believed."""
     clock, expected = (_day(at_ms) for at_ms in (doubt.clock_ms, doubt.expected_ms))
+    if doubt.clock_ms < doubt.expected_ms:
+        cause = "the clock is wrong now, or it was ahead when the server last ran"
+    else:
+        cause = "the server was off for so long, or the clock is wrong"
     return (
-        f"the clock says {clock}, but by the data directory it should be {expected}: the server was off for so long, "
-        "or the clock is wrong. Until it has stayed so for a day, nothing is deleted for its age and no login ends; "
-        "if it is wrong, set it right before then"
+        f"the clock says {clock}, but by the data directory it should be {expected}: {cause}. Until the clock has "
+        "stayed so for a day, nothing is deleted for its age and no login ends; if it is wrong, set it right before "
+        "then"
     )
 
 

@@ -18,6 +18,7 @@ from typing import TextIO
 
 import msgspec
 
+from securechat.text.counts import counted
 from securechat.text.sanitize import one_line
 
 QUEUE_LINES = 10_000
@@ -114,13 +115,17 @@ class Console:
                 dropped, self._dropped = self._dropped, 0
                 closed = self._closed
             if dropped:
-                lines.append(f"({dropped} lines were dropped: the console is too slow)")
+                lines.append(f"({_were(dropped)} dropped: the console is too slow)")
             if lines:
                 with contextlib.suppress(OSError, ValueError):  # a console that is gone must not stop the server
                     self._stream.write("\n".join(lines) + "\n")
                     self._stream.flush()
             if closed and not lines:
                 return
+
+
+def _were(lines: int) -> str:
+    return f"{counted(lines, 'line')} {'was' if lines == 1 else 'were'}"
 
 
 def _plain(value: object) -> object:

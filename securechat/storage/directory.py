@@ -58,8 +58,9 @@ class DirectoryLock:
         except (BlockingIOError, PermissionError):
             holder = self._read_holder()
             os.close(self._descriptor)
+            who = f" (process {holder})" if holder is not None else ""
             raise LogLocked(
-                f"another securechat server{holder} already uses {path.parent}: stop it, or choose another --data"
+                f"another securechat server{who} already uses {path.parent}: stop it, or choose another --data", holder
             ) from None
         except OSError as error:
             os.close(self._descriptor)
@@ -67,13 +68,13 @@ class DirectoryLock:
         os.ftruncate(self._descriptor, 0)
         os.write(self._descriptor, b"%d\n" % os.getpid())
 
-    def _read_holder(self) -> str:
-        """Who has it, for the sentence; the number is a courtesy and may be missing."""
+    def _read_holder(self) -> int | None:
+        """Which process has it, for the sentence; the number is a courtesy and may be missing."""
         try:
             text = os.read(self._descriptor, 32).decode("ascii").strip()
         except (OSError, UnicodeDecodeError):
-            return ""
-        return f" (process {text})" if text.isdigit() else ""
+            return None
+        return int(text) if text.isdigit() else None
 
     def release(self) -> None:
         """Give the directory back; more than once does no harm."""

@@ -41,6 +41,7 @@ from securechat.hub.interfaces import (
 )
 from securechat.limits import Limits
 from securechat.model import Draft, LogEntry, Revision
+from securechat.programs import Program, command
 from securechat.records.accounts import Change, Committed, Put, WriteAudit
 from securechat.records.rooms import PurgeExpired, PutReadMarker, PutRoom, PutRoomBan
 from securechat.storage.group_commit import CommittedBatch, GroupCommitter, PendingWrite, answer_reading
@@ -397,7 +398,7 @@ class ThreadedLog:
                 more = "; more of them are not told here" if len(self._damaged) == MOST_WARNINGS else ""
                 sentence = (
                     f"message {seq} is damaged on the disk and was shown as such; look after the disk, and see "
-                    f"`securechat-admin check`{more}"
+                    f"`{command(Program.ADMIN, 'check')}`{more}"
                 )
                 self._post(_Answer(self._on_warning, sentence))
 

@@ -19,6 +19,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from msgspec import Struct
 
 from securechat.errors import TlsFailure
+from securechat.text.counts import counted
 from securechat.tls.hostnames import Names
 from securechat.tls.issuing import (
     CLIENT_LIFETIME,
@@ -123,7 +124,7 @@ def load_authority(directory: Path, *, now: dt.datetime | None = None) -> Issuer
             key_path,
             f"is missing, so nothing can be signed under {CA_FILE}; put it back, or start anew: {_NEW_CA}",
         )
-    key = parse_key(key_path, read_pem(key_path))
+    key = parse_key(key_path, read_pem(key_path), missing="put it back")
     if not isinstance(key, ec.EllipticCurvePrivateKey) or not key_matches(certificate, key):
         raise bad_file(key_path, f"does not belong to {CA_FILE}; put the right one back, or start anew: {_NEW_CA}")
     _check_authority(ca_path, certificate, now or utc_now())
@@ -227,7 +228,7 @@ def needs_renewal(
     if left <= dt.timedelta(0):
         reasons.append(f"it expired on {bundle.not_after:%Y-%m-%d}")
     elif left < margin and not ends_with_its_ca:
-        reasons.append(f"it expires in {left.days} days")
+        reasons.append(f"it expires in {counted(left.days, 'day')}")
     lacking = names_now - bundle.names
     if lacking:
         reasons.append(f"it does not name {lacking}")

@@ -27,6 +27,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID
 from msgspec import Struct
 
 from securechat.errors import TlsFailure, TlsProblem
+from securechat.programs import Program, command
 from securechat.tls.pem_bundle import (
     DAMAGED,
     Bundle,
@@ -39,9 +40,6 @@ from securechat.tls.pem_bundle import (
 from securechat.tls.private_files import bad_file, read_pem
 
 _FOR_CLIENTS = {ExtendedKeyUsageOID.CLIENT_AUTH, ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE}
-_GET_ONE = "ask whoever runs the server for a certificate of your own (tools/gen_certs.py --client NAME makes one)"
-
-
 _CONTEXT = b"securechat/1 certadd"
 _CURVES = ("secp256r1", "secp384r1", "secp521r1")
 _RSA_BITS = range(2048, 4096 + 1)
@@ -100,7 +98,7 @@ def prove_key(bundle: Bundle, authorities: Iterable[bytes], sender_id: int) -> K
     known = [x509.load_der_x509_certificate(der) for der in authorities]
     issuer = next((one for one in known if issued_by(bundle.leaf, one)), None)
     if issuer is None:
-        raise bad_file(bundle.path, f"was not issued by this server's CA, so it can never log in here; {_GET_ONE}")
+        raise bad_file(bundle.path, f"was not issued by this server's CA, so it can never log in here; {_get_one()}")
     signed = statement(fingerprint(issuer), sender_id)
     match bundle.key:
         case ec.EllipticCurvePrivateKey():
@@ -110,7 +108,7 @@ def prove_key(bundle: Bundle, authorities: Iterable[bytes], sender_id: int) -> K
         case ed25519.Ed25519PrivateKey():
             signature = bundle.key.sign(signed)
         case _:
-            raise bad_file(bundle.path, f"has a key of a kind that cannot be added; {_GET_ONE}")
+            raise bad_file(bundle.path, f"has a key of a kind that cannot be added; {_get_one()}")
     spki = bundle.leaf.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
     return KeyProof(_of(bundle.leaf), base64.b64encode(spki).decode(), base64.b64encode(signature).decode())
 
@@ -174,18 +172,23 @@ def read_client_bundle(path: Path, now: dt.datetime) -> Bundle:
     certificates = parse_certificates(path, content)
     leaf = certificates[0]
     if is_authority(leaf):
-        raise bad_file(path, f"is a CA certificate, which is nobody's own; {_GET_ONE}")
+        raise bad_file(path, f"is a CA certificate, which is nobody's own; {_get_one()}")
     if not _is_for_clients(leaf):
-        raise bad_file(path, f"is a certificate for servers, not for users; {_GET_ONE}")
+        raise bad_file(path, f"is a certificate for servers, not for users; {_get_one()}")
     if leaf.not_valid_after_utc <= now:
-        raise bad_file(path, f"the certificate expired on {leaf.not_valid_after_utc:%Y-%m-%d}; {_GET_ONE}")
+        raise bad_file(path, f"the certificate expired on {leaf.not_valid_after_utc:%Y-%m-%d}; {_get_one()}")
     if leaf.not_valid_before_utc > now:
         raise bad_file(
             path,
             f"the certificate is valid only from {leaf.not_valid_before_utc:%Y-%m-%d %H:%M} UTC, and this machine's"
             f" clock says {now:%Y-%m-%d %H:%M} UTC; set the clock right",
         )
-    return with_key(path, content, certificates, None, missing="put it in the same file or beside it as .key")
+    return with_key(path, content, certificates, None, has_key_flag=False)
+
+
+def _get_one() -> str:
+    makes_one = command(Program.CERTIFICATES, "--client NAME")
+    return f"ask whoever runs the server for a certificate of your own (`{makes_one}` makes one)"
 
 
 def _is_for_clients(leaf: x509.Certificate) -> bool:

@@ -20,6 +20,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from securechat.errors import TlsFailure, TlsProblem
+from securechat.programs import Program, command
 from securechat.tls.client_certificates import read_client_bundle
 from securechat.tls.hostnames import Names
 from securechat.tls.key_exchange import MODERN_GROUPS
@@ -227,7 +228,8 @@ def _server_context(bundle: Bundle, tls12: bool, alpn: Sequence[str], now: dt.da
     now = now or dt.datetime.now(dt.UTC)
     if bundle.not_after <= now:
         raise bad_file(
-            bundle.path, f"the certificate expired on {bundle.not_after:%Y-%m-%d}; renew it with tools/gen_certs.py"
+            bundle.path,
+            f"the certificate expired on {bundle.not_after:%Y-%m-%d}; renew it with `{command(Program.CERTIFICATES)}`",
         )
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2 if tls12 else ssl.TLSVersion.TLSv1_3
@@ -269,7 +271,8 @@ def _expect_begun(bundle: Bundle, now: dt.datetime) -> None:
         raise bad_file(
             bundle.path,
             f"the certificate is valid only from {bundle.not_before:%Y-%m-%d %H:%M} UTC, and this machine's clock says "
-            f"{now:%Y-%m-%d %H:%M} UTC; set the clock, or make a new certificate with tools/gen_certs.py --force",
+            f"{now:%Y-%m-%d %H:%M} UTC; set the clock, or make a new certificate with "
+            f"`{command(Program.CERTIFICATES, '--force')}`",
         )
 
 

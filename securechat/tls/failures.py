@@ -13,6 +13,7 @@ import ssl
 from cryptography import x509
 
 from securechat.errors import TlsFailure, TlsProblem
+from securechat.programs import Program, command
 from securechat.tls.pem_bundle import certificate_names
 
 # X509_V_ERR_* of <openssl/x509_vfy.h>; the numbers have been stable since OpenSSL 1.1.0.
@@ -187,9 +188,8 @@ def _why_refused(reason: str) -> str | None:
     why = _CLIENT_CERTIFICATE_REFUSED.get(alert[1]) if alert else None
     if why is None:
         return None
-    return (
-        f"{why} ask whoever runs the server for a new one (tools/gen_certs.py --client NAME), or connect without --cert"
-    )
+    makes_one = command(Program.CERTIFICATES, "--client NAME")
+    return f"{why} ask whoever runs the server for a new one (`{makes_one}`), or connect without --cert"
 
 
 def _reason(exc: ssl.SSLError) -> str:

@@ -18,6 +18,7 @@ from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key
 from msgspec import Struct
 
+from securechat.programs import Program, command
 from securechat.tls.hostnames import Names
 from securechat.tls.private_files import bad_file, read_pem
 
@@ -30,7 +31,6 @@ DAMAGED = (
     x509.UnsupportedGeneralNameType,
 )
 """What cryptography raises for bytes that are no certificate."""
-_MAKE_NEW = "make a new one with tools/gen_certs.py"
 
 
 class Bundle(Struct, frozen=True):
@@ -90,7 +90,12 @@ def read_bundle(path: Path, key_path: Path | None = None) -> Bundle:
 
 
 def with_key(
-    path: Path, content: bytes, certificates: list[x509.Certificate], key_path: Path | None, *, missing: str = ""
+    path: Path,
+    content: bytes,
+    certificates: list[x509.Certificate],
+    key_path: Path | None,
+    *,
+    has_key_flag: bool = True,
 ) -> Bundle:
     """Find the key of a certificate: where ``key_path`` says, in the same file, or in the ``.key`` beside it.
 
@@ -99,19 +104,28 @@ def with_key(
         content: what stands there.
         certificates: parsed from it, the leaf first.
         key_path: see ``read_bundle``.
-        missing: what to do when there is no key, for the sentence.
+        has_key_flag: whether a ``--key`` can name it.
 
     Raises:
         TlsFailure: BAD_FILE: no key, one that needs a passphrase, or one of another certificate.
     """
+    beside = path.with_suffix(".key")
     if key_path is None:
-        beside = path.with_suffix(".key")
         key_path = path if _KEY_BLOCK.search(content) or not beside.is_file() else beside
     leaf, *chain = certificates
+    missing = "put it in the same file"
+    if key_path == path != beside:
+        missing += f" or beside it as {beside}"
+    if has_key_flag:
+        missing += ", or name it with --key"
     key = parse_key(key_path, content if key_path == path else read_pem(key_path), missing=missing)
     if not key_matches(leaf, key):
         raise bad_file(key_path, f"the private key does not belong to the first certificate in {path.name}")
     return Bundle(path, key_path, leaf, tuple(chain), key)
+
+
+def _make_new() -> str:
+    return f"make a new one with `{command(Program.CERTIFICATES)}`"
 
 
 def parse_certificates(path: Path, content: bytes) -> list[x509.Certificate]:
@@ -129,12 +143,17 @@ def parse_certificates(path: Path, content: bytes) -> list[x509.Certificate]:
             certificate.public_key()
             list(certificate.extensions)
     except DAMAGED as error:
-        raise bad_file(path, f"holds a damaged certificate; {_MAKE_NEW}") from error
+        raise bad_file(path, f"holds a damaged certificate; {_make_new()}") from error
     return certificates
 
 
-def parse_key(path: Path, content: bytes, *, missing: str = "") -> PrivateKeyTypes:
+def parse_key(path: Path, content: bytes, *, missing: str) -> PrivateKeyTypes:
     """The first private key in a PEM text.
+
+    Args:
+        path: for sentences.
+        content: the text.
+        missing: what to do when there is no key.
 
     Raises:
         TlsFailure: BAD_FILE, naming ``path``: none, encrypted, or damaged.
@@ -142,8 +161,7 @@ def parse_key(path: Path, content: bytes, *, missing: str = "") -> PrivateKeyTyp
     block = _KEY_BLOCK.search(content)
     if block is None:
         if b"PRIVATE KEY-----" in content:
-            raise bad_file(path, f"holds a damaged private key; {_MAKE_NEW}")
-        missing = missing or "put it in the same file, beside it as .key, or name it with --key"
+            raise bad_file(path, f"holds a damaged private key; {_make_new()}")
         raise bad_file(path, f"holds no private key; {missing}")
     try:
         return load_pem_private_key(block.group(), password=None)
@@ -154,7 +172,7 @@ def parse_key(path: Path, content: bytes, *, missing: str = "") -> PrivateKeyTyp
             " decrypt it with: openssl pkey -in OLD -out NEW",
         ) from error
     except (ValueError, UnsupportedAlgorithm) as error:
-        raise bad_file(path, f"holds a damaged private key; {_MAKE_NEW}") from error
+        raise bad_file(path, f"holds a damaged private key; {_make_new()}") from error
 
 
 def key_matches(certificate: x509.Certificate, key: PrivateKeyTypes) -> bool:

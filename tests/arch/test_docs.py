@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import argparse
 import re
+import shlex
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
 
+from securechat.admin.parser import make_parser as admin_parser
+from securechat.cli.chat import _parser as client_parser
 from securechat.errors import ErrorCode
 from securechat.model import Command, Event
+from securechat.server.config.flags import parser as server_parser
 from securechat.server.config.loading import ServerConfig, read
 from securechat.server.config.settings import LIMITS, SETTINGS, Setting
 from securechat.storage.sqlite.migrations import MIGRATIONS
+from tools import gen_certs
 from tools.config_reference import REFERENCE, reference
 from tools.limits_table import BEGIN, END, OPERATIONS, table
 
@@ -90,6 +97,64 @@ def test_the_reference_without_its_comment_signs_is_the_defaults(
 def test_every_setting_stands_in_the_operators_table(setting: Setting) -> None:
     text = OPERATIONS.read_text(encoding="utf-8")
     assert re.search(rf"^\| `{setting.name}` \| `{setting.flag}\b.*` \|", text, re.MULTILINE)
+
+
+PARSERS: dict[str, Callable[[], argparse.ArgumentParser]] = {
+    "securechat-server": server_parser,
+    "securechat-client": client_parser,
+    "securechat-admin": admin_parser,
+    "tools/gen_certs.py": gen_certs.build_parser,
+    "tools/dev.py serve": server_parser,
+    "tools/dev.py chat": client_parser,
+    "tools/dev.py admin": admin_parser,
+    "tools/dev.py certs": gen_certs.build_parser,
+}
+PROGRAM = re.compile(r"(?:securechat-(?:server|client|admin)|tools/gen_certs\.py|tools/dev\.py(?: \w+)?)(?= |$)")
+
+
+def commands_in(text: str) -> Iterator[str]:
+    """The commands of a document, from the program's name on: in code spans, indented lines and fenced blocks."""
+    spans = re.findall(r"`([^`\n]+)`", text)
+    lines = [line for line in text.splitlines() if re.match(r"    |\$ |   python3", line)]
+    for piece in (*spans, *lines):
+        shown = re.sub(r"\$\([^)]*\)", "X", piece)  # what a shell puts in
+        shown = re.split(r"\s{3,}(?=\S)|\s[|#>&]+\s|`", shown.strip().removeprefix("$ "))[0]
+        if found := PROGRAM.search(shown):
+            yield shown[found.start() :]
+
+
+def expect_command(command: str) -> None:
+    """Have the program's own parser read it."""
+    found = PROGRAM.match(command)
+    assert found is not None
+    program, words = found[0], shlex.split(command[found.end() :])
+    if program.startswith("tools/dev.py "):
+        assert program in PARSERS or program == "tools/dev.py test", command
+    words = ["1" if word == "N" else word for word in words if word not in ("...", "…")]
+    if program not in PARSERS or not words:
+        return
+    if len(words) == 1:
+        words.append("--help")  # the name of a subcommand alone, in a sentence
+    try:
+        PARSERS[program]().parse_args(words)
+    except SystemExit as end:
+        assert end.code == 0, command  # --help and --version end well
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_every_command_that_is_shown_exists(path: Path) -> None:
+    for command in commands_in(path.read_text(encoding="utf-8")):
+        expect_command(command)
+
+
+@pytest.mark.parametrize(
+    "command", ["securechat-admin promote ann", "tools/dev.py certificates", "tools/gen_certs.py --user x"]
+)
+def test_a_command_that_does_not_exist_is_found(command: str) -> None:
+    for shown in (f"see `python3 {command}`", f"do:\n\n    {command}   what for\n"):
+        (found,) = commands_in(shown)
+        with pytest.raises(AssertionError):
+            expect_command(found)
 
 
 @pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))

@@ -322,7 +322,7 @@ def test_data_from_a_configuration_file(server: ServerProcess, tmp_path: Path) -
     done = subprocess.run(
         [*ADMIN, "--config", str(config), "--json", "rooms"], capture_output=True, cwd=ROOT, check=True
     )
-    assert done.stdout == b""
+    assert json.loads(done.stdout)["room"] == "lobby"
     config.write_text("data = 7\n")
     done = subprocess.run([*ADMIN, "--config", str(config), "rooms"], capture_output=True, cwd=ROOT, check=False)
     assert done.returncode == 2

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import shutil
 import stat
 import tarfile
@@ -275,11 +276,16 @@ def test_a_damaged_journal_stops_the_start_until_recover_was_told_to_go_on(full:
     full.start(wait=False)
     assert full.wait() == 4
     assert "securechat-admin recover" in full.stderr
-    assert "add --yes" in refused(full.data, 2, "recover")
-    assert "a copy of all of it" in told(full, "recover", "--yes")
+    question = refused(full.data, 2, "recover")
+    lost = re.search(r"at least \d+ transactions \(\d+ pages\)", question)
+    assert lost is not None and question.index(lost[0]) < question.index("add --yes")
+    done = told(full, "recover", "--yes")
+    assert f"lost: {lost[0]}" in done
+    assert "a copy of all of it" in done
     (copy,) = full.data.glob("securechat.db-wal.damaged-*")
     assert copy.read_bytes() == bytes(content)
     assert "nothing was changed" in told(full, "recover")
     with full.start(), NativeClient(full.port, full.ca) as ann:
         ann.hello("guest")
-        assert "nothing was changed" not in refused(full.data, 1, "recover", "--yes")
+        running = refused(full.data, 1, "recover", "--yes")
+        assert f"the server (process {full.pid}) is running; stop it first" in running

@@ -270,10 +270,19 @@ def test_admin_finds_what_serve_has_started(
     (command, environment), (_, configured) = became
     assert command == ["PY", "-P", "-m", "securechat.cli.admin", "invite", "--uses", "3"]
     assert environment == {
+        "SECURECHAT_BANNER": "dev",
         "SECURECHAT_DATA": str(dev.ROOT / "securechat-data"),
         "SECURECHAT_CERT": str(dev.ROOT / "certs" / "server.pem"),
     }
-    assert not configured
+    assert configured == {"SECURECHAT_BANNER": "dev"}
+
+
+def test_certs_makes_certificates_with_the_same_options(
+    dev: ModuleType, became: list[tuple[list[str], dict[str, str]]]
+) -> None:
+    dev.main(["certs", "--client", "ana"])
+    command = ["PY", str(dev.ROOT / "tools" / "gen_certs.py"), "--client", "ana"]
+    assert became == [(command, {"SECURECHAT_BANNER": "dev"})]
 
 
 def test_chat_remembers_in_the_checkout_and_not_in_the_home_of_whoever_tries_it(
@@ -285,7 +294,9 @@ def test_chat_remembers_in_the_checkout_and_not_in_the_home_of_whoever_tries_it(
     memory.mkdir(parents=True)
     (memory / "server-1.json").write_text("x", encoding="utf-8")
     dev.main(["chat"])
-    assert became[-1][1] == {"SECURECHAT_STATE": str(memory)}, "the remembered server has its own CA"
+    assert became[-1][1] == {"SECURECHAT_BANNER": "dev", "SECURECHAT_STATE": str(memory)}, (
+        "the remembered server has its own CA"
+    )
     monkeypatch.setenv("SECURECHAT_STATE", "")
     dev.main(["chat"])
     assert "SECURECHAT_STATE" not in became[-1][1]
@@ -301,7 +312,7 @@ def test_chat_trusts_this_checkouts_ca_unless_told_otherwise(
     authority.write_text("x", encoding="utf-8")
     dev.main(["chat", "--name", "ana"])
     dev.main(["chat", "--pin", "sha256:00", "somewhere"])
-    assert [environment for _, environment in became] == [{}, {"SECURECHAT_CA": str(authority)}, {}]
+    assert [environment.get("SECURECHAT_CA") for _, environment in became] == [None, str(authority), None]
 
 
 def test_a_certificate_that_cannot_be_renewed_stops_nobody(

@@ -119,22 +119,50 @@ def test_openssl_agrees(tmp_path: Path) -> None:
         assert (done.returncode, done.stdout.strip()) == (0, f"{file}: OK"), done.stderr
 
 
-def test_says_what_is_missing(tmp_path: Path) -> None:
-    """On a Python without cryptography: a package of that name that cannot be imported stands in for its absence."""
-    stub = tmp_path / "run.py"
+def run_without(package: str, checkout: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run the tool of a checkout on a Python where a package cannot be imported, which stands in for its absence."""
+    stub = checkout / "run.py"
+    tool = str(checkout / "tools" / "gen_certs.py")
     stub.write_text(
         "import sys, runpy\n"
         "class Absent:\n"
         "    def find_spec(self, name, path=None, target=None):\n"
-        "        if name == 'cryptography':\n"
+        f"        if name == {package!r}:\n"
         "            raise ModuleNotFoundError(f'No module named {name!r}', name=name)\n"
         "sys.meta_path.insert(0, Absent())\n"
-        f"runpy.run_path({str(TOOL)!r}, run_name='__main__')\n"
+        f"sys.argv = [{tool!r}, *sys.argv[1:]]\n"
+        f"runpy.run_path({tool!r}, run_name='__main__')\n"
     )
-    done = subprocess.run(
-        [sys.executable, str(stub)], cwd=tmp_path, capture_output=True, text=True, check=False, timeout=60
+    return subprocess.run(
+        [sys.executable, str(stub), *arguments], cwd=checkout, capture_output=True, text=True, check=False, timeout=60
     )
-    assert done.returncode == 1
-    assert "the Python package 'cryptography' is missing" in done.stderr
-    assert "python -m pip install cryptography" in done.stderr
-    assert "Traceback" not in done.stderr
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Path:
+    """A fresh checkout: nothing is installed in it."""
+    (tmp_path / "tools").mkdir()
+    shutil.copy(TOOL, tmp_path / "tools")
+    (tmp_path / "securechat").symlink_to(TOOL.parents[1] / "securechat")
+    return tmp_path
+
+
+@pytest.mark.skipif(os.name == "nt", reason="links and scripts as POSIX has them")
+@pytest.mark.parametrize("package", ["cryptography", "msgspec"])
+def test_in_a_fresh_checkout_one_sentence_names_the_command_that_works(checkout: Path, package: str) -> None:
+    done = run_without(package, checkout, "--client", "ci bot")
+    assert "`python3 tools/dev.py certs --client 'ci bot'`" in refused(done)
+    assert package in done.stderr
+
+
+@pytest.mark.skipif(os.name == "nt", reason="links and scripts as POSIX has them")
+def test_in_a_checkout_that_is_set_up_its_own_python_goes_on(checkout: Path) -> None:
+    python = checkout / ".venv" / "bin" / "python"
+    python.parent.mkdir(parents=True)
+    python.write_text(f'#!/bin/sh\nexec "{sys.executable}" "$@"\n')
+    python.chmod(0o700)
+    done = run_without("msgspec", checkout)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "next: python3 tools/dev.py serve --cert certs/server.pem" in done.stdout
+    python.write_text("no program")
+    assert "tools/dev.py certs" in refused(run_without("msgspec", checkout)), "dev.py mends it"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 import os
 import signal
 import subprocess
@@ -12,9 +13,10 @@ from pathlib import Path
 
 import pytest
 
-from securechat.server.clock_file import read_time, write_time
+from securechat.server.clock_file import NAME, read_time, write_time
 from securechat.tls.certificate_directory import ensure_server
 from tests.e2e.conftest import Connect
+from tests.support.admin import admin, needs_socket, row, told
 from tests.support.native import NativeClient
 from tests.support.screen import Screen
 from tests.support.server import PATIENCE_S, ServerProcess, wait_until
@@ -45,6 +47,35 @@ def test_a_clock_far_from_when_the_server_last_ran_is_warned_about_and_not_belie
         warning = server.wait_for_event("warning")
         assert "by the data directory it should be 2020-01-01 00:00 UTC" in warning["text"]
     assert read_time(data) == 1_577_836_800_000
+
+
+@needs_socket
+@pytest.mark.parametrize("ahead_days", [10, -10])
+def test_check_and_status_tell_that_the_clock_is_doubted(certs: Path, tmp_path: Path, ahead_days: int) -> None:
+    """Running and stopped, whichever of the two is ahead, and not a word where they agree."""
+    data = tmp_path / "data"
+    check = ("check", "--json", "--cert", str(certs / "server.pem"))
+
+    def findings() -> list[str]:
+        lines = [json.loads(line) for line in admin(data, *check).stdout.splitlines()]
+        return [line["finding"] for line in lines if "text" in line]
+
+    with ServerProcess(certs, data).start() as server:
+        wait_until(lambda: read_time(data), "the time is remembered")
+        assert row(server, "status")["clock_doubt"] is None
+        assert "clock:" not in told(server, "status")
+        server.stop()
+    assert findings() == []
+    expected_ms = int((time.time() - ahead_days * 86_400) * 1000)
+    write_time(data, expected_ms)
+    assert findings() == ["clock"]
+    with ServerProcess(certs, data).start() as server:
+        assert findings() == ["clock"]
+        (data / NAME).unlink()
+        assert findings() == ["clock"], "the server itself was asked"
+        doubt = row(server, "status")["clock_doubt"]
+        assert abs(doubt["expected_ms"] - expected_ms) < PATIENCE_S * 1000
+        assert "clock:           the clock says" in told(server, "status")
 
 
 def test_a_second_signal_stops_at_once(certs: Path, tmp_path: Path) -> None:

@@ -44,6 +44,7 @@ from securechat.records.accounts import (
     Role,
 )
 from securechat.text.confusables import skeleton
+from securechat.text.counts import counted
 from securechat.text.names import check_name, check_room, name_key
 
 _T = TypeVar("_T")
@@ -148,7 +149,7 @@ class AdminCommands(AdminReports):
             expires_at_ms=now_ms + int(days * _DAY_MS),
             room=check_room(room) if room is not None else None,
         )
-        detail = f"{uses} uses, {days:g} days" + (f", #{invite.room}" if invite.room else "")
+        detail = f"{counted(uses, 'use')}, {counted(days, 'day')}" + (f", #{invite.room}" if invite.room else "")
         note = self._directory.note(actor, "invite", str(invite.invite_id), detail)
         self._change((Put(invite), note), CreatedInvite(invite, token), done)
 

@@ -18,6 +18,7 @@ from securechat.hub.interfaces import MessageLog, NotAppended, RoomFigures
 from securechat.hub.rooms.presence import PresenceTracker
 from securechat.records.accounts import Change, Committed
 from securechat.records.rooms import DropRoom, PurgeExpired, RoomRecord, RoomRole
+from securechat.text.counts import counted
 from securechat.text.names import LOBBY
 
 _AT_ONCE = 20
@@ -30,7 +31,7 @@ _MOST_DAYS = 3650
 
 
 class RoomRow(Struct, frozen=True, gc=False):
-    """A room with a record, or one that is occupied.
+    """The lobby, a room with a record, or one that is occupied.
 
     Attributes:
         room: its name.
@@ -74,8 +75,8 @@ class RoomReports:
         self._log = log
 
     def rooms(self, done: Rows) -> None:
-        """Tell every room with a record and every occupied one, by name."""
-        names = sorted(self._room_directory.room_records.keys() | self._presence.rooms.keys())
+        """Tell the lobby, every room with a record and every occupied one, by name."""
+        names = sorted({LOBBY, *self._room_directory.room_records, *self._presence.rooms})
         self._gather(names, [], done)
 
     def prunable(self, unused_days: float | None, done: Rows) -> None:
@@ -206,7 +207,7 @@ class _Pruning:
                 DropRoom(room_record.room_id),
             ]
             if not count and not in_vain:
-                changes.append(self._directory.note(self._actor, "prune", row.room, f"{row.messages} messages"))
+                changes.append(self._directory.note(self._actor, "prune", row.room, counted(row.messages, "message")))
             return changes, recorded
 
         def recorded(answer: Committed | NotAppended) -> None:

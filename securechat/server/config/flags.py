@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import argparse
 
+from securechat.programs import Program, command
 from securechat.server.config.settings import SETTINGS, Setting, SettingKind
 
 
 def parser() -> argparse.ArgumentParser:
     """Return the command line of ``securechat-server``, made from the table."""
     options = argparse.ArgumentParser(
-        prog="securechat-server",
+        prog=command(Program.SERVER),
         allow_abbrev=False,  # a script that says --lo would break with the next flag that begins so
         description="A chat server for your own network: verified TLS, a durable log, no other service needed.",
         epilog="Each option is an environment variable too, --log-format json is SECURECHAT_LOG_FORMAT=json, and a key "

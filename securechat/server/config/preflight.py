@@ -14,9 +14,11 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from securechat.errors import TlsFailure
+from securechat.programs import Program, command
 from securechat.server.config.loading import ParsedSettings, SettingError, SettingValue
 from securechat.storage.sqlite.loss import missing_database
 from securechat.storage.sqlite.store import DATABASE
+from securechat.text.counts import counted
 from securechat.tls.contexts import ServerCertificate
 
 WARN_DAYS = 30
@@ -31,7 +33,7 @@ def missing_certificate(path: Path) -> str | None:
         path.stat()
     except (FileNotFoundError, NotADirectoryError):
         return (
-            f"there is no certificate: {path} does not exist; make one with `python tools/gen_certs.py`, "
+            f"there is no certificate: {path} does not exist; make one with `{command(Program.CERTIFICATES)}`, "
             "or name yours with --cert"
         )
     except OSError:
@@ -67,7 +69,9 @@ def _certificate_problems(given: Mapping[str, SettingValue]) -> Iterator[Setting
         return
     days = certificate.days_left(dt.datetime.now(dt.UTC))
     if days < WARN_DAYS:
-        reason = f"the certificate expires in {days:.0f} days ({certificate.not_after:%Y-%m-%d}); renew it"
+        reason = (
+            f"the certificate expires in {counted(round(days), 'day')} ({certificate.not_after:%Y-%m-%d}); renew it"
+        )
         yield SettingError(cert.origin, "cert", reason, is_warning=True)
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from securechat.server.config.loading import ParsedSettings, SettingError, SettingOrigin, SettingValue
 from securechat.server.config.settings import LIMITS, LIMITS_TABLE, SETTINGS, Setting, SettingType
+from securechat.text.counts import counted
 from securechat.text.sanitize import one_line
 
 _HEADING = "# What securechat-server would run with, and where each value comes from."
@@ -36,7 +37,7 @@ def checked(problems: Sequence[SettingError]) -> list[str]:
         one_line(f"{'warning' if problem.is_warning else 'error'}: {problem.sentence}") for problem in problems
     )
     errors = sum(line.startswith("error") for line in told)
-    counts = [_count(errors, "error"), _count(len(told) - errors, "warning")]
+    counts = [counted(number, noun) for number, noun in ((errors, "error"), (len(told) - errors, "warning")) if number]
     verdict = "the server would not start" if errors else "the server would start"
     return [*told, f"{' and '.join(count for count in counts if count)}: {verdict}"] if told else []
 
@@ -48,7 +49,7 @@ def first_sentence(problems: Sequence[SettingError]) -> str:
         problems: at least one.
     """
     more = len(problems) - 1
-    rest = f" ({_count(more, 'further problem')}: --check-config lists all)" if more else ""
+    rest = f" ({counted(more, 'further problem')}: --check-config lists all)" if more else ""
     return f"{problems[0].sentence}{rest}"
 
 
@@ -98,7 +99,3 @@ def _escaped(char: str) -> str:
     if char.isprintable():
         return char
     return "\\uFFFD" if "\ud800" <= char <= "\udfff" else f"\\U{ord(char):08X}"
-
-
-def _count(number: int, what: str) -> str:
-    return "" if not number else f"{number} {what}{'' if number == 1 else 's'}"

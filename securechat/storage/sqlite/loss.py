@@ -9,18 +9,18 @@ from __future__ import annotations
 import os
 import shutil
 import stat
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import apsw
 
 from securechat.errors import LogError
 from securechat.files import expect_own_file, open_own_file
+from securechat.programs import Program, command
 from securechat.storage.search.index import SEARCH_INDEX
-from securechat.storage.sqlite.journal import FRAME_HEADER_BYTES, WAL_HEADER_BYTES, lost_frames
-
-RECOVER = "securechat-admin recover"
-_BACKUP = "restore the last good backup (securechat-admin restore)"
+from securechat.storage.sqlite.journal import FRAME_HEADER_BYTES, WAL_HEADER_BYTES, LostFrames, lost_frames
+from securechat.text.counts import counted
 
 
 def missing_database(database: Path) -> str | None:
@@ -36,14 +36,14 @@ def missing_database(database: Path) -> str | None:
     if _size(journal) > WAL_HEADER_BYTES + FRAME_HEADER_BYTES:
         return (
             f"{database} {what}, but its journal {journal.name} holds messages: the database was deleted, moved or "
-            f"truncated. Bring it back, or {_BACKUP}; to begin anew without them, move {journal.name} away"
+            f"truncated. Bring it back, or {_from_backup()}; to begin anew without them, move {journal.name} away"
         )
     index = database.with_name(SEARCH_INDEX)
     indexed = _indexed(index)
     if indexed:
         return (
             f"{database} {what}, but {index.name} is the index of {indexed}: the database was deleted, moved or "
-            f"truncated. Bring it back, or {_BACKUP}; to begin anew without them, move {index.name} away"
+            f"truncated. Bring it back, or {_from_backup()}; to begin anew without them, move {index.name} away"
         )
     return None
 
@@ -59,19 +59,42 @@ def damaged_journal(connection: apsw.Connection, database: Path) -> str | None:
         apsw.Error: the database cannot be read.
         OSError: the journal cannot be read.
     """
+    lost = _lost(connection, database)
+    if lost is None:
+        return None
+    return (
+        f"{database}-wal is damaged after page {lost.readable}: {extent(lost)} that were acknowledged cannot be read. "
+        f"Look after the disk, and {_from_backup()}; to go on without what is lost: {command(Program.ADMIN, 'recover')}"
+    )
+
+
+def lost_end(database: Path) -> LostFrames | None:
+    """Return what of the journal was acknowledged and cannot be read; None when all is well.
+
+    Args:
+        database: the file, which no server has open.
+
+    Raises:
+        LogError: it cannot be looked at.
+    """
+    if not database.exists():
+        return None
+    with _reading(database) as connection:
+        return _lost(connection, database)
+
+
+def _lost(connection: apsw.Connection, database: Path) -> LostFrames | None:
     journal = database.with_name(f"{database.name}-wal")
     if _size(journal) <= WAL_HEADER_BYTES:
         return None
     connection.execute("SELECT count(*) FROM sqlite_schema").fetchall()  # what reads the journal for the first time
     readable, _ = connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_NOOP)
-    lost = lost_frames(journal, max(0, readable))
-    if lost is None:
-        return None
-    transactions = "1 transaction" if lost.transactions == 1 else f"{lost.transactions} transactions"
-    return (
-        f"{journal} is damaged after page {lost.readable}: at least {transactions} ({lost.lost} pages) that were "
-        f"acknowledged cannot be read. Look after the disk, and {_BACKUP}; to go on without what is lost: {RECOVER}"
-    )
+    return lost_frames(journal, max(0, readable))
+
+
+def extent(lost: LostFrames) -> str:
+    """How much is lost, in words: ``at least 2 transactions (5 pages)``."""
+    return f"at least {counted(lost.transactions, 'transaction')} ({counted(lost.lost, 'page')})"
 
 
 def find_loss(database: Path) -> str | None:
@@ -83,9 +106,15 @@ def find_loss(database: Path) -> str | None:
     missing = missing_database(database)
     if missing is not None or not database.exists():
         return missing
+    with _reading(database) as connection:
+        return damaged_journal(connection, database)
+
+
+@contextmanager
+def _reading(database: Path) -> Iterator[apsw.Connection]:
     try:
         with closing(apsw.Connection(str(database), flags=apsw.SQLITE_OPEN_READONLY)) as connection:
-            return damaged_journal(connection, database)
+            yield connection
     except (apsw.Error, OSError) as error:
         raise LogError(f"{database} cannot be read: {error}") from error
 
@@ -118,6 +147,10 @@ def accept_loss(database: Path, copy: Path) -> None:
         raise LogError(f"{database} cannot take what its journal holds: {error}") from error
 
 
+def _from_backup() -> str:
+    return f"restore the last good backup ({command(Program.ADMIN, 'restore')})"
+
+
 def _size(path: Path) -> int:
     """Bytes of a regular file; 0 where there is none."""
     try:
@@ -138,7 +171,7 @@ def _indexed(index: Path) -> str:
             ((indexed_to,),) = connection.execute("SELECT indexed_to FROM progress").fetchall()
     except (apsw.Error, OSError, ValueError):
         return "a log (the index itself cannot be read)"
-    return f"a log with {indexed_to} entries" if indexed_to else ""
+    return f"a log with {counted(int(indexed_to), 'entry')}" if indexed_to else ""
 
 
 def expect_no_loss(sentence: str | None) -> None:

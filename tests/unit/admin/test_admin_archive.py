@@ -16,6 +16,7 @@ from securechat.admin import backup_archive
 from securechat.admin.backup_archive import CertificateFiles, make_backup, unpack
 from securechat.admin.exit_codes import AdminExit, AdminFailure
 from securechat.admin.health import HealthFinding, HealthSubject, examine
+from securechat.hub.wall_clock import Doubt
 from securechat.limits import Limits
 from securechat.model import Draft
 from securechat.storage.sqlite.store import SqliteStore
@@ -139,6 +140,24 @@ def test_clocks_and_certificates(
     for finding, word in zip(found, words, strict=True):
         assert word in finding.text
         assert finding.fix
+
+
+@pytest.mark.parametrize("days", [-10, 10])
+def test_a_clock_far_from_when_the_server_last_ran_is_a_finding(data: Path, tmp_path: Path, days: int) -> None:
+    ensure_server(tmp_path / "certs", now=NOW - dt.timedelta(days=1))
+    now_ms = int(NOW.timestamp() * 1000)
+    subject = HealthSubject(
+        data=data,
+        certificate=tmp_path / "certs" / "server.pem",
+        key=None,
+        low_disk_bytes=0,
+        now=NOW,
+        clock_doubt=Doubt(now_ms, now_ms - days * 86_400_000, 86_400.0),
+    )
+    (finding,) = examine(subject, quiet)
+    assert finding.word == "clock"
+    assert ("was off" in finding.text) == (days > 0)
+    assert "set-ntp" in finding.fix
 
 
 def test_a_disk_that_is_too_full(subject: Callable[..., list[HealthFinding]]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import re
 from pathlib import Path
 from typing import Any
 
@@ -143,6 +144,25 @@ def test_no_such_address_is_a_question(listening: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("listening", "names", "example"),
+    [
+        (("127.0.0.1:8443", "[::1]:8443"), ("localhost", "127.0.0.1"), "--host localhost"),
+        (("127.0.0.1:8443",), ("127.0.0.1",), "--host 127.0.0.1"),
+    ],
+)
+def test_a_server_on_loopback_alone_has_an_example_that_works(
+    listening: tuple[str, ...], names: tuple[str, ...], example: str
+) -> None:
+    told = facts(*listening, names=names)
+    with pytest.raises(AdminFailure, match=f"{example};") as failure:
+        link_address(told, None)
+    host = example.removeprefix("--host ")
+    assert "on this machine" in failure.value.sentence
+    assert link_address(told, host) == (host, 8443)
+    assert unnamed(host, told) is None
+
+
+@pytest.mark.parametrize(
     ("asked", "expected"),
     [
         ("chat.example.org", ("chat.example.org", 8443)),
@@ -196,10 +216,67 @@ def test_the_link_reads_back_and_has_a_square_of_half_blocks() -> None:
 def test_invites_say_why_they_are_over() -> None:
     row: dict[str, Any] = {"invite": 1, "uses": 2, "used_by": ["a"], "room": None, "made_by": "x", "made_at_ms": 1}
     row |= {"expires_at_ms": 100, "revoked": False}
-    assert show.invite(row, 50)[-1] == ""
-    assert show.invite(row, 100)[-1] == "expired"
-    assert show.invite(row | {"used_by": ["a", "b"]}, 50)[-1] == "used up"
-    assert show.invite(row | {"revoked": True}, 50)[-1] == "revoked"
+    spent, revoked = row | {"used_by": ["a", "b"]}, row | {"revoked": True}
+    told = [dict(zip(show.INVITES, show.invite(*each), strict=True))
+            for each in ((row, 50), (row, 100), (spent, 50), (revoked, 50))]  # fmt: skip
+    assert [each["STATE"] for each in told] == ["open", "expired", "used up", "revoked"]
+    assert [each["EXPIRES"] == "-" for each in told] == [False, False, True, True], "the end is not the expiry then"
+
+
+def test_every_column_has_a_head() -> None:
+    heads = {name: value for name, value in vars(show).items() if name.isupper() and isinstance(value, tuple)}
+    assert len(heads) > 5
+    assert [name for name, value in heads.items() if not all(value)] == []
+
+
+def test_the_words_of_a_table_are_explained(capsys: pytest.CaptureFixture[str]) -> None:
+    words = {
+        "rooms": ("guests", "private", "archived", "unused"),
+        "users": ("muted", "banned"),
+        "invites": ("open", "used up", "revoked", "expired"),
+    }
+    for command, each in words.items():
+        with pytest.raises(SystemExit):
+            make_parser().parse_args([command, "--help"])
+        text = capsys.readouterr().out
+        assert [word for word in each if f"{word} (" not in " ".join(text.split())] == []
+
+
+# --- One and several ------------------------------------------------------------------------------------------------
+
+
+def status_of(number: int) -> dict[str, Any]:
+    texts = dict.fromkeys(("version", "access", "certificate", "data", "ca_fingerprint"), "x")
+    names = "pid uptime_s members guests connections accounts rooms kept_rooms rooms_without_members last_seq unsettled"
+    names += " open_invites bans mutes certificate_days free_bytes low_disk_bytes database_bytes"
+    counts = dict.fromkeys(names.split(), number)
+    return {**texts, **counts, "listening": ["127.0.0.1:1"]}
+
+
+@pytest.mark.parametrize("number", [0, 1, 2])
+def test_every_sentence_counts_as_people_do(number: int) -> None:
+    told = "\n".join(show.status(status_of(number)))
+    for noun in ("guest", "connection", "account", "open invite", "ban", "mute"):
+        assert f"{number} {noun if number == 1 else noun + 's'}" in told
+    assert ("1 day left" if number == 1 else "2 days left" if number else "EXPIRED") in told
+    assert not re.search(r"\b1 (?!is\b|this\b)[a-z]+s\b", told)
+
+
+def test_no_sentence_puts_a_number_before_a_noun_by_itself() -> None:
+    """`counted` does: a plural behind a placeholder is wrong for one."""
+    package = Path(__file__).parents[3] / "securechat"
+    parts = ("admin", "server", "cli", "net", "hub/admin", "tls", "storage")
+    nouns = "accounts addresses bans clients connections days entries files findings guests invites lines logins "
+    nouns += "messages mutes pages people persons rooms sockets transactions uses warnings"
+    bare = re.compile(rf"\}} (?:open |new )?(?:{'|'.join(nouns.split())})\b")
+    always_many = re.compile(r"MOST_DAYS|most_invites")  # limits, which are never one
+    wrong = []
+    for path in (path for part in parts for path in (package / part).rglob("*.py")):
+        lines = path.read_text(encoding="utf-8").splitlines()
+        wrong += [
+            f"{path.name}: {line.strip()}" for line in lines if bare.search(line) and not always_many.search(line)
+        ]
+    assert wrong == []
 
 
 @pytest.mark.parametrize(

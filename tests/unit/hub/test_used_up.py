@@ -414,7 +414,7 @@ def test_pruning_takes_rooms_nobody_uses_with_their_messages(rig: HubRig) -> Non
     assert records(rig) == {"new", "mine", "visited", "asked"}
     assert [row.room for row in rooms_of(rig, "prune", "shell:root", None)] == ["new"]
     acts = [(entry.actor, entry.target, entry.detail) for entry in rig.store.audit(9) if entry.act == "prune"]
-    assert acts == [("shell:root", "old", "3 messages"), ("shell:root", "new", "1 messages")]
+    assert acts == [("shell:root", "old", "3 messages"), ("shell:root", "new", "1 message")]
     join(rig, bob, "old")
     rig.do(bob, History(ref=7, room="old", limit=10))
     assert bob.last(HistoryPage).messages == []

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from securechat.hub.wall_clock import Doubt
-from securechat.server.clock_file import NAME, doubt_sentence, read_time, write_time
+from securechat.hub.wall_clock import Doubt, WallClock
+from securechat.server.clock_file import NAME, doubt_at_rest, doubt_sentence, read_time, write_time
 
 AT_MS = 1_750_000_000_123
 
@@ -45,7 +45,22 @@ def test_where_nothing_can_be_written_nothing_fails(tmp_path: Path) -> None:
     write_time(tmp_path / "nowhere", AT_MS)
 
 
+def test_a_stopped_servers_clock_is_doubted_as_its_start_would(tmp_path: Path) -> None:
+    assert doubt_at_rest(tmp_path, AT_MS) is None
+    write_time(tmp_path, AT_MS)
+    for days, doubted in ((-10, True), (-2, False), (0, False), (2, False), (10, True)):
+        now_ms = AT_MS + days * 86_400_000
+        doubt = doubt_at_rest(tmp_path, now_ms)
+        assert (doubt is not None) == doubted
+        clock = WallClock(lambda now_ms=now_ms: now_ms, lambda: 0.0)
+        clock.restore(AT_MS)
+        assert doubt == clock.doubt()
+
+
 def test_the_operator_is_told_both_times() -> None:
     sentence = doubt_sentence(Doubt(AT_MS, 2**60, 5.0))
+    assert "the clock is wrong now, or it was ahead" in sentence
+    assert "was off" not in sentence, "no server was off for minus so many days"
+    assert "was off for so long, or the clock is wrong" in doubt_sentence(Doubt(AT_MS, AT_MS - 1, 5.0))
     assert "the clock says 2025-06-15 15:06 UTC" in sentence
     assert "a day in no calendar" in sentence

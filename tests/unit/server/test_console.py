@@ -7,6 +7,8 @@ import json
 import threading
 from datetime import UTC, datetime
 
+import pytest
+
 from securechat.errors import ErrorCode
 from securechat.hub.interfaces import OperatorEvent
 from securechat.net.connection_limits import Denial
@@ -93,15 +95,27 @@ def test_every_reason_a_connection_can_end_for_has_a_sentence() -> None:
     assert {denial.value for denial in Denial} == set(chronicle_module._DENIALS)
 
 
-def test_the_banner_shows_what_to_paste_here_and_elsewhere() -> None:
-    text = "\n".join(
-        banner("1.0", [("127.0.0.1", 8443), ("::1", 8443), ("10.0.0.5", 8443)], "sha256:ab", from_checkout=True)
-    )
+def test_the_banner_shows_what_to_paste_here_and_elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SECURECHAT_BANNER", "dev")
+    text = "\n".join(banner("1.0", [("127.0.0.1", 8443), ("::1", 8443), ("10.0.0.5", 8443)], "sha256:ab"))
     assert "python3 tools/dev.py chat --pin sha256:ab localhost:8443" in text
     assert "python3 tools/dev.py chat --pin sha256:ab 10.0.0.5:8443" in text
     assert "[::1]:8443" in text
-    plain = "\n".join(banner("1.0", [("127.0.0.1", 1)], None, from_checkout=False))
+    monkeypatch.delenv("SECURECHAT_BANNER")
+    plain = "\n".join(banner("1.0", [("127.0.0.1", 1)], None))
     assert "securechat-client --ca certs/ca.pem localhost:1" in plain
+
+
+@pytest.mark.parametrize(("lines", "sentence"), [(1, "(1 line was dropped"), (2, "(2 lines were dropped")])
+def test_what_was_dropped_is_counted(lines: int, sentence: str) -> None:
+    stream = io.StringIO()
+    console = Console(stream, now=fixed_now)
+    with console._ready:
+        console._dropped = lines
+        console._ready.notify()
+    console.event("connected", "next")
+    console.close()
+    assert sentence in stream.getvalue()
 
 
 def test_a_console_that_cannot_spell_a_name_still_writes_the_line() -> None:

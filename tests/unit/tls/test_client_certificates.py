@@ -185,7 +185,8 @@ def of_a_stranger(issuer: Issuer) -> bytes:
 
 
 GET_ONE = (
-    r"; ask whoever runs the server for a certificate of your own \(tools/gen_certs\.py --client NAME makes one\)$"
+    "; ask whoever runs the server for a certificate of your own "
+    r"\(`python3 tools/gen_certs\.py --client NAME` makes one\)$"
 )
 
 
@@ -197,7 +198,7 @@ GET_ONE = (
         (of_a_stranger, r"the private key does not belong to the first certificate in client-ana\.pem$"),
         (
             lambda ca: certificate_pem(new_client_leaf(ca, "ana", NOW).certificate),
-            r"holds no private key; put it in the same file or beside it as \.key$",
+            r"holds no private key; put it in the same file or beside it as .*client-ana\.key$",
         ),
         (lambda ca: certificate_pem(ca.certificate) + key_pem(ca.key), f"is a CA certificate.*{GET_ONE}"),
         (lambda ca: new_server_leaf(ca, NAMES, NOW).to_pem(), f"is a certificate for servers, not for users{GET_ONE}"),

@@ -82,7 +82,7 @@ def test_unusable_ca_text() -> None:
 
 def test_expired_certificate_is_not_served(server_file: ServerFile) -> None:
     path = server_file(now=NOW - 91 * DAY)
-    with pytest.raises(TlsFailure, match=r"the certificate expired on .*; renew it with tools/gen_certs\.py"):
+    with pytest.raises(TlsFailure, match=r"the certificate expired on .*; renew it with `python3 tools/gen_certs\.py`"):
         server_context(path)
     server_context(path, now=NOW - 2 * DAY)
 

@@ -181,7 +181,7 @@ def test_a_refused_client_certificate(ca_pem: str, number: int, words: str) -> N
     assert told.problem is TlsProblem.OTHER
     assert told.detail == (
         f"localhost refused your own certificate (--cert): {words}ask whoever runs the server for a new one"
-        " (tools/gen_certs.py --client NAME), or connect without --cert"
+        " (`python3 tools/gen_certs.py --client NAME`), or connect without --cert"
     )
 
 

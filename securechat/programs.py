@@ -1,0 +1,36 @@
+"""The commands that a sentence tells a person to type, as they work for the person who reads it.
+
+``tools/dev.py`` installs the programs into a virtual environment of the checkout, which is on no PATH; it says so in
+SECURECHAT_BANNER, and every command goes through it then. Everywhere else the programs are on the PATH, except the one
+that makes certificates, which is a script of the checkout.
+"""
+
+from __future__ import annotations
+
+import os
+from enum import Enum
+
+VARIABLE = "SECURECHAT_BANNER"
+FROM_CHECKOUT = "dev"
+"""The variable's value in everything that tools/dev.py starts."""
+
+
+class Program(Enum):
+    """What people run: the command on a PATH, and the subcommand of tools/dev.py."""
+
+    SERVER = ("securechat-server", "serve")
+    CLIENT = ("securechat-client", "chat")
+    ADMIN = ("securechat-admin", "admin")
+    CERTIFICATES = ("python3 tools/gen_certs.py", "certs")
+
+
+def command(program: Program, arguments: str = "") -> str:
+    """Return a command to type.
+
+    Args:
+        program: what to run.
+        arguments: what stands behind it, quoted for a shell.
+    """
+    installed, subcommand = program.value
+    shown = f"python3 tools/dev.py {subcommand}" if os.environ.get(VARIABLE) == FROM_CHECKOUT else installed
+    return f"{shown} {arguments}" if arguments else shown

@@ -1,0 +1,56 @@
+"""A command that a sentence names exists, on a PATH or in tools/dev.py."""
+
+from __future__ import annotations
+
+import ast
+import re
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from securechat.admin.parser import make_parser
+from securechat.programs import Program, command
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.mark.parametrize("program", Program)
+def test_a_command_goes_through_dev_py_where_that_started_the_program(
+    program: Program, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("SECURECHAT_BANNER", raising=False)
+    installed, subcommand = program.value
+    assert command(program, "--x y") == f"{installed} --x y"
+    monkeypatch.setenv("SECURECHAT_BANNER", "dev")
+    assert command(program) == f"python3 tools/dev.py {subcommand}"
+
+
+def test_what_is_named_exists() -> None:
+    scripts = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["scripts"]
+    dev = (ROOT / "tools" / "dev.py").read_text(encoding="utf-8")
+    for program in Program:
+        installed, subcommand = program.value
+        assert installed in scripts or (ROOT / installed.split()[-1]).is_file()
+        assert f'"{subcommand}": {subcommand}' in dev
+
+
+def sentences_in(path: Path) -> Iterator[str]:
+    """The texts of a module without its docstrings."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    documentation = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in documentation:
+            yield node.value
+
+
+def test_no_sentence_spells_a_command_by_itself() -> None:
+    """`command` does: a program may be on no PATH, and a script needs a Python that can run it."""
+    package = ROOT / "securechat"
+    subcommands = next(action.choices for action in make_parser()._actions if isinstance(action.choices, dict))
+    spelled = re.compile(rf"securechat-\w+ +(?:--\w|(?:{'|'.join(subcommands)})\b)|tools/\w+\.py")
+    allowed = {package / "programs.py", package / "server" / "config" / "settings.py"}  # the latter only names the file
+    files = set(package.rglob("*.py")) - allowed - set((package / "client").rglob("*.py"))
+    wrong = [f"{path.name}: {text}" for path in files for text in sentences_in(path) if spelled.search(text)]
+    assert wrong == []
