@@ -40,7 +40,7 @@ from securechat.model import (
     Throttled,
     Welcome,
 )
-from securechat.wire.codec import FrameRefused, ServerCodec
+from securechat.wire.codec import HANDLED, FrameRefused, ServerCodec
 
 MARK = "zq-marker-7f"
 """A text that nobody would say: whatever repeats it is an echo."""
@@ -89,9 +89,10 @@ class Dialect(Struct, frozen=True):
 
 def drain(codec: ServerCodec) -> list[Command]:
     """Take every command that is complete."""
-    commands = []
+    commands: list[Command] = []
     while (command := codec.next_command()) is not None:
-        commands.append(command)
+        if command is not HANDLED:
+            commands.append(command)
     return commands
 
 
