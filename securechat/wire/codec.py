@@ -13,7 +13,9 @@ command, and bytes that it makes while it encodes leave behind what `encode` ret
 from __future__ import annotations
 
 from enum import Enum
-from typing import Final, Protocol
+from typing import Final, Protocol, TypeVar
+
+import msgspec
 
 from securechat.errors import ErrorCode, Refusal
 from securechat.limits import PageLimits
@@ -47,6 +49,24 @@ class FrameRefused(Refusal):
         super().__init__(code, detail)
         self.ref = ref
         self.client_id = client_id
+
+
+_C = TypeVar("_C", bound=Command)
+
+
+def validated(command: _C) -> _C:
+    """Return a command that a codec has made field by field, if each field keeps to the bounds of its type.
+
+    msgspec checks them where it decodes, not where a record is constructed, and the hub relies on them.
+
+    Raises:
+        FrameRefused: INVALID; a text is too long, say.
+    """
+    try:
+        return msgspec.convert(msgspec.to_builtins(command), type(command))
+    except msgspec.ValidationError:
+        detail = "a part of this is too long, or has a value that is not allowed"
+        raise FrameRefused(ErrorCode.INVALID, detail, client_id=getattr(command, "client_id", None)) from None
 
 
 class WireFormat(Protocol):
@@ -101,7 +121,8 @@ class ServerCodec(Protocol):
 
         One call deals with at most one frame or line of the peer; the session bounds how many it asks for in a pass.
         Before a hello is accepted the codec returns a Hello, Ping, Pong or Quit and nothing else, however its protocol
-        gathers them, and gives up on a peer that sends more than `STRANGER_FRAMES` other frames.
+        gathers them, and gives up on a peer that sends more than `STRANGER_FRAMES` other frames. Every command keeps to
+        the bounds of its type: see `validated`.
 
         Raises:
             FrameRefused: UNKNOWN_TYPE or INVALID; the frame is skipped and the next call goes on behind it.
