@@ -188,13 +188,22 @@ def check_only_a_hello_makes_a_member(dialect: Dialect) -> None:
 
 
 def check_a_refused_hello_lets_another_follow(dialect: Dialect) -> None:
-    """Several names may be tried."""
+    """Several names may be tried; each counts as one frame of a stranger."""
     codec = dialect.make()
     for _ in range(3):
         codec.receive_data(dialect.write(dialect.commands[0]))
         assert drain(codec) == [dialect.commands[0]]
         assert codec.encode(Refused(ErrorCode.NAME_IN_USE, "a sentence")), "a refused hello is not told"
         codec.hello_refused()
+    left = STRANGER_FRAMES - 3
+    codec.receive_data(dialect.chatter[0] * (left + 1))
+    try:
+        for _ in range(left + 1):  # or earlier: a hello may take several frames
+            codec.next_command()
+    except RemoteProtocolError as error:
+        assert error.code is ErrorCode.HELLO_EXPECTED
+        return
+    raise AssertionError("refused hellos do not count")
 
 
 def check_a_stranger_is_given_up(dialect: Dialect) -> None:

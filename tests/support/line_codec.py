@@ -179,11 +179,13 @@ class LineCodec(ServerCodec):
                 self.wants_close = True
                 return HANDLED
             case _:
+                self._own += line("TIP", "the commands are JOIN, SAY, HISTORY, PING, QUIT and STOP")
                 raise FrameRefused(ErrorCode.UNKNOWN_TYPE, "this command is not known here")
 
     def _fail(self, code: ErrorCode, detail: str) -> RemoteProtocolError:
         self._failure = RemoteProtocolError(code, detail)
         self._buffer.clear()
+        self._own += line("TIP", "nothing more is read")
         return self._failure
 
     def hello_accepted(self) -> None:

@@ -132,7 +132,8 @@ def test_a_refusal_is_told_in_lines_and_another_name_may_be_tried(bench: LineBen
     assert link.say("LOGIN ana")[0] == "WELCOME ana"
     (refused,) = link.say("SAY nowhere x")
     assert refused.startswith("REFUSED not_a_member ")
-    (refused,) = link.say("DANCE")
+    tip, refused = link.say("DANCE")
+    assert tip.startswith("TIP "), "what the codec said while it read comes first"
     assert refused.startswith("REFUSED unknown_type ")
     assert link.say("SAY lobby x") == ["OK 2"]
 
@@ -179,9 +180,17 @@ def test_a_codec_may_end_the_connection_by_itself(bench: LineBench) -> None:
     assert ana.closed
     assert not bench.rig.hub.is_member(ana.session)
     assert {message.text for message in bench.rig.fed} == {"last", "while it closes"}
+
+
+def test_nothing_is_said_behind_the_end_of_the_protocol(bench: LineBench) -> None:
+    ana = bench.ana()
+    ana.receive_raw(b"STOP\n")
+    assert not ana.closed, "not before the next pass"
     ana.session.close(Closing(ErrorCode.SHUTTING_DOWN, "x"))
+    bench.settle()
     ana.session.connection_lost(CloseReason.LOCAL, "")
-    assert ana.lines[-1] == "STOPPED", "said behind the end of the protocol"
+    assert ana.lines[-1] == "STOPPED"
+    assert ana.lines.count("STOPPED") == 1
 
 
 def test_a_stranger_may_end_it_too(bench: LineBench) -> None:
@@ -199,6 +208,15 @@ def test_a_hello_under_way_when_the_codec_ends_makes_no_member(bench: LineBench)
     assert not bench.rig.hub.is_member(link.session)
 
 
+def test_refused_hellos_count_too(bench: LineBench) -> None:
+    bench.member("bob", "b" * 32)
+    link = bench.lines()
+    link.say(SECRET, *["LOGIN bob"] * 10, *["PING x"] * 5)
+    assert not link.closed
+    link.say("PING x")
+    assert link.closed
+
+
 @pytest.mark.parametrize("chatter", ["PING x", "SECRET x", "DANCE"])
 def test_a_stranger_talks_only_so_long(bench: LineBench, chatter: str) -> None:
     link = bench.lines()
@@ -212,9 +230,9 @@ def test_a_stranger_talks_only_so_long(bench: LineBench, chatter: str) -> None:
 def test_nonsense_is_answered_behind_what_the_codec_had_to_say(bench: LineBench) -> None:
     ana = bench.ana()
     told = ana.say("PING x", "\u00fc zq-marker")
-    assert told[0] == "PONG x"
-    assert told[1].startswith("CLOSING bad_frame ")
-    assert told[2] == "STOPPED"
+    assert told[:2] == ["PONG x", "TIP nothing more is read"]
+    assert told[2].startswith("CLOSING bad_frame ")
+    assert told[3:] == ["STOPPED"]
     assert "zq-marker" not in "".join(ana.lines)
 
 

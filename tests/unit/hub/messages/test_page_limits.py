@@ -304,6 +304,20 @@ def test_each_peer_gets_pages_of_its_own_length() -> None:
     assert not short.of(Refused)
 
 
+def test_a_page_has_no_more_bytes_than_the_format_of_the_asker_allows() -> None:
+    rig = HubRig()
+    short, long = rig.member("short"), rig.member("long")
+    short.page_limits = PAGES
+    for number in range(1, 4):
+        rig.do(long, Say(number, "lobby", "x" * 1_500))
+    for peer, rows in ((short, 1), (long, 3)):
+        rig.do(peer, History(4, room="lobby"))
+        assert len(peer.last(HistoryPage).messages) == rows
+        rig.do(peer, Search(5, "from:long"))
+        assert len(peer.last(SearchPage).hits) == rows
+    NativeFormat(PAGES).encode(short.last(HistoryPage))
+
+
 def test_what_peers_share_fits_the_shortest_of_their_pages() -> None:
     rig = HubRig()
     plain = rig.member("plain")
