@@ -18,7 +18,7 @@ from typing import Protocol, TypeAlias
 from msgspec import Struct
 
 from securechat.errors import ErrorCode, Refusal
-from securechat.limits import PAGE_ROWS
+from securechat.limits import PAGE_ROWS, PageLimits
 from securechat.model import (
     Closing,
     Draft,
@@ -386,6 +386,10 @@ class Peer(Protocol):
         """The fingerprint of the public key of the client certificate it presented, verified; None without one."""
 
     @property
+    def page_limits(self) -> PageLimits:
+        """How long a page for this peer may be, as its wire format has it."""
+
+    @property
     def held_back(self) -> bool:
         """Whether its outbox is over the soft limit, so that pages must wait."""
 
@@ -397,7 +401,7 @@ class Peer(Protocol):
 
 
 class BroadcastPort(Protocol):
-    """Tells many peers the same: encodes once per wire format and shares the bytes."""
+    """Tells many peers the same: encodes once per wire format, and shares the bytes where the format does."""
 
     def broadcast(self, peers: Sequence[Peer], events: Sequence[Event]) -> None:
         """Queue the same events, in order, for every peer."""

@@ -56,7 +56,7 @@ from securechat.text.counts import counted
 from securechat.tls.client_certificates import proven_fingerprint
 from securechat.tls.contexts import ServerCertificate
 from securechat.tls.local_addresses import is_public, local_names, private_addresses
-from securechat.wire.negotiation import ALPN_OFFERS
+from securechat.wire.negotiation import CODECS
 
 _SWITCH_INTERVAL_S = 0.0005
 """GIL switch interval: a busy loop costs a commit 1.3 ms with it, 5.8 ms with Python's 5 ms (measured)."""
@@ -130,7 +130,7 @@ class Server:
         self._hasher = Argon2Hasher(config.limits, self._loop.post, self._hashing_failed)
         self._hub = Hub(
             self._log,
-            Broadcaster(write_all, self._left_out),
+            Broadcaster(write_all, self._left_out, self._loop.containment.contain),
             self._operator_log,
             config.limits,
             keys=AuthenticationSettings(
@@ -463,7 +463,7 @@ class Server:
 
 def _load_certificate(config: ServerConfig) -> ServerCertificate:
     try:
-        return ServerCertificate(config.cert, config.key, tls12=config.tls12, alpn=ALPN_OFFERS)
+        return ServerCertificate(config.cert, config.key, tls12=config.tls12, alpn=CODECS.alpn_offers)
     except TlsFailure as failure:
         makes_one = command(Program.CERTIFICATES)
         advice = "" if makes_one in failure.detail else f"; the server needs the server.pem that `{makes_one}` writes"

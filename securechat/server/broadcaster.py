@@ -1,6 +1,8 @@
 """Tells many the same: each event is encoded once per wire format, joined once, and shared by reference.
 
-Under load this is where the work per delivery goes to zero: one append per member and run of messages, whatever the
+A format that does not share (`WireFormat.shares`) is encoded by the codec of each connection, at its own price. What
+such a codec raises costs its connection alone, though a broadcast is the server's own work. For all others, under load
+this is where the work per delivery goes to zero: one append per member and run of messages, whatever the
 number of messages in the run.
 """
 
@@ -18,6 +20,10 @@ if TYPE_CHECKING:
     from securechat.wire.codec import WireFormat
 
 
+def _raise(_: Session, error: Exception) -> None:
+    raise error
+
+
 class Broadcaster:
     """The hub's outlet over sessions.
 
@@ -25,15 +31,18 @@ class Broadcaster:
         write_all: queues the same bytes on many links; the transports' own is the fastest (`securechat.net.broadcast`).
         on_error: told of an event that does not fit into a frame, which is a bug. It is left out: whoever commits a
             batch tells everybody what is in it, and may not stop in the middle.
+        on_failure: told of a session whose own codec raised, after everybody has been told; it should end that session.
     """
 
     def __init__(
         self,
         write_all: Callable[[list[Any], bytes], None],
         on_error: Callable[[LocalProtocolError], None] = lambda _: None,
+        on_failure: Callable[[Session, Exception], None] = _raise,
     ) -> None:
         self._write_all = write_all
         self._on_error = on_error
+        self._on_failure = on_failure
 
     def broadcast(self, peers: Sequence[Peer], events: Sequence[Event]) -> None:
         """Queue the same events, in order, for every peer.
@@ -47,16 +56,36 @@ class Broadcaster:
             return
         fmt = sessions[0].format
         links = [session.link for session in sessions if session.format is fmt]
-        try:
-            encoded = encode_joined(fmt, events)
-        except LocalProtocolError:
-            encoded = b"".join(self._encode_each(fmt, events))
-        if encoded:
-            self._write_all(links, encoded)
+        if fmt.shares:
+            try:
+                encoded = encode_joined(fmt, events)
+            except LocalProtocolError:
+                encoded = b"".join(self._encode_each(fmt, events))
+            if encoded:
+                self._write_all(links, encoded)
+        else:
+            self._tell_each([session for session in sessions if session.format is fmt], events)
         if len(links) < len(sessions):
             self.broadcast(
                 [peer for peer, session in zip(peers, sessions, strict=True) if session.format is not fmt], events
             )
+
+    def _tell_each(self, sessions: Sequence[Session], events: Sequence[Event]) -> None:
+        failures: list[tuple[Session, Exception]] = []
+        for session in sessions:
+            try:
+                for event in events:
+                    self._tell(session, event)
+            except Exception as error:  # noqa: BLE001  (a codec's state is its connection's: no other may suffer)
+                failures.append((session, error))
+        for session, failure in failures:
+            self._on_failure(session, failure)
+
+    def _tell(self, session: Session, event: Event) -> None:
+        try:
+            session.tell(event)
+        except LocalProtocolError as error:
+            self._on_error(error)
 
     def _encode_each(self, fmt: WireFormat, events: Sequence[Event]) -> Iterator[bytes]:
         for event in events:

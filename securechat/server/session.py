@@ -1,9 +1,11 @@
 """One connection: transport, codec and member meet here, and nowhere else.
 
 Bytes come from the transport and go through the codec; each command goes to the hub; what the hub delivers is encoded
-and queued. Between the two stands *pacing*: a session that must not be read right now keeps what is already decrypted
-in its codec (at most what one read brought and one frame), takes its transport out of the selector, and goes on later.
-It is not read while
+and queued. How a peer says hello and what its protocol sends by itself are the codec's: see `securechat.wire.codec`.
+
+Between the two stands *pacing*: a session that must not be read right now keeps what is already decrypted in its codec
+(at most what one read brought and one frame), takes its transport out of the selector, and goes on later. It is not
+read while
 
 * a hello is being answered, so that a client may send its first requests without waiting for the Welcome,
 * the hub says it is over a rate,
@@ -40,8 +42,6 @@ from securechat.model import (
     Join,
     Named,
     Ping,
-    Pong,
-    Quit,
     React,
     Refused,
     Say,
@@ -50,19 +50,16 @@ from securechat.model import (
 )
 from securechat.net.socket_options import CloseReason
 from securechat.tls.client_certificates import public_key_fingerprint
-from securechat.wire.codec import FrameRefused, ServerCodec, WireFormat
+from securechat.wire.codec import HANDLED, FrameRefused, Handled, ServerCodec, WireFormat
 from securechat.wire.native import NATIVE
-from securechat.wire.negotiation import codec_for
+from securechat.wire.negotiation import CODECS, CodecTable
 
 if TYPE_CHECKING:
     from securechat.hub.hub import Hub
-    from securechat.limits import Limits
+    from securechat.limits import Limits, PageLimits
 
 _DRAFTS = frozenset({Say, Direct, Edit, Delete, React})
 """What the log answers, and what counts against ``unacknowledged_drafts`` until it has."""
-_STRANGER_FRAMES = 16
-"""Frames other than one's hello before it is accepted: several names may be tried, nothing can be flooded."""
-
 _FRAMES_PER_PASS = 256
 """Frames of one peer handled in one pass, about 5 ms of work: 64 KiB may hold 13,000 frames of five bytes."""
 _ROOMS_PER_PASS = 10
@@ -148,7 +145,7 @@ class Session:
         limits: pacing and deadlines.
         operator_log: hears of the connection.
         label: ``address:port``, for the operator's log.
-        codecs: makes the codec for what ALPN selected, or None.
+        codecs: the protocols of this port.
 
     Attributes:
         format: how events look here.
@@ -157,9 +154,9 @@ class Session:
     """
 
     __slots__ = (
-        "_certificate", "_closing_code", "_codec", "_codecs", "_drafts", "_ended", "_greeting", "_heard_at", "_held",
-        "_hello_timer", "_hub", "_idle_timer", "_limits", "_name", "_operator_log", "_origin", "_over_rate", "_paused",
-        "_pinged", "_pumping", "_resume_after", "_resume_timer", "_scheduler", "_strange_frames", "_throttled",
+        "_certificate", "_closing_code", "_codec", "_codecs", "_drafts", "_ended", "_first_bytes", "_greeting",
+        "_heard_at", "_held", "_hello_timer", "_hub", "_idle_timer", "_limits", "_name", "_operator_log", "_origin",
+        "_over_rate", "_paused", "_pinged", "_pumping", "_resume_after", "_resume_timer", "_scheduler", "_throttled",
         "_yielded", "format", "label", "link", "number", "write",
     )  # fmt: skip
 
@@ -171,7 +168,7 @@ class Session:
         limits: Limits,
         operator_log: SessionObserver,
         label: str,
-        codecs: Callable[[str | None], ServerCodec | None] = codec_for,
+        codecs: CodecTable = CODECS,
     ) -> None:
         self.format: WireFormat = NATIVE
         self.label = label
@@ -183,7 +180,8 @@ class Session:
         self._limits = limits
         self._operator_log = operator_log
         self._certificate: str | None = None
-        self._codec: ServerCodec | None = None
+        self._codec: ServerCodec | None = None  # while no protocol is known
+        self._first_bytes = b""  # until then
         self._codecs = codecs
         self._closing_code: ErrorCode | None = None
         self._ended = False  # nothing may be taken from this peer any more
@@ -192,7 +190,6 @@ class Session:
         self._origin = origin_of(link.address)
         self._greeting = False
         self._held: Command | None = None
-        self._strange_frames = 0
         self._over_rate = False
         self._throttled = False
         self._paused = False
@@ -213,20 +210,33 @@ class Session:
         self._heard_at = self._scheduler.now
         if self.link.peer_certificate is not None:
             self._certificate = public_key_fingerprint(self.link.peer_certificate)
-        self._codec = self._codecs(self.link.alpn)
-        if self._codec is None:
-            sentence = "this port speaks securechat/1; connect with securechat-client, or offer that protocol by ALPN"
-            self.close(Closing(ErrorCode.BAD_FRAME, sentence))
-            return
-        self.format = self._codec.format
-        self.link.owes_hello = False
-        self._idle_timer = self._scheduler.call_later(self._limits.idle_ping_s, self._look_alive)
+        if self._choose_codec() is not None or not self._ended:
+            self.link.owes_hello = False
+
+    def _choose_codec(self) -> ServerCodec | None:
+        """Find the protocol, by ALPN or by the first bytes; None where they do not tell yet, or it is none of ours."""
+        try:
+            codec = self._codecs.choose(self.link.alpn, self._first_bytes)
+        except RemoteProtocolError as error:
+            self.close(Closing(error.code, error.detail))
+            return None
+        if codec is not None:
+            self._codec = codec
+            self.format = codec.format
+            self._idle_timer = self._scheduler.call_later(self._limits.idle_ping_s, self._look_alive)
+        return codec
 
     def data_received(self, data: bytes) -> None:
         """Decrypted bytes: everybody's way in."""
         codec = self._codec
         if codec is None or self._ended:
-            return
+            if self._ended:
+                return
+            self._first_bytes += data
+            self.link.owes_hello = True
+            if (codec := self._choose_codec()) is None:
+                return
+            data, self._first_bytes = self._first_bytes, b""
         now = self._heard_at = self._scheduler.now
         self._pinged = False
         if self._hello_timer is not None:
@@ -251,7 +261,7 @@ class Session:
         sentence = "you were too far behind with reading; connect again and read on from where you stopped"
         closing = Closing(ErrorCode.SLOW_READER, sentence, resume_after=self._resume_after)
         self._hub.lost(self, self._scheduler.now)
-        self.link.close_with(self.format.encode(closing), drop_backlog=True)
+        self.link.close_with(self._last_words(closing), drop_backlog=True)
 
     def failed(self) -> None:
         """Work for this connection met a bug, and what it was about is left half done: the peer may come again."""
@@ -293,6 +303,11 @@ class Session:
         return self._certificate
 
     @property
+    def page_limits(self) -> PageLimits:
+        """How long a page for this peer may be; see `WireFormat.page_limits`."""
+        return self.format.page_limits
+
+    @property
     def held_back(self) -> bool:
         """Whether pages must wait until the peer has read more."""
         return self.link.queued_bytes > self._limits.outbox_soft_bytes // 2
@@ -304,11 +319,10 @@ class Session:
             LocalProtocolError: the event does not fit into a frame and answers no request.
         """
         try:
-            encoded = self.format.encode(event)
+            self.tell(event)
         except LocalProtocolError as error:  # a bug, but of one request: nothing else may end with it
             event = self._instead_of(event, error)
-            encoded = self.format.encode(event)
-        self.write(encoded)
+            self.tell(event)
         if isinstance(event, Acked) or (isinstance(event, Refused) and event.client_id is not None):
             self._drafts -= 1
             if self._held is not None:
@@ -317,6 +331,21 @@ class Session:
             self._greeted(event)
         if isinstance(event, Welcome | Named):
             self._name = event.name
+
+    def tell(self, event: Event) -> None:
+        """Queue what the codec makes of an event for this peer, and what it says by itself.
+
+        Raises:
+            LocalProtocolError: the event does not fit into a frame.
+        """
+        codec = self._codec
+        assert codec is not None
+        if encoded := codec.encode(event):
+            self.write(encoded)
+        if own := codec.data_to_send():
+            self.write(own)
+        if codec.wants_close and not self._ended:
+            self._end_with_codec()
 
     def _instead_of(self, event: Event, error: LocalProtocolError) -> Refused:
         ref = getattr(event, "ref", None)
@@ -339,8 +368,26 @@ class Session:
         self._ended = True
         if self._closing_code is None:
             self._closing_code = closing.code
-            self.link.close_with(self.format.encode(closing))
+            self.link.close_with(self._last_words(closing))
             self._hub.lost(self, self._scheduler.now)
+
+    def _last_words(self, closing: Closing) -> bytes:
+        """Say it as the peer's protocol does; where none is known, as the native one."""
+        codec = self._codec
+        if codec is None:
+            return NATIVE.encode(closing)
+        own = codec.data_to_send()
+        return own if codec.wants_close else own + codec.close(closing)
+
+    def _end_with_codec(self) -> None:
+        """The protocol is over: close behind what is queued. Not at once: the hub may be at work for this peer."""
+        self._ended = True
+        self.link.pause_reading()
+        self._scheduler.call_later(0.0, self._codec_ended)
+
+    def _codec_ended(self) -> None:
+        self.link.close_with()
+        self._hub.lost(self, self._scheduler.now)
 
     # --- From bytes to the hub --------------------------------------------------------------------------------------
 
@@ -351,6 +398,7 @@ class Session:
         self._pumping = True
         try:
             frames = 0
+            command: Command | Handled | None
             while not (self._greeting or self._over_rate or self._ended):
                 frames += 1
                 if frames > _FRAMES_PER_PASS:
@@ -361,16 +409,27 @@ class Session:
                     try:
                         command = codec.next_command()
                     except FrameRefused as refusal:
-                        self._refuse_frame(refusal)
+                        self._refuse_frame(codec, refusal)
                         continue
+                    if own := codec.data_to_send():
+                        self.write(own)
                     if command is None:
                         break
+                    if command is HANDLED:
+                        self._charge_request()
+                        continue
                 if not self._take(command):
                     break
         except RemoteProtocolError as error:
             self.close(Closing(error.code, error.detail))
         finally:
             self._pumping = False
+        self._pumped(codec)
+
+    def _pumped(self, codec: ServerCodec) -> None:
+        """Stop reading while something waits, and for good when the protocol is over."""
+        if codec.wants_close and not self._ended:
+            self._end_with_codec()
         if not self._ended and (self._greeting or self._over_rate or self._yielded or self._held is not None):
             self._paused = True
             self.link.pause_reading()
@@ -393,8 +452,8 @@ class Session:
                 return False
             self._drafts += 1
         self._held = None
-        if self._hello_timer is not None:
-            self._check_stranger(command)
+        if self._hello_timer is not None and isinstance(command, Hello):
+            self._greeting = True
         if isinstance(command, Join) and len(command.rooms) > _ROOMS_PER_PASS:
             rooms = list(dict.fromkeys(command.rooms))  # of what stands there twice, one answer
             self._held = replace(command, rooms=rooms[_ROOMS_PER_PASS:]) if rooms[_ROOMS_PER_PASS:] else None
@@ -413,35 +472,27 @@ class Session:
             return False
         return True
 
-    def _check_stranger(self, command: Command) -> None:
-        if isinstance(command, Hello):
-            self._greeting = True
-            return
-        self._strange_frames += 1
-        if self._strange_frames > _STRANGER_FRAMES or not isinstance(command, Ping | Pong | Quit):
-            raise RemoteProtocolError(ErrorCode.HELLO_EXPECTED, "the first frame must be a hello")
+    def _refuse_frame(self, codec: ServerCodec, refusal: FrameRefused) -> None:
+        if own := codec.data_to_send():
+            self.write(own)
+        self.tell(Refused(refusal.code, refusal.detail, ref=refusal.ref, client_id=refusal.client_id))
+        self._charge_request()
 
-    def _refuse_frame(self, refusal: FrameRefused) -> None:
-        self._strange_frames += 1
-        if self._hello_timer is not None and self._strange_frames > _STRANGER_FRAMES:
-            raise RemoteProtocolError(ErrorCode.HELLO_EXPECTED, "the first frame must be a hello")
-        self.write(
-            self.format.encode(Refused(refusal.code, refusal.detail, ref=refusal.ref, client_id=refusal.client_id))
-        )
+    def _charge_request(self) -> None:
         if wait_s := self._hub.charge_request(self, self._scheduler.now):
             self._throttle(wait_s)
 
     def _greeted(self, event: Welcome | Refused) -> None:
         self._greeting = False
+        assert self._codec is not None
         if isinstance(event, Welcome):
-            assert self._codec is not None
             self._codec.hello_accepted()
             self.link.owes_hello = False
             if self._hello_timer is not None:
                 self._hello_timer.cancel()
                 self._hello_timer = None
         else:
-            self._strange_frames += 1
+            self._codec.hello_refused()
             if event.retry_after_s is not None and self._hello_timer is not None:  # told to wait: give the time for it
                 self._hello_timer.cancel()
                 self._hello_timer = self._scheduler.call_later(
@@ -458,7 +509,7 @@ class Session:
             return
         if not self._throttled:
             self._throttled = True
-            self.write(self.format.encode(Throttled(round(wait_s, 3))))
+            self.tell(Throttled(round(wait_s, 3)))
         self._over_rate = True
         if self._resume_timer is not None:
             self._resume_timer.cancel()
@@ -503,6 +554,6 @@ class Session:
         if wait_s <= 0:
             if not self._pinged:
                 self._pinged = True
-                self.write(self.format.encode(Ping()))
+                self.tell(Ping())
             wait_s = limits.idle_ping_s + limits.ping_timeout_s - silent_s
         self._idle_timer = self._scheduler.call_later(max(wait_s, 0.05), self._look_alive)

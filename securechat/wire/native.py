@@ -16,9 +16,9 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from securechat.errors import ErrorCode, RemoteProtocolError
-from securechat.limits import MAX_FRAME_BYTES, MAX_HELLO_FRAME_BYTES
-from securechat.model import ALPN, Closing, Command, Event, Left, Notice, Refused
-from securechat.wire.codec import FrameRefused
+from securechat.limits import MAX_FRAME_BYTES, MAX_HELLO_FRAME_BYTES, PAGE_LIMITS, PageLimits
+from securechat.model import ALPN, Closing, Command, Event, Hello, Left, Notice, Ping, Pong, Quit, Refused
+from securechat.wire.codec import STRANGER_FRAMES, FrameRefused, ServerCodec, WireFormat
 from securechat.wire.frames import FrameReader, frame
 
 
@@ -58,13 +58,18 @@ class NativeFormat:
     """How events look on a native connection: ``docs/protocol.md``.
 
     Args:
-        frame_bytes: the largest body that is sent to a client.
+        page_limits: how long pages are, and the largest body that is sent to a client.
+
+    Attributes:
+        frame_bytes: that largest body.
     """
 
     name = ALPN
+    shares = True
 
-    def __init__(self, frame_bytes: int = MAX_FRAME_BYTES) -> None:
-        self.frame_bytes = frame_bytes
+    def __init__(self, page_limits: PageLimits = PAGE_LIMITS) -> None:
+        self.page_limits = page_limits
+        self.frame_bytes = page_limits.frame_bytes
 
     def encode(self, event: Event) -> bytes:
         """Return the event as one frame.
@@ -91,22 +96,32 @@ def _with_shorter_text(event: _Sentence, excess_bytes: int) -> _Sentence:
 NATIVE = NativeFormat()
 
 
-class NativeServerCodec:
-    """The server's input side of one native connection: bytes to commands.
+class NativeServerCodec(ServerCodec):
+    """The server's side of one native connection: bytes to commands. Events are told in the format's shared bytes.
+
+    A stranger says Hello, Ping, Pong or Quit (``docs/protocol.md``, section 4), in frames of at most
+    MAX_HELLO_FRAME_BYTES.
 
     Args:
         fmt: the format of its events; one for all connections that are told the same.
     """
 
-    __slots__ = ("_reader", "format")
+    __slots__ = ("_reader", "_strange_frames_left", "format")
 
     def __init__(self, fmt: NativeFormat = NATIVE) -> None:
-        self.format = fmt
+        self.format: WireFormat = fmt
         self._reader = FrameReader(MAX_HELLO_FRAME_BYTES)
+        self._strange_frames_left: int | None = STRANGER_FRAMES  # None from the accepted hello on
 
     def hello_accepted(self) -> None:
-        """Lift the frame limit from MAX_HELLO_FRAME_BYTES to MAX_FRAME_BYTES."""
+        """Lift the frame limit from MAX_HELLO_FRAME_BYTES to MAX_FRAME_BYTES, and take every command."""
         self._reader.max_bytes = MAX_FRAME_BYTES
+        self._strange_frames_left = None
+
+    def hello_refused(self) -> None:
+        """Count a refused hello like any other frame of a stranger, but let the next hello follow."""
+        if self._strange_frames_left is not None:
+            self._strange_frames_left -= 1
 
     def receive_data(self, data: bytes) -> None:
         """Take decrypted bytes."""
@@ -117,19 +132,39 @@ class NativeServerCodec:
 
         Raises:
             FrameRefused: UNKNOWN_TYPE or INVALID; the next call goes on behind that frame.
-            RemoteProtocolError: FRAME_TOO_LARGE or BAD_FRAME; nothing can follow.
+            RemoteProtocolError: FRAME_TOO_LARGE, BAD_FRAME or HELLO_EXPECTED; nothing can follow.
         """
         body = self._reader.next_frame()
         if body is None:
             return None
         try:
             try:
-                return _commands().decode(body)
+                command = _commands().decode(body)
             except msgspec.ValidationError as error:
-                raise _refusal(body, _COMMAND_TYPES, str(error)) from None
+                refusal = _refusal(body, _COMMAND_TYPES, str(error))
+                self._count_strange_frame()
+                raise refusal from None
         except _NONSENSE:
             raise self._reader.fail(
                 RemoteProtocolError(ErrorCode.BAD_FRAME, "a frame must hold one JSON object in UTF-8")
+            ) from None
+        if self._strange_frames_left is not None and not isinstance(command, Hello):
+            self._count_strange_frame(may_come=isinstance(command, Ping | Pong | Quit))
+        return command
+
+    def _count_strange_frame(self, *, may_come: bool = True) -> None:
+        """Count a frame that is no hello; a member's does not count.
+
+        Raises:
+            RemoteProtocolError: HELLO_EXPECTED; a stranger has sent too many, or one that may not come yet.
+        """
+        left = self._strange_frames_left
+        if left is None:
+            return
+        self._strange_frames_left = left - 1
+        if left <= 0 or not may_come:
+            raise self._reader.fail(
+                RemoteProtocolError(ErrorCode.HELLO_EXPECTED, "the first frame must be a hello")
             ) from None
 
 

@@ -24,6 +24,8 @@ from securechat.model import (
 from securechat.testing.codec_checks import CODEC_CHECKS, MARK, Dialect
 from securechat.wire.frames import frame
 from securechat.wire.native import NativeClientCodec, NativeServerCodec
+from tests.support import line_codec
+from tests.support.line_codec import LineCodec, line, write
 
 NATIVE = Dialect(
     make=NativeServerCodec,
@@ -56,10 +58,27 @@ NATIVE = Dialect(
         frame(b'{"t":"' + MARK.encode() + b'\xff"}'),
         b"GET /" + MARK.encode() + b" HTTP/1.1\r\n\r\n",
     ],
+    chatter=[NativeClientCodec.encode(Ping(1)), NativeClientCodec.encode(Pong(1))],
+)
+LINES = Dialect(
+    make=LineCodec,
+    write=write,
+    commands=[
+        Hello(1, "user1 pc", "0123456789abcdef" * 2, line_codec.CLIENT),
+        Join(1, ["#ops"]),
+        Say(1, "lobby", 'multi\nline "x" % \\ 你好 𝄞 \x00'),
+        History(2, room="lobby", before=9),
+        Pong(9),
+        Quit(),
+    ],
+    refused=[line(MARK), line("PONG", MARK), b"LOGIN %FF" + MARK.encode() + b"\n", line("LOGIN", "x", MARK, MARK)],
+    nonsense=[MARK.encode() + b"\xff\n", MARK.encode() * 1_000],
+    chatter=[line("PING", "1"), line("PONG", "1"), line("SECRET", "x")],
+    answered=[line("PING", MARK)],
 )
 
 
-@pytest.mark.parametrize("dialect", [pytest.param(NATIVE, id="native")])
+@pytest.mark.parametrize("dialect", [pytest.param(NATIVE, id="native"), pytest.param(LINES, id="lines")])
 @pytest.mark.parametrize("check", CODEC_CHECKS, ids=lambda check: check.__name__)
 def test_codec(check: Callable[[Dialect], None], dialect: Dialect) -> None:
     check(dialect)

@@ -7,6 +7,7 @@ paging.py."""
 import ast
 import itertools
 from pathlib import Path
+from types import SimpleNamespace
 
 import msgspec
 import pytest
@@ -105,6 +106,10 @@ def unread_pages(pages):
     yield paging.unread_page(ID, rooms[:1], pages, through=None, through_room=ROOM)
 
 
+def reader(pages):
+    return SimpleNamespace(page_limits=pages)
+
+
 def presences(pages):
     people, renamed = [PERSON] * 199, [m.Renaming(ID, NAME, NAME)] * 199
     for count in (1, 10, 50, 66, 100, 199):
@@ -112,13 +117,13 @@ def presences(pages):
             (people[:count], [], []), ([], people[:count], []), ([], [], renamed[:count]),
             (people[: count // 3], people[: count // 3], renamed[: count // 3]),
         ):  # fmt: skip
-            yield paging.presence(ROOM, 200, change, LIMITS.presence_names, pages)
+            yield paging.presence(ROOM, 200, change, LIMITS.presence_names, [reader(pages)])
 
 
 def greetings(pages):
     joined = m.Joined(ROOM, ID, ID, [], ID, TOPIC, "moderator", private=True, read_only=True, archived=True)
     for count in (1, 4, 8, 100, 200, 201):
-        yield paging.with_people(joined, room_of(count), LIMITS.presence_names, pages)
+        yield paging.with_people(joined, room_of(count), LIMITS.presence_names, [reader(pages)])
 
 
 def sentences(kind, **fields):
@@ -181,7 +186,7 @@ def test_every_event_has_a_builder():
 @pytest.mark.parametrize("pages", SIZES, ids=lambda pages: f"{pages.frame_bytes} bytes")
 @pytest.mark.parametrize("kind", m.Event.__args__, ids=lambda kind: kind.__name__)
 def test_the_largest_fits_into_a_frame(kind, pages):
-    fmt, largest = NativeFormat(pages.frame_bytes), 0
+    fmt, largest = NativeFormat(pages), 0
     for event in LARGEST[kind](pages):
         encoded = fmt.encode(event)
         codec = NativeClientCodec(pages.frame_bytes)
@@ -215,12 +220,13 @@ def test_a_page_around_fits_whatever_surrounds_it(texts, reactions, at):
 
 def test_an_event_that_does_not_fit_is_not_cut_silently():
     with pytest.raises(LocalProtocolError):
-        NativeFormat(4 * KIB).encode(message(PAGE_LIMITS))
+        NativeFormat(PageLimits.of_frames(4 * KIB)).encode(message(PAGE_LIMITS))
 
 
 @given(text=st.text(st.sampled_from(["a", '"', CONTROL, "\u00e9", "\U0001f600"]), max_size=3_000))
 def test_a_long_sentence_keeps_as_much_as_fits(text):
-    fmt = NativeFormat(1 * KIB)
+    fmt = NativeFormat()
+    fmt.frame_bytes = 1 * KIB
     codec = NativeClientCodec()
     codec.receive_data(encoded := fmt.encode(m.Refused(ErrorCode.BANNED, text, ref=7)))
     told = codec.next_event()

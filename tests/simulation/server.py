@@ -22,13 +22,13 @@ from securechat.testing.link import Connection, Death
 from securechat.testing.loop_passes import SimulatedPasses
 from securechat.text.names import LOBBY
 from securechat.wire.native import NativeServerCodec
+from securechat.wire.negotiation import CodecTable, SpokenProtocol
 from tests.simulation.watch import Watch, WatchedLog, WatchedOutlet, WatchedSession
 from tests.simulation.work import CountedFormat, Work
 
 if TYPE_CHECKING:
     import random
 
-    from securechat.wire.codec import ServerCodec
     from tests.simulation.world import World
 
 
@@ -72,6 +72,7 @@ class SimulatedServer:
         self.sessions: dict[WatchedSession, tuple[Transport, Connection]] = {}
         self.work = work = Work()
         self.format = CountedFormat(world.pages, work)
+        self._codecs = CodecTable([SpokenProtocol(ALPN, lambda: NativeServerCodec(self.format))])
         self.passes = SimulatedPasses(clock, limits, world.after_pass, work.pass_is_over, self._on_error())
         self.loop = self.passes.loop
         self._tick_timer: Any = None
@@ -170,13 +171,10 @@ class SimulatedServer:
         sock.on_change = self.passes.wake
         transport = Transport(self.loop, sock, sock.peer, sock)
         label = f"{sock.peer[0]}:{sock.peer[1]}"
-        session = WatchedSession(self.watch, self.hub, transport, self.loop, self.limits, self, label, self._codec)
+        session = WatchedSession(self.watch, self.hub, transport, self.loop, self.limits, self, label, self._codecs)
         self.sessions[session] = (transport, connection)
         transport.start(session)
         self.passes.wake()
-
-    def _codec(self, alpn: str | None) -> ServerCodec | None:
-        return NativeServerCodec(self.format) if alpn == ALPN else None
 
     def connected(self, session: Session) -> None:
         """A session's handshake is done."""

@@ -96,12 +96,12 @@ class CountedFormat(NativeFormat):
     """The native format with frames of any size, and what encoding takes.
 
     Args:
-        pages: how large a frame may be.
+        pages: how large a frame and a page may be.
         work: who counts.
     """
 
     def __init__(self, pages: PageLimits, work: Work) -> None:
-        super().__init__(pages.frame_bytes)
+        super().__init__(pages)
         self._work = work
 
     def encode(self, event: Event) -> bytes:

@@ -35,6 +35,7 @@ class FakePeer:
         self.address = origin_of(address)
         self.host = address
         self.certificate: str | None = None
+        self.page_limits = rig.format.page_limits
         self.held_back = False
         self.events: list[Event] = []
         self.closed: Closing | None = None
@@ -83,7 +84,7 @@ class HubRig:
     ) -> None:
         self.containment = Containment(on_failure)
         self.limits = limits or Limits()
-        self.format = NativeFormat(pages.frame_bytes)
+        self.format = NativeFormat(pages)
         self.now = 1000.0
         self.posted: deque[Callable[[], None]] = deque()
         self.happened_: list[tuple[OperatorEvent, str, str]] = []

@@ -100,12 +100,12 @@ class AccountService:
             case ChangePassword():
                 self._change_password(peer, connection, account, command, now)
             case Logins():
-                peer.deliver(login_list(command.ref, self._logins(connection), self._pages))
+                peer.deliver(login_list(command.ref, self._logins(connection), peer.page_limits))
             case Logout():
                 self._logout(peer, connection, command)
             case Certificates():
                 mine = [_info(row, peer) for row in self._directory.certificates_of(account.sender_id)]
-                peer.deliver(certificate_list(command.ref, mine, peer.certificate, self._pages))
+                peer.deliver(certificate_list(command.ref, mine, peer.certificate, peer.page_limits))
             case AddCertificate():
                 self._add_certificate(peer, account, command)
             case RemoveCertificate():

@@ -52,6 +52,7 @@ from securechat.model import (
 )
 
 if TYPE_CHECKING:
+    from securechat.hub.interfaces import Peer
     from securechat.hub.rooms.active_room import ActiveRoom
 
 _Row = TypeVar("_Row")
@@ -236,9 +237,9 @@ def rooms_page(ref: int, rooms: Sequence[RoomCount], pages: PageLimits, *, more:
     return RoomsPage(ref=ref, rooms=kept, more=more or len(kept) < len(rooms))
 
 
-def with_people(joined: Joined, room: ActiveRoom, most: int, pages: PageLimits) -> Joined:
-    """Add who is in the room to a greeting; nobody where they are more than ``most``, or than fit."""
-    if len(room.members) > min(most, people_per_page(pages)):
+def with_people(joined: Joined, room: ActiveRoom, most: int, peers: Sequence[Peer]) -> Joined:
+    """Add who is in the room to a greeting; nobody where they are more than ``most``, or than fit for all the peers."""
+    if len(room.members) > min(most, *(people_per_page(peer.page_limits) for peer in peers)):
         return joined
     return replace(joined, members=room.people())
 
@@ -248,20 +249,26 @@ def presence(
     total: int,
     changes: tuple[Collection[Person], Collection[Person], Collection[Renaming]],
     most: int,
-    pages: PageLimits,
+    peers: Sequence[Peer],
 ) -> Presence:
     """Tell who came, went and has a new name; only the number where they are more than ``most``, or than fit.
+
+    The peers share the event, so the smallest of their page limits counts.
 
     Args:
         room: its name.
         total: how many are there now.
         changes: who joined, who left, and who has a new name.
         most: people that are named, of the room and of the changes.
-        pages: how long an event may be.
+        peers: who is told.
     """
     joined, left, renamed = changes
     size_bytes = _PERSON_BYTES * (len(joined) + len(left)) + _RENAMING_BYTES * len(renamed)
-    if total > most or len(joined) + len(left) + len(renamed) > most or size_bytes > pages.page_bytes:
+    if (
+        total > most
+        or len(joined) + len(left) + len(renamed) > most
+        or any(size_bytes > peer.page_limits.page_bytes for peer in peers)
+    ):
         return Presence(room=room, total=total)
     return Presence(room=room, total=total, joined=list(joined), left=list(left), renamed=list(renamed))
 

@@ -124,7 +124,7 @@ class Queries:
         if (room := member.rooms.get(name)) is None:
             raise Refusal(ErrorCode.NOT_A_MEMBER, f"you are not in #{name}; join it first")
         after = command.after if command.after is not None else -1
-        peer.deliver(roster_page(command.ref, room, after, self._pages))
+        peer.deliver(roster_page(command.ref, room, after, peer.page_limits))
 
     def _whois(self, peer: Peer, command: Whois) -> None:
         name = check_name(command.name)
@@ -143,34 +143,34 @@ class Queries:
             *member.rooms,
             *(room_record.name for room_record, _ in room_directory.memberships_of(member.sender_id)),
         }
-        most = self._pages.page_rows
+        most = peer.page_limits.page_rows
         names = self._listing.page(after, mine, most + 1)
         rooms = [RoomCount(name, len(occupied[name].members) if name in occupied else 0) for name in names[:most]]
-        peer.deliver(rooms_page(command.ref, rooms, self._pages, more=len(names) > most))
+        peer.deliver(rooms_page(command.ref, rooms, peer.page_limits, more=len(names) > most))
 
     # --- What was said --------------------------------------------------------------------------------------------
 
     def _history(self, peer: Peer, member: Member, command: History, fed_seq: int) -> None:
         self._expect_free(peer)
-        query = self._query(member, command, fed_seq)
+        query = self._query(peer, member, command, fed_seq)
 
         def done(answer: HistoryRows | NotAppended) -> None:
             if self._is_outdated(member, query.rooms):
                 self._again(peer, command.ref, lambda: self._history(peer, member, command, fed_seq))
             elif self._is_answered(peer, command.ref, answer) and isinstance(answer, HistoryRows):
-                peer.deliver(history_page(command.ref, query, answer, self._pages))
+                peer.deliver(history_page(command.ref, query, answer, peer.page_limits))
 
         self._reading.add(peer)
         self._log.history(query, done)
 
-    def _query(self, member: Member, command: History, fed_seq: int) -> HistoryQuery:
+    def _query(self, peer: Peer, member: Member, command: History, fed_seq: int) -> HistoryQuery:
         jumps = command.around is not None or command.at is not None
         if jumps and command.room is None and command.peer is None:
             raise Refusal(ErrorCode.INVALID, "name the room or the person whose history to jump in")
         scope = self._scope(member, command.room, command.peer)
         return HistoryQuery(
             up_to=fed_seq,
-            limit=min(command.limit, self._pages.page_rows),
+            limit=min(command.limit, peer.page_limits.page_rows),
             rooms=scope.rooms,
             floors=scope.floors,
             dialogue=scope.dialogue,
@@ -200,7 +200,7 @@ class Queries:
             senders = tuple(who for who in map(self._sender_named, asked.senders) if who is not None)
         query = SearchQuery(
             up_to=fed_seq,
-            limit=min(command.limit, self._pages.page_rows),
+            limit=min(command.limit, peer.page_limits.page_rows),
             words=asked.words,
             rooms=scope.rooms,
             floors=scope.floors,
@@ -216,7 +216,7 @@ class Queries:
             if self._is_outdated(member, query.rooms):
                 self._again(peer, command.ref, lambda: self._search(peer, member, command, fed_seq))
             elif self._is_answered(peer, command.ref, answer) and isinstance(answer, SearchRows):
-                peer.deliver(search_page(command.ref, query, answer, self._pages))
+                peer.deliver(search_page(command.ref, query, answer, peer.page_limits))
 
         self._reading.add(peer)
         self._log.search(query, done)
@@ -225,7 +225,7 @@ class Queries:
         if not member.account:
             raise Refusal(ErrorCode.ACCOUNT_NEEDED, "what has been read is kept for accounts; /register makes you one")
         self._expect_free(peer)
-        names, through_room = self._unread_rooms(member, command)
+        names, through_room = self._unread_rooms(peer, member, command)
         floors = dict(self._floors(member, names))
         belongs = self._directory.room_directory.membership
         rooms = []
@@ -238,7 +238,7 @@ class Queries:
                 since = 0
             rooms.append((name, max(since, floors.get(name, 0))))
         after = (command.after or 0) if through_room is None else None
-        query = UnreadQuery(member.sender_id, tuple(rooms), fed_seq, after, self._pages.page_rows)
+        query = UnreadQuery(member.sender_id, tuple(rooms), fed_seq, after, peer.page_limits.page_rows)
 
         def done(answer: UnreadRows | NotAppended) -> None:
             if self._is_outdated(member, names):
@@ -246,7 +246,7 @@ class Queries:
             elif self._is_answered(peer, command.ref, answer) and isinstance(answer, UnreadRows):
                 items = [self._item(row) for row in answer.rows]
                 peer.deliver(
-                    unread_page(command.ref, items, self._pages, through=answer.through, through_room=through_room)
+                    unread_page(command.ref, items, peer.page_limits, through=answer.through, through_room=through_room)
                 )
 
         def job() -> None:
@@ -255,13 +255,13 @@ class Queries:
         self._reading.add(peer)
         self._directory.in_turn(("read", member.sender_id), job)  # behind what has just been said to be read
 
-    def _unread_rooms(self, member: Member, command: AskUnread) -> tuple[tuple[str, ...], str | None]:
+    def _unread_rooms(self, peer: Peer, member: Member, command: AskUnread) -> tuple[tuple[str, ...], str | None]:
         """The rooms of a page, by name; and the last of them, where there are more."""
         if command.after is not None:
             return (), None
         after = command.after_room or ""
         names = sorted(name for name in member.rooms if name > after)
-        page = tuple(names[: self._pages.page_rows])
+        page = tuple(names[: peer.page_limits.page_rows])
         return page, page[-1] if len(names) > len(page) else None
 
     def _item(self, row: Unread) -> UnreadItem:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from securechat.hub.messages.paging import presence
-from securechat.limits import Limits, PageLimits
+from securechat.limits import Limits
 from securechat.model import Person, Presence, Renaming
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ class ActiveRoom:
         first = self._renamed.get(member.sender_id)
         self._renamed[member.sender_id] = Renaming(member.sender_id, first.old if first else old, member.name)
 
-    def take_presence(self, limits: Limits, pages: PageLimits) -> Presence | None:
+    def take_presence(self, limits: Limits) -> Presence | None:
         """Return what happened since the last call as one event, or None if it cancelled out.
 
         In a room of more than presence_names members, or when as many came and went at once, only the count is told.
@@ -91,4 +91,4 @@ class ActiveRoom:
             return None
         self._joined, self._left, self._renamed = {}, {}, {}
         changes = (joined.values(), left.values(), renamed.values())
-        return presence(self.name, len(self.members), changes, limits.presence_names, pages)
+        return presence(self.name, len(self.members), changes, limits.presence_names, self.audience())

@@ -143,7 +143,7 @@ class RoomMembership:
                 read_only=room_record.read_only,
                 archived=room_record.archived,
             )
-        return with_people(joined, room, self._limits.presence_names, self._pages)
+        return with_people(joined, room, self._limits.presence_names, member.peers)
 
     def _needs_membership(self, member: Member, name: str) -> bool:
         return member.account and name != LOBBY and not self._room_directory.belongs(name, member.sender_id)

@@ -212,7 +212,7 @@ class PresenceTracker:
                 break
             del self._presence_due[name]
             room = self.rooms[name]
-            if (presence := room.take_presence(self._limits, self._pages)) is not None:
+            if (presence := room.take_presence(self._limits)) is not None:
                 self._broadcaster.broadcast(room.audience(), [presence])
                 told += len(room.audience())
 

@@ -109,12 +109,12 @@ def index_finds_what_was_edited_away(original: Any) -> Any:
 
 @planted(Queries, "_query")
 def history_beyond_what_was_fanned_out(original: Any) -> Any:
-    return lambda self, member, command, fed_seq: original(self, member, command, 1 << 50)
+    return lambda self, peer, member, command, fed_seq: original(self, peer, member, command, 1 << 50)
 
 
 @planted(Queries, "_query")
 def history_ends_one_too_early(original: Any) -> Any:
-    return lambda self, member, command, fed_seq: original(self, member, command, max(0, fed_seq - 1))
+    return lambda self, peer, member, command, fed_seq: original(self, peer, member, command, max(0, fed_seq - 1))
 
 
 @planted(queries, "history_page")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from securechat.errors import LocalProtocolError
+from securechat.limits import PAGE_LIMITS
 from securechat.model import Acked, Event, Message
 from securechat.server.broadcaster import Broadcaster
 from securechat.wire.native import NATIVE
@@ -10,6 +11,8 @@ from securechat.wire.native import NATIVE
 
 class CountingFormat:
     name = "counting"
+    page_limits = PAGE_LIMITS
+    shares = True
 
     def __init__(self, mark: bytes) -> None:
         self.mark = mark

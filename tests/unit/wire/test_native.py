@@ -6,18 +6,9 @@ import pytest
 
 from securechat.errors import ErrorCode, LocalProtocolError, RemoteProtocolError
 from securechat.limits import MAX_FRAME_BYTES, MAX_HELLO_FRAME_BYTES
-from securechat.model import ALPN, Message, Ping, Say
+from securechat.model import Message, Ping, Say
 from securechat.wire.frames import FrameReader, frame
 from securechat.wire.native import NATIVE, NativeClientCodec, NativeServerCodec
-from securechat.wire.negotiation import ALPN_OFFERS, codec_for
-
-
-def test_alpn_chooses_the_codec() -> None:
-    assert ALPN_OFFERS == (ALPN,)
-    assert isinstance(codec_for(ALPN), NativeServerCodec)
-    assert codec_for(ALPN) is not codec_for(ALPN)
-    assert codec_for(None) is None
-    assert codec_for("h2") is None
 
 
 def test_the_hello_limit_is_lifted_once() -> None:

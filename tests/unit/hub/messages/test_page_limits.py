@@ -51,6 +51,7 @@ from securechat.model import (
     Welcome,
     Who,
 )
+from securechat.wire.native import NativeFormat
 from tests.support.hub_rig import FakePeer, HubRig
 from tests.unit.hub.accounts.test_accounts import PASSWORD, hello
 
@@ -273,3 +274,78 @@ def test_an_announcement_of_any_kind_fits(rig: HubRig) -> None:
     rig.hub.admin_commands.announce("op", CONTROL * 1_000, lambda _: None)
     rig.settle()
     assert len(peer.last(Notice).text) == 1_000
+
+
+# --- Each peer by its own format --------------------------------------------------------------------------------------
+
+
+def test_each_peer_gets_pages_of_its_own_length() -> None:
+    rig = HubRig(Limits(rooms_per_member=500))
+    short, long = account(rig, "short"), account(rig, "long")
+    short.page_limits = PageLimits(page_rows=2)
+    for peer in (short, long):
+        rig.do(peer, Join(1, [f"room{number}" for number in range(4)]))
+    for number in range(1, 5):
+        rig.do(long, Say(number, f"room{number - 1}", f"m{number}"))
+        rig.do(long, Say(10 + number, "room0", f"m{number}"))
+    for peer, rows in ((short, 2), (long, 5)):
+        rig.do(peer, Rooms(3))
+        assert len(peer.last(RoomsPage).rooms) == rows
+        rig.do(peer, History(4, room="room0"))
+        assert len(peer.last(HistoryPage).messages) == rows
+        rig.do(peer, Search(5, "m*", limit=5))
+        assert len(peer.last(SearchPage).hits) == rows
+        rig.do(peer, AskUnread(6))
+        assert len(peer.last(UnreadList).items) <= rows
+    rig.member("third")
+    for peer, rows in ((short, 2), (long, 3)):
+        rig.do(peer, Who(2, "lobby"))
+        assert len(peer.last(Roster).members) == rows
+    assert not short.of(Refused)
+
+
+def test_a_page_has_no_more_bytes_than_the_format_of_the_asker_allows() -> None:
+    rig = HubRig()
+    short, long = rig.member("short"), rig.member("long")
+    short.page_limits = PAGES
+    for number in range(1, 4):
+        rig.do(long, Say(number, "lobby", "x" * 1_500))
+    for peer, rows in ((short, 1), (long, 3)):
+        rig.do(peer, History(4, room="lobby"))
+        assert len(peer.last(HistoryPage).messages) == rows
+        rig.do(peer, Search(5, "from:long"))
+        assert len(peer.last(SearchPage).hits) == rows
+    NativeFormat(PAGES).encode(short.last(HistoryPage))
+
+
+def test_what_peers_share_fits_the_shortest_of_their_pages() -> None:
+    rig = HubRig()
+    plain = rig.member("plain")
+    rig.pass_time(1)
+    for number in range(30):
+        rig.member(long_name(number))
+    rig.pass_time(1)
+    assert len(plain.last(Presence).joined) == 30, "all of them have the protocol's pages"
+    short = rig.member("short")
+    short.page_limits = PAGES
+    rig.pass_time(1)
+    for number in range(30, 60):
+        rig.member(long_name(number))
+    rig.pass_time(1)
+    for peer in (plain, short):
+        assert peer.last(Presence).joined == []
+        assert peer.last(Presence).total == 62
+    NativeFormat(PAGES).encode(short.last(Presence))
+
+
+def test_the_devices_of_a_member_share_a_greeting_that_fits_each() -> None:
+    rig = HubRig()
+    ana = account(rig, "ana")
+    for number in range(30):
+        rig.do(rig.member(long_name(number)), Join(1, ["ops"]))
+    short = hello(rig, "ana", password=PASSWORD)
+    short.page_limits = PAGES
+    rig.do(ana, Join(2, ["ops"]))
+    for peer in (ana, short):
+        assert (peer.last(Joined).room, peer.last(Joined).total, peer.last(Joined).members) == ("ops", 31, [])
+    NativeFormat(PAGES).encode(short.last(Joined))
