@@ -19,7 +19,6 @@ from securechat.text.passwords import (
     normal_password,
 )
 
-
 SENTENCES = inspect.getsource(passwords)
 """What a refusal may contain whatever was typed."""
 
