@@ -157,19 +157,30 @@ class Housekeeping:
         for room_id in room_ids[:_ROOMS_AT_ONCE]:
             name = room_directory.name_of(room_id)
             if name is not None and self._of_room(room_id):
-                self._directory.in_turn(("room", name), partial(self._room_job, room_id))
+                self._directory.in_turn(("room", name), partial(self._room_job, room_id, name))
         if rest := room_ids[_ROOMS_AT_ONCE:]:
             self._directory.change((), lambda _: self._tidy_rooms(rest))
 
-    def _room_job(self, room_id: int) -> Turn:
-        """Forget what is over in a room; then the room, if that was all that kept it."""
+    def _room_job(self, room_id: int, name: str) -> Turn:
+        """Forget what is over in a room; then the room, if that was all that kept it.
+
+        Args:
+            room_id: which room.
+            name: whose turn this is. A room that has got another name meanwhile waits for the turn of that one: here,
+                a membership asked for in that turn could become durable after the room is gone.
+        """
+        called = self._directory.room_directory.name_of(room_id)
+        if called is None:
+            return None
+        if called != name:
+            self._directory.in_turn(("room", called), partial(self._room_job, room_id, called))
+            return None
         changes = self._of_room(room_id)
         is_last = any(isinstance(change, DropRoom) for change in changes)
 
         def recorded(answer: Committed | NotAppended) -> None:
-            name = self._directory.room_directory.name_of(room_id)
-            if isinstance(answer, Committed) and not is_last and name is not None:
-                self._directory.in_turn(("room", name), partial(self._room_job, room_id))
+            if isinstance(answer, Committed) and not is_last:
+                self._directory.in_turn(("room", name), partial(self._room_job, room_id, name))
 
         return (changes, recorded) if changes else None
 
