@@ -244,7 +244,7 @@ class RoomMembership:
         return True
 
     def _make_space(self, sender_id: int, name: str, tries: int, again: Callable[[], Turn]) -> None:
-        """Try a join anew when a room has given way; the leaves that came behind it follow. Raises as `_release_one`."""
+        """Try a join anew when a room has given way, then the leaves behind it. Raises as `_release_one`."""
         key = (sender_id, name)
 
         def then() -> None:
