@@ -38,8 +38,9 @@ from securechat.records.rooms import (
 )
 from securechat.text.names import LOBBY, check_room
 
-_TRIES = 3
-"""How often room is made for one newcomer: a room that is let go may be entered again at that very moment."""
+_TRIES = 10
+"""How often room is made for one newcomer: a room that is let go may be entered again at that very moment, or turn out
+to hold messages, which costs a write, once a day and room."""
 NO_SUCH_ROOM = "there is no room of that name that you may enter; /rooms lists those you may"
 
 
@@ -261,18 +262,20 @@ class RoomMembership:
             raise
 
     def _release_one(self, tries: int, then: Callable[[], None]) -> None:
-        """Let a room that nobody belongs to, and that has no rules, have no record any more; its messages stay.
+        """Let a room that nobody belongs to have no record any more; see `RoomDirectory.longest_unused`.
 
-        Rooms with rules are never released: without its record a private room would be everybody's.
+        Where a rule goes with the record, no message may be left; otherwise the messages stay. Private and archived
+        rooms are never released, nor those whose history begins with joining: they would be everybody's.
 
         Args:
             tries: how often this may still be tried for the same newcomer.
-            then: called when one was released, or was used again meanwhile.
+            then: called when one was released, or was not after all.
 
         Raises:
             Refusal: TOO_MANY_ROOMS, there is none.
         """
-        unused = self._room_directory.longest_unused() if tries > 0 else None
+        directory = self._room_directory
+        unused = directory.longest_unused(self.is_occupied) if tries > 0 else None
         if unused is None:
             raise Refusal(
                 ErrorCode.TOO_MANY_ROOMS,
@@ -280,11 +283,20 @@ class RoomMembership:
             )
 
         def job() -> Turn:
-            room_record = self._room_directory.room_records.get(unused.name)
-            if room_record is None or not self._room_directory.is_unused(room_record):
+            room_record = directory.room_records.get(unused.name)
+            if room_record is None or room_record.room_id != unused.room_id:
                 then()
                 return None
-            return (DropRoom(room_record.room_id, if_empty=False),), lambda _: then()
+            is_unused = directory.is_unused(room_record)
+            if not is_unused and (self.is_occupied(room_record.name) or not directory.may_give_way(room_record)):
+                then()
+                return None
+            return (DropRoom(room_record.room_id, if_empty=not is_unused),), recorded
+
+        def recorded(answer: Committed | NotAppended) -> None:
+            if isinstance(answer, Committed) and not answer.dropped:
+                directory.kept_by_messages(unused.room_id)
+            then()
 
         self._directory.in_turn(("room", unused.name), job)
 
@@ -458,6 +470,8 @@ class RoomMembership:
         is_banned = any(isinstance(change, PutRoomBan) for change in further)
         if not is_banned and self._room_directory.is_unused(room_record, leaving=sender_id):
             changes = (*changes, DropRoom(room_record.room_id))  # which comes to nothing when something was said there
+        elif all(row.sender_id == sender_id for row in self._room_directory.members_of(room_record)):
+            changes = (PutRoom(replace(room_record, made_at_ms=self._directory.wall_ms())), *changes)
 
         def done(answer: Committed | NotAppended) -> None:
             then(answer)
