@@ -349,6 +349,19 @@ def test_rules_that_an_administrator_sets_for_guests_have_their_whole_time(rig: 
     assert records(rig) == {"help"}
 
 
+def test_a_room_that_retention_has_emptied_gives_way_a_day_later() -> None:
+    rig = HubRig(Limits(rooms_total=1))
+    ann, bob = person(rig, "ann", "ops"), person(rig, "bob")
+    say(rig, ann, "ops")
+    ok(rig, ann, SetRoom(ref=1, room="ops", retention_days=1))
+    leave(rig, ann, "ops")
+    assert refused(rig, bob, Join(ref=1, rooms=["ours"])) is ErrorCode.TOO_MANY_ROOMS
+    rig.now += 2 * _DAY_S
+    clean_up(rig)
+    join(rig, bob, "ours")
+    assert records(rig) == {"ours"}
+
+
 # --- Shares -----------------------------------------------------------------------------------------------------------
 
 
@@ -517,6 +530,20 @@ def test_an_administrator_sees_every_room_and_how_it_is_used(rig: HubRig) -> Non
     assert (den.total, den.kind, den.prunable) == (1, "guests", False)
     status = rig.hub.admin_commands.status()
     assert (status.kept_rooms, status.rooms_without_members) == (2, 1)
+
+
+def test_pruning_spares_a_room_that_was_used_since_it_was_listed(rig: HubRig) -> None:
+    ann = person(rig, "ann", "old")
+    ok(rig, ann, SetRoom(ref=1, room="old", topic="t"))
+    leave(rig, ann, "old")
+    rig.now += 10 * _DAY_S
+    answers: list[Any] = []
+    rig.hub.admin_commands.room_admin.prune("root", 5, answers.append)
+    rig.do(ann, Join(ref=2, rooms=["old"]), settle=False)
+    rig.do(ann, Leave(ref=3, room="old"), settle=False)
+    rig.settle()
+    assert answers == [[]]
+    assert records(rig) == {"old"}
 
 
 def test_pruning_takes_rooms_nobody_uses_with_their_messages(rig: HubRig) -> None:
