@@ -146,6 +146,9 @@ class Limits:
     )
     bans_per_room: int = _limit(1_000, "bans", "lasting, from one room; IRC servers 50 to 100")
     invitations_per_room: int = _limit(1_000, "invitations", "to one room, not taken up yet")
+    empty_room_days: float = _limit(
+        90.0, "days", "a room that nobody belongs to, without a message, ends with its rules; as invitations do"
+    )
     room_invitation_days: float = _limit(90.0, "days", "an invitation to a room that is not taken up ends")
 
     # Accounts

@@ -149,7 +149,7 @@ class Hub:
         self._directory = directory = AccountDirectory(log, self.clock, limits.session_days, containment)
         self._login_throttle = LoginThrottle(limits)
         self._presence = PresenceTracker(broadcaster, operator_log, limits, alarm, pages)
-        self._housekeeping = Housekeeping(directory, limits)
+        self._housekeeping = Housekeeping(directory, limits, lambda name: name in self._presence.rooms)
         self._authenticator = authenticator = Authenticator(directory, keys, self._login_throttle, limits)
         self._login_flow = LoginFlow(
             log, directory, authenticator, limits, self._logged_in, self._login_refused, self._connections

@@ -45,7 +45,8 @@ class RoomRecord(Struct, frozen=True, gc=False):
         retention_days: messages older than this are deleted; 0 keeps them for ever.
         history_from_join: members read what was said since they joined, not before.
         archived: nobody writes any more, and it is not listed.
-        made_at_ms: when it got its record, milliseconds since the epoch, UTC.
+        made_at_ms: when it got its record, or later its last member left it to its rules: since then it may be unused;
+            milliseconds since the epoch, UTC.
     """
 
     room_id: int

@@ -31,6 +31,8 @@ LOBBY = "lobby"
 
 MAX_KEY_CHARS = 3 * MAX_NAME_CHARS
 """Code points of a name's key: folding makes at most three of one that NFKC leaves alone."""
+_SHORT_CHARS = MAX_KEY_CHARS // 18
+"""A word this short is folded without a look at its growth: NFKC makes at most 18 code points of one (UAX #15)."""
 _MAX_RAW_NAME_CHARS = 4 * MAX_NAME_CHARS
 """A name as typed may be decomposed: a letter and three marks for each that is stored."""
 _MAX_RAW_ROOM_CHARS = 2 * MAX_ROOM_CHARS
@@ -90,10 +92,11 @@ def word_key(word: str) -> str | None:
     key = " ".join(word.replace("_", " ").split())
     if key.isascii():
         return key.lower()
-    if grows_beyond(key, MAX_KEY_CHARS):
+    if len(key) > _SHORT_CHARS and grows_beyond(key, MAX_KEY_CHARS):
         return None
     # Twice, as the profile does: what NFKC makes of a letter may hold spaces and capitals.
-    folded = _folded(_folded(key))
+    once = _folded(key)
+    folded = once if once == key else _folded(once)
     return folded if len(folded) <= MAX_KEY_CHARS else None
 
 

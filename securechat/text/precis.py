@@ -71,6 +71,8 @@ def grows_beyond(text: str, most_chars: int, form: Literal["NFC", "NFKC"] = "NFK
 
     A text that passes may still be up to ``(most_chars + 8) / 8`` times as long as it is now, no more.
     """
+    if len(text) <= _STRETCH:  # as almost every word is: a third of the time
+        return len(unicodedata.normalize(form, text)) > most_chars + _MERGED
     return any(
         len(unicodedata.normalize(form, text[at : at + _STRETCH])) > most_chars + _MERGED
         for at in range(0, len(text), _STRETCH)

@@ -146,7 +146,8 @@ class RoomsMachine(RuleBasedStateMachine):
         answer = self._ask(name, command)
         if rank < needed:
             assert isinstance(answer, Refused), (command, rank)
-            assert answer.code in {ErrorCode.NO_RIGHT, ErrorCode.NO_SUCH_ROOM}, (command, answer)
+            denied = {ErrorCode.NO_RIGHT, ErrorCode.NO_SUCH_ROOM, ErrorCode.MUTED}  # a mute is judged before a right
+            assert answer.code in denied, (command, answer)
         elif isinstance(answer, Refused):
             assert answer.code is not ErrorCode.NO_SUCH_ROOM
 

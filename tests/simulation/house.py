@@ -24,6 +24,7 @@ from securechat.model import (
 from securechat.records.accounts import Account, Change, Drop, Put, Role
 from securechat.records.rooms import (
     DropMembership,
+    DropRoom,
     DropRoomBan,
     Membership,
     PutMembership,
@@ -94,7 +95,7 @@ class House:
         """These changes are durable, and the hub hears of it now; these rooms have lost their record by them."""
         self._take(changes)
         for room_id in dropped:
-            self._drop_place(room_id)
+            self._drop_place(room_id, if_empty=all(c.if_empty for c in changes if isinstance(c, DropRoom)))
         for change in changes:
             self._world.temptation.changed(change)
 
@@ -136,8 +137,11 @@ class House:
         members = [who for (room_id, who), each in self._members.items() if room_id == row.room_id and _knows(each)]
         self._world.hush.named(row, [*members, *self._admins])
 
-    def _drop_place(self, room_id: int) -> None:
-        """A room has no record any more, which may only be when that kept nothing: see protocol.md, section 13."""
+    def _drop_place(self, room_id: int, *, if_empty: bool) -> None:
+        """A room has no record any more, which may only be when that kept nothing: see protocol.md, section 13.
+
+        An empty one (the transcript sees to that) may lose rules that close nothing to others.
+        """
         place = self.room_records.pop(room_id)
         del self._names[place.name]
         rows = [row for (where, _), row in self._members.items() if where == room_id]
@@ -145,7 +149,9 @@ class House:
         now_ms = self._world.clock.wall_ms()
         kept = [row for row in rows if _knows(row) or row.muted_until_ms < 0 or row.muted_until_ms > now_ms]
         kept += [ban for ban in bans if self._world.law.lasts(ban.until_ms)]
-        if kept or place != RoomRecord(room_id, place.name, made_at_ms=place.made_at_ms):
+        is_closed = place.private or place.archived or place.history_from_join
+        is_bare = place == RoomRecord(room_id, place.name, made_at_ms=place.made_at_ms)
+        if kept or is_closed or not (is_bare or if_empty):
             self._broken(f"#{place.name} has lost its record, which had rules or people: {place}, {kept}")
         for who in [who for where, who in self._members if where == room_id]:
             self._note_rank(room_id, who)

@@ -57,6 +57,7 @@ from tools.bench.worst_world import LONGEST_ESCAPE, World
 GROWS = "\ufdfa"
 """One code point that NFKC makes 18 of: the most that any grows."""
 HANGUL = 0xAC00
+RARE = 0x20000
 
 
 @dataclass
@@ -268,6 +269,11 @@ def _mention_long() -> str:
     return "".join(f"@{varied(n, 28)} a b" for n in range(120))[:4_000]
 
 
+def _mention_rare() -> str:
+    """Short words, each with a rare ideograph that no other has."""
+    return " ".join(f"@\U0001f600{chr(RARE + secrets.randbelow(42_720))}" for _ in range(1_000))[:4_000]
+
+
 def _mention_ascii() -> str:
     return "".join(f"@{n % 10} {n // 10 % 10}. {n // 100}, c. " for n in range(400))[:4_000]
 
@@ -277,6 +283,8 @@ for _what, _text in (
     ("`@` before 8 candidates, all unlike", _mention_many),
     ("`@` before long names of unlike letters", _mention_long),
     ("`@` before ASCII, 2,200 candidates", _mention_ascii),
+    ("`@` before 1,000 rare ideographs", _mention_rare),
+    ("`@` before marks in need of order", lambda: "@" + "\u0300\u0316" * 1_999),
     ("`@` and a letter, 1,333 times", lambda: "@\u00e4 " * 1_333),
     ("`@` and what grows, without a space", lambda: "".join(f"@{GROWS * 30}{varied(n, 1)} " for n in range(121))),
     (

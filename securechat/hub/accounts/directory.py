@@ -290,6 +290,10 @@ class AccountDirectory:
         if len(queue) == 1:
             self._take_turns(room_record)
 
+    def has_turns(self, room_record: Hashable) -> bool:
+        """Tell whether a change in this place waits for the log, or for its turn."""
+        return room_record in self._queues
+
     def _take_turns(self, room_record: Hashable) -> None:
         """Take one turn after the other, until one waits for the log or none is left.
 

@@ -43,12 +43,14 @@ class Housekeeping:
 
     Args:
         directory: everything durable.
-        limits: guest_days, retention_batch, room_invitation_days, audit_days, audit_own_entries.
+        limits: guest_days, retention_batch, room_invitation_days, empty_room_days, audit_days, audit_own_entries.
+        is_occupied: tells whether a member is present in a room.
     """
 
-    def __init__(self, directory: AccountDirectory, limits: Limits) -> None:
+    def __init__(self, directory: AccountDirectory, limits: Limits, is_occupied: Callable[[str], bool]) -> None:
         self._directory = directory
         self._limits = limits
+        self._is_occupied = is_occupied
 
     def run(self, logins: Set[int], streams: Set[int]) -> None:
         """Forget what has come to its end; to be called once a day. Nothing is forgotten while the clock is doubted.
@@ -65,6 +67,7 @@ class Housekeeping:
             directory.in_turn((Mute, sender_id), partial(self._end_of_mute, sender_id))
         self._expire(now_ms)
         before_ms = now_ms - int(self._limits.guest_days * _DAY_MS)
+        directory.room_directory.look_again()
         self._tidy_rooms([room_record.room_id for room_record in directory.room_directory.room_records.values()])
         self._trim_audit(now_ms)
         guests = PurgeGuests(before_ms, online=tuple(sorted(streams)))
@@ -157,32 +160,49 @@ class Housekeeping:
         for room_id in room_ids[:_ROOMS_AT_ONCE]:
             name = room_directory.name_of(room_id)
             if name is not None and self._of_room(room_id):
-                self._directory.in_turn(("room", name), partial(self._room_job, room_id))
+                self._directory.in_turn(("room", name), partial(self._room_job, room_id, name))
         if rest := room_ids[_ROOMS_AT_ONCE:]:
             self._directory.change((), lambda _: self._tidy_rooms(rest))
 
-    def _room_job(self, room_id: int) -> Turn:
-        """Forget what is over in a room; then the room, if that was all that kept it."""
+    def _room_job(self, room_id: int, name: str) -> Turn:
+        """Forget what is over in a room; then the room, if that was all that kept it.
+
+        Args:
+            room_id: which room.
+            name: whose turn this is. A room that has got another name meanwhile waits for the turn of that one: here,
+                a membership asked for in that turn could become durable after the room is gone.
+        """
+        called = self._directory.room_directory.name_of(room_id)
+        if called is None:
+            return None
+        if called != name:
+            self._directory.in_turn(("room", called), partial(self._room_job, room_id, called))
+            return None
         changes = self._of_room(room_id)
         is_last = any(isinstance(change, DropRoom) for change in changes)
 
         def recorded(answer: Committed | NotAppended) -> None:
-            name = self._directory.room_directory.name_of(room_id)
-            if isinstance(answer, Committed) and not is_last and name is not None:
-                self._directory.in_turn(("room", name), partial(self._room_job, room_id))
+            if isinstance(answer, Committed) and not is_last:
+                self._directory.in_turn(("room", name), partial(self._room_job, room_id, name))
 
         return (changes, recorded) if changes else None
 
     def _of_room(self, room_id: int) -> list[Change]:
-        """What is over in a room; of the room itself, when its record keeps nothing and nothing was said in it."""
+        """What is over in a room; the room itself, when nothing was said in it and its record keeps nothing.
+
+        A room that its last member left to its rules, bans and mutes goes with them after empty_room_days.
+        """
         room_directory = self._directory.room_directory
         name = room_directory.name_of(room_id)
         if name is None:
             return []
         room_record = room_directory.room_records[name]
-        invited_before_ms = self._directory.wall_ms() - int(self._limits.room_invitation_days * _DAY_MS)
+        now_ms = self._directory.wall_ms()
+        invited_before_ms = now_ms - int(self._limits.room_invitation_days * _DAY_MS)
+        left_before_ms = now_ms - int(self._limits.empty_room_days * _DAY_MS)
         changes: list[Change] = list(room_directory.over(room_record, invited_before_ms))
-        if room_directory.is_unused(room_record):
+        is_left = room_directory.is_left(room_record) and not self._is_occupied(name)
+        if room_directory.is_unused(room_record) or (is_left and room_record.made_at_ms < left_before_ms):
             changes.append(DropRoom(room_id))
         return changes
 

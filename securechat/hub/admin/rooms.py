@@ -98,7 +98,7 @@ class RoomReports:
 
         Args:
             actor: for the audit.
-            unused_days: only rooms without a message for so long, and not made since; None for all.
+            unused_days: only rooms without a message for so long, and not made, nor left to its rules, since; None for all.
             done: told the removed ones, when they are, or why that ended early.
 
         Raises:
@@ -199,7 +199,8 @@ class _Pruning:
 
         def job() -> Turn:
             room_record = self._directory.room_directory.room_records.get(row.room)
-            if room_record is None or not self._is_prunable(room_record):
+            is_new = room_record is not None and room_record.made_at_ms >= self._before_ms
+            if room_record is None or is_new or not self._is_prunable(room_record):
                 self._directory.change((), lambda _: self._next(at + 1))  # not at once: there may be thousands
                 return None
             changes: list[Change] = [

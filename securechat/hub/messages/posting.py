@@ -337,7 +337,7 @@ class Posting:
         """Answer the sender. What that raises costs the sender's connection, and nobody else in the batch."""
         member.unsettled -= 1
         self.unsettled -= 1
-        self._containment.current = peer
+        before, self._containment.current = self._containment.current, peer
         try:
             if member.departures and not member.unsettled:
                 self._presence.settled(member, self._now())
@@ -358,6 +358,8 @@ class Posting:
                 assert_never(outcome)
         except Exception as error:  # noqa: BLE001  (whatever it is)
             self._containment.contain(peer, error)
+        finally:
+            self._containment.current = before  # the rest of the batch is not this peer's
 
 
 def _check_text(text: str, most_chars: int) -> None:

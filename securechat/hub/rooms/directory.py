@@ -56,7 +56,9 @@ class RoomDirectory:
         self._members: dict[int, dict[int, Membership]] = {}  # by room_id, then sender_id
         self._rooms_of: dict[int, set[int]] = {}
         self._bans: dict[int, dict[int, RoomBan]] = {}
-        self._without_members: dict[int, None] = {}  # rooms with nobody who belongs to them, the longest so first
+        self._without_members: set[int] = set()
+        self._giving_way: dict[int, None] = {}  # those of them with no rule against it, the longest so first
+        self._with_messages: set[int] = set()  # rooms that the log kept for what was said there, since `look_again`
 
     def restore(self, room_records: StoredRooms) -> None:
         """Take over what the log remembers."""
@@ -153,22 +155,56 @@ class RoomDirectory:
             room_record.history_from_join,
             room_record.archived,
         )
-        if any(rules) or room_record.name == LOBBY:
+        return not any(rules) and self._concerns_nobody(room_record, leaving)
+
+    def may_give_way(self, room_record: RoomRecord) -> bool:
+        """Tell whether a record may go to make space for another, if no message is left in its room.
+
+        It is one that would be unused without its topic, slow mode, retention and read-only rule: in an empty room they
+        protect nothing, and who enters it next owns it and may change them.
+        """
+        return not _is_closed(room_record) and self._concerns_nobody(room_record)
+
+    def is_left(self, room_record: RoomRecord) -> bool:
+        """Tell whether nobody belongs to a room, and nobody is invited to it; the lobby is everybody's."""
+        rows = self._members[room_record.room_id].values()
+        return room_record.name != LOBBY and all(row.role is RoomRole.FORMER for row in rows)
+
+    def _concerns_nobody(self, room_record: RoomRecord, leaving: int | None = None) -> bool:
+        """Tell whether a room has no member or invitation, and no mute or ban in force; ``leaving`` counts as gone."""
+        if room_record.name == LOBBY:
             return False
         if any(self.lasts(ban.until_ms) for ban in self._bans[room_record.room_id].values()):
             return False
         rows = self._members[room_record.room_id].values()
         return all(not self.is_muted(row) and (row.role is RoomRole.FORMER or row.sender_id == leaving) for row in rows)
 
-    def longest_unused(self) -> RoomRecord | None:
-        """Return a room whose record keeps nothing; of several, one that has been without members for long."""
-        for room_id in list(islice(self._without_members, _LOOKS)):
+    def longest_unused(self, is_occupied: Callable[[str], bool]) -> RoomRecord | None:
+        """Return a room whose record may give way; of several, one that has been without members for long.
+
+        Either its record keeps nothing (`is_unused`), or it `may_give_way`, nobody is there, and it is not known to
+        hold messages.
+        """
+        for room_id in list(islice(self._giving_way, _LOOKS)):
             room_record = self.room_records[self._names[room_id]]
-            if self.is_unused(room_record):
+            if self.is_unused(room_record) or (
+                room_id not in self._with_messages
+                and self.may_give_way(room_record)
+                and not is_occupied(room_record.name)
+            ):
                 return room_record
-            del self._without_members[room_id]  # the next search looks at others
-            self._without_members[room_id] = None
+            del self._giving_way[room_id]  # the next search looks at others
+            self._giving_way[room_id] = None
         return None
+
+    def kept_by_messages(self, room_id: int) -> None:
+        """The log has kept a room with rules, because messages are in it: it is not asked again before `look_again`."""
+        if room_id in self._names:
+            self._with_messages.add(room_id)
+
+    def look_again(self) -> None:
+        """Retention may have emptied rooms since: to be called once a day."""
+        self._with_messages.clear()
 
     def count_without_members(self) -> int:
         """Count the rooms with a record that nobody belongs to."""
@@ -261,14 +297,21 @@ class RoomDirectory:
         for sender_id in self._members.pop(room_id):
             self._rooms_of.get(sender_id, set()).discard(room_id)
         del self._bans[room_id]
-        self._without_members.pop(room_id, None)
+        self._without_members.discard(room_id)
+        self._giving_way.pop(room_id, None)
+        self._with_messages.discard(room_id)
         self.room_changed(name)
 
     def _count_members(self, room_id: int) -> None:
         if any(row.role.belongs for row in self._members[room_id].values()):
-            self._without_members.pop(room_id, None)
+            self._without_members.discard(room_id)
+            self._giving_way.pop(room_id, None)
+            return
+        self._without_members.add(room_id)
+        if _is_closed(self.room_records[self._names[room_id]]):
+            self._giving_way.pop(room_id, None)
         else:
-            self._without_members.setdefault(room_id)
+            self._giving_way.setdefault(room_id)
 
     def forget_account(self, sender_id: int) -> None:
         """An account is gone, and belongs nowhere any more."""
@@ -277,3 +320,8 @@ class RoomDirectory:
             self._count_members(room_id)
         for bans in self._bans.values():
             bans.pop(sender_id, None)
+
+
+def _is_closed(room_record: RoomRecord) -> bool:
+    """Whether a room's rules keep others from it, or from what was said: without its record it would be everybody's."""
+    return room_record.private or room_record.archived or room_record.history_from_join

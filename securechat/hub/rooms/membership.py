@@ -38,8 +38,9 @@ from securechat.records.rooms import (
 )
 from securechat.text.names import LOBBY, check_room
 
-_TRIES = 3
-"""How often room is made for one newcomer: a room that is let go may be entered again at that very moment."""
+_TRIES = 10
+"""How often room is made for one newcomer: a room that is let go may be entered again at that very moment, or turn out
+to hold messages, which costs a write, once a day and room."""
 NO_SUCH_ROOM = "there is no room of that name that you may enter; /rooms lists those you may"
 
 
@@ -81,6 +82,9 @@ class RoomMembership:
         self.fed_seq = fed_seq
         self._now = now
         self._joining: dict[int, int] = {}  # memberships on their way to the log, by account
+        # joins that wait, out of their turn, for another room to give way; and the leaves behind them
+        self._making_space: dict[tuple[int, str], list[Callable[[], Turn]]] = {}
+        self._leaving: set[tuple[int, str]] = set()  # accounts whose leave waits for the log, with the room
         self._quota = RoomQuota(limits)
 
     # --- In -------------------------------------------------------------------------------------------------------
@@ -90,7 +94,7 @@ class RoomMembership:
         for raw in dict.fromkeys(command.rooms):
             try:
                 name = check_room(raw)
-                if self._needs_membership(member, name):
+                if self._needs_membership(member, name) or (member.sender_id, name) in self._leaving:
                     self._directory.in_turn(
                         ("room", name), partial(self._become_member, peer, member, name, command, raw)
                     )
@@ -197,7 +201,7 @@ class RoomMembership:
         try:
             self._check_entry(member, name)
             if not self._may_belong(member, name, peer.address):
-                self._release_one(tries, lambda: self._directory.in_turn(("room", name), again))
+                self._make_space(member.sender_id, name, tries, again)
                 return None
         except Refusal as refusal:
             refuse(refusal)
@@ -240,19 +244,38 @@ class RoomMembership:
         self._quota.begin(member.sender_id, address)
         return True
 
-    def _release_one(self, tries: int, then: Callable[[], None]) -> None:
-        """Let a room that nobody belongs to, and that has no rules, have no record any more; its messages stay.
+    def _make_space(self, sender_id: int, name: str, tries: int, again: Callable[[], Turn]) -> None:
+        """Try a join anew when a room has given way, then the leaves behind it. Raises as `_release_one`."""
+        key = (sender_id, name)
 
-        Rooms with rules are never released: without its record a private room would be everybody's.
+        def then() -> None:
+            leaves = self._making_space.pop(key, [])
+            for job in (again, *leaves):
+                self._directory.in_turn(("room", name), job)
+
+        self._making_space.setdefault(key, [])
+        try:
+            self._release_one(tries, then)
+        except BaseException:
+            for job in self._making_space.pop(key, []):
+                self._directory.in_turn(("room", name), job)
+            raise
+
+    def _release_one(self, tries: int, then: Callable[[], None]) -> None:
+        """Let a room that nobody belongs to have no record any more; see `RoomDirectory.longest_unused`.
+
+        Where a rule goes with the record, no message may be left; otherwise the messages stay. Private and archived
+        rooms are never released, nor those whose history begins with joining: they would be everybody's.
 
         Args:
             tries: how often this may still be tried for the same newcomer.
-            then: called when one was released, or was used again meanwhile.
+            then: called when one was released, or was not after all.
 
         Raises:
             Refusal: TOO_MANY_ROOMS, there is none.
         """
-        unused = self._room_directory.longest_unused() if tries > 0 else None
+        directory = self._room_directory
+        unused = directory.longest_unused(self.is_occupied) if tries > 0 else None
         if unused is None:
             raise Refusal(
                 ErrorCode.TOO_MANY_ROOMS,
@@ -260,11 +283,20 @@ class RoomMembership:
             )
 
         def job() -> Turn:
-            room_record = self._room_directory.room_records.get(unused.name)
-            if room_record is None or not self._room_directory.is_unused(room_record):
+            room_record = directory.room_records.get(unused.name)
+            if room_record is None or room_record.room_id != unused.room_id:
                 then()
                 return None
-            return (DropRoom(room_record.room_id, if_empty=False),), lambda _: then()
+            is_unused = directory.is_unused(room_record)
+            if not is_unused and (self.is_occupied(room_record.name) or not directory.may_give_way(room_record)):
+                then()
+                return None
+            return (DropRoom(room_record.room_id, if_empty=not is_unused),), recorded
+
+        def recorded(answer: Committed | NotAppended) -> None:
+            if isinstance(answer, Committed) and not answer.dropped:
+                directory.kept_by_messages(unused.room_id)
+            then()
 
         self._directory.in_turn(("room", unused.name), job)
 
@@ -292,9 +324,15 @@ class RoomMembership:
         read = PutReadMarker(member.sender_id, self.fed_seq(), LOBBY)
         self._directory.in_turn(("read", member.sender_id), lambda: ((read,), _ignore))
         for name in [name for name in member.rooms if name != LOBBY]:
-            self._directory.in_turn(("room", name), partial(self._keep_room, member, name))
+            room_record = self._room_directory.room_records.get(name)
+            room_id = room_record.room_id if room_record is not None else None
+            self._directory.in_turn(("room", name), partial(self._keep_room, member, name, room_id))
 
-    def _keep_room(self, member: Member, name: str) -> Turn:
+    def _keep_room(self, member: Member, name: str, room_id: int | None) -> Turn:
+        called = self._room_directory.name_of(room_id) if room_id is not None else None
+        if called not in {None, name}:  # it has got another name while this waited
+            self._directory.in_turn(("room", called), partial(self._keep_room, member, called, room_id))
+            return None
         if self._room_directory.belongs(name, member.sender_id) or name not in member.rooms:
             return None
         makes, address = name not in self._room_directory.room_records, member.peers[0].address if member.peers else ""
@@ -334,30 +372,68 @@ class RoomMembership:
     def leave(self, peer: Peer, member: Member, command: Leave) -> None:
         """Let a member out of a room, for good; answered by Left, when that is durable.
 
+        What makes an account belong to the room may still wait for the log, such as a join sent just before: the leave
+        then takes its turn behind it, or the account would be in the room after all.
+
         Raises:
             Refusal: INVALID for the lobby, NOT_A_MEMBER.
         """
-        name = member.room_meant(check_room(command.room))
+        name = check_room(command.room)
         if name == LOBBY:
             raise Refusal(ErrorCode.INVALID, f"everybody is in #{LOBBY}; you leave it by quitting")
-        if name not in member.rooms:
-            raise Refusal(ErrorCode.NOT_A_MEMBER, f"you are not in #{name}")
+        is_waiting = self._directory.has_turns(("room", name)) or (member.sender_id, name) in self._making_space
+        if is_waiting and self._needs_membership(member, name):
+            self._directory.in_turn(("room", name), partial(self._leave_behind, peer, member, name, command.ref))
+            return
+        name = self._room_to_leave(member, name)
         if not self._room_directory.belongs(name, member.sender_id):
             self._out(member, name, peer, Left(room=name, ref=command.ref))
-            return
+        else:
+            self._leaving.add((member.sender_id, name))
+            self.drop(member.sender_id, name, (), self._left_by(peer, member, name, command.ref))
 
+    def _room_to_leave(self, member: Member, asked: str) -> str:
+        name = member.room_meant(asked)
+        if name not in member.rooms:
+            raise Refusal(ErrorCode.NOT_A_MEMBER, f"you are not in #{name}")
+        return name
+
+    def _leave_behind(self, peer: Peer, member: Member, asked: str, ref: int) -> Turn:
+        """Let a member out of a room in the turn of the name that was asked for."""
+        if (leaves := self._making_space.get((member.sender_id, asked))) is not None:
+            leaves.append(partial(self._leave_behind, peer, member, asked, ref))
+            return None
+        present = self._members.get(member.sender_id, member)
+        try:
+            name = self._room_to_leave(present, asked)
+        except Refusal as refusal:
+            if peer in self._connections:
+                peer.deliver(Refused(refusal.code, refusal.detail, ref=ref))
+            return None
+        if not self._room_directory.belongs(name, member.sender_id):
+            self._out(present, name, peer, Left(room=name, ref=ref))
+            return None
+        then = self._left_by(peer, present, name, ref)
+        if name == asked:
+            return self.removal(member.sender_id, name, (), then)
+        self.drop(member.sender_id, name, (), then)  # another room's turn: the asked name was its former one
+        return None
+
+    def _left_by(self, peer: Peer, member: Member, name: str, ref: int) -> Callable[[Committed | NotAppended], None]:
+        """Return what answers a leave when the log has."""
         room_id = self._room_directory.room_records[name].room_id
 
         def recorded(answer: Committed | NotAppended) -> None:
+            self._leaving.discard((member.sender_id, name))
             if isinstance(answer, NotAppended):
                 if peer in self._connections:
-                    peer.deliver(Refused(answer.code, answer.text, ref=command.ref))
+                    peer.deliver(Refused(answer.code, answer.text, ref=ref))
                 return
             now_called = self._room_directory.name_of(room_id) or name  # the record may have gone with its last member
             present = self._members.get(member.sender_id, member)  # it may have gone and come back meanwhile
-            self._out(present, now_called, peer, Left(room=now_called, ref=command.ref))
+            self._out(present, now_called, peer, Left(room=now_called, ref=ref))
 
-        self.drop(member.sender_id, name, (), recorded)
+        return recorded
 
     def drop(
         self,
@@ -394,6 +470,8 @@ class RoomMembership:
         is_banned = any(isinstance(change, PutRoomBan) for change in further)
         if not is_banned and self._room_directory.is_unused(room_record, leaving=sender_id):
             changes = (*changes, DropRoom(room_record.room_id))  # which comes to nothing when something was said there
+        elif all(row.sender_id == sender_id for row in self._room_directory.members_of(room_record)):
+            changes = (PutRoom(replace(room_record, made_at_ms=self._directory.wall_ms())), *changes)
 
         def done(answer: Committed | NotAppended) -> None:
             then(answer)

@@ -131,6 +131,8 @@ class Moderation:
             room_record = self._room_directory.room_records.get(name) or self._new_room_record(name)
             new = name if wanted is None else wanted
             row = _amended(room_record, command, new)
+            if name in self._room_directory.room_records and self._room_directory.is_left(room_record):
+                row = replace(row, made_at_ms=self._directory.wall_ms())  # an administrator's rules last anew
             names = {name, new} if new != name else set()
             if names and (
                 new in self._room_directory.room_records

@@ -84,6 +84,15 @@ def test_an_acknowledgement_that_raises_spares_those_behind_it(rig: Contained) -
     assert rig.failures[0].owner == ann.label
 
 
+def test_what_follows_an_answer_in_a_batch_is_not_its_senders_work(rig: Contained) -> None:
+    ann = rig.member("ann")
+    rig.do(ann, m.Say(1, "lobby", "one"), settle=False)
+    rig.containment.current = nobody = object()
+    rig.settle()
+    assert ann.of(m.Acked)
+    assert rig.containment.current is nobody
+
+
 def test_a_turn_that_raises_is_its_own_askers_and_the_next_one_comes(rig: Contained) -> None:
     registry, seen = rig.hub._directory, []
     first, second, third = FakePeer(rig, 1), FakePeer(rig, 2), FakePeer(rig, 3)

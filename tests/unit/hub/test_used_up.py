@@ -226,6 +226,142 @@ def test_retention_that_leaves_nothing_does_not_keep_a_room_for_ever(rig: HubRig
     assert records(rig) == set()
 
 
+# --- A room that keeps nothing but rules ------------------------------------------------------------------------------
+
+OPEN_RULES: list[dict[str, Any]] = [{"topic": "x"}, {"read_only": True}, {"slow_s": 5}, {"retention_days": 1}]
+CLOSED_RULES: list[dict[str, Any]] = [{"private": True}, {"archived": True}, {"history": "joined"}]
+
+
+def rule_id(rule: dict[str, Any]) -> str:
+    return next(iter(rule))
+
+
+def clean_up(rig: HubRig) -> None:
+    rig.hub.tidy()
+    rig.settle()
+
+
+@pytest.mark.parametrize("rule", OPEN_RULES, ids=rule_id)
+def test_one_account_that_leaves_rules_behind_keeps_nobody_from_making_a_room(rule: dict[str, Any]) -> None:
+    rig = HubRig(Limits(rooms_total=5, rooms_made_per_account_day=1000))
+    eve, bob = person(rig, "eve"), person(rig, "bob")
+    for number in range(12):
+        join(rig, eve, f"room{number}")
+        ok(rig, eve, SetRoom(ref=1, room=f"room{number}", **rule))
+        leave(rig, eve, f"room{number}")
+    join(rig, bob, "ours")
+    assert bob.last(Joined).role == "owner"
+    assert records(rig) == {"room8", "room9", "room10", "room11", "ours"}, "the longest unused give way first"
+
+
+@pytest.mark.parametrize("rule", CLOSED_RULES, ids=rule_id)
+def test_a_rule_that_closes_a_room_keeps_it_when_all_are_used_up(rule: dict[str, Any]) -> None:
+    rig = HubRig(Limits(rooms_total=1))
+    ann, bob = person(rig, "ann", "ops"), person(rig, "bob")
+    ok(rig, ann, SetRoom(ref=1, room="ops", topic="t", **rule))
+    leave(rig, ann, "ops")
+    assert refused(rig, bob, Join(ref=1, rooms=["ours"])) is ErrorCode.TOO_MANY_ROOMS
+    assert records(rig) == {"ops"}
+
+
+def test_rules_of_a_room_with_messages_a_guest_or_a_ban_stay_when_all_are_used_up() -> None:
+    rig = HubRig(Limits(rooms_total=4))
+    ann, bob, guest = person(rig, "ann", "said", "visited", "banned", "empty"), person(rig, "bob"), rig.member("guest")
+    say(rig, ann, "said")
+    join(rig, guest, "visited")
+    ok(rig, ann, Moderate(ref=1, room="banned", person=who(bob), act="ban"))
+    for room in ("said", "visited", "banned", "empty"):
+        ok(rig, ann, SetRoom(ref=2, room=room, topic="t"))
+        leave(rig, ann, room)
+    join(rig, bob, "ours")
+    assert records(rig) == {"said", "visited", "banned", "ours"}
+    assert refused(rig, bob, Join(ref=3, rooms=["more"])) is ErrorCode.TOO_MANY_ROOMS
+    rig.do(guest, Leave(ref=4, room="visited"))
+    join(rig, bob, "more")
+    assert records(rig) == {"said", "banned", "ours", "more"}
+
+
+def test_rooms_with_messages_hide_no_empty_one_and_are_asked_about_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    rig = HubRig(Limits(rooms_total=30))
+    ann, bob = person(rig, "ann"), person(rig, "bob")
+    for number in range(30):
+        join(rig, ann, f"room{number}")
+        ok(rig, ann, SetRoom(ref=1, room=f"room{number}", slow_s=5))
+        if number < 25:
+            say(rig, ann, f"room{number}")
+        leave(rig, ann, f"room{number}")
+    asked: list[int] = []
+    drop = rig.store._drop_place
+    monkeypatch.setattr(rig.store, "_drop_place", lambda change: asked.append(change.room_id) or drop(change))
+    for number in range(6):
+        rig.do(bob, Join(ref=number, rooms=["ours"]))
+    assert bob.of(Joined)[-1].room == "ours"
+    assert len(asked) == len(set(asked)) == 26
+    assert {f"room{number}" for number in range(25)} < records(rig)
+
+
+@pytest.mark.parametrize("rule", [*OPEN_RULES, *CLOSED_RULES], ids=rule_id)
+def test_a_room_with_nothing_but_rules_ends_after_its_time(rig: HubRig, rule: dict[str, Any]) -> None:
+    ann, bob = person(rig, "ann", "ops"), person(rig, "bob")
+    ok(rig, ann, SetRoom(ref=1, room="ops", **rule))
+    ok(rig, ann, Moderate(ref=2, room="ops", person=who(bob), act="ban"))
+    rig.now += 200 * _DAY_S
+    leave(rig, ann, "ops")
+    rig.now += 89 * _DAY_S
+    clean_up(rig)
+    assert records(rig) == {"ops"}, "its time begins when the last member leaves"
+    again = HubRig(store=rig.store)
+    again.now = rig.now + 2 * _DAY_S
+    again.hub.clock.restore(again.wall_ms())
+    clean_up(again)
+    assert not rig.store._room_records, "a restart begins no new time"
+    assert not rig.store._room_bans
+
+
+def test_what_was_said_a_member_an_invitation_and_a_guest_keep_rules_beyond_their_time(rig: HubRig) -> None:
+    ann, bob, guest = person(rig, "ann", "said", "mine", "asked", "visited"), person(rig, "bob"), rig.member("guest")
+    say(rig, ann, "said")
+    join(rig, guest, "visited")
+    for room in ("said", "mine", "asked", "visited"):
+        ok(rig, ann, SetRoom(ref=1, room=room, topic="t"))
+    for room in ("said", "visited"):
+        leave(rig, ann, room)
+    rig.now += 60 * _DAY_S
+    ok(rig, ann, InviteTo(ref=2, room="asked", person=who(bob)))
+    leave(rig, ann, "asked")
+    rig.now += 31 * _DAY_S
+    clean_up(rig)
+    assert records(rig) == {"said", "mine", "asked", "visited"}
+    rig.do(guest, Leave(ref=3, room="visited"))
+    clean_up(rig)
+    assert records(rig) == {"said", "mine", "asked"}
+
+
+def test_rules_that_an_administrator_sets_for_guests_have_their_whole_time(rig: HubRig) -> None:
+    ann, root = person(rig, "ann", "help"), person(rig, "root")
+    act(rig, "role", "root", Role.ADMIN)
+    ok(rig, ann, SetRoom(ref=1, room="help", topic="old"))
+    leave(rig, ann, "help")
+    rig.now += 80 * _DAY_S
+    ok(rig, root, SetRoom(ref=2, room="help", topic="new"))
+    rig.now += 80 * _DAY_S
+    clean_up(rig)
+    assert records(rig) == {"help"}
+
+
+def test_a_room_that_retention_has_emptied_gives_way_a_day_later() -> None:
+    rig = HubRig(Limits(rooms_total=1))
+    ann, bob = person(rig, "ann", "ops"), person(rig, "bob")
+    say(rig, ann, "ops")
+    ok(rig, ann, SetRoom(ref=1, room="ops", retention_days=1))
+    leave(rig, ann, "ops")
+    assert refused(rig, bob, Join(ref=1, rooms=["ours"])) is ErrorCode.TOO_MANY_ROOMS
+    rig.now += 2 * _DAY_S
+    clean_up(rig)
+    join(rig, bob, "ours")
+    assert records(rig) == {"ours"}
+
+
 # --- Shares -----------------------------------------------------------------------------------------------------------
 
 
@@ -394,6 +530,20 @@ def test_an_administrator_sees_every_room_and_how_it_is_used(rig: HubRig) -> Non
     assert (den.total, den.kind, den.prunable) == (1, "guests", False)
     status = rig.hub.admin_commands.status()
     assert (status.kept_rooms, status.rooms_without_members) == (2, 1)
+
+
+def test_pruning_spares_a_room_that_was_used_since_it_was_listed(rig: HubRig) -> None:
+    ann = person(rig, "ann", "old")
+    ok(rig, ann, SetRoom(ref=1, room="old", topic="t"))
+    leave(rig, ann, "old")
+    rig.now += 10 * _DAY_S
+    answers: list[Any] = []
+    rig.hub.admin_commands.room_admin.prune("root", 5, answers.append)
+    rig.do(ann, Join(ref=2, rooms=["old"]), settle=False)
+    rig.do(ann, Leave(ref=3, room="old"), settle=False)
+    rig.settle()
+    assert answers == [[]]
+    assert records(rig) == {"old"}
 
 
 def test_pruning_takes_rooms_nobody_uses_with_their_messages(rig: HubRig) -> None:

@@ -89,10 +89,17 @@ def test_what_a_text_can_cost_is_bounded(text: str, monkeypatch: pytest.MonkeyPa
 
     monkeypatch.setattr(mentions, "word_key", counted)
     assert mentioned(text, looked_for.append) == ()
-    assert len(looked_for) <= 1_600 + 8
+    assert len(looked_for) <= 1_000 + 8
     assert max(map(len, looked_for), default=0) <= 4 * 96 + 3
     assert len(folded) <= 2 * len(text.split()) + 1
     assert sum(map(len, folded)) <= 8_000 + 200 + len(text)
+
+
+def test_so_many_places_of_a_text_are_looked_at() -> None:
+    """Each place costs more than a candidate does, however short the words are."""
+    looked_for: list[str] = []
+    mentioned(" ".join(f"@\U0001f600{chr(0x20000 + n)}" for n in range(1_000)), looked_for.append)
+    assert len(looked_for) == 400
 
 
 def test_a_word_is_folded_once(monkeypatch: pytest.MonkeyPatch) -> None:

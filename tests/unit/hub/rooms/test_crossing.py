@@ -421,3 +421,116 @@ def test_what_was_never_stored_is_refused_though_its_number_may_have_been_used(r
     rig.do(again, Say(4, "ops", "never sent before"))
     assert again.last(Refused).code is ErrorCode.ARCHIVED
     assert rig.hub.unsettled == 0
+
+
+# --- Clean-up ---------------------------------------------------------------------------------------------------------
+
+
+def test_who_joins_a_renamed_room_while_it_is_cleaned_up_gets_a_room(rig: HubRig) -> None:
+    """The clean-up asks in the turn of the former name; the join in that of the new one must not pass it."""
+    adm, bob, eve = person(rig, "adm"), person(rig, "bob"), person(rig, "eve", "ops")
+    act(rig, "role", "adm", Role.ADMIN)
+    rig.settle()
+    ok(rig, adm, Moderate(ref=1, room="ops", person=who(eve), act="ban", seconds=60))
+    rig.pass_time(61)
+    rooms = rig.hub._directory.room_directory
+    rig.do(adm, SetRoom(ref=2, room="ops", name="crew"), settle=False)
+    rig.hub.tidy()
+    while "crew" not in rooms.room_records:
+        rig.step()
+    rig.do(bob, Join(ref=3, rooms=["crew"]), settle=False)
+    rig.settle()
+    assert bob.last(Joined).role == "owner"
+    assert list(rooms.room_records) == ["crew"]
+    assert belongs(rig, "crew", who(bob))
+    assert rig.failure is None
+
+
+# --- Leaving what is just being entered -------------------------------------------------------------------------------
+
+
+def in_no_room(rig: HubRig, peer: FakePeer) -> bool:
+    """Neither present nor a member anywhere but in the lobby, now and after a restart."""
+    kept = HubRig(store=rig.store).hub._directory.room_directory.memberships_of(who(peer))
+    return not kept and list(rig.hub._members[who(peer)].rooms) == ["lobby"]
+
+
+def test_a_leave_right_behind_a_join_leaves(rig: HubRig) -> None:
+    person(rig, "ann", "ops")
+    bob = person(rig, "bob")
+    rig.do(bob, Join(ref=1, rooms=["ops", "new"]), settle=False)
+    for ref, room in ((2, "ops"), (3, "new")):
+        rig.do(bob, Leave(ref=ref, room=room), settle=False)
+    rig.settle()
+    assert {(left.ref, left.room) for left in bob.of(Left)} == {(2, "ops"), (3, "new")}
+    assert not bob.of(Refused)
+    assert in_no_room(rig, bob)
+
+
+def test_a_join_behind_a_leave_behind_a_join_joins(rig: HubRig) -> None:
+    person(rig, "ann", "ops")
+    bob = person(rig, "bob")
+    for _ in range(2):  # at first bob does not belong to the room, then he does
+        for command in (Join(ref=1, rooms=["ops"]), Leave(ref=2, room="ops"), Join(ref=3, rooms=["ops"])):
+            rig.do(bob, command, settle=False)
+        rig.settle()
+        assert belongs(rig, "ops", who(bob))
+        assert "ops" in rig.hub._members[who(bob)].rooms
+        assert [type(event) for event in bob.events if getattr(event, "ref", 0) in {2, 3}][-2:] == [Left, Joined]
+
+
+def test_a_leave_behind_a_join_that_waits_for_another_room_to_give_way_leaves() -> None:
+    rig = HubRig(Limits(rooms_total=1))
+    ann, bob = person(rig, "ann", "old"), person(rig, "bob")
+    say(rig, ann, "old", "kept")
+    rig.do(ann, Leave(ref=1, room="old"))
+    rig.do(bob, Join(ref=2, rooms=["new"]), settle=False)
+    rig.do(bob, Leave(ref=3, room="new"), settle=False)
+    rig.settle()
+    assert [left.ref for left in bob.of(Left)] == [3]
+    assert in_no_room(rig, bob)
+    assert not rig.hub._room_membership._making_space
+
+
+@pytest.mark.parametrize("deed", ["kick", "mute", "rename", "ban"])
+def test_a_leave_behind_a_join_and_something_else_leaves(rig: HubRig, deed: str) -> None:
+    ann, bob = person(rig, "ann", "ops"), person(rig, "bob")
+    rig.do(ann, SetRoom(ref=1, room="ops", topic="first"), settle=False)
+    ban = Moderate(ref=2, room="ops", person=who(bob), act="ban")
+    if deed == "ban":
+        rig.do(ann, ban, settle=False)
+    rig.do(bob, Join(ref=3, rooms=["ops"]), settle=False)
+    if deed == "rename":
+        rig.do(ann, SetRoom(ref=2, room="ops", name="crew"), settle=False)
+    elif deed in {"kick", "mute"}:
+        rig.do(ann, Moderate(ref=2, room="ops", person=who(bob), act=deed), settle=False)  # type: ignore[arg-type]
+    rig.do(bob, Leave(ref=4, room="ops"), settle=False)
+    rig.settle()
+    answers = [event for event in bob.events if getattr(event, "ref", 0) == 4]
+    expected = {"kick": Refused, "ban": Refused}.get(deed, Left)
+    assert [type(answer) for answer in answers] == [expected]
+    assert in_no_room(rig, bob)
+
+
+def test_a_guest_who_becomes_an_account_and_leaves_at_once_belongs_nowhere(rig: HubRig) -> None:
+    person(rig, "ann", "ops")
+    bob = rig.member("bob")
+    join(rig, bob, "ops")
+    rig.do(bob, Register(ref=1, password=PASSWORD), settle=False)
+    while not bob.of(Registered):
+        rig.step()
+    rig.do(bob, Leave(ref=2, room="ops"), settle=False)
+    rig.settle()
+    assert bob.last(Left).ref == 2
+    assert in_no_room(rig, bob)
+
+
+def test_a_guest_who_becomes_an_account_keeps_a_room_that_gets_another_name_meanwhile(rig: HubRig) -> None:
+    ann, bob = person(rig, "ann", "ops"), rig.member("bob")
+    join(rig, bob, "ops")
+    for ref in range(12):
+        rig.do(ann, SetRoom(ref=ref, room="ops", topic=f"{ref}"), settle=False)
+    rig.do(ann, SetRoom(ref=20, room="ops", name="crew"), settle=False)
+    rig.do(bob, Register(ref=1, password=PASSWORD))
+    rig.settle()
+    assert belongs(rig, "crew", who(bob))
