@@ -76,9 +76,9 @@ class Limits:
     half_open_handshakes: int = _limit(256, "connections", "handshakes under way in all: one pass of work at most")
     half_open_per_address: int = _limit(8, "connections", "per address, without a finished handshake; loopback exempt")
     silent_connections: int = _limit(
-        4096,
+        8192,
         "connections",
-        "that have sent nothing yet; then the oldest goes: 4 KiB each, and as many as listen_backlog",
+        "without a handshake under way, 4 KiB each; then the oldest that has sent no TLS hello goes",
     )
     reserved_descriptors: int = _limit(64, "descriptors", "kept free below RLIMIT_NOFILE for the log and certificates")
     listen_backlog: int = _limit(4096, "connections", "ngIRCd's 10 lost 33 of 1,000 clients in a reconnect storm")

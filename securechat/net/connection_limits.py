@@ -70,13 +70,18 @@ class ConnectionLimits:
         return self.half_open >= self._limits.half_open_handshakes
 
     @property
+    def full(self) -> bool:
+        """Whether as many connections are open as may be."""
+        return self.connections >= self._max_connections
+
+    @property
     def remembered(self) -> int:
         """Addresses with a record."""
         return len(self._records)
 
     def opened(self, address: str, now: float) -> Denial | None:
         """Admit and count a connection from ``address``, or say why not."""
-        if self.connections >= self._max_connections:
+        if self.full:
             return Denial.SERVER_FULL
         key, factor = self._classify(address)
         if factor:

@@ -1,9 +1,23 @@
-"""Connections between accept and finished handshake: who speaks overtakes who is silent.
+"""Connections between accept and finished handshake: speaking ones come before silent ones, new before old.
 
 A connection that has not sent a whole ClientHello is a bare socket in the selector: no TLS, no session, none of the
-places for handshakes. When its ClientHello is complete, as far as the lengths in its headers say (`missing_bytes`), it
-waits for a place, first come first served. A handshake that OpenSSL has begun without a whole ClientHello all the same
-gives its place up as soon as others wait; after HALF_OPEN_GRACE_S every other one does.
+places for handshakes. When its ClientHello is complete, as far as the lengths in its headers say
+(:mod:`securechat.net.client_hello`), it waits for a place. One that wakes the selector and brings nothing new (its end
+after half a hello, urgent data) is not waited for any longer: no option of a socket keeps the selector quiet then.
+
+A ClientHello can be recorded and sent thousands of times, and nothing tells it from a client's. Two rules keep such a
+crowd from keeping clients out:
+
+- The newest waiting connection gets the next place. First come first served, a newcomer waits behind the whole crowd.
+  One place in OLDEST_FRESH_EVERY goes to the oldest that has waited for less than FRESH_S: what the crowd replaces is
+  newer than a newcomer, and left one in twenty below it for seconds.
+- A handshake gives its place up when the peer has not answered for a time (`_grace_s`), the longest unanswered first,
+  and no more of them than keep places coming free evenly: limits.half_open_handshakes per grace, 256 a second at most.
+  That is the bound on what a crowd costs the loop, a fifth of it. A handshake that OpenSSL has begun without a whole
+  ClientHello gives its place up as soon as others wait.
+
+A waiting connection whose peer is still there is kept for as long as there is room. Closed after a while, a crowd would
+come again at once, and be newer than the client that came meanwhile.
 
 Bounds: limits.silent_connections without a handshake, all together, and limits.half_open_handshakes with one. For a
 newcomer over the first bound, or without a descriptor left, the oldest silent one goes. Only where there is none (so
@@ -17,10 +31,14 @@ import contextlib
 import errno
 import socket
 import ssl
+import sys
+from collections import deque
 from collections.abc import Callable
+from enum import Enum
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
+from securechat.net.client_hello import MOST_RECORD_BYTES, ClientHelloProgress
 from securechat.net.connection_limits import ConnectionLimits, Denial
 from securechat.net.loop import EVENT_READ, Loop
 from securechat.net.socket_options import label_of_peer
@@ -30,18 +48,31 @@ if TYPE_CHECKING:
     from securechat.net.timers import Timer
 
 HALF_OPEN_GRACE_S = 5.0
-"""Seconds a handshake whose ClientHello has come is safe while others wait for its place: half of its whole deadline.
-With 2 s (NATS's limit for all of it) a storm of 1,000 logins on a busy machine lost clients that were merely slow."""
-HALF_OPEN_RETRY_S = 0.05
-"""Seconds between looks for a free place; a handshake that ends meanwhile comes first."""
-
-
+"""Seconds a peer may take to answer while others wait for its place: half of the handshake's whole deadline. With 2 s
+(NATS's limit for all of it) a storm of 1,000 logins on a busy machine lost clients that were merely slow."""
+SHORT_GRACE_S = 1.0
+"""The same while handshakes do not succeed fast enough for those who wait. A live client answers within a round trip,
+0.3 s on a slow mobile network."""
+FRESH_S = 1.0
+"""Seconds of waiting after which only the newest first counts; with the handshake itself a newcomer is in in 2 s."""
+OLDEST_FRESH_EVERY = 4
+"""Places of which one goes to the oldest fresh connection."""
+HALF_OPEN_RETRY_S = 0.025
+"""Seconds between looks for a free place, six at SHORT_GRACE_S; a handshake that ends meanwhile comes first."""
 PEEK_BYTES = 32_768
-"""Looked at of a ClientHello that has not come whole. A usual one has 250 to 2,000 bytes."""
-_HEADER_BYTES = 5  # of a record (RFC 8446, section 5.1)
-_HANDSHAKE_RECORD = 22
-_CLIENT_HELLO = 1
-_MOST_RECORD_BYTES = 2**14
+"""Looked at of a ClientHello that has not come whole."""
+LOOKS_PER_PASS = 256
+"""At 15 us each 4 ms: thousands of connections that have sent a piece complete it in one instant if they like."""
+_SUCCESS_WINDOW_S = 2.0  # over which finished handshakes are counted
+_TCP_ESTABLISHED = 1  # Linux, include/net/tcp_states.h: no end has come from the peer
+
+
+class Hello(Enum):
+    """What a connection has sent of its ClientHello."""
+
+    COMPLETE = "complete"  # or it is OpenSSL's to judge
+    PART = "part"  # more than at the look before
+    STALLED = "stalled"  # no more than at the look before
 
 
 class Arrival:
@@ -53,26 +84,35 @@ class Arrival:
         since: when it came, or when it began to wait for a place; monotonic seconds.
     """
 
-    __slots__ = ("_pending", "peer", "since", "sock")
+    __slots__ = ("_hello", "_pending", "_seen_bytes", "peer", "since", "sock")
 
     def __init__(self, pending: PendingConnections, sock: socket.socket, peer: tuple[Any, ...], since: float) -> None:
         self._pending = pending
+        self._hello = ClientHelloProgress()
+        self._seen_bytes = 0
         self.sock = sock
         self.peer = peer
         self.since = since
 
-    def has_hello(self) -> bool:
-        """Look whether the ClientHello is complete; if not, have the selector wait until it can be.
+    def look(self) -> Hello:
+        """See how much of the ClientHello has come; if a part, have the selector wait until it can be complete.
 
         Raises:
-            BlockingIOError: it has sent nothing.
             OSError: it is gone.
         """
-        data = self.sock.recv(PEEK_BYTES, socket.MSG_PEEK)
+        try:
+            data = self.sock.recv(PEEK_BYTES, socket.MSG_PEEK)
+        except BlockingIOError:
+            return Hello.STALLED
         if not data:
             raise ConnectionResetError(errno.ECONNRESET, "ended without a word")
-        missing = missing_bytes(data)
-        return not missing or len(data) == PEEK_BYTES or not _wake_at(self.sock, len(data) + missing)
+        missing = self._hello.missing_bytes(data)
+        if not missing or len(data) == PEEK_BYTES:
+            return Hello.COMPLETE
+        seen_bytes, self._seen_bytes = self._seen_bytes, len(data)
+        if len(data) <= seen_bytes:
+            return Hello.STALLED
+        return Hello.PART if _wake_at(self.sock, len(data) + missing) else Hello.COMPLETE
 
     @property
     def address(self) -> str:
@@ -82,8 +122,8 @@ class Arrival:
     # --- for the loop
 
     def ready(self, events: int) -> None:  # noqa: ARG002  (the Watcher's signature; it is only ever readable)
-        """The first bytes are there, or the end."""
-        self._pending.heard(self)
+        """More bytes are there, or the end, or urgent data, which a look does not see."""
+        self._pending.heard(self, woken=True)
 
     @property
     def label(self) -> str:
@@ -95,48 +135,6 @@ class Arrival:
         self._pending.drop(self)
 
 
-def missing_bytes(data: bytes) -> int:
-    """How many bytes must at least follow before a connection's ClientHello is complete.
-
-    Reads nothing but lengths: of the records (RFC 8446, section 5.1), and of the handshake message in them, which may
-    be spread over several (section 4).
-
-    Args:
-        data: what has come, from the beginning.
-
-    Returns:
-        0 when it is complete, is none, or breaks the rules: OpenSSL has an answer to that.
-    """
-    at = got = 0
-    wanted = 4  # of the message: its type and length, until these are known
-    message = b""  # the first four bytes
-    while True:
-        header = data[at : at + _HEADER_BYTES]
-        if header and header[0] != _HANDSHAKE_RECORD:
-            return 0
-        if len(header) < _HEADER_BYTES:
-            return _HEADER_BYTES - len(header) + wanted - got
-        body_bytes = int.from_bytes(header[3:])
-        if not 0 < body_bytes <= _MOST_RECORD_BYTES:
-            return 0
-        at += _HEADER_BYTES
-        piece = data[at : at + body_bytes]
-        at += len(piece)
-        got += len(piece)
-        if len(message) < 4:
-            message = (message + piece)[:4]
-            if len(message) == 4:
-                wanted += int.from_bytes(message[1:])
-        if (message and message[0] != _CLIENT_HELLO) or wanted > _MOST_RECORD_BYTES:
-            return 0
-        left_bytes = body_bytes - len(piece)
-        if left_bytes:
-            after = wanted - got - left_bytes  # to come in records behind this one
-            return left_bytes + (_HEADER_BYTES + after if after > 0 else 0)
-        if got >= wanted:
-            return 0
-
-
 def _wake_at(sock: socket.socket, size_bytes: int) -> bool:
     """Have the selector report a socket from so many bytes on (SO_RCVLOWAT, socket(7)); false where it cannot."""
     try:
@@ -144,6 +142,17 @@ def _wake_at(sock: socket.socket, size_bytes: int) -> bool:
     except OSError:  # Windows
         return False
     return True
+
+
+def _still_connected(sock: socket.socket) -> bool:
+    """Tell whether the peer has not ended the connection (TCP_INFO, tcp(7)); false where that cannot be known."""
+    option = getattr(socket, "TCP_INFO", None)
+    if option is None or not sys.platform.startswith("linux"):
+        return False
+    try:
+        return sock.getsockopt(socket.IPPROTO_TCP, option, 1)[0] == _TCP_ESTABLISHED
+    except OSError:
+        return False
 
 
 class PendingConnections:
@@ -172,21 +181,34 @@ class PendingConnections:
         self._on_transport = on_transport
         self._on_denied = on_denied
         self._silent: dict[Arrival, None] = {}  # each of these in the order of their coming
-        self._waiting: dict[Arrival, None] = {}
-        self._begun: dict[Transport, float] = {}  # all that have a place, and since when
+        self._fresh: dict[Arrival, None] = {}  # waiting for a place for less than FRESH_S
+        self._stale: dict[Arrival, None] = {}  # and for longer
+        self._looks: deque[tuple[float, Arrival]] = deque()  # when to look whether one that waits is still there
+        self._begun: dict[Transport, float] = {}  # all that have a place, and since when the peer owes an answer
         self._unheard: dict[Transport, None] = {}  # of these: OpenSSL has read what came, and wants more of the hello
+        self._successes: deque[float] = deque()  # when handshakes succeeded, over _SUCCESS_WINDOW_S
+        self._put_out_at = 0.0  # until when the places that came free are accounted for
+        self._looks_in_pass = (0, 0)  # which pass, and how many
+        self._turns = 0
         self._wants_turn = False
         self._deadline: Timer | None = None
         self._retry: Timer | None = None
 
     @property
     def full(self) -> bool:
-        """Whether a newcomer must wait in the kernel: everybody who could go for it has spoken."""
-        return not self._silent and len(self._waiting) >= self._loop.limits.silent_connections
+        """Whether a newcomer must wait in the kernel: there is no silent one to go for it, and others wait already."""
+        if self._silent or not self._waiting:
+            return False
+        return self._waiting >= self._loop.limits.silent_connections or self._connection_limits.full
 
     def __len__(self) -> int:
         """Connections that have not begun their handshake."""
-        return len(self._silent) + len(self._waiting)
+        return len(self._silent) + self._waiting
+
+    @property
+    def _waiting(self) -> int:
+        """How many have sent a ClientHello and wait for a place."""
+        return len(self._fresh) + len(self._stale)
 
     def take(self, sock: socket.socket, peer: tuple[Any, ...]) -> None:
         """Admit a client that was just accepted, or turn it away."""
@@ -205,8 +227,7 @@ class PendingConnections:
         self._loop.watch(sock, 0, EVENT_READ, arrival)
         if len(self) > self._loop.limits.silent_connections:
             self.put_out_silent(1)
-        if self._deadline is None:
-            self._deadline = self._loop.call_later(self._loop.limits.handshake_timeout_s, self._look_at_deadlines)
+        self._look_by(now + self._loop.limits.handshake_timeout_s)
 
     def put_out_silent(self, most: int) -> int:
         """Close the ``most`` oldest of those that have sent no ClientHello; returns how many there were."""
@@ -224,12 +245,14 @@ class PendingConnections:
         if arrival in self._silent:
             del self._silent[arrival]
             self._loop.watch(arrival.sock, EVENT_READ, 0, arrival)
-        elif arrival in self._waiting:
-            del self._waiting[arrival]
+        elif arrival in self._fresh:
+            del self._fresh[arrival]
+        elif arrival in self._stale:
+            del self._stale[arrival]
         else:
             return
         with contextlib.suppress(OSError):  # a plain close with unread input resets the connection
-            arrival.sock.recv(_MOST_RECORD_BYTES)
+            arrival.sock.recv(MOST_RECORD_BYTES)
         arrival.sock.close()
         self._connection_limits.closed(arrival.address, self._loop.now, hello_done=False, handshake_begun=False)
         if denial is not None:
@@ -245,29 +268,44 @@ class PendingConnections:
         for timer in (self._deadline, self._retry):
             if timer is not None:
                 timer.cancel()
-        for arrival in [*self._silent, *self._waiting]:
+        for arrival in [*self._silent, *self._fresh, *self._stale]:
             self.drop(arrival)
 
     # --- for arrivals
 
-    def heard(self, arrival: Arrival) -> None:
-        """It has sent what the selector waited for, or ended."""
+    def heard(self, arrival: Arrival, *, woken: bool = False) -> None:
+        """It may have sent something, or ended; ``woken`` when the selector says so."""
         if arrival not in self._silent:  # put out earlier in this pass
             return
+        if woken and not self._may_look():
+            return  # the selector reports it again
         try:
-            if not arrival.has_hello():
-                return
-        except BlockingIOError:
-            return
+            hello = arrival.look()
         except OSError:
             self.drop(arrival, Denial.SILENT)
+            return
+        if hello is Hello.PART or (hello is Hello.STALLED and not woken):
+            return
+        if hello is Hello.STALLED and (self._waiting or self._connection_limits.half_open_full):
+            self.drop(arrival, Denial.SILENT)  # with a place free OpenSSL gets it: a kernel short of memory wakes early
             return
         del self._silent[arrival]
         # What it has sent stays in the kernel until it has a place: the selector would report it all the time.
         self._loop.watch(arrival.sock, EVENT_READ, 0, arrival)
         arrival.since = self._loop.now
-        self._waiting[arrival] = None
+        self._fresh[arrival] = None
+        look_at = self._loop.now + self._loop.limits.handshake_timeout_s
+        self._looks.append((look_at, arrival))
+        self._look_by(look_at)
         self._ask_for_turn()
+
+    def _may_look(self) -> bool:
+        """Whether this pass still has time for a look."""
+        if self._looks_in_pass[0] != self._loop.passes:
+            self._looks_in_pass = (self._loop.passes, 0)
+        number, count = self._looks_in_pass
+        self._looks_in_pass = (number, count + 1)
+        return count < LOOKS_PER_PASS
 
     # --- for the loop
 
@@ -279,7 +317,7 @@ class PendingConnections:
         self._wants_turn = False
         while self._waiting and budget > 0 and not self._connection_limits.half_open_full:
             budget -= 1
-            self._begin(next(iter(self._waiting)))
+            self._begin(self._next())
         if self._waiting:
             if not self._connection_limits.half_open_full:
                 self._ask_for_turn()
@@ -303,11 +341,15 @@ class PendingConnections:
         """A handshake has read all that came."""
         if complete:
             self._unheard.pop(transport, None)
+            if self._begun.pop(transport, None) is not None:  # the server's answer has just left
+                self._begun[transport] = self._loop.now
         elif transport in self._begun:
             self._unheard[transport] = None
 
     def handshake_over(self, transport: Transport) -> None:
         """A place is free."""
+        self._successes.append(self._loop.now)
+        self._forget_successes()
         self._forget(transport)
         self._connection_limits.handshake_over(transport.address)
 
@@ -322,9 +364,23 @@ class PendingConnections:
 
     # --- places
 
+    def _next(self) -> Arrival:
+        """Take the one whose turn it is: mostly the newest, at times the oldest of the fresh."""
+        fresh, stale_since = self._fresh, self._loop.now - FRESH_S
+        while fresh and (oldest := next(iter(fresh))).since <= stale_since:
+            del fresh[oldest]
+            self._stale[oldest] = None
+        self._turns += 1
+        if not fresh:
+            return self._stale.popitem()[0]
+        if self._turns % OLDEST_FRESH_EVERY:
+            return fresh.popitem()[0]
+        oldest = next(iter(fresh))
+        del fresh[oldest]
+        return oldest
+
     def _begin(self, arrival: Arrival) -> None:
         """Give a connection its place."""
-        del self._waiting[arrival]
         try:
             _wake_at(arrival.sock, 1)
             transport = Transport(self._loop, arrival.sock, arrival.peer, self._context_provider(), owner=self)
@@ -349,15 +405,32 @@ class PendingConnections:
 
     def _put_out_begun(self) -> bool:
         """End the handshakes that must go for those who wait; the places are free at the end of this pass."""
-        late = list(islice(self._unheard, len(self._waiting)))
-        since = self._loop.now - HALF_OPEN_GRACE_S
-        for transport, begun_at in self._begun.items():
-            if begun_at > since:
+        late = list(islice(self._unheard, self._waiting))
+        now, limits, grace_s = self._loop.now, self._loop.limits, self._grace_s()
+        interval_s = grace_s / limits.half_open_handshakes
+        # Places that came due unnoticed are not made up for: a pass has no more than it would begin.
+        self._put_out_at = max(self._put_out_at, now - limits.accepts_per_pass * interval_s)
+        room = min(int((now - self._put_out_at) / interval_s), self._waiting - len(late))
+        for transport, since in islice(self._begun.items(), max(0, room)):
+            if since > now - grace_s:
                 break
+            if transport.handshake_queued:  # the answer is here, and waits for its turn
+                continue
             late.append(transport)
+            self._put_out_at += interval_s
         for transport in late:
             transport.handshake_late()
         return bool(late)
+
+    def _grace_s(self) -> float:
+        """How long a peer may take to answer: long while those who wait will be in before a handshake's deadline."""
+        self._forget_successes()
+        in_time = len(self._successes) / _SUCCESS_WINDOW_S * self._loop.limits.handshake_timeout_s
+        return HALF_OPEN_GRACE_S if in_time >= self._waiting else SHORT_GRACE_S
+
+    def _forget_successes(self) -> None:
+        while self._successes and self._successes[0] < self._loop.now - _SUCCESS_WINDOW_S:
+            self._successes.popleft()
 
     def _ask_for_turn(self) -> None:
         if not self._wants_turn:
@@ -371,16 +444,34 @@ class PendingConnections:
 
     # --- deadlines
 
+    def _look_by(self, when: float) -> None:
+        """Have `_look_at_deadlines` called; all deadlines are the same time away, so the first one set comes first."""
+        if self._deadline is None:
+            self._deadline = self._loop.call_at(when, self._look_at_deadlines)
+
     def _look_at_deadlines(self) -> None:
-        """Let go of those who have had limits.handshake_timeout_s, and come again for the next one."""
+        """Let go of the silent that have had limits.handshake_timeout_s, and of the waiting whose peer has left."""
         self._deadline = None
-        timeout_s = self._loop.limits.handshake_timeout_s
+        now, timeout_s = self._loop.now, self._loop.limits.handshake_timeout_s
         due = []
-        for arrivals, denial in ((self._silent, Denial.SILENT), (self._waiting, Denial.NO_PLACE)):
-            for arrival in list(arrivals):
-                if arrival.since + timeout_s > self._loop.now:
-                    due.append(arrival.since + timeout_s)
-                    break
-                self.drop(arrival, denial)
+        for arrival in list(self._silent):
+            if arrival.since + timeout_s > now:
+                due.append(arrival.since + timeout_s)
+                break
+            self.drop(arrival, Denial.SILENT)
+        looks = self._looks
+        for _ in range(min(len(looks), LOOKS_PER_PASS)):
+            look_at, arrival = looks[0]
+            if look_at > now:
+                break
+            looks.popleft()
+            if arrival not in self._fresh and arrival not in self._stale:
+                continue
+            if _still_connected(arrival.sock):
+                looks.append((now + timeout_s, arrival))
+            else:
+                self.drop(arrival, Denial.NO_PLACE)
+        if looks:
+            due.append(looks[0][0])
         if due:
-            self._deadline = self._loop.call_at(min(due), self._look_at_deadlines)
+            self._look_by(min(due))

@@ -39,9 +39,12 @@ class Handshake:
         sock: the transport's, and never closed here.
         transport: whose ``step_handshake`` and ``handshake_late`` the loop calls.
         owner: told whether the peer's ClientHello is complete, until it is.
+
+    Attributes:
+        queued: whether it waits for a turn of the loop.
     """
 
-    __slots__ = ("_deadline", "_loop", "_owner", "_queued", "_sock", "_transport")
+    __slots__ = ("_deadline", "_loop", "_owner", "_sock", "_transport", "queued")
 
     def __init__(
         self, loop: Loop, sock: ssl.SSLSocket, transport: Transport, owner: TransportOwner | None = None
@@ -49,14 +52,14 @@ class Handshake:
         self._loop = loop
         self._sock = sock
         self._transport = transport
-        self._queued = False
+        self.queued = False
         self._owner = owner  # until the hello is complete
         self._deadline = loop.call_later(loop.limits.handshake_timeout_s, transport.handshake_late)
 
     def queue(self) -> None:
         """Ask the loop for a turn; one at a time."""
-        if not self._queued:
-            self._queued = True
+        if not self.queued:
+            self.queued = True
             self._loop.handshakes.append(self._transport)
 
     def step(self) -> TlsParameters:
@@ -69,7 +72,7 @@ class Handshake:
             ssl.SSLWantReadError, ssl.SSLWantWriteError: the peer's next bytes are missing, or ours do not fit.
             OSError, ValueError: the handshake failed.
         """
-        self._queued = False
+        self.queued = False
         sock = self._sock
         try:
             sock.do_handshake()

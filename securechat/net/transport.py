@@ -235,6 +235,11 @@ class Transport:
         else:
             self._handshake_over(agreement)
 
+    @property
+    def handshake_queued(self) -> bool:
+        """Whether bytes of the peer's handshake wait for their turn."""
+        return self._handshake is not None and self._handshake.queued
+
     def handshake_late(self) -> None:
         """The handshake has had its time."""
         if self._state is _State.HANDSHAKING:

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from securechat.errors import Refusal, RemoteProtocolError
 from securechat.limits import MAX_FRAME_BYTES
 from securechat.model import Command, Event
+from securechat.net.client_hello import MOST_RECORD_BYTES, ClientHelloProgress
 from securechat.text.names import check_name, check_room, longest_known_name, name_key
 from securechat.text.sanitize import is_hostile, one_line, visible
 from securechat.wire.codec import FrameRefused
@@ -59,6 +60,18 @@ def native_client(data: bytes) -> None:
                 assert again.next_event() == event, "an event changes on its way"
         except RemoteProtocolError as error:
             assert error.detail.isprintable(), "an error quotes the peer"
+            return
+
+
+def client_hello(data: bytes) -> None:
+    """The first bytes of a connection; the first byte says where the stream is cut."""
+    progress, come = ClientHelloProgress(), b""
+    for piece in _pieces(data[1:], data[0] if data else 0):
+        come += piece
+        missing = progress.missing_bytes(come)
+        assert missing == ClientHelloProgress().missing_bytes(come), "looks on the way change the answer"
+        assert 0 <= missing <= 2 * MOST_RECORD_BYTES
+        if not missing:
             return
 
 
@@ -116,6 +129,7 @@ def _text(data: bytes) -> str:
 HARNESSES: dict[str, Callable[[bytes], None]] = {
     "native_server": native_server,
     "native_client": native_client,
+    "client_hello": client_hello,
     "name": name,
     "room": room,
     "shown_text": shown_text,

@@ -1,0 +1,49 @@
+"""One recorded ClientHello from thousands of connections that are silent then, and replaced when they are closed."""
+
+from __future__ import annotations
+
+import contextlib
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from securechat.model import Ping, Pong
+from tests.e2e.conftest import Connect
+from tests.e2e.test_silent_crowd import IN_S, _descriptors
+from tests.support.server import ServerProcess
+
+PROGRAM = Path(__file__).parents[1] / "support" / "hello_replay.py"
+MEMBER_S = 0.5
+"""Until a member's ping is answered; a pass of the loop has 8 handshake steps of at most 0.8 ms."""
+
+pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only there all of 127/8 is loopback")
+
+
+@contextlib.contextmanager
+def _replay(port: int, size: int) -> Iterator[None]:
+    with subprocess.Popen([sys.executable, str(PROGRAM), str(port), str(size)], stdout=subprocess.PIPE) as crowd:
+        assert crowd.stdout is not None
+        try:
+            assert crowd.stdout.readline() == b"sustained\n"
+            yield
+        finally:
+            crowd.kill()
+
+
+@pytest.mark.parametrize("size", [1_500, pytest.param(5_000, marks=pytest.mark.slow)])
+def test_a_replayed_hello_keeps_no_newcomer_out(server: ServerProcess, connect: Connect, size: int) -> None:
+    member = connect(server, "member")
+    with _descriptors(size + 500), _replay(server.port, size):
+        for number in range(8):
+            began = time.monotonic()
+            connect(server, f"newcomer-{number}").close()
+            assert time.monotonic() - began < IN_S
+            began = time.monotonic()
+            member.send(Ping(number))
+            member.wait_for(Pong, lambda pong, number=number: pong.n == number)  # type: ignore[misc]
+            assert time.monotonic() - began < MEMBER_S
+        member.say_acked("noticed nothing")
