@@ -3,7 +3,8 @@
 A connection that has not sent a whole ClientHello is a bare socket in the selector: no TLS, no session, none of the
 places for handshakes. When its ClientHello is complete, as far as the lengths in its headers say
 (:mod:`securechat.net.client_hello`), it waits for a place. One that wakes the selector and brings nothing new (its end
-after half a hello, urgent data) is not waited for any longer: no option of a socket keeps the selector quiet then.
+after half a hello, urgent data) is not waited for any longer: no option of a socket keeps the selector quiet then. With
+a place free OpenSSL takes what there is; otherwise the connection is closed.
 
 A ClientHello can be recorded and sent thousands of times, and nothing tells it from a client's. Two rules keep such a
 crowd from keeping clients out:
@@ -17,7 +18,8 @@ crowd from keeping clients out:
   ClientHello gives its place up as soon as others wait.
 
 A waiting connection whose peer is still there is kept for as long as there is room. Closed after a while, a crowd would
-come again at once, and be newer than the client that came meanwhile.
+come again at once, and be newer than the client that came meanwhile. Known weakness: a client that comes in the very
+second in which a crowd arrives is one of the crowd, and comes in with its next attempt.
 
 Bounds: limits.silent_connections without a handshake, all together, and limits.half_open_handshakes with one. For a
 newcomer over the first bound, or without a descriptor left, the oldest silent one goes. Only where there is none (so
