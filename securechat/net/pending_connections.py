@@ -3,7 +3,8 @@
 A connection that has not sent a whole ClientHello is a bare socket in the selector: no TLS, no session, none of the
 places for handshakes. When its ClientHello is complete, as far as the lengths in its headers say
 (:mod:`securechat.net.client_hello`), it waits for a place. One that wakes the selector and brings nothing new (its end
-after half a hello, urgent data) is not waited for any longer: no option of a socket keeps the selector quiet then.
+after half a hello, urgent data) is not waited for any longer: no option of a socket keeps the selector quiet then. With
+a place free OpenSSL takes what there is; otherwise the connection is closed.
 
 A ClientHello can be recorded and sent thousands of times, and nothing tells it from a client's. Two rules keep such a
 crowd from keeping clients out:
@@ -17,7 +18,8 @@ crowd from keeping clients out:
   ClientHello gives its place up as soon as others wait.
 
 A waiting connection whose peer is still there is kept for as long as there is room. Closed after a while, a crowd would
-come again at once, and be newer than the client that came meanwhile.
+come again at once, and be newer than the client that came meanwhile. Known weakness: a client that comes in the very
+second in which a crowd arrives is one of the crowd, and comes in with its next attempt.
 
 Bounds: limits.silent_connections without a handshake, all together, and limits.half_open_handshakes with one. For a
 newcomer over the first bound, or without a descriptor left, the oldest silent one goes. Only where there is none (so
@@ -63,6 +65,9 @@ PEEK_BYTES = 32_768
 """Looked at of a ClientHello that has not come whole."""
 LOOKS_PER_PASS = 256
 """At 15 us each 4 ms: thousands of connections that have sent a piece complete it in one instant if they like."""
+MOST_LOOKS = 64
+"""At one connection: a hello in one piece takes one, in two two; of 16 KiB in records of one byte some 55. Many small
+segments fill the receive window, and the kernel then reports each one; a look at thousands takes 0.1 ms."""
 _SUCCESS_WINDOW_S = 2.0  # over which finished handshakes are counted
 _TCP_ESTABLISHED = 1  # Linux, include/net/tcp_states.h: no end has come from the peer
 
@@ -72,7 +77,7 @@ class Hello(Enum):
 
     COMPLETE = "complete"  # or it is OpenSSL's to judge
     PART = "part"  # more than at the look before
-    STALLED = "stalled"  # no more than at the look before
+    STALLED = "stalled"  # no more than at the look before, or little after many looks
 
 
 class Arrival:
@@ -84,12 +89,12 @@ class Arrival:
         since: when it came, or when it began to wait for a place; monotonic seconds.
     """
 
-    __slots__ = ("_hello", "_pending", "_seen_bytes", "peer", "since", "sock")
+    __slots__ = ("_hello", "_looks", "_pending", "_seen_bytes", "peer", "since", "sock")
 
     def __init__(self, pending: PendingConnections, sock: socket.socket, peer: tuple[Any, ...], since: float) -> None:
         self._pending = pending
         self._hello = ClientHelloProgress()
-        self._seen_bytes = 0
+        self._seen_bytes = self._looks = 0
         self.sock = sock
         self.peer = peer
         self.since = since
@@ -110,7 +115,8 @@ class Arrival:
         if not missing or len(data) == PEEK_BYTES:
             return Hello.COMPLETE
         seen_bytes, self._seen_bytes = self._seen_bytes, len(data)
-        if len(data) <= seen_bytes:
+        self._looks += 1
+        if len(data) <= seen_bytes or self._looks > MOST_LOOKS:
             return Hello.STALLED
         return Hello.PART if _wake_at(self.sock, len(data) + missing) else Hello.COMPLETE
 

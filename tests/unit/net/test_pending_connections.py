@@ -291,7 +291,9 @@ def test_a_piece_of_a_hello_and_the_end_is_gone_at_once(door: Door, sent: int, f
         door.bench.loop.run_pass(0.01)
     assert len(door.pending) == 1
     sock.shutdown(socket.SHUT_WR)
+    passes = door.bench.loop.passes
     door.bench.passes_until(lambda: door.admission.connections == 0)
+    assert door.bench.loop.passes - passes < 10
     assert door.denied == ([("127.0.0.1", Denial.SILENT)] if full else [])
     sock.close()
 
@@ -452,3 +454,22 @@ def test_an_answer_that_waits_for_its_turn_is_not_late(door: Door) -> None:
     door.bench.until(lambda: guest.shaken and transport.is_open)
     for sock in socks:
         sock.close()
+
+
+@pytest.mark.parametrize("full", [False, True])
+def test_a_hello_in_many_small_pieces_is_looked_at_a_few_times(
+    door: Door, monkeypatch: pytest.MonkeyPatch, full: bool
+) -> None:
+    """As where the kernel reports each piece: the receive window is full of small segments."""
+    monkeypatch.setattr(pending_connections, "MOST_LOOKS", 3)
+    monkeypatch.setattr(pending_connections, "_wake_at", lambda sock, size_bytes: True)
+    if full:
+        _full(door)
+    (sock,) = _silent(door, 1)
+    for piece in _client_hello(door)[:4]:
+        assert len(door.pending) == 1
+        sock.sendall(bytes([piece]))
+        door.bench.loop.run_pass(1)
+    assert len(door.pending) == 0
+    assert (len(door.recorders), len(door.denied)) == ((0, 1) if full else (1, 0))
+    sock.close()
