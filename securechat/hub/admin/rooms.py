@@ -98,7 +98,7 @@ class RoomReports:
 
         Args:
             actor: for the audit.
-            unused_days: only rooms without a message for so long, and not made, nor left to its rules, since; None for all.
+            unused_days: only rooms without a message for so long, not made and not left to rules since; None for all.
             done: told the removed ones, when they are, or why that ended early.
 
         Raises:
