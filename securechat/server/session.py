@@ -391,7 +391,7 @@ class Session:
 
     # --- From bytes to the hub --------------------------------------------------------------------------------------
 
-    def _pump(self, codec: ServerCodec) -> None:
+    def _pump(self, codec: ServerCodec) -> None:  # noqa: C901, PLR0912 - a call more for each command costs time
         """Hand over what has arrived until there is no more, or no more may be taken now."""
         if self._pumping or self._paused:
             return
@@ -424,13 +424,11 @@ class Session:
             self.close(Closing(error.code, error.detail))
         finally:
             self._pumping = False
-        self._pumped(codec)
-
-    def _pumped(self, codec: ServerCodec) -> None:
-        """Stop reading while something waits, and for good when the protocol is over."""
-        if codec.wants_close and not self._ended:
+        if self._ended:
+            return
+        if codec.wants_close:
             self._end_with_codec()
-        if not self._ended and (self._greeting or self._over_rate or self._yielded or self._held is not None):
+        elif self._greeting or self._over_rate or self._yielded or self._held is not None:
             self._paused = True
             self.link.pause_reading()
 
