@@ -107,7 +107,7 @@ def split(path: Path) -> tuple[bytes, bytes]:
     ("damage", "said"),
     [
         ("nowhere", "no such file"),
-        ("no key", "holds no private key; put it in the same file or beside it as .key"),
+        ("no key", "holds no private key; put it in the same file or beside it as"),
         ("sealed", "the private key is encrypted"),
         ("another key", "does not belong to the first certificate"),
         ("server's", "is a certificate for servers, not for users"),
