@@ -15,7 +15,7 @@ def origin_of(address: str) -> str:
 
     Args:
         address: as the socket reports it; a scope (``%eth0``) is ignored, an IPv4-mapped IPv6 address is its IPv4
-        address.
+            address.
 
     Returns:
         The IPv4 address, ``::1`` for IPv6 loopback, the /64 otherwise; the text itself when it is no address.

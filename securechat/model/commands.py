@@ -157,8 +157,7 @@ class Nick(Record, frozen=True, tag="nick"):
 
 
 class Read(Record, frozen=True, tag="read"):
-    """The member has read a room, or the dialogue with ``peer``, up to ``seq``. Sent on to its other connections
-    only."""
+    """The member has read a room, or the dialogue with ``peer``, up to ``seq``. Sent to its other connections."""
 
     seq: Id
     room: Raw | None = None
