@@ -1,6 +1,6 @@
 """The command line of ``securechat-server``, made from the table of settings.
 
-It judges no value: that is one rule for all sources, in `securechat.server.config.settings`.
+It validates no value: `securechat.server.config.settings` has one rule for all sources.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ def parser() -> argparse.ArgumentParser:
     """Return the command line of ``securechat-server``, made from the table."""
     options = argparse.ArgumentParser(
         prog="securechat-server",
-        allow_abbrev=False,  # a script that says --lo would break with the next flag that begins so
+        allow_abbrev=False,  # a script that uses --lo would break with the next flag of this prefix
         description="A chat server for your own network: verified TLS, a durable log, no other service needed.",
         epilog="Each option is an environment variable too, --log-format json is SECURECHAT_LOG_FORMAT=json, and a key "
         "of the configuration file. --limit message_rate=10 is SECURECHAT_LIMIT_MESSAGE_RATE=10. A flag wins over its "
@@ -42,7 +42,7 @@ def _add_flag(options: argparse.ArgumentParser, setting: Setting) -> None:
 
 
 def default_text(setting: Setting) -> str:
-    """Return what holds when nobody says anything, for a person."""
+    """Return the default of a setting, for display."""
     if setting.unset:
         return setting.unset
     if setting.kind is SettingKind.SWITCH:
