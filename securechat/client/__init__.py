@@ -1,6 +1,5 @@
-"""The client process: a sans-IO core, a thin shell around it, and the terminal. It knows no server code.
+"""The client: a sans-IO core, the shell that connects it, and the user interfaces. It imports no server code.
 
-Without a socket, clock, thread or randomness: core, talk, feed, pull, drafts, requests, membership, patience, state,
-happenings, intents,
-and also commands, sentences, telling, outcome. With them: runner, terminal, pipes; rendering knows the time zone.
+``core``, ``catalogue``, ``ui.commands``, ``ui.describe`` and ``outcome`` use no socket, clock, thread or randomness.
+``network``, ``terminal`` and ``pipe`` do; ``ui.rendering`` reads the time zone.
 """
