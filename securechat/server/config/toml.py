@@ -2,8 +2,8 @@
 
 The values are those of `tomllib`, and a broken file is refused with its line. This module does not know the valid keys.
 
-``tomllib`` tells no lines. But a statement of TOML ends with the first line at which it can be read by itself: a string
-or list that is still open cannot be. So statements are read one by one, and the line each begins on is its keys' line.
+``tomllib`` reports no lines. But a statement of TOML ends with the first line at which it can be parsed by itself: an
+open string or list cannot be. So statements are parsed one by one, and each begins at the line of its keys.
 """
 
 from __future__ import annotations
