@@ -1,6 +1,6 @@
-"""Where somebody comes from, as far as limits care: an IPv4 address, or an IPv6 /64: a subscriber has all of one.
+"""The key under which limits count a client's address: an IPv4 address, or an IPv6 /64.
 
-Everything that is counted per address (connections, rates, quotas) is counted under this key.
+Connections, rates and quotas are counted under this key. A subscriber has a whole IPv6 /64.
 """
 
 from __future__ import annotations
@@ -11,10 +11,11 @@ from functools import lru_cache
 
 @lru_cache(maxsize=4096)
 def origin_of(address: str) -> str:
-    """Return the key an address counts under.
+    """Return the key under which an address is counted.
 
     Args:
-        address: as the socket has it; a scope (``%eth0``) is ignored, an IPv4-mapped IPv6 address is its IPv4 address.
+        address: as the socket reports it; a scope (``%eth0``) is ignored, an IPv4-mapped IPv6 address is its IPv4
+            address.
 
     Returns:
         The IPv4 address, ``::1`` for IPv6 loopback, the /64 otherwise; the text itself when it is no address.
@@ -32,5 +33,5 @@ def origin_of(address: str) -> str:
 
 
 def is_loopback(origin: str) -> bool:
-    """Tell whether an origin is this machine itself, which no per-address limit applies to."""
+    """Tell whether a key is this machine's loopback, to which no per-address limit applies."""
     return origin.startswith("127.") or origin == "::1"

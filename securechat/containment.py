@@ -1,13 +1,13 @@
-"""What becomes of an exception that no code expected: it costs what it belongs to, and nothing else.
+"""Limits an unexpected exception to the connection or request it belongs to.
 
-The loop notes in `Containment.current` what it works for: an owner (a connection, a request) or, for the server's own
-work, the callback. A callback that another thread answers is bound to what was current when it was handed over
-(`Containment.bind`). A timer belongs to the object whose method it calls. What such work raises is counted by its kind,
-reported with its traceback and its owner, and the owner fails: the connection is closed, or the request is refused.
+The loop notes in `Containment.current` the owner of the work under way (a connection, a request) or, for the server's
+own work, the callback. A callback that another thread answers is bound to the current owner when it is handed over
+(`Containment.bind`). A timer belongs to the object whose method it calls. An exception from such work is counted by its
+kind and reported with its traceback and owner, and the owner fails: the connection is closed, or the request refused.
 
-`Vital` is the list of the work whose failure stops the process instead; docs/operations.md shows it to operators.
-KeyboardInterrupt and SystemExit are no failures and pass through everywhere. Without ``on_failure`` every exception
-passes through: in a test or a simulation a bug must end the run.
+`Vital` lists the work whose failure stops the process instead; docs/operations.md shows the list to operators.
+KeyboardInterrupt and SystemExit pass through everywhere. Without ``on_failure`` every exception passes through: in a
+test or a simulation a bug must end the run.
 """
 
 from __future__ import annotations
@@ -25,28 +25,28 @@ _T = TypeVar("_T")
 
 
 class Vital(StrEnum):
-    """Work whose failure stops the process, because to go on would endanger promise 1 or 5."""
+    """Work whose failure stops the process, because continuing would break promise 1 or 5."""
 
     LOG = "the log's work on the loop's thread"
-    """Handing a pass's writes over, and delivering a batch: a write would be lost on its way, or an answer given twice
-    or for another write."""
+    """Handing over a pass's writes, and delivering a batch: after a failure a write could be lost, or an answer given
+    twice or to the wrong write."""
     FAN_OUT = "telling what was committed"
-    """Members would miss messages that later ones follow, and the last seq told would no longer be true."""
+    """After a failure members would miss messages that later ones refer to, and the last delivered seq would be
+    wrong."""
     CHANGES = "applying recorded changes"
-    """Memory would no longer agree with the disk: a ban, a password or a room's rules would count for one and not for
-    the other."""
+    """After a failure memory would disagree with the disk: a ban, a password or a room's rules would be in only one."""
     LOG_FAILURE = "stopping after the log has failed"
     STOPPING = "stopping"
-    """What is half stopped neither serves nor ends."""
+    """A half-stopped server neither serves nor ends."""
     LOOP = "the loop itself"
-    """Anything outside of the pieces of work: nobody knows what was left undone."""
+    """Anything outside the pieces of work: its effect is unknown."""
 
 
 class VitalFailure(SecurechatError):
-    """Vital work has raised; the process must stop. The cause is the exception itself.
+    """Vital work has raised an exception; the process must stop. ``__cause__`` is that exception.
 
     Args:
-        task: which.
+        task: the vital work.
     """
 
     def __init__(self, task: Vital) -> None:
@@ -55,10 +55,10 @@ class VitalFailure(SecurechatError):
 
 
 def vital(task: Vital, callback: Callable[_P, _T]) -> Callable[_P, _T]:
-    """Return ``callback`` as work whose failure stops the process.
+    """Wrap ``callback`` as work whose failure stops the process.
 
     Raises (when called):
-        VitalFailure: it raised.
+        VitalFailure: the callback raised an exception.
     """
 
     def run(*args: _P.args, **kwargs: _P.kwargs) -> _T:
@@ -73,7 +73,7 @@ def vital(task: Vital, callback: Callable[_P, _T]) -> Callable[_P, _T]:
 
 
 class Step(StrEnum):
-    """The kinds of work of a loop's pass, in their order. Values are stable words for logs and metrics."""
+    """The kinds of work in a loop's pass, in their order. Values are stable words for logs and metrics."""
 
     COMPLETION = "completion"
     READ = "read"
@@ -87,22 +87,22 @@ class Step(StrEnum):
 
 @runtime_checkable
 class Owner(Protocol):
-    """What a piece of work can belong to."""
+    """An object that a piece of work can belong to."""
 
     @property
     def label(self) -> str:
-        """How the operator's log calls it."""
+        """Its name in the operator's log."""
 
     def fail(self) -> None:
-        """Work for it has raised: end, and tell the peer."""
+        """End, and inform the peer: work for this owner has raised an exception."""
 
 
 class Failure(NamedTuple):
-    """An exception that no code expected.
+    """An unexpected exception.
 
     Attributes:
         kind: the kind of work that raised: a `Step` or another stable word.
-        owner: what it belonged to: an owner's label, the name of the callback, or both.
+        owner: an owner's label, the name of the callback, or both.
         error: the exception.
     """
 
@@ -112,13 +112,13 @@ class Failure(NamedTuple):
 
 
 class Containment:
-    """Keeps what one piece of work raises from all others of one loop. Not thread-safe: the loop's thread alone.
+    """Confines an exception to the piece of work that raised it. Not thread-safe: for the loop's thread only.
 
     Args:
-        on_failure: told of each failure; without it the exception passes through.
+        on_failure: receives each failure; without it the exception passes through.
 
     Attributes:
-        current: what the loop works for: an `Owner`, or a callback; see `owner_of`.
+        current: the owner of the work under way: an `Owner`, or a callback; see `owner_of`.
         step: the kind of work under way.
         counts: failures so far, by kind.
     """
@@ -132,13 +132,13 @@ class Containment:
         self.counts: dict[str, int] = {}
 
     def contain(self, work: object, error: Exception) -> None:
-        """Count and report what work has raised, and let its owner fail.
+        """Count and report an exception, and let the work's owner fail.
 
-        Call it where the exception was caught.
+        Call it in the ``except`` block.
 
         Raises:
             VitalFailure: ``error`` is one.
-            Exception: ``error`` itself, where no failures are expected.
+            Exception: ``error`` itself, if there is no ``on_failure``.
         """
         if self._on_failure is None or isinstance(error, VitalFailure):
             raise error
@@ -153,11 +153,11 @@ class Containment:
                 self._report(work, second)
 
     def bind(self, callback: Callable[_P, _T]) -> Callable[_P, _T | None]:
-        """Return ``callback`` as work for what is current now. It returns None where it fails."""
+        """Wrap ``callback`` as work of the current owner. The wrapper returns None when it fails."""
         return _Bound(self, self.current, callback)
 
     def work_for(self, owner: object) -> _WorkFor:
-        """A context in which ``owner`` is current; what is raised in it is its failure. A Refusal passes through."""
+        """A context in which ``owner`` is current and exceptions are its failures. A Refusal passes through."""
         return _WorkFor(self, owner)
 
     def _report(self, work: object, error: Exception) -> None:
@@ -166,7 +166,7 @@ class Containment:
         if self._on_failure is not None:
             try:
                 self._on_failure(Failure(kind, label_of(work), error))
-            except Exception:  # noqa: BLE001  (a log that cannot be written must not cost more than the failure does)
+            except Exception:  # noqa: BLE001  (an unwritable log must not make the failure worse)
                 self.counts["unreported"] = self.counts.get("unreported", 0) + 1
 
 
@@ -183,7 +183,7 @@ class _Bound(Generic[_P, _T]):
         before, containment.current = containment.current, self._work
         try:
             return self._callback(*args, **kwargs)
-        except Exception as error:  # noqa: BLE001  (that is what this is for)
+        except Exception as error:  # noqa: BLE001  (containment is the purpose)
             containment.contain(self._work, error)
             return None
         finally:
@@ -212,7 +212,7 @@ class _WorkFor:
 
 
 def owner_of(work: object) -> Owner | None:
-    """Whom work belongs to: an owner itself, or the object whose method a callback is, where that is an owner."""
+    """The owner of work: the work itself, or the object whose method a callback is, if that is an `Owner`."""
     work = _unwrapped(work)
     if isinstance(work, Owner):
         return work
@@ -221,7 +221,7 @@ def owner_of(work: object) -> Owner | None:
 
 
 def label_of(work: object) -> str:
-    """How the operator's log calls a piece of work: its owner, the callback's name, or both."""
+    """The label of a piece of work in the operator's log: its owner, the callback's name, or both."""
     work = _unwrapped(work)
     owner = owner_of(work)
     if owner is work and owner is not None:

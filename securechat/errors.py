@@ -1,8 +1,8 @@
-"""Errors that answer two questions: whose fault is it, and what happens now.
+"""The exceptions, and the one table of error codes that a peer can receive.
 
-``ErrorCode`` is the one table of codes that may travel to a peer. Its values are stable: they are part of every
-wire format, and ``docs/protocol.md`` explains each. A codec maps every code to its own dialect; a conformance test
-requires that none is left out.
+`SecurechatError` subclasses tell whose fault an error is and whether the connection ends. Values of ``ErrorCode`` are
+stable: they are part of every wire format, and ``docs/protocol.md`` explains each. A codec maps every code to its own
+dialect; a conformance test requires that none is left out.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ from pathlib import Path
 
 
 class ErrorCode(StrEnum):
-    """Every reason a peer can be given. Values are stable wire words."""
+    """Every reason that the server gives to a peer. Values are stable words of the wire format."""
 
-    # The connection ends (sent in Closing).
+    # Sent in Closing: the connection ends.
     FRAME_TOO_LARGE = "frame_too_large"
     BAD_FRAME = "bad_frame"
     HELLO_EXPECTED = "hello_expected"
@@ -32,13 +32,13 @@ class ErrorCode(StrEnum):
     BYE = "bye"
     INTERNAL = "internal"  # also sent in Refused
 
-    # A rule; the connection lives (sent in Refused).
+    # Sent in Refused: the connection stays open.
     UNKNOWN_TYPE = "unknown_type"
     INVALID = "invalid"
     NAME_INVALID = "name_invalid"
     NAME_RESERVED = "name_reserved"
     NAME_IN_USE = "name_in_use"
-    PASSWORD_INVALID = "password_invalid"  # noqa: S105 - a word for it, no password
+    PASSWORD_INVALID = "password_invalid"  # noqa: S105 - a code, not a password
     ROOM_INVALID = "room_invalid"
     NOT_A_MEMBER = "not_a_member"
     TOO_MANY_ROOMS = "too_many_rooms"
@@ -56,7 +56,7 @@ class ErrorCode(StrEnum):
     LOGIN_EXPIRED = "login_expired"
     LOGIN_SLOWED = "login_slowed"
     CERTIFICATE_UNKNOWN = "certificate_unknown"
-    PASSWORD_NEEDED = "password_needed"  # noqa: S105  # a reason, not a password
+    PASSWORD_NEEDED = "password_needed"  # noqa: S105  # a code, not a password
     INVITE_UNKNOWN = "invite_unknown"
     INVITE_USED = "invite_used"
     INVITE_EXPIRED = "invite_expired"
@@ -74,12 +74,12 @@ class ErrorCode(StrEnum):
     ROOM_BANNED = "room_banned"
     QUERY_INVALID = "query_invalid"
 
-    # Never sent: what a newer server's code looks like to this version.
+    # Never sent: stands for an unknown code from a newer server.
     UNKNOWN = "unknown"
 
     @classmethod
     def _missing_(cls, value: object) -> ErrorCode | None:
-        """Let an old client read a newer server: a code it does not know is UNKNOWN, and the sentence still helps."""
+        """Map a code of a newer server to UNKNOWN; its sentence is still shown."""
         return cls.UNKNOWN if isinstance(value, str) else None
 
 
@@ -88,14 +88,14 @@ class SecurechatError(Exception):
 
 
 class LocalProtocolError(SecurechatError):
-    """We broke the protocol ourselves: a bug in this program, never the peer's fault."""
+    """This program broke the protocol: a bug here, never the peer's fault."""
 
 
 class RemoteProtocolError(SecurechatError):
-    """The peer sent nonsense; the connection ends with ``code``.
+    """The peer broke the protocol; the connection ends with ``code``.
 
     Args:
-        code: what the peer is told.
+        code: the reason sent to the peer.
         detail: one sentence for the log and the peer; never an echo of the peer's bytes.
     """
 
@@ -106,11 +106,11 @@ class RemoteProtocolError(SecurechatError):
 
 
 class Refusal(SecurechatError):
-    """A rule says no; the connection lives and the peer is told ``code``.
+    """A rule refused a request; the connection stays open and the peer receives ``code``.
 
     Args:
-        code: what the peer is told.
-        detail: one sentence that says what to do about it.
+        code: the reason sent to the peer.
+        detail: one sentence that tells what to do.
         retry_after_s: seconds after which the same request may succeed, where that is known.
     """
 
@@ -129,7 +129,7 @@ class Overloaded(Refusal):
 
 
 class TlsProblem(StrEnum):
-    """What went wrong with TLS, as far as a user can do something about it."""
+    """The kinds of TLS failure that a user can act on."""
 
     WRONG_CA = "wrong_ca"
     WRONG_PIN = "wrong_pin"
@@ -147,7 +147,7 @@ class TlsFailure(SecurechatError):
     """A certificate or handshake that cannot be trusted or used.
 
     Args:
-        problem: the kind, which decides the sentence and the exit code.
+        problem: the kind, which selects the sentence and the exit code.
         detail: the technical reason in one sentence.
     """
 
@@ -184,7 +184,7 @@ class ConfigError(SecurechatError):
     Args:
         source: the flag, environment variable or file that holds it.
         key: its name.
-        reason: what is wrong and what would be right.
+        reason: what is wrong, and what a valid value is.
     """
 
     def __init__(self, source: str | Path, key: str, reason: str) -> None:

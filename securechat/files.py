@@ -1,13 +1,14 @@
-"""Opening files such that the program never waits for one, never reads without end, and never follows a planted link.
+"""Opens files without waiting on a FIFO, reading without end, or following planted links.
 
-A path may lead to anything: a FIFO whose other end writes nothing, a device, a directory, a link to itself. `open`
-waits in the first for good, and a server that reads its certificate anew waits in its loop.
+A path may lead to anything: a FIFO whose writer sends nothing, a device, a directory, a link to itself. `open` would
+wait on the first without end, and the server would wait with it, because it reloads its certificate on the loop's
+thread.
 
-Files that an operator or a user names (`open_regular`, `read_regular`) may be reached over links. What a path leads to
-is looked at before it is opened, because opening a device can already do something, and again afterwards, because it
-may have been replaced in between. Files that the program makes in a directory of its own (`open_own_file`) are never
-links: a link would make the program write elsewhere. A link among the directories before it is followed: which
-directory to use is the operator's decision.
+Files named by an operator or a user (`open_regular`, `read_regular`) may be links. Their type is checked before
+opening, because opening a device can already have an effect, and again afterwards, because the file may have been
+replaced in between. Files of the program's own directories (`open_own_file`) are never links: a link would make the
+program write elsewhere. Links among the parent directories are followed: which directory to use is the operator's
+decision.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from typing import BinaryIO
 _SAFE_FLAGS = getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOCTTY", 0)
 _NO_LINK = getattr(os, "O_NOFOLLOW", 0)
 _BINARY = getattr(os, "O_BINARY", 0)
-"""Windows has none but the last: there a link needs a privilege, and a FIFO has no name in a directory."""
+"""Windows has only O_BINARY: there a link needs a privilege, and a FIFO has no name in a directory."""
 _KINDS = (
     (stat.S_ISLNK, "a symbolic link"),
     (stat.S_ISDIR, "a directory"),
@@ -33,14 +34,14 @@ _KINDS = (
 
 
 class NotRegular(OSError):
-    """Something else than a regular file has this name; ``strerror`` says what."""
+    """The name belongs to something other than a regular file; ``strerror`` says what."""
 
     def __str__(self) -> str:
         return f"{self.filename} cannot be used: {self.strerror}"
 
 
 def kind_of(mode: int) -> str | None:
-    """Name what ``st_mode`` belongs to; None for a regular file."""
+    """Describe the file type in ``st_mode``; None for a regular file."""
     if stat.S_ISREG(mode):
         return None
     return next((name for is_kind, name in _KINDS if is_kind(mode)), "something unknown")
@@ -53,7 +54,7 @@ def open_regular(path: Path) -> BinaryIO:
     """Open a regular file to read from; links to one are followed.
 
     Raises:
-        OSError: it is missing, may not be read, or is no regular file; ``strerror`` says which, for a person.
+        OSError: it is missing, not readable, or not a regular file; ``strerror`` is a readable reason.
     """
     _expect_file(path, path.stat())
     descriptor = os.open(path, os.O_RDONLY | _SAFE_FLAGS | _BINARY)
@@ -70,7 +71,7 @@ def read_regular(path: Path, most_bytes: int) -> bytes:
 
     Args:
         path: the file.
-        most_bytes: what it may have.
+        most_bytes: its largest accepted size.
 
     Raises:
         OSError: as `open_regular`, or it is larger.
@@ -100,10 +101,10 @@ def open_own_file(path: Path, flags: int, mode: int = 0o600) -> int:
     Args:
         path: the file.
         flags: for `os.open`; O_NOFOLLOW, O_NONBLOCK and O_CLOEXEC are added where the system has them.
-        mode: of a file that is made.
+        mode: permissions of a newly created file.
 
     Raises:
-        NotRegular: the name belongs to something else, a link included.
+        NotRegular: the name is something else, a link included.
         OSError: as `os.open`.
     """
     try:
@@ -119,7 +120,7 @@ def open_own_file(path: Path, flags: int, mode: int = 0o600) -> int:
 
 
 def expect_own_file(path: Path) -> None:
-    """Look at a name without opening it: it may be missing or a regular file.
+    """Check a name without opening it: it must be missing or a regular file.
 
     Raises:
         NotRegular: it is something else.
@@ -127,7 +128,7 @@ def expect_own_file(path: Path) -> None:
     try:
         kind = kind_of(path.lstat().st_mode)
     except OSError:
-        return  # missing, or not for this user: opening it will say so
+        return  # missing or forbidden: opening it reports the reason
     if kind is not None:
         raise _not_regular(path, kind)
 

@@ -1,11 +1,11 @@
-"""Invite links: where a server is, which CA it proves itself with, and the invite that makes an account there.
+"""Invite links: a server's address, the fingerprint of its CA, and an invite token, in one URL.
 
 ``securechat://HOST:PORT/join-once/TOKEN/CA`` for one use, ``/join/`` for several. TOKEN is 32 hexadecimal digits, CA
 the SHA-256 of the CA certificate in 64. An IPv6 address stands in brackets. Until it is used, a link is as secret as a
 password.
 
-Read strictly, because a link decides whom to trust; but what mail and chat programs do to links is put up with: white
-space and angle brackets around one, a line break in its middle. Knows no network and no file.
+Parsing is strict, because a link decides which server is trusted; but it tolerates the changes that mail and chat
+programs make: surrounding white space and angle brackets, and a line break in the middle. Uses no network and no file.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ _AGAIN = "copy the whole link, from securechat:// to its end"
 
 
 class BadLink(SecurechatError):
-    """This is no invite link.
+    """The text is not a valid invite link.
 
     Args:
-        sentence: what is wrong with it and what to do; without any part of the link that is secret.
-        cut_off: whether it is the beginning of one, so that more of it may follow.
+        sentence: what is wrong with it and what to do, without the secret parts of the link.
+        cut_off: whether it is the beginning of a link, so that more may follow.
     """
 
     def __init__(self, sentence: str, *, cut_off: bool = False) -> None:
@@ -41,14 +41,14 @@ class BadLink(SecurechatError):
 
 @dataclass(frozen=True, slots=True)
 class InviteLink:
-    """What an invite link says.
+    """The parts of an invite link.
 
     Attributes:
         host: name or address, without brackets.
         port: TCP port.
         token: the invite, 32 lower-case hexadecimal digits.
         ca_fingerprint: ``sha256:`` and 64 lower-case hexadecimal digits, as for ``--pin``.
-        once: whether it makes one account only.
+        once: whether the invite is for a single account.
     """
 
     host: str
@@ -59,25 +59,25 @@ class InviteLink:
 
 
 def format_link(link: InviteLink) -> str:
-    """Return the link as text; `parse_link` of it gives the same link."""
+    """Format a link as text; `parse_link` reverses it."""
     host = f"[{link.host}]" if ":" in link.host else link.host
     kind = _ONCE if link.once else _OFTEN
     return f"{SCHEME}{host}:{link.port}/{kind}/{link.token}/{link.ca_fingerprint.removeprefix('sha256:')}"
 
 
 def looks_like_link(text: str) -> bool:
-    """Tell whether a text is meant as a link, right or wrong."""
+    """Tell whether a text is meant as a link, valid or not."""
     return _bare(text).lower().startswith(SCHEME)
 
 
 def parse_link(raw: str) -> InviteLink:
-    """Read a link.
+    """Parse a link.
 
     Args:
-        raw: as pasted.
+        raw: the link as pasted.
 
     Raises:
-        BadLink: with a sentence that says what is missing or wrong.
+        BadLink: its sentence says what is missing or wrong.
     """
     text = _bare(raw)
     if not text.lower().startswith(SCHEME):
@@ -128,7 +128,7 @@ def _is_ipv6(text: str) -> bool:
 
 
 def _digits(text: str, count: int, what: str, *, last: bool) -> str:
-    """The part of a link that has so many digits; only its ``last`` part can be cut off."""
+    """Check the number of digits of a part of the link; only the ``last`` part can be cut off."""
     hexadecimal = re.fullmatch(r"[0-9a-f]*", text.lower()) is not None and text.isascii()
     if hexadecimal and len(text) < count and last:
         raise _cut_off(f"its {what} has {len(text)} of {count} characters")

@@ -1,4 +1,4 @@
-"""``securechat-admin``: reads the command line, does one thing, and turns what goes wrong into one sentence.
+"""``securechat-admin``: runs one command and reports errors in one sentence.
 
 The first statements choose the key-exchange groups, as in the server: importing its settings imports ``ssl``.
 """
@@ -46,7 +46,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         code = AdminExit.IO
         output.failure(str(error), "log")
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # whoever read this has gone: say no more
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the reader has closed the pipe: write no more
         code = AdminExit.IO
     except OSError as error:
         code = AdminExit.IO

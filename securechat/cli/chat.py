@@ -1,4 +1,4 @@
-"""``securechat-client``: reads flags and environment, decides what to trust, and starts one way of chatting."""
+"""``securechat-client``: reads flags and environment, plans the connection, and starts a chat mode."""
 
 from __future__ import annotations
 
@@ -37,9 +37,9 @@ from securechat.text.names import LOBBY, check_name, check_room
 from securechat.text.sanitize import one_line
 
 RECALL = 10
-"""Earlier messages shown at first: half a small screen; what `tail` prints."""
+"""Earlier messages shown at first: half a small screen; as many as `tail` prints."""
 MOST_RECALL = 10_000
-"""Of --history: 50 pages, a few MB."""
+"""The most that --history allows: 50 pages, a few MB."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -51,7 +51,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except StartupError as stop:
         _say(stop.sentence)
         return stop.code
-    except KeyboardInterrupt:  # while learning the CA, before there is anything to leave
+    except KeyboardInterrupt:  # while learning the CA, before the chat has started
         return ClientExit.INTERRUPTED
 
 
@@ -97,7 +97,7 @@ def _core(
 
 
 def _given(options: argparse.Namespace) -> ConnectionOptions:
-    """What was typed; the environment fills in what was not."""
+    """Combine the typed options with the environment, which fills in omitted ones."""
     if options.ca and options.pin:
         raise StartupError(ClientExit.USAGE, catalogue.connection.CA_AND_PIN)
     link = _link(options)
@@ -119,7 +119,7 @@ def _given(options: argparse.Namespace) -> ConnectionOptions:
 
 
 def _link(options: argparse.Namespace) -> InviteLink | None:
-    """The invite, from the command line where that is safe, or asked for."""
+    """The invite, from the command line if that is safe, or asked for."""
     if options.server is not None and looks_like_link(options.server):
         link = _parsed(options.server)
         if not link.once:
@@ -133,7 +133,7 @@ def _link(options: argparse.Namespace) -> InviteLink | None:
 
 
 def _asked_link() -> InviteLink:
-    """Read a link; mail programs break long lines, so one that is cut off may go on in the next."""
+    """Read a link; one that a mail program broke off may continue on the next line."""
     text = _ask(catalogue.accounts.LINK_PROMPT)
     while text:
         try:
@@ -153,7 +153,7 @@ def _parsed(text: str) -> InviteLink:
 
 
 def _ask(prompt: str) -> str:
-    """Ask for a line, at a terminal with a prompt; nothing at the end of the input."""
+    """Ask for a line, with a prompt at a terminal; empty at the end of the input."""
     if sys.stdin is None:
         raise StartupError(ClientExit.USAGE, catalogue.connection.STDIN_CLOSED)
     if _is_terminal(sys.stdin):
@@ -163,24 +163,24 @@ def _ask(prompt: str) -> str:
 
 
 def _confirmed(warning: str) -> bool:
-    """Show a warning and ask; where nobody can be asked, the answer is no."""
+    """Show a warning and ask; without a terminal to ask at, the answer is no."""
     for line in warning.split("\n"):
         _say(line)
     return _is_terminal(sys.stdin) and _ask(catalogue.accounts.YES_PROMPT).casefold() == catalogue.accounts.YES
 
 
 def _say(sentence: str) -> None:
-    with contextlib.suppress(OSError):  # a stderr that takes nothing is nothing to tell anybody
+    with contextlib.suppress(OSError):  # stderr is closed: the message has no other way out
         sys.stderr.write(f"{NOTICE_MARK}{one_line(sentence)}\n")
 
 
 def _hold_closed_streams() -> None:
-    """Python has None for a stream closed by ``>&-``: keep its number from the next socket, and stderr writable."""
+    """Open the null device for streams closed by ``>&-`` (None in Python), so that no socket gets their numbers."""
     for stream in (sys.stdin, sys.stdout, sys.stderr):
         if stream is None:
-            os.open(os.devnull, os.O_RDWR)  # the lowest free number, that is this one
+            os.open(os.devnull, os.O_RDWR)  # takes the lowest free number, which is this stream's
     if sys.stderr is None:
-        sys.stderr = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 - for as long as we live
+        sys.stderr = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 - open until the process ends
 
 
 def _is_terminal(stream: TextIO | None) -> bool:
@@ -188,7 +188,7 @@ def _is_terminal(stream: TextIO | None) -> bool:
 
 
 def _terminal(core: ClientCore, destination: ConnectionPlan) -> int:
-    from securechat.client.terminal.app import Terminal  # noqa: PLC0415 - pipes need no line editor, and start faster
+    from securechat.client.terminal.app import Terminal  # noqa: PLC0415 - pipes need no line editor, and start faster without
 
     return Terminal(core, destination.server_target, _login()).run()
 
@@ -206,7 +206,7 @@ def _pipe(
 
 
 def _login() -> str | None:
-    """The name this user has on this machine, where it is a valid one here."""
+    """The user's login name on this machine, if it is a valid chat name."""
     try:
         return check_name(getpass.getuser())
     except (Refusal, OSError, KeyError, ImportError):  # what getuser raises differs by platform and version

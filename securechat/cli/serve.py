@@ -1,4 +1,4 @@
-"""``securechat-server``: reads the settings, starts the server, and turns what goes wrong into one sentence.
+"""``securechat-server``: reads the settings, runs the server, and reports errors in one sentence.
 
 The first statements choose the key-exchange groups: OpenSSL reads them once, when ``ssl`` is first imported.
 """
@@ -24,7 +24,7 @@ from securechat.text.sanitize import one_line
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a server until it is told to stop, or do what else the command line asks for.
+    """Run a server until it is told to stop, or print what the command line asks for.
 
     Args:
         arguments: the command line without the program's name; None for the process's own.
@@ -46,7 +46,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _run(config: ServerConfig) -> int:
     if (missing := missing_certificate(config.cert)) is not None:
         return _fail(ExitCode.CERTIFICATE, missing)
-    os.umask(0o077)  # whatever is created from here on is nobody else's business
+    os.umask(0o077)  # files created from here on are private to this user
     console = Console(json=config.log_format == "json")
     try:
         return Server(config, console).run()
@@ -58,7 +58,7 @@ def _run(config: ServerConfig) -> int:
 
 
 def _check(reading: ParsedSettings) -> int:
-    """Tell every problem; nothing is started."""
+    """Print every problem of the settings and start nothing."""
     found = [*reading.problems, *machine_problems(reading), *reading.warnings]
     for line in checked(found):
         _write(sys.stderr, f"securechat-server: {line}\n")
@@ -75,7 +75,7 @@ def _fail(code: ExitCode, sentence: str) -> int:
 
 
 def _write(stream: TextIO, text: str) -> None:
-    """Write what may hold any file name, also where the stream's encoding lacks a letter of it."""
+    """Write text that may contain any file name, also where the stream's encoding lacks a character of it."""
     encoding = stream.encoding or "utf-8"
     stream.write(text.encode(encoding, "backslashreplace").decode(encoding))
     stream.flush()

@@ -1,7 +1,7 @@
-"""Where a start leads: which server, which CA proves it, under which name, and what proves the name.
+"""Decides how to connect: the server, its CA, the user's name, and the proof of it.
 
-In this order: what was typed, what stands in the environment, what an invite link says, what is remembered, and the
-defaults of a fresh checkout. What cannot be decided ends with a sentence and an exit code (`StartupError`).
+Each is taken from the first that has it: the command line, the environment, an invite link, the local store, the
+defaults of a fresh checkout. If one cannot be decided, `StartupError` carries a message and an exit code.
 """
 
 from __future__ import annotations
@@ -35,11 +35,11 @@ DEFAULT_HOST = "localhost"
 DEFAULT_PORT = 8443
 DEFAULT_CA = Path("certs/ca.pem")
 LEARN_TIMEOUT_S = 10.0
-"""For the handshake that learns a CA by its fingerprint: the server's own handshake_timeout_s."""
+"""Timeout of the handshake that learns a CA by its fingerprint: the server's own handshake_timeout_s."""
 
 
 class StartupError(Exception):
-    """End here with a sentence and a code."""
+    """The client cannot start: a message and an exit code."""
 
     def __init__(self, code: ClientExit, sentence: str) -> None:
         super().__init__(sentence)
@@ -48,16 +48,16 @@ class StartupError(Exception):
 
 
 class ConnectionOptions(Struct, frozen=True):
-    """What was typed or stands in the environment; None where nothing does.
+    """Options from the command line or the environment; None where neither has one.
 
     Attributes:
         server: HOST[:PORT].
         port: for a server without one.
-        ca: a file.
-        pin: a fingerprint.
-        name: of the user.
+        ca: the path of a CA file.
+        pin: a CA fingerprint.
+        name: the user's name.
         certificate: a client certificate with its key.
-        password_file: whose first line is the password.
+        password_file: a file whose first line is the password.
         invite: an invite link.
     """
 
@@ -72,7 +72,7 @@ class ConnectionOptions(Struct, frozen=True):
 
 
 class ConnectionPlan(Struct, frozen=True):
-    """What is needed to set out; ``notes`` are sentences to say first."""
+    """The decisions; ``notes`` are sentences to show first."""
 
     server_target: ServerTarget
     name: str | None
@@ -89,17 +89,18 @@ def decide(
     needs_name: bool = False,
     confirm: Callable[[str], bool] = lambda _: False,
 ) -> ConnectionPlan:
-    """Decide where to go.
+    """Decide how to connect.
 
     Args:
-        given: what was typed.
-        local_store: what is remembered; None for nothing.
-        person: whether somebody sits there: then the name used last is used again, and this server is the last.
-        needs_name: whether nobody can be asked for a name.
-        confirm: shows a warning and asks whether to go on all the same.
+        given: the options.
+        local_store: servers and logins from earlier runs; None for none.
+        person: whether the client is interactive: then the name used last is used again, and this server is stored as
+            the last one.
+        needs_name: whether the name is required, because the user cannot be asked for it.
+        confirm: shows a warning and asks whether to go on anyway.
 
     Raises:
-        Stop: it cannot be decided.
+        StartupError: it cannot be decided.
     """
     notes: list[str] = []
     nothing_typed = not (given.server or given.port or given.ca or given.pin or given.invite)
@@ -114,7 +115,7 @@ def decide(
     remembered = known or (local_store.server(host, port) if local_store is not None else None)
     typed_name = None if given.name is None else checked(check_name, given.name, ClientExit.NAME_INVALID)
     if needs_name and typed_name is None and (remembered is None or given.invite is not None):
-        raise StartupError(ClientExit.USAGE, catalogue.connection.NAME_MISSING)  # before anything is asked of a network
+        raise StartupError(ClientExit.USAGE, catalogue.connection.NAME_MISSING)  # before any use of the network
     ca_pem = _authority(given, host, port, remembered, confirm)
     context = _context(ca_pem, given, host, port)
     tokens = local_store.tokens(host, port, ca_pem) if local_store is not None else {}
@@ -142,10 +143,10 @@ def decide(
 
 
 def forget(given: ConnectionOptions, local_store: LocalStore | None) -> str:
-    """Forget the server that was named, or the one used last; returns what to tell the user.
+    """Forget the named server, or the one used last; returns the message for the user.
 
     Raises:
-        Stop: there is nothing to forget, or it cannot be deleted.
+        StartupError: there is nothing to forget, or it cannot be deleted.
     """
     if local_store is None:
         raise StartupError(ClientExit.USAGE, catalogue.accounts.NO_MEMORY)
@@ -167,7 +168,7 @@ def checked(check: Callable[[str], str], raw: str, code: ClientExit) -> str:
     """Return the valid form of a name.
 
     Raises:
-        Stop: it has none.
+        StartupError: it has none.
     """
     try:
         return check(encodable(raw))
@@ -179,7 +180,7 @@ def address(text: str, port: int | None) -> tuple[str, int]:
     """Split HOST[:PORT]; an IPv6 address stands in brackets when a port follows.
 
     Raises:
-        Stop: it is something else.
+        StartupError: it is something else.
     """
     host, given = text, ""
     if text.startswith("["):
@@ -208,7 +209,7 @@ def _is_ipv6(text: str) -> bool:
 def _authority(
     given: ConnectionOptions, host: str, port: int, remembered: KnownServer | None, confirm: Callable[[str], bool]
 ) -> str:
-    """Decide what verified means. There is no other way to a context than these."""
+    """Decide on the CA to trust. Contexts are made in no other way."""
     if given.invite is not None:
         _expect_same_authority(given.invite, remembered, confirm)
         return _learned(host, port, given.invite.ca_fingerprint)
@@ -267,7 +268,7 @@ def _stop(failure: TlsFailure, host: str, port: int) -> StartupError:
 def _remembered_name(
     given: ConnectionOptions, remembered: KnownServer | None, tokens: dict[str, str], *, person: bool
 ) -> str | None:
-    """The name used last here; for a script only where it can prove it."""
+    """The name used last here; for a script only if a stored login proves it."""
     if remembered is None or not remembered.name or given.invite is not None:
         return None
     try:
@@ -288,7 +289,7 @@ def _password(given: ConnectionOptions) -> str:
 
 
 def read_line_of_stdin() -> str | None:
-    """Return one line, taking no byte more: what follows belongs to the chat. None at the end of the input."""
+    """Read one line, and no byte more: further input belongs to the chat. None at the end of the input."""
     line = b""
     while (byte := os.read(sys.stdin.fileno(), 1)) not in {b"", b"\n"}:
         line += byte

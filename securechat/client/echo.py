@@ -1,4 +1,4 @@
-"""A terminal that does not show what is typed, where nothing but lines can be had from it (TERM=dumb)."""
+"""Turns the terminal's echo off while a password is typed without a line editor (TERM=dumb)."""
 
 from __future__ import annotations
 
@@ -8,26 +8,26 @@ from typing import Any
 
 
 class EchoControl:
-    """Turns the echo of standard input off and on again; where that cannot be done, does nothing."""
+    """Turns the echo of standard input off and on again; does nothing where that is impossible."""
 
     def __init__(self) -> None:
         self._was: Any = None
 
     def on(self) -> bool:
-        """Show nothing from now on; tell whether that is so."""
+        """Turn the echo off; tell whether that succeeded."""
         if sys.platform != "win32" and self._was is None:
             import termios  # noqa: PLC0415 - Unix alone has it
 
             with contextlib.suppress(termios.error, OSError):
                 was = termios.tcgetattr(sys.stdin.fileno())
                 quiet = [*was[:3], was[3] & ~termios.ECHO, *was[4:]]
-                # What was typed ahead, with echo, is no password.
+                # Input typed ahead, with echo, is not a password.
                 termios.tcsetattr(sys.stdin.fileno(), termios.TCSADRAIN, quiet)
                 self._was = was
         return self._was is not None
 
     def off(self) -> None:
-        """Show what is typed again, as before."""
+        """Restore the echo."""
         was, self._was = self._was, None
         if sys.platform != "win32" and was is not None:
             import termios  # noqa: PLC0415 - Unix alone has it

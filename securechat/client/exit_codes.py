@@ -1,4 +1,4 @@
-"""What the client's exit code means: one number a reason, stable, for scripts. ``--help`` prints this table."""
+"""The client's exit codes: one number per reason, stable, for scripts. ``--help`` prints this table."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from securechat.errors import TlsProblem
 
 
 class ClientExit(IntEnum):
-    """Exit codes. 1 is left to crashes, 2 to usage, 128 + n to signals, as shells have it."""
+    """Exit codes. 1 is left to crashes, 2 to usage, 128 + n to signals, as in shells."""
 
     OK = 0
     CRASHED = 1
@@ -38,7 +38,7 @@ class ClientExit(IntEnum):
     REMOVED = 37  # banned, kicked, or logged out elsewhere
     MESSAGE_REFUSED = 40
     LINES_LOST = 41
-    OUTPUT_FAILED = 42  # stdout was closed, or took no more: a full disk
+    OUTPUT_FAILED = 42  # stdout was closed, or cannot be written: a full disk
     INTERRUPTED = 130
     TERMINATED = 143
 

@@ -1,10 +1,10 @@
-"""What a machine remembers between two starts: servers that worked, with their CA and one's name there, and logins.
+"""Stores servers, their CAs, names and logins between two runs of the client.
 
-- Everything stands in files of one entry each, written whole or not at all, so that two clients never undo each other's
-  work and need no lock. The folder is 0700 and the files are 0600, where the platform has modes.
-- A login's token belongs to one CA, host and port: whoever cannot prove the same CA never gets it.
-- A damaged file is set aside with a sentence; what cannot be read or written costs only its own convenience, never the
-  chat.
+- Each entry is a file of its own, written whole or not at all, so that two clients never undo each other's work and
+  need no lock. The folder is 0700 and the files are 0600, where the platform has modes.
+- A login's token belongs to one CA, host and port: a server that cannot prove the same CA never gets it.
+- A damaged file is set aside with a warning; a file that cannot be read or written loses only its own entry, and never
+  stops the chat.
 """
 
 from __future__ import annotations
@@ -34,24 +34,25 @@ from securechat.tls.private_files import os_reason
 
 STATE_VARIABLE = "SECURECHAT_STATE"
 _FOLDER = "v1"
-"""Another format will take another folder, so that two versions on one machine never read each other's files."""
+"""A new format will use a new folder, so that two versions on one machine never read each other's files."""
 _MOST_BYTES = 1024 * 1024
-"""An entry is 2 KiB; a CA file with a long chain may be 100."""
+"""An entry is 2 KiB; one with a long CA file may be 100."""
 _MOST_LOGINS = 50
-"""On one server, which could give us a new name each time: then those written longest ago go."""
+"""Logins kept per server, because a server could give a new name each time; the ones written longest ago are
+deleted."""
 _UNFINISHED_S = 86_400.0
-"""After which a file that was never finished belongs to no client that still runs."""
+"""Age from which an unfinished file belongs to no running client."""
 
 
 class KnownServer(msgspec.Struct, frozen=True):
-    """A server that worked.
+    """A server that the client has connected to.
 
     Attributes:
         host: as typed, in lower case.
         port: TCP port.
-        ca_pem: the CA it proved itself with.
+        ca_pem: the CA that verified it.
         name: the name last used there.
-        used_at_s: when, seconds since the epoch.
+        used_at_s: when it was used, seconds since the epoch.
     """
 
     host: str
@@ -62,7 +63,7 @@ class KnownServer(msgspec.Struct, frozen=True):
 
 
 class _StoredLogin(msgspec.Struct, frozen=True):
-    """A login."""
+    """A login token of one name on one server."""
 
     authority: str
     host: str
@@ -72,10 +73,10 @@ class _StoredLogin(msgspec.Struct, frozen=True):
 
 
 class _Preferences(msgspec.Struct, frozen=True):
-    """What this user wants everywhere.
+    """The user's preferences, the same for every server.
 
     Attributes:
-        typing: notices of writing are sent and shown.
+        typing: whether typing notifications are sent and shown.
     """
 
     typing: bool = True
@@ -85,17 +86,17 @@ _Entry = TypeVar("_Entry", KnownServer, _StoredLogin, _Preferences)
 
 
 def authority_of(ca_pem: str) -> str:
-    """Return what tells one CA file from another: the fingerprint of its CA, or a hash over those of several.
+    """Return the identity of a CA file: the fingerprint of its CA, or a hash over those of several.
 
     Raises:
-        ValueError: this is no certificate.
+        ValueError: it is not a certificate.
     """
     digests = sorted(one.fingerprint(hashes.SHA256()) for one in x509.load_pem_x509_certificates(ca_pem.encode()))
     return digests[0].hex() if len(digests) == 1 else sha256(b"".join(digests)).hexdigest()
 
 
 def open_local_store(environment: Mapping[str, str]) -> LocalStore | None:
-    """Return this user's memory; None when it is turned off by an empty SECURECHAT_STATE."""
+    """Return this user's store; None when an empty SECURECHAT_STATE turns it off."""
     folder = environment.get(STATE_VARIABLE)
     if folder == "":
         return None
@@ -103,13 +104,13 @@ def open_local_store(environment: Mapping[str, str]) -> LocalStore | None:
 
 
 class LocalStore:
-    """The entries.
+    """The stored entries.
 
     Args:
-        folder: where; made when the first entry is written.
+        folder: its directory; created when the first entry is written.
 
     Attributes:
-        troubles: sentences about entries that could not be used, for the user.
+        troubles: messages for the user about unusable entries.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -123,11 +124,11 @@ class LocalStore:
         return max(self._servers(), key=_used_at, default=None)
 
     def server(self, host: str, port: int) -> KnownServer | None:
-        """Return what is known about a server; the latest, when it has had several CAs."""
+        """Return the entry of a server; the latest, if it has had several CAs."""
         return max((one for one in self._servers() if _is_at(one, host, port)), key=_used_at, default=None)
 
     def keep_server(self, host: str, port: int, ca_pem: str, name: str) -> None:
-        """Remember a server that was used now.
+        """Store a server that was used now.
 
         Raises:
             OSError: it cannot be written.
@@ -136,7 +137,7 @@ class LocalStore:
         self._write(_file("server", authority_of(ca_pem), host, port), msgspec.json.encode(known))
 
     def forget_server(self, host: str, port: int) -> tuple[str, ...] | None:
-        """Forget a server and the logins there; returns their names, or None when nothing was known.
+        """Forget a server and its logins; returns their names, or None when nothing was stored.
 
         Raises:
             OSError: something cannot be deleted.
@@ -156,13 +157,13 @@ class LocalStore:
     # --- logins -------------------------------------------------------------------------------------------------------
 
     def tokens(self, host: str, port: int, ca_pem: str) -> dict[str, str]:
-        """Return the logins for one server that proves itself with this CA: token by name."""
+        """Return the logins for a server verified by this CA: token by name."""
         authority = authority_of(ca_pem)
         logins = (kept for _, kept in self._entries("login", _StoredLogin))
         return {kept.name: kept.token for kept in logins if kept.authority == authority and _is_at(kept, host, port)}
 
     def keep_login(self, host: str, port: int, ca_pem: str, name: str, token: str) -> None:
-        """Remember a login.
+        """Store a login.
 
         Raises:
             OSError: it cannot be written.
@@ -180,14 +181,14 @@ class LocalStore:
         """
         (self._folder / _file("login", authority_of(ca_pem), host, port, name_key(name))).unlink(missing_ok=True)
 
-    # --- habits -------------------------------------------------------------------------------------------------------
+    # --- preferences --------------------------------------------------------------------------------------------------
 
     def typing(self) -> bool:
-        """Return whether notices of writing are sent and shown."""
+        """Return whether typing notifications are sent and shown."""
         return all(habits.typing for _, habits in self._entries("habits", _Preferences))
 
     def keep_typing(self, *, on: bool) -> None:
-        """Remember whether they are.
+        """Store whether they are.
 
         Raises:
             OSError: it cannot be written.
@@ -221,7 +222,7 @@ class LocalStore:
         try:
             with os.fdopen(open_own_file(path, os.O_RDONLY), "rb") as file:
                 return msgspec.json.decode(file.read(_MOST_BYTES), type=form)
-        except FileNotFoundError:  # another client has just forgotten it
+        except FileNotFoundError:  # another client has just deleted it
             return None
         except OSError as error:
             self._complain(catalogue.accounts.not_readable(str(path), os_reason(error)))
@@ -261,7 +262,7 @@ class LocalStore:
             raise
 
     def _forget_unfinished(self) -> None:
-        """Remove what clients that were killed in the middle of writing have left."""
+        """Remove the files of clients that were killed while writing."""
         now_s = time.time()
         for path in self._folder.glob(".*.tmp"):
             with contextlib.suppress(FileNotFoundError):  # another client may be doing the same
@@ -269,7 +270,7 @@ class LocalStore:
                     path.unlink()
 
     def _forget_oldest_logins(self, new: _StoredLogin) -> None:
-        """Keep the logins on one server within bounds; those on others are not touched by what a server does."""
+        """Bound the logins stored for one server; those of others are not affected."""
         aged = []
         for path, kept in self._entries("login", _StoredLogin):
             if kept.authority == new.authority and _is_at(kept, new.host, new.port):
@@ -280,14 +281,15 @@ class LocalStore:
 
 
 class StateRecorder:
-    """Remembers what goes well on the way to one server.
+    """Stores servers and logins as a session with one server succeeds.
 
     Args:
-        local_store: where.
+        local_store: the store.
         host: of the server.
         port: of the server.
-        ca_pem: what it proves itself with.
-        as_last: whether this is a person's server and name, to come back to; a script's logins alone are kept.
+        ca_pem: the CA that verifies it.
+        as_last: whether to store it as the last server and name, for an interactive user; for a script only logins are
+            stored.
     """
 
     def __init__(self, local_store: LocalStore, host: str, port: int, ca_pem: str, *, as_last: bool) -> None:
@@ -297,7 +299,7 @@ class StateRecorder:
         self._complained = False
 
     def note(self, ui_event: UiEvent) -> events.StateNotSaved | None:
-        """Remember or forget; returns what to tell the user, once, when that cannot be done."""
+        """Store or forget by an event; returns an event for the user, once, when that fails."""
         try:
             self._note(ui_event)
         except OSError as error:
@@ -321,7 +323,7 @@ class StateRecorder:
 
 
 def _file(kind: str, *parts: object) -> str:
-    """The name of an entry's file: the same for the same entry, and nothing in it that a peer or a user chose."""
+    """The file name of an entry: the same for the same entry, and without any text from a peer or a user."""
     return f"{kind}-{sha256(msgspec.json.encode([str(part).lower() for part in parts])).hexdigest()[:32]}.json"
 
 

@@ -1,9 +1,9 @@
-"""The thin shell around the core: sockets, clock and thread of one client.
+"""Runs the client core on a thread with a real socket and clock.
 
-The network has a thread of its own and the main thread is left to the user: Python delivers signals (Ctrl-C, the
-terminal's SIGWINCH) to the main thread only, the line editor needs them there and restores the terminal when it
-unwinds there, and Windows can select no terminal, so one loop for both is impossible. Core, loop and everything that
-is told live on the network's thread; the main thread only posts. Nothing is shared, so nothing is locked.
+The network has a thread of its own and the main thread is left to the user interface: Python delivers signals (Ctrl-C,
+the terminal's SIGWINCH) to the main thread only, the line editor needs them there and restores the terminal when it
+unwinds there, and Windows cannot select a terminal, so one loop for both is impossible. Core, loop and listeners run on
+the network's thread; the main thread only posts. They share nothing, so they need no lock.
 """
 
 from __future__ import annotations
@@ -40,15 +40,15 @@ LIMITS = Limits(
     lingering_close_s=1.0,
     drain_s=3.0,
 )
-"""A client's outbox holds its own lines, bounded by the core; a server that throttles must not look like a slow one."""
+"""A client's outbox holds only its own lines, bounded by the core; a server that throttles must not count as slow."""
 _ALERT = "ALERT"
-"""In OpenSSL's words for every alert that a peer has sent."""
+"""OpenSSL's word in every alert that a peer has sent."""
 FAREWELL_S = 2.0
-"""For the last bytes after the end: longer than lingering_close_s, so that it decides."""
+"""Time to send the last bytes; longer than lingering_close_s, so that the transport ends first."""
 
 
 class ServerTarget(Struct, frozen=True):
-    """Where to connect, what verified means there, and who remembers what goes well (nobody when None)."""
+    """The server to connect to, how to verify it, and the recorder of successful logins (None for none)."""
 
     host: str
     port: int
@@ -60,9 +60,9 @@ class NetworkThread:
     """Runs a core against a server.
 
     Args:
-        core: the core, not yet started; afterwards it belongs to the network's thread.
+        core: the core, not yet started; from then on it belongs to the network's thread.
         server_target: the server.
-        listener: told what happened, in order, on the network's thread.
+        listener: receives UI events, in order, on the network's thread.
     """
 
     def __init__(
@@ -83,33 +83,33 @@ class NetworkThread:
     # --- from any thread
 
     def start(self) -> None:
-        """Begin; the core's first tick dials."""
+        """Start the thread; the core's first tick connects."""
         self._thread.start()
 
     def post(self, callback: Callable[[], None]) -> None:
-        """Run something on the network's thread."""
+        """Run a callable on the network's thread."""
         if not self._done.is_set():
             self._loop.post(callback)
 
     def act(self, action: Action) -> None:
-        """Tell the core what the user wants."""
+        """Pass an action to the core, from any thread."""
         self.post(lambda: self.want(action))
 
     def wait(self, timeout_s: float | None = None) -> bool:
-        """Wait until everything is over; tell whether it is."""
+        """Wait until the session is over; tell whether it is."""
         return self._done.wait(timeout_s)
 
     # --- on the network's thread
 
     def want(self, action: Action) -> None:
-        """Tell the core what the user wants, now."""
+        """Pass an action to the core, on the network's thread."""
         if self.core.phase is ConnectionPhase.ENDED and isinstance(action, LeaveChat):
-            self._loop.stop()  # only the farewell was left, and the user will not wait for it
+            self._loop.stop()  # only the last bytes were left, and the user does not wait for them
             return
         self.apply(self.core.act(action, self._loop.now))
 
     def call_later(self, delay_s: float, callback: Callable[[], None]) -> Timer:
-        """Call back once on this thread."""
+        """Call back once on the network's thread."""
         return self._loop.call_later(delay_s, callback)
 
     @property
@@ -118,7 +118,7 @@ class NetworkThread:
         return self._loop.now
 
     def apply(self, output: CoreOutput) -> None:
-        """Do what the core wants done, in the order it promises."""
+        """Carry out the core's output, in the order it promises."""
         if self._connection is not None:
             self._connection.send(output)
         if output.ui_events:
@@ -139,7 +139,7 @@ class NetworkThread:
         try:
             self._rearm()
             self._loop.run()
-        except BaseException as error:  # noqa: BLE001 - told to the main thread, which ends the process with it
+        except BaseException as error:  # noqa: BLE001 - passed to the main thread, which ends the process with it
             self.failure = error
         finally:
             self._done.set()
@@ -159,7 +159,7 @@ class NetworkThread:
         self.apply(self.core.tick(self._loop.now))
 
     def _farewell(self) -> None:
-        """The core is done: let the last bytes out, then stop. For somebody in a hurry this pass's flush is enough."""
+        """Send the last bytes of a finished core, then stop. A user who does not wait gets only this pass's flush."""
         if self._attempt is not None:
             self._attempt.cancel()
             self._attempt = None
@@ -196,7 +196,7 @@ class NetworkThread:
         )
 
     def opened(self, connection: _Connection) -> None:
-        """The handshake is over and verified; the protocol must be ours before a byte is said."""
+        """Start the protocol after a verified handshake, if the server chose it."""
         try:
             check_protocol(connection.transport.alpn, self.server_target.host)
         except TlsFailure as failure:
@@ -205,13 +205,13 @@ class NetworkThread:
         self.apply(self.core.connected(self._loop.now))
 
     def drop(self, connection: _Connection, loss: Disconnect) -> None:
-        """This connection is of no more use."""
+        """Close this connection, which is no longer usable."""
         if self._connection is connection:
             self._hang_up()
             self.apply(self.core.disconnected(loss, self._loop.now))
 
     def lost(self, connection: _Connection, loss: Disconnect) -> None:
-        """The transport is closed."""
+        """Report a closed transport to the core."""
         if self._closing is connection.transport:
             self._closing = None
             if self.core.phase is ConnectionPhase.ENDED:
@@ -228,7 +228,7 @@ class NetworkThread:
 
 
 class _Connection:
-    """One verified connection: bytes to events, commands to bytes (net.handler.TransportHandler)."""
+    """One verified connection: bytes to events, commands to bytes (net.interfaces.TransportHandler)."""
 
     def __init__(self, network: NetworkThread, transport: Transport) -> None:
         self.transport = transport
@@ -241,11 +241,11 @@ class _Connection:
             self.transport.write(self._codec.encode(command))
 
     def handshake_done(self) -> None:
-        """Verified."""
+        """The connection is verified."""
         self._network.opened(self)
 
     def data_received(self, data: bytes) -> None:
-        """Decode and hand on every complete event."""
+        """Decode the input and pass on every complete event."""
         self._codec.receive_data(data)
         try:
             while (event := self._codec.next_event()) is not None:
@@ -254,23 +254,24 @@ class _Connection:
             self._network.drop(self, Disconnect(DisconnectReason.NONSENSE, error.detail))
 
     def backlog_started(self) -> None:
-        """The core bounds what is in flight."""
+        """Ignore the event: the core bounds what is unacknowledged."""
 
     def backlog_over(self) -> None:
-        """The core bounds what is in flight."""
+        """Ignore the event: the core bounds what is unacknowledged."""
 
     def outbox_overflow(self) -> None:
-        """Beyond LIMITS only by a mistake of ours."""
+        """Only a bug can exceed LIMITS."""
         self.transport.abort()
 
     def failed(self) -> None:
-        """Never called: this loop contains nothing, a bug ends the client with its traceback."""
+        """Do nothing: this loop contains no exceptions, a bug ends the client with its traceback."""
 
     def connection_lost(self, reason: CloseReason, detail: str) -> None:
-        """The transport is closed; only a kernel that gave up counts as silence."""
+        """Report the closed transport; only a timeout of the kernel counts as silence."""
         error = self.transport.error
         if isinstance(error, ssl.SSLError) and _ALERT in str(error).upper():
-            # With TLS 1.3 a server judges our certificate when the handshake is over for us (RFC 8446, 4.4.2.4).
+            # With TLS 1.3 a server checks the client's certificate after the client's own handshake is over (RFC 8446,
+            # 4.4.2.4).
             self._network.lost(self, loss_of(error, self._network.server_target.host))
             return
         kind = DisconnectReason.SILENT if reason is CloseReason.TIMED_OUT else DisconnectReason.CLOSED
@@ -281,7 +282,7 @@ _UNREACHABLE = {errno.EHOSTUNREACH, errno.ENETUNREACH, errno.EADDRNOTAVAIL, errn
 
 
 def loss_of(error: Exception, host: str, certificate: bytes | None = None) -> Disconnect:
-    """Return why a connection was not made; ``certificate`` is the server's leaf (DER) where it was seen."""
+    """Return why a connection failed; ``certificate`` is the server's leaf (DER) if it was seen."""
     if isinstance(error, socket.gaierror | UnicodeError):
         return Disconnect(DisconnectReason.HOST_NOT_FOUND, str(error))
     if isinstance(error, ConnectionRefusedError):
@@ -299,6 +300,6 @@ def loss_of(error: Exception, host: str, certificate: bytes | None = None) -> Di
 
 
 def _hung_up(error: Exception) -> bool:
-    """Whether the peer went away in the middle; a server turns an address away like this, before any TLS."""
+    """Whether the peer closed during the handshake; a server that denies an address does so, before any TLS."""
     cause = error.__cause__ if isinstance(error, TlsFailure) else error
     return isinstance(cause, ssl.SSLEOFError | ssl.SSLZeroReturnError | ConnectionError)

@@ -1,4 +1,4 @@
-"""How a session ended, as an exit code and a last sentence: the same for every way of using the client."""
+"""The end of a session as an exit code and a last sentence, the same for every user interface."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _REMOVED_CODES = frozenset({ErrorCode.BANNED, ErrorCode.KICKED, ErrorCode.LOGGED
 
 
 def of_loss(loss: Disconnect) -> ClientExit:
-    """Return the exit code of a connection that was not made."""
+    """Return the exit code of a failed connection."""
     return OF_TLS_PROBLEM[loss.tls.problem] if loss.tls is not None else _OF_LOSS[loss.kind]
 
 
@@ -36,7 +36,7 @@ def of_name(code: ErrorCode) -> ClientExit:
 
 
 def of_end(ended: ClientEnded, host: str, port: int) -> tuple[ClientExit, str | None]:
-    """Return the exit code of the end and the sentence that explains it, if it needs one."""
+    """Return the exit code of the session's end and the sentence that explains it, if it needs one."""
     if ended.cause is EndReason.QUIT:
         return ClientExit.OK, None
     if ended.cause is EndReason.LOGGED_OUT:

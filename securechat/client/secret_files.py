@@ -1,7 +1,7 @@
-"""Files of the user's own that a login needs: one with a password in it, one with a client certificate.
+"""Reads the user's secret files: a password file, or a client certificate to add.
 
-A password in a file that others can read is refused, as ssh refuses such keys: it is no secret. A password may also
-come from a pipe, such as a shell makes for ``--password-file <(pass show chat)``. Nothing read here is shown.
+A password file that other users can read is refused, as ssh refuses such keys. A password may also come from a pipe,
+such as a shell makes for ``--password-file <(pass show chat)``. Nothing read here is shown.
 """
 
 from __future__ import annotations
@@ -24,18 +24,18 @@ from securechat.tls.client_certificates import prove_key, read_client_bundle
 from securechat.tls.private_files import os_reason
 
 _MOST_BYTES = 4096
-"""Read of a password file: several times what a password can have."""
+"""Bytes read of a password file: several times the longest password."""
 _PIPE_S = 60.0
-"""For what writes into a pipe to write the password: it may have to ask its user for another one first."""
+"""Time for the program at the other end to write the password: it may have to ask its user for another one first."""
 _LABEL_CHARS = 64
 """model.AddCertificate"""
 
 
 def read_password_file(path: Path) -> str:
-    """Return the first line of a file.
+    """Return the password, the first line of a file.
 
     Raises:
-        ConfigError: it cannot be read, is open to others, or holds nothing; ``reason`` is the sentence.
+        ConfigError: it cannot be read, is open to others, or is empty; ``reason`` is the message.
     """
     try:
         if stat.S_ISFIFO(path.stat().st_mode):  # --password-file <(pass show chat)
@@ -64,7 +64,7 @@ def _expect_private(path: Path, status: os.stat_result) -> None:
 
 
 def _from_pipe(path: Path) -> bytes:
-    """Read from a pipe what its other end writes until it is closed, or until too long nothing came.
+    """Read from a pipe until it is closed, or nothing arrives for too long.
 
     Raises:
         OSError: nothing was written in time; it cannot be opened.
@@ -90,12 +90,12 @@ def _unusable(path: Path, why: str) -> ConfigError:
 
 
 def certificate_to_add(typed: str, context: ssl.SSLContext, sender_id: int) -> actions.AddLoginCertificate | str:
-    """Return the intent for ``/cert add FILE``, or the sentence that says what is wrong with the file.
+    """Return the action for ``/cert add FILE``, or the error message about the file.
 
     Args:
         typed: the file: a client certificate with its private key, in it or beside it.
-        context: of the connection; the server's CA is one that it trusts.
-        sender_id: whose account it is for.
+        context: of the connection, which trusts the server's CA.
+        sender_id: of the account to add it to.
     """
     path = Path(typed.strip("\"'")).expanduser()
     try:

@@ -1,11 +1,11 @@
-"""The frozen records everyone speaks: commands from clients, events from the server, messages before and after commit.
+"""The frozen records of the protocol: commands from clients, events from the server, messages before and after commit.
 
-The same classes serve the hub, the log, the codecs and the client core. For the native protocol they are also the
-wire schema: the tag and the short field names below are what ``docs/protocol.md`` documents; other codecs map them
-to their own dialect. Unknown fields are ignored on decode, so fields may be added; nothing may change its meaning.
+The same classes serve the hub, the log, the codecs and the client core. For the native protocol they are also the wire
+schema: ``docs/protocol.md`` documents the tags and short field names below; other codecs map them to their own dialect.
+Decoding ignores unknown fields, so fields may be added; no field may change its meaning.
 
-Numbers: a ``seq`` is log-wide, increasing, and has gaps; ``sender_id`` names a person for ever; ``client_id`` counts
-one sender's drafts. All three stay below 2**53, because a browser's numbers end there (RFC 8259 section 6).
+Numbers: a ``seq`` is log-wide, increasing, and has gaps; ``sender_id`` names a sender permanently; ``client_id`` counts
+one sender's drafts. All three stay below 2**53, the largest exact integer of a browser (RFC 8259 section 6).
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What a member says and hears about the own account: passwords, logins, client certificates."""
+"""Commands and events about a member's own account: passwords, logins, client certificates."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from securechat.model.base import Encoded, Fingerprint, Id, Password, Record, Se
 
 
 class Register(Secretive, frozen=True, tag="register"):
-    """Make the guest that I am an account; answered by Registered or Refused."""
+    """Turn this connection's guest into an account; answered by Registered or Refused."""
 
     ref: Id
     password: Password
@@ -25,7 +25,7 @@ class ChangePassword(Secretive, frozen=True, tag="password"):
 
 
 class Logins(Record, frozen=True, tag="logins"):
-    """Ask where the account is logged in; answered by LoginList."""
+    """Ask for the account's logins; answered by LoginList."""
 
     ref: Id
 
@@ -38,16 +38,16 @@ class Logout(Record, frozen=True, tag="logout"):
 
 
 class Certificates(Record, frozen=True, tag="certs"):
-    """Ask which client certificates log in as this account; answered by CertificateList."""
+    """Ask for the client certificates that log in to this account; answered by CertificateList."""
 
     ref: Id
 
 
 class AddCertificate(Record, frozen=True, tag="certadd"):
-    """Let a client certificate log in as this account; answered by Done or Refused.
+    """Let a client certificate log in to this account; answered by Done or Refused.
 
-    Without ``fingerprint`` the one that this connection presented. Another one needs a proof that its private key is at
-    hand: ``key``, the SubjectPublicKeyInfo (DER), and ``proof``, a signature by it (docs/protocol.md, section 11).
+    Without ``fingerprint``, the one that this connection presented. Another one needs a proof of its private key:
+    ``key``, the SubjectPublicKeyInfo (DER), and ``proof``, a signature by it (docs/protocol.md, section 11).
     """
 
     ref: Id
@@ -58,7 +58,7 @@ class AddCertificate(Record, frozen=True, tag="certadd"):
 
 
 class RemoveCertificate(Record, frozen=True, tag="certremove"):
-    """Let a certificate log in no longer, and end its connections; answered by Done or Refused."""
+    """Remove a certificate from the account, and end its connections; answered by Done or Refused."""
 
     ref: Id
     certificate: Id
@@ -70,7 +70,7 @@ AccountCommand: TypeAlias = (
 
 
 class Registered(Secretive, frozen=True, tag="registered"):
-    """Your name is an account now, and this connection is logged in to it; ``token`` as in Welcome."""
+    """The guest is an account now, and this connection is logged in to it; ``token`` as in Welcome."""
 
     ref: Id
     name: str
@@ -78,19 +78,19 @@ class Registered(Secretive, frozen=True, tag="registered"):
 
 
 class Done(Record, frozen=True, tag="done"):
-    """What you asked for is done, durably."""
+    """The requested change is durable."""
 
     ref: Id
 
 
 class LoginInfo(Struct, frozen=True, gc=False, omit_defaults=True, rename={"since_ms": "since", "used_at_ms": "used"}):
-    """Where an account is logged in.
+    """One login of the account.
 
     Attributes:
-        login: its number, for Logout.
+        login: its number, as for Logout.
         client: the program that logged in.
-        address: from where, the last time.
-        since_ms: when, milliseconds since the epoch, UTC.
+        address: the network address of its last connection.
+        since_ms: when it logged in, milliseconds since the epoch, UTC.
         used_at_ms: when it connected last.
         online: whether it is connected now.
         current: whether it is the connection that asks.
@@ -106,7 +106,7 @@ class LoginInfo(Struct, frozen=True, gc=False, omit_defaults=True, rename={"sinc
 
 
 class LoginList(Record, frozen=True, tag="loginlist"):
-    """Where the account is logged in; with ``more`` some that were not used for long are left out: end others first."""
+    """The logins of the account; with ``more``, those unused for longest are left out: end others to see them."""
 
     ref: Id
     logins: list[LoginInfo]
@@ -114,7 +114,7 @@ class LoginList(Record, frozen=True, tag="loginlist"):
 
 
 class CertificateInfo(Struct, frozen=True, gc=False, omit_defaults=True, rename={"added_at_ms": "added"}):
-    """A client certificate that logs in as this account; ``current`` is the one this connection presented."""
+    """A client certificate that logs in to this account; ``current`` is the one this connection presented."""
 
     certificate: Id
     fingerprint: str
@@ -126,7 +126,7 @@ class CertificateInfo(Struct, frozen=True, gc=False, omit_defaults=True, rename=
 class CertificateList(Record, frozen=True, tag="certlist"):
     """The client certificates of the account; ``presented`` is the fingerprint of this connection's, if it has one.
 
-    With ``more`` some that were added long ago are left out.
+    With ``more``, those added longest ago are left out.
     """
 
     ref: Id

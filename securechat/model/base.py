@@ -1,4 +1,4 @@
-"""The types that every record is made of, and the two kinds of record."""
+"""The field types of all records, and the two base classes of records."""
 
 from __future__ import annotations
 
@@ -14,12 +14,13 @@ ALPN = "securechat/1"
 Id: TypeAlias = Annotated[int, Meta(ge=0, lt=2**53)]
 """A seq, sender_id, client_id or ref."""
 Raw: TypeAlias = Annotated[str, Meta(max_length=256)]
-"""A name or room as typed; names.py judges it."""
+"""A name or room as typed; names.py validates it."""
 Text: TypeAlias = Annotated[str, Meta(max_length=4 * MAX_TEXT_CHARS)]
-"""A message text as typed; the hub judges its real length, so that a bit too long is a refusal, not nonsense."""
+"""A message text as typed; the hub checks its exact length, so that a text slightly too long is refused, not a protocol
+error."""
 Seconds: TypeAlias = Annotated[float, Meta(ge=0)]
 Password: TypeAlias = Annotated[str, Meta(max_length=512)]
-"""A password as typed; passwords.py judges it."""
+"""A password as typed; passwords.py validates it."""
 Token: TypeAlias = Annotated[str, Meta(pattern="^[0-9a-f]{32}$", max_length=32)]
 """A login or invite token: 128 random bits as lower-case hex digits."""
 Fingerprint: TypeAlias = Annotated[str, Meta(pattern="^sha256:[0-9a-f]{64}$", max_length=71)]
@@ -33,21 +34,21 @@ class Record(Struct, frozen=True, omit_defaults=True, gc=False, tag_field="t"):
 
 
 class Secretive(Record, frozen=True):
-    """A record that carries a secret: its repr tells only its type, so that no error or log can tell more."""
+    """A record that carries a secret: its repr shows only its type, so that no error or log can show more."""
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}(...)"
 
 
 class Person(Struct, frozen=True, gc=False):
-    """Somebody, as others see them."""
+    """A sender's id and name, as others see them."""
 
     id: Id
     name: str
 
 
 class Renaming(Struct, frozen=True, gc=False):
-    """Somebody's change of name."""
+    """A sender's change of name."""
 
     id: Id
     old: str

@@ -1,4 +1,4 @@
-"""Commands: what a client says."""
+"""Commands: the records that a client sends."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from securechat.model.rooms import AskUnread, RoomCommand, Typing
 
 
 class Hello(Secretive, frozen=True, tag="hello"):
-    """The first frame: who I am, how I prove it, and which protocol I speak.
+    """The first frame: the client's identity, its proof, and the protocol version.
 
     A guest's name needs no proof. An account's needs one of: its ``password``, a ``token`` from an earlier login, or a
-    TLS client certificate that the account has added. An ``invite`` with a new ``password`` makes an account.
+    TLS client certificate that the account has added. An ``invite`` with a new ``password`` creates an account.
 
     Attributes:
         version: PROTOCOL_VERSION.
-        name: the wanted name, as typed.
-        secret: the resume secret, 32 lower-case hex digits; the same secret is the same sender for ever.
+        name: the requested name, as typed.
+        secret: the resume secret, 32 lower-case hex digits; the same secret always means the same sender.
         client: the program and its version, for the server's log.
         password: of the account, or chosen for the new one.
-        token: what Welcome or Registered gave an earlier connection.
-        invite: from an invite link.
+        token: a login token, which Welcome or Registered gave to an earlier connection.
+        invite: the token of an invite link.
     """
 
     version: Annotated[int, Meta(ge=0, lt=2**31)]
@@ -61,7 +61,7 @@ class Say(Record, frozen=True, tag="say", rename={"client_id": "cid"}):
 
 
 class Direct(Record, frozen=True, tag="direct", rename={"client_id": "cid"}):
-    """A draft for one person, by sender_id; answered like Say."""
+    """A draft of a direct message, addressed by sender_id; answered like Say."""
 
     client_id: Id
     to: Id
@@ -70,7 +70,7 @@ class Direct(Record, frozen=True, tag="direct", rename={"client_id": "cid"}):
 
 
 class Edit(Record, frozen=True, tag="amend", rename={"client_id": "cid"}):
-    """Say something else in a message that is there; in its room, or the dialogue with ``to``. Answered like Say."""
+    """Replace the text of a message in its room, or in the dialogue with ``to``. Answered like Say."""
 
     client_id: Id
     seq: Id
@@ -89,7 +89,7 @@ class Delete(Record, frozen=True, tag="delete", rename={"client_id": "cid"}):
 
 
 class React(Record, frozen=True, tag="react", rename={"client_id": "cid"}):
-    """Put a sign under a message, or (``on`` false) take it away; otherwise as Edit."""
+    """Add a reaction to a message, or (``on`` false) remove it; otherwise as Edit."""
 
     client_id: Id
     seq: Id
@@ -100,7 +100,7 @@ class React(Record, frozen=True, tag="react", rename={"client_id": "cid"}):
 
 
 class Search(Record, frozen=True, tag="search"):
-    """Find messages; answered by SearchPage or Refused. The query language stands in protocol.md, section 13."""
+    """Find messages; answered by SearchPage or Refused. For the query language see protocol.md, section 13."""
 
     ref: Id
     query: Annotated[str, Meta(min_length=1, max_length=500)]
@@ -111,10 +111,10 @@ class Search(Record, frozen=True, tag="search"):
 class History(Record, frozen=True, tag="history"):
     """Ask for messages; answered by HistoryPage.
 
-    Of one ``room``, of the dialogue with ``peer``, or, with neither, of everything one belongs to. With ``after`` the
-    oldest above it come first; otherwise the newest below ``before`` (or below the end). ``around`` asks for the page
-    around a message, ``at`` (milliseconds since the epoch, UTC) for the one that begins at a time; both need ``room``
-    or ``peer``.
+    Of one ``room``, of the dialogue with ``peer``, or, with neither, of all the member's rooms and dialogues. With
+    ``after``, the oldest above it come first; otherwise the newest below ``before`` (or below the end). ``around`` asks
+    for the page around a message, ``at`` (milliseconds since the epoch, UTC) for the page that begins at a time; both
+    need ``room`` or ``peer``.
     """
 
     ref: Id
@@ -128,7 +128,7 @@ class History(Record, frozen=True, tag="history"):
 
 
 class Who(Record, frozen=True, tag="who"):
-    """Ask who is in a room; answered by Roster, in pages by sender_id."""
+    """Ask for the members present in a room; answered by Roster, in pages by sender_id."""
 
     ref: Id
     room: Raw
@@ -136,14 +136,14 @@ class Who(Record, frozen=True, tag="who"):
 
 
 class Whois(Record, frozen=True, tag="whois"):
-    """Ask which sender has a name now; answered by Found or Refused."""
+    """Look up a name; answered by Found or Refused."""
 
     ref: Id
     name: Raw
 
 
 class Rooms(Record, frozen=True, tag="rooms"):
-    """Ask which rooms there are; answered by RoomsPage, in pages by name."""
+    """Ask for the list of rooms; answered by RoomsPage, in pages by name."""
 
     ref: Id
     after: Raw | None = None
@@ -157,7 +157,7 @@ class Nick(Record, frozen=True, tag="nick"):
 
 
 class Read(Record, frozen=True, tag="read"):
-    """I have read a room, or the dialogue with ``peer``, up to ``seq``: tells my other connections. No answer."""
+    """The member has read a room, or the dialogue with ``peer``, up to ``seq``. Sent to its other connections."""
 
     seq: Id
     room: Raw | None = None
@@ -165,7 +165,7 @@ class Read(Record, frozen=True, tag="read"):
 
 
 class Ping(Record, frozen=True, tag="ping"):
-    """Are you there? Either side may ask; answered by Pong with the same ``n``."""
+    """Check that the other side is alive. Either side may send it; answered by Pong with the same ``n``."""
 
     n: Id = 0
 
@@ -177,7 +177,7 @@ class Pong(Record, frozen=True, tag="pong"):
 
 
 class Quit(Record, frozen=True, tag="quit"):
-    """I am leaving for good: the name is free at once. Answered by Closing(bye)."""
+    """Leave for good: the name is free at once. Answered by Closing(bye)."""
 
 
 Command: TypeAlias = (

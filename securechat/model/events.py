@@ -1,4 +1,4 @@
-"""Events: what the server says."""
+"""Events: the records that the server sends."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ class Welcome(Secretive, frozen=True, tag="welcome", rename={"last_client_id": "
     Attributes:
         version: the protocol version both will speak.
         server: the program and its version.
-        sender_id: who you are, for ever, with this secret.
+        sender_id: your permanent identity with this secret.
         name: your name as others see it.
         live_from: everything above this seq comes live; up to it, pull History.
         last_client_id: the highest of your client_ids that has reached the log, which may have refused it; continue
             above it.
-        resumed: whether your membership was still alive, so that nobody saw you leave.
+        resumed: whether your membership was still alive, so that others did not see you leave.
         account: whether you are logged in to an account.
         admin: whether that account administers the server.
-        token: a new login's token: with it the next hello needs no password. Keep it as secret as one.
+        token: of a new login: the next hello sends it instead of a password. Keep it as secret as one.
         seen_seq: of an account: direct messages above it may have come while no device of yours was here.
         must_change: the password was set by an administrator: choose your own.
     """
@@ -48,16 +48,16 @@ class Welcome(Secretive, frozen=True, tag="welcome", rename={"last_client_id": "
 
 
 class Joined(Record, frozen=True, tag="joined"):
-    """You are in the room now.
+    """You are in the room.
 
     Attributes:
         room: its name without ``#``.
         live_from: everything above this seq comes live; up to it, pull History.
         total: members, you included.
-        members: who is there; left out (empty) when there are more than presence_names.
+        members: those present; left out (empty) when there are more than presence_names.
         ref: the Join this answers; 0 for the lobby after hello.
-        topic: what it is about.
-        role: yours there; None for a guest, or where there are no roles.
+        topic: the room's topic.
+        role: yours there; None for a guest, or in a room without roles.
         private, read_only, archived: see RoomRules.
     """
 
@@ -74,7 +74,7 @@ class Joined(Record, frozen=True, tag="joined"):
 
 
 class Left(Record, frozen=True, tag="left"):
-    """You are out of the room now. ``code`` and ``text`` say why, when it was not your wish."""
+    """You are no longer in the room. ``code`` and ``text`` give the reason, unless you asked to leave."""
 
     room: str
     ref: Id
@@ -83,14 +83,14 @@ class Left(Record, frozen=True, tag="left"):
 
 
 class Named(Record, frozen=True, tag="named"):
-    """Your name is this now."""
+    """Your name has changed to ``name``."""
 
     name: str
     ref: Id
 
 
 class ReadElsewhere(Record, frozen=True, tag="read"):
-    """Another connection of yours has read a room, or the dialogue with ``peer``, up to ``seq``."""
+    """Another of your connections has read a room, or the dialogue with ``peer``, up to ``seq``."""
 
     seq: Id
     room: str | None = None
@@ -98,7 +98,7 @@ class ReadElsewhere(Record, frozen=True, tag="read"):
 
 
 class Notice(Record, frozen=True, tag="notice", rename={"sent_at_ms": "at"}):
-    """An announcement of the people who run the server. Not part of any history."""
+    """An announcement by the server's operators. Not part of any history."""
 
     text: str
     sent_at_ms: int
@@ -112,7 +112,7 @@ class Acked(Record, frozen=True, tag="acked", rename={"client_id": "cid"}):
 
 
 class Refused(Record, frozen=True, tag="refused", rename={"client_id": "cid", "retry_after_s": "retry"}):
-    """A rule said no; nothing was stored or changed.
+    """The server refused a request by a rule; it stored and changed nothing.
 
     Attributes:
         code: the reason, from the table of codes.
@@ -120,7 +120,7 @@ class Refused(Record, frozen=True, tag="refused", rename={"client_id": "cid", "r
         ref: the request this answers.
         client_id: the draft this answers.
         room: the room it is about, when a request named several.
-        retry_after_s: when the same request may succeed.
+        retry_after_s: seconds after which the same request may succeed.
     """
 
     code: ErrorCode
@@ -132,7 +132,7 @@ class Refused(Record, frozen=True, tag="refused", rename={"client_id": "cid", "r
 
 
 class Throttled(Record, frozen=True, tag="throttled", rename={"retry_after_s": "retry"}):
-    """You are over a rate: nothing is lost, but you are not read for this long. Do not take the silence for death."""
+    """You exceed a rate: nothing is lost, but the server reads nothing from you for this long; expect silence."""
 
     retry_after_s: Seconds
 
@@ -143,9 +143,9 @@ class HistoryPage(Record, frozen=True, tag="page"):
     Attributes:
         ref: the History this answers.
         messages: at most PAGE_ROWS and PAGE_BYTES.
-        through: everything asked for up to this seq is in this page or an earlier one; continue with after=through.
-        more: whether there is more in the direction asked for.
-        changes: edits, deletions and reactions of the same span: for messages that you have from before.
+        through: this page and the earlier ones hold everything up to this seq; continue with after=through.
+        more: whether there is more in the requested direction.
+        changes: edits, deletions and reactions of the same span, to apply to messages you already have.
     """
 
     ref: Id
@@ -156,13 +156,13 @@ class HistoryPage(Record, frozen=True, tag="page"):
 
 
 class SearchPage(Record, frozen=True, tag="hits"):
-    """What a search found, the newest first.
+    """The results of a search, the newest first.
 
     Attributes:
         ref: the Search this answers.
         hits: at most ``limit``, and fewer where they are long.
         more: whether there are older ones; continue with ``before`` = the seq of the last.
-        indexed: everything up to this seq has been looked at, when that is less than all there is.
+        indexed: the search covered messages up to this seq only, because the index is incomplete.
     """
 
     ref: Id
@@ -172,7 +172,7 @@ class SearchPage(Record, frozen=True, tag="hits"):
 
 
 class Roster(Record, frozen=True, tag="roster"):
-    """Who is in a room, a page at a time, by sender_id."""
+    """The members present in a room, a page at a time, by sender_id."""
 
     ref: Id
     room: str
@@ -182,7 +182,7 @@ class Roster(Record, frozen=True, tag="roster"):
 
 
 class RoomCount(Struct, frozen=True, gc=False):
-    """A room and how many people are in it."""
+    """A room and its number of members present."""
 
     room: str
     total: int
@@ -197,7 +197,7 @@ class RoomsPage(Record, frozen=True, tag="roomlist"):
 
 
 class Found(Record, frozen=True, tag="found"):
-    """Who has the name. Somebody ``absent`` has an account and is not here: a Direct waits for them."""
+    """The owner of a name. With ``absent`` it is an account that is offline: a Direct is delivered when it returns."""
 
     ref: Id
     person: Person
@@ -205,7 +205,7 @@ class Found(Record, frozen=True, tag="found"):
 
 
 class Presence(Record, frozen=True, tag="presence"):
-    """Comings, goings and new names in a room since the last one, gathered; only ``total`` in large rooms."""
+    """Joins, leaves and renames in a room since the last one, as a net difference; only ``total`` in large rooms."""
 
     room: str
     total: int
@@ -215,13 +215,13 @@ class Presence(Record, frozen=True, tag="presence"):
 
 
 class Closing(Record, frozen=True, tag="closing", rename={"resume_after": "resume", "retry_after_s": "retry"}):
-    """The last words of a connection.
+    """The last event of a connection.
 
     Attributes:
-        code: why.
+        code: the reason.
         text: one English sentence for people, saying what to do.
-        resume_after: a hint: everything up to this seq was sent; a client's own cursor is what counts.
-        retry_after_s: not before this is a new connection welcome.
+        resume_after: a hint: everything up to this seq was sent; the client's own cursor takes precedence.
+        retry_after_s: seconds to wait before connecting again.
     """
 
     code: ErrorCode

@@ -1,4 +1,4 @@
-"""A message, before and after the log has it."""
+"""Messages and their changes, before and after commit."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from securechat.model.base import Id, Record
 
 
 class Reaction(Struct, frozen=True, gc=False):
-    """A sign under a message, and whose it is."""
+    """An emoji reaction to a message, and the members who added it."""
 
     sign: str
     by: list[Id]
 
 
 class Message(Record, frozen=True, tag="msg", rename={"sender_id": "by", "sent_at_ms": "at", "to_name": "toname"}):
-    """A message that the log has: what members are shown and what history holds. On the wire: ``msg``.
+    """A message in the log, as shown to members and kept in history. On the wire: ``msg``.
 
     It belongs to a room, or to the dialogue between ``sender_id`` and ``to``.
 
@@ -27,17 +27,17 @@ class Message(Record, frozen=True, tag="msg", rename={"sender_id": "by", "sent_a
         prev: the seq before it in the same room or dialogue; 0 for the first.
         sender_id: who sent it.
         name: the sender's name at that time.
-        sent_at_ms: when the log took it, milliseconds since the epoch, UTC.
-        text: at most 4,000 code points; may contain newlines and anything else: show it through text.visible.
+        sent_at_ms: when the log stored it, milliseconds since the epoch, UTC.
+        text: at most 4,000 code points; may contain any character: show it through sanitize.visible.
         room: the room, without ``#``; None for a dialogue.
-        to: the other person of a dialogue.
-        to_name: that person's name at that time.
+        to: the recipient, in a dialogue.
+        to_name: the recipient's name at that time.
         reply: the seq of the message it answers, in the same room or dialogue.
-        mentions: whom it names: sender_ids.
-        edited: the seq of the last edit; ``text`` is what it says since.
+        mentions: the sender_ids of the members it mentions.
+        edited: the seq of the last edit, which set ``text``.
         deleted: the seq of the deletion; ``text`` is empty then, and ``reactions`` too.
-        reactions: who reacted with what, in the order in which each sign was first used.
-        changed: the seq of the last change, of whatever kind, that this copy includes; changes up to here are in it.
+        reactions: in the order in which each emoji was first used.
+        changed: the seq of the last change, of any kind; this copy includes all changes up to it.
     """
 
     seq: Id
@@ -58,11 +58,11 @@ class Message(Record, frozen=True, tag="msg", rename={"sender_id": "by", "sent_a
 
 
 class Draft(Struct, frozen=True, gc=False):
-    """A message before commit: what the hub gives to the log. Exactly one of ``room`` and ``to`` is set.
+    """A message before commit, as the hub gives it to the log. Exactly one of ``room`` and ``to`` is set.
 
-    ``stream`` is the device it comes from: (stream, client_id) is what a retry is recognised by. 0 means the sender's
-    only one, ``sender_id``. With ``known_only`` it is never stored, because a rule forbids it by now: it is answered as
-    the retry of an earlier copy, if there is one.
+    ``stream`` is the device that sent it: (stream, client_id) identifies a retry. 0 means the sender's only device,
+    ``sender_id``. With ``known_only`` the draft is not stored, because a rule forbids it by now: the log answers it
+    only as the retry of an earlier copy, if there is one.
     """
 
     sender_id: int
@@ -79,7 +79,7 @@ class Draft(Struct, frozen=True, gc=False):
 
 
 class RevisionKind(StrEnum):
-    """What a revision does to a message."""
+    """The kinds of change to a message."""
 
     EDIT = "edit"
     DELETE = "delete"
@@ -88,15 +88,15 @@ class RevisionKind(StrEnum):
 
 
 class Revision(Struct, frozen=True, gc=False):
-    """A change of a message before commit: what the hub gives to the log. A draft in everything but the text.
+    """A change of a message before commit, as the hub gives it to the log; apart from the text, it works like a draft.
 
     Attributes:
         target: the seq of the message.
-        room: the room it must be in; or
-        to: the other side of the dialogue it must be in.
+        room: the room that the message must be in; or
+        to: the other side of the dialogue that it must be in.
         text: of an EDIT; its ``mentions`` replace the earlier ones.
-        sign: of a REACT or UNREACT; at most MAX_SIGN_CHARS code points.
-        any_author: whether it may be somebody else's message (never for an EDIT by others: moderators may too).
+        sign: the emoji of a REACT or UNREACT; at most MAX_SIGN_CHARS code points.
+        any_author: whether it may change another author's message.
     """
 
     kind: RevisionKind
@@ -129,18 +129,18 @@ class _Revised(Record, frozen=True, rename={"sender_id": "by", "sent_at_ms": "at
 
 
 class Edited(_Revised, frozen=True, tag="edited"):
-    """The message says something else now. Without ``text`` a later edit or a deletion has replaced this one."""
+    """The text of a message changed. Without ``text``, a later edit or a deletion has replaced this one."""
 
     text: str | None = None
     mentions: list[Id] = field(default_factory=list)
 
 
 class Deleted(_Revised, frozen=True, tag="deleted"):
-    """The message is gone; a mark stays."""
+    """A message was deleted; a placeholder stays."""
 
 
 class Reacted(_Revised, frozen=True, tag="reacted"):
-    """Somebody put a sign under the message, or (``on`` false) took theirs away."""
+    """A member added a reaction to the message, or (``on`` false) removed it."""
 
     sign: str = ""
     on: bool = True
@@ -151,7 +151,7 @@ LogEntry: TypeAlias = Message | MessageChange
 
 
 class Hit(Struct, frozen=True, gc=False):
-    """A message that a search found, and where its text matched: [start, end) in code points."""
+    """A search result: a message, and the spans of its text that matched, [start, end) in code points."""
 
     message: Message
     marks: list[tuple[int, int]] = field(default_factory=list)

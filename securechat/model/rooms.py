@@ -1,4 +1,4 @@
-"""What a member says and hears about rooms: their rules, who belongs to them, and what has been read."""
+"""Commands and events about rooms: rules, roles, typing and unread counts."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ Reason: TypeAlias = Annotated[str, Meta(max_length=300)]
 
 
 class SetRoom(Record, frozen=True, tag="room"):
-    """Change the rules of a room; what is left out stays. Answered by Done or Refused; members get RoomRules.
+    """Change the rules of a room; omitted fields stay. Answered by Done or Refused; members get RoomRules.
 
     Attributes:
         name: a new name.
-        topic: what it is about.
-        private: only those who belong to it see that it exists.
+        topic: the new topic.
+        private: only its members see that it exists.
         read_only: only moderators write.
         slow_s: seconds between two messages of one member; 0 for none.
         retention_days: older messages are deleted; 0 keeps them.
-        history: ``all``, or ``joined``: members read only what was said since they joined.
-        archived: nobody writes any more.
+        history: ``all``, or ``joined``: members read only messages sent since they joined.
+        archived: read-only for all.
     """
 
     ref: Id
@@ -47,7 +47,7 @@ class AskRoom(Record, frozen=True, tag="roominfo"):
 
 
 class InviteTo(Record, frozen=True, tag="invite"):
-    """Let somebody with an account enter a room; answered by Done or Refused. They get Invited."""
+    """Invite an account to a room; answered by Done or Refused. The account gets Invited."""
 
     ref: Id
     room: Raw
@@ -55,9 +55,9 @@ class InviteTo(Record, frozen=True, tag="invite"):
 
 
 class Moderate(Record, frozen=True, tag="moderate"):
-    """Keep order in a room; answered by Done or Refused.
+    """Kick, ban or mute a member of a room, or undo it; answered by Done or Refused.
 
-    ``seconds`` limits a ban or mute; without it, it is for good.
+    ``seconds`` limits a ban or mute; without it, it has no end.
     """
 
     ref: Id
@@ -69,7 +69,7 @@ class Moderate(Record, frozen=True, tag="moderate"):
 
 
 class Grant(Record, frozen=True, tag="grant"):
-    """Give somebody a role in a room; answered by Done or Refused. Members get RoleChanged."""
+    """Give an account a role in a room; answered by Done or Refused. Members get RoleChanged."""
 
     ref: Id
     room: Raw
@@ -78,14 +78,14 @@ class Grant(Record, frozen=True, tag="grant"):
 
 
 class Typing(Record, frozen=True, tag="typing"):
-    """I am writing something here. No answer; others get TypingNow, at most once in a few seconds."""
+    """The member is typing here. No answer; others get TypingNow, at most once in a few seconds."""
 
     room: Raw | None = None
     peer: Id | None = None
 
 
 class AskUnread(Record, frozen=True, tag="unread", rename={"after_room": "afterroom"}):
-    """Ask what has not been read; answered by UnreadList, in pages, or Refused for a guest.
+    """Ask for the unread counts; answered by UnreadList, in pages, or Refused for a guest.
 
     Attributes:
         after: the next page: only dialogues with sender_ids above this, and no rooms.
@@ -101,12 +101,12 @@ RoomCommand: TypeAlias = SetRoom | AskRoom | InviteTo | Moderate | Grant
 
 
 class RoomRules(Record, frozen=True, tag="roomrules"):
-    """The rules of a room, all of them; sent to members when they change (``ref`` 0), and as an answer.
+    """All rules of a room; sent to members when they change (``ref`` 0), and as an answer.
 
     Attributes:
-        was: its former name, when that has just changed.
-        by: who changed them.
-        role: yours, in an answer to AskRoom; otherwise None: it has not changed.
+        was: its former name, if this change renamed it.
+        by: the member who changed them.
+        role: yours, in an answer to AskRoom; otherwise None (unchanged).
     """
 
     room: str
@@ -124,14 +124,14 @@ class RoomRules(Record, frozen=True, tag="roomrules"):
 
 
 class Invited(Record, frozen=True, tag="invited"):
-    """You may enter this room now."""
+    """You are invited to this room."""
 
     room: str
     by: Person
 
 
 class RoleChanged(Record, frozen=True, tag="role"):
-    """Somebody has another role in the room; ``muted_s`` tells of a mute: 0 for its end, None where it is for good."""
+    """An account's role in the room has changed; ``muted_s`` is 0 at the end of a mute, None for one without end."""
 
     room: str
     person: Person
@@ -141,19 +141,19 @@ class RoleChanged(Record, frozen=True, tag="role"):
 
 
 class TypingNow(Record, frozen=True, tag="typing"):
-    """Somebody is writing, in this room or to you."""
+    """A member is typing in this room, or to you."""
 
     by: Person
     room: str | None = None
 
 
 class UnreadItem(Struct, frozen=True, gc=False, omit_defaults=True, rename={"read_seq": "read", "first_seq": "first"}):
-    """How you stand in a room, or in the dialogue with ``peer``.
+    """Your read state in a room, or in the dialogue with ``peer``.
 
     Attributes:
         read_seq: you have read up to here.
-        unread: messages of others above it; counted up to 999.
-        mentions: those of them that name you.
+        unread: messages of others above it, at most 999.
+        mentions: those of them that mention you.
         first_seq: the first of them; 0 for none.
     """
 
@@ -166,7 +166,7 @@ class UnreadItem(Struct, frozen=True, gc=False, omit_defaults=True, rename={"rea
 
 
 class UnreadList(Record, frozen=True, tag="unreadlist", rename={"through_room": "throughroom"}):
-    """Where something has not been read: rooms by name, then dialogues by sender_id; a page may have no items.
+    """The conversations with unread messages: rooms by name, then dialogues by sender_id; a page may have no items.
 
     Attributes:
         more: whether there may be more: continue with ``after`` = ``through``, ``after_room`` = ``through_room``.

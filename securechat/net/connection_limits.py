@@ -1,10 +1,10 @@
-"""Who may come in: counts by address, nothing else.
+"""Admits or denies connections by counts per address.
 
 Pure policy: no socket, no clock (``now`` is an argument), so that every rule is tested in microseconds. Addresses are
 counted as an IPv4 address or an IPv6 /64, because one subscriber has a whole /64. Private, unique-local and link-local
-addresses get the larger caps: a classroom sits behind one of them. Loopback is exempt from all that is per address.
+addresses get the larger caps: a classroom may share one of them. Loopback is exempt from all caps per address.
 
-Memory stays bounded: a record lives while a connection is open or a failed hello is remembered, and at most MAX_RECORDS
+Memory is bounded: a record exists while a connection is open or a failed hello is remembered, and at most MAX_RECORDS
 of them exist.
 """
 
@@ -20,11 +20,11 @@ if TYPE_CHECKING:
     from securechat.limits import Limits
 
 MAX_RECORDS = 65_536
-"""Addresses remembered; about 20 MiB. A flood from more addresses makes us forget old failures, never open ones."""
+"""Addresses remembered; about 20 MiB. A flood from more addresses displaces old failures, never open connections."""
 
 
 class Denial(StrEnum):
-    """Why a connection is not admitted. Values are stable words for logs and metrics."""
+    """The reasons to deny a connection. Values are stable words for logs and metrics."""
 
     SERVER_FULL = "server_full"
     ADDRESS_FULL = "address_full"
@@ -32,7 +32,7 @@ class Denial(StrEnum):
     SILENT = "silent"
     NO_PLACE = "no_place"
     FAILED_HELLOS = "failed_hellos"
-    NO_DESCRIPTORS = "no_descriptors"  # said by the listener: the system ran out
+    NO_DESCRIPTORS = "no_descriptors"  # reported by the listener: the system has none left
 
 
 class _Record:
@@ -45,15 +45,16 @@ class _Record:
 
 
 class ConnectionLimits:
-    """The counts of one server.
+    """Counts the connections of one server.
 
     Args:
         limits: the caps.
-        max_connections: all together, RLIMIT_NOFILE less limits.reserved_descriptors.
+        max_connections: all connections, RLIMIT_NOFILE less limits.reserved_descriptors.
 
     Attributes:
         connections: admitted and not closed.
-        half_open: of these, those whose handshake is under way. An address counts those that have not begun one, too.
+        half_open: those of them whose handshake is under way. The count per address includes those that have not begun
+            one.
     """
 
     def __init__(self, limits: Limits, max_connections: int) -> None:
@@ -66,7 +67,7 @@ class ConnectionLimits:
 
     @property
     def half_open_full(self) -> bool:
-        """Whether as many handshakes are under way as may be: those who want to begin one wait."""
+        """Whether the most handshakes are under way: further ones must wait."""
         return self.half_open >= self._limits.half_open_handshakes
 
     @property
@@ -76,7 +77,7 @@ class ConnectionLimits:
 
     @property
     def remembered(self) -> int:
-        """Addresses with a record."""
+        """The number of addresses with a record."""
         return len(self._records)
 
     def opened(self, address: str, now: float) -> Denial | None:
@@ -98,7 +99,7 @@ class ConnectionLimits:
         return None
 
     def handshake_begun(self) -> None:
-        """A connection that was admitted has sent something and begins its handshake: it has one of the places."""
+        """Count a handshake: an admitted connection has sent its first bytes."""
         self.half_open += 1
 
     def handshake_over(self, address: str) -> None:
@@ -111,7 +112,7 @@ class ConnectionLimits:
     def closed(
         self, address: str, now: float, *, hello_done: bool, handshake_done: bool = False, handshake_begun: bool = True
     ) -> None:
-        """An admitted connection is gone; without a hello it counts as failed."""
+        """Count an admitted connection as closed; without a hello it counts as failed."""
         self.connections -= 1
         if handshake_begun and not handshake_done:
             self.half_open -= 1
@@ -135,7 +136,7 @@ class ConnectionLimits:
         if record.half_open >= limits.half_open_per_address * factor:
             return Denial.HALF_OPEN
         if len(record.failed_at) >= limits.failed_hellos_per_address * factor:
-            # The oldest of the last N: only while it is in the window were there N within the window.
+            # The oldest of the last N failures: if it is in the window, there were N within the window.
             return Denial.FAILED_HELLOS if now - record.failed_at[0] < limits.failed_hellos_window_s else None
         return None
 
@@ -143,7 +144,7 @@ class ConnectionLimits:
         return bool(record.failed_at) and now - record.failed_at[-1] < self._limits.failed_hellos_window_s
 
     def _classify(self, address: str) -> tuple[str, int]:
-        """The key to count under and the factor on the caps: 0 for loopback."""
+        """The key to count under, and the factor on the caps: 0 for loopback."""
         key = origin_of(address)
         if is_loopback(key):
             return key, 0
@@ -154,7 +155,7 @@ class ConnectionLimits:
         return key, self._private_factor if ip.is_private or ip.is_link_local else 1
 
     def _make_room(self, now: float) -> None:
-        """Before a new record: drop the expired ones, then the oldest idle ones, a tenth at a time."""
+        """Before adding a record: drop the expired ones, then the oldest idle ones, a tenth at a time."""
         if len(self._records) < MAX_RECORDS:
             return
         idle = [key for key, record in self._records.items() if not record.opened]

@@ -1,11 +1,11 @@
-"""The client's way out: a name becomes addresses, an address a socket, a socket a verified transport.
+"""Connects the client: resolves the name, tries each address, and verifies the transport.
 
 ``getaddrinfo`` blocks and cannot be cancelled, so it runs on a short-lived daemon thread that only posts its answer.
 Addresses are tried one after another, each with its own deadline: ``localhost`` may resolve to ``::1`` first while the
-server listens on 127.0.0.1. A TLS failure ends the attempt, another address of the same name would be no cure, and
-a client must never shop around until somebody's certificate pleases.
+server listens on 127.0.0.1. A TLS failure ends the attempt: trying further addresses would give an attacker more
+chances to present a certificate that verifies.
 
-The handler is made only when the handshake is over: whoever speaks never meets a connection that did not come about.
+The handler is made only when the handshake is over, so it never sees a failed connection.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ class OutgoingConnection(NullHandler):
         self._make_handler = make_handler
         self._on_failure = on_failure
         self._timeout_s = timeout_s
-        self._over = False  # succeeded, failed or cancelled: nothing is called any more
+        self._over = False  # succeeded, failed or cancelled: no further callback
         self._addresses: list[_Address] = []
         self._sock: socket.socket | None = None
         self._peer: tuple[Any, ...] = ()
@@ -58,7 +58,7 @@ class OutgoingConnection(NullHandler):
         self._last_error: Exception = OSError(errno.EADDRNOTAVAIL, "the name has no address")
 
     def cancel(self) -> None:
-        """Give up silently. Idempotent; harmless after success or failure."""
+        """Cancel silently. Idempotent; harmless after success or failure."""
         if not self._over:
             self._over = True
             self._drop_socket()
@@ -88,7 +88,7 @@ class OutgoingConnection(NullHandler):
     # --- addresses
 
     def _try_next(self) -> None:
-        """Connect to the next address; out of addresses, the last error is the answer."""
+        """Connect to the next address; after the last one, report its error."""
         while not self._over:
             if not self._addresses:
                 self._fail(self._last_error)
@@ -125,7 +125,7 @@ class OutgoingConnection(NullHandler):
     # --- for the loop
 
     def ready(self, events: int) -> None:  # noqa: ARG002  (the Watcher's signature; only writability is watched)
-        """The connection is there, or it is not."""
+        """The TCP connection is established, or has failed."""
         sock = self._sock
         if sock is None:
             return
@@ -149,17 +149,17 @@ class OutgoingConnection(NullHandler):
 
     @property
     def label(self) -> str:
-        """Where to."""
+        """The address connected to."""
         return f"the connection to {self._server_hostname}"
 
     def fail(self) -> None:
-        """A callback raised: the attempt is over."""
+        """End the attempt: a callback raised an exception."""
         self.cancel()
 
     # --- for the transport, until the handshake is over
 
     def handshake_done(self) -> None:
-        """Verified: hand over to the real handler."""
+        """Verified: hand the transport over to the real handler."""
         transport = self._transport
         if self._over or transport is None:
             return
@@ -169,7 +169,7 @@ class OutgoingConnection(NullHandler):
         handler.handshake_done()
 
     def connection_lost(self, reason: CloseReason, detail: str) -> None:
-        """The handshake failed; the exception itself says more than our words about it."""
+        """Report the failed handshake; the exception itself says more than ``detail``."""
         transport = self._transport
         error = transport.error if transport is not None else None
         if error is None:

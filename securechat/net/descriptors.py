@@ -1,19 +1,19 @@
-"""How many descriptors this process may have."""
+"""The limit of file descriptors of this process, raised as far as possible."""
 
 from __future__ import annotations
 
 import sys
 
 WINDOWS_DESCRIPTORS = 512
-"""Sockets that ``select`` takes on Windows (FD_SETSIZE as CPython is built there)."""
+"""The sockets that ``select`` accepts on Windows (FD_SETSIZE as CPython is built there)."""
 UNLIMITED_DESCRIPTORS = 1_048_576
-"""What RLIM_INFINITY is taken for: the default of Linux' fs.nr_open."""
+"""The number used for RLIM_INFINITY: the default of Linux' fs.nr_open."""
 
 
 if sys.platform == "win32":
 
     def descriptor_limit() -> int:
-        """What ``select`` takes: there is no RLIMIT_NOFILE here."""
+        """Return the limit of ``select``: there is no RLIMIT_NOFILE here."""
         return WINDOWS_DESCRIPTORS
 
 else:

@@ -1,11 +1,12 @@
-"""The end of one connection: the steps that make our last words heard, and what they may cost.
+"""Closes a connection in steps so that the peer receives the last bytes, within bounds.
 
-A plain close with unread input makes the kernel send RST, and the peer loses what we said last (measured; nginx lingers
-for the same reason). So: close_notify (RFC 8446, section 6.1), FIN, read and throw away what still comes, close.
+A plain close with unread input makes the kernel send RST, and the peer loses the last bytes (measured; nginx lingers
+for the same reason). So the steps are: close_notify (RFC 8446, section 6.1), FIN, read and discard further input,
+close.
 
-A peer may not keep us with that. It has limits.lingering_close_s after each sign that it reads, limits.drain_s until
-all is sent, and limits.lingering_close_bytes of its own to send. What order the steps come in and what the selector
-watches meanwhile is the transport's.
+A peer cannot delay this without bounds. It has limits.lingering_close_s after each sign that it reads, limits.drain_s
+until everything is sent, and may send limits.lingering_close_bytes. The transport decides the order of the steps and
+what the selector watches meanwhile.
 """
 
 from __future__ import annotations
@@ -22,12 +23,12 @@ if TYPE_CHECKING:
 
 
 class GracefulClose:
-    """One connection on its way out; the deadline runs from here on.
+    """One connection being closed; its deadline runs from here on.
 
     Args:
         loop: the loop.
-        sock: still the transport's, and never closed here.
-        late: called when the deadline has come.
+        sock: owned by the transport, and never closed here.
+        late: called at the deadline.
         peer_closed: whether the peer has ended its side already.
     """
 
@@ -43,28 +44,28 @@ class GracefulClose:
         self._discard_left_bytes = limits.lingering_close_bytes
 
     def progressed(self) -> None:
-        """The peer reads what is still queued: it may have more time, up to limits.drain_s in all."""
+        """Extend the deadline, up to limits.drain_s in all: the peer reads what is still queued."""
         self._deadline.postpone(min(self._loop.now + self._loop.limits.lingering_close_s, self._close_by))
 
     def close_notify(self) -> bool:
-        """Say that nothing more comes.
+        """Send close_notify.
 
         Returns:
-            False when the socket is full: again when it is writable.
+            False when the socket is full: call again when it is writable.
         """
         try:
             self._sock.unwrap()
         except ssl.SSLWantWriteError:
             return False
         except (OSError, ValueError):
-            pass  # WantRead: ours is sent, theirs is not here yet. Others: nobody is left to hear it.
+            pass  # WantRead: ours is sent, theirs has not arrived. Others: the peer is gone.
         return True
 
     def fin(self) -> bool:
-        """End our side; ``SSLSocket.shutdown`` makes the socket a plain one.
+        """End this side; ``SSLSocket.shutdown`` makes the socket a plain one.
 
         Returns:
-            Whether to linger: the peer may still send, and we may still read.
+            Whether to linger: the peer may still send, and its input can still be read.
         """
         try:
             self._sock.shutdown(socket.SHUT_WR)
@@ -74,10 +75,10 @@ class GracefulClose:
         return not self._peer_closed and self._discard_left_bytes > 0
 
     def discard(self) -> bool:
-        """Take input out of the kernel, so that closing sends no RST, but only so much.
+        """Read input from the kernel, so that closing sends no RST, up to a bound.
 
         Returns:
-            Whether that is all: the peer has ended its side, the socket broke, or the budget is spent.
+            Whether to stop: the peer has ended its side, the socket broke, or the budget is spent.
         """
         while self._discard_left_bytes > 0:
             try:
@@ -93,5 +94,5 @@ class GracefulClose:
         return True
 
     def over(self) -> None:
-        """The descriptor is about to be closed: no deadline any more."""
+        """Cancel the deadline: the descriptor is about to be closed."""
         self._deadline.cancel()

@@ -1,4 +1,4 @@
-"""The two parties a transport talks to: who speaks over it, and who counts it."""
+"""The interfaces a transport calls: the handler of its connection, and its owner, which counts it."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ if TYPE_CHECKING:
 
 
 class TransportHandler(Protocol):
-    """Whoever speaks over the connection. All calls come on the loop's thread."""
+    """The handler of a connection, such as a session. All calls come on the loop's thread."""
 
     def handshake_done(self) -> None:
-        """The peer is verified as far as the context asks; writing and reading begin."""
+        """The peer is verified as the context demands; writing and reading begin."""
 
     def data_received(self, data: bytes) -> None:
         """Plaintext, at most one record (and at most limits.read_bytes_per_pass) at once."""
@@ -25,51 +25,51 @@ class TransportHandler(Protocol):
         """The outbox is empty again after a backlog."""
 
     def outbox_overflow(self) -> None:
-        """Too much waits, or for too long. Called once; answer with ``close_with(last_words, drop_backlog=True)``."""
+        """The outbox is over a limit. Called once; answer with ``close_with(last_words, drop_backlog=True)``."""
 
     def failed(self) -> None:
-        """Work for this connection raised; the error is reported already. Answer with ``close_with(last_words)``."""
+        """Work for this connection raised an exception, already reported. Answer with ``close_with(last_words)``."""
 
     def connection_lost(self, reason: CloseReason, detail: str) -> None:
-        """The connection is closed. Exactly once, the last call."""
+        """The connection is closed. Called exactly once, last."""
 
 
 class TransportOwner(Protocol):
-    """Whoever counts connections (the listener)."""
+    """The owner of transports, which counts them (the listener's `PendingConnections`)."""
 
     def hello_heard(self, transport: Transport, *, complete: bool) -> None:
-        """The handshake has read all that came and goes on; whether the whole ClientHello was in it."""
+        """The handshake has processed all input and goes on; ``complete``: the whole ClientHello has arrived."""
 
     def handshake_over(self, transport: Transport) -> None:
         """The handshake succeeded."""
 
     def closed(self, transport: Transport) -> None:
-        """The descriptor is free; comes just before ``connection_lost``."""
+        """The descriptor is free; called just before ``connection_lost``."""
 
 
 class NullHandler:
-    """The handler of a transport that has none yet, or none any more: it hears everything and says nothing."""
+    """A handler that ignores every event, used before a handler is set and after the connection is closed."""
 
     def handshake_done(self) -> None:
-        """Nobody minds."""
+        """Ignore the event."""
 
     def data_received(self, data: bytes) -> None:
-        """Nobody listens."""
+        """Ignore the event."""
 
     def backlog_started(self) -> None:
-        """Nobody waits."""
+        """Ignore the event."""
 
     def backlog_over(self) -> None:
-        """Nobody has waited."""
+        """Ignore the event."""
 
     def outbox_overflow(self) -> None:
-        """Nobody has a last word."""
+        """Ignore the event."""
 
     def failed(self) -> None:
-        """Nobody has a last word."""
+        """Ignore the event."""
 
     def connection_lost(self, reason: CloseReason, detail: str) -> None:
-        """Nobody is told."""
+        """Ignore the event."""
 
 
 NULL_HANDLER = NullHandler()

@@ -1,12 +1,12 @@
-"""A listening socket that stays calm: bounded accepts, and a plan for when descriptors run out.
+"""A listening socket with bounded accepts and a plan for exhausted descriptors.
 
-Out of descriptors, a naive accept loop burns 56 % of a core, because the selector reports the same waiting client for
-ever. First the oldest of those who have sent nothing go. Where there is none, a spare descriptor is given up to take
-those clients and let them go, and then the listener pauses for 100 ms, doubling to 1 s.
+Without descriptors, a naive accept loop burns 56 % of a core, because the selector reports the same waiting client
+again and again. Here the oldest connection that has sent nothing is closed first. If there is none, a spare descriptor
+is given up to accept those clients and close them, and then the listener pauses for 100 ms, doubling to 1 s.
 
-What is accepted is :mod:`securechat.net.pending_connections`'s: connections that have not finished their handshake, and
-which of them goes when there is no room. While everybody there has spoken and waits, new clients stay in the kernel's
-backlog.
+Accepted sockets go to :mod:`securechat.net.pending_connections`, which holds connections before the end of their
+handshake and closes some when it is full. If all of those have sent something and wait, new clients stay in the
+kernel's backlog.
 """
 
 from __future__ import annotations
@@ -30,13 +30,13 @@ _EXHAUSTED = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
 
 
 class Listener:
-    """Accepts on one address.
+    """Accepts connections on one address.
 
     Args:
         loop: the loop.
         host: an address literal or a name; the first address it resolves to is bound.
-        port: 0 takes a free one.
-        pending: gets what is accepted; shared by all listeners of a server.
+        port: 0 for a free one.
+        pending: receives accepted sockets; shared by all listeners of a server.
 
     Attributes:
         address: the bound address tuple.
@@ -66,7 +66,7 @@ class Listener:
         self._resume()
 
     def close(self) -> None:
-        """Accept no more. Connections already accepted live on."""
+        """Stop accepting. Connections already accepted stay open."""
         if self._closed:
             return
         self._closed = True
@@ -80,16 +80,16 @@ class Listener:
     # --- for the loop
 
     def ready(self, events: int) -> None:  # noqa: ARG002  (the Watcher's signature; a listener is only ever readable)
-        """Somebody waits: accept in the accept step, after members were read."""
+        """A client waits: accept in the accept step, after the reads of members."""
         self._loop.accepting.append(self)
 
     @property
     def label(self) -> str:
-        """Where it listens."""
+        """The address it listens on."""
         return f"the listener on port {self.port}"
 
     def fail(self) -> None:
-        """One client could not be taken; the next one is another story."""
+        """Nothing to end: a client that could not be accepted does not affect the next one."""
 
     def accept_some(self, budget: int) -> int:
         """Accept at most ``budget`` clients; returns how many."""
@@ -106,7 +106,7 @@ class Listener:
                 if exc.errno in _EXHAUSTED and not self._pending.put_out_silent(1):
                     self._exhausted(budget)
                     break
-                accepted += 1  # a silent one has gone for it; or ECONNABORTED and the like: it has gone itself
+                accepted += 1  # a silent one was closed for it; or ECONNABORTED and the like: it has closed itself
                 continue
             accepted += 1
             self._pause_s = 0.0
@@ -116,7 +116,7 @@ class Listener:
     # --- waiting
 
     def _exhausted(self, budget: int) -> None:
-        """No descriptor left: let those who wait go with the spare one, then rest."""
+        """Without descriptors: use the spare one to accept and close the waiting clients, then pause."""
         for _ in range(budget):
             if self._spare is not None:
                 os.close(self._spare)
@@ -128,7 +128,7 @@ class Listener:
             sock.close()
             self._pending.deny(str(peer[0]), Denial.NO_DESCRIPTORS)
         if self._spare is None:
-            with contextlib.suppress(OSError):  # none to be had yet; the next round does without
+            with contextlib.suppress(OSError):  # none available yet; the next round works without
                 self._spare = os.open(os.devnull, os.O_RDONLY)
         limits = self._loop.limits
         self._pause_s = min(max(self._pause_s * 2, limits.emfile_pause_min_s), limits.emfile_pause_max_s)
@@ -153,14 +153,14 @@ class Listener:
 
 
 def _bind(host: str, port: int, backlog: int) -> socket.socket:
-    """A listening, non-blocking socket on the first address of ``host``."""
+    """Make a listening, non-blocking socket on the first address of ``host``."""
     family, kind, proto, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[
         0
     ]
     sock = socket.socket(family, kind, proto)
     try:
         if sys.platform == "win32":
-            # There SO_REUSEADDR lets another process steal the port.
+            # On Windows SO_REUSEADDR lets another process steal the port.
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_EXCLUSIVEADDRUSE, 1)
         else:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

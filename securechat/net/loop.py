@@ -1,18 +1,17 @@
-"""One thread, one selector, one order of work.
+"""The event loop: one thread, one selector, and a fixed order of work per pass.
 
-A pass is the unit of work: select, completions, reads, handshakes, accepts, timers, flush, deferred closes. All that is
-read in one pass becomes one commit, all that is written in one pass becomes one send per peer. The order is Redis'
-(``ae.c`` and ``beforeSleep``): answers leave after everything that may add to them, and nothing is freed while
-somebody may still hold it. Each step is bounded, by bytes per transport or by a count, and what is left over makes the
-next ``select`` return at once.
+A pass is select, completions, reads, handshakes, accepts, timers, flush, deferred closes. All input of one pass becomes
+one commit, all output of one pass one send per peer. The order is Redis' (``ae.c`` and ``beforeSleep``): answers are
+sent after everything that may add to them, and nothing is freed while other code of the pass may still use it. Each
+step is bounded, by bytes per transport or by a count, and remaining work makes the next ``select`` return at once.
 
 Nothing crosses threads except :meth:`Loop.post` and :meth:`Loop.stop`.
 
-What a piece of work raises (a read, a posted callback, a timer, ...) costs its owner and nothing else when ``on_error``
-is given, and ends :meth:`Loop.run` when it is not; `securechat.containment` has the rules and the exceptions to them.
-The client gives none: it has one connection, and a bug ends it with its traceback.
+With ``on_error``, an exception from a piece of work (a read, a posted callback, a timer, ...) affects only its owner;
+without it, the exception ends :meth:`Loop.run`. `securechat.containment` has the rules and their exceptions. The client
+gives none: it has one connection, and a bug ends it with its traceback.
 
-A pass that takes too long is judged by :mod:`securechat.net.slow_passes`, from one look at the clock at its end.
+:mod:`securechat.net.slow_passes` judges passes that take too long, by one reading of the clock at their end.
 """
 
 from __future__ import annotations
@@ -37,20 +36,20 @@ if TYPE_CHECKING:
 EVENT_READ = selectors.EVENT_READ
 EVENT_WRITE = selectors.EVENT_WRITE
 
-# Names of this module: looking one up in its enum costs more than what is done with it.
+# Module constants, because an enum look-up costs more than the work around it.
 _COMPLETION, _READ, _HANDSHAKE, _ACCEPT = Step.COMPLETION, Step.READ, Step.HANDSHAKE, Step.ACCEPT
 _TIMER, _BEFORE_FLUSH, _FLUSH, _CLOSE = Step.TIMER, Step.BEFORE_FLUSH, Step.FLUSH, Step.CLOSE
 
 
 class Watcher(Owner, Protocol):
-    """Whoever owns a socket in the selector."""
+    """The owner of a socket in the selector."""
 
     def ready(self, events: int) -> None:
         """The socket is ready for ``events`` (EVENT_READ, EVENT_WRITE)."""
 
 
 class Acceptor(Watcher, Protocol):
-    """A watcher whose work is done in the accept step."""
+    """A watcher that works in the accept step."""
 
     def accept_some(self, budget: int) -> int:
         """Accept at most ``budget`` connections; returns how many."""
@@ -62,13 +61,14 @@ class Loop:
     Args:
         limits: pass budgets and deadlines.
         clock: monotonic seconds.
-        selector: what waits; the system's best by default. A simulation gives its own, with a ``wakeup`` to match.
-        wakeup: how other threads end the wait.
-        on_error: told what a piece of work raised; without it such an error ends :meth:`run`.
-        on_slow_pass: told of passes that took too long, in a sentence.
+        selector: waits for sockets; the system's best by default. A simulation gives its own, with a ``wakeup`` to
+            match.
+        wakeup: ends the wait from another thread.
+        on_error: receives the exception of a piece of work; without it such an exception ends :meth:`run`.
+        on_slow_pass: receives a sentence about each pass that took too long.
 
     Attributes:
-        containment: what becomes of what a piece of work raises.
+        containment: handles the exceptions of pieces of work.
         now: monotonic seconds at the start of this pass.
         passes: passes so far; with ``reads``, ``writes``, ``bytes_in`` and ``bytes_out`` (plaintext) for the metrics.
     """
@@ -88,7 +88,7 @@ class Loop:
         self.passes = self.reads = self.writes = self.bytes_in = self.bytes_out = 0
         self._clock = clock
         self.containment = Containment(on_error)
-        self._mark: Mark = self.containment  # told what runs; while passes are slow, what measures them
+        self._mark: Mark = self.containment  # notes the work under way; while passes are slow, measures it
         self._slow_passes = SlowPasses(self, clock, on_slow_pass)
         self._timers = Timers()
         self._posted: deque[Callable[[], None]] = deque()
@@ -97,7 +97,7 @@ class Loop:
         self._selector = selector or selectors.DefaultSelector()
         self._wakeup = wakeup or Wakeup()
         self._selector.register(self._wakeup.reader, EVENT_READ, self)
-        # What the rest of net/ puts its work into; nobody else touches these.
+        # Work queued by the rest of net/; private to it.
         self.dirty: list[Transport] = []
         self.again: deque[Transport] = deque()
         self.handshakes: deque[Transport] = deque()
@@ -105,7 +105,7 @@ class Loop:
         self.closing: list[Transport] = []
         self.backlogs = SendBacklogs(limits.outboxes_total_bytes)
 
-    # --- for everybody on the loop's thread
+    # --- for all code on the loop's thread
 
     def call_later(self, delay_s: float, callback: Callable[[], None]) -> Timer:
         """Call back once, ``delay_s`` seconds from now, never in this pass."""
@@ -116,13 +116,13 @@ class Loop:
         return self._timers.add(when, callback)
 
     def call_before_flush(self, callback: Callable[[], None]) -> None:
-        """Call back once, in this pass if it has not flushed yet: the place to gather and write once."""
+        """Call back once, in this pass if it has not flushed yet: for writes gathered over a pass."""
         self._before_flush.append(callback)
 
     # --- from any thread and from signal handlers
 
     def post(self, callback: Callable[[], None]) -> None:
-        """Run ``callback`` on the loop's thread, in order. The callers bound how many are under way."""
+        """Run ``callback`` on the loop's thread, in order. Callers bound how many are queued."""
         self._posted.append(callback)
         self._wakeup.signal()
 
@@ -138,23 +138,23 @@ class Loop:
     # --- running
 
     def run(self) -> None:
-        """Pass after pass, until :meth:`stop`."""
+        """Run passes until :meth:`stop`."""
         while not self._stopping:
             self.run_pass(None)
         self._stopping = False
 
     def close(self) -> None:
-        """Release the selector and the wake-up pair. Close listeners and abort transports, and run a pass, before."""
+        """Release the selector and the wake-up pair. Before, close listeners, abort transports, and run a pass."""
         self._selector.close()
         self._wakeup.close()
 
     def run_pass(self, timeout_s: float | None) -> None:
-        """One pass; waits at most ``timeout_s`` seconds for something to do (None: until there is something)."""
+        """Run one pass; waits at most ``timeout_s`` seconds for work (None: without limit)."""
         events = self._selector.select(self._patience(timeout_s))
         self.now = self._clock()
         self.passes += 1
         again = self.again
-        if again:  # those who get on the list from here on wait for the next pass
+        if again:  # transports added from here on wait for the next pass
             self.again = deque()
         if self._posted:
             self._run_posted()
@@ -177,7 +177,7 @@ class Loop:
             self._mark = self._slow_passes.judge(ended, len(events), self._mark)
 
     def ready(self, events: int) -> None:  # noqa: ARG002  (the Watcher's signature; here it is the wake-up pair)
-        """A byte came through the wake-up pair: it has done its work by ending the select."""
+        """Ignore the byte in the wake-up pair: it has ended the select, which is its purpose."""
         self._wakeup.drain()
 
     @property
@@ -186,14 +186,14 @@ class Loop:
         return "the loop"
 
     def fail(self) -> None:
-        """Never needed: :meth:`ready` above raises nothing."""
+        """Do nothing: :meth:`ready` above raises nothing."""
 
     # --- the selector, for net/ only
 
     def watch(self, sock: socket.socket, before: int, events: int, watcher: Watcher) -> None:
-        """Change the interest in ``sock`` from ``before`` to ``events``; no interest is no registration.
+        """Change the interest in ``sock`` from ``before`` to ``events``; without interest it is not registered.
 
-        epoll reports a hang-up even to those who asked for nothing, so a registration without interest would spin.
+        epoll reports a hang-up even without any interest, so a registration without interest would spin.
         """
         if not before:
             self._selector.register(sock, events, watcher)
@@ -216,7 +216,7 @@ class Loop:
         return wait_s if timeout_s is None else min(wait_s, timeout_s)
 
     def _run_posted(self) -> None:
-        """The completions that are there now; those that come meanwhile belong to the next pass."""
+        """Run the completions queued now; later ones belong to the next pass."""
         self._wakeup.drain()
         mark = self._mark
         mark.step = _COMPLETION
@@ -224,7 +224,7 @@ class Loop:
             mark.current = callback = self._posted.popleft()
             try:
                 callback()
-            except Exception as exc:  # noqa: BLE001  (it costs its owner, not the loop)
+            except Exception as exc:  # noqa: BLE001  (it affects its owner, not the loop)
                 self.containment.contain(callback, exc)
 
     def _read(self, events: list[tuple[selectors.SelectorKey, int]], again: deque[Transport]) -> None:
@@ -234,7 +234,7 @@ class Loop:
             mark.current = watcher = key.data
             try:
                 watcher.ready(mask)
-            except Exception as exc:  # noqa: BLE001  (one peer's trouble must stay one peer's)
+            except Exception as exc:  # noqa: BLE001  (one peer's error must not affect others)
                 self.containment.contain(watcher, exc)
         for transport in again:
             mark.current = transport
@@ -244,7 +244,7 @@ class Loop:
                 self.containment.contain(transport, exc)
 
     def _step_handshakes(self) -> None:
-        """At most accepts_per_pass steps of 0.3 to 0.6 ms each, first come first served: members were read before."""
+        """Run at most accepts_per_pass handshake steps of 0.3 to 0.6 ms each, in order, after the reads of members."""
         waiting = self.handshakes
         mark = self._mark
         mark.step = _HANDSHAKE
@@ -256,9 +256,9 @@ class Loop:
                 self.containment.contain(transport, exc)
 
     def _accept(self) -> None:
-        """One budget for all listeners; the selector reports again whoever was left out."""
+        """Accept with one budget for all listeners; the selector reports the remaining clients again."""
         budget = self.limits.accepts_per_pass
-        acceptors, self.accepting = self.accepting, []  # one that has more to do asks for a turn in the next pass
+        acceptors, self.accepting = self.accepting, []  # one with more to accept is added again for the next pass
         mark = self._mark
         mark.step = _ACCEPT
         for acceptor in acceptors:
@@ -286,7 +286,7 @@ class Loop:
 
     def _flush(self) -> None:
         dirty = self.dirty.copy()
-        self.dirty.clear()  # cleared in place: transports hold this list's append
+        self.dirty.clear()  # in place: transports hold this list's append
         mark = self._mark
         mark.step = _FLUSH
         for transport in dirty:
@@ -303,7 +303,7 @@ class Loop:
                 self.containment.contain(transport, exc)
 
     def _finish_closing(self) -> None:
-        """Close descriptors last, so that no event of this pass can meet a number that was used anew."""
+        """Close descriptors last, so that no event of this pass can meet a reused number."""
         closing = self.closing
         self.closing = []
         mark = self._mark

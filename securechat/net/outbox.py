@@ -1,15 +1,15 @@
-"""The bytes that wait for one peer: a queue without sockets.
+"""The queue of bytes that wait to be sent to one peer; no sockets.
 
-What a room says is one ``bytes`` object in a thousand outboxes, so a chunk is kept by reference and copied only when
-several must be joined into one TLS record. A single chunk of at most a record goes out as it is; a longer one goes out
-as views of itself.
+A broadcast puts one ``bytes`` object into a thousand outboxes, so a chunk is kept by reference and copied only when
+several are joined into one TLS record. A single chunk of at most a record is sent as it is; a longer one is sent as
+views of itself.
 
-OpenSSL demands that a refused or short write is repeated with the same bytes (SSL_write(3), SSL_ERROR_WANT_WRITE):
-the record is already encrypted. What :meth:`Outbox.take` returned therefore stays *in flight* until
+OpenSSL demands that a refused or short write is repeated with the same bytes (SSL_write(3), SSL_ERROR_WANT_WRITE),
+because the record is already encrypted. So the result of :meth:`Outbox.take` stays *in flight* until
 :meth:`Outbox.accepted` has counted all of it.
 
-A chunk is a whole number of the speaker's units (frames, lines). :meth:`Outbox.clear_unsent` cuts only between chunks,
-never inside one that has been begun: the last words that follow must not end up in the middle of half a frame.
+A chunk is a whole number of the protocol's units (frames, lines). :meth:`Outbox.clear_unsent` cuts only between chunks,
+never inside one partly sent: last words must not follow half a frame.
 """
 
 from __future__ import annotations
@@ -17,15 +17,15 @@ from __future__ import annotations
 from collections.abc import Callable
 
 TLS_RECORD_BYTES = 16 * 1024
-"""Largest plaintext of one TLS record (RFC 8446, section 5.1); one send a record is what a send is worth."""
+"""Largest plaintext of one TLS record (RFC 8446, section 5.1), and so the size of one send."""
 
 
 class Outbox:
     """A queue of shared chunks with one piece in flight.
 
     Attributes:
-        append: add a chunk. It is the list's own method: a broadcast calls it a thousand times a pass, and lengths
-            are counted only when somebody asks.
+        append: adds a chunk. It is the list's own method, because a broadcast calls it a thousand times a pass; lengths
+            are counted only when asked for.
     """
 
     __slots__ = ("_begun", "_chunks", "_counted", "_counted_bytes", "_in_flight", "append")
@@ -33,25 +33,25 @@ class Outbox:
     def __init__(self) -> None:
         self._chunks: list[bytes | memoryview] = []
         self.append: Callable[[bytes], None] = self._chunks.append
-        self._begun = False  # whether the first chunk is the rest of one that is partly taken
+        self._begun = False  # whether the first chunk is the rest of a partly taken one
         self._counted = 0  # how many leading chunks _counted_bytes includes
         self._counted_bytes = 0
         self._in_flight: bytes | memoryview = b""
 
     def __bool__(self) -> bool:
-        """Whether anything waits or is in flight."""
+        """Whether anything is queued or in flight."""
         return bool(self._in_flight or self._chunks)
 
     @property
     def size_bytes(self) -> int:
-        """All that is not yet accepted. Costs only what was appended since the last question."""
+        """The bytes not yet accepted by the socket. Counts only the chunks appended since the last call."""
         return self._count() + len(self._in_flight)
 
     def take(self, max_bytes: int = TLS_RECORD_BYTES) -> bytes | memoryview:
-        """The next piece to send: what is in flight, else the waiting chunks joined up to ``max_bytes``.
+        """Return the next piece to send: the one in flight, else the queued chunks joined up to ``max_bytes``.
 
         Returns:
-            The same piece again until it is accepted; empty when there is nothing to send.
+            The same piece again until it is accepted; empty when the outbox is.
         """
         if self._in_flight:
             return self._in_flight
@@ -70,7 +70,7 @@ class Outbox:
         return piece
 
     def accepted(self, sent_bytes: int) -> bool:
-        """Count ``sent_bytes`` of the piece in flight as gone; the rest of it stays first.
+        """Count ``sent_bytes`` of the piece in flight as sent; the rest of it stays first.
 
         Returns:
             Whether something is left to send.
@@ -83,13 +83,13 @@ class Outbox:
         return True
 
     def clear_unsent(self) -> None:
-        """Drop every chunk that has not been begun."""
+        """Drop every chunk that is not partly sent."""
         keep = self._chunks[:1] if self._begun else []
         self._chunks[:] = keep
         self._counted = self._counted_bytes = 0
 
     def _count(self) -> int:
-        """Bytes of all chunks; looks only at those that came since the last call."""
+        """Count the bytes of all chunks, visiting only those added since the last call."""
         chunks = self._chunks
         if len(chunks) > self._counted:
             self._counted_bytes += sum(map(len, chunks[self._counted :]))
@@ -97,7 +97,7 @@ class Outbox:
         return self._counted_bytes
 
     def _gather(self, max_bytes: int) -> bytes | memoryview:
-        """Exactly ``max_bytes`` from more than that: the chunk that does not fit is split by views, not copied."""
+        """Take exactly ``max_bytes`` out of more: the last chunk is split by views, not copied."""
         chunks = self._chunks
         total = taken = 0
         for chunk in chunks:

@@ -1,11 +1,11 @@
-"""Passes of the loop that take too long: which kinds of work took the time, and whose the longest piece was.
+"""Reports loop passes that take too long, with the kinds of work and the longest piece.
 
-A good pass costs one look at the clock at its end; none is measured in detail, because several looks in every pass
-would cost more than a slow one does. The first slow pass is reported with what is known without: how long it took and
-how many sockets were ready. From then on every piece of work is measured for WATCH_S, and the next slow pass is
-reported in full: what a peer can make slow once, it can make slow again.
+A normal pass costs one reading of the clock at its end; it is not measured in detail, because that would cost more in
+total than a slow pass. The first slow pass is reported with what is known anyway: its duration and the number of ready
+sockets. From then on every piece of work is measured for WATCH_S, and the next slow pass is reported in full, because a
+peer that made one pass slow can repeat it.
 
-Lines are few whatever happens: one per REPORT_EVERY_S and kind of line, with the number of those left out.
+Reports are limited: one per REPORT_EVERY_S and kind of line, with the number of those left out.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from securechat.net.loop import Loop
 
 SLOW_PASS_S = 0.1
-"""Seconds of work in one pass from which on people notice: a round trip feels immediate up to about 0.1 s (Nielsen,
-Usability Engineering, 1993). The dearest single request is held to 5 ms, so twenty of those fit."""
+"""Seconds of work in one pass from which on users notice: a round trip feels immediate up to about 0.1 s (Nielsen,
+Usability Engineering, 1993). The most expensive single request is limited to 5 ms, so twenty of those fit."""
 WATCH_S = 600.0
 """Seconds for which passes are measured after a slow one; measuring costs some 2 % of a busy pass."""
 REPORT_EVERY_S = 10.0
@@ -29,19 +29,19 @@ REPORT_EVERY_S = 10.0
 
 
 class Mark(Protocol):
-    """Told what runs."""
+    """Notes the work under way."""
 
     current: object
     step: Step
 
 
 class SlowPasses:
-    """Judges passes.
+    """Judges the duration of passes.
 
     Args:
-        loop: whose.
+        loop: the loop to judge.
         clock: monotonic seconds.
-        report: told in a sentence; without it nothing is measured.
+        report: receives a sentence; without it nothing is measured.
 
     Attributes:
         slow: slow passes so far.
@@ -57,15 +57,15 @@ class SlowPasses:
         self.slow = 0
 
     def judge(self, ended: float, ready: int, mark: Mark) -> Mark:
-        """Look at a pass that was slow, or measured.
+        """Judge a pass that was slow, or measured.
 
         Args:
             ended: monotonic seconds.
             ready: sockets that were ready.
-            mark: what was told what ran.
+            mark: the mark that this pass used.
 
         Returns:
-            What to tell in the next pass.
+            The mark for the next pass.
         """
         loop = self._loop
         took_s = ended - loop.now
@@ -89,7 +89,7 @@ def _unmeasured(ready: int) -> str:
 
 
 class PassWatch:
-    """A `Mark` that measures the pieces of work between what it is told."""
+    """A `Mark` that measures the time between two notes."""
 
     def __init__(self, loop: Loop, clock: Callable[[], float]) -> None:
         self._loop = loop
@@ -101,7 +101,7 @@ class PassWatch:
 
     @property
     def current(self) -> object:
-        """What runs."""
+        """The work under way."""
         return self._loop.containment.current
 
     @current.setter
@@ -120,7 +120,7 @@ class PassWatch:
         self._loop.containment.step = step
 
     def account(self, ended: float) -> str:
-        """Say where the time of this pass went."""
+        """Describe where the time of this pass went."""
         self._lap(ended)
         longest_s, step, work = self._longest
         spent = sorted(self._spent_s.items(), key=lambda each: each[1], reverse=True)

@@ -1,11 +1,11 @@
-"""What peers that do not keep up hold in memory, and when it is too much.
+"""Tracks the backlogs of slow peers, and decides when they are too large.
 
-A backlog begins when the socket refuses bytes and is over when the outbox is empty: the thousand transports whose
-outbox empties in every pass have none, and cost nothing here. One peer alone is too much over the hard limit, or over
-the soft one for limits.outbox_soft_s without a break.
+A backlog begins when the socket refuses bytes and ends when the outbox is empty: a transport whose outbox empties in
+every pass has none, and costs nothing here. One backlog is too large over the hard limit, or over the soft one for
+limits.outbox_soft_s without a break.
 
-All together: over the limit the biggest goes first (limits.outboxes_total_bytes): it frees the most and is the furthest
-behind, and the log has all it missed.
+All backlogs together are limited by limits.outboxes_total_bytes: over it the largest goes first, which frees the most
+and is the furthest behind; the log still has everything it missed.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ class SendBacklog:
 
     Args:
         loop: the loop; its ``backlogs`` counts this one.
-        transport: whose it is.
-        try_again: puts the transport into the next flush step.
+        transport: the transport it belongs to.
+        try_again: queues the transport for the next flush step.
     """
 
     __slots__ = ("_loop", "_soft_timer", "_transport", "_try_again")
@@ -34,13 +34,13 @@ class SendBacklog:
         self._loop = loop
         self._transport = transport
         self._try_again = try_again
-        self._soft_timer: Timer | None = None  # since it went over the soft limit
+        self._soft_timer: Timer | None = None  # runs while it is over the soft limit
 
     def measure(self, size_bytes: int) -> bool:
-        """Count ``size_bytes`` as what waits now.
+        """Note ``size_bytes`` as the present backlog.
 
         Returns:
-            Whether that is too much, or has been for too long.
+            Whether it is too large, or has been over the soft limit for too long.
         """
         loop = self._loop
         limits = loop.limits
@@ -51,13 +51,13 @@ class SendBacklog:
         if size_bytes > limits.outbox_hard_bytes:
             return True
         if self._soft_timer is None:
-            # When it fires it judges nothing: that is the flush step's, after one more try to send.
+            # The timer itself judges nothing: the flush step does, after one more attempt to send.
             self._soft_timer = loop.call_later(limits.outbox_soft_s, self._try_again)
             return False
         return not self._soft_timer.active
 
     def over(self) -> None:
-        """The outbox is empty, or its bytes will never be sent."""
+        """End the backlog: the outbox is empty, or its bytes will never be sent."""
         self._loop.backlogs.leave(self._transport)
         self._below_soft_limit()
 
@@ -71,7 +71,7 @@ class SendBacklogs:
     """The sizes of all backlogs of one loop.
 
     Args:
-        limit_bytes: what they may hold together.
+        limit_bytes: the most that they may hold together.
     """
 
     __slots__ = ("_limit_bytes", "_sizes", "total_bytes")
@@ -82,11 +82,11 @@ class SendBacklogs:
         self.total_bytes = 0
 
     def __len__(self) -> int:
-        """How many transports have a backlog."""
+        """The number of transports with a backlog."""
         return len(self._sizes)
 
     def enter(self, transport: Transport, size_bytes: int) -> None:
-        """Set what ``transport`` holds."""
+        """Set the size of the backlog of ``transport``."""
         self.total_bytes += size_bytes - self._sizes.get(transport, 0)
         self._sizes[transport] = size_bytes
 
@@ -95,7 +95,7 @@ class SendBacklogs:
         self.total_bytes -= self._sizes.pop(transport, 0)
 
     def victims(self) -> list[Transport]:
-        """The biggest ones whose going brings the total under the limit. Those already on their way out count."""
+        """The largest backlogs to close to get under the limit. Those already closing count."""
         if self.total_bytes <= self._limit_bytes:
             return []
         chosen: list[Transport] = []

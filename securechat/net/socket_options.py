@@ -1,4 +1,4 @@
-"""How a socket comes under TLS, its options, and what an error of it means."""
+"""Sets socket options, starts TLS on a socket, and classifies socket errors."""
 
 from __future__ import annotations
 
@@ -14,28 +14,28 @@ if TYPE_CHECKING:
 
 
 class CloseReason(StrEnum):
-    """Why a connection ended. Values are stable words for logs and metrics."""
+    """The reasons why a connection ended. Values are stable words for logs and metrics."""
 
-    LOCAL = "local"  # we closed it
+    LOCAL = "local"  # closed by this side
     PEER_CLOSED = "peer_closed"  # a clean end: close_notify, or an end before the handshake was over
     TRUNCATED = "truncated"  # FIN without close_notify (RFC 8446, section 6.1): the last bytes may be missing
     RESET = "reset"
     TLS_ERROR = "tls_error"
     HANDSHAKE_TIMEOUT = "handshake_timeout"
-    TIMED_OUT = "timed_out"  # the kernel gave up: the peer acknowledged nothing for tcp_user_timeout_s
-    SLOW_READER = "slow_reader"  # over an outbox limit, and the handler had no last word
+    TIMED_OUT = "timed_out"  # the peer acknowledged nothing for tcp_user_timeout_s
+    SLOW_READER = "slow_reader"  # over an outbox limit, and the handler did not close
     FAILED = "failed"  # any other error of the socket
-    INTERNAL = "internal"  # work for the connection met a bug, and the handler had no last word
+    INTERNAL = "internal"  # a bug in work for the connection, and the handler did not close
 
 
 class ConnectionState(Enum):
-    """How far a connection is."""
+    """The stages of a connection."""
 
     NEW = "new"
     HANDSHAKING = "handshaking"
     OPEN = "open"
-    CLOSING = "closing"  # the last words are on their way; input is decrypted and dropped
-    LINGERING = "lingering"  # FIN is out; raw input is dropped
+    CLOSING = "closing"  # last words are being sent; input is decrypted and dropped
+    LINGERING = "lingering"  # FIN is sent; raw input is dropped
     CLOSED = "closed"
 
 
@@ -44,14 +44,14 @@ _TIMEOUT_ERRNOS = frozenset({errno.ETIMEDOUT, errno.EHOSTUNREACH, errno.ENETUNRE
 _TLS_REASONS = (
     (ssl.SSLSyscallError, CloseReason.RESET),
     (ssl.SSLZeroReturnError, CloseReason.PEER_CLOSED),
-    (ssl.SSLError, CloseReason.TLS_ERROR),  # the base of the others: last
+    (ssl.SSLError, CloseReason.TLS_ERROR),  # last, because it is the base class of the others
 )
 
 
 def reason_of(exc: Exception, *, handshaking: bool) -> CloseReason:
-    """The reason behind an error that a TLS socket raised."""
+    """The reason for an error that a TLS socket raised."""
     if isinstance(exc, ssl.SSLEOFError):
-        # Before gh-115627 Python lost the errno of a reset and called it EOF too; a FIN has OpenSSL 3's reason with it.
+        # Before gh-115627 Python lost the errno of a reset and called it EOF too; with a FIN OpenSSL 3 gives a reason.
         if not exc.reason and ssl.OPENSSL_VERSION_INFO >= (3,):
             return CloseReason.RESET
         return CloseReason.PEER_CLOSED if handshaking else CloseReason.TRUNCATED
@@ -73,7 +73,7 @@ def label_of_peer(peer: tuple[Any, ...]) -> str:
 
 
 def set_options(sock: socket.socket, limits: Limits) -> None:
-    """What every connection has: never blocking, no Nagle, a bounded kernel buffer, an end to dead peers.
+    """Set the options of every connection: non-blocking, no Nagle, a bounded kernel buffer, a timeout for dead peers.
 
     With Nagle's algorithm the 99th percentile is 24 to 46 ms; without SO_SNDBUF the kernel holds 4 MiB for a reader
     that stopped. Both were measured.
@@ -96,16 +96,16 @@ def begin_tls(
 
     Args:
         sock: a connected TCP socket; taken over, also when this raises.
-        context: decides everything about TLS.
+        context: the TLS settings.
         server_hostname: the name to verify; None on the server side.
-        limits: for the options.
+        limits: the source of the options' values.
 
     Raises:
-        OSError, ValueError: the socket is already dead, or TLS cannot be set up with these arguments.
+        OSError, ValueError: the socket is already dead, or TLS cannot be started with these arguments.
     """
     try:
         set_options(sock, limits)
-        sock.getpeername()  # the same error for a socket that was reset meanwhile, whatever Python makes of it below
+        sock.getpeername()  # raises one and the same error for a socket that was reset meanwhile, on every Python
         return context.wrap_socket(
             sock,
             server_side=server_hostname is None,
@@ -120,10 +120,10 @@ def begin_tls(
 
 
 def _close_half_made(exc: Exception) -> None:
-    """Close the SSLSocket that ``wrap_socket`` took the descriptor for, and forgot.
+    """Close the SSLSocket that ``wrap_socket`` made from the descriptor before it failed.
 
-    Before gh-113280 (3.11.7 is one) a reset that comes just before or during ``wrap_socket`` leaves it open, and the
-    only reference is in the traceback: whoever keeps the exception keeps the descriptor.
+    Before gh-113280 (3.11.7 is one) a reset that comes just before or during ``wrap_socket`` leaves it open, referenced
+    by the traceback alone: keeping the exception would keep the descriptor.
     """
     for frame, _ in traceback.walk_tb(exc.__traceback__):
         half_made = frame.f_locals.get("self")

@@ -1,10 +1,10 @@
-"""Deadlines in a heap that 10,000 idle connections can afford.
+"""Timers in a heap, cheap enough for 10,000 idle connections.
 
-Three rules. A timer made during a pass never fires in that pass: new ones wait in ``_fresh`` until
-:meth:`Timers.settle`, so a callback that arms itself again cannot hold the loop. Moving a deadline later (every
-message does that to an idle timer) writes one attribute and leaves the heap alone; the entry is moved when its old
-time comes. A cancelled timer stays where it is until it surfaces or until more than half of all entries are dead, and
-then all of them go at once, so that memory stays within twice of what is alive and a cancellation costs O(1) amortised.
+A timer made during a pass never fires in that pass: new ones wait in ``_fresh`` until :meth:`Timers.settle`, so a
+callback that sets itself again cannot block the loop. Moving a deadline later (every message does that to an idle
+timer) writes one attribute and leaves the heap alone; the entry moves when its old time comes. A cancelled timer stays
+in the heap until its time comes or until more than half of all entries are cancelled; then all of those are removed at
+once, so that memory stays within twice the active timers and a cancellation costs O(1) amortised.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from collections.abc import Callable
 from itertools import count
 
 TIMERS_PER_PASS = 1_000
-"""Entries looked at in one pass: at about 1 us each, 10,000 that fall due together delay nobody by over 1 ms a pass."""
-_REBUILD_FROM = 64  # entries; below this the dead cost less than the rebuild
+"""Entries processed in one pass: at about 1 us each, 10,000 due together delay a pass by at most 1 ms."""
+_REBUILD_FROM = 64  # entries; below this cancelled ones cost less than the rebuild
 
 
 class Timer:
@@ -34,14 +34,14 @@ class Timer:
         return self.callback is not None
 
     def cancel(self) -> None:
-        """Never fire. Idempotent, and harmless after it has fired."""
+        """Cancel. Idempotent, and harmless after it has fired."""
         if self.callback is not None:
             self.callback = None
             self._timers.one_died()
 
     def postpone(self, when: float) -> None:
-        """Move the deadline later, to the monotonic second ``when``; an earlier one changes nothing."""
-        if when > self.when:  # noqa: PLR1730  (a call of max() per message costs more than it says)
+        """Move the deadline later, to the monotonic second ``when``; an earlier time is ignored."""
+        if when > self.when:  # noqa: PLR1730  (a call of max() per message is slower)
             self.when = when
 
 
@@ -57,21 +57,21 @@ class Timers:
         self._dead = 0
 
     def __len__(self) -> int:
-        """Entries held, dead ones included."""
+        """Entries held, cancelled ones included."""
         return len(self._heap) + len(self._fresh)
 
     def add(self, when: float, callback: Callable[[], None]) -> Timer:
-        """A timer for the monotonic second ``when``, eligible from the next :meth:`settle` on."""
+        """Add a timer for the monotonic second ``when``, eligible from the next :meth:`settle` on."""
         timer = Timer(self, when, callback)
         self._fresh.append((when, next(self._order), timer))
         return timer
 
     def settle(self) -> float | None:
-        """Let the new timers in.
+        """Move new timers into the heap.
 
         Returns:
-            The monotonic second of the earliest entry, or None. It may belong to a cancelled or postponed timer: the
-            price of cheap cancelling and postponing is one idle pass for each such entry.
+            The monotonic second of the earliest entry, or None. It may belong to a cancelled or postponed timer, which
+            costs one idle pass for each such entry.
         """
         if self._fresh:
             for entry in self._fresh:
@@ -83,7 +83,7 @@ class Timers:
         return self._heap[0][0] if self._heap else None
 
     def run_due(self, now: float, fire: Callable[[Callable[[], None]], None] = lambda callback: callback()) -> None:
-        """Fire what is due at ``now``, earliest first, at most TIMERS_PER_PASS entries.
+        """Fire the timers due at ``now``, earliest first, at most TIMERS_PER_PASS entries.
 
         Args:
             now: monotonic seconds.
@@ -106,10 +106,10 @@ class Timers:
                 fire(callback)
 
     def one_died(self) -> None:
-        """Count a cancellation; rebuild when more than half are dead."""
+        """Count a cancellation; rebuild the heap when more than half are cancelled."""
         self._dead += 1
         if len(self) >= _REBUILD_FROM and self._dead * 2 > len(self):
-            # In place: run_due may stand in the middle of this list.
+            # In place: run_due may be iterating over this list.
             self._heap[:] = [entry for entry in self._heap if entry[2].callback is not None]
             heapq.heapify(self._heap)
             self._fresh[:] = [entry for entry in self._fresh if entry[2].callback is not None]

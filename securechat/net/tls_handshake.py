@@ -1,8 +1,7 @@
-"""The TLS handshake of one connection: its turn among the others, its deadline, and what the two sides agreed on.
+"""The TLS handshake of one connection: its queue slot, deadline and result.
 
-A step costs the loop 0.3 to 0.8 ms of arithmetic (measured), so steps wait in the loop's queue, and the loop takes only
-a few a pass. What a step's "would block" means for the selector, and what follows when the handshake is over, is the
-transport's.
+A step costs the loop 0.3 to 0.8 ms of computation (measured), so steps wait in the loop's queue, and the loop runs only
+a few a pass. The transport decides what the selector watches when a step would block, and what follows the handshake.
 """
 
 from __future__ import annotations
@@ -17,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class TlsParameters(NamedTuple):
-    """What a finished handshake has settled.
+    """The result of a finished handshake.
 
     Attributes:
         alpn: the protocol that ALPN selected (RFC 7301); None when none was.
@@ -36,8 +35,8 @@ class Handshake:
 
     Args:
         loop: the loop.
-        sock: the transport's, and never closed here.
-        transport: whose ``step_handshake`` and ``handshake_late`` the loop calls.
+        sock: owned by the transport, and never closed here.
+        transport: the loop calls its ``step_handshake`` and ``handshake_late``.
         owner: told whether the peer's ClientHello is complete, until it is.
 
     Attributes:
@@ -63,13 +62,13 @@ class Handshake:
             self._loop.handshakes.append(self._transport)
 
     def step(self) -> TlsParameters:
-        """As much as the bytes at hand allow.
+        """Run the handshake as far as the received bytes allow.
 
         Returns:
-            What was agreed on; that was the end.
+            The result; the handshake is then over.
 
         Raises:
-            ssl.SSLWantReadError, ssl.SSLWantWriteError: the peer's next bytes are missing, or ours do not fit.
+            ssl.SSLWantReadError, ssl.SSLWantWriteError: the peer's next bytes are missing, or the socket is full.
             OSError, ValueError: the handshake failed.
         """
         self.queued = False
@@ -79,17 +78,17 @@ class Handshake:
         except ssl.SSLWantReadError:
             self._tell_owner()
             raise
-        # A context that verifies nobody would hand out a certificate that proves nothing.
+        # A context that verifies nothing would return a certificate that proves nothing.
         verified = sock.context.verify_mode is not ssl.CERT_NONE
         shown = sock.getpeercert(binary_form=True) if verified else None
         return TlsParameters(sock.selected_alpn_protocol(), sock.version(), shown)
 
     def over(self) -> None:
-        """It has ended, well or badly, or will not be finished: no deadline any more."""
+        """Cancel the deadline: the handshake is over or abandoned."""
         self._deadline.cancel()
 
     def _tell_owner(self) -> None:
-        """Say whether the whole ClientHello has come: OpenSSL knows the peer's ciphers from then on."""
+        """Tell the owner whether the whole ClientHello has arrived: OpenSSL knows the peer's ciphers from then on."""
         if self._owner is not None:
             complete = self._sock.shared_ciphers() is not None
             self._owner.hello_heard(self._transport, complete=complete)

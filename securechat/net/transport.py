@@ -1,17 +1,17 @@
-"""One TLS connection on the loop: bytes in, bytes out, and a close that is heard.
+"""One TLS connection on the loop: reads, queued writes, and a graceful close.
 
-Two traps of ``SSLSocket`` live here and nowhere else. Bytes that OpenSSL has already decrypted are invisible to the
-selector, so a transport that stopped reading with something left goes on the loop's ready-again list: at its pass
-budget, and on resume. And a refused write must be repeated with the same bytes first: :mod:`securechat.net.outbox`
-keeps them.
+Two pitfalls of ``SSLSocket`` are handled here only. The selector does not see bytes that OpenSSL has already decrypted,
+so a transport that stopped reading with some left goes on the loop's ready-again list: at its pass budget, and on
+resume. And a refused write must be repeated with the same bytes first: :mod:`securechat.net.outbox` keeps them.
 
-Reading: one record a wake-up, and on to the end only for those who had more than one last time. The read that ends in
-"would block" costs an exception (about 0.4 us a delivery in rooms of ten), and saves thirty times as much where a
-sender pipelines. One wake-up in PROBE_EVERY looks whether that has begun. Writing: `Transport.write` only queues; the
-flush step at the end of the pass joins and sends, one record a send. Only a refused write registers for writability.
+Reading: one record a wake-up; up to the end of the input only for peers that sent more than one record last time. The
+read that ends in "would block" costs an exception (about 0.4 us a delivery in rooms of ten), and saves thirty times as
+much when a sender pipelines. One wake-up in PROBE_EVERY checks whether pipelining has begun. Writing: `Transport.write`
+only queues; the flush step at the end of the pass joins and sends, one record a send. Only a refused write registers
+for writability.
 
-The handshake is :mod:`securechat.net.tls_handshake`'s. A backlog is judged by :mod:`securechat.net.slow_readers`.
-Closing (flush, close_notify, FIN, read and discard, close) is :mod:`securechat.net.graceful_close`'s.
+:mod:`securechat.net.tls_handshake` runs the handshake, :mod:`securechat.net.slow_readers` judges backlogs, and
+:mod:`securechat.net.graceful_close` closes (flush, close_notify, FIN, read and discard, close).
 """
 
 from __future__ import annotations
@@ -35,19 +35,19 @@ if TYPE_CHECKING:
 
 __all__ = ["CloseReason", "Transport", "TransportHandler", "TransportOwner"]
 
-_RECORD_COST_BYTES = 512  # at least, of the pass budget: 60,000 records of one byte held the loop for 380 ms
+_RECORD_COST_BYTES = 512  # least cost in the pass budget: 60,000 records of one byte held the loop for 380 ms
 PROBE_EVERY = 8
-"""Wake-ups between two looks for a second record: 1/8 of a failed read (about 2 us) is lost in the noise of one."""
+"""Wake-ups between two probes for a second record: 1/8 of a failed read (about 2 us) is below the noise."""
 
 
 class Transport:
     """One connection.
 
     Args:
-        loop: the loop whose thread this lives on.
+        loop: the loop whose thread runs it.
         sock: a connected TCP socket; taken over, also when the constructor raises.
         peer: its address tuple.
-        context: decides everything about TLS.
+        context: the TLS settings.
         server_hostname: the name to verify. Given on the client side, and only there.
         owner: told when the handshake is over and when the descriptor is free.
 
@@ -56,11 +56,11 @@ class Transport:
         tls_version: such as ``"TLSv1.3"``, after the handshake.
         peer_certificate: DER of the peer's verified certificate, after the handshake; None when it showed none.
         error: the exception that ended the connection, where there was one.
-        owes_hello: whether a close now counts as a failed hello; set by whoever speaks the protocol. A peer that comes,
-            says nothing and leaves in good order (to learn a CA by its pin) owes nothing.
+        owes_hello: whether a close now counts as a failed hello; set by the handler. A peer that connects, sends
+            nothing and closes in good order (to learn a CA by its pin) owes nothing.
 
     Raises:
-        OSError, ValueError: the socket is already dead, or TLS cannot be set up with these arguments.
+        OSError, ValueError: the socket is already dead, or TLS cannot be started with these arguments.
     """
 
     __slots__ = (
@@ -94,11 +94,11 @@ class Transport:
         self._state = _State.NEW
         self._outbox = Outbox()
         self._append = self._outbox.append
-        self._writing = True  # write() is still heard
+        self._writing = True  # write() still queues
         self._dirty = False
         self._reading = True
-        self._interest = 0  # what the selector watches for us; 0 is not registered
-        self._again_pass = 0  # the pass that put us on the ready-again list; 0 is not on it
+        self._interest = 0  # the events registered with the selector; 0: not registered
+        self._again_pass = 0  # the pass that added this to the ready-again list; 0: not on it
         self._bulk = False
         self._probe = 0
         self._sendable = False  # the handshake is over and the socket has refused nothing
@@ -115,7 +115,7 @@ class Transport:
 
     @property
     def queued_bytes(self) -> int:
-        """Bytes the socket has not accepted yet."""
+        """Bytes that the socket has not accepted yet."""
         return self._outbox.size_bytes
 
     @property
@@ -133,7 +133,7 @@ class Transport:
             self._handshake.queue()
 
     def hand_over(self, handler: TransportHandler) -> None:
-        """From now on ``handler`` is told."""
+        """Replace the handler."""
         self._handler = handler
 
     def write(self, data: bytes) -> None:
@@ -145,14 +145,14 @@ class Transport:
                 self._loop.dirty.append(self)
 
     def pause_reading(self) -> None:
-        """Deliver nothing more, from this moment on, not even the rest of this pass."""
-        # The registration stays until the selector reports us: a pause that is over by then costs no system call.
+        """Stop delivering immediately, even within this pass."""
+        # The registration stays until the selector reports the socket: a short pause then costs no system call.
         if self._state is _State.OPEN:
             self._reading = False
             self._again_pass = 0
 
     def resume_reading(self) -> None:
-        """Deliver again, first of all what is already decrypted."""
+        """Deliver again, beginning with already decrypted bytes."""
         if self._state is _State.OPEN and not self._reading:
             self._reading = True
             self._watch()
@@ -160,14 +160,14 @@ class Transport:
             self._loop.again.appendleft(self)
 
     def close_with(self, last_words: bytes = b"", drop_backlog: bool = False) -> None:
-        """Say ``last_words`` after all that is queued, and close so that they are heard. Never blocks.
+        """Send ``last_words`` after all queued bytes, and close so that the peer receives them. Never blocks.
 
         Ends after limits.lingering_close_s without progress, after limits.drain_s in all. ``data_received`` is not
         called any more; ``connection_lost`` follows when the descriptor is free.
 
         Args:
             last_words: whole frames.
-            drop_backlog: drop what is queued and not begun, so that the last words come next.
+            drop_backlog: drop queued chunks that are not partly sent, so that the last words come next.
         """
         if self._state in (_State.NEW, _State.HANDSHAKING):
             self._end(CloseReason.LOCAL, "closed before the handshake was over")
@@ -179,7 +179,7 @@ class Transport:
             self._begin_close(CloseReason.LOCAL, "closed by this side")
 
     def abort(self) -> None:
-        """Close at once, whatever is lost by it."""
+        """Close at once, losing unsent bytes."""
         self._end(CloseReason.LOCAL, "aborted")
 
     @property
@@ -188,19 +188,19 @@ class Transport:
         return label_of_peer(self.peer)
 
     def fail(self) -> None:
-        """Work for this connection raised: the handler has last words, where it still can say any."""
+        """Let the handler close with last words, if it can: work for this connection raised an exception."""
         state = self._state
         try:
             if state is _State.OPEN:
                 self._handler.failed()
         finally:
-            if self._state is state:  # the bound on harm does not depend on a handler's manners
+            if self._state is state:  # close even if the handler did not
                 self._end(CloseReason.INTERNAL, "an internal error of this program")
 
     # --- for the loop
 
     def ready(self, events: int) -> None:
-        """The selector reports the socket."""
+        """Handle events that the selector reports for the socket."""
         if self._handshake is not None:
             self._handshake.queue()
             return
@@ -217,12 +217,12 @@ class Transport:
             self._read()
 
     def ready_again(self) -> None:
-        """Our turn on the ready-again list, unless the selector or a pause came first."""
+        """Take this transport's turn on the ready-again list, unless the selector or a pause came first."""
         if 0 < self._again_pass < self._loop.passes:
             self._read()
 
     def step_handshake(self) -> None:
-        """As much of the handshake as the bytes at hand allow."""
+        """Run the handshake as far as the received bytes allow."""
         if self._handshake is None:  # it ended meanwhile
             return
         self._read_wants_write = False
@@ -241,15 +241,15 @@ class Transport:
         return self._handshake is not None and self._handshake.queued
 
     def handshake_late(self) -> None:
-        """The handshake has had its time."""
+        """End the handshake at its deadline."""
         if self._state is _State.HANDSHAKING:
             self._end(CloseReason.HANDSHAKE_TIMEOUT, "the TLS handshake took too long")
 
     def flush(self) -> None:
-        """Send what waits, at most limits.write_bytes_per_pass."""
+        """Send queued bytes, at most limits.write_bytes_per_pass."""
         self._dirty = False
         if not self._sendable:
-            self._measure()  # nothing can be sent: only count what came on top
+            self._measure()  # nothing can be sent: only count the added bytes
             return
         outbox = self._outbox
         loop = self._loop
@@ -271,9 +271,9 @@ class Transport:
             self._flushed()
 
     def _flushed(self) -> None:
-        """After a flush that was not refused, where something is left to do."""
+        """Handle the state after a flush that the socket did not refuse."""
         if self._outbox:
-            self._mark_dirty()  # our budget ended, not the socket's patience
+            self._mark_dirty()  # the budget is spent, but the socket would take more
             self._measure()
         elif self._backlog is not None:
             self._backlog_over()
@@ -285,15 +285,15 @@ class Transport:
                 self._block()
 
     def overflow(self) -> None:
-        """Too much waits: ask the handler for its last words, once."""
+        """Report the outbox as too large to the handler, once."""
         if self._state is not _State.OPEN:
             return
         self._handler.outbox_overflow()
-        if self._state is _State.OPEN:  # the bound on memory does not depend on a handler's manners
+        if self._state is _State.OPEN:  # close even if the handler did not
             self._end(CloseReason.SLOW_READER, "the peer does not read what it is sent")
 
     def finish(self) -> None:
-        """Close the descriptor and say so, at the end of the pass."""
+        """Close the descriptor and report it, at the end of the pass."""
         self._sock.close()
         if self._owner is not None:
             self._owner.closed(self)
@@ -331,7 +331,7 @@ class Transport:
             self._watch()  # paused: now the registration goes
 
     def _receive(self) -> None:
-        """Deliver until it would block, the budget ends, or the handler has enough."""
+        """Deliver until reading would block, the budget is spent, or the handler pauses."""
         loop = self._loop
         deliver = self._handler.data_received
         receive = self._sock.recv
@@ -356,7 +356,7 @@ class Transport:
             deliver(data)
             if not self._reading or self._state is not _State.OPEN:  # the handler paused or closed
                 return
-            # Less than was asked for: the record is empty, and OpenSSL reads no further than one record.
+            # Less than was asked for: the record is complete, and OpenSSL reads no further than one record.
             if len(data) < at_once and not to_the_end:
                 break
             left_bytes -= max(len(data), _RECORD_COST_BYTES)
@@ -378,11 +378,11 @@ class Transport:
             self._fail(exc)
 
     def _peer_says_bye(self) -> None:
-        """The peer's close_notify: it sends no more, but still reads what is on its way."""
+        """Handle the peer's close_notify: it sends no more, but still reads."""
         self._begin_close(CloseReason.PEER_CLOSED, "closed by the peer", peer_closed=True)
 
     def _discard(self) -> None:
-        """While closing: hear the peer out, as far as the farewell goes."""
+        """While closing: discard the peer's input within the bounds of the graceful close."""
         if self._state is _State.CLOSED or self._graceful_close is None or not self._graceful_close.discard():
             return
         if self._state is _State.LINGERING:
@@ -406,7 +406,7 @@ class Transport:
             self._fail(exc)
 
     def _block(self) -> None:
-        """The socket is full."""
+        """Note that the socket is full."""
         self._blocked = True
         self._sendable = False
         self._watch()
@@ -422,7 +422,7 @@ class Transport:
             self._sendable = True
             if self._graceful_close is not None:
                 self._graceful_close.progressed()
-            self._mark_dirty()  # the registration goes when the outbox is empty: mostly the next write fills it again
+            self._mark_dirty()  # registration ends when the outbox is empty: usually the next write fills it again
 
     def _backlog_over(self) -> None:
         self._forget_backlog()
@@ -451,7 +451,7 @@ class Transport:
         self._mark_dirty()
 
     def _linger(self, graceful_close: GracefulClose) -> None:
-        """FIN, then read what still comes."""
+        """Send FIN, then read and discard further input."""
         if not graceful_close.fin():
             self._end()
             return
@@ -462,7 +462,7 @@ class Transport:
         self._watch()
 
     def _fail(self, exc: Exception) -> None:
-        """The socket or TLS broke. After a TLS error the alert that OpenSSL has sent deserves to be heard."""
+        """Handle a broken socket or a TLS error. After a TLS error linger, for the peer to receive OpenSSL's alert."""
         self.error = exc
         reason = reason_of(exc, handshaking=self._state is _State.HANDSHAKING)
         self._forget_handshake()
@@ -476,7 +476,7 @@ class Transport:
             self._end(reason, str(exc))
 
     def _end(self, reason: CloseReason | None = None, detail: str = "") -> None:
-        """Stop everything; the descriptor goes at the end of the pass. No reason: the one that closing began with."""
+        """Stop everything; the descriptor is closed at the end of the pass. Default reason: that of the close."""
         if self._state is _State.CLOSED:
             return
         self._state = _State.CLOSED
@@ -492,7 +492,7 @@ class Transport:
         self._loop.closing.append(self)
 
     def _watch(self) -> None:
-        """Bring the selector's interest in line with what we wait for."""
+        """Update the selector's interest to the events that are needed."""
         wanted = 0
         if (self._reading and not self._read_wants_write) or self._write_wants_read:
             wanted = EVENT_READ

@@ -1,11 +1,11 @@
-"""A unix-domain socket on the loop: lines in, lines out, for the few who may open a file of ours.
+"""A unix-domain socket on the loop that exchanges lines, for the operator's tool.
 
-It promises: the socket is 0600 from its first instant; a file left behind by a killed server is replaced, the socket
-of a living one never; whoever sends rubbish, too much or nothing, or stops reading, is put out after a while and costs
-nobody else anything. One line at a time: the next is read only when the handler asks for it, so input cannot pile up,
-and long answers are pulled from an iterator as the peer takes them, so output cannot either.
+The socket is 0600 from its first instant; a file left behind by a killed server is replaced, the socket of a live one
+never. A peer that sends garbage, too much or nothing, or stops reading, is disconnected after a while and affects no
+other. The next line is read only when the handler asks for it, so input cannot pile up, and long answers are pulled
+from an iterator as the peer takes them, so output cannot either.
 
-It refuses to know what a line means. Windows has no such sockets in Python: there `UnixSocketUnavailable` says so.
+It does not know the meaning of a line. Windows has no such sockets in Python: `UnixSocketUnavailable` reports it.
 """
 
 from __future__ import annotations
@@ -27,50 +27,50 @@ from securechat.net.timers import Timer
 LINE_BYTES = 65_536
 """The longest line, without its end: an announcement is at most limits.MAX_TEXT_BYTES."""
 CONNECTIONS = 16
-"""At once; every one may hold a line and OUTBOX_BYTES. A person and a few scripts need two or three."""
+"""Connections at once; each may hold a line and OUTBOX_BYTES. An operator and a few scripts need two or three."""
 OUTBOX_BYTES = 65_536
-"""An iterator is not asked for more while so much waits."""
+"""Unsent bytes from which an iterator is not asked for more."""
 LINES_PER_PASS = 100
-"""Pulled from an iterator at once: what makes a line may take 10 us and more, and others wait meanwhile."""
+"""Lines pulled from an iterator at once: making one may take 10 us and more, while other work waits."""
 IDLE_S = 60.0
-"""Seconds for a whole line to come; whoever sends none holds a place that others may need."""
+"""Seconds for a whole line to arrive; an idle connection occupies a slot that others may need."""
 STALL_S = 30.0
-"""Seconds in which a peer must take something of what it is sent."""
+"""Seconds within which a peer must take some of its output."""
 
 _READ_BYTES = 65_536
 _ACCEPTS_PER_PASS = 4
 _BACKLOG = 128
 _PAUSE_S = 1.0
-"""Rest when descriptors run out; the network listener keeps a spare one, we can wait."""
+"""Pause when descriptors run out; unlike the network listener, this one keeps no spare descriptor."""
 _PATH_BYTES = 107 if sys.platform == "linux" else 103
 """sun_path holds 108 bytes on Linux and 104 on the BSDs and macOS (unix(7), unix(4)), the last a zero."""
 
 
 class UnixSocketUnavailable(Exception):
-    """There can be no such socket here; the sentence says why and what to do."""
+    """Such a socket is impossible here; the message says why and what to do."""
 
 
 class UnixLineHandler(Protocol):
-    """Whoever speaks over a connection. All calls come on the loop's thread."""
+    """The handler of a connection. All calls come on the loop's thread."""
 
     def line_received(self, line: bytes) -> None:
         """One line without its end. The next comes only after `UnixLineConnection.next_line`."""
 
     def line_too_long(self) -> None:
-        """A line went over LINE_BYTES: there is no way back to its end. Say so and close."""
+        """A line exceeds LINE_BYTES, and its end cannot be found. Report it and close."""
 
     def failed(self) -> None:
-        """Work for this connection raised; the error is reported already. Say so and close."""
+        """Work for this connection raised an exception, already reported. Tell the peer and close."""
 
     def connection_lost(self) -> None:
-        """The connection is gone. Exactly once, the last call."""
+        """The connection is closed. Called exactly once, last."""
 
 
 class UnixLineConnection:
     """One accepted connection; made by `UnixLineListener`.
 
     Attributes:
-        uid: the user at the other end as the kernel vouches for it; None where the system does not tell.
+        uid: the user id of the peer, from the kernel; None where the system does not tell.
     """
 
     def __init__(self, loop: Loop, sock: socket.socket, on_gone: Callable[[UnixLineConnection], None]) -> None:
@@ -83,7 +83,7 @@ class UnixLineConnection:
         self._inbox = bytearray()
         self._outbox = bytearray()
         self._source: Iterator[bytes] | None = None
-        self._busy = False  # a line is with the handler
+        self._busy = False  # the handler is processing a line
         self._peer_ended = False
         self._closing = False
         self._closed = False
@@ -95,35 +95,35 @@ class UnixLineConnection:
         self._timer: Timer | None = None
 
     def start(self, handler: UnixLineHandler) -> None:
-        """Begin to read."""
+        """Start reading."""
         self._handler = handler
         self._settle()
 
     @property
     def backlog_bytes(self) -> int:
-        """What the peer has not taken yet."""
+        """Bytes that the peer has not taken yet."""
         return len(self._outbox)
 
     def write(self, data: bytes) -> None:
-        """Send, now or as the peer takes it. After the end it goes nowhere."""
+        """Send, now or as the peer takes it. Ignored after the end."""
         if not self._closed and not self._closing:
             self._outbox += data
             self._flush()
 
     def write_from(self, source: Iterator[bytes]) -> None:
-        """Send all that ``source`` yields, pulling it as the peer takes it; only one at a time."""
+        """Send everything that ``source`` yields, pulling it as the peer takes it; only one at a time."""
         assert self._source is None, "the last answer is still under way"
         if not self._closed and not self._closing:
             self._source = source
             self._flush()
 
     def next_line(self) -> None:
-        """The answer is complete, or under way: read on."""
+        """Read the next line: the answer is complete, or queued."""
         self._busy = False
         self._settle()
 
     def close(self) -> None:
-        """Send what waits, then close; reading is over."""
+        """Send queued bytes, then close; no further line is read."""
         self._closing = True
         self._flush()
 
@@ -149,7 +149,7 @@ class UnixLineConnection:
         return "the operator's tool" if self.uid is None else f"the operator's tool of uid {self.uid}"
 
     def fail(self) -> None:
-        """Work for this connection raised: the handler has last words, once."""
+        """Let the handler report the failure, once: work for this connection raised an exception."""
         handler, self._failed = None if self._failed else self._handler, True
         try:
             if handler is not None:
@@ -161,7 +161,7 @@ class UnixLineConnection:
                 self.abort()
 
     def ready(self, events: int) -> None:
-        """The socket can be read or written."""
+        """Read from or write to the socket."""
         if self._closed:  # earlier in this pass
             return
         if events & EVENT_WRITE:
@@ -186,8 +186,8 @@ class UnixLineConnection:
         self._settle()
 
     def _settle(self) -> None:
-        """Hand out the lines that are wanted and there, then be interested in the right things."""
-        if self._settling:  # a handler answered at once: the loop below goes on, so that many lines are no recursion
+        """Deliver the lines that are requested and complete, then update the selector's interest."""
+        if self._settling:  # a handler answered at once: the loop below continues instead of recursing
             return
         self._settling = True
         try:
@@ -200,7 +200,7 @@ class UnixLineConnection:
             self._rest()
 
     def _hand_out(self) -> bool:
-        """Give the handler a line; false when there is none."""
+        """Deliver a line to the handler; false when there is none."""
         assert self._handler is not None
         end = self._inbox.find(b"\n")
         if end < 0 and len(self._inbox) <= LINE_BYTES:
@@ -216,7 +216,7 @@ class UnixLineConnection:
         return True
 
     def _rest(self) -> None:
-        """Wait for what comes next, and not for ever."""
+        """Set the deadline for the next input or output."""
         sending = bool(self._outbox) or self._source is not None
         if not sending and (self._closing or (self._peer_ended and not self._busy)):
             self.abort()
@@ -224,7 +224,7 @@ class UnixLineConnection:
         reading = not self._busy and not self._closing and not self._peer_ended and self._source is None
         self._watch((EVENT_READ if reading else 0) | (EVENT_WRITE if sending else 0))
         waits_for = ("room", self._sent_bytes) if sending else ("line", self._lines) if reading else None
-        if waits_for == self._waits_for:  # no nearer: the deadline stands
+        if waits_for == self._waits_for:  # no progress: the deadline stays
             return
         self._waits_for = waits_for
         if self._timer is not None:
@@ -236,7 +236,7 @@ class UnixLineConnection:
     # --- writing
 
     def _flush(self) -> None:
-        """Send what the peer takes, of at most LINES_PER_PASS further lines."""
+        """Send what the peer takes, pulling at most LINES_PER_PASS further lines."""
         if self._closed:
             return
         self._fill()
@@ -255,7 +255,7 @@ class UnixLineConnection:
             self._settle()
 
     def _fill(self) -> None:
-        """Pull a few lines; the writable socket asks for the next ones in the next pass."""
+        """Pull a few lines; when the socket is writable the next pass pulls more."""
         for _ in range(LINES_PER_PASS):
             if self._source is None or len(self._outbox) >= OUTBOX_BYTES:
                 break
@@ -272,16 +272,16 @@ class UnixLineConnection:
 
 
 class UnixLineListener:
-    """Accepts on a socket file. The caller holds what makes it the only server here (the data directory's lock).
+    """Accepts on a socket file. The caller's lock of the data directory makes it the only server here.
 
     Args:
         loop: the loop.
         path: the socket file; removed again by `close`.
-        on_connection: told of each new connection; must call its ``start(handler)``.
-        full: a line for those who come when CONNECTIONS are there.
+        on_connection: receives each new connection; must call its ``start(handler)``.
+        full: a line for clients beyond CONNECTIONS.
 
     Raises:
-        LocalUnavailable: see there.
+        UnixSocketUnavailable: such a socket is impossible here.
     """
 
     def __init__(
@@ -299,7 +299,7 @@ class UnixLineListener:
         self._resume()
 
     def close(self) -> None:
-        """Accept no more, end every connection, and remove the file. Needs no running loop; idempotent."""
+        """Stop accepting, end every connection, and remove the file. Needs no running loop; idempotent."""
         if self._closed:
             return
         self._closed = True
@@ -312,7 +312,7 @@ class UnixLineListener:
                 self._path.unlink()
 
     def ready(self, events: int) -> None:  # noqa: ARG002  (the Watcher's signature; a listener is only ever readable)
-        """Somebody waits."""
+        """A client waits: accept it."""
         for _ in range(_ACCEPTS_PER_PASS):
             try:
                 sock, _ = self._sock.accept()
@@ -323,16 +323,16 @@ class UnixLineListener:
                     self._unwatch()
                     self._loop.call_later(_PAUSE_S, self._resume)
                     return
-                continue  # that one has gone again
+                continue  # the client has closed again
             self._admit(sock)
 
     @property
     def label(self) -> str:
-        """Where it listens."""
+        """The path it listens on."""
         return str(self._path)
 
     def fail(self) -> None:
-        """``on_connection`` raised: that one is closed already."""
+        """Nothing to end: ``on_connection`` raised, and its connection is closed already."""
 
     def _admit(self, sock: socket.socket) -> None:
         if len(self._connections) >= CONNECTIONS:
@@ -364,12 +364,12 @@ def connect_unix(path: Path, timeout_s: float) -> socket.socket:
     """Connect to a server's socket, blocking; the other end of `UnixLineListener`.
 
     Raises:
-        LocalUnavailable: there can be no such socket here.
-        OSError: nobody listens (ConnectionRefusedError, FileNotFoundError), or it may not be opened.
+        UnixSocketUnavailable: such a socket is impossible here.
+        OSError: no server listens (ConnectionRefusedError, FileNotFoundError), or access is denied.
     """
     sock = _new_socket()
     try:
-        # With O_NONBLOCK a full backlog is an error at once (unix(7)); this waits for a place, but not for ever.
+        # With O_NONBLOCK a full backlog is an error at once (unix(7)); this waits for a slot, up to the timeout.
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("ll", max(1, round(timeout_s)), 0))
         with _reachable(path) as name:
             sock.connect(name)
@@ -401,11 +401,11 @@ else:
 
 
 def _bind(path: Path) -> socket.socket:
-    """A listening socket, reachable by the owner alone from its first instant."""
+    """Make a listening socket, accessible to the owner alone from its first instant."""
     sock = _new_socket()
     try:
         _make_way(path)
-        mask = os.umask(0o177)  # the file is made with 0777 less this (unix(7)); nobody else makes files meanwhile
+        mask = os.umask(0o177)  # the file is made with 0777 less this (unix(7)); no other code makes files meanwhile
         try:
             with _reachable(path) as name:
                 sock.bind(name)
@@ -424,7 +424,7 @@ def _bind(path: Path) -> socket.socket:
 
 
 def _make_way(path: Path) -> None:
-    """Remove the socket of a server that is gone, and nothing else."""
+    """Remove the socket file of a server that has ended, and nothing else."""
     try:
         mode = path.lstat().st_mode
     except FileNotFoundError:
@@ -437,7 +437,7 @@ def _make_way(path: Path) -> None:
         path.unlink(missing_ok=True)
         return
     except OSError:
-        pass  # somebody is there, if not very responsive
+        pass  # a live server that is slow to accept
     raise UnixSocketUnavailable(f"another server listens on {path}: stop that one first")
 
 
@@ -454,7 +454,7 @@ def _reachable(path: Path) -> Iterator[str]:
     """A name of ``path`` that is short enough for a socket: on Linux one through an open directory always is.
 
     Raises:
-        LocalUnavailable: it is too long, and there is no such way.
+        UnixSocketUnavailable: it is too long, and the system offers no shorter name.
     """
     if len(os.fsencode(path)) <= _PATH_BYTES:
         yield str(path)

@@ -1,7 +1,7 @@
-"""One socket pair that ends a ``select`` from another thread or from a signal handler.
+"""A socket pair that ends a ``select`` from another thread or from a signal handler.
 
-The precedent is trio's ``_wakeup_socketpair``: one byte is written only if none is on its way, so a burst of posts
-costs one system call. A full pipe is as good as a byte in it, and a closed one belongs to a loop that is over.
+The precedent is trio's ``_wakeup_socketpair``: one byte is written only if none is unread, so a burst of posts costs
+one system call. A full pipe works as well as a byte in it, and a closed one belongs to a loop that has ended.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import socket
 
-_DRAIN_BYTES = 4096  # signal.set_wakeup_fd adds one byte a signal; one read takes far more than can gather
+_DRAIN_BYTES = 4096  # signal.set_wakeup_fd adds one byte a signal; one read takes far more than can accumulate
 
 
 class Wakeup:
@@ -36,14 +36,14 @@ class Wakeup:
         """End the current or the next ``select``. Callable from any thread and from signal handlers."""
         if not self._signalled:
             self._signalled = True
-            # Blocking: enough bytes are waiting. Other errors: the loop is closed, nobody is left to wake.
+            # Blocking: enough bytes are unread. Other errors: the loop is closed.
             with contextlib.suppress(OSError):
                 self._writer.send(b"\0")
 
     def drain(self) -> None:
-        """Take the bytes out and allow the next one in.
+        """Read the bytes and allow the next one.
 
-        The flag falls before the caller looks at its queue, so whoever appends after that look writes a byte.
+        The flag is cleared before the caller reads its queue, so a post after that writes a byte.
         """
         with contextlib.suppress(BlockingIOError):
             self._reader.recv(_DRAIN_BYTES)

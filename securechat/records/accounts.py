@@ -1,8 +1,8 @@
-"""The durable records about people: accounts, logins, certificates, invites, bans, mutes; and what changes them.
+"""The durable records of accounts: accounts, logins, certificates, invites, bans, mutes; and the changes to them.
 
-The hub keeps all of them in memory (`directory`) and decides by memory alone; the log keeps them durably. A change is
-shown to nobody, and counts for nothing, before the log says that it is durable. A `Put` carries the whole record as
-it shall be, so a store needs no rules of its own: it replaces a row.
+The hub keeps all of them in memory (`AccountDirectory`) and decides from memory alone; the log stores them durably. A
+change is neither shown nor applied before the log reports it as durable. A `Put` carries the whole record as it shall
+be, so a store needs no rules of its own: it replaces a row.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ class Role(StrEnum):
 
 
 class Account(Struct, frozen=True, gc=False):
-    """A name that needs proof.
+    """A registered account, whose name needs proof.
 
     Attributes:
-        sender_id: who it is in every message; the identity that registered.
+        sender_id: its identity in every message: that of the guest who registered.
         name: as shown; ``key`` decides uniqueness (names.name_key).
         role: what it may do.
         password: a PHC string; None when only certificates log in.
@@ -78,7 +78,7 @@ class Certificate(Struct, frozen=True, gc=False):
 
 
 class Invite(Struct, frozen=True, gc=False):
-    """An invite: whoever has its token may register, ``uses`` times until ``expires_at_ms``."""
+    """An invite: its token allows ``uses`` registrations until ``expires_at_ms``."""
 
     invite_id: int
     token_hash: bytes
@@ -103,14 +103,14 @@ class BanKind(StrEnum):
 
 
 class Ban(Struct, frozen=True, gc=False):
-    """Somebody who may not come in.
+    """A ban from the server.
 
     Attributes:
         ban_id: its number.
         kind: what ``target`` is.
         target: a name key, a sender_id in decimal, or a network in CIDR notation (one address is a /32 or /128).
         shown: the target as the administrator wrote it.
-        reason: told to the banned; may be empty.
+        reason: shown to the banned member; may be empty.
         made_by: who banned.
         made_at_ms: when.
         until_ms: the end; None for ever.
@@ -127,7 +127,7 @@ class Ban(Struct, frozen=True, gc=False):
 
 
 class Mute(Struct, frozen=True, gc=False):
-    """Somebody who may read but not write, until ``until_ms`` (None: for ever)."""
+    """A member who may read but not write, until ``until_ms`` (None: without end)."""
 
     sender_id: int
     name: str
@@ -151,19 +151,19 @@ AccountRow: TypeAlias = Account | Login | Certificate | Invite | Ban | Mute
 
 
 class Put(Struct, frozen=True, gc=False):
-    """Keep this record, in place of the one with its number.
+    """Store this record, in place of the one with its number.
 
-    An Account also stops the guest's reservation of its name: ``holds_name`` of its sender becomes 0.
+    An Account also ends the reservation of its name by a guest: ``holds_name`` of its sender becomes 0.
     """
 
     row: AccountRow
 
 
 class Drop(Struct, frozen=True, gc=False):
-    """Forget the record of this kind and number (sender_id for Account and Mute).
+    """Delete the record of this kind and number (sender_id for Account and Mute).
 
-    With an Account go its logins, certificates, mute and account bans, and the senders that were its devices or
-    itself: their secrets mean nothing any more. Its messages stay; see `EraseSender`.
+    With an Account go its logins, certificates, mute and account bans, and the senders that were its devices or itself:
+    their secrets are no longer valid. Its messages stay; see `EraseSender`.
     """
 
     kind: type[AccountRow]
@@ -171,16 +171,16 @@ class Drop(Struct, frozen=True, gc=False):
 
 
 class WriteAudit(Struct, frozen=True, gc=False):
-    """Write into the audit."""
+    """Add an entry to the audit."""
 
     entry: AuditEntry
 
 
 class EraseSender(Struct, frozen=True, gc=False):
-    """Take a sender out of the messages, a stretch of the log at a time.
+    """Remove a sender from the messages, a chunk of the log at a time.
 
-    Its messages above ``above`` lose their name (it becomes empty, as does ``to_name`` where it was the one written
-    to), or, with ``remove``, are deleted. At most ``seqs`` seqs are looked at, so that no commit waits long.
+    Its messages above ``above`` lose their name (it becomes empty, as does ``to_name`` where the sender was the
+    recipient), or, with ``remove``, are deleted. At most ``seqs`` seqs are examined, so that the commit stays short.
     """
 
     sender_id: int
@@ -190,13 +190,12 @@ class EraseSender(Struct, frozen=True, gc=False):
 
 
 class PurgeGuests(Struct, frozen=True, gc=False):
-    """Forget guests unseen since ``before_ms`` who never wrote and were never written to.
+    """Delete guests unseen since ``before_ms`` who never sent and never received a message.
 
-    Devices of accounts that were not let in since then and never wrote go, too, unless they are among the ``online``
-    streams: the same secret simply makes a new device.
+    Devices of accounts that have not logged in since then and never sent a message are deleted too, unless they are
+    among the ``online`` streams: the same secret simply creates a new device.
 
-    At most ``most`` of them, looking at senders above ``above`` only, and at a bounded number of those: ask again
-    with `Committed.through`.
+    Deletes at most ``most``, among a bounded number of senders above ``above``; call again with `Committed.through`.
     """
 
     before_ms: int
@@ -206,10 +205,10 @@ class PurgeGuests(Struct, frozen=True, gc=False):
 
 
 class TrimAudit(Struct, frozen=True, gc=False):
-    """Forget audit entries: all that are older than ``before_ms``, and the oldest of what accounts did to themselves.
+    """Delete audit entries: all older than ``before_ms``, and the oldest of those that accounts made about themselves.
 
-    Of the latter the latest ``own_most`` stay, so that an account that gets a new name again and again pushes out
-    nothing that an administrator did. At most ``most`` entries go: with as many in `Committed.count`, ask again.
+    Of the latter the latest ``own_most`` stay, so that an account that changes its name again and again pushes out no
+    entry of an administrator. At most ``most`` entries are deleted; if `Committed.count` reaches that, call again.
     """
 
     before_ms: int
@@ -218,19 +217,19 @@ class TrimAudit(Struct, frozen=True, gc=False):
 
 
 OWN_ACTS = ("register", "rename", "password", "cert add", "cert remove")
-"""What accounts do to themselves, as the audit calls it; and ``logout``, where actor and target are the same."""
+"""The acts of accounts on themselves, as the audit names them; and ``logout``, where actor and target are the same."""
 
 
 Change: TypeAlias = Put | Drop | WriteAudit | EraseSender | PurgeGuests | TrimAudit | RoomChange
 
 
 class Committed(Struct, frozen=True, gc=False):
-    """The changes are durable, all of them.
+    """All of the changes are durable.
 
     Attributes:
-        count: messages scrubbed or expired, guests or audit entries forgotten.
-        through: of a Scrub: the seq up to which it has looked; None when that is the end of the log. Of a
-            ForgetGuests: the same, of senders.
+        count: messages erased or expired, guests or audit entries deleted.
+        through: of an EraseSender: the seq up to which it has looked; None at the end of the log. Of a PurgeGuests: the
+            same, of senders.
         dropped: rooms whose `DropRoom` took effect.
     """
 
@@ -256,7 +255,7 @@ class StoredAccounts(Struct, frozen=True, gc=False):
     serial: int = 0
 
     def last_at_ms(self) -> int:
-        """Return the latest time that stands in any of them for something done; 0 for none."""
+        """Return the latest time of any recorded act; 0 for none."""
         times = [max(row.made_at_ms, row.seen_at_ms) for row in self.accounts]
         times += [max(row.made_at_ms, row.used_at_ms) for row in self.logins]
         times += [row.added_at_ms for row in self.certificates]

@@ -1,8 +1,8 @@
-"""The durable records about rooms: their rules, who belongs to them, and how far everybody has read.
+"""The durable records of rooms: their rules, their members, and how far each account has read.
 
-As with people (`people`), the hub holds all of them in memory and decides by memory alone, and a change counts when the
-log says that it is durable. Rooms that nobody with an account has entered have no record: they are public, without
-rules, and nobody's.
+As with accounts (`records.accounts`), the hub holds all of them in memory and decides from memory alone, and a change
+counts once the log reports it as durable. A room that no account has entered has no record: it is public and has
+neither rules nor owner.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from msgspec import Struct
 
 
 class RoomRole(StrEnum):
-    """What an account may do in a room; see `rights`.
+    """What an account may do in a room; see `permissions`.
 
-    INVITED may enter, and belongs to it only then. FORMER has left while muted: the mute must not end by that.
+    INVITED may enter, and becomes a member only then. FORMER has left while muted: leaving must not end the mute.
     """
 
     OWNER = "owner"
@@ -28,7 +28,7 @@ class RoomRole(StrEnum):
 
     @property
     def belongs(self) -> bool:
-        """Whether somebody with this role belongs to the room."""
+        """Whether an account with this role is a member of the room."""
         return self is not RoomRole.INVITED and self is not RoomRole.FORMER
 
 
@@ -39,7 +39,7 @@ class RoomRecord(Struct, frozen=True, gc=False):
         room_id: its number, from the registry's serial; a new name does not change it.
         name: as in messages, without ``#``.
         topic: at most 300 code points.
-        private: only those who belong to it see that it exists.
+        private: only its members see that it exists.
         read_only: only moderators write.
         slow_s: seconds between two messages of one member; 0 for none. Moderators are exempt.
         retention_days: messages older than this are deleted; 0 keeps them for ever.
@@ -62,7 +62,7 @@ class RoomRecord(Struct, frozen=True, gc=False):
 
 
 class Membership(Struct, frozen=True, gc=False):
-    """An account that belongs to a room, whether it is here or not, or is invited to it.
+    """The membership of an account in a room, online or not, or its invitation.
 
     Attributes:
         room_id: which room.
@@ -82,7 +82,7 @@ class Membership(Struct, frozen=True, gc=False):
 
 
 class RoomBan(Struct, frozen=True, gc=False):
-    """Somebody who may not enter a room: an account, or (``sender_id`` of a guest) as long as that secret is used."""
+    """A ban from a room: of an account, or of a guest (``sender_id``) for as long as that secret is used."""
 
     room_id: int
     sender_id: int
@@ -93,23 +93,25 @@ class RoomBan(Struct, frozen=True, gc=False):
 
 
 class PutRoom(Struct, frozen=True, gc=False):
-    """Keep a room's rules. When the name is another one, its conversation gets that name too.
+    """Store a room's rules. A changed name renames its conversation too.
 
-    A new name that another conversation has, or ever had, is answered ROOM_INVALID, and nothing of the Record happens.
+    A name that another conversation has, or ever had, is refused with ROOM_INVALID; then no change of the record
+    applies.
     """
 
     row: RoomRecord
 
 
 class DropRoom(Struct, frozen=True, gc=False):
-    """Forget a room's rules, with its memberships and its bans; `Committed.dropped` names the room if it went.
+    """Delete a room's rules, memberships and bans; `Committed.dropped` names the room if the change took effect.
 
-    Its messages stay, and so do their conversation and its names: whoever enters the room finds them. Where nothing was
-    ever said, the conversation, its names and its read marks go, too. Never in one Record with a PutPlace.
+    Its messages stay, and so do their conversation and its names: a member who enters the room finds them. If the room
+    never had a message, its conversation, names and read marks are deleted too. Never in one `ApplyChanges` with a
+    PutRoom.
 
     Attributes:
         room_id: which room.
-        if_empty: only where no message is left; read marks, which are about nothing then, go as well.
+        if_empty: only if no message is left; the read marks are deleted as well.
     """
 
     room_id: int
@@ -117,20 +119,20 @@ class DropRoom(Struct, frozen=True, gc=False):
 
 
 class PutMembership(Struct, frozen=True, gc=False):
-    """Keep a membership, in place of the one with the same room and account."""
+    """Store a membership, in place of the one with the same room and account."""
 
     row: Membership
 
 
 class DropMembership(Struct, frozen=True, gc=False):
-    """The account belongs to the room no more."""
+    """Delete a membership."""
 
     room_id: int
     sender_id: int
 
 
 class PutRoomBan(Struct, frozen=True, gc=False):
-    """Keep a ban from a room, in place of the one of the same sender."""
+    """Store a ban from a room, in place of the one of the same sender."""
 
     row: RoomBan
 
@@ -143,7 +145,7 @@ class DropRoomBan(Struct, frozen=True, gc=False):
 
 
 class PutReadMarker(Struct, frozen=True, gc=False):
-    """An account has read a room, or its dialogue with ``peer``, up to ``seq``. Never moves back."""
+    """An account has read a room, or its dialogue with ``peer``, up to ``seq``. It never moves back."""
 
     sender_id: int
     seq: int
@@ -154,7 +156,7 @@ class PutReadMarker(Struct, frozen=True, gc=False):
 class PurgeExpired(Struct, frozen=True, gc=False):
     """Delete the messages of a room that are older than ``before_ms``, the oldest first, at most ``most`` of them.
 
-    With them go their changes, reactions and mentions. `Committed.count` tells how many went: with ``most`` ask again.
+    Their changes, reactions and mentions are deleted too. If `Committed.count` reaches ``most``, call again.
     """
 
     room: str

@@ -1,8 +1,8 @@
-"""The data directory: private to its owner, and one server at a time.
+"""The data directory: private to its owner, and locked by one server at a time.
 
-The lock is one that the kernel gives back when its holder dies, however it dies. The file itself means nothing; only
-the kernel's lock on it does. So a file left behind by ``kill -9`` or a power cut keeps nobody out, and there is no
-stale lock to clean up. It is never deleted: deleting would let two processes lock two different files of one name.
+The kernel releases the lock when its holder dies, however it dies. Only the kernel's lock counts, not the file: a file
+left behind by ``kill -9`` or a power cut locks nothing, and there is no stale lock to clean up. The file is never
+deleted: deleting it would let two processes lock two different files of one name.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from securechat.files import expect_own_file, open_own_file
 
 LOCK = "securechat.lock"
 SQLITE_SUFFIXES = ("-wal", "-shm", "-journal")
-"""Of the files that SQLite keeps beside a database."""
+"""Suffixes of the files that SQLite keeps beside a database."""
 
 if sys.platform == "win32":
     import msvcrt
@@ -77,7 +77,7 @@ class DirectoryLock:
         return int(text) if text.isdigit() else None
 
     def release(self) -> None:
-        """Give the directory back; more than once does no harm."""
+        """Release the lock. Idempotent."""
         if self._descriptor >= 0:
             os.close(self._descriptor)
             self._descriptor = -1
@@ -92,24 +92,24 @@ class DirectoryLock:
 
 
 class OpenFiles:
-    """The files of an open log, remembered by their inodes, so that their loss is noticed.
+    """Notices when an open file of the log is deleted or replaced, by its inode.
 
-    An open file that was deleted or replaced takes writes and syncs without an error, and all of it is gone with the
-    process. Looking costs 2 µs a file (measured), at every commit: little beside its sync, which takes 100 µs on the
-    fastest disks.
+    An open file that was deleted or replaced accepts writes and syncs without an error, and its content is lost with
+    the process. The check costs 2 µs a file (measured), at every commit: little beside its sync, which takes 100 µs on
+    the fastest disks.
 
     Args:
-        paths: files that must stay where they are; those that are missing now are not looked at.
+        paths: files that must stay in place; those missing now are not checked.
     """
 
     def __init__(self, paths: Iterable[Path]) -> None:
         self._inodes = {str(path): inode for path in paths if (inode := _inode(str(path))) is not None}
 
     def expect_in_place(self) -> None:
-        """Look whether every file is still the one that was opened.
+        """Check that every file is still the one that was opened.
 
         Raises:
-            LogError: one of them was deleted, replaced or moved, or its file system is not mounted any more.
+            LogError: a file was deleted, replaced or moved, or its file system is no longer mounted.
         """
         for path, inode in self._inodes.items():
             found = _inode(path)
@@ -123,16 +123,16 @@ class OpenFiles:
 
 def _inode(path: str) -> tuple[int, int] | None:
     try:
-        found = os.stat(path)  # noqa: PTH116  # a Path costs as much again, at every commit
+        found = os.stat(path)  # noqa: PTH116  # a Path would double the cost, at every commit
     except OSError:
         return None
     return found.st_dev, found.st_ino
 
 
 def is_served(data: Path) -> str | None:
-    """Whether a server has this data directory now, and a sentence about it; None when nobody has it.
+    """Return a sentence about the server that holds this data directory; None when no server does.
 
-    Takes the lock for an instant; a server that starts in that instant says that another one runs.
+    Takes the lock for an instant; a server that starts in that instant reports that another one runs.
     """
     if not (data / LOCK).exists():
         return None
@@ -141,17 +141,17 @@ def is_served(data: Path) -> str | None:
     except LogLocked as error:
         return str(error)
     except LogError:
-        pass  # not ours to open: whoever wants the directory will be told so
+        pass  # not ours to open: using the directory reports the reason
     return None
 
 
 def make_directory(path: Path) -> None:
-    """Make the data directory for its owner alone, durably. One that exists is the operator's and keeps its mode."""
+    """Create the data directory for its owner alone, durably. An existing one keeps the operator's mode."""
     if path.is_dir():
         return
     try:
         path.mkdir(parents=True)
-        path.chmod(0o700)  # mkdir's mode would pass through the umask
+        path.chmod(0o700)  # mkdir's mode is reduced by the umask
         _sync_directory(path.parent)
     except OSError as error:
         raise LogError(
@@ -160,10 +160,10 @@ def make_directory(path: Path) -> None:
 
 
 def make_private(path: Path) -> None:
-    """Make the database file 0600, whatever the umask; SQLite gives its journals the same mode.
+    """Set the database file's mode to 0600, whatever the umask; SQLite gives its journals the same mode.
 
     Raises:
-        OSError: the file, or what SQLite would take for one of its journals, is a link, a FIFO or the like.
+        OSError: the file, or one with the name of a SQLite journal, is a link, a FIFO or the like.
     """
     for suffix in SQLITE_SUFFIXES:
         expect_own_file(path.with_name(path.name + suffix))
@@ -176,7 +176,7 @@ def make_private(path: Path) -> None:
 
 
 def _sync_directory(path: Path) -> None:
-    """Make a new name durable. Windows can open no directory, and needs not: NTFS journals its names."""
+    """Make a new name durable. Windows cannot open directories, and needs no sync: NTFS journals its names."""
     if sys.platform != "win32":
         descriptor = os.open(path, os.O_RDONLY)
         try:

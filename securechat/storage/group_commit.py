@@ -1,15 +1,15 @@
-"""What happens to a batch, with threads or without: degrade when the disk is full, stop for ever when it lies.
+"""Group commit: writes a batch to the store and falls back in three steps when the disk is full.
 
-The rules of a full disk, from mild to hard (promise 5):
+The steps (promise 5):
 
-1. Free space under ``low_disk_bytes``: new drafts are refused up front. Retries are answered, people come and go, in
-   the space that is left for them.
-2. A transaction that found no space was rolled back whole: the same batch once more, without its new drafts.
-3. No space even for that: everybody is answered from what is stored, and nothing is written. Names that were changed
-   or released meanwhile are owed, and go with the next batch, in order.
+1. Free space under ``low_disk_bytes``: new drafts are refused up front. The space that is left serves the answers to
+   retries, and members who join and leave.
+2. A transaction found no space and was rolled back whole: the same batch is written again, without its new drafts.
+3. No space even for that: every write is answered from the stored data, and nothing is written. Names that were changed
+   or released meanwhile are kept and written with the next batch, in order.
 
-Everything else that fails ends the log: `commit` raises LogError, and its owner must never call it again. Nobody is
-told anything about that batch, because its fate is unknown.
+Any other failure ends the log: `commit` raises LogError, and its owner must never call it again. No write of that batch
+is answered, because its outcome is unknown.
 """
 
 from __future__ import annotations
@@ -38,39 +38,40 @@ from securechat.storage.store import (
 _T = TypeVar("_T")
 
 PendingWrite: TypeAlias = tuple[StoreWrite, Callable[[Any], None] | None]
-"""A write, and who hears of its outcome."""
+"""A write, and the callback that gets its outcome."""
 
 LOOK_EVERY_S = 1.0
-"""How often free space is asked for, at least; also when drafts may have taken a quarter of low_disk_bytes."""
+"""Longest interval between two checks of free space; also checked when drafts may have used a quarter of
+low_disk_bytes."""
 _ERASE_TRIES = 30
-"""An erasure is tried at half of its time and then this often in the other half."""
+"""An erasure starts at half of its time limit and is retried this many times in the other half."""
 _DRAFT_BYTES = 1024
 _CHAR_BYTES = 8
-"""What a draft may take on the disk: up to four bytes a character, once in the journal and once in the table."""
+"""Disk space of a draft, at most: up to four bytes a character, once in the journal and once in the table."""
 
 
 class CommittedBatch(Struct, gc=False):
-    """A committed batch on its way to the loop."""
+    """A committed batch to be delivered on the loop's thread."""
 
     answers: list[tuple[Callable[[Any], None], Any]]
     fresh: list[LogEntry]
 
     def deliver(self, on_commit: Callable[[Sequence[LogEntry]], None]) -> None:
-        """Call every ``done`` in order, then ``on_commit``: the order that ports.py promises."""
+        """Call every ``done`` in order, then ``on_commit``, as hub/interfaces.py promises."""
         for done, outcome in self.answers:
             done(outcome)
         on_commit(self.fresh)
 
 
 class GroupCommitter:
-    """Takes batches to a store.
+    """Writes batches to a store.
 
     Args:
         store: an open store.
-        limits: low_disk_bytes is its.
-        free_bytes: free space where the store lives; asked about once in LOOK_EVERY_S.
+        limits: the source of low_disk_bytes.
+        free_bytes: free space of the store's file system; called at most once in LOOK_EVERY_S.
         clock: monotonic seconds.
-        erase_within_s: when what was edited away or deleted is gone from the files too.
+        erase_within_s: the time limit for removing edited or deleted text from the files too.
     """
 
     def __init__(
@@ -88,7 +89,7 @@ class GroupCommitter:
         self._clock = clock
         self._look_at_s = clock()
         self._is_low = False
-        self._written_bytes = 0  # since the last look, at most
+        self._written_bytes = 0  # since the last check, at most
         self._owed: dict[tuple[type[StoreWrite], int], StoreWrite] = {}
         self._erase_within_s = erase_within_s
         self._erase_at_s: float | None = None
@@ -97,7 +98,7 @@ class GroupCommitter:
         """Make the entries durable, or refuse them.
 
         Raises:
-            LogError: their fate is unknown; the log must stop.
+            LogError: their outcome is unknown; the log must stop.
         """
         owed = list(self._owed.values())
         writes = owed + [write for write, _ in entries]
@@ -107,22 +108,22 @@ class GroupCommitter:
         return CommittedBatch(answers, applied.fresh)
 
     def settle(self) -> None:
-        """Write what is owed, if anything is; for the end of the log. Raises as `commit`."""
+        """Write the names that are still to be written, at the end of the log. Raises as `commit`."""
         if self._owed:
             self.commit(())
 
     def tidy(self, *, idle: bool) -> None:
-        """Let the store clean up; a full disk keeps it from that, but loses nothing. Raises LogError."""
+        """Let the store clean up; a full disk prevents it without loss. Raises LogError."""
         with suppress(DiskFull):  # the journal keeps what the database cannot take yet
             self._store.tidy(idle=idle)
             self._erase()
 
     def erase_in_s(self) -> float | None:
-        """When `tidy` wants to be called though nothing is written; None when it does not matter."""
+        """Seconds until `tidy` must be called even if nothing is written; None when it need not be."""
         return None if self._erase_at_s is None else max(0.0, self._erase_at_s - self._clock())
 
     def _erase(self) -> None:
-        """Erase at half of the time there is, so that an hour of edits costs few checkpoints; then until it is done."""
+        """Erase at half of the time limit, so that an hour of edits costs few checkpoints; retry until it succeeds."""
         if self._erase_at_s is None:
             if self._store.erasing:
                 self._erase_at_s = self._clock() + self._erase_within_s / 2
@@ -148,7 +149,7 @@ class GroupCommitter:
         return self._store.answer(writes)
 
     def _look(self) -> bool:
-        """Whether space is low, as of the last look."""
+        """Whether space was low at the last check."""
         now_s = self._clock()
         if now_s >= self._look_at_s or self._written_bytes >= self._limits.low_disk_bytes // 4:
             self._look_at_s = now_s + LOOK_EVERY_S
@@ -157,7 +158,7 @@ class GroupCommitter:
         return self._is_low
 
     def _owe(self, writes: Sequence[StoreWrite]) -> None:
-        """Remember the last rename and release of each sender, the latest last: bounded by who was online."""
+        """Remember the last rename and release of each sender, the latest last: at most one per member online."""
         for write in writes:
             if isinstance(write, RenameSender | ReleaseName):
                 key = (type(write), write.sender_id)
@@ -166,7 +167,7 @@ class GroupCommitter:
 
 
 def answer_reading(read: Callable[[], _T]) -> _T | NotAppended:
-    """Read, or say that it was too much. Raises LogError."""
+    """Read, or answer that the query was too expensive. Raises LogError."""
     try:
         return read()
     except QueryTooExpensive:

@@ -1,7 +1,7 @@
-"""What a log writes, and what every store below a log is: a synchronous thing that takes batches.
+"""The interface of a store: applies batches of writes synchronously and answers queries.
 
-A `Store` knows no threads, queues or callbacks. `SqliteStore` and `MemoryStore` both are one, so the same shells
-(`ThreadedLog` with threads, `InlineLog` without) give both the same behaviour.
+A `Store` knows no threads, queues or callbacks. `SqliteStore` and `MemoryStore` implement it, so both behave the same
+below either shell (`ThreadedLog` with threads, `InlineLog` without).
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 
 class IdentifySender(Struct, frozen=True, gc=False):
-    """Find or make the sender of a secret, who holds this name from now on; see `MessageLog.identify`."""
+    """Find or create the sender of a secret, which holds this name from now on; see `MessageLog.identify`."""
 
     secret_hash: bytes
     name: str
@@ -44,7 +44,7 @@ class IdentifySender(Struct, frozen=True, gc=False):
 
 
 class RenameSender(Struct, frozen=True, gc=False):
-    """The sender holds this name instead."""
+    """Replace the name that the sender holds."""
 
     sender_id: int
     name: str
@@ -52,26 +52,26 @@ class RenameSender(Struct, frozen=True, gc=False):
 
 
 class ReleaseName(Struct, frozen=True, gc=False):
-    """The sender is gone; ``reserved`` keeps the name for its owner for a while."""
+    """The sender has left; ``reserved`` keeps the name for it for a while."""
 
     sender_id: int
     reserved: bool
 
 
 class ApplyChanges(Struct, frozen=True, gc=False):
-    """Changes about people and rooms, all or none."""
+    """Apply changes of accounts and rooms, all or none."""
 
     changes: tuple[Change, ...]
 
 
 class MessageState(Struct, gc=False):
-    """A message as far as a revision of it is judged by it.
+    """The part of a message's state that decides whether a change is allowed.
 
     Attributes:
-        place: the room, or the two people of a dialogue, the smaller id first.
-        author: whose it is.
+        place: the room, or the two sender_ids of a dialogue, the smaller first.
+        author: the sender_id of its author.
         deleted: whether it was deleted.
-        reactions: by sign and sender_id; what they are kept with is the store's business.
+        reactions: by emoji and sender_id; the values belong to the store.
     """
 
     place: ConversationKey
@@ -97,7 +97,7 @@ class DiskFull(SecurechatError):
 
 
 class QueryTooExpensive(SecurechatError):
-    """A history query was stopped because it cost more than one query may."""
+    """A query was stopped because it cost more than one query may."""
 
 
 DISK_FULL = NotAppended(ErrorCode.DISK_FULL, "the server's disk is full: the message was not stored; try again later")
@@ -120,32 +120,31 @@ NAME_TAKEN = NotAppended(
 )
 
 ERASE_WITHIN_S = 60.0
-"""When what was edited away or deleted is gone from every file, at the latest, unless a reader outside of the server
-(a backup) holds the journal for that long."""
+"""Time limit for removing edited or deleted text from every file, unless a reader outside the server (a backup) holds
+the journal for longer."""
 UNREAD_MOST = 999
-"""Where counting unread messages ends."""
+"""The largest unread count."""
 ROOM_MESSAGES_MOST = 10_000
-"""Where counting the messages of a room ends."""
+"""The largest message count of a room."""
 CHANGES_PER_MESSAGE = 4
 """A page of n messages holds at most this many times n changes."""
 EXPIRE_CHANGES = 10_000
-"""Changes one `PurgeExpired` deletes at most: a message with more of them goes in the next one, or the one after
-that."""
+"""Changes that one `PurgeExpired` deletes at most: a message with more of them is deleted by a later one."""
 SCRUB_ROWS = 1_000
-"""Messages one `EraseSender` may change at most, however many seqs it looks at: everybody waits for its commit.
-Measured over a million short messages, with 2,000: 5 ms to look at 20,000 seqs, 22 ms at worst; with 20,000 it was 33
-ms. Texts of 4,000 characters, a page each, take 45 ms to look at and 100 to delete 2,000 of."""
+"""Messages that one `EraseSender` changes at most, however many seqs it examines: all messages wait for its commit.
+Measured over a million short messages, with 2,000: 5 ms to examine 20,000 seqs, 22 ms at worst; with 20,000 it was 33
+ms. For texts of 4,000 characters, a page each, it took 45 ms to examine and 100 to delete 2,000."""
 FORGET_LOOKS = 20_000
-"""Senders one `PurgeGuests` looks at, at most."""
+"""Senders that one `PurgeGuests` examines at most."""
 
 
 def judge(client_id: int, last_client_id: int, stored_seq: int | None) -> AppendOutcome | None:
-    """The one rule of retries: answer a draft from what its stream holds, or None when it is fresh.
+    """The rule of retries: the answer to a draft from its stream's state, or None when it is fresh.
 
     Args:
         client_id: the draft's number in its stream.
-        last_client_id: the highest number that the stream holds; 0 for none.
-        stored_seq: where the stream's copy with this number is; None when there is none.
+        last_client_id: the highest number in the stream; 0 for none.
+        stored_seq: the seq of the stream's copy with this number; None when there is none.
     """
     if client_id > last_client_id:
         return None
@@ -153,14 +152,14 @@ def judge(client_id: int, last_client_id: int, stored_seq: int | None) -> Append
 
 
 def judge_revision(revision: Revision, target: MessageState | None, most_reactions: int) -> NotAppended | None:
-    """The one rule of revisions: refuse one that is fresh, or None when it may be stored.
+    """The rule of changes: the refusal of a fresh change, or None when it may be stored.
 
     A refusal stores nothing, so the same client_id may be tried again as long as no later one is stored.
 
     Args:
-        revision: what is asked.
-        target: the message it names, as it is after everything before it; None when there is none.
-        most_reactions: how many may be under one message.
+        revision: the change.
+        target: the message to change, with all earlier changes applied; None when there is none.
+        most_reactions: the most reactions that one message may have.
     """
     if target is None or target.deleted or target.place != place_of(revision.room, revision.sender_id, revision.to):
         return NO_MESSAGE
@@ -178,7 +177,7 @@ def judge_revision(revision: Revision, target: MessageState | None, most_reactio
 
 
 def place_of(room: str | None, sender_id: int, to: int | None) -> ConversationKey:
-    """The conversation: a room, or two people in either direction."""
+    """The conversation: a room, or the two sender_ids of a dialogue in either direction."""
     if to is None:
         assert room is not None
         return room
@@ -188,14 +187,14 @@ def place_of(room: str | None, sender_id: int, to: int | None) -> ConversationKe
 def judge_secret(
     account: int | None, stream: int | None, speaks_for: int | None, *, is_account: bool, exists: bool
 ) -> NotAppended | None:
-    """The one rule of secrets: refuse an `IdentifySender`, or None when it may go on.
+    """The rule of secrets: the refusal of an `IdentifySender`, or None when it may proceed.
 
     Args:
-        account: whom the secret shall speak for; None for a guest.
-        stream: whose secret it is; None for a new one.
+        account: the account that the secret shall log in to; None for a guest.
+        stream: the sender that owns the secret; None for a new one.
         speaks_for: the account that the stream is a device of.
         is_account: whether the stream itself has registered.
-        exists: whether there is such an account.
+        exists: whether the account exists.
     """
     if account is None:
         return NEEDS_LOGIN if is_account or speaks_for is not None else None
@@ -210,7 +209,7 @@ def looks_at_messages(write: StoreWrite) -> bool:
 
 
 def erases(write: StoreWrite) -> bool:
-    """Whether something may be gone after this write that must not be left in a journal either."""
+    """Whether this write may remove text, which must then be erased from the journal too."""
     if type(write) is Revision:
         return write.kind in {RevisionKind.EDIT, RevisionKind.DELETE}
     return type(write) is ApplyChanges and any(
@@ -219,7 +218,7 @@ def erases(write: StoreWrite) -> bool:
 
 
 def removes(write: StoreWrite) -> bool:
-    """Whether messages may be gone after this write of which no entry of the log tells."""
+    """Whether this write may remove messages without an entry in the log."""
     return type(write) is ApplyChanges and any(
         isinstance(change, EraseSender | PurgeExpired) for change in write.changes
     )
@@ -242,61 +241,61 @@ class Store(Protocol):
         """Make a batch durable in one transaction.
 
         Args:
-            writes: in the order in which they were asked for.
-            refuse_fresh: refuse new drafts with DISK_FULL; retries are answered, people come and go, and changes go
-                through: a ban must be possible on a full disk.
+            writes: in the order asked.
+            refuse_fresh: refuse new drafts with DISK_FULL; retries are answered, and logins and changes are stored: a
+                ban must be possible on a full disk.
 
         Raises:
-            NoSpace: nothing was stored, and the store is as before.
-            LogError: the fate of the batch is unknown; the store must not be written again.
+            DiskFull: nothing was stored, and the store is as before.
+            LogError: the outcome of the batch is unknown; the store must not be written again.
         """
 
     def answer(self, writes: Sequence[StoreWrite]) -> CommitResult:
-        """Answer without storing anything: retries get their seq, all else DISK_FULL (None where nobody asks)."""
+        """Answer without storing: retries get their seq, all else DISK_FULL (None for writes without an answer)."""
 
     def read(self, query: HistoryQuery) -> HistoryRows:
         """Read committed messages.
 
         Raises:
-            TooMuchWork: the query was stopped.
+            QueryTooExpensive: the query was stopped.
             LogError: the store cannot be read.
         """
 
     def unread(self, query: UnreadQuery) -> UnreadRows:
-        """Count what a reader has not read. Raises as `read`."""
+        """Count a reader's unread messages. Raises as `read`."""
 
     def room_figures(self, rooms: Sequence[str]) -> list[RoomFigures]:
-        """Tell how much was said in these rooms; see `MessageLog.room_figures`. Raises as `read`."""
+        """Count the messages of these rooms; see `MessageLog.room_figures`. Raises as `read`."""
 
     def search(self, query: SearchQuery) -> SearchRows:
-        """Find committed messages; where nobody keeps an index, all of the log in one go. Raises as `read`."""
+        """Find committed messages; without an index, by reading the whole log. Raises as `read`."""
 
     @property
     def search_site(self) -> IndexLocation | None:
-        """Where an index can be kept; None where none can be.
+        """The location for an index; None if there can be none.
 
         The `IndexMaintainer` that keeps it is closed before the store.
         """
 
     def audit(self, last: int) -> list[AuditEntry]:
-        """Read the last entries of the audit, in the order in which they were written. Raises LogError."""
+        """Read the last entries of the audit, oldest first. Raises LogError."""
 
     def tidy(self, *, idle: bool) -> None:
-        """Move what waits in a journal to its place, if it is time. Raises as `apply`."""
+        """Checkpoint the journal, if it is time. Raises as `apply`."""
 
     @property
     def erasing(self) -> bool:
-        """Whether something that was edited away or deleted may still stand in a file."""
+        """Whether edited or deleted text may still be in a file."""
 
     def erase(self) -> None:
-        """Take it out of every file, unless a reader is in the way: then ``erasing`` stays. Raises as `apply`."""
+        """Erase that text from every file; a reader can prevent it, then ``erasing`` stays true. Raises as `apply`."""
 
     @property
     def fills_checksums(self) -> bool:
-        """Whether `tidy` has work that no write asks for, and wants to be called while nothing is written."""
+        """Whether `tidy` has checksums to add, and must be called while nothing is written."""
 
     def take_damaged(self) -> list[int]:
-        """Return the seqs of damaged messages that `read` met since the last call; called where that is called."""
+        """Return the seqs of damaged messages that `read` met since the last call; call it on the thread of `read`."""
 
     def close(self, *, failed: bool = False) -> None:
-        """Close; after a failure, without writing another byte."""
+        """Close; after a failure, without writing anything."""

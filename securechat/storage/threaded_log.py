@@ -1,15 +1,14 @@
-"""`ThreadedLog`: the durable log of a server. One thread writes, one reads, and only completions cross to the loop.
+"""`ThreadedLog`: the server's durable log, with a writing and a reading thread beside the loop.
 
-What the loop appends in one pass crosses to the writing thread in one piece, at the end of the pass: handed over one
-by one, the first draft would wake that thread and leave the others to a second transaction (measured: 64 pipelined
-drafts became 2.5 commits on average). The writing thread takes all that is queued, at once, at most
-``commit_messages``, makes it one transaction, and posts one callback to the loop: every ``done`` in order, then the
-feed. While it syncs, the next batch gathers: the slower the disk, the larger the batches, and no timer decides
-anything.
+The writes of one loop pass cross to the writing thread together, at the end of the pass: handed over one by one, the
+first draft would wake that thread and leave the others to a second transaction (measured: 64 pipelined drafts took 2.5
+commits on average). The writing thread takes all queued writes at once, at most ``commit_messages``, commits them in
+one transaction, and posts one callback to the loop: every ``done`` in order, then the delivery. While it syncs, the
+next batch gathers: batch size adapts to the disk without a timer.
 
-When the log fails it falls silent: ``on_failure`` is called once on the loop, and no ``done`` of a draft ever again,
-neither yes nor no. "Not stored" would be as much of a lie as "stored": a commit whose sync failed may still turn up
-after the restart, and the retry of the same draft then finds it.
+After a failure the log is silent: ``on_failure`` is called once on the loop, and no ``done`` of a draft ever again,
+with neither success nor refusal. Both could be wrong: a commit whose sync failed may still be there after the restart,
+and the retry of the same draft then finds it.
 """
 
 from __future__ import annotations
@@ -63,14 +62,14 @@ LOG_FAILED = NotAppended(ErrorCode.LOG_FAILED, "the server's message log failed:
 
 
 FILL_EVERY_S = 0.1
-"""Between two steps that give checksums to the messages of an earlier version, while nothing else is written: some
+"""Pause between two steps that add checksums to messages of an earlier version, while nothing else is written: some
 2,500 messages a second, and a twentieth of a core."""
 MOST_WARNINGS = 20
-"""Damaged messages told of one by one; after so many the disk is the news."""
+"""Damaged messages reported one by one; beyond that, further ones add no information."""
 
 
 def _free_bytes(directory: Path) -> int:
-    """Free space; without end where it cannot be asked, because writing then finds out why."""
+    """Free space; infinite if it cannot be asked, because writing then reports the reason."""
     try:
         return shutil.disk_usage(directory).free
     except OSError:
@@ -78,14 +77,14 @@ def _free_bytes(directory: Path) -> int:
 
 
 def check_storable(write: Draft | Revision) -> None:
-    """Refuse what no database can hold, before it sits in a batch with other people's drafts.
+    """Refuse text that no database can hold, before it is in a batch with other senders' drafts.
 
     Raises:
         LocalProtocolError: a text or name has lone surrogates, which every codec must have refused.
     """
     sign = write.sign if type(write) is Revision else ""
     if write.text.isascii() and write.name.isascii() and (write.room or "").isascii() and sign.isascii():
-        return  # to_name is another sender's name, which was checked when that sender came
+        return  # to_name is another sender's name, checked when that sender logged in
     try:
         f"{write.text}{write.name}{write.room}{sign}".encode()
     except UnicodeEncodeError as error:
@@ -93,7 +92,7 @@ def check_storable(write: Draft | Revision) -> None:
 
 
 def check_changes(changes: Sequence[Change]) -> None:
-    """Refuse what no database can hold, as `check_storable`; the error names no field, for some are secret.
+    """Refuse text that no database can hold, as `check_storable`; the error names no field, because some are secret.
 
     Raises:
         LocalProtocolError: a text has lone surrogates.
@@ -105,11 +104,11 @@ def check_changes(changes: Sequence[Change]) -> None:
                     if isinstance(text, str):
                         text.encode()
     except UnicodeEncodeError:
-        raise LocalProtocolError("a record is not Unicode text") from None  # the cause would show the text
+        raise LocalProtocolError("a record is not Unicode text") from None  # the cause would contain the text
 
 
 def _fields(change: Change) -> tuple[Any, ...]:
-    """What a change brings into the database."""
+    """The fields of a change that are stored in the database."""
     match change:
         case Put(row) | PutRoom(row) | PutRoomBan(row):
             return astuple(row)
@@ -122,24 +121,24 @@ def _fields(change: Change) -> tuple[Any, ...]:
 
 
 class ThreadedLog:
-    """A `MessageLog` in a data directory.
+    """The `MessageLog` of a data directory.
 
     Args:
         directory: the data directory; made if missing.
-        limits: append_queue, commit_messages, wal_bytes, low_disk_bytes and name_reservation_s are its.
+        limits: the source of append_queue, commit_messages, wal_bytes, low_disk_bytes and name_reservation_s.
         post: runs a callable on the loop's thread, in order; callable from any thread.
         at_pass_end: runs a callable once, at the end of the loop's pass; by default every write is handed over alone.
         wall_ms: UTC milliseconds.
         free_bytes: free space of the directory's file system.
-        store: the store to drive instead of the directory's own (tests).
-        erase_within_s: when what was edited away or deleted is gone from every file of the directory.
-        on_index_progress: called on the loop's thread, about once a second, while the search index is made.
-        on_warning: called on the loop's thread with a sentence for the operator, about something that is wrong and
-            stops nothing.
+        store: the store to use instead of the directory's own (tests).
+        erase_within_s: the time limit for removing edited or deleted text from every file of the directory.
+        on_index_progress: called on the loop's thread, about once a second, while the search index is built.
+        on_warning: called on the loop's thread with a sentence for the operator, about a problem that does not stop the
+            log.
 
     Attributes:
-        failure: what ended the log; None while it is good.
-        index_trouble: why the search index cannot be kept now, in a sentence; None while it can.
+        failure: the error that ended the log; None while it works.
+        index_trouble: the reason why the search index cannot be kept now, in a sentence; None while it can.
     """
 
     def __init__(
@@ -159,7 +158,7 @@ class ThreadedLog:
         self.failure: LogError | None = None
         self.index_trouble: str | None = None
         self._on_warning = on_warning
-        self._damaged: set[int] = set()  # messages that the operator was told of; the reading thread's own
+        self._damaged: set[int] = set()  # messages reported to the operator; used by the reading thread only
         self._limits = limits
         self._post = post
         self._store = store or SqliteStore(directory, limits, wall_ms=wall_ms)
@@ -172,12 +171,12 @@ class ThreadedLog:
         )
         self._at_pass_end = at_pass_end
         self._gathered: list[PendingWrite] = []  # of this pass
-        self._writes: SimpleQueue[list[PendingWrite] | None] = SimpleQueue()  # None: that was all
+        self._writes: SimpleQueue[list[PendingWrite] | None] = SimpleQueue()  # None: the end
         self._backlog: deque[PendingWrite] = (
             deque()
-        )  # taken from the queue, not yet committed; the writing thread's own
+        )  # taken from the queue, not yet committed; used by the writing thread only
         self._queries: SimpleQueue[tuple[Callable[[], Any], Callable[[Any], None]] | None] = SimpleQueue()
-        self._waiting = 0  # drafts taken and not yet answered; the loop's thread alone counts them
+        self._waiting = 0  # drafts taken and not yet answered; used by the loop's thread only
         self._ending = False
         self._failing = threading.Lock()
         self._threads: list[threading.Thread] = []
@@ -197,7 +196,7 @@ class ThreadedLog:
     def start(
         self, on_commit: Callable[[Sequence[LogEntry]], None], on_failure: Callable[[Exception], None]
     ) -> LogState:
-        """Open the log and begin; see `MessageLog.start`."""
+        """Open the log and start its threads; see `MessageLog.start`."""
         self._on_commit = on_commit
         self._on_failure = on_failure
         state = self._store.open()
@@ -220,7 +219,7 @@ class ThreadedLog:
         self._append(draft, done)
 
     def revise(self, revision: Revision, done: Callable[[AppendOutcome], None]) -> None:
-        """Edit or delete a message, or react to it; see `MessageLog.revise`. Raises as `append`."""
+        """Change a message; see `MessageLog.revise`. Raises as `append`."""
         self._append(revision, done)
 
     def identify(
@@ -231,11 +230,11 @@ class ThreadedLog:
         done: Callable[[Identity | NotAppended], None],
         account: int | None = None,
     ) -> None:
-        """Find or make the sender; see `MessageLog.identify`. Never overloaded: sessions bound these themselves."""
+        """Find or create the sender; see `MessageLog.identify`. Never overloaded: sessions bound these themselves."""
         self._write((IdentifySender(secret_hash, name, key, account), done))
 
     def record(self, changes: Sequence[Change], done: Callable[[Committed | NotAppended], None]) -> None:
-        """Make changes about people durable; see `MessageLog.record`. Never overloaded.
+        """Make changes of accounts and rooms durable; see `MessageLog.record`. Never overloaded.
 
         Raises:
             LocalProtocolError: a text is not Unicode; nothing was taken.
@@ -244,11 +243,11 @@ class ThreadedLog:
         self._write((ApplyChanges(tuple(changes)), done))
 
     def rename(self, sender_id: int, name: str, key: str) -> None:
-        """Record another name; see `MessageLog.rename`."""
+        """Record the sender's new name; see `MessageLog.rename`."""
         self._write((RenameSender(sender_id, name, key), None))
 
     def release(self, sender_id: int, *, reserved: bool) -> None:
-        """Record that the sender is gone; see `MessageLog.release`."""
+        """Record that the sender has left; see `MessageLog.release`."""
         self._write((ReleaseName(sender_id, reserved), None))
 
     def history(self, query: HistoryQuery, done: Callable[[HistoryRows | NotAppended], None]) -> None:
@@ -263,15 +262,15 @@ class ThreadedLog:
             self._queries.put((lambda: self._store.search(query), done))
 
     def unread(self, query: UnreadQuery, done: Callable[[UnreadRows | NotAppended], None]) -> None:
-        """Count what somebody has not read; see `MessageLog.unread`. May answer BUSY or LOG_FAILED."""
+        """Count a reader's unread messages; see `MessageLog.unread`. May answer BUSY or LOG_FAILED."""
         self._queries.put((lambda: self._store.unread(query), done))
 
     def room_figures(self, rooms: Sequence[str], done: Callable[[list[RoomFigures] | NotAppended], None]) -> None:
-        """Tell how much was said in rooms; see `MessageLog.room_figures`. May answer BUSY or LOG_FAILED."""
+        """Count the messages of rooms; see `MessageLog.room_figures`. May answer BUSY or LOG_FAILED."""
         self._queries.put((lambda: self._store.room_figures(rooms), done))
 
     def close(self) -> None:
-        """Commit what is queued, checkpoint, and close. A failure on the way stands in ``failure``."""
+        """Commit what is queued, checkpoint, and close. A failure on the way is stored in ``failure``."""
         if not self._threads:
             return
         self._hand_over()
@@ -307,13 +306,13 @@ class ThreadedLog:
             self._at_pass_end(self._hand_over)
 
     def _hand_over(self) -> None:
-        """Let the writing thread have what this pass gathered."""
+        """Hand the writes of this pass over to the writing thread."""
         if self._gathered:
             self._writes.put(self._gathered)
             self._gathered = []
 
     def _deliver(self, batch: CommittedBatch, drafts: int) -> None:
-        """Hand a batch to the hub."""
+        """Deliver a batch to the hub."""
         self._waiting -= drafts
         batch.deliver(self._on_commit)
 
@@ -324,17 +323,17 @@ class ThreadedLog:
         while going:
             entries, going = self._gather()
             if self.failure is not None:
-                continue  # silence; see the top
+                continue  # silent after a failure; see the module docstring
             try:
                 self._commit(entries)
                 self._committer.tidy(idle=not self._backlog and self._writes.empty())
                 if not going:
                     self._committer.settle()
-            except Exception as error:  # noqa: BLE001  # whatever it was, nothing may be acknowledged after it
+            except Exception as error:  # noqa: BLE001  # after any error nothing may be acknowledged
                 self._fail(error)
 
     def _gather(self) -> tuple[list[PendingWrite], bool]:
-        """Wait for an entry, or until something must be erased; then take all that is there; false: it was the last."""
+        """Wait for a write, or until an erasure is due; then take all queued writes; false: they were the last."""
         backlog = self._backlog
         try:
             timeout_s = self._committer.erase_in_s() if self.failure is None else None
@@ -360,12 +359,12 @@ class ThreadedLog:
         if self._searching is not None:
             self._searching.committed(vanished=any(removes(write) for write, _ in entries))
         drafts = sum(isinstance(write, Draft | Revision) for write, _ in entries)
-        with self._failing:  # the reading thread may just have found the log broken: nothing is acknowledged after that
+        with self._failing:  # the reading thread may just have failed: nothing may be acknowledged then
             if self.failure is None:
                 self._post(lambda: self._deliver(batch, drafts))
 
     def _fail(self, error: Exception) -> None:
-        """Stop for ever, and say so once."""
+        """Stop permanently, and report the failure once."""
         with self._failing:
             if self.failure is not None:
                 return
@@ -384,14 +383,14 @@ class ThreadedLog:
             return LOG_FAILED
         try:
             return answer_reading(read)
-        except Exception as error:  # noqa: BLE001  # a database that cannot be read cannot be trusted with more
+        except Exception as error:  # noqa: BLE001  # an unreadable database must not be written either
             self._fail(error)
             return LOG_FAILED
         finally:
             self._warn_of_damaged(self._store.take_damaged())
 
     def _warn_of_damaged(self, seqs: list[int]) -> None:
-        """Tell the operator of damaged messages, of each once and of MOST_WARNINGS at most."""
+        """Report damaged messages to the operator, each once, and MOST_WARNINGS at most."""
         for seq in seqs:
             if seq not in self._damaged and len(self._damaged) < MOST_WARNINGS:
                 self._damaged.add(seq)
@@ -404,7 +403,7 @@ class ThreadedLog:
 
 
 class _Answer:
-    """An answer on its way to the loop: a name for what would be a lambda in a loop."""
+    """An answer to be delivered on the loop's thread; replaces a lambda in a loop."""
 
     __slots__ = ("_answer", "_done")
 

@@ -1,1 +1,1 @@
-"""The test kit: conformance suites, a disk that fails on demand, checkers. Only tests import it; users may, too."""
+"""The test kit: conformance suites, a disk that fails on demand, and checkers. No product code imports it."""

@@ -1,1 +1,1 @@
-"""Names, passwords and texts: which are valid, which are the same, and how they are shown safely."""
+"""Names, passwords and texts: validation, comparison, and safe display."""

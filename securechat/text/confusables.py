@@ -1,17 +1,17 @@
-"""What a name looks like: two names with the same skeleton cannot be told apart at a glance, whatever their script.
+"""Skeletons of names: two names with the same skeleton look alike, whatever their script.
 
-After the skeleton of UTS #39 (Unicode Security Mechanisms) section 4, with Unicode's own table of confusables, and with
-four differences that names need:
+The algorithm is the skeleton of UTS #39 (Unicode Security Mechanisms), section 4, with Unicode's own table of
+confusables, and with four differences that names need:
 
-* It is computed on `name_key`, so names that are the same have the same skeleton.
-* ASCII stays what it is, and purely ASCII names are their own skeletons: ``modern`` and ``modem``, ``user1`` and
-  ``userl`` are different people. No two letters or digits of ASCII are ever one.
-* A letter counts for what either of its cases looks like, because a key has no case any more: the Cyrillic ``в`` is a
-  ``b``, since its capital is a ``B``. Where the two look like different letters, the small one decides.
+* It is computed on `name_key`, so equal names have the same skeleton.
+* ASCII stays unchanged, and purely ASCII names are their own skeletons: ``modern`` and ``modem``, ``user1`` and
+  ``userl`` are different names. No two ASCII letters or digits are ever merged.
+* A letter counts as what either of its cases looks like, because keys are case-folded: the Cyrillic ``в`` is a
+  ``b``, since its capital is a ``B``. Where the two look like different letters, the lower case decides.
 * A digit of another script that looks like ASCII's digit of the same value is that digit.
 
-So it finds an ``аdmin`` with a Cyrillic ``а``, and does not find a capital Greek ``Ν`` that stands for an ``N``. A
-skeleton is only ever compared, never shown.
+So it finds an ``аdmin`` with a Cyrillic ``а``, and does not find a capital Greek ``Ν`` in place of an ``N``. A skeleton
+is only compared, never shown.
 """
 
 from __future__ import annotations
@@ -26,17 +26,17 @@ from securechat.text.names import MAX_KEY_CHARS, name_key
 _MARK = "\u200e"
 """The package wraps characters that are written from right to left in left-to-right marks."""
 _DOTTED = re.compile("(?<=[ij])\u0307+")
-"""A dot above what has one already: the ``i`` of a folded ``İ`` looks like any other."""
+"""A dot above a letter that has one already: the ``i`` of a folded ``İ`` looks like any other."""
 
 
 def skeleton(name: str) -> str:
-    """Return what decides whether two names look alike.
+    """Return the skeleton of a name, which is equal for names that look alike.
 
     Args:
         name: a valid name, or its key.
 
     Returns:
-        For an ASCII name its key, and for what is too long to be a name. The first other name in a process loads the
+        For an ASCII name, and for a text too long to be a name, its key. The first other name in a process loads the
         table; see `preload`.
     """
     key = name_key(name)
@@ -49,14 +49,14 @@ def _skeleton(key: str) -> str:
 
 
 def preload() -> None:
-    """Load the table now, where the time does not matter: about 50 ms, once in a process."""
+    """Load the table, about 50 ms once in a process, at a time when the delay does not matter."""
     _table()
 
 
 _LOOKS_OF_DIGITS = {0: ("o", "0"), 1: ("l", "1")}
-"""What Unicode's table takes these digits for, and what we do."""
+"""These digits look like letters in Unicode's table; here they stay digits."""
 _MOST_ROUNDS = 8
-"""Of following looks of looks; two are the most that happens."""
+"""Rounds of replacing a character by its lookalike's lookalike; two are the most that occur."""
 
 
 def _drawn(text: str, table: Mapping[int, str]) -> str:
@@ -64,7 +64,7 @@ def _drawn(text: str, table: Mapping[int, str]) -> str:
 
 
 def _folded(text: str) -> str:
-    """Decomposed and without case. Either step can give the other something to do: a few rounds at most."""
+    """Decompose and case-fold. Either step can enable the other again: a few rounds at most."""
     while (folded := unicodedata.normalize("NFKD", text.casefold())) != text:
         text = folded
     return text
@@ -72,8 +72,8 @@ def _folded(text: str) -> str:
 
 @cache
 def _table() -> dict[int, str]:
-    """What each character is drawn as, for ``str.translate``; closed, so that drawing twice changes nothing."""
-    # Not at the top: it reads nearly a megabyte of JSON, which a process that meets only ASCII names never needs.
+    """Map each character to its lookalike, for ``str.translate``; closed, so that a second pass changes nothing."""
+    # Imported here: it reads nearly a megabyte of JSON, which a process that meets only ASCII names never needs.
     from confusable_homoglyphs.utils import load  # noqa: PLC0415
 
     looks = _prototypes(load("confusables.json"))  # its module `confusables` would keep all of it in memory
@@ -83,19 +83,20 @@ def _table() -> dict[int, str]:
             if len(letter) == 1 and not letter.isascii() and _folded(letter) == letter:
                 faces.setdefault(letter, []).insert(0 if face == letter else 1, face)
     drawn = {ord(letter): _looks_like(letter, [looks[face] for face in faces[letter]]) for letter in faces}
-    # A separator is no letter, whatever looks like it: a name of such letters alone would have no skeleton left.
+    # A separator has no lookalike letter: otherwise a name of such letters alone would have an empty skeleton.
     table = {char: look for char, look in drawn.items() if not re.search(r"[\s_]", look)}
     return {char: _closed(look, table) for char, look in table.items()}
 
 
 def _prototypes(data: Mapping[str, Sequence[Mapping[str, str]]]) -> dict[str, str]:
-    """What each single character beyond ASCII looks like.
+    """Map each single character beyond ASCII to its lookalike.
 
-    The data names, for every character or sequence, all it can be confused with, in both directions: groups in the form
-    of a star, with Unicode's prototype in the middle.
+    The data lists, for every character or sequence, all its lookalikes, in both directions: star-shaped groups with
+    Unicode's prototype in the middle.
     """
     groups = {_bare(one): [_bare(other["c"]) for other in others] for one, others in data.items()}
-    # To Unicode an m is two letters, rn; to us it is itself, and rn with a stroke is an m with a stroke.
+    # In Unicode's table an m looks like two letters, rn; here it stays itself, and rn with a stroke is an m with a
+    # stroke.
     return {one: _middle(one, groups).replace("rn", "m") for one in groups if len(one) == 1 and not one.isascii()}
 
 
@@ -110,12 +111,12 @@ def _middle(one: str, groups: Mapping[str, Sequence[str]]) -> str:
     other = others[0]
     if len(groups[other]) > 1:
         return other
-    # A star of two, and the data does not say which was the prototype: ASCII, else the sequence, else the first.
+    # A star of two does not show which was the prototype: prefer ASCII, then the sequence, then the first.
     return min(one, other, key=lambda text: (not text.isascii(), len(text) == 1, text))
 
 
 def _looks_like(letter: str, looks: Sequence[str]) -> str:
-    """What a letter of a key counts for: what its faces look like, the small one first, and ASCII before all."""
+    """Choose one of a letter's lookalikes: ASCII before all, then the lower case's."""
     taken_for, digit = _LOOKS_OF_DIGITS.get(unicodedata.decimal(letter, -1), ("", ""))
     if taken_for in (look.casefold() for look in looks):
         return digit

@@ -1,4 +1,4 @@
-"""Durations as people write them: ``90s``, ``10m``, ``2h``, ``7d``, ``4w``; and times as people read them."""
+"""Durations such as ``90s`` or ``2h``, parsed and formatted, and times formatted for the operator."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ _EXAMPLES = "write a number and a unit: 90s, 10m, 2h, 7d, 4w"
 
 
 def parse_duration(text: str) -> float:
-    """Return seconds.
+    """Return the seconds of a duration such as ``10m``.
 
     Raises:
-        ValueError: it is no duration; says what one looks like.
+        ValueError: not a duration; the message shows valid ones.
     """
     found = _WRITTEN.fullmatch(text.strip().lower())
     if found is None:
@@ -28,7 +28,7 @@ def parse_duration(text: str) -> float:
 
 
 def shown_duration(seconds: float) -> str:
-    """A duration in its two largest units: ``2 h 5 min``."""
+    """Format a duration in its two largest units: ``2 h 5 min``."""
     left = round(seconds)
     if left < 1:
         return "0 s"
@@ -43,10 +43,10 @@ def shown_duration(seconds: float) -> str:
 
 
 def shown_time(at_ms: int) -> str:
-    """A UTC time in milliseconds as the operator's own clock shows it; ``never`` for 0."""
+    """Format a UTC time in milliseconds in the local time zone; ``never`` for 0."""
     if not at_ms:
         return "never"
     try:
         return f"{datetime.fromtimestamp(at_ms / 1000, UTC).astimezone():%Y-%m-%d %H:%M}"
     except (ValueError, OverflowError, OSError):
-        return f"{at_ms} ms"  # no calendar has it; a damaged database may
+        return f"{at_ms} ms"  # outside the calendar's range, from a damaged database

@@ -1,10 +1,10 @@
-"""Names of people and rooms: which are valid, and which are the same.
+"""Names of members and rooms: validation, normalisation and comparison.
 
-People's names follow the Nickname profile of PRECIS (RFC 8266): spaces are allowed and folded, width is folded, and
-two names are the same when their case-mapped forms are equal. On top of that ``_`` counts as a space, so that
-``user1_pc`` cannot pass for ``user1 pc``. Rooms use the same profile, without spaces.
+Members' names follow the Nickname profile of PRECIS (RFC 8266): spaces are allowed and folded, width is folded, and two
+names are the same when their case-mapped forms are equal. In addition ``_`` counts as a space, so that ``user1_pc``
+cannot pass for ``user1 pc``. Rooms use the same profile, without spaces.
 
-A name's *key* is what uniqueness is judged by; it is never shown.
+A name's *key* decides whether it is unique; it is never shown.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ from securechat.text.precis import NICKNAME_MAPPED, NICKNAME_PRESERVED, TooLong,
 from securechat.text.sanitize import is_hostile
 
 _LIKE_COLONS = "\u02d0\u02d1\u02f8\u0589\u05c3\u0703\u0704\u16ec\u1803\u1809\u205a\u2236\ua4fd\ua789\ufe30"
-"""What looks like ``:`` (Unicode's confusables.txt, UTS #39) and would let a name pass for ``name: text``.
+"""Characters that look like ``:`` (Unicode's confusables.txt, UTS #39) and would let a name pass for ``name: text``.
 
-Without the visargas of Devanagari and Gujarati, which people spell with."""
+Without the visargas of Devanagari and Gujarati, which are letters of ordinary words."""
 FORBIDDEN_IN_NAMES = ":#@,!/" + _LIKE_COLONS
 FORBIDDEN_IN_ROOMS = FORBIDDEN_IN_NAMES + " "
 BLANK = "\u2800"
-"""Braille without a dot: a symbol to PRECIS, nothing to the eye. Texts may hold it, names may not."""
+"""Braille without a dot: a symbol to PRECIS, but invisible. Texts may contain it, names may not."""
 RESERVED_KEYS = frozenset({"server", "system"})
 LOBBY = "lobby"
 
@@ -34,26 +34,26 @@ MAX_KEY_CHARS = 3 * MAX_NAME_CHARS
 _SHORT_CHARS = MAX_KEY_CHARS // 18
 """A word this short is folded without a look at its growth: NFKC makes at most 18 code points of one (UAX #15)."""
 _MAX_RAW_NAME_CHARS = 4 * MAX_NAME_CHARS
-"""A name as typed may be decomposed: a letter and three marks for each that is stored."""
+"""A name as typed may be decomposed: a letter and three marks for each stored code point."""
 _MAX_RAW_ROOM_CHARS = 2 * MAX_ROOM_CHARS
 _NAME_TOO_LONG = f"a name has at most {MAX_NAME_CHARS} characters and {MAX_NAME_BYTES} bytes; choose a shorter one"
 _ROOM_TOO_LONG = f"a room name has at most {MAX_ROOM_CHARS} characters; choose a shorter one"
 _REMEMBERED = 4096
-"""Of each kind, the latest: what is remembered has at most 128 code points, so all three take at most 10 MiB."""
+"""Entries in each cache, the latest: keys of at most 128 code points, so all three caches take at most 10 MiB."""
 
 
 @lru_cache(maxsize=_REMEMBERED)
 def check_name(raw: str) -> str:
-    """Return the form of a person's name that is stored and shown.
+    """Return the form of a member's name that is stored and shown.
 
     Args:
-        raw: what the person typed.
+        raw: the name as typed.
 
     Returns:
         The name after RFC 8266 section 2.3 (enforcement): trimmed, single spaces, NFKC.
 
     Raises:
-        Refusal: NAME_INVALID with a sentence that says what to change, or NAME_RESERVED.
+        Refusal: NAME_INVALID with a sentence that tells what to change, or NAME_RESERVED.
     """
     name = _enforce(raw, "name")
     if len(name) > MAX_NAME_CHARS or len(name.encode()) > MAX_NAME_BYTES:
@@ -67,27 +67,27 @@ def check_name(raw: str) -> str:
 
 
 def name_key(name: str) -> str:
-    """Return what decides whether two valid names are the same (RFC 8266 section 2.4, comparison).
+    """Return the key of a name: two valid names are the same if their keys are (RFC 8266 section 2.4, comparison).
 
-    Case, width and spaces are folded; ``_`` counts as a space. It judges nothing: a name that is not valid, because it
-    is too long or holds what names may not, has a key that is no valid name's.
+    Case, width and spaces are folded; ``_`` counts as a space. It validates nothing: an invalid name, too long or with
+    forbidden characters, has a key that no valid name has.
     """
     return name if len(name) > _MAX_RAW_NAME_CHARS else _remembered_key(name)
 
 
 def unremembered_key(name: str) -> str:
-    """Return what `name_key` does and keep nothing in memory: for what is a secret, or one of too many."""
+    """Return the same as `name_key` without caching: for secrets, and for names too many to cache."""
     return name if len(name) > _MAX_RAW_NAME_CHARS else _key(name)
 
 
 def word_key(word: str) -> str | None:
-    """Return the part that a word contributes to the key of a name: the key of a name is its words', with spaces.
+    """Return the part that a word contributes to the key of a name: a name's key is its words' keys, joined by spaces.
 
     Args:
         word: without whitespace, at most MAX_NAME_CHARS code points.
 
     Returns:
-        Empty for separators alone; None for a word that no name can have, because it is too long once folded.
+        Empty for separators alone; None for a word that no name can contain, because it is too long once folded.
     """
     key = " ".join(word.replace("_", " ").split())
     if key.isascii():
@@ -116,7 +116,7 @@ _remembered_key = lru_cache(maxsize=_REMEMBERED)(_key)
 
 
 def _folded(text: str) -> str:
-    """The mappings of the Nickname profile (RFC 8266 section 2.4), without judging a code point."""
+    """Apply the mappings of the Nickname profile (RFC 8266 section 2.4) without validating code points."""
     return unicodedata.normalize("NFKC", " ".join(text.split()).casefold())
 
 
@@ -125,10 +125,10 @@ def check_room(raw: str) -> str:
     """Return the form of a room's name that is stored: folded to lower case, without its leading ``#``.
 
     Args:
-        raw: what somebody typed, with or without ``#``.
+        raw: the name as typed, with or without ``#``.
 
     Raises:
-        Refusal: ROOM_INVALID with a sentence that says what to change.
+        Refusal: ROOM_INVALID with a sentence that tells what to change.
     """
     bare = raw.strip().removeprefix("#")
     if len(bare) > _MAX_RAW_ROOM_CHARS:  # judged before the profile spends time on it
@@ -146,12 +146,12 @@ def check_room(raw: str) -> str:
 def longest_known_name(text: str, known: Iterable[str]) -> tuple[str, str] | None:
     """Split ``text`` into a leading name and the rest, as commands such as ``/msg NAME text`` need it.
 
-    ``"user1 pc" hello`` names the quoted part; otherwise the longest of ``known`` that ``text`` begins with, and
-    failing that the first word.
+    In ``"user1 pc" hello`` the name is the quoted part; otherwise it is the longest of ``known`` that ``text`` begins
+    with, else the first word.
 
     Args:
-        text: what follows the command word.
-        known: names of people one can see.
+        text: the text after the command word.
+        known: names of members that the user can see.
 
     Returns:
         The name as known (or as typed) and the rest without leading spaces; None when ``text`` is empty.

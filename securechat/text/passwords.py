@@ -1,9 +1,9 @@
-"""Passwords as people type them: which are good enough, and which two are the same.
+"""Password rules: minimum length, the most common passwords, and normalisation.
 
-Prepared by the OpaqueString profile of PRECIS (RFC 8265 section 4.2): another keyboard's way to compose a letter or to
-make a space is the same password; case and width are not touched. Judged by what NIST SP 800-63B (section 5.1.1.2) asks
-of a server: length and a list of the most common, no rules about digits and signs. Knows no hash, and repeats no
-password in any sentence.
+Prepared by the OpaqueString profile of PRECIS (RFC 8265 section 4.2): composed and decomposed letters, and all kinds of
+space, compare equal; case and width stay. The rules are those of NIST SP 800-63B (section 5.1.1.2): length and a list
+of the most common passwords, no rules about digits and punctuation. This module hashes nothing, and no error message
+repeats a password.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ from securechat.text.precis import OPAQUE_STRING, TooLong, enforce
 MIN_PASSWORD_CHARS = 8
 """Code points (NIST SP 800-63B: at least 8)."""
 MAX_PASSWORD_CHARS = 128
-"""Code points (NIST SP 800-63B: allow at least 64): a sentence fits, and nobody can make us normalise a novel."""
+"""Code points (NIST SP 800-63B: allow at least 64): room for a sentence, and a bound on normalisation."""
 
-# A short list of our own: runs of digits, walks over the keyboard, the words and names that stand at the head of every
-# list of leaked passwords; then what people choose in Indonesia. Of eight characters or more, in folded case.
+# A short list of our own: runs of digits, keyboard walks, the words and names that head every list of leaked passwords,
+# then common Indonesian ones. Of eight characters or more, in folded case.
 _COMMON_ONES = """
     12345678 123456789 1234567890 12345678910 0123456789 987654321 9876543210 87654321 11223344 12341234 123123123
     123321123 147258369 123654789 741852963 789456123 11111111 00000000 88888888 12344321 123456780 1234512345
@@ -45,19 +45,19 @@ _COMMON = frozenset(_COMMON_ONES.split())
 
 
 def check_password(raw: str, name: str) -> str:
-    """Judge a new password.
+    """Validate a new password.
 
     Args:
-        raw: what the person typed.
+        raw: the password as typed.
         name: the account's name.
 
     Returns:
         The password as it is to be hashed.
 
     Raises:
-        Refusal: PASSWORD_INVALID with a sentence that says what to change, and never the password.
+        Refusal: PASSWORD_INVALID with a sentence that tells what to change, and never the password.
     """
-    if len(raw) > 2 * MAX_PASSWORD_CHARS:  # judged before the profile spends time on it
+    if len(raw) > 2 * MAX_PASSWORD_CHARS:  # checked before the profile spends time on it
         raise _refusal(f"has at most {MAX_PASSWORD_CHARS} characters; choose a shorter one")
     if any(unicodedata.category(char) in {"Cc", "Cs"} for char in raw):
         raise _refusal("cannot contain control characters, such as a tab or a line break; type it anew")
@@ -81,7 +81,7 @@ def check_password(raw: str, name: str) -> str:
 
 
 def normal_password(raw: str) -> str:
-    """The form in which a login is compared; never judges.
+    """Return the form in which a login is compared; never refuses.
 
     Returns:
         The password as `check_password` returned it when it was new; ``raw`` when it cannot have been one.

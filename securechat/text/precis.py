@@ -1,13 +1,13 @@
-"""PRECIS (RFC 8264) in bounded time: what it allows and makes of a text, and no more work than the length says.
+"""PRECIS string preparation (RFC 8264) with bounded work per text.
 
-The profiles are the library's; three things around them are ours, because strangers choose the texts:
+The profiles come from a library; three measures around them are ours, because remote users choose the texts:
 
-* NFKC makes up to 18 code points of one (U+FDFA), so a length is judged again after the mapping, and a text that grows
-  beyond reason is given up before all of it has been normalised.
-* The library asks Unicode's tables anew for every code point (1.8 us); `_ALLOWED` remembers those that the free-form
-  class allows wherever they stand, in at most _MOST_REMEMBERED entries.
-* Two rules about context look at the whole text for each code point they are about, which is quadratic. Their answer
-  is the same for every occurrence, so they see only the first.
+* NFKC expands one code point to up to 18 (U+FDFA), so the length is checked again after the mapping, and a text that
+  grows too far is rejected before all of it is normalised.
+* The library looks up Unicode's tables anew for every code point (1.8 us); `_ALLOWED` caches those that the free-form
+  class allows in every position, at most _MOST_REMEMBERED entries.
+* Two contextual rules examine the whole text for each code point they apply to, which is quadratic. Their answer is the
+  same for every occurrence, so they are applied to the first only.
 """
 
 from __future__ import annotations
@@ -20,23 +20,23 @@ from precis_i18n import get_profile
 from precis_i18n.derived import FREE_PVAL, PVALID, derived_property
 
 NICKNAME_PRESERVED: Final = get_profile("NicknameCasePreserved")
-"""RFC 8266: a name as it is shown."""
+"""RFC 8266: the form of a name that is shown."""
 NICKNAME_MAPPED: Final = get_profile("NicknameCaseMapped:CaseFold")
-"""RFC 8266: a name as it is compared."""
+"""RFC 8266: the form of a name that is compared."""
 OPAQUE_STRING: Final = get_profile("OpaqueString")
 """RFC 8265, section 4.2: a password."""
 
 _ALLOWED: set[str] = set()
 _MOST_REMEMBERED = 8_192
-"""Code points; some 0.8 MiB. Then all are forgotten and learned anew: 8,192 take 15 ms, spread over many texts."""
+"""Code points; some 0.8 MiB. When full, the cache is cleared: refilling 8,192 takes 15 ms, spread over many texts."""
 _STRETCH = 8
 """Code points normalised before the growth is judged: 8 of the worst take 25 us."""
 _MERGED = 8
-"""By how many code points a stretch can get shorter through its neighbours: a mark or a jamo joins the one before."""
+"""Code points by which a chunk can shrink through its neighbours: a mark or a jamo joins the one before."""
 _WHOLE_TEXT = re.compile("[\u30fb\u0660-\u0669\u06f0-\u06f9]")
 """Katakana middle dot and the two sets of Arabic digits (RFC 5892, appendices A.7 to A.9)."""
 _NEUTRAL = "-"
-"""Allowed, of no script and joining nothing: no rule about context tells it from those it stands for."""
+"""An allowed character without script or joining behaviour: contextual rules treat it like those it stands for."""
 
 
 class TooLong(Exception):
@@ -44,11 +44,11 @@ class TooLong(Exception):
 
 
 def enforce(profile: object, text: str, most_chars: int) -> str:
-    """Return what a profile makes of a text.
+    """Apply a profile to a text.
 
     Args:
         profile: one of this module's; all have the free-form class.
-        text: anything; the caller has judged its raw length.
+        text: anything; the caller has checked its raw length.
         most_chars: code points that the result may have.
 
     Raises:
@@ -67,9 +67,9 @@ def enforce(profile: object, text: str, most_chars: int) -> str:
 
 
 def grows_beyond(text: str, most_chars: int, form: Literal["NFC", "NFKC"] = "NFKC") -> bool:
-    """Tell at a bounded cost whether a text is surely longer than so many code points once it is normalised.
+    """Tell, at a bounded cost, whether a text is certainly longer than so many code points once it is normalised.
 
-    A text that passes may still be up to ``(most_chars + 8) / 8`` times as long as it is now, no more.
+    A text that passes may still grow to at most ``(most_chars + 8) / 8`` times its present length.
     """
     if len(text) <= _STRETCH:  # as almost every word is: a third of the time
         return len(unicodedata.normalize(form, text)) > most_chars + _MERGED
@@ -80,7 +80,7 @@ def grows_beyond(text: str, most_chars: int, form: Literal["NFC", "NFKC"] = "NFK
 
 
 def _is_allowed(value: str) -> bool:
-    """Whether every code point is allowed wherever it stands."""
+    """Whether every code point is allowed in every position."""
     if _ALLOWED.issuperset(value):
         return True
     if len(_ALLOWED) > _MOST_REMEMBERED:
@@ -93,7 +93,7 @@ def _is_allowed(value: str) -> bool:
 
 
 def _refuse_disallowed(profile: object, text: str, value: str) -> None:
-    """Apply the rules about context; raises UnicodeEncodeError as the profile does."""
+    """Apply the contextual rules; raises UnicodeEncodeError as the profile does."""
     assert hasattr(profile, "enforce") and hasattr(profile, "base") and hasattr(profile, "name")
     if not value:
         profile.enforce(text)  # empty: let the library say so

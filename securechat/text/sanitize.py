@@ -1,8 +1,8 @@
-"""Text that strangers wrote, made safe to show: nothing hostile reaches a terminal, a log or another person's line.
+"""Makes text from other users safe to show in a terminal, a log or a line.
 
-One rule (promise 6): a code point that could move the cursor, switch colours, reorder the line or vanish is shown as
-a visible symbol. Combining marks, joiners inside emoji and every script are left alone: they are people's languages.
-The categories come from the Unicode Character Database; the bidi controls from UAX #9, table of explicit formatting
+One rule (promise 6): a code point that could move the cursor, switch colours, reorder the line or be invisible is shown
+as a visible symbol. Combining marks, joiners inside emoji and every script stay unchanged: languages need them. The
+categories come from the Unicode Character Database; the bidi controls from UAX #9, table of explicit formatting
 characters; C0 and C1 from ECMA-48.
 """
 
@@ -12,10 +12,10 @@ import re
 import unicodedata
 
 CONTINUATION_MARK = "┆"
-"""Stands before every continuation line of a message. `visible` replaces it in texts, so no text can produce it."""
+"""Begins every continuation line of a message. `visible` replaces it in texts, so no text can produce it."""
 
 NEWLINE_MARK = "⏎"
-"""Stands for a newline where a message must stay on one line. `one_line` replaces it in texts as well."""
+"""Replaces a newline where a message must stay on one line. `one_line` replaces it in texts as well."""
 
 _BIDI = "\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069"
 _INVISIBLE = "\u00ad\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b\u2060-\u2065\u206a-\u206f\u3164\ufeff\uffa0"
@@ -24,17 +24,17 @@ _HOSTILE = re.compile(
     f"[\\x00-\\x09\\x0b-\\x1f\\x7f-\\x9f\u2028\u2029\ud800-\udfff{_BIDI}{_INVISIBLE}{_TAGS}{CONTINUATION_MARK}]"
 )
 _MAX_MARKS = 8
-"""Combining marks kept on one base character (Unicode's Stream-Safe format, UAX #15, allows 30; we need no more)."""
+"""Combining marks kept on one base character (Unicode's Stream-Safe format, UAX #15, allows 30; 8 are enough)."""
 _MARKS = frozenset({"Mn", "Me"})
-"""Categories of marks that take no cell of their own and pile up on the character before them, in any script."""
+"""Categories of marks that take no cell of their own and stack on the character before them, in any script."""
 _ZERO_WIDTH = _MARKS | {"Cf"}
 
 
 def visible(text: str) -> str:
     """Return ``text`` with every hostile code point shown as a symbol; newlines stay.
 
-    C0 controls become their pictures (U+2400 block), a tab four spaces, everything else ``<U+XXXX>``. More than
-    eight combining marks in a row are cut, because a pile of them covers the lines above.
+    C0 controls become their pictures (U+2400 block), a tab four spaces, everything else ``<U+XXXX>``. Beyond eight
+    combining marks in a row the rest is cut, because a stack of them covers the lines above.
 
     Args:
         text: anything a peer sent.
@@ -49,7 +49,7 @@ def visible(text: str) -> str:
 
 
 def one_line(text: str) -> str:
-    """Return ``text`` safe and on one line: newlines become ``⏎``, and a ``⏎`` somebody typed becomes ``<U+23CE>``."""
+    """Return ``text`` safe and on one line: newlines become ``⏎``, and a typed ``⏎`` becomes ``<U+23CE>``."""
     return visible(text).replace(NEWLINE_MARK, "<U+23CE>").replace("\n", NEWLINE_MARK)
 
 
@@ -71,7 +71,7 @@ def _symbol(found: re.Match[str]) -> str:
 
 
 def _without_piles(text: str) -> str:
-    """Cut marks beyond _MAX_MARKS in a row; format characters left by now, such as joiners, do not start anew."""
+    """Cut marks beyond _MAX_MARKS in a row; format characters in between, such as joiners, do not restart the count."""
     kept = []
     marks = 0
     for char in text:

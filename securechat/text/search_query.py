@@ -1,12 +1,12 @@
-"""What somebody typed to search for, taken apart: words, phrases, and what they may be narrowed down by.
+"""Parses a typed search into words, phrases and filters.
 
     deploy* "two words" from:"user1 pc" in:#ops after:2026-11 has:link
 
-Everything that is not a filter is searched as text, ``https://example.org`` and ``std::move`` included: a word with
-a colon is a filter only when what stands before the colon is one of the five. All parts must hold; of several
-``from:`` or several ``in:`` one is enough. Days, months and years are those of UTC.
+Everything that is not a filter is searched as text, ``https://example.org`` and ``std::move`` included: a word with a
+colon is a filter only if one of the five filter names stands before the colon. All parts must match; of several
+``from:`` or several ``in:`` one is enough. Days, months and years are in UTC.
 
-Who may read what, and who has which name, is for others to know.
+It resolves no names and checks no permissions.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from securechat.errors import ErrorCode, Refusal
 from securechat.text.tokenizer import words_of
 
 MAX_WORDS = 20
-"""Words and phrases of one search; each costs a look into the index."""
+"""Words and phrases of one search; each costs an index look-up."""
 MAX_FILTERS = 20
 """Filters of one search."""
 
@@ -34,10 +34,10 @@ _DATE = re.compile(r"(\d{4})(?:-(\d{1,2})(?:-(\d{1,2}))?)?", re.ASCII)
 
 
 class ParsedSearch(NamedTuple):
-    """What is asked for.
+    """A parsed search.
 
     Attributes:
-        words: as `SearchQuery.words`: each a phrase; a last ``*`` finds words that begin so.
+        words: as `SearchQuery.words`: each a phrase; a last ``*`` matches any word with this prefix.
         senders: names, as typed.
         rooms: names, as typed; a leading ``#`` may be there.
         before_ms, after_ms: sent before, or at or after, milliseconds since the epoch.
@@ -53,14 +53,14 @@ class ParsedSearch(NamedTuple):
 
 
 def parse(text: str, now_ms: int) -> ParsedSearch:
-    """Take a typed search apart.
+    """Parse a typed search.
 
     Args:
-        text: what was typed.
+        text: the search as typed.
         now_ms: for ``today`` and ``yesterday``, milliseconds since the epoch.
 
     Raises:
-        Refusal: QUERY_INVALID with a sentence that says what to change.
+        Refusal: QUERY_INVALID with a sentence that tells what to change.
     """
     words: list[str] = []
     filters: dict[str, list[str]] = {"from": [], "in": [], "before": [], "after": [], "has": []}
@@ -102,7 +102,7 @@ _EXAMPLES = {
 
 
 def _parts(text: str) -> list[tuple[str, str]]:
-    """The parts of a search, each with its filter or the empty string; quotation marks are gone."""
+    """The parts of a search, each with its filter or the empty string, without quotation marks."""
     parts = []
     at = 0
     while at < len(text):
@@ -122,7 +122,7 @@ def _parts(text: str) -> list[tuple[str, str]]:
 
 
 def _instant_ms(value: str, now_ms: int) -> int:
-    """Where a day, a month or a year begins."""
+    """The time at which a day, a month or a year begins."""
     match value.lower():
         case "today":
             return now_ms - now_ms % _DAY_MS

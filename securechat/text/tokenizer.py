@@ -1,14 +1,14 @@
-"""What a word is to a search, and which words are the same; every log finds by these rules, whatever its index is.
+"""Splits and folds texts into words for search; the same rules for every store and index.
 
-- Letters, digits and the marks on them make words; all else parts them. ``user_name`` is two words, and so a phrase.
+- Letters, digits and their marks form words; everything else separates them. ``user_name`` is two words, so a phrase.
 - Case, accents and width do not count: ``cafe`` is ``Café``, ``dang`` is ``đằng``. The points of Arabic and Hebrew do
-  not count either; the vowel signs of Indic scripts do, because they are letters in all but name.
-- Scripts written without spaces (Han, kana, Hangul with its particles, Thai, Lao, Khmer, Burmese) have every character
-  as a word of its own, and so have signs such as emoji: a phrase of them is what others call a substring.
+  not count either; the vowel signs of Indic scripts do, because they work like letters.
+- In scripts written without spaces (Han, kana, Hangul with its particles, Thai, Lao, Khmer, Burmese) every character is
+  a word of its own, and so are symbols such as emoji: a phrase of them works as a substring search.
 - No stemming, in no language: ``ajar*`` finds ``ajar`` and ``ajaran``, not ``belajar``.
 
-`folded` writes a text in a form that splits into its words at everything but ASCII letters, ASCII digits and what is
-not ASCII, so an index needs no more tokenizer than that. Nothing here knows an index, a log or a query language.
+`folded` writes a text so that it splits into its words at everything but ASCII letters, ASCII digits and non-ASCII
+characters; an index needs no other tokenizer. Nothing here knows an index, a log or a query language.
 """
 
 from __future__ import annotations
@@ -30,23 +30,24 @@ _DROPPED = re.compile(
     "\u06d6-\u06dc\u06df-\u06e4\u06e7\u06e8\u06ea-\u06ed\u1ab0-\u1aff\u1dc0-\u1dff\u200b-\u200f\u202a-\u202e"
     "\u2060-\u2069\u20d0-\u20ff\ufe00-\ufe0f\ufe20-\ufe2f\ufeff\U000e0000-\U000e01ef]"
 )
-"""What a word is the same without: accents, points, tatweel, joiners, direction marks, variation selectors."""
+"""Characters that are ignored: accents, points, tatweel, joiners, direction marks, variation selectors."""
 _ALONE = (
     "\u0e00-\u0eff", "\u1000-\u109f", "\u1100-\u11ff", "\u1780-\u17ff", "\u2e80-\u2fdf", "\u3005-\u3007",
     "\u3021-\u3035", "\u3040-\u30ff", "\u3105-\u318f", "\u31a0-\u31bf", "\u31f0-\u31ff", "\u3400-\u4dbf",
     "\u4e00-\u9fff", "\ua960-\ua97f", "\uaa60-\uaa7f", "\uac00-\ud7ff", "\uf900-\ufaff", "\U0001aff0-\U0001b16f",
     "\U00020000-\U0003ffff",
 )  # fmt: skip
-"""Scripts without spaces, and Hangul. No regular expression: ranges as wide as these take `re` 6 ms of every start."""
+"""Scripts without spaces, and Hangul. Not a regular expression: ranges as wide as these take `re` 6 ms at every
+start."""
 _PLAIN = str.maketrans({
     "đ": "d", "ð": "d", "ø": "o", "ł": "l", "ħ": "h", "ŧ": "t", "ı": "i", "æ": "ae", "œ": "oe", "þ": "th",
 })  # fmt: skip
-"""Letters with a stroke and ligatures, which Unicode decomposes into nothing, and people type without."""
+"""Letters with a stroke, and ligatures, which Unicode does not decompose and users type without."""
 _JOINING = re.compile("[\u1160-\u11ff]")
-"""Jamo that join the one before them to a syllable."""
+"""Jamo that join the one before them into a syllable."""
 _LINK = re.compile(r"\bhttps?://[^\s/]", re.IGNORECASE)
 _MOST_FOLDED = 16_384
-"""Code points whose folding is remembered: 3 MiB; no text in one language has so many."""
+"""Code points whose folding is cached: 3 MiB; no text in one language has so many."""
 MOST_MARKS = 200
 """Spans told of one message: more than a screen can show, and no more work and bytes than a page is worth."""
 _MOST_PILED = 30
@@ -56,13 +57,13 @@ _LIKE_MARKS = "\u0f73\u0f75\u0f81"
 _JOINER = "\u034f"
 """The combining grapheme joiner, at which putting in order ends (UAX #15-D4); no word is told apart by it."""
 _WORD = re.compile(r"[^\x00-/:-@\[-`{-\x7f]+")
-"""ASCII letters, ASCII digits and what is not ASCII, as what it is not: that way round it compiles in no time."""
+"""ASCII letters, ASCII digits and non-ASCII characters, as a negated class: that compiles fastest."""
 
 
 class _Folding(dict[int, str]):
-    """A table for str.translate that fills itself: one code point, folded, words apart.
+    """A table for str.translate that fills itself: one code point, folded, with spaces between words.
 
-    Strangers choose the texts, and all code points there are would take 200 MiB: of so many it begins anew.
+    Remote users choose the texts, and all code points would take 200 MiB: at _MOST_FOLDED it is cleared.
     """
 
     def __missing__(self, code: int) -> str:
@@ -88,7 +89,7 @@ _FOLDING = _Folding()
 
 
 def folded(text: str) -> str:
-    """Return ``text`` as an index takes it: its words, folded, with whatever ASCII between them that is no word."""
+    """Return ``text`` in the index's form: its words, folded, with any ASCII separators between them."""
     if text.isascii():
         return text.lower()
     return _composed(text).translate(_FOLDING)
@@ -119,15 +120,15 @@ def words_of(text: str) -> list[str]:
 
 
 def has_link(text: str) -> bool:
-    """Whether a text holds a web address with its scheme: what clients make a link of."""
+    """Whether a text contains a web address with its scheme, which clients show as a link."""
     return "://" in text and _LINK.search(text) is not None
 
 
 def phrase_of(word: str) -> tuple[list[str], bool]:
-    """Return the words that must follow each other for a searched ``word``, and whether the last may go on.
+    """Return the words that must follow each other for a searched ``word``, and whether the last is a prefix.
 
-    A ``*`` at the end asks for that. After a character that is a word of its own it means nothing. No words at all:
-    there is nothing in it to search for.
+    A ``*`` at the end marks a prefix; after a character that is a word of its own it has no effect. An empty list means
+    that there is nothing to search for.
     """
     words = words_of(word)
     return words, bool(words) and word.endswith("*") and not _is_alone(words[-1])
@@ -137,7 +138,7 @@ def marks(text: str, searched: Sequence[str]) -> list[tuple[int, int]] | None:
     """Find all of ``searched`` in a text, each a phrase as `phrase_of` reads it.
 
     Returns:
-        Where: spans [start, end) in code points, rising and apart, the first MOST_MARKS; None when one is missing.
+        The spans [start, end) in code points, rising and disjoint, the first MOST_MARKS; None when a word is missing.
     """
     words = list(_located(text))
     found: list[tuple[int, int]] = []
@@ -171,7 +172,7 @@ def _joined(spans: list[tuple[int, int]]) -> list[tuple[int, int]]:
 
 
 def _located(text: str) -> Iterator[_Word]:
-    """The words of a text with their spans; a dropped accent or joiner belongs to the word before it."""
+    """The words of a text with their spans; an ignored accent or joiner belongs to the word before it."""
     if text.isascii():
         yield from ((found[0], *found.span()) for found in _WORD.finditer(text.lower()))
         return
@@ -189,7 +190,7 @@ def _located(text: str) -> Iterator[_Word]:
 
 
 def _pieces(text: str) -> Iterator[_Word]:
-    """What each character of a text folds to; characters that Unicode would write as one go together."""
+    """The folded form of each character of a text; characters that Unicode composes into one are folded together."""
     at = 0
     while at < len(text):
         start, at = at, at + 1

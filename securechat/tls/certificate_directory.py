@@ -1,10 +1,11 @@
-"""The certificate directory: ``ca.pem`` to give away, ``ca.key`` and ``server.pem`` never, ``client-NAME.pem`` to one.
+"""The certificate directory: creates the CA, issues and renews certificates.
 
-What it promises: keys are 0600 from their first byte; every file is written whole or not at all; nothing is
-overwritten unasked. Renewing ``server.pem`` under the same CA is what a second run is for, and clients notice
-nothing. Replacing the CA cuts every client off, so only ``create_authority(replace=True)`` does it.
+``ca.pem`` is public, ``ca.key`` and ``server.pem`` are secret, ``client-NAME.pem`` is for one user. Keys are 0600 from
+their first byte; every file is written whole or not at all; nothing is overwritten unasked. A second run renews
+``server.pem`` under the same CA, unnoticed by clients. Replacing the CA cuts off every client, so only
+``create_authority(replace=True)`` does it.
 
-Times are aware UTC datetimes and come in as ``now``; where it may be left out, it is the machine's clock.
+Times are aware UTC datetimes and come in as ``now``; the default is the machine's clock.
 """
 
 from __future__ import annotations
@@ -51,17 +52,17 @@ RENEWAL_MARGIN = dt.timedelta(days=30)
 """A third of the leaf's 90 days, as Let's Encrypt advises: room for a month of failed renewals."""
 
 _MAX_NAMES = 100
-"""A laptop that meets a new network every day must not grow its certificate for ever; 100 names are about 1.5 KiB."""
+"""Bounds the certificate of a laptop that joins a new network every day; 100 names are about 1.5 KiB."""
 
 _NEW_CA = "--new-ca makes a new CA, and every client must then get the new ca.pem or pin"
 
 
 class Ensured(Struct, frozen=True):
-    """What ``ensure_server`` found or did.
+    """The result of ``ensure_server``.
 
     Args:
         bundle: the certificate now in ``server.pem``.
-        reasons: why it was issued just now, one sentence each; empty when it was still good.
+        reasons: why it was issued just now, one sentence each; empty when the existing one was still good.
         ca_fingerprint: ``sha256:…`` of the CA.
         new_ca: whether the CA was made just now.
     """
@@ -81,9 +82,9 @@ def create_authority(directory: Path, *, now: dt.datetime | None = None, replace
     """Make a CA and write ``ca.key`` and ``ca.pem``.
 
     Args:
-        directory: made when missing.
+        directory: created when missing.
         now: UTC.
-        replace: overwrite a CA that is there. Every client must then be given the new one.
+        replace: overwrite an existing CA. Every client then needs the new one.
 
     Raises:
         TlsFailure: BAD_FILE when either file exists and ``replace`` is false, or cannot be written.
@@ -93,7 +94,7 @@ def create_authority(directory: Path, *, now: dt.datetime | None = None, replace
             if (directory / name).exists():
                 raise bad_file(directory / name, f"exists already and is not overwritten; {_NEW_CA}")
     issuer = new_authority(now or utc_now())
-    # Key first: a crash in between leaves a key that nobody trusts yet, never a trusted CA that cannot sign.
+    # Key first: a crash in between leaves a key that no client trusts yet, never a trusted CA that cannot sign.
     write_pem(directory / CA_KEY_FILE, key_pem(issuer.key), mode=SECRET_MODE, replace=replace)
     write_pem(directory / CA_FILE, certificate_pem(issuer.certificate), mode=PUBLIC_MODE, replace=replace)
     return issuer
@@ -106,8 +107,8 @@ def load_authority(directory: Path, *, now: dt.datetime | None = None) -> Issuer
         The CA, ready to sign; None when neither file is there.
 
     Raises:
-        TlsFailure: BAD_FILE with one sentence about what is wrong and what to do: one of the two is missing, they do
-            not belong together, the file is no CA of ours, or its time is over or has not come.
+        TlsFailure: BAD_FILE with one sentence about the problem and its remedy: one of the two is missing, they do not
+            belong together, the file is not a CA made here, or it is expired or not yet valid.
     """
     ca_path, key_path = directory / CA_FILE, directory / CA_KEY_FILE
     if not ca_path.exists() and not key_path.exists():
@@ -139,7 +140,7 @@ def issue_server(
     Args:
         directory: where.
         issuer: the CA.
-        names: what the certificate is made out to; at most 100 are taken, the first ones.
+        names: the names in the certificate; only the first 100 are used.
         now: UTC.
         force: replace a ``server.pem`` that another CA issued, or that cannot be read, too.
 
@@ -168,7 +169,7 @@ def issue_client(
     Args:
         directory: where.
         issuer: the CA.
-        name: 1 to 64 printable characters, for people to read.
+        name: 1 to 64 printable characters, for display.
         now: UTC.
         lifetime: how long it is valid; never longer than its CA.
         force: overwrite an earlier one.
@@ -186,9 +187,10 @@ def issue_client(
 
 
 def client_file_name(name: str) -> str:
-    """The file of a client certificate: plain on every system and in every shell, and another one for another name.
+    """The file name of a client certificate: safe on every system and in every shell, and unique per name.
 
-    A space becomes ``_``. Where anything else had to go, a few digits of the name's hash keep its file apart.
+    A space becomes ``_``. Where other characters are removed, a few digits of the name's hash keep the file name
+    unique.
 
     Raises:
         ValueError: empty, over 64 characters, or unprintable.
@@ -207,13 +209,13 @@ def _digits(name: str) -> str:
 def needs_renewal(
     bundle: Bundle, names_now: Names, now: dt.datetime, margin: dt.timedelta = RENEWAL_MARGIN
 ) -> list[str]:
-    """Why this server certificate should be issued anew.
+    """The reasons to renew this server certificate.
 
     Args:
         bundle: the current one.
-        names_now: what the machine is called now, and what else is asked for.
+        names_now: the machine's present names, and those asked for.
         now: UTC.
-        margin: how long before its end it counts as old.
+        margin: time before its end from which it is due.
 
     Returns:
         One sentence per reason, none when it is still good.
@@ -223,7 +225,7 @@ def needs_renewal(
         reasons.append(f"it is valid only from {bundle.not_before:%Y-%m-%d %H:%M} UTC on")
     left = bundle.not_after - now
     authority = bundle.authority
-    # Near the end of its CA a new leaf would not live longer, and renewing at every start helps nobody.
+    # Near the end of its CA a new leaf would not live longer, so renewing at every start would be useless.
     ends_with_its_ca = authority is not None and bundle.not_after >= authority.not_valid_after_utc
     if left <= dt.timedelta(0):
         reasons.append(f"it expired on {bundle.not_after:%Y-%m-%d}")
@@ -244,10 +246,10 @@ def ensure_server(
     keep_names: bool = True,
     force: bool = False,
 ) -> Ensured:
-    """See to it that ``server.pem`` can be served: make the CA if there is none, issue or renew the leaf if needed.
+    """Ensure that ``server.pem`` can be used: create the CA if there is none, issue or renew the leaf if needed.
 
-    The new leaf names ``extra``, this machine now, and (``keep_names``) what the old leaf named, in this order and
-    100 at most, so that names given once with ``--name`` survive renewals.
+    The new leaf names ``extra``, the machine's present names, and (``keep_names``) those of the old leaf, in this order
+    and 100 at most, so that names given once with ``--name`` survive renewals.
 
     Raises:
         TlsFailure: BAD_FILE, see ``load_authority`` and ``issue_server``.

@@ -1,12 +1,12 @@
-"""A user's own certificate: the file it is in, and the fingerprint by which an account knows it.
+"""Client certificates: reading their files, the fingerprint of their key, and proofs of the key.
 
-By the public key and never by the subject: the text in a certificate is whatever its maker wrote, a CA may sign the
-same name twice, and a renewed certificate for the same key is still the same person's. Decides nothing about trust: the
-handshake has verified the certificate.
+An account is bound to the public key and never to the subject: the text in a certificate is chosen by its maker, a CA
+may sign the same name twice, and a renewed certificate for the same key belongs to the same user. This module decides
+nothing about trust: the handshake has verified the certificate.
 
-A key is added to an account by whoever has its private half: by a handshake, or by a signature (`prove_key`). What is
-signed names the server's CA and the account, so it proves nothing to another server or for another account, and begins
-with words that no other protocol signs.
+Adding a key to an account needs a proof of the private key: a handshake, or a signature (`prove_key`). The signed
+statement names the server's CA and the account, so it proves nothing to another server or for another account, and
+begins with words that no other protocol signs.
 """
 
 from __future__ import annotations
@@ -44,12 +44,12 @@ _CONTEXT = b"securechat/1 certadd"
 _CURVES = ("secp256r1", "secp384r1", "secp521r1")
 _RSA_BITS = range(2048, 4096 + 1)
 _RSA_EXPONENT = 65537
-"""Any other would let a stranger choose how long a signature takes to verify."""
+"""The only exponent accepted; another would let a client choose how long a signature takes to verify."""
 _PSS = padding.PSS(mgf=padding.MGF1(SHA256()), salt_length=32)
 
 
 class KeyProof(Struct, frozen=True):
-    """That somebody has a private key: ``key`` is its SubjectPublicKeyInfo, ``proof`` a signature by it, in base64."""
+    """Proof of a private key: ``key`` is its SubjectPublicKeyInfo, ``proof`` a signature by it, in base64."""
 
     fingerprint: str
     key: str
@@ -57,7 +57,7 @@ class KeyProof(Struct, frozen=True):
 
 
 def public_key_fingerprint(der: bytes) -> str:
-    """The fingerprint of a certificate's key.
+    """Return the fingerprint of a certificate's key.
 
     Args:
         der: a certificate, such as ``Transport.peer_certificate``.
@@ -76,7 +76,7 @@ def public_key_fingerprint(der: bytes) -> str:
 
 
 def fingerprint_of_file(path: Path) -> str:
-    """The fingerprint of the first certificate in a PEM file; no key is needed, so the public half will do.
+    """Return the fingerprint of the first certificate in a PEM file; the private key is not needed.
 
     Raises:
         TlsFailure: BAD_FILE with one sentence: missing, unreadable, or no certificate in it.
@@ -85,7 +85,7 @@ def fingerprint_of_file(path: Path) -> str:
 
 
 def prove_key(bundle: Bundle, authorities: Iterable[bytes], sender_id: int) -> KeyProof:
-    """Prove to a server that an account has the key of a client certificate.
+    """Prove to a server the possession of a client certificate's key, for an account.
 
     Args:
         bundle: the certificate with its key.
@@ -93,7 +93,7 @@ def prove_key(bundle: Bundle, authorities: Iterable[bytes], sender_id: int) -> K
         sender_id: the account.
 
     Raises:
-        TlsFailure: BAD_FILE; none of these has issued the certificate, or its key is of a kind that proves nothing.
+        TlsFailure: BAD_FILE; none of these has issued the certificate, or its key cannot sign a proof.
     """
     known = [x509.load_der_x509_certificate(der) for der in authorities]
     issuer = next((one for one in known if issued_by(bundle.leaf, one)), None)
@@ -114,7 +114,7 @@ def prove_key(bundle: Bundle, authorities: Iterable[bytes], sender_id: int) -> K
 
 
 def proven_fingerprint(key: str, proof: str, authority: str, sender_id: int) -> str | None:
-    """Return the fingerprint of a public key when the proof is one for this CA and account; else None.
+    """Return the fingerprint of a public key if the proof is valid for this CA and account; else None.
 
     Args:
         key: as in `KeyProof`; P-256, P-384, P-521, Ed25519, or RSA of 2,048 to 4,096 bits.
@@ -126,7 +126,7 @@ def proven_fingerprint(key: str, proof: str, authority: str, sender_id: int) -> 
         spki, signature = (base64.b64decode(text, validate=True) for text in (key, proof))
         public = load_der_public_key(spki)
         if public.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo) != spki:
-            return None  # the same key written in another way would have another fingerprint
+            return None  # another encoding of the same key would have another fingerprint
         if not _has_signed(public, signature, statement(authority, sender_id)):
             return None
     except (InvalidSignature, binascii.Error, *DAMAGED):
@@ -135,7 +135,7 @@ def proven_fingerprint(key: str, proof: str, authority: str, sender_id: int) -> 
 
 
 def _has_signed(public: object, signature: bytes, statement: bytes) -> bool:
-    """Verify a signature by a key of a kind that is taken; False for another kind.
+    """Verify a signature by a key of a supported kind; False for another kind.
 
     Raises:
         InvalidSignature: it is not by this key.
@@ -153,20 +153,20 @@ def _has_signed(public: object, signature: bytes, statement: bytes) -> bool:
 
 
 def statement(authority: str, sender_id: int) -> bytes:
-    """Return what is signed to prove a key to the server of this CA, for this account."""
+    """Return the statement that is signed to prove a key to the server of this CA, for this account."""
     return b"\0".join((_CONTEXT, authority.encode("ascii"), str(sender_id).encode("ascii")))
 
 
 def read_client_bundle(path: Path, now: dt.datetime) -> Bundle:
-    """Read what ``--cert`` of the client names: a certificate for clients, with its key.
+    """Read the file of the client's ``--cert``: a certificate for clients, with its key.
 
     Args:
-        path: PEM with the user's certificate first; the key stands in it too, or beside it as ``.key``.
+        path: PEM with the user's certificate first; the key is in it too, or beside it as ``.key``.
         now: UTC, aware.
 
     Raises:
-        TlsFailure: BAD_FILE with one sentence: missing, unreadable, damaged; a CA's or a server's certificate; out of
-            its time; no key, one that needs a passphrase, or one of another certificate.
+        TlsFailure: BAD_FILE with one sentence: missing, unreadable, damaged; a CA's or a server's certificate; expired
+            or not yet valid; no key, one that needs a passphrase, or one of another certificate.
     """
     content = read_pem(path)
     certificates = parse_certificates(path, content)
@@ -192,7 +192,7 @@ def _get_one() -> str:
 
 
 def _is_for_clients(leaf: x509.Certificate) -> bool:
-    """Without an extendedKeyUsage a certificate is for everything (RFC 5280 section 4.2.1.12)."""
+    """Whether clients may use the certificate; without an extendedKeyUsage they may (RFC 5280 section 4.2.1.12)."""
     try:
         purposes = leaf.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
     except x509.ExtensionNotFound:

@@ -1,11 +1,12 @@
-"""SSL contexts: the server's, its replacement while running, and the client's. The only place that makes them.
+"""SSL contexts of the server and the client, and the replacement of a server certificate while running.
 
-Promises: no context that leaves this module connects without verifying; nothing here ever asks a terminal for a
-passphrase; a broken renewal leaves the running certificate as it is. (``trust`` has one context of its own, which
-reads a chain to compare it with a pin and never carries a byte of ours.)
+No other module makes contexts, except ``trust``, whose context reads a chain to compare it with a pin and sends no
+data. No context from here connects without verifying; nothing here asks a terminal for a passphrase; a broken renewal
+leaves the running certificate unchanged.
 
-A FIN without close_notify is an error here, not an end of file (RFC 8446 section 6.1): otherwise anybody on the way
-could cut a conversation short unseen. Sockets must be wrapped with ``suppress_ragged_eofs=False`` for that to show.
+A FIN without close_notify is an error here, not an end of file (RFC 8446 section 6.1): otherwise an attacker on the
+network could cut a conversation short unnoticed. Sockets must be wrapped with ``suppress_ragged_eofs=False`` to report
+it.
 """
 
 from __future__ import annotations
@@ -29,21 +30,21 @@ from securechat.tls.private_files import bad_file
 from securechat.tls.server_certificate import certificate_in
 
 NATIVE_ALPN = "securechat/1"
-"""Our protocol's name in the TLS handshake (RFC 7301)."""
+"""This protocol's name in the TLS handshake (RFC 7301)."""
 
-# For --tls12 only: Mozilla "intermediate" without the finite-field suites, which no client of ours needs.
+# For --tls12 only: Mozilla "intermediate" without the finite-field suites, which this client does not need.
 _TLS12_CIPHERS = "ECDHE+AESGCM:ECDHE+CHACHA20"
 
 
 class ClientContext(ssl.SSLContext):
     """A verifying client context that remembers the last server certificate it saw, trusted or not.
 
-    After a failed handshake Python shows nothing of the peer's certificate, and the user deserves to hear whose it
-    was or when it begins to be valid. ``seen`` is for such sentences only: nothing in it is verified.
+    After a failed handshake Python does not expose the peer's certificate, but the error message should tell its names
+    or its validity. ``seen`` is for such messages only: nothing in it is verified.
     """
 
     seen: bytes | None = None
-    """DER of the last leaf a server sent; None when there was none yet, or this Python cannot tell."""
+    """DER of the last leaf a server sent; None when there was none yet, or this Python cannot provide it."""
 
 
 def server_context(
@@ -56,8 +57,8 @@ def server_context(
 ) -> ssl.SSLContext:
     """Make a context to accept connections with.
 
-    When the file carries its CA, clients are asked for a certificate of that CA. Without one they are served all the
-    same; one that does not verify ends the handshake.
+    If the file contains its CA, clients are asked for a certificate of that CA. Clients without one are served all the
+    same; a certificate that does not verify ends the handshake.
 
     Args:
         cert_path: leaf, chain and perhaps key, PEM.
@@ -81,8 +82,8 @@ def client_context(
 ) -> ClientContext:
     """Make a context that trusts exactly the given CAs, under the strict rules of Python 3.13, on every Python.
 
-    TLS 1.3 only: a server with ``--tls12`` still speaks 1.3, which every OpenSSL that Python 3.11 can use has, so
-    nothing is gained by allowing an attacker the older handshake.
+    TLS 1.3 only: a server with ``--tls12`` still speaks 1.3, which every OpenSSL for Python 3.11 supports, so allowing
+    the older handshake would only help an attacker.
 
     Args:
         ca_pem: one or more CA certificates, from ``trust``.
@@ -91,7 +92,7 @@ def client_context(
         now: UTC; by default the machine's clock.
 
     Raises:
-        TlsFailure: BAD_FILE when OpenSSL cannot use the CA, or the user's certificate is of no use: see
+        TlsFailure: BAD_FILE when OpenSSL cannot use the CA, or the user's certificate is unusable: see
             ``read_client_bundle``.
     """
     context = ClientContext(ssl.PROTOCOL_TLS_CLIENT)
@@ -113,9 +114,9 @@ def client_context(
 class ServerCertificate:
     """The certificate a running server offers: the current context, its facts, and how to replace it.
 
-    Loading a new key into a live context breaks every later handshake when the key does not match. So a reload makes
-    a new context, proves it with a handshake in memory, and only then swaps the reference: connections keep what
-    they have, new handshakes take ``context``.
+    Loading a new key into a live context breaks every later handshake when the key does not match. So a reload makes a
+    new context, tests it with a handshake in memory, and only then swaps the reference: connections keep what they
+    have, new handshakes use ``context``.
 
     Args:
         cert_path: see ``server_context``.
@@ -145,7 +146,7 @@ class ServerCertificate:
 
     @property
     def context(self) -> ssl.SSLContext:
-        """What the next handshake uses. Ask each time; a reload replaces it."""
+        """The context for the next handshake. Ask each time; a reload replaces it."""
         return self._context
 
     @property
@@ -155,12 +156,12 @@ class ServerCertificate:
 
     @property
     def names(self) -> Names:
-        """What the certificate is made out to."""
+        """The names in the certificate."""
         return self._bundle.names
 
     @property
     def ca_fingerprint(self) -> str | None:
-        """``sha256:…`` for ``--pin``, or None when the file does not carry its CA, so that no pin can be checked."""
+        """``sha256:…`` for ``--pin``, or None when the file does not contain its CA, so that no pin can be checked."""
         authority = self._bundle.authority
         return fingerprint(authority) if authority else None
 
@@ -173,7 +174,7 @@ class ServerCertificate:
         return (self.not_after - now) / dt.timedelta(days=1)
 
     def reload(self, now: dt.datetime | None = None) -> None:
-        """Read the files again and use what they hold for new handshakes.
+        """Read the files again and use their contents for new handshakes.
 
         Raises:
             TlsFailure: BAD_FILE with one sentence; the old certificate stays in use.
@@ -191,7 +192,7 @@ class ServerCertificate:
 def handshake_in_memory(
     server: ssl.SSLContext, client: ssl.SSLContext, server_hostname: str | None = None
 ) -> tuple[ssl.SSLObject, ssl.SSLObject]:
-    """Let two contexts shake hands without a socket.
+    """Run a handshake between two contexts without a socket.
 
     Args:
         server: a server's context.
@@ -202,7 +203,7 @@ def handshake_in_memory(
         The server's end and the client's end.
 
     Raises:
-        ssl.SSLError: what either end raised, the client first.
+        ssl.SSLError: the error of either end, the client's first.
     """
     to_server, to_client = ssl.MemoryBIO(), ssl.MemoryBIO()
     server_end = server.wrap_bio(to_server, to_client, server_side=True)
@@ -234,12 +235,12 @@ def _server_context(bundle: Bundle, tls12: bool, alpn: Sequence[str], now: dt.da
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2 if tls12 else ssl.TLSVersion.TLSv1_3
     context.set_ciphers(_TLS12_CIPHERS)
-    # All three TLS 1.3 ciphers are strong; a phone without AES in hardware knows best (Mozilla "modern").
+    # All three TLS 1.3 ciphers are strong; a phone without AES in hardware knows its fastest (Mozilla "modern").
     context.options &= ~ssl.OP_CIPHER_SERVER_PREFERENCE
     context.options |= ssl.OP_NO_RENEGOTIATION
     _notice_truncation(context)
-    # No tickets: Python cannot rotate the key that seals them, so in a server that runs for months one stolen key
-    # would open every resumed session; and our clients never resume.
+    # No tickets: Python cannot rotate the key that encrypts them, so in a server that runs for months one stolen key
+    # would reveal every resumed session; and this client never resumes.
     context.num_tickets = 0
     context.options |= ssl.OP_NO_TICKET
     context.set_alpn_protocols(list(alpn))
@@ -259,14 +260,14 @@ def _load(context: ssl.SSLContext, bundle: Bundle) -> None:
 
 
 def _ask_for_certificates(context: ssl.SSLContext, authority: x509.Certificate) -> None:
-    """Let a client show a certificate of this CA, and of no other; OpenSSL sees to it that it is one for clients."""
+    """Ask clients for a certificate of this CA only; OpenSSL checks that it is one for clients."""
     context.load_verify_locations(cadata=_pem(authority))
     context.verify_flags |= ssl.VERIFY_X509_STRICT
     context.verify_mode = ssl.CERT_OPTIONAL
 
 
 def _expect_begun(bundle: Bundle, now: dt.datetime) -> None:
-    """Refuse a certificate that no client would accept yet, with both clocks."""
+    """Refuse a certificate that is not valid yet, with both clocks in the message."""
     if bundle.not_before > now:
         raise bad_file(
             bundle.path,
@@ -277,10 +278,10 @@ def _expect_begun(bundle: Bundle, now: dt.datetime) -> None:
 
 
 def _prove(context: ssl.SSLContext, bundle: Bundle) -> None:
-    """Let a client of our own verify the context as far as the file itself allows.
+    """Verify the context with a client of our own, as far as the file allows.
 
-    With the CA in the file that is the whole chain under the strict rules. Without it (a public CA) only that the
-    key works, by the signature in the handshake.
+    With the CA in the file that is the whole chain under the strict rules. Without it (a public CA) only the key is
+    tested, by the signature in the handshake.
     """
     authority = bundle.authority
     client = _proving_client(authority)
@@ -288,7 +289,7 @@ def _prove(context: ssl.SSLContext, bundle: Bundle) -> None:
         _, client_end = handshake_in_memory(context, client)
     except ssl.SSLError as error:
         raise bad_file(bundle.path, f"a trial handshake failed: {_openssl_words(error)}") from error
-    # OpenSSL read the file once more than we did; between the two somebody may have replaced it.
+    # OpenSSL read the file a second time; in between the file may have been replaced.
     if client_end.getpeercert(binary_form=True) != bundle.leaf.public_bytes(Encoding.DER):
         raise bad_file(bundle.path, "changed while it was read; try again")
 
@@ -296,7 +297,7 @@ def _prove(context: ssl.SSLContext, bundle: Bundle) -> None:
 def _proving_client(authority: x509.Certificate | None) -> ssl.SSLContext:
     if authority is not None:
         client: ssl.SSLContext = client_context(_pem(authority))
-        client.check_hostname = False  # any name will do: the file decides which ones it has
+        client.check_hostname = False  # any name is fine: the file decides which ones it has
         return client
     client = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     client.check_hostname = False
@@ -305,15 +306,15 @@ def _proving_client(authority: x509.Certificate | None) -> ssl.SSLContext:
 
 
 def _notice_truncation(context: ssl.SSLContext) -> None:
-    # Already off in CPython 3.11 to 3.13, measured; said here because the promise must not hang on a default.
+    # Off by default in CPython 3.11 to 3.13, measured; set here because the promise must not depend on a default.
     context.options &= ~getattr(ssl, "OP_IGNORE_UNEXPECTED_EOF", 0)
 
 
 def _remember_certificates(context: ClientContext) -> None:
-    """Watch the handshake for the certificate, in the one way that works before verification.
+    """Record the server's certificate during the handshake, before verification.
 
-    ``_msg_callback`` is not a public API, though it has been there since Python 3.8; where it is gone, only the
-    explanations get shorter.
+    ``_msg_callback`` is the only way and not a public API, though present since Python 3.8; without it only the error
+    messages get shorter.
     """
 
     def watch(_connection: object, direction: str, _version: int, _content: int, kind: int, data: bytes) -> None:
@@ -331,7 +332,7 @@ def _pem(certificate: x509.Certificate) -> str:
 
 
 def _no_passphrase() -> NoReturn:
-    # Without a callback OpenSSL would ask the terminal, and a server without one would hang.
+    # Without a callback OpenSSL would ask the terminal, and a server without a terminal would hang.
     raise ssl.SSLError("the private key is encrypted")
 
 

@@ -1,7 +1,7 @@
-"""Why a handshake failed, told to a person: the ``ssl`` module's errors as ``TlsFailure`` with one sentence.
+"""Explains TLS errors to the user: turns the ``ssl`` module's exceptions into ``TlsFailure`` with one sentence.
 
-Knows OpenSSL's codes so that nobody else has to. Whatever it repeats of a peer's certificate is reduced to a few
-printable ASCII characters first: the certificate may be an attacker's, and the sentence goes to a terminal.
+OpenSSL's codes appear in this module only. Text from a peer's certificate is reduced to a few printable ASCII
+characters first: the certificate may be an attacker's, and the sentence goes to a terminal.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _WRONG_CA = {
     2,  # unable to get issuer certificate
     7,  # signature failure: a CA of the same name with another key
     18,  # self-signed leaf
-    19,  # self-signed certificate in chain: the server sent its CA, and it is not ours
+    19,  # self-signed certificate in chain: the server sent its CA, which is not the trusted one
     20,  # unable to get local issuer
     21,  # unable to verify the first certificate
     27,  # not trusted
@@ -33,7 +33,7 @@ _WRONG_CA = {
     31,  # authority and issuer serial number mismatch
 }
 
-# OpenSSL's reasons for bytes that are no TLS record; the third stands for all of them from OpenSSL 3.2 on.
+# OpenSSL's reasons for bytes that are not a TLS record; the third covers all of them from OpenSSL 3.2 on.
 _NOT_TLS = {
     "WRONG_VERSION_NUMBER",
     "HTTP_REQUEST",
@@ -46,8 +46,8 @@ _NO_COMMON_PROTOCOL = {"TLSV1_ALERT_NO_APPLICATION_PROTOCOL", "NO_APPLICATION_PR
 _NO_SERVER_CERTIFICATE = {"SSLV3_ALERT_HANDSHAKE_FAILURE", "SSL/TLS_ALERT_HANDSHAKE_FAILURE"}
 _CLIENT_CERTIFICATE_WANTED = {"TLSV13_ALERT_CERTIFICATE_REQUIRED", "PEER_DID_NOT_RETURN_A_CERTIFICATE"}
 
-# Alerts that a server sends only about a certificate the client has shown (RFC 8446 section 6.2). In TLS 1.3 they come
-# when the client's own handshake is over, so they are raised by its first read.
+# Alerts that a server sends only about a client's certificate (RFC 8446 section 6.2). In TLS 1.3 they come when the
+# client's own handshake is over, so its first read raises them.
 _ALERT = re.compile(r"(?:SSLV3|TLSV1|TLSV13|SSL/TLS|TLS)_ALERT_(\w+)")
 _DAMAGED = "it is damaged, or not valid yet; check this machine's clock, or"
 _CLIENT_CERTIFICATE_REFUSED = {
@@ -64,11 +64,11 @@ _MAX_TEXT_TOLD_CHARS = 100
 
 
 def explain(exc: BaseException, host: str, now_utc: dt.datetime, certificate: bytes | None = None) -> TlsFailure:
-    """Turn what a TLS connection raised into a failure that a user can act on.
+    """Turn an exception from a TLS connection into a failure that a user can act on.
 
     Args:
-        exc: mostly an ``ssl.SSLError`` from a handshake, or from the first read, where a refusal of the client's own
-            certificate arrives; a ``TlsFailure`` comes back as it is.
+        exc: usually an ``ssl.SSLError`` from a handshake, or from the first read, which reports a refusal of the
+            client's own certificate; a ``TlsFailure`` is returned unchanged.
         host: what the user asked to connect to.
         now_utc: the machine's clock, aware.
         certificate: DER of the server's leaf where known, ``ClientContext.seen``.
@@ -105,7 +105,7 @@ def check_protocol(selected: str | None, host: str) -> None:
 
 
 def printable(text: str) -> str:
-    """At most 100 characters of printable ASCII; anything else shows as ``?``."""
+    """Reduce to 100 characters of printable ASCII; anything else shows as ``?``."""
     kept = "".join(char if " " <= char <= "~" else "?" for char in text[:_MAX_TEXT_TOLD_CHARS])
     return kept if len(text) <= _MAX_TEXT_TOLD_CHARS else f"{kept}..."
 
@@ -183,7 +183,7 @@ def _broken_handshake(exc: ssl.SSLError, host: str) -> TlsFailure:
 
 
 def _why_refused(reason: str) -> str | None:
-    """What is wrong with the client's own certificate and what to do, when that is what the alert is about."""
+    """Explain an alert about the client's own certificate, with the remedy; None for other alerts."""
     alert = _ALERT.fullmatch(reason)
     why = _CLIENT_CERTIFICATE_REFUSED.get(alert[1]) if alert else None
     if why is None:
@@ -193,8 +193,8 @@ def _why_refused(reason: str) -> str | None:
 
 
 def _reason(exc: ssl.SSLError) -> str:
-    """OpenSSL's mnemonic, also for the reasons that Python's own table lacks (alert 120 in all versions so far)."""
-    # Errors that Python makes itself (end of file, for one) have no such attribute.
+    """OpenSSL's mnemonic, also for reasons missing in Python's own table (alert 120 in all versions so far)."""
+    # Errors made by Python itself (end of file, for one) have no such attribute.
     known: str | None = getattr(exc, "reason", None)
     words = re.sub(r"^\[[^\]]*\] | \(_ssl\.c:\d+\)$", "", exc.strerror or str(exc))
     return known or words.upper().replace(" ", "_")

@@ -1,7 +1,7 @@
-"""What a certificate can be made out to: DNS names and IP addresses, checked and without duplicates.
+"""Names for certificates: DNS names and IP addresses, validated and without duplicates.
 
-Knows nothing of this machine (``addresses``) nor of certificates. Wildcards are refused: a certificate for a chat
-server names that server, and a stolen key for ``*.example.org`` would speak for every host there.
+Knows nothing of this machine (``local_addresses``) nor of certificates. Wildcards are refused: a certificate for a chat
+server names that server, and a stolen key for ``*.example.org`` would be valid for every host there.
 """
 
 from __future__ import annotations
@@ -35,11 +35,11 @@ class Names(Struct, frozen=True):
         return len(self.dns) + len(self.ips)
 
     def __or__(self, other: Names) -> Names:
-        """Everything of both, without duplicates; ours keep their place in front."""
+        """All entries of both, without duplicates; the left operand's come first."""
         return Names(tuple(dict.fromkeys(self.dns + other.dns)), tuple(dict.fromkeys(self.ips + other.ips)))
 
     def __sub__(self, other: Names) -> Names:
-        """What we have and ``other`` lacks, in our order."""
+        """The entries of the left operand that ``other`` lacks, in order."""
         return Names(
             tuple(name for name in self.dns if name not in other.dns),
             tuple(ip for ip in self.ips if ip not in other.ips),
@@ -50,7 +50,7 @@ class Names(Struct, frozen=True):
 
 
 def parse_name(text: str) -> Names:
-    """Read one ``--name``: a DNS name (international ones too) or an IP address.
+    """Parse one ``--name``: a DNS name (international ones too) or an IP address.
 
     International names become A-labels through the standard library's IDNA 2003 codec, because the client's ``ssl``
     module translates the name it looks for with that same codec.
@@ -76,10 +76,10 @@ def parse_name(text: str) -> Names:
 
 
 def parse_names(texts: Iterable[str]) -> Names:
-    """Read many, as ``parse_name`` does.
+    """Parse several names, as ``parse_name`` does.
 
     Raises:
-        ValueError: the first one that is no name.
+        ValueError: the first invalid one.
     """
     names = Names()
     for text in texts:
@@ -98,6 +98,6 @@ def _dns_name(text: str) -> str:
     if len(ascii_name) > _MAX_DNS_CHARS or not all(_LABEL.match(label) for label in labels):
         raise ValueError(f"{text!r} is no DNS name or IP address (letters, digits, '-', '_' and '.' only)")
     if labels[-1].isdigit():
-        # RFC 1123 section 2.1: no top-level name is a number, so this is an address with a slip of the finger.
+        # RFC 1123 section 2.1: no top-level name is a number, so this is a mistyped address.
         raise ValueError(f"{text!r} looks like an IP address but is none")
     return ascii_name

@@ -1,7 +1,7 @@
-"""The X.509 we issue: one kind of CA, one kind of server leaf, one kind of client leaf. No files, no clock.
+"""Issues X.509 certificates: one kind of CA, one of server leaf, one of client leaf. No files, no clock.
 
-The extensions are exactly those that ``openssl verify -x509_strict`` and ``ssl.VERIFY_X509_STRICT`` (the default
-from Python 3.13) ask for. Older Pythons accept certificates without them, which is why getting it wrong shows late:
+The extensions are exactly those required by ``openssl verify -x509_strict`` and ``ssl.VERIFY_X509_STRICT`` (the default
+from Python 3.13). Older Pythons accept certificates without them, so mistakes show late:
 
 * CA: critical basicConstraints with path length 0, critical keyUsage (certSign, crlSign), subjectKeyIdentifier.
 * Leaf: basicConstraints CA:FALSE, keyUsage digitalSignature, extendedKeyUsage, subjectAltName, and both key
@@ -28,11 +28,11 @@ from securechat.tls.hostnames import Names
 CA_LIFETIME = dt.timedelta(days=3650)
 """Ten years: replacing a CA means a visit to every client."""
 LEAF_LIFETIME = dt.timedelta(days=90)
-"""As Let's Encrypt does: short enough that renewal is practised, and renewal here is one command or automatic."""
+"""As Let's Encrypt: short enough that renewal is practised, and renewal here is one command or automatic."""
 CLIENT_LIFETIME = dt.timedelta(days=365)
-"""A year: a new one means a new key, which its user must add to the account again, and a lost one is removed there."""
+"""A year: a renewal means a new key, which its user must add to the account again; a lost one is removed there."""
 BACKDATED = dt.timedelta(minutes=5)
-"""A client whose clock is this much behind still accepts a certificate made just now."""
+"""A client whose clock is this much behind still accepts a new certificate."""
 
 
 class Issuer(Struct, frozen=True):
@@ -55,7 +55,7 @@ class Leaf(Struct, frozen=True):
 
 
 def new_authority(now: dt.datetime) -> Issuer:
-    """A fresh self-signed CA.
+    """Create a self-signed CA.
 
     Args:
         now: UTC, aware.
@@ -75,7 +75,7 @@ def new_authority(now: dt.datetime) -> Issuer:
 
 
 def new_server_leaf(issuer: Issuer, names: Names, now: dt.datetime) -> Leaf:
-    """A server certificate for ``names``, valid for 90 days or as long as its CA, whichever is shorter.
+    """Issue a server certificate for ``names``, valid for 90 days or as long as its CA, whichever is shorter.
 
     Args:
         issuer: a CA that is valid at ``now``.
@@ -102,13 +102,13 @@ def new_server_leaf(issuer: Issuer, names: Names, now: dt.datetime) -> Leaf:
 
 
 def new_client_leaf(issuer: Issuer, name: str, now: dt.datetime, lifetime: dt.timedelta = CLIENT_LIFETIME) -> Leaf:
-    """A client certificate whose common name is ``name``, for people to read: an account knows it by its key.
+    """Issue a client certificate with the common name ``name``, for display: an account knows it by its key.
 
     Args:
         issuer: a CA that is valid at ``now``.
         name: 1 to 64 characters (ub-common-name, RFC 5280 appendix A.1).
         now: UTC, aware.
-        lifetime: from ``now`` on; cut off where the CA's ends.
+        lifetime: from ``now`` on; limited by the CA's.
 
     Raises:
         ValueError: the name is empty or too long.
@@ -122,7 +122,7 @@ def certificate_pem(certificate: x509.Certificate) -> bytes:
 
 
 def key_pem(key: PrivateKeyTypes) -> bytes:
-    """PKCS #8 PEM text, not encrypted: a server must start without a person beside it."""
+    """PKCS #8 PEM text, not encrypted: a server must start unattended."""
     return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
 
 
@@ -131,7 +131,7 @@ def _new_leaf(
 ) -> Leaf:
     key = ec.generate_private_key(ec.SECP256R1())
     signer = issuer.certificate
-    # RFC 5280 asks for nesting nowhere, but a chain is only as valid as its CA: do not promise more.
+    # RFC 5280 does not require nesting, but a chain is only as valid as its CA: do not promise more.
     not_before = max(now - BACKDATED, signer.not_valid_before_utc)
     not_after = min(now + lifetime, signer.not_valid_after_utc)
     builder = (

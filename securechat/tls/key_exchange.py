@@ -1,8 +1,8 @@
 """Key-exchange groups: X25519, P-256 and P-384, as Mozilla's "modern" profile asks.
 
-Before Python 3.15 the ``ssl`` module can only narrow a context to a single group. OpenSSL itself takes a list from
-its configuration file, once, when the library starts; so the server's entry point calls ``prefer_modern_groups``
-before anything imports ``ssl``. This module must therefore never import it, nor anything that does.
+Before Python 3.15 the ``ssl`` module can only restrict a context to a single group. OpenSSL itself reads a list from
+its configuration file, once, when the library starts; so the server's entry point calls ``prefer_modern_groups`` before
+anything imports ``ssl``. This module must therefore never import it, directly or indirectly.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from collections.abc import Container, MutableMapping
 from pathlib import Path
 
 MODERN_GROUPS = "X25519:P-256:P-384"
-"""https://ssl-config.mozilla.org, "modern"; the same list stands in ``openssl.cnf``."""
+"""https://ssl-config.mozilla.org, "modern"; the same list as in ``openssl.cnf``."""
 
 _CONF = Path(__file__).with_name("openssl.cnf")
 _FIPS_FLAG = Path("/proc/sys/crypto/fips_enabled")
@@ -24,9 +24,9 @@ def prefer_modern_groups(
     loaded: Container[str] | None = None,
     fips_flag: Path = _FIPS_FLAG,
 ) -> bool:
-    """Point OpenSSL at our configuration, if nobody else has a say in it.
+    """Point OpenSSL at this program's configuration, unless the user or the system has set another.
 
-    A user's own ``OPENSSL_CONF`` stands. In a system in FIPS mode the distribution's file loads the provider that is
+    A user's own ``OPENSSL_CONF`` stays. In a system in FIPS mode the distribution's file loads the provider that is
     required there, so it stays too. Child processes inherit the variable.
 
     Args:

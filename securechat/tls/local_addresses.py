@@ -1,11 +1,11 @@
-"""What this machine is called: its names and addresses, found without asking any service and without hanging.
+"""Finds this machine's names and addresses, without asking any service and without hanging.
 
-Only the standard library, so no way works everywhere and several are joined: the kernel's own lists on Linux, the
-resolver's answer for our host name (complete on Windows), and the source address the routing table would choose
-(the main one on macOS). The resolver may ask a dead DNS server, so it runs beside us and gets one second.
+With the standard library alone no way works everywhere, so several are combined: the kernel's own lists on Linux, the
+resolver's answer for the host name (complete on Windows), and the source address that the routing table would choose
+(the main one on macOS). The resolver may ask a dead DNS server, so it runs on a thread and gets one second.
 
-Left out on purpose: IPv6 link-local addresses, which mean nothing without a scope that neither a certificate nor
-most address bars can carry, and the temporary addresses of RFC 8981, which are made to be forgotten.
+Omitted on purpose: IPv6 link-local addresses, which mean nothing without a scope that neither a certificate nor most
+address bars can carry, and the temporary addresses of RFC 8981, which are short-lived.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ from pathlib import Path
 from securechat.tls.hostnames import IPAddress, Names, parse_name
 
 _RESOLVER_PATIENCE_S = 1.0
-"""A local answer takes milliseconds; a dead DNS server takes 5 s a try (resolv.conf(5)), for a name we can lack."""
+"""A local answer takes milliseconds; a dead DNS server takes 5 s a try (resolv.conf(5)), for an optional name."""
 
 _LOOPBACKS: tuple[IPAddress, ...] = (ipaddress.IPv4Address("127.0.0.1"), ipaddress.IPv6Address("::1"))
 
-# Our own list, because ``ipaddress.is_private`` changed its mind between patch releases of Python (gh-113171).
-# 100.64.0.0/10 (RFC 6598) is absent: on a mobile line strangers of the same carrier share it.
+# A list of its own, because ``ipaddress.is_private`` changed between patch releases of Python (gh-113171).
+# 100.64.0.0/10 (RFC 6598) is absent: on a mobile line other customers of the carrier share it.
 _PRIVATE = tuple(
     ipaddress.ip_network(text)
     for text in (
@@ -46,14 +46,14 @@ _PRIVATE = tuple(
     )
 )
 
-# Where a routing question is asked; a UDP connect sends nothing. One target per range that may have its own route.
+# Targets for routing questions; a UDP connect sends nothing. One target per range that may have its own route.
 _ROUTE_TARGETS = ("203.0.113.1", "10.255.255.254", "172.31.255.254", "192.168.255.254", "2001:db8::1", "fd00::1")
 
 
 def is_public(ip: IPAddress) -> bool:
-    """Whether somebody outside one's own network may reach a server bound to this address.
+    """Whether hosts outside one's own network may reach a server bound to this address.
 
-    The unspecified addresses ``0.0.0.0`` and ``::`` count as public, since they stand for all.
+    The unspecified addresses ``0.0.0.0`` and ``::`` count as public, since they include all.
     """
     if isinstance(ip, ipaddress.IPv6Address) and ip.ipv4_mapped is not None:
         ip = ip.ipv4_mapped
@@ -79,7 +79,7 @@ def local_names() -> Names:
 
 
 def private_addresses() -> list[IPAddress]:
-    """The addresses a server binds when nobody said otherwise: loopback and private ones.
+    """The addresses a server binds by default: loopback and private ones.
 
     Returns:
         The loopbacks this machine has, then private addresses in a stable order; never a public one.
@@ -90,7 +90,7 @@ def private_addresses() -> list[IPAddress]:
 
 
 def _lenient(text: str) -> Names:
-    """A name as far as a certificate can hold it: a machine may be called what it likes."""
+    """Parse a host name as far as a certificate can contain it; machines may have invalid names."""
     try:
         return parse_name(text)
     except ValueError:
@@ -106,7 +106,7 @@ def _usable(addresses: Iterable[IPAddress]) -> list[IPAddress]:
 
 
 def _bindable(ip: IPAddress) -> bool:
-    """Whether it is ours right now: a stale hosts file or a kernel without IPv6 must not stop the server."""
+    """Whether the address can be bound now: a stale hosts file or a kernel without IPv6 must not stop the server."""
     family = socket.AF_INET if ip.version == 4 else socket.AF_INET6
     try:
         with socket.socket(family, socket.SOCK_DGRAM) as probe:
@@ -117,7 +117,7 @@ def _bindable(ip: IPAddress) -> bool:
 
 
 class _Resolver:
-    """The resolver's opinion about our host name, asked on a thread that may be left behind."""
+    """The resolver's answer for the host name, asked on a thread that may be abandoned."""
 
     def __init__(self, host: str) -> None:
         self.names: tuple[str, ...] = ()
@@ -126,7 +126,7 @@ class _Resolver:
         self._thread = threading.Thread(target=self._ask, name="own-host-name", daemon=True)
 
     def answer(self, patience_s: float) -> _Resolver:
-        """Ask, and take what is there after ``patience_s``."""
+        """Ask, and return what has arrived after ``patience_s``."""
         self._thread.start()
         self._thread.join(patience_s)
         return self
@@ -138,7 +138,7 @@ class _Resolver:
             return
         texts = [str(info[4][0]) for info in found]
         self.addresses = tuple(ipaddress.ip_address(text) for text in texts if "%" not in text)
-        # "localhost" as canonical name says only that the hosts file puts it first.
+        # "localhost" as canonical name only means that the hosts file lists it first.
         self.names = tuple(info[3] for info in found if info[3] and "localhost" not in info[3])
 
 
@@ -170,7 +170,7 @@ if sys.platform == "linux":
     _IFREQ_BYTES = 40 if sys.maxsize > 2**32 else 32
 
     def _linux_ipv4() -> Iterator[IPAddress]:
-        """netdevice(7): SIOCGIFCONF fills an array of struct ifreq with every IPv4 address of the machine."""
+        """Ask netdevice(7): SIOCGIFCONF fills an array of struct ifreq with every IPv4 address of the machine."""
         room = array.array("B", bytes(_MAX_INTERFACES * _IFREQ_BYTES))
         request = struct.pack("iP", len(room), room.buffer_info()[0])
         try:

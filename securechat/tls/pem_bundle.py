@@ -1,6 +1,6 @@
-"""What a PEM file says: the leaf, the certificates sent along with it, the key, and whether they belong together.
+"""Reads PEM files: the leaf, its chain and its key, and checks that they belong together.
 
-Reads what ``certificates`` writes and what other CAs deliver (leaf and chain in one file, key in the same file or
+Reads the files of ``certificate_directory`` and those of other CAs (leaf and chain in one file, key in the same file or
 beside it as ``NAME.key``). Decides nothing about trust.
 """
 
@@ -34,13 +34,13 @@ DAMAGED = (
 
 
 class Bundle(Struct, frozen=True):
-    """A certificate that can be served.
+    """A certificate with its chain and key.
 
     Args:
         path: the file it came from.
-        key_path: the file its key came from; the same one, mostly.
+        key_path: the file of its key; usually the same.
         leaf: the server's or client's own certificate.
-        chain: what is sent after the leaf, in the file's order.
+        chain: the certificates sent after the leaf, in the file's order.
         key: the leaf's private key.
     """
 
@@ -62,12 +62,12 @@ class Bundle(Struct, frozen=True):
 
     @property
     def names(self) -> Names:
-        """What the leaf is made out to."""
+        """The names in the leaf."""
         return certificate_names(self.leaf)
 
     @property
     def authority(self) -> x509.Certificate | None:
-        """The self-signed CA in the file that the leaf leads up to, if it is there: what a pin refers to."""
+        """The self-signed CA in the file that the leaf's chain ends in, if present: the CA that a pin means."""
         return find_root(self.leaf, self.chain)
 
 
@@ -75,8 +75,8 @@ def read_bundle(path: Path, key_path: Path | None = None) -> Bundle:
     """Read a server's certificate with its key.
 
     Args:
-        path: PEM with the leaf first, then its chain; the key may stand in it too.
-        key_path: where the key is; by default ``path`` itself, or else the file beside it that ends in ``.key``.
+        path: PEM with the leaf first, then its chain; the key may be in it too.
+        key_path: the key's file; by default ``path`` itself, or else the file beside it that ends in ``.key``.
 
     Raises:
         TlsFailure: BAD_FILE with one sentence: missing, unreadable, corrupt, no certificate, no key, a key that
@@ -84,7 +84,7 @@ def read_bundle(path: Path, key_path: Path | None = None) -> Bundle:
     """
     content = read_pem(path)
     leaf, *chain = parse_certificates(path, content)
-    if is_authority(leaf):  # refused before its key could ever be loaded into a server
+    if is_authority(leaf):  # refused before its key is loaded into a server
         raise bad_file(path, "is a CA certificate, which no client accepts as a server's; use server.pem")
     return with_key(path, content, [leaf, *chain], key_path)
 
@@ -97,11 +97,11 @@ def with_key(
     *,
     has_key_flag: bool = True,
 ) -> Bundle:
-    """Find the key of a certificate: where ``key_path`` says, in the same file, or in the ``.key`` beside it.
+    """Find the key of a certificate: in ``key_path``, in the same file, or in the ``.key`` beside it.
 
     Args:
-        path: where the certificate is.
-        content: what stands there.
+        path: the certificate's file.
+        content: that file's content.
         certificates: parsed from it, the leaf first.
         key_path: see ``read_bundle``.
         has_key_flag: whether a ``--key`` can name it.
@@ -129,7 +129,7 @@ def _make_new() -> str:
 
 
 def parse_certificates(path: Path, content: bytes) -> list[x509.Certificate]:
-    """All certificates in a PEM text, at least one.
+    """Parse all certificates in a PEM text, at least one.
 
     Raises:
         TlsFailure: BAD_FILE, naming ``path``.
@@ -139,7 +139,7 @@ def parse_certificates(path: Path, content: bytes) -> list[x509.Certificate]:
     try:
         certificates = x509.load_pem_x509_certificates(content)
         for certificate in certificates:
-            # cryptography parses these on first use; a corrupt one must show here and not in a handshake.
+            # cryptography parses these on first use; a corrupt one must be found here and not in a handshake.
             certificate.public_key()
             list(certificate.extensions)
     except DAMAGED as error:
@@ -165,7 +165,7 @@ def parse_key(path: Path, content: bytes, *, missing: str) -> PrivateKeyTypes:
         raise bad_file(path, f"holds no private key; {missing}")
     try:
         return load_pem_private_key(block.group(), password=None)
-    except TypeError as error:  # cryptography's way to say that it wants a passphrase
+    except TypeError as error:  # raised by cryptography when the key needs a passphrase
         raise bad_file(
             path,
             "the private key is encrypted, and what connects or restarts by itself cannot ask for a passphrase;"
@@ -185,7 +185,7 @@ def key_matches(certificate: x509.Certificate, key: PrivateKeyTypes) -> bool:
 def certificate_names(certificate: x509.Certificate) -> Names:
     """The DNS names and addresses in subjectAltName; empty when there are none.
 
-    They are as the certificate says: of somebody else's certificate they may hold anything.
+    They are unchecked: a certificate from elsewhere may contain anything.
     """
     try:
         san = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
@@ -193,7 +193,7 @@ def certificate_names(certificate: x509.Certificate) -> Names:
         return Names()
     return Names(
         tuple(san.get_values_for_type(x509.DNSName)),
-        # cryptography also allows networks here, which only name constraints may hold (RFC 5280 section 4.2.1.10).
+        # cryptography also returns networks here, which only name constraints may hold (RFC 5280 section 4.2.1.10).
         tuple(
             ip
             for ip in san.get_values_for_type(x509.IPAddress)
@@ -203,7 +203,7 @@ def certificate_names(certificate: x509.Certificate) -> Names:
 
 
 def is_authority(certificate: x509.Certificate) -> bool:
-    """Whether it may sign certificates: basicConstraints and keyUsage say so (RFC 5280 section 6.1.4 k and n)."""
+    """Whether it may sign certificates, by basicConstraints and keyUsage (RFC 5280 section 6.1.4 k and n)."""
     extensions = certificate.extensions
     try:
         constraints = extensions.get_extension_for_class(x509.BasicConstraints).value
@@ -214,7 +214,7 @@ def is_authority(certificate: x509.Certificate) -> bool:
 
 
 def issued_by(certificate: x509.Certificate, issuer: x509.Certificate) -> bool:
-    """Whether ``issuer``'s key really signed ``certificate`` under its name."""
+    """Whether ``issuer``'s key signed ``certificate`` under its name."""
     try:
         certificate.verify_directly_issued_by(issuer)
     except (ValueError, TypeError, InvalidSignature, UnsupportedAlgorithm):
@@ -223,7 +223,7 @@ def issued_by(certificate: x509.Certificate, issuer: x509.Certificate) -> bool:
 
 
 def find_root(leaf: x509.Certificate, chain: tuple[x509.Certificate, ...]) -> x509.Certificate | None:
-    """The self-signed CA in ``chain`` that signatures lead to from ``leaf``, whatever the order of the chain."""
+    """Find the self-signed CA in ``chain`` that signatures lead to from ``leaf``, whatever the order of the chain."""
     current, left = leaf, list(chain)
     while left:
         signer = next((one for one in left if is_authority(one) and issued_by(current, one)), None)
@@ -231,11 +231,11 @@ def find_root(leaf: x509.Certificate, chain: tuple[x509.Certificate, ...]) -> x5
             return None
         if issued_by(signer, signer):
             return signer
-        left.remove(signer)  # so that CAs which certify each other cannot hold us here
+        left.remove(signer)  # so that CAs which certify each other cannot cause an endless loop
         current = signer
     return None
 
 
 def fingerprint(certificate: x509.Certificate) -> str:
-    """``sha256:`` and the hexadecimal SHA-256 of the certificate's DER: what ``--pin`` takes."""
+    """``sha256:`` and the hexadecimal SHA-256 of the certificate's DER, as for ``--pin``."""
     return f"sha256:{hashlib.sha256(certificate.public_bytes(Encoding.DER)).hexdigest()}"

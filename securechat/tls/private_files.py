@@ -1,4 +1,4 @@
-"""Files that are written whole or not at all, and secrets that nobody else can read for even an instant."""
+"""Writes files whole or not at all, and keeps secrets unreadable to other users at every instant."""
 
 from __future__ import annotations
 
@@ -14,24 +14,24 @@ SECRET_MODE = 0o600
 PUBLIC_MODE = 0o644
 
 _MAX_PEM_BYTES = 1024 * 1024
-"""A long public chain is under 20 KiB; more is a wrong file."""
+"""A long public chain is under 20 KiB; a larger file is the wrong one."""
 
 
 def bad_file(path: Path, reason: str) -> TlsFailure:
-    """The failure for a file that cannot be read, written or believed."""
+    """Make the failure for a file that cannot be read, written or used."""
     return TlsFailure(TlsProblem.BAD_FILE, f"{path}: {reason}")
 
 
 def os_reason(error: OSError) -> str:
-    """The system's words for an error, without errno and path."""
+    """The system's description of an error, without errno and path."""
     return (error.strerror or str(error) or type(error).__name__).lower()
 
 
 def read_pem(path: Path) -> bytes:
-    """The content of a PEM file.
+    """Read a PEM file.
 
     Raises:
-        TlsFailure: BAD_FILE when it is missing, unreadable, no regular file, or absurdly large.
+        TlsFailure: BAD_FILE when it is missing, unreadable, not a regular file, or too large.
     """
     try:
         with open_regular(path) as file:
@@ -44,12 +44,12 @@ def read_pem(path: Path) -> bytes:
 
 
 def write_pem(path: Path, data: bytes, *, mode: int, replace: bool) -> None:
-    """Write a file so that a reader, or a crash, sees the old content or the new, never a part.
+    """Write a file so that a reader, or a crash, leaves the old content or the new, never a part.
 
     Args:
-        path: the file; its directory is made (0700) when missing.
-        data: all of it.
-        mode: its permissions, whatever the umask says.
+        path: the file; its directory is created (0700) when missing.
+        data: the whole content.
+        mode: its permissions, whatever the umask.
         replace: whether an existing file may be replaced.
 
     Raises:
@@ -78,7 +78,7 @@ def _write_new(path: Path, data: bytes, mode: int) -> None:
     try:
         with os.fdopen(descriptor, "wb") as file:
             if sys.platform != "win32":
-                os.fchmod(descriptor, mode)  # the umask has taken bits away from a public file
+                os.fchmod(descriptor, mode)  # the umask has removed bits of a public file
             file.write(data)
             file.flush()
             os.fsync(descriptor)

@@ -1,6 +1,6 @@
-"""The server's certificate as it comes by in a TLS 1.3 handshake (RFC 8446 section 4.4.2), before it is verified.
+"""Extracts the server's certificate from a TLS 1.3 handshake (RFC 8446 section 4.4.2), before verification.
 
-Only ever used to explain a failure. The bytes are a stranger's: whatever does not parse is no certificate.
+Used only to explain a failure. The bytes are untrusted: whatever does not parse is not a certificate.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ _CERTIFICATE = 11  # HandshakeType, RFC 8446 section 4
 
 
 def certificate_in(kind: int, message: bytes) -> bytes | None:
-    """The DER of the first certificate in a TLS 1.3 Certificate message.
+    """Return the DER of the first certificate in a TLS 1.3 Certificate message.
 
     Args:
         kind: the message's handshake type.

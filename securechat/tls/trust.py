@@ -1,9 +1,9 @@
-"""What the client trusts: a CA from a file, or a CA learned by its fingerprint. Nothing else, and never nothing.
+"""The client's trust anchors: a CA from a file, or one learned by its fingerprint.
 
-Learning by fingerprint (``--pin``) takes one handshake that verifies nothing and carries no byte of ours. The chain
-the server shows is searched for the certificate with that SHA-256; it must be a CA, and its key must have signed
-the server's certificate. What comes out is only that CA's text: the caller connects anew, fully verified, so
-whoever answers the second time proves everything. A liar in between can hand us our own CA, and gains nothing.
+Learning by fingerprint (``--pin``) takes one handshake that verifies nothing and sends no data. The server's chain must
+contain the certificate with that SHA-256; it must be a CA, and its key must have signed the server's certificate. The
+result is only that CA's text: the caller connects anew, fully verified, so the second server proves itself completely.
+An attacker in between can only hand over the right CA, and gains nothing.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from securechat.tls.private_files import bad_file, read_pem
 _PIN = re.compile(r"sha256:((?:[0-9a-f]{2}:?){31}[0-9a-f]{2})\Z", re.IGNORECASE)
 
 _MAX_CHAIN = 10
-"""Certificates looked at; OpenSSL itself accepts chains up to 100 KiB, real ones have at most five."""
+"""Certificates examined; OpenSSL itself accepts chains up to 100 KiB, real ones have at most five."""
 
 
 def load_ca_file(path: Path) -> str:
@@ -42,8 +42,8 @@ def load_ca_file(path: Path) -> str:
         The CA certificates as PEM, for ``client_context``.
 
     Raises:
-        TlsFailure: BAD_FILE with one sentence: missing, unreadable, damaged, no CA in it, or with a private key in
-            it, which means that a secret has been given away.
+        TlsFailure: BAD_FILE with one sentence: missing, unreadable, damaged, no CA in it, or with a private key in it,
+            which means that a secret was given away.
     """
     content = read_pem(path)
     if b"PRIVATE KEY-----" in content:
@@ -55,7 +55,7 @@ def load_ca_file(path: Path) -> str:
 
 
 def parse_pin(text: str) -> bytes:
-    """Read ``sha256:`` and 64 hexadecimal digits, upper or lower case, with or without colons between the pairs.
+    """Parse ``sha256:`` and 64 hexadecimal digits, upper or lower case, with or without colons between the pairs.
 
     Returns:
         The 32 bytes of the digest.
@@ -74,7 +74,7 @@ def parse_pin(text: str) -> bytes:
 
 
 def learn_ca(host: str, port: int, pin: bytes, timeout_s: float) -> str:
-    """Fetch the CA with this fingerprint from a server. Blocks; meant to run before any event loop.
+    """Fetch the CA with this fingerprint from a server. Blocks; for use before any event loop.
 
     Args:
         host: name or address.
@@ -94,7 +94,7 @@ def learn_ca(host: str, port: int, pin: bytes, timeout_s: float) -> str:
 
 
 def learn_ca_from(connection: socket.socket, host: str, pin: bytes, timeout_s: float) -> str:
-    """As ``learn_ca``, over a connected socket, which is used up.
+    """Do the same as ``learn_ca`` over a connected socket, which is used up.
 
     Raises:
         TlsFailure: as for ``learn_ca``.
@@ -113,15 +113,15 @@ def learn_ca_from(connection: socket.socket, host: str, pin: bytes, timeout_s: f
 
 
 def pinned_authority(chain: list[bytes], pin: bytes, host: str) -> x509.Certificate:
-    """Find the certificate a pin means.
+    """Find the certificate that a pin refers to.
 
     Args:
         chain: DER as the server sent it, leaf first.
         pin: SHA-256 of the CA's DER.
-        host: for the sentence.
+        host: for the error message.
 
     Returns:
-        The CA that the chain leads up to.
+        The CA that the chain ends in.
 
     Raises:
         TlsFailure: WRONG_PIN when no certificate has this fingerprint, or the one that has it is no CA or did not
@@ -152,7 +152,7 @@ def _other_ca(host: str, root: x509.Certificate | None) -> str:
 
 
 def _probing_context() -> ssl.SSLContext:
-    """The one context that verifies nothing. It is for reading a chain and must not leave this module."""
+    """Make the one context that verifies nothing. It is for reading a chain and must not leave this module."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
@@ -162,8 +162,8 @@ def _probing_context() -> ssl.SSLContext:
 
 
 def _server_name(host: str) -> str:
-    """The host as ``ssl`` takes it, or a failure before it does: with a bad name it would leak the socket."""
-    name = host.partition("%")[0]  # an IPv6 scope (RFC 4007) is ours, not the server's
+    """Return the host as ``ssl`` accepts it, or fail before ``ssl`` does, which would leak the socket."""
+    name = host.partition("%")[0]  # an IPv6 scope (RFC 4007) is local, not part of the server's name
     try:
         name.encode("idna")
     except UnicodeError as error:
@@ -172,16 +172,16 @@ def _server_name(host: str) -> str:
 
 
 def _unverified_chain(tls: ssl.SSLSocket) -> list[bytes]:
-    """The chain as the server sent it, DER, leaf first.
+    """Return the chain as the server sent it, DER, leaf first.
 
     Public from Python 3.13 on. Before that the same C function is there as a private method, returning objects
     whose ``public_bytes`` takes ``_ssl.ENCODING_DER``.
     """
     if hasattr(tls, "get_unverified_chain"):
         return list(tls.get_unverified_chain() or ())
-    import _ssl  # noqa: PLC0415 - private, so only where nothing else will do
+    import _ssl  # noqa: PLC0415 - private, so only on Pythons without the public method
 
-    # typeshed knows neither; both are in CPython 3.10 to 3.12.
+    # typeshed lacks both; both are in CPython 3.10 to 3.12.
     sslobj = vars(tls)["_sslobj"]
     return [one.public_bytes(_ssl.ENCODING_DER) for one in sslobj.get_unverified_chain() or ()]
 
@@ -189,7 +189,7 @@ def _unverified_chain(tls: ssl.SSLSocket) -> list[bytes]:
 def _say_goodbye(tls: ssl.SSLSocket) -> None:
     """Send close_notify without waiting for the answer, so that the server does not report a broken connection."""
     tls.settimeout(0)
-    with contextlib.suppress(OSError):  # it wants to read the answer; we do not
+    with contextlib.suppress(OSError):  # unwrap also waits for the answer, which is not needed
         tls.unwrap()
 
 

@@ -1,1 +1,1 @@
-"""The client in pipes: send, tail, and lines both ways."""
+"""The client in pipes: --send, --tail, and chat without a prompt."""

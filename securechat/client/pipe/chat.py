@@ -1,7 +1,7 @@
-"""Lines both ways, without a prompt: a pipe, or a terminal that can do nothing but lines.
+"""The chat without a prompt: lines in, lines out, in a pipe or on a simple terminal.
 
-Lines mean what they mean to the interactive client. Only at a terminal is a person there to be asked for a name or a
-password, and only there stand numbers beside the lines: scripts read names and texts.
+Lines are parsed as in the interactive client. Only at a terminal is the user asked for a name or a password, and only
+there do numbers stand beside the messages: scripts read names and texts.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ from securechat.text.sanitize import one_line
 
 
 class PipeChat(PipeSend):
-    """Lines both ways, without a prompt: a pipe, or a terminal that can do nothing but lines.
+    """Chats without a prompt, in a pipe or on a simple terminal.
 
     Args:
-        echo: whether the terminal shows what is typed, so that one's own lines need no second showing.
+        echo: whether the terminal echoes input, so that one's own lines need not be shown again.
     """
 
     def __init__(self, core: ClientCore, server_target: ServerTarget, room: str, *, echo: bool) -> None:
@@ -39,11 +39,11 @@ class PipeChat(PipeSend):
         self._interaction = Interaction(core, self._shown.numbers, server_target.context, can_hide=echo)
 
     def restore(self) -> None:
-        """Show what is typed again."""
+        """Turn the terminal's echo on again."""
         self._echo_control.off()
 
     def pull(self) -> None:
-        """A name or a password may be asked for, before anybody is online and later: the next line is the answer."""
+        """Read lines; if a name or a password is asked for, before login or later, the next line is the answer."""
         while True:
             self._answer_questions()
             super().pull()
@@ -72,7 +72,7 @@ class PipeChat(PipeSend):
             super().name_refused(event)
 
     def say(self, line: str) -> None:
-        """At a terminal the rest of a paste would go to the shell: there a mistake of ours must not end the chat."""
+        """Carry out a line. At a terminal an exception is contained, or the rest of a paste would go to the shell."""
         try:
             self._take(line)
         except Exception as error:
@@ -81,7 +81,7 @@ class PipeChat(PipeSend):
             self.notice(catalogue.connection.mistake(one_line(repr(error))))
 
     def password_needed(self, event: events.PasswordNeeded) -> None:
-        """At a terminal, ask."""
+        """Ask for the password, at a terminal."""
         if self._echo:
             self.notice(catalogue.accounts.password_needed(event.code, one_line(event.text)))
             self._note(event)
@@ -116,7 +116,7 @@ class PipeChat(PipeSend):
         sys.stderr.flush()
 
     def otherwise(self, ui_event: UiEvent) -> None:
-        """Messages to stdout, all else to stderr."""
+        """Write messages to stdout, everything else to stderr."""
         self._shown.note(ui_event)
         match ui_event:
             case events.MessageShown() | events.HistoryLoaded(messages=(_, *_)) | events.HistoryShown(messages=(_, *_)):
@@ -161,6 +161,6 @@ class PipeChat(PipeSend):
         self.put(tail_line(message, room=room, number=number))
 
     def _number_of(self, key: ConversationId, seq: int, message: Message | None = None) -> int | None:
-        """The number of a line, where a person sees it: scripts read names and texts."""
+        """Return the number of a message at a terminal, where the user sees it; none for scripts."""
         number = self._shown.numbers.give(key, seq, message)
         return number if self._echo else None

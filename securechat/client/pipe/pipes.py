@@ -1,8 +1,8 @@
-"""The client in a pipe: --send, --tail, and lines both ways. Messages go to stdout, all else to stderr.
+"""The client's pipe modes: --send, --tail, and what the chat in a pipe shares with them.
 
-stdin is read by a thread of its own, because Windows cannot select it, through a bounded queue, so that a file of any
-size is read only as fast as the server takes its lines. A reader of our output that goes away (``| head``) ends the
-session without a word.
+Messages go to stdout, everything else to stderr. A thread of its own reads stdin, because Windows cannot select it,
+through a bounded queue, so that a file of any size is read only as fast as the server accepts its lines. A reader of
+stdout that closes it (``| head``) ends the session silently.
 """
 
 from __future__ import annotations
@@ -32,23 +32,23 @@ from securechat.model import Message
 from securechat.text.sanitize import one_line
 
 READ_AHEAD = 64
-"""Lines of stdin read ahead of the core: as many as can be in flight."""
+"""Lines of stdin read ahead of the core: as many as can be unacknowledged."""
 READ_BYTES = 64 * KIB
-"""Read from stdin at once."""
+"""Bytes read from stdin at once."""
 LONGEST_LINE_BYTES = 8 * MAX_TEXT_BYTES
-"""Kept of a line without an end (``< /dev/zero``): far more than any text the server takes."""
+"""Bytes kept of a line without an end (``< /dev/zero``): far more than any text that the server accepts."""
 STALLED_S = 60.0
-"""Without one more line stored, sending gives up after so long: a job in a pipeline must end."""
+"""Time without a further line stored after which sending gives up: a job in a pipeline must end."""
 PROGRESS_S = 2.0
-"""Between two reports of progress at a terminal, and two looks at whether anything moves."""
+"""Between two progress reports at a terminal, and two checks for progress."""
 LOGGED_PROGRESS_S = 10.0
-"""Between two reports where nobody watches: six lines a minute in a job's log."""
+"""Between two progress reports in a log: six lines a minute."""
 POLL_S = 0.2
-"""Between looks at Ctrl-C while waiting: Windows cannot interrupt a longer wait."""
+"""Between two checks for Ctrl-C while waiting: Windows cannot interrupt a longer wait."""
 
 
 class PipeClient:
-    """What all pipe modes share: the runner, the exit code, notices on stderr, a quiet end."""
+    """The base of all pipe modes: the network thread, the exit code, notices on stderr, a silent end."""
 
     def __init__(self, core: ClientCore, server_target: ServerTarget) -> None:
         self.core = core
@@ -59,7 +59,7 @@ class PipeClient:
         self._stdout = Stdout(self._output_over)
 
     def run(self) -> int:
-        """Work until done; returns the exit code."""
+        """Run until done; returns the exit code."""
         previous = {number: signal.signal(number, self._signalled) for number in (signal.SIGINT, signal.SIGTERM)}
         try:
             self.network.start()
@@ -75,16 +75,16 @@ class PipeClient:
         return self.exit
 
     def begin(self) -> None:
-        """Start what a mode needs besides the network."""
+        """Start what a mode needs besides the network; nothing by default."""
 
     def restore(self) -> None:
-        """Leave the terminal as it was."""
+        """Restore the terminal; nothing by default."""
 
     def on_ui_event(self, ui_event: UiEvent) -> None:
-        """Deal with one happening that `on_ui_events` does not deal with for every mode."""
+        """Handle one event that `on_ui_events` does not handle for every mode."""
 
     def on_ui_events(self, ui_events: Sequence[UiEvent]) -> None:
-        """Told by the runner."""
+        """Handle events from the network's thread."""
         for ui_event in ui_events:
             match ui_event:
                 case events.NameRefused():
@@ -104,19 +104,19 @@ class PipeClient:
         self.finish(outcome.of_name(event.code), 0.0)
 
     def password_needed(self, event: events.PasswordNeeded) -> None:
-        """Nobody can be asked for a password."""
+        """End: a script cannot be asked for a password."""
         self.notice(catalogue.accounts.password_missing(event.code, one_line(event.text)))
         self.finish(ClientExit.LOGIN_REFUSED, 0.0)
 
     def notice(self, text: str) -> None:
-        """Say something to the user, on stderr."""
-        with contextlib.suppress(OSError):  # a stderr that takes nothing is nothing to tell anybody
+        """Write a notice for the user, on stderr."""
+        with contextlib.suppress(OSError):  # stderr is closed: the notice has no other way out
             for line in text.split("\n"):
                 sys.stderr.write(f"{NOTICE_MARK}{line}\n")
             sys.stderr.flush()
 
     def tell(self, ui_event: UiEvent) -> None:
-        """Say what there is to say about a happening."""
+        """Write the sentence for an event, if it has one."""
         if said := sentence(ui_event, self.core.current, self.core.me.id):
             self.notice(said)
 
@@ -125,13 +125,13 @@ class PipeClient:
         self._stdout.put(line)
 
     def finish(self, code: ClientExit, patience_s: float) -> None:
-        """Leave, with this code unless there was a worse one."""
+        """Leave, with this exit code unless an earlier one was worse."""
         if self.exit is ClientExit.OK:
             self.exit = code
         self.network.want(actions.LeaveChat(patience_s))
 
     def _output_over(self, why: str | None) -> None:
-        """On any thread: nobody reads any more, which ends it quietly, or stdout takes nothing."""
+        """End because stdout was closed, silently, or cannot be written. Callable on any thread."""
         self.network.post(lambda: self._end_with_output(why))
 
     def _end_with_output(self, why: str | None) -> None:
@@ -154,10 +154,10 @@ class PipeClient:
 
 
 class PipeTail(PipeClient):
-    """--tail: a room's last messages, then what comes.
+    """--tail: writes a room's last messages, then new ones.
 
     Args:
-        json: JSON lines instead of ``name: text``.
+        json: write JSON lines instead of ``name: text``.
         rename: returns another name when the generated one is taken; None when the name was given.
     """
 
@@ -170,7 +170,7 @@ class PipeTail(PipeClient):
         self._rename = rename
 
     def begin(self) -> None:
-        """A room may be silent for hours, and whoever reads us leave meanwhile."""
+        """Watch stdout: a room may be silent for hours while its reader closes it."""
         self._stdout.watch()
 
     def name_refused(self, event: events.NameRefused) -> None:
@@ -181,7 +181,7 @@ class PipeTail(PipeClient):
             super().name_refused(event)
 
     def on_ui_event(self, ui_event: UiEvent) -> None:
-        """Messages of the room to stdout, the connection's fate to stderr."""
+        """Write messages of the room to stdout, and the state of the connection to stderr."""
         match ui_event:
             case events.MessageShown(message, key) if key == self._key:
                 self._print(message)
@@ -208,7 +208,7 @@ class PipeTail(PipeClient):
 
 
 class PipeSend(PipeClient):
-    """What reads lines from stdin and says them, as fast as the server takes them."""
+    """--send: reads lines from stdin and sends them, as fast as the server accepts them."""
 
     def __init__(self, core: ClientCore, server_target: ServerTarget, room: str) -> None:
         super().__init__(core, server_target)
@@ -225,13 +225,13 @@ class PipeSend(PipeClient):
         self._moved_at: float | None = None
 
     def begin(self) -> None:
-        """Read stdin on its own thread."""
+        """Start the thread that reads stdin."""
         threading.Thread(target=self._read, name="stdin", daemon=True).start()
 
     def _read(self) -> None:
         try:
             self._read_lines()
-        except OSError as error:  # a descriptor that is not for reading, a terminal that went away
+        except OSError as error:  # not a readable descriptor, or the terminal is gone
             why = error.strerror or str(error)
             self.network.post(lambda: self._input_failed(why))
         self._lines.put(None)
@@ -248,7 +248,7 @@ class PipeSend(PipeClient):
             *lines, rest = (rest + data).split(b"\n")
             for line in lines:
                 self._put(line)
-            if len(rest) > LONGEST_LINE_BYTES:  # refused as too long whatever follows; its end is not kept
+            if len(rest) > LONGEST_LINE_BYTES:  # refused as too long in any case; its end is not kept
                 rest = rest[:LONGEST_LINE_BYTES]
         if rest:
             self._put(rest)
@@ -259,7 +259,7 @@ class PipeSend(PipeClient):
 
     def pull(self) -> None:
         """Take lines while the core has room for them; leave when there are no more and all are stored."""
-        if self._pulling:  # saying a line makes things happen, and what happens pulls
+        if self._pulling:  # sending a line causes events, and events call this again
             return
         self._pulling = True
         while self.core.phase is ConnectionPhase.ONLINE and not self._input_over and not self.core.full:
@@ -276,7 +276,7 @@ class PipeSend(PipeClient):
 
     @property
     def asks(self) -> bool:
-        """Whether the next line is an answer to a question, and not to be said."""
+        """Whether the next line is an answer to a question, not a message."""
         return False
 
     def _take(self, line: str) -> None:
@@ -291,16 +291,16 @@ class PipeSend(PipeClient):
         self.say(line)
 
     def say(self, line: str) -> None:
-        """Say one line."""
+        """Send one line."""
         self.network.want(actions.SendMessage(line, self.key))
 
     def on_ui_events(self, ui_events: Sequence[UiEvent]) -> None:
-        """Whatever happened may have made room for more."""
+        """Handle events, then take more lines: the events may have made room."""
         super().on_ui_events(ui_events)
         self.pull()
 
     def on_ui_event(self, ui_event: UiEvent) -> None:
-        """Count what is stored; a refused line or room is a failure."""
+        """Count stored lines; a refused line or room is a failure."""
         match ui_event:
             case events.MessageAcked():
                 self.acked += 1
@@ -323,7 +323,7 @@ class PipeSend(PipeClient):
                 self.otherwise(ui_event)
 
     def otherwise(self, ui_event: UiEvent) -> None:
-        """What --send cares about besides its lines."""
+        """Handle the other events that matter to --send."""
         match ui_event:
             case events.RequestRefused(_, text, room):
                 self.notice(catalogue.connection.room_refused(one_line(room or ""), one_line(text)))
@@ -335,7 +335,7 @@ class PipeSend(PipeClient):
                 self.tell(ui_event)
 
     def report(self) -> None:
-        """Say how far it is, and why no further, every few seconds once there is a rate to tell."""
+        """Report the progress, and what it waits for, every few seconds once there is a rate to show."""
         now, rate = self.network.now, self._send_rate.rate()
         left = len(self.core.unsent) + (0 if self._input_over else self._lines.qsize())
         early = self._progress_at is not None and now - self._progress_at < self._progress_s
@@ -345,7 +345,7 @@ class PipeSend(PipeClient):
         self.notice(catalogue.connection.progress(self.acked, left, rate, more=not self._input_over))
 
     def _watch(self) -> None:
-        """Give up when nothing moves for too long."""
+        """Give up when there is no progress for too long."""
         if self._moved_at is None:
             self._moved_at = self.network.now
         if self.core.unsent and self.network.now - self._moved_at >= STALLED_S:

@@ -1,4 +1,4 @@
-"""Standard output of a pipe: lines, until nobody reads them any more or it takes none."""
+"""Writes lines to standard output until it is closed or cannot be written."""
 
 from __future__ import annotations
 
@@ -11,23 +11,24 @@ from collections.abc import Callable
 
 
 class Stdout:
-    """Lines to stdout, until it takes no more: whoever reads it may leave, and its disk may be full.
+    """Standard output that notices when its reader closes it, or its disk is full.
 
-    A reader that leaves (``| head``) is noticed without writing, where the platform has poll (POSIX: POLLERR and
+    A reader that closes it (``| head``) is noticed without writing, where the platform has poll (POSIX: POLLERR and
     POLLHUP are always reported); elsewhere the next line notices.
 
     Args:
-        on_end: told once, by `put` or on a thread of its own: None when the reader has left, else what is wrong.
+        on_end: called once, by `put` or on another thread: with None when the reader has closed it, else with the
+            error.
     """
 
     def __init__(self, on_end: Callable[[str | None], None]) -> None:
         self._on_end = on_end
         self._over = False
-        if isinstance(sys.stdout, io.TextIOWrapper):  # a file on Windows, or an old locale, has not every character
+        if isinstance(sys.stdout, io.TextIOWrapper):  # a file on Windows, or an old locale, lacks some characters
             sys.stdout.reconfigure(errors="backslashreplace")
 
     def put(self, line: str) -> None:
-        """Write a line, at once."""
+        """Write a line, unbuffered."""
         if self._over:
             return
         try:
@@ -35,12 +36,13 @@ class Stdout:
             sys.stdout.flush()
         except OSError as error:
             self._over = True
-            # Python flushes stdout once more at exit: give it something that takes it (docs of SIGPIPE, signal module).
+            # Python flushes stdout once more at exit: give it a descriptor that accepts it (docs of SIGPIPE, signal
+            # module).
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             self._on_end(None if isinstance(error, BrokenPipeError) else error.strerror or str(error))
 
     def watch(self) -> None:
-        """Notice in the background when the reader leaves."""
+        """Watch for the reader's end on a thread."""
         if sys.platform != "win32" and hasattr(select, "poll"):
             poller = select.poll()
             poller.register(sys.stdout.fileno(), 0)

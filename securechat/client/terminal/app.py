@@ -1,10 +1,10 @@
-"""The interactive line client: a prompt at the bottom, what happens above it, and neither disturbs the other.
+"""The interactive line client: a prompt at the bottom, and the conversation above it.
 
-prompt_toolkit edits the line on the main thread; everything is written above it through above.py, which takes the
-line away, writes, and draws it again. A typed line is erased when it is sent and comes back as the server's copy,
-so that what stands on the screen is what the log has, once, in its order.
+prompt_toolkit edits the line on the main thread; output.py writes everything above it: it removes the line, writes, and
+draws the line again. A sent line is erased and appears again as the server's copy, so that the screen shows what the
+log has, once, in order.
 
-Everything here but `run` happens on the network's thread (runner.py says why).
+Everything here but `run` happens on the network's thread (network.py explains why).
 """
 
 from __future__ import annotations
@@ -47,11 +47,11 @@ from securechat.text.sanitize import one_line, visible
 POLL_S = 0.2
 """Seconds between looks at the clock while waiting without a prompt: Windows cannot interrupt a longer wait."""
 GATHER_S = 0.5
-"""For reactions to come together: they come in groups, and each would be a line."""
+"""Time to gather reactions: they come in groups, and each alone would be a line."""
 WRITING_CHARS = 3
-"""Typed before others are told of it: a yes needs no announcement."""
+"""Characters typed before others are notified: a short answer needs no notification."""
 NOTICED_S = 1.0
-"""Between two looks at what is being typed; the core decides what of it is told."""
+"""Between two checks of the typed text; the core decides whether to notify."""
 FALLBACK_SIZE = (80, 24)
 """Columns and rows of a terminal that does not tell (a VT100's)."""
 
@@ -60,9 +60,9 @@ class Terminal:
     """One interactive session.
 
     Args:
-        core: a core that has not begun.
+        core: a core that has not started.
         server_target: the server.
-        login: the name to offer when one is asked for.
+        login: the default name when the user is asked for one.
     """
 
     def __init__(self, core: ClientCore, server_target: ServerTarget, login: str | None) -> None:
@@ -92,7 +92,8 @@ class Terminal:
 
     def run(self) -> int:
         """Chat until the user leaves or the server ends it; returns the exit code."""
-        # The renderer asks the terminal for the cursor's position otherwise, and warns in the text when none answers.
+        # Without this the renderer asks the terminal for the cursor's position, and prints a warning if it gets no
+        # answer.
         os.environ.setdefault("PROMPT_TOOLKIT_NO_CPR", "1")
         self._session = self._new_session()
         self._prompt_output = PromptOutput(self._session.app)
@@ -148,7 +149,7 @@ class Terminal:
             self._hand_over(line)
 
     def _hand_over(self, line: str) -> None:
-        """Give a line to the network's thread; after one that may lead to a password, the next prompt waits for it."""
+        """Pass a line to the network's thread; if it may ask for a password, the next prompt waits for it."""
         understood = threading.Event()
 
         hidden = self._hidden
@@ -163,7 +164,7 @@ class Terminal:
             pass
 
     def _notice_typing(self, buffer: Buffer) -> None:
-        """Somebody types: no command, no password, and more than a word's beginning."""
+        """Note that the user is typing a message: no command, no password, and more than the start of a word."""
         self._typed_hidden = self._typed_hidden or self._hidden
         typed = buffer.text.lstrip()
         said = len(typed) >= WRITING_CHARS and (not typed.startswith("/") or typed.startswith("//"))
@@ -175,12 +176,12 @@ class Terminal:
         return self._interaction.hides_input
 
     def _show_what_is_asked(self) -> None:
-        """In the prompt's event loop: what the prompt says, and whether a line shows, change together or not at all.
+        """Update the prompt's text and its hiding of input together, in the prompt's event loop.
 
-        A line begun in the open is no part of a password; what is typed where nothing shows stays there up to its end.
+        A line begun visibly is not part of a password; hidden input stays hidden up to its end.
         """
         if self._session is None or self._session.app.is_done:
-            return  # this line was ended under the old prompt; the next prompt looks itself
+            return  # this line ended under the old prompt; the next prompt updates itself
         prompt, secret = self._asked
         if self._hidden and not secret and self._typed_hidden:
             prompt = catalogue.accounts.NOWHERE_PROMPT
@@ -205,7 +206,7 @@ class Terminal:
             pass
 
     def _prompt_is_up(self) -> None:
-        """What came between two prompts, when there was none to tell: the end, or a password that is asked for."""
+        """Handle events that came between two prompts: the end, or a request for a password."""
         if self._prompt_output is not None:
             self._prompt_output.prompt_is_up()
         self._show_what_is_asked()
@@ -213,7 +214,7 @@ class Terminal:
             self._session.app.exit(exception=EOFError)
 
     def _leave_on_signals(self) -> dict[int, Any]:
-        """A terminal that goes away, or a polite kill, ends the session as Ctrl-D does: all is restored."""
+        """End the session as Ctrl-D does when the terminal closes or on SIGTERM, and restore the terminal."""
         previous: dict[int, Any] = {}
         for name, code in (("SIGTERM", ClientExit.TERMINATED), ("SIGHUP", ClientExit.TERMINATED)):
             if (number := getattr(signal, name, None)) is not None:
@@ -226,7 +227,7 @@ class Terminal:
         self._network.act(actions.LeaveChat(0.0))
 
     def _interrupted(self) -> None:
-        """Ctrl-C where no prompt takes it: before the first prompt, or while leaving."""
+        """Handle Ctrl-C without a prompt: before the first prompt, or while leaving."""
         self._network.act(actions.LeaveChat())
 
     def _say_last_words(self) -> int:
@@ -240,7 +241,7 @@ class Terminal:
     # --- the network's thread
 
     def _typed(self, line: str, *, hidden: bool = False) -> None:
-        # The shell that waits below would run the rest of a paste as commands: a mistake of ours must not end the chat.
+        # After an exception the shell would run the rest of a paste as commands, so a bug here must not end the chat.
         try:
             self._take(line, hidden=hidden)
         except Exception as error:  # noqa: BLE001 - told to the user, who decides whether to go on
@@ -265,14 +266,14 @@ class Terminal:
             shown = self._lines.rows(ui_event, self._columns())
             rows += self._rows(ui_event) if shown is None else shown
             bell = bell or (isinstance(ui_event, events.MessageShown) and ui_event.names_me and not ui_event.late)
-        if self._is_secret():  # the words that a password is wanted come after the prompt that hides it
+        if self._is_secret():  # the request for a password is shown after the prompt that hides it
             self._refresh()
         self._write(rows, bell=bell)
         if self._lines.gathering and not self._gathering:
             self._gathering = True
             self._network.call_later(GATHER_S, self._tell_reactions)
         self._refresh()
-        if not ui_events:  # the runner's last call
+        if not ui_events:  # the last call of the network's thread
             self._leave_prompt()
 
     def _tell_reactions(self) -> None:
@@ -321,14 +322,14 @@ class Terminal:
         self._in_prompt(lambda app: app.exit(exception=EOFError) if not app.is_done else None)
 
     def _in_prompt(self, act: Callable[[Application[str]], None]) -> None:
-        """Do something in the prompt's event loop, from whatever thread, if one is up; the next one looks itself."""
+        """Run something in the prompt's event loop, from any thread, if a prompt is up; the next one updates itself."""
         app = self._session.app if self._session is not None else None
         if app is not None and app.loop is not None and app.is_running:
-            with contextlib.suppress(RuntimeError):  # that loop has just ended
+            with contextlib.suppress(RuntimeError):  # the loop has just ended
                 app.loop.call_soon_threadsafe(act, app)
 
     def _refresh(self) -> None:
-        """Bring the prompt in line with what is asked, where one is, and what waits."""
+        """Update the prompt to the present question and the pending messages, if a prompt is up."""
         current = self._core.current
         room = current.room if isinstance(current, RoomKey) and current.room != LOBBY else None
         waiting = len(self._core.unsent) if self._core.phase is not ConnectionPhase.ONLINE or self._core.away else 0
@@ -367,7 +368,7 @@ class Terminal:
 
 
 def _forget_what_was_typed() -> None:
-    """After an end the user did not ask for: the rest of a paste is no command for the shell."""
+    """Discard typed input after an unexpected end: the rest of a paste must not reach the shell."""
     if sys.platform != "win32":
         import termios  # noqa: PLC0415 - Unix alone has it
 

@@ -1,4 +1,4 @@
-"""Parts for prompt_toolkit's line editor: input that does not show, at no time, a history that forgets it, names."""
+"""Parts for prompt_toolkit's line editor: hidden input, a history without passwords, and name completion."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ from securechat.text.sanitize import is_hostile
 
 
 class HiddenInput(Processor):
-    """Shows nothing of a line, not even how long it is; the cursor stays where the line begins."""
+    """Shows nothing of a line, not even its length; the cursor stays at the start of the line."""
 
     def apply_transformation(self, transformation_input: TransformationInput) -> Transformation:
-        """Replace a line by nothing."""
+        """Replace a line with nothing."""
         del transformation_input
         return Transformation([], source_to_display=lambda _: 0, display_to_source=lambda _: 0)
 
 
 @contextlib.contextmanager
 def without_echo() -> Iterator[None]:
-    """Keep the terminal from showing by itself what is typed between two prompts, which may be a password."""
+    """Keep the terminal from echoing input between two prompts, which may be a password."""
     if sys.platform == "win32":
         yield
     else:
@@ -42,15 +42,15 @@ def without_echo() -> Iterator[None]:
         try:
             yield
         finally:
-            with contextlib.suppress(termios.error):  # a terminal that is gone
+            with contextlib.suppress(termios.error):  # the terminal is gone
                 termios.tcsetattr(terminal, termios.TCSADRAIN, before)
 
 
 class InputHistory(InMemoryHistory):
-    """What the arrow keys bring back: everything but passwords, asked for or typed where none belongs.
+    """The history of the arrow keys: all lines but passwords, whether asked for or typed by mistake.
 
     Args:
-        is_secret: whether a password is being typed.
+        is_secret: tells whether a password is being typed.
     """
 
     def __init__(self, is_secret: Callable[[], bool]) -> None:
@@ -58,23 +58,23 @@ class InputHistory(InMemoryHistory):
         self._is_secret = is_secret
 
     def append_string(self, string: str) -> None:
-        """Remember a line, if it may be."""
+        """Remember a line, unless it is secret."""
         if not self._is_secret() and not holds_secret(string):
             super().append_string(string)
 
 
 class MentionCompleter(Completer):
-    """Completes ``@na`` to the name of somebody here.
+    """Completes ``@na`` to the name of a member of the room.
 
     Args:
-        names: who is here.
+        names: returns the names of the members present.
     """
 
     def __init__(self, names: Callable[[], Iterable[str]]) -> None:
         self._names = names
 
     def get_completions(self, document: Document, complete_event: CompleteEvent) -> Iterator[Completion]:
-        """Yield the names that go on as the text before the cursor does."""
+        """Yield the names that begin with the text before the cursor."""
         del complete_event
         before, at, typed = document.text_before_cursor.rpartition("@")
         if not at or (before and before[-1].isalnum()) or "\n" in typed:

@@ -1,9 +1,9 @@
-"""Text above the prompt: written at once where no prompt is, and otherwise with the prompt taken away and drawn again.
+"""Writes text above the prompt, which is removed before and drawn again after.
 
-prompt_toolkit's own StdoutProxy hands every text to the event loop of the prompt that is up. A loop that ends before it
-comes to it takes the text along: whoever pressed Enter in that moment never saw a message. And it lets the terminal
-echo while it writes, which a password must not meet. Here a text stays ours until it is written, what a prompt leaves
-behind is written when it has ended, and the terminal's mode stays as it is.
+prompt_toolkit's own StdoutProxy hands every text to the event loop of the prompt that is up. If that loop ends first,
+the text is lost: a user who pressed Enter at that moment never saw a message. It also lets the terminal echo while it
+writes, which would show a password being typed. Here a text stays queued until it is written, the rest is written when
+the prompt has ended, and the terminal's mode is unchanged.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from prompt_toolkit.styles import DEFAULT_ATTRS
 from securechat.client.ui.rendering import TextRow, TextStyle
 
 REDRAW_S = 0.02
-"""Seconds between two times that the prompt is drawn again: below what an eye sees, well under a flood."""
+"""Seconds between two redraws of the prompt: too short to see, and a bound on redraws when much text comes."""
 
 
 _LOOKS = {
@@ -40,7 +40,7 @@ class PromptOutput:
     """Writes above a prompt, from any thread, in the order of the calls.
 
     Args:
-        app: the prompt, again and again.
+        app: the prompt's application, used for every prompt.
     """
 
     def __init__(self, app: Application[Any]) -> None:
@@ -53,12 +53,12 @@ class PromptOutput:
         self._drawn_at = float("-inf")
 
     def write_rows(self, rows: Sequence[TextRow], *, bell: bool = False) -> None:
-        """Write rows, with what stands out in them."""
+        """Write rows with their styled spans."""
         pieces = [piece for row in rows for piece in (*_pieces(row), ("\n", None))]
         self._write([*pieces, ("\a", None)] if bell else pieces)
 
     def write(self, text: str) -> None:
-        """Write whole lines, now or as soon as the prompt lets them through."""
+        """Write whole lines, now or as soon as the prompt allows."""
         self._write([(text, None)])
 
     def _write(self, pieces: Sequence[tuple[str, TextStyle | None]]) -> None:
@@ -70,12 +70,12 @@ class PromptOutput:
                 self._schedule()
 
     def prompt_begins(self) -> None:
-        """A prompt will be up soon."""
+        """Note that a prompt is about to be shown."""
         with self._lock:
             self._prompt = _Prompt.STARTING
 
     def prompt_is_up(self) -> None:
-        """It is; called in its event loop."""
+        """Note that the prompt is up; called in its event loop."""
         with self._lock:
             self._prompt = _Prompt.UP
             self._loop = asyncio.get_running_loop()
@@ -83,7 +83,7 @@ class PromptOutput:
                 self._schedule()
 
     def prompt_has_ended(self) -> None:
-        """It is gone, and its event loop with it."""
+        """Note that the prompt and its event loop have ended."""
         with self._lock:
             self._prompt = _Prompt.DOWN
             self._loop = None
@@ -108,14 +108,14 @@ class PromptOutput:
                 self._app.renderer.erase()
                 self._flush()
                 self._app.invalidate()
-            else:  # it has erased itself already
+            else:  # the prompt has erased itself already
                 self._flush()
 
     def _flush(self) -> None:
         if not self._pending:
             return
         pieces, self._pending = self._pending, []
-        with contextlib.suppress(OSError):  # a terminal that is gone; its hangup ends us
+        with contextlib.suppress(OSError):  # the terminal is gone; SIGHUP ends the process
             output = self._app.output
             output.enable_autowrap()
             for text, style in pieces:
@@ -128,7 +128,7 @@ class PromptOutput:
 
 
 def _pieces(row: TextRow) -> list[tuple[str, TextStyle | None]]:
-    """A row, cut where its looks change."""
+    """Split a row where its style changes."""
     pieces: list[tuple[str, TextStyle | None]] = []
     at = 0
     for span in row.spans:

@@ -1,1 +1,1 @@
-"""What every user interface shares: commands, rows, line numbers and descriptions; no toolkit, no I/O."""
+"""The part shared by all user interfaces: commands, rows, line numbers and descriptions; no toolkit, no I/O."""

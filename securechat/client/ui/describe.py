@@ -1,6 +1,6 @@
-"""Happenings as sentences: what the interactive client and the pipes say about them, or nothing.
+"""Describes UI events in sentences, for the interactive client and the pipes.
 
-Messages are not told here: they have rows of their own (rendering.py).
+Messages are not included: rendering.py makes their rows.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from securechat.text.sanitize import one_line
 
 
 def sentence(ui_event: UiEvent, current: ConversationId, me: int) -> str | None:
-    """Return what to say about a happening; None for those that say nothing or are shown otherwise."""
+    """Return the sentence for an event; None for those without one, or shown in another way."""
     return (
         _of_people(ui_event, current, me)
         or _of_lines(ui_event)
@@ -27,7 +27,7 @@ def sentence(ui_event: UiEvent, current: ConversationId, me: int) -> str | None:
     )
 
 
-def _of_people(ui_event: UiEvent, current: ConversationId, me: int) -> str | None:  # noqa: C901, PLR0911, PLR0912 - one row a happening
+def _of_people(ui_event: UiEvent, current: ConversationId, me: int) -> str | None:  # noqa: C901, PLR0911, PLR0912 - one row an event
     match ui_event:
         case events.RoomJoined(room, people, total, again=False):
             others = [person for person in people if person.id != me]
@@ -64,7 +64,7 @@ def _of_people(ui_event: UiEvent, current: ConversationId, me: int) -> str | Non
             return None
 
 
-def _of_lines(ui_event: UiEvent) -> str | None:  # noqa: PLR0911 - one row a happening
+def _of_lines(ui_event: UiEvent) -> str | None:  # noqa: PLR0911 - one row an event
     match ui_event:
         case events.MessageWaiting(line, code):
             return catalogue.connection.line_waiting(line_text(line), code)
@@ -106,7 +106,7 @@ def _of_connection(ui_event: UiEvent) -> str | None:
             return None
 
 
-def _of_account(ui_event: UiEvent) -> str | None:  # noqa: PLR0911 - one row a happening
+def _of_account(ui_event: UiEvent) -> str | None:  # noqa: PLR0911 - one row an event
     match ui_event:
         case events.LoginDelayed(retry_after_s, code):
             return catalogue.accounts.login_held(retry_after_s, code)

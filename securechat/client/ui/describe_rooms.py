@@ -1,4 +1,4 @@
-"""Tidings as sentences: rooms and their rules, roles, invitations, what was not read. Messages have rows (lines.py)."""
+"""Describes UI events about rooms: rules, roles, invitations, unread counts. Messages have rows (message_rows.py)."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from securechat.model import RevisionKind, RoomRules, UnreadItem
 from securechat.text.sanitize import one_line
 
 
-def of_tiding(ui_event: UiEvent) -> str | None:  # noqa: PLR0911 - one row a happening
-    """Return what to say about a tiding; None for those that say nothing or are shown otherwise."""
+def of_tiding(ui_event: UiEvent) -> str | None:  # noqa: PLR0911 - one row an event
+    """Return the sentence for an event; None for those without one, or shown in another way."""
     match ui_event:
         case events.RoomSettingsShown(rules, topic_only):
             return _topic(rules) if topic_only else _rules(rules)
@@ -37,7 +37,7 @@ def of_tiding(ui_event: UiEvent) -> str | None:  # noqa: PLR0911 - one row a hap
 
 
 def of_entering(event: events.RoomJoined) -> list[str]:
-    """What to know of a room when one enters it."""
+    """Return the notes about a room that the user enters."""
     more = [catalogue.rooms.topic(one_line(event.room), one_line(event.topic))] if event.topic else []
     if said := catalogue.rooms.entered_more(read_only=event.read_only, archived=event.archived):
         more.append(said)
@@ -45,12 +45,12 @@ def of_entering(event: events.RoomJoined) -> list[str]:
 
 
 def why(code: ErrorCode, text: str) -> str:
-    """Why something was refused, in the server's words, or in ours where it did not understand."""
+    """Return the reason of a refusal, in the server's words, or in this client's if the server did not understand."""
     return catalogue.rooms.UNKNOWN_HERE if code is ErrorCode.UNKNOWN_TYPE else one_line(text)
 
 
 def line_text(line: PendingMessage) -> str:
-    """The beginning of a line, or what it would do."""
+    """Return the beginning of a pending message's text, or a description of its change."""
     if line.revising is None:
         return excerpt(line.text)
     match line.revising.kind:

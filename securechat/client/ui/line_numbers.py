@@ -1,7 +1,7 @@
-"""Short numbers beside lines: how a user without a screen says which message is meant.
+"""Numbers beside messages, by which commands of a line client refer to them.
 
-They count up for as long as the client runs; a message that is shown again keeps its number. The last ones are
-remembered, with the message as it is now, so that it can be quoted, edited and reacted to.
+They count up for as long as the client runs; a message that is shown again keeps its number. The latest are remembered,
+with the present state of their message, so that it can be quoted, edited and reacted to.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ from securechat.client.core.state import ConversationId
 from securechat.model import Message, MessageChange
 
 KEPT_NUMBERS = 2_000
-"""Lines that can be named: a day of a busy room, and 32 MB if every one had the longest text."""
+"""Numbers remembered: a day of a busy room, and 32 MB if every message had the longest text."""
 
 
 class NumberedMessage(Struct):
-    """A message that has a number; ``message`` is None where only its seq is known."""
+    """A message with a number; ``message`` is None where only its seq is known."""
 
     number: int
     key: ConversationId
@@ -26,7 +26,7 @@ class NumberedMessage(Struct):
 
 
 class LineNumbers:
-    """The numbers given so far."""
+    """The numbers of the messages shown so far."""
 
     def __init__(self) -> None:
         self._last = 0
@@ -34,7 +34,7 @@ class LineNumbers:
         self._by_seq: dict[int, NumberedMessage] = {}
 
     def give(self, key: ConversationId, seq: int, message: Message | None = None) -> int:
-        """Return the number of a message, a new one where it has none."""
+        """Return the number of a message, a new one if it has none."""
         entry = self._by_seq.get(seq)
         if entry is None:
             self._last += 1
@@ -47,21 +47,21 @@ class LineNumbers:
         return entry.number
 
     def find(self, number: int) -> NumberedMessage | None:
-        """Return what has this number."""
+        """Return the message with this number."""
         return self._by_number.get(number)
 
     def number(self, seq: int) -> int:
-        """Return the number that a message has; 0 for none."""
+        """Return the number of a message; 0 for none."""
         entry = self._by_seq.get(seq)
         return 0 if entry is None else entry.number
 
     def message(self, seq: int) -> Message | None:
-        """Return a message that has a number."""
+        """Return a message with a number, by its seq."""
         entry = self._by_seq.get(seq)
         return None if entry is None else entry.message
 
     def last_own(self, key: ConversationId, me: int) -> NumberedMessage | None:
-        """Return the last message of a sender in a conversation that still says something."""
+        """Return the sender's last message in a conversation that is not deleted."""
         for entry in reversed(self._by_number.values()):
             message = entry.message
             if entry.key == key and message is not None and message.sender_id == me and message.deleted is None:
@@ -80,12 +80,12 @@ class LineNumbers:
             entry.message = message or apply_change(entry.message, change)
 
     def renamed(self, old: ConversationId, new: ConversationId) -> None:
-        """A room has another name."""
+        """Apply the renaming of a room."""
         for entry in self._by_number.values():
             if entry.key == old:
                 entry.key = new
 
     def forget(self) -> None:
-        """Another log: what the numbers stood for is not in it. They count on, so that none means two things."""
+        """Forget all messages, because the log is another one. Numbers count on, so that none is used twice."""
         self._by_number.clear()
         self._by_seq.clear()

@@ -1,6 +1,6 @@
-"""What a line client shows of messages, with their numbers: as they come, recalled, found, changed.
+"""Rows of the line clients for messages: live, from history, found, or changed; with their numbers.
 
-Knows the core it looks at and how a row is made (rendering.py); where rows go is the business of who asks.
+It reads the core's state, and rendering.py makes a single row; the caller writes the rows.
 """
 
 from __future__ import annotations
@@ -30,13 +30,13 @@ from securechat.text.sanitize import one_line, visible
 
 
 class MessageRows:
-    """Rows for happenings about messages.
+    """Makes rows for UI events about messages.
 
     Args:
-        core: whose messages.
+        core: the core whose messages are shown.
 
     Attributes:
-        numbers: the numbers beside the lines.
+        numbers: the numbers beside the messages.
     """
 
     def __init__(self, core: ClientCore) -> None:
@@ -47,11 +47,11 @@ class MessageRows:
 
     @property
     def gathering(self) -> bool:
-        """Whether there are reactions to be told by `gathered`."""
+        """Whether `gathered` has reactions to report."""
         return bool(self._reacted)
 
     def note(self, ui_event: UiEvent) -> None:
-        """Keep the numbers right; `rows` does this too."""
+        """Update the numbers; `rows` does this too."""
         match ui_event:
             case events.MessageShown(message, key):
                 self.numbers.give(key, message.seq, message)
@@ -63,7 +63,7 @@ class MessageRows:
                 self.numbers.forget()
 
     def rows(self, ui_event: UiEvent, columns: int) -> list[TextRow] | None:
-        """Return the rows of a happening; None for those that are no messages."""
+        """Return the rows of an event; None for an event that is not about messages."""
         self.note(ui_event)
         match ui_event:
             case events.MessageShown(message, key):
@@ -80,7 +80,7 @@ class MessageRows:
                 return None
 
     def gathered(self, columns: int) -> list[TextRow]:
-        """Return a row for each message that got or lost reactions since the last time."""
+        """Return a row for each message whose reactions changed since the last call."""
         reacted, self._reacted = self._reacted, {}
         return [row for change in reacted.values() for row in self._reactions(change, columns)]
 
@@ -96,7 +96,7 @@ class MessageRows:
     def _messages(
         self, key: ConversationId, messages: Sequence[Message], columns: int, room: str | None
     ) -> list[TextRow]:
-        for message in messages:  # first all of them: they may answer each other
+        for message in messages:  # number all of them first: they may answer each other
             self.numbers.give(key, message.seq, message)
         return [row for message in messages for row in self._message(key, message, columns, room)]
 

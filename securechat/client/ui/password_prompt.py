@@ -1,7 +1,7 @@
-"""A few questions in a row that end in an intent, asked where nobody can read the answers.
+"""Asks for passwords with hidden input, as a sequence of questions that ends in an action.
 
-Pure: whoever shows a prompt asks for `PasswordPrompt.question`, gives every typed line to `PasswordPrompt.give`, and
-shows nothing of it.
+Pure: the terminal shows `PasswordPrompt.question`, passes every typed line to `PasswordPrompt.give`, and shows none of
+them.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from securechat.text.passwords import check_password
 
 
 class PasswordPurpose(Enum):
-    """What the passwords are for."""
+    """The purposes of asking for passwords."""
 
     LOG_IN = "log_in"
     INVITED = "invited"
@@ -43,7 +43,7 @@ _STEPS = {
 
 
 class PromptCancelled(Struct, frozen=True):
-    """An empty line: no password is given."""
+    """An empty line cancelled the prompt: no password is given."""
 
 
 PromptOutcome: TypeAlias = (
@@ -52,11 +52,11 @@ PromptOutcome: TypeAlias = (
 
 
 class PasswordPrompt:
-    """Asks for what one purpose needs.
+    """Asks the questions of one purpose.
 
     Args:
-        purpose: what for.
-        name: whose password it is.
+        purpose: the purpose.
+        name: the name of the account.
     """
 
     def __init__(self, purpose: PasswordPurpose, name: str) -> None:
@@ -70,7 +70,7 @@ class PasswordPrompt:
 
     @property
     def question(self) -> str:
-        """The prompt."""
+        """The text of the prompt."""
         match self._steps[0]:
             case _Step.ONLY:
                 return catalogue.accounts.password_prompt(self._name)
@@ -82,7 +82,7 @@ class PasswordPrompt:
                 return catalogue.accounts.AGAIN_PROMPT
 
     def give(self, typed: str) -> PromptOutcome:
-        """Take a line: an intent ends it, `PromptCancelled` too; a sentence says what was wrong; None asks on."""
+        """Take a line: an action or `PromptCancelled` ends the prompt; a sentence reports an error; None asks on."""
         if not typed:
             return PromptCancelled()
         if len(typed) > LONGEST_PASSWORD:
@@ -100,7 +100,7 @@ class PasswordPrompt:
         return None
 
     def _chosen(self, typed: str) -> PromptOutcome:
-        """The server judges again; but whoever hears it now need not type a password twice that is none."""
+        """Check a new password before it is sent; the server checks again, but this spares typing it twice in vain."""
         if typed == self._old:
             self._steps.insert(0, _Step.NEW)
             return catalogue.accounts.THE_OLD_ONE

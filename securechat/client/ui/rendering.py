@@ -1,14 +1,14 @@
-"""Messages and notices as rows of a terminal that nobody else's text can imitate (promise 6).
+"""Formats messages and notices as terminal rows that no message text can imitate (promise 6).
 
-- A message begins with its time in the first column, a notice with ``-- ``; every further row of either, be it a
-  newline in the text or a wrap at the edge of the screen, is indented under a mark that `text.visible` lets no text
-  produce. So nothing a text contains ever stands in the first column.
+- A message begins with its time in the first column, a notice with ``-- ``; every further row of either, after a
+  newline in the text or a wrap at the edge of the screen, is indented under a mark that `sanitize.visible` removes from
+  every text. So no text ever appears in the first column.
 - A name contains none of ``: # @ , ! /``. Hence ``#ops bob:`` and ``bob @ann:`` (to ann alone) cannot be names, and the
   first colon after the time ends the sender.
-- We wrap ourselves, because a terminal's own wrap would put a row of the sender's choice into the first column.
-- The number of a line, in brackets, stands before the name, always; what a message answers stands on a row of its own
-  above it, under a mark that begins no other row.
-- Lines of code between two rows of three backquotes are cut where the screen ends, and nowhere else.
+- Rows are wrapped here, because the terminal's own wrap would put text of the sender's choice into the first column.
+- The number of a message, in brackets, always stands before the name; a quote of the answered message has its own row
+  above, under a mark that begins no other row.
+- Lines of code between two rows of three backquotes are cut at the edge of the screen only.
 """
 
 from __future__ import annotations
@@ -31,22 +31,22 @@ _CONTINUED = f"      {CONTINUATION_MARK} "
 _QUOTE_MARK = "      > "
 _FENCE = "```"
 _SNIPPET = 160
-"""Characters shown of a hit: two rows of 80 columns."""
+"""Characters shown of a search result: two rows of 80 columns."""
 _BEFORE_HIT = 40
-"""Of them, before the first part that matched."""
+"""Characters of them before the first match."""
 _NARROWEST = 12
-"""Cells left for text at least: below that a terminal is not one, and a row per character helps nobody."""
+"""The fewest cells for text: a narrower terminal is unusable, and a row per character would not help."""
 
 
 class TextStyle(Enum):
-    """How a part of a row stands out."""
+    """The styles of a part of a row."""
 
     DIM = "dim"
     FOUND = "found"
 
 
 class TextSpan(Struct, frozen=True):
-    """A part of a row: [start, end) in characters."""
+    """A styled part of a row: [start, end) in characters."""
 
     start: int
     end: int
@@ -54,7 +54,7 @@ class TextSpan(Struct, frozen=True):
 
 
 class TextRow(str):
-    """A row of the terminal, safe to print, that also knows which parts of it stand out where that can be shown."""
+    """A row of the terminal, safe to print, with the spans to style where the terminal can."""
 
     __slots__ = ("spans",)
     spans: tuple[TextSpan, ...]
@@ -70,7 +70,7 @@ class TextRow(str):
 def message_rows(
     message: Message, columns: int, *, room: str | None = None, number: int | None = None
 ) -> list[TextRow]:
-    """Return the rows of a message; ``room`` is named when it is not the one being looked at."""
+    """Return the rows of a message; ``room`` is named when it is not the active one."""
     clock = local_time(message).strftime("%H:%M ")
     mark = _numbered(message, number)
     if message.deleted is not None:
@@ -79,7 +79,7 @@ def message_rows(
 
 
 def quote_row(message: Message | None, number: int, columns: int, *, hidden: bool = False) -> TextRow:
-    """Return the row above an answer: what it answers, as far as it is known, on one line."""
+    """Return the row above an answer: the quoted message, as far as it is known, on one line."""
     mark = catalogue.rooms.number(number)
     if hidden or message is None:
         said = f"{mark} {catalogue.rooms.HIDDEN if hidden else catalogue.rooms.EARLIER}"
@@ -94,7 +94,7 @@ def quote_row(message: Message | None, number: int, columns: int, *, hidden: boo
 
 
 def hit_rows(hit: Hit, columns: int, number: int) -> list[TextRow]:
-    """Return the rows of something found: when, where, who, and the text around what matched, on one line."""
+    """Return the rows of a search result: time, room, sender, and the text around the match, on one line."""
     message = hit.message
     mark = _numbered(message, number)
     head = f"{mark}{sender(message, message.room)}: "
@@ -104,7 +104,7 @@ def hit_rows(hit: Hit, columns: int, number: int) -> list[TextRow]:
 
 
 def _numbered(message: Message, number: int | None) -> str:
-    """The number of a message and what has become of it: before the name, where no name or text can stand."""
+    """Return the number of a message and its edited mark, to stand before the name, where no name or text can."""
     mark = (
         catalogue.rooms.DELETED
         if message.deleted is not None
@@ -122,7 +122,7 @@ def _dim(mark: str) -> list[TextSpan]:
 
 
 def _snippet(text: str, marks: Sequence[tuple[int, int]]) -> tuple[str, list[tuple[int, int]]]:
-    """Cut a text around what matched, and make it safe; returns where the marks are now."""
+    """Cut a text around its match, and sanitise it; returns the spans of the match in the result."""
     first = marks[0][0] if marks else 0
     start = max(0, first - _BEFORE_HIT) if len(text) > _SNIPPET else 0
     end = min(len(text), start + _SNIPPET)
@@ -134,18 +134,18 @@ def _snippet(text: str, marks: Sequence[tuple[int, int]]) -> tuple[str, list[tup
             spans.append((len(shown), len(shown) + len(piece)))
             shown, at = shown + piece, right
     shown += one_line(text[at:end]) + ("…" if end < len(text) else "")
-    # Safe in parts may still be a pile of marks in all: then it is shown without what stands out.
+    # Parts that are safe alone may form too long a stack of marks together: then show the text without styled spans.
     whole = visible(shown)
     return (shown, spans) if whole == shown else (whole, [])
 
 
 def notice_rows(sentence: str, columns: int) -> list[TextRow]:
-    """Return the rows of a notice; newlines in it are ours (the help text)."""
+    """Return the rows of a notice; newlines in it come from this program (the help text)."""
     return [row for line in sentence.split("\n") for row in _rows(NOTICE_MARK, line, columns)]
 
 
 def sender(message: Message, room: str | None = None) -> str:
-    """Return who speaks, where, and to whom."""
+    """Return the sender of a message, with its room or recipient."""
     name = one_line(message.name) or catalogue.connection.DELETED
     if message.to is not None:
         return f"{name} @{one_line(message.to_name or '') or catalogue.connection.DELETED}"
@@ -153,12 +153,12 @@ def sender(message: Message, room: str | None = None) -> str:
 
 
 def announcement_rows(sentence: str, columns: int) -> list[TextRow]:
-    """Return the rows of a notice with somebody's text in it: a newline begins no notice of its own."""
+    """Return the rows of a notice that contains foreign text: a newline in it does not begin a new notice."""
     return _rows(NOTICE_MARK, sentence, columns)
 
 
 def tail_line(message: Message, *, room: str | None = None, number: int | None = None) -> str:
-    """Return a message as one line. No name contains a slash, so none can pass for the mark of a deletion."""
+    """Return a message as one line. No name contains a slash, so none can imitate the mark of a deletion."""
     mark = "" if number is None else f"{catalogue.rooms.number(number)} "
     if message.deleted is not None:
         return f"{mark}/{catalogue.rooms.DELETED} {sender(message, room)}"
@@ -179,7 +179,7 @@ def change_line(change: MessageChange, *, room: str | None = None, number: int |
 
 
 def json_line(message: Message) -> str:
-    """Return a message as one line of JSON, ASCII only, so that it is harmless wherever it is shown."""
+    """Return a message as one line of JSON, ASCII only, so that any terminal can show it safely."""
     fields = _json_fields(message)
     fields["text"] = message.text
     for name in ("reply", "mentions", "edited", "deleted"):
@@ -191,11 +191,11 @@ def json_line(message: Message) -> str:
 
 
 _CHANGE_WORDS: dict[type[MessageChange], str] = {Edited: "edited", Deleted: "deleted", Reacted: "reacted"}
-"""The words of the JSON output: they stay when a class gets another name."""
+"""The words of the JSON output, which stay when a class is renamed."""
 
 
 def change_json(change: MessageChange) -> str:
-    """Return a change of a message as one line of JSON: what happened, and to the message of which ``seq``."""
+    """Return a change of a message as one line of JSON: the kind of change, and the ``seq`` of the message."""
     fields = _json_fields(change)
     fields["change"] = _CHANGE_WORDS[type(change)]
     fields["target"] = change.target
@@ -221,15 +221,15 @@ def _json_fields(entry: Message | MessageChange) -> dict[str, Any]:
 
 
 def safe_sign(sign: str) -> str:
-    """Return the sign of a reaction such that it ends where it ends: without space, comma, colon and slash."""
+    """Return the emoji of a reaction without space, comma, colon and slash, which would end it in a row."""
     return "".join("_" if char.isspace() or char in ",:/" else char for char in one_line(sign))
 
 
 def day_at_ms(date: str) -> int | None:
-    """Return when a day (2026-11-20) begins by this machine's time zone; None when it is no day."""
+    """Return when a day (2026-11-20) begins in this machine's time zone; None when it is not a day."""
     try:
         return max(0, int(dt.datetime.strptime(date, "%Y-%m-%d").astimezone().timestamp() * 1000))
-    except (ValueError, OverflowError, OSError):  # what astimezone raises for years far away differs by platform
+    except (ValueError, OverflowError, OSError):  # the error of astimezone for distant years differs by platform
         return None
 
 
@@ -240,31 +240,31 @@ def excerpt(text: str, cells: int = 60) -> str:
 
 
 def local_time(message: Message) -> dt.datetime:
-    """Return when a message was sent, by this machine's time zone."""
+    """Return when a message was sent, in this machine's time zone."""
     return local_time_of(message.sent_at_ms)
 
 
 def local_time_of(at_ms: int) -> dt.datetime:
-    """Return a time of the server's (milliseconds since the epoch, UTC) by this machine's time zone."""
+    """Convert a server time (milliseconds since the epoch, UTC) to this machine's time zone."""
     return dt.datetime.fromtimestamp(at_ms / 1000, dt.UTC).astimezone()
 
 
 def local_date(at_ms: int) -> str:
-    """Return date and time of day, as lists show them."""
+    """Format date and time of day, for lists."""
     return local_time_of(at_ms).strftime("%Y-%m-%d %H:%M")
 
 
 def elsewhere(key: ConversationId, current: ConversationId, message: Message) -> str | None:
-    """Return the room to name with a message, if it is not the one being looked at."""
+    """Return the room to name with a message, if it is not the active one."""
     return None if key == current or isinstance(key, PersonKey) else message.room
 
 
 def _rows(head: str, body: str, columns: int, spans: Sequence[TextSpan] = ()) -> list[TextRow]:
-    """Wrap; the spans are of the body."""
+    """Wrap a body under its head; the spans are of the body."""
     rows: list[TextRow] = []
     at, in_code = 0, False
     for paragraph in body.split("\n"):
-        said = paragraph if rows else paragraph.partition(": ")[2]  # behind the sender
+        said = paragraph if rows else paragraph.partition(": ")[2]  # after the sender
         in_code ^= said.strip().startswith(_FENCE)
         first = head if not rows else _CONTINUED
         for start, piece in _wrapped(paragraph, first, columns, as_typed=in_code):
@@ -275,13 +275,13 @@ def _rows(head: str, body: str, columns: int, spans: Sequence[TextSpan] = ()) ->
 
 
 def _shifted(spans: Sequence[TextSpan], start: int, length: int, by: int) -> list[TextSpan]:
-    """The parts of the spans that are in a piece, counted from where its row begins."""
+    """Return the parts of the spans that are in a piece, relative to the start of its row."""
     clipped = ((max(span.start, start), min(span.end, start + length), span.style) for span in spans)
     return [TextSpan(left - start + by, right - start + by, style) for left, right, style in clipped if left < right]
 
 
 def _wrapped(text: str, first_head: str, columns: int, *, as_typed: bool) -> list[tuple[int, str]]:
-    """Cut into pieces that fit; unless ``as_typed`` at a space where there is one in the last third of the row."""
+    """Cut into pieces that fit; unless ``as_typed`` at a space, if there is one in the last third of the row."""
     # One cell stays free: terminals disagree about the width of some characters, and about the last column.
     room = max(_NARROWEST, columns - 1 - width(first_head))
     pieces: list[tuple[int, str]] = []
@@ -302,7 +302,7 @@ def _wrapped(text: str, first_head: str, columns: int, *, as_typed: bool) -> lis
 
 
 def _fitting(text: str, cells: int) -> int:
-    """How many characters fit, at least one."""
+    """Return how many characters fit, at least one."""
     if len(text) * 2 <= cells:
         return len(text)
     used = 0

@@ -1,6 +1,6 @@
 """The command line of ``securechat-server``, made from the table of settings.
 
-It judges no value: that is one rule for all sources, in `securechat.server.config.settings`.
+It validates no value: `securechat.server.config.settings` has one rule for all sources.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ def _add_flag(options: argparse.ArgumentParser, setting: Setting) -> None:
 
 
 def default_text(setting: Setting) -> str:
-    """Return what holds when nobody says anything, for a person."""
+    """Return the default of a setting, for display."""
     if setting.unset:
         return setting.unset
     if setting.kind is SettingKind.SWITCH:

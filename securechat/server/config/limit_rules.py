@@ -1,8 +1,8 @@
-"""Limits that make no sense together: each is a number one may choose, but not beside the other.
+"""Rules between limits: values that are valid alone but not together.
 
-A rule that is ``fatal`` stops a start; any other one is a remark for ``--check-config``, because the server works and
-only does something that nobody can have meant. `securechat.limits.Limits` keeps the rules without which its users would
-break; they stand here again, so that all that is wrong is said at once.
+A ``fatal`` rule stops the start; any other is a warning of ``--check-config``, because the server works, but not as
+intended. `securechat.limits.Limits` enforces the rules that the code depends on; they are repeated here, so that all
+problems are reported at once.
 """
 
 from __future__ import annotations
@@ -14,19 +14,19 @@ from msgspec import Struct
 from securechat.limits import KIB, MAX_FRAME_BYTES, MAX_TEXT_BYTES, PAGE_ROWS
 
 _C_INT_MAX = 2**31 - 1
-"""What listen(2) and SO_SNDBUF take."""
+"""The largest value for listen(2) and SO_SNDBUF."""
 _C_INT_MAX_MS_AS_S = _C_INT_MAX / 1000
 """TCP_USER_TIMEOUT is in milliseconds (RFC 5482, tcp(7))."""
 
 
 class LimitRule(Struct, frozen=True):
-    """``smaller`` must not be greater than ``larger``.
+    """A rule: ``smaller`` must not exceed ``larger``.
 
     Attributes:
         smaller: a limit, or a number that the protocol or the system fixes.
         larger: likewise.
-        why: what would happen otherwise, as a clause.
-        fatal: whether the server cannot work so.
+        why: the consequence otherwise, as a clause.
+        fatal: whether the server cannot work otherwise.
         strict: whether they must not be equal either.
     """
 
@@ -37,19 +37,19 @@ class LimitRule(Struct, frozen=True):
     strict: bool = False
 
     def is_broken(self, limits: Mapping[str, float]) -> bool:
-        """Tell whether these limits break it."""
+        """Tell whether these limits break the rule."""
         low = limits[self.smaller] if isinstance(self.smaller, str) else self.smaller
         high = limits[self.larger] if isinstance(self.larger, str) else self.larger
         return low > high or (self.strict and low == high)
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The limits it is about, the one to be named first."""
+        """The limits in the rule, the one to report first."""
         return tuple(side for side in (self.smaller, self.larger) if isinstance(side, str))
 
     @property
     def reason(self) -> str:
-        """What would be right, and why."""
+        """The valid relation, and its reason."""
         if isinstance(self.smaller, str):
             bound = "must be smaller than" if self.strict else "must be at most"
             return f"{bound} {self._shown(self.larger)}, or {self.why}"
@@ -83,5 +83,5 @@ RULES: tuple[LimitRule, ...] = (
 
 
 def broken_rules(limits: Mapping[str, float]) -> Iterator[LimitRule]:
-    """Every rule that these limits break; all limits must be there."""
+    """The rules that these limits break; ``limits`` must be complete."""
     return (rule for rule in RULES if rule.is_broken(limits))

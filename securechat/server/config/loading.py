@@ -1,9 +1,9 @@
-"""What a server is told before it starts: read from the file, the environment and the flags, judged, and put together.
+"""Loads the server's settings: merges file, environment and flags, and collects every error.
 
-A flag wins over its environment variable, which wins over the file, which wins over the default. Everything given is
-judged, also what another source outvotes, and every problem is found before the first is told: each names where it
-stands and what would be right. A file is read only when it is named (``--config``, ``SECURECHAT_CONFIG``), so that a
-server never depends on where it was started. Relative paths in the file start from the file's directory.
+A flag overrides its environment variable, which overrides the file, which overrides the default. Every given value is
+validated, also an overridden one, and all problems are collected first: each names its location and a valid value. A
+file is read only when it is named (``--config``, ``SECURECHAT_CONFIG``), so that a server never depends on its working
+directory. Relative paths in the file start from the file's directory.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ _LIMITS = {setting.name: setting for setting in LIMITS}
 _OTHER_READERS = frozenset(
     ENV_PREFIX + name for name in ("BANNER", "CA", "NAME", "PASSWORD_FILE", "PIN", "SEED", "STATE")
 )
-"""Variables that tools/dev.py, the client and the tests read: no mistake, and not ours."""
+"""Variables that tools/dev.py, the client and the tests read: not errors, and ignored here."""
 
 
 class ServerConfig(Struct, frozen=True, kw_only=True):
@@ -59,12 +59,12 @@ class ServerConfig(Struct, frozen=True, kw_only=True):
         hosts: addresses to listen on; empty for loopback and every private address.
         port: TCP port; 0 for a free one.
         data: directory of the message log.
-        access: who may come in.
+        access: who may log in, as `Access`.
         tls12: also accept TLS 1.2.
         show_messages: whether message texts go to the console.
         log_format: ``text`` or ``json``.
         rates: whether message and byte rates apply.
-        limits: every other number.
+        limits: all limits.
     """
 
     cert: Path = DEFAULT_CERT
@@ -81,12 +81,12 @@ class ServerConfig(Struct, frozen=True, kw_only=True):
 
 
 class SettingOrigin(Struct, frozen=True):
-    """Where a value stands.
+    """The source of a value.
 
     Attributes:
         place: a flag, a variable or the path of a file; empty for a default.
         line: in the file, from 1.
-        tells_key: whether the place is one of that setting alone, so that a sentence need not name it again.
+        tells_key: whether the place belongs to that setting alone, so that a sentence need not name it again.
     """
 
     place: str = ""
@@ -94,7 +94,7 @@ class SettingOrigin(Struct, frozen=True):
     tells_key: bool = False
 
     def __str__(self) -> str:
-        """As compilers write it: ``/etc/securechat.toml:7``."""
+        """Format it as compilers do: ``/etc/securechat.toml:7``."""
         return self.place if self.line is None else f"{self.place}:{self.line}"
 
 
@@ -106,13 +106,13 @@ class SettingValue(Struct, frozen=True):
 
 
 class SettingError(Struct, frozen=True):
-    """Something wrong with a setting, or with ``is_warning`` something strange.
+    """An error in a setting, or with ``is_warning`` a warning.
 
     Attributes:
-        origin: where it stands.
-        key: its name; empty when it is about a file as a whole.
-        reason: what is wrong and what to do.
-        is_warning: whether the server can start all the same.
+        origin: the source of the value.
+        key: its name; empty when it is about the file as a whole.
+        reason: the problem and its remedy.
+        is_warning: whether the server can start anyway.
     """
 
     origin: SettingOrigin
@@ -122,14 +122,14 @@ class SettingError(Struct, frozen=True):
 
     @property
     def sentence(self) -> str:
-        """For a person: where, which, what."""
+        """The message for the operator: source, setting, problem."""
         place = str(self.origin) or "default"
         about = "" if self.origin.tells_key or not self.key else f"{self.key}: "
         return f"{place}: {about}{self.reason}"
 
 
 class RequestedOutput(Enum):
-    """What the command line asks for."""
+    """The action that the command line requests."""
 
     RUN = auto()
     PRINT = auto()
@@ -137,13 +137,13 @@ class RequestedOutput(Enum):
 
 
 class ParsedSettings(Struct, frozen=True, kw_only=True):
-    """Everything that was said, and what is wrong with it.
+    """The merged settings, and their problems.
 
     Attributes:
-        given: every setting and limit by name; the default for one whose value is wrong.
-        problems: what keeps the server from starting, in the order file, environment, flags.
-        warnings: what ``--check-config`` says besides.
-        wanted: what to do with it.
+        given: every setting and limit by name; the default for one with an invalid value.
+        problems: errors that prevent the start, in the order file, environment, flags.
+        warnings: further remarks of ``--check-config``.
+        wanted: the requested action.
     """
 
     given: Mapping[str, SettingValue]
@@ -155,7 +155,7 @@ class ParsedSettings(Struct, frozen=True, kw_only=True):
         """Return the settings.
 
         Raises:
-            ConfigError: the first problem, when there is any.
+            ConfigError: the first problem, if there is any.
         """
         if self.problems:
             first = self.problems[0]
@@ -177,28 +177,28 @@ class ParsedSettings(Struct, frozen=True, kw_only=True):
 
 
 def load(arguments: Sequence[str] | None, environ: Mapping[str, str]) -> ServerConfig:
-    """Read and judge all sources, and insist that nothing is wrong.
+    """Load all sources, and raise an error if anything is wrong.
 
     Args:
         arguments: the command line without the program's name; None for the process's own.
         environ: the environment.
 
     Raises:
-        ConfigError: a value is wrong; says where, which, and what would be right.
-        SystemExit: argparse's, for an unknown flag or ``--help``.
+        ConfigError: a value is invalid; tells its source, its name, and a valid value.
+        SystemExit: from argparse, for an unknown flag or ``--help``.
     """
     return read(arguments, environ).config()
 
 
 def read(arguments: Sequence[str] | None, environ: Mapping[str, str]) -> ParsedSettings:
-    """Read and judge all sources.
+    """Read and validate all sources.
 
     Args:
         arguments: the command line without the program's name; None for the process's own.
         environ: the environment.
 
     Raises:
-        SystemExit: argparse's, for an unknown flag or ``--help``.
+        SystemExit: from argparse, for an unknown flag or ``--help``.
     """
     flags = parser().parse_args(arguments)
     reader = _Reader()
@@ -222,7 +222,7 @@ def read(arguments: Sequence[str] | None, environ: Mapping[str, str]) -> ParsedS
 
 
 class _Reader:
-    """Takes one source after the other; a later one wins."""
+    """Reads one source after the other; a later one overrides."""
 
     def __init__(self) -> None:
         self.found: list[SettingError] = []
@@ -231,7 +231,7 @@ class _Reader:
     # --- The file ---------------------------------------------------------------------------------------------------
 
     def take_file(self, name: str, named_by: SettingOrigin) -> None:
-        from securechat.server.config.toml import TomlError, read_file  # noqa: PLC0415 - most start without a file
+        from securechat.server.config.toml import TomlError, read_file  # noqa: PLC0415 - most servers have no file
 
         try:
             path = path_of(name)
@@ -265,7 +265,7 @@ class _Reader:
             text = environ[variable]
             origin = SettingOrigin(variable, tells_key=True)
             if (setting := ours.get(variable)) is not None:
-                if text:  # an empty variable is one that was taken back
+                if text:  # an empty variable counts as unset
                     self._take(setting, origin, from_text, text)
             elif variable.startswith(LIMIT_PREFIX):
                 name = variable.removeprefix(LIMIT_PREFIX).lower()
@@ -299,7 +299,7 @@ class _Reader:
         else:
             self._take(setting, origin, from_text, text)
 
-    # --- Together ---------------------------------------------------------------------------------------------------
+    # --- Merging ----------------------------------------------------------------------------------------------------
 
     def compare_limits(self) -> None:
         limits = {name: self.given[name].value for name in _LIMITS}
@@ -310,7 +310,7 @@ class _Reader:
             )
 
     def _culprit(self, rule: LimitRule) -> str:
-        """The limit of a broken rule that somebody gave: the other one may be a default, which stands nowhere."""
+        """The limit of a broken rule that was given explicitly: the other one may be a default, which has no source."""
         return next((name for name in rule.names if self.given[name].origin.place), rule.names[0])
 
     def _take(
@@ -322,13 +322,13 @@ class _Reader:
         *,
         base: Path | None = None,
     ) -> None:
-        """Judge a value and let it win over what was given before; a wrong one becomes a problem.
+        """Validate a value and let it override earlier ones; an invalid one becomes a problem.
 
         Args:
-            setting: what it is for.
-            origin: where it stands.
+            setting: the setting.
+            origin: the source of the value.
             judge: `from_text` or `from_toml`.
-            written: the value as it stands there.
+            written: the value as written in the source.
             base: the directory that a relative path starts from; None for the working directory.
         """
         try:

@@ -1,7 +1,7 @@
-"""What ``--check-config`` asks the machine: whether certificate, data directory and addresses could be used.
+"""Checks for ``--check-config`` that certificate, data directory and addresses are usable.
 
-Nothing is made, changed or served by it, and a server that runs meanwhile is not disturbed: its port being taken is no
-problem, because that server is mostly this very one.
+The checks create, change and serve nothing, and do not disturb a running server: a port in use is no problem, because
+usually that server itself uses it.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ from securechat.text.counts import counted
 from securechat.tls.contexts import ServerCertificate
 
 WARN_DAYS = 30
-"""Days before a certificate's end from which the server warns too."""
+"""Days before the certificate expires from which the server warns too."""
 _FIRST_FREE_PORT = 1024
 """Below it ports need privileges on Unix (ip_unprivileged_port_start)."""
 
 
 def missing_certificate(path: Path) -> str | None:
-    """Return what to do when there is no certificate at all; None when there is something to read."""
+    """Return a hint when there is no certificate at all; None when there is something to read."""
     try:
         path.stat()
     except (FileNotFoundError, NotADirectoryError):
@@ -37,15 +37,15 @@ def missing_certificate(path: Path) -> str | None:
             "or name yours with --cert"
         )
     except OSError:
-        return None  # reading it will say why
+        return None  # reading it reports the reason
     return None
 
 
 def machine_problems(reading: ParsedSettings) -> Iterator[SettingError]:
-    """Try what a start would need, as the user who runs this.
+    """Check what a start needs, with the permissions of the present user.
 
     Args:
-        reading: settings that have a problem already are not tried.
+        reading: settings that already have a problem are not checked.
     """
     wrong = {problem.key for problem in reading.problems}
     if not wrong & {"cert", "key"}:
@@ -112,7 +112,7 @@ def _address_problems(hosts: SettingValue, port: SettingValue) -> Iterator[Setti
 
 
 def _bind_error(host: str, port: int) -> OSError | None:
-    """Bind without listening, for an instant; a port that needs no privileges is left alone and any one taken."""
+    """Bind without listening, for an instant; an unprivileged port is replaced by any free one."""
     tried = port if 0 < port < _FIRST_FREE_PORT else 0
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(

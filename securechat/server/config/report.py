@@ -1,7 +1,7 @@
-"""What ``--print-config`` and ``--check-config`` say.
+"""The output of ``--print-config`` and ``--check-config``.
 
-The printed settings are TOML themselves: saved to a file and named with ``--config`` they are the same settings again,
-wherever that file is, because every path is absolute. Where a value came from stands behind it as a comment.
+The printed settings are TOML: saved to a file and named with ``--config`` they give the same settings, wherever that
+file is, because every path is absolute. A comment after each value names its source.
 """
 
 from __future__ import annotations
@@ -28,10 +28,10 @@ def printed(reading: ParsedSettings) -> str:
 
 
 def checked(problems: Sequence[SettingError]) -> list[str]:
-    """Return what is wrong, one line each and the verdict last; none for settings without a problem.
+    """Return the problems, one line each, and a summary last; empty if there are none.
 
     Args:
-        problems: errors and warnings, in the order in which they are to be told.
+        problems: errors and warnings, in the order of the output.
     """
     told = dict.fromkeys(
         one_line(f"{'warning' if problem.is_warning else 'error'}: {problem.sentence}") for problem in problems
@@ -43,7 +43,7 @@ def checked(problems: Sequence[SettingError]) -> list[str]:
 
 
 def first_sentence(problems: Sequence[SettingError]) -> str:
-    """Return what a start that fails says: the first problem, and how to see the others.
+    """Return the message of a failed start: the first problem, and how to see the others.
 
     Args:
         problems: at least one.
@@ -54,7 +54,7 @@ def first_sentence(problems: Sequence[SettingError]) -> str:
 
 
 def toml(value: SettingType) -> str:
-    """Return a value of a setting as TOML; None, which TOML lacks, as the empty text that means the same."""
+    """Format the value of a setting as TOML; None, which TOML lacks, as the empty text that means the same."""
     match value:
         case None:
             return '""'
@@ -88,7 +88,7 @@ def _described(origin: SettingOrigin, setting: Setting) -> str:
 
 
 def _quoted(text: str) -> str:
-    """A TOML basic string. What has no place in one, half a surrogate pair of a file name, becomes U+FFFD."""
+    """Format a TOML basic string. Half a surrogate pair of a file name, which TOML cannot contain, becomes U+FFFD."""
     shown = "".join(_escaped(char) for char in text)
     return f'"{shown}"'
 

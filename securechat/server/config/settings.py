@@ -1,9 +1,9 @@
-"""The table of settings: flags, environment variables, the keys of the file and the reference are all made from it.
+"""The table of settings, from which flags, variables, file keys and the reference are made.
 
 A setting has one name: ``log_format`` in the file, ``--log-format`` as a flag, ``SECURECHAT_LOG_FORMAT`` as a variable.
 The limits of `securechat.limits` are settings too, in a table of their own: ``[limits]``, ``--limit NAME=VALUE``,
-``SECURECHAT_LIMIT_NAME``. This module knows what a value may be, written as text or in TOML; it refuses to know where
-one stands, and which of several wins.
+``SECURECHAT_LIMIT_NAME``. This module validates values, written as text or in TOML; it knows nothing about sources and
+their precedence.
 """
 
 from __future__ import annotations
@@ -26,19 +26,19 @@ ENV_PREFIX = "SECURECHAT_"
 LIMIT_PREFIX = f"{ENV_PREFIX}LIMIT_"
 LIMITS_TABLE = "limits"
 LARGEST_NUMBER = 2**53
-"""Beyond it a float no longer tells whole numbers apart (IEEE 754 binary64); nothing here is counted so far."""
+"""Above it a float cannot represent every whole number (IEEE 754 binary64); no setting comes near."""
 
 _SHOWN_CHARS = 60
-"""Of a wrong value, in the sentence about it."""
+"""Characters of an invalid value shown in its error message."""
 
 SettingType: TypeAlias = Any
-"""What the kind of the setting says: a path or None, a tuple of addresses, a number, a bool or a word."""
+"""Depends on the kind of the setting: a path or None, a tuple of addresses, a number, a bool or a word."""
 
 _BOOLEANS = {"1": True, "yes": True, "true": True, "on": True, "0": False, "no": False, "false": False, "off": False}
 
 
 class SettingKind(Enum):
-    """What a value can be."""
+    """The kinds of values."""
 
     PATH = auto()
     ADDRESSES = auto()
@@ -53,16 +53,16 @@ class Setting(Struct, frozen=True, kw_only=True):
 
     Attributes:
         name: its key in the file; flag and variable follow from it.
-        kind: what its value can be.
-        default: what holds when nobody says anything.
-        what: what it decides, as a phrase.
-        unit: of a number.
-        unset: what the default means, where its value does not say so.
+        kind: the kind of its value.
+        default: its value when it is not given.
+        what: its effect, as a phrase.
+        unit: the unit of a number.
+        unset: the meaning of the default, if the value does not show it.
         metavar: stands for the value in ``--help``.
-        words: what a WORD may be.
+        words: the valid values of a WORD.
         at_least: smallest number; a limit must be greater than zero instead.
         at_most: largest number.
-        table: the table it stands in in the file; empty for the top.
+        table: its table in the file; empty for the top.
     """
 
     name: str
@@ -176,10 +176,10 @@ LIMITS: tuple[Setting, ...] = _limit_settings()
 
 
 def from_text(setting: Setting, text: str) -> SettingType:
-    """Read a value from a flag or an environment variable.
+    """Parse a value from a flag or an environment variable.
 
     Raises:
-        ValueError: one phrase, beginning with "must", that says what would be right.
+        ValueError: one phrase, beginning with "must", that describes a valid value.
     """
     match setting.kind:
         case SettingKind.PATH:
@@ -199,10 +199,10 @@ def from_text(setting: Setting, text: str) -> SettingType:
 
 
 def from_toml(setting: Setting, value: object) -> SettingType:
-    """Read a value from the file, where it has a type already. An empty path is the default's, as an empty list is.
+    """Convert a value from the file, which is typed already. An empty path or list means the default.
 
     Raises:
-        ValueError: one phrase, beginning with "must", that says what would be right.
+        ValueError: one phrase, beginning with "must", that describes a valid value.
     """
     match setting.kind:
         case SettingKind.PATH:
@@ -233,10 +233,10 @@ def from_toml(setting: Setting, value: object) -> SettingType:
 
 
 def path_of(text: str) -> Path:
-    """Return a path as somebody typed it, with ``~`` for a home directory.
+    """Return a path as typed, with ``~`` for a home directory.
 
     Raises:
-        ValueError: nobody has that home directory.
+        ValueError: no user has that home directory.
     """
     try:
         return Path(text).expanduser()
@@ -256,7 +256,7 @@ def _parsed(setting: Setting, text: str) -> float:
 
 
 def _number(setting: Setting, value: float, written: object) -> float:
-    """Judge a number; not a number at all (NaN) is greater than nothing. A NUMBER written as 5 is 5.0."""
+    """Validate a number; NaN is not greater than anything. A NUMBER written as 5 is 5.0."""
     if setting.at_least is None and not value > 0:
         raise ValueError("must be greater than zero")
     if setting.at_least is not None and not setting.at_least <= value <= setting.at_most:
@@ -284,7 +284,7 @@ def _either(words: Sequence[str]) -> str:
 
 
 def _shown(value: object) -> str:
-    """A value of the file in the file's words, short enough for a sentence."""
+    """Format a value of the file as in the file, short enough for a sentence."""
     names = {str: "the text {!r}", bool: "{}", int: "{!r}", float: "{!r}", list: "a list", dict: "a table"}
     template = names.get(type(value), "a date or time")
     return _short(template.format(str(value).lower() if isinstance(value, bool) else value))

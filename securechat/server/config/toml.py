@@ -1,10 +1,9 @@
-"""The configuration file: TOML 1.0 in, keys with the lines they stand on out.
+"""Reads a TOML 1.0 configuration file into keys with their values and line numbers.
 
-Promises that what it returns is what `tomllib` reads, and that a broken file is refused with its line. Refuses to know
-which keys there are.
+The values are those of `tomllib`, and a broken file is refused with its line. This module does not know the valid keys.
 
-``tomllib`` tells no lines. But a statement of TOML ends with the first line at which it can be read by itself: a string
-or list that is still open cannot be. So statements are read one by one, and the line each begins on is its keys' line.
+``tomllib`` reports no lines. But a statement of TOML ends with the first line at which it can be parsed by itself: an
+open string or list cannot be. So statements are parsed one by one, and each begins at the line of its keys.
 """
 
 from __future__ import annotations
@@ -19,7 +18,7 @@ from msgspec import Struct
 from securechat.files import read_regular
 
 _MOST_BYTES = 1024 * 1024
-"""A file with every setting is under 10 KiB."""
+"""Size limit; a file with every setting is under 10 KiB."""
 _WHERE = re.compile(r" \(at (?:line (?P<line>\d+), column \d+|end of document)\)$")
 _HINTS = {
     "Unescaped": "; write paths with a backslash in single quotes",
@@ -30,13 +29,13 @@ _HINTS = {
 
 
 class TomlEntry(Struct, frozen=True):
-    """One value of the file.
+    """One value in the file.
 
     Attributes:
-        table: the table it stands in; empty for the top of the file.
+        table: its table; empty for the top of the file.
         key: its name.
-        value: as `tomllib` reads it.
-        line: where its statement begins, from 1.
+        value: as returned by `tomllib`.
+        line: the first line of its statement, from 1.
     """
 
     table: str
@@ -46,11 +45,11 @@ class TomlEntry(Struct, frozen=True):
 
 
 class TomlError(Exception):
-    """The file cannot be read at all.
+    """The file cannot be read.
 
     Args:
-        reason: what is wrong and what to do.
-        line: where, from 1; None when it is the file as a whole.
+        reason: the problem and its remedy.
+        line: its line, from 1; None for the file as a whole.
     """
 
     def __init__(self, reason: str, line: int | None = None) -> None:
@@ -60,21 +59,21 @@ class TomlError(Exception):
 
 
 def read_file(path: Path, tables: Collection[str]) -> list[TomlEntry]:
-    """Read every value of a file, in its order.
+    """Read every value of a file, in order.
 
     Args:
         path: the file; UTF-8, with or without a byte order mark.
         tables: the tables to look into; any other one is a single entry whose value is a dict.
 
     Raises:
-        BadFile: it cannot be opened, or is not TOML.
+        TomlError: it cannot be opened, or is not TOML.
     """
     try:
         content = read_regular(path, _MOST_BYTES)
     except OSError as error:
         raise TomlError(f"{path} cannot be read: {error.strerror}; name a file that this user may read") from error
     try:
-        text = content.decode("utf-8-sig")  # Windows' editors begin a file with a byte order mark
+        text = content.decode("utf-8-sig")  # Windows' editors write a byte order mark
     except UnicodeDecodeError as error:
         raise TomlError(
             "is not UTF-8 text; save the file as UTF-8", content.count(b"\n", 0, error.start) + 1
@@ -86,7 +85,7 @@ def parse(text: str, tables: Collection[str]) -> list[TomlEntry]:
     """Read every value of a TOML text; see `read_file`.
 
     Raises:
-        BadFile: it is not TOML; has a line.
+        TomlError: it is not TOML; the error has a line.
     """
     try:
         document = tomllib.loads(text)
@@ -115,7 +114,7 @@ def _syntax_error(message: str, text: str) -> TomlError:
 
 
 def _lines(text: str) -> Iterator[tuple[tuple[str, ...], int]]:
-    """The line of every key and of every key of a table: where it is first mentioned."""
+    """The line of every key, and of every key of a table: its first occurrence."""
     seen: set[tuple[str, ...]] = set()
     header: tuple[str, ...] = ()
     for number, statement in _statements(text):
@@ -133,7 +132,7 @@ def _lines(text: str) -> Iterator[tuple[tuple[str, ...], int]]:
 
 
 def _statements(text: str) -> Iterator[tuple[int, str]]:
-    """Every statement with the number of its first line. The text as a whole has been read without an error."""
+    """Every statement with the number of its first line. The text as a whole must be valid."""
     pending: list[str] = []
     for number, line in enumerate(text.split("\n"), 1):
         pending.append(line)
@@ -141,13 +140,13 @@ def _statements(text: str) -> Iterator[tuple[int, str]]:
         try:
             tomllib.loads(statement)
         except ValueError:
-            continue  # a string or list goes on in the next line
+            continue  # a string or list continues on the next line
         yield number - len(pending) + 1, statement
         pending.clear()
 
 
 def _header(content: Mapping[str, object]) -> tuple[str, ...]:
-    """``[a.b]`` and ``[[a.b]]`` as ``("a", "b")``."""
+    """Return ``[a.b]`` and ``[[a.b]]`` as ``("a", "b")``."""
     path: list[str] = []
     inner: object = content
     while isinstance(inner, dict) and inner:
@@ -159,7 +158,7 @@ def _header(content: Mapping[str, object]) -> tuple[str, ...]:
 
 
 def _paths(content: Mapping[str, object]) -> Iterator[tuple[str, ...]]:
-    """The key of a statement, and where its value is a table the keys in that too."""
+    """The path of a statement's key, and, if its value is a table, those of the keys in it."""
     for key, value in content.items():
         yield (key,)
         if isinstance(value, dict):

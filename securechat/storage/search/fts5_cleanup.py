@@ -1,15 +1,15 @@
-"""Words that FTS5 leaves behind: where a leaf of its index begins stands in a table that secure-delete forgets.
+"""Removes deleted words from FTS5's `found_idx` table, which secure-delete leaves there.
 
-A segment of the index is a row of leaves, sorted by word, and `found_idx` says for each the beginning of its first
-word: as much of it as tells it from the word before, which may be all of it. When that word is deleted for good it
-leaves the leaf, and the table keeps it until the segment is merged, perhaps for ever: of 17,000 erased words in
-simulated runs one was found there. So whoever deletes documents tells here what stood in them, and each leaf that is
-named after such a word gets the name of the word it begins with now, which is somebody's still. That is as true as the
-old one: it lies above everything on the leaf before and not above anything on this one.
+A segment of the index is a sequence of leaf pages, sorted by word. For each leaf, `found_idx` holds the beginning of
+its first word: as much as distinguishes it from the word before, possibly all of it. When that word is deleted from the
+leaf, the table keeps it until the segment is merged, perhaps never: in simulated runs one of 17,000 erased words was
+found there. So code that deletes documents passes their text to this module, and each leaf named after one of its words
+is renamed to its present first word, which is still in use. The new name is as valid as the old one: it is above
+everything on the leaf before and not above anything on this one.
 
-The format is that of `fts5_index.c`, which promises not to change it for the files there are. A leaf begins with four
-bytes, of which the last two are the offset of its footer; the footer begins with a varint, the offset of the first
-word; that is its length, a varint, and its bytes. It refuses to know what a document is.
+The format is that of `fts5_index.c`, which promises not to change it for existing files. A leaf begins with four bytes,
+of which the last two are the offset of its footer; the footer begins with a varint, the offset of the first word; the
+word is its length, a varint, and its bytes. This module knows nothing about documents.
 """
 
 from __future__ import annotations
@@ -21,15 +21,15 @@ import apsw
 import msgspec
 
 _WORDS = re.compile(rb"[0-9a-z\x80-\xff]+")
-"""As FTS5's tokenizer "ascii" finds them, in lower case."""
+"""Words as FTS5's tokenizer "ascii" finds them, in lower case."""
 _MAIN = "0"
-"""What FTS5 puts before each word; prefix indexes, which we have none of, would be 1, 2 and so on."""
+"""FTS5's prefix of each word in the main index; prefix indexes, unused here, would be 1, 2 and so on."""
 _SEGMENT_BITS = 37
-"""Of a leaf's rowid, below the number of its segment."""
+"""The bits of a leaf's rowid below its segment number."""
 
 # The leaf on which a word is, or would be, in each segment: the last one named at or below it. The segments are found
-# one by one, because DISTINCT would read the whole table.
-# A name without a leaf is one that a merge has been through: it goes when that merge is over.
+# one by one, because DISTINCT would read the whole table. A name without a leaf comes from a merge under way; it goes
+# when the merge is over.
 _NAMED = f"""
 WITH RECURSIVE segments (segid) AS (
     SELECT min(segid) FROM found_idx
@@ -46,18 +46,18 @@ _RENAME = "UPDATE found_idx SET term = ? WHERE segid = ? AND term = ?"
 
 
 def words_of(documents: Iterable[str]) -> set[bytes]:
-    """Every word of the documents, once."""
+    """The set of words in the documents."""
     return {word for document in documents for word in _WORDS.findall(document.encode().lower())}
 
 
 def rename_leaves(db: apsw.Connection, words: Iterable[bytes]) -> None:
-    """Let no leaf of ``found`` be named after one of these words, unless it is there.
+    """Rename each leaf of ``found`` that is named after one of these words, unless the word is still there.
 
     Args:
         db: in the transaction in which documents with these words were deleted.
-        words: theirs.
+        words: the words of those documents.
     """
-    db.execute("INSERT INTO found (found) VALUES ('flush')")  # until then the leaves know nothing of the deletion
+    db.execute("INSERT INTO found (found) VALUES ('flush')")  # before a flush the leaves still hold the words
     asked = msgspec.json.encode([word.decode() for word in words]).decode()
     for segment, name, block in db.execute(_NAMED, (asked,)).fetchall():
         assert isinstance(name, bytes)
@@ -68,7 +68,7 @@ def rename_leaves(db: apsw.Connection, words: Iterable[bytes]) -> None:
 
 
 def _first_word(block: bytes) -> bytes | None:
-    """The first word that begins on a leaf; None when none does."""
+    """The first word that begins on a leaf; None if no word begins there."""
     footer = int.from_bytes(block[2:4], "big")
     if footer >= len(block):
         return None
@@ -78,7 +78,7 @@ def _first_word(block: bytes) -> bytes | None:
 
 
 def _varint(block: bytes, at: int) -> tuple[int, int]:
-    """A number below 2**21, as SQLite writes it, and where it ends; a leaf has 4,050 bytes."""
+    """Decode a SQLite varint below 2**21 (a leaf has 4,050 bytes); returns it and where it ends."""
     value = 0
     while block[at] & 0x80:
         value = (value | block[at] & 0x7F) << 7

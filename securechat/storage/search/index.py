@@ -1,20 +1,21 @@
-"""The index of a search: derived data in a file beside the log, made by one connection on one thread.
+"""The search index: derived data in an FTS5 file beside the log.
 
-It promises: whatever happens to its file, the log loses nothing and the index comes back. It remembers up to which
-seq it has read the log, in the transaction that took those messages in, so a crash costs a few of them read again. A
-file that is missing, damaged, of another version or of another log is thrown away and made anew, a stretch at a time.
+One connection on one thread keeps it. Whatever happens to the file, the log loses nothing and the index is rebuilt. The
+index records the seq up to which it has read the log, in the same transaction as those messages, so a crash costs only
+reading a few of them again. A file that is missing, damaged, of another version or of another log is deleted and
+rebuilt, a chunk at a time.
 
-It promises too that erased text is gone: what an edit or a deletion replaced is taken out of the words (FTS5's
-secure-delete), overwritten in the file (secure_delete) and, by `truncate`, out of the journal. Messages that vanish
-without an entry in the log (retention, an account that took its messages along) are found by `sweep`, which compares
-what is here with what is there.
+Erased text is removed for good: text replaced by an edit or a deletion is taken out of the words (FTS5's
+secure-delete), overwritten in the file (secure_delete) and, by `truncate`, removed from the journal. `begin_sweep`
+finds messages that vanish without an entry in the log (retention, an account deleted with its messages), by comparing
+the index with the log.
 
-Each message is one document: its words as `search_words.folded` writes them, and signs for what else a search asks
-for (its conversation, its people, whether it has a link), so that every question is one expression of FTS5. No text
-can contain a sign, because folding turns private-use characters into spaces. The documents are kept, because only who
-knows an old text can take it out of the index; by then the log has long overwritten it.
+Each message is one document: its words as `tokenizer.folded` writes them, and filter terms for everything else a search
+can ask for (its conversation, its sender and recipient, whether it has a link), so that every search is one FTS5
+expression. No text can contain a filter term, because folding turns private-use characters into spaces. The documents
+are kept, because removing one from the index needs its old text, which the log has overwritten by then.
 
-It refuses to know threads, queries and rights.
+This module knows no threads, queries or permissions.
 """
 
 from __future__ import annotations
@@ -35,33 +36,33 @@ from securechat.storage.store import DiskFull
 from securechat.text import tokenizer
 
 SEARCH_INDEX = "search.db"
-"""Its name in the data directory."""
+"""The index file's name in the data directory."""
 FORMAT = f"2 {tokenizer.VERSION}"
-"""An index of another format is made anew."""
+"""An index of another format is rebuilt."""
 STRETCH = 1_000
-"""Seqs read in one step: some 20 ms of work, of which the loop feels 2."""
+"""Seqs read in one step: some 20 ms of work, of which 2 ms block the loop."""
 COMPARED_PER_READ = 20
-"""Of a sweep, so many stretches are compared in one step: some 6 ms for 20,000 seqs, nearly all of it in SQLite."""
+"""Chunks that a sweep compares in one step: some 6 ms for 20,000 seqs, nearly all of it in SQLite."""
 APPLICATION_ID = 0x53436873
 _ERASE_ROWS = 100
 _ERASE_BYTES = 20_000
-"""Documents, and bytes of them, that are taken out by one step, though always one document: FTS5 looks for each of
-their words. So a step of long texts takes 20 to 80 ms, and searches come in between. All at once would take longer in
-all: 300 texts of 4,000 random letters took 5.9 s in one transaction, and 0.9 s in 75; 2,000 take 12.5 s in 500."""
+"""Bytes of documents removed in one step, though always at least one document: FTS5 looks up each of their words. A
+step of long texts takes 20 to 80 ms, and searches run in between. One large step would also take longer in total: 300
+texts of 4,000 random letters took 5.9 s in one transaction, and 0.9 s in 75; 2,000 take 12.5 s in 500."""
 _INSERT_ROWS = 256
 _SIGN = "\ue000"
 _MANY_SEGMENTS = 8
 _MERGE_PAGES = 200
-"""A step of 14 ms, 38 at worst. After a million messages 71 of them make one segment of 15, and a search for a common
-word in 100 rooms takes 2.7 ms instead of 8."""
-_JOURNAL_PAGES = 4_096  # 16 MiB, then SQLite moves it into the file by itself
+"""Pages merged in one step: 14 ms, 38 at worst. After a million messages 71 of these steps merge 15 segments into one,
+and a search for a common word in 100 rooms takes 2.7 ms instead of 8."""
+_JOURNAL_PAGES = 4_096  # 16 MiB, then SQLite checkpoints by itself
 
 _DOCUMENTS = "SELECT json_group_array(c0) FROM found_content WHERE id IN (SELECT value FROM json_each(?))"
 _SIZES = f"""
 SELECT json_group_array(json_array(id, size)) FROM (
     SELECT id, octet_length(c0) AS size FROM found_content
     WHERE id IN (SELECT value FROM json_each(?)) ORDER BY id LIMIT {_ERASE_ROWS + 1})
-"""  # noqa: S608  # our own number
+"""  # noqa: S608  # a constant
 _SCHEMA = """
 CREATE VIRTUAL TABLE found USING fts5(words, tokenize = 'ascii', columnsize = 0);
 INSERT INTO found (found, rank) VALUES ('secure-delete', 1);
@@ -75,29 +76,29 @@ CREATE TABLE progress (
 
 
 class IndexCorrupt(Exception):
-    """The index cannot be used: throw it away."""
+    """The index is damaged and must be deleted."""
 
 
 class IndexUnavailable(DiskFull):
-    """The index cannot be opened now, which need not be its fault: try again later."""
+    """The index cannot be opened at present, possibly without damage: try again later."""
 
 
 _NOT_ITS_FAULT = frozenset({apsw.SQLITE_IOERR_SHMOPEN, apsw.SQLITE_IOERR_SHMSIZE, apsw.SQLITE_IOERR_SHMMAP})
-"""What a full disk is, where SQLite needs a file for shared memory."""
+"""SQLite's error codes for a full disk, when it needs a file for shared memory."""
 
 
 def room_sign(conversation: int) -> str:
-    """The sign of a conversation."""
+    """The filter term of a conversation."""
     return f"{_SIGN}c{conversation}"
 
 
 def person_sign(sender_id: int) -> str:
-    """The sign of somebody's dialogues."""
+    """The filter term of a sender's dialogues."""
     return f"{_SIGN}p{sender_id}"
 
 
 def sender_sign(sender_id: int) -> str:
-    """The sign of a message's author."""
+    """The filter term of a message's author."""
     return f"{_SIGN}s{sender_id}"
 
 
@@ -114,7 +115,7 @@ def _document(words: IndexedMessage) -> str:
 
 
 class SearchIndex:
-    """An index over one log.
+    """The index of one log.
 
     Args:
         path: its file; None keeps it in memory.
@@ -124,9 +125,9 @@ class SearchIndex:
         stretch: seqs read in one step.
 
     Attributes:
-        indexed_to: every entry of the log up to this seq is in.
-        is_whole: whether nothing of the log at the time of opening is missing any more.
-        owes_truncation: erased text may still stand in the journal.
+        indexed_to: the index holds every entry of the log up to this seq.
+        is_whole: whether the index holds everything that was in the log when it was opened.
+        owes_truncation: whether erased text may still be in the journal.
     """
 
     def __init__(
@@ -148,16 +149,16 @@ class SearchIndex:
         self._shared = shared
         self._chunk = stretch
         self._db: apsw.Connection | None = None
-        self._sweeping: int | None = None  # up to where the sweep has come
-        self._vanished: list[int] = []  # documents that it found to be taken out
+        self._sweeping: int | None = None  # the sweep has compared up to this seq
+        self._vanished: list[int] = []  # documents that the sweep found, still to be removed
         self._has_looked = self._is_merging = False
 
     @property
     def db(self) -> apsw.Connection:
-        """The connection; reading it is for `search`.
+        """The connection, for `query` to read.
 
         Raises:
-            IndexDamaged: it is not open.
+            IndexCorrupt: it is not open.
         """
         if self._db is None:
             raise IndexCorrupt("the index is not open")
@@ -171,11 +172,11 @@ class SearchIndex:
     # --- Opening and closing --------------------------------------------------------------------------------------
 
     def open(self) -> None:
-        """Open what is there, or begin anew.
+        """Open the existing file, or create a new one.
 
         Raises:
-            IndexDamaged: not even that is possible; the sentence says why.
-            NoSpace: not now; what there is stays.
+            IndexCorrupt: a new file cannot be created either; the message gives the reason.
+            DiskFull: not possible at present; the existing file stays.
         """
         try:
             with self._judged():
@@ -191,10 +192,10 @@ class SearchIndex:
             make_private(self._path)
         db = self._db = apsw.Connection(":memory:" if self._path is None else str(self._path), vfs=self._vfs)
         if not self._shared:
-            db.pragma("locking_mode", "EXCLUSIVE")  # before the journal's mode, or it would want shared memory
+            db.pragma("locking_mode", "EXCLUSIVE")  # before the journal's mode, which would need shared memory
         if self._path is not None and db.pragma("journal_mode", "WAL") != "wal":
             raise IndexCorrupt("the file system cannot hold a write-ahead log")
-        db.pragma("synchronous", "FULL")  # until it says of itself that it is in use
+        db.pragma("synchronous", "FULL")  # until ``clean`` is stored as 0 below
         db.pragma("secure_delete", True)
         db.pragma("temp_store", "MEMORY")
         db.wal_autocheckpoint(_JOURNAL_PAGES)
@@ -219,20 +220,20 @@ class SearchIndex:
             raise IndexCorrupt("another version made it")
         if not self._source.agrees(self.indexed_to, stamp):
             raise IndexCorrupt("another log is in it")
-        # Not of everything: FTS5 would compare each document with its words, 4.4 s for a million. This takes 1 s, and
-        # only after a crash; what it cannot see is met by a search, or by what is written next.
+        # Only found_data: checking everything would compare each document with its words, 4.4 s for a million. This
+        # takes 1 s, and only after a crash; a search or a later write meets damage that it does not see.
         if not clean and db.execute("PRAGMA quick_check(found_data)").fetchall() != [("ok",)]:
             raise IndexCorrupt("its pages contradict each other")
-        # On the disk before anything else is: a power cut that took this along would leave an index that seems to be
-        # closed, and what has vanished from the log meanwhile would stay in it, because nobody would compare them.
+        # Synced before anything else: if a power cut undid this, the index would look cleanly closed, no sweep would
+        # run, and messages that vanished from the log meanwhile would stay in the index.
         db.execute("UPDATE progress SET clean = 0")
-        db.pragma("synchronous", "NORMAL")  # derived: a power cut may cost messages, which are read again
-        self.owes_truncation = self._is_merging = not clean  # whoever was killed may have been about to
+        db.pragma("synchronous", "NORMAL")  # derived data: messages lost in a power cut are read again
+        self.owes_truncation = self._is_merging = not clean  # a killed process may have left both undone
         self._sweeping = None if clean else 0
         self.is_whole = self.indexed_to >= self._source.last_seq()
 
     def discard(self, reason: str) -> None:
-        """Throw the index away: the next `open` begins anew. Its file may be gone already, or resist."""
+        """Delete the index: the next `open` creates a new one. Its file may be missing already, or not removable."""
         self._discarded = reason
         db, self._db = self._db, None
         self.indexed_to, self.is_whole, self.owes_truncation = 0, False, False
@@ -246,16 +247,16 @@ class SearchIndex:
             _remove(self._path, self._vfs)
 
     def take_discarded(self) -> str | None:
-        """Return why an index was thrown away since the last call; None when none was."""
+        """Return why the index was deleted since the last call; None when it was not."""
         reason, self._discarded = self._discarded, None
         return reason
 
     def close(self, *, failed: bool = False) -> None:
-        """Close; what is left to do will be done after the next `open`. With ``failed``, without writing a byte."""
+        """Close; remaining work is done after the next `open`. With ``failed``, write nothing."""
         db, self._db = self._db, None
         if db is None:
             return
-        with suppress(apsw.Error):  # derived data: whatever is wrong with it is found when it is opened
+        with suppress(apsw.Error):  # derived data: the next open finds any damage
             if not failed and not self.is_sweeping and not self.owes_truncation:
                 db.execute("UPDATE progress SET clean = 1")
         with suppress(apsw.Error):
@@ -265,28 +266,28 @@ class SearchIndex:
     # --- Following the log ----------------------------------------------------------------------------------------
 
     def step(self) -> bool:
-        """Take in the next stretch of the log or a part of it, or compare the next; whether there is more to do.
+        """Index the next chunk of the log or a part of it, or compare the next; returns whether there is more to do.
 
         Raises:
-            IndexDamaged: throw it away and begin anew.
-            NoSpace: nothing was changed; try again when there is space.
+            IndexCorrupt: delete the index and rebuild it.
+            DiskFull: nothing was changed; try again when there is space.
             LogError: the log itself cannot be read.
         """
         stretch = self._source.after(self.indexed_to, self._chunk)
         with self._judged():
             if stretch is not None and not self._take(stretch):
-                return True  # nothing else before: a comparison would put back what an edit is about to replace
+                return True  # first: a comparison would restore text that an edit is about to replace
             last_seq = self.indexed_to if stretch is None else stretch.last_seq
             self.is_whole = self.is_whole or self.indexed_to >= last_seq
-            if self.is_whole:  # in the same step, because a busy log leaves none without a stretch
+            if self.is_whole:  # in the same step, because a busy log fills every step with a chunk
                 self._sweep()
                 self._merge()
             return self.indexed_to < last_seq or self.is_sweeping or self._is_merging
 
     def _take(self, stretch: IndexChunk) -> bool:
-        """Take in what came and changed, with the mark of how far, in one transaction; whether that was possible.
+        """Index new and changed messages and ``indexed_to`` in one transaction; returns whether all were indexed.
 
-        What is replaced goes first; where that is much, only some of it, and the stretch is read again.
+        Replaced documents are removed first; if there are many, only some of them, and the chunk is read again.
         """
         fresh = [(words.seq, _document(words)) for words in stretch.words if words.seq > self.indexed_to and words.text]
         stale = [words for words in stretch.words if words.seq <= self.indexed_to]
@@ -304,7 +305,7 @@ class SearchIndex:
         return True
 
     def _portion(self, seqs: Sequence[int]) -> list[int]:
-        """Of these documents, as many as one step takes out; all of them where no more are there."""
+        """The documents to remove in one step; all of them if there are few."""
         ((answer,),) = self.db.execute(_SIZES, (msgspec.json.encode(seqs).decode(),)).fetchall()
         assert isinstance(answer, str)
         portion: list[int] = []
@@ -323,7 +324,7 @@ class SearchIndex:
             db.execute(f"INSERT INTO found (rowid, words) VALUES {places}", tuple(chain.from_iterable(part)))  # noqa: S608
 
     def _erase(self, db: apsw.Connection, seqs: Sequence[int]) -> None:
-        """Take documents out, with what FTS5 leaves of them: the names of leaves at once, and see `_merge`."""
+        """Remove documents and their leaf names; `_merge` removes their words from old segments."""
         if not seqs:
             return
         self.owes_truncation = self._is_merging = True
@@ -334,11 +335,11 @@ class SearchIndex:
         rename_leaves(db, words_of(msgspec.json.decode(documents, type=list[str])))
 
     def _merge(self) -> None:
-        """A step of what has been begun, until nothing is left to do.
+        """Run one step of a merge under way.
 
-        After opening, because every search looks into every segment of the index: leave few. And after something was
-        taken out, because FTS5 merges by and by: what it has gone through stays in the file until it is through, with
-        words in it that are gone from the result.
+        Merges begin after opening, because every search reads every segment of the index, so there should be few; and
+        after a removal, because FTS5 merges gradually: until a merge is complete, the segments it has read stay in the
+        file, with words that the merged result no longer contains.
         """
         db = self.db
         if not self._has_looked:
@@ -351,21 +352,21 @@ class SearchIndex:
         elif self._is_merging:
             before = db.total_changes()
             db.execute("INSERT INTO found (found, rank) VALUES ('merge', ?)", (_MERGE_PAGES,))
-            self._is_merging = db.total_changes() - before >= 2  # FTS5's own sign of something done
+            self._is_merging = db.total_changes() - before >= 2  # FTS5's way to report that a step did work
 
-    # --- What vanished --------------------------------------------------------------------------------------------
+    # --- Vanished messages ----------------------------------------------------------------------------------------
 
     def begin_sweep(self) -> None:
-        """Messages may have vanished from the log: compare everything, in the steps that follow."""
+        """Compare everything in the following steps, because messages may have vanished from the log."""
         self._sweeping = 0
 
     @property
     def is_sweeping(self) -> bool:
-        """Whether a comparison is under way, or what it found is still to be taken out."""
+        """Whether a comparison is under way, or messages it found are still to be removed."""
         return self._sweeping is not None or bool(self._vanished)
 
     def _sweep(self) -> None:
-        """Compare the next stretch, if there is one to compare, and take out some of what vanished."""
+        """Compare the next chunk, if any is left, and remove some of the vanished messages."""
         if not self._vanished and self._sweeping is not None:
             self._compare(self._sweeping)
         if self._vanished:
@@ -375,7 +376,7 @@ class SearchIndex:
             self._vanished = self._vanished[len(portion) :]
 
     def _compare(self, above: int) -> None:
-        """Compare the stretch above this seq with the log's."""
+        """Compare the chunk above this seq with the log's."""
         below = min(above + COMPARED_PER_READ * self._chunk, self.indexed_to)
         ours = self.db.execute(
             "SELECT count(*), ifnull(sum(id), 0) FROM found_content WHERE id > ? AND id <= ?", (above, below)
@@ -385,7 +386,7 @@ class SearchIndex:
         self._sweeping = below if below < self.indexed_to else None
 
     def _mend(self, above: int, below: int) -> None:
-        """Make a stretch equal to the log's again; what is to be taken out is left to the steps that follow."""
+        """Make a chunk equal to the log's; the removals are left to the following steps."""
         theirs = {words.seq: words for words in self._source.between(above, below) if words.text}
         ((answer,),) = self.db.execute(
             "SELECT json_group_array(id) FROM found_content WHERE id > ? AND id <= ?", (above, below)
@@ -397,10 +398,10 @@ class SearchIndex:
         self._vanished = sorted(ours - theirs.keys())
 
     def truncate(self) -> None:
-        """Move the journal into the file and empty it: what was erased is gone from both.
+        """Checkpoint and empty the journal, so that erased text is in neither file.
 
         Raises:
-            IndexDamaged, NoSpace: as `step`.
+            IndexCorrupt, DiskFull: as `step`.
         """
         with self._judged():
             if self._path is not None:
@@ -409,7 +410,7 @@ class SearchIndex:
 
     @contextmanager
     def _transaction(self) -> Iterator[apsw.Connection]:
-        """All or nothing. SQLite undoes it by itself when the disk is full, and apsw's own context stumbles there."""
+        """A transaction. SQLite itself rolls back on a full disk, which apsw's own context manager cannot handle."""
         db = self.db
         db.execute("BEGIN IMMEDIATE")
         try:
@@ -422,7 +423,7 @@ class SearchIndex:
 
     @contextmanager
     def _judged(self) -> Iterator[None]:
-        """Tell a full disk from a damaged index; nearly anything else of SQLite's is the second."""
+        """Convert SQLite's errors: a full disk to DiskFull, nearly anything else to IndexCorrupt."""
         try:
             yield
         except apsw.FullError as error:
@@ -442,11 +443,11 @@ class SearchIndex:
 
 
 def _remove(path: Path, vfs: str | None) -> None:
-    """Remove a database with all that hangs on it, as far as it lets us: SQLite's own way, on whatever disk it is."""
+    """Remove a database with its journals, as far as possible, through SQLite's VFS."""
     disk = apsw.VFS(f"{path}, to be removed", vfs or "")
     try:
         for suffix in ("", "-wal", "-shm", "-journal"):
-            with suppress(apsw.Error):  # most are not there
+            with suppress(apsw.Error):  # most do not exist
                 disk.xDelete(f"{path}{suffix}", syncdir=False)
     finally:
         disk.unregister()

@@ -1,7 +1,7 @@
-"""What the index of a search reads of the log: the words that came and changed, a stretch at a time, as one JSON row.
+"""Reads new and changed messages from the log for the search index, a chunk at a time.
 
-Why one row stands in `history`. It reads with a connection of its own, or, on a simulated disk, with the only one; it
-changes nothing. An error here is one of the log, not of the index.
+Each chunk is one JSON row, for the reason given in `history`. It reads with a connection of its own, or, on a simulated
+disk, with the only one; it writes nothing. An error here is one of the log, not of the index.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from securechat.storage.sqlite.checksums import decode_rows
 
 
 class IndexedMessage(Struct, frozen=True, gc=False, array_like=True):
-    """A message as far as a search cares; the text is empty when it was deleted."""
+    """A message as the index needs it; the text is empty if it was deleted."""
 
     seq: int
     conversation: int
@@ -28,14 +28,14 @@ class IndexedMessage(Struct, frozen=True, gc=False, array_like=True):
 
 
 class IndexChunk(Struct, frozen=True, gc=False):
-    """What the log has above some seq.
+    """The part of the log above a seq, up to ``through``.
 
     Attributes:
-        words: messages that came, and those before them that were edited or deleted.
-        gone: messages that were changed and are not there any more.
-        through: up to which seq this is all.
+        words: new messages, and earlier ones that were edited or deleted.
+        gone: messages that were changed and no longer exist.
+        through: the last seq covered.
         last_seq: the end of the log.
-        stamp: something of the last message, to recognise the log by.
+        stamp: a property of the last message, to recognise the log by.
     """
 
     words: list[IndexedMessage]
@@ -50,7 +50,7 @@ _BETWEEN = f"""
 SELECT CAST(json_group_array({_ROW}) AS BLOB)
 FROM messages AS m CROSS JOIN conversations AS c ON c.conversation = m.conversation
 WHERE m.seq > :above AND m.seq <= :below
-"""  # noqa: S608  # only the row above is put in
+"""  # noqa: S608  # contains only the row above
 _REVISED = f"""
 SELECT CAST(json_group_array(json_array(target, {_ROW})) AS BLOB) FROM (
     SELECT DISTINCT target FROM changes
@@ -73,7 +73,7 @@ _revised: msgspec.json.Decoder[list[tuple[int, tuple[Any, ...]]]] = msgspec.json
 
 
 class IndexLogReader:
-    """Reads one log.
+    """Reads one log for the index.
 
     Args:
         connection: to the log's database.
@@ -83,11 +83,11 @@ class IndexLogReader:
         self._connection = connection
 
     def last_seq(self) -> int:
-        """The end of the log, deleted entries included. Raises LogError, as all of these."""
+        """The end of the log, deleted entries included. Raises LogError, as all methods here."""
         return int(self._value(_LAST_SEQ))
 
     def after(self, above: int, most: int) -> IndexChunk | None:
-        """What the log has above this seq, looking at so many seqs at most; None for nothing."""
+        """Return the part of the log above this seq, at most ``most`` seqs; None for none."""
         last_seq = self.last_seq()
         if last_seq <= above:
             return None
@@ -103,12 +103,12 @@ class IndexLogReader:
         return decode_rows(_words, self._value(_BETWEEN, {"above": above, "below": below}))
 
     def tally(self, above: int, below: int) -> tuple[int, int]:
-        """How many messages there have a text, and the sum of their seqs: equal for equal sets, as good as always."""
+        """The number of messages with a text, and the sum of their seqs, to compare two sets of messages cheaply."""
         ((count, total),) = self._rows(_TALLY, (above, below))
         return count, total
 
     def agrees(self, indexed_to: int, stamp: str) -> bool:
-        """Whether an index that came up to there, with this stamp, can be of this log."""
+        """Whether an index up to this seq, with this stamp, can belong to this log."""
         if self.last_seq() < indexed_to:
             return False
         return stamp == "[]" or self._value(_STAMPED, (stamp,), stamp) == stamp

@@ -1,16 +1,16 @@
-"""Answering searches and keeping their index: every decision about it, and nothing that waits.
+"""Answers searches and maintains their index, without threads of its own.
 
-It promises: a search finds everything that was committed when it was asked, unless the index is being made anew, and
-then says how far it is. Whatever happens to the index, the log goes on: damage is thrown away and made good, a full
-disk is waited for, and only an error of the log itself is one. Erased text is gone from the index and its journal
-within the time given.
+A search finds every message that was committed when it was asked, unless the index is being rebuilt; then the answer
+says how far it is. Whatever happens to the index, the log goes on: a damaged index is deleted and rebuilt, a full disk
+is retried, and only an error of the log itself is reported as one. Erased text is removed from the index and its
+journal within the given time.
 
-The index follows the log at a distance of FOLLOW_S, because a stretch of many messages costs little more than one;
-a search does not wait for that, it catches up by itself.
+The index follows the log at a distance of FOLLOW_S, because a chunk of many messages costs little more than one; a
+search does not wait for that, it indexes the rest by itself.
 
-Whoever drives it calls `work` when `deadline` has come, and everything from one thread at a time: a thread on a real
-server (`search_thread`), a made clock in the simulation (`securechat.testing.slow_log`). It refuses to know threads,
-queues and loops, and what is committed: it is told that something was, and looks.
+The driver calls `work` at each `deadline`, and makes all calls from one thread at a time: on a real server a thread
+(`thread`), in the simulation its clock (`securechat.testing.slow_log`). This module knows no threads, queues or loops;
+it is told that something was committed, and reads the log.
 """
 
 from __future__ import annotations
@@ -30,37 +30,37 @@ from securechat.storage.search.query import Searcher
 from securechat.storage.store import ERASE_WITHIN_S, DiskFull, QueryTooExpensive
 
 FOLLOW_S = 0.5
-"""How far the index stays behind the log: one stretch for all that came meanwhile."""
+"""Delay of the index behind the log: one chunk for all messages of this time."""
 SWEEP_EVERY_S = 10.0
 """Between two comparisons with the log, while messages vanish from it: 0.3 s of work for a million of them."""
 RETRY_S = 10.0
-"""After a full disk, or after an index that was damaged again right after it was made."""
+"""After a full disk, or after an index that was damaged again right after it was rebuilt."""
 CATCH_UP_STEPS = 5
-"""Stretches that a search takes in before it looks: 5,000 seqs, some 100 ms. Where many long texts are being taken out,
-it is at most twice as many steps, of 0.1 s each, and the search finds what there is."""
+"""Chunks that a search indexes before it reads: 5,000 seqs, some 100 ms. While many long texts are being removed, at
+most twice as many steps, of 0.1 s each; then the search answers from the index as it is."""
 TELL_EVERY_S = 1.0
 WARN_EVERY_S = 60.0
 """Between two warnings about the index, however often it fails."""
 _LONG_WAY = 10_000
-"""Seqs behind the log from which on progress is told."""
+"""Distance behind the log, in seqs, from which progress is reported."""
 
 TOO_WIDE = NotAppended(ErrorCode.BUSY, "that search takes too long: use longer or more words, or fewer rooms")
 NO_INDEX = NotAppended(ErrorCode.BUSY, "the search index is being repaired: try again in a minute")
 
 
 class IndexProgress(Struct, frozen=True, gc=False):
-    """How far the making of the index is: equal numbers at its end."""
+    """Progress of a rebuild of the index: the numbers are equal at its end."""
 
     indexed_to: int
     last_seq: int
 
 
 class IndexLocation(Struct, frozen=True):
-    """Where an index stands, and how the log beside it is read.
+    """The location of an index, and how to read its log.
 
     Attributes:
         index: the index's file.
-        reading: a connection to the log for as long as it is entered; with ``shared`` one of its own.
+        reading: opens a connection to the log; with ``shared`` a separate one.
         vfs: the name of an apsw VFS; None for the operating system.
         shared: as for `SearchIndex`.
     """
@@ -72,17 +72,17 @@ class IndexLocation(Struct, frozen=True):
 
 
 class IndexMaintainer:
-    """Searches one log, and keeps the index for it. The index is opened, or made, by what is called first.
+    """Searches one log and maintains its index. The first call opens or creates the index.
 
     Args:
-        site: the index and its log, which must be open, and stay so until this is closed.
+        site: the index and its log, which must stay open until this is closed.
         clock: monotonic seconds.
-        on_progress: told while a long stretch of the log is taken in, about once a second.
-        on_trouble: told when the index cannot be kept, and when it can again: why not, or None; and a sentence for the
-            operator, or None when one was told a moment ago.
-        erase_within_s: when erased text is gone from the index and its journal.
-        computed_s: seconds that whoever calls this has computed so far: it rests as long as a stretch took.
-        stretch: seqs taken in by one step.
+        on_progress: called while a long part of the log is indexed, about once a second.
+        on_trouble: called when the index cannot be kept, and when it can again: the reason, or None; and a sentence for
+            the operator, or None when one was reported a moment ago.
+        erase_within_s: the time limit for removing erased text from the index and its journal.
+        computed_s: CPU seconds that the driver has used so far: after a chunk it rests for the time the chunk took.
+        stretch: seqs indexed in one step.
 
     Raises:
         LogError: the log cannot be read.
@@ -117,16 +117,16 @@ class IndexMaintainer:
         self._index = SearchIndex(site.index, self._source, vfs=site.vfs, shared=site.shared, stretch=stretch)
         self._searcher = Searcher(self._index, log, clock=clock)
         self._is_usable = False
-        self._step_at_s: float | None = clock()  # never None while there is no index to use
+        self._step_at_s: float | None = clock()  # never None without a usable index
         self._sweep_at_s: float | None = None
         self._truncate_at_s: float | None = None
         self._swept_at_s = self._made_at_s = self._told_at_s = float("-inf")
         self._is_telling = False
 
-    # --- What drives it -------------------------------------------------------------------------------------------
+    # --- For the driver -------------------------------------------------------------------------------------------
 
     def committed(self, *, vanished: bool = False) -> None:
-        """Something was committed; with ``vanished``, messages may be gone of which no entry tells."""
+        """A batch was committed; with ``vanished``, messages may have been removed without an entry in the log."""
         follow_at_s = self._clock() + FOLLOW_S
         if self._step_at_s is None:
             self._step_at_s = follow_at_s
@@ -135,18 +135,18 @@ class IndexMaintainer:
 
     @property
     def is_behind(self) -> bool:
-        """Whether it will look at the log by itself: until then, `committed` may wait."""
+        """Whether it will read the log by itself: until then, `committed` may wait."""
         return self._step_at_s is not None
 
     def deadline(self) -> float | None:
-        """When `work` wants to be called, at the latest; None when there is nothing to do."""
+        """Monotonic second by which `work` must be called; None when there is nothing to do."""
         if not self._is_usable:
-            return self._step_at_s  # nothing else can be done before, however long it has been due
+            return self._step_at_s  # without an index nothing else can be done, however long it is due
         due_s = [at_s for at_s in (self._step_at_s, self._sweep_at_s, self._truncate_at_s) if at_s is not None]
         return min(due_s, default=None)
 
     def work(self) -> None:
-        """Do for the index what is due: one stretch of it at most. Nothing that goes wrong there stops anything else.
+        """Do the index work that is due: one chunk at most. An error of the index does not propagate.
 
         Raises:
             LogError: the log itself cannot be read.
@@ -169,17 +169,17 @@ class IndexMaintainer:
             self._remember_to_truncate()
 
     def close(self, *, failed: bool = False) -> None:
-        """End. What is left to do is done after the next start; with ``failed``, not a byte is written for that."""
+        """Close. Remaining work is done after the next start; with ``failed``, nothing is written for that."""
         if not failed:
             with suppress(
                 DiskFull, IndexCorrupt, LogError
-            ):  # then it was not closed well, and is looked at when opened
+            ):  # then it is not marked as clean, and is checked when opened
                 self._settle()
         self._index.close(failed=failed)
         self._log_in_use.close()
 
     def _settle(self) -> None:
-        """Leave no debt behind that the file does not know of."""
+        """Finish the removals that the file does not know of."""
         if self._sweep_at_s is not None:
             if not self._is_usable:
                 self._make()  # it may never have been opened
@@ -190,14 +190,14 @@ class IndexMaintainer:
     # --- Searching ------------------------------------------------------------------------------------------------
 
     def search(self, query: SearchQuery) -> SearchRows | NotAppended:
-        """Find messages, or say in a sentence why not.
+        """Find messages, or answer with the reason why not.
 
         Raises:
             LogError: the log itself cannot be read.
         """
         if not self._is_usable and _is_due(self._step_at_s, self._clock()):
             self._make()
-        for _ in range(2):  # once more when the index turned out to be damaged, with what there is of the new one
+        for _ in range(2):  # again with the new index if the first attempt found the old one damaged
             if not self._is_usable:
                 break
             try:
@@ -215,18 +215,18 @@ class IndexMaintainer:
         return NO_INDEX
 
     def _catch_up(self, seq: int) -> None:
-        """Take in what is missing, unless that is far too much to wait for; ``seq`` may lie beyond the log's end."""
+        """Index the missing messages, unless they are far too many to wait for; ``seq`` may exceed the log's end."""
         seq = min(seq, self._source.last_seq())
         if seq - self._index.indexed_to <= self._catch_up_seqs:
-            for _ in range(2 * CATCH_UP_STEPS):  # more only where many long texts are being taken out
+            for _ in range(2 * CATCH_UP_STEPS):  # more only while many long texts are being removed
                 if self._index.indexed_to >= seq:
                     break
                 self._index.step()
 
-    # --- Keeping the index ----------------------------------------------------------------------------------------
+    # --- Maintaining the index ------------------------------------------------------------------------------------
 
     def _make(self, *, anew: str | None = None) -> None:
-        """Open the index; throw it away before that when it is known to be damaged, with the reason."""
+        """Open the index; with a reason in ``anew``, delete the damaged one first."""
         now_s = self._clock()
         if anew is not None:
             self._index.discard(anew)
@@ -241,7 +241,7 @@ class IndexMaintainer:
         try:
             self._index.open()
             self._is_usable = True
-        except DiskFull as error:  # what there is may be good
+        except DiskFull as error:  # the existing file may be good
             self._index.close(failed=True)
             self._step_at_s = now_s + RETRY_S
             self._be_troubled(error)
@@ -256,7 +256,7 @@ class IndexMaintainer:
                 self._warn(f"the search index was thrown away ({discarded}) and is made anew")
 
     def _be_troubled(self, error: Exception) -> None:
-        """The index cannot be kept for now."""
+        """Note and report that the index cannot be kept for now."""
         self._trouble = (
             f"the search index cannot be written ({error}): searches miss what came since or are refused, and it is "
             f"tried again every {RETRY_S:.0f} s; messages are not concerned"
@@ -264,7 +264,7 @@ class IndexMaintainer:
         self._warn(self._trouble)
 
     def _be_well(self) -> None:
-        """Whatever was wrong with the index is over."""
+        """Note and report that the index works again."""
         if self._trouble is not None:
             self._trouble = None
             self._warn("the search index can be written again")
@@ -291,7 +291,7 @@ class IndexMaintainer:
             self._truncate_at_s = self._clock() + self._truncate_after_s
 
     def _step(self, now_s: float) -> None:
-        """Take one stretch, and rest for the time it computed: half a core at most, however much there is to do."""
+        """Index one chunk, and rest for the time it took: half a core at most, however much there is to do."""
         self._step_at_s = None
         began_s = self._computed_s()
         if self._index.step():
@@ -299,7 +299,7 @@ class IndexMaintainer:
         self._tell(now_s)
 
     def _tell(self, now_s: float) -> None:
-        """Tell how far the index is, when it has a long way to go or just went one."""
+        """Report the progress, if the index is far behind or was until now."""
         if self._index.is_whole and not self._is_telling:
             return
         if now_s < self._told_at_s + TELL_EVERY_S and not self._index.is_whole:

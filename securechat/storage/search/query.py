@@ -1,12 +1,12 @@
-"""Answering searches: the index says where to look, the log itself decides.
+"""Answers searches: the index finds candidates, the log itself decides.
 
-A question becomes one FTS5 expression over words and signs, so that rights, senders and links narrow it down inside
-the index, the newest first, and cost no look at messages that do not count (one million messages in 200 rooms: 0.3 to
-15 ms, a prefix of one letter 90). What comes back are seqs. Their messages are read from the log in their final state,
-and everything the query demands is looked at again: an index that lags behind, or lies, can hide a message for a
-while and never show one.
+A search becomes one FTS5 expression over words and filter terms, so that permissions, senders and links narrow it down
+inside the index, the newest first, without reading other messages (one million messages in 200 rooms: 0.3 to 15 ms, a
+prefix of one letter 90). The index returns seqs. Their messages are read from the log in their final state and checked
+against every condition again: an index that is behind or wrong can hide a message for a while, but never show a wrong
+one.
 
-Each side answers with one JSON row, for the reason that stands in `history`.
+The index and the log each answer with one JSON row, for the reason given in `history`.
 """
 
 from __future__ import annotations
@@ -37,15 +37,15 @@ from securechat.storage.store import DiskFull, QueryTooExpensive
 from securechat.text.tokenizer import has_link, marks, phrase_of
 
 SECONDS_PER_SEARCH = 2.0
-"""How long one search may take, twenty times the slowest of a million messages (a prefix of one letter). Seconds, not
-steps, as in `history`: FTS5 does next to nothing in one step and a great deal in another."""
+"""Time limit of one search, twenty times the slowest of a million messages (a prefix of one letter). In seconds, not
+steps as in `history`, because the work of an FTS5 step varies widely."""
 _INDEX_STEPS_PER_LOOK = 2_000
-"""Steps between two looks at the clock: 0.3 ms where terms are looked up, 70 ms where long lists are merged."""
+"""Steps between two checks of the clock: 0.3 ms where terms are looked up, 70 ms where long lists are merged."""
 _LOG_STEPS_PER_LOOK = 100_000
 """Some 2 ms."""
 _MOST_AT_ONCE = 1_000
 _STRETCHES = 5
-"""Expressions that floors may cut a search into; the rest of the work is looking twice."""
+"""The most expressions that floors may split a search into; conditions beyond them are only checked in the log."""
 
 _NEWEST = """
 SELECT json_group_array(rowid) FROM (
@@ -60,7 +60,7 @@ _MESSAGES = f"""
 SELECT CAST(json_group_array({MESSAGE_ARRAY}) AS BLOB)
 FROM (SELECT * FROM json_each(:seqs) CROSS JOIN messages ON seq = value CROSS JOIN conversations AS c
       ON c.conversation = messages.conversation) AS messages
-"""  # noqa: S608  # only our own words are put in
+"""  # noqa: S608  # contains constants only
 
 _rows: msgspec.json.Decoder[list[MessageRow]] = msgspec.json.Decoder(list[MessageRow])
 _decode_room_records = msgspec.json.Decoder(list[tuple[int, str | None]]).decode
@@ -69,13 +69,13 @@ _encode = msgspec.json.Encoder().encode
 
 
 class Searcher:
-    """Answers one search after the other.
+    """Answers searches, one after the other.
 
     Args:
-        index: may be behind the log, and says so.
+        index: may be behind the log; the answer tells.
         log: a connection to the log's database.
         seconds: how long one search may take.
-        clock: monotonic seconds; in a simulation one that stands still.
+        clock: monotonic seconds; constant in a simulation.
     """
 
     def __init__(
@@ -94,8 +94,8 @@ class Searcher:
         """Find at most ``query.limit`` messages.
 
         Raises:
-            TooMuchWork: it took too long.
-            IndexDamaged: throw the index away; the log is as good as ever.
+            QueryTooExpensive: it took too long.
+            IndexCorrupt: delete the index; the log is unaffected.
             LogError: the log cannot be read.
         """
         hits: list[Hit] = []
@@ -116,7 +116,7 @@ class Searcher:
 
     @contextmanager
     def _bounded(self, connection: apsw.Connection, steps_per_look: int, until_s: float) -> Iterator[None]:
-        """Stop what the connection does when the time is over; before and after, nothing does."""
+        """Interrupt the connection at the time limit; outside this block nothing does."""
         connection.set_progress_handler(lambda: self._clock() >= until_s, steps_per_look, id=self)
         try:
             yield
@@ -124,7 +124,7 @@ class Searcher:
             connection.set_progress_handler(None, id=self)
 
     def _span(self, query: SearchQuery) -> tuple[int, int]:
-        """Between which seqs to look, both excluded."""
+        """The seqs between which to search, both excluded."""
         below = query.up_to + 1 if query.before is None else min(query.before, query.up_to + 1)
         if query.before_ms is not None:
             below = min(below, self._ask(FIRST_AT, {"below": below, "at_ms": query.before_ms}))
@@ -133,7 +133,7 @@ class Searcher:
         return self._ask(FIRST_AT, {"below": below, "at_ms": query.after_ms}) - 1, below
 
     def _places(self, query: SearchQuery) -> list[tuple[str, int]]:
-        """The signs of where the searcher may look, each with the seq above which it may."""
+        """The filter terms of the conversations that the searcher may read, each with its floor."""
         low, high = sorted(query.dialogue) if query.dialogue else (None, None)
         rooms = [] if query.dialogue else query.rooms
         answer = self._ask(_PLACES, {"rooms": _encode(rooms).decode(), "low": low, "high": high})
@@ -144,7 +144,7 @@ class Searcher:
         return places
 
     def _seqs(self, asked: str, above: int, below: int, wanted: int) -> Iterator[list[int]]:
-        """What the index has, the newest first, in growing portions."""
+        """The seqs that the index finds, the newest first, in growing batches."""
         while below - above > 1:
             parameters = {"asked": asked, "above": above, "below": below, "rows": wanted}
             try:
@@ -179,7 +179,7 @@ def search_at_once(index: SearchIndex, log: apsw.Connection, query: SearchQuery)
     """Bring an index in memory to the end of the log, vanished messages included, and search.
 
     Raises:
-        TooMuchWork, LogError: as `Searcher.search`.
+        QueryTooExpensive, LogError: as `Searcher.search`.
     """
     try:
         if not index.is_open:
@@ -188,14 +188,14 @@ def search_at_once(index: SearchIndex, log: apsw.Connection, query: SearchQuery)
         while index.step():
             pass
         return Searcher(index, log, clock=lambda: 0.0).search(query)
-    except (IndexCorrupt, DiskFull) as error:  # in memory there is no disk to blame
+    except (IndexCorrupt, DiskFull) as error:  # an index in memory has no disk that could fail
         raise LogError(f"the search index failed: {error}") from error
 
 
 def judge(query: SearchQuery, message: Message) -> Hit | None:
-    """Whether a message is what a query asks for, by everything it asks: the meaning of `SearchQuery`.
+    """Check a message against every condition of a query: the reference meaning of `SearchQuery`.
 
-    Words without anything to search for are left out; without any word, every message is as good as its filters.
+    Words without anything to search for are ignored; without any word, every message that passes the filters matches.
     """
     is_asked_for = (
         message.deleted is None
@@ -220,7 +220,7 @@ def _is_within(query: SearchQuery, message: Message) -> bool:
 
 
 def _may_read(query: SearchQuery, message: Message) -> bool:
-    """With a ``dialogue``, that one alone; otherwise the rooms, above their floors, and the dialogues."""
+    """With ``dialogue``, only that one; otherwise the rooms, above their floors, and the dialogues."""
     if message.room is not None:
         is_above = message.seq > _floors(query).get(message.room, 0)
         return query.dialogue is None and message.room in query.rooms and is_above
@@ -240,7 +240,7 @@ def _floors(query: SearchQuery) -> dict[str, int]:
 def _chunks(
     query: SearchQuery, places: Sequence[tuple[str, int]], above: int, below: int
 ) -> Iterator[tuple[str, int, int]]:
-    """Cut a search at the floors of its rooms, the newest first: an expression, and between which seqs it counts."""
+    """Split a search at the floors of its rooms, the newest first: expressions with the seqs they apply to."""
     cuts = sorted({floor for _, floor in places if above < floor < below - 1}, reverse=True)
     if len(cuts) >= _STRETCHES:
         cuts = cuts[:: len(cuts) // (_STRETCHES - 1) + 1]
@@ -255,7 +255,7 @@ def _chunks(
 
 
 def _terms(query: SearchQuery) -> list[str] | None:
-    """What every hit has, as FTS5 expressions; None when nothing can be a hit. Only folded words come into them."""
+    """The terms of every hit, as FTS5 expressions; None when nothing can match. They contain only folded words."""
     terms: list[str] = []
     for words, goes_on in map(phrase_of, query.words):
         if words:

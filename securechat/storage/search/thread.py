@@ -1,10 +1,10 @@
-"""One thread that searches and keeps the index: beside the loop, beside the commits, and never in their way.
+"""The thread that answers searches and maintains the index, beside the loop and the commits.
 
-It promises: searches are answered one after the other, in the order in which they were asked, and no more of them wait
-than may; whatever goes wrong with the index, or with the code about it, ends searching alone. The thread stands back,
-and between the stretches of a long work it rests, so that a loop on the same cores keeps breathing.
+Searches are answered in order, and a bounded number of them wait. Any error in the index, or in its code, ends
+searching only. The thread has a lower priority and rests between chunks, so that a loop on the same cores is not
+slowed.
 
-It refuses to know what has to be done for the index, and when: that is `search_keeper`'s.
+`maintenance` decides about the index; this module only runs it.
 """
 
 from __future__ import annotations
@@ -24,8 +24,9 @@ from securechat.storage.search.maintenance import NO_INDEX, IndexLocation, Index
 from securechat.storage.store import ERASE_WITHIN_S
 
 NICENESS = 5
-"""Where they want the same core, the loop and the commits go first. Messages beside 18 searches a second came 30 to 40
-percent later without it, 3 with it (one core, shared; medians). With more, this thread would wait holding the GIL."""
+"""The loop and the commits take precedence on a shared core. Messages beside 18 searches a second came 30 to 40 percent
+later without this, 3 with it (one core, shared; medians). With a higher value, this thread would wait holding the
+GIL."""
 
 TOO_MANY = NotAppended(ErrorCode.BUSY, "too many people search at once: try again in a moment")
 LOG_FAILED = NotAppended(ErrorCode.LOG_FAILED, "the server's message log failed: it is stopping")
@@ -37,16 +38,16 @@ _Job: TypeAlias = tuple[SearchQuery, _Done]
 
 
 class SearchThread:
-    """Searches a data directory's log.
+    """Searches the log of a data directory.
 
     Args:
         site: the index and its log.
         queue: searches that may wait.
         post: runs a callable on the loop's thread, in order; callable from any thread.
         on_failure: called on this thread when the log itself cannot be read.
-        on_progress: called on the loop's thread while a long stretch of the log is taken in, about once a second.
+        on_progress: called on the loop's thread while a long part of the log is indexed, about once a second.
         on_trouble: called on the loop's thread, as for `IndexMaintainer`.
-        erase_within_s: when erased text is gone from the index and its journal.
+        erase_within_s: the time limit for removing erased text from the index and its journal.
         clock: monotonic seconds.
     """
 
@@ -70,8 +71,8 @@ class SearchThread:
         self._on_trouble = on_trouble
         self._erase_within_s = erase_within_s
         self._clock = clock
-        self._jobs: SimpleQueue[_Job | bool] = SimpleQueue()  # True: something was committed; False: that was all
-        self._waiting = 0  # the loop's thread alone counts them
+        self._jobs: SimpleQueue[_Job | bool] = SimpleQueue()  # True: a batch was committed; False: the end
+        self._waiting = 0  # used by the loop's thread only
         self._has_news = self._has_vanished = False
         self._is_resting = False
         self._thread: threading.Thread | None = None
@@ -79,12 +80,12 @@ class SearchThread:
     # --- On other threads -----------------------------------------------------------------------------------------
 
     def start(self) -> None:
-        """Begin; the log must be open. The index is opened, or made, on the way."""
+        """Start the thread; the log must be open. The thread opens or creates the index."""
         self._thread = threading.Thread(target=self._run, name="log-search", daemon=True)
         self._thread.start()
 
     def search(self, query: SearchQuery, done: _Done) -> None:
-        """Find messages; ``done`` is called on the loop's thread, where this is called too."""
+        """Find messages; call it on the loop's thread, where ``done`` is called too."""
         if self._waiting >= self._queue:
             self._post(lambda: done(TOO_MANY))
             return
@@ -92,7 +93,7 @@ class SearchThread:
         self._jobs.put((query, done))
 
     def committed(self, *, vanished: bool) -> None:
-        """Something was committed; with ``vanished``, messages may be gone of which no entry tells."""
+        """A batch was committed; with ``vanished``, messages may have been removed without an entry in the log."""
         if vanished:
             self._has_vanished = True
         self._has_news = True
@@ -101,7 +102,7 @@ class SearchThread:
             self._jobs.put(True)
 
     def close(self) -> None:
-        """Finish the searches that wait, and end. Blocks."""
+        """Finish the waiting searches, and end. Blocks."""
         if self._thread is not None:
             self._jobs.put(False)
             self._thread.join()
@@ -131,24 +132,24 @@ class SearchThread:
         except LogError as error:
             self._on_failure(error)
             self._refuse_all(LOG_FAILED)
-        except BaseException:  # a mistake of ours: the chat goes on without searching, and says so
+        except BaseException:  # a bug: the chat goes on without searching, and reports it
             self._tell_trouble(_MISTAKE, _MISTAKE)
             self._refuse_all(NO_INDEX)
             raise
         finally:
-            keeper.close(failed=failed)  # after a mistake nobody listened to what vanished: look at it next time
+            keeper.close(failed=failed)  # after a bug vanished messages were not noted: compare next time
 
     def _tell_trouble(self, trouble: str | None, warning: str | None) -> None:
         self._post(lambda: self._on_trouble(trouble, warning))
 
     def _refuse_all(self, refusal: NotAppended) -> None:
-        """Answer, until the end, without looking."""
+        """Refuse every search until the end."""
         while (job := self._jobs.get()) is not False:
             if isinstance(job, tuple):
                 self._answer(job[1], refusal)
 
     def _go_on(self, keeper: IndexMaintainer) -> None:
-        keeper.work()  # before anybody asks: it opens the index
+        keeper.work()  # opens the index before the first search
         while (job := self._next(keeper)) is not False:
             if isinstance(job, tuple):
                 answer: SearchRows | NotAppended = LOG_FAILED
@@ -161,10 +162,10 @@ class SearchThread:
         self._tell(keeper)
 
     def _next(self, keeper: IndexMaintainer) -> _Job | bool:
-        """Wait for a search, or until there is something to do for the index."""
+        """Wait for a search, or until index work is due."""
         self._is_resting = True
         self._tell(keeper)
-        if keeper.is_behind:  # it will look by itself: a busy log wakes nobody
+        if keeper.is_behind:  # it will read the log by itself: a busy log need not wake this thread
             self._is_resting = False
         at_s = keeper.deadline()
         try:
@@ -175,7 +176,7 @@ class SearchThread:
             self._is_resting = False
 
     def _tell(self, keeper: IndexMaintainer) -> None:
-        """Pass on what other threads said. Nothing is lost between two lines: what comes later is told next time."""
+        """Pass on the notes of other threads. A note that comes between two lines is passed on next time."""
         if self._has_news:
             self._has_news = False
             vanished = self._has_vanished
@@ -192,7 +193,7 @@ class SearchThread:
 
 
 def _stand_back() -> None:
-    """Lower this thread's priority, where threads have one of their own."""
+    """Lower this thread's priority, on systems with a priority per thread."""
     if sys.platform == "linux":
-        with suppress(OSError):  # a sandbox may forbid it; then searches are a little less polite
+        with suppress(OSError):  # a sandbox may forbid it; then searches slow the loop a little
             os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)

@@ -1,7 +1,7 @@
-"""The tables about people, a row a record: put, dropped, and read back whole when the log opens.
+"""The account tables: put, drop and load records, one row each.
 
-A run of records of one kind is one statement: a thousand devices that leave at once are a few steps (why steps matter
-stands in `sqlite`). What a record means is the hub's business; here it is a row with a number.
+A run of records of one kind is one statement: deleting a thousand devices takes a few steps (`store` explains why steps
+matter). The hub gives records their meaning; here each is a row with a number.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ _TABLES: dict[type[AccountRow], tuple[str, tuple[str, ...]]] = {
     Ban: ("bans", ("ban_id", "kind", "target", "shown", "reason", "made_by", "made_at_ms", "until_ms")),
     Mute: ("mutes", ("sender_id", "name", "reason", "made_by", "made_at_ms", "until_ms")),
 }  # fmt: skip
-"""Where each kind lives: its columns are its fields, in their order, and the first is its number."""
+"""The table of each kind of record: its columns are the record's fields, in order, and the first is its number."""
 
 _SERIAL = """
 SELECT max(deleted, ifnull((SELECT max(login_id) FROM logins), 0), ifnull((SELECT max(ban_id) FROM bans), 0),
@@ -82,7 +82,7 @@ _WITH_ACCOUNT = tuple(
 
 
 def put(connection: apsw.Connection, rows: Sequence[AccountRow]) -> None:
-    """Keep these records, all of one kind, each in place of the one with its number; the last word counts."""
+    """Store these records, all of one kind, each in place of the one with its number; the last duplicate wins."""
     kind = type(rows[0])
     for start in range(0, len(rows), _CHUNK_ROWS):
         part = rows[start : start + _CHUNK_ROWS]
@@ -92,7 +92,7 @@ def put(connection: apsw.Connection, rows: Sequence[AccountRow]) -> None:
 
 
 def drop(connection: apsw.Connection, kind: type[AccountRow], numbers: Sequence[int]) -> None:
-    """Forget the records of this kind with these numbers, and with an account all that hangs on it."""
+    """Delete the records of this kind with these numbers, and with an account all records that belong to it."""
     asked = _array(numbers)
     table, (number, *_) = _TABLES[kind]
     connection.execute(f"DELETE FROM {table} WHERE {number} IN {_NUMBERS}", (asked,))  # noqa: S608  # our own words
@@ -102,14 +102,14 @@ def drop(connection: apsw.Connection, kind: type[AccountRow], numbers: Sequence[
 
 
 def note(connection: apsw.Connection, entries: Sequence[AuditEntry]) -> None:
-    """Write into the audit, in order."""
+    """Add entries to the audit, in order."""
     for start in range(0, len(entries), _CHUNK_ROWS):
         part = entries[start : start + _CHUNK_ROWS]
         connection.execute(_note_sql(len(part)), tuple(chain.from_iterable(map(astuple, part))))
 
 
 def load(connection: apsw.Connection) -> StoredAccounts:
-    """Read all records, each kind by number."""
+    """Load all records, each kind by number."""
     ((serial,),) = connection.execute(_SERIAL).fetchall()
     assert isinstance(serial, int)
     return StoredAccounts(
@@ -138,7 +138,7 @@ def _invite(*columns: Any) -> Invite:
 
 
 def _columns(row: AccountRow) -> tuple[Any, ...]:
-    """A record as SQLite can hold it."""
+    """Convert a record to column values."""
     if isinstance(row, Invite):
         return (*astuple(row)[:-2], msgspec.json.encode(row.used_by).decode(), row.revoked)
     return astuple(row)

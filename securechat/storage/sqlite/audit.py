@@ -1,7 +1,7 @@
-"""The audit, read back: who did what to whom, oldest first; and what of it is old enough to go.
+"""Reads and trims the audit of administrative acts.
 
-A function over a connection and not a store's method alone, because an operator's tool reads the database of a server
-that is running, or is no more.
+Functions over a connection, not only methods of a store, because an operator's tool reads the database while the server
+runs, or after it has ended.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ DELETE FROM audit WHERE entry IN (
 
 
 def read_audit(connection: apsw.Connection, last: int) -> list[AuditEntry]:
-    """Return the last entries, in the order in which they were written.
+    """Return the last entries, oldest first.
 
     Args:
         connection: may be read-only.
@@ -34,11 +34,11 @@ def read_audit(connection: apsw.Connection, last: int) -> list[AuditEntry]:
 
 
 def trim(connection: apsw.Connection, asked: TrimAudit) -> Committed:
-    """Forget what is old; see `TrimAudit`.
+    """Delete old entries; see `TrimAudit`.
 
     Args:
         connection: in a transaction.
-        asked: what is old.
+        asked: which entries are old.
     """
     about = {"before_ms": asked.before_ms, "own_most": asked.own_most, "most": asked.most}
     connection.execute(_TRIM, about)

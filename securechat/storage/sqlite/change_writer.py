@@ -1,7 +1,7 @@
-"""Writes about people and rooms, in the order asked, in as few statements as that order allows.
+"""Writes changes of accounts and rooms in the order asked, in as few statements as possible.
 
-Neighbours of one kind are one statement, across the records they came in: a thousand logins at once are a handful of
-steps, and so are a thousand accounts that were seen. Nothing here knows what a batch is, or a message but by its seq.
+Adjacent changes of one kind become one statement, also across `ApplyChanges`: a thousand logins at once take a few
+steps, and so do a thousand accounts to be marked as seen. This module knows no batches, and of a message only its seq.
 """
 
 from __future__ import annotations
@@ -57,24 +57,24 @@ def people_of(writes: Sequence[StoreWrite]) -> list[AccountChange]:
 def write(
     connection: apsw.Connection, writes: Sequence[AccountChange], now_ms: int, last_seq: int, locate: _Locate
 ) -> Iterator[WriteOutcome]:
-    """Write it all down; return the outcomes, an identity's last_client_id still to be filled in.
+    """Write everything; return the outcomes, except for an identity's last_client_id, which the caller fills in.
 
     Args:
         connection: in a transaction.
         writes: in the order asked.
         now_ms: UTC.
-        last_seq: the highest seq there is in the tables.
-        locate: the number of the conversation that was read; asked once about each PutRead, in order.
+        last_seq: the highest seq in the tables.
+        locate: returns the number of a conversation; called once for each PutReadMarker, in order.
 
     Raises:
-        NameTaken: a PutPlace came upon another room's name; what was written before it must be rolled back.
+        RoomNameTaken: a PutRoom has another room's name; the caller must roll back what was written before it.
     """
     outcomes: list[WriteOutcome] = [Committed() if type(write) is ApplyChanges else None for write in writes]
     steps = [(at, step) for at, write in enumerate(writes) for step in _steps(write)]
     for _, grouped in groupby(steps, key=_sort):
         run = list(grouped)
         told = _carry_out(connection, [step for _, step in run], now_ms, last_seq, locate)
-        for (at, _), outcome in zip(run, told, strict=False):  # most steps have nothing to tell
+        for (at, _), outcome in zip(run, told, strict=False):  # most steps have no outcome
             before = outcomes[at]
             if isinstance(before, Committed) and isinstance(outcome, Committed):
                 outcome = Committed(  # noqa: PLW2901
@@ -89,7 +89,7 @@ def _steps(write: AccountChange) -> Sequence[_Step]:
 
 
 def _sort(step: tuple[int, _Step]) -> tuple[type, type | None]:
-    """Neighbours of the same sort go together."""
+    """The sort of a step; adjacent steps of one sort are written together."""
     match step[1]:
         case Put(row):
             return Put, type(row)
@@ -102,7 +102,7 @@ def _sort(step: tuple[int, _Step]) -> tuple[type, type | None]:
 def _carry_out(  # noqa: PLR0911 - one flat match
     connection: apsw.Connection, run: Sequence[_Step], now_ms: int, last_seq: int, locate: _Locate
 ) -> Sequence[WriteOutcome]:
-    """Write a run of one sort; return what there is to tell of each step, or nothing."""
+    """Write a run of one sort; return an outcome for each step, or nothing."""
     match run[0]:
         case IdentifySender():
             return _let_in(connection, [step for step in run if isinstance(step, IdentifySender)], now_ms)
@@ -132,7 +132,7 @@ def _carry_out(  # noqa: PLR0911 - one flat match
 
 
 def _furnish(connection: apsw.Connection, run: Sequence[_Step], locate: _Locate) -> None:
-    """Write a run of one sort that is about rooms."""
+    """Write a run of one sort of room changes."""
     match run[0]:
         case PutRoom():
             for step in run:
@@ -155,7 +155,7 @@ def _furnish(connection: apsw.Connection, run: Sequence[_Step], locate: _Locate)
 
 
 def _let_in(connection: apsw.Connection, run: Sequence[IdentifySender], now_ms: int) -> list[WriteOutcome]:
-    """Identify a run, anew from where a secret comes back for another account."""
+    """Identify the senders of a run, splitting it where a secret occurs again for another account."""
     outcomes: list[WriteOutcome] = []
     accounts: dict[bytes, int | None] = {}
     start = 0

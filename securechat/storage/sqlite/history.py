@@ -1,15 +1,15 @@
-"""Reading history: a lazy k-way merge, done inside SQLite, that answers each question with a single row.
+"""Reads history: a lazy k-way merge inside SQLite that returns a page as a single row.
 
-Why inside: a thread that steps through rows takes the GIL back once per row, and beside a busy loop each time may cost
-a whole switch interval. Fifty rows took 11 to 200 ms stepped one by one and 1 to 7 ms as one row of JSON (two
-cores, 0.5 ms interval); alone on the machine both are well under a millisecond.
+Inside SQLite, because a thread that steps through rows takes the GIL again for each row, and beside a busy loop each
+time may cost a whole switch interval. Fifty rows took 11 to 200 ms one by one and 1 to 7 ms as one row of JSON (two
+cores, 0.5 ms interval); on an idle machine both take well under a millisecond.
 
-Why recursive: SQLite keeps the queue of a recursive query ordered (lang_with.html, "queue"). Each conversation puts
-its first message in; taking one out puts in that conversation's next. So a page of n rows over k conversations costs
+As a recursive query, because SQLite keeps its queue ordered (lang_with.html, "queue"). Each conversation adds its first
+message to the queue; taking one out adds the next of that conversation. So a page of n rows over k conversations costs
 k + n index look-ups, however long the conversations are (100 rooms, 201 rows: 0.75 ms; per-room cursors 2.6 ms).
 
-What changed messages is read in the same way, from its own table, and only for a reader who goes forward: one who
-has the messages before. A page then ends where its messages end, or, with very many changes, where those do.
+Changes are read in the same way from their own table, and only for a reader who pages forward and so has the earlier
+messages. A page then ends where its messages end, or, with very many changes, where those do.
 """
 
 from __future__ import annotations
@@ -36,14 +36,14 @@ CHOSEN = """
     UNION SELECT conversation, 0 FROM conversations WHERE low = :person
     UNION SELECT conversation, 0 FROM conversations WHERE high = :person
 """
-"""The conversations asked for, each with its floor; bind `chosen_by`."""
+"""The requested conversations, each with its floor; bind `chosen_by`."""
 MESSAGE_ARRAY = f"""json_array(seq, prev, sender_id, name, to_name, sent_at_ms, text, room, low, high, reply, edited,
     deleted, {mentions_sql("mentions")},
     json((SELECT json_group_array(json_array(sign, r.sender_id) ORDER BY since, r.seq)
           FROM reactions AS r WHERE r.target = messages.seq)),
     (SELECT max(n.seq) FROM changes AS n WHERE n.target = messages.seq), conversation, checksum)"""  # noqa: S608  # our own words
-"""A message in its final state, from ``messages`` joined with ``conversations``: what `message_of` understands. Their
-JSON must be read as a BLOB, because a damaged one may be no Unicode."""
+"""A message in its final state, from ``messages`` joined with ``conversations``, in the form that `message_of` reads.
+The JSON must be read as a BLOB, because a damaged one may contain invalid Unicode."""
 
 MessageRow = tuple[
     int, int, int, str, str | None, int, str, str | None, int | None, int | None, int | None, int | None, int | None,
@@ -64,9 +64,9 @@ def _merge(table: str, order: str, onwards: str, rows: str, also: str = "") -> s
     Args:
         table: messages or changes.
         order: ASC or DESC.
-        onwards: compares a later row with an earlier one.
-        rows: the question about ``merged``, whose ``at`` are the seqs.
-        also: what else must hold of a row ``m`` of the table.
+        onwards: the comparison of a later row with an earlier one.
+        rows: the query over ``merged``, whose ``at`` are the seqs.
+        also: a further condition on a row ``m`` of the table.
     """
     return f"""
 WITH RECURSIVE chosen (conversation, floor) AS ({CHOSEN}),
@@ -81,7 +81,7 @@ merged (at, conversation, floor) AS (
     ORDER BY 1 {order} LIMIT :rows
 )
 {rows}
-"""  # noqa: S608  # only our own words are put in
+"""  # noqa: S608  # contains constants only
 
 
 _MESSAGES = f"""
@@ -89,7 +89,7 @@ SELECT CAST(json_group_array({MESSAGE_ARRAY}) AS BLOB)
 FROM (SELECT * FROM merged CROSS JOIN messages ON seq = at CROSS JOIN conversations AS c
       ON c.conversation = messages.conversation) AS messages
 """  # noqa: S608
-# What an edit says is in its message, as long as it is the last word.
+# The text of an edit is in its message, unless a later change replaced it.
 _CHANGES = f"""
 SELECT CAST(json_group_array(json_array(n.seq, n.kind, n.target, n.sender_id, n.name, n.sent_at_ms, n.sign, room, low,
        high, iif(m.edited = n.seq AND m.deleted IS NULL, m.text, NULL),
@@ -108,11 +108,11 @@ class HistoryReader:
     """Answers history queries on one connection, which may be read-only.
 
     Args:
-        connection: where.
-        steps: how many one answer may take.
+        connection: to the database.
+        steps: the most that one answer may take.
 
     Attributes:
-        damaged: seqs of messages that were read and are not what was stored; whoever tells of them empties it.
+        damaged: seqs of damaged messages that were read; the caller that reports them clears it.
     """
 
     def __init__(self, connection: apsw.Connection, steps: int = STEPS_PER_QUERY) -> None:
@@ -123,15 +123,15 @@ class HistoryReader:
         connection.set_progress_handler(self._is_too_much, min(steps, _STEPS_PER_CHECK))
 
     def _is_too_much(self) -> bool:
-        """Count a slice of work; true stops the query. Steps, not seconds: every machine and replay alike."""
+        """Count a slice of work; true interrupts the query. Counted in steps, not seconds, so that replays agree."""
         self._checks_left -= 1
         return self._checks_left < 0
 
     def ask(self, question: str, bindings: dict[str, Any]) -> Any:
-        """Return the one value that answers a question.
+        """Return the single value that answers a query.
 
         Raises:
-            TooMuchWork: it took more than its share of steps.
+            QueryTooExpensive: it took more than its share of steps.
             apsw.Error: the database cannot be read.
         """
         self._checks_left = self._checks
@@ -140,7 +140,7 @@ class HistoryReader:
         except apsw.InterruptError as error:
             raise QueryTooExpensive("what was asked for spans too much") from error
         finally:
-            # Outside a query the handler must not stop anything: in a simulation this connection writes too.
+            # Outside a query the handler must not interrupt anything: in a simulation this connection writes too.
             self._checks_left = 1 << 60
         return answer
 
@@ -148,7 +148,7 @@ class HistoryReader:
         """Return at most ``query.limit`` messages by rising seq.
 
         Raises:
-            TooMuchWork: the query took more than its share of steps.
+            QueryTooExpensive: the query took more than its share of steps.
             apsw.Error: the database cannot be read.
         """
         above = query.after or 0
@@ -171,17 +171,17 @@ class HistoryReader:
     def _messages(
         self, query: HistoryQuery, above: int, below: int, limit: int, question: str
     ) -> tuple[list[Message], bool]:
-        """Read in one direction; also tell whether there is more."""
+        """Read in one direction; also return whether there is more."""
         if limit <= 0:
             return [], False
-        span = {"above": above, "below": below, "rows": limit + 1}  # one more tells whether there is more
+        span = {"above": above, "below": below, "rows": limit + 1}  # one more row shows whether there is more
         rows = decode_rows(_messages, self.ask(question, chosen_by(query) | span))
         messages = [message_of(row) for row in rows[:limit]]
         self.damaged.update(message.seq for message in messages if message.text is DAMAGED_TEXT)
         return messages, len(rows) > limit
 
     def _with_changes(self, query: HistoryQuery, rows: list[Message], *, more: bool, below: int) -> HistoryRows:
-        """Add what changed in the span of a page; where that is too much, the page ends with it."""
+        """Add the changes in the span of a page; if they are too many, the page ends early."""
         most = CHANGES_PER_MESSAGE * query.limit
         span = {"above": query.after or 0, "below": below, "rows": most + 1}
         found = decode_rows(_changes, self.ask(_CHANGES_OLDEST_FIRST, chosen_by(query) | span))
@@ -193,7 +193,7 @@ class HistoryReader:
 
 
 def chosen_by(query: Any) -> dict[str, Any]:
-    """What `CHOSEN` is bound to: ``rooms``, ``floors``, ``dialogue`` and ``dialogues_of`` of a query."""
+    """The bindings of `CHOSEN`: ``rooms``, ``floors``, ``dialogue`` and ``dialogues_of`` of a query."""
     low, high = sorted(query.dialogue) if query.dialogue else (None, None)
     floors: dict[str, int] = dict.fromkeys(query.rooms, 0)
     for room, floor in query.floors:
@@ -204,7 +204,7 @@ def chosen_by(query: Any) -> dict[str, Any]:
 
 
 def message_of(row: MessageRow) -> Message:
-    """A message from what `MESSAGE_ARRAY` makes of it."""
+    """Build a message from a `MESSAGE_ARRAY` row."""
     (seq, prev, sender_id, name, to_name, sent_at_ms, text, room, low, high,
      reply, edited, deleted, mentions, signs, changed, conversation, checksum) = row  # fmt: skip
     if checksum is not None and checksum != checksum_of(
@@ -225,7 +225,7 @@ def message_of(row: MessageRow) -> Message:
 
 
 def _is_whole(seq: int, edited: int, text: str, mentions: list[int] | None, rest: tuple[Any, ...]) -> bool:
-    """Whether a message is what was stored, of which an edit tells."""
+    """Whether a message matches its checksum, including the change that an edit claims."""
     conversation, prev, sender_id, name, to_name, sent_at_ms, reply, checksum = rest
     return checksum is None or checksum == checksum_of(
         seq, conversation, prev, sender_id, name, to_name, sent_at_ms, text, reply, mentions, edited, None

@@ -1,7 +1,7 @@
-"""Signs that a data directory has lost acknowledged messages, looked for before a log is opened on it.
+"""Detects that a data directory has lost acknowledged messages, before a log is opened on it.
 
-A server that starts on an empty database, or on a journal whose end cannot be read, would number its messages anew and
-say nothing. Each sentence here says what was found, and how to go on, which is the operator's decision.
+A server that starts on an empty database, or on a journal whose end cannot be read, would silently reuse the numbers of
+lost messages. Each error message here names the finding and the ways to go on, which the operator must choose.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ from securechat.text.counts import counted
 
 
 def missing_database(database: Path) -> str | None:
-    """Return a sentence when there is no database where there must have been one; None when all is well.
+    """Return an error message when a database that must have existed is missing; None when all is well.
 
     Args:
-        database: the file; its journal and the search index beside it are what may tell of an earlier one.
+        database: the file; its journal and the search index beside it may show that one existed.
     """
-    if _size(database) or database.is_symlink():  # a link is refused by whoever opens it
+    if _size(database) or database.is_symlink():  # opening it refuses a link
         return None
     what = "is empty" if os.path.lexists(database) else "is missing"
     journal = database.with_name(f"{database.name}-wal")
@@ -49,10 +49,10 @@ def missing_database(database: Path) -> str | None:
 
 
 def damaged_journal(connection: apsw.Connection, database: Path) -> str | None:
-    """Return a sentence when the end of the journal was acknowledged and cannot be read; None when all is well.
+    """Return an error message when acknowledged transactions in the journal cannot be read; None when all is well.
 
     Args:
-        connection: to the database; it must be the only one, and no transaction may be open that has written.
+        connection: to the database; it must be the only one, without an open transaction that has written.
         database: the file.
 
     Raises:
@@ -87,7 +87,7 @@ def _lost(connection: apsw.Connection, database: Path) -> LostFrames | None:
     journal = database.with_name(f"{database.name}-wal")
     if _size(journal) <= WAL_HEADER_BYTES:
         return None
-    connection.execute("SELECT count(*) FROM sqlite_schema").fetchall()  # what reads the journal for the first time
+    connection.execute("SELECT count(*) FROM sqlite_schema").fetchall()  # the first read of the journal
     readable, _ = connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_NOOP)
     return lost_frames(journal, max(0, readable))
 
@@ -98,10 +98,10 @@ def extent(lost: LostFrames) -> str:
 
 
 def find_loss(database: Path) -> str | None:
-    """Return the first sentence of this module about a database that no server has open; None when all is well.
+    """Return the first error message of this module about a database that no server has open; None when all is well.
 
     Raises:
-        LogError: it cannot be looked at.
+        LogError: the database cannot be checked.
     """
     missing = missing_database(database)
     if missing is not None or not database.exists():
@@ -120,11 +120,11 @@ def _reading(database: Path) -> Iterator[apsw.Connection]:
 
 
 def accept_loss(database: Path, copy: Path) -> None:
-    """Keep what is readable of a damaged journal, and let the rest go; the caller holds the directory's lock.
+    """Keep the readable part of a damaged journal and discard the rest; the caller holds the directory's lock.
 
     Args:
         database: the file.
-        copy: a new file (0600) that gets the journal as it is.
+        copy: a new file (0600) for a copy of the journal as it is.
 
     Raises:
         OSError: the copy cannot be made; nothing is changed.
@@ -161,7 +161,7 @@ def _size(path: Path) -> int:
 
 
 def _indexed(index: Path) -> str:
-    """What a search index says that it has read, in words; empty for nothing."""
+    """The seq up to which a search index has read the log, in words; empty for none."""
     if not _size(index):
         return ""
     try:
@@ -175,10 +175,10 @@ def _indexed(index: Path) -> str:
 
 
 def expect_no_loss(sentence: str | None) -> None:
-    """Stop with a sentence of this module, if there is one.
+    """Raise an error message of this module, if there is one.
 
     Raises:
-        LogError: with this sentence.
+        LogError: with this message.
     """
     if sentence is not None:
         raise LogError(sentence)

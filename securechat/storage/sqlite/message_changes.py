@@ -1,6 +1,6 @@
-"""Messages that are being revised: fetched together, changed in memory, and put back as rows.
+"""Messages under change: loaded together, changed in memory, and stored as rows.
 
-An edit overwrites its message's text, a deletion empties it: with secure_delete no page keeps what was there before.
+An edit overwrites its message's text, a deletion empties it: with secure_delete no page keeps the old text.
 """
 
 from __future__ import annotations
@@ -59,19 +59,19 @@ _rows = msgspec.json.Decoder(list[_Row])
 
 
 class PendingMessageChange(MessageState, gc=False):
-    """A message, and what became of it in this stretch.
+    """A message, and its changes within this chunk of a batch.
 
     Attributes:
         seq: its number.
         conversation: the number of its room or dialogue.
-        mentions: whom it names now.
+        mentions: whom it mentions now.
         edited: the seq of the last edit.
         deletion: the seq of the deletion.
-        reply: what it answers.
+        reply: the seq of the message it answers.
         numbers, names: these parts of its checksum.
-        text: the new one; None when it is still as it was.
-        was_mentions, was_reactions: what the tables say. Reactions are kept with two seqs: since when somebody uses
-            the sign here, and since when this person does.
+        text: the new text; None while it is unchanged.
+        was_mentions, was_reactions: the state in the tables. A reaction has two seqs: when the emoji was first used on
+        this message, and when this member used it.
     """
 
     seq: int
@@ -87,7 +87,7 @@ class PendingMessageChange(MessageState, gc=False):
     text: str | None = None
 
     def revise(self, revision: Revision, seq: int, at_ms: int) -> MessageChange:
-        """Do what was found to be allowed; return the entry that tells of it."""
+        """Apply an allowed change; return its entry for the log."""
         base = (seq, self.seq, revision.sender_id, revision.name, at_ms, revision.room, revision.to)
         match revision.kind:
             case RevisionKind.EDIT:
@@ -109,7 +109,7 @@ class PendingMessageChange(MessageState, gc=False):
 
 
 def load(connection: apsw.Connection, seqs: Sequence[int]) -> dict[int, PendingMessageChange]:
-    """Fetch the messages with these numbers, those of them that there are."""
+    """Load the messages with these numbers, as far as they exist."""
     numbers = msgspec.json.encode(sorted(set(seqs))).decode()
     ((answer,),) = connection.execute(_LOAD, (numbers,)).fetchall()
     assert isinstance(answer, bytes)
@@ -132,7 +132,7 @@ def load(connection: apsw.Connection, seqs: Sequence[int]) -> dict[int, PendingM
 
 
 def born(message: Message, place: ConversationKey, conversation: int) -> PendingMessageChange:
-    """A message of this very stretch."""
+    """A message of this very chunk."""
     seq, author, mentions = message.seq, message.sender_id, message.mentions
     return PendingMessageChange(
         place, author, False, {}, seq, conversation, mentions, None, None,
@@ -142,7 +142,7 @@ def born(message: Message, place: ConversationKey, conversation: int) -> Pending
 
 
 def store(connection: apsw.Connection, revised: Iterable[PendingMessageChange]) -> None:
-    """Put back what changed; the messages of the stretch are in their table."""
+    """Store the changes; the messages of the chunk are in their table already."""
     changed = [target for target in revised if target.text is not None or target.reactions != target.was_reactions]
     if not changed:
         return
@@ -169,17 +169,17 @@ def _checksum(target: PendingMessageChange) -> int:
 
 
 def mention_rows(author: int, conversation: int, seq: int, mentions: Sequence[int]) -> list[tuple[int, int, int]]:
-    """Whom a message calls: everybody it names but its author, each once."""
+    """The rows of a message's mentions: each mentioned member but its author, once."""
     return [(person, conversation, seq) for person in dict.fromkeys(mentions) if person != author]
 
 
 def array_or_null(numbers: Sequence[int]) -> str | None:
-    """A JSON array for a column; NULL for none, as nearly all messages have it."""
+    """A JSON array for a column; NULL for an empty one, as in nearly all messages."""
     return msgspec.json.encode(numbers).decode() if numbers else None
 
 
 def _execute(connection: apsw.Connection, sql: str, rows: Sequence[tuple[Any, ...]]) -> None:
-    """Run a statement over all rows, in as few steps as there are chunks."""
+    """Run a statement over all rows, in one step per chunk."""
     for start in range(0, len(rows), _CHUNK_ROWS):
         part = rows[start : start + _CHUNK_ROWS]
         connection.execute(_with_rows(sql, len(part[0]), len(part)), tuple(chain.from_iterable(part)))

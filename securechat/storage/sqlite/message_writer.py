@@ -1,10 +1,10 @@
-"""Drafts and revisions become rows: numbered, judged in order, gathered, and written down in a handful of statements.
+"""Writes drafts and changes of messages: numbers them, checks them in order, and inserts them in few statements.
 
-One `MessageWriter` serves one open database. Within a stretch of a batch it knows more than the tables do: what was
-drafted or revised before stands in memory, is judged there, and reaches the tables when the stretch is over. Why so few
-statements stands in `sqlite`; a hundred people who react to one message are five of them.
+One `MessageWriter` serves one open database. Within a chunk of a batch it is ahead of the tables: earlier drafts and
+changes are in memory, are checked there, and reach the tables at the end of the chunk. `store` explains why statements
+are few; a hundred reactions to one message take five of them.
 
-What it remembers between batches is a cache: the last client_id of a stream, and number and last seq of a conversation.
+Between batches it keeps only a cache: the last client_id of a stream, and the number and last seq of a conversation.
 """
 
 from __future__ import annotations
@@ -39,8 +39,8 @@ from securechat.storage.store import (
 )
 
 REMEMBERED = 32_768
-"""Streams, and conversations, whose last number is kept in memory, and names: some 5 MiB each. When full, all are
-forgotten."""
+"""Entries in each cache: last numbers of streams and of conversations, and names; some 5 MiB each. A full cache is
+cleared."""
 _CHUNK_ROWS = 256
 """Rows per INSERT: 11 columns of them are 2,816 of SQLite's 32,766 parameters."""
 
@@ -70,17 +70,17 @@ _TABLES = {
     "changes": ("seq", "conversation", "kind", "target", "sender_id", "name", "sent_at_ms", "sign"),
     "mentions": ("person", "conversation", "seq"),
 }  # fmt: skip
-"""Where rows go, and their columns; of a message as plain as nearly all are, all but the last three: a
-column that is not bound costs nothing."""
+"""The tables, and their columns; a message without a reply, mentions or edits omits the last three: an unbound column
+costs nothing."""
 _PLAIN = 8
 
 
 class MessageWriter:
-    """Writes messages and what changes them.
+    """Writes messages and their changes.
 
     Args:
         connection: the writing connection.
-        pages: how many reactions a message may have.
+        pages: limits the reactions of a message.
 
     Attributes:
         last_seq: the highest number given to an entry.
@@ -92,20 +92,20 @@ class MessageWriter:
         self._most_reactions = pages.reactions
         self._connection = connection
         self._last_client_ids: dict[int, int] = {}
-        self._conversations: dict[ConversationKey, list[int]] = {}  # its number, and its last seq
-        self._name_parts: dict[str, int] = {}  # of checksums
+        self._conversations: dict[ConversationKey, list[int]] = {}  # number and last seq
+        self._name_parts: dict[str, int] = {}  # parts of checksums
         self.last_seq = 0
         self.load()
 
     def load(self) -> None:
-        """Continue where the tables end, deleted rows included; forget what was remembered of them."""
+        """Load the last numbers from the tables, deleted rows included; clear the caches."""
         self._last_client_ids.clear()
         self._conversations.clear()
         ((self.last_seq, self.last_sent_at_ms),) = self._execute(_LAST_SEQ)
         self.begin(0, refuse_fresh=False)
 
     def begin(self, now_ms: int, *, refuse_fresh: bool) -> None:
-        """Begin a batch, in a transaction. Here, and never within one, too much remembered is forgotten."""
+        """Begin a batch, in a transaction. Full caches are cleared here, and never within a batch."""
         if len(self._last_client_ids) > REMEMBERED:
             self._last_client_ids.clear()
         if len(self._conversations) > REMEMBERED:
@@ -117,21 +117,21 @@ class MessageWriter:
         self._time_part = time_part(self._at_ms)
         self.fresh: list[LogEntry] = []
         self._first_seq = self._known_seq = self.last_seq + 1
-        self._seqs: dict[tuple[int, int], int] = {}  # (stream, client_id): retries of the same batch find it here
+        self._seqs: dict[tuple[int, int], int] = {}  # by (stream, client_id), for retries within the batch
         self._rows: dict[str, list[tuple[Any, ...]]] = {table: [] for table in _TABLES}
         self._targets: dict[int, PendingMessageChange] = {}
 
     def commit(self) -> None:
-        """The batch is in the tables: its time has passed."""
+        """Note that the batch is in the tables, with its time."""
         if self.fresh:
             self.last_sent_at_ms = self._at_ms
 
     def write(self, stretch: Sequence[StoreWrite], read_marks: list[int | None]) -> list[WriteOutcome]:
-        """Write down the drafts and revisions of a stretch; the outcomes of other writes are left None.
+        """Write the drafts and changes of a chunk; the outcomes of other writes are left None.
 
         Args:
             stretch: writes in the order asked.
-            read_marks: gets, for every PutRead among them, in order, the number of its conversation, if there is one.
+            read_marks: gets, for every PutReadMarker, in order, the number of its conversation, or None.
         """
         self._known_seq = self.last_seq + 1
         about = [
@@ -154,7 +154,7 @@ class MessageWriter:
         return outcomes
 
     def locate(self, read: PutReadMarker) -> int | None:
-        """Return the number of the conversation that was read; None when there is none."""
+        """Return the number of the conversation of a read marker; None when there is none."""
         place = place_of(read.room, read.sender_id, read.peer)
         known = self._conversations.get(place)
         if known is None and (found := self._find(place)):
@@ -162,11 +162,11 @@ class MessageWriter:
         return known[0] if known else None
 
     def forget_conversations(self) -> None:
-        """One of them may have another name now."""
+        """Clear the cache of conversations, because one of them may have a new name."""
         self._conversations.clear()
 
     def answer(self, write: Draft | Revision) -> AppendOutcome:
-        """Answer without storing: a retry gets its seq, all else DISK_FULL."""
+        """Answer without storing: a retry gets its seq, everything else DISK_FULL."""
         stream = write.stream or write.sender_id
         known_only = type(write) is Draft and write.known_only
         judged = self._judge(stream, write.client_id, self._last_stored(stream))
@@ -175,7 +175,7 @@ class MessageWriter:
     # --- One write ------------------------------------------------------------------------------------------------
 
     def _take(self, draft: Draft) -> AppendOutcome:
-        """Give a fresh draft the next seq, and tell a retry what became of the first copy."""
+        """Give a fresh draft the next seq, or answer a retry with the first copy's outcome."""
         sender_id, client_id = draft.sender_id, draft.client_id
         stream = draft.stream or sender_id
         last = self._last_client_ids.get(stream)
@@ -216,7 +216,7 @@ class MessageWriter:
     def _with_more(
         self, draft: Draft, place: ConversationKey, row: tuple[Any, ...], message: Message
     ) -> tuple[tuple[Any, ...], Message]:
-        """Add what few messages have: whom they name, and what they answer if it is there."""
+        """Add the fields that few messages have: mentions, and the message it answers, if that exists."""
         seq, conversation = message.seq, row[1]
         answered = self._target(draft.reply)
         reply = draft.reply if answered is not None and answered.place == place else None
@@ -227,7 +227,7 @@ class MessageWriter:
         return (*row[: _PLAIN - 1], checksum, message.to_name, reply, message_changes.array_or_null(mentions)), message
 
     def _revise(self, revision: Revision) -> AppendOutcome:
-        """Give a fresh revision the next seq if it may be."""
+        """Give a fresh change the next seq, if it is allowed."""
         stream = revision.stream or revision.sender_id
         last = self._last_client_ids.get(stream)
         if last is None:
@@ -266,11 +266,11 @@ class MessageWriter:
         return judge(client_id, last, stored_seq)
 
     def _target(self, seq: int | None) -> PendingMessageChange | None:
-        """The message with this number, as it is after everything before."""
+        """The message with this number, with all earlier changes applied."""
         if seq is None:
             return None
         target = self._targets.get(seq)
-        at = seq - self._first_seq  # a draft may name its own number, which is not there yet
+        at = seq - self._first_seq  # a draft may name its own number, which does not exist yet
         if target is None and self._known_seq <= seq and at < len(self.fresh):
             message = self.fresh[at]
             if type(message) is Message:
@@ -281,7 +281,7 @@ class MessageWriter:
     # --- The tables -----------------------------------------------------------------------------------------------
 
     def _flush(self) -> None:
-        """Write down what the stretch gathered."""
+        """Insert the rows gathered in this chunk."""
         for table, rows in self._rows.items():
             if rows:
                 self._insert(table, rows)
@@ -290,7 +290,7 @@ class MessageWriter:
         self._targets = {}
 
     def _insert(self, table: str, rows: Sequence[tuple[Any, ...]]) -> None:
-        """Insert all rows in as few steps as there are chunks."""
+        """Insert all rows, in one step per group of _CHUNK_ROWS."""
         for start in range(0, len(rows), _CHUNK_ROWS):
             part = rows[start : start + _CHUNK_ROWS]
             width = max(map(len, part))
@@ -299,7 +299,7 @@ class MessageWriter:
             self._execute(_insert_sql(table, width, len(part)), tuple(chain.from_iterable(part)))
 
     def _open_conversation(self, place: ConversationKey) -> list[int]:
-        """Find or make the conversation; return its number and its last seq."""
+        """Find or create the conversation; return its number and its last seq."""
         if found := self._find(place):
             return found
         self._execute("INSERT INTO conversations (room, low, high) VALUES (?, ?, ?)", _columns(place))
@@ -326,4 +326,4 @@ def _columns(place: ConversationKey) -> tuple[str | None, int | None, int | None
 def _insert_sql(table: str, columns: int, rows: int) -> str:
     row = "(" + ",".join("?" * columns) + ")"
     names = ", ".join(_TABLES[table][:columns])
-    return f"INSERT INTO {table} ({names}) VALUES {','.join([row] * rows)}"  # noqa: S608  # all of it is ours
+    return f"INSERT INTO {table} ({names}) VALUES {','.join([row] * rows)}"  # noqa: S608  # constants only

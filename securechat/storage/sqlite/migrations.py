@@ -1,14 +1,14 @@
-"""The tables, as numbered migrations: each runs in one transaction of its own, and none is ever edited afterwards.
+"""The database schema, as numbered migrations: each runs in its own transaction and is never edited afterwards.
 
 Four decisions:
 
 - A ``seq`` is a rowid, so the log itself is the primary index; the index by conversation holds the rowid anyway.
-- Numbers are never reused. A trigger remembers the highest deleted one, so only deletion pays. AUTOINCREMENT or a
-  counter row would burden every commit: 64 rows took 12 µs CPU a row without, 15 and 17 with (one noisy run; at 1 and
+- Numbers are never reused. A trigger remembers the highest deleted one, so only a deletion costs time. AUTOINCREMENT or
+  a counter row would slow every commit: 64 rows took 12 µs CPU a row without, 15 and 17 with (one noisy run; at 1 and
   256 rows a commit the difference was within 15 % or below the noise).
-- Dedupe lives in ``drafts``, apart from the messages: retention and deletion never touch it, so a retry is
-  recognised for ever. Its key grows, which costs half of what a random key costs (see architecture, Retry).
-- People and places are numbers: a name may change, a message's ``sender_id`` never does.
+- ``drafts`` recognises retries, apart from the messages: retention and deletion never touch it, so a retry is
+  recognised permanently. Its key grows, which costs half of a random key (see architecture, Retry).
+- Accounts and rooms are numbers: a name may change, a message's ``sender_id`` never does.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import apsw
 from securechat.errors import LogError, LogSchemaTooNew
 
 APPLICATION_ID = 0x53436874
-"""The ASCII letters SCht in the file header: tools can tell the file's owner (SQLite file format, section 1.3.14)."""
+"""The ASCII letters SCht in the file header, which identify the file's owner (SQLite file format, section 1.3.14)."""
 
 _FOUNDATION = """
 CREATE TABLE senders (
@@ -66,8 +66,8 @@ CREATE TABLE drafts (
 ) STRICT, WITHOUT ROWID;
 """
 
-# Nothing but numbers is unique here: which names, tokens and keys may be given is the hub's to decide, and a rule
-# broken by mistake must not stop the log. `serials` is to them what deleted_seq is to messages: only deletion pays.
+# Only numbers are unique here: the hub decides which names, tokens and keys are allowed, and a rule broken by a bug
+# must not stop the log. `serials` does for them what deleted_seq does for messages: only a deletion costs time.
 _PEOPLE = """
 ALTER TABLE senders ADD COLUMN account INTEGER;  -- whom this device speaks for; NULL: for itself
 CREATE INDEX senders_by_account ON senders (account) WHERE account IS NOT NULL;
@@ -161,10 +161,10 @@ CREATE TRIGGER bans_never_reuse AFTER DELETE ON bans BEGIN
 END;
 """
 
-# What changes a message stands in `changes`, with its number in the log and never with a text: a text is in the message
-# alone, so that an edit or a deletion leaves none behind. What is new in `messages` is a column, because adding one
-# rewrites nothing. The index by conversation is made anew, once, with what counting unread messages needs to know
-# (1.8 s for a million messages on a slow core): 100 rooms counted up to 999 take 12 ms, and 140 without.
+# `changes` holds the changes of messages, with their seq and never with a text: a text is in the message alone, so that
+# an edit or a deletion leaves none behind. New fields of `messages` are columns, because adding one rewrites nothing.
+# The index by conversation is rebuilt, once, with the columns that counting unread messages needs (1.8 s for a million
+# messages on a slow core): 100 rooms counted up to 999 take 12 ms, and 140 without.
 _CONVERSATION = """
 ALTER TABLE messages ADD COLUMN reply INTEGER;    -- the seq it answers, in the same conversation
 ALTER TABLE messages ADD COLUMN mentions TEXT;    -- a JSON array of sender_ids; NULL: nobody
@@ -256,8 +256,8 @@ CREATE TABLE reads (
 ) STRICT, WITHOUT ROWID;
 """
 
-# A column that is added rewrites nothing, and no row is read: old messages get theirs while the server runs, in the
-# order of their seqs, because filling them all here would double the file in its journal and hold up the start.
+# Adding a column rewrites and reads no row: old messages get their checksums while the server runs, in the order of
+# their seqs, because filling them all here would double the file in its journal and delay the start.
 _CHECKSUMS = """
 ALTER TABLE messages ADD COLUMN checksum INTEGER;  -- see checksums.py; NULL: an earlier version wrote it, unchecked
 CREATE TABLE checksum_progress (  -- one row
@@ -276,7 +276,7 @@ def migrate(connection: apsw.Connection, migrations: tuple[str, ...] = MIGRATION
 
     Raises:
         LogSchemaTooNew: a newer securechat wrote the database.
-        LogError: the file is a database of some other program.
+        LogError: the file is a database of another program.
     """
     version = _pragma(connection, "user_version")
     if version > len(migrations):

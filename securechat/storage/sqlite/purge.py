@@ -1,13 +1,13 @@
-"""Taking things out: people's names or messages, what a room keeps no longer, and guests who left no trace.
+"""Removes data in bounded steps: senders' names or messages, expired messages, and unused guests.
 
-Each step is bounded twice, by what it looks at and by what it changes, because everybody's messages wait for its
-commit. Whoever asks goes on with ``above=through`` until ``through`` is None.
+Each step is bounded twice, by the rows it examines and by the rows it changes, because all other messages wait for its
+commit. The caller goes on with ``above=through`` until ``through`` is None.
 
-What is deleted is overwritten with zeros in the database (PRAGMA secure_delete); the journal holds old pages until
-it is cut (`SqliteStore.erase`), and a backup holds what it held.
+Deleted data is overwritten with zeros in the database (PRAGMA secure_delete); the journal holds old pages until it is
+truncated (`SqliteStore.erase`), and a backup keeps what it has.
 
-With a message go the changes of it, and who reacted to it or is named in it. Nobody is told: a client learns it from
-the gap when it reads that stretch again.
+A message is deleted with its changes, reactions and mentions. Clients are not notified: they learn it from the gap when
+they read that part of the history again.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from securechat.storage.sqlite.checksums import SET_CHECKSUMS, decode_rows, name
 from securechat.storage.store import EXPIRE_CHANGES, FORGET_LOOKS, SCRUB_ROWS
 
 _IS_OWN = "sender_id = :person"
-# A dialogue's message that is not by this person is to this person; one by and to the same person is both.
+# In a dialogue, a message not by this sender is to this sender; one by and to the same sender is both.
 _IS_TO = """(to_name <> '' AND (SELECT (:person IN (low, high)) AND (sender_id <> :person OR low = high)
              FROM conversations AS c WHERE c.conversation = messages.conversation))"""
 _IS_NAMED = f"(({_IS_OWN} AND name <> '') OR {_IS_TO})"
@@ -37,7 +37,7 @@ _STOP_BEFORE_REMOVED = _STOP_BEFORE.format(within=_WITHIN, concerned=f"({_IS_OWN
 _NAMES = f"""
 SELECT CAST(json_group_array(json_array(seq, iif({_IS_OWN}, name, ''), iif({_IS_TO}, to_name, ''), checksum)) AS BLOB)
 FROM messages WHERE {_WITHIN} AND {_IS_NAMED}
-"""  # noqa: S608  # only the words above are put in
+"""  # noqa: S608  # contains only the constants above
 _UNNAME = f"""
 UPDATE messages SET name = iif({_IS_OWN}, '', name), to_name = iif({_IS_TO}, '', to_name)
 WHERE seq IN (SELECT value ->> 0 FROM json_each(:named))
@@ -55,13 +55,13 @@ _REMOVE = tuple(
     f"DELETE FROM {what} IN {_THESE}"  # noqa: S608
     for what in ("changes WHERE target", "reactions WHERE target", "messages WHERE seq")
 )
-# A mention is found by its person, whom the message knows.
+# A mention is found through its sender_id, which the message stores.
 _UNMENTION = f"""
 DELETE FROM mentions WHERE (person, conversation, seq) IN (
     SELECT who.value, conversation, seq FROM messages AS m, json_each(m.mentions) AS who WHERE m.seq IN {_THESE})
 """  # noqa: S608
 
-# sent_at_ms never falls by seq, so steps of falling powers of two find where a time begins (a seq has 53 bits).
+# sent_at_ms never falls by seq, so a search in falling powers of two finds where a time begins (a seq has 53 bits).
 FIRST_AT = """
 WITH RECURSIVE search (earlier, step) AS (
     SELECT 0, 1 << 52
@@ -73,7 +73,7 @@ WITH RECURSIVE search (earlier, step) AS (
 )
 SELECT earlier + 1 FROM search WHERE step = 0
 """
-"""The seq from which on (and below ``below``) every message was sent at or after ``at_ms``."""
+"""The seq from which (and below ``below``) every message was sent at or after ``at_ms``."""
 _OLDEST = """
 SELECT json_group_array(seq) FROM (
     SELECT seq FROM messages WHERE conversation = (SELECT conversation FROM conversations WHERE room = :room)
@@ -109,14 +109,14 @@ _FORGET = "DELETE FROM senders WHERE sender_id IN (SELECT value FROM json_each(?
 
 
 def erase_sender(connection: apsw.Connection, asked: EraseSender, last_seq: int) -> Committed:
-    """Do one step of a scrub; see `EraseSender`.
+    """Do one step of erasing a sender; see `EraseSender`.
 
-    With ``remove`` too, messages of others to this person stay, and lose its name; its reactions go, and what it
-    changed otherwise stays, without a name.
+    With ``remove``, messages of others to this sender still stay, without its name; its reactions are deleted, and its
+    other changes stay, without a name.
 
     Args:
         connection: in a transaction, with every message up to ``last_seq`` in its table.
-        asked: which step.
+        asked: the step.
         last_seq: the end of the log.
     """
     below = min(asked.above + asked.seqs, last_seq)
@@ -137,7 +137,7 @@ def erase_sender(connection: apsw.Connection, asked: EraseSender, last_seq: int)
 
 
 def _unname(connection: apsw.Connection, stretch: dict[str, Any]) -> int:
-    """Erase a person's names from messages and from their checksums; return how many messages there were."""
+    """Erase a sender's names from messages and from their checksums; return the number of messages."""
     ((answer,),) = connection.execute(_NAMES, stretch).fetchall()
     assert isinstance(answer, bytes)
     named = [
@@ -154,11 +154,11 @@ def _unname(connection: apsw.Connection, stretch: dict[str, Any]) -> int:
 def expire(connection: apsw.Connection, asked: PurgeExpired, last_seq: int) -> Committed:
     """Delete a room's oldest messages; see `PurgeExpired`.
 
-    At most EXPIRE_CHANGES changes go with them: a message with more keeps the rest, and stays, until the next time.
+    At most EXPIRE_CHANGES changes are deleted: a message with more stays until a later step has deleted the rest.
 
     Args:
         connection: in a transaction, with every message up to ``last_seq`` in its table.
-        asked: of which room, and before when.
+        asked: the room, and the time limit.
         last_seq: the end of the log.
     """
     ((below,),) = connection.execute(FIRST_AT, {"below": last_seq + 1, "at_ms": asked.before_ms}).fetchall()
@@ -168,7 +168,7 @@ def expire(connection: apsw.Connection, asked: PurgeExpired, last_seq: int) -> C
 
 
 def _remove(connection: apsw.Connection, seqs: str) -> int:
-    """Delete messages (a JSON array of their numbers) and what hangs on them; return how many there were."""
+    """Delete messages (a JSON array of their numbers) and what depends on them; return how many there were."""
     connection.execute(_UNMENTION, (seqs,))
     for statement in _REMOVE:
         connection.execute(statement, (seqs,))
@@ -182,9 +182,9 @@ def _answer(connection: apsw.Connection, question: str, about: Any) -> str:
 
 
 def forget(connection: apsw.Connection, asked: PurgeGuests) -> Committed:
-    """Do one step of forgetting guests; see `PurgeGuests`. The muted and banned stay, or they would be so no more."""
+    """Do one step of deleting guests; see `PurgeGuests`. The muted and banned stay, because their mute or ban must."""
     ((looks, below),) = connection.execute(_LOOKS, (asked.above, FORGET_LOOKS)).fetchall()
-    if not isinstance(below, int):  # nobody is left to look at
+    if not isinstance(below, int):  # no sender is left
         return Committed()
     ((answer,),) = connection.execute(
         _TRACELESS,

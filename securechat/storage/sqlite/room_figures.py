@@ -1,4 +1,4 @@
-"""How much was said in rooms, and when last: for an administrator who looks which of them are used."""
+"""Counts the messages of rooms and finds the time of the last one, for administrators."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ _decode = msgspec.json.Decoder(list[tuple[str, int, int]]).decode
 
 
 def room_figures(reader: HistoryReader, rooms: tuple[str, ...]) -> list[RoomFigures]:
-    """Return the figures of those of the rooms in which anything was ever said, or that have a record.
+    """Return the figures of those of the rooms that ever had a message, or that have a record.
 
     Raises:
-        TooMuchWork: it took more than one question may.
+        QueryTooExpensive: it took more than one query may.
         apsw.Error: the database cannot be read.
     """
     found = _decode(reader.ask(_FIGURES, {"rooms": msgspec.json.encode(rooms).decode()}))

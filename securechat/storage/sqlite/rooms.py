@@ -1,7 +1,7 @@
-"""The tables about rooms: rules, memberships, bans, and how far everybody has read.
+"""The room tables: rules, memberships, bans and read markers.
 
-A room's messages hang on the number of its conversation, so a new name is one row. A room with rules has a
-conversation from then on, even before its first message: that is what has the name, and whose former names count.
+A room's messages refer to the number of its conversation, so renaming it changes one row. A room with rules has a
+conversation from then on, even before its first message: the conversation owns the room's name and former names.
 """
 
 from __future__ import annotations
@@ -59,14 +59,14 @@ _NEVER_AGAIN = "UPDATE serials SET deleted = max(deleted, ?)"
 
 
 class RoomNameTaken(SecurechatError):
-    """Another room has the name, or had it."""
+    """Another room has the name, or had it in the past."""
 
 
 def put_room(connection: apsw.Connection, room_record: RoomRecord) -> None:
-    """Keep a room's rules, and take its messages along to a new name.
+    """Store a room's rules, and rename its conversation if the name changed.
 
     Raises:
-        NameTaken: nothing was changed.
+        RoomNameTaken: nothing was changed.
     """
     rows = connection.execute("SELECT name FROM places WHERE room_id = ?", (room_record.room_id,)).fetchall()
     if connection.execute(_TAKEN_BY_PLACE, (room_record.name, room_record.room_id)).fetchall():
@@ -86,11 +86,11 @@ def _rename(connection: apsw.Connection, old: Any, new: str) -> None:
 
 
 def drop_place(connection: apsw.Connection, asked: DropRoom) -> Committed:
-    """Forget a room's rules and what hangs on them; see `DropRoom`.
+    """Delete a room's rules and all that depends on them; see `DropRoom`.
 
     Args:
         connection: in a transaction, with every message up to now in its table.
-        asked: which room.
+        asked: the room.
     """
     found = connection.execute(_CONVERSATION_OF, (asked.room_id,)).fetchall()
     if not found:
@@ -110,17 +110,17 @@ def drop_place(connection: apsw.Connection, asked: DropRoom) -> Committed:
 
 
 def put_memberships(connection: apsw.Connection, rows: Sequence[Membership]) -> None:
-    """Keep memberships; the last word counts."""
+    """Store memberships; of equal keys the last wins."""
     _upsert(connection, "memberships", _MEMBERSHIP_COLUMNS, [astuple(row) for row in rows])
 
 
 def put_bans(connection: apsw.Connection, rows: Sequence[RoomBan]) -> None:
-    """Keep bans from rooms; the last word counts."""
+    """Store bans from rooms; of equal keys the last wins."""
     _upsert(connection, "room_bans", _BAN_COLUMNS, [astuple(row) for row in rows])
 
 
 def drop(connection: apsw.Connection, table: str, pairs: Sequence[tuple[int, int]]) -> None:
-    """Forget memberships or room_bans, by room and sender."""
+    """Delete memberships or room_bans, by room and sender."""
     for start in range(0, len(pairs), _CHUNK_ROWS):
         part = pairs[start : start + _CHUNK_ROWS]
         values = ",".join(["(?, ?)"] * len(part))
@@ -133,7 +133,7 @@ def drop(connection: apsw.Connection, table: str, pairs: Sequence[tuple[int, int
 def mark_read(
     connection: apsw.Connection, marks: Sequence[PutReadMarker], locate: Callable[[PutReadMarker], int | None]
 ) -> None:
-    """Keep read marks, none of which moves back. Where there is no conversation, nothing can have been read."""
+    """Store read markers, none of which moves back. Without a conversation there is nothing to read."""
     found = [(mark.sender_id, locate(mark), mark.seq) for mark in marks]
     rows = [row for row in found if row[1] is not None]
     for start in range(0, len(rows), _CHUNK_ROWS):
@@ -143,7 +143,7 @@ def mark_read(
 
 
 def load(connection: apsw.Connection) -> StoredRooms:
-    """Read all records, by room and account."""
+    """Load all records, by room and account."""
     return StoredRooms(
         room_records=tuple(
             RoomRecord(

@@ -1,10 +1,10 @@
-"""The senders table: who owns which secret, whom it speaks for, and which names are held.
+"""The senders table: the owner of each secret, its account, and the names it holds.
 
-A run of writes of one kind is one statement over a JSON array, so a thousand logins at once cost a few steps (why
-steps matter stands in `sqlite`). Of each sender only the last word of a run goes in: an UPDATE that meets a row twice
-would take either.
+A run of writes of one kind is one statement over a JSON array, so a thousand logins at once take a few steps (`store`
+explains why steps matter). Only the last write of each sender in a run is used, because an UPDATE that meets a row
+twice would take either.
 
-An account holds its name in another way: neither its own sender nor its devices ever hold one here.
+An account's name is not held here: neither its own sender nor its devices ever hold one.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import msgspec
 from securechat.hub.interfaces import Identity, NotAppended, Reservation
 from securechat.storage.store import IdentifySender, ReleaseName, RenameSender, WriteOutcome, judge_secret
 
-# Two statements, because an upsert burns a number of an AUTOINCREMENT key each time it finds the row.
+# Two statements, because an upsert uses up a number of an AUTOINCREMENT key each time it finds the row.
 _ENROL = """
 INSERT INTO senders (secret_hash, name, name_key, holds_name, account, lost_at_ms)
 SELECT unhex(value ->> 0), value ->> 1, value ->> 2, (value ->> 3) IS NULL, value ->> 3,
@@ -49,7 +49,7 @@ SELECT json_group_array(json_array(value, ifnull((SELECT max(client_id) FROM dra
 FROM json_each(?1)
 """
 
-_Owner = tuple[str, int, int | None, bool]  # secret, sender_id, whom it speaks for, whether it has registered itself
+_Owner = tuple[str, int, int | None, bool]  # secret, sender_id, account of this device, is itself an account
 _encode = msgspec.json.Encoder().encode
 _decode_owners = msgspec.json.Decoder(list[_Owner]).decode
 _decode_pairs = msgspec.json.Decoder(list[tuple[int, int]]).decode
@@ -57,10 +57,10 @@ _decode_numbers = msgspec.json.Decoder(list[int]).decode
 
 
 def come(connection: apsw.Connection, run: Sequence[IdentifySender], now_ms: int) -> list[Identity | NotAppended]:
-    """Find or make who came, where the secret allows it; last_client_id is left 0, see `with_last_client_ids`.
+    """Find or create the senders of a run, if their secrets allow it; see `with_last_client_ids` for last_client_id.
 
-    A secret may occur more than once, but each time for the same account: the last name counts. A device of an account
-    is never noted as lost: what stands there is when it was last let in, and tells when it may be forgotten.
+    A secret may occur more than once, but each time for the same account: the last name wins. A device of an account is
+    never marked as lost: its time is that of its last login, and decides when it may be deleted.
     """
     came = {who.secret_hash: who for who in run}
     owners = _owners(connection, came)
@@ -91,18 +91,18 @@ def _identity(owner: _Owner, account: int | None) -> Identity:
 
 
 def rename(connection: apsw.Connection, run: Sequence[RenameSender]) -> None:
-    """Write down other names."""
+    """Store new names."""
     connection.execute(_RENAME, (_array({who.sender_id: (who.sender_id, who.name, who.key) for who in run}.values()),))
 
 
 def release(connection: apsw.Connection, run: Sequence[ReleaseName], now_ms: int) -> None:
-    """Write down who left."""
+    """Store that senders have left."""
     gone = {who.sender_id: (who.sender_id, int(who.reserved)) for who in run}
     connection.execute(_RELEASE, (_array(gone.values()), now_ms))
 
 
 def with_last_client_ids(connection: apsw.Connection, outcomes: Sequence[WriteOutcome]) -> list[WriteOutcome]:
-    """Tell every identity among the outcomes the last client_id of its stream."""
+    """Add the last client_id of its stream to every identity among the outcomes."""
     streams = {outcome.stream for outcome in outcomes if type(outcome) is Identity}
     if not streams:
         return list(outcomes)
@@ -114,13 +114,13 @@ def with_last_client_ids(connection: apsw.Connection, outcomes: Sequence[WriteOu
 
 
 def _owners(connection: apsw.Connection, secret_hashes: Iterable[bytes]) -> dict[bytes, _Owner]:
-    """Look up who owns these secrets."""
+    """Look up the owners of these secrets."""
     found = _decode_owners(_ask(connection, _OWNERS, [secret.hex() for secret in secret_hashes]))
     return {bytes.fromhex(owner[0]): owner for owner in found}
 
 
 def _ask(connection: apsw.Connection, question: str, about: Iterable[object]) -> str:
-    """Ask about many things at once; one JSON array answers."""
+    """Query about many values at once, in one JSON array, with one JSON array as the answer."""
     ((answer,),) = connection.execute(question, (_array(about),)).fetchall()
     assert isinstance(answer, str)
     return answer
@@ -131,10 +131,10 @@ def _array(rows: Iterable[object]) -> str:
 
 
 def open_reservations(connection: apsw.Connection, now_ms: int, oldest_ms: int) -> list[Reservation]:
-    """Take stock when the log opens.
+    """Load the reserved names when the log opens.
 
-    Whoever was online when the last process ended counts as lost now, and so does who was lost in the future (the
-    wall clock was set back). What was lost up to ``oldest_ms`` is free.
+    A sender that was online when the last process ended counts as lost now, and so does one lost in the future (the
+    wall clock was set back). Names lost up to ``oldest_ms`` are free.
     """
     connection.execute("BEGIN IMMEDIATE")
     connection.execute(

@@ -1,15 +1,15 @@
-"""`SqliteStore`: batches in, one synced transaction each, outcomes out; the tables are its neighbours'.
+"""`SqliteStore`: the durable store; writes each batch in one synced SQLite transaction.
 
-It promises: when `apply` returns, the batch survives ``kill -9`` and a power cut (WAL, synchronous=FULL: the commit is
-one fsync of the journal; NORMAL lost acknowledged rows in 189 of 226 simulated cuts). When `apply` raises `DiskFull`,
-nothing was stored. When it raises `LogError`, the fate of the batch is unknown and nobody may be told anything:
-after a failed fsync the kernel may have dropped the pages, and SQLite would happily go on acknowledging.
+When `apply` returns, the batch survives ``kill -9`` and a power cut (WAL, synchronous=FULL: the commit is one fsync of
+the journal; NORMAL lost acknowledged rows in 189 of 226 simulated cuts). When `apply` raises `DiskFull`, nothing was
+stored. When it raises `LogError`, the outcome of the batch is unknown and no write of it may be answered: after a
+failed fsync the kernel may have dropped the pages, and SQLite would go on acknowledging.
 
-A batch is a handful of statements, not one per row. A thread takes the GIL back after every step of a statement, and
+A batch is a handful of statements, not one per row. A thread takes the GIL again after every step of a statement, and
 beside a busy loop that may cost a switch interval each time: 256 rows by executemany took 110 ms, as one INSERT with
 256 rows of VALUES 4 ms (two cores, 0.5 ms interval); on an idle machine both take 2 ms.
 
-It refuses to know threads, queues, callbacks, and what any of this means to a chat.
+Other modules of this folder write the tables. This one knows no threads, queues, callbacks or rules of the chat.
 """
 
 from __future__ import annotations
@@ -72,10 +72,10 @@ from securechat.storage.store import (
 DATABASE = "securechat.db"
 
 _BUSY_MS = 5_000
-"""How long to wait for an operator's tool that holds the database, before that counts as a failure."""
+"""Longest wait for an operator's tool that holds the database, before that counts as a failure."""
 
 _CHECKPOINT_WAIT_MS = 50
-"""How long a checkpoint may hold up everybody's messages for a reader in the journal, such as a backup."""
+"""Longest time that a checkpoint delays all messages for a reader of the journal, such as a backup."""
 
 
 def utc_ms() -> int:
@@ -88,11 +88,11 @@ class SqliteStore:
 
     Args:
         directory: the data directory; made (0700) if missing.
-        limits: wal_bytes and name_reservation_s are its.
-        wall_ms: UTC milliseconds; what messages are stamped with, never decreasing by seq.
+        limits: the source of wal_bytes and name_reservation_s.
+        wall_ms: UTC milliseconds; the time of messages, never decreasing by seq.
         vfs: the name of an apsw VFS to work on (tests, simulation); None for the operating system.
         shared: False keeps other connections out and reads on the writing connection: for a VFS without shared memory.
-        pages: how many reactions a message may have.
+        pages: limits the reactions of a message.
     """
 
     def __init__(
@@ -133,7 +133,7 @@ class SqliteStore:
             return self._open_database(self.directory / DATABASE)
         except BaseException as error:
             self.close(failed=True)
-            if isinstance(error, apsw.Error | OSError | ValueError):  # the last: what is there is no Unicode text
+            if isinstance(error, apsw.Error | OSError | ValueError):  # ValueError: the file contains invalid Unicode
                 raise LogError(f"cannot open the message log in {self.directory}: {error}") from error
             raise
 
@@ -148,14 +148,14 @@ class SqliteStore:
         if writer.pragma("journal_mode", "WAL") != "wal":
             raise LogError(f"the file system of {self.directory} cannot hold a write-ahead log: use a local disk")
         writer.pragma("synchronous", "FULL")
-        writer.wal_autocheckpoint(0)  # our own times: see tidy()
-        writer.pragma("secure_delete", True)  # what is scrubbed or dropped leaves no bytes behind in free pages
-        writer.pragma("temp_store", "MEMORY")  # nor in files of its own while a statement runs
+        writer.wal_autocheckpoint(0)  # checkpoints are run by tidy()
+        writer.pragma("secure_delete", True)  # erased data leaves no bytes in free pages
+        writer.pragma("temp_store", "MEMORY")  # nor in temporary files while a statement runs
         writer.pragma("journal_size_limit", self._limits.wal_bytes)
         expect_no_loss(damaged_journal(writer, path))
         migrate(writer)
-        # No quick_check: it reads the whole database (seconds per million rows), and start has 300 ms. Damage is
-        # found when the page is met, and then ends the log; `PRAGMA integrity_check` is the operator's tool.
+        # No quick_check: it reads the whole database (seconds per million rows), and the start has 300 ms. Damage is
+        # found when a page is read, and then ends the log; `PRAGMA integrity_check` is the operator's tool.
         message_writer = self._message_writer = MessageWriter(writer, self._pages)
         now_ms = self._wall_ms()
         oldest_ms = now_ms - int(self._limits.name_reservation_s * 1000)
@@ -170,11 +170,11 @@ class SqliteStore:
         self._wal_bytes = 0
         filler = ChecksumFiller(writer)
         self._filler = None if filler.is_done else filler
-        self._erasing = True  # a process that was killed may have left something in the journal
+        self._erasing = True  # a killed process may have left erased text in the journal
         return state
 
     def close(self, *, failed: bool = False) -> None:
-        """Close everything; after a failure leave the files exactly as they are: closing must not checkpoint."""
+        """Close everything; after a failure leave the files exactly as they are, without a checkpoint."""
         index, self._index, self._message_writer = self._index, None, None
         if index is not None:
             index.close()
@@ -211,8 +211,9 @@ class SqliteStore:
     def _apply(self, writes: Sequence[StoreWrite], *, refuse_fresh: bool) -> CommitResult:
         """Everything between BEGIN and COMMIT.
 
-        Messages first, then people: the two meet in no table. A record that does look at messages, or at the names
-        of their rooms, is a stretch of its own: it finds every draft before it in its table, and none of those after.
+        Messages are written first, then accounts: they share no table, so their order within a batch does not matter. A
+        change that reads messages, or the names of their rooms, is a chunk of its own: its table then holds every draft
+        before it, and none of those after.
         """
         now_ms = self._wall_ms()
         message_writer = self._log
@@ -240,9 +241,9 @@ class SqliteStore:
         return CommitResult(outcomes, message_writer.fresh)
 
     def _look(self, stretch: Sequence[StoreWrite], now_ms: int) -> WriteOutcome:
-        """Write one record that looks at messages, all of it or nothing."""
+        """Write one change that reads messages, all of it or nothing."""
         message_writer = self._log
-        message_writer.forget_conversations()  # one that gets another name would be found under its old one
+        message_writer.forget_conversations()  # a renamed one would be found under its old name
         self._execute("SAVEPOINT record")
         try:
             (outcome,) = people.write(
@@ -275,16 +276,16 @@ class SqliteStore:
         return CommitResult(outcomes, [])
 
     def _roll_back(self, error: BaseException) -> BaseException:
-        """Undo the batch; return what the caller must be told.
+        """Roll back the batch; return the error for the caller.
 
         Raises:
-            LogError: it cannot be undone.
+            LogError: the roll-back failed.
         """
         try:
             if self._db.in_transaction:
                 self._execute("ROLLBACK")
             self._log.load()
-            self._erasing = True  # pages of it may have reached the journal
+            self._erasing = True  # its pages may have reached the journal
         except apsw.Error as second:
             raise LogError(f"the message log failed ({error}) and could not undo it ({second})") from error
         if isinstance(error, apsw.FullError):
@@ -296,12 +297,12 @@ class SqliteStore:
     def tidy(self, *, idle: bool) -> None:
         """Checkpoint: at a sixteenth of wal_bytes when nothing waits, at wal_bytes also when busy.
 
-        PASSIVE waits for nobody, and the next commit then starts the journal anew, unless a reader is in it at that
-        very moment. Should readers manage that for long, RESTART at four times the size waits for them a moment, and
-        again for each wal_bytes more.
+        PASSIVE waits for no reader, and the next commit then restarts the journal, unless a reader uses it at that
+        moment. If readers prevent that for long, RESTART at four times the size waits for them briefly, and again for
+        each further wal_bytes.
 
         Raises:
-            NoSpace: the database cannot grow; the journal keeps what it has, nothing is lost.
+            DiskFull: the database cannot grow; the journal keeps its content, nothing is lost.
             LogError: a write or sync failed.
         """
         if idle:
@@ -314,18 +315,18 @@ class SqliteStore:
             self._db.set_busy_timeout(_CHECKPOINT_WAIT_MS if patient else _BUSY_MS)
             if self._checkpoint(mode):
                 self._journal_is_empty()
-        except apsw.BusyError:  # somebody reads on, a backup perhaps: not every batch may pay for that
+        except apsw.BusyError:  # a reader goes on, perhaps a backup: not every batch must wait for it
             self._patient_at_bytes = self._wal_bytes + self._limits.wal_bytes
         finally:
             self._db.set_busy_timeout(_BUSY_MS)
 
     @property
     def fills_checksums(self) -> bool:
-        """Whether `tidy` has messages of an earlier version to give checksums to, and wants to be called soon."""
+        """Whether `tidy` has checksums to add for messages of an earlier version, and must be called soon."""
         return self._filler is not None
 
     def _fill_checksums(self) -> None:
-        """Give some messages of an earlier version their checksums. A full disk ends that until the next start."""
+        """Add checksums for some messages of an earlier version. A full disk ends that until the next start."""
         filler = self._filler
         if filler is None:
             return
@@ -341,7 +342,7 @@ class SqliteStore:
                 self._filler = None
 
     def _count_written(self) -> None:
-        """Count what a commit wrote to the journal, without asking the file system; a frame header is 24 bytes."""
+        """Count the bytes a commit wrote to the journal, without asking the file system; a frame header is 24 bytes."""
         pages, _ = self._db.status(apsw.SQLITE_DBSTATUS_CACHE_WRITE, reset=True)
         self._wal_bytes += pages * (4 * KIB + 24)
 
@@ -351,17 +352,17 @@ class SqliteStore:
 
     @property
     def erasing(self) -> bool:
-        """Whether something that is gone may still stand in the journal; see `Store.erasing`."""
+        """Whether erased text may still be in the journal; see `Store.erasing`."""
         return self._erasing
 
     def erase(self) -> None:
-        """Take it out of the journal: move everything into the database, and cut the journal to nothing.
+        """Erase text from the journal: move everything into the database, and truncate the journal.
 
-        The database itself holds none of it since the commit (secure_delete). A reader in the journal, which may be a
-        backup, keeps this from happening for as long as it reads; it is waited for a moment only.
+        The database itself holds none of it since the commit (secure_delete). A reader of the journal, such as a
+        backup, prevents this for as long as it reads; this waits for it only briefly.
 
         Raises:
-            NoSpace, LogError: as `tidy`.
+            DiskFull, LogError: as `tidy`.
         """
         self._db.set_busy_timeout(_CHECKPOINT_WAIT_MS)
         try:
@@ -374,11 +375,11 @@ class SqliteStore:
         self._erasing = False
 
     def _checkpoint(self, mode: int) -> bool:
-        """Move the journal into the database; whether all of it was moved.
+        """Move the journal into the database; returns whether all of it was moved.
 
         Raises:
             apsw.BusyError: a reader outlasted the wait.
-            NoSpace, LogError: as `tidy`.
+            DiskFull, LogError: as `tidy`.
         """
         try:
             frames, moved = self._db.wal_checkpoint(mode=mode)
@@ -410,7 +411,7 @@ class SqliteStore:
         return found
 
     def unread(self, query: UnreadQuery) -> UnreadRows:
-        """Count what somebody has not read; see `Store.unread`."""
+        """Count a reader's unread messages; see `Store.unread`."""
         assert self._reader is not None, "the store is not open"
         try:
             return count_unread(self._reader, query)
@@ -418,7 +419,7 @@ class SqliteStore:
             raise _failure(error) from error
 
     def room_figures(self, rooms: Sequence[str]) -> list[RoomFigures]:
-        """Tell how much was said in rooms; see `Store.room_figures`."""
+        """Count the messages of rooms; see `Store.room_figures`."""
         assert self._reader is not None, "the store is not open"
         try:
             return room_figures(self._reader, tuple(rooms))
@@ -434,10 +435,10 @@ class SqliteStore:
 
     @property
     def search_site(self) -> IndexLocation | None:
-        """A file beside the database; see `Store.search_site`.
+        """The location of the index file beside the database; see `Store.search_site`.
 
-        None on a VFS with shared memory: that is a disk whose every write somebody counts, and a second thread would
-        come in between.
+        None on a VFS with shared memory: such a disk records every write in order, and a second thread would interleave
+        its own.
         """
         if self._shared and self._vfs is not None:
             return None
@@ -476,13 +477,13 @@ class SqliteStore:
 
 
 def _one_after_the_other(read_marks: Sequence[int | None]) -> Callable[[PutReadMarker], int | None]:
-    """Answer each question about a read mark with the next of these: they were gathered in the same order."""
+    """Return the next of these numbers for each read marker: they were gathered in the same order."""
     marks = iter(read_marks)
     return lambda _: next(marks)
 
 
 def _chunks(writes: Sequence[StoreWrite]) -> Iterator[tuple[Sequence[StoreWrite], bool]]:
-    """Cut out every write that looks at messages, which is then told; nearly always a batch stays whole."""
+    """Split a batch before and after each write that reads messages; nearly always it stays whole."""
     start = 0
     for at, write in enumerate(writes):
         if type(write) is ApplyChanges and looks_at_messages(write):
@@ -495,7 +496,7 @@ def _chunks(writes: Sequence[StoreWrite]) -> Iterator[tuple[Sequence[StoreWrite]
 
 
 def _failure(error: apsw.Error) -> LogError:
-    """The sentence an operator reads before the server stops."""
+    """The error message for the operator before the server stops."""
     code = f" (SQLite {error.extendedresult})" if hasattr(error, "extendedresult") else ""
     return LogError(
         f"the message log failed: {error}{code}; nothing more is acknowledged. Check the disk, then restart"

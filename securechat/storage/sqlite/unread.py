@@ -1,10 +1,10 @@
-"""Counting what a reader has not read, place by place, in one question with one row as its answer (why: `history`).
+"""Counts a reader's unread messages per room and dialogue, in one query with one row as its answer.
 
-The index by conversation knows the sender and whether a message was deleted, so counting looks at no message: a
-hundred rooms of 999 unread messages in a log of a million take 12 ms.
+The index by conversation contains the sender and whether a message was deleted, so counting reads no message: a hundred
+rooms of 999 unread messages in a log of a million take 12 ms. `history` explains why the answer is one row.
 
-A reader may have many thousands of dialogues. One question looks at a stretch of them: the next ``looks`` by
-sender_id, whose first unread message is a look-up each, and counts in the first ``limit`` of those that have one.
+A reader may have many thousands of dialogues. One query examines a part of them: the next ``looks`` by sender_id, with
+one look-up each for the first unread message, and counts in the first ``limit`` that have one.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from securechat.storage.store import UNREAD_MOST
 _MARK = "ifnull((SELECT seq FROM reads WHERE reads.sender_id = :me AND reads.conversation = c.conversation), 0)"
 _OTHERS = """FROM messages AS m WHERE m.conversation = place.conversation AND m.seq > mark AND m.seq <= :up_to
              AND m.sender_id <> :me AND m.deleted IS NULL"""
-_FIRST = f"(SELECT m.seq {_OTHERS} ORDER BY m.seq LIMIT 1) AS first"  # only our own words are put in
+_FIRST = f"(SELECT m.seq {_OTHERS} ORDER BY m.seq LIMIT 1) AS first"  # contains constants only
 _COUNTED = f"""
     SELECT json_group_array(json_array(mark,
         (SELECT count(*) FROM (SELECT 1 {_OTHERS} LIMIT {UNREAD_MOST})),
@@ -51,10 +51,10 @@ _decode = msgspec.json.Decoder(tuple[list[_Row], list[_Row], int | None]).decode
 
 
 def count_unread(reader: HistoryReader, query: UnreadQuery) -> UnreadRows:
-    """Return the places where something is unread.
+    """Return the rooms and dialogues with unread messages.
 
     Raises:
-        TooMuchWork: it took more than one question may.
+        QueryTooExpensive: it took more than one query may.
         apsw.Error: the database cannot be read.
     """
     asked = dict(query.rooms)
@@ -64,7 +64,7 @@ def count_unread(reader: HistoryReader, query: UnreadQuery) -> UnreadRows:
         "up_to": query.up_to,
         "after": query.after or 0,
         "looks": query.looks if query.after is not None else 0,
-        "rows": query.limit + 1,  # one more tells whether there is more
+        "rows": query.limit + 1,  # one more row shows whether there is more
     }
     rooms, dialogues, through = _decode(reader.ask(_UNREAD, bindings))
     if query.after is None:

@@ -1,14 +1,15 @@
-"""A data directory's database, read from outside of its server: at one instant, without the server's loop or lock.
+"""Reads a data directory's database at one instant, from outside its server, and copies it.
 
-`Snapshot` is one read-only connection in one read transaction. It sees every message that was acknowledged before it
-was opened and none of a later commit, however long it lasts and however busy the server is; and it needs no server.
+`Snapshot` is one read-only connection in one read transaction. It sees every message acknowledged before it was opened
+and none of a later commit, however long it lasts and however busy the server is; it needs neither the server nor its
+lock.
 
 The copy is made with SQLite's backup API, some pages at a time under that one transaction. Measured on 200 MiB beside
 32 rows a commit, 150 commits a second: 0.40 to 0.55 s and 0.1 s to sync, against 0.6 to 0.75 s for VACUUM INTO, which
-can tell no progress; the journal grew from 27 to 31 MB (VACUUM INTO: 38). Under either the median commit took 2.0 ms
-instead of 1.7, and the slowest one 50 to 110 ms: the disk, taking the copy.
+reports no progress; the journal grew from 27 to 31 MB (VACUUM INTO: 38). Under either the median commit took 2.0 ms
+instead of 1.7, and the slowest one 50 to 110 ms, because the disk was busy with the copy.
 
-The server cannot start its journal anew while a snapshot is open, so hold one no longer than a copy takes.
+The server cannot restart its journal while a snapshot is open, so hold one no longer than a copy takes.
 """
 
 from __future__ import annotations
@@ -27,11 +28,11 @@ from securechat.storage.sqlite.migrations import APPLICATION_ID, MIGRATIONS
 from securechat.storage.sqlite.store import DATABASE
 
 LATEST_SCHEMA = len(MIGRATIONS)
-"""What this version writes, and the newest it can read."""
+"""The schema version that this program writes, and the newest it can read."""
 _BUSY_MS = 5_000
-"""How long to wait where a server is just recovering its journal."""
+"""Longest wait for a server that is just recovering its journal."""
 _STEP_PAGES = 2_048
-"""8 MiB between two looks at the clock, and at Ctrl-C."""
+"""8 MiB between two checks of the clock and of Ctrl-C."""
 _COUNTED = (
     "messages", "changes", "conversations", "places", "memberships", "senders", "accounts", "invites", "bans", "audit",
 )  # fmt: skip
@@ -42,13 +43,13 @@ class Snapshot:
 
     Args:
         database: the file.
-        alone: nobody else has it open, as with a copy just made: then nothing is written beside it either.
+        alone: no other process has it open, as with a new copy: then nothing is written beside it either.
 
     Attributes:
         schema: its version, at most LATEST_SCHEMA.
 
     Raises:
-        LogError: there is none, it cannot be read, or it belongs to another program.
+        LogError: there is no database, it cannot be read, or it belongs to another program.
         LogSchemaTooNew: a newer securechat wrote it.
     """
 
@@ -75,7 +76,7 @@ class Snapshot:
         return self._connection
 
     def counts(self) -> dict[str, int]:
-        """How many rows of each kind, and the last seq: so that a copy can be compared with what it was made of.
+        """The number of rows in each table, and the last seq, to compare a copy with its original.
 
         Raises:
             LogError: the database cannot be read.
@@ -90,17 +91,17 @@ class Snapshot:
 
     @property
     def bytes(self) -> int:
-        """How large a copy will be."""
+        """The size of a copy."""
         return self._number("PRAGMA page_count") * self._number("PRAGMA page_size")
 
     def audit(self, last: int) -> list[AuditEntry]:
-        """The last entries of the audit, the oldest of them first.
+        """The last entries of the audit, oldest first.
 
         Raises:
             LogError: the database cannot be read.
         """
         if self.schema < 2:
-            return []  # before there were administrators
+            return []  # an older schema without an audit
         try:
             return read_audit(self.connection, last)
         except apsw.Error as error:
@@ -110,8 +111,8 @@ class Snapshot:
         """Write the whole database, as of this instant, into a new file (0600). It is not synced.
 
         Args:
-            target: must not exist; whoever calls removes what an error leaves.
-            progress: told the share that is done, from 0 to 1.
+            target: must not exist; the caller removes the remains after an error.
+            progress: called with the completed share, from 0 to 1.
 
         Raises:
             OSError: the file cannot be made.
@@ -120,7 +121,7 @@ class Snapshot:
         os.close(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
         copy = apsw.Connection(str(target))
         try:
-            copy.pragma("journal_mode", "OFF")  # a copy that fails is thrown away
+            copy.pragma("journal_mode", "OFF")  # a copy that fails is deleted
             copy.pragma("synchronous", "OFF")
             with copy.backup("main", self.connection, "main") as backup:
                 while not backup.done:
@@ -134,12 +135,12 @@ class Snapshot:
             copy.close()
 
     def renew(self) -> None:
-        """Move on to the present instant, so that the server can start its journal anew."""
+        """Move on to the present, so that the server can restart its journal."""
         self.connection.execute("COMMIT")
         _begin(self.connection)
 
     def close(self) -> None:
-        """Let go of the instant. Idempotent."""
+        """Close the snapshot. Idempotent."""
         if self._connection is not None:
             self._connection.close()
             self._connection = None
@@ -182,7 +183,7 @@ def _open(database: Path, *, alone: bool) -> apsw.Connection:
 
 def _begin(connection: apsw.Connection) -> None:
     connection.execute("BEGIN")
-    connection.execute("SELECT count(*) FROM sqlite_schema").fetchall()  # only a read begins the transaction
+    connection.execute("SELECT count(*) FROM sqlite_schema").fetchall()  # only a read starts the transaction
 
 
 def _unreadable(database: Path, error: apsw.Error) -> LogError:

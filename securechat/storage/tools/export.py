@@ -1,7 +1,7 @@
-"""One room as rows for a file: what it holds now, oldest first, a message at a time however many there are.
+"""Exports one room as rows for a file: its present messages, oldest first, one at a time.
 
 For a tool that runs beside a server or without one: it reads through a read-only connection, such as that of
-`backup.Snapshot`, and changes nothing. A row says what a reader of history would see, and nothing of what was before.
+`backup.Snapshot`, and changes nothing. A row contains the same as a reader's history, without earlier states.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from securechat.storage.sqlite.checksums import decode_rows
 from securechat.storage.sqlite.history import MESSAGE_ARRAY, MessageRow, message_of
 
 SCHEMA = 4
-"""The oldest that can be exported: the server migrates older ones when it starts."""
+"""The oldest schema version that can be exported: the server migrates older ones when it starts."""
 _ROOMS = """
 SELECT room, (SELECT count(*) FROM messages AS m WHERE m.conversation = c.conversation)
 FROM conversations AS c WHERE room IS NOT NULL ORDER BY room
@@ -27,12 +27,12 @@ _MESSAGES = f"""
 SELECT CAST({MESSAGE_ARRAY} AS BLOB), (SELECT sent_at_ms FROM changes AS n WHERE n.seq = edited),
        (SELECT sent_at_ms FROM changes AS n WHERE n.seq = deleted)
 FROM messages JOIN conversations USING (conversation) WHERE conversation = ? ORDER BY seq
-"""  # noqa: S608  # our own words
+"""  # noqa: S608  # constants only
 _row_of: msgspec.json.Decoder[MessageRow] = msgspec.json.Decoder(MessageRow)
 
 
 def room_sizes(connection: apsw.Connection) -> list[tuple[str, int]]:
-    """Every room and how many messages it holds, by name.
+    """Every room and its number of messages, by name.
 
     Raises:
         LogError: the database cannot be read.
@@ -44,14 +44,14 @@ def room_sizes(connection: apsw.Connection) -> list[tuple[str, int]]:
 
 
 def export_room(connection: apsw.Connection, room: str) -> Iterator[dict[str, Any]]:
-    """Yield a room's messages, oldest first, each as what JSON can hold.
+    """Yield a room's messages, oldest first, as JSON-compatible dicts.
 
-    Always present: ``seq``, ``sender_id``, ``name`` (at that time), ``sent_at_ms`` (UTC) and ``text``. Where there is
-    something to tell: ``reply`` (a seq), ``mentions`` (sender_ids), ``edited_at_ms``, ``deleted_at_ms`` (and the text
-    is empty), and ``reactions``, a mapping of signs to sender_ids.
+    Always present: ``seq``, ``sender_id``, ``name`` (at that time), ``sent_at_ms`` (UTC) and ``text``. Optional:
+    ``reply`` (a seq), ``mentions`` (sender_ids), ``edited_at_ms``, ``deleted_at_ms`` (then the text is empty), and
+    ``reactions``, a mapping of emoji to sender_ids.
 
     Args:
-        connection: may be read-only. One read transaction around all of it shows the room at one instant.
+        connection: may be read-only. One read transaction around the iteration shows the room at one instant.
         room: its name, without ``#``.
 
     Raises:

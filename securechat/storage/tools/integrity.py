@@ -1,7 +1,7 @@
-"""Is the database whole: SQLite's own check of every page, and the rules that our tables promise each other.
+"""Checks a database: SQLite's own check of every page, and the consistency rules of its tables.
 
 Reads everything, so it takes seconds per million messages; nothing is changed, and a server may run meanwhile. A
-finding is a sentence about what is wrong; what to do about all of them is the same, and whoever shows them knows it.
+finding is a sentence about the problem, without advice: that is the same for all of them, and left to the caller.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ from securechat.storage.sqlite.checksums import checksum_of, decode_rows, mentio
 from securechat.storage.tools.backup import Snapshot
 
 _MOST = 20
-"""Findings told of each kind: after that they tell nothing new."""
+"""Findings reported of each kind; further ones would add no information."""
 _MESSAGES_AT_ONCE = 100_000
-"""Under one transaction, some 0.4 s: a server that writes much must start its journal anew now and then."""
+"""Messages checked under one transaction, some 0.4 s: a busy server must be able to restart its journal."""
 _STEPS_PER_LOOK = 500_000
-"""Steps of SQLite's machine between two looks at how far it is; some 15 ms."""
+"""Steps of SQLite's virtual machine between two progress reports; some 15 ms."""
 _STEPS_PER_MESSAGE = 160
-"""Of everything here together; counted on a million messages in 200 rooms and 100,000 changes (5 to 13 s)."""
+"""Steps of all checks together; counted on a million messages in 200 rooms and 100,000 changes (5 to 13 s)."""
 
 # Of the messages from ?1 to ?2. Deleted ones leave gaps, so prev may lie after the message before it, never before it.
 _NOWHERE = """
@@ -47,7 +47,7 @@ _OF_MESSAGES = (
     ("message {0} points back to {1}, but {2} stands between them", _BROKEN_CHAIN),
     ("message {0} is older than message {1}, which comes before it", _BACK_IN_TIME),
 )
-"""What a row of the answer means, and the question."""
+"""The meaning of a row of the answer, and the query."""
 
 _ROWS_AT_ONCE = 5_000
 _ROWS = f"""
@@ -56,7 +56,7 @@ SELECT CAST(json_group_array(json_array(seq, conversation, prev, sender_id, name
 FROM (SELECT * FROM messages WHERE seq > ? ORDER BY seq LIMIT ?)
 """  # noqa: S608  # our own words
 _CHECKSUMS_SINCE = 4
-"""The schema."""
+"""The schema version that added checksums."""
 _NOT_AS_STORED = "message {0} is not what was stored: readers are told that it is damaged"
 
 _NOBODY = "SELECT sender_id FROM accounts WHERE sender_id NOT IN (SELECT sender_id FROM senders) LIMIT ?"
@@ -73,7 +73,7 @@ SELECT n.seq, target FROM changes AS n
 WHERE NOT EXISTS (SELECT 1 FROM messages AS m WHERE m.seq = target AND m.conversation = n.conversation) LIMIT ?
 """
 _TWICE = "SELECT seq FROM changes WHERE seq IN (SELECT seq FROM messages) LIMIT ?"
-# The change may be gone: with very many, expiry takes a message's changes first (`erasure.expire`).
+# The change may be missing: with very many, expiry deletes a message's changes first (`purge.expire`).
 _NOT_BY = "SELECT m.seq, m.{0} FROM messages AS m JOIN changes AS n ON n.seq = m.{0} WHERE target <> m.seq LIMIT ?"
 _NOT_EMPTY = "SELECT seq FROM messages WHERE deleted IS NOT NULL AND (text <> '' OR mentions IS NOT NULL) LIMIT ?"
 _REACTED_TO_NOTHING = """
@@ -103,13 +103,13 @@ _any: msgspec.json.Decoder[Any] = msgspec.json.Decoder()
 
 
 def damaged_messages(snapshot: Snapshot, progress: Callable[[float], None]) -> list[str]:
-    """Return a sentence for each message that is not what was stored, _MOST of them; readers are shown as much.
+    """Return a sentence for each damaged message, _MOST of them; readers see those as damaged.
 
-    Apart from `damage`, because such a database contradicts itself nowhere, and a backup of it is one to restore.
+    Separate from `damage`, because such a database is consistent, and a backup of it can be restored.
 
     Args:
         snapshot: a database without `damage`.
-        progress: told the share that is done, from 0 to 1.
+        progress: called with the completed share, from 0 to 1.
     """
     if snapshot.schema < _CHECKSUMS_SINCE:
         return []
@@ -137,18 +137,18 @@ def damaged_messages(snapshot: Snapshot, progress: Callable[[float], None]) -> l
 
 
 def damage(snapshot: Snapshot, progress: Callable[[float], None]) -> list[str]:
-    """Return what contradicts itself, one sentence each; nothing when the database is whole.
+    """Return the inconsistencies, one sentence each; empty when the database is whole.
 
     Args:
-        snapshot: what to look at.
-        progress: told the share that is done, from 0 to 1; an estimate.
+        snapshot: the database.
+        progress: called with the completed share, from 0 to 1; an estimate.
     """
     found: list[str] = []
     connection = snapshot.connection
     try:
         _watch(connection, progress)
         found += _structure(connection)
-        if not found:  # in a damaged file the rules would only repeat it
+        if not found:  # in a damaged file the rules would only repeat the finding
             found += _broken_rules(snapshot)
     except apsw.Error as error:
         found.append(f"the database cannot be read to its end: {error}")
@@ -176,7 +176,7 @@ def _broken_rules(snapshot: Snapshot) -> Iterator[str]:
 
 
 def last_message_at_ms(snapshot: Snapshot) -> int:
-    """When the newest message was sent, UTC; 0 for none, or where the file is too damaged to say."""
+    """When the newest message was sent, UTC; 0 for none, or if the file is too damaged to read it."""
     try:
         rows = snapshot.connection.execute("SELECT sent_at_ms FROM messages ORDER BY seq DESC LIMIT 1").fetchall()
     except apsw.Error:
@@ -197,7 +197,7 @@ def _structure(connection: apsw.Connection) -> list[str]:
 
 
 def _watch(connection: apsw.Connection, progress: Callable[[float], None]) -> None:
-    """Tell how far: steps of SQLite's machine are counted, and a message costs about the same number in every log."""
+    """Report progress by counting steps of SQLite's virtual machine, about the same number per message in every log."""
     last_seq = _last_seq(connection)
     expected = max(1, last_seq * _STEPS_PER_MESSAGE // _STEPS_PER_LOOK)
     looks = 0

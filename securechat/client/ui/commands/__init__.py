@@ -1,1 +1,1 @@
-"""What a typed line means."""
+"""Parses typed lines into actions."""

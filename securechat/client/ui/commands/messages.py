@@ -1,6 +1,6 @@
-"""What the commands about messages mean: answering, mending, reacting, searching, and what was not read.
+"""Commands about messages: reply, edit, delete, react, search, history and unread.
 
-A message is named by the number beside it; without one, by being the last own line of the conversation.
+A command names a message by the number beside it; by default it is the last own one of the conversation.
 """
 
 from __future__ import annotations
@@ -20,24 +20,24 @@ from securechat.text.sanitize import visible
 
 WORDS = ("/reply", "/edit", "/delete", "/react", "/search", "/more", "/unread", "/jump", "/around", "/typing")
 HISTORY_DEFAULT = 20
-"""Messages of /history without a number: most of a screen of 24 rows."""
+"""Messages shown by /history without a number: most of a screen of 24 rows."""
 HISTORY_MOST = 10_000
-"""Messages of /history at most: 50 pages, a few MB."""
+"""The most messages of /history: 50 pages, a few MB."""
 _NUMBER = re.compile(r"\[?([0-9]{1,9})\]?(?:\s|$)")
 _DAY = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2})(?:\s+(\S+))?$")
 _LONGEST_QUERY = 500
-"""Characters a Search can carry (model.Search)."""
+"""The most characters of a Search (model.Search)."""
 
 
 def about_messages(word: str, rest: str, current: ConversationId, numbers: LineNumbers, me: int) -> ParsedInput | None:  # noqa: C901, PLR0911, PLR0912 - one row a command
-    """Understand a command about messages; None when it is none.
+    """Parse a command about messages; None when it is another command.
 
     Args:
         word: the command, in lower case.
-        rest: what stands behind it.
-        current: the conversation looked at.
-        numbers: which number stands beside which message.
-        me: one's own sender_id.
+        rest: the text after it.
+        current: the active conversation.
+        numbers: the numbers beside messages.
+        me: the user's own sender_id.
     """
     match word:
         case "/reply":
@@ -96,7 +96,7 @@ def _prefill(named: NumberedMessage | InputError) -> ParsedInput:
         gone = message is not None and message.deleted is not None
         return InputError(
             catalogue.rooms.not_editable(named.number, deleted=gone)
-        )  # an input line shows what is in it as it is
+        )  # an input line shows its content unchanged
     return PrefillInput(f"/edit {named.number} {message.text}")
 
 
@@ -142,7 +142,7 @@ def _history(rest: str, current: ConversationId) -> ParsedInput:
 
 
 def _named(rest: str, numbers: LineNumbers) -> tuple[NumberedMessage | InputError | None, str]:
-    """Split off the number of a message; None when what follows does not begin with a number."""
+    """Split off the number of a message; None when the text does not begin with a number."""
     if (found := _NUMBER.match(rest)) is None:
         return None, rest
     named = numbers.find(int(found[1]))

@@ -1,4 +1,4 @@
-"""What a typed line means: an intent, something for the terminal itself, or a sentence about what is wrong with it."""
+"""Parses a typed line into an action, a request to the terminal, or an error message."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from securechat.client.ui.password_prompt import PasswordPurpose
 from securechat.text.names import LOBBY, longest_known_name
 
 _LONE_SURROGATES = re.compile("[\ud800-\udfff]")
-"""What Python makes of bytes that are no UTF-8 (surrogateescape, PEP 383): no codec takes them back."""
+"""Python's result for bytes that are not UTF-8 (surrogateescape, PEP 383), which no codec can encode."""
 
 
 _SECRET = {"/register": PasswordPurpose.REGISTER, "/password": PasswordPurpose.CHANGE}
@@ -32,23 +32,23 @@ COMMANDS = (
 
 
 def encodable(raw: str) -> str:
-    """Return what a user gave us with U+FFFD for whatever was no text: every input goes through here first."""
+    """Return user input with U+FFFD in place of invalid text: every input passes through here first."""
     return _LONE_SURROGATES.sub("\ufffd", raw)
 
 
 def read(
     line: str, current: ConversationId, known: Iterable[str], numbers: LineNumbers | None = None, me: int = 0
 ) -> ParsedInput:
-    """Understand a line.
+    """Parse a line.
 
     Args:
         line: as typed or pasted; may contain newlines.
-        current: the conversation being looked at.
-        known: names that may be meant.
-        numbers: which number stands beside which message.
-        me: one's own sender_id.
+        current: the active conversation.
+        known: names that the line may mention.
+        numbers: the numbers beside messages.
+        me: the user's own sender_id.
     """
-    line = encodable(line).rstrip()  # a paste brings the newlines behind it along
+    line = encodable(line).rstrip()  # a paste includes trailing newlines
     if line.strip().casefold() == "exit":
         return actions.LeaveChat()
     if line.startswith("//"):
@@ -65,7 +65,7 @@ def read(
 
 
 def holds_secret(line: str) -> bool:
-    """Tell whether somebody typed a password behind a command, well spelt or not: nothing may remember such a line."""
+    """Tell whether a line has a password after a command, even a misspelt one: such a line must not be remembered."""
     word, rest = _split(line)
     return bool(rest) and word.startswith("/") and _nearest(word.casefold()) in _SECRET
 

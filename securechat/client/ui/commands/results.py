@@ -1,4 +1,4 @@
-"""What a typed line can mean besides an intent: something for whoever reads lines, or what is wrong with it."""
+"""The results of parsing a line, other than actions: requests to the terminal, and errors."""
 
 from __future__ import annotations
 
@@ -12,37 +12,37 @@ from securechat.client.ui.password_prompt import PasswordPurpose
 
 
 class ShowHelp(Struct, frozen=True):
-    """Show the commands, or a page about some of them."""
+    """Show the commands, or a help page about some of them."""
 
     page: str = ""
 
 
 class InputError(Struct, frozen=True):
-    """The line makes no sense; the sentence says why."""
+    """The line is invalid; ``sentence`` gives the reason."""
 
     sentence: str
 
 
 class AskPassword(Struct, frozen=True):
-    """Ask for passwords where nobody can read them; `asking.Dialogue` makes an intent of them."""
+    """Ask for passwords with hidden input; `PasswordPrompt` turns them into an action."""
 
     purpose: PasswordPurpose
 
 
 class AddCertificateFile(Struct, frozen=True):
-    """Add the certificate in this file; whoever can read files makes an intent of it."""
+    """Add the certificate in this file; the terminal reads it and makes the action."""
 
     path: str
 
 
 class PrefillInput(Struct, frozen=True):
-    """Put this line into the input line, to be changed there."""
+    """Put this line into the input line, for editing."""
 
     line: str
 
 
 class HistoryFromDate(Struct, frozen=True):
-    """Show a conversation from a day on; whoever knows the time zone makes an intent of it."""
+    """Show a conversation from a day on; the terminal, which knows the time zone, makes the action."""
 
     target: ConversationId
     date: str

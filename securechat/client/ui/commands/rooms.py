@@ -1,4 +1,4 @@
-"""What the commands about rooms and the people in them mean. All are about the room one is in."""
+"""Commands about rooms and their members. All apply to the active room."""
 
 from __future__ import annotations
 
@@ -25,24 +25,24 @@ WORDS = ("/topic", "/room", "/role", *_VERBS)
 _SPAN = re.compile(r"([0-9]{1,8})([smhdw])(?:\s+|$)")
 _UNITS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 604_800}
 _MOST_S = 31_536_000
-"""Of a ban or mute with an end (model.Moderate): a year."""
+"""The longest ban or mute with an end (model.Moderate): a year."""
 _MOST_SLOW_S = 86_400
 _MOST_DAYS = 36_500
 _LONGEST_NAME = 256
 _LONGEST_TOPIC = 1_200
 _LONGEST_REASON = 300
-"""What the records can carry (model.Whois, model.SetRoom, model.Moderate)."""
+"""The most characters that the records allow (model.Whois, model.SetRoom, model.Moderate)."""
 _SWITCHES = {"on": True, "off": False}
 
 
 def about_rooms(word: str, rest: str, here: str, known: Iterable[str]) -> ParsedInput | None:  # noqa: PLR0911 - one row a command
-    """Understand a command about a room; None when it is none.
+    """Parse a command about a room; None when it is another command.
 
     Args:
         word: the command, in lower case.
-        rest: what stands behind it.
-        here: the room one is in.
-        known: names that may be meant.
+        rest: the text after it.
+        here: the active room.
+        known: names that the line may mention.
     """
     match word:
         case "/topic" if not rest:
@@ -63,7 +63,7 @@ def about_rooms(word: str, rest: str, here: str, known: Iterable[str]) -> Parsed
 
 
 def seconds_of(text: str) -> int | None:
-    """Return how long `10m` is; None when it is no length of time."""
+    """Return the seconds of a duration such as `10m`; None when it is not a duration."""
     found = _SPAN.fullmatch(text)
     return None if found is None else int(found[1]) * _UNITS[found[2]]
 
