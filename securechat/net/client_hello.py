@@ -1,4 +1,4 @@
-"""How much of a ClientHello has come, told from its lengths alone.
+"""Looks at a TLS ClientHello while it arrives: tells how many of its bytes are missing (RFC 8446, 4.1.2 and 5.1).
 
 Reads the headers of the TLS records (RFC 8446, section 5.1) and of the handshake message in them, which may be spread
 over several records (section 4), and nothing else: what a hello says is OpenSSL's to judge. Does no I/O.

@@ -9,7 +9,19 @@ import pytest
 from tools.prose import PERSONS, QUESTIONS, count
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-DONE = ("records", "model", "text", "cli", "storage", "tls", "net", "server/config", "client/ui", "client/terminal", "client/pipe")
+DONE = (
+    "records",
+    "model",
+    "text",
+    "cli",
+    "storage",
+    "tls",
+    "net",
+    "server/config",
+    "client/ui",
+    "client/terminal",
+    "client/pipe",
+)
 """The folders of securechat/ that are done; the others follow."""
 MOST_PER_THOUSAND_WORDS = 1.0
 
