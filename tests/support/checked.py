@@ -16,7 +16,7 @@ from securechat.client.core.actions import Action, LeaveChat
 from securechat.client.core.client import ClientCore, CoreOutput
 from securechat.client.core.credentials import Credentials
 from securechat.client.core.events.account import TokenReceived
-from securechat.client.core.events.connection import UiEvent
+from securechat.client.core.events.connection import Disconnect, UiEvent
 from securechat.client.core.state import ConnectionPhase, Visibility
 from securechat.client.network import NetworkThread, ServerTarget
 from securechat.model import Command, Event, Hello, Joined, Welcome
@@ -78,7 +78,7 @@ class CheckedCore(ClientCore):
 
     def connected(self, now: float) -> CoreOutput:
         self._checker = WireChecker(self.display.who, self._realtime, self.stream)
-        return super().connected(now)
+        return self._noted(super().connected(now))
 
     def received(self, event: Event, now: float) -> CoreOutput:
         if self._checker is not None:
@@ -91,16 +91,21 @@ class CheckedCore(ClientCore):
                 self.display.joined(event)
             case _:
                 pass
-        return super().received(event, now)
+        return self._noted(super().received(event, now))
 
     def act(self, intent: Action, now: float) -> CoreOutput:
-        output = super().act(intent, now)
+        output = self._noted(super().act(intent, now))
         for line in self.unsent:
             self.display.lines.setdefault(line.number, None)
         return output
 
-    def _result(self, now: float) -> CoreOutput:
-        output = super()._result(now)
+    def disconnected(self, loss: Disconnect, now: float) -> CoreOutput:
+        return self._noted(super().disconnected(loss, now))
+
+    def tick(self, now: float) -> CoreOutput:
+        return self._noted(super().tick(now))
+
+    def _noted(self, output: CoreOutput) -> CoreOutput:
         if self._checker is not None:
             for command in output.commands:
                 self._checker.sent(command)
