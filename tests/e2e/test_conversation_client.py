@@ -59,6 +59,7 @@ def test_an_edit_without_a_text_puts_the_old_one_into_the_input_line(screen: Ope
     ann, bob = two(screen)
     ann.line("helo")
     bob.wait_for("[1] ann: helo")
+    ann.wait_for("[1] ann: helo")
     ann.line("/edit 1")
     ann.wait_for(">> /edit 1 helo")
     ann.type("\x7flo\r")
