@@ -227,12 +227,12 @@ class Session:
         codec = self._codec
         if codec is None or self._ended:
             return
-        now = self._heard_at = self._scheduler.now
+        self._heard_at = self._scheduler.now
         self._pinged = False
         if self._hello_timer is not None:
             self.link.owes_hello = True
         codec.receive_data(data)
-        wait_s = self._hub.charge_bytes(self, len(data), now)
+        wait_s = self._hub.charge_bytes(self, len(data))
         self._pump(codec)
         if wait_s:
             self._throttle(wait_s)
@@ -250,7 +250,7 @@ class Session:
         self._ended = True
         sentence = "you were too far behind with reading; connect again and read on from where you stopped"
         closing = Closing(ErrorCode.SLOW_READER, sentence, resume_after=self._resume_after)
-        self._hub.lost(self, self._scheduler.now)
+        self._hub.lost(self)
         self.link.close_with(self.format.encode(closing), drop_backlog=True)
 
     def failed(self) -> None:
@@ -264,7 +264,7 @@ class Session:
             if timer is not None:
                 timer.cancel()
         try:
-            self._hub.lost(self, self._scheduler.now)
+            self._hub.lost(self)
         finally:  # the connection is gone, whatever the hub makes of it
             if self._closing_code is not None:
                 self._operator_log.disconnected(self, self._name, self._closing_code.value, "")
@@ -340,7 +340,7 @@ class Session:
         if self._closing_code is None:
             self._closing_code = closing.code
             self.link.close_with(self.format.encode(closing))
-            self._hub.lost(self, self._scheduler.now)
+            self._hub.lost(self)
 
     # --- From bytes to the hub --------------------------------------------------------------------------------------
 
@@ -400,7 +400,7 @@ class Session:
             self._held = replace(command, rooms=rooms[_ROOMS_PER_PASS:]) if rooms[_ROOMS_PER_PASS:] else None
             command = replace(command, rooms=rooms[:_ROOMS_PER_PASS])
         try:
-            wait_s = self._hub.handle(self, command, self._scheduler.now)
+            wait_s = self._hub.handle(self, command)
         except Overloaded:
             self._drafts -= 1
             self._held = command
@@ -428,7 +428,7 @@ class Session:
         self.write(
             self.format.encode(Refused(refusal.code, refusal.detail, ref=refusal.ref, client_id=refusal.client_id))
         )
-        if wait_s := self._hub.charge_request(self, self._scheduler.now):
+        if wait_s := self._hub.charge_request(self):
             self._throttle(wait_s)
 
     def _greeted(self, event: Welcome | Refused) -> None:

@@ -12,9 +12,9 @@ from functools import partial
 
 from msgspec.structs import replace
 
-from securechat.hub.accounts.directory import AccountDirectory, Turn
+from securechat.hub.accounts.directory import Turn
+from securechat.hub.context import HubContext
 from securechat.hub.interfaces import NotAppended
-from securechat.limits import Limits
 from securechat.records.accounts import (
     Ban,
     Change,
@@ -42,13 +42,12 @@ class Housekeeping:
     """Forgets.
 
     Args:
-        directory: everything durable.
-        limits: guest_days, retention_batch, room_invitation_days, audit_days, audit_own_entries.
+        context: everything durable, and the limits.
     """
 
-    def __init__(self, directory: AccountDirectory, limits: Limits) -> None:
-        self._directory = directory
-        self._limits = limits
+    def __init__(self, context: HubContext) -> None:
+        self._directory = context.accounts
+        self._limits = context.limits
 
     def run(self, logins: Set[int], streams: Set[int]) -> None:
         """Forget what has come to its end; to be called once a day. Nothing is forgotten while the clock is doubted.
