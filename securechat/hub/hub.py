@@ -320,8 +320,9 @@ class Hub:
             return self.charge_request(peer)
         if cost is Cost.FREE:
             return 0.0
-        rooms = len(command.rooms) if isinstance(command, Join) else 0
-        return self.charge_request(peer, max(1.0, rooms / _ROOMS_PER_REQUEST))
+        if cost is Cost.ROOMS and isinstance(command, Join):
+            return self.charge_request(peer, max(1.0, len(command.rooms) / _ROOMS_PER_REQUEST))
+        return self.charge_request(peer)
 
     def _handle_stranger(self, peer: Peer, command: Command) -> None:
         match command:

@@ -97,7 +97,7 @@ class AccountDirectory:
         self._by_token: dict[bytes, int] = {}
         self._by_fingerprint: dict[str, int] = {}
         self._by_invite: dict[bytes, int] = {}
-        self.room_directory = RoomDirectory(self.accounts, active_rooms, self.wall_ms)
+        self.room_directory = RoomDirectory(self.accounts, active_rooms, self.clock)
         self._logins_of: dict[int, dict[int, Login]] = {}
         self.ended_logins: set[int] = set()
 

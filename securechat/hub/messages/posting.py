@@ -85,23 +85,23 @@ class Posting:
         """
         connection = self._connections[peer]
         try:
-            self._append(peer, connection, command, self._context.now)
+            self._append(peer, connection, command)
         except Refusal as refusal:
             if command.client_id > connection.known_client_id:
                 raise
             self._recall(peer, connection, command, refusal)
 
-    def _append(self, peer: Peer, connection: MemberConnection, command: DraftCommand, now: float) -> None:
+    def _append(self, peer: Peer, connection: MemberConnection, command: DraftCommand) -> None:
         member = connection.member
         made = (
-            self._draft(connection, command, now)
+            self._draft(connection, command)
             if isinstance(command, Say | Direct)
             else self._revision(connection, command)
         )
         text = made.text
         size_bytes = len(text) if text.isascii() else len(text.encode())
         size_bytes += _CHANGE_BYTES if isinstance(made, Revision) else 0
-        if not self._quota.has_room(peer.address, size_bytes, now):
+        if not self._quota.has_room(peer.address, size_bytes, self._context.now):
             raise Refusal(ErrorCode.QUOTA, "your address has stored all it may today; try again tomorrow")
 
         def done(outcome: AppendOutcome) -> None:
@@ -123,7 +123,7 @@ class Posting:
         self._quota.take(peer.address, size_bytes)
         connection.last_client_id = max(connection.last_client_id, command.client_id)
         if isinstance(made, Draft):
-            self._begin_pause(made, now)
+            self._begin_pause(made)
         if self._hears_messages and isinstance(made, Draft):
             self._operator_log.happened(
                 OperatorEvent.SAID, peer, member.name, made.room or made.to_name or "", made.text
@@ -162,14 +162,14 @@ class Posting:
                 elif peer in self._connections:
                     peer.deliver(acked)
 
-    def _draft(self, connection: MemberConnection, command: Say | Direct, now: float) -> Draft:
+    def _draft(self, connection: MemberConnection, command: Say | Direct) -> Draft:
         member = connection.member
         _check_text(command.text, self._text_chars)
         if self._directory.mutes:
             expect_unmuted(self._directory, member.sender_id)
         if isinstance(command, Say):
             room = self._room_of(member, command.room)
-            self._check_rules(connection, command, room, now)
+            self._check_rules(connection, command, room)
             return Draft(
                 member.sender_id,
                 member.name,
@@ -251,7 +251,7 @@ class Posting:
             raise Refusal(ErrorCode.BUSY, f"#{room} is getting another name; try again", retry_after_s=0.5)
         return room
 
-    def _check_rules(self, connection: MemberConnection, command: Say, room: str, now: float) -> None:
+    def _check_rules(self, connection: MemberConnection, command: Say, room: str) -> None:
         """Judge whether a member may say something in a room now."""
         member = connection.member
         room_record = self._room_directory.room_records.get(room)
@@ -261,17 +261,18 @@ class Posting:
         self._check_room_record(member, room, rank)
         if room_record.slow_s and not has_permission(rank, Permission.SKIP_SLOW_MODE):
             at, stream, client_id = self._said.get((member.sender_id, room_record.room_id), _NEVER)
-            left_s = at + room_record.slow_s - now
+            left_s = at + room_record.slow_s - self._context.now
             is_retry = stream == connection.stream and command.client_id <= client_id
             if left_s > 0 and not is_retry:
                 raise Refusal(ErrorCode.SLOW_MODE, f"#{room} is in slow mode; wait {span(left_s)}", round(left_s, 1))
 
-    def _begin_pause(self, draft: Draft, now: float) -> None:
+    def _begin_pause(self, draft: Draft) -> None:
         """Slow mode counts from here: what was refused, or could not be taken yet, has not been said."""
         room_record = self._room_directory.room_records.get(draft.room or "")
         if room_record is None or not room_record.slow_s:
             return
-        who, said = (draft.sender_id, room_record.room_id), (now, draft.stream, draft.client_id)
+        who = (draft.sender_id, room_record.room_id)
+        said = (self._context.now, draft.stream, draft.client_id)
         _, stream, client_id = self._said.get(who, _NEVER)
         if stream == draft.stream and draft.client_id <= client_id:
             return  # a retry

@@ -6,12 +6,13 @@ applies what the log has taken.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from itertools import islice
 from typing import assert_never
 
 from securechat.hub.rooms.listing import RoomListing
 from securechat.hub.rooms.permissions import RANK_OF_ROLE, Rank
+from securechat.hub.wall_clock import WallClock
 from securechat.records.accounts import Account, Role
 from securechat.records.rooms import (
     DropMembership,
@@ -42,18 +43,18 @@ class RoomDirectory:
     Args:
         accounts: every account, by sender_id.
         active_rooms: the occupied rooms, by name.
-        wall_ms: UTC milliseconds.
+        clock: what expiry is judged by.
 
     Attributes:
         room_records: every room with a record, by name.
         listing: the rooms that anybody may be told of.
     """
 
-    def __init__(self, accounts: dict[int, Account], active_rooms: Collection[str], wall_ms: Callable[[], int]) -> None:
+    def __init__(self, accounts: dict[int, Account], active_rooms: Collection[str], clock: WallClock) -> None:
         self.room_records: dict[str, RoomRecord] = {}
         self.listing = RoomListing(active_rooms, self.room_records)
         self._accounts = accounts
-        self._wall_ms = wall_ms
+        self._wall_ms = clock.now_ms
         self._names: dict[int, str] = {}
         self._members: dict[int, dict[int, Membership]] = {}  # by room_id, then sender_id
         self._rooms_of: dict[int, set[int]] = {}

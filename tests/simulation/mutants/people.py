@@ -20,12 +20,12 @@ _ENDS_NOTHING = SimpleNamespace(end=nothing, end_member=nothing)
 
 @planted(Posting, "_draft")
 def mute_that_the_second_device_escapes(original: Any) -> Any:
-    def draft(self: Any, seat: Any, command: Any, now: float) -> Any:
+    def draft(self: Any, seat: Any, command: Any) -> Any:
         mutes = self._directory.mutes
         if seat.stream != seat.member.sender_id:
             self._directory.mutes = {}
         try:
-            return original(self, seat, command, now)
+            return original(self, seat, command)
         finally:
             self._directory.mutes = mutes
 

@@ -25,7 +25,6 @@ from securechat.model import (
     Welcome,
     Who,
 )
-from securechat.net.loop import Loop
 from tests.support.hub_rig import HubRig
 
 DRAFTS = {Say, Direct, Edit, Delete, React}
@@ -88,14 +87,3 @@ def test_a_completion_happens_at_the_time_of_its_pass() -> None:
     rig.now += 11.0
     rig.do(other, Hello(1, "ann", 32 * "2"))
     assert other.last(Welcome).name == "ann"
-
-
-def test_a_pass_begins_before_its_completions() -> None:
-    times = iter([1.0, 2.0, 2.0, 2.0])
-    loop = Loop(Limits(), clock=lambda: next(times, 2.0))
-    seen: list[object] = []
-    loop.on_pass = seen.append
-    loop.post(lambda: seen.append("completion"))
-    loop.run_pass(0)
-    loop.close()
-    assert seen == [2.0, "completion"]
