@@ -442,3 +442,24 @@ class Access(StrEnum):
 
     OPEN = "open"
     MEMBERS = "members"
+
+
+class AuthenticationSettings(Struct, frozen=True):
+    """What the hub needs besides the log: who may come in, and everything it may not make itself.
+
+    Attributes:
+        access: who may come in.
+        hasher: hashes passwords.
+        token_bytes: that many random bytes, unguessable.
+        wall_ms: UTC milliseconds.
+        monotonic: seconds that no setting of the clock moves.
+        proven: given a public key, a signature and a sender_id, returns the fingerprint of that key when the signature
+            proves to this server that the sender has its private half; else None.
+    """
+
+    access: Access
+    hasher: Hasher
+    token_bytes: Callable[[int], bytes]
+    wall_ms: Callable[[], int]
+    monotonic: Callable[[], float]
+    proven: Callable[[str, str, int], str | None]

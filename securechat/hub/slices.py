@@ -7,8 +7,10 @@ over when `begin` returns, and the next one whenever the hub is ticked.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from itertools import islice
+
+from securechat.hub.environment import HubEnvironment
 
 STEPS = 250
 """Of one slice: at up to 10 us each some 2.5 ms."""
@@ -18,11 +20,11 @@ class Slices:
     """The jobs under way, in the order in which they were begun; each slice is one job's.
 
     Args:
-        again: asks for `run` to be called in the next pass.
+        environment: its alarm asks for `run` to be called in the next pass.
     """
 
-    def __init__(self, again: Callable[[], None]) -> None:
-        self._again = again
+    def __init__(self, environment: HubEnvironment) -> None:
+        self._environment = environment
         self._jobs: deque[Iterator[object]] = deque()
 
     @property
@@ -45,4 +47,4 @@ class Slices:
                 self._jobs.append(job)
         finally:
             if self._jobs:
-                self._again()
+                self._environment.alarm(self._environment.now)

@@ -69,6 +69,7 @@ class Loop:
 
     Attributes:
         containment: handles the exceptions of pieces of work.
+        on_pass: receives the time at the start of each pass, before its completions.
         now: monotonic seconds at the start of this pass.
         passes: passes so far; with ``reads``, ``writes``, ``bytes_in`` and ``bytes_out`` (plaintext) for the metrics.
     """
@@ -85,6 +86,7 @@ class Loop:
     ) -> None:
         self.limits = limits
         self.now = clock()
+        self.on_pass: Callable[[float], None] | None = None
         self.passes = self.reads = self.writes = self.bytes_in = self.bytes_out = 0
         self._clock = clock
         self.containment = Containment(on_error)
@@ -152,6 +154,8 @@ class Loop:
         """Run one pass; waits at most ``timeout_s`` seconds for work (None: without limit)."""
         events = self._selector.select(self._patience(timeout_s))
         self.now = self._clock()
+        if self.on_pass is not None:
+            self.on_pass(self.now)
         self.passes += 1
         again = self.again
         if again:  # transports added from here on wait for the next pass

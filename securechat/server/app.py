@@ -25,8 +25,9 @@ from enum import IntEnum
 from securechat import __version__
 from securechat.containment import Failure, Vital, vital
 from securechat.errors import ErrorCode, LocalProtocolError, LogError, TlsFailure
-from securechat.hub.accounts.authentication import AuthenticationSettings
+from securechat.hub.context import HubContext
 from securechat.hub.hub import Hub
+from securechat.hub.interfaces import AuthenticationSettings
 from securechat.model import Closing
 from securechat.net.broadcast import write_all
 from securechat.net.connection_limits import ConnectionLimits
@@ -128,7 +129,7 @@ class Server:
             on_warning=self._warn,
         )
         self._hasher = Argon2Hasher(config.limits, self._loop.post, self._hashing_failed)
-        self._hub = Hub(
+        context = HubContext(
             self._log,
             Broadcaster(write_all, self._left_out, self._loop.containment.contain),
             self._operator_log,
@@ -141,6 +142,8 @@ class Server:
             rates=config.rates,
             containment=self._loop.containment,
         )
+        self._hub = Hub(context)
+        self._loop.on_pass = self._hub.begin_pass
         self._pending = PendingConnections(
             self._loop,
             ConnectionLimits(config.limits, descriptor_limit() - config.limits.reserved_descriptors),
@@ -318,7 +321,7 @@ class Server:
 
     def _tick(self) -> None:
         self._tick_timer = None
-        self._hub.tick(self._loop.now)
+        self._hub.tick()
 
     def _tidy(self) -> None:
         """Once a day, and a while after the start: forget what has expired, by a clock that is believed."""

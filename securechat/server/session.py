@@ -237,12 +237,12 @@ class Session:
             if (codec := self._choose_codec()) is None:
                 return
             data, self._first_bytes = self._first_bytes, b""
-        now = self._heard_at = self._scheduler.now
+        self._heard_at = self._scheduler.now
         self._pinged = False
         if self._hello_timer is not None:
             self.link.owes_hello = True
         codec.receive_data(data)
-        wait_s = self._hub.charge_bytes(self, len(data), now)
+        wait_s = self._hub.charge_bytes(self, len(data))
         self._pump(codec)
         if wait_s:
             self._throttle(wait_s)
@@ -260,7 +260,7 @@ class Session:
         self._ended = True
         sentence = "you were too far behind with reading; connect again and read on from where you stopped"
         closing = Closing(ErrorCode.SLOW_READER, sentence, resume_after=self._resume_after)
-        self._hub.lost(self, self._scheduler.now)
+        self._hub.lost(self)
         self.link.close_with(self._last_words(closing), drop_backlog=True)
 
     def failed(self) -> None:
@@ -274,7 +274,7 @@ class Session:
             if timer is not None:
                 timer.cancel()
         try:
-            self._hub.lost(self, self._scheduler.now)
+            self._hub.lost(self)
         finally:  # the connection is gone, whatever the hub makes of it
             if self._closing_code is not None:
                 self._operator_log.disconnected(self, self._name, self._closing_code.value, "")
@@ -369,7 +369,7 @@ class Session:
         if self._closing_code is None:
             self._closing_code = closing.code
             self.link.close_with(self._last_words(closing))
-            self._hub.lost(self, self._scheduler.now)
+            self._hub.lost(self)
 
     def _last_words(self, closing: Closing) -> bytes:
         """Say it as the peer's protocol does; where none is known, as the native one."""
@@ -387,7 +387,7 @@ class Session:
 
     def _codec_ended(self) -> None:
         self.link.close_with()
-        self._hub.lost(self, self._scheduler.now)
+        self._hub.lost(self)
 
     # --- From bytes to the hub --------------------------------------------------------------------------------------
 
@@ -457,7 +457,7 @@ class Session:
             self._held = replace(command, rooms=rooms[_ROOMS_PER_PASS:]) if rooms[_ROOMS_PER_PASS:] else None
             command = replace(command, rooms=rooms[:_ROOMS_PER_PASS])
         try:
-            wait_s = self._hub.handle(self, command, self._scheduler.now)
+            wait_s = self._hub.handle(self, command)
         except Overloaded:
             self._drafts -= 1
             self._held = command
@@ -477,7 +477,7 @@ class Session:
         self._charge_request()
 
     def _charge_request(self) -> None:
-        if wait_s := self._hub.charge_request(self, self._scheduler.now):
+        if wait_s := self._hub.charge_request(self):
             self._throttle(wait_s)
 
     def _greeted(self, event: Welcome | Refused) -> None:

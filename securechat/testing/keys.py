@@ -9,8 +9,7 @@ import hashlib
 from collections.abc import Callable
 
 from securechat.errors import ErrorCode, Refusal
-from securechat.hub.accounts.authentication import AuthenticationSettings
-from securechat.hub.interfaces import Access, PasswordCheck
+from securechat.hub.interfaces import Access, AuthenticationSettings, PasswordCheck
 from securechat.tls.client_certificates import proven_fingerprint
 
 AUTHORITY = "sha256:" + 64 * "0"

@@ -101,7 +101,7 @@ class AccessMachine(RuleBasedStateMachine):
                 old, new = data.draw(passwords), data.draw(passwords)
                 self.rig.do(peer, ChangePassword(ref=4, old=old, new=new), settle=False)
             case "lose":
-                self.rig.hub.lost(peer, self.rig.now)
+                self.rig.hub.lost(peer)
 
     # --- The steward ----------------------------------------------------------------------------------------------
 
@@ -214,7 +214,7 @@ class AccessMachine(RuleBasedStateMachine):
     @invariant()
     def names_are_somebodys_alone(self) -> None:
         if hasattr(self, "rig"):
-            keys = [member.key for member in self.rig.hub._members.values()]
+            keys = [member.key for member in self.rig.hub.context.members.values()]
             assert len(keys) == len(set(keys))
 
     @invariant()

@@ -131,7 +131,7 @@ class HubMachine(RuleBasedStateMachine):
     def go(self, peer: FakePeer, quit_: bool) -> None:
         if quit_ and self._may_act(peer):
             self.rig.do(peer, Quit(), settle=False)
-        self.rig.hub.lost(peer, self.rig.now)
+        self.rig.hub.lost(peer)
         peer.closed = peer.closed or peer.closed
 
     @rule()
@@ -157,9 +157,9 @@ class HubMachine(RuleBasedStateMachine):
 
     @invariant()
     def names_are_unique(self) -> None:
-        keys = [member.key for member in self.rig.hub._members.values()]
+        keys = [member.key for member in self.rig.hub.context.members.values()]
         assert len(keys) == len(set(keys))
-        for member in self.rig.hub._members.values():
+        for member in self.rig.hub.context.members.values():
             assert member.key == name_key(member.name)
 
     @invariant()

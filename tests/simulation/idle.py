@@ -12,7 +12,7 @@ from tests.simulation.server import SimulatedServer
 def check_roster(server: SimulatedServer, device: Device) -> None:
     """A device shows the rooms that it is in, and in each the people who are there."""
     assert device.core is not None
-    member = server.hub._members.get(device.core.me.id)
+    member = server.hub.context.members.get(device.core.me.id)
     if member is None:
         raise HistoryBroken(f"{device.name} believes to be in, and is not")
     here = device.core.rooms
@@ -56,19 +56,19 @@ def check_empty(server: SimulatedServer) -> None:
     tables: dict[str, object] = {
         "sessions": server.sessions,
         "seats": hub._connections,
-        "members": entrance.members,
-        "names of members": entrance._by_key,
+        "members": hub.context.members,
+        "names of members": hub.context.members_by_key,
         "hellos that knock": entrance._authenticating,
         "hellos that wait": entrance._waiting,
         "history questions": hub._queries._reading,
         "late acks": posting._late_acks,
-        "unsettled drafts": posting.unsettled,
+        "unsettled drafts": hub.unsettled,
         "drafts in the log": server.log.waiting,
         "rooms": hub._presence.rooms,
         "absent members": hub._presence._absent,
         "presence to tell": hub._presence._presence_due,
         "joins under way": hub._room_membership._joining,
-        "rooms that get another name": posting.renaming,
+        "rooms that get another name": hub.context.renaming,
         "turns": hub._directory._queues,
         "leaving records": hub._directory._leaving,
         "invites in use": hub._login_flow._authenticator._uses_pending,

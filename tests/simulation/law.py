@@ -267,7 +267,7 @@ class Law:
         A guest's new name is told at once and durable with the next commit: it may be lost. An account's name is the
         account's; whether a new one was stored, nobody may have heard.
         """
-        now, members = self.world.clock.now, self.world.server.hub._login_flow._by_key
+        now, members = self.world.clock.now, self.world.server.hub.context.members_by_key
         stored_until = min(now, self.world.server.failed_at)
         for key, holder in list(self._holders.items()):
             is_account = key in members and members[key].account

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from securechat.errors import ErrorCode
+from securechat.hub.context import HubContext
 from securechat.hub.hub import Hub
 from securechat.hub.interfaces import LogState, OperatorEvent, Peer
 from securechat.model import ALPN, Closing
@@ -99,7 +100,7 @@ class SimulatedServer:
         self.hasher: Any = keys.hasher
         outlet = WatchedOutlet(watch, write_all)
         rates = "rates" in world.flavour
-        self.hub = Hub(
+        context = HubContext(
             self.log,
             outlet,
             self,
@@ -110,6 +111,8 @@ class SimulatedServer:
             pages=world.pages,
             containment=self.loop.containment,
         )
+        self.hub = Hub(context)
+        self.loop.on_pass = self.hub.begin_pass
         self._let_answers_fail()
         work.measure(self.hub)
         self.admin_commands = self.hub.admin_commands
@@ -213,7 +216,7 @@ class SimulatedServer:
 
     def _tick(self) -> None:
         self._tick_timer = None
-        self.hub.tick(self.loop.now)
+        self.hub.tick()
 
     def _sing(self) -> None:
         """A canary: a timer made in a pass that would fire in the same pass could hold the loop for ever."""

@@ -80,9 +80,9 @@ class Work:
         handle, posting = hub.handle, hub._posting
         whose = posting._sender_named
 
-        def counted_handle(peer: Peer, command: Command, now: float) -> float:
+        def counted_handle(peer: Peer, command: Command) -> float:
             self.us += COMMAND_US
-            return handle(peer, command, now)
+            return handle(peer, command)
 
         def counted_whose(room: str, key: str) -> int | None:
             self.us += CANDIDATE_US + len(key) / KEY_CHARS_PER_US

@@ -9,8 +9,9 @@ from typing import Any, TypeVar
 from securechat.client_address import origin_of
 from securechat.containment import Containment, Failure
 from securechat.errors import ErrorCode
+from securechat.hub.context import HubContext
 from securechat.hub.hub import Hub
-from securechat.hub.interfaces import Access, OperatorEvent, Peer
+from securechat.hub.interfaces import Access, AuthenticationSettings, OperatorEvent, Peer
 from securechat.limits import PAGE_LIMITS, Limits, PageLimits
 from securechat.model import Closing, Command, Event, Hello, Message
 from securechat.testing.keys import plain_keys
@@ -52,7 +53,7 @@ class FakePeer:
 
     def fail(self) -> None:
         self.close(Closing(ErrorCode.INTERNAL, "a bug"))
-        self.rig.hub.lost(self, self.rig.now)
+        self.rig.hub.lost(self)
 
     def of(self, kind: type[E]) -> list[E]:
         return [event for event in self.events if isinstance(event, kind)]
@@ -85,7 +86,7 @@ class HubRig:
         self.containment = Containment(on_failure)
         self.limits = limits or Limits()
         self.format = NativeFormat(pages)
-        self.now = 1000.0
+        self._now = 1000.0
         self.posted: deque[Callable[[], None]] = deque()
         self.happened_: list[tuple[OperatorEvent, str, str]] = []
         self.alarm_at: float | None = None
@@ -93,21 +94,38 @@ class HubRig:
         self.failure: Exception | None = None
         self._peers = 0
         self.store = store or MemoryStore(self.limits, wall_ms=self.wall_ms, pages=pages)
+        self._rates, self._pages = rates, pages
+        self.open(plain_keys(self.posted.append, self.wall_ms, access=access))
+
+    def open(self, keys: AuthenticationSettings, sure_at_ms: int = 0) -> None:
+        """Open the log, and a hub over it."""
+        self.keys = keys
         self.log = MemoryLog(self.posted.append, limits=self.limits, wall_ms=self.wall_ms, store=self.store)
-        self.keys = plain_keys(self.posted.append, self.wall_ms, access=access)
-        self.hub = Hub(
+        context = HubContext(
             self.log,
             self,
             self,
             self.limits,
-            keys=self.keys,
+            keys=keys,
             alarm=self._alarm,
-            rates=rates,
-            pages=pages,
+            rates=self._rates,
+            pages=self._pages,
             containment=self.containment,
         )
+        self.hub = Hub(context)
         state = self.log.start(self._on_commit, self._failed)
-        self.hub.restore(state, self.now, self.wall_ms())
+        self.hub.restore(state, self.now, self.wall_ms(), sure_at_ms)
+
+    @property
+    def now(self) -> float:
+        """Monotonic seconds; setting it begins a pass of the loop."""
+        return self._now
+
+    @now.setter
+    def now(self, now: float) -> None:
+        self._now = now
+        if hasattr(self, "hub"):
+            self.hub.begin_pass(now)
 
     def wall_ms(self) -> int:
         return int(self.now * 1000)
@@ -140,7 +158,7 @@ class HubRig:
 
     def do(self, peer: FakePeer, command: Command, *, settle: bool = True) -> float:
         self.containment.current = peer
-        wait_s = self.hub.handle(peer, command, self.now)
+        wait_s = self.hub.handle(peer, command)
         self.containment.current = None
         if settle:
             self.settle()
@@ -161,7 +179,7 @@ class HubRig:
         end = self.now + seconds
         while self.alarm_at is not None and self.alarm_at <= end:
             self.now, self.alarm_at = max(self.now, self.alarm_at), None
-            self.hub.tick(self.now)
+            self.hub.tick()
             self.settle()
         self.now = end
 
@@ -174,5 +192,5 @@ class HubRig:
         return peer
 
     def lose(self, peer: FakePeer) -> None:
-        self.hub.lost(peer, self.now)
+        self.hub.lost(peer)
         self.settle()

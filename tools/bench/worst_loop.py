@@ -65,6 +65,7 @@ class PassLoop:
 
     def __init__(self, watch: Stopwatch) -> None:
         self.now = 1_000.0
+        self.on_pass: Callable[[float], None] = lambda _: None
         self.dirty: list[Link] = []
         self.watch_ = watch
         self._posted: deque[Callable[[], None]] = deque()
@@ -115,6 +116,7 @@ class PassLoop:
         writers = [watcher for watcher, events in self._interests.items() if events & EVENT_WRITE]
         self.watch_.total_s = 0.0
         self.watch_.start()
+        self.on_pass(self.now)
         for _ in range(len(self._posted)):
             self._posted.popleft()()
         for each in inputs:

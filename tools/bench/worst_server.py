@@ -43,7 +43,7 @@ def departures(world: World) -> Timed:
     lost = world.present[-min(100, world.size.crowd) :]
     numbers = [int(world.names.index(world.hub.name_of(session))) for session in lost]
     for session in lost:
-        world.hub.lost(session, world.loop.now)
+        world.hub.lost(session)
     yield Work((), world.limits.quiet_return_s + 2.0, at_once=True)
     world.present[-len(lost) :] = [world.enter(number) for number in numbers]
 
@@ -52,7 +52,7 @@ def departures(world: World) -> Timed:
 def network_drop(world: World) -> Timed:
     count = min(100, len(world.present) // 2)
     lost = world.present[:count]
-    yield Work(tuple(lambda session=session: world.hub.lost(session, world.loop.now) for session in lost), 0.5)
+    yield Work(tuple(lambda session=session: world.hub.lost(session) for session in lost), 0.5)
     world.present[:count] = [world.enter(SPARE + number) for number in range(count)]
 
 
@@ -64,7 +64,7 @@ def commit(world: World) -> Timed:
         drafts += [(session, next(_drafts)) for _ in range(world.size.batch // min(64, world.size.crowd))]
     for session, number in drafts:
         session._drafts += 1
-        world.hub.handle(session, Say(number, room, "hello, everybody"), world.loop.now)
+        world.hub.handle(session, Say(number, room, "hello, everybody"))
     yield Work((), at_once=True)
 
 

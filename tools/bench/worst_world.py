@@ -16,6 +16,7 @@ from itertools import count
 from typing import Any, cast
 
 from securechat.hub.accounts.directory import hash_of
+from securechat.hub.context import HubContext
 from securechat.hub.hub import Hub
 from securechat.hub.interfaces import Access
 from securechat.limits import MAX_REACTIONS, MAX_TEXT_CHARS, Limits
@@ -258,9 +259,11 @@ class World:
         self.log = MemoryLog(self.loop.post, limits=self.limits, wall_ms=self.wall_ms, store=self.store)
         keys = plain_keys(self.loop.post, self.wall_ms, access=Access.OPEN)
         self.observer = _Silent()
-        self.hub = Hub(
+        context = HubContext(
             self.log, Broadcaster(write_all), self.observer, self.limits, keys=keys, alarm=self._alarm, rates=False
         )
+        self.hub = Hub(context)
+        self.loop.on_pass = self.hub.begin_pass
         state = self.log.start(self.hub.on_commit, self._failed)
         self.hub.restore(state, self.loop.now, self.wall_ms())
         self.administration = AdminServer.__new__(AdminServer)
@@ -283,7 +286,7 @@ class World:
 
     def _tick(self) -> None:
         self._alarm_timer = None
-        self.hub.tick(self.loop.now)
+        self.hub.tick()
 
     # --- Who is here
 
@@ -334,7 +337,7 @@ class World:
 
     def drop(self, session: Session) -> None:
         """The connection is lost, and its member is gone at once."""
-        self.hub.lost(session, self.loop.now, quit_=True)
+        self.hub._disconnection.lost(session, quit_=True)
         session.connection_lost(CloseReason.PEER_CLOSED, "")
 
     # --- The operator

@@ -18,11 +18,12 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from securechat.errors import ErrorCode, Refusal
-from securechat.hub.accounts.directory import AccountDirectory, hash_of
+from securechat.hub.accounts.directory import hash_of
 from securechat.hub.accounts.hashing_quota import HashingQuota
 from securechat.hub.accounts.login_throttle import LoginThrottle
-from securechat.hub.interfaces import Access, Hasher, PasswordCheck, Peer
-from securechat.limits import SECRET_BYTES, Limits
+from securechat.hub.context import HubContext
+from securechat.hub.interfaces import Access, PasswordCheck, Peer
+from securechat.limits import SECRET_BYTES
 from securechat.model import Hello
 from securechat.records.accounts import Account, Ban, Change, Drop, Invite, Login, Put
 from securechat.text.names import name_key
@@ -31,27 +32,6 @@ from securechat.text.passwords import check_password, normal_password
 _WRONG = "the name or the password is wrong; try again"
 _MEMBERS_ONLY = "this server is for members: log in with your name and password, or ask its administrator for an invite"
 _EXPIRED = "this login has ended or expired; log in with your password again"
-
-
-class AuthenticationSettings(Struct, frozen=True):
-    """What the hub needs besides the log: who may come in, and everything it may not make itself.
-
-    Attributes:
-        access: who may come in.
-        hasher: hashes passwords.
-        token_bytes: that many random bytes, unguessable.
-        wall_ms: UTC milliseconds.
-        monotonic: seconds that no setting of the clock moves.
-        proven: given a public key, a signature and a sender_id, returns the fingerprint of that key when the signature
-            proves to this server that the sender has its private half; else None.
-    """
-
-    access: Access
-    hasher: Hasher
-    token_bytes: Callable[[int], bytes]
-    wall_ms: Callable[[], int]
-    monotonic: Callable[[], float]
-    proven: Callable[[str, str, int], str | None]
 
 
 class Authenticated(Struct):
@@ -91,35 +71,31 @@ class Authenticator:
     """Judges hellos.
 
     Args:
-        directory: accounts, logins, certificates, invites and bans.
-        keys: access, hashing, randomness.
+        context: accounts and what hangs on them, access, hashing, randomness and limits.
         login_throttle: judges when a password may be tried.
-        limits: sessions_per_account, hash_queue.
 
     Attributes:
         hashing: hashes what peers ask for.
         proven: see `AuthenticationSettings`.
     """
 
-    def __init__(
-        self, directory: AccountDirectory, keys: AuthenticationSettings, login_throttle: LoginThrottle, limits: Limits
-    ) -> None:
-        self._directory = directory
-        self._keys = keys
+    def __init__(self, context: HubContext, login_throttle: LoginThrottle) -> None:
+        self._context = context
+        self._directory = context.accounts
+        self._keys = context.keys
         self._login_throttle = login_throttle
-        self._limits = limits
-        self.hashing = HashingQuota(keys.hasher, limits)
-        self.proven = keys.proven
+        self._limits = context.limits
+        self.hashing = HashingQuota(context.keys.hasher, context.limits)
+        self.proven = context.keys.proven
         self._uses_pending: dict[int, int] = {}
 
-    def authenticate(self, peer: Peer, hello: Hello, name: str, now: float, opened: AuthenticationDone) -> None:
+    def authenticate(self, peer: Peer, hello: Hello, name: str, opened: AuthenticationDone) -> None:
         """Judge a hello, now or when a password has been compared.
 
         Args:
             peer: who knocks.
             hello: what they say.
             name: its name, checked.
-            now: monotonic seconds.
             opened: told the outcome, perhaps before this returns.
 
         Raises:
@@ -132,7 +108,7 @@ class Authenticator:
         elif hello.token is not None:
             opened(self._by_token(hello.token))
         elif hello.password is not None:
-            self._by_password(peer, hello, name, now, opened)
+            self._by_password(peer, hello, name, opened)
         elif peer.certificate is not None:
             opened(self._by_certificate(peer.certificate, name))
         else:
@@ -232,21 +208,21 @@ class Authenticator:
             raise banned(ban, self._directory.wall_ms())
         return Authenticated(account.name, account=account, certificate=fingerprint)
 
-    def _by_password(self, peer: Peer, hello: Hello, name: str, now: float, opened: AuthenticationDone) -> None:
+    def _by_password(self, peer: Peer, hello: Hello, name: str, opened: AuthenticationDone) -> None:
         key = name_key(name)
-        self._login_throttle.check(peer, key, now)
+        self._login_throttle.check(peer, key, self._context.now)
         asked = self._directory.account_named(name)
         epoch = self._directory.epoch(asked.sender_id) if asked is not None else 0
         password = normal_password(hello.password or "")
 
         def verified(verdict: PasswordCheck | Refusal) -> None:
             if isinstance(verdict, Refusal):  # nothing was compared: the try counts for nothing
-                self._login_throttle.retract(peer, key, now)
+                self._login_throttle.retract(peer, key, self._context.now)
                 opened(verdict)
                 return
             account = self._directory.living(asked.sender_id) if asked is not None else None
             if not verdict.match or account is None or self._directory.epoch(account.sender_id) != epoch:
-                self._login_throttle.failed(peer, key, now)
+                self._login_throttle.failed(peer, key, self._context.now)
                 opened(Refusal(ErrorCode.LOGIN_FAILED, _WRONG))
                 return
             self._login_throttle.succeeded(peer, key)
@@ -261,7 +237,7 @@ class Authenticator:
         try:
             self.hashing.verify(peer, asked.password if asked is not None else None, password, verified)
         except BaseException:
-            self._login_throttle.retract(peer, key, now)
+            self._login_throttle.retract(peer, key, self._context.now)
             raise
 
     def _by_invite(self, peer: Peer, hello: Hello, name: str, opened: AuthenticationDone) -> None:

@@ -11,10 +11,10 @@ from collections.abc import Callable
 from msgspec.structs import replace
 
 from securechat.errors import ErrorCode
-from securechat.hub.accounts.directory import AccountDirectory
-from securechat.hub.accounts.login import LoginFlow
 from securechat.hub.accounts.names import owner_of_account
 from securechat.hub.accounts.self_service import AccountService
+from securechat.hub.context import HubContext
+from securechat.hub.disconnection import Disconnection
 from securechat.hub.interfaces import NotAppended
 from securechat.hub.rooms.membership import RoomMembership
 from securechat.model import Closing
@@ -40,9 +40,8 @@ class AccountDeletion:
     Args:
         account: which.
         remove: whether its messages go, too.
-        directory, login_flow, account_service, room_membership: where it has to be taken out of.
-        remove_member: ends all its connections with these last words.
-        last_seq: tells the end of the log, for the progress.
+        context: the directories it has to be taken out of.
+        account_service, room_membership, disconnection: end its logins, its memberships and its connections.
         progress: told how far the log has been looked through, from 0 to 1.
         done: told how many messages were changed or removed, or why it could not be finished.
     """
@@ -52,24 +51,21 @@ class AccountDeletion:
         account: Account,
         *,
         remove: bool,
-        directory: AccountDirectory,
-        login_flow: LoginFlow,
+        context: HubContext,
         account_service: AccountService,
         room_membership: RoomMembership,
-        remove_member: Callable[[int, Closing], int],
-        last_seq: Callable[[], int],
+        disconnection: Disconnection,
         progress: Callable[[float], None],
         done: DeletionDone,
     ) -> None:
         self._account = account
         self._sender_id = account.sender_id
         self._remove = remove
-        self._directory = directory
-        self._login_flow = login_flow
+        self._context = context
+        self._directory = context.accounts
         self._account_service = account_service
         self._room_membership = room_membership
-        self._remove_member = remove_member
-        self._last_seq = last_seq
+        self._disconnection = disconnection
         self._progress = progress
         self._done = done
         self._count = 0
@@ -85,7 +81,7 @@ class AccountDeletion:
         )
 
     def _end_logins(self, _: Committed) -> None:
-        self._remove_member(self._sender_id, _LAST_WORDS)
+        self._disconnection.end_member(self._sender_id, _LAST_WORDS)
         keys: list[Change] = [Drop(Login, row.login_id) for row in self._directory.logins_of(self._sender_id)]
         keys += [Drop(Certificate, row.certificate_id) for row in self._directory.certificates_of(self._sender_id)]
         self._directory.change(keys, self._then(self._begin_erasing))
@@ -103,7 +99,7 @@ class AccountDeletion:
         if answer.through is None:
             self._leave_next(Committed())
         else:
-            self._progress(min(1.0, answer.through / max(1, self._last_seq())))
+            self._progress(min(1.0, answer.through / max(1, self._context.fed_seq)))
             self._erase(answer.through)
 
     def _leave_next(self, _: Committed) -> None:
@@ -115,7 +111,7 @@ class AccountDeletion:
             self._directory.change((Drop(Account, self._sender_id),), self._dropped)
 
     def _dropped(self, answer: Committed | NotAppended) -> None:
-        self._login_flow.name_reservations.free(self._account.name, owner_of_account(self._sender_id))
+        self._context.names.free(self._account.name, owner_of_account(self._sender_id))
         self._finished(answer if isinstance(answer, NotAppended) else self._count)
 
     def _then(self, step: Callable[[Committed], None]) -> Callable[[Committed | NotAppended], None]:

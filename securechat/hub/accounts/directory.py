@@ -8,18 +8,18 @@ from __future__ import annotations
 
 import hashlib
 from collections import deque
-from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any, TypeAlias, TypeVar, assert_never
 
 from msgspec.structs import replace
 
-from securechat.containment import Containment, Vital, vital
+from securechat.containment import Vital, vital
 from securechat.errors import ErrorCode, LocalProtocolError, Refusal
 from securechat.hub.accounts.bans import BanIndex
-from securechat.hub.interfaces import MessageLog, NotAppended
+from securechat.hub.environment import HubEnvironment
+from securechat.hub.interfaces import NotAppended
 from securechat.hub.rooms.directory import RoomDirectory
-from securechat.hub.wall_clock import WallClock
 from securechat.records.accounts import (
     Account,
     AccountRow,
@@ -62,25 +62,22 @@ class AccountDirectory:
     """Accounts, logins, certificates, invites, bans and mutes.
 
     Args:
-        log: where changes become durable.
-        clock: what is written down, and what expiry is judged by.
-        session_days: how long an unused login lasts.
-        containment: what becomes of what a change in its turn raises; by default it is raised.
+        environment: the log, the clock, the limits and the containment.
+        active_rooms: the occupied rooms, by name.
 
     Attributes:
         accounts, logins, certificates, invites, bans, mutes: by number (sender_id for accounts and mutes).
         banned: finds bans by what they keep out.
         being_deleted: accounts that are being deleted: nothing new may name them.
+        ended_logins: logins that have ended and whose connections are still here; `Hub.on_commit` ends those.
         room_directory: rooms, and who belongs to them.
     """
 
-    def __init__(
-        self, log: MessageLog, clock: WallClock, session_days: float, containment: Containment | None = None
-    ) -> None:
-        self._containment = containment or Containment()
-        self.clock = clock
-        self.wall_ms = clock.now_ms
-        self._session_ms = int(session_days * _DAY_MS)
+    def __init__(self, environment: HubEnvironment, active_rooms: Collection[str]) -> None:
+        self._containment = environment.containment
+        self.clock = environment.clock
+        self.wall_ms = self.clock.now_ms
+        self._session_ms = int(environment.limits.session_days * _DAY_MS)
         self.accounts: dict[int, Account] = {}
         self.logins: dict[int, Login] = {}
         self.certificates: dict[int, Certificate] = {}
@@ -88,7 +85,7 @@ class AccountDirectory:
         self.banned = BanIndex(self.lasts)
         self.mutes: dict[int, Mute] = {}
         self.being_deleted: set[int] = set()
-        self._log = log
+        self._log = environment.log
         self._serial = 0
         self._leaving: set[tuple[type[AccountRow], int]] = set()
         self._queues: dict[Hashable, deque[tuple[object, Callable[[], Turn]]]] = {}  # and for whom each is
@@ -100,10 +97,9 @@ class AccountDirectory:
         self._by_token: dict[bytes, int] = {}
         self._by_fingerprint: dict[str, int] = {}
         self._by_invite: dict[bytes, int] = {}
-        self.room_directory = RoomDirectory(self.accounts, clock.now_ms)
+        self.room_directory = RoomDirectory(self.accounts, active_rooms, self.clock)
         self._logins_of: dict[int, dict[int, Login]] = {}
-        self.logged_out: Callable[[set[int]], None] = lambda _: None
-        """Told which logins have ended, whatever ended them."""
+        self.ended_logins: set[int] = set()
 
     def restore(self, people: StoredAccounts, room_records: StoredRooms) -> None:
         """Take over what the log remembers."""
@@ -237,7 +233,7 @@ class AccountDirectory:
             finally:  # who has lost a login is out, whatever the one who asked makes of it
                 ended = {number for kind, number in leaving if kind is Login}
                 if ended and isinstance(answer, Committed):
-                    self.logged_out(ended)
+                    self.ended_logins |= ended
 
         try:
             self._log.record(changes, done)

@@ -7,7 +7,7 @@ back. What happens to the connection in between is settled when the answer comes
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import islice
 
@@ -15,16 +15,14 @@ from msgspec.structs import replace
 
 from securechat.errors import ErrorCode, Refusal
 from securechat.hub.accounts.authentication import Authenticated, Authenticator
-from securechat.hub.accounts.directory import AccountDirectory
-from securechat.hub.accounts.names import NameReservations, owner_of, owner_of_account
-from securechat.hub.interfaces import Identity, MessageLog, NotAppended, Peer
+from securechat.hub.accounts.login_completion import REPLACED, LoginCompletion
+from securechat.hub.accounts.names import owner_of, owner_of_account
+from securechat.hub.context import HubContext
+from securechat.hub.interfaces import Identity, NotAppended, OperatorEvent, Peer
 from securechat.hub.members import Member, MemberConnection
-from securechat.limits import Limits
 from securechat.model import PROTOCOL_VERSION, Closing, Hello, Refused
 from securechat.records.accounts import Account, Change, Committed, Drop, Invite, Login, Put
 from securechat.text.names import check_name, name_key
-
-REPLACED = Closing(ErrorCode.REPLACED, "you connected from somewhere else; this connection is closed")
 
 
 class PendingLogin:
@@ -42,51 +40,33 @@ class PendingLogin:
         self.owner = self.secret_hash if account is None else owner_of_account(account.sender_id)
 
 
-Admitted = Callable[[Member, Peer, PendingLogin, Identity, bool, str], None]
-"""Told of a new connection of a member; then whether the member had never left, and what it was called before."""
-
-
 class LoginFlow:
     """Turns hellos into members.
 
     Args:
-        log: knows which secret is which sender.
-        directory: accounts, and changes about them.
+        context: members, names and accounts; the log knows which secret is which sender.
         authenticator: judges hellos.
-        limits: reservation times and bucket sizes.
-        admitted: called with the member and its new connection.
-        turned_away: called with a connection whose hello was refused, the name it wanted, and why.
-        connections: every connection of a member.
+        completion: greets the connection of a member.
     """
 
-    def __init__(
-        self,
-        log: MessageLog,
-        directory: AccountDirectory,
-        authenticator: Authenticator,
-        limits: Limits,
-        admitted: Admitted,
-        turned_away: Callable[[Peer, str, Refusal], None],
-        connections: Mapping[Peer, MemberConnection],
-    ) -> None:
-        self.name_reservations = NameReservations()
-        self.members: dict[int, Member] = {}
-        self._log = log
-        self._directory = directory
+    def __init__(self, context: HubContext, authenticator: Authenticator, completion: LoginCompletion) -> None:
+        self._context = context
+        self.name_reservations = context.names
+        self._members = context.members
+        self._by_key = context.members_by_key
+        self._connections = context.connections
+        self._directory = context.accounts
+        self._log = context.log
+        self._limits = context.limits
         self._authenticator = authenticator
-        self._limits = limits
-        self._logged_in = admitted
-        self._login_refused = turned_away
-        self._connections = connections
-        self._by_key: dict[str, Member] = {}
-        self._now = 0.0
+        self._completion = completion
         self._authenticating: set[Peer] = set()
         self._waiting: dict[Peer, PendingLogin] = {}
         # The last client_id of devices whose connection ended while a hello waited, and which end it was; oldest first.
         self._left_behind: dict[int, tuple[int, int]] = {}
         self._ended = 0
 
-    def hello(self, peer: Peer, hello: Hello, now: float) -> None:
+    def hello(self, peer: Peer, hello: Hello) -> None:
         """Answer a hello: later with a member, or with Refused, after which another hello may follow.
 
         Raises:
@@ -96,13 +76,12 @@ class LoginFlow:
             sentence = f"this server speaks version {PROTOCOL_VERSION} of the protocol; install a matching client"
             peer.close(Closing(ErrorCode.UNSUPPORTED_VERSION, sentence))
             return
-        self._now = now
         if peer in self._waiting or peer in self._authenticating:
             raise Refusal(ErrorCode.BUSY, "a hello is being answered; wait for it")
         self._authenticating.add(peer)
         try:
             name = check_name(hello.name)
-            self._authenticator.authenticate(peer, hello, name, now, lambda answer: self._opened(peer, hello, answer))
+            self._authenticator.authenticate(peer, hello, name, lambda answer: self._opened(peer, hello, answer))
         except Refusal as refusal:
             self._authenticating.discard(peer)
             self._refuse(peer, hello.name, refusal)
@@ -133,7 +112,7 @@ class LoginFlow:
             return
         guest = PendingLogin(hello, answer, self._ended)
         try:
-            self.name_reservations.claim(answer.name, guest.owner, self._now)
+            self.name_reservations.claim(answer.name, guest.owner, self._context.now)
         except Refusal as refusal:
             self._authenticator.release(answer)
             self._refuse(peer, hello.name, refusal)
@@ -233,7 +212,7 @@ class LoginFlow:
             self._check_newest(peer, identity)
             self._authenticator.recheck(guest.entry, peer.host)
             guest.key = name_key(guest.entry.name)
-            self.name_reservations.claim(guest.entry.name, guest.owner, self._now)
+            self.name_reservations.claim(guest.entry.name, guest.owner, self._context.now)
         except Refusal as refusal:
             guest.entry.name, guest.key = claimed, name_key(claimed)  # the account may have got another name meanwhile
             self._forget_login(guest.entry)
@@ -248,7 +227,7 @@ class LoginFlow:
 
     def _check_newest(self, peer: Peer, identity: Identity) -> None:
         """A hello that was long on its way must not throw out the connection that was made in its place."""
-        member = self.members.get(identity.sender_id)
+        member = self._members.get(identity.sender_id)
         for other in member.peers if member is not None else ():
             if other.number > peer.number and self._connections[other].stream == identity.stream:
                 raise Refusal(REPLACED.code, REPLACED.text)
@@ -259,32 +238,31 @@ class LoginFlow:
             self._directory.change((Drop(Login, entry.login.login_id),))
 
     def _refuse(self, peer: Peer, name: str, refusal: Refusal) -> None:
-        self._login_refused(peer, name, refusal)
+        self._context.operator_log.happened(OperatorEvent.REFUSED, peer, name, str(refusal))
         if refusal.code in {ErrorCode.BANNED, ErrorCode.REPLACED}:
             peer.close(Closing(refusal.code, refusal.detail, retry_after_s=refusal.retry_after_s))
         else:
             peer.deliver(Refused(refusal.code, refusal.detail, retry_after_s=refusal.retry_after_s))
 
     def _admit(self, peer: Peer, guest: PendingLogin, identity: Identity) -> None:
-        member = self.members.get(identity.sender_id)
+        member = self._members.get(identity.sender_id)
         name, key = guest.entry.name, guest.key
-        resumed, old_name = member is not None, name
+        old_name = None if member is None else member.name
         if member is None:
             member = Member(identity.sender_id, guest.owner, name, key, self._limits)
-            self.members[identity.sender_id] = member
+            self._members[identity.sender_id] = member
         elif member.owner != guest.owner:  # a guest who is here has become an account by an invite
             self.name_reservations.hand_over(member.name, member.owner, guest.owner)
             member.owner = guest.owner
         if member.name != name:
-            old_name = member.name
             self._take_name(member, name, key)
             self._log.rename(member.sender_id, name, key)  # a Nick may have been recorded since the hello
         member.account = guest.entry.account is not None
         self._by_key[key] = member
         try:
-            self._logged_in(member, peer, guest, identity, resumed, old_name)
+            self._completion.complete(member, peer, guest.client, guest.entry, identity, old_name)
         except BaseException:
-            if not resumed and not member.peers:
+            if old_name is None and not member.peers:
                 self.dismiss(member)  # it never came in, and nothing else would let go of it
             raise
 
@@ -301,8 +279,10 @@ class LoginFlow:
 
         Unless another connection of the same owner is in, or is being answered: then that one decides.
         """
-        if sender_id not in self.members and not self._is_logging_in(guest.owner, guest.key):
-            self.name_reservations.reserve(guest.entry.name, guest.owner, self._now + self._limits.name_reservation_s)
+        if sender_id not in self._members and not self._is_logging_in(guest.owner, guest.key):
+            self.name_reservations.reserve(
+                guest.entry.name, guest.owner, self._context.now + self._limits.name_reservation_s
+            )
         else:
             self._give_back(guest)
         if not self._is_logging_in(guest.owner):
@@ -317,13 +297,13 @@ class LoginFlow:
         if holder is None or holder.owner != owner:
             self.name_reservations.give_back(name, owner)
         elif not holder.peers:
-            self.name_reservations.reserve(name, owner, self._now + self._limits.name_reservation_s)
+            self.name_reservations.reserve(name, owner, self._context.now + self._limits.name_reservation_s)
 
     def _correct(self, sender_id: int, *, reserved: bool = False) -> None:
         """Tell the log how things stand with a sender whose hello it has just recorded in vain."""
         if sender_id in self._directory.accounts:
             return  # it holds no name by being here
-        member = self.members.get(sender_id)
+        member = self._members.get(sender_id)
         if member is None:
             self._log.release(sender_id, reserved=reserved)
             return
@@ -337,7 +317,7 @@ class LoginFlow:
 
     # --- Those who are in -----------------------------------------------------------------------------------------
 
-    def claim(self, member: Member, raw: str, now: float) -> str:
+    def claim(self, member: Member, raw: str) -> str:
         """Claim another name for a member, who has it after `rename`; returns it as it will be shown.
 
         Raises:
@@ -348,7 +328,7 @@ class LoginFlow:
             taken = self._directory.look_alike(name)
             if taken is None or taken.sender_id != member.sender_id:
                 self._authenticator.check_free(name)
-            self.name_reservations.claim(name, member.owner, now)
+            self.name_reservations.claim(name, member.owner, self._context.now)
         return name
 
     def unclaim(self, member: Member, name: str) -> None:
@@ -370,10 +350,6 @@ class LoginFlow:
         self.name_reservations.hand_over(member.name, member.owner, owner)
         member.owner = owner
         member.account = True
-
-    def find(self, key: str) -> Member | None:
-        """Return the member with this name key, or None."""
-        return self._by_key.get(key)
 
     def forget(self, peer: Peer) -> None:
         """A connection ended before its hello was answered."""
@@ -399,10 +375,9 @@ class LoginFlow:
             del self._left_behind[stream]
         return present
 
-    def reserve(self, member: Member, now: float) -> None:
+    def reserve(self, member: Member) -> None:
         """The last connection of a member was lost: keep the name for a while, across a restart too."""
-        self._now = now
-        self.name_reservations.reserve(member.name, member.owner, now + self._limits.name_reservation_s)
+        self.name_reservations.reserve(member.name, member.owner, self._context.now + self._limits.name_reservation_s)
         if not self._is_logging_in(member.owner) and not member.account:
             self._log.release(member.sender_id, reserved=True)
 
@@ -416,6 +391,6 @@ class LoginFlow:
 
     def dismiss(self, member: Member) -> None:
         """A member is gone; its reservation, if it has one, goes on."""
-        del self.members[member.sender_id]
+        del self._members[member.sender_id]
         if self._by_key.get(member.key) is member:
             del self._by_key[member.key]

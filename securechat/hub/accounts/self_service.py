@@ -6,7 +6,7 @@ ends its connections too.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import assert_never
 
@@ -15,13 +15,15 @@ from msgspec.structs import replace
 from securechat.client_address import is_loopback
 from securechat.errors import ErrorCode, Refusal
 from securechat.hub.accounts.authentication import Authenticator
-from securechat.hub.accounts.directory import AccountDirectory
+from securechat.hub.accounts.login import LoginFlow
 from securechat.hub.accounts.login_throttle import LoginThrottle
+from securechat.hub.context import HubContext
+from securechat.hub.disconnection import Disconnection
 from securechat.hub.interfaces import NotAppended, PasswordCheck, Peer
 from securechat.hub.members import Member, MemberConnection
 from securechat.hub.messages.paging import certificate_list, login_list
 from securechat.hub.rate_limits import DailyQuota
-from securechat.limits import PAGE_LIMITS, Limits, PageLimits
+from securechat.hub.rooms.membership import RoomMembership
 from securechat.model import (
     AccountCommand,
     AddCertificate,
@@ -49,56 +51,53 @@ class AccountService:
     """Answers `AccountCommand`s.
 
     Args:
-        directory: where accounts are.
+        context: accounts and connections.
         authenticator: makes logins, and hashes passwords.
         login_throttle: judges when the old password may be tried.
-        limits: certificates_per_account.
-        connections: every connection of a member.
-        registered: told of a guest who has become an account.
-        end: ends a connection as if it had quit, with these last words.
-        pages: how long an answer may be.
+        login_flow, room_membership: hear of a guest who has become an account.
+        disconnection: ends connections.
     """
 
     def __init__(
         self,
-        directory: AccountDirectory,
+        context: HubContext,
         authenticator: Authenticator,
         login_throttle: LoginThrottle,
-        limits: Limits,
-        connections: Mapping[Peer, MemberConnection],
-        registered: Callable[[Member], None],
-        end: Callable[[Peer, Closing], None],
-        pages: PageLimits = PAGE_LIMITS,
+        login_flow: LoginFlow,
+        room_membership: RoomMembership,
+        disconnection: Disconnection,
     ) -> None:
-        self._pages = pages
-        self._directory = directory
+        self._context = context
+        self._pages = context.pages
+        self._directory = context.accounts
+        self._limits = context.limits
+        self._connections = context.connections
         self._authenticator = authenticator
         self._hashing = authenticator.hashing
         self._login_throttle = login_throttle
-        self._limits = limits
-        self._connections = connections
-        self._registered = registered
-        self._end = end
+        self._login_flow = login_flow
+        self._room_membership = room_membership
+        self._disconnection = disconnection
         self._at_work: set[int] = set()  # sender_ids whose password is being hashed or stored
-        self._made = DailyQuota(limits.accounts_per_address_day)
+        self._made = DailyQuota(context.limits.accounts_per_address_day)
         self._adding: set[int | str] = set()  # sender_ids that add a certificate, and its fingerprint
-        directory.logged_out = self.end_logins
 
-    def answer(self, peer: Peer, connection: MemberConnection, command: AccountCommand, now: float) -> None:
+    def answer(self, peer: Peer, member: Member, command: AccountCommand) -> None:
         """Answer a command, now or when it is durable.
 
         Raises:
             Refusal: a rule forbids it.
         """
+        connection = self._connections[peer]
         if isinstance(command, Register):
-            self._register(peer, connection, command, now)
+            self._register(peer, connection, command)
             return
-        account = self._directory.accounts.get(connection.member.sender_id)
-        if account is None or not connection.member.account:
+        account = self._directory.accounts.get(member.sender_id)
+        if account is None or not member.account:
             raise Refusal(ErrorCode.ACCOUNT_NEEDED, "you are a guest here; /register makes your name an account")
         match command:
             case ChangePassword():
-                self._change_password(peer, connection, account, command, now)
+                self._change_password(peer, connection, account, command)
             case Logins():
                 peer.deliver(login_list(command.ref, self._logins(connection), peer.page_limits))
             case Logout():
@@ -119,13 +118,13 @@ class AccountService:
 
     # --- Registering and passwords --------------------------------------------------------------------------------
 
-    def _register(self, peer: Peer, connection: MemberConnection, command: Register, now: float) -> None:
+    def _register(self, peer: Peer, connection: MemberConnection, command: Register) -> None:
         member = connection.member
         if member.account:
             raise Refusal(
                 ErrorCode.ALREADY_REGISTERED, "this name is your account already; /password changes its password"
             )
-        if not is_loopback(peer.address) and not self._made.has_room(peer.address, 1, now):
+        if not is_loopback(peer.address) and not self._made.has_room(peer.address, 1, self._context.now):
             raise Refusal(ErrorCode.QUOTA, "your address has registered all accounts it may today; ask for an invite")
         self._begin(member)
         with self._ended_by_error(member):
@@ -160,33 +159,34 @@ class AccountService:
             self._at_work.discard(member.sender_id)
             if isinstance(answer, Committed):
                 self._made.take(peer.address, 1)
-                self._registered(member)
+                self._login_flow.registered(member)
+                self._room_membership.keep_current_rooms(member)
                 connection.login_id = login.login_id
             self._reply(peer, connection, command.ref, answer, Registered(command.ref, account.name, token))
 
         self._directory.change((Put(account), *changes, note), recorded)
 
     def _change_password(
-        self, peer: Peer, connection: MemberConnection, account: Account, command: ChangePassword, now: float
+        self, peer: Peer, connection: MemberConnection, account: Account, command: ChangePassword
     ) -> None:
         new = check_password(command.new, account.name)
         if new == normal_password(command.old):
             raise Refusal(ErrorCode.PASSWORD_INVALID, "the new password is the old one; choose another")
         if connection.member.sender_id in self._at_work:
             raise _under_way()
-        self._login_throttle.check(peer, account.key, now)
+        self._login_throttle.check(peer, account.key, self._context.now)
         self._begin(connection.member)
         epoch = self._directory.epoch(account.sender_id)
 
         def verified(verdict: PasswordCheck | Refusal) -> None:
             if isinstance(verdict, Refusal):  # nothing was compared: the try counts for nothing
                 self._at_work.discard(account.sender_id)
-                self._login_throttle.retract(peer, account.key, now)
+                self._login_throttle.retract(peer, account.key, self._context.now)
                 self._refuse(peer, connection, command.ref, verdict)
                 return
             if not verdict.match:
                 self._at_work.discard(account.sender_id)
-                self._login_throttle.failed(peer, account.key, now)
+                self._login_throttle.failed(peer, account.key, self._context.now)
                 self._refuse(
                     peer,
                     connection,
@@ -208,7 +208,7 @@ class AccountService:
             with self._ended_by_error(connection.member):
                 self._hashing.verify(peer, account.password, normal_password(command.old), verified)
         except BaseException:
-            self._login_throttle.retract(peer, account.key, now)
+            self._login_throttle.retract(peer, account.key, self._context.now)
             raise
 
     def _new_password(
@@ -265,7 +265,8 @@ class AccountService:
     def end_logins(self, numbers: set[int]) -> None:
         """End every connection that came in by one of these logins."""
         for peer in [peer for peer, connection in self._connections.items() if connection.login_id in numbers]:
-            self._end(peer, LOGGED_OUT)
+            with self._context.containment.work_for(peer):  # what it raises costs that connection alone
+                self._disconnection.end(peer, LOGGED_OUT)
 
     def end_sessions(self, sender_id: int, keep: MemberConnection | None) -> None:
         """An account has another password: what an older one led to is over, but for one login. Certificates stay.
@@ -281,7 +282,7 @@ class AccountService:
         for peer, connection in list(self._connections.items()):
             others = connection is not keep and (not kept or connection.login_id != kept)
             if connection.member.sender_id == sender_id and connection.certificate is None and others:
-                self._end(peer, LOGGED_OUT)
+                self._disconnection.end(peer, LOGGED_OUT)
 
     def _logins(self, connection: MemberConnection) -> list[LoginInfo]:
         online = {self._connections[peer].login_id for peer in connection.member.peers}
@@ -301,7 +302,7 @@ class AccountService:
     def _logout(self, peer: Peer, connection: MemberConnection, command: Logout) -> None:
         number = connection.login_id if command.login is None else command.login
         if number == 0:
-            self._end(peer, LOGGED_OUT)  # came by certificate: there is nothing to forget
+            self._disconnection.end(peer, LOGGED_OUT)  # came by certificate: there is nothing to forget
             return
         login = self._directory.logins.get(number)
         if login is None or login.sender_id != connection.member.sender_id:
@@ -385,7 +386,7 @@ class AccountService:
         """End what came in to this account by this certificate."""
         for peer, connection in list(self._connections.items()):
             if connection.certificate == fingerprint and connection.member.sender_id == sender_id:
-                self._end(peer, LOGGED_OUT)
+                self._disconnection.end(peer, LOGGED_OUT)
 
     def _remove_certificate(
         self, peer: Peer, connection: MemberConnection, account: Account, command: RemoveCertificate

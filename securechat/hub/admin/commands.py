@@ -8,7 +8,7 @@ who the administrator is: whoever holds the steward decides that, and names them
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from ipaddress import ip_network
 from typing import TypeVar
 
@@ -16,18 +16,19 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from securechat.errors import ErrorCode, Refusal
-from securechat.hub.accounts.authentication import AuthenticationSettings, banned, span
+from securechat.hub.accounts.authentication import banned, span
 from securechat.hub.accounts.deletion import AccountDeletion
-from securechat.hub.accounts.directory import AccountDirectory, hash_of
-from securechat.hub.accounts.login import LoginFlow
+from securechat.hub.accounts.directory import hash_of
 from securechat.hub.accounts.login_throttle import LoginThrottle
 from securechat.hub.accounts.self_service import AccountService
-from securechat.hub.admin.reports import AdminReports, HubFigures, is_open
+from securechat.hub.admin.reports import AdminReports, is_open
 from securechat.hub.admin.rooms import RoomReports
-from securechat.hub.interfaces import BroadcastPort, NotAppended, Peer
+from securechat.hub.context import HubContext
+from securechat.hub.disconnection import Disconnection
+from securechat.hub.interfaces import NotAppended, Peer
 from securechat.hub.members import MemberConnection
 from securechat.hub.rooms.membership import RoomMembership
-from securechat.hub.rooms.presence import PresenceTracker
+from securechat.hub.slices import Slices
 from securechat.limits import SECRET_BYTES
 from securechat.model import Closing, Notice
 from securechat.records.accounts import (
@@ -75,45 +76,34 @@ class AdminCommands(AdminReports):
     """Administrates a hub.
 
     Args:
-        directory, keys, login_flow, presence, connections, figures, version: as Overview.
+        context: as `AdminReports`.
         login_throttle: is told to forgive when a password is reset.
-        broadcaster: tells everybody.
         account_service: ends logins.
         room_membership: lets the deleted leave their rooms.
-        end: ends a connection as if it had quit, with these last words.
+        disconnection: ends connections.
+        slices: does a long job between what others ask for.
+
+    Attributes:
         room_admin: lists and removes rooms.
-        most_invites: open at once.
-        in_slices: does a long job between what others ask for.
     """
 
     def __init__(
         self,
-        directory: AccountDirectory,
-        keys: AuthenticationSettings,
-        login_flow: LoginFlow,
-        presence: PresenceTracker,
-        connections: Mapping[Peer, MemberConnection],
-        figures: Callable[[], HubFigures],
-        version: str,
-        *,
+        context: HubContext,
         login_throttle: LoginThrottle,
-        broadcaster: BroadcastPort,
         account_service: AccountService,
         room_membership: RoomMembership,
-        end: Callable[[Peer, Closing], None],
-        room_admin: RoomReports,
-        most_invites: int,
-        in_slices: Callable[[Iterator[object]], None],
+        disconnection: Disconnection,
+        slices: Slices,
     ) -> None:
-        super().__init__(directory, keys, login_flow, presence, connections, figures, version)
+        super().__init__(context)
+        self.room_admin = RoomReports(context)
+        self._broadcaster = context.broadcaster
         self._login_throttle = login_throttle
-        self._broadcaster = broadcaster
         self._account_service = account_service
         self._room_membership = room_membership
-        self._end = end
-        self.room_admin = room_admin
-        self._most_invites = most_invites
-        self._in_slices = in_slices
+        self._disconnection = disconnection
+        self._slices = slices
 
     # --- Invites --------------------------------------------------------------------------------------------------
 
@@ -137,8 +127,9 @@ class AdminCommands(AdminReports):
             raise Refusal(ErrorCode.INVALID, f"an invite lasts up to {MOST_DAYS} days")
         token = self._keys.token_bytes(SECRET_BYTES).hex()
         now_ms = self._directory.wall_ms()
-        if sum(is_open(row, now_ms) for row in self._directory.invites.values()) >= self._most_invites:
-            sentence = f"{self._most_invites} invites are open already; revoke some, or make one with more uses"
+        most_invites = self._context.limits.open_invites
+        if sum(is_open(row, now_ms) for row in self._directory.invites.values()) >= most_invites:
+            sentence = f"{most_invites} invites are open already; revoke some, or make one with more uses"
             raise Refusal(ErrorCode.TOO_MANY, sentence)
         invite = Invite(
             invite_id=self._directory.number(),
@@ -185,7 +176,7 @@ class AdminCommands(AdminReports):
         def then() -> int:
             why = f": {reason}" if reason else ""
             closing = Closing(ErrorCode.KICKED, f"an administrator ended your connection{why}")
-            return self._remove_member(member.sender_id, closing)
+            return self._disconnection.end_member(member.sender_id, closing)
 
         self._change((self._directory.note(actor, "kick", member.name, reason),), then, done)
 
@@ -213,7 +204,7 @@ class AdminCommands(AdminReports):
         def then() -> Ban:
             refusal = banned(ban, self._directory.wall_ms())
             closing = Closing(refusal.code, refusal.detail, retry_after_s=refusal.retry_after_s)
-            self._in_slices(self._end_banned(closing))
+            self._slices.begin(self._end_banned(closing))
             return ban
 
         self._change((*old, Put(ban), self._directory.note(actor, "ban", target, detail)), then, done)
@@ -256,7 +247,7 @@ class AdminCommands(AdminReports):
         detail = (f"for {duration_s:g} s" if duration_s is not None else "for good") + (f": {reason}" if reason else "")
 
         def then() -> Mute:
-            member = self._login_flow.members.get(sender_id)
+            member = self._members.get(sender_id)
             left = "" if duration_s is None else f" for {span(duration_s)}"
             why = f" ({reason})" if reason else ""
             for peer in member.peers if member is not None else ():
@@ -363,12 +354,10 @@ class AdminCommands(AdminReports):
         AccountDeletion(
             account,
             remove=remove,
-            directory=self._directory,
-            login_flow=self._login_flow,
+            context=self._context,
             account_service=self._account_service,
             room_membership=self._room_membership,
-            remove_member=self._remove_member,
-            last_seq=lambda: self._figures().last_seq,
+            disconnection=self._disconnection,
             progress=progress,
             done=done,
         ).begin(self._directory.note(actor, "delete-user", account.name, kept))
@@ -425,18 +414,6 @@ class AdminCommands(AdminReports):
             raise Refusal(ErrorCode.NOT_FOUND, f"nobody named {name} has an account; `users` lists who has")
         return account
 
-    def _remove_member(self, sender_id: int, closing: Closing) -> int:
-        member = self._login_flow.members.get(sender_id)
-        if member is None:
-            return 0
-        peers = list(member.peers)
-        for peer in peers:
-            self._end(peer, closing)
-        if not peers:
-            self._login_flow.free(member)  # absent for a moment: it is gone now
-            self._presence.gone(member, self._figures().now)
-        return len(peers)
-
     def _until(self, duration_s: float | None) -> int | None:
         if duration_s is None:
             return None
@@ -474,7 +451,7 @@ class AdminCommands(AdminReports):
         for peer in list(self._connections):
             connection = self._connections.get(peer)
             if connection is not None and self._is_banned(peer, connection):
-                self._end(peer, closing)
+                self._disconnection.end(peer, closing)
             yield
 
     def _temporary_password(self) -> str:

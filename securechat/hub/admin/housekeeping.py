@@ -12,9 +12,9 @@ from functools import partial
 
 from msgspec.structs import replace
 
-from securechat.hub.accounts.directory import AccountDirectory, Turn
+from securechat.hub.accounts.directory import Turn
+from securechat.hub.context import HubContext
 from securechat.hub.interfaces import NotAppended
-from securechat.limits import Limits
 from securechat.records.accounts import (
     Ban,
     Change,
@@ -42,15 +42,13 @@ class Housekeeping:
     """Forgets.
 
     Args:
-        directory: everything durable.
-        limits: guest_days, retention_batch, room_invitation_days, empty_room_days, audit_days, audit_own_entries.
-        is_occupied: tells whether a member is present in a room.
+        context: everything durable, and the limits.
     """
 
-    def __init__(self, directory: AccountDirectory, limits: Limits, is_occupied: Callable[[str], bool]) -> None:
-        self._directory = directory
-        self._limits = limits
-        self._is_occupied = is_occupied
+    def __init__(self, context: HubContext) -> None:
+        self._directory = context.accounts
+        self._limits = context.limits
+        self._occupied = context.presence.rooms
 
     def run(self, logins: Set[int], streams: Set[int]) -> None:
         """Forget what has come to its end; to be called once a day. Nothing is forgotten while the clock is doubted.
@@ -201,7 +199,7 @@ class Housekeeping:
         invited_before_ms = now_ms - int(self._limits.room_invitation_days * _DAY_MS)
         left_before_ms = now_ms - int(self._limits.empty_room_days * _DAY_MS)
         changes: list[Change] = list(room_directory.over(room_record, invited_before_ms))
-        is_left = room_directory.is_left(room_record) and not self._is_occupied(name)
+        is_left = room_directory.is_left(room_record) and name not in self._occupied
         if room_directory.is_unused(room_record) or (is_left and room_record.made_at_ms < left_before_ms):
             changes.append(DropRoom(room_id))
         return changes

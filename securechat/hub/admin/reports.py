@@ -7,30 +7,18 @@ which it is taken; what has gone since the list was asked for is left out.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import NamedTuple, TypeVar
+from collections.abc import Iterable, Iterator, Mapping
+from typing import TypeVar
 
 from msgspec import Struct
 
 from securechat.errors import ErrorCode, Refusal
-from securechat.hub.accounts.authentication import AuthenticationSettings
-from securechat.hub.accounts.directory import AccountDirectory
-from securechat.hub.accounts.login import LoginFlow
-from securechat.hub.interfaces import Peer
-from securechat.hub.members import Member, MemberConnection
-from securechat.hub.rooms.presence import PresenceTracker
+from securechat.hub.context import HubContext
+from securechat.hub.members import Member
 from securechat.records.accounts import Ban, Invite, Mute
 from securechat.text.names import name_key
 
 _RowT = TypeVar("_RowT")
-
-
-class HubFigures(NamedTuple):
-    """What only the hub knows at this moment."""
-
-    last_seq: int
-    unsettled: int
-    now: float
 
 
 class ServerStatus(Struct, frozen=True, gc=False):
@@ -86,47 +74,31 @@ class AdminReports:
     """Looks at a hub; every answer is of this moment.
 
     Args:
-        directory: accounts and all that hangs on them.
-        keys: access.
-        login_flow: who is here.
-        presence: the rooms.
-        connections: every connection of a member.
-        figures: the last seq, the drafts the log has not answered, and the time of this pass.
-        version: the server's.
+        context: accounts, members and rooms.
     """
 
-    def __init__(
-        self,
-        directory: AccountDirectory,
-        keys: AuthenticationSettings,
-        login_flow: LoginFlow,
-        presence: PresenceTracker,
-        connections: Mapping[Peer, MemberConnection],
-        figures: Callable[[], HubFigures],
-        version: str,
-    ) -> None:
-        self._directory = directory
-        self._keys = keys
-        self._login_flow = login_flow
-        self._presence = presence
-        self._connections = connections
-        self._figures = figures
-        self._version = version
+    def __init__(self, context: HubContext) -> None:
+        self._context = context
+        self._directory = context.accounts
+        self._keys = context.keys
+        self._members = context.members
+        self._by_key = context.members_by_key
+        self._connections = context.connections
 
     def status(self) -> ServerStatus:
         """Return the server at a glance."""
-        directory, members = self._directory, self._login_flow.members.values()
-        now_ms, figures = directory.wall_ms(), self._figures()
+        context, directory, members = self._context, self._directory, self._members.values()
+        now_ms = directory.wall_ms()
         return ServerStatus(
-            version=self._version,
+            version=context.server,
             access=self._keys.access.value,
             members=len(members),
             guests=sum(not member.account for member in members),
             accounts=len(directory.accounts),
             connections=len(self._connections),
-            rooms=len(self._presence.rooms),
-            last_seq=figures.last_seq,
-            unsettled=figures.unsettled,
+            rooms=len(context.presence.rooms),
+            last_seq=context.fed_seq,
+            unsettled=context.unsettled,
             open_invites=sum(is_open(invite, now_ms) for invite in directory.invites.values()),
             bans=sum(1 for _ in self.bans()),
             mutes=sum(1 for _ in self.mutes()),
@@ -163,14 +135,14 @@ class AdminReports:
         return (row for number in list(rows) if (row := rows.get(number)) is not None)
 
     def _everybody(self) -> list[int]:
-        accounts, members = self._directory.accounts, self._login_flow.members
+        accounts, members = self._directory.accounts, self._members
         return [*accounts, *(sender_id for sender_id in members if sender_id not in accounts)]
 
     def _is_known(self, sender_id: int) -> bool:
-        return sender_id in self._directory.accounts or sender_id in self._login_flow.members
+        return sender_id in self._directory.accounts or sender_id in self._members
 
     def _present(self, name: str) -> Member:
-        member = self._login_flow.find(name_key(name))
+        member = self._by_key.get(name_key(name))
         if member is None:
             raise Refusal(ErrorCode.NOT_FOUND, f"nobody named {name} is here; `users` lists who is")
         return member
@@ -180,11 +152,11 @@ class AdminReports:
         return account.sender_id if account is not None else self._present(name).sender_id
 
     def _name_of(self, sender_id: int) -> str:
-        held = self._directory.accounts.get(sender_id) or self._login_flow.members.get(sender_id)
+        held = self._directory.accounts.get(sender_id) or self._members.get(sender_id)
         return held.name if held is not None else ""
 
     def _user(self, sender_id: int) -> UserRow:
-        account, member = self._directory.accounts.get(sender_id), self._login_flow.members.get(sender_id)
+        account, member = self._directory.accounts.get(sender_id), self._members.get(sender_id)
         peers = member.peers if member is not None else []
         name = self._name_of(sender_id)
         barred = self._directory.banned.on_account(sender_id) if account else self._directory.banned.on_name(name)
@@ -205,7 +177,7 @@ class AdminReports:
 
     def _sessions_of(self, sender_id: int) -> list[SessionRow]:
         name = self._name_of(sender_id)
-        member = self._login_flow.members.get(sender_id)
+        member = self._members.get(sender_id)
         connections = [(peer, self._connections[peer]) for peer in member.peers] if member is not None else []
         online = {connection.login_id for _, connection in connections}
         rows = [

@@ -14,8 +14,8 @@ from msgspec.structs import replace
 
 from securechat.errors import ErrorCode, Refusal
 from securechat.hub.accounts.directory import AccountDirectory, Turn
-from securechat.hub.interfaces import MessageLog, NotAppended, RoomFigures
-from securechat.hub.rooms.presence import PresenceTracker
+from securechat.hub.context import HubContext
+from securechat.hub.interfaces import NotAppended, RoomFigures
 from securechat.records.accounts import Change, Committed
 from securechat.records.rooms import DropRoom, PurgeExpired, RoomRecord, RoomRole
 from securechat.text.counts import counted
@@ -63,16 +63,14 @@ class RoomReports:
     """Looks at rooms, and removes those that nobody uses.
 
     Args:
-        directory: rooms with a record, and changes about them.
-        presence: which are occupied.
-        log: what was said there.
+        context: rooms with a record, which are occupied, and the log.
     """
 
-    def __init__(self, directory: AccountDirectory, presence: PresenceTracker, log: MessageLog) -> None:
-        self._directory = directory
-        self._room_directory = directory.room_directory
-        self._presence = presence
-        self._log = log
+    def __init__(self, context: HubContext) -> None:
+        self._directory = context.accounts
+        self._room_directory = context.rooms
+        self._presence = context.presence
+        self._log = context.log
 
     def rooms(self, done: Rows) -> None:
         """Tell the lobby, every room with a record and every occupied one, by name."""

@@ -6,17 +6,15 @@ client's one cursor is only right if what it gets is in order over all its rooms
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from itertools import groupby
 
 from msgspec.structs import replace
 
-from securechat.hub.interfaces import BroadcastPort, Peer
-from securechat.hub.members import Member
+from securechat.hub.context import HubContext
+from securechat.hub.interfaces import Peer
 from securechat.hub.messages.queries import Queries
 from securechat.hub.rooms.active_room import ActiveRoom
-from securechat.hub.rooms.directory import RoomDirectory
-from securechat.hub.rooms.presence import PresenceTracker
 from securechat.model import LogEntry
 
 
@@ -24,26 +22,16 @@ class Delivery:
     """Fans out.
 
     Args:
-        broadcaster: tells many the same.
-        presence: who is in which room.
-        members: who is here, by sender_id.
+        context: who is here, and in which room.
         queries: who may read what, in rooms with ``history_from_join``.
-        room_directory: which rooms those are.
     """
 
-    def __init__(
-        self,
-        broadcaster: BroadcastPort,
-        presence: PresenceTracker,
-        members: Mapping[int, Member],
-        queries: Queries,
-        room_directory: RoomDirectory,
-    ) -> None:
-        self._broadcaster = broadcaster
-        self._presence = presence
-        self._members = members
+    def __init__(self, context: HubContext, queries: Queries) -> None:
+        self._broadcaster = context.broadcaster
+        self._presence = context.presence
+        self._members = context.members
+        self._room_directory = context.rooms
         self._queries = queries
-        self._room_directory = room_directory
         self._new_names: dict[str, str] = {}
 
     def fan_out(self, batch: Sequence[LogEntry]) -> None:

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-
-from securechat.hub.accounts.directory import AccountDirectory
-from securechat.hub.interfaces import BroadcastPort, NotAppended, Peer
+from securechat.hub.context import HubContext
+from securechat.hub.interfaces import NotAppended, Peer
 from securechat.hub.members import Member
 from securechat.hub.rooms.membership import others
-from securechat.limits import Limits
 from securechat.model import Read, ReadElsewhere, Typing, TypingNow
 from securechat.records.accounts import Committed
 from securechat.records.rooms import PutReadMarker
@@ -22,29 +19,18 @@ class TypingAndReadMarkers:
     """Passes notices on.
 
     Args:
-        broadcaster: tells many the same.
-        directory: keeps how far accounts have read.
-        limits: typing_interval_s, presence_names.
-        members: who is here, by sender_id.
-        fed_seq: the last seq fanned out.
+        context: who is here, and how far accounts have read.
     """
 
-    def __init__(
-        self,
-        broadcaster: BroadcastPort,
-        directory: AccountDirectory,
-        limits: Limits,
-        members: Mapping[int, Member],
-        fed_seq: Callable[[], int],
-    ) -> None:
-        self._broadcaster = broadcaster
-        self._directory = directory
-        self._limits = limits
-        self._members = members
-        self._fed_seq = fed_seq
+    def __init__(self, context: HubContext) -> None:
+        self._context = context
+        self._broadcaster = context.broadcaster
+        self._directory = context.accounts
+        self._limits = context.limits
+        self._members = context.members
         self._told_at: dict[tuple[int, str | int], float] = {}
 
-    def typing(self, member: Member, command: Typing, now: float) -> None:
+    def typing(self, _: Peer, member: Member, command: Typing) -> None:
         """Tell the room, or the other person, at most once in typing_interval_s.
 
         What makes no sense is told nobody, and neither is what happens in a room of more than presence_names members.
@@ -65,7 +51,7 @@ class TypingAndReadMarkers:
             audience = [peer for peer in room.audience() if peer not in member.peers]
         elif command.peer is not None and (other := self._members.get(command.peer)) is not None:
             audience = list(other.peers) if other is not member else []
-        if room_record is None or not audience or not self._is_due((member.sender_id, room_record), now):
+        if room_record is None or not audience or not self._is_due((member.sender_id, room_record)):
             return
         self._broadcaster.broadcast(
             audience, [TypingNow(member.person, room_record if isinstance(room_record, str) else None)]
@@ -73,7 +59,7 @@ class TypingAndReadMarkers:
 
     def read(self, peer: Peer, member: Member, command: Read) -> None:
         """Keep how far an account has read, and tell its other devices."""
-        seq = min(command.seq, self._fed_seq())
+        seq = min(command.seq, self._context.fed_seq)
         room = member.room_meant(check_room(command.room)) if command.room is not None else None
         if (room is None) == (command.peer is None) or (room is not None and room not in member.rooms):
             return
@@ -83,7 +69,8 @@ class TypingAndReadMarkers:
             change = PutReadMarker(member.sender_id, seq, room, command.peer)
             self._directory.in_turn(("read", member.sender_id), lambda: ((change,), _ignore))
 
-    def _is_due(self, room_record: tuple[int, str | int], now: float) -> bool:
+    def _is_due(self, room_record: tuple[int, str | int]) -> bool:
+        now = self._context.now
         if now - self._told_at.get(room_record, -1e9) < self._limits.typing_interval_s:
             return False
         if len(self._told_at) >= _PRUNE_AT:

@@ -6,20 +6,16 @@ retry is acknowledged only when the feed has passed its seq, so that an ack neve
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from typing import TypeAlias, assert_never
 
-from securechat.containment import Containment
 from securechat.errors import ErrorCode, Refusal
 from securechat.hub.accounts.authentication import span
-from securechat.hub.accounts.directory import AccountDirectory
+from securechat.hub.context import HubContext
 from securechat.hub.interfaces import (
     Appended,
     AppendOutcome,
-    MessageLog,
     NotAppended,
     OperatorEvent,
-    OperatorLogPort,
     Peer,
 )
 from securechat.hub.members import Member, MemberConnection
@@ -27,8 +23,7 @@ from securechat.hub.messages.mentions import mentioned
 from securechat.hub.mutes import expect_unmuted, expect_unmuted_in
 from securechat.hub.rate_limits import DailyQuota
 from securechat.hub.rooms.permissions import Permission, Rank, has_permission
-from securechat.hub.rooms.presence import PresenceTracker
-from securechat.limits import MAX_TEXT_BYTES, MAX_TEXT_CHARS, Limits
+from securechat.limits import MAX_TEXT_BYTES
 from securechat.model import (
     Acked,
     Delete,
@@ -56,58 +51,29 @@ class Posting:
     """Takes drafts to the log and its answers back.
 
     Args:
-        log: where messages become durable.
-        directory: knows absent accounts and mutes.
-        presence: hears when a member has nothing left unsettled.
-        operator_log: hears what is said, if it wants to.
-        limits: the daily quota.
-        members: who is here, by sender_id.
-        connections: their connections.
-        find: who has a name key.
-        now: the time of this pass, monotonic seconds.
-        text_chars: code points of a text.
-        containment: what becomes of what the log's answer to a draft raises.
-
-    Attributes:
-        unsettled: drafts the log has not answered yet.
-        renaming: old and new names of rooms whose new name is on its way to the log: nothing may be said there.
+        context: who is here, in which rooms, and the log.
     """
 
-    def __init__(
-        self,
-        log: MessageLog,
-        directory: AccountDirectory,
-        presence: PresenceTracker,
-        operator_log: OperatorLogPort,
-        limits: Limits,
-        members: Mapping[int, Member],
-        connections: Mapping[Peer, MemberConnection],
-        find: Callable[[str], Member | None],
-        now: Callable[[], float],
-        containment: Containment,
-        text_chars: int = MAX_TEXT_CHARS,
-    ) -> None:
-        self._containment = containment
-        self._log = log
-        self._directory = directory
-        self._presence = presence
-        self._operator_log = operator_log
-        self._hears_messages = operator_log.hears_messages
-        self._members = members
-        self._connections = connections
-        self._find = find
-        self._now = now
-        self._text_chars = text_chars
-        self._quota = DailyQuota(limits.stored_bytes_per_address_day)
+    def __init__(self, context: HubContext) -> None:
+        self._context = context
+        self._containment = context.containment
+        self._log = context.log
+        self._directory = context.accounts
+        self._room_directory = context.rooms
+        self._presence = context.presence
+        self._operator_log = context.operator_log
+        self._hears_messages = context.operator_log.hears_messages
+        self._members = context.members
+        self._by_key = context.members_by_key
+        self._connections = context.connections
+        self._renaming = context.renaming
+        self._text_chars = context.pages.text_chars
+        self._quota = DailyQuota(context.limits.stored_bytes_per_address_day)
         self._late_acks: list[tuple[int, Peer, Acked]] = []
-        self._fed_seq = 0
-        self.unsettled = 0
-        self.renaming: set[str] = set()
-        self._room_directory = directory.room_directory
         # by sender and room, the latest last: when it last said something there, from which stream, as which draft
         self._said: dict[tuple[int, int], tuple[float, int, int]] = {}
 
-    def append(self, peer: Peer, connection: MemberConnection, command: DraftCommand, now: float) -> None:
+    def append(self, peer: Peer, _: Member, command: DraftCommand) -> None:
         """Check a draft and give it to the log.
 
         What the log may have already, from before the connection was lost, is answered by it whatever the rules say
@@ -117,24 +83,25 @@ class Posting:
             Refusal: a rule forbids it.
             Overloaded: the log cannot take it now; nothing happened.
         """
+        connection = self._connections[peer]
         try:
-            self._append(peer, connection, command, now)
+            self._append(peer, connection, command)
         except Refusal as refusal:
             if command.client_id > connection.known_client_id:
                 raise
             self._recall(peer, connection, command, refusal)
 
-    def _append(self, peer: Peer, connection: MemberConnection, command: DraftCommand, now: float) -> None:
+    def _append(self, peer: Peer, connection: MemberConnection, command: DraftCommand) -> None:
         member = connection.member
         made = (
-            self._draft(connection, command, now)
+            self._draft(connection, command)
             if isinstance(command, Say | Direct)
             else self._revision(connection, command)
         )
         text = made.text
         size_bytes = len(text) if text.isascii() else len(text.encode())
         size_bytes += _CHANGE_BYTES if isinstance(made, Revision) else 0
-        if not self._quota.has_room(peer.address, size_bytes, now):
+        if not self._quota.has_room(peer.address, size_bytes, self._context.now):
             raise Refusal(ErrorCode.QUOTA, "your address has stored all it may today; try again tomorrow")
 
         def done(outcome: AppendOutcome) -> None:
@@ -143,7 +110,7 @@ class Posting:
             self._settle(peer, member, command.client_id, outcome)
 
         member.unsettled += 1
-        self.unsettled += 1
+        self._context.unsettled += 1
         try:
             if isinstance(made, Draft):
                 self._log.append(made, done)
@@ -151,12 +118,12 @@ class Posting:
                 self._log.revise(made, done)
         except BaseException:  # mostly Overloaded: nothing was taken
             member.unsettled -= 1
-            self.unsettled -= 1
+            self._context.unsettled -= 1
             raise
         self._quota.take(peer.address, size_bytes)
         connection.last_client_id = max(connection.last_client_id, command.client_id)
         if isinstance(made, Draft):
-            self._begin_pause(made, now)
+            self._begin_pause(made)
         if self._hears_messages and isinstance(made, Draft):
             self._operator_log.happened(
                 OperatorEvent.SAID, peer, member.name, made.room or made.to_name or "", made.text
@@ -176,18 +143,18 @@ class Posting:
             self._settle(peer, member, command.client_id, outcome)
 
         member.unsettled += 1
-        self.unsettled += 1
+        self._context.unsettled += 1
         try:
             self._log.append(probe, done)
         except BaseException:
             member.unsettled -= 1
-            self.unsettled -= 1
+            self._context.unsettled -= 1
             raise
 
-    def fed(self, seq: int) -> None:
-        """Everything up to this seq has been fanned out."""
-        self._fed_seq = seq
+    def acknowledge_fed(self) -> None:
+        """Acknowledge the retries that waited for what has been fanned out by now."""
         if self._late_acks:
+            seq = self._context.fed_seq
             entries, self._late_acks = self._late_acks, []
             for late_seq, peer, acked in entries:
                 if late_seq > seq:
@@ -195,14 +162,14 @@ class Posting:
                 elif peer in self._connections:
                     peer.deliver(acked)
 
-    def _draft(self, connection: MemberConnection, command: Say | Direct, now: float) -> Draft:
+    def _draft(self, connection: MemberConnection, command: Say | Direct) -> Draft:
         member = connection.member
         _check_text(command.text, self._text_chars)
         if self._directory.mutes:
             expect_unmuted(self._directory, member.sender_id)
         if isinstance(command, Say):
             room = self._room_of(member, command.room)
-            self._check_rules(connection, command, room, now)
+            self._check_rules(connection, command, room)
             return Draft(
                 member.sender_id,
                 member.name,
@@ -280,11 +247,11 @@ class Posting:
         room = raw
         if room not in member.rooms and (room := member.room_meant(check_room(raw))) not in member.rooms:
             raise Refusal(ErrorCode.NOT_A_MEMBER, f"you are not in #{room}; join it first")
-        if self.renaming and room in self.renaming:
+        if self._renaming and room in self._renaming:
             raise Refusal(ErrorCode.BUSY, f"#{room} is getting another name; try again", retry_after_s=0.5)
         return room
 
-    def _check_rules(self, connection: MemberConnection, command: Say, room: str, now: float) -> None:
+    def _check_rules(self, connection: MemberConnection, command: Say, room: str) -> None:
         """Judge whether a member may say something in a room now."""
         member = connection.member
         room_record = self._room_directory.room_records.get(room)
@@ -294,17 +261,18 @@ class Posting:
         self._check_room_record(member, room, rank)
         if room_record.slow_s and not has_permission(rank, Permission.SKIP_SLOW_MODE):
             at, stream, client_id = self._said.get((member.sender_id, room_record.room_id), _NEVER)
-            left_s = at + room_record.slow_s - now
+            left_s = at + room_record.slow_s - self._context.now
             is_retry = stream == connection.stream and command.client_id <= client_id
             if left_s > 0 and not is_retry:
                 raise Refusal(ErrorCode.SLOW_MODE, f"#{room} is in slow mode; wait {span(left_s)}", round(left_s, 1))
 
-    def _begin_pause(self, draft: Draft, now: float) -> None:
+    def _begin_pause(self, draft: Draft) -> None:
         """Slow mode counts from here: what was refused, or could not be taken yet, has not been said."""
         room_record = self._room_directory.room_records.get(draft.room or "")
         if room_record is None or not room_record.slow_s:
             return
-        who, said = (draft.sender_id, room_record.room_id), (now, draft.stream, draft.client_id)
+        who = (draft.sender_id, room_record.room_id)
+        said = (self._context.now, draft.stream, draft.client_id)
         _, stream, client_id = self._said.get(who, _NEVER)
         if stream == draft.stream and draft.client_id <= client_id:
             return  # a retry
@@ -325,7 +293,7 @@ class Posting:
 
     def _sender_named(self, room: str, key: str) -> int | None:
         """Whom a name in a text of this room means: somebody there, or an account that may read it."""
-        present = self._find(key)
+        present = self._by_key.get(key)
         if present is not None and room in present.rooms:
             return present.sender_id
         account = self._directory.account_of_key(key)
@@ -336,11 +304,11 @@ class Posting:
     def _settle(self, peer: Peer, member: Member, client_id: int, outcome: AppendOutcome) -> None:
         """Answer the sender. What that raises costs the sender's connection, and nobody else in the batch."""
         member.unsettled -= 1
-        self.unsettled -= 1
+        self._context.unsettled -= 1
         before, self._containment.current = self._containment.current, peer
         try:
             if member.departures and not member.unsettled:
-                self._presence.settled(member, self._now())
+                self._presence.settled(member)
             connection = self._connections.get(peer)
             if connection is None or connection.member is not member:
                 return
@@ -350,7 +318,7 @@ class Posting:
                 )
             elif isinstance(outcome, Appended):
                 acked = Acked(client_id, outcome.seq)
-                if outcome.retry and outcome.seq > self._fed_seq:
+                if outcome.retry and outcome.seq > self._context.fed_seq:
                     self._late_acks.append((outcome.seq, peer, acked))
                 else:
                     peer.deliver(acked)

@@ -12,14 +12,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple, TypeAlias, assert_never
 
-from securechat.containment import Containment
 from securechat.errors import ErrorCode, Refusal
-from securechat.hub.accounts.directory import AccountDirectory
-from securechat.hub.accounts.login import LoginFlow
+from securechat.hub.context import HubContext
 from securechat.hub.interfaces import (
     HistoryQuery,
     HistoryRows,
-    MessageLog,
     NotAppended,
     Peer,
     SearchQuery,
@@ -31,9 +28,6 @@ from securechat.hub.interfaces import (
 from securechat.hub.members import Member
 from securechat.hub.messages.paging import history_page, rooms_page, roster_page, search_page, unread_page
 from securechat.hub.rooms.active_room import ActiveRoom
-from securechat.hub.rooms.listing import RoomListing
-from securechat.hub.rooms.presence import PresenceTracker
-from securechat.limits import PageLimits
 from securechat.model import (
     AskUnread,
     Found,
@@ -60,43 +54,29 @@ class Queries:
     """Answers Who, Whois, Rooms and History.
 
     Args:
-        log: where history is read.
-        login_flow: knows who has which name.
-        presence: knows the rooms.
-        directory: knows the accounts of those who are absent.
-        listing: knows which rooms anybody may be told of.
-        pages: how long an answer may be.
-        containment: what becomes of what an answer raises; by default it is raised.
+        context: who is here, in which rooms, and the log.
     """
 
-    def __init__(
-        self,
-        log: MessageLog,
-        login_flow: LoginFlow,
-        presence: PresenceTracker,
-        directory: AccountDirectory,
-        listing: RoomListing,
-        pages: PageLimits,
-        containment: Containment | None = None,
-    ) -> None:
-        self._containment = containment or Containment()
-        self._pages = pages
-        self._listing = listing
-        self._directory = directory
-        self._log = log
-        self._login_flow = login_flow
-        self._presence = presence
-        self._listing = listing
+    def __init__(self, context: HubContext) -> None:
+        self._context = context
+        self._containment = context.containment
+        self._pages = context.pages
+        self._listing = context.rooms.listing
+        self._directory = context.accounts
+        self._log = context.log
+        self._members = context.members
+        self._by_key = context.members_by_key
+        self._presence = context.presence
         self._reading: set[Peer] = set()
 
-    def answer(self, peer: Peer, member: Member, question: Query, fed_seq: int) -> None:
+    def answer(self, peer: Peer, member: Member, question: Query) -> None:
         """Answer one question, History later. What that raises refuses the question: nothing was changed by it.
 
         Raises:
             Refusal: the question is about something the member may not see or that is not there.
         """
         with self._containment.work_for(_Asked(self, peer, question)):
-            self._answer(peer, member, question, fed_seq)
+            self._answer(peer, member, question, self._context.fed_seq)
 
     def _answer(self, peer: Peer, member: Member, question: Query, fed_seq: int) -> None:
         match question:
@@ -128,7 +108,7 @@ class Queries:
 
     def _whois(self, peer: Peer, command: Whois) -> None:
         name = check_name(command.name)
-        member = self._login_flow.find(name_key(name))
+        member = self._by_key.get(name_key(name))
         if member is None and (account := self._directory.account_named(name)) is not None:
             peer.deliver(Found(ref=command.ref, person=Person(account.sender_id, account.name), absent=True))
             return
@@ -267,7 +247,7 @@ class Queries:
     def _item(self, row: Unread) -> UnreadItem:
         person = None
         if row.peer is not None:
-            held = self._directory.accounts.get(row.peer) or self._login_flow.members.get(row.peer)
+            held = self._directory.accounts.get(row.peer) or self._members.get(row.peer)
             person = Person(row.peer, held.name if held is not None else "")
         return UnreadItem(row.read_seq, row.unread, row.mentions, row.first_seq, row.room, person)
 
@@ -345,7 +325,7 @@ class Queries:
 
     def _sender_named(self, raw: str) -> int | None:
         name = check_name(raw)
-        held = self._login_flow.find(name_key(name)) or self._directory.account_named(name)
+        held = self._by_key.get(name_key(name)) or self._directory.account_named(name)
         return None if held is None else held.sender_id
 
 

@@ -6,11 +6,13 @@ applies what the log has taken.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from itertools import islice
 from typing import assert_never
 
+from securechat.hub.rooms.listing import RoomListing
 from securechat.hub.rooms.permissions import RANK_OF_ROLE, Rank
+from securechat.hub.wall_clock import WallClock
 from securechat.records.accounts import Account, Role
 from securechat.records.rooms import (
     DropMembership,
@@ -40,18 +42,19 @@ class RoomDirectory:
 
     Args:
         accounts: every account, by sender_id.
-        wall_ms: UTC milliseconds.
+        active_rooms: the occupied rooms, by name.
+        clock: what expiry is judged by.
 
     Attributes:
         room_records: every room with a record, by name.
-        room_changed: told of each name whose record has come, has changed or is gone.
+        listing: the rooms that anybody may be told of.
     """
 
-    def __init__(self, accounts: dict[int, Account], wall_ms: Callable[[], int]) -> None:
+    def __init__(self, accounts: dict[int, Account], active_rooms: Collection[str], clock: WallClock) -> None:
         self.room_records: dict[str, RoomRecord] = {}
-        self.room_changed: Callable[[str], None] = lambda _: None
+        self.listing = RoomListing(active_rooms, self.room_records)
         self._accounts = accounts
-        self._wall_ms = wall_ms
+        self._wall_ms = clock.now_ms
         self._names: dict[int, str] = {}
         self._members: dict[int, dict[int, Membership]] = {}  # by room_id, then sender_id
         self._rooms_of: dict[int, set[int]] = {}
@@ -268,8 +271,8 @@ class RoomDirectory:
                 self.room_records.pop(old, None)
                 self.room_records[row.name] = row
                 self._names[row.room_id] = row.name
-                self.room_changed(old)
-                self.room_changed(row.name)
+                self.listing.update(old)
+                self.listing.update(row.name)
                 self._members.setdefault(row.room_id, {})
                 self._bans.setdefault(row.room_id, {})
                 self._count_members(row.room_id)
@@ -300,7 +303,7 @@ class RoomDirectory:
         self._without_members.discard(room_id)
         self._giving_way.pop(room_id, None)
         self._with_messages.discard(room_id)
-        self.room_changed(name)
+        self.listing.update(name)
 
     def _count_members(self, room_id: int) -> None:
         if any(row.role.belongs for row in self._members[room_id].values()):

@@ -7,22 +7,20 @@ waits for the log, one change after the other in each room; what only changes pr
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import partial
 
 from msgspec.structs import replace
 
 from securechat.errors import ErrorCode, Refusal
 from securechat.hub.accounts.authentication import span
-from securechat.hub.accounts.directory import AccountDirectory, Turn
-from securechat.hub.interfaces import BroadcastPort, NotAppended, Peer
-from securechat.hub.members import Member, MemberConnection
+from securechat.hub.accounts.directory import Turn
+from securechat.hub.context import HubContext
+from securechat.hub.interfaces import NotAppended, Peer
+from securechat.hub.members import Member
 from securechat.hub.messages.paging import with_people
 from securechat.hub.mutes import expect_unmuted
-from securechat.hub.rooms.directory import RoomDirectory
-from securechat.hub.rooms.presence import PresenceTracker
 from securechat.hub.rooms.quota import RoomQuota
-from securechat.limits import PAGE_LIMITS, Limits, PageLimits
 from securechat.model import Join, Joined, Leave, Left, Person, Refused, RoleChanged, RoomRules
 from securechat.records.accounts import Change, Committed
 from securechat.records.rooms import (
@@ -48,44 +46,24 @@ class RoomMembership:
     """Lets members in and out.
 
     Args:
-        directory: makes memberships durable.
-        presence: who is present where.
-        broadcaster: tells many the same.
-        limits: presence_names, rooms_per_member, rooms_total, and the shares of `RoomQuota`.
-        members: who is here, by sender_id.
-        connections: every connection of a member.
-        fed_seq: tells the last seq fanned out; kept here.
-        now: the time of this pass, monotonic seconds.
-        pages: how long an event may be.
+        context: who is here, and who belongs where.
     """
 
-    def __init__(
-        self,
-        directory: AccountDirectory,
-        presence: PresenceTracker,
-        broadcaster: BroadcastPort,
-        limits: Limits,
-        members: Mapping[int, Member],
-        connections: Mapping[Peer, MemberConnection],
-        fed_seq: Callable[[], int],
-        now: Callable[[], float],
-        pages: PageLimits = PAGE_LIMITS,
-    ) -> None:
-        self._pages = pages
-        self._directory = directory
-        self._room_directory: RoomDirectory = directory.room_directory
-        self._presence = presence
-        self._broadcaster = broadcaster
-        self._limits = limits
-        self._members = members
-        self._connections = connections
-        self.fed_seq = fed_seq
-        self._now = now
+    def __init__(self, context: HubContext) -> None:
+        self._context = context
+        self._pages = context.pages
+        self._directory = context.accounts
+        self._room_directory = context.rooms
+        self._presence = context.presence
+        self._broadcaster = context.broadcaster
+        self._limits = context.limits
+        self._members = context.members
+        self._connections = context.connections
         self._joining: dict[int, int] = {}  # memberships on their way to the log, by account
         # joins that wait, out of their turn, for another room to give way; and the leaves behind them
         self._making_space: dict[tuple[int, str], list[Callable[[], Turn]]] = {}
         self._leaving: set[tuple[int, str]] = set()  # accounts whose leave waits for the log, with the room
-        self._quota = RoomQuota(limits)
+        self._quota = RoomQuota(context.limits)
 
     # --- In -------------------------------------------------------------------------------------------------------
 
@@ -112,9 +90,9 @@ class RoomMembership:
         """
         entered = name not in member.rooms
         recorded = name in self._room_directory.room_records or name == LOBBY
-        self._presence.enter(member, name, self._now(), recorded=recorded)
+        self._presence.enter(member, name, recorded=recorded)
         if entered:
-            member.entered_seq[name] = self.fed_seq()
+            member.entered_seq[name] = self._context.fed_seq
         joined = self._joined(member, name, ref)
         peer.deliver(joined)
         if entered and len(member.peers) > 1:
@@ -134,11 +112,11 @@ class RoomMembership:
         room = self._presence.rooms[name]
         total = len(room.members)
         room_record = self._room_directory.room_records.get(name)
-        joined = Joined(room=name, live_from=self.fed_seq(), total=total, ref=ref)
+        joined = Joined(room=name, live_from=self._context.fed_seq, total=total, ref=ref)
         if room_record is not None:
             joined = Joined(
                 room=name,
-                live_from=self.fed_seq(),
+                live_from=self._context.fed_seq,
                 total=total,
                 ref=ref,
                 topic=room_record.topic,
@@ -238,7 +216,7 @@ class RoomMembership:
             raise Refusal(ErrorCode.TOO_MANY_ROOMS, "you belong to as many rooms as allowed; leave one first")
         if name in self._room_directory.room_records:
             return True
-        self._quota.check(member.sender_id, address, self._now())
+        self._quota.check(member.sender_id, address, self._context.now)
         if self._quota.is_full(len(self._room_directory.room_records)):
             return False
         self._quota.begin(member.sender_id, address)
@@ -312,7 +290,7 @@ class RoomMembership:
             role = RoomRole.OWNER
         before = self._room_directory.membership(name, sender_id)
         muted_until_ms = before.muted_until_ms if before is not None else 0
-        row = Membership(room_record.room_id, sender_id, role, now_ms, self.fed_seq(), muted_until_ms)
+        row = Membership(room_record.room_id, sender_id, role, now_ms, self._context.fed_seq, muted_until_ms)
         return (*made, PutMembership(row))
 
     def keep_current_rooms(self, member: Member) -> None:
@@ -321,7 +299,7 @@ class RoomMembership:
         What was said in the lobby before, where everybody is without belonging to it, counts as read; from then on
         everything there that its owner misses counts as not read.
         """
-        read = PutReadMarker(member.sender_id, self.fed_seq(), LOBBY)
+        read = PutReadMarker(member.sender_id, self._context.fed_seq, LOBBY)
         self._directory.in_turn(("read", member.sender_id), lambda: ((read,), _ignore))
         for name in [name for name in member.rooms if name != LOBBY]:
             room_record = self._room_directory.room_records.get(name)
@@ -513,7 +491,7 @@ class RoomMembership:
     def _out(self, member: Member, name: str, asker: Peer | None, left: Left) -> None:
         room = member.rooms.get(name)
         if room is not None:
-            self._presence.leave(member, room, self._now())
+            self._presence.leave(member, room)
             member.entered_seq.pop(name, None)
         if asker is not None and asker in self._connections:
             asker.deliver(left)

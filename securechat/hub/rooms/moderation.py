@@ -7,21 +7,22 @@ ask.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import assert_never
 
 from msgspec.structs import replace
 
 from securechat.errors import ErrorCode, Refusal
-from securechat.hub.accounts.directory import AccountDirectory, Turn
-from securechat.hub.accounts.login import LoginFlow
+from securechat.hub.accounts.directory import Turn
+from securechat.hub.context import HubContext
 from securechat.hub.interfaces import NotAppended, Peer
-from securechat.hub.members import Member, MemberConnection
+from securechat.hub.members import Member
+from securechat.hub.messages.delivery import Delivery
 from securechat.hub.mutes import expect_unmuted, expect_unmuted_in
-from securechat.hub.rooms.directory import MUTED_FOR_GOOD, RoomDirectory
+from securechat.hub.rooms.directory import MUTED_FOR_GOOD
 from securechat.hub.rooms.membership import NO_SUCH_ROOM, RoomMembership
 from securechat.hub.rooms.permissions import Permission, Rank, require, require_above
-from securechat.limits import MAX_TOPIC_CHARS, Limits
+from securechat.limits import MAX_TOPIC_CHARS
 from securechat.model import (
     AskRoom,
     Done,
@@ -55,33 +56,21 @@ class Moderation:
     """Answers `RoomCommand`s.
 
     Args:
-        directory: makes changes durable.
+        context: who is here, and who belongs where.
         room_membership: takes people out of rooms, and tells rooms what has changed.
-        login_flow: who is here.
-        connections: every connection of a member.
-        renaming: old and new names of rooms whose new name is on its way to the log; kept here.
-        renamed: told of a room's old and new name before anybody else.
-        limits: bans_per_room, invitations_per_room.
+        delivery: hears of a room's old and new name before anything else is told.
     """
 
-    def __init__(
-        self,
-        directory: AccountDirectory,
-        room_membership: RoomMembership,
-        login_flow: LoginFlow,
-        connections: Mapping[Peer, MemberConnection],
-        renaming: set[str],
-        renamed: Callable[[str, str], None],
-        limits: Limits,
-    ) -> None:
-        self._directory = directory
-        self._room_directory: RoomDirectory = directory.room_directory
+    def __init__(self, context: HubContext, room_membership: RoomMembership, delivery: Delivery) -> None:
+        self._context = context
+        self._directory = context.accounts
+        self._room_directory = context.rooms
+        self._members = context.members
+        self._connections = context.connections
+        self._renaming = context.renaming
+        self._limits = context.limits
         self._room_membership = room_membership
-        self._login_flow = login_flow
-        self._connections = connections
-        self._renamed = renamed
-        self._renaming = renaming
-        self._limits = limits
+        self._delivery = delivery
 
     def answer(self, peer: Peer, member: Member, command: RoomCommand) -> None:
         """Answer a command, now or when it is durable.
@@ -151,7 +140,7 @@ class Moderation:
                 if new != name:
                     why = f"#{name} is called #{new} now, and you are not in it"
                     self._room_membership.clear(new, Left(room=new, ref=0, code=ErrorCode.NOT_A_MEMBER, text=why))
-                    self._renamed(name, new)
+                    self._delivery.room_renamed(name, new)
                 by = Person(member.sender_id, member.name)
                 self._room_membership.tell_room(
                     new, self._room_membership.rules(new, was=name if new != name else None, by=by)
@@ -194,7 +183,7 @@ class Moderation:
             )
 
             def felt() -> None:
-                invited = self._login_flow.members.get(account.sender_id)
+                invited = self._members.get(account.sender_id)
                 for each in invited.peers if invited is not None else ():
                     each.deliver(Invited(name, Person(member.sender_id, member.name)))
 
@@ -281,7 +270,7 @@ class Moderation:
                     changes = (PutRoom(room_record),)
                 row = Membership(room_record.room_id, command.person, RoomRole.INVITED)
             if not row.role.belongs:
-                row = replace(row, joined_at_ms=self._directory.wall_ms(), joined_seq=self._room_membership.fed_seq())
+                row = replace(row, joined_at_ms=self._directory.wall_ms(), joined_seq=self._context.fed_seq)
             role = RoomRole(command.role)
             if row.role is RoomRole.OWNER and role is not RoomRole.OWNER and self._room_directory.owners(name) == 1:
                 raise Refusal(ErrorCode.INVALID, f"#{name} needs an owner; make somebody else one first")
@@ -317,13 +306,13 @@ class Moderation:
         return room_record
 
     def _name_of(self, sender_id: int) -> str:
-        held = self._directory.accounts.get(sender_id) or self._login_flow.members.get(sender_id)
+        held = self._directory.accounts.get(sender_id) or self._members.get(sender_id)
         if held is None:
             raise Refusal(ErrorCode.NOT_FOUND, "there is nobody with this number")
         return held.name
 
     def _expect_there(self, name: str, sender_id: int) -> None:
-        member = self._login_flow.members.get(sender_id)
+        member = self._members.get(sender_id)
         if not (self._room_directory.belongs(name, sender_id) or (member is not None and name in member.rooms)):
             raise Refusal(ErrorCode.NOT_FOUND, f"that person is not in #{name}")
 

@@ -7,15 +7,16 @@ message of the one who left: while the log still has drafts of that member, the 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import TypeVar
 
 from securechat.client_address import is_loopback
 from securechat.errors import ErrorCode, Refusal
-from securechat.hub.interfaces import BroadcastPort, OperatorEvent, OperatorLogPort
+from securechat.hub.environment import HubEnvironment
+from securechat.hub.interfaces import OperatorEvent
 from securechat.hub.members import Member
 from securechat.hub.rooms.active_room import ActiveRoom
-from securechat.limits import PAGE_LIMITS, Limits, PageLimits
+from securechat.hub.rooms.listing import RoomListing
 
 _T = TypeVar("_T")
 
@@ -32,37 +33,28 @@ class PresenceTracker:
     """The rooms of one server and everybody in them.
 
     Args:
-        broadcaster: tells the others.
-        operator_log: hears it for the operator.
-        alarm: told when, in monotonic seconds, `take_overdue` and `tell` should be called; the earliest counts.
-        limits: presence_interval_s, quiet_return_s, rooms_per_member, rooms_total, rooms_opened_per_address.
-        pages: how long an event may be.
+        environment: the time of this pass, limits, pages, the broadcaster, the operator's log and the alarm.
+        active_rooms: the occupied rooms, by name; kept here.
+        listing: the rooms that anybody may be told of.
 
     Attributes:
         rooms: the occupied rooms, by name.
-        room_changed: told of each name that a room has got or lost.
     """
 
-    def __init__(
-        self,
-        broadcaster: BroadcastPort,
-        operator_log: OperatorLogPort,
-        limits: Limits,
-        alarm: Callable[[float], None],
-        pages: PageLimits = PAGE_LIMITS,
-    ) -> None:
-        self._pages = pages
-        self.rooms: dict[str, ActiveRoom] = {}
-        self.room_changed: Callable[[str], None] = lambda _: None
-        self._broadcaster = broadcaster
-        self._operator_log = operator_log
-        self._limits = limits
-        self._alarm = alarm
+    def __init__(self, environment: HubEnvironment, active_rooms: dict[str, ActiveRoom], listing: RoomListing) -> None:
+        self.rooms = active_rooms
+        self._environment = environment
+        self._listing = listing
+        self._pages = environment.pages
+        self._broadcaster = environment.broadcaster
+        self._operator_log = environment.operator_log
+        self._limits = environment.limits
+        self._alarm = environment.alarm
         self._opened: dict[str, int] = {}  # rooms without a record that are occupied, by who opened them
         self._presence_due: dict[str, float] = {}  # in the order in which they become due
         self._absent: dict[int, tuple[float, Member]] = {}  # in the order in which they were lost
 
-    def enter(self, member: Member, name: str, now: float, *, recorded: bool = False) -> ActiveRoom:
+    def enter(self, member: Member, name: str, *, recorded: bool = False) -> ActiveRoom:
         """Let a member into a room, making the room if need be; entering twice changes nothing.
 
         A room that is ``recorded`` (it has a record, or is the lobby) can always be entered: records are bounded
@@ -84,29 +76,29 @@ class PresenceTracker:
             if address is not None:
                 room.opened_from = address
                 self._opened[address] = self._opened.get(address, 0) + 1
-            self.room_changed(name)
+            self._listing.update(name)
         room.add(member)
         member.rooms[name] = room
         member.was_called.pop(name, None)  # from here on the name means this room, also when it is left again
         self._operator_log.happened(OperatorEvent.JOINED, member.peers[0] if member.peers else None, member.name, name)
-        self._presence_soon(room, now)
+        self._presence_soon(room)
         return room
 
-    def leave(self, member: Member, room: ActiveRoom, now: float) -> None:
+    def leave(self, member: Member, room: ActiveRoom) -> None:
         """Take a member out of a room."""
         del member.rooms[room.name]
         member.was_called = {old: each for old, each in member.was_called.items() if each is not room}
         room.remove(member)
         if not room.members:
             del self.rooms[room.name]
-            self.room_changed(room.name)
+            self._listing.update(room.name)
             self._presence_due.pop(room.name, None)
             self._forget_opening(room)
         self._operator_log.happened(OperatorEvent.LEFT, None, member.name, room.name)
         if member.unsettled:
             member.departures.append(room)
         else:
-            self._note_left(member, room, now)
+            self._note_left(member, room)
 
     def _opening_address(self, member: Member) -> str | None:
         """Whose share a new room without a record counts against.
@@ -139,8 +131,8 @@ class PresenceTracker:
             return
         room.name = new
         self.rooms[new] = room
-        self.room_changed(old)
-        self.room_changed(new)
+        self._listing.update(old)
+        self._listing.update(new)
         if (due := self._presence_due.pop(old, None)) is not None:
             self._presence_due[new] = due
         for member in room.members.values():
@@ -152,10 +144,10 @@ class PresenceTracker:
             if old in member.entered_seq:
                 member.entered_seq[new] = member.entered_seq.pop(old)
 
-    def settled(self, member: Member, now: float) -> None:
+    def settled(self, member: Member) -> None:
         """The log has answered every draft of the member: what waited for that can be told."""
         for room in member.departures:
-            self._note_left(member, room, now)
+            self._note_left(member, room)
         member.departures.clear()
 
     def audience_changed(self, member: Member) -> None:
@@ -163,9 +155,9 @@ class PresenceTracker:
         for room in member.rooms.values():
             room.audience_changed()
 
-    def absent(self, member: Member, now: float) -> None:
+    def absent(self, member: Member) -> None:
         """The member's last connection was lost; it leaves when it does not come back."""
-        until = now + self._limits.quiet_return_s
+        until = self._environment.now + self._limits.quiet_return_s
         self._absent[member.sender_id] = (until, member)
         self._alarm(until)
 
@@ -173,18 +165,18 @@ class PresenceTracker:
         """The member is back before anybody noticed."""
         self._absent.pop(member.sender_id, None)
 
-    def gone(self, member: Member, now: float) -> None:
+    def gone(self, member: Member) -> None:
         """The member is gone for good: out of every room."""
         self._absent.pop(member.sender_id, None)
         for room in list(member.rooms.values()):
-            self.leave(member, room, now)
+            self.leave(member, room)
 
-    def renamed(self, member: Member, old: str, now: float) -> None:
+    def renamed(self, member: Member, old: str) -> None:
         """The member has a new name."""
         self._operator_log.happened(OperatorEvent.RENAMED, None, member.name, old)
         for room in member.rooms.values():
             room.note_renamed(member, old)
-            self._presence_soon(room, now)
+            self._presence_soon(room)
 
     def next_deadline(self) -> float | None:
         """When `take_overdue` or `tell` has something to do, in monotonic seconds; None for nothing."""
@@ -194,21 +186,22 @@ class PresenceTracker:
             return presence
         return absence[0] if presence is None else min(presence, absence[0])
 
-    def take_overdue(self, now: float) -> list[Member]:
+    def take_overdue(self) -> list[Member]:
         """Return those who did not come back in time, a few at once; the caller lets them go and ticks again."""
         overdue: list[Member] = []
+        now = self._environment.now
         for until, member in self._absent.values():
             if until > now or len(overdue) >= _DEPARTURES_PER_TICK:
                 break
             overdue.append(member)
         return overdue
 
-    def tell(self, now: float) -> None:
+    def tell(self) -> None:
         """Tell the rooms whose presence is due, a few at once; the caller ticks again for the rest."""
         told = 0
         while self._presence_due and told < _TOLD_PER_TICK:
             name, at = next(iter(self._presence_due.items()))
-            if at > now:
+            if at > self._environment.now:
                 break
             del self._presence_due[name]
             room = self.rooms[name]
@@ -216,14 +209,14 @@ class PresenceTracker:
                 self._broadcaster.broadcast(room.audience(), [presence])
                 told += len(room.audience())
 
-    def _note_left(self, member: Member, room: ActiveRoom, now: float) -> None:
+    def _note_left(self, member: Member, room: ActiveRoom) -> None:
         if self.rooms.get(room.name) is room:
             room.note_left(member.person)
-            self._presence_soon(room, now)
+            self._presence_soon(room)
 
-    def _presence_soon(self, room: ActiveRoom, now: float) -> None:
+    def _presence_soon(self, room: ActiveRoom) -> None:
         if room.name not in self._presence_due:
-            due = self._presence_due[room.name] = now + self._limits.presence_interval_s
+            due = self._presence_due[room.name] = self._environment.now + self._limits.presence_interval_s
             self._alarm(due)
 
 

@@ -91,8 +91,8 @@ def mentions_tried_without_a_bound(original: Any) -> Any:
 def room_never_given_back(original: Any) -> Any:
     """A room that everybody has left is there for ever."""
 
-    def leave(self: Any, member: Any, room: Any, now: float) -> None:
-        original(self, member, room, now)
+    def leave(self: Any, member: Any, room: Any) -> None:
+        original(self, member, room)
         self.rooms.setdefault(room.name, room)
 
     return leave

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from securechat.hub.accounts.login import LoginFlow
+from securechat.hub.accounts.login_completion import LoginCompletion
 from securechat.hub.accounts.names import NameReservations
 from securechat.hub.hub import Hub
 from securechat.hub.interfaces import Appended
@@ -20,8 +21,8 @@ def fan_out_regrouped_by_room(original: Any) -> Any:
     def on_commit(self: Any, batch: Any) -> None:
         original(self, sorted(batch, key=lambda message: message.room or ""))
         if batch:
-            self.fed_seq = batch[-1].seq
-            self._posting.fed(self.fed_seq)
+            self.context.fed_seq = batch[-1].seq
+            self._posting.acknowledge_fed()
 
     return on_commit
 
@@ -74,16 +75,16 @@ def late_hello_throws_out_its_successor(original: Any) -> Any:
     return nothing
 
 
-@planted(Hub, "_logged_in")
+@planted(LoginCompletion, "complete")
 def last_lines_of_the_old_connection_are_not_counted(original: Any) -> Any:
     """Found by simulation: the first line of the next program got their number, and was acknowledged and lost."""
 
-    def admitted(self: Any, *args: Any) -> None:
-        for seat in self._connections.values():
+    def complete(self: Any, *args: Any) -> None:
+        for seat in self._context.connections.values():
             seat.last_client_id = 0
         original(self, *args)
 
-    return admitted
+    return complete
 
 
 @planted(ActiveRoom, "remove")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
 from securechat.hub.accounts.authentication import Authenticator
@@ -14,15 +15,17 @@ from securechat.hub.messages.posting import Posting
 from securechat.records.accounts import Certificate, Drop, Login, Mute
 from tests.simulation.mutants.planting import nothing, planted
 
+_ENDS_NOTHING = SimpleNamespace(end=nothing, end_member=nothing)
+
 
 @planted(Posting, "_draft")
 def mute_that_the_second_device_escapes(original: Any) -> Any:
-    def draft(self: Any, seat: Any, command: Any, now: float) -> Any:
+    def draft(self: Any, seat: Any, command: Any) -> Any:
         mutes = self._directory.mutes
         if seat.stream != seat.member.sender_id:
             self._directory.mutes = {}
         try:
-            return original(self, seat, command, now)
+            return original(self, seat, command)
         finally:
             self._directory.mutes = mutes
 
@@ -68,14 +71,14 @@ def certificate_works_after_it_was_removed(original: Any) -> Any:
 @planted(AccountService, "_remove_certificate")
 def connections_survive_their_certificate(original: Any) -> Any:
     def remove(self: Any, peer: Any, seat: Any, account: Any, command: Any) -> None:
-        end, self._end = self._end, nothing
+        end, self._disconnection = self._disconnection, _ENDS_NOTHING
         held = self._directory.change
 
         def change(changes: Any, then: Any) -> None:
             def quietly(answer: Any) -> None:
-                self._end = nothing
+                self._disconnection = _ENDS_NOTHING
                 then(answer)
-                self._end = end
+                self._disconnection = end
 
             held(changes, quietly)
 
@@ -84,7 +87,7 @@ def connections_survive_their_certificate(original: Any) -> Any:
             original(self, peer, seat, account, command)
         finally:
             self._directory.change = held
-            self._end = end
+            self._disconnection = end
 
     return remove
 
@@ -103,7 +106,7 @@ def name_kept_by_what_is_written_to_the_deleted(original: Any) -> Any:
 @planted(AccountDeletion, "_end_logins")
 def the_deleted_stay(original: Any) -> Any:
     def end_logins(self: Any, answer: Any) -> None:
-        self._remove_member = nothing
+        self._disconnection = _ENDS_NOTHING
         self._begin_erasing(answer)
 
     return end_logins

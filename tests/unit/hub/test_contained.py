@@ -111,11 +111,23 @@ def test_a_turn_that_raises_is_its_own_askers_and_the_next_one_comes(rig: Contai
 
 def test_who_has_lost_a_login_is_out_whatever_the_asker_makes_of_it(rig: Contained) -> None:
     registry = rig.hub._directory
-    out: list[set[int]] = []
-    registry.logged_out = out.append
+    ann = rig.member("ann")
+    rig.hub._connections[ann].login_id = 7
     registry.change((Drop(Login, 7),), _raise)
     rig.settle()
-    assert out == [{7}]
+    assert ann.closed is not None and ann.closed.code is ErrorCode.LOGGED_OUT
+    assert not registry.ended_logins
+
+
+def test_a_connection_that_cannot_be_ended_with_its_login_costs_itself_alone(rig: Contained) -> None:
+    ann, bob = rig.member("ann"), rig.member("bob")
+    for peer in (ann, bob):
+        rig.hub._connections[peer].login_id = 7
+    ann.close = _raise  # type: ignore[method-assign]
+    rig.hub._directory.change((Drop(Login, 7),))
+    rig.settle()
+    assert {failure.owner for failure in rig.failures} == {ann.label}
+    assert bob.closed is not None and bob.closed.code is ErrorCode.LOGGED_OUT
 
 
 def test_recorded_changes_that_cannot_be_applied_are_vital(rig: Contained, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -132,6 +144,6 @@ def test_a_tick_that_raises_comes_again(rig: Contained, monkeypatch: pytest.Monk
     with monkeypatch.context() as patch:
         patch.setattr(PresenceTracker, "tell", _raise)
         with pytest.raises(MemoryError):
-            rig.hub.tick(rig.now)
+            rig.hub.tick()
     assert rig.alarm_at is not None
     assert rig.alarm_at >= rig.now + 1.0, "not at once: it may raise again"

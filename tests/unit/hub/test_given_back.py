@@ -100,9 +100,9 @@ def is_at_rest(hub: Hub) -> bool:
         or registry._arriving
         or hub._room_membership._joining
         or hub._queries._reading
-        or hub._posting.renaming
-        or hub._posting.unsettled
-        or any(member.unsettled for member in hub._members.values())
+        or hub.context.renaming
+        or hub.unsettled
+        or any(member.unsettled for member in hub.context.members.values())
     )
 
 
@@ -258,7 +258,7 @@ def test_what_failed_once_can_be_done_again(
         attempt(rig, peer, command)
         object.__setattr__(rig.hub._authenticator, "_keys", _with(rig, token_bytes))
     else:
-        with broken(rig.hub._log, method):
+        with broken(rig.hub.context.log, method):
             attempt(rig, peer, command)
     assert is_at_rest(rig.hub)
     peer.events.clear()
@@ -278,7 +278,7 @@ def test_a_reader_whose_page_fails_is_free_when_its_connection_ends(rig: HubRig)
     bob = rig.member("bob", "7" * 32)
     with broken(rig.log, "history"):
         attempt(rig, bob, History(ref=1))
-    rig.hub.lost(bob, rig.now)
+    rig.hub.lost(bob)
     assert is_at_rest(rig.hub)
     again = rig.member("bob", "7" * 32)
     rig.do(again, History(ref=2))
@@ -340,8 +340,8 @@ def test_a_member_who_cannot_be_seated_is_not_there(rig: HubRig) -> None:
     peer = rig.peer()
     with broken_clock(rig):
         attempt(rig, peer, Hello(1, "carl", "5" * 32))
-    rig.hub.lost(peer, rig.now)
-    assert is_at_rest(rig.hub) and not rig.hub._members
+    rig.hub.lost(peer)
+    assert is_at_rest(rig.hub) and not rig.hub.context.members
     other = rig.peer()
     rig.do(other, Hello(1, "carl", "6" * 32))
     assert other.of(Welcome), other.events
@@ -351,9 +351,9 @@ def test_a_member_who_cannot_be_welcomed_is_one_who_was_lost(rig: HubRig) -> Non
     peer = rig.peer()
     with broken(rig.hub._presence, "returned"):
         attempt(rig, peer, Hello(1, "carl", "5" * 32))
-    rig.hub.lost(peer, rig.now)
+    rig.hub.lost(peer)
     rig.pass_time(rig.limits.name_reservation_s + 1)
-    assert is_at_rest(rig.hub) and not rig.hub._members
+    assert is_at_rest(rig.hub) and not rig.hub.context.members
     other = rig.peer()
     rig.do(other, Hello(1, "carl", "6" * 32))
     assert other.of(Welcome), other.events

@@ -212,7 +212,7 @@ def test_a_mute_that_comes_while_an_act_waits_for_its_turn_counts(scene: Scene) 
 
 def test_a_muted_account_comes_back_to_its_rooms(scene: Scene) -> None:
     act(scene.rig, "mute", "ann", reason="", duration_s=600)
-    scene.rig.hub.lost(scene.ann, scene.rig.now)
+    scene.rig.hub.lost(scene.ann)
     scene.rig.pass_time(600)
     back = hello(scene.rig, "ann", password=PASSWORD)
     assert {joined.room for joined in back.of(Joined)} == {"lobby", "ops"}

@@ -21,9 +21,15 @@ def counted(count: int, done: list[int]) -> Iterator[None]:
         yield
 
 
+def slices_that_ask(asked: list[float]) -> Slices:
+    context = HubRig().hub.context
+    context.alarm = asked.append
+    return Slices(context)
+
+
 def test_a_short_job_is_done_at_once() -> None:
-    asked, done = list[None](), list[int]()
-    work = Slices(lambda: asked.append(None))
+    asked, done = list[float](), list[int]()
+    work = slices_that_ask(asked)
     work.begin(counted(STEPS - 1, done))
     assert len(done) == STEPS - 1
     assert not asked
@@ -31,8 +37,8 @@ def test_a_short_job_is_done_at_once() -> None:
 
 
 def test_long_jobs_take_turns() -> None:
-    asked, first, second = list[None](), list[int](), list[int]()
-    work = Slices(lambda: asked.append(None))
+    asked, first, second = list[float](), list[int](), list[int]()
+    work = slices_that_ask(asked)
     work.begin(counted(3 * STEPS, first))
     work.begin(counted(2 * STEPS, second))
     assert (len(first), len(second)) == (STEPS, STEPS)
@@ -52,7 +58,7 @@ def test_a_job_that_raises_is_over() -> None:
         yield from counted(STEPS, [])
         raise RuntimeError
 
-    work = Slices(lambda: None)
+    work = slices_that_ask([])
     work.begin(broken())
     with pytest.raises(RuntimeError):
         work.run()

@@ -759,9 +759,9 @@ def test_ended_connections_are_not_remembered_for_ever_while_hellos_come() -> No
     rig = HubRig(Limits(commit_messages=1))
     entrance = rig.hub._login_flow
     peers = [rig.peer() for _ in range(50)]
-    rig.hub.handle(peers[0], _hello("guest0", 800), rig.now)
+    rig.hub.handle(peers[0], _hello("guest0", 800))
     for number, (peer, follower) in enumerate(pairwise(peers), 1):
-        rig.hub.handle(follower, _hello(f"guest{number}", 800 + number), rig.now)
+        rig.hub.handle(follower, _hello(f"guest{number}", 800 + number))
         while not rig.hub.is_member(peer):
             rig.step()
         rig.do(peer, Quit(), settle=False)

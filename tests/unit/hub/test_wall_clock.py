@@ -54,17 +54,11 @@ class MovedRig(HubRig):
         again = MovedRig(self.limits, now=self.now + days_off * DAY_S, offset_ms=int(offset_days * DAY_MS))
         again.store = self.store
         again.store._wall_ms = again.wall_ms
-        from securechat.hub.hub import Hub
-        from securechat.testing.memory_store import MemoryLog
-
         again.now = self.now + days_off * DAY_S
-        again.log = MemoryLog(again.posted.append, limits=again.limits, wall_ms=again.wall_ms, store=again.store)
-        again.keys = plain_keys(again.posted.append, again.wall_ms, monotonic=lambda: again.now)
-        again.hub = Hub(again.log, again, again, again.limits, keys=again.keys, alarm=again._alarm)
-        state = again.log.start(again._on_commit, again._failed)
         again.sure_at_ms = self.sure_at_ms
         again._peers = self._peers  # secrets are numbered by them
-        again.hub.restore(state, again.now, again.wall_ms(), self.sure_at_ms if sure else 0)
+        keys = plain_keys(again.posted.append, again.wall_ms, monotonic=lambda: again.now)
+        again.open(keys, self.sure_at_ms if sure else 0)
         return again
 
 

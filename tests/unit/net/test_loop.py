@@ -312,3 +312,14 @@ def test_slow_passes_are_told_first_at_once_then_in_full_and_not_too_often() -> 
     loop.run_pass(0)
     assert loop._mark is loop.containment, "nothing is measured when all has been well for long enough"
     loop.close()
+
+
+def test_a_pass_begins_before_its_completions() -> None:
+    times = iter([1.0, 2.0, 2.0, 2.0])
+    loop = Loop(Limits(), clock=lambda: next(times, 2.0))
+    seen: list[object] = []
+    loop.on_pass = seen.append
+    loop.post(lambda: seen.append("completion"))
+    loop.run_pass(0)
+    loop.close()
+    assert seen == [2.0, "completion"]

@@ -178,13 +178,13 @@ def test_the_hub_forgets_a_connection_and_what_it_asked_for() -> None:
     flood = [rig.peer() for _ in range(32)]
     for peer in flood:
         rig.do(peer, Hello(version=1, name="ann", secret=f"{peer.number:032x}", password="wrong wrong"), settle=False)
-        rig.hub.lost(peer, rig.now)
+        rig.hub.lost(peer)
     rig.do(ann, ChangePassword(ref=9, old=PASSWORD, new="another good one"), settle=False)
     assert not ann.of(Refused)
     rig.settle()
     assert Done(9) in ann.events
     hashing = rig.hub._authenticator.hashing
-    rig.hub.lost(ann, rig.now)
+    rig.hub.lost(ann)
     assert not (hashing._ticket or hashing._served or hashing._line or hashing._under_way)
 
 

@@ -69,33 +69,33 @@ def test_a_name_asked_for_by_an_account_that_leaves_before_it_has_it_is_free_aga
     rig = HubRig()
     ann, _ = account(rig)
     rig.do(ann, Nick(2, "eve"), settle=False)
-    rig.hub.end(ann, Closing(ErrorCode.KICKED, "out"))
+    rig.hub._disconnection.end(ann, Closing(ErrorCode.KICKED, "out"))
     rig.settle()
     assert rig.hub._directory.accounts[1].name == "eve"
-    assert not rig.hub._login_flow.name_reservations._name_reservations
+    assert not rig.hub.context.names._name_reservations
 
 
 def test_a_new_name_belongs_to_whoever_is_here_when_it_is_durable() -> None:
     rig = HubRig()
     ann, token = account(rig)
     rig.do(ann, Nick(2, "eve"), settle=False)
-    rig.hub.end(ann, Closing(ErrorCode.KICKED, "out"))
+    rig.hub._disconnection.end(ann, Closing(ErrorCode.KICKED, "out"))
     again = rig.peer()
     rig.do(again, Hello(version=1, name="ann", secret=SECRET, token=token))
     assert rig.hub.name_of(again) == "eve"
     rig.do(again, Quit())
-    assert not rig.hub._login_flow.name_reservations._name_reservations
-    assert not rig.hub._login_flow._by_key
+    assert not rig.hub.context.names._name_reservations
+    assert not rig.hub.context.members_by_key
 
 
 def test_an_account_renamed_while_it_is_away_keeps_its_new_name_for_a_while_only() -> None:
     rig = HubRig()
     ann, _ = account(rig)
     rig.do(ann, Nick(2, "eve"), settle=False)
-    rig.hub.lost(ann, rig.now)
+    rig.hub.lost(ann)
     rig.settle()
     rig.pass_time(rig.limits.name_reservation_s + 1)
-    assert all(claim.until is not None for claim in rig.hub._login_flow.name_reservations._name_reservations.values())
+    assert all(claim.until is not None for claim in rig.hub.context.names._name_reservations.values())
 
 
 def test_a_full_disk_does_not_cost_somebody_the_name_that_is_kept_for_them() -> None:
@@ -148,4 +148,4 @@ def test_a_name_claimed_by_a_hello_that_is_refused_is_free_though_the_account_go
     assert again.closed is not None
     assert again.closed.code is ErrorCode.BANNED
     assert registry.accounts[1].name == "eve"
-    assert not rig.hub._login_flow.name_reservations._name_reservations
+    assert not rig.hub.context.names._name_reservations

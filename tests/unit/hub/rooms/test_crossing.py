@@ -95,7 +95,7 @@ def test_a_device_hears_what_another_joined_even_when_that_one_is_lost(rig: HubR
     ann = person(rig, "ann")
     second = hello(rig, "ann", password=PASSWORD)
     rig.do(ann, Join(ref=3, rooms=["ops"]), settle=False)
-    rig.hub.lost(ann, rig.now)
+    rig.hub.lost(ann)
     rig.settle()
     assert second.last(Joined).room == "ops"
     say(rig, second, "ops", "here")
@@ -288,7 +288,7 @@ def test_what_was_said_just_before_a_new_name_is_heard_though_somebody_acts_in_b
     def go_on(event: Event) -> None:  # as a session does that held a command back until there is room
         bob.events.append(event)
         if isinstance(event, Acked):
-            rig.hub.handle(bob, Typing(room="lobby"), rig.now)
+            rig.hub.handle(bob, Typing(room="lobby"))
 
     monkeypatch.setattr(bob, "deliver", go_on)
     rig.do(ann, Say(1, "ops", "not lost"), settle=False)
@@ -330,7 +330,7 @@ def test_who_leaves_a_new_room_twice_stays_in_the_one_that_had_its_name(
 
 def test_former_names_are_forgotten_by_and_by_and_with_the_room(rig: HubRig) -> None:
     ann, bob = person(rig, "ann", "room0"), person(rig, "bob", "room0")
-    member = rig.hub._members[who(bob)]
+    member = rig.hub.context.members[who(bob)]
     for number in range(120):
         ok(rig, ann, SetRoom(ref=1, room=f"room{number}", name=f"room{number + 1}"))
     assert len(member.was_called) == 100
@@ -452,7 +452,7 @@ def test_who_joins_a_renamed_room_while_it_is_cleaned_up_gets_a_room(rig: HubRig
 def in_no_room(rig: HubRig, peer: FakePeer) -> bool:
     """Neither present nor a member anywhere but in the lobby, now and after a restart."""
     kept = HubRig(store=rig.store).hub._directory.room_directory.memberships_of(who(peer))
-    return not kept and list(rig.hub._members[who(peer)].rooms) == ["lobby"]
+    return not kept and list(rig.hub.context.members[who(peer)].rooms) == ["lobby"]
 
 
 def test_a_leave_right_behind_a_join_leaves(rig: HubRig) -> None:
@@ -475,7 +475,7 @@ def test_a_join_behind_a_leave_behind_a_join_joins(rig: HubRig) -> None:
             rig.do(bob, command, settle=False)
         rig.settle()
         assert belongs(rig, "ops", who(bob))
-        assert "ops" in rig.hub._members[who(bob)].rooms
+        assert "ops" in rig.hub.context.members[who(bob)].rooms
         assert [type(event) for event in bob.events if getattr(event, "ref", 0) in {2, 3}][-2:] == [Left, Joined]
 
 

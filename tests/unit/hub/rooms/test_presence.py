@@ -109,7 +109,7 @@ def test_a_takeover_closes_the_old_connection_and_keeps_the_rooms(rig: HubRig) -
     assert first.closed.code is ErrorCode.REPLACED
     rig.do(second, Say(1, "ops", "hi"))
     assert second.messages
-    rig.hub.lost(first, rig.now)  # its transport ends later
+    rig.hub.lost(first)  # its transport ends later
     rig.do(second, Say(2, "ops", "still"))
     assert len(second.messages) == 2
 
@@ -136,7 +136,7 @@ def test_two_hellos_at_once_for_one_name_admit_one(rig: HubRig) -> None:
 def test_a_connection_lost_during_its_hello_is_told_nothing_and_its_name_is_kept(rig: HubRig) -> None:
     ghost = rig.peer()
     rig.do(ghost, Hello(version=1, name="bob", secret="1" * 32), settle=False)
-    rig.hub.lost(ghost, rig.now)
+    rig.hub.lost(ghost)
     rig.settle()
     assert not ghost.events
     thief = rig.peer()
@@ -150,7 +150,7 @@ def test_a_connection_lost_during_its_hello_is_told_nothing_and_its_name_is_kept
 def test_a_second_hello_of_the_owner_outlives_the_first_ones_connection(rig: HubRig) -> None:
     first, second = rig.peer(), rig.peer()
     rig.do(first, Hello(version=1, name="bob", secret="1" * 32), settle=False)
-    rig.hub.lost(first, rig.now)
+    rig.hub.lost(first)
     rig.do(second, Hello(version=1, name="bob", secret="1" * 32), settle=False)
     rig.step()
     thief = rig.peer()
@@ -292,7 +292,7 @@ def test_a_refused_takeover_leaves_the_log_as_it_was(rig: HubRig) -> None:
     owner = rig.member("ann", "1" * 32)
     late = rig.peer()
     rig.do(late, Hello(version=1, name="bob", secret="1" * 32), settle=False)
-    rig.hub._login_flow.name_reservations.free("bob", rig.hub._connections[owner].member.owner)
+    rig.hub.context.names.free("bob", rig.hub._connections[owner].member.owner)
     thief = rig.peer()
     rig.do(thief, Hello(version=1, name="bob", secret="2" * 32), settle=False)
     rig.settle()
@@ -309,7 +309,7 @@ def test_a_hello_that_came_to_nothing_does_not_block_the_name_of_an_absent_owner
     rig.lose(owner)
     ghost = rig.peer()
     rig.do(ghost, Hello(version=1, name="bob", secret="1" * 32), settle=False)
-    rig.hub.lost(ghost, rig.now)
+    rig.hub.lost(ghost)
     rig.settle()
     rig.pass_time(200)
     rig.member("bob", "2" * 32)
@@ -342,12 +342,12 @@ def test_departures_of_many_are_let_go_a_few_at_a_time(rig: HubRig) -> None:
     peers = [rig.member(f"guest {number}") for number in range(40)]
     witness = rig.member("witness")
     for peer in peers:
-        rig.hub.lost(peer, rig.now)
+        rig.hub.lost(peer)
     rig.now += 31
-    rig.hub.tick(rig.now)
-    assert 20 < len(rig.hub._members) < 41
+    rig.hub.tick()
+    assert 20 < len(rig.hub.context.members) < 41
     rig.pass_time(1)
-    assert list(rig.hub._members) == [witness.last(Welcome).sender_id]
+    assert list(rig.hub.context.members) == [witness.last(Welcome).sender_id]
 
 
 def test_the_presence_of_many_rooms_is_told_a_few_at_a_time(rig: HubRig, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -361,7 +361,7 @@ def test_the_presence_of_many_rooms_is_told_a_few_at_a_time(rig: HubRig, monkeyp
     told_before = len(witness.of(Presence))
     rig.now += 0.3
     rig.alarm_at = None
-    rig.hub.tick(rig.now)
+    rig.hub.tick()
     assert 0 < len(witness.of(Presence)) - told_before <= 6
     assert rig.alarm_at is not None
     assert rig.alarm_at <= rig.now

@@ -1,0 +1,99 @@
+"""The last step of a login: the connection joins its member, and hears Welcome and the rooms it is in.
+
+Everything that has to be durable is durable by now (`LoginFlow`).
+"""
+
+from __future__ import annotations
+
+from msgspec.structs import replace
+
+from securechat.errors import ErrorCode
+from securechat.hub.accounts.authentication import Authenticated
+from securechat.hub.context import HubContext
+from securechat.hub.interfaces import Identity, OperatorEvent, Peer
+from securechat.hub.members import Member, MemberConnection
+from securechat.hub.messages.queries import Queries
+from securechat.hub.rooms.membership import RoomMembership
+from securechat.model import PROTOCOL_VERSION, Closing, Join, Welcome
+from securechat.records.accounts import Role
+from securechat.text.names import LOBBY
+
+REPLACED = Closing(ErrorCode.REPLACED, "you connected from somewhere else; this connection is closed")
+
+
+class LoginCompletion:
+    """Adds connections to members.
+
+    Args:
+        context: members and connections.
+        queries: forgets the questions of a connection that is replaced.
+        room_membership: lets members into their rooms.
+    """
+
+    def __init__(self, context: HubContext, queries: Queries, room_membership: RoomMembership) -> None:
+        self._context = context
+        self._queries = queries
+        self._room_membership = room_membership
+
+    def complete(
+        self, member: Member, peer: Peer, client: str, entry: Authenticated, identity: Identity, old_name: str | None
+    ) -> None:
+        """Add a connection to its member and greet it.
+
+        Args:
+            member: whose.
+            peer: the connection.
+            client: its program, as it calls itself.
+            entry: what the hello has proved.
+            identity: the sender and device, as the log knows them.
+            old_name: how the member was called before, where it had never left; None for one that has just come.
+        """
+        context = self._context
+        replaced = [old for old in member.peers if context.connections[old].stream == identity.stream]
+        for old in replaced:
+            last_client_id = max(identity.last_client_id, context.connections[old].last_client_id)
+            identity = replace(identity, last_client_id=last_client_id)
+            del context.connections[old]
+            self._queries.forget(old)
+            old.close(REPLACED)
+        connection = MemberConnection(
+            member, identity.stream, client, context.accounts.wall_ms(), context.fed_seq, identity.last_client_id
+        )
+        member.peers = [old for old in member.peers if old not in replaced] + [peer]
+        context.connections[peer] = connection
+        context.presence.returned(member)
+        context.presence.audience_changed(member)
+        resumed = old_name is not None
+        if old_name is not None and old_name != member.name:
+            context.presence.renamed(member, old_name)
+        context.operator_log.happened(OperatorEvent.NAMED, peer, member.name, "again" if resumed else "")
+        peer.deliver(self._welcome(member, connection, entry, identity, resumed=resumed))
+        self._room_membership.enter(peer, member, LOBBY, ref=0)
+        self._room_membership.enter_all(peer, member)
+        if entry.invite is not None:
+            self._room_membership.keep_current_rooms(member)
+            if entry.invite.room is not None:
+                self._room_membership.join(peer, member, Join(ref=0, rooms=[entry.invite.room]))
+
+    def _welcome(
+        self, member: Member, connection: MemberConnection, entry: Authenticated, identity: Identity, *, resumed: bool
+    ) -> Welcome:
+        context = self._context
+        account = context.accounts.accounts.get(member.sender_id) if entry.account is not None else None
+        if entry.login is not None:
+            connection.login_id = entry.login.login_id
+        connection.certificate = entry.certificate
+        return Welcome(
+            version=PROTOCOL_VERSION,
+            server=context.server,
+            sender_id=member.sender_id,
+            name=member.name,
+            live_from=context.fed_seq,
+            last_client_id=identity.last_client_id,
+            resumed=resumed,
+            account=account is not None,
+            admin=account is not None and account.role is Role.ADMIN,
+            token=entry.token,
+            seen_seq=None if account is None else context.fed_seq if len(member.peers) > 1 else account.seen_seq,
+            must_change=account is not None and account.must_change,
+        )

@@ -1,0 +1,55 @@
+"""The state that the services of one hub share: members, names, accounts, rooms, the time and the last seq told.
+
+A service takes the context and the services it calls, and nothing else. Each field has one writer, named below; all
+others read it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from securechat.hub.accounts.directory import AccountDirectory
+from securechat.hub.accounts.names import NameReservations
+from securechat.hub.environment import HubEnvironment
+from securechat.hub.interfaces import Peer
+from securechat.hub.members import Member, MemberConnection
+from securechat.hub.rooms.active_room import ActiveRoom
+from securechat.hub.rooms.directory import RoomDirectory
+from securechat.hub.rooms.presence import PresenceTracker
+
+
+@dataclass(eq=False)
+class HubContext(HubEnvironment):
+    """One per hub.
+
+    Attributes:
+        fed_seq: the last seq fanned out; set by `Hub.restore` and `Hub.on_commit`.
+        unsettled: drafts the log has not answered yet; counted by `Posting`.
+        members: who is here, by sender_id; kept by `LoginFlow`, as are the next two.
+        members_by_key: the same, by the key of their name.
+        names: which name is whose now.
+        connections: every connection of a member; added by `LoginCompletion`, removed by `Disconnection`.
+        renaming: old and new names of rooms whose new name is on its way to the log, where nothing may be said; kept
+            by `Moderation`.
+        accounts: accounts and all that hangs on them.
+        rooms: rooms with a record.
+        presence: the occupied rooms.
+    """
+
+    fed_seq: int = field(default=0, init=False)
+    unsettled: int = field(default=0, init=False)
+    members: dict[int, Member] = field(default_factory=dict, init=False)
+    members_by_key: dict[str, Member] = field(default_factory=dict, init=False)
+    names: NameReservations = field(default_factory=NameReservations, init=False)
+    connections: dict[Peer, MemberConnection] = field(default_factory=dict, init=False)
+    renaming: set[str] = field(default_factory=set, init=False)
+    accounts: AccountDirectory = field(init=False)
+    rooms: RoomDirectory = field(init=False)
+    presence: PresenceTracker = field(init=False)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        active_rooms: dict[str, ActiveRoom] = {}
+        self.accounts = AccountDirectory(self, active_rooms)
+        self.rooms = self.accounts.room_directory
+        self.presence = PresenceTracker(self, active_rooms, self.rooms.listing)

@@ -1,0 +1,103 @@
+"""The end of a connection: lost, by Quit, or with last words; and of its member, when it was the last one.
+
+A member whose last connection was lost is absent for a while, and comes back as if nothing had happened; one that has
+quit, or was sent away, is gone at once.
+"""
+
+from __future__ import annotations
+
+from msgspec.structs import replace
+
+from securechat.hub.accounts.authentication import Authenticator
+from securechat.hub.accounts.login import LoginFlow
+from securechat.hub.accounts.login_throttle import LoginThrottle
+from securechat.hub.context import HubContext
+from securechat.hub.interfaces import NotAppended, Peer
+from securechat.hub.members import Member
+from securechat.hub.messages.queries import Queries
+from securechat.model import Closing
+from securechat.records.accounts import Account, Committed
+
+
+class Disconnection:
+    """Takes connections from their members.
+
+    Args:
+        context: members and connections.
+        login_flow, login_throttle, authenticator, queries: what a connection may have under way.
+    """
+
+    def __init__(
+        self,
+        context: HubContext,
+        login_flow: LoginFlow,
+        login_throttle: LoginThrottle,
+        authenticator: Authenticator,
+        queries: Queries,
+    ) -> None:
+        self._context = context
+        self._login_flow = login_flow
+        self._login_throttle = login_throttle
+        self._authenticator = authenticator
+        self._queries = queries
+
+    def lost(self, peer: Peer, *, quit_: bool = False) -> None:
+        """The connection is over: by Quit, or lost, in which case its member is missed by nobody for a while."""
+        self._queries.forget(peer)
+        self._login_flow.forget(peer)
+        self._login_throttle.forget(peer)
+        connection = self._context.connections.pop(peer, None)
+        self._authenticator.hashing.forget(peer)
+        if connection is None:
+            return
+        self._login_flow.connection_lost(connection)
+        member, presence = connection.member, self._context.presence
+        member.peers.remove(peer)
+        presence.audience_changed(member)
+        if member.account:
+            self._note_seen(member, self._context.fed_seq if quit_ else connection.heard_seq)
+        if member.peers:
+            return
+        if quit_:
+            self._login_flow.free(member)
+            presence.gone(member)
+        else:
+            self._login_flow.reserve(member)
+            presence.absent(member)
+
+    def end(self, peer: Peer, closing: Closing) -> None:
+        """End a connection for good, as if it had quit, with these last words."""
+        self.lost(peer, quit_=True)
+        peer.close(closing)
+
+    def end_member(self, sender_id: int, closing: Closing) -> int:
+        """End all connections of a member for good; returns how many there were."""
+        member = self._context.members.get(sender_id)
+        if member is None:
+            return 0
+        peers = list(member.peers)
+        for peer in peers:
+            self.end(peer, closing)
+        if not peers:
+            self._login_flow.free(member)  # absent for a moment: it is gone now
+            self._context.presence.gone(member)
+        return len(peers)
+
+    def end_overdue(self) -> None:
+        """Let go of those who did not come back in time, a few at once."""
+        for member in self._context.presence.take_overdue():
+            self._login_flow.dismiss(member)
+            self._context.presence.gone(member)
+
+    def _note_seen(self, member: Member, seq: int) -> None:
+        """A device of an account leaves: remember how much it has seen."""
+        now_ms = self._context.accounts.wall_ms()
+
+        def edit(account: Account) -> Account:
+            return replace(account, seen_at_ms=now_ms, seen_seq=max(account.seen_seq, seq))
+
+        self._context.accounts.amend(Account, member.sender_id, edit, (), _ignore)
+
+
+def _ignore(_: Committed | NotAppended) -> None:
+    """For changes nobody waits for."""

@@ -1,0 +1,58 @@
+"""What a hub is given, and the time of the pass it works in.
+
+The directories of accounts and rooms and the presence of members stand on this alone; services stand on the
+`HubContext`, which adds the directories. There is no behaviour here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import KW_ONLY, dataclass, field
+
+from msgspec.structs import replace
+
+from securechat.containment import Containment
+from securechat.hub.contained_log import ContainedHasher, ContainedLog
+from securechat.hub.interfaces import AuthenticationSettings, BroadcastPort, MessageLog, OperatorLogPort
+from securechat.hub.wall_clock import WallClock
+from securechat.limits import PAGE_LIMITS, Limits, PageLimits
+
+
+@dataclass(eq=False)
+class HubEnvironment:
+    """The ports and settings of one hub, and its clocks.
+
+    Attributes:
+        log: where messages become durable.
+        broadcaster: tells many peers the same.
+        operator_log: hears what happened, for the operator.
+        limits: all numbers.
+        keys: access, hashing, randomness and the wall clock.
+        alarm: told when, in monotonic seconds, `Hub.tick` should be called next; the earliest of its calls counts.
+        server: program and version, told in Welcome.
+        rates: False switches message and byte rates off, for benchmarks and trusted bots.
+        pages: how long an answer may be.
+        containment: what becomes of what a completion raises; by default it is raised. The log and the hasher are
+            wrapped so that each completion belongs to what asked for it.
+        clock: the wall clock, for everything that expires.
+        now: monotonic seconds at the start of this pass; set by `Hub.begin_pass` alone.
+    """
+
+    log: MessageLog
+    broadcaster: BroadcastPort
+    operator_log: OperatorLogPort
+    limits: Limits
+    _: KW_ONLY
+    keys: AuthenticationSettings
+    alarm: Callable[[float], None]
+    server: str = "securechat"
+    rates: bool = True
+    pages: PageLimits = PAGE_LIMITS
+    containment: Containment = field(default_factory=Containment)
+    clock: WallClock = field(init=False)
+    now: float = field(default=0.0, init=False)
+
+    def __post_init__(self) -> None:
+        self.log = ContainedLog(self.log, self.containment)
+        self.keys = replace(self.keys, hasher=ContainedHasher(self.keys.hasher, self.containment))
+        self.clock = WallClock(self.keys.wall_ms, self.keys.monotonic)
