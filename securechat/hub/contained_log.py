@@ -11,21 +11,18 @@ from collections.abc import Callable, Sequence
 
 from securechat.containment import Containment
 from securechat.errors import Refusal
-from securechat.hub.interfaces import (
-    Hasher,
+from securechat.hub.interfaces import Hasher, MessageLog, PasswordCheck
+from securechat.records.accounts import Change, Committed
+from securechat.records.log import Identity, NotAppended
+from securechat.records.queries import (
     HistoryQuery,
     HistoryRows,
-    Identity,
-    MessageLog,
-    NotAppended,
-    PasswordCheck,
     RoomFigures,
     SearchQuery,
     SearchRows,
     UnreadQuery,
     UnreadRows,
 )
-from securechat.records.accounts import Change, Committed
 
 
 class ContainedLog:

@@ -12,11 +12,12 @@ from securechat.hub.accounts.authentication import Authenticator
 from securechat.hub.accounts.login import LoginFlow
 from securechat.hub.accounts.login_throttle import LoginThrottle
 from securechat.hub.context import HubContext
-from securechat.hub.interfaces import NotAppended, Peer
+from securechat.hub.interfaces import Peer
 from securechat.hub.members import Member
 from securechat.hub.messages.queries import Queries
 from securechat.model import Closing
 from securechat.records.accounts import Account, Committed
+from securechat.records.log import NotAppended
 
 
 class Disconnection:

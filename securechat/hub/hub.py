@@ -22,7 +22,7 @@ from securechat.hub.admin.commands import AdminCommands
 from securechat.hub.admin.housekeeping import Housekeeping
 from securechat.hub.context import HubContext
 from securechat.hub.disconnection import Disconnection
-from securechat.hub.interfaces import LogState, OperatorEvent, Peer
+from securechat.hub.interfaces import OperatorEvent, Peer
 from securechat.hub.members import Member
 from securechat.hub.messages.delivery import Delivery
 from securechat.hub.messages.notices import TypingAndReadMarkers
@@ -72,6 +72,7 @@ from securechat.model import (
     Who,
     Whois,
 )
+from securechat.records.log import LogState
 
 Handler: TypeAlias = Callable[[Peer, Member, Any], None]
 _ROOMS_PER_REQUEST = 10

@@ -13,242 +13,30 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from enum import StrEnum
-from typing import Protocol, TypeAlias
+from typing import Protocol
 
 from msgspec import Struct
 
-from securechat.errors import ErrorCode, Refusal
-from securechat.limits import PAGE_ROWS, PageLimits
+from securechat.errors import Refusal
+from securechat.limits import PageLimits
 from securechat.model import (
     Closing,
     Draft,
     Event,
-    Hit,
     LogEntry,
-    Message,
-    MessageChange,
     Revision,
 )
-from securechat.records.accounts import Change, Committed, StoredAccounts
-from securechat.records.rooms import StoredRooms
-
-UNREAD_LOOKS = 2_000
-"""Dialogues that one question about unread messages looks at: 3 ms of the reading thread where all of them have been
-read, 9 for the first page of an account with 20,000. Counting in 200 with 999 each takes 80."""
-
-
-class Appended(Struct, frozen=True, gc=False):
-    """The draft is durable.
-
-    Attributes:
-        seq: its place in the log; for a retry, the place of the first copy.
-        retry: whether an earlier copy was already there and nothing new was stored.
-    """
-
-    seq: int
-    retry: bool = False
-
-
-class NotAppended(Struct, frozen=True, gc=False):
-    """It was not stored (DISK_FULL, OUT_OF_ORDER) or not read (BUSY, LOG_FAILED), and nothing else was damaged."""
-
-    code: ErrorCode
-    text: str
-    retry_after_s: float | None = None
-
-
-AppendOutcome: TypeAlias = Appended | NotAppended
-
-
-class Identity(Struct, frozen=True, gc=False):
-    """A sender as the log knows it, durable.
-
-    Attributes:
-        sender_id: for ever the same for the same secret; starts at 1. For a device of an account: the account's.
-        last_client_id: the highest client_id stored for this stream; 0 for none.
-        stream: the device: the number of this secret. A guest, and the device that registered, have only the one.
-    """
-
-    sender_id: int
-    last_client_id: int
-    stream: int
-
-
-class Reservation(Struct, frozen=True, gc=False):
-    """A name that was in use when the log was last closed or killed, or was lost shortly before."""
-
-    name: str
-    key: str
-    secret_hash: bytes
-    sender_id: int
-    lost_at_ms: int
-
-
-class LogState(Struct, frozen=True, gc=False):
-    """What a log hands over when it opens.
-
-    Attributes:
-        last_seq: the highest committed seq; 0 for an empty log. It is the first ``fed_seq``.
-        reservations: names still owed to their owners; a name whose owner was online when the process died counts
-            as lost at the moment of opening.
-        people: accounts and all that hangs on them.
-        room_records: rooms with rules, and who belongs to them.
-        last_at_ms: when the newest message or change was stored, UTC milliseconds; 0 for none.
-    """
-
-    last_seq: int
-    reservations: Sequence[Reservation] = ()
-    people: StoredAccounts = StoredAccounts()
-    room_records: StoredRooms = StoredRooms()
-    last_at_ms: int = 0
-
-
-class HistoryQuery(Struct, frozen=True, gc=False):
-    """Which committed messages to read.
-
-    Attributes:
-        rooms: rooms to read.
-        floors: of some of them, only messages above this seq: (room, seq).
-        dialogue: read the dialogue between these two senders.
-        dialogues_of: read all dialogues of this sender.
-        after: only messages with a higher seq; the oldest of them come first.
-        before: only messages with a lower seq; without ``after`` the newest of them are chosen.
-        up_to: never a message above this seq (the hub's fed_seq).
-        limit: rows, at most limits.PAGE_ROWS.
-        around: the page around this seq: half of the limit before it, the rest from it on.
-        since_ms: the page that begins with the first message sent at or after this, UTC.
-    """
-
-    up_to: int
-    limit: int
-    rooms: tuple[str, ...] = ()
-    dialogue: tuple[int, int] | None = None
-    dialogues_of: int | None = None
-    after: int | None = None
-    before: int | None = None
-    floors: tuple[tuple[str, int], ...] = ()
-    around: int | None = None
-    since_ms: int | None = None
-
-
-class HistoryRows(Struct, frozen=True, gc=False):
-    """The answer: messages by rising seq in their final state, and whether there is more in the direction asked for.
-
-    ``changes`` are the entries of the same conversations in the span of seqs that the page covers (above ``after``, up
-    to the last message or to the end): what a reader who has the messages before needs to bring them up to date. An
-    edit that a later one has replaced comes without its text, which is gone.
-    """
-
-    messages: list[Message]
-    more: bool
-    changes: list[MessageChange] = []
-
-
-class SearchQuery(Struct, frozen=True, gc=False):
-    """Which messages to find; every part that is set must hold.
-
-    Attributes:
-        up_to: never a message above this seq (the hub's fed_seq).
-        limit: hits at most.
-        words: what the text must contain, each as a phrase; a last ``*`` finds words that begin so.
-        rooms, floors, dialogues_of: where the searcher may look; as in HistoryQuery.
-        dialogue: only in this dialogue.
-        senders: only from these.
-        before: only below this seq: the next page.
-        before_ms, after_ms: sent before, or at or after, this time, UTC.
-        has_link: only with a link.
-    """
-
-    up_to: int
-    limit: int
-    words: tuple[str, ...] = ()
-    rooms: tuple[str, ...] = ()
-    floors: tuple[tuple[str, int], ...] = ()
-    dialogues_of: int | None = None
-    dialogue: tuple[int, int] | None = None
-    senders: tuple[int, ...] | None = None
-    before: int | None = None
-    before_ms: int | None = None
-    after_ms: int | None = None
-    has_link: bool = False
-
-
-class SearchRows(Struct, frozen=True, gc=False):
-    """The newest hits first, in their final state; never a deleted message.
-
-    Attributes:
-        hits: each with the spans of its text that matched, [start, end) in code points.
-        more: whether there are older ones: ask again with ``before`` = the last seq.
-        indexed_to: everything up to this seq has been looked at; below ``up_to`` while the index is being rebuilt.
-    """
-
-    hits: list[Hit]
-    more: bool
-    indexed_to: int
-
-
-class Unread(Struct, frozen=True, gc=False):
-    """How a reader stands in a room, or in the dialogue with ``peer``.
-
-    Attributes:
-        read_seq: read up to here.
-        unread: messages of others above it; counted up to 999.
-        mentions: those of them that name the reader.
-        first_seq: the first of them; 0 for none.
-    """
-
-    read_seq: int
-    unread: int
-    mentions: int
-    first_seq: int
-    room: str | None = None
-    peer: int | None = None
-
-
-class UnreadQuery(Struct, frozen=True, gc=False):
-    """Where to count what a reader has not read: in rooms, and in a stretch of their dialogues.
-
-    Attributes:
-        sender_id: the reader.
-        rooms: each with the seq above which it counts.
-        up_to: never a message above this seq (the hub's fed_seq).
-        after: only dialogues with sender_ids above this; None for no dialogues.
-        limit: dialogues in the answer, at most.
-        looks: dialogues looked at, at most: most of them have been read, and finding that out is work too.
-    """
-
-    sender_id: int
-    rooms: tuple[tuple[str, int], ...]
-    up_to: int
-    after: int | None = 0
-    limit: int = PAGE_ROWS
-    looks: int = UNREAD_LOOKS
-
-
-class UnreadRows(Struct, frozen=True, gc=False):
-    """Where something is unread: rooms in the order asked, then dialogues by sender_id.
-
-    Attributes:
-        rows: one for each.
-        through: dialogues up to this sender_id have been looked at, and there may be more; None for all of them.
-    """
-
-    rows: list[Unread]
-    through: int | None = None
-
-
-class RoomFigures(Struct, frozen=True, gc=False):
-    """How much was said in a room.
-
-    Attributes:
-        room: its name.
-        messages: that it has now, counted up to 10,000.
-        last_at_ms: when the last of them was sent, UTC; 0 for none.
-    """
-
-    room: str
-    messages: int
-    last_at_ms: int
+from securechat.records.accounts import Change, Committed
+from securechat.records.log import AppendOutcome, Identity, LogState, NotAppended
+from securechat.records.queries import (
+    HistoryQuery,
+    HistoryRows,
+    RoomFigures,
+    SearchQuery,
+    SearchRows,
+    UnreadQuery,
+    UnreadRows,
+)
 
 
 class MessageLog(Protocol):

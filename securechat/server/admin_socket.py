@@ -23,10 +23,10 @@ import msgspec
 from msgspec import Struct
 
 from securechat.errors import Refusal
-from securechat.hub.interfaces import NotAppended
 from securechat.hub.wall_clock import Doubt
 from securechat.net.unix_socket import OUTBOX_BYTES, UnixLineConnection, UnixLineListener
 from securechat.records.accounts import Account, Ban, Committed, Invite, Login
+from securechat.records.log import NotAppended
 from securechat.server.admin_protocol import (
     AccountRequest,
     AddAuditNote,

@@ -21,9 +21,9 @@ from typing import Any, TypeAlias, TypeVar
 from msgspec import Struct
 
 from securechat.errors import ErrorCode
-from securechat.hub.interfaces import NotAppended
 from securechat.limits import Limits
 from securechat.model import Draft, LogEntry, Revision
+from securechat.records.log import NotAppended
 from securechat.storage.store import (
     ERASE_WITHIN_S,
     CommitResult,

@@ -12,22 +12,18 @@ from typing import TYPE_CHECKING, Protocol, TypeAlias
 from msgspec import Struct
 
 from securechat.errors import ErrorCode, SecurechatError
-from securechat.hub.interfaces import (
-    Appended,
-    AppendOutcome,
+from securechat.model import Draft, LogEntry, Revision, RevisionKind
+from securechat.records.accounts import AuditEntry, Change, Committed, Drop, EraseSender, PurgeGuests
+from securechat.records.log import Appended, AppendOutcome, Identity, LogState, NotAppended
+from securechat.records.queries import (
     HistoryQuery,
     HistoryRows,
-    Identity,
-    LogState,
-    NotAppended,
     RoomFigures,
     SearchQuery,
     SearchRows,
     UnreadQuery,
     UnreadRows,
 )
-from securechat.model import Draft, LogEntry, Revision, RevisionKind
-from securechat.records.accounts import AuditEntry, Change, Committed, Drop, EraseSender, PurgeGuests
 from securechat.records.rooms import DropRoom, PurgeExpired, PutRoom
 
 if TYPE_CHECKING:

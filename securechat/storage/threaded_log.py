@@ -25,23 +25,20 @@ from typing import Any, TypeVar
 from msgspec.structs import astuple
 
 from securechat.errors import ErrorCode, LocalProtocolError, LogError, Overloaded
-from securechat.hub.interfaces import (
-    AppendOutcome,
+from securechat.limits import Limits
+from securechat.model import Draft, LogEntry, Revision
+from securechat.programs import Program, command
+from securechat.records.accounts import Change, Committed, Put, WriteAudit
+from securechat.records.log import AppendOutcome, Identity, LogState, NotAppended
+from securechat.records.queries import (
     HistoryQuery,
     HistoryRows,
-    Identity,
-    LogState,
-    NotAppended,
     RoomFigures,
     SearchQuery,
     SearchRows,
     UnreadQuery,
     UnreadRows,
 )
-from securechat.limits import Limits
-from securechat.model import Draft, LogEntry, Revision
-from securechat.programs import Program, command
-from securechat.records.accounts import Change, Committed, Put, WriteAudit
 from securechat.records.rooms import PurgeExpired, PutReadMarker, PutRoom, PutRoomBan
 from securechat.storage.group_commit import CommittedBatch, GroupCommitter, PendingWrite, answer_reading
 from securechat.storage.search.maintenance import IndexProgress

@@ -13,7 +13,6 @@ from typing import Any
 from msgspec.structs import replace
 
 from securechat.errors import ErrorCode, LocalProtocolError, Overloaded
-from securechat.hub.interfaces import Appended, HistoryQuery, HistoryRows, NotAppended
 from securechat.limits import MAX_REACTIONS, Limits
 from securechat.model import (
     Deleted,
@@ -26,6 +25,8 @@ from securechat.model import (
     Revision,
     RevisionKind,
 )
+from securechat.records.log import Appended, NotAppended
+from securechat.records.queries import HistoryQuery, HistoryRows
 from securechat.records.rooms import PurgeExpired
 from securechat.testing.log_checks import MORNING_MS, Implementation, Rig
 

@@ -12,22 +12,19 @@ from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 from securechat.errors import LogError, Overloaded
-from securechat.hub.interfaces import (
-    AppendOutcome,
+from securechat.limits import Limits
+from securechat.model import Draft, LogEntry, Revision
+from securechat.records.accounts import Change, Committed
+from securechat.records.log import AppendOutcome, Identity, LogState, NotAppended
+from securechat.records.queries import (
     HistoryQuery,
     HistoryRows,
-    Identity,
-    LogState,
-    NotAppended,
     RoomFigures,
     SearchQuery,
     SearchRows,
     UnreadQuery,
     UnreadRows,
 )
-from securechat.limits import Limits
-from securechat.model import Draft, LogEntry, Revision
-from securechat.records.accounts import Change, Committed
 from securechat.storage.group_commit import GroupCommitter, PendingWrite, answer_reading
 from securechat.storage.store import ApplyChanges, IdentifySender, ReleaseName, RenameSender, Store
 from securechat.storage.threaded_log import LOG_FAILED, check_changes, check_storable

@@ -21,22 +21,12 @@ from typing import Any, Protocol
 from msgspec.structs import replace
 
 from securechat.errors import ErrorCode, Overloaded
-from securechat.hub.interfaces import (
-    Appended,
-    AppendOutcome,
-    HistoryQuery,
-    HistoryRows,
-    Identity,
-    LogState,
-    MessageLog,
-    NotAppended,
-    Unread,
-    UnreadQuery,
-    UnreadRows,
-)
+from securechat.hub.interfaces import MessageLog
 from securechat.limits import Limits
 from securechat.model import Draft, LogEntry, Message, Revision
 from securechat.records.accounts import Change, Committed
+from securechat.records.log import Appended, AppendOutcome, Identity, LogState, NotAppended
+from securechat.records.queries import HistoryQuery, HistoryRows, Unread, UnreadQuery, UnreadRows
 from securechat.testing.acks import Ack, HistoryBroken, check_history
 
 __all__ = [

@@ -11,17 +11,6 @@ from typing import assert_never
 
 from msgspec.structs import replace
 
-from securechat.hub.interfaces import (
-    Appended,
-    AppendOutcome,
-    HistoryQuery,
-    HistoryRows,
-    NotAppended,
-    RoomFigures,
-    Unread,
-    UnreadQuery,
-    UnreadRows,
-)
 from securechat.limits import PAGE_LIMITS, PageLimits
 from securechat.model import (
     Deleted,
@@ -36,6 +25,15 @@ from securechat.model import (
     RevisionKind,
 )
 from securechat.records.accounts import Committed, EraseSender
+from securechat.records.log import Appended, AppendOutcome, NotAppended
+from securechat.records.queries import (
+    HistoryQuery,
+    HistoryRows,
+    RoomFigures,
+    Unread,
+    UnreadQuery,
+    UnreadRows,
+)
 from securechat.records.rooms import PurgeExpired, PutReadMarker
 from securechat.storage.store import (
     CHANGES_PER_MESSAGE,

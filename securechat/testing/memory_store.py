@@ -14,19 +14,6 @@ from typing import TypeVar, get_args
 from msgspec import Struct
 from msgspec.structs import astuple, replace
 
-from securechat.hub.interfaces import (
-    HistoryQuery,
-    HistoryRows,
-    Identity,
-    LogState,
-    NotAppended,
-    Reservation,
-    RoomFigures,
-    SearchQuery,
-    SearchRows,
-    UnreadQuery,
-    UnreadRows,
-)
 from securechat.limits import PAGE_LIMITS, Limits, PageLimits
 from securechat.model import Draft, LogEntry, Revision
 from securechat.records.accounts import (
@@ -49,6 +36,16 @@ from securechat.records.accounts import (
     StoredAccounts,
     TrimAudit,
     WriteAudit,
+)
+from securechat.records.log import Identity, LogState, NotAppended, Reservation
+from securechat.records.queries import (
+    HistoryQuery,
+    HistoryRows,
+    RoomFigures,
+    SearchQuery,
+    SearchRows,
+    UnreadQuery,
+    UnreadRows,
 )
 from securechat.records.rooms import (
     DropMembership,

@@ -11,7 +11,6 @@ from typing import Any
 from msgspec.structs import astuple, replace
 
 from securechat.errors import ErrorCode, LocalProtocolError, Overloaded
-from securechat.hub.interfaces import Appended, HistoryQuery, Identity, NotAppended
 from securechat.limits import Limits
 from securechat.records.accounts import (
     Account,
@@ -33,6 +32,8 @@ from securechat.records.accounts import (
     TrimAudit,
     WriteAudit,
 )
+from securechat.records.log import Appended, Identity, NotAppended
+from securechat.records.queries import HistoryQuery
 from securechat.testing.log_checks import MORNING_MS, Implementation, Rig
 
 _PHC = "$argon2id$v=19$m=19456,t=2,p=1$c2FsdA$aGFzaA"

@@ -11,9 +11,10 @@ from typing import Any
 from msgspec.structs import replace
 
 from securechat.errors import ErrorCode, LocalProtocolError
-from securechat.hub.interfaces import NotAppended, Unread, UnreadQuery, UnreadRows
 from securechat.model import RevisionKind
 from securechat.records.accounts import Account, Change, Committed, Drop, Put
+from securechat.records.log import NotAppended
+from securechat.records.queries import Unread, UnreadQuery, UnreadRows
 from securechat.records.rooms import (
     DropMembership,
     DropRoom,

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from securechat.hub.interfaces import NotAppended, SearchQuery, SearchRows
 from securechat.model import Hit, Message, Revision, RevisionKind
 from securechat.records.accounts import EraseSender
+from securechat.records.log import NotAppended
+from securechat.records.queries import SearchQuery, SearchRows
 from securechat.records.rooms import PurgeExpired, PutRoom, RoomRecord
 from securechat.testing.log_checks import MORNING_MS, Implementation, Rig
 from securechat.text.tokenizer import has_link, marks

@@ -13,9 +13,10 @@ from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 from securechat.errors import LogError
-from securechat.hub.interfaces import LogState, NotAppended, SearchQuery, SearchRows
 from securechat.limits import Limits
 from securechat.model import LogEntry
+from securechat.records.log import LogState, NotAppended
+from securechat.records.queries import SearchQuery, SearchRows
 from securechat.storage.group_commit import PendingWrite
 from securechat.storage.search.index import STRETCH
 from securechat.storage.search.maintenance import IndexMaintainer

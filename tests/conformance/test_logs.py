@@ -8,8 +8,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from securechat.hub.interfaces import HistoryQuery
 from securechat.limits import Limits
+from securechat.records.queries import HistoryQuery
 from securechat.storage.sqlite.store import DATABASE, SqliteStore
 from securechat.storage.threaded_log import ThreadedLog
 from securechat.testing.conversation_checks import CONVERSATION_CHECKS

@@ -33,9 +33,9 @@ from securechat.model import (
 )
 from securechat.storage.sqlite.store import DATABASE
 from securechat.testing.acks import HistoryBroken, check_history
-from securechat.testing.histories import check_streams
-from securechat.testing.stored import Stored, read_database
-from securechat.testing.transcript import Transcript
+from tests.simulation.checkers.histories import check_streams
+from tests.simulation.checkers.stored import Stored, read_database
+from tests.simulation.checkers.transcript import Transcript
 from tests.support.checked import CheckedRunner
 from tests.support.server import ServerProcess
 from tests.support.talkers import ROOMS, Crowd, until

@@ -10,8 +10,9 @@ import apsw
 import pytest
 
 from securechat.errors import ErrorCode, LogError
-from securechat.hub.interfaces import Appended, HistoryQuery, Identity, NotAppended
 from securechat.limits import KIB, Limits
+from securechat.records.log import Appended, Identity, NotAppended
+from securechat.records.queries import HistoryQuery
 from securechat.storage.sqlite.store import SqliteStore
 from securechat.storage.threaded_log import ThreadedLog
 from securechat.testing.disk import RecordingDisk, input_output

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from securechat.hub.interfaces import Identity
 from securechat.limits import (
     MAX_NAME_CHARS,
     MAX_REACTIONS,
@@ -24,6 +23,7 @@ from securechat.model import (
     UnreadList,
     Welcome,
 )
+from securechat.records.log import Identity
 from securechat.storage.sqlite.store import SqliteStore
 from securechat.storage.store import IdentifySender
 from tests.e2e.test_accounts import prove, register

@@ -18,10 +18,10 @@ from pathlib import Path
 import apsw
 import pytest
 
-from securechat.hub.interfaces import Appended
 from securechat.limits import Limits
 from securechat.model import Draft, Message
 from securechat.records.accounts import AuditEntry, WriteAudit
+from securechat.records.log import Appended
 from securechat.storage.sqlite.audit import read_audit
 from securechat.storage.sqlite.loss import damaged_journal, missing_database
 from securechat.storage.sqlite.store import DATABASE, SqliteStore

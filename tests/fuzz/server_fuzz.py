@@ -41,13 +41,13 @@ from securechat.model import (
 )
 from securechat.server.admin_protocol import SOCKET
 from securechat.storage.tools.backup import DATABASE
-from securechat.testing.stored import Stored, read_database
 from securechat.tls.contexts import client_context
 from tests.fuzz.admin_peer import Operator
 from tests.fuzz.expectation import DraftCommand, Expectation
 from tests.fuzz.grammar import Known
 from tests.fuzz.peers import Part, Peer
 from tests.fuzz.probe import Sample
+from tests.simulation.checkers.stored import Stored, read_database
 from tests.support.admin import admin
 from tests.support.secrecy import secrets_in
 from tests.support.server import ServerProcess

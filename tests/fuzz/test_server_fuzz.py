@@ -31,7 +31,6 @@ from securechat.model import (
     Say,
     Welcome,
 )
-from securechat.testing.stored import Stored
 from securechat.tls.certificate_directory import ensure_server
 from securechat.wire.frames import frame
 from securechat.wire.native import NATIVE, NativeClientCodec, NativeServerCodec
@@ -41,6 +40,7 @@ from tests.fuzz.grammar import Grammar, Known, kinds_of
 from tests.fuzz.peers import Part, Peer
 from tests.fuzz.probe import Sample
 from tests.fuzz.server_fuzz import MOST_P99_S, WAITING, Run, check_acknowledged, run, write_report
+from tests.simulation.checkers.stored import Stored
 
 FREE_S, RATES_S = 14.0, 6.0
 """Without rates, and with the default ones: 20 s in all."""

@@ -15,7 +15,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from securechat.errors import ErrorCode, Refusal
 from securechat.hub.admin.commands import CreatedInvite
-from securechat.hub.interfaces import Access, NotAppended
+from securechat.hub.interfaces import Access
 from securechat.model import (
     ChangePassword,
     Hello,
@@ -28,6 +28,7 @@ from securechat.model import (
     Welcome,
 )
 from securechat.records.accounts import Ban, Invite, Role
+from securechat.records.log import NotAppended
 from tests.support.hub_rig import FakePeer, HubRig
 
 NAMES = ("ann", "bob", "cyd")

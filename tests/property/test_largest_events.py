@@ -16,7 +16,6 @@ from hypothesis import strategies as st
 
 from securechat import model as m
 from securechat.errors import ErrorCode, LocalProtocolError
-from securechat.hub.interfaces import HistoryQuery, HistoryRows, SearchQuery, SearchRows
 from securechat.hub.members import Member
 from securechat.hub.messages import paging
 from securechat.hub.rooms.active_room import ActiveRoom
@@ -32,6 +31,7 @@ from securechat.limits import (
     Limits,
     PageLimits,
 )
+from securechat.records.queries import HistoryQuery, HistoryRows, SearchQuery, SearchRows
 from securechat.text.names import check_name, check_room
 from securechat.text.sanitize import is_hostile
 from securechat.wire.native import NativeClientCodec, NativeFormat

@@ -4,10 +4,10 @@ import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
-from securechat.hub.interfaces import HistoryQuery, HistoryRows
 from securechat.hub.messages.paging import encoded_bound, history_page
 from securechat.limits import MAX_FRAME_BYTES, PAGE_BYTES, PAGE_LIMITS
 from securechat.model import Deleted, Edited, Message, Reacted, Reaction
+from securechat.records.queries import HistoryQuery, HistoryRows
 
 IDS = st.sampled_from([1, 2**53 - 1])
 TEXTS = st.text(st.sampled_from('a"\\\n\x00\x7fé\U0001f600'), max_size=40)

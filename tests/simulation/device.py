@@ -31,13 +31,13 @@ from securechat.model import (
     UnreadList,
     Welcome,
 )
-from securechat.testing.histories import Display
 from securechat.testing.link import Connection, Death
 from securechat.testing.log_checks import HistoryBroken
-from securechat.testing.wire_checks import Stream, WireChecker
 from securechat.text.names import name_key
 from securechat.wire.native import NativeClientCodec
 from tests.simulation.certificates import certificate
+from tests.simulation.checkers.histories import Display
+from tests.simulation.checkers.wire_checks import Stream, WireChecker
 from tests.simulation.hush import Listener
 
 if TYPE_CHECKING:

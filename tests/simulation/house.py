@@ -38,7 +38,7 @@ from securechat.testing.log_checks import HistoryBroken
 from securechat.text.names import LOBBY
 
 if TYPE_CHECKING:
-    from securechat.hub.interfaces import LogState
+    from securechat.records.log import LogState
     from tests.simulation.world import World
 
 NOBODY, MEMBER, MODERATOR, OWNER, ADMIN = range(5)

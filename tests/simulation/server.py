@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING, Any
 from securechat.errors import ErrorCode
 from securechat.hub.context import HubContext
 from securechat.hub.hub import Hub
-from securechat.hub.interfaces import LogState, OperatorEvent, Peer
+from securechat.hub.interfaces import OperatorEvent, Peer
 from securechat.model import ALPN, Closing
 from securechat.net.broadcast import write_all
 from securechat.net.transport import Transport
+from securechat.records.log import LogState
 from securechat.server.session import Session
 from securechat.testing.keys import plain_keys
 from securechat.testing.link import Connection, Death

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from securechat.errors import ErrorCode, Refusal
 from securechat.hub.admin.commands import CreatedInvite
-from securechat.hub.interfaces import NotAppended
 from securechat.records.accounts import Ban, Mute, Role
+from securechat.records.log import NotAppended
 
 if TYPE_CHECKING:
     import random

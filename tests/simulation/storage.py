@@ -15,9 +15,9 @@ from securechat.storage.store import DiskFull, Store
 from securechat.testing.disk import disk_full, input_output
 from securechat.testing.memory_disk import MemoryDisk
 from securechat.testing.memory_store import MemoryStore
-from securechat.testing.stored import Stored, stored
-from securechat.testing.transcript import Transcript
-from securechat.testing.watched_store import WatchedStore
+from tests.simulation.checkers.stored import Stored, stored
+from tests.simulation.checkers.transcript import Transcript
+from tests.simulation.checkers.watched_store import WatchedStore
 
 if TYPE_CHECKING:
     import random

@@ -10,7 +10,6 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from securechat.errors import LocalProtocolError
-from securechat.hub.interfaces import AppendOutcome, LogState, NotAppended
 from securechat.model import (
     Acked,
     Deleted,
@@ -36,6 +35,7 @@ from securechat.model import (
     Welcome,
 )
 from securechat.records.accounts import Change, Committed
+from securechat.records.log import AppendOutcome, LogState, NotAppended
 from securechat.records.rooms import PurgeExpired
 from securechat.server.broadcaster import Broadcaster
 from securechat.server.session import Session

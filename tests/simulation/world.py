@@ -14,12 +14,12 @@ from securechat.client.core import actions
 from securechat.errors import LogError
 from securechat.limits import MAX_NAME_CHARS
 from securechat.testing.clock import SimulatedClock
-from securechat.testing.histories import check_streams
 from securechat.testing.link import Conduct, Connection, Death, Segments
 from securechat.testing.log_checks import HistoryBroken
-from securechat.testing.wire_checks import Realtime, Stream
 from tests.simulation import deeds, idle
 from tests.simulation.chance import Chance
+from tests.simulation.checkers.histories import check_streams
+from tests.simulation.checkers.wire_checks import Realtime, Stream
 from tests.simulation.crowd import Prober, Visitor
 from tests.simulation.exam import Exam
 from tests.simulation.faults import Faults

@@ -20,9 +20,9 @@ from securechat.client.core.events.connection import Disconnect, UiEvent
 from securechat.client.core.state import ConnectionPhase, Visibility
 from securechat.client.network import NetworkThread, ServerTarget
 from securechat.model import Command, Event, Hello, Joined, Welcome
-from securechat.testing.histories import Display
-from securechat.testing.wire_checks import Realtime, Stream, WireChecker
 from securechat.tls.contexts import client_context
+from tests.simulation.checkers.histories import Display
+from tests.simulation.checkers.wire_checks import Realtime, Stream, WireChecker
 from tests.support.native import NativeClient
 from tests.support.secrecy import keep_secret
 

@@ -39,7 +39,7 @@ from securechat.model import (
     UnreadList,
 )
 from securechat.testing.acks import HistoryBroken
-from securechat.testing.wire_checks import Realtime, Stream
+from tests.simulation.checkers.wire_checks import Realtime, Stream
 from tests.support.checked import CheckedClient, CheckedCore, CheckedRunner
 from tests.support.native import Gone
 from tests.support.secrecy import PASSWORD, keep_secret

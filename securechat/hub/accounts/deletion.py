@@ -15,7 +15,6 @@ from securechat.hub.accounts.names import owner_of_account
 from securechat.hub.accounts.self_service import AccountService
 from securechat.hub.context import HubContext
 from securechat.hub.disconnection import Disconnection
-from securechat.hub.interfaces import NotAppended
 from securechat.hub.rooms.membership import RoomMembership
 from securechat.model import Closing
 from securechat.records.accounts import (
@@ -29,6 +28,7 @@ from securechat.records.accounts import (
     Role,
     WriteAudit,
 )
+from securechat.records.log import NotAppended
 
 DeletionDone = Callable[[int | NotAppended], None]
 _LAST_WORDS = Closing(ErrorCode.KICKED, "this account was deleted by an administrator")

@@ -18,7 +18,6 @@ from securechat.containment import Vital, vital
 from securechat.errors import ErrorCode, LocalProtocolError, Refusal
 from securechat.hub.accounts.bans import BanIndex
 from securechat.hub.environment import HubEnvironment
-from securechat.hub.interfaces import NotAppended
 from securechat.hub.rooms.directory import RoomDirectory
 from securechat.records.accounts import (
     Account,
@@ -40,6 +39,7 @@ from securechat.records.accounts import (
     TrimAudit,
     WriteAudit,
 )
+from securechat.records.log import NotAppended
 from securechat.records.rooms import Membership, PutMembership, StoredRooms
 from securechat.text.confusables import skeleton
 from securechat.text.names import name_key

@@ -18,10 +18,11 @@ from securechat.hub.accounts.authentication import Authenticated, Authenticator
 from securechat.hub.accounts.login_completion import REPLACED, LoginCompletion
 from securechat.hub.accounts.names import owner_of, owner_of_account
 from securechat.hub.context import HubContext
-from securechat.hub.interfaces import Identity, NotAppended, OperatorEvent, Peer
+from securechat.hub.interfaces import OperatorEvent, Peer
 from securechat.hub.members import Member, MemberConnection
 from securechat.model import PROTOCOL_VERSION, Closing, Hello, Refused
 from securechat.records.accounts import Account, Change, Committed, Drop, Invite, Login, Put
+from securechat.records.log import Identity, NotAppended
 from securechat.text.names import check_name, name_key
 
 

@@ -10,12 +10,13 @@ from msgspec.structs import replace
 from securechat.errors import ErrorCode
 from securechat.hub.accounts.authentication import Authenticated
 from securechat.hub.context import HubContext
-from securechat.hub.interfaces import Identity, OperatorEvent, Peer
+from securechat.hub.interfaces import OperatorEvent, Peer
 from securechat.hub.members import Member, MemberConnection
 from securechat.hub.messages.queries import Queries
 from securechat.hub.rooms.membership import RoomMembership
 from securechat.model import PROTOCOL_VERSION, Closing, Join, Welcome
 from securechat.records.accounts import Role
+from securechat.records.log import Identity
 from securechat.text.names import LOBBY
 
 REPLACED = Closing(ErrorCode.REPLACED, "you connected from somewhere else; this connection is closed")

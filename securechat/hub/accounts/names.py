@@ -11,7 +11,7 @@ import hashlib
 from collections.abc import Iterable
 
 from securechat.errors import ErrorCode, Refusal
-from securechat.hub.interfaces import Reservation
+from securechat.records.log import Reservation
 from securechat.text.confusables import skeleton
 
 

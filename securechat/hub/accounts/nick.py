@@ -8,11 +8,12 @@ from securechat.errors import ErrorCode, Refusal
 from securechat.hub.accounts.login import LoginFlow
 from securechat.hub.accounts.self_service import AccountService
 from securechat.hub.context import HubContext
-from securechat.hub.interfaces import NotAppended, Peer
+from securechat.hub.interfaces import Peer
 from securechat.hub.members import Member
 from securechat.hub.rooms.membership import others
 from securechat.model import Named, Nick, Refused
 from securechat.records.accounts import Account, Committed
+from securechat.records.log import NotAppended
 from securechat.text.names import name_key
 
 

@@ -19,7 +19,7 @@ from securechat.hub.accounts.login import LoginFlow
 from securechat.hub.accounts.login_throttle import LoginThrottle
 from securechat.hub.context import HubContext
 from securechat.hub.disconnection import Disconnection
-from securechat.hub.interfaces import NotAppended, PasswordCheck, Peer
+from securechat.hub.interfaces import PasswordCheck, Peer
 from securechat.hub.members import Member, MemberConnection
 from securechat.hub.messages.paging import certificate_list, login_list
 from securechat.hub.rate_limits import DailyQuota
@@ -41,6 +41,7 @@ from securechat.model import (
     RemoveCertificate,
 )
 from securechat.records.accounts import Account, Certificate, Change, Committed, Drop, Login, Put
+from securechat.records.log import NotAppended
 from securechat.text.passwords import check_password, normal_password
 
 LOGGED_OUT = Closing(ErrorCode.LOGGED_OUT, "this login was ended; log in again to come back")

@@ -25,7 +25,7 @@ from securechat.hub.admin.reports import AdminReports, is_open
 from securechat.hub.admin.rooms import RoomReports
 from securechat.hub.context import HubContext
 from securechat.hub.disconnection import Disconnection
-from securechat.hub.interfaces import NotAppended, Peer
+from securechat.hub.interfaces import Peer
 from securechat.hub.members import MemberConnection
 from securechat.hub.rooms.membership import RoomMembership
 from securechat.hub.slices import Slices
@@ -44,6 +44,7 @@ from securechat.records.accounts import (
     Put,
     Role,
 )
+from securechat.records.log import NotAppended
 from securechat.text.confusables import skeleton
 from securechat.text.counts import counted
 from securechat.text.names import check_name, check_room, name_key

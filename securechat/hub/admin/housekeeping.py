@@ -14,7 +14,6 @@ from msgspec.structs import replace
 
 from securechat.hub.accounts.directory import Turn
 from securechat.hub.context import HubContext
-from securechat.hub.interfaces import NotAppended
 from securechat.records.accounts import (
     Ban,
     Change,
@@ -27,6 +26,7 @@ from securechat.records.accounts import (
     Put,
     TrimAudit,
 )
+from securechat.records.log import NotAppended
 from securechat.records.rooms import DropRoom, PurgeExpired
 
 _DAY_MS = 86_400_000

@@ -15,8 +15,9 @@ from msgspec.structs import replace
 from securechat.errors import ErrorCode, Refusal
 from securechat.hub.accounts.directory import AccountDirectory, Turn
 from securechat.hub.context import HubContext
-from securechat.hub.interfaces import NotAppended, RoomFigures
 from securechat.records.accounts import Change, Committed
+from securechat.records.log import NotAppended
+from securechat.records.queries import RoomFigures
 from securechat.records.rooms import DropRoom, PurgeExpired, RoomRecord, RoomRole
 from securechat.text.counts import counted
 from securechat.text.names import LOBBY

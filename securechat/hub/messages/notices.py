@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from securechat.hub.context import HubContext
-from securechat.hub.interfaces import NotAppended, Peer
+from securechat.hub.interfaces import Peer
 from securechat.hub.members import Member
 from securechat.hub.rooms.membership import others
 from securechat.model import Read, ReadElsewhere, Typing, TypingNow
 from securechat.records.accounts import Committed
+from securechat.records.log import NotAppended
 from securechat.records.rooms import PutReadMarker
 from securechat.text.names import check_room
 

@@ -19,7 +19,6 @@ from typing import TYPE_CHECKING, TypeVar
 
 from msgspec.structs import replace
 
-from securechat.hub.interfaces import HistoryQuery, HistoryRows, SearchQuery, SearchRows
 from securechat.limits import (
     LISTED_ID_BYTES,
     MAX_NAME_BYTES,
@@ -50,6 +49,7 @@ from securechat.model import (
     UnreadItem,
     UnreadList,
 )
+from securechat.records.queries import HistoryQuery, HistoryRows, SearchQuery, SearchRows
 
 if TYPE_CHECKING:
     from securechat.hub.interfaces import Peer

@@ -11,13 +11,7 @@ from typing import TypeAlias, assert_never
 from securechat.errors import ErrorCode, Refusal
 from securechat.hub.accounts.authentication import span
 from securechat.hub.context import HubContext
-from securechat.hub.interfaces import (
-    Appended,
-    AppendOutcome,
-    NotAppended,
-    OperatorEvent,
-    Peer,
-)
+from securechat.hub.interfaces import OperatorEvent, Peer
 from securechat.hub.members import Member, MemberConnection
 from securechat.hub.messages.mentions import mentioned
 from securechat.hub.mutes import expect_unmuted, expect_unmuted_in
@@ -36,6 +30,7 @@ from securechat.model import (
     RevisionKind,
     Say,
 )
+from securechat.records.log import Appended, AppendOutcome, NotAppended
 from securechat.text.names import LOBBY, check_room
 from securechat.text.sanitize import is_hostile
 

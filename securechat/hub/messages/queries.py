@@ -14,17 +14,7 @@ from typing import NamedTuple, TypeAlias, assert_never
 
 from securechat.errors import ErrorCode, Refusal
 from securechat.hub.context import HubContext
-from securechat.hub.interfaces import (
-    HistoryQuery,
-    HistoryRows,
-    NotAppended,
-    Peer,
-    SearchQuery,
-    SearchRows,
-    Unread,
-    UnreadQuery,
-    UnreadRows,
-)
+from securechat.hub.interfaces import Peer
 from securechat.hub.members import Member
 from securechat.hub.messages.paging import history_page, rooms_page, roster_page, search_page, unread_page
 from securechat.hub.rooms.active_room import ActiveRoom
@@ -42,6 +32,16 @@ from securechat.model import (
     UnreadItem,
     Who,
     Whois,
+)
+from securechat.records.log import NotAppended
+from securechat.records.queries import (
+    HistoryQuery,
+    HistoryRows,
+    SearchQuery,
+    SearchRows,
+    Unread,
+    UnreadQuery,
+    UnreadRows,
 )
 from securechat.text.names import LOBBY, check_name, check_room, name_key
 from securechat.text.search_query import parse

@@ -16,13 +16,14 @@ from securechat.errors import ErrorCode, Refusal
 from securechat.hub.accounts.authentication import span
 from securechat.hub.accounts.directory import Turn
 from securechat.hub.context import HubContext
-from securechat.hub.interfaces import NotAppended, Peer
+from securechat.hub.interfaces import Peer
 from securechat.hub.members import Member
 from securechat.hub.messages.paging import with_people
 from securechat.hub.mutes import expect_unmuted
 from securechat.hub.rooms.quota import RoomQuota
 from securechat.model import Join, Joined, Leave, Left, Person, Refused, RoleChanged, RoomRules
 from securechat.records.accounts import Change, Committed
+from securechat.records.log import NotAppended
 from securechat.records.rooms import (
     DropMembership,
     DropRoom,

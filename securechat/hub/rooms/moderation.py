@@ -15,7 +15,7 @@ from msgspec.structs import replace
 from securechat.errors import ErrorCode, Refusal
 from securechat.hub.accounts.directory import Turn
 from securechat.hub.context import HubContext
-from securechat.hub.interfaces import NotAppended, Peer
+from securechat.hub.interfaces import Peer
 from securechat.hub.members import Member
 from securechat.hub.messages.delivery import Delivery
 from securechat.hub.mutes import expect_unmuted, expect_unmuted_in
@@ -37,6 +37,7 @@ from securechat.model import (
     SetRoom,
 )
 from securechat.records.accounts import Change, Committed
+from securechat.records.log import NotAppended
 from securechat.records.rooms import (
     DropRoomBan,
     Membership,

@@ -23,7 +23,8 @@ import apsw
 from msgspec import Struct
 
 from securechat.errors import ErrorCode, LogError
-from securechat.hub.interfaces import NotAppended, SearchQuery, SearchRows
+from securechat.records.log import NotAppended
+from securechat.records.queries import SearchQuery, SearchRows
 from securechat.storage.search.index import STRETCH, IndexCorrupt, SearchIndex
 from securechat.storage.search.log_reader import IndexLogReader
 from securechat.storage.search.query import Searcher

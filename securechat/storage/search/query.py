@@ -20,8 +20,8 @@ import apsw
 import msgspec
 
 from securechat.errors import LogError
-from securechat.hub.interfaces import SearchQuery, SearchRows
 from securechat.model import Hit, Message
+from securechat.records.queries import SearchQuery, SearchRows
 from securechat.storage.search.index import (
     LINK_SIGN,
     IndexCorrupt,

@@ -19,7 +19,8 @@ from queue import Empty, SimpleQueue
 from typing import TypeAlias
 
 from securechat.errors import ErrorCode, LogError
-from securechat.hub.interfaces import NotAppended, SearchQuery, SearchRows
+from securechat.records.log import NotAppended
+from securechat.records.queries import SearchQuery, SearchRows
 from securechat.storage.search.maintenance import NO_INDEX, IndexLocation, IndexMaintainer, IndexProgress
 from securechat.storage.store import ERASE_WITHIN_S
 

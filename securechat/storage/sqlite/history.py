@@ -19,8 +19,8 @@ from typing import Any
 import apsw
 import msgspec
 
-from securechat.hub.interfaces import HistoryQuery, HistoryRows
 from securechat.model import Deleted, Edited, Message, MessageChange, Reacted, Reaction
+from securechat.records.queries import HistoryQuery, HistoryRows
 from securechat.storage.sqlite.checksums import DAMAGED_TEXT, checksum_of, decode_rows, mentions_sql
 from securechat.storage.sqlite.purge import FIRST_AT
 from securechat.storage.store import CHANGES_PER_MESSAGE, QueryTooExpensive

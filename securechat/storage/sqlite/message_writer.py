@@ -18,9 +18,9 @@ from zlib import crc32
 import apsw
 import msgspec
 
-from securechat.hub.interfaces import Appended, AppendOutcome
 from securechat.limits import PageLimits
 from securechat.model import Draft, LogEntry, Message, Revision
+from securechat.records.log import Appended, AppendOutcome
 from securechat.records.rooms import PutReadMarker
 from securechat.storage.sqlite import message_changes
 from securechat.storage.sqlite.checksums import more_part, names_part, time_part

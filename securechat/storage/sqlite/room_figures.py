@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from securechat.hub.interfaces import RoomFigures
+from securechat.records.queries import RoomFigures
 from securechat.storage.sqlite.history import HistoryReader
 from securechat.storage.store import ROOM_MESSAGES_MOST
 

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Sequence
 import apsw
 import msgspec
 
-from securechat.hub.interfaces import Identity, NotAppended, Reservation
+from securechat.records.log import Identity, NotAppended, Reservation
 from securechat.storage.store import IdentifySender, ReleaseName, RenameSender, WriteOutcome, judge_secret
 
 # Two statements, because an upsert uses up a number of an AUTOINCREMENT key each time it finds the row.

@@ -23,19 +23,19 @@ from typing import Any
 import apsw
 
 from securechat.errors import LogError
-from securechat.hub.interfaces import (
+from securechat.limits import KIB, PAGE_LIMITS, Limits, PageLimits
+from securechat.model import Draft, Revision
+from securechat.records.accounts import AuditEntry
+from securechat.records.log import LogState
+from securechat.records.queries import (
     HistoryQuery,
     HistoryRows,
-    LogState,
     RoomFigures,
     SearchQuery,
     SearchRows,
     UnreadQuery,
     UnreadRows,
 )
-from securechat.limits import KIB, PAGE_LIMITS, Limits, PageLimits
-from securechat.model import Draft, Revision
-from securechat.records.accounts import AuditEntry
 from securechat.records.rooms import PutReadMarker
 from securechat.storage.directory import LOCK, DirectoryLock, OpenFiles, make_directory, make_private
 from securechat.storage.search.index import SEARCH_INDEX, SearchIndex

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import msgspec
 
-from securechat.hub.interfaces import Unread, UnreadQuery, UnreadRows
+from securechat.records.queries import Unread, UnreadQuery, UnreadRows
 from securechat.storage.sqlite.history import HistoryReader
 from securechat.storage.store import UNREAD_MOST
 

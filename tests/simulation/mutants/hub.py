@@ -8,11 +8,11 @@ from securechat.hub.accounts.login import LoginFlow
 from securechat.hub.accounts.login_completion import LoginCompletion
 from securechat.hub.accounts.names import NameReservations
 from securechat.hub.hub import Hub
-from securechat.hub.interfaces import Appended
 from securechat.hub.messages.delivery import Delivery
 from securechat.hub.messages.posting import Posting
 from securechat.hub.rooms.active_room import ActiveRoom
 from securechat.hub.rooms.presence import PresenceTracker
+from securechat.records.log import Appended
 from tests.simulation.mutants.planting import nothing, planted
 
 

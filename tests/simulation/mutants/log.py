@@ -6,10 +6,10 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from securechat.hub.interfaces import Appended
 from securechat.hub.messages import queries
 from securechat.hub.messages.queries import Queries
 from securechat.model import Edited
+from securechat.records.log import Appended
 from securechat.storage.search.index import SearchIndex
 from securechat.storage.sqlite.store import SqliteStore
 from securechat.testing import inline_log, memory_store

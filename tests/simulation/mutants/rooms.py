@@ -10,7 +10,6 @@ from msgspec.structs import replace
 
 from securechat.errors import Refusal
 from securechat.hub.admin.housekeeping import Housekeeping
-from securechat.hub.interfaces import NotAppended
 from securechat.hub.members import Member
 from securechat.hub.messages import posting
 from securechat.hub.messages.delivery import Delivery
@@ -21,6 +20,7 @@ from securechat.hub.rooms.directory import RoomDirectory
 from securechat.hub.rooms.listing import RoomListing
 from securechat.hub.rooms.membership import RoomMembership
 from securechat.hub.rooms.moderation import Moderation
+from securechat.records.log import NotAppended
 from tests.simulation.mutants.planting import MUTANTS, nothing, planted
 
 

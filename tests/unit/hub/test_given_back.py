@@ -13,7 +13,6 @@ import pytest
 
 from securechat.errors import ErrorCode
 from securechat.hub.hub import Hub
-from securechat.hub.interfaces import NotAppended
 from securechat.model import (
     Acked,
     AddCertificate,
@@ -36,6 +35,7 @@ from securechat.model import (
     SetRoom,
     Welcome,
 )
+from securechat.records.log import NotAppended
 from tests.support.hub_rig import FakePeer, HubRig
 from tests.unit.hub.accounts.test_accounts import PASSWORD, hello, register
 from tests.unit.hub.admin.test_commands import Outcome, act

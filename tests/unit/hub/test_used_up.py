@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 
 from securechat.errors import ErrorCode, LocalProtocolError, Refusal
-from securechat.hub.interfaces import NotAppended
 from securechat.hub.rate_limits import DailyQuota
 from securechat.limits import Limits
 from securechat.model import (
@@ -34,6 +33,7 @@ from securechat.model import (
     SetRoom,
 )
 from securechat.records.accounts import Committed, Role, WriteAudit
+from securechat.records.log import NotAppended
 from securechat.storage.store import DiskFull
 from tests.support.hub_rig import FakePeer, HubRig
 from tests.unit.hub.accounts.test_accounts import PASSWORD, hello, refusal

@@ -17,11 +17,11 @@ if sys.platform == "win32":
 
 from securechat.errors import ErrorCode, Refusal
 from securechat.hub.admin.rooms import RoomRow
-from securechat.hub.interfaces import NotAppended
 from securechat.limits import Limits
 from securechat.net.loop import Loop
 from securechat.net.unix_socket import connect_unix
 from securechat.records.accounts import Committed
+from securechat.records.log import NotAppended
 from securechat.server.admin_socket import AdminServer, ProcessInfo
 
 DISK_FULL = NotAppended(ErrorCode.DISK_FULL, "the disk is full")

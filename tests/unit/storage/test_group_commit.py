@@ -1,10 +1,10 @@
 """What becomes of a batch when the disk is low, full, or back again."""
 
 from securechat.errors import ErrorCode
-from securechat.hub.interfaces import Appended, Identity
 from securechat.limits import Limits
 from securechat.model import Draft
 from securechat.records.accounts import AuditEntry, Committed, WriteAudit
+from securechat.records.log import Appended, Identity
 from securechat.storage.group_commit import LOOK_EVERY_S, GroupCommitter
 from securechat.storage.store import (
     DISK_FULL,

@@ -4,10 +4,11 @@ import random
 
 import pytest
 
-from securechat.hub.interfaces import Appended, HistoryQuery, UnreadQuery
 from securechat.limits import Limits, PageLimits
 from securechat.model import Draft, Revision, RevisionKind
 from securechat.records.accounts import Account, Drop, EraseSender, Put
+from securechat.records.log import Appended
+from securechat.records.queries import HistoryQuery, UnreadQuery
 from securechat.records.rooms import (
     DropMembership,
     DropRoom,

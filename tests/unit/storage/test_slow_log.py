@@ -6,9 +6,10 @@ from itertools import count
 
 import pytest
 
-from securechat.hub.interfaces import Appended, NotAppended, SearchQuery, SearchRows
 from securechat.limits import PAGE_LIMITS, Limits
 from securechat.model import Draft, Revision, RevisionKind
+from securechat.records.log import Appended, NotAppended
+from securechat.records.queries import SearchQuery, SearchRows
 from securechat.records.rooms import PurgeExpired
 from securechat.storage.search.index import IndexCorrupt
 from securechat.storage.search.maintenance import FOLLOW_S, RETRY_S

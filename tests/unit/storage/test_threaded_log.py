@@ -6,9 +6,9 @@ import threading
 import pytest
 
 from securechat.errors import LocalProtocolError, LogError
-from securechat.hub.interfaces import HistoryQuery
 from securechat.limits import Limits
 from securechat.model import Draft
+from securechat.records.queries import HistoryQuery
 from securechat.storage.threaded_log import ThreadedLog
 from securechat.testing.inline_log import InlineLog
 from securechat.testing.memory_store import MemoryStore

@@ -6,10 +6,10 @@ from itertools import count
 import pytest
 
 from securechat.errors import LogError
-from securechat.hub.interfaces import SearchQuery, SearchRows
 from securechat.limits import Limits
 from securechat.model import Draft, Revision, RevisionKind
 from securechat.records.accounts import EraseSender
+from securechat.records.queries import SearchQuery, SearchRows
 from securechat.records.rooms import PurgeExpired
 from securechat.storage.search.index import IndexCorrupt, SearchIndex
 from securechat.storage.search.maintenance import (

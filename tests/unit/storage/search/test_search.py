@@ -17,10 +17,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from securechat.errors import ErrorCode, Refusal
-from securechat.hub.interfaces import NotAppended, SearchQuery, SearchRows
 from securechat.limits import Limits
 from securechat.model import Draft, Revision, RevisionKind
 from securechat.records.accounts import EraseSender
+from securechat.records.log import NotAppended
+from securechat.records.queries import SearchQuery, SearchRows
 from securechat.records.rooms import PurgeExpired
 from securechat.storage.search import fts5_cleanup, maintenance, thread
 from securechat.storage.search.index import SEARCH_INDEX, IndexCorrupt, SearchIndex

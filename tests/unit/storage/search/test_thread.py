@@ -6,7 +6,7 @@ from queue import SimpleQueue
 import pytest
 
 from securechat.errors import ErrorCode, LogError
-from securechat.hub.interfaces import SearchQuery, SearchRows
+from securechat.records.queries import SearchQuery, SearchRows
 from securechat.storage.search import thread as search_thread
 from securechat.storage.search.thread import SearchThread
 from securechat.testing.search_checks import END

@@ -9,10 +9,10 @@ import apsw
 import msgspec
 import pytest
 
-from securechat.hub.interfaces import HistoryQuery, HistoryRows, SearchQuery
 from securechat.limits import Limits
 from securechat.model import Draft, Edited, Revision, RevisionKind
 from securechat.records.accounts import EraseSender
+from securechat.records.queries import HistoryQuery, HistoryRows, SearchQuery
 from securechat.storage.sqlite import checksums
 from securechat.storage.sqlite.checksums import DAMAGED_TEXT, checksum_of, decode_rows
 from securechat.storage.sqlite.store import DATABASE, SqliteStore
@@ -21,7 +21,7 @@ from securechat.storage.threaded_log import ThreadedLog
 from securechat.storage.tools.backup import Snapshot
 from securechat.storage.tools.export import export_room
 from securechat.storage.tools.integrity import damage, damaged_messages
-from securechat.testing.stored import read_database
+from tests.simulation.checkers.stored import read_database
 
 EVERYTHING = HistoryQuery(up_to=99, limit=99, rooms=("lobby",), dialogues_of=1)
 NAMED = 3

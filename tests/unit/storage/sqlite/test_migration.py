@@ -5,7 +5,6 @@ from pathlib import Path
 import apsw
 import pytest
 
-from securechat.hub.interfaces import Appended, HistoryQuery, Identity, Unread, UnreadQuery
 from securechat.limits import Limits
 from securechat.model import Draft, Edited, Revision, RevisionKind
 from securechat.records.accounts import (
@@ -22,12 +21,14 @@ from securechat.records.accounts import (
     Role,
     StoredAccounts,
 )
+from securechat.records.log import Appended, Identity
+from securechat.records.queries import HistoryQuery, Unread, UnreadQuery
 from securechat.records.rooms import PutRoom, RoomRecord, StoredRooms
 from securechat.storage.directory import make_directory
 from securechat.storage.sqlite.migrations import MIGRATIONS
 from securechat.storage.sqlite.store import DATABASE, SqliteStore
 from securechat.storage.store import NEEDS_LOGIN, ApplyChanges, IdentifySender
-from securechat.testing.stored import read_database
+from tests.simulation.checkers.stored import read_database
 
 FIXTURES = Path(__file__).parents[3] / "fixtures"
 LAST_SENT_AT_MS = 1_700_000_064_000

@@ -6,10 +6,10 @@ import shutil
 import apsw
 import pytest
 
-from securechat.hub.interfaces import Appended
 from securechat.limits import Limits
 from securechat.model import Draft, Revision, RevisionKind
 from securechat.records.accounts import EraseSender
+from securechat.records.log import Appended
 from securechat.records.rooms import PurgeExpired
 from securechat.storage.group_commit import GroupCommitter
 from securechat.storage.sqlite import senders

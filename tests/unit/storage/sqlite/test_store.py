@@ -6,7 +6,6 @@ import apsw
 import pytest
 
 from securechat.errors import LogError
-from securechat.hub.interfaces import Appended, HistoryQuery, Identity
 from securechat.limits import KIB, Limits
 from securechat.model import Draft
 from securechat.records.accounts import (
@@ -28,6 +27,8 @@ from securechat.records.accounts import (
     TrimAudit,
     WriteAudit,
 )  # fmt: skip
+from securechat.records.log import Appended, Identity
+from securechat.records.queries import HistoryQuery
 from securechat.storage.sqlite import message_writer
 from securechat.storage.sqlite import store as sqlite
 from securechat.storage.sqlite.history import HistoryReader

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from securechat.testing.stored import stored
+from tests.simulation.checkers.stored import stored
 
 if TYPE_CHECKING:
-    from securechat.hub.interfaces import LogState
+    from securechat.records.log import LogState
     from securechat.storage.sqlite.store import SqliteStore
     from securechat.storage.store import CommitResult, StoreWrite
     from securechat.testing.memory_store import MemoryStore
-    from securechat.testing.transcript import Transcript
+    from tests.simulation.checkers.transcript import Transcript
 
 
 class WatchedStore:

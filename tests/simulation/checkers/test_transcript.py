@@ -9,18 +9,18 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from securechat.hub.interfaces import Appended, NotAppended
 from securechat.limits import Limits
 from securechat.model import Draft, Edited, Message, Reaction, Revision, RevisionKind
 from securechat.records.accounts import Account, Drop, EraseSender, Put
+from securechat.records.log import Appended, NotAppended
 from securechat.records.rooms import PurgeExpired, PutReadMarker, PutRoom, RoomRecord
 from securechat.storage.sqlite.store import SqliteStore
 from securechat.storage.store import NO_MESSAGE, ApplyChanges, CommitResult, StoreWrite
 from securechat.testing.log_checks import HistoryBroken
 from securechat.testing.memory_store import MemoryStore
-from securechat.testing.stored import stored
-from securechat.testing.transcript import Transcript
-from securechat.testing.watched_store import WatchedStore
+from tests.simulation.checkers.stored import stored
+from tests.simulation.checkers.transcript import Transcript
+from tests.simulation.checkers.watched_store import WatchedStore
 from tests.unit.storage.test_model import Chance, note_places
 
 EDIT, DELETE, REACT, UNREACT = RevisionKind

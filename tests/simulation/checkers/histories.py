@@ -28,7 +28,7 @@ from securechat.model import (
     Welcome,
 )
 from securechat.testing.log_checks import HistoryBroken
-from securechat.testing.wire_checks import SentDraft, Stream
+from tests.simulation.checkers.wire_checks import SentDraft, Stream
 
 Gone = Callable[[int], bool]
 """Whether an entry may have vanished from the log without a word: retention, or an account that took its own along."""
@@ -95,7 +95,7 @@ class Display:
 
     # --- what the core tells
 
-    def tell(self, happening: events.UiEvent) -> None:  # noqa: C901, PLR0912 - one flat match
+    def tell(self, happening: events.UiEvent) -> None:
         """Take a happening.
 
         Raises:

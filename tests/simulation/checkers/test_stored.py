@@ -23,9 +23,9 @@ from securechat.records.rooms import PutReadMarker, PutRoom, RoomRecord
 from securechat.storage.sqlite.store import DATABASE, SqliteStore
 from securechat.storage.store import ApplyChanges, DiskFull, StoreWrite
 from securechat.testing.memory_store import MemoryStore
-from securechat.testing.stored import Stored, read_database, stored
-from securechat.testing.transcript import Transcript
-from securechat.testing.watched_store import WatchedStore
+from tests.simulation.checkers.stored import Stored, read_database, stored
+from tests.simulation.checkers.transcript import Transcript
+from tests.simulation.checkers.watched_store import WatchedStore
 
 NOW_MS = 1_700_000_000_000
 EDIT, DELETE, REACT, UNREACT = RevisionKind

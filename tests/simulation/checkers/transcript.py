@@ -20,7 +20,6 @@ from typing import NoReturn, assert_never
 from msgspec.structs import replace
 
 from securechat.errors import ErrorCode
-from securechat.hub.interfaces import Appended, NotAppended
 from securechat.model import (
     Deleted,
     Draft,
@@ -34,10 +33,11 @@ from securechat.model import (
     RevisionKind,
 )
 from securechat.records.accounts import Account, Change, Committed, Drop, EraseSender
+from securechat.records.log import Appended, NotAppended
 from securechat.records.rooms import DropRoom, PurgeExpired, PutReadMarker, PutRoom, RoomRecord
 from securechat.storage.store import ApplyChanges, CommitResult, StoreWrite, WriteOutcome
 from securechat.testing.log_checks import HistoryBroken
-from securechat.testing.stored import Stored
+from tests.simulation.checkers.stored import Stored
 
 ModelCopy = tuple[object, ...]
 

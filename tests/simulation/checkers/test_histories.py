@@ -32,8 +32,8 @@ from securechat.model import (
     Welcome,
 )
 from securechat.testing.acks import HistoryBroken
-from securechat.testing.histories import Display, check_streams
-from securechat.testing.wire_checks import SentDraft, Stream
+from tests.simulation.checkers.histories import Display, check_streams
+from tests.simulation.checkers.wire_checks import SentDraft, Stream
 
 ME, BOB, EVE = 1, 2, 3
 LOBBY: ConversationId = RoomKey("lobby")

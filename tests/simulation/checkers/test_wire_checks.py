@@ -40,8 +40,8 @@ from securechat.model import (
     Welcome,
 )
 from securechat.testing.acks import HistoryBroken
-from securechat.testing.transcript import Transcript
-from securechat.testing.wire_checks import Realtime, SentDraft, Stream, WireChecker
+from tests.simulation.checkers.transcript import Transcript
+from tests.simulation.checkers.wire_checks import Realtime, SentDraft, Stream, WireChecker
 
 Wire: TypeAlias = Command | Event
 ME, BOB, EVE = 1, 2, 3

@@ -44,7 +44,7 @@ from securechat.model import (
 from securechat.testing.log_checks import HistoryBroken
 
 if TYPE_CHECKING:
-    from securechat.testing.transcript import Transcript
+    from tests.simulation.checkers.transcript import Transcript
 
 WireConversation: TypeAlias = str | int
 """A room, or the other person of a dialogue."""
@@ -194,7 +194,7 @@ class WireChecker:
 
     # --- down
 
-    def received(self, event: Event) -> None:  # noqa: C901, PLR0912 - one flat match
+    def received(self, event: Event) -> None:
         """An event came in.
 
         Raises:

@@ -1,0 +1,78 @@
+"""What a log answers, and what it hands over when it opens."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TypeAlias
+
+from msgspec import Struct
+
+from securechat.errors import ErrorCode
+from securechat.records.accounts import StoredAccounts
+from securechat.records.rooms import StoredRooms
+
+
+class Appended(Struct, frozen=True, gc=False):
+    """The draft is durable.
+
+    Attributes:
+        seq: its place in the log; for a retry, the place of the first copy.
+        retry: whether an earlier copy was already there and nothing new was stored.
+    """
+
+    seq: int
+    retry: bool = False
+
+
+class NotAppended(Struct, frozen=True, gc=False):
+    """It was not stored (DISK_FULL, OUT_OF_ORDER) or not read (BUSY, LOG_FAILED), and nothing else was damaged."""
+
+    code: ErrorCode
+    text: str
+    retry_after_s: float | None = None
+
+
+AppendOutcome: TypeAlias = Appended | NotAppended
+
+
+class Identity(Struct, frozen=True, gc=False):
+    """A sender as the log knows it, durable.
+
+    Attributes:
+        sender_id: for ever the same for the same secret; starts at 1. For a device of an account: the account's.
+        last_client_id: the highest client_id stored for this stream; 0 for none.
+        stream: the device: the number of this secret. A guest, and the device that registered, have only the one.
+    """
+
+    sender_id: int
+    last_client_id: int
+    stream: int
+
+
+class Reservation(Struct, frozen=True, gc=False):
+    """A name that was in use when the log was last closed or killed, or was lost shortly before."""
+
+    name: str
+    key: str
+    secret_hash: bytes
+    sender_id: int
+    lost_at_ms: int
+
+
+class LogState(Struct, frozen=True, gc=False):
+    """What a log hands over when it opens.
+
+    Attributes:
+        last_seq: the highest committed seq; 0 for an empty log. It is the first ``fed_seq``.
+        reservations: names still owed to their owners; a name whose owner was online when the process died counts
+            as lost at the moment of opening.
+        people: accounts and all that hangs on them.
+        room_records: rooms with rules, and who belongs to them.
+        last_at_ms: when the newest message or change was stored, UTC milliseconds; 0 for none.
+    """
+
+    last_seq: int
+    reservations: Sequence[Reservation] = ()
+    people: StoredAccounts = StoredAccounts()
+    room_records: StoredRooms = StoredRooms()
+    last_at_ms: int = 0
