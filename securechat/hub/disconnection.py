@@ -14,7 +14,7 @@ from securechat.hub.accounts.login_throttle import LoginThrottle
 from securechat.hub.context import HubContext
 from securechat.hub.interfaces import Peer
 from securechat.hub.members import Member
-from securechat.hub.messages.queries import Queries
+from securechat.hub.messages.queries import ReaderQueries
 from securechat.model import Closing
 from securechat.records.accounts import Account, Committed
 from securechat.records.log import NotAppended
@@ -34,7 +34,7 @@ class Disconnection:
         login_flow: LoginFlow,
         login_throttle: LoginThrottle,
         authenticator: Authenticator,
-        queries: Queries,
+        queries: ReaderQueries,
     ) -> None:
         self._context = context
         self._login_flow = login_flow

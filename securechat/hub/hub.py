@@ -27,7 +27,7 @@ from securechat.hub.members import Member
 from securechat.hub.messages.delivery import Delivery
 from securechat.hub.messages.notices import TypingAndReadMarkers
 from securechat.hub.messages.posting import Posting
-from securechat.hub.messages.queries import Queries
+from securechat.hub.messages.queries import ReaderQueries
 from securechat.hub.mutes import EFFECTS, WhileMuted, expect_unmuted
 from securechat.hub.rate_limits import AddressBuckets
 from securechat.hub.rooms.membership import RoomMembership
@@ -123,7 +123,7 @@ class Hub:
         self._slices = Slices(context)
         self._login_throttle = LoginThrottle(context.limits)
         self._housekeeping = Housekeeping(context)
-        self._queries = Queries(context)
+        self._queries = ReaderQueries(context)
         self._posting = Posting(context)
         self._delivery = Delivery(context, self._queries)
         self._room_membership = RoomMembership(context)

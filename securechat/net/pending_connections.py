@@ -72,7 +72,7 @@ _SUCCESS_WINDOW_S = 2.0  # over which finished handshakes are counted
 _TCP_ESTABLISHED = 1  # Linux, include/net/tcp_states.h: no end has come from the peer
 
 
-class Hello(Enum):
+class HelloProgress(Enum):
     """What a connection has sent of its ClientHello."""
 
     COMPLETE = "complete"  # or it is OpenSSL's to judge
@@ -99,7 +99,7 @@ class Arrival:
         self.peer = peer
         self.since = since
 
-    def look(self) -> Hello:
+    def look(self) -> HelloProgress:
         """See how much of the ClientHello has come; if a part, have the selector wait until it can be complete.
 
         Raises:
@@ -108,17 +108,17 @@ class Arrival:
         try:
             data = self.sock.recv(PEEK_BYTES, socket.MSG_PEEK)
         except BlockingIOError:
-            return Hello.STALLED
+            return HelloProgress.STALLED
         if not data:
             raise ConnectionResetError(errno.ECONNRESET, "ended without a word")
         missing = self._hello.missing_bytes(data)
         if not missing or len(data) == PEEK_BYTES:
-            return Hello.COMPLETE
+            return HelloProgress.COMPLETE
         seen_bytes, self._seen_bytes = self._seen_bytes, len(data)
         self._looks += 1
         if len(data) <= seen_bytes or self._looks > MOST_LOOKS:
-            return Hello.STALLED
-        return Hello.PART if _wake_at(self.sock, len(data) + missing) else Hello.COMPLETE
+            return HelloProgress.STALLED
+        return HelloProgress.PART if _wake_at(self.sock, len(data) + missing) else HelloProgress.COMPLETE
 
     @property
     def address(self) -> str:
@@ -290,9 +290,9 @@ class PendingConnections:
         except OSError:
             self.drop(arrival, Denial.SILENT)
             return
-        if hello is Hello.PART or (hello is Hello.STALLED and not woken):
+        if hello is HelloProgress.PART or (hello is HelloProgress.STALLED and not woken):
             return
-        if hello is Hello.STALLED and (self._waiting or self._connection_limits.half_open_full):
+        if hello is HelloProgress.STALLED and (self._waiting or self._connection_limits.half_open_full):
             self.drop(arrival, Denial.SILENT)  # with a place free OpenSSL gets it: a kernel short of memory wakes early
             return
         del self._silent[arrival]

@@ -1,4 +1,4 @@
-"""What a log answers, and what it hands over when it opens."""
+"""The answers of a log, and the state that it hands over when it opens."""
 
 from __future__ import annotations
 

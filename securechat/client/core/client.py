@@ -38,7 +38,7 @@ from securechat.client.core.pending import (
 )
 from securechat.client.core.queries import Queries
 from securechat.client.core.room_admin import RoomAdmin
-from securechat.client.core.rooms import FENCE, Rooms
+from securechat.client.core.rooms import FENCE, RoomActions
 from securechat.client.core.sending import Sending
 from securechat.client.core.state import (
     ConnectionPhase,
@@ -117,7 +117,7 @@ class ClientCore:
         self._typing = TypingState(context, on=typing)
         self._conversations = Conversations(context, self._typing, attention)
         self._sending = Sending(context, self._membership, self._conversations)
-        self._rooms = Rooms(context, self._membership, self._conversations, recall)
+        self._rooms = RoomActions(context, self._membership, self._conversations, recall)
         self._room_admin = RoomAdmin(context, self._membership)
         self._account = AccountActions(context)
         self._queries = Queries(context, self._conversations)

@@ -25,7 +25,7 @@ from securechat.client.core.pending import (
 )
 from securechat.client.core.queries import Queries
 from securechat.client.core.room_admin import RoomAdmin
-from securechat.client.core.rooms import Rooms
+from securechat.client.core.rooms import RoomActions
 from securechat.client.core.sending import Sending
 from securechat.client.core.state import ConnectionPhase, Visibility
 from securechat.client.core.timing import ANSWER_S, RETRY_S, Liveness, ReconnectBackoff
@@ -82,7 +82,7 @@ class Connecting:
         account: AccountActions,
         conversations: Conversations,
         sending: Sending,
-        rooms: Rooms,
+        rooms: RoomActions,
         room_admin: RoomAdmin,
         queries: Queries,
         typing: TypingState,

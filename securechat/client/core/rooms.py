@@ -37,7 +37,7 @@ JOIN_ROOMS = 100
 """Rooms that one Join takes (model.py)."""
 
 
-class Rooms:
+class RoomActions:
     """The rooms of one user.
 
     Args:

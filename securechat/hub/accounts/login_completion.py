@@ -12,7 +12,7 @@ from securechat.hub.accounts.authentication import Authenticated
 from securechat.hub.context import HubContext
 from securechat.hub.interfaces import OperatorEvent, Peer
 from securechat.hub.members import Member, MemberConnection
-from securechat.hub.messages.queries import Queries
+from securechat.hub.messages.queries import ReaderQueries
 from securechat.hub.rooms.membership import RoomMembership
 from securechat.model import PROTOCOL_VERSION, Closing, Join, Welcome
 from securechat.records.accounts import Role
@@ -31,7 +31,7 @@ class LoginCompletion:
         room_membership: lets members into their rooms.
     """
 
-    def __init__(self, context: HubContext, queries: Queries, room_membership: RoomMembership) -> None:
+    def __init__(self, context: HubContext, queries: ReaderQueries, room_membership: RoomMembership) -> None:
         self._context = context
         self._queries = queries
         self._room_membership = room_membership

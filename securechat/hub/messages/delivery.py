@@ -13,7 +13,7 @@ from msgspec.structs import replace
 
 from securechat.hub.context import HubContext
 from securechat.hub.interfaces import Peer
-from securechat.hub.messages.queries import Queries
+from securechat.hub.messages.queries import ReaderQueries
 from securechat.hub.rooms.active_room import ActiveRoom
 from securechat.model import LogEntry
 
@@ -26,7 +26,7 @@ class Delivery:
         queries: who may read what, in rooms with ``history_from_join``.
     """
 
-    def __init__(self, context: HubContext, queries: Queries) -> None:
+    def __init__(self, context: HubContext, queries: ReaderQueries) -> None:
         self._broadcaster = context.broadcaster
         self._presence = context.presence
         self._members = context.members

@@ -50,7 +50,7 @@ Query: TypeAlias = Who | Whois | Rooms | History | Search | AskUnread
 _NO_ANSWER = "the server met an internal error and cannot answer this; everything else goes on"
 
 
-class Queries:
+class ReaderQueries:
     """Answers Who, Whois, Rooms and History.
 
     Args:
@@ -334,7 +334,7 @@ class _Asked:
 
     __slots__ = ("_peer", "_queries", "_question")
 
-    def __init__(self, queries: Queries, peer: Peer, question: Query) -> None:
+    def __init__(self, queries: ReaderQueries, peer: Peer, question: Query) -> None:
         self._queries = queries
         self._peer = peer
         self._question = question

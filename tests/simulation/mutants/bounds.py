@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from securechat.hub.accounts.authentication import Authenticator
 from securechat.hub.messages import posting, queries
-from securechat.hub.messages.queries import Queries
+from securechat.hub.messages.queries import ReaderQueries
 from securechat.hub.rooms.directory import RoomDirectory
 from securechat.hub.rooms.presence import PresenceTracker
 from securechat.model import UnreadList
@@ -60,7 +60,7 @@ def page_that_counts_one_half(original: Any) -> Any:
     return history_page
 
 
-@planted(Queries, "_is_answered")
+@planted(ReaderQueries, "_is_answered")
 def answer_for_somebody_gone_raises(original: Any) -> Any:
     """A completion does not expect that the connection has ended meanwhile."""
 
@@ -98,7 +98,7 @@ def room_never_given_back(original: Any) -> Any:
     return leave
 
 
-@planted(Queries, "_is_answered")
+@planted(ReaderQueries, "_is_answered")
 def place_of_a_reader_never_given_back(original: Any) -> Any:
     """Whoever has asked once is taken for somebody whose page is still being read."""
 

@@ -7,7 +7,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from securechat.hub.messages import queries
-from securechat.hub.messages.queries import Queries
+from securechat.hub.messages.queries import ReaderQueries
 from securechat.model import Edited
 from securechat.records.log import Appended
 from securechat.storage.search.index import SearchIndex
@@ -107,12 +107,12 @@ def index_finds_what_was_edited_away(original: Any) -> Any:
     return lambda self, db, seqs: None
 
 
-@planted(Queries, "_query")
+@planted(ReaderQueries, "_query")
 def history_beyond_what_was_fanned_out(original: Any) -> Any:
     return lambda self, peer, member, command, fed_seq: original(self, peer, member, command, 1 << 50)
 
 
-@planted(Queries, "_query")
+@planted(ReaderQueries, "_query")
 def history_ends_one_too_early(original: Any) -> Any:
     return lambda self, peer, member, command, fed_seq: original(self, peer, member, command, max(0, fed_seq - 1))
 

@@ -14,7 +14,7 @@ from securechat.hub.members import Member
 from securechat.hub.messages import posting
 from securechat.hub.messages.delivery import Delivery
 from securechat.hub.messages.posting import Posting
-from securechat.hub.messages.queries import Queries
+from securechat.hub.messages.queries import ReaderQueries
 from securechat.hub.rooms import moderation
 from securechat.hub.rooms.directory import RoomDirectory
 from securechat.hub.rooms.listing import RoomListing
@@ -114,17 +114,17 @@ def archived_room_still_written_in(original: Any) -> Any:
     return nothing
 
 
-@planted(Queries, "_floors")
+@planted(ReaderQueries, "_floors")
 def history_from_before_one_joined(original: Any) -> Any:
     return lambda self, member, rooms: ()
 
 
-@planted(Queries, "readers")
+@planted(ReaderQueries, "readers")
 def changes_of_what_one_may_not_read(original: Any) -> Any:
     return lambda self, room, entry: list(room.audience())
 
 
-@planted(Queries, "_is_outdated")
+@planted(ReaderQueries, "_is_outdated")
 def answer_about_a_room_that_was_left_meanwhile(original: Any) -> Any:
     return lambda self, member, rooms: False
 
