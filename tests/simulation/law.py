@@ -100,14 +100,19 @@ class Law:
         self.bans = {number: ban for number, ban in self.bans.items() if self.lasts(ban.until_ms)}
         self.mutes = {number: mute for number, mute in self.mutes.items() if self.lasts(mute.until_ms)}
 
-    def check_seats(self) -> None:
-        """Nobody banned is in, by whatever way, and nobody by a login that was ended."""
+    def check_seats(self, *, in_batch: bool = False) -> None:
+        """Nobody banned is in, by whatever way, and nobody by a login that was ended.
+
+        Args:
+            in_batch: whether answers of the same batch of the log are still to come: connections of logins that ended
+                in it are closed when it is over, before anything of it is fanned out.
+        """
         if not (self.bans or self.ended_logins or self._removed or self._deleted):
             return
         self.forget_what_is_over()
         server = self.world.server
         for session, seat in server.hub._connections.items():
-            if seat.login_id in self.ended_logins:
+            if seat.login_id in self.ended_logins and not in_batch:
                 raise HistoryBroken(f"{seat.member.name} is in by login {seat.login_id}, which was ended")
             if seat.certificate in self._removed:
                 raise HistoryBroken(f"{seat.member.name} is in by a certificate that was removed")

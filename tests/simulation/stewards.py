@@ -78,7 +78,7 @@ class Administrator:
             if isinstance(ban, Ban):
                 law.bans = {n: old for n, old in law.bans.items() if (old.kind, old.target) != (ban.kind, ban.target)}
                 law.bans[ban.ban_id] = ban
-                law.check_seats()
+                law.check_seats(in_batch=True)
 
         for each in world.people:
             if target in each.known_as:

@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from securechat.hub.interfaces import Peer
     from tests.simulation.device import Device
 
-CONVERGE_S = 240.0
+CONVERGE_S = 360.0
 """Virtual time for everything to come to rest once nothing breaks: a silent server is noticed after 90 s, a reconnect
 waits up to 10 s, a login that was slowed down up to 30 s, and lines go at 5 a second."""
 FORGET_S = 150.0
