@@ -45,7 +45,8 @@ if TYPE_CHECKING:
 
 CONVERGE_S = 360.0
 """Virtual time for everything to come to rest once nothing breaks: a silent server is noticed after 90 s, a reconnect
-waits up to 10 s, a login that was slowed down up to 30 s, and lines go at 5 a second."""
+waits up to 10 s, a login that was slowed down up to 30 s, lines go at 5 a second, and a hundred of them in
+slow mode (3 s) take 300 s."""
 FORGET_S = 150.0
 """Virtual time until the server has noticed that even those are gone who fell silent: 90 s for a ping, 10 s to drain,
 a few until their absence is one."""
