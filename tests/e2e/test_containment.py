@@ -6,6 +6,7 @@ import signal
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -13,7 +14,7 @@ from securechat.errors import ErrorCode
 from securechat.model import History, Message, Nick, Quit, Refused, Register
 from tests.e2e.conftest import Connect
 from tests.support.native import NativeClient
-from tests.support.server import ServerProcess
+from tests.support.server import ServerProcess, wait_until
 
 PLANTED = (sys.executable, "-m", "tests.support.planted")
 
@@ -38,9 +39,12 @@ def witness(buggy: ServerProcess, connect: Connect) -> Iterator[NativeClient]:
 
 
 def _failure(server: ServerProcess, kind: str, owner: str) -> str:
-    """The text of the one line about a failure."""
-    server.wait_for_event("error", kind=kind)
-    lines = [event for event in server.events() if event["event"] == "error" and owner in event["owner"]]
+    """The text of the one line about a failure of this owner; others of the same kind are of other tests."""
+
+    def found() -> list[dict[str, Any]]:
+        return [event for event in server.events() if event["event"] == "error" and owner in event["owner"]]
+
+    lines = wait_until(found, f"an error of {owner}")
     assert len(lines) == 1, lines
     assert lines[0]["kind"] == kind
     text = lines[0]["text"]

@@ -16,7 +16,7 @@ import pytest
 
 from securechat.client.exit_codes import ClientExit
 from securechat.tls.certificate_directory import ensure_server
-from tests.support.client import CLIENT, ROOT, at, run_client
+from tests.support.client import CLIENT, PATIENCE_S, ROOT, at, run_client
 from tests.support.native import NativeClient
 from tests.support.server import ServerProcess
 
@@ -32,6 +32,12 @@ def tail(server: ServerProcess, *flags: str) -> subprocess.Popen[str]:
     )
 
 
+def end(reading: subprocess.Popen[str]) -> None:
+    """End a client by SIGTERM, and wait: a pipe that closes before it is ended is another reason to stop."""
+    reading.terminate()
+    reading.wait(PATIENCE_S)
+
+
 @pytest.mark.cold
 def test_send_then_tail(server: ServerProcess) -> None:
     sent = run_client(*at(server, "--name", "ci", "--room", "ops", "--send"), stdin="one\n\ntwo ⏎\x1b[2J\n")
@@ -42,7 +48,7 @@ def test_send_then_tail(server: ServerProcess) -> None:
         assert reading.stdout.readline() == "ci: two <U+23CE>␛[2J\n"
         run_client(*at(server, "--name", "ci", "--room", "ops", "--send"), stdin="three\n")
         assert reading.stdout.readline() == "ci: three\n"
-        reading.terminate()
+        end(reading)
     assert reading.returncode == ClientExit.TERMINATED
 
 
@@ -50,7 +56,7 @@ def test_tail_json(spoken_to: ServerProcess) -> None:
     with tail(spoken_to, "--json") as reading:
         assert reading.stdout is not None
         record = json.loads(reading.stdout.readline())
-        reading.terminate()
+        end(reading)
     assert list(record) == ["seq", "at", "room", "by", "name", "text"]
     assert (record["room"], record["name"], record["text"]) == ("lobby", "ci", "one")
 
@@ -188,14 +194,14 @@ def test_a_line_too_long_is_told_and_the_others_are_sent(server: ServerProcess) 
     with tail(server) as reading:
         assert reading.stdout is not None
         assert reading.stdout.readline() == "ci: short\n"
-        reading.terminate()
+        end(reading)
 
 
 def test_a_taken_name(server: ServerProcess) -> None:
     with tail(server, "--name", "ci", "--json") as reading:
         server.wait_for_line("ci")
         done = run_client(*at(server, "--name", "CI", "--send"), stdin="x\n")
-        reading.terminate()
+        end(reading)
     assert done.returncode == ClientExit.NAME_TAKEN
     assert "taken" in done.stderr
 

@@ -35,4 +35,5 @@ def run_client(
         assert process.stdout is not None
         output = "".join(process.stdout.readline() for _ in range(stop_after))
         process.terminate()
+        process.wait(PATIENCE_S)  # before its pipe is closed, which is another reason to stop
     return subprocess.CompletedProcess(process.args, process.returncode, output, "")
