@@ -7,8 +7,12 @@ dialect; a conformance test requires that none is left out.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
+from types import MappingProxyType
+
+_NO_ARGUMENTS: Mapping[str, str | int] = MappingProxyType({})
 
 
 class ErrorCode(StrEnum):
@@ -97,12 +101,18 @@ class RemoteProtocolError(SecurechatError):
     Args:
         code: the reason sent to the peer.
         detail: one sentence for the log and the peer; never an echo of the peer's bytes.
+        reason: the key of the sentence in `securechat.text.refusals`; empty for a sentence that has none.
+        arguments: what the sentence was made from.
     """
 
-    def __init__(self, code: ErrorCode, detail: str) -> None:
+    def __init__(
+        self, code: ErrorCode, detail: str, *, reason: str = "", arguments: Mapping[str, str | int] = _NO_ARGUMENTS
+    ) -> None:
         super().__init__(f"{code.value}: {detail}")
         self.code = code
         self.detail = detail
+        self.reason = reason
+        self.arguments = arguments
 
 
 class Refusal(SecurechatError):
@@ -112,20 +122,36 @@ class Refusal(SecurechatError):
         code: the reason sent to the peer.
         detail: one sentence that tells what to do.
         retry_after_s: seconds after which the same request may succeed, where that is known.
+        reason: the key of the sentence in `securechat.text.refusals`; empty for a sentence that has none.
+        arguments: what the sentence was made from.
     """
 
-    def __init__(self, code: ErrorCode, detail: str, retry_after_s: float | None = None) -> None:
+    def __init__(
+        self,
+        code: ErrorCode,
+        detail: str,
+        retry_after_s: float | None = None,
+        *,
+        reason: str = "",
+        arguments: Mapping[str, str | int] = _NO_ARGUMENTS,
+    ) -> None:
         super().__init__(f"{code.value}: {detail}")
         self.code = code
         self.detail = detail
         self.retry_after_s = retry_after_s
+        self.reason = reason
+        self.arguments = arguments
 
 
 class Overloaded(Refusal):
     """The append queue is full: the sender must wait for its acknowledgements."""
 
-    def __init__(self, detail: str = "the server cannot store messages this fast; wait and send again") -> None:
-        super().__init__(ErrorCode.OVERLOADED, detail)
+    def __init__(
+        self,
+        detail: str = "The server cannot store messages this fast. Wait and send again",
+        reason: str = "overloaded",
+    ) -> None:
+        super().__init__(ErrorCode.OVERLOADED, detail, reason=reason)
 
 
 class TlsProblem(StrEnum):

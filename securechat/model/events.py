@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TypeAlias
+from typing import Annotated, Self, TypeAlias
 
-from msgspec import Struct, field
+from msgspec import Meta, Struct, field
 
-from securechat.errors import ErrorCode
+from securechat.errors import ErrorCode, Refusal, RemoteProtocolError
 from securechat.model.accounts import CertificateList, Done, LoginList, Registered
 from securechat.model.base import Id, Person, Record, Renaming, Seconds, Secretive
 from securechat.model.commands import Ping, Pong
 from securechat.model.messages import Hit, Message, MessageChange
 from securechat.model.rooms import Invited, RoleChanged, RoomRules, TypingNow, UnreadList
+
+Arguments: TypeAlias = Annotated[dict[str, str | int], Meta(max_length=16)]
+"""What a sentence of the server is made from, by name."""
 
 
 class Welcome(Secretive, frozen=True, tag="welcome", rename={"last_client_id": "lastcid", "seen_seq": "seen"}):
@@ -73,13 +76,28 @@ class Joined(Record, frozen=True, tag="joined"):
     archived: bool = False
 
 
-class Left(Record, frozen=True, tag="left"):
-    """You are no longer in the room. ``code`` and ``text`` give the reason, unless you asked to leave."""
+class Left(Record, frozen=True, tag="left", rename={"arguments": "args"}):
+    """You are no longer in the room. ``code`` and ``text`` give the reason, unless you asked to leave.
+
+    Attributes:
+        room: which.
+        ref: the Leave this answers; 0 when you did not ask.
+        code: the reason, from the table of codes.
+        text: one English sentence for people.
+        reason, arguments: as in Refused.
+    """
 
     room: str
     ref: Id
     code: ErrorCode | None = None
     text: str = ""
+    reason: str = ""
+    arguments: Arguments = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, refusal: Refusal, *, room: str, ref: int = 0) -> Self:
+        """Return the event that says the same as a refusal."""
+        return cls(room, ref, refusal.code, refusal.detail, refusal.reason, dict(refusal.arguments))
 
 
 class Named(Record, frozen=True, tag="named"):
@@ -111,7 +129,9 @@ class Acked(Record, frozen=True, tag="acked", rename={"client_id": "cid"}):
     seq: Id
 
 
-class Refused(Record, frozen=True, tag="refused", rename={"client_id": "cid", "retry_after_s": "retry"}):
+class Refused(
+    Record, frozen=True, tag="refused", rename={"client_id": "cid", "retry_after_s": "retry", "arguments": "args"}
+):
     """The server refused a request by a rule; it stored and changed nothing.
 
     Attributes:
@@ -121,6 +141,9 @@ class Refused(Record, frozen=True, tag="refused", rename={"client_id": "cid", "r
         client_id: the draft this answers.
         room: the room it is about, when a request named several.
         retry_after_s: seconds after which the same request may succeed.
+        reason: a stable word, finer than the code, by which a client finds the sentence in its own language; empty from
+            a server that has none.
+        arguments: what the sentence is made from, by name; durations in seconds.
     """
 
     code: ErrorCode
@@ -129,6 +152,24 @@ class Refused(Record, frozen=True, tag="refused", rename={"client_id": "cid", "r
     client_id: Id | None = None
     room: str | None = None
     retry_after_s: Seconds | None = None
+    reason: str = ""
+    arguments: Arguments = field(default_factory=dict)
+
+    @classmethod
+    def of(
+        cls, refusal: Refusal, *, ref: int | None = None, client_id: int | None = None, room: str | None = None
+    ) -> Self:
+        """Return the event that says the same as a refusal."""
+        return cls(
+            refusal.code,
+            refusal.detail,
+            ref,
+            client_id,
+            room,
+            refusal.retry_after_s,
+            refusal.reason,
+            dict(refusal.arguments),
+        )
 
 
 class Throttled(Record, frozen=True, tag="throttled", rename={"retry_after_s": "retry"}):
@@ -214,7 +255,12 @@ class Presence(Record, frozen=True, tag="presence"):
     renamed: list[Renaming] = field(default_factory=list)
 
 
-class Closing(Record, frozen=True, tag="closing", rename={"resume_after": "resume", "retry_after_s": "retry"}):
+class Closing(
+    Record,
+    frozen=True,
+    tag="closing",
+    rename={"resume_after": "resume", "retry_after_s": "retry", "arguments": "args"},
+):
     """The last event of a connection.
 
     Attributes:
@@ -222,12 +268,28 @@ class Closing(Record, frozen=True, tag="closing", rename={"resume_after": "resum
         text: one English sentence for people, saying what to do.
         resume_after: a hint: everything up to this seq was sent; the client's own cursor takes precedence.
         retry_after_s: seconds to wait before connecting again.
+        reason, arguments: as in Refused.
     """
 
     code: ErrorCode
     text: str
     resume_after: Id | None = None
     retry_after_s: Seconds | None = None
+    reason: str = ""
+    arguments: Arguments = field(default_factory=dict)
+
+    @classmethod
+    def of(
+        cls,
+        refusal: Refusal | RemoteProtocolError,
+        *,
+        resume_after: int | None = None,
+        retry_after_s: float | None = None,
+    ) -> Self:
+        """Return the last event of a connection that ends for this reason."""
+        if retry_after_s is None and isinstance(refusal, Refusal):
+            retry_after_s = refusal.retry_after_s
+        return cls(refusal.code, refusal.detail, resume_after, retry_after_s, refusal.reason, dict(refusal.arguments))
 
 
 Event: TypeAlias = (

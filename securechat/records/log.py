@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TypeAlias
+from collections.abc import Mapping, Sequence
+from typing import Self, TypeAlias
 
-from msgspec import Struct
+from msgspec import Struct, field
 
-from securechat.errors import ErrorCode
+from securechat.errors import ErrorCode, Refusal
 from securechat.records.accounts import StoredAccounts
 from securechat.records.rooms import StoredRooms
 
@@ -25,11 +25,30 @@ class Appended(Struct, frozen=True, gc=False):
 
 
 class NotAppended(Struct, frozen=True, gc=False):
-    """It was not stored (DISK_FULL, OUT_OF_ORDER) or not read (BUSY, LOG_FAILED), and nothing else was damaged."""
+    """It was not stored (DISK_FULL, OUT_OF_ORDER) or not read (BUSY, LOG_FAILED), and nothing else was damaged.
+
+    Attributes:
+        code: the reason, from the table of codes.
+        text: the sentence for people.
+        retry_after_s: seconds after which the same may succeed, where that is known.
+        reason: the key of the sentence in `securechat.text.refusals`.
+        arguments: what the sentence was made from.
+    """
 
     code: ErrorCode
     text: str
     retry_after_s: float | None = None
+    reason: str = ""
+    arguments: Mapping[str, str | int] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, refusal: Refusal) -> Self:
+        """Return the answer that says the same as a refusal."""
+        return cls(refusal.code, refusal.detail, refusal.retry_after_s, refusal.reason, dict(refusal.arguments))
+
+    def refusal(self) -> Refusal:
+        """Return the refusal that says the same."""
+        return Refusal(self.code, self.text, self.retry_after_s, reason=self.reason, arguments=self.arguments)
 
 
 AppendOutcome: TypeAlias = Appended | NotAppended

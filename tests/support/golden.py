@@ -36,7 +36,7 @@ def build(value: Any) -> Any:
     """Return the record that a vector describes by class and field names."""
     if isinstance(value, list):
         return [build(each) for each in value]
-    if not isinstance(value, dict):
+    if not isinstance(value, dict) or "fields" not in value:
         return value
     fields = {name: build(each) for name, each in value["fields"].items()}
     if "marks" in fields:

@@ -49,6 +49,10 @@ def _value(info: Any) -> st.SearchStrategy[Any]:
             return st.lists(
                 _value(info.item_type), min_size=info.min_length or 0, max_size=min(info.max_length or 5, 5)
             )
+        case msgspec.inspect.DictType():
+            return st.dictionaries(
+                _value(info.key_type), _value(info.value_type), max_size=min(info.max_length or 5, 5)
+            )
         case msgspec.inspect.UnionType():
             return st.one_of([_value(each) for each in info.types])
         case msgspec.inspect.StructType():

@@ -158,7 +158,7 @@ def test_every_field_has_a_vector() -> None:
         if isinstance(value, list):
             for each in value:
                 note(each)
-        elif isinstance(value, dict):
+        elif isinstance(value, dict) and "type" in value:
             used.setdefault(value["type"], set()).update(value["fields"])
             for each in value["fields"].values():
                 note(each)
