@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from securechat.hub.accounts.directory import AccountDirectory
+from securechat.hub.accounts.hashing_quota import HashingQuota
 from securechat.hub.accounts.names import NameReservations
 from securechat.hub.environment import HubEnvironment
 from securechat.hub.interfaces import Peer
@@ -16,6 +17,7 @@ from securechat.hub.members import Member, MemberConnection
 from securechat.hub.rooms.active_room import ActiveRoom
 from securechat.hub.rooms.directory import RoomDirectory
 from securechat.hub.rooms.presence import PresenceTracker
+from securechat.hub.workflow import Workflows
 
 
 @dataclass(eq=False)
@@ -34,6 +36,8 @@ class HubContext(HubEnvironment):
         accounts: accounts and all that hangs on them.
         rooms: rooms with a record.
         presence: the occupied rooms.
+        hashing: hashes the passwords of peers.
+        workflows: runs what waits for the log or the hasher more than once.
     """
 
     fed_seq: int = field(default=0, init=False)
@@ -46,6 +50,8 @@ class HubContext(HubEnvironment):
     accounts: AccountDirectory = field(init=False)
     rooms: RoomDirectory = field(init=False)
     presence: PresenceTracker = field(init=False)
+    hashing: HashingQuota = field(init=False)
+    workflows: Workflows = field(init=False)
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -53,3 +59,5 @@ class HubContext(HubEnvironment):
         self.accounts = AccountDirectory(self, active_rooms)
         self.rooms = self.accounts.room_directory
         self.presence = PresenceTracker(self, active_rooms, self.rooms.listing)
+        self.hashing = HashingQuota(self.keys.hasher, self.limits)
+        self.workflows = Workflows(self, self.accounts, self.hashing, self.connections)

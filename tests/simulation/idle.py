@@ -69,7 +69,7 @@ def check_empty(server: SimulatedServer) -> None:
         "presence to tell": hub._presence._presence_due,
         "joins under way": hub._room_membership._joining,
         "rooms that get another name": hub.context.renaming,
-        "turns": hub._directory._queues,
+        "turns": hub._directory.turns,
         "leaving records": hub._directory._leaving,
         "invites in use": hub._login_flow._authenticator._uses_pending,
         "accounts at the desk": hub._account_service._at_work,

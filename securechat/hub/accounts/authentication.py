@@ -19,7 +19,6 @@ from msgspec.structs import replace
 
 from securechat.errors import ErrorCode, Refusal
 from securechat.hub.accounts.directory import hash_of
-from securechat.hub.accounts.hashing_quota import HashingQuota
 from securechat.hub.accounts.login_throttle import LoginThrottle
 from securechat.hub.context import HubContext
 from securechat.hub.interfaces import Access, PasswordCheck, Peer
@@ -85,7 +84,7 @@ class Authenticator:
         self._keys = context.keys
         self._login_throttle = login_throttle
         self._limits = context.limits
-        self.hashing = HashingQuota(context.keys.hasher, context.limits)
+        self.hashing = context.hashing
         self.proven = context.keys.proven
         self._uses_pending: dict[int, int] = {}
 

@@ -7,10 +7,8 @@ told. So memory is never ahead of the disk, and a crash takes back nothing that 
 from __future__ import annotations
 
 import hashlib
-from collections import deque
 from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping, Sequence
-from functools import partial
-from typing import Any, TypeAlias, TypeVar, assert_never
+from typing import Any, TypeVar, assert_never
 
 from msgspec.structs import replace
 
@@ -19,6 +17,7 @@ from securechat.errors import ErrorCode, LocalProtocolError, Refusal
 from securechat.hub.accounts.bans import BanIndex
 from securechat.hub.environment import HubEnvironment
 from securechat.hub.rooms.directory import RoomDirectory
+from securechat.hub.turns import HeldTurn, Turns
 from securechat.records.accounts import (
     Account,
     AccountRow,
@@ -45,7 +44,7 @@ from securechat.text.confusables import skeleton
 from securechat.text.names import name_key
 
 ChangeDone = Callable[[Committed | NotAppended], None]
-Turn: TypeAlias = tuple[Sequence[Change], ChangeDone] | None
+Turn = tuple[Sequence[Change], ChangeDone] | None
 RowT = TypeVar("RowT", Account, Login, Invite)
 _DAY_MS = 86_400_000
 _GONE = NotAppended(ErrorCode.NOT_FOUND, "it is gone: somebody else has just removed it")
@@ -68,6 +67,7 @@ class AccountDirectory:
     Attributes:
         accounts, logins, certificates, invites, bans, mutes: by number (sender_id for accounts and mutes).
         banned: finds bans by what they keep out.
+        turns: changes that wait for one another.
         being_deleted: accounts that are being deleted: nothing new may name them.
         ended_logins: logins that have ended and whose connections are still here; `Hub.on_commit` ends those.
         room_directory: rooms, and who belongs to them.
@@ -88,8 +88,7 @@ class AccountDirectory:
         self._log = environment.log
         self._serial = 0
         self._leaving: set[tuple[type[AccountRow], int]] = set()
-        self._queues: dict[Hashable, deque[tuple[object, Callable[[], Turn]]]] = {}  # and for whom each is
-        self._turning: set[Hashable] = set()  # places whose turns are being taken further up the stack
+        self.turns = Turns()
         self._arriving: dict[str, Account] = {}  # by what their names look like
         self._epochs: dict[int, int] = {}
         self._by_key: dict[str, int] = {}
@@ -278,71 +277,40 @@ class AccountDirectory:
         ``job`` is called when its turn has come; it looks at the present state and returns its changes and who is told,
         or None when there is nothing to change.
         """
-        queue = self._queues.get(room_record)
-        if queue is None:
-            self._queues[room_record] = queue = deque()
-        # an object of its own, even where the same job is asked for twice; what it raises is for whoever asks now
-        queue.append((self._containment.current, partial(job)))
-        if len(queue) == 1:
-            self._take_turns(room_record)
+        work = self._containment.current  # what the job raises is for the one who asks now
+
+        def granted(turn: HeldTurn) -> None:
+            with self._containment.work_for(work):
+                self._take(turn, job)
+
+        self.turns.ask(room_record, granted)
+
+    def _take(self, turn: HeldTurn, job: Callable[[], Turn]) -> None:
+        is_asked = False
+        try:
+            if (asked := job()) is not None:
+                changes, then = asked
+
+                def done(answer: Committed | NotAppended) -> None:
+                    try:
+                        then(answer)  # may ask for the next change in this place, which then waits its turn
+                    finally:
+                        turn.release()
+
+                try:
+                    self.change(changes, done)
+                except BaseException:
+                    if turn.is_held:
+                        then(_NOT_TRIED)
+                    raise
+                is_asked = True
+        finally:
+            if not is_asked:
+                turn.release()
 
     def has_turns(self, room_record: Hashable) -> bool:
         """Tell whether a change in this place waits for the log, or for its turn."""
-        return room_record in self._queues
-
-    def _take_turns(self, room_record: Hashable) -> None:
-        """Take one turn after the other, until one waits for the log or none is left.
-
-        A turn that raises is over, and the ones behind it are taken all the same before the (first) error goes on.
-        """
-        queue = self._queues[room_record]
-        failure: Exception | None = None
-        self._turning.add(room_record)
-        while queue:
-            work, job = queue[0]
-            is_over = True
-            try:
-                with self._containment.work_for(work):  # who asked before is not to blame
-                    if (turn := job()) is not None:
-                        self._ask_for(room_record, job, *turn)
-                        is_over = False  # or it was over at once: then another turn is the first by now
-            except Exception as error:  # noqa: BLE001 - raised below
-                failure = failure or error
-            if is_over:
-                self._end_turn(room_record, job)
-            if self._is_turn_of(room_record, job):
-                break
-        self._turning.discard(room_record)
-        if not queue:
-            del self._queues[room_record]
-        if failure is not None:
-            raise failure
-
-    def _ask_for(
-        self, room_record: Hashable, job: Callable[[], Turn], changes: Sequence[Change], then: ChangeDone
-    ) -> None:
-        def done(answer: Committed | NotAppended) -> None:
-            try:
-                then(answer)  # may ask for the next change in this place, which then waits its turn
-            finally:
-                self._end_turn(room_record, job)
-                if room_record not in self._turning and room_record in self._queues:
-                    self._take_turns(room_record)
-
-        try:
-            self.change(changes, done)
-        except BaseException:
-            if self._is_turn_of(room_record, job):
-                then(_NOT_TRIED)
-            raise
-
-    def _end_turn(self, room_record: Hashable, job: Callable[[], Turn]) -> None:
-        if self._is_turn_of(room_record, job):
-            self._queues[room_record].popleft()
-
-    def _is_turn_of(self, room_record: Hashable, job: Callable[[], Turn]) -> bool:
-        queue = self._queues.get(room_record)
-        return queue is not None and len(queue) > 0 and queue[0][1] is job
+        return room_record in self.turns
 
     def _table(self, kind: type[AccountRow]) -> dict[int, Any]:
         if kind is Account:

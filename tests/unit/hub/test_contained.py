@@ -106,7 +106,7 @@ def test_a_turn_that_raises_is_its_own_askers_and_the_next_one_comes(rig: Contai
     rig.settle()
     assert seen == ["third"]
     assert [failure.owner for failure in rig.failures] == [second.label]
-    assert not registry._queues
+    assert not registry.turns
 
 
 def test_who_has_lost_a_login_is_out_whatever_the_asker_makes_of_it(rig: Contained) -> None:

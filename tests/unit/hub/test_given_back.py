@@ -94,8 +94,8 @@ def is_at_rest(hub: Hub) -> bool:
         or door.hashing._under_way
         or entrance._authenticating
         or entrance._waiting
-        or registry._queues
-        or registry._turning
+        or registry.turns
+        or registry.turns._granting
         or registry._leaving
         or registry._arriving
         or hub._room_membership._joining

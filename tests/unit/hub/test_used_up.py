@@ -656,7 +656,7 @@ def test_a_change_that_fails_keeps_no_place_in_a_queue(rig: HubRig) -> None:
     registry.in_turn("place", lambda: ((registry.note("ann", "act"),), heard.append))
     rig.settle()
     assert [type(each) for each in heard] == [NotAppended, Committed], "who waited is told, and the next has its turn"
-    assert registry._queues == {}
+    assert len(registry.turns) == 0
 
 
 def test_a_change_behind_one_that_fails_has_its_turn(rig: HubRig) -> None:
@@ -673,7 +673,7 @@ def test_a_change_behind_one_that_fails_has_its_turn(rig: HubRig) -> None:
         rig.settle()
     rig.settle()
     assert len(heard) == 2
-    assert registry._queues == {}
+    assert len(registry.turns) == 0
 
 
 def test_the_audit_of_an_account_that_renames_itself_pushes_out_no_act_of_an_administrator() -> None:
