@@ -9,11 +9,11 @@ from __future__ import annotations
 from typing import TypeAlias, assert_never
 
 from securechat.errors import ErrorCode, Refusal
-from securechat.hub.accounts.authentication import span
 from securechat.hub.context import HubContext
 from securechat.hub.interfaces import OperatorEvent, Peer
 from securechat.hub.members import Member, MemberConnection
 from securechat.hub.messages.mentions import mentioned
+from securechat.hub.messages.slow_mode import SlowMode
 from securechat.hub.mutes import expect_unmuted, expect_unmuted_in
 from securechat.hub.rate_limits import DailyQuota
 from securechat.hub.rooms.permissions import Permission, Rank, has_permission
@@ -32,14 +32,12 @@ from securechat.model import (
 )
 from securechat.records.log import Appended, AppendOutcome, NotAppended
 from securechat.text.names import LOBBY, check_room
+from securechat.text.refusals import refusal_for
 from securechat.text.sanitize import is_hostile
 
 DraftCommand: TypeAlias = Say | Direct | Edit | Delete | React
-_NEVER = (-1e9, 0, 0)
 _CHANGE_BYTES = 100
 """What a change takes up besides its text, in tables and indexes: a reaction has no text at all."""
-_MOST_PAUSES = 65_536
-"""Pauses of slow mode that are remembered, after whoever has to make them has gone too: some 15 MiB."""
 
 
 class Posting:
@@ -65,8 +63,7 @@ class Posting:
         self._text_chars = context.pages.text_chars
         self._quota = DailyQuota(context.limits.stored_bytes_per_address_day)
         self._late_acks: list[tuple[int, Peer, Acked]] = []
-        # by sender and room, the latest last: when it last said something there, from which stream, as which draft
-        self._said: dict[tuple[int, int], tuple[float, int, int]] = {}
+        self._slow_mode = SlowMode(context)
 
     def append(self, peer: Peer, _: Member, command: DraftCommand) -> None:
         """Check a draft and give it to the log.
@@ -97,7 +94,7 @@ class Posting:
         size_bytes = len(text) if text.isascii() else len(text.encode())
         size_bytes += _CHANGE_BYTES if isinstance(made, Revision) else 0
         if not self._quota.has_room(peer.address, size_bytes, self._context.now):
-            raise Refusal(ErrorCode.QUOTA, "your address has stored all it may today; try again tomorrow")
+            raise refusal_for("daily_storage_used_up")
 
         def done(outcome: AppendOutcome) -> None:
             if isinstance(outcome, NotAppended) or outcome.retry:
@@ -118,7 +115,7 @@ class Posting:
         self._quota.take(peer.address, size_bytes)
         connection.last_client_id = max(connection.last_client_id, command.client_id)
         if isinstance(made, Draft):
-            self._begin_pause(made)
+            self._slow_mode.note_sent(made)
         if self._hears_messages and isinstance(made, Draft):
             self._operator_log.happened(
                 OperatorEvent.SAID, peer, member.name, made.room or made.to_name or "", made.text
@@ -133,7 +130,7 @@ class Posting:
 
         def done(outcome: AppendOutcome) -> None:
             if isinstance(outcome, NotAppended) and outcome.code in {ErrorCode.NOT_FOUND, ErrorCode.OUT_OF_ORDER}:
-                outcome = NotAppended(refusal.code, refusal.detail, refusal.retry_after_s)
+                outcome = NotAppended.of(refusal)
                 self._operator_log.happened(OperatorEvent.REFUSED, peer, member.name, str(refusal))
             self._settle(peer, member, command.client_id, outcome)
 
@@ -176,12 +173,10 @@ class Posting:
                 mentions=mentioned(command.text, lambda key: self._sender_named(room, key)),
             )
         if command.to == member.sender_id:
-            raise Refusal(ErrorCode.INVALID, "you cannot write to yourself")
+            raise refusal_for("message_to_yourself")
         other = self._members.get(command.to) or self._directory.accounts.get(command.to)
         if other is None or command.to in self._directory.being_deleted:
-            raise Refusal(
-                ErrorCode.PERSON_ABSENT, "this person is not here now and has no account; write when they are back"
-            )
+            raise refusal_for("person_absent")
         return Draft(
             member.sender_id,
             member.name,
@@ -196,7 +191,7 @@ class Posting:
     def _revision(self, connection: MemberConnection, command: Edit | Delete | React) -> Revision:
         member = connection.member
         if (command.room is None) == (command.to is None):
-            raise Refusal(ErrorCode.INVALID, "name the room, or the person of the dialogue, and not both")
+            raise refusal_for("change_without_conversation")
         if self._directory.mutes:
             expect_unmuted(self._directory, member.sender_id)
         room: str | None = None
@@ -220,7 +215,7 @@ class Posting:
             case React():
                 kind, sign = RevisionKind.REACT if command.on else RevisionKind.UNREACT, command.sign
                 if sign.isspace() or is_hostile(sign):
-                    raise Refusal(ErrorCode.INVALID, "a reaction is a visible sign, such as an emoji")
+                    raise refusal_for("reaction_invisible")
             case _:
                 assert_never(command)
         return Revision(
@@ -241,9 +236,9 @@ class Posting:
     def _room_of(self, member: Member, raw: str) -> str:
         room = raw
         if room not in member.rooms and (room := member.room_meant(check_room(raw))) not in member.rooms:
-            raise Refusal(ErrorCode.NOT_A_MEMBER, f"you are not in #{room}; join it first")
+            raise refusal_for("not_in_room", room=room)
         if self._renaming and room in self._renaming:
-            raise Refusal(ErrorCode.BUSY, f"#{room} is getting another name; try again", retry_after_s=0.5)
+            raise refusal_for("room_being_renamed", retry_after_s=0.5, room=room)
         return room
 
     def _check_rules(self, connection: MemberConnection, command: Say, room: str) -> None:
@@ -255,36 +250,17 @@ class Posting:
         rank = self._room_directory.rank(room, member.sender_id)
         self._check_room_record(member, room, rank)
         if room_record.slow_s and not has_permission(rank, Permission.SKIP_SLOW_MODE):
-            at, stream, client_id = self._said.get((member.sender_id, room_record.room_id), _NEVER)
-            left_s = at + room_record.slow_s - self._context.now
-            is_retry = stream == connection.stream and command.client_id <= client_id
-            if left_s > 0 and not is_retry:
-                raise Refusal(ErrorCode.SLOW_MODE, f"#{room} is in slow mode; wait {span(left_s)}", round(left_s, 1))
-
-    def _begin_pause(self, draft: Draft) -> None:
-        """Slow mode counts from here: what was refused, or could not be taken yet, has not been said."""
-        room_record = self._room_directory.room_records.get(draft.room or "")
-        if room_record is None or not room_record.slow_s:
-            return
-        who = (draft.sender_id, room_record.room_id)
-        said = (self._context.now, draft.stream, draft.client_id)
-        _, stream, client_id = self._said.get(who, _NEVER)
-        if stream == draft.stream and draft.client_id <= client_id:
-            return  # a retry
-        self._said.pop(who, None)
-        if len(self._said) >= _MOST_PAUSES:
-            del self._said[next(iter(self._said))]
-        self._said[who] = said
+            self._slow_mode.require_waited(room_record, member.sender_id, connection.stream, command.client_id)
 
     def _check_room_record(self, member: Member, room: str, rank: Rank, *, reacting: bool = False) -> None:
         room_record = self._room_directory.room_records.get(room)
         if room_record is None:
             return
         if room_record.archived:
-            raise Refusal(ErrorCode.ARCHIVED, f"#{room} is archived: it can be read, and nothing written")
+            raise refusal_for("room_archived", room=room)
         expect_unmuted_in(self._directory, room, member.sender_id)
         if room_record.read_only and not reacting and not has_permission(rank, Permission.WRITE_READ_ONLY):
-            raise Refusal(ErrorCode.READ_ONLY, f"only moderators and owners of #{room} may write there; you may react")
+            raise refusal_for("room_read_only", room=room)
 
     def _sender_named(self, room: str, key: str) -> int | None:
         """Whom a name in a text of this room means: somebody there, or an account that may read it."""
@@ -308,9 +284,7 @@ class Posting:
             if connection is None or connection.member is not member:
                 return
             if isinstance(outcome, NotAppended):
-                peer.deliver(
-                    Refused(outcome.code, outcome.text, client_id=client_id, retry_after_s=outcome.retry_after_s)
-                )
+                peer.deliver(Refused.of(outcome.refusal(), client_id=client_id))
             elif isinstance(outcome, Appended):
                 acked = Acked(client_id, outcome.seq)
                 if outcome.retry and outcome.seq > self._context.fed_seq:
@@ -327,6 +301,6 @@ class Posting:
 
 def _check_text(text: str, most_chars: int) -> None:
     if not text or text.isspace():
-        raise Refusal(ErrorCode.TEXT_EMPTY, "an empty message was not sent")
+        raise refusal_for("text_empty")
     if len(text) > most_chars or (not text.isascii() and len(text.encode()) > MAX_TEXT_BYTES):
-        raise Refusal(ErrorCode.TEXT_TOO_LONG, f"a message has at most {most_chars} characters; send it in parts")
+        raise refusal_for("text_too_long", most=most_chars)
