@@ -10,12 +10,14 @@ from collections.abc import Callable
 
 from msgspec.structs import replace
 
-from securechat.errors import ErrorCode
+from securechat.errors import ErrorCode, Refusal
 from securechat.hub.accounts.names import owner_of_account
 from securechat.hub.accounts.self_service import AccountService
 from securechat.hub.context import HubContext
 from securechat.hub.disconnection import Disconnection
 from securechat.hub.rooms.membership import RoomMembership
+from securechat.hub.rooms.room import HubRoom
+from securechat.hub.workflow import Workflow
 from securechat.model import Closing
 from securechat.records.accounts import (
     Account,
@@ -106,9 +108,17 @@ class AccountDeletion:
         """Out of a room: one that loses its only owner needs an heir."""
         room_records = self._directory.room_directory.memberships_of(self._sender_id)
         if room_records:
-            self._room_membership.drop(self._sender_id, room_records[0][0].name, (), self._then(self._leave_next))
+            self._context.workflows.run(self._leave(room_records[0][0]))
         else:
             self._directory.change((Drop(Account, self._sender_id),), self._dropped)
+
+    def _leave(self, room: HubRoom) -> Workflow[None]:
+        try:
+            yield from self._room_membership.forget_account(self._sender_id, room)
+        except Refusal as refusal:
+            self._finished(NotAppended.of(refusal))
+        else:
+            self._leave_next(Committed())
 
     def _dropped(self, answer: Committed | NotAppended) -> None:
         self._context.names.free(self._account.name, owner_of_account(self._sender_id))

@@ -7,7 +7,7 @@ told. So memory is never ahead of the disk, and a crash takes back nothing that 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, TypeVar, assert_never
 
 from msgspec.structs import replace
@@ -62,7 +62,6 @@ class AccountDirectory:
 
     Args:
         environment: the log, the clock, the limits and the containment.
-        active_rooms: the occupied rooms, by name.
 
     Attributes:
         accounts, logins, certificates, invites, bans, mutes: by number (sender_id for accounts and mutes).
@@ -73,7 +72,7 @@ class AccountDirectory:
         room_directory: rooms, and who belongs to them.
     """
 
-    def __init__(self, environment: HubEnvironment, active_rooms: Collection[str]) -> None:
+    def __init__(self, environment: HubEnvironment) -> None:
         self._containment = environment.containment
         self.clock = environment.clock
         self.wall_ms = self.clock.now_ms
@@ -96,7 +95,7 @@ class AccountDirectory:
         self._by_token: dict[bytes, int] = {}
         self._by_fingerprint: dict[str, int] = {}
         self._by_invite: dict[bytes, int] = {}
-        self.room_directory = RoomDirectory(self.accounts, active_rooms, self.clock)
+        self.room_directory = RoomDirectory(self.accounts, self.clock)
         self._logins_of: dict[int, dict[int, Login]] = {}
         self.ended_logins: set[int] = set()
 

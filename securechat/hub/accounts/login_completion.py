@@ -17,7 +17,6 @@ from securechat.hub.rooms.membership import RoomMembership
 from securechat.model import PROTOCOL_VERSION, Closing, Join, Welcome
 from securechat.records.accounts import Role
 from securechat.records.log import Identity
-from securechat.text.names import LOBBY
 
 REPLACED = Closing(ErrorCode.REPLACED, "you connected from somewhere else; this connection is closed")
 
@@ -69,7 +68,7 @@ class LoginCompletion:
             context.presence.renamed(member, old_name)
         context.operator_log.happened(OperatorEvent.NAMED, peer, member.name, "again" if resumed else "")
         peer.deliver(self._welcome(member, connection, entry, identity, resumed=resumed))
-        self._room_membership.enter(peer, member, LOBBY, ref=0)
+        self._room_membership.enter(peer, member, context.rooms.lobby, ref=0)
         self._room_membership.enter_all(peer, member)
         if entry.invite is not None:
             self._room_membership.keep_current_rooms(member)

@@ -100,7 +100,8 @@ def is_at_rest(hub: Hub) -> bool:
         or registry._arriving
         or hub._room_membership._joining
         or hub._log_reads._reading
-        or hub.context.renaming
+        or hub._room_membership._leaving
+        or any(room.is_renaming for room in hub.context.rooms.recorded.values())
         or hub.unsettled
         or any(member.unsettled for member in hub.context.members.values())
     )
