@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
+from securechat.hub.interfaces import Peer
 from securechat.hub.rate_limits import TokenBucket
+from securechat.hub.rooms.room import HubRoom
 from securechat.limits import Limits
 from securechat.model import Person
 from securechat.text.names import check_room
-
-if TYPE_CHECKING:
-    from securechat.hub.interfaces import Peer
-    from securechat.hub.rooms.room import HubRoom
 
 _FORMER_NAMES = 100
 """Of the rooms that a member is in, the latest: for what was under way when they got another."""

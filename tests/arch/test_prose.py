@@ -18,6 +18,7 @@ DONE = (
     "tls",
     "net",
     "server/config",
+    "hub/rooms",
     "client/ui",
     "client/terminal",
     "client/pipe",

@@ -15,10 +15,12 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Collection, Iterable, Sequence
 from itertools import chain
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
 from msgspec.structs import replace
 
+from securechat.hub.interfaces import Peer
+from securechat.hub.rooms.room import HubRoom
 from securechat.limits import (
     LISTED_ID_BYTES,
     MAX_NAME_BYTES,
@@ -50,10 +52,6 @@ from securechat.model import (
     UnreadList,
 )
 from securechat.records.queries import HistoryQuery, HistoryRows, SearchQuery, SearchRows
-
-if TYPE_CHECKING:
-    from securechat.hub.interfaces import Peer
-    from securechat.hub.rooms.room import HubRoom
 
 _Row = TypeVar("_Row")
 _ESCAPED = re.compile(r'[\x00-\x1f"\\\x7f]')

@@ -12,7 +12,7 @@ from typing import NamedTuple
 from securechat.hub.context import HubContext
 from securechat.hub.interfaces import Peer
 from securechat.hub.members import Member
-from securechat.hub.rooms.room import HubRoom
+from securechat.hub.rooms.room import HubRoom, RoomMember
 from securechat.model import LogEntry, Message
 
 
@@ -69,7 +69,7 @@ class MessageVisibility:
         """Return what a member may read in some of the rooms that it is in."""
         return ReadScope(rooms, self.floors(member, rooms), None, None)
 
-    def floors(self, member: Member, rooms: Sequence[HubRoom]) -> tuple[tuple[str, int], ...]:
+    def floors(self, member: RoomMember, rooms: Sequence[HubRoom]) -> tuple[tuple[str, int], ...]:
         """Return, for those of the rooms that hide older history, the seq up to which the member reads nothing."""
         floors = []
         for room in rooms:

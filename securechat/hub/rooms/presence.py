@@ -14,6 +14,7 @@ from securechat.client_address import is_loopback
 from securechat.hub.environment import HubEnvironment
 from securechat.hub.interfaces import OperatorEvent
 from securechat.hub.members import Member
+from securechat.hub.messages import paging
 from securechat.hub.rooms.directory import RoomDirectory
 from securechat.hub.rooms.room import HubRoom
 from securechat.text.refusals import refusal_for
@@ -179,9 +180,13 @@ class PresenceTracker:
             if at > self._environment.now:
                 break
             del self._presence_due[room]
-            if (presence := room.take_presence(self._limits)) is not None:
-                self._broadcaster.broadcast(room.audience(), [presence])
-                told += len(room.audience())
+            if (changes := room.take_presence()) is not None:
+                audience = room.audience()
+                most = self._limits.presence_names
+                self._broadcaster.broadcast(
+                    audience, [paging.presence(room.name, len(room.members), changes, most, audience)]
+                )
+                told += len(audience)
 
     def _note_left(self, member: Member, room: HubRoom) -> None:
         if room.members:

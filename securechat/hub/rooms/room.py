@@ -10,17 +10,37 @@ and a member who came and went may be named as gone to clients that never saw th
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Collection
+from typing import NamedTuple, Protocol
 
-from securechat.hub.messages.paging import presence
-from securechat.limits import Limits
-from securechat.model import Person, Presence, Renaming
+from securechat.hub.interfaces import Peer
+from securechat.model import Person, Renaming
 from securechat.records.rooms import Membership, RoomBan, RoomRecord, RoomRole
 from securechat.text.names import LOBBY
 
-if TYPE_CHECKING:
-    from securechat.hub.interfaces import Peer
-    from securechat.hub.members import Member
+
+class RoomMember(Protocol):
+    """A member as its rooms know it; see `Member`."""
+
+    sender_id: int
+    name: str
+    peers: list[Peer]
+    rooms: dict[HubRoom, int]
+
+    @property
+    def person(self) -> Person:
+        """This member as others see it."""
+
+    def note_room_renamed(self, room: HubRoom, old: str) -> None:
+        """A room of the member has another name than ``old``."""
+
+
+class PresenceChanges(NamedTuple):
+    """The net difference between two times in a room."""
+
+    joined: Collection[Person]
+    left: Collection[Person]
+    renamed: Collection[Renaming]
 
 
 class HubRoom:
@@ -49,7 +69,7 @@ class HubRoom:
         self.record: RoomRecord | None = None
         self.memberships: dict[int, Membership] = {}
         self.bans: dict[int, RoomBan] = {}
-        self.members: dict[int, Member] = {}
+        self.members: dict[int, RoomMember] = {}
         self.is_renaming = False
         self.opened_from: str | None = None
         self._audience: tuple[Peer, ...] | None = None
@@ -122,14 +142,14 @@ class HubRoom:
         """Forget the cached audience: a member or one of its connections came or went."""
         self._audience = None
 
-    def add(self, member: Member) -> None:
+    def add(self, member: RoomMember) -> None:
         """Let a member in and note it for the next presence."""
         self.members[member.sender_id] = member
         self._audience = self._people = None
         self._left.pop(member.sender_id, None)
         self._joined[member.sender_id] = member.person
 
-    def remove(self, member: Member) -> None:
+    def remove(self, member: RoomMember) -> None:
         """Let a member out, at once; the others are told by `note_left`, after its last message."""
         del self.members[member.sender_id]
         self._audience = self._people = None
@@ -143,20 +163,16 @@ class HubRoom:
             self._renamed.pop(person.id, None)
             self._left[person.id] = person
 
-    def note_renamed(self, member: Member, old: str) -> None:
+    def note_renamed(self, member: RoomMember, old: str) -> None:
         """Note a member's new name for the next presence; also of one who has just come, for clients greeted since."""
         self._people = None
         first = self._renamed.get(member.sender_id)
         self._renamed[member.sender_id] = Renaming(member.sender_id, first.old if first else old, member.name)
 
-    def take_presence(self, limits: Limits) -> Presence | None:
-        """Return what happened since the last call as one event, or None if it cancelled out.
-
-        In a room of more than presence_names members, or when as many came and went at once, only the count is told.
-        """
+    def take_presence(self) -> PresenceChanges | None:
+        """Return what happened since the last call, or None if it cancelled out."""
         joined, left, renamed = self._joined, self._left, self._renamed
         if not (joined or left or renamed):
             return None
         self._joined, self._left, self._renamed = {}, {}, {}
-        changes = (joined.values(), left.values(), renamed.values())
-        return presence(self.name, len(self.members), changes, limits.presence_names, self.audience())
+        return PresenceChanges(joined.values(), left.values(), renamed.values())

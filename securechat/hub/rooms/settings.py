@@ -131,7 +131,7 @@ def _is_topic_alone(command: SetRoom) -> bool:
 
 
 def _require_possible(room: HubRoom, command: SetRoom, name: str | None) -> None:
-    """Require that a room may have these settings, whoever asks for them.
+    """Require that a room may have these settings, whatever the rank of the asker.
 
     Raises:
         Refusal: INVALID for what the lobby cannot be, TEXT_TOO_LONG for a topic.
