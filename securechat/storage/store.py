@@ -6,7 +6,9 @@ below either shell (`ThreadedLog` with threads, `InlineLog` without).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 from msgspec import Struct
@@ -27,7 +29,23 @@ from securechat.records.queries import (
 from securechat.records.rooms import DropRoom, PurgeExpired, PutRoom
 
 if TYPE_CHECKING:
-    from securechat.storage.search.maintenance import IndexLocation
+    import apsw
+
+
+class IndexLocation(Struct, frozen=True):
+    """The location of a search index, and how to read its log.
+
+    Attributes:
+        index: the index's file.
+        reading: opens a connection to the log; with ``shared`` a separate one.
+        vfs: the name of an apsw VFS; None for the operating system.
+        shared: as for `SearchIndex`.
+    """
+
+    index: Path
+    reading: Callable[[], AbstractContextManager[apsw.Connection]]
+    vfs: str | None
+    shared: bool
 
 
 class IdentifySender(Struct, frozen=True, gc=False):

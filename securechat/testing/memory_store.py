@@ -61,7 +61,6 @@ from securechat.records.rooms import (
     RoomRecord,
     StoredRooms,
 )
-from securechat.storage.search.maintenance import IndexLocation
 from securechat.storage.search.query import judge as judge_hit
 from securechat.storage.sqlite.store import utc_ms
 from securechat.storage.store import (
@@ -74,6 +73,7 @@ from securechat.storage.store import (
     ApplyChanges,
     CommitResult,
     IdentifySender,
+    IndexLocation,
     ReleaseName,
     RenameSender,
     StoreWrite,

@@ -16,8 +16,7 @@ it is told that something was committed, and reads the log.
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import AbstractContextManager, ExitStack, suppress
-from pathlib import Path
+from contextlib import ExitStack, suppress
 
 import apsw
 from msgspec import Struct
@@ -28,7 +27,7 @@ from securechat.records.queries import SearchQuery, SearchRows
 from securechat.storage.search.index import STRETCH, IndexCorrupt, SearchIndex
 from securechat.storage.search.log_reader import IndexLogReader
 from securechat.storage.search.query import Searcher
-from securechat.storage.store import ERASE_WITHIN_S, DiskFull, QueryTooExpensive
+from securechat.storage.store import ERASE_WITHIN_S, DiskFull, IndexLocation, QueryTooExpensive
 
 FOLLOW_S = 0.5
 """Delay of the index behind the log: one chunk for all messages of this time."""
@@ -54,22 +53,6 @@ class IndexProgress(Struct, frozen=True, gc=False):
 
     indexed_to: int
     last_seq: int
-
-
-class IndexLocation(Struct, frozen=True):
-    """The location of an index, and how to read its log.
-
-    Attributes:
-        index: the index's file.
-        reading: opens a connection to the log; with ``shared`` a separate one.
-        vfs: the name of an apsw VFS; None for the operating system.
-        shared: as for `SearchIndex`.
-    """
-
-    index: Path
-    reading: Callable[[], AbstractContextManager[apsw.Connection]]
-    vfs: str | None
-    shared: bool
 
 
 class IndexMaintainer:

@@ -21,8 +21,8 @@ from typing import TypeAlias
 from securechat.errors import ErrorCode, LogError
 from securechat.records.log import NotAppended
 from securechat.records.queries import SearchQuery, SearchRows
-from securechat.storage.search.maintenance import NO_INDEX, IndexLocation, IndexMaintainer, IndexProgress
-from securechat.storage.store import ERASE_WITHIN_S
+from securechat.storage.search.maintenance import NO_INDEX, IndexMaintainer, IndexProgress
+from securechat.storage.store import ERASE_WITHIN_S, IndexLocation
 
 NICENESS = 5
 """The loop and the commits take precedence on a shared core. Messages beside 18 searches a second came 30 to 40 percent
