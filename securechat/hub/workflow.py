@@ -90,7 +90,7 @@ class _Run:
 
     __slots__ = ("asked", "is_advancing", "outcome", "refused", "turns", "work", "workflow")
 
-    def __init__(self, workflow: Workflow[None], refused: Callable[[Refusal], None] | None, work: object) -> None:
+    def __init__(self, workflow: Workflow[object], refused: Callable[[Refusal], None] | None, work: object) -> None:
         self.workflow = workflow
         self.refused = refused
         self.work = work
@@ -133,7 +133,7 @@ class Workflows:
         self._ready: deque[tuple[_Run, object]] = deque()  # runs to be resumed, with what each is told
         self._is_running = False
 
-    def answer(self, peer: Peer, ref: int | None, workflow: Workflow[None], *, room: str | None = None) -> None:
+    def answer(self, peer: Peer, ref: int | None, workflow: Workflow[object], *, room: str | None = None) -> None:
         """Run a workflow for a command of a member; a refusal is delivered while this connection is that member's.
 
         Args:
@@ -153,7 +153,7 @@ class Workflows:
 
         self.run(workflow, refused)
 
-    def run(self, workflow: Workflow[None], refused: Callable[[Refusal], None] | None = None) -> None:
+    def run(self, workflow: Workflow[object], refused: Callable[[Refusal], None] | None = None) -> None:
         """Run a workflow, for the present owner of the work; it is begun at once.
 
         Args:

@@ -42,12 +42,12 @@ from securechat.records.log import NotAppended
 from securechat.records.rooms import Membership, PutMembership, StoredRooms
 from securechat.text.confusables import skeleton
 from securechat.text.names import name_key
+from securechat.text.refusals import refusal_for
 
 ChangeDone = Callable[[Committed | NotAppended], None]
 Turn = tuple[Sequence[Change], ChangeDone] | None
 RowT = TypeVar("RowT", Account, Login, Invite)
 _DAY_MS = 86_400_000
-_GONE = NotAppended(ErrorCode.NOT_FOUND, "it is gone: somebody else has just removed it")
 _NOT_TRIED = NotAppended(ErrorCode.BUSY, "the server could not do this now; try again", retry_after_s=1.0)
 """To whoever waits for a change that an error kept from being asked of the log."""
 
@@ -128,6 +128,10 @@ class AccountDirectory:
     def living(self, sender_id: int) -> Account | None:
         """Return an account that is there and is not being deleted."""
         return None if (Account, sender_id) in self._leaving else self.accounts.get(sender_id)
+
+    def present(self, kind: type[RowT], number: int) -> RowT | None:
+        """Return a record that is there and not on its way out."""
+        return None if (kind, number) in self._leaving else self._table(kind).get(number)
 
     def is_leaving(self, kind: type[AccountRow], number: int) -> bool:
         """Tell whether a record is on its way out."""
@@ -210,7 +214,7 @@ class AccountDirectory:
         fresh = {row.sender_id: row for row in _put_rows(changes) if isinstance(row, Account)}
         if not all(self._has_owner(row, fresh) for row in _put_rows(changes)):
             if then is not None:
-                then(_GONE)
+                then(NotAppended.of(refusal_for("record_gone")))
             return
         arriving = {skeleton(row.name): row for number, row in fresh.items() if number not in self.accounts}
         self._arriving |= arriving  # from now on nobody takes their names
@@ -257,7 +261,7 @@ class AccountDirectory:
         def job() -> Turn:
             row = self._table(kind).get(number)
             if row is None or (kind, number) in self._leaving:
-                then(_GONE)
+                then(NotAppended.of(refusal_for("record_gone")))
                 return None
             try:
                 edited = edit(row)
