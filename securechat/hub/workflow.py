@@ -44,12 +44,16 @@ class Turn(NamedTuple):
 
 
 class Identify(NamedTuple):
-    """Find or make the sender of a secret, durably; see `MessageLog.identify`. Result: `Identity`."""
+    """Find or make the sender of a secret, durably; see `MessageLog.identify`. Result: `Identity`.
+
+    The changes along with it are applied in memory as those of a `Commit`.
+    """
 
     secret_hash: bytes
     name: str
     key: str
     account: int | None = None
+    changes: Sequence[Change] = ()
 
 
 class HashPassword(NamedTuple):
@@ -248,8 +252,8 @@ class Workflows:
                     answered(turn)
 
                 self._accounts.turns.ask(key, granted)
-            case Identify(secret_hash, name, key, account):
-                self._environment.log.identify(secret_hash, name, key, answered, account)
+            case Identify(secret_hash, name, key, account, changes):
+                self._accounts.identify(secret_hash, name, key, answered, account, changes)
             case HashPassword(password, peer) if peer is not None:
                 self._hashing.hash(peer, password, answered)
             case HashPassword(password):
