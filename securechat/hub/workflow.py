@@ -44,12 +44,16 @@ class Turn(NamedTuple):
 
 
 class Identify(NamedTuple):
-    """Find or make the sender of a secret, durably; see `MessageLog.identify`. Result: `Identity`."""
+    """Find or make the sender of a secret, durably; see `MessageLog.identify`. Result: `Identity`.
+
+    The changes along with it are applied in memory as those of a `Commit`.
+    """
 
     secret_hash: bytes
     name: str
     key: str
     account: int | None = None
+    changes: Sequence[Change] = ()
 
 
 class HashPassword(NamedTuple):
@@ -90,7 +94,7 @@ class _Run:
 
     __slots__ = ("asked", "is_advancing", "outcome", "refused", "turns", "work", "workflow")
 
-    def __init__(self, workflow: Workflow[None], refused: Callable[[Refusal], None] | None, work: object) -> None:
+    def __init__(self, workflow: Workflow[object], refused: Callable[[Refusal], None] | None, work: object) -> None:
         self.workflow = workflow
         self.refused = refused
         self.work = work
@@ -133,7 +137,7 @@ class Workflows:
         self._ready: deque[tuple[_Run, object]] = deque()  # runs to be resumed, with what each is told
         self._is_running = False
 
-    def answer(self, peer: Peer, ref: int | None, workflow: Workflow[None], *, room: str | None = None) -> None:
+    def answer(self, peer: Peer, ref: int | None, workflow: Workflow[object], *, room: str | None = None) -> None:
         """Run a workflow for a command of a member; a refusal is delivered while this connection is that member's.
 
         Args:
@@ -153,7 +157,7 @@ class Workflows:
 
         self.run(workflow, refused)
 
-    def run(self, workflow: Workflow[None], refused: Callable[[Refusal], None] | None = None) -> None:
+    def run(self, workflow: Workflow[object], refused: Callable[[Refusal], None] | None = None) -> None:
         """Run a workflow, for the present owner of the work; it is begun at once.
 
         Args:
@@ -248,8 +252,8 @@ class Workflows:
                     answered(turn)
 
                 self._accounts.turns.ask(key, granted)
-            case Identify(secret_hash, name, key, account):
-                self._environment.log.identify(secret_hash, name, key, answered, account)
+            case Identify(secret_hash, name, key, account, changes):
+                self._accounts.identify(secret_hash, name, key, answered, account, changes)
             case HashPassword(password, peer) if peer is not None:
                 self._hashing.hash(peer, password, answered)
             case HashPassword(password):

@@ -48,7 +48,107 @@ REASONS: Mapping[str, tuple[ErrorCode, str]] = {
     # --- Connections and the whole server (server) ------------------------------------------------------------------
     "internal": (ErrorCode.INTERNAL, "The server made a mistake. Connect again"),
     # --- Logging in, accounts, certificates, invites (hub/accounts) -------------------------------------------------
+    "account_deleted": (ErrorCode.KICKED, "This account was deleted by an administrator"),
+    "account_needed": (ErrorCode.ACCOUNT_NEEDED, "You are a guest. /register reserves your name with a password"),
+    "already_registered": (
+        ErrorCode.ALREADY_REGISTERED,
+        "You are registered already. /password changes your password",
+    ),
+    "banned": (ErrorCode.BANNED, "You are banned from this server. Ask its administrator"),
+    "banned_because": (ErrorCode.BANNED, "You are banned from this server: {why}. Ask its administrator"),
+    "banned_for": (ErrorCode.BANNED, "You are banned from this server for another {left:duration}"),
+    "banned_for_because": (ErrorCode.BANNED, "You are banned from this server for another {left:duration}: {why}"),
+    "certificate_being_added": (ErrorCode.BUSY, "A certificate is being added. Try again in a moment"),
+    "certificate_of_another_account": (
+        ErrorCode.CERTIFICATE_UNKNOWN,
+        "Your certificate does not belong to this name. Use the name of the account that added it, or your password",
+    ),
+    "certificate_unknown": (
+        ErrorCode.CERTIFICATE_UNKNOWN,
+        "Your certificate belongs to no account here. Log in with your password, then type /cert add",
+    ),
+    "connection_ended": (ErrorCode.BUSY, "The connection ended before its password was checked"),
+    "fingerprint_proves_nothing": (
+        ErrorCode.INVALID,
+        "A fingerprint does not prove that the key is yours. Start the client with --cert FILE, then type /cert add",
+    ),
+    "hello_being_answered": (ErrorCode.BUSY, "A hello is being answered. Wait for the answer"),
+    "invite_expired": (ErrorCode.INVITE_EXPIRED, "This invite has expired. Ask for a new one"),
+    "invite_in_use": (ErrorCode.BUSY, "This invite is being used at this moment. Try again"),
+    "invite_revoked": (ErrorCode.INVITE_REVOKED, "This invite was revoked. Ask for a new one"),
+    "invite_unknown": (ErrorCode.INVITE_UNKNOWN, "This invite does not exist. Ask for a new one"),
+    "invite_used": (ErrorCode.INVITE_USED, "This invite has been used up. Ask for a new one"),
+    "key_proof_invalid": (
+        ErrorCode.INVALID,
+        "The proof does not fit this key, account and server. Add the file again with /cert add FILE",
+    ),
+    "logged_out": (ErrorCode.LOGGED_OUT, "This session was ended. Log in again to come back"),
+    "login_expired": (ErrorCode.LOGIN_EXPIRED, "This login has ended or expired. Log in with your password again"),
+    "login_failed": (ErrorCode.LOGIN_FAILED, "The name or the password is wrong. Try again"),
+    "login_slowed": (
+        ErrorCode.LOGIN_SLOWED,
+        "Too many wrong passwords for this name from your network. Try again in {left:duration}",
+    ),
+    "logins_busy": (ErrorCode.BUSY, "Too many people are logging in at this moment. Try again in a second"),
+    "logins_busy_from_network": (
+        ErrorCode.BUSY,
+        "Too many people are logging in from your network at this moment. Try again in a second",
+    ),
+    "members_only": (
+        ErrorCode.LOGIN_REQUIRED,
+        "This server is for members. Log in with your name and password, or ask its administrator for an invite",
+    ),
+    "name_being_registered": (ErrorCode.BUSY, "Your name is being registered. Try again in a moment"),
+    "name_kept": (
+        ErrorCode.NAME_IN_USE,
+        "This name is kept for a member who lost the connection. Try again in {left:duration}, or choose another name",
+    ),
+    "name_like_account": (ErrorCode.NAME_IN_USE, "This name looks like a registered one. Choose another name"),
+    "name_not_free": (
+        ErrorCode.NAME_IN_USE,
+        "This name is registered, or looks like a registered one. Choose another name",
+    ),
+    "name_registered": (
+        ErrorCode.LOGIN_REQUIRED,
+        "This name is registered. Log in with its password, or choose another name",
+    ),
+    "name_taken": (ErrorCode.NAME_IN_USE, "This name is taken. Choose another name"),
+    "no_certificate_shown": (
+        ErrorCode.INVALID,
+        "This connection showed no certificate. Type /cert add FILE, or start the client with --cert",
+    ),
+    "no_such_certificate": (ErrorCode.NOT_FOUND, "There is no certificate {certificate}. /cert lists them"),
+    "no_such_session": (ErrorCode.NOT_FOUND, "There is no session {session}. /sessions lists them"),
+    "not_tried": (ErrorCode.BUSY, "The server could not do this now. Try again"),
+    "old_password_wrong": (ErrorCode.LOGIN_FAILED, "The old password is wrong. Try again"),
+    "password_being_stored": (ErrorCode.BUSY, "Your password is being stored. Try again in a moment"),
+    "password_changed_elsewhere": (
+        ErrorCode.LOGIN_FAILED,
+        "Your password was changed elsewhere. Try again with that one",
+    ),
+    "password_needed": (ErrorCode.PASSWORD_NEEDED, "The invite is valid and the name is free. Choose a password"),
+    "password_unchanged": (
+        ErrorCode.PASSWORD_INVALID,
+        "The new password is the same as the old one. Choose another one",
+    ),
+    "passwords_unavailable": (
+        ErrorCode.BUSY,
+        "The server cannot check passwords at this moment. Try again in a second",
+    ),
+    "record_gone": (ErrorCode.NOT_FOUND, "It is gone. It was removed at this moment"),
+    "registrations_used_up": (
+        ErrorCode.QUOTA,
+        "Too many accounts were registered from your address today. Ask for an invite",
+    ),
     "replaced": (ErrorCode.REPLACED, "You connected from somewhere else. This connection is closed"),
+    "too_many_certificates": (
+        ErrorCode.TOO_MANY,
+        "You have {count} certificates, as many as allowed. Remove one first",
+    ),
+    "unsupported_version": (
+        ErrorCode.UNSUPPORTED_VERSION,
+        "This server speaks version {version} of the protocol. Install a matching client",
+    ),
     # --- Rooms, roles and moderation (hub/rooms) --------------------------------------------------------------------
     "no_such_room": (ErrorCode.NO_SUCH_ROOM, "There is no such room that you can join. /rooms lists the rooms"),
     "rooms_of_member_used_up": (ErrorCode.TOO_MANY_ROOMS, "You are in {count} rooms, the maximum. Leave one first"),
@@ -160,9 +260,34 @@ REASONS: Mapping[str, tuple[ErrorCode, str]] = {
     "muted_in_room": (ErrorCode.MUTED, "You are muted in #{room}. Ask its moderators"),
     "muted_in_room_for": (ErrorCode.MUTED, "You are muted in #{room} for {left:duration}"),
     # --- Administration (hub/admin) ---------------------------------------------------------------------------------
-    "kicked_by_administrator": (
+    "announcement_empty": (ErrorCode.TEXT_EMPTY, "The announcement is empty"),
+    "announcement_too_long": (ErrorCode.TEXT_TOO_LONG, "An announcement has at most {most} characters"),
+    "days_out_of_range": (ErrorCode.INVALID, "Give a number of days up to {most}"),
+    "duration_out_of_range": (ErrorCode.INVALID, "Give a duration of up to {most} days"),
+    "invite_days_out_of_range": (ErrorCode.INVALID, "An invite lasts up to {most} days"),
+    "invite_uses_out_of_range": (ErrorCode.INVALID, "An invite can be used 1 to {most} times"),
+    "kicked_by_administrator": (ErrorCode.KICKED, "You were kicked by an administrator. You may connect again"),
+    "kicked_by_administrator_because": (
         ErrorCode.KICKED,
         "You were kicked by an administrator: {why}. You may connect again",
+    ),
+    "muted_by_administrator": (ErrorCode.MUTED, "You were muted by an administrator"),
+    "muted_by_administrator_because": (ErrorCode.MUTED, "You were muted by an administrator: {why}"),
+    "muted_by_administrator_for": (ErrorCode.MUTED, "You were muted by an administrator for {left:duration}"),
+    "muted_by_administrator_for_because": (
+        ErrorCode.MUTED,
+        "You were muted by an administrator for {left:duration}: {why}",
+    ),
+    "network_invalid": (ErrorCode.INVALID, "This is not a network address. Write 192.0.2.7 or 192.0.2.0/24"),
+    "not_muted": (ErrorCode.NOT_FOUND, "No member of this name is muted. `mutes` lists who is"),
+    "unknown_account": (ErrorCode.NOT_FOUND, "There is no account of this name. `users` lists them"),
+    "unknown_ban": (ErrorCode.NOT_FOUND, "There is no such ban. `bans` lists them"),
+    "unknown_invite": (ErrorCode.NOT_FOUND, "There is no invite {invite}. `invites` lists them"),
+    "unknown_member": (ErrorCode.NOT_FOUND, "No member of this name is here. `users` lists who is"),
+    "unknown_session": (ErrorCode.NOT_FOUND, "There is no session {session}. `sessions` lists them"),
+    "too_many_invites": (
+        ErrorCode.TOO_MANY,
+        "There are {count} open invites, as many as allowed. Revoke some, or create one with more uses",
     ),
 }
 

@@ -37,17 +37,18 @@ from securechat.records.accounts import (
     StoredAccounts,
     TrimAudit,
     WriteAudit,
+    with_sender,
 )
-from securechat.records.log import NotAppended
+from securechat.records.log import Identity, NotAppended
 from securechat.records.rooms import Membership, PutMembership, StoredRooms
 from securechat.text.confusables import skeleton
 from securechat.text.names import name_key
+from securechat.text.refusals import refusal_for
 
 ChangeDone = Callable[[Committed | NotAppended], None]
 Turn = tuple[Sequence[Change], ChangeDone] | None
 RowT = TypeVar("RowT", Account, Login, Invite)
 _DAY_MS = 86_400_000
-_GONE = NotAppended(ErrorCode.NOT_FOUND, "it is gone: somebody else has just removed it")
 _NOT_TRIED = NotAppended(ErrorCode.BUSY, "the server could not do this now; try again", retry_after_s=1.0)
 """To whoever waits for a change that an error kept from being asked of the log."""
 
@@ -128,6 +129,10 @@ class AccountDirectory:
         """Return an account that is there and is not being deleted."""
         return None if (Account, sender_id) in self._leaving else self.accounts.get(sender_id)
 
+    def present(self, kind: type[RowT], number: int) -> RowT | None:
+        """Return a record that is there and not on its way out."""
+        return None if (kind, number) in self._leaving else self._table(kind).get(number)
+
     def is_leaving(self, kind: type[AccountRow], number: int) -> bool:
         """Tell whether a record is on its way out."""
         return (kind, number) in self._leaving
@@ -203,38 +208,61 @@ class AccountDirectory:
     def change(self, changes: Sequence[Change], then: ChangeDone | None = None) -> None:
         """Make changes, all or none: durable first, then here, then ``then`` is told.
 
-        A login, a certificate or a membership of an account that is gone, or going, comes to nothing: ``then`` hears
-        NOT_FOUND.
+        A login, certificate or membership of an account that is gone, or going, is refused: ``then`` hears NOT_FOUND.
         """
+        self._make(changes, then, lambda done: self._log.record(changes, done))
+
+    def identify(
+        self,
+        secret_hash: bytes,
+        name: str,
+        key: str,
+        then: Callable[[Identity | NotAppended], None],
+        account: int | None = None,
+        changes: Sequence[Change] = (),
+    ) -> None:
+        """Find or make a sender, and make changes along with it, as `change`; see `MessageLog.identify`."""
+        self._make(
+            changes,
+            then,
+            lambda done: self._log.identify(secret_hash, name, key, done, account, changes),
+        )
+
+    def _make(
+        self,
+        changes: Sequence[Change],
+        then: Callable[[Any], None] | None,
+        ask: Callable[[Callable[[Committed | Identity | NotAppended], None]], None],
+    ) -> None:
         fresh = {row.sender_id: row for row in _put_rows(changes) if isinstance(row, Account)}
         if not all(self._has_owner(row, fresh) for row in _put_rows(changes)):
             if then is not None:
-                then(_GONE)
+                then(NotAppended.of(refusal_for("record_gone")))
             return
         arriving = {skeleton(row.name): row for number, row in fresh.items() if number not in self.accounts}
-        self._arriving |= arriving  # from now on nobody takes their names
+        self._arriving |= arriving  # from now on these names are not free
         leaving = {(change.kind, change.number) for change in changes if isinstance(change, Drop)}
-        self._leaving |= leaving  # from now on nobody comes in by them, and nothing brings them back
+        self._leaving |= leaving  # from now on these records prove nothing, and no change brings them back
 
         def give_back() -> None:
             self._leaving.difference_update(leaving)
             for looks in arriving:
                 self._arriving.pop(looks, None)
 
-        def done(answer: Committed | NotAppended) -> None:
+        def done(answer: Committed | Identity | NotAppended) -> None:
             give_back()
-            if isinstance(answer, Committed):
-                vital(Vital.CHANGES, self._apply_all)(changes, answer.dropped)
+            if not isinstance(answer, NotAppended):
+                vital(Vital.CHANGES, self._apply_answered)(changes, answer)
             try:
                 if then is not None:
                     then(answer)
-            finally:  # who has lost a login is out, whatever the one who asked makes of it
+            finally:  # a connection whose login is dropped ends, even if the asker's code raises
                 ended = {number for kind, number in leaving if kind is Login}
-                if ended and isinstance(answer, Committed):
+                if ended and not isinstance(answer, NotAppended):
                     self.ended_logins |= ended
 
         try:
-            self._log.record(changes, done)
+            ask(done)
         except BaseException:
             give_back()
             raise
@@ -256,7 +284,7 @@ class AccountDirectory:
         def job() -> Turn:
             row = self._table(kind).get(number)
             if row is None or (kind, number) in self._leaving:
-                then(_GONE)
+                then(NotAppended.of(refusal_for("record_gone")))
                 return None
             try:
                 edited = edit(row)
@@ -324,6 +352,12 @@ class AccountDirectory:
         """Return when a login that is used now expires; one that is there never earlier than it would have."""
         end_ms = self.wall_ms() + self._session_ms
         return end_ms if login is None else max(end_ms, login.expires_at_ms)
+
+    def _apply_answered(self, changes: Sequence[Change], answer: Committed | Identity) -> None:
+        if isinstance(answer, Identity):
+            self._apply_all(with_sender(changes, answer.sender_id), ())
+        else:
+            self._apply_all(changes, answer.dropped)
 
     def _apply_all(self, changes: Sequence[Change], dropped: Iterable[int]) -> None:
         for change in changes:

@@ -38,7 +38,7 @@ def _raise(*_: object, **__: object) -> Any:
 def test_a_hello_whose_completion_raises_costs_that_connection(rig: Contained, monkeypatch: pytest.MonkeyPatch) -> None:
     ann = rig.member("ann")
     with monkeypatch.context() as patch:
-        patch.setattr(LoginFlow, "_identified", _raise)
+        patch.setattr(LoginFlow, "_settle", _raise)
         bob = rig.peer()
         rig.do(bob, m.Hello(1, "bob", "b" * 32))
     assert bob.closed is not None
