@@ -56,6 +56,7 @@ from securechat.server.admin_protocol import (
     ShutDown,
     decode,
 )
+from securechat.text.refusals import refusal_for
 
 if TYPE_CHECKING:
     from securechat.hub.admin.commands import AdminCommands, CreatedInvite
@@ -142,9 +143,9 @@ def facts_of(
 # --- Answering ------------------------------------------------------------------------------------------------------
 
 
-def error_line(code: str, text: str) -> bytes:
-    """The line that ends a command which did not succeed."""
-    return _encode({"error": {"code": code, "text": text}}) + b"\n"
+def error_line(refusal: Refusal) -> bytes:
+    """Return the line that ends a command which did not succeed."""
+    return _encode({"error": {"code": refusal.code.value, "text": refusal.detail}}) + b"\n"
 
 
 class AdminServer:
@@ -175,7 +176,7 @@ class AdminServer:
         self._stopping = False
         self._own = _own_user()
         self._listener = UnixLineListener(
-            loop, path, self._connected, full=error_line("busy", "too many others administrate; try again")
+            loop, path, self._connected, full=error_line(refusal_for("admin_socket_busy"))
         )
 
     def close(self) -> None:
@@ -216,19 +217,18 @@ class _AdminSession:
         try:
             self._obey(decode(line))
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-            self._error("invalid", f"this is no command: {error}")
+            self._error(refusal_for("admin_command_invalid", why=str(error)))
         except Refusal as refusal:
-            self._error(refusal.code.value, refusal.detail)
+            self._error(refusal)
 
     def line_too_long(self) -> None:
         """There is no next line to be found."""
-        self._connection.write(error_line("invalid", "this line is too long for a command"))
+        self._connection.write(error_line(refusal_for("admin_line_too_long")))
         self._connection.close()
 
     def failed(self) -> None:
         """A command met a bug."""
-        text = "the server met an internal error; its log has the details. What was asked may be done in part"
-        self._connection.write(error_line("internal", text))
+        self._connection.write(error_line(refusal_for("admin_internal")))
         self._connection.close()
 
     def connection_lost(self) -> None:
@@ -240,8 +240,8 @@ class _AdminSession:
         self._connection.write(_encode({"done": answer}) + b"\n")
         self._connection.next_line()
 
-    def _error(self, code: str, text: str) -> None:
-        self._connection.write(error_line(code, text))
+    def _error(self, refusal: Refusal) -> None:
+        self._connection.write(error_line(refusal))
         self._connection.next_line()
 
     def _rows(self, rows: Iterator[Any], public: Callable[[Any], Any] = lambda row: row) -> None:
@@ -259,7 +259,7 @@ class _AdminSession:
 
     def _rows_or_error(self, answer: list[RoomRow] | NotAppended) -> None:
         if isinstance(answer, NotAppended):
-            self._error(answer.code.value, answer.text)
+            self._error(answer.refusal())
         else:
             self._rows(iter(answer))
 
@@ -272,7 +272,7 @@ class _AdminSession:
 
         def answered(outcome: object) -> None:
             if isinstance(outcome, NotAppended):
-                self._error(outcome.code.value, outcome.text)
+                self._error(outcome.refusal())
             else:
                 self._done(public(outcome))
 

@@ -24,7 +24,7 @@ from enum import IntEnum
 
 from securechat import __version__
 from securechat.containment import Failure, Vital, vital
-from securechat.errors import ErrorCode, LocalProtocolError, LogError, TlsFailure
+from securechat.errors import LocalProtocolError, LogError, Refusal, TlsFailure
 from securechat.hub.context import HubContext
 from securechat.hub.hub import Hub
 from securechat.hub.interfaces import AuthenticationSettings
@@ -54,6 +54,7 @@ from securechat.storage.sqlite.store import utc_ms
 from securechat.storage.threaded_log import ThreadedLog
 from securechat.text.confusables import preload
 from securechat.text.counts import counted
+from securechat.text.refusals import refusal_for
 from securechat.tls.client_certificates import proven_fingerprint
 from securechat.tls.contexts import ServerCertificate
 from securechat.tls.local_addresses import is_public, local_names, private_addresses
@@ -66,7 +67,8 @@ _HOUR_S = 3_600.0
 _TIDY_S = 600.0
 """After the start, so that it does not meet everybody who comes back."""
 _WARN_DAYS = 30
-_INTERNAL_STOP = "the server met an internal error that it cannot go on after, and stops; wait for it to come back"
+_RECONNECT_S = 1.0
+"""Before a client connects again to a server that stops: a restart takes about that long."""
 _LAST_PASSES = 1_000
 """Of the loop after it has failed: a thousand clients need some fifty, a loop that fails at once gets no further."""
 _DRAIN_LOOK_S = 0.01
@@ -217,7 +219,7 @@ class Server:
         self._accept_no_more()
         for session, transport in list(self._sessions.items()):
             with suppress(Exception):
-                self._close_session(session, transport, ErrorCode.INTERNAL, _INTERNAL_STOP)
+                self._close_session(session, transport, refusal_for("internal_stopping", retry_after_s=_RECONNECT_S))
         deadline = time.monotonic() + self._config.limits.lingering_close_s
         for _ in range(_LAST_PASSES):
             if not self._sessions or time.monotonic() >= deadline:
@@ -413,19 +415,19 @@ class Server:
         if self._hub.unsettled and self._loop.now < deadline:
             self._loop.call_later(_DRAIN_LOOK_S, vital(Vital.STOPPING, lambda: self._wait_for_log(deadline)))
             return
-        self._close_sessions(ErrorCode.SHUTTING_DOWN, "the server is shutting down; wait for it to come back")
+        self._close_sessions(refusal_for("shutting_down", retry_after_s=_RECONNECT_S))
         self._wait_for_clients(self._loop.now + self._config.limits.drain_s / 2)
 
-    def _close_sessions(self, code: ErrorCode, sentence: str) -> None:
+    def _close_sessions(self, refusal: Refusal) -> None:
         for session, transport in list(self._sessions.items()):
             try:
-                self._close_session(session, transport, code, sentence)
+                self._close_session(session, transport, refusal)
             except Exception as error:  # noqa: BLE001  (the others shall hear of it all the same)
                 self._loop.containment.contain(transport, error)
 
-    def _close_session(self, session: Session, transport: Transport, code: ErrorCode, sentence: str) -> None:
+    def _close_session(self, session: Session, transport: Transport, refusal: Refusal) -> None:
         is_member = self._hub.is_member(session)  # asked before: a closed session is none
-        session.close(Closing(code, sentence, retry_after_s=1.0))
+        session.close(Closing.of(refusal))
         if not is_member:
             transport.abort()
 
@@ -447,7 +449,7 @@ class Server:
             f"the message log failed and the server stops, so that nothing is acknowledged that may be lost: {error}",
         )
         self._accept_no_more()
-        self._close_sessions(ErrorCode.LOG_FAILED, "the server cannot store messages any more and stops")
+        self._close_sessions(refusal_for("log_failed", retry_after_s=_RECONNECT_S))
         self._wait_for_clients(self._loop.now + self._config.limits.lingering_close_s)
 
     def _failed(self, failure: Failure) -> None:

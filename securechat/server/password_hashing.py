@@ -26,9 +26,10 @@ from cryptography.exceptions import InvalidKey, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
 from msgspec import Struct
 
-from securechat.errors import ConfigError, ErrorCode, LocalProtocolError, Refusal, SecurechatError
+from securechat.errors import ConfigError, LocalProtocolError, Refusal, SecurechatError
 from securechat.hub.interfaces import PasswordCheck
 from securechat.limits import Limits
+from securechat.text.refusals import refusal_for
 
 MEMORY_KIB: Final = 19 * 1024
 ITERATIONS: Final = 2
@@ -191,9 +192,7 @@ class Argon2Hasher:
 
     def _ask(self, work: _Work, failed: Callable[[Refusal], None]) -> None:
         if self._waiting >= self._most_waiting:
-            raise Refusal(
-                ErrorCode.BUSY, "too many people are logging in at this moment; try again in a second", _BUSY_RETRY_S
-            )
+            raise refusal_for("password_queue_full", retry_after_s=_BUSY_RETRY_S)
         if self._closed:
             return
         self._expect_thread()
@@ -277,9 +276,7 @@ class Argon2Hasher:
 
 
 def _failure() -> Refusal:
-    return Refusal(
-        ErrorCode.BUSY, "the server cannot check passwords at this moment; try again in a few seconds", _FAILED_RETRY_S
-    )
+    return refusal_for("password_check_failed", retry_after_s=_FAILED_RETRY_S)
 
 
 def new_phc(password: bytes) -> str:

@@ -23,13 +23,7 @@ from typing import TYPE_CHECKING, Protocol
 from msgspec.structs import replace
 
 from securechat.client_address import origin_of
-from securechat.errors import (
-    ErrorCode,
-    LocalProtocolError,
-    Overloaded,
-    Refusal,
-    RemoteProtocolError,
-)
+from securechat.errors import ErrorCode, LocalProtocolError, Overloaded, RemoteProtocolError
 from securechat.model import (
     Acked,
     Closing,
@@ -49,6 +43,7 @@ from securechat.model import (
     Welcome,
 )
 from securechat.net.socket_options import CloseReason
+from securechat.text.refusals import refusal_for
 from securechat.tls.client_certificates import public_key_fingerprint
 from securechat.wire.codec import HANDLED, FrameRefused, Handled, ServerCodec, WireFormat
 from securechat.wire.native import NATIVE
@@ -68,7 +63,6 @@ _OVERLOAD_PAUSE_S = 0.5
 """Reading pause of a sender whose draft found the append queue full: 4,096 drafts take 0.1 to 0.3 s to commit."""
 _INTERNAL_RETRY_S = 1.0
 """Before a peer whose request met a bug comes again: by then the operator has the traceback."""
-INTERNAL_ERROR = "the server met an internal error while it worked for this connection; connect again"
 _numbers = count(1)
 
 
@@ -218,7 +212,7 @@ class Session:
         try:
             codec = self._codecs.choose(self.link.alpn, self._first_bytes)
         except RemoteProtocolError as error:
-            self.close(Closing(error.code, error.detail))
+            self.close(Closing.of(error))
             return None
         if codec is not None:
             self._codec = codec
@@ -256,16 +250,15 @@ class Session:
 
     def outbox_overflow(self) -> None:
         """The peer does not read: let it go, and let it know where to go on."""
-        self._closing_code = ErrorCode.SLOW_READER
         self._ended = True
-        sentence = "you were too far behind with reading; connect again and read on from where you stopped"
-        closing = Closing(ErrorCode.SLOW_READER, sentence, resume_after=self._resume_after)
+        closing = Closing.of(refusal_for("slow_reader"), resume_after=self._resume_after)
+        self._closing_code = closing.code
         self._hub.lost(self)
         self.link.close_with(self._last_words(closing), drop_backlog=True)
 
     def failed(self) -> None:
         """Work for this connection met a bug, and what it was about is left half done: the peer may come again."""
-        self.close(Closing(ErrorCode.INTERNAL, INTERNAL_ERROR, retry_after_s=_INTERNAL_RETRY_S))
+        self.close(Closing.of(refusal_for("internal", retry_after_s=_INTERNAL_RETRY_S)))
 
     def connection_lost(self, reason: CloseReason, detail: str) -> None:
         """The transport is closed."""
@@ -351,9 +344,9 @@ class Session:
         ref = getattr(event, "ref", None)
         if not ref:
             raise error
-        refusal = Refusal(ErrorCode.TOO_MANY, "the answer is too long to be sent; tell the server's administrator")
+        refusal = refusal_for("answer_too_long")
         self._hub.note_refused(self, f"{refusal}: {type(event).__name__}, {error}")
-        return Refused(refusal.code, refusal.detail, ref=ref)
+        return Refused.of(refusal, ref=ref)
 
     def stop_taking(self) -> None:
         """Take no more commands, for good: the server is about to stop. Acknowledgements still go out."""
@@ -421,7 +414,7 @@ class Session:
                 if not self._take(command):
                     break
         except RemoteProtocolError as error:
-            self.close(Closing(error.code, error.detail))
+            self.close(Closing.of(error))
         finally:
             self._pumping = False
         if self._ended:
@@ -473,7 +466,7 @@ class Session:
     def _refuse_frame(self, codec: ServerCodec, refusal: FrameRefused) -> None:
         if own := codec.data_to_send():
             self.write(own)
-        self.tell(Refused(refusal.code, refusal.detail, ref=refusal.ref, client_id=refusal.client_id))
+        self.tell(Refused.of(refusal, ref=refusal.ref, client_id=refusal.client_id))
         self._charge_request()
 
     def _charge_request(self) -> None:
@@ -537,7 +530,7 @@ class Session:
     def _hello_late(self) -> None:
         self._hello_timer = None
         self.link.owes_hello = True
-        self.close(Closing(ErrorCode.HELLO_TIMEOUT, "no accepted hello came in time; connect again"))
+        self.close(Closing.of(refusal_for("hello_timeout")))
 
     def _look_alive(self) -> None:
         """Ask a silent peer whether it is there; give up on one that does not answer."""
@@ -546,7 +539,7 @@ class Session:
         if self._paused:  # we are the ones who do not listen
             silent_s = 0.0
         if self._pinged and silent_s >= limits.idle_ping_s + limits.ping_timeout_s:
-            self.close(Closing(ErrorCode.PING_TIMEOUT, "you did not answer a ping; connect again"))
+            self.close(Closing.of(refusal_for("ping_timeout")))
             return
         wait_s = limits.idle_ping_s - silent_s
         if wait_s <= 0:

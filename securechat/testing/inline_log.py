@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
-from securechat.errors import LogError, Overloaded
+from securechat.errors import LogError
 from securechat.limits import Limits
 from securechat.model import Draft, LogEntry, Revision
 from securechat.records.accounts import Change, Committed
@@ -28,6 +28,7 @@ from securechat.records.queries import (
 from securechat.storage.group_commit import GroupCommitter, PendingWrite, answer_reading
 from securechat.storage.store import ApplyChanges, IdentifySender, ReleaseName, RenameSender, Store
 from securechat.storage.threaded_log import LOG_FAILED, check_changes, check_storable
+from securechat.text.refusals import refusal_for
 
 _T = TypeVar("_T")
 
@@ -155,7 +156,7 @@ class InlineLog:
 
     def _append(self, write: Draft | Revision, done: Callable[[AppendOutcome], None]) -> None:
         if self._waiting >= self._limits.append_queue:
-            raise Overloaded
+            raise refusal_for("overloaded")
         check_storable(write)
         self._waiting += 1
         self._take((write, done))

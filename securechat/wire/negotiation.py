@@ -11,14 +11,13 @@ from collections.abc import Callable, Sequence
 
 from msgspec import Struct
 
-from securechat.errors import ErrorCode, RemoteProtocolError
 from securechat.model import ALPN
+from securechat.text.refusals import protocol_error
 from securechat.wire.codec import ServerCodec
 from securechat.wire.native import NativeServerCodec
 
 FIRST_BYTES = 32
 """Bytes after which a protocol must be known: the longest method of HTTP and the first command of IRC take ten."""
-_UNKNOWN = "this port speaks securechat/1; connect with securechat-client, or offer that protocol by ALPN"
 
 
 class SpokenProtocol(Struct, frozen=True):
@@ -85,7 +84,7 @@ class CodecTable:
                 undecided = undecided or verdict is None
         if undecided and len(first) < FIRST_BYTES:
             return None
-        raise RemoteProtocolError(ErrorCode.BAD_FRAME, _UNKNOWN)
+        raise protocol_error("protocol_unknown")
 
 
 CODECS = CodecTable([SpokenProtocol(ALPN, NativeServerCodec)])

@@ -22,13 +22,14 @@ from pathlib import Path
 import apsw
 from msgspec import Struct
 
-from securechat.errors import ErrorCode, LogError
+from securechat.errors import LogError
 from securechat.records.log import NotAppended
 from securechat.records.queries import SearchQuery, SearchRows
 from securechat.storage.search.index import STRETCH, IndexCorrupt, SearchIndex
 from securechat.storage.search.log_reader import IndexLogReader
 from securechat.storage.search.query import Searcher
 from securechat.storage.store import ERASE_WITHIN_S, DiskFull, QueryTooExpensive
+from securechat.text.refusals import refusal_for
 
 FOLLOW_S = 0.5
 """Delay of the index behind the log: one chunk for all messages of this time."""
@@ -45,8 +46,8 @@ WARN_EVERY_S = 60.0
 _LONG_WAY = 10_000
 """Distance behind the log, in seqs, from which progress is reported."""
 
-TOO_WIDE = NotAppended(ErrorCode.BUSY, "that search takes too long: use longer or more words, or fewer rooms")
-NO_INDEX = NotAppended(ErrorCode.BUSY, "the search index is being repaired: try again in a minute")
+TOO_WIDE = NotAppended.of(refusal_for("search_too_expensive"))
+NO_INDEX = NotAppended.of(refusal_for("search_index_repairing"))
 
 
 class IndexProgress(Struct, frozen=True, gc=False):
