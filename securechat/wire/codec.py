@@ -72,7 +72,7 @@ def validated(command: _C) -> _C:
 
 
 class WireFormat(Protocol):
-    """How events look on one kind of connection. Formats are compared by identity: one instance per format."""
+    """The form of events on one kind of connection. Formats are compared by identity: one instance per format."""
 
     @property
     def name(self) -> str:
@@ -80,7 +80,7 @@ class WireFormat(Protocol):
 
     @property
     def page_limits(self) -> PageLimits:
-        """How long a page may be: whatever the hub makes for one peer is cut to the limits of its format.
+        """The longest page: every list that the hub makes for one peer is cut to the limits of its format.
 
         Two things may be longer: one message alone, which is bounded by the protocol (`PAGE_LIMITS`) and always comes
         whole, and what an event has beside its rows.

@@ -1,7 +1,7 @@
 """The frame: a 4-byte big-endian length and that many bytes of body.
 
-The length is judged from the four header bytes alone, before a byte of the body is kept. That bounds what a peer can
-make us remember: at most one frame and what one read brought.
+The length is judged from the four header bytes alone, before a byte of the body is kept. So a peer can make the reader
+keep one frame and the bytes of one read at most.
 """
 
 from __future__ import annotations

@@ -24,7 +24,7 @@ from securechat.wire.frames import FrameReader, frame
 
 
 class _Envelope(Struct, gc=False):
-    """What can be read of a record whose type or fields we do not know; nothing here is validated yet."""
+    """The fields that can be read of a record whose type is not known; nothing here is validated yet."""
 
     t: Any
     ref: Any = None
@@ -34,9 +34,9 @@ class _Envelope(Struct, gc=False):
 _encoder = msgspec.json.Encoder()
 _envelopes = msgspec.json.Decoder(_Envelope)
 _NONSENSE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
-"""What msgspec raises for bytes that are no JSON, no UTF-8, or nested too deep."""
+"""The errors of msgspec for bytes that are no JSON, no UTF-8, or nested too deep."""
 _SAFE_REASONS = ("Expected ", "Object missing ", "Number ", "Integer ")
-"""How those of msgspec's reasons begin that hold no value of the peer; "Invalid value" and its like quote it."""
+"""The beginnings of those sentences of msgspec that hold no value of the peer; "Invalid value" and others quote it."""
 _MAX_ID = 2**53 - 1
 _ELLIPSIS = "\u2026"
 _Sentence: TypeAlias = Refused | Closing | Left | Notice
@@ -46,7 +46,7 @@ _EVENT_TYPES = frozenset(kind.__struct_config__.tag for kind in Event.__args__)
 
 @cache
 def _commands() -> msgspec.json.Decoder[Command]:
-    """Made for the first record: 5 ms, and a program speaks one side only."""
+    """The decoder, made for the first record: that takes 5 ms, and a program speaks one side only."""
     return msgspec.json.Decoder(Command)
 
 
@@ -56,7 +56,7 @@ def _events() -> msgspec.json.Decoder[Event]:
 
 
 class NativeFormat:
-    """How events look on a native connection: ``docs/protocol.md``.
+    """The form of events on a native connection: ``docs/protocol.md``.
 
     Args:
         page_limits: how long pages are, and the largest body that is sent to a client.
@@ -220,7 +220,7 @@ class NativeClientCodec:
 
 
 def _refusal(body: bytearray, known: frozenset[object], reason: str) -> FrameRefused:
-    """Say what is wrong with a well-formed frame, naming the request or draft in it where there is one.
+    """Return the refusal of a well-formed frame, with the number of the request or draft in it where there is one.
 
     Raises:
         msgspec.DecodeError, UnicodeDecodeError: the body is no JSON.

@@ -1,4 +1,4 @@
-"""Which codec a new connection speaks: ALPN decides (RFC 7301), and the first bytes where ALPN selected nothing.
+"""Chooses the codec of a new connection: by ALPN (RFC 7301), and by the first bytes where ALPN selected nothing.
 
 `CodecTable` holds a row for each protocol. Python cannot tell a client that offered nothing by ALPN from one that
 offered only unknown protocols: both arrive as None. Of those, only protocols with a test of first bytes are served, so
@@ -88,4 +88,4 @@ class CodecTable:
 
 
 CODECS = CodecTable([SpokenProtocol(ALPN, NativeServerCodec)])
-"""What this server speaks."""
+"""The protocols of this server."""
