@@ -392,9 +392,9 @@ class ThreadedLog:
         for seq in seqs:
             if seq not in self._damaged and len(self._damaged) < MOST_WARNINGS:
                 self._damaged.add(seq)
-                more = "; more of them are not told here" if len(self._damaged) == MOST_WARNINGS else ""
+                more = "; further damaged messages are not reported here" if len(self._damaged) == MOST_WARNINGS else ""
                 sentence = (
-                    f"message {seq} is damaged on the disk and was shown as such; look after the disk, and see "
+                    f"message {seq} is damaged on the disk and was shown as damaged; check the disk, and run "
                     f"`{command(Program.ADMIN, 'check')}`{more}"
                 )
                 self._post(_Answer(self._on_warning, sentence))

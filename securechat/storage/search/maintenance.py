@@ -255,13 +255,13 @@ class IndexMaintainer:
         else:
             discarded = self._index.take_discarded()
             if discarded is not None:
-                self._warn(f"the search index was thrown away ({discarded}) and is made anew")
+                self._warn(f"the search index was discarded ({discarded}) and is being rebuilt")
 
     def _be_troubled(self, error: Exception) -> None:
         """Note and report that the index cannot be kept for now."""
         self._trouble = (
-            f"the search index cannot be written ({error}): searches miss what came since or are refused, and it is "
-            f"tried again every {RETRY_S:.0f} s; messages are not concerned"
+            f"the search index cannot be written ({error}): searches miss newer messages or are refused. The server "
+            f"tries again every {RETRY_S:.0f} s; messages are not affected"
         )
         self._warn(self._trouble)
 

@@ -33,7 +33,7 @@ GIL."""
 TOO_MANY = NotAppended.of(refusal_for("too_many_searches"))
 LOG_FAILED = NotAppended.of(refusal_for("log_failed"))
 
-_MISTAKE = "searching has ended after an error of this program, until the next start; messages are not concerned"
+_MISTAKE = "searching stopped after an internal error and stays off until the next start; messages are not affected"
 
 _Done: TypeAlias = Callable[[SearchRows | NotAppended], None]
 _Job: TypeAlias = tuple[SearchQuery, _Done]
