@@ -14,7 +14,7 @@ from securechat.hub.accounts.login_throttle import LoginThrottle
 from securechat.hub.context import HubContext
 from securechat.hub.interfaces import Peer
 from securechat.hub.members import Member
-from securechat.hub.messages.queries import ReaderQueries
+from securechat.hub.messages.log_reads import LogReads
 from securechat.model import Closing
 from securechat.records.accounts import Account, Committed
 from securechat.records.log import NotAppended
@@ -25,7 +25,7 @@ class Disconnection:
 
     Args:
         context: members and connections.
-        login_flow, login_throttle, authenticator, queries: what a connection may have under way.
+        login_flow, login_throttle, authenticator, log_reads: what a connection may have under way.
     """
 
     def __init__(
@@ -34,17 +34,17 @@ class Disconnection:
         login_flow: LoginFlow,
         login_throttle: LoginThrottle,
         authenticator: Authenticator,
-        queries: ReaderQueries,
+        log_reads: LogReads,
     ) -> None:
         self._context = context
         self._login_flow = login_flow
         self._login_throttle = login_throttle
         self._authenticator = authenticator
-        self._queries = queries
+        self._log_reads = log_reads
 
     def lost(self, peer: Peer, *, quit_: bool = False) -> None:
         """The connection is over: by Quit, or lost, in which case its member is missed by nobody for a while."""
-        self._queries.forget(peer)
+        self._log_reads.forget(peer)
         self._login_flow.forget(peer)
         self._login_throttle.forget(peer)
         connection = self._context.connections.pop(peer, None)

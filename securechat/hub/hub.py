@@ -25,13 +25,19 @@ from securechat.hub.disconnection import Disconnection
 from securechat.hub.interfaces import OperatorEvent, Peer
 from securechat.hub.members import Member
 from securechat.hub.messages.delivery import Delivery
-from securechat.hub.messages.notices import TypingAndReadMarkers
+from securechat.hub.messages.history import HistoryQueries
+from securechat.hub.messages.log_reads import LogReads
 from securechat.hub.messages.posting import Posting
-from securechat.hub.messages.queries import ReaderQueries
+from securechat.hub.messages.read_markers import AccountReadMarkers
+from securechat.hub.messages.search import SearchQueries
+from securechat.hub.messages.typing import TypingNotices
+from securechat.hub.messages.unread import UnreadQueries
+from securechat.hub.messages.visibility import MessageVisibility
 from securechat.hub.mutes import EFFECTS, WhileMuted, expect_unmuted
 from securechat.hub.rate_limits import AddressBuckets
 from securechat.hub.rooms.membership import RoomMembership
 from securechat.hub.rooms.moderation import Moderation
+from securechat.hub.rooms.queries import RoomQueries
 from securechat.hub.slices import Slices
 from securechat.hub.wall_clock import WallClock
 from securechat.model import (
@@ -123,17 +129,23 @@ class Hub:
         self._slices = Slices(context)
         self._login_throttle = LoginThrottle(context.limits)
         self._housekeeping = Housekeeping(context)
-        self._queries = ReaderQueries(context)
+        visibility = MessageVisibility(context)
+        self._log_reads = LogReads(context)
+        self._history = HistoryQueries(context, self._log_reads, visibility)
+        self._search = SearchQueries(context, self._log_reads, visibility)
+        self._unread = UnreadQueries(context, self._log_reads, visibility)
+        self._room_queries = RoomQueries(context)
         self._posting = Posting(context)
-        self._delivery = Delivery(context, self._queries)
+        self._delivery = Delivery(context, visibility)
         self._room_membership = RoomMembership(context)
         self._moderation = Moderation(context, self._room_membership, self._delivery)
-        self._notices = TypingAndReadMarkers(context)
+        self._typing_notices = TypingNotices(context)
+        self._read_markers = AccountReadMarkers(context)
         self._authenticator = Authenticator(context, self._login_throttle)
-        self._login_completion = LoginCompletion(context, self._queries, self._room_membership)
+        self._login_completion = LoginCompletion(context, self._log_reads, self._room_membership)
         self._login_flow = LoginFlow(context, self._authenticator, self._login_completion)
         self._disconnection = Disconnection(
-            context, self._login_flow, self._login_throttle, self._authenticator, self._queries
+            context, self._login_flow, self._login_throttle, self._authenticator, self._log_reads
         )
         self._account_service = AccountService(
             context,
@@ -161,7 +173,7 @@ class Hub:
     def _handlers(self) -> dict[type[Command], Handling]:
         """The table of commands; a test holds its keys against the union."""
         posting = Handling(self._posting.append, Cost.MESSAGE)
-        query = Handling(self._queries.answer, Cost.REQUEST)
+        room_query = Handling(self._room_queries.answer, Cost.REQUEST)
         account = Handling(self._account_service.answer, Cost.REQUEST)
         room = Handling(self._moderation.answer, Cost.REQUEST)
         return {
@@ -172,15 +184,15 @@ class Hub:
             React: posting,
             Join: Handling(self._room_membership.join, Cost.ROOMS),
             Leave: Handling(self._room_membership.leave, Cost.REQUEST),
-            Typing: Handling(self._notices.typing, Cost.REQUEST),
-            Read: Handling(self._notices.read, Cost.REQUEST),
+            Typing: Handling(self._typing_notices.answer, Cost.REQUEST),
+            Read: Handling(self._read_markers.answer, Cost.REQUEST),
             Nick: Handling(self._nick_change.answer, Cost.REQUEST),
-            Who: query,
-            Whois: query,
-            Rooms: query,
-            History: query,
-            Search: query,
-            AskUnread: query,
+            Who: room_query,
+            Whois: room_query,
+            Rooms: room_query,
+            History: Handling(self._history.answer, Cost.REQUEST),
+            Search: Handling(self._search.answer, Cost.REQUEST),
+            AskUnread: Handling(self._unread.answer, Cost.REQUEST),
             SetRoom: room,
             AskRoom: room,
             InviteTo: room,

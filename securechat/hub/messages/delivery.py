@@ -13,7 +13,7 @@ from msgspec.structs import replace
 
 from securechat.hub.context import HubContext
 from securechat.hub.interfaces import Peer
-from securechat.hub.messages.queries import ReaderQueries
+from securechat.hub.messages.visibility import MessageVisibility
 from securechat.hub.rooms.active_room import ActiveRoom
 from securechat.model import LogEntry
 
@@ -23,15 +23,15 @@ class Delivery:
 
     Args:
         context: who is here, and in which room.
-        queries: who may read what, in rooms with ``history_from_join``.
+        visibility: who may read what, in rooms with ``history_from_join``.
     """
 
-    def __init__(self, context: HubContext, queries: ReaderQueries) -> None:
+    def __init__(self, context: HubContext, visibility: MessageVisibility) -> None:
         self._broadcaster = context.broadcaster
         self._presence = context.presence
         self._members = context.members
         self._room_directory = context.rooms
-        self._queries = queries
+        self._visibility = visibility
         self._new_names: dict[str, str] = {}
 
     def fan_out(self, batch: Sequence[LogEntry]) -> None:
@@ -61,7 +61,7 @@ class Delivery:
             self._broadcaster.broadcast(room.audience(), run)
             return
         for entry in run:  # an edit would show what was said before somebody joined
-            self._broadcaster.broadcast(self._queries.readers(room, entry), [entry])
+            self._broadcaster.broadcast(self._visibility.readers(room, entry), [entry])
 
     def _dialogue_audience(self, entry: LogEntry) -> list[Peer]:
         sides = (self._members.get(entry.sender_id), self._members.get(entry.to or 0))

@@ -9,11 +9,11 @@ from __future__ import annotations
 from typing import TypeAlias, assert_never
 
 from securechat.errors import ErrorCode, Refusal
-from securechat.hub.accounts.authentication import span
 from securechat.hub.context import HubContext
 from securechat.hub.interfaces import OperatorEvent, Peer
 from securechat.hub.members import Member, MemberConnection
 from securechat.hub.messages.mentions import mentioned
+from securechat.hub.messages.slow_mode import SlowMode
 from securechat.hub.mutes import expect_unmuted, expect_unmuted_in
 from securechat.hub.rate_limits import DailyQuota
 from securechat.hub.rooms.permissions import Permission, Rank, has_permission
@@ -35,11 +35,8 @@ from securechat.text.names import LOBBY, check_room
 from securechat.text.sanitize import is_hostile
 
 DraftCommand: TypeAlias = Say | Direct | Edit | Delete | React
-_NEVER = (-1e9, 0, 0)
 _CHANGE_BYTES = 100
 """What a change takes up besides its text, in tables and indexes: a reaction has no text at all."""
-_MOST_PAUSES = 65_536
-"""Pauses of slow mode that are remembered, after whoever has to make them has gone too: some 15 MiB."""
 
 
 class Posting:
@@ -65,8 +62,7 @@ class Posting:
         self._text_chars = context.pages.text_chars
         self._quota = DailyQuota(context.limits.stored_bytes_per_address_day)
         self._late_acks: list[tuple[int, Peer, Acked]] = []
-        # by sender and room, the latest last: when it last said something there, from which stream, as which draft
-        self._said: dict[tuple[int, int], tuple[float, int, int]] = {}
+        self._slow_mode = SlowMode(context)
 
     def append(self, peer: Peer, _: Member, command: DraftCommand) -> None:
         """Check a draft and give it to the log.
@@ -118,7 +114,7 @@ class Posting:
         self._quota.take(peer.address, size_bytes)
         connection.last_client_id = max(connection.last_client_id, command.client_id)
         if isinstance(made, Draft):
-            self._begin_pause(made)
+            self._slow_mode.note_sent(made)
         if self._hears_messages and isinstance(made, Draft):
             self._operator_log.happened(
                 OperatorEvent.SAID, peer, member.name, made.room or made.to_name or "", made.text
@@ -255,26 +251,7 @@ class Posting:
         rank = self._room_directory.rank(room, member.sender_id)
         self._check_room_record(member, room, rank)
         if room_record.slow_s and not has_permission(rank, Permission.SKIP_SLOW_MODE):
-            at, stream, client_id = self._said.get((member.sender_id, room_record.room_id), _NEVER)
-            left_s = at + room_record.slow_s - self._context.now
-            is_retry = stream == connection.stream and command.client_id <= client_id
-            if left_s > 0 and not is_retry:
-                raise Refusal(ErrorCode.SLOW_MODE, f"#{room} is in slow mode; wait {span(left_s)}", round(left_s, 1))
-
-    def _begin_pause(self, draft: Draft) -> None:
-        """Slow mode counts from here: what was refused, or could not be taken yet, has not been said."""
-        room_record = self._room_directory.room_records.get(draft.room or "")
-        if room_record is None or not room_record.slow_s:
-            return
-        who = (draft.sender_id, room_record.room_id)
-        said = (self._context.now, draft.stream, draft.client_id)
-        _, stream, client_id = self._said.get(who, _NEVER)
-        if stream == draft.stream and draft.client_id <= client_id:
-            return  # a retry
-        self._said.pop(who, None)
-        if len(self._said) >= _MOST_PAUSES:
-            del self._said[next(iter(self._said))]
-        self._said[who] = said
+            self._slow_mode.require_waited(room_record, member.sender_id, connection.stream, command.client_id)
 
     def _check_room_record(self, member: Member, room: str, rank: Rank, *, reacting: bool = False) -> None:
         room_record = self._room_directory.room_records.get(room)
