@@ -9,14 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeAlias
 
-from securechat.errors import ErrorCode
 from securechat.model import AskUnread, History, Refused, Rooms, Search, Who, Whois
+from securechat.text.refusals import refusal_for
 
 if TYPE_CHECKING:
     from securechat.hub.interfaces import Peer
 
 Question: TypeAlias = Who | Whois | Rooms | History | Search | AskUnread
-_NO_ANSWER = "the server met an internal error and cannot answer this; everything else goes on"
 
 
 class ContainedQuestion:
@@ -44,4 +43,4 @@ class ContainedQuestion:
         """Refuse the question."""
         if self._forget is not None:
             self._forget(self._peer)
-        self._peer.deliver(Refused(ErrorCode.INTERNAL, _NO_ANSWER, ref=self._question.ref))
+        self._peer.deliver(Refused.of(refusal_for("question_failed"), ref=self._question.ref))

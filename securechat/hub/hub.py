@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from enum import Enum
 from typing import Any, NamedTuple, TypeAlias
 
-from securechat.errors import ErrorCode, Overloaded, Refusal
+from securechat.errors import Overloaded, Refusal
 from securechat.hub.accounts.authentication import Authenticator
 from securechat.hub.accounts.login import LoginFlow
 from securechat.hub.accounts.login_completion import LoginCompletion
@@ -79,12 +79,13 @@ from securechat.model import (
     Whois,
 )
 from securechat.records.log import LogState
+from securechat.text.refusals import refusal_for
 
 Handler: TypeAlias = Callable[[Peer, Member, Any], None]
 _ROOMS_PER_REQUEST = 10
 """Rooms of one Join that cost as much as one request: a client that returns to 100 rooms stays within the burst."""
 _RETRY_S = 1.0  # until the next tick after one that raised
-_BYE = Closing(ErrorCode.BYE, "goodbye")
+_BYE = Closing.of(refusal_for("goodbye"))
 
 
 class Cost(Enum):
@@ -348,7 +349,7 @@ class Hub:
             case Quit():
                 peer.close(_BYE)
             case _:
-                raise Refusal(ErrorCode.HELLO_EXPECTED, "say hello first")
+                raise refusal_for("hello_expected")
 
     # --- Coming and going -----------------------------------------------------------------------------------------
 
@@ -381,7 +382,7 @@ class Hub:
 
 
 def _refuse_hello(_: Peer, __: Member, ___: Hello) -> None:
-    raise Refusal(ErrorCode.INVALID, "the hello was accepted already")
+    raise refusal_for("hello_repeated")
 
 
 def _answer_ping(peer: Peer, _: Member, command: Ping) -> None:
@@ -393,10 +394,4 @@ def _ignore_pong(_: Peer, __: Member, ___: Pong) -> None:
 
 
 def _refused(command: Command, refusal: Refusal) -> Refused:
-    return Refused(
-        refusal.code,
-        refusal.detail,
-        ref=getattr(command, "ref", None),
-        client_id=getattr(command, "client_id", None),
-        retry_after_s=refusal.retry_after_s,
-    )
+    return Refused.of(refusal, ref=getattr(command, "ref", None), client_id=getattr(command, "client_id", None))

@@ -9,11 +9,10 @@ room; it says nothing about the name, which is the same in every room.
 
 from __future__ import annotations
 
+import math
 from enum import Enum
 from typing import Final, NamedTuple
 
-from securechat.errors import ErrorCode, Refusal
-from securechat.hub.accounts.authentication import span
 from securechat.hub.accounts.directory import AccountDirectory
 from securechat.model import (
     AddCertificate,
@@ -50,6 +49,7 @@ from securechat.model import (
     Who,
     Whois,
 )
+from securechat.text.refusals import refusal_for
 
 
 class WhileMuted(Enum):
@@ -116,11 +116,12 @@ def expect_unmuted(directory: AccountDirectory, sender_id: int) -> None:
     mute = directory.mute_on(sender_id)
     if mute is None:
         return
-    reason = f" ({mute.reason})" if mute.reason else ""
     if mute.until_ms is None:
-        raise Refusal(ErrorCode.MUTED, f"you may read but not write here{reason}; ask the server's administrator")
-    left_s = max(0.0, (mute.until_ms - directory.wall_ms()) / 1000)
-    raise Refusal(ErrorCode.MUTED, f"you may read but not write for another {span(left_s)}{reason}")
+        raise refusal_for("muted_because", why=mute.reason) if mute.reason else refusal_for("muted")
+    left_s = math.ceil(max(0, mute.until_ms - directory.wall_ms()) / 1000)
+    if mute.reason:
+        raise refusal_for("muted_for_because", left=left_s, why=mute.reason)
+    raise refusal_for("muted_for", left=left_s)
 
 
 def expect_unmuted_in(directory: AccountDirectory, room: str, sender_id: int) -> None:
@@ -131,6 +132,6 @@ def expect_unmuted_in(directory: AccountDirectory, room: str, sender_id: int) ->
     """
     left_s = directory.room_directory.muted_s(room, sender_id)
     if left_s is None:
-        raise Refusal(ErrorCode.MUTED, f"you may read but not write in #{room}; ask its moderators")
+        raise refusal_for("muted_in_room", room=room)
     if left_s > 0:
-        raise Refusal(ErrorCode.MUTED, f"you may read but not write in #{room} for another {span(left_s)}")
+        raise refusal_for("muted_in_room_for", room=room, left=math.ceil(left_s))

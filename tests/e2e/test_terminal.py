@@ -133,7 +133,7 @@ def test_commands_typed_while_away_are_answered_and_done_on_the_return(screen: O
     ann.process.send_signal(signal.SIGCONT)
     ann.wait_for("you are now: anna")
     ann.wait_for("#newroom >>")
-    ann.wait_for("not sent to nobody (nobody here has this name; /who shows who is here): hi")
+    ann.wait_for("not sent to nobody (There is no person with this name. /who lists who is here): hi")
     bob.wait_for("@bob: psst")
     bob.wait_for("new name: ann / anna")
     ann.line("/nick Bob")

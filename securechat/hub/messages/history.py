@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from securechat.errors import ErrorCode, Refusal
 from securechat.hub.context import HubContext
 from securechat.hub.interfaces import Peer
 from securechat.hub.members import Member
@@ -11,6 +10,7 @@ from securechat.hub.messages.paging import history_page
 from securechat.hub.messages.visibility import MessageVisibility
 from securechat.model import History, HistoryPage
 from securechat.records.queries import HistoryQuery, HistoryRows
+from securechat.text.refusals import refusal_for
 
 
 class HistoryQueries:
@@ -56,7 +56,7 @@ class HistoryQueries:
     def _query(self, peer: Peer, member: Member, command: History, fed_seq: int) -> HistoryQuery:
         jumps = command.around is not None or command.at is not None
         if jumps and command.room is None and command.peer is None:
-            raise Refusal(ErrorCode.INVALID, "name the room or the person whose history to jump in")
+            raise refusal_for("jump_without_conversation")
         scope = self._visibility.scope(member, command.room, command.peer)
         return HistoryQuery(
             up_to=fed_seq,

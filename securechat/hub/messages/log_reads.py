@@ -11,7 +11,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import TypeVar
 
-from securechat.errors import ErrorCode, Refusal
+from securechat.errors import Refusal
 from securechat.hub.contained_question import ContainedQuestion
 from securechat.hub.context import HubContext
 from securechat.hub.interfaces import Peer
@@ -19,6 +19,7 @@ from securechat.hub.members import Member
 from securechat.model import AskUnread, Event, History, Refused, Search
 from securechat.records.log import NotAppended
 from securechat.records.queries import HistoryRows, SearchRows, UnreadRows
+from securechat.text.refusals import refusal_for
 
 _Rows = TypeVar("_Rows", HistoryRows, SearchRows, UnreadRows)
 _CATCH_UP_S = 1.0
@@ -47,9 +48,9 @@ class LogReads:
             Refusal: BUSY; with retry_after_s where the connection is behind with reading.
         """
         if peer in self._reading:
-            raise Refusal(ErrorCode.BUSY, "a page of history is being read; wait for it")
+            raise refusal_for("question_under_way")
         if peer.held_back:
-            raise Refusal(ErrorCode.BUSY, "you are behind with reading; ask again when you have caught up", _CATCH_UP_S)
+            raise refusal_for("reading_behind", retry_after_s=_CATCH_UP_S)
 
     def begin(
         self,
@@ -97,7 +98,7 @@ class LogReads:
         try:
             ask()
         except Refusal as refusal:
-            peer.deliver(Refused(refusal.code, refusal.detail, ref=ref, retry_after_s=refusal.retry_after_s))
+            peer.deliver(Refused.of(refusal, ref=ref))
 
     def _is_answered(self, peer: Peer, ref: int, answer: object) -> bool:
         """Tell whether the peer still waits for the answer, and deliver a refusal of the log."""
@@ -105,5 +106,5 @@ class LogReads:
             return False
         self._reading.discard(peer)
         if isinstance(answer, NotAppended):
-            peer.deliver(Refused(answer.code, answer.text, ref=ref))
+            peer.deliver(Refused.of(answer.refusal(), ref=ref))
         return True

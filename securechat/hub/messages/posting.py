@@ -32,6 +32,7 @@ from securechat.model import (
 )
 from securechat.records.log import Appended, AppendOutcome, NotAppended
 from securechat.text.names import LOBBY, check_room
+from securechat.text.refusals import refusal_for
 from securechat.text.sanitize import is_hostile
 
 DraftCommand: TypeAlias = Say | Direct | Edit | Delete | React
@@ -93,7 +94,7 @@ class Posting:
         size_bytes = len(text) if text.isascii() else len(text.encode())
         size_bytes += _CHANGE_BYTES if isinstance(made, Revision) else 0
         if not self._quota.has_room(peer.address, size_bytes, self._context.now):
-            raise Refusal(ErrorCode.QUOTA, "your address has stored all it may today; try again tomorrow")
+            raise refusal_for("daily_storage_used_up")
 
         def done(outcome: AppendOutcome) -> None:
             if isinstance(outcome, NotAppended) or outcome.retry:
@@ -129,7 +130,7 @@ class Posting:
 
         def done(outcome: AppendOutcome) -> None:
             if isinstance(outcome, NotAppended) and outcome.code in {ErrorCode.NOT_FOUND, ErrorCode.OUT_OF_ORDER}:
-                outcome = NotAppended(refusal.code, refusal.detail, refusal.retry_after_s)
+                outcome = NotAppended.of(refusal)
                 self._operator_log.happened(OperatorEvent.REFUSED, peer, member.name, str(refusal))
             self._settle(peer, member, command.client_id, outcome)
 
@@ -172,12 +173,10 @@ class Posting:
                 mentions=mentioned(command.text, lambda key: self._sender_named(room, key)),
             )
         if command.to == member.sender_id:
-            raise Refusal(ErrorCode.INVALID, "you cannot write to yourself")
+            raise refusal_for("message_to_yourself")
         other = self._members.get(command.to) or self._directory.accounts.get(command.to)
         if other is None or command.to in self._directory.being_deleted:
-            raise Refusal(
-                ErrorCode.PERSON_ABSENT, "this person is not here now and has no account; write when they are back"
-            )
+            raise refusal_for("person_absent")
         return Draft(
             member.sender_id,
             member.name,
@@ -192,7 +191,7 @@ class Posting:
     def _revision(self, connection: MemberConnection, command: Edit | Delete | React) -> Revision:
         member = connection.member
         if (command.room is None) == (command.to is None):
-            raise Refusal(ErrorCode.INVALID, "name the room, or the person of the dialogue, and not both")
+            raise refusal_for("change_without_conversation")
         if self._directory.mutes:
             expect_unmuted(self._directory, member.sender_id)
         room: str | None = None
@@ -216,7 +215,7 @@ class Posting:
             case React():
                 kind, sign = RevisionKind.REACT if command.on else RevisionKind.UNREACT, command.sign
                 if sign.isspace() or is_hostile(sign):
-                    raise Refusal(ErrorCode.INVALID, "a reaction is a visible sign, such as an emoji")
+                    raise refusal_for("reaction_invisible")
             case _:
                 assert_never(command)
         return Revision(
@@ -237,9 +236,9 @@ class Posting:
     def _room_of(self, member: Member, raw: str) -> str:
         room = raw
         if room not in member.rooms and (room := member.room_meant(check_room(raw))) not in member.rooms:
-            raise Refusal(ErrorCode.NOT_A_MEMBER, f"you are not in #{room}; join it first")
+            raise refusal_for("not_in_room", room=room)
         if self._renaming and room in self._renaming:
-            raise Refusal(ErrorCode.BUSY, f"#{room} is getting another name; try again", retry_after_s=0.5)
+            raise refusal_for("room_being_renamed", retry_after_s=0.5, room=room)
         return room
 
     def _check_rules(self, connection: MemberConnection, command: Say, room: str) -> None:
@@ -258,10 +257,10 @@ class Posting:
         if room_record is None:
             return
         if room_record.archived:
-            raise Refusal(ErrorCode.ARCHIVED, f"#{room} is archived: it can be read, and nothing written")
+            raise refusal_for("room_archived", room=room)
         expect_unmuted_in(self._directory, room, member.sender_id)
         if room_record.read_only and not reacting and not has_permission(rank, Permission.WRITE_READ_ONLY):
-            raise Refusal(ErrorCode.READ_ONLY, f"only moderators and owners of #{room} may write there; you may react")
+            raise refusal_for("room_read_only", room=room)
 
     def _sender_named(self, room: str, key: str) -> int | None:
         """Whom a name in a text of this room means: somebody there, or an account that may read it."""
@@ -285,9 +284,7 @@ class Posting:
             if connection is None or connection.member is not member:
                 return
             if isinstance(outcome, NotAppended):
-                peer.deliver(
-                    Refused(outcome.code, outcome.text, client_id=client_id, retry_after_s=outcome.retry_after_s)
-                )
+                peer.deliver(Refused.of(outcome.refusal(), client_id=client_id))
             elif isinstance(outcome, Appended):
                 acked = Acked(client_id, outcome.seq)
                 if outcome.retry and outcome.seq > self._context.fed_seq:
@@ -304,6 +301,6 @@ class Posting:
 
 def _check_text(text: str, most_chars: int) -> None:
     if not text or text.isspace():
-        raise Refusal(ErrorCode.TEXT_EMPTY, "an empty message was not sent")
+        raise refusal_for("text_empty")
     if len(text) > most_chars or (not text.isascii() and len(text.encode()) > MAX_TEXT_BYTES):
-        raise Refusal(ErrorCode.TEXT_TOO_LONG, f"a message has at most {most_chars} characters; send it in parts")
+        raise refusal_for("text_too_long", most=most_chars)

@@ -6,11 +6,12 @@ has to wait as well.
 
 from __future__ import annotations
 
-from securechat.errors import ErrorCode, Refusal
-from securechat.hub.accounts.authentication import span
+import math
+
 from securechat.hub.context import HubContext
 from securechat.model import Draft
 from securechat.records.rooms import RoomRecord
+from securechat.text.refusals import refusal_for
 
 _NEVER = (-1e9, 0, 0)
 _MOST_REMEMBERED = 65_536
@@ -46,8 +47,7 @@ class SlowMode:
         left_s = at + room_record.slow_s - self._context.now
         if left_s <= 0 or (stream == last_stream and client_id <= last_client_id):
             return
-        text = f"#{room_record.name} is in slow mode; wait {span(left_s)}"
-        raise Refusal(ErrorCode.SLOW_MODE, text, round(left_s, 1))
+        raise refusal_for("slow_mode", retry_after_s=round(left_s, 1), room=room_record.name, left=math.ceil(left_s))
 
     def note_sent(self, draft: Draft) -> None:
         """Begin the wait after a message that the log has taken; one that was refused begins none."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from functools import partial
 
-from securechat.errors import ErrorCode, Refusal
 from securechat.hub.context import HubContext
 from securechat.hub.interfaces import Peer
 from securechat.hub.members import Member
@@ -14,6 +13,7 @@ from securechat.hub.messages.visibility import MessageVisibility
 from securechat.model import AskUnread, Person, UnreadItem, UnreadList
 from securechat.records.queries import Unread, UnreadQuery, UnreadRows
 from securechat.text.names import LOBBY
+from securechat.text.refusals import refusal_for
 
 
 class UnreadQueries:
@@ -42,7 +42,7 @@ class UnreadQueries:
 
     def _ask(self, peer: Peer, member: Member, command: AskUnread, fed_seq: int) -> None:
         if not member.account:
-            raise Refusal(ErrorCode.ACCOUNT_NEEDED, "what has been read is kept for accounts; /register makes you one")
+            raise refusal_for("unread_needs_account")
         self._reads.require_free(peer)
         names, through_room = self._rooms_of_page(peer, member, command)
         after = (command.after or 0) if through_room is None else None

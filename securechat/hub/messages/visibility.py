@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from securechat.errors import ErrorCode, Refusal
 from securechat.hub.context import HubContext
 from securechat.hub.interfaces import Peer
 from securechat.hub.members import Member
 from securechat.hub.rooms.active_room import ActiveRoom
 from securechat.model import LogEntry, Message
 from securechat.text.names import check_room
+from securechat.text.refusals import refusal_for
 
 
 class ReadScope(NamedTuple):
@@ -70,7 +70,7 @@ class MessageVisibility:
             Refusal: NOT_A_MEMBER.
         """
         if name not in member.rooms:
-            raise Refusal(ErrorCode.NOT_A_MEMBER, f"you are not in #{name}; join it first")
+            raise refusal_for("not_in_room", room=name)
 
     def floors(self, member: Member, rooms: tuple[str, ...]) -> tuple[tuple[str, int], ...]:
         """Return, for those of the rooms that hide older history, the seq up to which the member reads nothing."""

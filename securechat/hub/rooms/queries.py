@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import assert_never
 
-from securechat.errors import ErrorCode, Refusal
 from securechat.hub.contained_question import ContainedQuestion
 from securechat.hub.context import HubContext
 from securechat.hub.interfaces import Peer
@@ -12,6 +11,7 @@ from securechat.hub.members import Member
 from securechat.hub.messages.paging import rooms_page, roster_page
 from securechat.model import Found, Person, RoomCount, Rooms, Who, Whois
 from securechat.text.names import check_name, check_room, name_key
+from securechat.text.refusals import refusal_for
 
 
 class RoomQueries:
@@ -49,7 +49,7 @@ class RoomQueries:
     def _who(self, peer: Peer, member: Member, command: Who) -> None:
         name = member.room_meant(check_room(command.room))
         if (room := member.rooms.get(name)) is None:
-            raise Refusal(ErrorCode.NOT_A_MEMBER, f"you are not in #{name}; join it first")
+            raise refusal_for("not_in_room", room=name)
         after = command.after if command.after is not None else -1
         peer.deliver(roster_page(command.ref, room, after, peer.page_limits))
 
@@ -60,7 +60,7 @@ class RoomQueries:
             peer.deliver(Found(ref=command.ref, person=Person(account.sender_id, account.name), absent=True))
             return
         if member is None:
-            raise Refusal(ErrorCode.NO_SUCH_PERSON, "nobody here has this name; /who shows who is here")
+            raise refusal_for("no_such_person")
         peer.deliver(Found(ref=command.ref, person=Person(member.sender_id, member.name)))
 
     def _list_rooms(self, peer: Peer, member: Member, command: Rooms) -> None:
