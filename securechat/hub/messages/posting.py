@@ -171,7 +171,7 @@ class Posting:
                 room=room,
                 stream=connection.stream,
                 reply=command.reply,
-                mentions=mentioned(command.text, partial(self._sender_named, room)),
+                mentions=mentioned(command.text, lambda key: self._sender_named(room, key)),
             )
         if command.to == member.sender_id:
             raise refusal_for("message_to_yourself")
