@@ -1,4 +1,4 @@
-"""The state that the services of one hub share: members, names, accounts, rooms, the time and the last seq told.
+"""The state that the services of one hub share: members, names, accounts, rooms, the time and the last seq fanned out.
 
 A service takes the context and the services it calls, and nothing else. Each field has one writer, named below; all
 others read it.
@@ -25,13 +25,13 @@ class HubContext(HubEnvironment):
     Attributes:
         fed_seq: the last seq fanned out; set by `Hub.restore` and `Hub.on_commit`.
         unsettled: drafts the log has not answered yet; counted by `Posting`.
-        members: who is here, by sender_id; kept by `LoginFlow`, as are the next two.
+        members: connected members and those absent for a while, by sender_id; kept by `LoginFlow`, as the next two.
         members_by_key: the same, by the key of their name.
-        names: which name is whose now.
+        names: the owners of names.
         connections: every connection of a member; added by `LoginCompletion`, removed by `Disconnection`.
-        renaming: old and new names of rooms whose new name is on its way to the log, where nothing may be said; kept
-            by `Moderation`.
-        accounts: accounts and all that hangs on them.
+        renaming: old and new names of rooms whose new name is on its way to the log, where messages are refused;
+            kept by `Moderation`.
+        accounts: accounts with their logins, certificates, invites and mutes.
         rooms: rooms with a record.
         presence: the occupied rooms.
     """

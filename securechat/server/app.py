@@ -136,7 +136,7 @@ class Server:
             Broadcaster(write_all, self._left_out, self._loop.containment.contain),
             self._operator_log,
             config.limits,
-            keys=AuthenticationSettings(
+            authentication=AuthenticationSettings(
                 config.access, self._hasher, secrets.token_bytes, utc_ms, time.monotonic, self._proven
             ),
             alarm=self._alarm,

@@ -217,8 +217,44 @@ REASONS: Mapping[str, tuple[ErrorCode, str]] = {
     "no_such_room": (ErrorCode.NO_SUCH_ROOM, "There is no such room"),
     # --- Messages, history, search (hub/messages) -------------------------------------------------------------------
     "text_empty": (ErrorCode.TEXT_EMPTY, "The message is empty"),
+    "text_too_long": (ErrorCode.TEXT_TOO_LONG, "A message has at most {most} characters. Send it in parts"),
+    "message_to_yourself": (ErrorCode.INVALID, "You cannot send a message to yourself"),
+    "person_absent": (
+        ErrorCode.PERSON_ABSENT,
+        "This person is offline and has no account. Write to them when they are back",
+    ),
+    "not_in_room": (ErrorCode.NOT_A_MEMBER, "You are not in #{room}. Join it first"),
+    "room_being_renamed": (ErrorCode.BUSY, "#{room} is being renamed. Try again"),
+    "room_archived": (ErrorCode.ARCHIVED, "#{room} is archived and read-only"),
+    "room_read_only": (
+        ErrorCode.READ_ONLY,
+        "#{room} is read-only. Only its moderators and owners can write there, but you can react",
+    ),
+    "slow_mode": (ErrorCode.SLOW_MODE, "#{room} is in slow mode. Wait {left:duration} before your next message"),
+    "change_without_conversation": (ErrorCode.INVALID, "Name the room of the message, or the other person, not both"),
+    "reaction_invisible": (ErrorCode.INVALID, "A reaction must be visible. Choose an emoji"),
+    "daily_storage_used_up": (
+        ErrorCode.QUOTA,
+        "Your network address has stored all it may for today. Try again tomorrow",
+    ),
+    "jump_without_conversation": (ErrorCode.INVALID, "Name the room or the person whose history to show from there"),
+    "unread_needs_account": (
+        ErrorCode.ACCOUNT_NEEDED,
+        "Guests have no unread counts. /register reserves your name with a password",
+    ),
+    "question_under_way": (ErrorCode.BUSY, "Your last question is still being answered. Wait for the answer"),
+    "reading_behind": (ErrorCode.BUSY, "Your connection is still receiving older data. Try again in a moment"),
+    "question_failed": (ErrorCode.INTERNAL, "The server made a mistake and cannot answer this. You stay connected"),
+    "no_such_person": (ErrorCode.NO_SUCH_PERSON, "There is no person with this name. /who lists who is here"),
     # --- Members and rates (hub) ------------------------------------------------------------------------------------
-    "hello_repeated": (ErrorCode.INVALID, "The hello was accepted already"),
+    "hello_repeated": (ErrorCode.INVALID, "You are logged in already. Connect again to log in anew"),
+    "goodbye": (ErrorCode.BYE, "Goodbye"),
+    "muted": (ErrorCode.MUTED, "You are muted on this server. Ask its administrator"),
+    "muted_because": (ErrorCode.MUTED, "You are muted on this server: {why}. Ask its administrator"),
+    "muted_for": (ErrorCode.MUTED, "You are muted on this server for {left:duration}"),
+    "muted_for_because": (ErrorCode.MUTED, "You are muted on this server for {left:duration}: {why}"),
+    "muted_in_room": (ErrorCode.MUTED, "You are muted in #{room}. Ask its moderators"),
+    "muted_in_room_for": (ErrorCode.MUTED, "You are muted in #{room} for {left:duration}"),
     # --- Administration (hub/admin) ---------------------------------------------------------------------------------
     "kicked_by_administrator": (
         ErrorCode.KICKED,

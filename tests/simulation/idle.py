@@ -60,7 +60,7 @@ def check_empty(server: SimulatedServer) -> None:
         "names of members": hub.context.members_by_key,
         "hellos that knock": entrance._authenticating,
         "hellos that wait": entrance._waiting,
-        "history questions": hub._queries._reading,
+        "history questions": hub._log_reads._reading,
         "late acks": posting._late_acks,
         "unsettled drafts": hub.unsettled,
         "drafts in the log": server.log.waiting,

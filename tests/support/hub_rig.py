@@ -106,7 +106,7 @@ class HubRig:
             self,
             self,
             self.limits,
-            keys=keys,
+            authentication=keys,
             alarm=self._alarm,
             rates=self._rates,
             pages=self._pages,

@@ -82,11 +82,11 @@ class Authenticator:
     def __init__(self, context: HubContext, login_throttle: LoginThrottle) -> None:
         self._context = context
         self._directory = context.accounts
-        self._keys = context.keys
+        self._keys = context.authentication
         self._login_throttle = login_throttle
         self._limits = context.limits
-        self.hashing = HashingQuota(context.keys.hasher, context.limits)
-        self.proven = context.keys.proven
+        self.hashing = HashingQuota(context.authentication.hasher, context.limits)
+        self.proven = context.authentication.proven
         self._uses_pending: dict[int, int] = {}
 
     def authenticate(self, peer: Peer, hello: Hello, name: str, opened: AuthenticationDone) -> None:

@@ -12,7 +12,7 @@ from securechat.hub.accounts.authentication import Authenticated
 from securechat.hub.context import HubContext
 from securechat.hub.interfaces import OperatorEvent, Peer
 from securechat.hub.members import Member, MemberConnection
-from securechat.hub.messages.queries import ReaderQueries
+from securechat.hub.messages.log_reads import LogReads
 from securechat.hub.rooms.membership import RoomMembership
 from securechat.model import PROTOCOL_VERSION, Closing, Join, Welcome
 from securechat.records.accounts import Role
@@ -27,13 +27,13 @@ class LoginCompletion:
 
     Args:
         context: members and connections.
-        queries: forgets the questions of a connection that is replaced.
+        log_reads: forgets the questions of a connection that is replaced.
         room_membership: lets members into their rooms.
     """
 
-    def __init__(self, context: HubContext, queries: ReaderQueries, room_membership: RoomMembership) -> None:
+    def __init__(self, context: HubContext, log_reads: LogReads, room_membership: RoomMembership) -> None:
         self._context = context
-        self._queries = queries
+        self._log_reads = log_reads
         self._room_membership = room_membership
 
     def complete(
@@ -55,7 +55,7 @@ class LoginCompletion:
             last_client_id = max(identity.last_client_id, context.connections[old].last_client_id)
             identity = replace(identity, last_client_id=last_client_id)
             del context.connections[old]
-            self._queries.forget(old)
+            self._log_reads.forget(old)
             old.close(REPLACED)
         connection = MemberConnection(
             member, identity.stream, client, context.accounts.wall_ms(), context.fed_seq, identity.last_client_id

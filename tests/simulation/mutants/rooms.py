@@ -13,8 +13,10 @@ from securechat.hub.admin.housekeeping import Housekeeping
 from securechat.hub.members import Member
 from securechat.hub.messages import posting
 from securechat.hub.messages.delivery import Delivery
+from securechat.hub.messages.log_reads import LogReads
 from securechat.hub.messages.posting import Posting
-from securechat.hub.messages.queries import ReaderQueries
+from securechat.hub.messages.slow_mode import SlowMode
+from securechat.hub.messages.visibility import MessageVisibility
 from securechat.hub.rooms import moderation
 from securechat.hub.rooms.directory import RoomDirectory
 from securechat.hub.rooms.listing import RoomListing
@@ -104,27 +106,27 @@ def mute_in_a_room_not_kept(original: Any) -> Any:
     return lambda self, room, sender_id: 0.0
 
 
-@planted(Posting, "_begin_pause")
+@planted(SlowMode, "note_sent")
 def slow_mode_without_a_pause(original: Any) -> Any:
     return nothing
 
 
-@planted(Posting, "_check_room_record")
+@planted(Posting, "_require_writable")
 def archived_room_still_written_in(original: Any) -> Any:
     return nothing
 
 
-@planted(ReaderQueries, "_floors")
+@planted(MessageVisibility, "floors")
 def history_from_before_one_joined(original: Any) -> Any:
     return lambda self, member, rooms: ()
 
 
-@planted(ReaderQueries, "readers")
+@planted(MessageVisibility, "readers")
 def changes_of_what_one_may_not_read(original: Any) -> Any:
     return lambda self, room, entry: list(room.audience())
 
 
-@planted(ReaderQueries, "_is_outdated")
+@planted(LogReads, "_is_outdated")
 def answer_about_a_room_that_was_left_meanwhile(original: Any) -> Any:
     return lambda self, member, rooms: False
 

@@ -11,7 +11,8 @@ from securechat.containment import Failure, Vital, VitalFailure
 from securechat.errors import ErrorCode
 from securechat.hub.accounts.directory import AccountDirectory
 from securechat.hub.accounts.login import LoginFlow
-from securechat.hub.messages import queries
+from securechat.hub.messages import history
+from securechat.hub.rooms import queries as room_queries
 from securechat.hub.rooms.presence import PresenceTracker
 from securechat.records.accounts import Drop, Login
 from tests.support.hub_rig import FakePeer, HubRig
@@ -55,8 +56,8 @@ def test_a_question_that_raises_is_refused_and_the_next_one_answered(
 ) -> None:
     ann = rig.member("ann")
     with monkeypatch.context() as patch:
-        patch.setattr(queries, "history_page", _raise)
-        patch.setattr(queries, "roster_page", _raise)
+        patch.setattr(history, "history_page", _raise)
+        patch.setattr(room_queries, "roster_page", _raise)
         rig.do(ann, question)
     refused = ann.last(m.Refused)
     assert (refused.code, refused.ref) == (ErrorCode.INTERNAL, 5)

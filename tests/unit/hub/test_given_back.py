@@ -99,7 +99,7 @@ def is_at_rest(hub: Hub) -> bool:
         or registry._leaving
         or registry._arriving
         or hub._room_membership._joining
-        or hub._queries._reading
+        or hub._log_reads._reading
         or hub.context.renaming
         or hub.unsettled
         or any(member.unsettled for member in hub.context.members.values())

@@ -1,0 +1,44 @@
+"""Records how far an account has read each conversation, and tells the account's other devices."""
+
+from __future__ import annotations
+
+from securechat.hub.context import HubContext
+from securechat.hub.interfaces import Peer
+from securechat.hub.members import Member
+from securechat.hub.rooms.membership import others
+from securechat.model import Read, ReadElsewhere
+from securechat.records.accounts import Committed
+from securechat.records.log import NotAppended
+from securechat.records.rooms import PutReadMarker
+from securechat.text.names import check_room
+
+
+class AccountReadMarkers:
+    """Shares read markers between the devices of an account.
+
+    Args:
+        context: members, accounts, and the last seq fanned out.
+    """
+
+    def __init__(self, context: HubContext) -> None:
+        self._context = context
+
+    def answer(self, peer: Peer, member: Member, command: Read) -> None:
+        """Record how far a conversation has been read; a guest's marker is passed on and not recorded.
+
+        Raises:
+            Refusal: ROOM_INVALID.
+        """
+        seq = min(command.seq, self._context.fed_seq)
+        room = member.room_meant(check_room(command.room)) if command.room is not None else None
+        if (room is None) == (command.peer is None) or (room is not None and room not in member.rooms):
+            return
+        if rest := others(member, peer):
+            self._context.broadcaster.broadcast(rest, [ReadElsewhere(seq, room, command.peer)])
+        if member.account:
+            change = PutReadMarker(member.sender_id, seq, room, command.peer)
+            self._context.accounts.in_turn(("read", member.sender_id), lambda: ((change,), _ignore))
+
+
+def _ignore(_: Committed | NotAppended) -> None:
+    """The next marker of the conversation makes up for one that was not recorded."""
