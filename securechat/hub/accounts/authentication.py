@@ -78,11 +78,11 @@ class Authenticator:
     def __init__(self, context: HubContext, login_throttle: LoginThrottle) -> None:
         self._context = context
         self._directory = context.accounts
-        self._keys = context.keys
+        self._keys = context.authentication
         self._login_throttle = login_throttle
         self._limits = context.limits
         self.hashing = context.hashing
-        self.proven = context.keys.proven
+        self.proven = context.authentication.proven
         self._uses_pending: dict[int, int] = {}
 
     def authenticate(self, peer: Peer, hello: Hello, name: str) -> Workflow[Authenticated]:
