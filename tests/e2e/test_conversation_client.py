@@ -110,7 +110,7 @@ def test_a_room_has_a_topic_rules_and_an_order(screen: Open) -> None:
     bob.line("/join ops")
     bob.wait_for("topic of #ops: the printers, and who feeds them")
     bob.line("/topic mine")
-    bob.wait_for("only moderators and owners of #ops may change the topic")
+    bob.wait_for("Only moderators and owners of #ops can change its topic")
     ann.line("/room set read-only on")
     bob.wait_for("rules of #ops, changed by ann: open to everybody, read-only")
     bob.line("may I?")
@@ -125,7 +125,7 @@ def test_a_room_has_a_topic_rules_and_an_order(screen: Open) -> None:
     ann.wait_for("bob: still here")
     ann.line("/role bob member")
     ann.line("/kick bob enough for today")
-    bob.wait_for("you are out of #printers now: ann took you out of #printers")
+    bob.wait_for("you are out of #printers now: You were kicked from #printers by ann: enough for today")
     ann.line("/room")
     ann.wait_for("you are an owner there")
     ann.line("/kick nobody-of-this-name")
@@ -141,7 +141,7 @@ def test_somebody_is_invited_into_a_private_room_and_muted_there(screen: Open) -
     ann.line("/room set private on")
     ann.wait_for("private, by invitation only")
     bob.line("/join den")
-    bob.wait_for("there is no room of that name")
+    bob.wait_for("There is no such room that you can join")
     ann.line("/invite bob")
     ann.wait_for("invited to #den: bob")
     bob.wait_for("you may enter #den now (/join den), invited by: ann")
@@ -259,4 +259,4 @@ def test_a_script_that_may_not_enter_says_so_once_and_with_the_exit_code_for_it(
     sent = run_client(*at(server, "--name", "ci", "--room", "den", "--send"), stdin="one\ntwo\n")
     assert sent.returncode == ClientExit.ROOM_REFUSED
     assert len(sent.stderr.splitlines()) == 1
-    assert "cannot enter #den: there is no room of that name" in sent.stderr
+    assert "cannot enter #den: There is no such room that you can join" in sent.stderr
