@@ -465,10 +465,10 @@ class ClientCore:
             case PendingDirect():
                 self._sending.not_found(request, event)
             case PendingRename(name):
-                self._context.tell(events.RenameRefused(name, event.code, event.text))
+                self._context.tell(events.RenameRefused(name, event.code, event.text, event.reason, event.arguments))
             case PendingLeave(quiet=True):
                 pass
             case None if event.ref is not None:
                 pass  # a question of an earlier connection
             case _:
-                self._context.tell(events.RequestRefused(event.code, event.text, event.room))
+                self._context.tell(events.RequestRefused.of(event))

@@ -213,12 +213,16 @@ class Connecting:
                 context.phase = ConnectionPhase.NAMING
                 self._named = False
                 self._liveness = None
-                context.tell(events.NameRefused(context.me.name, event.code, event.text))
+                context.tell(events.NameRefused(context.me.name, event.code, event.text, event.reason, event.arguments))
             case HelloOutcome.PASSWORD | HelloOutcome.NEW_PASSWORD:
                 context.phase = ConnectionPhase.PROVING
                 self._liveness = None
                 is_new = outcome is HelloOutcome.NEW_PASSWORD
-                context.tell(events.PasswordNeeded(context.me.name, is_new, event.code, event.text))
+                context.tell(
+                    events.PasswordNeeded(
+                        context.me.name, is_new, event.code, event.text, event.reason, event.arguments
+                    )
+                )
             case HelloOutcome.AGAIN:
                 self._say_hello()
             case HelloOutcome.LATER:
@@ -227,8 +231,7 @@ class Connecting:
                 context.tell(events.LoginDelayed(delay_s, event.code))
             case HelloOutcome.OVER:
                 is_version = event.code is ErrorCode.UNSUPPORTED_VERSION
-                reason = events.EndReason.VERSION if is_version else events.EndReason.CLOSED
-                self.end(events.ClientEnded(reason, code=event.code, text=event.text))
+                self.end(_ended(events.EndReason.VERSION if is_version else events.EndReason.CLOSED, None, event))
             case _:
                 assert_never(outcome)
 
@@ -310,21 +313,20 @@ class Connecting:
         self._keep_unanswered()
         self._conversations.timeline.lost()
         context.phase = ConnectionPhase.OFFLINE
-        code, text = (closing.code, closing.text) if closing is not None else (None, "")
         if self._said_quit:
             self.end(events.ClientEnded(events.EndReason.QUIT))
         elif self._account.logged_out:
             self.end(events.ClientEnded(events.EndReason.LOGGED_OUT))
-        elif code in _FOR_GOOD:
-            self.end(events.ClientEnded(events.EndReason.CLOSED, code=code, text=text))
+        elif closing is not None and closing.code in _FOR_GOOD:
+            self.end(_ended(events.EndReason.CLOSED, None, closing))
         elif not self._named or context.credentials.wanted is not None:
             self._dial_at = None  # dial again when it is given: no server waits that long for a person
             if phase not in ASKING:
-                self.end(events.ClientEnded(events.EndReason.UNREACHABLE, loss, code, text))
+                self.end(_ended(events.EndReason.UNREACHABLE, loss, closing))
         elif hello_at is not None:
             self._dial_at = max(hello_at, context.now + _retry_after_s(closing))
         elif self._welcomed_at is None:
-            self.end(events.ClientEnded(events.EndReason.UNREACHABLE, loss, code, text))
+            self.end(_ended(events.EndReason.UNREACHABLE, loss, closing))
         else:
             self._dial_later(loss, closing)
 
@@ -332,8 +334,7 @@ class Connecting:
         context = self._context
         if self._lost_at is None:
             self._lost_at = context.now
-            code, text = (closing.code, closing.text) if closing is not None else (None, "")
-            context.tell(events.ConnectionLost(loss, code, text))
+            context.tell(_connection_lost(loss, closing))
             if self._welcomed_at is not None:
                 explained = closing is not None and closing.code is not ErrorCode.INTERNAL
                 self._backoff.ended(context.now - self._welcomed_at, explained=explained)
@@ -403,6 +404,19 @@ class Connecting:
     def _say_quit(self) -> None:
         self._said_quit = True
         self._context.send(Quit())
+
+
+def _ended(cause: events.EndReason, loss: Disconnect | None, last: Refused | Closing | None) -> events.ClientEnded:
+    """Return the end with the server's last words, if it had any."""
+    if last is None:
+        return events.ClientEnded(cause, loss)
+    return events.ClientEnded(cause, loss, last.code, last.text, last.reason, last.arguments)
+
+
+def _connection_lost(loss: Disconnect, closing: Closing | None) -> events.ConnectionLost:
+    if closing is None:
+        return events.ConnectionLost(loss)
+    return events.ConnectionLost(loss, closing.code, closing.text, closing.reason, closing.arguments)
 
 
 def _retry_after_s(closing: Closing | None) -> float:

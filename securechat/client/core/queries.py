@@ -89,7 +89,7 @@ class Queries:
             if isinstance(job, SingleQuery) and job.refused is not None:
                 job.refused()
             else:
-                context.tell(events.RequestRefused(event.code, event.text, event.room))
+                context.tell(events.RequestRefused.of(event))
         return job is not None
 
     def send_due(self) -> None:

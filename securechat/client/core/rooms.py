@@ -9,7 +9,7 @@ from __future__ import annotations
 from securechat.client.core import events
 from securechat.client.core.context import CoreContext
 from securechat.client.core.conversations import Conversations
-from securechat.client.core.events.connection import DeferredKind, RejectReason
+from securechat.client.core.events.connection import DeferredKind, RejectReason, RoomLeft
 from securechat.client.core.joined_rooms import JoinedRooms
 from securechat.client.core.pending import PendingJoin, PendingLeave, PendingRoomList, PendingRoster
 from securechat.client.core.state import RoomKey
@@ -135,18 +135,19 @@ class RoomActions:
             if event.ref is not None:
                 self._answered(event.ref, request, room)
             self.awaited.discard(room)
-            self._out_of(room)
+            self._out_of(RoomLeft(room))
 
     def left(self, event: Left) -> None:
         """Out of a room: asked for, on another device, or by a moderator."""
         self._context.requests.take(event.ref)
-        self._out_of(event.room, elsewhere=event.ref == 0 and event.code is None, text=event.text)
+        elsewhere = event.ref == 0 and event.code is None
+        self._out_of(RoomLeft(event.room, elsewhere, event.text, reason=event.reason, arguments=event.arguments))
 
     def confirm(self) -> None:
         """Leave the rooms that the server has not told of an account: it does not belong to them any more."""
         missing, self._unconfirmed, self._confirmed = self._unconfirmed, set(), True
         for room in sorted(missing):
-            self._out_of(room, missing=True)
+            self._out_of(RoomLeft(room, missing=True))
 
     def _answered(self, ref: int, request: PendingJoin, room: str) -> None:
         request.rooms.discard(room)
@@ -157,11 +158,11 @@ class RoomActions:
         pending = self._context.requests.unanswered
         return any(isinstance(request, PendingLeave) and request.room == room for request in pending)
 
-    def _out_of(self, room: str, *, elsewhere: bool = False, text: str = "", missing: bool = False) -> None:
-        self._conversations.timeline.left(room)
-        if self._membership.left(room):
-            self._context.tell(events.RoomLeft(room, elsewhere, text, missing))
-        if self._context.current == RoomKey(room):
+    def _out_of(self, left: RoomLeft) -> None:
+        self._conversations.timeline.left(left.room)
+        if self._membership.left(left.room):
+            self._context.tell(left)
+        if self._context.current == RoomKey(left.room):
             self._conversations.select(RoomKey(LOBBY))
 
     # --- what the server says of rooms and others ---------------------------------------------------------------------
@@ -262,5 +263,5 @@ class RoomActions:
         """Leave a room, also one that was only wanted: a server that never had us in it refuses without effect."""
         self._membership.left_while_away.add(room)
         if room not in self._membership.rooms:
-            self._context.tell(events.RoomLeft(room))
-        self._out_of(room)
+            self._context.tell(RoomLeft(room))
+        self._out_of(RoomLeft(room))

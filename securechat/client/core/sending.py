@@ -134,7 +134,7 @@ class Sending:
 
     def not_found(self, request: PendingDirect, event: Refused) -> None:
         """Tell that the person of a message could not be looked up."""
-        self._context.tell(events.MessageRefused(_without_person(request), event.code, event.text))
+        self._context.tell(_message_refused(_without_person(request), event))
 
     # --- what the server says -----------------------------------------------------------------------------------------
 
@@ -149,7 +149,7 @@ class Sending:
         context = self._context
         if (again_at := retry_at(event, context.now)) is None:
             if (message := self._queue.finish(client_id)) is not None:
-                context.tell(events.MessageRefused(message, event.code, event.text))
+                context.tell(_message_refused(message, event))
         elif (message := self._queue.again(client_id)) is not None:
             if event.code is ErrorCode.SLOW_MODE:
                 self._queue.slow_mode(message.target, again_at)
@@ -198,3 +198,7 @@ class Sending:
 def _without_person(direct: PendingDirect) -> PendingMessage:
     """Return a message whose person is not known yet."""
     return PendingMessage(0, PersonKey(0), direct.text, direct.name)
+
+
+def _message_refused(message: PendingMessage, event: Refused) -> events.MessageRefused:
+    return events.MessageRefused(message, event.code, event.text, event.reason, event.arguments)

@@ -21,6 +21,7 @@ from securechat.client.core.timing import (
     STABLE_S,
 )
 from securechat.errors import ErrorCode
+from securechat.text.refusals import refusal_for
 from tests.support.core_driver import SECRET, Driver
 
 
@@ -324,3 +325,29 @@ def test_what_was_missed_is_asked_for_until_the_server_can_answer() -> None:
     driver.settle()
     assert [shown.message.seq for shown in driver.all(events.MessageShown)] == [missed.seq]
     assert driver.all(events.CaughtUp) == [events.CaughtUp(1)]
+
+
+def test_what_the_server_gives_as_a_reason_reaches_the_user_interface() -> None:
+    driver = Driver()
+    driver.settle()
+    driver.say("a")
+    said = refusal_for("kicked_by_administrator", why="rude")
+    driver.hear(m.Refused.of(said, client_id=1))
+    driver.hear(m.Closing.of(refusal_for("replaced")))
+    driver.cut()
+    [refused] = driver.all(events.MessageRefused)
+    [ended] = driver.all(events.ClientEnded)
+    assert (refused.reason, refused.arguments, refused.text) == (
+        "kicked_by_administrator",
+        {"why": "rude"},
+        said.detail,
+    )
+    assert (ended.reason, ended.arguments) == ("replaced", {})
+
+
+def test_a_reason_to_be_taken_out_of_a_room_reaches_the_user_interface() -> None:
+    driver = Driver(rooms=("ops",))
+    driver.settle()
+    driver.hear(m.Left("ops", 0, ErrorCode.KICKED, "ana kicked you", reason="kicked", arguments={"by": "ana"}))
+    [left] = driver.all(events.RoomLeft)
+    assert (left.text, left.reason, left.arguments) == ("ana kicked you", "kicked", {"by": "ana"})

@@ -5,6 +5,7 @@ What is secret in them does not show in their repr.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import Enum
 from typing import TypeAlias
 
@@ -21,6 +22,8 @@ class PasswordNeeded(Struct, frozen=True):
     new: bool
     code: ErrorCode
     text: str
+    reason: str = ""
+    arguments: Mapping[str, str | int] = {}
 
 
 class LoginDelayed(Struct, frozen=True):

@@ -1,13 +1,15 @@
 """What the core tells whoever shows the chat: a closed union of frozen records, in the order they happened.
 
 They carry what the server said as it said it. Making it safe to show, and every sentence around it, is the business
-of who shows it.
+of who shows it. Events that pass on a refusal, a closing or a leaving have its ``code``, ``text``, ``reason`` and
+``arguments`` (model.Refused); ``reason`` is empty where the server gave none.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import Enum
-from typing import TypeAlias
+from typing import Self, TypeAlias
 
 from msgspec import Struct
 
@@ -15,7 +17,7 @@ from securechat.client.core.events.account import AccountUiEvent
 from securechat.client.core.events.rooms import MessageChangeRequest, RoomUiEvent
 from securechat.client.core.state import ConversationId
 from securechat.errors import ErrorCode, TlsFailure
-from securechat.model import Message, Person, RoomCount
+from securechat.model import Message, Person, Refused, RoomCount
 
 
 class DisconnectReason(Enum):
@@ -70,6 +72,8 @@ class NameRefused(Struct, frozen=True):
     name: str
     code: ErrorCode
     text: str
+    reason: str = ""
+    arguments: Mapping[str, str | int] = {}
 
 
 class LoggedIn(Struct, frozen=True):
@@ -117,6 +121,8 @@ class RoomLeft(Struct, frozen=True):
     elsewhere: bool = False
     text: str = ""
     missing: bool = False
+    reason: str = ""
+    arguments: Mapping[str, str | int] = {}
 
 
 class MessageShown(Struct, frozen=True):
@@ -245,6 +251,8 @@ class MessageRefused(Struct, frozen=True):
     line: PendingMessage
     code: ErrorCode
     text: str
+    reason: str = ""
+    arguments: Mapping[str, str | int] = {}
 
 
 class MessagesLost(Struct, frozen=True):
@@ -284,6 +292,8 @@ class RenameRefused(Struct, frozen=True):
     name: str
     code: ErrorCode
     text: str
+    reason: str = ""
+    arguments: Mapping[str, str | int] = {}
 
 
 class RequestRefused(Struct, frozen=True):
@@ -292,6 +302,13 @@ class RequestRefused(Struct, frozen=True):
     code: ErrorCode
     text: str
     room: str | None = None
+    reason: str = ""
+    arguments: Mapping[str, str | int] = {}
+
+    @classmethod
+    def of(cls, refused: Refused) -> Self:
+        """Return the event that says the same."""
+        return cls(refused.code, refused.text, refused.room, refused.reason, refused.arguments)
 
 
 class AnnouncementShown(Struct, frozen=True):
@@ -326,6 +343,8 @@ class ConnectionLost(Struct, frozen=True):
     loss: Disconnect
     code: ErrorCode | None = None
     text: str = ""
+    reason: str = ""
+    arguments: Mapping[str, str | int] = {}
 
 
 class Reconnecting(Struct, frozen=True):
@@ -369,6 +388,8 @@ class ClientEnded(Struct, frozen=True):
     loss: Disconnect | None = None
     code: ErrorCode | None = None
     text: str = ""
+    reason: str = ""
+    arguments: Mapping[str, str | int] = {}
 
 
 UiEvent: TypeAlias = (
