@@ -26,7 +26,7 @@ from cryptography.hazmat.primitives import hashes
 
 from securechat.client import catalogue
 from securechat.client.core import events
-from securechat.client.core.events.connection import UiEvent
+from securechat.client.core.events import UiEvent
 from securechat.files import open_own_file
 from securechat.model import Token
 from securechat.text.names import name_key

@@ -19,7 +19,8 @@ from msgspec import Struct
 
 from securechat.client.core.actions import Action, LeaveChat
 from securechat.client.core.client import ClientCore, CoreOutput
-from securechat.client.core.events.connection import Disconnect, DisconnectReason, UiEvent
+from securechat.client.core.events import UiEvent
+from securechat.client.core.events.connection import Disconnect, DisconnectReason
 from securechat.client.core.state import ConnectionPhase
 from securechat.client.local_store import StateRecorder
 from securechat.errors import RemoteProtocolError, TlsFailure

@@ -15,8 +15,9 @@ from pathlib import Path
 from securechat.client.core.actions import Action, LeaveChat
 from securechat.client.core.client import ClientCore, CoreOutput
 from securechat.client.core.credentials import Credentials
+from securechat.client.core.events import UiEvent
 from securechat.client.core.events.account import TokenReceived
-from securechat.client.core.events.connection import Disconnect, UiEvent
+from securechat.client.core.events.connection import Disconnect
 from securechat.client.core.state import ConnectionPhase, Visibility
 from securechat.client.network import NetworkThread, ServerTarget
 from securechat.model import Command, Event, Hello, Joined, Welcome

@@ -11,7 +11,8 @@ from collections.abc import Sequence
 
 from securechat.client.catalogue import rooms as talk
 from securechat.client.catalogue.help_pages import usage
-from securechat.client.core.events.connection import DeferredKind, Disconnect, DisconnectReason, EndReason, RejectReason
+from securechat.client.core.events.connection import Disconnect, DisconnectReason, EndReason
+from securechat.client.core.events.requests import DeferredKind, RejectReason
 from securechat.errors import ErrorCode, TlsProblem
 from securechat.limits import MAX_TEXT_CHARS
 

@@ -12,7 +12,7 @@ from securechat import model
 from securechat.client.core import actions, events
 from securechat.client.core.context import CoreContext
 from securechat.client.core.events.account import AccountAction
-from securechat.client.core.events.connection import DeferredKind
+from securechat.client.core.events.requests import DeferredKind
 from securechat.client.core.pending import PendingAccountAction, PendingRename
 from securechat.errors import ErrorCode
 from securechat.text.names import name_key

@@ -25,7 +25,9 @@ from securechat.client.core.connecting import Connecting
 from securechat.client.core.context import CoreContext
 from securechat.client.core.conversations import Conversations
 from securechat.client.core.credentials import Credentials
-from securechat.client.core.events.connection import Disconnect, RejectReason, UiEvent
+from securechat.client.core.events import UiEvent
+from securechat.client.core.events.connection import Disconnect
+from securechat.client.core.events.requests import RejectReason
 from securechat.client.core.joined_rooms import JoinedRooms
 from securechat.client.core.pending import (
     PendingDirect,

@@ -13,7 +13,8 @@ from securechat.client.core.account import AccountActions
 from securechat.client.core.context import CoreContext
 from securechat.client.core.conversations import Conversations
 from securechat.client.core.credentials import HelloOutcome
-from securechat.client.core.events.connection import Disconnect, DisconnectReason, RejectReason
+from securechat.client.core.events.connection import Disconnect, DisconnectReason
+from securechat.client.core.events.requests import RejectReason
 from securechat.client.core.pending import (
     PendingAccountAction,
     PendingDirect,

@@ -7,7 +7,8 @@ The facade (client.py) sets `now` before each input and takes the collected comm
 from __future__ import annotations
 
 from securechat.client.core.credentials import Credentials
-from securechat.client.core.events.connection import ActionRejected, RejectReason, UiEvent
+from securechat.client.core.events import UiEvent
+from securechat.client.core.events.requests import ActionRejected, RejectReason
 from securechat.client.core.pending import PendingRequests
 from securechat.client.core.state import ConnectionPhase, ConversationId, KnownPeople
 from securechat.model import Command, Person

@@ -10,7 +10,7 @@ import re
 
 from securechat.client.core import events
 from securechat.client.core.context import CoreContext
-from securechat.client.core.events.rooms import MessageChanged
+from securechat.client.core.events.messages import MessageChanged
 from securechat.client.core.gap_fill import Backfill
 from securechat.client.core.pending import PendingIgnore
 from securechat.client.core.read_markers import ReadMarkers

@@ -8,8 +8,15 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
-from securechat.client.core.events.connection import MemberRenamed, MembersJoined, MembersLeft, RoomJoined, UiEvent
-from securechat.client.core.events.rooms import RoleShown, RoomSettingsChanged
+from securechat.client.core.events import UiEvent
+from securechat.client.core.events.rooms import (
+    MemberRenamed,
+    MembersJoined,
+    MembersLeft,
+    RoleShown,
+    RoomJoined,
+    RoomSettingsChanged,
+)
 from securechat.client.core.state import KnownPeople, RoomState
 from securechat.model import Joined, Person, Presence, Renaming, RoleChanged, RoomRules, Roster
 from securechat.text.names import LOBBY, name_key

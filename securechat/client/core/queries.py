@@ -13,8 +13,8 @@ from msgspec.structs import replace
 from securechat.client.core import actions, events
 from securechat.client.core.context import CoreContext
 from securechat.client.core.conversations import Conversations
-from securechat.client.core.events.connection import RejectReason
-from securechat.client.core.events.rooms import HistoryRange
+from securechat.client.core.events.messages import HistoryRange
+from securechat.client.core.events.requests import RejectReason
 from securechat.client.core.gap_fill import TOLD_FAILURES, GapFill, ReadAnswer, ReadCommand, SingleQuery
 from securechat.client.core.state import ConversationId, PersonKey, RoomKey
 from securechat.client.core.timing import retry_at

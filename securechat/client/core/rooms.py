@@ -9,7 +9,8 @@ from __future__ import annotations
 from securechat.client.core import events
 from securechat.client.core.context import CoreContext
 from securechat.client.core.conversations import Conversations
-from securechat.client.core.events.connection import DeferredKind, RejectReason, RoomLeft
+from securechat.client.core.events.requests import DeferredKind, RejectReason
+from securechat.client.core.events.rooms import RoomLeft
 from securechat.client.core.joined_rooms import JoinedRooms
 from securechat.client.core.pending import PendingJoin, PendingLeave, PendingRoomList, PendingRoster
 from securechat.client.core.state import RoomKey

@@ -12,8 +12,7 @@ from typing import assert_never
 
 from msgspec.structs import replace
 
-from securechat.client.core.events.connection import PendingMessage
-from securechat.client.core.events.rooms import MessageChangeRequest
+from securechat.client.core.events.messages import MessageChangeRequest, PendingMessage
 from securechat.client.core.state import ConversationId, RoomKey
 from securechat.model import Delete, Direct, Edit, React, RevisionKind, Say
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 from securechat.client.core import actions, events
 from securechat.client.core.context import CoreContext
 from securechat.client.core.conversations import Conversations
-from securechat.client.core.events.connection import DeferredKind, PendingMessage, RejectReason
-from securechat.client.core.events.rooms import MessageChangeRequest
+from securechat.client.core.events.messages import MessageChangeRequest, PendingMessage
+from securechat.client.core.events.requests import DeferredKind, RejectReason
 from securechat.client.core.joined_rooms import JoinedRooms
 from securechat.client.core.pending import PendingDirect
 from securechat.client.core.send_queue import SendQueue, command_of

@@ -12,7 +12,7 @@ from securechat.client import catalogue
 from securechat.client.catalogue.help_pages import usage
 from securechat.client.core import actions, events
 from securechat.client.core.client import ClientCore
-from securechat.client.core.events.connection import UiEvent
+from securechat.client.core.events import UiEvent
 from securechat.client.core.state import ConversationId, key_of
 from securechat.client.echo import EchoControl
 from securechat.client.network import ServerTarget

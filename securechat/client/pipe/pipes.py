@@ -19,7 +19,7 @@ from typing import Any
 from securechat.client import catalogue, outcome
 from securechat.client.core import actions, events
 from securechat.client.core.client import ClientCore
-from securechat.client.core.events.connection import UiEvent
+from securechat.client.core.events import UiEvent
 from securechat.client.core.state import ConnectionPhase, ConversationId, RoomKey
 from securechat.client.core.timing import SendRate
 from securechat.client.exit_codes import ClientExit

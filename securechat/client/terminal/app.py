@@ -31,7 +31,7 @@ from prompt_toolkit.shortcuts import CompleteStyle
 from securechat.client import catalogue, outcome
 from securechat.client.core import actions, events
 from securechat.client.core.client import ClientCore
-from securechat.client.core.events.connection import UiEvent
+from securechat.client.core.events import UiEvent
 from securechat.client.core.state import ConnectionPhase, RoomKey
 from securechat.client.exit_codes import ClientExit
 from securechat.client.network import NetworkThread, ServerTarget

@@ -8,7 +8,7 @@ from __future__ import annotations
 from securechat.client import catalogue
 from securechat.client.catalogue.rooms import missing, taken_out
 from securechat.client.core import events
-from securechat.client.core.events.connection import UiEvent
+from securechat.client.core.events import UiEvent
 from securechat.client.core.state import ConversationId, RoomKey
 from securechat.client.ui.describe_rooms import line_text, of_entering, of_tiding, why
 from securechat.client.ui.rendering import excerpt, local_date, local_time_of

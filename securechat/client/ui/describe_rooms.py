@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from securechat.client import catalogue
 from securechat.client.core import events
-from securechat.client.core.events.connection import PendingMessage, UiEvent
+from securechat.client.core.events import UiEvent
+from securechat.client.core.events.messages import PendingMessage
 from securechat.client.ui.rendering import excerpt, safe_sign
 from securechat.errors import ErrorCode
 from securechat.model import RevisionKind, RoomRules, UnreadItem

@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from securechat.client import catalogue
 from securechat.client.core import events
 from securechat.client.core.client import ClientCore
-from securechat.client.core.events.connection import UiEvent
-from securechat.client.core.events.rooms import HistoryRange
+from securechat.client.core.events import UiEvent
+from securechat.client.core.events.messages import HistoryRange
 from securechat.client.core.state import ConversationId, RoomKey, key_of
 from securechat.client.ui.line_numbers import LineNumbers
 from securechat.client.ui.rendering import (

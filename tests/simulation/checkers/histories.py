@@ -13,7 +13,8 @@ from typing import NoReturn
 
 from securechat.client.core import events
 from securechat.client.core.events.account import IdentityChanged
-from securechat.client.core.events.rooms import MessageChanged, RoomSettingsChanged
+from securechat.client.core.events.messages import MessageChanged
+from securechat.client.core.events.rooms import RoomSettingsChanged
 from securechat.client.core.state import ConversationId, PersonKey, RoomKey
 from securechat.model import (
     Delete,

@@ -9,9 +9,10 @@ import pytest
 from msgspec.structs import replace
 
 from securechat.client.core import events
+from securechat.client.core.events import UiEvent
 from securechat.client.core.events.account import IdentityChanged
-from securechat.client.core.events.connection import UiEvent
-from securechat.client.core.events.rooms import MessageChanged, RoomSettingsChanged
+from securechat.client.core.events.messages import MessageChanged
+from securechat.client.core.events.rooms import RoomSettingsChanged
 from securechat.client.core.state import ConversationId, PersonKey, RoomKey, key_of
 from securechat.errors import ErrorCode
 from securechat.model import (

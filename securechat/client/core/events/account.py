@@ -1,18 +1,31 @@
-"""Happenings about the own account: proofs of who one is, and what was done about it. Part of `happenings.Happening`.
+"""UI events about the user's identity and account: names, passwords, logins, certificates.
 
-What is secret in them does not show in their repr.
+Secrets in them do not show in their repr.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from enum import Enum
-from typing import TypeAlias
 
 from msgspec import Struct
 
 from securechat.errors import ErrorCode
 from securechat.model import CertificateInfo, LoginInfo, Person, Secretive
+
+
+class NameNeeded(Struct, frozen=True):
+    """The connection is there and verified; choose a name."""
+
+
+class NameRefused(Struct, frozen=True):
+    """Choose another name."""
+
+    name: str
+    code: ErrorCode
+    text: str
+    reason: str = ""
+    arguments: Mapping[str, str | int] = {}
 
 
 class PasswordNeeded(Struct, frozen=True):
@@ -33,6 +46,24 @@ class LoginDelayed(Struct, frozen=True):
     code: ErrorCode
 
 
+class LoggedIn(Struct, frozen=True):
+    """In, for the first time.
+
+    Attributes:
+        server: the program and its version.
+        me: who one is.
+        account: whether one is logged in to an account.
+        admin: whether that account administers the server.
+        must_change: an administrator has set its password: choose another.
+    """
+
+    server: str
+    me: Person
+    account: bool = False
+    admin: bool = False
+    must_change: bool = False
+
+
 class TokenReceived(Secretive, frozen=True):
     """A login that the next start can use: whoever keeps files keeps it."""
 
@@ -50,6 +81,16 @@ class IdentityChanged(Struct, frozen=True):
     """In again, as somebody else than before the connection was lost."""
 
     me: Person
+
+
+class RenameRefused(Struct, frozen=True):
+    """The server said no to a change of name; the old one stays."""
+
+    name: str
+    code: ErrorCode
+    text: str
+    reason: str = ""
+    arguments: Mapping[str, str | int] = {}
 
 
 class AccountAction(Enum):
@@ -94,16 +135,3 @@ class CertificatesShown(Struct, frozen=True):
     certificates: tuple[CertificateInfo, ...]
     presented: str | None
     more: bool = False
-
-
-AccountUiEvent: TypeAlias = (
-    PasswordNeeded
-    | LoginDelayed
-    | TokenReceived
-    | TokenLost
-    | IdentityChanged
-    | AccountActionDone
-    | AccountActionUnconfirmed
-    | LoginsShown
-    | CertificatesShown
-)

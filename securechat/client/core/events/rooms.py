@@ -1,51 +1,87 @@
-"""Happenings about rooms, and about messages that change, are searched or were not read.
-
-They are a part of `happenings.Happening`, and like all of these they carry what the server said as it said it, and no
-sentence.
-"""
+"""UI events about rooms and their members: joined, left, renamed, settings, roles, moderation, typing."""
 
 from __future__ import annotations
 
-from enum import Enum
-from typing import TypeAlias
+from collections.abc import Mapping
 
 from msgspec import Struct
 
 from securechat.client.core.actions import ModerateMember
-from securechat.client.core.state import ConversationId
-from securechat.model import (
-    Hit,
-    Message,
-    MessageChange,
-    Person,
-    RevisionKind,
-    RoomRules,
-    UnreadItem,
-)
+from securechat.model import Person, RoomCount, RoomRules
 
 
-class MessageChangeRequest(Struct, frozen=True):
-    """What a line does to a message, where it is none of its own: edits it, deletes it, reacts to it."""
+class RoomJoined(Struct, frozen=True):
+    """In a room; ``again`` when a reconnect re-entered it, ``elsewhere`` when another device of the account did."""
 
-    kind: RevisionKind
-    seq: int
-    sign: str = ""
+    room: str
+    people: tuple[Person, ...]
+    total: int
+    again: bool = False
+    elsewhere: bool = False
+    topic: str = ""
+    read_only: bool = False
+    archived: bool = False
 
 
-class MessageChanged(Struct, frozen=True):
-    """A message has changed, told once, unless it was shown in this state already.
+class RoomLeft(Struct, frozen=True):
+    """Out of a room.
 
     Attributes:
-        change: what was done, and by whom.
-        key: its conversation.
-        message: what it is now; None where it is too old to be kept here.
-        late: whether it was missed while away.
+        room: its name.
+        elsewhere: whether another device of the account left it.
+        text: why, in the server's words, when it was nobody's wish here.
+        missing: whether one was found out of it after a lost connection: taken out, or it has another name now.
     """
 
-    change: MessageChange
-    key: ConversationId
-    message: Message | None
-    late: bool = False
+    room: str
+    elsewhere: bool = False
+    text: str = ""
+    missing: bool = False
+    reason: str = ""
+    arguments: Mapping[str, str | int] = {}
+
+
+class RoomSelected(Struct, frozen=True):
+    """Looking at a room again that was never left: no server has a part in it."""
+
+    room: str
+
+
+class RoomsShown(Struct, frozen=True):
+    """The answer to AskRooms."""
+
+    rooms: tuple[RoomCount, ...]
+
+
+class RosterShown(Struct, frozen=True):
+    """The answer to AskWho."""
+
+    room: str
+    people: tuple[Person, ...]
+    total: int
+
+
+class MembersJoined(Struct, frozen=True):
+    """Others entered a room."""
+
+    room: str
+    people: tuple[Person, ...]
+
+
+class MembersLeft(Struct, frozen=True):
+    """Others left a room."""
+
+    room: str
+    people: tuple[Person, ...]
+
+
+class MemberRenamed(Struct, frozen=True):
+    """Somebody has another name now; told once, however many rooms are shared."""
+
+    person_id: int
+    old: str
+    new: str
+    me: bool = False
 
 
 class RoomSettingsShown(Struct, frozen=True):
@@ -91,39 +127,6 @@ class ModerationUnconfirmed(Struct, frozen=True):
     """The connection broke before the server answered: it may have been done or not."""
 
 
-class SearchShown(Struct, frozen=True):
-    """A page of what a search found, the newest first; ``building`` while the index is not complete."""
-
-    query: str
-    hits: tuple[Hit, ...]
-    more: bool
-    building: bool = False
-
-
-class UnreadShown(Struct, frozen=True):
-    """Where something has not been read; ``asked`` for, or told after a login."""
-
-    items: tuple[UnreadItem, ...]
-    asked: bool
-
-
-class HistoryRange(Enum):
-    """Which part of a conversation was asked for."""
-
-    AROUND = "around"
-    SINCE = "since"
-    UNREAD = "unread"
-
-
-class HistoryShown(Struct, frozen=True):
-    """Messages from somewhere in a conversation, oldest first; ``more`` follow."""
-
-    key: ConversationId
-    messages: tuple[Message, ...]
-    place: HistoryRange
-    more: bool
-
-
 class TypingChanged(Struct, frozen=True):
     """Somebody began or ended writing in the conversation looked at: see the core's ``writers``."""
 
@@ -132,19 +135,3 @@ class TypingNoticesSet(Struct, frozen=True):
     """Whether notices of writing are sent and shown."""
 
     on: bool
-
-
-RoomUiEvent: TypeAlias = (
-    MessageChanged
-    | RoomSettingsShown
-    | RoomSettingsChanged
-    | InvitedToRoom
-    | RoleShown
-    | ModerationDone
-    | ModerationUnconfirmed
-    | SearchShown
-    | UnreadShown
-    | HistoryShown
-    | TypingChanged
-    | TypingNoticesSet
-)
