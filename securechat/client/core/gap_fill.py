@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeAlias
 
+from securechat.client.core.message_changes import apply_change
 from securechat.client.core.state import ConversationId, PersonKey, RoomKey
 from securechat.limits import PAGE_ROWS
 from securechat.model import (
@@ -21,6 +22,7 @@ from securechat.model import (
     HistoryPage,
     LogEntry,
     Message,
+    MessageChange,
     Search,
     SearchPage,
     UnreadList,
@@ -115,10 +117,22 @@ class Backfill:
     def __init__(self, key: ConversationId, count: int, before: int | None, *, asked: bool) -> None:
         self.key = key
         self.asked = asked
-        self.messages: list[Message] = []
+        self.messages: list[Message]
         self._count = count
-        self._before = before
-        self._exhausted = count <= 0
+        self._newest_before = before
+        self.begin_anew()
+
+    def begin_anew(self) -> None:
+        """Collect from the beginning: what was collected on a lost connection may have changed since."""
+        self.messages = []
+        self._before = self._newest_before
+        self._exhausted = self._count <= 0
+
+    def change(self, change: MessageChange) -> None:
+        """Apply a change to what is collected."""
+        self.messages = [
+            apply_change(message, change) if message.seq == change.target else message for message in self.messages
+        ]
 
     @property
     def finished(self) -> bool:

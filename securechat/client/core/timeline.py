@@ -96,6 +96,9 @@ class Timeline:
         if self._resume is not None:
             self._jobs.remove(self._resume)
             self._resume = None
+        for job in self._jobs:
+            if isinstance(job, Backfill):
+                job.begin_anew()
 
     @property
     def catching_up(self) -> bool:
@@ -290,6 +293,9 @@ class Timeline:
         before = conversation.find(change.target)
         if before is None:
             self._pending_changes.keep(change)
+            for job in self._jobs:
+                if isinstance(job, Backfill):
+                    job.change(change)
             self._reader.on_change(conversation.key, change, None, late=late)
         elif (after := apply_change(before, change)) is not before:
             conversation.put(after)

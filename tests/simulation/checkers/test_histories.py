@@ -13,7 +13,7 @@ from securechat.client.core.events import UiEvent
 from securechat.client.core.events.account import IdentityChanged
 from securechat.client.core.events.messages import MessageChanged
 from securechat.client.core.events.rooms import RoomSettingsChanged
-from securechat.client.core.state import ConversationId, PersonKey, RoomKey, key_of
+from securechat.client.core.state import KEPT_MESSAGES, ConversationId, PersonKey, RoomKey, key_of
 from securechat.errors import ErrorCode
 from securechat.model import (
     Delete,
@@ -101,6 +101,14 @@ def test_an_honest_life_passes() -> None:
     one.check(rows, converged=True)
 
 
+def test_a_reaction_to_a_message_that_the_core_has_let_go_is_on_the_display() -> None:
+    """Found by kill -9 in a flood: the core fell 500 messages behind the message that its user reacted to."""
+    reaction = Reacted(1000, 11, ME, "ann", 0, "lobby", sign="+")
+    rows = [msg(11, reactions=[Reaction("+", [ME])]), *(msg(12 + number) for number in range(KEPT_MESSAGES))]
+    one = display(shown(msg(11)), *map(shown, rows[1:]), amended(reaction, None))
+    one.check(rows, converged=True)
+
+
 def lies() -> Iterator[tuple[str, list[UiEvent], str]]:
     yield "twice", [shown(msg(11)), shown(msg(11))], "shown twice"
     yield "out of order", [shown(msg(12)), shown(msg(11))], "shown after 12"
@@ -122,6 +130,7 @@ def lies() -> Iterator[tuple[str, list[UiEvent], str]]:
     )
     refused = events.MessageRefused(LINES[0], ErrorCode.INVALID, "")
     yield "a line both ways", [events.MessageAcked(LINES[0], 11), refused], "line 1 is acked, and refused"
+    yield "a message let go", [shown(msg(11)), amended(edited(12, 11), None)], "was left out, after 0 others"
     yield "another log", [events.HistoryReset()], "another log"
     yield "another self", [IdentityChanged(Person(9, "ann"))], "somebody else"
 

@@ -5,14 +5,15 @@ from __future__ import annotations
 import pytest
 
 from securechat import model as m
-from securechat.client.core import actions, events
+from securechat.client.core import actions, events, message_changes
+from securechat.client.core.message_changes import apply_change
 from securechat.client.core.send_queue import KEPT_LINES, THROTTLED_WINDOW, WINDOW
-from securechat.client.core.state import ConnectionPhase, PersonKey, RoomKey
+from securechat.client.core.state import KEPT_MESSAGES, ConnectionPhase, PersonKey, RoomKey
 from securechat.client.ui.commands.parser import read
 from securechat.client.ui.describe import sentence
 from securechat.errors import ErrorCode
 from securechat.limits import MAX_TEXT_CHARS
-from tests.support.core_driver import Driver
+from tests.support.core_driver import ChangingServer, Driver
 
 
 def online(**options: object) -> Driver:
@@ -443,3 +444,38 @@ def test_asked_history_is_shown_again_and_a_refusal_is_told() -> None:
     assert isinstance(asked, m.History)
     driver.hear(m.Refused(ErrorCode.NOT_A_MEMBER, "no", asked.ref))
     assert driver.all(events.RequestRefused)
+
+
+def test_the_users_reaction_to_a_message_no_longer_kept_is_told() -> None:
+    server = ChangingServer()
+    driver = Driver(server)
+    driver.settle()
+    server.batch([("lobby", "look")])
+    driver.settle()
+    target = server.log[0].seq
+    driver.want(actions.ChangeMessage(driver.core.current, m.RevisionKind.REACT, target, sign="+"))
+    server.batch([("lobby", str(number)) for number in range(KEPT_MESSAGES)])  # on their way, and stored before it
+    driver.to_client()
+    driver.settle()
+    [changed] = driver.all(events.MessageChanged)
+    assert (changed.change.target, changed.change.sender_id, changed.message) == (target, driver.core.me.id, None)
+    assert apply_change(driver.all(events.MessageShown)[0].message, changed.change).reactions == server.log[0].reactions
+
+
+@pytest.mark.parametrize("cut", [True, False])
+def test_history_that_is_collected_has_every_change_made_meanwhile(cut: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(message_changes, "KEPT_CHANGES", 2)  # 1,000 in a flood
+    server = ChangingServer()
+    server.batch([("lobby", str(number)) for number in range(9)])
+    driver = Driver(server)
+    driver.settle()
+    driver.want(actions.AskHistory(driver.core.current, 6))
+    driver.to_server()
+    driver.to_client()  # the first page of two
+    if cut:
+        driver.cut()
+    for message in reversed(server.log):
+        server.change(message.seq, "react")
+    driver.settle()
+    [loaded] = driver.all(events.HistoryLoaded)
+    assert list(loaded.messages) == server.log[-6:]
