@@ -8,7 +8,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from securechat.client.core import actions, events
-from securechat.client.core.state import ConnectionPhase, ConversationId, key_of
+from securechat.client.core.state import ConnectionPhase, ConversationId
 from tests.support.core_driver import Driver
 
 ROOM = st.sampled_from(["lobby", "ops", None])
@@ -60,7 +60,7 @@ def seen(driver: Driver) -> dict[ConversationId, list[int]]:
 def expected(driver: Driver) -> dict[ConversationId, list[int]]:
     stored: dict[ConversationId, list[int]] = defaultdict(list)
     for message in driver.server.log:
-        stored[key_of(message, driver.server.my_id)].append(message.seq)
+        stored[driver.core.conversation_of(message)].append(message.seq)
     return stored
 
 

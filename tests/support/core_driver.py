@@ -8,7 +8,7 @@ from typing import TypeVar
 from securechat.client.core import actions, events
 from securechat.client.core.client import ClientCore, CoreOutput
 from securechat.client.core.message_changes import apply_change
-from securechat.client.core.state import ConnectionPhase, RoomKey
+from securechat.client.core.state import ConnectionPhase
 from securechat.model import (
     Acked,
     Command,
@@ -190,7 +190,7 @@ class Driver:
         return self.take(self.core.act(intent, self.now))
 
     def say(self, text: str, room: str = "lobby") -> CoreOutput:
-        return self.want(actions.SendMessage(text, RoomKey(room)))
+        return self.want(actions.SendMessage(text, self.core.room(room)))
 
     def settle(self) -> None:
         """Deliver everything in both directions, dialling and waiting where that is due."""

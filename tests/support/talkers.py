@@ -15,7 +15,7 @@ from typing import Any, TypeAlias
 
 from securechat.client.core import actions
 from securechat.client.core.credentials import Credentials
-from securechat.client.core.state import PersonKey, RoomKey
+from securechat.client.core.state import PersonKey
 from securechat.errors import ErrorCode
 from securechat.model import (
     Acked,
@@ -290,7 +290,7 @@ class User:
         rng = self._rng
         self._count += 1
         text = f"{self._who} says {self._count}"
-        room = RoomKey(rng.choice(ROOMS))
+        room = core.room(rng.choice(ROOMS))
         conversation = core.conversations.get(room)
         last = list(conversation.messages)[-8:] if conversation is not None else []
         others = [message.sender_id for message in last if message.sender_id != core.me.id]

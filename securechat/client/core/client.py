@@ -113,9 +113,9 @@ class ClientCore:
         typing: bool = False,
     ) -> None:
         checked = tuple(check_room(room) for room in rooms)
-        current = RoomKey(checked[-1] if checked else LOBBY)
-        context = self._context = CoreContext(model.Person(0, name or ""), current, login or Credentials(secret))
-        self._membership = JoinedRooms(context.people, checked)
+        first_room = checked[-1] if checked else LOBBY
+        context = self._context = CoreContext(model.Person(0, name or ""), first_room, login or Credentials(secret))
+        self._membership = JoinedRooms(context, checked)
         self._typing = TypingState(context, on=typing)
         self._conversations = Conversations(context, self._typing, attention)
         self._sending = Sending(context, self._membership, self._conversations)
@@ -170,13 +170,13 @@ class ClientCore:
 
     @property
     def rooms(self) -> Mapping[str, RoomState]:
-        """The rooms that the user is in."""
-        return self._membership.rooms
+        """The rooms that the user is in, by their present names."""
+        return {room.name: room for room in self._membership.rooms.values()}
 
     @property
     def wanted_rooms(self) -> Sequence[str]:
         """Rooms besides the lobby that are joined after each welcome."""
-        return self._membership.wanted
+        return [room.room for room in self._membership.wanted]
 
     @property
     def conversations(self) -> Mapping[ConversationId, Conversation]:
@@ -217,6 +217,14 @@ class ClientCore:
     def reading(self) -> bool:
         """Whether a question to the log waits or is under way."""
         return self._conversations.timeline.reading
+
+    def room(self, name: str) -> RoomKey:
+        """Return the room with this name, as `text.names.check_room` returns it, whether the user is in it or not."""
+        return self._context.rooms.named(name)
+
+    def conversation_of(self, message: model.Message) -> ConversationId:
+        """Return the conversation that a message belongs to."""
+        return self._context.rooms.conversation_of(message, self.me.id)
 
     def name_of(self, person_id: int) -> str | None:
         """Return the latest name of a person, if ever seen."""
@@ -438,8 +446,6 @@ class ClientCore:
         if event.ref:
             self._room_admin.settings(event)
             return
-        if event.was is not None:
-            self._sending.room_renamed(RoomKey(event.was), RoomKey(event.room))
         self._rooms.settings_changed(event)
 
     # --- refusals -----------------------------------------------------------------------------------------------------

@@ -313,6 +313,7 @@ class Connecting:
         self._liveness = self._answer_by = self._closing = self._hello_at = None
         self._keep_unanswered()
         self._conversations.timeline.lost()
+        context.rooms.forget_former_names()
         context.phase = ConnectionPhase.OFFLINE
         if self._said_quit:
             self.end(events.ClientEnded(events.EndReason.QUIT))

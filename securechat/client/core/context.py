@@ -10,7 +10,7 @@ from securechat.client.core.credentials import Credentials
 from securechat.client.core.events import UiEvent
 from securechat.client.core.events.requests import ActionRejected, RejectReason
 from securechat.client.core.pending import PendingRequests
-from securechat.client.core.state import ConnectionPhase, ConversationId, KnownPeople
+from securechat.client.core.state import ConnectionPhase, ConversationId, KnownPeople, KnownRooms
 from securechat.model import Command, Person
 
 
@@ -19,7 +19,7 @@ class CoreContext:
 
     Args:
         me: the user, as far as known: id 0 before the first welcome, and an empty name before one is chosen.
-        current: the conversation that the user looks at first.
+        room: the name of the room that the user looks at first.
         credentials: prove who the user is.
 
     Attributes:
@@ -29,6 +29,7 @@ class CoreContext:
         current: the conversation that the user looks at.
         ignored: sender_ids whose messages are hidden.
         people: names seen.
+        rooms: resolves the names of rooms.
         requests: questions without an answer yet.
         credentials: as given.
         commands: to send, in order.
@@ -37,11 +38,12 @@ class CoreContext:
         hang_up: whether to close the connection, after the commands.
     """
 
-    def __init__(self, me: Person, current: ConversationId, credentials: Credentials) -> None:
+    def __init__(self, me: Person, room: str, credentials: Credentials) -> None:
         self.now = 0.0
         self.phase = ConnectionPhase.OFFLINE
         self.me = me
-        self.current = current
+        self.rooms = KnownRooms()
+        self.current: ConversationId = self.rooms.named(room)
         self.ignored: set[int] = set()
         self.people = KnownPeople()
         self.requests = PendingRequests()

@@ -14,7 +14,7 @@ from securechat.client.core.events.messages import MessageChanged
 from securechat.client.core.gap_fill import Backfill
 from securechat.client.core.pending import PendingIgnore
 from securechat.client.core.read_markers import ReadMarkers
-from securechat.client.core.state import ConversationId, PersonKey, RoomKey, Visibility
+from securechat.client.core.state import ConversationId, Visibility
 from securechat.client.core.timeline import Timeline
 from securechat.client.core.typing import TypingState
 from securechat.model import Message, MessageChange, Person, ReadElsewhere, Welcome, Whois
@@ -38,7 +38,7 @@ class Conversations:
     """
 
     def __init__(self, context: CoreContext, typing: TypingState, visibility: Visibility) -> None:
-        self.timeline = Timeline(self)
+        self.timeline = Timeline(self, context.rooms)
         self.read_markers = ReadMarkers()
         self.visibility = visibility
         self._context = context
@@ -106,7 +106,7 @@ class Conversations:
 
     def read_elsewhere(self, event: ReadElsewhere) -> bool:
         """Take what another device has read; tell whether the server should be asked again what is unread."""
-        key: ConversationId = RoomKey(event.room) if event.room is not None else PersonKey(event.peer or 0)
+        key = self._context.rooms.conversation(event.room, event.peer)
         in_gap = self.read_markers.elsewhere(key, event.seq)
         if (conversation := self.timeline.conversations.get(key)) is not None:
             never_unread = {self._context.me.id, *self._context.ignored}

@@ -15,6 +15,7 @@ from typing import assert_never
 
 from msgspec.structs import replace
 
+from securechat.client.core.state import ConversationId
 from securechat.model import Deleted, Edited, Message, MessageChange, Reacted, Reaction
 
 KEPT_CHANGES = 1_000
@@ -66,11 +67,11 @@ class PendingChanges:
     """
 
     def __init__(self) -> None:
-        self._changes: dict[int, MessageChange] = {}
+        self._changes: dict[int, tuple[ConversationId, MessageChange]] = {}
 
-    def keep(self, change: MessageChange) -> None:
-        """Remember a change."""
-        self._changes[change.seq] = change
+    def keep(self, key: ConversationId, change: MessageChange) -> None:
+        """Remember a change in a conversation."""
+        self._changes[change.seq] = (key, change)
         if len(self._changes) > KEPT_CHANGES:
             del self._changes[next(iter(self._changes))]
 
@@ -80,13 +81,13 @@ class PendingChanges:
             message = apply_change(message, change)
         return message
 
-    def forget_room(self, room: str) -> None:
-        """What follows in this room is not told us any more, so what is known of it grows old."""
-        self._changes = {seq: change for seq, change in self._changes.items() if change.room != room}
+    def forget(self, key: ConversationId) -> None:
+        """What follows in this conversation is not told us any more, so what is known of it grows old."""
+        self._changes = {seq: kept for seq, kept in self._changes.items() if kept[0] != key}
 
     def clear(self) -> None:
         """Another log."""
         self._changes.clear()
 
     def _of(self, target: int) -> Iterable[MessageChange]:
-        return [change for change in self._changes.values() if change.target == target] if self._changes else ()
+        return [change for _, change in self._changes.values() if change.target == target] if self._changes else ()

@@ -11,11 +11,12 @@ from msgspec import Struct, field
 
 from securechat.client.core.actions import ModerateMember
 from securechat.client.core.events.account import AccountAction
+from securechat.client.core.state import RoomKey
 from securechat.model import Person, RoomCount
 
 
 class PendingJoin(Struct):
-    """Rooms being joined; ``again`` after a reconnect."""
+    """Rooms being joined, by the names asked for, because the answers name them; ``again`` after a reconnect."""
 
     rooms: set[str]
     again: bool = False
@@ -24,7 +25,7 @@ class PendingJoin(Struct):
 class PendingLeave(Struct):
     """A room being left; ``quiet`` when it was left while away, and the server may not know that we were in it."""
 
-    room: str
+    room: RoomKey
     quiet: bool = False
 
 
@@ -37,7 +38,7 @@ class PendingRename(Struct):
 class PendingRoster(Struct):
     """Pages of a roster, collected."""
 
-    room: str
+    room: RoomKey
     people: list[Person] = field(default_factory=list)
 
 

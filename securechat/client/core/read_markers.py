@@ -98,12 +98,6 @@ class ReadMarkers:
         self._next_at = now + APART_S
         return Read(seq, room=key.room) if isinstance(key, RoomKey) else Read(seq, peer=key.person_id)
 
-    def renamed(self, old: ConversationId, new: ConversationId) -> None:
-        """A room has another name."""
-        for table in (self._read, self._known, self._begun, self._gaps, self._into_gaps):
-            if old in table:
-                table[new] = table.pop(old)
-
     def forget(self) -> None:
         """Somebody else from now on: nothing was read."""
         for table in (self._read, self._known, self._begun, self._gaps, self._into_gaps):

@@ -10,8 +10,6 @@ from __future__ import annotations
 from bisect import insort
 from typing import assert_never
 
-from msgspec.structs import replace
-
 from securechat.client.core.events.messages import MessageChangeRequest, PendingMessage
 from securechat.client.core.state import ConversationId, RoomKey
 from securechat.model import Delete, Direct, Edit, React, RevisionKind, Say
@@ -108,11 +106,6 @@ class SendQueue:
         held = (until for target, until in self._slow_until.items() if target in waiting - under_way)
         return min(held, default=None)
 
-    def renamed(self, old: ConversationId, new: ConversationId) -> None:
-        """A room has another name."""
-        self._waiting = [_moved(line, old, new) for line in self._waiting]
-        self._in_flight = {number: _moved(line, old, new) for number, line in self._in_flight.items()}
-
     def _first_not_slow(self, now: float) -> PendingMessage | None:
         under_way = {line.target for line in self._in_flight.values()}
         held = {target for target, until in self._slow_until.items() if until > now or target in under_way}
@@ -172,10 +165,6 @@ def command_of(client_id: int, line: PendingMessage) -> Say | Direct | Edit | De
             return React(client_id, seq, sign, room, to, on=False)
         case _:
             assert_never(line.revising.kind)
-
-
-def _moved(line: PendingMessage, old: ConversationId, new: ConversationId) -> PendingMessage:
-    return line if line.target != old else replace(line, target=new)
 
 
 def _number(line: PendingMessage) -> int:

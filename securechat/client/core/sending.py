@@ -92,7 +92,7 @@ class Sending:
         revising: MessageChangeRequest | None = None,
     ) -> None:
         context = self._context
-        if isinstance(target, RoomKey) and target.room != LOBBY and target.room not in self._membership.wanted:
+        if isinstance(target, RoomKey) and target.room != LOBBY and target not in self._membership.wanted:
             context.reject(RejectReason.NOT_IN_ROOM, target.room)
             return
         message = self._queue.add(target, text, to, reply=reply, revising=revising)
@@ -162,10 +162,6 @@ class Sending:
         self._paused_until = max(self._paused_until, self._context.now + retry_after_s)
         if self._queue.slow_down():
             self._context.tell(events.RateLimited(retry_after_s))
-
-    def room_renamed(self, old: RoomKey, new: RoomKey) -> None:
-        """Send to the new name of a room."""
-        self._queue.renamed(old, new)
 
     # --- the connection -----------------------------------------------------------------------------------------------
 

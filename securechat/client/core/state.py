@@ -43,10 +43,23 @@ class Visibility(Enum):
     ALL = "all"  # a line client, where everything goes by
 
 
-class RoomKey(Struct, frozen=True):
-    """A conversation in a room; the name without ``#``, as the server writes it."""
+class RoomKey:
+    """A room as the client knows it: one object, whatever its name becomes.
 
-    room: str
+    Made by `KnownRooms`, which alone changes the name. Two keys are the same room only if they are the same object.
+
+    Attributes:
+        room: the present name without ``#``, as the server writes it.
+    """
+
+    __match_args__ = ("room",)
+    __slots__ = ("room",)
+
+    def __init__(self, room: str) -> None:
+        self.room = room
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.room!r})"
 
 
 class PersonKey(Struct, frozen=True):
@@ -58,28 +71,70 @@ class PersonKey(Struct, frozen=True):
 ConversationId: TypeAlias = RoomKey | PersonKey
 
 
-def key_of(message: LogEntry, me: int) -> ConversationId:
-    """Return the conversation an entry of the log belongs to, seen by sender ``me``."""
-    if message.room is not None:
-        return RoomKey(message.room)
-    return PersonKey((message.to or 0) if message.sender_id == me else message.sender_id)
+class KnownRooms:
+    """Resolves the names of rooms, as the user types them and as the server writes them."""
+
+    def __init__(self) -> None:
+        self._by_name: dict[str, RoomKey] = {}
+        self._by_former_name: dict[str, RoomKey] = {}
+
+    def named(self, name: str) -> RoomKey:
+        """Return the room with this name."""
+        return self._by_name.setdefault(name, RoomKey(name))
+
+    def meant(self, name: str) -> RoomKey:
+        """Return the room that the server means: what was on its way while a room was renamed has its former name."""
+        return self._by_former_name.get(name) or self.named(name)
+
+    def conversation(self, room: str | None, person_id: int | None) -> ConversationId:
+        """Return the conversation that the server means, in a room or with a person."""
+        return self.meant(room) if room is not None else PersonKey(person_id or 0)
+
+    def conversation_of(self, entry: LogEntry, me: int) -> ConversationId:
+        """Return the conversation of an entry of the log, as the sender ``me`` sees it."""
+        return self.conversation(entry.room, entry.to if entry.sender_id == me else entry.sender_id)
+
+    def joined(self, name: str) -> RoomKey:
+        """Return the room that was joined under this name, which no other room has any more."""
+        self._by_former_name.pop(name, None)
+        return self.named(name)
+
+    def rename(self, old: str, new: str) -> RoomKey | None:
+        """Change the name of a room; return the room known by the new name until now, which is gone."""
+        room = self.meant(old)
+        self._by_name.pop(old, None)
+        self._by_former_name.pop(new, None)
+        gone = self._by_name.get(new)
+        self._by_former_name[old] = self._by_name[new] = room
+        room.room = new
+        return gone if gone is not room else None
+
+    def forget_former_names(self) -> None:
+        """The connection is gone, and what was on its way with it."""
+        self._by_former_name.clear()
 
 
 class RoomState(Struct):
     """A room one is in. ``people`` is empty and ``counted`` true where only the number is told.
 
     Attributes:
+        key: which room.
         rules: as far as the server has told them.
         role: one's own; None for a guest, and where there are no roles.
         muted: who may not write here now, as far as was told.
     """
 
-    name: str
+    key: RoomKey
     total: int = 0
     people: dict[int, Person] = field(default_factory=dict)
     rules: RoomRules = field(default_factory=lambda: RoomRules(""))
     role: str | None = None
     muted: set[int] = field(default_factory=set)
+
+    @property
+    def name(self) -> str:
+        """The present name."""
+        return self.key.room
 
     @property
     def counted(self) -> bool:

@@ -17,7 +17,7 @@ from msgspec.structs import replace
 
 from securechat.client.core.gap_fill import Backfill, GapFill, ReadAnswer, ReadCommand, ReadJob, SingleQuery
 from securechat.client.core.message_changes import PendingChanges, apply_change
-from securechat.client.core.state import Conversation, ConversationId, RoomKey, key_of
+from securechat.client.core.state import Conversation, ConversationId, KnownRooms, RoomKey
 from securechat.model import HistoryPage, LogEntry, Message, MessageChange
 
 
@@ -40,11 +40,12 @@ class TimelineListener(Protocol):
 class Timeline:
     """The conversations, the cursor, and what is being pulled."""
 
-    def __init__(self, reader: TimelineListener) -> None:
+    def __init__(self, reader: TimelineListener, rooms: KnownRooms) -> None:
         self.me = 0
         self.cursor = 0
         self.conversations: dict[ConversationId, Conversation] = {}
         self._reader = reader
+        self._rooms = rooms
         self._floor = 0
         self._rooms_above = 0
         self._jobs: deque[ReadJob] = deque()
@@ -55,7 +56,6 @@ class Timeline:
         self._started = False
         self._not_before = 0.0
         self._pending_changes = PendingChanges()
-        self._new_names: dict[str, str] = {}  # of rooms renamed on this connection: what was on its way says the old
 
     # --- the connection's life ------------------------------------------------------------------------------------
 
@@ -89,7 +89,6 @@ class Timeline:
 
     def lost(self) -> None:
         """The connection is gone. What a resume held back will be pulled again; the other jobs begin anew."""
-        self._new_names.clear()
         self._in_flight = None
         self._started = False
         self._not_before = 0.0
@@ -112,10 +111,8 @@ class Timeline:
 
     # --- rooms ----------------------------------------------------------------------------------------------------
 
-    def entered(self, room: str, live_from: int, recall: int) -> None:
+    def entered(self, key: RoomKey, live_from: int, recall: int) -> None:
         """In a room: its first ``recall`` earlier messages come before anything live."""
-        key = RoomKey(room)
-        self._new_names.pop(room, None)
         known = self.conversations.get(key)
         if known is not None and known.member:
             self._entered_again(known, live_from)
@@ -136,32 +133,24 @@ class Timeline:
         elif live_from > conversation.last:  # entered late, after what was missed elsewhere had been pulled
             self._pull(conversation, live_from)
 
-    def left(self, room: str) -> None:
+    def left(self, key: RoomKey) -> None:
         """Out of a room: what is still being pulled of it is nobody's business any more."""
-        key = RoomKey(room)
         if (conversation := self.conversations.get(key)) is not None:
             conversation.member = False
-        self._pending_changes.forget_room(room)
+        self._pending_changes.forget(key)
         self._pulls.pop(key, None)
         self._jobs = deque(job for job in self._jobs if job.key != key)
         self._settle()
 
-    def renamed(self, old: str, new: str) -> None:
-        """A room has another name: all that is known of it, or still comes under the old one, is the new one's."""
-        was, key = RoomKey(old), RoomKey(new)
-        self._new_names = {each: new if now == old else now for each, now in self._new_names.items()} | {old: new}
-        if (conversation := self.conversations.pop(was, None)) is None:
-            return
-        conversation.key = key
-        moved = [replace(message, room=new) for message in conversation.messages]
-        conversation.messages.clear()
-        conversation.messages.extend(moved)
-        self.conversations[key] = conversation
-        if (pull := self._pulls.pop(was, None)) is not None:
-            self._pulls[key] = pull
-        for job in self._jobs:
-            if job.key == was:
-                job.key = key
+    def renamed(self, key: RoomKey, gone: RoomKey | None) -> None:
+        """A room has another name, which the kept messages say too; forget the room that had this name before."""
+        if gone is not None:
+            self.left(gone)
+            self.conversations.pop(gone, None)
+        if (conversation := self.conversations.get(key)) is not None:
+            named = [replace(message, room=key.room) for message in conversation.messages]
+            conversation.messages.clear()
+            conversation.messages.extend(named)
 
     # --- messages -------------------------------------------------------------------------------------------------
 
@@ -253,9 +242,9 @@ class Timeline:
     # --- inside ---------------------------------------------------------------------------------------------------
 
     def _offer(self, entry: LogEntry, *, late: bool) -> None:
-        if entry.room in self._new_names:
-            entry = replace(entry, room=self._new_names[entry.room])
-        key = key_of(entry, self.me)
+        key = self._rooms.conversation_of(entry, self.me)
+        if isinstance(key, RoomKey) and entry.room != key.room:
+            entry = replace(entry, room=key.room)
         conversation = self.conversations.get(key)
         if conversation is None and entry.room is not None:
             return  # of a room that was left while away: the server has not heard of it yet
@@ -292,7 +281,7 @@ class Timeline:
     def _change(self, conversation: Conversation, change: MessageChange, *, late: bool) -> None:
         before = conversation.find(change.target)
         if before is None:
-            self._pending_changes.keep(change)
+            self._pending_changes.keep(conversation.key, change)
             for job in self._jobs:
                 if isinstance(job, Backfill):
                     job.change(change)

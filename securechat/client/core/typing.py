@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from securechat.client.core import events
 from securechat.client.core.context import CoreContext
-from securechat.client.core.state import ConversationId, PersonKey, RoomKey
+from securechat.client.core.state import ConversationId, RoomKey
 from securechat.model import Person, Typing, TypingNow
 
 TELL_S = 5.0
@@ -64,7 +64,7 @@ class TypingState:
         context, person = self._context, event.by
         if person.id in context.ignored or not self._on:
             return
-        key: ConversationId = RoomKey(event.room) if event.room is not None else PersonKey(person.id)
+        key = context.rooms.conversation(event.room, person.id)
         typists = self._typists.setdefault(key, {})
         is_news = person.id not in typists
         typists[person.id] = (person, context.now + BELIEVED_S)

@@ -168,4 +168,4 @@ def _names(people: tuple[Person, ...] | list[Person]) -> list[str]:
 
 
 def _elsewhere(room: str, current: ConversationId) -> str | None:
-    return None if RoomKey(room) == current else one_line(room)
+    return None if isinstance(current, RoomKey) and current.room == room else one_line(room)

@@ -161,7 +161,7 @@ class Interaction:
             case PrefillInput(text):
                 return InputResult(prefill=text)
             case HistoryFromDate(target, date):
-                return _from_date(target, date)
+                return _from_date(core.room(target) if isinstance(target, str) else target, date)
             case AskPassword(purpose):
                 if not self._can_hide:
                     return InputResult(notice=catalogue.accounts.TERMINAL_ONLY)

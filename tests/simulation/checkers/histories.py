@@ -138,11 +138,6 @@ class Display:
         if (period := self._open.pop(old, None)) is not None:
             period.room = new
             self._open[new] = period
-        for table in (self._last, self._last_change):
-            if (seq := table.pop(RoomKey(old), None)) is not None:
-                table[RoomKey(new)] = seq
-        if (seqs := self._seqs.pop(RoomKey(old), None)) is not None:
-            self._seqs[RoomKey(new)] = seqs
 
     def _settle(self, number: int, what: str) -> None:
         if number == 0:  # a whisper to somebody nobody found

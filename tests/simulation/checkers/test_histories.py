@@ -13,7 +13,7 @@ from securechat.client.core.events import UiEvent
 from securechat.client.core.events.account import IdentityChanged
 from securechat.client.core.events.messages import MessageChanged
 from securechat.client.core.events.rooms import RoomSettingsChanged
-from securechat.client.core.state import KEPT_MESSAGES, ConversationId, PersonKey, RoomKey, key_of
+from securechat.client.core.state import KEPT_MESSAGES, ConversationId, KnownRooms, PersonKey
 from securechat.errors import ErrorCode
 from securechat.model import (
     Delete,
@@ -37,7 +37,8 @@ from tests.simulation.checkers.histories import Display, check_streams
 from tests.simulation.checkers.wire_checks import SentDraft, Stream
 
 ME, BOB, EVE = 1, 2, 3
-LOBBY: ConversationId = RoomKey("lobby")
+KNOWN_ROOMS = KnownRooms()
+LOBBY: ConversationId = KNOWN_ROOMS.named("lobby")
 LINES = [events.PendingMessage(number, LOBBY, f"line {number}") for number in (1, 2, 3)]
 
 
@@ -47,11 +48,11 @@ def msg(seq: int, sender_id: int = BOB, **more: Any) -> Message:
 
 
 def shown(message: Message) -> events.MessageShown:
-    return events.MessageShown(message, key_of(message, ME), own=False)
+    return events.MessageShown(message, KNOWN_ROOMS.conversation_of(message, ME), own=False)
 
 
 def amended(change: MessageChange, message: Message | None) -> MessageChanged:
-    return MessageChanged(change, key_of(change, ME), message)
+    return MessageChanged(change, KNOWN_ROOMS.conversation_of(change, ME), message)
 
 
 def edited(seq: int, target: int, text: str = "mended") -> Edited:

@@ -63,7 +63,7 @@ def numbers_begin_anew_after_a_restart(original: Any) -> Any:
 def room_forgotten_after_reconnect(original: Any) -> Any:
     def entered(self: Any, event: Any, *, elsewhere: bool = False) -> Any:
         told = original(self, event, elsewhere=elsewhere)
-        self.unwant(event.room)
+        self.unwant(self._names.named(event.room))
         return told
 
     return entered

@@ -10,7 +10,7 @@ from securechat.client.core import actions, events
 from securechat.client.core.credentials import Credentials
 from securechat.client.core.events.account import AccountAction
 from securechat.client.core.read_markers import APART_S, TELL_S
-from securechat.client.core.state import ConnectionPhase, PersonKey, RoomKey, Visibility
+from securechat.client.core.state import ConnectionPhase, PersonKey, Visibility
 from securechat.client.exit_codes import ClientExit
 from securechat.client.outcome import of_end
 from securechat.client.ui.describe import sentence
@@ -21,7 +21,6 @@ from tests.support.secrecy import OTHER_PASSWORD, PASSWORD, keep_secret
 TOKEN = keep_secret("e1f2031425364758697a8b9cadbecfd0")
 ME = m.Person(7, "me")
 BOB = m.Person(9, "bob")
-HERE = RoomKey("lobby")
 
 
 def inside(*, account: bool = True, attention: Visibility = Visibility.ALL, seen: int | None = None) -> Driver:
@@ -166,7 +165,7 @@ def test_rooms_of_another_device_are_adopted_and_left_with_a_line_each() -> None
     one = inside()
     one.hear(m.Joined("ops", 12, 2, [ME, BOB]))
     assert said(one) == ["you are also in #ops with: bob"]
-    assert one.core.current == HERE
+    assert one.core.current == one.core.room("lobby")
     one.hear(m.Message(13, 0, BOB.id, "bob", 0, "over here", room="ops"))
     assert one.shown() == [(13, "over here")]
     one.cut()

@@ -8,7 +8,7 @@ from securechat import model as m
 from securechat.client.core import actions, events, message_changes
 from securechat.client.core.message_changes import apply_change
 from securechat.client.core.send_queue import KEPT_LINES, THROTTLED_WINDOW, WINDOW
-from securechat.client.core.state import KEPT_MESSAGES, ConnectionPhase, PersonKey, RoomKey
+from securechat.client.core.state import KEPT_MESSAGES, ConnectionPhase, PersonKey
 from securechat.client.ui.commands.parser import read
 from securechat.client.ui.describe import sentence
 from securechat.errors import ErrorCode
@@ -140,7 +140,7 @@ def test_an_absent_person_is_refused_with_name_text_and_the_servers_words() -> N
     driver.hear(m.Refused(ErrorCode.NO_SUCH_PERSON, "nobody has this name", driver.sent[-1].ref))
     [refused] = driver.all(events.MessageRefused)
     assert (refused.line.to, refused.line.text, refused.text) == ("nobody", "hi", "nobody has this name")
-    assert sentence(refused, RoomKey("lobby"), 1) == "not sent to nobody (nobody has this name): hi"
+    assert sentence(refused, driver.core.current, 1) == "not sent to nobody (nobody has this name): hi"
     assert driver.core.unsent == ()
     assert not driver.all(events.RequestRefused)
 
@@ -200,14 +200,14 @@ def test_a_room_joined_while_away_is_entered_and_looked_at_on_the_return() -> No
     driver = away(rooms=("ops",))
     driver.want(actions.JoinRoom("new"))
     driver.want(actions.JoinRoom("newer"))
-    assert driver.core.current == RoomKey("ops")
+    assert driver.core.current == driver.core.room("ops")
     driver.settle()
     assert [entered.room for entered in driver.all(events.RoomJoined) if not entered.again] == ["new", "newer"]
-    assert driver.core.current == RoomKey("newer")
-    driver.want(actions.SelectConversation(RoomKey("ops")))
+    assert driver.core.current == driver.core.room("newer")
+    driver.want(actions.SelectConversation(driver.core.room("ops")))
     driver.cut()
     driver.settle()
-    assert driver.core.current == RoomKey("ops")
+    assert driver.core.current == driver.core.room("ops")
 
 
 def test_a_room_joined_and_left_again_while_away_is_not_entered() -> None:
@@ -247,7 +247,7 @@ def test_what_was_asked_before_a_loss_is_asked_again() -> None:
     driver.sent.clear()
     driver.settle()
     assert driver.server.rooms == {"lobby", "new"}
-    assert driver.core.current == RoomKey("new")
+    assert driver.core.current == driver.core.room("new")
     assert "you" in [command.name for command in driver.sent if isinstance(command, m.Nick)]
 
 
@@ -263,10 +263,10 @@ def test_joining_looks_at_the_room_and_leaving_returns_to_the_lobby() -> None:
     driver = online()
     driver.want(actions.JoinRoom("#Ops"))
     driver.settle()
-    assert driver.core.current == RoomKey("ops")
+    assert driver.core.current == driver.core.room("ops")
     driver.want(actions.LeaveRoom("ops"))
     driver.settle()
-    assert driver.core.current == RoomKey("lobby")
+    assert driver.core.current == driver.core.room("lobby")
     assert driver.all(events.RoomLeft) == [events.RoomLeft("ops")]
     driver.cut(restart=True)
     driver.settle()
@@ -291,7 +291,7 @@ def test_a_refused_room_does_not_hold_up_the_rest() -> None:
     driver.hear(m.Refused(ErrorCode.ROOM_INVALID, "no", join.ref, room="no"))
     driver.hear(m.Joined("ops", 0, 1, [], join.ref))
     assert driver.core.phase.value == "online"
-    assert driver.core.current == RoomKey("lobby")
+    assert driver.core.current == driver.core.room("lobby")
 
 
 def test_presence_is_told_without_oneself_and_a_rename_once() -> None:
@@ -396,9 +396,9 @@ def test_unread_counts_only_where_nobody_looks() -> None:
     driver.server.batch([("lobby", "a"), ("ops", "b")])
     driver.settle()
     unread = {key: conversation.unread for key, conversation in driver.core.conversations.items()}
-    assert unread == {RoomKey("lobby"): 1, RoomKey("ops"): 0}
-    driver.want(actions.SelectConversation(RoomKey("lobby")))
-    assert driver.core.conversations[RoomKey("lobby")].unread == 0
+    assert unread == {driver.core.room("lobby"): 1, driver.core.room("ops"): 0}
+    driver.want(actions.SelectConversation(driver.core.room("lobby")))
+    assert driver.core.conversations[driver.core.room("lobby")].unread == 0
 
 
 @pytest.mark.parametrize(
@@ -436,10 +436,10 @@ def test_asked_history_is_shown_again_and_a_refusal_is_told() -> None:
     driver = online()
     driver.server.batch([("lobby", str(number)) for number in range(5)])
     driver.settle()
-    driver.want(actions.AskHistory(RoomKey("lobby"), 4))
+    driver.want(actions.AskHistory(driver.core.room("lobby"), 4))
     driver.settle()
     assert [message.text for message in driver.all(events.HistoryLoaded)[0].messages] == ["1", "2", "3", "4"]
-    driver.want(actions.AskHistory(RoomKey("lobby"), 4))
+    driver.want(actions.AskHistory(driver.core.room("lobby"), 4))
     asked = driver.wire.pop()
     assert isinstance(asked, m.History)
     driver.hear(m.Refused(ErrorCode.NOT_A_MEMBER, "no", asked.ref))

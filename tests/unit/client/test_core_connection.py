@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from securechat import model as m
 from securechat.client.core import actions, events
 from securechat.client.core.gap_fill import MOST_DELAY_S
-from securechat.client.core.state import ConnectionPhase, RoomKey
+from securechat.client.core.state import ConnectionPhase
 from securechat.client.core.timing import (
     ANSWER_S,
     FIRST_DELAY_S,
@@ -47,7 +47,7 @@ def test_rooms_are_entered_after_the_welcome_and_greeting_names_who_is_there() -
     driver = online(rooms=("#Ops",))
     assert [type(command) for command in driver.sent] == [m.Hello, m.Join]
     assert [entered.room for entered in driver.all(events.RoomJoined)] == ["lobby", "ops"]
-    assert driver.core.current == RoomKey("ops")
+    assert driver.core.current == driver.core.room("ops")
 
 
 @pytest.mark.parametrize("code", [ErrorCode.NAME_IN_USE, ErrorCode.NAME_INVALID, ErrorCode.NAME_RESERVED])
