@@ -185,7 +185,7 @@ class LocalStore:
 
     def typing(self) -> bool:
         """Return whether typing notifications are sent and shown."""
-        return all(habits.typing for _, habits in self._entries("habits", _Preferences))
+        return all(each.typing for _, each in self._entries("habits", _Preferences))
 
     def keep_typing(self, *, on: bool) -> None:
         """Store whether they are.

@@ -41,7 +41,7 @@ LIMITS = Limits(
     lingering_close_s=1.0,
     drain_s=3.0,
 )
-"""A client's outbox holds only its own lines, bounded by the core; a server that throttles must not count as slow."""
+"""A client's outbox holds only its own messages, bounded by the core; a throttling server must not count as slow."""
 _ALERT = "ALERT"
 """OpenSSL's word in every alert that a peer has sent."""
 FAREWELL_S = 2.0

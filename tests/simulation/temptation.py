@@ -134,7 +134,7 @@ class Temptation:
                 device.want(actions.SendMessage(person.speech.next(device, target), target))
         elif dice.random() < 0.3 and (found := device.core.conversations.get(here)):
             for message in list(found.messages)[:1]:  # the oldest: those who came later may not know it
-                device.want(actions.ChangeMessage(here, RevisionKind.REACT, message.seq, sign=SIGNS[0]))
+                device.want(actions.ChangeMessage(here, RevisionKind.REACT, message.seq, emoji=SIGNS[0]))
         else:
             for _ in range(dice.choice((1, 1, 2))):
                 device.want(actions.SendMessage(person.speech.next(device, here), here))

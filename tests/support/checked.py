@@ -74,7 +74,7 @@ class CheckedCore(ClientCore):
         self._realtime = realtime
         self._checker: WireChecker | None = None
         super().__init__(
-            secret=secret, jitter=random.random, name=who, rooms=("ops",), login=login, attention=Visibility.ALL
+            secret=secret, jitter=random.random, name=who, rooms=("ops",), credentials=login, visibility=Visibility.ALL
         )
 
     def connected(self, now: float) -> CoreOutput:

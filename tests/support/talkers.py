@@ -302,7 +302,7 @@ class User:
                 return actions.ChangeMessage(room, RevisionKind.DELETE, rng.choice(mine))
             case "react" if last:
                 kind = rng.choice((RevisionKind.REACT, RevisionKind.UNREACT))
-                return actions.ChangeMessage(room, kind, rng.choice(last).seq, sign=rng.choice(SIGNS))
+                return actions.ChangeMessage(room, kind, rng.choice(last).seq, emoji=rng.choice(SIGNS))
             case "reply" if last:
                 return actions.SendMessage(text, room, reply=rng.choice(last).seq)
             case "direct" if others:

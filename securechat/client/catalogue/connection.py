@@ -119,7 +119,7 @@ def line_refused(text: str, why: str, *, to: str) -> str:
 
 def postponed(wish: DeferredKind, subject: str, text: str) -> str:
     """No connection now; the wish is written as the command that it came from."""
-    command = {DeferredKind.NAME: "/nick {0}", DeferredKind.ENTER: "/join {0}", DeferredKind.WHISPER: "/msg {0} {1}"}[
+    command = {DeferredKind.NAME: "/nick {0}", DeferredKind.JOIN: "/join {0}", DeferredKind.DIRECT: "/msg {0} {1}"}[
         wish
     ]
     return f"will be done when the connection is back: {command.format(subject, text)}"

@@ -1,4 +1,4 @@
-"""The state that the components of the client core share, and what the current input leads to.
+"""The state that the components of the client core share, and the commands and UI events of the current input.
 
 Each component reads and changes what it needs here and calls the others by name; none of them inherits from another.
 The facade (client.py) sets `now` before each input and takes the collected commands and UI events after it.
@@ -30,7 +30,7 @@ class CoreContext:
         ignored: sender_ids whose messages are hidden.
         people: names seen.
         rooms: resolves the names of rooms.
-        requests: questions without an answer yet.
+        requests: without an answer yet.
         credentials: as given.
         commands: to send, in order.
         ui_events: to show, in order.
@@ -61,13 +61,13 @@ class CoreContext:
         """Send a command."""
         self.commands.append(command)
 
-    def tell(self, ui_event: UiEvent) -> None:
+    def show(self, ui_event: UiEvent) -> None:
         """Show an event to the user."""
         self.ui_events.append(ui_event)
 
     def reject(self, reason: RejectReason, subject: str = "", detail: str = "") -> None:
         """Tell the user that an action cannot be done."""
-        self.tell(ActionRejected(reason, subject, detail))
+        self.show(ActionRejected(reason, subject, detail))
 
     def require_online(self) -> bool:
         """Return `online`; tell the user when it is false."""

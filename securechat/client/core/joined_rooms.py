@@ -1,7 +1,7 @@
-"""The rooms that the user is in or wants to be in, and the people there.
+"""The rooms that the user is in or wants to be in, and their members.
 
 The server gathers presence and never replays it: after a lost connection each room comes with a fresh roster instead.
-A change of name arrives once per shared room and is told once.
+A change of name arrives once per shared room and is shown once.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from securechat.text.names import LOBBY, name_key
 
 
 class JoinedRooms:
-    """Rooms and their people.
+    """The user's rooms and their members.
 
     Args:
         context: where names of rooms and people are known.
@@ -58,7 +58,7 @@ class JoinedRooms:
             self.wanted.remove(room)
 
     def entered(self, event: Joined, *, elsewhere: bool = False) -> RoomJoined:
-        """In a room, with a fresh roster; ``elsewhere`` when another device entered it."""
+        """Take a Joined with its fresh roster; ``elsewhere`` when another device joined the room."""
         key = self._names.named(event.room)
         again = key in self.rooms
         room = self.rooms.setdefault(key, RoomState(key))
@@ -79,16 +79,16 @@ class JoinedRooms:
         return RoomJoined(event.room, tuple(event.members), event.total, again, elsewhere, *rules)
 
     def left(self, room: RoomKey) -> bool:
-        """Out of a room; tell whether one was in it."""
+        """Forget a room; tell whether the user was in it."""
         self.unwant(room)
         return self.rooms.pop(room, None) is not None
 
     def kept(self) -> list[RoomKey]:
-        """The rooms that the server knows one to belong to, whatever the connection does: those with a role."""
+        """Return the rooms that the account belongs to, whatever the connection does: those with a role."""
         return [key for key, room in self.rooms.items() if room.role is not None]
 
     def rules(self, event: RoomRules) -> RoomSettingsChanged | None:
-        """Take the rules of a room as they are now; return what to tell of it, if one is in it."""
+        """Take the settings of a room; return what to show, if the user is in it."""
         room = self.rooms.get(self._names.meant(event.room))
         if room is None:
             return None
@@ -96,7 +96,7 @@ class JoinedRooms:
         return RoomSettingsChanged(event, before)
 
     def role(self, event: RoleChanged, me: int) -> RoleShown | None:
-        """Take the role of a member, and whether the member may write; return what to tell of it, if one is in it."""
+        """Take a member's role and mute; return what to show, if the user is in the room."""
         self._people.see(event.person.id, event.person.name)
         room = self.rooms.get(self._names.meant(event.room))
         if room is None:
@@ -116,16 +116,16 @@ class JoinedRooms:
             self._people.see(person.id, person.name)
 
     def presence(self, event: Presence, me: int) -> list[UiEvent]:
-        """Comings, goings and new names of others."""
+        """Take joins, leaves and new names of others; return what to show."""
         room = self.rooms.get(self._names.meant(event.room))
         if room is None:
             return []
         told: list[UiEvent] = []
-        # Presence is gathered: it may name a member whom our own, fresher roster already had, or never had.
+        # Presence is gathered: it may name a member that the fresher roster had already, or never had.
         came = tuple(person for person in event.joined if person.id != me and person.id not in room.people)
         went = tuple(person for person in event.left if person.id != me and person.id in room.people)
         named = {renaming.id for renaming in event.renamed}
-        renamed = [  # who went and came again in between, under another name, is one more
+        renamed = [  # a member who left and joined again in between, under another name, is one more
             Renaming(person.id, room.people[person.id].name, person.name)
             for person in event.joined
             if person.id in room.people and person.id not in named
@@ -151,7 +151,7 @@ class JoinedRooms:
         return told
 
     def _renamed(self, renaming: Renaming) -> bool:
-        """Take a new name over into every room; tell whether it is news. A message may have shown it already."""
+        """Take a new name over into every room; tell whether it is news: a message may have shown it already."""
         shared = [room for room in self.rooms.values() if renaming.id in room.people]
         news = any(room.people[renaming.id].name != renaming.new for room in shared)
         for room in shared:
@@ -159,7 +159,7 @@ class JoinedRooms:
         return self._people.see(renaming.id, renaming.new) or news
 
     def find(self, name: str) -> Person | None:
-        """Return who is in one of our rooms under this name or a look-alike of it."""
+        """Return the member of the user's rooms with this name or a look-alike of it."""
         key = name_key(name)
         members = (person for room in self.rooms.values() for person in room.people.values())
         return next((person for person in members if name_key(person.name) == key), None)

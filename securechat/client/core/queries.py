@@ -35,15 +35,15 @@ HITS = 20
 UNREAD_PAGES = 100
 """Pages of unread conversations that are asked for: 20,000 conversations, some 4 MB."""
 EXCERPT = 30
-"""Messages of a page around a message, from a day on, or unread: more than a screen, less than one scrolls by."""
+"""Messages of a page around a message, from a day on, or unread: more than a screen, less than a burst."""
 
 
 class Queries:
-    """What the user looks for in the log.
+    """The user's questions to the log.
 
     Args:
         context: shared state.
-        conversations: whose timeline asks, and whose read markers follow what is shown.
+        conversations: their timeline asks the questions, and their read markers follow what is shown.
     """
 
     def __init__(self, context: CoreContext, conversations: Conversations) -> None:
@@ -60,7 +60,7 @@ class Queries:
             return
         match action:
             case actions.AskHistory(target, count):
-                self._timeline.recall(target, count)
+                self._timeline.backfill(target, count)
             case actions.FindMessages():
                 self._search(action)
             case actions.ShowMore():
@@ -73,8 +73,8 @@ class Queries:
             case actions.ShowUnread(number):
                 self._show_unread(number)
             case actions.ShowHistory(target):
-                place = HistoryRange.SINCE if action.around is None else HistoryRange.AROUND
-                self._show_history(target, place, action)
+                history_range = HistoryRange.SINCE if action.around is None else HistoryRange.AROUND
+                self._show_history(target, history_range, action)
             case _:
                 assert_never(action)
 
@@ -89,7 +89,7 @@ class Queries:
             if isinstance(job, SingleQuery) and job.refused is not None:
                 job.refused()
             else:
-                context.tell(events.RequestRefused.of(event))
+                context.show(events.RequestRefused.of(event))
         return job is not None
 
     def send_due(self) -> None:
@@ -109,14 +109,14 @@ class Queries:
                 if answer.more and answer.hits:
                     self._next_page = actions.FindMessages(action.query, answer.hits[-1].message.seq)
                 hits = tuple(hit for hit in answer.hits if hit.message.sender_id not in self._context.ignored)
-                self._context.tell(events.SearchShown(action.query, hits, answer.more, answer.indexed is not None))
+                self._context.show(events.SearchShown(action.query, hits, answer.more, answer.indexed is not None))
 
         self._timeline.ask(SingleQuery(None, ask, answered))
 
     # --- unread messages ----------------------------------------------------------------------------------------------
 
     def ask_unread(self, *, asked: bool = False) -> None:
-        """Ask what is unread; ``asked`` when the user did, who then hears also that nothing is."""
+        """Ask what is unread; ``asked`` when the user did, and is also told when nothing is."""
         refused = None if asked else self._read_markers.no_gaps_known
         self._timeline.ask(SingleQuery(None, AskUnread, partial(self._unread_page, [], 1, asked), refused))
 
@@ -146,7 +146,7 @@ class Queries:
         is_unseen = self._read_markers.is_unseen
         self._unread = {key: item for key, item in unread.items() if is_unseen(key, item.first_seq)}
         if asked or self._unread:
-            self._context.tell(events.UnreadShown(tuple(self._unread.values()), asked))
+            self._context.show(events.UnreadShown(tuple(self._unread.values()), asked))
 
     def _show_unread(self, number: int | None) -> None:
         if number is None:
@@ -161,25 +161,25 @@ class Queries:
 
     # --- parts of the history -----------------------------------------------------------------------------------------
 
-    def _show_history(self, target: ConversationId, place: HistoryRange, action: actions.ShowHistory) -> None:
+    def _show_history(self, target: ConversationId, history_range: HistoryRange, action: actions.ShowHistory) -> None:
         def ask(ref: int) -> ReadCommand:
             room, peer = (target.room, None) if isinstance(target, RoomKey) else (None, target.person_id)
             return History(ref, room, peer, after=action.after, limit=EXCERPT, around=action.around, at=action.at_ms)
 
         def answered(answer: ReadAnswer) -> None:
             if isinstance(answer, HistoryPage):
-                self._page_of_history(target, place, action, answer)
+                self._page_of_history(target, history_range, action, answer)
 
         self._timeline.ask(SingleQuery(target, ask, answered))
 
     def _page_of_history(
-        self, target: ConversationId, place: HistoryRange, action: actions.ShowHistory, page: HistoryPage
+        self, target: ConversationId, history_range: HistoryRange, action: actions.ShowHistory, page: HistoryPage
     ) -> None:
         messages = [self._timeline.current(target, message) for message in page.messages]
         if action.around is not None and all(message.seq != action.around for message in messages):
             self._context.reject(RejectReason.NOT_THERE)
             return
-        if action.at_ms is not None:  # a server that does not know of jumps gives the newest
+        if action.at_ms is not None:  # a server that does not know ``at`` gives the newest
             messages = [message for message in messages if message.sent_at_ms >= action.at_ms]
         self._next_page = None
         if page.more and messages and action.around is None:
@@ -190,7 +190,7 @@ class Queries:
             if (item := self._unread.get(target)) is not None:
                 self._unread[target] = replace(item, read_seq=max(item.read_seq, last))
         shown = tuple(message for message in messages if message.sender_id not in self._context.ignored)
-        self._context.tell(events.HistoryShown(target, shown, place, self._next_page is not None))
+        self._context.show(events.HistoryShown(target, shown, history_range, self._next_page is not None))
 
     def _key(self, item: UnreadItem) -> ConversationId:
         return self._context.rooms.conversation(item.room, None if item.peer is None else item.peer.id)

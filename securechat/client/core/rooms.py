@@ -45,21 +45,21 @@ class RoomActions:
         context: shared state.
         membership: rooms, wanted or joined.
         conversations: where the messages of the rooms are.
-        recall: earlier messages to show of the current room, when it is entered for the first time.
+        backfill_count: earlier messages to show of the current room, when it is entered for the first time.
 
     Attributes:
         awaited: names of rooms to be entered or refused before anything else is sent.
     """
 
     def __init__(
-        self, context: CoreContext, membership: JoinedRooms, conversations: Conversations, recall: int
+        self, context: CoreContext, membership: JoinedRooms, conversations: Conversations, backfill_count: int
     ) -> None:
         self.awaited: set[str] = set()
         self._context = context
         self._membership = membership
         self._names = context.rooms
         self._conversations = conversations
-        self._recall = recall
+        self._backfill_count = backfill_count
         self._select_once_in: RoomKey | None = None
         self._unconfirmed: list[RoomKey] = []
         self._confirmed = True
@@ -72,12 +72,12 @@ class RoomActions:
             return
         if room in self._membership.rooms:
             self._conversations.select(room)
-            self._context.tell(events.RoomSelected(room.room))
+            self._context.show(events.RoomSelected(room.room))
         elif self._context.online:
             self._send_join([room.room])
         else:
             self._join_later(room)
-            self._context.tell(events.ActionDeferred(DeferredKind.ENTER, room.room))
+            self._context.show(events.ActionDeferred(DeferredKind.JOIN, room.room))
 
     def leave(self, name: str) -> None:
         """Leave a room."""
@@ -109,21 +109,21 @@ class RoomActions:
             self._context.reject(RejectReason.ROOM_INVALID, name, refusal.detail)
             return None
 
-    # --- what the server says of ourselves ----------------------------------------------------------------------------
+    # --- what the server says of the user -----------------------------------------------------------------------------
 
     def joined(self, event: Joined) -> None:
-        """In a room: asked for, entered again, entered on another device, or told after a welcome."""
+        """The user is in a room: as asked, joined again, joined on another device, or told after a welcome."""
         room = self._names.joined(event.room)
         if event.ref == 0 and self._is_leaving(room):
-            return  # the server tells what it knew before it heard of our leaving
+            return  # sent before the server received the Leave
         self._unconfirmed = [each for each in self._unconfirmed if each is not room]
         is_known = room.room == LOBBY or room in self._membership.wanted
         shown = self._membership.entered(event, elsewhere=event.ref == 0 and self._confirmed and not is_known)
         request = self._context.requests.get(event.ref)
         selects = isinstance(request, PendingJoin) and (not request.again or room is self._select_once_in)
-        recall = self._recall if selects or room is self._context.current else 0
-        self._conversations.timeline.entered(room, event.live_from, recall)
-        self._context.tell(shown)
+        backfill_count = self._backfill_count if selects or room is self._context.current else 0
+        self._conversations.timeline.entered(room, event.live_from, backfill_count)
+        self._context.show(shown)
         if selects:
             self._conversations.select(room)
         if isinstance(request, PendingJoin):
@@ -140,7 +140,7 @@ class RoomActions:
             self._out_of(self._names.named(name))
 
     def left(self, event: Left) -> None:
-        """Out of a room: asked for, on another device, or by a moderator."""
+        """The user is out of a room: as asked, on another device, or taken out by a moderator."""
         self._context.requests.take(event.ref)
         room, elsewhere = self._names.meant(event.room), event.ref == 0 and event.code is None
         told = RoomLeft(room.room, elsewhere, event.text, reason=event.reason, arguments=event.arguments)
@@ -164,7 +164,7 @@ class RoomActions:
     def _out_of(self, room: RoomKey, told: RoomLeft | None = None) -> None:
         self._conversations.timeline.left(room)
         if self._membership.left(room):
-            self._context.tell(told or RoomLeft(room.room))
+            self._context.show(told or RoomLeft(room.room))
         if self._context.current is room:
             self._conversations.select(self._names.named(LOBBY))
 
@@ -173,7 +173,7 @@ class RoomActions:
     def presence(self, event: Presence) -> None:
         """Members came, went or changed their names."""
         for ui_event in self._membership.presence(event, self._context.me.id):
-            self._context.tell(ui_event)
+            self._context.show(ui_event)
 
     def settings_changed(self, event: RoomRules) -> None:
         """A room has other settings, perhaps another name."""
@@ -184,10 +184,10 @@ class RoomActions:
             if gone is not None:
                 self._replaced(gone, room)
         if (changed := self._membership.rules(event)) is not None:
-            self._context.tell(changed)
+            self._context.show(changed)
 
     def _replaced(self, gone: RoomKey, room: RoomKey) -> None:
-        """A room has the name of one that is gone: asked to join this while away, or left long ago."""
+        """Another room has taken the name of ``gone``, which the user left or wanted to join."""
         self._membership.left(gone)
         if self._context.current is gone:
             self._context.current = room
@@ -195,7 +195,7 @@ class RoomActions:
     def role_changed(self, event: RoleChanged) -> None:
         """A member has another role, or may write or not."""
         if (shown := self._membership.role(event, self._context.me.id)) is not None:
-            self._context.tell(shown)
+            self._context.show(shown)
 
     def roster(self, event: Roster) -> None:
         """Take a page of a roster; ask for the next one, or show all."""
@@ -207,7 +207,7 @@ class RoomActions:
         if event.more and event.members:
             self._context.send(Who(requests.ask(request), request.room.room, event.members[-1].id))
         else:
-            self._context.tell(events.RosterShown(request.room.room, tuple(request.people), event.total))
+            self._context.show(events.RosterShown(request.room.room, tuple(request.people), event.total))
 
     def room_list(self, event: RoomsPage) -> None:
         """Take a page of the list of rooms; ask for the next one, or show all."""
@@ -218,15 +218,15 @@ class RoomActions:
         if event.more and event.rooms:
             self._context.send(AskRoomList(requests.ask(request), event.rooms[-1].room))
         else:
-            self._context.tell(events.RoomsShown(tuple(request.rooms)))
+            self._context.show(events.RoomsShown(tuple(request.rooms)))
 
     # --- the connection -----------------------------------------------------------------------------------------------
 
     def join_again(self, *, keeps_rooms: bool) -> None:
-        """After a welcome, leave what was left while away and join what is wanted.
+        """After a welcome, leave the rooms left while offline and join the wanted ones.
 
         Args:
-            keeps_rooms: whether the server says itself which of our rooms the account still belongs to.
+            keeps_rooms: whether the server tells itself which rooms the account still belongs to.
         """
         membership = self._membership
         for room in sorted(membership.left_while_away, key=_name):
@@ -247,7 +247,7 @@ class RoomActions:
         self._select_once_in = None
 
     def join_unanswered(self, request: PendingJoin) -> None:
-        """Join on the next connection; what was joined again is wanted anyway."""
+        """Join on the next connection; rooms joined again are wanted anyway."""
         if not request.again:
             for name in sorted(request.rooms):
                 self._join_later(self._names.named(name))
@@ -268,11 +268,11 @@ class RoomActions:
         self._select_once_in = room
 
     def _leave_later(self, room: RoomKey) -> None:
-        """Leave a room, also one that was only wanted: a server that never had us in it refuses without effect."""
+        """Leave a room, also one that was only wanted: a server without the user in it refuses, without effect."""
         if room not in self._membership.left_while_away:
             self._membership.left_while_away.append(room)
         if room not in self._membership.rooms:
-            self._context.tell(RoomLeft(room.room))
+            self._context.show(RoomLeft(room.room))
         self._out_of(room)
 
 

@@ -1,7 +1,7 @@
-"""What a screen can show of the chat: phase, rooms with their people, conversations with their messages.
+"""The state that a user interface shows: phase, rooms with their members, conversations with their messages.
 
-Plain mutable nouns that the core alone changes and everybody may read. Messages belong to a conversation, named by
-a frozen key: a room by its name, a dialogue by the other person's sender_id, because names change hands.
+The core alone changes these objects; a user interface reads them. A conversation has a key: of a room, an object that
+stays the same when the room is renamed; of direct messages, the other person's sender_id, because names change hands.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ KEPT_PEOPLE = 10_000
 
 
 class ConnectionPhase(Enum):
-    """Where the connection stands."""
+    """The phases of a connection."""
 
     OFFLINE = "offline"  # waiting to dial, or for a name
     DIALLING = "dialling"
@@ -36,7 +36,7 @@ class ConnectionPhase(Enum):
 
 
 class Visibility(Enum):
-    """Which messages somebody sees when they are shown: those the account's other devices count as read."""
+    """The shown messages that the user sees, and that therefore count as read on the account's other devices."""
 
     NOBODY = "nobody"  # a script
     CURRENT = "current"  # a screen with one conversation
@@ -63,7 +63,7 @@ class RoomKey:
 
 
 class PersonKey(Struct, frozen=True):
-    """A dialogue with one person."""
+    """The direct messages with one person."""
 
     person_id: int
 
@@ -115,13 +115,13 @@ class KnownRooms:
 
 
 class RoomState(Struct):
-    """A room one is in. ``people`` is empty and ``counted`` true where only the number is told.
+    """A room that the user is in. ``people`` is empty and ``counted`` true where only the number is told.
 
     Attributes:
         key: which room.
         rules: as far as the server has told them.
-        role: one's own; None for a guest, and where there are no roles.
-        muted: who may not write here now, as far as was told.
+        role: the user's role; None for a guest, and where there are no roles.
+        muted: sender_ids of muted members, as far as was told.
     """
 
     key: RoomKey
@@ -138,7 +138,7 @@ class RoomState(Struct):
 
     @property
     def counted(self) -> bool:
-        """Whether the server tells only how many are here."""
+        """Whether the server tells only the number of members."""
         return not self.people
 
     def replace(self, people: Iterable[Person], total: int) -> None:
@@ -148,16 +148,16 @@ class RoomState(Struct):
 
 
 class Conversation(Struct):
-    """Messages of one room or dialogue in their final state, oldest first, and how many nobody has looked at.
+    """A conversation: its messages as they are now, oldest first, and the number of unread ones.
 
     Attributes:
-        key: which room or dialogue.
+        key: its room or person.
         last: the seq of the last message seen; below it everything was seen.
         changed: the seq of the last change seen, likewise.
-        member: whether one is in it.
-        unread: messages of others that nobody has looked at.
-        mentions: those of them that name oneself.
-        messages: the last ones.
+        member: whether the user is in it.
+        unread: messages of others that the user has not looked at.
+        mentions: those of them that mention the user.
+        messages: the last KEPT_MESSAGES.
     """
 
     key: ConversationId
@@ -181,7 +181,7 @@ class Conversation(Struct):
 
 
 class KnownPeople:
-    """Everybody seen so far: sender_id to the latest name."""
+    """The people seen so far: sender_id to the latest name."""
 
     def __init__(self) -> None:
         self._names: dict[int, str] = {}
@@ -199,7 +199,7 @@ class KnownPeople:
         return self._names.get(person_id)
 
     def find(self, name: str) -> int | None:
-        """Return who was seen last under this name or a look-alike of it."""
+        """Return the sender_id seen last under this name or a look-alike of it."""
         key = name_key(name)
         return next((who for who, known in reversed(self._names.items()) if name_key(known) == key), None)
 
@@ -208,5 +208,5 @@ class KnownPeople:
         yield from self._names.values()
 
     def forget(self) -> None:
-        """Forget everybody: the ids mean nothing any more."""
+        """Forget all names: the log is another one, and its sender_ids too."""
         self._names.clear()

@@ -265,7 +265,7 @@ class Terminal:
         for ui_event in ui_events:
             shown = self._lines.rows(ui_event, self._columns())
             rows += self._rows(ui_event) if shown is None else shown
-            bell = bell or (isinstance(ui_event, events.MessageShown) and ui_event.names_me and not ui_event.late)
+            bell = bell or (isinstance(ui_event, events.MessageShown) and ui_event.mentions_me and not ui_event.late)
         if self._is_secret():  # the request for a password is shown after the prompt that hides it
             self._refresh()
         self._write(rows, bell=bell)

@@ -72,8 +72,8 @@ def _of_lines(ui_event: UiEvent) -> str | None:  # noqa: PLR0911 - one row an ev
             return catalogue.connection.line_refused(line_text(line), why(code, text), to=excerpt(line.to))
         case events.WillBeDeliveredLater(person):
             return catalogue.accounts.kept_for(one_line(person.name))
-        case events.ActionDeferred(wish, subject, text):
-            return catalogue.connection.postponed(wish, excerpt(subject), excerpt(text))
+        case events.ActionDeferred(kind, subject, text):
+            return catalogue.connection.postponed(kind, excerpt(subject), excerpt(text))
         case events.LeavingChat():
             return catalogue.connection.LEAVING
         case events.RenameRefused(name, code, text):

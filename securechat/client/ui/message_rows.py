@@ -106,10 +106,12 @@ class MessageRows:
     def _excerpt(self, event: events.HistoryShown, columns: int) -> list[TextRow]:
         if not event.messages:
             empty = (
-                catalogue.rooms.NOTHING_UNREAD if event.place is HistoryRange.UNREAD else catalogue.rooms.NOTHING_THERE
+                catalogue.rooms.NOTHING_UNREAD
+                if event.history_range is HistoryRange.UNREAD
+                else catalogue.rooms.NOTHING_THERE
             )
             return notice_rows(empty, columns)
-        rows = notice_rows(catalogue.rooms.UNREAD_BEGINS, columns) if event.place is HistoryRange.UNREAD else []
+        rows = notice_rows(catalogue.rooms.UNREAD_BEGINS, columns) if event.history_range is HistoryRange.UNREAD else []
         room = elsewhere(event.key, self._core.current, event.messages[0])
         rows += self._messages(event.key, event.messages, columns, room)
         return rows + (notice_rows(catalogue.rooms.MORE, columns) if event.more else [])

@@ -179,7 +179,7 @@ class Display:
 
     def _check_let_go(self, change: MessageChange, key: ConversationId) -> None:
         """The core may leave out what became of a message only after so many others of the conversation."""
-        seqs = self._seqs[key]
+        seqs = self._seqs.get(key, [])  # none where it was shown under a name that the room lost while away
         later = len(seqs) - bisect_right(seqs, change.target)
         is_present = not isinstance(key, RoomKey) or change.target > self._open[key.room].above
         if is_present and later < KEPT_MESSAGES:

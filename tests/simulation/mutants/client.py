@@ -28,7 +28,7 @@ def own_message_shown_twice(original: Any) -> Any:
     def show(self: Any, conversation: Any, message: Any, *, late: bool) -> None:
         original(self, conversation, message, late=late)
         if message.sender_id == self.me and late:
-            self._reader.on_message(conversation.key, message, late=late)
+            self._listener.on_message(conversation.key, message, late=late)
 
     return show
 

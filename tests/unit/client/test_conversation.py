@@ -32,9 +32,9 @@ def online(**options: object) -> Driver:
     return driver
 
 
-def account(*, first: bool = True, attention: Visibility = Visibility.ALL) -> Driver:
+def account(*, first: bool = True, visibility: Visibility = Visibility.ALL) -> Driver:
     """An account that belongs to ops; the server has not said yet what was not read."""
-    one = Driver(login=Credentials(SECRET, tokens={"me": "0" * 32}), attention=attention, typing=True)
+    one = Driver(credentials=Credentials(SECRET, tokens={"me": "0" * 32}), visibility=visibility, typing=True)
     one.tick()
     greet(one)
     if first:
@@ -83,7 +83,7 @@ def test_answers_edits_deletions_and_reactions_are_lines_kept_until_acknowledged
     one.want(actions.SendMessage("yes", one.core.room("lobby"), reply=7))
     one.want(actions.ChangeMessage(one.core.room("lobby"), m.RevisionKind.EDIT, 7, "new"))
     one.want(actions.ChangeMessage(PersonKey(5), m.RevisionKind.DELETE, 8))
-    one.want(actions.ChangeMessage(one.core.room("lobby"), m.RevisionKind.UNREACT, 7, sign="+"))
+    one.want(actions.ChangeMessage(one.core.room("lobby"), m.RevisionKind.UNREACT, 7, emoji="+"))
     assert said(one)[-4:] == ["waiting: yes", "waiting: (edit) new", "waiting: (deletion)", "waiting: (reaction) +"]
     one.settle()
     kinds = (m.Say, m.Edit, m.Delete, m.React)
@@ -169,7 +169,7 @@ def test_what_somebody_hidden_changes_is_hidden() -> None:
 def test_a_message_that_mentions_me_names_me(mentions: list[int], *, rings: bool) -> None:
     one = online()
     one.hear(m.Message(9, 0, 5, "ann", 0, "hello", "lobby", mentions=mentions))
-    assert one.all(events.MessageShown)[0].names_me is rings
+    assert one.all(events.MessageShown)[0].mentions_me is rings
 
 
 # --- slow mode --------------------------------------------------------------------------------------------------------
@@ -261,7 +261,7 @@ def test_what_was_ordered_when_the_connection_broke_is_told_and_not_repeated() -
 
 
 def test_a_room_that_gets_another_name_stays_the_same_room() -> None:
-    one = online(rooms=("ops",), attention=Visibility.CURRENT)
+    one = online(rooms=("ops",), visibility=Visibility.CURRENT)
     one.server.batch([("ops", "before")])
     one.settle()
     one.say("under way", "ops")

@@ -7,7 +7,7 @@ import pytest
 from securechat import model as m
 from securechat.client.core import actions, events, message_changes
 from securechat.client.core.message_changes import apply_change
-from securechat.client.core.send_queue import KEPT_LINES, THROTTLED_WINDOW, WINDOW
+from securechat.client.core.send_queue import KEPT_PENDING, THROTTLED_WINDOW, WINDOW
 from securechat.client.core.state import KEPT_MESSAGES, ConnectionPhase, PersonKey
 from securechat.client.ui.commands.parser import read
 from securechat.client.ui.describe import sentence
@@ -62,13 +62,13 @@ def test_a_throttled_client_sends_fewer_and_says_so_once() -> None:
 def test_lines_typed_while_away_wait_and_beyond_the_limit_are_declined() -> None:
     driver = online()
     driver.cut()
-    for number in range(KEPT_LINES + 1):
+    for number in range(KEPT_PENDING + 1):
         driver.say(str(number))
-    assert len(driver.all(events.MessageWaiting)) == KEPT_LINES
+    assert len(driver.all(events.MessageWaiting)) == KEPT_PENDING
     assert driver.all(events.ActionRejected) == [events.ActionRejected(events.RejectReason.QUEUE_FULL)]
     driver.settle()
-    assert len(driver.all(events.MessageAcked)) == KEPT_LINES
-    assert [text for _, text in driver.shown()] == [str(number) for number in range(KEPT_LINES)]
+    assert len(driver.all(events.MessageAcked)) == KEPT_PENDING
+    assert [text for _, text in driver.shown()] == [str(number) for number in range(KEPT_PENDING)]
 
 
 def test_unacknowledged_lines_are_repeated_with_the_same_client_ids_before_new_ones() -> None:
@@ -98,7 +98,7 @@ def test_a_line_refused_for_good_is_told_and_forgotten() -> None:
     driver = online()
     driver.say("a")
     driver.hear(m.Refused(ErrorCode.NOT_A_MEMBER, "no", client_id=1))
-    assert driver.all(events.MessageRefused)[0].line.text == "a"
+    assert driver.all(events.MessageRefused)[0].message.text == "a"
     assert driver.core.unsent == ()
 
 
@@ -122,7 +122,7 @@ def test_a_room_one_is_not_in_is_declined() -> None:
     assert driver.all(events.ActionRejected)[0].reason is events.RejectReason.NOT_IN_ROOM
 
 
-def test_whispers_go_to_people_in_the_roster_and_others_are_looked_up() -> None:
+def test_direct_messages_go_to_people_in_the_roster_and_others_are_looked_up() -> None:
     driver = online()
     driver.hear(m.Presence("lobby", 2, joined=[m.Person(5, "Bob B")]))
     driver.want(actions.SendDirect("bob_b", "psst"))
@@ -139,7 +139,7 @@ def test_an_absent_person_is_refused_with_name_text_and_the_servers_words() -> N
     assert isinstance(driver.sent[-1], m.Whois)
     driver.hear(m.Refused(ErrorCode.NO_SUCH_PERSON, "nobody has this name", driver.sent[-1].ref))
     [refused] = driver.all(events.MessageRefused)
-    assert (refused.line.to, refused.line.text, refused.text) == ("nobody", "hi", "nobody has this name")
+    assert (refused.message.to, refused.message.text, refused.text) == ("nobody", "hi", "nobody has this name")
     assert sentence(refused, driver.core.current, 1) == "not sent to nobody (nobody has this name): hi"
     assert driver.core.unsent == ()
     assert not driver.all(events.RequestRefused)
@@ -251,7 +251,7 @@ def test_what_was_asked_before_a_loss_is_asked_again() -> None:
     assert "you" in [command.name for command in driver.sent if isinstance(command, m.Nick)]
 
 
-def test_whispers_survive_a_loss_before_the_name_was_found() -> None:
+def test_direct_messages_survive_a_loss_before_the_name_was_found() -> None:
     driver = online()
     driver.want(actions.SendDirect("p99", "wait for me"))
     driver.cut()
@@ -408,11 +408,11 @@ def test_ones_own_name_is_noticed_as_a_word(text: str, named: bool) -> None:
     driver = online()
     driver.server.batch([("lobby", text)])
     driver.settle()
-    assert driver.all(events.MessageShown)[0].names_me is named
+    assert driver.all(events.MessageShown)[0].mentions_me is named
 
 
 def test_earlier_messages_come_before_live_ones_even_if_those_arrive_first() -> None:
-    driver = Driver(recall=4)
+    driver = Driver(backfill_count=4)
     driver.server.batch([("lobby", f"old {number}") for number in range(6)])
     driver.tick()
     driver.to_server()
@@ -453,7 +453,7 @@ def test_the_users_reaction_to_a_message_no_longer_kept_is_told() -> None:
     server.batch([("lobby", "look")])
     driver.settle()
     target = server.log[0].seq
-    driver.want(actions.ChangeMessage(driver.core.current, m.RevisionKind.REACT, target, sign="+"))
+    driver.want(actions.ChangeMessage(driver.core.current, m.RevisionKind.REACT, target, emoji="+"))
     server.batch([("lobby", str(number)) for number in range(KEPT_MESSAGES)])  # on their way, and stored before it
     driver.to_client()
     driver.settle()

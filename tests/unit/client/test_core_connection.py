@@ -225,7 +225,7 @@ def test_leaving_while_away_waits_three_seconds_and_says_what_is_lost() -> None:
     assert not driver.all(events.ClientEnded)
     driver.now += 3.0
     driver.take(driver.core.tick(driver.now))
-    assert [line.text for line in driver.all(events.MessagesLost)[0].lines] == ["into the void"]
+    assert [line.text for line in driver.all(events.MessagesLost)[0].messages] == ["into the void"]
     assert driver.all(events.ClientEnded) == [events.ClientEnded(events.EndReason.QUIT)]
 
 
@@ -236,7 +236,7 @@ def test_leaving_with_something_unacknowledged_is_told_at_once(is_away: bool) ->
         driver.cut()
     driver.say("last words")
     driver.want(actions.LeaveChat())
-    assert [line.text for line in driver.all(events.LeavingChat)[0].lines] == ["last words"]
+    assert [line.text for line in driver.all(events.LeavingChat)[0].messages] == ["last words"]
     assert not driver.core.hurried
     driver.want(actions.LeaveChat())
     assert driver.core.hurried

@@ -1,4 +1,4 @@
-"""What the client core tells a user interface: a closed union of frozen records, in the order of what happened.
+"""The UI events of the client core: a closed union of frozen records, in the order of what happened.
 
 The records carry what the server said as it said it. The user interface makes it safe to show, and writes every
 sentence around it. Events that pass on a refusal, a closing or a leaving have its ``code``, ``text``, ``reason`` and

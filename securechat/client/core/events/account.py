@@ -15,11 +15,11 @@ from securechat.model import CertificateInfo, LoginInfo, Person, Secretive
 
 
 class NameNeeded(Struct, frozen=True):
-    """The connection is there and verified; choose a name."""
+    """The connection is verified; the user has to choose a name."""
 
 
 class NameRefused(Struct, frozen=True):
-    """Choose another name."""
+    """The server refused the name; the user has to choose another."""
 
     name: str
     code: ErrorCode
@@ -29,7 +29,10 @@ class NameRefused(Struct, frozen=True):
 
 
 class PasswordNeeded(Struct, frozen=True):
-    """The server wants proof of the name: give the password, or (``new``) choose one for an invite; or another name."""
+    """The server asks for the password of the name, or (``new``) for one chosen for an invite.
+
+    Another name is an answer too.
+    """
 
     name: str
     new: bool
@@ -40,21 +43,21 @@ class PasswordNeeded(Struct, frozen=True):
 
 
 class LoginDelayed(Struct, frozen=True):
-    """The server answers a hello only later; it is repeated by itself."""
+    """The server answers the hello later; the core repeats it by itself."""
 
     retry_after_s: float
     code: ErrorCode
 
 
 class LoggedIn(Struct, frozen=True):
-    """In, for the first time.
+    """Logged in, for the first time.
 
     Attributes:
         server: the program and its version.
-        me: who one is.
-        account: whether one is logged in to an account.
+        me: the user.
+        account: whether the user is logged in to an account.
         admin: whether that account administers the server.
-        must_change: an administrator has set its password: choose another.
+        must_change: an administrator has set its password; the user should choose another.
     """
 
     server: str
@@ -65,26 +68,26 @@ class LoggedIn(Struct, frozen=True):
 
 
 class TokenReceived(Secretive, frozen=True):
-    """A login that the next start can use: whoever keeps files keeps it."""
+    """A token that the next start can log in with; the user interface stores it."""
 
     name: str
     token: str
 
 
 class TokenLost(Struct, frozen=True):
-    """The kept login of this name is of no more use."""
+    """The stored token of this name is no longer valid."""
 
     name: str
 
 
 class IdentityChanged(Struct, frozen=True):
-    """In again, as somebody else than before the connection was lost."""
+    """Logged in again, as another sender than before the connection was lost."""
 
     me: Person
 
 
 class RenameRefused(Struct, frozen=True):
-    """The server said no to a change of name; the old one stays."""
+    """The server refused a change of name; the old one stays."""
 
     name: str
     code: ErrorCode
@@ -94,7 +97,7 @@ class RenameRefused(Struct, frozen=True):
 
 
 class AccountAction(Enum):
-    """What one does to one's own account."""
+    """The actions on the user's own account."""
 
     REGISTER = "register"
     CHANGE_PASSWORD = "change_password"  # noqa: S105 - a word for it, no password
@@ -106,7 +109,7 @@ class AccountAction(Enum):
 
 
 class AccountActionDone(Struct, frozen=True):
-    """The server did it, durably; ``number`` of the login or certificate, ``name`` of a new account."""
+    """The server has done it, durably; ``number`` of the login or certificate, ``name`` of a new account."""
 
     account_action: AccountAction
     number: int | None = None
@@ -114,7 +117,7 @@ class AccountActionDone(Struct, frozen=True):
 
 
 class AccountActionUnconfirmed(Struct, frozen=True):
-    """The connection broke before the server answered: it may have been done or not."""
+    """The connection broke before the answer: the server may have done it or not."""
 
     account_action: AccountAction
 
@@ -127,7 +130,7 @@ class LoginsShown(Struct, frozen=True):
 
 
 class CertificatesShown(Struct, frozen=True):
-    """The answer to AskCertificates; ``presented`` is the fingerprint of the one shown to the server.
+    """The answer to AskCertificates; ``presented`` is the fingerprint of the one that this connection has shown.
 
     ``more`` where the server left some out.
     """

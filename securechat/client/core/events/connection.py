@@ -26,7 +26,7 @@ class DisconnectReason(Enum):
 
 
 class Disconnect(Struct, frozen=True):
-    """Why there is no connection; ``tls`` is set for LossKind.TLS and HUNG_UP."""
+    """Why there is no connection; ``tls`` is set for DisconnectReason.TLS and HUNG_UP."""
 
     kind: DisconnectReason
     detail: str = ""
@@ -34,7 +34,7 @@ class Disconnect(Struct, frozen=True):
 
 
 class ConnectionLost(Struct, frozen=True):
-    """Away from now on. ``code`` and ``text`` are the server's last words, if it had any."""
+    """The connection is lost. ``code`` and ``text`` are those of the server's Closing, if it sent one."""
 
     loss: Disconnect
     code: ErrorCode | None = None
@@ -58,52 +58,52 @@ class BackOnline(Struct, frozen=True):
 
 
 class CaughtUp(Struct, frozen=True):
-    """Everything missed has been shown: so many messages."""
+    """Everything missed has been shown: ``missed`` messages."""
 
     missed: int
 
 
 class HistoryReset(Struct, frozen=True):
-    """The server has another log than before: numbering and identities start anew."""
+    """The server has another log than before: seqs and sender_ids start anew."""
 
 
 class RateLimited(Struct, frozen=True):
-    """Over a rate: lines go out as fast as the server takes them. Told once until everything is out."""
+    """The server limits the rate: messages go out as it takes them. Shown once until everything is sent."""
 
     retry_after_s: float
 
 
 class AnnouncementShown(Struct, frozen=True):
-    """The people who run the server say something to everybody."""
+    """A notice of the operator to all members."""
 
     text: str
     sent_at_ms: int
 
 
 class StateNotSaved(Struct, frozen=True):
-    """Something that should be remembered on this machine could not be written."""
+    """State that should be kept on this machine could not be written."""
 
     detail: str
 
 
 class LeavingChat(Struct, frozen=True):
-    """The user goes, as soon as ``lines`` are acknowledged or patience ends."""
+    """The user leaves as soon as ``messages`` are acknowledged or the patience ends."""
 
-    lines: tuple[PendingMessage, ...]
+    messages: tuple[PendingMessage, ...]
 
 
 class EndReason(Enum):
-    """Why the client is done."""
+    """Why the client has ended."""
 
     QUIT = "quit"
     UNREACHABLE = "unreachable"  # the first connection failed
-    CLOSED = "closed"  # the server's last words allow no return
-    LOGGED_OUT = "logged_out"  # at the user's own wish
+    CLOSED = "closed"  # for a reason that forbids to connect again
+    LOGGED_OUT = "logged_out"  # because the user asked for it
     VERSION = "version"
 
 
 class ClientEnded(Struct, frozen=True):
-    """Nothing follows. ``code`` and ``text`` are the server's last words, ``loss`` a failed first connection."""
+    """Nothing follows. ``code`` and ``text`` are those of the last event, ``loss`` a failed first connection."""
 
     cause: EndReason
     loss: Disconnect | None = None

@@ -13,23 +13,23 @@ from securechat.model import Hit, Message, MessageChange, Person, RevisionKind, 
 
 
 class MessageChangeRequest(Struct, frozen=True):
-    """What a line does to a message, where it is none of its own: edits it, deletes it, reacts to it."""
+    """A change that the user asks for: an edit, a deletion or a reaction."""
 
     kind: RevisionKind
     seq: int
-    sign: str = ""
+    emoji: str = ""
 
 
 class PendingMessage(Struct, frozen=True):
-    """A line the user gave to send.
+    """A message, or a change of one, that the server has not acknowledged yet.
 
     Attributes:
-        number: the user's own count, stable over every retry; 0 while the person is still looked up.
+        number: counts what the user sends, and stays over every retry; 0 while the person is still looked up.
         target: where it goes.
         text: what it says.
         to: the person it was addressed to, by name, where it was.
         reply: the seq of the message it answers.
-        revising: what it does to another message, where it is no message itself.
+        change: the change of an earlier message that it asks for; None for a message.
     """
 
     number: int
@@ -37,18 +37,18 @@ class PendingMessage(Struct, frozen=True):
     text: str
     to: str = ""
     reply: int | None = None
-    revising: MessageChangeRequest | None = None
+    change: MessageChangeRequest | None = None
 
 
 class MessageShown(Struct, frozen=True):
-    """A message, exactly once, in the order of its conversation.
+    """A message, shown exactly once and in the order of its conversation.
 
     Attributes:
         message: as the log has it.
         key: its conversation.
         own: whether this user sent it.
-        late: whether it was missed while away, or pulled rather than pushed.
-        names_me: whether somebody else's text has the user's name in it.
+        late: whether it was read from the log, rather than pushed by the server.
+        mentions_me: whether another member's message mentions the user.
         elsewhere: whether this user sent it, from another device.
     """
 
@@ -56,17 +56,18 @@ class MessageShown(Struct, frozen=True):
     key: ConversationId
     own: bool
     late: bool = False
-    names_me: bool = False
+    mentions_me: bool = False
     elsewhere: bool = False
 
 
 class MessageChanged(Struct, frozen=True):
-    """A message has changed, told once, unless it was shown in this state already.
+    """A message has changed; shown once, unless the message was shown in this state already.
 
     Attributes:
-        change: what was done, and by whom.
+        change: the change, as the log has it.
         key: its conversation.
-        message: what it is now; None where it is too old to be kept here.
+        message: the result; None where the core no longer keeps the message (state.KEPT_MESSAGES). A user interface
+            that keeps it applies the change itself (`message_changes.apply_change`).
         late: whether it was missed while away.
     """
 
@@ -77,7 +78,7 @@ class MessageChanged(Struct, frozen=True):
 
 
 class HistoryLoaded(Struct, frozen=True):
-    """Earlier messages, oldest first: the start of a room, or an answer to AskHistory (``asked``)."""
+    """Earlier messages, oldest first: of a room that was just joined, or the answer to AskHistory (``asked``)."""
 
     key: ConversationId
     messages: tuple[Message, ...]
@@ -85,7 +86,7 @@ class HistoryLoaded(Struct, frozen=True):
 
 
 class HistoryRange(Enum):
-    """Which part of a conversation was asked for."""
+    """The part of a conversation that was asked for."""
 
     AROUND = "around"
     SINCE = "since"
@@ -93,16 +94,16 @@ class HistoryRange(Enum):
 
 
 class HistoryShown(Struct, frozen=True):
-    """Messages from somewhere in a conversation, oldest first; ``more`` follow."""
+    """A part of a conversation, oldest first; ``more`` tells that others follow."""
 
     key: ConversationId
     messages: tuple[Message, ...]
-    place: HistoryRange
+    history_range: HistoryRange
     more: bool
 
 
 class SearchShown(Struct, frozen=True):
-    """A page of what a search found, the newest first; ``building`` while the index is not complete."""
+    """A page of search results, the newest first; ``building`` while the index is not complete."""
 
     query: str
     hits: tuple[Hit, ...]
@@ -111,7 +112,7 @@ class SearchShown(Struct, frozen=True):
 
 
 class UnreadShown(Struct, frozen=True):
-    """Where something has not been read; ``asked`` for, or told after a login."""
+    """The conversations with unread messages; ``asked`` for by the user, or shown after a login."""
 
     items: tuple[UnreadItem, ...]
     asked: bool
@@ -125,30 +126,30 @@ class ReadOnOtherDevice(Struct, frozen=True):
 
 
 class IgnoreChanged(Struct, frozen=True):
-    """A person's messages are hidden now, or shown again."""
+    """The messages of a person are hidden from now on, or shown again."""
 
     person: Person
     hidden: bool
 
 
 class MessageWaiting(Struct, frozen=True):
-    """A line cannot go out now: away (``code`` None), or the server asked to try again later."""
+    """A message cannot go out now: there is no connection (``code`` None), or the server asked to try again later."""
 
-    line: PendingMessage
+    message: PendingMessage
     code: ErrorCode | None = None
 
 
 class MessageAcked(Struct, frozen=True):
-    """A line is durable as message ``seq``; its message comes as Shown."""
+    """A message is durable under ``seq``; it is shown as MessageShown when its turn in the conversation comes."""
 
-    line: PendingMessage
+    message: PendingMessage
     seq: int
 
 
 class MessageRefused(Struct, frozen=True):
-    """The server will not take a line; it is not kept."""
+    """The server refused a message; it is not sent again."""
 
-    line: PendingMessage
+    message: PendingMessage
     code: ErrorCode
     text: str
     reason: str = ""
@@ -156,12 +157,12 @@ class MessageRefused(Struct, frozen=True):
 
 
 class MessagesLost(Struct, frozen=True):
-    """Leaving although these were never acknowledged; some may have been stored all the same."""
+    """The client gives up messages that were never acknowledged; the server may have stored some of them."""
 
-    lines: tuple[PendingMessage, ...]
+    messages: tuple[PendingMessage, ...]
 
 
 class WillBeDeliveredLater(Struct, frozen=True):
-    """What is said to this person waits on the server: they have an account and are not here."""
+    """Messages to this person wait on the server: the person has an account and is not connected."""
 
     person: Person

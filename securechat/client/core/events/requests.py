@@ -13,7 +13,7 @@ from securechat.model import Refused
 
 
 class RejectReason(Enum):
-    """Why the client itself declines an intent."""
+    """Why the client rejects an action without asking the server."""
 
     AWAY = "away"
     QUEUE_FULL = "queue_full"
@@ -30,7 +30,7 @@ class RejectReason(Enum):
 
 
 class ActionRejected(Struct, frozen=True):
-    """The client itself says no; ``detail`` is a rule's own sentence, ``subject`` what it is about."""
+    """The client rejects an action; ``detail`` is a rule's sentence, ``subject`` the name or number it is about."""
 
     reason: RejectReason
     subject: str = ""
@@ -38,23 +38,23 @@ class ActionRejected(Struct, frozen=True):
 
 
 class DeferredKind(Enum):
-    """What is kept for later when there is no connection; questions are not."""
+    """The actions that are deferred without a connection; questions are not."""
 
     NAME = "name"
-    ENTER = "enter"
-    WHISPER = "whisper"
+    JOIN = "join"
+    DIRECT = "direct"
 
 
 class ActionDeferred(Struct, frozen=True):
-    """A wish that cannot be fulfilled now and will be once the connection is back."""
+    """An action is kept until the connection is back."""
 
-    wish: DeferredKind
+    kind: DeferredKind
     subject: str
     text: str = ""
 
 
 class RequestRefused(Struct, frozen=True):
-    """The server said no to a request that is not a line."""
+    """The server refused a request that is not a message."""
 
     code: ErrorCode
     text: str

@@ -11,7 +11,18 @@ from securechat.model import Person, RoomCount, RoomRules
 
 
 class RoomJoined(Struct, frozen=True):
-    """In a room; ``again`` when a reconnect re-entered it, ``elsewhere`` when another device of the account did."""
+    """The user is in a room.
+
+    Attributes:
+        room: its name.
+        people: its members; empty where only the number is told.
+        total: the number of its members.
+        again: whether it was joined again after a lost connection.
+        elsewhere: whether another device of the account joined it.
+        topic: its topic.
+        read_only: whether only moderators and owners may write.
+        archived: whether it is archived.
+    """
 
     room: str
     people: tuple[Person, ...]
@@ -24,13 +35,14 @@ class RoomJoined(Struct, frozen=True):
 
 
 class RoomLeft(Struct, frozen=True):
-    """Out of a room.
+    """The user is no longer in a room.
 
     Attributes:
         room: its name.
         elsewhere: whether another device of the account left it.
-        text: why, in the server's words, when it was nobody's wish here.
-        missing: whether one was found out of it after a lost connection: taken out, or it has another name now.
+        text: the server's sentence, when the user did not ask to leave.
+        missing: whether the server did not tell of it after a lost connection: the user was taken out, or it was
+            renamed.
     """
 
     room: str
@@ -42,7 +54,7 @@ class RoomLeft(Struct, frozen=True):
 
 
 class RoomSelected(Struct, frozen=True):
-    """Looking at a room again that was never left: no server has a part in it."""
+    """The user looks at a room that was joined before; the server is not asked."""
 
     room: str
 
@@ -62,21 +74,21 @@ class RosterShown(Struct, frozen=True):
 
 
 class MembersJoined(Struct, frozen=True):
-    """Others entered a room."""
+    """Other members joined a room."""
 
     room: str
     people: tuple[Person, ...]
 
 
 class MembersLeft(Struct, frozen=True):
-    """Others left a room."""
+    """Other members left a room."""
 
     room: str
     people: tuple[Person, ...]
 
 
 class MemberRenamed(Struct, frozen=True):
-    """Somebody has another name now; told once, however many rooms are shared."""
+    """A member has another name; shown once, whatever the number of shared rooms."""
 
     person_id: int
     old: str
@@ -85,28 +97,28 @@ class MemberRenamed(Struct, frozen=True):
 
 
 class RoomSettingsShown(Struct, frozen=True):
-    """The rules of a room, as asked; or only its topic."""
+    """The answer to AskRoomSettings: the settings of a room, or only its topic."""
 
     rules: RoomRules
     topic_only: bool = False
 
 
 class RoomSettingsChanged(Struct, frozen=True):
-    """The rules of a room are others now, or its name; ``before`` as far as they were known."""
+    """A room has other settings, or another name; ``before`` as far as they were known."""
 
     rules: RoomRules
     before: RoomRules
 
 
 class InvitedToRoom(Struct, frozen=True):
-    """One may enter a room."""
+    """The user was invited to a room."""
 
     room: str
     by: Person
 
 
 class RoleShown(Struct, frozen=True):
-    """What somebody is in a room now; ``muted_s`` as in model.RoleChanged, ``was_muted`` as far as it was known."""
+    """A member's role in a room; ``muted_s`` as in model.RoleChanged, ``was_muted`` as far as it was known."""
 
     room: str
     person: Person
@@ -117,21 +129,21 @@ class RoleShown(Struct, frozen=True):
 
 
 class ModerationDone(Struct, frozen=True):
-    """The server did to somebody what was ordered, durably."""
+    """The server has carried out a moderation action on a person, durably."""
 
-    order: ModerateMember
+    action: ModerateMember
     person: Person
 
 
 class ModerationUnconfirmed(Struct, frozen=True):
-    """The connection broke before the server answered: it may have been done or not."""
+    """The connection broke before the answer: the server may have done it or not."""
 
 
 class TypingChanged(Struct, frozen=True):
-    """Somebody began or ended writing in the conversation looked at: see the core's ``writers``."""
+    """The members who type in the current conversation are others now: see `ClientCore.typists`."""
 
 
 class TypingNoticesSet(Struct, frozen=True):
-    """Whether notices of writing are sent and shown."""
+    """Typing notices are sent and shown from now on, or not."""
 
     on: bool

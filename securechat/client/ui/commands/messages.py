@@ -121,7 +121,7 @@ def _react(rest: str, numbers: LineNumbers, me: int) -> ParsedInput:
     if named is None or not sign or len(sign) > MAX_SIGN_CHARS:
         return InputError(usage("/react"))
     away = away or (named.message is not None and has_reacted(named.message, sign, me))
-    return actions.ChangeMessage(named.key, RevisionKind.UNREACT if away else RevisionKind.REACT, named.seq, sign=sign)
+    return actions.ChangeMessage(named.key, RevisionKind.UNREACT if away else RevisionKind.REACT, named.seq, emoji=sign)
 
 
 def _around(rest: str, numbers: LineNumbers) -> ParsedInput:
