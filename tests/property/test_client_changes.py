@@ -71,15 +71,15 @@ def state(message: Message) -> object:
 def as_shown(driver: Driver) -> dict[int, Message]:
     """What a reader who applies what is told has in the end."""
     shown: dict[int, Message] = {}
-    changes = [happening.change.seq for happening in driver.all(events.MessageChanged)]
+    changes = [ui_event.change.seq for ui_event in driver.all(events.MessageChanged)]
     assert len(changes) == len(set(changes)), "told twice"
-    for happening in driver.told:
-        match happening:
+    for ui_event in driver.told:
+        match ui_event:
             case events.MessageShown(message):
                 assert message.seq not in shown
                 shown[message.seq] = message
             case events.MessageChanged(change) if change.target not in shown:
-                assert happening.message is None  # a hole that was not noticed yet
+                assert ui_event.message is None  # a hole that was not noticed yet
             case events.MessageChanged(change, _, message):
                 before = shown[change.target]
                 after = apply_change(before, change)

@@ -156,11 +156,11 @@ class CheckedRunner:
                 key.fileobj.close()
         loop.close()
 
-    def _hear(self, happenings: Sequence[UiEvent]) -> None:
-        for happening in happenings:
-            if isinstance(happening, TokenReceived):
-                keep_secret(happening.token)
-            self.core.display.tell(happening)
+    def _hear(self, ui_events: Sequence[UiEvent]) -> None:
+        for ui_event in ui_events:
+            if isinstance(ui_event, TokenReceived):
+                keep_secret(ui_event.token)
+            self.core.display.tell(ui_event)
         if self.is_quiet and not self._busy and not self.enough.is_set():
             self._busy = True
             self._network.post(self._act)

@@ -210,7 +210,7 @@ class Driver:
         return self.core.phase is not ConnectionPhase.ENDED and self.core.deadline() is not None
 
     def all(self, kind: type[T]) -> list[T]:
-        return [happening for happening in self.told if isinstance(happening, kind)]
+        return [ui_event for ui_event in self.told if isinstance(ui_event, kind)]
 
     def shown(self) -> list[tuple[int, str]]:
-        return [(happening.message.seq, happening.message.text) for happening in self.all(events.MessageShown)]
+        return [(ui_event.message.seq, ui_event.message.text) for ui_event in self.all(events.MessageShown)]

@@ -85,7 +85,7 @@ class Display:
         self.lines, self.ended = {}, True
         return after
 
-    # --- what came over the wire, where a happening does not say it
+    # --- what came over the wire, where a ui_event does not say it
 
     def welcomed(self, event: Welcome) -> None:
         """The server has let the core in, before it tells."""
@@ -99,13 +99,13 @@ class Display:
 
     # --- what the core tells
 
-    def tell(self, happening: events.UiEvent) -> None:
-        """Take a happening.
+    def tell(self, ui_event: events.UiEvent) -> None:
+        """Take a ui_event.
 
         Raises:
             HistoryBroken: something is shown twice, out of order, or where the user is not.
         """
-        match happening:
+        match ui_event:
             case events.MessageShown(message, key):
                 self._show(message, key)
             case MessageChanged(change, key, message):

@@ -59,14 +59,14 @@ def edited(seq: int, target: int, text: str = "mended") -> Edited:
     return Edited(seq, target, BOB, "bob", 0, "lobby", text=text)
 
 
-def display(*happenings: UiEvent, live_from: int = 10) -> Display:
+def display(*ui_events: UiEvent, live_from: int = 10) -> Display:
     """Somebody who came to the lobby, and was told this."""
     one = Display("ann")
     one.welcomed(Welcome(1, "server/1", ME, "ann", live_from))
     one.joined(Joined("lobby", live_from, 1))
     one.tell(events.RoomJoined("lobby", (), 1))
-    for happening in happenings:
-        one.tell(happening)
+    for ui_event in ui_events:
+        one.tell(ui_event)
     return one
 
 
@@ -91,13 +91,13 @@ def test_an_honest_life_passes() -> None:
     )
     one.check(rows, converged=True)
     one.lines = dict.fromkeys((1, 2, 3))
-    for happening in (
+    for ui_event in (
         events.MessageAcked(LINES[0], 11),
         events.MessageRefused(LINES[1], ErrorCode.NOT_FOUND, ""),
         events.MessagesLost((LINES[2],)),
         events.ClientEnded(events.EndReason.QUIT),
     ):
-        one.tell(happening)
+        one.tell(ui_event)
     assert one.lines == {1: "acked", 2: "refused", 3: "lost"}
     one.check(rows, converged=True)
 
@@ -136,11 +136,11 @@ def lies() -> Iterator[tuple[str, list[UiEvent], str]]:
     yield "another self", [IdentityChanged(Person(9, "ann"))], "somebody else"
 
 
-@pytest.mark.parametrize(("happenings", "sentence"), [pytest.param(*rest, id=name) for name, *rest in lies()])
-def test_each_lie_is_seen_when_it_is_told(happenings: list[UiEvent], sentence: str) -> None:
-    one = display(*happenings[:-1])
+@pytest.mark.parametrize(("ui_events", "sentence"), [pytest.param(*rest, id=name) for name, *rest in lies()])
+def test_each_lie_is_seen_when_it_is_told(ui_events: list[UiEvent], sentence: str) -> None:
+    one = display(*ui_events[:-1])
     with pytest.raises(HistoryBroken, match=sentence):
-        one.tell(happenings[-1])
+        one.tell(ui_events[-1])
 
 
 def test_no_line_is_forgotten_at_the_end() -> None:
@@ -195,10 +195,10 @@ def shortcomings() -> Iterator[tuple[str, list[UiEvent], list[Message], str]]:
 
 
 @pytest.mark.parametrize(
-    ("happenings", "rows", "sentence"), [pytest.param(*rest, id=name) for name, *rest in shortcomings()]
+    ("ui_events", "rows", "sentence"), [pytest.param(*rest, id=name) for name, *rest in shortcomings()]
 )
-def test_each_shortcoming_is_seen_at_the_end(happenings: list[UiEvent], rows: list[Message], sentence: str) -> None:
-    one = display(*happenings)
+def test_each_shortcoming_is_seen_at_the_end(ui_events: list[UiEvent], rows: list[Message], sentence: str) -> None:
+    one = display(*ui_events)
     with pytest.raises(HistoryBroken, match=sentence):
         one.check(rows, converged=True)
 

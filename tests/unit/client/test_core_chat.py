@@ -28,7 +28,7 @@ def says(driver: Driver) -> list[int]:
     return [command.client_id for command in driver.sent if isinstance(command, m.Say)]
 
 
-def test_own_line_is_shown_once_as_the_servers_copy() -> None:
+def test_own_message_is_shown_once_as_the_servers_copy() -> None:
     driver = online()
     driver.say("hello")
     driver.settle()
@@ -59,7 +59,7 @@ def test_a_throttled_client_sends_fewer_and_says_so_once() -> None:
     assert len(driver.all(events.RateLimited)) == 1
 
 
-def test_lines_typed_while_away_wait_and_beyond_the_limit_are_declined() -> None:
+def test_messages_typed_while_away_wait_and_beyond_the_limit_are_declined() -> None:
     driver = online()
     driver.cut()
     for number in range(KEPT_PENDING + 1):
@@ -71,7 +71,7 @@ def test_lines_typed_while_away_wait_and_beyond_the_limit_are_declined() -> None
     assert [text for _, text in driver.shown()] == [str(number) for number in range(KEPT_PENDING)]
 
 
-def test_unacknowledged_lines_are_repeated_with_the_same_client_ids_before_new_ones() -> None:
+def test_unacknowledged_messages_are_repeated_with_the_same_client_ids_before_new_ones() -> None:
     driver = online()
     driver.say("a")
     driver.say("b")
@@ -83,7 +83,7 @@ def test_unacknowledged_lines_are_repeated_with_the_same_client_ids_before_new_o
     assert [text for _, text in driver.shown()] == ["a", "b", "c"]
 
 
-def test_a_line_refused_for_now_gets_a_new_client_id() -> None:
+def test_a_message_refused_for_now_gets_a_new_client_id() -> None:
     driver = online()
     driver.say("a")
     driver.hear(m.Refused(ErrorCode.DISK_FULL, "full", client_id=1, retry_after_s=5.0))
@@ -94,7 +94,7 @@ def test_a_line_refused_for_now_gets_a_new_client_id() -> None:
     assert says(driver) == [1, 2]
 
 
-def test_a_line_refused_for_good_is_told_and_forgotten() -> None:
+def test_a_message_refused_for_good_is_told_and_forgotten() -> None:
     driver = online()
     driver.say("a")
     driver.hear(m.Refused(ErrorCode.NOT_A_MEMBER, "no", client_id=1))
@@ -422,9 +422,7 @@ def test_earlier_messages_come_before_live_ones_even_if_those_arrive_first() -> 
     assert not driver.all(events.MessageShown)
     driver.settle()
     kinds = [
-        type(happening)
-        for happening in driver.told
-        if isinstance(happening, events.HistoryLoaded | events.MessageShown)
+        type(ui_event) for ui_event in driver.told if isinstance(ui_event, events.HistoryLoaded | events.MessageShown)
     ]
     assert kinds == [events.HistoryLoaded, events.MessageShown]
     assert [message.text for message in driver.all(events.HistoryLoaded)[0].messages] == [

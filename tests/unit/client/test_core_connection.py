@@ -251,7 +251,7 @@ def test_leaving_without_a_wait_is_not_told(said: bool, patience_s: float) -> No
     assert not driver.all(events.LeavingChat)
 
 
-def test_a_second_finish_goes_at_once_and_new_lines_are_declined() -> None:
+def test_a_second_finish_goes_at_once_and_new_messages_are_declined() -> None:
     driver = online()
     driver.say("a")
     driver.want(actions.LeaveChat())
