@@ -9,6 +9,7 @@ The server answers one such question of a connection at a time, so they wait in 
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Callable
 from typing import TypeAlias
 
@@ -139,9 +140,9 @@ class Backfill:
 
     def change(self, change: MessageChange) -> None:
         """Apply a change to what is collected."""
-        self.messages = [
-            apply_change(message, change) if message.seq == change.target else message for message in self.messages
-        ]
+        index = bisect_left(self.messages, change.target, key=_seq)
+        if index < len(self.messages) and self.messages[index].seq == change.target:
+            self.messages[index] = apply_change(self.messages[index], change)
 
     @property
     def finished(self) -> bool:

@@ -254,8 +254,6 @@ class Timeline:
 
     def _offer(self, entry: LogEntry, *, late: bool) -> None:
         key = self._rooms.conversation_of(entry, self.me)
-        if isinstance(key, RoomKey) and entry.room != key.room:
-            entry = replace(entry, room=key.room)
         conversation = self.conversations.get(key)
         if conversation is None and entry.room is not None:
             return  # of a room that was left while offline: the server does not know of that yet
@@ -274,6 +272,8 @@ class Timeline:
     def _take(self, conversation: Conversation, entry: LogEntry, *, late: bool) -> None:
         if not conversation.member:
             return
+        if isinstance(conversation.key, RoomKey) and entry.room != conversation.key.room:
+            entry = replace(entry, room=conversation.key.room)  # it was on its way while the room was renamed
         if isinstance(entry, Message):
             self._show(conversation, entry, late=late)
         elif entry.seq > conversation.changed:
@@ -290,12 +290,12 @@ class Timeline:
         self._listener.on_message(conversation.key, message, late=late)
 
     def _change(self, conversation: Conversation, change: MessageChange, *, late: bool) -> None:
+        for job in self._jobs:
+            if isinstance(job, Backfill):  # its pages may be older, and a message may be dropped before it is shown
+                job.change(change)
         before = conversation.find(change.target)
         if before is None:
             self._pending_changes.keep(conversation.key, change)
-            for job in self._jobs:
-                if isinstance(job, Backfill):
-                    job.change(change)
             self._listener.on_change(conversation.key, change, None, late=late)
         elif (after := apply_change(before, change)) is not before:
             conversation.put(after)
