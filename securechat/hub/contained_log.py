@@ -50,9 +50,10 @@ class ContainedLog:
         key: str,
         done: Callable[[Identity | NotAppended], None],
         account: int | None = None,
+        changes: Sequence[Change] = (),
     ) -> None:
         """See `MessageLog.identify`."""
-        self._log.identify(secret_hash, name, key, self._bind(done), account)
+        self._log.identify(secret_hash, name, key, self._bind(done), account, changes)
 
     def record(self, changes: Sequence[Change], done: Callable[[Committed | NotAppended], None]) -> None:
         """See `MessageLog.record`."""

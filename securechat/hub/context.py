@@ -9,13 +9,14 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from securechat.hub.accounts.directory import AccountDirectory
+from securechat.hub.accounts.hashing_quota import HashingQuota
 from securechat.hub.accounts.names import NameReservations
 from securechat.hub.environment import HubEnvironment
 from securechat.hub.interfaces import Peer
 from securechat.hub.members import Member, MemberConnection
-from securechat.hub.rooms.active_room import ActiveRoom
 from securechat.hub.rooms.directory import RoomDirectory
 from securechat.hub.rooms.presence import PresenceTracker
+from securechat.hub.workflow import Workflows
 
 
 @dataclass(eq=False)
@@ -29,11 +30,11 @@ class HubContext(HubEnvironment):
         members_by_key: the same, by the key of their name.
         names: the owners of names.
         connections: every connection of a member; added by `LoginCompletion`, removed by `Disconnection`.
-        renaming: old and new names of rooms whose new name is on its way to the log, where messages are refused;
-            kept by `Moderation`.
         accounts: accounts with their logins, certificates, invites and mutes.
-        rooms: rooms with a record.
-        presence: the occupied rooms.
+        rooms: every room, by name and by record.
+        presence: the members in the rooms.
+        hashing: hashes the passwords of peers.
+        workflows: runs what waits for the log or the hasher more than once.
     """
 
     fed_seq: int = field(default=0, init=False)
@@ -42,14 +43,16 @@ class HubContext(HubEnvironment):
     members_by_key: dict[str, Member] = field(default_factory=dict, init=False)
     names: NameReservations = field(default_factory=NameReservations, init=False)
     connections: dict[Peer, MemberConnection] = field(default_factory=dict, init=False)
-    renaming: set[str] = field(default_factory=set, init=False)
     accounts: AccountDirectory = field(init=False)
     rooms: RoomDirectory = field(init=False)
     presence: PresenceTracker = field(init=False)
+    hashing: HashingQuota = field(init=False)
+    workflows: Workflows = field(init=False)
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        active_rooms: dict[str, ActiveRoom] = {}
-        self.accounts = AccountDirectory(self, active_rooms)
+        self.accounts = AccountDirectory(self)
         self.rooms = self.accounts.room_directory
-        self.presence = PresenceTracker(self, active_rooms, self.rooms.listing)
+        self.presence = PresenceTracker(self, self.rooms)
+        self.hashing = HashingQuota(self.authentication.hasher, self.limits)
+        self.workflows = Workflows(self, self.accounts, self.hashing, self.connections)

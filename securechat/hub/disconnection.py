@@ -9,6 +9,7 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from securechat.hub.accounts.authentication import Authenticator
+from securechat.hub.accounts.changes import amend
 from securechat.hub.accounts.login import LoginFlow
 from securechat.hub.accounts.login_throttle import LoginThrottle
 from securechat.hub.context import HubContext
@@ -16,8 +17,7 @@ from securechat.hub.interfaces import Peer
 from securechat.hub.members import Member
 from securechat.hub.messages.log_reads import LogReads
 from securechat.model import Closing
-from securechat.records.accounts import Account, Committed
-from securechat.records.log import NotAppended
+from securechat.records.accounts import Account
 
 
 class Disconnection:
@@ -97,8 +97,4 @@ class Disconnection:
         def edit(account: Account) -> Account:
             return replace(account, seen_at_ms=now_ms, seen_seq=max(account.seen_seq, seq))
 
-        self._context.accounts.amend(Account, member.sender_id, edit, (), _ignore)
-
-
-def _ignore(_: Committed | NotAppended) -> None:
-    """The next departure of a device makes up for a record that failed."""
+        self._context.workflows.run(amend(self._context.accounts, Account, member.sender_id, edit))

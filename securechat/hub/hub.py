@@ -38,6 +38,7 @@ from securechat.hub.rate_limits import AddressBuckets
 from securechat.hub.rooms.membership import RoomMembership
 from securechat.hub.rooms.moderation import Moderation
 from securechat.hub.rooms.queries import RoomQueries
+from securechat.hub.rooms.settings import RoomSettings
 from securechat.hub.slices import Slices
 from securechat.hub.wall_clock import WallClock
 from securechat.model import (
@@ -140,7 +141,8 @@ class Hub:
         self._posting = Posting(context)
         self._delivery = Delivery(context, visibility)
         self._room_membership = RoomMembership(context)
-        self._moderation = Moderation(context, self._room_membership, self._delivery)
+        self._moderation = Moderation(context, self._room_membership)
+        self._room_settings = RoomSettings(context, self._room_membership, self._delivery)
         self._typing_notices = TypingNotices(context)
         self._read_markers = AccountReadMarkers(context)
         self._authenticator = Authenticator(context, self._login_throttle)
@@ -177,7 +179,8 @@ class Hub:
         posting = Handling(self._posting.append, Cost.MESSAGE)
         room_query = Handling(self._room_queries.answer, Cost.REQUEST)
         account = Handling(self._account_service.answer, Cost.REQUEST)
-        room = Handling(self._moderation.answer, Cost.REQUEST)
+        moderation = Handling(self._moderation.answer, Cost.REQUEST)
+        settings = Handling(self._room_settings.answer, Cost.REQUEST)
         return {
             Say: posting,
             Direct: posting,
@@ -195,11 +198,11 @@ class Hub:
             History: Handling(self._history.answer, Cost.REQUEST),
             Search: Handling(self._search.answer, Cost.REQUEST),
             AskUnread: Handling(self._unread.answer, Cost.REQUEST),
-            SetRoom: room,
-            AskRoom: room,
-            InviteTo: room,
-            Moderate: room,
-            Grant: room,
+            SetRoom: settings,
+            AskRoom: settings,
+            InviteTo: moderation,
+            Moderate: moderation,
+            Grant: moderation,
             Register: account,
             ChangePassword: account,
             Logins: account,

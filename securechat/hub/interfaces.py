@@ -74,12 +74,16 @@ class MessageLog(Protocol):
         key: str,
         done: Callable[[Identity | NotAppended], None],
         account: int | None = None,
+        changes: Sequence[Change] = (),
     ) -> None:
         """Find or make, durably, the sender of this secret, and record that the sender holds the name now.
 
         With ``account`` the secret is a device of that account (or its own first one): it speaks for the account from
         now on, and holds no name, because the account does. Answered INVALID when the secret speaks for another
         account already, and LOGIN_REQUIRED when it is an account's and none was named.
+
+        ``changes`` are made along with it, in the same commit, or not at all when it is refused. They are about
+        accounts, logins, invites and the audit; `NEW_SENDER` in a record of an account or a login is this sender.
         """
 
     def record(self, changes: Sequence[Change], done: Callable[[Committed | NotAppended], None]) -> None:

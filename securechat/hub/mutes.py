@@ -15,6 +15,7 @@ from enum import Enum
 from typing import Final, NamedTuple
 
 from securechat.hub.accounts.directory import AccountDirectory
+from securechat.hub.rooms.room import HubRoom
 from securechat.model import (
     AddCertificate,
     AskRoom,
@@ -125,7 +126,7 @@ def expect_unmuted(directory: AccountDirectory, sender_id: int) -> None:
     raise refusal_for("muted_for", left=left_s)
 
 
-def expect_unmuted_in(directory: AccountDirectory, room: str, sender_id: int) -> None:
+def expect_unmuted_in(directory: AccountDirectory, room: HubRoom, sender_id: int) -> None:
     """Require that a member is not muted in a room.
 
     Raises:
@@ -133,6 +134,6 @@ def expect_unmuted_in(directory: AccountDirectory, room: str, sender_id: int) ->
     """
     left_s = directory.room_directory.muted_s(room, sender_id)
     if left_s is None:
-        raise refusal_for("muted_in_room", room=room)
+        raise refusal_for("muted_in_room", room=room.name)
     if left_s > 0:
-        raise refusal_for("muted_in_room_for", room=room, left=math.ceil(left_s))
+        raise refusal_for("muted_in_room_for", room=room.name, left=math.ceil(left_s))

@@ -50,12 +50,16 @@ class IndexLocation(Struct, frozen=True):
 
 
 class IdentifySender(Struct, frozen=True, gc=False):
-    """Find or create the sender of a secret, which holds this name from now on; see `MessageLog.identify`."""
+    """Find or create the sender of a secret, which holds this name from now on; see `MessageLog.identify`.
+
+    Unless that is refused, ``changes`` are applied too: records of accounts, logins and invites, and audit entries.
+    """
 
     secret_hash: bytes
     name: str
     key: str
     account: int | None = None
+    changes: tuple[Change, ...] = ()
 
 
 class RenameSender(Struct, frozen=True, gc=False):
@@ -219,7 +223,7 @@ def erases(write: StoreWrite) -> bool:
     """Whether this write may remove text, which must then be erased from the journal too."""
     if type(write) is Revision:
         return write.kind in {RevisionKind.EDIT, RevisionKind.DELETE}
-    return type(write) is ApplyChanges and any(
+    return isinstance(write, ApplyChanges | IdentifySender) and any(
         isinstance(change, EraseSender | PurgeExpired | Drop) for change in write.changes
     )
 

@@ -227,9 +227,15 @@ class ThreadedLog:
         key: str,
         done: Callable[[Identity | NotAppended], None],
         account: int | None = None,
+        changes: Sequence[Change] = (),
     ) -> None:
-        """Find or create the sender; see `MessageLog.identify`. Never overloaded: sessions bound these themselves."""
-        self._write((IdentifySender(secret_hash, name, key, account), done))
+        """Find or create the sender; see `MessageLog.identify`. Never overloaded: sessions bound these themselves.
+
+        Raises:
+            LocalProtocolError: as `record`.
+        """
+        check_changes(changes)
+        self._write((IdentifySender(secret_hash, name, key, account, tuple(changes)), done))
 
     def record(self, changes: Sequence[Change], done: Callable[[Committed | NotAppended], None]) -> None:
         """Make changes of accounts and rooms durable; see `MessageLog.record`. Never overloaded.

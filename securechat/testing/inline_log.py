@@ -92,9 +92,11 @@ class InlineLog:
         key: str,
         done: Callable[[Identity | NotAppended], None],
         account: int | None = None,
+        changes: Sequence[Change] = (),
     ) -> None:
-        """Find or make the sender; see `MessageLog.identify`."""
-        self._take((IdentifySender(secret_hash, name, key, account), done))
+        """Find or make the sender; see `MessageLog.identify`. Raises as `record`."""
+        check_changes(changes)
+        self._take((IdentifySender(secret_hash, name, key, account, tuple(changes)), done))
 
     def record(self, changes: Sequence[Change], done: Callable[[Committed | NotAppended], None]) -> None:
         """Make changes about people durable; see `MessageLog.record`. Never overloaded.

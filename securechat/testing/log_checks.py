@@ -165,11 +165,13 @@ class Rig:
         assert all(isinstance(outcome, Appended) for outcome in outcomes), f"not appended: {outcomes}"
         return [outcome.seq for outcome in outcomes if isinstance(outcome, Appended)]
 
-    def come(self, who: int, name: str | None = None, account: int | None = None) -> Identity | NotAppended:
+    def come(
+        self, who: int, name: str | None = None, account: int | None = None, changes: Sequence[Change] = ()
+    ) -> Identity | NotAppended:
         """Present the secret of person or device ``who``, whose hash is made from the number; return the answer."""
         answers: list[Identity | NotAppended] = []
         name = name or f"person {who}"
-        self.log.identify(bytes([who]) * 32, name, name, answers.append, account)
+        self.log.identify(bytes([who]) * 32, name, name, answers.append, account, changes)
         self.until(lambda: bool(answers))
         return answers[0]
 

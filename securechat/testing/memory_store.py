@@ -36,6 +36,7 @@ from securechat.records.accounts import (
     StoredAccounts,
     TrimAudit,
     WriteAudit,
+    with_sender,
 )
 from securechat.records.log import Identity, LogState, NotAppended, Reservation
 from securechat.records.queries import (
@@ -233,7 +234,10 @@ class MemoryStore:
             lost_at_ms=None if who.account is None else now_ms,
             account=speaks_for,
         )
-        return Identity(who.account or stream, 0, stream)
+        sender_id = who.account or stream
+        for change in with_sender(who.changes, sender_id):
+            self._change(change)
+        return Identity(sender_id, 0, stream)
 
     def _change(self, change: Change) -> Committed | None:
         match change:

@@ -13,6 +13,7 @@ from msgspec.structs import astuple, replace
 from securechat.errors import ErrorCode, LocalProtocolError, Overloaded
 from securechat.limits import Limits
 from securechat.records.accounts import (
+    NEW_SENDER,
     Account,
     AccountRow,
     AuditEntry,
@@ -208,6 +209,32 @@ def check_a_secret_belongs_to_one(implementation: Implementation) -> None:
     assert rig.identify(3, "ann", one).stream == device
     assert rig.identify(4).sender_id == guest
     assert rig.identify(9).sender_id > guest, "a refusal made a sender"
+    rig.close()
+
+
+def check_changes_come_along_with_an_identity(implementation: Implementation) -> None:
+    """They are made in the same commit or not at all, also over a kill; `NEW_SENDER` is the sender identified."""
+    rig = Rig(implementation)
+    ann = _register(rig, 1)
+    login = Login(1, ann.sender_id, b"1" * 32, "client", "192.0.2.1", 1, 1, 9)
+    note = WriteAudit(AuditEntry(5, "bob", "register", "bob"))
+    bob = Account(NEW_SENDER, "bob", "bob", password=_PHC)
+    his = Login(2, NEW_SENDER, b"2" * 32, "client", "192.0.2.2", 1, 1, 9)
+    invite = Invite(3, b"3" * 32, 1, "ann", 1, 9, used_by=("bob",))
+    device = rig.come(2, "ann", ann.sender_id, (Put(login),))
+    made = rig.come(3, "bob", None, (Put(invite), Put(bob), Put(his), note))
+    assert isinstance(device, Identity)
+    assert isinstance(made, Identity)
+    assert device.sender_id == ann.sender_id
+    for who, account in ((2, None), (3, ann.sender_id), (9, 4000)):  # refused, and so are the changes
+        assert isinstance(rig.come(who, "thief", account, (Drop(Login, 1), Drop(Login, 2), note)), NotAppended)
+    people = rig.restart(kill=True).people
+    number = made.sender_id
+    assert list(people.accounts) == [ann, replace(bob, sender_id=number)]
+    assert list(people.logins) == [login, replace(his, sender_id=number)]
+    assert list(people.invites) == [invite]
+    assert rig.come(3, "bob", number, (Drop(Login, 2),)) == Identity(number, 0, number)
+    assert list(rig.restart(kill=True).people.logins) == [login]
     rig.close()
 
 
@@ -453,6 +480,7 @@ PEOPLE_CHECKS: tuple[Callable[[Implementation], None], ...] = (
     check_numbers_are_given_once,
     check_a_device_speaks_for_its_account,
     check_a_secret_belongs_to_one,
+    check_changes_come_along_with_an_identity,
     check_accounts_hold_no_names_here,
     check_writes_keep_their_order,
     check_dropping_an_account_drops_what_hangs_on_it,

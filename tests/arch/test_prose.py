@@ -19,6 +19,7 @@ DONE = (
     "hub/messages",
     "tls",
     "net",
+    "hub/rooms",
     "wire",
     "server",
     "testing",

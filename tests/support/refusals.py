@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from securechat.limits import MAX_NAME_CHARS, MAX_ROOM_CHARS
 from securechat.text.refusals import REASONS, fields
 
 FREE_TEXT_CHARS = 500
@@ -11,21 +12,27 @@ FREE_TEXT_CHARS = 500
 _WIDEST = "\U00010331"
 """A letter of four bytes."""
 _NUMBER = 2**31
+_NAME = _WIDEST * MAX_NAME_CHARS
 
 LONGEST: Mapping[str, str | int] = {
+    "by": _NAME,
+    "certificate": _NUMBER,
     "character": _WIDEST,
     "code_point": "U+10FFFF",
+    "count": _NUMBER,
     "example": 'from:ana or from:"user1 pc"',
     "filter": "before",
-    "by": _WIDEST * 32,
+    "invite": _NUMBER,
     "least": _NUMBER,
-    "left": _NUMBER,
+    "left": 10 * 365 * 86_400,
     "most": _NUMBER,
     "most_bytes": _NUMBER,
-    "name": _WIDEST * 32,
-    "person": _WIDEST * 32,
-    "room": _WIDEST * 64,
+    "name": _NAME,
+    "person": _NAME,
+    "room": _WIDEST * MAX_ROOM_CHARS,
+    "session": _NUMBER,
     "size": 2**32 - 1,
+    "version": _NUMBER,
     "why": "\x01" * FREE_TEXT_CHARS,
 }
 """A number stands for an argument that is one. Durations are in seconds."""

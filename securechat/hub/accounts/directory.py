@@ -7,10 +7,8 @@ told. So memory is never ahead of the disk, and a crash takes back nothing that 
 from __future__ import annotations
 
 import hashlib
-from collections import deque
-from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping, Sequence
-from functools import partial
-from typing import Any, TypeAlias, TypeVar, assert_never
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, TypeVar, assert_never
 
 from msgspec.structs import replace
 
@@ -19,6 +17,7 @@ from securechat.errors import ErrorCode, LocalProtocolError, Refusal
 from securechat.hub.accounts.bans import BanIndex
 from securechat.hub.environment import HubEnvironment
 from securechat.hub.rooms.directory import RoomDirectory
+from securechat.hub.turns import HeldTurn, Turns
 from securechat.records.accounts import (
     Account,
     AccountRow,
@@ -38,17 +37,18 @@ from securechat.records.accounts import (
     StoredAccounts,
     TrimAudit,
     WriteAudit,
+    with_sender,
 )
-from securechat.records.log import NotAppended
+from securechat.records.log import Identity, NotAppended
 from securechat.records.rooms import Membership, PutMembership, StoredRooms
 from securechat.text.confusables import skeleton
 from securechat.text.names import name_key
+from securechat.text.refusals import refusal_for
 
 ChangeDone = Callable[[Committed | NotAppended], None]
-Turn: TypeAlias = tuple[Sequence[Change], ChangeDone] | None
+Turn = tuple[Sequence[Change], ChangeDone] | None
 RowT = TypeVar("RowT", Account, Login, Invite)
 _DAY_MS = 86_400_000
-_GONE = NotAppended(ErrorCode.NOT_FOUND, "it is gone: somebody else has just removed it")
 _NOT_TRIED = NotAppended(ErrorCode.BUSY, "the server could not do this now; try again", retry_after_s=1.0)
 """To whoever waits for a change that an error kept from being asked of the log."""
 
@@ -63,17 +63,17 @@ class AccountDirectory:
 
     Args:
         environment: the log, the clock, the limits and the containment.
-        active_rooms: the occupied rooms, by name.
 
     Attributes:
         accounts, logins, certificates, invites, bans, mutes: by number (sender_id for accounts and mutes).
         banned: finds bans by what they keep out.
+        turns: changes that wait for one another.
         being_deleted: accounts that are being deleted: nothing new may name them.
         ended_logins: logins that have ended and whose connections are still here; `Hub.on_commit` ends those.
         room_directory: rooms, and who belongs to them.
     """
 
-    def __init__(self, environment: HubEnvironment, active_rooms: Collection[str]) -> None:
+    def __init__(self, environment: HubEnvironment) -> None:
         self._containment = environment.containment
         self.clock = environment.clock
         self.wall_ms = self.clock.now_ms
@@ -88,8 +88,7 @@ class AccountDirectory:
         self._log = environment.log
         self._serial = 0
         self._leaving: set[tuple[type[AccountRow], int]] = set()
-        self._queues: dict[Hashable, deque[tuple[object, Callable[[], Turn]]]] = {}  # and for whom each is
-        self._turning: set[Hashable] = set()  # places whose turns are being taken further up the stack
+        self.turns = Turns()
         self._arriving: dict[str, Account] = {}  # by what their names look like
         self._epochs: dict[int, int] = {}
         self._by_key: dict[str, int] = {}
@@ -97,7 +96,7 @@ class AccountDirectory:
         self._by_token: dict[bytes, int] = {}
         self._by_fingerprint: dict[str, int] = {}
         self._by_invite: dict[bytes, int] = {}
-        self.room_directory = RoomDirectory(self.accounts, active_rooms, self.clock)
+        self.room_directory = RoomDirectory(self.accounts, self.clock)
         self._logins_of: dict[int, dict[int, Login]] = {}
         self.ended_logins: set[int] = set()
 
@@ -129,6 +128,10 @@ class AccountDirectory:
     def living(self, sender_id: int) -> Account | None:
         """Return an account that is there and is not being deleted."""
         return None if (Account, sender_id) in self._leaving else self.accounts.get(sender_id)
+
+    def present(self, kind: type[RowT], number: int) -> RowT | None:
+        """Return a record that is there and not on its way out."""
+        return None if (kind, number) in self._leaving else self._table(kind).get(number)
 
     def is_leaving(self, kind: type[AccountRow], number: int) -> bool:
         """Tell whether a record is on its way out."""
@@ -205,38 +208,61 @@ class AccountDirectory:
     def change(self, changes: Sequence[Change], then: ChangeDone | None = None) -> None:
         """Make changes, all or none: durable first, then here, then ``then`` is told.
 
-        A login, a certificate or a membership of an account that is gone, or going, comes to nothing: ``then`` hears
-        NOT_FOUND.
+        A login, certificate or membership of an account that is gone, or going, is refused: ``then`` hears NOT_FOUND.
         """
+        self._make(changes, then, lambda done: self._log.record(changes, done))
+
+    def identify(
+        self,
+        secret_hash: bytes,
+        name: str,
+        key: str,
+        then: Callable[[Identity | NotAppended], None],
+        account: int | None = None,
+        changes: Sequence[Change] = (),
+    ) -> None:
+        """Find or make a sender, and make changes along with it, as `change`; see `MessageLog.identify`."""
+        self._make(
+            changes,
+            then,
+            lambda done: self._log.identify(secret_hash, name, key, done, account, changes),
+        )
+
+    def _make(
+        self,
+        changes: Sequence[Change],
+        then: Callable[[Any], None] | None,
+        ask: Callable[[Callable[[Committed | Identity | NotAppended], None]], None],
+    ) -> None:
         fresh = {row.sender_id: row for row in _put_rows(changes) if isinstance(row, Account)}
         if not all(self._has_owner(row, fresh) for row in _put_rows(changes)):
             if then is not None:
-                then(_GONE)
+                then(NotAppended.of(refusal_for("record_gone")))
             return
         arriving = {skeleton(row.name): row for number, row in fresh.items() if number not in self.accounts}
-        self._arriving |= arriving  # from now on nobody takes their names
+        self._arriving |= arriving  # from now on these names are not free
         leaving = {(change.kind, change.number) for change in changes if isinstance(change, Drop)}
-        self._leaving |= leaving  # from now on nobody comes in by them, and nothing brings them back
+        self._leaving |= leaving  # from now on these records prove nothing, and no change brings them back
 
         def give_back() -> None:
             self._leaving.difference_update(leaving)
             for looks in arriving:
                 self._arriving.pop(looks, None)
 
-        def done(answer: Committed | NotAppended) -> None:
+        def done(answer: Committed | Identity | NotAppended) -> None:
             give_back()
-            if isinstance(answer, Committed):
-                vital(Vital.CHANGES, self._apply_all)(changes, answer.dropped)
+            if not isinstance(answer, NotAppended):
+                vital(Vital.CHANGES, self._apply_answered)(changes, answer)
             try:
                 if then is not None:
                     then(answer)
-            finally:  # who has lost a login is out, whatever the one who asked makes of it
+            finally:  # a connection whose login is dropped ends, even if the asker's code raises
                 ended = {number for kind, number in leaving if kind is Login}
-                if ended and isinstance(answer, Committed):
+                if ended and not isinstance(answer, NotAppended):
                     self.ended_logins |= ended
 
         try:
-            self._log.record(changes, done)
+            ask(done)
         except BaseException:
             give_back()
             raise
@@ -258,7 +284,7 @@ class AccountDirectory:
         def job() -> Turn:
             row = self._table(kind).get(number)
             if row is None or (kind, number) in self._leaving:
-                then(_GONE)
+                then(NotAppended.of(refusal_for("record_gone")))
                 return None
             try:
                 edited = edit(row)
@@ -278,71 +304,40 @@ class AccountDirectory:
         ``job`` is called when its turn has come; it looks at the present state and returns its changes and who is told,
         or None when there is nothing to change.
         """
-        queue = self._queues.get(room_record)
-        if queue is None:
-            self._queues[room_record] = queue = deque()
-        # an object of its own, even where the same job is asked for twice; what it raises is for whoever asks now
-        queue.append((self._containment.current, partial(job)))
-        if len(queue) == 1:
-            self._take_turns(room_record)
+        work = self._containment.current  # what the job raises is for the one who asks now
+
+        def granted(turn: HeldTurn) -> None:
+            with self._containment.work_for(work):
+                self._take(turn, job)
+
+        self.turns.ask(room_record, granted)
+
+    def _take(self, turn: HeldTurn, job: Callable[[], Turn]) -> None:
+        is_asked = False
+        try:
+            if (asked := job()) is not None:
+                changes, then = asked
+
+                def done(answer: Committed | NotAppended) -> None:
+                    try:
+                        then(answer)  # may ask for the next change in this place, which then waits its turn
+                    finally:
+                        turn.release()
+
+                try:
+                    self.change(changes, done)
+                except BaseException:
+                    if turn.is_held:
+                        then(_NOT_TRIED)
+                    raise
+                is_asked = True
+        finally:
+            if not is_asked:
+                turn.release()
 
     def has_turns(self, room_record: Hashable) -> bool:
         """Tell whether a change in this place waits for the log, or for its turn."""
-        return room_record in self._queues
-
-    def _take_turns(self, room_record: Hashable) -> None:
-        """Take one turn after the other, until one waits for the log or none is left.
-
-        A turn that raises is over, and the ones behind it are taken all the same before the (first) error goes on.
-        """
-        queue = self._queues[room_record]
-        failure: Exception | None = None
-        self._turning.add(room_record)
-        while queue:
-            work, job = queue[0]
-            is_over = True
-            try:
-                with self._containment.work_for(work):  # who asked before is not to blame
-                    if (turn := job()) is not None:
-                        self._ask_for(room_record, job, *turn)
-                        is_over = False  # or it was over at once: then another turn is the first by now
-            except Exception as error:  # noqa: BLE001 - raised below
-                failure = failure or error
-            if is_over:
-                self._end_turn(room_record, job)
-            if self._is_turn_of(room_record, job):
-                break
-        self._turning.discard(room_record)
-        if not queue:
-            del self._queues[room_record]
-        if failure is not None:
-            raise failure
-
-    def _ask_for(
-        self, room_record: Hashable, job: Callable[[], Turn], changes: Sequence[Change], then: ChangeDone
-    ) -> None:
-        def done(answer: Committed | NotAppended) -> None:
-            try:
-                then(answer)  # may ask for the next change in this place, which then waits its turn
-            finally:
-                self._end_turn(room_record, job)
-                if room_record not in self._turning and room_record in self._queues:
-                    self._take_turns(room_record)
-
-        try:
-            self.change(changes, done)
-        except BaseException:
-            if self._is_turn_of(room_record, job):
-                then(_NOT_TRIED)
-            raise
-
-    def _end_turn(self, room_record: Hashable, job: Callable[[], Turn]) -> None:
-        if self._is_turn_of(room_record, job):
-            self._queues[room_record].popleft()
-
-    def _is_turn_of(self, room_record: Hashable, job: Callable[[], Turn]) -> bool:
-        queue = self._queues.get(room_record)
-        return queue is not None and len(queue) > 0 and queue[0][1] is job
+        return room_record in self.turns
 
     def _table(self, kind: type[AccountRow]) -> dict[int, Any]:
         if kind is Account:
@@ -357,6 +352,12 @@ class AccountDirectory:
         """Return when a login that is used now expires; one that is there never earlier than it would have."""
         end_ms = self.wall_ms() + self._session_ms
         return end_ms if login is None else max(end_ms, login.expires_at_ms)
+
+    def _apply_answered(self, changes: Sequence[Change], answer: Committed | Identity) -> None:
+        if isinstance(answer, Identity):
+            self._apply_all(with_sender(changes, answer.sender_id), ())
+        else:
+            self._apply_all(changes, answer.dropped)
 
     def _apply_all(self, changes: Sequence[Change], dropped: Iterable[int]) -> None:
         for change in changes:

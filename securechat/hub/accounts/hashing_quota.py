@@ -20,9 +20,10 @@ from collections.abc import Callable
 from typing import TypeAlias, TypeVar
 
 from securechat.client_address import is_loopback
-from securechat.errors import ErrorCode, Refusal
+from securechat.errors import Refusal
 from securechat.hub.interfaces import Hasher, PasswordCheck, Peer
 from securechat.limits import Limits
+from securechat.text.refusals import refusal_for
 
 _SHARE = 4
 """Network addresses that can fill the line together; a flood from more is a matter for a firewall."""
@@ -95,7 +96,7 @@ class HashingQuota:
         self._served.pop(peer, None)
         for request in [each for each in self._line if each.peer is peer]:
             self._line.remove(request)
-            request.failed(_busy("the connection ended before its password was checked"))
+            request.failed(refusal_for("connection_ended", retry_after_s=_RETRY_S))
 
     def _take(self, peer: Peer, ask: _Ask, failed: Callable[[Refusal], None]) -> None:
         ticket = self._ticket.get(peer)
@@ -107,7 +108,7 @@ class HashingQuota:
         self._line.append(_Request(peer, rank, ask, failed))
         if last is not None:
             self._line.remove(last)
-            last.failed(_busy("too many people are logging in at this moment; try again in a second"))
+            last.failed(refusal_for("logins_busy", retry_after_s=_RETRY_S))
         self._serve()
 
     def _to_give_way(self, address: str, rank: int) -> _Request | None:
@@ -128,8 +129,9 @@ class HashingQuota:
             heaviest = address
         last = max((each for each in self._line if each.peer.address == heaviest), key=_rank, default=None)
         if last is None or (heaviest == address and last.rank <= rank):
-            where = "from your network " if over_share else ""
-            raise _busy(f"too many people are logging in {where}at this moment; try again in a second")
+            if over_share:
+                raise refusal_for("logins_busy_from_network", retry_after_s=_RETRY_S)
+            raise refusal_for("logins_busy", retry_after_s=_RETRY_S)
         return last
 
     def _serve(self) -> None:
@@ -148,7 +150,7 @@ class HashingQuota:
                 request.failed(refusal)
             except BaseException:
                 self._ended(peer.address)
-                request.failed(_busy("the server cannot check passwords at this moment; try again in a second"))
+                request.failed(refusal_for("passwords_unavailable", retry_after_s=_RETRY_S))
                 raise
 
     def _answered(self, peer: Peer, done: Callable[[_A], None], answer: _A) -> None:
@@ -169,7 +171,3 @@ class HashingQuota:
 
 def _rank(request: _Request) -> int:
     return request.rank
-
-
-def _busy(sentence: str) -> Refusal:
-    return Refusal(ErrorCode.BUSY, sentence, _RETRY_S)

@@ -1,13 +1,12 @@
-"""The last step of a login: the connection joins its member, and hears Welcome and the rooms it is in.
+"""Completes logins: adds the connection to its member, and sends Welcome and the rooms it is in.
 
-Everything that has to be durable is durable by now (`LoginFlow`).
+All that has to be durable is durable by now (`LoginFlow`).
 """
 
 from __future__ import annotations
 
 from msgspec.structs import replace
 
-from securechat.errors import ErrorCode
 from securechat.hub.accounts.authentication import Authenticated
 from securechat.hub.context import HubContext
 from securechat.hub.interfaces import OperatorEvent, Peer
@@ -17,9 +16,9 @@ from securechat.hub.rooms.membership import RoomMembership
 from securechat.model import PROTOCOL_VERSION, Closing, Join, Welcome
 from securechat.records.accounts import Role
 from securechat.records.log import Identity
-from securechat.text.names import LOBBY
+from securechat.text.refusals import refusal_for
 
-REPLACED = Closing(ErrorCode.REPLACED, "you connected from somewhere else; this connection is closed")
+_REPLACED = Closing.of(refusal_for("replaced"))
 
 
 class LoginCompletion:
@@ -45,9 +44,9 @@ class LoginCompletion:
             member: whose.
             peer: the connection.
             client: its program, as it calls itself.
-            entry: what the hello has proved.
+            entry: the result of the authentication.
             identity: the sender and device, as the log knows them.
-            old_name: how the member was called before, where it had never left; None for one that has just come.
+            old_name: the member's name before, if it was here already; None for a new member.
         """
         context = self._context
         replaced = [old for old in member.peers if context.connections[old].stream == identity.stream]
@@ -56,7 +55,7 @@ class LoginCompletion:
             identity = replace(identity, last_client_id=last_client_id)
             del context.connections[old]
             self._log_reads.forget(old)
-            old.close(REPLACED)
+            old.close(_REPLACED)
         connection = MemberConnection(
             member, identity.stream, client, context.accounts.wall_ms(), context.fed_seq, identity.last_client_id
         )
@@ -69,7 +68,7 @@ class LoginCompletion:
             context.presence.renamed(member, old_name)
         context.operator_log.happened(OperatorEvent.NAMED, peer, member.name, "again" if resumed else "")
         peer.deliver(self._welcome(member, connection, entry, identity, resumed=resumed))
-        self._room_membership.enter(peer, member, LOBBY, ref=0)
+        self._room_membership.enter(peer, member, context.rooms.lobby, ref=0)
         self._room_membership.enter_all(peer, member)
         if entry.invite is not None:
             self._room_membership.keep_current_rooms(member)

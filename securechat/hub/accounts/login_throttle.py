@@ -10,10 +10,12 @@ Names that are no account's are counted in the same way, so that the answers to 
 
 from __future__ import annotations
 
-from securechat.errors import ErrorCode, Refusal
+from math import ceil
+
 from securechat.hub.interfaces import Peer
 from securechat.hub.rate_limits import TokenBucket
 from securechat.limits import Limits
+from securechat.text.refusals import refusal_for
 
 _GRACE_S = 2.0
 """How long the turn of somebody who waited is kept for them; idle ones must not hold the queue."""
@@ -66,11 +68,7 @@ class LoginThrottle:
             if (wait_s := bucket.wait_for(1.0, now)) <= 0:
                 bucket.take(1.0, now)
         if wait_s > 0:
-            raise Refusal(
-                ErrorCode.LOGIN_SLOWED,
-                f"too many wrong passwords for this name from your network; the next try is possible in {wait_s:.0f} s",
-                retry_after_s=round(wait_s + 0.05, 2),
-            )
+            raise refusal_for("login_slowed", left=ceil(wait_s), retry_after_s=round(wait_s + 0.05, 2))
 
     def retract(self, peer: Peer, key: str, now: float) -> None:
         """A try that `check` let pass was not made after all, because the server was busy: it counts for nothing."""

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable
+from math import ceil
 
-from securechat.errors import ErrorCode, Refusal
 from securechat.records.log import Reservation
 from securechat.text.confusables import skeleton
+from securechat.text.refusals import refusal_for
 
 
 def owner_of(secret: str) -> bytes:
@@ -60,15 +61,10 @@ class NameReservations:
         held = self._name_reservations.get(key)
         if held is not None and held.owner != owner:
             if held.until is None:
-                raise Refusal(ErrorCode.NAME_IN_USE, "this name is taken; choose another one")
+                raise refusal_for("name_taken")
             if held.until > now:
                 wait_s = held.until - now
-                raise Refusal(
-                    ErrorCode.NAME_IN_USE,
-                    f"this name is kept for somebody who lost the connection; it is free in {wait_s:.0f} s, "
-                    "or choose another one",
-                    retry_after_s=round(wait_s, 1),
-                )
+                raise refusal_for("name_kept", left=ceil(wait_s), retry_after_s=round(wait_s, 1))
         if len(self._name_reservations) >= self._prune_at:
             self._prune(now)
         reserved = None

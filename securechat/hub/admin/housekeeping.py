@@ -14,6 +14,7 @@ from msgspec.structs import replace
 
 from securechat.hub.accounts.directory import Turn
 from securechat.hub.context import HubContext
+from securechat.hub.rooms.room import HubRoom
 from securechat.records.accounts import (
     Ban,
     Change,
@@ -48,7 +49,6 @@ class Housekeeping:
     def __init__(self, context: HubContext) -> None:
         self._directory = context.accounts
         self._limits = context.limits
-        self._occupied = context.presence.rooms
 
     def run(self, logins: Set[int], streams: Set[int]) -> None:
         """Forget what has come to its end; to be called once a day. Nothing is forgotten while the clock is doubted.
@@ -66,7 +66,7 @@ class Housekeeping:
         self._expire(now_ms)
         before_ms = now_ms - int(self._limits.guest_days * _DAY_MS)
         directory.room_directory.look_again()
-        self._tidy_rooms([room_record.room_id for room_record in directory.room_directory.room_records.values()])
+        self._tidy_rooms(list(directory.room_directory.recorded.values()))
         self._trim_audit(now_ms)
         guests = PurgeGuests(before_ms, online=tuple(sorted(streams)))
         self._record_slices(self._over(now_ms, logins), lambda: self._forget(guests))
@@ -111,11 +111,8 @@ class Housekeeping:
 
     def _expire(self, now_ms: int) -> None:
         """Let every room forget what is older than its retention: one room after the other, a batch at a time."""
-        room_records = [
-            room_record
-            for room_record in self._directory.room_directory.room_records.values()
-            if room_record.retention_days
-        ]
+        rooms = self._directory.room_directory.recorded.values()
+        room_records = [room.record for room in rooms if room.record is not None and room.record.retention_days]
         most = self._limits.retention_batch
         expiries = (
             PurgeExpired(room_record.name, now_ms - room_record.retention_days * _DAY_MS, most)
@@ -152,56 +149,40 @@ class Housekeeping:
 
     # --- Rooms ----------------------------------------------------------------------------------------------------
 
-    def _tidy_rooms(self, room_ids: list[int]) -> None:
+    def _tidy_rooms(self, rooms: list[HubRoom]) -> None:
         """Look at some rooms, and at the rest after the next commit."""
-        room_directory = self._directory.room_directory
-        for room_id in room_ids[:_ROOMS_AT_ONCE]:
-            name = room_directory.name_of(room_id)
-            if name is not None and self._of_room(room_id):
-                self._directory.in_turn(("room", name), partial(self._room_job, room_id, name))
-        if rest := room_ids[_ROOMS_AT_ONCE:]:
+        for room in rooms[:_ROOMS_AT_ONCE]:
+            if self._of_room(room):
+                self._directory.in_turn(room, partial(self._room_job, room))
+        if rest := rooms[_ROOMS_AT_ONCE:]:
             self._directory.change((), lambda _: self._tidy_rooms(rest))
 
-    def _room_job(self, room_id: int, name: str) -> Turn:
-        """Forget what is over in a room; then the room, if that was all that kept it.
-
-        Args:
-            room_id: which room.
-            name: whose turn this is. A room that has got another name meanwhile waits for the turn of that one: here,
-                a membership asked for in that turn could become durable after the room is gone.
-        """
-        called = self._directory.room_directory.name_of(room_id)
-        if called is None:
-            return None
-        if called != name:
-            self._directory.in_turn(("room", called), partial(self._room_job, room_id, called))
-            return None
-        changes = self._of_room(room_id)
+    def _room_job(self, room: HubRoom) -> Turn:
+        """Forget what is over in a room; then the room, if that was all that kept it."""
+        changes = self._of_room(room)
         is_last = any(isinstance(change, DropRoom) for change in changes)
 
         def recorded(answer: Committed | NotAppended) -> None:
             if isinstance(answer, Committed) and not is_last:
-                self._directory.in_turn(("room", name), partial(self._room_job, room_id, name))
+                self._directory.in_turn(room, partial(self._room_job, room))
 
         return (changes, recorded) if changes else None
 
-    def _of_room(self, room_id: int) -> list[Change]:
+    def _of_room(self, room: HubRoom) -> list[Change]:
         """What is over in a room; the room itself, when nothing was said in it and its record keeps nothing.
 
         A room that its last member left to its rules, bans and mutes goes with them after empty_room_days.
         """
-        room_directory = self._directory.room_directory
-        name = room_directory.name_of(room_id)
-        if name is None:
+        room_directory, room_record = self._directory.room_directory, room.record
+        if room_record is None:
             return []
-        room_record = room_directory.room_records[name]
         now_ms = self._directory.wall_ms()
         invited_before_ms = now_ms - int(self._limits.room_invitation_days * _DAY_MS)
         left_before_ms = now_ms - int(self._limits.empty_room_days * _DAY_MS)
-        changes: list[Change] = list(room_directory.over(room_record, invited_before_ms))
-        is_left = room_directory.is_left(room_record) and name not in self._occupied
-        if room_directory.is_unused(room_record) or (is_left and room_record.made_at_ms < left_before_ms):
-            changes.append(DropRoom(room_id))
+        changes: list[Change] = list(room_directory.over(room, invited_before_ms))
+        is_left = room.is_left() and not room.members
+        if room_directory.is_unused(room) or (is_left and room_record.made_at_ms < left_before_ms):
+            changes.append(DropRoom(room_record.room_id))
         return changes
 
 

@@ -7,7 +7,7 @@ enters it at that moment keeps it.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -15,12 +15,12 @@ from msgspec.structs import replace
 from securechat.errors import ErrorCode, Refusal
 from securechat.hub.accounts.directory import AccountDirectory, Turn
 from securechat.hub.context import HubContext
+from securechat.hub.rooms.room import HubRoom
 from securechat.records.accounts import Change, Committed
 from securechat.records.log import NotAppended
 from securechat.records.queries import RoomFigures
-from securechat.records.rooms import DropRoom, PurgeExpired, RoomRecord, RoomRole
+from securechat.records.rooms import DropRoom, PurgeExpired, RoomRole
 from securechat.text.counts import counted
-from securechat.text.names import LOBBY
 
 _AT_ONCE = 20
 """Rooms that one question to the log is about: 25 ms of its reading thread when each has 10,000 messages."""
@@ -70,27 +70,24 @@ class RoomReports:
     def __init__(self, context: HubContext) -> None:
         self._directory = context.accounts
         self._room_directory = context.rooms
-        self._presence = context.presence
         self._log = context.log
 
     def rooms(self, done: Rows) -> None:
         """Tell the lobby, every room with a record and every occupied one, by name."""
-        names = sorted({LOBBY, *self._room_directory.room_records, *self._presence.rooms})
-        self._gather(names, [], done)
+        rooms = {self._room_directory.lobby, *self._room_directory.recorded.values(), *self._room_directory.occupied}
+        self._gather(_by_name(rooms), [], done)
 
     def prunable(self, unused_days: float | None, done: Rows) -> None:
         """Tell which rooms `prune` would remove, by name. Raises as `prune`."""
         before_ms = self._before_ms(unused_days)
-        names = sorted(
-            name for name, room_record in self._room_directory.room_records.items() if self._is_prunable(room_record)
-        )
+        rooms = _by_name(room for room in self._room_directory.recorded.values() if self._is_prunable(room))
 
         def gathered(rows: list[RoomRow] | NotAppended) -> None:
             if isinstance(rows, list):
                 rows = [row for row in rows if row.prunable and max(row.last_at_ms, row.made_at_ms) < before_ms]
             done(rows)
 
-        self._gather(names, [], gathered)
+        self._gather(rooms, [], gathered)
 
     def prune(self, actor: str, unused_days: float | None, done: Rows) -> None:
         """Remove every room that nobody uses, with its messages; tell which were removed, with how many messages.
@@ -118,39 +115,34 @@ class RoomReports:
             raise Refusal(ErrorCode.INVALID, f"name a number of days up to {_MOST_DAYS}")
         return self._directory.wall_ms() + 1 - int((unused_days or 0) * _DAY_MS)
 
-    def _is_prunable(self, room_record: RoomRecord) -> bool:
-        return (
-            room_record.name != LOBBY
-            and room_record.name not in self._presence.rooms
-            and not self._room_directory.members_of(room_record)
-            and not self._room_directory.count_invited(room_record)
-        )
+    def _is_prunable(self, room: HubRoom) -> bool:
+        return not room.members and room.is_left()
 
-    def _gather(self, names: list[str], rows: list[RoomRow], done: Rows) -> None:
+    def _gather(self, rooms: list[HubRoom], rows: list[RoomRow], done: Rows) -> None:
         """Ask the log about some rooms, and about the rest when it has answered."""
-        if not names:
+        if not rooms:
             done(rows)
             return
-        some = names[:_AT_ONCE]
+        some = rooms[:_AT_ONCE]
+        names = [room.name for room in some]
 
         def answered(answer: list[RoomFigures] | NotAppended) -> None:
             if isinstance(answer, NotAppended):
                 done(answer)
                 return
             figures = {each.room: each for each in answer}
-            rows.extend(self._row(name, figures.get(name)) for name in some)
-            self._gather(names[_AT_ONCE:], rows, done)
+            rows.extend(self._row(room, figures.get(name)) for room, name in zip(some, names, strict=True))
+            self._gather(rooms[_AT_ONCE:], rows, done)
 
-        self._log.room_figures(some, answered)
+        self._log.room_figures(names, answered)
 
-    def _row(self, name: str, figures: RoomFigures | None) -> RoomRow:
-        room, room_record = self._presence.rooms.get(name), self._room_directory.room_records.get(name)
-        row = RoomRow(name, len(room.members) if room is not None else 0)
+    def _row(self, room: HubRoom, figures: RoomFigures | None) -> RoomRow:
+        row, room_record = RoomRow(room.name, len(room.members)), room.record
         if figures is not None:
             row = replace(row, messages=figures.messages, last_at_ms=figures.last_at_ms)
         if room_record is None:
             return row
-        members, accounts = self._room_directory.members_of(room_record), self._directory.accounts
+        members, accounts = room.seniority(), self._directory.accounts
         owners = [each.sender_id for each in members if each.role is RoomRole.OWNER]
         return replace(
             row,
@@ -158,8 +150,12 @@ class RoomReports:
             owners=tuple(accounts[who].name for who in owners if who in accounts),
             made_at_ms=room_record.made_at_ms,
             kind="archived" if room_record.archived else "private" if room_record.private else "public",
-            prunable=self._is_prunable(room_record),
+            prunable=self._is_prunable(room),
         )
+
+
+def _by_name(rooms: Iterable[HubRoom]) -> list[HubRoom]:
+    return sorted(rooms, key=lambda room: room.name)
 
 
 class _Pruning:
@@ -168,7 +164,7 @@ class _Pruning:
     def __init__(
         self,
         directory: AccountDirectory,
-        is_prunable: Callable[[RoomRecord], bool],
+        is_prunable: Callable[[HubRoom], bool],
         actor: str,
         before_ms: int,
         rows: list[RoomRow],
@@ -195,15 +191,16 @@ class _Pruning:
     def _step(self, at: int, count: int, in_vain: int) -> None:
         """Remove some of a room's messages, and the room when none is left."""
         row = self._rows[at]
+        room = self._directory.room_directory.named_or_new(row.room)
 
         def job() -> Turn:
-            room_record = self._directory.room_directory.room_records.get(row.room)
+            room_record = room.record
             is_new = room_record is not None and room_record.made_at_ms >= self._before_ms
-            if room_record is None or is_new or not self._is_prunable(room_record):
+            if room_record is None or is_new or not self._is_prunable(room):
                 self._directory.change((), lambda _: self._next(at + 1))  # not at once: there may be thousands
                 return None
             changes: list[Change] = [
-                PurgeExpired(row.room, self._before_ms, _EXPIRE_AT_ONCE),
+                PurgeExpired(room.name, self._before_ms, _EXPIRE_AT_ONCE),
                 DropRoom(room_record.room_id),
             ]
             if not count and not in_vain:
@@ -221,4 +218,4 @@ class _Pruning:
             else:
                 self._next(at + 1)  # something was said there since
 
-        self._directory.in_turn(("room", row.room), job)
+        self._directory.in_turn(room, job)

@@ -14,7 +14,7 @@ from msgspec.structs import replace
 from securechat.hub.context import HubContext
 from securechat.hub.interfaces import Peer
 from securechat.hub.messages.visibility import MessageVisibility
-from securechat.hub.rooms.active_room import ActiveRoom
+from securechat.hub.rooms.room import HubRoom
 from securechat.model import LogEntry
 
 
@@ -28,11 +28,10 @@ class Delivery:
 
     def __init__(self, context: HubContext, visibility: MessageVisibility) -> None:
         self._broadcaster = context.broadcaster
-        self._presence = context.presence
         self._members = context.members
-        self._room_directory = context.rooms
+        self._rooms = context.rooms
         self._visibility = visibility
-        self._new_names: dict[str, str] = {}
+        self._former_names: dict[str, HubRoom] = {}
 
     def fan_out(self, batch: Sequence[LogEntry]) -> None:
         """Broadcast each entry to every member of its room, the sender included, or to both sides of its dialogue.
@@ -40,24 +39,23 @@ class Delivery:
         Args:
             batch: the fresh entries of one batch of the log. An empty batch counts too: old names of rooms end with it.
         """
-        if self._new_names:
-            batch = [replace(entry, room=self._new_names.get(entry.room or "", entry.room)) for entry in batch]
-        for room_name, run in groupby(batch, key=_room_of):
-            if room_name is None:
+        for name, run in groupby(batch, key=_room_of):
+            if name is None:
                 for entry in run:
                     self._broadcaster.broadcast(self._dialogue_audience(entry), [entry])
-            elif (room := self._presence.rooms.get(room_name)) is not None:
-                self._broadcast_in_room(room, list(run))
-        self._new_names.clear()
+            elif (room := self._former_names.get(name) or self._rooms.named(name)) is not None and room.members:
+                entries = list(run)
+                if room.name != name:
+                    entries = [replace(entry, room=room.name) for entry in entries]
+                self._broadcast_in_room(room, entries)
+        self._former_names.clear()
 
-    def room_renamed(self, old: str, new: str) -> None:
-        """Note the new name of a room: messages of the same batch that have the old name are delivered after this."""
-        self._new_names[old] = new
-        self._presence.rename_room(old, new)
+    def room_renamed(self, room: HubRoom, old: str) -> None:
+        """Note the former name of a room: messages of the same batch that have it are delivered after this."""
+        self._former_names[old] = room
 
-    def _broadcast_in_room(self, room: ActiveRoom, run: list[LogEntry]) -> None:
-        room_record = self._room_directory.room_records.get(room.name)
-        if room_record is None or not room_record.history_from_join:
+    def _broadcast_in_room(self, room: HubRoom, run: list[LogEntry]) -> None:
+        if room.record is None or not room.record.history_from_join:
             self._broadcaster.broadcast(room.audience(), run)
             return
         for entry in run:  # an edit would show a message from before a member joined

@@ -7,7 +7,7 @@ from securechat.hub.interfaces import Peer
 from securechat.hub.members import Member
 from securechat.hub.messages.log_reads import LogReads
 from securechat.hub.messages.paging import history_page
-from securechat.hub.messages.visibility import MessageVisibility
+from securechat.hub.messages.visibility import MessageVisibility, ReadScope
 from securechat.model import History, HistoryPage
 from securechat.records.queries import HistoryQuery, HistoryRows
 from securechat.text.refusals import refusal_for
@@ -38,7 +38,8 @@ class HistoryQueries:
 
     def _ask(self, peer: Peer, member: Member, command: History, fed_seq: int) -> None:
         self._reads.require_free(peer)
-        query = self._query(peer, member, command, fed_seq)
+        scope = self._visibility.scope(member, command.room, command.peer)
+        query = self._query(peer, scope, command, fed_seq)
 
         def page(rows: HistoryRows) -> HistoryPage:
             return history_page(command.ref, query, rows, peer.page_limits)
@@ -47,21 +48,20 @@ class HistoryQueries:
             peer,
             member,
             command.ref,
-            query.rooms,
+            scope.rooms,
             page=page,
             again=lambda: self._ask(peer, member, command, fed_seq),
         )
         self._context.log.history(query, done)
 
-    def _query(self, peer: Peer, member: Member, command: History, fed_seq: int) -> HistoryQuery:
+    def _query(self, peer: Peer, scope: ReadScope, command: History, fed_seq: int) -> HistoryQuery:
         jumps = command.around is not None or command.at is not None
         if jumps and command.room is None and command.peer is None:
             raise refusal_for("jump_without_conversation")
-        scope = self._visibility.scope(member, command.room, command.peer)
         return HistoryQuery(
             up_to=fed_seq,
             limit=min(command.limit, peer.page_limits.page_rows),
-            rooms=scope.rooms,
+            rooms=scope.names,
             floors=scope.floors,
             dialogue=scope.dialogue,
             dialogues_of=scope.dialogues_of,

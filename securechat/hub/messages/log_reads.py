@@ -16,6 +16,7 @@ from securechat.hub.contained_question import ContainedQuestion
 from securechat.hub.context import HubContext
 from securechat.hub.interfaces import Peer
 from securechat.hub.members import Member
+from securechat.hub.rooms.room import HubRoom
 from securechat.model import AskUnread, Event, History, Refused, Search
 from securechat.records.log import NotAppended
 from securechat.records.queries import HistoryRows, SearchRows, UnreadRows
@@ -57,7 +58,7 @@ class LogReads:
         peer: Peer,
         member: Member,
         ref: int,
-        rooms: tuple[str, ...],
+        rooms: tuple[HubRoom, ...],
         *,
         page: Callable[[_Rows], Event],
         again: Callable[[], None],
@@ -68,13 +69,14 @@ class LogReads:
             peer: the connection.
             member: its member.
             ref: the request.
-            rooms: the rooms that are read.
+            rooms: the rooms that are read, under their present names.
             page: makes the answer from the rows.
             again: asks the same question anew, when the rooms have changed meanwhile.
         """
+        names = tuple(room.name for room in rooms)
 
         def done(answer: _Rows | NotAppended) -> None:
-            if self._is_outdated(member, rooms):
+            if self._is_outdated(member, rooms, names):
                 self._again(peer, ref, again)
             elif self._is_answered(peer, ref, answer) and not isinstance(answer, NotAppended):
                 peer.deliver(page(answer))
@@ -86,9 +88,9 @@ class LogReads:
         """End what is under way for a connection; its answer will be dropped."""
         self._reading.discard(peer)
 
-    def _is_outdated(self, member: Member, rooms: tuple[str, ...]) -> bool:
+    def _is_outdated(self, member: Member, rooms: tuple[HubRoom, ...], names: tuple[str, ...]) -> bool:
         """Tell whether the member has left a room that was read, or the room has another name."""
-        return not all(name in member.rooms for name in rooms)
+        return not all(room in member.rooms and room.name == name for room, name in zip(rooms, names, strict=True))
 
     def _again(self, peer: Peer, ref: int, ask: Callable[[], None]) -> None:
         """Ask a question anew, if the peer still waits."""

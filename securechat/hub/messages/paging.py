@@ -15,10 +15,12 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Collection, Iterable, Sequence
 from itertools import chain
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
 from msgspec.structs import replace
 
+from securechat.hub.interfaces import Peer
+from securechat.hub.rooms.room import HubRoom
 from securechat.limits import (
     LISTED_ID_BYTES,
     MAX_NAME_BYTES,
@@ -50,10 +52,6 @@ from securechat.model import (
     UnreadList,
 )
 from securechat.records.queries import HistoryQuery, HistoryRows, SearchQuery, SearchRows
-
-if TYPE_CHECKING:
-    from securechat.hub.interfaces import Peer
-    from securechat.hub.rooms.active_room import ActiveRoom
 
 _Row = TypeVar("_Row")
 _ESCAPED = re.compile(r'[\x00-\x1f"\\\x7f]')
@@ -216,7 +214,7 @@ def people_per_page(pages: PageLimits) -> int:
     return min(pages.page_rows, max(1, (pages.page_bytes - _TOPIC_BYTES) // _PERSON_BYTES))
 
 
-def roster_page(ref: int, room: ActiveRoom, after: int, pages: PageLimits) -> Roster:
+def roster_page(ref: int, room: HubRoom, after: int, pages: PageLimits) -> Roster:
     """Return a page of a room's members, by sender_id.
 
     Args:
@@ -237,7 +235,7 @@ def rooms_page(ref: int, rooms: Sequence[RoomCount], pages: PageLimits, *, more:
     return RoomsPage(ref=ref, rooms=kept, more=more or len(kept) < len(rooms))
 
 
-def with_people(joined: Joined, room: ActiveRoom, most: int, peers: Sequence[Peer]) -> Joined:
+def with_people(joined: Joined, room: HubRoom, most: int, peers: Sequence[Peer]) -> Joined:
     """Add the members of a room to its `Joined`, unless they are more than ``most``, or than fit for all the peers."""
     if len(room.members) > min(most, *(people_per_page(peer.page_limits) for peer in peers)):
         return joined

@@ -18,6 +18,7 @@ from securechat.hub.messages.slow_mode import SlowMode
 from securechat.hub.mutes import expect_unmuted, expect_unmuted_in
 from securechat.hub.rate_limits import DailyQuota
 from securechat.hub.rooms.permissions import Permission, Rank, has_permission
+from securechat.hub.rooms.room import HubRoom
 from securechat.limits import MAX_TEXT_BYTES
 from securechat.model import (
     Acked,
@@ -32,7 +33,7 @@ from securechat.model import (
     Say,
 )
 from securechat.records.log import Appended, AppendOutcome, NotAppended
-from securechat.text.names import LOBBY, check_room
+from securechat.text.names import LOBBY
 from securechat.text.refusals import refusal_for
 from securechat.text.sanitize import is_hostile
 
@@ -60,7 +61,6 @@ class Posting:
         self._members = context.members
         self._by_key = context.members_by_key
         self._connections = context.connections
-        self._renaming = context.renaming
         self._text_chars = context.pages.text_chars
         self._quota = DailyQuota(context.limits.stored_bytes_per_address_day)
         self._late_acks: list[tuple[int, Peer, Acked]] = []
@@ -115,8 +115,8 @@ class Posting:
             raise
         self._quota.take(peer.address, size_bytes)
         connection.last_client_id = max(connection.last_client_id, command.client_id)
-        if isinstance(made, Draft):
-            self._slow_mode.note_sent(made)
+        if isinstance(made, Draft) and made.room is not None and (room := member.room_called(made.room)) is not None:
+            self._slow_mode.note_sent(room, made)
         if self._hears_messages and isinstance(made, Draft):
             self._operator_log.happened(
                 OperatorEvent.SAID, peer, member.name, made.room or made.to_name or "", made.text
@@ -168,7 +168,7 @@ class Posting:
                 member.name,
                 command.client_id,
                 command.text,
-                room=room,
+                room=room.name,
                 stream=connection.stream,
                 reply=command.reply,
                 mentions=mentioned(command.text, lambda key: self._sender_named(room, key)),
@@ -195,7 +195,7 @@ class Posting:
             raise refusal_for("change_without_conversation")
         if self._directory.mutes:
             expect_unmuted(self._directory, member.sender_id)
-        room: str | None = None
+        room: HubRoom | None = None
         any_author = False
         if command.room is not None:
             room = self._room_of(member, command.room)
@@ -224,7 +224,7 @@ class Posting:
             member.name,
             command.client_id,
             command.seq,
-            room=room,
+            room=None if room is None else room.name,
             to=command.to,
             text=text,
             sign=emoji,
@@ -233,18 +233,16 @@ class Posting:
             mentions=mentions,
         )
 
-    def _room_of(self, member: Member, raw: str) -> str:
-        room = raw
-        if room not in member.rooms and (room := member.room_meant(check_room(raw))) not in member.rooms:
-            raise refusal_for("not_in_room", room=room)
-        if self._renaming and room in self._renaming:
-            raise refusal_for("room_being_renamed", retry_after_s=0.5, room=room)
+    def _room_of(self, member: Member, raw: str) -> HubRoom:
+        room = self._room_directory.entered(member, raw)
+        if room.is_renaming:
+            raise refusal_for("room_being_renamed", retry_after_s=0.5, room=room.name)
         return room
 
-    def _require_may_say(self, connection: MemberConnection, command: Say, room: str) -> None:
+    def _require_may_say(self, connection: MemberConnection, command: Say, room: HubRoom) -> None:
         """Require that a member may send a message in a room now."""
         member = connection.member
-        room_record = self._room_directory.room_records.get(room)
+        room_record = room.record
         if room_record is None:
             return
         rank = self._room_directory.rank(room, member.sender_id)
@@ -252,24 +250,24 @@ class Posting:
         if room_record.slow_s and not has_permission(rank, Permission.SKIP_SLOW_MODE):
             self._slow_mode.require_waited(room_record, member.sender_id, connection.stream, command.client_id)
 
-    def _require_writable(self, member: Member, room: str, rank: Rank, *, reacting: bool = False) -> None:
+    def _require_writable(self, member: Member, room: HubRoom, rank: Rank, *, reacting: bool = False) -> None:
         """Require that the settings of a room, and its mutes, let a member write there."""
-        room_record = self._room_directory.room_records.get(room)
+        room_record = room.record
         if room_record is None:
             return
         if room_record.archived:
-            raise refusal_for("room_archived", room=room)
+            raise refusal_for("room_archived", room=room.name)
         expect_unmuted_in(self._directory, room, member.sender_id)
         if room_record.read_only and not reacting and not has_permission(rank, Permission.WRITE_READ_ONLY):
-            raise refusal_for("room_read_only", room=room)
+            raise refusal_for("room_read_only", room=room.name)
 
-    def _sender_named(self, room: str, key: str) -> int | None:
+    def _sender_named(self, room: HubRoom, key: str) -> int | None:
         """Return the sender that a name in this room means: a member who is there, or an account that may read it."""
         present = self._by_key.get(key)
         if present is not None and room in present.rooms:
             return present.sender_id
         account = self._directory.account_of_key(key)
-        if account is None or (room != LOBBY and not self._room_directory.belongs(room, account.sender_id)):
+        if account is None or not (room.is_lobby or room.belongs(account.sender_id)):
             return None
         return account.sender_id
 

@@ -10,7 +10,6 @@ from securechat.model import Read, ReadElsewhere
 from securechat.records.accounts import Committed
 from securechat.records.log import NotAppended
 from securechat.records.rooms import PutReadMarker
-from securechat.text.names import check_room
 
 
 class AccountReadMarkers:
@@ -30,13 +29,16 @@ class AccountReadMarkers:
             Refusal: ROOM_INVALID.
         """
         seq = min(command.seq, self._context.fed_seq)
-        room = member.room_meant(check_room(command.room)) if command.room is not None else None
-        if (room is None) == (command.peer is None) or (room is not None and room not in member.rooms):
+        if (command.room is None) == (command.peer is None):
             return
+        room = member.room_called(command.room) if command.room is not None else None
+        if command.room is not None and room is None:
+            return
+        name = None if room is None else room.name
         if rest := others(member, peer):
-            self._context.broadcaster.broadcast(rest, [ReadElsewhere(seq, room, command.peer)])
+            self._context.broadcaster.broadcast(rest, [ReadElsewhere(seq, name, command.peer)])
         if member.account:
-            change = PutReadMarker(member.sender_id, seq, room, command.peer)
+            change = PutReadMarker(member.sender_id, seq, name, command.peer)
             self._context.accounts.in_turn(("read", member.sender_id), lambda: ((change,), _ignore))
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from securechat.hub.context import HubContext
 from securechat.hub.interfaces import Peer
 from securechat.hub.members import Member
@@ -10,8 +12,8 @@ from securechat.hub.messages.paging import search_page
 from securechat.hub.messages.visibility import MessageVisibility, ReadScope
 from securechat.model import Search, SearchPage
 from securechat.records.queries import SearchQuery, SearchRows
-from securechat.text.names import check_name, check_room, name_key
-from securechat.text.search_query import parse
+from securechat.text.names import check_name, name_key
+from securechat.text.search_query import ParsedSearch, parse
 
 
 class SearchQueries:
@@ -40,7 +42,9 @@ class SearchQueries:
 
     def _ask(self, peer: Peer, member: Member, command: Search, fed_seq: int) -> None:
         self._reads.require_free(peer)
-        query = self._query(peer, member, command, fed_seq)
+        asked = parse(command.query, self._directory.wall_ms())
+        scope = self._scope(member, asked.rooms)
+        query = self._query(peer, scope, asked, command, fed_seq)
 
         def page(rows: SearchRows) -> SearchPage:
             return search_page(command.ref, query, rows, peer.page_limits)
@@ -49,17 +53,13 @@ class SearchQueries:
             peer,
             member,
             command.ref,
-            query.rooms,
+            scope.rooms,
             page=page,
             again=lambda: self._ask(peer, member, command, fed_seq),
         )
         self._context.log.search(query, done)
 
-    def _query(self, peer: Peer, member: Member, command: Search, fed_seq: int) -> SearchQuery:
-        asked = parse(command.query, self._directory.wall_ms())
-        scope = self._visibility.scope(member, None, None)
-        if asked.rooms:
-            scope = self._narrowed(member, scope, asked.rooms)
+    def _query(self, peer: Peer, scope: ReadScope, asked: ParsedSearch, command: Search, fed_seq: int) -> SearchQuery:
         senders = None
         if asked.senders:
             senders = tuple(sender for sender in map(self._sender_named, asked.senders) if sender is not None)
@@ -67,7 +67,7 @@ class SearchQueries:
             up_to=fed_seq,
             limit=min(command.limit, peer.page_limits.page_rows),
             words=asked.words,
-            rooms=scope.rooms,
+            rooms=scope.names,
             floors=scope.floors,
             dialogues_of=scope.dialogues_of,
             senders=senders,
@@ -77,12 +77,12 @@ class SearchQueries:
             has_link=asked.has_link,
         )
 
-    def _narrowed(self, member: Member, scope: ReadScope, raw_rooms: tuple[str, ...]) -> ReadScope:
-        """The part of a scope that the rooms of the query name."""
-        names = tuple(member.room_meant(check_room(raw)) for raw in raw_rooms)
-        for name in names:
-            self._visibility.require_in_room(member, name)
-        return ReadScope(names, tuple(floor for floor in scope.floors if floor[0] in names), None, None)
+    def _scope(self, member: Member, raw_rooms: Sequence[str]) -> ReadScope:
+        """Return what the member may read, or the part of it that the rooms of the query name."""
+        if not raw_rooms:
+            return self._visibility.scope(member, None, None)
+        rooms = dict.fromkeys(self._context.rooms.entered(member, raw) for raw in raw_rooms)
+        return self._visibility.scope_of_rooms(member, tuple(rooms))
 
     def _sender_named(self, raw: str) -> int | None:
         name = check_name(raw)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 
 from securechat.hub.context import HubContext
+from securechat.hub.rooms.room import HubRoom
 from securechat.model import Draft
 from securechat.records.rooms import RoomRecord
 from securechat.text.refusals import refusal_for
@@ -22,12 +23,11 @@ class SlowMode:
     """Remembers the last message of each member in each room with slow mode.
 
     Args:
-        context: the time, and the rooms with a record.
+        context: the time.
     """
 
     def __init__(self, context: HubContext) -> None:
         self._context = context
-        self._room_directory = context.rooms
         # by sender_id and room_id, the latest last: monotonic seconds, stream and client_id of the last message
         self._last: dict[tuple[int, int], tuple[float, int, int]] = {}
 
@@ -49,9 +49,9 @@ class SlowMode:
             return
         raise refusal_for("slow_mode", retry_after_s=round(left_s, 1), room=room_record.name, left=math.ceil(left_s))
 
-    def note_sent(self, draft: Draft) -> None:
+    def note_sent(self, room: HubRoom, draft: Draft) -> None:
         """Begin the wait after a message that the log has taken; one that was refused begins none."""
-        room_record = self._room_directory.room_records.get(draft.room or "")
+        room_record = room.record
         if room_record is None or not room_record.slow_s:
             return
         key = (draft.sender_id, room_record.room_id)

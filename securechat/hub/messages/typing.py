@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from securechat.hub.context import HubContext
 from securechat.hub.interfaces import Peer
 from securechat.hub.members import Member
+from securechat.hub.rooms.room import HubRoom
 from securechat.model import Typing, TypingNow
-from securechat.text.names import check_room
 
 _PRUNE_AT = 1024
 """Conversations in which members type; those whose last notice is too old to count are dropped at this number."""
@@ -25,7 +25,7 @@ class TypingNotices:
         self._context = context
         self._directory = context.accounts
         self._limits = context.limits
-        self._sent_at: dict[tuple[int, str | int], float] = {}  # by sender_id and conversation; monotonic seconds
+        self._sent_at: dict[tuple[int, HubRoom | int], float] = {}  # by sender_id and conversation; monotonic seconds
 
     def answer(self, _: Peer, member: Member, command: Typing) -> None:
         """Broadcast one notice.
@@ -39,24 +39,24 @@ class TypingNotices:
         if self._directory.mute_on(member.sender_id) is not None:
             return
         if command.room is not None:
-            name = member.room_meant(check_room(command.room))
-            if (audience := self._room_audience(member, name)) and self._is_due(member.sender_id, name):
-                self._context.broadcaster.broadcast(audience, [TypingNow(member.person, name)])
+            room = member.room_called(command.room)
+            audience = self._room_audience(member, room) if room is not None else ()
+            if room is not None and audience and self._is_due(member.sender_id, room):
+                self._context.broadcaster.broadcast(audience, [TypingNow(member.person, room.name)])
         elif command.peer is not None:
             other = self._context.members.get(command.peer)
             audience = list(other.peers) if other is not None and other is not member else []
             if audience and self._is_due(member.sender_id, command.peer):
                 self._context.broadcaster.broadcast(audience, [TypingNow(member.person, None)])
 
-    def _room_audience(self, member: Member, name: str) -> Sequence[Peer]:
-        room = member.rooms.get(name)
-        if room is None or len(room.members) > self._limits.presence_names:  # to thousands, a notice costs as a message
+    def _room_audience(self, member: Member, room: HubRoom) -> Sequence[Peer]:
+        if len(room.members) > self._limits.presence_names:  # to thousands, a notice costs as a message
             return ()
-        if self._context.rooms.muted_s(name, member.sender_id) != 0:
+        if self._context.rooms.muted_s(room, member.sender_id) != 0:
             return ()
         return [peer for peer in room.audience() if peer not in member.peers]
 
-    def _is_due(self, sender_id: int, conversation: str | int) -> bool:
+    def _is_due(self, sender_id: int, conversation: HubRoom | int) -> bool:
         now, key = self._context.now, (sender_id, conversation)
         if now - self._sent_at.get(key, -1e9) < self._limits.typing_interval_s:
             return False

@@ -10,9 +10,9 @@ from securechat.hub.members import Member
 from securechat.hub.messages.log_reads import LogReads
 from securechat.hub.messages.paging import unread_page
 from securechat.hub.messages.visibility import MessageVisibility
+from securechat.hub.rooms.room import HubRoom
 from securechat.model import AskUnread, Person, UnreadItem, UnreadList
 from securechat.records.queries import Unread, UnreadQuery, UnreadRows
-from securechat.text.names import LOBBY
 from securechat.text.refusals import refusal_for
 
 
@@ -44,10 +44,10 @@ class UnreadQueries:
         if not member.account:
             raise refusal_for("unread_needs_account")
         self._reads.require_free(peer)
-        names, through_room = self._rooms_of_page(peer, member, command)
+        rooms, through_room = self._rooms_of_page(peer, member, command)
         after = (command.after or 0) if through_room is None else None
-        rooms = self._rooms_with_floors(member, names)
-        query = UnreadQuery(member.sender_id, rooms, fed_seq, after, peer.page_limits.page_rows)
+        named = self._rooms_with_floors(member, rooms)
+        query = UnreadQuery(member.sender_id, named, fed_seq, after, peer.page_limits.page_rows)
 
         def page(rows: UnreadRows) -> UnreadList:
             items = [self._item(row) for row in rows.rows]
@@ -57,33 +57,33 @@ class UnreadQueries:
             peer,
             member,
             command.ref,
-            names,
+            rooms,
             page=page,
             again=lambda: self._ask(peer, member, command, fed_seq),
         )
         # in turn, so that it counts what the same connection has just marked as read
         self._directory.in_turn(("read", member.sender_id), partial(self._context.log.unread, query, done))
 
-    def _rooms_of_page(self, peer: Peer, member: Member, command: AskUnread) -> tuple[tuple[str, ...], str | None]:
+    def _rooms_of_page(self, peer: Peer, member: Member, command: AskUnread) -> tuple[tuple[HubRoom, ...], str | None]:
         """The rooms of a page, by name; and the last of them, where there are more."""
         if command.after is not None:
             return (), None
         after = command.after_room or ""
-        names = sorted(name for name in member.rooms if name > after)
-        page = tuple(names[: peer.page_limits.page_rows])
-        return page, page[-1] if len(names) > len(page) else None
+        rooms = sorted((room for room in member.rooms if room.name > after), key=lambda room: room.name)
+        page = tuple(rooms[: peer.page_limits.page_rows])
+        return page, page[-1].name if len(rooms) > len(page) else None
 
-    def _rooms_with_floors(self, member: Member, names: tuple[str, ...]) -> tuple[tuple[str, int], ...]:
+    def _rooms_with_floors(self, member: Member, rooms: tuple[HubRoom, ...]) -> tuple[tuple[str, int], ...]:
         """Each room with the seq above which a message may count as unread."""
-        floors = dict(self._visibility.floors(member, names))
-        rooms = []
-        for name in names:
-            membership = self._directory.room_directory.membership(name, member.sender_id)
-            since = membership.joined_seq if membership is not None else member.entered_seq.get(name, 0)
-            if name == LOBBY:  # every member is in it and none has a membership: read markers alone count
+        floors = dict(self._visibility.floors(member, rooms))
+        named = []
+        for room in rooms:
+            membership = room.memberships.get(member.sender_id)
+            since = membership.joined_seq if membership is not None else member.rooms[room]
+            if room.is_lobby:  # every member is in it and none has a membership: read markers alone count
                 since = 0
-            rooms.append((name, max(since, floors.get(name, 0))))
-        return tuple(rooms)
+            named.append((room.name, max(since, floors.get(room.name, 0))))
+        return tuple(named)
 
     def _item(self, row: Unread) -> UnreadItem:
         person = None

@@ -6,31 +6,35 @@ Every query of the log and every delivery of a change asks here, so that no othe
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from securechat.hub.context import HubContext
 from securechat.hub.interfaces import Peer
 from securechat.hub.members import Member
-from securechat.hub.rooms.active_room import ActiveRoom
+from securechat.hub.rooms.room import HubRoom, RoomMember
 from securechat.model import LogEntry, Message
-from securechat.text.names import check_room
-from securechat.text.refusals import refusal_for
 
 
 class ReadScope(NamedTuple):
-    """The conversations a query may read, in the terms of `securechat.records.queries`.
+    """The conversations a query may read.
 
     Attributes:
-        rooms: names of rooms.
-        floors: for some of these rooms the seq up to which nothing is shown.
+        rooms: these rooms.
+        floors: for some of them, by name, the seq up to which nothing is shown.
         dialogue: both sides of the one dialogue to read; None for none.
         dialogues_of: the sender_id all of whose dialogues are read; None for none.
     """
 
-    rooms: tuple[str, ...]
+    rooms: tuple[HubRoom, ...]
     floors: tuple[tuple[str, int], ...]
     dialogue: tuple[int, int] | None
     dialogues_of: int | None
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The present names of the rooms, by which the log finds them."""
+        return tuple(room.name for room in self.rooms)
 
 
 class MessageVisibility:
@@ -41,7 +45,7 @@ class MessageVisibility:
     """
 
     def __init__(self, context: HubContext) -> None:
-        self._room_directory = context.rooms
+        self._rooms = context.rooms
 
     def scope(self, member: Member, raw_room: str | None, person: int | None) -> ReadScope:
         """Return all that a member may read, or the part of it that a room or a person names.
@@ -55,35 +59,26 @@ class MessageVisibility:
             Refusal: NOT_A_MEMBER of that room, or ROOM_INVALID.
         """
         if raw_room is not None:
-            name = member.room_meant(check_room(raw_room))
-            self.require_in_room(member, name)
-            return ReadScope((name,), self.floors(member, (name,)), None, None)
+            return self.scope_of_rooms(member, (self._rooms.entered(member, raw_room),))
         if person is not None:
             return ReadScope((), (), (member.sender_id, person), None)
         rooms = tuple(member.rooms)
         return ReadScope(rooms, self.floors(member, rooms), None, member.sender_id)
 
-    def require_in_room(self, member: Member, name: str) -> None:
-        """Require that a member is in a room.
+    def scope_of_rooms(self, member: Member, rooms: tuple[HubRoom, ...]) -> ReadScope:
+        """Return what a member may read in some of the rooms that it is in."""
+        return ReadScope(rooms, self.floors(member, rooms), None, None)
 
-        Raises:
-            Refusal: NOT_A_MEMBER.
-        """
-        if name not in member.rooms:
-            raise refusal_for("not_in_room", room=name)
-
-    def floors(self, member: Member, rooms: tuple[str, ...]) -> tuple[tuple[str, int], ...]:
+    def floors(self, member: RoomMember, rooms: Sequence[HubRoom]) -> tuple[tuple[str, int], ...]:
         """Return, for those of the rooms that hide older history, the seq up to which the member reads nothing."""
         floors = []
-        for name in rooms:
-            record = self._room_directory.room_records.get(name)
-            if record is not None and record.history_from_join:
-                membership = self._room_directory.membership(name, member.sender_id)
-                entered_seq = member.entered_seq.get(name, 0)
-                floors.append((name, entered_seq if membership is None else membership.joined_seq))
+        for room in rooms:
+            if room.record is not None and room.record.history_from_join:
+                membership = room.memberships.get(member.sender_id)
+                floors.append((room.name, member.rooms[room] if membership is None else membership.joined_seq))
         return tuple(floors)
 
-    def readers(self, room: ActiveRoom, entry: LogEntry) -> list[Peer]:
+    def readers(self, room: HubRoom, entry: LogEntry) -> list[Peer]:
         """Return the connections that may get an entry of a room with ``history_from_join``.
 
         A new message goes to every member. A change goes to the members who may read the message it changes.
@@ -93,6 +88,6 @@ class MessageVisibility:
         readers = [
             member
             for member in room.members.values()
-            if all(floor_seq < entry.target for _, floor_seq in self.floors(member, (room.name,)))
+            if all(floor_seq < entry.target for _, floor_seq in self.floors(member, (room,)))
         ]
         return [peer for member in readers for peer in member.peers]

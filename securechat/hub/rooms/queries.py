@@ -26,7 +26,6 @@ class RoomQueries:
         self._directory = context.accounts
         self._room_directory = context.rooms
         self._listing = context.rooms.listing
-        self._presence = context.presence
         self._by_key = context.members_by_key
 
     def answer(self, peer: Peer, member: Member, command: Who | Whois | Rooms) -> None:
@@ -47,9 +46,7 @@ class RoomQueries:
                     assert_never(command)
 
     def _who(self, peer: Peer, member: Member, command: Who) -> None:
-        name = member.room_meant(check_room(command.room))
-        if (room := member.rooms.get(name)) is None:
-            raise refusal_for("not_in_room", room=name)
+        room = self._room_directory.entered(member, command.room)
         after = command.after if command.after is not None else -1
         peer.deliver(roster_page(command.ref, room, after, peer.page_limits))
 
@@ -65,9 +62,9 @@ class RoomQueries:
 
     def _list_rooms(self, peer: Peer, member: Member, command: Rooms) -> None:
         after = check_room(command.after) if command.after else ""
-        occupied = self._presence.rooms
-        own = {*member.rooms, *(record.name for record, _ in self._room_directory.memberships_of(member.sender_id))}
+        belongs_to = (room for room, _ in self._room_directory.memberships_of(member.sender_id))
+        own = {room.name for room in (*member.rooms, *belongs_to)}
         most = peer.page_limits.page_rows
         names = self._listing.page(after, own, most + 1)
-        rooms = [RoomCount(name, len(occupied[name].members) if name in occupied else 0) for name in names[:most]]
+        rooms = [RoomCount(name, self._room_directory.count_present(name)) for name in names[:most]]
         peer.deliver(rooms_page(command.ref, rooms, peer.page_limits, more=len(names) > most))

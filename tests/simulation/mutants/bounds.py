@@ -93,7 +93,7 @@ def room_never_given_back(original: Any) -> Any:
 
     def leave(self: Any, member: Any, room: Any) -> None:
         original(self, member, room)
-        self.rooms.setdefault(room.name, room)
+        self._rooms.occupied.add(room)
 
     return leave
 

@@ -38,7 +38,7 @@ def _raise(*_: object, **__: object) -> Any:
 def test_a_hello_whose_completion_raises_costs_that_connection(rig: Contained, monkeypatch: pytest.MonkeyPatch) -> None:
     ann = rig.member("ann")
     with monkeypatch.context() as patch:
-        patch.setattr(LoginFlow, "_identified", _raise)
+        patch.setattr(LoginFlow, "_settle", _raise)
         bob = rig.peer()
         rig.do(bob, m.Hello(1, "bob", "b" * 32))
     assert bob.closed is not None
@@ -107,7 +107,7 @@ def test_a_turn_that_raises_is_its_own_askers_and_the_next_one_comes(rig: Contai
     rig.settle()
     assert seen == ["third"]
     assert [failure.owner for failure in rig.failures] == [second.label]
-    assert not registry._queues
+    assert not registry.turns
 
 
 def test_who_has_lost_a_login_is_out_whatever_the_asker_makes_of_it(rig: Contained) -> None:

@@ -61,10 +61,9 @@ def leave(rig: HubRig, peer: FakePeer, room: str) -> None:
 
 def records(rig: HubRig) -> set[str]:
     """Rooms with a record, the same in memory, on disk and after a restart."""
-    rulebook = rig.hub.admin_commands._directory.room_directory
-    kept = set(rulebook.room_records)
+    kept = set(rig.records())
     assert kept == {place.name for place in rig.store._room_records.values()}
-    assert kept == set(HubRig(store=rig.store).hub.admin_commands._directory.room_directory.room_records)
+    assert kept == set(HubRig(store=rig.store).records())
     return kept
 
 
@@ -656,7 +655,7 @@ def test_a_change_that_fails_keeps_no_place_in_a_queue(rig: HubRig) -> None:
     registry.in_turn("place", lambda: ((registry.note("ann", "act"),), heard.append))
     rig.settle()
     assert [type(each) for each in heard] == [NotAppended, Committed], "who waited is told, and the next has its turn"
-    assert registry._queues == {}
+    assert len(registry.turns) == 0
 
 
 def test_a_change_behind_one_that_fails_has_its_turn(rig: HubRig) -> None:
@@ -673,7 +672,7 @@ def test_a_change_behind_one_that_fails_has_its_turn(rig: HubRig) -> None:
         rig.settle()
     rig.settle()
     assert len(heard) == 2
-    assert registry._queues == {}
+    assert len(registry.turns) == 0
 
 
 def test_the_audit_of_an_account_that_renames_itself_pushes_out_no_act_of_an_administrator() -> None:
@@ -729,7 +728,7 @@ def test_a_deleted_account_leaves_nothing_in_memory(rig: HubRig) -> None:
         registry._epochs,
         registry._logins_of,
         registry.room_directory._rooms_of,
-        registry.room_directory._members,
+        *(room.memberships for room in registry.room_directory.recorded.values()),
     )
     assert all(not table for table in tables), tables
 

@@ -112,7 +112,7 @@ def test_slow_mode_tells_whole_seconds_and_when_to_try_again(rig: HubRig) -> Non
 
 def test_a_room_on_its_way_to_another_name(rig: HubRig) -> None:
     bob = owned_room(rig, topic="x")
-    rig.hub.context.renaming.add("ops")
+    rig.hub.context.rooms.named_or_new("ops").is_renaming = True
     event = refused(rig, bob, Say(1, "ops", "x"))
     assert (event.reason, event.code, event.retry_after_s) == ("room_being_renamed", ErrorCode.BUSY, 0.5)
 
