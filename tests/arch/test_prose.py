@@ -18,6 +18,7 @@ DONE = (
     "tls",
     "net",
     "server/config",
+    "client/catalogue",
     "client/ui",
     "client/terminal",
     "client/pipe",

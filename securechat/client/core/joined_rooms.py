@@ -96,7 +96,8 @@ class JoinedRooms:
             room.muted.discard(event.person.id)
         else:
             room.muted.add(event.person.id)
-        return RoleShown(event.room, event.person, event.role, event.muted_s, was_muted, event.person.id == me)
+        is_me = event.person.id == me
+        return RoleShown(event.room, event.person, event.role, event.muted_s, was_muted, is_me, event.by)
 
     def roster(self, page: Roster) -> None:
         """Remember the people of a roster page."""
