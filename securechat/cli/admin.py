@@ -33,7 +33,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = make_parser()
     options = parser.parse_args(arguments)
     if getattr(options, "needs_data", False) and options.data is None:
-        parser.error("restore needs --data DIR, so that nothing is put where nobody looks")
+        parser.error("restore needs --data DIR")
     os.umask(0o077)
     output = TableOutput(json_lines=options.json)
     try:
@@ -54,7 +54,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         output.failure(f"{where}{error.strerror or error}", "io")
     except KeyboardInterrupt:
         code = AdminExit.INTERRUPTED
-        output.failure("stopped; what the server was asked may have been done all the same", "interrupted")
+        output.failure("Stopped. The command may have been carried out", "interrupted")
     return code
 
 

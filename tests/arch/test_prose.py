@@ -13,6 +13,7 @@ DONE = (
     "records",
     "model",
     "text",
+    "admin",
     "cli",
     "storage",
     "tls",

@@ -11,7 +11,7 @@ from securechat.text.passwords import MIN_PASSWORD_CHARS
 
 OLD_PASSWORD_PROMPT = "Old password (empty: cancel): "  # noqa: S105 - a prompt
 NEW_PASSWORD_PROMPT = f"New password, at least {MIN_PASSWORD_CHARS} characters (empty: cancel): "
-AGAIN_PROMPT = "Repeat the password: "
+AGAIN_PROMPT = "Password again: "
 PROVING_PROMPT = "Logging in (Ctrl-C quits): "
 TYPED_TOO_SOON = "You are not logged in yet. Your last line was not sent; wait for the server and type it again"
 NOWHERE_PROMPT = "Input is hidden and will not be sent (press Enter): "

@@ -24,7 +24,7 @@ ALONE = "You are alone here"
 CONNECTION_BACK = "Connected again"
 NO_HISTORY = "There are no messages yet"
 HISTORY_RESET = "The server's history was restored or replaced. Recent messages may be missing"
-LEAVING = "Quitting. Waiting until the server has stored your messages (Ctrl-C again: quit now)"
+LEAVING = "Quitting. Waiting for the server to store your messages (Ctrl-C: quit now)"
 NO_ROOMS = "There are no rooms"
 NAME_MISSING = "A name is needed. Without a terminal, give it with --name NAME"
 STDIN_CLOSED = "Standard input is closed, so there is nothing to send. Give it a file or a pipe, or use --tail"
@@ -50,7 +50,7 @@ def connecting(host: str, port: int) -> str:
 
 def connected(host: str, port: int, name: str) -> str:
     """Tell that the user is logged in."""
-    return f"Connected to {host} port {port} (encrypted, certificate verified). You are {quoted(name)}"
+    return f"Connected to {host} port {port} as {quoted(name)}, encrypted and verified"
 
 
 def entered(room: str, others: Sequence[str], total: int) -> str:
@@ -119,7 +119,7 @@ def postponed(wish: DeferredKind, subject: str, text: str) -> str:
     typed = {DeferredKind.NAME: "/nick {0}", DeferredKind.ENTER: "/join {0}", DeferredKind.WHISPER: "/msg {0} {1}"}[
         wish
     ]
-    return f"You are offline. This will be done when you are connected again: {typed.format(subject, text)}"
+    return f"Will be done after reconnecting: {typed.format(subject, text)}"
 
 
 def back_in_room(room: str) -> str:
@@ -152,7 +152,7 @@ def name_refused(name: str, why: str, code: ErrorCode) -> str:
 def connection_lost(loss: Disconnect, text: str) -> str:
     """Tell that the connection is lost; ``text`` is the server's last sentence, if it sent one."""
     why = capital(text or _LOSSES.get(loss.kind, loss.detail))
-    return f"Connection lost. {why}. Reconnecting; what you type is kept"
+    return f"Connection lost. {why}. Reconnecting, what you type is kept"
 
 
 def still_away(loss: Disconnect) -> str:
@@ -214,7 +214,7 @@ def mistake(what: str) -> str:
 # --- why there is no connection -----------------------------------------------------------------------------------
 
 _LOSSES = {
-    DisconnectReason.CLOSED: "The server closed the connection",
+    DisconnectReason.CLOSED: "The server went away",
     DisconnectReason.SILENT: "The server does not respond",
     DisconnectReason.REFUSED: "The server is not running",
     DisconnectReason.TIMEOUT: "The server does not respond",

@@ -167,10 +167,10 @@ def _reach(driver: Driver, phase: ConnectionPhase) -> None:
 @pytest.mark.parametrize(
     ("line", "answer"),
     [
-        ("/nick you", "You are offline. This will be done when you are connected again: /nick you"),
-        ("/join #New", "You are offline. This will be done when you are connected again: /join new"),
-        ("/msg bob hi", "You are offline. This will be done when you are connected again: /msg bob hi"),
-        ("/msg p99 hi", "You are offline. This will be done when you are connected again: /msg p99 hi"),
+        ("/nick you", "Will be done after reconnecting: /nick you"),
+        ("/join #New", "Will be done after reconnecting: /join new"),
+        ("/msg bob hi", "Will be done after reconnecting: /msg bob hi"),
+        ("/msg p99 hi", "Will be done after reconnecting: /msg p99 hi"),
         ("/leave ops", "You left #ops"),
         ("/join ops", "Now talking in #ops"),
         ("/who", "You are offline. Try again when you are connected"),
