@@ -243,7 +243,7 @@ SETTINGS = {
 
 def unknown_setting(key: str) -> str:
     """Refuse a setting that rooms do not have."""
-    return f"Unknown setting. The settings are {', '.join(SETTINGS)}: {key}"
+    return f'Unknown setting "{key}". The settings are {", ".join(SETTINGS)}'
 
 
 def wrong_setting(key: str, value: str) -> str:

@@ -307,7 +307,7 @@ def test_only_a_typing_error_is_answered_with_a_guess(word: str) -> None:
     ("line", "part"),
     [
         ("/me waves", "/me is not supported"),
-        ("/room set colour red", "Unknown setting. The settings are private, read-only, slow"),
+        ("/room set colour red", 'Unknown setting "colour". The settings are private, read-only, slow'),
         ("/room set private", "private needs on or off"),
         ("/room set private maybe", "private needs on or off, not: maybe"),
         ("/room set slow 10", "slow needs a time of at most a day such as 10s, or off, not: 10"),
