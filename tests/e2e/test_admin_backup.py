@@ -290,4 +290,4 @@ def test_a_damaged_journal_stops_the_start_until_recover_was_told_to_go_on(full:
     with full.start(), NativeClient(full.port, full.ca) as ann:
         ann.hello("guest")
         running = refused(full.data, 1, "recover", "--yes")
-        assert f"the server (process {full.pid}) is running; stop it first" in running
+        assert f"The server (process {full.pid}) is running. Stop it first" in running
