@@ -220,7 +220,7 @@ class LoginFlow:
     def _forget_login(self, entry: Authenticated) -> None:
         """Drop a new login whose token was not delivered."""
         if entry.token and entry.login is not None:
-            self._directory.change((Drop(Login, entry.login.login_id),))
+            self._context.changes.commit((Drop(Login, entry.login.login_id),))
 
     def _refuse(self, peer: Peer, name: str, refusal: Refusal) -> None:
         self._context.operator_log.happened(OperatorEvent.REFUSED, peer, name, str(refusal))
