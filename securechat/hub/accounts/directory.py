@@ -1,7 +1,6 @@
-"""Everything durable about people, in memory: what the hub decides by.
+"""The tables of accounts, logins, certificates, invites, bans and mutes, in memory: the hub decides from them alone.
 
-A change is asked of the log first and happens here when it is durable (`AccountDirectory.change`), before anybody is
-told. So memory is never ahead of the disk, and a crash takes back nothing that anybody has seen.
+A change is applied here when it is durable, and not before; `RecordChanges` sees to that.
 """
 
 from __future__ import annotations
@@ -52,16 +51,16 @@ class AccountDirectory:
     """Accounts, logins, certificates, invites, bans and mutes.
 
     Args:
-        environment: the log, the clock, the limits and the containment.
+        environment: the clock and the limits.
 
     Attributes:
         accounts, logins, certificates, invites, bans, mutes: by number (sender_id for accounts and mutes).
         banned: finds bans by what they keep out.
         leaving: records, by kind and number, that a change on its way drops: they prove nothing any more.
         arriving: accounts that a change on its way makes, by what their names look like: these names are not free.
-        being_deleted: accounts that are being deleted: nothing new may name them.
+        being_deleted: accounts that are being deleted: no new message may name them.
         ended_logins: logins that have ended and whose connections are still here; `Hub.on_commit` ends those.
-        room_directory: rooms, and who belongs to them.
+        room_directory: rooms and their memberships.
     """
 
     def __init__(self, environment: HubEnvironment) -> None:
@@ -77,7 +76,7 @@ class AccountDirectory:
         self.being_deleted: set[int] = set()
         self._serial = 0
         self.leaving: set[tuple[type[AccountRow], int]] = set()
-        self.arriving: dict[str, Account] = {}  # by what their names look like
+        self.arriving: dict[str, Account] = {}
         self._epochs: dict[int, int] = {}
         self._by_key: dict[str, int] = {}
         self._by_skeleton: dict[str, int] = {}
@@ -108,7 +107,7 @@ class AccountDirectory:
         return None if sender_id is None else self.accounts[sender_id]
 
     def look_alike(self, name: str) -> Account | None:
-        """Return the account whose name is the same as this one, or looks the same; it may just be being made."""
+        """Return the account whose name is this one or looks like it; also one whose making is not durable yet."""
         looks = skeleton(name)
         sender_id = self._by_skeleton.get(looks)
         return self.arriving.get(looks) if sender_id is None else self.accounts[sender_id]
@@ -126,11 +125,11 @@ class AccountDirectory:
         return (kind, number) in self.leaving
 
     def epoch(self, sender_id: int) -> int:
-        """Which password of an account this is, counted since the start; a rehash changes nothing."""
+        """Return the count of an account's passwords since the start; a rehash is no new password."""
         return self._epochs.get(sender_id, 0)
 
     def begin_epoch(self, sender_id: int) -> None:
-        """An account has another password: whoever proved the one before has proved nothing."""
+        """Count a new password of an account: proofs of the one before are void."""
         self._epochs[sender_id] = self.epoch(sender_id) + 1
 
     def login_with(self, token: str) -> Login | None:
@@ -155,7 +154,7 @@ class AccountDirectory:
         return row
 
     def invite_with(self, token: str) -> Invite | None:
-        """Return the invite with this token, whatever has become of it."""
+        """Return the invite with this token, also a revoked, used or expired one."""
         return self.invites.get(self._by_invite.get(hash_of(token), 0))
 
     def logins_of(self, sender_id: int) -> list[Login]:

@@ -91,7 +91,7 @@ def is_at_rest(hub: Hub) -> bool:
         desk._at_work
         or desk._adding
         or door._uses_pending
-        or door.hashing._line
+        or door.hashing._queue
         or door.hashing._under_way
         or entrance._authenticating
         or entrance._waiting
