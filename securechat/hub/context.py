@@ -1,4 +1,4 @@
-"""The state that the services of one hub share: members, names, accounts, rooms, the time and the last seq told.
+"""The state that the services of one hub share: members, names, accounts, rooms, the time and the last seq fanned out.
 
 A service takes the context and the services it calls, and nothing else. Each field has one writer, named below; all
 others read it.
@@ -27,11 +27,11 @@ class HubContext(HubEnvironment):
     Attributes:
         fed_seq: the last seq fanned out; set by `Hub.restore` and `Hub.on_commit`.
         unsettled: drafts the log has not answered yet; counted by `Posting`.
-        members: who is here, by sender_id; kept by `LoginFlow`, as are the next two.
+        members: connected members and those absent for a while, by sender_id; kept by `LoginFlow`, as the next two.
         members_by_key: the same, by the key of their name.
-        names: which name is whose now.
+        names: the owners of names.
         connections: every connection of a member; added by `LoginCompletion`, removed by `Disconnection`.
-        accounts: accounts and all that hangs on them.
+        accounts: accounts with their logins, certificates, invites and mutes.
         rooms: every room, by name and by record.
         presence: the members in the rooms.
         changes: makes changes of accounts and rooms.
@@ -58,5 +58,5 @@ class HubContext(HubEnvironment):
         self.rooms = self.accounts.room_directory
         self.presence = PresenceTracker(self, self.rooms)
         self.changes = RecordChanges(self.log, self.accounts)
-        self.hashing = HashingQuota(self.keys.hasher, self.limits)
+        self.hashing = HashingQuota(self.authentication.hasher, self.limits)
         self.workflows = Workflows(self, self.changes, self.hashing, self.connections)

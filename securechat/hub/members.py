@@ -1,4 +1,4 @@
-"""A member: one sender who is here, with the connections it is here through and what it may still do."""
+"""Members: connected senders, each with its connections, its rooms and its rates."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ class MemberConnection:
     """One connection of a member.
 
     Attributes:
-        member: whose.
+        member: the member.
         stream: the device; a retry is recognised by it.
         client: the program, as it calls itself.
-        login_id: the login it came in by; 0 for a guest, or by a certificate.
-        certificate: the fingerprint that it came in by.
-        since_ms: since when it is here, UTC.
-        heard_seq: the last seq fanned out when it was last heard: up to here it is very likely to have everything.
+        login_id: the login it used; 0 for a guest, or for a certificate.
+        certificate: the fingerprint of the certificate it used.
+        since_ms: the time of its login, UTC milliseconds.
+        heard_seq: the last seq fanned out when its last bytes came: up to here it very likely has everything.
         last_client_id: the highest number of a draft that came on it and was given to the log.
-        known_client_id: what the welcome said: drafts up to here may be stored, and come again as retries.
+        known_client_id: the number in its Welcome: drafts up to here may be stored, and come again as retries.
     """
 
     __slots__ = (
@@ -47,18 +47,19 @@ class MemberConnection:
 
 
 class Member:
-    """Somebody present. Limits and presence hang here, never on a connection.
+    """One sender who is connected. Rates and presence belong to the member, never to a connection.
 
     Attributes:
-        sender_id: who it is, for ever.
-        owner: whose claim its name is: see `name_reservations`.
-        name: as others see it; ``key`` decides uniqueness.
+        sender_id: its number, for ever.
+        owner: the owner of its name in `NameReservations`.
+        name: as others see it.
+        key: decides whether two names are the same.
         account: whether it is logged in to an account.
-        peers: its connections; none during a quiet absence, several only of an account.
-        rooms: where it is, with the last seq fanned out when it entered: with ``history_from_join``, a guest reads only
-            above.
+        peers: its connections; none during a short absence, several only of an account.
+        rooms: the rooms it is in, with the last seq fanned out when it entered: with ``history_from_join``, a guest
+            reads only above.
         unsettled: drafts the log has not answered yet.
-        departures: rooms it has left, but whose members are told only when nothing of it is unsettled.
+        departures: rooms it has left, whose members are told when nothing of it is unsettled any more.
     """
 
     __slots__ = (
@@ -124,7 +125,7 @@ class Member:
 
     @property
     def person(self) -> Person:
-        """This member as others see it; made once for each name, because a greeting shows up to 200 people."""
+        """This member as others see it; made once for each name, because a Joined shows up to 200 people."""
         if self._person.name is not self.name:
             self._person = Person(self.sender_id, self.name)
         return self._person

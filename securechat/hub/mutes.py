@@ -1,7 +1,8 @@
-"""What a muted member may not do: one table, for a mute on the whole server and for one in a room.
+"""Mutes: one table of their effect on each command, for a mute on the whole server and for one in a room.
 
 A muted member reads, and does nothing that others see: no text, no name, no reaction, no act that carries a reason or a
-name. What only the own devices see (logins, certificates, read markers) stays open, and so does the way out.
+name. Commands that only its own devices see (logins, certificates, read markers) stay allowed, and so do Leave and
+Quit.
 
 A mute on the server counts everywhere, whatever the rank. A mute in a room counts there alone, for what is done in that
 room; it says nothing about the name, which is the same in every room.
@@ -54,35 +55,35 @@ from securechat.text.refusals import refusal_for
 
 
 class WhileMuted(Enum):
-    """What a mute does to a command."""
+    """The effect of a mute on a command."""
 
     ALLOWED = "nothing"
     REFUSED = "it is refused: MUTED, and for how long"
-    UNHEARD = "nobody is told: it has no answer, so it is not refused either"
-    NOTHING_NEW = "only a room that is there already: the name of a new one would be shown to everybody"
+    UNHEARD = "it is dropped: it has no answer, so it is not refused either"
+    NOTHING_NEW = "only a room that exists already: the name of a new one would be shown to all"
 
 
 class Effect(NamedTuple):
-    """What each kind of mute does to a command."""
+    """The effect of each kind of mute on a command."""
 
     on_server: WhileMuted
     in_room: WhileMuted
 
 
 _FREE = Effect(WhileMuted.ALLOWED, WhileMuted.ALLOWED)
-_SEEN = Effect(WhileMuted.REFUSED, WhileMuted.REFUSED)
+_VISIBLE = Effect(WhileMuted.REFUSED, WhileMuted.REFUSED)
 
 EFFECTS: Final[dict[type[Command], Effect]] = {
-    Say: _SEEN,
+    Say: _VISIBLE,
     Direct: Effect(WhileMuted.REFUSED, WhileMuted.ALLOWED),  # is in no room
-    Edit: _SEEN,
-    Delete: _SEEN,
-    React: _SEEN,
+    Edit: _VISIBLE,
+    Delete: _VISIBLE,
+    React: _VISIBLE,
     Typing: Effect(WhileMuted.UNHEARD, WhileMuted.UNHEARD),
-    SetRoom: _SEEN,
-    InviteTo: _SEEN,
-    Moderate: _SEEN,
-    Grant: _SEEN,
+    SetRoom: _VISIBLE,
+    InviteTo: _VISIBLE,
+    Moderate: _VISIBLE,
+    Grant: _VISIBLE,
     Nick: Effect(WhileMuted.REFUSED, WhileMuted.ALLOWED),
     Join: Effect(WhileMuted.NOTHING_NEW, WhileMuted.ALLOWED),
     Hello: _FREE,
@@ -109,7 +110,7 @@ EFFECTS: Final[dict[type[Command], Effect]] = {
 
 
 def expect_unmuted(directory: AccountDirectory, sender_id: int) -> None:
-    """Let somebody do what others will see.
+    """Require that a member is not muted on the server.
 
     Raises:
         Refusal: MUTED on the server; the sentence says for how long.
@@ -126,7 +127,7 @@ def expect_unmuted(directory: AccountDirectory, sender_id: int) -> None:
 
 
 def expect_unmuted_in(directory: AccountDirectory, room: HubRoom, sender_id: int) -> None:
-    """Let somebody do in a room what others will see.
+    """Require that a member is not muted in a room.
 
     Raises:
         Refusal: MUTED in this room; the sentence says for how long.

@@ -299,7 +299,7 @@ class Workflows:
             case HashPassword(password, peer) if peer is not None:
                 self._hashing.hash(peer, password, answered)
             case HashPassword(password):
-                self._environment.keys.hasher.hash(password, answered)
+                self._environment.authentication.hasher.hash(password, answered)
             case VerifyPassword(phc, password, peer):
                 self._hashing.verify(peer, phc, password, answered)
             case ReadRoomFigures(rooms):

@@ -18,7 +18,7 @@ from securechat.records.rooms import RoomChange
 
 
 class Role(StrEnum):
-    """What an account may do on this server."""
+    """The role of an account on this server."""
 
     MEMBER = "member"
     ADMIN = "admin"
@@ -96,7 +96,7 @@ class Invite(Struct, frozen=True, gc=False):
 
 
 class BanKind(StrEnum):
-    """What a ban is about."""
+    """The kinds of ban."""
 
     NAME = "name"
     ACCOUNT = "account"

@@ -40,13 +40,177 @@ _sentences = _Sentences()
 # A section per part of the program that refuses; within a section by reason.
 REASONS: Mapping[str, tuple[ErrorCode, str]] = {
     # --- Frames and commands (wire, server/session) -----------------------------------------------------------------
+    "answer_too_long": (ErrorCode.TOO_MANY, "The answer is too long to send. Tell the server's administrator"),
+    "command_invalid": (ErrorCode.INVALID, "A part of this command is too long, or has a value that is not allowed"),
+    "field_invalid": (ErrorCode.INVALID, "A field of the record has a value that is not allowed"),
+    "field_invalid_because": (ErrorCode.INVALID, "A field of the record is not valid: {why}"),
+    "frame_empty": (ErrorCode.BAD_FRAME, "A frame cannot be empty"),
+    "frame_not_json": (ErrorCode.BAD_FRAME, "A frame must hold one JSON object in UTF-8"),
+    "frame_too_large": (
+        ErrorCode.FRAME_TOO_LARGE,
+        "A frame of {size} bytes is too large. At most {most} bytes are allowed here",
+    ),
     "hello_expected": (ErrorCode.HELLO_EXPECTED, "Say hello first"),
+    "protocol_unknown": (
+        ErrorCode.BAD_FRAME,
+        "This port speaks securechat/1. Connect with securechat-client, or offer that protocol by ALPN",
+    ),
+    "record_invalid": (ErrorCode.BAD_FRAME, "A record of the server is not valid: {why}"),
+    "record_type_missing": (ErrorCode.INVALID, "A record is a JSON object with its type, a string, in the field 't'"),
+    "record_type_unknown": (ErrorCode.UNKNOWN_TYPE, "The server does not know this type of record"),
     # --- Names, rooms and passwords as typed (text) -----------------------------------------------------------------
+    "name_begins_with_dash": (ErrorCode.NAME_INVALID, "A name cannot begin with '-'. Choose another one"),
+    "name_begins_with_mark": (
+        ErrorCode.NAME_INVALID,
+        "A name cannot begin with a combining mark. Put a letter before it",
+    ),
+    "name_character_not_allowed": (
+        ErrorCode.NAME_INVALID,
+        "A name cannot contain '{character}'. Choose one without it",
+    ),
+    "name_character_unusable": (
+        ErrorCode.NAME_INVALID,
+        "A name cannot contain the character {code_point}. Choose one without it",
+    ),
+    "name_empty": (ErrorCode.NAME_INVALID, "A name cannot be empty"),
+    "name_has_invisible_character": (
+        ErrorCode.NAME_INVALID,
+        "A name cannot contain invisible or control characters. Choose one without them",
+    ),
     "name_reserved_for_server": (ErrorCode.NAME_RESERVED, "This name is reserved for the server. Choose another one"),
+    "name_too_long": (
+        ErrorCode.NAME_INVALID,
+        "A name has at most {most} characters and {most_bytes} bytes. Choose a shorter one",
+    ),
+    "name_without_letter": (ErrorCode.NAME_INVALID, "A name needs at least one letter or digit"),
+    "password_has_control_character": (
+        ErrorCode.PASSWORD_INVALID,
+        "A password cannot contain control characters, such as a tab or a line break. Type it again",
+    ),
+    "password_has_unusable_character": (
+        ErrorCode.PASSWORD_INVALID,
+        "A password cannot contain invisible or unassigned characters. Choose one without them",
+    ),
+    "password_is_name": (
+        ErrorCode.PASSWORD_INVALID,
+        "A password cannot be the name of its account. Choose another one",
+    ),
+    "password_one_character": (
+        ErrorCode.PASSWORD_INVALID,
+        "A password cannot be the same character again and again. Choose another one",
+    ),
+    "password_too_common": (
+        ErrorCode.PASSWORD_INVALID,
+        "This password is one of the most common, which are tried first. Choose another one",
+    ),
+    "password_too_long": (
+        ErrorCode.PASSWORD_INVALID,
+        "A password has at most {most} characters. Choose a shorter one",
+    ),
+    "password_too_short": (
+        ErrorCode.PASSWORD_INVALID,
+        "A password has at least {least} characters. Choose a longer one, such as three words",
+    ),
+    "room_begins_with_dash": (ErrorCode.ROOM_INVALID, "A room name cannot begin with '-'. Choose another one"),
+    "room_begins_with_mark": (
+        ErrorCode.ROOM_INVALID,
+        "A room name cannot begin with a combining mark. Put a letter before it",
+    ),
+    "room_character_not_allowed": (
+        ErrorCode.ROOM_INVALID,
+        "A room name cannot contain '{character}'. Choose one without it",
+    ),
+    "room_character_unusable": (
+        ErrorCode.ROOM_INVALID,
+        "A room name cannot contain the character {code_point}. Choose one without it",
+    ),
+    "room_empty": (ErrorCode.ROOM_INVALID, "A room name cannot be empty"),
+    "room_has_invisible_character": (
+        ErrorCode.ROOM_INVALID,
+        "A room name cannot contain invisible or control characters. Choose one without them",
+    ),
+    "room_has_space": (ErrorCode.ROOM_INVALID, "A room name cannot contain a space. Choose one without it"),
+    "room_too_long": (ErrorCode.ROOM_INVALID, "A room name has at most {most} characters. Choose a shorter one"),
+    "search_date_invalid": (
+        ErrorCode.QUERY_INVALID,
+        "A date is a day, a month or a year, such as 2026-11-20, 2026-11 or 2026, or today or yesterday",
+    ),
+    "search_empty": (
+        ErrorCode.QUERY_INVALID,
+        "There is nothing to search for. Give a word, or a filter such as from:NAME",
+    ),
+    "search_filter_empty": (ErrorCode.QUERY_INVALID, "The filter {filter}: needs a value, such as {example}"),
+    "search_has_unknown": (ErrorCode.QUERY_INVALID, "The filter has: knows links only. Write has:link"),
+    "search_too_many_filters": (ErrorCode.QUERY_INVALID, "A search has at most {most} filters. Leave some out"),
+    "search_too_many_words": (
+        ErrorCode.QUERY_INVALID,
+        "A search has at most {most} words. Leave some out, or put them into quotation marks",
+    ),
     # --- The log (storage) ------------------------------------------------------------------------------------------
+    "account_gone": (
+        ErrorCode.LOGIN_REQUIRED,
+        "This account does not exist any more. Log in with another one, or connect as a guest",
+    ),
+    "change_not_stored": (ErrorCode.DISK_FULL, "The server's disk is full. Nothing was changed. Try again later"),
+    "draft_out_of_order": (
+        ErrorCode.OUT_OF_ORDER,
+        "A later message of yours is stored already. Send this one again with a new number",
+    ),
+    "draft_unknown": (ErrorCode.NOT_FOUND, "No earlier copy of this message is stored"),
+    "log_failed": (ErrorCode.LOG_FAILED, "The server cannot store messages any more and is stopping"),
+    "login_not_stored": (ErrorCode.DISK_FULL, "The server's disk is full. You cannot connect now. Try again later"),
+    "message_not_stored": (
+        ErrorCode.DISK_FULL,
+        "The server's disk is full. The message was not stored. Try again later",
+    ),
+    "no_such_message": (ErrorCode.NOT_FOUND, "There is no such message here, or it was deleted"),
+    "not_your_message": (ErrorCode.NO_RIGHT, "You can only change your own messages"),
     "overloaded": (ErrorCode.OVERLOADED, "The server cannot store messages this fast. Wait and send again"),
+    "query_too_expensive": (ErrorCode.BUSY, "This takes the server too long. Ask for fewer rooms at once"),
+    "room_name_in_log": (
+        ErrorCode.ROOM_INVALID,
+        "Another room has this name or had it before, and their messages would mix. Choose another name",
+    ),
+    "search_index_repairing": (ErrorCode.BUSY, "The search index is being repaired. Try again in a minute"),
+    "search_too_expensive": (
+        ErrorCode.BUSY,
+        "This search takes the server too long. Use longer or more words, or fewer rooms",
+    ),
+    "secret_needs_login": (ErrorCode.LOGIN_REQUIRED, "This secret belongs to an account. Log in"),
+    "secret_of_another": (
+        ErrorCode.INVALID,
+        "This secret belongs to another account. Make a new one for this login",
+    ),
+    "too_many_reactions": (ErrorCode.TOO_MANY, "A message cannot have more than {most} reactions"),
+    "too_many_searches": (ErrorCode.BUSY, "Too many searches are waiting. Try again in a moment"),
     # --- Connections and the whole server (server) ------------------------------------------------------------------
+    "admin_command_invalid": (ErrorCode.INVALID, "This is not an admin command: {why}"),
+    "admin_internal": (
+        ErrorCode.INTERNAL,
+        "The server made a mistake, and its log has the details. The command may be done in part",
+    ),
+    "admin_line_too_long": (ErrorCode.INVALID, "This line is too long for an admin command"),
+    "admin_socket_busy": (ErrorCode.BUSY, "Too many admin tools are connected. Try again"),
+    "hello_timeout": (ErrorCode.HELLO_TIMEOUT, "You did not log in in time. Connect again"),
     "internal": (ErrorCode.INTERNAL, "The server made a mistake. Connect again"),
+    "internal_stopping": (
+        ErrorCode.INTERNAL,
+        "The server made a mistake and is stopping. Connect again when it is back",
+    ),
+    "password_check_failed": (
+        ErrorCode.BUSY,
+        "The server cannot check passwords right now. Try again in a few seconds",
+    ),
+    "password_queue_full": (
+        ErrorCode.BUSY,
+        "Too many people are logging in right now. Try again in a second",
+    ),
+    "ping_timeout": (ErrorCode.PING_TIMEOUT, "Your connection did not answer in time. Connect again"),
+    "shutting_down": (ErrorCode.SHUTTING_DOWN, "The server is shutting down. Connect again when it is back"),
+    "slow_reader": (
+        ErrorCode.SLOW_READER,
+        "Your connection is too slow for what is sent to it. Connect again to go on where you stopped",
+    ),
     # --- Logging in, accounts, certificates, invites (hub/accounts) -------------------------------------------------
     "account_deleted": (ErrorCode.KICKED, "This account was deleted by an administrator"),
     "account_needed": (ErrorCode.ACCOUNT_NEEDED, "You are a guest. /register reserves your name with a password"),
@@ -119,7 +283,6 @@ REASONS: Mapping[str, tuple[ErrorCode, str]] = {
     ),
     "no_such_certificate": (ErrorCode.NOT_FOUND, "There is no certificate {certificate}. /cert lists them"),
     "no_such_session": (ErrorCode.NOT_FOUND, "There is no session {session}. /sessions lists them"),
-    "not_tried": (ErrorCode.BUSY, "The server could not do this now. Try again"),
     "old_password_wrong": (ErrorCode.LOGIN_FAILED, "The old password is wrong. Try again"),
     "password_being_stored": (ErrorCode.BUSY, "Your password is being stored. Try again in a moment"),
     "password_changed_elsewhere": (

@@ -106,7 +106,7 @@ class SimulatedServer:
             outlet,
             self,
             limits,
-            keys=keys,
+            authentication=keys,
             alarm=self._alarm,
             rates=rates,
             pages=world.pages,

@@ -122,7 +122,7 @@ class HubRig:
             self,
             self,
             self.limits,
-            keys=keys,
+            authentication=keys,
             alarm=self._alarm,
             rates=self._rates,
             pages=self._pages,

@@ -27,9 +27,7 @@ from securechat.model import Hello
 from securechat.records.accounts import Account, Ban, Change, Drop, Invite, Login, Put
 from securechat.text.names import name_key
 from securechat.text.passwords import check_password, normal_password
-from securechat.text.refusals import refusal_for, shown_span
-
-span = shown_span
+from securechat.text.refusals import refusal_for
 
 
 class Authenticated(Struct):
@@ -77,11 +75,11 @@ class Authenticator:
     def __init__(self, context: HubContext, login_throttle: LoginThrottle) -> None:
         self._context = context
         self._directory = context.accounts
-        self._keys = context.keys
+        self._keys = context.authentication
         self._login_throttle = login_throttle
         self._limits = context.limits
         self.hashing = context.hashing
-        self.proven = context.keys.proven
+        self.proven = context.authentication.proven
         self._uses_pending: dict[int, int] = {}
 
     def authenticate(self, peer: Peer, hello: Hello, name: str) -> Workflow[Authenticated]:

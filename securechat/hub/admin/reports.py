@@ -80,7 +80,7 @@ class AdminReports:
     def __init__(self, context: HubContext) -> None:
         self._context = context
         self._directory = context.accounts
-        self._keys = context.keys
+        self._keys = context.authentication
         self._members = context.members
         self._by_key = context.members_by_key
         self._connections = context.connections

@@ -1,7 +1,7 @@
-"""What the log has committed, on its way to everybody who may hear it.
+"""Delivers committed entries to every member who may read them.
 
 A batch is broadcast in runs of entries for the same audience, in the order of seq, never regrouped across rooms: a
-client's one cursor is only right if what it gets is in order over all its rooms.
+client has one cursor for all its rooms, which is right only if entries arrive in order over all of them.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from securechat.model import LogEntry
 
 
 class Delivery:
-    """Fans out.
+    """Fans committed batches out to rooms and dialogues.
 
     Args:
-        context: who is here, and in which room.
-        visibility: who may read what, in rooms with ``history_from_join``.
+        context: members, and the rooms they are in.
+        visibility: the readers of a change, in rooms with ``history_from_join``.
     """
 
     def __init__(self, context: HubContext, visibility: MessageVisibility) -> None:
@@ -34,10 +34,10 @@ class Delivery:
         self._former_names: dict[str, HubRoom] = {}
 
     def fan_out(self, batch: Sequence[LogEntry]) -> None:
-        """Tell every member of the room, the sender included, or both sides of the dialogue.
+        """Broadcast each entry to every member of its room, the sender included, or to both sides of its dialogue.
 
         Args:
-            batch: all that is new in one batch of the log, also when that is nothing: old names of rooms end with it.
+            batch: the fresh entries of one batch of the log. An empty batch counts too: old names of rooms end with it.
         """
         for name, run in groupby(batch, key=_room_of):
             if name is None:
@@ -47,18 +47,18 @@ class Delivery:
                 entries = list(run)
                 if room.name != name:
                     entries = [replace(entry, room=room.name) for entry in entries]
-                self._broadcast_to_room(room, entries)
+                self._broadcast_in_room(room, entries)
         self._former_names.clear()
 
     def room_renamed(self, room: HubRoom, old: str) -> None:
-        """A room has another name: what was said under the old one in the same batch comes after this."""
+        """Note the former name of a room: messages of the same batch that have it are delivered after this."""
         self._former_names[old] = room
 
-    def _broadcast_to_room(self, room: HubRoom, run: list[LogEntry]) -> None:
+    def _broadcast_in_room(self, room: HubRoom, run: list[LogEntry]) -> None:
         if room.record is None or not room.record.history_from_join:
             self._broadcaster.broadcast(room.audience(), run)
             return
-        for entry in run:  # an edit would show what was said before a member joined
+        for entry in run:  # an edit would show a message from before a member joined
             self._broadcaster.broadcast(self._visibility.readers(room, entry), [entry])
 
     def _dialogue_audience(self, entry: LogEntry) -> list[Peer]:

@@ -1,11 +1,12 @@
-"""From a Say, Edit, Delete or React to an Acked: rules, the log's answer, and acknowledgements that wait for the feed.
+"""Checks messages and changes against the rules, gives them to the log, and acknowledges them.
 
 A draft belongs to the stream of the connection it came on, and its acknowledgement goes to that connection alone. A
-retry is acknowledged only when the feed has passed its seq, so that an ack never comes before the message could.
+retry is acknowledged when its seq has been fanned out, so that an ack never comes before the message could.
 """
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TypeAlias, assert_never
 
 from securechat.errors import ErrorCode, Refusal
@@ -38,14 +39,14 @@ from securechat.text.sanitize import is_hostile
 
 DraftCommand: TypeAlias = Say | Direct | Edit | Delete | React
 _CHANGE_BYTES = 100
-"""What a change takes up besides its text, in tables and indexes: a reaction has no text at all."""
+"""Bytes that a change takes up besides its text, in tables and indexes: a reaction has no text at all."""
 
 
 class Posting:
-    """Takes drafts to the log and its answers back.
+    """Takes drafts to the log, and the answers of the log to their senders.
 
     Args:
-        context: who is here, in which rooms, and the log.
+        context: members, rooms and the log.
     """
 
     def __init__(self, context: HubContext) -> None:
@@ -68,8 +69,8 @@ class Posting:
     def append(self, peer: Peer, _: Member, command: DraftCommand) -> None:
         """Check a draft and give it to the log.
 
-        What the log may have already, from before the connection was lost, is answered by it whatever the rules say
-        by now: a refusal would be a lie, and have it sent again as something new.
+        A draft that the log may have from before the connection was lost is answered by the log, whatever the rules
+        say by now: a refusal would be wrong, and the client would send the draft again as a new one.
 
         Raises:
             Refusal: a rule forbids it.
@@ -122,7 +123,7 @@ class Posting:
             )
 
     def _recall(self, peer: Peer, connection: MemberConnection, command: DraftCommand, refusal: Refusal) -> None:
-        """Ask the log whether it has this already; if not, the refusal stands."""
+        """Ask the log for an earlier copy of a refused draft; without one the refusal stands."""
         member = connection.member
         probe = Draft(
             member.sender_id, member.name, command.client_id, "", room=LOBBY, stream=connection.stream, known_only=True
@@ -144,7 +145,7 @@ class Posting:
             raise
 
     def acknowledge_fed(self) -> None:
-        """Acknowledge the retries that waited for what has been fanned out by now."""
+        """Acknowledge the retries whose seq has been fanned out by now."""
         if self._late_acks:
             seq = self._context.fed_seq
             entries, self._late_acks = self._late_acks, []
@@ -161,7 +162,7 @@ class Posting:
             expect_unmuted(self._directory, member.sender_id)
         if isinstance(command, Say):
             room = self._room_of(member, command.room)
-            self._check_rules(connection, command, room)
+            self._require_may_say(connection, command, room)
             return Draft(
                 member.sender_id,
                 member.name,
@@ -200,21 +201,20 @@ class Posting:
             room = self._room_of(member, command.room)
             rank = self._room_directory.rank(room, member.sender_id)
             any_author = has_permission(rank, Permission.REVISE_OTHERS)
-            self._check_room_record(member, room, rank, reacting=isinstance(command, React))
-        text, sign = "", ""
+            self._require_writable(member, room, rank, reacting=isinstance(command, React))
+        text, emoji = "", ""
         mentions: tuple[int, ...] = ()
         match command:
             case Edit():
                 _check_text(command.text, self._text_chars)
                 kind, text = RevisionKind.EDIT, command.text
                 if room is not None:
-                    there = room
-                    mentions = mentioned(text, lambda key: self._sender_named(there, key))
+                    mentions = mentioned(text, partial(self._sender_named, room))
             case Delete():
                 kind = RevisionKind.DELETE
             case React():
-                kind, sign = RevisionKind.REACT if command.on else RevisionKind.UNREACT, command.sign
-                if sign.isspace() or is_hostile(sign):
+                kind, emoji = RevisionKind.REACT if command.on else RevisionKind.UNREACT, command.sign
+                if emoji.isspace() or is_hostile(emoji):
                     raise refusal_for("reaction_invisible")
             case _:
                 assert_never(command)
@@ -227,7 +227,7 @@ class Posting:
             room=None if room is None else room.name,
             to=command.to,
             text=text,
-            sign=sign,
+            sign=emoji,
             any_author=any_author,
             stream=connection.stream,
             mentions=mentions,
@@ -239,18 +239,19 @@ class Posting:
             raise refusal_for("room_being_renamed", retry_after_s=0.5, room=room.name)
         return room
 
-    def _check_rules(self, connection: MemberConnection, command: Say, room: HubRoom) -> None:
-        """Judge whether a member may say something in a room now."""
+    def _require_may_say(self, connection: MemberConnection, command: Say, room: HubRoom) -> None:
+        """Require that a member may send a message in a room now."""
         member = connection.member
         room_record = room.record
         if room_record is None:
             return
         rank = self._room_directory.rank(room, member.sender_id)
-        self._check_room_record(member, room, rank)
+        self._require_writable(member, room, rank)
         if room_record.slow_s and not has_permission(rank, Permission.SKIP_SLOW_MODE):
             self._slow_mode.require_waited(room_record, member.sender_id, connection.stream, command.client_id)
 
-    def _check_room_record(self, member: Member, room: HubRoom, rank: Rank, *, reacting: bool = False) -> None:
+    def _require_writable(self, member: Member, room: HubRoom, rank: Rank, *, reacting: bool = False) -> None:
+        """Require that the settings of a room, and its mutes, let a member write there."""
         room_record = room.record
         if room_record is None:
             return
@@ -261,7 +262,7 @@ class Posting:
             raise refusal_for("room_read_only", room=room.name)
 
     def _sender_named(self, room: HubRoom, key: str) -> int | None:
-        """Whom a name in a text of this room means: somebody there, or an account that may read it."""
+        """Return the sender that a name in this room means: a member who is there, or an account that may read it."""
         present = self._by_key.get(key)
         if present is not None and room in present.rooms:
             return present.sender_id
@@ -271,7 +272,7 @@ class Posting:
         return account.sender_id
 
     def _settle(self, peer: Peer, member: Member, client_id: int, outcome: AppendOutcome) -> None:
-        """Answer the sender. What that raises costs the sender's connection, and nobody else in the batch."""
+        """Answer the sender. An exception costs the sender's connection; the rest of the batch goes on."""
         member.unsettled -= 1
         self._context.unsettled -= 1
         before, self._containment.current = self._containment.current, peer
@@ -291,7 +292,7 @@ class Posting:
                     peer.deliver(acked)
             else:
                 assert_never(outcome)
-        except Exception as error:  # noqa: BLE001  (whatever it is)
+        except Exception as error:  # noqa: BLE001  (the containment reports it)
             self._containment.contain(peer, error)
         finally:
             self._containment.current = before  # the rest of the batch is not this peer's

@@ -193,7 +193,7 @@ def _furnish(connection: apsw.Connection, run: Sequence[_Step], locate: _Locate)
         case PutReadMarker():
             rooms.mark_read(connection, [step for step in run if isinstance(step, PutReadMarker)], locate)
         case _:
-            raise AssertionError(f"nobody writes {type(run[0]).__name__}")
+            raise AssertionError(f"no writer for {type(run[0]).__name__}")
 
 
 def _let_in(connection: apsw.Connection, run: Sequence[IdentifySender], now_ms: int) -> list[WriteOutcome]:

@@ -111,7 +111,7 @@ def slow_mode_without_a_pause(original: Any) -> Any:
     return nothing
 
 
-@planted(Posting, "_check_room_record")
+@planted(Posting, "_require_writable")
 def archived_room_still_written_in(original: Any) -> Any:
     return nothing
 

@@ -177,7 +177,7 @@ def _reach(driver: Driver, phase: ConnectionPhase) -> None:
         ("/rooms", "there is no connection now; try again when it is back"),
         ("/history", "there is no connection now; try again when it is back"),
         ("/ignore stranger", "there is no connection now; try again when it is back"),
-        ("/nick a:b", "a name cannot contain ':'; choose one without it: a:b"),
+        ("/nick a:b", "A name cannot contain ':'. Choose one without it: a:b"),
     ],
 )
 @pytest.mark.parametrize(
