@@ -461,7 +461,8 @@ def sentence(reason: str, arguments: Mapping[str, str | int]) -> str:
     Raises:
         KeyError: the reason is not known here, or an argument is missing.
     """
-    return _sentences.format(REASONS[reason][1], **arguments)
+    template = REASONS[reason][1]
+    return _sentences.format(template, **arguments) if "{" in template else template
 
 
 def fields(template: str) -> frozenset[str]:

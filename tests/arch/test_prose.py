@@ -28,6 +28,7 @@ DONE = (
     "client/ui",
     "client/terminal",
     "client/pipe",
+    "client/core",
 )
 """The folders of securechat/ that are done, with all below them or with their own files alone (``*.py``); the others
 follow."""

@@ -28,6 +28,7 @@ LONGEST: Mapping[str, str | int] = {
     "most": _NUMBER,
     "most_bytes": _NUMBER,
     "name": _NAME,
+    "person": _NAME,
     "room": _WIDEST * MAX_ROOM_CHARS,
     "session": _NUMBER,
     "size": 2**32 - 1,

@@ -11,7 +11,8 @@ from collections.abc import Sequence
 
 from securechat.client.catalogue import rooms as talk
 from securechat.client.catalogue.help_pages import usage
-from securechat.client.core.events.connection import DeferredKind, Disconnect, DisconnectReason, EndReason, RejectReason
+from securechat.client.core.events.connection import Disconnect, DisconnectReason, EndReason
+from securechat.client.core.events.requests import DeferredKind, RejectReason
 from securechat.errors import ErrorCode, TlsProblem
 from securechat.limits import MAX_TEXT_CHARS
 
@@ -118,7 +119,7 @@ def line_refused(text: str, why: str, *, to: str) -> str:
 
 def postponed(wish: DeferredKind, subject: str, text: str) -> str:
     """No connection now; the wish is written as the command that it came from."""
-    command = {DeferredKind.NAME: "/nick {0}", DeferredKind.ENTER: "/join {0}", DeferredKind.WHISPER: "/msg {0} {1}"}[
+    command = {DeferredKind.NAME: "/nick {0}", DeferredKind.JOIN: "/join {0}", DeferredKind.DIRECT: "/msg {0} {1}"}[
         wish
     ]
     return f"will be done when the connection is back: {command.format(subject, text)}"

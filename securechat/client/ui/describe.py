@@ -8,7 +8,7 @@ from __future__ import annotations
 from securechat.client import catalogue
 from securechat.client.catalogue.rooms import missing, taken_out
 from securechat.client.core import events
-from securechat.client.core.events.connection import UiEvent
+from securechat.client.core.events import UiEvent
 from securechat.client.core.state import ConversationId, RoomKey
 from securechat.client.ui.describe_rooms import line_text, of_entering, of_tiding, why
 from securechat.client.ui.rendering import excerpt, local_date, local_time_of
@@ -72,8 +72,8 @@ def _of_lines(ui_event: UiEvent) -> str | None:  # noqa: PLR0911 - one row an ev
             return catalogue.connection.line_refused(line_text(line), why(code, text), to=excerpt(line.to))
         case events.WillBeDeliveredLater(person):
             return catalogue.accounts.kept_for(one_line(person.name))
-        case events.ActionDeferred(wish, subject, text):
-            return catalogue.connection.postponed(wish, excerpt(subject), excerpt(text))
+        case events.ActionDeferred(kind, subject, text):
+            return catalogue.connection.postponed(kind, excerpt(subject), excerpt(text))
         case events.LeavingChat():
             return catalogue.connection.LEAVING
         case events.RenameRefused(name, code, text):
@@ -168,4 +168,4 @@ def _names(people: tuple[Person, ...] | list[Person]) -> list[str]:
 
 
 def _elsewhere(room: str, current: ConversationId) -> str | None:
-    return None if RoomKey(room) == current else one_line(room)
+    return None if isinstance(current, RoomKey) and current.room == room else one_line(room)

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from securechat import model as m
 from securechat.client.core import actions, events
 from securechat.client.core.gap_fill import MOST_DELAY_S
-from securechat.client.core.state import ConnectionPhase, RoomKey
+from securechat.client.core.state import ConnectionPhase
 from securechat.client.core.timing import (
     ANSWER_S,
     FIRST_DELAY_S,
@@ -21,6 +21,7 @@ from securechat.client.core.timing import (
     STABLE_S,
 )
 from securechat.errors import ErrorCode
+from securechat.text.refusals import refusal_for
 from tests.support.core_driver import SECRET, Driver
 
 
@@ -46,7 +47,7 @@ def test_rooms_are_entered_after_the_welcome_and_greeting_names_who_is_there() -
     driver = online(rooms=("#Ops",))
     assert [type(command) for command in driver.sent] == [m.Hello, m.Join]
     assert [entered.room for entered in driver.all(events.RoomJoined)] == ["lobby", "ops"]
-    assert driver.core.current == RoomKey("ops")
+    assert driver.core.current == driver.core.room("ops")
 
 
 @pytest.mark.parametrize("code", [ErrorCode.NAME_IN_USE, ErrorCode.NAME_INVALID, ErrorCode.NAME_RESERVED])
@@ -224,7 +225,7 @@ def test_leaving_while_away_waits_three_seconds_and_says_what_is_lost() -> None:
     assert not driver.all(events.ClientEnded)
     driver.now += 3.0
     driver.take(driver.core.tick(driver.now))
-    assert [line.text for line in driver.all(events.MessagesLost)[0].lines] == ["into the void"]
+    assert [line.text for line in driver.all(events.MessagesLost)[0].messages] == ["into the void"]
     assert driver.all(events.ClientEnded) == [events.ClientEnded(events.EndReason.QUIT)]
 
 
@@ -235,7 +236,7 @@ def test_leaving_with_something_unacknowledged_is_told_at_once(is_away: bool) ->
         driver.cut()
     driver.say("last words")
     driver.want(actions.LeaveChat())
-    assert [line.text for line in driver.all(events.LeavingChat)[0].lines] == ["last words"]
+    assert [line.text for line in driver.all(events.LeavingChat)[0].messages] == ["last words"]
     assert not driver.core.hurried
     driver.want(actions.LeaveChat())
     assert driver.core.hurried
@@ -250,7 +251,7 @@ def test_leaving_without_a_wait_is_not_told(said: bool, patience_s: float) -> No
     assert not driver.all(events.LeavingChat)
 
 
-def test_a_second_finish_goes_at_once_and_new_lines_are_declined() -> None:
+def test_a_second_finish_goes_at_once_and_new_messages_are_declined() -> None:
     driver = online()
     driver.say("a")
     driver.want(actions.LeaveChat())
@@ -324,3 +325,29 @@ def test_what_was_missed_is_asked_for_until_the_server_can_answer() -> None:
     driver.settle()
     assert [shown.message.seq for shown in driver.all(events.MessageShown)] == [missed.seq]
     assert driver.all(events.CaughtUp) == [events.CaughtUp(1)]
+
+
+def test_what_the_server_gives_as_a_reason_reaches_the_user_interface() -> None:
+    driver = Driver()
+    driver.settle()
+    driver.say("a")
+    said = refusal_for("kicked_by_administrator", why="rude")
+    driver.hear(m.Refused.of(said, client_id=1))
+    driver.hear(m.Closing.of(refusal_for("replaced")))
+    driver.cut()
+    [refused] = driver.all(events.MessageRefused)
+    [ended] = driver.all(events.ClientEnded)
+    assert (refused.reason, refused.arguments, refused.text) == (
+        "kicked_by_administrator",
+        {"why": "rude"},
+        said.detail,
+    )
+    assert (ended.reason, ended.arguments) == ("replaced", {})
+
+
+def test_a_reason_to_be_taken_out_of_a_room_reaches_the_user_interface() -> None:
+    driver = Driver(rooms=("ops",))
+    driver.settle()
+    driver.hear(m.Left("ops", 0, ErrorCode.KICKED, "ana kicked you", reason="kicked", arguments={"by": "ana"}))
+    [left] = driver.all(events.RoomLeft)
+    assert (left.text, left.reason, left.arguments) == ("ana kicked you", "kicked", {"by": "ana"})
