@@ -10,6 +10,8 @@ from tools.prose import PERSONS, QUESTIONS, count
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 DONE = (
+    "hub/accounts",
+    "hub/admin",
     "records",
     "model",
     "text",
