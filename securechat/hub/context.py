@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from securechat.hub.accounts.changes import RecordChanges
 from securechat.hub.accounts.directory import AccountDirectory
 from securechat.hub.accounts.hashing_quota import HashingQuota
 from securechat.hub.accounts.names import NameReservations
@@ -33,6 +34,7 @@ class HubContext(HubEnvironment):
         accounts: accounts with their logins, certificates, invites and mutes.
         rooms: every room, by name and by record.
         presence: the members in the rooms.
+        changes: makes changes of accounts and rooms.
         hashing: hashes the passwords of peers.
         workflows: runs what waits for the log or the hasher more than once.
     """
@@ -46,6 +48,7 @@ class HubContext(HubEnvironment):
     accounts: AccountDirectory = field(init=False)
     rooms: RoomDirectory = field(init=False)
     presence: PresenceTracker = field(init=False)
+    changes: RecordChanges = field(init=False)
     hashing: HashingQuota = field(init=False)
     workflows: Workflows = field(init=False)
 
@@ -54,5 +57,6 @@ class HubContext(HubEnvironment):
         self.accounts = AccountDirectory(self)
         self.rooms = self.accounts.room_directory
         self.presence = PresenceTracker(self, self.rooms)
+        self.changes = RecordChanges(self.log, self.accounts)
         self.hashing = HashingQuota(self.authentication.hasher, self.limits)
-        self.workflows = Workflows(self, self.accounts, self.hashing, self.connections)
+        self.workflows = Workflows(self, self.changes, self.hashing, self.connections)

@@ -9,13 +9,13 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from securechat.hub.accounts.authentication import Authenticator
-from securechat.hub.accounts.changes import amend
 from securechat.hub.accounts.login import LoginFlow
 from securechat.hub.accounts.login_throttle import LoginThrottle
 from securechat.hub.context import HubContext
 from securechat.hub.interfaces import Peer
 from securechat.hub.members import Member
 from securechat.hub.messages.log_reads import LogReads
+from securechat.hub.workflow import amend
 from securechat.model import Closing
 from securechat.records.accounts import Account
 

@@ -16,15 +16,17 @@ from contextlib import ExitStack
 from typing import Any, NamedTuple, TypeAlias, TypeVar, assert_never
 
 from securechat.errors import Refusal
+from securechat.hub.accounts.changes import RecordChanges
 from securechat.hub.accounts.directory import AccountDirectory
 from securechat.hub.accounts.hashing_quota import HashingQuota
 from securechat.hub.environment import HubEnvironment
 from securechat.hub.interfaces import Peer
 from securechat.hub.members import MemberConnection
-from securechat.hub.turns import HeldTurn
+from securechat.hub.turns import HeldTurn, Turns
 from securechat.model import Refused
-from securechat.records.accounts import Change
+from securechat.records.accounts import Account, Change, Committed, Invite, Put
 from securechat.records.log import NotAppended
+from securechat.text.refusals import refusal_for
 
 
 class Commit(NamedTuple):
@@ -80,7 +82,35 @@ class ReadRoomFigures(NamedTuple):
 WorkflowStep: TypeAlias = Commit | Turn | Identify | HashPassword | VerifyPassword | ReadRoomFigures
 _T = TypeVar("_T")
 Workflow: TypeAlias = Generator[WorkflowStep, Any, _T]
+_RowT = TypeVar("_RowT", Account, Invite)
 _WAITS = object()
+
+
+def amend(
+    accounts: AccountDirectory,
+    kind: type[_RowT],
+    number: int,
+    edit: Callable[[_RowT], _RowT],
+    others: Sequence[Change] = (),
+) -> Workflow[Committed]:
+    """Change one record that is there, as the change before has left it, and make other changes along with it.
+
+    Args:
+        accounts: has the record.
+        kind: its kind.
+        number: its number; the sender_id of an account.
+        edit: returns the record as it shall be; it may refuse.
+        others: the changes along with it.
+
+    Raises:
+        Refusal: NOT_FOUND, the record is gone, or going; what ``edit`` raises; what the log says.
+    """
+    with (yield Turn((kind, number))):
+        row = accounts.present(kind, number)
+        if row is None:
+            raise refusal_for("record_gone")
+        committed: Committed = yield Commit((Put(edit(row)), *others))
+        return committed
 
 
 class _Run:
@@ -117,21 +147,25 @@ class Workflows:
 
     Args:
         environment: the log, the hasher and the containment.
-        accounts: makes changes, and has the turns.
+        changes: makes changes.
         hashing: hashes the passwords of peers.
         connections: tells whether the asker is still here.
+
+    Attributes:
+        turns: of the acts that wait for one another.
     """
 
     def __init__(
         self,
         environment: HubEnvironment,
-        accounts: AccountDirectory,
+        changes: RecordChanges,
         hashing: HashingQuota,
         connections: Mapping[Peer, MemberConnection],
     ) -> None:
         self._environment = environment
         self._containment = environment.containment
-        self._accounts = accounts
+        self._changes = changes
+        self.turns = Turns()
         self._hashing = hashing
         self._connections = connections
         self._ready: deque[tuple[_Run, object]] = deque()  # runs to be resumed, with what each is told
@@ -156,6 +190,14 @@ class Workflows:
                 peer.deliver(Refused.of(refusal, ref=ref, room=room))
 
         self.run(workflow, refused)
+
+    def report(self, workflow: Workflow[_T], done: Callable[[_T | NotAppended], None]) -> None:
+        """Run a workflow whose result, or refusal, ``done`` hears. Raises as `answer`."""
+
+        def reported() -> Workflow[None]:
+            done((yield from workflow))
+
+        self.run(reported(), lambda refusal: done(NotAppended.of(refusal)))
 
     def run(self, workflow: Workflow[object], refused: Callable[[Refusal], None] | None = None) -> None:
         """Run a workflow, for the present owner of the work; it is begun at once.
@@ -244,16 +286,16 @@ class Workflows:
     def _ask(self, run: _Run, step: WorkflowStep, answered: Callable[[object], None]) -> None:
         match step:
             case Commit(changes):
-                self._accounts.change(changes, answered)
+                self._changes.commit(changes, answered)
             case Turn(key):
 
                 def granted(turn: HeldTurn) -> None:
                     run.turns.push(turn)
                     answered(turn)
 
-                self._accounts.turns.ask(key, granted)
+                self.turns.ask(key, granted)
             case Identify(secret_hash, name, key, account, changes):
-                self._accounts.identify(secret_hash, name, key, answered, account, changes)
+                self._changes.identify(secret_hash, name, key, answered, account, changes)
             case HashPassword(password, peer) if peer is not None:
                 self._hashing.hash(peer, password, answered)
             case HashPassword(password):

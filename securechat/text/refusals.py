@@ -283,7 +283,6 @@ REASONS: Mapping[str, tuple[ErrorCode, str]] = {
     ),
     "no_such_certificate": (ErrorCode.NOT_FOUND, "There is no certificate {certificate}. /cert lists them"),
     "no_such_session": (ErrorCode.NOT_FOUND, "There is no session {session}. /sessions lists them"),
-    "not_tried": (ErrorCode.BUSY, "The server could not do this now. Try again"),
     "old_password_wrong": (ErrorCode.LOGIN_FAILED, "The old password is wrong. Try again"),
     "password_being_stored": (ErrorCode.BUSY, "Your password is being stored. Try again in a moment"),
     "password_changed_elsewhere": (

@@ -10,9 +10,12 @@ from tools.prose import PERSONS, QUESTIONS, count
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 DONE = (
+    "hub/accounts",
+    "hub/admin",
     "records",
     "model",
     "text",
+    "admin",
     "cli",
     "storage",
     "hub/*.py",
@@ -23,6 +26,7 @@ DONE = (
     "wire",
     "server",
     "testing",
+    "client/catalogue",
     "client/ui",
     "client/terminal",
     "client/pipe",

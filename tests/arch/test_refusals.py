@@ -19,10 +19,6 @@ from tools.refusals_table import BEGIN, END, PROTOCOL, table
 PRODUCT = Path(__file__).resolve().parent.parent.parent / "securechat"
 MOST_CHARS = 300
 """Of a sentence, beside what a person wrote into it: two lines of a terminal, and one of IRC (RFC 2812, 2.3)."""
-NOT_YET = {"hub/accounts", "hub/admin"}
-"""Folders that still write sentences of their own. A folder that does not must not stand here."""
-UNUSED_YET = {"days_out_of_range", "not_tried", "unknown_member"}
-"""Rows for those folders."""
 DEFINING = {"errors.py", "model/events.py", "records/log.py", "text/refusals.py"}
 TEST_KIT = {"testing/codec_checks.py"}
 """It holds codecs against every code, with and without a reason."""
@@ -83,31 +79,23 @@ def test_each_refusal_names_a_row_and_its_arguments() -> None:
 
 def test_each_row_is_used() -> None:
     used = {reason for _, call in refusals() for reason in reasons_of(call)}
-    assert set(REASONS) - used == UNUSED_YET
+    assert set(REASONS) - used == set()
 
 
 def test_no_sentence_is_written_elsewhere() -> None:
-    found = {
-        f"{path}:{call.lineno}": str(Path(path).parent)
+    found = [
+        f"{path}:{call.lineno}"
         for path, tree in product().items()
         for name, call in called(tree)
         if path not in DEFINING | TEST_KIT and writes_a_sentence(name, call)
-    }
-    assert {place: folder for place, folder in found.items() if folder not in NOT_YET} == {}
-    assert set(found.values()) == NOT_YET, "a folder is clean: take it out of NOT_YET"
+    ]
+    assert found == []
 
 
 def test_each_code_that_is_sent_has_a_row() -> None:
-    elsewhere = {
-        node.attr
-        for path, tree in product().items()
-        if str(Path(path).parent) in NOT_YET
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "ErrorCode"
-    }
     codes = {code for code, _ in REASONS.values()}
     assert codes.isdisjoint(NEVER_SENT)
-    assert {code for code in ErrorCode if code.name not in elsewhere} - codes - NEVER_SENT == set()
+    assert set(ErrorCode) - codes - NEVER_SENT == set()
 
 
 @pytest.mark.parametrize("reason", REASONS)

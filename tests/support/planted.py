@@ -90,7 +90,7 @@ def main() -> None:
     _before(history, "history_page", _paged)
     _before(Delivery, "fan_out", _told)
     _before(ThreadedLog, "_hand_over", _handed_over)
-    _before(AccountDirectory, "_apply_all", _applied)
+    _before(AccountDirectory, "apply", _applied)
     _before(Server, "_wait_for_log", _drained)
     sys.exit(serve.main(sys.argv[4:]))
 

@@ -395,7 +395,7 @@ def logout(world: World) -> Timed:
     login = world.hub._connections[session].login_id
     row = world.hub._directory.logins[login]
     yield sent(world, session, Logout(1), for_s=0.5)
-    world.hub._directory.change((Put(row),))
+    world.hub.context.changes.commit((Put(row),))
     world.loop.run()
 
 

@@ -145,5 +145,5 @@ def delete_user(world: World) -> Timed:
         (lambda: steward.delete_user("x", account.name, remove=False, progress=lambda _: None, done=lambda _: None),)
     )
     gone = [PutRoom(record) for record in records if record.room_id not in registry.room_directory.recorded]
-    registry.change([Put(account), *map(Put, logins), *gone, *(PutMembership(row) for _, row in kept)])
+    world.hub.context.changes.commit([Put(account), *map(Put, logins), *gone, *(PutMembership(row) for _, row in kept)])
     world.loop.run()

@@ -17,20 +17,17 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from securechat.errors import Refusal
-from securechat.hub.accounts.changes import amend
 from securechat.hub.accounts.directory import hash_of
 from securechat.hub.accounts.login_throttle import LoginThrottle
 from securechat.hub.context import HubContext
 from securechat.hub.interfaces import Access, PasswordCheck, Peer
-from securechat.hub.workflow import HashPassword, VerifyPassword, Workflow
+from securechat.hub.workflow import HashPassword, VerifyPassword, Workflow, amend
 from securechat.limits import SECRET_BYTES
 from securechat.model import Hello
 from securechat.records.accounts import Account, Ban, Change, Drop, Invite, Login, Put
 from securechat.text.names import name_key
 from securechat.text.passwords import check_password, normal_password
-from securechat.text.refusals import refusal_for, shown_span
-
-span = shown_span
+from securechat.text.refusals import refusal_for
 
 
 class Authenticated(Struct):

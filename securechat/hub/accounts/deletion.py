@@ -10,13 +10,12 @@ from collections.abc import Callable
 
 from msgspec.structs import replace
 
-from securechat.hub.accounts.changes import amend
 from securechat.hub.accounts.names import owner_of_account
 from securechat.hub.accounts.self_service import AccountService
 from securechat.hub.context import HubContext
 from securechat.hub.disconnection import Disconnection
 from securechat.hub.rooms.membership import RoomMembership
-from securechat.hub.workflow import Commit, Workflow
+from securechat.hub.workflow import Commit, Workflow, amend
 from securechat.model import Closing
 from securechat.records.accounts import (
     Account,

@@ -1,23 +1,20 @@
-"""Everything durable about people, in memory: what the hub decides by.
+"""The tables of accounts, logins, certificates, invites, bans and mutes, in memory: the hub decides from them alone.
 
-A change is asked of the log first and happens here when it is durable (`AccountDirectory.change`), before anybody is
-told. So memory is never ahead of the disk, and a crash takes back nothing that anybody has seen.
+A change is applied here when it is durable, and not before; `RecordChanges` sees to that.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, TypeVar, assert_never
 
 from msgspec.structs import replace
 
-from securechat.containment import Vital, vital
-from securechat.errors import ErrorCode, LocalProtocolError, Refusal
+from securechat.errors import LocalProtocolError
 from securechat.hub.accounts.bans import BanIndex
 from securechat.hub.environment import HubEnvironment
 from securechat.hub.rooms.directory import RoomDirectory
-from securechat.hub.turns import HeldTurn, Turns
 from securechat.records.accounts import (
     Account,
     AccountRow,
@@ -26,7 +23,6 @@ from securechat.records.accounts import (
     BanKind,
     Certificate,
     Change,
-    Committed,
     Drop,
     EraseSender,
     Invite,
@@ -37,20 +33,13 @@ from securechat.records.accounts import (
     StoredAccounts,
     TrimAudit,
     WriteAudit,
-    with_sender,
 )
-from securechat.records.log import Identity, NotAppended
-from securechat.records.rooms import Membership, PutMembership, StoredRooms
+from securechat.records.rooms import StoredRooms
 from securechat.text.confusables import skeleton
 from securechat.text.names import name_key
-from securechat.text.refusals import refusal_for
 
-ChangeDone = Callable[[Committed | NotAppended], None]
-Turn = tuple[Sequence[Change], ChangeDone] | None
 RowT = TypeVar("RowT", Account, Login, Invite)
 _DAY_MS = 86_400_000
-_NOT_TRIED = NotAppended(ErrorCode.BUSY, "the server could not do this now; try again", retry_after_s=1.0)
-"""To whoever waits for a change that an error kept from being asked of the log."""
 
 
 def hash_of(token: str) -> bytes:
@@ -62,19 +51,19 @@ class AccountDirectory:
     """Accounts, logins, certificates, invites, bans and mutes.
 
     Args:
-        environment: the log, the clock, the limits and the containment.
+        environment: the clock and the limits.
 
     Attributes:
         accounts, logins, certificates, invites, bans, mutes: by number (sender_id for accounts and mutes).
         banned: finds bans by what they keep out.
-        turns: changes that wait for one another.
-        being_deleted: accounts that are being deleted: nothing new may name them.
+        leaving: records, by kind and number, that a change on its way drops: they prove nothing any more.
+        arriving: accounts that a change on its way makes, by what their names look like: these names are not free.
+        being_deleted: accounts that are being deleted: no new message may name them.
         ended_logins: logins that have ended and whose connections are still here; `Hub.on_commit` ends those.
-        room_directory: rooms, and who belongs to them.
+        room_directory: rooms and their memberships.
     """
 
     def __init__(self, environment: HubEnvironment) -> None:
-        self._containment = environment.containment
         self.clock = environment.clock
         self.wall_ms = self.clock.now_ms
         self._session_ms = int(environment.limits.session_days * _DAY_MS)
@@ -85,11 +74,9 @@ class AccountDirectory:
         self.banned = BanIndex(self.lasts)
         self.mutes: dict[int, Mute] = {}
         self.being_deleted: set[int] = set()
-        self._log = environment.log
         self._serial = 0
-        self._leaving: set[tuple[type[AccountRow], int]] = set()
-        self.turns = Turns()
-        self._arriving: dict[str, Account] = {}  # by what their names look like
+        self.leaving: set[tuple[type[AccountRow], int]] = set()
+        self.arriving: dict[str, Account] = {}
         self._epochs: dict[int, int] = {}
         self._by_key: dict[str, int] = {}
         self._by_skeleton: dict[str, int] = {}
@@ -120,29 +107,29 @@ class AccountDirectory:
         return None if sender_id is None else self.accounts[sender_id]
 
     def look_alike(self, name: str) -> Account | None:
-        """Return the account whose name is the same as this one, or looks the same; it may just be being made."""
+        """Return the account whose name is this one or looks like it; also one whose making is not durable yet."""
         looks = skeleton(name)
         sender_id = self._by_skeleton.get(looks)
-        return self._arriving.get(looks) if sender_id is None else self.accounts[sender_id]
+        return self.arriving.get(looks) if sender_id is None else self.accounts[sender_id]
 
     def living(self, sender_id: int) -> Account | None:
         """Return an account that is there and is not being deleted."""
-        return None if (Account, sender_id) in self._leaving else self.accounts.get(sender_id)
+        return None if (Account, sender_id) in self.leaving else self.accounts.get(sender_id)
 
     def present(self, kind: type[RowT], number: int) -> RowT | None:
         """Return a record that is there and not on its way out."""
-        return None if (kind, number) in self._leaving else self._table(kind).get(number)
+        return None if (kind, number) in self.leaving else self._table(kind).get(number)
 
     def is_leaving(self, kind: type[AccountRow], number: int) -> bool:
         """Tell whether a record is on its way out."""
-        return (kind, number) in self._leaving
+        return (kind, number) in self.leaving
 
     def epoch(self, sender_id: int) -> int:
-        """Which password of an account this is, counted since the start; a rehash changes nothing."""
+        """Return the count of an account's passwords since the start; a rehash is no new password."""
         return self._epochs.get(sender_id, 0)
 
     def begin_epoch(self, sender_id: int) -> None:
-        """An account has another password: whoever proved the one before has proved nothing."""
+        """Count a new password of an account: proofs of the one before are void."""
         self._epochs[sender_id] = self.epoch(sender_id) + 1
 
     def login_with(self, token: str) -> Login | None:
@@ -156,18 +143,18 @@ class AccountDirectory:
         return (
             login is not None
             and login.expires_at_ms > self.clock.earliest_ms()
-            and not self._leaving & {(Login, number), (Account, login.sender_id)}
+            and not self.leaving & {(Login, number), (Account, login.sender_id)}
         )
 
     def certificate_with(self, fingerprint: str) -> Certificate | None:
         """Return the certificate with this public key."""
         row = self.certificates.get(self._by_fingerprint.get(fingerprint, 0))
-        if row is None or self._leaving & {(Certificate, row.certificate_id), (Account, row.sender_id)}:
+        if row is None or self.leaving & {(Certificate, row.certificate_id), (Account, row.sender_id)}:
             return None
         return row
 
     def invite_with(self, token: str) -> Invite | None:
-        """Return the invite with this token, whatever has become of it."""
+        """Return the invite with this token, also a revoked, used or expired one."""
         return self.invites.get(self._by_invite.get(hash_of(token), 0))
 
     def logins_of(self, sender_id: int) -> list[Login]:
@@ -205,140 +192,6 @@ class AccountDirectory:
         """Return an audit entry of this moment."""
         return WriteAudit(AuditEntry(self.wall_ms(), actor, act, target, detail))
 
-    def change(self, changes: Sequence[Change], then: ChangeDone | None = None) -> None:
-        """Make changes, all or none: durable first, then here, then ``then`` is told.
-
-        A login, certificate or membership of an account that is gone, or going, is refused: ``then`` hears NOT_FOUND.
-        """
-        self._make(changes, then, lambda done: self._log.record(changes, done))
-
-    def identify(
-        self,
-        secret_hash: bytes,
-        name: str,
-        key: str,
-        then: Callable[[Identity | NotAppended], None],
-        account: int | None = None,
-        changes: Sequence[Change] = (),
-    ) -> None:
-        """Find or make a sender, and make changes along with it, as `change`; see `MessageLog.identify`."""
-        self._make(
-            changes,
-            then,
-            lambda done: self._log.identify(secret_hash, name, key, done, account, changes),
-        )
-
-    def _make(
-        self,
-        changes: Sequence[Change],
-        then: Callable[[Any], None] | None,
-        ask: Callable[[Callable[[Committed | Identity | NotAppended], None]], None],
-    ) -> None:
-        fresh = {row.sender_id: row for row in _put_rows(changes) if isinstance(row, Account)}
-        if not all(self._has_owner(row, fresh) for row in _put_rows(changes)):
-            if then is not None:
-                then(NotAppended.of(refusal_for("record_gone")))
-            return
-        arriving = {skeleton(row.name): row for number, row in fresh.items() if number not in self.accounts}
-        self._arriving |= arriving  # from now on these names are not free
-        leaving = {(change.kind, change.number) for change in changes if isinstance(change, Drop)}
-        self._leaving |= leaving  # from now on these records prove nothing, and no change brings them back
-
-        def give_back() -> None:
-            self._leaving.difference_update(leaving)
-            for looks in arriving:
-                self._arriving.pop(looks, None)
-
-        def done(answer: Committed | Identity | NotAppended) -> None:
-            give_back()
-            if not isinstance(answer, NotAppended):
-                vital(Vital.CHANGES, self._apply_answered)(changes, answer)
-            try:
-                if then is not None:
-                    then(answer)
-            finally:  # a connection whose login is dropped ends, even if the asker's code raises
-                ended = {number for kind, number in leaving if kind is Login}
-                if ended and not isinstance(answer, NotAppended):
-                    self.ended_logins |= ended
-
-        try:
-            ask(done)
-        except BaseException:
-            give_back()
-            raise
-
-    def _has_owner(self, row: AccountRow | Membership, fresh: Mapping[int, Account]) -> bool:
-        if not isinstance(row, Login | Certificate | Membership):
-            return True
-        return row.sender_id in fresh or self.living(row.sender_id) is not None
-
-    def amend(
-        self, kind: type[RowT], number: int, edit: Callable[[RowT], RowT], others: Sequence[Change], then: ChangeDone
-    ) -> None:
-        """Change one record that is there, and others along with it, one such change after the other.
-
-        ``edit`` sees the record as the change before has left it: two that cross do not undo each other. When it is
-        gone by then, ``then`` hears NOT_FOUND and nothing happens; nor does it when ``edit`` raises a Refusal.
-        """
-
-        def job() -> Turn:
-            row = self._table(kind).get(number)
-            if row is None or (kind, number) in self._leaving:
-                then(NotAppended.of(refusal_for("record_gone")))
-                return None
-            try:
-                edited = edit(row)
-            except Refusal as refusal:
-                then(NotAppended(refusal.code, refusal.detail, refusal.retry_after_s))
-                return None
-            except BaseException:
-                then(_NOT_TRIED)
-                raise
-            return (Put(edited), *others), then
-
-        self.in_turn((kind, number), job)
-
-    def in_turn(self, room_record: Hashable, job: Callable[[], Turn]) -> None:
-        """Make changes that depend on what is here, one after the other for each ``room_record``.
-
-        ``job`` is called when its turn has come; it looks at the present state and returns its changes and who is told,
-        or None when there is nothing to change.
-        """
-        work = self._containment.current  # what the job raises is for the one who asks now
-
-        def granted(turn: HeldTurn) -> None:
-            with self._containment.work_for(work):
-                self._take(turn, job)
-
-        self.turns.ask(room_record, granted)
-
-    def _take(self, turn: HeldTurn, job: Callable[[], Turn]) -> None:
-        is_asked = False
-        try:
-            if (asked := job()) is not None:
-                changes, then = asked
-
-                def done(answer: Committed | NotAppended) -> None:
-                    try:
-                        then(answer)  # may ask for the next change in this place, which then waits its turn
-                    finally:
-                        turn.release()
-
-                try:
-                    self.change(changes, done)
-                except BaseException:
-                    if turn.is_held:
-                        then(_NOT_TRIED)
-                    raise
-                is_asked = True
-        finally:
-            if not is_asked:
-                turn.release()
-
-    def has_turns(self, room_record: Hashable) -> bool:
-        """Tell whether a change in this place waits for the log, or for its turn."""
-        return room_record in self.turns
-
     def _table(self, kind: type[AccountRow]) -> dict[int, Any]:
         if kind is Account:
             return self.accounts
@@ -353,13 +206,13 @@ class AccountDirectory:
         end_ms = self.wall_ms() + self._session_ms
         return end_ms if login is None else max(end_ms, login.expires_at_ms)
 
-    def _apply_answered(self, changes: Sequence[Change], answer: Committed | Identity) -> None:
-        if isinstance(answer, Identity):
-            self._apply_all(with_sender(changes, answer.sender_id), ())
-        else:
-            self._apply_all(changes, answer.dropped)
+    def apply(self, changes: Sequence[Change], dropped: Iterable[int]) -> None:
+        """Apply changes that are durable.
 
-    def _apply_all(self, changes: Sequence[Change], dropped: Iterable[int]) -> None:
+        Args:
+            changes: in their order.
+            dropped: rooms whose record has gone.
+        """
         for change in changes:
             self._apply(change)
         for room_id in dropped:
@@ -432,10 +285,6 @@ class AccountDirectory:
         if (old := self.accounts.get(sender_id)) is not None:
             self._by_key.pop(old.key, None)
             self._by_skeleton.pop(skeleton(old.name), None)
-
-
-def _put_rows(changes: Iterable[Change]) -> Iterator[AccountRow | Membership]:
-    return (change.row for change in changes if isinstance(change, Put | PutMembership))
 
 
 def seen(account: Account, seq: int, now_ms: int) -> Account:

@@ -123,7 +123,7 @@ class LoginFlow:
         return pending
 
     def _abandon(self, peer: Peer, pending: PendingLogin | None) -> bool:
-        """A hello came to nothing: it holds no name, and another may follow. Tell whether its connection is here."""
+        """End a login that came to nothing: it holds no name, and another may follow. Tell whether its peer is here."""
         is_here = peer in self._authenticating or peer in self._waiting or peer in self._connections
         self._authenticating.discard(peer)
         if pending is not None:
@@ -206,8 +206,7 @@ class LoginFlow:
             self._correct(identity.sender_id)
             raise
         self._no_longer_waits(peer)
-        # another device may have renamed the account
-        self.name_reservations.exchange(claimed, entry.name, pending.owner)
+        self.name_reservations.exchange(claimed, entry.name, pending.owner)  # renamed meanwhile by another device
         self._admit(peer, pending, identity)
 
     def _check_newest(self, peer: Peer, identity: Identity) -> None:
@@ -220,7 +219,7 @@ class LoginFlow:
     def _forget_login(self, entry: Authenticated) -> None:
         """Drop a new login whose token was not delivered."""
         if entry.token and entry.login is not None:
-            self._directory.change((Drop(Login, entry.login.login_id),))
+            self._context.changes.commit((Drop(Login, entry.login.login_id),))
 
     def _refuse(self, peer: Peer, name: str, refusal: Refusal) -> None:
         self._context.operator_log.happened(OperatorEvent.REFUSED, peer, name, str(refusal))
@@ -252,7 +251,7 @@ class LoginFlow:
             raise
 
     def _take_name(self, member: Member, name: str, key: str) -> None:
-        """The member has claimed this name and gives up the old one."""
+        """Give a member the name it has claimed, in place of the old one."""
         self.name_reservations.exchange(member.name, name, member.owner)
         if self._by_key.get(member.key) is member:
             del self._by_key[member.key]
@@ -260,9 +259,9 @@ class LoginFlow:
         self._by_key[key] = member
 
     def _abandoned(self, pending: PendingLogin, sender_id: int) -> None:
-        """The connection ended before its hello was answered: its owner keeps the name for a while, as after any loss.
+        """Reserve the name of a login whose connection ended before the answer, as after any lost connection.
 
-        Unless another connection of the same owner is in, or is being answered: then that one decides.
+        If another connection of the same owner is in, or is being answered, that one decides.
         """
         if sender_id not in self._members and not self._is_logging_in(pending.owner, pending.key):
             self.name_reservations.reserve(
@@ -274,7 +273,7 @@ class LoginFlow:
             self._correct(sender_id, reserved=True)
 
     def _give_back(self, pending: PendingLogin) -> None:
-        """A claim made for a hello that came to nothing: back to what it was before."""
+        """Undo the claim of a login that came to nothing: the name is as it was before."""
         name, owner = pending.entry.name, pending.owner
         if self._is_logging_in(owner, pending.key):
             return
@@ -285,7 +284,7 @@ class LoginFlow:
             self.name_reservations.reserve(name, owner, self._context.now + self._limits.name_reservation_s)
 
     def _correct(self, sender_id: int, *, reserved: bool = False) -> None:
-        """Tell the log how things stand with a sender whose hello it has just recorded in vain."""
+        """Tell the log the present name of a sender whose login it has just recorded in vain."""
         if sender_id in self._directory.accounts:
             return  # it holds no name by being here
         member = self._members.get(sender_id)
@@ -297,10 +296,10 @@ class LoginFlow:
             self._log.release(sender_id, reserved=True)
 
     def _is_logging_in(self, owner: bytes, key: str | None = None) -> bool:
-        """Whether a hello of this owner (for this name) is being answered."""
+        """Tell whether a hello of this owner (for this name) is being answered."""
         return any(each.owner == owner and key in (None, each.key) for each in self._waiting.values())
 
-    # --- Those who are in -----------------------------------------------------------------------------------------
+    # --- Names of members -------------------------------------------------------------------------------------------
 
     def claim(self, member: Member, raw: str) -> str:
         """Claim another name for a member, who has it after `rename`; returns it as it will be shown.

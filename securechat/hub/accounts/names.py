@@ -1,8 +1,8 @@
-"""Who may use which name now: in use, reserved for somebody who was cut off, or free.
+"""Knows the names that are in use or reserved after a lost connection; all others are free.
 
-A claim belongs to an owner: the holder of a resume secret, known by its SHA-256, or an account. It is made when a hello
+A claim belongs to an owner: an account, or a guest, known by the SHA-256 of the resume secret. It is made when a hello
 is accepted, becomes a reservation when the connection is lost, and ends when the reservation is over or its owner
-quits. A name is claimed together with all that look like it (`securechat.text.confusables`).
+quits. A name is claimed together with all names that look like it (`securechat.text.confusables`).
 """
 
 from __future__ import annotations
@@ -84,7 +84,7 @@ class NameReservations:
             held.owner = successor
 
     def reserve(self, name: str, owner: bytes, until: float) -> None:
-        """Keep a name for an owner who was cut off."""
+        """Keep a name for an owner who has lost the connection."""
         held = self._name_reservations.get(skeleton(name))
         if held is not None and held.owner == owner:
             held.until = until
@@ -98,7 +98,7 @@ class NameReservations:
             self.free(name, owner)
 
     def free(self, name: str, owner: bytes) -> None:
-        """Give up a name; nothing happens if it is somebody else's by now."""
+        """Give up a name; nothing happens if it has another owner by now."""
         key = skeleton(name)
         held = self._name_reservations.get(key)
         if held is not None and held.owner == owner:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
-from securechat.hub.accounts.changes import amend
 from securechat.hub.accounts.login import LoginFlow
 from securechat.hub.accounts.self_service import AccountService
 from securechat.hub.context import HubContext
 from securechat.hub.interfaces import Peer
 from securechat.hub.members import Member
 from securechat.hub.rooms.membership import others
-from securechat.hub.workflow import Workflow
+from securechat.hub.workflow import Workflow, amend
 from securechat.model import Named, Nick
 from securechat.records.accounts import Account
 from securechat.text.names import name_key

@@ -13,7 +13,6 @@ from msgspec.structs import replace
 
 from securechat.client_address import is_loopback
 from securechat.hub.accounts.authentication import Authenticator
-from securechat.hub.accounts.changes import amend
 from securechat.hub.accounts.login import LoginFlow
 from securechat.hub.accounts.login_throttle import LoginThrottle
 from securechat.hub.context import HubContext
@@ -23,7 +22,7 @@ from securechat.hub.members import Member, MemberConnection
 from securechat.hub.messages.paging import certificate_list, login_list
 from securechat.hub.rate_limits import DailyQuota
 from securechat.hub.rooms.membership import RoomMembership
-from securechat.hub.workflow import Commit, HashPassword, VerifyPassword, Workflow
+from securechat.hub.workflow import Commit, HashPassword, VerifyPassword, Workflow, amend
 from securechat.model import (
     AccountCommand,
     AddCertificate,
@@ -233,7 +232,7 @@ class AccountService:
         kept = keep.login_id if keep is not None else 0
         late = [row for row in self._directory.logins_of(sender_id) if row.login_id != kept]
         if late:
-            self._directory.change([Drop(Login, row.login_id) for row in late])
+            self._context.changes.commit([Drop(Login, row.login_id) for row in late])
         for peer, connection in list(self._connections.items()):
             others = connection is not keep and (not kept or connection.login_id != kept)
             if connection.member.sender_id == sender_id and connection.certificate is None and others:

@@ -18,7 +18,6 @@ from msgspec.structs import replace
 
 from securechat.errors import Refusal
 from securechat.hub.accounts.authentication import banned
-from securechat.hub.accounts.changes import amend
 from securechat.hub.accounts.deletion import AccountDeletion
 from securechat.hub.accounts.directory import hash_of
 from securechat.hub.accounts.login_throttle import LoginThrottle
@@ -31,7 +30,7 @@ from securechat.hub.interfaces import Peer
 from securechat.hub.members import MemberConnection
 from securechat.hub.rooms.membership import RoomMembership
 from securechat.hub.slices import Slices
-from securechat.hub.workflow import Commit, HashPassword, Turn, Workflow
+from securechat.hub.workflow import Commit, HashPassword, Turn, Workflow, amend
 from securechat.limits import SECRET_BYTES
 from securechat.model import Closing, Notice
 from securechat.records.accounts import (
@@ -155,7 +154,7 @@ class AdminCommands(AdminReports):
             yield Commit((Put(invite), note))
             return CreatedInvite(invite, token)
 
-        self._run(act(), done)
+        self._workflows.report(act(), done)
 
     def revoke(self, actor: str, invite_id: int, done: Callable[[Invite | NotAppended], None]) -> None:
         """Take an invite back.
@@ -175,7 +174,7 @@ class AdminCommands(AdminReports):
             yield from amend(self._directory, Invite, invite_id, edit, (note,))
             return self._directory.invites[invite_id]
 
-        self._run(act(), done)
+        self._workflows.report(act(), done)
 
     # --- Moderation -----------------------------------------------------------------------------------------------
 
@@ -196,7 +195,7 @@ class AdminCommands(AdminReports):
             yield Commit((self._directory.note(actor, "kick", member.name, reason),))
             return self._disconnection.end_member(member.sender_id, Closing.of(refusal))
 
-        self._run(act(), done)
+        self._workflows.report(act(), done)
 
     def ban(
         self,
@@ -224,7 +223,7 @@ class AdminCommands(AdminReports):
             self._slices.begin(self._end_banned(Closing.of(banned(ban, self._directory.wall_ms()))))
             return ban
 
-        self._run(act(), done)
+        self._workflows.report(act(), done)
 
     def unban(self, actor: str, target: str, done: Callable[[list[Ban] | NotAppended], None]) -> None:
         """Lift a ban, by its number or by its target as written.
@@ -247,7 +246,7 @@ class AdminCommands(AdminReports):
             yield Commit((*drops, self._directory.note(actor, "unban", target)))
             return found
 
-        self._run(act(), done)
+        self._workflows.report(act(), done)
 
     def mute(
         self,
@@ -276,7 +275,7 @@ class AdminCommands(AdminReports):
                 peer.deliver(notice)
             return mute
 
-        self._run(act(), done)
+        self._workflows.report(act(), done)
 
     def unmute(self, actor: str, name: str, done: Callable[[Mute | NotAppended], None]) -> None:
         """Let a member write again.
@@ -296,7 +295,7 @@ class AdminCommands(AdminReports):
             yield from self._change_mute(mute.sender_id, (Drop(Mute, mute.sender_id), note))
             return mute
 
-        self._run(act(), done)
+        self._workflows.report(act(), done)
 
     def _change_mute(self, sender_id: int, changes: Sequence[Change]) -> Workflow[None]:
         """One after the other for each member: housekeeping may be dropping an earlier mute."""
@@ -320,7 +319,7 @@ class AdminCommands(AdminReports):
             yield Commit((Drop(Login, login_id), note))
             return login
 
-        self._run(act(), done)
+        self._workflows.report(act(), done)
 
     def reset_password(self, actor: str, name: str, done: Callable[[str | NotAppended], None]) -> None:
         """Give an account a temporary password, and end all its logins; certificates stay.
@@ -345,7 +344,7 @@ class AdminCommands(AdminReports):
             self._account_service.end_sessions(account.sender_id, None)
             return password
 
-        self._run(act(), done)
+        self._workflows.report(act(), done)
 
     def role(self, actor: str, name: str, role: Role, done: Callable[[Account | NotAppended], None]) -> None:
         """Give an account a role.
@@ -360,7 +359,7 @@ class AdminCommands(AdminReports):
             yield from amend(self._directory, Account, account.sender_id, lambda row: replace(row, role=role), (note,))
             return self._directory.accounts[account.sender_id]
 
-        self._run(act(), done)
+        self._workflows.report(act(), done)
 
     def delete_user(
         self,
@@ -380,7 +379,7 @@ class AdminCommands(AdminReports):
         """
         account = self._account(name)
         note = self._directory.note(actor, "delete-user", account.name, "messages " + ("removed" if remove else "kept"))
-        self._run(self._deletion.delete(account, remove=remove, note=note, progress=progress), done)
+        self._workflows.report(self._deletion.delete(account, remove=remove, note=note, progress=progress), done)
 
     # --- The whole server -----------------------------------------------------------------------------------------
 
@@ -400,23 +399,15 @@ class AdminCommands(AdminReports):
             self._broadcaster.broadcast(list(self._connections), [Notice(text, self._directory.wall_ms())])
             return len({connection.member.sender_id for connection in self._connections.values()})
 
-        self._run(act(), done)
+        self._workflows.report(act(), done)
 
     def note(
         self, actor: str, act: str, target: str, detail: str, done: Callable[[Committed | NotAppended], None]
     ) -> None:
         """Write into the audit what an administrator did by other means."""
-        self._directory.change((self._directory.note(actor, act, target, detail),), done)
+        self._context.changes.commit((self._directory.note(actor, act, target, detail),), done)
 
     # --- Parts ------------------------------------------------------------------------------------------------------
-
-    def _run(self, act: Workflow[_T], done: Callable[[_T | NotAppended], None]) -> None:
-        """Run an act whose outcome ``done`` hears. Raises the Refusal of one that has not waited for anything."""
-
-        def answered() -> Workflow[None]:
-            done((yield from act))
-
-        self._workflows.run(answered(), lambda refusal: done(NotAppended.of(refusal)))
 
     def _account(self, name: str) -> Account:
         account = self._directory.account_named(name)

@@ -6,9 +6,8 @@ from securechat.hub.context import HubContext
 from securechat.hub.interfaces import Peer
 from securechat.hub.members import Member
 from securechat.hub.rooms.membership import others
+from securechat.hub.workflow import Commit, Turn, Workflow
 from securechat.model import Read, ReadElsewhere
-from securechat.records.accounts import Committed
-from securechat.records.log import NotAppended
 from securechat.records.rooms import PutReadMarker
 
 
@@ -39,8 +38,10 @@ class AccountReadMarkers:
             self._context.broadcaster.broadcast(rest, [ReadElsewhere(seq, name, command.peer)])
         if member.account:
             change = PutReadMarker(member.sender_id, seq, name, command.peer)
-            self._context.accounts.in_turn(("read", member.sender_id), lambda: ((change,), _ignore))
+            # the next marker of the conversation makes up for one that is not recorded
+            self._context.workflows.run(_record(change))
 
 
-def _ignore(_: Committed | NotAppended) -> None:
-    """The next marker of the conversation makes up for one that was not recorded."""
+def _record(change: PutReadMarker) -> Workflow[None]:
+    yield Turn(("read", change.sender_id))
+    yield Commit((change,))

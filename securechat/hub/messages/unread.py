@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import partial
+from collections.abc import Callable
 
 from securechat.hub.context import HubContext
 from securechat.hub.interfaces import Peer
@@ -11,7 +11,9 @@ from securechat.hub.messages.log_reads import LogReads
 from securechat.hub.messages.paging import unread_page
 from securechat.hub.messages.visibility import MessageVisibility
 from securechat.hub.rooms.room import HubRoom
+from securechat.hub.workflow import Turn, Workflow
 from securechat.model import AskUnread, Person, UnreadItem, UnreadList
+from securechat.records.log import NotAppended
 from securechat.records.queries import Unread, UnreadQuery, UnreadRows
 from securechat.text.refusals import refusal_for
 
@@ -62,7 +64,11 @@ class UnreadQueries:
             again=lambda: self._ask(peer, member, command, fed_seq),
         )
         # in turn, so that it counts what the same connection has just marked as read
-        self._directory.in_turn(("read", member.sender_id), partial(self._context.log.unread, query, done))
+        self._context.workflows.run(self._count(query, done))
+
+    def _count(self, query: UnreadQuery, done: Callable[[UnreadRows | NotAppended], None]) -> Workflow[None]:
+        yield Turn(("read", query.sender_id))
+        self._context.log.unread(query, done)
 
     def _rooms_of_page(self, peer: Peer, member: Member, command: AskUnread) -> tuple[tuple[HubRoom, ...], str | None]:
         """The rooms of a page, by name; and the last of them, where there are more."""

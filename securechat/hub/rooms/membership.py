@@ -308,7 +308,7 @@ class RoomMembership:
         if name == LOBBY:
             raise refusal_for("lobby_not_left", room=LOBBY)
         asked = self._rooms.named(name)
-        if asked is not None and asked in self._directory.turns and self._needs_membership(member, asked):
+        if asked is not None and asked in self._workflows.turns and self._needs_membership(member, asked):
             self._workflows.answer(peer, command.ref, self._leave_behind_a_join(peer, member, name, command.ref))
             return
         room = self._rooms.entered(member, name)

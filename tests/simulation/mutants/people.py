@@ -12,6 +12,7 @@ from securechat.hub.accounts.self_service import AccountService
 from securechat.hub.admin.commands import AdminCommands
 from securechat.hub.admin.housekeeping import Housekeeping
 from securechat.hub.messages.posting import Posting
+from securechat.hub.workflow import Commit, Turn
 from securechat.records.accounts import Certificate, Drop, Login, Mute
 from tests.simulation.mutants.planting import nothing, planted
 
@@ -30,10 +31,15 @@ def mute_that_the_second_device_escapes(original: Any) -> Any:
     return draft
 
 
-@planted(Housekeeping, "_end_of_mute")
+@planted(Housekeeping, "_end_mute")
 def tidying_up_lifts_a_new_mute(original: Any) -> Any:
     """Found by simulation."""
-    return lambda self, sender_id: ((Drop(Mute, sender_id),), nothing)
+
+    def end_mute(self: Any, sender_id: int) -> Any:
+        yield Turn((Mute, sender_id))
+        yield Commit((Drop(Mute, sender_id),))
+
+    return end_mute
 
 
 @planted(Authenticator, "recheck")
@@ -53,7 +59,7 @@ def token_works_after_logout(original: Any) -> Any:
 
 @planted(AccountDirectory, "has_login")
 def login_that_never_expires(original: Any) -> Any:
-    return lambda self, number: number in self.logins and (Login, number) not in self._leaving
+    return lambda self, number: number in self.logins and (Login, number) not in self.leaving
 
 
 @planted(AccountService, "end_logins")

@@ -154,7 +154,7 @@ def test_turns_come_one_after_the_other(rig: HubRig) -> None:
     assert seen == ["one begins"]
     rig.settle()
     assert seen == [f"{name} {what}" for name in ("one", "two", "three") for what in ("begins", "ends")]
-    assert not rig.hub.context.accounts.turns
+    assert not rig.hub.context.workflows.turns
 
 
 @pytest.mark.parametrize("error", [MemoryError(), Refusal(ErrorCode.BUSY, "no")])
@@ -166,7 +166,7 @@ def test_a_turn_is_given_back_however_the_workflow_ends(error: Exception) -> Non
     rig.settle()
     assert seen[-1] == "two ends"
     assert len(failures) == isinstance(error, MemoryError)
-    assert not rig.hub.context.accounts.turns
+    assert not rig.hub.context.workflows.turns
 
 
 def test_a_turn_may_be_given_back_early_and_the_next_one_waits_for_this_step(rig: HubRig) -> None:
@@ -198,22 +198,7 @@ def test_thousands_of_turns_that_end_at_once_do_not_fill_the_stack(rig: HubRig) 
         driver(rig).run(short())
     rig.settle()
     assert len(seen) == 3002
-    assert not rig.hub.context.accounts.turns
-
-
-def test_a_workflow_and_a_callback_take_turns_with_each_other(rig: HubRig) -> None:
-    seen: list[str] = []
-    accounts = rig.hub.context.accounts
-
-    def job() -> Any:
-        seen.append("job begins")
-        return (accounts.note("ann", "job"),), lambda _: seen.append("job ends")
-
-    driver(rig).run(in_turn(rig, seen, "one"))
-    accounts.in_turn("key", job)
-    driver(rig).run(in_turn(rig, seen, "two"))
-    rig.settle()
-    assert seen == [f"{name} {what}" for name in ("one", "job", "two") for what in ("begins", "ends")]
+    assert not rig.hub.context.workflows.turns
 
 
 # --- Failures ---------------------------------------------------------------------------------------------------------
@@ -257,7 +242,7 @@ def test_a_step_that_cannot_be_begun_raises_at_the_yield(rig: HubRig, monkeypatc
     with pytest.raises(MemoryError):
         driver(rig).run(work())
     assert seen == ["finally"]
-    assert not rig.hub.context.accounts.turns
+    assert not rig.hub.context.workflows.turns
 
 
 def test_a_workflow_may_run_another(rig: HubRig) -> None:

@@ -6,6 +6,7 @@ import pytest
 from msgspec.structs import replace
 
 from securechat.errors import ErrorCode
+from securechat.hub.workflow import amend
 from securechat.limits import Limits
 from securechat.model import (
     Closing,
@@ -142,7 +143,7 @@ def test_a_name_claimed_by_a_hello_that_is_refused_is_free_though_the_account_go
     again = rig.peer()
     rig.do(again, Hello(version=1, name="ann", secret=SECRET, token=token), settle=False)
     registry = rig.hub._directory
-    registry.amend(Account, 1, lambda row: replace(row, name="eve", key="eve"), (), lambda _: None)
+    rig.hub.context.workflows.run(amend(registry, Account, 1, lambda row: replace(row, name="eve", key="eve")))
     rig.hub.admin_commands.ban("root", "127.0.0.1", reason="", duration_s=None, done=lambda _: None)
     rig.settle()
     assert again.closed is not None

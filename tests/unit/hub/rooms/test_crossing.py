@@ -488,7 +488,7 @@ def test_a_leave_behind_a_join_that_waits_for_another_room_to_give_way_leaves() 
     rig.settle()
     assert [left.ref for left in bob.of(Left)] == [3]
     assert in_no_room(rig, bob)
-    assert len(rig.hub._directory.turns) == 0
+    assert len(rig.hub.context.workflows.turns) == 0
 
 
 @pytest.mark.parametrize("deed", ["kick", "mute", "rename", "ban"])

@@ -158,7 +158,7 @@ def test_two_joins_that_make_space_do_not_wait_for_each_other() -> None:
     rig.do(bob, Join(ref=4, rooms=["new2", "old2"]), settle=False)
     rig.do(bob, Leave(ref=5, room="new2"), settle=False)
     rig.settle()
-    assert len(rig.hub.context.accounts.turns) == 0
+    assert len(rig.hub.context.workflows.turns) == 0
     assert not rig.hub._room_membership._joining
     answers = [event.ref for event in (*ann.of(Joined), *ann.of(Refused)) if event.ref == 3]
     assert len(answers) == 2
