@@ -33,6 +33,7 @@ from securechat.client.pipe.pipes import PipeClient, PipeSend, PipeTail
 from securechat.client.ui.rendering import NOTICE_MARK
 from securechat.errors import Refusal
 from securechat.invite_link import BadLink, InviteLink, looks_like_link, parse_link
+from securechat.programs import Program, command
 from securechat.text.names import LOBBY, check_name, check_room
 from securechat.text.sanitize import one_line
 
@@ -69,7 +70,9 @@ def _run(options: argparse.Namespace) -> int:
         raise StartupError(ClientExit.OUTPUT_FAILED, catalogue.connection.STDOUT_CLOSED)
     interactive = _is_terminal(sys.stdin) and _is_terminal(sys.stdout) and not options.send and not options.tail
     needs_name = not interactive and not options.tail
-    destination = decide(_given(options), local_store, person=interactive, needs_name=needs_name, confirm=_confirmed)
+    destination = decide(
+        _given(options), local_store, interactive=interactive, needs_name=needs_name, confirm=_confirmed
+    )
     for note in (*destination.notes, *(local_store.troubles if local_store is not None else ())):
         _say(note)
     typing = interactive and (local_store is None or local_store.typing())
@@ -88,10 +91,10 @@ def _core(
         jitter=random.random,
         name=destination.name or (_made_up_name() if options.tail else None),
         rooms=() if room == LOBBY else (room,),
-        recall=recall,
+        backfill_count=recall,
         client=f"securechat-client {__version__}",
-        login=destination.login,
-        attention=Visibility.ALL if interactive else Visibility.NOBODY,
+        credentials=destination.credentials,
+        visibility=Visibility.ALL if interactive else Visibility.NOBODY,
         typing=typing,
     )
 
@@ -220,7 +223,7 @@ def _made_up_name() -> str:
 def _parser() -> argparse.ArgumentParser:
     codes = ", ".join(f"{code.value} {code.name.lower().replace('_', ' ')}" for code in ClientExit)
     parser = argparse.ArgumentParser(
-        prog="securechat-client",
+        prog=command(Program.CLIENT),
         description=catalogue.connection.CLI_DESCRIPTION,
         epilog=f"{catalogue.accounts.CLI_MEMORY} {catalogue.connection.CLI_EXIT_CODES}{codes}.",
     )

@@ -76,7 +76,7 @@ class ConnectionPlan(Struct, frozen=True):
 
     server_target: ServerTarget
     name: str | None
-    login: Credentials
+    credentials: Credentials
     secret: str
     notes: list[str] = field(default_factory=list)
 
@@ -85,7 +85,7 @@ def decide(
     given: ConnectionOptions,
     local_store: LocalStore | None,
     *,
-    person: bool,
+    interactive: bool,
     needs_name: bool = False,
     confirm: Callable[[str], bool] = lambda _: False,
 ) -> ConnectionPlan:
@@ -94,8 +94,8 @@ def decide(
     Args:
         given: the options.
         local_store: servers and logins from earlier runs; None for none.
-        person: whether the client is interactive: then the name used last is used again, and this server is stored as
-            the last one.
+        interactive: whether a user sits at the client: then the name used last is used again, and this server is stored
+            as the last one.
         needs_name: whether the name is required, because the user cannot be asked for it.
         confirm: shows a warning and asks whether to go on anyway.
 
@@ -121,13 +121,13 @@ def decide(
     tokens = local_store.tokens(host, port, ca_pem) if local_store is not None else {}
     if remembered is not None and authority_of(remembered.ca_pem) != authority_of(ca_pem):
         remembered = None
-    name = typed_name or _remembered_name(given, remembered, tokens, person=person)
+    name = typed_name or _remembered_name(given, remembered, tokens, interactive=interactive)
     if needs_name and name is None:
         raise StartupError(ClientExit.USAGE, catalogue.connection.NAME_MISSING)
     if known is not None:
         notes.append(catalogue.accounts.going_to(host, port, name))
     secret = secrets.token_hex(SECRET_BYTES)
-    login = Credentials(
+    credentials = Credentials(
         secret,
         fresh_secret=lambda: secrets.token_hex(SECRET_BYTES),
         tokens=tokens,
@@ -135,11 +135,11 @@ def decide(
         invite=given.invite.token if given.invite is not None else "",
         certificate=given.certificate is not None,
     )
-    as_last = person or given.invite is not None
+    as_last = interactive or given.invite is not None
     state_recorder = (
         StateRecorder(local_store, host, port, ca_pem, as_last=as_last) if local_store is not None else None
     )
-    return ConnectionPlan(ServerTarget(host, port, context, state_recorder), name, login, secret, notes)
+    return ConnectionPlan(ServerTarget(host, port, context, state_recorder), name, credentials, secret, notes)
 
 
 def forget(given: ConnectionOptions, local_store: LocalStore | None) -> str:
@@ -266,7 +266,7 @@ def _stop(failure: TlsFailure, host: str, port: int) -> StartupError:
 
 
 def _remembered_name(
-    given: ConnectionOptions, remembered: KnownServer | None, tokens: dict[str, str], *, person: bool
+    given: ConnectionOptions, remembered: KnownServer | None, tokens: dict[str, str], *, interactive: bool
 ) -> str | None:
     """The name used last here; for a script only if a stored login proves it."""
     if remembered is None or not remembered.name or given.invite is not None:
@@ -276,7 +276,7 @@ def _remembered_name(
     except Refusal:
         return None
     proven = name in tokens or given.certificate is not None or given.password_file is not None
-    return name if person or proven else None
+    return name if interactive or proven else None
 
 
 def _password(given: ConnectionOptions) -> str:

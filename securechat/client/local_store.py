@@ -26,7 +26,7 @@ from cryptography.hazmat.primitives import hashes
 
 from securechat.client import catalogue
 from securechat.client.core import events
-from securechat.client.core.events.connection import UiEvent
+from securechat.client.core.events import UiEvent
 from securechat.files import open_own_file
 from securechat.model import Token
 from securechat.text.names import name_key
@@ -185,7 +185,7 @@ class LocalStore:
 
     def typing(self) -> bool:
         """Return whether typing notifications are sent and shown."""
-        return all(habits.typing for _, habits in self._entries("habits", _Preferences))
+        return all(each.typing for _, each in self._entries("habits", _Preferences))
 
     def keep_typing(self, *, on: bool) -> None:
         """Store whether they are.

@@ -19,7 +19,8 @@ from msgspec import Struct
 
 from securechat.client.core.actions import Action, LeaveChat
 from securechat.client.core.client import ClientCore, CoreOutput
-from securechat.client.core.events.connection import Disconnect, DisconnectReason, UiEvent
+from securechat.client.core.events import UiEvent
+from securechat.client.core.events.connection import Disconnect, DisconnectReason
 from securechat.client.core.state import ConnectionPhase
 from securechat.client.local_store import StateRecorder
 from securechat.errors import RemoteProtocolError, TlsFailure
@@ -40,7 +41,7 @@ LIMITS = Limits(
     lingering_close_s=1.0,
     drain_s=3.0,
 )
-"""A client's outbox holds only its own lines, bounded by the core; a server that throttles must not count as slow."""
+"""A client's outbox holds only its own messages, bounded by the core; a throttling server must not count as slow."""
 _ALERT = "ALERT"
 """OpenSSL's word in every alert that a peer has sent."""
 FAREWELL_S = 2.0

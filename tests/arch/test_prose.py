@@ -23,6 +23,7 @@ DONE = (
     "client/ui",
     "client/terminal",
     "client/pipe",
+    "client/core",
 )
 """The folders of securechat/ that are done; the others follow."""
 MOST_PER_THOUSAND_WORDS = 1.0

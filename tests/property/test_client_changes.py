@@ -7,7 +7,6 @@ from hypothesis import strategies as st
 
 from securechat.client.core import actions, events
 from securechat.client.core.message_changes import apply_change
-from securechat.client.core.state import RoomKey, key_of
 from securechat.model import Message, RevisionKind
 from tests.support.core_driver import ChangingServer, Driver
 
@@ -46,10 +45,10 @@ def play(driver: Driver, server: ChangingServer, steps: list[tuple[str, object]]
                     server.change(target.seq, kind, by=by, sign=sign, text=f"edit {number}")
             case "mine", (RevisionKind() as kind, int(which)) if server.log:
                 target = server.log[which % len(server.log)]
-                key = key_of(target, server.my_id)
+                key = driver.core.conversation_of(target)
                 driver.want(actions.ChangeMessage(key, kind, target.seq, f"mine {number}", "+"))
             case "recall", str(room):
-                driver.want(actions.AskHistory(RoomKey(room), 4))
+                driver.want(actions.AskHistory(driver.core.room(room), 4))
             case "slow", bool(slow):
                 server.slow_reader = slow
             case "read", _:
@@ -72,15 +71,15 @@ def state(message: Message) -> object:
 def as_shown(driver: Driver) -> dict[int, Message]:
     """What a reader who applies what is told has in the end."""
     shown: dict[int, Message] = {}
-    changes = [happening.change.seq for happening in driver.all(events.MessageChanged)]
+    changes = [ui_event.change.seq for ui_event in driver.all(events.MessageChanged)]
     assert len(changes) == len(set(changes)), "told twice"
-    for happening in driver.told:
-        match happening:
+    for ui_event in driver.told:
+        match ui_event:
             case events.MessageShown(message):
                 assert message.seq not in shown
                 shown[message.seq] = message
             case events.MessageChanged(change) if change.target not in shown:
-                assert happening.message is None  # a hole that was not noticed yet
+                assert ui_event.message is None  # a hole that was not noticed yet
             case events.MessageChanged(change, _, message):
                 before = shown[change.target]
                 after = apply_change(before, change)

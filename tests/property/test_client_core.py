@@ -8,7 +8,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from securechat.client.core import actions, events
-from securechat.client.core.state import ConnectionPhase, ConversationId, key_of
+from securechat.client.core.state import ConnectionPhase, ConversationId
 from tests.support.core_driver import Driver
 
 ROOM = st.sampled_from(["lobby", "ops", None])
@@ -60,7 +60,7 @@ def seen(driver: Driver) -> dict[ConversationId, list[int]]:
 def expected(driver: Driver) -> dict[ConversationId, list[int]]:
     stored: dict[ConversationId, list[int]] = defaultdict(list)
     for message in driver.server.log:
-        stored[key_of(message, driver.server.my_id)].append(message.seq)
+        stored[driver.core.conversation_of(message)].append(message.seq)
     return stored
 
 
@@ -82,7 +82,7 @@ def test_every_message_once_in_order_and_every_line_once(steps: list[tuple[str, 
 
     stored = Counter(message.text for message in driver.server.log if message.sender_id == driver.server.my_id)
     assert stored == Counter(typed)
-    acked = [ack.line.number for ack in driver.all(events.MessageAcked)]
+    acked = [ack.message.number for ack in driver.all(events.MessageAcked)]
     assert len(acked) == len(set(acked)) == len(typed)
     assert driver.core.unsent == ()
 
@@ -90,7 +90,7 @@ def test_every_message_once_in_order_and_every_line_once(steps: list[tuple[str, 
 @settings(max_examples=60, deadline=None)
 @given(st.lists(STEP, max_size=40))
 def test_deadlines_are_never_in_the_past_after_a_tick(steps: list[tuple[str, object]]) -> None:
-    driver = Driver(rooms=("ops",), recall=3)
+    driver = Driver(rooms=("ops",), backfill_count=3)
     play(driver, steps)
     for _ in range(8):
         before = driver.core.deadline()

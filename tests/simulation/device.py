@@ -125,9 +125,9 @@ class Device:
             name=self.person.name,
             rooms=tuple(self.person.rooms),
             client="simulation",
-            login=login,
-            recall=self.rng.choice((0, 0, 5)),
-            attention=self.rng.choice((Visibility.ALL, Visibility.ALL, Visibility.CURRENT, Visibility.NOBODY)),
+            credentials=login,
+            backfill_count=self.rng.choice((0, 0, 5)),
+            visibility=self.rng.choice((Visibility.ALL, Visibility.ALL, Visibility.CURRENT, Visibility.NOBODY)),
             typing=self.rng.random() < 0.3,
         )
         world.clock.note(self.name, f"starts as {self.person.name!r}")

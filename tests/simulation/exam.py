@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, NoReturn, TypeVar
 
 from securechat.client.core import actions
-from securechat.client.core.state import ConversationId, PersonKey, RoomKey
 from securechat.model import SearchPage, UnreadItem, UnreadList
 from securechat.testing.log_checks import HistoryBroken
 from securechat.text.names import LOBBY
@@ -153,12 +152,11 @@ class Exam:
     def _check_unread(self, device: Device, told: Sequence[UnreadItem]) -> None:
         assert device.core is not None
         me = device.core.me.id
-        by_place: dict[ConversationId, list[Message]] = {}
+        by_place: dict[str | int, list[Message]] = {}
         for row in self._visible(device):
             if row.sender_id != me and row.deleted is None:
-                key: ConversationId = RoomKey(row.room) if row.room is not None else PersonKey(row.sender_id)
-                by_place.setdefault(key, []).append(row)
-        items = {RoomKey(i.room) if i.room is not None else PersonKey(i.peer.id if i.peer else 0): i for i in told}
+                by_place.setdefault(row.room or row.sender_id, []).append(row)
+        items = {item.room or (item.peer.id if item.peer else 0): item for item in told}
         if len(items) < len(told):
             self._broken(device, f"a place is told twice: {told}")
         for key, item in items.items():
@@ -169,17 +167,15 @@ class Exam:
                 self._broken(device, f"{key} has {item} not read, and there are {right}")
         marks_of = self._world.storage.transcript.read_marks_of(me)
         for key, rows in by_place.items():
-            read_seq = max(
-                marks_of.get(key.room if isinstance(key, RoomKey) else key.person_id, 0), self._since(me, key)
-            )
+            read_seq = max(marks_of.get(key, 0), self._since(me, key))
             if unread := [row.seq for row in rows if row.seq > read_seq]:
                 self._broken(device, f"{unread} of {key} were not read (only up to {read_seq}), and it is not told")
 
-    def _since(self, me: int, key: ConversationId) -> int:
+    def _since(self, me: int, key: str | int) -> int:
         """Where unread messages begin to count: in rooms from when the account joined them on."""
-        if isinstance(key, PersonKey) or key.room == LOBBY:
+        if isinstance(key, int) or key == LOBBY:
             return 0
-        place = self._world.house.place(key.room)
+        place = self._world.house.place(key)
         row = None if place is None else self._world.house.membership(place, me)
         return 0 if row is None else row.joined_seq
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from securechat.client.core import actions, events
 from securechat.client.core.events.account import AccountAction
-from securechat.client.core.state import ConversationId, PersonKey, RoomKey
+from securechat.client.core.state import ConversationId, PersonKey
 from securechat.errors import ErrorCode
 from securechat.testing.link import Death
 from securechat.text.names import LOBBY
@@ -229,7 +229,9 @@ class Person:
             other = self.rng.choice(self.world.people).devices[0].core
             if other is not None and other.me.id and other.me.id not in self.ids:
                 return PersonKey(other.me.id)
-        return RoomKey(self.some_room(device))
+        room = self.some_room(device)
+        assert device.core is not None
+        return device.core.room(room)
 
     def some_room(self, device: Device) -> str:
         """A room that the device is in, or the lobby."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from securechat.client.core import actions
-from securechat.client.core.state import PersonKey, RoomKey
+from securechat.client.core.state import PersonKey
 from securechat.model import RevisionKind
 from securechat.records.accounts import Change
 from securechat.records.rooms import (
@@ -127,13 +127,14 @@ class Temptation:
 
     @staticmethod
     def _write_in(dice: random.Random, person: Person, device: Device, place: RoomRecord) -> None:
-        here = RoomKey(place.name)
+        assert device.core is not None
+        here, lobby = device.core.room(place.name), device.core.room(LOBBY)
         if place.slow_s and dice.random() < 0.3:  # more than goes out at once, here and elsewhere
-            for target in (here, here, here, *[RoomKey(LOBBY)] * dice.choice((12, 12, 70))):
+            for target in (here, here, here, *[lobby] * dice.choice((12, 12, 70))):
                 device.want(actions.SendMessage(person.speech.next(device, target), target))
-        elif device.core is not None and dice.random() < 0.3 and (found := device.core.conversations.get(here)):
+        elif dice.random() < 0.3 and (found := device.core.conversations.get(here)):
             for message in list(found.messages)[:1]:  # the oldest: those who came later may not know it
-                device.want(actions.ChangeMessage(here, RevisionKind.REACT, message.seq, sign=SIGNS[0]))
+                device.want(actions.ChangeMessage(here, RevisionKind.REACT, message.seq, emoji=SIGNS[0]))
         else:
             for _ in range(dice.choice((1, 1, 2))):
                 device.want(actions.SendMessage(person.speech.next(device, here), here))

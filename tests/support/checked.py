@@ -15,8 +15,9 @@ from pathlib import Path
 from securechat.client.core.actions import Action, LeaveChat
 from securechat.client.core.client import ClientCore, CoreOutput
 from securechat.client.core.credentials import Credentials
+from securechat.client.core.events import UiEvent
 from securechat.client.core.events.account import TokenReceived
-from securechat.client.core.events.connection import Disconnect, UiEvent
+from securechat.client.core.events.connection import Disconnect
 from securechat.client.core.state import ConnectionPhase, Visibility
 from securechat.client.network import NetworkThread, ServerTarget
 from securechat.model import Command, Event, Hello, Joined, Welcome
@@ -73,7 +74,7 @@ class CheckedCore(ClientCore):
         self._realtime = realtime
         self._checker: WireChecker | None = None
         super().__init__(
-            secret=secret, jitter=random.random, name=who, rooms=("ops",), login=login, attention=Visibility.ALL
+            secret=secret, jitter=random.random, name=who, rooms=("ops",), credentials=login, visibility=Visibility.ALL
         )
 
     def connected(self, now: float) -> CoreOutput:
@@ -155,11 +156,11 @@ class CheckedRunner:
                 key.fileobj.close()
         loop.close()
 
-    def _hear(self, happenings: Sequence[UiEvent]) -> None:
-        for happening in happenings:
-            if isinstance(happening, TokenReceived):
-                keep_secret(happening.token)
-            self.core.display.tell(happening)
+    def _hear(self, ui_events: Sequence[UiEvent]) -> None:
+        for ui_event in ui_events:
+            if isinstance(ui_event, TokenReceived):
+                keep_secret(ui_event.token)
+            self.core.display.tell(ui_event)
         if self.is_quiet and not self._busy and not self.enough.is_set():
             self._busy = True
             self._network.post(self._act)

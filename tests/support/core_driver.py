@@ -8,7 +8,7 @@ from typing import TypeVar
 from securechat.client.core import actions, events
 from securechat.client.core.client import ClientCore, CoreOutput
 from securechat.client.core.message_changes import apply_change
-from securechat.client.core.state import ConnectionPhase, RoomKey
+from securechat.client.core.state import ConnectionPhase
 from securechat.model import (
     Acked,
     Command,
@@ -190,7 +190,7 @@ class Driver:
         return self.take(self.core.act(intent, self.now))
 
     def say(self, text: str, room: str = "lobby") -> CoreOutput:
-        return self.want(actions.SendMessage(text, RoomKey(room)))
+        return self.want(actions.SendMessage(text, self.core.room(room)))
 
     def settle(self) -> None:
         """Deliver everything in both directions, dialling and waiting where that is due."""
@@ -210,7 +210,7 @@ class Driver:
         return self.core.phase is not ConnectionPhase.ENDED and self.core.deadline() is not None
 
     def all(self, kind: type[T]) -> list[T]:
-        return [happening for happening in self.told if isinstance(happening, kind)]
+        return [ui_event for ui_event in self.told if isinstance(ui_event, kind)]
 
     def shown(self) -> list[tuple[int, str]]:
-        return [(happening.message.seq, happening.message.text) for happening in self.all(events.MessageShown)]
+        return [(ui_event.message.seq, ui_event.message.text) for ui_event in self.all(events.MessageShown)]

@@ -15,7 +15,7 @@ from typing import Any, TypeAlias
 
 from securechat.client.core import actions
 from securechat.client.core.credentials import Credentials
-from securechat.client.core.state import PersonKey, RoomKey
+from securechat.client.core.state import PersonKey
 from securechat.errors import ErrorCode
 from securechat.model import (
     Acked,
@@ -290,7 +290,7 @@ class User:
         rng = self._rng
         self._count += 1
         text = f"{self._who} says {self._count}"
-        room = RoomKey(rng.choice(ROOMS))
+        room = core.room(rng.choice(ROOMS))
         conversation = core.conversations.get(room)
         last = list(conversation.messages)[-8:] if conversation is not None else []
         others = [message.sender_id for message in last if message.sender_id != core.me.id]
@@ -302,7 +302,7 @@ class User:
                 return actions.ChangeMessage(room, RevisionKind.DELETE, rng.choice(mine))
             case "react" if last:
                 kind = rng.choice((RevisionKind.REACT, RevisionKind.UNREACT))
-                return actions.ChangeMessage(room, kind, rng.choice(last).seq, sign=rng.choice(SIGNS))
+                return actions.ChangeMessage(room, kind, rng.choice(last).seq, emoji=rng.choice(SIGNS))
             case "reply" if last:
                 return actions.SendMessage(text, room, reply=rng.choice(last).seq)
             case "direct" if others:

@@ -12,7 +12,8 @@ from collections.abc import Sequence
 from securechat.client.catalogue import rooms as room_sentences
 from securechat.client.catalogue.names import capital, listed, quoted
 from securechat.client.catalogue.rooms import span
-from securechat.client.core.events.connection import DeferredKind, Disconnect, DisconnectReason, EndReason, RejectReason
+from securechat.client.core.events.connection import Disconnect, DisconnectReason, EndReason
+from securechat.client.core.events.requests import DeferredKind, RejectReason
 from securechat.errors import ErrorCode, TlsProblem
 from securechat.limits import MAX_TEXT_CHARS
 from securechat.programs import Program, command
@@ -114,11 +115,9 @@ def line_refused(text: str, why: str, *, to: str) -> str:
     return f"Not sent{f' to {quoted(to)}' if to else ''}. {why}: {text}"
 
 
-def postponed(wish: DeferredKind, subject: str, text: str) -> str:
+def postponed(kind: DeferredKind, subject: str, text: str) -> str:
     """Tell that a command is carried out after a reconnect; it is shown as it was typed."""
-    typed = {DeferredKind.NAME: "/nick {0}", DeferredKind.ENTER: "/join {0}", DeferredKind.WHISPER: "/msg {0} {1}"}[
-        wish
-    ]
+    typed = {DeferredKind.NAME: "/nick {0}", DeferredKind.JOIN: "/join {0}", DeferredKind.DIRECT: "/msg {0} {1}"}[kind]
     return f"Will be done after reconnecting: {typed.format(subject, text)}"
 
 

@@ -1,7 +1,7 @@
-"""What a member does to the own account: name, registration, passwords, logins, certificates.
+"""Actions on the user's own account: name, registration, passwords, logins, certificates.
 
-Each action is one request and one answer; what was not answered when the connection broke is told and not repeated,
-because it may have been done. Only a change of name, which is harmless twice, is asked for again.
+Each action is one request and one answer. A request without an answer when the connection breaks is shown to the user
+and not repeated, because the server may have carried it out. Only a change of name, harmless twice, is repeated.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from securechat import model
 from securechat.client.core import actions, events
 from securechat.client.core.context import CoreContext
 from securechat.client.core.events.account import AccountAction
-from securechat.client.core.events.connection import DeferredKind
+from securechat.client.core.events.requests import DeferredKind
 from securechat.client.core.pending import PendingAccountAction, PendingRename
 from securechat.errors import ErrorCode
 from securechat.text.names import name_key
@@ -69,18 +69,18 @@ class AccountActions:
         match event:
             case model.Registered(_, name, token):
                 self._context.credentials.registered(name, token)
-                self._context.tell(events.TokenReceived(name, token))
-                self._context.tell(events.AccountActionDone(AccountAction.REGISTER, name=name))
+                self._context.show(events.TokenReceived(name, token))
+                self._context.show(events.AccountActionDone(AccountAction.REGISTER, name=name))
             case model.LoginList(_, logins, more):
-                self._context.tell(events.LoginsShown(tuple(logins), more))
+                self._context.show(events.LoginsShown(tuple(logins), more))
             case model.CertificateList(_, certificates, presented, more):
-                self._context.tell(events.CertificatesShown(tuple(certificates), presented, more))
+                self._context.show(events.CertificatesShown(tuple(certificates), presented, more))
             case model.Done():
                 if request.account_action is AccountAction.LOG_OUT:
                     self.logged_out = True
                     self.forget_login()
                 else:
-                    self._context.tell(events.AccountActionDone(request.account_action, request.number))
+                    self._context.show(events.AccountActionDone(request.account_action, request.number))
             case _:
                 assert_never(event)
 
@@ -95,12 +95,12 @@ class AccountActions:
     def forget_login(self) -> None:
         """Forget the token of the current name: the login is over."""
         if self._context.credentials.forget(self._context.me.name):
-            self._context.tell(events.TokenLost(self._context.me.name))
+            self._context.show(events.TokenLost(self._context.me.name))
 
     def unanswered(self, request: PendingAccountAction) -> None:
         """Tell that the connection broke before the answer."""
         if request.account_action is not AccountAction.ASK and not self.logged_out:
-            self._context.tell(events.AccountActionUnconfirmed(request.account_action))
+            self._context.show(events.AccountActionUnconfirmed(request.account_action))
 
     # --- the name -----------------------------------------------------------------------------------------------------
 
@@ -120,7 +120,7 @@ class AccountActions:
     def rename_later(self, name: str) -> None:
         """Ask for another name once back: a refusal then leaves the name as it is."""
         self._rename_to = name
-        self._context.tell(events.ActionDeferred(DeferredKind.NAME, name))
+        self._context.show(events.ActionDeferred(DeferredKind.NAME, name))
 
     def rename_unanswered(self, request: PendingRename) -> None:
         """Ask again on the next connection, unless the user has chosen yet another name."""
@@ -138,12 +138,12 @@ class AccountActions:
         self._move_token(context.me.name, event.name)
         old, context.me = context.me.name, model.Person(context.me.id, event.name)
         context.see(context.me)
-        context.tell(events.MemberRenamed(context.me.id, old, event.name, me=True))
+        context.show(events.MemberRenamed(context.me.id, old, event.name, me=True))
 
     def _move_token(self, old: str, new: str) -> None:
         if token := self._context.credentials.renamed(old, new):
-            self._context.tell(events.TokenLost(old))
-            self._context.tell(events.TokenReceived(new, token))
+            self._context.show(events.TokenLost(old))
+            self._context.show(events.TokenReceived(new, token))
 
     def _ask(self, account_action: AccountAction, number: int | None = None) -> int:
         return self._context.requests.ask(PendingAccountAction(account_action, number))

@@ -1,4 +1,4 @@
-"""What a user can want, as frozen records: how a terminal or a full screen tells the core anything."""
+"""The actions of a user, as frozen records: every input that a user interface gives the core."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class ChooseName(Struct, frozen=True):
 
 
 class SendMessage(Struct, frozen=True):
-    """Say something where one is: in a room, or to a person known by id; ``reply`` to the message of that seq."""
+    """Send a message to a room, or to a person known by id; ``reply`` is the seq of the message it answers."""
 
     text: str
     target: ConversationId
@@ -26,24 +26,24 @@ class SendMessage(Struct, frozen=True):
 
 
 class ChangeMessage(Struct, frozen=True):
-    """Edit (to ``text``) or delete a message, or put a ``sign`` under it, or take it away."""
+    """Edit (to ``text``) or delete a message, or add or remove the reaction ``emoji``."""
 
     target: ConversationId
     kind: RevisionKind
     seq: int
     text: str = ""
-    sign: str = ""
+    emoji: str = ""
 
 
 class SendDirect(Struct, frozen=True):
-    """Say something to one person, by name."""
+    """Send a direct message to a person, by name."""
 
     name: str
     text: str
 
 
 class JoinRoom(Struct, frozen=True):
-    """Join a room and look at it."""
+    """Join a room and make it the current conversation."""
 
     room: str
 
@@ -61,24 +61,24 @@ class SelectConversation(Struct, frozen=True):
 
 
 class AskWho(Struct, frozen=True):
-    """Who is in a room?"""
+    """Ask for the members of a room."""
 
     room: str
 
 
 class AskRooms(Struct, frozen=True):
-    """Which rooms are there?"""
+    """Ask for the list of rooms."""
 
 
 class AskHistory(Struct, frozen=True):
-    """The last ``count`` messages of a conversation."""
+    """Ask for the last ``count`` messages of a conversation."""
 
     target: ConversationId
     count: int
 
 
 class IgnorePerson(Struct, frozen=True):
-    """Hide what this person says, or show it again. Nobody is told."""
+    """Hide the messages of a person, or show them again. The server is not told."""
 
     name: str
 
@@ -96,20 +96,20 @@ class GivePassword(Secretive, frozen=True):
 
 
 class RegisterAccount(Secretive, frozen=True):
-    """Make the name that one has as a guest one's own."""
+    """Register the name of the guest as an account."""
 
     password: str
 
 
 class SetPassword(Secretive, frozen=True):
-    """Another password for the account."""
+    """Change the password of the account."""
 
     old: str
     new: str
 
 
 class AskLogins(Struct, frozen=True):
-    """Where is the account logged in?"""
+    """Ask for the logins of the account."""
 
 
 class EndLogin(Struct, frozen=True):
@@ -119,11 +119,11 @@ class EndLogin(Struct, frozen=True):
 
 
 class AskCertificates(Struct, frozen=True):
-    """Which client certificates log in to the account?"""
+    """Ask for the client certificates that log in to the account."""
 
 
 class AddLoginCertificate(Struct, frozen=True):
-    """Let a client certificate log in: the one with this fingerprint, and the proof of its key, or the one shown."""
+    """Allow a client certificate to log in: the one with this fingerprint and proof of its key, or the one in use."""
 
     fingerprint: str | None = None
     label: str = ""
@@ -132,28 +132,28 @@ class AddLoginCertificate(Struct, frozen=True):
 
 
 class RemoveLoginCertificate(Struct, frozen=True):
-    """Let a certificate log in no longer, by number."""
+    """Remove a client certificate from the account, by number."""
 
     number: int
 
 
 class FindMessages(Struct, frozen=True):
-    """Find messages; ``before`` a seq: the next page."""
+    """Search messages; ``before`` a seq for the next page."""
 
     query: str
     before: int | None = None
 
 
 class ShowMore(Struct, frozen=True):
-    """The next page of whatever was shown in part: a search, what was not read, a day."""
+    """Show the next page of the search, the unread messages or the part of history that was shown last."""
 
 
 class ListUnread(Struct, frozen=True):
-    """Where is something that was not read?"""
+    """Ask for the conversations with unread messages."""
 
 
 class ShowUnread(Struct, frozen=True):
-    """Show from the first unread message on, by the number in the list, from 1; without one of the current room."""
+    """Show unread messages, of the conversation with this number in the list (from 1), or of the current one."""
 
     number: int | None = None
 
@@ -168,32 +168,32 @@ class ShowHistory(Struct, frozen=True):
 
 
 class NotifyTyping(Struct, frozen=True):
-    """The user is typing something to say."""
+    """The user is typing a message."""
 
     target: ConversationId
 
 
 class SetTypingNotices(Struct, frozen=True):
-    """Send and show notices of writing, or not; without a word the other than now."""
+    """Send and show typing notices, or not; None switches."""
 
     on: bool | None = None
 
 
 class AskRoomSettings(Struct, frozen=True):
-    """What are the rules of a room, or only its topic?"""
+    """Ask for the settings of a room, or only for its topic."""
 
     room: str
     topic_only: bool = False
 
 
 class ChangeRoomSettings(Struct, frozen=True):
-    """Change rules of a room; the ``ref`` of the command means nothing."""
+    """Change settings of a room; the core replaces the ``ref`` of the command."""
 
     command: SetRoom
 
 
 class ModerationVerb(Enum):
-    """What one does to somebody in a room."""
+    """The kinds of moderation in a room."""
 
     INVITE = "invite"
     KICK = "kick"
@@ -205,7 +205,7 @@ class ModerationVerb(Enum):
 
 
 class ModerateMember(Struct, frozen=True):
-    """Do something to somebody in a room, by name; ``seconds`` of a ban or mute, None for good."""
+    """Moderate a member of a room, by name; ``seconds`` of a ban or mute, None for no end."""
 
     room: str
     verb: ModerationVerb

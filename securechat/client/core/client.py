@@ -25,7 +25,9 @@ from securechat.client.core.connecting import Connecting
 from securechat.client.core.context import CoreContext
 from securechat.client.core.conversations import Conversations
 from securechat.client.core.credentials import Credentials
-from securechat.client.core.events.connection import Disconnect, RejectReason, UiEvent
+from securechat.client.core.events import UiEvent
+from securechat.client.core.events.connection import Disconnect
+from securechat.client.core.events.requests import RejectReason
 from securechat.client.core.joined_rooms import JoinedRooms
 from securechat.client.core.pending import (
     PendingDirect,
@@ -90,10 +92,10 @@ class ClientCore:
         jitter: returns a number in [0, 1).
         name: the name to ask for; None asks the user once connected.
         rooms: rooms to enter besides the lobby, as typed.
-        recall: how many earlier messages to show of the current room, when it is entered for the first time.
+        backfill_count: how many earlier messages to show of the current room, when it is entered for the first time.
         client: program and version, for the server's log.
-        login: what proves who the user is; without one, only ``secret`` does.
-        attention: which messages the user sees.
+        credentials: prove who the user is; without them, only ``secret`` does.
+        visibility: the shown messages that count as read.
         typing: whether typing notices are sent and shown.
     """
 
@@ -104,20 +106,22 @@ class ClientCore:
         jitter: Callable[[], float],
         name: str | None = None,
         rooms: tuple[str, ...] = (),
-        recall: int = 0,
+        backfill_count: int = 0,
         client: str = "",
-        login: Credentials | None = None,
-        attention: Visibility = Visibility.NOBODY,
+        credentials: Credentials | None = None,
+        visibility: Visibility = Visibility.NOBODY,
         typing: bool = False,
     ) -> None:
         checked = tuple(check_room(room) for room in rooms)
-        current = RoomKey(checked[-1] if checked else LOBBY)
-        context = self._context = CoreContext(model.Person(0, name or ""), current, login or Credentials(secret))
-        self._membership = JoinedRooms(context.people, checked)
+        first_room = checked[-1] if checked else LOBBY
+        context = self._context = CoreContext(
+            model.Person(0, name or ""), first_room, credentials or Credentials(secret)
+        )
+        self._membership = JoinedRooms(context, checked)
         self._typing = TypingState(context, on=typing)
-        self._conversations = Conversations(context, self._typing, attention)
+        self._conversations = Conversations(context, self._typing, visibility)
         self._sending = Sending(context, self._membership, self._conversations)
-        self._rooms = RoomActions(context, self._membership, self._conversations, recall)
+        self._rooms = RoomActions(context, self._membership, self._conversations, backfill_count)
         self._room_admin = RoomAdmin(context, self._membership)
         self._account = AccountActions(context)
         self._queries = Queries(context, self._conversations)
@@ -148,7 +152,7 @@ class ClientCore:
 
     @property
     def hurried(self) -> bool:
-        """Whether the user, leaving, wanted to leave again: then even the goodbye takes too long."""
+        """Whether the user asked a second time to leave: then the client does not wait for the answer to Quit."""
         return self._connecting.hurried
 
     @property
@@ -168,13 +172,13 @@ class ClientCore:
 
     @property
     def rooms(self) -> Mapping[str, RoomState]:
-        """The rooms that the user is in."""
-        return self._membership.rooms
+        """The rooms that the user is in, by their present names."""
+        return {room.name: room for room in self._membership.rooms.values()}
 
     @property
     def wanted_rooms(self) -> Sequence[str]:
         """Rooms besides the lobby that are joined after each welcome."""
-        return self._membership.wanted
+        return [room.room for room in self._membership.wanted]
 
     @property
     def conversations(self) -> Mapping[ConversationId, Conversation]:
@@ -216,12 +220,20 @@ class ClientCore:
         """Whether a question to the log waits or is under way."""
         return self._conversations.timeline.reading
 
+    def room(self, name: str) -> RoomKey:
+        """Return the room with this name, as `text.names.check_room` returns it, whether the user is in it or not."""
+        return self._context.rooms.named(name)
+
+    def conversation_of(self, message: model.Message) -> ConversationId:
+        """Return the conversation that a message belongs to."""
+        return self._context.rooms.conversation_of(message, self.me.id)
+
     def name_of(self, person_id: int) -> str | None:
         """Return the latest name of a person, if ever seen."""
         return self._context.people.name(person_id)
 
     def known_names(self) -> tuple[str, ...]:
-        """Return every name a command may mean."""
+        """Return every name that a command may mean."""
         return tuple(self._context.people.names())
 
     def find_message(self, key: ConversationId, seq: int) -> model.Message | None:
@@ -256,14 +268,14 @@ class ClientCore:
         return self._output()
 
     def received(self, event: model.Event, now: float) -> CoreOutput:
-        """The server said something."""
+        """An event of the server has arrived."""
         self._context.now = now
         if self._connecting.heard():
             self._handle(event)
         return self._output()
 
     def act(self, action: actions.Action, now: float) -> CoreOutput:
-        """The user wants something."""
+        """The user asks for an action."""
         self._context.now = now
         if self.phase is not ConnectionPhase.ENDED:
             if self.leaving and not isinstance(action, actions.LeaveChat):
@@ -361,7 +373,7 @@ class ClientCore:
                 if self._conversations.read_elsewhere(event):
                     self._queries.ask_unread()
             case model.Notice(text, sent_at_ms):
-                context.tell(events.AnnouncementShown(text, sent_at_ms))
+                context.show(events.AnnouncementShown(text, sent_at_ms))
             case model.Throttled(retry_after_s):
                 self._connecting.throttled(retry_after_s)
                 self._sending.throttled(retry_after_s)
@@ -392,7 +404,7 @@ class ClientCore:
             case model.RoleChanged():
                 self._rooms.role_changed(event)
             case model.Invited(room, by):
-                self._context.tell(events.InvitedToRoom(room, by))
+                self._context.show(events.InvitedToRoom(room, by))
             case model.HistoryPage() | model.SearchPage() | model.UnreadList():
                 self._conversations.timeline.answered(event)
             case model.Roster():
@@ -436,8 +448,6 @@ class ClientCore:
         if event.ref:
             self._room_admin.settings(event)
             return
-        if event.was is not None:
-            self._sending.room_renamed(RoomKey(event.was), RoomKey(event.room))
         self._rooms.settings_changed(event)
 
     # --- refusals -----------------------------------------------------------------------------------------------------
@@ -465,10 +475,10 @@ class ClientCore:
             case PendingDirect():
                 self._sending.not_found(request, event)
             case PendingRename(name):
-                self._context.tell(events.RenameRefused(name, event.code, event.text, event.reason, event.arguments))
+                self._context.show(events.RenameRefused(name, event.code, event.text, event.reason, event.arguments))
             case PendingLeave(quiet=True):
                 pass
             case None if event.ref is not None:
                 pass  # a question of an earlier connection
             case _:
-                self._context.tell(events.RequestRefused.of(event))
+                self._context.show(events.RequestRefused.of(event))

@@ -1,6 +1,6 @@
 """Makes connections: dials, says hello, takes the welcome, dials again after a loss, leaves.
 
-What a hello says, and what follows from a refused one, is in credentials.py; how long to wait is in timing.py.
+The contents of a hello, and the consequences of a refusal, are in credentials.py; the delays in timing.py.
 """
 
 from __future__ import annotations
@@ -13,7 +13,8 @@ from securechat.client.core.account import AccountActions
 from securechat.client.core.context import CoreContext
 from securechat.client.core.conversations import Conversations
 from securechat.client.core.credentials import HelloOutcome
-from securechat.client.core.events.connection import Disconnect, DisconnectReason, RejectReason
+from securechat.client.core.events.connection import Disconnect, DisconnectReason
+from securechat.client.core.events.requests import RejectReason
 from securechat.client.core.pending import (
     PendingAccountAction,
     PendingDirect,
@@ -35,9 +36,9 @@ from securechat.model import Closing, Person, Quit, Refused, Welcome
 from securechat.text.names import check_name
 
 ASKING = frozenset({ConnectionPhase.NAMING, ConnectionPhase.PROVING})
-"""Connected, and a person must answer first."""
+"""Connected, and the user must answer first."""
 GOODBYE_S = 1.0
-"""For the answer to our Quit: a healthy server answers within a pass of its loop."""
+"""For the answer to Quit: a healthy server answers within a pass of its loop."""
 _GREETED = frozenset({ConnectionPhase.GREETING, ConnectionPhase.REJOINING, ConnectionPhase.ONLINE})
 """The hello is sent: a Quit makes sense."""
 _UNCONNECTED = frozenset({ConnectionPhase.ENDED, ConnectionPhase.OFFLINE, ConnectionPhase.DIALLING})
@@ -54,7 +55,7 @@ _FOR_GOOD = frozenset(
         ErrorCode.BYE,
     }
 )
-"""Reasons of the server to close after which another connection would only repeat them, or is not wanted."""
+"""Reasons to close after which the client does not connect again: it would be refused again, or is not wanted."""
 
 
 class Connecting:
@@ -64,16 +65,16 @@ class Connecting:
         context: shared state.
         account: has the name and the login of a welcome.
         conversations: begin or go on with a welcome.
-        sending: what must be acknowledged before leaving.
+        sending: its messages must be acknowledged before leaving.
         rooms: joined again after a welcome.
-        room_admin: told what was not answered.
+        room_admin: shows requests that were not answered.
         queries: ask after a welcome what is unread.
         typing: begins anew with a welcome.
         jitter: returns a number in [0, 1).
         client: program and version, for the server's log.
 
     Attributes:
-        hurried: whether the user, leaving, wanted to leave again: then even the goodbye takes too long.
+        hurried: whether the user asked a second time to leave: then the client does not wait for the answer to Quit.
     """
 
     def __init__(
@@ -147,7 +148,7 @@ class Connecting:
             context.send(ping)
 
     def heard(self) -> bool:
-        """The server said something; tell whether that counts: not after the end of its connection."""
+        """An event has arrived; returns whether to handle it: not after the end of its connection."""
         if self._context.phase in _UNCONNECTED:
             return False
         if self._liveness is not None:
@@ -155,7 +156,7 @@ class Connecting:
         return True
 
     def throttled(self, retry_after_s: float) -> None:
-        """Expect nothing of the server while it does not read."""
+        """Expect no answers while the server does not read."""
         now = self._context.now
         if self._answer_by is not None:
             self._answer_by = max(self._answer_by, now + retry_after_s + ANSWER_S)
@@ -176,7 +177,7 @@ class Connecting:
             self._say_hello()
         else:
             self._context.phase = ConnectionPhase.NAMING
-            self._context.tell(events.NameNeeded())
+            self._context.show(events.NameNeeded())
 
     def choose_name(self, name: str) -> None:
         """Say hello with this name, or change the name."""
@@ -203,7 +204,7 @@ class Connecting:
             self._say_hello_or_dial()
 
     def hello_refused(self, event: Refused) -> None:
-        """Take what the server has against a hello."""
+        """Take the refusal of a hello."""
         context = self._context
         if event.code is ErrorCode.LOGIN_EXPIRED:
             self._account.forget_login()
@@ -213,12 +214,12 @@ class Connecting:
                 context.phase = ConnectionPhase.NAMING
                 self._named = False
                 self._liveness = None
-                context.tell(events.NameRefused(context.me.name, event.code, event.text, event.reason, event.arguments))
+                context.show(events.NameRefused(context.me.name, event.code, event.text, event.reason, event.arguments))
             case HelloOutcome.PASSWORD | HelloOutcome.NEW_PASSWORD:
                 context.phase = ConnectionPhase.PROVING
                 self._liveness = None
                 is_new = outcome is HelloOutcome.NEW_PASSWORD
-                context.tell(
+                context.show(
                     events.PasswordNeeded(
                         context.me.name, is_new, event.code, event.text, event.reason, event.arguments
                     )
@@ -228,7 +229,7 @@ class Connecting:
             case HelloOutcome.LATER:
                 delay_s = event.retry_after_s if event.retry_after_s is not None else RETRY_S
                 self._hello_at = context.now + delay_s
-                context.tell(events.LoginDelayed(delay_s, event.code))
+                context.show(events.LoginDelayed(delay_s, event.code))
             case HelloOutcome.OVER:
                 is_version = event.code is ErrorCode.UNSUPPORTED_VERSION
                 self.end(_ended(events.EndReason.VERSION if is_version else events.EndReason.CLOSED, None, event))
@@ -267,7 +268,7 @@ class Connecting:
         self._welcomed_at = context.now
         context.phase = ConnectionPhase.REJOINING
         self._answer_by = context.now + ANSWER_S
-        self._tell_welcome(event, first=first, another=another)
+        self._show_welcome(event, first=first, another=another)
         self._lost_at = None
         self._rooms.join_again(keeps_rooms=event.account and resumed)
         self._typing.forget()
@@ -276,7 +277,7 @@ class Connecting:
             self._queries.ask_unread()
 
     def go_online(self) -> None:
-        """Once every room is entered or refused, send what waits and read what was missed."""
+        """Once every room is joined or refused, send what waits and read what was missed."""
         if self._context.phase is not ConnectionPhase.REJOINING or self._rooms.awaited:
             return
         self._context.phase = ConnectionPhase.ONLINE
@@ -286,17 +287,17 @@ class Connecting:
         self._sending.resume()
         self._conversations.timeline.start()
 
-    def _tell_welcome(self, event: Welcome, *, first: bool, another: bool) -> None:
+    def _show_welcome(self, event: Welcome, *, first: bool, another: bool) -> None:
         context = self._context
         if event.token:
-            context.tell(events.TokenReceived(event.name, event.token))
+            context.show(events.TokenReceived(event.name, event.token))
         if first:
-            context.tell(events.LoggedIn(event.server, context.me, event.account, event.admin, event.must_change))
+            context.show(events.LoggedIn(event.server, context.me, event.account, event.admin, event.must_change))
         else:
             away_s = context.now - self._lost_at if self._lost_at is not None else 0.0
-            context.tell(events.BackOnline(away_s))
+            context.show(events.BackOnline(away_s))
         if another:
-            context.tell(events.IdentityChanged(context.me))
+            context.show(events.IdentityChanged(context.me))
 
     # --- the loss -----------------------------------------------------------------------------------------------------
 
@@ -312,6 +313,7 @@ class Connecting:
         self._liveness = self._answer_by = self._closing = self._hello_at = None
         self._keep_unanswered()
         self._conversations.timeline.lost()
+        context.rooms.forget_former_names()
         context.phase = ConnectionPhase.OFFLINE
         if self._said_quit:
             self.end(events.ClientEnded(events.EndReason.QUIT))
@@ -320,7 +322,7 @@ class Connecting:
         elif closing is not None and closing.code in _FOR_GOOD:
             self.end(_ended(events.EndReason.CLOSED, None, closing))
         elif not self._named or context.credentials.wanted is not None:
-            self._dial_at = None  # dial again when it is given: no server waits that long for a person
+            self._dial_at = None  # dial again when it is given: no server waits that long
             if phase not in ASKING:
                 self.end(_ended(events.EndReason.UNREACHABLE, loss, closing))
         elif hello_at is not None:
@@ -334,16 +336,16 @@ class Connecting:
         context = self._context
         if self._lost_at is None:
             self._lost_at = context.now
-            context.tell(_connection_lost(loss, closing))
+            context.show(_connection_lost(loss, closing))
             if self._welcomed_at is not None:
                 explained = closing is not None and closing.code is not ErrorCode.INTERNAL
                 self._backoff.ended(context.now - self._welcomed_at, explained=explained)
         delay_s = self._backoff.next_delay_s(_retry_after_s(closing))
         self._dial_at = context.now + delay_s
-        context.tell(events.Reconnecting(delay_s, self._backoff.attempt, loss))
+        context.show(events.Reconnecting(delay_s, self._backoff.attempt, loss))
 
     def _keep_unanswered(self) -> None:
-        """Have each component ask again on the next connection, or tell that an answer will not come."""
+        """Have each component ask again on the next connection, or show that an answer will not come."""
         requests = self._context.requests
         for request in requests.unanswered:
             match request:
@@ -371,7 +373,7 @@ class Connecting:
             return
         self._leave_by = self._context.now + patience_s
         if (unsent := self._sending.unsent) and patience_s > 0:
-            self._context.tell(events.LeavingChat(unsent))
+            self._context.show(events.LeavingChat(unsent))
         self.leave_when_done()
 
     def leave_when_done(self) -> None:
@@ -391,10 +393,10 @@ class Connecting:
         """Nothing follows."""
         context = self._context
         if unsent := self._sending.unsent:
-            context.tell(events.MessagesLost(unsent))
+            context.show(events.MessagesLost(unsent))
         context.phase = ConnectionPhase.ENDED
         context.hang_up = True
-        context.tell(ended)
+        context.show(ended)
 
     def _leave_now(self) -> None:
         if self._context.phase in _GREETED and not self._said_quit:

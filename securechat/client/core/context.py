@@ -1,4 +1,4 @@
-"""The state that the components of the client core share, and what the current input leads to.
+"""The state that the components of the client core share, and the commands and UI events of the current input.
 
 Each component reads and changes what it needs here and calls the others by name; none of them inherits from another.
 The facade (client.py) sets `now` before each input and takes the collected commands and UI events after it.
@@ -7,9 +7,10 @@ The facade (client.py) sets `now` before each input and takes the collected comm
 from __future__ import annotations
 
 from securechat.client.core.credentials import Credentials
-from securechat.client.core.events.connection import ActionRejected, RejectReason, UiEvent
+from securechat.client.core.events import UiEvent
+from securechat.client.core.events.requests import ActionRejected, RejectReason
 from securechat.client.core.pending import PendingRequests
-from securechat.client.core.state import ConnectionPhase, ConversationId, KnownPeople
+from securechat.client.core.state import ConnectionPhase, ConversationId, KnownPeople, KnownRooms
 from securechat.model import Command, Person
 
 
@@ -18,7 +19,7 @@ class CoreContext:
 
     Args:
         me: the user, as far as known: id 0 before the first welcome, and an empty name before one is chosen.
-        current: the conversation that the user looks at first.
+        room: the name of the room that the user looks at first.
         credentials: prove who the user is.
 
     Attributes:
@@ -28,7 +29,8 @@ class CoreContext:
         current: the conversation that the user looks at.
         ignored: sender_ids whose messages are hidden.
         people: names seen.
-        requests: questions without an answer yet.
+        rooms: resolves the names of rooms.
+        requests: without an answer yet.
         credentials: as given.
         commands: to send, in order.
         ui_events: to show, in order.
@@ -36,11 +38,12 @@ class CoreContext:
         hang_up: whether to close the connection, after the commands.
     """
 
-    def __init__(self, me: Person, current: ConversationId, credentials: Credentials) -> None:
+    def __init__(self, me: Person, room: str, credentials: Credentials) -> None:
         self.now = 0.0
         self.phase = ConnectionPhase.OFFLINE
         self.me = me
-        self.current = current
+        self.rooms = KnownRooms()
+        self.current: ConversationId = self.rooms.named(room)
         self.ignored: set[int] = set()
         self.people = KnownPeople()
         self.requests = PendingRequests()
@@ -58,13 +61,13 @@ class CoreContext:
         """Send a command."""
         self.commands.append(command)
 
-    def tell(self, ui_event: UiEvent) -> None:
+    def show(self, ui_event: UiEvent) -> None:
         """Show an event to the user."""
         self.ui_events.append(ui_event)
 
     def reject(self, reason: RejectReason, subject: str = "", detail: str = "") -> None:
         """Tell the user that an action cannot be done."""
-        self.tell(ActionRejected(reason, subject, detail))
+        self.show(ActionRejected(reason, subject, detail))
 
     def require_online(self) -> bool:
         """Return `online`; tell the user when it is false."""

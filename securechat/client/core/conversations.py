@@ -10,11 +10,11 @@ import re
 
 from securechat.client.core import events
 from securechat.client.core.context import CoreContext
-from securechat.client.core.events.rooms import MessageChanged
+from securechat.client.core.events.messages import MessageChanged
 from securechat.client.core.gap_fill import Backfill
 from securechat.client.core.pending import PendingIgnore
 from securechat.client.core.read_markers import ReadMarkers
-from securechat.client.core.state import ConversationId, PersonKey, RoomKey, Visibility
+from securechat.client.core.state import ConversationId, Visibility
 from securechat.client.core.timeline import Timeline
 from securechat.client.core.typing import TypingState
 from securechat.model import Message, MessageChange, Person, ReadElsewhere, Welcome, Whois
@@ -28,17 +28,17 @@ class Conversations:
 
     Args:
         context: shared state.
-        typing: told when a message ends the writing of its sender.
-        visibility: which messages the user sees when they are shown.
+        typing: told when a message ends the typing of its sender.
+        visibility: the shown messages that count as read.
 
     Attributes:
         timeline: the messages of each conversation, and the cursor.
-        read_markers: what was read.
+        read_markers: how far each conversation was read.
         visibility: as given.
     """
 
     def __init__(self, context: CoreContext, typing: TypingState, visibility: Visibility) -> None:
-        self.timeline = Timeline(self)
+        self.timeline = Timeline(self, context.rooms)
         self.read_markers = ReadMarkers()
         self.visibility = visibility
         self._context = context
@@ -46,12 +46,12 @@ class Conversations:
         self._acked_here: dict[int, None] = {}
 
     def welcomed(self, event: Welcome, *, first: bool, another: bool) -> bool:
-        """Begin with what this welcome says of the log, or go on; tell whether what is known still holds.
+        """Begin anew with the log of this welcome, or go on; returns whether the known messages still hold.
 
         Args:
             event: the welcome.
             first: whether it is the first one of this client.
-            another: whether the client speaks for another sender from now on.
+            another: whether the user is another sender from now on.
         """
         same_sender = not another and event.sender_id == self._context.me.id
         resumes = not first and same_sender and event.live_from >= self.timeline.cursor
@@ -59,7 +59,7 @@ class Conversations:
             self.timeline.resume(event.live_from)
         else:
             if not first and not another:
-                self._context.tell(events.HistoryReset())
+                self._context.show(events.HistoryReset())
                 self._context.people.forget()
             self.read_markers.forget()
             self.timeline.begin(event.live_from, event.seen_seq if event.account else None)
@@ -77,7 +77,7 @@ class Conversations:
                 self.read_markers.saw(target, conversation.last)
 
     def ignore(self, name: str) -> None:
-        """Hide what a person says, or show it again; a name never seen is looked up."""
+        """Hide the messages of a person, or show them again; a name never seen is looked up."""
         context = self._context
         person_id = context.people.find(name)
         if person_id is not None:
@@ -86,9 +86,9 @@ class Conversations:
             context.send(Whois(context.requests.ask(PendingIgnore(name)), name))
 
     def toggle_ignored(self, person: Person) -> None:
-        """Hide what a person says, or show it again."""
+        """Hide the messages of a person, or show them again."""
         self._context.ignored ^= {person.id}
-        self._context.tell(events.IgnoreChanged(person, person.id in self._context.ignored))
+        self._context.show(events.IgnoreChanged(person, person.id in self._context.ignored))
 
     def is_seen(self, key: ConversationId) -> bool:
         """Tell whether the user sees what is shown in a conversation."""
@@ -105,15 +105,15 @@ class Conversations:
             del self._acked_here[next(iter(self._acked_here))]
 
     def read_elsewhere(self, event: ReadElsewhere) -> bool:
-        """Take what another device has read; tell whether the server should be asked again what is unread."""
-        key: ConversationId = RoomKey(event.room) if event.room is not None else PersonKey(event.peer or 0)
+        """Take the read marker of another device; returns whether the server must be asked again what is unread."""
+        key = self._context.rooms.conversation(event.room, event.peer)
         in_gap = self.read_markers.elsewhere(key, event.seq)
         if (conversation := self.timeline.conversations.get(key)) is not None:
             never_unread = {self._context.me.id, *self._context.ignored}
             later = (message for message in conversation.messages if message.seq > event.seq)
             unread = sum(message.sender_id not in never_unread for message in later)
             conversation.unread = min(conversation.unread, unread)
-        self._context.tell(events.ReadOnOtherDevice(key, event.seq))
+        self._context.show(events.ReadOnOtherDevice(key, event.seq))
         return in_gap
 
     # --- what the timeline yields (timeline.TimelineListener) ---------------------------------------------------------
@@ -125,35 +125,35 @@ class Conversations:
         own = message.sender_id == context.me.id
         if message.sender_id in context.ignored:
             return
-        names_me = not own and (context.me.id in message.mentions or _names(context.me.name, message.text))
+        mentions_me = not own and (context.me.id in message.mentions or _mentions(context.me.name, message.text))
         if key != context.current and not own:
             conversation = self.timeline.conversations[key]
             conversation.unread += 1
-            conversation.mentions += names_me
+            conversation.mentions += mentions_me
         if self.is_seen(key):
             self.read_markers.saw(key, message.seq)
         elsewhere = own and self._acked_here.pop(message.seq, 0) is not None
-        context.tell(events.MessageShown(message, key, own, late, names_me, elsewhere))
+        context.show(events.MessageShown(message, key, own, late, mentions_me, elsewhere))
 
     def on_change(self, key: ConversationId, change: MessageChange, message: Message | None, *, late: bool) -> None:
         """Show a change of a message."""
         senders = {change.sender_id, message.sender_id} if message is not None else {change.sender_id}
         if not senders & self._context.ignored:
-            self._context.tell(MessageChanged(change, key, message, late))
+            self._context.show(MessageChanged(change, key, message, late))
 
-    def on_recalled(self, recall: Backfill) -> None:
+    def on_backfilled(self, backfill: Backfill) -> None:
         """Show earlier messages."""
-        if recall.messages and not recall.asked and self.is_seen(recall.key):
-            first, last = recall.messages[0].seq, recall.messages[-1].seq
-            self.read_markers.saw_from(recall.key, first, last, to_the_end=True)
-        kept = tuple(message for message in recall.messages if message.sender_id not in self._context.ignored)
-        if kept or recall.asked:
-            self._context.tell(events.HistoryLoaded(recall.key, kept, recall.asked))
+        if backfill.messages and not backfill.asked and self.is_seen(backfill.key):
+            first, last = backfill.messages[0].seq, backfill.messages[-1].seq
+            self.read_markers.saw_from(backfill.key, first, last, to_the_end=True)
+        kept = tuple(message for message in backfill.messages if message.sender_id not in self._context.ignored)
+        if kept or backfill.asked:
+            self._context.show(events.HistoryLoaded(backfill.key, kept, backfill.asked))
 
     def on_caught_up(self, missed: int) -> None:
-        """Tell that everything missed has been shown."""
-        self._context.tell(events.CaughtUp(missed))
+        """Show that everything missed has been shown."""
+        self._context.show(events.CaughtUp(missed))
 
 
-def _names(name: str, text: str) -> bool:
+def _mentions(name: str, text: str) -> bool:
     return re.search(rf"(?<!\w){re.escape(name)}(?!\w)", text, re.IGNORECASE) is not None

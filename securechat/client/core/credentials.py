@@ -1,4 +1,4 @@
-"""Makes the hello that says who the user is, and decides what follows when the server refuses it.
+"""Makes the hello with the user's proofs, and decides what follows when the server refuses it.
 
 A guest's name needs no proof. An account's needs a token of an earlier login, a password, or a client certificate that
 the TLS layer has shown; an invite with a new password makes an account. One secret belongs to one identity: a guest
@@ -17,7 +17,7 @@ from securechat.model import PROTOCOL_VERSION, Hello, Refused, Welcome
 from securechat.text.names import name_key
 
 LONGEST_PASSWORD = 512
-"""Characters a hello can carry (model.Password); a longer one would be nonsense to the server."""
+"""Characters a hello can carry (model.Password); a longer one would be malformed."""
 
 _NAME_CODES = frozenset({ErrorCode.NAME_IN_USE, ErrorCode.NAME_INVALID, ErrorCode.NAME_RESERVED})
 _PASSWORD_CODES = frozenset(
@@ -28,12 +28,12 @@ _LATER_CODES = frozenset({ErrorCode.LOGIN_SLOWED, ErrorCode.BUSY})
 
 
 class HelloOutcome(Enum):
-    """What follows from a refused hello."""
+    """The consequences of a refused hello."""
 
     ANOTHER_NAME = "another_name"
-    PASSWORD = "password"  # noqa: S105 - a person must give one
-    NEW_PASSWORD = "new_password"  # noqa: S105 - a person must choose one
-    AGAIN = "again"  # at once, with something better to say
+    PASSWORD = "password"  # noqa: S105 - the user must give one
+    NEW_PASSWORD = "new_password"  # noqa: S105 - the user must choose one
+    AGAIN = "again"  # at once, with another secret or a password
     LATER = "later"  # the same, when the server allows
     OVER = "over"
 
@@ -51,7 +51,7 @@ class Credentials:
 
     Attributes:
         account: whether the last welcome was an account's.
-        wanted: which password a person must give before the next hello; None when none.
+        wanted: the kind of password that the user must give before the next hello; None for none.
     """
 
     def __init__(
@@ -69,7 +69,7 @@ class Credentials:
         self._secret = secret
         self._fresh_secret = fresh_secret
         self._tokens = {name_key(name): token for name, token in (tokens or {}).items()}
-        self._spare = password
+        self._password_from_file = password
         self._password = ""
         self._invite = invite
         self._certificate = certificate
@@ -106,13 +106,13 @@ class Credentials:
         self.wanted = None
 
     def choose_name(self) -> None:
-        """Give up the password: another name was chosen instead. One chosen for an invite still holds."""
+        """Forget the password: another name was chosen instead. One chosen for an invite still holds."""
         self.wanted = None
         if not self._invite:
             self._password = ""
 
     def welcomed(self, event: Welcome) -> None:
-        """The hello was accepted; a password has served its purpose."""
+        """The hello was accepted; the password is forgotten."""
         self.account = event.account
         self._bound = (event.account, name_key(event.name))
         self._password = self._invite = ""
@@ -125,7 +125,7 @@ class Credentials:
         self._tokens[name_key(name)] = token
 
     def registered(self, name: str, token: str) -> None:
-        """The guest that we were is an account now."""
+        """The guest has become an account."""
         self.account = True
         self._bound = (True, name_key(name))
         self.keep_token(name, token)
@@ -147,7 +147,7 @@ class Credentials:
         """Return what follows from a refused hello."""
         code = event.code
         if self._invite and code is ErrorCode.LOGIN_REQUIRED and self._fresh_secret is not None and not self._fresh:
-            self._exchange()  # it is the secret that is an account's: with it no name would do
+            self._exchange()  # the secret belongs to an account, so no name would be accepted with it
             return HelloOutcome.AGAIN
         if code in _NAME_CODES or (self._invite and code is ErrorCode.LOGIN_REQUIRED):
             return HelloOutcome.ANOTHER_NAME
@@ -160,21 +160,22 @@ class Credentials:
             return HelloOutcome.AGAIN
         return HelloOutcome.OVER
 
-    def _ask(self, verdict: HelloOutcome) -> HelloOutcome:
-        self._password, self._spare = self._spare, ""
+    def _ask(self, outcome: HelloOutcome) -> HelloOutcome:
+        self._password, self._password_from_file = self._password_from_file, ""
         if self._password:
             return HelloOutcome.AGAIN
-        self.wanted = verdict
-        return verdict
+        self.wanted = outcome
+        return outcome
 
     def _is_another_identity(self, name: str, *, proven: bool) -> bool:
-        """Whether this hello speaks for another identity than the one the secret belongs to."""
+        """Return whether this hello is for another identity than the one that the secret belongs to."""
         if self._bound is None:
             return False
         was_account, was_called = self._bound
         if not was_account:
-            # The same name may be our own by now: a registration whose answer was lost. Then the secret is the
-            # account's, and lines under way are known by it; if not, the server says INVALID, and it is exchanged.
+            # The name may be the user's own account by now: a registration whose answer was lost. Then the secret is
+            # the account's, and messages in flight are known by it; if not, the server refuses with INVALID, and the
+            # secret is exchanged.
             return proven and was_called != name_key(name)
         return was_called != name_key(name) or not (proven or self._certificate)
 

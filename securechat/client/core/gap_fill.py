@@ -1,18 +1,19 @@
-"""Reading what the server does not push: what was missed, a hole in one conversation, the lines before one came.
+"""Questions to the log: what was missed (`GapFill`), earlier messages (`Backfill`), and one page (`SingleQuery`).
 
-A pull holds back what arrives live in its scope until it has caught up, so that a reader sees every conversation in
-order. What it holds is bounded: beyond the bound the newest are let go and the pull goes on for longer, because the
-log has everything. Changes of messages are held and released among the messages, in the order of seq.
+A gap fill holds back what arrives live in its scope until it has caught up, so that every conversation is shown in
+order. What it holds is bounded: beyond the bound it drops the newest entries and reads them later, because the log has
+all of them. Changes are held and released among the messages, in the order of seq.
 
-The server reads for a connection one thing at a time, so whatever it reads stands in one queue (feed.py): these, and
-questions of which one page is the answer (`SingleQuery`).
+The server answers one such question of a connection at a time, so they wait in one queue (timeline.py).
 """
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Callable
 from typing import TypeAlias
 
+from securechat.client.core.message_changes import apply_change
 from securechat.client.core.state import ConversationId, PersonKey, RoomKey
 from securechat.limits import PAGE_ROWS
 from securechat.model import (
@@ -21,6 +22,7 @@ from securechat.model import (
     HistoryPage,
     LogEntry,
     Message,
+    MessageChange,
     Search,
     SearchPage,
     UnreadList,
@@ -30,15 +32,20 @@ ReadCommand: TypeAlias = History | Search | AskUnread
 ReadAnswer: TypeAlias = HistoryPage | SearchPage | UnreadList
 
 MOST_DELAY_S = 30.0
-"""Between two tries of what the server failed to answer: the first after 1 s, each later one after twice as long."""
+"""Longest delay before a question is repeated that the server failed to answer; the first is 1 s, each later one twice
+as long."""
 TOLD_FAILURES = 3
-"""The failure in a row that the user is told of: the first ones pass by themselves."""
+"""Failures in a row after which the user is told; the first ones pass by themselves."""
 HELD_MESSAGES = 1_000
-"""Live messages held back during a pull: five pages; 16 MB if every one had the longest text."""
+"""Live entries held back during a gap fill: five pages; 16 MB if every one had the longest text."""
 
 
 class GapFill:
-    """Forward from ``after`` through ``target``: of one conversation, or with no key of everything one belongs to."""
+    """Reads forward from ``after`` through ``target``, in one conversation, or without a key in all of the user's.
+
+    Attributes:
+        failures: times in a row that the server has failed to answer.
+    """
 
     def __init__(self, key: ConversationId | None, after: int, target: int) -> None:
         self.key = key
@@ -51,7 +58,7 @@ class GapFill:
     def failed(self) -> float:
         """Count a failure of the server's own; returns the seconds until the next try.
 
-        What was missed is never given up for it: whoever says to be caught up would lose it for good.
+        A gap is never given up for that: the cursor would pass it, and the messages would be lost for this user.
         """
         self.failures += 1
         return min(MOST_DELAY_S, 2.0 ** (self.failures - 1))
@@ -62,11 +69,11 @@ class GapFill:
         return self._exhausted or self.after >= self.target
 
     def extend(self, target: int) -> None:
-        """Go on through ``target``."""
+        """Read on through ``target``."""
         self.target = max(self.target, target)
 
     def hold(self, entry: LogEntry) -> None:
-        """Keep a live entry back, or let it go and pull it later."""
+        """Hold a live entry back, or drop it and read it later."""
         if entry.seq <= self.after or entry.seq in self._held:
             return
         if len(self._held) >= HELD_MESSAGES:
@@ -75,7 +82,7 @@ class GapFill:
             self._held[entry.seq] = entry
 
     def request(self, ref: int) -> History | None:
-        """Return what to ask next; None when nothing is missing."""
+        """Return the next question; None when nothing is missing."""
         if self.finished:
             return None
         match self.key:
@@ -87,7 +94,7 @@ class GapFill:
                 return History(ref, peer=person_id, after=self.after, before=self.target + 1)
 
     def page(self, page: HistoryPage) -> list[LogEntry]:
-        """Take an answer; return what may be shown now, in order."""
+        """Take a page; returns the entries that may be shown now, in order."""
         self.failures = 0
         through = max([page.through, self.after, *(message.seq for message in page.messages)])
         # Only a page that leads nowhere ends it early: "no more" may have been true before the target was extended.
@@ -99,26 +106,43 @@ class GapFill:
         return [ready[seq] for seq in sorted(ready)]
 
     def abandon(self) -> None:
-        """The server will not answer: what is held is all there is."""
+        """The server will not answer: only what is held is left to show."""
         self._exhausted = True
 
     def release(self) -> list[LogEntry]:
-        """Return everything held back, in order; the pull is over."""
+        """Return everything held back, in order; the gap fill is over."""
         held = [self._held[seq] for seq in sorted(self._held)]
         self._held.clear()
         return held
 
 
 class Backfill:
-    """Backwards from ``before``: the newest ``count`` messages of a conversation, collected over pages."""
+    """Collects the newest ``count`` messages of a conversation before ``before``, over pages.
+
+    Attributes:
+        asked: whether the user asked for them.
+        messages: collected so far, oldest first.
+    """
 
     def __init__(self, key: ConversationId, count: int, before: int | None, *, asked: bool) -> None:
         self.key = key
         self.asked = asked
-        self.messages: list[Message] = []
+        self.messages: list[Message]
         self._count = count
-        self._before = before
-        self._exhausted = count <= 0
+        self._newest_before = before
+        self.begin_anew()
+
+    def begin_anew(self) -> None:
+        """Collect from the beginning: what was collected on a lost connection may have changed since."""
+        self.messages = []
+        self._before = self._newest_before
+        self._exhausted = self._count <= 0
+
+    def change(self, change: MessageChange) -> None:
+        """Apply a change to what is collected."""
+        index = bisect_left(self.messages, change.target, key=_seq)
+        if index < len(self.messages) and self.messages[index].seq == change.target:
+            self.messages[index] = apply_change(self.messages[index], change)
 
     @property
     def finished(self) -> bool:
@@ -126,7 +150,7 @@ class Backfill:
         return self._exhausted or len(self.messages) >= self._count
 
     def request(self, ref: int) -> History | None:
-        """Return what to ask next; None when it is complete."""
+        """Return the next question; None when it is complete."""
         if self.finished:
             return None
         rows = min(self._count - len(self.messages), PAGE_ROWS)
@@ -135,7 +159,7 @@ class Backfill:
         return History(ref, peer=self.key.person_id, before=self._before, limit=rows)
 
     def page(self, page: HistoryPage) -> list[LogEntry]:
-        """Take an answer; nothing is shown before all of it is here."""
+        """Take a page; nothing is shown before all messages are there."""
         fresh = [message for message in page.messages if self._before is None or message.seq < self._before]
         self._exhausted = not page.more or not fresh
         if fresh:
@@ -144,18 +168,18 @@ class Backfill:
         return []
 
     def abandon(self) -> None:
-        """The server will not answer: what came is all there is."""
+        """The server will not answer: what is collected is shown."""
         self._exhausted = True
 
 
 class SingleQuery:
-    """A question of which one page is the answer: a place in history, a search, what has not been read.
+    """A question with one page as its answer: a part of history, a search, unread messages.
 
     Args:
         key: the conversation it is about, if it is about one.
-        ask: makes the question, given a ref.
+        ask: makes the question from a ref.
         answered: takes the answer.
-        refused: told instead when there will be none; without it, the user is told by whoever hears the refusal.
+        refused: called instead when there will be none; without it, the caller shows the refusal to the user.
     """
 
     def __init__(

@@ -1,51 +1,67 @@
-"""The rooms that the user is in or wants to be in, and the people there.
+"""The rooms that the user is in or wants to be in, and their members.
 
 The server gathers presence and never replays it: after a lost connection each room comes with a fresh roster instead.
-A change of name arrives once per shared room and is told once.
+A change of name arrives once per shared room and is shown once.
 """
 
 from __future__ import annotations
 
 from msgspec.structs import replace
 
-from securechat.client.core.events.connection import MemberRenamed, MembersJoined, MembersLeft, RoomJoined, UiEvent
-from securechat.client.core.events.rooms import RoleShown, RoomSettingsChanged
-from securechat.client.core.state import KnownPeople, RoomState
+from securechat.client.core.context import CoreContext
+from securechat.client.core.events import UiEvent
+from securechat.client.core.events.rooms import (
+    MemberRenamed,
+    MembersJoined,
+    MembersLeft,
+    RoleShown,
+    RoomJoined,
+    RoomSettingsChanged,
+)
+from securechat.client.core.state import RoomKey, RoomState
 from securechat.model import Joined, Person, Presence, Renaming, RoleChanged, RoomRules, Roster
 from securechat.text.names import LOBBY, name_key
 
 
 class JoinedRooms:
-    """Rooms and their people.
+    """The user's rooms and their members.
 
     Args:
-        people: where every name seen is remembered.
-        rooms: rooms to enter besides the lobby, as `names.check_room` returns them.
+        context: where names of rooms and people are known.
+        rooms: rooms to join besides the lobby, as `names.check_room` returns them.
+
+    Attributes:
+        rooms: those that the user is in.
+        wanted: those besides the lobby that are joined after each welcome.
+        left_while_away: those that the server is still to be told of.
     """
 
-    def __init__(self, people: KnownPeople, rooms: tuple[str, ...] = ()) -> None:
-        self.rooms: dict[str, RoomState] = {}
-        self.wanted: list[str] = []
-        self.left_while_away: set[str] = set()
-        self._people = people
+    def __init__(self, context: CoreContext, rooms: tuple[str, ...] = ()) -> None:
+        self.rooms: dict[RoomKey, RoomState] = {}
+        self.wanted: list[RoomKey] = []
+        self.left_while_away: list[RoomKey] = []
+        self._names = context.rooms
+        self._people = context.people
         for room in rooms:
-            self.want(room)
+            self.want(self._names.named(room))
 
-    def want(self, room: str) -> None:
-        """Enter this room now and after every reconnect."""
-        self.left_while_away.discard(room)
-        if room != LOBBY and room not in self.wanted:
+    def want(self, room: RoomKey) -> None:
+        """Join this room now and after every reconnect."""
+        if room in self.left_while_away:
+            self.left_while_away.remove(room)
+        if room.room != LOBBY and room not in self.wanted:
             self.wanted.append(room)
 
-    def unwant(self, room: str) -> None:
+    def unwant(self, room: RoomKey) -> None:
         """Do not enter this room again."""
         if room in self.wanted:
             self.wanted.remove(room)
 
     def entered(self, event: Joined, *, elsewhere: bool = False) -> RoomJoined:
-        """In a room, with a fresh roster; ``elsewhere`` when another device entered it."""
-        again = event.room in self.rooms
-        room = self.rooms.setdefault(event.room, RoomState(event.room))
+        """Take a Joined with its fresh roster; ``elsewhere`` when another device joined the room."""
+        key = self._names.named(event.room)
+        again = key in self.rooms
+        room = self.rooms.setdefault(key, RoomState(key))
         room.replace(event.members, event.total)
         room.role = event.role
         room.rules = replace(
@@ -56,37 +72,33 @@ class JoinedRooms:
             read_only=event.read_only,
             archived=event.archived,
         )
-        self.want(event.room)
+        self.want(key)
         for person in event.members:
             self._people.see(person.id, person.name)
         rules = (event.topic, event.read_only, event.archived)
         return RoomJoined(event.room, tuple(event.members), event.total, again, elsewhere, *rules)
 
-    def left(self, name: str) -> bool:
-        """Out of a room; tell whether one was in it."""
-        self.unwant(name)
-        return self.rooms.pop(name, None) is not None
+    def left(self, room: RoomKey) -> bool:
+        """Forget a room; tell whether the user was in it."""
+        self.unwant(room)
+        return self.rooms.pop(room, None) is not None
 
-    def kept(self) -> set[str]:
-        """The rooms that the server knows one to belong to, whatever the connection does: those with a role."""
-        return {room.name for room in self.rooms.values() if room.role is not None}
+    def kept(self) -> list[RoomKey]:
+        """Return the rooms that the account belongs to, whatever the connection does: those with a role."""
+        return [key for key, room in self.rooms.items() if room.role is not None]
 
     def rules(self, event: RoomRules) -> RoomSettingsChanged | None:
-        """Take the rules of a room as they are now; return what to tell of it, if one is in it."""
-        if event.was is not None and (moved := self.rooms.pop(event.was, None)) is not None:
-            moved.name = event.room
-            self.rooms[event.room] = moved
-            self.wanted = [event.room if name == event.was else name for name in self.wanted]
-        room = self.rooms.get(event.room)
+        """Take the settings of a room; return what to show, if the user is in it."""
+        room = self.rooms.get(self._names.meant(event.room))
         if room is None:
             return None
         before, room.rules = room.rules, replace(event, ref=0, was=None, by=None, role=None)
         return RoomSettingsChanged(event, before)
 
     def role(self, event: RoleChanged, me: int) -> RoleShown | None:
-        """Take the role of a member, and whether the member may write; return what to tell of it, if one is in it."""
+        """Take a member's role and mute; return what to show, if the user is in the room."""
         self._people.see(event.person.id, event.person.name)
-        room = self.rooms.get(event.room)
+        room = self.rooms.get(self._names.meant(event.room))
         if room is None:
             return None
         if event.person.id == me:
@@ -97,7 +109,7 @@ class JoinedRooms:
         else:
             room.muted.add(event.person.id)
         is_me = event.person.id == me
-        return RoleShown(event.room, event.person, event.role, event.muted_s, was_muted, is_me, event.by)
+        return RoleShown(room.name, event.person, event.role, event.muted_s, was_muted, is_me, event.by)
 
     def roster(self, page: Roster) -> None:
         """Remember the people of a roster page."""
@@ -105,16 +117,16 @@ class JoinedRooms:
             self._people.see(person.id, person.name)
 
     def presence(self, event: Presence, me: int) -> list[UiEvent]:
-        """Comings, goings and new names of others."""
-        room = self.rooms.get(event.room)
+        """Take joins, leaves and new names of others; return what to show."""
+        room = self.rooms.get(self._names.meant(event.room))
         if room is None:
             return []
         told: list[UiEvent] = []
-        # Presence is gathered: it may name a member whom our own, fresher roster already had, or never had.
+        # Presence is gathered: it may name a member that the fresher roster had already, or never had.
         came = tuple(person for person in event.joined if person.id != me and person.id not in room.people)
         went = tuple(person for person in event.left if person.id != me and person.id in room.people)
         named = {renaming.id for renaming in event.renamed}
-        renamed = [  # who went and came again in between, under another name, is one more
+        renamed = [  # a member who left and joined again in between, under another name, is one more
             Renaming(person.id, room.people[person.id].name, person.name)
             for person in event.joined
             if person.id in room.people and person.id not in named
@@ -134,13 +146,13 @@ class JoinedRooms:
         )
         room.total = event.total
         if came:
-            told.append(MembersJoined(event.room, came))
+            told.append(MembersJoined(room.name, came))
         if went:
-            told.append(MembersLeft(event.room, went))
+            told.append(MembersLeft(room.name, went))
         return told
 
     def _renamed(self, renaming: Renaming) -> bool:
-        """Take a new name over into every room; tell whether it is news. A message may have shown it already."""
+        """Take a new name over into every room; tell whether it is news: a message may have shown it already."""
         shared = [room for room in self.rooms.values() if renaming.id in room.people]
         news = any(room.people[renaming.id].name != renaming.new for room in shared)
         for room in shared:
@@ -148,7 +160,7 @@ class JoinedRooms:
         return self._people.see(renaming.id, renaming.new) or news
 
     def find(self, name: str) -> Person | None:
-        """Return who is in one of our rooms under this name or a look-alike of it."""
+        """Return the member of the user's rooms with this name or a look-alike of it."""
         key = name_key(name)
         members = (person for room in self.rooms.values() for person in room.people.values())
         return next((person for person in members if name_key(person.name) == key), None)

@@ -1,6 +1,6 @@
-"""Keeps the requests without an answer: the question that a ``ref`` belongs to, and what to do with the answer.
+"""Keeps the requests without an answer, by ``ref``.
 
-Refs are the client's own; an answer to a ref that is unknown, because its connection is gone, is ignored.
+Refs are the client's own. An answer with an unknown ref belongs to an earlier connection and is ignored.
 """
 
 from __future__ import annotations
@@ -11,25 +11,26 @@ from msgspec import Struct, field
 
 from securechat.client.core.actions import ModerateMember
 from securechat.client.core.events.account import AccountAction
+from securechat.client.core.state import RoomKey
 from securechat.model import Person, RoomCount
 
 
 class PendingJoin(Struct):
-    """Rooms being joined; ``again`` after a reconnect."""
+    """Rooms being joined, by the names asked for, because the answers name them; ``again`` after a reconnect."""
 
     rooms: set[str]
     again: bool = False
 
 
 class PendingLeave(Struct):
-    """A room being left; ``quiet`` when it was left while away, and the server may not know that we were in it."""
+    """A room being left; ``quiet`` when it was left while offline, and the server may not know the user there."""
 
-    room: str
+    room: RoomKey
     quiet: bool = False
 
 
 class PendingRename(Struct):
-    """Another name asked for."""
+    """A change of name."""
 
     name: str
 
@@ -37,7 +38,7 @@ class PendingRename(Struct):
 class PendingRoster(Struct):
     """Pages of a roster, collected."""
 
-    room: str
+    room: RoomKey
     people: list[Person] = field(default_factory=list)
 
 
@@ -48,27 +49,27 @@ class PendingRoomList(Struct):
 
 
 class PendingDirect(Struct):
-    """A name looked up to say something to it."""
+    """A name looked up for a direct message."""
 
     name: str
     text: str
 
 
 class PendingIgnore(Struct):
-    """A name looked up to hide what it says."""
+    """A name looked up to hide its messages."""
 
     name: str
 
 
 class PendingAccountAction(Struct):
-    """Something about the own account; ``number`` of the login or certificate it is about."""
+    """An action on the account; ``number`` of the login or certificate it is about."""
 
     account_action: AccountAction
     number: int | None = None
 
 
 class PendingRoomInfo(Struct):
-    """The rules of a room, to be shown."""
+    """The settings of a room, to be shown."""
 
     topic_only: bool = False
 
@@ -76,18 +77,18 @@ class PendingRoomInfo(Struct):
 class PendingNameLookup(Struct):
     """A name looked up to moderate a member of a room."""
 
-    order: ModerateMember
+    action: ModerateMember
 
     @property
     def name(self) -> str:
-        """Who is looked for."""
-        return self.order.name
+        """The name that is looked up."""
+        return self.action.name
 
 
 class PendingModeration(Struct):
-    """A change of a room, or of a member in it."""
+    """A change of a room's settings (both None), or a moderation action on a person."""
 
-    order: ModerateMember | None
+    action: ModerateMember | None
     person: Person | None
 
 
@@ -129,7 +130,7 @@ class PendingRequests:
         return None if ref is None else self._open.get(ref)
 
     def take(self, ref: int | None) -> PendingRequest | None:
-        """Return the open request of this ref, which is answered now."""
+        """Return the open request of this ref and forget it."""
         return None if ref is None else self._open.pop(ref, None)
 
     @property

@@ -13,10 +13,10 @@ from msgspec.structs import replace
 from securechat.client.core import actions, events
 from securechat.client.core.context import CoreContext
 from securechat.client.core.conversations import Conversations
-from securechat.client.core.events.connection import RejectReason
-from securechat.client.core.events.rooms import HistoryRange
+from securechat.client.core.events.messages import HistoryRange
+from securechat.client.core.events.requests import RejectReason
 from securechat.client.core.gap_fill import TOLD_FAILURES, GapFill, ReadAnswer, ReadCommand, SingleQuery
-from securechat.client.core.state import ConversationId, PersonKey, RoomKey
+from securechat.client.core.state import ConversationId, RoomKey
 from securechat.client.core.timing import retry_at
 from securechat.errors import ErrorCode
 from securechat.model import (
@@ -35,15 +35,15 @@ HITS = 20
 UNREAD_PAGES = 100
 """Pages of unread conversations that are asked for: 20,000 conversations, some 4 MB."""
 EXCERPT = 30
-"""Messages of a page around a message, from a day on, or unread: more than a screen, less than one scrolls by."""
+"""Messages of a page around a message, from a day on, or unread: more than a screen, less than a burst."""
 
 
 class Queries:
-    """What the user looks for in the log.
+    """The user's questions to the log.
 
     Args:
         context: shared state.
-        conversations: whose timeline asks, and whose read markers follow what is shown.
+        conversations: their timeline asks the questions, and their read markers follow what is shown.
     """
 
     def __init__(self, context: CoreContext, conversations: Conversations) -> None:
@@ -51,7 +51,7 @@ class Queries:
         self._conversations = conversations
         self._timeline = conversations.timeline
         self._read_markers = conversations.read_markers
-        self._unread: tuple[UnreadItem, ...] = ()
+        self._unread: dict[ConversationId, UnreadItem] = {}
         self._next_page: actions.FindMessages | actions.ShowHistory | None = None
 
     def request(self, action: actions.ReadAction | actions.AskHistory) -> None:
@@ -60,7 +60,7 @@ class Queries:
             return
         match action:
             case actions.AskHistory(target, count):
-                self._timeline.recall(target, count)
+                self._timeline.backfill(target, count)
             case actions.FindMessages():
                 self._search(action)
             case actions.ShowMore():
@@ -73,8 +73,8 @@ class Queries:
             case actions.ShowUnread(number):
                 self._show_unread(number)
             case actions.ShowHistory(target):
-                place = HistoryRange.SINCE if action.around is None else HistoryRange.AROUND
-                self._show_history(target, place, action)
+                history_range = HistoryRange.SINCE if action.around is None else HistoryRange.AROUND
+                self._show_history(target, history_range, action)
             case _:
                 assert_never(action)
 
@@ -89,7 +89,7 @@ class Queries:
             if isinstance(job, SingleQuery) and job.refused is not None:
                 job.refused()
             else:
-                context.tell(events.RequestRefused.of(event))
+                context.show(events.RequestRefused.of(event))
         return job is not None
 
     def send_due(self) -> None:
@@ -109,14 +109,14 @@ class Queries:
                 if answer.more and answer.hits:
                     self._next_page = actions.FindMessages(action.query, answer.hits[-1].message.seq)
                 hits = tuple(hit for hit in answer.hits if hit.message.sender_id not in self._context.ignored)
-                self._context.tell(events.SearchShown(action.query, hits, answer.more, answer.indexed is not None))
+                self._context.show(events.SearchShown(action.query, hits, answer.more, answer.indexed is not None))
 
         self._timeline.ask(SingleQuery(None, ask, answered))
 
     # --- unread messages ----------------------------------------------------------------------------------------------
 
     def ask_unread(self, *, asked: bool = False) -> None:
-        """Ask what is unread; ``asked`` when the user did, who then hears also that nothing is."""
+        """Ask what is unread; ``asked`` when the user did, and is also told when nothing is."""
         refused = None if asked else self._read_markers.no_gaps_known
         self._timeline.ask(SingleQuery(None, AskUnread, partial(self._unread_page, [], 1, asked), refused))
 
@@ -135,50 +135,51 @@ class Queries:
         self._timeline.ask(SingleQuery(None, ask, partial(self._unread_page, found, number + 1, asked), known))
 
     def _unread_known(self, items: list[UnreadItem], asked: bool) -> None:
-        self._read_markers.gaps_are({_key(item): item.first_seq for item in items})
-        for item in items:
+        unread = {self._key(item): item for item in items}
+        self._read_markers.gaps_are({key: item.first_seq for key, item in unread.items()})
+        for key, item in unread.items():
             if item.peer is not None:
                 self._context.see(item.peer)
-            conversation = self._timeline.conversations.get(_key(item))
-            if conversation is not None and conversation.key != self._context.current:
+            conversation = self._timeline.conversations.get(key)
+            if conversation is not None and key != self._context.current:
                 conversation.unread, conversation.mentions = item.unread, item.mentions
-        unseen = (item for item in items if self._read_markers.is_unseen(_key(item), item.first_seq))
-        self._unread = tuple(unseen)
+        is_unseen = self._read_markers.is_unseen
+        self._unread = {key: item for key, item in unread.items() if is_unseen(key, item.first_seq)}
         if asked or self._unread:
-            self._context.tell(events.UnreadShown(self._unread, asked))
+            self._context.show(events.UnreadShown(tuple(self._unread.values()), asked))
 
     def _show_unread(self, number: int | None) -> None:
-        found = [item for item in self._unread if number is None and _key(item) == self._context.current]
-        if number is not None:
-            found = list(self._unread[number - 1 : number]) if number > 0 else []
-        if not found:
+        if number is None:
+            keys = [self._context.current]
+        else:
+            keys = list(self._unread)[number - 1 : number] if number > 0 else []
+        items = [(key, self._unread[key]) for key in keys if key in self._unread]
+        if not items:
             self._context.reject(RejectReason.NOTHING_UNREAD)
-            return
-        key = _key(found[0])
-        self._show_history(key, HistoryRange.UNREAD, actions.ShowHistory(key, after=found[0].read_seq))
+        for key, item in items:
+            self._show_history(key, HistoryRange.UNREAD, actions.ShowHistory(key, after=item.read_seq))
 
     # --- parts of the history -----------------------------------------------------------------------------------------
 
-    def _show_history(self, target: ConversationId, place: HistoryRange, action: actions.ShowHistory) -> None:
-        room, peer = (target.room, None) if isinstance(target, RoomKey) else (None, target.person_id)
-
+    def _show_history(self, target: ConversationId, history_range: HistoryRange, action: actions.ShowHistory) -> None:
         def ask(ref: int) -> ReadCommand:
+            room, peer = (target.room, None) if isinstance(target, RoomKey) else (None, target.person_id)
             return History(ref, room, peer, after=action.after, limit=EXCERPT, around=action.around, at=action.at_ms)
 
         def answered(answer: ReadAnswer) -> None:
             if isinstance(answer, HistoryPage):
-                self._page_of_history(target, place, action, answer)
+                self._page_of_history(target, history_range, action, answer)
 
         self._timeline.ask(SingleQuery(target, ask, answered))
 
     def _page_of_history(
-        self, target: ConversationId, place: HistoryRange, action: actions.ShowHistory, page: HistoryPage
+        self, target: ConversationId, history_range: HistoryRange, action: actions.ShowHistory, page: HistoryPage
     ) -> None:
         messages = [self._timeline.current(target, message) for message in page.messages]
         if action.around is not None and all(message.seq != action.around for message in messages):
             self._context.reject(RejectReason.NOT_THERE)
             return
-        if action.at_ms is not None:  # a server that does not know of jumps gives the newest
+        if action.at_ms is not None:  # a server that does not know ``at`` gives the newest
             messages = [message for message in messages if message.sent_at_ms >= action.at_ms]
         self._next_page = None
         if page.more and messages and action.around is None:
@@ -186,13 +187,10 @@ class Queries:
         if messages and action.after is not None and self._conversations.is_seen(target):
             last = messages[-1].seq
             self._read_markers.saw_from(target, action.after + 1, last, to_the_end=not page.more)
-            self._unread = tuple(
-                item if _key(item) != target else replace(item, read_seq=max(item.read_seq, last))
-                for item in self._unread
-            )
+            if (item := self._unread.get(target)) is not None:
+                self._unread[target] = replace(item, read_seq=max(item.read_seq, last))
         shown = tuple(message for message in messages if message.sender_id not in self._context.ignored)
-        self._context.tell(events.HistoryShown(target, shown, place, self._next_page is not None))
+        self._context.show(events.HistoryShown(target, shown, history_range, self._next_page is not None))
 
-
-def _key(item: UnreadItem) -> ConversationId:
-    return RoomKey(item.room) if item.room is not None else PersonKey(item.peer.id if item.peer is not None else 0)
+    def _key(self, item: UnreadItem) -> ConversationId:
+        return self._context.rooms.conversation(item.room, None if item.peer is None else item.peer.id)

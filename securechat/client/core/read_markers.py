@@ -1,9 +1,10 @@
-"""How far each conversation has been read here, and when to tell the server, so that one's other devices know.
+"""Tracks how far the user has read each conversation, and when to tell the server, for the account's other devices.
 
-At most once a second for each conversation, twice a second in all, and only ever forward. Times are monotonic seconds.
+The server is told at most once a second of each conversation and twice a second in all; markers only move forward.
+Times are monotonic seconds.
 
-A Read covers all that is older, so what was not read before this login must be shown first: where there is such a gap,
-only what was shown from its beginning on counts. Until the server has said where gaps are, nothing is told.
+A Read covers all older messages, so those left unread before this login must be shown first: where there is such a gap,
+only messages shown from its beginning on count. Until the server has told the gaps, nothing is sent.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ APART_S = 0.5
 
 
 class ReadMarkers:
-    """What was read, and what of it the server knows."""
+    """How far the user has read, and how far the server knows it."""
 
     def __init__(self) -> None:
         self._read: dict[ConversationId, int] = {}
@@ -35,7 +36,7 @@ class ReadMarkers:
     # --- what was seen ------------------------------------------------------------------------------------------------
 
     def saw(self, key: ConversationId, seq: int) -> None:
-        """The user has seen a conversation up to ``seq``, from the first time this was called on."""
+        """The user has seen a conversation up to ``seq``, beginning with the ``seq`` of the first call."""
         self._begun.setdefault(key, seq)
         if seq > self._known.get(key, 0):
             self._read[key] = max(seq, self._read.get(key, 0))
@@ -54,7 +55,7 @@ class ReadMarkers:
             self.saw(key, last)
 
     def elsewhere(self, key: ConversationId, seq: int) -> bool:
-        """Another device has read this far; tell whether the server should be asked what of a gap is left."""
+        """Another device has read up to ``seq``; returns whether the server must be asked what is left of a gap."""
         self._known[key] = max(seq, self._known.get(key, 0))
         if self._read.get(key, 0) <= self._known[key]:
             self._read.pop(key, None)
@@ -63,21 +64,21 @@ class ReadMarkers:
     # --- what was not -------------------------------------------------------------------------------------------------
 
     def wait(self) -> None:
-        """The server will say what was not read before; until then nothing is told."""
+        """Send nothing until the server has told the gaps."""
         self._waits = True
 
     def gaps_are(self, first_unread: Mapping[ConversationId, int]) -> None:
-        """So much was not read: the first unread seq of each conversation that has one."""
+        """Take the gaps: the first unread seq of each conversation that has one."""
         self._waits = False
         self._gaps = {key: first for key, first in first_unread.items() if self.is_unseen(key, first)}
         self._into_gaps = {key: seq for key, seq in self._into_gaps.items() if key in self._gaps}
 
     def no_gaps_known(self) -> None:
-        """The server does not say."""
+        """The server does not tell the gaps."""
         self.gaps_are({})
 
     def is_unseen(self, key: ConversationId, first: int) -> bool:
-        """Tell whether something from this seq on was not shown here."""
+        """Return whether messages from this seq on were not shown here."""
         return first < self._begun.get(key, 2**53)
 
     # --- telling ------------------------------------------------------------------------------------------------------
@@ -87,7 +88,7 @@ class ReadMarkers:
         return min((self._due_at(key) for key in self._tellable()), default=None)
 
     def due(self, now: float) -> Read | None:
-        """Return what is to be told now, if anything; the longest untold first."""
+        """Return the Read to send now, if one is due; the longest waiting first."""
         tellable = self._tellable()
         key = min(tellable, key=self._due_at, default=None)
         if key is None or now < self._due_at(key):
@@ -98,14 +99,8 @@ class ReadMarkers:
         self._next_at = now + APART_S
         return Read(seq, room=key.room) if isinstance(key, RoomKey) else Read(seq, peer=key.person_id)
 
-    def renamed(self, old: ConversationId, new: ConversationId) -> None:
-        """A room has another name."""
-        for table in (self._read, self._known, self._begun, self._gaps, self._into_gaps):
-            if old in table:
-                table[new] = table.pop(old)
-
     def forget(self) -> None:
-        """Somebody else from now on: nothing was read."""
+        """Forget all: the user is another one, or the log is."""
         for table in (self._read, self._known, self._begun, self._gaps, self._into_gaps):
             table.clear()
         self._waits = False

@@ -1,7 +1,7 @@
-"""What a member does to a room and to people in it: settings, invitations, roles, moderation.
+"""Settings, invitations, roles and moderation of rooms.
 
-Each action is one request and one answer; the server alone knows who may, and its refusal says which right is missing.
-People are meant by name: a name that no room of ours has is looked up first.
+Each action is one request and one answer. The server alone knows the permissions, and its refusal names the missing
+one. People are given by name; a name that is in none of the user's rooms is looked up first.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ class RoomAdmin:
 
     Args:
         context: shared state.
-        membership: people in our rooms, by name.
+        membership: the members of the user's rooms, by name.
     """
 
     def __init__(self, context: CoreContext, membership: JoinedRooms) -> None:
@@ -49,39 +49,39 @@ class RoomAdmin:
 
     def found(self, request: PendingNameLookup, person: Person) -> None:
         """Go on with the person whose name was looked up."""
-        self._moderate(request.order, person)
+        self._moderate(request.action, person)
 
     def done(self, request: PendingModeration) -> None:
-        """Tell that the server did it; changed settings it tells every member itself, us included."""
-        if request.order is not None and request.person is not None:
-            self._context.tell(events.ModerationDone(request.order, request.person))
+        """Show that the server has done it; it announces changed settings itself, to every member."""
+        if request.action is not None and request.person is not None:
+            self._context.show(events.ModerationDone(request.action, request.person))
 
     def settings(self, event: RoomRules) -> None:
         """Take the answer to AskRoom."""
         request = self._context.requests.take(event.ref)
         if isinstance(request, PendingRoomInfo):
-            self._context.tell(events.RoomSettingsShown(event, request.topic_only))
+            self._context.show(events.RoomSettingsShown(event, request.topic_only))
 
     def unanswered(self) -> None:
-        """Tell that the connection broke before the answer."""
-        self._context.tell(events.ModerationUnconfirmed())
+        """Show that the connection broke before the answer."""
+        self._context.show(events.ModerationUnconfirmed())
 
-    def _moderate(self, order: actions.ModerateMember, person: Person) -> None:
-        ref = self._context.requests.ask(PendingModeration(order, person))
-        match order.verb:
+    def _moderate(self, action: actions.ModerateMember, person: Person) -> None:
+        ref = self._context.requests.ask(PendingModeration(action, person))
+        match action.verb:
             case ModerationVerb.INVITE:
-                self._context.send(InviteTo(ref, order.room, person.id))
+                self._context.send(InviteTo(ref, action.room, person.id))
             case ModerationVerb.ROLE:
-                self._context.send(Grant(ref, order.room, person.id, order.role))
+                self._context.send(Grant(ref, action.room, person.id, action.role))
             case ModerationVerb.KICK:
-                self._context.send(Moderate(ref, order.room, person.id, "kick", None, order.reason))
+                self._context.send(Moderate(ref, action.room, person.id, "kick", None, action.reason))
             case ModerationVerb.BAN:
-                self._context.send(Moderate(ref, order.room, person.id, "ban", order.seconds, order.reason))
+                self._context.send(Moderate(ref, action.room, person.id, "ban", action.seconds, action.reason))
             case ModerationVerb.UNBAN:
-                self._context.send(Moderate(ref, order.room, person.id, "unban"))
+                self._context.send(Moderate(ref, action.room, person.id, "unban"))
             case ModerationVerb.MUTE:
-                self._context.send(Moderate(ref, order.room, person.id, "mute", order.seconds, order.reason))
+                self._context.send(Moderate(ref, action.room, person.id, "mute", action.seconds, action.reason))
             case ModerationVerb.UNMUTE:
-                self._context.send(Moderate(ref, order.room, person.id, "unmute"))
+                self._context.send(Moderate(ref, action.room, person.id, "unmute"))
             case _:
-                assert_never(order.verb)
+                assert_never(action.verb)

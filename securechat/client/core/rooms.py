@@ -9,7 +9,8 @@ from __future__ import annotations
 from securechat.client.core import events
 from securechat.client.core.context import CoreContext
 from securechat.client.core.conversations import Conversations
-from securechat.client.core.events.connection import DeferredKind, RejectReason, RoomLeft
+from securechat.client.core.events.requests import DeferredKind, RejectReason
+from securechat.client.core.events.rooms import RoomLeft
 from securechat.client.core.joined_rooms import JoinedRooms
 from securechat.client.core.pending import PendingJoin, PendingLeave, PendingRoomList, PendingRoster
 from securechat.client.core.state import RoomKey
@@ -44,22 +45,23 @@ class RoomActions:
         context: shared state.
         membership: rooms, wanted or joined.
         conversations: where the messages of the rooms are.
-        recall: earlier messages to show of the current room, when it is entered for the first time.
+        backfill_count: earlier messages to show of the current room, when it is entered for the first time.
 
     Attributes:
-        awaited: rooms to be entered or refused before anything else is sent.
+        awaited: names of rooms to be entered or refused before anything else is sent.
     """
 
     def __init__(
-        self, context: CoreContext, membership: JoinedRooms, conversations: Conversations, recall: int
+        self, context: CoreContext, membership: JoinedRooms, conversations: Conversations, backfill_count: int
     ) -> None:
         self.awaited: set[str] = set()
         self._context = context
         self._membership = membership
+        self._names = context.rooms
         self._conversations = conversations
-        self._recall = recall
-        self._select_once_in: str | None = None
-        self._unconfirmed: set[str] = set()
+        self._backfill_count = backfill_count
+        self._select_once_in: RoomKey | None = None
+        self._unconfirmed: list[RoomKey] = []
         self._confirmed = True
 
     # --- the user's actions -------------------------------------------------------------------------------------------
@@ -69,22 +71,22 @@ class RoomActions:
         if (room := self._checked(name)) is None:
             return
         if room in self._membership.rooms:
-            self._conversations.select(RoomKey(room))
-            self._context.tell(events.RoomSelected(room))
+            self._conversations.select(room)
+            self._context.show(events.RoomSelected(room.room))
         elif self._context.online:
-            self._send_join([room], PendingJoin({room}))
+            self._send_join([room.room])
         else:
             self._join_later(room)
-            self._context.tell(events.ActionDeferred(DeferredKind.ENTER, room))
+            self._context.show(events.ActionDeferred(DeferredKind.JOIN, room.room))
 
     def leave(self, name: str) -> None:
         """Leave a room."""
         if (room := self._checked(name)) is None:
             return
-        if room == LOBBY:
+        if room.room == LOBBY:
             self._context.reject(RejectReason.LOBBY_STAYS)
         elif room not in self._membership.wanted:
-            self._context.reject(RejectReason.NOT_IN_ROOM, room)
+            self._context.reject(RejectReason.NOT_IN_ROOM, room.room)
         elif self._context.online:
             self._send_leave(PendingLeave(room))
         else:
@@ -93,100 +95,107 @@ class RoomActions:
     def ask_roster(self, name: str) -> None:
         """Ask who is in a room."""
         if self._context.require_online() and (room := self._checked(name)) is not None:
-            self._context.send(Who(self._context.requests.ask(PendingRoster(room)), room))
+            self._context.send(Who(self._context.requests.ask(PendingRoster(room)), room.room))
 
     def ask_list(self) -> None:
         """Ask which rooms there are."""
         if self._context.require_online():
             self._context.send(AskRoomList(self._context.requests.ask(PendingRoomList())))
 
-    def _checked(self, name: str) -> str | None:
+    def _checked(self, name: str) -> RoomKey | None:
         try:
-            return check_room(name)
+            return self._names.named(check_room(name))
         except Refusal as refusal:
             self._context.reject(RejectReason.ROOM_INVALID, name, refusal.detail)
             return None
 
-    # --- what the server says of ourselves ----------------------------------------------------------------------------
+    # --- what the server says of the user -----------------------------------------------------------------------------
 
     def joined(self, event: Joined) -> None:
-        """In a room: asked for, entered again, entered on another device, or told after a welcome."""
-        if event.ref == 0 and self._is_leaving(event.room):
-            return  # the server tells what it knew before it heard of our leaving
-        self._unconfirmed.discard(event.room)
-        elsewhere = event.ref == 0 and self._confirmed and event.room not in {LOBBY, *self._membership.wanted}
-        shown = self._membership.entered(event, elsewhere=elsewhere)
+        """The user is in a room: as asked, joined again, joined on another device, or told after a welcome."""
+        room = self._names.joined(event.room)
+        if event.ref == 0 and self._is_leaving(room):
+            return  # sent before the server received the Leave
+        self._unconfirmed = [each for each in self._unconfirmed if each is not room]
+        is_known = room.room == LOBBY or room in self._membership.wanted
+        shown = self._membership.entered(event, elsewhere=event.ref == 0 and self._confirmed and not is_known)
         request = self._context.requests.get(event.ref)
-        key = RoomKey(event.room)
-        selects = isinstance(request, PendingJoin) and (not request.again or event.room == self._select_once_in)
-        recall = self._recall if selects or key == self._context.current else 0
-        self._conversations.timeline.entered(event.room, event.live_from, recall)
-        self._context.tell(shown)
+        selects = isinstance(request, PendingJoin) and (not request.again or room is self._select_once_in)
+        backfill_count = self._backfill_count if selects or room is self._context.current else 0
+        self._conversations.timeline.entered(room, event.live_from, backfill_count)
+        self._context.show(shown)
         if selects:
-            self._conversations.select(key)
+            self._conversations.select(room)
         if isinstance(request, PendingJoin):
             self._answered(event.ref, request, event.room)
         self.awaited.discard(event.room)
 
     def join_refused(self, event: Refused, request: PendingJoin) -> None:
         """Some or all rooms of a Join cannot be entered."""
-        rooms = {event.room} if event.room in request.rooms else set(request.rooms)
-        for room in rooms:
+        names = [event.room] if event.room in request.rooms else sorted(request.rooms)
+        for name in names:
             if event.ref is not None:
-                self._answered(event.ref, request, room)
-            self.awaited.discard(room)
-            self._out_of(RoomLeft(room))
+                self._answered(event.ref, request, name)
+            self.awaited.discard(name)
+            self._out_of(self._names.named(name))
 
     def left(self, event: Left) -> None:
-        """Out of a room: asked for, on another device, or by a moderator."""
+        """The user is out of a room: as asked, on another device, or taken out by a moderator."""
         self._context.requests.take(event.ref)
-        elsewhere = event.ref == 0 and event.code is None
-        self._out_of(RoomLeft(event.room, elsewhere, event.text, reason=event.reason, arguments=event.arguments))
+        room, elsewhere = self._names.meant(event.room), event.ref == 0 and event.code is None
+        told = RoomLeft(room.room, elsewhere, event.text, reason=event.reason, arguments=event.arguments)
+        self._out_of(room, told)
 
     def confirm(self) -> None:
         """Leave the rooms that the server has not told of an account: it does not belong to them any more."""
-        missing, self._unconfirmed, self._confirmed = self._unconfirmed, set(), True
-        for room in sorted(missing):
-            self._out_of(RoomLeft(room, missing=True))
+        missing, self._unconfirmed, self._confirmed = self._unconfirmed, [], True
+        for room in sorted(missing, key=_name):
+            self._out_of(room, RoomLeft(room.room, missing=True))
 
-    def _answered(self, ref: int, request: PendingJoin, room: str) -> None:
-        request.rooms.discard(room)
+    def _answered(self, ref: int, request: PendingJoin, name: str) -> None:
+        request.rooms.discard(name)
         if not request.rooms:
             self._context.requests.take(ref)
 
-    def _is_leaving(self, room: str) -> bool:
+    def _is_leaving(self, room: RoomKey) -> bool:
         pending = self._context.requests.unanswered
-        return any(isinstance(request, PendingLeave) and request.room == room for request in pending)
+        return any(isinstance(request, PendingLeave) and request.room is room for request in pending)
 
-    def _out_of(self, left: RoomLeft) -> None:
-        self._conversations.timeline.left(left.room)
-        if self._membership.left(left.room):
-            self._context.tell(left)
-        if self._context.current == RoomKey(left.room):
-            self._conversations.select(RoomKey(LOBBY))
+    def _out_of(self, room: RoomKey, told: RoomLeft | None = None) -> None:
+        self._conversations.timeline.left(room)
+        if self._membership.left(room):
+            self._context.show(told or RoomLeft(room.room))
+        if self._context.current is room:
+            self._conversations.select(self._names.named(LOBBY))
 
     # --- what the server says of rooms and others ---------------------------------------------------------------------
 
     def presence(self, event: Presence) -> None:
         """Members came, went or changed their names."""
         for ui_event in self._membership.presence(event, self._context.me.id):
-            self._context.tell(ui_event)
+            self._context.show(ui_event)
 
     def settings_changed(self, event: RoomRules) -> None:
         """A room has other settings, perhaps another name."""
         if event.was is not None:
-            old, new = RoomKey(event.was), RoomKey(event.room)
-            self._conversations.timeline.renamed(event.was, event.room)
-            self._conversations.read_markers.renamed(old, new)
-            if self._context.current == old:
-                self._context.current = new
+            gone = self._names.rename(event.was, event.room)
+            room = self._names.named(event.room)
+            self._conversations.timeline.renamed(room, gone)
+            if gone is not None:
+                self._replaced(gone, room)
         if (changed := self._membership.rules(event)) is not None:
-            self._context.tell(changed)
+            self._context.show(changed)
+
+    def _replaced(self, gone: RoomKey, room: RoomKey) -> None:
+        """Another room has taken the name of ``gone``, which the user left or wanted to join."""
+        self._membership.left(gone)
+        if self._context.current is gone:
+            self._context.current = room
 
     def role_changed(self, event: RoleChanged) -> None:
         """A member has another role, or may write or not."""
         if (shown := self._membership.role(event, self._context.me.id)) is not None:
-            self._context.tell(shown)
+            self._context.show(shown)
 
     def roster(self, event: Roster) -> None:
         """Take a page of a roster; ask for the next one, or show all."""
@@ -196,9 +205,9 @@ class RoomActions:
         request.people.extend(event.members)
         self._membership.roster(event)
         if event.more and event.members:
-            self._context.send(Who(requests.ask(request), request.room, event.members[-1].id))
+            self._context.send(Who(requests.ask(request), request.room.room, event.members[-1].id))
         else:
-            self._context.tell(events.RosterShown(event.room, tuple(request.people), event.total))
+            self._context.show(events.RosterShown(request.room.room, tuple(request.people), event.total))
 
     def room_list(self, event: RoomsPage) -> None:
         """Take a page of the list of rooms; ask for the next one, or show all."""
@@ -209,29 +218,28 @@ class RoomActions:
         if event.more and event.rooms:
             self._context.send(AskRoomList(requests.ask(request), event.rooms[-1].room))
         else:
-            self._context.tell(events.RoomsShown(tuple(request.rooms)))
+            self._context.show(events.RoomsShown(tuple(request.rooms)))
 
     # --- the connection -----------------------------------------------------------------------------------------------
 
     def join_again(self, *, keeps_rooms: bool) -> None:
-        """After a welcome, leave what was left while away and join what is wanted.
+        """After a welcome, leave the rooms left while offline and join the wanted ones.
 
         Args:
-            keeps_rooms: whether the server says itself which of our rooms the account still belongs to.
+            keeps_rooms: whether the server tells itself which rooms the account still belongs to.
         """
         membership = self._membership
-        for room in sorted(membership.left_while_away):
+        for room in sorted(membership.left_while_away, key=_name):
             self._send_leave(PendingLeave(room, quiet=True))
-        kept = membership.kept() if keeps_rooms else set()
-        self._unconfirmed = kept - {LOBBY} - membership.left_while_away
+        kept = membership.kept() if keeps_rooms else []
+        self._unconfirmed = [room for room in kept if room.room != LOBBY and room not in membership.left_while_away]
         self._confirmed = not self._context.credentials.account
         if not self._confirmed:
             self._context.send(Ping(FENCE))
-        rooms = [room for room in membership.wanted if room not in kept]
-        self.awaited = {LOBBY, *rooms}
-        for start in range(0, len(rooms), JOIN_ROOMS):
-            some = rooms[start : start + JOIN_ROOMS]
-            self._send_join(some, PendingJoin(set(some), again=True))
+        names = [room.room for room in membership.wanted if room not in kept]
+        self.awaited = {LOBBY, *names}
+        for start in range(0, len(names), JOIN_ROOMS):
+            self._send_join(names[start : start + JOIN_ROOMS], again=True)
         membership.left_while_away.clear()
 
     def resume(self) -> None:
@@ -239,29 +247,34 @@ class RoomActions:
         self._select_once_in = None
 
     def join_unanswered(self, request: PendingJoin) -> None:
-        """Join on the next connection; what was joined again is wanted anyway."""
+        """Join on the next connection; rooms joined again are wanted anyway."""
         if not request.again:
-            for room in request.rooms:
-                self._join_later(room)
+            for name in sorted(request.rooms):
+                self._join_later(self._names.named(name))
 
     def leave_unanswered(self, request: PendingLeave) -> None:
         """Leave on the next connection."""
         if request.quiet or request.room in self._membership.wanted:
             self._leave_later(request.room)
 
-    def _send_join(self, rooms: list[str], request: PendingJoin) -> None:
-        self._context.send(Join(self._context.requests.ask(request), rooms))
+    def _send_join(self, names: list[str], *, again: bool = False) -> None:
+        self._context.send(Join(self._context.requests.ask(PendingJoin(set(names), again)), names))
 
     def _send_leave(self, request: PendingLeave) -> None:
-        self._context.send(Leave(self._context.requests.ask(request), request.room))
+        self._context.send(Leave(self._context.requests.ask(request), request.room.room))
 
-    def _join_later(self, room: str) -> None:
+    def _join_later(self, room: RoomKey) -> None:
         self._membership.want(room)
         self._select_once_in = room
 
-    def _leave_later(self, room: str) -> None:
-        """Leave a room, also one that was only wanted: a server that never had us in it refuses without effect."""
-        self._membership.left_while_away.add(room)
+    def _leave_later(self, room: RoomKey) -> None:
+        """Leave a room, also one that was only wanted: a server without the user in it refuses, without effect."""
+        if room not in self._membership.left_while_away:
+            self._membership.left_while_away.append(room)
         if room not in self._membership.rooms:
-            self._context.tell(RoomLeft(room))
-        self._out_of(RoomLeft(room))
+            self._context.show(RoomLeft(room.room))
+        self._out_of(room)
+
+
+def _name(room: RoomKey) -> str:
+    return room.room

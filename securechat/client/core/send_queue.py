@@ -1,8 +1,8 @@
-"""Lines on their way out: kept until the server has acknowledged them, sent in order, repeated with the same number.
+"""Messages on their way out: kept until the server has acknowledged them, sent in order, repeated after a loss.
 
 The rules come from the protocol: a sender's client_ids rise strictly; a retry after a lost connection keeps its
-client_id, so that nothing is stored twice; a line that was refused for now gets a new one, because the server takes
-nothing below what it has already seen.
+client_id, so that nothing is stored twice; a message that was refused for now gets a new one, because the server
+accepts no client_id below one that it has seen.
 """
 
 from __future__ import annotations
@@ -10,25 +10,22 @@ from __future__ import annotations
 from bisect import insort
 from typing import assert_never
 
-from msgspec.structs import replace
-
-from securechat.client.core.events.connection import PendingMessage
-from securechat.client.core.events.rooms import MessageChangeRequest
+from securechat.client.core.events.messages import MessageChangeRequest, PendingMessage
 from securechat.client.core.state import ConversationId, RoomKey
 from securechat.model import Delete, Direct, Edit, React, RevisionKind, Say
 
-KEPT_LINES = 500
-"""Lines kept unacknowledged, for a user who types while away; then typing is refused (limits.md)."""
+KEPT_PENDING = 500
+"""Messages kept unacknowledged, for a user who types while offline; beyond that they are rejected (limits.md)."""
 WINDOW = 64
-"""Lines in flight on one connection: the server's own limit, unacknowledged_drafts."""
+"""Messages in flight on one connection: the server's own limit, unacknowledged_drafts."""
 THROTTLED_WINDOW = 8
-"""In flight once the server slowed us down: at 5 lines a second a request then waits 2 s behind them, not 13."""
+"""In flight once the server has throttled: at 5 messages a second a request then waits 2 s behind them, not 13."""
 WINDOW_CHARS = 16_000
-"""Characters in flight before no further line is added: at the server's byte rate (10 KiB/s) 2 to 6 s of waiting."""
+"""Characters in flight before no further message is added: at the server's byte rate (10 KiB/s) 2 to 6 s of waiting."""
 
 
 class SendQueue:
-    """The lines not yet acknowledged."""
+    """The messages not yet acknowledged."""
 
     def __init__(self) -> None:
         self._numbers = 0
@@ -40,17 +37,17 @@ class SendQueue:
 
     @property
     def full(self) -> bool:
-        """Whether no line can be taken."""
-        return len(self._waiting) + len(self._in_flight) >= KEPT_LINES
+        """Whether no message can be taken."""
+        return len(self._waiting) + len(self._in_flight) >= KEPT_PENDING
 
     @property
-    def lines(self) -> tuple[PendingMessage, ...]:
-        """Every line not yet acknowledged, in the order typed."""
+    def messages(self) -> tuple[PendingMessage, ...]:
+        """Every message not yet acknowledged, in the order typed."""
         return tuple(sorted([*self._in_flight.values(), *self._waiting], key=_number))
 
     @property
     def throttled(self) -> bool:
-        """Whether the server slowed us down and not everything is out yet."""
+        """Whether the server has throttled and not everything is sent yet."""
         return self._throttled
 
     def add(
@@ -60,64 +57,59 @@ class SendQueue:
         to: str = "",
         *,
         reply: int | None = None,
-        revising: MessageChangeRequest | None = None,
+        change: MessageChangeRequest | None = None,
     ) -> PendingMessage:
-        """Take a line; the caller has looked at `full`."""
+        """Take a message; the caller has looked at `full`."""
         self._numbers += 1
-        line = PendingMessage(self._numbers, target, text, to, reply, revising)
-        self._waiting.append(line)
-        return line
+        message = PendingMessage(self._numbers, target, text, to, reply, change)
+        self._waiting.append(message)
+        return message
 
     def start_above(self, last_client_id: int) -> None:
         """Continue above what the log already holds of this sender."""
         self._last_client_id = max(self._last_client_id, last_client_id)
 
     def slow_down(self) -> bool:
-        """Send fewer at a time until everything is out; tell whether this is news."""
+        """Send fewer at a time until everything is sent; tell whether this is news."""
         news = not self._throttled
         self._throttled = True
         return news
 
     def take(self, now: float) -> tuple[int, PendingMessage] | None:
-        """Return the next line to send, with a new client_id; None when nothing may go or enough is in flight."""
+        """Return the next message to send, with a new client_id; None when nothing may go or enough is in flight."""
         if not self._waiting or self._is_full:
             return None
-        line = self._waiting[0] if not self._slow_until else self._first_not_slow(now)
-        if line is None:
+        message = self._waiting[0] if not self._slow_until else self._first_not_slow(now)
+        if message is None:
             return None
-        self._waiting.remove(line)
+        self._waiting.remove(message)
         self._last_client_id += 1
-        self._in_flight[self._last_client_id] = line
-        return self._last_client_id, line
+        self._in_flight[self._last_client_id] = message
+        return self._last_client_id, message
 
     def slow_mode(self, target: ConversationId, until: float) -> None:
-        """From now on this room takes one line at a time, and none before ``until``."""
+        """From now on this room takes one message at a time, and none before ``until``."""
         self._slow_until[target] = until
 
-    def queues(self, line: PendingMessage) -> bool:
-        """Return whether a line waits behind others that slow mode holds back."""
-        others = (other for other in self._waiting if other is not line)
-        return line.target in self._slow_until and any(other.target == line.target for other in others)
+    def queues(self, message: PendingMessage) -> bool:
+        """Return whether a message waits behind others that slow mode holds back."""
+        others = (other for other in self._waiting if other is not message)
+        return message.target in self._slow_until and any(other.target == message.target for other in others)
 
     @property
     def deadline(self) -> float | None:
-        """When a line that waits for its room may go; None as long as an answer has to come before."""
+        """When a message that waits for its room may go; None as long as an answer has to come before."""
         if not self._slow_until or self._is_full:
             return None
-        waiting = {line.target for line in self._waiting}
-        under_way = {line.target for line in self._in_flight.values()}
+        waiting = {message.target for message in self._waiting}
+        under_way = {message.target for message in self._in_flight.values()}
         held = (until for target, until in self._slow_until.items() if target in waiting - under_way)
         return min(held, default=None)
 
-    def renamed(self, old: ConversationId, new: ConversationId) -> None:
-        """A room has another name."""
-        self._waiting = [_moved(line, old, new) for line in self._waiting]
-        self._in_flight = {number: _moved(line, old, new) for number, line in self._in_flight.items()}
-
     def _first_not_slow(self, now: float) -> PendingMessage | None:
-        under_way = {line.target for line in self._in_flight.values()}
+        under_way = {message.target for message in self._in_flight.values()}
         held = {target for target, until in self._slow_until.items() if until > now or target in under_way}
-        return next((line for line in self._waiting if line.target not in held), None)
+        return next((message for message in self._waiting if message.target not in held), None)
 
     @property
     def _is_full(self) -> bool:
@@ -126,58 +118,54 @@ class SendQueue:
 
     @property
     def _in_flight_chars(self) -> int:
-        return sum(len(line.text) for line in self._in_flight.values())
+        return sum(len(message.text) for message in self._in_flight.values())
 
     def in_flight(self) -> tuple[tuple[int, PendingMessage], ...]:
-        """Return what a new connection must repeat first, in order, with the same client_ids."""
+        """Return the messages that a new connection must repeat first, in order, with the same client_ids."""
         return tuple(self._in_flight.items())
 
     def finish(self, client_id: int) -> PendingMessage | None:
-        """Forget a line that was acknowledged or refused for good; None when it was not in flight."""
-        line = self._in_flight.pop(client_id, None)
+        """Forget a message that was acknowledged or refused for good; None when it was not in flight."""
+        message = self._in_flight.pop(client_id, None)
         if not self._in_flight and not self._waiting:
             self._throttled = False
             self._slow_until.clear()
-        return line
+        return message
 
     def abandon(self) -> tuple[PendingMessage, ...]:
-        """Forget what is in flight: it was another sender's, whose answers will not come."""
-        lines = tuple(self._in_flight.values())
+        """Forget the messages in flight: they are another sender's, and their answers will not come."""
+        messages = tuple(self._in_flight.values())
         self._in_flight.clear()
-        return lines
+        return messages
 
     def again(self, client_id: int) -> PendingMessage | None:
-        """Put a line that was refused for now back where it stood; it will get a new client_id."""
-        if (line := self._in_flight.pop(client_id, None)) is not None:
-            insort(self._waiting, line, key=_number)
-        return line
+        """Put a message that was refused for now back where it stood; it will get a new client_id."""
+        if (message := self._in_flight.pop(client_id, None)) is not None:
+            insort(self._waiting, message, key=_number)
+        return message
 
 
-def command_of(client_id: int, line: PendingMessage) -> Say | Direct | Edit | Delete | React:
-    """Return what to send for a line."""
-    target = line.target
+def command_of(client_id: int, message: PendingMessage) -> Say | Direct | Edit | Delete | React:
+    """Return what to send for a message."""
+    target = message.target
     room, to = (target.room, None) if isinstance(target, RoomKey) else (None, target.person_id)
-    if line.revising is None:
+    if message.change is None:
         if room is not None:
-            return Say(client_id, room, line.text, line.reply)
-        return Direct(client_id, to or 0, line.text, line.reply)
-    seq, sign = line.revising.seq, line.revising.sign
-    match line.revising.kind:
+            return Say(client_id, room, message.text, message.reply)
+        return Direct(client_id, to or 0, message.text, message.reply)
+    seq, emoji = message.change.seq, message.change.emoji
+    match message.change.kind:
         case RevisionKind.EDIT:
-            return Edit(client_id, seq, line.text, room, to)
+            return Edit(client_id, seq, message.text, room, to)
         case RevisionKind.DELETE:
             return Delete(client_id, seq, room, to)
         case RevisionKind.REACT:
-            return React(client_id, seq, sign, room, to)
+            return React(client_id, seq, emoji, room, to)
         case RevisionKind.UNREACT:
-            return React(client_id, seq, sign, room, to, on=False)
+            return React(client_id, seq, emoji, room, to, on=False)
         case _:
-            assert_never(line.revising.kind)
+            assert_never(message.change.kind)
 
 
-def _moved(line: PendingMessage, old: ConversationId, new: ConversationId) -> PendingMessage:
-    return line if line.target != old else replace(line, target=new)
-
-
-def _number(line: PendingMessage) -> int:
-    return line.number
+def _number(message: PendingMessage) -> int:
+    return message.number

@@ -1,4 +1,4 @@
-"""Sends what the user types: checks it, queues it, looks up the person it is for, repeats what was refused for now.
+"""Sends messages and changes: checks and queues them, looks up their person, repeats those refused for now.
 
 The queue itself, its window and the numbers of the protocol are in send_queue.py.
 """
@@ -8,8 +8,8 @@ from __future__ import annotations
 from securechat.client.core import actions, events
 from securechat.client.core.context import CoreContext
 from securechat.client.core.conversations import Conversations
-from securechat.client.core.events.connection import DeferredKind, PendingMessage, RejectReason
-from securechat.client.core.events.rooms import MessageChangeRequest
+from securechat.client.core.events.messages import MessageChangeRequest, PendingMessage
+from securechat.client.core.events.requests import DeferredKind, RejectReason
 from securechat.client.core.joined_rooms import JoinedRooms
 from securechat.client.core.pending import PendingDirect
 from securechat.client.core.send_queue import SendQueue, command_of
@@ -26,7 +26,7 @@ class Sending:
 
     Args:
         context: shared state.
-        membership: the rooms that can be written to, and the people in them.
+        membership: the rooms that can be written to, and their members.
         conversations: told which messages this client sent.
     """
 
@@ -43,7 +43,7 @@ class Sending:
     def unsent(self) -> tuple[PendingMessage, ...]:
         """Messages not yet acknowledged, in the order typed."""
         directs = (*self._unsent_directs, *self._context.requests.directs)
-        return (*self._queue.lines, *(_without_person(direct) for direct in directs))
+        return (*self._queue.messages, *(_without_person(direct) for direct in directs))
 
     @property
     def full(self) -> bool:
@@ -63,7 +63,7 @@ class Sending:
             self._add(target, text, to, reply)
 
     def send_direct(self, name: str, text: str) -> None:
-        """Send a message to a person by name; a name that no room of ours has is looked up."""
+        """Send a message to a person by name; a name in none of the user's rooms is looked up."""
         if (person := self._membership.find(name)) is not None:
             self.send(PersonKey(person.id), text, name)
         elif self._is_sendable(text):
@@ -73,15 +73,15 @@ class Sending:
                 self._look_up(request)
             else:
                 self.look_up_later(request)
-                self._context.tell(events.ActionDeferred(DeferredKind.WHISPER, name, text))
+                self._context.show(events.ActionDeferred(DeferredKind.DIRECT, name, text))
 
     def change(self, action: actions.ChangeMessage) -> None:
         """Edit or delete a message, or react to it."""
         if self.full:
             self._context.reject(RejectReason.QUEUE_FULL)
         elif action.kind is not RevisionKind.EDIT or self._is_sendable(action.text):
-            request = MessageChangeRequest(action.kind, action.seq, action.sign)
-            self._add(action.target, action.text, revising=request)
+            request = MessageChangeRequest(action.kind, action.seq, action.emoji)
+            self._add(action.target, action.text, change=request)
 
     def _add(
         self,
@@ -89,18 +89,18 @@ class Sending:
         text: str,
         to: str = "",
         reply: int | None = None,
-        revising: MessageChangeRequest | None = None,
+        change: MessageChangeRequest | None = None,
     ) -> None:
         context = self._context
-        if isinstance(target, RoomKey) and target.room != LOBBY and target.room not in self._membership.wanted:
+        if isinstance(target, RoomKey) and target.room != LOBBY and target not in self._membership.wanted:
             context.reject(RejectReason.NOT_IN_ROOM, target.room)
             return
-        message = self._queue.add(target, text, to, reply=reply, revising=revising)
+        message = self._queue.add(target, text, to, reply=reply, change=change)
         if not context.online:
-            deferred = events.ActionDeferred(DeferredKind.WHISPER, to, text)
-            context.tell(deferred if to else events.MessageWaiting(message))
+            deferred = events.ActionDeferred(DeferredKind.DIRECT, to, text)
+            context.show(deferred if to else events.MessageWaiting(message))
         elif self._queue.queues(message):
-            context.tell(events.MessageWaiting(message, ErrorCode.SLOW_MODE))
+            context.show(events.MessageWaiting(message, ErrorCode.SLOW_MODE))
 
     def _is_sendable(self, text: str) -> bool:
         if not text.strip():
@@ -123,18 +123,18 @@ class Sending:
         self._unsent_directs.append(request)
 
     def found(self, request: PendingDirect, event: Found) -> None:
-        """Send the message to the person found; an absence is told once, until the person was here again."""
+        """Send the message to the person found; an absence is shown once, until the person is connected again."""
         person = event.person
         self.send(PersonKey(person.id), request.text, person.name)
         if not event.absent:
             self._told_absent.discard(person.id)
         elif person.id not in self._told_absent:
             self._told_absent.add(person.id)
-            self._context.tell(events.WillBeDeliveredLater(person))
+            self._context.show(events.WillBeDeliveredLater(person))
 
     def not_found(self, request: PendingDirect, event: Refused) -> None:
-        """Tell that the person of a message could not be looked up."""
-        self._context.tell(_message_refused(_without_person(request), event))
+        """Show that the person of a message could not be looked up."""
+        self._context.show(_message_refused(_without_person(request), event))
 
     # --- what the server says -----------------------------------------------------------------------------------------
 
@@ -142,30 +142,26 @@ class Sending:
         """Forget a message that the server has stored."""
         if (message := self._queue.finish(client_id)) is not None:
             self._conversations.acked_here(seq)
-            self._context.tell(events.MessageAcked(message, seq))
+            self._context.show(events.MessageAcked(message, seq))
 
     def refused(self, client_id: int, event: Refused) -> None:
         """Repeat a message later where the server only has no time for it now; otherwise forget it."""
         context = self._context
         if (again_at := retry_at(event, context.now)) is None:
             if (message := self._queue.finish(client_id)) is not None:
-                context.tell(_message_refused(message, event))
+                context.show(_message_refused(message, event))
         elif (message := self._queue.again(client_id)) is not None:
             if event.code is ErrorCode.SLOW_MODE:
                 self._queue.slow_mode(message.target, again_at)
             elif event.code is not ErrorCode.OUT_OF_ORDER:
                 self._paused_until = max(self._paused_until, again_at)
-            context.tell(events.MessageWaiting(message, event.code))
+            context.show(events.MessageWaiting(message, event.code))
 
     def throttled(self, retry_after_s: float) -> None:
         """Send nothing while the server does not read, and less at a time afterwards."""
         self._paused_until = max(self._paused_until, self._context.now + retry_after_s)
         if self._queue.slow_down():
-            self._context.tell(events.RateLimited(retry_after_s))
-
-    def room_renamed(self, old: RoomKey, new: RoomKey) -> None:
-        """Send to the new name of a room."""
-        self._queue.renamed(old, new)
+            self._context.show(events.RateLimited(retry_after_s))
 
     # --- the connection -----------------------------------------------------------------------------------------------
 
@@ -174,12 +170,12 @@ class Sending:
         self._queue.start_above(last_client_id)
 
     def abandon_in_flight(self) -> None:
-        """Give up what another sender has in flight: it may be stored, and sent again it would be there twice."""
+        """Give up messages that another sender has in flight: they may be stored, and would be stored twice."""
         if lost := self._queue.abandon():
-            self._context.tell(events.MessagesLost(lost))
+            self._context.show(events.MessagesLost(lost))
 
     def resume(self) -> None:
-        """Repeat what an earlier connection left without an answer."""
+        """Repeat the messages that an earlier connection left without an answer."""
         self._paused_until = 0.0
         for client_id, message in self._queue.in_flight():
             self._context.send(command_of(client_id, message))
@@ -188,7 +184,7 @@ class Sending:
             self._look_up(direct)
 
     def send_due(self) -> None:
-        """Send what may go now."""
+        """Send the messages that may go now."""
         if self._context.now >= self._paused_until:
             self._paused_until = 0.0
             while (taken := self._queue.take(self._context.now)) is not None:

@@ -1,7 +1,7 @@
-"""What a screen can show of the chat: phase, rooms with their people, conversations with their messages.
+"""The state that a user interface shows: phase, rooms with their members, conversations with their messages.
 
-Plain mutable nouns that the core alone changes and everybody may read. Messages belong to a conversation, named by
-a frozen key: a room by its name, a dialogue by the other person's sender_id, because names change hands.
+The core alone changes these objects; a user interface reads them. A conversation has a key: of a room, an object that
+stays the same when the room is renamed; of direct messages, the other person's sender_id, because names change hands.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ KEPT_PEOPLE = 10_000
 
 
 class ConnectionPhase(Enum):
-    """Where the connection stands."""
+    """The phases of a connection."""
 
     OFFLINE = "offline"  # waiting to dial, or for a name
     DIALLING = "dialling"
@@ -36,21 +36,34 @@ class ConnectionPhase(Enum):
 
 
 class Visibility(Enum):
-    """Which messages somebody sees when they are shown: those the account's other devices count as read."""
+    """The shown messages that the user sees, and that therefore count as read on the account's other devices."""
 
     NOBODY = "nobody"  # a script
     CURRENT = "current"  # a screen with one conversation
     ALL = "all"  # a line client, where everything goes by
 
 
-class RoomKey(Struct, frozen=True):
-    """A conversation in a room; the name without ``#``, as the server writes it."""
+class RoomKey:
+    """A room as the client knows it: one object, whatever its name becomes.
 
-    room: str
+    Made by `KnownRooms`, which alone changes the name. Two keys are the same room only if they are the same object.
+
+    Attributes:
+        room: the present name without ``#``, as the server writes it.
+    """
+
+    __match_args__ = ("room",)
+    __slots__ = ("room",)
+
+    def __init__(self, room: str) -> None:
+        self.room = room
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.room!r})"
 
 
 class PersonKey(Struct, frozen=True):
-    """A dialogue with one person."""
+    """The direct messages with one person."""
 
     person_id: int
 
@@ -58,23 +71,60 @@ class PersonKey(Struct, frozen=True):
 ConversationId: TypeAlias = RoomKey | PersonKey
 
 
-def key_of(message: LogEntry, me: int) -> ConversationId:
-    """Return the conversation an entry of the log belongs to, seen by sender ``me``."""
-    if message.room is not None:
-        return RoomKey(message.room)
-    return PersonKey((message.to or 0) if message.sender_id == me else message.sender_id)
+class KnownRooms:
+    """Resolves the names of rooms, as the user types them and as the server writes them."""
+
+    def __init__(self) -> None:
+        self._by_name: dict[str, RoomKey] = {}
+        self._by_former_name: dict[str, RoomKey] = {}
+
+    def named(self, name: str) -> RoomKey:
+        """Return the room with this name."""
+        return self._by_name.setdefault(name, RoomKey(name))
+
+    def meant(self, name: str) -> RoomKey:
+        """Return the room that the server means: what was on its way while a room was renamed has its former name."""
+        return self._by_former_name.get(name) or self.named(name)
+
+    def conversation(self, room: str | None, person_id: int | None) -> ConversationId:
+        """Return the conversation that the server means, in a room or with a person."""
+        return self.meant(room) if room is not None else PersonKey(person_id or 0)
+
+    def conversation_of(self, entry: LogEntry, me: int) -> ConversationId:
+        """Return the conversation of an entry of the log, as the sender ``me`` sees it."""
+        return self.conversation(entry.room, entry.to if entry.sender_id == me else entry.sender_id)
+
+    def joined(self, name: str) -> RoomKey:
+        """Return the room that was joined under this name, which no other room has any more."""
+        self._by_former_name.pop(name, None)
+        return self.named(name)
+
+    def rename(self, old: str, new: str) -> RoomKey | None:
+        """Change the name of a room; return the room known by the new name until now, which is gone."""
+        room = self.meant(old)
+        self._by_name.pop(old, None)
+        self._by_former_name.pop(new, None)
+        gone = self._by_name.get(new)
+        self._by_former_name[old] = self._by_name[new] = room
+        room.room = new
+        return gone if gone is not room else None
+
+    def forget_former_names(self) -> None:
+        """The connection is gone, and what was on its way with it."""
+        self._by_former_name.clear()
 
 
 class RoomState(Struct):
-    """A room one is in. ``people`` is empty and ``counted`` true where only the number is told.
+    """A room that the user is in. ``people`` is empty and ``counted`` true where only the number is told.
 
     Attributes:
+        key: which room.
         rules: as far as the server has told them.
-        role: one's own; None for a guest, and where there are no roles.
-        muted: who may not write here now, as far as was told.
+        role: the user's role; None for a guest, and where there are no roles.
+        muted: sender_ids of muted members, as far as was told.
     """
 
-    name: str
+    key: RoomKey
     total: int = 0
     people: dict[int, Person] = field(default_factory=dict)
     rules: RoomRules = field(default_factory=lambda: RoomRules(""))
@@ -82,8 +132,13 @@ class RoomState(Struct):
     muted: set[int] = field(default_factory=set)
 
     @property
+    def name(self) -> str:
+        """The present name."""
+        return self.key.room
+
+    @property
     def counted(self) -> bool:
-        """Whether the server tells only how many are here."""
+        """Whether the server tells only the number of members."""
         return not self.people
 
     def replace(self, people: Iterable[Person], total: int) -> None:
@@ -93,16 +148,16 @@ class RoomState(Struct):
 
 
 class Conversation(Struct):
-    """Messages of one room or dialogue in their final state, oldest first, and how many nobody has looked at.
+    """A conversation: its messages as they are now, oldest first, and the number of unread ones.
 
     Attributes:
-        key: which room or dialogue.
+        key: its room or person.
         last: the seq of the last message seen; below it everything was seen.
         changed: the seq of the last change seen, likewise.
-        member: whether one is in it.
-        unread: messages of others that nobody has looked at.
-        mentions: those of them that name oneself.
-        messages: the last ones.
+        member: whether the user is in it.
+        unread: messages of others that the user has not looked at.
+        mentions: those of them that mention the user.
+        messages: the last KEPT_MESSAGES.
     """
 
     key: ConversationId
@@ -126,7 +181,7 @@ class Conversation(Struct):
 
 
 class KnownPeople:
-    """Everybody seen so far: sender_id to the latest name."""
+    """The people seen so far: sender_id to the latest name."""
 
     def __init__(self) -> None:
         self._names: dict[int, str] = {}
@@ -144,7 +199,7 @@ class KnownPeople:
         return self._names.get(person_id)
 
     def find(self, name: str) -> int | None:
-        """Return who was seen last under this name or a look-alike of it."""
+        """Return the sender_id seen last under this name or a look-alike of it."""
         key = name_key(name)
         return next((who for who, known in reversed(self._names.items()) if name_key(known) == key), None)
 
@@ -153,5 +208,5 @@ class KnownPeople:
         yield from self._names.values()
 
     def forget(self) -> None:
-        """Forget everybody: the ids mean nothing any more."""
+        """Forget all names: the log is another one, and its sender_ids too."""
         self._names.clear()

@@ -1,11 +1,12 @@
-"""One stream out of two: live messages and pulled pages become every message once, in the order of its conversation.
+"""Merges live messages and pages of history: each message once, in the order of its conversation.
 
-The rules (architecture.md, "Identity, order and resume"): all above ``live_from`` comes live, all up to it is pulled;
-one History is in flight at a time; a message whose ``prev`` we never saw reveals a hole, which is pulled before it is
-shown. A conversation's ``last`` decides what was seen already, ``changed`` which changes were: these have no chain.
+The rules (architecture.md, "Identity, order and resume"): all above ``live_from`` comes live, all up to it is read
+from the log; one question is in flight at a time; a message whose ``prev`` was not seen reveals a gap, which is filled
+before the message is shown. A conversation's ``last`` tells which messages were seen; its ``changed`` which changes,
+because changes name no predecessor.
 
-On one connection seqs only rise, over all conversations (docs/protocol.md): so wherever a connection dies, everything
-up to the cursor was seen, and one log-wide cursor is enough to resume from.
+On one connection seqs only rise, over all conversations (docs/protocol.md). Wherever a connection breaks, everything up
+to the cursor was seen, so one cursor for the whole log is enough to resume from.
 """
 
 from __future__ import annotations
@@ -17,89 +18,101 @@ from msgspec.structs import replace
 
 from securechat.client.core.gap_fill import Backfill, GapFill, ReadAnswer, ReadCommand, ReadJob, SingleQuery
 from securechat.client.core.message_changes import PendingChanges, apply_change
-from securechat.client.core.state import Conversation, ConversationId, RoomKey, key_of
+from securechat.client.core.state import Conversation, ConversationId, KnownRooms, RoomKey
 from securechat.model import HistoryPage, LogEntry, Message, MessageChange
 
 
 class TimelineListener(Protocol):
-    """Who is told what the feed yields."""
+    """Receives what the timeline yields."""
 
     def on_message(self, key: ConversationId, message: Message, *, late: bool) -> None:
-        """A message, once, in order; ``late`` when it was pulled."""
+        """Show a message, once and in order; ``late`` when it was read from the log."""
 
     def on_change(self, key: ConversationId, change: MessageChange, message: Message | None, *, late: bool) -> None:
-        """A change, once; ``message`` is what became of it, None where the message is not kept."""
+        """Show a change, once; ``message`` is the result, None where the message is not kept."""
 
-    def on_recalled(self, recall: Backfill) -> None:
-        """Earlier messages, complete."""
+    def on_backfilled(self, backfill: Backfill) -> None:
+        """Show earlier messages; all of them are there."""
 
     def on_caught_up(self, missed: int) -> None:
-        """Everything missed has been told."""
+        """Everything missed has been shown."""
 
 
 class Timeline:
-    """The conversations, the cursor, and what is being pulled."""
+    """The conversations, the cursor, and the questions to the log.
 
-    def __init__(self, reader: TimelineListener) -> None:
+    Args:
+        listener: receives messages and changes.
+        rooms: resolves the names in them.
+
+    Attributes:
+        me: the user's sender_id.
+        cursor: every entry up to this seq was seen.
+        conversations: by key.
+    """
+
+    def __init__(self, listener: TimelineListener, rooms: KnownRooms) -> None:
         self.me = 0
         self.cursor = 0
         self.conversations: dict[ConversationId, Conversation] = {}
-        self._reader = reader
+        self._listener = listener
+        self._rooms = rooms
         self._floor = 0
         self._rooms_above = 0
         self._jobs: deque[ReadJob] = deque()
         self._in_flight: tuple[int, ReadJob] | None = None
         self._resume: GapFill | None = None
         self._missed = 0
-        self._pulls: dict[ConversationId, GapFill] = {}
+        self._gap_fills: dict[ConversationId, GapFill] = {}
         self._started = False
         self._not_before = 0.0
         self._pending_changes = PendingChanges()
-        self._new_names: dict[str, str] = {}  # of rooms renamed on this connection: what was on its way says the old
 
     # --- the connection's life ------------------------------------------------------------------------------------
 
     def begin(self, live_from: int, seen: int | None = None) -> None:
-        """A first connection, or a server with another log: nothing in a room before now was missed.
+        """Begin on a first connection, or with another log: nothing in a room before now was missed.
 
         Args:
             live_from: everything above comes live.
-            seen: of an account: dialogues above it were missed, because no device of it was here.
+            seen: of an account: direct messages above it were missed, because no device of it was connected.
         """
         self.cursor = self._floor = live_from if seen is None else min(seen, live_from)
         self._rooms_above = live_from
         self.conversations.clear()
         self._pending_changes.clear()
-        self._pulls.clear()
+        self._gap_fills.clear()
         self._jobs.clear()
         self._resume = None
         if self._floor < live_from:
             self.resume(live_from)
 
     def resume(self, live_from: int) -> None:
-        """A new connection after a loss: pull what was missed, once `start` says that the rooms are entered again."""
+        """Read what was missed up to ``live_from``, once `start` tells that the rooms are joined again."""
         self._missed = 0
         self._resume = GapFill(None, max(self._floor, self.cursor), live_from)
         self._jobs.appendleft(self._resume)
 
     def start(self) -> None:
-        """Every room is entered: History now speaks of everything one belongs to."""
+        """Every room is joined: History now covers all conversations of the user."""
         self._started = True
         self._settle()
 
     def lost(self) -> None:
-        """The connection is gone. What a resume held back will be pulled again; the other jobs begin anew."""
-        self._new_names.clear()
+        """The connection is lost. What a resume held back will be read again; the other jobs begin anew."""
         self._in_flight = None
         self._started = False
         self._not_before = 0.0
         if self._resume is not None:
             self._jobs.remove(self._resume)
             self._resume = None
+        for job in self._jobs:
+            if isinstance(job, Backfill):
+                job.begin_anew()
 
     @property
     def catching_up(self) -> bool:
-        """Whether what was missed is still being pulled."""
+        """Whether what was missed is still being read."""
         return self._resume is not None
 
     @property
@@ -109,10 +122,8 @@ class Timeline:
 
     # --- rooms ----------------------------------------------------------------------------------------------------
 
-    def entered(self, room: str, live_from: int, recall: int) -> None:
-        """In a room: its first ``recall`` earlier messages come before anything live."""
-        key = RoomKey(room)
-        self._new_names.pop(room, None)
+    def entered(self, key: RoomKey, live_from: int, backfill_count: int) -> None:
+        """Begin or go on with a room; the last ``backfill_count`` earlier messages come before anything live."""
         known = self.conversations.get(key)
         if known is not None and known.member:
             self._entered_again(known, live_from)
@@ -120,50 +131,42 @@ class Timeline:
         conversation = known or Conversation(key)
         self.conversations[key] = conversation
         conversation.member = True
-        conversation.messages.clear()  # nobody told us what became of them while we were not there
+        conversation.messages.clear()  # their changes were not delivered meanwhile
         conversation.last = max(conversation.last, live_from)
         conversation.changed = live_from
-        if recall > 0:
-            self._jobs.append(Backfill(key, recall, live_from + 1, asked=False))
-            self._pull(conversation, live_from)
+        if backfill_count > 0:
+            self._jobs.append(Backfill(key, backfill_count, live_from + 1, asked=False))
+            self._fill_gap(conversation, live_from)
 
     def _entered_again(self, conversation: Conversation, live_from: int) -> None:
         if self._resume is not None:
             self._resume.extend(live_from)
-        elif live_from > conversation.last:  # entered late, after what was missed elsewhere had been pulled
-            self._pull(conversation, live_from)
+        elif live_from > conversation.last:  # joined after what was missed elsewhere had been read
+            self._fill_gap(conversation, live_from)
 
-    def left(self, room: str) -> None:
-        """Out of a room: what is still being pulled of it is nobody's business any more."""
-        key = RoomKey(room)
+    def left(self, key: RoomKey) -> None:
+        """Drop the questions about a room that the user is no longer in."""
         if (conversation := self.conversations.get(key)) is not None:
             conversation.member = False
-        self._pending_changes.forget_room(room)
-        self._pulls.pop(key, None)
+        self._pending_changes.forget(key)
+        self._gap_fills.pop(key, None)
         self._jobs = deque(job for job in self._jobs if job.key != key)
         self._settle()
 
-    def renamed(self, old: str, new: str) -> None:
-        """A room has another name: all that is known of it, or still comes under the old one, is the new one's."""
-        was, key = RoomKey(old), RoomKey(new)
-        self._new_names = {each: new if now == old else now for each, now in self._new_names.items()} | {old: new}
-        if (conversation := self.conversations.pop(was, None)) is None:
-            return
-        conversation.key = key
-        moved = [replace(message, room=new) for message in conversation.messages]
-        conversation.messages.clear()
-        conversation.messages.extend(moved)
-        self.conversations[key] = conversation
-        if (pull := self._pulls.pop(was, None)) is not None:
-            self._pulls[key] = pull
-        for job in self._jobs:
-            if job.key == was:
-                job.key = key
+    def renamed(self, key: RoomKey, gone: RoomKey | None) -> None:
+        """Write the new name of a room into its messages; forget ``gone``, which had this name before."""
+        if gone is not None:
+            self.left(gone)
+            self.conversations.pop(gone, None)
+        if (conversation := self.conversations.get(key)) is not None:
+            named = [replace(message, room=key.room) for message in conversation.messages]
+            conversation.messages.clear()
+            conversation.messages.extend(named)
 
     # --- messages -------------------------------------------------------------------------------------------------
 
     def live(self, entry: LogEntry) -> None:
-        """Take a message, or a change of one, that the server pushed."""
+        """Take a message, or a change of one, that the server has pushed."""
         if self._resume is not None:
             self._resume.hold(entry)
             return
@@ -176,19 +179,19 @@ class Timeline:
         return None if conversation is None else conversation.find(seq)
 
     def current(self, key: ConversationId, message: Message) -> Message:
-        """Return a message that was read, as it is by all that is known: a page may be older than what came live."""
+        """Return a message of a page with all known changes: the page may be older than what came live."""
         return self.find(key, message.seq) or self._pending_changes.applied(message)
 
-    def recall(self, key: ConversationId, count: int) -> None:
-        """The user asks for the last ``count`` messages."""
+    def backfill(self, key: ConversationId, count: int) -> None:
+        """Ask for the last ``count`` messages."""
         self._jobs.append(Backfill(key, count, None, asked=True))
 
     def ask(self, question: SingleQuery) -> None:
-        """Ask in turn."""
+        """Ask a question when its turn comes."""
         self._jobs.append(question)
 
     def next_request(self, ref: int, now: float) -> ReadCommand | None:
-        """Return the next question to send, if one is due; remember it under ``ref``."""
+        """Return the next question to send, if one is due; ``ref`` becomes its number."""
         if not self._started or self._in_flight is not None or not self._jobs or now < self._not_before:
             return None
         job = self._jobs[0]
@@ -227,12 +230,12 @@ class Timeline:
             self.cursor = max(self.cursor, page.through)
 
     def refused(self, ref: int, retry_at: float | None, failed_at: float | None = None) -> ReadJob | None:
-        """A question was refused: try again then, or with None not at all. Returns it, if ``ref`` was ours.
+        """Repeat a refused question later, or drop it. Returns it, if ``ref`` was its number.
 
         Args:
             ref: of the question.
-            retry_at: monotonic seconds.
-            failed_at: now, where the server has failed to answer: what was missed is asked for again all the same.
+            retry_at: monotonic seconds; None to drop it.
+            failed_at: now, where the server has failed to answer: a gap fill is repeated all the same.
         """
         if self._in_flight is None or self._in_flight[0] != ref:
             return None
@@ -250,27 +253,27 @@ class Timeline:
     # --- inside ---------------------------------------------------------------------------------------------------
 
     def _offer(self, entry: LogEntry, *, late: bool) -> None:
-        if entry.room in self._new_names:
-            entry = replace(entry, room=self._new_names[entry.room])
-        key = key_of(entry, self.me)
+        key = self._rooms.conversation_of(entry, self.me)
         conversation = self.conversations.get(key)
         if conversation is None and entry.room is not None:
-            return  # of a room that was left while away: the server has not heard of it yet
+            return  # of a room that was left while offline: the server does not know of that yet
         if conversation is None:
-            # What a dialogue holds from before this process is nothing we missed; above that, prev reveals a hole.
+            # Direct messages from before this process were not missed; above them, prev reveals a gap.
             before = min(entry.prev, self._floor) if isinstance(entry, Message) else self._floor
             conversation = self.conversations[key] = Conversation(key, last=before)
-        if (pull := self._pulls.get(key)) is not None:
-            pull.hold(entry)
+        if (gap_fill := self._gap_fills.get(key)) is not None:
+            gap_fill.hold(entry)
         elif isinstance(entry, Message) and conversation.member and entry.prev > conversation.last:
-            self._pull(conversation, entry.seq - 1)
-            self._pulls[key].hold(entry)
+            self._fill_gap(conversation, entry.seq - 1)
+            self._gap_fills[key].hold(entry)
         else:
             self._take(conversation, entry, late=late)
 
     def _take(self, conversation: Conversation, entry: LogEntry, *, late: bool) -> None:
         if not conversation.member:
             return
+        if isinstance(conversation.key, RoomKey) and entry.room != conversation.key.room:
+            entry = replace(entry, room=conversation.key.room)  # it was on its way while the room was renamed
         if isinstance(entry, Message):
             self._show(conversation, entry, late=late)
         elif entry.seq > conversation.changed:
@@ -284,23 +287,26 @@ class Timeline:
         conversation.messages.append(message)
         if self._resume is not None:
             self._missed += 1
-        self._reader.on_message(conversation.key, message, late=late)
+        self._listener.on_message(conversation.key, message, late=late)
 
     def _change(self, conversation: Conversation, change: MessageChange, *, late: bool) -> None:
+        for job in self._jobs:
+            if isinstance(job, Backfill):  # its pages may be older, and a message may be dropped before it is shown
+                job.change(change)
         before = conversation.find(change.target)
         if before is None:
-            self._pending_changes.keep(change)
-            self._reader.on_change(conversation.key, change, None, late=late)
+            self._pending_changes.keep(conversation.key, change)
+            self._listener.on_change(conversation.key, change, None, late=late)
         elif (after := apply_change(before, change)) is not before:
             conversation.put(after)
-            self._reader.on_change(conversation.key, change, after, late=late)
+            self._listener.on_change(conversation.key, change, after, late=late)
 
-    def _pull(self, conversation: Conversation, target: int) -> None:
-        if (pull := self._pulls.get(conversation.key)) is not None:
-            pull.extend(target)
+    def _fill_gap(self, conversation: Conversation, target: int) -> None:
+        if (gap_fill := self._gap_fills.get(conversation.key)) is not None:
+            gap_fill.extend(target)
             return
-        pull = self._pulls[conversation.key] = GapFill(conversation.key, conversation.last, target)
-        self._jobs.append(pull)
+        gap_fill = self._gap_fills[conversation.key] = GapFill(conversation.key, conversation.last, target)
+        self._jobs.append(gap_fill)
 
     def _settle(self) -> None:
         """Finish every job at the head that has nothing left to ask for."""
@@ -308,20 +314,20 @@ class Timeline:
             job = self._jobs.popleft()
             match job:
                 case Backfill():
-                    self._finish_recall(job)
+                    self._finish_backfill(job)
                 case GapFill(key=None):
                     self._finish_resume(job)
                 case GapFill():
-                    self._finish_pull(job)
+                    self._finish_gap_fill(job)
                 case SingleQuery():
                     pass
 
-    def _finish_recall(self, job: Backfill) -> None:
+    def _finish_backfill(self, job: Backfill) -> None:
         conversation = self.conversations.get(job.key)
         job.messages = [self.current(job.key, message) for message in job.messages]
         if conversation is not None and not job.asked and not conversation.messages:
             conversation.messages.extend(job.messages)
-        self._reader.on_recalled(job)
+        self._listener.on_backfilled(job)
 
     def _finish_resume(self, job: GapFill) -> None:
         for entry in job.release():
@@ -329,16 +335,16 @@ class Timeline:
             self.cursor = max(self.cursor, entry.seq)
         self.cursor = max(self.cursor, job.target)
         self._resume = None
-        self._reader.on_caught_up(self._missed)
+        self._listener.on_caught_up(self._missed)
 
-    def _finish_pull(self, job: GapFill) -> None:
-        if job.key is None or self._pulls.pop(job.key, None) is None:
+    def _finish_gap_fill(self, job: GapFill) -> None:
+        if job.key is None or self._gap_fills.pop(job.key, None) is None:
             return
         conversation = self.conversations[job.key]
         held = job.release()
         for entry in held:
             if entry.seq <= job.target:
                 self._take(conversation, entry, late=False)
-        conversation.last = max(conversation.last, job.target)  # whatever the log no longer has will not come
+        conversation.last = max(conversation.last, job.target)  # what the log no longer has will not come
         for entry in held:
             self._offer(entry, late=False)

@@ -1,7 +1,8 @@
-"""How long to wait: before dialling again, for a silent server, until all is sent. Times are monotonic seconds.
+"""Delays and timeouts: between connection attempts, of a silent server, of repeated requests; and the send rate.
 
-The silence rules mirror the server's (limits.py: idle_ping_s, ping_timeout_s): after a minute we ask, half a minute
-later it counts as dead. While the server has said that it is not reading us, silence means nothing.
+Times are monotonic seconds. The rules for silence mirror the server's (limits.py: idle_ping_s, ping_timeout_s): after a
+minute the client sends a Ping, and half a minute later the server counts as dead. While the server has told that it
+reads nothing from this client, silence means nothing.
 """
 
 from __future__ import annotations
@@ -13,40 +14,40 @@ from securechat.errors import ErrorCode
 from securechat.model import Ping, Refused
 
 FIRST_DELAY_S = 0.2
-"""Before the first new attempt: a restarted server is back within a second, and nobody should notice longer."""
+"""Before the first new attempt: a restarted server is back within a second."""
 LONGEST_DELAY_S = 10.0
 """Between attempts in the end: a thousand clients then cost a server a hundred connections a second at most."""
 STABLE_S = 10.0
-"""A connection that lived this long was a good one: the next loss starts with the first delay again."""
+"""A connection that lived this long was stable: the next loss starts with the first delay again."""
 EARLY_ENDS = 3
 """Connections in a row that ended soon after a welcome, with no reason given or an internal error, before the client
-takes it that what it says makes the server fail. Fewer would be the chance of a bad network."""
+assumes that its own requests make the server fail. Fewer may be a bad network."""
 LONGEST_AFTER_EARLY_ENDS_S = 60.0
-"""Between attempts from then on: a server that a supervisor starts again serves everybody else for that long."""
+"""Between attempts from then on: a server that a supervisor starts again serves the other clients for that long."""
 IDLE_PING_S = 60.0
-"""Silence before we ask (the server's idle_ping_s)."""
+"""Silence before a Ping (the server's idle_ping_s)."""
 PING_TIMEOUT_S = 30.0
 """Silence after that before the server counts as dead (the server's ping_timeout_s)."""
 ANSWER_S = 30.0
-"""For the answer to our hello and to re-entering rooms: the server's own hello_timeout_s."""
+"""For the answers to the hello and to joining the rooms again: the server's own hello_timeout_s."""
 THROTTLE_SLACK_S = 5.0
-"""Added to a server's retry_after_s before silence counts again: its clock and its loop are not ours."""
+"""Added to a server's retry_after_s before silence counts again: the server's clock and loop may lag."""
 
 RETRY_S = 1.0
 """Before a refused request is repeated, where the server named no time."""
 SLOW_MODE_S = 60.0
-"""A line waits so long for a room in slow mode; whoever would have to wait longer is told instead."""
+"""Longest wait of a message for a room in slow mode; beyond it the refusal is shown to the user."""
 _LATER = frozenset({ErrorCode.OVERLOADED, ErrorCode.BUSY, ErrorCode.OUT_OF_ORDER})
-"""Refusals of a line that are no judgement of it; DISK_FULL is one too when it names a time."""
+"""Refusals after which the same message may succeed; DISK_FULL is one too when it names a time."""
 
-PACE_LINES = 100
-"""Lines looked back on: 20 s at the server's 5 a second."""
-PACE_S = 1.0
-"""Observed before a rate is told: the server's answers come in groups, and the first says nothing."""
+RATE_MESSAGES = 100
+"""Messages over which the rate is measured: 20 s at the server's 5 a second."""
+RATE_S = 1.0
+"""Observed before a rate is shown: the server's answers come in groups, and the first tells nothing."""
 
 
 class ReconnectBackoff:
-    """Delays between attempts: doubling, capped, spread by half so that a crowd does not return as one.
+    """Delays between attempts: doubling, capped, spread by half so that many clients do not return at once.
 
     Args:
         jitter: returns a number in [0, 1); injected, because the core knows no randomness.
@@ -58,11 +59,11 @@ class ReconnectBackoff:
         self.attempt = 0
 
     def ended(self, lived_s: float, *, explained: bool) -> None:
-        """A connection on which we were welcome has ended.
+        """A connection that had a Welcome has ended.
 
         Args:
             lived_s: seconds since the welcome.
-            explained: whether the server said why, and that it was no error of its own.
+            explained: whether the server gave a reason other than an internal error.
         """
         if lived_s >= STABLE_S:
             self.attempt = self._early_ends = 0
@@ -79,7 +80,7 @@ class ReconnectBackoff:
 
 
 class Liveness:
-    """Watches one connection: when to ask, and when to give up."""
+    """Watches one connection: tells when to send a Ping, and when the server counts as dead."""
 
     def __init__(self, now: float) -> None:
         self._heard = now
@@ -92,17 +93,17 @@ class Liveness:
         self._asked = None
 
     def excuse(self, now: float, for_s: float) -> None:
-        """The server is not reading us for so long: silence until then means nothing."""
+        """Ignore silence for ``for_s`` seconds, in which the server reads nothing."""
         self._heard = max(self._heard, now + for_s + THROTTLE_SLACK_S)
         self._asked = None
 
     @property
     def deadline(self) -> float:
-        """When `check` has something to say."""
+        """When `check` has something to do."""
         return self._heard + IDLE_PING_S if self._asked is None else self._asked + PING_TIMEOUT_S
 
     def check(self, now: float) -> Ping | None:
-        """Return a Ping when it is time to ask."""
+        """Return a Ping when one is due."""
         if self._asked is None and now >= self.deadline:
             self._asked = now
             self._count += 1
@@ -110,36 +111,36 @@ class Liveness:
         return None
 
     def dead(self, now: float) -> bool:
-        """Tell whether our question stayed unanswered."""
+        """Tell whether the Ping stayed unanswered for too long."""
         return self._asked is not None and now >= self.deadline
 
 
 class SendRate:
-    """How fast the server takes lines, as observed."""
+    """Measures how fast the server takes messages."""
 
     def __init__(self) -> None:
-        self._times: deque[float] = deque(maxlen=PACE_LINES)
+        self._times: deque[float] = deque(maxlen=RATE_MESSAGES)
         self._from = 0.0
 
     def begin(self, now: float) -> None:
-        """The limit is reached; what was allowed at once is acknowledged in the next moments, and is no rate."""
+        """Begin when the limit is reached; the burst allowed at once is acknowledged soon after and does not count."""
         self._times.clear()
-        self._from = now + PACE_S
+        self._from = now + RATE_S
 
     def moved(self, now: float) -> None:
-        """One more line is stored."""
+        """One more message is stored."""
         if now >= self._from:
             self._times.append(now)
 
     def rate(self) -> float | None:
-        """Return lines per second; None while too little was seen."""
-        if len(self._times) < 2 or (seconds := self._times[-1] - self._times[0]) < PACE_S:
+        """Return messages per second; None while too few were seen."""
+        if len(self._times) < 2 or (seconds := self._times[-1] - self._times[0]) < RATE_S:
             return None
         return (len(self._times) - 1) / seconds
 
 
 def retry_at(event: Refused, now: float) -> float | None:
-    """Return when to repeat what was refused; None when the refusal is a judgement of it."""
+    """Return when to repeat a refused request; None when the refusal is final."""
     if event.code is ErrorCode.SLOW_MODE and (event.retry_after_s is None or event.retry_after_s > SLOW_MODE_S):
         return None
     if event.code in _LATER or event.retry_after_s is not None:

@@ -1,23 +1,23 @@
-"""Typing notices: when to send ours, and how long those of others hold. Times are monotonic seconds.
+"""Typing notices: sends the user's own, and forgets those of others in time. Times are monotonic seconds.
 
-Notices are kept nowhere and may get lost, so nothing depends on them.
+Notices are not stored and may get lost, so nothing depends on them.
 """
 
 from __future__ import annotations
 
 from securechat.client.core import events
 from securechat.client.core.context import CoreContext
-from securechat.client.core.state import ConversationId, PersonKey, RoomKey
+from securechat.client.core.state import ConversationId, RoomKey
 from securechat.model import Person, Typing, TypingNow
 
 TELL_S = 5.0
-"""Between two notices of ours about one conversation; the server passes on one in 3 s (limits.typing_interval_s)."""
+"""Between two notices of the user in one conversation; the server passes on one in 3 s (limits.typing_interval_s)."""
 BELIEVED_S = 6.0
-"""After a notice of another member: a second longer than they need for the next."""
+"""After a notice of another member: a second longer than the interval of notices."""
 
 
 class TypingState:
-    """Who is typing where.
+    """The members who type, by conversation.
 
     Args:
         context: shared state.
@@ -31,10 +31,10 @@ class TypingState:
         self._last_sent: tuple[ConversationId, float] | None = None
         self._typists: dict[ConversationId, dict[int, tuple[Person, float]]] = {}
 
-    # --- our own ------------------------------------------------------------------------------------------------------
+    # --- the user's own -----------------------------------------------------------------------------------------------
 
     def notify(self, key: ConversationId) -> None:
-        """The user types; tell the server, if it is time."""
+        """The user types; send a notice, if one is due."""
         now, last = self._context.now, self._last_sent
         early = last is not None and last[0] == key and now - last[1] < TELL_S
         if not self._context.online or not self._on or not self._server_knows or early:
@@ -43,7 +43,7 @@ class TypingState:
         self._context.send(Typing(room=key.room) if isinstance(key, RoomKey) else Typing(peer=key.person_id))
 
     def message_sent(self) -> None:
-        """The message is out: typing the next one is told anew."""
+        """The message is sent: typing the next one needs a new notice."""
         self._last_sent = None
 
     def unknown_to_server(self) -> None:
@@ -51,11 +51,11 @@ class TypingState:
         self._server_knows = False
 
     def switch(self, *, on: bool | None) -> None:
-        """Send and show notices, or not; None for the other of the two."""
+        """Send and show notices, or not; None switches."""
         self._on = not self._on if on is None else on
         self.forget()
-        self._context.tell(events.TypingNoticesSet(self._on))
-        self._context.tell(events.TypingChanged())
+        self._context.show(events.TypingNoticesSet(self._on))
+        self._context.show(events.TypingChanged())
 
     # --- others -------------------------------------------------------------------------------------------------------
 
@@ -64,17 +64,17 @@ class TypingState:
         context, person = self._context, event.by
         if person.id in context.ignored or not self._on:
             return
-        key: ConversationId = RoomKey(event.room) if event.room is not None else PersonKey(person.id)
+        key = context.rooms.conversation(event.room, person.id)
         typists = self._typists.setdefault(key, {})
         is_news = person.id not in typists
         typists[person.id] = (person, context.now + BELIEVED_S)
         if is_news and key == context.current:
-            context.tell(events.TypingChanged())
+            context.show(events.TypingChanged())
 
     def stopped(self, key: ConversationId, person_id: int) -> None:
         """The message of a member has arrived."""
         if self._typists.get(key, {}).pop(person_id, None) is not None:
-            self._context.tell(events.TypingChanged())
+            self._context.show(events.TypingChanged())
 
     def expire(self) -> None:
         """Forget members whose last notice is too old."""
@@ -83,10 +83,10 @@ class TypingState:
         for key, who in old:
             self._typists[key].pop(who)
         if old:
-            self._context.tell(events.TypingChanged())
+            self._context.show(events.TypingChanged())
 
     def forget(self) -> None:
-        """Begin anew: on a new connection, perhaps to another server, nothing is known."""
+        """Begin anew on a new connection, perhaps to another server."""
         self._typists.clear()
         self._last_sent = None
         self._server_knows = True
@@ -97,5 +97,5 @@ class TypingState:
         return min((until for there in self._typists.values() for _, until in there.values()), default=None)
 
     def typists(self, key: ConversationId) -> tuple[Person, ...]:
-        """Return who types in a conversation."""
+        """Return the members who type in a conversation."""
         return tuple(person for person, _ in self._typists.get(key, {}).values())

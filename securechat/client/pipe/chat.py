@@ -13,8 +13,8 @@ from securechat.client.catalogue.help_pages import usage
 from securechat.client.catalogue.server_refusals import refusal_sentence
 from securechat.client.core import actions, events
 from securechat.client.core.client import ClientCore
-from securechat.client.core.events.connection import UiEvent
-from securechat.client.core.state import ConversationId, key_of
+from securechat.client.core.events import UiEvent
+from securechat.client.core.state import ConversationId
 from securechat.client.echo import EchoControl
 from securechat.client.network import ServerTarget
 from securechat.client.pipe.pipes import PipeSend
@@ -148,7 +148,7 @@ class PipeChat(PipeSend):
     def _put_more(self, ui_event: events.SearchShown | events.MessageChanged) -> None:
         if isinstance(ui_event, events.SearchShown):
             for hit in ui_event.hits:
-                self._print(key_of(hit.message, self.core.me.id), hit.message, hit.message.room)
+                self._print(self.core.conversation_of(hit.message), hit.message, hit.message.room)
             for said in catalogue.rooms.after_hits(len(ui_event.hits), more=ui_event.more, building=ui_event.building):
                 self.notice(said)
             return

@@ -20,8 +20,8 @@ from securechat.client import catalogue, outcome
 from securechat.client.catalogue.server_refusals import refusal_sentence
 from securechat.client.core import actions, events
 from securechat.client.core.client import ClientCore
-from securechat.client.core.events.connection import UiEvent
-from securechat.client.core.state import ConnectionPhase, ConversationId, RoomKey
+from securechat.client.core.events import UiEvent
+from securechat.client.core.state import ConnectionPhase, ConversationId
 from securechat.client.core.timing import SendRate
 from securechat.client.exit_codes import ClientExit
 from securechat.client.network import NetworkThread, ServerTarget
@@ -167,7 +167,7 @@ class PipeTail(PipeClient):
         self, core: ClientCore, server_target: ServerTarget, room: str, *, json: bool, rename: Any = None
     ) -> None:
         super().__init__(core, server_target)
-        self._key = RoomKey(room)
+        self._key = core.room(room)
         self._json = json
         self._rename = rename
 
@@ -194,12 +194,10 @@ class PipeTail(PipeClient):
                 line = change_json(change) if self._json else change_line(change)
                 if line is not None:
                     self.put(line)
-            case events.RoomSettingsChanged(rules) if rules.was is not None and RoomKey(rules.was) == self._key:
-                self._key = RoomKey(rules.room)
-            case events.RoomLeft(room, text=text) if text and RoomKey(room) == self._key:
+            case events.RoomLeft(room, text=text) if text and room == self._key.room:
                 self.tell(ui_event)
                 self.finish(ClientExit.ROOM_REFUSED, 0.0)
-            case events.RequestRefused(room=room) if room is None or RoomKey(room) == self._key:
+            case events.RequestRefused(room=room) if room is None or room == self._key.room:
                 self.notice(catalogue.connection.room_refused(one_line(self._key.room), refusal_sentence(ui_event)))
                 self.finish(ClientExit.ROOM_REFUSED, 0.0)
             case events.ConnectionLost() | events.BackOnline() | events.HistoryReset():
@@ -214,7 +212,7 @@ class PipeSend(PipeClient):
 
     def __init__(self, core: ClientCore, server_target: ServerTarget, room: str) -> None:
         super().__init__(core, server_target)
-        self.key: ConversationId = RoomKey(room)
+        self.key: ConversationId = core.room(room)
         self.acked = 0
         self.slow = False
         self._lines: queue.Queue[str | None] = queue.Queue(READ_AHEAD)

@@ -32,7 +32,7 @@ from securechat.client import catalogue, outcome
 from securechat.client.catalogue.server_refusals import refusal_sentence
 from securechat.client.core import actions, events
 from securechat.client.core.client import ClientCore
-from securechat.client.core.events.connection import UiEvent
+from securechat.client.core.events import UiEvent
 from securechat.client.core.state import ConnectionPhase, RoomKey
 from securechat.client.exit_codes import ClientExit
 from securechat.client.network import NetworkThread, ServerTarget
@@ -267,7 +267,7 @@ class Terminal:
         for ui_event in ui_events:
             shown = self._lines.rows(ui_event, self._columns())
             rows += self._rows(ui_event) if shown is None else shown
-            bell = bell or (isinstance(ui_event, events.MessageShown) and ui_event.names_me and not ui_event.late)
+            bell = bell or (isinstance(ui_event, events.MessageShown) and ui_event.mentions_me and not ui_event.late)
         if self._is_secret():  # the request for a password is shown after the prompt that hides it
             self._refresh()
         self._write(rows, bell=bell)

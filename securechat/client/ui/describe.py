@@ -11,7 +11,7 @@ from securechat.client.catalogue.server_refusals import refusal_sentence
 from securechat.client.core import events
 from securechat.client.core.actions import ModerationVerb
 from securechat.client.core.client import ClientCore
-from securechat.client.core.events.connection import UiEvent
+from securechat.client.core.events import UiEvent
 from securechat.client.core.state import ConversationId, RoomKey
 from securechat.client.ui.describe_rooms import line_text, of_entering, of_room
 from securechat.client.ui.rendering import excerpt, local_date, local_time_of
@@ -43,12 +43,10 @@ class EventText:
         told = self._without_repetition(ui_event)
         said = sentence(told, self._core.current, self._core.me.id) if told is not None else None
         was, self._current = self._current, self._core.current
-        if (
-            isinstance(ui_event, events.RoomLeft)
-            and was == RoomKey(ui_event.room)
-            and isinstance(self._current, RoomKey)
-        ):
-            said = "\n".join(part for part in (said, catalogue.connection.back_in_room(self._current.room)) if part)
+        if not isinstance(ui_event, events.RoomLeft) or not isinstance(self._current, RoomKey):
+            return said
+        if isinstance(was, RoomKey) and was.room == ui_event.room:
+            return "\n".join(part for part in (said, catalogue.connection.back_in_room(self._current.room)) if part)
         return said
 
     def _without_repetition(self, ui_event: UiEvent) -> UiEvent | None:
@@ -128,8 +126,8 @@ def _of_lines(ui_event: UiEvent) -> str | None:  # noqa: PLR0911 - one row an ev
             return catalogue.connection.line_refused(line_text(line), refusal_sentence(ui_event), to=excerpt(line.to))
         case events.WillBeDeliveredLater(person):
             return catalogue.accounts.kept_for(one_line(person.name))
-        case events.ActionDeferred(wish, subject, text):
-            return catalogue.connection.postponed(wish, excerpt(subject), excerpt(text))
+        case events.ActionDeferred(kind, subject, text):
+            return catalogue.connection.postponed(kind, excerpt(subject), excerpt(text))
         case events.LeavingChat():
             return catalogue.connection.LEAVING
         case events.RenameRefused(name, code):
@@ -224,4 +222,4 @@ def _names(people: tuple[Person, ...] | list[Person]) -> list[str]:
 
 
 def _elsewhere(room: str, current: ConversationId) -> str | None:
-    return None if RoomKey(room) == current else one_line(room)
+    return None if isinstance(current, RoomKey) and current.room == room else one_line(room)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from securechat.client import catalogue
 from securechat.client.core import events
-from securechat.client.core.events.connection import PendingMessage, UiEvent
+from securechat.client.core.events import UiEvent
+from securechat.client.core.events.messages import PendingMessage
 from securechat.client.ui.rendering import excerpt, safe_sign
 from securechat.model import Person, RevisionKind, RoomRules, UnreadItem
 from securechat.text.sanitize import one_line
@@ -50,15 +51,15 @@ def of_entering(event: events.RoomJoined) -> list[str]:
 
 def line_text(line: PendingMessage) -> str:
     """Return the beginning of a pending message's text, or a description of its change."""
-    if line.revising is None:
+    if line.change is None:
         return excerpt(line.text)
-    match line.revising.kind:
+    match line.change.kind:
         case RevisionKind.EDIT:
             return catalogue.rooms.line_of_edit(excerpt(line.text))
         case RevisionKind.DELETE:
             return catalogue.rooms.line_of_deletion()
         case _:
-            return catalogue.rooms.line_of_reaction(safe_sign(line.revising.sign))
+            return catalogue.rooms.line_of_reaction(safe_sign(line.change.emoji))
 
 
 def _topic(rules: RoomRules) -> str:

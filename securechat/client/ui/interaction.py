@@ -12,7 +12,7 @@ from securechat.client import catalogue
 from securechat.client.catalogue.help_pages import PAGES
 from securechat.client.core import actions, events
 from securechat.client.core.client import ClientCore
-from securechat.client.core.events.connection import UiEvent
+from securechat.client.core.events import UiEvent
 from securechat.client.core.state import ConversationId
 from securechat.client.secret_files import certificate_to_add
 from securechat.client.ui.commands.parser import encodable, read
@@ -161,7 +161,7 @@ class Interaction:
             case PrefillInput(text):
                 return InputResult(prefill=text)
             case HistoryFromDate(target, date):
-                return _from_date(target, date)
+                return _from_date(core.room(target) if isinstance(target, str) else target, date)
             case AskPassword(purpose):
                 if not self._can_hide:
                     return InputResult(notice=catalogue.accounts.TERMINAL_ONLY)

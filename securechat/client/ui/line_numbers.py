@@ -79,12 +79,6 @@ class LineNumbers:
         if entry is not None and entry.message is not None:
             entry.message = message or apply_change(entry.message, change)
 
-    def renamed(self, old: ConversationId, new: ConversationId) -> None:
-        """Apply the renaming of a room."""
-        for entry in self._by_number.values():
-            if entry.key == old:
-                entry.key = new
-
     def forget(self) -> None:
         """Forget all messages, because the log is another one. Numbers count on, so that none is used twice."""
         self._by_number.clear()

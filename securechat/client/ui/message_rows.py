@@ -10,9 +10,9 @@ from collections.abc import Sequence
 from securechat.client import catalogue
 from securechat.client.core import events
 from securechat.client.core.client import ClientCore
-from securechat.client.core.events.connection import UiEvent
-from securechat.client.core.events.rooms import HistoryRange
-from securechat.client.core.state import ConversationId, RoomKey, key_of
+from securechat.client.core.events import UiEvent
+from securechat.client.core.events.messages import HistoryRange
+from securechat.client.core.state import ConversationId
 from securechat.client.ui.line_numbers import LineNumbers
 from securechat.client.ui.rendering import (
     TextRow,
@@ -57,8 +57,6 @@ class MessageRows:
                 self.numbers.give(key, message.seq, message)
             case events.MessageChanged(change, message=message):
                 self.numbers.change(change, message)
-            case events.RoomSettingsChanged(rules) if rules.was is not None:
-                self.numbers.renamed(RoomKey(rules.was), RoomKey(rules.room))
             case events.HistoryReset():
                 self.numbers.forget()
 
@@ -108,10 +106,12 @@ class MessageRows:
     def _excerpt(self, event: events.HistoryShown, columns: int) -> list[TextRow]:
         if not event.messages:
             empty = (
-                catalogue.rooms.NOTHING_UNREAD if event.place is HistoryRange.UNREAD else catalogue.rooms.NOTHING_THERE
+                catalogue.rooms.NOTHING_UNREAD
+                if event.history_range is HistoryRange.UNREAD
+                else catalogue.rooms.NOTHING_THERE
             )
             return notice_rows(empty, columns)
-        rows = notice_rows(catalogue.rooms.UNREAD_BEGINS, columns) if event.place is HistoryRange.UNREAD else []
+        rows = notice_rows(catalogue.rooms.UNREAD_BEGINS, columns) if event.history_range is HistoryRange.UNREAD else []
         room = elsewhere(event.key, self._core.current, event.messages[0])
         rows += self._messages(event.key, event.messages, columns, room)
         return rows + (notice_rows(catalogue.rooms.MORE, columns) if event.more else [])
@@ -119,7 +119,7 @@ class MessageRows:
     def _hits(self, event: events.SearchShown, columns: int) -> list[TextRow]:
         rows: list[TextRow] = []
         for hit in event.hits:
-            key = key_of(hit.message, self._core.me.id)
+            key = self._core.conversation_of(hit.message)
             rows += hit_rows(hit, columns, self.numbers.give(key, hit.message.seq, hit.message))
         said = catalogue.rooms.after_hits(len(event.hits), more=event.more, building=event.building)
         return rows + [row for sentence in said for row in notice_rows(sentence, columns)]

@@ -7,14 +7,17 @@ promises 1 and 2 of the project as code.
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Callable, Container, Iterable, Sequence
 from dataclasses import dataclass
 from typing import NoReturn
 
 from securechat.client.core import events
 from securechat.client.core.events.account import IdentityChanged
-from securechat.client.core.events.rooms import MessageChanged, RoomSettingsChanged
-from securechat.client.core.state import ConversationId, PersonKey, RoomKey
+from securechat.client.core.events.messages import MessageChanged
+from securechat.client.core.events.rooms import RoomSettingsChanged
+from securechat.client.core.message_changes import apply_change
+from securechat.client.core.state import KEPT_MESSAGES, ConversationId, PersonKey, RoomKey
 from securechat.model import (
     Delete,
     Deleted,
@@ -71,6 +74,7 @@ class Display:
         self._is_successor = False
         self._last: dict[ConversationId, int] = {}
         self._last_change: dict[ConversationId, int] = {}
+        self._seqs: dict[ConversationId, list[int]] = {}
         self._open: dict[str, Period] = {}
         self._live_from: dict[str, int] = {}
 
@@ -81,7 +85,7 @@ class Display:
         self.lines, self.ended = {}, True
         return after
 
-    # --- what came over the wire, where a happening does not say it
+    # --- what came over the wire, where a ui_event does not say it
 
     def welcomed(self, event: Welcome) -> None:
         """The server has let the core in, before it tells."""
@@ -95,13 +99,13 @@ class Display:
 
     # --- what the core tells
 
-    def tell(self, happening: events.UiEvent) -> None:
-        """Take a happening.
+    def tell(self, ui_event: events.UiEvent) -> None:
+        """Take a ui_event.
 
         Raises:
             HistoryBroken: something is shown twice, out of order, or where the user is not.
         """
-        match happening:
+        match ui_event:
             case events.MessageShown(message, key):
                 self._show(message, key)
             case MessageChanged(change, key, message):
@@ -134,9 +138,6 @@ class Display:
         if (period := self._open.pop(old, None)) is not None:
             period.room = new
             self._open[new] = period
-        for table in (self._last, self._last_change):
-            if (seq := table.pop(RoomKey(old), None)) is not None:
-                table[RoomKey(new)] = seq
 
     def _settle(self, number: int, what: str) -> None:
         if number == 0:  # a whisper to somebody nobody found
@@ -157,6 +158,7 @@ class Display:
         elif self.me not in (message.sender_id, message.to):
             self._broken(f"message {message.seq} of others' dialogue was shown")
         self._last[key] = message.seq
+        self._seqs.setdefault(key, []).append(message.seq)
         self.shown[message.seq] = message
 
     def _amend(self, change: MessageChange, key: ConversationId, message: Message | None) -> None:
@@ -166,11 +168,22 @@ class Display:
             self._broken(f"change {change.seq} was told after {self._last_change[key]}")
         self._last_change[key] = change.seq
         before = self.shown.get(change.target)
+        if message is None and before is not None:
+            self._check_let_go(change, key)
+            message = apply_change(before, change)  # as line_numbers does: a line client has more than the core keeps
         if message is not None and before is not None:
             is_older = message.deleted is None and (message.edited or 0) < (before.edited or 0)
-            if is_older or before.deleted is not None:
+            if is_older or (before.deleted is not None and message is not before):
                 self._broken(f"message {message.seq} was told as {message}, after it had been {before}")
             self.shown[change.target] = message
+
+    def _check_let_go(self, change: MessageChange, key: ConversationId) -> None:
+        """The core may leave out what became of a message only after so many others of the conversation."""
+        seqs = self._seqs.get(key, [])  # none where it was shown under a name that the room lost while away
+        later = len(seqs) - bisect_right(seqs, change.target)
+        is_present = not isinstance(key, RoomKey) or change.target > self._open[key.room].above
+        if is_present and later < KEPT_MESSAGES:
+            self._broken(f"what became of message {change.target} was left out, after {later} others")
 
     # --- at the end
 

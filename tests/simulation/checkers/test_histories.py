@@ -9,10 +9,11 @@ import pytest
 from msgspec.structs import replace
 
 from securechat.client.core import events
+from securechat.client.core.events import UiEvent
 from securechat.client.core.events.account import IdentityChanged
-from securechat.client.core.events.connection import UiEvent
-from securechat.client.core.events.rooms import MessageChanged, RoomSettingsChanged
-from securechat.client.core.state import ConversationId, PersonKey, RoomKey, key_of
+from securechat.client.core.events.messages import MessageChanged
+from securechat.client.core.events.rooms import RoomSettingsChanged
+from securechat.client.core.state import KEPT_MESSAGES, ConversationId, KnownRooms, PersonKey
 from securechat.errors import ErrorCode
 from securechat.model import (
     Delete,
@@ -36,7 +37,8 @@ from tests.simulation.checkers.histories import Display, check_streams
 from tests.simulation.checkers.wire_checks import SentDraft, Stream
 
 ME, BOB, EVE = 1, 2, 3
-LOBBY: ConversationId = RoomKey("lobby")
+KNOWN_ROOMS = KnownRooms()
+LOBBY: ConversationId = KNOWN_ROOMS.named("lobby")
 LINES = [events.PendingMessage(number, LOBBY, f"line {number}") for number in (1, 2, 3)]
 
 
@@ -46,25 +48,25 @@ def msg(seq: int, sender_id: int = BOB, **more: Any) -> Message:
 
 
 def shown(message: Message) -> events.MessageShown:
-    return events.MessageShown(message, key_of(message, ME), own=False)
+    return events.MessageShown(message, KNOWN_ROOMS.conversation_of(message, ME), own=False)
 
 
 def amended(change: MessageChange, message: Message | None) -> MessageChanged:
-    return MessageChanged(change, key_of(change, ME), message)
+    return MessageChanged(change, KNOWN_ROOMS.conversation_of(change, ME), message)
 
 
 def edited(seq: int, target: int, text: str = "mended") -> Edited:
     return Edited(seq, target, BOB, "bob", 0, "lobby", text=text)
 
 
-def display(*happenings: UiEvent, live_from: int = 10) -> Display:
+def display(*ui_events: UiEvent, live_from: int = 10) -> Display:
     """Somebody who came to the lobby, and was told this."""
     one = Display("ann")
     one.welcomed(Welcome(1, "server/1", ME, "ann", live_from))
     one.joined(Joined("lobby", live_from, 1))
     one.tell(events.RoomJoined("lobby", (), 1))
-    for happening in happenings:
-        one.tell(happening)
+    for ui_event in ui_events:
+        one.tell(ui_event)
     return one
 
 
@@ -89,14 +91,22 @@ def test_an_honest_life_passes() -> None:
     )
     one.check(rows, converged=True)
     one.lines = dict.fromkeys((1, 2, 3))
-    for happening in (
+    for ui_event in (
         events.MessageAcked(LINES[0], 11),
         events.MessageRefused(LINES[1], ErrorCode.NOT_FOUND, ""),
         events.MessagesLost((LINES[2],)),
         events.ClientEnded(events.EndReason.QUIT),
     ):
-        one.tell(happening)
+        one.tell(ui_event)
     assert one.lines == {1: "acked", 2: "refused", 3: "lost"}
+    one.check(rows, converged=True)
+
+
+def test_a_reaction_to_a_message_that_the_core_has_let_go_is_on_the_display() -> None:
+    """Found by kill -9 in a flood: the core fell 500 messages behind the message that its user reacted to."""
+    reaction = Reacted(1000, 11, ME, "ann", 0, "lobby", sign="+")
+    rows = [msg(11, reactions=[Reaction("+", [ME])]), *(msg(12 + number) for number in range(KEPT_MESSAGES))]
+    one = display(shown(msg(11)), *map(shown, rows[1:]), amended(reaction, None))
     one.check(rows, converged=True)
 
 
@@ -121,15 +131,16 @@ def lies() -> Iterator[tuple[str, list[UiEvent], str]]:
     )
     refused = events.MessageRefused(LINES[0], ErrorCode.INVALID, "")
     yield "a line both ways", [events.MessageAcked(LINES[0], 11), refused], "line 1 is acked, and refused"
+    yield "a message let go", [shown(msg(11)), amended(edited(12, 11), None)], "was left out, after 0 others"
     yield "another log", [events.HistoryReset()], "another log"
     yield "another self", [IdentityChanged(Person(9, "ann"))], "somebody else"
 
 
-@pytest.mark.parametrize(("happenings", "sentence"), [pytest.param(*rest, id=name) for name, *rest in lies()])
-def test_each_lie_is_seen_when_it_is_told(happenings: list[UiEvent], sentence: str) -> None:
-    one = display(*happenings[:-1])
+@pytest.mark.parametrize(("ui_events", "sentence"), [pytest.param(*rest, id=name) for name, *rest in lies()])
+def test_each_lie_is_seen_when_it_is_told(ui_events: list[UiEvent], sentence: str) -> None:
+    one = display(*ui_events[:-1])
     with pytest.raises(HistoryBroken, match=sentence):
-        one.tell(happenings[-1])
+        one.tell(ui_events[-1])
 
 
 def test_no_line_is_forgotten_at_the_end() -> None:
@@ -184,10 +195,10 @@ def shortcomings() -> Iterator[tuple[str, list[UiEvent], list[Message], str]]:
 
 
 @pytest.mark.parametrize(
-    ("happenings", "rows", "sentence"), [pytest.param(*rest, id=name) for name, *rest in shortcomings()]
+    ("ui_events", "rows", "sentence"), [pytest.param(*rest, id=name) for name, *rest in shortcomings()]
 )
-def test_each_shortcoming_is_seen_at_the_end(happenings: list[UiEvent], rows: list[Message], sentence: str) -> None:
-    one = display(*happenings)
+def test_each_shortcoming_is_seen_at_the_end(ui_events: list[UiEvent], rows: list[Message], sentence: str) -> None:
+    one = display(*ui_events)
     with pytest.raises(HistoryBroken, match=sentence):
         one.check(rows, converged=True)
 

@@ -65,7 +65,7 @@ def react(person: Person, device: Device) -> None:
         key, message = found
         for _ in range(person.rng.choice((1, 1, 3))):
             kind = person.rng.choice((RevisionKind.REACT, RevisionKind.REACT, RevisionKind.UNREACT))
-            device.want(actions.ChangeMessage(key, kind, message.seq, sign=person.rng.choice(SIGNS)))
+            device.want(actions.ChangeMessage(key, kind, message.seq, emoji=person.rng.choice(SIGNS)))
 
 
 DEEDS = (reply, edit, edit, edit_again_and_again, delete, react, react)

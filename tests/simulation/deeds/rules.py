@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 from securechat.client.core import actions
 from securechat.client.core.actions import ModerationVerb
-from securechat.client.core.state import RoomKey
 from securechat.model import RoleName, SetRoom
 from securechat.text.names import LOBBY
 from tests.simulation.deeds.rooms import ROOMS
@@ -64,10 +63,11 @@ def hide(person: Person, device: Device) -> None:
 
 def call_otherwise(person: Person, device: Device) -> None:
     """Give a room another name, which may be another's."""
+    assert device.core is not None
     room = _room(person, device)
     name = person.rng.choice((*ROOMS, f"room{person.rng.randrange(9)}"))
     if person.rng.random() < 0.5:
-        target = RoomKey(room)
+        target = device.core.room(room)
         device.want(actions.SendMessage(person.speech.next(device, target), target))
     device.want(actions.ChangeRoomSettings(SetRoom(0, room, name=name, private=False)))
 

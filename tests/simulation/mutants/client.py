@@ -28,7 +28,7 @@ def own_message_shown_twice(original: Any) -> Any:
     def show(self: Any, conversation: Any, message: Any, *, late: bool) -> None:
         original(self, conversation, message, late=late)
         if message.sender_id == self.me and late:
-            self._reader.on_message(conversation.key, message, late=late)
+            self._listener.on_message(conversation.key, message, late=late)
 
     return show
 
@@ -63,7 +63,7 @@ def numbers_begin_anew_after_a_restart(original: Any) -> Any:
 def room_forgotten_after_reconnect(original: Any) -> Any:
     def entered(self: Any, event: Any, *, elsewhere: bool = False) -> Any:
         told = original(self, event, elsewhere=elsewhere)
-        self.unwant(event.room)
+        self.unwant(self._names.named(event.room))
         return told
 
     return entered

@@ -8,6 +8,7 @@ from msgspec.structs import replace
 
 from securechat.client.core import timeline
 from securechat.client.core.read_markers import ReadMarkers
+from securechat.client.core.state import KnownRooms
 from securechat.client.core.timeline import Timeline
 from securechat.model import Deleted, Edited, Reacted
 from tests.simulation.mutants.planting import nothing, planted
@@ -48,7 +49,7 @@ def changes_that_come_late_are_forgotten(original: Any) -> Any:
     return lambda self, conversation, change, *, late: None if late else original(self, conversation, change, late=late)
 
 
-@planted(Timeline, "renamed")
+@planted(KnownRooms, "rename")
 def renamed_room_is_an_unknown_one(original: Any) -> Any:
     return nothing
 

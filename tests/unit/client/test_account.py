@@ -10,7 +10,7 @@ from securechat.client.core import actions, events
 from securechat.client.core.credentials import Credentials
 from securechat.client.core.events.account import AccountAction
 from securechat.client.core.read_markers import APART_S, TELL_S
-from securechat.client.core.state import ConnectionPhase, PersonKey, RoomKey, Visibility
+from securechat.client.core.state import ConnectionPhase, PersonKey, Visibility
 from securechat.client.exit_codes import ClientExit
 from securechat.client.outcome import of_end
 from securechat.client.ui.describe import sentence
@@ -21,12 +21,11 @@ from tests.support.secrecy import OTHER_PASSWORD, PASSWORD, keep_secret
 TOKEN = keep_secret("e1f2031425364758697a8b9cadbecfd0")
 ME = m.Person(7, "me")
 BOB = m.Person(9, "bob")
-HERE = RoomKey("lobby")
 
 
-def inside(*, account: bool = True, attention: Visibility = Visibility.ALL, seen: int | None = None) -> Driver:
+def inside(*, account: bool = True, visibility: Visibility = Visibility.ALL, seen: int | None = None) -> Driver:
     tokens = {"me": TOKEN} if account else {}
-    one = Driver(login=Credentials(SECRET, tokens=tokens), attention=attention)
+    one = Driver(credentials=Credentials(SECRET, tokens=tokens), visibility=visibility)
     one.tick()
     one.hear(m.Welcome(1, "server", ME.id, "me", 10, account=account, seen_seq=seen))
     one.hear(m.Joined("lobby", 10, 1, [ME]))
@@ -166,7 +165,7 @@ def test_rooms_of_another_device_are_adopted_and_left_with_a_line_each() -> None
     one = inside()
     one.hear(m.Joined("ops", 12, 2, [ME, BOB]))
     assert said(one) == ["You are also in #ops. Also there: bob"]
-    assert one.core.current == HERE
+    assert one.core.current == one.core.room("lobby")
     one.hear(m.Message(13, 0, BOB.id, "bob", 0, "over here", room="ops"))
     assert one.shown() == [(13, "over here")]
     one.cut()
@@ -292,15 +291,15 @@ def test_many_busy_conversations_do_not_add_up_to_a_flood() -> None:
     assert reads(one)[1:] == [m.Read(12, peer=BOB.id)]
 
 
-@pytest.mark.parametrize(("account", "attention"), [(False, Visibility.ALL), (True, Visibility.NOBODY)])
-def test_neither_a_guest_nor_a_script_reads_for_others(account: bool, attention: Visibility) -> None:
-    one = inside(account=account, attention=attention)
+@pytest.mark.parametrize(("account", "visibility"), [(False, Visibility.ALL), (True, Visibility.NOBODY)])
+def test_neither_a_guest_nor_a_script_reads_for_others(account: bool, visibility: Visibility) -> None:
+    one = inside(account=account, visibility=visibility)
     one.hear(message(11, "a"))
     assert not reads(one)
 
 
 def test_a_screen_with_one_conversation_has_read_what_it_looks_at() -> None:
-    one = inside(attention=Visibility.CURRENT)
+    one = inside(visibility=Visibility.CURRENT)
     one.hear(message(11, "a", direct=True))
     assert not reads(one)
     one.want(actions.SelectConversation(PersonKey(BOB.id)))
@@ -308,7 +307,7 @@ def test_a_screen_with_one_conversation_has_read_what_it_looks_at() -> None:
 
 
 def test_what_another_device_has_read_is_unread_no_more() -> None:
-    one = inside(attention=Visibility.CURRENT)
+    one = inside(visibility=Visibility.CURRENT)
     for seq, prev in ((11, 0), (12, 11), (13, 12)):
         one.hear(message(seq, "x", direct=True, prev=prev))
     conversation = one.core.conversations[PersonKey(BOB.id)]

@@ -11,7 +11,8 @@ import pytest
 import securechat.client
 from securechat.client import catalogue
 from securechat.client.catalogue.help_pages import PAGES, usage
-from securechat.client.core.events.connection import Disconnect, DisconnectReason, EndReason, RejectReason
+from securechat.client.core.events.connection import Disconnect, DisconnectReason, EndReason
+from securechat.client.core.events.requests import RejectReason
 from securechat.client.exit_codes import OF_TLS_PROBLEM, ClientExit
 from securechat.client.outcome import of_loss
 from securechat.client.ui.commands.parser import COMMANDS

@@ -44,17 +44,17 @@ def memory(tmp_path: Path, ca: str, monkeypatch: pytest.MonkeyPatch) -> LocalSto
 
 
 def where(
-    given: ConnectionOptions, memory: LocalStore | None, *, person: bool = True
+    given: ConnectionOptions, memory: LocalStore | None, *, interactive: bool = True
 ) -> tuple[str, int, str | None, str | None]:
     """Host, port, name, and the token that would be shown."""
-    found = decide(given, memory, person=person)
-    hello = found.login.hello(found.name or "nobody", "")
+    found = decide(given, memory, interactive=interactive)
+    hello = found.credentials.hello(found.name or "nobody", "")
     return found.server_target.host, found.server_target.port, found.name, hello.token
 
 
 def test_with_nothing_typed_it_goes_where_it_was_and_says_so(memory: LocalStore) -> None:
     assert where(ConnectionOptions(), memory) == (*HERE, "ann", TOKEN)
-    assert decide(ConnectionOptions(), memory, person=True).notes == [
+    assert decide(ConnectionOptions(), memory, interactive=True).notes == [
         "Using the last server, chat.example port 9000, as ann"
     ]
 
@@ -72,7 +72,7 @@ def test_a_login_is_not_shown_to_another_ca(memory: LocalStore, files: tuple[Pat
 
 
 def test_a_server_that_was_named_again_is_trusted_as_before(memory: LocalStore, ca: str) -> None:
-    found = decide(ConnectionOptions(server="Chat.Example", port=9000), memory, person=True)
+    found = decide(ConnectionOptions(server="Chat.Example", port=9000), memory, interactive=True)
     assert found.name == "ann"
     assert found.notes == []
 
@@ -80,7 +80,7 @@ def test_a_server_that_was_named_again_is_trusted_as_before(memory: LocalStore, 
 @pytest.mark.parametrize("given", [ConnectionOptions(server="elsewhere"), ConnectionOptions(port=1)])
 def test_a_server_nobody_knows_needs_a_ca(memory: LocalStore, given: ConnectionOptions) -> None:
     with pytest.raises(StartupError) as caught:
-        decide(given, memory, person=True)
+        decide(given, memory, interactive=True)
     assert caught.value.code is ClientExit.BAD_CA_FILE
 
 
@@ -93,11 +93,11 @@ def test_without_a_memory_the_defaults_of_a_checkout_hold(tmp_path: Path, ca: st
 
 
 def test_a_script_takes_a_remembered_name_only_with_a_proof_of_it(memory: LocalStore, ca: str) -> None:
-    assert where(ConnectionOptions(), memory, person=False) == (*HERE, "ann", TOKEN)
+    assert where(ConnectionOptions(), memory, interactive=False) == (*HERE, "ann", TOKEN)
     memory.keep_server(*HERE, ca, "a guest")
-    assert where(ConnectionOptions(), memory, person=False)[2] is None
+    assert where(ConnectionOptions(), memory, interactive=False)[2] is None
     with pytest.raises(StartupError) as caught:
-        decide(ConnectionOptions(), memory, person=False, needs_name=True)
+        decide(ConnectionOptions(), memory, interactive=False, needs_name=True)
     assert caught.value.code is ClientExit.USAGE
 
 
@@ -105,15 +105,15 @@ def test_a_password_comes_from_its_file_only(memory: LocalStore, tmp_path: Path)
     path = tmp_path / "my.password"
     path.write_text(PASSWORD)
     path.chmod(0o600)
-    assert PASSWORD not in repr(decide(ConnectionOptions(password_file=str(path)), memory, person=True))
+    assert PASSWORD not in repr(decide(ConnectionOptions(password_file=str(path)), memory, interactive=True))
     with pytest.raises(StartupError) as caught:
-        decide(ConnectionOptions(password_file=str(tmp_path / "nowhere")), memory, person=True)
+        decide(ConnectionOptions(password_file=str(tmp_path / "nowhere")), memory, interactive=True)
     assert caught.value.code is ClientExit.LOGIN_REFUSED
 
 
 def test_a_certificate_file_that_is_none_is_not_blamed_on_the_ca(memory: LocalStore, tmp_path: Path) -> None:
     with pytest.raises(StartupError) as caught:
-        decide(ConnectionOptions(certificate=str(tmp_path / "nowhere.pem")), memory, person=True)
+        decide(ConnectionOptions(certificate=str(tmp_path / "nowhere.pem")), memory, interactive=True)
     assert caught.value.code is ClientExit.LOGIN_REFUSED
     assert "ca.pem" not in caught.value.sentence
 
@@ -133,9 +133,9 @@ def learned(files: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("learned")
 def test_an_invite_says_where_to_go_and_whom_to_trust_and_asks_for_a_new_name(memory: LocalStore, ca: str) -> None:
-    found = decide(ConnectionOptions(invite=link_for(ca)), memory, person=True)
+    found = decide(ConnectionOptions(invite=link_for(ca)), memory, interactive=True)
     assert (found.server_target.host, found.server_target.port, found.name) == (*HERE, None)
-    hello = found.login.hello("new", "")
+    hello = found.credentials.hello("new", "")
     assert (hello.invite, hello.token) == (TOKEN, None)
 
 
@@ -153,16 +153,16 @@ def test_an_invite_for_another_ca_than_the_one_remembered_is_a_warning_and_a_que
     other = files[1].read_text()
     given = ConnectionOptions(invite=link_for(other), name="new")
     if answer:
-        decide(given, memory, person=True, confirm=confirm)
+        decide(given, memory, interactive=True, confirm=confirm)
     else:
         with pytest.raises(StartupError) as caught:
-            decide(given, memory, person=True, confirm=confirm)
+            decide(given, memory, interactive=True, confirm=confirm)
         assert caught.value.code is ClientExit.WRONG_CA
     (warning,) = warnings
     assert authority_of(other) in warning
     assert authority_of(files[0].read_text()) in warning
     with pytest.raises(StartupError):
-        decide(given, memory, person=False)
+        decide(given, memory, interactive=False)
 
 
 # --- forgetting -------------------------------------------------------------------------------------------------------

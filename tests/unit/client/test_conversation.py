@@ -12,15 +12,14 @@ from securechat.client.core import actions, events
 from securechat.client.core.actions import ModerationVerb
 from securechat.client.core.credentials import Credentials
 from securechat.client.core.send_queue import WINDOW
-from securechat.client.core.state import PersonKey, RoomKey, Visibility
+from securechat.client.core.state import ConnectionPhase, PersonKey, Visibility
 from securechat.client.core.typing import BELIEVED_S, TELL_S
 from securechat.client.ui.describe import sentence
+from securechat.client.ui.line_numbers import LineNumbers, NumberedMessage
 from securechat.client.ui.message_rows import MessageRows
 from securechat.errors import ErrorCode
 from tests.support.core_driver import SECRET, ChangingServer, Driver
 
-LOBBY = RoomKey("lobby")
-OPS = RoomKey("ops")
 ANN = m.Person(5, "ann")
 ME = m.Person(1, "me")
 
@@ -33,9 +32,9 @@ def online(**options: object) -> Driver:
     return driver
 
 
-def account(*, first: bool = True, attention: Visibility = Visibility.ALL) -> Driver:
+def account(*, first: bool = True, visibility: Visibility = Visibility.ALL) -> Driver:
     """An account that belongs to ops; the server has not said yet what was not read."""
-    one = Driver(login=Credentials(SECRET, tokens={"me": "0" * 32}), attention=attention, typing=True)
+    one = Driver(credentials=Credentials(SECRET, tokens={"me": "0" * 32}), visibility=visibility, typing=True)
     one.tick()
     greet(one)
     if first:
@@ -81,10 +80,10 @@ def said(one: Driver) -> list[str]:
 def test_answers_edits_deletions_and_reactions_are_lines_kept_until_acknowledged() -> None:
     one = online()
     one.cut()
-    one.want(actions.SendMessage("yes", LOBBY, reply=7))
-    one.want(actions.ChangeMessage(LOBBY, m.RevisionKind.EDIT, 7, "new"))
+    one.want(actions.SendMessage("yes", one.core.room("lobby"), reply=7))
+    one.want(actions.ChangeMessage(one.core.room("lobby"), m.RevisionKind.EDIT, 7, "new"))
     one.want(actions.ChangeMessage(PersonKey(5), m.RevisionKind.DELETE, 8))
-    one.want(actions.ChangeMessage(LOBBY, m.RevisionKind.UNREACT, 7, sign="+"))
+    one.want(actions.ChangeMessage(one.core.room("lobby"), m.RevisionKind.UNREACT, 7, emoji="+"))
     assert said(one)[-4:] == [
         "Waiting to be sent: yes",
         "Waiting to be sent: (edit) new",
@@ -125,7 +124,7 @@ def test_a_numbered_message_is_the_one_that_the_core_keeps_and_no_copy() -> None
     one.settle()
     for ui_event in one.told:
         rows.note(ui_event)
-    kept = one.core.find_message(LOBBY, one.server.log[0].seq)
+    kept = one.core.find_message(one.core.room("lobby"), one.server.log[0].seq)
     assert kept is not None
     assert kept.text == "b"
     assert rows.numbers.message(kept.seq) is kept
@@ -150,7 +149,7 @@ def test_a_page_of_history_that_is_older_than_a_change_shows_the_change() -> Non
         one.settle()
     oldest = one.server.log[0].seq
     one.server.page_rows, one.server.slow_reader = 1_000, True  # type: ignore[attr-defined]
-    one.want(actions.AskHistory(LOBBY, 501))
+    one.want(actions.AskHistory(one.core.room("lobby"), 501))
     one.to_server()
     one.server.change(oldest, "edit", text="mended")  # type: ignore[attr-defined]
     one.to_client()
@@ -175,7 +174,7 @@ def test_what_somebody_hidden_changes_is_hidden() -> None:
 def test_a_message_that_mentions_me_names_me(mentions: list[int], *, rings: bool) -> None:
     one = online()
     one.hear(m.Message(9, 0, 5, "ann", 0, "hello", "lobby", mentions=mentions))
-    assert one.all(events.MessageShown)[0].names_me is rings
+    assert one.all(events.MessageShown)[0].mentions_me is rings
 
 
 # --- slow mode --------------------------------------------------------------------------------------------------------
@@ -269,21 +268,77 @@ def test_what_was_ordered_when_the_connection_broke_is_told_and_not_repeated() -
 
 
 def test_a_room_that_gets_another_name_stays_the_same_room() -> None:
-    one = online(rooms=("ops",), attention=Visibility.CURRENT)
+    one = online(rooms=("ops",), visibility=Visibility.CURRENT)
     one.server.batch([("ops", "before")])
     one.settle()
     one.say("under way", "ops")
     one.hear(m.RoomRules("dev", was="ops", by=ANN))
-    assert one.core.current == RoomKey("dev")
+    assert one.core.current == one.core.room("dev")
     assert said(one) == ["#ops is now called #dev"]
     assert set(one.core.rooms) == {"lobby", "dev"}
     assert one.core.wanted_rooms == ["dev"]
-    assert one.core.unsent[0].target == RoomKey("dev")
-    last = one.core.conversations[RoomKey("dev")].last
+    assert one.core.unsent[0].target == one.core.room("dev")
+    last = one.core.conversations[one.core.room("dev")].last
     one.hear(m.Message(last + 5, last, 5, "ann", 0, "said before, heard after", "ops"))
     shown = one.all(events.MessageShown)[-1]
-    assert (shown.key, shown.message.room) == (RoomKey("dev"), "dev")
-    assert [each.room for each in one.core.conversations[RoomKey("dev")].messages] == ["dev", "dev"]
+    assert (shown.key, shown.message.room) == (one.core.room("dev"), "dev")
+    assert [each.room for each in one.core.conversations[one.core.room("dev")].messages] == ["dev", "dev"]
+
+
+def test_a_renamed_room_keeps_its_typists_slow_mode_unread_count_and_numbers() -> None:
+    one = online(rooms=("ops",), typing=True)
+    ops, numbers = one.core.current, LineNumbers()
+    numbers.give(ops, 7)
+    one.say("later")
+    one.say("first", "ops")
+    refusal = m.Refused(ErrorCode.SLOW_MODE, "slow", client_id=2, retry_after_s=10.0)
+    one.hear(refusal)
+    one.hear(m.TypingNow(ANN, room="ops"))
+    one.want(actions.SelectConversation(one.core.room("lobby")))
+    one.hear(m.Message(5, 0, 5, "ann", 0, "unread", "ops"))
+    one.hear(m.TypingNow(ANN, room="ops"))
+    one.hear(m.RoomRules("dev", was="ops", by=ANN))
+    assert one.core.room("dev") is ops
+    assert numbers.find(1) == NumberedMessage(1, ops, 7)
+    assert one.core.conversations[ops].unread == 1
+    one.want(actions.SelectConversation(ops))
+    assert one.core.typists == (ANN,)
+    one.now += 10.0
+    one.take(one.core.tick(one.now))
+    assert one.sent[-1] == m.Say(3, "dev", "first")
+
+
+def test_a_name_that_a_room_had_may_be_another_rooms() -> None:
+    one = online(rooms=("ops",))
+    first = one.core.current
+    one.hear(m.RoomRules("dev", was="ops", by=ANN))
+    one.want(actions.JoinRoom("ops"))
+    one.hear(m.RoleChanged("ops", ANN, "moderator", ME))  # on its way since before: it is about the first
+    assert one.all(events.RoleShown)[-1].room == "dev"
+    one.hear(m.Joined("ops", 20, 1, [ME], asked(one, m.Join)))
+    second = one.core.current
+    assert (first, second) == (one.core.room("dev"), one.core.room("ops"))
+    one.hear(m.Message(21, 0, 5, "ann", 0, "in the second", "ops"))
+    assert one.all(events.MessageShown)[-1].key is second
+    assert set(one.core.rooms) == {"lobby", "dev", "ops"}
+
+
+def test_a_room_takes_the_name_of_one_that_was_asked_for_while_away() -> None:
+    one = online(rooms=("ops",))
+    ops = one.core.current
+    one.cut()
+    one.want(actions.JoinRoom("dev"))
+    one.settle()
+    one.want(actions.LeaveRoom("dev"))
+    one.hear(m.Left("dev", asked(one, m.Leave)))
+    one.hear(m.RoomRules("dev", was="ops", by=ANN))
+    assert one.core.room("dev") is ops
+    assert set(one.core.rooms) == {"lobby", "dev"}
+    assert one.core.wanted_rooms == ["dev"]
+    assert [key for key in one.core.conversations if key == ops] == [ops]
+    one.cut()
+    one.settle()
+    assert one.core.phase is ConnectionPhase.ONLINE
 
 
 def test_only_what_changed_of_the_rules_is_told() -> None:
@@ -332,7 +387,7 @@ def test_what_was_not_read_in_another_place_is_shown_with_its_room() -> None:
     one = online()
     said_there = m.Message(7, 0, ANN.id, ANN.name, 0, "hello", "ops")
     shown = MessageRows(one.core).rows(
-        events.HistoryShown(OPS, (said_there,), events.HistoryRange.UNREAD, more=False), 80
+        events.HistoryShown(one.core.room("ops"), (said_there,), events.HistoryRange.UNREAD, more=False), 80
     )
     assert shown is not None
     assert shown[1].endswith("[1] #ops ann: hello")
@@ -348,7 +403,7 @@ def test_whoever_is_taken_out_of_a_room_is_told_why_and_does_not_come_back_by_it
     one = online(rooms=("ops",))
     one.hear(m.Left("ops", 0, code, "ann took you out of #ops: why"))
     assert said(one) == ["ann took you out of #ops: why"]
-    assert one.core.current == LOBBY
+    assert one.core.current == one.core.room("lobby")
     one.cut(restart=True)
     one.settle()
     assert one.server.rooms == {"lobby"}
@@ -386,7 +441,7 @@ def test_what_was_not_read_is_asked_for_after_a_login_and_told_in_a_line() -> No
     one = account()
     unread(one, m.UnreadItem(2, 3, 1, 4, room="ops"), m.UnreadItem(0, 1, 0, 7, peer=ANN))
     assert said(one) == ["Unread: #ops 3 (1 mention), ann 1. /unread lists them"]
-    conversation = one.core.conversations[OPS]
+    conversation = one.core.conversations[one.core.room("ops")]
     assert (conversation.unread, conversation.mentions) == (3, 1)
 
 
@@ -475,7 +530,7 @@ def test_where_the_server_does_not_say_what_was_read_all_is_as_it_was_before() -
 def test_a_jump_to_what_is_not_there_says_so() -> None:
     one = online()
     one.want(actions.ShowUnread(None))
-    one.want(actions.ShowHistory(LOBBY, around=4))
+    one.want(actions.ShowHistory(one.core.room("lobby"), around=4))
     one.hear(m.HistoryPage(asked(one, m.History), [message(9, room="lobby")], 9))
     assert said(one) == [
         "Nothing is unread here. /unread lists the conversations with unread messages",
@@ -485,7 +540,7 @@ def test_a_jump_to_what_is_not_there_says_so() -> None:
 
 def test_a_day_is_shown_from_its_first_message_on() -> None:
     one = online()
-    one.want(actions.ShowHistory(OPS, at_ms=500))
+    one.want(actions.ShowHistory(one.core.room("ops"), at_ms=500))
     assert one.sent[-1] == m.History(asked(one, m.History), "ops", limit=30, at=500)
     early, late = m.Message(1, 0, 5, "ann", 400, "a", "ops"), m.Message(2, 1, 5, "ann", 600, "b", "ops")
     one.hear(m.HistoryPage(asked(one, m.History), [early, late], 2))
@@ -535,7 +590,7 @@ def test_a_server_that_does_not_know_it_is_told_as_that(intent: actions.Action) 
 
 def test_a_line_that_the_server_does_not_know_is_told_as_that() -> None:
     one = online()
-    one.want(actions.ChangeMessage(LOBBY, m.RevisionKind.EDIT, 1, "new"))
+    one.want(actions.ChangeMessage(one.core.room("lobby"), m.RevisionKind.EDIT, 1, "new"))
     one.hear(m.Refused(ErrorCode.UNKNOWN_TYPE, "there is no such type", client_id=1))
     assert said(one) == ["Not sent. This server does not support that yet: (edit) new"]
     assert one.core.unsent == ()
@@ -549,10 +604,10 @@ def test_that_one_writes_is_told_every_few_seconds_and_anew_after_a_line() -> No
     notice = m.Typing(room="lobby")
     for seconds, sent in ((0.0, 1), (TELL_S - 1, 1), (1.0, 2), (0.5, 2)):
         one.now += seconds
-        one.want(actions.NotifyTyping(LOBBY))
+        one.want(actions.NotifyTyping(one.core.room("lobby")))
         assert [command for command in one.sent if isinstance(command, m.Typing)] == [notice] * sent
     one.say("done")
-    one.want(actions.NotifyTyping(LOBBY))
+    one.want(actions.NotifyTyping(one.core.room("lobby")))
     one.want(actions.NotifyTyping(PersonKey(5)))
     assert one.sent[-2:] == [notice, m.Typing(peer=5)]
 
@@ -575,20 +630,20 @@ def test_who_writes_is_shown_until_the_message_comes_or_nothing_more_is_heard() 
 def test_notices_of_writing_can_be_switched_off() -> None:
     one = online(typing=True)
     one.want(actions.SetTypingNotices(on=False))
-    one.want(actions.NotifyTyping(LOBBY))
+    one.want(actions.NotifyTyping(one.core.room("lobby")))
     one.hear(m.TypingNow(ANN, "lobby"))
     assert one.core.typists == ()
     assert not one.sent
     one.want(actions.SetTypingNotices())
-    one.want(actions.NotifyTyping(LOBBY))
+    one.want(actions.NotifyTyping(one.core.room("lobby")))
     assert one.sent == [m.Typing(room="lobby")]
 
 
 def test_a_server_that_does_not_know_of_writing_is_not_told_again_and_nobody_hears_of_it() -> None:
     one = online(typing=True)
-    one.want(actions.NotifyTyping(LOBBY))
+    one.want(actions.NotifyTyping(one.core.room("lobby")))
     one.hear(m.Refused(ErrorCode.UNKNOWN_TYPE, "there is no such type"))
     one.now += 60.0
-    one.want(actions.NotifyTyping(LOBBY))
+    one.want(actions.NotifyTyping(one.core.room("lobby")))
     assert len(one.sent) == 1
     assert said(one) == []

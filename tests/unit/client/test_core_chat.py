@@ -5,14 +5,15 @@ from __future__ import annotations
 import pytest
 
 from securechat import model as m
-from securechat.client.core import actions, events
-from securechat.client.core.send_queue import KEPT_LINES, THROTTLED_WINDOW, WINDOW
-from securechat.client.core.state import ConnectionPhase, PersonKey, RoomKey
+from securechat.client.core import actions, events, message_changes
+from securechat.client.core.message_changes import apply_change
+from securechat.client.core.send_queue import KEPT_PENDING, THROTTLED_WINDOW, WINDOW
+from securechat.client.core.state import KEPT_MESSAGES, ConnectionPhase, PersonKey
 from securechat.client.ui.commands.parser import read
 from securechat.client.ui.describe import sentence
 from securechat.errors import ErrorCode
 from securechat.limits import MAX_TEXT_CHARS
-from tests.support.core_driver import Driver
+from tests.support.core_driver import ChangingServer, Driver
 
 
 def online(**options: object) -> Driver:
@@ -27,7 +28,7 @@ def says(driver: Driver) -> list[int]:
     return [command.client_id for command in driver.sent if isinstance(command, m.Say)]
 
 
-def test_own_line_is_shown_once_as_the_servers_copy() -> None:
+def test_own_message_is_shown_once_as_the_servers_copy() -> None:
     driver = online()
     driver.say("hello")
     driver.settle()
@@ -58,19 +59,19 @@ def test_a_throttled_client_sends_fewer_and_says_so_once() -> None:
     assert len(driver.all(events.RateLimited)) == 1
 
 
-def test_lines_typed_while_away_wait_and_beyond_the_limit_are_declined() -> None:
+def test_messages_typed_while_away_wait_and_beyond_the_limit_are_declined() -> None:
     driver = online()
     driver.cut()
-    for number in range(KEPT_LINES + 1):
+    for number in range(KEPT_PENDING + 1):
         driver.say(str(number))
-    assert len(driver.all(events.MessageWaiting)) == KEPT_LINES
+    assert len(driver.all(events.MessageWaiting)) == KEPT_PENDING
     assert driver.all(events.ActionRejected) == [events.ActionRejected(events.RejectReason.QUEUE_FULL)]
     driver.settle()
-    assert len(driver.all(events.MessageAcked)) == KEPT_LINES
-    assert [text for _, text in driver.shown()] == [str(number) for number in range(KEPT_LINES)]
+    assert len(driver.all(events.MessageAcked)) == KEPT_PENDING
+    assert [text for _, text in driver.shown()] == [str(number) for number in range(KEPT_PENDING)]
 
 
-def test_unacknowledged_lines_are_repeated_with_the_same_client_ids_before_new_ones() -> None:
+def test_unacknowledged_messages_are_repeated_with_the_same_client_ids_before_new_ones() -> None:
     driver = online()
     driver.say("a")
     driver.say("b")
@@ -82,7 +83,7 @@ def test_unacknowledged_lines_are_repeated_with_the_same_client_ids_before_new_o
     assert [text for _, text in driver.shown()] == ["a", "b", "c"]
 
 
-def test_a_line_refused_for_now_gets_a_new_client_id() -> None:
+def test_a_message_refused_for_now_gets_a_new_client_id() -> None:
     driver = online()
     driver.say("a")
     driver.hear(m.Refused(ErrorCode.DISK_FULL, "full", client_id=1, retry_after_s=5.0))
@@ -93,11 +94,11 @@ def test_a_line_refused_for_now_gets_a_new_client_id() -> None:
     assert says(driver) == [1, 2]
 
 
-def test_a_line_refused_for_good_is_told_and_forgotten() -> None:
+def test_a_message_refused_for_good_is_told_and_forgotten() -> None:
     driver = online()
     driver.say("a")
     driver.hear(m.Refused(ErrorCode.NOT_A_MEMBER, "no", client_id=1))
-    assert driver.all(events.MessageRefused)[0].line.text == "a"
+    assert driver.all(events.MessageRefused)[0].message.text == "a"
     assert driver.core.unsent == ()
 
 
@@ -121,7 +122,7 @@ def test_a_room_one_is_not_in_is_declined() -> None:
     assert driver.all(events.ActionRejected)[0].reason is events.RejectReason.NOT_IN_ROOM
 
 
-def test_whispers_go_to_people_in_the_roster_and_others_are_looked_up() -> None:
+def test_direct_messages_go_to_people_in_the_roster_and_others_are_looked_up() -> None:
     driver = online()
     driver.hear(m.Presence("lobby", 2, joined=[m.Person(5, "Bob B")]))
     driver.want(actions.SendDirect("bob_b", "psst"))
@@ -138,8 +139,8 @@ def test_an_absent_person_is_refused_with_name_text_and_the_servers_words() -> N
     assert isinstance(driver.sent[-1], m.Whois)
     driver.hear(m.Refused(ErrorCode.NO_SUCH_PERSON, "nobody has this name", driver.sent[-1].ref))
     [refused] = driver.all(events.MessageRefused)
-    assert (refused.line.to, refused.line.text, refused.text) == ("nobody", "hi", "nobody has this name")
-    assert sentence(refused, RoomKey("lobby"), 1) == "Not sent to nobody. Nobody has this name: hi"
+    assert (refused.message.to, refused.message.text, refused.text) == ("nobody", "hi", "nobody has this name")
+    assert sentence(refused, driver.core.current, 1) == "Not sent to nobody. Nobody has this name: hi"
     assert driver.core.unsent == ()
     assert not driver.all(events.RequestRefused)
 
@@ -199,14 +200,14 @@ def test_a_room_joined_while_away_is_entered_and_looked_at_on_the_return() -> No
     driver = away(rooms=("ops",))
     driver.want(actions.JoinRoom("new"))
     driver.want(actions.JoinRoom("newer"))
-    assert driver.core.current == RoomKey("ops")
+    assert driver.core.current == driver.core.room("ops")
     driver.settle()
     assert [entered.room for entered in driver.all(events.RoomJoined) if not entered.again] == ["new", "newer"]
-    assert driver.core.current == RoomKey("newer")
-    driver.want(actions.SelectConversation(RoomKey("ops")))
+    assert driver.core.current == driver.core.room("newer")
+    driver.want(actions.SelectConversation(driver.core.room("ops")))
     driver.cut()
     driver.settle()
-    assert driver.core.current == RoomKey("ops")
+    assert driver.core.current == driver.core.room("ops")
 
 
 def test_a_room_joined_and_left_again_while_away_is_not_entered() -> None:
@@ -246,11 +247,11 @@ def test_what_was_asked_before_a_loss_is_asked_again() -> None:
     driver.sent.clear()
     driver.settle()
     assert driver.server.rooms == {"lobby", "new"}
-    assert driver.core.current == RoomKey("new")
+    assert driver.core.current == driver.core.room("new")
     assert "you" in [command.name for command in driver.sent if isinstance(command, m.Nick)]
 
 
-def test_whispers_survive_a_loss_before_the_name_was_found() -> None:
+def test_direct_messages_survive_a_loss_before_the_name_was_found() -> None:
     driver = online()
     driver.want(actions.SendDirect("p99", "wait for me"))
     driver.cut()
@@ -262,10 +263,10 @@ def test_joining_looks_at_the_room_and_leaving_returns_to_the_lobby() -> None:
     driver = online()
     driver.want(actions.JoinRoom("#Ops"))
     driver.settle()
-    assert driver.core.current == RoomKey("ops")
+    assert driver.core.current == driver.core.room("ops")
     driver.want(actions.LeaveRoom("ops"))
     driver.settle()
-    assert driver.core.current == RoomKey("lobby")
+    assert driver.core.current == driver.core.room("lobby")
     assert driver.all(events.RoomLeft) == [events.RoomLeft("ops")]
     driver.cut(restart=True)
     driver.settle()
@@ -290,7 +291,7 @@ def test_a_refused_room_does_not_hold_up_the_rest() -> None:
     driver.hear(m.Refused(ErrorCode.ROOM_INVALID, "no", join.ref, room="no"))
     driver.hear(m.Joined("ops", 0, 1, [], join.ref))
     assert driver.core.phase.value == "online"
-    assert driver.core.current == RoomKey("lobby")
+    assert driver.core.current == driver.core.room("lobby")
 
 
 def test_presence_is_told_without_oneself_and_a_rename_once() -> None:
@@ -395,9 +396,9 @@ def test_unread_counts_only_where_nobody_looks() -> None:
     driver.server.batch([("lobby", "a"), ("ops", "b")])
     driver.settle()
     unread = {key: conversation.unread for key, conversation in driver.core.conversations.items()}
-    assert unread == {RoomKey("lobby"): 1, RoomKey("ops"): 0}
-    driver.want(actions.SelectConversation(RoomKey("lobby")))
-    assert driver.core.conversations[RoomKey("lobby")].unread == 0
+    assert unread == {driver.core.room("lobby"): 1, driver.core.room("ops"): 0}
+    driver.want(actions.SelectConversation(driver.core.room("lobby")))
+    assert driver.core.conversations[driver.core.room("lobby")].unread == 0
 
 
 @pytest.mark.parametrize(
@@ -407,11 +408,11 @@ def test_ones_own_name_is_noticed_as_a_word(text: str, named: bool) -> None:
     driver = online()
     driver.server.batch([("lobby", text)])
     driver.settle()
-    assert driver.all(events.MessageShown)[0].names_me is named
+    assert driver.all(events.MessageShown)[0].mentions_me is named
 
 
 def test_earlier_messages_come_before_live_ones_even_if_those_arrive_first() -> None:
-    driver = Driver(recall=4)
+    driver = Driver(backfill_count=4)
     driver.server.batch([("lobby", f"old {number}") for number in range(6)])
     driver.tick()
     driver.to_server()
@@ -421,9 +422,7 @@ def test_earlier_messages_come_before_live_ones_even_if_those_arrive_first() -> 
     assert not driver.all(events.MessageShown)
     driver.settle()
     kinds = [
-        type(happening)
-        for happening in driver.told
-        if isinstance(happening, events.HistoryLoaded | events.MessageShown)
+        type(ui_event) for ui_event in driver.told if isinstance(ui_event, events.HistoryLoaded | events.MessageShown)
     ]
     assert kinds == [events.HistoryLoaded, events.MessageShown]
     assert [message.text for message in driver.all(events.HistoryLoaded)[0].messages] == [
@@ -435,11 +434,46 @@ def test_asked_history_is_shown_again_and_a_refusal_is_told() -> None:
     driver = online()
     driver.server.batch([("lobby", str(number)) for number in range(5)])
     driver.settle()
-    driver.want(actions.AskHistory(RoomKey("lobby"), 4))
+    driver.want(actions.AskHistory(driver.core.room("lobby"), 4))
     driver.settle()
     assert [message.text for message in driver.all(events.HistoryLoaded)[0].messages] == ["1", "2", "3", "4"]
-    driver.want(actions.AskHistory(RoomKey("lobby"), 4))
+    driver.want(actions.AskHistory(driver.core.room("lobby"), 4))
     asked = driver.wire.pop()
     assert isinstance(asked, m.History)
     driver.hear(m.Refused(ErrorCode.NOT_A_MEMBER, "no", asked.ref))
     assert driver.all(events.RequestRefused)
+
+
+def test_the_users_reaction_to_a_message_no_longer_kept_is_told() -> None:
+    server = ChangingServer()
+    driver = Driver(server)
+    driver.settle()
+    server.batch([("lobby", "look")])
+    driver.settle()
+    target = server.log[0].seq
+    driver.want(actions.ChangeMessage(driver.core.current, m.RevisionKind.REACT, target, emoji="+"))
+    server.batch([("lobby", str(number)) for number in range(KEPT_MESSAGES)])  # on their way, and stored before it
+    driver.to_client()
+    driver.settle()
+    [changed] = driver.all(events.MessageChanged)
+    assert (changed.change.target, changed.change.sender_id, changed.message) == (target, driver.core.me.id, None)
+    assert apply_change(driver.all(events.MessageShown)[0].message, changed.change).reactions == server.log[0].reactions
+
+
+@pytest.mark.parametrize("cut", [True, False])
+def test_history_that_is_collected_has_every_change_made_meanwhile(cut: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(message_changes, "KEPT_CHANGES", 2)  # 1,000 in a flood
+    server = ChangingServer()
+    server.batch([("lobby", str(number)) for number in range(9)])
+    driver = Driver(server)
+    driver.settle()
+    driver.want(actions.AskHistory(driver.core.current, 6))
+    driver.to_server()
+    driver.to_client()  # the first page of two
+    if cut:
+        driver.cut()
+    for message in reversed(server.log):
+        server.change(message.seq, "react")
+    driver.settle()
+    [loaded] = driver.all(events.HistoryLoaded)
+    assert list(loaded.messages) == server.log[-6:]

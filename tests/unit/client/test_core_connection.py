@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from securechat import model as m
 from securechat.client.core import actions, events
 from securechat.client.core.gap_fill import MOST_DELAY_S
-from securechat.client.core.state import ConnectionPhase, RoomKey
+from securechat.client.core.state import ConnectionPhase
 from securechat.client.core.timing import (
     ANSWER_S,
     FIRST_DELAY_S,
@@ -47,7 +47,7 @@ def test_rooms_are_entered_after_the_welcome_and_greeting_names_who_is_there() -
     driver = online(rooms=("#Ops",))
     assert [type(command) for command in driver.sent] == [m.Hello, m.Join]
     assert [entered.room for entered in driver.all(events.RoomJoined)] == ["lobby", "ops"]
-    assert driver.core.current == RoomKey("ops")
+    assert driver.core.current == driver.core.room("ops")
 
 
 @pytest.mark.parametrize("code", [ErrorCode.NAME_IN_USE, ErrorCode.NAME_INVALID, ErrorCode.NAME_RESERVED])
@@ -225,7 +225,7 @@ def test_leaving_while_away_waits_three_seconds_and_says_what_is_lost() -> None:
     assert not driver.all(events.ClientEnded)
     driver.now += 3.0
     driver.take(driver.core.tick(driver.now))
-    assert [line.text for line in driver.all(events.MessagesLost)[0].lines] == ["into the void"]
+    assert [line.text for line in driver.all(events.MessagesLost)[0].messages] == ["into the void"]
     assert driver.all(events.ClientEnded) == [events.ClientEnded(events.EndReason.QUIT)]
 
 
@@ -236,7 +236,7 @@ def test_leaving_with_something_unacknowledged_is_told_at_once(is_away: bool) ->
         driver.cut()
     driver.say("last words")
     driver.want(actions.LeaveChat())
-    assert [line.text for line in driver.all(events.LeavingChat)[0].lines] == ["last words"]
+    assert [line.text for line in driver.all(events.LeavingChat)[0].messages] == ["last words"]
     assert not driver.core.hurried
     driver.want(actions.LeaveChat())
     assert driver.core.hurried
@@ -251,7 +251,7 @@ def test_leaving_without_a_wait_is_not_told(said: bool, patience_s: float) -> No
     assert not driver.all(events.LeavingChat)
 
 
-def test_a_second_finish_goes_at_once_and_new_lines_are_declined() -> None:
+def test_a_second_finish_goes_at_once_and_new_messages_are_declined() -> None:
     driver = online()
     driver.say("a")
     driver.want(actions.LeaveChat())

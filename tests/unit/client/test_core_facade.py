@@ -14,10 +14,8 @@ from securechat import model as m
 from securechat.client import core as package
 from securechat.client.core import actions
 from securechat.client.core.client import ClientCore
-from securechat.client.core.state import ConnectionPhase, RoomKey
+from securechat.client.core.state import ConnectionPhase
 from tests.support.core_driver import Driver
-
-LOBBY, OPS = RoomKey("lobby"), RoomKey("ops")
 
 
 def test_no_part_of_the_core_inherits_from_another() -> None:
@@ -36,24 +34,25 @@ def test_a_user_interface_reads_everything_it_shows_from_the_facade() -> None:
     driver = Driver(rooms=("ops",), typing=True)
     driver.settle()
     core = driver.core
-    assert (core.phase, core.me.name, core.current) == (ConnectionPhase.ONLINE, "me", OPS)
+    lobby, ops = core.room("lobby"), core.room("ops")
+    assert (core.phase, core.me.name, core.current) == (ConnectionPhase.ONLINE, "me", ops)
     assert set(core.rooms) == {"lobby", "ops"}
     assert list(core.wanted_rooms) == ["ops"]
     driver.server.batch([("lobby", "a")])
     driver.settle()
     driver.hear(m.TypingNow(m.Person(99, "p99"), room="ops"))
-    conversation = core.conversations[LOBBY]
+    conversation = core.conversations[lobby]
     [message] = conversation.messages
     assert conversation.unread == 1
-    assert core.find_message(LOBBY, message.seq) is message
-    assert core.find_message(OPS, message.seq) is None
+    assert core.find_message(lobby, message.seq) is message
+    assert core.find_message(ops, message.seq) is None
     assert [person.name for person in core.typists] == ["p99"]
     assert core.name_of(message.sender_id) == message.name
     assert message.name in core.known_names()
     assert not core.ignored
     assert not core.catching_up
     assert not core.reading
-    driver.want(actions.SelectConversation(LOBBY))
+    driver.want(actions.SelectConversation(lobby))
     assert conversation.unread == 0
 
 

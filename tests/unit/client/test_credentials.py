@@ -30,7 +30,7 @@ def secret_maker() -> Callable[[], str]:
 def driver(name: str | None = "me", **proofs: object) -> Driver:
     """A core that has dialled; what it hears is up to the test."""
     login = Credentials(SECRET, fresh_secret=secret_maker(), **proofs)  # type: ignore[arg-type]
-    one = Driver(name=name, login=login)
+    one = Driver(name=name, credentials=login)
     one.tick()
     return one
 
@@ -242,7 +242,7 @@ def test_a_guest_who_logs_in_takes_a_fresh_secret_and_is_told_which_lines_may_be
     assert last_hello(one).secret != SECRET
     assert last_hello(one).password == PASSWORD
     let_in(one, welcome(token=TOKEN, sender_id=8))
-    assert [line.text for line in one.all(events.MessagesLost)[0].lines] == ["under way"]
+    assert [line.text for line in one.all(events.MessagesLost)[0].messages] == ["under way"]
     assert one.all(events.IdentityChanged) == [events.IdentityChanged(m.Person(8, "me"))]
     assert [command.text for command in one.sent if isinstance(command, m.Say)][-1] == "kept"
     assert not one.all(events.HistoryReset)
@@ -270,7 +270,7 @@ def test_lines_under_way_are_given_up_with_the_secret_even_if_the_account_is_the
     one.tick()
     one.hear(refused(ErrorCode.INVALID))
     let_in(one, welcome(token=TOKEN))
-    assert [line.text for line in one.all(events.MessagesLost)[0].lines] == ["under way"]
+    assert [line.text for line in one.all(events.MessagesLost)[0].messages] == ["under way"]
     assert len([command for command in one.sent if isinstance(command, m.Say)]) == 1
 
 

@@ -9,7 +9,6 @@ import pytest
 from securechat.client import catalogue
 from securechat.client.catalogue.help_pages import PAGES
 from securechat.client.core import actions, events
-from securechat.client.core.state import RoomKey
 from securechat.client.ui.interaction import InputResult, Interaction
 from securechat.client.ui.line_numbers import LineNumbers
 from securechat.client.ui.password_prompt import PasswordPrompt, PasswordPurpose
@@ -18,7 +17,6 @@ from securechat.model import Message
 from securechat.tls.contexts import ClientContext
 from tests.support.core_driver import Driver
 
-LOBBY = RoomKey("lobby")
 PASSWORD = "correct horse battery"
 
 
@@ -27,7 +25,7 @@ def interaction(*, online: bool = True, can_hide: bool = True, default_name: str
     if online:
         driver.settle()
     numbers = LineNumbers()
-    numbers.give(LOBBY, 7, Message(7, 0, driver.core.me.id, "me", 0, "hullo", "lobby"))
+    numbers.give(driver.core.current, 7, Message(7, 0, driver.core.me.id, "me", 0, "hullo", "lobby"))
     context = ClientContext(ssl.PROTOCOL_TLS_CLIENT)
     return Interaction(driver.core, numbers, context, default_name=default_name, can_hide=can_hide)
 
@@ -35,7 +33,6 @@ def interaction(*, online: bool = True, can_hide: bool = True, default_name: str
 @pytest.mark.parametrize(
     ("line", "result"),
     [
-        ("hello", InputResult(actions.SendMessage("hello", LOBBY))),
         ("  ", InputResult()),
         ("/rooms", InputResult(actions.AskRooms())),
         ("/help", InputResult(notice=PAGES[""])),
@@ -45,6 +42,11 @@ def interaction(*, online: bool = True, can_hide: bool = True, default_name: str
 )
 def test_a_line_leads_to_an_action_a_notice_or_a_line_to_edit(line: str, result: InputResult) -> None:
     assert interaction().take(line) == result
+
+
+def test_a_text_is_sent_where_the_user_looks() -> None:
+    one = interaction()
+    assert one.take("hello") == InputResult(actions.SendMessage("hello", one._core.current))
 
 
 def test_a_day_and_a_file_are_looked_up() -> None:

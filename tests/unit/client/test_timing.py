@@ -5,15 +5,15 @@ from __future__ import annotations
 import pytest
 
 from securechat.client import catalogue
-from securechat.client.core.timing import PACE_S, SendRate
+from securechat.client.core.timing import RATE_S, SendRate
 
 
 def test_no_rate_before_enough_was_seen() -> None:
     pace = SendRate()
     assert pace.rate() is None
     pace.begin(10.0)
-    pace.moved(10.0 + PACE_S)
-    pace.moved(10.0 + PACE_S * 1.5)
+    pace.moved(10.0 + RATE_S)
+    pace.moved(10.0 + RATE_S * 1.5)
     assert pace.rate() is None
 
 

@@ -1,86 +1,151 @@
-"""What the client core tells a user interface, by subject."""
+"""The UI events of the client core: a closed union of frozen records, in the order of what happened.
+
+The records carry what the server said as it said it. The user interface makes it safe to show, and writes every
+sentence around it. Events that pass on a refusal, a closing or a leaving have its ``code``, ``text``, ``reason`` and
+``arguments`` (model.Refused); ``reason`` is empty where the server gave none.
+"""
 
 from __future__ import annotations
+
+from typing import TypeAlias
 
 from securechat.client.core.events.account import (
     AccountAction,
     AccountActionDone,
     AccountActionUnconfirmed,
-    AccountUiEvent,
     CertificatesShown,
     IdentityChanged,
+    LoggedIn,
     LoginDelayed,
     LoginsShown,
+    NameNeeded,
+    NameRefused,
     PasswordNeeded,
+    RenameRefused,
     TokenLost,
     TokenReceived,
 )
 from securechat.client.core.events.connection import (
-    ActionDeferred,
-    ActionRejected,
     AnnouncementShown,
     BackOnline,
     CaughtUp,
     ClientEnded,
     ConnectionLost,
-    DeferredKind,
     Disconnect,
     DisconnectReason,
     EndReason,
-    HistoryLoaded,
     HistoryReset,
-    IgnoreChanged,
     LeavingChat,
-    LoggedIn,
-    MemberRenamed,
-    MembersJoined,
-    MembersLeft,
+    RateLimited,
+    Reconnecting,
+    StateNotSaved,
+)
+from securechat.client.core.events.messages import (
+    HistoryLoaded,
+    HistoryRange,
+    HistoryShown,
+    IgnoreChanged,
     MessageAcked,
+    MessageChanged,
+    MessageChangeRequest,
     MessageRefused,
     MessageShown,
     MessagesLost,
     MessageWaiting,
-    NameNeeded,
-    NameRefused,
     PendingMessage,
-    RateLimited,
     ReadOnOtherDevice,
-    Reconnecting,
-    RejectReason,
-    RenameRefused,
-    RequestRefused,
-    RoomJoined,
-    RoomLeft,
-    RoomSelected,
-    RoomsShown,
-    RosterShown,
-    StateNotSaved,
-    UiEvent,
+    SearchShown,
+    UnreadShown,
     WillBeDeliveredLater,
 )
+from securechat.client.core.events.requests import (
+    ActionDeferred,
+    ActionRejected,
+    DeferredKind,
+    RejectReason,
+    RequestRefused,
+)
 from securechat.client.core.events.rooms import (
-    HistoryRange,
-    HistoryShown,
     InvitedToRoom,
-    MessageChanged,
-    MessageChangeRequest,
+    MemberRenamed,
+    MembersJoined,
+    MembersLeft,
     ModerationDone,
     ModerationUnconfirmed,
     RoleShown,
+    RoomJoined,
+    RoomLeft,
+    RoomSelected,
     RoomSettingsChanged,
     RoomSettingsShown,
-    RoomUiEvent,
-    SearchShown,
+    RoomsShown,
+    RosterShown,
     TypingChanged,
     TypingNoticesSet,
-    UnreadShown,
+)
+
+UiEvent: TypeAlias = (
+    NameNeeded
+    | NameRefused
+    | PasswordNeeded
+    | LoginDelayed
+    | LoggedIn
+    | TokenReceived
+    | TokenLost
+    | IdentityChanged
+    | RenameRefused
+    | AccountActionDone
+    | AccountActionUnconfirmed
+    | LoginsShown
+    | CertificatesShown
+    | ConnectionLost
+    | Reconnecting
+    | BackOnline
+    | CaughtUp
+    | HistoryReset
+    | RateLimited
+    | AnnouncementShown
+    | StateNotSaved
+    | LeavingChat
+    | ClientEnded
+    | MessageShown
+    | MessageChanged
+    | HistoryLoaded
+    | HistoryShown
+    | SearchShown
+    | UnreadShown
+    | ReadOnOtherDevice
+    | IgnoreChanged
+    | MessageWaiting
+    | MessageAcked
+    | MessageRefused
+    | MessagesLost
+    | WillBeDeliveredLater
+    | ActionRejected
+    | ActionDeferred
+    | RequestRefused
+    | RoomJoined
+    | RoomLeft
+    | RoomSelected
+    | RoomsShown
+    | RosterShown
+    | MembersJoined
+    | MembersLeft
+    | MemberRenamed
+    | RoomSettingsShown
+    | RoomSettingsChanged
+    | InvitedToRoom
+    | RoleShown
+    | ModerationDone
+    | ModerationUnconfirmed
+    | TypingChanged
+    | TypingNoticesSet
 )
 
 __all__ = [
     "AccountAction",
     "AccountActionDone",
     "AccountActionUnconfirmed",
-    "AccountUiEvent",
     "ActionDeferred",
     "ActionRejected",
     "AnnouncementShown",
@@ -132,7 +197,6 @@ __all__ = [
     "RoomSelected",
     "RoomSettingsChanged",
     "RoomSettingsShown",
-    "RoomUiEvent",
     "RoomsShown",
     "RosterShown",
     "SearchShown",

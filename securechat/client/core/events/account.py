@@ -1,13 +1,12 @@
-"""Happenings about the own account: proofs of who one is, and what was done about it. Part of `happenings.Happening`.
+"""UI events about the user's identity and account: names, passwords, logins, certificates.
 
-What is secret in them does not show in their repr.
+Secrets in them do not show in their repr.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from enum import Enum
-from typing import TypeAlias
 
 from msgspec import Struct
 
@@ -15,8 +14,25 @@ from securechat.errors import ErrorCode
 from securechat.model import CertificateInfo, LoginInfo, Person, Secretive
 
 
+class NameNeeded(Struct, frozen=True):
+    """The connection is verified; the user has to choose a name."""
+
+
+class NameRefused(Struct, frozen=True):
+    """The server refused the name; the user has to choose another."""
+
+    name: str
+    code: ErrorCode
+    text: str
+    reason: str = ""
+    arguments: Mapping[str, str | int] = {}
+
+
 class PasswordNeeded(Struct, frozen=True):
-    """The server wants proof of the name: give the password, or (``new``) choose one for an invite; or another name."""
+    """The server asks for the password of the name, or (``new``) for one chosen for an invite.
+
+    Another name is an answer too.
+    """
 
     name: str
     new: bool
@@ -27,33 +43,61 @@ class PasswordNeeded(Struct, frozen=True):
 
 
 class LoginDelayed(Struct, frozen=True):
-    """The server answers a hello only later; it is repeated by itself."""
+    """The server answers the hello later; the core repeats it by itself."""
 
     retry_after_s: float
     code: ErrorCode
 
 
+class LoggedIn(Struct, frozen=True):
+    """Logged in, for the first time.
+
+    Attributes:
+        server: the program and its version.
+        me: the user.
+        account: whether the user is logged in to an account.
+        admin: whether that account administers the server.
+        must_change: an administrator has set its password; the user should choose another.
+    """
+
+    server: str
+    me: Person
+    account: bool = False
+    admin: bool = False
+    must_change: bool = False
+
+
 class TokenReceived(Secretive, frozen=True):
-    """A login that the next start can use: whoever keeps files keeps it."""
+    """A token that the next start can log in with; the user interface stores it."""
 
     name: str
     token: str
 
 
 class TokenLost(Struct, frozen=True):
-    """The kept login of this name is of no more use."""
+    """The stored token of this name is no longer valid."""
 
     name: str
 
 
 class IdentityChanged(Struct, frozen=True):
-    """In again, as somebody else than before the connection was lost."""
+    """Logged in again, as another sender than before the connection was lost."""
 
     me: Person
 
 
+class RenameRefused(Struct, frozen=True):
+    """The server refused a change of name; the old one stays."""
+
+    name: str
+    code: ErrorCode
+    text: str
+    reason: str = ""
+    arguments: Mapping[str, str | int] = {}
+
+
 class AccountAction(Enum):
-    """What one does to one's own account."""
+    """The actions on the user's own account."""
 
     REGISTER = "register"
     CHANGE_PASSWORD = "change_password"  # noqa: S105 - a word for it, no password
@@ -65,7 +109,7 @@ class AccountAction(Enum):
 
 
 class AccountActionDone(Struct, frozen=True):
-    """The server did it, durably; ``number`` of the login or certificate, ``name`` of a new account."""
+    """The server has done it, durably; ``number`` of the login or certificate, ``name`` of a new account."""
 
     account_action: AccountAction
     number: int | None = None
@@ -73,7 +117,7 @@ class AccountActionDone(Struct, frozen=True):
 
 
 class AccountActionUnconfirmed(Struct, frozen=True):
-    """The connection broke before the server answered: it may have been done or not."""
+    """The connection broke before the answer: the server may have done it or not."""
 
     account_action: AccountAction
 
@@ -86,7 +130,7 @@ class LoginsShown(Struct, frozen=True):
 
 
 class CertificatesShown(Struct, frozen=True):
-    """The answer to AskCertificates; ``presented`` is the fingerprint of the one shown to the server.
+    """The answer to AskCertificates; ``presented`` is the fingerprint of the one that this connection has shown.
 
     ``more`` where the server left some out.
     """
@@ -94,16 +138,3 @@ class CertificatesShown(Struct, frozen=True):
     certificates: tuple[CertificateInfo, ...]
     presented: str | None
     more: bool = False
-
-
-AccountUiEvent: TypeAlias = (
-    PasswordNeeded
-    | LoginDelayed
-    | TokenReceived
-    | TokenLost
-    | IdentityChanged
-    | AccountActionDone
-    | AccountActionUnconfirmed
-    | LoginsShown
-    | CertificatesShown
-)

@@ -1,69 +1,117 @@
-"""Happenings about rooms, and about messages that change, are searched or were not read.
-
-They are a part of `happenings.Happening`, and like all of these they carry what the server said as it said it, and no
-sentence.
-"""
+"""UI events about rooms and their members: joined, left, renamed, settings, roles, moderation, typing."""
 
 from __future__ import annotations
 
-from enum import Enum
-from typing import TypeAlias
+from collections.abc import Mapping
 
 from msgspec import Struct
 
 from securechat.client.core.actions import ModerateMember
-from securechat.client.core.state import ConversationId
-from securechat.model import (
-    Hit,
-    Message,
-    MessageChange,
-    Person,
-    RevisionKind,
-    RoomRules,
-    UnreadItem,
-)
+from securechat.model import Person, RoomCount, RoomRules
 
 
-class MessageChangeRequest(Struct, frozen=True):
-    """What a line does to a message, where it is none of its own: edits it, deletes it, reacts to it."""
-
-    kind: RevisionKind
-    seq: int
-    sign: str = ""
-
-
-class MessageChanged(Struct, frozen=True):
-    """A message has changed, told once, unless it was shown in this state already.
+class RoomJoined(Struct, frozen=True):
+    """The user is in a room.
 
     Attributes:
-        change: what was done, and by whom.
-        key: its conversation.
-        message: what it is now; None where it is too old to be kept here.
-        late: whether it was missed while away.
+        room: its name.
+        people: its members; empty where only the number is told.
+        total: the number of its members.
+        again: whether it was joined again after a lost connection.
+        elsewhere: whether another device of the account joined it.
+        topic: its topic.
+        read_only: whether only moderators and owners may write.
+        archived: whether it is archived.
     """
 
-    change: MessageChange
-    key: ConversationId
-    message: Message | None
-    late: bool = False
+    room: str
+    people: tuple[Person, ...]
+    total: int
+    again: bool = False
+    elsewhere: bool = False
+    topic: str = ""
+    read_only: bool = False
+    archived: bool = False
+
+
+class RoomLeft(Struct, frozen=True):
+    """The user is no longer in a room.
+
+    Attributes:
+        room: its name.
+        elsewhere: whether another device of the account left it.
+        text: the server's sentence, when the user did not ask to leave.
+        missing: whether the server did not tell of it after a lost connection: the user was taken out, or it was
+            renamed.
+    """
+
+    room: str
+    elsewhere: bool = False
+    text: str = ""
+    missing: bool = False
+    reason: str = ""
+    arguments: Mapping[str, str | int] = {}
+
+
+class RoomSelected(Struct, frozen=True):
+    """The user looks at a room that was joined before; the server is not asked."""
+
+    room: str
+
+
+class RoomsShown(Struct, frozen=True):
+    """The answer to AskRooms."""
+
+    rooms: tuple[RoomCount, ...]
+
+
+class RosterShown(Struct, frozen=True):
+    """The answer to AskWho."""
+
+    room: str
+    people: tuple[Person, ...]
+    total: int
+
+
+class MembersJoined(Struct, frozen=True):
+    """Other members joined a room."""
+
+    room: str
+    people: tuple[Person, ...]
+
+
+class MembersLeft(Struct, frozen=True):
+    """Other members left a room."""
+
+    room: str
+    people: tuple[Person, ...]
+
+
+class MemberRenamed(Struct, frozen=True):
+    """A member has another name; shown once, whatever the number of shared rooms."""
+
+    person_id: int
+    old: str
+    new: str
+    me: bool = False
 
 
 class RoomSettingsShown(Struct, frozen=True):
-    """The rules of a room, as asked; or only its topic."""
+    """The answer to AskRoomSettings: the settings of a room, or only its topic."""
 
     rules: RoomRules
     topic_only: bool = False
 
 
 class RoomSettingsChanged(Struct, frozen=True):
-    """The rules of a room are others now, or its name; ``before`` as far as they were known."""
+    """A room has other settings, or another name; ``before`` as far as they were known."""
 
     rules: RoomRules
     before: RoomRules
 
 
 class InvitedToRoom(Struct, frozen=True):
-    """One may enter a room."""
+    """The user was invited to a room."""
 
     room: str
     by: Person
@@ -85,70 +133,21 @@ class RoleShown(Struct, frozen=True):
 
 
 class ModerationDone(Struct, frozen=True):
-    """The server did to somebody what was ordered, durably."""
+    """The server has carried out a moderation action on a person, durably."""
 
-    order: ModerateMember
+    action: ModerateMember
     person: Person
 
 
 class ModerationUnconfirmed(Struct, frozen=True):
-    """The connection broke before the server answered: it may have been done or not."""
-
-
-class SearchShown(Struct, frozen=True):
-    """A page of what a search found, the newest first; ``building`` while the index is not complete."""
-
-    query: str
-    hits: tuple[Hit, ...]
-    more: bool
-    building: bool = False
-
-
-class UnreadShown(Struct, frozen=True):
-    """Where something has not been read; ``asked`` for, or told after a login."""
-
-    items: tuple[UnreadItem, ...]
-    asked: bool
-
-
-class HistoryRange(Enum):
-    """Which part of a conversation was asked for."""
-
-    AROUND = "around"
-    SINCE = "since"
-    UNREAD = "unread"
-
-
-class HistoryShown(Struct, frozen=True):
-    """Messages from somewhere in a conversation, oldest first; ``more`` follow."""
-
-    key: ConversationId
-    messages: tuple[Message, ...]
-    place: HistoryRange
-    more: bool
+    """The connection broke before the answer: the server may have done it or not."""
 
 
 class TypingChanged(Struct, frozen=True):
-    """Somebody began or ended writing in the conversation looked at: see the core's ``writers``."""
+    """The members who type in the current conversation are others now: see `ClientCore.typists`."""
 
 
 class TypingNoticesSet(Struct, frozen=True):
-    """Whether notices of writing are sent and shown."""
+    """Typing notices are sent and shown from now on, or not."""
 
     on: bool
-
-
-RoomUiEvent: TypeAlias = (
-    MessageChanged
-    | RoomSettingsShown
-    | RoomSettingsChanged
-    | InvitedToRoom
-    | RoleShown
-    | ModerationDone
-    | ModerationUnconfirmed
-    | SearchShown
-    | UnreadShown
-    | HistoryShown
-    | TypingChanged
-    | TypingNoticesSet
-)

@@ -11,7 +11,7 @@ from securechat.client import catalogue
 from securechat.client.catalogue.help_pages import usage
 from securechat.client.core import actions
 from securechat.client.core.message_changes import has_reacted
-from securechat.client.core.state import ConversationId, RoomKey
+from securechat.client.core.state import ConversationId
 from securechat.client.ui.commands.results import HistoryFromDate, InputError, ParsedInput, PrefillInput
 from securechat.client.ui.line_numbers import LineNumbers, NumberedMessage
 from securechat.limits import MAX_SIGN_CHARS
@@ -123,7 +123,7 @@ def _react(rest: str, numbers: LineNumbers, me: int) -> ParsedInput:
     if named is None or not sign or len(sign) > MAX_SIGN_CHARS:
         return InputError(usage("/react"))
     away = away or (named.message is not None and has_reacted(named.message, sign, me))
-    return actions.ChangeMessage(named.key, RevisionKind.UNREACT if away else RevisionKind.REACT, named.seq, sign=sign)
+    return actions.ChangeMessage(named.key, RevisionKind.UNREACT if away else RevisionKind.REACT, named.seq, emoji=sign)
 
 
 def _around(rest: str, numbers: LineNumbers) -> ParsedInput:
@@ -137,7 +137,7 @@ def _history(rest: str, current: ConversationId) -> ParsedInput:
     if not rest:
         return actions.AskHistory(current, HISTORY_DEFAULT)
     if (day := _DAY.match(rest)) is not None:
-        return HistoryFromDate(RoomKey(day[2].removeprefix("#").lower()) if day[2] else current, day[1])
+        return HistoryFromDate(day[2].removeprefix("#").lower() if day[2] else current, day[1])
     if _is_number(rest) and 0 < int(rest[:9]) <= HISTORY_MOST:
         return actions.AskHistory(current, int(rest))
     return InputError(catalogue.connection.history_count(rest, 1, HISTORY_MOST))

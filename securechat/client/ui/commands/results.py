@@ -42,9 +42,9 @@ class PrefillInput(Struct, frozen=True):
 
 
 class HistoryFromDate(Struct, frozen=True):
-    """Show a conversation from a day on; the terminal, which knows the time zone, makes the action."""
+    """Show a conversation, or a room by its name, from a day on; the time zone decides when the day begins."""
 
-    target: ConversationId
+    target: ConversationId | str
     date: str
 
 

@@ -1,0 +1,168 @@
+"""UI events about messages: shown, changed, sent, read back from history, found, unread."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import Enum
+
+from msgspec import Struct
+
+from securechat.client.core.state import ConversationId
+from securechat.errors import ErrorCode
+from securechat.model import Hit, Message, MessageChange, Person, RevisionKind, UnreadItem
+
+
+class MessageChangeRequest(Struct, frozen=True):
+    """A change that the user asks for: an edit, a deletion or a reaction."""
+
+    kind: RevisionKind
+    seq: int
+    emoji: str = ""
+
+
+class PendingMessage(Struct, frozen=True):
+    """A message, or a change of one, that the server has not acknowledged yet.
+
+    Attributes:
+        number: counts what the user sends, and stays over every retry; 0 while the person is still looked up.
+        target: where it goes.
+        text: what it says.
+        to: the person it was addressed to, by name, where it was.
+        reply: the seq of the message it answers.
+        change: the change of an earlier message that it asks for; None for a message.
+    """
+
+    number: int
+    target: ConversationId
+    text: str
+    to: str = ""
+    reply: int | None = None
+    change: MessageChangeRequest | None = None
+
+
+class MessageShown(Struct, frozen=True):
+    """A message, shown exactly once and in the order of its conversation.
+
+    Attributes:
+        message: as the log has it.
+        key: its conversation.
+        own: whether this user sent it.
+        late: whether it was read from the log, rather than pushed by the server.
+        mentions_me: whether another member's message mentions the user.
+        elsewhere: whether this user sent it, from another device.
+    """
+
+    message: Message
+    key: ConversationId
+    own: bool
+    late: bool = False
+    mentions_me: bool = False
+    elsewhere: bool = False
+
+
+class MessageChanged(Struct, frozen=True):
+    """A message has changed; shown once, unless the message was shown in this state already.
+
+    Attributes:
+        change: the change, as the log has it.
+        key: its conversation.
+        message: the result; None where the core no longer keeps the message (state.KEPT_MESSAGES). A user interface
+            that keeps it applies the change itself (`message_changes.apply_change`).
+        late: whether it was missed while away.
+    """
+
+    change: MessageChange
+    key: ConversationId
+    message: Message | None
+    late: bool = False
+
+
+class HistoryLoaded(Struct, frozen=True):
+    """Earlier messages, oldest first: of a room that was just joined, or the answer to AskHistory (``asked``)."""
+
+    key: ConversationId
+    messages: tuple[Message, ...]
+    asked: bool
+
+
+class HistoryRange(Enum):
+    """The part of a conversation that was asked for."""
+
+    AROUND = "around"
+    SINCE = "since"
+    UNREAD = "unread"
+
+
+class HistoryShown(Struct, frozen=True):
+    """A part of a conversation, oldest first; ``more`` tells that others follow."""
+
+    key: ConversationId
+    messages: tuple[Message, ...]
+    history_range: HistoryRange
+    more: bool
+
+
+class SearchShown(Struct, frozen=True):
+    """A page of search results, the newest first; ``building`` while the index is not complete."""
+
+    query: str
+    hits: tuple[Hit, ...]
+    more: bool
+    building: bool = False
+
+
+class UnreadShown(Struct, frozen=True):
+    """The conversations with unread messages; ``asked`` for by the user, or shown after a login."""
+
+    items: tuple[UnreadItem, ...]
+    asked: bool
+
+
+class ReadOnOtherDevice(Struct, frozen=True):
+    """Another device of the account has read a conversation up to ``seq``."""
+
+    key: ConversationId
+    seq: int
+
+
+class IgnoreChanged(Struct, frozen=True):
+    """The messages of a person are hidden from now on, or shown again."""
+
+    person: Person
+    hidden: bool
+
+
+class MessageWaiting(Struct, frozen=True):
+    """A message cannot go out now: there is no connection (``code`` None), or the server asked to try again later."""
+
+    message: PendingMessage
+    code: ErrorCode | None = None
+
+
+class MessageAcked(Struct, frozen=True):
+    """A message is durable under ``seq``; it is shown as MessageShown when its turn in the conversation comes."""
+
+    message: PendingMessage
+    seq: int
+
+
+class MessageRefused(Struct, frozen=True):
+    """The server refused a message; it is not sent again."""
+
+    message: PendingMessage
+    code: ErrorCode
+    text: str
+    reason: str = ""
+    arguments: Mapping[str, str | int] = {}
+
+
+class MessagesLost(Struct, frozen=True):
+    """The client gives up messages that were never acknowledged; the server may have stored some of them."""
+
+    messages: tuple[PendingMessage, ...]
+
+
+class WillBeDeliveredLater(Struct, frozen=True):
+    """Messages to this person wait on the server: the person has an account and is not connected."""
+
+    person: Person
