@@ -33,7 +33,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = make_parser()
     options = parser.parse_args(arguments)
     if getattr(options, "needs_data", False) and options.data is None:
-        parser.error("restore needs --data DIR")
+        parser.error("restore needs --data DIR, so that the data does not land in a wrong place")
     os.umask(0o077)
     output = TableOutput(json_lines=options.json)
     try:

@@ -1,7 +1,7 @@
-"""The log and the hasher as the hub uses them: every completion belongs to what asked for it.
+"""The log and the hasher as the hub uses them: every completion belongs to the work that asked for it.
 
-What a completion raises costs that connection, or refuses that request (`securechat.containment`), and never the batch
-it came in. The completions of drafts are the exception: there are as many as messages, and `Posting` contains them
+An exception in a completion costs that connection, or refuses that request (`securechat.containment`), and never the
+batch it came in. Completions of drafts are not wrapped: there are as many as messages, and `Posting` contains them
 itself, without an object for each.
 """
 
@@ -30,7 +30,7 @@ class ContainedLog:
 
     Args:
         log: the log itself.
-        containment: knows what the loop works for.
+        containment: knows the owner of the present work.
     """
 
     def __init__(self, log: MessageLog, containment: Containment) -> None:
@@ -50,9 +50,10 @@ class ContainedLog:
         key: str,
         done: Callable[[Identity | NotAppended], None],
         account: int | None = None,
+        changes: Sequence[Change] = (),
     ) -> None:
         """See `MessageLog.identify`."""
-        self._log.identify(secret_hash, name, key, self._bind(done), account)
+        self._log.identify(secret_hash, name, key, self._bind(done), account, changes)
 
     def record(self, changes: Sequence[Change], done: Callable[[Committed | NotAppended], None]) -> None:
         """See `MessageLog.record`."""

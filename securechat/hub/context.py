@@ -1,4 +1,4 @@
-"""The state that the services of one hub share: members, names, accounts, rooms, the time and the last seq told.
+"""The state that the services of one hub share: members, names, accounts, rooms, the time and the last seq fanned out.
 
 A service takes the context and the services it calls, and nothing else. Each field has one writer, named below; all
 others read it.
@@ -8,14 +8,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from securechat.hub.accounts.changes import RecordChanges
 from securechat.hub.accounts.directory import AccountDirectory
+from securechat.hub.accounts.hashing_quota import HashingQuota
 from securechat.hub.accounts.names import NameReservations
 from securechat.hub.environment import HubEnvironment
 from securechat.hub.interfaces import Peer
 from securechat.hub.members import Member, MemberConnection
-from securechat.hub.rooms.active_room import ActiveRoom
 from securechat.hub.rooms.directory import RoomDirectory
 from securechat.hub.rooms.presence import PresenceTracker
+from securechat.hub.workflow import Workflows
 
 
 @dataclass(eq=False)
@@ -25,15 +27,16 @@ class HubContext(HubEnvironment):
     Attributes:
         fed_seq: the last seq fanned out; set by `Hub.restore` and `Hub.on_commit`.
         unsettled: drafts the log has not answered yet; counted by `Posting`.
-        members: who is here, by sender_id; kept by `LoginFlow`, as are the next two.
+        members: connected members and those absent for a while, by sender_id; kept by `LoginFlow`, as the next two.
         members_by_key: the same, by the key of their name.
-        names: which name is whose now.
+        names: the owners of names.
         connections: every connection of a member; added by `LoginCompletion`, removed by `Disconnection`.
-        renaming: old and new names of rooms whose new name is on its way to the log, where nothing may be said; kept
-            by `Moderation`.
-        accounts: accounts and all that hangs on them.
-        rooms: rooms with a record.
-        presence: the occupied rooms.
+        accounts: accounts with their logins, certificates, invites and mutes.
+        rooms: every room, by name and by record.
+        presence: the members in the rooms.
+        changes: makes changes of accounts and rooms.
+        hashing: hashes the passwords of peers.
+        workflows: runs what waits for the log or the hasher more than once.
     """
 
     fed_seq: int = field(default=0, init=False)
@@ -42,14 +45,18 @@ class HubContext(HubEnvironment):
     members_by_key: dict[str, Member] = field(default_factory=dict, init=False)
     names: NameReservations = field(default_factory=NameReservations, init=False)
     connections: dict[Peer, MemberConnection] = field(default_factory=dict, init=False)
-    renaming: set[str] = field(default_factory=set, init=False)
     accounts: AccountDirectory = field(init=False)
     rooms: RoomDirectory = field(init=False)
     presence: PresenceTracker = field(init=False)
+    changes: RecordChanges = field(init=False)
+    hashing: HashingQuota = field(init=False)
+    workflows: Workflows = field(init=False)
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        active_rooms: dict[str, ActiveRoom] = {}
-        self.accounts = AccountDirectory(self, active_rooms)
+        self.accounts = AccountDirectory(self)
         self.rooms = self.accounts.room_directory
-        self.presence = PresenceTracker(self, active_rooms, self.rooms.listing)
+        self.presence = PresenceTracker(self, self.rooms)
+        self.changes = RecordChanges(self.log, self.accounts)
+        self.hashing = HashingQuota(self.authentication.hasher, self.limits)
+        self.workflows = Workflows(self, self.changes, self.hashing, self.connections)

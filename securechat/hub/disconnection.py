@@ -1,7 +1,7 @@
-"""The end of a connection: lost, by Quit, or with last words; and of its member, when it was the last one.
+"""Ends connections (lost, by Quit, or with a Closing), and their members with the last one.
 
-A member whose last connection was lost is absent for a while, and comes back as if nothing had happened; one that has
-quit, or was sent away, is gone at once.
+A member whose last connection was lost is absent for a while and may come back unnoticed; a member that has quit, or
+whose connection was ended, is gone at once.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ from securechat.hub.accounts.login_throttle import LoginThrottle
 from securechat.hub.context import HubContext
 from securechat.hub.interfaces import Peer
 from securechat.hub.members import Member
-from securechat.hub.messages.queries import ReaderQueries
+from securechat.hub.messages.log_reads import LogReads
+from securechat.hub.workflow import amend
 from securechat.model import Closing
-from securechat.records.accounts import Account, Committed
-from securechat.records.log import NotAppended
+from securechat.records.accounts import Account
 
 
 class Disconnection:
@@ -25,7 +25,7 @@ class Disconnection:
 
     Args:
         context: members and connections.
-        login_flow, login_throttle, authenticator, queries: what a connection may have under way.
+        login_flow, login_throttle, authenticator, log_reads: may have work under way for a connection.
     """
 
     def __init__(
@@ -34,17 +34,17 @@ class Disconnection:
         login_flow: LoginFlow,
         login_throttle: LoginThrottle,
         authenticator: Authenticator,
-        queries: ReaderQueries,
+        log_reads: LogReads,
     ) -> None:
         self._context = context
         self._login_flow = login_flow
         self._login_throttle = login_throttle
         self._authenticator = authenticator
-        self._queries = queries
+        self._log_reads = log_reads
 
     def lost(self, peer: Peer, *, quit_: bool = False) -> None:
-        """The connection is over: by Quit, or lost, in which case its member is missed by nobody for a while."""
-        self._queries.forget(peer)
+        """Take a connection from its member; without Quit the member is absent for a while before it is gone."""
+        self._log_reads.forget(peer)
         self._login_flow.forget(peer)
         self._login_throttle.forget(peer)
         connection = self._context.connections.pop(peer, None)
@@ -85,20 +85,16 @@ class Disconnection:
         return len(peers)
 
     def end_overdue(self) -> None:
-        """Let go of those who did not come back in time, a few at once."""
+        """End absent members that did not come back in time, a few in each pass."""
         for member in self._context.presence.take_overdue():
             self._login_flow.dismiss(member)
             self._context.presence.gone(member)
 
     def _note_seen(self, member: Member, seq: int) -> None:
-        """A device of an account leaves: remember how much it has seen."""
+        """Record how much of the log a device of an account had received when it left."""
         now_ms = self._context.accounts.wall_ms()
 
         def edit(account: Account) -> Account:
             return replace(account, seen_at_ms=now_ms, seen_seq=max(account.seen_seq, seq))
 
-        self._context.accounts.amend(Account, member.sender_id, edit, (), _ignore)
-
-
-def _ignore(_: Committed | NotAppended) -> None:
-    """For changes nobody waits for."""
+        self._context.workflows.run(amend(self._context.accounts, Account, member.sender_id, edit))

@@ -1,4 +1,4 @@
-"""What a hub is given, and the time of the pass it works in.
+"""The ports and settings that a hub is given, and the time of the pass it works in.
 
 The directories of accounts and rooms and the presence of members stand on this alone; services stand on the
 `HubContext`, which adds the directories. There is no behaviour here.
@@ -24,16 +24,16 @@ class HubEnvironment:
 
     Attributes:
         log: where messages become durable.
-        broadcaster: tells many peers the same.
-        operator_log: hears what happened, for the operator.
+        broadcaster: sends the same events to many peers.
+        operator_log: writes lines for the operator.
         limits: all numbers.
-        keys: access, hashing, randomness and the wall clock.
-        alarm: told when, in monotonic seconds, `Hub.tick` should be called next; the earliest of its calls counts.
-        server: program and version, told in Welcome.
+        authentication: access, hashing, randomness and the clocks.
+        alarm: called with the time, in monotonic seconds, of the next `Hub.tick`; the earliest of its calls counts.
+        server: program and version, for Welcome.
         rates: False switches message and byte rates off, for benchmarks and trusted bots.
-        pages: how long an answer may be.
-        containment: what becomes of what a completion raises; by default it is raised. The log and the hasher are
-            wrapped so that each completion belongs to what asked for it.
+        pages: the bounds of pages and texts.
+        containment: handles exceptions of completions; by default they are raised. The log and the hasher are
+            wrapped so that each completion belongs to the work that asked for it.
         clock: the wall clock, for everything that expires.
         now: monotonic seconds at the start of this pass; set by `Hub.begin_pass` alone.
     """
@@ -43,7 +43,7 @@ class HubEnvironment:
     operator_log: OperatorLogPort
     limits: Limits
     _: KW_ONLY
-    keys: AuthenticationSettings
+    authentication: AuthenticationSettings
     alarm: Callable[[float], None]
     server: str = "securechat"
     rates: bool = True
@@ -54,5 +54,6 @@ class HubEnvironment:
 
     def __post_init__(self) -> None:
         self.log = ContainedLog(self.log, self.containment)
-        self.keys = replace(self.keys, hasher=ContainedHasher(self.keys.hasher, self.containment))
-        self.clock = WallClock(self.keys.wall_ms, self.keys.monotonic)
+        hasher = ContainedHasher(self.authentication.hasher, self.containment)
+        self.authentication = replace(self.authentication, hasher=hasher)
+        self.clock = WallClock(self.authentication.wall_ms, self.authentication.monotonic)

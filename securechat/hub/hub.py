@@ -1,7 +1,7 @@
 """The hub: members, messages and rules. Commands in, effects out; it never sees a byte, a socket or a clock.
 
 The life of a message: `handle` checks a Say and gives a draft to the log; the log's ``done`` becomes Acked for the
-sender alone; the log's feed comes back through `on_commit`, and only that feed is what rooms see. ``fed_seq`` is the
+sender alone; the log's committed entries come back through `on_commit`, and rooms see these alone. ``fed_seq`` is the
 last seq fanned out: no history answer goes beyond it, so a reader is never ahead of the room.
 """
 
@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from enum import Enum
 from typing import Any, NamedTuple, TypeAlias
 
-from securechat.errors import ErrorCode, Overloaded, Refusal
+from securechat.errors import Overloaded, Refusal
 from securechat.hub.accounts.authentication import Authenticator
 from securechat.hub.accounts.login import LoginFlow
 from securechat.hub.accounts.login_completion import LoginCompletion
@@ -25,13 +25,20 @@ from securechat.hub.disconnection import Disconnection
 from securechat.hub.interfaces import OperatorEvent, Peer
 from securechat.hub.members import Member
 from securechat.hub.messages.delivery import Delivery
-from securechat.hub.messages.notices import TypingAndReadMarkers
+from securechat.hub.messages.history import HistoryQueries
+from securechat.hub.messages.log_reads import LogReads
 from securechat.hub.messages.posting import Posting
-from securechat.hub.messages.queries import ReaderQueries
+from securechat.hub.messages.read_markers import AccountReadMarkers
+from securechat.hub.messages.search import SearchQueries
+from securechat.hub.messages.typing import TypingNotices
+from securechat.hub.messages.unread import UnreadQueries
+from securechat.hub.messages.visibility import MessageVisibility
 from securechat.hub.mutes import EFFECTS, WhileMuted, expect_unmuted
 from securechat.hub.rate_limits import AddressBuckets
 from securechat.hub.rooms.membership import RoomMembership
 from securechat.hub.rooms.moderation import Moderation
+from securechat.hub.rooms.queries import RoomQueries
+from securechat.hub.rooms.settings import RoomSettings
 from securechat.hub.slices import Slices
 from securechat.hub.wall_clock import WallClock
 from securechat.model import (
@@ -73,16 +80,18 @@ from securechat.model import (
     Whois,
 )
 from securechat.records.log import LogState
+from securechat.text.refusals import refusal_for
 
 Handler: TypeAlias = Callable[[Peer, Member, Any], None]
 _ROOMS_PER_REQUEST = 10
 """Rooms of one Join that cost as much as one request: a client that returns to 100 rooms stays within the burst."""
-_RETRY_S = 1.0  # until the next tick after one that raised
-_BYE = Closing(ErrorCode.BYE, "goodbye")
+_RETRY_S = 1.0
+"""Seconds until the next tick after one that raised."""
+_BYE = Closing.of(refusal_for("goodbye"))
 
 
 class Cost(Enum):
-    """What a handled command counts against its member's and its address's rates."""
+    """The cost of a handled command, counted against the rates of its member and its address."""
 
     FREE = "nothing"
     MESSAGE = "a message"
@@ -94,7 +103,7 @@ _MESSAGE = Cost.MESSAGE  # a name of this module: looking it up in the enum cost
 
 
 class Handling(NamedTuple):
-    """How a command of a member is handled, and what it costs."""
+    """The handler of a command, and the cost of the command."""
 
     handler: Handler
     cost: Cost
@@ -104,13 +113,13 @@ class Hub:
     """Everything between the commands of peers and the message log.
 
     Args:
-        context: what it is given, and the state that its services share.
+        context: the ports and settings of the hub, and the state that its services share.
 
     Attributes:
         context: as given.
-        clock: what time it is for everything that expires.
-        admin_commands: what an administrator may do.
-        handlers: how each command of a member is handled, and what it costs.
+        clock: the time by which everything expires.
+        admin_commands: the commands of an administrator.
+        handlers: the handler and the cost of each command of a member.
     """
 
     def __init__(self, context: HubContext) -> None:
@@ -123,17 +132,24 @@ class Hub:
         self._slices = Slices(context)
         self._login_throttle = LoginThrottle(context.limits)
         self._housekeeping = Housekeeping(context)
-        self._queries = ReaderQueries(context)
+        visibility = MessageVisibility(context)
+        self._log_reads = LogReads(context)
+        self._history = HistoryQueries(context, self._log_reads, visibility)
+        self._search = SearchQueries(context, self._log_reads, visibility)
+        self._unread = UnreadQueries(context, self._log_reads, visibility)
+        self._room_queries = RoomQueries(context)
         self._posting = Posting(context)
-        self._delivery = Delivery(context, self._queries)
+        self._delivery = Delivery(context, visibility)
         self._room_membership = RoomMembership(context)
-        self._moderation = Moderation(context, self._room_membership, self._delivery)
-        self._notices = TypingAndReadMarkers(context)
+        self._moderation = Moderation(context, self._room_membership)
+        self._room_settings = RoomSettings(context, self._room_membership, self._delivery)
+        self._typing_notices = TypingNotices(context)
+        self._read_markers = AccountReadMarkers(context)
         self._authenticator = Authenticator(context, self._login_throttle)
-        self._login_completion = LoginCompletion(context, self._queries, self._room_membership)
+        self._login_completion = LoginCompletion(context, self._log_reads, self._room_membership)
         self._login_flow = LoginFlow(context, self._authenticator, self._login_completion)
         self._disconnection = Disconnection(
-            context, self._login_flow, self._login_throttle, self._authenticator, self._queries
+            context, self._login_flow, self._login_throttle, self._authenticator, self._log_reads
         )
         self._account_service = AccountService(
             context,
@@ -159,11 +175,12 @@ class Hub:
         self.handlers = self._handlers()
 
     def _handlers(self) -> dict[type[Command], Handling]:
-        """The table of commands; a test holds its keys against the union."""
+        """Return the table of commands; a test holds its keys against the union."""
         posting = Handling(self._posting.append, Cost.MESSAGE)
-        query = Handling(self._queries.answer, Cost.REQUEST)
+        room_query = Handling(self._room_queries.answer, Cost.REQUEST)
         account = Handling(self._account_service.answer, Cost.REQUEST)
-        room = Handling(self._moderation.answer, Cost.REQUEST)
+        moderation = Handling(self._moderation.answer, Cost.REQUEST)
+        settings = Handling(self._room_settings.answer, Cost.REQUEST)
         return {
             Say: posting,
             Direct: posting,
@@ -172,20 +189,20 @@ class Hub:
             React: posting,
             Join: Handling(self._room_membership.join, Cost.ROOMS),
             Leave: Handling(self._room_membership.leave, Cost.REQUEST),
-            Typing: Handling(self._notices.typing, Cost.REQUEST),
-            Read: Handling(self._notices.read, Cost.REQUEST),
+            Typing: Handling(self._typing_notices.answer, Cost.REQUEST),
+            Read: Handling(self._read_markers.answer, Cost.REQUEST),
             Nick: Handling(self._nick_change.answer, Cost.REQUEST),
-            Who: query,
-            Whois: query,
-            Rooms: query,
-            History: query,
-            Search: query,
-            AskUnread: query,
-            SetRoom: room,
-            AskRoom: room,
-            InviteTo: room,
-            Moderate: room,
-            Grant: room,
+            Who: room_query,
+            Whois: room_query,
+            Rooms: room_query,
+            History: Handling(self._history.answer, Cost.REQUEST),
+            Search: Handling(self._search.answer, Cost.REQUEST),
+            AskUnread: Handling(self._unread.answer, Cost.REQUEST),
+            SetRoom: settings,
+            AskRoom: settings,
+            InviteTo: moderation,
+            Moderate: moderation,
+            Grant: moderation,
             Register: account,
             ChangePassword: account,
             Logins: account,
@@ -200,7 +217,7 @@ class Hub:
         }
 
     def begin_pass(self, now: float) -> None:
-        """A pass of the loop begins; to be called once a pass, before its completions.
+        """Begin a pass of the loop; to be called once a pass, before its completions.
 
         Args:
             now: monotonic seconds; everything in this pass happens at this time.
@@ -217,12 +234,17 @@ class Hub:
         """Drafts the log has not answered yet."""
         return self.context.unsettled
 
-    # --- The log's side -------------------------------------------------------------------------------------------
+    # --- From the log ---------------------------------------------------------------------------------------------
 
     def restore(self, state: LogState, now: float, now_ms: int, sure_at_ms: int = 0) -> None:
-        """Take over what the log remembers from before; call once, before the first peer.
+        """Take over the state of an opened log; call once, before the first peer.
 
-        ``sure_at_ms`` is when the clock was last believed; 0 when that is not known: then the log's own times do.
+        Args:
+            state: the answer of the log.
+            now: monotonic seconds.
+            now_ms: the machine's clock, UTC milliseconds.
+            sure_at_ms: the time at which the clock was last believed, UTC milliseconds; 0 where it is not known, and
+                the times in the log count instead.
         """
         self.begin_pass(now)
         self.context.fed_seq = state.last_seq
@@ -231,9 +253,9 @@ class Hub:
         self.context.names.restore(state.reservations, now, now_ms, self.context.limits.name_reservation_s)
 
     def on_commit(self, batch: Sequence[LogEntry]) -> None:
-        """Fan out what the log committed: to every member of the room, the sender included, in order of seq.
+        """Fan out committed entries to every member of their room, the sender included, in order of seq.
 
-        What came in by a login that has ended in this batch is gone before that.
+        Connections of logins that ended in this batch are ended first, so that they receive none of it.
         """
         if self._directory.ended_logins:
             ended, self._directory.ended_logins = self._directory.ended_logins, set()
@@ -243,7 +265,7 @@ class Hub:
             self.context.fed_seq = batch[-1].seq
             self._posting.acknowledge_fed()
 
-    # --- The peers' side ------------------------------------------------------------------------------------------
+    # --- From the peers -------------------------------------------------------------------------------------------
 
     def is_member(self, peer: Peer) -> bool:
         """Tell whether the connection's hello was accepted."""
@@ -255,7 +277,7 @@ class Hub:
         return connection.member.name if connection is not None else ""
 
     def note_refused(self, peer: Peer, reason: str) -> None:
-        """Let the operator know of a request that was refused outside of the hub."""
+        """Log, for the operator, a request that was refused outside of the hub."""
         self._operator_log.happened(OperatorEvent.REFUSED, peer, self.name_of(peer), reason)
 
     def charge_bytes(self, peer: Peer, size_bytes: int) -> float:
@@ -287,7 +309,7 @@ class Hub:
         return max(wait_s, self._address_messages.take(peer.address, 1.0, now))
 
     def handle(self, peer: Peer, command: Command) -> float:
-        """Do what a peer asks; what a rule forbids is answered with Refused.
+        """Carry out a command of a peer, or answer it with Refused where a rule forbids it.
 
         Args:
             peer: the connection it came on.
@@ -303,7 +325,7 @@ class Hub:
         connection = self._connections.get(peer)
         try:
             if connection is None:
-                self._handle_stranger(peer, command)
+                self._handle_before_hello(peer, command)
                 return 0.0
             handler, cost = self.handlers[type(command)]
             if cost is _MESSAGE:
@@ -325,7 +347,7 @@ class Hub:
             return self.charge_request(peer, max(1.0, len(command.rooms) / _ROOMS_PER_REQUEST))
         return self.charge_request(peer)
 
-    def _handle_stranger(self, peer: Peer, command: Command) -> None:
+    def _handle_before_hello(self, peer: Peer, command: Command) -> None:
         match command:
             case Hello():
                 self._login_flow.hello(peer, command)
@@ -336,32 +358,33 @@ class Hub:
             case Quit():
                 peer.close(_BYE)
             case _:
-                raise Refusal(ErrorCode.HELLO_EXPECTED, "say hello first")
+                raise refusal_for("hello_expected")
 
-    # --- Coming and going -----------------------------------------------------------------------------------------
+    # --- Ends and deadlines ---------------------------------------------------------------------------------------
 
     def lost(self, peer: Peer) -> None:
-        """The connection is lost: its member is absent for a while, unless it has others."""
+        """Note that a connection is lost: its member is absent for a while, unless it has others."""
         self._disconnection.lost(peer)
 
     def _quit(self, peer: Peer, _: Member, __: Quit) -> None:
         self._disconnection.end(peer, _BYE)
 
     def tick(self) -> None:
-        """Let go of those who did not come back in time, tell gathered presence, and go on with long work."""
+        """End absent members whose time is over, send gathered presence, and go on with long work."""
         context = self.context
         try:
             self._disconnection.end_overdue()
             self._presence.tell()
         except Exception:
-            context.alarm(context.now + _RETRY_S)  # for those who were not reached; not at once: it may raise again
+            # for the members not reached yet; not at once, because it may raise again
+            context.alarm(context.now + _RETRY_S)
             raise
         if (due := self._presence.next_deadline()) is not None:
             context.alarm(due)
         self._slices.run()
 
     def tidy(self) -> None:
-        """Forget what has expired, and guests unseen for long who never wrote; to be called once a day."""
+        """Forget expired records, and guests that never wrote and were not seen for long; to be called once a day."""
         connections = self._connections.values()
         self._housekeeping.run(
             {connection.login_id for connection in connections}, {connection.stream for connection in connections}
@@ -369,7 +392,7 @@ class Hub:
 
 
 def _refuse_hello(_: Peer, __: Member, ___: Hello) -> None:
-    raise Refusal(ErrorCode.INVALID, "the hello was accepted already")
+    raise refusal_for("hello_repeated")
 
 
 def _answer_ping(peer: Peer, _: Member, command: Ping) -> None:
@@ -377,14 +400,8 @@ def _answer_ping(peer: Peer, _: Member, command: Ping) -> None:
 
 
 def _ignore_pong(_: Peer, __: Member, ___: Pong) -> None:
-    """It has done its work by coming."""
+    """A pong has no answer; its bytes have shown the session that the peer is alive."""
 
 
 def _refused(command: Command, refusal: Refusal) -> Refused:
-    return Refused(
-        refusal.code,
-        refusal.detail,
-        ref=getattr(command, "ref", None),
-        client_id=getattr(command, "client_id", None),
-        retry_after_s=refusal.retry_after_s,
-    )
+    return Refused.of(refusal, ref=getattr(command, "ref", None), client_id=getattr(command, "client_id", None))

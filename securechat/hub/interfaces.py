@@ -1,7 +1,7 @@
-"""What the hub needs from the world, as interfaces: the message log below it and the peers it talks to.
+"""The interfaces the hub needs: the message log and the hasher below it, the peers it talks to, the operator's log.
 
-Whoever implements `MessageLog` (SQLite, memory, later a cluster) calls back on the loop's thread only. The order of
-those calls is part of the promise:
+An implementation of `MessageLog` (SQLite, memory, later a cluster) calls back on the loop's thread only. The order of
+those calls is part of its contract:
 
 1. every ``done`` of a batch, then
 2. ``on_commit`` with the fresh messages of that batch, in the order of their seq; with nothing where there are none.
@@ -74,16 +74,20 @@ class MessageLog(Protocol):
         key: str,
         done: Callable[[Identity | NotAppended], None],
         account: int | None = None,
+        changes: Sequence[Change] = (),
     ) -> None:
         """Find or make, durably, the sender of this secret, and record that the sender holds the name now.
 
         With ``account`` the secret is a device of that account (or its own first one): it speaks for the account from
-        now on, and holds no name, because the account does. Answered INVALID when the secret speaks for somebody else
-        already, and LOGIN_REQUIRED when it is an account's and none was named.
+        now on, and holds no name, because the account does. Answered INVALID when the secret speaks for another
+        account already, and LOGIN_REQUIRED when it is an account's and none was named.
+
+        ``changes`` are made along with it, in the same commit, or not at all when it is refused. They are about
+        accounts, logins, invites and the audit; `NEW_SENDER` in a record of an account or a login is this sender.
         """
 
     def record(self, changes: Sequence[Change], done: Callable[[Committed | NotAppended], None]) -> None:
-        """Make changes about people durable, all or none, in the order asked among all writes."""
+        """Make changes of accounts and rooms durable, all or none, in the order asked among all writes."""
 
     def rename(self, sender_id: int, name: str, key: str) -> None:
         """Record that the sender now holds this name instead; takes effect with the next commit."""
@@ -92,7 +96,7 @@ class MessageLog(Protocol):
         """Record that the sender is gone: the name stays reserved from now (a loss), or is free at once (a quit)."""
 
     def revise(self, revision: Revision, done: Callable[[AppendOutcome], None]) -> None:
-        """Edit or delete a message, or react to it; like `append` in everything, retries and the feed included.
+        """Edit or delete a message, or react to it; like `append` in everything, retries and fan-out included.
 
         Also answered NOT_FOUND when there is no such message in that conversation or it was deleted, NO_RIGHT when its
         author is another and ``any_author`` is not set, and TOO_MANY for more reactions than a message may have.
@@ -108,20 +112,20 @@ class MessageLog(Protocol):
         """Find committed messages, on a thread of its own."""
 
     def unread(self, query: UnreadQuery, done: Callable[[UnreadRows | NotAppended], None]) -> None:
-        """Count what a reader has not read, on the reading thread."""
+        """Count the unread messages of a reader, on the reading thread."""
 
     def room_figures(self, rooms: Sequence[str], done: Callable[[list[RoomFigures] | NotAppended], None]) -> None:
-        """Tell how much was said in these rooms, by name; a room in which nothing ever was may be left out."""
+        """Count the messages of these rooms, by name; a room that never had one may be left out."""
 
     def close(self) -> None:
         """Commit what is queued (their ``done`` are called by the loop if it still runs), then close. Blocks."""
 
 
 class PasswordCheck(Struct, frozen=True, gc=False):
-    """What a hasher found.
+    """The result of comparing a password.
 
     Attributes:
-        match: whether the password is the one.
+        match: whether it is the right password.
         stale: whether it was hashed with weaker parameters than today's, so that it should be hashed again.
     """
 
@@ -130,17 +134,17 @@ class PasswordCheck(Struct, frozen=True, gc=False):
 
 
 class Hasher(Protocol):
-    """Hashes passwords where it stalls nobody. Every method is called on the loop's thread and returns at once.
+    """Hashes passwords without stalling the loop. Every method is called on the loop's thread and returns at once.
 
     Answers come back on the loop's thread, in the order asked. A PHC string (Password Hashing Competition string
     format) carries algorithm, parameters, salt and hash.
 
     Every request that is taken is answered, but for those at the end of the process: one that cannot be carried out (no
-    memory, no thread) with a Refusal, BUSY with retry_after_s, so that the asker gives back what it holds for it.
+    memory, no thread) with a Refusal, BUSY with retry_after_s, so that the caller releases what it holds for it.
     """
 
     def hash(self, password: str, done: Callable[[str | Refusal], None]) -> None:
-        """Hash a new password; ``done`` gets the PHC string, or why there is none.
+        """Hash a new password; ``done`` gets the PHC string, or the refusal.
 
         Raises:
             Refusal: BUSY with retry_after_s; hash_queue passwords wait already.
@@ -155,11 +159,11 @@ class Hasher(Protocol):
 
 
 class Peer(Protocol):
-    """One connection, as the hub sees it: somebody to tell things."""
+    """One connection, as the hub sees it."""
 
     @property
     def address(self) -> str:
-        """What it counts under, for limits: `securechat.client_address.origin_of` its network address."""
+        """The key under which limits count it: `securechat.client_address.origin_of` its network address."""
 
     @property
     def host(self) -> str:
@@ -175,7 +179,7 @@ class Peer(Protocol):
 
     @property
     def page_limits(self) -> PageLimits:
-        """How long a page for this peer may be, as its wire format has it."""
+        """The largest page for this peer, as its wire format has it."""
 
     @property
     def held_back(self) -> bool:
@@ -185,18 +189,18 @@ class Peer(Protocol):
         """Encode an event for this peer alone and queue it."""
 
     def close(self, closing: Closing) -> None:
-        """Say the last words, after everything queued, and end the connection."""
+        """Send the last event, after everything queued, and end the connection."""
 
 
 class BroadcastPort(Protocol):
-    """Tells many peers the same: encodes once per wire format, and shares the bytes where the format does."""
+    """Sends the same events to many peers: encodes once per wire format, and shares the bytes where the format does."""
 
     def broadcast(self, peers: Sequence[Peer], events: Sequence[Event]) -> None:
         """Queue the same events, in order, for every peer."""
 
 
 class OperatorEvent(StrEnum):
-    """What the operator's log may want to know. Values are stable words of the JSON log."""
+    """The events of the operator log. Values are stable words of its JSON form."""
 
     NAMED = "named"
     JOINED = "joined"
@@ -207,11 +211,11 @@ class OperatorEvent(StrEnum):
 
 
 class OperatorLogPort(Protocol):
-    """Hears what happened, for the operator's log. Must be quick and must not raise."""
+    """Writes events to the operator log. Must be quick and must not raise."""
 
     @property
     def hears_messages(self) -> bool:
-        """Whether SAID is of interest; asked once, because it would be told for every message."""
+        """Whether SAID is of interest; read once, because it happens with every message."""
 
     def happened(self, what: OperatorEvent, peer: Peer | None, name: str, detail: str, text: str = "") -> None:
         """Note one event.
@@ -219,24 +223,24 @@ class OperatorLogPort(Protocol):
         Args:
             what: the kind.
             peer: the connection it happened on, where there is one.
-            name: the person's name, or the empty string before there is one.
+            name: the member's name, or the empty string before there is one.
             detail: room, other name or reason.
             text: message text; shown only if the operator asked for it.
         """
 
 
 class Access(StrEnum):
-    """Who may come in. Values are stable words of the configuration."""
+    """The people who may log in: all, or accounts alone. Values are stable words of the configuration."""
 
     OPEN = "open"
     MEMBERS = "members"
 
 
 class AuthenticationSettings(Struct, frozen=True):
-    """What the hub needs besides the log: who may come in, and everything it may not make itself.
+    """The settings and sources that authentication needs and the hub may not make itself.
 
     Attributes:
-        access: who may come in.
+        access: the people who may log in.
         hasher: hashes passwords.
         token_bytes: that many random bytes, unguessable.
         wall_ms: UTC milliseconds.

@@ -1,31 +1,31 @@
-"""A member: one sender who is here, with the connections it is here through and what it may still do."""
+"""Members: connected senders, each with its connections, its rooms and its rates."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
+from securechat.hub.interfaces import Peer
 from securechat.hub.rate_limits import TokenBucket
+from securechat.hub.rooms.room import HubRoom
 from securechat.limits import Limits
 from securechat.model import Person
+from securechat.text.names import check_room
 
-if TYPE_CHECKING:
-    from securechat.hub.interfaces import Peer
-    from securechat.hub.rooms.active_room import ActiveRoom
+_FORMER_NAMES = 100
+"""Of the rooms that a member is in, the latest: for what was under way when they got another."""
 
 
 class MemberConnection:
     """One connection of a member.
 
     Attributes:
-        member: whose.
+        member: the member.
         stream: the device; a retry is recognised by it.
         client: the program, as it calls itself.
-        login_id: the login it came in by; 0 for a guest, or by a certificate.
-        certificate: the fingerprint that it came in by.
-        since_ms: since when it is here, UTC.
-        heard_seq: the last seq fanned out when it was last heard: up to here it is very likely to have everything.
+        login_id: the login it used; 0 for a guest, or for a certificate.
+        certificate: the fingerprint of the certificate it used.
+        since_ms: the time of its login, UTC milliseconds.
+        heard_seq: the last seq fanned out when its last bytes came: up to here it very likely has everything.
         last_client_id: the highest number of a draft that came on it and was given to the log.
-        known_client_id: what the welcome said: drafts up to here may be stored, and come again as retries.
+        known_client_id: the number in its Welcome: drafts up to here may be stored, and come again as retries.
     """
 
     __slots__ = (
@@ -47,25 +47,24 @@ class MemberConnection:
 
 
 class Member:
-    """Somebody present. Limits and presence hang here, never on a connection.
+    """One sender who is connected. Rates and presence belong to the member, never to a connection.
 
     Attributes:
-        sender_id: who it is, for ever.
-        owner: whose claim its name is: see `name_reservations`.
-        name: as others see it; ``key`` decides uniqueness.
+        sender_id: its number, for ever.
+        owner: the owner of its name in `NameReservations`.
+        name: as others see it.
+        key: decides whether two names are the same.
         account: whether it is logged in to an account.
-        peers: its connections; none during a quiet absence, several only of an account.
-        rooms: where it is.
+        peers: its connections; none during a short absence, several only of an account.
+        rooms: the rooms it is in, with the last seq fanned out when it entered: with ``history_from_join``, a guest
+            reads only above.
         unsettled: drafts the log has not answered yet.
-        entered_seq: for each room the last seq fanned out when it entered: with ``history_from_join``, a guest reads
-            only above.
-        departures: rooms it has left, but whose members are told only when nothing of it is unsettled.
-        was_called: rooms that got another name while it was in them, by the old one, which is what some still call it.
+        departures: rooms it has left, whose members are told when nothing of it is unsettled any more.
     """
 
     __slots__ = (
-        "_person", "account", "byte_bucket", "departures", "entered_seq", "key", "message_bucket", "name", "owner",
-        "peers", "request_bucket", "rooms", "sender_id", "unsettled", "was_called",
+        "_has_former_names", "_person", "_room_names", "account", "byte_bucket", "departures", "key", "message_bucket",
+        "name", "owner", "peers", "request_bucket", "rooms", "sender_id", "unsettled",
     )  # fmt: skip
 
     def __init__(self, sender_id: int, owner: bytes, name: str, key: str, limits: Limits) -> None:
@@ -76,25 +75,57 @@ class Member:
         self.key = key
         self.account = False
         self.peers: list[Peer] = []
-        self.rooms: dict[str, ActiveRoom] = {}
+        self.rooms: dict[HubRoom, int] = {}
+        self._room_names: dict[str, HubRoom] = {}
+        self._has_former_names = False
         self.unsettled = 0
-        self.departures: list[ActiveRoom] = []
-        self.entered_seq: dict[str, int] = {}
-        self.was_called: dict[str, ActiveRoom] = {}
+        self.departures: list[HubRoom] = []
         self.message_bucket = TokenBucket(limits.message_burst, limits.message_rate)
         self.request_bucket = TokenBucket(limits.request_burst, limits.request_rate)
         self.byte_bucket = TokenBucket(limits.byte_burst, limits.byte_rate)
 
-    def room_meant(self, name: str) -> str:
-        """Return what a room is called now, where the member still uses a name that it had while they were in it."""
-        room = self.was_called.get(name)
-        if room is None or name in self.rooms or self.rooms.get(room.name) is not room:
-            return name
-        return room.name
+    # A client knows rooms by their names alone, and uses a former one until it has heard of the new one. So a member
+    # has a table of the names that its clients may use: the present names of its rooms, and those that a room had
+    # while the member was in it, unless another of its rooms has the name by now. This is the one place where a former
+    # name means anything.
+
+    def room_called(self, raw: str) -> HubRoom | None:
+        """Return the room that the member is in and that its clients call so.
+
+        Raises:
+            Refusal: ROOM_INVALID for what can be no room's name.
+        """
+        room = self._room_names.get(raw)
+        return room if room is not None else self._room_names.get(check_room(raw))
+
+    def note_entered(self, room: HubRoom, seq: int) -> None:
+        """The member is in a room, after everything up to ``seq`` was fanned out."""
+        self.rooms[room] = seq
+        self._room_names[room.name] = room
+
+    def note_left(self, room: HubRoom) -> None:
+        """The member is in a room no more."""
+        del self.rooms[room]
+        names = self._room_names
+        if self._has_former_names:
+            self._room_names = {name: each for name, each in names.items() if each is not room}
+        elif names.get(room.name) is room:
+            del names[room.name]
+
+    def note_room_renamed(self, room: HubRoom, old: str) -> None:
+        """A room of the member has another name than ``old``, which its clients may still use."""
+        names = self._room_names
+        names[room.name] = room
+        if names.get(old) is room:
+            names[old] = names.pop(old)  # as the latest
+        self._has_former_names = True
+        if len(names) > len(self.rooms) + _FORMER_NAMES:
+            former = next(name for name, each in names.items() if each.name != name)
+            del names[former]
 
     @property
     def person(self) -> Person:
-        """This member as others see it; made once for each name, because a greeting shows up to 200 people."""
+        """This member as others see it; made once for each name, because a Joined shows up to 200 people."""
         if self._person.name is not self.name:
             self._person = Person(self.sender_id, self.name)
         return self._person

@@ -1,7 +1,8 @@
-"""What a muted member may not do: one table, for a mute on the whole server and for one in a room.
+"""Mutes: one table of their effect on each command, for a mute on the whole server and for one in a room.
 
 A muted member reads, and does nothing that others see: no text, no name, no reaction, no act that carries a reason or a
-name. What only the own devices see (logins, certificates, read markers) stays open, and so does the way out.
+name. Commands that only its own devices see (logins, certificates, read markers) stay allowed, and so do Leave and
+Quit.
 
 A mute on the server counts everywhere, whatever the rank. A mute in a room counts there alone, for what is done in that
 room; it says nothing about the name, which is the same in every room.
@@ -9,12 +10,12 @@ room; it says nothing about the name, which is the same in every room.
 
 from __future__ import annotations
 
+import math
 from enum import Enum
 from typing import Final, NamedTuple
 
-from securechat.errors import ErrorCode, Refusal
-from securechat.hub.accounts.authentication import span
 from securechat.hub.accounts.directory import AccountDirectory
+from securechat.hub.rooms.room import HubRoom
 from securechat.model import (
     AddCertificate,
     AskRoom,
@@ -50,38 +51,39 @@ from securechat.model import (
     Who,
     Whois,
 )
+from securechat.text.refusals import refusal_for
 
 
 class WhileMuted(Enum):
-    """What a mute does to a command."""
+    """The effect of a mute on a command."""
 
     ALLOWED = "nothing"
     REFUSED = "it is refused: MUTED, and for how long"
-    UNHEARD = "nobody is told: it has no answer, so it is not refused either"
-    NOTHING_NEW = "only a room that is there already: the name of a new one would be shown to everybody"
+    UNHEARD = "it is dropped: it has no answer, so it is not refused either"
+    NOTHING_NEW = "only a room that exists already: the name of a new one would be shown to all"
 
 
 class Effect(NamedTuple):
-    """What each kind of mute does to a command."""
+    """The effect of each kind of mute on a command."""
 
     on_server: WhileMuted
     in_room: WhileMuted
 
 
 _FREE = Effect(WhileMuted.ALLOWED, WhileMuted.ALLOWED)
-_SEEN = Effect(WhileMuted.REFUSED, WhileMuted.REFUSED)
+_VISIBLE = Effect(WhileMuted.REFUSED, WhileMuted.REFUSED)
 
 EFFECTS: Final[dict[type[Command], Effect]] = {
-    Say: _SEEN,
+    Say: _VISIBLE,
     Direct: Effect(WhileMuted.REFUSED, WhileMuted.ALLOWED),  # is in no room
-    Edit: _SEEN,
-    Delete: _SEEN,
-    React: _SEEN,
+    Edit: _VISIBLE,
+    Delete: _VISIBLE,
+    React: _VISIBLE,
     Typing: Effect(WhileMuted.UNHEARD, WhileMuted.UNHEARD),
-    SetRoom: _SEEN,
-    InviteTo: _SEEN,
-    Moderate: _SEEN,
-    Grant: _SEEN,
+    SetRoom: _VISIBLE,
+    InviteTo: _VISIBLE,
+    Moderate: _VISIBLE,
+    Grant: _VISIBLE,
     Nick: Effect(WhileMuted.REFUSED, WhileMuted.ALLOWED),
     Join: Effect(WhileMuted.NOTHING_NEW, WhileMuted.ALLOWED),
     Hello: _FREE,
@@ -108,7 +110,7 @@ EFFECTS: Final[dict[type[Command], Effect]] = {
 
 
 def expect_unmuted(directory: AccountDirectory, sender_id: int) -> None:
-    """Let somebody do what others will see.
+    """Require that a member is not muted on the server.
 
     Raises:
         Refusal: MUTED on the server; the sentence says for how long.
@@ -116,21 +118,22 @@ def expect_unmuted(directory: AccountDirectory, sender_id: int) -> None:
     mute = directory.mute_on(sender_id)
     if mute is None:
         return
-    reason = f" ({mute.reason})" if mute.reason else ""
     if mute.until_ms is None:
-        raise Refusal(ErrorCode.MUTED, f"you may read but not write here{reason}; ask the server's administrator")
-    left_s = max(0.0, (mute.until_ms - directory.wall_ms()) / 1000)
-    raise Refusal(ErrorCode.MUTED, f"you may read but not write for another {span(left_s)}{reason}")
+        raise refusal_for("muted_because", why=mute.reason) if mute.reason else refusal_for("muted")
+    left_s = math.ceil(max(0, mute.until_ms - directory.wall_ms()) / 1000)
+    if mute.reason:
+        raise refusal_for("muted_for_because", left=left_s, why=mute.reason)
+    raise refusal_for("muted_for", left=left_s)
 
 
-def expect_unmuted_in(directory: AccountDirectory, room: str, sender_id: int) -> None:
-    """Let somebody do in a room what others will see.
+def expect_unmuted_in(directory: AccountDirectory, room: HubRoom, sender_id: int) -> None:
+    """Require that a member is not muted in a room.
 
     Raises:
         Refusal: MUTED in this room; the sentence says for how long.
     """
     left_s = directory.room_directory.muted_s(room, sender_id)
     if left_s is None:
-        raise Refusal(ErrorCode.MUTED, f"you may read but not write in #{room}; ask its moderators")
+        raise refusal_for("muted_in_room", room=room.name)
     if left_s > 0:
-        raise Refusal(ErrorCode.MUTED, f"you may read but not write in #{room} for another {span(left_s)}")
+        raise refusal_for("muted_in_room_for", room=room.name, left=math.ceil(left_s))

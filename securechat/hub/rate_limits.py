@@ -1,7 +1,7 @@
-"""How much a peer may do: token buckets and daily quotas. Time is an argument; nothing here waits.
+"""Rates and quotas: token buckets and daily amounts. Time is an argument; nothing here waits.
 
-A bucket may be overdrawn: what was read is done, and the debt is the time for which its owner is not read. So rates
-pause, they never refuse.
+A bucket may be overdrawn: a command that was read is carried out, and the debt is the time for which its connection is
+not read. So rates pause, they never refuse.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class TokenBucket:
             now: monotonic seconds.
 
         Returns:
-            Seconds to wait; 0.0 within the rate. Somebody in debt waits until half the burst is back (at most one
+            Seconds to wait; 0.0 within the rate. An owner in debt waits until half the burst is back (at most one
             second more than the debt itself), so that a throttled client wakes for several messages, not for one.
         """
         if self._tokens < self.burst:
@@ -50,7 +50,7 @@ class TokenBucket:
         return max(0.0, (tokens - there) / self.rate)
 
     def give_back(self, tokens: float) -> None:
-        """Return tokens that were taken for nothing."""
+        """Return tokens whose use did not happen."""
         self._tokens = min(self.burst, self._tokens + tokens)
 
     def is_full(self, now: float) -> bool:
@@ -59,7 +59,7 @@ class TokenBucket:
 
 
 class AddressBuckets:
-    """One bucket per network address: the ceiling over all members behind it, and over all that come and go there.
+    """One bucket per network address: a ceiling over all members behind it, and over all that log in and out there.
 
     Args:
         burst: tokens of one member.
@@ -92,13 +92,13 @@ class AddressBuckets:
 
 
 class DailyQuota:
-    """Bytes stored, or whatever else is counted, per address and day.
+    """Bytes stored, or any other count, per address and day.
 
-    At most MOST addresses are remembered. A flood from more of them makes the quota forget those that it has known for
-    longest, who may then begin again: that costs so many addresses that each could have used a quota of its own.
+    At most MOST addresses are remembered. A flood from more of them makes the quota forget the addresses that it has
+    known for longest, which may then begin again: an attacker with that many addresses has as many quotas anyway.
 
     Args:
-        limit_bytes: what one address may store in a day.
+        limit_bytes: the bytes one address may store in a day.
     """
 
     DAY_S = 86_400.0

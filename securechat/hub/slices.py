@@ -1,6 +1,6 @@
-"""Work that is too long for one pass of the loop, done a slice at a time between what others ask for.
+"""Runs work that is too long for one pass of the loop, a slice in each pass.
 
-A job is an iterator; a step of it is what happens until it yields. The first slice is done at once, so a short job is
+A job is an iterator; a step is its work until it yields. The first slice is done at once, so a short job is
 over when `begin` returns, and the next one whenever the hub is ticked.
 """
 
@@ -13,7 +13,7 @@ from itertools import islice
 from securechat.hub.environment import HubEnvironment
 
 STEPS = 250
-"""Of one slice: at up to 10 us each some 2.5 ms."""
+"""Steps of one slice: at up to 10 us each some 2.5 ms."""
 
 
 class Slices:
@@ -39,7 +39,7 @@ class Slices:
     def run(self) -> None:
         """Do the next slice."""
         if self._jobs:
-            self._slice(self._jobs.popleft())  # one that raises is over
+            self._slice(self._jobs.popleft())  # a job that raises is over
 
     def _slice(self, job: Iterator[object]) -> None:
         try:

@@ -1,9 +1,9 @@
-"""What time it is for everything that expires, so that a clock that is wrong for a while destroys nothing.
+"""The time by which everything expires, chosen so that a clock that is wrong for a while destroys nothing.
 
 Logins, invites, bans, mutes, old guests and old messages end by the clock of the machine. That clock can be years wrong
 from one moment to the next: an empty battery, a wrong setting, a virtual machine that was put back. The data directory
-knows when the server last ran, and the monotonic clock how long it has run since. While the machine's clock is within
-three days of that time, it is right, and everything goes by it.
+records when the server last ran, and the monotonic clock counts from there. While the machine's clock is within three
+days of that time, it is right, and everything goes by it.
 
 Where the two are further apart one of them is wrong, or the server was off for so long. The time goes on from the
 remembered one until the clock has stayed as it is for a day, then it goes by the clock. Meanwhile nothing is deleted
@@ -19,18 +19,18 @@ from typing import Final
 from msgspec import Struct
 
 DOUBT_MS: Final = 3 * 86_400_000
-"""More than a weekend without a message, and less than anything keeps (session_days, retention_days)."""
+"""Milliseconds: more than a weekend without a message, and less than any expiry (session_days, retention_days)."""
 HOLD_S: Final = 86_400.0
-"""For an operator to see the warning, and for a network to set the clock."""
+"""Seconds for the operator to see the warning, and for network time to set the clock."""
 
 
 class Doubt(Struct, frozen=True):
-    """The clock and what is remembered disagree.
+    """A disagreement between the machine's clock and the remembered time.
 
     Attributes:
-        clock_ms: what the machine's clock says, UTC.
-        expected_ms: what it should say, UTC.
-        left_s: seconds until the clock is believed, when it stays so.
+        clock_ms: the machine's clock, UTC.
+        expected_ms: the expected time, UTC.
+        left_s: seconds until the clock is believed, if it does not jump again.
     """
 
     clock_ms: int
@@ -39,7 +39,7 @@ class Doubt(Struct, frozen=True):
 
 
 class WallClock:
-    """The time that expiry goes by.
+    """The time by which records expire.
 
     Args:
         wall_ms: the machine's clock, UTC milliseconds.
@@ -55,7 +55,7 @@ class WallClock:
         self._offset_ms = 0  # by how much the clock is ahead, when it was first doubted
 
     def restore(self, last_ms: int) -> None:
-        """Take over when the clock was last believed, or the log last written; 0 for never."""
+        """Take over the time at which the clock was last believed, or the log last written; 0 for never."""
         if last_ms:
             self._right_ms, self._right_s = last_ms, self._monotonic()
 
@@ -68,7 +68,7 @@ class WallClock:
         return min(self._times())
 
     def doubt(self) -> Doubt | None:
-        """Return by how much they disagree; None while the clock is believed."""
+        """Return the disagreement; None while the clock is believed."""
         clock_ms, right_ms = self._times()
         if self._doubted_s is None:
             return None

@@ -14,7 +14,7 @@ from securechat.model.messages import Hit, Message, MessageChange
 from securechat.model.rooms import Invited, RoleChanged, RoomRules, TypingNow, UnreadList
 
 Arguments: TypeAlias = Annotated[dict[str, str | int], Meta(max_length=16)]
-"""What a sentence of the server is made from, by name."""
+"""The arguments of a sentence of the server, by name."""
 
 
 class Welcome(Secretive, frozen=True, tag="welcome", rename={"last_client_id": "lastcid", "seen_seq": "seen"}):

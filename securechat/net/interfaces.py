@@ -1,12 +1,35 @@
-"""The interfaces a transport calls: the handler of its connection, and its owner, which counts it."""
+"""The interfaces between the loop, the transports, their handlers and their owners."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, TypeVar
+
+from securechat.containment import Owner
 
 if TYPE_CHECKING:
     from securechat.net.socket_options import CloseReason
-    from securechat.net.transport import Transport
+
+
+class LoopConnection(Owner, Protocol):
+    """A connection as the loop runs it: one method per step of a pass."""
+
+    def ready_again(self) -> None:
+        """Read the rest that the last pass left."""
+
+    def step_handshake(self) -> None:
+        """Run one step of the TLS handshake."""
+
+    def flush(self) -> None:
+        """Send what is queued."""
+
+    def overflow(self) -> None:
+        """Close, because too much is queued."""
+
+    def finish(self) -> None:
+        """Close the descriptor; the last call."""
+
+
+TransportT_contra = TypeVar("TransportT_contra", bound=LoopConnection, contravariant=True)
 
 
 class TransportHandler(Protocol):
@@ -34,16 +57,16 @@ class TransportHandler(Protocol):
         """The connection is closed. Called exactly once, last."""
 
 
-class TransportOwner(Protocol):
+class TransportOwner(Protocol[TransportT_contra]):
     """The owner of transports, which counts them (the listener's `PendingConnections`)."""
 
-    def hello_heard(self, transport: Transport, *, complete: bool) -> None:
+    def hello_heard(self, transport: TransportT_contra, *, complete: bool) -> None:
         """The handshake has processed all input and goes on; ``complete``: the whole ClientHello has arrived."""
 
-    def handshake_over(self, transport: Transport) -> None:
+    def handshake_over(self, transport: TransportT_contra) -> None:
         """The handshake succeeded."""
 
-    def closed(self, transport: Transport) -> None:
+    def closed(self, transport: TransportT_contra) -> None:
         """The descriptor is free; called just before ``connection_lost``."""
 
 

@@ -31,7 +31,7 @@ from securechat.net.wakeup import Wakeup
 
 if TYPE_CHECKING:
     from securechat.limits import Limits
-    from securechat.net.transport import Transport
+    from securechat.net.interfaces import LoopConnection
 
 EVENT_READ = selectors.EVENT_READ
 EVENT_WRITE = selectors.EVENT_WRITE
@@ -100,11 +100,11 @@ class Loop:
         self._wakeup = wakeup or Wakeup()
         self._selector.register(self._wakeup.reader, EVENT_READ, self)
         # Work queued by the rest of net/; private to it.
-        self.dirty: list[Transport] = []
-        self.again: deque[Transport] = deque()
-        self.handshakes: deque[Transport] = deque()
+        self.dirty: list[LoopConnection] = []
+        self.again: deque[LoopConnection] = deque()
+        self.handshakes: deque[LoopConnection] = deque()
         self.accepting: list[Acceptor] = []
-        self.closing: list[Transport] = []
+        self.closing: list[LoopConnection] = []
         self.backlogs = SendBacklogs(limits.outboxes_total_bytes)
 
     # --- for all code on the loop's thread
@@ -231,7 +231,7 @@ class Loop:
             except Exception as exc:  # noqa: BLE001  (it affects its owner, not the loop)
                 self.containment.contain(callback, exc)
 
-    def _read(self, events: list[tuple[selectors.SelectorKey, int]], again: deque[Transport]) -> None:
+    def _read(self, events: list[tuple[selectors.SelectorKey, int]], again: deque[LoopConnection]) -> None:
         mark = self._mark
         mark.step = _READ
         for key, mask in events:

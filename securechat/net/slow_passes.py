@@ -11,13 +11,10 @@ Reports are limited: one per REPORT_EVERY_S and kind of line, with the number of
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
-from securechat.containment import Step, label_of
+from securechat.containment import Containment, Step, label_of
 from securechat.text.counts import counted
-
-if TYPE_CHECKING:
-    from securechat.net.loop import Loop
 
 SLOW_PASS_S = 0.1
 """Seconds of work in one pass from which on users notice: a round trip feels immediate up to about 0.1 s (Nielsen,
@@ -35,6 +32,20 @@ class Mark(Protocol):
     step: Step
 
 
+class LoopPasses(Protocol):
+    """The loop, as far as its passes are judged.
+
+    Attributes:
+        now: monotonic seconds at the start of this pass.
+        passes: passes so far.
+        containment: notes the work under way.
+    """
+
+    now: float
+    passes: int
+    containment: Containment
+
+
 class SlowPasses:
     """Judges the duration of passes.
 
@@ -47,7 +58,7 @@ class SlowPasses:
         slow: slow passes so far.
     """
 
-    def __init__(self, loop: Loop, clock: Callable[[], float], report: Callable[[str], None] | None) -> None:
+    def __init__(self, loop: LoopPasses, clock: Callable[[], float], report: Callable[[str], None] | None) -> None:
         self._loop = loop
         self._report = report
         self._watch = PassWatch(loop, clock)
@@ -91,7 +102,7 @@ def _unmeasured(ready: int) -> str:
 class PassWatch:
     """A `Mark` that measures the time between two notes."""
 
-    def __init__(self, loop: Loop, clock: Callable[[], float]) -> None:
+    def __init__(self, loop: LoopPasses, clock: Callable[[], float]) -> None:
         self._loop = loop
         self._clock = clock
         self._pass = 0

@@ -7,12 +7,16 @@ a few a pass. The transport decides what the selector watches when a step would 
 from __future__ import annotations
 
 import ssl
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar
+
+from securechat.net.interfaces import LoopConnection
 
 if TYPE_CHECKING:
     from securechat.net.interfaces import TransportOwner
     from securechat.net.loop import Loop
-    from securechat.net.transport import Transport
+
+TransportT = TypeVar("TransportT", bound=LoopConnection)
 
 
 class TlsParameters(NamedTuple):
@@ -30,13 +34,14 @@ class TlsParameters(NamedTuple):
     peer_certificate: bytes | None
 
 
-class Handshake:
+class Handshake(Generic[TransportT]):
     """One handshake under way; its deadline, limits.handshake_timeout_s, runs from here on.
 
     Args:
         loop: the loop.
         sock: owned by the transport, and never closed here.
-        transport: the loop calls its ``step_handshake`` and ``handshake_late``.
+        transport: the loop calls its ``step_handshake``.
+        late: called at the deadline.
         owner: told whether the peer's ClientHello is complete, until it is.
 
     Attributes:
@@ -46,14 +51,19 @@ class Handshake:
     __slots__ = ("_deadline", "_loop", "_owner", "_sock", "_transport", "queued")
 
     def __init__(
-        self, loop: Loop, sock: ssl.SSLSocket, transport: Transport, owner: TransportOwner | None = None
+        self,
+        loop: Loop,
+        sock: ssl.SSLSocket,
+        transport: TransportT,
+        late: Callable[[], None],
+        owner: TransportOwner[TransportT] | None = None,
     ) -> None:
         self._loop = loop
         self._sock = sock
         self._transport = transport
         self.queued = False
         self._owner = owner  # until the hello is complete
-        self._deadline = loop.call_later(loop.limits.handshake_timeout_s, transport.handshake_late)
+        self._deadline = loop.call_later(loop.limits.handshake_timeout_s, late)
 
     def queue(self) -> None:
         """Ask the loop for a turn; one at a time."""

@@ -78,7 +78,7 @@ class Transport:
         context: ssl.SSLContext,
         *,
         server_hostname: str | None = None,
-        owner: TransportOwner | None = None,
+        owner: TransportOwner[Transport] | None = None,
     ) -> None:
         self._sock = begin_tls(sock, context, server_hostname, loop.limits)
         self.peer = peer
@@ -106,7 +106,7 @@ class Transport:
         self._backlog: SendBacklog | None = None  # since the socket refused our bytes, until the outbox is empty
         self._read_wants_write = False
         self._write_wants_read = False
-        self._handshake: Handshake | None = None  # while it is under way
+        self._handshake: Handshake[Transport] | None = None  # while it is under way
         self._graceful_close: GracefulClose | None = None  # since this side closes
         self._reason = CloseReason.LOCAL
         self._detail = ""
@@ -127,7 +127,7 @@ class Transport:
         """Begin the handshake, under limits.handshake_timeout_s."""
         self._handler = handler
         self._state = _State.HANDSHAKING
-        self._handshake = Handshake(self._loop, self._sock, self, self._owner)
+        self._handshake = Handshake(self._loop, self._sock, self, self.handshake_late, self._owner)
         self._watch()
         if not self._sock.server_side:  # the client speaks first
             self._handshake.queue()
@@ -411,7 +411,8 @@ class Transport:
         self._sendable = False
         self._watch()
         if self._backlog is None:
-            self._backlog = SendBacklog(self._loop, self, self._mark_dirty)
+            loop = self._loop
+            self._backlog = SendBacklog(loop.backlogs, loop.limits, loop.call_later, self, self._mark_dirty)
             if self._state is _State.OPEN:
                 self._handler.backlog_started()
         self._measure()

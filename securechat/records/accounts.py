@@ -12,12 +12,13 @@ from enum import StrEnum
 from typing import TypeAlias
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from securechat.records.rooms import RoomChange
 
 
 class Role(StrEnum):
-    """What an account may do on this server."""
+    """The role of an account on this server."""
 
     MEMBER = "member"
     ADMIN = "admin"
@@ -95,7 +96,7 @@ class Invite(Struct, frozen=True, gc=False):
 
 
 class BanKind(StrEnum):
-    """What a ban is about."""
+    """The kinds of ban."""
 
     NAME = "name"
     ACCOUNT = "account"
@@ -221,6 +222,20 @@ OWN_ACTS = ("register", "rename", "password", "cert add", "cert remove")
 
 
 Change: TypeAlias = Put | Drop | WriteAudit | EraseSender | PurgeGuests | TrimAudit | RoomChange
+
+
+NEW_SENDER = 0
+"""Stands for the sender that a log identifies, in changes that are made along with that; see `with_sender`."""
+
+
+def with_sender(changes: Sequence[Change], sender_id: int) -> tuple[Change, ...]:
+    """Return changes in which this sender stands for `NEW_SENDER`."""
+    return tuple(
+        Put(replace(change.row, sender_id=sender_id))
+        if isinstance(change, Put) and isinstance(change.row, Account | Login) and change.row.sender_id == NEW_SENDER
+        else change
+        for change in changes
+    )
 
 
 class Committed(Struct, frozen=True, gc=False):

@@ -79,7 +79,7 @@ class Reservation(Struct, frozen=True, gc=False):
 
 
 class LogState(Struct, frozen=True, gc=False):
-    """What a log hands over when it opens.
+    """The state that a log hands over when it opens.
 
     Attributes:
         last_seq: the highest committed seq; 0 for an empty log. It is the first ``fed_seq``.

@@ -17,7 +17,7 @@ read, 9 for the first page of an account with 20,000. Counting in 200 with 999 e
 
 
 class HistoryQuery(Struct, frozen=True, gc=False):
-    """Which committed messages to read.
+    """A page of committed messages to read.
 
     Attributes:
         rooms: rooms to read.
@@ -58,7 +58,7 @@ class HistoryRows(Struct, frozen=True, gc=False):
 
 
 class SearchQuery(Struct, frozen=True, gc=False):
-    """Which messages to find; every part that is set must hold.
+    """A search for messages; every part that is set must hold.
 
     Attributes:
         up_to: never a message above this seq (the hub's fed_seq).
@@ -101,7 +101,7 @@ class SearchRows(Struct, frozen=True, gc=False):
 
 
 class Unread(Struct, frozen=True, gc=False):
-    """How a reader stands in a room, or in the dialogue with ``peer``.
+    """The unread messages of a reader in a room, or in the dialogue with ``peer``.
 
     Attributes:
         read_seq: read up to here.
@@ -119,7 +119,7 @@ class Unread(Struct, frozen=True, gc=False):
 
 
 class UnreadQuery(Struct, frozen=True, gc=False):
-    """Where to count what a reader has not read: in rooms, and in a stretch of their dialogues.
+    """The conversations to count unread messages in: rooms, and a range of the reader's dialogues.
 
     Attributes:
         sender_id: the reader.
@@ -139,7 +139,7 @@ class UnreadQuery(Struct, frozen=True, gc=False):
 
 
 class UnreadRows(Struct, frozen=True, gc=False):
-    """Where something is unread: rooms in the order asked, then dialogues by sender_id.
+    """Conversations with unread messages: rooms in the order asked, then dialogues by sender_id.
 
     Attributes:
         rows: one for each.
@@ -151,7 +151,7 @@ class UnreadRows(Struct, frozen=True, gc=False):
 
 
 class RoomFigures(Struct, frozen=True, gc=False):
-    """How much was said in a room.
+    """The number of messages in a room.
 
     Attributes:
         room: its name.

@@ -15,7 +15,7 @@ from msgspec import Struct
 
 
 class RoomRole(StrEnum):
-    """What an account may do in a room; see `permissions`.
+    """The role of an account in a room; see `permissions`.
 
     INVITED may enter, and becomes a member only then. FORMER has left while muted: leaving must not end the mute.
     """
@@ -44,7 +44,7 @@ class RoomRecord(Struct, frozen=True, gc=False):
         slow_s: seconds between two messages of one member; 0 for none. Moderators are exempt.
         retention_days: messages older than this are deleted; 0 keeps them for ever.
         history_from_join: members read what was said since they joined, not before.
-        archived: nobody writes any more, and it is not listed.
+        archived: no member can write any more, and it is not listed.
         made_at_ms: when it got its record, or later its last member left it to its rules: since then it may be unused;
             milliseconds since the epoch, UTC.
     """

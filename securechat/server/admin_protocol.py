@@ -1,7 +1,7 @@
-"""The words of `securechat-admin`: what it may ask of a running server, one record a command.
+"""The commands of `securechat-admin` to a running server, one record each.
 
-A record is a JSON object with ``command`` and the fields below; docs/operations.md shows each at work. Nothing here
-says what a command does. Texts are bounded, because they end up in tables and on screens.
+A record is a JSON object with ``command`` and the fields below; docs/operations.md shows each at work. The hub
+carries them out (`securechat.hub.admin`). Texts are bounded, because they end up in tables and on screens.
 """
 
 from __future__ import annotations
@@ -16,31 +16,31 @@ from securechat.records.accounts import Role
 SOCKET = "admin.sock"
 """In the data directory, beside the lock that makes its holder the only server there."""
 MOST_CHARS = 500
-"""Of a name, a reason and what an audit line says: a long sentence. An announcement has its own limit."""
+"""Code points of a name, of a reason and of an audit line: a long sentence. An announcement has its own limit."""
 
 
 class AdminRequest(Struct, frozen=True, tag_field="command", forbid_unknown_fields=True):
-    """Any command; its tag is the name of the tool's own subcommand, written out: a class may get another name."""
+    """Any command; its tag is the name of the tool's subcommand, written out, because a class may be renamed."""
 
 
 class GetStatus(AdminRequest, frozen=True, tag="status"):
-    """The server at a glance."""
+    """Report the state of the server."""
 
 
 class ListUsers(AdminRequest, frozen=True, tag="users"):
-    """Everybody with an account, and the guests who are here."""
+    """List all accounts, and the guests who are online."""
 
 
 class ListRooms(AdminRequest, frozen=True, tag="rooms"):
-    """Every room with a record, and every occupied one."""
+    """List every room with a record, and every occupied one."""
 
 
 class PruneRooms(AdminRequest, frozen=True, tag="prune-rooms"):
-    """Remove rooms that nobody belongs to, with their messages; rows of those that were.
+    """Remove rooms without members, with their messages; answers with rows of those that were removed.
 
     Attributes:
         unused_days: only those without a message for so long.
-        dry_run: rows of those that would be removed, and nothing else.
+        dry_run: answer with rows of those that would be removed, and remove nothing.
     """
 
     unused_days: float | None = None
@@ -48,21 +48,21 @@ class PruneRooms(AdminRequest, frozen=True, tag="prune-rooms"):
 
 
 class ListSessions(AdminRequest, frozen=True, tag="sessions"):
-    """Logins and connections, of one person or all."""
+    """List logins and connections, of one person or of all."""
 
     name: str | None = None
 
 
 class ListInvites(AdminRequest, frozen=True, tag="invites"):
-    """Every invite."""
+    """List all invites."""
 
 
 class ListBans(AdminRequest, frozen=True, tag="bans"):
-    """Every ban in force."""
+    """List all bans in force."""
 
 
 class ListMutes(AdminRequest, frozen=True, tag="mutes"):
-    """Every mute in force."""
+    """List all mutes in force."""
 
 
 class CreateInvite(AdminRequest, frozen=True, tag="invite"):
@@ -74,13 +74,13 @@ class CreateInvite(AdminRequest, frozen=True, tag="invite"):
 
 
 class RevokeInvite(AdminRequest, frozen=True, tag="revoke"):
-    """Take an invite back."""
+    """Revoke an invite."""
 
     invite: int
 
 
 class KickMember(AdminRequest, frozen=True, tag="kick"):
-    """End somebody's connections."""
+    """End all connections of a member."""
 
     name: str
     reason: str = ""
@@ -101,7 +101,7 @@ class RemoveBan(AdminRequest, frozen=True, tag="unban"):
 
 
 class AddMute(AdminRequest, frozen=True, tag="mute"):
-    """Let somebody read but not write."""
+    """Let a person read but not write."""
 
     name: str
     reason: str = ""
@@ -109,7 +109,7 @@ class AddMute(AdminRequest, frozen=True, tag="mute"):
 
 
 class RemoveMute(AdminRequest, frozen=True, tag="unmute"):
-    """Let somebody write again."""
+    """Let a muted person write again."""
 
     name: str
 
@@ -141,13 +141,13 @@ class DeleteUser(AdminRequest, frozen=True, tag="delete-user"):
 
 
 class SendAnnouncement(AdminRequest, frozen=True, tag="announce"):
-    """Tell everybody who is here something."""
+    """Send a notice to all members who are online."""
 
     text: str
 
 
 class AddAuditNote(AdminRequest, frozen=True, tag="note"):
-    """Write into the audit what the tool did by itself."""
+    """Write an act of the tool itself into the audit."""
 
     act: Literal["backup", "export"]
     target: str = ""
@@ -155,7 +155,7 @@ class AddAuditNote(AdminRequest, frozen=True, tag="note"):
 
 
 class ShutDown(AdminRequest, frozen=True, tag="shutdown"):
-    """Stop as with SIGTERM."""
+    """Stop the server, as SIGTERM does."""
 
 
 AdminQuestion: TypeAlias = (
@@ -172,7 +172,7 @@ def decode(line: bytes) -> AdminCommand:
     """Read a command.
 
     Raises:
-        msgspec.DecodeError, UnicodeDecodeError, RecursionError: it is none; the first says why.
+        msgspec.DecodeError, UnicodeDecodeError, RecursionError: the line is no command; the first says why.
     """
     command: AdminCommand = _decoder.decode(line)
     for field in ("name", "target", "reason", "detail", "room"):

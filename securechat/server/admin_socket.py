@@ -1,11 +1,12 @@
-"""What `securechat-admin` may ask of a running server, over a socket that only the operator can open.
+"""Answers `securechat-admin` over a Unix socket that only the operator can open.
 
 One JSON object per line comes in (``{"command": "kick", "name": "ann"}``); lines go out: any number of
 ``{"progress": 0.37}`` and ``{"row": {...}}``, then exactly one ``{"done": {...}}`` or ``{"error": {"code", "text"}}``.
-Keys only ever get more. Whoever can open the socket is trusted, and named in the audit as the kernel names them.
+Keys are only ever added. A user who can open the socket is trusted, and stands in the audit under the name that the
+kernel reports.
 
-It refuses to know what the commands do (`securechat.hub.admin.commands` does), and never sends a hash of anything. An
-invite's token and a temporary password leave through this socket once and go nowhere else.
+The module only translates: `securechat.hub.admin.commands` carries the commands out. It never sends a hash. An invite's
+token and a temporary password leave through this socket once and go nowhere else.
 """
 
 from __future__ import annotations
@@ -56,6 +57,7 @@ from securechat.server.admin_protocol import (
     ShutDown,
     decode,
 )
+from securechat.text.refusals import refusal_for
 
 if TYPE_CHECKING:
     from securechat.hub.admin.commands import AdminCommands, CreatedInvite
@@ -67,11 +69,11 @@ if TYPE_CHECKING:
 _encode = msgspec.json.Encoder().encode
 
 
-# --- What a process knows of itself ---------------------------------------------------------------------------------
+# --- Facts about the process ----------------------------------------------------------------------------------------
 
 
 class ProcessInfo(Struct, frozen=True):
-    """What only this process knows, for ``status``, and for what the tool does by itself.
+    """Facts about the server process, for ``status`` and for the acts of the tool itself.
 
     Attributes:
         listening: ``HOST:PORT`` of every listener.
@@ -142,19 +144,19 @@ def facts_of(
 # --- Answering ------------------------------------------------------------------------------------------------------
 
 
-def error_line(code: str, text: str) -> bytes:
-    """The line that ends a command which did not succeed."""
-    return _encode({"error": {"code": code, "text": text}}) + b"\n"
+def error_line(refusal: Refusal) -> bytes:
+    """Return the line that ends a command which did not succeed."""
+    return _encode({"error": {"code": refusal.code.value, "text": refusal.detail}}) + b"\n"
 
 
 class AdminServer:
-    """Answers the operator's tool.
+    """Answers the admin tools.
 
     Args:
         loop: the loop.
         path: the socket file; the caller holds the data directory's lock.
         admin_commands: carries the commands out.
-        facts: what this process knows of itself, asked anew for every ``status``.
+        facts: returns the facts about the process, anew for every ``status``.
         stop: begin an orderly end, as SIGTERM does; called at most once.
 
     Raises:
@@ -175,7 +177,7 @@ class AdminServer:
         self._stopping = False
         self._own = _own_user()
         self._listener = UnixLineListener(
-            loop, path, self._connected, full=error_line("busy", "too many others administrate; try again")
+            loop, path, self._connected, full=error_line(refusal_for("admin_socket_busy"))
         )
 
     def close(self) -> None:
@@ -189,7 +191,10 @@ class AdminServer:
             self._stop()
 
     def actor_of(self, uid: int | None) -> str:
-        """How the audit calls a user of this machine. No look-up but of ourselves: that may ask a network."""
+        """Return the name of a user of this machine for the audit.
+
+        Only the server's own user is looked up: looking up others may ask a network.
+        """
         if uid is None:
             return "shell"
         if uid == 0:
@@ -201,38 +206,37 @@ class AdminServer:
 
 
 class _AdminSession:
-    """One tool: one command at a time."""
+    """The connection of one tool: one command at a time."""
 
-    def __init__(self, administration: AdminServer, connection: UnixLineConnection) -> None:
-        self._admin_server = administration
-        self._steward = administration.admin_commands
+    def __init__(self, admin_server: AdminServer, connection: UnixLineConnection) -> None:
+        self._admin_server = admin_server
+        self._admin_commands = admin_server.admin_commands
         self._connection = connection
-        self._actor = administration.actor_of(connection.uid)
+        self._actor = admin_server.actor_of(connection.uid)
 
     # --- for the connection
 
     def line_received(self, line: bytes) -> None:
-        """One command."""
+        """Carry out one command."""
         try:
             self._obey(decode(line))
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-            self._error("invalid", f"this is no command: {error}")
+            self._error(refusal_for("admin_command_invalid", why=str(error)))
         except Refusal as refusal:
-            self._error(refusal.code.value, refusal.detail)
+            self._error(refusal)
 
     def line_too_long(self) -> None:
-        """There is no next line to be found."""
-        self._connection.write(error_line("invalid", "this line is too long for a command"))
+        """Close the connection: the end of the line cannot be found any more."""
+        self._connection.write(error_line(refusal_for("admin_line_too_long")))
         self._connection.close()
 
     def failed(self) -> None:
-        """A command met a bug."""
-        text = "the server met an internal error; its log has the details. What was asked may be done in part"
-        self._connection.write(error_line("internal", text))
+        """A command raised an exception: say so, and close."""
+        self._connection.write(error_line(refusal_for("admin_internal")))
         self._connection.close()
 
     def connection_lost(self) -> None:
-        """What is under way goes on; nobody waits for it."""
+        """The tool is gone; its command under way is finished without an answer."""
 
     # --- answering
 
@@ -240,8 +244,8 @@ class _AdminSession:
         self._connection.write(_encode({"done": answer}) + b"\n")
         self._connection.next_line()
 
-    def _error(self, code: str, text: str) -> None:
-        self._connection.write(error_line(code, text))
+    def _error(self, refusal: Refusal) -> None:
+        self._connection.write(error_line(refusal))
         self._connection.next_line()
 
     def _rows(self, rows: Iterator[Any], public: Callable[[Any], Any] = lambda row: row) -> None:
@@ -259,26 +263,26 @@ class _AdminSession:
 
     def _rows_or_error(self, answer: list[RoomRow] | NotAppended) -> None:
         if isinstance(answer, NotAppended):
-            self._error(answer.code.value, answer.text)
+            self._error(answer.refusal())
         else:
             self._rows(iter(answer))
 
     def _progress(self, share: float) -> None:
-        if self._connection.backlog_bytes < OUTBOX_BYTES:  # who does not read it cannot miss it
+        if self._connection.backlog_bytes < OUTBOX_BYTES:  # a tool that does not read needs no progress
             self._connection.write(_encode({"progress": round(share, 3)}) + b"\n")
 
     def _then(self, public: Callable[[Any], dict[str, Any]]) -> Callable[[Any], None]:
-        """The ``done`` of an act: its result as ``public`` shows it, or why it was not stored."""
+        """Return the ``done`` of an act: it answers with the result as ``public`` shows it, or with the refusal."""
 
         def answered(outcome: object) -> None:
             if isinstance(outcome, NotAppended):
-                self._error(outcome.code.value, outcome.text)
+                self._error(outcome.refusal())
             else:
                 self._done(public(outcome))
 
         return answered
 
-    # --- obeying
+    # --- carrying out
 
     def _obey(self, command: AdminCommand) -> None:
         match command:
@@ -287,16 +291,16 @@ class _AdminSession:
             case CreateInvite() | RevokeInvite() | EndSession() | ResetPassword() | SetAccountRole() | DeleteUser():
                 self._act_on_account(command)
             case SendAnnouncement(text=text):
-                self._steward.announce(self._actor, text, self._then(lambda people: {"people": people}))
+                self._admin_commands.announce(self._actor, text, self._then(lambda people: {"people": people}))
             case AddAuditNote(act=act, target=target, detail=detail):
-                self._steward.note(self._actor, act, target, detail, self._then(lambda _: {"act": act}))
+                self._admin_commands.note(self._actor, act, target, detail, self._then(lambda _: {"act": act}))
             case ShutDown():
-                self._steward.note(self._actor, "shutdown", "", "", self._shut_down)
+                self._admin_commands.note(self._actor, "shutdown", "", "", self._shut_down)
             case _:
                 self._tell(command)
 
     def _tell(self, question: AdminQuestion) -> None:
-        admin_commands = self._steward
+        admin_commands = self._admin_commands
         match question:
             case GetStatus():
                 shown = msgspec.to_builtins(admin_commands.status())
@@ -321,7 +325,7 @@ class _AdminSession:
                 assert_never(question)
 
     def _act_on_person(self, act: PersonRequest) -> None:
-        admin_commands, actor, then = self._steward, self._actor, self._then
+        admin_commands, actor, then = self._admin_commands, self._actor, self._then
         match act:
             case KickMember(name=name, reason=reason):
                 admin_commands.kick(actor, name, reason, then(lambda closed: {"name": name, "connections": closed}))
@@ -337,7 +341,7 @@ class _AdminSession:
                 assert_never(act)
 
     def _act_on_account(self, act: AccountRequest) -> None:
-        admin_commands, actor, then = self._steward, self._actor, self._then
+        admin_commands, actor, then = self._admin_commands, self._actor, self._then
         match act:
             case CreateInvite(uses=uses, days=days, room=room):
                 admin_commands.invite(actor, uses=uses, days=days, room=room, done=then(_made_invite))

@@ -24,7 +24,7 @@ from enum import IntEnum
 
 from securechat import __version__
 from securechat.containment import Failure, Vital, vital
-from securechat.errors import ErrorCode, LocalProtocolError, LogError, TlsFailure
+from securechat.errors import LocalProtocolError, LogError, Refusal, TlsFailure
 from securechat.hub.context import HubContext
 from securechat.hub.hub import Hub
 from securechat.hub.interfaces import AuthenticationSettings
@@ -54,6 +54,7 @@ from securechat.storage.sqlite.store import utc_ms
 from securechat.storage.threaded_log import ThreadedLog
 from securechat.text.confusables import preload
 from securechat.text.counts import counted
+from securechat.text.refusals import refusal_for
 from securechat.tls.client_certificates import proven_fingerprint
 from securechat.tls.contexts import ServerCertificate
 from securechat.tls.local_addresses import is_public, local_names, private_addresses
@@ -64,9 +65,10 @@ _SWITCH_INTERVAL_S = 0.0005
 _DAY_S = 86_400.0
 _HOUR_S = 3_600.0
 _TIDY_S = 600.0
-"""After the start, so that it does not meet everybody who comes back."""
+"""Seconds after the start, so that the first housekeeping does not delay clients that reconnect."""
 _WARN_DAYS = 30
-_INTERNAL_STOP = "the server met an internal error that it cannot go on after, and stops; wait for it to come back"
+_RECONNECT_S = 1.0
+"""Before a client connects again to a server that stops: a restart takes about that long."""
 _LAST_PASSES = 1_000
 """Of the loop after it has failed: a thousand clients need some fifty, a loop that fails at once gets no further."""
 _DRAIN_LOOK_S = 0.01
@@ -74,7 +76,7 @@ _DRAIN_LOOK_S = 0.01
 
 
 class ExitCode(IntEnum):
-    """How a server process ends; docs/operations.md explains each."""
+    """The exit codes of a server process; docs/operations.md explains each."""
 
     OK = 0
     INTERNAL = 1
@@ -86,7 +88,7 @@ class ExitCode(IntEnum):
 
 
 class StartFailure(Exception):
-    """The server cannot start; the sentence says why and what to do."""
+    """The server cannot start; the sentence gives the reason and the remedy."""
 
     def __init__(self, code: ExitCode, sentence: str) -> None:
         super().__init__(sentence)
@@ -98,7 +100,7 @@ class Server:
 
     Args:
         config: its settings; ``config.cert`` must be set.
-        console: where events are told.
+        console: receives a line per event.
 
     Raises:
         StartFailure: the certificate, the log or an address cannot be used.
@@ -134,7 +136,7 @@ class Server:
             Broadcaster(write_all, self._left_out, self._loop.containment.contain),
             self._operator_log,
             config.limits,
-            keys=AuthenticationSettings(
+            authentication=AuthenticationSettings(
                 config.access, self._hasher, secrets.token_bytes, utc_ms, time.monotonic, self._proven
             ),
             alarm=self._alarm,
@@ -155,7 +157,7 @@ class Server:
     # --- Running ----------------------------------------------------------------------------------------------------
 
     def run(self) -> ExitCode:
-        """Serve until a signal or a failure; returns how it ended.
+        """Serve until a signal or a failure; return the exit code.
 
         Raises:
             StartFailure: see the class.
@@ -169,7 +171,7 @@ class Server:
         try:
             self._hub.restore(state, self._loop.now, utc_ms(), read_time(self._config.data))
             self._install_signals()
-            self._administrate()
+            self._open_admin_socket()
             self._listen()
             self._announce()
             self._look_at_certificate()
@@ -194,7 +196,7 @@ class Server:
             if self._admin_server is not None:
                 self._admin_server.close()
         self._remember_time()
-        self._console.event("stopped", "everything acknowledged is stored" if self._clean else "after a failure")
+        self._console.event("stopped", "all acknowledged messages are stored" if self._clean else "after a failure")
         return self._exit_code
 
     @property
@@ -202,10 +204,10 @@ class Server:
         return self._exit_code is ExitCode.OK
 
     def _serve(self) -> None:
-        """Run the loop. When vital work fails, tell the clients as far as that can be done, and return."""
+        """Run the loop. When vital work fails, tell the clients as far as possible, and return."""
         try:
             self._loop.run()
-        except Exception as error:  # noqa: BLE001  (whatever it is, clients shall hear of it)
+        except Exception as error:  # noqa: BLE001  (of every kind, clients must be told)
             if self._exit_code is ExitCode.OK:
                 self._exit_code = ExitCode.INTERNAL
             self._service.stopping()
@@ -217,7 +219,7 @@ class Server:
         self._accept_no_more()
         for session, transport in list(self._sessions.items()):
             with suppress(Exception):
-                self._close_session(session, transport, ErrorCode.INTERNAL, _INTERNAL_STOP)
+                self._close_session(session, transport, refusal_for("internal_stopping", retry_after_s=_RECONNECT_S))
         deadline = time.monotonic() + self._config.limits.lingering_close_s
         for _ in range(_LAST_PASSES):
             if not self._sessions or time.monotonic() >= deadline:
@@ -260,7 +262,7 @@ class Server:
             if (warning := _publicity(host)) is not None:
                 self._warn(warning)
 
-    def _administrate(self) -> None:
+    def _open_admin_socket(self) -> None:
         """Open the operator's socket; a server without one serves all the same."""
         try:
             self._admin_server = AdminServer(
@@ -324,18 +326,18 @@ class Server:
         self._hub.tick()
 
     def _tidy(self) -> None:
-        """Once a day, and a while after the start: forget what has expired, by a clock that is believed."""
+        """Remove expired records once a day, and a while after the start, while the clock is not doubted."""
         held_back = self._hub.clock.doubt() is not None
         self._loop.call_later(_HOUR_S if held_back else _DAY_S, self._tidy)  # first: should it fail, it is tried again
         self._hub.tidy()
 
     def _look_at_clock(self) -> None:
-        """Once an hour: remember the time, or tell the operator that it is doubted."""
+        """Store the time once an hour, or warn the operator when the clock is doubted."""
         doubt = self._hub.clock.doubt()
         self._remember_time()
         if doubt is None:
             if self._clock_doubted:
-                self._console.event("notice", "the clock is believed again")
+                self._console.event("notice", "the clock agrees with the data directory again")
         elif not self._clock_doubted:
             self._warn(doubt_sentence(doubt))
         self._clock_doubted = doubt is not None
@@ -367,7 +369,7 @@ class Server:
             self._asked_to_stop()
 
     def _hung_up(self) -> None:
-        """SIGHUP means two things: the certificate is new, or the terminal we were started in is gone."""
+        """Handle SIGHUP, which means one of two: the certificate is new, or the terminal of this process is gone."""
         if self._dies_with_terminal and not _has_terminal():
             self._stop_in_order()
         else:
@@ -399,10 +401,10 @@ class Server:
     # --- The end ----------------------------------------------------------------------------------------------------
 
     def _drain(self) -> None:
-        """Stop accepting and reading; what is with the log gets its answer."""
+        """Stop accepting and reading; drafts that the log has are still answered."""
         self._service.stopping()
         self._console.event(
-            "stopping", f"telling {counted(len(self._sessions), 'client')}; a second signal stops at once"
+            "stopping", f"disconnecting {counted(len(self._sessions), 'client')}; a second signal stops at once"
         )
         self._accept_no_more()
         for session in self._sessions:
@@ -413,19 +415,19 @@ class Server:
         if self._hub.unsettled and self._loop.now < deadline:
             self._loop.call_later(_DRAIN_LOOK_S, vital(Vital.STOPPING, lambda: self._wait_for_log(deadline)))
             return
-        self._close_sessions(ErrorCode.SHUTTING_DOWN, "the server is shutting down; wait for it to come back")
+        self._close_sessions(refusal_for("shutting_down", retry_after_s=_RECONNECT_S))
         self._wait_for_clients(self._loop.now + self._config.limits.drain_s / 2)
 
-    def _close_sessions(self, code: ErrorCode, sentence: str) -> None:
+    def _close_sessions(self, refusal: Refusal) -> None:
         for session, transport in list(self._sessions.items()):
             try:
-                self._close_session(session, transport, code, sentence)
-            except Exception as error:  # noqa: BLE001  (the others shall hear of it all the same)
+                self._close_session(session, transport, refusal)
+            except Exception as error:  # noqa: BLE001  (the other clients must be told all the same)
                 self._loop.containment.contain(transport, error)
 
-    def _close_session(self, session: Session, transport: Transport, code: ErrorCode, sentence: str) -> None:
+    def _close_session(self, session: Session, transport: Transport, refusal: Refusal) -> None:
         is_member = self._hub.is_member(session)  # asked before: a closed session is none
-        session.close(Closing(code, sentence, retry_after_s=1.0))
+        session.close(Closing.of(refusal))
         if not is_member:
             transport.abort()
 
@@ -438,20 +440,20 @@ class Server:
         self._loop.call_later(_DRAIN_LOOK_S, vital(Vital.STOPPING, lambda: self._wait_for_clients(deadline)))
 
     def _log_failed(self, error: Exception) -> None:
-        """The log cannot keep its promise: tell everybody and stop (promise 5)."""
+        """The log cannot keep its promise: tell all clients and stop (promise 5)."""
         if self._exit_code is ExitCode.LOG:
             return
         self._exit_code = ExitCode.LOG
         self._console.event(
             "error",
-            f"the message log failed and the server stops, so that nothing is acknowledged that may be lost: {error}",
+            f"the message log failed and the server stops, as no message may be acknowledged and then lost: {error}",
         )
         self._accept_no_more()
-        self._close_sessions(ErrorCode.LOG_FAILED, "the server cannot store messages any more and stops")
+        self._close_sessions(refusal_for("log_failed", retry_after_s=_RECONNECT_S))
         self._wait_for_clients(self._loop.now + self._config.limits.lingering_close_s)
 
     def _failed(self, failure: Failure) -> None:
-        """A bug met one connection, or work of the server's own that it can do without."""
+        """An exception cost one connection, or work that the server can do without."""
         self._operator_log.failed(failure, self._loop.now)
 
     def _hashing_failed(self, error: Exception) -> None:
@@ -474,20 +476,20 @@ def _load_certificate(config: ServerConfig) -> ServerCertificate:
 
 
 def _publicity(host: str) -> str | None:
-    """What a public address means, in a sentence; None for a private one."""
+    """Return the warning about listening on a public address; None for a private one."""
     try:
         ip = ipaddress.ip_address(host.partition("%")[0])
     except ValueError:
-        return None  # a name: what it means was decided by whoever wrote it into the hosts file or DNS
+        return None  # a name: the hosts file or DNS decides about its address
     if ip.is_unspecified:
         return (
-            f"{host} means every address of this machine, public ones too: where it has one, everybody on the internet "
-            "can reach this server and join it. Without --host it listens on loopback and private addresses only."
+            f"{host} means all addresses of this machine, public ones too: if it has one, the whole internet can reach "
+            "this server and join it. Without --host the server listens on loopback and private addresses only"
         )
     if is_public(ip):
         return (
-            f"{host} is a public address: everybody on the internet can reach this server and, without an account, "
-            "join it. Use --host with a private address if that is not meant."
+            f"{host} is a public address: the whole internet can reach this server and join it, without an account "
+            "too. Use --host with a private address if you do not want that"
         )
     return None
 
@@ -515,7 +517,7 @@ def _has_terminal() -> bool:
 def _cannot_listen(host: str, port: int, error: OSError) -> str:
     where = endpoint(host, port)
     if error.errno == errno.EADDRINUSE:
-        return f"cannot listen on {where}: another program does (a server already running?); stop it or use --port"
+        return f"cannot listen on {where}: another program uses it (a server already running?); stop it or use --port"
     if error.errno == errno.EADDRNOTAVAIL:
         return f"cannot listen on {where}: this machine does not have that address; use --host with one it has"
     if error.errno == errno.EACCES:

@@ -1,4 +1,4 @@
-"""What a server prints when it is ready: where it listens and what to paste, in a framed few lines."""
+"""The banner of a server that is ready: its addresses, and a command to paste, in a framed few lines."""
 
 from __future__ import annotations
 

@@ -1,9 +1,8 @@
-"""Tells many the same: each event is encoded once per wire format, joined once, and shared by reference.
+"""Sends the same events to many sessions: each is encoded once per wire format, joined once, and shared by reference.
 
-A format that does not share (`WireFormat.shares`) is encoded by the codec of each connection, at its own price. What
-such a codec raises costs its connection alone, though a broadcast is the server's own work. For all others, under load
-this is where the work per delivery goes to zero: one append per member and run of messages, whatever the
-number of messages in the run.
+Under load, that makes the work per delivery almost nothing: one append per member and run of messages, however many
+messages are in the run. A format that does not share (`WireFormat.shares`) is encoded by the codec of each connection,
+at its own price; an exception of such a codec ends that connection alone.
 """
 
 from __future__ import annotations
@@ -25,13 +24,14 @@ def _raise(_: Session, error: Exception) -> None:
 
 
 class Broadcaster:
-    """The hub's outlet over sessions.
+    """Implements the hub's interface for broadcasts over sessions.
 
     Args:
         write_all: queues the same bytes on many links; the transports' own is the fastest (`securechat.net.broadcast`).
-        on_error: told of an event that does not fit into a frame, which is a bug. It is left out: whoever commits a
-            batch tells everybody what is in it, and may not stop in the middle.
-        on_failure: told of a session whose own codec raised, after everybody has been told; it should end that session.
+        on_error: called with an event that does not fit into a frame, which is a bug. The event is left out: the hub
+            broadcasts a committed batch to all, and may not stop in the middle.
+        on_failure: called with a session whose own codec raised, after all others were served; it should end that
+            session.
     """
 
     def __init__(
@@ -49,7 +49,7 @@ class Broadcaster:
 
         Args:
             peers: sessions whose hello was accepted.
-            events: what they are told.
+            events: in the order of delivery.
         """
         sessions = cast("Sequence[Session]", peers)
         if not sessions:

@@ -52,7 +52,7 @@ def doubt_at_rest(data: Path, now_ms: int) -> Doubt | None:
 
 
 def doubt_sentence(doubt: Doubt) -> str:
-    """What the operator is told when the clock cannot be believed."""
+    """Return the warning for the operator about a clock that is far off."""
     clock, expected = (_day(at_ms) for at_ms in (doubt.clock_ms, doubt.expected_ms))
     if doubt.clock_ms < doubt.expected_ms:
         cause = "the clock is wrong now, or it was ahead when the server last ran"
@@ -69,4 +69,4 @@ def _day(at_ms: int) -> str:
     try:
         return f"{dt.datetime.fromtimestamp(at_ms / 1000, dt.UTC):%Y-%m-%d %H:%M} UTC"
     except (OverflowError, ValueError, OSError):
-        return "a day in no calendar"
+        return "a date outside the calendar"

@@ -1,8 +1,8 @@
-"""The operator's console: one line per event, as text or JSON, and nothing hostile in any of them.
+"""The operator's console: one line per event, as text or JSON, without hostile characters.
 
-Whatever came from outside goes through `one_line` first, so no line can carry a control character or look like two.
-Lines are written by a thread of their own: a terminal that is paused, or a pipe nobody reads, may block that thread
-but never the loop. The queue is bounded; what does not fit is counted and reported, not remembered.
+Text from outside goes through `one_line` first, so no line can carry a control character or look like two. A thread of
+its own writes the lines: a paused terminal, or a pipe without a reader, may block that thread but never the loop. The
+queue is bounded; lines that do not fit are counted, and the count is reported.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class Console:
     """Writes event lines.
 
     Args:
-        stream: where to; usually standard output.
+        stream: receives the lines; standard output by default.
         json: one JSON object a line instead of text.
         now: the wall clock, local time zone.
 
@@ -64,8 +64,8 @@ class Console:
 
         Args:
             event: a stable word.
-            sentence: what a person reads in text form.
-            fields: what a program reads in JSON form; None is left out.
+            sentence: for people, in the text form.
+            fields: for programs, in the JSON form; None is left out.
         """
         now = self._now()
         if self._json:
@@ -83,7 +83,7 @@ class Console:
             self._put("\n".join(lines))
 
     def close(self, patience_s: float = 1.0) -> None:
-        """Write what waits, for at most ``patience_s`` seconds."""
+        """Write the queued lines, for at most ``patience_s`` seconds."""
         self.at_pass_end = None
         self._hand_over()
         with self._ready:

@@ -1,4 +1,4 @@
-"""What the operator reads of sessions and of the hub, one line per event."""
+"""The operator log: turns events of sessions and of the hub into lines of the console."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class OperatorLog:
     """Observes sessions and the hub, and tells the console.
 
     Args:
-        console: where the lines go.
+        console: receives the lines.
         show_messages: whether message texts may be shown.
     """
 
@@ -59,14 +59,14 @@ class OperatorLog:
         self._console.event("refused", f"{address}: {_DENIALS[denial.value]}", address=address, reason=denial.value)
 
     def failed(self, failure: Failure, now: float) -> None:
-        """A bug met something; its traceback is written once in TRACEBACK_EVERY_S for the same place."""
+        """An exception was contained; its traceback is written once in TRACEBACK_EVERY_S for the same place."""
         place = (failure.kind, type(failure.error).__name__, _place_of(failure.error))
         told_at, left_out = self._told.get(place, (-TRACEBACK_EVERY_S, 0))
         if now - told_at < TRACEBACK_EVERY_S:
             self._told[place] = (told_at, left_out + 1)
             return
         self._told[place] = (now, 0)
-        more = f" ({left_out} more like it since the last such line)" if left_out else ""
+        more = f" ({left_out} more of the same since the last such line)" if left_out else ""
         self._console.event(
             "error",
             f"internal error in {failure.kind} for {failure.owner}{more}: {_traceback(failure.error)}",
@@ -75,13 +75,13 @@ class OperatorLog:
         )
 
     def stops_after(self, error: Exception) -> None:
-        """Vital work has failed: the last thing the server says."""
+        """Vital work has failed: the last line but one of the server."""
         task = error.task if isinstance(error, VitalFailure) else Vital.LOOP
         cause = error.__cause__ if isinstance(error, VitalFailure) and isinstance(error.__cause__, Exception) else error
         self._console.event(
             "error",
-            f"the server stops, because it cannot go on after an internal error in {task.value}; nothing acknowledged "
-            f"is lost, please report it: {_traceback(cause)}",
+            f"the server stops, because it cannot go on after an internal error in {task.value}; no acknowledged "
+            f"message is lost, please report this: {_traceback(cause)}",
             kind="vital",
             owner=task.value,
         )
@@ -132,18 +132,18 @@ _REASONS = {
     "reset": "the connection was reset",
     "tls_error": "TLS failed",
     "handshake_timeout": "the TLS handshake took too long",
-    "timed_out": "the network gave up",
+    "timed_out": "the network connection timed out",
     "failed": "the connection failed",
     # errors.ErrorCode of our last words
     "bye": "said goodbye",
-    "frame_too_large": "closed: announced a frame that is too large",
-    "bad_frame": "closed: does not speak our protocol",
+    "frame_too_large": "closed: sent a frame that is too large",
+    "bad_frame": "closed: does not speak the protocol",
     "hello_expected": "closed: did not begin with a hello",
     "unsupported_version": "closed: speaks another version of the protocol",
-    "hello_timeout": "closed: never said an acceptable hello",
+    "hello_timeout": "closed: did not log in in time",
     "ping_timeout": "closed: did not answer a ping",
     "slow_reader": "closed: does not read what it is sent",
-    "replaced": "closed: the same person connected from somewhere else",
+    "replaced": "closed: connected again from somewhere else",
     "shutting_down": "closed: the server stops",
     "log_failed": "closed: the message log failed",
     "banned": "closed: banned",
@@ -152,11 +152,11 @@ _REASONS = {
     "internal": "closed: an internal error of this server (see the `error` line)",
 }
 _DENIALS = {
-    "server_full": "turned away: as many connections as descriptors allow (raise `ulimit -n`)",
+    "server_full": "turned away: the server has as many connections as file descriptors allow (raise `ulimit -n`)",
     "address_full": "turned away: too many connections from this address",
     "half_open": "turned away: too many unfinished handshakes from this address",
-    "failed_hellos": "turned away: too many connections from this address never said hello",
-    "silent": "let go: it sent no TLS hello in time, or others needed its place",
-    "no_place": "let go: no place for its handshake in time, too many were under way",
-    "no_descriptors": "turned away: the system has no descriptors left (raise `ulimit -n`)",
+    "failed_hellos": "turned away: too many connections from this address did not log in",
+    "silent": "closed: sent no TLS hello in time, or its place was needed",
+    "no_place": "closed: its handshake could not begin in time, too many were under way",
+    "no_descriptors": "turned away: the system has no file descriptors left (raise `ulimit -n`)",
 }

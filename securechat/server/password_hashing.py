@@ -1,13 +1,14 @@
-"""`Argon2Hasher`: passwords hashed on a thread of their own, so that the chat does not wait for them.
+"""`Argon2Hasher`: hashes passwords on a thread of its own, so that the loop does not wait for them.
 
 Argon2id (RFC 9106) with 19 MiB, two passes and one lane, as OWASP's Password Storage Cheat Sheet recommends: 20 to 45
 ms a password, during which `cryptography` lets go of the interpreter's lock. One thread is enough and bounds the
-memory; the queue before it is bounded by limits.hash_queue, and whoever comes on top is told to try again.
+memory; the queue before it is bounded by limits.hash_queue, and further requests are refused with
+a time to try again.
 
 Promises: answers come on the loop's thread, in the order asked; a login to an account that does not exist costs what
 any other login costs; no password stands in a repr, an exception or a log; a password that cannot be hashed (no memory,
-no thread) is answered with a refusal, and the next request tries again. Refuses to know accounts, and which passwords
-are good (`securechat.text.passwords`).
+no thread) is answered with a refusal, and the next request tries again. The module knows no accounts, and no rules for
+passwords (`securechat.text.passwords` has those).
 """
 
 from __future__ import annotations
@@ -26,9 +27,10 @@ from cryptography.exceptions import InvalidKey, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
 from msgspec import Struct
 
-from securechat.errors import ConfigError, ErrorCode, LocalProtocolError, Refusal, SecurechatError
+from securechat.errors import ConfigError, LocalProtocolError, Refusal, SecurechatError
 from securechat.hub.interfaces import PasswordCheck
 from securechat.limits import Limits
+from securechat.text.refusals import refusal_for
 
 MEMORY_KIB: Final = 19 * 1024
 ITERATIONS: Final = 2
@@ -38,15 +40,15 @@ HASH_BYTES: Final = 32
 _BUSY_RETRY_S = 1.0
 """A full queue of 32 is about a second of work."""
 _FAILED_RETRY_S = 2.0
-"""What a failed hash was short of (19 MiB, a thread) may be there again by then."""
+"""The resource that a failed hash needed (19 MiB, a thread) may be free again by then."""
 _POST_RETRY_S = 0.05
 """Between two attempts to hand an answer over, which needs memory as well."""
 
 _MOST_MEMORY_KIB = 256 * 1024
 _MOST_ITERATIONS = 16
 _MOST_LANES = 16
-"""What a stored string may ask for: several times what anybody recommends for logins, and still no way for a damaged
-row to take all memory, or the thread for more than about 4 s."""
+"""The largest parameters of a stored string: several times the recommended ones for logins (OWASP, RFC 9106), and too
+small for a damaged row to take all memory, or the thread for more than about 4 s."""
 
 _PHC = re.compile(
     r"\$argon2id\$v=19\$m=([1-9]\d{0,9}),t=([1-9]\d{0,9}),p=([1-9]\d{0,9})\$([\w+/]{11,128})\$([\w+/]{16,128})",
@@ -64,7 +66,7 @@ class HashingFailed(SecurechatError):
 
 
 class Parameters(Struct, frozen=True, gc=False):
-    """What a PHC string says about its making.
+    """The parameters in a PHC string.
 
     Attributes:
         memory_kib: memory, KiB.
@@ -191,9 +193,7 @@ class Argon2Hasher:
 
     def _ask(self, work: _Work, failed: Callable[[Refusal], None]) -> None:
         if self._waiting >= self._most_waiting:
-            raise Refusal(
-                ErrorCode.BUSY, "too many people are logging in at this moment; try again in a second", _BUSY_RETRY_S
-            )
+            raise refusal_for("password_queue_full", retry_after_s=_BUSY_RETRY_S)
         if self._closed:
             return
         self._expect_thread()
@@ -266,7 +266,7 @@ class Argon2Hasher:
             malformed = MalformedHash(str(error))
         else:
             return partial(done, PasswordCheck(match=match, stale=match and made.weaker))
-        matches(self._dummy, password)  # nobody learns from the time whose hash is broken
+        matches(self._dummy, password)  # the time must not tell which accounts have a damaged hash
         return partial(self._broken, malformed, done)
 
     def _broken(self, failure: MalformedHash, done: Callable[[PasswordCheck | Refusal], None]) -> None:
@@ -277,9 +277,7 @@ class Argon2Hasher:
 
 
 def _failure() -> Refusal:
-    return Refusal(
-        ErrorCode.BUSY, "the server cannot check passwords at this moment; try again in a few seconds", _FAILED_RETRY_S
-    )
+    return refusal_for("password_check_failed", retry_after_s=_FAILED_RETRY_S)
 
 
 def new_phc(password: bytes) -> str:

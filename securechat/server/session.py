@@ -1,4 +1,4 @@
-"""One connection: transport, codec and member meet here, and nowhere else.
+"""One connection: joins its transport, its codec and its member, which do not know each other.
 
 Bytes come from the transport and go through the codec; each command goes to the hub; what the hub delivers is encoded
 and queued. How a peer says hello and what its protocol sends by itself are the codec's: see `securechat.wire.codec`.
@@ -11,7 +11,7 @@ read while
 * the hub says it is over a rate,
 * it has `unacknowledged_drafts` drafts unanswered, or the log's queue is full.
 
-A session knows deadlines only through the scheduler it is given; it never asks what time it is.
+A session knows deadlines only through its scheduler, and reads no clock.
 """
 
 from __future__ import annotations
@@ -23,13 +23,7 @@ from typing import TYPE_CHECKING, Protocol
 from msgspec.structs import replace
 
 from securechat.client_address import origin_of
-from securechat.errors import (
-    ErrorCode,
-    LocalProtocolError,
-    Overloaded,
-    Refusal,
-    RemoteProtocolError,
-)
+from securechat.errors import ErrorCode, LocalProtocolError, Overloaded, RemoteProtocolError
 from securechat.model import (
     Acked,
     Closing,
@@ -49,6 +43,7 @@ from securechat.model import (
     Welcome,
 )
 from securechat.net.socket_options import CloseReason
+from securechat.text.refusals import refusal_for
 from securechat.tls.client_certificates import public_key_fingerprint
 from securechat.wire.codec import HANDLED, FrameRefused, Handled, ServerCodec, WireFormat
 from securechat.wire.native import NATIVE
@@ -59,7 +54,7 @@ if TYPE_CHECKING:
     from securechat.limits import Limits, PageLimits
 
 _DRAFTS = frozenset({Say, Direct, Edit, Delete, React})
-"""What the log answers, and what counts against ``unacknowledged_drafts`` until it has."""
+"""Commands that the log answers; they count against ``unacknowledged_drafts`` until it has."""
 _FRAMES_PER_PASS = 256
 """Frames of one peer handled in one pass, about 5 ms of work: 64 KiB may hold 13,000 frames of five bytes."""
 _ROOMS_PER_PASS = 10
@@ -67,8 +62,7 @@ _ROOMS_PER_PASS = 10
 _OVERLOAD_PAUSE_S = 0.5
 """Reading pause of a sender whose draft found the append queue full: 4,096 drafts take 0.1 to 0.3 s to commit."""
 _INTERNAL_RETRY_S = 1.0
-"""Before a peer whose request met a bug comes again: by then the operator has the traceback."""
-INTERNAL_ERROR = "the server met an internal error while it worked for this connection; connect again"
+"""Before a peer whose request met a bug connects again."""
 _numbers = count(1)
 
 
@@ -80,7 +74,7 @@ class Cancellable(Protocol):
 
 
 class Scheduler(Protocol):
-    """What a session needs of the loop."""
+    """The part of the loop that a session uses."""
 
     @property
     def now(self) -> float:
@@ -91,7 +85,7 @@ class Scheduler(Protocol):
 
 
 class Link(Protocol):
-    """What a session needs of its transport."""
+    """The part of its transport that a session uses."""
 
     address: str
     alpn: str | None
@@ -119,10 +113,10 @@ class Link(Protocol):
 
 
 class SessionObserver(Protocol):
-    """Hears of connections, for the operator's log."""
+    """Notified of connections, for the operator log."""
 
     def connected(self, session: Session) -> None:
-        """The handshake is done."""
+        """The TLS handshake is done."""
 
     def disconnected(self, session: Session, name: str, reason: str, detail: str) -> None:
         """The connection is closed.
@@ -143,7 +137,7 @@ class Session:
         link: the transport.
         scheduler: timers and the time of this pass.
         limits: pacing and deadlines.
-        operator_log: hears of the connection.
+        operator_log: notified of the connection.
         label: ``address:port``, for the operator's log.
         codecs: the protocols of this port.
 
@@ -205,7 +199,7 @@ class Session:
     # --- The transport's side ---------------------------------------------------------------------------------------
 
     def handshake_done(self) -> None:
-        """The peer speaks TLS with us: find out which protocol."""
+        """The TLS handshake is done: choose the codec."""
         self._operator_log.connected(self)
         self._heard_at = self._scheduler.now
         if self.link.peer_certificate is not None:
@@ -214,11 +208,11 @@ class Session:
             self.link.owes_hello = False
 
     def _choose_codec(self) -> ServerCodec | None:
-        """Find the protocol, by ALPN or by the first bytes; None where they do not tell yet, or it is none of ours."""
+        """Choose the codec by ALPN or by the first bytes; None if more bytes are needed, or no protocol fits."""
         try:
             codec = self._codecs.choose(self.link.alpn, self._first_bytes)
         except RemoteProtocolError as error:
-            self.close(Closing(error.code, error.detail))
+            self.close(Closing.of(error))
             return None
         if codec is not None:
             self._codec = codec
@@ -227,7 +221,7 @@ class Session:
         return codec
 
     def data_received(self, data: bytes) -> None:
-        """Decrypted bytes: everybody's way in."""
+        """Take decrypted bytes and hand complete commands to the hub."""
         codec = self._codec
         if codec is None or self._ended:
             if self._ended:
@@ -248,24 +242,23 @@ class Session:
             self._throttle(wait_s)
 
     def backlog_started(self) -> None:
-        """From here on the peer is behind: a hint for where to resume if it never catches up."""
+        """The peer is behind from here on: remember the seq, as a hint for resuming."""
         self._resume_after = self._hub.fed_seq
 
     def backlog_over(self) -> None:
         """The peer has caught up."""
 
     def outbox_overflow(self) -> None:
-        """The peer does not read: let it go, and let it know where to go on."""
-        self._closing_code = ErrorCode.SLOW_READER
+        """The peer reads too slowly: close the connection, with a hint for resuming."""
         self._ended = True
-        sentence = "you were too far behind with reading; connect again and read on from where you stopped"
-        closing = Closing(ErrorCode.SLOW_READER, sentence, resume_after=self._resume_after)
+        closing = Closing.of(refusal_for("slow_reader"), resume_after=self._resume_after)
+        self._closing_code = closing.code
         self._hub.lost(self)
         self.link.close_with(self._last_words(closing), drop_backlog=True)
 
     def failed(self) -> None:
-        """Work for this connection met a bug, and what it was about is left half done: the peer may come again."""
-        self.close(Closing(ErrorCode.INTERNAL, INTERNAL_ERROR, retry_after_s=_INTERNAL_RETRY_S))
+        """Work for this connection raised and is left half done: close it, and the peer may connect again."""
+        self.close(Closing.of(refusal_for("internal", retry_after_s=_INTERNAL_RETRY_S)))
 
     def connection_lost(self, reason: CloseReason, detail: str) -> None:
         """The transport is closed."""
@@ -275,21 +268,21 @@ class Session:
                 timer.cancel()
         try:
             self._hub.lost(self)
-        finally:  # the connection is gone, whatever the hub makes of it
+        finally:  # also when the hub raises: the connection is gone
             if self._closing_code is not None:
                 self._operator_log.disconnected(self, self._name, self._closing_code.value, "")
             else:
                 self._operator_log.disconnected(self, self._name, reason.value, detail)
 
     def fail(self) -> None:
-        """Work for this peer raised; see `securechat.containment.Owner`."""
+        """Close after work for this peer raised; see `securechat.containment.Owner`."""
         self.link.fail()
 
     # --- The hub's side ---------------------------------------------------------------------------------------------
 
     @property
     def address(self) -> str:
-        """What the peer counts under: see `securechat.client_address`."""
+        """The network address or prefix that the peer counts under: see `securechat.client_address`."""
         return self._origin
 
     @property
@@ -304,7 +297,7 @@ class Session:
 
     @property
     def page_limits(self) -> PageLimits:
-        """How long a page for this peer may be; see `WireFormat.page_limits`."""
+        """The longest page for this peer; see `WireFormat.page_limits`."""
         return self.format.page_limits
 
     @property
@@ -320,7 +313,7 @@ class Session:
         """
         try:
             self.tell(event)
-        except LocalProtocolError as error:  # a bug, but of one request: nothing else may end with it
+        except LocalProtocolError as error:  # a bug, which costs this one answer
             event = self._instead_of(event, error)
             self.tell(event)
         if isinstance(event, Acked) or (isinstance(event, Refused) and event.client_id is not None):
@@ -333,7 +326,7 @@ class Session:
             self._name = event.name
 
     def tell(self, event: Event) -> None:
-        """Queue what the codec makes of an event for this peer, and what it says by itself.
+        """Queue the event as the codec encodes it for this peer, and the codec's own bytes.
 
         Raises:
             LocalProtocolError: the event does not fit into a frame.
@@ -351,12 +344,12 @@ class Session:
         ref = getattr(event, "ref", None)
         if not ref:
             raise error
-        refusal = Refusal(ErrorCode.TOO_MANY, "the answer is too long to be sent; tell the server's administrator")
+        refusal = refusal_for("answer_too_long")
         self._hub.note_refused(self, f"{refusal}: {type(event).__name__}, {error}")
-        return Refused(refusal.code, refusal.detail, ref=ref)
+        return Refused.of(refusal, ref=ref)
 
     def stop_taking(self) -> None:
-        """Take no more commands, for good: the server is about to stop. Acknowledgements still go out."""
+        """Take no more commands: the server is about to stop. Acknowledgements are still sent."""
         self._ended = True
         self.link.pause_reading()
 
@@ -372,7 +365,7 @@ class Session:
             self._hub.lost(self)
 
     def _last_words(self, closing: Closing) -> bytes:
-        """Say it as the peer's protocol does; where none is known, as the native one."""
+        """Encode the last event in the peer's protocol; in the native one while none is chosen."""
         codec = self._codec
         if codec is None:
             return NATIVE.encode(closing)
@@ -380,7 +373,7 @@ class Session:
         return own if codec.wants_close else own + codec.close(closing)
 
     def _end_with_codec(self) -> None:
-        """The protocol is over: close behind what is queued. Not at once: the hub may be at work for this peer."""
+        """Close behind the queued bytes: the protocol is over. Not at once, as the hub may be at work for this peer."""
         self._ended = True
         self.link.pause_reading()
         self._scheduler.call_later(0.0, self._codec_ended)
@@ -392,7 +385,7 @@ class Session:
     # --- From bytes to the hub --------------------------------------------------------------------------------------
 
     def _pump(self, codec: ServerCodec) -> None:  # noqa: C901, PLR0912 - a call more for each command costs time
-        """Hand over what has arrived until there is no more, or no more may be taken now."""
+        """Hand over commands until no complete one is left, or pacing forbids the next."""
         if self._pumping or self._paused:
             return
         self._pumping = True
@@ -421,7 +414,7 @@ class Session:
                 if not self._take(command):
                     break
         except RemoteProtocolError as error:
-            self.close(Closing(error.code, error.detail))
+            self.close(Closing.of(error))
         finally:
             self._pumping = False
         if self._ended:
@@ -433,7 +426,7 @@ class Session:
             self.link.pause_reading()
 
     def _yield(self) -> None:
-        """Others want to be heard in this pass, too."""
+        """Go on in the next pass, so that other sessions get their turn in this one."""
         self._yielded = True
         self._scheduler.call_later(0.0, self._our_turn)
 
@@ -442,7 +435,7 @@ class Session:
         self._unpause()
 
     def _take(self, command: Command) -> bool:
-        """Give one command to the hub; False when it must wait, for acknowledgements or for the log."""
+        """Give one command to the hub; return False when it must wait, for acknowledgements or for the log."""
         is_draft = type(command) in _DRAFTS
         if is_draft:
             if self._drafts >= self._limits.unacknowledged_drafts:
@@ -453,7 +446,7 @@ class Session:
         if self._hello_timer is not None and isinstance(command, Hello):
             self._greeting = True
         if isinstance(command, Join) and len(command.rooms) > _ROOMS_PER_PASS:
-            rooms = list(dict.fromkeys(command.rooms))  # of what stands there twice, one answer
+            rooms = list(dict.fromkeys(command.rooms))  # a room that is named twice gets one answer
             self._held = replace(command, rooms=rooms[_ROOMS_PER_PASS:]) if rooms[_ROOMS_PER_PASS:] else None
             command = replace(command, rooms=rooms[:_ROOMS_PER_PASS])
         try:
@@ -473,7 +466,7 @@ class Session:
     def _refuse_frame(self, codec: ServerCodec, refusal: FrameRefused) -> None:
         if own := codec.data_to_send():
             self.write(own)
-        self.tell(Refused(refusal.code, refusal.detail, ref=refusal.ref, client_id=refusal.client_id))
+        self.tell(Refused.of(refusal, ref=refusal.ref, client_id=refusal.client_id))
         self._charge_request()
 
     def _charge_request(self) -> None:
@@ -491,7 +484,7 @@ class Session:
                 self._hello_timer = None
         else:
             self._codec.hello_refused()
-            if event.retry_after_s is not None and self._hello_timer is not None:  # told to wait: give the time for it
+            if event.retry_after_s is not None and self._hello_timer is not None:  # the peer must wait: extend its time
                 self._hello_timer.cancel()
                 self._hello_timer = self._scheduler.call_later(
                     event.retry_after_s + self._limits.hello_timeout_s, self._hello_late
@@ -502,7 +495,7 @@ class Session:
     # --- Pacing -----------------------------------------------------------------------------------------------------
 
     def _throttle(self, wait_s: float) -> None:
-        """Over a rate: tell it once, and do not read for a while."""
+        """Over a rate: tell the peer once, and stop reading for a while."""
         if self._ended:
             return
         if not self._throttled:
@@ -520,7 +513,7 @@ class Session:
         self._resume_timer = None
         self._over_rate = False
         self._unpause()
-        if not self._over_rate:  # everything that waited was within the rate: the next excess is told again
+        if not self._over_rate:  # all waiting commands were within the rate: the next excess is told again
             self._throttled = False
 
     def _unpause(self) -> None:
@@ -529,7 +522,7 @@ class Session:
             assert self._codec is not None
             self._pump(self._codec)
             if not self._paused:
-                self._heard_at = self._scheduler.now  # until now the silence was ours
+                self._heard_at = self._scheduler.now  # until now this side did not read
                 self.link.resume_reading()
 
     # --- Deadlines --------------------------------------------------------------------------------------------------
@@ -537,16 +530,16 @@ class Session:
     def _hello_late(self) -> None:
         self._hello_timer = None
         self.link.owes_hello = True
-        self.close(Closing(ErrorCode.HELLO_TIMEOUT, "no accepted hello came in time; connect again"))
+        self.close(Closing.of(refusal_for("hello_timeout")))
 
     def _look_alive(self) -> None:
-        """Ask a silent peer whether it is there; give up on one that does not answer."""
+        """Ping a silent peer; close the connection of one that does not answer."""
         limits = self._limits
         silent_s = self._scheduler.now - self._heard_at
-        if self._paused:  # we are the ones who do not listen
+        if self._paused:  # this side does not read
             silent_s = 0.0
         if self._pinged and silent_s >= limits.idle_ping_s + limits.ping_timeout_s:
-            self.close(Closing(ErrorCode.PING_TIMEOUT, "you did not answer a ping; connect again"))
+            self.close(Closing.of(refusal_for("ping_timeout")))
             return
         wait_s = limits.idle_ping_s - silent_s
         if wait_s <= 0:

@@ -69,7 +69,7 @@ class DirectoryLock:
         os.write(self._descriptor, b"%d\n" % os.getpid())
 
     def _read_holder(self) -> int | None:
-        """Which process has it, for the sentence; the number is a courtesy and may be missing."""
+        """Return the process that holds the lock, for the sentence; the number is a courtesy and may be missing."""
         try:
             text = os.read(self._descriptor, 32).decode("ascii").strip()
         except (OSError, UnicodeDecodeError):

@@ -20,7 +20,6 @@ from typing import Any, TypeAlias, TypeVar
 
 from msgspec import Struct
 
-from securechat.errors import ErrorCode
 from securechat.limits import Limits
 from securechat.model import Draft, LogEntry, Revision
 from securechat.records.log import NotAppended
@@ -34,6 +33,7 @@ from securechat.storage.store import (
     Store,
     StoreWrite,
 )
+from securechat.text.refusals import refusal_for
 
 _T = TypeVar("_T")
 
@@ -171,4 +171,4 @@ def answer_reading(read: Callable[[], _T]) -> _T | NotAppended:
     try:
         return read()
     except QueryTooExpensive:
-        return NotAppended(ErrorCode.BUSY, "that takes too long to gather: ask for fewer rooms at once")
+        return NotAppended.of(refusal_for("query_too_expensive"))

@@ -6,12 +6,14 @@ below either shell (`ThreadedLog` with threads, `InlineLog` without).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 from msgspec import Struct
 
-from securechat.errors import ErrorCode, SecurechatError
+from securechat.errors import SecurechatError
 from securechat.model import Draft, LogEntry, Revision, RevisionKind
 from securechat.records.accounts import AuditEntry, Change, Committed, Drop, EraseSender, PurgeGuests
 from securechat.records.log import Appended, AppendOutcome, Identity, LogState, NotAppended
@@ -25,18 +27,39 @@ from securechat.records.queries import (
     UnreadRows,
 )
 from securechat.records.rooms import DropRoom, PurgeExpired, PutRoom
+from securechat.text.refusals import refusal_for
 
 if TYPE_CHECKING:
-    from securechat.storage.search.maintenance import IndexLocation
+    import apsw
+
+
+class IndexLocation(Struct, frozen=True):
+    """The location of a search index, and how to read its log.
+
+    Attributes:
+        index: the index's file.
+        reading: opens a connection to the log; with ``shared`` a separate one.
+        vfs: the name of an apsw VFS; None for the operating system.
+        shared: as for `SearchIndex`.
+    """
+
+    index: Path
+    reading: Callable[[], AbstractContextManager[apsw.Connection]]
+    vfs: str | None
+    shared: bool
 
 
 class IdentifySender(Struct, frozen=True, gc=False):
-    """Find or create the sender of a secret, which holds this name from now on; see `MessageLog.identify`."""
+    """Find or create the sender of a secret, which holds this name from now on; see `MessageLog.identify`.
+
+    Unless that is refused, ``changes`` are applied too: records of accounts, logins and invites, and audit entries.
+    """
 
     secret_hash: bytes
     name: str
     key: str
     account: int | None = None
+    changes: tuple[Change, ...] = ()
 
 
 class RenameSender(Struct, frozen=True, gc=False):
@@ -96,24 +119,17 @@ class QueryTooExpensive(SecurechatError):
     """A query was stopped because it cost more than one query may."""
 
 
-DISK_FULL = NotAppended(ErrorCode.DISK_FULL, "the server's disk is full: the message was not stored; try again later")
-OUT_OF_ORDER = NotAppended(
-    ErrorCode.OUT_OF_ORDER, "a later message of yours is stored already: send this one again with a new number"
-)
-NO_ENTRY = NotAppended(ErrorCode.DISK_FULL, "the server's disk is full: nobody can come in now; try again later")
-NOT_RECORDED = NotAppended(ErrorCode.DISK_FULL, "the server's disk is full: nothing was changed; try again later")
-NEEDS_LOGIN = NotAppended(ErrorCode.LOGIN_REQUIRED, "this secret belongs to an account: log in")
-ACCOUNT_GONE = NotAppended(ErrorCode.LOGIN_REQUIRED, "this account is gone: log in with another, or come as a guest")
-ANOTHERS_SECRET = NotAppended(
-    ErrorCode.INVALID, "this secret already belongs to somebody else: make a new one for this login"
-)
-
-NOT_KNOWN = NotAppended(ErrorCode.NOT_FOUND, "no earlier copy of this message is stored")
-NO_MESSAGE = NotAppended(ErrorCode.NOT_FOUND, "there is no such message here, or it was deleted")
-NOT_YOURS = NotAppended(ErrorCode.NO_RIGHT, "this is somebody else's message")
-NAME_TAKEN = NotAppended(
-    ErrorCode.ROOM_INVALID, "another room has this name, or once had it: its messages would be mixed up with these"
-)
+DISK_FULL = NotAppended.of(refusal_for("message_not_stored"))
+OUT_OF_ORDER = NotAppended.of(refusal_for("draft_out_of_order"))
+NO_ENTRY = NotAppended.of(refusal_for("login_not_stored"))
+NOT_RECORDED = NotAppended.of(refusal_for("change_not_stored"))
+NEEDS_LOGIN = NotAppended.of(refusal_for("secret_needs_login"))
+ACCOUNT_GONE = NotAppended.of(refusal_for("account_gone"))
+ANOTHERS_SECRET = NotAppended.of(refusal_for("secret_of_another"))
+NOT_KNOWN = NotAppended.of(refusal_for("draft_unknown"))
+NO_MESSAGE = NotAppended.of(refusal_for("no_such_message"))
+NOT_YOURS = NotAppended.of(refusal_for("not_your_message"))
+NAME_TAKEN = NotAppended.of(refusal_for("room_name_in_log"))
 
 ERASE_WITHIN_S = 60.0
 """Time limit for removing edited or deleted text from every file, unless a reader outside the server (a backup) holds
@@ -165,8 +181,7 @@ def judge_revision(revision: Revision, target: MessageState | None, most_reactio
         case RevisionKind.REACT:
             is_new = (revision.sign, revision.sender_id) not in target.reactions
             if is_new and len(target.reactions) >= most_reactions:
-                sentence = f"a message can have {most_reactions} reactions, and this one does"
-                return NotAppended(ErrorCode.TOO_MANY, sentence)
+                return NotAppended.of(refusal_for("too_many_reactions", most=most_reactions))
             return None
         case RevisionKind.UNREACT:
             return None
@@ -208,7 +223,7 @@ def erases(write: StoreWrite) -> bool:
     """Whether this write may remove text, which must then be erased from the journal too."""
     if type(write) is Revision:
         return write.kind in {RevisionKind.EDIT, RevisionKind.DELETE}
-    return type(write) is ApplyChanges and any(
+    return isinstance(write, ApplyChanges | IdentifySender) and any(
         isinstance(change, EraseSender | PurgeExpired | Drop) for change in write.changes
     )
 

@@ -24,7 +24,7 @@ from typing import Any, TypeVar
 
 from msgspec.structs import astuple
 
-from securechat.errors import ErrorCode, LocalProtocolError, LogError, Overloaded
+from securechat.errors import LocalProtocolError, LogError
 from securechat.limits import Limits
 from securechat.model import Draft, LogEntry, Revision
 from securechat.programs import Program, command
@@ -52,10 +52,11 @@ from securechat.storage.store import (
     RenameSender,
     removes,
 )
+from securechat.text.refusals import refusal_for
 
 _T = TypeVar("_T")
 
-LOG_FAILED = NotAppended(ErrorCode.LOG_FAILED, "the server's message log failed: it is stopping")
+LOG_FAILED = NotAppended.of(refusal_for("log_failed"))
 
 
 FILL_EVERY_S = 0.1
@@ -226,9 +227,15 @@ class ThreadedLog:
         key: str,
         done: Callable[[Identity | NotAppended], None],
         account: int | None = None,
+        changes: Sequence[Change] = (),
     ) -> None:
-        """Find or create the sender; see `MessageLog.identify`. Never overloaded: sessions bound these themselves."""
-        self._write((IdentifySender(secret_hash, name, key, account), done))
+        """Find or create the sender; see `MessageLog.identify`. Never overloaded: sessions bound these themselves.
+
+        Raises:
+            LocalProtocolError: as `record`.
+        """
+        check_changes(changes)
+        self._write((IdentifySender(secret_hash, name, key, account, tuple(changes)), done))
 
     def record(self, changes: Sequence[Change], done: Callable[[Committed | NotAppended], None]) -> None:
         """Make changes of accounts and rooms durable; see `MessageLog.record`. Never overloaded.
@@ -290,7 +297,7 @@ class ThreadedLog:
 
     def _append(self, write: Draft | Revision, done: Callable[[AppendOutcome], None]) -> None:
         if self._waiting >= self._limits.append_queue:
-            raise Overloaded
+            raise refusal_for("overloaded")
         check_storable(write)
         self._waiting += 1
         self._write((write, done))
@@ -391,9 +398,9 @@ class ThreadedLog:
         for seq in seqs:
             if seq not in self._damaged and len(self._damaged) < MOST_WARNINGS:
                 self._damaged.add(seq)
-                more = "; more of them are not told here" if len(self._damaged) == MOST_WARNINGS else ""
+                more = "; further damaged messages are not reported here" if len(self._damaged) == MOST_WARNINGS else ""
                 sentence = (
-                    f"message {seq} is damaged on the disk and was shown as such; look after the disk, and see "
+                    f"message {seq} is damaged on the disk and was shown as damaged; check the disk, and run "
                     f"`{command(Program.ADMIN, 'check')}`{more}"
                 )
                 self._post(_Answer(self._on_warning, sentence))

@@ -1,7 +1,7 @@
-"""What was acknowledged, held against the rows of a log: for the histories that crashes leave behind.
+"""Checks acknowledgements against the rows of a log, as crashes leave them behind.
 
-It knows acknowledgements and messages, and neither who made them nor what they went through: a check of a log, a load
-over real processes and a disk that lost power bring the same two lists.
+The check takes two lists, acknowledgements and messages, and does not depend on their origin: the conformance suite, a
+load over real processes and a disk that lost power use the same one.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from securechat.model import Message
 
 
 class Ack(Struct, frozen=True, gc=False):
-    """What a sender was told: its draft ``client_id`` with this text is message ``seq``."""
+    """An acknowledgement: the draft ``client_id`` of a sender, with this text, is message ``seq``."""
 
     sender_id: int
     client_id: int
@@ -27,7 +27,7 @@ class HistoryBroken(AssertionError):
 
 
 def check_history(acks: Iterable[Ack], rows: Sequence[Message], *, unique_texts: bool = True) -> None:
-    """Hold the rows of a log against what its senders were told.
+    """Hold the rows of a log against the acknowledgements of its senders.
 
     Every acknowledged message is present once, as it was sent and where it was said to be; seqs rise; no ``prev``
     chain has a break; each sender's messages are in the order of its client_ids.

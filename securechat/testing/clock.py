@@ -26,12 +26,12 @@ class Deadline:
         self.callback: Callable[[], None] | None = callback
 
     def cancel(self) -> None:
-        """Let it not happen."""
+        """Do not call back."""
         self.callback = None
 
 
 class SimulatedClock:
-    """What happens, in order.
+    """A queue of callbacks by virtual time.
 
     Args:
         start: the first moment, in monotonic seconds.

@@ -1,4 +1,4 @@
-"""What every codec of the server must do, whatever its dialect: run it over each of them.
+"""The conformance suite of codecs: every codec of the server is held against it, in any dialect.
 
 A codec is described by a `Dialect`: how to make one, how a client of that dialect writes commands, and what nonsense
 looks like there. The checks know nothing else. In pytest::
@@ -46,7 +46,7 @@ from securechat.model import (
 from securechat.wire.codec import HANDLED, STRANGER_FRAMES, FrameRefused, ServerCodec
 
 MARK = "zq-marker-7f"
-"""A text that nobody would say: whatever repeats it is an echo."""
+"""A text that stands in no sentence: a refusal that contains it is an echo."""
 
 _PEOPLE = [Person(7, "user1 pc"), Person(8, 'tab\t"quoted" ünïcode 你好')]
 _WELCOME = Welcome(1, "securechat/1", 77, "user1 pc", 12)
@@ -157,7 +157,7 @@ def check_last_words_are_said_at_any_time(dialect: Dialect) -> None:
 
 
 def check_bytes_of_its_own_come_once(dialect: Dialect) -> None:
-    """What the codec says by itself is handed out once, for a frame that the session counts."""
+    """The codec's own bytes are handed out once, for a frame that the session counts."""
     for data in dialect.answered:
         codec = member(dialect)
         for _ in range(2):
@@ -207,7 +207,7 @@ def check_a_refused_hello_lets_another_follow(dialect: Dialect) -> None:
 
 
 def check_a_stranger_is_given_up(dialect: Dialect) -> None:
-    """Whoever talks on and on and says no hello, or no acceptable one, is not listened to for ever."""
+    """A peer that sends frames without an acceptable hello is given up after STRANGER_FRAMES of them."""
     for data in (*dialect.chatter, *dialect.refused):
         codec = dialect.make()
         codec.receive_data(data * (STRANGER_FRAMES + 1))
@@ -247,7 +247,7 @@ def check_pages_hold_what_must_come_whole(dialect: Dialect) -> None:
 
 
 def check_refused_input_is_skipped(dialect: Dialect) -> None:
-    """What makes no sense is refused without an echo, and the next command is heard."""
+    """Invalid input is refused without an echo, and the next command is read."""
     for data in dialect.refused:
         codec = dialect.make()
         codec.receive_data(data + dialect.write(dialect.commands[0]))

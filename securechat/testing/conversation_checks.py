@@ -1,8 +1,8 @@
-"""What every `MessageLog` must do for conversations: messages that change, rooms with rules, and what was read.
+"""The conformance suite of `MessageLog` for conversations: changes, mentions and read markers.
 
 The third part of the suite in `log_checks`, over the same `Implementation`: run every function of
-`CONVERSATION_CHECKS`. `CopyReader` is what a client that keeps messages must do with what the log says; three of them,
-who learn it in different ways, must end up with the same.
+`CONVERSATION_CHECKS`. `CopyReader` keeps messages as a client does; three of them, which learn the same log in
+different ways, must end up with the same messages.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _HOUR_MS = 3_600_000
 
 
 class CopyReader:
-    """Somebody who keeps messages and brings them up to date, from the feed or from pages.
+    """Keeps messages as a client does, and applies changes to them, from the feed or from pages.
 
     A message comes in its final state, and names the last change that it shows: those up to there may come after it,
     and are left out. An edit that has been replaced comes without its text; so the older of two edits never counts.
@@ -317,7 +317,7 @@ def _busy_talk(rig: Rig) -> None:
 
 
 def check_every_reader_ends_up_with_the_same(implementation: Implementation) -> None:
-    """Who hears the feed, who reads pages from any cursor, and who comes late: all see the same messages."""
+    """A reader of the feed, one of pages from any cursor, and one that comes late end up with the same messages."""
     rig = Rig(implementation)
     _busy_talk(rig)
     rig.restart()

@@ -25,7 +25,7 @@ import apsw
 from msgspec import Struct
 
 SECTORS_BYTES = (512, 4096)
-"""Where a write may tear: the atomic unit of old and of current disks."""
+"""Boundaries at which a write may tear: the atomic unit of old and of current disks."""
 
 DiskEventKind = Literal["create", "write", "truncate", "sync", "delete", "sync_directory"]
 
@@ -61,12 +61,12 @@ class Fault(Struct):
 
 
 def disk_full() -> apsw.Error:
-    """What SQLite's own VFS makes of ENOSPC on a write."""
+    """Return the error that SQLite's own VFS makes of ENOSPC on a write."""
     return apsw.FullError("injected: no space left on device")
 
 
 def input_output(extended: int = apsw.SQLITE_IOERR_WRITE) -> Callable[[], apsw.Error]:
-    """What SQLite's own VFS makes of EIO; ENOSPC from a sync is one too (SQLITE_IOERR_FSYNC)."""
+    """Return a factory of the error that SQLite's VFS makes of EIO, and of ENOSPC from a sync (SQLITE_IOERR_FSYNC)."""
 
     def make() -> apsw.Error:
         error = apsw.IOError("injected: input/output error")
@@ -80,8 +80,8 @@ class RecordingDisk:
     """A VFS named ``name`` for one directory's files; use as a context manager.
 
     Attributes:
-        events: what reached the disk, in order; ``len(events)`` is a position in time.
-        capacity_bytes: what all files together may hold; None for no end.
+        events: all that reached the disk, in order; ``len(events)`` is a position in time.
+        capacity_bytes: the most that all files together may hold; None for no limit.
     """
 
     def __init__(self, name: str) -> None:
@@ -113,7 +113,7 @@ class RecordingDisk:
         return fault
 
     def used_bytes(self) -> int:
-        """What all files together hold."""
+        """Return the size of all files together."""
         return sum(self._sizes.values())
 
     def _judge(self, kind: DiskEventKind, name: str) -> None:
@@ -191,7 +191,7 @@ class _File(apsw.VFSFile):
 
 
 class CrashStates:
-    """What may be on the disk after a power cut, position by position; positions must not go back.
+    """The possible contents of the disk after a power cut, position by position; positions must not go back.
 
     Args:
         events: a recording.

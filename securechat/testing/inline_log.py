@@ -1,8 +1,8 @@
 """`InlineLog`: any store as a `MessageLog` without threads, for simulation and tests.
 
-All work is done in callbacks that it posts, so whoever runs the callbacks decides when a disk is fast or slow; two
-runs that call them in the same order are the same. A crash is simulated by `abandon`: what was queued and not yet
-committed is gone, and a new log over the same store goes on.
+All work is done in posted callbacks, so the caller that runs them decides how fast the disk is; two runs that call them
+in the same order are the same. `abandon` simulates a crash: queued and uncommitted writes are gone, and a new log over
+the same store goes on.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
-from securechat.errors import LogError, Overloaded
+from securechat.errors import LogError
 from securechat.limits import Limits
 from securechat.model import Draft, LogEntry, Revision
 from securechat.records.accounts import Change, Committed
@@ -28,12 +28,13 @@ from securechat.records.queries import (
 from securechat.storage.group_commit import GroupCommitter, PendingWrite, answer_reading
 from securechat.storage.store import ApplyChanges, IdentifySender, ReleaseName, RenameSender, Store
 from securechat.storage.threaded_log import LOG_FAILED, check_changes, check_storable
+from securechat.text.refusals import refusal_for
 
 _T = TypeVar("_T")
 
 
 class InlineLog:
-    """A `MessageLog` over a store, driven by whoever runs what it posts.
+    """A `MessageLog` over a store, driven by the caller that runs its posted callbacks.
 
     Args:
         store: where messages live; several logs may use it, one after the other.
@@ -91,9 +92,11 @@ class InlineLog:
         key: str,
         done: Callable[[Identity | NotAppended], None],
         account: int | None = None,
+        changes: Sequence[Change] = (),
     ) -> None:
-        """Find or make the sender; see `MessageLog.identify`."""
-        self._take((IdentifySender(secret_hash, name, key, account), done))
+        """Find or make the sender; see `MessageLog.identify`. Raises as `record`."""
+        check_changes(changes)
+        self._take((IdentifySender(secret_hash, name, key, account, tuple(changes)), done))
 
     def record(self, changes: Sequence[Change], done: Callable[[Committed | NotAppended], None]) -> None:
         """Make changes about people durable; see `MessageLog.record`. Never overloaded.
@@ -121,15 +124,15 @@ class InlineLog:
         self._read_later(lambda: self.store.search(query), done)
 
     def unread(self, query: UnreadQuery, done: Callable[[UnreadRows | NotAppended], None]) -> None:
-        """Count what somebody has not read; see `MessageLog.unread`."""
+        """Count a reader's unread messages; see `MessageLog.unread`."""
         self._read_later(lambda: self.store.unread(query), done)
 
     def room_figures(self, rooms: Sequence[str], done: Callable[[list[RoomFigures] | NotAppended], None]) -> None:
-        """Tell how much was said in rooms; see `MessageLog.room_figures`. May answer BUSY or LOG_FAILED."""
+        """Count the messages of rooms; see `MessageLog.room_figures`. May answer BUSY or LOG_FAILED."""
         self._read_later(lambda: self.store.room_figures(rooms), done)
 
     def close(self) -> None:
-        """Commit what is queued, with its callbacks posted, and close the store."""
+        """Commit the queue, with its callbacks posted, and close the store."""
         if not self._open:
             return
         while self._queue and self.failure is None:
@@ -143,7 +146,7 @@ class InlineLog:
         self._open = False
 
     def abandon(self) -> None:
-        """Stop as a killed process does: nothing queued is committed, nobody is told anything more."""
+        """Stop as a killed process does: the queue is not committed, and no callback is posted any more."""
         self._queue.clear()
         if self._open:
             self._open = False
@@ -155,7 +158,7 @@ class InlineLog:
 
     def _append(self, write: Draft | Revision, done: Callable[[AppendOutcome], None]) -> None:
         if self._waiting >= self._limits.append_queue:
-            raise Overloaded
+            raise refusal_for("overloaded")
         check_storable(write)
         self._waiting += 1
         self._take((write, done))
@@ -189,10 +192,10 @@ class InlineLog:
         tell(lambda: batch.deliver(self._on_commit))
 
     def _committed(self, entries: Sequence[PendingWrite]) -> None:
-        """A batch is durable; a log with an index beside it tells whoever keeps that."""
+        """A batch is durable; a log with an index beside it tells the index's maintainer."""
 
     def _read_later(self, read: Callable[[], _T], done: Callable[[_T | NotAppended], None]) -> None:
-        """Read in a callback of its own; a log with a slow reader has another way."""
+        """Read in a callback of its own; a log with a slow reader overrides this."""
         self._post(lambda: self._read(read, done))
 
     def _read(self, read: Callable[[], _T], done: Callable[[_T | NotAppended], None]) -> None:

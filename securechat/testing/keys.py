@@ -8,13 +8,14 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 
-from securechat.errors import ErrorCode, Refusal
+from securechat.errors import Refusal
 from securechat.hub.interfaces import Access, AuthenticationSettings, PasswordCheck
+from securechat.text.refusals import refusal_for
 from securechat.tls.client_certificates import proven_fingerprint
 
 AUTHORITY = "sha256:" + 64 * "0"
 """Of the server's CA, which proofs of keys are for."""
-_FAILED = Refusal(ErrorCode.BUSY, "no password can be checked now; try again", retry_after_s=1.0)
+_FAILED = refusal_for("password_check_failed", retry_after_s=1.0)
 
 
 class PlainHasher:
@@ -55,7 +56,7 @@ class PlainHasher:
 
     def _later(self, answer: Callable[[bool], None]) -> None:
         if self._waiting >= self._most:
-            raise Refusal(ErrorCode.BUSY, "too many passwords are being checked; try again", retry_after_s=1.0)
+            raise refusal_for("password_queue_full", retry_after_s=1.0)
         self._waiting += 1
         self.hashed += 1
         failed = self.failing

@@ -27,15 +27,15 @@ if TYPE_CHECKING:
 
 
 class Death(Enum):
-    """How a connection ends that nobody closed."""
+    """The ways in which a connection ends without being closed."""
 
     RESET = "reset"
     TRUNCATED = "truncated"  # FIN without close_notify
-    SILENT = "silent"  # no packet arrives any more, and nobody is told
+    SILENT = "silent"  # no packet arrives any more, and neither side is told
 
 
 class Segments(Enum):
-    """How a pipe cuts what it is given."""
+    """The ways in which a pipe cuts a write."""
 
     WHOLE = "whole"
     MIXED = "mixed"
@@ -43,14 +43,14 @@ class Segments(Enum):
 
 
 class Conduct(Struct):
-    """How one connection behaves.
+    """The behaviour of one connection.
 
     Attributes:
         delay_s: the least and the most that a segment takes.
         segments: how writes are cut.
         window_bytes: what one direction holds, on its way and unread, before a send is refused.
         dies_after_bytes: delivered to the server, and to the client; None for never.
-        death: how.
+        death: how it dies.
     """
 
     delay_s: tuple[float, float] = (0.0005, 0.01)
@@ -150,7 +150,7 @@ class _Pipe:
 
 
 def _nothing() -> None:
-    """For ends nobody has taken yet."""
+    """The handler of an end that is not connected yet."""
 
 
 def _cut(data: bytes, how: Segments, rng: random.Random) -> Iterator[bytes]:
@@ -262,14 +262,14 @@ class SimulatedSocket:
             self.on_change()
 
     def _has_room(self) -> None:
-        if self._is_short_of_room or self._out.broken:  # else nobody waits to write, and there is no news
+        if self._is_short_of_room or self._out.broken:  # else no write waits
             self._is_short_of_room = False
             self._changed()
 
     # --- for the selector
 
     def readiness(self, events: int) -> int:
-        """Which of these events have come: a recv, or a send, has something to say."""
+        """Return those of the events that are ready: a recv, or a send, would not block."""
         mask, pipe = 0, self._in
         if events & EVENT_READ and (pipe.buffer or pipe.ended or pipe.broken or (pipe.shaken and not self._shaken)):
             mask = EVENT_READ
@@ -288,15 +288,15 @@ class SimulatedSocket:
         """It has no options."""
 
     def getpeername(self) -> tuple[str, int]:
-        """Who is at the other end."""
+        """Return the address of the other end."""
         return self.peer
 
     def wrap_socket(self, _: Any, **__: Any) -> SimulatedSocket:
-        """Be one's own context: what is under TLS is the same."""
+        """Return itself: the simulation has no TLS, so the socket is its own context."""
         return self
 
     def do_handshake(self) -> None:
-        """As far as the peer has got."""
+        """Finish if the peer has got as far."""
         if self._in.broken:
             raise ConnectionResetError(104, "reset")
         if not self._in.shaken:
@@ -305,15 +305,15 @@ class SimulatedSocket:
         self._out.mark("shaken")
 
     def selected_alpn_protocol(self) -> str | None:
-        """What the peer offered, if we know it."""
+        """Return the protocol that the peer offered, if the server knows it."""
         return self._alpn
 
     def version(self) -> str:
-        """Today's."""
+        """Return the current version of TLS."""
         return "TLSv1.3"
 
     def getpeercert(self, **_: Any) -> bytes | None:
-        """What the client has shown."""
+        """Return the certificate that the client has shown."""
         return self._certificate
 
     # --- bytes
@@ -358,7 +358,7 @@ class SimulatedSocket:
 
 
 class ClientHandler(Protocol):
-    """Who listens at the client's end."""
+    """The handler at the client's end."""
 
     def opened(self) -> None:
         """The handshake is over."""

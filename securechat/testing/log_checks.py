@@ -1,4 +1,4 @@
-"""What every `MessageLog` must do: a conformance suite.
+"""The conformance suite of `MessageLog`.
 
 Write an `Implementation` for your log and run every function of `LOG_CHECKS`, and of the other files' lists, over it::
 
@@ -35,9 +35,9 @@ __all__ = [
 ]  # fmt: skip
 
 PATIENCE_S = 20.0
-"""How long a check waits for something that must happen: far beyond any honest disk."""
+"""The longest wait of a check for something that must happen: far beyond any honest disk."""
 MORNING_MS = 1_700_000_000_000
-"""Where the checks' wall clock begins: any time will do."""
+"""The start of the checks' wall clock: any time will do."""
 
 
 def naive_history(rows: Sequence[Message], query: HistoryQuery) -> HistoryRows:
@@ -59,7 +59,7 @@ def naive_history(rows: Sequence[Message], query: HistoryQuery) -> HistoryRows:
 
 
 class Implementation(Protocol):
-    """How the suite gets at a log. One object stands for one data directory, or whatever outlives a process."""
+    """Makes logs for the suite. One object stands for one data directory, which outlives the processes on it."""
 
     def open(
         self, post: Callable[[Callable[[], None]], None], limits: Limits, wall_ms: Callable[[], int]
@@ -165,11 +165,13 @@ class Rig:
         assert all(isinstance(outcome, Appended) for outcome in outcomes), f"not appended: {outcomes}"
         return [outcome.seq for outcome in outcomes if isinstance(outcome, Appended)]
 
-    def come(self, who: int, name: str | None = None, account: int | None = None) -> Identity | NotAppended:
+    def come(
+        self, who: int, name: str | None = None, account: int | None = None, changes: Sequence[Change] = ()
+    ) -> Identity | NotAppended:
         """Present the secret of person or device ``who``, whose hash is made from the number; return the answer."""
         answers: list[Identity | NotAppended] = []
         name = name or f"person {who}"
-        self.log.identify(bytes([who]) * 32, name, name, answers.append, account)
+        self.log.identify(bytes([who]) * 32, name, name, answers.append, account, changes)
         self.until(lambda: bool(answers))
         return answers[0]
 
@@ -196,13 +198,13 @@ class Rig:
         return answers[0]
 
     def unread(self, sender_id: int, *rooms: tuple[str, int], up_to: int = 2**53) -> list[Unread]:
-        """Count what somebody has not read everywhere, and insist on success."""
+        """Count all unread messages of a reader, and insist on success."""
         rows = self.unread_rows(UnreadQuery(sender_id, rooms, up_to))
         assert rows.through is None, f"this is not all: {rows}"
         return rows.rows
 
     def unread_rows(self, query: UnreadQuery) -> UnreadRows:
-        """Count what somebody has not read, and insist on success."""
+        """Count unread messages of a reader, and insist on success."""
         answers: list[UnreadRows | NotAppended] = []
         self.log.unread(query, answers.append)
         self.until(lambda: bool(answers))
@@ -428,7 +430,7 @@ def check_time_never_goes_back(implementation: Implementation) -> None:
 
 
 def check_close_commits_what_is_queued(implementation: Implementation) -> None:
-    """What was appended before close is there afterwards, and closing twice does no harm."""
+    """Drafts appended before close are stored afterwards, and closing twice does no harm."""
     rig = Rig(implementation)
     outcomes: list[AppendOutcome] = []
     for n in range(1, 601):

@@ -1,8 +1,8 @@
 """The real loop (`securechat.net.loop`) on a simulated clock: a selector and a wake-up pair without a system below.
 
-The loop runs as always, pass after pass, with its own timers, transports and order of work. Only what it waits for is
-made here: a pass is an event of the simulated clock, asked for when a socket gets ready, somebody posts, or a timer
-is due. No thread, socket or descriptor exists.
+The loop runs as always, pass after pass, with its own timers, transports and order of work. Only its sources of events
+are simulated: a pass is an event of the simulated clock, asked for when a socket gets ready, a callback is posted, or
+a timer is due. No thread, socket or descriptor exists.
 """
 
 from __future__ import annotations
@@ -30,11 +30,11 @@ class Pollable(Protocol):
     """A simulated socket."""
 
     def readiness(self, events: int) -> int:
-        """Which of these events (EVENT_READ, EVENT_WRITE) have come: a recv, or a send, has something to say."""
+        """Return those of the events (EVENT_READ, EVENT_WRITE) that are ready: a recv, or a send, would not block."""
 
 
 class SimulatedSelector(selectors.BaseSelector):
-    """Knows which simulated sockets somebody waits for; ready is asked of the sockets themselves (level-triggered)."""
+    """Knows the registered simulated sockets, and asks the sockets themselves for readiness (level-triggered)."""
 
     def __init__(self) -> None:
         self._keys: dict[Any, selectors.SelectorKey] = {}
@@ -53,22 +53,22 @@ class SimulatedSelector(selectors.BaseSelector):
         return self.register(fileobj, events, data)
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:  # noqa: ARG002
-        """Return who is ready now, in the order of registration."""
+        """Return the ready sockets, in the order of registration."""
         return [(key, mask) for sock, key in self._keys.items() if (mask := sock.readiness(key.events))]
 
-    def is_anybody_ready(self) -> bool:
-        """Whether `select` would return somebody."""
+    def is_any_ready(self) -> bool:
+        """Whether `select` would return any socket."""
         for sock, key in self._keys.items():  # as a loop: it runs after every pass  # noqa: SIM110
             if sock.readiness(key.events):
                 return True
         return False
 
     def close(self) -> None:
-        """Forget everybody."""
+        """Forget all sockets."""
         self._keys.clear()
 
     def get_map(self) -> Mapping[Any, selectors.SelectorKey]:
-        """Return who is waited for."""
+        """Return the registered sockets."""
         return self._keys
 
 
@@ -94,7 +94,7 @@ class _SimulatedWakeup:
 
 
 class SimulatedPasses:
-    """A real loop, and whoever calls its passes.
+    """A real loop, and the caller of its passes.
 
     Args:
         clock: asked for the passes.
@@ -128,7 +128,7 @@ class SimulatedPasses:
 
     @property
     def watched(self) -> int:
-        """How many sockets are waited for, the wake-up pair left out."""
+        """The number of registered sockets, without the wake-up pair."""
         return len(self._selector.get_map()) - 1
 
     def wake(self) -> None:
@@ -165,7 +165,7 @@ class SimulatedPasses:
             self._free_at = self._clock.now + busy_s
         self._after_pass()
         wait_s = self.loop._patience(None)
-        if wait_s == 0 or self._selector.is_anybody_ready():
+        if wait_s == 0 or self._selector.is_any_ready():
             self._ask(PASS_S)
         elif wait_s is not None:
             self._ask(wait_s + _LATE_S)

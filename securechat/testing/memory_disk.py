@@ -32,7 +32,7 @@ class MemoryDisk(RecordingDisk):
         self._vfs = _MemoryVfs(self)  # type: ignore[assignment]  # both are VFSs that note what they do
 
     def contents(self) -> dict[str, bytes]:
-        """What the files hold now, as programs see them."""
+        """Return the contents of the files, as programs see them now."""
         return {name: bytes(content) for name, content in self._files.items()}
 
     def cut_power(self, rng: random.Random | None) -> None:

@@ -1,7 +1,7 @@
-"""What was said, without a disk: the model that the tables of `SqliteStore` are held against.
+"""The messages of a `MemoryLog`: the model that the tables of `SqliteStore` are held against.
 
-Written for being obviously right: messages in their final state by seq, changes as they were told, and every question
-answered by looking at all of it.
+The model is written for being obviously right: it keeps messages in their final state by seq and changes as they were
+told, and answers every query by looking at all of them.
 """
 
 from __future__ import annotations
@@ -106,7 +106,7 @@ class MemoryMessages:
         return Appended(self.last_seq), entry
 
     def judge(self, write: Draft | Revision) -> AppendOutcome | None:
-        """What a retry is told."""
+        """Return the answer to a retry; None for a fresh write."""
         stream = write.stream or write.sender_id
         stored_seq = self.seqs.get((stream, write.client_id))
         return judge(write.client_id, self.last_client_ids.get(stream, 0), stored_seq)
@@ -168,7 +168,7 @@ class MemoryMessages:
             self._reads[mark.sender_id, number] = max(mark.seq, self._reads.get((mark.sender_id, number), 0))
 
     def forget_reader(self, sender_id: int) -> None:
-        """Drop somebody's read marks."""
+        """Drop the read markers of a reader."""
         self._reads = {key: seq for key, seq in self._reads.items() if key[0] != sender_id}
 
     # --- Names ----------------------------------------------------------------------------------------------------
@@ -191,7 +191,7 @@ class MemoryMessages:
         return any(message.room == room for message in self.messages.values())
 
     def room_dropped(self, room: str, *, is_empty: bool) -> None:
-        """A room has no rules any more: what is about nothing goes; see `DropRoom`."""
+        """Forget a room without settings, and its rows that refer to nothing any more; see `DropRoom`."""
         number = self.numbers[room]
         is_silent = number not in self._last_in
         if is_empty or is_silent:
@@ -203,7 +203,7 @@ class MemoryMessages:
     # --- Taking out -----------------------------------------------------------------------------------------------
 
     def erase_sender(self, asked: EraseSender) -> Committed:
-        """Take somebody out of a stretch; see `EraseSender`."""
+        """Erase a sender from a range of seqs; see `EraseSender`."""
         below = min(asked.above + asked.seqs, self.last_seq)
         count = 0
         for message in [m for m in self.messages.values() if asked.above < m.seq <= below]:
@@ -311,7 +311,7 @@ class MemoryMessages:
         return UnreadRows(found + [row for _, row in unread], through)
 
     def _unread_in(self, query: UnreadQuery, place: ConversationKey, above: int) -> Unread | None:
-        """What is unread in one place above a seq, if anything."""
+        """Count the unread messages of one conversation above a seq; None when there are none."""
         me = query.sender_id
         if (number := self.numbers.get(place)) is None:
             return None
@@ -358,7 +358,7 @@ def _without_text(change: MessageChange) -> MessageChange:
 
 
 def _react(reactions: Sequence[Reaction], sign: str, who: int, *, on: bool) -> list[Reaction]:
-    """The reactions after somebody put a sign there, or took it away; a sign that nobody uses any more goes."""
+    """Return the reactions after a member put an emoji there, or took it away; an emoji without members goes."""
     after = {reaction.sign: list(reaction.by) for reaction in reactions}
     by = after.setdefault(sign, [])
     if on and who not in by:

@@ -1,8 +1,8 @@
 """`MemoryLog`: the log without a disk, for tests and simulation. Everything it keeps is as durable as its store object.
 
 The store is a model, written for being obviously right: dictionaries and lists, no cache, nothing clever. The
-conformance suite holds `SqliteStore` against it. What a crash takes is what had not reached the store: see
-`InlineLog.abandon`; a restart is a new `MemoryLog` over the same store.
+conformance suite holds `SqliteStore` against it. A crash loses the writes that have not reached the store (see
+`InlineLog.abandon`); a restart is a new `MemoryLog` over the same store.
 """
 
 from __future__ import annotations
@@ -36,6 +36,7 @@ from securechat.records.accounts import (
     StoredAccounts,
     TrimAudit,
     WriteAudit,
+    with_sender,
 )
 from securechat.records.log import Identity, LogState, NotAppended, Reservation
 from securechat.records.queries import (
@@ -61,7 +62,6 @@ from securechat.records.rooms import (
     RoomRecord,
     StoredRooms,
 )
-from securechat.storage.search.maintenance import IndexLocation
 from securechat.storage.search.query import judge as judge_hit
 from securechat.storage.sqlite.store import utc_ms
 from securechat.storage.store import (
@@ -74,6 +74,7 @@ from securechat.storage.store import (
     ApplyChanges,
     CommitResult,
     IdentifySender,
+    IndexLocation,
     ReleaseName,
     RenameSender,
     StoreWrite,
@@ -96,12 +97,12 @@ class _Sender(Struct, frozen=True, gc=False):
 
 
 def _is_own(entry: AuditEntry) -> bool:
-    """Whether it is what an account did to itself."""
+    """Whether an account did it to itself."""
     return entry.act in OWN_ACTS or (entry.act == "logout" and entry.actor == entry.target)
 
 
 def _number(row: AccountRow) -> int:
-    """What a record is kept under: its first field."""
+    """Return the key of a record: its first field."""
     number = astuple(row)[0]
     assert isinstance(number, int)
     return number
@@ -233,7 +234,10 @@ class MemoryStore:
             lost_at_ms=None if who.account is None else now_ms,
             account=speaks_for,
         )
-        return Identity(who.account or stream, 0, stream)
+        sender_id = who.account or stream
+        for change in with_sender(who.changes, sender_id):
+            self._change(change)
+        return Identity(sender_id, 0, stream)
 
     def _change(self, change: Change) -> Committed | None:
         match change:
@@ -384,7 +388,7 @@ class MemoryStore:
         return self._talk.read(query)
 
     def unread(self, query: UnreadQuery) -> UnreadRows:
-        """Count what somebody has not read; see `Store.unread`."""
+        """Count a reader's unread messages; see `Store.unread`."""
         return self._talk.unread(query)
 
     def room_figures(self, rooms: Sequence[str]) -> list[RoomFigures]:

@@ -1,4 +1,4 @@
-"""What every `MessageLog` must do for people: accounts, devices, records, and taking somebody out again.
+"""The conformance suite of `MessageLog` for accounts: devices, records, and erasing a sender.
 
 The second half of the suite in `log_checks`, over the same `Implementation`: run every function of `PEOPLE_CHECKS`.
 """
@@ -13,6 +13,7 @@ from msgspec.structs import astuple, replace
 from securechat.errors import ErrorCode, LocalProtocolError, Overloaded
 from securechat.limits import Limits
 from securechat.records.accounts import (
+    NEW_SENDER,
     Account,
     AccountRow,
     AuditEntry,
@@ -140,7 +141,7 @@ def check_numbers_are_given_once(implementation: Implementation) -> None:
     for kind in (Login, Certificate, Invite, Ban):
         row = [row for row in rows if type(row) is kind][-1]
         rig.record(Put(row), Drop(kind, _number(row)))
-        rig.record(Drop(kind, 1000))  # nobody's
+        rig.record(Drop(kind, 1000))  # there is none
     for kill in (False, True):
         people = rig.restart(kill=kill).people
         assert people.serial == 11, f"serial is {people.serial}"
@@ -191,7 +192,7 @@ def check_a_device_speaks_for_its_account(implementation: Implementation) -> Non
 
 
 def check_a_secret_belongs_to_one(implementation: Implementation) -> None:
-    """Nobody comes as an account without naming it, and no secret changes its owner; a refusal changes nothing."""
+    """A secret of an account needs the account's login, and no secret changes its owner; a refusal changes nothing."""
     rig = Rig(implementation)
     one, two = (_register(rig, who).sender_id for who in (1, 2))
     device = rig.identify(3, "ann", one).stream
@@ -208,6 +209,32 @@ def check_a_secret_belongs_to_one(implementation: Implementation) -> None:
     assert rig.identify(3, "ann", one).stream == device
     assert rig.identify(4).sender_id == guest
     assert rig.identify(9).sender_id > guest, "a refusal made a sender"
+    rig.close()
+
+
+def check_changes_come_along_with_an_identity(implementation: Implementation) -> None:
+    """They are made in the same commit or not at all, also over a kill; `NEW_SENDER` is the sender identified."""
+    rig = Rig(implementation)
+    ann = _register(rig, 1)
+    login = Login(1, ann.sender_id, b"1" * 32, "client", "192.0.2.1", 1, 1, 9)
+    note = WriteAudit(AuditEntry(5, "bob", "register", "bob"))
+    bob = Account(NEW_SENDER, "bob", "bob", password=_PHC)
+    his = Login(2, NEW_SENDER, b"2" * 32, "client", "192.0.2.2", 1, 1, 9)
+    invite = Invite(3, b"3" * 32, 1, "ann", 1, 9, used_by=("bob",))
+    device = rig.come(2, "ann", ann.sender_id, (Put(login),))
+    made = rig.come(3, "bob", None, (Put(invite), Put(bob), Put(his), note))
+    assert isinstance(device, Identity)
+    assert isinstance(made, Identity)
+    assert device.sender_id == ann.sender_id
+    for who, account in ((2, None), (3, ann.sender_id), (9, 4000)):  # refused, and so are the changes
+        assert isinstance(rig.come(who, "thief", account, (Drop(Login, 1), Drop(Login, 2), note)), NotAppended)
+    people = rig.restart(kill=True).people
+    number = made.sender_id
+    assert list(people.accounts) == [ann, replace(bob, sender_id=number)]
+    assert list(people.logins) == [login, replace(his, sender_id=number)]
+    assert list(people.invites) == [invite]
+    assert rig.come(3, "bob", number, (Drop(Login, 2),)) == Identity(number, 0, number)
+    assert list(rig.restart(kill=True).people.logins) == [login]
     rig.close()
 
 
@@ -276,7 +303,7 @@ def check_writes_keep_their_order(implementation: Implementation) -> None:
     rig.close()
 
 
-# --- Taking somebody out ------------------------------------------------------------------------------------------
+# --- Erasing a sender ---------------------------------------------------------------------------------------------
 
 
 def check_dropping_an_account_drops_what_hangs_on_it(implementation: Implementation) -> None:
@@ -383,12 +410,12 @@ def check_scrub_removes_messages(implementation: Implementation) -> None:
 
 
 def check_a_scrub_is_bounded(implementation: Implementation) -> None:
-    """However many messages somebody wrote, one step changes a thousand or so, and says how far it came."""
+    """One step changes a thousand messages or so, of any number that a sender has, and says how far it came."""
     rig = Rig(implementation)
     rig.seqs(*(rig.draft(n, sender_id=1 + n % 3 // 2) for n in range(1, 3001)))
     for remove in (False, True):
         told = rig.record(EraseSender(1, remove, above=0))
-        assert 0 < told.count < 2000, "everybody waits for this commit"
+        assert 0 < told.count < 2000, "all messages wait for this commit"
         assert told.through is not None
         count, _ = _scrub(rig, 1, remove=remove, seqs=20_000)
         assert count + told.count == 2000
@@ -397,7 +424,7 @@ def check_a_scrub_is_bounded(implementation: Implementation) -> None:
 
 
 def check_guests_without_a_trace_are_forgotten(implementation: Implementation) -> None:
-    """Who never wrote, was never written to, and is gone for long is forgotten, a device too; nobody else is."""
+    """A guest or device that never wrote, was never written to, and is gone for long is forgotten; all others stay."""
     rig = Rig(implementation, Limits(name_reservation_s=10))
     rig.now_ms = _LONG_AGO_MS
     gone, wrote, written_to, muted, registered, online, reserved = (
@@ -411,7 +438,7 @@ def check_guests_without_a_trace_are_forgotten(implementation: Implementation) -
     rig.log.release(reserved, reserved=True)
     assert rig.record(PurgeGuests(_LONG_AGO_MS)) == Committed(0), "they were seen just now"
     assert rig.record(PurgeGuests(MORNING_MS, online=(device,))) == Committed(2), "the one gone, and the one reserved"
-    assert rig.identify(1).sender_id > device, "nobody was forgotten"
+    assert rig.identify(1).sender_id > device, "no guest was forgotten"
     assert rig.identify(7).sender_id > device, "a reservation that is over kept its guest for ever"
     known = {2: wrote, 3: written_to, 4: muted, 6: online}
     assert {who: rig.identify(who).sender_id for who in known} == known
@@ -430,7 +457,7 @@ def check_guests_without_a_trace_are_forgotten(implementation: Implementation) -
 
 
 def check_the_audit_is_trimmed(implementation: Implementation) -> None:
-    """What is old goes, and of what accounts did to themselves all but the latest; an administrator's acts stay."""
+    """Old entries go, and all but the latest acts of accounts on themselves; an administrator's acts stay."""
     rig = Rig(implementation)
     acts = [
         AuditEntry(1, "shell", "kick", "eve"),
@@ -453,6 +480,7 @@ PEOPLE_CHECKS: tuple[Callable[[Implementation], None], ...] = (
     check_numbers_are_given_once,
     check_a_device_speaks_for_its_account,
     check_a_secret_belongs_to_one,
+    check_changes_come_along_with_an_identity,
     check_accounts_hold_no_names_here,
     check_writes_keep_their_order,
     check_dropping_an_account_drops_what_hangs_on_it,

@@ -1,4 +1,4 @@
-"""What every `MessageLog` must do for rooms with rules, and for what was read in them.
+"""The conformance suite of `MessageLog` for room records, and for read markers in rooms.
 
 The last part of the suite in `log_checks`, over the same `Implementation`: run every function of `ROOM_CHECKS`.
 """
@@ -322,7 +322,7 @@ def check_a_room_without_messages_goes(implementation: Implementation) -> None:
 
 
 def check_a_room_can_go_and_leave_its_messages(implementation: Implementation) -> None:
-    """Rules, members and bans go; messages, chain, read marks and former names stay, whoever comes next."""
+    """Settings, members and bans go; messages, chain, read markers and former names stay."""
     rig = Rig(implementation)
     rig.seqs(rig.draft(1, room="attic"))
     rig.record(

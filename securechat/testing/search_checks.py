@@ -1,4 +1,4 @@
-"""What every log must find: checks to run beside those of `log_checks`, over the same implementations."""
+"""The conformance suite of `MessageLog` for search, over the same implementations as `log_checks`."""
 
 from __future__ import annotations
 
@@ -231,7 +231,7 @@ def check_changes_change_what_is_found(implementation: Implementation) -> None:
 
 
 def check_an_edit_is_found_by_its_new_text_alone(implementation: Implementation) -> None:
-    """Where it was and with its final state; under the room's new name alone."""
+    """An edited message is found at its old place, in its final state, and under the room's new name alone."""
     rig = Rig(implementation)
     rig.record(PutRoom(RoomRecord(1, "ops")))
     (seq,) = rig.seqs(rig.draft(1, "apple pie", room="ops"))

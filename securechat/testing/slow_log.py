@@ -28,7 +28,7 @@ Later = Callable[[Callable[[], None]], None]
 CallAt = Callable[[float, Callable[[], None]], object]
 
 _STRETCH_S = 0.02
-"""What a stretch of the index takes to compute, whatever its size: so long the keeper rests after it."""
+"""The time to compute a chunk of the index, of any size: the maintainer rests as long after it."""
 
 
 class SlowLog(InlineLog):
@@ -46,7 +46,7 @@ class SlowLog(InlineLog):
         stretch: seqs that the index takes in at once; few of them let a short log be a long one.
 
     Attributes:
-        keeper: who keeps the index, while the log is open and where it can have one.
+        keeper: the maintainer of the index, while the log is open and where it can have one.
     """
 
     def __init__(
@@ -138,7 +138,7 @@ class SlowLog(InlineLog):
 
     def _keep(self, at_s: float) -> None:
         if not self._open or self.failure is not None or self.keeper is None or at_s != self._wakes_at_s:
-            return  # the last of these: somebody asked to be called earlier meanwhile
+            return  # out of date: an earlier deadline was set meanwhile
         self._wakes_at_s = None
         try:
             self.keeper.work()

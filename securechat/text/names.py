@@ -13,9 +13,10 @@ import unicodedata
 from collections.abc import Iterable
 from functools import lru_cache
 
-from securechat.errors import ErrorCode, Refusal
+from securechat.errors import Refusal
 from securechat.limits import MAX_NAME_BYTES, MAX_NAME_CHARS, MAX_ROOM_CHARS
 from securechat.text.precis import NICKNAME_MAPPED, NICKNAME_PRESERVED, TooLong, enforce, grows_beyond
+from securechat.text.refusals import refusal_for
 from securechat.text.sanitize import is_hostile
 
 _LIKE_COLONS = "\u02d0\u02d1\u02f8\u0589\u05c3\u0703\u0704\u16ec\u1803\u1809\u205a\u2236\ua4fd\ua789\ufe30"
@@ -36,8 +37,6 @@ _SHORT_CHARS = MAX_KEY_CHARS // 18
 _MAX_RAW_NAME_CHARS = 4 * MAX_NAME_CHARS
 """A name as typed may be decomposed: a letter and three marks for each stored code point."""
 _MAX_RAW_ROOM_CHARS = 2 * MAX_ROOM_CHARS
-_NAME_TOO_LONG = f"a name has at most {MAX_NAME_CHARS} characters and {MAX_NAME_BYTES} bytes; choose a shorter one"
-_ROOM_TOO_LONG = f"a room name has at most {MAX_ROOM_CHARS} characters; choose a shorter one"
 _REMEMBERED = 4096
 """Entries in each cache, the latest: keys of at most 128 code points, so all three caches take at most 10 MiB."""
 
@@ -55,14 +54,14 @@ def check_name(raw: str) -> str:
     Raises:
         Refusal: NAME_INVALID with a sentence that tells what to change, or NAME_RESERVED.
     """
-    name = _enforce(raw, "name")
+    name = _enforce(raw)
     if len(name) > MAX_NAME_CHARS or len(name.encode()) > MAX_NAME_BYTES:
-        raise Refusal(ErrorCode.NAME_INVALID, _NAME_TOO_LONG)
-    _reject_characters(name, FORBIDDEN_IN_NAMES, ErrorCode.NAME_INVALID, "a name")
+        raise _name_too_long()
+    _reject_characters(name, FORBIDDEN_IN_NAMES, of_room=False)
     if not any(char.isalnum() for char in name):
-        raise Refusal(ErrorCode.NAME_INVALID, "a name needs at least one letter or digit")
+        raise refusal_for("name_without_letter")
     if name_key(name) in RESERVED_KEYS:
-        raise Refusal(ErrorCode.NAME_RESERVED, "this name is reserved for the server; choose another one")
+        raise refusal_for("name_reserved_for_server")
     return name
 
 
@@ -132,14 +131,14 @@ def check_room(raw: str) -> str:
     """
     bare = raw.strip().removeprefix("#")
     if len(bare) > _MAX_RAW_ROOM_CHARS:  # judged before the profile spends time on it
-        raise Refusal(ErrorCode.ROOM_INVALID, _ROOM_TOO_LONG)
+        raise refusal_for("room_too_long", most=MAX_ROOM_CHARS)
     try:
         room = enforce(NICKNAME_MAPPED, bare, MAX_ROOM_CHARS)
     except TooLong:
-        raise Refusal(ErrorCode.ROOM_INVALID, _ROOM_TOO_LONG) from None
+        raise refusal_for("room_too_long", most=MAX_ROOM_CHARS) from None
     except UnicodeEncodeError as error:
-        raise Refusal(ErrorCode.ROOM_INVALID, _why(error, "a room name")) from None
-    _reject_characters(room, FORBIDDEN_IN_ROOMS, ErrorCode.ROOM_INVALID, "a room name")
+        raise _unusable(error, of_room=True) from None
+    _reject_characters(room, FORBIDDEN_IN_ROOMS, of_room=True)
     return room
 
 
@@ -167,33 +166,38 @@ def longest_known_name(text: str, known: Iterable[str]) -> tuple[str, str] | Non
     return (words[0], " ".join(words[1:]).lstrip()) if words[0] else None
 
 
-def _enforce(raw: str, noun: str) -> str:
+def _enforce(raw: str) -> str:
     if len(raw) > _MAX_RAW_NAME_CHARS:  # judged before the profile spends time on it
-        raise Refusal(ErrorCode.NAME_INVALID, _NAME_TOO_LONG)
+        raise _name_too_long()
     if raw.isascii() and raw.isprintable() and (name := " ".join(raw.split())):
         return name  # the same, 20 times as fast: in a storm of logins every name is new
     try:
         return enforce(NICKNAME_PRESERVED, raw, MAX_NAME_CHARS)
     except TooLong:
-        raise Refusal(ErrorCode.NAME_INVALID, _NAME_TOO_LONG) from None
+        raise _name_too_long() from None
     except UnicodeEncodeError as error:
-        raise Refusal(ErrorCode.NAME_INVALID, _why(error, f"a {noun}")) from None
+        raise _unusable(error, of_room=False) from None
 
 
-def _reject_characters(value: str, forbidden: str, code: ErrorCode, noun: str) -> None:
+def _reject_characters(value: str, forbidden: str, *, of_room: bool) -> None:
     if bad := next((char for char in value if char in forbidden), None):
-        shown = "a space" if bad == " " else f"'{bad}'"
-        raise Refusal(code, f"{noun} cannot contain {shown}; choose one without it")
+        if bad == " ":
+            raise refusal_for("room_has_space")
+        raise refusal_for("room_character_not_allowed" if of_room else "name_character_not_allowed", character=bad)
     if value.startswith("-"):
-        raise Refusal(code, f"{noun} cannot begin with '-'; choose another one")
+        raise refusal_for("room_begins_with_dash" if of_room else "name_begins_with_dash")
     if unicodedata.category(value[0]).startswith("M"):
-        raise Refusal(code, f"{noun} cannot begin with a combining mark; put a letter before it")
+        raise refusal_for("room_begins_with_mark" if of_room else "name_begins_with_mark")
     if BLANK in value or is_hostile(value):
-        raise Refusal(code, f"{noun} cannot contain invisible or control characters; choose one without them")
+        raise refusal_for("room_has_invisible_character" if of_room else "name_has_invisible_character")
 
 
-def _why(error: UnicodeEncodeError, noun: str) -> str:
+def _unusable(error: UnicodeEncodeError, *, of_room: bool) -> Refusal:
     if "empty" in error.reason.lower():
-        return f"{noun} cannot be empty"
+        return refusal_for("room_empty" if of_room else "name_empty")
     bad = ord(error.object[error.start]) if error.start < len(error.object) else 0
-    return f"{noun} cannot contain the character U+{bad:04X}; choose one without it"
+    return refusal_for("room_character_unusable" if of_room else "name_character_unusable", code_point=f"U+{bad:04X}")
+
+
+def _name_too_long() -> Refusal:
+    return refusal_for("name_too_long", most=MAX_NAME_CHARS, most_bytes=MAX_NAME_BYTES)

@@ -10,9 +10,9 @@ from __future__ import annotations
 
 import unicodedata
 
-from securechat.errors import ErrorCode, Refusal
 from securechat.text.names import name_key, unremembered_key
 from securechat.text.precis import OPAQUE_STRING, TooLong, enforce
+from securechat.text.refusals import refusal_for
 
 MIN_PASSWORD_CHARS = 8
 """Code points (NIST SP 800-63B: at least 8)."""
@@ -58,25 +58,25 @@ def check_password(raw: str, name: str) -> str:
         Refusal: PASSWORD_INVALID with a sentence that tells what to change, and never the password.
     """
     if len(raw) > 2 * MAX_PASSWORD_CHARS:  # checked before the profile spends time on it
-        raise _refusal(f"has at most {MAX_PASSWORD_CHARS} characters; choose a shorter one")
+        raise refusal_for("password_too_long", most=MAX_PASSWORD_CHARS)
     if any(unicodedata.category(char) in {"Cc", "Cs"} for char in raw):
-        raise _refusal("cannot contain control characters, such as a tab or a line break; type it anew")
+        raise refusal_for("password_has_control_character")
     try:
         password = enforce(OPAQUE_STRING, raw, MAX_PASSWORD_CHARS) if raw else ""
     except TooLong:
-        raise _refusal(f"has at most {MAX_PASSWORD_CHARS} characters; choose a shorter one") from None
+        raise refusal_for("password_too_long", most=MAX_PASSWORD_CHARS) from None
     except UnicodeEncodeError:
         # Not chained: the exception carries the password.
-        raise _refusal("contains an invisible or unassigned character; choose one without it") from None
+        raise refusal_for("password_has_unusable_character") from None
     if len(password) < MIN_PASSWORD_CHARS:
-        raise _refusal(f"has at least {MIN_PASSWORD_CHARS} characters; choose a longer one, such as three words")
+        raise refusal_for("password_too_short", least=MIN_PASSWORD_CHARS)
     if unremembered_key(password) == name_key(name):
-        raise _refusal("cannot be the name of its account; choose another one")
+        raise refusal_for("password_is_name")
     folded = password.casefold()
     if len(set(folded)) == 1:
-        raise _refusal("cannot be one character again and again; choose another one")
+        raise refusal_for("password_one_character")
     if folded in _COMMON:
-        raise _refusal("cannot be one of the most common, which are tried first; choose another one")
+        raise refusal_for("password_too_common")
     return password
 
 
@@ -92,7 +92,3 @@ def normal_password(raw: str) -> str:
         return enforce(OPAQUE_STRING, raw, MAX_PASSWORD_CHARS)
     except (UnicodeEncodeError, TooLong):
         return raw
-
-
-def _refusal(why: str) -> Refusal:
-    return Refusal(ErrorCode.PASSWORD_INVALID, f"a password {why}")

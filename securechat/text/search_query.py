@@ -15,7 +15,7 @@ import calendar
 import re
 from typing import NamedTuple
 
-from securechat.errors import ErrorCode, Refusal
+from securechat.text.refusals import refusal_for
 from securechat.text.tokenizer import words_of
 
 MAX_WORDS = 20
@@ -70,18 +70,18 @@ def parse(text: str, now_ms: int) -> ParsedSearch:
         elif words_of(value):
             words.append(value)
     if len(words) > MAX_WORDS:
-        raise _invalid(f"a search has at most {MAX_WORDS} words; leave some out, or put them into quotation marks")
+        raise refusal_for("search_too_many_words", most=MAX_WORDS)
     count = sum(map(len, filters.values()))
     if count > MAX_FILTERS:
-        raise _invalid(f"a search has at most {MAX_FILTERS} filters; leave some out")
+        raise refusal_for("search_too_many_filters", most=MAX_FILTERS)
     if not words and not count:
-        raise _invalid("there is nothing to search for; give a word, or a filter such as from:NAME")
+        raise refusal_for("search_empty")
     for key, values in filters.items():
         if not all(values):
-            raise _invalid(f"{key}: needs something behind it, such as {_EXAMPLES[key]}")
+            raise refusal_for("search_filter_empty", filter=key, example=_EXAMPLES[key])
     for value in filters["has"]:
         if value.lower() not in {"link", "links"}:
-            raise _invalid("has: knows links only; write has:link")
+            raise refusal_for("search_has_unknown")
     return ParsedSearch(
         tuple(words),
         tuple(filters["from"]),
@@ -133,8 +133,4 @@ def _instant_ms(value: str, now_ms: int) -> int:
         year, month, day = (int(part or 1) for part in found.groups())
         if year >= 1 and 1 <= month <= 12 and 1 <= day <= calendar.monthrange(year, month)[1]:
             return max(0, 1000 * calendar.timegm((year, month, day, 0, 0, 0)))
-    raise _invalid("a date is a day, a month or a year, such as 2026-11-20, 2026-11 or 2026, or today or yesterday")
-
-
-def _invalid(sentence: str) -> Refusal:
-    return Refusal(ErrorCode.QUERY_INVALID, sentence)
+    raise refusal_for("search_date_invalid")

@@ -172,7 +172,7 @@ def read_client_bundle(path: Path, now: dt.datetime) -> Bundle:
     certificates = parse_certificates(path, content)
     leaf = certificates[0]
     if is_authority(leaf):
-        raise bad_file(path, f"is a CA certificate, which is nobody's own; {_get_one()}")
+        raise bad_file(path, f"is a CA certificate, not one of a person; {_get_one()}")
     if not _is_for_clients(leaf):
         raise bad_file(path, f"is a certificate for servers, not for users; {_get_one()}")
     if leaf.not_valid_after_utc <= now:
@@ -188,7 +188,7 @@ def read_client_bundle(path: Path, now: dt.datetime) -> Bundle:
 
 def _get_one() -> str:
     makes_one = command(Program.CERTIFICATES, "--client NAME")
-    return f"ask whoever runs the server for a certificate of your own (`{makes_one}` makes one)"
+    return f"ask the server's administrator for a certificate of your own (`{makes_one}` makes one)"
 
 
 def _is_for_clients(leaf: x509.Certificate) -> bool:

@@ -151,7 +151,7 @@ class ServerCertificate:
 
     @property
     def not_after(self) -> dt.datetime:
-        """When the certificate expires, UTC."""
+        """The end of the certificate's validity, UTC."""
         return self._bundle.not_after
 
     @property

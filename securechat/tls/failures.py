@@ -189,7 +189,7 @@ def _why_refused(reason: str) -> str | None:
     if why is None:
         return None
     makes_one = command(Program.CERTIFICATES, "--client NAME")
-    return f"{why} ask whoever runs the server for a new one (`{makes_one}`), or connect without --cert"
+    return f"{why} ask the server's administrator for a new one (`{makes_one}`), or connect without --cert"
 
 
 def _reason(exc: ssl.SSLError) -> str:

@@ -30,7 +30,7 @@ DAMAGED = (
     x509.InvalidVersion,
     x509.UnsupportedGeneralNameType,
 )
-"""What cryptography raises for bytes that are no certificate."""
+"""The errors of cryptography for bytes that are no certificate."""
 
 
 class Bundle(Struct, frozen=True):
@@ -52,12 +52,12 @@ class Bundle(Struct, frozen=True):
 
     @property
     def not_before(self) -> dt.datetime:
-        """When the leaf becomes valid, UTC."""
+        """The start of the leaf's validity, UTC."""
         return self.leaf.not_valid_before_utc
 
     @property
     def not_after(self) -> dt.datetime:
-        """When the leaf expires, UTC."""
+        """The end of the leaf's validity, UTC."""
         return self.leaf.not_valid_after_utc
 
     @property

@@ -1,1 +1,1 @@
-"""Bytes to commands and events, and back; sans-IO. A codec refuses nonsense and knows no socket, room or rule."""
+"""Codecs: bytes to commands, events to bytes; sans-IO. A codec refuses nonsense and knows no socket, room or rule."""

@@ -17,9 +17,10 @@ from typing import Final, Protocol, TypeVar
 
 import msgspec
 
-from securechat.errors import ErrorCode, Refusal
+from securechat.errors import Refusal
 from securechat.limits import PageLimits
 from securechat.model import Closing, Command, Event
+from securechat.text.refusals import refusal_for
 
 STRANGER_FRAMES = 16
 """Frames other than a hello before one is accepted: several names may be tried, nothing can be flooded."""
@@ -39,14 +40,15 @@ class FrameRefused(Refusal):
     """A well-formed frame that makes no sense here; it is skipped and the connection lives.
 
     Args:
-        code: UNKNOWN_TYPE or INVALID.
-        detail: one sentence; never an echo of the peer's bytes.
+        refusal: what the peer is told, UNKNOWN_TYPE or INVALID; never an echo of its bytes.
         ref: the request number in the frame, where it had one.
         client_id: the draft number in the frame, where it had one.
     """
 
-    def __init__(self, code: ErrorCode, detail: str, ref: int | None = None, client_id: int | None = None) -> None:
-        super().__init__(code, detail)
+    def __init__(self, refusal: Refusal, ref: int | None = None, client_id: int | None = None) -> None:
+        super().__init__(
+            refusal.code, refusal.detail, refusal.retry_after_s, reason=refusal.reason, arguments=refusal.arguments
+        )
         self.ref = ref
         self.client_id = client_id
 
@@ -65,12 +67,12 @@ def validated(command: _C) -> _C:
     try:
         return msgspec.convert(msgspec.to_builtins(command), type(command))
     except msgspec.ValidationError:
-        detail = "a part of this is too long, or has a value that is not allowed"
-        raise FrameRefused(ErrorCode.INVALID, detail, client_id=getattr(command, "client_id", None)) from None
+        client_id = getattr(command, "client_id", None)
+        raise FrameRefused(refusal_for("command_invalid"), client_id=client_id) from None
 
 
 class WireFormat(Protocol):
-    """How events look on one kind of connection. Formats are compared by identity: one instance per format."""
+    """The form of events on one kind of connection. Formats are compared by identity: one instance per format."""
 
     @property
     def name(self) -> str:
@@ -78,7 +80,7 @@ class WireFormat(Protocol):
 
     @property
     def page_limits(self) -> PageLimits:
-        """How long a page may be: whatever the hub makes for one peer is cut to the limits of its format.
+        """The longest page: every list that the hub makes for one peer is cut to the limits of its format.
 
         Two things may be longer: one message alone, which is bounded by the protocol (`PAGE_LIMITS`) and always comes
         whole, and what an event has beside its rows.

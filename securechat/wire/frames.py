@@ -1,15 +1,16 @@
 """The frame: a 4-byte big-endian length and that many bytes of body.
 
-The length is judged from the four header bytes alone, before a byte of the body is kept. That bounds what a peer can
-make us remember: at most one frame and what one read brought.
+The length is judged from the four header bytes alone, before a byte of the body is kept. So a peer can make the reader
+keep one frame and the bytes of one read at most.
 """
 
 from __future__ import annotations
 
 from struct import Struct
 
-from securechat.errors import ErrorCode, LocalProtocolError, RemoteProtocolError
+from securechat.errors import LocalProtocolError, RemoteProtocolError
 from securechat.limits import MAX_FRAME_BYTES
+from securechat.text.refusals import protocol_error
 
 HEADER_BYTES = 4
 _length_at = Struct(">I").unpack_from
@@ -87,8 +88,5 @@ class FrameReader:
 
     def _judge(self, size: int) -> RemoteProtocolError:
         if size == 0:
-            return RemoteProtocolError(ErrorCode.BAD_FRAME, "a frame cannot be empty")
-        return RemoteProtocolError(
-            ErrorCode.FRAME_TOO_LARGE,
-            f"a frame of {size} bytes was announced; at most {self.max_bytes} are allowed here",
-        )
+            return protocol_error("frame_empty")
+        return protocol_error("frame_too_large", size=size, most=self.max_bytes)

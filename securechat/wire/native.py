@@ -15,15 +15,16 @@ import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
-from securechat.errors import ErrorCode, RemoteProtocolError
+from securechat.errors import ErrorCode
 from securechat.limits import MAX_FRAME_BYTES, MAX_HELLO_FRAME_BYTES, PAGE_LIMITS, PageLimits
 from securechat.model import ALPN, Closing, Command, Event, Hello, Left, Notice, Ping, Pong, Quit, Refused
+from securechat.text.refusals import protocol_error, refusal_for
 from securechat.wire.codec import STRANGER_FRAMES, FrameRefused, ServerCodec, WireFormat
 from securechat.wire.frames import FrameReader, frame
 
 
 class _Envelope(Struct, gc=False):
-    """What can be read of a record whose type or fields we do not know; nothing here is validated yet."""
+    """The fields that can be read of a record whose type is not known; nothing here is validated yet."""
 
     t: Any
     ref: Any = None
@@ -33,9 +34,9 @@ class _Envelope(Struct, gc=False):
 _encoder = msgspec.json.Encoder()
 _envelopes = msgspec.json.Decoder(_Envelope)
 _NONSENSE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
-"""What msgspec raises for bytes that are no JSON, no UTF-8, or nested too deep."""
+"""The errors of msgspec for bytes that are no JSON, no UTF-8, or nested too deep."""
 _SAFE_REASONS = ("Expected ", "Object missing ", "Number ", "Integer ")
-"""How those of msgspec's reasons begin that hold no value of the peer; "Invalid value" and its like quote it."""
+"""The beginnings of those sentences of msgspec that hold no value of the peer; "Invalid value" and others quote it."""
 _MAX_ID = 2**53 - 1
 _ELLIPSIS = "\u2026"
 _Sentence: TypeAlias = Refused | Closing | Left | Notice
@@ -45,7 +46,7 @@ _EVENT_TYPES = frozenset(kind.__struct_config__.tag for kind in Event.__args__)
 
 @cache
 def _commands() -> msgspec.json.Decoder[Command]:
-    """Made for the first record: 5 ms, and a program speaks one side only."""
+    """The decoder, made for the first record: that takes 5 ms, and a program speaks one side only."""
     return msgspec.json.Decoder(Command)
 
 
@@ -55,7 +56,7 @@ def _events() -> msgspec.json.Decoder[Event]:
 
 
 class NativeFormat:
-    """How events look on a native connection: ``docs/protocol.md``.
+    """The form of events on a native connection: ``docs/protocol.md``.
 
     Args:
         page_limits: how long pages are, and the largest body that is sent to a client.
@@ -79,12 +80,22 @@ class NativeFormat:
         """
         body = _encoder.encode(event)
         if len(body) > self.frame_bytes and isinstance(event, Refused | Closing | Left | Notice):
-            body = _encoder.encode(_with_shorter_text(event, len(body) - self.frame_bytes))
+            body = self._shortened(event)
         return frame(body, self.frame_bytes)
+
+    def _shortened(self, event: _Sentence) -> bytes:
+        """Return an event that is too long without its reason and arguments, and with as much of its text as fits.
+
+        The code and the numbers are what programs go by; a client that finds no reason shows the text.
+        """
+        if not isinstance(event, Notice):
+            event = replace(event, reason="", arguments={})
+        excess_bytes = len(body := _encoder.encode(event)) - self.frame_bytes
+        return body if excess_bytes <= 0 else _encoder.encode(_with_shorter_text(event, excess_bytes))
 
 
 def _with_shorter_text(event: _Sentence, excess_bytes: int) -> _Sentence:
-    """Cut the sentence for people that makes an event too long: its code and numbers are what programs go by."""
+    """Cut the text of an event, so that it takes as many bytes less."""
     kept_bytes = len(_encoder.encode(event.text)) - excess_bytes - len(_ELLIPSIS.encode())
     low, high = 0, len(event.text)
     while low < high:  # how many characters fit: each takes one to six bytes
@@ -145,9 +156,7 @@ class NativeServerCodec(ServerCodec):
                 self._count_strange_frame()
                 raise refusal from None
         except _NONSENSE:
-            raise self._reader.fail(
-                RemoteProtocolError(ErrorCode.BAD_FRAME, "a frame must hold one JSON object in UTF-8")
-            ) from None
+            raise self._reader.fail(protocol_error("frame_not_json")) from None
         if self._strange_frames_left is not None and not isinstance(command, Hello):
             self._count_strange_frame(may_come=isinstance(command, Ping | Pong | Quit))
         return command
@@ -163,9 +172,7 @@ class NativeServerCodec(ServerCodec):
             return
         self._strange_frames_left = left - 1
         if left <= 0 or not may_come:
-            raise self._reader.fail(
-                RemoteProtocolError(ErrorCode.HELLO_EXPECTED, "the first frame must be a hello")
-            ) from None
+            raise self._reader.fail(protocol_error("hello_expected")) from None
 
 
 class NativeClientCodec:
@@ -197,11 +204,9 @@ class NativeClientCodec:
                 except msgspec.ValidationError as error:
                     refusal = _refusal(body, _EVENT_TYPES, str(error))
                     if refusal.code is not ErrorCode.UNKNOWN_TYPE:
-                        raise self._reader.fail(RemoteProtocolError(ErrorCode.BAD_FRAME, refusal.detail)) from None
+                        raise self._reader.fail(protocol_error("record_invalid", why=refusal.detail)) from None
             except _NONSENSE:
-                raise self._reader.fail(
-                    RemoteProtocolError(ErrorCode.BAD_FRAME, "a frame must hold one JSON object in UTF-8")
-                ) from None
+                raise self._reader.fail(protocol_error("frame_not_json")) from None
         return None
 
     @staticmethod
@@ -215,7 +220,7 @@ class NativeClientCodec:
 
 
 def _refusal(body: bytearray, known: frozenset[object], reason: str) -> FrameRefused:
-    """Say what is wrong with a well-formed frame, naming the request or draft in it where there is one.
+    """Return the refusal of a well-formed frame, with the number of the request or draft in it where there is one.
 
     Raises:
         msgspec.DecodeError, UnicodeDecodeError: the body is no JSON.
@@ -225,14 +230,15 @@ def _refusal(body: bytearray, known: frozenset[object], reason: str) -> FrameRef
     except (msgspec.ValidationError, RecursionError):
         with suppress(RecursionError):
             msgspec.json.decode(body)  # msgspec stops at a wrong type, and what follows may be no JSON at all
-        return FrameRefused(ErrorCode.INVALID, "a record is a JSON object with its type in the field 't'")
+        return FrameRefused(refusal_for("record_type_missing"))
     ref, client_id = _id(envelope.ref), _id(envelope.cid)
     if not isinstance(envelope.t, str):
-        return FrameRefused(ErrorCode.INVALID, "a record names its type in the field 't', a string", ref, client_id)
+        return FrameRefused(refusal_for("record_type_missing"), ref, client_id)
     if envelope.t not in known:
-        return FrameRefused(ErrorCode.UNKNOWN_TYPE, "this type of record is not known here", ref, client_id)
-    detail = reason if reason.startswith(_SAFE_REASONS) else "a field has a value that is not allowed"
-    return FrameRefused(ErrorCode.INVALID, detail, ref, client_id)
+        return FrameRefused(refusal_for("record_type_unknown"), ref, client_id)
+    if reason.startswith(_SAFE_REASONS):
+        return FrameRefused(refusal_for("field_invalid_because", why=reason), ref, client_id)
+    return FrameRefused(refusal_for("field_invalid"), ref, client_id)
 
 
 def _id(value: object) -> int | None:

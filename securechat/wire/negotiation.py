@@ -1,4 +1,4 @@
-"""Which codec a new connection speaks: ALPN decides (RFC 7301), and the first bytes where ALPN selected nothing.
+"""Chooses the codec of a new connection: by ALPN (RFC 7301), and by the first bytes where ALPN selected nothing.
 
 `CodecTable` holds a row for each protocol. Python cannot tell a client that offered nothing by ALPN from one that
 offered only unknown protocols: both arrive as None. Of those, only protocols with a test of first bytes are served, so
@@ -11,14 +11,13 @@ from collections.abc import Callable, Sequence
 
 from msgspec import Struct
 
-from securechat.errors import ErrorCode, RemoteProtocolError
 from securechat.model import ALPN
+from securechat.text.refusals import protocol_error
 from securechat.wire.codec import ServerCodec
 from securechat.wire.native import NativeServerCodec
 
 FIRST_BYTES = 32
 """Bytes after which a protocol must be known: the longest method of HTTP and the first command of IRC take ten."""
-_UNKNOWN = "this port speaks securechat/1; connect with securechat-client, or offer that protocol by ALPN"
 
 
 class SpokenProtocol(Struct, frozen=True):
@@ -85,8 +84,8 @@ class CodecTable:
                 undecided = undecided or verdict is None
         if undecided and len(first) < FIRST_BYTES:
             return None
-        raise RemoteProtocolError(ErrorCode.BAD_FRAME, _UNKNOWN)
+        raise protocol_error("protocol_unknown")
 
 
 CODECS = CodecTable([SpokenProtocol(ALPN, NativeServerCodec)])
-"""What this server speaks."""
+"""The protocols of this server."""

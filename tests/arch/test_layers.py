@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import subprocess
 import sys
 from pathlib import Path
@@ -54,3 +55,33 @@ def test_every_package_says_what_it_refuses_to_know() -> None:
         if not path.read_text(encoding="utf-8").lstrip().startswith('"""')
     ]
     assert not silent, f"no module docstring in {silent}"
+
+
+def imports() -> dict[str, set[str]]:
+    """The modules of the product that each imports, for types only too."""
+    modules = {
+        ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): path
+        for path in (ROOT / "securechat").rglob("*.py")
+    }
+    found: dict[str, set[str]] = {}
+    for name, path in modules.items():
+        found[name] = set()
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            match node:
+                case ast.Import(names=names):
+                    found[name] |= {each.name for each in names} & modules.keys()
+                case ast.ImportFrom(module=str() as module, names=names):
+                    wanted = (f"{module}.{each.name}" for each in names)
+                    found[name] |= {each if each in modules else module for each in wanted} & modules.keys()
+        found[name].discard(name)
+    return found
+
+
+def test_no_modules_import_each_other_in_a_circle_not_even_for_types() -> None:
+    left = imports()
+    while leaves := {name for name, needs in left.items() if not needs & left.keys()}:
+        left = {name: needs for name, needs in left.items() if name not in leaves}
+    # what is left is on a circle, or stands on one
+    while roots := left.keys() - set().union(*left.values(), set()):
+        left = {name: needs for name, needs in left.items() if name not in roots}
+    assert sorted(left) == []

@@ -433,7 +433,7 @@ def test_a_link_makes_an_account_from_nothing_else(machine: Callable[[str], Mach
     ann.line("ann")
     ann.wait_for("The invite is valid and the name is free")
     answer(ann, "New password", "short")
-    ann.wait_for("choose a longer one")
+    ann.wait_for("Choose a longer one")
     answer(ann, "New password", PASSWORD, PASSWORD)
     ann.wait_for("as ann, encrypted")
     leave(ann)

@@ -374,7 +374,7 @@ def test_two_administrators_at_once_and_more_than_there_are_places_for(server: S
         told(server, "status")
         with a_place(server) as (first, answers):
             busy = refused(server.data, 1, "status")
-            assert "too many others" in busy
+            assert "Too many admin tools" in busy
             first.sendall(b'{"command": "announce", "text": "one"}\n{"command": "status"}\n')  # two in a row
             assert json.loads(answers.readline()) == {"done": {"people": 0}}
             assert "done" in json.loads(answers.readline())
@@ -388,7 +388,7 @@ def test_two_administrators_at_once_and_more_than_there_are_places_for(server: S
 
 def test_who_hangs_up_in_the_middle_costs_nothing(server: ServerProcess, connect: Connect) -> None:
     for _ in range(20):
-        with raw(server) as sock, contextlib.suppress(BrokenPipeError):  # turned away: too many others
+        with raw(server) as sock, contextlib.suppress(BrokenPipeError):  # turned away: too many tools
             sock.sendall(b'{"command": "announce", "text": "nobody waits for this"}\n')
 
     def is_well() -> bool:

@@ -55,7 +55,7 @@ def _failure(server: ServerProcess, kind: str, owner: str) -> str:
 def _closed_by(client: NativeClient) -> None:
     closing = client.last_words()
     assert closing.code is ErrorCode.INTERNAL
-    assert closing.text.endswith("connect again")
+    assert closing.text.endswith("Connect again")
 
 
 def _where(client: NativeClient) -> str:

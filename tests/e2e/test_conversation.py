@@ -71,7 +71,7 @@ def test_2_names_that_cannot_be_are_refused_with_a_sentence(
     client.send(Hello(version=1, name=name, secret=client.secret))
     refused = client.wait_for(Refused)
     assert refused.code in {ErrorCode.NAME_INVALID, ErrorCode.NAME_RESERVED}
-    assert "choose" in refused.text or "cannot be empty" in refused.text
+    assert "Choose" in refused.text or "cannot be empty" in refused.text
 
 
 @pytest.mark.parametrize(

@@ -96,7 +96,7 @@ def test_refusals_are_one_line(tmp_path: Path) -> None:
     assert not (tmp_path / "certs").exists()
     run(tmp_path)
     assert "is reserved" in refused(run(tmp_path, "--client", "server"))
-    assert "a name cannot contain ':'" in refused(run(tmp_path, "--client", "a:b"))
+    assert "A name cannot contain ':'" in refused(run(tmp_path, "--client", "a:b"))
     assert "--days is for client certificates" in refused(run(tmp_path, "--days", "3"))
     (tmp_path / "certs" / "ca.key").unlink()
     assert "ca.key: is missing" in refused(run(tmp_path))

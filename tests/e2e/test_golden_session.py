@@ -1,7 +1,7 @@
 """A recorded conversation, byte for byte what clients of version 1 send: every later server must still serve it.
 
 What the clients send is replayed as it is. What the server answers is compared as records, because clocks, its version
-and its sentences may differ, and fields may be added; presence is left out, because its moment is nobody's promise.
+and its sentences may differ, and fields may be added; presence is left out, because its moment is not promised.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from securechat.text.refusals import sentence
 from tests.support.golden import GOLDEN
 from tests.support.raw_link import RawLink
 from tests.support.server import ServerProcess
@@ -41,6 +42,12 @@ def still_in(record: Any) -> bool:
     return record is not None and record["t"] == "joined" and not record.get("ref") and record["room"] != "lobby"
 
 
+def says_its_reason(record: Any) -> bool:
+    """Tell whether the text that these clients show is the sentence of the reason, which they do not read."""
+    reason = (record or {}).get("reason")
+    return not reason or record["text"] == sentence(reason, record.get("args", {}))
+
+
 def test_a_recorded_session_is_served(server: ServerProcess) -> None:
     steps = [json.loads(line) for line in (GOLDEN / "session_v1.jsonl").read_text(encoding="utf-8").splitlines()]
     links: dict[str, RawLink] = {}
@@ -59,6 +66,7 @@ def test_a_recorded_session_is_served(server: ServerProcess) -> None:
                 while still_in(got) and not alike(recorded, got):
                     got = links[who].next_record(skip=NOT_IN_ORDER)
                 assert alike(recorded, got), f"line {number}: recorded {recorded}, got {got}"
+                assert says_its_reason(got), f"line {number}: {got}"
             case _:
                 link = links.pop(who)
                 assert link.next_record(skip=NOT_IN_ORDER) is None, f"line {number}: the end"

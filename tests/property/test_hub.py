@@ -219,7 +219,7 @@ class HubMachine(RuleBasedStateMachine):
             elif isinstance(event, Presence) and event.room in told:
                 _apply(told[event.room], event)
                 assert len(told[event.room]) == event.total
-        rooms = self.rig.hub._presence.rooms
+        rooms = {room.name: room for room in self.rig.hub.context.rooms.occupied}
         for room, people in told.items():
             assert people == {member.sender_id: member.name for member in rooms[room].members.values()}
 

@@ -18,7 +18,7 @@ from securechat import model as m
 from securechat.errors import ErrorCode, LocalProtocolError
 from securechat.hub.members import Member
 from securechat.hub.messages import paging
-from securechat.hub.rooms.active_room import ActiveRoom
+from securechat.hub.rooms.room import HubRoom
 from securechat.limits import (
     KIB,
     MAX_FRAME_BYTES,
@@ -65,7 +65,7 @@ def message(pages, seq=ID, marks=0, text=None):
 
 
 def room_of(count, limits=LIMITS):
-    room = ActiveRoom(ROOM)
+    room = HubRoom(ROOM)
     for number in range(count):
         room.add(Member(ID - number, b"", NAME, NAME, limits))
     return room

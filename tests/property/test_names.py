@@ -111,7 +111,7 @@ def test_hostile_names_are_refused_quickly() -> None:
 @given(st.text(alphabet=st.characters(min_codepoint=0x20, max_codepoint=0x7E), min_size=1, max_size=40))
 def test_the_short_cut_for_ascii_is_the_profile(raw: str) -> None:
     if raw.strip():
-        assert names._enforce(raw, "name") == NICKNAME_PRESERVED.enforce(raw)
+        assert names._enforce(raw) == NICKNAME_PRESERVED.enforce(raw)
         folded = " ".join(raw.replace("_", " ").split())
         if folded:
             assert name_key(raw) == NICKNAME_MAPPED.enforce(folded)

@@ -69,11 +69,11 @@ class Watched(FakePeer):
     def deliver(self, event: Event) -> None:
         super().deliver(event)
         for room in _rooms_in(event):
-            place = self.machine.rig.hub._directory.room_directory.room_records.get(room)
+            place = self.machine.rig.record(room)
             if place is None or not place.private:
                 continue
             seat = self.machine.rig.hub._connections.get(self)
-            there = seat is not None and room in seat.member.rooms
+            there = seat is not None and room in [each.name for each in seat.member.rooms]
             invited = isinstance(event, Invited)
             assert there or invited or event is self.machine.allowed, f"{event} reached somebody who is not in it"
 
@@ -123,10 +123,13 @@ class RoomsMachine(RuleBasedStateMachine):
             self.rig.do(peer, Register(ref=1, password=PASSWORD))
         self.ids[name] = peer.last(Welcome).sender_id
 
+    def _is_in(self, name: str, room: str) -> bool:
+        return room in [each.name for each in self._member(name).rooms]
+
     def _rank(self, name: str, room: str) -> int:
-        rulebook = self.rig.hub._directory.room_directory
-        present = room in self._member(name).rooms
-        rank = RANKS[rulebook.role_word(room, self.ids[name])]
+        present = self._is_in(name, room)
+        named = self.rig.hub.context.rooms.named(room)
+        rank = RANKS[None if named is None else named.role_word(self.ids[name])]
         return max(rank, 1 if present else 0)
 
     def _member(self, name: str) -> Any:
@@ -178,7 +181,7 @@ class RoomsMachine(RuleBasedStateMachine):
             "react": React(client_id=self.cid, seq=target.seq, sign="👍", room=room),
         }
         before, rank = len(self.rig.fed), self._rank(name, room)
-        present = room in self._member(name).rooms
+        present = self._is_in(name, room)
         self.rig.do(self.peers[name], commands[what])
         fresh = [entry for entry in self.rig.fed[before:] if getattr(entry, "target", None) == target.seq]
         if fresh:
@@ -210,7 +213,7 @@ class RoomsMachine(RuleBasedStateMachine):
         if isinstance(answer, Done):
             assert mine >= 2
             assert mine > theirs
-            assert what not in {"kick", "ban"} or room not in self._member(other).rooms
+            assert what not in {"kick", "ban"} or not self._is_in(other, room)
 
     @rule(name=people, room=rooms, other=people, role=st.sampled_from(["owner", "moderator", "member"]))
     def grant(self, name: str, room: str, other: str, role: Any) -> None:
@@ -244,29 +247,25 @@ class RoomsMachine(RuleBasedStateMachine):
     def whoever_is_in_a_private_room_belongs_to_it(self) -> None:
         if not hasattr(self, "rig") or self.rig.posted:
             return
-        rulebook = self.rig.hub._directory.room_directory
-        for name, place in rulebook.room_records.items():
-            room = self.rig.hub._presence.rooms.get(name)
-            for sender_id in room.members if place.private and room is not None else ():
-                assert rulebook.belongs(name, sender_id)
+        for room in self.rig.hub.context.rooms.recorded.values():
+            for sender_id in room.members if room.record is not None and room.record.private else ():
+                assert room.belongs(sender_id)
 
     @invariant()
     def a_room_with_members_has_an_owner(self) -> None:
         if not hasattr(self, "rig") or self.rig.posted:
             return
-        rulebook = self.rig.hub._directory.room_directory
-        for name, place in rulebook.room_records.items():
-            if rulebook.members_of(place):
-                assert rulebook.owners(name) >= 1
+        for room in self.rig.hub.context.rooms.recorded.values():
+            if room.seniority():
+                assert room.count_owners() >= 1
 
     @invariant()
     def the_disk_agrees(self) -> None:
         if hasattr(self, "rig") and not self.rig.posted:
-            again = HubRig(store=self.rig.store).hub._directory.room_directory
-            mine = self.rig.hub._directory.room_directory
-            assert mine.room_records == again.room_records
-            for place in mine.room_records.values():
-                assert mine.members_of(place) == again.members_of(again.room_records[place.name])
+            again = HubRig(store=self.rig.store)
+            assert self.rig.records() == again.records()
+            for room_id, room in self.rig.hub.context.rooms.recorded.items():
+                assert room.seniority() == again.hub.context.rooms.recorded[room_id].seniority()
 
 
 TestRooms = RoomsMachine.TestCase

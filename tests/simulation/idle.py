@@ -16,9 +16,10 @@ def check_roster(server: SimulatedServer, device: Device) -> None:
     if member is None:
         raise HistoryBroken(f"{device.name} believes to be in, and is not")
     here = device.core.rooms
-    if set(here) != set(member.rooms):
-        raise HistoryBroken(f"{device.name} shows rooms {sorted(here)}, and is in {sorted(member.rooms)}")
-    for name, room in member.rooms.items():
+    rooms = {room.name: room for room in member.rooms}
+    if set(here) != set(rooms):
+        raise HistoryBroken(f"{device.name} shows rooms {sorted(here)}, and is in {sorted(rooms)}")
+    for name, room in rooms.items():
         there = {other.sender_id: other.name for other in room.members.values()}
         shown = {person.id: person.name for person in here[name].people.values()}
         if here[name].total != len(there):
@@ -60,17 +61,18 @@ def check_empty(server: SimulatedServer) -> None:
         "names of members": hub.context.members_by_key,
         "hellos that knock": entrance._authenticating,
         "hellos that wait": entrance._waiting,
-        "history questions": hub._queries._reading,
+        "history questions": hub._log_reads._reading,
         "late acks": posting._late_acks,
         "unsettled drafts": hub.unsettled,
         "drafts in the log": server.log.waiting,
-        "rooms": hub._presence.rooms,
+        "rooms": hub.context.rooms.occupied,
         "absent members": hub._presence._absent,
         "presence to tell": hub._presence._presence_due,
         "joins under way": hub._room_membership._joining,
-        "rooms that get another name": hub.context.renaming,
-        "turns": hub._directory._queues,
-        "leaving records": hub._directory._leaving,
+        "rooms that get another name": [room for room in hub.context.rooms.recorded.values() if room.is_renaming],
+        "leaves under way": hub._room_membership._leaving,
+        "turns": hub.context.workflows.turns,
+        "leaving records": hub._directory.leaving,
         "invites in use": hub._login_flow._authenticator._uses_pending,
         "accounts at the desk": hub._account_service._at_work,
         "login queues": hub._login_throttle._queued,

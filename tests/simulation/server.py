@@ -106,7 +106,7 @@ class SimulatedServer:
             outlet,
             self,
             limits,
-            keys=keys,
+            authentication=keys,
             alarm=self._alarm,
             rates=rates,
             pages=world.pages,
@@ -134,15 +134,15 @@ class SimulatedServer:
         """Let completions of questions raise, now and then."""
         if "bug" not in self.world.flavour:
             return
-        lookups, dice = self.hub._queries, self.world.chance.dice("bugs", self.rng.random())
-        is_answered = lookups._is_answered
+        log_reads, dice = self.hub._log_reads, self.world.chance.dice("bugs", self.rng.random())
+        is_answered = log_reads._is_answered
 
         def fails(peer: Peer, ref: int, answer: object) -> bool:
             if not self.world.calm and dice.random() < INJECTED:
                 raise Injected
             return is_answered(peer, ref, answer)
 
-        lookups._is_answered = fails  # type: ignore[method-assign]
+        log_reads._is_answered = fails  # type: ignore[method-assign]
 
     def start(self) -> LogState:
         """Open the log and serve; raises LogError when the disk does not let it."""

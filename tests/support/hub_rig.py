@@ -14,6 +14,7 @@ from securechat.hub.hub import Hub
 from securechat.hub.interfaces import Access, AuthenticationSettings, OperatorEvent, Peer
 from securechat.limits import PAGE_LIMITS, Limits, PageLimits
 from securechat.model import Closing, Command, Event, Hello, Message
+from securechat.records.rooms import RoomRecord
 from securechat.testing.keys import plain_keys
 from securechat.testing.memory_store import MemoryLog, MemoryStore
 from securechat.wire.native import NativeFormat
@@ -97,6 +98,21 @@ class HubRig:
         self._rates, self._pages = rates, pages
         self.open(plain_keys(self.posted.append, self.wall_ms, access=access))
 
+    def record(self, room: str) -> RoomRecord | None:
+        """The record of the room that has this name now."""
+        named = self.hub.context.rooms.named(room)
+        return None if named is None else named.record
+
+    def records(self) -> dict[str, RoomRecord]:
+        """Every record of a room, by name."""
+        records = (room.record for room in self.hub.context.rooms.recorded.values())
+        return {record.name: record for record in records if record is not None}
+
+    def belongs(self, room: str, sender_id: int) -> bool:
+        """Whether an account belongs to the room that has this name now."""
+        named = self.hub.context.rooms.named(room)
+        return named is not None and named.belongs(sender_id)
+
     def open(self, keys: AuthenticationSettings, sure_at_ms: int = 0) -> None:
         """Open the log, and a hub over it."""
         self.keys = keys
@@ -106,7 +122,7 @@ class HubRig:
             self,
             self,
             self.limits,
-            keys=keys,
+            authentication=keys,
             alarm=self._alarm,
             rates=self._rates,
             pages=self._pages,

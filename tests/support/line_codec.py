@@ -37,6 +37,7 @@ from securechat.model import (
     Throttled,
     Welcome,
 )
+from securechat.text.refusals import refusal_for
 from securechat.wire.codec import (
     HANDLED,
     STRANGER_FRAMES,
@@ -141,7 +142,7 @@ class LineCodec(ServerCodec):
         try:
             taken = self._command(verb, *arguments)
         except (TypeError, ValueError):
-            raise FrameRefused(ErrorCode.INVALID, "the command takes other words") from None
+            raise FrameRefused(refusal_for("command_invalid")) from None
         finally:
             if self._strange_left is not None and not isinstance(taken, Hello):
                 self._count_strange_line()
@@ -180,7 +181,7 @@ class LineCodec(ServerCodec):
                 return HANDLED
             case _:
                 self._own += line("TIP", "the commands are JOIN, SAY, HISTORY, PING, QUIT and STOP")
-                raise FrameRefused(ErrorCode.UNKNOWN_TYPE, "this command is not known here")
+                raise FrameRefused(refusal_for("record_type_unknown"))
 
     def _fail(self, code: ErrorCode, detail: str) -> RemoteProtocolError:
         self._failure = RemoteProtocolError(code, detail)

@@ -11,7 +11,7 @@ from typing import Any
 
 from securechat.cli import serve
 from securechat.hub.accounts.directory import AccountDirectory
-from securechat.hub.messages import queries
+from securechat.hub.messages import history
 from securechat.hub.messages.delivery import Delivery
 from securechat.model import Acked, Event, Named
 from securechat.records.accounts import Put
@@ -87,10 +87,10 @@ def _drained(server: Server, deadline: float) -> None:
 def main() -> None:
     """Plant and serve."""
     _before(Session, "deliver", _delivered)
-    _before(queries, "history_page", _paged)
+    _before(history, "history_page", _paged)
     _before(Delivery, "fan_out", _told)
     _before(ThreadedLog, "_hand_over", _handed_over)
-    _before(AccountDirectory, "_apply_all", _applied)
+    _before(AccountDirectory, "apply", _applied)
     _before(Server, "_wait_for_log", _drained)
     sys.exit(serve.main(sys.argv[4:]))
 

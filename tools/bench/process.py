@@ -64,20 +64,21 @@ class Server:
         raise RuntimeError("no VmRSS: the server is gone")
 
 
-def command_of(kind: str, certs: Path, port: int, data: Path) -> list[str]:
-    """How a server of this kind is started."""
+def command_of(kind: str, certs: Path, port: int, data: Path, checkout: Path) -> list[str]:
+    """How a server of this kind is started; ``before`` is the one of another checkout, with its own environment."""
     cert = str(certs / "server.pem")
     if kind == "baseline":
         return [sys.executable, "-m", "tools.bench.baseline", "--cert", cert, "--port", str(port)]
     flags = ["--cert", cert, "--host", "127.0.0.1", "--port", str(port), "--data", str(data), "--rate-limit", "off"]
-    return [sys.executable, "-m", "securechat.cli.serve", *flags]
+    python = str(checkout / ".venv" / "bin" / "python") if kind == "before" else sys.executable
+    return [python, "-m", "securechat.cli.serve", *flags]
 
 
 @contextlib.contextmanager
-def running(kind: str, certs: Path, data: Path) -> Iterator[Server]:
-    """A server of this kind (``securechat`` or ``baseline``) on the server's core, for the length of the block.
+def running(kind: str, certs: Path, data: Path, checkout: Path = ROOT) -> Iterator[Server]:
+    """A server of this kind (``securechat``, ``before`` or ``baseline``) on the server's core, while the block lasts.
 
-    Its output goes to a file, because a pipe that nobody reads would stop it.
+    ``before`` is the server of ``checkout``. Its output goes to a file, because a pipe that nobody reads would stop it.
 
     Raises:
         RuntimeError: it did not begin to listen.
@@ -91,8 +92,8 @@ def running(kind: str, certs: Path, data: Path) -> Iterator[Server]:
         began = time.monotonic()
         with output.open("wb") as sink:
             process = subprocess.Popen(
-                command_of(kind, certs, port, data / "log"),
-                cwd=ROOT,
+                command_of(kind, certs, port, data / "log", checkout),
+                cwd=checkout if kind == "before" else ROOT,
                 stdin=subprocess.DEVNULL,
                 stdout=sink,
                 stderr=subprocess.STDOUT,

@@ -75,15 +75,17 @@ def bars_of(case: Case, results: dict[str, list[Result]]) -> list[dict[str, obje
 def case_report(case: Case, results: dict[str, list[Result]]) -> str:
     """The table of one case."""
     spreads = {kind: figures_of(runs) for kind, runs in results.items()}
-    ours, theirs = spreads.get("securechat", {}), spreads.get("baseline", {})
-    lines = [f"\n{case.name}: {case.about}", f"  {'':28}{'securechat':>30}{'baseline':>30}{'ratio':>8}"]
+    other = "before" if "before" in spreads else "baseline"
+    ours, theirs = spreads.get("securechat", {}), spreads.get(other, {})
+    lines = [f"\n{case.name}: {case.about}", f"  {'':28}{'securechat':>30}{other:>30}{'ratio':>8}"]
     for name, label in _LABELS.items():
         if name in ours or name in theirs:
             cells = (str(spread[name]) if name in spread else "" for spread in (ours, theirs))
             lines.append("  " + f"{label:28}" + "".join(f"{cell:>30}" for cell in cells) + _ratio(name, ours, theirs))
     medians = {name: spread.median for name, spread in ours.items()}
     lines += [_bar_line(bar, medians) for bar in case.bars if bar.figure in medians]
-    lines += _scaled(case, ours, theirs)
+    if other == "baseline":
+        lines += _scaled(case, ours, theirs)
     lines += [f"  {kind}: {_bottleneck(spread)}" for kind, spread in spreads.items() if "generator_util" in spread]
     for kind, runs in results.items():
         lines += [f"  WRONG {kind}: {text}" for run in runs for text in run["complaints"]]

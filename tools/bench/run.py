@@ -1,6 +1,9 @@
 """The whole suite: our server and the baseline by turns, medians with spread, and the bars.
 
-    python -m tools.bench.run [--case NAME]... [--quick] [--rounds N] [--json FILE]
+    python -m tools.bench.run [--case NAME]... [--quick] [--rounds N] [--json FILE] [--against CHECKOUT]
+
+With ``--against`` the server of another checkout, with its own ``.venv``, takes the place of the baseline: so two
+versions are compared in one run.
 
 Every single run starts a server of its own with an empty data directory, on its own core, and stops it again. All
 traffic is on 127.0.0.1. Exits 0 when every delivery was right, whatever the bars say; 1 when one was not.
@@ -27,7 +30,7 @@ from tools.bench.cases import Result, Scene
 from tools.bench.certs import client_context, make_certificates
 from tools.bench.disk import describe
 from tools.bench.load import raise_file_limit
-from tools.bench.process import GENERATOR_CORE, SERVER_CORE, await_quiet, pin, running
+from tools.bench.process import GENERATOR_CORE, ROOT, SERVER_CORE, await_quiet, pin, running
 from tools.bench.report import bars_of, case_report, medians_of
 from tools.bench.suite import CASES, Case
 
@@ -40,6 +43,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--case", action="append", choices=[case.name for case in CASES], help="only this; repeatable")
     parser.add_argument("--rounds", type=int, default=3, help="interleaved rounds (default 3)")
     parser.add_argument("--quick", action="store_true", help="one round of a second each: a look, not a measurement")
+    parser.add_argument("--against", type=Path, metavar="CHECKOUT", help="another version instead of the baseline")
     parser.add_argument("--only", choices=KINDS, help="leave the other server out")
     parser.add_argument("--data-root", default=tempfile.gettempdir(), help="a directory on a real disk (%(default)s)")
     parser.add_argument("--patience", type=float, default=0, help="seconds to wait for a quiet machine before each run")
@@ -47,11 +51,11 @@ def arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def run_once(case: Case, kind: str, certs: Path, data: Path, seconds: float) -> Result:
+def run_once(case: Case, kind: str, certs: Path, data: Path, seconds: float, checkout: Path = ROOT) -> Result:
     """One run on a fresh server; a failure is a result too, so that the suite goes on."""
     core_ms = 0.0
     try:
-        with running(kind, certs, data) as server:
+        with running(kind, certs, data, checkout) as server:
             core_ms = server.core_ms
             result = case.run(Scene(server, client_context(certs / "ca.pem"), data, seconds))
     except (RuntimeError, OSError) as error:
@@ -66,13 +70,14 @@ def run_once(case: Case, kind: str, certs: Path, data: Path, seconds: float) -> 
 
 def rounds_of(case: Case, options: argparse.Namespace, certs: Path) -> Iterator[tuple[str, Result]]:
     """A B A B …: whatever the machine does meanwhile hits both."""
-    kinds = [options.only] if options.only else KINDS
+    kinds = [options.only] if options.only else ("securechat", "before") if options.against else KINDS
+    checkout = options.against.resolve() if options.against else ROOT
     seconds = min(case.seconds, QUICK_SECONDS) if options.quick else case.seconds
     rounds = 1 if options.quick else case.rounds or options.rounds
     for number in range(1, rounds + 1):
         for kind in kinds:
             await_quiet(options.patience)
-            result = run_once(case, kind, certs, certs / f"{case.name}-{kind}-{number}", seconds)
+            result = run_once(case, kind, certs, certs / f"{case.name}-{kind}-{number}", seconds, checkout)
             told = "; ".join(result["complaints"]) or "sound"
             print(f"  {case.name} {kind} {number}/{rounds}: {told}", file=sys.stderr, flush=True)
             yield kind, result

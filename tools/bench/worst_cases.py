@@ -228,11 +228,13 @@ def rename_room(world: World) -> Timed:
 def make_private(world: World) -> Timed:
     session, name = world.enter(8), f"r{secrets.token_hex(6)}"
     world.send(session, Join(1, [name]))
+    room = world.hub.context.rooms.named_or_new(name)
     for each in world.present[100:600]:
-        world.hub._presence.enter(world.hub._connections[each].member, name, world.loop.now)
+        world.hub._presence.enter(world.hub._connections[each].member, room, world.hub.fed_seq)
     world.loop.run(for_s=1.0)
     yield sent(world, session, SetRoom(2, name, private=True), for_s=0.5)
-    assert world.hub._directory.room_directory.room_records[name].private
+    assert room.record is not None
+    assert room.record.private
     world.drop(session)
 
 
@@ -393,7 +395,7 @@ def logout(world: World) -> Timed:
     login = world.hub._connections[session].login_id
     row = world.hub._directory.logins[login]
     yield sent(world, session, Logout(1), for_s=0.5)
-    world.hub._directory.change((Put(row),))
+    world.hub.context.changes.commit((Put(row),))
     world.loop.run()
 
 

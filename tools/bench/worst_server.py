@@ -139,10 +139,11 @@ def delete_user(world: World) -> Timed:
     steward = world.hub.admin_commands
     account = registry.accounts[2]
     kept = registry.room_directory.memberships_of(2)
+    records = [room.record for room, _ in kept if room.record is not None]
     logins = list(registry.logins_of(2))
     yield Work(
         (lambda: steward.delete_user("x", account.name, remove=False, progress=lambda _: None, done=lambda _: None),)
     )
-    gone = [PutRoom(place) for place, _ in kept if place.name not in registry.room_directory.room_records]
-    registry.change([Put(account), *map(Put, logins), *gone, *(PutMembership(row) for _, row in kept)])
+    gone = [PutRoom(record) for record in records if record.room_id not in registry.room_directory.recorded]
+    world.hub.context.changes.commit([Put(account), *map(Put, logins), *gone, *(PutMembership(row) for _, row in kept)])
     world.loop.run()

@@ -260,7 +260,13 @@ class World:
         keys = plain_keys(self.loop.post, self.wall_ms, access=Access.OPEN)
         self.observer = _Silent()
         context = HubContext(
-            self.log, Broadcaster(write_all), self.observer, self.limits, keys=keys, alarm=self._alarm, rates=False
+            self.log,
+            Broadcaster(write_all),
+            self.observer,
+            self.limits,
+            authentication=keys,
+            alarm=self._alarm,
+            rates=False,
         )
         self.hub = Hub(context)
         self.loop.on_pass = self.hub.begin_pass

@@ -43,10 +43,13 @@ class EventText:
         told = self._without_repetition(ui_event)
         said = sentence(told, self._core.current, self._core.me.id) if told is not None else None
         was, self._current = self._current, self._core.current
-        if not isinstance(ui_event, events.RoomLeft) or not isinstance(self._current, RoomKey):
-            return said
-        if isinstance(was, RoomKey) and was.room == ui_event.room:
-            return "\n".join(part for part in (said, catalogue.connection.back_in_room(self._current.room)) if part)
+        if (
+            isinstance(ui_event, events.RoomLeft)
+            and isinstance(was, RoomKey)
+            and was.room == ui_event.room
+            and isinstance(self._current, RoomKey)
+        ):
+            said = "\n".join(part for part in (said, catalogue.connection.back_in_room(self._current.room)) if part)
         return said
 
     def _without_repetition(self, ui_event: UiEvent) -> UiEvent | None:

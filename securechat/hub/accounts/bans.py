@@ -1,6 +1,6 @@
-"""Bans, found by what they keep out in a time that does not grow with their number: every hello asks three times.
+"""Finds bans by what they keep out, in a time that does not grow with their number: every hello asks three times.
 
-It refuses to know what time it is: whoever asks says which bans still last.
+The index does not know the time: its owner says which bans still last.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""Deleting an account: out of the door, out of the log, out of its rooms, and only then out of the registry.
+"""Deletes an account: its logins, its name in the log, its memberships, and last of all its record.
 
-First nobody can log in any more; then its messages lose its name or go, a stretch of the log at a time; then its rooms
-get heirs; the account goes last. So whatever comes between, down to a power cut, the same command can finish it.
+First no login is possible any more; then its messages lose its name or go, a chunk of the log at a time; then its rooms
+get new owners; the record goes last. After a refusal or a power cut the same command finishes the work.
 """
 
 from __future__ import annotations
@@ -10,12 +10,12 @@ from collections.abc import Callable
 
 from msgspec.structs import replace
 
-from securechat.errors import ErrorCode
 from securechat.hub.accounts.names import owner_of_account
 from securechat.hub.accounts.self_service import AccountService
 from securechat.hub.context import HubContext
 from securechat.hub.disconnection import Disconnection
 from securechat.hub.rooms.membership import RoomMembership
+from securechat.hub.workflow import Commit, Workflow, amend
 from securechat.model import Closing
 from securechat.records.accounts import (
     Account,
@@ -28,103 +28,84 @@ from securechat.records.accounts import (
     Role,
     WriteAudit,
 )
-from securechat.records.log import NotAppended
+from securechat.text.refusals import refusal_for
 
-DeletionDone = Callable[[int | NotAppended], None]
-_LAST_WORDS = Closing(ErrorCode.KICKED, "this account was deleted by an administrator")
+_LAST_WORDS = Closing.of(refusal_for("account_deleted"))
 
 
 class AccountDeletion:
-    """One account on its way out.
+    """Deletes accounts.
 
     Args:
-        account: which.
-        remove: whether its messages go, too.
-        context: the directories it has to be taken out of.
+        context: the directories that an account has to be taken out of.
         account_service, room_membership, disconnection: end its logins, its memberships and its connections.
-        progress: told how far the log has been looked through, from 0 to 1.
-        done: told how many messages were changed or removed, or why it could not be finished.
     """
 
     def __init__(
         self,
-        account: Account,
-        *,
-        remove: bool,
         context: HubContext,
         account_service: AccountService,
         room_membership: RoomMembership,
         disconnection: Disconnection,
-        progress: Callable[[float], None],
-        done: DeletionDone,
     ) -> None:
-        self._account = account
-        self._sender_id = account.sender_id
-        self._remove = remove
         self._context = context
         self._directory = context.accounts
         self._account_service = account_service
         self._room_membership = room_membership
         self._disconnection = disconnection
-        self._progress = progress
-        self._done = done
-        self._count = 0
 
-    def begin(self, note: WriteAudit) -> None:
-        """Lock the door: the password means nothing any more."""
-        self._directory.amend(
-            Account,
-            self._sender_id,
-            lambda row: replace(row, password=None, role=Role.MEMBER),
-            (note,),
-            self._then(self._end_logins),
-        )
+    def delete(
+        self, account: Account, *, remove: bool, note: WriteAudit, progress: Callable[[float], None]
+    ) -> Workflow[int]:
+        """Delete an account.
 
-    def _end_logins(self, _: Committed) -> None:
-        self._disconnection.end_member(self._sender_id, _LAST_WORDS)
-        keys: list[Change] = [Drop(Login, row.login_id) for row in self._directory.logins_of(self._sender_id)]
-        keys += [Drop(Certificate, row.certificate_id) for row in self._directory.certificates_of(self._sender_id)]
-        self._directory.change(keys, self._then(self._begin_erasing))
+        Args:
+            account: which.
+            remove: whether its messages are deleted, too; they lose its name otherwise.
+            note: for the audit.
+            progress: told how far the log has been looked through, from 0 to 1.
 
-    def _begin_erasing(self, _: Committed) -> None:
-        self._account_service.end_sessions(self._sender_id, None)
-        self._directory.being_deleted.add(self._sender_id)  # what is written to it from now on would keep its name
-        self._erase(0)
+        Returns:
+            How many messages were changed or deleted.
 
-    def _erase(self, above: int) -> None:
-        self._directory.change((EraseSender(self._sender_id, self._remove, above),), self._then(self._erased))
+        Raises:
+            Refusal: NOT_FOUND, another deletion was first; what the log says.
+        """
+        directory, sender_id = self._directory, account.sender_id
+        yield from amend(directory, Account, sender_id, _without_password, (note,))
+        self._disconnection.end_member(sender_id, _LAST_WORDS)
+        yield Commit(self._credentials(sender_id))
+        self._account_service.end_sessions(sender_id, None)
+        directory.being_deleted.add(sender_id)  # a message to it from now on would keep its name
+        try:
+            count = yield from self._erase(sender_id, remove=remove, progress=progress)
+            yield from self._leave_rooms(sender_id)
+            yield Commit((Drop(Account, sender_id),))
+            self._context.names.free(account.name, owner_of_account(sender_id))
+            return count
+        finally:
+            directory.being_deleted.discard(sender_id)
 
-    def _erased(self, answer: Committed) -> None:
-        self._count += answer.count
-        if answer.through is None:
-            self._leave_next(Committed())
-        else:
-            self._progress(min(1.0, answer.through / max(1, self._context.fed_seq)))
-            self._erase(answer.through)
+    def _credentials(self, sender_id: int) -> list[Change]:
+        drops: list[Change] = [Drop(Login, row.login_id) for row in self._directory.logins_of(sender_id)]
+        return drops + [Drop(Certificate, row.certificate_id) for row in self._directory.certificates_of(sender_id)]
 
-    def _leave_next(self, _: Committed) -> None:
-        """Out of a room: one that loses its only owner needs an heir."""
-        room_records = self._directory.room_directory.memberships_of(self._sender_id)
-        if room_records:
-            self._room_membership.drop(self._sender_id, room_records[0][0].name, (), self._then(self._leave_next))
-        else:
-            self._directory.change((Drop(Account, self._sender_id),), self._dropped)
+    def _erase(self, sender_id: int, *, remove: bool, progress: Callable[[float], None]) -> Workflow[int]:
+        """Take the sender out of the log, a chunk at a time; return how many messages that has changed."""
+        count, above = 0, 0
+        while True:
+            committed: Committed = yield Commit((EraseSender(sender_id, remove, above),))
+            count += committed.count
+            if committed.through is None:
+                return count
+            above = committed.through
+            progress(min(1.0, above / max(1, self._context.fed_seq)))
 
-    def _dropped(self, answer: Committed | NotAppended) -> None:
-        self._context.names.free(self._account.name, owner_of_account(self._sender_id))
-        self._finished(answer if isinstance(answer, NotAppended) else self._count)
+    def _leave_rooms(self, sender_id: int) -> Workflow[None]:
+        """End one membership after the other; a room that loses its only owner gets another one."""
+        while memberships := self._directory.room_directory.memberships_of(sender_id):
+            yield from self._room_membership.forget_account(sender_id, memberships[0][0])
 
-    def _then(self, step: Callable[[Committed], None]) -> Callable[[Committed | NotAppended], None]:
-        """Go on with this, or say why not."""
 
-        def recorded(answer: Committed | NotAppended) -> None:
-            if isinstance(answer, NotAppended):
-                self._finished(answer)
-            else:
-                step(answer)
-
-        return recorded
-
-    def _finished(self, answer: int | NotAppended) -> None:
-        self._directory.being_deleted.discard(self._sender_id)
-        self._done(answer)
+def _without_password(account: Account) -> Account:
+    return replace(account, password=None, role=Role.MEMBER)

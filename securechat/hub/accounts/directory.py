@@ -1,21 +1,17 @@
-"""Everything durable about people, in memory: what the hub decides by.
+"""The tables of accounts, logins, certificates, invites, bans and mutes, in memory: the hub decides from them alone.
 
-A change is asked of the log first and happens here when it is durable (`AccountDirectory.change`), before anybody is
-told. So memory is never ahead of the disk, and a crash takes back nothing that anybody has seen.
+A change is applied here when it is durable, and not before; `RecordChanges` sees to that.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections import deque
-from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping, Sequence
-from functools import partial
-from typing import Any, TypeAlias, TypeVar, assert_never
+from collections.abc import Iterable, Sequence
+from typing import Any, TypeVar, assert_never
 
 from msgspec.structs import replace
 
-from securechat.containment import Vital, vital
-from securechat.errors import ErrorCode, LocalProtocolError, Refusal
+from securechat.errors import LocalProtocolError
 from securechat.hub.accounts.bans import BanIndex
 from securechat.hub.environment import HubEnvironment
 from securechat.hub.rooms.directory import RoomDirectory
@@ -27,7 +23,6 @@ from securechat.records.accounts import (
     BanKind,
     Certificate,
     Change,
-    Committed,
     Drop,
     EraseSender,
     Invite,
@@ -39,18 +34,12 @@ from securechat.records.accounts import (
     TrimAudit,
     WriteAudit,
 )
-from securechat.records.log import NotAppended
-from securechat.records.rooms import Membership, PutMembership, StoredRooms
+from securechat.records.rooms import StoredRooms
 from securechat.text.confusables import skeleton
 from securechat.text.names import name_key
 
-ChangeDone = Callable[[Committed | NotAppended], None]
-Turn: TypeAlias = tuple[Sequence[Change], ChangeDone] | None
 RowT = TypeVar("RowT", Account, Login, Invite)
 _DAY_MS = 86_400_000
-_GONE = NotAppended(ErrorCode.NOT_FOUND, "it is gone: somebody else has just removed it")
-_NOT_TRIED = NotAppended(ErrorCode.BUSY, "the server could not do this now; try again", retry_after_s=1.0)
-"""To whoever waits for a change that an error kept from being asked of the log."""
 
 
 def hash_of(token: str) -> bytes:
@@ -62,19 +51,19 @@ class AccountDirectory:
     """Accounts, logins, certificates, invites, bans and mutes.
 
     Args:
-        environment: the log, the clock, the limits and the containment.
-        active_rooms: the occupied rooms, by name.
+        environment: the clock and the limits.
 
     Attributes:
         accounts, logins, certificates, invites, bans, mutes: by number (sender_id for accounts and mutes).
         banned: finds bans by what they keep out.
-        being_deleted: accounts that are being deleted: nothing new may name them.
+        leaving: records, by kind and number, that a change on its way drops: they prove nothing any more.
+        arriving: accounts that a change on its way makes, by what their names look like: these names are not free.
+        being_deleted: accounts that are being deleted: no new message may name them.
         ended_logins: logins that have ended and whose connections are still here; `Hub.on_commit` ends those.
-        room_directory: rooms, and who belongs to them.
+        room_directory: rooms and their memberships.
     """
 
-    def __init__(self, environment: HubEnvironment, active_rooms: Collection[str]) -> None:
-        self._containment = environment.containment
+    def __init__(self, environment: HubEnvironment) -> None:
         self.clock = environment.clock
         self.wall_ms = self.clock.now_ms
         self._session_ms = int(environment.limits.session_days * _DAY_MS)
@@ -85,19 +74,16 @@ class AccountDirectory:
         self.banned = BanIndex(self.lasts)
         self.mutes: dict[int, Mute] = {}
         self.being_deleted: set[int] = set()
-        self._log = environment.log
         self._serial = 0
-        self._leaving: set[tuple[type[AccountRow], int]] = set()
-        self._queues: dict[Hashable, deque[tuple[object, Callable[[], Turn]]]] = {}  # and for whom each is
-        self._turning: set[Hashable] = set()  # places whose turns are being taken further up the stack
-        self._arriving: dict[str, Account] = {}  # by what their names look like
+        self.leaving: set[tuple[type[AccountRow], int]] = set()
+        self.arriving: dict[str, Account] = {}
         self._epochs: dict[int, int] = {}
         self._by_key: dict[str, int] = {}
         self._by_skeleton: dict[str, int] = {}
         self._by_token: dict[bytes, int] = {}
         self._by_fingerprint: dict[str, int] = {}
         self._by_invite: dict[bytes, int] = {}
-        self.room_directory = RoomDirectory(self.accounts, active_rooms, self.clock)
+        self.room_directory = RoomDirectory(self.accounts, self.clock)
         self._logins_of: dict[int, dict[int, Login]] = {}
         self.ended_logins: set[int] = set()
 
@@ -121,25 +107,29 @@ class AccountDirectory:
         return None if sender_id is None else self.accounts[sender_id]
 
     def look_alike(self, name: str) -> Account | None:
-        """Return the account whose name is the same as this one, or looks the same; it may just be being made."""
+        """Return the account whose name is this one or looks like it; also one whose making is not durable yet."""
         looks = skeleton(name)
         sender_id = self._by_skeleton.get(looks)
-        return self._arriving.get(looks) if sender_id is None else self.accounts[sender_id]
+        return self.arriving.get(looks) if sender_id is None else self.accounts[sender_id]
 
     def living(self, sender_id: int) -> Account | None:
         """Return an account that is there and is not being deleted."""
-        return None if (Account, sender_id) in self._leaving else self.accounts.get(sender_id)
+        return None if (Account, sender_id) in self.leaving else self.accounts.get(sender_id)
+
+    def present(self, kind: type[RowT], number: int) -> RowT | None:
+        """Return a record that is there and not on its way out."""
+        return None if (kind, number) in self.leaving else self._table(kind).get(number)
 
     def is_leaving(self, kind: type[AccountRow], number: int) -> bool:
         """Tell whether a record is on its way out."""
-        return (kind, number) in self._leaving
+        return (kind, number) in self.leaving
 
     def epoch(self, sender_id: int) -> int:
-        """Which password of an account this is, counted since the start; a rehash changes nothing."""
+        """Return the count of an account's passwords since the start; a rehash is no new password."""
         return self._epochs.get(sender_id, 0)
 
     def begin_epoch(self, sender_id: int) -> None:
-        """An account has another password: whoever proved the one before has proved nothing."""
+        """Count a new password of an account: proofs of the one before are void."""
         self._epochs[sender_id] = self.epoch(sender_id) + 1
 
     def login_with(self, token: str) -> Login | None:
@@ -153,18 +143,18 @@ class AccountDirectory:
         return (
             login is not None
             and login.expires_at_ms > self.clock.earliest_ms()
-            and not self._leaving & {(Login, number), (Account, login.sender_id)}
+            and not self.leaving & {(Login, number), (Account, login.sender_id)}
         )
 
     def certificate_with(self, fingerprint: str) -> Certificate | None:
         """Return the certificate with this public key."""
         row = self.certificates.get(self._by_fingerprint.get(fingerprint, 0))
-        if row is None or self._leaving & {(Certificate, row.certificate_id), (Account, row.sender_id)}:
+        if row is None or self.leaving & {(Certificate, row.certificate_id), (Account, row.sender_id)}:
             return None
         return row
 
     def invite_with(self, token: str) -> Invite | None:
-        """Return the invite with this token, whatever has become of it."""
+        """Return the invite with this token, also a revoked, used or expired one."""
         return self.invites.get(self._by_invite.get(hash_of(token), 0))
 
     def logins_of(self, sender_id: int) -> list[Login]:
@@ -202,148 +192,6 @@ class AccountDirectory:
         """Return an audit entry of this moment."""
         return WriteAudit(AuditEntry(self.wall_ms(), actor, act, target, detail))
 
-    def change(self, changes: Sequence[Change], then: ChangeDone | None = None) -> None:
-        """Make changes, all or none: durable first, then here, then ``then`` is told.
-
-        A login, a certificate or a membership of an account that is gone, or going, comes to nothing: ``then`` hears
-        NOT_FOUND.
-        """
-        fresh = {row.sender_id: row for row in _put_rows(changes) if isinstance(row, Account)}
-        if not all(self._has_owner(row, fresh) for row in _put_rows(changes)):
-            if then is not None:
-                then(_GONE)
-            return
-        arriving = {skeleton(row.name): row for number, row in fresh.items() if number not in self.accounts}
-        self._arriving |= arriving  # from now on nobody takes their names
-        leaving = {(change.kind, change.number) for change in changes if isinstance(change, Drop)}
-        self._leaving |= leaving  # from now on nobody comes in by them, and nothing brings them back
-
-        def give_back() -> None:
-            self._leaving.difference_update(leaving)
-            for looks in arriving:
-                self._arriving.pop(looks, None)
-
-        def done(answer: Committed | NotAppended) -> None:
-            give_back()
-            if isinstance(answer, Committed):
-                vital(Vital.CHANGES, self._apply_all)(changes, answer.dropped)
-            try:
-                if then is not None:
-                    then(answer)
-            finally:  # who has lost a login is out, whatever the one who asked makes of it
-                ended = {number for kind, number in leaving if kind is Login}
-                if ended and isinstance(answer, Committed):
-                    self.ended_logins |= ended
-
-        try:
-            self._log.record(changes, done)
-        except BaseException:
-            give_back()
-            raise
-
-    def _has_owner(self, row: AccountRow | Membership, fresh: Mapping[int, Account]) -> bool:
-        if not isinstance(row, Login | Certificate | Membership):
-            return True
-        return row.sender_id in fresh or self.living(row.sender_id) is not None
-
-    def amend(
-        self, kind: type[RowT], number: int, edit: Callable[[RowT], RowT], others: Sequence[Change], then: ChangeDone
-    ) -> None:
-        """Change one record that is there, and others along with it, one such change after the other.
-
-        ``edit`` sees the record as the change before has left it: two that cross do not undo each other. When it is
-        gone by then, ``then`` hears NOT_FOUND and nothing happens; nor does it when ``edit`` raises a Refusal.
-        """
-
-        def job() -> Turn:
-            row = self._table(kind).get(number)
-            if row is None or (kind, number) in self._leaving:
-                then(_GONE)
-                return None
-            try:
-                edited = edit(row)
-            except Refusal as refusal:
-                then(NotAppended(refusal.code, refusal.detail, refusal.retry_after_s))
-                return None
-            except BaseException:
-                then(_NOT_TRIED)
-                raise
-            return (Put(edited), *others), then
-
-        self.in_turn((kind, number), job)
-
-    def in_turn(self, room_record: Hashable, job: Callable[[], Turn]) -> None:
-        """Make changes that depend on what is here, one after the other for each ``room_record``.
-
-        ``job`` is called when its turn has come; it looks at the present state and returns its changes and who is told,
-        or None when there is nothing to change.
-        """
-        queue = self._queues.get(room_record)
-        if queue is None:
-            self._queues[room_record] = queue = deque()
-        # an object of its own, even where the same job is asked for twice; what it raises is for whoever asks now
-        queue.append((self._containment.current, partial(job)))
-        if len(queue) == 1:
-            self._take_turns(room_record)
-
-    def has_turns(self, room_record: Hashable) -> bool:
-        """Tell whether a change in this place waits for the log, or for its turn."""
-        return room_record in self._queues
-
-    def _take_turns(self, room_record: Hashable) -> None:
-        """Take one turn after the other, until one waits for the log or none is left.
-
-        A turn that raises is over, and the ones behind it are taken all the same before the (first) error goes on.
-        """
-        queue = self._queues[room_record]
-        failure: Exception | None = None
-        self._turning.add(room_record)
-        while queue:
-            work, job = queue[0]
-            is_over = True
-            try:
-                with self._containment.work_for(work):  # who asked before is not to blame
-                    if (turn := job()) is not None:
-                        self._ask_for(room_record, job, *turn)
-                        is_over = False  # or it was over at once: then another turn is the first by now
-            except Exception as error:  # noqa: BLE001 - raised below
-                failure = failure or error
-            if is_over:
-                self._end_turn(room_record, job)
-            if self._is_turn_of(room_record, job):
-                break
-        self._turning.discard(room_record)
-        if not queue:
-            del self._queues[room_record]
-        if failure is not None:
-            raise failure
-
-    def _ask_for(
-        self, room_record: Hashable, job: Callable[[], Turn], changes: Sequence[Change], then: ChangeDone
-    ) -> None:
-        def done(answer: Committed | NotAppended) -> None:
-            try:
-                then(answer)  # may ask for the next change in this place, which then waits its turn
-            finally:
-                self._end_turn(room_record, job)
-                if room_record not in self._turning and room_record in self._queues:
-                    self._take_turns(room_record)
-
-        try:
-            self.change(changes, done)
-        except BaseException:
-            if self._is_turn_of(room_record, job):
-                then(_NOT_TRIED)
-            raise
-
-    def _end_turn(self, room_record: Hashable, job: Callable[[], Turn]) -> None:
-        if self._is_turn_of(room_record, job):
-            self._queues[room_record].popleft()
-
-    def _is_turn_of(self, room_record: Hashable, job: Callable[[], Turn]) -> bool:
-        queue = self._queues.get(room_record)
-        return queue is not None and len(queue) > 0 and queue[0][1] is job
-
     def _table(self, kind: type[AccountRow]) -> dict[int, Any]:
         if kind is Account:
             return self.accounts
@@ -358,7 +206,13 @@ class AccountDirectory:
         end_ms = self.wall_ms() + self._session_ms
         return end_ms if login is None else max(end_ms, login.expires_at_ms)
 
-    def _apply_all(self, changes: Sequence[Change], dropped: Iterable[int]) -> None:
+    def apply(self, changes: Sequence[Change], dropped: Iterable[int]) -> None:
+        """Apply changes that are durable.
+
+        Args:
+            changes: in their order.
+            dropped: rooms whose record has gone.
+        """
         for change in changes:
             self._apply(change)
         for room_id in dropped:
@@ -431,10 +285,6 @@ class AccountDirectory:
         if (old := self.accounts.get(sender_id)) is not None:
             self._by_key.pop(old.key, None)
             self._by_skeleton.pop(skeleton(old.name), None)
-
-
-def _put_rows(changes: Iterable[Change]) -> Iterator[AccountRow | Membership]:
-    return (change.row for change in changes if isinstance(change, Put | PutMembership))
 
 
 def seen(account: Account, seq: int, now_ms: int) -> Account:

@@ -1,33 +1,33 @@
-"""The entrance: from a hello to a member, and from a lost connection to an absent or departed one.
+"""Logs connections in: turns a hello into a member, and a lost connection into a reserved or free name.
 
-The door says who somebody is; then the name is claimed and the log is asked for the sender. Only when that answer is
-durable does the member exist and get its Welcome; so no ack and no sender_id can be shown that a crash could take
-back. What happens to the connection in between is settled when the answer comes.
+A login authenticates the hello, claims the name and asks the log for the sender, in one commit with the login's row.
+The member exists and gets its Welcome only when that is durable, so a crash takes back no ack and no sender_id that was
+shown. If the connection ends meanwhile, the login is settled when the log answers.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from itertools import islice
 
 from msgspec.structs import replace
 
 from securechat.errors import ErrorCode, Refusal
 from securechat.hub.accounts.authentication import Authenticated, Authenticator
-from securechat.hub.accounts.login_completion import REPLACED, LoginCompletion
+from securechat.hub.accounts.login_completion import LoginCompletion
 from securechat.hub.accounts.names import owner_of, owner_of_account
 from securechat.hub.context import HubContext
 from securechat.hub.interfaces import OperatorEvent, Peer
 from securechat.hub.members import Member, MemberConnection
+from securechat.hub.workflow import Identify, Turn, Workflow
 from securechat.model import PROTOCOL_VERSION, Closing, Hello, Refused
-from securechat.records.accounts import Account, Change, Committed, Drop, Invite, Login, Put
-from securechat.records.log import Identity, NotAppended
+from securechat.records.accounts import NEW_SENDER, Account, Change, Drop, Invite, Login, Put
+from securechat.records.log import Identity
 from securechat.text.names import check_name, name_key
+from securechat.text.refusals import refusal_for
 
 
 class PendingLogin:
-    """Somebody on the way in."""
+    """A login that has claimed its name and waits for the log."""
 
     __slots__ = ("began", "client", "entry", "key", "owner", "secret_hash")
 
@@ -68,240 +68,223 @@ class LoginFlow:
         self._ended = 0
 
     def hello(self, peer: Peer, hello: Hello) -> None:
-        """Answer a hello: later with a member, or with Refused, after which another hello may follow.
+        """Answer a hello: with a member and its Welcome, or with Refused, after which another hello may follow.
 
         Raises:
-            Refusal: the connection already said a hello that is being answered, or it proves nothing.
+            Refusal: an earlier hello of the connection is still being answered.
         """
         if hello.version != PROTOCOL_VERSION:
-            sentence = f"this server speaks version {PROTOCOL_VERSION} of the protocol; install a matching client"
-            peer.close(Closing(ErrorCode.UNSUPPORTED_VERSION, sentence))
+            peer.close(Closing.of(refusal_for("unsupported_version", version=PROTOCOL_VERSION)))
             return
         if peer in self._waiting or peer in self._authenticating:
-            raise Refusal(ErrorCode.BUSY, "a hello is being answered; wait for it")
+            raise refusal_for("hello_being_answered")
+
+        def refused(refusal: Refusal) -> None:
+            self._refuse(peer, hello.name, refusal)
+
+        try:
+            self._context.workflows.run(self._log_in(peer, hello), refused)
+        except Refusal as refusal:
+            refused(refusal)
+
+    def _log_in(self, peer: Peer, hello: Hello) -> Workflow[None]:
+        """Answer a hello, from its first check to the welcome."""
+        entry: Authenticated | None = None
+        pending: PendingLogin | None = None
         self._authenticating.add(peer)
         try:
-            name = check_name(hello.name)
-            self._authenticator.authenticate(peer, hello, name, lambda answer: self._opened(peer, hello, answer))
-        except Refusal as refusal:
+            entry = yield from self._authenticator.authenticate(peer, hello, check_name(hello.name))
+            if peer not in self._authenticating:
+                return  # the connection has ended, and nothing is claimed yet
+            pending = self._claim(peer, hello, entry)
+            identity = yield from self._identify(peer, pending)
+            if identity is None:
+                self._abandon(peer, pending)
+            elif peer in self._waiting:
+                self._settle(peer, pending, identity)
+            else:
+                self._forget_login(entry)
+                self._abandoned(pending, identity.sender_id)
+        except BaseException as error:
+            is_here = self._abandon(peer, pending)
+            if is_here or not isinstance(error, Refusal):
+                raise
+        finally:
             self._authenticating.discard(peer)
-            self._refuse(peer, hello.name, refusal)
-        except BaseException:
-            self._authenticating.discard(peer)
-            raise
+            if entry is not None:
+                self._authenticator.release(entry)
 
-    @contextmanager
-    def _ended_by_error(self, peer: Peer, guest: PendingLogin) -> Iterator[None]:
-        """A hello whose next step raises is over: it holds no name and no use of an invite, and another may follow."""
-        try:
-            yield
-        except BaseException:
-            self._no_longer_waits(peer)
-            self._authenticator.release(guest.entry)
-            self._give_back(guest)
-            raise
-
-    def _opened(self, peer: Peer, hello: Hello, answer: Authenticated | Refusal) -> None:
-        present = peer in self._authenticating
+    def _claim(self, peer: Peer, hello: Hello, entry: Authenticated) -> PendingLogin:
+        """Claim the name that a hello has proved enough for. Raises as `NameReservations.claim`."""
+        pending = PendingLogin(hello, entry, self._ended)
+        self.name_reservations.claim(entry.name, pending.owner, self._context.now)
         self._authenticating.discard(peer)
-        if isinstance(answer, Refusal):
-            if present:
-                self._refuse(peer, hello.name, answer)
-            return
-        if not present:
-            self._authenticator.release(answer)
-            return
-        guest = PendingLogin(hello, answer, self._ended)
-        try:
-            self.name_reservations.claim(answer.name, guest.owner, self._context.now)
-        except Refusal as refusal:
-            self._authenticator.release(answer)
-            self._refuse(peer, hello.name, refusal)
-            return
-        self._waiting[peer] = guest
-        account = answer.account.sender_id if answer.account is not None else None
-        with self._ended_by_error(peer, guest):
-            self._log.identify(
-                guest.secret_hash,
-                answer.name,
-                guest.key,
-                lambda identity: self._identified(peer, guest, identity),
-                account,
-            )
+        self._waiting[peer] = pending
+        return pending
 
-    def _identified(self, peer: Peer, guest: PendingLogin, answer: Identity | NotAppended) -> None:
-        present = peer in self._waiting
-        if isinstance(answer, NotAppended):
+    def _abandon(self, peer: Peer, pending: PendingLogin | None) -> bool:
+        """End a login that came to nothing: it holds no name, and another may follow. Tell whether its peer is here."""
+        is_here = peer in self._authenticating or peer in self._waiting or peer in self._connections
+        self._authenticating.discard(peer)
+        if pending is not None:
             self._no_longer_waits(peer)
-            self._authenticator.release(guest.entry)
-            self._give_back(guest)
-            if present:
-                peer.deliver(Refused(answer.code, answer.text))
-        elif not present:
-            self._authenticator.release(guest.entry)
-            self._abandoned(guest, answer.sender_id)
-        else:
-            with self._ended_by_error(peer, guest):
-                self._record(peer, guest, answer)
+            self._give_back(pending)
+        return is_here
 
-    def _record(self, peer: Peer, guest: PendingLogin, identity: Identity) -> None:
-        """Make durable what must be before the welcome: a login, or the account of somebody invited."""
-        entry = guest.entry
+    def _identify(self, peer: Peer, pending: PendingLogin) -> Workflow[Identity | None]:
+        """Ask the log for the sender, and make its login or its account durable along with it.
 
-        def recorded(answer: Committed | NotAppended) -> None:
-            self._recorded(peer, guest, identity, answer)
+        Returns:
+            None if the connection has ended before the log was asked.
+        """
+        entry = pending.entry
+        try:
+            if entry.invite is not None:
+                return (yield from self._redeem(peer, pending, entry.invite.invite_id))
+            account = entry.account.sender_id if entry.account is not None else None
+            changes = self._authenticator.changes(entry, peer.host)
+            identity: Identity = yield Identify(pending.secret_hash, entry.name, pending.key, account, changes)
+        except Refusal as refusal:
+            if refusal.code is ErrorCode.NOT_FOUND:
+                raise refusal_for("login_failed") from None  # the account has just been deleted
+            raise
+        return identity
 
-        if entry.invite is not None:
-            changes = self._new_account(guest, identity.sender_id, peer)
-            name, authenticator = entry.name, self._authenticator
-            self._directory.amend(
-                Invite,
-                entry.invite.invite_id,
-                lambda invite: authenticator.spend(invite, name, peer.host),
-                changes,
-                recorded,
+    def _redeem(self, peer: Peer, pending: PendingLogin, invite_id: int) -> Workflow[Identity | None]:
+        """Make the account of an invited guest along with its sender; one use of the invite after the other."""
+        entry = pending.entry
+        with (yield Turn((Invite, invite_id))):
+            invite = self._directory.present(Invite, invite_id)
+            if peer not in self._waiting:
+                return None
+            if invite is None:
+                raise refusal_for("invite_unknown")
+            if self._directory.look_alike(entry.name) is not None:  # registered and left during the hashing
+                raise refusal_for("name_not_free")
+            spent = self._authenticator.spend(invite, entry.name, peer.host)
+            account, login, changes = self._new_account(pending, peer)
+            identity: Identity = yield Identify(
+                pending.secret_hash, entry.name, pending.key, None, (Put(spent), *changes)
             )
-        elif changes := self._authenticator.changes(entry, peer.host):
-            self._directory.change(changes, recorded)
-        else:
-            self._settle(peer, guest, identity)
+        entry.account = replace(account, sender_id=identity.sender_id)
+        entry.login = replace(login, sender_id=identity.sender_id)
+        owner = owner_of_account(identity.sender_id)  # whether the connection still lives or not
+        self.name_reservations.hand_over(entry.name, pending.owner, owner)
+        pending.owner = owner
+        return identity
 
-    def _new_account(self, guest: PendingLogin, sender_id: int, peer: Peer) -> tuple[Change, ...]:
-        entry = guest.entry
+    def _new_account(self, pending: PendingLogin, peer: Peer) -> tuple[Account, Login, tuple[Change, ...]]:
+        entry = pending.entry
         assert entry.invite is not None
         now_ms = self._directory.wall_ms()
         account = Account(
-            sender_id, entry.name, guest.key, password=entry.password, made_at_ms=now_ms, seen_at_ms=now_ms
+            NEW_SENDER, entry.name, pending.key, password=entry.password, made_at_ms=now_ms, seen_at_ms=now_ms
         )
-        entry.login, entry.token, changes = self._authenticator.new_login(sender_id, guest.client, peer.host)
-        entry.account = account
+        login, entry.token, changes = self._authenticator.new_login(NEW_SENDER, pending.client, peer.host)
         note = self._directory.note(entry.name, "register", entry.name, f"with invite {entry.invite.invite_id}")
-        return (Put(account), *changes, note)
+        return account, login, (Put(account), *changes, note)
 
-    def _recorded(self, peer: Peer, guest: PendingLogin, identity: Identity, answer: Committed | NotAppended) -> None:
-        if isinstance(answer, NotAppended):
-            present = self._no_longer_waits(peer)
-            self._authenticator.release(guest.entry)
-            self._give_back(guest)
-            self._correct(identity.sender_id)
-            if present:
-                code = ErrorCode.LOGIN_FAILED if answer.code is ErrorCode.NOT_FOUND else answer.code
-                self._refuse(peer, guest.entry.name, Refusal(code, answer.text))
-            return
-        with self._ended_by_error(peer, guest):
-            if guest.entry.invite is not None:
-                self._now_an_account(guest, identity.sender_id)
-            self._settle(peer, guest, identity)
+    def _settle(self, peer: Peer, pending: PendingLogin, identity: Identity) -> None:
+        """Look again at what may have changed during the commit, and let the member in.
 
-    def _now_an_account(self, guest: PendingLogin, sender_id: int) -> None:
-        """The invited have an account from here on, whether their connection still lives or not."""
-        owner = owner_of_account(sender_id)
-        self.name_reservations.hand_over(guest.entry.name, guest.owner, owner)
-        guest.owner = owner
-
-    def _settle(self, peer: Peer, guest: PendingLogin, identity: Identity) -> None:
+        Raises:
+            Refusal: a newer connection of the device is here; the proof is worth nothing any more; another member has
+                the name.
+        """
+        entry = pending.entry
         last_client_id = max(identity.last_client_id, self._left_behind.get(identity.stream, (0, 0))[0])
         identity = replace(identity, last_client_id=last_client_id)
-        present = self._no_longer_waits(peer)
-        self._authenticator.release(guest.entry)
-        if not present:
-            self._forget_login(guest.entry)
-            self._abandoned(guest, identity.sender_id)
-            return
-        claimed = guest.entry.name
-        try:  # again: the owner may have quit elsewhere meanwhile, somebody else taken the name, or a ban have come
+        claimed = entry.name
+        try:
             self._check_newest(peer, identity)
-            self._authenticator.recheck(guest.entry, peer.host)
-            guest.key = name_key(guest.entry.name)
-            self.name_reservations.claim(guest.entry.name, guest.owner, self._context.now)
-        except Refusal as refusal:
-            guest.entry.name, guest.key = claimed, name_key(claimed)  # the account may have got another name meanwhile
-            self._forget_login(guest.entry)
-            self._give_back(guest)
+            self._authenticator.recheck(entry, peer.host)
+            pending.key = name_key(entry.name)
+            self.name_reservations.claim(entry.name, pending.owner, self._context.now)
+        except Refusal:
+            entry.name, pending.key = claimed, name_key(claimed)  # the account may have got another name meanwhile
+            self._forget_login(entry)
             self._correct(identity.sender_id)
-            self._refuse(peer, guest.entry.name, refusal)
-            return
-        self.name_reservations.exchange(
-            claimed, guest.entry.name, guest.owner
-        )  # another device may have renamed the account
-        self._admit(peer, guest, identity)
+            raise
+        self._no_longer_waits(peer)
+        self.name_reservations.exchange(claimed, entry.name, pending.owner)  # renamed meanwhile by another device
+        self._admit(peer, pending, identity)
 
     def _check_newest(self, peer: Peer, identity: Identity) -> None:
-        """A hello that was long on its way must not throw out the connection that was made in its place."""
+        """Refuse a hello that took long, if its device has a newer connection, which it must not replace."""
         member = self._members.get(identity.sender_id)
         for other in member.peers if member is not None else ():
             if other.number > peer.number and self._connections[other].stream == identity.stream:
-                raise Refusal(REPLACED.code, REPLACED.text)
+                raise refusal_for("replaced")
 
     def _forget_login(self, entry: Authenticated) -> None:
-        """A login was made for nobody: its token has gone nowhere."""
+        """Drop a new login whose token was not delivered."""
         if entry.token and entry.login is not None:
-            self._directory.change((Drop(Login, entry.login.login_id),))
+            self._context.changes.commit((Drop(Login, entry.login.login_id),))
 
     def _refuse(self, peer: Peer, name: str, refusal: Refusal) -> None:
         self._context.operator_log.happened(OperatorEvent.REFUSED, peer, name, str(refusal))
         if refusal.code in {ErrorCode.BANNED, ErrorCode.REPLACED}:
-            peer.close(Closing(refusal.code, refusal.detail, retry_after_s=refusal.retry_after_s))
+            peer.close(Closing.of(refusal))
         else:
-            peer.deliver(Refused(refusal.code, refusal.detail, retry_after_s=refusal.retry_after_s))
+            peer.deliver(Refused.of(refusal))
 
-    def _admit(self, peer: Peer, guest: PendingLogin, identity: Identity) -> None:
+    def _admit(self, peer: Peer, pending: PendingLogin, identity: Identity) -> None:
         member = self._members.get(identity.sender_id)
-        name, key = guest.entry.name, guest.key
+        name, key = pending.entry.name, pending.key
         old_name = None if member is None else member.name
         if member is None:
-            member = Member(identity.sender_id, guest.owner, name, key, self._limits)
+            member = Member(identity.sender_id, pending.owner, name, key, self._limits)
             self._members[identity.sender_id] = member
-        elif member.owner != guest.owner:  # a guest who is here has become an account by an invite
-            self.name_reservations.hand_over(member.name, member.owner, guest.owner)
-            member.owner = guest.owner
+        elif member.owner != pending.owner:  # a guest who is here has become an account by an invite
+            self.name_reservations.hand_over(member.name, member.owner, pending.owner)
+            member.owner = pending.owner
         if member.name != name:
             self._take_name(member, name, key)
             self._log.rename(member.sender_id, name, key)  # a Nick may have been recorded since the hello
-        member.account = guest.entry.account is not None
+        member.account = pending.entry.account is not None
         self._by_key[key] = member
         try:
-            self._completion.complete(member, peer, guest.client, guest.entry, identity, old_name)
+            self._completion.complete(member, peer, pending.client, pending.entry, identity, old_name)
         except BaseException:
             if old_name is None and not member.peers:
                 self.dismiss(member)  # it never came in, and nothing else would let go of it
             raise
 
     def _take_name(self, member: Member, name: str, key: str) -> None:
-        """The member has claimed this name and gives up the old one."""
+        """Give a member the name it has claimed, in place of the old one."""
         self.name_reservations.exchange(member.name, name, member.owner)
         if self._by_key.get(member.key) is member:
             del self._by_key[member.key]
         member.name, member.key = name, key
         self._by_key[key] = member
 
-    def _abandoned(self, guest: PendingLogin, sender_id: int) -> None:
-        """The connection ended before its hello was answered: its owner keeps the name for a while, as after any loss.
+    def _abandoned(self, pending: PendingLogin, sender_id: int) -> None:
+        """Reserve the name of a login whose connection ended before the answer, as after any lost connection.
 
-        Unless another connection of the same owner is in, or is being answered: then that one decides.
+        If another connection of the same owner is in, or is being answered, that one decides.
         """
-        if sender_id not in self._members and not self._is_logging_in(guest.owner, guest.key):
+        if sender_id not in self._members and not self._is_logging_in(pending.owner, pending.key):
             self.name_reservations.reserve(
-                guest.entry.name, guest.owner, self._context.now + self._limits.name_reservation_s
+                pending.entry.name, pending.owner, self._context.now + self._limits.name_reservation_s
             )
         else:
-            self._give_back(guest)
-        if not self._is_logging_in(guest.owner):
+            self._give_back(pending)
+        if not self._is_logging_in(pending.owner):
             self._correct(sender_id, reserved=True)
 
-    def _give_back(self, guest: PendingLogin) -> None:
-        """A claim made for a hello that came to nothing: back to what it was before."""
-        name, owner = guest.entry.name, guest.owner
-        if self._is_logging_in(owner, guest.key):
+    def _give_back(self, pending: PendingLogin) -> None:
+        """Undo the claim of a login that came to nothing: the name is as it was before."""
+        name, owner = pending.entry.name, pending.owner
+        if self._is_logging_in(owner, pending.key):
             return
-        holder = self._by_key.get(guest.key)
+        holder = self._by_key.get(pending.key)
         if holder is None or holder.owner != owner:
             self.name_reservations.give_back(name, owner)
         elif not holder.peers:
             self.name_reservations.reserve(name, owner, self._context.now + self._limits.name_reservation_s)
 
     def _correct(self, sender_id: int, *, reserved: bool = False) -> None:
-        """Tell the log how things stand with a sender whose hello it has just recorded in vain."""
+        """Tell the log the present name of a sender whose login it has just recorded in vain."""
         if sender_id in self._directory.accounts:
             return  # it holds no name by being here
         member = self._members.get(sender_id)
@@ -313,10 +296,10 @@ class LoginFlow:
             self._log.release(sender_id, reserved=True)
 
     def _is_logging_in(self, owner: bytes, key: str | None = None) -> bool:
-        """Whether a hello of this owner (for this name) is being answered."""
+        """Tell whether a hello of this owner (for this name) is being answered."""
         return any(each.owner == owner and key in (None, each.key) for each in self._waiting.values())
 
-    # --- Those who are in -----------------------------------------------------------------------------------------
+    # --- Names of members -------------------------------------------------------------------------------------------
 
     def claim(self, member: Member, raw: str) -> str:
         """Claim another name for a member, who has it after `rename`; returns it as it will be shown.

@@ -1,25 +1,24 @@
-"""The last step of a login: the connection joins its member, and hears Welcome and the rooms it is in.
+"""Completes logins: adds the connection to its member, and sends Welcome and the rooms it is in.
 
-Everything that has to be durable is durable by now (`LoginFlow`).
+All that has to be durable is durable by now (`LoginFlow`).
 """
 
 from __future__ import annotations
 
 from msgspec.structs import replace
 
-from securechat.errors import ErrorCode
 from securechat.hub.accounts.authentication import Authenticated
 from securechat.hub.context import HubContext
 from securechat.hub.interfaces import OperatorEvent, Peer
 from securechat.hub.members import Member, MemberConnection
-from securechat.hub.messages.queries import ReaderQueries
+from securechat.hub.messages.log_reads import LogReads
 from securechat.hub.rooms.membership import RoomMembership
 from securechat.model import PROTOCOL_VERSION, Closing, Join, Welcome
 from securechat.records.accounts import Role
 from securechat.records.log import Identity
-from securechat.text.names import LOBBY
+from securechat.text.refusals import refusal_for
 
-REPLACED = Closing(ErrorCode.REPLACED, "you connected from somewhere else; this connection is closed")
+_REPLACED = Closing.of(refusal_for("replaced"))
 
 
 class LoginCompletion:
@@ -27,13 +26,13 @@ class LoginCompletion:
 
     Args:
         context: members and connections.
-        queries: forgets the questions of a connection that is replaced.
+        log_reads: forgets the questions of a connection that is replaced.
         room_membership: lets members into their rooms.
     """
 
-    def __init__(self, context: HubContext, queries: ReaderQueries, room_membership: RoomMembership) -> None:
+    def __init__(self, context: HubContext, log_reads: LogReads, room_membership: RoomMembership) -> None:
         self._context = context
-        self._queries = queries
+        self._log_reads = log_reads
         self._room_membership = room_membership
 
     def complete(
@@ -45,9 +44,9 @@ class LoginCompletion:
             member: whose.
             peer: the connection.
             client: its program, as it calls itself.
-            entry: what the hello has proved.
+            entry: the result of the authentication.
             identity: the sender and device, as the log knows them.
-            old_name: how the member was called before, where it had never left; None for one that has just come.
+            old_name: the member's name before, if it was here already; None for a new member.
         """
         context = self._context
         replaced = [old for old in member.peers if context.connections[old].stream == identity.stream]
@@ -55,8 +54,8 @@ class LoginCompletion:
             last_client_id = max(identity.last_client_id, context.connections[old].last_client_id)
             identity = replace(identity, last_client_id=last_client_id)
             del context.connections[old]
-            self._queries.forget(old)
-            old.close(REPLACED)
+            self._log_reads.forget(old)
+            old.close(_REPLACED)
         connection = MemberConnection(
             member, identity.stream, client, context.accounts.wall_ms(), context.fed_seq, identity.last_client_id
         )
@@ -69,7 +68,7 @@ class LoginCompletion:
             context.presence.renamed(member, old_name)
         context.operator_log.happened(OperatorEvent.NAMED, peer, member.name, "again" if resumed else "")
         peer.deliver(self._welcome(member, connection, entry, identity, resumed=resumed))
-        self._room_membership.enter(peer, member, LOBBY, ref=0)
+        self._room_membership.enter(peer, member, context.rooms.lobby, ref=0)
         self._room_membership.enter_all(peer, member)
         if entry.invite is not None:
             self._room_membership.keep_current_rooms(member)

@@ -1,22 +1,25 @@
-"""How wrong passwords slow down the next try, per account and network, and never lock anybody out for good.
+"""Slows down tries after wrong passwords, for each account and network, and locks no account for good.
 
 A few mistakes are free. After them tries on one account from one network come one at a time, with a wait between two
-that doubles up to ``login_delay_max_s``. Whoever must wait is told how long, and has a place in a queue: somebody who
-floods an account from the owner's own network delays the owner by one wait for each of his connections, no more, and
-from any other network by nothing. Logins by token and by certificate do not come here at all.
+that doubles up to ``login_delay_max_s``. A connection that must wait is told how long, and has a place in a queue. So
+an attacker who floods an account from the owner's own network delays the owner by one wait for each connection of the
+attack, and an attacker from another network does not delay the owner. Logins by token and by certificate are not
+counted.
 
-Names that are no account's are counted in the same way, so that the answers to them are the same.
+Names without an account are counted in the same way, so that the answers to them are the same.
 """
 
 from __future__ import annotations
 
-from securechat.errors import ErrorCode, Refusal
+from math import ceil
+
 from securechat.hub.interfaces import Peer
 from securechat.hub.rate_limits import TokenBucket
 from securechat.limits import Limits
+from securechat.text.refusals import refusal_for
 
 _GRACE_S = 2.0
-"""How long the turn of somebody who waited is kept for them; idle ones must not hold the queue."""
+"""Seconds for which the turn of a connection that waited is kept; an absent one must not hold the queue."""
 _PRUNE_AT = 1024
 """Pairs; those that are over are dropped when the table has doubled."""
 
@@ -48,10 +51,10 @@ class LoginThrottle:
         self._prune_at = _PRUNE_AT
 
     def check(self, peer: Peer, key: str, now: float) -> None:
-        """Let a try pass, or say when it may be made.
+        """Allow a try, or say when it may be made.
 
         Args:
-            peer: who tries.
+            peer: the connection that tries.
             key: the name's key, whether it is an account's or not.
             now: monotonic seconds.
 
@@ -66,11 +69,7 @@ class LoginThrottle:
             if (wait_s := bucket.wait_for(1.0, now)) <= 0:
                 bucket.take(1.0, now)
         if wait_s > 0:
-            raise Refusal(
-                ErrorCode.LOGIN_SLOWED,
-                f"too many wrong passwords for this name from your network; the next try is possible in {wait_s:.0f} s",
-                retry_after_s=round(wait_s + 0.05, 2),
-            )
+            raise refusal_for("login_slowed", left=ceil(wait_s), retry_after_s=round(wait_s + 0.05, 2))
 
     def retract(self, peer: Peer, key: str, now: float) -> None:
         """A try that `check` let pass was not made after all, because the server was busy: it counts for nothing."""
@@ -127,9 +126,9 @@ class LoginThrottle:
         return wait_s
 
     def _drop_absent(self, pair: _Attempts, peer: Peer, now: float) -> None:
-        """Those at the head who did not come when told lose their place; never somebody who was told to come later.
+        """Drop connections at the head of the queue that did not come when told, and none that was told a later time.
 
-        Otherwise whoever comes too early would drive the obedient out, the owner among them.
+        Otherwise a connection that comes too early would drive out those that wait as told, the owner's among them.
         """
         for head, told in list(pair.waiting.items()):
             if head is peer or now < told + _GRACE_S:

@@ -1,18 +1,19 @@
-"""Who may use which name now: in use, reserved for somebody who was cut off, or free.
+"""Knows the names that are in use or reserved after a lost connection; all others are free.
 
-A claim belongs to an owner: the holder of a resume secret, known by its SHA-256, or an account. It is made when a hello
+A claim belongs to an owner: an account, or a guest, known by the SHA-256 of the resume secret. It is made when a hello
 is accepted, becomes a reservation when the connection is lost, and ends when the reservation is over or its owner
-quits. A name is claimed together with all that look like it (`securechat.text.confusables`).
+quits. A name is claimed together with all names that look like it (`securechat.text.confusables`).
 """
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable
+from math import ceil
 
-from securechat.errors import ErrorCode, Refusal
 from securechat.records.log import Reservation
 from securechat.text.confusables import skeleton
+from securechat.text.refusals import refusal_for
 
 
 def owner_of(secret: str) -> bytes:
@@ -60,15 +61,10 @@ class NameReservations:
         held = self._name_reservations.get(key)
         if held is not None and held.owner != owner:
             if held.until is None:
-                raise Refusal(ErrorCode.NAME_IN_USE, "this name is taken; choose another one")
+                raise refusal_for("name_taken")
             if held.until > now:
                 wait_s = held.until - now
-                raise Refusal(
-                    ErrorCode.NAME_IN_USE,
-                    f"this name is kept for somebody who lost the connection; it is free in {wait_s:.0f} s, "
-                    "or choose another one",
-                    retry_after_s=round(wait_s, 1),
-                )
+                raise refusal_for("name_kept", left=ceil(wait_s), retry_after_s=round(wait_s, 1))
         if len(self._name_reservations) >= self._prune_at:
             self._prune(now)
         reserved = None
@@ -88,7 +84,7 @@ class NameReservations:
             held.owner = successor
 
     def reserve(self, name: str, owner: bytes, until: float) -> None:
-        """Keep a name for an owner who was cut off."""
+        """Keep a name for an owner who has lost the connection."""
         held = self._name_reservations.get(skeleton(name))
         if held is not None and held.owner == owner:
             held.until = until
@@ -102,7 +98,7 @@ class NameReservations:
             self.free(name, owner)
 
     def free(self, name: str, owner: bytes) -> None:
-        """Give up a name; nothing happens if it is somebody else's by now."""
+        """Give up a name; nothing happens if it has another owner by now."""
         key = skeleton(name)
         held = self._name_reservations.get(key)
         if held is not None and held.owner == owner:

@@ -1,20 +1,20 @@
-"""A member takes another name: at once as a guest, when it is durable as an account."""
+"""Renames members: a guest at once, an account when the name is durable."""
 
 from __future__ import annotations
 
 from msgspec.structs import replace
 
-from securechat.errors import ErrorCode, Refusal
 from securechat.hub.accounts.login import LoginFlow
 from securechat.hub.accounts.self_service import AccountService
 from securechat.hub.context import HubContext
 from securechat.hub.interfaces import Peer
 from securechat.hub.members import Member
 from securechat.hub.rooms.membership import others
-from securechat.model import Named, Nick, Refused
-from securechat.records.accounts import Account, Committed
-from securechat.records.log import NotAppended
+from securechat.hub.workflow import Workflow, amend
+from securechat.model import Named, Nick
+from securechat.records.accounts import Account
 from securechat.text.names import name_key
+from securechat.text.refusals import refusal_for
 
 
 class NickChange:
@@ -35,31 +35,36 @@ class NickChange:
         """Answer a Nick, now or when the name is durable.
 
         Raises:
-            Refusal: the name is invalid, reserved or taken, or the member becomes an account at this moment.
+            Refusal: the name is invalid, reserved or taken, or is being registered at this moment.
         """
         if self._account_service.is_at_work_on(member):
-            raise Refusal(ErrorCode.BUSY, "your name is being made an account; wait for it", retry_after_s=1.0)
+            raise refusal_for("name_being_registered", retry_after_s=1.0)
         name = self._login_flow.claim(member, command.name)
-        if not member.account:
+        if member.account:
+            self._context.workflows.answer(peer, command.ref, self._rename_account(peer, member, name, command.ref))
+        else:
             self._renamed(peer, member, name, command.ref)
-            return
+
+    def _rename_account(self, peer: Peer, member: Member, name: str, ref: int) -> Workflow[None]:
+        """Make a name durable that is claimed already."""
         key = name_key(name)
-
-        def recorded(answer: Committed | NotAppended) -> None:
-            present = self._context.members.get(member.sender_id)  # it may have left meanwhile, or be somebody new
-            if isinstance(answer, NotAppended):
-                self._context.names.exchange(name, member.name, member.owner)
-                if peer in self._context.connections:
-                    peer.deliver(Refused(answer.code, answer.text, ref=command.ref))
-            elif present is not None:
-                self._renamed(peer, present, name, command.ref)
-            else:
-                self._login_flow.unclaim(member, name)
-
-        note = self._context.accounts.note(member.name, "rename", name)
-        self._context.accounts.amend(
-            Account, member.sender_id, lambda account: replace(account, name=name, key=key), (note,), recorded
-        )
+        try:
+            note = self._context.accounts.note(member.name, "rename", name)
+            yield from amend(
+                self._context.accounts,
+                Account,
+                member.sender_id,
+                lambda account: replace(account, name=name, key=key),
+                (note,),
+            )
+        except BaseException:
+            self._context.names.exchange(name, member.name, member.owner)
+            raise
+        present = self._context.members.get(member.sender_id)  # the member may have left, or come back as a new object
+        if present is not None:
+            self._renamed(peer, present, name, ref)
+        else:
+            self._login_flow.unclaim(member, name)
 
     def _renamed(self, peer: Peer, member: Member, name: str, ref: int) -> None:
         old = self._login_flow.rename(member, name)

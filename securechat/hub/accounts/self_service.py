@@ -1,7 +1,6 @@
-"""The account desk: what a member does about the own account, on the own connection.
+"""Answers what members change about their own account: registration, password, logins and certificates.
 
-Registering, the password, logins and certificates. Everything is durable before it is answered, and what ends a login
-ends its connections too.
+Each change is durable before it is answered. A login or certificate that ends takes its connections along.
 """
 
 from __future__ import annotations
@@ -13,7 +12,6 @@ from typing import assert_never
 from msgspec.structs import replace
 
 from securechat.client_address import is_loopback
-from securechat.errors import ErrorCode, Refusal
 from securechat.hub.accounts.authentication import Authenticator
 from securechat.hub.accounts.login import LoginFlow
 from securechat.hub.accounts.login_throttle import LoginThrottle
@@ -24,6 +22,7 @@ from securechat.hub.members import Member, MemberConnection
 from securechat.hub.messages.paging import certificate_list, login_list
 from securechat.hub.rate_limits import DailyQuota
 from securechat.hub.rooms.membership import RoomMembership
+from securechat.hub.workflow import Commit, HashPassword, VerifyPassword, Workflow, amend
 from securechat.model import (
     AccountCommand,
     AddCertificate,
@@ -35,16 +34,15 @@ from securechat.model import (
     LoginInfo,
     Logins,
     Logout,
-    Refused,
     Register,
     Registered,
     RemoveCertificate,
 )
-from securechat.records.accounts import Account, Certificate, Change, Committed, Drop, Login, Put
-from securechat.records.log import NotAppended
+from securechat.records.accounts import Account, Certificate, Change, Drop, Login, Put
 from securechat.text.passwords import check_password, normal_password
+from securechat.text.refusals import refusal_for
 
-LOGGED_OUT = Closing(ErrorCode.LOGGED_OUT, "this login was ended; log in again to come back")
+LOGGED_OUT = Closing.of(refusal_for("logged_out"))
 _LABEL_CHARS = 64
 
 
@@ -74,7 +72,7 @@ class AccountService:
         self._limits = context.limits
         self._connections = context.connections
         self._authenticator = authenticator
-        self._hashing = authenticator.hashing
+        self._workflows = context.workflows
         self._login_throttle = login_throttle
         self._login_flow = login_flow
         self._room_membership = room_membership
@@ -91,175 +89,130 @@ class AccountService:
         """
         connection = self._connections[peer]
         if isinstance(command, Register):
-            self._register(peer, connection, command)
+            self._workflows.answer(peer, command.ref, self._register(peer, connection, command))
             return
         account = self._directory.accounts.get(member.sender_id)
         if account is None or not member.account:
-            raise Refusal(ErrorCode.ACCOUNT_NEEDED, "you are a guest here; /register makes your name an account")
+            raise refusal_for("account_needed")
         match command:
-            case ChangePassword():
-                self._change_password(peer, connection, account, command)
             case Logins():
                 peer.deliver(login_list(command.ref, self._logins(connection), peer.page_limits))
-            case Logout():
-                self._logout(peer, connection, command)
             case Certificates():
                 mine = [_info(row, peer) for row in self._directory.certificates_of(account.sender_id)]
                 peer.deliver(certificate_list(command.ref, mine, peer.certificate, peer.page_limits))
+            case _:
+                self._workflows.answer(peer, command.ref, self._change(peer, connection, account, command))
+
+    def _change(
+        self,
+        peer: Peer,
+        connection: MemberConnection,
+        account: Account,
+        command: ChangePassword | Logout | AddCertificate | RemoveCertificate,
+    ) -> Workflow[None]:
+        match command:
+            case ChangePassword():
+                return self._change_password(peer, connection, account, command)
+            case Logout():
+                return self._logout(peer, connection, command)
             case AddCertificate():
-                self._add_certificate(peer, account, command)
+                return self._add_certificate(peer, connection, account, command)
             case RemoveCertificate():
-                self._remove_certificate(peer, connection, account, command)
+                return self._remove_certificate(peer, connection, account, command)
             case _:
                 assert_never(command)
 
     def is_at_work_on(self, member: Member) -> bool:
-        """Whether the member's name must stay what it is, because an account is being made of it."""
+        """Whether the member's name must stay as it is, because an account is being made of it."""
         return member.sender_id in self._at_work
 
     # --- Registering and passwords --------------------------------------------------------------------------------
 
-    def _register(self, peer: Peer, connection: MemberConnection, command: Register) -> None:
+    def _register(self, peer: Peer, connection: MemberConnection, command: Register) -> Workflow[None]:
         member = connection.member
         if member.account:
-            raise Refusal(
-                ErrorCode.ALREADY_REGISTERED, "this name is your account already; /password changes its password"
-            )
+            raise refusal_for("already_registered")
         if not is_loopback(peer.address) and not self._made.has_room(peer.address, 1, self._context.now):
-            raise Refusal(ErrorCode.QUOTA, "your address has registered all accounts it may today; ask for an invite")
-        self._begin(member)
-        with self._ended_by_error(member):
-            password = check_password(command.password, member.name)
-            self._hashing.hash(peer, password, lambda phc: self._make(peer, connection, command, phc))
-
-    def _make(self, peer: Peer, connection: MemberConnection, command: Register, phc: str | Refusal) -> None:
-        member = connection.member
-        if isinstance(phc, Refusal):
-            self._at_work.discard(member.sender_id)
-            self._refuse(peer, connection, command.ref, phc)
-            return
-        if self._connections.get(peer) is not connection:
-            self._at_work.discard(member.sender_id)  # gone meanwhile: a name without its owner is no account
-            return
-        if self._directory.look_alike(member.name) is not None:
-            self._at_work.discard(member.sender_id)
-            peer.deliver(Refused(ErrorCode.NAME_IN_USE, "this name looks like somebody's account", ref=command.ref))
-            return
-        with self._ended_by_error(member):
-            self._record(peer, connection, command, phc)
-
-    def _record(self, peer: Peer, connection: MemberConnection, command: Register, phc: str) -> None:
-        """Make the account durable."""
-        member = connection.member
-        now_ms = self._directory.wall_ms()
-        account = Account(member.sender_id, member.name, member.key, password=phc, made_at_ms=now_ms, seen_at_ms=now_ms)
-        login, token, changes = self._authenticator.new_login(member.sender_id, connection.client, peer.host)
-        note = self._directory.note(member.name, "register", member.name)
-
-        def recorded(answer: Committed | NotAppended) -> None:
-            self._at_work.discard(member.sender_id)
-            if isinstance(answer, Committed):
-                self._made.take(peer.address, 1)
-                self._login_flow.registered(member)
-                self._room_membership.keep_current_rooms(member)
-                connection.login_id = login.login_id
-            self._reply(peer, connection, command.ref, answer, Registered(command.ref, account.name, token))
-
-        self._directory.change((Put(account), *changes, note), recorded)
+            raise refusal_for("registrations_used_up")
+        with self._storing_password(member.sender_id):
+            phc = yield HashPassword(check_password(command.password, member.name), peer)
+            if not self._is_here(peer, connection):
+                return  # a name whose owner has gone does not become an account
+            if self._directory.look_alike(member.name) is not None:
+                raise refusal_for("name_like_account")
+            now_ms = self._directory.wall_ms()
+            account = Account(
+                member.sender_id, member.name, member.key, password=phc, made_at_ms=now_ms, seen_at_ms=now_ms
+            )
+            login, token, logins = self._authenticator.new_login(member.sender_id, connection.client, peer.host)
+            yield Commit((Put(account), *logins, self._directory.note(member.name, "register", member.name)))
+            self._made.take(peer.address, 1)
+            self._login_flow.registered(member)
+            self._room_membership.keep_current_rooms(member)
+            connection.login_id = login.login_id
+        self._tell(peer, connection, Registered(command.ref, account.name, token))
 
     def _change_password(
         self, peer: Peer, connection: MemberConnection, account: Account, command: ChangePassword
-    ) -> None:
+    ) -> Workflow[None]:
+        sender_id, epoch = account.sender_id, self._directory.epoch(account.sender_id)
         new = check_password(command.new, account.name)
         if new == normal_password(command.old):
-            raise Refusal(ErrorCode.PASSWORD_INVALID, "the new password is the old one; choose another")
-        if connection.member.sender_id in self._at_work:
-            raise _under_way()
-        self._login_throttle.check(peer, account.key, self._context.now)
-        self._begin(connection.member)
-        epoch = self._directory.epoch(account.sender_id)
+            raise refusal_for("password_unchanged")
+        with self._storing_password(sender_id):
+            yield from self._check_old_password(peer, account, normal_password(command.old))
+            if not self._is_here(peer, connection):
+                return  # a connection whose login was ended meanwhile may change nothing any more
+            phc = yield HashPassword(new, peer)
+            if not self._is_here(peer, connection):
+                return
 
-        def verified(verdict: PasswordCheck | Refusal) -> None:
-            if isinstance(verdict, Refusal):  # nothing was compared: the try counts for nothing
-                self._at_work.discard(account.sender_id)
-                self._login_throttle.retract(peer, account.key, self._context.now)
-                self._refuse(peer, connection, command.ref, verdict)
-                return
-            if not verdict.match:
-                self._at_work.discard(account.sender_id)
-                self._login_throttle.failed(peer, account.key, self._context.now)
-                self._refuse(
-                    peer,
-                    connection,
-                    command.ref,
-                    Refusal(ErrorCode.LOGIN_FAILED, "the old password is wrong; try again"),
-                )
-                return
-            self._login_throttle.succeeded(peer, account.key)
-            if self._connections.get(peer) is not connection:
-                self._at_work.discard(account.sender_id)
-                return
-            try:
-                with self._ended_by_error(connection.member):
-                    self._hashing.hash(peer, new, lambda phc: self._new_password(peer, connection, command, phc, epoch))
-            except Refusal as refusal:
-                self._refuse(peer, connection, command.ref, refusal)
+            def edit(row: Account) -> Account:
+                if self._directory.epoch(sender_id) != epoch:
+                    raise refusal_for("password_changed_elsewhere")
+                return replace(row, password=phc, must_change=False)
 
+            kept = connection.login_id
+            ended = [Drop(Login, row.login_id) for row in self._directory.logins_of(sender_id) if row.login_id != kept]
+            note = self._directory.note(connection.member.name, "password", connection.member.name)
+            yield from amend(self._directory, Account, sender_id, edit, (*ended, note))
         try:
-            with self._ended_by_error(connection.member):
-                self._hashing.verify(peer, account.password, normal_password(command.old), verified)
-        except BaseException:
-            self._login_throttle.retract(peer, account.key, self._context.now)
+            self._tell(peer, connection, Done(command.ref))
+        finally:
+            self.end_sessions(sender_id, connection)
+
+    def _check_old_password(self, peer: Peer, account: Account, password: str) -> Workflow[None]:
+        """Compare the old password with the account's, when it may be tried.
+
+        Raises:
+            Refusal: LOGIN_SLOWED; BUSY; LOGIN_FAILED, it is another.
+        """
+        throttle, key = self._login_throttle, account.key
+        throttle.check(peer, key, self._context.now)
+        try:
+            verdict: PasswordCheck = yield VerifyPassword(account.password, password, peer)
+        except BaseException:  # nothing was compared: the try does not count
+            throttle.retract(peer, key, self._context.now)
             raise
-
-    def _new_password(
-        self, peer: Peer, connection: MemberConnection, command: ChangePassword, phc: str | Refusal, epoch: int
-    ) -> None:
-        member = connection.member
-        if isinstance(phc, Refusal):
-            self._at_work.discard(member.sender_id)
-            self._refuse(peer, connection, command.ref, phc)
-            return
-        if self._connections.get(peer) is not connection:
-            self._at_work.discard(member.sender_id)  # whose login was ended meanwhile may change nothing any more
-            return
-        with self._ended_by_error(member):
-            self._store_password(peer, connection, command.ref, phc, epoch)
-
-    def _store_password(self, peer: Peer, connection: MemberConnection, ref: int, phc: str, epoch: int) -> None:
-        member = connection.member
-        ended = [row for row in self._directory.logins_of(member.sender_id) if row.login_id != connection.login_id]
-        changes: list[Change] = [Drop(Login, row.login_id) for row in ended]
-        changes.append(self._directory.note(member.name, "password", member.name))
-
-        def edit(account: Account) -> Account:
-            if self._directory.epoch(account.sender_id) != epoch:
-                raise Refusal(ErrorCode.LOGIN_FAILED, "the password was changed elsewhere; try again with that one")
-            return replace(account, password=phc, must_change=False)
-
-        def recorded(answer: Committed | NotAppended) -> None:
-            self._at_work.discard(member.sender_id)
-            try:
-                self._reply(peer, connection, ref, answer, Done(ref))
-            finally:
-                if isinstance(answer, Committed):
-                    self.end_sessions(member.sender_id, connection)
-
-        self._directory.amend(Account, member.sender_id, edit, changes, recorded)
-
-    def _begin(self, member: Member) -> None:
-        if member.sender_id in self._at_work:
-            raise _under_way()
-        self._at_work.add(member.sender_id)
+        if not verdict.match:
+            throttle.failed(peer, key, self._context.now)
+            raise refusal_for("old_password_wrong")
+        throttle.succeeded(peer, key)
 
     @contextmanager
-    def _ended_by_error(self, member: Member) -> Iterator[None]:
-        """What is under way for a member is over when this raises, whatever it raises; else it goes on."""
+    def _storing_password(self, sender_id: int) -> Iterator[None]:
+        """One at a time for each account.
+
+        Raises:
+            Refusal: BUSY.
+        """
+        if sender_id in self._at_work:
+            raise refusal_for("password_being_stored", retry_after_s=1.0)
+        self._at_work.add(sender_id)
         try:
             yield
-        except BaseException:
-            self._at_work.discard(member.sender_id)
-            raise
+        finally:
+            self._at_work.discard(sender_id)
 
     # --- Logins ---------------------------------------------------------------------------------------------------
 
@@ -270,16 +223,16 @@ class AccountService:
                 self._disconnection.end(peer, LOGGED_OUT)
 
     def end_sessions(self, sender_id: int, keep: MemberConnection | None) -> None:
-        """An account has another password: what an older one led to is over, but for one login. Certificates stay.
+        """End all sessions of an account after a change of its password, except that of ``keep``.
 
-        Logins that came in while the new password became durable are among them, and connections whose login has
-        gone before them.
+        Among them are logins that were made while the new password became durable, and connections whose login has gone
+        already. Sessions by certificate stay.
         """
         self._directory.begin_epoch(sender_id)
         kept = keep.login_id if keep is not None else 0
         late = [row for row in self._directory.logins_of(sender_id) if row.login_id != kept]
         if late:
-            self._directory.change([Drop(Login, row.login_id) for row in late])
+            self._context.changes.commit([Drop(Login, row.login_id) for row in late])
         for peer, connection in list(self._connections.items()):
             others = connection is not keep and (not kept or connection.login_id != kept)
             if connection.member.sender_id == sender_id and connection.certificate is None and others:
@@ -300,24 +253,23 @@ class AccountService:
             for row in self._directory.logins_of(connection.member.sender_id)
         ]
 
-    def _logout(self, peer: Peer, connection: MemberConnection, command: Logout) -> None:
+    def _logout(self, peer: Peer, connection: MemberConnection, command: Logout) -> Workflow[None]:
         number = connection.login_id if command.login is None else command.login
         if number == 0:
-            self._disconnection.end(peer, LOGGED_OUT)  # came by certificate: there is nothing to forget
+            self._disconnection.end(peer, LOGGED_OUT)  # it came by certificate: there is no login to drop
             return
         login = self._directory.logins.get(number)
         if login is None or login.sender_id != connection.member.sender_id:
-            raise Refusal(ErrorCode.NOT_FOUND, "you have no login with this number; /sessions lists them")
+            raise refusal_for("no_such_session", session=number)
         note = self._directory.note(connection.member.name, "logout", connection.member.name, f"login {number}")
-
-        self._directory.change(
-            (Drop(Login, number), note),
-            lambda answer: self._reply(peer, connection, command.ref, answer, Done(command.ref)),
-        )
+        yield Commit((Drop(Login, number), note))
+        self._tell(peer, connection, Done(command.ref))
 
     # --- Certificates ---------------------------------------------------------------------------------------------
 
-    def _add_certificate(self, peer: Peer, account: Account, command: AddCertificate) -> None:
+    def _add_certificate(
+        self, peer: Peer, connection: MemberConnection, account: Account, command: AddCertificate
+    ) -> Workflow[None]:
         fingerprint = self._proven(peer, account, command)
         held = self._directory.certificate_with(fingerprint)
         if held is not None and held.sender_id == account.sender_id:
@@ -325,58 +277,58 @@ class AccountService:
             return
         mine = self._directory.certificates_of(account.sender_id)
         if len(mine) >= self._limits.certificates_per_account:
-            raise Refusal(ErrorCode.TOO_MANY, f"you have {len(mine)} certificates, which is the most; remove one first")
-        adding: set[int | str] = {account.sender_id, fingerprint}
-        if self._adding & adding:
-            raise Refusal(ErrorCode.BUSY, "a certificate is being added; try again in a moment", retry_after_s=1.0)
-        number = self._directory.number()
+            raise refusal_for("too_many_certificates", count=len(mine))
         row = Certificate(
-            number, account.sender_id, fingerprint, command.label[:_LABEL_CHARS], self._directory.wall_ms()
+            self._directory.number(),
+            account.sender_id,
+            fingerprint,
+            command.label[:_LABEL_CHARS],
+            self._directory.wall_ms(),
         )
         changes: list[Change] = [Put(row), self._directory.note(account.name, "cert add", account.name, fingerprint)]
-        if held is not None:  # a key is one account's, and goes with whoever has proved it last
+        if held is not None:  # a key belongs to one account: the last one that has proved it
             changes.insert(0, Drop(Certificate, held.certificate_id))
             changes.append(self._directory.note(account.name, "cert remove", self._name_of(held), fingerprint))
-        connection = self._connections[peer]
+        with self._adding_certificate(account.sender_id, fingerprint):
+            yield Commit(changes)
+        try:
+            self._tell(peer, connection, Done(command.ref))
+        finally:
+            if held is not None:
+                self._end_certificate(fingerprint, held.sender_id)
 
-        def recorded(answer: Committed | NotAppended) -> None:
-            self._adding -= adding
-            try:
-                self._reply(peer, connection, command.ref, answer, Done(command.ref))
-            finally:
-                if held is not None and isinstance(answer, Committed):
-                    self._end_certificate(fingerprint, held.sender_id)
+    @contextmanager
+    def _adding_certificate(self, sender_id: int, fingerprint: str) -> Iterator[None]:
+        """One at a time for each account, and for each key.
 
+        Raises:
+            Refusal: BUSY.
+        """
+        adding: set[int | str] = {sender_id, fingerprint}
+        if self._adding & adding:
+            raise refusal_for("certificate_being_added", retry_after_s=1.0)
         self._adding |= adding
         try:
-            self._directory.change(changes, recorded)
-        except BaseException:
+            yield
+        finally:
             self._adding -= adding
-            raise
 
     def _proven(self, peer: Peer, account: Account, command: AddCertificate) -> str:
         """Return the fingerprint of the key that is to be added.
 
         Raises:
-            Refusal: INVALID; nothing proves that whoever asks has it.
+            Refusal: INVALID; nothing proves that the asker has it.
         """
         wanted = command.fingerprint
         if command.key is not None and command.proof is not None:
             proven = self._authenticator.proven(command.key, command.proof, account.sender_id)
             if proven is None or wanted not in {None, proven}:
-                sentence = "this is no proof for this key, account and server; add the file again with /cert add FILE"
-                raise Refusal(ErrorCode.INVALID, sentence)
+                raise refusal_for("key_proof_invalid")
             return proven
         if peer.certificate is None and wanted is None:
-            raise Refusal(
-                ErrorCode.INVALID, "this connection showed no certificate: name a file, or start the client with --cert"
-            )
+            raise refusal_for("no_certificate_shown")
         if peer.certificate is None or wanted not in {None, peer.certificate}:
-            raise Refusal(
-                ErrorCode.INVALID,
-                "a fingerprint alone is no proof that the key is yours: start the client with --cert FILE and type "
-                "/cert add, or install a newer client",
-            )
+            raise refusal_for("fingerprint_proves_nothing")
         return peer.certificate
 
     def _name_of(self, row: Certificate) -> str:
@@ -391,47 +343,25 @@ class AccountService:
 
     def _remove_certificate(
         self, peer: Peer, connection: MemberConnection, account: Account, command: RemoveCertificate
-    ) -> None:
+    ) -> Workflow[None]:
         row = self._directory.certificates.get(command.certificate)
         if row is None or row.sender_id != account.sender_id:
-            raise Refusal(ErrorCode.NOT_FOUND, "you have no certificate with this number; /cert lists them")
+            raise refusal_for("no_such_certificate", certificate=command.certificate)
         note = self._directory.note(account.name, "cert remove", account.name, row.fingerprint)
-
-        def recorded(answer: Committed | NotAppended) -> None:
-            try:
-                self._reply(peer, connection, command.ref, answer, Done(command.ref))
-            finally:
-                if isinstance(answer, Committed):
-                    self._end_certificate(row.fingerprint, account.sender_id)
-
-        self._directory.change((Drop(Certificate, row.certificate_id), note), recorded)
+        yield Commit((Drop(Certificate, row.certificate_id), note))
+        try:
+            self._tell(peer, connection, Done(command.ref))
+        finally:
+            self._end_certificate(row.fingerprint, account.sender_id)
 
     # --- Answers --------------------------------------------------------------------------------------------------
 
-    def _reply(
-        self,
-        peer: Peer,
-        connection: MemberConnection,
-        ref: int,
-        answer: Committed | NotAppended,
-        success: Done | Registered,
-    ) -> None:
-        if isinstance(answer, NotAppended):
-            self._tell(peer, connection, Refused(answer.code, answer.text, ref=ref))
-        else:
-            self._tell(peer, connection, success)
+    def _is_here(self, peer: Peer, connection: MemberConnection) -> bool:
+        return self._connections.get(peer) is connection
 
-    def _refuse(self, peer: Peer, connection: MemberConnection, ref: int, refusal: Refusal) -> None:
-        refused = Refused(refusal.code, refusal.detail, ref=ref, retry_after_s=refusal.retry_after_s)
-        self._tell(peer, connection, refused)
-
-    def _tell(self, peer: Peer, connection: MemberConnection, event: Done | Registered | Refused) -> None:
-        if self._connections.get(peer) is connection:
+    def _tell(self, peer: Peer, connection: MemberConnection, event: Done | Registered) -> None:
+        if self._is_here(peer, connection):
             peer.deliver(event)
-
-
-def _under_way() -> Refusal:
-    return Refusal(ErrorCode.BUSY, "a password of yours is being stored; wait for it", retry_after_s=1.0)
 
 
 def _info(row: Certificate, peer: Peer) -> CertificateInfo:

@@ -1,1 +1,1 @@
-"""What the server's administrator can look at and change."""
+"""Administration: reports, commands and housekeeping."""

@@ -1,22 +1,23 @@
-"""The steward: what an administrator may do to people, and what he may look at.
+"""The administrator's commands: invites, kicks, bans, mutes, passwords, roles, deletions and announcements.
 
-Every act is durable, and written into the audit in the same transaction, before anybody is told of it or feels it.
-Rules are refused at once; ``done`` hears the outcome, or NotAppended when it could not be stored. Nothing here asks
-who the administrator is: whoever holds the steward decides that, and names them (``actor``).
+Each act is durable, and written into the audit in the same transaction, before it is told or has any effect. A broken
+rule is refused at once; ``done`` hears the outcome, or NotAppended when it could not be stored. The commands do not ask
+who the administrator is: the caller decides that, and names them (``actor``).
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from ipaddress import ip_network
+from math import ceil
 from typing import TypeVar
 
 from msgspec import Struct
 from msgspec.structs import replace
 
-from securechat.errors import ErrorCode, Refusal
-from securechat.hub.accounts.authentication import banned, span
+from securechat.errors import Refusal
+from securechat.hub.accounts.authentication import banned
 from securechat.hub.accounts.deletion import AccountDeletion
 from securechat.hub.accounts.directory import hash_of
 from securechat.hub.accounts.login_throttle import LoginThrottle
@@ -29,6 +30,7 @@ from securechat.hub.interfaces import Peer
 from securechat.hub.members import MemberConnection
 from securechat.hub.rooms.membership import RoomMembership
 from securechat.hub.slices import Slices
+from securechat.hub.workflow import Commit, HashPassword, Turn, Workflow, amend
 from securechat.limits import SECRET_BYTES
 from securechat.model import Closing, Notice
 from securechat.records.accounts import (
@@ -48,19 +50,23 @@ from securechat.records.log import NotAppended
 from securechat.text.confusables import skeleton
 from securechat.text.counts import counted
 from securechat.text.names import check_name, check_room, name_key
+from securechat.text.refusals import refusal_for
 
 _T = TypeVar("_T")
 _DAY_MS = 86_400_000
 _TEMPORARY_ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789"
-"""31 signs nobody mistakes for one another when a password is read aloud."""
+"""31 characters that are not mistaken for one another when a password is read aloud."""
 _TEMPORARY_CHARS = 16
 """79 bits."""
 _MAPPED_BITS = 96
 """In front of an IPv4 address that is written as an IPv6 one (RFC 4291, section 2.5.5.2)."""
 _LIKE_AN_ADDRESS = re.compile(r"[\d.]+(/\d*)?|\[?[0-9a-fA-F:]*:[0-9a-fA-F:.]*\]?(/\d*)?")
-"""What somebody means as an address and has mistyped: better a refusal than a ban on a name."""
+"""Matches an address that was mistyped: better a refusal than a ban on a name."""
 MOST_DAYS = 3650
 """Of an invite, a ban or a mute: ten years."""
+MOST_USES = 10_000
+"""Of an invite."""
+_ANNOUNCEMENT_CHARS = 1000
 
 
 class CreatedInvite(Struct, frozen=True, gc=False):
@@ -74,15 +80,15 @@ class CreatedInvite(Struct, frozen=True, gc=False):
 
 
 class AdminCommands(AdminReports):
-    """Administrates a hub.
+    """Administers a hub.
 
     Args:
         context: as `AdminReports`.
-        login_throttle: is told to forgive when a password is reset.
+        login_throttle: forgets the wrong passwords when a password is reset.
         account_service: ends logins.
-        room_membership: lets the deleted leave their rooms.
+        room_membership: ends the memberships of deleted accounts.
         disconnection: ends connections.
-        slices: does a long job between what others ask for.
+        slices: does long jobs between other work.
 
     Attributes:
         room_admin: lists and removes rooms.
@@ -100,9 +106,10 @@ class AdminCommands(AdminReports):
         super().__init__(context)
         self.room_admin = RoomReports(context)
         self._broadcaster = context.broadcaster
+        self._workflows = context.workflows
         self._login_throttle = login_throttle
         self._account_service = account_service
-        self._room_membership = room_membership
+        self._deletion = AccountDeletion(context, account_service, room_membership, disconnection)
         self._disconnection = disconnection
         self._slices = slices
 
@@ -122,16 +129,15 @@ class AdminCommands(AdminReports):
         Raises:
             Refusal: INVALID for a number that makes no sense, ROOM_INVALID, TOO_MANY open ones.
         """
-        if not 1 <= uses <= 10_000:
-            raise Refusal(ErrorCode.INVALID, "an invite can be used 1 to 10000 times")
+        if not 1 <= uses <= MOST_USES:
+            raise refusal_for("invite_uses_out_of_range", most=MOST_USES)
         if not 0 < days <= MOST_DAYS:
-            raise Refusal(ErrorCode.INVALID, f"an invite lasts up to {MOST_DAYS} days")
+            raise refusal_for("invite_days_out_of_range", most=MOST_DAYS)
         token = self._keys.token_bytes(SECRET_BYTES).hex()
         now_ms = self._directory.wall_ms()
-        most_invites = self._context.limits.open_invites
-        if sum(is_open(row, now_ms) for row in self._directory.invites.values()) >= most_invites:
-            sentence = f"{most_invites} invites are open already; revoke some, or make one with more uses"
-            raise Refusal(ErrorCode.TOO_MANY, sentence)
+        open_invites = sum(is_open(row, now_ms) for row in self._directory.invites.values())
+        if open_invites >= self._context.limits.open_invites:
+            raise refusal_for("too_many_invites", count=open_invites)
         invite = Invite(
             invite_id=self._directory.number(),
             token_hash=hash_of(token),
@@ -143,7 +149,12 @@ class AdminCommands(AdminReports):
         )
         detail = f"{counted(uses, 'use')}, {counted(days, 'day')}" + (f", #{invite.room}" if invite.room else "")
         note = self._directory.note(actor, "invite", str(invite.invite_id), detail)
-        self._change((Put(invite), note), CreatedInvite(invite, token), done)
+
+        def act() -> Workflow[CreatedInvite]:
+            yield Commit((Put(invite), note))
+            return CreatedInvite(invite, token)
+
+        self._workflows.report(act(), done)
 
     def revoke(self, actor: str, invite_id: int, done: Callable[[Invite | NotAppended], None]) -> None:
         """Take an invite back.
@@ -152,34 +163,39 @@ class AdminCommands(AdminReports):
             Refusal: NOT_FOUND.
         """
         if invite_id not in self._directory.invites:
-            raise Refusal(ErrorCode.NOT_FOUND, f"there is no invite {invite_id}; `invites` lists them")
-        note = self._directory.note(actor, "revoke", str(invite_id))
-
-        def recorded(answer: Committed | NotAppended) -> None:
-            done(answer if isinstance(answer, NotAppended) else self._directory.invites[invite_id])
+            raise refusal_for("unknown_invite", invite=invite_id)
 
         def edit(row: Invite) -> Invite:
             ended_ms = min(row.expires_at_ms, self._directory.wall_ms())  # it is forgotten some time after its end
             return replace(row, revoked=True, expires_at_ms=ended_ms)
 
-        self._directory.amend(Invite, invite_id, edit, (note,), recorded)
+        def act() -> Workflow[Invite]:
+            note = self._directory.note(actor, "revoke", str(invite_id))
+            yield from amend(self._directory, Invite, invite_id, edit, (note,))
+            return self._directory.invites[invite_id]
 
-    # --- Order ----------------------------------------------------------------------------------------------------
+        self._workflows.report(act(), done)
+
+    # --- Moderation -----------------------------------------------------------------------------------------------
 
     def kick(self, actor: str, name: str, reason: str, done: Callable[[int | NotAppended], None]) -> None:
-        """End every connection of somebody; they may come back.
+        """End every connection of a member, who may connect again.
 
         Raises:
-            Refusal: NOT_FOUND, nobody here has this name.
+            Refusal: NOT_FOUND, no member has this name.
         """
         member = self._present(name)
+        refusal = (
+            refusal_for("kicked_by_administrator_because", why=reason)
+            if reason
+            else refusal_for("kicked_by_administrator")
+        )
 
-        def then() -> int:
-            why = f": {reason}" if reason else ""
-            closing = Closing(ErrorCode.KICKED, f"an administrator ended your connection{why}")
-            return self._disconnection.end_member(member.sender_id, closing)
+        def act() -> Workflow[int]:
+            yield Commit((self._directory.note(actor, "kick", member.name, reason),))
+            return self._disconnection.end_member(member.sender_id, Closing.of(refusal))
 
-        self._change((self._directory.note(actor, "kick", member.name, reason),), then, done)
+        self._workflows.report(act(), done)
 
     def ban(
         self,
@@ -190,7 +206,7 @@ class AdminCommands(AdminReports):
         duration_s: float | None,
         done: Callable[[Ban | NotAppended], None],
     ) -> None:
-        """Keep an account, a guest's name, an address or a network out, and end what it has here.
+        """Keep an account, a guest's name, an address or a network out, and end its connections.
 
         Raises:
             Refusal: NAME_INVALID, or INVALID for a duration that makes no sense.
@@ -199,16 +215,15 @@ class AdminCommands(AdminReports):
         until_ms = self._until(duration_s)
         now_ms = self._directory.wall_ms()
         ban = Ban(self._directory.number(), kind, what, target, reason, actor, now_ms, until_ms)
-        detail = (f"for {duration_s:g} s" if duration_s is not None else "for good") + (f": {reason}" if reason else "")
+        note = self._directory.note(actor, "ban", target, _audited(duration_s, reason))
         old = [Drop(Ban, row.ban_id) for row in self._directory.banned.of(kind, what)]
 
-        def then() -> Ban:
-            refusal = banned(ban, self._directory.wall_ms())
-            closing = Closing(refusal.code, refusal.detail, retry_after_s=refusal.retry_after_s)
-            self._slices.begin(self._end_banned(closing))
+        def act() -> Workflow[Ban]:
+            yield Commit((*old, Put(ban), note))
+            self._slices.begin(self._end_banned(Closing.of(banned(ban, self._directory.wall_ms()))))
             return ban
 
-        self._change((*old, Put(ban), self._directory.note(actor, "ban", target, detail)), then, done)
+        self._workflows.report(act(), done)
 
     def unban(self, actor: str, target: str, done: Callable[[list[Ban] | NotAppended], None]) -> None:
         """Lift a ban, by its number or by its target as written.
@@ -224,9 +239,14 @@ class AdminCommands(AdminReports):
                 wanted = None
             found = [] if wanted is None else self._directory.banned.of(*wanted)
         if not found:
-            raise Refusal(ErrorCode.NOT_FOUND, f"there is no ban of {target}; `bans` lists them")
-        changes: list[Change] = [Drop(Ban, ban.ban_id) for ban in found]
-        self._change((*changes, self._directory.note(actor, "unban", target)), found, done)
+            raise refusal_for("unknown_ban")
+
+        def act() -> Workflow[list[Ban]]:
+            drops: list[Change] = [Drop(Ban, ban.ban_id) for ban in found]
+            yield Commit((*drops, self._directory.note(actor, "unban", target)))
+            return found
+
+        self._workflows.report(act(), done)
 
     def mute(
         self,
@@ -237,7 +257,7 @@ class AdminCommands(AdminReports):
         duration_s: float | None,
         done: Callable[[Mute | NotAppended], None],
     ) -> None:
-        """Let somebody read but not write.
+        """Let a member read but not write.
 
         Raises:
             Refusal: NOT_FOUND, or INVALID for a duration that makes no sense.
@@ -245,32 +265,42 @@ class AdminCommands(AdminReports):
         sender_id = self._find(name)
         shown = self._name_of(sender_id)
         mute = Mute(sender_id, shown, reason, actor, self._directory.wall_ms(), self._until(duration_s))
-        detail = (f"for {duration_s:g} s" if duration_s is not None else "for good") + (f": {reason}" if reason else "")
+        note = self._directory.note(actor, "mute", shown, _audited(duration_s, reason))
 
-        def then() -> Mute:
+        def act() -> Workflow[Mute]:
+            yield from self._change_mute(sender_id, (Put(mute), note))
             member = self._members.get(sender_id)
-            left = "" if duration_s is None else f" for {span(duration_s)}"
-            why = f" ({reason})" if reason else ""
+            notice = Notice(_muted(duration_s, reason).detail, mute.made_at_ms)
             for peer in member.peers if member is not None else ():
-                peer.deliver(Notice(f"an administrator lets you read but not write{left}{why}", mute.made_at_ms))
+                peer.deliver(notice)
             return mute
 
-        self._change_mute(sender_id, (Put(mute), self._directory.note(actor, "mute", shown, detail)), then, done)
+        self._workflows.report(act(), done)
 
     def unmute(self, actor: str, name: str, done: Callable[[Mute | NotAppended], None]) -> None:
-        """Let somebody write again.
+        """Let a member write again.
 
         Raises:
-            Refusal: NOT_FOUND, nobody of this name is muted.
+            Refusal: NOT_FOUND, no member of this name is muted.
         """
         key = name_key(name)
         mute = next((row for row in self._directory.mutes.values() if name_key(row.name) == key), None)
         if mute is None:
             mute = self._directory.mutes.get(self._find(name))
         if mute is None:
-            raise Refusal(ErrorCode.NOT_FOUND, f"{name} is not muted; `mutes` lists who is")
-        changes = (Drop(Mute, mute.sender_id), self._directory.note(actor, "unmute", mute.name))
-        self._change_mute(mute.sender_id, changes, mute, done)
+            raise refusal_for("not_muted")
+
+        def act() -> Workflow[Mute]:
+            note = self._directory.note(actor, "unmute", mute.name)
+            yield from self._change_mute(mute.sender_id, (Drop(Mute, mute.sender_id), note))
+            return mute
+
+        self._workflows.report(act(), done)
+
+    def _change_mute(self, sender_id: int, changes: Sequence[Change]) -> Workflow[None]:
+        """One after the other for each member: housekeeping may be dropping an earlier mute."""
+        with (yield Turn((Mute, sender_id))):
+            yield Commit(changes)
 
     # --- Accounts -------------------------------------------------------------------------------------------------
 
@@ -282,10 +312,14 @@ class AdminCommands(AdminReports):
         """
         login = self._directory.logins.get(login_id)
         if login is None:
-            raise Refusal(ErrorCode.NOT_FOUND, f"there is no login {login_id}; `sessions` lists them")
+            raise refusal_for("unknown_session", session=login_id)
 
-        note = self._directory.note(actor, "logout", self._name_of(login.sender_id), f"login {login_id}")
-        self._change((Drop(Login, login_id), note), login, done)
+        def act() -> Workflow[Login]:
+            note = self._directory.note(actor, "logout", self._name_of(login.sender_id), f"login {login_id}")
+            yield Commit((Drop(Login, login_id), note))
+            return login
+
+        self._workflows.report(act(), done)
 
     def reset_password(self, actor: str, name: str, done: Callable[[str | NotAppended], None]) -> None:
         """Give an account a temporary password, and end all its logins; certificates stay.
@@ -296,30 +330,21 @@ class AdminCommands(AdminReports):
         account = self._account(name)
         password = self._temporary_password()
 
-        def hashed(phc: str | Refusal) -> None:
-            if isinstance(phc, Refusal):
-                done(NotAppended(phc.code, phc.detail, phc.retry_after_s))
-                return
-            numbers = {row.login_id for row in self._directory.logins_of(account.sender_id)}
-            note = self._directory.note(actor, "reset-password", account.name)
-
-            def recorded(answer: Committed | NotAppended) -> None:
-                if isinstance(answer, NotAppended):
-                    done(answer)
-                    return
-                self._login_throttle.reset(account.key)
-                self._account_service.end_sessions(account.sender_id, None)
-                done(password)
-
-            self._directory.amend(
+        def act() -> Workflow[str]:
+            phc = yield HashPassword(password)
+            drops = [Drop(Login, row.login_id) for row in self._directory.logins_of(account.sender_id)]
+            yield from amend(
+                self._directory,
                 Account,
                 account.sender_id,
                 lambda row: replace(row, password=phc, must_change=True),
-                (*(Drop(Login, number) for number in numbers), note),
-                recorded,
+                (*drops, self._directory.note(actor, "reset-password", account.name)),
             )
+            self._login_throttle.reset(account.key)
+            self._account_service.end_sessions(account.sender_id, None)
+            return password
 
-        self._keys.hasher.hash(password, hashed)
+        self._workflows.report(act(), done)
 
     def role(self, actor: str, name: str, role: Role, done: Callable[[Account | NotAppended], None]) -> None:
         """Give an account a role.
@@ -328,12 +353,13 @@ class AdminCommands(AdminReports):
             Refusal: NOT_FOUND.
         """
         account = self._account(name)
-        note = self._directory.note(actor, "role", account.name, role.value)
 
-        def recorded(answer: Committed | NotAppended) -> None:
-            done(answer if isinstance(answer, NotAppended) else self._directory.accounts[account.sender_id])
+        def act() -> Workflow[Account]:
+            note = self._directory.note(actor, "role", account.name, role.value)
+            yield from amend(self._directory, Account, account.sender_id, lambda row: replace(row, role=role), (note,))
+            return self._directory.accounts[account.sender_id]
 
-        self._directory.amend(Account, account.sender_id, lambda row: replace(row, role=role), (note,), recorded)
+        self._workflows.report(act(), done)
 
     def delete_user(
         self,
@@ -346,80 +372,54 @@ class AdminCommands(AdminReports):
     ) -> None:
         """Delete an account: its logins end and its name is free. Its messages lose its name, or (``remove``) go too.
 
-        ``progress`` goes from 0 to 1. Whatever comes between, the same command can finish it; see `AccountDeletion`.
+        ``progress`` goes from 0 to 1. If it is cut short, the same command finishes it; see `AccountDeletion`.
 
         Raises:
             Refusal: NOT_FOUND.
         """
-        account, kept = self._account(name), "messages " + ("removed" if remove else "kept")
-        AccountDeletion(
-            account,
-            remove=remove,
-            context=self._context,
-            account_service=self._account_service,
-            room_membership=self._room_membership,
-            disconnection=self._disconnection,
-            progress=progress,
-            done=done,
-        ).begin(self._directory.note(actor, "delete-user", account.name, kept))
+        account = self._account(name)
+        note = self._directory.note(actor, "delete-user", account.name, "messages " + ("removed" if remove else "kept"))
+        self._workflows.report(self._deletion.delete(account, remove=remove, note=note, progress=progress), done)
 
-    # --- Everybody ------------------------------------------------------------------------------------------------
+    # --- The whole server -----------------------------------------------------------------------------------------
 
     def announce(self, actor: str, text: str, done: Callable[[int | NotAppended], None]) -> None:
-        """Tell everybody who is here something; it is part of no history.
+        """Show a notice to all members who are here; it is part of no history. ``done`` hears how many they are.
 
         Raises:
             Refusal: TEXT_EMPTY or TEXT_TOO_LONG.
         """
         if not text.strip():
-            raise Refusal(ErrorCode.TEXT_EMPTY, "there is nothing to announce")
-        if len(text) > 1000:
-            raise Refusal(ErrorCode.TEXT_TOO_LONG, "an announcement has at most 1000 characters")
+            raise refusal_for("announcement_empty")
+        if len(text) > _ANNOUNCEMENT_CHARS:
+            raise refusal_for("announcement_too_long", most=_ANNOUNCEMENT_CHARS)
 
-        def then() -> int:
-            peers = list(self._connections)
-            self._broadcaster.broadcast(peers, [Notice(text, self._directory.wall_ms())])
+        def act() -> Workflow[int]:
+            yield Commit((self._directory.note(actor, "announce", "", text),))
+            self._broadcaster.broadcast(list(self._connections), [Notice(text, self._directory.wall_ms())])
             return len({connection.member.sender_id for connection in self._connections.values()})
 
-        self._change((self._directory.note(actor, "announce", "", text),), then, done)
+        self._workflows.report(act(), done)
 
     def note(
         self, actor: str, act: str, target: str, detail: str, done: Callable[[Committed | NotAppended], None]
     ) -> None:
-        """Write into the audit what an administrator did elsewhere."""
-        self._directory.change((self._directory.note(actor, act, target, detail),), done)
+        """Write into the audit what an administrator did by other means."""
+        self._context.changes.commit((self._directory.note(actor, act, target, detail),), done)
 
     # --- Parts ------------------------------------------------------------------------------------------------------
-
-    def _change(
-        self,
-        changes: tuple[Change, ...],
-        result: _T | Callable[[], _T],
-        done: Callable[[_T | NotAppended], None],
-    ) -> None:
-        self._directory.change(changes, _reported(result, done))
-
-    def _change_mute(
-        self,
-        sender_id: int,
-        changes: tuple[Change, ...],
-        result: _T | Callable[[], _T],
-        done: Callable[[_T | NotAppended], None],
-    ) -> None:
-        """One after the other for each person: the end of an earlier mute may be on its way."""
-        self._directory.in_turn((Mute, sender_id), lambda: (changes, _reported(result, done)))
 
     def _account(self, name: str) -> Account:
         account = self._directory.account_named(name)
         if account is None:
-            raise Refusal(ErrorCode.NOT_FOUND, f"nobody named {name} has an account; `users` lists who has")
+            raise refusal_for("unknown_account")
         return account
 
     def _until(self, duration_s: float | None) -> int | None:
         if duration_s is None:
             return None
         if not 0 < duration_s <= MOST_DAYS * _DAY_MS / 1000:
-            raise Refusal(ErrorCode.INVALID, f"a duration is more than nothing and at most {MOST_DAYS} days")
+            raise refusal_for("duration_out_of_range", most=MOST_DAYS)
         return self._directory.wall_ms() + int(duration_s * 1000)
 
     def _ban_target(self, target: str) -> tuple[BanKind, str]:
@@ -427,8 +427,7 @@ class AdminCommands(AdminReports):
             network = ip_network(target.strip("[]"), strict=False)
         except ValueError:
             if _LIKE_AN_ADDRESS.fullmatch(target):
-                sentence = f"{target} is no network address; write 192.0.2.7 or 192.0.2.0/24"
-                raise Refusal(ErrorCode.INVALID, sentence) from None
+                raise refusal_for("network_invalid") from None
         else:
             mapped = getattr(network.network_address, "ipv4_mapped", None)
             if mapped is not None and network.prefixlen >= _MAPPED_BITS:
@@ -448,7 +447,7 @@ class AdminCommands(AdminReports):
         return directory.banned.on_name(member.name) is not None
 
     def _end_banned(self, closing: Closing) -> Iterator[None]:
-        """End the connections of those who are banned, one a step; whoever comes meanwhile is judged at the door."""
+        """End the connections that a ban keeps out, one a step; hellos meanwhile are refused by themselves."""
         for peer in list(self._connections):
             connection = self._connections.get(peer)
             if connection is not None and self._is_banned(peer, connection):
@@ -466,15 +465,18 @@ class AdminCommands(AdminReports):
         return "-".join(text[at : at + 4] for at in range(0, _TEMPORARY_CHARS, 4))
 
 
-def _reported(
-    result: _T | Callable[[], _T], done: Callable[[_T | NotAppended], None]
-) -> Callable[[Committed | NotAppended], None]:
-    """Let ``done`` hear the result once it is durable, or why it could not be stored."""
+def _audited(duration_s: float | None, reason: str) -> str:
+    """The detail of a ban or mute in the audit."""
+    return (f"for {duration_s:g} s" if duration_s is not None else "for good") + (f": {reason}" if reason else "")
 
-    def recorded(answer: Committed | NotAppended) -> None:
-        if isinstance(answer, NotAppended):
-            done(answer)
-        else:
-            done(result() if callable(result) else result)
 
-    return recorded
+def _muted(duration_s: float | None, reason: str) -> Refusal:
+    """What a muted member is told."""
+    if duration_s is None:
+        if reason:
+            return refusal_for("muted_by_administrator_because", why=reason)
+        return refusal_for("muted_by_administrator")
+    left = ceil(duration_s)
+    if reason:
+        return refusal_for("muted_by_administrator_for_because", left=left, why=reason)
+    return refusal_for("muted_by_administrator_for", left=left)

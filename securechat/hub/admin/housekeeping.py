@@ -1,19 +1,20 @@
-"""What has come to its end is forgotten, once a day: logins, bans, mutes, invites, guests, old messages, unused rooms.
+"""Housekeeping: forgets once a day what has come to its end, such as logins, bans, invites, guests and old messages.
 
-What grows and what ends it is one table in docs/operations.md. Everything here goes through the registry, so memory
-forgets nothing before the disk has. Work that grows with the number of rooms is done a few rooms at a time: between two
-stretches the log makes a commit, and the loop serves everybody.
+docs/operations.md has one table of what grows and what ends it. Every change goes through the log, so memory forgets
+nothing before the disk has. Work that grows with the number of rooms or rows is done in slices: between two of them the
+log makes a commit, and the loop serves others. A slice that the log refuses is left to the next day.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence, Set
-from functools import partial
+from collections.abc import Iterable, Iterator, Sequence, Set
 
 from msgspec.structs import replace
 
-from securechat.hub.accounts.directory import Turn
+from securechat.errors import Refusal
 from securechat.hub.context import HubContext
+from securechat.hub.rooms.room import HubRoom
+from securechat.hub.workflow import Commit, Turn, Workflow
 from securechat.records.accounts import (
     Ban,
     Change,
@@ -26,12 +27,11 @@ from securechat.records.accounts import (
     Put,
     TrimAudit,
 )
-from securechat.records.log import NotAppended
 from securechat.records.rooms import DropRoom, PurgeExpired
 
 _DAY_MS = 86_400_000
 _INVITE_KEPT_DAYS = 30
-"""For how long an invite that is over can still be looked at, and still says why it is over."""
+"""Days for which an invite that is over can still be listed, and still says why it is over."""
 _SLICE = 500
 """Rows looked at, and perhaps changed, between two passes of the loop: each takes up to 4 us."""
 _ROOMS_AT_ONCE = 100
@@ -39,48 +39,48 @@ _ROOMS_AT_ONCE = 100
 
 
 class Housekeeping:
-    """Forgets.
+    """Forgets what has come to its end.
 
     Args:
-        context: everything durable, and the limits.
+        context: all durable records, and the limits.
     """
 
     def __init__(self, context: HubContext) -> None:
+        self._workflows = context.workflows
         self._directory = context.accounts
         self._limits = context.limits
-        self._occupied = context.presence.rooms
 
     def run(self, logins: Set[int], streams: Set[int]) -> None:
-        """Forget what has come to its end; to be called once a day. Nothing is forgotten while the clock is doubted.
+        """Forget what has come to its end; to be called once a day. While the clock is doubted, nothing is forgotten.
 
         Args:
-            logins: those in use, which begin their time anew.
-            streams: devices that are here.
+            logins: the logins in use; their time begins anew.
+            streams: the devices that are here.
         """
-        directory = self._directory
+        directory, run = self._directory, self._workflows.run
         if directory.clock.doubt() is not None:
             return
         now_ms = directory.wall_ms()
         for sender_id in [n for n, row in directory.mutes.items() if not directory.lasts(row.until_ms)]:
-            directory.in_turn((Mute, sender_id), partial(self._end_of_mute, sender_id))
-        self._expire(now_ms)
-        before_ms = now_ms - int(self._limits.guest_days * _DAY_MS)
+            run(self._end_mute(sender_id))
+        run(self._expire(now_ms))
         directory.room_directory.look_again()
-        self._tidy_rooms([room_record.room_id for room_record in directory.room_directory.room_records.values()])
-        self._trim_audit(now_ms)
-        guests = PurgeGuests(before_ms, online=tuple(sorted(streams)))
-        self._record_slices(self._over(now_ms, logins), lambda: self._forget(guests))
+        run(self._tidy_rooms(list(directory.room_directory.recorded.values())))
+        run(self._trim_audit(now_ms))
+        run(self._forget_rows(now_ms, logins, streams))
 
-    def _record_slices(self, slices: Iterator[Sequence[Change]], then: Callable[[], None]) -> None:
-        """Make changes durable, a slice in each transaction; between two of them the loop serves others."""
-        changes = next(slices, None)
-        if changes is None:
-            then()
-        else:
-            self._directory.change(changes, lambda _: self._record_slices(slices, then))
+    def _forget_rows(self, now_ms: int, logins: Set[int], streams: Set[int]) -> Workflow[None]:
+        """Forget logins, bans and invites that are over, then guests."""
+        for changes in self._over(now_ms, logins):
+            yield from _try(changes)
+        before_ms = now_ms - int(self._limits.guest_days * _DAY_MS)
+        above: int | None = 0
+        while above is not None:
+            guests = PurgeGuests(before_ms, above=above, online=tuple(sorted(streams)))
+            above = (yield from _try((guests,))).through
 
     def _over(self, now_ms: int, online: Set[int]) -> Iterator[Sequence[Change]]:
-        """What forgets logins, bans and invites that are over, a slice of all there are at a time."""
+        """Return the changes that forget logins, bans and invites that are over, for a slice of the rows at a time."""
         directory = self._directory
         old_ms = now_ms - _INVITE_KEPT_DAYS * _DAY_MS
         for numbers in _sliced(directory.logins):
@@ -93,7 +93,7 @@ class Housekeeping:
             yield [Drop(Invite, n) for n, invite in invites if invite is not None and invite.expires_at_ms <= old_ms]
 
     def _renewed(self, number: int, now_ms: int, online: Set[int]) -> Change | None:
-        """What becomes of a login: one in use begins its time anew, one that is over is forgotten."""
+        """Return the change of a login: one in use begins its time anew, one that is over is dropped."""
         directory = self._directory
         row = directory.logins.get(number)
         if row is None or directory.is_leaving(Login, number):
@@ -104,109 +104,75 @@ class Housekeeping:
             return None
         return Put(replace(row, used_at_ms=now_ms, expires_at_ms=directory.end_of_login(row)))
 
-    def _end_of_mute(self, sender_id: int) -> Turn:
+    def _end_mute(self, sender_id: int) -> Workflow[None]:
         """Forget a mute that is over, unless another one has taken its place."""
+        yield Turn((Mute, sender_id))
         mute = self._directory.mutes.get(sender_id)
-        return None if mute is None or self._directory.lasts(mute.until_ms) else ((Drop(Mute, sender_id),), _ignore)
+        if mute is not None and not self._directory.lasts(mute.until_ms):
+            yield Commit((Drop(Mute, sender_id),))
 
-    def _expire(self, now_ms: int) -> None:
+    def _expire(self, now_ms: int) -> Workflow[None]:
         """Let every room forget what is older than its retention: one room after the other, a batch at a time."""
-        room_records = [
-            room_record
-            for room_record in self._directory.room_directory.room_records.values()
-            if room_record.retention_days
-        ]
-        most = self._limits.retention_batch
-        expiries = (
-            PurgeExpired(room_record.name, now_ms - room_record.retention_days * _DAY_MS, most)
-            for room_record in room_records
-        )
-        if (first := next(expiries, None)) is not None:
-            self._expire_next(first, expiries)
+        rooms = self._directory.room_directory.recorded.values()
+        for room_record in [room.record for room in rooms if room.record is not None and room.record.retention_days]:
+            before_ms = now_ms - room_record.retention_days * _DAY_MS
+            expire = PurgeExpired(room_record.name, before_ms, self._limits.retention_batch)
+            while (yield from _try((expire,))).count >= expire.most:
+                pass
 
-    def _expire_next(self, expire: PurgeExpired, further: Iterator[PurgeExpired]) -> None:
-        def done(answer: Committed | NotAppended) -> None:
-            is_full = isinstance(answer, Committed) and answer.count >= expire.most
-            following = expire if is_full else next(further, None)
-            if following is not None:
-                self._expire_next(following, further)
-
-        self._directory.change((expire,), done)
-
-    def _forget(self, asked: PurgeGuests) -> None:
-        def done(answer: Committed | NotAppended) -> None:
-            if isinstance(answer, Committed) and answer.through is not None:
-                self._forget(replace(asked, above=answer.through))
-
-        self._directory.change((asked,), done)
-
-    def _trim_audit(self, now_ms: int) -> None:
+    def _trim_audit(self, now_ms: int) -> Workflow[None]:
         before_ms = now_ms - int(self._limits.audit_days * _DAY_MS)
-        asked = TrimAudit(before_ms, self._limits.audit_own_entries)
-
-        def done(answer: Committed | NotAppended) -> None:
-            if isinstance(answer, Committed) and answer.count >= asked.most:
-                self._trim_audit(now_ms)
-
-        self._directory.change((asked,), done)
+        trim = TrimAudit(before_ms, self._limits.audit_own_entries)
+        while (yield from _try((trim,))).count >= trim.most:
+            pass
 
     # --- Rooms ----------------------------------------------------------------------------------------------------
 
-    def _tidy_rooms(self, room_ids: list[int]) -> None:
+    def _tidy_rooms(self, rooms: list[HubRoom]) -> Workflow[None]:
         """Look at some rooms, and at the rest after the next commit."""
-        room_directory = self._directory.room_directory
-        for room_id in room_ids[:_ROOMS_AT_ONCE]:
-            name = room_directory.name_of(room_id)
-            if name is not None and self._of_room(room_id):
-                self._directory.in_turn(("room", name), partial(self._room_job, room_id, name))
-        if rest := room_ids[_ROOMS_AT_ONCE:]:
-            self._directory.change((), lambda _: self._tidy_rooms(rest))
+        for at in range(0, len(rooms), _ROOMS_AT_ONCE):
+            if at:
+                yield from _try(())
+            for room in rooms[at : at + _ROOMS_AT_ONCE]:
+                if self._of_room(room):
+                    self._workflows.run(self._tidy_room(room))
 
-    def _room_job(self, room_id: int, name: str) -> Turn:
-        """Forget what is over in a room; then the room, if that was all that kept it.
+    def _tidy_room(self, room: HubRoom) -> Workflow[None]:
+        """Forget what is over in a room; then the room, if that was all that kept it."""
+        is_last = False
+        while not is_last:
+            with (yield Turn(room)):
+                changes = self._of_room(room)
+                if not changes:
+                    return
+                yield Commit(changes)
+            is_last = any(isinstance(change, DropRoom) for change in changes)
 
-        Args:
-            room_id: which room.
-            name: whose turn this is. A room that has got another name meanwhile waits for the turn of that one: here,
-                a membership asked for in that turn could become durable after the room is gone.
-        """
-        called = self._directory.room_directory.name_of(room_id)
-        if called is None:
-            return None
-        if called != name:
-            self._directory.in_turn(("room", called), partial(self._room_job, room_id, called))
-            return None
-        changes = self._of_room(room_id)
-        is_last = any(isinstance(change, DropRoom) for change in changes)
-
-        def recorded(answer: Committed | NotAppended) -> None:
-            if isinstance(answer, Committed) and not is_last:
-                self._directory.in_turn(("room", name), partial(self._room_job, room_id, name))
-
-        return (changes, recorded) if changes else None
-
-    def _of_room(self, room_id: int) -> list[Change]:
-        """What is over in a room; the room itself, when nothing was said in it and its record keeps nothing.
+    def _of_room(self, room: HubRoom) -> list[Change]:
+        """Return the changes that forget what is over in a room; the room too, if nothing was said or is kept in it.
 
         A room that its last member left to its rules, bans and mutes goes with them after empty_room_days.
         """
-        room_directory = self._directory.room_directory
-        name = room_directory.name_of(room_id)
-        if name is None:
+        room_directory, room_record = self._directory.room_directory, room.record
+        if room_record is None:
             return []
-        room_record = room_directory.room_records[name]
         now_ms = self._directory.wall_ms()
         invited_before_ms = now_ms - int(self._limits.room_invitation_days * _DAY_MS)
         left_before_ms = now_ms - int(self._limits.empty_room_days * _DAY_MS)
-        changes: list[Change] = list(room_directory.over(room_record, invited_before_ms))
-        is_left = room_directory.is_left(room_record) and name not in self._occupied
-        if room_directory.is_unused(room_record) or (is_left and room_record.made_at_ms < left_before_ms):
-            changes.append(DropRoom(room_id))
+        changes: list[Change] = list(room_directory.over(room, invited_before_ms))
+        is_left = room.is_left() and not room.members
+        if room_directory.is_unused(room) or (is_left and room_record.made_at_ms < left_before_ms):
+            changes.append(DropRoom(room_record.room_id))
         return changes
 
 
-def _ignore(_: Committed | NotAppended) -> None:
-    """Nobody waits for it."""
+def _try(changes: Sequence[Change]) -> Workflow[Committed]:
+    """Make changes; if they are refused, nothing is."""
+    try:
+        committed: Committed = yield Commit(changes)
+    except Refusal:
+        return Committed()
+    return committed
 
 
 def _sliced(numbers: Iterable[int]) -> Iterator[Sequence[int]]:

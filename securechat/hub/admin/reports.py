@@ -1,8 +1,8 @@
-"""What an administrator may look at: the server at a glance, people, logins, invites, bans and mutes.
+"""Reports for an administrator: the server at a glance, members and accounts, sessions, invites, bans and mutes.
 
-A list of all is an iterator, whose caller takes a few rows at a time and lets others be served in between: 10,000
-accounts or 50,000 logins are 100 ms of work. Nothing is sorted here, for the same reason. Each row is of the moment in
-which it is taken; what has gone since the list was asked for is left out.
+A long list is an iterator. Its caller takes a few rows at a time, and the loop serves others in between: 10,000
+accounts or 50,000 logins are 100 ms of work. Lists are not sorted, for the same reason. A row is of the moment in which
+it is taken; rows that have gone since the list was asked for are left out.
 """
 
 from __future__ import annotations
@@ -12,11 +12,11 @@ from typing import TypeVar
 
 from msgspec import Struct
 
-from securechat.errors import ErrorCode, Refusal
 from securechat.hub.context import HubContext
 from securechat.hub.members import Member
 from securechat.records.accounts import Ban, Invite, Mute
 from securechat.text.names import name_key
+from securechat.text.refusals import refusal_for
 
 _RowT = TypeVar("_RowT")
 
@@ -41,7 +41,7 @@ class ServerStatus(Struct, frozen=True, gc=False):
 
 
 class UserRow(Struct, frozen=True, gc=False):
-    """Somebody with an account, or a guest who is here."""
+    """An account, or a guest who is here."""
 
     name: str
     sender_id: int
@@ -58,7 +58,7 @@ class UserRow(Struct, frozen=True, gc=False):
 
 
 class SessionRow(Struct, frozen=True, gc=False):
-    """A login, or a connection without one (``login`` is 0: a guest, or somebody with a certificate)."""
+    """A login, or a connection without one (``login`` is 0: by a guest, or by certificate)."""
 
     name: str
     login: int
@@ -80,7 +80,7 @@ class AdminReports:
     def __init__(self, context: HubContext) -> None:
         self._context = context
         self._directory = context.accounts
-        self._keys = context.keys
+        self._keys = context.authentication
         self._members = context.members
         self._by_key = context.members_by_key
         self._connections = context.connections
@@ -96,27 +96,27 @@ class AdminReports:
             guests=sum(not member.account for member in members),
             accounts=len(directory.accounts),
             connections=len(self._connections),
-            rooms=len(context.presence.rooms),
+            rooms=len(context.rooms.occupied),
             last_seq=context.fed_seq,
             unsettled=context.unsettled,
             open_invites=sum(is_open(invite, now_ms) for invite in directory.invites.values()),
             bans=sum(1 for _ in self.bans()),
             mutes=sum(1 for _ in self.mutes()),
-            kept_rooms=len(directory.room_directory.room_records),
+            kept_rooms=len(directory.room_directory.recorded),
             rooms_without_members=directory.room_directory.count_without_members(),
         )
 
     def users(self) -> Iterator[UserRow]:
-        """Everybody with an account, then the guests who are here."""
-        return (self._user(sender_id) for sender_id in self._everybody() if self._is_known(sender_id))
+        """All accounts, then the guests who are here."""
+        return (self._user(sender_id) for sender_id in self._known_ids() if self._is_known(sender_id))
 
     def sessions(self, name: str | None = None) -> Iterator[SessionRow]:
-        """Logins and connections of one person, or of everybody, person by person.
+        """Logins and connections of one member or account, or of all of them, one after the other.
 
         Raises:
-            Refusal: NOT_FOUND, nobody has this name.
+            Refusal: NOT_FOUND, no member and no account has this name.
         """
-        ids: Iterable[int] = self._everybody() if name is None else (self._find(name),)
+        ids: Iterable[int] = self._known_ids() if name is None else (self._find(name),)
         return (row for sender_id in ids if self._is_known(sender_id) for row in self._sessions_of(sender_id))
 
     def invites(self) -> Iterator[Invite]:
@@ -134,7 +134,7 @@ class AdminReports:
     def _still_there(self, rows: Mapping[int, _RowT]) -> Iterator[_RowT]:
         return (row for number in list(rows) if (row := rows.get(number)) is not None)
 
-    def _everybody(self) -> list[int]:
+    def _known_ids(self) -> list[int]:
         accounts, members = self._directory.accounts, self._members
         return [*accounts, *(sender_id for sender_id in members if sender_id not in accounts)]
 
@@ -144,7 +144,7 @@ class AdminReports:
     def _present(self, name: str) -> Member:
         member = self._by_key.get(name_key(name))
         if member is None:
-            raise Refusal(ErrorCode.NOT_FOUND, f"nobody named {name} is here; `users` lists who is")
+            raise refusal_for("unknown_member")
         return member
 
     def _find(self, name: str) -> int:
@@ -167,7 +167,7 @@ class AdminReports:
             role=account.role.value if account is not None else "guest",
             online=bool(peers),
             connections=len(peers),
-            rooms=tuple(sorted(member.rooms)) if member is not None else (),
+            rooms=tuple(sorted(room.name for room in member.rooms)) if member is not None else (),
             addresses=tuple(dict.fromkeys(peer.host for peer in peers)),
             made_at_ms=account.made_at_ms if account is not None else 0,
             seen_at_ms=self._directory.wall_ms() if peers else account.seen_at_ms if account is not None else 0,
@@ -210,5 +210,5 @@ class AdminReports:
 
 
 def is_open(invite: Invite, now_ms: int) -> bool:
-    """Tell whether an invite still lets somebody in."""
+    """Tell whether an invite can still be used."""
     return not invite.revoked and len(invite.used_by) < invite.uses and invite.expires_at_ms > now_ms

@@ -1,26 +1,26 @@
-"""Rooms as an administrator sees them: which there are, how much they are used, and which may go.
+"""Lists rooms for an administrator, and removes unused ones.
 
-A room may be removed by hand when nobody belongs to it, nobody is in it and nobody is invited to it; its messages go
-with it. Each removal is written into the audit in the same step, and judged anew when the room's turn comes: whoever
-enters it at that moment keeps it.
+A room is unused when it has no members and no invited accounts, and none is in it. Its messages go with it. Each
+removal is written into the audit in the same commit, and judged anew when the room's turn comes: a member who enters it
+at that moment keeps it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from msgspec import Struct
 from msgspec.structs import replace
 
-from securechat.errors import ErrorCode, Refusal
-from securechat.hub.accounts.directory import AccountDirectory, Turn
 from securechat.hub.context import HubContext
-from securechat.records.accounts import Change, Committed
+from securechat.hub.rooms.room import HubRoom
+from securechat.hub.workflow import Commit, ReadRoomFigures, Turn, Workflow
+from securechat.records.accounts import Change, Committed, WriteAudit
 from securechat.records.log import NotAppended
 from securechat.records.queries import RoomFigures
-from securechat.records.rooms import DropRoom, PurgeExpired, RoomRecord, RoomRole
+from securechat.records.rooms import DropRoom, PurgeExpired, RoomRole
 from securechat.text.counts import counted
-from securechat.text.names import LOBBY
+from securechat.text.refusals import refusal_for
 
 _AT_ONCE = 20
 """Rooms that one question to the log is about: 25 ms of its reading thread when each has 10,000 messages."""
@@ -36,14 +36,14 @@ class RoomRow(Struct, frozen=True, gc=False):
 
     Attributes:
         room: its name.
-        total: how many are in it now.
-        members: how many belong to it.
-        owners: whose it is.
-        messages: how many it has, counted up to 10,000.
+        total: the number of members in it now.
+        members: the number of accounts that belong to it.
+        owners: the names of its owners.
+        messages: the number of its messages, counted up to 10,000.
         last_at_ms: when the last of them was sent; 0 for none.
         made_at_ms: when it got its record; 0 for none.
         kind: ``guests`` without a record, ``archived``, ``private`` or ``public``.
-        prunable: whether nobody belongs to it, is in it, or is invited.
+        prunable: whether it is unused.
     """
 
     room: str
@@ -61,39 +61,37 @@ Rows = Callable[[list[RoomRow] | NotAppended], None]
 
 
 class RoomReports:
-    """Looks at rooms, and removes those that nobody uses.
+    """Lists and removes rooms.
 
     Args:
-        context: rooms with a record, which are occupied, and the log.
+        context: the rooms, and the log.
     """
 
     def __init__(self, context: HubContext) -> None:
         self._directory = context.accounts
         self._room_directory = context.rooms
-        self._presence = context.presence
-        self._log = context.log
+        self._workflows = context.workflows
 
     def rooms(self, done: Rows) -> None:
         """Tell the lobby, every room with a record and every occupied one, by name."""
-        names = sorted({LOBBY, *self._room_directory.room_records, *self._presence.rooms})
-        self._gather(names, [], done)
+        rooms = {self._room_directory.lobby, *self._room_directory.recorded.values(), *self._room_directory.occupied}
+
+        def act() -> Workflow[list[RoomRow]]:
+            return [row for _, row in (yield from self._look_at(rooms))]
+
+        self._workflows.report(act(), done)
 
     def prunable(self, unused_days: float | None, done: Rows) -> None:
         """Tell which rooms `prune` would remove, by name. Raises as `prune`."""
         before_ms = self._before_ms(unused_days)
-        names = sorted(
-            name for name, room_record in self._room_directory.room_records.items() if self._is_prunable(room_record)
-        )
 
-        def gathered(rows: list[RoomRow] | NotAppended) -> None:
-            if isinstance(rows, list):
-                rows = [row for row in rows if row.prunable and max(row.last_at_ms, row.made_at_ms) < before_ms]
-            done(rows)
+        def act() -> Workflow[list[RoomRow]]:
+            return [row for _, row in (yield from self._prunable(before_ms))]
 
-        self._gather(names, [], gathered)
+        self._workflows.report(act(), done)
 
     def prune(self, actor: str, unused_days: float | None, done: Rows) -> None:
-        """Remove every room that nobody uses, with its messages; tell which were removed, with how many messages.
+        """Remove every unused room, with its messages; tell which were removed, with how many messages.
 
         Args:
             actor: for the audit.
@@ -105,52 +103,76 @@ class RoomReports:
         """
         before_ms = self._before_ms(unused_days)
 
-        def found(rows: list[RoomRow] | NotAppended) -> None:
-            if isinstance(rows, NotAppended):
-                done(rows)
-            else:
-                _Pruning(self._directory, self._is_prunable, actor, before_ms, rows, done).begin()
+        def act() -> Workflow[list[RoomRow]]:
+            removed: list[RoomRow] = []
+            for room, row in (yield from self._prunable(before_ms)):
+                note = self._directory.note(actor, "prune", row.room, counted(row.messages, "message"))
+                messages = yield from self._remove(room, before_ms, note)
+                if messages is not None:
+                    removed.append(replace(row, messages=messages))
+            return removed
 
-        self.prunable(unused_days, found)
+        self._workflows.report(act(), done)
 
     def _before_ms(self, unused_days: float | None) -> int:
         if unused_days is not None and not 0 < unused_days <= _MOST_DAYS:
-            raise Refusal(ErrorCode.INVALID, f"name a number of days up to {_MOST_DAYS}")
+            raise refusal_for("days_out_of_range", most=_MOST_DAYS)
         return self._directory.wall_ms() + 1 - int((unused_days or 0) * _DAY_MS)
 
-    def _is_prunable(self, room_record: RoomRecord) -> bool:
-        return (
-            room_record.name != LOBBY
-            and room_record.name not in self._presence.rooms
-            and not self._room_directory.members_of(room_record)
-            and not self._room_directory.count_invited(room_record)
+    def _prunable(self, before_ms: int) -> Workflow[list[tuple[HubRoom, RoomRow]]]:
+        rooms = yield from self._look_at(
+            room for room in self._room_directory.recorded.values() if self._is_prunable(room)
         )
+        return [(room, row) for room, row in rooms if row.prunable and max(row.last_at_ms, row.made_at_ms) < before_ms]
 
-    def _gather(self, names: list[str], rows: list[RoomRow], done: Rows) -> None:
-        """Ask the log about some rooms, and about the rest when it has answered."""
-        if not names:
-            done(rows)
-            return
-        some = names[:_AT_ONCE]
+    def _remove(self, room: HubRoom, before_ms: int, note: WriteAudit) -> Workflow[int | None]:
+        """Remove a room's messages, some at a time, and the room when none is left.
 
-        def answered(answer: list[RoomFigures] | NotAppended) -> None:
-            if isinstance(answer, NotAppended):
-                done(answer)
-                return
+        Returns:
+            How many messages it had; None if it is kept, because it is used again.
+        """
+        count = in_vain = 0
+        while True:
+            with (yield Turn(room)):
+                room_record = room.record
+                if room_record is None or room_record.made_at_ms >= before_ms or not self._is_prunable(room):
+                    yield Commit(())  # there may be thousands: the loop serves others in between
+                    return None
+                changes: list[Change] = [
+                    PurgeExpired(room.name, before_ms, _EXPIRE_AT_ONCE),
+                    DropRoom(room_record.room_id),
+                ]
+                if not count and not in_vain:
+                    changes.append(note)
+                committed: Committed = yield Commit(changes)
+            count += committed.count
+            if committed.dropped:
+                return count
+            if not committed.count and in_vain == _IN_VAIN:
+                return None  # a message was sent there since
+            in_vain = 0 if committed.count else in_vain + 1
+
+    def _is_prunable(self, room: HubRoom) -> bool:
+        return not room.members and room.is_left()
+
+    def _look_at(self, rooms: Iterable[HubRoom]) -> Workflow[list[tuple[HubRoom, RoomRow]]]:
+        """Ask the log about rooms, some at a time; return a row for each, by name."""
+        rooms = sorted(rooms, key=lambda room: room.name)
+        rows: list[tuple[HubRoom, RoomRow]] = []
+        for at in range(0, len(rooms), _AT_ONCE):
+            named = {room.name: room for room in rooms[at : at + _AT_ONCE]}
+            answer: list[RoomFigures] = yield ReadRoomFigures(list(named))
             figures = {each.room: each for each in answer}
-            rows.extend(self._row(name, figures.get(name)) for name in some)
-            self._gather(names[_AT_ONCE:], rows, done)
+            rows += [(room, self._row(room, figures.get(name))) for name, room in named.items()]
+        return rows
 
-        self._log.room_figures(some, answered)
-
-    def _row(self, name: str, figures: RoomFigures | None) -> RoomRow:
-        room, room_record = self._presence.rooms.get(name), self._room_directory.room_records.get(name)
-        row = RoomRow(name, len(room.members) if room is not None else 0)
+    def _row(self, room: HubRoom, figures: RoomFigures | None) -> RoomRow:
+        row, room_record = RoomRow(room.name, len(room.members)), room.record
         if figures is not None:
             row = replace(row, messages=figures.messages, last_at_ms=figures.last_at_ms)
         if room_record is None:
             return row
-        members, accounts = self._room_directory.members_of(room_record), self._directory.accounts
+        members, accounts = room.seniority(), self._directory.accounts
         owners = [each.sender_id for each in members if each.role is RoomRole.OWNER]
         return replace(
             row,
@@ -158,67 +180,5 @@ class RoomReports:
             owners=tuple(accounts[who].name for who in owners if who in accounts),
             made_at_ms=room_record.made_at_ms,
             kind="archived" if room_record.archived else "private" if room_record.private else "public",
-            prunable=self._is_prunable(room_record),
+            prunable=self._is_prunable(room),
         )
-
-
-class _Pruning:
-    """One removal of many rooms, a room after the other."""
-
-    def __init__(
-        self,
-        directory: AccountDirectory,
-        is_prunable: Callable[[RoomRecord], bool],
-        actor: str,
-        before_ms: int,
-        rows: list[RoomRow],
-        done: Rows,
-    ) -> None:
-        self._directory = directory
-        self._is_prunable = is_prunable
-        self._actor = actor
-        self._before_ms = before_ms
-        self._rows = rows
-        self._done = done
-        self._removed: list[RoomRow] = []
-
-    def begin(self) -> None:
-        """Remove the first room, and so on."""
-        self._next(0)
-
-    def _next(self, at: int) -> None:
-        if at == len(self._rows):
-            self._done(self._removed)
-        else:
-            self._step(at, 0, 0)
-
-    def _step(self, at: int, count: int, in_vain: int) -> None:
-        """Remove some of a room's messages, and the room when none is left."""
-        row = self._rows[at]
-
-        def job() -> Turn:
-            room_record = self._directory.room_directory.room_records.get(row.room)
-            is_new = room_record is not None and room_record.made_at_ms >= self._before_ms
-            if room_record is None or is_new or not self._is_prunable(room_record):
-                self._directory.change((), lambda _: self._next(at + 1))  # not at once: there may be thousands
-                return None
-            changes: list[Change] = [
-                PurgeExpired(row.room, self._before_ms, _EXPIRE_AT_ONCE),
-                DropRoom(room_record.room_id),
-            ]
-            if not count and not in_vain:
-                changes.append(self._directory.note(self._actor, "prune", row.room, counted(row.messages, "message")))
-            return changes, recorded
-
-        def recorded(answer: Committed | NotAppended) -> None:
-            if isinstance(answer, NotAppended):
-                self._done(answer)
-            elif answer.dropped:
-                self._removed.append(replace(row, messages=count + answer.count))
-                self._next(at + 1)
-            elif answer.count or in_vain < _IN_VAIN:
-                self._step(at, count + answer.count, 0 if answer.count else in_vain + 1)
-            else:
-                self._next(at + 1)  # something was said there since
-
-        self._directory.in_turn(("room", row.room), job)

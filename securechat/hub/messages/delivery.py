@@ -1,7 +1,7 @@
-"""What the log has committed, on its way to everybody who may hear it.
+"""Delivers committed entries to every member who may read them.
 
 A batch is broadcast in runs of entries for the same audience, in the order of seq, never regrouped across rooms: a
-client's one cursor is only right if what it gets is in order over all its rooms.
+client has one cursor for all its rooms, which is right only if entries arrive in order over all of them.
 """
 
 from __future__ import annotations
@@ -13,55 +13,53 @@ from msgspec.structs import replace
 
 from securechat.hub.context import HubContext
 from securechat.hub.interfaces import Peer
-from securechat.hub.messages.queries import ReaderQueries
-from securechat.hub.rooms.active_room import ActiveRoom
+from securechat.hub.messages.visibility import MessageVisibility
+from securechat.hub.rooms.room import HubRoom
 from securechat.model import LogEntry
 
 
 class Delivery:
-    """Fans out.
+    """Fans committed batches out to rooms and dialogues.
 
     Args:
-        context: who is here, and in which room.
-        queries: who may read what, in rooms with ``history_from_join``.
+        context: members, and the rooms they are in.
+        visibility: the readers of a change, in rooms with ``history_from_join``.
     """
 
-    def __init__(self, context: HubContext, queries: ReaderQueries) -> None:
+    def __init__(self, context: HubContext, visibility: MessageVisibility) -> None:
         self._broadcaster = context.broadcaster
-        self._presence = context.presence
         self._members = context.members
-        self._room_directory = context.rooms
-        self._queries = queries
-        self._new_names: dict[str, str] = {}
+        self._rooms = context.rooms
+        self._visibility = visibility
+        self._former_names: dict[str, HubRoom] = {}
 
     def fan_out(self, batch: Sequence[LogEntry]) -> None:
-        """Tell every member of the room, the sender included, or both sides of the dialogue.
+        """Broadcast each entry to every member of its room, the sender included, or to both sides of its dialogue.
 
         Args:
-            batch: all that is new in one batch of the log, also when that is nothing: old names of rooms end with it.
+            batch: the fresh entries of one batch of the log. An empty batch counts too: old names of rooms end with it.
         """
-        if self._new_names:
-            batch = [replace(entry, room=self._new_names.get(entry.room or "", entry.room)) for entry in batch]
-        for room_name, run in groupby(batch, key=_room_of):
-            if room_name is None:
+        for name, run in groupby(batch, key=_room_of):
+            if name is None:
                 for entry in run:
                     self._broadcaster.broadcast(self._dialogue_audience(entry), [entry])
-            elif (room := self._presence.rooms.get(room_name)) is not None:
-                self._tell_room(room, list(run))
-        self._new_names.clear()
+            elif (room := self._former_names.get(name) or self._rooms.named(name)) is not None and room.members:
+                entries = list(run)
+                if room.name != name:
+                    entries = [replace(entry, room=room.name) for entry in entries]
+                self._broadcast_in_room(room, entries)
+        self._former_names.clear()
 
-    def room_renamed(self, old: str, new: str) -> None:
-        """A room has another name: what was said under the old one in the same batch comes after this."""
-        self._new_names[old] = new
-        self._presence.rename_room(old, new)
+    def room_renamed(self, room: HubRoom, old: str) -> None:
+        """Note the former name of a room: messages of the same batch that have it are delivered after this."""
+        self._former_names[old] = room
 
-    def _tell_room(self, room: ActiveRoom, run: list[LogEntry]) -> None:
-        room_record = self._room_directory.room_records.get(room.name)
-        if room_record is None or not room_record.history_from_join:
+    def _broadcast_in_room(self, room: HubRoom, run: list[LogEntry]) -> None:
+        if room.record is None or not room.record.history_from_join:
             self._broadcaster.broadcast(room.audience(), run)
             return
-        for entry in run:  # an edit would show what was said before somebody joined
-            self._broadcaster.broadcast(self._queries.readers(room, entry), [entry])
+        for entry in run:  # an edit would show a message from before a member joined
+            self._broadcaster.broadcast(self._visibility.readers(room, entry), [entry])
 
     def _dialogue_audience(self, entry: LogEntry) -> list[Peer]:
         sides = (self._members.get(entry.sender_id), self._members.get(entry.to or 0))

@@ -1,8 +1,8 @@
-"""Whom a text names: ``@name``, with names that may contain spaces.
+"""Finds the mentions in a text: ``@name``, with names that may contain spaces.
 
-A stranger chooses the text, so the work is bounded by what is tried, not by what is found: each word is folded once
-(`names.word_key`), at most _MOST_TRIES candidates are looked for at _MOST_PLACES places, and a text whose words grow
-under folding gets no more than _MOST_FOLDED_CHARS of it. A text of ordinary writing meets none of these bounds.
+A sender chooses the text and may choose it to cost the server time. So the search is bounded by its attempts, not by
+its finds: it folds each word once (`names.word_key`), looks up at most _MOST_TRIES candidates at _MOST_POSITIONS
+positions, and folds at most _MOST_FOLDED_CHARS. Ordinary texts stay far below these bounds.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ from securechat.limits import MAX_NAME_CHARS, MAX_TEXT_CHARS
 from securechat.text.names import MAX_KEY_CHARS, word_key
 
 MOST_MENTIONS = 20
-"""Of one message; the rest is not counted."""
+"""Mentions of one message; those behind them in the text are not counted."""
 _MOST_WORDS = 4
-"""Of a name that is looked for: `user1 pc` has two; every further word costs a look-up."""
+"""Words of a name that is looked up: `user1 pc` has two. Every further word costs a look-up."""
 _MOST_TRIES = 1_000
-"""Candidates looked for in one text, at most 2.5 us each: 200 times ``@``, with four words and a comma behind each."""
-_MOST_PLACES = 400
-"""Places in one text where a name may begin: twice as many as 200 names that are called one after the other."""
+"""Candidates looked up for one text, at most 2.5 us each: enough for 200 times ``@`` with four words and a comma."""
+_MOST_POSITIONS = 400
+"""Positions in one text at which a name may begin: twice as many as a list of 200 names needs."""
 _MOST_FOLDED_CHARS = 2 * MAX_TEXT_CHARS
 """Code points of words beyond ASCII, after folding, in one text. In no language do words grow to twice their length;
 a few code points grow 18-fold (U+FDFA)."""
@@ -34,14 +34,14 @@ def mentioned(text: str, find: Callable[[str], int | None]) -> tuple[int, ...]:
     """Return the sender_ids that a text names, each once, in the order of the text.
 
     Args:
-        text: what somebody says.
-        find: tells the sender_id that has a name key, if anybody has.
+        text: the text of a message.
+        find: returns the sender_id that has a name key, or None.
     """
     if "@" not in text:
         return ()
     found: dict[int, None] = {}
     search = _Search(find)
-    for match in islice(_AFTER_AT.finditer(text), _MOST_PLACES):
+    for match in islice(_AFTER_AT.finditer(text), _MOST_POSITIONS):
         if (sender_id := search.longest(match.group(1))) is not None:
             found[sender_id] = None
             if len(found) >= MOST_MENTIONS:
@@ -52,7 +52,7 @@ def mentioned(text: str, find: Callable[[str], int | None]) -> tuple[int, ...]:
 
 
 class _Search:
-    """One text's share of work."""
+    """The search of one text, with its work counted."""
 
     __slots__ = ("_find", "_folded", "_folded_chars", "_tries")
 
@@ -64,12 +64,12 @@ class _Search:
 
     @property
     def is_over(self) -> bool:
-        """Whether the text has had its share."""
+        """Whether the search has reached a bound."""
         return self._tries >= _MOST_TRIES or self._folded_chars >= _MOST_FOLDED_CHARS
 
     def longest(self, rest: str) -> int | None:
-        """Who has the longest name that stands behind an ``@``, or that with less punctuation at its end."""
-        candidates: list[str] = []  # keys, the shortest name first, each with its punctuation after it without
+        """Return the sender with the longest name at the start of ``rest``, with or without punctuation at its end."""
+        candidates: list[str] = []  # keys, the shortest name first; each without its punctuation before with it
         before = ""
         for word in _WORD.findall(rest)[:_MOST_WORDS]:
             bare = word.rstrip(_PUNCTUATION)
@@ -77,7 +77,7 @@ class _Search:
                 self._add(candidates, before, bare)
             key = self._add(candidates, before, word)
             if key is None:
-                break  # nor has any name this word in it
+                break  # no name contains this word
             before = key
         for key in reversed(candidates):
             self._tries += 1

@@ -1,4 +1,4 @@
-"""Pages that fit into a frame: every event that holds a list is made here, and nowhere else (a test checks it).
+"""Cuts lists to pages that fit into a frame; every event with a list is made here, and nowhere else (a test checks).
 
 The hub knows no bytes, so it counts with upper bounds of what JSON needs; property tests hold them against the native
 codec. The rows of an event take at most ``page_bytes``, whatever they contain, and one row alone always fits: the
@@ -6,8 +6,8 @@ largest message, with every reaction it may have, is smaller than a page (`PageL
 
 A page of history that goes forward is a span of the log: messages and what changed older ones, in one order of seq.
 Wherever it is cut, everything up to there is in it and nothing from beyond, so ``through`` is the seq of its last
-entry, of either kind. A page that goes back holds messages alone: whoever reads those for the first time needs no
-changes.
+entry, of either kind. A page that goes back holds messages alone: a client that reads them for the first time gets them
+with all changes applied.
 """
 
 from __future__ import annotations
@@ -15,10 +15,12 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Collection, Iterable, Sequence
 from itertools import chain
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
 from msgspec.structs import replace
 
+from securechat.hub.interfaces import Peer
+from securechat.hub.rooms.room import HubRoom
 from securechat.limits import (
     LISTED_ID_BYTES,
     MAX_NAME_BYTES,
@@ -51,10 +53,6 @@ from securechat.model import (
 )
 from securechat.records.queries import HistoryQuery, HistoryRows, SearchQuery, SearchRows
 
-if TYPE_CHECKING:
-    from securechat.hub.interfaces import Peer
-    from securechat.hub.rooms.active_room import ActiveRoom
-
 _Row = TypeVar("_Row")
 _ESCAPED = re.compile(r'[\x00-\x1f"\\\x7f]')
 _MARK_BYTES = 14
@@ -71,7 +69,7 @@ _CERTIFICATE_FIELDS_BYTES = 120
 _TOPIC_BYTES = 6 * MAX_TOPIC_CHARS
 
 
-# --- How much something takes -----------------------------------------------------------------------------------------
+# --- Bounds of sizes --------------------------------------------------------------------------------------------------
 
 
 def encoded_bound(entry: LogEntry) -> int:
@@ -127,7 +125,7 @@ def _fitting(
     return kept
 
 
-# --- What was said ----------------------------------------------------------------------------------------------------
+# --- Messages ---------------------------------------------------------------------------------------------------------
 
 
 def history_page(ref: int, query: HistoryQuery, rows: HistoryRows, pages: PageLimits) -> HistoryPage:
@@ -167,7 +165,7 @@ def history_page(ref: int, query: HistoryQuery, rows: HistoryRows, pages: PageLi
 
 
 def search_page(ref: int, query: SearchQuery, rows: SearchRows, pages: PageLimits) -> SearchPage:
-    """Cut hits to a page, the newest first; of a hit that would not fit alone, only the first marks are told.
+    """Cut hits to a page, the newest first; a hit that would not fit alone keeps its first marks only.
 
     Args:
         ref: the request.
@@ -191,7 +189,7 @@ def _with_fewer_marks(hit: Hit, pages: PageLimits) -> Hit:
 def unread_page(
     ref: int, items: Sequence[UnreadItem], pages: PageLimits, *, through: int | None, through_room: str | None
 ) -> UnreadList:
-    """Cut places where something is unread to a page: rooms by name, then dialogues by sender_id.
+    """Cut conversations with unread messages to a page: rooms by name, then dialogues by sender_id.
 
     Args:
         ref: the request.
@@ -208,20 +206,20 @@ def unread_page(
     return UnreadList(ref=ref, items=kept, more=more, through=through, through_room=through_room)
 
 
-# --- Who and what there is --------------------------------------------------------------------------------------------
+# --- People and rooms -------------------------------------------------------------------------------------------------
 
 
 def people_per_page(pages: PageLimits) -> int:
-    """How many people fit into a page, whatever their names, with a topic beside them."""
+    """Return the number of people that fit into a page, whatever their names, with a topic beside them."""
     return min(pages.page_rows, max(1, (pages.page_bytes - _TOPIC_BYTES) // _PERSON_BYTES))
 
 
-def roster_page(ref: int, room: ActiveRoom, after: int, pages: PageLimits) -> Roster:
+def roster_page(ref: int, room: HubRoom, after: int, pages: PageLimits) -> Roster:
     """Return a page of a room's members, by sender_id.
 
     Args:
         ref: the request.
-        room: whose.
+        room: the room.
         after: only sender_ids above this.
         pages: how long a page may be.
     """
@@ -232,13 +230,13 @@ def roster_page(ref: int, room: ActiveRoom, after: int, pages: PageLimits) -> Ro
 
 
 def rooms_page(ref: int, rooms: Sequence[RoomCount], pages: PageLimits, *, more: bool) -> RoomsPage:
-    """Cut rooms to a page; ``more`` tells whether there are others behind them."""
+    """Cut rooms to a page; ``more`` tells whether the listing goes on behind them."""
     kept = _fitting(rooms, _room_bound, pages.page_bytes, most=pages.page_rows)
     return RoomsPage(ref=ref, rooms=kept, more=more or len(kept) < len(rooms))
 
 
-def with_people(joined: Joined, room: ActiveRoom, most: int, peers: Sequence[Peer]) -> Joined:
-    """Add who is in the room to a greeting; nobody where they are more than ``most``, or than fit for all the peers."""
+def with_people(joined: Joined, room: HubRoom, most: int, peers: Sequence[Peer]) -> Joined:
+    """Add the members of a room to its `Joined`, unless they are more than ``most``, or than fit for all the peers."""
     if len(room.members) > min(most, *(people_per_page(peer.page_limits) for peer in peers)):
         return joined
     return replace(joined, members=room.people())
@@ -251,16 +249,17 @@ def presence(
     most: int,
     peers: Sequence[Peer],
 ) -> Presence:
-    """Tell who came, went and has a new name; only the number where they are more than ``most``, or than fit.
+    """Return the event of members that joined, left or have a new name.
 
-    The peers share the event, so the smallest of their page limits counts.
+    It has no names, only the total, where the names are more than ``most``, or than fit into a page. The peers share
+    the event, so the smallest of their page limits counts.
 
     Args:
         room: its name.
-        total: how many are there now.
-        changes: who joined, who left, and who has a new name.
-        most: people that are named, of the room and of the changes.
-        peers: who is told.
+        total: the number of members now.
+        changes: members that joined, that left, and that have a new name.
+        most: the largest room, and the most changes, of which names are given.
+        peers: the connections that get the event.
     """
     joined, left, renamed = changes
     size_bytes = _PERSON_BYTES * (len(joined) + len(left)) + _RENAMING_BYTES * len(renamed)
@@ -277,7 +276,7 @@ def presence(
 
 
 def login_list(ref: int, logins: Sequence[LoginInfo], pages: PageLimits) -> LoginList:
-    """Cut logins to what fits: this connection's, those that are here, and those that were used last."""
+    """Cut logins to what fits: this connection's, those that are online, and those that were used last."""
     by_use = sorted(logins, key=lambda login: (login.current, login.online, login.used_at_ms), reverse=True)
     kept = {login.login for login in _fitting(by_use, _login_bound, pages.page_bytes)}
     return LoginList(ref, [login for login in logins if login.login in kept], more=len(kept) < len(logins))

@@ -1,22 +1,24 @@
-"""From a Say, Edit, Delete or React to an Acked: rules, the log's answer, and acknowledgements that wait for the feed.
+"""Checks messages and changes against the rules, gives them to the log, and acknowledges them.
 
 A draft belongs to the stream of the connection it came on, and its acknowledgement goes to that connection alone. A
-retry is acknowledged only when the feed has passed its seq, so that an ack never comes before the message could.
+retry is acknowledged when its seq has been fanned out, so that an ack never comes before the message could.
 """
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TypeAlias, assert_never
 
 from securechat.errors import ErrorCode, Refusal
-from securechat.hub.accounts.authentication import span
 from securechat.hub.context import HubContext
 from securechat.hub.interfaces import OperatorEvent, Peer
 from securechat.hub.members import Member, MemberConnection
 from securechat.hub.messages.mentions import mentioned
+from securechat.hub.messages.slow_mode import SlowMode
 from securechat.hub.mutes import expect_unmuted, expect_unmuted_in
 from securechat.hub.rate_limits import DailyQuota
 from securechat.hub.rooms.permissions import Permission, Rank, has_permission
+from securechat.hub.rooms.room import HubRoom
 from securechat.limits import MAX_TEXT_BYTES
 from securechat.model import (
     Acked,
@@ -31,22 +33,20 @@ from securechat.model import (
     Say,
 )
 from securechat.records.log import Appended, AppendOutcome, NotAppended
-from securechat.text.names import LOBBY, check_room
+from securechat.text.names import LOBBY
+from securechat.text.refusals import refusal_for
 from securechat.text.sanitize import is_hostile
 
 DraftCommand: TypeAlias = Say | Direct | Edit | Delete | React
-_NEVER = (-1e9, 0, 0)
 _CHANGE_BYTES = 100
-"""What a change takes up besides its text, in tables and indexes: a reaction has no text at all."""
-_MOST_PAUSES = 65_536
-"""Pauses of slow mode that are remembered, after whoever has to make them has gone too: some 15 MiB."""
+"""Bytes that a change takes up besides its text, in tables and indexes: a reaction has no text at all."""
 
 
 class Posting:
-    """Takes drafts to the log and its answers back.
+    """Takes drafts to the log, and the answers of the log to their senders.
 
     Args:
-        context: who is here, in which rooms, and the log.
+        context: members, rooms and the log.
     """
 
     def __init__(self, context: HubContext) -> None:
@@ -61,18 +61,16 @@ class Posting:
         self._members = context.members
         self._by_key = context.members_by_key
         self._connections = context.connections
-        self._renaming = context.renaming
         self._text_chars = context.pages.text_chars
         self._quota = DailyQuota(context.limits.stored_bytes_per_address_day)
         self._late_acks: list[tuple[int, Peer, Acked]] = []
-        # by sender and room, the latest last: when it last said something there, from which stream, as which draft
-        self._said: dict[tuple[int, int], tuple[float, int, int]] = {}
+        self._slow_mode = SlowMode(context)
 
     def append(self, peer: Peer, _: Member, command: DraftCommand) -> None:
         """Check a draft and give it to the log.
 
-        What the log may have already, from before the connection was lost, is answered by it whatever the rules say
-        by now: a refusal would be a lie, and have it sent again as something new.
+        A draft that the log may have from before the connection was lost is answered by the log, whatever the rules
+        say by now: a refusal would be wrong, and the client would send the draft again as a new one.
 
         Raises:
             Refusal: a rule forbids it.
@@ -97,7 +95,7 @@ class Posting:
         size_bytes = len(text) if text.isascii() else len(text.encode())
         size_bytes += _CHANGE_BYTES if isinstance(made, Revision) else 0
         if not self._quota.has_room(peer.address, size_bytes, self._context.now):
-            raise Refusal(ErrorCode.QUOTA, "your address has stored all it may today; try again tomorrow")
+            raise refusal_for("daily_storage_used_up")
 
         def done(outcome: AppendOutcome) -> None:
             if isinstance(outcome, NotAppended) or outcome.retry:
@@ -117,15 +115,15 @@ class Posting:
             raise
         self._quota.take(peer.address, size_bytes)
         connection.last_client_id = max(connection.last_client_id, command.client_id)
-        if isinstance(made, Draft):
-            self._begin_pause(made)
+        if isinstance(made, Draft) and made.room is not None and (room := member.room_called(made.room)) is not None:
+            self._slow_mode.note_sent(room, made)
         if self._hears_messages and isinstance(made, Draft):
             self._operator_log.happened(
                 OperatorEvent.SAID, peer, member.name, made.room or made.to_name or "", made.text
             )
 
     def _recall(self, peer: Peer, connection: MemberConnection, command: DraftCommand, refusal: Refusal) -> None:
-        """Ask the log whether it has this already; if not, the refusal stands."""
+        """Ask the log for an earlier copy of a refused draft; without one the refusal stands."""
         member = connection.member
         probe = Draft(
             member.sender_id, member.name, command.client_id, "", room=LOBBY, stream=connection.stream, known_only=True
@@ -133,7 +131,7 @@ class Posting:
 
         def done(outcome: AppendOutcome) -> None:
             if isinstance(outcome, NotAppended) and outcome.code in {ErrorCode.NOT_FOUND, ErrorCode.OUT_OF_ORDER}:
-                outcome = NotAppended(refusal.code, refusal.detail, refusal.retry_after_s)
+                outcome = NotAppended.of(refusal)
                 self._operator_log.happened(OperatorEvent.REFUSED, peer, member.name, str(refusal))
             self._settle(peer, member, command.client_id, outcome)
 
@@ -147,7 +145,7 @@ class Posting:
             raise
 
     def acknowledge_fed(self) -> None:
-        """Acknowledge the retries that waited for what has been fanned out by now."""
+        """Acknowledge the retries whose seq has been fanned out by now."""
         if self._late_acks:
             seq = self._context.fed_seq
             entries, self._late_acks = self._late_acks, []
@@ -164,24 +162,22 @@ class Posting:
             expect_unmuted(self._directory, member.sender_id)
         if isinstance(command, Say):
             room = self._room_of(member, command.room)
-            self._check_rules(connection, command, room)
+            self._require_may_say(connection, command, room)
             return Draft(
                 member.sender_id,
                 member.name,
                 command.client_id,
                 command.text,
-                room=room,
+                room=room.name,
                 stream=connection.stream,
                 reply=command.reply,
                 mentions=mentioned(command.text, lambda key: self._sender_named(room, key)),
             )
         if command.to == member.sender_id:
-            raise Refusal(ErrorCode.INVALID, "you cannot write to yourself")
+            raise refusal_for("message_to_yourself")
         other = self._members.get(command.to) or self._directory.accounts.get(command.to)
         if other is None or command.to in self._directory.being_deleted:
-            raise Refusal(
-                ErrorCode.PERSON_ABSENT, "this person is not here now and has no account; write when they are back"
-            )
+            raise refusal_for("person_absent")
         return Draft(
             member.sender_id,
             member.name,
@@ -196,31 +192,30 @@ class Posting:
     def _revision(self, connection: MemberConnection, command: Edit | Delete | React) -> Revision:
         member = connection.member
         if (command.room is None) == (command.to is None):
-            raise Refusal(ErrorCode.INVALID, "name the room, or the person of the dialogue, and not both")
+            raise refusal_for("change_without_conversation")
         if self._directory.mutes:
             expect_unmuted(self._directory, member.sender_id)
-        room: str | None = None
+        room: HubRoom | None = None
         any_author = False
         if command.room is not None:
             room = self._room_of(member, command.room)
             rank = self._room_directory.rank(room, member.sender_id)
             any_author = has_permission(rank, Permission.REVISE_OTHERS)
-            self._check_room_record(member, room, rank, reacting=isinstance(command, React))
-        text, sign = "", ""
+            self._require_writable(member, room, rank, reacting=isinstance(command, React))
+        text, emoji = "", ""
         mentions: tuple[int, ...] = ()
         match command:
             case Edit():
                 _check_text(command.text, self._text_chars)
                 kind, text = RevisionKind.EDIT, command.text
                 if room is not None:
-                    room_record = room
-                    mentions = mentioned(text, lambda key: self._sender_named(room_record, key))
+                    mentions = mentioned(text, partial(self._sender_named, room))
             case Delete():
                 kind = RevisionKind.DELETE
             case React():
-                kind, sign = RevisionKind.REACT if command.on else RevisionKind.UNREACT, command.sign
-                if sign.isspace() or is_hostile(sign):
-                    raise Refusal(ErrorCode.INVALID, "a reaction is a visible sign, such as an emoji")
+                kind, emoji = RevisionKind.REACT if command.on else RevisionKind.UNREACT, command.sign
+                if emoji.isspace() or is_hostile(emoji):
+                    raise refusal_for("reaction_invisible")
             case _:
                 assert_never(command)
         return Revision(
@@ -229,75 +224,55 @@ class Posting:
             member.name,
             command.client_id,
             command.seq,
-            room=room,
+            room=None if room is None else room.name,
             to=command.to,
             text=text,
-            sign=sign,
+            sign=emoji,
             any_author=any_author,
             stream=connection.stream,
             mentions=mentions,
         )
 
-    def _room_of(self, member: Member, raw: str) -> str:
-        room = raw
-        if room not in member.rooms and (room := member.room_meant(check_room(raw))) not in member.rooms:
-            raise Refusal(ErrorCode.NOT_A_MEMBER, f"you are not in #{room}; join it first")
-        if self._renaming and room in self._renaming:
-            raise Refusal(ErrorCode.BUSY, f"#{room} is getting another name; try again", retry_after_s=0.5)
+    def _room_of(self, member: Member, raw: str) -> HubRoom:
+        room = self._room_directory.entered(member, raw)
+        if room.is_renaming:
+            raise refusal_for("room_being_renamed", retry_after_s=0.5, room=room.name)
         return room
 
-    def _check_rules(self, connection: MemberConnection, command: Say, room: str) -> None:
-        """Judge whether a member may say something in a room now."""
+    def _require_may_say(self, connection: MemberConnection, command: Say, room: HubRoom) -> None:
+        """Require that a member may send a message in a room now."""
         member = connection.member
-        room_record = self._room_directory.room_records.get(room)
+        room_record = room.record
         if room_record is None:
             return
         rank = self._room_directory.rank(room, member.sender_id)
-        self._check_room_record(member, room, rank)
+        self._require_writable(member, room, rank)
         if room_record.slow_s and not has_permission(rank, Permission.SKIP_SLOW_MODE):
-            at, stream, client_id = self._said.get((member.sender_id, room_record.room_id), _NEVER)
-            left_s = at + room_record.slow_s - self._context.now
-            is_retry = stream == connection.stream and command.client_id <= client_id
-            if left_s > 0 and not is_retry:
-                raise Refusal(ErrorCode.SLOW_MODE, f"#{room} is in slow mode; wait {span(left_s)}", round(left_s, 1))
+            self._slow_mode.require_waited(room_record, member.sender_id, connection.stream, command.client_id)
 
-    def _begin_pause(self, draft: Draft) -> None:
-        """Slow mode counts from here: what was refused, or could not be taken yet, has not been said."""
-        room_record = self._room_directory.room_records.get(draft.room or "")
-        if room_record is None or not room_record.slow_s:
-            return
-        who = (draft.sender_id, room_record.room_id)
-        said = (self._context.now, draft.stream, draft.client_id)
-        _, stream, client_id = self._said.get(who, _NEVER)
-        if stream == draft.stream and draft.client_id <= client_id:
-            return  # a retry
-        self._said.pop(who, None)
-        if len(self._said) >= _MOST_PAUSES:
-            del self._said[next(iter(self._said))]
-        self._said[who] = said
-
-    def _check_room_record(self, member: Member, room: str, rank: Rank, *, reacting: bool = False) -> None:
-        room_record = self._room_directory.room_records.get(room)
+    def _require_writable(self, member: Member, room: HubRoom, rank: Rank, *, reacting: bool = False) -> None:
+        """Require that the settings of a room, and its mutes, let a member write there."""
+        room_record = room.record
         if room_record is None:
             return
         if room_record.archived:
-            raise Refusal(ErrorCode.ARCHIVED, f"#{room} is archived: it can be read, and nothing written")
+            raise refusal_for("room_archived", room=room.name)
         expect_unmuted_in(self._directory, room, member.sender_id)
         if room_record.read_only and not reacting and not has_permission(rank, Permission.WRITE_READ_ONLY):
-            raise Refusal(ErrorCode.READ_ONLY, f"only moderators and owners of #{room} may write there; you may react")
+            raise refusal_for("room_read_only", room=room.name)
 
-    def _sender_named(self, room: str, key: str) -> int | None:
-        """Whom a name in a text of this room means: somebody there, or an account that may read it."""
+    def _sender_named(self, room: HubRoom, key: str) -> int | None:
+        """Return the sender that a name in this room means: a member who is there, or an account that may read it."""
         present = self._by_key.get(key)
         if present is not None and room in present.rooms:
             return present.sender_id
         account = self._directory.account_of_key(key)
-        if account is None or (room != LOBBY and not self._room_directory.belongs(room, account.sender_id)):
+        if account is None or not (room.is_lobby or room.belongs(account.sender_id)):
             return None
         return account.sender_id
 
     def _settle(self, peer: Peer, member: Member, client_id: int, outcome: AppendOutcome) -> None:
-        """Answer the sender. What that raises costs the sender's connection, and nobody else in the batch."""
+        """Answer the sender. An exception costs the sender's connection; the rest of the batch goes on."""
         member.unsettled -= 1
         self._context.unsettled -= 1
         before, self._containment.current = self._containment.current, peer
@@ -308,9 +283,7 @@ class Posting:
             if connection is None or connection.member is not member:
                 return
             if isinstance(outcome, NotAppended):
-                peer.deliver(
-                    Refused(outcome.code, outcome.text, client_id=client_id, retry_after_s=outcome.retry_after_s)
-                )
+                peer.deliver(Refused.of(outcome.refusal(), client_id=client_id))
             elif isinstance(outcome, Appended):
                 acked = Acked(client_id, outcome.seq)
                 if outcome.retry and outcome.seq > self._context.fed_seq:
@@ -319,7 +292,7 @@ class Posting:
                     peer.deliver(acked)
             else:
                 assert_never(outcome)
-        except Exception as error:  # noqa: BLE001  (whatever it is)
+        except Exception as error:  # noqa: BLE001  (the containment reports it)
             self._containment.contain(peer, error)
         finally:
             self._containment.current = before  # the rest of the batch is not this peer's
@@ -327,6 +300,6 @@ class Posting:
 
 def _check_text(text: str, most_chars: int) -> None:
     if not text or text.isspace():
-        raise Refusal(ErrorCode.TEXT_EMPTY, "an empty message was not sent")
+        raise refusal_for("text_empty")
     if len(text) > most_chars or (not text.isascii() and len(text.encode()) > MAX_TEXT_BYTES):
-        raise Refusal(ErrorCode.TEXT_TOO_LONG, f"a message has at most {most_chars} characters; send it in parts")
+        raise refusal_for("text_too_long", most=most_chars)

@@ -1,17 +1,23 @@
-"""Every room with a record, in memory: its rules, who belongs to it, who may not enter it.
+"""Every room that the hub knows, found by its name or by the number of its record.
 
-The registry of rooms, and as there (`directory`) nothing stands here before it is durable: `AccountDirectory.change`
+A name is resolved here once, where a command comes in or where the log's feed does; behind that the hub holds the
+`HubRoom`. As for accounts, nothing durable is changed here before it is durable in the log: `AccountDirectory.change`
 applies what the log has taken.
+
+A room without a record and without members lasts as long as anything holds it, such as a change that waits for its
+turn; then its name means nothing again.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
 from itertools import islice
 from typing import assert_never
+from weakref import WeakValueDictionary
 
+from securechat.hub.members import Member
 from securechat.hub.rooms.listing import RoomListing
 from securechat.hub.rooms.permissions import RANK_OF_ROLE, Rank
+from securechat.hub.rooms.room import HubRoom
 from securechat.hub.wall_clock import WallClock
 from securechat.records.accounts import Account, Role
 from securechat.records.rooms import (
@@ -30,7 +36,8 @@ from securechat.records.rooms import (
     RoomRole,
     StoredRooms,
 )
-from securechat.text.names import LOBBY
+from securechat.text.names import LOBBY, check_room
+from securechat.text.refusals import refusal_for
 
 MUTED_FOR_GOOD = -1
 _LOOKS = 256
@@ -42,190 +49,131 @@ class RoomDirectory:
 
     Args:
         accounts: every account, by sender_id.
-        active_rooms: the occupied rooms, by name.
         clock: what expiry is judged by.
 
     Attributes:
-        room_records: every room with a record, by name.
-        listing: the rooms that anybody may be told of.
+        lobby: the room that every member is in.
+        recorded: every room with a record, by the record's room_id.
+        occupied: every room with members who are present; kept by `PresenceTracker`.
+        listing: the rooms that every member may be told of.
     """
 
-    def __init__(self, accounts: dict[int, Account], active_rooms: Collection[str], clock: WallClock) -> None:
-        self.room_records: dict[str, RoomRecord] = {}
-        self.listing = RoomListing(active_rooms, self.room_records)
+    def __init__(self, accounts: dict[int, Account], clock: WallClock) -> None:
+        self._by_name: WeakValueDictionary[str, HubRoom] = WeakValueDictionary()
+        self.lobby = self.named_or_new(LOBBY)
+        self.recorded: dict[int, HubRoom] = {}
+        self.occupied: set[HubRoom] = set()
+        self.listing = RoomListing(self._by_name)
         self._accounts = accounts
         self._wall_ms = clock.now_ms
-        self._names: dict[int, str] = {}
-        self._members: dict[int, dict[int, Membership]] = {}  # by room_id, then sender_id
-        self._rooms_of: dict[int, set[int]] = {}
-        self._bans: dict[int, dict[int, RoomBan]] = {}
-        self._without_members: set[int] = set()
+        self._rooms_of: dict[int, dict[HubRoom, None]] = {}  # by sender_id
+        self._without_members: set[int] = set()  # by room_id, as are the next two
         self._giving_way: dict[int, None] = {}  # those of them with no rule against it, the longest so first
         self._with_messages: set[int] = set()  # rooms that the log kept for what was said there, since `look_again`
 
-    def restore(self, room_records: StoredRooms) -> None:
+    def restore(self, stored: StoredRooms) -> None:
         """Take over what the log remembers."""
-        for room_record in room_records.room_records:
+        for room_record in stored.room_records:
             self.apply(PutRoom(room_record))
-        for membership in room_records.memberships:
+        for membership in stored.memberships:
             self.apply(PutMembership(membership))
-        for ban in room_records.bans:
+        for ban in stored.bans:
             self.apply(PutRoomBan(ban))
 
-    # --- Looking --------------------------------------------------------------------------------------------------
+    # --- Finding --------------------------------------------------------------------------------------------------
 
-    def name_of(self, room_id: int) -> str | None:
-        """Return what a room with a record is called now; None when the record is gone."""
-        return self._names.get(room_id)
+    def named(self, name: str) -> HubRoom | None:
+        """Return the room that has this name now."""
+        return self._by_name.get(name)
 
-    def membership(self, room: str, sender_id: int) -> Membership | None:
-        """Return how an account belongs to a room; None also for rooms without a record."""
-        room_record = self.room_records.get(room)
-        return None if room_record is None else self._members[room_record.room_id].get(sender_id)
+    def named_or_new(self, name: str) -> HubRoom:
+        """Return the room that has this name now; one without a record if there is none yet."""
+        room = self._by_name.get(name)
+        if room is None:
+            room = self._by_name[name] = HubRoom(name)
+        return room
 
-    def belongs(self, room: str, sender_id: int) -> bool:
-        """Tell whether an account belongs to a room; an invitation is not enough."""
-        room_record = self.room_records.get(room)
-        return room_record is not None and self.belongs_to(room_record, sender_id)
+    def count_present(self, name: str) -> int:
+        """Count the members in the room that has this name now."""
+        room = self._by_name.get(name)
+        return len(room.members) if room is not None else 0
 
-    def belongs_to(self, room_record: RoomRecord, sender_id: int) -> bool:
-        """Tell the same of a room, whatever it is called by now."""
-        membership = self._members[room_record.room_id].get(sender_id)
-        return membership is not None and membership.role.belongs
+    def entered(self, member: Member, raw: str) -> HubRoom:
+        """Return the room of this name that a member is in.
 
-    def memberships_of(self, sender_id: int) -> list[tuple[RoomRecord, Membership]]:
-        """The rooms an account belongs to, by name, with what it is there; invitations left out."""
-        found = []
-        for room_id in self._rooms_of.get(sender_id, ()):
-            membership = self._members[room_id][sender_id]
-            if membership.role.belongs:
-                found.append((self.room_records[self._names[room_id]], membership))
-        return sorted(found, key=lambda each: each[0].name)
+        Raises:
+            Refusal: ROOM_INVALID for what can be no room's name, NOT_A_MEMBER.
+        """
+        room = member.room_called(raw)
+        if room is None:
+            raise refusal_for("not_in_room", room=check_room(raw))
+        return room
 
-    def members_of(self, room_record: RoomRecord) -> list[Membership]:
-        """Who belongs to a room, the longest-standing first; invitations left out."""
-        rows = (row for row in self._members[room_record.room_id].values() if row.role.belongs)
-        return sorted(rows, key=lambda row: (row.joined_at_ms, row.sender_id))
+    def seen(self, member: Member, raw: str) -> HubRoom:
+        """Return the room of this name that a member is in, or may know of.
 
-    def owners(self, room: str) -> int:
-        """Count who owns a room."""
-        room_record = self.room_records.get(room)
-        rows = () if room_record is None else self._members[room_record.room_id].values()
-        return sum(row.role is RoomRole.OWNER for row in rows)
+        Raises:
+            Refusal: ROOM_INVALID for what can be no room's name, NO_SUCH_ROOM.
+        """
+        room = member.room_called(raw) or self.named(check_room(raw))
+        if room is None:
+            raise refusal_for("no_such_room")
+        self.require_seen(member, room)
+        return room
 
-    def rank(self, room: str, sender_id: int, *, present: bool = True) -> Rank:
-        """How high somebody stands in a room; ``present`` tells whether they are in it."""
+    def require_seen(self, member: Member, room: HubRoom) -> None:
+        """Require that a member is in a room, or may know of it.
+
+        Raises:
+            Refusal: NO_SUCH_ROOM, also for a private room that is there.
+        """
+        if room not in member.rooms and (room.record is None or not self.is_visible(room, member.sender_id)):
+            raise refusal_for("no_such_room")
+
+    def memberships_of(self, sender_id: int) -> list[tuple[HubRoom, Membership]]:
+        """Return the rooms an account belongs to, by name, with its membership; invitations left out."""
+        found = [(room, room.memberships[sender_id]) for room in self._rooms_of.get(sender_id, ())]
+        return sorted((each for each in found if each[1].role.belongs), key=lambda each: each[0].name)
+
+    # --- Judging --------------------------------------------------------------------------------------------------
+
+    def rank(self, room: HubRoom, sender_id: int, *, present: bool = True) -> Rank:
+        """Return the rank of a sender in a room; ``present`` tells whether the sender is in it."""
         account = self._accounts.get(sender_id)
         if account is not None and account.role is Role.ADMIN:
             return Rank.ADMIN
-        membership = self.membership(room, sender_id)
+        membership = room.memberships.get(sender_id)
         if membership is not None and membership.role is not RoomRole.FORMER:
             return RANK_OF_ROLE[membership.role]
         return Rank.MEMBER if present else Rank.NONE
 
-    def role_word(self, room: str, sender_id: int) -> str | None:
-        """The role of somebody in a room, as the wire says it; None for none."""
-        membership = self.membership(room, sender_id)
-        return membership.role.value if membership is not None and membership.role.belongs else None
+    def is_visible(self, room: HubRoom, sender_id: int) -> bool:
+        """Tell whether a sender may know that a room exists."""
+        membership = room.memberships.get(sender_id)
+        known = membership is not None and membership.role is not RoomRole.FORMER
+        return room.record is None or not room.record.private or known or self._is_admin(sender_id)
 
-    def count_invited(self, room_record: RoomRecord) -> int:
-        """Count the invitations to a room that are open."""
-        return sum(row.role is RoomRole.INVITED for row in self._members[room_record.room_id].values())
+    def _is_admin(self, sender_id: int) -> bool:
+        account = self._accounts.get(sender_id)
+        return account is not None and account.role is Role.ADMIN
 
-    def count_bans(self, room_record: RoomRecord) -> int:
-        """Count the bans from a room, in force or not."""
-        return len(self._bans[room_record.room_id])
+    def ban(self, room: HubRoom, sender_id: int) -> RoomBan | None:
+        """Return the ban that keeps a sender out of a room."""
+        ban = room.bans.get(sender_id)
+        return ban if ban is not None and self.lasts(ban.until_ms) else None
 
-    def bans_over(self, room_record: RoomRecord) -> list[int]:
-        """Return who was banned from a room for a time that is over, by sender_id."""
-        return [ban.sender_id for ban in self._bans[room_record.room_id].values() if not self.lasts(ban.until_ms)]
+    def bans_over(self, room: HubRoom) -> list[int]:
+        """Return the senders whose ban from a room is over."""
+        return [ban.sender_id for ban in room.bans.values() if not self.lasts(ban.until_ms)]
 
-    def is_unused(self, room_record: RoomRecord, leaving: int | None = None) -> bool:
-        """Tell whether a record keeps nothing: no member or invitation, no rule, and no mute or ban in force.
-
-        What was said there is the log's to know.
-
-        Args:
-            room_record: which room.
-            leaving: an account that counts as gone, unless it is muted.
-        """
-        rules = (
-            room_record.topic,
-            room_record.private,
-            room_record.read_only,
-            room_record.slow_s,
-            room_record.retention_days,
-            room_record.history_from_join,
-            room_record.archived,
-        )
-        return not any(rules) and self._concerns_nobody(room_record, leaving)
-
-    def may_give_way(self, room_record: RoomRecord) -> bool:
-        """Tell whether a record may go to make space for another, if no message is left in its room.
-
-        It is one that would be unused without its topic, slow mode, retention and read-only rule: in an empty room they
-        protect nothing, and who enters it next owns it and may change them.
-        """
-        return not _is_closed(room_record) and self._concerns_nobody(room_record)
-
-    def is_left(self, room_record: RoomRecord) -> bool:
-        """Tell whether nobody belongs to a room, and nobody is invited to it; the lobby is everybody's."""
-        rows = self._members[room_record.room_id].values()
-        return room_record.name != LOBBY and all(row.role is RoomRole.FORMER for row in rows)
-
-    def _concerns_nobody(self, room_record: RoomRecord, leaving: int | None = None) -> bool:
-        """Tell whether a room has no member or invitation, and no mute or ban in force; ``leaving`` counts as gone."""
-        if room_record.name == LOBBY:
-            return False
-        if any(self.lasts(ban.until_ms) for ban in self._bans[room_record.room_id].values()):
-            return False
-        rows = self._members[room_record.room_id].values()
-        return all(not self.is_muted(row) and (row.role is RoomRole.FORMER or row.sender_id == leaving) for row in rows)
-
-    def longest_unused(self, is_occupied: Callable[[str], bool]) -> RoomRecord | None:
-        """Return a room whose record may give way; of several, one that has been without members for long.
-
-        Either its record keeps nothing (`is_unused`), or it `may_give_way`, nobody is there, and it is not known to
-        hold messages.
-        """
-        for room_id in list(islice(self._giving_way, _LOOKS)):
-            room_record = self.room_records[self._names[room_id]]
-            if self.is_unused(room_record) or (
-                room_id not in self._with_messages
-                and self.may_give_way(room_record)
-                and not is_occupied(room_record.name)
-            ):
-                return room_record
-            del self._giving_way[room_id]  # the next search looks at others
-            self._giving_way[room_id] = None
-        return None
-
-    def kept_by_messages(self, room_id: int) -> None:
-        """The log has kept a room with rules, because messages are in it: it is not asked again before `look_again`."""
-        if room_id in self._names:
-            self._with_messages.add(room_id)
-
-    def look_again(self) -> None:
-        """Retention may have emptied rooms since: to be called once a day."""
-        self._with_messages.clear()
-
-    def count_without_members(self) -> int:
-        """Count the rooms with a record that nobody belongs to."""
-        return len(self._without_members)
-
-    def over(self, room_record: RoomRecord, invited_before_ms: int) -> list[RoomChange]:
-        """Return what ends that has come to its end in a room: bans, mutes of who has left, old invitations."""
-        room_id = room_record.room_id
-        rows = [
-            row
-            for row in self._members[room_id].values()
-            if (row.role is RoomRole.FORMER and not self.is_muted(row))
-            or (row.role is RoomRole.INVITED and row.joined_at_ms < invited_before_ms and not self.is_muted(row))
-        ]
-        return [
-            *(DropRoomBan(room_id, sender_id) for sender_id in self.bans_over(room_record)),
-            *(DropMembership(room_id, row.sender_id) for row in rows),
-        ]
+    def muted_s(self, room: HubRoom, sender_id: int) -> float | None:
+        """Return the seconds for which a sender may not write in a room: 0.0 for not muted, None for good."""
+        membership = room.memberships.get(sender_id)
+        if membership is None or membership.muted_until_ms == 0:
+            return 0.0
+        if membership.muted_until_ms == MUTED_FOR_GOOD:
+            return None
+        return max(0.0, (membership.muted_until_ms - self._wall_ms()) / 1000)
 
     def is_muted(self, row: Membership) -> bool:
         """Tell whether a mute is in force."""
@@ -235,31 +183,87 @@ class RoomDirectory:
         """Tell whether something with this end is still in force."""
         return until_ms is None or until_ms > self._wall_ms()
 
-    def ban(self, room: str, sender_id: int) -> RoomBan | None:
-        """Return the ban that keeps somebody out of a room."""
-        room_record = self.room_records.get(room)
-        ban = None if room_record is None else self._bans[room_record.room_id].get(sender_id)
-        return ban if ban is not None and self.lasts(ban.until_ms) else None
+    # --- Rooms without members ------------------------------------------------------------------------------------
 
-    def muted_s(self, room: str, sender_id: int) -> float | None:
-        """For how long somebody may not write in a room: 0.0 for not at all muted, None for good."""
-        membership = self.membership(room, sender_id)
-        if membership is None or membership.muted_until_ms == 0:
-            return 0.0
-        if membership.muted_until_ms == MUTED_FOR_GOOD:
-            return None
-        return max(0.0, (membership.muted_until_ms - self._wall_ms()) / 1000)
+    def is_unused(self, room: HubRoom, leaving: int | None = None) -> bool:
+        """Tell whether a record keeps nothing: no member or invitation, no rule, and no mute or ban in force.
 
-    def is_visible(self, room: str, sender_id: int) -> bool:
-        """Tell whether somebody may know that a room with a record exists."""
-        room_record = self.room_records[room]
-        membership = self.membership(room, sender_id)
-        known = membership is not None and membership.role is not RoomRole.FORMER
-        return not room_record.private or known or self._is_admin(sender_id)
+        Only the log knows whether messages are left.
 
-    def _is_admin(self, sender_id: int) -> bool:
-        account = self._accounts.get(sender_id)
-        return account is not None and account.role is Role.ADMIN
+        Args:
+            room: which room.
+            leaving: an account that counts as gone, unless it is muted.
+        """
+        record = room.record
+        if record is None:
+            return True
+        rules = (
+            record.topic, record.private, record.read_only, record.slow_s, record.retention_days,
+            record.history_from_join, record.archived,
+        )  # fmt: skip
+        return not any(rules) and self._concerns_no_account(room, leaving)
+
+    def may_give_way(self, room: HubRoom) -> bool:
+        """Tell whether a record may go to make space for another, if no message is left in its room.
+
+        It is one that would be unused without its topic, slow mode, retention and read-only rule: in an empty room they
+        protect nothing, and the next account that enters it owns it and may change them.
+        """
+        return not _is_closed(room.record) and self._concerns_no_account(room)
+
+    def _concerns_no_account(self, room: HubRoom, leaving: int | None = None) -> bool:
+        """Tell whether a room has no member or invitation, and no mute or ban in force; ``leaving`` counts as gone."""
+        if room.is_lobby:
+            return False
+        if any(self.lasts(ban.until_ms) for ban in room.bans.values()):
+            return False
+        rows = room.memberships.values()
+        return all(not self.is_muted(row) and (row.role is RoomRole.FORMER or row.sender_id == leaving) for row in rows)
+
+    def longest_unused(self) -> HubRoom | None:
+        """Return a room whose record may give way; of several, one that has been without members for long.
+
+        Either its record keeps nothing (`is_unused`), or it `may_give_way`, is empty, and is not known to hold
+        messages.
+        """
+        for room_id in list(islice(self._giving_way, _LOOKS)):
+            room = self.recorded[room_id]
+            if self.is_unused(room) or (
+                room_id not in self._with_messages and self.may_give_way(room) and not room.members
+            ):
+                return room
+            del self._giving_way[room_id]  # the next search looks at others
+            self._giving_way[room_id] = None
+        return None
+
+    def kept_by_messages(self, room_id: int) -> None:
+        """The log has kept a room with rules, because messages are in it: it is not asked again before `look_again`."""
+        if room_id in self.recorded:
+            self._with_messages.add(room_id)
+
+    def look_again(self) -> None:
+        """Retention may have emptied rooms since: to be called once a day."""
+        self._with_messages.clear()
+
+    def count_without_members(self) -> int:
+        """Count the rooms with a record that no account belongs to."""
+        return len(self._without_members)
+
+    def over(self, room: HubRoom, invited_before_ms: int) -> list[RoomChange]:
+        """Return the changes that end what is over in a room: bans, mutes of former members, old invitations."""
+        if room.record is None:
+            return []
+        room_id = room.record.room_id
+        rows = [
+            row
+            for row in room.memberships.values()
+            if (row.role is RoomRole.FORMER and not self.is_muted(row))
+            or (row.role is RoomRole.INVITED and row.joined_at_ms < invited_before_ms and not self.is_muted(row))
+        ]
+        return [
+            *(DropRoomBan(room_id, sender_id) for sender_id in self.bans_over(room)),
+            *(DropMembership(room_id, row.sender_id) for row in rows),
+        ]
 
     # --- Changing -------------------------------------------------------------------------------------------------
 
@@ -267,64 +271,71 @@ class RoomDirectory:
         """Keep a change that is durable."""
         match change:
             case PutRoom(row):
-                old = self._names.get(row.room_id, "")
-                self.room_records.pop(old, None)
-                self.room_records[row.name] = row
-                self._names[row.room_id] = row.name
-                self.listing.update(old)
-                self.listing.update(row.name)
-                self._members.setdefault(row.room_id, {})
-                self._bans.setdefault(row.room_id, {})
-                self._count_members(row.room_id)
+                self._put(row)
             case PutMembership(row):
-                self._members[row.room_id][row.sender_id] = row
-                self._rooms_of.setdefault(row.sender_id, set()).add(row.room_id)
-                self._count_members(row.room_id)
+                room = self.recorded[row.room_id]
+                room.memberships[row.sender_id] = row
+                self._rooms_of.setdefault(row.sender_id, {})[room] = None
+                self._count_members(room, row.room_id)
             case DropMembership(room_id, sender_id):
-                self._members[room_id].pop(sender_id, None)
-                self._rooms_of.get(sender_id, set()).discard(room_id)
-                self._count_members(room_id)
+                room = self.recorded[room_id]
+                room.memberships.pop(sender_id, None)
+                self._rooms_of.get(sender_id, {}).pop(room, None)
+                self._count_members(room, room_id)
             case PutRoomBan(row):
-                self._bans[row.room_id][row.sender_id] = row
+                self.recorded[row.room_id].bans[row.sender_id] = row
             case DropRoomBan(room_id, sender_id):
-                self._bans[room_id].pop(sender_id, None)
+                self.recorded[room_id].bans.pop(sender_id, None)
             case PutReadMarker() | PurgeExpired() | DropRoom():  # whether a room went is in the log's answer
                 pass
             case _:
                 assert_never(change)
 
+    def _put(self, row: RoomRecord) -> None:
+        room = self.recorded.get(row.room_id)
+        if room is None:
+            room = self.recorded[row.room_id] = self.named_or_new(row.name)
+        if (old := room.name) != row.name:
+            del self._by_name[old]
+            self._by_name[row.name] = room  # a room without a record that had this name is found by no name from now on
+            room.renamed(row.name)
+            self.listing.update(old)
+        room.record = row
+        self.listing.update(row.name)
+        self._count_members(room, row.room_id)
+
     def dropped(self, room_id: int) -> None:
         """The log has forgotten the record of a room."""
-        name = self._names.pop(room_id)
-        del self.room_records[name]
-        for sender_id in self._members.pop(room_id):
-            self._rooms_of.get(sender_id, set()).discard(room_id)
-        del self._bans[room_id]
+        room = self.recorded.pop(room_id)
+        for sender_id in room.memberships:
+            self._rooms_of.get(sender_id, {}).pop(room, None)
+        room.dropped()
         self._without_members.discard(room_id)
         self._giving_way.pop(room_id, None)
         self._with_messages.discard(room_id)
-        self.listing.update(name)
+        self.listing.update(room.name)
 
-    def _count_members(self, room_id: int) -> None:
-        if any(row.role.belongs for row in self._members[room_id].values()):
+    def _count_members(self, room: HubRoom, room_id: int) -> None:
+        if any(row.role.belongs for row in room.memberships.values()):
             self._without_members.discard(room_id)
             self._giving_way.pop(room_id, None)
             return
         self._without_members.add(room_id)
-        if _is_closed(self.room_records[self._names[room_id]]):
+        if _is_closed(room.record):
             self._giving_way.pop(room_id, None)
         else:
             self._giving_way.setdefault(room_id)
 
     def forget_account(self, sender_id: int) -> None:
         """An account is gone, and belongs nowhere any more."""
-        for room_id in self._rooms_of.pop(sender_id, set()):
-            self._members[room_id].pop(sender_id, None)
-            self._count_members(room_id)
-        for bans in self._bans.values():
-            bans.pop(sender_id, None)
+        for room in self._rooms_of.pop(sender_id, {}):
+            room.memberships.pop(sender_id, None)
+            if room.record is not None:
+                self._count_members(room, room.record.room_id)
+        for room in self.recorded.values():
+            room.bans.pop(sender_id, None)
 
 
-def _is_closed(room_record: RoomRecord) -> bool:
-    """Whether a room's rules keep others from it, or from what was said: without its record it would be everybody's."""
-    return room_record.private or room_record.archived or room_record.history_from_join
+def _is_closed(record: RoomRecord | None) -> bool:
+    """Tell whether a room's rules keep others from it, or from what was said: without its record it would be open."""
+    return record is not None and (record.private or record.archived or record.history_from_join)

@@ -1,30 +1,28 @@
-"""The rooms that anybody may be told of, in the order of their names: what a page of `Rooms` is cut from.
+"""The rooms that every member may be told of, in the order of their names: a page of `Rooms` is cut from it.
 
 With 10,000 rooms, sorting them for each page held the loop for 10 ms. So the names are kept in order and changed one at
-a time; a page costs what is on it. Rooms that only some may know of are added by whoever asks for a page.
+a time; a page costs what is on it. Rooms that only some members may know of are added by the caller.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right, insort
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from heapq import merge
 from itertools import islice
 
-from securechat.records.rooms import RoomRecord
+from securechat.hub.rooms.room import HubRoom
 
 
 class RoomListing:
     """Names of rooms that are occupied without a record, or have one and are neither private nor archived.
 
     Args:
-        occupied: the rooms that somebody is in, by name.
-        room_records: the rooms with a record, by name.
+        rooms: every room known to the hub, by name.
     """
 
-    def __init__(self, occupied: Collection[str], room_records: Mapping[str, RoomRecord]) -> None:
-        self._occupied = occupied
-        self._room_records = room_records
+    def __init__(self, rooms: Mapping[str, HubRoom]) -> None:
+        self._rooms = rooms
         self._names: list[str] = []
 
     def update(self, name: str) -> None:
@@ -37,16 +35,18 @@ class RoomListing:
             del self._names[at]
 
     def holds(self, name: str) -> bool:
-        """Tell whether anybody may be told of a room."""
-        room_record = self._room_records.get(name)
-        return name in self._occupied if room_record is None else not (room_record.private or room_record.archived)
+        """Tell whether every member may be told of a room."""
+        room = self._rooms.get(name)
+        if room is None:
+            return False
+        return bool(room.members) if room.record is None else not (room.record.private or room.record.archived)
 
     def page(self, after: str, further: Iterable[str], most: int) -> list[str]:
         """Return the first names behind another one.
 
         Args:
-            after: where the page before has ended; empty for the first.
-            further: names that whoever asks may be told of, too; those that are listed anyway are not told twice.
+            after: the last name of the page before; empty for the first page.
+            further: names that the asking member may be told of, too; listed names among them are not told twice.
             most: names at most.
         """
         more = sorted({name for name in further if name > after and not self.holds(name)})

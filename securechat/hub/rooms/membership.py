@@ -1,29 +1,28 @@
-"""Into rooms and out of them: presence, and for accounts the membership that outlasts it.
+"""Members enter and leave rooms; an account's membership outlasts its presence.
 
 A room gets a record, and an owner, when the first account enters it by name; guests come and go without one. An
 account belongs to its rooms until it leaves them: it is back in all of them after a login. What changes a membership
-waits for the log, one change after the other in each room; what only changes presence happens at once.
+is a workflow in the room's turn; what only changes presence happens at once.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
 
 from msgspec.structs import replace
 
-from securechat.errors import ErrorCode, Refusal
-from securechat.hub.accounts.authentication import span
-from securechat.hub.accounts.directory import Turn
+from securechat.errors import Refusal
 from securechat.hub.context import HubContext
 from securechat.hub.interfaces import Peer
 from securechat.hub.members import Member
 from securechat.hub.messages.paging import with_people
-from securechat.hub.mutes import expect_unmuted
+from securechat.hub.mutes import expect_unmuted, expect_unmuted_in
 from securechat.hub.rooms.quota import RoomQuota
+from securechat.hub.rooms.room import HubRoom
+from securechat.hub.turns import HeldTurn
+from securechat.hub.workflow import Commit, Turn, Workflow
 from securechat.model import Join, Joined, Leave, Left, Person, Refused, RoleChanged, RoomRules
 from securechat.records.accounts import Change, Committed
-from securechat.records.log import NotAppended
 from securechat.records.rooms import (
     DropMembership,
     DropRoom,
@@ -36,34 +35,32 @@ from securechat.records.rooms import (
     RoomRole,
 )
 from securechat.text.names import LOBBY, check_room
+from securechat.text.refusals import refusal_for
 
 _TRIES = 10
-"""How often room is made for one newcomer: a room that is let go may be entered again at that very moment, or turn out
+"""How often space is made for one newcomer: a room that gives way may be entered again at that very moment, or turn out
 to hold messages, which costs a write, once a day and room."""
-NO_SUCH_ROOM = "there is no room of that name that you may enter; /rooms lists those you may"
 
 
 class RoomMembership:
     """Lets members in and out.
 
     Args:
-        context: who is here, and who belongs where.
+        context: members, accounts and rooms.
     """
 
     def __init__(self, context: HubContext) -> None:
         self._context = context
-        self._pages = context.pages
         self._directory = context.accounts
-        self._room_directory = context.rooms
+        self._rooms = context.rooms
         self._presence = context.presence
         self._broadcaster = context.broadcaster
         self._limits = context.limits
         self._members = context.members
         self._connections = context.connections
+        self._workflows = context.workflows
         self._joining: dict[int, int] = {}  # memberships on their way to the log, by account
-        # joins that wait, out of their turn, for another room to give way; and the leaves behind them
-        self._making_space: dict[tuple[int, str], list[Callable[[], Turn]]] = {}
-        self._leaving: set[tuple[int, str]] = set()  # accounts whose leave waits for the log, with the room
+        self._leaving: set[tuple[int, HubRoom]] = set()  # accounts whose leave waits for its turn or for the log
         self._quota = RoomQuota(context.limits)
 
     # --- In -------------------------------------------------------------------------------------------------------
@@ -72,279 +69,229 @@ class RoomMembership:
         """Let a member into rooms; each is answered by Joined or Refused."""
         for raw in dict.fromkeys(command.rooms):
             try:
-                name = check_room(raw)
-                if self._needs_membership(member, name) or (member.sender_id, name) in self._leaving:
-                    self._directory.in_turn(
-                        ("room", name), partial(self._become_member, peer, member, name, command, raw)
-                    )
+                room = self._rooms.named_or_new(check_room(raw))
+                if self._needs_membership(member, room) or (member.sender_id, room) in self._leaving:
+                    workflow = self._become_member(peer, member, room.name, command.ref)
+                    self._workflows.answer(peer, command.ref, workflow, room=raw)
                 else:
-                    self._check_entry(member, name)
-                    self.enter(peer, member, name, command.ref)
+                    self._require_entry(member, room)
+                    self.enter(peer, member, room, command.ref)
             except Refusal as refusal:
-                peer.deliver(Refused(refusal.code, refusal.detail, ref=command.ref, room=raw))
+                peer.deliver(Refused.of(refusal, ref=command.ref, room=raw))
 
-    def enter(self, peer: Peer, member: Member, name: str, ref: int) -> None:
+    def enter(self, peer: Peer, member: Member, room: HubRoom, ref: int) -> None:
         """Let a member be present in a room, and greet its connections.
 
         Raises:
             Refusal: TOO_MANY_ROOMS.
         """
-        entered = name not in member.rooms
-        recorded = name in self._room_directory.room_records or name == LOBBY
-        self._presence.enter(member, name, recorded=recorded)
-        if entered:
-            member.entered_seq[name] = self._context.fed_seq
-        joined = self._joined(member, name, ref)
+        is_new = room not in member.rooms
+        self._presence.enter(member, room, self._context.fed_seq)
+        joined = self._joined(member, room, ref)
         peer.deliver(joined)
-        if entered and len(member.peers) > 1:
+        if is_new and len(member.peers) > 1:
             self._broadcaster.broadcast(others(member, peer), [replace(joined, ref=0)])
 
     def enter_all(self, peer: Peer, member: Member) -> None:
         """Greet a connection of an account in every room it belongs to, or another of its devices has entered."""
-        names = [room_record.name for room_record, _ in self._room_directory.memberships_of(member.sender_id)]
-        for name in dict.fromkeys([*names, *member.rooms]):
-            if name != LOBBY:
+        rooms = [room for room, _ in self._rooms.memberships_of(member.sender_id)]
+        for room in dict.fromkeys([*rooms, *member.rooms]):
+            if not room.is_lobby:
                 try:
-                    self.enter(peer, member, name, ref=0)
+                    self.enter(peer, member, room, ref=0)
                 except Refusal as refusal:  # more rooms than the limit allows since it was lowered
-                    peer.deliver(Refused(refusal.code, refusal.detail, room=name))
+                    peer.deliver(Refused.of(refusal, room=room.name))
 
-    def _joined(self, member: Member, name: str, ref: int) -> Joined:
-        room = self._presence.rooms[name]
-        total = len(room.members)
-        room_record = self._room_directory.room_records.get(name)
-        joined = Joined(room=name, live_from=self._context.fed_seq, total=total, ref=ref)
-        if room_record is not None:
-            joined = Joined(
-                room=name,
-                live_from=self._context.fed_seq,
-                total=total,
-                ref=ref,
-                topic=room_record.topic,
-                role=self._room_directory.role_word(name, member.sender_id),
-                private=room_record.private,
-                read_only=room_record.read_only,
-                archived=room_record.archived,
+    def _joined(self, member: Member, room: HubRoom, ref: int) -> Joined:
+        joined = Joined(room=room.name, live_from=self._context.fed_seq, total=len(room.members), ref=ref)
+        if (record := room.record) is not None:
+            joined = replace(
+                joined,
+                topic=record.topic,
+                role=room.role_word(member.sender_id),
+                private=record.private,
+                read_only=record.read_only,
+                archived=record.archived,
             )
         return with_people(joined, room, self._limits.presence_names, member.peers)
 
-    def _needs_membership(self, member: Member, name: str) -> bool:
-        return member.account and name != LOBBY and not self._room_directory.belongs(name, member.sender_id)
+    def _needs_membership(self, member: Member, room: HubRoom) -> bool:
+        return member.account and not room.is_lobby and not room.belongs(member.sender_id)
 
-    def _check_entry(self, member: Member, name: str) -> None:
-        """Let somebody into a room as things are.
+    def _require_entry(self, member: Member, room: HubRoom) -> None:
+        """Let a member into a room as things are.
 
         Raises:
-            Refusal: NO_SUCH_ROOM, which a private room is to those who do not belong to it; ROOM_BANNED; MUTED on the
-                server for a room that would be a new one.
+            Refusal: NO_SUCH_ROOM, which a private room is to accounts that do not belong to it; ROOM_BANNED; MUTED on
+                the server for a room that would be a new one.
         """
-        room_record = self._room_directory.room_records.get(name)
-        if room_record is None and not self.is_occupied(name):
-            expect_unmuted(self._directory, member.sender_id)
-        if room_record is None or name in member.rooms:
+        sender_id = member.sender_id
+        if room.record is None and not room.members:
+            expect_unmuted(self._directory, sender_id)
+        if room.record is None or room in member.rooms:
             return
-        if not self._room_directory.is_visible(name, member.sender_id):
-            raise Refusal(ErrorCode.NO_SUCH_ROOM, NO_SUCH_ROOM)
-        if (ban := self._room_directory.ban(name, member.sender_id)) is not None:
-            reason = f" ({ban.reason})" if ban.reason else ""
-            if ban.until_ms is None:
-                raise Refusal(ErrorCode.ROOM_BANNED, f"you are banned from #{name}{reason}; ask its moderators")
-            left_s = max(0.0, (ban.until_ms - self._directory.wall_ms()) / 1000)
-            raise Refusal(ErrorCode.ROOM_BANNED, f"you are banned from #{name} for another {span(left_s)}{reason}")
+        if not self._rooms.is_visible(room, sender_id):
+            raise refusal_for("no_such_room")
+        if (ban := self._rooms.ban(room, sender_id)) is None:
+            return
+        if ban.until_ms is None:
+            if ban.reason:
+                raise refusal_for("banned_in_room_because", room=room.name, why=ban.reason)
+            raise refusal_for("banned_in_room", room=room.name)
+        left_s = -(-max(0, ban.until_ms - self._directory.wall_ms()) // 1000)
+        if ban.reason:
+            raise refusal_for("banned_in_room_for_because", room=room.name, left=left_s, why=ban.reason)
+        raise refusal_for("banned_in_room_for", room=room.name, left=left_s)
 
-    def _become_member(
-        self, peer: Peer, member: Member, name: str, command: Join, raw: str, tries: int = _TRIES
-    ) -> Turn:
-        """Make an account belong to a room, which gets its record and its owner with the first one."""
-        makes = name not in self._room_directory.room_records
-
-        def refuse(refusal: Refusal) -> None:
-            if peer in self._connections:
-                peer.deliver(Refused(refusal.code, refusal.detail, ref=command.ref, room=raw))
-
-        def recorded(answer: Committed | NotAppended) -> None:
-            if makes:
-                self._quota.end(member.sender_id, peer.address, made=isinstance(answer, Committed))
-            self._joining[member.sender_id] -= 1
-            if not self._joining[member.sender_id]:
-                del self._joining[member.sender_id]
-            if isinstance(answer, NotAppended) and not self._room_directory.belongs(name, member.sender_id):
-                refuse(Refusal(answer.code, answer.text))
-                return
-            try:
-                self._enter_after(peer, member, name, command.ref)
-            except Refusal as refusal:
-                refuse(refusal)
-
-        again = partial(self._become_member, peer, member, name, command, raw, tries - 1)
+    def _become_member(self, peer: Peer, member: Member, name: str, ref: int) -> Workflow[None]:
+        """Make an account belong to the room that has a name when the turn comes, and let it in."""
+        sender_id = member.sender_id
+        room, turn = yield from self._turn_of_name(lambda: self._rooms.named_or_new(name))
+        tries = 0
+        self._require_entry(member, room)
+        while self._needs_space(sender_id, room, peer.address):
+            yield from self._make_space(tries)
+            tries += 1
+            if self._rooms.named(name) is not room:
+                turn.release()
+                room, turn = yield from self._turn_of_name(lambda: self._rooms.named_or_new(name))
+            self._require_entry(member, room)
         try:
-            self._check_entry(member, name)
-            if not self._may_belong(member, name, peer.address):
-                self._make_space(member.sender_id, name, tries, again)
-                return None
-        except Refusal as refusal:
-            refuse(refusal)
-            return None
-        belongs = self._room_directory.belongs(name, member.sender_id)
-        changes = () if belongs else self._new_membership(member.sender_id, name)
-        self._joining[member.sender_id] = self._joining.get(member.sender_id, 0) + 1  # until recorded is told
-        if belongs:
-            recorded(Committed())  # another device was quicker
-            return None
-        return changes, recorded
-
-    def _enter_after(self, peer: Peer, member: Member, name: str, ref: int) -> None:
-        """Let in who belongs to a room since a moment ago. Raises as `enter`."""
-        present = self._members.get(member.sender_id)
+            yield from self._add_membership(sender_id, room, peer.address)
+        except Refusal:
+            room = self._after_a_refusal(room)
+            if not room.belongs(sender_id):
+                raise
+        present = self._members.get(sender_id)
         if peer in self._connections:
-            self.enter(peer, member, name, ref)
-        elif present is not None and present.peers:  # who asked is gone, another device is here
-            self.enter(present.peers[0], present, name, ref=0)
+            self.enter(peer, member, room, ref)
+        elif present is not None and present.peers:  # the asking device is gone, another one is here
+            self.enter(present.peers[0], present, room, ref=0)
 
-    def _may_belong(self, member: Member, name: str, address: str) -> bool:
-        """Let an account belong to one more room, and count the room when it has no record yet.
+    def _turn_of_name(self, find: Callable[[], HubRoom]) -> Workflow[tuple[HubRoom, HeldTurn]]:
+        """Wait for the turn of a room that is given by its name, whichever room that is when the turn comes.
 
-        Returns:
-            False when it would make a room, and the server keeps as many as it may.
+        Everything else is about a room, whatever it is called. A join is about a name, because it may make the room,
+        and so is a leave behind it.
+        """
+        while True:
+            room = find()
+            turn: HeldTurn = yield Turn(room)
+            if find() is room:
+                return room, turn
+            turn.release()
+
+    def _after_a_refusal(self, room: HubRoom) -> HubRoom:
+        """Return the room of this name after the log has refused a record for it: another one may have got the name."""
+        return self._rooms.named_or_new(room.name)
+
+    def _needs_space(self, sender_id: int, room: HubRoom, address: str) -> bool:
+        """Let an account belong to one more room; tell whether the room needs a record and there is no space for it.
 
         Raises:
             Refusal: TOO_MANY_ROOMS, for this account or its address.
         """
-        if self._room_directory.belongs(name, member.sender_id):
-            return True
-        mine = len(self._room_directory.memberships_of(member.sender_id)) + self._joining.get(member.sender_id, 0)
-        if mine >= self._limits.rooms_per_member - 1:  # everybody is in the lobby, too
-            raise Refusal(ErrorCode.TOO_MANY_ROOMS, "you belong to as many rooms as allowed; leave one first")
-        if name in self._room_directory.room_records:
-            return True
-        self._quota.check(member.sender_id, address, self._context.now)
-        if self._quota.is_full(len(self._room_directory.room_records)):
+        if room.belongs(sender_id):
             return False
-        self._quota.begin(member.sender_id, address)
-        return True
+        own = len(self._rooms.memberships_of(sender_id)) + self._joining.get(sender_id, 0)
+        if own >= self._limits.rooms_per_member - 1:  # the lobby is one of them
+            raise refusal_for("rooms_of_account_used_up", count=own)
+        if room.record is not None:
+            return False
+        self._quota.check(sender_id, address, self._context.now)
+        return self._quota.is_full(len(self._rooms.recorded))
 
-    def _make_space(self, sender_id: int, name: str, tries: int, again: Callable[[], Turn]) -> None:
-        """Try a join anew when a room has given way, then the leaves behind it. Raises as `_release_one`."""
-        key = (sender_id, name)
+    def _add_membership(self, sender_id: int, room: HubRoom, address: str) -> Workflow[None]:
+        """Make an account belong to a room, in a turn of the room; the first account gets it a record, and owns it.
 
-        def then() -> None:
-            leaves = self._making_space.pop(key, [])
-            for job in (again, *leaves):
-                self._directory.in_turn(("room", name), job)
-
-        self._making_space.setdefault(key, [])
+        Raises:
+            Refusal: what the log says.
+        """
+        if room.belongs(sender_id):
+            return  # another device was quicker
+        makes, made = room.record is None, False
+        if makes:
+            self._quota.begin(sender_id, address)
+        self._joining[sender_id] = self._joining.get(sender_id, 0) + 1
         try:
-            self._release_one(tries, then)
-        except BaseException:
-            for job in self._making_space.pop(key, []):
-                self._directory.in_turn(("room", name), job)
-            raise
+            yield Commit(self._new_membership(sender_id, room))
+            made = True
+        finally:
+            if makes:
+                self._quota.end(sender_id, address, made=made)
+            self._joining[sender_id] -= 1
+            if not self._joining[sender_id]:
+                del self._joining[sender_id]
 
-    def _release_one(self, tries: int, then: Callable[[], None]) -> None:
-        """Let a room that nobody belongs to have no record any more; see `RoomDirectory.longest_unused`.
+    def _new_membership(self, sender_id: int, room: HubRoom) -> tuple[Change, ...]:
+        now_ms = self._directory.wall_ms()
+        record = room.record or self.new_record(room)
+        made = () if room.record is not None else (PutRoom(record),)
+        role = RoomRole.MEMBER if room.count_owners() else RoomRole.OWNER
+        before = room.memberships.get(sender_id)
+        muted_until_ms = before.muted_until_ms if before is not None else 0
+        row = Membership(record.room_id, sender_id, role, now_ms, self._context.fed_seq, muted_until_ms)
+        return (*made, PutMembership(row))
+
+    def new_record(self, room: HubRoom) -> RoomRecord:
+        """Return a record for a room that has none, not stored yet."""
+        return RoomRecord(self._directory.number(), room.name, made_at_ms=self._directory.wall_ms())
+
+    def _make_space(self, tries: int) -> Workflow[None]:
+        """Let a room that no account belongs to lose its record; see `RoomDirectory.longest_unused`.
 
         Where a rule goes with the record, no message may be left; otherwise the messages stay. Private and archived
-        rooms are never released, nor those whose history begins with joining: they would be everybody's.
+        rooms never give way, nor those whose history begins with joining: they would be open to all.
+
+        The asker holds the turn of its own room meanwhile. Two of them cannot wait for each other: each has a room
+        without a record, waits for one that had a record when it began to wait, and so began before that room lost it.
 
         Args:
-            tries: how often this may still be tried for the same newcomer.
-            then: called when one was released, or was not after all.
+            tries: how often this was tried for the same newcomer; each time a room may turn out to be needed.
 
         Raises:
             Refusal: TOO_MANY_ROOMS, there is none.
         """
-        directory = self._room_directory
-        unused = directory.longest_unused(self.is_occupied) if tries > 0 else None
-        if unused is None:
-            raise Refusal(
-                ErrorCode.TOO_MANY_ROOMS,
-                "the server keeps as many rooms as it may; join one of /rooms, or ask its administrator to remove some",
-            )
-
-        def job() -> Turn:
-            room_record = directory.room_records.get(unused.name)
-            if room_record is None or room_record.room_id != unused.room_id:
-                then()
-                return None
-            is_unused = directory.is_unused(room_record)
-            if not is_unused and (self.is_occupied(room_record.name) or not directory.may_give_way(room_record)):
-                then()
-                return None
-            return (DropRoom(room_record.room_id, if_empty=not is_unused),), recorded
-
-        def recorded(answer: Committed | NotAppended) -> None:
-            if isinstance(answer, Committed) and not answer.dropped:
-                directory.kept_by_messages(unused.room_id)
-            then()
-
-        self._directory.in_turn(("room", unused.name), job)
-
-    def _new_membership(self, sender_id: int, name: str) -> tuple[Change, ...]:
-        now_ms = self._directory.wall_ms()
-        room_record = self._room_directory.room_records.get(name)
-        made: tuple[Change, ...] = ()
-        role = RoomRole.MEMBER
-        if room_record is None:
-            room_record = RoomRecord(self._directory.number(), name, made_at_ms=now_ms)
-            made = (PutRoom(room_record),)
-        if not self._room_directory.owners(name):
-            role = RoomRole.OWNER
-        before = self._room_directory.membership(name, sender_id)
-        muted_until_ms = before.muted_until_ms if before is not None else 0
-        row = Membership(room_record.room_id, sender_id, role, now_ms, self._context.fed_seq, muted_until_ms)
-        return (*made, PutMembership(row))
+        unused = self._rooms.longest_unused() if tries < _TRIES else None
+        if unused is None or unused.record is None:
+            raise refusal_for("rooms_of_server_used_up")
+        room_id = unused.record.room_id
+        with (yield Turn(unused)):
+            if self._rooms.recorded.get(room_id) is not unused:
+                return
+            is_unused = self._rooms.is_unused(unused)
+            if not is_unused and (unused.members or not self._rooms.may_give_way(unused)):
+                return
+            try:
+                committed: Committed = yield Commit((DropRoom(room_id, if_empty=not is_unused),))
+            except Refusal:
+                return
+            if not committed.dropped:
+                self._rooms.kept_by_messages(room_id)
 
     def keep_current_rooms(self, member: Member) -> None:
         """A guest has become an account: it belongs to the rooms it is in.
 
-        What was said in the lobby before, where everybody is without belonging to it, counts as read; from then on
-        everything there that its owner misses counts as not read.
+        What was said before in the lobby, which no account has a membership of, counts as read; from then on
+        everything there that the account misses counts as unread.
         """
-        read = PutReadMarker(member.sender_id, self._context.fed_seq, LOBBY)
-        self._directory.in_turn(("read", member.sender_id), lambda: ((read,), _ignore))
-        for name in [name for name in member.rooms if name != LOBBY]:
-            room_record = self._room_directory.room_records.get(name)
-            room_id = room_record.room_id if room_record is not None else None
-            self._directory.in_turn(("room", name), partial(self._keep_room, member, name, room_id))
+        self._workflows.run(self._put_lobby_marker(member.sender_id, self._context.fed_seq))
+        for room in list(member.rooms):
+            if not room.is_lobby:
+                self._workflows.run(self._keep_room(member, room))
 
-    def _keep_room(self, member: Member, name: str, room_id: int | None) -> Turn:
-        called = self._room_directory.name_of(room_id) if room_id is not None else None
-        if called not in {None, name}:  # it has got another name while this waited
-            self._directory.in_turn(("room", called), partial(self._keep_room, member, called, room_id))
-            return None
-        if self._room_directory.belongs(name, member.sender_id) or name not in member.rooms:
-            return None
-        makes, address = name not in self._room_directory.room_records, member.peers[0].address if member.peers else ""
-        try:
-            if not self._may_belong(member, name, address):
-                return None
-        except Refusal:
-            return None  # it is in the room as a guest would be, until it enters it again
+    def _put_lobby_marker(self, sender_id: int, seq: int) -> Workflow[None]:
+        yield Turn(("read", sender_id))
+        yield Commit((PutReadMarker(sender_id, seq, LOBBY),))
 
-        def recorded(answer: Committed | NotAppended) -> None:
-            if makes:
-                self._quota.end(member.sender_id, address, made=isinstance(answer, Committed))
-            if isinstance(answer, Committed):
-                self.tell_role(name, member.sender_id, None)
-
-        return self._new_membership(member.sender_id, name), recorded
-
-    def remove_non_members(self, room_record: RoomRecord, left: Left) -> None:
-        """A room becomes private: whoever does not belong to it has to go."""
-        room = self._presence.rooms.get(room_record.name)
-        for sender_id in list(room.members) if room is not None else ():
-            if not self._room_directory.belongs_to(room_record, sender_id):
-                self.remove_member(sender_id, room_record.name, left)
-
-    def is_occupied(self, name: str) -> bool:
-        """Tell whether somebody is in a room of this name."""
-        return name in self._presence.rooms
-
-    def clear(self, name: str, left: Left) -> None:
-        """Another room gets this name: whoever is there without belonging anywhere has to go."""
-        room = self._presence.rooms.get(name)
-        for sender_id in list(room.members) if room is not None else ():
-            self.remove_member(sender_id, name, left)
+    def _keep_room(self, member: Member, room: HubRoom) -> Workflow[None]:
+        """Make an account belong to a room that it is in; where a limit is reached it stays there as a guest would."""
+        yield Turn(room)
+        sender_id, address = member.sender_id, member.peers[0].address if member.peers else ""
+        if room.belongs(sender_id) or room not in member.rooms or self._needs_space(sender_id, room, address):
+            return
+        yield from self._add_membership(sender_id, room, address)
+        self.tell_role(room, sender_id, None)
 
     # --- Out ------------------------------------------------------------------------------------------------------
 
@@ -359,185 +306,151 @@ class RoomMembership:
         """
         name = check_room(command.room)
         if name == LOBBY:
-            raise Refusal(ErrorCode.INVALID, f"everybody is in #{LOBBY}; you leave it by quitting")
-        is_waiting = self._directory.has_turns(("room", name)) or (member.sender_id, name) in self._making_space
-        if is_waiting and self._needs_membership(member, name):
-            self._directory.in_turn(("room", name), partial(self._leave_behind, peer, member, name, command.ref))
+            raise refusal_for("lobby_not_left", room=LOBBY)
+        asked = self._rooms.named(name)
+        if asked is not None and asked in self._workflows.turns and self._needs_membership(member, asked):
+            self._workflows.answer(peer, command.ref, self._leave_behind_a_join(peer, member, name, command.ref))
             return
-        name = self._room_to_leave(member, name)
-        if not self._room_directory.belongs(name, member.sender_id):
-            self._out(member, name, peer, Left(room=name, ref=command.ref))
+        room = self._rooms.entered(member, name)
+        if room.belongs(member.sender_id):
+            self._workflows.answer(peer, command.ref, self._leave(peer, member, room, command.ref))
         else:
-            self._leaving.add((member.sender_id, name))
-            self.drop(member.sender_id, name, (), self._left_by(peer, member, name, command.ref))
+            self._out(member, room, peer, command.ref)
 
-    def _room_to_leave(self, member: Member, asked: str) -> str:
-        name = member.room_meant(asked)
-        if name not in member.rooms:
-            raise Refusal(ErrorCode.NOT_A_MEMBER, f"you are not in #{name}")
-        return name
-
-    def _leave_behind(self, peer: Peer, member: Member, asked: str, ref: int) -> Turn:
-        """Let a member out of a room in the turn of the name that was asked for."""
-        if (leaves := self._making_space.get((member.sender_id, asked))) is not None:
-            leaves.append(partial(self._leave_behind, peer, member, asked, ref))
-            return None
-        present = self._members.get(member.sender_id, member)
+    def _leave(self, peer: Peer, member: Member, room: HubRoom, ref: int) -> Workflow[None]:
+        """End a membership, then the presence of the account, which may have gone and come back meanwhile."""
+        key = (member.sender_id, room)
+        self._leaving.add(key)
         try:
-            name = self._room_to_leave(present, asked)
-        except Refusal as refusal:
-            if peer in self._connections:
-                peer.deliver(Refused(refusal.code, refusal.detail, ref=ref))
+            yield Turn(room)
+            successor = yield from self.end_membership(member.sender_id, room)
+        finally:
+            self._leaving.discard(key)
+        self._out(self._members.get(member.sender_id, member), room, peer, ref)
+        self.tell_successor(room, successor)
+
+    def _leave_behind_a_join(self, peer: Peer, member: Member, name: str, ref: int) -> Workflow[None]:
+        def asked() -> HubRoom:
+            present = self._members.get(member.sender_id, member)
+            return present.room_called(name) or self._rooms.named_or_new(name)
+
+        room, _ = yield from self._turn_of_name(asked)
+        present = self._members.get(member.sender_id, member)
+        if room not in present.rooms:
+            raise refusal_for("not_in_room", room=name)
+        successor = yield from self.end_membership(member.sender_id, room)
+        self._out(self._members.get(member.sender_id, member), room, peer, ref)
+        self.tell_successor(room, successor)
+
+    def forget_account(self, sender_id: int, room: HubRoom) -> Workflow[None]:
+        """End the membership of an account that is being deleted. Raises as `end_membership`."""
+        with (yield Turn(room)):
+            self.tell_successor(room, (yield from self.end_membership(sender_id, room)))
+
+    def end_membership(self, sender_id: int, room: HubRoom, *further: Change) -> Workflow[Membership | None]:
+        """End a membership, in a turn of the room, with what else is changed along with it.
+
+        Returns:
+            The membership of the room's new owner, when the only owner has left and others stay.
+
+        Raises:
+            Refusal: what the log says.
+        """
+        record = room.record
+        if record is None or not room.belongs(sender_id):
+            if further:
+                yield Commit(further)
             return None
-        if not self._room_directory.belongs(name, member.sender_id):
-            self._out(present, name, peer, Left(room=name, ref=ref))
-            return None
-        then = self._left_by(peer, present, name, ref)
-        if name == asked:
-            return self.removal(member.sender_id, name, (), then)
-        self.drop(member.sender_id, name, (), then)  # another room's turn: the asked name was its former one
-        return None
-
-    def _left_by(self, peer: Peer, member: Member, name: str, ref: int) -> Callable[[Committed | NotAppended], None]:
-        """Return what answers a leave when the log has."""
-        room_id = self._room_directory.room_records[name].room_id
-
-        def recorded(answer: Committed | NotAppended) -> None:
-            self._leaving.discard((member.sender_id, name))
-            if isinstance(answer, NotAppended):
-                if peer in self._connections:
-                    peer.deliver(Refused(answer.code, answer.text, ref=ref))
-                return
-            now_called = self._room_directory.name_of(room_id) or name  # the record may have gone with its last member
-            present = self._members.get(member.sender_id, member)  # it may have gone and come back meanwhile
-            self._out(present, now_called, peer, Left(room=now_called, ref=ref))
-
-        return recorded
-
-    def drop(
-        self,
-        sender_id: int,
-        name: str,
-        further: tuple[Change, ...],
-        then: Callable[[Committed | NotAppended], None],
-    ) -> None:
-        """End a membership when its turn comes, whatever the room is called by then."""
-        asked = self._room_directory.room_records.get(name)
-
-        def job() -> Turn:
-            now_called = (self._room_directory.name_of(asked.room_id) if asked is not None else None) or name
-            if now_called != name:
-                self.drop(sender_id, now_called, further, then)
-                return None
-            return self.removal(sender_id, name, further, then)
-
-        self._directory.in_turn(("room", name), job)
-
-    def removal(
-        self,
-        sender_id: int,
-        name: str,
-        further: tuple[Change, ...],
-        then: Callable[[Committed | NotAppended], None],
-    ) -> Turn:
-        """What ends a membership, as a turn of its room; finds an heir when it was the last owner's."""
-        room_record = self._room_directory.room_records.get(name)
-        if room_record is None or not self._room_directory.belongs(name, sender_id):
-            return (further, then) if further else self._nothing(then)
-        successor = self._successor(room_record, sender_id)
-        changes = (self._end(room_record, sender_id), *further)
+        changes = (self._end(room, record, sender_id), *further)
         is_banned = any(isinstance(change, PutRoomBan) for change in further)
-        if not is_banned and self._room_directory.is_unused(room_record, leaving=sender_id):
-            changes = (*changes, DropRoom(room_record.room_id))  # which comes to nothing when something was said there
-        elif all(row.sender_id == sender_id for row in self._room_directory.members_of(room_record)):
-            changes = (PutRoom(replace(room_record, made_at_ms=self._directory.wall_ms())), *changes)
+        if not is_banned and self._rooms.is_unused(room, leaving=sender_id):
+            changes = (*changes, DropRoom(record.room_id))  # which comes to nothing when something was said there
+        elif all(row.sender_id == sender_id for row in room.seniority()):
+            changes = (PutRoom(replace(record, made_at_ms=self._directory.wall_ms())), *changes)
+        successor = self._successor(room, sender_id)
+        yield Commit(changes if successor is None else (*changes, PutMembership(successor)))
+        return successor
 
-        def done(answer: Committed | NotAppended) -> None:
-            then(answer)
-            if isinstance(answer, Committed) and successor is not None:
-                self.tell_role(name, successor.sender_id, None)
-
-        return (*changes, PutMembership(successor)) if successor is not None else changes, done
-
-    def _end(self, room_record: RoomRecord, sender_id: int) -> Change:
-        """What ends a membership; a mute outlasts it, or leaving would be the way out of it."""
-        row = self._room_directory.membership(room_record.name, sender_id)
-        if row is not None and self._room_directory.muted_s(room_record.name, sender_id) != 0:
+    def _end(self, room: HubRoom, record: RoomRecord, sender_id: int) -> Change:
+        """Return the change that ends a membership; a mute outlasts it, or leaving would be the way out of it."""
+        row = room.memberships.get(sender_id)
+        if row is not None and self._rooms.muted_s(room, sender_id) != 0:
             return PutMembership(replace(row, role=RoomRole.FORMER))
-        return DropMembership(room_record.room_id, sender_id)
+        return DropMembership(record.room_id, sender_id)
 
-    def _nothing(self, then: Callable[[Committed | NotAppended], None]) -> Turn:
-        then(Committed())
-        return None
-
-    def _successor(self, room_record: RoomRecord, leaving: int) -> Membership | None:
-        """Who owns the room once its only owner has left: the longest-standing moderator, or else member."""
-        if (
-            mine := self._room_directory.membership(room_record.name, leaving)
-        ) is None or mine.role is not RoomRole.OWNER:
+    def _successor(self, room: HubRoom, leaving: int) -> Membership | None:
+        """Return the next owner when the only one leaves: the longest-standing moderator, or else member."""
+        own = room.memberships.get(leaving)
+        if own is None or own.role is not RoomRole.OWNER:
             return None
-        rows = self._room_directory.members_of(room_record)
-        rest = [row for row in rows if row.sender_id != leaving and self._directory.living(row.sender_id)]
+        rest = [row for row in room.seniority() if row.sender_id != leaving and self._directory.living(row.sender_id)]
         if not rest or any(row.role is RoomRole.OWNER for row in rest):
             return None
         moderators = [row for row in rest if row.role is RoomRole.MODERATOR]
         return replace((moderators or rest)[0], role=RoomRole.OWNER)
 
-    def remove_member(self, sender_id: int, name: str, left: Left) -> None:
-        """Take somebody out of a room who did not ask for it."""
+    def tell_successor(self, room: HubRoom, successor: Membership | None) -> None:
+        """Tell a room who owns it now, after its only owner has left."""
+        if successor is not None:
+            self.tell_role(room, successor.sender_id, None)
+
+    def remove_non_members(self, room: HubRoom, left: Left) -> None:
+        """A room becomes private: members who do not belong to it have to go."""
+        for sender_id in list(room.members):
+            if not room.belongs(sender_id):
+                self.remove_member(sender_id, room, left)
+
+    def remove_all(self, room: HubRoom, left: Left) -> None:
+        """Another room has the name of a room without a record: the members of the latter have to go."""
+        for sender_id in list(room.members):
+            self.remove_member(sender_id, room, left)
+
+    def remove_member(self, sender_id: int, room: HubRoom, left: Left) -> None:
+        """Take a member out of a room without its asking."""
         member = self._members.get(sender_id)
-        if member is not None and name in member.rooms:
-            self._out(member, name, None, left)
-
-    def _out(self, member: Member, name: str, asker: Peer | None, left: Left) -> None:
-        room = member.rooms.get(name)
-        if room is not None:
+        if member is not None and room in member.rooms:
             self._presence.leave(member, room)
-            member.entered_seq.pop(name, None)
-        if asker is not None and asker in self._connections:
-            asker.deliver(left)
-        rest = [peer for peer in member.peers if peer is not asker]
-        if room is not None and rest:
-            self._broadcaster.broadcast(rest, [replace(left, ref=0)])
+            if member.peers:
+                self._broadcaster.broadcast(member.peers, [left])
 
-    # --- Telling --------------------------------------------------------------------------------------------------
+    def _out(self, member: Member, room: HubRoom, asker: Peer, ref: int) -> None:
+        """Take a member out of a room that it has left, and tell its devices; the asking one is answered."""
+        was_there = room in member.rooms
+        if was_there:
+            self._presence.leave(member, room)
+        if asker in self._connections:
+            asker.deliver(Left(room=room.name, ref=ref))
+        rest = others(member, asker)
+        if was_there and rest:
+            self._broadcaster.broadcast(rest, [Left(room=room.name, ref=0)])
 
-    def rules(self, name: str, ref: int = 0, *, was: str | None = None, by: Person | None = None) -> RoomRules:
-        """Return a room's rules as the wire says them."""
-        room_record = self._room_directory.room_records.get(name) or RoomRecord(0, name)
-        return RoomRules(
-            room=name,
-            ref=ref,
-            topic=room_record.topic,
-            private=room_record.private,
-            read_only=room_record.read_only,
-            slow_s=room_record.slow_s,
-            retention_days=room_record.retention_days,
-            history="joined" if room_record.history_from_join else "all",
-            archived=room_record.archived,
-            was=was,
-            by=by,
-        )
+    # --- Acts in a room -------------------------------------------------------------------------------------------
 
-    def tell_room(self, name: str, event: RoomRules | RoleChanged) -> None:
-        """Tell everybody present in a room."""
-        room = self._presence.rooms.get(name)
-        if room is not None:
+    def turn_to_act(self, member: Member, room: HubRoom) -> Workflow[None]:
+        """Wait for the turn of an act in a room, then judge anew what may have changed meanwhile.
+
+        Raises:
+            Refusal: NO_SUCH_ROOM; MUTED on the server, or in the room.
+        """
+        yield Turn(room)
+        self._rooms.require_seen(member, room)
+        expect_unmuted(self._directory, member.sender_id)
+        expect_unmuted_in(self._directory, room, member.sender_id)
+
+    def tell_room(self, room: HubRoom, event: RoomRules | RoleChanged) -> None:
+        """Tell every member who is present in a room."""
+        if room.members:
             self._broadcaster.broadcast(room.audience(), [event])
 
-    def tell_role(self, name: str, sender_id: int, by: Person | None) -> None:
-        """Tell a room what somebody is there now."""
+    def tell_role(self, room: HubRoom, sender_id: int, by: Person | None) -> None:
+        """Tell a room which role an account has in it now."""
         account = self._directory.accounts.get(sender_id)
-        role = self._room_directory.role_word(name, sender_id)
+        role = room.role_word(sender_id)
         if account is not None and role is not None:
-            muted_s = self._room_directory.muted_s(name, sender_id)
-            self.tell_room(name, RoleChanged(name, Person(sender_id, account.name), role, by, muted_s))
+            muted_s = self._rooms.muted_s(room, sender_id)
+            self.tell_room(room, RoleChanged(room.name, Person(sender_id, account.name), role, by, muted_s))
 
 
 def others(member: Member, peer: Peer) -> list[Peer]:
-    """The other devices of a member."""
+    """Return the other connections of a member."""
     return [other for other in member.peers if other is not peer]
-
-
-def _ignore(_: Committed | NotAppended) -> None:
-    """Nobody waits for it."""

@@ -1,8 +1,7 @@
-"""The rules of a room and order in it: what its owners and moderators do.
+"""Moderation: invitations, kicks, bans, mutes and roles in a room.
 
-Every act needs its right (`rights`) and a member who is not muted (`mute`), is durable before it is felt, and is done
-one after the other in each room. Who does not belong to a private room hears that there is no such room, whatever they
-ask.
+Every act needs its permission and a member who is not muted, takes its turn in the room, and is durable before it takes
+effect. For an account that does not belong to a private room there is no such room, whatever it asks.
 """
 
 from __future__ import annotations
@@ -12,385 +11,216 @@ from typing import assert_never
 
 from msgspec.structs import replace
 
-from securechat.errors import ErrorCode, Refusal
-from securechat.hub.accounts.directory import Turn
 from securechat.hub.context import HubContext
 from securechat.hub.interfaces import Peer
 from securechat.hub.members import Member
-from securechat.hub.messages.delivery import Delivery
-from securechat.hub.mutes import expect_unmuted, expect_unmuted_in
 from securechat.hub.rooms.directory import MUTED_FOR_GOOD
-from securechat.hub.rooms.membership import NO_SUCH_ROOM, RoomMembership
+from securechat.hub.rooms.membership import RoomMembership
 from securechat.hub.rooms.permissions import Permission, Rank, require, require_above
-from securechat.limits import MAX_TOPIC_CHARS
-from securechat.model import (
-    AskRoom,
-    Done,
-    Grant,
-    Invited,
-    InviteTo,
-    Left,
-    Moderate,
-    Person,
-    Refused,
-    RoomCommand,
-    SetRoom,
-)
-from securechat.records.accounts import Change, Committed
-from securechat.records.log import NotAppended
-from securechat.records.rooms import (
-    DropRoomBan,
-    Membership,
-    PutMembership,
-    PutRoom,
-    PutRoomBan,
-    RoomBan,
-    RoomRecord,
-    RoomRole,
-)
-from securechat.text.names import LOBBY, check_room
-
-Felt = Callable[[], None]
+from securechat.hub.rooms.room import HubRoom
+from securechat.hub.workflow import Commit, Workflow
+from securechat.model import Done, Grant, Invited, InviteTo, Left, Moderate, Person
+from securechat.records.accounts import Account, Change
+from securechat.records.rooms import DropRoomBan, Membership, PutMembership, PutRoom, PutRoomBan, RoomBan, RoomRole
+from securechat.text.names import LOBBY
+from securechat.text.refusals import refusal_for
 
 
 class Moderation:
-    """Answers `RoomCommand`s.
+    """Answers InviteTo, Moderate and Grant.
 
     Args:
-        context: who is here, and who belongs where.
-        room_membership: takes people out of rooms, and tells rooms what has changed.
-        delivery: hears of a room's old and new name before anything else is told.
+        context: members, accounts and rooms.
+        room_membership: takes members out of rooms, and tells rooms what has changed.
     """
 
-    def __init__(self, context: HubContext, room_membership: RoomMembership, delivery: Delivery) -> None:
+    def __init__(self, context: HubContext, room_membership: RoomMembership) -> None:
         self._context = context
         self._directory = context.accounts
-        self._room_directory = context.rooms
+        self._rooms = context.rooms
         self._members = context.members
         self._connections = context.connections
-        self._renaming = context.renaming
+        self._workflows = context.workflows
         self._limits = context.limits
         self._room_membership = room_membership
-        self._delivery = delivery
 
-    def answer(self, peer: Peer, member: Member, command: RoomCommand) -> None:
-        """Answer a command, now or when it is durable.
+    def answer(self, peer: Peer, member: Member, command: InviteTo | Moderate | Grant) -> None:
+        """Answer a command when it is durable.
 
         Raises:
-            Refusal: a rule or a missing right forbids it.
+            Refusal: NO_SUCH_ROOM for a room that the member may not know of; a rule or a missing permission.
         """
-        name = member.room_meant(check_room(command.room))
-        self._check_seen(member, name)
+        room = self._rooms.seen(member, command.room)
         match command:
-            case AskRoom():
-                rules = self._room_membership.rules(name, command.ref)
-                peer.deliver(replace(rules, role=self._role_word(member, name)))
-            case SetRoom():
-                self._set(peer, member, name, command)
             case InviteTo():
-                self._invite(peer, member, name, command)
+                account = self._directory.accounts.get(command.person)
+                if account is None:
+                    raise refusal_for("invitation_needs_account")
+                workflow = self._invite(peer, member, room, account, command.ref)
             case Moderate():
-                self._moderate(peer, member, name, command)
+                workflow = self._moderate(peer, member, room, command)
             case Grant():
-                self._grant(peer, member, name, command)
+                workflow = self._grant(peer, member, room, command)
             case _:
                 assert_never(command)
+        self._workflows.answer(peer, command.ref, workflow)
 
-    # --- Rules ----------------------------------------------------------------------------------------------------
+    # --- Invitations and roles ------------------------------------------------------------------------------------
 
-    def _set(self, peer: Peer, member: Member, name: str, command: SetRoom) -> None:
-        only_topic = command.topic is not None and all(
-            value is None
-            for value in (
-                command.name, command.private, command.read_only, command.slow_s, command.retention_days,
-                command.history, command.archived,
-            )
-        )  # fmt: skip
-        right = Permission.TOPIC if only_topic else Permission.SET
-        require(self._rank(member, name), right, name)
-        wanted = check_room(command.name) if command.name is not None else None
-        if wanted not in {None, name} and LOBBY in {name, wanted}:
-            raise Refusal(ErrorCode.INVALID, f"#{LOBBY} keeps its name")
-        if name == LOBBY and (command.private or command.archived):
-            raise Refusal(ErrorCode.INVALID, f"#{LOBBY} is everybody's: it can be neither private nor archived")
-        if command.topic is not None and len(command.topic) > MAX_TOPIC_CHARS:
-            raise Refusal(ErrorCode.TEXT_TOO_LONG, f"a topic has at most {MAX_TOPIC_CHARS} characters")
+    def _invite(self, peer: Peer, member: Member, room: HubRoom, account: Account, ref: int) -> Workflow[None]:
+        yield from self._room_membership.turn_to_act(member, room)
+        require(self._rank(member, room), Permission.INVITE, room.name)
+        if room.record is None:
+            raise refusal_for("invitation_not_needed", room=room.name)
+        if room.belongs(account.sender_id):
+            raise refusal_for("invited_is_member", room=room.name, name=account.name)
+        if self._rooms.ban(room, account.sender_id) is not None:
+            raise refusal_for("invited_is_banned", room=room.name, name=account.name)
+        if (count := room.count_invited()) >= self._limits.invitations_per_room:
+            raise refusal_for("invitations_used_up", room=room.name, count=count)
+        before = room.memberships.get(account.sender_id)
+        row = Membership(
+            room.record.room_id,
+            account.sender_id,
+            RoomRole.INVITED,
+            self._directory.wall_ms(),
+            muted_until_ms=before.muted_until_ms if before is not None else 0,
+        )
+        yield Commit((PutMembership(row),))
+        self._finish(peer, ref, lambda: self._tell_invited(account.sender_id, room, member))
 
-        def job(name: str) -> Turn:
-            require(self._rank(member, name), right, name)
-            room_record = self._room_directory.room_records.get(name) or self._new_room_record(name)
-            new = name if wanted is None else wanted
-            row = _amended(room_record, command, new)
-            if name in self._room_directory.room_records and self._room_directory.is_left(room_record):
-                row = replace(row, made_at_ms=self._directory.wall_ms())  # an administrator's rules last anew
-            names = {name, new} if new != name else set()
-            if names and (
-                new in self._room_directory.room_records
-                or new in self._renaming
-                or self._room_membership.is_occupied(new)
-            ):
-                raise Refusal(ErrorCode.ROOM_INVALID, f"there is a #{new} already; choose another name")
-            self._renaming.update(names)
+    def _tell_invited(self, sender_id: int, room: HubRoom, by: Member) -> None:
+        invited = self._members.get(sender_id)
+        for each in invited.peers if invited is not None else ():
+            each.deliver(Invited(room.name, Person(by.sender_id, by.name)))
 
-            def felt() -> None:
-                if row.private and not room_record.private:  # before anything else: whoever has to go hears no new name
-                    why = f"#{name} is private now, and you do not belong to it"
-                    self._room_membership.remove_non_members(
-                        room_record, Left(room=name, ref=0, code=ErrorCode.NOT_A_MEMBER, text=why)
-                    )
-                if new != name:
-                    why = f"#{name} is called #{new} now, and you are not in it"
-                    self._room_membership.clear(new, Left(room=new, ref=0, code=ErrorCode.NOT_A_MEMBER, text=why))
-                    self._delivery.room_renamed(name, new)
-                by = Person(member.sender_id, member.name)
-                self._room_membership.tell_room(
-                    new, self._room_membership.rules(new, was=name if new != name else None, by=by)
-                )
+    def _grant(self, peer: Peer, member: Member, room: HubRoom, command: Grant) -> Workflow[None]:
+        yield from self._room_membership.turn_to_act(member, room)
+        require(self._rank(member, room), Permission.GRANT, room.name)
+        changes, row = self._row_to_grant(member, room, command.person)
+        role = RoomRole(command.role)
+        if row.role is RoomRole.OWNER and role is not RoomRole.OWNER and room.count_owners() == 1:
+            raise refusal_for("room_needs_owner", room=room.name)
+        yield Commit((*changes, PutMembership(replace(row, role=role))))
+        by = Person(member.sender_id, member.name)
+        self._finish(peer, command.ref, lambda: self._room_membership.tell_role(room, command.person, by))
 
-            return self._turn(peer, command.ref, (PutRoom(row),), felt, lambda: self._renaming.difference_update(names))
+    def _row_to_grant(self, member: Member, room: HubRoom, person: int) -> tuple[tuple[Change, ...], Membership]:
+        """Return the membership that gets another role, and what has to be made before; administrators make it all.
 
-        self._in_turn(peer, member, command.ref, name, job)
-
-    def _new_room_record(self, name: str) -> RoomRecord:
-        return RoomRecord(self._directory.number(), name, made_at_ms=self._directory.wall_ms())
-
-    # --- People ---------------------------------------------------------------------------------------------------
-
-    def _invite(self, peer: Peer, member: Member, name: str, command: InviteTo) -> None:
-        account = self._directory.accounts.get(command.person)
+        Raises:
+            Refusal: NOT_FOUND, this person does not belong to the room.
+        """
+        row = room.memberships.get(person)
+        if row is not None and row.role.belongs:
+            return (), row
+        account = self._directory.accounts.get(person)
         if account is None:
-            raise Refusal(ErrorCode.ACCOUNT_NEEDED, "only an account can be invited; ask them to /register first")
+            raise refusal_for("guest_without_role")
+        if self._rank(member, room) is not Rank.ADMIN:
+            raise refusal_for("not_a_member", room=room.name, name=account.name)
+        record = room.record or self._room_membership.new_record(room)
+        row = row or Membership(record.room_id, person, RoomRole.INVITED)
+        row = replace(row, joined_at_ms=self._directory.wall_ms(), joined_seq=self._context.fed_seq)
+        return () if room.record is not None else (PutRoom(record),), row
 
-        def job(name: str) -> Turn:
-            require(self._rank(member, name), Permission.INVITE, name)
-            room_record = self._room_directory.room_records.get(name)
-            if room_record is None:
-                raise Refusal(ErrorCode.INVALID, f"everybody may enter #{name}; nobody needs an invitation")
-            if self._room_directory.belongs(name, account.sender_id):
-                raise Refusal(ErrorCode.INVALID, f"{account.name} belongs to #{name} already")
-            if self._room_directory.ban(name, account.sender_id) is not None:
-                raise Refusal(ErrorCode.INVALID, f"{account.name} is banned from #{name}; lift the ban first")
-            if self._room_directory.count_invited(room_record) >= self._limits.invitations_per_room:
-                sentence = f"as many people as allowed are invited to #{name}; try again when some have come"
-                raise Refusal(ErrorCode.TOO_MANY, sentence)
-            before = self._room_directory.membership(name, account.sender_id)
-            muted_until_ms = before.muted_until_ms if before is not None else 0
-            row = Membership(
-                room_record.room_id,
-                account.sender_id,
-                RoomRole.INVITED,
-                self._directory.wall_ms(),
-                muted_until_ms=muted_until_ms,
-            )
+    # --- Kicks, bans and mutes ------------------------------------------------------------------------------------
 
-            def felt() -> None:
-                invited = self._members.get(account.sender_id)
-                for each in invited.peers if invited is not None else ():
-                    each.deliver(Invited(name, Person(member.sender_id, member.name)))
+    def _moderate(self, peer: Peer, member: Member, room: HubRoom, command: Moderate) -> Workflow[None]:
+        yield from self._room_membership.turn_to_act(member, room)
+        rank = self._rank(member, room)
+        require(rank, Permission.MODERATE, room.name)
+        if command.person == member.sender_id:
+            raise refusal_for("moderation_of_yourself")
+        require_above(rank, self._rooms.rank(room, command.person), room.name)
+        if room.is_lobby and command.act in {"kick", "ban", "unban"}:
+            raise refusal_for("lobby_not_moderated", room=LOBBY)
+        match command.act:
+            case "kick":
+                yield from self._kick(peer, member, room, command)
+            case "ban":
+                yield from self._ban(peer, member, room, command)
+            case "unban":
+                yield from self._unban(peer, room, command)
+            case "mute" | "unmute":
+                yield from self._mute(peer, member, room, command)
+            case _:
+                assert_never(command.act)
 
-            return self._turn(peer, command.ref, (PutMembership(row),), felt)
+    def _kick(self, peer: Peer, member: Member, room: HubRoom, command: Moderate) -> Workflow[None]:
+        present = self._members.get(command.person)
+        if not room.belongs(command.person) and (present is None or room not in present.rooms):
+            raise refusal_for("person_not_in_room", room=room.name)
+        if command.reason:
+            refusal = refusal_for("kicked_from_room_because", room=room.name, by=member.name, why=command.reason)
+        else:
+            refusal = refusal_for("kicked_from_room", room=room.name, by=member.name)
+        yield from self._remove(peer, command, room, Left.of(refusal, room=room.name))
 
-        self._in_turn(peer, member, command.ref, name, job)
-
-    def _moderate(self, peer: Peer, member: Member, name: str, command: Moderate) -> None:
-        def job(name: str) -> Turn:
-            rank = self._rank(member, name)
-            require(rank, Permission.MODERATE, name)
-            if command.person == member.sender_id:
-                raise Refusal(ErrorCode.INVALID, "you cannot do this to yourself; /leave leaves a room")
-            require_above(rank, self._room_directory.rank(name, command.person), name)
-            if name == LOBBY and command.act in {"kick", "ban", "unban"}:
-                raise Refusal(ErrorCode.INVALID, f"everybody is in #{LOBBY}; ask an administrator of the server")
-            match command.act:
-                case "kick":
-                    return self._kick(peer, member, name, command)
-                case "ban":
-                    return self._ban(peer, member, name, command)
-                case "unban":
-                    return self._unban(peer, name, command)
-                case "mute" | "unmute":
-                    return self._mute(peer, member, name, command)
-                case _:
-                    assert_never(command.act)
-
-        self._in_turn(peer, member, command.ref, name, job)
-
-    def _kick(self, peer: Peer, member: Member, name: str, command: Moderate) -> Turn:
-        self._expect_there(name, command.person)
-        left = self._left(member, name, command, ErrorCode.KICKED)
-        return self._removal(peer, command.ref, name, command.person, (), left)
-
-    def _ban(self, peer: Peer, member: Member, name: str, command: Moderate) -> Turn:
-        room_record = self._room_record(name)
+    def _ban(self, peer: Peer, member: Member, room: HubRoom, command: Moderate) -> Workflow[None]:
+        if room.record is None:
+            raise refusal_for("room_without_owner", room=room.name)
+        room_id, sender_id = room.record.room_id, command.person
+        held = self._directory.accounts.get(sender_id) or self._members.get(sender_id)
+        if held is None:
+            raise refusal_for("no_person_with_number")
         until_ms = None if command.seconds is None else self._directory.wall_ms() + command.seconds * 1000
-        shown = self._name_of(command.person)
-        ban = RoomBan(room_record.room_id, command.person, shown, command.reason, member.name, until_ms)
-        left = self._left(member, name, command, ErrorCode.ROOM_BANNED)
-        old: tuple[Change, ...] = ()
-        if self._room_directory.count_bans(room_record) >= self._limits.bans_per_room:
-            old = tuple(DropRoomBan(room_record.room_id, who) for who in self._room_directory.bans_over(room_record))
-            is_banned = self._room_directory.ban(name, command.person) is not None
-            if not is_banned and self._room_directory.count_bans(room_record) - len(old) >= self._limits.bans_per_room:
-                raise Refusal(ErrorCode.TOO_MANY, f"#{name} has as many bans as a room may have; lift one first")
-        return self._removal(peer, command.ref, name, command.person, (*old, PutRoomBan(ban)), left)
+        ban = RoomBan(room_id, sender_id, held.name, command.reason, member.name, until_ms)
+        if command.reason:
+            refusal = refusal_for("banned_from_room_because", room=room.name, by=member.name, why=command.reason)
+        else:
+            refusal = refusal_for("banned_from_room", room=room.name, by=member.name)
+        changes = (*self._bans_that_give_way(room, room_id, sender_id), PutRoomBan(ban))
+        yield from self._remove(peer, command, room, Left.of(refusal, room=room.name), *changes)
 
-    def _unban(self, peer: Peer, name: str, command: Moderate) -> Turn:
-        if self._room_directory.ban(name, command.person) is None:
-            raise Refusal(ErrorCode.NOT_FOUND, f"that person is not banned from #{name}")
-        return self._turn(peer, command.ref, (DropRoomBan(self._room_record(name).room_id, command.person),), _nothing)
+    def _bans_that_give_way(self, room: HubRoom, room_id: int, sender_id: int) -> tuple[Change, ...]:
+        """Return what lifts bans that are over, where a room has as many as it may.
 
-    def _mute(self, peer: Peer, member: Member, name: str, command: Moderate) -> Turn:
-        membership = self._room_directory.membership(name, command.person)
+        Raises:
+            Refusal: TOO_MANY, all of them are in force.
+        """
+        most, count = self._limits.bans_per_room, len(room.bans)
+        if count < most:
+            return ()
+        over = self._rooms.bans_over(room)
+        if self._rooms.ban(room, sender_id) is None and count - len(over) >= most:
+            raise refusal_for("bans_used_up", room=room.name, count=most)
+        return tuple(DropRoomBan(room_id, each) for each in over)
+
+    def _remove(self, peer: Peer, command: Moderate, room: HubRoom, left: Left, *further: Change) -> Workflow[None]:
+        successor = yield from self._room_membership.end_membership(command.person, room, *further)
+        self._finish(peer, command.ref, lambda: self._room_membership.remove_member(command.person, room, left))
+        self._room_membership.tell_successor(room, successor)
+
+    def _unban(self, peer: Peer, room: HubRoom, command: Moderate) -> Workflow[None]:
+        if room.record is None or self._rooms.ban(room, command.person) is None:
+            raise refusal_for("person_not_banned", room=room.name)
+        yield Commit((DropRoomBan(room.record.room_id, command.person),))
+        self._finish(peer, command.ref)
+
+    def _mute(self, peer: Peer, member: Member, room: HubRoom, command: Moderate) -> Workflow[None]:
+        membership = room.memberships.get(command.person)
         if membership is None or not membership.role.belongs:
-            raise Refusal(
-                ErrorCode.ACCOUNT_NEEDED, "a guest cannot be muted in a room; kick or ban them, or ask an administrator"
-            )
+            raise refusal_for("mute_needs_membership", room=room.name)
         until_ms = 0
         if command.act == "mute":
             until_ms = MUTED_FOR_GOOD
             if command.seconds is not None:
                 until_ms = self._directory.wall_ms() + command.seconds * 1000
-        row = replace(membership, muted_until_ms=until_ms)
+        yield Commit((PutMembership(replace(membership, muted_until_ms=until_ms)),))
         by = Person(member.sender_id, member.name)
-        return self._turn(
-            peer, command.ref, (PutMembership(row),), lambda: self._room_membership.tell_role(name, command.person, by)
-        )
-
-    def _grant(self, peer: Peer, member: Member, name: str, command: Grant) -> None:
-        def job(name: str) -> Turn:
-            require(self._rank(member, name), Permission.GRANT, name)
-            row = self._room_directory.membership(name, command.person)
-            admin_helps = self._rank(member, name) is Rank.ADMIN and command.person in self._directory.accounts
-            if (row is None or not row.role.belongs) and not admin_helps:
-                raise Refusal(ErrorCode.NOT_FOUND, f"that person does not belong to #{name}; invite them first")
-            changes: tuple[Change, ...] = ()
-            if row is None:
-                room_record = self._room_directory.room_records.get(name)
-                if room_record is None:
-                    room_record = self._new_room_record(name)
-                    changes = (PutRoom(room_record),)
-                row = Membership(room_record.room_id, command.person, RoomRole.INVITED)
-            if not row.role.belongs:
-                row = replace(row, joined_at_ms=self._directory.wall_ms(), joined_seq=self._context.fed_seq)
-            role = RoomRole(command.role)
-            if row.role is RoomRole.OWNER and role is not RoomRole.OWNER and self._room_directory.owners(name) == 1:
-                raise Refusal(ErrorCode.INVALID, f"#{name} needs an owner; make somebody else one first")
-            by = Person(member.sender_id, member.name)
-            changes = (*changes, PutMembership(replace(row, role=role)))
-            return self._turn(
-                peer, command.ref, changes, lambda: self._room_membership.tell_role(name, command.person, by)
-            )
-
-        self._in_turn(peer, member, command.ref, name, job)
+        self._finish(peer, command.ref, lambda: self._room_membership.tell_role(room, command.person, by))
 
     # --- Parts ----------------------------------------------------------------------------------------------------
 
-    def _check_seen(self, member: Member, name: str) -> None:
-        if name in member.rooms:
-            return
-        room_record = self._room_directory.room_records.get(name)
-        if room_record is None or not self._room_directory.is_visible(name, member.sender_id):
-            raise Refusal(ErrorCode.NO_SUCH_ROOM, NO_SUCH_ROOM)
+    def _rank(self, member: Member, room: HubRoom) -> Rank:
+        return self._rooms.rank(room, member.sender_id, present=room in member.rooms)
 
-    def _rank(self, member: Member, name: str) -> Rank:
-        return self._room_directory.rank(name, member.sender_id, present=name in member.rooms)
-
-    def _role_word(self, member: Member, name: str) -> str | None:
-        if self._rank(member, name) is Rank.ADMIN:
-            return "admin"
-        return self._room_directory.role_word(name, member.sender_id)
-
-    def _room_record(self, name: str) -> RoomRecord:
-        room_record = self._room_directory.room_records.get(name)
-        if room_record is None:
-            raise Refusal(ErrorCode.INVALID, f"#{name} has no rules yet; an administrator can give it an owner")
-        return room_record
-
-    def _name_of(self, sender_id: int) -> str:
-        held = self._directory.accounts.get(sender_id) or self._members.get(sender_id)
-        if held is None:
-            raise Refusal(ErrorCode.NOT_FOUND, "there is nobody with this number")
-        return held.name
-
-    def _expect_there(self, name: str, sender_id: int) -> None:
-        member = self._members.get(sender_id)
-        if not (self._room_directory.belongs(name, sender_id) or (member is not None and name in member.rooms)):
-            raise Refusal(ErrorCode.NOT_FOUND, f"that person is not in #{name}")
-
-    def _left(self, member: Member, name: str, command: Moderate, code: ErrorCode) -> Left:
-        did = "took you out of" if code is ErrorCode.KICKED else "banned you from"
-        why = f": {command.reason}" if command.reason else ""
-        return Left(room=name, ref=0, code=code, text=f"{member.name} {did} #{name}{why}")
-
-    def _removal(self, peer: Peer, ref: int, name: str, person: int, further: tuple[Change, ...], left: Left) -> Turn:
-        """Out of the room, in this very turn: what waits behind it may be a new name, or a role."""
-
-        def then(answer: Committed | NotAppended) -> None:
-            try:
-                self._reply(peer, ref, answer)
-            finally:
-                if isinstance(answer, Committed):
-                    self._room_membership.remove_member(person, name, left)
-
-        return self._room_membership.removal(person, name, further, then)
-
-    def _in_turn(self, peer: Peer, member: Member, ref: int, name: str, job: Callable[[str], Turn]) -> None:
-        """Do something when its turn comes, in the room that was meant, whatever that is called by then."""
-        asked = self._room_directory.room_records.get(name)
-
-        def guarded() -> Turn:
-            called = name if asked is None else self._room_directory.name_of(asked.room_id)
-            now_called = called or name  # the record may have gone with its last member
-            try:
-                if called is None:
-                    self._check_seen(member, name)
-                expect_unmuted(self._directory, member.sender_id)
-                expect_unmuted_in(self._directory, now_called, member.sender_id)
-                if now_called != name:
-                    self._check_seen(member, now_called)  # or a refusal would tell a new name to who may not know it
-                    self._in_turn(peer, member, ref, now_called, job)
-                    return None
-                return job(name)
-            except Refusal as refusal:
-                if peer in self._connections:
-                    peer.deliver(Refused(refusal.code, refusal.detail, ref=ref, retry_after_s=refusal.retry_after_s))
-                return None
-
-        self._directory.in_turn(("room", name), guarded)
-
-    def _turn(
-        self, peer: Peer, ref: int, changes: tuple[Change, ...], felt: Felt, finally_: Felt | None = None
-    ) -> Turn:
-        def then(answer: Committed | NotAppended) -> None:
-            if finally_ is not None:
-                finally_()
-            try:
-                self._reply(peer, ref, answer)
-            finally:
-                if isinstance(answer, Committed):
-                    felt()
-
-        return changes, then
-
-    def _reply(self, peer: Peer, ref: int, answer: Committed | NotAppended) -> None:
-        if peer in self._connections:
-            peer.deliver(Done(ref) if isinstance(answer, Committed) else Refused(answer.code, answer.text, ref=ref))
-
-
-def _amended(room_record: RoomRecord, command: SetRoom, name: str) -> RoomRecord:
-    """The place with what the command says, and the rest as it was."""
-    given = {
-        "name": name,
-        "topic": command.topic,
-        "private": command.private,
-        "read_only": command.read_only,
-        "slow_s": command.slow_s,
-        "retention_days": command.retention_days,
-        "history_from_join": None if command.history is None else command.history == "joined",
-        "archived": command.archived,
-    }
-    return replace(room_record, **{key: value for key, value in given.items() if value is not None})
-
-
-def _nothing() -> None:
-    """Nobody feels it at once."""
+    def _finish(self, peer: Peer, ref: int, effect: Callable[[], None] | None = None) -> None:
+        """Tell the asker that it is done, then the others, even if the asker's connection raises."""
+        try:
+            if peer in self._connections:
+                peer.deliver(Done(ref))
+        finally:
+            if effect is not None:
+                effect()

@@ -1,19 +1,20 @@
-"""Who may do what in a room: one table. Whoever may do something may do all that needs less.
+"""The rank that each act in a room needs: one table. A rank may do all that a lower one may.
 
-Administrators of the server stand above every role, in every room they can see. In rooms without a record nobody has a
-role, so only they have rights beyond talking.
+Administrators of the server stand above every role, in every room they can see. In rooms without a record there are no
+roles, so only administrators may do more than talk.
 """
 
 from __future__ import annotations
 
 from enum import Enum
+from typing import assert_never
 
-from securechat.errors import ErrorCode, Refusal
 from securechat.records.rooms import RoomRole
+from securechat.text.refusals import refusal_for
 
 
 class Rank(Enum):
-    """How high somebody stands in a room."""
+    """The standing of a sender in a room, the lowest first."""
 
     NONE = 0
     MEMBER = 1
@@ -23,18 +24,28 @@ class Rank(Enum):
 
 
 class Permission(Enum):
-    """What needs more than being there, how it is said, and the rank it takes."""
+    """An act that needs more than being in the room."""
 
-    WRITE_READ_ONLY = ("write in a read-only room", Rank.MODERATOR)
-    SKIP_SLOW_MODE = ("write without a pause in slow mode", Rank.MODERATOR)
-    REVISE_OTHERS = ("change what others wrote", Rank.MODERATOR)
-    TOPIC = ("change the topic", Rank.MODERATOR)
-    INVITE = ("invite others", Rank.MODERATOR)
-    MODERATE = ("kick, ban or mute", Rank.MODERATOR)
-    SET = ("change the rules", Rank.OWNER)
-    GRANT = ("give roles", Rank.OWNER)
+    WRITE_READ_ONLY = "write in a read-only room"
+    SKIP_SLOW_MODE = "write without a pause in slow mode"
+    REVISE_OTHERS = "change messages of others"
+    TOPIC = "change the topic"
+    INVITE = "invite"
+    MODERATE = "kick, ban or mute"
+    SET = "change the settings"
+    GRANT = "give roles"
 
 
+_NEEDED = {
+    Permission.WRITE_READ_ONLY: Rank.MODERATOR,
+    Permission.SKIP_SLOW_MODE: Rank.MODERATOR,
+    Permission.REVISE_OTHERS: Rank.MODERATOR,
+    Permission.TOPIC: Rank.MODERATOR,
+    Permission.INVITE: Rank.MODERATOR,
+    Permission.MODERATE: Rank.MODERATOR,
+    Permission.SET: Rank.OWNER,
+    Permission.GRANT: Rank.OWNER,
+}
 RANK_OF_ROLE = {
     RoomRole.OWNER: Rank.OWNER,
     RoomRole.MODERATOR: Rank.MODERATOR,
@@ -42,31 +53,43 @@ RANK_OF_ROLE = {
     RoomRole.INVITED: Rank.NONE,
     RoomRole.FORMER: Rank.NONE,
 }
-_NAMES = {Rank.MODERATOR: "moderators and owners", Rank.OWNER: "owners"}
-_YOURS = {Rank.NONE: "not a member", Rank.MEMBER: "a member", Rank.MODERATOR: "a moderator", Rank.OWNER: "an owner"}
 
 
-def has_permission(rank: Rank, right: Permission) -> bool:
-    """Tell whether this rank has the right."""
-    return rank.value >= right.value[1].value
+def has_permission(rank: Rank, permission: Permission) -> bool:
+    """Tell whether this rank has the permission."""
+    return rank.value >= _NEEDED[permission].value
 
 
-def require(rank: Rank, right: Permission, room: str) -> None:
-    """Let somebody of this rank go on.
+def require(rank: Rank, permission: Permission, room: str) -> None:
+    """Require that a rank has a permission.
 
     Raises:
-        Refusal: NO_RIGHT, which names the right that is missing and who has it.
+        Refusal: NO_RIGHT, which names the permission that is missing and the roles that have it.
     """
-    if not has_permission(rank, right):
-        act, needed = right.value
-        raise Refusal(ErrorCode.NO_RIGHT, f"only {_NAMES[needed]} of #{room} may {act}; you are {_YOURS[rank]} there")
+    if has_permission(rank, permission):
+        return
+    match permission:
+        case Permission.TOPIC:
+            raise refusal_for("topic_needs_moderator", room=room)
+        case Permission.INVITE:
+            raise refusal_for("invitation_needs_moderator", room=room)
+        case Permission.MODERATE:
+            raise refusal_for("moderation_needs_moderator", room=room)
+        case Permission.SET:
+            raise refusal_for("settings_need_owner", room=room)
+        case Permission.GRANT:
+            raise refusal_for("roles_need_owner", room=room)
+        case Permission.WRITE_READ_ONLY | Permission.SKIP_SLOW_MODE | Permission.REVISE_OTHERS:
+            raise AssertionError(f"{permission} is asked with has_permission")
+        case _:
+            assert_never(permission)
 
 
 def require_above(rank: Rank, other: Rank, room: str) -> None:
-    """Let somebody act on another of this room.
+    """Require that a rank is above another one, on which it acts.
 
     Raises:
-        Refusal: NO_RIGHT, the other stands as high or higher.
+        Refusal: NO_RIGHT.
     """
     if rank.value <= other.value:
-        raise Refusal(ErrorCode.NO_RIGHT, f"that person stands as high as you in #{room}; ask an owner")
+        raise refusal_for("rank_not_above", room=room)

@@ -1,8 +1,8 @@
-"""Who is in which room, and when the others are told.
+"""Members enter and leave rooms, and the others in a room are told, gathered.
 
-A coming or going changes the audience at once and is told later, gathered (see `room`). A member whose connection was
-lost stays for quiet_return_s as if nothing had happened; only then it leaves. A departure is told after the last
-message of the one who left: while the log still has drafts of that member, the notice waits.
+A coming or going changes the audience at once and is told later (see `HubRoom`). A member whose connection was lost
+stays for quiet_return_s as if nothing had happened; only then it leaves. A departure is told after the last message of
+the member who left: while the log still has drafts of that member, the notice waits.
 """
 
 from __future__ import annotations
@@ -11,138 +11,114 @@ from collections.abc import Iterable
 from typing import TypeVar
 
 from securechat.client_address import is_loopback
-from securechat.errors import ErrorCode, Refusal
 from securechat.hub.environment import HubEnvironment
 from securechat.hub.interfaces import OperatorEvent
 from securechat.hub.members import Member
-from securechat.hub.rooms.active_room import ActiveRoom
-from securechat.hub.rooms.listing import RoomListing
+from securechat.hub.messages import paging
+from securechat.hub.rooms.directory import RoomDirectory
+from securechat.hub.rooms.room import HubRoom
+from securechat.text.refusals import refusal_for
 
 _T = TypeVar("_T")
 
-_FORMER_NAMES = 100
-"""Of the rooms that a member is in, the latest: for what was under way when they got another."""
 _DEPARTURES_PER_TICK = 16
 """Members let go at once: each may leave 100 rooms at about 4 µs, and the loop should not stand for 10 ms."""
 
 _TOLD_PER_TICK = 2_000
-"""Connections that are told of comings and goings at once, some 2 ms: whoever logs in may belong to 100 rooms."""
+"""Connections that are told of comings and goings at once, some 2 ms: a login may enter 100 rooms."""
 
 
 class PresenceTracker:
-    """The rooms of one server and everybody in them.
+    """The members in the rooms of one server.
 
     Args:
         environment: the time of this pass, limits, pages, the broadcaster, the operator's log and the alarm.
-        active_rooms: the occupied rooms, by name; kept here.
-        listing: the rooms that anybody may be told of.
-
-    Attributes:
-        rooms: the occupied rooms, by name.
+        rooms: every room; `RoomDirectory.occupied` is kept here.
     """
 
-    def __init__(self, environment: HubEnvironment, active_rooms: dict[str, ActiveRoom], listing: RoomListing) -> None:
-        self.rooms = active_rooms
+    def __init__(self, environment: HubEnvironment, rooms: RoomDirectory) -> None:
+        self._rooms = rooms
         self._environment = environment
-        self._listing = listing
-        self._pages = environment.pages
         self._broadcaster = environment.broadcaster
         self._operator_log = environment.operator_log
         self._limits = environment.limits
         self._alarm = environment.alarm
-        self._opened: dict[str, int] = {}  # rooms without a record that are occupied, by who opened them
-        self._presence_due: dict[str, float] = {}  # in the order in which they become due
+        self._opened: dict[str, int] = {}  # rooms without a record that are occupied, by the address that opened them
+        self._presence_due: dict[HubRoom, float] = {}  # in the order in which they become due
         self._absent: dict[int, tuple[float, Member]] = {}  # in the order in which they were lost
 
-    def enter(self, member: Member, name: str, *, recorded: bool = False) -> ActiveRoom:
-        """Let a member into a room, making the room if need be; entering twice changes nothing.
+    def enter(self, member: Member, room: HubRoom, seq: int) -> None:
+        """Let a member into a room; entering twice changes nothing.
 
-        A room that is ``recorded`` (it has a record, or is the lobby) can always be entered: records are bounded
-        elsewhere, and guests who open rooms must not keep members out of theirs.
+        A room with a record, or the lobby, can always be entered: records are bounded elsewhere, and guests who open
+        rooms must not keep members out of theirs.
+
+        Args:
+            member: who enters.
+            room: which room.
+            seq: the last seq fanned out.
 
         Raises:
             Refusal: TOO_MANY_ROOMS, of this member or in all.
         """
-        if (room := member.rooms.get(name)) is not None:
-            return room
+        if room in member.rooms:
+            return
         if len(member.rooms) >= self._limits.rooms_per_member:
-            raise Refusal(
-                ErrorCode.TOO_MANY_ROOMS, f"you are in {len(member.rooms)} rooms, which is the most; leave one first"
-            )
-        room = self.rooms.get(name)
-        if room is None:
-            address = None if recorded else self._opening_address(member)
-            room = self.rooms[name] = ActiveRoom(name)
-            if address is not None:
-                room.opened_from = address
-                self._opened[address] = self._opened.get(address, 0) + 1
-            self._listing.update(name)
+            raise refusal_for("rooms_of_member_used_up", count=len(member.rooms))
+        if is_opened := not room.members:
+            self._open(member, room)
         room.add(member)
-        member.rooms[name] = room
-        member.was_called.pop(name, None)  # from here on the name means this room, also when it is left again
-        self._operator_log.happened(OperatorEvent.JOINED, member.peers[0] if member.peers else None, member.name, name)
+        member.note_entered(room, seq)
+        if is_opened:
+            self._rooms.listing.update(room.name)
+        peer = member.peers[0] if member.peers else None
+        self._operator_log.happened(OperatorEvent.JOINED, peer, member.name, room.name)
         self._presence_soon(room)
-        return room
 
-    def leave(self, member: Member, room: ActiveRoom) -> None:
+    def leave(self, member: Member, room: HubRoom) -> None:
         """Take a member out of a room."""
-        del member.rooms[room.name]
-        member.was_called = {old: each for old, each in member.was_called.items() if each is not room}
+        member.note_left(room)
         room.remove(member)
         if not room.members:
-            del self.rooms[room.name]
-            self._listing.update(room.name)
-            self._presence_due.pop(room.name, None)
-            self._forget_opening(room)
+            self._close(room)
         self._operator_log.happened(OperatorEvent.LEFT, None, member.name, room.name)
         if member.unsettled:
             member.departures.append(room)
         else:
             self._note_left(member, room)
 
-    def _opening_address(self, member: Member) -> str | None:
-        """Whose share a new room without a record counts against.
+    def _open(self, member: Member, room: HubRoom) -> None:
+        """The first member enters a room. Raises as `enter`."""
+        if room.record is None and not room.is_lobby and (address := self._opening_address(member)) is not None:
+            room.opened_from = address
+            self._opened[address] = self._opened.get(address, 0) + 1
+        self._rooms.occupied.add(room)
 
-        Raises:
-            Refusal: TOO_MANY_ROOMS.
-        """
-        if len(self.rooms) >= self._limits.rooms_total:
-            raise Refusal(ErrorCode.TOO_MANY_ROOMS, "the server has no room for another room; join one of /rooms")
-        address = member.peers[0].address if member.peers else None
-        if address is None or is_loopback(address):
-            return None
-        if self._opened.get(address, 0) >= self._limits.rooms_opened_per_address:
-            raise Refusal(
-                ErrorCode.TOO_MANY_ROOMS,
-                "your network has opened as many rooms as allowed at once; leave one first, or join one of /rooms",
-            )
-        return address
-
-    def _forget_opening(self, room: ActiveRoom) -> None:
-        if (address := room.opened_from) is not None:
+    def _close(self, room: HubRoom) -> None:
+        """The last member has left a room."""
+        self._rooms.occupied.discard(room)
+        self._rooms.listing.update(room.name)
+        self._presence_due.pop(room, None)
+        address, room.opened_from = room.opened_from, None
+        if address is not None:
             self._opened[address] -= 1
             if not self._opened[address]:
                 del self._opened[address]
 
-    def rename_room(self, old: str, new: str) -> None:
-        """A room has another name; who is in it stays in it."""
-        room = self.rooms.pop(old, None)
-        if room is None:
-            return
-        room.name = new
-        self.rooms[new] = room
-        self._listing.update(old)
-        self._listing.update(new)
-        if (due := self._presence_due.pop(old, None)) is not None:
-            self._presence_due[new] = due
-        for member in room.members.values():
-            member.rooms[new] = member.rooms.pop(old)
-            member.was_called.pop(new, None)
-            member.was_called[old] = room
-            if len(member.was_called) > _FORMER_NAMES:
-                del member.was_called[next(iter(member.was_called))]
-            if old in member.entered_seq:
-                member.entered_seq[new] = member.entered_seq.pop(old)
+    def _opening_address(self, member: Member) -> str | None:
+        """Return the address whose share a new room without a record counts against; None for none.
+
+        Raises:
+            Refusal: TOO_MANY_ROOMS.
+        """
+        if len(self._rooms.occupied) >= self._limits.rooms_total:
+            raise refusal_for("rooms_open_used_up")
+        address = member.peers[0].address if member.peers else None
+        if address is None or is_loopback(address):
+            return None
+        if self._opened.get(address, 0) >= self._limits.rooms_opened_per_address:
+            raise refusal_for("rooms_opened_by_network")
+        return address
 
     def settled(self, member: Member) -> None:
         """The log has answered every draft of the member: what waited for that can be told."""
@@ -152,7 +128,7 @@ class PresenceTracker:
 
     def audience_changed(self, member: Member) -> None:
         """A connection of the member came or went."""
-        for room in member.rooms.values():
+        for room in member.rooms:
             room.audience_changed()
 
     def absent(self, member: Member) -> None:
@@ -162,19 +138,19 @@ class PresenceTracker:
         self._alarm(until)
 
     def returned(self, member: Member) -> None:
-        """The member is back before anybody noticed."""
+        """The member is back before the others were told."""
         self._absent.pop(member.sender_id, None)
 
     def gone(self, member: Member) -> None:
         """The member is gone for good: out of every room."""
         self._absent.pop(member.sender_id, None)
-        for room in list(member.rooms.values()):
+        for room in list(member.rooms):
             self.leave(member, room)
 
     def renamed(self, member: Member, old: str) -> None:
         """The member has a new name."""
         self._operator_log.happened(OperatorEvent.RENAMED, None, member.name, old)
-        for room in member.rooms.values():
+        for room in member.rooms:
             room.note_renamed(member, old)
             self._presence_soon(room)
 
@@ -187,7 +163,7 @@ class PresenceTracker:
         return absence[0] if presence is None else min(presence, absence[0])
 
     def take_overdue(self) -> list[Member]:
-        """Return those who did not come back in time, a few at once; the caller lets them go and ticks again."""
+        """Return members who did not come back in time, a few at once; the caller lets them go and ticks again."""
         overdue: list[Member] = []
         now = self._environment.now
         for until, member in self._absent.values():
@@ -200,23 +176,26 @@ class PresenceTracker:
         """Tell the rooms whose presence is due, a few at once; the caller ticks again for the rest."""
         told = 0
         while self._presence_due and told < _TOLD_PER_TICK:
-            name, at = next(iter(self._presence_due.items()))
+            room, at = next(iter(self._presence_due.items()))
             if at > self._environment.now:
                 break
-            del self._presence_due[name]
-            room = self.rooms[name]
-            if (presence := room.take_presence(self._limits)) is not None:
-                self._broadcaster.broadcast(room.audience(), [presence])
-                told += len(room.audience())
+            del self._presence_due[room]
+            if (changes := room.take_presence()) is not None:
+                audience = room.audience()
+                most = self._limits.presence_names
+                self._broadcaster.broadcast(
+                    audience, [paging.presence(room.name, len(room.members), changes, most, audience)]
+                )
+                told += len(audience)
 
-    def _note_left(self, member: Member, room: ActiveRoom) -> None:
-        if self.rooms.get(room.name) is room:
+    def _note_left(self, member: Member, room: HubRoom) -> None:
+        if room.members:
             room.note_left(member.person)
             self._presence_soon(room)
 
-    def _presence_soon(self, room: ActiveRoom) -> None:
-        if room.name not in self._presence_due:
-            due = self._presence_due[room.name] = self._environment.now + self._limits.presence_interval_s
+    def _presence_soon(self, room: HubRoom) -> None:
+        if room not in self._presence_due:
+            due = self._presence_due[room] = self._environment.now + self._limits.presence_interval_s
             self._alarm(due)
 
 

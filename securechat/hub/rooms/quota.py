@@ -1,4 +1,4 @@
-"""How many rooms one account, and one address, may have made: so that no peer uses up the rooms of the others.
+"""Limits the rooms that one account, and one network address, makes in a day, so that none uses up those of others.
 
 A record is made when an account enters a room that has none. The counts are of a day and in memory: a restart forgets
 them, as it does all quotas. Loopback is exempt from what is per address, as everywhere.
@@ -7,9 +7,9 @@ them, as it does all quotas. Loopback is exempt from what is per address, as eve
 from __future__ import annotations
 
 from securechat.client_address import is_loopback
-from securechat.errors import ErrorCode, Refusal
 from securechat.hub.rate_limits import DailyQuota
 from securechat.limits import Limits
+from securechat.text.refusals import refusal_for
 
 
 class RoomQuota:
@@ -39,16 +39,9 @@ class RoomQuota:
             Refusal: TOO_MANY_ROOMS.
         """
         if not self._by_account.has_room(str(sender_id), 1, now):
-            raise Refusal(
-                ErrorCode.TOO_MANY_ROOMS,
-                f"you have made {self._limits.rooms_made_per_account_day} new rooms today, which is the most; "
-                "join one of /rooms, or make it tomorrow",
-            )
+            raise refusal_for("rooms_made_today", count=self._limits.rooms_made_per_account_day)
         if not is_loopback(address) and not self._by_address.has_room(address, 1, now):
-            raise Refusal(
-                ErrorCode.TOO_MANY_ROOMS,
-                "as many new rooms as allowed were made from your network today; join one of /rooms, or try tomorrow",
-            )
+            raise refusal_for("rooms_made_by_network_today")
 
     def begin(self, sender_id: int, address: str) -> None:
         """A room is being made."""

@@ -73,12 +73,14 @@ RULES: tuple[LimitRule, ...] = (
     LimitRule("listen_backlog", _C_INT_MAX, "the system does not take it", fatal=True),
     LimitRule("send_buffer_bytes", _C_INT_MAX, "the system does not take it", fatal=True),
     LimitRule("tcp_user_timeout_s", _C_INT_MAX_MS_AS_S, "the system does not take it", fatal=True),
-    LimitRule(MAX_FRAME_BYTES + KIB, "outbox_hard_bytes", "one full answer would close whoever asked for it"),
+    LimitRule(
+        MAX_FRAME_BYTES + KIB, "outbox_hard_bytes", "one full answer would close the connection that asked for it"
+    ),
     LimitRule("outbox_hard_bytes", "outboxes_total_bytes", "one slow reader may have more than there is for all"),
     LimitRule("half_open_per_address", "half_open_handshakes", "it is never reached"),
     LimitRule("handshake_timeout_s", "hello_timeout_s", "it is never reached"),
     LimitRule("unacknowledged_drafts", "append_queue", "one member can fill the queue of all"),
-    LimitRule(MAX_TEXT_BYTES, "stored_bytes_per_address_day", "nobody can send a message of full length"),
+    LimitRule(MAX_TEXT_BYTES, "stored_bytes_per_address_day", "no member can send a message of full length"),
 )
 
 

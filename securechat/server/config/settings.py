@@ -133,7 +133,7 @@ SETTINGS: tuple[Setting, ...] = (
         kind=SettingKind.WORD,
         default=Access.OPEN.value,
         words=tuple(access.value for access in Access),
-        what='who may come in: "open", everybody who reaches the server; "members", only who has an account',
+        what='who may log in: "open", guests too; "members", accounts only',
     ),
     Setting(name="tls12", kind=SettingKind.SWITCH, default=False, what="accept TLS 1.2 as well as 1.3"),
     Setting(
@@ -241,7 +241,7 @@ def path_of(text: str) -> Path:
     try:
         return Path(text).expanduser()
     except RuntimeError:
-        raise ValueError(f"must be a path; nobody here has the home directory in {text!r}") from None
+        raise ValueError(f"must be a path; this machine has no user for the home directory in {text!r}") from None
 
 
 def _addresses(texts: Sequence[str]) -> tuple[str, ...]:

@@ -16,19 +16,19 @@ it is told that something was committed, and reads the log.
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import AbstractContextManager, ExitStack, suppress
-from pathlib import Path
+from contextlib import ExitStack, suppress
 
 import apsw
 from msgspec import Struct
 
-from securechat.errors import ErrorCode, LogError
+from securechat.errors import LogError
 from securechat.records.log import NotAppended
 from securechat.records.queries import SearchQuery, SearchRows
 from securechat.storage.search.index import STRETCH, IndexCorrupt, SearchIndex
 from securechat.storage.search.log_reader import IndexLogReader
 from securechat.storage.search.query import Searcher
-from securechat.storage.store import ERASE_WITHIN_S, DiskFull, QueryTooExpensive
+from securechat.storage.store import ERASE_WITHIN_S, DiskFull, IndexLocation, QueryTooExpensive
+from securechat.text.refusals import refusal_for
 
 FOLLOW_S = 0.5
 """Delay of the index behind the log: one chunk for all messages of this time."""
@@ -45,8 +45,8 @@ WARN_EVERY_S = 60.0
 _LONG_WAY = 10_000
 """Distance behind the log, in seqs, from which progress is reported."""
 
-TOO_WIDE = NotAppended(ErrorCode.BUSY, "that search takes too long: use longer or more words, or fewer rooms")
-NO_INDEX = NotAppended(ErrorCode.BUSY, "the search index is being repaired: try again in a minute")
+TOO_WIDE = NotAppended.of(refusal_for("search_too_expensive"))
+NO_INDEX = NotAppended.of(refusal_for("search_index_repairing"))
 
 
 class IndexProgress(Struct, frozen=True, gc=False):
@@ -54,22 +54,6 @@ class IndexProgress(Struct, frozen=True, gc=False):
 
     indexed_to: int
     last_seq: int
-
-
-class IndexLocation(Struct, frozen=True):
-    """The location of an index, and how to read its log.
-
-    Attributes:
-        index: the index's file.
-        reading: opens a connection to the log; with ``shared`` a separate one.
-        vfs: the name of an apsw VFS; None for the operating system.
-        shared: as for `SearchIndex`.
-    """
-
-    index: Path
-    reading: Callable[[], AbstractContextManager[apsw.Connection]]
-    vfs: str | None
-    shared: bool
 
 
 class IndexMaintainer:
@@ -254,13 +238,13 @@ class IndexMaintainer:
         else:
             discarded = self._index.take_discarded()
             if discarded is not None:
-                self._warn(f"the search index was thrown away ({discarded}) and is made anew")
+                self._warn(f"the search index was discarded ({discarded}) and is being rebuilt")
 
     def _be_troubled(self, error: Exception) -> None:
         """Note and report that the index cannot be kept for now."""
         self._trouble = (
-            f"the search index cannot be written ({error}): searches miss what came since or are refused, and it is "
-            f"tried again every {RETRY_S:.0f} s; messages are not concerned"
+            f"the search index cannot be written ({error}): searches miss newer messages or are refused. The server "
+            f"tries again every {RETRY_S:.0f} s; messages are not affected"
         )
         self._warn(self._trouble)
 

@@ -18,21 +18,22 @@ from contextlib import suppress
 from queue import Empty, SimpleQueue
 from typing import TypeAlias
 
-from securechat.errors import ErrorCode, LogError
+from securechat.errors import LogError
 from securechat.records.log import NotAppended
 from securechat.records.queries import SearchQuery, SearchRows
-from securechat.storage.search.maintenance import NO_INDEX, IndexLocation, IndexMaintainer, IndexProgress
-from securechat.storage.store import ERASE_WITHIN_S
+from securechat.storage.search.maintenance import NO_INDEX, IndexMaintainer, IndexProgress
+from securechat.storage.store import ERASE_WITHIN_S, IndexLocation
+from securechat.text.refusals import refusal_for
 
 NICENESS = 5
 """The loop and the commits take precedence on a shared core. Messages beside 18 searches a second came 30 to 40 percent
 later without this, 3 with it (one core, shared; medians). With a higher value, this thread would wait holding the
 GIL."""
 
-TOO_MANY = NotAppended(ErrorCode.BUSY, "too many people search at once: try again in a moment")
-LOG_FAILED = NotAppended(ErrorCode.LOG_FAILED, "the server's message log failed: it is stopping")
+TOO_MANY = NotAppended.of(refusal_for("too_many_searches"))
+LOG_FAILED = NotAppended.of(refusal_for("log_failed"))
 
-_MISTAKE = "searching has ended after an error of this program, until the next start; messages are not concerned"
+_MISTAKE = "searching stopped after an internal error and stays off until the next start; messages are not affected"
 
 _Done: TypeAlias = Callable[[SearchRows | NotAppended], None]
 _Job: TypeAlias = tuple[SearchQuery, _Done]

@@ -14,6 +14,7 @@ import apsw
 
 from securechat.model import Draft, Revision
 from securechat.records.accounts import (
+    Account,
     Change,
     Committed,
     Drop,
@@ -22,7 +23,9 @@ from securechat.records.accounts import (
     Put,
     TrimAudit,
     WriteAudit,
+    with_sender,
 )
+from securechat.records.log import Identity, NotAppended
 from securechat.records.rooms import (
     DropMembership,
     DropRoom,
@@ -70,9 +73,10 @@ def write(
         RoomNameTaken: a PutRoom has another room's name; the caller must roll back what was written before it.
     """
     outcomes: list[WriteOutcome] = [Committed() if type(write) is ApplyChanges else None for write in writes]
-    steps = [(at, step) for at, write in enumerate(writes) for step in _steps(write)]
-    for _, grouped in groupby(steps, key=_sort):
-        run = list(grouped)
+    for _, grouped in groupby(_steps(writes), key=_sort):
+        run = [allowed for at, step in grouped if (allowed := _allowed(at, step, outcomes[at])) is not None]
+        if not run:
+            continue
         told = _carry_out(connection, [step for _, step in run], now_ms, last_seq, locate)
         for (at, _), outcome in zip(run, told, strict=False):  # most steps have no outcome
             before = outcomes[at]
@@ -84,8 +88,46 @@ def write(
     return iter(outcomes)
 
 
-def _steps(write: AccountChange) -> Sequence[_Step]:
-    return write.changes if isinstance(write, ApplyChanges) else (write,)
+def _steps(writes: Sequence[AccountChange]) -> Iterator[tuple[int, _Step]]:
+    """Every step with the place of its write.
+
+    Adjacent identities come before the changes that are made along with them, up to one that changes an account, on
+    which the verdict about the next one depends.
+    """
+    along: list[tuple[int, Change]] = []
+    is_last = False
+    for at, write in enumerate(writes):
+        if is_last or type(write) is not IdentifySender:
+            yield from along
+            along, is_last = [], False
+        if isinstance(write, ApplyChanges):
+            yield from ((at, change) for change in write.changes)
+        else:
+            yield at, write
+            if isinstance(write, IdentifySender):
+                along += [(at, change) for change in write.changes]
+                is_last = any(map(_changes_account, write.changes))
+    yield from along
+
+
+def _changes_account(change: Change) -> bool:
+    match change:
+        case Put(row):
+            return isinstance(row, Account)
+        case Drop(kind):
+            return kind is Account
+        case _:
+            return False
+
+
+def _allowed(at: int, step: _Step, outcome: WriteOutcome) -> tuple[int, _Step] | None:
+    """Return the step as it is to be written; None if the identity that it comes along with is refused."""
+    match outcome:
+        case NotAppended():
+            return None
+        case Identity() if isinstance(step, Put):
+            (step,) = with_sender((step,), outcome.sender_id)
+    return at, step
 
 
 def _sort(step: tuple[int, _Step]) -> tuple[type, type | None]:
@@ -151,7 +193,7 @@ def _furnish(connection: apsw.Connection, run: Sequence[_Step], locate: _Locate)
         case PutReadMarker():
             rooms.mark_read(connection, [step for step in run if isinstance(step, PutReadMarker)], locate)
         case _:
-            raise AssertionError(f"nobody writes {type(run[0]).__name__}")
+            raise AssertionError(f"no writer for {type(run[0]).__name__}")
 
 
 def _let_in(connection: apsw.Connection, run: Sequence[IdentifySender], now_ms: int) -> list[WriteOutcome]:

@@ -93,7 +93,7 @@ def _lost(connection: apsw.Connection, database: Path) -> LostFrames | None:
 
 
 def extent(lost: LostFrames) -> str:
-    """How much is lost, in words: ``at least 2 transactions (5 pages)``."""
+    """The size of the loss, in words: ``at least 2 transactions (5 pages)``."""
     return f"at least {counted(lost.transactions, 'transaction')} ({counted(lost.lost, 'page')})"
 
 

@@ -40,7 +40,6 @@ from securechat.records.rooms import PutReadMarker
 from securechat.storage.directory import LOCK, DirectoryLock, OpenFiles, make_directory, make_private
 from securechat.storage.search.index import SEARCH_INDEX, SearchIndex
 from securechat.storage.search.log_reader import IndexLogReader
-from securechat.storage.search.maintenance import IndexLocation
 from securechat.storage.search.query import search_at_once
 from securechat.storage.sqlite import accounts, senders
 from securechat.storage.sqlite import change_writer as people
@@ -61,6 +60,7 @@ from securechat.storage.store import (
     CommitResult,
     DiskFull,
     IdentifySender,
+    IndexLocation,
     ReleaseName,
     RenameSender,
     StoreWrite,

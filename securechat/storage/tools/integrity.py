@@ -176,7 +176,7 @@ def _broken_rules(snapshot: Snapshot) -> Iterator[str]:
 
 
 def last_message_at_ms(snapshot: Snapshot) -> int:
-    """When the newest message was sent, UTC; 0 for none, or if the file is too damaged to read it."""
+    """Return the time of the newest message, UTC milliseconds; 0 for none, or if the file is too damaged to read it."""
     try:
         rows = snapshot.connection.execute("SELECT sent_at_ms FROM messages ORDER BY seq DESC LIMIT 1").fetchall()
     except apsw.Error:

@@ -9,8 +9,8 @@ from typing import Any
 from msgspec.structs import replace
 
 from securechat.hub.accounts.authentication import Authenticator
-from securechat.hub.messages import posting, queries
-from securechat.hub.messages.queries import ReaderQueries
+from securechat.hub.messages import history, posting, unread
+from securechat.hub.messages.log_reads import LogReads
 from securechat.hub.rooms.directory import RoomDirectory
 from securechat.hub.rooms.presence import PresenceTracker
 from securechat.model import UnreadList
@@ -34,18 +34,18 @@ def unread_places_without_a_page() -> Iterator[None]:
     def whole(ref: int, items: Any, pages: Any, *, through: Any, through_room: Any) -> UnreadList:
         return UnreadList(ref, list(items))
 
-    query, page = queries.UnreadQuery, queries.unread_page
-    queries.UnreadQuery, queries.unread_page = query_for_all, whole  # type: ignore[misc,assignment]
+    query, page = unread.UnreadQuery, unread.unread_page
+    unread.UnreadQuery, unread.unread_page = query_for_all, whole  # type: ignore[misc,assignment]
     try:
         yield
     finally:
-        queries.UnreadQuery, queries.unread_page = query, page  # type: ignore[misc]
+        unread.UnreadQuery, unread.unread_page = query, page  # type: ignore[misc]
 
 
 MUTANTS["unread_places_without_a_page"] = unread_places_without_a_page
 
 
-@planted(queries, "history_page")
+@planted(history, "history_page")
 def page_that_counts_one_half(original: Any) -> Any:
     """Of a page around a message, only what follows is measured."""
 
@@ -60,7 +60,7 @@ def page_that_counts_one_half(original: Any) -> Any:
     return history_page
 
 
-@planted(ReaderQueries, "_is_answered")
+@planted(LogReads, "_is_answered")
 def answer_for_somebody_gone_raises(original: Any) -> Any:
     """A completion does not expect that the connection has ended meanwhile."""
 
@@ -93,12 +93,12 @@ def room_never_given_back(original: Any) -> Any:
 
     def leave(self: Any, member: Any, room: Any) -> None:
         original(self, member, room)
-        self.rooms.setdefault(room.name, room)
+        self._rooms.occupied.add(room)
 
     return leave
 
 
-@planted(ReaderQueries, "_is_answered")
+@planted(LogReads, "_is_answered")
 def place_of_a_reader_never_given_back(original: Any) -> Any:
     """Whoever has asked once is taken for somebody whose page is still being read."""
 

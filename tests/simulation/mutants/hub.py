@@ -10,8 +10,8 @@ from securechat.hub.accounts.names import NameReservations
 from securechat.hub.hub import Hub
 from securechat.hub.messages.delivery import Delivery
 from securechat.hub.messages.posting import Posting
-from securechat.hub.rooms.active_room import ActiveRoom
 from securechat.hub.rooms.presence import PresenceTracker
+from securechat.hub.rooms.room import HubRoom
 from securechat.records.log import Appended
 from tests.simulation.mutants.planting import nothing, planted
 
@@ -32,7 +32,7 @@ def new_name_forgotten_before_the_batch_is_told(original: Any) -> Any:
     """Found by simulation: what was said just before a room got another name was stored, and shown to nobody."""
 
     def handle(self: Any, *args: Any) -> Any:
-        self._delivery._new_names.clear()
+        self._delivery._former_names.clear()
         return original(self, *args)
 
     return handle
@@ -87,7 +87,7 @@ def last_lines_of_the_old_connection_are_not_counted(original: Any) -> Any:
     return complete
 
 
-@planted(ActiveRoom, "remove")
+@planted(HubRoom, "remove")
 def left_room_still_heard(original: Any) -> Any:
     def remove(self: Any, member: Any) -> None:
         audience = self.audience()
@@ -97,7 +97,7 @@ def left_room_still_heard(original: Any) -> Any:
     return remove
 
 
-@planted(ActiveRoom, "audience_changed")
+@planted(HubRoom, "audience_changed")
 def new_connection_not_in_the_audience(original: Any) -> Any:
     return nothing
 
@@ -107,7 +107,7 @@ def lost_presence_of_leavers(original: Any) -> Any:
     return nothing
 
 
-@planted(ActiveRoom, "take_presence")
+@planted(HubRoom, "take_presence")
 def lost_presence_of_newcomers(original: Any) -> Any:
     def take(self: Any, *args: Any) -> Any:
         if len(self._joined) > 1:

@@ -6,8 +6,8 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from securechat.hub.messages import queries
-from securechat.hub.messages.queries import ReaderQueries
+from securechat.hub.messages import history
+from securechat.hub.messages.history import HistoryQueries
 from securechat.model import Edited
 from securechat.records.log import Appended
 from securechat.storage.search.index import SearchIndex
@@ -107,17 +107,17 @@ def index_finds_what_was_edited_away(original: Any) -> Any:
     return lambda self, db, seqs: None
 
 
-@planted(ReaderQueries, "_query")
+@planted(HistoryQueries, "_query")
 def history_beyond_what_was_fanned_out(original: Any) -> Any:
     return lambda self, peer, member, command, fed_seq: original(self, peer, member, command, 1 << 50)
 
 
-@planted(ReaderQueries, "_query")
+@planted(HistoryQueries, "_query")
 def history_ends_one_too_early(original: Any) -> Any:
     return lambda self, peer, member, command, fed_seq: original(self, peer, member, command, max(0, fed_seq - 1))
 
 
-@planted(queries, "history_page")
+@planted(history, "history_page")
 def page_in_the_state_of_before(original: Any) -> Any:
     """What a reader gets is as it was when it was said."""
 

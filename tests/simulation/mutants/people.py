@@ -12,10 +12,9 @@ from securechat.hub.accounts.self_service import AccountService
 from securechat.hub.admin.commands import AdminCommands
 from securechat.hub.admin.housekeeping import Housekeeping
 from securechat.hub.messages.posting import Posting
+from securechat.hub.workflow import Commit, Turn
 from securechat.records.accounts import Certificate, Drop, Login, Mute
 from tests.simulation.mutants.planting import nothing, planted
-
-_ENDS_NOTHING = SimpleNamespace(end=nothing, end_member=nothing)
 
 
 @planted(Posting, "_draft")
@@ -32,10 +31,15 @@ def mute_that_the_second_device_escapes(original: Any) -> Any:
     return draft
 
 
-@planted(Housekeeping, "_end_of_mute")
+@planted(Housekeeping, "_end_mute")
 def tidying_up_lifts_a_new_mute(original: Any) -> Any:
     """Found by simulation."""
-    return lambda self, sender_id: ((Drop(Mute, sender_id),), nothing)
+
+    def end_mute(self: Any, sender_id: int) -> Any:
+        yield Turn((Mute, sender_id))
+        yield Commit((Drop(Mute, sender_id),))
+
+    return end_mute
 
 
 @planted(Authenticator, "recheck")
@@ -55,7 +59,7 @@ def token_works_after_logout(original: Any) -> Any:
 
 @planted(AccountDirectory, "has_login")
 def login_that_never_expires(original: Any) -> Any:
-    return lambda self, number: number in self.logins and (Login, number) not in self._leaving
+    return lambda self, number: number in self.logins and (Login, number) not in self.leaving
 
 
 @planted(AccountService, "end_logins")
@@ -68,45 +72,27 @@ def certificate_works_after_it_was_removed(original: Any) -> Any:
     return lambda self, kind, number: None if kind is Certificate else original(self, kind, number)
 
 
-@planted(AccountService, "_remove_certificate")
+@planted(AccountService, "_end_certificate")
 def connections_survive_their_certificate(original: Any) -> Any:
-    def remove(self: Any, peer: Any, seat: Any, account: Any, command: Any) -> None:
-        end, self._disconnection = self._disconnection, _ENDS_NOTHING
-        held = self._directory.change
-
-        def change(changes: Any, then: Any) -> None:
-            def quietly(answer: Any) -> None:
-                self._disconnection = _ENDS_NOTHING
-                then(answer)
-                self._disconnection = end
-
-            held(changes, quietly)
-
-        self._directory.change = change
-        try:
-            original(self, peer, seat, account, command)
-        finally:
-            self._directory.change = held
-            self._disconnection = end
-
-    return remove
+    return nothing
 
 
-@planted(AccountDeletion, "_begin_erasing")
+@planted(AccountDeletion, "_erase")
 def name_kept_by_what_is_written_to_the_deleted(original: Any) -> Any:
     """Found by simulation."""
 
-    def begin_scrubbing(self: Any, answer: Any) -> None:
-        original(self, answer)
+    def erase(self: Any, *args: Any, **options: Any) -> Any:
         self._directory.being_deleted.clear()
+        return (yield from original(self, *args, **options))
 
-    return begin_scrubbing
+    return erase
 
 
-@planted(AccountDeletion, "_end_logins")
+@planted(AccountDeletion, "delete")
 def the_deleted_stay(original: Any) -> Any:
-    def end_logins(self: Any, answer: Any) -> None:
-        self._disconnection = _ENDS_NOTHING
-        self._begin_erasing(answer)
+    def delete(self: Any, *args: Any, **options: Any) -> Any:
+        self._disconnection = SimpleNamespace(end_member=nothing)
+        self._credentials = lambda sender_id: []
+        return original(self, *args, **options)
 
-    return end_logins
+    return delete

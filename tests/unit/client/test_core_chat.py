@@ -178,7 +178,7 @@ def _reach(driver: Driver, phase: ConnectionPhase) -> None:
         ("/rooms", "You are offline. Try again when you are connected"),
         ("/history", "You are offline. Try again when you are connected"),
         ("/ignore stranger", "You are offline. Try again when you are connected"),
-        ("/nick a:b", "A name cannot contain ':'; choose one without it: a:b"),
+        ("/nick a:b", "A name cannot contain ':'. Choose one without it: a:b"),
     ],
 )
 @pytest.mark.parametrize(

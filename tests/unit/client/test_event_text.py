@@ -140,14 +140,14 @@ def refused(text: str, reason: str = "", code: ErrorCode = ErrorCode.KICKED, **a
 
 def test_a_refusal_is_said_by_its_reason_and_arguments() -> None:
     assert (
-        refused("in another language", "kicked_by_administrator", why="spam")
+        refused("in another language", "kicked_by_administrator_because", why="spam")
         == "You were kicked by an administrator: spam. You may connect again"
     )
 
 
 @pytest.mark.parametrize("arguments", [{}, {"other": 1}])
 def test_without_an_argument_the_servers_text_is_shown(arguments: dict[str, int]) -> None:
-    assert refused("text of the server", "kicked_by_administrator", **arguments) == "text of the server"
+    assert refused("text of the server", "kicked_by_administrator_because", **arguments) == "text of the server"
 
 
 def test_a_reason_of_a_later_server_falls_back_to_its_text() -> None:
@@ -162,7 +162,7 @@ def test_an_argument_of_the_wrong_type_falls_back_to_the_text() -> None:
 
 
 def test_arguments_are_made_safe_to_show() -> None:
-    said = refused("x", "kicked_by_administrator", why="a\x1b[2Jb\n-- bye\u202e")
+    said = refused("x", "kicked_by_administrator_because", why="a\x1b[2Jb\n-- bye\u202e")
     assert "\x1b" not in said
     assert "\n" not in said
     assert "\u202e" not in said
@@ -173,7 +173,7 @@ def test_a_command_that_the_server_does_not_know_is_told_as_that() -> None:
 
 
 def test_a_member_who_was_kicked_reads_the_sentence_of_the_refusal() -> None:
-    left = events.RoomLeft("ops", text="old words", reason="kicked_by_administrator", arguments={"why": "spam"})
+    left = events.RoomLeft("ops", text="old words", reason="kicked_by_administrator_because", arguments={"why": "spam"})
     assert sentence(left, Shown().driver.core.current, 1) == (
         "You were kicked by an administrator: spam. You may connect again"
     )

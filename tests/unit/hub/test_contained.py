@@ -11,8 +11,10 @@ from securechat.containment import Failure, Vital, VitalFailure
 from securechat.errors import ErrorCode
 from securechat.hub.accounts.directory import AccountDirectory
 from securechat.hub.accounts.login import LoginFlow
-from securechat.hub.messages import queries
+from securechat.hub.messages import history
+from securechat.hub.rooms import queries as room_queries
 from securechat.hub.rooms.presence import PresenceTracker
+from securechat.hub.workflow import Commit, Turn, Workflow
 from securechat.records.accounts import Drop, Login
 from tests.support.hub_rig import FakePeer, HubRig
 
@@ -37,7 +39,7 @@ def _raise(*_: object, **__: object) -> Any:
 def test_a_hello_whose_completion_raises_costs_that_connection(rig: Contained, monkeypatch: pytest.MonkeyPatch) -> None:
     ann = rig.member("ann")
     with monkeypatch.context() as patch:
-        patch.setattr(LoginFlow, "_identified", _raise)
+        patch.setattr(LoginFlow, "_settle", _raise)
         bob = rig.peer()
         rig.do(bob, m.Hello(1, "bob", "b" * 32))
     assert bob.closed is not None
@@ -55,8 +57,8 @@ def test_a_question_that_raises_is_refused_and_the_next_one_answered(
 ) -> None:
     ann = rig.member("ann")
     with monkeypatch.context() as patch:
-        patch.setattr(queries, "history_page", _raise)
-        patch.setattr(queries, "roster_page", _raise)
+        patch.setattr(history, "history_page", _raise)
+        patch.setattr(room_queries, "roster_page", _raise)
         rig.do(ann, question)
     refused = ann.last(m.Refused)
     assert (refused.code, refused.ref) == (ErrorCode.INTERNAL, 5)
@@ -94,26 +96,30 @@ def test_what_follows_an_answer_in_a_batch_is_not_its_senders_work(rig: Containe
 
 
 def test_a_turn_that_raises_is_its_own_askers_and_the_next_one_comes(rig: Contained) -> None:
-    registry, seen = rig.hub._directory, []
+    workflows, seen = rig.hub.context.workflows, []
     first, second, third = FakePeer(rig, 1), FakePeer(rig, 2), FakePeer(rig, 3)
 
-    def nothing() -> None:
-        seen.append("third")
+    def act(name: str, error: type[Exception] | None = None) -> Workflow[None]:
+        yield Turn("place")
+        if error is not None:
+            raise error
+        yield Commit(())
+        seen.append(name)
 
-    for peer, job in ((first, lambda: ((), lambda _: None)), (second, _raise), (third, nothing)):
+    for peer, workflow in ((first, act("first")), (second, act("second", MemoryError)), (third, act("third"))):
         rig.containment.current = peer
-        registry.in_turn("place", job)
+        workflows.run(workflow)
     rig.settle()
-    assert seen == ["third"]
+    assert seen == ["first", "third"]
     assert [failure.owner for failure in rig.failures] == [second.label]
-    assert not registry._queues
+    assert not workflows.turns
 
 
 def test_who_has_lost_a_login_is_out_whatever_the_asker_makes_of_it(rig: Contained) -> None:
     registry = rig.hub._directory
     ann = rig.member("ann")
     rig.hub._connections[ann].login_id = 7
-    registry.change((Drop(Login, 7),), _raise)
+    rig.hub.context.changes.commit((Drop(Login, 7),), _raise)
     rig.settle()
     assert ann.closed is not None and ann.closed.code is ErrorCode.LOGGED_OUT
     assert not registry.ended_logins
@@ -124,7 +130,7 @@ def test_a_connection_that_cannot_be_ended_with_its_login_costs_itself_alone(rig
     for peer in (ann, bob):
         rig.hub._connections[peer].login_id = 7
     ann.close = _raise  # type: ignore[method-assign]
-    rig.hub._directory.change((Drop(Login, 7),))
+    rig.hub.context.changes.commit((Drop(Login, 7),))
     rig.settle()
     assert {failure.owner for failure in rig.failures} == {ann.label}
     assert bob.closed is not None and bob.closed.code is ErrorCode.LOGGED_OUT
@@ -132,7 +138,7 @@ def test_a_connection_that_cannot_be_ended_with_its_login_costs_itself_alone(rig
 
 def test_recorded_changes_that_cannot_be_applied_are_vital(rig: Contained, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(AccountDirectory, "_apply", _raise)
-    rig.hub._directory.change((rig.hub._directory.note("ann", "act"),))
+    rig.hub.context.changes.commit((rig.hub._directory.note("ann", "act"),))
     with pytest.raises(VitalFailure) as caught:
         rig.settle()
     assert caught.value.task is Vital.CHANGES

@@ -13,6 +13,7 @@ import pytest
 
 from securechat.errors import ErrorCode
 from securechat.hub.hub import Hub
+from securechat.hub.workflow import Commit, Turn, Workflow
 from securechat.model import (
     Acked,
     AddCertificate,
@@ -90,17 +91,18 @@ def is_at_rest(hub: Hub) -> bool:
         desk._at_work
         or desk._adding
         or door._uses_pending
-        or door.hashing._line
+        or door.hashing._queue
         or door.hashing._under_way
         or entrance._authenticating
         or entrance._waiting
-        or registry._queues
-        or registry._turning
-        or registry._leaving
-        or registry._arriving
+        or hub.context.workflows.turns
+        or hub.context.workflows.turns._granting
+        or registry.leaving
+        or registry.arriving
         or hub._room_membership._joining
-        or hub._queries._reading
-        or hub.context.renaming
+        or hub._log_reads._reading
+        or hub._room_membership._leaving
+        or any(room.is_renaming for room in hub.context.rooms.recorded.values())
         or hub.unsettled
         or any(member.unsettled for member in hub.context.members.values())
     )
@@ -227,16 +229,8 @@ CASES: list[Case] = [
     ("room's name", owner, lambda _: SetRoom(ref=7, room="den", name="cave"), "record", Done),
     ("guest's hello", lambda rig: rig.peer(), lambda _: Hello(1, "carl", "5" * 32), "identify", Welcome),
     ("token", returning, lambda peer: Hello(1, "ann", "5" * 32, token=peer.token), "identify", Welcome),  # type: ignore[attr-defined]
-    ("token, used", returning, lambda peer: Hello(1, "ann", "5" * 32, token=peer.token), "record", Welcome),  # type: ignore[attr-defined]
     ("invite", invited, lambda p: Hello(1, "carl", "5" * 32, invite=p.token, password=PASSWORD), "identify", Welcome),  # type: ignore[attr-defined]
-    (
-        "invite, used",
-        invited,
-        lambda p: Hello(1, "carl", "5" * 32, invite=p.token, password=PASSWORD),
-        "record",
-        Welcome,
-    ),  # type: ignore[attr-defined]
-    ("password's login", returning, lambda _: Hello(1, "ann", "5" * 32, password=PASSWORD), "record", Welcome),
+    ("password's login", returning, lambda _: Hello(1, "ann", "5" * 32, password=PASSWORD), "identify", Welcome),
 ]
 
 
@@ -289,50 +283,41 @@ def test_a_reader_whose_page_fails_is_free_when_its_connection_ends(rig: HubRig)
 
 
 def test_a_turn_that_raises_is_over_and_those_behind_it_are_taken(rig: HubRig) -> None:
-    registry, taken = rig.hub._directory, []
-    told: list[Any] = []
+    workflows, taken = rig.hub.context.workflows, []
 
-    def raises() -> None:
-        raise MemoryError
+    def act(name: str, *, fails: bool = False) -> Workflow[None]:
+        yield Turn("place")
+        if fails:
+            raise MemoryError
+        taken.append(name)
+        yield Commit((rig.hub._directory.note("a", "b"),))
 
-    def first() -> Any:
-        taken.append("first")
-        return (registry.note("a", "b"),), told.append
-
-    def last() -> None:
-        taken.append("last")
-
-    registry.in_turn("place", first)
+    workflows.run(act("first"))
     for _ in range(3000):  # far more than the stack is deep
-        registry.in_turn("place", raises)
-    registry.in_turn("place", last)
-    with pytest.raises(MemoryError):
-        rig.settle()
-    assert taken == ["first", "last"] and len(told) == 1
-    assert is_at_rest(rig.hub)
-
-
-def test_whoever_is_told_may_raise_and_the_turn_goes_on(rig: HubRig) -> None:
-    registry, told = rig.hub._directory, []
-
-    def then(_: object) -> None:
-        raise MemoryError
-
-    registry.in_turn("place", lambda: ((registry.note("a", "b"),), then))
-    registry.in_turn("place", lambda: ((registry.note("a", "b"),), told.append))
+        workflows.run(act("fails", fails=True))
+    workflows.run(act("last"))
     with pytest.raises(MemoryError):
         rig.settle()
     rig.settle()
-    assert len(told) == 1 and is_at_rest(rig.hub)
+    assert taken == ["first", "last"]
+    assert len(rig.store.audit(9)) == 2
+    assert is_at_rest(rig.hub)
 
 
-def test_a_change_the_log_cannot_be_asked_for_is_answered_in_its_turn(rig: HubRig) -> None:
-    registry, told = rig.hub._directory, []
-    registry.in_turn("place", lambda: ((registry.note("a", "b"),), told.append))
-    registry.in_turn("place", lambda: ((registry.note("a", "b"),), told.append))
+def test_a_change_the_log_cannot_be_asked_for_ends_its_turn(rig: HubRig) -> None:
+    workflows = rig.hub.context.workflows
+
+    def act() -> Workflow[None]:
+        yield Turn("place")
+        yield Commit((rig.hub._directory.note("a", "b"),))
+
+    for _ in range(2):
+        workflows.run(act())
     with broken(rig.log, "record"), pytest.raises(MemoryError):
         rig.settle()
-    assert [isinstance(answer, NotAppended) for answer in told] == [False, True]
+    workflows.run(act())
+    rig.settle()
+    assert len(rig.store.audit(9)) == 2, "the first and the third"
     assert is_at_rest(rig.hub)
 
 

@@ -115,8 +115,8 @@ def test_the_daily_round_looks_at_a_few_rows_in_each_transaction(monkeypatch: py
     logins = [Login(100 + n, 1, bytes([n] * 32), "", "", 0, 0, old_ms) for n in range(10)]
     bans = [Ban(200 + n, BanKind.NETWORK, f"192.0.2.{n}/32", "", "", "", 0, old_ms) for n in range(7)]
     mute = Mute(1, "ann", "", "", 0, old_ms)
-    registry.change([Put(Account(1, "ann", "ann")), *map(Put, logins), *map(Put, bans), Put(mute)])
-    registry.change([PutRoom(RoomRecord(300 + n, f"room{n}", retention_days=1)) for n in range(5)])
+    rig.hub.context.changes.commit([Put(Account(1, "ann", "ann")), *map(Put, logins), *map(Put, bans), Put(mute)])
+    rig.hub.context.changes.commit([PutRoom(RoomRecord(300 + n, f"room{n}", retention_days=1)) for n in range(5)])
     rig.settle()
     sizes: list[int] = []
     record = rig.log.record

@@ -9,6 +9,7 @@ import pytest
 
 from securechat.errors import ErrorCode, LocalProtocolError, Refusal
 from securechat.hub.rate_limits import DailyQuota
+from securechat.hub.workflow import Commit, Turn, Workflow
 from securechat.limits import Limits
 from securechat.model import (
     Acked,
@@ -32,7 +33,7 @@ from securechat.model import (
     Say,
     SetRoom,
 )
-from securechat.records.accounts import Committed, Role, WriteAudit
+from securechat.records.accounts import Role, WriteAudit
 from securechat.records.log import NotAppended
 from securechat.storage.store import DiskFull
 from tests.support.hub_rig import FakePeer, HubRig
@@ -61,10 +62,9 @@ def leave(rig: HubRig, peer: FakePeer, room: str) -> None:
 
 def records(rig: HubRig) -> set[str]:
     """Rooms with a record, the same in memory, on disk and after a restart."""
-    rulebook = rig.hub.admin_commands._directory.room_directory
-    kept = set(rulebook.room_records)
+    kept = set(rig.records())
     assert kept == {place.name for place in rig.store._room_records.values()}
-    assert kept == set(HubRig(store=rig.store).hub.admin_commands._directory.room_directory.room_records)
+    assert kept == set(HubRig(store=rig.store).records())
     return kept
 
 
@@ -605,19 +605,19 @@ def test_who_enters_while_rooms_are_pruned_keeps_the_room(rig: HubRig) -> None:
     assert records(rig) == {"b"}
 
 
-def test_pruning_that_cannot_look_says_so(rig: HubRig) -> None:
+def test_pruning_that_cannot_look_says_so(rig: HubRig, monkeypatch: pytest.MonkeyPatch) -> None:
     ann = person(rig, "ann", "a")
     say(rig, ann, "a")
     leave(rig, ann, "a")
     answers: list[Any] = []
-    rig.hub.admin_commands.room_admin._log = _Refusing()  # type: ignore[assignment]
+
+    def refuse(_: list[str], done: Any) -> None:
+        rig.posted.append(lambda: done(NotAppended(ErrorCode.BUSY, "later")))
+
+    monkeypatch.setattr(rig.hub.context.log, "room_figures", refuse)
     rig.hub.admin_commands.room_admin.prune("shell", None, answers.append)
+    rig.settle()
     assert isinstance(answers[0], NotAppended)
-
-
-class _Refusing:
-    def room_figures(self, rooms: list[str], done: Any) -> None:
-        done(NotAppended(ErrorCode.BUSY, "later"))
 
 
 # --- Invites, turns, counts -------------------------------------------------------------------------------------------
@@ -644,36 +644,18 @@ def test_open_invites_have_a_bound_and_those_that_are_over_are_forgotten_whateve
 
 
 def test_a_change_that_fails_keeps_no_place_in_a_queue(rig: HubRig) -> None:
-    registry = rig.hub.admin_commands._directory
-    heard: list[object] = []
+    workflows, registry = rig.hub.context.workflows, rig.hub.context.accounts
 
-    def fails() -> Any:
-        raise ZeroDivisionError
+    def act(detail: str) -> Workflow[None]:
+        yield Turn("place")
+        yield Commit((registry.note("ann", "act", detail),))
 
-    for job in (fails, lambda: ((registry.note("a", "b", "\ud800"),), heard.append)):
-        with pytest.raises((ZeroDivisionError, LocalProtocolError)):
-            registry.in_turn("place", job)
-    registry.in_turn("place", lambda: ((registry.note("ann", "act"),), heard.append))
+    with pytest.raises(LocalProtocolError):
+        workflows.run(act("\ud800"))
+    workflows.run(act("good"))
     rig.settle()
-    assert [type(each) for each in heard] == [NotAppended, Committed], "who waited is told, and the next has its turn"
-    assert registry._queues == {}
-
-
-def test_a_change_behind_one_that_fails_has_its_turn(rig: HubRig) -> None:
-    registry = rig.hub.admin_commands._directory
-    heard: list[object] = []
-
-    def fails() -> Any:
-        raise ZeroDivisionError
-
-    registry.in_turn("place", lambda: ((registry.note("ann", "one"),), heard.append))
-    registry.in_turn("place", fails)
-    registry.in_turn("place", lambda: ((registry.note("ann", "two"),), heard.append))
-    with pytest.raises(ZeroDivisionError):
-        rig.settle()
-    rig.settle()
-    assert len(heard) == 2
-    assert registry._queues == {}
+    assert [entry.target for entry in rig.store.audit(9)] == ["good"]
+    assert len(workflows.turns) == 0
 
 
 def test_the_audit_of_an_account_that_renames_itself_pushes_out_no_act_of_an_administrator() -> None:
@@ -687,9 +669,7 @@ def test_the_audit_of_an_account_that_renames_itself_pushes_out_no_act_of_an_adm
     acts = [entry.act for entry in rig.store.audit(99)]
     assert acts == ["announce", *["rename"] * 5]
     rig.now += 11 * _DAY_S
-    rig.hub.admin_commands._directory.change(
-        (WriteAudit(rig.hub.admin_commands._directory.note("shell", "late").entry),)
-    )
+    rig.hub.context.changes.commit((WriteAudit(rig.hub.admin_commands._directory.note("shell", "late").entry),))
     rig.hub.tidy()
     rig.settle()
     assert [entry.act for entry in rig.store.audit(99)] == ["late"]
@@ -729,7 +709,7 @@ def test_a_deleted_account_leaves_nothing_in_memory(rig: HubRig) -> None:
         registry._epochs,
         registry._logins_of,
         registry.room_directory._rooms_of,
-        registry.room_directory._members,
+        *(room.memberships for room in registry.room_directory.recorded.values()),
     )
     assert all(not table for table in tables), tables
 

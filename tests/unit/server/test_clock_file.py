@@ -63,4 +63,4 @@ def test_the_operator_is_told_both_times() -> None:
     assert "was off" not in sentence, "no server was off for minus so many days"
     assert "was off for so long, or the clock is wrong" in doubt_sentence(Doubt(AT_MS, AT_MS - 1, 5.0))
     assert "the clock says 2025-06-15 15:06 UTC" in sentence
-    assert "a day in no calendar" in sentence
+    assert "a date outside the calendar" in sentence

@@ -165,7 +165,7 @@ def test_a_silent_peer_is_pinged_in_lines(bench: LineBench) -> None:
 
 def test_quitting_ends_with_the_words_of_the_protocol(bench: LineBench) -> None:
     ana = bench.ana()
-    assert ana.say("PING x", "QUIT", "PING y") == ["PONG x", "CLOSING bye goodbye", "STOPPED"]
+    assert ana.say("PING x", "QUIT", "PING y") == ["PONG x", "CLOSING bye Goodbye", "STOPPED"]
     assert ana.closed
     assert not bench.rig.hub.is_member(ana.session)
 

@@ -34,7 +34,7 @@ def test_a_traceback_is_one_line_with_its_owner_and_comes_once_a_minute() -> Non
     assert "internal error in read for 192.0.2.1:5000: Traceback" in lines[0]
     assert "test_operator_log.py" in lines[0]
     assert lines[0].endswith("RuntimeError: a bug | with a second line")
-    assert "(2 more like it since the last such line)" in lines[1]
+    assert "(2 more of the same since the last such line)" in lines[1]
 
 
 def test_another_kind_of_work_is_another_line() -> None:

@@ -202,7 +202,7 @@ def test_a_full_queue_says_busy_and_when_to_come_again() -> None:
             ask()
         assert caught.value.code is ErrorCode.BUSY
         assert caught.value.retry_after_s == 1.0
-        assert "try again" in caught.value.detail
+        assert "Try again" in caught.value.detail
     desk.run_one()
     desk.hasher.verify(cheap, "x", desk.answers.append)  # one is answered: there is room again
     for _ in range(3):

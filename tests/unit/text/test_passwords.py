@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import sys
 import traceback
 
@@ -18,9 +17,6 @@ from securechat.text.passwords import (
     check_password,
     normal_password,
 )
-
-SENTENCES = inspect.getsource(passwords)
-"""What a refusal may contain whatever was typed."""
 
 
 @pytest.mark.parametrize(
@@ -48,13 +44,14 @@ def test_good_passwords(typed: str, kept: str) -> None:
     assert check_password(kept, "ana") == kept
 
 
-SHORT = f"a password has at least {MIN_PASSWORD_CHARS} characters; choose a longer one, such as three words"
-LONG = f"a password has at most {MAX_PASSWORD_CHARS} characters; choose a shorter one"
-CONTROL = "a password cannot contain control characters, such as a tab or a line break; type it anew"
-ODD = "a password contains an invisible or unassigned character; choose one without it"
-NAME = "a password cannot be the name of its account; choose another one"
-ONE = "a password cannot be one character again and again; choose another one"
-COMMON = "a password cannot be one of the most common, which are tried first; choose another one"
+SHORT = f"A password has at least {MIN_PASSWORD_CHARS} characters. Choose a longer one, such as three words"
+LONG = f"A password has at most {MAX_PASSWORD_CHARS} characters. Choose a shorter one"
+CONTROL = "A password cannot contain control characters, such as a tab or a line break. Type it again"
+ODD = "A password cannot contain invisible or unassigned characters. Choose one without them"
+NAME = "A password cannot be the name of its account. Choose another one"
+ONE = "A password cannot be the same character again and again. Choose another one"
+COMMON = "This password is one of the most common, which are tried first. Choose another one"
+SENTENCES = {SHORT, LONG, CONTROL, ODD, NAME, ONE, COMMON}
 
 
 @pytest.mark.parametrize(
@@ -136,7 +133,7 @@ def test_what_is_taken_is_what_a_login_finds(typed: str) -> None:
         kept = check_password(typed, "ana")
     except Refusal as refusal:
         assert refusal.code is ErrorCode.PASSWORD_INVALID
-        assert len(typed) < 4 or typed not in refusal.detail or typed in SENTENCES
+        assert refusal.detail in SENTENCES, "and so it repeats nothing of the password"
     else:
         assert kept == normal == check_password(kept, "ana")
         assert MIN_PASSWORD_CHARS <= len(kept) <= MAX_PASSWORD_CHARS

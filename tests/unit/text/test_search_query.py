@@ -50,9 +50,9 @@ def test_taken_apart(text, expected):
 @pytest.mark.parametrize(
     ("text", "hint"),
     [
-        ("", "give a word"),
-        ('  "" ', "give a word"),
-        ("!?", "give a word"),
+        ("", "Give a word"),
+        ('  "" ', "Give a word"),
+        ("!?", "Give a word"),
         ("from: ana", "from:ana"),
         ('in:""', "in:#ops"),
         ("has:cheese", "has:link"),

@@ -185,7 +185,7 @@ def of_a_stranger(issuer: Issuer) -> bytes:
 
 
 GET_ONE = (
-    "; ask whoever runs the server for a certificate of your own "
+    "; ask the server's administrator for a certificate of your own "
     r"\(`python3 tools/gen_certs\.py --client NAME` makes one\)$"
 )
 

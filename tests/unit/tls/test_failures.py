@@ -180,7 +180,7 @@ def test_a_refused_client_certificate(ca_pem: str, number: int, words: str) -> N
     told = over_sockets(alert(number), ca_pem)
     assert told.problem is TlsProblem.OTHER
     assert told.detail == (
-        f"localhost refused your own certificate (--cert): {words}ask whoever runs the server for a new one"
+        f"localhost refused your own certificate (--cert): {words}ask the server's administrator for a new one"
         " (`python3 tools/gen_certs.py --client NAME`), or connect without --cert"
     )
 

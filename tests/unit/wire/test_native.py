@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 
 from securechat.errors import ErrorCode, LocalProtocolError, RemoteProtocolError
-from securechat.limits import MAX_FRAME_BYTES, MAX_HELLO_FRAME_BYTES
-from securechat.model import Message, Ping, Say
-from securechat.wire.frames import FrameReader, frame
-from securechat.wire.native import NATIVE, NativeClientCodec, NativeServerCodec
+from securechat.limits import KIB, MAX_FRAME_BYTES, MAX_HELLO_FRAME_BYTES, PageLimits
+from securechat.model import Closing, Message, Ping, Refused, Say
+from securechat.text.refusals import protocol_error, refusal_for
+from securechat.wire.frames import HEADER_BYTES, FrameReader, frame
+from securechat.wire.native import NATIVE, NativeClientCodec, NativeFormat, NativeServerCodec
 
 
 def test_the_hello_limit_is_lifted_once() -> None:
@@ -19,7 +21,7 @@ def test_the_hello_limit_is_lifted_once() -> None:
     assert codec.next_command() == Ping()
     stranger = NativeServerCodec()
     stranger.receive_data(frame(body))
-    with pytest.raises(RemoteProtocolError, match="at most 4096"):
+    with pytest.raises(RemoteProtocolError, match="At most 4096"):
         stranger.next_command()
 
 
@@ -78,3 +80,48 @@ def test_what_is_no_json_ends_the_connection_whatever_else_is_wrong(body: bytes)
     with pytest.raises(RemoteProtocolError) as caught:
         codec.next_command()
     assert caught.value.code is ErrorCode.BAD_FRAME
+
+
+class OlderRefused(msgspec.Struct, tag_field="t", tag="refused", rename={"client_id": "cid", "retry_after_s": "retry"}):
+    """The fields of `Refused` before reason and arguments."""
+
+    code: str
+    text: str
+    ref: int | None = None
+    client_id: int | None = None
+    room: str | None = None
+    retry_after_s: float | None = None
+
+
+class OlderClosing(
+    msgspec.Struct, tag_field="t", tag="closing", rename={"resume_after": "resume", "retry_after_s": "retry"}
+):
+    """The fields of `Closing` before reason and arguments."""
+
+    code: str
+    text: str
+    resume_after: int | None = None
+    retry_after_s: float | None = None
+
+
+def test_an_older_client_reads_the_text_of_a_refusal_with_a_reason() -> None:
+    refusal = refusal_for("too_many_reactions", most=20)
+    read = msgspec.json.decode(NATIVE.encode(Refused.of(refusal, client_id=3))[HEADER_BYTES:], type=OlderRefused)
+    assert read == OlderRefused("too_many", "A message cannot have more than 20 reactions", client_id=3)
+
+
+def test_an_older_client_reads_the_last_words_with_a_reason() -> None:
+    closing = Closing.of(protocol_error("frame_too_large", size=9000, most=4096))
+    read = msgspec.json.decode(NATIVE.encode(closing)[HEADER_BYTES:], type=OlderClosing)
+    text = "A frame of 9000 bytes is too large. At most 4096 bytes are allowed here"
+    assert read == OlderClosing("frame_too_large", text)
+
+
+def test_an_event_that_is_too_long_loses_its_arguments_before_its_text() -> None:
+    small = NativeFormat(PageLimits.of_frames(4 * KIB))
+    event = Closing(ErrorCode.KICKED, "\x01" * 500, reason="kicked", arguments={"why": "\x01" * 500})
+    assert msgspec.json.decode(small.encode(event)[HEADER_BYTES:]) == {
+        "t": "closing",
+        "code": "kicked",
+        "text": event.text,
+    }

@@ -546,7 +546,7 @@ def test_a_wrong_proof_adds_nothing(rig: HubRig, wrong: str) -> None:
 def test_a_key_goes_with_whoever_has_proved_it_last(rig: HubRig) -> None:
     ann, bob = ann_and_bob(rig)
     squatted = Certificate(rig.hub._directory.number(), ann.last(Welcome).sender_id, fingerprint(1), "", 1)
-    rig.hub._directory.change((Put(squatted),))  # as an older server let anybody do
+    rig.hub.context.changes.commit((Put(squatted),))  # as an older server let anybody do
     rig.settle()
     by_key = certified(rig, "ann", fingerprint(1))
     assert by_key.of(Welcome)

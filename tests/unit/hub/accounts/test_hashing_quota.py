@@ -168,7 +168,7 @@ def test_whoever_has_gone_is_not_hashed_for() -> None:
         line.hash_one()
     assert line.served[-1] is honest
     line.shares.forget(honest)
-    assert not (line.shares._ticket or line.shares._served or line.shares._line or line.shares._under_way)
+    assert not (line.shares._ticket or line.shares._served or line.shares._queue or line.shares._under_way)
 
 
 def test_the_hub_forgets_a_connection_and_what_it_asked_for() -> None:
@@ -185,7 +185,7 @@ def test_the_hub_forgets_a_connection_and_what_it_asked_for() -> None:
     assert Done(9) in ann.events
     hashing = rig.hub._authenticator.hashing
     rig.hub.lost(ann)
-    assert not (hashing._ticket or hashing._served or hashing._line or hashing._under_way)
+    assert not (hashing._ticket or hashing._served or hashing._queue or hashing._under_way)
 
 
 def test_a_hasher_that_refuses_or_breaks_costs_one_request() -> None:

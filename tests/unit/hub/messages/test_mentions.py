@@ -95,7 +95,7 @@ def test_what_a_text_can_cost_is_bounded(text: str, monkeypatch: pytest.MonkeyPa
     assert sum(map(len, folded)) <= 8_000 + 200 + len(text)
 
 
-def test_so_many_places_of_a_text_are_looked_at() -> None:
+def test_so_many_positions_of_a_text_are_looked_at() -> None:
     """Each place costs more than a candidate does, however short the words are."""
     looked_for: list[str] = []
     mentioned(" ".join(f"@\U0001f600{chr(0x20000 + n)}" for n in range(1_000)), looked_for.append)

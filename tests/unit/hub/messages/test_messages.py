@@ -1,4 +1,4 @@
-"""The life of a message in the hub: acks, the feed, retries, refusals, dialogues."""
+"""The life of a message in the hub: acks, fan-out, retries, refusals, dialogues."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def test_nothing_is_shown_before_it_is_committed(rig: HubRig) -> None:
     assert rig.hub.unsettled == 0
 
 
-def test_a_retry_gets_the_first_seq_and_is_shown_to_nobody_again(rig: HubRig) -> None:
+def test_a_retry_gets_the_first_seq_and_is_shown_to_no_member_again(rig: HubRig) -> None:
     alice, bob = rig.member("alice"), rig.member("bob")
     rig.do(alice, Say(1, "lobby", "hi"))
     rig.do(alice, Say(1, "lobby", "hi"))
@@ -56,7 +56,7 @@ def test_a_retry_gets_the_first_seq_and_is_shown_to_nobody_again(rig: HubRig) ->
     assert len(bob.messages) == 1
 
 
-def test_a_retry_on_a_new_connection_is_acked_only_after_the_feed_passed_it(rig: HubRig) -> None:
+def test_a_retry_on_a_new_connection_is_acked_only_after_its_seq_was_fanned_out(rig: HubRig) -> None:
     first = rig.member("alice", "a" * 32)
     rig.do(first, Say(1, "lobby", "hi"), settle=False)
     second = rig.peer()
@@ -90,7 +90,7 @@ def test_what_a_rule_forbids_is_refused_with_the_drafts_number(rig: HubRig, comm
     assert rig.hub.unsettled == 0
 
 
-def test_a_room_is_accepted_with_its_sign_and_in_capitals(rig: HubRig) -> None:
+def test_a_room_is_accepted_with_its_hash_and_in_capitals(rig: HubRig) -> None:
     alice = rig.member("alice")
     rig.do(alice, Join(1, ["#Ops"]))
     rig.do(alice, Say(1, "#OPS", "hi"))
@@ -163,7 +163,7 @@ def test_messages_of_several_rooms_reach_a_peer_in_the_order_of_seq(rig: HubRig)
     assert len(seqs) == 6
 
 
-def test_a_history_page_never_goes_beyond_the_feed(rig: HubRig) -> None:
+def test_a_history_page_never_goes_beyond_what_was_fanned_out(rig: HubRig) -> None:
     alice = rig.member("alice")
     rig.do(alice, Say(1, "lobby", "a"))
     rig.do(alice, Say(2, "lobby", "b"), settle=False)
@@ -186,7 +186,7 @@ def test_one_page_at_a_time_and_none_for_who_is_behind(rig: HubRig) -> None:
     assert (alice.last(Refused).code, alice.last(Refused).ref) == (ErrorCode.BUSY, 3)
 
 
-def test_a_third_person_reads_nothing_of_a_dialogue(rig: HubRig) -> None:
+def test_a_third_member_reads_nothing_of_a_dialogue(rig: HubRig) -> None:
     alice, bob, eve = rig.member("alice"), rig.member("bob"), rig.member("eve")
     bob_id = bob.last(Welcome).sender_id
     rig.do(alice, Direct(1, bob_id, "secret"))

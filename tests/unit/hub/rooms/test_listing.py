@@ -8,7 +8,9 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
+from securechat.hub.members import Member
 from securechat.hub.rooms.listing import RoomListing
+from securechat.hub.rooms.room import HubRoom
 from securechat.limits import Limits
 from securechat.model import Join, Leave, Register, Rooms, RoomsPage, SetRoom
 from securechat.records.rooms import RoomRecord
@@ -20,25 +22,30 @@ CHANGES = st.lists(
 )
 
 
+def enter(room: HubRoom) -> None:
+    room.add(Member(1, b"", "ann", "ann", Limits()))
+
+
 @given(CHANGES, st.sampled_from(["", *"abcdef"]), st.sets(NAMES), st.integers(1, 7))
 def test_a_page_is_what_sorting_everything_would_give(
     changes: list[tuple[str, str]], after: str, mine: set[str], most: int
 ) -> None:
-    occupied: dict[str, None] = {}
-    places: dict[str, RoomRecord] = {}
-    listing = RoomListing(occupied, places)
+    rooms: dict[str, HubRoom] = {}
+    listing = RoomListing(rooms)
     for name, what in changes:
+        room = rooms.setdefault(name, HubRoom(name))
         if what == "occupied":
-            occupied[name] = None
+            enter(room)
         elif what == "empty":
-            occupied.pop(name, None)
+            room.members.clear()
         elif what == "without a record":
-            places.pop(name, None)
+            room.record = None
         else:
-            places[name] = RoomRecord(1, name, private=what == "private", archived=what == "archived")
+            room.record = RoomRecord(1, name, private=what == "private", archived=what == "archived")
         listing.update(name)
-    open_ones = {name for name, place in places.items() if not (place.private or place.archived)}
-    simply = {name for name in occupied if name not in places} | open_ones | mine
+    records = {name: room.record for name, room in rooms.items() if room.record is not None}
+    open_ones = {name for name, record in records.items() if not (record.private or record.archived)}
+    simply = {name for name, room in rooms.items() if room.members and name not in records} | open_ones | mine
     assert listing.page(after, mine, most) == sorted(name for name in simply if name > after)[:most]
 
 
@@ -54,11 +61,12 @@ def test_a_page_of_very_many_rooms_looks_at_its_own_only() -> None:
         def __iter__(self) -> Iterator[str]:
             raise AssertionError("looked at every room")
 
-    occupied, places = Watched(), Watched()
-    listing = RoomListing(occupied, places)
+    rooms = Watched()
+    listing = RoomListing(rooms)
     for number in range(10_000):
-        occupied[f"room{number:05}"] = None
-        listing.update(f"room{number:05}")
+        room = rooms[f"room{number:05}"] = HubRoom(f"room{number:05}")
+        enter(room)
+        listing.update(room.name)
     looked_at = 0
     assert listing.page("room05000", ["room00001", "z"], 3) == ["room05001", "room05002", "room05003"]
     assert looked_at <= 2

@@ -242,16 +242,17 @@ def test_when_a_room_becomes_private_whoever_does_not_belong_has_to_go(rig: HubR
 def test_a_refusal_says_which_right_is_missing(rig: HubRig) -> None:
     person(rig, "ann", "ops")
     bob = person(rig, "bob", "ops")
-    for command in (
-        SetRoom(ref=1, room="ops", private=True),
-        SetRoom(ref=2, room="ops", topic="mine"),
-        Grant(ref=3, room="ops", person=who(bob), role="owner"),
-        Moderate(ref=4, room="ops", person=99, act="kick"),
-        InviteTo(ref=5, room="ops", person=who(bob)),
+    for command, reason in (
+        (SetRoom(ref=1, room="ops", private=True), "settings_need_owner"),
+        (SetRoom(ref=2, room="ops", topic="mine"), "topic_needs_moderator"),
+        (Grant(ref=3, room="ops", person=who(bob), role="owner"), "roles_need_owner"),
+        (Moderate(ref=4, room="ops", person=99, act="kick"), "moderation_needs_moderator"),
+        (InviteTo(ref=5, room="ops", person=who(bob)), "invitation_needs_moderator"),
     ):
         code = refused(rig, bob, command)
         assert code is ErrorCode.NO_RIGHT
-        assert "you are a member" in bob.last(Refused).text
+        assert bob.last(Refused).reason == reason
+        assert bob.last(Refused).text.startswith("Only ")
 
 
 def test_everybody_hears_of_new_rules(rig: HubRig) -> None:

@@ -568,7 +568,7 @@ def test_an_index_that_is_thrown_away_is_told_with_the_reason(tmp_path):
     bench.wait(MOMENT_S)
     ((trouble, warning),) = told
     assert trouble is None
-    assert "was thrown away (" in warning
+    assert "was discarded (" in warning
     assert "not a database" in warning
     bench.close()
 

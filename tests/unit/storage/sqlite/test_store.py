@@ -4,11 +4,13 @@ import random
 
 import apsw
 import pytest
+from msgspec.structs import replace
 
 from securechat.errors import LogError
 from securechat.limits import KIB, Limits
 from securechat.model import Draft
 from securechat.records.accounts import (
+    NEW_SENDER,
     Account,
     AuditEntry,
     Ban,
@@ -183,10 +185,11 @@ def test_the_store_and_the_model_agree(tmp_path, seed):
 def any_write(rng, now_ms):
     who = rng.randint(1, 6)
     name = rng.choice(("ann", "Bob", "Ωmega"))
-    match rng.randint(0, 12):
-        case 0:
+    match rng.randint(-4, 12):
+        case -4 | -3 | -2 | -1 | 0:
             account = rng.choice((None, None, rng.randint(1, 6)))
-            return IdentifySender(bytes([who]) * 32, name, name.casefold(), account)
+            changes = tuple(any_change_along(rng, now_ms) for _ in range(rng.choice((0, 0, 1, 3))))
+            return IdentifySender(bytes([who]) * 32, name, name.casefold(), account, changes)
         case 10 | 11:
             return ApplyChanges(tuple(any_change(rng, now_ms) for _ in range(rng.choice((0, 1, 1, 3)))))
         case 12:
@@ -233,6 +236,17 @@ def any_change(rng, now_ms):
             return Drop(type(row := any_row(rng)), row_number(row))
         case _:
             return Put(any_row(rng))
+
+
+def any_change_along(rng, now_ms):
+    """What may be changed along with an identity."""
+    while True:
+        row = any_row(rng)
+        if isinstance(row, Account | Login):
+            row = replace(row, sender_id=rng.choice((NEW_SENDER, row.sender_id)))
+        if isinstance(row, Account | Login | Invite):
+            drop = Drop(type(row), row_number(row))
+            return rng.choice((Put(row), Put(row), drop, WriteAudit(AuditEntry(now_ms, "ann", "register", "ann"))))
 
 
 def row_number(row):

@@ -1,0 +1,70 @@
+"""Answers questions about who is in a room, who has a name, and which rooms there are, from memory and at once."""
+
+from __future__ import annotations
+
+from typing import assert_never
+
+from securechat.hub.contained_question import ContainedQuestion
+from securechat.hub.context import HubContext
+from securechat.hub.interfaces import Peer
+from securechat.hub.members import Member
+from securechat.hub.messages.paging import rooms_page, roster_page
+from securechat.model import Found, Person, RoomCount, Rooms, Who, Whois
+from securechat.text.names import check_name, check_room, name_key
+from securechat.text.refusals import refusal_for
+
+
+class RoomQueries:
+    """Answers Who, Whois and Rooms, each with one page.
+
+    Args:
+        context: accounts, rooms, and the members in them.
+    """
+
+    def __init__(self, context: HubContext) -> None:
+        self._containment = context.containment
+        self._directory = context.accounts
+        self._room_directory = context.rooms
+        self._listing = context.rooms.listing
+        self._by_key = context.members_by_key
+
+    def answer(self, peer: Peer, member: Member, command: Who | Whois | Rooms) -> None:
+        """Answer one question.
+
+        Raises:
+            Refusal: NOT_A_MEMBER of the room, NO_SUCH_PERSON, or a name that is none.
+        """
+        with self._containment.work_for(ContainedQuestion(peer, command)):
+            match command:
+                case Who():
+                    self._who(peer, member, command)
+                case Whois():
+                    self._whois(peer, command)
+                case Rooms():
+                    self._list_rooms(peer, member, command)
+                case _:
+                    assert_never(command)
+
+    def _who(self, peer: Peer, member: Member, command: Who) -> None:
+        room = self._room_directory.entered(member, command.room)
+        after = command.after if command.after is not None else -1
+        peer.deliver(roster_page(command.ref, room, after, peer.page_limits))
+
+    def _whois(self, peer: Peer, command: Whois) -> None:
+        name = check_name(command.name)
+        member = self._by_key.get(name_key(name))
+        if member is None and (account := self._directory.account_named(name)) is not None:
+            peer.deliver(Found(ref=command.ref, person=Person(account.sender_id, account.name), absent=True))
+            return
+        if member is None:
+            raise refusal_for("no_such_person")
+        peer.deliver(Found(ref=command.ref, person=Person(member.sender_id, member.name)))
+
+    def _list_rooms(self, peer: Peer, member: Member, command: Rooms) -> None:
+        after = check_room(command.after) if command.after else ""
+        belongs_to = (room for room, _ in self._room_directory.memberships_of(member.sender_id))
+        own = {room.name for room in (*member.rooms, *belongs_to)}
+        most = peer.page_limits.page_rows
+        names = self._listing.page(after, own, most + 1)
+        rooms = [RoomCount(name, self._room_directory.count_present(name)) for name in names[:most]]
+        peer.deliver(rooms_page(command.ref, rooms, peer.page_limits, more=len(names) > most))
