@@ -115,9 +115,9 @@ def line_refused(text: str, why: str, *, to: str) -> str:
     return f"Not sent{f' to {quoted(to)}' if to else ''}. {why}: {text}"
 
 
-def postponed(wish: DeferredKind, subject: str, text: str) -> str:
+def postponed(kind: DeferredKind, subject: str, text: str) -> str:
     """Tell that a command is carried out after a reconnect; it is shown as it was typed."""
-    typed = {DeferredKind.NAME: "/nick {0}", DeferredKind.JOIN: "/join {0}", DeferredKind.DIRECT: "/msg {0} {1}"}[wish]
+    typed = {DeferredKind.NAME: "/nick {0}", DeferredKind.JOIN: "/join {0}", DeferredKind.DIRECT: "/msg {0} {1}"}[kind]
     return f"Will be done after reconnecting: {typed.format(subject, text)}"
 
 
