@@ -76,7 +76,7 @@ def test_what_is_the_same_failure_does_not_depend_on_who_and_how_many() -> None:
 def failing() -> Iterator[int]:
     """A seed that fails, as long as a bug is planted."""
     with MUTANTS[PLANTED]():
-        yield next(seed for seed in range(500) if failure_of(seed))
+        yield next(seed for seed in range(3, 500) if failure_of(seed))  # seed 2 needs every part it has
 
 
 def test_a_failing_run_becomes_smaller_and_fails_in_the_same_way(failing: int) -> None:
