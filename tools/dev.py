@@ -31,11 +31,11 @@ ROOT = Path(__file__).resolve().parent.parent
 VENV = ROOT / ".venv"
 WINDOWS = os.name == "nt"
 USAGE = """\
-usage: python3 tools/dev.py serve [server options]        start a server, everything set up by itself
+usage: python3 tools/dev.py serve [server options]        set everything up and start a server
        python3 tools/dev.py chat [client options]         start a client
-       python3 tools/dev.py admin COMMAND                 administrate the server that `serve` has started
+       python3 tools/dev.py admin COMMAND                 manage the server that `serve` has started
        python3 tools/dev.py certs [options]               make or renew certificates, the server's or a user's
-       python3 tools/dev.py test [--fast] [pytest options]  run every check; --fast leaves the slow tests out
+       python3 tools/dev.py test [--fast] [pytest options]  run every check; --fast skips the slow tests
 
 `serve --help`, `chat --help`, `admin --help` and `certs --help` list the options."""
 FROM_CHECKOUT = {"SECURECHAT_BANNER": "dev"}
@@ -43,7 +43,7 @@ FROM_CHECKOUT = {"SECURECHAT_BANNER": "dev"}
 
 
 class Problem(Exception):
-    """Something the user has to do first, in a sentence."""
+    """A sentence that tells the user what to do first."""
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -131,7 +131,7 @@ def test(arguments: list[str]) -> int:
     }
     failed = [name for name, command in checks.items() if not check(name, command)]
     if failed:
-        print(f"dev: failed before the tests: {', '.join(failed)}")
+        print(f"dev: Failed before the tests: {', '.join(failed)}")
     # Two workers for each of the two cores that CI has: the tests that start processes wait half of their time.
     selection = ["-m", "not slow"] if fast else []
     alone = is_given(arguments, "--numprocesses", "--pdb") or any(each.startswith("-n") for each in arguments)
@@ -162,14 +162,14 @@ def see_to_certificates(python: str) -> None:
     environment = {**os.environ, **FROM_CHECKOUT}
     done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
     for line in done.stdout.splitlines():
-        if line.startswith("wrote "):
+        if line.startswith("Wrote "):
             print(line)
     if done.returncode == 0:
         return
     reason = done.stderr.strip().splitlines()[-1:] or ["gen_certs.py failed without a word"]
     if not (ROOT / "certs" / "server.pem").exists():
         raise Problem(reason[0])
-    print(f"dev: the certificate could not be renewed: {reason[0]}", file=sys.stderr)
+    print(f"dev: The certificate could not be renewed: {reason[0]}", file=sys.stderr)
 
 
 # --- The set-up -------------------------------------------------------------------------------------------------------
@@ -187,7 +187,7 @@ def set_up(extra: str | None = None) -> str:
     python = venv_python()
     with only_one():
         if VENV.exists() and (reason := what_is_broken()):
-            print(f"dev: making .venv anew: {reason}", flush=True)
+            print(f"dev: Making .venv again: {reason}", flush=True)
             remove_venv()
         if not VENV.exists():
             make_venv()
@@ -208,7 +208,7 @@ def make_venv() -> None:
     """
     if missing := [name for name in ("venv", "ensurepip") if importlib.util.find_spec(name) is None]:
         raise Problem(venv_hint(missing))
-    print("dev: making .venv", flush=True)
+    print("dev: Making .venv", flush=True)
     made = subprocess.run(
         [sys.executable, "-m", "venv", str(VENV)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False
     )
@@ -224,11 +224,13 @@ def install(python: str, extras: Sequence[str]) -> None:
     Raises:
         Problem: pip failed; it has said why.
     """
-    print("dev: installing securechat and what it needs into .venv (only when that has changed)", flush=True)
+    print("dev: Installing securechat and its dependencies into .venv (only after a change)", flush=True)
     what = f"{ROOT}[{','.join(extras)}]" if extras else str(ROOT)
     command = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-user", "-e", what]
     if subprocess.run(command, check=False, stdin=subprocess.DEVNULL).returncode != 0:
-        raise Problem("the installation failed (pip says why above); is this machine online? Run the same again then")
+        raise Problem(
+            "The installation failed (see the message of pip above). Is this machine online? Then run it again"
+        )
 
 
 def what_is_broken() -> str:
@@ -262,7 +264,9 @@ def remove_venv() -> None:
             shutil.rmtree(str(VENV))
     except OSError as error:
         what = error.filename or VENV
-        raise Problem(f"cannot remove {what}: {error.strerror}; stop what runs from it, or delete it by hand") from None
+        raise Problem(
+            f"Cannot remove {what}: {error.strerror}. Stop the programs that run from it, or delete it yourself"
+        ) from None
 
 
 @contextlib.contextmanager
@@ -272,17 +276,17 @@ def only_one() -> Iterator[None]:
     try:
         handle = path.open("w")
     except OSError as error:
-        raise Problem(f"cannot write in {ROOT}: {error.strerror}") from None
+        raise Problem(f"Cannot write in {ROOT}: {error.strerror}") from None
     with handle:
         if not try_lock(handle.fileno()):
-            print("dev: waiting for another set-up of this checkout to finish", flush=True)
+            print("dev: Waiting for another set-up of this checkout to finish", flush=True)
             while not try_lock(handle.fileno()):
                 time.sleep(0.2)
         yield
 
 
 def try_lock(descriptor: int) -> bool:
-    """Take the lock; False when somebody else has it."""
+    """Take the lock; False when another process has it."""
     try:
         if WINDOWS:
             import msvcrt  # noqa: PLC0415
@@ -308,9 +312,9 @@ def check_python(version: tuple[int, ...]) -> None:
     """
     if version >= OLDEST:
         return
-    sentence = f"securechat needs Python 3.11 or newer, and this is {'.'.join(map(str, version))}"
+    sentence = f"securechat needs Python 3.11 or newer, but this is {'.'.join(map(str, version))}"
     if newer := next((name for name in NEWER if shutil.which(name)), None):
-        sentence += f"; run it with {newer} instead of python3"
+        sentence += f". Run it with {newer} instead of python3"
     raise Problem(sentence)
 
 
@@ -328,11 +332,11 @@ def venv_hint(missing: Sequence[str], release: Path = Path("/etc/os-release")) -
         if family & {"debian", "ubuntu"}:
             sudo = "" if not WINDOWS and os.geteuid() == 0 else "sudo "
             return (
-                "this Python cannot make virtual environments yet; install the package that is missing:\n\n"
-                f"    {sudo}apt install python{version}-venv\n\nand run the same again"
+                "This Python cannot make virtual environments. Install the missing package:\n\n"
+                f"    {sudo}apt install python{version}-venv\n\nand run the command again"
             )
     lacks = " and ".join(missing)
-    return f"this Python {version} cannot make virtual environments ({lacks} missing); install your system's package"
+    return f"This Python {version} cannot make virtual environments ({lacks} missing). Install your system's package"
 
 
 def project_hash() -> str:
@@ -429,7 +433,7 @@ def exec_(command: Sequence[str], environment: Mapping[str, str]) -> NoReturn:
     try:
         os.execve(command[0], list(command), dict(environment))  # noqa: S606
     except OSError as error:
-        raise Problem(f"cannot start {shlex.quote(command[0])}: {error.strerror}") from None
+        raise Problem(f"Cannot start {shlex.quote(command[0])}: {error.strerror}") from None
 
 
 if __name__ == "__main__":

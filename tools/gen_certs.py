@@ -28,11 +28,9 @@ def run_in_venv(missing: str) -> int:
         try:
             return subprocess.run([str(python), *sys.argv], env=environment, check=False).returncode
         except OSError:
-            pass  # dev.py mends it
+            pass  # dev.py repairs it
     instead = shlex.join(["python3", "tools/dev.py", "certs", *sys.argv[1:]])
-    print(
-        f"gen_certs: {missing} is not installed for this Python; run `{instead}`, which sets itself up", file=sys.stderr
-    )
+    print(f"gen_certs: {missing} is not installed for this Python. Run `{instead}`, which installs it", file=sys.stderr)
     return 1
 
 
@@ -69,7 +67,7 @@ def main(argv: list[str] | None = None) -> int:
         if options.client is not None:
             make_client(options)
         elif options.days is not None:
-            raise ValueError("--days is for client certificates and goes with --client NAME")
+            raise ValueError("--days is for client certificates. Use it with --client NAME")
         else:
             make_server(options)
     except Refusal as refusal:
@@ -92,7 +90,7 @@ def build_parser() -> argparse.ArgumentParser:
         action="append",
         default=[],
         metavar="NAME",
-        help="a further DNS name or IP address of the server; may be repeated; kept at renewals",
+        help="a further DNS name or IP address of the server; can be repeated; kept at renewals",
     )
     parser.add_argument("--forget-names", action="store_true", help="drop earlier names that are not repeated now")
     parser.add_argument("--dir", type=Path, default=CERTS, metavar="DIR", help="where the files are (default: certs/)")
@@ -114,15 +112,15 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 def whole_days(text: str) -> int:
-    """How long a certificate lives; more than a century is a slip of the finger."""
+    """Return the days a certificate is valid; more than a century is a typing error."""
     days = int(text) if text.isdecimal() else 0
     if not 1 <= days <= 36_500:
-        raise argparse.ArgumentTypeError(f"{text!r} is no number of days; give one from 1 to 36500")
+        raise argparse.ArgumentTypeError(f"not a number of days from 1 to 36500: {text!r}")
     return days
 
 
 def make_server(options: argparse.Namespace) -> None:
-    """The CA if there is none (or ``--new-ca``), then ``server.pem``."""
+    """Make the CA if there is none (or ``--new-ca``), then ``server.pem``."""
     extra = parse_names(options.name)
     if options.new_ca:
         create_authority(options.dir, replace=True)
@@ -135,44 +133,46 @@ def make_server(options: argparse.Namespace) -> None:
     )
     report(done, options.dir, new_ca=done.new_ca or options.new_ca)
     if options.new_ca:
-        print("\nThe CA is new: clients refuse this server until they have the new ca.pem or pin.")
+        print("\nThe CA is new. Clients refuse this server until they have the new ca.pem or pin")
 
 
 def report(done: Ensured, directory: Path, *, new_ca: bool) -> None:
-    """What was written, what to trust, what to run next."""
+    """Print the files written, the names and fingerprint, and the next commands."""
     if new_ca:
-        print(f"wrote {directory / CA_FILE}: the CA certificate, to be given to every client")
-        print(f"wrote {directory / CA_KEY_FILE}: the CA's private key, to be shown to nobody")
+        print(f"Wrote {directory / CA_FILE}: the CA certificate, for every client")
+        print(f"Wrote {directory / CA_KEY_FILE}: the CA's private key. Keep it secret")
     if done.reasons:
-        print(f"wrote {done.bundle.path}: the server's certificate and private key, for the server only")
+        print(f"Wrote {done.bundle.path}: the server's certificate and private key. Keep it on the server")
     else:
-        print(f"{done.bundle.path} is still good; nothing was written")
+        print(f"The certificate {done.bundle.path} is still valid. Nothing was written")
     print(f"\n  names    {done.bundle.names}")
     print(f"  valid    until {done.bundle.not_after:%Y-%m-%d} (renew by running this again)")
     print(f"  CA       {done.ca_fingerprint}")
     serve, chat = f"--cert {done.bundle.path}", f"--ca {directory / CA_FILE}"
-    print(f"\nnext: {command(Program.SERVER, serve)}")
-    print(f"then: {command(Program.CLIENT, chat)}")
+    print(f"\nNext: {command(Program.SERVER, serve)}")
+    print(f"Then: {command(Program.CLIENT, chat)}")
 
 
 def make_client(options: argparse.Namespace) -> None:
-    """``client-NAME.pem`` under the CA that is there."""
+    """Make ``client-NAME.pem`` under the present CA."""
     from securechat.text.names import check_name  # noqa: PLC0415 - a server's certificate needs nothing but cryptography
 
     name = check_name(options.client)
     issuer = load_authority(options.dir)
     if issuer is None:
-        raise ValueError(f"{options.dir / CA_FILE} is missing; make the CA first by running this without --client")
+        raise ValueError(
+            f"The file {options.dir / CA_FILE} is missing. Make the CA first by running this without --client"
+        )
     lifetime = CLIENT_LIFETIME if options.days is None else dt.timedelta(days=options.days)
     bundle = issue_client(options.dir, issuer, name, lifetime=lifetime, force=options.force)
     shown = f'"{name}"' if " " in name else name
-    print(f"wrote {bundle.path}: certificate and private key of {shown}, for nobody else")
+    print(f"Wrote {bundle.path}: certificate and private key, for {shown} only")
     print(f"\n  valid    until {bundle.not_after:%Y-%m-%d}")
     print(f"  CA       {fingerprint(issuer.certificate)}")
     print(f"  key      {fingerprint_of_file(bundle.path)}")
-    print(f"\nnext: give {bundle.path.name} to {shown} on a way that nobody else can read, with {CA_FILE}.")
-    print(f"then: {command(Program.CLIENT, f'--cert {bundle.path} --name {shown}')}")
-    print("      log in once by password and type /cert add; from then on the certificate opens the account.")
+    print(f"\nNext: give {bundle.path.name} to {shown} privately, with {CA_FILE}")
+    print(f"Then: {command(Program.CLIENT, f'--cert {bundle.path} --name {shown}')}")
+    print("      log in once with the password and type /cert add. After that the certificate logs in")
 
 
 if __name__ == "__main__":

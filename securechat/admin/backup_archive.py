@@ -2,7 +2,7 @@
 
 Made beside its final name as ``.part``, synced, renamed: a backup is whole or not there. The database in it is one
 instant of a server that may be running. Reading one trusts nothing in it: only the members below are taken, by their
-exact names, as plain files, into names of our own choosing; so a tar made by somebody else can write nowhere.
+exact names, as plain files, into names of our own choosing; so a hostile tar file can write nowhere else.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ class ArchiveMember(Struct, frozen=True):
 
 
 class Manifest(Struct, frozen=True):
-    """What a backup holds; its last member."""
+    """The contents of a backup; its last member."""
 
     format: int
     version: str
@@ -87,7 +87,7 @@ def make_backup(
     """
     if target.exists() and not force:
         raise AdminFailure(
-            AdminExit.REFUSED, f"{target} exists already: choose another name, or add --force to replace it"
+            AdminExit.REFUSED, f"The file {target} exists. Choose another name, or add --force to replace it"
         )
     part, copy = target.with_name(f"{target.name}.part"), target.with_name(f"{target.name}.db.part")
     try:
@@ -104,7 +104,7 @@ def make_backup(
         _sync_directory(target.parent)
     except OSError as error:
         raise AdminFailure(
-            AdminExit.IO, f"cannot write {target}: {error.strerror or error}; nothing was left behind"
+            AdminExit.IO, f"Cannot write {target}: {error.strerror or error}. Nothing was left behind"
         ) from error
     finally:
         for rest in (part, copy, copy.with_name(f"{copy.name}-journal")):
@@ -118,8 +118,8 @@ def _check_space(target: Path, needed_bytes: int) -> None:
     if free_bytes < needed_bytes:
         raise AdminFailure(
             AdminExit.IO,
-            f"not enough space for {target}: {needed_bytes >> 20} MiB are needed for a moment (twice the database), "
-            f"{free_bytes >> 20} MiB are free; make space, or write to another disk",
+            f"Not enough space for {target}: {needed_bytes >> 20} MiB are needed temporarily (twice the database), "
+            f"{free_bytes >> 20} MiB are free. Free some space, or write to another disk",
         )
 
 
@@ -221,14 +221,14 @@ def unpack(archive: Path, place: Callable[[str], Path | None], progress: Callabl
     except (tarfile.TarError, EOFError) as error:
         raise _no_backup(archive, str(error)) from error
     except OSError as error:
-        raise AdminFailure(AdminExit.IO, f"cannot unpack {archive}: {error.strerror or error}") from error
+        raise AdminFailure(AdminExit.IO, f"Cannot unpack {archive}: {error.strerror or error}") from error
     return _check_manifest(archive, content, found)
 
 
 def _check_member(archive: Path, info: tarfile.TarInfo, seen: set[str]) -> None:
     most = {MANIFEST: _MOST_MANIFEST_BYTES, DATABASE: sys.maxsize, **dict.fromkeys(PEM_FILES, _MOST_PEM_BYTES)}
     if info.name not in most or info.name in seen or not info.isreg() or info.size > most[info.name]:
-        raise _no_backup(archive, "it holds what no backup holds")
+        raise _no_backup(archive, "it contains a file that no backup contains")
 
 
 def _take(source: IO[bytes], target: Path | None) -> ArchiveMember:
@@ -248,22 +248,22 @@ def _check_manifest(archive: Path, content: bytes, found: dict[str, ArchiveMembe
         told: dict[str, Any] = msgspec.json.decode(content, type=dict[str, Any])
         if told.get("format") != FORMAT:
             raise AdminFailure(
-                AdminExit.REFUSED, f"{archive} was made by a newer securechat: restore it with that version"
+                AdminExit.REFUSED, f"The backup {archive} was made by a newer securechat. Restore it with that version"
             )
         manifest = msgspec.convert(told, Manifest)
     except msgspec.DecodeError as error:
         raise _no_backup(archive, "its manifest is missing or damaged") from error
     if manifest.members.keys() != found.keys() or DATABASE not in found:
-        raise _no_backup(archive, "it does not hold the files that its manifest names")
+        raise _no_backup(archive, "it does not contain the files that its manifest names")
     changed = [name for name, member in found.items() if manifest.members[name] != member]
     if changed:
-        raise _no_backup(archive, f"{', '.join(changed)} is not what was packed")
+        raise _no_backup(archive, f"changed since it was made: {', '.join(changed)}")
     return manifest
 
 
 def _no_backup(archive: Path, why: str) -> AdminFailure:
     return AdminFailure(
-        AdminExit.REFUSED, f"{archive} is no backup of securechat, or a damaged one ({why}): use another one"
+        AdminExit.REFUSED, f"The file {archive} is not a securechat backup, or it is damaged ({why}). Use another one"
     )
 
 

@@ -1,4 +1,7 @@
-"""The line to the running server: one command, its rows, its end. Knows nothing of what a command means."""
+"""The connection to the running server: sends one command and reads its rows and its end.
+
+It does not know the meaning of any command.
+"""
 
 from __future__ import annotations
 
@@ -20,12 +23,12 @@ from securechat.server.admin_protocol import SOCKET, AdminCommand
 from securechat.storage.directory import is_served
 
 PATIENCE_S = 60.0
-"""Without a word from a server that has work; a commit takes milliseconds, and a long act tells its progress."""
+"""Longest silence of the server: a commit takes milliseconds, and long acts report their progress."""
 _STORAGE_CODES = frozenset({"disk_full", "log_failed"})
 
 
 class AdminReply(msgspec.Struct):
-    """What a command came to: its rows, and its end."""
+    """The answer to a command: its rows, and its end."""
 
     rows: list[dict[str, Any]]
     done: dict[str, Any]
@@ -57,7 +60,7 @@ class AdminConnection:
             return self._read(progress)
         except TimeoutError as error:
             raise AdminFailure(
-                AdminExit.IO, "the server does not answer: look at its log, and at the load of the machine"
+                AdminExit.IO, "The server does not answer. Look at its log and at the load of the machine"
             ) from error
         except (OSError, ValueError) as error:
             raise _broken_off(error) from error
@@ -69,7 +72,7 @@ class AdminConnection:
                 pass
 
     def close(self) -> None:
-        """Hang up."""
+        """Close the connection."""
         self._reader.close()
         self._sock.close()
 
@@ -110,18 +113,16 @@ def _connect(data: Path) -> socket.socket:
     except UnixSocketUnavailable as error:
         raise AdminFailure(AdminExit.IO, str(error)) from error
     except (FileNotFoundError, ConnectionRefusedError, NotADirectoryError) as error:
-        raise _nobody(data) from error
+        raise _not_running(data) from error
     except PermissionError as error:
-        raise AdminFailure(
-            AdminExit.IO, f"{path} may only be opened by {_owner(data)}: run this as that user"
-        ) from error
+        raise AdminFailure(AdminExit.IO, f"Only {_owner(data)} may open {path}. Run this as that user") from error
     except OSError as error:
         raise AdminFailure(
-            AdminExit.IO, f"cannot reach the server through {path}: {error.strerror or error}"
+            AdminExit.IO, f"Cannot reach the server through {path}: {error.strerror or error}"
         ) from error
 
 
-def _nobody(data: Path) -> AdminFailure:
+def _not_running(data: Path) -> AdminFailure:
     try:
         served = is_served(data)
     except OSError:
@@ -129,13 +130,12 @@ def _nobody(data: Path) -> AdminFailure:
     if served is not None:
         return AdminFailure(
             AdminExit.IO,
-            f"a server runs on {data}, but its socket {SOCKET} is missing (its log says why): restart it",
+            f"A server is running on {data}, but its socket {SOCKET} is missing (its log says why). Restart it",
         )
     start = command(Program.SERVER, f"--data {shlex.quote(str(data))}")
     return AdminFailure(
         AdminExit.NOT_RUNNING,
-        f"no server is running on {data}: start it with {start}; if it keeps its data "
-        "elsewhere, name that directory with --data DIR",
+        f"No server is running on {data}. Start it with {start}, or name another data directory with --data DIR",
     )
 
 
@@ -150,6 +150,6 @@ def _broken_off(error: Exception | None) -> AdminFailure:
     detail = f" ({error})" if error is not None else ""
     return AdminFailure(
         AdminExit.IO,
-        f"the server broke the connection off before it answered{detail}: look at its log; "
-        "what was asked may have been done all the same",
+        f"The server closed the connection before it answered{detail}. Look at its log; "
+        "the command may have been carried out",
     )

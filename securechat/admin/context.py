@@ -1,4 +1,4 @@
-"""What every command is given: where the server's data is, what was typed, and where answers go."""
+"""The context of a command: the settings, the options and the output."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ class CommandContext(Struct, frozen=True):
     """One run of the tool.
 
     Attributes:
-        config: the server's settings as far as this machine tells: its data directory, certificate and limits.
-        options: what was typed.
+        config: the server's settings as read on this machine: data directory, certificate and limits.
+        options: the parsed command line.
         output: where to print.
     """
 
@@ -49,27 +49,27 @@ class CommandContext(Struct, frozen=True):
             return line.ask(command, lambda share: self.output.progress(what, share))
 
     def confirm(self, question: str) -> None:
-        """Have a person say yes.
+        """Ask for a yes.
 
         Args:
-            question: what is lost, in whole sentences.
+            question: says what is lost, in whole sentences.
 
         Raises:
-            Failure: REFUSED by the person, or USAGE where there is none to ask.
+            Failure: REFUSED when the answer is not yes, USAGE without a terminal.
         """
         if self.options.yes:
             return
         if not (sys.stdin.isatty() and sys.stderr.isatty()):
-            raise AdminFailure(AdminExit.USAGE, f"{question} There is no terminal to ask on: to do it, add --yes")
+            raise AdminFailure(AdminExit.USAGE, f"{question} There is no terminal to ask on. To do it, add --yes")
         self.output.notice(question)
-        sys.stderr.write("Type yes to go on: ")
+        sys.stderr.write("Type yes to continue: ")
         sys.stderr.flush()
         if sys.stdin.readline().strip().lower() != "yes":
-            raise AdminFailure(AdminExit.REFUSED, "nothing was done", "not_confirmed")
+            raise AdminFailure(AdminExit.REFUSED, "Nothing was done", "not_confirmed")
 
 
 def settings(options: argparse.Namespace, environ: Mapping[str, str] | None = None) -> ServerConfig:
-    """The server's settings, as the server itself would read them.
+    """Return the server's settings, as the server itself would read them.
 
     Raises:
         Failure: USAGE, one of them is wrong.
@@ -83,5 +83,5 @@ def settings(options: argparse.Namespace, environ: Mapping[str, str] | None = No
 
 
 def shell(path: Path) -> str:
-    """A path as a shell takes it."""
+    """Return a path quoted for a shell."""
     return shlex.quote(str(path))

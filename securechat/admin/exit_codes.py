@@ -1,4 +1,4 @@
-"""What the exit code of `securechat-admin` means, for scripts; ``--help`` prints this table."""
+"""The exit codes of `securechat-admin`, for scripts; ``--help`` prints this table."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class AdminExit(IntEnum):
 
 MEANINGS = {
     AdminExit.OK: "done",
-    AdminExit.REFUSED: "refused, and why",
+    AdminExit.REFUSED: "refused; the message gives the reason",
     AdminExit.USAGE: "the command line is wrong",
     AdminExit.NOT_RUNNING: "no server is running on this data directory",
     AdminExit.FINDINGS: "check found something",
@@ -32,8 +32,8 @@ class AdminFailure(Exception):
     """The command ends here.
 
     Args:
-        code: how.
-        sentence: what happened and what to do.
+        code: the exit code.
+        sentence: says what is wrong and what to do.
         word: a stable word for ``--json``; by default the exit code's own.
     """
 

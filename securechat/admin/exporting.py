@@ -1,4 +1,4 @@
-"""`export`: a room's messages as JSON lines, with or without a running server, which only writes down that it was."""
+"""`export`: writes a room's messages as JSON lines; a running server only records it in the audit."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from securechat.text.counts import counted
 from securechat.text.names import check_room
 
 _A_LOOK = 10_000
-"""Messages between two looks at how far it is."""
+"""Messages between two progress reports."""
 
 
 def export(context: CommandContext) -> AdminExit:
@@ -40,7 +40,7 @@ def export(context: CommandContext) -> AdminExit:
     note(context, "export", f"#{room}", messages)
     if options.to is not None:
         context.output.record(
-            {"room": room, "messages": count, "file": options.to}, [f"{options.to}: {messages} of #{room}"]
+            {"room": room, "messages": count, "file": options.to}, [f"Wrote {messages} of #{room} to {options.to}"]
         )
     return AdminExit.OK
 
@@ -53,7 +53,7 @@ def _watched(context: CommandContext, rows: Iterable[dict[str, Any]], total: int
 
 
 def _write(file: TextIO, rows: Iterable[dict[str, Any]]) -> int:
-    """One object a line, in printable ASCII: nothing hostile reaches a terminal, whatever people have written."""
+    """Write one object a line, in printable ASCII, so that nothing hostile in a message reaches a terminal."""
     count = 0
     for count, row in enumerate(rows, 1):  # noqa: B007 - how many there were
         file.write(json.dumps(row) + "\n")

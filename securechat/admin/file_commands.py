@@ -1,4 +1,4 @@
-"""The commands that this tool carries out by itself, on the files, whether a server runs or not."""
+"""The commands that work on the files, with or without a running server."""
 
 from __future__ import annotations
 
@@ -29,15 +29,15 @@ from securechat.tls.pem_bundle import read_bundle
 
 
 def audit(context: CommandContext) -> AdminExit:
-    """The last administrative acts."""
+    """List the last administrative acts."""
     with readable(context.data) as snapshot:
         rows = [msgspec.to_builtins(entry) for entry in snapshot.audit(context.options.last)]
-    context.output.table(rows, show.AUDIT, [show.audit(row) for row in rows], "nothing was ever administrated here")
+    context.output.table(rows, show.AUDIT, [show.audit(row) for row in rows], "The audit log is empty")
     return AdminExit.OK
 
 
 def backup(context: CommandContext) -> AdminExit:
-    """Make a backup, and have the server write down that it was made."""
+    """Make a backup, and record it in the audit."""
     options, target = context.options, Path(context.options.file)
     certificate, key = _certificate_files(context, _facts(context))
     certificates = _certificates(certificate, key, with_ca_key=options.with_ca_key)
@@ -55,11 +55,11 @@ def backup(context: CommandContext) -> AdminExit:
     size_mib = sum(member.bytes for member in manifest.members.values()) / (1 << 20)
     names = ", ".join(manifest.members)
     sentences = [
-        f"{target}: {_contents(manifest)}, {size_mib:.1f} MiB ({names})",
-        "It holds the server's private key and everybody's messages: keep it where only you can read it.",
+        f"Wrote {target}: {_contents(manifest)}, {size_mib:.1f} MiB ({names})",
+        "It contains the server's private key and all messages. Keep it where only you can read it.",
     ]
     if not options.with_ca_key:
-        sentences.append(f"The CA's key is not in it ({CA_KEY_FILE}): keep that elsewhere, or add --with-ca-key.")
+        sentences.append(f"The CA's key ({CA_KEY_FILE}) is not in it. Keep a copy elsewhere, or add --with-ca-key.")
     context.output.record({"file": str(target), **msgspec.to_builtins(manifest)}, sentences)
     return AdminExit.OK
 
@@ -69,14 +69,14 @@ def restore_backup(context: CommandContext) -> AdminExit:
     options = context.options
     archive, data, certs = Path(options.file), Path(options.data), Path(options.certs)
     if not archive.is_file():
-        raise AdminFailure(AdminExit.IO, f"there is no file {archive}")
+        raise AdminFailure(AdminExit.IO, f"There is no file {archive}")
     manifest = restore(archive, data, certs, lambda share: context.output.progress("restore", share))
     has_certificate = SERVER_FILE in manifest.members
     context.output.record(
         {"data": str(data), "certs": str(certs), **msgspec.to_builtins(manifest)},
         [
-            f"restored what was there at {manifest.made_at}: {_contents(manifest)}; every byte was checked",
-            "Clients notice that the server has another log, say so, and go on.",
+            f"Restored the backup of {manifest.made_at}: {_contents(manifest)}. Every byte was checked",
+            "Clients notice that the history was restored, tell their users, and continue.",
             *next_steps(data, certs, has_certificate=has_certificate),
         ],
     )
@@ -84,20 +84,20 @@ def restore_backup(context: CommandContext) -> AdminExit:
 
 
 def recover_journal(context: CommandContext) -> AdminExit:
-    """Go on without the end of a damaged journal."""
+    """Drop the damaged end of the journal."""
     now = dt.datetime.now(dt.UTC)
     done = recover(context.data, f"{DATABASE}-wal.damaged-{now:%Y%m%dT%H%M%SZ}", context.confirm)
     if done is None:
-        context.output.record({"copy": None}, ["the journal is not damaged: nothing was changed"])
+        context.output.record({"copy": None}, ["The journal is not damaged. Nothing was changed"])
         return AdminExit.OK
     with readable(context.data) as snapshot:
         found = damage(snapshot, lambda share: context.output.progress("checking the database", share))
         newest = shown_time(last_message_at_ms(snapshot))
     sentences = [
-        f"lost: {extent(done.lost)}; which messages were in them cannot be read, the newest that is left: {newest}",
-        f"the journal's readable part is in the database now; a copy of all of it: {done.copy}",
-        *(f"database: {sentence}" for sentence in found),
-        "the database contradicts itself: restore the last good backup" if found else "the server can be started",
+        f"Lost: {extent(done.lost)}. Their messages cannot be read; the newest message that is left is of {newest}",
+        f"The readable part of the journal is now in the database. A copy of the whole journal: {done.copy}",
+        *(f"Database: {sentence}" for sentence in found),
+        "The database is damaged. Restore the last good backup" if found else "The server can be started",
     ]
     lost = {"transactions": done.lost.transactions, "pages": done.lost.lost}
     context.output.record({"copy": str(done.copy), "findings": found, "lost": lost}, sentences)
@@ -105,9 +105,9 @@ def recover_journal(context: CommandContext) -> AdminExit:
 
 
 def check(context: CommandContext) -> AdminExit:
-    """Look for what is wrong."""
+    """Check files, disk, certificate, clock and database."""
     if not context.data.is_dir():
-        raise AdminFailure(AdminExit.IO, f"there is no data directory {context.data}: name it with --data")
+        raise AdminFailure(AdminExit.IO, f"There is no data directory {context.data}. Name it with --data")
     facts = _facts(context)
     certificate, key = _certificate_files(context, facts)
     now = dt.datetime.now(dt.UTC)
@@ -123,11 +123,11 @@ def check(context: CommandContext) -> AdminExit:
     for finding in found:
         context.output.record(
             {"finding": finding.word, "text": finding.text, "fix": finding.fix},
-            [f"{finding.word}: {finding.text}", f"    to mend it: {finding.fix}"],
+            [f"{finding.word}: {finding.text}", f"    fix: {finding.fix}"],
         )
-    verdict = counted(len(found), "finding") if found else "nothing found: all is well"
+    verdict = counted(len(found), "finding") if found else "No problems found"
     looked_at = "clock, disk space, permissions, socket, certificate and every page of the database"
-    context.output.record({"findings": len(found)}, [f"{verdict} (looked at {looked_at})"])
+    context.output.record({"findings": len(found)}, [f"{verdict} (checked: {looked_at})"])
     return AdminExit.FINDINGS if found else AdminExit.OK
 
 
@@ -149,7 +149,7 @@ def readable(data: Path) -> Snapshot:
 
 
 def _facts(context: CommandContext) -> dict[str, Any] | None:
-    """What the running server says of itself; None when no server answers."""
+    """Return the running server's status; None when no server answers."""
     try:
         return context.ask(GetStatus()).done
     except AdminFailure:
@@ -157,26 +157,26 @@ def _facts(context: CommandContext) -> dict[str, Any] | None:
 
 
 def _certificate_files(context: CommandContext, facts: dict[str, Any] | None) -> tuple[Path, Path | None]:
-    """Which certificate and key: those named, else those of the running server, else those of the settings."""
+    """Return the certificate and key: those given, else the running server's, else those of the settings."""
     if context.options.cert is None and facts is not None:
         return Path(facts["certificate"]), Path(facts["key"]) if facts["key"] else None
     return context.config.cert, context.config.key
 
 
 def _clock_doubt(data: Path, facts: dict[str, Any] | None, now: dt.datetime) -> Doubt | None:
-    """Whether the running server doubts the clock, or a server that started now would."""
+    """Return the doubt about the clock of the running server, or of one that started now."""
     if facts is None:
         return doubt_at_rest(data, int(now.timestamp() * 1000))
     return msgspec.convert(facts.get("clock_doubt"), Doubt | None)
 
 
 def _certificates(certificate: Path, key: Path | None, *, with_ca_key: bool) -> CertificateFiles:
-    """The files to pack: the server's, its key where that is apart, the CA's certificate, and its key if asked for."""
+    """Return the files to pack: the server's, a separate key, the CA's certificate, and its key if asked for."""
     try:
         bundle = read_bundle(certificate, key)
     except TlsFailure as failure:
         raise AdminFailure(
-            AdminExit.IO, f"{failure.detail}; name the server's certificate with --cert FILE"
+            AdminExit.IO, f"{failure.detail}. Name the server's certificate with --cert FILE"
         ) from failure
     files = {SERVER_FILE: certificate}
     if bundle.key_path != certificate:
@@ -188,7 +188,7 @@ def _certificates(certificate: Path, key: Path | None, *, with_ca_key: bool) -> 
         if not (directory / CA_KEY_FILE).is_file():
             raise AdminFailure(
                 AdminExit.REFUSED,
-                f"there is no {CA_KEY_FILE} in {shell(directory)}: leave --with-ca-key out, or put it there",
+                f"There is no {CA_KEY_FILE} in {shell(directory)}. Leave --with-ca-key out, or copy it there",
             )
         files[CA_KEY_FILE] = directory / CA_KEY_FILE
     authority = bundle.authority
@@ -196,9 +196,9 @@ def _certificates(certificate: Path, key: Path | None, *, with_ca_key: bool) -> 
 
 
 def note(context: CommandContext, act: Literal["backup", "export"], target: str, detail: str) -> None:
-    """Have it in the audit, where a server can write one."""
+    """Record an act in the audit, if a server is running."""
     try:
         context.ask(AddAuditNote(act, target[-200:], detail))
     except AdminFailure as failure:
         if failure.code is not AdminExit.NOT_RUNNING:
-            context.output.notice(f"the {act} is made, but is not in the audit: {failure.sentence}")
+            context.output.notice(f"The {act} was made, but it is not in the audit: {failure.sentence}")

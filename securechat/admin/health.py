@@ -1,7 +1,7 @@
-"""`check`: what is wrong with a server's files, disk, certificate and clock, and beside each what mends it.
+"""`check`: finds problems of a server's files, disk, certificate, clock and database, each with its fix.
 
-Only looks. Works with and without a running server; what only the server knows (which certificate it uses) is asked of
-it when it runs. A finding has a stable word for scripts.
+It changes nothing, and works with and without a running server; the certificate in use is asked of a running one. A
+finding has a stable word for scripts.
 """
 
 from __future__ import annotations
@@ -35,23 +35,23 @@ _WARN_DAYS = 30
 _PATIENCE_WITH_CLOCKS_S = 300.0
 """A message from up to five minutes ahead is a clock that was set right since: Kerberos allows as much (RFC 4120)."""
 _FIRST_YEAR, _LAST_YEAR = 2025, 2100
-"""Before this program was written, and later than any certificate of ours: a battery is empty, or a finger slipped."""
+"""Before this program was written, and later than any of its certificates: an empty battery or a typing error."""
 _IS_UNIX = sys.platform != "win32"
 """Windows has no such modes, and Python no such sockets there."""
 _SET_CLOCK = "sudo timedatectl set-ntp true"
 _ONE_MESSAGE = (
-    "look after the disk, which does this more than once; its author can edit or delete the message, or restore the "
-    "last good backup"
+    "check the disk, which will fail again; the author can edit or delete the message, or you restore the last good "
+    "backup"
 )
 
 
 class HealthFinding(Struct, frozen=True):
-    """One thing that is wrong.
+    """One problem.
 
     Attributes:
-        word: a stable one.
-        text: what is wrong.
-        fix: what to do; a command to copy where there is one.
+        word: a stable word for scripts.
+        text: describes the problem.
+        fix: says how to solve it; a command to copy where there is one.
     """
 
     word: str
@@ -60,13 +60,13 @@ class HealthFinding(Struct, frozen=True):
 
 
 class HealthSubject(Struct, frozen=True, kw_only=True):
-    """What to look at.
+    """The server to check.
 
     Attributes:
         data: the data directory.
         certificate: the server's certificate file, and ``key`` of a key apart from it.
         low_disk_bytes: free space that the server wants.
-        now: UTC.
+        now: the time, in UTC.
         clock_doubt: the clock is far from when the server last ran; None when it is not.
     """
 
@@ -79,7 +79,7 @@ class HealthSubject(Struct, frozen=True, kw_only=True):
 
 
 def examine(subject: HealthSubject, progress: Callable[[float], None]) -> list[HealthFinding]:
-    """Look at everything; the slow part, the database, comes last.
+    """Return all findings; the slow part, the database, comes last.
 
     Raises:
         OSError: the data directory cannot be looked into.
@@ -97,11 +97,11 @@ def examine(subject: HealthSubject, progress: Callable[[float], None]) -> list[H
 def _clock(subject: HealthSubject) -> Iterator[HealthFinding]:
     now, doubt = subject.now, subject.clock_doubt
     if not _FIRST_YEAR <= now.year <= _LAST_YEAR:
-        yield HealthFinding("clock", f"this machine's clock says {now:%Y-%m-%d}, which cannot be", _SET_CLOCK)
+        yield HealthFinding("clock", f"This machine's clock says {now:%Y-%m-%d}, which is impossible", _SET_CLOCK)
     elif doubt is not None:
         fix = (
-            f"compare `date` with a watch; where it is wrong: {_SET_CLOCK}; where it is right, nothing: the server "
-            "goes by it when it has run for a day"
+            f"compare `date` with a watch. If it is wrong: {_SET_CLOCK}. If it is right, do nothing: the server "
+            "accepts it after running for a day"
         )
         yield HealthFinding("clock", doubt_sentence(doubt), fix)
 
@@ -111,18 +111,18 @@ def _disk(subject: HealthSubject) -> Iterator[HealthFinding]:
     if free_bytes < subject.low_disk_bytes:
         yield HealthFinding(
             "disk",
-            f"{free_bytes >> 20} MiB are free for {subject.data}; under {subject.low_disk_bytes >> 20} MiB "
+            f"Only {free_bytes >> 20} MiB are free for {subject.data}. Under {subject.low_disk_bytes >> 20} MiB "
             "(low_disk_bytes) new messages are refused",
-            f"make space; what takes it: du -xh {shlex.quote(str(subject.data.absolute().parent))} | sort -h",
+            f"free some space; to find it: du -xh {shlex.quote(str(subject.data.absolute().parent))} | sort -h",
         )
 
 
 def _permissions(subject: HealthSubject) -> Iterator[HealthFinding]:
-    yield from _too_open(subject.data, 0o700, "the data directory")
+    yield from _too_open(subject.data, 0o700, "The data directory")
     for path in sorted(subject.data.glob(f"{DATABASE}*")):
-        yield from _too_open(path, 0o600, "the database")
-    yield from _too_open(subject.data / LOCK, 0o600, "the lock")
-    yield from _too_open(subject.data / SOCKET, 0o600, "the administration's socket")
+        yield from _too_open(path, 0o600, "The database")
+    yield from _too_open(subject.data / LOCK, 0o600, "The lock file")
+    yield from _too_open(subject.data / SOCKET, 0o600, "The administration socket")
 
 
 def _too_open(path: Path, mode: int, what: str) -> Iterator[HealthFinding]:
@@ -131,18 +131,18 @@ def _too_open(path: Path, mode: int, what: str) -> Iterator[HealthFinding]:
     except OSError:
         return
     if found & ~mode & 0o777 and _IS_UNIX:
-        text = f"{what} {path} has mode {found:04o}, so others on this machine may get at it"
+        text = f"{what} {path} has mode {found:04o}, so other users of this machine may access it"
         yield HealthFinding("permissions", text, f"chmod {mode:o} {shlex.quote(str(path))}")
 
 
 def _socket(data: Path) -> Iterator[HealthFinding]:
     running, path = is_served(data) is not None, data / SOCKET
     if running and not path.exists() and _IS_UNIX:
-        text = f"a server runs, but its socket {path} is missing: this tool cannot reach it"
+        text = f"A server is running, but its socket {path} is missing, so this tool cannot reach it"
         yield HealthFinding("socket", text, "restart the server; its log says why the socket could not be made")
     if not running and path.exists():
-        text = f"{path} was left behind by a server that was killed"
-        yield HealthFinding("socket", text, f"rm {shlex.quote(str(path))}  (the next start replaces it, too)")
+        text = f"The socket {path} was left behind by a killed server"
+        yield HealthFinding("socket", text, f"rm {shlex.quote(str(path))}  (or start the server, which replaces it)")
 
 
 def _certificate(subject: HealthSubject) -> Iterator[HealthFinding]:
@@ -155,7 +155,7 @@ def _certificate(subject: HealthSubject) -> Iterator[HealthFinding]:
             f"name the right file with --cert, or make one: {command(Program.CERTIFICATES)}",
         )
         return
-    yield from _too_open(bundle.key_path, 0o600, "the private key")
+    yield from _too_open(bundle.key_path, 0o600, "The private key")
     yield from _dates(bundle, subject.now)
 
 
@@ -166,27 +166,27 @@ def _dates(bundle: Bundle, now: dt.datetime) -> Iterator[HealthFinding]:
     days = (bundle.not_after - now) / dt.timedelta(days=1)
     if bundle.not_before > now:
         text = (
-            f"the certificate is valid only from {bundle.not_before:%Y-%m-%d %H:%M} UTC on, now is {now:%Y-%m-%d %H:%M}"
+            f"The certificate is valid from {bundle.not_before:%Y-%m-%d %H:%M} UTC on, and it is {now:%Y-%m-%d %H:%M}"
         )
-        yield HealthFinding("certificate", text, f"set the clock right ({_SET_CLOCK}), or renew: {renew}")
+        yield HealthFinding("certificate", text, f"set the clock ({_SET_CLOCK}), or renew: {renew}")
     if days <= 0:
-        yield HealthFinding("certificate", f"the certificate has expired ({bundle.not_after:%Y-%m-%d})", renew)
+        yield HealthFinding("certificate", f"The certificate has expired ({bundle.not_after:%Y-%m-%d})", renew)
     elif days < _WARN_DAYS:
         yield HealthFinding(
             "certificate",
-            f"the certificate expires in {counted(round(days), 'day')} ({bundle.not_after:%Y-%m-%d})",
+            f"The certificate expires in {counted(round(days), 'day')} ({bundle.not_after:%Y-%m-%d})",
             renew,
         )
     authority = bundle.authority
     if authority is None:
-        text = f"{bundle.path} does not hold its CA certificate: pins and invite links cannot be used"
+        text = f"The file {bundle.path} does not contain its CA certificate, so pins and invite links cannot be used"
         yield HealthFinding(
             "certificate", text, "add the CA certificate to the end of the file, then send the server SIGHUP"
         )
     elif _days_left(authority, now) < _WARN_DAYS:
-        text = f"the CA expires on {authority.not_valid_after_utc:%Y-%m-%d}, and every client must get a new one"
+        text = f"The CA expires on {authority.not_valid_after_utc:%Y-%m-%d}; every client needs a new one"
         yield HealthFinding(
-            "certificate", text, f"{command(Program.CERTIFICATES, '--new-ca')}, and give its fingerprint to everybody"
+            "certificate", text, f"{command(Program.CERTIFICATES, '--new-ca')}, and give its fingerprint to all users"
         )
 
 
@@ -199,7 +199,7 @@ def _database(subject: HealthSubject, progress: Callable[[float], None]) -> Iter
     try:
         lost = find_loss(database) if is_served(subject.data) is None else None
         if lost is not None:
-            yield HealthFinding("lost", lost, "as it says; the server does not start before that")
+            yield HealthFinding("lost", lost, "see above; the server does not start before that")
             return
         with Snapshot(database) as snapshot:
             yield from _future(last_message_at_ms(snapshot), subject.now)
@@ -223,7 +223,7 @@ def _future(last_at_ms: int, now: dt.datetime) -> Iterator[HealthFinding]:
     if ahead_s > _PATIENCE_WITH_CLOCKS_S:
         yield HealthFinding(
             "clock",
-            f"the newest message is from {shown_time(last_at_ms)}, {shown_duration(ahead_s)} ahead of this machine's "
-            "clock: that is behind now, or was ahead then; new messages get that time until the clock has passed it",
-            f"compare `date` with a watch; where it is wrong: {_SET_CLOCK}",
+            f"The newest message is from {shown_time(last_at_ms)}, {shown_duration(ahead_s)} ahead of this machine's "
+            "clock, which is slow now or was fast then. New messages get that time until the clock has passed it",
+            f"compare `date` with a watch. If it is wrong: {_SET_CLOCK}",
         )

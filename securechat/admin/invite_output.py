@@ -1,4 +1,4 @@
-"""Which address an invite link names, the link itself, and its QR code."""
+"""Invite links: the address in them, the link itself, and its QR code."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ _BORDER = 2
 QR_SIGNS = " ▀▄█"
 _BLACK_ON_WHITE, _PLAIN = "\x1b[97;40m", "\x1b[0m"
 """segno draws the light modules; on a white terminal they would be dark without this (ECMA-48, SGR 97 and 40)."""
-_ASK = "name the address that others reach this server by: --host HOST[:PORT]"
+_ASK = "the address at which others reach this server: --host HOST[:PORT]"
 
 
 def link_address(status: dict[str, Any], asked: str | None) -> tuple[str, int]:
-    """The host and port for a link.
+    """Return the host and port for a link.
 
     Args:
-        status: the server's, with its facts.
+        status: the server's answer to GetStatus.
         asked: ``--host``, if it was given.
 
     Raises:
@@ -38,8 +38,8 @@ def link_address(status: dict[str, Any], asked: str | None) -> tuple[str, int]:
     if status["ca_fingerprint"] is None:
         raise AdminFailure(
             AdminExit.REFUSED,
-            "an invite link carries the CA's fingerprint, and the server's certificate file does not hold its CA: "
-            "add the CA certificate to the file, and send the server SIGHUP",
+            "An invite link contains the CA's fingerprint, but the server's certificate file does not contain the CA. "
+            "Add the CA certificate to the file and send the server SIGHUP",
         )
     listening = [_split(text) for text in status["listening"]]
     if asked is not None:
@@ -58,43 +58,43 @@ def link_address(status: dict[str, Any], asked: str | None) -> tuple[str, int]:
         example = "localhost" if "localhost" in status["certificate_names"] else listening[0][0]
         raise AdminFailure(
             AdminExit.REFUSED,
-            "the server listens on this machine only (loopback), so the link is of use to people on this machine "
-            f"alone: if that is meant, add --host {example}; else {_ASK}",
+            "The server listens on this machine only (loopback), so the link works on this machine only. "
+            f"If that is intended, add --host {example}. Otherwise name {_ASK}",
         )
     raise AdminFailure(
-        AdminExit.REFUSED, f"the server listens on no private address that its certificate names: {_ASK}"
+        AdminExit.REFUSED, f"The server listens on no private address that its certificate names. Name {_ASK}"
     )
 
 
 def unnamed(host: str, status: dict[str, Any]) -> str | None:
-    """A warning when the certificate is not made out to ``host``; None when it is."""
+    """Return a warning when the certificate does not name ``host``; None when it does."""
     if host.lower() in {name.lower() for name in status["certificate_names"]}:
         return None
     return (
-        f"the server's certificate is not made out to {host}, so clients will refuse it: "
-        f"run `{command(Program.CERTIFICATES, f'--name {host}')}` and send the server SIGHUP"
+        f"The server's certificate does not name {host}, so clients will refuse it. "
+        f"Run `{command(Program.CERTIFICATES, f'--name {host}')}` and send the server SIGHUP"
     )
 
 
 def make_link(host: str, port: int, made: dict[str, Any], ca_fingerprint: str) -> str:
-    """The link as one line."""
+    """Return the link as one line."""
     return format_link(InviteLink(host, port, made["token"], ca_fingerprint, made["uses"] == 1))
 
 
 def qr_lines(link: str) -> list[str]:
-    """The link as a QR code of half blocks, for a terminal."""
+    """Return the link as a QR code of half blocks, for a terminal."""
     drawn = io.StringIO()
     _code(link).terminal(out=drawn, border=_BORDER, compact=True)
     return [f"{_BLACK_ON_WHITE}{line}{_PLAIN}" for line in drawn.getvalue().splitlines()]
 
 
 def cut_off(link: str, window: os.terminal_size) -> str | None:
-    """Say what to do about a window that does not hold the code; None when it does."""
+    """Return advice when the window is too small for the code; None when it is not."""
     columns, modules = _code(link).symbol_size(border=_BORDER)
     rows = (modules + 1) // 2
     if columns <= window.columns and rows < window.lines:
         return None
-    return f"The code is cut off here: to scan it, make this window {columns} columns wide and {rows + 1} rows high."
+    return f"The QR code is cut off. To scan it, make this window {columns} columns wide and {rows + 1} rows high."
 
 
 def _code(link: str) -> segno.QRCode:
@@ -112,7 +112,7 @@ def _split(text: str) -> tuple[str, int | None]:
     elif text.count(":") == 1:
         host, _, port = text.partition(":")
     if not host or (port and not (port.isascii() and port.isdigit() and 0 < int(port[:6]) < 65_536)):
-        raise AdminFailure(AdminExit.USAGE, f"--host must look like HOST or HOST:PORT, not {text!r}")
+        raise AdminFailure(AdminExit.USAGE, f"--host needs HOST or HOST:PORT, not {text!r}")
     return host, int(port) if port else None
 
 
@@ -142,5 +142,5 @@ def _first_private(names: Sequence[str], version: int) -> str | None:
 
 
 def shown_address(host: str, port: int) -> str:
-    """The address as a person reads it."""
+    """Return the address as text."""
     return endpoint(host, port)

@@ -1,6 +1,6 @@
-"""What the tool prints: tables and sentences, or JSON; and nothing hostile in either.
+"""Prints tables and sentences, or JSON, and nothing hostile in either.
 
-Every text that came from the server or a database goes through `one_line` before a person sees it. JSON is for
+Every text that came from the server or a database goes through `one_line` before it is printed as text. JSON is for
 programs, so it keeps texts as they are, but in printable ASCII alone: an escape character in a name is spelled out.
 Progress goes to standard error, and only where that is a terminal.
 """
@@ -17,12 +17,12 @@ from typing import Any, TextIO
 from securechat.text.sanitize import one_line, width
 
 _PROGRESS_AFTER_S = 1.0
-"""What is over sooner needs no bar."""
+"""Shorter work shows no progress."""
 _PROGRESS_EVERY_S = 0.1
 
 
 class TableOutput:
-    """Where the tool prints.
+    """Prints results, notices and progress.
 
     Args:
         json_lines: one JSON object a line instead of text.
@@ -43,7 +43,7 @@ class TableOutput:
 
     @property
     def is_terminal(self) -> bool:
-        """Whether a person reads the results as they come."""
+        """Whether results go to a terminal."""
         return self._out.isatty()
 
     def draws(self, signs: str) -> bool:
@@ -57,7 +57,7 @@ class TableOutput:
     # --- results
 
     def record(self, record: dict[str, Any], sentences: Iterable[str]) -> None:
-        """One result: as JSON, or as sentences, one a line."""
+        """Print one result: as JSON, or as sentences, one a line."""
         self._clear_bar()
         if self.json_lines:
             self._print(as_json(record))
@@ -68,7 +68,7 @@ class TableOutput:
     def table(
         self, rows: Sequence[dict[str, Any]], heads: Sequence[str], cells: Sequence[Sequence[str]], none: str
     ) -> None:
-        """Rows: as JSON one a line, or as a table; ``none`` says that there are none."""
+        """Print rows: as JSON one a line, or as a table; ``none`` stands in for no rows."""
         self._clear_bar()
         if self.json_lines:
             for row in rows:
@@ -80,7 +80,7 @@ class TableOutput:
                 self._print(line)
 
     def block(self, lines: Iterable[str]) -> None:
-        """Lines of our own, as they are, such as a QR code; nothing with ``--json``."""
+        """Print lines of this program, such as a QR code; nothing with ``--json``."""
         if not self.json_lines:
             for line in lines:
                 self._print(line)
@@ -88,12 +88,12 @@ class TableOutput:
     # --- beside the results
 
     def notice(self, sentence: str) -> None:
-        """Something worth knowing that is no result."""
+        """Print a warning or a question."""
         self._clear_bar()
         print(f"securechat-admin: {one_line(sentence)}", file=self._errors)
 
     def failure(self, sentence: str, word: str) -> None:
-        """Why the command failed."""
+        """Print the error that ends the command."""
         self._clear_bar()
         if self.json_lines:
             self._print(as_json({"error": {"code": word, "text": sentence}}))
@@ -101,7 +101,7 @@ class TableOutput:
             print(f"securechat-admin: {one_line(sentence)}", file=self._errors)
 
     def progress(self, what: str, share: float) -> None:
-        """Show how far something long has come."""
+        """Show the progress of long work."""
         now = time.monotonic()
         late = now - self._began_at >= _PROGRESS_AFTER_S and now - self._told_at >= _PROGRESS_EVERY_S
         if late and self._errors.isatty():
@@ -121,12 +121,12 @@ class TableOutput:
 
 
 def as_json(value: Any) -> str:
-    """JSON in printable ASCII, whatever the texts hold."""
+    """Return JSON in printable ASCII, whatever the texts hold."""
     return json.dumps(value, ensure_ascii=True)
 
 
 def aligned(lines: Sequence[Sequence[str]]) -> list[str]:
-    """Columns two spaces apart, by terminal cells."""
+    """Return rows with columns two spaces apart, by terminal cells."""
     widths = [max(width(line[column]) for line in lines) for column in range(len(lines[0]))]
     return [
         "  ".join(cell + " " * (wide - width(cell)) for cell, wide in zip(line, widths, strict=True)).rstrip()

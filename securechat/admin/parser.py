@@ -17,13 +17,11 @@ _CODES = "exit codes:\n" + "\n".join(f"  {code.value:<4} {meaning}" for code, me
 
 _USERS = "NOTES: muted (may read, not write), banned (kept out)."
 _ROOMS = (
-    "NOTES: guests (a room without rules or members, open to everybody, gone when the last one leaves; the lobby "
-    "stays), private (for its members), archived (can be read, not written in), unused (nobody belongs to it, is in "
-    "it or is invited: `rooms prune` removes it)."
+    "NOTES: guests (a public room without settings or members; it ends with its last guest, but the lobby stays), "
+    "private (for its members), archived (read-only), unused (without members, guests and invitations: `rooms prune` "
+    "removes it)."
 )
-_INVITES = (
-    "STATE: open (can be used), used up (by as many people as it is for), revoked (taken back), expired (too old)."
-)
+_INVITES = "STATE: open (can be used), used up (no uses are left), revoked (taken back), expired (too old)."
 
 
 class _Commands:
@@ -44,9 +42,9 @@ class _Commands:
 
 
 def _later(module: str, name: str) -> CommandFunction:
-    """A command whose module is imported when it is run.
+    """Return a command whose module is imported when it is run.
 
-    What works on files needs the database and X.509, half of a start; asking the server needs neither.
+    The commands that work on files need the database and X.509, half of a start; the others need neither.
     """
 
     def run(context: CommandContext) -> AdminExit:
@@ -57,7 +55,7 @@ def _later(module: str, name: str) -> CommandFunction:
 
 
 def add_common(parser: argparse.ArgumentParser, default: object) -> None:
-    """The options of every command."""
+    """Add the options of every command."""
     add = parser.add_argument
     add(
         "--data",
@@ -65,7 +63,12 @@ def add_common(parser: argparse.ArgumentParser, default: object) -> None:
         default=default,
         help="the server's data directory (SECURECHAT_DATA, or securechat-data)",
     )
-    add("--config", metavar="FILE", default=default, help="the server's configuration file, which names it, too")
+    add(
+        "--config",
+        metavar="FILE",
+        default=default,
+        help="the server's configuration file (may set --data)",
+    )
     add("--json", action="store_true", default=default, help="one JSON object a line instead of text")
 
 
@@ -73,7 +76,7 @@ def make_parser() -> argparse.ArgumentParser:
     """Return the command line."""
     program = argparse.ArgumentParser(
         prog=programs.command(programs.Program.ADMIN),
-        description="Administrate a securechat server on this machine, as the user who runs it.",
+        description="Manage a securechat server on this machine, as the user who runs it.",
         epilog=_CODES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -83,85 +86,90 @@ def make_parser() -> argparse.ArgumentParser:
     command("status", server_commands.status, "show the server at a glance")
     _add_people(command)
     _add_invites(command)
-    _add_order(command)
+    _add_moderation(command)
     _add_accounts(command)
-    text = command("announce", server_commands.announce, "tell everybody who is here something; no history keeps it")
+    text = command("announce", server_commands.announce, "send an announcement to all who are online; it is not stored")
     text.add_argument("text", metavar="TEXT")
     _add_files(command)
-    command("shutdown", server_commands.shutdown, "stop the server in order, as SIGTERM does, and wait for it")
+    command("shutdown", server_commands.shutdown, "stop the server cleanly, as SIGTERM does, and wait for it")
     return program
 
 
 def _add_people(command: _Commands) -> None:
-    about = "list everybody with an account, and the guests who are here"
+    about = "list all accounts, and the guests who are online"
     command("users", server_commands.users, about, _USERS)
     _add_rooms(command)
-    sessions = command("sessions", server_commands.sessions, "list logins and connections, of one person or all")
+    sessions = command("sessions", server_commands.sessions, "list sessions and connections, of one user or all")
     sessions.add_argument("name", metavar="NAME", nargs="?")
 
 
 def _add_rooms(command: _Commands) -> None:
-    about = "list the rooms; `rooms prune` removes those that nobody uses"
+    about = "list the rooms; `rooms prune` removes unused ones"
     rooms = command("rooms", server_commands.rooms, about, _ROOMS)
     actions = rooms.add_subparsers(metavar="prune", required=False)
     prune: argparse.ArgumentParser = actions.add_parser(
         "prune",
-        help="remove rooms that nobody belongs to",
-        description="Remove rooms that nobody belongs to, is in or is invited to, with their messages.",
+        help="remove unused rooms",
+        description="Remove rooms without members, guests and invitations, with their messages.",
         parents=[command.common],
     )
     prune.set_defaults(run=server_commands.prune_rooms)
     prune.add_argument(
-        "--unused-days", metavar="N", type=_days, help="only those without a message for so long (all of them)"
+        "--unused-days",
+        metavar="N",
+        type=_days,
+        help="only rooms without a message for N days (default: all)",
     )
-    prune.add_argument("--dry-run", action="store_true", help="list them, and remove nothing")
+    prune.add_argument("--dry-run", action="store_true", help="list the rooms, but remove nothing")
     prune.add_argument("--yes", action="store_true", help="do not ask")
 
 
 def _add_invites(command: _Commands) -> None:
-    invite = command(
-        "invite", server_commands.invite, "make a link that lets somebody make an account, and show it once"
-    )
+    invite = command("invite", server_commands.invite, "make an invite link for a new account, and show it once")
     add = invite.add_argument
-    add("--uses", metavar="N", type=_whole, default=1, help="how many accounts it makes (1)")
-    add("--days", metavar="D", type=_days, default=7.0, help="how long it can be used (7)")
-    add("--room", metavar="ROOM", type=_room, help="a room that they are in afterwards")
-    add("--host", metavar="HOST[:PORT]", help="the server's address in the link (a private one of its certificate)")
+    add("--uses", metavar="N", type=_whole, default=1, help="number of accounts it can make (default 1)")
+    add("--days", metavar="D", type=_days, default=7.0, help="days it can be used (default 7)")
+    add("--room", metavar="ROOM", type=_room, help="a room that new members join")
+    add(
+        "--host",
+        metavar="HOST[:PORT]",
+        help="the server's address (default: a private one of its certificate)",
+    )
     command("invites", server_commands.invites, "list the invites", _INVITES)
-    command("revoke", server_commands.revoke, "take an invite back").add_argument("number", metavar="N", type=_whole)
+    command("revoke", server_commands.revoke, "revoke an invite").add_argument("number", metavar="N", type=_whole)
 
 
-def _add_order(command: _Commands) -> None:
-    kick = command("kick", server_commands.kick, "end somebody's connections; they may come back")
+def _add_moderation(command: _Commands) -> None:
+    kick = command("kick", server_commands.kick, "disconnect a user, who may reconnect")
     kick.add_argument("name", metavar="NAME")
-    ban = command("ban", server_commands.ban, "keep a name, an account, an address or a network (CIDR) out")
+    ban = command("ban", server_commands.ban, "ban a name, an account, an address or a network (CIDR)")
     ban.add_argument("target", metavar="TARGET")
-    mute = command("mute", server_commands.mute, "let somebody read but not write")
+    mute = command("mute", server_commands.mute, "let a user read but not write")
     mute.add_argument("name", metavar="NAME")
     for one in (kick, ban, mute):
-        one.add_argument("--reason", metavar="TEXT", default="", help="told to them")
+        one.add_argument("--reason", metavar="TEXT", default="", help="shown to the user")
     for one in (ban, mute):
         one.add_argument(
-            "--for", metavar="TIME", dest="duration_s", type=_duration, help="90s, 10m, 2h, 7d, 4w (for good)"
+            "--for", metavar="TIME", dest="duration_s", type=_duration, help="90s, 10m, 2h, 7d, 4w (default: permanent)"
         )
     unban = command("unban", server_commands.unban, "lift a ban")
-    unban.add_argument("target", metavar="TARGET", help="its number, or its target as it was written")
-    command("unmute", server_commands.unmute, "let somebody write again").add_argument("name", metavar="NAME")
-    command("bans", server_commands.bans, "list the bans in force")
-    command("mutes", server_commands.mutes, "list the mutes in force")
+    unban.add_argument("target", metavar="TARGET", help="its number, or its target as it was given")
+    command("unmute", server_commands.unmute, "let a user write again").add_argument("name", metavar="NAME")
+    command("bans", server_commands.bans, "list the bans")
+    command("mutes", server_commands.mutes, "list the mutes")
 
 
 def _add_accounts(command: _Commands) -> None:
-    logout = command("logout", server_commands.logout, "end a login and its connections")
+    logout = command("logout", server_commands.logout, "log a session out")
     logout.add_argument("number", metavar="N", type=_whole, help="its number, as `sessions` lists it")
     reset = command(
-        "reset-password", server_commands.reset_password, "give an account a temporary password, and show it once"
+        "reset-password", server_commands.reset_password, "set a temporary password for an account, and show it once"
     )
     reset.add_argument("name", metavar="NAME")
-    role = command("role", server_commands.role, "say what an account may do")
+    role = command("role", server_commands.role, "make an account an admin or a member")
     role.add_argument("name", metavar="NAME")
     role.add_argument("role", choices=("admin", "member"))
-    delete = command("delete-user", server_commands.delete_user, "delete an account for ever")
+    delete = command("delete-user", server_commands.delete_user, "delete an account permanently")
     delete.add_argument("name", metavar="NAME")
     delete.add_argument(
         "--messages",
@@ -176,14 +184,16 @@ def _add_files(command: _Commands) -> None:
     audit = command(
         "audit",
         _later("file_commands", "audit"),
-        "show the last administrative acts; works without a running server, too",
+        "show the audit log; works without a server, too",
     )
-    audit.add_argument("--last", metavar="N", type=_whole, default=50, help="how many (50)")
+    audit.add_argument("--last", metavar="N", type=_whole, default=50, help="number of entries (default 50)")
     export = command(
-        "export", _later("exporting", "export"), "write a room's messages as JSON lines; works without a server, too"
+        "export",
+        _later("exporting", "export"),
+        "write a room's messages as JSON lines; works without a server, too",
     )
     export.add_argument("room", metavar="ROOM")
-    export.add_argument("--to", metavar="FILE", help="a new file (standard output)")
+    export.add_argument("--to", metavar="FILE", help="a new file (default: standard output)")
     backup = command(
         "backup",
         _later("file_commands", "backup"),
@@ -191,7 +201,7 @@ def _add_files(command: _Commands) -> None:
     )
     backup.add_argument("file", metavar="FILE")
     backup.add_argument(
-        "--with-ca-key", action="store_true", help="also the CA's key; whoever has it can be your server"
+        "--with-ca-key", action="store_true", help="include the CA's key, with which your server can be impersonated"
     )
     backup.add_argument("--force", action="store_true", help="replace FILE")
     restore = command(
@@ -200,30 +210,32 @@ def _add_files(command: _Commands) -> None:
         "unpack a backup into two empty directories (--data and --certs)",
     )
     restore.add_argument("file", metavar="FILE")
-    restore.add_argument("--certs", metavar="DIR", required=True, help="where the certificates go")
+    restore.add_argument("--certs", metavar="DIR", required=True, help="the directory for the certificates")
     restore.set_defaults(needs_data=True)
     recover = command(
         "recover",
         _later("file_commands", "recover_journal"),
-        "go on without the end of a damaged journal, of which a copy is kept; the server must be stopped",
+        "drop the damaged end of the journal, after copying it; the server must be stopped",
     )
     recover.add_argument("--yes", action="store_true", help="do not ask")
     check = command(
         "check",
         _later("file_commands", "check"),
-        "look for what is wrong with files, disk, certificate and clock; exit 4 if so",
+        "check files, disk, certificate, clock and database; exit code 4 if there are findings",
     )
     for one in (backup, check):
         one.add_argument(
-            "--cert", metavar="FILE", help="the server's certificate (the running server's, or as the settings say)"
+            "--cert",
+            metavar="FILE",
+            help="the server's certificate (default: the one in use, or in the settings)",
         )
 
 
-# --- What words mean ------------------------------------------------------------------------------------------------
+# --- Arguments -----------------------------------------------------------------------------------------------------
 
 
 def _typed(read: Callable[[str], object]) -> Callable[[str], object]:
-    """For argparse, which shows the sentence of this error only."""
+    """Raise the error whose sentence argparse shows."""
 
     def typed(text: str) -> object:
         try:
@@ -236,7 +248,7 @@ def _typed(read: Callable[[str], object]) -> Callable[[str], object]:
 
 def _read_whole(text: str) -> int:
     if re.fullmatch(r"[0-9]{1,15}", text.removeprefix("#")) is None or not int(text.removeprefix("#")):
-        raise ValueError(f"{text!r} is no whole number from 1 on")
+        raise ValueError(f"not a whole number from 1 on: {text!r}")
     return int(text.removeprefix("#"))
 
 
@@ -246,7 +258,7 @@ def _read_days(text: str) -> float:
     try:
         return parse_duration(text) / 86_400
     except ValueError:
-        raise ValueError(f"{text!r} is no number of days") from None
+        raise ValueError(f"not a number of days: {text!r}") from None
 
 
 _duration, _whole, _days = _typed(parse_duration), _typed(_read_whole), _typed(_read_days)

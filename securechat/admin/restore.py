@@ -1,6 +1,6 @@
-"""A backup becomes a data directory and a certificate directory again; nothing that is there is ever overwritten.
+"""Restores a backup into a data directory and a certificate directory, and overwrites nothing.
 
-And a data directory whose journal is damaged can be used again, without what is lost.
+It also recovers a data directory whose journal is damaged, without the lost transactions.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from securechat.storage.tools.integrity import damage
 from securechat.tls.certificate_directory import SERVER_FILE
 
 _LEFTOVERS = frozenset({LOCK, SOCKET, CLOCK})
-"""What a stopped server may leave in a directory that somebody emptied by ``rm *.db*``; none of them means anything."""
+"""Files that a stopped server leaves in a directory emptied by ``rm *.db*``; they do not make it a data directory."""
 
 
 def restore(archive: Path, data: Path, certs: Path, progress: Callable[[float], None]) -> Manifest:
@@ -52,7 +52,7 @@ def restore(archive: Path, data: Path, certs: Path, progress: Callable[[float], 
     except (LogError, OSError) as error:
         _remove(made)
         reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-        raise AdminFailure(AdminExit.IO, f"cannot restore {archive}: {reason}; nothing was left behind") from error
+        raise AdminFailure(AdminExit.IO, f"Cannot restore {archive}: {reason}. Nothing was left behind") from error
 
 
 def _restore(archive: Path, data: Path, certs: Path, made: list[Path], progress: Callable[[float], None]) -> Manifest:
@@ -76,27 +76,27 @@ def _check_database(archive: Path, database: Path, manifest: Manifest, progress:
     if manifest.schema > LATEST_SCHEMA:
         raise AdminFailure(
             AdminExit.REFUSED,
-            f"{archive} was made by securechat {manifest.version}, which is newer: restore it with that version",
+            f"The backup {archive} is of the newer securechat {manifest.version}. Restore it with that version",
         )
     try:
         with Snapshot(database, alone=True) as snapshot:
             wrong = damage(snapshot, lambda share: progress(0.5 + share / 2))
             if not wrong and snapshot.counts() != manifest.counts:
-                wrong = ["it does not hold what its manifest says"]
+                wrong = ["it does not match its manifest"]
     except LogSchemaTooNew as error:
         raise AdminFailure(AdminExit.REFUSED, f"{archive}: {error}") from error
     except LogError as error:
         wrong = [str(error)]
     if wrong:
-        raise AdminFailure(AdminExit.REFUSED, f"the database in {archive} is damaged ({wrong[0]}): use another backup")
+        raise AdminFailure(AdminExit.REFUSED, f"The database in {archive} is damaged ({wrong[0]}). Use another backup")
 
 
 class RecoveredJournal(Struct, frozen=True):
-    """What `recover` has done.
+    """The result of `recover`.
 
     Attributes:
         copy: of the journal as it was.
-        lost: what could not be read.
+        lost: the transactions that cannot be read.
     """
 
     copy: Path
@@ -104,7 +104,7 @@ class RecoveredJournal(Struct, frozen=True):
 
 
 def recover(data: Path, copy_name: str, confirm: Callable[[str], None]) -> RecoveredJournal | None:
-    """Go on without the end of a damaged journal, of which a copy is kept.
+    """Drop the damaged end of a journal, of which a copy is kept.
 
     Args:
         data: the data directory.
@@ -112,14 +112,14 @@ def recover(data: Path, copy_name: str, confirm: Callable[[str], None]) -> Recov
         confirm: called with a question before anything is changed; raises to stop.
 
     Returns:
-        What was done; None when the journal is not damaged, and nothing was changed.
+        The result; None when the journal is not damaged, and nothing was changed.
 
     Raises:
         Failure: a server runs there, or a file cannot be read or written.
     """
     database = data / DATABASE
     if not data.is_dir():
-        raise AdminFailure(AdminExit.IO, f"there is no data directory {data}: name it with --data")
+        raise AdminFailure(AdminExit.IO, f"There is no data directory {data}. Name it with --data")
     try:
         with DirectoryLock(data / LOCK):
             missing = missing_database(database)
@@ -130,15 +130,15 @@ def recover(data: Path, copy_name: str, confirm: Callable[[str], None]) -> Recov
                 return None
             confirm(
                 f"The journal {database.name}-wal is damaged after page {lost.readable}: {extent(lost)} that were "
-                f"acknowledged cannot be read and stay lost. A copy of the journal is kept as {copy_name}."
+                f"acknowledged cannot be read and are lost. A copy of the journal is kept as {copy_name}."
             )
             accept_loss(database, data / copy_name)
     except LogLocked as error:
         process = f" (process {error.process})" if error.process is not None else ""
         stop = command(Program.ADMIN, f"shutdown --data {shlex.quote(str(data))}")
-        raise AdminFailure(AdminExit.REFUSED, f"the server{process} is running; stop it first: `{stop}`") from error
+        raise AdminFailure(AdminExit.REFUSED, f"The server{process} is running. Stop it first: `{stop}`") from error
     except (LogError, OSError) as error:
-        raise AdminFailure(AdminExit.IO, f"cannot recover {data}: {error}") from error
+        raise AdminFailure(AdminExit.IO, f"Cannot recover {data}: {error}") from error
     return RecoveredJournal(data / copy_name, lost)
 
 
@@ -146,7 +146,7 @@ def _check_empty(directory: Path, flag: str) -> None:
     if not directory.exists():
         return
     if not directory.is_dir():
-        raise AdminFailure(AdminExit.REFUSED, f"{directory} is no directory: choose another {flag}")
+        raise AdminFailure(AdminExit.REFUSED, f"Not a directory: {directory}. Choose another {flag}")
     served = is_served(directory)
     if served is not None:
         raise AdminFailure(AdminExit.REFUSED, served)
@@ -154,8 +154,8 @@ def _check_empty(directory: Path, flag: str) -> None:
     if present:
         raise AdminFailure(
             AdminExit.REFUSED,
-            f"{directory} is not empty ({present[0]} is in it), and nothing is overwritten: "
-            f"move it away, or choose another {flag}",
+            f"The directory {directory} is not empty ({present[0]} is in it), and nothing is overwritten. "
+            f"Move it away, or choose another {flag}",
         )
 
 
@@ -168,17 +168,17 @@ def _make(directory: Path, made: list[Path]) -> None:
 
 
 def _remove(made: list[Path]) -> None:
-    """Undo: files first, then the directories we made."""
+    """Undo: first the files, then the new directories."""
     for path in sorted(set(made), key=lambda path: len(path.parts), reverse=True):
         with contextlib.suppress(OSError):
             path.rmdir() if path.is_dir() else path.unlink(missing_ok=True)
 
 
 def next_steps(data: Path, certs: Path, *, has_certificate: bool) -> list[str]:
-    """What to do after a restore."""
+    """Return what to do after a restore."""
     if not has_certificate:
         return [
-            "The backup holds no certificate: make one, and give every client its new fingerprint.",
+            "The backup contains no certificate. Make one, and give every client its new fingerprint:",
             f"    {command(Program.CERTIFICATES, f'--dir {shlex.quote(str(certs))}')}",
         ]
     arguments = f"--cert {shlex.quote(str(certs / SERVER_FILE))} --data {shlex.quote(str(data))}"

@@ -1,4 +1,4 @@
-"""The commands that the running server carries out: ask, and print what it says."""
+"""The commands that the running server carries out: each asks the server and prints the answer."""
 
 from __future__ import annotations
 
@@ -43,6 +43,7 @@ from securechat.text.durations import shown_time
 from securechat.text.names import name_key
 
 ReplyRow = dict[str, Any]
+_A_ROLE = {"admin": "an admin", "member": "a member"}
 _MOST_NAMED = 10
 """Rooms that a question names."""
 
@@ -51,7 +52,7 @@ _MOST_NAMED = 10
 
 
 def status(context: CommandContext) -> AdminExit:
-    """The server at a glance."""
+    """Show the server at a glance."""
     done = context.ask(GetStatus()).done
     context.output.record(done, show.status(done))
     return AdminExit.OK
@@ -65,7 +66,7 @@ def _table(
     none: str,
     order: Callable[[ReplyRow], Any] | None = None,
 ) -> AdminExit:
-    """Show rows, in an order if one is given: the server sorts nothing, because others would wait for it."""
+    """Show rows, in an order if one is given: the server does not sort, which would keep its other clients waiting."""
     rows = context.ask(question).rows
     if order is not None:
         rows.sort(key=order)
@@ -74,19 +75,19 @@ def _table(
 
 
 def users(context: CommandContext) -> AdminExit:
-    """Everybody with an account, and the guests who are here."""
-    none = "nobody is here, and nobody has an account"
+    """List all accounts, and the guests who are online."""
+    none = "There are no accounts, and no guest is online"
     return _table(context, ListUsers(), show.USERS, show.user, none, lambda row: name_key(row["name"]))
 
 
 def rooms(context: CommandContext) -> AdminExit:
-    """Every room with a record, and every occupied one."""
-    return _table(context, ListRooms(), show.ROOMS, show.room, "there is no room")
+    """List every room with a record, and every occupied one."""
+    return _table(context, ListRooms(), show.ROOMS, show.room, "There are no rooms")
 
 
 def prune_rooms(context: CommandContext) -> AdminExit:
-    """Remove rooms that nobody belongs to, after a question."""
-    days, none = context.options.unused_days, "nothing to remove"
+    """Remove unused rooms, after a question."""
+    days, none = context.options.unused_days, "There are no unused rooms to remove"
     found = context.ask(PruneRooms(days, dry_run=True)).rows
     if context.options.dry_run or not found:
         context.output.table(found, show.ROOMS, [show.room(row) for row in found], none)
@@ -95,7 +96,7 @@ def prune_rooms(context: CommandContext) -> AdminExit:
     names = ", ".join(f"#{row['room']}" for row in found[:_MOST_NAMED])
     more = f" and {len(found) - _MOST_NAMED} more" if len(found) > _MOST_NAMED else ""
     context.confirm(
-        f"This removes {counted(len(found), 'room')} that nobody belongs to, with "
+        f"This removes {counted(len(found), 'unused room')} with "
         f"{counted(messages, 'message')}: {names}{more}. It cannot be undone."
     )
     removed = context.ask(PruneRooms(days), "removing rooms").rows
@@ -104,28 +105,28 @@ def prune_rooms(context: CommandContext) -> AdminExit:
 
 
 def sessions(context: CommandContext) -> AdminExit:
-    """Logins and connections."""
+    """List sessions and connections."""
     question = ListSessions(context.options.name)
-    none = "nobody is logged in"
+    none = "There are no sessions"
     return _table(
         context, question, show.SESSIONS, show.session, none, lambda row: (name_key(row["name"]), row["login"])
     )
 
 
 def invites(context: CommandContext) -> AdminExit:
-    """Every invite."""
+    """List every invite."""
     now_ms = int(time.time() * 1000)
-    return _table(context, ListInvites(), show.INVITES, lambda row: show.invite(row, now_ms), "there are no invites")
+    return _table(context, ListInvites(), show.INVITES, lambda row: show.invite(row, now_ms), "There are no invites")
 
 
 def bans(context: CommandContext) -> AdminExit:
-    """Every ban in force."""
-    return _table(context, ListBans(), show.BANS, show.ban, "nobody is banned")
+    """List every ban in force."""
+    return _table(context, ListBans(), show.BANS, show.ban, "There are no bans")
 
 
 def mutes(context: CommandContext) -> AdminExit:
-    """Every mute in force."""
-    return _table(context, ListMutes(), show.MUTES, show.mute, "nobody is muted")
+    """List every mute in force."""
+    return _table(context, ListMutes(), show.MUTES, show.mute, "There are no mutes")
 
 
 # --- Invites --------------------------------------------------------------------------------------------------------
@@ -146,7 +147,7 @@ def invite(context: CommandContext) -> AdminExit:
         output.record({**made, "link": link}, ())
         return AdminExit.OK
     times = "one person" if made["uses"] == 1 else counted(made["uses"], "person")
-    room = f", who will then be in #{made['room']}" if made["room"] else ""
+    room = f", who joins #{made['room']}" if made["room"] else ""
     too_small = None
     if output.is_terminal and output.draws(QR_SIGNS):
         output.block(qr_lines(link))
@@ -154,38 +155,40 @@ def invite(context: CommandContext) -> AdminExit:
     output.record(made, [link])
     output.record(made, [
         f"This link makes an account for {times}{room}, until {shown_time(made['expires_at_ms'])}.",
-        "Whoever has it can use it: send it where nobody else reads, and it is shown this once only.",
-        f"The other person types  {command(Program.CLIENT, '--invite')}  and pastes the link when asked.",
-        f"To take it back:  {command(Program.ADMIN, 'revoke')} {made['invite']}",
+        "Send it privately: it works for all who have it, and it is shown only once.",
+        f"The new member types  {command(Program.CLIENT, '--invite')}  and pastes the link when asked.",
+        f"To revoke it:  {command(Program.ADMIN, 'revoke')} {made['invite']}",
         *([too_small] if too_small else []),
     ])  # fmt: skip
     return AdminExit.OK
 
 
 def revoke(context: CommandContext) -> AdminExit:
-    """Take an invite back."""
+    """Revoke an invite."""
     done = context.ask(RevokeInvite(context.options.number)).done
-    used = f"; {', '.join(done['used_by'])} had used it" if done["used_by"] else ""
-    context.output.record(done, [f"invite {done['invite']} can no longer be used{used}"])
+    used = f". It was used by {', '.join(done['used_by'])}" if done["used_by"] else ""
+    context.output.record(done, [f"Invite {done['invite']} is revoked{used}"])
     return AdminExit.OK
 
 
-# --- Order ----------------------------------------------------------------------------------------------------------
+# --- Moderation ------------------------------------------------------------------------------------------------------
 
 
 def kick(context: CommandContext) -> AdminExit:
-    """End somebody's connections."""
+    """Disconnect a user."""
     done = context.ask(KickMember(context.options.name, context.options.reason)).done
     closed = counted(done["connections"], "connection")
-    context.output.record(done, [f"{done['name']} is out ({closed} closed) and may come back; `ban` keeps people out"])
+    context.output.record(
+        done, [f"Kicked {done['name']} ({closed} closed). A kicked user may reconnect; `ban` prevents it"]
+    )
     return AdminExit.OK
 
 
 def ban(context: CommandContext) -> AdminExit:
-    """Keep a name, an account, an address or a network out."""
+    """Ban a name, an account, an address or a network."""
     options = context.options
     done = context.ask(AddBan(options.target, options.reason, options.duration_s)).done
-    sentence = f"the {done['kind']} {done['target']} is banned {show.until(done)} (ban {done['ban']})"
+    sentence = f"Banned the {done['kind']} {done['target']} {show.until(done)} (ban {done['ban']})"
     context.output.record(done, [sentence])
     return AdminExit.OK
 
@@ -193,23 +196,23 @@ def ban(context: CommandContext) -> AdminExit:
 def unban(context: CommandContext) -> AdminExit:
     """Lift a ban."""
     done = context.ask(RemoveBan(context.options.target)).done
-    lifted = [f"the {row['kind']} {row['target']} is no longer banned" for row in done["bans"]]
+    lifted = [f"Unbanned the {row['kind']} {row['target']}" for row in done["bans"]]
     context.output.record(done, lifted)
     return AdminExit.OK
 
 
 def mute(context: CommandContext) -> AdminExit:
-    """Let somebody read but not write."""
+    """Let a user read but not write."""
     options = context.options
     done = context.ask(AddMute(options.name, options.reason, options.duration_s)).done
-    context.output.record(done, [f"{done['name']} may read but not write, {show.until(done)}"])
+    context.output.record(done, [f"Muted {done['name']} {show.until(done)}"])
     return AdminExit.OK
 
 
 def unmute(context: CommandContext) -> AdminExit:
-    """Let somebody write again."""
+    """Let a user write again."""
     done = context.ask(RemoveMute(context.options.name)).done
-    context.output.record(done, [f"{done['name']} may write again"])
+    context.output.record(done, [f"Unmuted {done['name']}"])
     return AdminExit.OK
 
 
@@ -217,19 +220,19 @@ def unmute(context: CommandContext) -> AdminExit:
 
 
 def logout(context: CommandContext) -> AdminExit:
-    """End a login."""
+    """Log a session out."""
     done = context.ask(EndSession(context.options.number)).done
-    context.output.record(done, [f"login {done['login']} ({done['client']} at {done['address']}) has ended"])
+    context.output.record(done, [f"Session {done['login']} ({done['client']} at {done['address']}) is logged out"])
     return AdminExit.OK
 
 
 def reset_password(context: CommandContext) -> AdminExit:
-    """Give an account a temporary password, which this prints and nothing remembers."""
+    """Set a temporary password, which is printed and stored nowhere."""
     done = context.ask(ResetPassword(context.options.name)).done
     output = context.output
     output.record(done, [
-        f"{done['name']}'s temporary password:  {done['password']}",
-        "It is shown this once only, must be changed at the next login, and all logins of the account have ended.",
+        f"Temporary password of {done['name']}:  {done['password']}",
+        "It is shown only once and must be changed at the next login. All sessions of the account are logged out.",
     ])  # fmt: skip
     return AdminExit.OK
 
@@ -237,7 +240,7 @@ def reset_password(context: CommandContext) -> AdminExit:
 def role(context: CommandContext) -> AdminExit:
     """Give an account a role."""
     done = context.ask(SetAccountRole(context.options.name, Role(context.options.role))).done
-    context.output.record(done, [f"{done['name']} is {done['role']} now"])
+    context.output.record(done, [f"{done['name']} is now {_A_ROLE[done['role']]}"])
     return AdminExit.OK
 
 
@@ -246,20 +249,20 @@ def delete_user(context: CommandContext) -> AdminExit:
     name, fate = context.options.name, context.options.messages
     what = " and every message it ever wrote" if fate == "remove" else "; its messages stay, without its name"
     context.confirm(f"This deletes the account {name}{what}. It cannot be undone.")
-    done = context.ask(DeleteUser(name, fate), f"going through the messages of {name}").done
+    done = context.ask(DeleteUser(name, fate), f"processing the messages of {name}").done
     touched = counted(done["messages"], "message")
     after = f"{touched} removed" if done["removed"] else f"{touched} kept without a name"
-    context.output.record(done, [f"the account {done['name']} is deleted; {after}"])
+    context.output.record(done, [f"Deleted the account {done['name']}. {after}"])
     return AdminExit.OK
 
 
-# --- Everybody ------------------------------------------------------------------------------------------------------
+# --- The server -----------------------------------------------------------------------------------------------------
 
 
 def announce(context: CommandContext) -> AdminExit:
-    """Tell everybody who is here something."""
+    """Send an announcement to all who are online."""
     done = context.ask(SendAnnouncement(context.options.text)).done
-    context.output.record(done, [f"{counted(done['people'], 'person')} told"])
+    context.output.record(done, [f"Announced to {counted(done['people'], 'person')}"])
     return AdminExit.OK
 
 
@@ -268,5 +271,5 @@ def shutdown(context: CommandContext) -> AdminExit:
     with AdminConnection(context.data) as line:
         done = line.ask(ShutDown()).done
         line.wait_for_end()
-    context.output.record({**done, "stopped": True}, ["the server has stopped; everything acknowledged is stored"])
+    context.output.record({**done, "stopped": True}, ["The server has stopped. Every acknowledged message is stored"])
     return AdminExit.OK

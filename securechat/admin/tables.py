@@ -1,4 +1,4 @@
-"""The server's answers as a person reads them: columns of a table, or a few sentences. JSON does not come this way."""
+"""Makes tables and sentences of the server's answers. JSON output does not pass through this module."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ TableRow = dict[str, Any]
 
 
 def until(row: TableRow) -> str:
-    """How long a ban or mute lasts."""
-    return f"until {shown_time(row['until_ms'])}" if row["until_ms"] else "for good"
+    """Return the end of a ban or mute."""
+    return f"until {shown_time(row['until_ms'])}" if row["until_ms"] else "permanently"
 
 
 def status(done: TableRow) -> list[str]:
-    """The server at a glance."""
+    """Return the lines of `status`."""
     days = done["certificate_days"]
     free = f"{_size(done['free_bytes'])} free"
     if done["free_bytes"] < done["low_disk_bytes"]:
@@ -29,13 +29,13 @@ def status(done: TableRow) -> list[str]:
     lines = {
         "version": f"{done['version']}, process {done['pid']}, up {shown_duration(done['uptime_s'])}",
         "listening on": "  ".join(done["listening"]),
-        "who may come in": done["access"],
-        "people": f"{done['members']} here ({counted(done['guests'], 'guest')}, "
+        "access": done["access"],
+        "people": f"{done['members']} online ({counted(done['guests'], 'guest')}, "
         f"{counted(done['connections'], 'connection')}), {counted(done['accounts'], 'account')}",
-        "rooms": f"{done['rooms']} with people in them now; {done['kept_rooms']} kept, with or without people in them "
-        f"({done['rooms_without_members']} of these without members)",
-        "messages": f"{done['last_seq']} so far, {done['unsettled']} being stored",
-        "order": f"{counted(done['open_invites'], 'open invite')}, {counted(done['bans'], 'ban')}, "
+        "rooms": f"{done['rooms']} occupied, {done['kept_rooms']} stored "
+        f"({done['rooms_without_members']} of them without members)",
+        "messages": f"{done['last_seq']} so far, {done['unsettled']} waiting to be stored",
+        "moderation": f"{counted(done['open_invites'], 'open invite')}, {counted(done['bans'], 'ban')}, "
         f"{counted(done['mutes'], 'mute')}",
         "certificate": f"{done['certificate']}, " + (f"{counted(round(days), 'day')} left" if days > 0 else "EXPIRED"),
         "data": f"{done['data']}, {_size(done['database_bytes'])}, {free}",
@@ -49,24 +49,24 @@ def status(done: TableRow) -> list[str]:
     return [f"{label + ':':<17}{text}" for label, text in lines.items()]
 
 
-USERS = ("NAME", "ROLE", "HERE", "ROOMS", "FROM", "LAST SEEN", "NOTES")
+USERS = ("NAME", "ROLE", "ONLINE", "ROOMS", "FROM", "LAST SEEN", "NOTES")
 
 
 def user(row: TableRow) -> Sequence[str]:
-    """One person."""
+    """Return the cells of a user."""
     marks = [mark for mark in ("muted", "banned") if row[mark]]
     here = f"yes ({row['connections']})" if row["connections"] > 1 else "yes" if row["online"] else "no"
     seen = "now" if row["online"] else shown_time(row["seen_at_ms"])
     return row["name"], row["role"], here, " ".join(row["rooms"]), " ".join(row["addresses"]), seen, " ".join(marks)
 
 
-ROOMS = ("ROOM", "HERE", "MEMBERS", "OWNERS", "MESSAGES", "LAST MESSAGE", "NOTES")
+ROOMS = ("ROOM", "ONLINE", "MEMBERS", "OWNERS", "MESSAGES", "LAST MESSAGE", "NOTES")
 _MANY = 10_000
 """Messages are counted up to here."""
 
 
 def room(row: TableRow) -> Sequence[str]:
-    """One room."""
+    """Return the cells of a room."""
     marks = [row["kind"]] if row["kind"] != "public" else []
     marks += ["unused"] if row["prunable"] else []
     messages = f"{row['messages']}" + ("+" if row["messages"] >= _MANY else "")
@@ -79,15 +79,15 @@ PRUNED = ("REMOVED", "MESSAGES")
 
 
 def pruned(row: TableRow) -> Sequence[str]:
-    """One room that is gone."""
+    """Return the cells of a removed room."""
     return row["room"], str(row["messages"])
 
 
-SESSIONS = ("LOGIN", "NAME", "HERE", "CLIENT", "FROM", "SINCE", "LAST USED")
+SESSIONS = ("SESSION", "NAME", "ONLINE", "CLIENT", "FROM", "SINCE", "LAST USED")
 
 
 def session(row: TableRow) -> Sequence[str]:
-    """One login, or one connection without."""
+    """Return the cells of a session, or of a connection without one."""
     number = str(row["login"]) if row["login"] else "certificate" if row["certificate"] else "guest"
     used = "now" if row["online"] else shown_time(row["used_at_ms"])
     here = "yes" if row["online"] else "no"
@@ -98,7 +98,7 @@ INVITES = ("INVITE", "STATE", "USED", "ROOM", "BY", "MADE", "EXPIRES", "USED BY"
 
 
 def invite(row: TableRow, now_ms: int) -> Sequence[str]:
-    """One invite."""
+    """Return the cells of an invite."""
     if row["revoked"]:
         state = "revoked"
     elif len(row["used_by"]) >= row["uses"]:
@@ -115,7 +115,7 @@ BANS = ("BAN", "TARGET", "KIND", "LASTS", "BY", "MADE", "REASON")
 
 
 def ban(row: TableRow) -> Sequence[str]:
-    """One ban."""
+    """Return the cells of a ban."""
     made = shown_time(row["made_at_ms"])
     return str(row["ban"]), row["target"], row["kind"], until(row), row["made_by"], made, row["reason"]
 
@@ -124,15 +124,15 @@ MUTES = ("NAME", "LASTS", "BY", "MADE", "REASON")
 
 
 def mute(row: TableRow) -> Sequence[str]:
-    """One mute."""
+    """Return the cells of a mute."""
     return row["name"], until(row), row["made_by"], shown_time(row["made_at_ms"]), row["reason"]
 
 
-AUDIT = ("WHEN", "WHO", "DID", "TO", "DETAIL")
+AUDIT = ("WHEN", "BY", "ACTION", "TARGET", "DETAIL")
 
 
 def audit(row: TableRow) -> Sequence[str]:
-    """One line of the audit."""
+    """Return the cells of an audit entry."""
     return shown_time(row["at_ms"]), row["actor"], row["act"], row["target"], row["detail"]
 
 

@@ -54,7 +54,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         output.failure(f"{where}{error.strerror or error}", "io")
     except KeyboardInterrupt:
         code = AdminExit.INTERRUPTED
-        output.failure("stopped; what the server was asked may have been done all the same", "interrupted")
+        output.failure("Stopped. The command may have been carried out", "interrupted")
     return code
 
 

@@ -50,7 +50,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         options = _parser().parse_args(argv)
         return _run(options)
     except StartupError as stop:
-        _say(stop.sentence)
+        _say(catalogue.names.capital(stop.sentence))
         return stop.code
     except KeyboardInterrupt:  # while learning the CA, before the chat has started
         return ClientExit.INTERRUPTED

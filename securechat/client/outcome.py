@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from securechat.client import catalogue
+from securechat.client.catalogue.server_refusals import refusal_sentence
 from securechat.client.core.events.connection import ClientEnded, Disconnect, DisconnectReason, EndReason
 from securechat.client.exit_codes import OF_TLS_PROBLEM, ClientExit
 from securechat.errors import ErrorCode
-from securechat.text.sanitize import one_line
 
 _OF_LOSS = {
     DisconnectReason.REFUSED: ClientExit.CONNECTION_REFUSED,
@@ -42,11 +42,11 @@ def of_end(ended: ClientEnded, host: str, port: int) -> tuple[ClientExit, str | 
     if ended.cause is EndReason.LOGGED_OUT:
         return ClientExit.OK, catalogue.accounts.LOGGED_OUT
     if ended.code in _INVITE_CODES:
-        return ClientExit.INVITE_REFUSED, catalogue.accounts.invite_refused(one_line(ended.text))
+        return ClientExit.INVITE_REFUSED, catalogue.accounts.invite_refused(refusal_sentence(ended))
     if ended.code in _REMOVED_CODES:
-        return ClientExit.REMOVED, catalogue.accounts.removed(one_line(ended.text))
+        return ClientExit.REMOVED, catalogue.accounts.removed(refusal_sentence(ended))
     if ended.code is not None:
         code = ClientExit.REPLACED if ended.code is ErrorCode.REPLACED else ClientExit.CLOSED_BY_SERVER
-        return code, catalogue.connection.ended(ended.cause, ended.code, one_line(ended.text))
+        return code, catalogue.connection.ended(ended.cause, ended.code, refusal_sentence(ended))
     loss = ended.loss or Disconnect(DisconnectReason.CLOSED)
     return of_loss(loss), catalogue.connection.not_reached(loss, host, port)

@@ -88,10 +88,10 @@ def prompts(screen: Screen, text: str) -> bool:
 
 
 def register(screen: Screen, password: str = PASSWORD) -> None:
-    screen.wait_for("in #lobby")
+    screen.wait_for("Joined #lobby")
     screen.line("/register")
     answer(screen, "New password", password, password)
-    screen.wait_for("this name is yours now")
+    screen.wait_for("Registered as")
 
 
 def leave(screen: Screen) -> None:
@@ -117,45 +117,45 @@ def invite(server: ServerProcess, *flags: str) -> str:
 def test_a_registered_name_comes_back_by_itself_and_to_nobody_else(machine: Callable[[str], Machine]) -> None:
     mine, theirs = machine("mine"), machine("theirs")
     first = mine.open("--name", "ann")
-    first.wait_for("/register makes it yours")
+    first.wait_for("/register reserves this name")
     register(first)
     leave(first)
 
     again = mine.open(known=True)
-    again.wait_for(f"going to the server used last, 127.0.0.1 port {mine.server.port}, as: ann")
-    again.wait_for("you are: ann")
+    again.wait_for(f"Using the last server, 127.0.0.1 port {mine.server.port}, as ann")
+    again.wait_for("as ann, encrypted")
     assert "Password" not in again.text
 
     stranger = theirs.open("--name", "ann")
-    answer(stranger, "Password of ann", WRONG_PASSWORD)
-    stranger.wait_for("this is not the password")
-    answer(stranger, "Password of ann", "")
+    answer(stranger, "Password for ann", WRONG_PASSWORD)
+    stranger.wait_for("Wrong password")
+    answer(stranger, "Password for ann", "")
     stranger.wait_for("Name")
     stranger.line("bob")
-    stranger.wait_for("you are: bob")
-    again.wait_for("joined: bob")
+    stranger.wait_for("as bob, encrypted")
+    again.wait_for("bob joined")
 
 
 def test_a_second_device_logs_in_by_password_and_sees_and_says_the_same(machine: Callable[[str], Machine]) -> None:
     one = machine("one").open("--name", "ann")
     register(one)
     other = machine("other").open("--name", "Ann")
-    answer(other, "Password of Ann", PASSWORD)
-    other.wait_for("you are: ann")
+    answer(other, "Password for Ann", PASSWORD)
+    other.wait_for("as ann, encrypted")
     other.line("from the other one")
     one.wait_for("ann: from the other one")
     one.line("/join ops")
-    other.wait_for("you are also in #ops")
+    other.wait_for("You are also in #ops")
     one.line("/leave")
-    other.wait_for("you left #ops on another device")
+    other.wait_for("You left #ops on another device")
 
     one.line("/sessions")
-    one.wait_for("here now")
-    number = next(row for row in one.rows if "here now" in row).split()[1]
+    one.wait_for("online")
+    number = next(row for row in one.rows if "online" in row).split()[1]
     one.line(f"/sessions end {number}")
-    one.wait_for(f"login {number} has ended")
+    one.wait_for(f"Session {number} is logged out")
     assert other.wait_for_exit() == ClientExit.REMOVED
-    assert "ended your connection for good" in other.text
+    assert "ended" in other.text
 
 
 def test_logging_out_forgets_the_login_and_forget_forgets_the_server(machine: Callable[[str], Machine]) -> None:
@@ -164,14 +164,14 @@ def test_logging_out_forgets_the_login_and_forget_forgets_the_server(machine: Ca
     register(first)
     first.line("/logout")
     assert first.wait_for_exit() == ClientExit.OK
-    assert "logged out" in first.text
+    assert "Logged out" in first.text
     again = mine.open(known=True)
-    answer(again, "Password of ann", PASSWORD)
-    again.wait_for("you are: ann")
+    answer(again, "Password for ann", PASSWORD)
+    again.wait_for("as ann, encrypted")
     leave(again)
     done = mine.run("--forget", known=True)
     assert done.returncode == ClientExit.OK
-    assert "logins forgotten: ann" in done.stderr
+    assert "Logins forgotten: ann" in done.stderr
     assert not list(mine.state.rglob("*.json"))
 
 
@@ -180,26 +180,26 @@ def test_a_changed_password_ends_every_other_login(machine: Callable[[str], Mach
     first = one.open("--name", "ann")
     register(first)
     second = other.open("--name", "ann")
-    answer(second, "Password of ann", PASSWORD)
-    second.wait_for("you are: ann")
+    answer(second, "Password for ann", PASSWORD)
+    second.wait_for("as ann, encrypted")
     first.line("/password")
     answer(first, "Old password", PASSWORD)
     answer(first, "New password", OTHER_PASSWORD, PASSWORD)
-    first.wait_for("two different passwords")
+    first.wait_for("passwords do not match")
     answer(first, "New password", OTHER_PASSWORD, OTHER_PASSWORD)
-    first.wait_for("your password is changed")
+    first.wait_for("Password changed")
     assert second.wait_for_exit() == ClientExit.REMOVED
     leave(first)
     back = one.open(known=True)
-    back.wait_for("you are: ann")
+    back.wait_for("as ann, encrypted")
     lost = other.open("--name", "ann")
-    answer(lost, "Password of ann", OTHER_PASSWORD)
-    lost.wait_for("you are: ann")
+    answer(lost, "Password for ann", OTHER_PASSWORD)
+    lost.wait_for("as ann, encrypted")
 
 
 def test_what_is_typed_at_a_password_prompt_is_nowhere(machine: Callable[[str], Machine]) -> None:
     ann = machine("mine").open("--name", "ann")
-    ann.wait_for("in #lobby")
+    ann.wait_for("Joined #lobby")
     ann.line("an ordinary line")
     ann.wait_for("ann: an ordinary line")
     ann.line("/register")
@@ -207,8 +207,8 @@ def test_what_is_typed_at_a_password_prompt_is_nowhere(machine: Callable[[str], 
     question = ann.rows[-1]
     ann.type(PASSWORD)
     bob = machine("theirs").open("--name", "bob")
-    ann.wait_for("joined: bob")  # printed above the prompt, which is drawn again, with whatever it shows
-    bob.wait_for("in #lobby")
+    ann.wait_for("bob joined")  # printed above the prompt, which is drawn again, with whatever it shows
+    bob.wait_for("Joined #lobby")
     bob.line("look away")
     ann.wait_for("bob: look away")
     ann.wait_until(lambda: ann.rows[-1].startswith("New password"), "the question, last")
@@ -216,16 +216,16 @@ def test_what_is_typed_at_a_password_prompt_is_nowhere(machine: Callable[[str], 
     ann.line("")
     ann.wait_until(lambda: "again" in ann.rows[-1], "the second question")
     ann.line("")
-    ann.wait_for("nothing was changed")
+    ann.wait_for("Nothing was changed")
     ann.line("/register")
     ann.wait_until(lambda: prompts(ann, "New password"), "the question")
     ann.type(PASSWORD + CTRL_C)
-    ann.wait_until(lambda: ann.text.count("nothing was changed") == 2, "Ctrl-C takes back the question, not the chat")
+    ann.wait_until(lambda: ann.text.count("Nothing was changed") == 2, "Ctrl-C takes back the question, not the chat")
     ann.type(UP)
     ann.wait_until(lambda: ann.rows[-1].endswith(">> /register"), "the last line but the password")
     ann.type("\x15")
     ann.line("/register hush")
-    ann.wait_for("a password does not belong behind the command")
+    ann.wait_for("Do not type a password behind the command")
     ann.type(UP)
     ann.wait_until(lambda: ann.rows[-1].endswith(">> /register"), "the last line but the one with a password")
     assert "hush" not in ann.text
@@ -239,12 +239,12 @@ def test_a_password_typed_once_more_while_a_login_is_held_is_no_message(certs: P
         register(ann)
         other = stack.enter_context(Machine(tmp_path / "theirs", server).open("--name", "ann"))
         for tries in (1, 2):
-            answer(other, "Password of ann", WRONG_PASSWORD)
-            other.wait_until(lambda n=tries: other.text.count("this is not the password") == n, "a refusal")
-        other.wait_until(partial(prompts, other, "Password of ann"), "the question")
+            answer(other, "Password for ann", WRONG_PASSWORD)
+            other.wait_until(lambda n=tries: other.text.count("Wrong password") == n, "a refusal")
+        other.wait_until(partial(prompts, other, "Password for ann"), "the question")
         other.line(f"{PASSWORD}{ENTER}{OTHER_PASSWORD}")  # the second while no prompt is there
-        other.wait_for("tried by itself")
-        other.wait_for("went nowhere")
+        other.wait_for("tried again in")
+        other.wait_for("was not sent")
         other.wait_until(partial(prompts, other, "Logging in"), "no prompt for messages")
         other.type(PASSWORD[:-1] + CTRL_C)
         assert other.wait_for_exit() == ClientExit.OK
@@ -266,7 +266,7 @@ def test_a_line_begun_before_a_password_is_asked_for_is_there_afterwards(
     other.type("half a sent")
     other.wait_until(partial(prompts, other, ">> half a sent"), "the line")
     server.process.send_signal(signal.SIGCONT)
-    answer(other, "Password of ann", PASSWORD)
+    answer(other, "Password for ann", PASSWORD)
     other.wait_until(partial(prompts, other, ">> half a sent"), "the line again")
     other.line("ence")
     ann.wait_for("ann: half a sentence")
@@ -279,11 +279,11 @@ def test_an_account_comes_back_by_itself_after_a_crash_of_the_server(
     ann = mine.open("--name", "ann")
     register(ann)
     server.kill()
-    ann.wait_for("connection lost")
+    ann.wait_for("Connection lost")
     ann.line("typed while away")
-    ann.wait_for("waiting: typed while away")
+    ann.wait_for("Waiting to be sent: typed while away")
     server.start()
-    ann.wait_for("connected again")
+    ann.wait_for("Connected again")
     ann.wait_for("ann: typed while away")
     assert "Password" not in ann.text
 
@@ -294,9 +294,9 @@ def test_a_direct_message_waits_for_whoever_is_not_here(machine: Callable[[str],
     register(ann)
     leave(ann)
     bob = machine("theirs").open("--name", "bob")
-    bob.wait_for("in #lobby")
+    bob.wait_for("Joined #lobby")
     bob.line("/msg ann see you")
-    bob.wait_for("not here now, the message waits for them: ann")
+    bob.wait_for("ann is offline. Your message will be delivered later")
     bob.line("not for her")
     bob.wait_for("bob: not for her")
     back = mine.open(known=True)
@@ -308,10 +308,10 @@ def test_a_direct_message_waits_for_whoever_is_not_here(machine: Callable[[str],
 def test_a_dumb_terminal_keeps_passwords_to_itself_too(machine: Callable[[str], Machine]) -> None:
     mine = machine("mine")
     ann = mine.open("--name", "ann", TERM="dumb")
-    ann.wait_for("in #lobby")
+    ann.wait_for("Joined #lobby")
     ann.line("/register")
     answer(ann, "New password", PASSWORD, PASSWORD)
-    ann.wait_for("this name is yours now")
+    ann.wait_for("Registered as")
     ann.line("and now aloud")
     ann.wait_for("and now aloud")
     ann.type(CTRL_D)
@@ -355,7 +355,7 @@ def test_a_password_file_that_is_wrong_or_open_is_refused(
     password_file.write_text(WRONG_PASSWORD)
     done = script.run(*flags, stdin="x\n")
     assert done.returncode == ClientExit.LOGIN_REFUSED
-    assert "not the password" in done.stderr
+    assert "Wrong password" in done.stderr
     password_file.chmod(0o644)
     done = script.run("--name", "ann", "--send", stdin="x\n", SECURECHAT_PASSWORD_FILE=str(password_file))
     assert done.returncode == ClientExit.LOGIN_REFUSED
@@ -370,9 +370,9 @@ def test_a_damaged_memory_costs_a_sentence_and_a_login(machine: Callable[[str], 
     for path in mine.state.rglob("login-*.json"):
         path.write_bytes(b"\xff")
     again = mine.open(known=True)
-    again.wait_for("set aside")
-    answer(again, "Password of ann", PASSWORD)
-    again.wait_for("you are: ann")
+    again.wait_for("was renamed to")
+    answer(again, "Password for ann", PASSWORD)
+    again.wait_for("as ann, encrypted")
 
 
 # --- certificates -----------------------------------------------------------------------------------------------------
@@ -389,11 +389,11 @@ def test_a_client_certificate_logs_in_once_it_is_added(
     ann = mine.open("--name", "ann")
     register(ann)
     ann.line("/cert")
-    ann.wait_for("no client certificate logs in")
+    ann.wait_for("Your account has no client certificate")
     ann.line(f"/cert add {tmp_path / 'nowhere.pem'}")
-    ann.wait_for("no certificate was added")
+    ann.wait_for("No certificate was added")
     ann.line(f"/cert add {card}")
-    ann.wait_for("the certificate logs in to your account now")
+    ann.wait_for("Certificate added")
     ann.line("/cert")
     ann.wait_for("client-ann.pem, added")
     other = machine("other")
@@ -402,7 +402,7 @@ def test_a_client_certificate_logs_in_once_it_is_added(
     ann.wait_for("ann: by card")
     number = next(row for row in ann.rows if "client-ann.pem, added" in row).split()[1]
     ann.line(f"/cert remove {number}")
-    ann.wait_for("logs in no longer")
+    ann.wait_for("removed")
     done = other.run("--cert", str(card), "--name", "ann", "--send", stdin="no more\n")
     assert done.returncode == ClientExit.LOGIN_REFUSED
 
@@ -431,14 +431,14 @@ def test_a_link_makes_an_account_from_nothing_else(machine: Callable[[str], Mach
     ann = mine.open(link, known=True)
     ann.wait_for("Name")
     ann.line("ann")
-    ann.wait_for("the invite is good and the name is free")
+    ann.wait_for("The invite is valid and the name is free")
     answer(ann, "New password", "short")
     ann.wait_for("Choose a longer one")
     answer(ann, "New password", PASSWORD, PASSWORD)
-    ann.wait_for("you are: ann")
+    ann.wait_for("as ann, encrypted")
     leave(ann)
     again = mine.open(known=True)
-    again.wait_for("you are: ann")
+    again.wait_for("as ann, encrypted")
     second = machine("second").open(link, "--name", "eve", known=True)
     assert second.wait_for_exit() == ClientExit.INVITE_REFUSED
     assert "used up" in second.text
@@ -459,7 +459,7 @@ def test_a_link_with_several_uses_is_pasted_never_typed_behind_the_command(
     ann.wait_for("The rest of the link:")
     ann.line(link[half:])
     answer(ann, "New password", PASSWORD, PASSWORD)
-    ann.wait_for("you are: ann")
+    ann.wait_for("as ann, encrypted")
     flags = ("--invite", "--name", "bob", "--password-file", str(password_file))
     done = machine("pipe").run(*flags, stdin=f"{link}\nhello from a pipe\n", known=True)
     assert done.returncode == ClientExit.OK, done.stderr
@@ -478,7 +478,7 @@ def test_a_link_that_names_another_ca_than_before_is_a_warning(
 ) -> None:
     mine = machine("mine")
     ann = mine.open("--name", "ann")
-    ann.wait_for("in #lobby")
+    ann.wait_for("Joined #lobby")
     leave(ann)
     ensure_server(tmp_path / "forged")
     forged = "0" * 64

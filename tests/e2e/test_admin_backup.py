@@ -129,7 +129,9 @@ def test_without_a_server_backup_and_audit_work_as_well(full: ServerProcess, tmp
     assert "50 messages, 1 account," in printed
     with tarfile.open(archive) as tar:
         assert tar.getnames() == ["securechat.db", "server.pem", "ca.pem", "ca.key", "manifest.json"]
-    assert "exists already" in refused(full.data, 1, "backup", str(archive), "--cert", str(full.certs / "server.pem"))
+    assert "Choose another name" in refused(
+        full.data, 1, "backup", str(archive), "--cert", str(full.certs / "server.pem")
+    )
     assert "register" in told(full, "audit")
     assert "--data" in refused(tmp_path / "nowhere", 5, "audit")
 
@@ -190,7 +192,7 @@ def test_a_backup_that_is_not_what_was_packed_is_refused(
             info.size = len(content)
             tar.addfile(info, io.BytesIO(content))
     sentence = refused(tmp_path / "d" / "deep", 1, "restore", str(archive), "--certs", str(tmp_path / "c"))
-    assert "use another one" in sentence or "newer" in sentence
+    assert "Use another one" in sentence or "newer" in sentence
     assert sorted(path.name for path in tmp_path.iterdir()) == ["backup.tar"]
 
 
@@ -212,7 +214,7 @@ def test_check_finds_what_is_wrong_and_says_what_mends_it(full: ServerProcess, t
     ensure_server(tmp_path / "own")
     cert = tmp_path / "own" / "server.pem"
     words = ["check", "--cert", str(cert)]
-    assert "nothing found" in told(full, *words)
+    assert "No problems found" in told(full, *words)
     full.data.chmod(0o755)
     (full.data / "securechat.db").chmod(0o644)
     cert.chmod(0o644)
@@ -228,7 +230,7 @@ def test_check_finds_what_is_wrong_and_says_what_mends_it(full: ServerProcess, t
     fixes = [finding["fix"] for finding in found[:-1]]
     assert f"chmod 700 {full.data}" in fixes
     assert f"chmod 600 {cert}" in fixes
-    assert "to mend it:" in admin(full.data, *words).stdout
+    assert "fix:" in admin(full.data, *words).stdout
 
 
 def test_check_finds_a_damaged_database(full: ServerProcess) -> None:
@@ -280,12 +282,12 @@ def test_a_damaged_journal_stops_the_start_until_recover_was_told_to_go_on(full:
     lost = re.search(r"at least \d+ transactions \(\d+ pages\)", question)
     assert lost is not None and question.index(lost[0]) < question.index("add --yes")
     done = told(full, "recover", "--yes")
-    assert f"lost: {lost[0]}" in done
-    assert "a copy of all of it" in done
+    assert f"Lost: {lost[0]}" in done
+    assert "A copy of the whole journal" in done
     (copy,) = full.data.glob("securechat.db-wal.damaged-*")
     assert copy.read_bytes() == bytes(content)
-    assert "nothing was changed" in told(full, "recover")
+    assert "Nothing was changed" in told(full, "recover")
     with full.start(), NativeClient(full.port, full.ca) as ann:
         ann.hello("guest")
         running = refused(full.data, 1, "recover", "--yes")
-        assert f"the server (process {full.pid}) is running; stop it first" in running
+        assert f"The server (process {full.pid}) is running. Stop it first" in running

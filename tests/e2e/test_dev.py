@@ -68,7 +68,7 @@ def test_an_old_python_can_read_the_file_to_its_sentence() -> None:
 def test_an_old_python_is_told_in_one_sentence(dev: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(dev.shutil, "which", lambda name: "/usr/bin/python3.12" if name == "python3.12" else None)
     with pytest.raises(
-        dev.Problem, match=r"needs Python 3\.11 or newer, and this is 3\.8\.10; run it with python3\.12"
+        dev.Problem, match=r"needs Python 3\.11 or newer, but this is 3\.8\.10. Run it with python3\.12"
     ):
         dev.check_python((3, 8, 10))
     monkeypatch.setattr(dev.shutil, "which", lambda name: None)
@@ -172,7 +172,7 @@ def test_a_broken_venv_is_made_anew(
     dev.set_up()
     assert quick_venv == ["made", "made"]
     assert pip == [[], []]
-    assert "making .venv anew: " in capsys.readouterr().out
+    assert "Making .venv again: " in capsys.readouterr().out
 
 
 def test_two_set_ups_at_once_do_the_work_once(

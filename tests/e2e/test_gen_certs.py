@@ -42,7 +42,7 @@ def test_first_run_second_run_and_a_client(tmp_path: Path) -> None:
     assert bundle.authority is not None
     assert fingerprint(bundle.authority) in first.stdout
     assert parse_pin(re.findall(r"sha256:\S+", first.stdout)[0])
-    assert "next: securechat-server --cert certs/server.pem" in first.stdout.replace("\\", "/")
+    assert "Next: securechat-server --cert certs/server.pem" in first.stdout.replace("\\", "/")
 
     second = run(tmp_path)
     assert second.returncode == 0
@@ -53,7 +53,7 @@ def test_first_run_second_run_and_a_client(tmp_path: Path) -> None:
         handshake_in_memory(server_context(certs / "server.pem"), trusted, host)
 
     third = run(tmp_path, "--if-needed")
-    assert "is still good; nothing was written" in third.stdout
+    assert "is still valid. Nothing was written" in third.stdout
 
     client = run(tmp_path, "--client", "ci bot")
     assert (client.returncode, client.stderr) == (0, "")
@@ -76,7 +76,7 @@ def test_a_client_for_a_week(tmp_path: Path) -> None:
     assert dt.timedelta(days=6) < left <= dt.timedelta(days=7)
     for days in ("0", "-1", "x", "1.5", "99999"):
         done = run(tmp_path, "--client", "ben", "--days", days)
-        assert (done.returncode, "no number of days" in done.stderr) == (2, True), days
+        assert (done.returncode, "not a number of days" in done.stderr) == (2, True), days
 
 
 def test_new_ca_is_explained(tmp_path: Path) -> None:
@@ -85,14 +85,14 @@ def test_new_ca_is_explained(tmp_path: Path) -> None:
     done = run(tmp_path, "--new-ca")
     assert done.returncode == 0
     assert (tmp_path / "certs" / "ca.pem").read_bytes() != before
-    assert "clients refuse this server until they have the new ca.pem or pin" in done.stdout
+    assert "Clients refuse this server until they have the new ca.pem or pin" in done.stdout
     trusted = client_context(load_ca_file(tmp_path / "certs" / "ca.pem"))
     handshake_in_memory(server_context(tmp_path / "certs" / "server.pem"), trusted, "localhost")
 
 
 def test_refusals_are_one_line(tmp_path: Path) -> None:
     assert "wildcards are not issued" in refused(run(tmp_path, "--name", "*.example"))
-    assert "make the CA first" in refused(run(tmp_path, "--client", "x"))
+    assert "Make the CA first" in refused(run(tmp_path, "--client", "x"))
     assert not (tmp_path / "certs").exists()
     run(tmp_path)
     assert "is reserved" in refused(run(tmp_path, "--client", "server"))
@@ -163,6 +163,6 @@ def test_in_a_checkout_that_is_set_up_its_own_python_goes_on(checkout: Path) -> 
     python.chmod(0o700)
     done = run_without("msgspec", checkout)
     assert (done.returncode, done.stderr) == (0, "")
-    assert "next: python3 tools/dev.py serve --cert certs/server.pem" in done.stdout
+    assert "Next: python3 tools/dev.py serve --cert certs/server.pem" in done.stdout
     python.write_text("no program")
     assert "tools/dev.py certs" in refused(run_without("msgspec", checkout)), "dev.py mends it"

@@ -72,7 +72,7 @@ def test_a_thousand_unread_dialogues_come_in_pages(server: ServerProcess, connec
             break
     assert len(people) == len(set(people)) == GUESTS
     person = screen("--name", "ann", rows=60)
-    person.wait_for("Password of ann")
+    person.wait_for("Password for ann")
     person.line(PASSWORD)
     person.wait_for("unread: ")
     person.line("/unread")

@@ -48,7 +48,7 @@ def test_a_backup_and_a_clients_memory_of_before_work_together(server: ServerPro
         environment = {**os.environ, "SECURECHAT_STATE": str(state)}
         sent = run_client("--send", "--room", "ops", stdin="a line of today\n", env=environment)
         assert sent.returncode == 0, sent.stderr
-        assert "as: ann" in sent.stderr
+        assert "as ann" in sent.stderr
         assert server.stop() == 0
     checked = admin(server.data, "check", "--cert", str(server.certs / "server.pem"))
     assert checked.returncode == 0, checked.stdout

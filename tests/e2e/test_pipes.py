@@ -101,13 +101,13 @@ def spoken_to(standing: ServerProcess) -> ServerProcess:
 @pytest.mark.parametrize(
     ("flags", "redirection", "code", "sentence"),
     [
-        ("--name NAME --send", "<&-", ClientExit.USAGE, "standard input is closed"),
-        ("--name NAME", "<&-", ClientExit.USAGE, "standard input is closed"),
-        ("--name NAME --send", "0>/dev/null", ClientExit.USAGE, "cannot read from standard input"),
-        ("--tail", ">/dev/full", ClientExit.OUTPUT_FAILED, "cannot write to standard output"),
-        ("--tail --json", ">/dev/full", ClientExit.OUTPUT_FAILED, "cannot write to standard output"),
-        ("--tail", ">&-", ClientExit.OUTPUT_FAILED, "standard output is closed"),
-        ("--name NAME", ">&-", ClientExit.OUTPUT_FAILED, "standard output is closed"),
+        ("--name NAME --send", "<&-", ClientExit.USAGE, "Standard input is closed"),
+        ("--name NAME", "<&-", ClientExit.USAGE, "Standard input is closed"),
+        ("--name NAME --send", "0>/dev/null", ClientExit.USAGE, "Cannot read from standard input"),
+        ("--tail", ">/dev/full", ClientExit.OUTPUT_FAILED, "Cannot write to standard output"),
+        ("--tail --json", ">/dev/full", ClientExit.OUTPUT_FAILED, "Cannot write to standard output"),
+        ("--tail", ">&-", ClientExit.OUTPUT_FAILED, "Standard output is closed"),
+        ("--name NAME", ">&-", ClientExit.OUTPUT_FAILED, "Standard output is closed"),
         ("--name NAME --send", ">&-", ClientExit.OK, ""),
         ("--name NAME --send", "<&- 2>&-", ClientExit.USAGE, ""),
         ("--name x:y --send", "2>/dev/full", ClientExit.NAME_INVALID, ""),
@@ -139,7 +139,7 @@ def test_bytes_that_are_no_text_cost_one_character(standing: ServerProcess) -> N
 def test_an_address_with_a_port_and_no_brackets_is_explained() -> None:
     done = run_client("::1:18443", "--name", "x", "--send")
     assert done.returncode == ClientExit.USAGE
-    assert "::1:18443 is no HOST[:PORT]; an IPv6 address with a port is written [::1]:8443" in done.stderr
+    assert "Not HOST[:PORT]; an IPv6 address with a port is written [::1]:8443: ::1:18443" in done.stderr
 
 
 def test_a_server_that_hangs_up_at_once_may_have_turned_us_away(certs: Path) -> None:
@@ -163,7 +163,7 @@ def test_a_pipe_says_and_hears(server: ServerProcess) -> None:
     done = run_client(*at(server, "--name", "pipe"), stdin="hello\n/who\n")
     assert done.returncode == ClientExit.OK
     assert done.stdout == "pipe: hello\n"
-    assert "in #lobby (1): pipe" in done.stderr
+    assert "In #lobby (1): pipe" in done.stderr
 
 
 @pytest.mark.slow
@@ -182,15 +182,15 @@ def test_a_thousand_lines_under_the_rate_limit_arrive_in_order(certs: Path, tmp_
 def test_over_the_rate_progress_says_why(server: ServerProcess) -> None:
     done = run_client(*at(server, "--name", "bulk", "--send"), stdin="".join(f"{n}\n" for n in range(25)))
     assert done.returncode == ClientExit.OK
-    assert "limits how fast" in done.stderr
-    assert re.search(r"about \d+ seconds? left at [\d.]+ a second", done.stderr)
+    assert "limits the rate" in done.stderr
+    assert re.search(r"About \d+ seconds? left at [\d.]+ a second", done.stderr)
     assert done.stderr.count("\n") == 1  # nobody watches a job: once in ten seconds
 
 
 def test_a_line_too_long_is_told_and_the_others_are_sent(server: ServerProcess) -> None:
     done = run_client(*at(server, "--name", "ci", "--send"), stdin="x" * 4001 + "\nshort\n")
     assert done.returncode == ClientExit.MESSAGE_REFUSED
-    assert "line 1 has 4001 characters" in done.stderr
+    assert "Line 1 has 4001 characters" in done.stderr
     with tail(server) as reading:
         assert reading.stdout is not None
         assert reading.stdout.readline() == "ci: short\n"

@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 import pytest
 
+from securechat.client.catalogue.names import quoted
 from securechat.client.exit_codes import ClientExit
 from tests.support.client import at, run_client
 from tests.support.native import NativeClient
@@ -23,28 +24,28 @@ Open = Callable[..., Screen]
 def two(screen: Open, other: str, **options: object) -> tuple[Screen, Screen]:
     """Ann's screen, and somebody's who came after her."""
     ann = screen("--name", "ann", **options)
-    ann.wait_for("in #lobby")
+    ann.wait_for("Joined #lobby")
     bob = screen("--name", other, **options)
-    ann.wait_for(f"joined: {other}")
+    ann.wait_for(f"{quoted(other)} joined")
     return ann, bob
 
 
 @pytest.mark.cold
 def test_2_a_name_is_asked_for_and_a_taken_one_asked_again(screen: Open) -> None:
     first = screen("--name", "ann")
-    first.wait_for("in #lobby")
+    first.wait_for("Joined #lobby")
     second = screen()
     second.wait_for("Name")
     second.line("Ann")
     second.wait_for("taken")
     second.line("bob")
-    second.wait_for("with: ann")
-    first.wait_for("-- joined: bob")
+    second.wait_for("Also here: ann")
+    first.wait_for("-- bob joined")
 
 
 def test_4_an_own_line_is_shown_once_and_with_its_time(screen: Open) -> None:
     ann = screen("--name", "ann")
-    ann.wait_for("in #lobby")  # before it, a line waits and says so
+    ann.wait_for("Joined #lobby")  # before it, a line waits and says so
     ann.wait_until(lambda: ann.rows[-1:] == [">>"], "a prompt: before it, the terminal itself shows what is typed")
     ann.line("hello world")
     assert "CPR" not in ann.text
@@ -76,10 +77,10 @@ def test_the_line_survives_a_change_of_size(screen: Open) -> None:
 
 def test_16_a_text_made_to_look_like_anothers_line_shows_as_what_it_is(screen: Open) -> None:
     ann, bob = two(screen, "bob")
-    bob.paste("hi\n12:34 carl: I agree\n-- left: ann\x07")
+    bob.paste("hi\n12:34 carl: I agree\n-- ann left\x07")
     bob.line("")
     ann.wait_for("I agree")
-    assert not any(row.startswith(("12:34 carl", "-- left")) for row in ann.rows)
+    assert not any(row.startswith(("12:34 carl", "-- left", "-- ann left")) for row in ann.rows)
     assert "┆ 12:34 carl: I agree" in ann.text
 
 
@@ -88,14 +89,14 @@ def test_bytes_that_are_no_text_cost_one_character_and_the_rest_of_the_paste_is_
     os.write(bob._fd, b"caf\xe9 one\rtwo\r/nick caf\xe9\rthree\r")
     ann.wait_for("bob: caf\ufffd one")
     ann.wait_for("bob: two")
-    ann.wait_for("new name: bob / caf\ufffd")
+    ann.wait_for("bob is now known as caf\ufffd")
     ann.wait_for("caf\ufffd: three")
     os.write(bob._fd, b"\x1b[200~caf\xe9\n\nfour\n\n\x1b[201~\r")
     ann.wait_for("four")
     ann.wait_until(lambda: ann.rows[-2].endswith("┆ four"), "no empty line below")
 
 
-LEAVING = "leaving, waiting for the server to store what you typed"
+LEAVING = "Quitting. Waiting for the server to store your messages"
 
 
 @pytest.mark.parametrize("key", ["exit\r", "/quit\r", CTRL_D, CTRL_C])
@@ -121,23 +122,23 @@ def test_commands_typed_while_away_are_answered_and_done_on_the_return(screen: O
     ann, bob = two(screen, "bob", rows=60)
     bob.wait_for("/help")
     server.kill()
-    ann.wait_for("connection lost")
+    ann.wait_for("Connection lost")
     for command in ("/nick anna", "/join newroom", "/msg bob psst", "/msg nobody hi"):
         ann.line(command)
-        ann.wait_for(f"will be done when the connection is back: {command}")
+        ann.wait_for(f"Will be done after reconnecting: {command}")
     ann.line("/who")
-    ann.wait_for("there is no connection now")
+    ann.wait_for("You are offline")
     ann.process.send_signal(signal.SIGSTOP)  # bob is to be back first: a message to somebody absent is refused
     server.start()
-    bob.wait_for("connected again")
+    bob.wait_for("Connected again")
     ann.process.send_signal(signal.SIGCONT)
-    ann.wait_for("you are now: anna")
+    ann.wait_for("You are now known as anna")
     ann.wait_for("#newroom >>")
-    ann.wait_for("not sent to nobody (There is no person with this name")
+    ann.wait_for("Not sent to nobody. There is no person with this name")
     bob.wait_for("@bob: psst")
-    bob.wait_for("new name: ann / anna")
+    bob.wait_for("ann is now known as anna")
     ann.line("/nick Bob")
-    ann.wait_for("this name is taken, choose another: Bob")
+    ann.wait_for("This name is taken. Choose another one: Bob")
 
 
 def test_a_bell_rings_for_ones_own_name_only(screen: Open) -> None:
@@ -161,7 +162,7 @@ def test_6_every_way_of_leaving_is_clean_logged_and_told_and_the_others_carry_on
     bob.type(key)
     assert bob.wait_for_exit() == ClientExit.OK
     server.wait_for_event("disconnected", name="bob", reason="bye")
-    ann.wait_for("left: bob")
+    ann.wait_for("bob left")
     ann.line("still here")
     ann.wait_for("ann: still here")
 
@@ -189,12 +190,12 @@ def test_7_a_killed_server_is_told_within_a_second_and_its_return_needs_no_keyst
     ann, bob = two(screen, "bob")
     server.kill()
     for one in (ann, bob):
-        one.wait_for("connection lost", timeout=1)
+        one.wait_for("Connection lost", timeout=1)
     ann.line("typed while away")
-    ann.wait_for("waiting: typed while away")
+    ann.wait_for("Waiting to be sent: typed while away")
     server.start()
     for one in (ann, bob):
-        one.wait_for("connected again")
+        one.wait_for("Connected again")
         one.wait_for("ann: typed while away")
     assert bob.text.count("typed while away") == 1
 
@@ -220,15 +221,15 @@ def test_leaving_while_away_says_what_is_lost(screen: Open, server: ServerProces
     ann = screen("--name", "ann")
     ann.wait_for("/help")
     server.kill()
-    ann.wait_for("connection lost")
+    ann.wait_for("Connection lost")
     ann.line("into the void")
-    ann.wait_for("waiting: into the void")
+    ann.wait_for("Waiting to be sent: into the void")
     # Printing above the prompt leaves the raw mode for an instant, and a Ctrl-D at that instant is the terminal's: as a
     # user would, type it again until it is heard.
     for _ in range(20):
         ann.type(CTRL_D)
         with contextlib.suppress(AssertionError):
-            ann.wait_for("leaving", timeout=1)
+            ann.wait_for("Quitting", timeout=1)
             break
     ann.wait_for("possibly lost: into the void")
     assert ann.wait_for_exit() == ClientExit.LINES_LOST
@@ -239,12 +240,12 @@ def test_commands(screen: Open) -> None:
     ann.line("/help")
     ann.wait_for("/ignore NAME")
     ann.line("/who")
-    ann.wait_for("in #lobby (2): ann, user1 pc")
+    ann.wait_for("In #lobby (2): ann, user1 pc")
     ann.line("/msg user1 pc psst")
     bob.wait_for("ann @user1 pc: psst")
     ann.wait_for("ann @user1 pc: psst")
     ann.line("/msg nobody hello")
-    ann.wait_for("not sent to nobody (There is no person")
+    ann.wait_for("Not sent to nobody. There is no person")
     ann.line("/join ops")
     ann.wait_for("#ops >>")
     bob.line("over here")
@@ -252,13 +253,13 @@ def test_commands(screen: Open) -> None:
     ann.line("/rooms")
     ann.wait_for("#ops (1)")
     ann.line("/leave")
-    ann.wait_for("you left #ops")
+    ann.wait_for("You left #ops")
     ann.line("/ignore user1 pc")
-    ann.wait_for("hidden now: user1 pc")
+    ann.wait_for('Messages of "user1 pc" are now hidden')
     ann.line("/nick anna")
-    bob.wait_for("new name: ann / anna")
+    bob.wait_for("ann is now known as anna")
     ann.line("/whoo")
-    ann.wait_for("did you mean /who?")
+    ann.wait_for("Did you mean /who?")
     ann.line("//slash")
     bob.wait_for("anna: /slash")
 
@@ -268,9 +269,9 @@ def test_a_dumb_terminal_is_enough(screen: Open) -> None:
     ann = screen(env={"TERM": "dumb"})
     ann.wait_for("Name:")
     ann.line("ann")
-    ann.wait_for("in #lobby")
+    ann.wait_for("Joined #lobby")
     bob = screen("--name", "bob")
-    bob.wait_for("with: ann")
+    bob.wait_for("Also here: ann")
     bob.line("hello")
     ann.wait_for("bob: hello")
     ann.type(CTRL_C)

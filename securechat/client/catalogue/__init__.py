@@ -1,5 +1,5 @@
-"""Every sentence a user of the client reads."""
+"""Every sentence a user of the client reads: translations replace this package and nothing else."""
 
-from securechat.client.catalogue import accounts, connection, help_pages, rooms
+from securechat.client.catalogue import accounts, connection, help_pages, names, rooms, server_refusals
 
-__all__ = ["accounts", "connection", "help_pages", "rooms"]
+__all__ = ["accounts", "connection", "help_pages", "names", "rooms", "server_refusals"]

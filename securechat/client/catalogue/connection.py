@@ -1,39 +1,37 @@
-"""Every sentence a user of the client reads, in one place: translations will replace this module and nothing else.
+"""Sentences about the connection, rooms joined and left, pending messages, pipes and the command line.
 
-Functions take what varies as named arguments. Whatever a peer may have chosen comes in already made safe (rendering.py
-does that). In notices the fixed words come first, then a colon, then names separated by commas: a name can contain
-neither, so no name can make a notice say something else.
+Functions take the parts that vary as named arguments. Text that a peer may have chosen is made safe before it comes
+here (rendering.py does that); names of members go through `names.quoted`, and foreign text stands at the end, after a
+colon.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from securechat.client.catalogue import rooms as talk
-from securechat.client.catalogue.help_pages import usage
+from securechat.client.catalogue import rooms as room_sentences
+from securechat.client.catalogue.names import capital, listed, quoted
+from securechat.client.catalogue.rooms import span
 from securechat.client.core.events.connection import Disconnect, DisconnectReason, EndReason
 from securechat.client.core.events.requests import DeferredKind, RejectReason
 from securechat.errors import ErrorCode, TlsProblem
 from securechat.limits import MAX_TEXT_CHARS
+from securechat.programs import Program, command
 
 NAME_PROMPT = "Name: "
 PROMPT = ">> "
-MORE_HELP = "/help shows the commands; exit or Ctrl-D leaves"
-ALONE = "nobody else is here"
-CONNECTION_BACK = "connected again"
-NO_HISTORY = "there are no messages yet"
-HISTORY_RESET = "the server has another log than before: what you saw is not in it, and everybody is new to it"
-LEAVING = "leaving, waiting for the server to store what you typed (Ctrl-C again: leave now)"
-BYE = "bye"
-DELETED = "/deleted account/"
-"""Who wrote what an account left behind; no name contains a slash."""
-NO_ROOMS = "there are no rooms"
-CRASHED = "this client has made a mistake and stops; please report the lines above"
-NAME_MISSING = "a name is needed when no terminal is there to ask: use --name NAME"
-STDIN_CLOSED = "standard input is closed: there is nothing to send; give it a file or a pipe, or use --tail"
-STDOUT_CLOSED = "standard output is closed: there is nowhere to print to; give it a file or a pipe"
-CA_AND_PIN = "--ca and --pin exclude each other: trust a file or a fingerprint"
-JSON_WITHOUT_TAIL = "--json and --history belong to --tail"
+MORE_HELP = "/help shows the commands; exit or Ctrl-D quits"
+ALONE = "You are alone here"
+CONNECTION_BACK = "Connected again"
+NO_HISTORY = "There are no messages yet"
+HISTORY_RESET = "The server's history was restored or replaced. Recent messages may be missing"
+LEAVING = "Quitting. Waiting for the server to store your messages (Ctrl-C: quit now)"
+NO_ROOMS = "There are no rooms"
+NAME_MISSING = "A name is needed. Without a terminal, give it with --name NAME"
+STDIN_CLOSED = "Standard input is closed, so there is nothing to send. Give it a file or a pipe, or use --tail"
+STDOUT_CLOSED = "Standard output is closed, so nothing can be printed. Give it a file or a pipe"
+CA_AND_PIN = "--ca and --pin exclude each other. Trust a file or a fingerprint"
+JSON_WITHOUT_TAIL = "--json and --history need --tail"
 
 
 def name_prompt(login: str | None) -> str:
@@ -42,304 +40,298 @@ def name_prompt(login: str | None) -> str:
 
 
 def prompt(*, room: str | None, waiting: int) -> str:
-    """The prompt of the line editor: the room where it is not the lobby, and how many lines wait."""
+    """Return the prompt of the line editor: the room if it is not the lobby, and the number of pending messages."""
     return "".join([f"#{room} " if room else "", f"({waiting} waiting) " if waiting else "", PROMPT])
 
 
 def connecting(host: str, port: int) -> str:
-    """The first words."""
-    return f"connecting to {host} port {port}"
+    """Tell which server is dialled."""
+    return f"Connecting to {host} port {port}"
 
 
 def connected(host: str, port: int, name: str) -> str:
-    """In."""
-    return f"connected to {host} port {port}, encrypted, certificate verified; you are: {name}"
+    """Tell that the user is logged in."""
+    return f"Connected to {host} port {port} as {quoted(name)}, encrypted and verified"
 
 
 def entered(room: str, others: Sequence[str], total: int) -> str:
-    """In a room."""
+    """Tell that the user has joined a room."""
     if others:
-        return f"in #{room} with: {', '.join(others)}"
-    return f"in #{room}: {ALONE}" if total <= 1 else f"in #{room}: {total} people"
+        return f"Joined #{room}. Also here: {', '.join(others)}"
+    return f"Joined #{room}. {ALONE if total <= 1 else f'{total} people are here'}"
 
 
 def left_room(room: str) -> str:
-    """Out of a room."""
-    return f"you left #{room}"
+    """Tell that the user has left a room."""
+    return f"You left #{room}"
 
 
 def came(room: str | None, names: Sequence[str]) -> str:
-    """Others entered."""
-    return f"{_in(room)}joined: {', '.join(names)}"
+    """Tell that others joined; ``room`` where it is not the active one."""
+    return f"{listed(names)} joined{_room(room)}"
 
 
 def went(room: str | None, names: Sequence[str]) -> str:
-    """Others left."""
-    return f"{_in(room)}left: {', '.join(names)}"
+    """Tell that others left; ``room`` where it is not the active one."""
+    return f"{listed(names)} left{_room(room)}"
 
 
 def renamed(old: str, new: str) -> str:
-    """Somebody has another name; a name contains no slash."""
-    return f"new name: {old} / {new}"
+    """Tell that a member has another name."""
+    return f"{quoted(old)} is now known as {quoted(new)}"
 
 
 def renamed_self(new: str) -> str:
-    """You have another name."""
-    return f"you are now: {new}"
+    """Tell that the user has another name."""
+    return f"You are now known as {quoted(new)}"
 
 
 def roster(room: str, names: Sequence[str], total: int) -> str:
-    """Who is in a room."""
-    return f"in #{room} ({total}): {', '.join(names)}"
+    """Show the members in a room."""
+    return f"In #{room} ({total}): {', '.join(names)}"
 
 
 def rooms(counts: Sequence[tuple[str, int]]) -> str:
-    """Which rooms there are."""
-    return "rooms: " + ", ".join(f"#{room} ({total})" for room, total in counts) if counts else NO_ROOMS
+    """Show the rooms."""
+    return "Rooms: " + ", ".join(f"#{room} ({total})" for room, total in counts) if counts else NO_ROOMS
 
 
 def ignoring(name: str, *, hidden: bool) -> str:
-    """A person is hidden or shown."""
-    return f"hidden now: {name}" if hidden else f"shown again: {name}"
+    """Tell that the messages of a member are hidden or shown."""
+    return f"Messages of {quoted(name)} are now {'hidden' if hidden else 'shown again'}"
 
 
 def line_waiting(text: str, code: ErrorCode | None) -> str:
-    """A line cannot go out yet."""
+    """Tell that a message is sent later."""
     why = {
-        ErrorCode.DISK_FULL: "the server's disk is full, it will be sent again",
-        ErrorCode.SLOW_MODE: "slow mode, it will be sent in its turn",
+        ErrorCode.DISK_FULL: "Not sent yet, because the server's disk is full. It is sent when there is space",
+        ErrorCode.SLOW_MODE: "Not sent yet, because the room is in slow mode. It is sent in its turn",
     }
-    return f"waiting ({why[code]}): {text}" if code in why else f"waiting: {text}"
+    return f"{why[code]}: {text}" if code in why else f"Waiting to be sent: {text}"
 
 
 def line_refused(text: str, why: str, *, to: str) -> str:
-    """The server will not take a line; ``to`` is the person it was for, if it was for one."""
-    return f"not sent to {to} ({why}): {text}" if to else f"not sent ({why}): {text}"
+    """Tell that the server refused a message; ``to`` names the member it was for, if it was for one."""
+    return f"Not sent{f' to {quoted(to)}' if to else ''}. {why}: {text}"
 
 
-def postponed(wish: DeferredKind, subject: str, text: str) -> str:
-    """No connection now; the wish is written as the command that it came from."""
-    command = {DeferredKind.NAME: "/nick {0}", DeferredKind.JOIN: "/join {0}", DeferredKind.DIRECT: "/msg {0} {1}"}[
-        wish
-    ]
-    return f"will be done when the connection is back: {command.format(subject, text)}"
+def postponed(kind: DeferredKind, subject: str, text: str) -> str:
+    """Tell that a command is carried out after a reconnect; it is shown as it was typed."""
+    typed = {DeferredKind.NAME: "/nick {0}", DeferredKind.JOIN: "/join {0}", DeferredKind.DIRECT: "/msg {0} {1}"}[kind]
+    return f"Will be done after reconnecting: {typed.format(subject, text)}"
 
 
 def back_in_room(room: str) -> str:
-    """/join of a room one is in already."""
-    return f"what you type goes to #{room} now"
+    """Tell that the active room has changed."""
+    return f"Now talking in #{room}"
 
 
 def line_lost(text: str) -> str:
-    """Leaving with a line unacknowledged."""
-    return f"not acknowledged, possibly lost: {text}"
+    """Tell that a message may not have been stored."""
+    return f"Not confirmed by the server and possibly lost: {text}"
 
 
 def slowed_down() -> str:
-    """Over the message rate."""
-    return "you are faster than the server allows; your lines go out one by one, none is lost"
+    """Tell that the message rate is exceeded."""
+    return "You are sending faster than the server allows. Your messages are sent one by one, and none is lost"
 
 
 def request_refused(why: str, room: str | None) -> str:
-    """The server said no to a command."""
-    return f"#{room}: {why}" if room else why
+    """Tell that the server refused a command; ``room`` is the one it was about."""
+    return why if room is None or f"#{room}" in why else f"#{room}: {why}"
 
 
 def name_refused(name: str, why: str, code: ErrorCode) -> str:
-    """Another name is needed."""
+    """Tell that another name is needed."""
     if code is ErrorCode.NAME_IN_USE:
-        return f"this name is taken, choose another: {name}"
+        return f"This name is taken. Choose another one: {name}"
     return wrong_name(name, why)
 
 
-def name_refused_while_away(name: str) -> str:
-    """The name went to somebody else while away."""
-    return f"while you were away your name was taken; type another one: {name}"
-
-
 def connection_lost(loss: Disconnect, text: str) -> str:
-    """Away from now on."""
-    why = text or _LOSSES.get(loss.kind, loss.detail)
-    return f"connection lost ({why}); reconnecting, what you type is kept"
+    """Tell that the connection is lost; ``text`` is the server's last sentence, if it sent one."""
+    why = capital(text or _LOSSES.get(loss.kind, loss.detail))
+    return f"Connection lost. {why}. Reconnecting, what you type is kept"
 
 
 def still_away(loss: Disconnect) -> str:
-    """A reconnect met a new kind of trouble."""
+    """Tell that a reconnect failed for another reason than before."""
     if loss.tls is not None and loss.kind is DisconnectReason.TLS:
-        return f"not reconnected: {tls_failure(loss.tls.problem, loss.tls.detail)}; trying again"
-    return f"not reconnected: {_LOSSES.get(loss.kind, loss.detail)}; trying again"
+        return f"Not connected. {tls_failure(loss.tls.problem, loss.tls.detail)}. Trying again"
+    return f"Not connected. {capital(_LOSSES.get(loss.kind, loss.detail))}. Trying again"
 
 
 def caught_up(missed: int) -> str:
-    """What was missed has been shown."""
+    """Tell how many messages were missed, after they were shown."""
     return f"{missed} {'message' if missed == 1 else 'messages'} while you were away, shown above"
 
 
 _DECLINED = {
-    RejectReason.AWAY: "there is no connection now; try again when it is back",
-    RejectReason.QUEUE_FULL: "too many lines are waiting already; this one was not taken, type it again later",
-    RejectReason.TEXT_EMPTY: "there is no text to send",
-    RejectReason.TEXT_TOO_LONG: f"a message has at most {MAX_TEXT_CHARS} characters, this has {{0}}; send it in parts",
-    RejectReason.NOT_IN_ROOM: "you are not in #{0}; /join {0} enters it",
-    RejectReason.LOBBY_STAYS: "everybody is in the lobby; /quit leaves the chat",
-    RejectReason.NOTHING_MORE: talk.NOTHING_MORE,
-    RejectReason.NOTHING_UNREAD: talk.NOTHING_UNREAD,
-    RejectReason.NOT_THERE: talk.NOT_THERE,
-    RejectReason.LEAVING: "you are leaving; nothing more can be sent",
+    RejectReason.AWAY: "You are offline. Try again when you are connected",
+    RejectReason.QUEUE_FULL: "Too many messages are waiting. This one was not taken, send it again later",
+    RejectReason.TEXT_EMPTY: "The message is empty",
+    RejectReason.TEXT_TOO_LONG: f"A message has at most {MAX_TEXT_CHARS} characters, this one has {{0}}. "
+    "Send it in parts",
+    RejectReason.NOT_IN_ROOM: "You are not in #{0}. /join {0} joins it",
+    RejectReason.LOBBY_STAYS: "You cannot leave #lobby. /quit exits",
+    RejectReason.NOTHING_MORE: room_sentences.NOTHING_MORE,
+    RejectReason.NOTHING_UNREAD: room_sentences.NOTHING_UNREAD,
+    RejectReason.NOT_THERE: room_sentences.NOT_THERE,
+    RejectReason.LEAVING: "You are quitting. Nothing more can be sent",
 }
 
 
 def declined(reason: RejectReason, subject: str, detail: str) -> str:
-    """The client itself says no; a rule about names brings its own sentence."""
+    """Tell that the client refuses an action; a rule about names has its own sentence."""
     return _DECLINED[reason].format(subject) if reason in _DECLINED else wrong_name(subject, detail)
 
 
 def wrong_name(name: str, why: str) -> str:
-    """A rule about names of people or rooms; ``why`` is the rule's own sentence."""
-    return f"{why}: {name}" if name else why
+    """Refuse the name of a member or room; ``why`` is the sentence of the rule."""
+    return f"{capital(why)}: {name}" if name else capital(why)
 
 
 def unknown_command(word: str, nearest: str | None) -> str:
-    """A slash and a word nobody knows."""
-    hint = f"did you mean {nearest}? " if nearest else ""
-    return f"there is no command {word}; {hint}/help shows them all, // sends a slash"
+    """Refuse a command that does not exist."""
+    hint = f"Did you mean {nearest}?" if nearest else "/help lists the commands, // sends a text that begins with /"
+    return f"Unknown command {word}. {hint}"
+
+
+NO_ME = "/me is not supported. Send it as a message"
 
 
 def history_count(text: str, least: int, most: int) -> str:
-    """/history with something that is no number it takes."""
-    return f"{not_between(text, least, most)}, nor a day; {usage('/history')}"
+    """Refuse the argument of /history."""
+    return f"Not a number ({least}-{most}) or a date (2026-11-20): {text}"
 
 
 def mistake(what: str) -> str:
-    """Something of ours went wrong over one line; the chat goes on."""
-    return f"this client has made a mistake over your last line, which may not have been sent; please report: {what}"
+    """Report an exception over a typed line; the chat goes on."""
+    return f"This program made a mistake over your last line, which may not have been sent. Please report: {what}"
 
 
 # --- why there is no connection -----------------------------------------------------------------------------------
 
 _LOSSES = {
-    DisconnectReason.CLOSED: "the server went away",
-    DisconnectReason.SILENT: "the server has stopped answering",
-    DisconnectReason.REFUSED: "nothing listens there now",
-    DisconnectReason.TIMEOUT: "the server does not answer",
-    DisconnectReason.HOST_NOT_FOUND: "its name is not known now",
-    DisconnectReason.UNREACHABLE: "the network does not reach it now",
-    DisconnectReason.NONSENSE: "the server sent something that makes no sense",
-    DisconnectReason.TLS: "the secure connection broke",
-    DisconnectReason.HUNG_UP: "the server hung up during the TLS handshake",
+    DisconnectReason.CLOSED: "The server went away",
+    DisconnectReason.SILENT: "The server does not respond",
+    DisconnectReason.REFUSED: "The server is not running",
+    DisconnectReason.TIMEOUT: "The server does not respond",
+    DisconnectReason.HOST_NOT_FOUND: "The server's name cannot be resolved",
+    DisconnectReason.UNREACHABLE: "The network is unreachable",
+    DisconnectReason.NONSENSE: "The server sent something that is not securechat",
+    DisconnectReason.TLS: "The secure connection broke",
+    DisconnectReason.HUNG_UP: "The server closed the connection during the TLS handshake",
 }
 
 _TLS_ADVICE = {
-    TlsProblem.WRONG_CA: "get the right ca.pem from whoever runs the server; if you have it, "
-    "somebody may be in between",
-    TlsProblem.WRONG_PIN: "compare the pin with the one the server prints when it starts; if it is the same, somebody "
-    "may be in between",
-    TlsProblem.HOST_MISMATCH: "use one of its names, or have the server's certificate made for this one "
-    "(tools/gen_certs.py --name HOST)",
-    TlsProblem.EXPIRED: "the server's operator renews it with tools/gen_certs.py; check this machine's clock as well",
-    TlsProblem.NOT_YET_VALID: "set the clock that is wrong",
-    TlsProblem.NO_CERTIFICATE: "the server needs a certificate (tools/gen_certs.py makes one)",
-    TlsProblem.NOT_TLS: "check host and port; a securechat server never speaks without TLS",
-    TlsProblem.NO_COMMON_PROTOCOL: "check host and port",
-    TlsProblem.BAD_FILE: "copy ca.pem from the server's certs folder, or use --pin with the fingerprint it prints",
-    TlsProblem.OTHER: "try again; if it stays, ask whoever runs the server",
+    TlsProblem.WRONG_CA: "Get the right ca.pem from the server's administrator. If you have it, the connection may be "
+    "intercepted",
+    TlsProblem.WRONG_PIN: "Compare the pin with the one that the server prints when it starts. If it is the same, the "
+    "connection may be intercepted",
+    TlsProblem.HOST_MISMATCH: "Use one of its names, or make the server's certificate for this one "
+    f"({command(Program.CERTIFICATES, '--name HOST')})",
+    TlsProblem.EXPIRED: f"The server's administrator renews it with {command(Program.CERTIFICATES)}. Check this "
+    "machine's clock as well",
+    TlsProblem.NOT_YET_VALID: "Set the clock that is wrong",
+    TlsProblem.NO_CERTIFICATE: f"The server needs a certificate ({command(Program.CERTIFICATES)} makes one)",
+    TlsProblem.NOT_TLS: "Check host and port. A securechat server always uses TLS",
+    TlsProblem.NO_COMMON_PROTOCOL: "Check host and port",
+    TlsProblem.BAD_FILE: "Copy ca.pem from the server's certs folder, or use --pin with the fingerprint it prints",
+    TlsProblem.OTHER: "Try again. If it does not help, ask the server's administrator",
 }
 
 
 def tls_failure(problem: TlsProblem, detail: str) -> str:
-    """Why a certificate or handshake was not accepted, and what to do."""
-    return f"{detail}; {_TLS_ADVICE[problem]}"
+    """Explain a refused certificate or handshake, with advice."""
+    return f"{capital(detail)}. {_TLS_ADVICE[problem]}"
 
 
 _NOT_REACHED = {
-    DisconnectReason.REFUSED: "nothing listens at {where}; start the server, or check host and port",
-    DisconnectReason.HOST_NOT_FOUND: "there is no host called {host}; check the spelling or use its address",
-    DisconnectReason.TIMEOUT: "{where} does not answer; check the address, the network and the firewall",
-    DisconnectReason.SILENT: "{where} does not answer; check host and port",
-    DisconnectReason.UNREACHABLE: "the network does not reach {where}; check the address and the network",
-    DisconnectReason.NONSENSE: "{where} sent something that makes no sense; check host and port",
-    DisconnectReason.CLOSED: "{where} closed the connection; try again, or ask whoever runs the server",
-    DisconnectReason.TLS: "the secure connection with {where} broke; try again, or ask whoever runs the server",
-    DisconnectReason.HUNG_UP: "{where} hung up during the TLS handshake: it may be full, shutting down, or no TLS "
-    "server; or it may have turned away your address for too many connections: then wait ten minutes",
+    DisconnectReason.REFUSED: "No server is running at {where}. Start it, or check host and port",
+    DisconnectReason.HOST_NOT_FOUND: "There is no host called {host}. Check the spelling or use its address",
+    DisconnectReason.TIMEOUT: "{where} does not respond. Check the address, the network and the firewall",
+    DisconnectReason.SILENT: "{where} does not respond. Check host and port",
+    DisconnectReason.UNREACHABLE: "{where} cannot be reached. Check the address and the network",
+    DisconnectReason.NONSENSE: "{where} sent something that is not securechat. Check host and port",
+    DisconnectReason.CLOSED: "{where} closed the connection. Try again, or ask the server's administrator",
+    DisconnectReason.TLS: "The secure connection to {where} broke. Try again, or ask the server's administrator",
+    DisconnectReason.HUNG_UP: "{where} closed the connection during the TLS handshake. It may be full, shutting down, "
+    "or no TLS server; or it refuses your address after too many connections, then wait ten minutes",
 }
 
 
 def not_reached(loss: Disconnect, host: str, port: int) -> str:
-    """The first connection failed."""
+    """Tell that the first connection failed."""
     if loss.tls is not None and loss.kind is DisconnectReason.TLS:
         return tls_failure(loss.tls.problem, loss.tls.detail)
     return _NOT_REACHED[loss.kind].format(where=f"{host} port {port}", host=host)
 
 
 def ended(cause: EndReason, code: ErrorCode | None, text: str) -> str:
-    """The server's last words, and no way back."""
+    """Tell that the server ended the session for good."""
     if code is ErrorCode.REPLACED:
-        return "this session was continued elsewhere; this client stops"
+        return "You connected from elsewhere with this session. This client stops"
     if cause is EndReason.VERSION:
-        return f"the server speaks another version of the protocol ({text}); update whichever is older"
-    return f"the server closed the connection: {text}"
+        return f"The server speaks another version of the protocol. Update the older program: {text}"
+    return f"The server closed the connection. {capital(text)}"
 
 
 def no_ca(default: str) -> str:
-    """No CA was named and none lies around."""
+    """Ask for a CA."""
     return (
-        f"there is no {default} here; name the server's CA with --ca FILE, or use --pin sha256:... with the "
-        "fingerprint the server prints when it starts"
+        f"There is no {default} here. Name the server's CA with --ca FILE, or use --pin sha256:... with the "
+        "fingerprint that the server prints when it starts"
     )
 
 
 def bad_address(text: str) -> str:
-    """HOST[:PORT] makes no sense."""
-    return f"{text} is no HOST[:PORT]; an IPv6 address with a port is written [::1]:8443"
+    """Refuse a HOST[:PORT]."""
+    return f"Not HOST[:PORT]; an IPv6 address with a port is written [::1]:8443: {text}"
 
 
 # --- pipes --------------------------------------------------------------------------------------------------------
 
 
 def progress(acked: int, waiting: int, rate: float, *, more: bool) -> str:
-    """How far --send is, at ``rate`` lines a second; ``more`` when the input may go on."""
-    known = "at least" if more else "about"
-    why = "the server limits how fast one sender may talk, nothing is lost"
+    """Report the progress of --send at ``rate`` messages a second; ``more`` while the input may go on."""
+    known = "At least" if more else "About"
     speed = f"{rate:.0f}" if rate >= 10 else f"{rate:.2g}"
-    return f"{acked} stored, {waiting} on their way; {why}: {known} {_span(waiting / rate)} left at {speed} a second"
-
-
-def _span(seconds: float) -> str:
-    """A length of time, as people say it."""
-    number, unit = (round(seconds), "second") if seconds < 90 else (round(seconds / 60), "minute")
-    return f"{max(1, number)} {unit}{'s' if number > 1 else ''}"
+    return (
+        f"{acked} stored, {waiting} on their way. The server limits the rate of a sender, nothing is lost. "
+        f"{known} {span(waiting / rate)} left at {speed} a second"
+    )
 
 
 def output_failed(why: str) -> str:
-    """Standard output takes nothing."""
-    return f"cannot write to standard output ({why}); what follows would be lost, so this ends here"
+    """Tell that standard output cannot be written."""
+    return f"Cannot write to standard output, stopping: {why}"
 
 
 def input_failed(why: str) -> str:
-    """Standard input gives nothing."""
-    return f"cannot read from standard input ({why}); nothing more is sent"
+    """Tell that standard input cannot be read."""
+    return f"Cannot read from standard input, nothing more is sent: {why}"
 
 
 def input_line_too_long(number: int, length: int) -> str:
-    """A line of stdin that no server takes."""
-    return f"line {number} has {length} characters and was not sent; a message has at most {MAX_TEXT_CHARS}"
+    """Refuse a line of standard input."""
+    return f"Line {number} has {length} characters and was not sent. A message has at most {MAX_TEXT_CHARS}"
 
 
 def stalled(seconds: float) -> str:
-    """--send gives up."""
-    return f"the server has stored nothing for {seconds:.0f} seconds; giving up"
+    """Tell that --send gives up."""
+    return f"The server has stored nothing for {seconds:.0f} seconds, giving up"
 
 
 def room_refused(room: str, why: str) -> str:
-    """--room cannot be entered."""
-    return f"cannot enter #{room}: {why}"
+    """Tell that the room of --room cannot be joined."""
+    return f"Cannot join #{room}. {why}" if room else why
 
 
 # --- the command line ---------------------------------------------------------------------------------------------
 
-CLI_DESCRIPTION = "Chat over verified TLS. Without --send or --tail: at a terminal, interactively; in a pipe, every \
-line of stdin is sent and what comes is printed, until the end of the input."
+CLI_DESCRIPTION = "Chat over verified TLS. Without --send or --tail: interactive at a terminal; in a pipe, every \
+line of stdin is sent and what arrives is printed, until the end of the input."
 CLI_HOST = (
     "the server, or an invite link for one use; default: the server used last, at first localhost:8443; IPv6 with \
 a port: [::1]:8443"
@@ -347,10 +339,10 @@ a port: [::1]:8443"
 CLI_CA = "trust the CA in this file (default certs/ca.pem, or SECURECHAT_CA)"
 CLI_PIN = "trust the CA with this fingerprint, which the server prints (or SECURECHAT_PIN)"
 CLI_NAME = "your name (or SECURECHAT_NAME); asked for at a terminal"
-CLI_ROOM = "a room to enter besides the lobby, and to talk in"
+CLI_ROOM = "a room to join besides the lobby, and to talk in"
 CLI_SEND = "send each line of stdin to the room, wait until all are stored, and exit"
-CLI_TAIL = "print the room's last messages and then what comes, a line each"
-CLI_HISTORY = "with --tail: how many earlier messages come first (default 10)"
+CLI_TAIL = "print the room's last messages and then new ones, a line each"
+CLI_HISTORY = "with --tail: number of earlier messages printed first (default 10)"
 CLI_JSON = "with --tail: JSON lines with the fields seq, at (UTC), room, by (a number), name, text"
 CLI_PORT = "the port, if not given with HOST (default 8443)"
 CLI_VERSION = "print the version and exit"
@@ -358,9 +350,9 @@ CLI_EXIT_CODES = "Exit codes: "
 
 
 def not_between(text: str, least: int, most: int) -> str:
-    """A number of the command line out of its range."""
-    return f"{text} is no number from {least} to {most}"
+    """Refuse a number of the command line."""
+    return f"not a number from {least} to {most}: {text}"
 
 
-def _in(room: str | None) -> str:
-    return f"#{room} " if room else ""
+def _room(room: str | None) -> str:
+    return f" #{room}" if room else ""

@@ -1,92 +1,92 @@
-"""What /help shows: one screen of everything, and a screen each for messages, rooms and the account.
+"""The pages of /help: one screen of everything, and one each for messages, rooms and the account.
 
-Each row is a command as it is typed, two spaces, and what it does; `usage` takes the first half of it. A test holds
-every page to 80 columns and 24 rows.
+Each row is a command as it is typed, two spaces, and what it does; `usage` takes the first part. A test holds every
+page to 80 columns and 24 rows.
 """
 
 from __future__ import annotations
 
 HELP = """\
-text             say it in the current room; // at the beginning says one /
-/msg NAME text   say it to one person; names with spaces: "user1 pc"
-/reply 12 text   answer the line that is marked [12]
-/edit 12 text    say line [12] otherwise; /edit text: your last line
-/delete [12]     take back your last line, or [12]
-/react 12 👍     put a sign under [12]; again: take it away
-/search words    find messages; /more shows the next ones
-/unread [N]      what you have not read; with its number: show it
-/history [N]     the last N messages; /history 2026-11-20: those of a day
-/join ROOM       enter a room; /leave [ROOM] leaves it; /rooms lists them
-/who [ROOM]      who is there
-/room            the rules of the room; /topic: what it is about
-/nick NAME       take another name; /register makes it your own
-/ignore NAME     hide what somebody says, for you alone; again: show it
-/typing off      tell nobody that you are writing, and do not be told
-/quit, exit      leave; so do Ctrl-D and Ctrl-C
+text             send it to the current room; //text sends /text
+/msg NAME text   send a direct message; names with spaces: "user1 pc"
+/reply 12 text   reply to message [12]
+/edit 12 text    edit message [12]; /edit text: your last message
+/delete [12]     delete your last message, or [12]
+/react 12 👍     react to [12]; again: remove the reaction
+/search words    find messages; /more shows more
+/unread [N]      list unread conversations; with a number: show one
+/history [N]     show the last N messages; /history 2026-11-20: of a day
+/join ROOM       join a room; /leave [ROOM] leaves it; /rooms lists them
+/who [ROOM]      list the members who are in the room
+/room            show the settings of the room; /topic: its topic
+/nick NAME       change your name; /register reserves it with a password
+/ignore NAME     hide the messages of a member; again: show them
+/typing off      do not send typing notices, and do not see them
+/quit, exit      quit; so do Ctrl-D and Ctrl-C
 /help messages   more about messages; also /help rooms and /help account"""
 
 MESSAGES = """\
-/reply N text    answer line [N]; what it answers stands above it
-/edit [N] text   say your last line, or line [N], otherwise
-/edit N          put the text of line [N] into the input line
-/delete [N]      take back your last line, or line [N]
-/react N SIGN    put a sign under line [N]; again, or -SIGN: take it away
+/reply N text    reply to message [N]; it is quoted above your reply
+/edit [N] text   edit your last message, or message [N]
+/edit N          put the text of message [N] into the input line
+/delete [N]      delete your last message, or message [N]
+/react N EMOJI   react to message [N]; again, or -EMOJI: remove the reaction
 /search words    also "two words" beg* from:ann in:ops has:link
                  before:2026-11-20 after:2026-11 after:yesterday
-/more            the next page of what was shown last
-/unread [N]      where there is something unread; show the Nth
-/jump            from the first unread message of this room on
-/history [N]     the last N messages
-/history DAY [ROOM]  from the first of a day on: /history 2026-11-20 ops
-/around N        what was said before and after line [N]
-/typing on|off   whether others see that you write, and you see it of them
-@name            mentions somebody; Tab completes the name
+/more            show the next page of the last list
+/unread [N]      list unread conversations; show the Nth
+/jump            show this room from the first unread message on
+/history [N]     show the last N messages
+/history DAY [ROOM]  show messages from a day on: /history 2026-11-20 ops
+/around N        show the messages before and after message [N]
+/typing on|off   send and see typing notices, or neither
+@name            mention a member; Tab completes the name
 several lines    paste them; between two rows of ``` they stay as typed"""
 
 ROOMS = """\
-/join ROOM       enter a room, or go back to one you are in
+/join ROOM       join a room, or go back to one you are in
 /leave [ROOM]    leave a room
-/rooms           which rooms there are
-/who [ROOM]      who is there
-/topic [TEXT]    show the topic, or set it; /topic "" takes it away
-/room [set KEY VALUE]  the rules of this room, and what you are in it
-    private on|off     only who was invited may enter and see it
-    read-only on|off   only moderators and owners write
-    slow 10s|off       a pause between two messages of one member
-    retention 30d|off  delete what is older
-    history joined|all    whether new members read what was said before
-    archived on|off    nobody writes any more
-    name NEW           another name
-/invite NAME     let somebody enter
-/kick NAME [why]         take somebody out
-/ban NAME [10m] [why]    the same, and keep them out
-/unban NAME      let them enter again
-/mute NAME [10m] [why]   let somebody read, and not write
-/unmute NAME     let them write again
-/role NAME owner|moderator|member  what somebody is in this room"""
+/rooms           list the rooms
+/who [ROOM]      list the members who are in the room
+/topic [TEXT]    show the topic, or set it; /topic "" removes it
+/room [set KEY VALUE]  show the settings and your role, or change a setting:
+    private on|off     only invited members can join and see the room
+    read-only on|off   only moderators and owners can write
+    slow 10s|off       slow mode: the time between two messages of a member
+    retention 30d|off  delete messages that are older
+    history joined|all    whether new members see earlier messages
+    archived on|off    make the room read-only, also for owners
+    name NEW           rename the room
+/invite NAME     invite a member to the room
+/kick NAME [why]         remove a member from the room
+/ban NAME [10m] [why]    the same, and keep the member out
+/unban NAME      lift a ban
+/mute NAME [10m] [why]   let a member read but not write
+/unmute NAME     let the member write again
+/role NAME owner|moderator|member  change the role of a member"""
 
 ACCOUNT = """\
-/nick NAME       take another name
-/register        make your name your own, with a password
+/nick NAME       change your name
+/register        reserve your name with a password
 /password        change your password
-/sessions [end N]  where you are logged in; end one of them
+/sessions [end N]  list your sessions; log one of them out
 /cert [add [FILE]|remove N]  client certificates that log you in
-/logout          leave, and log in with the password next time"""
+/logout          quit, and log in with the password next time"""
 
 PAGES = {"": HELP, "messages": MESSAGES, "rooms": ROOMS, "account": ACCOUNT}
 
 
 def usage(command: str) -> str:
-    """A command without what it needs."""
+    """Show how a command is typed."""
     rows = (row for page in (MESSAGES, ROOMS, ACCOUNT, HELP) for row in page.splitlines())
     row = next(row for row in rows if command in row.split("  ")[0].replace(",", "").split())
     first = " ".join(row.split("  ")[0].split())
-    return f"use it like this: {', '.join([first, *_MORE_FORMS.get(command, ())])}"
+    return f"Usage: {', '.join([first, *_MORE_FORMS.get(command, ())])}"
 
 
 _MORE_FORMS = {
     "/sessions": ("/sessions end N",),
     "/cert": ("/cert add [FILE]", "/cert remove N"),
     "/history": ("/history DAY [ROOM]",),
-    "/room": ("as /help rooms shows",),
+    "/room": ("/help rooms lists the settings",),
 }

@@ -1,238 +1,295 @@
-"""The sentences about rooms with rules, and about messages that are answered, mended, found or not read.
+"""Sentences about rooms, and about messages that are edited, deleted, answered, found or unread.
 
-The third part of the catalogue; the rules are those of sentences.py. The numbers in brackets are the client's own.
+The numbers in brackets are those of `securechat.client.ui.line_numbers`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
+from securechat.client.catalogue.names import quoted
 from securechat.client.core.actions import ModerationVerb
 
 EDITED = "edited"
 DELETED = "deleted"
-SOMEBODY = "somebody"
+UNKNOWN_MEMBER = "another member"
 EARLIER = "an earlier message"
-HIDDEN = "a message that you hide"
-UNKNOWN_HERE = "this server does not know that yet"
-NOTHING_MORE = "there is no more to show"
-NOTHING_UNREAD = "there is nothing unread here; /unread lists where there is"
-NOT_THERE = "that message is not on the server any more"
-NO_HITS = "nothing was found"
-NOTHING_THERE = "there are no messages from then on"
-ALL_READ = "you have read everything"
-MORE = "/more shows the next ones"
-BUILDING = "the server is still building its index; older messages may be missing here"
-UNREAD_BEGINS = "from the first unread message on:"
-NO_OWN_LINE = "there is no line of yours here that could be changed; name its number"
-NO_SUCH_HELP = "there are /help, /help messages, /help rooms and /help account"
-TYPING_ON = "others see that you are writing, and you see it of them"
-TYPING_OFF = "nobody sees that you are writing, and you are not told of others"
-MAYBE_DONE = "the connection broke before the server answered; look whether it was done: /room"
-NO_TOPIC = "no topic"
+HIDDEN = "a message from a member you ignore"
+NOTHING_MORE = "There is nothing more to show"
+NOTHING_UNREAD = "Nothing is unread here. /unread lists the conversations with unread messages"
+NOT_THERE = "This message is no longer on the server"
+NO_HITS = "Nothing found"
+NOTHING_THERE = "There are no messages from then on"
+ALL_READ = "You have no unread messages"
+MORE = "/more shows more"
+BUILDING = "The search index is not complete yet. Older messages may be missing"
+UNREAD_BEGINS = "Unread messages:"
+NO_OWN_LINE = "You have no message here that can be changed. Give the number of a message"
+NO_SUCH_HELP = "There is no such help page. There are /help, /help messages, /help rooms and /help account"
+TYPING_ON = "Typing notices are on: others see that you are typing, and you see it of them"
+TYPING_OFF = "Typing notices are off: others do not see that you are typing, and you do not see it of them"
+MAYBE_DONE = "The connection broke before the server answered. /room shows whether it was done"
+NO_TOPIC = "none"
+YOU = "You"
+"""The user as the subject of a sentence; the name of a member is given as `names.quoted` returns it."""
 
 
 def number(count: int, mark: str = "") -> str:
-    """The mark of a line."""
+    """Return the number that stands beside a message."""
     return f"[{count} {mark}]" if mark else f"[{count}]"
 
 
 def no_such_number(text: str) -> str:
-    """A number that stands beside no line."""
-    return f"no line here has this number: {text}"
+    """Refuse a number that stands beside no message."""
+    return f"There is no message with this number here: {text}"
 
 
 def not_editable(count: int, *, deleted: bool) -> str:
-    """A text that cannot be put into the input line as it is."""
+    """Refuse to put the text of a message into the input line."""
     if deleted:
-        return f"{number(count)} is deleted; what is deleted stays so"
-    return f"the text of {number(count)} cannot be put into the input line; say all of it anew: /edit {count} text"
+        return f"{number(count)} is deleted and cannot be edited"
+    return f"{number(count)} does not fit into the input line as it is. Type the whole text: /edit {count} text"
 
 
 def no_such_day(text: str) -> str:
-    """A date that is none."""
-    return f"this is no day, which is written like 2026-11-20: {text}"
+    """Refuse a date."""
+    return f"Not a date (2026-11-20): {text}"
 
 
 def after_hits(count: int, *, more: bool, building: bool) -> list[str]:
-    """What to say behind what was found."""
+    """Return what stands below the results of a search."""
     said = [] if count else [NO_HITS]
     return [*said, *([MORE] if more else []), *([BUILDING] if building else [])]
 
 
 def edited(count: int, name: str, text: str) -> str:
-    """A message says something else; a name contains no colon."""
-    return f"edited {number(count)} by {name}: {text}"
+    """Show an edit; a name contains no colon."""
+    return f"{quoted(name)} edited {number(count)}: {text}"
 
 
 def deleted(count: int, name: str) -> str:
-    """A message is gone."""
-    return f"deleted {number(count)} by: {name}"
+    """Show a deletion."""
+    return f"{quoted(name)} deleted {number(count)}"
 
 
-def reactions(count: int, signs: Sequence[tuple[str, Sequence[str]]]) -> str:
-    """What stands under a message; a name contains neither colon nor slash, and a sign neither these nor a space."""
-    if not signs:
-        return f"no reactions to {number(count)} any more"
-    return f"reactions to {number(count)}: " + " / ".join(f"{sign}: {', '.join(names)}" for sign, names in signs)
+def reactions(count: int, emojis: Sequence[tuple[str, Sequence[str]]]) -> str:
+    """Show the reactions to a message; no name contains a colon or slash, and no emoji these or a space."""
+    if not emojis:
+        return f"{number(count)} has no reactions any more"
+    return f"Reactions to {number(count)}: " + " / ".join(f"{emoji}: {', '.join(names)}" for emoji, names in emojis)
 
 
-def reacted(count: int, sign: str, name: str, *, on: bool) -> str:
-    """Somebody reacted to a message of which no more is known here."""
-    return f"{'reaction to' if on else 'reaction taken away from'} {number(count)}: {sign}: {name}"
+def reacted(count: int, emoji: str, name: str, *, on: bool) -> str:
+    """Show a reaction to a message whose other reactions are not known here."""
+    if on:
+        return f"{quoted(name)} reacted to {number(count)}: {emoji}"
+    return f"{quoted(name)} removed a reaction from {number(count)}: {emoji}"
 
 
 def line_of_edit(text: str) -> str:
-    """A change on its way, where lines are named."""
+    """Describe a pending edit."""
     return f"(edit) {text}"
 
 
 def line_of_deletion() -> str:
-    """The same."""
+    """Describe a pending deletion."""
     return "(deletion)"
 
 
-def line_of_reaction(sign: str) -> str:
-    """The same."""
-    return f"(reaction) {sign}"
+def line_of_reaction(emoji: str) -> str:
+    """Describe a pending reaction."""
+    return f"(reaction) {emoji}"
 
 
 # --- rooms --------------------------------------------------------------------------------------------------------
 
 
-def topic(room: str, text: str, by: str = "") -> str:
-    """What a room is about."""
-    who = f", set by {by}" if by else ""
-    return f"topic of #{room}{who}: {text or NO_TOPIC}"
+def topic(room: str, text: str) -> str:
+    """Show the topic of a room."""
+    return f"Topic of #{room}: {text or NO_TOPIC}"
 
 
-def rules(room: str, parts: Sequence[str], by: str = "") -> str:
-    """The rules of a room."""
-    who = f", changed by {by}" if by else ""
-    return f"rules of #{room}{who}: {', '.join(parts)}"
+def topic_changed(room: str, text: str, by: str) -> str:
+    """Tell that the topic of a room was changed."""
+    if not text:
+        return f"{by} removed the topic of #{room}" if by else f"The topic of #{room} was removed"
+    return f"{by} changed the topic of #{room}: {text}" if by else f"New topic of #{room}: {text}"
 
 
-def rule_parts(
+def settings(room: str, parts: Sequence[str]) -> str:
+    """Show the settings of a room."""
+    return f"#{room} is {', '.join(parts)}"
+
+
+def settings_changed(room: str, parts: Sequence[str], by: str) -> str:
+    """Tell that the settings of a room were changed."""
+    changed = f"{by} changed the settings of #{room}" if by else f"The settings of #{room} were changed"
+    return f"{changed}. It is now {', '.join(parts)}"
+
+
+def setting_parts(
     *, private: bool, read_only: bool, slow_s: int, retention_days: int, joined_only: bool, archived: bool
 ) -> list[str]:
-    """Each rule that is not what rooms have anyway."""
+    """Return each setting that differs from those of a new room, after `settings`."""
     parts = []
     if archived:
-        parts.append("archived, nobody writes any more")
-    parts.append("private, by invitation only" if private else "open to everybody")
-    if read_only:
-        parts.append("read-only but for moderators and owners")
+        parts.append("archived and read-only")
+    parts.append("private (by invitation only)" if private else "public")
+    if read_only and not archived:
+        parts.append("read-only for members")
     if slow_s:
-        parts.append(f"slow mode of {span(slow_s)}")
+        parts.append(f"in slow mode ({span(slow_s)} between two messages of a member)")
     if retention_days:
-        parts.append(f"messages are deleted after {_some(retention_days, 'day')}")
+        parts.append(f"set to delete messages after {_some(retention_days, 'day')}")
     if joined_only:
-        parts.append("new members see only what is said from then on")
+        parts.append("without earlier messages for new members")
     return parts
 
 
-def your_role(role: str | None) -> str:
-    """What one is in a room."""
-    return _ROLES.get(role or "", "you have no role there")
+def your_role(room: str, role: str | None) -> str:
+    """Show the user's role in a room."""
+    return f"You are {_YOUR_ROLE.get(role or '', 'a guest in')} #{room}"
 
 
-_ROLES = {
-    "owner": "you are an owner there",
-    "moderator": "you are a moderator there",
-    "member": "you are a member there",
-    "admin": "you administer this server",
+_YOUR_ROLE = {
+    "owner": "an owner of",
+    "moderator": "a moderator of",
+    "member": "a member of",
+    "admin": "an administrator of the server and may change",
 }
 
 
 def entered_more(*, read_only: bool, archived: bool) -> str:
-    """What to know before writing."""
+    """Return the note for members who may not write in a room that they join."""
     if archived:
-        return "this room is archived: it can be read, and nobody writes any more"
-    return "this room is read-only: moderators and owners write, others may react" if read_only else ""
+        return "This room is archived and read-only"
+    return "This room is read-only. Only moderators and owners can write, others can react" if read_only else ""
 
 
 def room_renamed(old: str, new: str) -> str:
-    """A room has another name."""
-    return f"#{old} is called #{new} now"
+    """Tell that a room was renamed."""
+    return f"#{old} is now called #{new}"
 
 
 def invited(room: str, by: str) -> str:
-    """One may enter a room."""
-    return f"you may enter #{room} now (/join {room}), invited by: {by}"
-
-
-def taken_out(room: str, why: str) -> str:
-    """Out of a room, not by one's own wish."""
-    return f"you are out of #{room} now: {why}"
+    """Tell the user of an invitation."""
+    return f"{quoted(by)} invited you to #{room}. /join {room} accepts"
 
 
 def missing(room: str) -> str:
-    """Out of a room since a time when nobody was here to be told."""
-    return f"while you were away you were taken out of #{room}, or it got another name"
+    """Tell that the user is no longer in a room after a reconnect."""
+    return f"You are no longer in #{room}. You were removed while you were offline, or the room was renamed"
 
 
-def role(room: str, name: str, role_word: str, *, muted_s: float | None, was_muted: bool, me: bool) -> str:
-    """What somebody is in a room now; ``me`` when it is the reader."""
-    who, whose = ("you", "") if me else ("this person", f": {name}")
-    if muted_s is None:
-        return f"in #{room} {who} may not write any more{whose}"
-    if muted_s > 0:
-        return f"in #{room} {who} may not write for {span(muted_s)}{whose}"
-    if was_muted:
-        return f"in #{room} {who} may write again{whose}"
-    if me:
-        return f"you are {_A_ROLE.get(role_word, role_word)} in #{room} now"
-    return f"{role_word} in #{room} now: {name}"
+def role(room: str, name: str, role_word: str, *, by: str, muted_s: float | None, was_muted: bool, me: bool) -> str:
+    """Tell that a member was muted, may write again, or has another role.
+
+    Args:
+        room: the room.
+        name: of the member.
+        role_word: the role on the wire.
+        by: the member who did it, as the subject of a sentence, or `YOU`; empty when that is not known.
+        muted_s: seconds the member may not write; None without an end; 0 for a member who may write.
+        was_muted: whether the member was muted before.
+        me: whether the member is the user.
+    """
+    who = "you" if me else quoted(name)
+    if muted_s is None or muted_s > 0:
+        act, tail = "muted", f" in #{room}" + ("" if muted_s is None else f" for {span(muted_s)}")
+    elif was_muted:
+        act, tail = "unmuted", f" in #{room}"
+    elif by:
+        return f"{by} made {who} {_A_ROLE.get(role_word, role_word)} of #{room}"
+    else:
+        return f"{'You are' if me else f'{who} is'} now {_A_ROLE.get(role_word, role_word)} of #{room}"
+    if by:
+        return f"{by} {act} {who}{tail}"
+    return f"{'You were' if me else f'{who} was'} {act}{tail}"
 
 
 _A_ROLE = {"owner": "an owner", "moderator": "a moderator", "member": "a member"}
 
 
 _DONE = {
-    ModerationVerb.INVITE: "invited to #{0}",
-    ModerationVerb.KICK: "taken out of #{0}",
-    ModerationVerb.BAN: "banned from #{0}",
-    ModerationVerb.UNBAN: "may enter #{0} again",
-    ModerationVerb.MUTE: "muted in #{0}",
-    ModerationVerb.UNMUTE: "may write in #{0} again",
-    ModerationVerb.ROLE: "has another role in #{0}",
+    ModerationVerb.INVITE: "You invited {name} to #{room}",
+    ModerationVerb.KICK: "You kicked {name} from #{room}",
+    ModerationVerb.BAN: "You banned {name} from #{room}",
+    ModerationVerb.UNBAN: "You unbanned {name} from #{room}",
+    ModerationVerb.MUTE: "You muted {name} in #{room}",
+    ModerationVerb.UNMUTE: "You unmuted {name} in #{room}",
+    ModerationVerb.ROLE: "You made {name} {role} of #{room}",
 }
 
 
-def done(verb: ModerationVerb, room: str, name: str, seconds: int | None) -> str:
-    """It is done."""
-    return _DONE[verb].format(room) + (f" for {span(seconds)}" if seconds else "") + f": {name}"
+def done(verb: ModerationVerb, room: str, name: str, *, seconds: int | None, reason: str, role_word: str) -> str:
+    """Tell the user that the server did to a member what was asked."""
+    said = _DONE[verb].format(room=room, name=quoted(name), role=_A_ROLE.get(role_word, role_word))
+    return said + (f" for {span(seconds)}" if seconds else "") + (f": {reason}" if reason else "")
+
+
+# --- what typed commands are told ---------------------------------------------------------------------------------
+
+SETTINGS = {
+    "private": "on or off",
+    "read-only": "on or off",
+    "slow": "a time of at most a day such as 10s, or off",
+    "retention": "a number of days such as 30d, or off",
+    "history": "joined or all",
+    "archived": "on or off",
+    "name": "a new name",
+    "topic": "a text",
+}
+
+
+def unknown_setting(key: str) -> str:
+    """Refuse a setting that rooms do not have."""
+    return f'Unknown setting "{key}". The settings are {", ".join(SETTINGS)}'
+
+
+def wrong_setting(key: str, value: str) -> str:
+    """Refuse the value of a setting."""
+    return f"{key} needs {SETTINGS[key]}{f', not: {value}' if value else ''}"
+
+
+def too_long(noun: str, most: int) -> str:
+    """Refuse a topic, reason or search of too many characters."""
+    return f"{noun} has at most {most} characters"
+
+
+def duration_too_long(most_s: int) -> str:
+    """Refuse the duration of a ban or mute."""
+    return f"A ban or mute lasts at least a second and at most {span(most_s)}. Leave the time out for one without end"
 
 
 # --- what was not read, and what was found ------------------------------------------------------------------------
 
 
 def unread_line(items: Sequence[tuple[str, int, int]]) -> str:
-    """Told after a login: places with their counts of messages and mentions."""
-    places = (f"{place}: {_counted(unread, mentions)}" for place, unread, mentions in items)
-    return f"unread: {', '.join(places)}; /unread shows them"
+    """Tell after a login where something is unread: conversations with their counts of messages and mentions."""
+    places = (f"{place} {_counted(unread, mentions)}" for place, unread, mentions in items)
+    return f"Unread: {', '.join(places)}. /unread lists them"
 
 
 def unread_list(items: Sequence[tuple[str, int, int]]) -> str:
-    """The same, asked for; with the numbers that /unread takes."""
+    """Answer /unread; with the numbers that /unread takes."""
     rows = [f"{index}  {place}: {_counted(count, named)}" for index, (place, count, named) in enumerate(items, 1)]
-    return "\n".join([*rows, "/unread N shows them from the first one on"])
+    return "\n".join([*rows, "/unread N shows the messages"])
 
 
 def _counted(unread: int, mentions: int) -> str:
-    many = "999 or more" if unread >= 999 else str(unread)
-    return f"{many} ({mentions} name you)" if mentions else many
+    many = "999+" if unread >= 999 else str(unread)
+    return f"{many} ({_some(mentions, 'mention')})" if mentions else many
 
 
-def writing(names: Sequence[str]) -> str:
-    """Who is typing; in the corner of the input line."""
+def typing(names: Sequence[str]) -> str:
+    """Tell who is typing, in the corner of the input line."""
     if len(names) > 2:
-        return f"{len(names)} people are writing…"
-    return f"{' and '.join(names)} {'is' if len(names) == 1 else 'are'} writing…"
+        return f"{len(names)} people are typing…"
+    return f"{' and '.join(names)} {'is' if len(names) == 1 else 'are'} typing…"
 
 
 def span(seconds: float) -> str:
-    """A length of time."""
+    """Return a duration in words."""
     seconds = round(seconds)
     for size, unit in ((86_400, "day"), (3_600, "hour"), (60, "minute")):
         if seconds >= 2 * size or (seconds >= size and seconds % size == 0):

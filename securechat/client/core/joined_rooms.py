@@ -108,7 +108,8 @@ class JoinedRooms:
             room.muted.discard(event.person.id)
         else:
             room.muted.add(event.person.id)
-        return RoleShown(room.name, event.person, event.role, event.muted_s, was_muted, event.person.id == me)
+        is_me = event.person.id == me
+        return RoleShown(room.name, event.person, event.role, event.muted_s, was_muted, is_me, event.by)
 
     def roster(self, page: Roster) -> None:
         """Remember the people of a roster page."""

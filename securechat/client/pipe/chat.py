@@ -10,6 +10,7 @@ import sys
 
 from securechat.client import catalogue
 from securechat.client.catalogue.help_pages import usage
+from securechat.client.catalogue.server_refusals import refusal_sentence
 from securechat.client.core import actions, events
 from securechat.client.core.client import ClientCore
 from securechat.client.core.events import UiEvent
@@ -66,7 +67,7 @@ class PipeChat(PipeSend):
     def name_refused(self, event: events.NameRefused) -> None:
         """At a terminal, ask again."""
         if self._echo:
-            self.notice(catalogue.connection.name_refused(one_line(event.name), one_line(event.text), event.code))
+            self.notice(catalogue.connection.name_refused(one_line(event.name), refusal_sentence(event), event.code))
             self._note(event)
         else:
             super().name_refused(event)
@@ -83,7 +84,7 @@ class PipeChat(PipeSend):
     def password_needed(self, event: events.PasswordNeeded) -> None:
         """Ask for the password, at a terminal."""
         if self._echo:
-            self.notice(catalogue.accounts.password_needed(event.code, one_line(event.text)))
+            self.notice(catalogue.accounts.password_needed(event.code, refusal_sentence(event)))
             self._note(event)
         else:
             super().password_needed(event)

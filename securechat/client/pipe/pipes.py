@@ -17,6 +17,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from securechat.client import catalogue, outcome
+from securechat.client.catalogue.server_refusals import refusal_sentence
 from securechat.client.core import actions, events
 from securechat.client.core.client import ClientCore
 from securechat.client.core.events import UiEvent
@@ -25,7 +26,7 @@ from securechat.client.core.timing import SendRate
 from securechat.client.exit_codes import ClientExit
 from securechat.client.network import NetworkThread, ServerTarget
 from securechat.client.pipe.stdout import Stdout
-from securechat.client.ui.describe import sentence
+from securechat.client.ui.describe import EventText
 from securechat.client.ui.rendering import NOTICE_MARK, change_json, change_line, json_line, tail_line
 from securechat.limits import KIB, MAX_TEXT_BYTES, MAX_TEXT_CHARS
 from securechat.model import Message
@@ -52,6 +53,7 @@ class PipeClient:
 
     def __init__(self, core: ClientCore, server_target: ServerTarget) -> None:
         self.core = core
+        self._event_text = EventText(core)
         self.network = NetworkThread(core, server_target, self.on_ui_events)
         self.exit = ClientExit.OK
         self._server_target = server_target
@@ -99,13 +101,13 @@ class PipeClient:
                     self.on_ui_event(ui_event)
 
     def name_refused(self, event: events.NameRefused) -> None:
-        """Nobody can be asked for another name."""
-        self.notice(catalogue.connection.name_refused(one_line(event.name), one_line(event.text), event.code))
+        """End: a script cannot be asked for another name."""
+        self.notice(catalogue.connection.name_refused(one_line(event.name), refusal_sentence(event), event.code))
         self.finish(outcome.of_name(event.code), 0.0)
 
     def password_needed(self, event: events.PasswordNeeded) -> None:
         """End: a script cannot be asked for a password."""
-        self.notice(catalogue.accounts.password_missing(event.code, one_line(event.text)))
+        self.notice(catalogue.accounts.password_missing(event.code, refusal_sentence(event)))
         self.finish(ClientExit.LOGIN_REFUSED, 0.0)
 
     def notice(self, text: str) -> None:
@@ -117,7 +119,7 @@ class PipeClient:
 
     def tell(self, ui_event: UiEvent) -> None:
         """Write the sentence for an event, if it has one."""
-        if said := sentence(ui_event, self.core.current, self.core.me.id):
+        if said := self._event_text.of(ui_event):
             self.notice(said)
 
     def put(self, line: str) -> None:
@@ -195,8 +197,8 @@ class PipeTail(PipeClient):
             case events.RoomLeft(room, text=text) if text and room == self._key.room:
                 self.tell(ui_event)
                 self.finish(ClientExit.ROOM_REFUSED, 0.0)
-            case events.RequestRefused(_, text, room) if room is None or room == self._key.room:
-                self.notice(catalogue.connection.room_refused(one_line(self._key.room), one_line(text)))
+            case events.RequestRefused(room=room) if room is None or room == self._key.room:
+                self.notice(catalogue.connection.room_refused(one_line(self._key.room), refusal_sentence(ui_event)))
                 self.finish(ClientExit.ROOM_REFUSED, 0.0)
             case events.ConnectionLost() | events.BackOnline() | events.HistoryReset():
                 self.tell(ui_event)
@@ -323,8 +325,8 @@ class PipeSend(PipeClient):
     def otherwise(self, ui_event: UiEvent) -> None:
         """Handle the other events that matter to --send."""
         match ui_event:
-            case events.RequestRefused(_, text, room):
-                self.notice(catalogue.connection.room_refused(one_line(room or ""), one_line(text)))
+            case events.RequestRefused(room=room):
+                self.notice(catalogue.connection.room_refused(one_line(room or ""), refusal_sentence(ui_event)))
                 self.finish(ClientExit.ROOM_REFUSED, 0.0)
             case events.ActionRejected():
                 self.exit = ClientExit.MESSAGE_REFUSED

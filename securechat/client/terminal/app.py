@@ -29,6 +29,7 @@ from prompt_toolkit.layout.processors import ConditionalProcessor
 from prompt_toolkit.shortcuts import CompleteStyle
 
 from securechat.client import catalogue, outcome
+from securechat.client.catalogue.server_refusals import refusal_sentence
 from securechat.client.core import actions, events
 from securechat.client.core.client import ClientCore
 from securechat.client.core.events import UiEvent
@@ -37,7 +38,7 @@ from securechat.client.exit_codes import ClientExit
 from securechat.client.network import NetworkThread, ServerTarget
 from securechat.client.terminal.editor import HiddenInput, InputHistory, MentionCompleter, without_echo
 from securechat.client.terminal.output import PromptOutput
-from securechat.client.ui.describe import sentence
+from securechat.client.ui.describe import EventText
 from securechat.client.ui.interaction import Interaction
 from securechat.client.ui.message_rows import MessageRows
 from securechat.client.ui.rendering import TextRow, announcement_rows, local_time_of, notice_rows
@@ -73,6 +74,7 @@ class Terminal:
         self._exit = ClientExit.OK
         self._last_words: str | None = None
         self._lines = MessageRows(core)
+        self._event_text = EventText(core)
         self._gathering = False
         self._trouble: object = None
         self._interaction = Interaction(core, self._lines.numbers, server_target.context, default_name=login)
@@ -284,10 +286,11 @@ class Terminal:
         columns = self._columns()
         self._interaction.note(ui_event)
         match ui_event:
-            case events.NameRefused(name, code, text):
-                return notice_rows(catalogue.connection.name_refused(one_line(name), one_line(text), code), columns)
-            case events.PasswordNeeded(code=code, text=text):
-                return notice_rows(catalogue.accounts.password_needed(code, one_line(text)), columns)
+            case events.NameRefused(name, code):
+                why = refusal_sentence(ui_event)
+                return notice_rows(catalogue.connection.name_refused(one_line(name), why, code), columns)
+            case events.PasswordNeeded(code=code):
+                return notice_rows(catalogue.accounts.password_needed(code, refusal_sentence(ui_event)), columns)
             case events.AnnouncementShown(text, sent_at_ms):
                 clock = local_time_of(sent_at_ms).strftime("%H:%M")
                 return announcement_rows(catalogue.accounts.announcement(clock, visible(text)), columns)
@@ -302,7 +305,7 @@ class Terminal:
                 self._exit = ClientExit.LINES_LOST
             case events.ClientEnded():
                 self._ended(ui_event)
-        said = sentence(ui_event, self._core.current, self._core.me.id)
+        said = self._event_text.of(ui_event)
         return notice_rows(said, columns) if said else []
 
     def _greeting(self, event: events.LoggedIn) -> str:
@@ -343,7 +346,7 @@ class Terminal:
         else:
             asked = catalogue.connection.prompt(room=room, waiting=waiting)
         writers = [one_line(person.name) for person in self._core.typists] if interaction.prompt is None else []
-        corner = catalogue.rooms.writing(writers) if writers else ""
+        corner = catalogue.rooms.typing(writers) if writers else ""
         here = self._core.rooms.get(current.room) if isinstance(current, RoomKey) else None
         self._names = tuple(person.name for person in here.people.values()) if here is not None else ()
         if corner != self._corner:

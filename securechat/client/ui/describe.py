@@ -1,19 +1,76 @@
 """Describes UI events in sentences, for the interactive client and the pipes.
 
-Messages are not included: rendering.py makes their rows.
+Messages are not included: rendering.py makes their rows. One act is told once: `EventText` leaves out the events
+that repeat what the user has just done.
 """
 
 from __future__ import annotations
 
 from securechat.client import catalogue
-from securechat.client.catalogue.rooms import missing, taken_out
+from securechat.client.catalogue.server_refusals import refusal_sentence
 from securechat.client.core import events
+from securechat.client.core.actions import ModerationVerb
+from securechat.client.core.client import ClientCore
 from securechat.client.core.events import UiEvent
 from securechat.client.core.state import ConversationId, RoomKey
-from securechat.client.ui.describe_rooms import line_text, of_entering, of_tiding, why
+from securechat.client.ui.describe_rooms import line_text, of_entering, of_room
 from securechat.client.ui.rendering import excerpt, local_date, local_time_of
 from securechat.model import CertificateInfo, LoginInfo, Person
 from securechat.text.sanitize import one_line
+
+_REMOVES = frozenset({ModerationVerb.KICK, ModerationVerb.BAN})
+_CHANGES_ROLE = frozenset({ModerationVerb.ROLE, ModerationVerb.MUTE, ModerationVerb.UNMUTE})
+
+
+class EventText:
+    """Makes the sentences of one session.
+
+    The server tells a moderator that an act is done, and then tells the whole room, the moderator too: the second event
+    has no sentence. After the active room was left it adds the room that is active now.
+
+    Args:
+        core: says what is current, and who the user is.
+    """
+
+    def __init__(self, core: ClientCore) -> None:
+        self._core = core
+        self._current = core.current
+        self._removed: set[tuple[str, int]] = set()
+        self._granted: set[tuple[str, int]] = set()
+
+    def of(self, ui_event: UiEvent) -> str | None:
+        """Return the sentence for an event; None for those without one, or shown in another way."""
+        told = self._without_repetition(ui_event)
+        said = sentence(told, self._core.current, self._core.me.id) if told is not None else None
+        was, self._current = self._current, self._core.current
+        if (
+            isinstance(ui_event, events.RoomLeft)
+            and isinstance(was, RoomKey)
+            and was.room == ui_event.room
+            and isinstance(self._current, RoomKey)
+        ):
+            said = "\n".join(part for part in (said, catalogue.connection.back_in_room(self._current.room)) if part)
+        return said
+
+    def _without_repetition(self, ui_event: UiEvent) -> UiEvent | None:
+        match ui_event:
+            case events.ModerationDone(order, person) if order.verb in _REMOVES:
+                self._removed.add((order.room, person.id))
+            case events.ModerationDone(order, person) if order.verb in _CHANGES_ROLE:
+                self._granted.add((order.room, person.id))
+            case events.RoleShown(room, person) if (room, person.id) in self._granted:
+                self._granted.discard((room, person.id))
+                return None
+            case events.MembersLeft(room, people):
+                others = tuple(person for person in people if (room, person.id) not in self._removed)
+                self._removed -= {(room, person.id) for person in people}
+                return events.MembersLeft(room, others) if others else None
+            case events.MembersJoined(room, people):
+                self._removed -= {(room, person.id) for person in people}
+            case events.ConnectionLost():
+                self._removed.clear()
+                self._granted.clear()
+        return ui_event
 
 
 def sentence(ui_event: UiEvent, current: ConversationId, me: int) -> str | None:
@@ -23,7 +80,7 @@ def sentence(ui_event: UiEvent, current: ConversationId, me: int) -> str | None:
         or _of_lines(ui_event)
         or _of_connection(ui_event)
         or _of_account(ui_event)
-        or of_tiding(ui_event)
+        or of_room(ui_event, me)
     )
 
 
@@ -41,9 +98,9 @@ def _of_people(ui_event: UiEvent, current: ConversationId, me: int) -> str | Non
         case events.RoomLeft(room, elsewhere=True):
             return catalogue.accounts.left_elsewhere(one_line(room))
         case events.RoomLeft(room, missing=True):
-            return missing(one_line(room))
-        case events.RoomLeft(room, text=text) if text:
-            return taken_out(one_line(room), one_line(text))
+            return catalogue.rooms.missing(one_line(room))
+        case events.RoomLeft(_, text=text) if text:
+            return refusal_sentence(ui_event)
         case events.RoomLeft(room):
             return catalogue.connection.left_room(one_line(room))
         case events.MembersJoined(room, people):
@@ -68,22 +125,22 @@ def _of_lines(ui_event: UiEvent) -> str | None:  # noqa: PLR0911 - one row an ev
     match ui_event:
         case events.MessageWaiting(line, code):
             return catalogue.connection.line_waiting(line_text(line), code)
-        case events.MessageRefused(line, code, text):
-            return catalogue.connection.line_refused(line_text(line), why(code, text), to=excerpt(line.to))
+        case events.MessageRefused(line):
+            return catalogue.connection.line_refused(line_text(line), refusal_sentence(ui_event), to=excerpt(line.to))
         case events.WillBeDeliveredLater(person):
             return catalogue.accounts.kept_for(one_line(person.name))
         case events.ActionDeferred(kind, subject, text):
             return catalogue.connection.postponed(kind, excerpt(subject), excerpt(text))
         case events.LeavingChat():
             return catalogue.connection.LEAVING
-        case events.RenameRefused(name, code, text):
-            return catalogue.connection.name_refused(excerpt(name), one_line(text), code)
+        case events.RenameRefused(name, code):
+            return catalogue.connection.name_refused(excerpt(name), refusal_sentence(ui_event), code)
         case events.MessagesLost(lines):
             return "\n".join(catalogue.connection.line_lost(line_text(line)) for line in lines)
         case events.ActionRejected(reason, subject, detail):
             return catalogue.connection.declined(reason, excerpt(subject), one_line(detail))
-        case events.RequestRefused(code, text, room):
-            return catalogue.connection.request_refused(why(code, text), one_line(room) if room else None)
+        case events.RequestRefused(room=room):
+            return catalogue.connection.request_refused(refusal_sentence(ui_event), one_line(room) if room else None)
         case events.RateLimited():
             return catalogue.connection.slowed_down()
         case events.HistoryLoaded(messages=(), asked=True):
@@ -94,8 +151,8 @@ def _of_lines(ui_event: UiEvent) -> str | None:  # noqa: PLR0911 - one row an ev
 
 def _of_connection(ui_event: UiEvent) -> str | None:
     match ui_event:
-        case events.ConnectionLost(loss, _, text):
-            return catalogue.connection.connection_lost(loss, one_line(text))
+        case events.ConnectionLost(loss):
+            return catalogue.connection.connection_lost(loss, refusal_sentence(ui_event))
         case events.BackOnline():
             return catalogue.connection.CONNECTION_BACK
         case events.CaughtUp(missed) if missed:

@@ -7,26 +7,30 @@ from securechat.client.core import events
 from securechat.client.core.events import UiEvent
 from securechat.client.core.events.messages import PendingMessage
 from securechat.client.ui.rendering import excerpt, safe_sign
-from securechat.errors import ErrorCode
-from securechat.model import RevisionKind, RoomRules, UnreadItem
+from securechat.model import Person, RevisionKind, RoomRules, UnreadItem
 from securechat.text.sanitize import one_line
 
 
-def of_tiding(ui_event: UiEvent) -> str | None:  # noqa: PLR0911 - one row an event
+def of_room(ui_event: UiEvent, me: int) -> str | None:  # noqa: PLR0911 - one row an event
     """Return the sentence for an event; None for those without one, or shown in another way."""
     match ui_event:
         case events.RoomSettingsShown(rules, topic_only):
-            return _topic(rules) if topic_only else _rules(rules)
+            return _topic(rules) if topic_only else _settings(rules)
         case events.RoomSettingsChanged(rules, before):
-            return _changed(rules, before)
+            return _changed(rules, before, me)
         case events.InvitedToRoom(room, by):
             return catalogue.rooms.invited(one_line(room), one_line(by.name))
-        case events.RoleShown(room, person, role, muted_s, was_muted, me):
-            return catalogue.rooms.role(
-                one_line(room), one_line(person.name), one_line(role), muted_s=muted_s, was_muted=was_muted, me=me
-            )
+        case events.RoleShown():
+            return _role(ui_event, me)
         case events.ModerationDone(order, person):
-            return catalogue.rooms.done(order.verb, one_line(order.room), one_line(person.name), order.seconds)
+            return catalogue.rooms.done(
+                order.verb,
+                one_line(order.room),
+                one_line(person.name),
+                seconds=order.seconds,
+                reason=excerpt(order.reason),
+                role_word=order.role,
+            )
         case events.ModerationUnconfirmed():
             return catalogue.rooms.MAYBE_DONE
         case events.UnreadShown(items, asked):
@@ -45,11 +49,6 @@ def of_entering(event: events.RoomJoined) -> list[str]:
     return more
 
 
-def why(code: ErrorCode, text: str) -> str:
-    """Return the reason of a refusal, in the server's words, or in this client's if the server did not understand."""
-    return catalogue.rooms.UNKNOWN_HERE if code is ErrorCode.UNKNOWN_TYPE else one_line(text)
-
-
 def line_text(line: PendingMessage) -> str:
     """Return the beginning of a pending message's text, or a description of its change."""
     if line.change is None:
@@ -64,27 +63,28 @@ def line_text(line: PendingMessage) -> str:
 
 
 def _topic(rules: RoomRules) -> str:
-    return catalogue.rooms.topic(one_line(rules.room), one_line(rules.topic), _by(rules))
+    return catalogue.rooms.topic(one_line(rules.room), one_line(rules.topic))
 
 
-def _rules(rules: RoomRules) -> str:
-    said = catalogue.rooms.rules(one_line(rules.room), _parts(rules), _by(rules))
-    return "\n".join([said, _topic(rules), catalogue.rooms.your_role(rules.role)]) if rules.ref else said
+def _settings(rules: RoomRules) -> str:
+    room = one_line(rules.room)
+    said = catalogue.rooms.settings(room, _parts(rules))
+    return "\n".join([said, _topic(rules), catalogue.rooms.your_role(room, rules.role)])
 
 
-def _changed(rules: RoomRules, before: RoomRules) -> str:
-    said = []
+def _changed(rules: RoomRules, before: RoomRules, me: int) -> str:
+    said, room, by = [], one_line(rules.room), _subject(rules.by, me)
     if rules.was is not None:
-        said.append(catalogue.rooms.room_renamed(one_line(rules.was), one_line(rules.room)))
+        said.append(catalogue.rooms.room_renamed(one_line(rules.was), room))
     if rules.topic != before.topic:
-        said.append(_topic(rules))
+        said.append(catalogue.rooms.topic_changed(room, one_line(rules.topic), by))
     if not said or _parts(rules) != _parts(before):
-        said.append(_rules(rules))
+        said.append(catalogue.rooms.settings_changed(room, _parts(rules), by))
     return "\n".join(said)
 
 
 def _parts(rules: RoomRules) -> list[str]:
-    return catalogue.rooms.rule_parts(
+    return catalogue.rooms.setting_parts(
         private=rules.private,
         read_only=rules.read_only,
         slow_s=rules.slow_s,
@@ -94,8 +94,22 @@ def _parts(rules: RoomRules) -> list[str]:
     )
 
 
-def _by(rules: RoomRules) -> str:
-    return one_line(rules.by.name) if rules.by is not None else ""
+def _subject(by: Person | None, me: int) -> str:
+    if by is None:
+        return ""
+    return catalogue.rooms.YOU if by.id == me else catalogue.names.quoted(one_line(by.name))
+
+
+def _role(event: events.RoleShown, me: int) -> str:
+    return catalogue.rooms.role(
+        one_line(event.room),
+        one_line(event.person.name),
+        one_line(event.role),
+        by=_subject(event.by, me),
+        muted_s=event.muted_s,
+        was_muted=event.was_muted,
+        me=event.me,
+    )
 
 
 def _unread(items: tuple[UnreadItem, ...], *, asked: bool) -> str:
@@ -108,4 +122,4 @@ def _unread(items: tuple[UnreadItem, ...], *, asked: bool) -> str:
 def _place(item: UnreadItem) -> str:
     if item.room is not None:
         return f"#{one_line(item.room)}"
-    return one_line(item.peer.name) if item.peer is not None and item.peer.name else catalogue.rooms.SOMEBODY
+    return catalogue.names.quoted(one_line(item.peer.name) if item.peer is not None else "")

@@ -148,5 +148,5 @@ class MessageRows:
         return announcement_rows(said, columns)
 
     def _name(self, person_id: int, change: Reacted) -> str:
-        unseen = change.name if person_id == change.sender_id else catalogue.rooms.SOMEBODY
+        unseen = change.name if person_id == change.sender_id else catalogue.rooms.UNKNOWN_MEMBER
         return one_line(self._core.name_of(person_id) or unseen)

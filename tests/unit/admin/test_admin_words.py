@@ -154,7 +154,7 @@ def test_a_server_on_loopback_alone_has_an_example_that_works(
     listening: tuple[str, ...], names: tuple[str, ...], example: str
 ) -> None:
     told = facts(*listening, names=names)
-    with pytest.raises(AdminFailure, match=f"{example};") as failure:
+    with pytest.raises(AdminFailure, match=f"{example}") as failure:
         link_address(told, None)
     host = example.removeprefix("--host ")
     assert "on this machine" in failure.value.sentence
@@ -186,7 +186,7 @@ def test_an_address_that_is_none_is_refused(asked: str) -> None:
 
 
 def test_without_its_ca_a_server_has_no_links() -> None:
-    with pytest.raises(AdminFailure, match="does not hold its CA"):
+    with pytest.raises(AdminFailure, match="does not contain the CA"):
         link_address(facts("10.0.0.7:1") | {"ca_fingerprint": None}, None)
 
 

@@ -65,7 +65,7 @@ def test_registering_makes_the_next_hello_prove_itself() -> None:
     assert one.sent == [m.Register(ref(one), PASSWORD)]
     one.hear(m.Registered(ref(one), "me", TOKEN))
     assert one.all(events.TokenReceived) == [events.TokenReceived("me", TOKEN)]
-    assert said(one) == ["this name is yours now, and this machine stays logged in: me"]
+    assert said(one) == ["Registered as me. You stay logged in on this machine"]
     assert one.core.account
     one.cut()
     one.tick()
@@ -107,7 +107,7 @@ def test_a_refused_deed_is_told_in_the_servers_words() -> None:
     one = inside()
     one.want(actions.EndLogin(4))
     one.hear(m.Refused(ErrorCode.NOT_FOUND, "you have no login with this number", ref=ref(one)))
-    assert said(one) == ["you have no login with this number"]
+    assert said(one) == ["You have no login with this number"]
 
 
 def test_the_lists_say_where_and_what() -> None:
@@ -117,10 +117,10 @@ def test_the_lists_say_where_and_what() -> None:
     one.hear(m.LoginList(ref(one), [*logins, m.LoginInfo(5, "me/1", "::1", 0, 0, online=True, current=True)]))
     rows = said(one)[0].splitlines()
     assert rows[0].startswith("3  phone/1, from 10.0.0.2, since 19")
-    assert rows[0].endswith("here now")
+    assert rows[0].endswith("online")
     assert "last used" in rows[1]
     assert "\x1b" not in rows[1]
-    assert rows[2].endswith("this one")
+    assert rows[2].endswith("this session")
     one.told.clear()
     one.want(actions.AskCertificates())
     one.hear(m.CertificateList(ref(one), [m.CertificateInfo(6, "sha256:aa", "card", 0)], "sha256:bb"))
@@ -155,7 +155,7 @@ def test_logging_out_forgets_the_token_and_ends(answered: bool) -> None:
     one.cut()
     assert one.all(events.TokenLost) == [events.TokenLost("me")]
     (ended,) = one.all(events.ClientEnded)
-    assert of_end(ended, "host", 1) == (ClientExit.OK, "logged out; this machine has forgotten the login")
+    assert of_end(ended, "host", 1) == (ClientExit.OK, "Logged out. This machine has forgotten the login")
 
 
 # --- other devices ----------------------------------------------------------------------------------------------------
@@ -164,7 +164,7 @@ def test_logging_out_forgets_the_token_and_ends(answered: bool) -> None:
 def test_rooms_of_another_device_are_adopted_and_left_with_a_line_each() -> None:
     one = inside()
     one.hear(m.Joined("ops", 12, 2, [ME, BOB]))
-    assert said(one) == ["you are also in #ops with: bob"]
+    assert said(one) == ["You are also in #ops. Also there: bob"]
     assert one.core.current == one.core.room("lobby")
     one.hear(m.Message(13, 0, BOB.id, "bob", 0, "over here", room="ops"))
     assert one.shown() == [(13, "over here")]
@@ -174,7 +174,7 @@ def test_rooms_of_another_device_are_adopted_and_left_with_a_line_each() -> None
     assert [command.rooms for command in one.sent if isinstance(command, m.Join)] == [["ops"]]
     one.told.clear()
     one.hear(m.Left("ops", 0))
-    assert said(one) == ["you left #ops on another device"]
+    assert said(one) == ["You left #ops on another device"]
     assert "ops" not in one.core.rooms
 
 
@@ -210,14 +210,14 @@ def test_a_message_to_somebody_absent_says_once_that_it_waits() -> None:
         one.want(actions.SendDirect("bob", text))
         one.hear(m.Found(ref(one), BOB, absent=True))
     assert [command.text for command in one.sent if isinstance(command, m.Direct)] == ["one", "two"]
-    assert said(one) == ["not here now, the message waits for them: bob"]
+    assert said(one) == ["bob is offline. Your message will be delivered later"]
 
 
 def test_an_announcement_is_told() -> None:
     one = inside()
     one.hear(m.Notice("down at\nnine", 0))
     (text,) = said(one)
-    assert text.startswith("announcement of the server, ")
+    assert text.startswith("Announcement from the server, ")
     assert "\n" not in text
 
 

@@ -20,8 +20,8 @@ from securechat.client.ui.rendering import notice_rows
 from securechat.errors import ErrorCode, TlsFailure, TlsProblem
 
 CLIENT = Path(securechat.client.__file__).parent
-SOURCES = [path for path in CLIENT.glob("*.py") if not path.name.startswith("sentences")]
-SOURCES.append(CLIENT.parent / "cli" / "chat.py")
+SOURCES = [*CLIENT.glob("*.py"), *(CLIENT / "ui").rglob("*.py"), *(CLIENT / "terminal").glob("*.py")]
+SOURCES += [*(CLIENT / "pipe").glob("*.py"), CLIENT.parent / "cli" / "chat.py"]
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=lambda path: path.name)
@@ -41,7 +41,7 @@ def test_no_sentence_stands_outside_the_catalogue(path: Path) -> None:
 
 @pytest.mark.parametrize("problem", TlsProblem)
 def test_every_tls_problem_has_advice_and_an_exit_code_of_its_own(problem: TlsProblem) -> None:
-    assert catalogue.connection.tls_failure(problem, "detail").startswith("detail; ")
+    assert catalogue.connection.tls_failure(problem, "the detail").startswith("The detail. ")
     assert of_loss(Disconnect(DisconnectReason.TLS, tls=TlsFailure(problem, "x"))) is OF_TLS_PROBLEM[problem]
     assert len(set(OF_TLS_PROBLEM.values())) == len(TlsProblem)
 

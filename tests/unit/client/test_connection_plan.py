@@ -55,7 +55,7 @@ def where(
 def test_with_nothing_typed_it_goes_where_it_was_and_says_so(memory: LocalStore) -> None:
     assert where(ConnectionOptions(), memory) == (*HERE, "ann", TOKEN)
     assert decide(ConnectionOptions(), memory, interactive=True).notes == [
-        "going to the server used last, chat.example port 9000, as: ann"
+        "Using the last server, chat.example port 9000, as ann"
     ]
 
 
@@ -173,6 +173,6 @@ def test_forgetting_names_the_server_or_means_the_last(memory: LocalStore, ca: s
     assert "chat.example port 9000" in forget(ConnectionOptions(server="chat.example:9000"), memory)
     assert "elsewhere port 1" in forget(ConnectionOptions(), memory)
     assert memory.last() is None
-    assert forget(ConnectionOptions(), memory) == "nothing is remembered about this server"
+    assert forget(ConnectionOptions(), memory) == "Nothing is remembered about this server"
     with pytest.raises(StartupError):
         forget(ConnectionOptions(), None)

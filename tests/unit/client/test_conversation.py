@@ -84,7 +84,12 @@ def test_answers_edits_deletions_and_reactions_are_lines_kept_until_acknowledged
     one.want(actions.ChangeMessage(one.core.room("lobby"), m.RevisionKind.EDIT, 7, "new"))
     one.want(actions.ChangeMessage(PersonKey(5), m.RevisionKind.DELETE, 8))
     one.want(actions.ChangeMessage(one.core.room("lobby"), m.RevisionKind.UNREACT, 7, emoji="+"))
-    assert said(one)[-4:] == ["waiting: yes", "waiting: (edit) new", "waiting: (deletion)", "waiting: (reaction) +"]
+    assert said(one)[-4:] == [
+        "Waiting to be sent: yes",
+        "Waiting to be sent: (edit) new",
+        "Waiting to be sent: (deletion)",
+        "Waiting to be sent: (reaction) +",
+    ]
     one.settle()
     kinds = (m.Say, m.Edit, m.Delete, m.React)
     assert [command for command in one.sent if isinstance(command, kinds)] == [
@@ -181,10 +186,10 @@ def test_lines_for_a_room_in_slow_mode_wait_one_by_one_and_the_others_do_not() -
     one.say("b", "ops")
     one.hear(m.Acked(1, 20))
     one.hear(m.Refused(ErrorCode.SLOW_MODE, "wait 5 s", client_id=2, retry_after_s=5.0))
-    assert said(one) == ["waiting (slow mode, it will be sent in its turn): b"]
+    assert said(one) == ["Not sent yet, because the room is in slow mode. It is sent in its turn: b"]
     one.say("c", "ops")
     one.say("elsewhere")
-    assert said(one)[1:] == ["waiting (slow mode, it will be sent in its turn): c"]
+    assert said(one)[1:] == ["Not sent yet, because the room is in slow mode. It is sent in its turn: c"]
     texts = [command.text for command in one.sent if isinstance(command, m.Say)]
     assert texts == ["a", "b", "elsewhere"]
     assert one.core.deadline() == one.now + 5.0
@@ -223,7 +228,7 @@ def test_a_pause_longer_than_anybody_waits_is_told_instead() -> None:
     one = online()
     one.say("a")
     one.hear(m.Refused(ErrorCode.SLOW_MODE, "#lobby is in slow mode; wait 2 h", client_id=1, retry_after_s=7200.0))
-    assert said(one) == ["not sent (#lobby is in slow mode; wait 2 h): a"]
+    assert said(one) == ["Not sent. #lobby is in slow mode; wait 2 h: a"]
 
 
 # --- rooms ------------------------------------------------------------------------------------------------------------
@@ -232,8 +237,10 @@ def test_a_pause_longer_than_anybody_waits_is_told_instead() -> None:
 def test_a_room_shows_its_topic_and_whether_one_may_write_there() -> None:
     one = online()
     one.hear(m.Joined("ops", 0, 2, [ME, ANN], 77, topic="a\x1bb", role="member", read_only=True))
-    assert said(one) == [
-        "in #ops with: ann\ntopic of #ops: a␛b\nthis room is read-only: moderators and owners write, others may react"
+    assert "\n".join(said(one)).split("\n") == [
+        "Joined #ops. Also here: ann",
+        "Topic of #ops: a␛b",
+        "This room is read-only. Only moderators and owners can write, others can react",
     ]
 
 
@@ -247,7 +254,7 @@ def test_somebody_in_a_room_is_known_and_others_are_looked_up_before_anything_is
     one.hear(m.Found(asked(one, m.Whois), m.Person(8, "Carl"), absent=True))
     assert one.sent[-1] == m.InviteTo(asked(one, m.InviteTo), "lobby", 8)
     one.hear(m.Refused(ErrorCode.NO_RIGHT, "only moderators may invite others", asked(one, m.InviteTo)))
-    assert said(one)[-2:] == ["muted in #lobby for 10 minutes: ann", "only moderators may invite others"]
+    assert said(one)[-2:] == ["You muted ann in #lobby for 10 minutes", "Only moderators may invite others"]
 
 
 def test_what_was_ordered_when_the_connection_broke_is_told_and_not_repeated() -> None:
@@ -256,7 +263,7 @@ def test_what_was_ordered_when_the_connection_broke_is_told_and_not_repeated() -
     one.cut()
     one.sent.clear()
     one.settle()
-    assert "the connection broke before the server answered; look whether it was done: /room" in said(one)
+    assert "The connection broke before the server answered. /room shows whether it was done" in said(one)
     assert not any(isinstance(command, m.Moderate | m.Whois) for command in one.sent)
 
 
@@ -267,7 +274,7 @@ def test_a_room_that_gets_another_name_stays_the_same_room() -> None:
     one.say("under way", "ops")
     one.hear(m.RoomRules("dev", was="ops", by=ANN))
     assert one.core.current == one.core.room("dev")
-    assert said(one) == ["#ops is called #dev now"]
+    assert said(one) == ["#ops is now called #dev"]
     assert set(one.core.rooms) == {"lobby", "dev"}
     assert one.core.wanted_rooms == ["dev"]
     assert one.core.unsent[0].target == one.core.room("dev")
@@ -339,11 +346,11 @@ def test_only_what_changed_of_the_rules_is_told() -> None:
     one.hear(m.RoomRules("lobby", topic="t", by=ANN))
     one.hear(m.RoomRules("lobby", topic="t", slow_s=10, retention_days=1, history="joined", by=ANN))
     one.hear(m.RoomRules("elsewhere", topic="not ours"))
-    rules = "open to everybody, slow mode of 10 seconds, messages are deleted after 1 day"
-    rules += ", new members see only what is said from then on"
+    settings = "public, in slow mode (10 seconds between two messages of a member), set to delete messages after 1 day"
+    settings += ", without earlier messages for new members"
     assert said(one) == [
-        "topic of #lobby, set by ann: t",
-        f"rules of #lobby, changed by ann: {rules}",
+        "ann changed the topic of #lobby: t",
+        f"ann changed the settings of #lobby. It is now {settings}",
     ]
 
 
@@ -354,10 +361,10 @@ def test_mutes_and_roles_are_told_as_what_they_are() -> None:
     one.hear(m.RoleChanged("lobby", ANN, "member", ME))
     one.hear(m.RoleChanged("lobby", ANN, "member", ME, None))
     assert said(one) == [
-        "moderator in #lobby now: ann",
-        "in #lobby this person may not write for 2 minutes: ann",
-        "in #lobby this person may write again: ann",
-        "in #lobby this person may not write any more: ann",
+        "You made ann a moderator of #lobby",
+        "You muted ann in #lobby for 2 minutes",
+        "You unmuted ann in #lobby",
+        "You muted ann in #lobby",
     ]
 
 
@@ -369,10 +376,10 @@ def test_whom_a_mute_or_a_role_concerns_is_told_so() -> None:
     one.hear(m.RoleChanged("lobby", me, "member", ANN))
     one.hear(m.RoleChanged("lobby", me, "member", ANN, None))
     assert said(one) == [
-        "you are a moderator in #lobby now",
-        "in #lobby you may not write for 1 minute",
-        "in #lobby you may write again",
-        "in #lobby you may not write any more",
+        "ann made you a moderator of #lobby",
+        "ann muted you in #lobby for 1 minute",
+        "ann unmuted you in #lobby",
+        "ann muted you in #lobby",
     ]
 
 
@@ -395,7 +402,7 @@ def test_a_length_of_time_is_rounded_before_it_gets_its_unit(seconds: float, wor
 def test_whoever_is_taken_out_of_a_room_is_told_why_and_does_not_come_back_by_itself(code: ErrorCode) -> None:
     one = online(rooms=("ops",))
     one.hear(m.Left("ops", 0, code, "ann took you out of #ops: why"))
-    assert said(one) == ["you are out of #ops now: ann took you out of #ops: why"]
+    assert said(one) == ["ann took you out of #ops: why"]
     assert one.core.current == one.core.room("lobby")
     one.cut(restart=True)
     one.settle()
@@ -412,7 +419,9 @@ def test_an_account_is_back_in_its_rooms_by_the_servers_word_alone() -> None:
     again(one, rooms=())  # taken out while the connection was lost
     assert not any(isinstance(command, m.Join) for command in one.sent)
     one.hear(m.Pong(0))
-    assert said(one)[-1] == "while you were away you were taken out of #ops, or it got another name"
+    assert (
+        said(one)[-1] == "You are no longer in #ops. You were removed while you were offline, or the room was renamed"
+    )
     assert "ops" not in one.core.rooms
 
 
@@ -431,7 +440,7 @@ def test_rooms_without_a_role_are_entered_again_also_by_an_account() -> None:
 def test_what_was_not_read_is_asked_for_after_a_login_and_told_in_a_line() -> None:
     one = account()
     unread(one, m.UnreadItem(2, 3, 1, 4, room="ops"), m.UnreadItem(0, 1, 0, 7, peer=ANN))
-    assert said(one) == ["unread: #ops: 3 (1 name you), ann: 1; /unread shows them"]
+    assert said(one) == ["Unread: #ops 3 (1 mention), ann 1. /unread lists them"]
     conversation = one.core.conversations[one.core.room("ops")]
     assert (conversation.unread, conversation.mentions) == (3, 1)
 
@@ -445,7 +454,7 @@ def test_what_was_not_read_is_asked_for_page_by_page() -> None:
     assert one.sent[-1] == m.AskUnread(asked(one, m.AskUnread), after=9)
     assert said(one) == [], "before all is known, nothing is told"
     unread(one, m.UnreadItem(0, 1, 0, 7, peer=ANN))
-    assert said(one) == ["unread: #ops: 3 (1 name you), ann: 1; /unread shows them"]
+    assert said(one) == ["Unread: #ops 3 (1 mention), ann 1. /unread lists them"]
 
 
 def test_pages_that_never_end_are_not_asked_for_for_ever() -> None:
@@ -464,7 +473,7 @@ def test_the_pages_that_came_count_when_the_next_is_refused() -> None:
     item = m.UnreadItem(2, 3, 1, 4, room="ops")
     one.hear(m.UnreadList(asked(one, m.AskUnread), [item], more=True, through_room="ops"))
     one.hear(m.Refused(ErrorCode.INVALID, "no", asked(one, m.AskUnread)))
-    assert said(one) == ["unread: #ops: 3 (1 name you); /unread shows them"]
+    assert said(one) == ["Unread: #ops 3 (1 mention). /unread lists them"]
 
 
 def test_nothing_unread_is_not_told_unless_it_was_asked_for() -> None:
@@ -473,7 +482,7 @@ def test_nothing_unread_is_not_told_unless_it_was_asked_for() -> None:
     assert said(one) == []
     one.want(actions.ListUnread())
     unread(one)
-    assert said(one) == ["you have read everything"]
+    assert said(one) == ["You have no unread messages"]
 
 
 def reads(one: Driver) -> list[m.Read]:
@@ -497,7 +506,7 @@ def test_a_live_message_does_not_mark_as_read_what_lay_unread_before_it() -> Non
     one.hear(m.HistoryPage(asked(one, m.History), [message(8)], 11))
     assert reads(one)[-1] == m.Read(11, room="ops")
     one.want(actions.ShowMore())
-    assert said(one)[-1] == "there is no more to show"
+    assert said(one)[-1] == "There is nothing more to show"
 
 
 def test_a_gap_that_another_device_has_read_is_asked_about_anew() -> None:
@@ -524,8 +533,8 @@ def test_a_jump_to_what_is_not_there_says_so() -> None:
     one.want(actions.ShowHistory(one.core.room("lobby"), around=4))
     one.hear(m.HistoryPage(asked(one, m.History), [message(9, room="lobby")], 9))
     assert said(one) == [
-        "there is nothing unread here; /unread lists where there is",
-        "that message is not on the server any more",
+        "Nothing is unread here. /unread lists the conversations with unread messages",
+        "This message is no longer on the server",
     ]
 
 
@@ -559,7 +568,7 @@ def test_the_server_reads_one_thing_at_a_time() -> None:
     assert [command.query for command in one.sent if isinstance(command, m.Search)] == ["a"]
     one.hear(m.Refused(ErrorCode.QUERY_INVALID, "that makes no sense", asked(one, m.Search)))
     assert [command.query for command in one.sent if isinstance(command, m.Search)] == ["a", "b"]
-    assert said(one) == ["that makes no sense"]
+    assert said(one) == ["That makes no sense"]
 
 
 @pytest.mark.parametrize(
@@ -576,14 +585,14 @@ def test_a_server_that_does_not_know_it_is_told_as_that(intent: actions.Action) 
     one.want(intent)
     ref = one.sent[-1].ref  # type: ignore[union-attr]
     one.hear(m.Refused(ErrorCode.UNKNOWN_TYPE, "there is no such type", ref))
-    assert said(one) == ["this server does not know that yet"]
+    assert said(one) == ["This server does not support that yet"]
 
 
 def test_a_line_that_the_server_does_not_know_is_told_as_that() -> None:
     one = online()
     one.want(actions.ChangeMessage(one.core.room("lobby"), m.RevisionKind.EDIT, 1, "new"))
     one.hear(m.Refused(ErrorCode.UNKNOWN_TYPE, "there is no such type", client_id=1))
-    assert said(one) == ["not sent (this server does not know that yet): (edit) new"]
+    assert said(one) == ["Not sent. This server does not support that yet: (edit) new"]
     assert one.core.unsent == ()
 
 

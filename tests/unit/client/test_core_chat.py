@@ -140,7 +140,7 @@ def test_an_absent_person_is_refused_with_name_text_and_the_servers_words() -> N
     driver.hear(m.Refused(ErrorCode.NO_SUCH_PERSON, "nobody has this name", driver.sent[-1].ref))
     [refused] = driver.all(events.MessageRefused)
     assert (refused.message.to, refused.message.text, refused.text) == ("nobody", "hi", "nobody has this name")
-    assert sentence(refused, driver.core.current, 1) == "not sent to nobody (nobody has this name): hi"
+    assert sentence(refused, driver.core.current, 1) == "Not sent to nobody. Nobody has this name: hi"
     assert driver.core.unsent == ()
     assert not driver.all(events.RequestRefused)
 
@@ -168,16 +168,16 @@ def _reach(driver: Driver, phase: ConnectionPhase) -> None:
 @pytest.mark.parametrize(
     ("line", "answer"),
     [
-        ("/nick you", "will be done when the connection is back: /nick you"),
-        ("/join #New", "will be done when the connection is back: /join new"),
-        ("/msg bob hi", "will be done when the connection is back: /msg bob hi"),
-        ("/msg p99 hi", "will be done when the connection is back: /msg p99 hi"),
-        ("/leave ops", "you left #ops"),
-        ("/join ops", "what you type goes to #ops now"),
-        ("/who", "there is no connection now; try again when it is back"),
-        ("/rooms", "there is no connection now; try again when it is back"),
-        ("/history", "there is no connection now; try again when it is back"),
-        ("/ignore stranger", "there is no connection now; try again when it is back"),
+        ("/nick you", "Will be done after reconnecting: /nick you"),
+        ("/join #New", "Will be done after reconnecting: /join new"),
+        ("/msg bob hi", "Will be done after reconnecting: /msg bob hi"),
+        ("/msg p99 hi", "Will be done after reconnecting: /msg p99 hi"),
+        ("/leave ops", "You left #ops"),
+        ("/join ops", "Now talking in #ops"),
+        ("/who", "You are offline. Try again when you are connected"),
+        ("/rooms", "You are offline. Try again when you are connected"),
+        ("/history", "You are offline. Try again when you are connected"),
+        ("/ignore stranger", "You are offline. Try again when you are connected"),
         ("/nick a:b", "A name cannot contain ':'. Choose one without it: a:b"),
     ],
 )
@@ -234,7 +234,7 @@ def test_a_name_chosen_while_away_is_asked_for_once_back_and_a_refusal_keeps_the
     assert (hello.name, nick.name) == ("me", "you")
     driver.hear(m.Refused(ErrorCode.NAME_IN_USE, "taken", nick.ref))
     [refused] = driver.all(events.RenameRefused)
-    assert sentence(refused, driver.core.current, 1) == "this name is taken, choose another: you"
+    assert sentence(refused, driver.core.current, 1) == "This name is taken. Choose another one: you"
     assert driver.core.me.name == "me"
 
 

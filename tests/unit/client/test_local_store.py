@@ -156,7 +156,7 @@ def test_a_damaged_file_is_set_aside_with_a_sentence(memory: LocalStore, ca: str
     assert memory.last() is None
     assert memory.tokens(*HERE, ca) == {}
     assert len(memory.troubles) == 2
-    assert all("set aside" in trouble for trouble in memory.troubles)
+    assert all("was renamed to" in trouble for trouble in memory.troubles)
     assert not files(folder, "server")
     assert not files(folder, "login")
     memory.keep_server(*HERE, ca, "ann")

@@ -31,11 +31,11 @@ def caused(failure: TlsFailure, cause: Exception) -> TlsFailure:
 def test_a_hang_up_in_the_handshake_may_mean_that_the_address_was_turned_away(error: Exception) -> None:
     loss = loss_of(error, "host")
     said = catalogue.connection.not_reached(loss, "host", 1)
-    assert "may have turned away your address for too many connections: then wait ten minutes" in said
+    assert "refuses your address after too many connections, then wait ten minutes" in said
     assert of_loss(loss) is ClientExit.TLS_OTHER
 
 
 def test_another_broken_handshake_is_told_in_its_own_words() -> None:
     loss = loss_of(TlsFailure(TlsProblem.WRONG_CA, "not issued by yours"), "host")
     assert loss.kind is DisconnectReason.TLS
-    assert catalogue.connection.not_reached(loss, "host", 1).startswith("not issued by yours; ")
+    assert catalogue.connection.not_reached(loss, "host", 1).startswith("not issued by yours. ")

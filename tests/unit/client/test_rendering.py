@@ -126,7 +126,7 @@ def test_what_is_answered_stands_on_one_row_that_no_text_can_make(text: str, col
 
 def test_what_is_answered_may_be_unknown_hidden_or_deleted() -> None:
     assert quote_row(None, 3, 80) == "      > [3] an earlier message"
-    assert quote_row(message("x"), 3, 80, hidden=True) == "      > [3] a message that you hide"
+    assert quote_row(message("x"), 3, 80, hidden=True) == "      > [3] a message from a member you ignore"
     assert quote_row(message("", deleted=9), 3, 80) == "      > [3 deleted] ann"
 
 

@@ -135,7 +135,7 @@ def test_a_file_that_adds_nothing_is_a_sentence(certs: Path, tmp_path: Path, dam
             trusted = context(tmp_path / "other")
     answer = certificate_to_add(str(path), trusted, 7)
     assert isinstance(answer, str)
-    assert answer.startswith("no certificate was added: ")
+    assert answer.startswith("No certificate was added. ")
     assert said in answer
 
 

@@ -165,7 +165,7 @@ def test_a_hidden_line_stays_one_when_the_login_ends_while_it_is_typed(typing: T
     typing.line(begun, typing.ask, typing.heard, " horse\r")
     assert [hidden for _, hidden in typing.lines] == [True]
     typing.terminal._typed(typing.lines[0][0], hidden=True)
-    assert typing.said == ["what you have just typed, where nothing shows, went nowhere"]
+    assert typing.said == ["Your last line was hidden and was not sent"]
     assert typing.line("hello\r") == ""
     assert typing.lines[1:] == [("hello", False)]
 

@@ -32,16 +32,16 @@ def test_a_burst_before_the_limit_does_not_count() -> None:
 @pytest.mark.parametrize(
     ("waiting", "rate", "more", "ends"),
     [
-        (900, 5.0, False, "about 3 minutes left at 5 a second"),
-        (900, 4.96, True, "at least 3 minutes left at 5 a second"),
-        (10, 5.0, False, "about 2 seconds left at 5 a second"),
-        (1, 5.0, False, "about 1 second left at 5 a second"),
-        (100, 200.0, False, "about 1 second left at 200 a second"),
-        (3, 0.25, False, "about 12 seconds left at 0.25 a second"),
+        (900, 5.0, False, "About 3 minutes left at 5 a second"),
+        (900, 4.96, True, "At least 3 minutes left at 5 a second"),
+        (10, 5.0, False, "About 2 seconds left at 5 a second"),
+        (1, 5.0, False, "About 1 second left at 5 a second"),
+        (100, 200.0, False, "About 1 second left at 200 a second"),
+        (3, 0.25, False, "About 12 seconds left at 0.25 a second"),
     ],
 )
 def test_progress_says_the_rate_and_the_time_left(waiting: int, rate: float, more: bool, ends: str) -> None:
     said = catalogue.connection.progress(7, waiting, rate, more=more)
-    assert said.startswith(f"7 stored, {waiting} on their way; ")
-    assert "limits how fast" in said
+    assert said.startswith(f"7 stored, {waiting} on their way. ")
+    assert "limits the rate" in said
     assert said.endswith(ends)

@@ -118,7 +118,10 @@ class InvitedToRoom(Struct, frozen=True):
 
 
 class RoleShown(Struct, frozen=True):
-    """A member's role in a room; ``muted_s`` as in model.RoleChanged, ``was_muted`` as far as it was known."""
+    """A member has another role, was muted or may write again.
+
+    ``muted_s`` and ``by`` are as in model.RoleChanged, ``was_muted`` as far as it was known.
+    """
 
     room: str
     person: Person
@@ -126,6 +129,7 @@ class RoleShown(Struct, frozen=True):
     muted_s: float | None
     was_muted: bool = False
     me: bool = False
+    by: Person | None = None
 
 
 class ModerationDone(Struct, frozen=True):

@@ -48,7 +48,9 @@ def about_messages(word: str, rest: str, current: ConversationId, numbers: LineN
             return _delete(rest, current, numbers, me)
         case "/react":
             return _react(rest, numbers, me)
-        case "/search" if rest and len(rest) <= _LONGEST_QUERY:
+        case "/search" if len(rest) > _LONGEST_QUERY:
+            return InputError(catalogue.rooms.too_long("A search", _LONGEST_QUERY))
+        case "/search" if rest:
             return actions.FindMessages(rest)
         case "/search" | "/more" if not rest:
             return actions.ShowMore()

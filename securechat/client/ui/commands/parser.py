@@ -23,6 +23,11 @@ _LONE_SURROGATES = re.compile("[\ud800-\udfff]")
 """Python's result for bytes that are not UTF-8 (surrogateescape, PEP 383), which no codec can encode."""
 
 
+_ALIASES = {"/part": "/leave", "/names": "/who", "/list": "/rooms", "/dm": "/msg"}
+"""Commands of IRC and Slack that mean the same as ours."""
+_SUSPECTED, _SUGGESTED = 0.6, 0.78
+"""Similarity (`difflib`) of an unknown command to a known one: from the first on a password may stand behind it; from
+the second on it is a typing error (``/serch``, ``/jion``), and the known one is suggested, but not /room for /foo."""
 _SECRET = {"/register": PasswordPurpose.REGISTER, "/password": PasswordPurpose.CHANGE}
 COMMANDS = (
     *("/help", "/who", "/join", "/leave", "/rooms", "/msg", "/history", "/nick", "/ignore", "/quit", "/exit"),
@@ -56,6 +61,7 @@ def read(
     if not line.startswith("/"):
         return actions.SendMessage(line, current)
     word, rest = _split(line)
+    word = _ALIASES.get(word.casefold(), word)
     here = current.room if isinstance(current, RoomKey) else LOBBY
     return (
         about_messages(word.casefold(), rest, current, numbers or LineNumbers(), me)
@@ -67,7 +73,7 @@ def read(
 def holds_secret(line: str) -> bool:
     """Tell whether a line has a password after a command, even a misspelt one: such a line must not be remembered."""
     word, rest = _split(line)
-    return bool(rest) and word.startswith("/") and _nearest(word.casefold()) in _SECRET
+    return bool(rest) and word.startswith("/") and _nearest(word.casefold(), _SUSPECTED) in _SECRET
 
 
 def _split(text: str) -> tuple[str, str]:
@@ -75,8 +81,13 @@ def _split(text: str) -> tuple[str, str]:
     return word, rest[0].strip() if rest else ""
 
 
-def _nearest(word: str) -> str | None:
-    return next(iter(difflib.get_close_matches(word, COMMANDS, n=1)), None)
+def _nearest(word: str, similarity: float) -> str | None:
+    return next(iter(difflib.get_close_matches(word, COMMANDS, n=1, cutoff=similarity)), None)
+
+
+def _meant(word: str) -> str | None:
+    nearest = _nearest(word, _SUGGESTED)
+    return nearest if nearest is not None and abs(len(nearest) - len(word)) <= 1 else None
 
 
 def _command(typed: str, rest: str, here: str, known: Iterable[str]) -> ParsedInput:  # noqa: PLR0911 - one row a command
@@ -95,12 +106,14 @@ def _command(typed: str, rest: str, here: str, known: Iterable[str]) -> ParsedIn
             return actions.JoinRoom(rest)
         case "/nick" if rest:
             return actions.ChooseName(rest.strip('"'))
+        case "/me":
+            return InputError(catalogue.connection.NO_ME)
         case "/msg" | "/ignore":
-            return _to_somebody(word, rest, known)
+            return _to_member(word, rest, known)
         case "/join" | "/nick":
             return InputError(usage(word))
         case _:
-            return _about_account(word, rest) or InputError(catalogue.connection.unknown_command(typed, _nearest(word)))
+            return _about_account(word, rest) or InputError(catalogue.connection.unknown_command(typed, _meant(word)))
 
 
 def _about_account(word: str, rest: str) -> ParsedInput | None:  # noqa: PLR0911 - one row a command
@@ -127,7 +140,7 @@ def _about_account(word: str, rest: str) -> ParsedInput | None:  # noqa: PLR0911
             return None
 
 
-def _to_somebody(word: str, rest: str, known: Iterable[str]) -> ParsedInput:
+def _to_member(word: str, rest: str, known: Iterable[str]) -> ParsedInput:
     split = longest_known_name(rest, known)
     if split is None or (word == "/msg" and not split[1]):
         return InputError(usage(word))

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable
 from typing import get_args
 
+from securechat.client import catalogue
 from securechat.client.catalogue.help_pages import usage
 from securechat.client.core import actions
 from securechat.client.core.actions import ModerationVerb
@@ -33,6 +34,7 @@ _LONGEST_TOPIC = 1_200
 _LONGEST_REASON = 300
 """The most characters that the records allow (model.Whois, model.SetRoom, model.Moderate)."""
 _SWITCHES = {"on": True, "off": False}
+_SPELLINGS = {"readonly": "read-only", "slowmode": "slow", "slow-mode": "slow", "archive": "archived"}
 
 
 def about_rooms(word: str, rest: str, here: str, known: Iterable[str]) -> ParsedInput | None:  # noqa: PLR0911 - one row a command
@@ -47,13 +49,14 @@ def about_rooms(word: str, rest: str, here: str, known: Iterable[str]) -> Parsed
     match word:
         case "/topic" if not rest:
             return actions.AskRoomSettings(here, topic_only=True)
-        case "/topic" if len(rest) <= _LONGEST_TOPIC:
+        case "/topic" if len(rest) > _LONGEST_TOPIC:
+            return InputError(catalogue.rooms.too_long("A topic", _LONGEST_TOPIC))
+        case "/topic":
             return actions.ChangeRoomSettings(SetRoom(0, here, topic="" if rest == '""' else rest))
         case "/room" if not rest:
             return actions.AskRoomSettings(here)
         case "/room":
-            command = _rule(here, rest)
-            return InputError(usage("/room")) if command is None else actions.ChangeRoomSettings(command)
+            return _setting(here, rest)
         case "/role":
             return _role(here, rest)
         case _ if word in _VERBS:
@@ -68,18 +71,29 @@ def seconds_of(text: str) -> int | None:
     return None if found is None else int(found[1]) * _UNITS[found[2]]
 
 
-def _rule(here: str, rest: str) -> SetRoom | None:  # noqa: PLR0911 - one row a rule
-    verb, _, setting = rest.partition(" ")
-    key, _, value = setting.strip().partition(" ")
-    value = value.strip()
-    if verb.casefold() != "set" or not value:
-        return None
-    switch = _SWITCHES.get(value.casefold())
-    seconds = 0 if value.casefold() == "off" else seconds_of(value)
-    match key.casefold():
+def _setting(here: str, rest: str) -> ParsedInput:
+    verb, _, typed = rest.partition(" ")
+    key, _, value = typed.strip().partition(" ")
+    if verb.casefold() != "set" or not key:
+        return InputError(usage("/room"))
+    key, value = key.casefold(), value.strip()
+    key = _SPELLINGS.get(key, key)
+    if key not in catalogue.rooms.SETTINGS:
+        return InputError(catalogue.rooms.unknown_setting(key))
+    command = _command_of(here, key, value)
+    if command is None:
+        return InputError(catalogue.rooms.wrong_setting(key, value))
+    return actions.ChangeRoomSettings(command)
+
+
+def _command_of(here: str, key: str, value: str) -> SetRoom | None:  # noqa: PLR0911 - one row a setting
+    word = value.casefold()
+    switch = _SWITCHES.get(word)
+    seconds = 0 if word == "off" else seconds_of(word)
+    match key:
         case "private" if switch is not None:
             return SetRoom(0, here, private=switch)
-        case "read-only" | "readonly" if switch is not None:
+        case "read-only" if switch is not None:
             return SetRoom(0, here, read_only=switch)
         case "archived" if switch is not None:
             return SetRoom(0, here, archived=switch)
@@ -87,13 +101,11 @@ def _rule(here: str, rest: str) -> SetRoom | None:  # noqa: PLR0911 - one row a 
             return SetRoom(0, here, slow_s=seconds)
         case "retention" if seconds is not None and seconds % 86_400 == 0 and seconds // 86_400 <= _MOST_DAYS:
             return SetRoom(0, here, retention_days=seconds // 86_400)
-        case "history" if value.casefold() == "joined":
-            return SetRoom(0, here, history="joined")
-        case "history" if value.casefold() == "all":
-            return SetRoom(0, here, history="all")
-        case "name" if len(value) <= _LONGEST_NAME:
+        case "history" if word in {"joined", "all"}:
+            return SetRoom(0, here, history="joined" if word == "joined" else "all")
+        case "name" if 0 < len(value) <= _LONGEST_NAME:
             return SetRoom(0, here, name=value)
-        case "topic" if len(value) <= _LONGEST_TOPIC:
+        case "topic" if 0 < len(value) <= _LONGEST_TOPIC:
             return SetRoom(0, here, topic=value)
         case _:
             return None
@@ -117,11 +129,10 @@ def _order(here: str, word: str, rest: str, known: Iterable[str]) -> ParsedInput
     seconds = None
     if verb in {ModerationVerb.BAN, ModerationVerb.MUTE} and (found := _SPAN.match(more)) is not None:
         seconds, more = int(found[1]) * _UNITS[found[2]], more[found.end() :]
-    if (
-        not name
-        or len(name) > 256
-        or len(more) > _LONGEST_REASON
-        or (seconds is not None and not 0 < seconds <= _MOST_S)
-    ):
+    if not name or len(name) > _LONGEST_NAME:
         return InputError(usage(word))
+    if len(more) > _LONGEST_REASON:
+        return InputError(catalogue.rooms.too_long("A reason", _LONGEST_REASON))
+    if seconds is not None and not 0 < seconds <= _MOST_S:
+        return InputError(catalogue.rooms.duration_too_long(_MOST_S))
     return actions.ModerateMember(here, verb, name, seconds, more)

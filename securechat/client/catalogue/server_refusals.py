@@ -1,0 +1,43 @@
+"""The sentence of a refusal: made from its reason and arguments, or the server's own where these are not known here.
+
+A translation replaces the table of `securechat.text.refusals` by its own sentences, with the same arguments. Arguments
+come from the server, and so from its members: they are made safe to show like every other text.
+"""
+
+from __future__ import annotations
+
+from typing import TypeAlias
+
+from securechat.client.catalogue.names import capital
+from securechat.client.core import events
+from securechat.errors import ErrorCode
+from securechat.text.refusals import REASONS, sentence
+from securechat.text.sanitize import one_line
+
+NOT_SUPPORTED = "This server does not support that yet"
+
+
+RefusalUiEvent: TypeAlias = (
+    events.ClientEnded
+    | events.ConnectionLost
+    | events.MessageRefused
+    | events.NameRefused
+    | events.PasswordNeeded
+    | events.RenameRefused
+    | events.RequestRefused
+    | events.RoomLeft
+)
+"""The UI events that carry a refusal."""
+
+
+def refusal_sentence(refused: RefusalUiEvent) -> str:
+    """Return the sentence of a refusal, safe to show; empty where the server gave none."""
+    if not isinstance(refused, events.RoomLeft) and refused.code is ErrorCode.UNKNOWN_TYPE:
+        return NOT_SUPPORTED
+    if refused.reason in REASONS:
+        safe = {name: one_line(each) if isinstance(each, str) else each for name, each in refused.arguments.items()}
+        try:
+            return one_line(sentence(refused.reason, safe))
+        except (KeyError, TypeError, ValueError):  # an argument is missing, or is no number where one belongs
+            pass
+    return capital(one_line(refused.text))

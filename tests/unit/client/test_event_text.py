@@ -1,0 +1,179 @@
+"""One act is one sentence: events that repeat it have none, and no name can change the meaning of a sentence."""
+
+from __future__ import annotations
+
+import pytest
+
+from securechat import model as m
+from securechat.client.catalogue.names import capital, listed, quoted
+from securechat.client.catalogue.server_refusals import refusal_sentence
+from securechat.client.core import actions, events
+from securechat.client.core.actions import ModerationVerb
+from securechat.client.ui.describe import EventText, sentence
+from securechat.errors import ErrorCode
+from securechat.text.refusals import REASONS, fields
+from tests.support.core_driver import ChangingServer, Driver
+
+ANN = m.Person(5, "ann")
+CARL = m.Person(8, "carl")
+
+
+class Shown:
+    """A client with ann and carl in #lobby and #ops, and what it shows."""
+
+    def __init__(self) -> None:
+        self.driver = Driver(ChangingServer(), rooms=("ops",))
+        self.text = EventText(self.driver.core)
+        self.driver.settle()
+        for room in ("lobby", "ops"):
+            self.hear(m.Presence(room, 3, joined=[ANN, CARL]))
+        self.news()
+
+    def hear(self, event: m.Event) -> None:
+        self.driver.hear(event)
+
+    def want(self, action: actions.Action) -> None:
+        self.driver.want(action)
+
+    def moderate(self, verb: ModerationVerb, **more: object) -> None:
+        self.want(actions.ModerateMember("ops", verb, "ann", **more))  # type: ignore[arg-type]
+        self.hear(m.Done(self.driver.sent[-1].ref))  # type: ignore[union-attr]
+
+    def news(self) -> list[str]:
+        told, self.driver.told[:] = list(self.driver.told), []
+        return [said for event in told if (said := self.text.of(event))]
+
+
+@pytest.fixture
+def shown() -> Shown:
+    return Shown()
+
+
+def test_a_kick_is_one_sentence_for_the_moderator(shown: Shown) -> None:
+    shown.moderate(ModerationVerb.KICK, reason="spam")
+    shown.hear(m.Presence("ops", 2, left=[ANN]))
+    assert shown.news() == ["You kicked ann from #ops: spam"]
+
+
+def test_of_others_who_leave_with_the_kicked_member_is_told(shown: Shown) -> None:
+    shown.moderate(ModerationVerb.BAN, seconds=60)
+    shown.hear(m.Presence("ops", 1, left=[ANN, CARL]))
+    assert shown.news() == ["You banned ann from #ops for 1 minute", "carl left"]
+
+
+def test_a_member_who_comes_back_after_a_kick_leaves_with_a_sentence(shown: Shown) -> None:
+    shown.moderate(ModerationVerb.KICK)
+    shown.hear(m.Presence("ops", 2, left=[ANN]))
+    shown.hear(m.Presence("ops", 3, joined=[ANN]))
+    shown.hear(m.Presence("ops", 2, left=[ANN]))
+    assert shown.news()[1:] == ["ann joined", "ann left"]
+
+
+@pytest.mark.parametrize(
+    ("verb", "more", "muted_s", "said"),
+    [
+        (ModerationVerb.ROLE, {"role": "moderator"}, 0.0, "You made ann a moderator of #ops"),
+        (ModerationVerb.MUTE, {"seconds": 60, "reason": "spam"}, 60.0, "You muted ann in #ops for 1 minute: spam"),
+    ],
+)
+def test_a_role_and_a_mute_are_one_sentence_for_the_moderator(
+    shown: Shown, verb: ModerationVerb, more: dict[str, object], muted_s: float, said: str
+) -> None:
+    shown.moderate(verb, **more)
+    shown.hear(m.RoleChanged("ops", ANN, "moderator", shown.driver.core.me, muted_s))
+    assert shown.news() == [said]
+    shown.hear(m.RoleChanged("ops", ANN, "owner", CARL))
+    assert len(shown.news()) == 1
+
+
+def test_after_leaving_a_room_the_active_one_is_named(shown: Shown) -> None:
+    shown.want(actions.JoinRoom("ops"))
+    shown.news()
+    shown.want(actions.LeaveRoom("ops"))
+    shown.hear(m.Left("ops", shown.driver.sent[-1].ref))  # type: ignore[union-attr]
+    assert shown.news()[-1] == "You left #ops\nNow talking in #lobby"
+
+
+def test_leaving_another_room_does_not_change_the_active_one(shown: Shown) -> None:
+    shown.want(actions.JoinRoom("lobby"))
+    shown.news()
+    shown.want(actions.LeaveRoom("ops"))
+    shown.hear(m.Left("ops", shown.driver.sent[-1].ref))  # type: ignore[union-attr]
+    assert shown.news() == ["You left #ops"]
+
+
+# --- names ------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("ann", "ann"),
+        ("user1 pc", '"user1 pc"'),
+        ("ann is now known as bob", '"ann is now known as bob"'),
+        ('x" left. "y', '"x"" left. ""y"'),
+        ("You", '"You"'),
+        ("", "/deleted account/"),
+    ],
+)
+def test_a_name_of_several_words_is_quoted(name: str, said: str) -> None:
+    assert quoted(name) == said
+
+
+def test_names_are_listed_as_a_subject() -> None:
+    assert listed(["ann"]) == "ann"
+    assert listed(["ann", "user1 pc", "bob"]) == 'ann, "user1 pc" and bob'
+
+
+def test_a_sentence_has_a_capital_letter_and_a_name_keeps_its_own() -> None:
+    assert capital("the disk is full") == "The disk is full"
+    assert capital("ann took you out") == "ann took you out"
+    assert capital("") == ""
+
+
+# --- refusals ---------------------------------------------------------------------------------------------------------
+
+
+def refused(text: str, reason: str = "", code: ErrorCode = ErrorCode.KICKED, **arguments: str | int) -> str:
+    return refusal_sentence(events.RequestRefused(code, text, None, reason, arguments))
+
+
+def test_a_refusal_is_said_by_its_reason_and_arguments() -> None:
+    assert (
+        refused("in another language", "kicked_by_administrator_because", why="spam")
+        == "You were kicked by an administrator: spam. You may connect again"
+    )
+
+
+@pytest.mark.parametrize("arguments", [{}, {"other": 1}])
+def test_without_an_argument_the_servers_text_is_shown(arguments: dict[str, int]) -> None:
+    assert refused("text of the server", "kicked_by_administrator_because", **arguments) == "text of the server"
+
+
+def test_a_reason_of_a_later_server_falls_back_to_its_text() -> None:
+    assert refused("the moon is full", "moon_full", phase=4) == "The moon is full"
+
+
+def test_an_argument_of_the_wrong_type_falls_back_to_the_text() -> None:
+    for reason, (code, template) in REASONS.items():
+        if ":duration}" in template:
+            wrong = dict.fromkeys(fields(template), "not a number")
+            assert refused("text of the server", reason, code, **wrong) == "text of the server"
+
+
+def test_arguments_are_made_safe_to_show() -> None:
+    said = refused("x", "kicked_by_administrator_because", why="a\x1b[2Jb\n-- bye\u202e")
+    assert "\x1b" not in said
+    assert "\n" not in said
+    assert "\u202e" not in said
+
+
+def test_a_command_that_the_server_does_not_know_is_told_as_that() -> None:
+    assert refused("bad", "x", ErrorCode.UNKNOWN_TYPE) == "This server does not support that yet"
+
+
+def test_a_member_who_was_kicked_reads_the_sentence_of_the_refusal() -> None:
+    left = events.RoomLeft("ops", text="old words", reason="kicked_by_administrator_because", arguments={"why": "spam"})
+    assert sentence(left, Shown().driver.core.current, 1) == (
+        "You were kicked by an administrator: spam. You may connect again"
+    )
