@@ -32,6 +32,12 @@ MAX_TOPIC_CHARS = 300
 """A room's topic, code points (IRC networks: 300 to 390)."""
 MAX_SIGN_CHARS = 16
 """A reaction, code points: a family of four with skin tones is 11."""
+MIN_PASSWORD_CHARS = 8
+"""Code points (NIST SP 800-63B: at least 8)."""
+MAX_PASSWORD_CHARS = 128
+"""Code points (NIST SP 800-63B: allow at least 64): room for a sentence, and a bound on normalisation."""
+MAX_UNREAD_COUNT = 999
+"""The largest unread count."""
 MAX_REACTIONS = 200
 """Reactions under one message, all signs and people together: some 2 KiB of its page, and never over 21."""
 PAGE_ROWS = 200

@@ -134,8 +134,6 @@ NAME_TAKEN = NotAppended.of(refusal_for("room_name_in_log"))
 ERASE_WITHIN_S = 60.0
 """Time limit for removing edited or deleted text from every file, unless a reader outside the server (a backup) holds
 the journal for longer."""
-UNREAD_MOST = 999
-"""The largest unread count."""
 ROOM_MESSAGES_MOST = 10_000
 """The largest message count of a room."""
 CHANGES_PER_MESSAGE = 4

@@ -11,7 +11,7 @@ from typing import assert_never
 
 from msgspec.structs import replace
 
-from securechat.limits import PAGE_LIMITS, PageLimits
+from securechat.limits import MAX_UNREAD_COUNT, PAGE_LIMITS, PageLimits
 from securechat.model import (
     Deleted,
     Draft,
@@ -42,7 +42,6 @@ from securechat.storage.store import (
     NOT_KNOWN,
     ROOM_MESSAGES_MOST,
     SCRUB_ROWS,
-    UNREAD_MOST,
     ConversationKey,
     MessageState,
     judge,
@@ -325,7 +324,7 @@ class MemoryMessages:
             return None
         mentions = sum(me in m.mentions for m in unread)
         return Unread(
-            mark, min(len(unread), UNREAD_MOST), min(mentions, UNREAD_MOST), unread[0].seq,
+            mark, min(len(unread), MAX_UNREAD_COUNT), min(mentions, MAX_UNREAD_COUNT), unread[0].seq,
             place if isinstance(place, str) else None, None if isinstance(place, str) else sum(place) - me,
         )  # fmt: skip
 

@@ -10,14 +10,10 @@ from __future__ import annotations
 
 import unicodedata
 
+from securechat.limits import MAX_PASSWORD_CHARS, MIN_PASSWORD_CHARS
 from securechat.text.names import name_key, unremembered_key
 from securechat.text.precis import OPAQUE_STRING, TooLong, enforce
 from securechat.text.refusals import refusal_for
-
-MIN_PASSWORD_CHARS = 8
-"""Code points (NIST SP 800-63B: at least 8)."""
-MAX_PASSWORD_CHARS = 128
-"""Code points (NIST SP 800-63B: allow at least 64): room for a sentence, and a bound on normalisation."""
 
 # A short list of our own: runs of digits, keyboard walks, the words and names that head every list of leaked passwords,
 # then common Indonesian ones. Of eight characters or more, in folded case.

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from securechat.client.catalogue.names import capital, quoted
 from securechat.client.core.events.account import AccountAction
 from securechat.errors import ErrorCode
-from securechat.text.passwords import MIN_PASSWORD_CHARS
+from securechat.limits import MIN_PASSWORD_CHARS
 
 OLD_PASSWORD_PROMPT = "Old password (empty: cancel): "  # noqa: S105 - a prompt
 NEW_PASSWORD_PROMPT = f"New password, at least {MIN_PASSWORD_CHARS} characters (empty: cancel): "

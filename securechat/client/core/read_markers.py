@@ -12,12 +12,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from securechat.client.core.state import ConversationId, RoomKey
+from securechat.client.core.timing import READ_MARKER_S, READ_MARKERS_APART_S
 from securechat.model import Read
-
-TELL_S = 1.0
-"""Between two Reads of one conversation: a busy room then costs the server one small frame a second."""
-APART_S = 0.5
-"""Between any two Reads: well under the server's request_rate of 5 a second, however many rooms are busy."""
 
 
 class ReadMarkers:
@@ -96,7 +92,7 @@ class ReadMarkers:
         seq = self._known[key] = tellable[key]
         (self._into_gaps if key in self._gaps else self._read).pop(key)
         self._told_at[key] = now
-        self._next_at = now + APART_S
+        self._next_at = now + READ_MARKERS_APART_S
         return Read(seq, room=key.room) if isinstance(key, RoomKey) else Read(seq, peer=key.person_id)
 
     def forget(self) -> None:
@@ -115,4 +111,4 @@ class ReadMarkers:
         self._into_gaps.pop(key, None)
 
     def _due_at(self, key: ConversationId) -> float:
-        return max(self._next_at, self._told_at[key] + TELL_S if key in self._told_at else 0.0)
+        return max(self._next_at, self._told_at[key] + READ_MARKER_S if key in self._told_at else 0.0)

@@ -33,6 +33,16 @@ ANSWER_S = 30.0
 THROTTLE_SLACK_S = 5.0
 """Added to a server's retry_after_s before silence counts again: the server's clock and loop may lag."""
 
+TYPING_NOTICE_S = 5.0
+"""Between two typing notices of the user in one conversation; the server passes on one in 3 s
+(limits.typing_interval_s)."""
+TYPING_BELIEVED_S = 6.0
+"""After a typing notice of another member: a second longer than the interval of notices."""
+READ_MARKER_S = 1.0
+"""Between two Reads of one conversation: a busy room then costs the server one small frame a second."""
+READ_MARKERS_APART_S = 0.5
+"""Between any two Reads: well under the server's request_rate of 5 a second, however many rooms are busy."""
+
 RETRY_S = 1.0
 """Before a refused request is repeated, where the server named no time."""
 SLOW_MODE_S = 60.0

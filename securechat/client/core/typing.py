@@ -8,12 +8,8 @@ from __future__ import annotations
 from securechat.client.core import events
 from securechat.client.core.context import CoreContext
 from securechat.client.core.state import ConversationId, RoomKey
+from securechat.client.core.timing import TYPING_BELIEVED_S, TYPING_NOTICE_S
 from securechat.model import Person, Typing, TypingNow
-
-TELL_S = 5.0
-"""Between two notices of the user in one conversation; the server passes on one in 3 s (limits.typing_interval_s)."""
-BELIEVED_S = 6.0
-"""After a notice of another member: a second longer than the interval of notices."""
 
 
 class TypingState:
@@ -36,7 +32,7 @@ class TypingState:
     def notify(self, key: ConversationId) -> None:
         """The user types; send a notice, if one is due."""
         now, last = self._context.now, self._last_sent
-        early = last is not None and last[0] == key and now - last[1] < TELL_S
+        early = last is not None and last[0] == key and now - last[1] < TYPING_NOTICE_S
         if not self._context.online or not self._on or not self._server_knows or early:
             return
         self._last_sent = (key, now)
@@ -67,7 +63,7 @@ class TypingState:
         key = context.rooms.conversation(event.room, person.id)
         typists = self._typists.setdefault(key, {})
         is_news = person.id not in typists
-        typists[person.id] = (person, context.now + BELIEVED_S)
+        typists[person.id] = (person, context.now + TYPING_BELIEVED_S)
         if is_news and key == context.current:
             context.show(events.TypingChanged())
 

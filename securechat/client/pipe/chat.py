@@ -18,8 +18,8 @@ from securechat.client.core.state import ConversationId
 from securechat.client.echo import EchoControl
 from securechat.client.network import ServerTarget
 from securechat.client.pipe.pipes import PipeSend
+from securechat.client.ui.event_rows import MessageRows
 from securechat.client.ui.interaction import Interaction
-from securechat.client.ui.message_rows import MessageRows
 from securechat.client.ui.rendering import change_line, elsewhere, tail_line
 from securechat.model import Message
 from securechat.text.sanitize import one_line

@@ -39,8 +39,8 @@ from securechat.client.network import NetworkThread, ServerTarget
 from securechat.client.terminal.editor import HiddenInput, InputHistory, MentionCompleter, without_echo
 from securechat.client.terminal.output import PromptOutput
 from securechat.client.ui.describe import EventText
+from securechat.client.ui.event_rows import MessageRows
 from securechat.client.ui.interaction import Interaction
-from securechat.client.ui.message_rows import MessageRows
 from securechat.client.ui.rendering import TextRow, announcement_rows, local_time_of, notice_rows
 from securechat.text.names import LOBBY
 from securechat.text.sanitize import one_line, visible

@@ -11,9 +11,9 @@ from __future__ import annotations
 
 import msgspec
 
+from securechat.limits import MAX_UNREAD_COUNT
 from securechat.records.queries import Unread, UnreadQuery, UnreadRows
 from securechat.storage.sqlite.history import HistoryReader
-from securechat.storage.store import UNREAD_MOST
 
 _MARK = "ifnull((SELECT seq FROM reads WHERE reads.sender_id = :me AND reads.conversation = c.conversation), 0)"
 _OTHERS = """FROM messages AS m WHERE m.conversation = place.conversation AND m.seq > mark AND m.seq <= :up_to
@@ -21,9 +21,9 @@ _OTHERS = """FROM messages AS m WHERE m.conversation = place.conversation AND m.
 _FIRST = f"(SELECT m.seq {_OTHERS} ORDER BY m.seq LIMIT 1) AS first"  # contains constants only
 _COUNTED = f"""
     SELECT json_group_array(json_array(mark,
-        (SELECT count(*) FROM (SELECT 1 {_OTHERS} LIMIT {UNREAD_MOST})),
+        (SELECT count(*) FROM (SELECT 1 {_OTHERS} LIMIT {MAX_UNREAD_COUNT})),
         (SELECT count(*) FROM (SELECT 1 FROM mentions AS n WHERE n.person = :me
-            AND n.conversation = place.conversation AND n.seq > mark AND n.seq <= :up_to LIMIT {UNREAD_MOST})),
+            AND n.conversation = place.conversation AND n.seq > mark AND n.seq <= :up_to LIMIT {MAX_UNREAD_COUNT})),
         first, room, peer))
     FROM %s AS place
 """  # noqa: S608

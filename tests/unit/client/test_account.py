@@ -9,8 +9,8 @@ from securechat import model as m
 from securechat.client.core import actions, events
 from securechat.client.core.credentials import Credentials
 from securechat.client.core.events.account import AccountAction
-from securechat.client.core.read_markers import APART_S, TELL_S
 from securechat.client.core.state import ConnectionPhase, PersonKey, Visibility
+from securechat.client.core.timing import READ_MARKER_S, READ_MARKERS_APART_S
 from securechat.client.exit_codes import ClientExit
 from securechat.client.outcome import of_end
 from securechat.client.ui.describe import sentence
@@ -271,7 +271,7 @@ def test_what_was_read_is_told_at_most_once_a_second_and_only_forward() -> None:
     one.hear(message(12, "b", prev=11))
     one.hear(message(13, "c", prev=12))
     assert reads(one) == [m.Read(11, room="lobby")]
-    assert one.core.deadline() == one.now + TELL_S
+    assert one.core.deadline() == one.now + READ_MARKER_S
     one.tick()
     assert reads(one) == [m.Read(11, room="lobby"), m.Read(13, room="lobby")]
     one.hear(m.ReadElsewhere(20, room="lobby"))
@@ -286,7 +286,7 @@ def test_many_busy_conversations_do_not_add_up_to_a_flood() -> None:
     one.hear(message(11, "a"))
     one.hear(message(12, "b", direct=True))
     assert reads(one) == [m.Read(11, room="lobby")]
-    assert one.core.deadline() == one.now + APART_S
+    assert one.core.deadline() == one.now + READ_MARKERS_APART_S
     one.tick()
     assert reads(one)[1:] == [m.Read(12, peer=BOB.id)]
 

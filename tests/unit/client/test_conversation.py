@@ -13,10 +13,10 @@ from securechat.client.core.actions import ModerationVerb
 from securechat.client.core.credentials import Credentials
 from securechat.client.core.send_queue import WINDOW
 from securechat.client.core.state import ConnectionPhase, PersonKey, Visibility
-from securechat.client.core.typing import BELIEVED_S, TELL_S
+from securechat.client.core.timing import TYPING_BELIEVED_S, TYPING_NOTICE_S
 from securechat.client.ui.describe import sentence
+from securechat.client.ui.event_rows import MessageRows
 from securechat.client.ui.line_numbers import LineNumbers, NumberedMessage
-from securechat.client.ui.message_rows import MessageRows
 from securechat.errors import ErrorCode
 from tests.support.core_driver import SECRET, ChangingServer, Driver
 
@@ -610,7 +610,7 @@ def test_a_line_that_the_server_does_not_know_is_told_as_that() -> None:
 def test_that_one_writes_is_told_every_few_seconds_and_anew_after_a_line() -> None:
     one = online(typing=True)
     notice = m.Typing(room="lobby")
-    for seconds, sent in ((0.0, 1), (TELL_S - 1, 1), (1.0, 2), (0.5, 2)):
+    for seconds, sent in ((0.0, 1), (TYPING_NOTICE_S - 1, 1), (1.0, 2), (0.5, 2)):
         one.now += seconds
         one.want(actions.NotifyTyping(one.core.room("lobby")))
         assert [command for command in one.sent if isinstance(command, m.Typing)] == [notice] * sent
@@ -628,7 +628,7 @@ def test_who_writes_is_shown_until_the_message_comes_or_nothing_more_is_heard() 
     assert [person.name for person in one.core.typists] == ["ann", "bob"]
     one.hear(m.Message(9, 0, 5, "ann", 0, "here", "lobby"))
     assert [person.name for person in one.core.typists] == ["bob"]
-    assert one.core.deadline() == one.now + BELIEVED_S
+    assert one.core.deadline() == one.now + TYPING_BELIEVED_S
     one.told.clear()
     one.tick()
     assert one.core.typists == ()

@@ -153,7 +153,7 @@ def test_they_agree_about_conversations(tmp_path, seed, monkeypatch):
     for module in (message_writer, message_changes):
         monkeypatch.setattr(module, "_CHUNK_ROWS", 3)
     monkeypatch.setattr(message_writer, "REMEMBERED", 3)
-    for name, value in (("CHANGES_PER_MESSAGE", 1), ("UNREAD_MOST", 999), ("EXPIRE_CHANGES", 3)):
+    for name, value in (("CHANGES_PER_MESSAGE", 1), ("MAX_UNREAD_COUNT", 999), ("EXPIRE_CHANGES", 3)):
         monkeypatch.setattr(memory_messages, name, value)
     monkeypatch.setattr("securechat.storage.sqlite.history.CHANGES_PER_MESSAGE", 1)
     monkeypatch.setattr("securechat.storage.sqlite.purge.EXPIRE_CHANGES", 3)
