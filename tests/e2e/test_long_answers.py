@@ -74,7 +74,7 @@ def test_a_thousand_unread_dialogues_come_in_pages(server: ServerProcess, connec
     person = screen("--name", "ann", rows=60)
     person.wait_for("Password for ann")
     person.line(PASSWORD)
-    person.wait_for("unread: ")
+    person.wait_for(f"and {GUESTS - 8} more conversations")
     person.line("/unread")
     person.wait_for(f"{GUESTS}  ")
     assert connect(server, "someone else")

@@ -94,7 +94,7 @@ def test_the_documented_client_says_and_hears(
     for name in ("ana", "budi"):
         wait_until(lambda name=name: any(f'"{name}"' in line for line in server.lines), f"{name} is in")
     ana.type("selamat pagi", "\x1b[2J")
-    wait_until(lambda: len(budi.lines) == 2, "budi hears two lines")
+    wait_until(lambda: len(ana.lines) == len(budi.lines) == 2, "both hear two lines")
     assert budi.lines == ["1 ana: selamat pagi", "2 ana: <U+001B>[2J"]
     assert ana.finish() == 0
     assert ana.lines == budi.lines

@@ -68,7 +68,7 @@ def test_rooms_with_rules_are_removed_by_the_administrator(certs: Path, tmp_path
         assert "administrator" in answer.text
         assert row(server, "status")["rooms_without_members"] == _ROOMS_TOTAL
         assert "room3  0" in told(server, "rooms")
-        assert told(server, "rooms", "prune", "--unused-days", "1") == "nothing to remove\n"
+        assert told(server, "rooms", "prune", "--unused-days", "1") == "There are no unused rooms to remove\n"
         assert "private unused" in told(server, "rooms", "prune", "--dry-run")
         assert "add --yes" in refused(server.data, 2, "rooms", "prune")
         assert len(rows(server, "rooms", "prune", "--yes")) == _ROOMS_TOTAL

@@ -23,6 +23,8 @@ NOTHING_THERE = "There are no messages from then on"
 ALL_READ = "You have no unread messages"
 MORE = "/more shows more"
 BUILDING = "The search index is not complete yet. Older messages may be missing"
+MOST_UNREAD_SHOWN = 8
+"""Conversations that the line after a login names: three rows of a terminal. /unread lists the others."""
 UNREAD_BEGINS = "Unread messages:"
 NO_OWN_LINE = "You have no message here that can be changed. Give the number of a message"
 NO_SUCH_HELP = "There is no such help page. There are /help, /help messages, /help rooms and /help account"
@@ -266,8 +268,11 @@ def duration_too_long(most_s: int) -> str:
 
 def unread_line(items: Sequence[tuple[str, int, int]]) -> str:
     """Tell after a login where something is unread: conversations with their counts of messages and mentions."""
-    places = (f"{place} {_counted(unread, mentions)}" for place, unread, mentions in items)
-    return f"Unread: {', '.join(places)}. /unread lists them"
+    shown = [f"{name} {_counted(unread, mentions)}" for name, unread, mentions in items[:MOST_UNREAD_SHOWN]]
+    rest = len(items) - len(shown)
+    if rest:
+        shown.append(f"and {rest} more {'conversation' if rest == 1 else 'conversations'}")
+    return f"Unread: {', '.join(shown)}. /unread lists them"
 
 
 def unread_list(items: Sequence[tuple[str, int, int]]) -> str:

@@ -445,6 +445,14 @@ def test_what_was_not_read_is_asked_for_after_a_login_and_told_in_a_line() -> No
     assert (conversation.unread, conversation.mentions) == (3, 1)
 
 
+def test_of_many_unread_conversations_the_line_names_a_few() -> None:
+    one = account()
+    unread(one, *(m.UnreadItem(2, 1, 0, 4, room=f"r{number}") for number in range(12)))
+    (line,) = said(one)
+    assert line.startswith("Unread: #r0 1, ")
+    assert line.endswith("#r7 1, and 4 more conversations. /unread lists them")
+
+
 def test_what_was_not_read_is_asked_for_page_by_page() -> None:
     one = account()
     first = m.UnreadItem(2, 3, 1, 4, room="ops")
