@@ -103,7 +103,7 @@ def test_who_is_here(server: ServerProcess, connect: Connect) -> None:
     assert only["login"] > 0
     assert len(rows(server, "sessions")) == 2
     assert "guest" in told(server, "sessions", "bob")
-    assert "nobody named nobody" in refused(server.data, 1, "sessions", "nobody")
+    assert "No member of this name is here" in refused(server.data, 1, "sessions", "nobody")
 
 
 def test_a_hostile_name_or_reason_reaches_no_terminal(server: ServerProcess) -> None:
@@ -189,7 +189,7 @@ def test_kick_ban_and_mute(server: ServerProcess, connect: Connect) -> None:
     assert "Unmuted eve" in told(server, "unmute", "eve")
     back.say_acked("now", "lobby")
     assert client_id
-    assert "not muted" in refused(server.data, 1, "unmute", "eve")
+    assert "No member of this name is muted" in refused(server.data, 1, "unmute", "eve")
     assert "permanently" in told(server, "mute", "eve")
     assert row(server, "unmute", "eve")["name"] == "eve"
 
@@ -200,8 +200,8 @@ def test_kick_ban_and_mute(server: ServerProcess, connect: Connect) -> None:
     assert "eve" in told(server, "bans")
     assert "Unbanned" in told(server, "unban", str(banned["ban"]))
     assert isinstance(hello(connect(server), "eve"), Welcome)
-    assert "no ban" in refused(server.data, 1, "unban", "eve")
-    assert "nobody" in refused(server.data, 1, "kick", "nobody")
+    assert "no such ban" in refused(server.data, 1, "unban", "eve")
+    assert "No member of this name is here" in refused(server.data, 1, "kick", "nobody")
     row(server, "kick", "eve")
 
 
@@ -224,7 +224,7 @@ def test_logins_passwords_and_roles(server: ServerProcess, connect: Connect) -> 
     (session,) = rows(server, "sessions", "ann")
     assert "is logged out" in told(server, "logout", str(session["login"]))
     assert ann.last_words().code is ErrorCode.LOGGED_OUT
-    assert "no login" in refused(server.data, 1, "logout", str(session["login"]))
+    assert "There is no session" in refused(server.data, 1, "logout", str(session["login"]))
 
     password = keep_secret(row(server, "reset-password", "ann")["password"])
     welcome = hello(connect(server), "ann", password=password)
@@ -238,7 +238,7 @@ def test_logins_passwords_and_roles(server: ServerProcess, connect: Connect) -> 
 
     assert "ann is now an admin" in told(server, "role", "ann", "admin")
     assert row(server, "role", "ann", "member") == {"name": "ann", "role": "member"}
-    assert "has an account" in refused(server.data, 1, "reset-password", "nobody")
+    assert "There is no account of this name" in refused(server.data, 1, "reset-password", "nobody")
 
 
 @pytest.mark.parametrize("fate", ["keep", "remove"])
@@ -263,7 +263,7 @@ def test_a_user_is_deleted_after_a_question(server: ServerProcess, connect: Conn
     assert ann.last_words().code is ErrorCode.KICKED
     left = [message for message in connect(server, "bob").history("lobby") if message.text.startswith("message")]
     assert [message.name for message in left] == ([] if fate == "remove" else [""] * 5)
-    assert "has an account" in refused(server.data, 1, *words, "--yes")
+    assert "There is no account of this name" in refused(server.data, 1, *words, "--yes")
 
 
 def test_an_announcement_reaches_everybody_and_the_audit_tells_who_made_it(
@@ -277,7 +277,7 @@ def test_an_announcement_reaches_everybody_and_the_audit_tells_who_made_it(
     assert [(entry["act"], entry["detail"]) for entry in entries] == [("announce", "again")]
     assert entries[0]["actor"].startswith("shell")
     assert "down for⏎lunch" in told(server, "audit")
-    assert "nothing to announce" in refused(server.data, 1, "announce", " ")
+    assert "The announcement is empty" in refused(server.data, 1, "announce", " ")
 
 
 # --- The end, and no server -----------------------------------------------------------------------------------------
