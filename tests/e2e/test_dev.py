@@ -433,7 +433,7 @@ def test_from_a_fresh_copy_to_a_running_program(tmp_path: Path) -> None:
         command, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=240, env=uncompiled
     )
     assert first.returncode == 0, first.stderr
-    assert "dev: installing securechat" in first.stdout
+    assert "dev: Installing securechat" in first.stdout
     offline = {**os.environ, "PIP_INDEX_URL": "http://127.0.0.1:9/", "PIP_NO_INDEX": "1"}
     again = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=60, env=offline)
     assert (again.returncode, again.stdout.strip()) == (0, first.stdout.splitlines()[-1])
