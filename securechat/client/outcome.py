@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from securechat.client import catalogue
-from securechat.client.catalogue.server_refusals import refusal_sentence
+from securechat.client.catalogue.translation import refusal_sentence
 from securechat.client.core.events.connection import ClientEnded, Disconnect, DisconnectReason, EndReason
 from securechat.client.exit_codes import OF_TLS_PROBLEM, ClientExit
 from securechat.errors import ErrorCode

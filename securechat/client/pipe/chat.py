@@ -10,7 +10,7 @@ import sys
 
 from securechat.client import catalogue
 from securechat.client.catalogue.help_pages import usage
-from securechat.client.catalogue.server_refusals import refusal_sentence
+from securechat.client.catalogue.translation import refusal_sentence
 from securechat.client.core import actions, events
 from securechat.client.core.client import ClientCore
 from securechat.client.core.events import UiEvent

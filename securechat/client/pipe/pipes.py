@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from securechat.client import catalogue, outcome
-from securechat.client.catalogue.server_refusals import refusal_sentence
+from securechat.client.catalogue.translation import refusal_sentence
 from securechat.client.core import actions, events
 from securechat.client.core.client import ClientCore
 from securechat.client.core.events import UiEvent

@@ -29,7 +29,7 @@ from prompt_toolkit.layout.processors import ConditionalProcessor
 from prompt_toolkit.shortcuts import CompleteStyle
 
 from securechat.client import catalogue, outcome
-from securechat.client.catalogue.server_refusals import refusal_sentence
+from securechat.client.catalogue.translation import refusal_sentence
 from securechat.client.core import actions, events
 from securechat.client.core.client import ClientCore
 from securechat.client.core.events import UiEvent

@@ -7,7 +7,7 @@ that repeat what the user has just done.
 from __future__ import annotations
 
 from securechat.client import catalogue
-from securechat.client.catalogue.server_refusals import refusal_sentence
+from securechat.client.catalogue.translation import refusal_sentence
 from securechat.client.core import events
 from securechat.client.core.actions import ModerationVerb
 from securechat.client.core.client import ClientCore

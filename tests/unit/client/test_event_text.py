@@ -6,7 +6,7 @@ import pytest
 
 from securechat import model as m
 from securechat.client.catalogue.names import capital, listed, quoted
-from securechat.client.catalogue.server_refusals import refusal_sentence
+from securechat.client.catalogue.translation import refusal_sentence
 from securechat.client.core import actions, events
 from securechat.client.core.actions import ModerationVerb
 from securechat.client.ui.describe import EventText, sentence

@@ -1,4 +1,4 @@
-"""The sentence of a refusal: made from its reason and arguments, or the server's own where these are not known here.
+"""Makes the sentence of a refusal from its reason and arguments, or takes the server's where these are not known here.
 
 A translation replaces the table of `securechat.text.refusals` by its own sentences, with the same arguments. Arguments
 come from the server, and so from its members: they are made safe to show like every other text.
