@@ -36,7 +36,7 @@ class RoomRecord(Struct, frozen=True, gc=False):
     """The rules of a room.
 
     Attributes:
-        room_id: its number, from the registry's serial; a new name does not change it.
+        room_id: its number, from the accounts' serial; a new name does not change it.
         name: as in messages, without ``#``.
         topic: at most 300 code points.
         private: only its members see that it exists.

@@ -1,6 +1,6 @@
 """Time that a simulation makes: a heap of what happens when, and two clocks that follow it.
 
-The monotonic clock stands still while something happens and jumps to the next happening. The wall clock runs along
+The monotonic clock stands still while something happens and jumps to the next event. The wall clock runs along
 and can be moved, as operators and NTP move real ones. Two runs that schedule the same things in the same order are
 the same run: equal times happen in the order in which they were asked for, and nothing here iterates over a set.
 """

@@ -77,9 +77,9 @@ def tidy(world: World) -> Timed:
 def ban_name(world: World) -> Timed:
     name = varied(0, 32)
     guest = world.guest(name)
-    steward = world.hub.admin_commands
-    yield Work((lambda: steward.ban("x", name, reason="", duration_s=None, done=lambda _: None),))
-    steward.unban("x", name, lambda _: None)
+    commands = world.hub.admin_commands
+    yield Work((lambda: commands.ban("x", name, reason="", duration_s=None, done=lambda _: None),))
+    commands.unban("x", name, lambda _: None)
     world.loop.run()
     del guest
 
@@ -135,15 +135,15 @@ asked(admin_protocol.ShutDown, "alone", lambda _: admin_protocol.ShutDown())
 
 @case(admin_protocol.DeleteUser, "operator", "an account in 100 crowded rooms")
 def delete_user(world: World) -> Timed:
-    registry = world.hub._directory
-    steward = world.hub.admin_commands
-    account = registry.accounts[2]
-    kept = registry.room_directory.memberships_of(2)
+    accounts = world.hub._directory
+    commands = world.hub.admin_commands
+    account = accounts.accounts[2]
+    kept = accounts.room_directory.memberships_of(2)
     records = [room.record for room, _ in kept if room.record is not None]
-    logins = list(registry.logins_of(2))
+    logins = list(accounts.logins_of(2))
     yield Work(
-        (lambda: steward.delete_user("x", account.name, remove=False, progress=lambda _: None, done=lambda _: None),)
+        (lambda: commands.delete_user("x", account.name, remove=False, progress=lambda _: None, done=lambda _: None),)
     )
-    gone = [PutRoom(record) for record in records if record.room_id not in registry.room_directory.recorded]
+    gone = [PutRoom(record) for record in records if record.room_id not in accounts.room_directory.recorded]
     world.hub.context.changes.commit([Put(account), *map(Put, logins), *gone, *(PutMembership(row) for _, row in kept)])
     world.loop.run()
