@@ -1,4 +1,4 @@
-"""How messages are sent: in a closed loop with a window, or in an open loop at a rate.
+"""Sends messages, in a closed loop with a window, or in an open loop at a rate.
 
 Closed loop: every sender keeps a number of messages in flight. One leaves the window when *all* members of the room
 have it (or, where a case says so, when it is acknowledged). The load adapts to the server, which is why the measure is

@@ -1,6 +1,6 @@
-"""What a connection does with the bytes it receives: enter, count, scan or decode; each costs more than the one before.
+"""The receiving halves of a connection: enter, count, scan or decode; each costs more than the one before.
 
-* `Doorway` speaks the hello and joins; everybody begins here.
+* `Doorway` speaks the hello and joins; every connection begins here.
 * `Counter` adds up bytes: for those who only receive. Only messages may reach it, anything else falsifies the sum.
 * `Scanner` goes from header to header and tells messages from acknowledgements: for senders.
 * `Decoder` decodes every frame: checks content, order, exactly once and the ``prev`` chain, and takes the latency.

@@ -1,4 +1,4 @@
-"""How long many password logins at once take, and whether anybody else feels them.
+"""Times many password logins at once, and what a member feels of them.
 
     python -m tools.bench.logins [--count 200] [--accounts 20]
 

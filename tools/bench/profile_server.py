@@ -1,4 +1,4 @@
-"""Where the server's time per delivery goes, by function: samples one case from outside, without slowing it much.
+"""Profiles the server by function: samples one case from outside, without slowing it much.
 
     python -m tools.bench.profile_server --case rooms-w1 [--kind baseline] [--seconds 5]
 

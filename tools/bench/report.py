@@ -1,4 +1,4 @@
-"""What the suite says about a case: medians with spread, the ratio to the baseline of the same rounds, and the bars."""
+"""The report about a case: medians with spread, the ratio to the baseline of the same rounds, and the bars."""
 
 from __future__ import annotations
 

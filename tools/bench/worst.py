@@ -1,4 +1,4 @@
-"""How long the server's loop stands still for the worst that may legally be asked of it.
+"""Times the server's loop under the worst that may legally be asked of it.
 
     python -m tools.bench.worst [--only WORD] [--rounds 7] [--check] [--json FILE]
 
