@@ -34,7 +34,7 @@ from tests.simulation.shrink import Shrinking, outcome  # noqa: E402
 from tests.simulation.world import World, failure_of  # noqa: E402
 
 SEEDS = 1000
-"""How many are run, or tried for a planted bug, unless somebody says."""
+"""How many are run, or tried for a planted bug, unless a number is given."""
 PARTS = (*flavour.FAULTS, *flavour.FEATURES, *flavour.EXTREMES, *flavour.SIZES, *flavour.BUGS, flavour.SETTLED)
 """What a run can do without."""
 INTERRUPTED = 130
@@ -283,7 +283,7 @@ def run_mutants(first: int, wanted: int, *, note: bool) -> int:
 
 
 def begin() -> int:
-    """Be a program: whoever reads the output may stop reading, as `head` does."""
+    """Be a program: the reader of its output may stop reading, as `head` does."""
     try:
         code = main()
         sys.stdout.flush()

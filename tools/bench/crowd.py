@@ -14,7 +14,7 @@ from tools.bench.room import Room, Sender
 LOGIN_TIMEOUT_S = 30.0
 PARALLEL_LOGINS = 64
 QUIET_S = 0.45
-"""Twice the presence interval of 200 ms: after that nobody is told anything but messages."""
+"""Twice the presence interval of 200 ms: after that only messages are told."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,10 +59,10 @@ class Crowd:
         ]
 
     def enter(self) -> None:
-        """Log everybody in, wait for silence, and begin to measure.
+        """Log all of them in, wait for silence, and begin to measure.
 
         Raises:
-            RuntimeError: somebody could not get in.
+            RuntimeError: one of them could not get in.
         """
         self.engine.enter((member for member, _, _ in self._connections), PARALLEL_LOGINS, LOGIN_TIMEOUT_S)
         for member, _, _ in self._connections:
@@ -123,7 +123,7 @@ class Crowd:
 
     @property
     def drained(self) -> bool:
-        """Whether everybody has all that was sent, and every ack came."""
+        """Whether all have what was sent, and every ack came."""
         return self.sent == sum(room.delivered for room in self.rooms) == sum(sender.acked for sender in self.senders)
 
     def complaints(self) -> list[str]:

@@ -138,7 +138,7 @@ class Asker:
 
     def __init__(self, certs: Path, address: tuple[str, int], name: str) -> None:
         self._client = Client(client_context(certs / "ca.pem"), address)
-        self._client.hello(f"{name} {secrets.token_hex(4)}")  # the same name would be kept for whoever had it
+        self._client.hello(f"{name} {secrets.token_hex(4)}")  # the same name would be reserved for its last owner
         self._client.wait_for(Welcome)
         rooms = [f"room{number}" for number in range(ROOMS_OF_A_MEMBER - 1)]  # and the lobby
         self._client.send(Join(1, rooms))
@@ -195,7 +195,7 @@ def measure(directory: Path, rounds: int, seconds: float) -> dict[str, float]:
             figures |= _searches(asker, rounds)
             await_quiet(PATIENCE_S)
             figures |= _under_load(certs, server.address, rounds, seconds)
-            asker.close()  # not before: the crowd, in the lobby like everybody, would be told and count those bytes
+            asker.close()  # not before: the crowd, in the lobby like all others, would be told and count those bytes
     return figures
 
 

@@ -78,7 +78,7 @@ def command_of(kind: str, certs: Path, port: int, data: Path, checkout: Path) ->
 def running(kind: str, certs: Path, data: Path, checkout: Path = ROOT) -> Iterator[Server]:
     """A server of this kind (``securechat``, ``before`` or ``baseline``) on the server's core, while the block lasts.
 
-    ``before`` is the server of ``checkout``. Its output goes to a file, because a pipe that nobody reads would stop it.
+    ``before`` is the server of ``checkout``. Its output goes to a file, because a pipe that is not read would stop it.
 
     Raises:
         RuntimeError: it did not begin to listen.

@@ -72,7 +72,7 @@ class Size:
     present: int = 10_000
     """Connections, all in the lobby."""
     crowd: int = 150
-    """Members of each of the rooms that are joined by the hundred; below presence_names with everybody else."""
+    """Members of each of the rooms that are joined by the hundred; below presence_names with all others."""
     dialogues: int = 1_000
     batch: int = 1_024
     """Messages of one commit."""
@@ -124,7 +124,7 @@ class _UncountedStore(MemoryStore):
 
 
 class _Silent:
-    """Hears nothing for nobody."""
+    """Hears nothing."""
 
     hears_messages = False
 
@@ -144,7 +144,7 @@ class _NoListener:
 
 
 class World:
-    """The server and everybody on it.
+    """The server and all its members.
 
     Args:
         size: how much there is.
@@ -297,7 +297,7 @@ class World:
     # --- Who is here
 
     def _populate(self) -> None:
-        """Everybody but the first SPARE is in the lobby, and where they belong."""
+        """All but the first SPARE are in the lobby, and where they belong."""
         size = self.size
         self.present: list[Session] = []
         for number in range(SPARE, min(size.accounts, SPARE + size.present)):
