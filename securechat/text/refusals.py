@@ -349,7 +349,7 @@ REASONS: Mapping[str, tuple[ErrorCode, str]] = {
     "room_name_taken": (ErrorCode.ROOM_INVALID, "There is already a room #{room}. Choose another name"),
     "room_looks_like": (
         ErrorCode.ROOM_INVALID,
-        "#{room} looks like #{other}, but has other letters. Use #{other}, or choose another name",
+        "#{room} looks like #{other}, but is spelled differently. Use #{other}, or choose another name",
     ),
     "room_looks_like_another": (
         ErrorCode.ROOM_INVALID,
