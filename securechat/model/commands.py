@@ -100,12 +100,18 @@ class React(Record, frozen=True, tag="react", rename={"client_id": "cid"}):
 
 
 class Search(Record, frozen=True, tag="search"):
-    """Find messages; answered by SearchPage or Refused. For the query language see protocol.md, section 13."""
+    """Find messages; answered by SearchPage or Refused. For the query language see protocol.md, section 14.
+
+    ``since`` and ``until`` (milliseconds since the epoch, UTC) are what the dates of the query mean where its user is:
+    they stand in place of its ``after:`` and ``before:``, whose days the server can only read as UTC.
+    """
 
     ref: Id
     query: Annotated[str, Meta(min_length=1, max_length=500)]
     before: Id | None = None
     limit: Annotated[int, Meta(ge=1, le=PAGE_ROWS)] = 20
+    since: Annotated[int, Meta(ge=0, lt=2**53)] | None = None
+    until: Annotated[int, Meta(ge=0, lt=2**53)] | None = None
 
 
 class History(Record, frozen=True, tag="history"):

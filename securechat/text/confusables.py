@@ -21,12 +21,14 @@ import unicodedata
 from collections.abc import Mapping, Sequence
 from functools import cache, lru_cache
 
-from securechat.text.names import MAX_KEY_CHARS, name_key
+from securechat.text.names import MAX_KEY_CHARS, RESERVED_KEYS, name_key
 
 _MARK = "\u200e"
 """The package wraps characters that are written from right to left in left-to-right marks."""
 _DOTTED = re.compile("(?<=[ij])\u0307+")
 """A dot above a letter that has one already: the ``i`` of a folded ``İ`` looks like any other."""
+_ASCII_LIKE = (("0", "o"), ("1", "l"), ("rn", "m"))
+"""What looks alike within ASCII too (UTS #39, confusables.txt); merged only beside words that no member may imitate."""
 
 
 def skeleton(name: str) -> str:
@@ -41,6 +43,31 @@ def skeleton(name: str) -> str:
     """
     key = name_key(name)
     return key if len(key) > MAX_KEY_CHARS or key.isascii() else _skeleton(key)
+
+
+def room_skeleton(room: str) -> str:
+    """Return the skeleton of a room's name, in which an underscore is no space, unlike in names of members.
+
+    Args:
+        room: as `names.check_room` returns it.
+    """
+    return room if room.isascii() else _skeleton(room)
+
+
+def is_like_reserved(name: str) -> bool:
+    """Tell whether a member's name is or looks like one that is reserved for the server."""
+    return _merged(skeleton(name)) in RESERVED_KEYS
+
+
+def is_like_word(looks: str, word: str) -> bool:
+    """Tell whether a skeleton looks like a word of the product, ``0`` for ``o`` and ``rn`` for ``m`` included."""
+    return _merged(looks) == word
+
+
+def _merged(looks: str) -> str:
+    for one, other in _ASCII_LIKE:
+        looks = looks.replace(one, other)
+    return looks
 
 
 @lru_cache(maxsize=4096)

@@ -347,6 +347,14 @@ REASONS: Mapping[str, tuple[ErrorCode, str]] = {
     "room_became_private": (ErrorCode.NOT_A_MEMBER, "#{room} is private now, and you are not a member of it"),
     "room_name_given_away": (ErrorCode.NOT_A_MEMBER, "Another room has the name #{room} now. Join it again"),
     "room_name_taken": (ErrorCode.ROOM_INVALID, "There is already a room #{room}. Choose another name"),
+    "room_looks_like": (
+        ErrorCode.ROOM_INVALID,
+        "#{room} looks like #{other}, but is spelled differently. Use #{other}, or choose another name",
+    ),
+    "room_looks_like_another": (
+        ErrorCode.ROOM_INVALID,
+        "#{room} looks like the name of another room. Choose another name",
+    ),
     "room_without_owner": (ErrorCode.INVALID, "#{room} has no owner yet. An administrator can make a member its owner"),
     "room_needs_owner": (ErrorCode.INVALID, "#{room} needs an owner. Make another member an owner first"),
     "lobby_not_left": (ErrorCode.INVALID, "You cannot leave #{room}. /quit exits"),

@@ -4,7 +4,7 @@
 
 Everything that is not a filter is searched as text, ``https://example.org`` and ``std::move`` included: a word with a
 colon is a filter only if one of the five filter names stands before the colon. All parts must match; of several
-``from:`` or several ``in:`` one is enough. Days, months and years are in UTC.
+``from:`` or several ``in:`` one is enough. Days are those of the caller: a client has the user's, the server UTC.
 
 It resolves no names and checks no permissions.
 """
@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import calendar
 import re
+from collections.abc import Callable
 from typing import NamedTuple
 
 from securechat.text.refusals import refusal_for
@@ -31,6 +32,31 @@ _PART = re.compile(
     re.VERBOSE | re.IGNORECASE,
 )
 _DATE = re.compile(r"(\d{4})(?:-(\d{1,2})(?:-(\d{1,2}))?)?", re.ASCII)
+
+
+class Calendar(NamedTuple):
+    """The calendar that a search is read with.
+
+    Attributes:
+        today_ms, yesterday_ms: when these days began, milliseconds since the epoch, UTC.
+        begin_ms: returns when a day (year, month, day) begins, likewise; raises ValueError for what is no day.
+    """
+
+    today_ms: int
+    yesterday_ms: int
+    begin_ms: Callable[[int, int, int], int]
+
+
+def utc_days(now_ms: int) -> Calendar:
+    """Return the calendar of UTC at a time, milliseconds since the epoch."""
+    today_ms = now_ms - now_ms % _DAY_MS
+    return Calendar(today_ms, today_ms - _DAY_MS, _utc_begin_ms)
+
+
+def _utc_begin_ms(year: int, month: int, day: int) -> int:
+    if year >= 1 and 1 <= month <= 12 and 1 <= day <= calendar.monthrange(year, month)[1]:
+        return 1000 * calendar.timegm((year, month, day, 0, 0, 0))
+    raise ValueError((year, month, day))
 
 
 class ParsedSearch(NamedTuple):
@@ -52,12 +78,12 @@ class ParsedSearch(NamedTuple):
     has_link: bool = False
 
 
-def parse(text: str, now_ms: int) -> ParsedSearch:
+def parse(text: str, days: Calendar) -> ParsedSearch:
     """Parse a typed search.
 
     Args:
         text: the search as typed.
-        now_ms: for ``today`` and ``yesterday``, milliseconds since the epoch.
+        days: tells when a day begins.
 
     Raises:
         Refusal: QUERY_INVALID with a sentence that tells what to change.
@@ -86,8 +112,8 @@ def parse(text: str, now_ms: int) -> ParsedSearch:
         tuple(words),
         tuple(filters["from"]),
         tuple(filters["in"]),
-        min((_instant_ms(day, now_ms) for day in filters["before"]), default=None),
-        max((_instant_ms(day, now_ms) for day in filters["after"]), default=None),
+        min((_instant_ms(day, days) for day in filters["before"]), default=None),
+        max((_instant_ms(day, days) for day in filters["after"]), default=None),
         bool(filters["has"]),
     )
 
@@ -121,16 +147,18 @@ def _parts(text: str) -> list[tuple[str, str]]:
     return parts
 
 
-def _instant_ms(value: str, now_ms: int) -> int:
+def _instant_ms(value: str, days: Calendar) -> int:
     """The time at which a day, a month or a year begins."""
     match value.lower():
         case "today":
-            return now_ms - now_ms % _DAY_MS
+            return max(0, days.today_ms)
         case "yesterday":
-            return now_ms - now_ms % _DAY_MS - _DAY_MS
+            return max(0, days.yesterday_ms)
     found = _DATE.fullmatch(value)
-    if found is not None:
-        year, month, day = (int(part or 1) for part in found.groups())
-        if year >= 1 and 1 <= month <= 12 and 1 <= day <= calendar.monthrange(year, month)[1]:
-            return max(0, 1000 * calendar.timegm((year, month, day, 0, 0, 0)))
-    raise refusal_for("search_date_invalid")
+    if found is None:
+        raise refusal_for("search_date_invalid")
+    year, month, day = (int(part or 1) for part in found.groups())
+    try:
+        return max(0, days.begin_ms(year, month, day))
+    except ValueError:
+        raise refusal_for("search_date_invalid") from None

@@ -132,7 +132,14 @@ def search(grammar: Grammar, me: Speaker) -> list[Command]:
     dice = grammar.dice
     before = dice.choice([None, dice.choice(grammar.known.entries)[0]])
     return [
-        Search(me.next_ref(), grammar.query() or "x", before, dice.choice([1, 20, 200]))
+        Search(
+            me.next_ref(),
+            grammar.query() or "x",
+            before,
+            dice.choice([1, 20, 200]),
+            since=dice.choice([None, None, 0, 2**52]),
+            until=dice.choice([None, None, 0, 2**52]),
+        )
         for _ in range(dice.choice([1, 1, 2]))
     ]
 

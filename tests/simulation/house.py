@@ -35,6 +35,7 @@ from securechat.records.rooms import (
     RoomRole,
 )
 from securechat.testing.log_checks import HistoryBroken
+from securechat.text.confusables import room_skeleton
 from securechat.text.names import LOBBY
 
 if TYPE_CHECKING:
@@ -123,6 +124,8 @@ class House:
 
     def _put_place(self, row: RoomRecord) -> None:
         old = self.room_records.get(row.room_id)
+        if old is None or old.name != row.name:
+            self._check_look(row)
         if old is not None and self._names.get(old.name) == row.room_id:
             del self._names[old.name]
         self.room_records[row.room_id] = row
@@ -136,6 +139,12 @@ class House:
                     self._entered[who, row.name] = seq
         members = [who for (room_id, who), each in self._members.items() if room_id == row.room_id and _knows(each)]
         self._world.hush.named(row, [*members, *self._admins])
+
+    def _check_look(self, row: RoomRecord) -> None:
+        for each in self.room_records.values():
+            alike = room_skeleton(each.name) == room_skeleton(row.name)
+            if each.room_id != row.room_id and each.name != row.name and alike:
+                raise HistoryBroken(f"#{row.name} looks like #{each.name}")
 
     def _drop_place(self, room_id: int, *, if_empty: bool) -> None:
         """A room has no record any more, which may only be when that kept nothing: see protocol.md, section 13.

@@ -30,6 +30,7 @@ LONGEST: Mapping[str, str | int] = {
     "name": _NAME,
     "person": _NAME,
     "room": _WIDEST * MAX_ROOM_CHARS,
+    "other": _WIDEST * MAX_ROOM_CHARS,
     "session": _NUMBER,
     "size": 2**32 - 1,
     "version": _NUMBER,

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from securechat.text.confusables import is_like_word, skeleton
+
 DELETED = "/deleted account/"
 """The author of messages of a deleted account; no name contains a slash."""
 
@@ -17,7 +19,7 @@ def quoted(name: str) -> str:
     """Return a name as a part of a sentence."""
     if not name:
         return DELETED
-    if " " in name or '"' in name or name.casefold() == "you":
+    if " " in name or '"' in name or is_like_word(skeleton(name), "you"):
         return '"{}"'.format(name.replace('"', '""'))
     return name
 

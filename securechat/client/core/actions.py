@@ -138,10 +138,15 @@ class RemoveLoginCertificate(Struct, frozen=True):
 
 
 class FindMessages(Struct, frozen=True):
-    """Search messages; ``before`` a seq for the next page."""
+    """Search messages; ``before`` a seq for the next page.
+
+    ``since_ms`` and ``until_ms`` are the query's dates where the user is (milliseconds since the epoch, UTC).
+    """
 
     query: str
     before: int | None = None
+    since_ms: int | None = None
+    until_ms: int | None = None
 
 
 class ShowMore(Struct, frozen=True):

@@ -101,13 +101,13 @@ class Queries:
 
     def _search(self, action: actions.FindMessages) -> None:
         def ask(ref: int) -> ReadCommand:
-            return Search(ref, action.query, action.before, HITS)
+            return Search(ref, action.query, action.before, HITS, action.since_ms, action.until_ms)
 
         def answered(answer: ReadAnswer) -> None:
             if isinstance(answer, SearchPage):
                 self._next_page = None
                 if answer.more and answer.hits:
-                    self._next_page = actions.FindMessages(action.query, answer.hits[-1].message.seq)
+                    self._next_page = replace(action, before=answer.hits[-1].message.seq)
                 hits = tuple(hit for hit in answer.hits if hit.message.sender_id not in self._context.ignored)
                 self._context.show(events.SearchShown(action.query, hits, answer.more, answer.indexed is not None))
 

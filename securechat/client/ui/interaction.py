@@ -7,6 +7,7 @@ as it can, and hides what is typed while `hides_input`. UI events that ask for s
 from __future__ import annotations
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from securechat.client import catalogue
 from securechat.client.catalogue.help_pages import PAGES
@@ -26,8 +27,10 @@ from securechat.client.ui.commands.results import (
 )
 from securechat.client.ui.line_numbers import LineNumbers
 from securechat.client.ui.password_prompt import PasswordPrompt, PasswordPurpose, PromptCancelled
-from securechat.client.ui.rendering import day_at_ms
+from securechat.client.ui.rendering import day_at_ms, local_days
+from securechat.errors import Refusal
 from securechat.text.sanitize import one_line
+from securechat.text.search_query import parse
 from securechat.tls.contexts import ClientContext
 
 _CHECKED = (
@@ -170,8 +173,19 @@ class Interaction:
             case AddCertificateFile(path):
                 added = certificate_to_add(path, self._context, core.me.id)
                 return InputResult(notice=one_line(added)) if isinstance(added, str) else InputResult(added)
+            case actions.FindMessages() as action:
+                return InputResult(_dated(action))
             case action:
                 return InputResult(action)
+
+
+def _dated(action: actions.FindMessages) -> actions.FindMessages:
+    """Add what the dates of a search mean in the user's time zone; the server refuses a search that is not one."""
+    try:
+        asked = parse(action.query, local_days())
+    except (Refusal, ValueError):
+        return action
+    return replace(action, since_ms=asked.after_ms, until_ms=asked.before_ms)
 
 
 def _from_date(target: ConversationId, date: str) -> InputResult:

@@ -25,6 +25,7 @@ from securechat.client import catalogue
 from securechat.client.core.state import ConversationId, PersonKey
 from securechat.model import Deleted, Edited, Hit, Message, MessageChange, Reacted
 from securechat.text.sanitize import CONTINUATION_MARK, one_line, visible, width
+from securechat.text.search_query import Calendar
 
 NOTICE_MARK = "-- "
 _CONTINUED = f"      {CONTINUATION_MARK} "
@@ -228,9 +229,38 @@ def safe_sign(sign: str) -> str:
 def day_at_ms(date: str) -> int | None:
     """Return when a day (2026-11-20) begins in this machine's time zone; None when it is not a day."""
     try:
-        return max(0, int(dt.datetime.strptime(date, "%Y-%m-%d").astimezone().timestamp() * 1000))
-    except (ValueError, OverflowError, OSError):  # the error of astimezone for distant years differs by platform
+        day = dt.date.fromisoformat(date)
+        return max(0, _begin_ms(day.year, day.month, day.day))
+    except ValueError:
         return None
+
+
+def local_days() -> Calendar:
+    """Return the calendar of this machine's time zone, for searches.
+
+    Raises:
+        ValueError: the clock is outside the calendar of this platform.
+    """
+    today = dt.datetime.now(dt.UTC).astimezone().date()
+    yesterday = today - dt.timedelta(days=1)
+    return Calendar(
+        _begin_ms(today.year, today.month, today.day),
+        _begin_ms(yesterday.year, yesterday.month, yesterday.day),
+        _begin_ms,
+    )
+
+
+def _begin_ms(year: int, month: int, day: int) -> int:
+    """Return when a day begins here, its first midnight where it has two, and the end of the gap where it has none.
+
+    Raises:
+        ValueError: there is no such day, or it is outside the calendar of this platform.
+    """
+    midnight = dt.datetime(year, month, day)  # noqa: DTZ001 - local; a naive time's timestamp() knows about gaps
+    try:
+        return int(midnight.timestamp() * 1000)
+    except (OverflowError, OSError) as error:  # which one it is for distant years differs by platform
+        raise ValueError(str(error)) from error
 
 
 def excerpt(text: str, cells: int = 60) -> str:

@@ -25,6 +25,7 @@ from securechat.hub.workflow import HashPassword, VerifyPassword, Workflow, amen
 from securechat.limits import SECRET_BYTES
 from securechat.model import Hello
 from securechat.records.accounts import Account, Ban, Change, Drop, Invite, Login, Put
+from securechat.text.confusables import is_like_reserved
 from securechat.text.names import name_key
 from securechat.text.passwords import check_password, normal_password
 from securechat.text.refusals import refusal_for
@@ -154,9 +155,13 @@ class Authenticator:
     def check_free(self, name: str) -> None:
         """Check that a guest or a new account may have a name.
 
+        An account whose name looks reserved and is older than this rule keeps it: a login does not come here.
+
         Raises:
-            Refusal: it is an account's, looks like one, or is banned.
+            Refusal: it is an account's, looks like one, looks like a name reserved for the server, or is banned.
         """
+        if is_like_reserved(name):
+            raise refusal_for("name_reserved_for_server")
         if (account := self._directory.look_alike(name)) is not None:
             if account.key == name_key(name):
                 raise refusal_for("name_registered")

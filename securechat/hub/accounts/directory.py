@@ -80,6 +80,7 @@ class AccountDirectory:
         self._epochs: dict[int, int] = {}
         self._by_key: dict[str, int] = {}
         self._by_skeleton: dict[str, int] = {}
+        self._same_skeleton: dict[str, list[int]] = {}  # further accounts of a skeleton, from an older database alone
         self._by_token: dict[bytes, int] = {}
         self._by_fingerprint: dict[str, int] = {}
         self._by_invite: dict[bytes, int] = {}
@@ -108,6 +109,8 @@ class AccountDirectory:
 
     def look_alike(self, name: str) -> Account | None:
         """Return the account whose name is this one or looks like it; also one whose making is not durable yet."""
+        if (account := self.account_named(name)) is not None:
+            return account
         looks = skeleton(name)
         sender_id = self._by_skeleton.get(looks)
         return self.arriving.get(looks) if sender_id is None else self.accounts[sender_id]
@@ -234,7 +237,10 @@ class AccountDirectory:
             case Account():
                 self._unname(row.sender_id)
                 self.accounts[row.sender_id] = row
-                self._by_key[row.key] = self._by_skeleton[skeleton(row.name)] = row.sender_id
+                self._by_key[row.key] = row.sender_id
+                looks = skeleton(row.name)
+                if self._by_skeleton.setdefault(looks, row.sender_id) != row.sender_id:
+                    self._same_skeleton.setdefault(looks, []).append(row.sender_id)
             case Login():
                 self.logins[row.login_id] = row
                 self._by_token[row.token_hash] = row.login_id
@@ -284,7 +290,18 @@ class AccountDirectory:
     def _unname(self, sender_id: int) -> None:
         if (old := self.accounts.get(sender_id)) is not None:
             self._by_key.pop(old.key, None)
-            self._by_skeleton.pop(skeleton(old.name), None)
+            self._forget_look(skeleton(old.name), sender_id)
+
+    def _forget_look(self, looks: str, sender_id: int) -> None:
+        further = self._same_skeleton.get(looks, [])
+        if sender_id in further:
+            further.remove(sender_id)
+        elif further:
+            self._by_skeleton[looks] = further.pop(0)
+        else:
+            self._by_skeleton.pop(looks, None)
+        if not further:
+            self._same_skeleton.pop(looks, None)
 
 
 def seen(account: Account, seq: int, now_ms: int) -> Account:

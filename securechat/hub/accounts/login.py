@@ -117,7 +117,7 @@ class LoginFlow:
     def _claim(self, peer: Peer, hello: Hello, entry: Authenticated) -> PendingLogin:
         """Claim the name that a hello has proved enough for. Raises as `NameReservations.claim`."""
         pending = PendingLogin(hello, entry, self._ended)
-        self.name_reservations.claim(entry.name, pending.owner, self._context.now)
+        self._claim_name(entry, pending)
         self._authenticating.discard(peer)
         self._waiting[peer] = pending
         return pending
@@ -199,7 +199,7 @@ class LoginFlow:
             self._check_newest(peer, identity)
             self._authenticator.recheck(entry, peer.host)
             pending.key = name_key(entry.name)
-            self.name_reservations.claim(entry.name, pending.owner, self._context.now)
+            self._claim_name(entry, pending)
         except Refusal:
             entry.name, pending.key = claimed, name_key(claimed)  # the account may have got another name meanwhile
             self._forget_login(entry)
@@ -294,6 +294,10 @@ class LoginFlow:
         self._log.rename(sender_id, member.name, member.key)
         if not member.peers:
             self._log.release(sender_id, reserved=True)
+
+    def _claim_name(self, entry: Authenticated, pending: PendingLogin) -> None:
+        is_own = entry.account is not None
+        self.name_reservations.claim(entry.name, pending.owner, self._context.now, is_own=is_own)
 
     def _is_logging_in(self, owner: bytes, key: str | None = None) -> bool:
         """Tell whether a hello of this owner (for this name) is being answered."""

@@ -133,6 +133,9 @@ class AdminCommands(AdminReports):
             raise refusal_for("invite_uses_out_of_range", most=MOST_USES)
         if not 0 < days <= MOST_DAYS:
             raise refusal_for("invite_days_out_of_range", most=MOST_DAYS)
+        name = check_room(room) if room is not None else None
+        if name is not None:
+            self._expect_distinct(name)
         token = self._keys.token_bytes(SECRET_BYTES).hex()
         now_ms = self._directory.wall_ms()
         open_invites = sum(is_open(row, now_ms) for row in self._directory.invites.values())
@@ -145,7 +148,7 @@ class AdminCommands(AdminReports):
             made_by=actor,
             made_at_ms=now_ms,
             expires_at_ms=now_ms + int(days * _DAY_MS),
-            room=check_room(room) if room is not None else None,
+            room=name,
         )
         detail = f"{counted(uses, 'use')}, {counted(days, 'day')}" + (f", #{invite.room}" if invite.room else "")
         note = self._directory.note(actor, "invite", str(invite.invite_id), detail)
@@ -155,6 +158,13 @@ class AdminCommands(AdminReports):
             return CreatedInvite(invite, token)
 
         self._workflows.report(act(), done)
+
+    def _expect_distinct(self, room: str) -> None:
+        """Require that an invite's room is there, or looks like none that is."""
+        rooms = self._context.rooms
+        there = rooms.named(room)
+        if (there is None or there.record is None) and (other := rooms.look_alike(room, there)) is not None:
+            raise refusal_for("room_looks_like", room=room, other=other.name)
 
     def revoke(self, actor: str, invite_id: int, done: Callable[[Invite | NotAppended], None]) -> None:
         """Take an invite back.

@@ -13,7 +13,7 @@ from securechat.hub.messages.visibility import MessageVisibility, ReadScope
 from securechat.model import Search, SearchPage
 from securechat.records.queries import SearchQuery, SearchRows
 from securechat.text.names import check_name, name_key
-from securechat.text.search_query import ParsedSearch, parse
+from securechat.text.search_query import ParsedSearch, parse, utc_days
 
 
 class SearchQueries:
@@ -42,7 +42,7 @@ class SearchQueries:
 
     def _ask(self, peer: Peer, member: Member, command: Search, fed_seq: int) -> None:
         self._reads.require_free(peer)
-        asked = parse(command.query, self._directory.wall_ms())
+        asked = parse(command.query, utc_days(self._directory.wall_ms()))
         scope = self._scope(member, asked.rooms)
         query = self._query(peer, scope, asked, command, fed_seq)
 
@@ -72,8 +72,8 @@ class SearchQueries:
             dialogues_of=scope.dialogues_of,
             senders=senders,
             before=command.before,
-            before_ms=asked.before_ms,
-            after_ms=asked.after_ms,
+            before_ms=asked.before_ms if command.until is None else command.until,
+            after_ms=asked.after_ms if command.since is None else command.since,
             has_link=asked.has_link,
         )
 

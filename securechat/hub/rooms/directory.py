@@ -36,6 +36,7 @@ from securechat.records.rooms import (
     RoomRole,
     StoredRooms,
 )
+from securechat.text.confusables import is_like_word, room_skeleton
 from securechat.text.names import LOBBY, check_room
 from securechat.text.refusals import refusal_for
 
@@ -56,10 +57,13 @@ class RoomDirectory:
         recorded: every room with a record, by the record's room_id.
         occupied: every room with members who are present; kept by `PresenceTracker`.
         listing: the rooms that every member may be told of.
+        being_made: rooms whose first record is on its way to the log.
     """
 
     def __init__(self, accounts: dict[int, Account], clock: WallClock) -> None:
         self._by_name: WeakValueDictionary[str, HubRoom] = WeakValueDictionary()
+        self._by_look: WeakValueDictionary[str, HubRoom] = WeakValueDictionary()  # names beyond ASCII, by skeleton
+        self.being_made: set[HubRoom] = set()
         self.lobby = self.named_or_new(LOBBY)
         self.recorded: dict[int, HubRoom] = {}
         self.occupied: set[HubRoom] = set()
@@ -97,6 +101,52 @@ class RoomDirectory:
         """Count the members in the room that has this name now."""
         room = self._by_name.get(name)
         return len(room.members) if room is not None else 0
+
+    def expect_distinct(self, room: HubRoom, name: str, sender_id: int) -> None:
+        """Require that a name which comes into use looks like no other room's.
+
+        Args:
+            room: the room that comes into being, or gets another name.
+            name: its name from now on.
+            sender_id: the member who asks; a room that it may not know of is not named.
+
+        Raises:
+            Refusal: ROOM_INVALID.
+        """
+        other = self.look_alike(name, room)
+        if other is not None:
+            if sender_id in other.members or self.is_visible(other, sender_id):
+                raise refusal_for("room_looks_like", room=name, other=other.name)
+            raise refusal_for("room_looks_like_another", room=name)
+        if self._by_look.get(room_skeleton(name)) is not room:
+            self._index_look(self._by_name.get(name, room), name)
+
+    def look_alike(self, name: str, room: HubRoom | None = None) -> HubRoom | None:
+        """Return a room in use whose name looks like this one, and is another name than this one.
+
+        ASCII names are their own skeletons and are found by name, so only the others are indexed, one for each
+        skeleton: of several rooms that look the same, as an older database may hold them, one is enough to find.
+
+        Args:
+            name: as `names.check_room` returns it.
+            room: not this one, which is to get the name.
+        """
+        looks = room_skeleton(name)
+        if is_like_word(looks, LOBBY):
+            return self.lobby if name != LOBBY else None
+        for other in (self._by_name.get(looks), self._by_look.get(looks)):
+            if other is not None and other is not room and other.name != name and self._is_in_use(other, looks):
+                return other
+        return None
+
+    def _is_in_use(self, room: HubRoom, looks: str) -> bool:
+        """Tell whether a room that is found by a skeleton has not got another name since, and is more than a name."""
+        is_used = room.record is not None or room.members or room.is_renaming or room in self.being_made
+        return bool(is_used) and room_skeleton(room.name) == looks
+
+    def _index_look(self, room: HubRoom, name: str) -> None:
+        if not name.isascii():
+            self._by_look[room_skeleton(name)] = room
 
     def entered(self, member: Member, raw: str) -> HubRoom:
         """Return the room of this name that a member is in.
@@ -301,6 +351,7 @@ class RoomDirectory:
             room.renamed(row.name)
             self.listing.update(old)
         room.record = row
+        self._index_look(room, row.name)
         self.listing.update(row.name)
         self._count_members(room, row.room_id)
 

@@ -122,12 +122,13 @@ class RoomMembership:
         """Let a member into a room as things are.
 
         Raises:
-            Refusal: NO_SUCH_ROOM, which a private room is to accounts that do not belong to it; ROOM_BANNED; MUTED on
-                the server for a room that would be a new one.
+            Refusal: NO_SUCH_ROOM, which a private room is to accounts that do not belong to it; ROOM_BANNED; for a room
+                that would be a new one, MUTED on the server, or ROOM_INVALID where it looks like another one.
         """
         sender_id = member.sender_id
         if room.record is None and not room.members:
             expect_unmuted(self._directory, sender_id)
+            self._rooms.expect_distinct(room, room.name, sender_id)
         if room.record is None or room in member.rooms:
             return
         if not self._rooms.is_visible(room, sender_id):
@@ -212,6 +213,7 @@ class RoomMembership:
         makes, made = room.record is None, False
         if makes:
             self._quota.begin(sender_id, address)
+            self._rooms.being_made.add(room)
         self._joining[sender_id] = self._joining.get(sender_id, 0) + 1
         try:
             yield Commit(self._new_membership(sender_id, room))
@@ -219,6 +221,7 @@ class RoomMembership:
         finally:
             if makes:
                 self._quota.end(sender_id, address, made=made)
+                self._rooms.being_made.discard(room)
             self._joining[sender_id] -= 1
             if not self._joining[sender_id]:
                 del self._joining[sender_id]

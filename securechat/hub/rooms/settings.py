@@ -78,7 +78,7 @@ class RoomSettings:
         row = _amended(before, command, room.name if name is None else name)
         if room.record is not None and room.is_left():
             row = replace(row, made_at_ms=self._directory.wall_ms())  # an administrator's rules last anew
-        with self._reserved_name(room, row.name) as displaced:
+        with self._reserved_name(room, row.name, member.sender_id) as displaced:
             yield Commit((PutRoom(row),))
         try:
             if peer in self._connections:
@@ -87,7 +87,7 @@ class RoomSettings:
             self._take_effect(room, before, displaced, Person(member.sender_id, member.name))
 
     @contextmanager
-    def _reserved_name(self, room: HubRoom, name: str) -> Iterator[HubRoom | None]:
+    def _reserved_name(self, room: HubRoom, name: str, sender_id: int) -> Iterator[HubRoom | None]:
         """Keep a room's new name free while it is on its way to the log; nothing is said under either name meanwhile.
 
         Yields:
@@ -95,7 +95,7 @@ class RoomSettings:
             keeps its name.
 
         Raises:
-            Refusal: ROOM_INVALID, another room has the name or is getting it.
+            Refusal: ROOM_INVALID, another room has the name, is getting it, or has one that looks like it.
         """
         if name == room.name:
             yield None
@@ -103,6 +103,7 @@ class RoomSettings:
         displaced = self._rooms.named_or_new(name)
         if displaced.record is not None or displaced.members or displaced.is_renaming:
             raise refusal_for("room_name_taken", room=name)
+        self._rooms.expect_distinct(room, name, sender_id)
         room.is_renaming = displaced.is_renaming = True
         try:
             yield displaced

@@ -97,6 +97,11 @@ def ask_rules(person: Person, device: Device) -> None:
     device.want(actions.AskRoomSettings(_room(person, device), topic_only=person.rng.random() < 0.2))
 
 
+def disguised(name: str) -> str:
+    """Return a name that looks like this one, with Cyrillic letters."""
+    return name.translate(str.maketrans("aeop", "\u0430\u0435\u043e\u0440"))
+
+
 def look_around(person: Person, device: Device) -> None:
     """Ask which rooms there are, or try a room's door."""
     rng, world = person.rng, person.world
@@ -105,7 +110,7 @@ def look_around(person: Person, device: Device) -> None:
         return
     name = rng.choice((*ROOMS, *person.rooms, *world.house.names()))
     world.hush.guessed(name, person.ids)
-    device.want(actions.JoinRoom(name))
+    device.want(actions.JoinRoom(disguised(name) if rng.random() < 0.1 else name))
 
 
 DEEDS = (set_rules, set_rules, hide, call_otherwise, order, order, order, order, look_around, ask_rules)

@@ -25,6 +25,11 @@ from securechat.text.names import check_room
 from tests.simulation.mutants.planting import MUTANTS, nothing, planted
 
 
+@planted(RoomDirectory, "look_alike")
+def rooms_that_look_alike(original: Any) -> Any:
+    return nothing
+
+
 @planted(RoomDirectory, "seen")
 def private_room_named_in_an_error(original: Any) -> Any:
     def seen(self: Any, member: Any, raw: str) -> Any:

@@ -560,13 +560,13 @@ def test_a_day_is_shown_from_its_first_message_on() -> None:
 
 def test_a_search_goes_on_below_its_last_hit() -> None:
     one = online()
-    one.want(actions.FindMessages("from:ann x"))
-    assert one.sent[-1] == m.Search(asked(one, m.Search), "from:ann x")
+    one.want(actions.FindMessages("from:ann x", since_ms=5, until_ms=9))
+    assert one.sent[-1] == m.Search(asked(one, m.Search), "from:ann x", since=5, until=9)
     one.hear(m.SearchPage(asked(one, m.Search), [m.Hit(message(9)), m.Hit(message(7))], more=True, indexed=3))
     [shown] = one.all(events.SearchShown)
     assert (shown.more, shown.building) == (True, True)
     one.want(actions.ShowMore())
-    assert one.sent[-1] == m.Search(asked(one, m.Search), "from:ann x", before=7)
+    assert one.sent[-1] == m.Search(asked(one, m.Search), "from:ann x", before=7, since=5, until=9)
 
 
 def test_the_server_reads_one_thing_at_a_time() -> None:

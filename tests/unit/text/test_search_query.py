@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from securechat.errors import ErrorCode, Refusal
-from securechat.text.search_query import ParsedSearch, parse
+from securechat.text.search_query import ParsedSearch, parse, utc_days
 
 NOW_MS = 1_795_179_600_123  # 2026-11-20 13:00 UTC
 DAY_MS = 86_400_000
@@ -44,7 +44,7 @@ def asked(**parts):
     ],
 )  # fmt: skip
 def test_taken_apart(text, expected):
-    assert parse(text, NOW_MS) == expected
+    assert parse(text, utc_days(NOW_MS)) == expected
 
 
 @pytest.mark.parametrize(
@@ -67,7 +67,7 @@ def test_taken_apart(text, expected):
 )
 def test_refused_with_what_to_do(text, hint):
     with pytest.raises(Refusal) as refused:
-        parse(text, NOW_MS)
+        parse(text, utc_days(NOW_MS))
     assert refused.value.code is ErrorCode.QUERY_INVALID
     assert hint in refused.value.detail
 
@@ -80,7 +80,7 @@ PIECES = st.sampled_from(
 @given(st.one_of(st.text(max_size=500), st.lists(st.one_of(PIECES, st.text(max_size=3)), max_size=40).map("".join)))
 def test_any_text_is_a_search_or_refused(text):
     try:
-        found = parse(text, NOW_MS)
+        found = parse(text, utc_days(NOW_MS))
     except Refusal as refusal:
         assert refusal.code is ErrorCode.QUERY_INVALID
     else:
