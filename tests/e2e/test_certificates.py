@@ -114,7 +114,7 @@ def test_without_a_certificate_the_server_says_which_command_makes_one(tmp_path:
     server = ServerProcess(tmp_path, tmp_path / "data")
     server.start(wait=False)
     assert server.wait() == 3
-    assert "gen_certs.py" in server.stderr
+    assert "securechat-admin certs" in server.stderr
     assert len(server.stderr.strip().splitlines()) == 1
 
 
