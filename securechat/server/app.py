@@ -21,6 +21,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from enum import IntEnum
+from typing import Any
 
 from securechat import __version__
 from securechat.containment import Failure, Vital, vital
@@ -283,7 +284,7 @@ class Server:
 
     def _announce(self) -> None:
         addresses = [
-            (host, listener.port) for listener in self._listeners for host in _advertised(str(listener.address[0]))
+            (host, listener.port) for listener in self._listeners for host in _advertised(_host_of(listener.address))
         ]
         certificate = self._certificate
         self._console.block(
@@ -295,7 +296,7 @@ class Server:
                 is_public=certificate.is_public,
             )
         )
-        for warning in (*certificate.doubts, unnamed(addresses, certificate.names, certificate.renewal)):
+        for warning in (*certificate.doubts, unnamed(addresses, certificate.names, made_here=certificate.made_here)):
             if warning is not None:
                 self._warn(warning)
         if not self._config.rates:
@@ -519,6 +520,17 @@ def _publicity(host: str) -> str | None:
             "too. Use --host with a private address if you do not want that"
         )
     return None
+
+
+def _host_of(address: tuple[Any, ...]) -> str:
+    """The address of a socket as text; a link-local one with its zone, without which it leads nowhere (RFC 4007)."""
+    host = str(address[0])
+    if len(address) < 4 or not address[3] or "%" in host:
+        return host
+    try:
+        return f"{host}%{socket.if_indextoname(address[3])}"
+    except OSError:  # the interface is gone
+        return host
 
 
 def _advertised(host: str) -> list[str]:

@@ -45,21 +45,22 @@ def banner(
     return [*lines, _RULE]
 
 
-def unnamed(addresses: Sequence[Address], names: Names, renewal: str) -> str | None:
+def unnamed(addresses: Sequence[Address], names: Names, *, made_here: bool) -> str | None:
     """Return the warning about addresses that others cannot use, because the certificate names none; None otherwise.
 
     Args:
         addresses: host and port of every listener.
         names: of the certificate.
-        renewal: the way to renew it, as half a sentence.
+        made_here: whether the program's own CA issued it.
     """
     others = [host for host, _ in addresses if not _is_loopback(host)]
     if not others or _for_others(addresses, names):
         return None
     host = others[0].partition("%")[0]
+    add = f"run `{command(Program.CERTIFICATES, f'--name {host}')}`" if made_here else f"have its CA add {host}"
     return (
         f"clients refuse this server at {host}, because the certificate does not name it. It names {names}: use --host"
-        f" with one of these, or put {host} into the certificate ({renewal}, with --name {host} or as its CA has it)"
+        f" with one of these, or {add} and send this process SIGHUP"
     )
 
 

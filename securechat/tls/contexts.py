@@ -184,6 +184,11 @@ class ServerCertificate:
         return self._is_public
 
     @property
+    def made_here(self) -> bool:
+        """Whether a CA of ``certificate_directory`` issued it."""
+        return made_here(self._bundle.leaf)
+
+    @property
     def doubts(self) -> tuple[str, ...]:
         """The reasons why some clients may be unable to verify it, one sentence each."""
         return () if self._is_public else tuple(doubts(self._bundle))

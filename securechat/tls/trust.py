@@ -53,7 +53,8 @@ def load_ca_file(path: Path) -> str:
     certificates = parse_certificates(path, content)
     authorities = [one for one in certificates if is_authority(one)]
     if not authorities:
-        raise bad_file(path, _no_authority(certificates[0]))
+        claiming = next((one for one in certificates if claims_authority(one)), certificates[0])
+        raise bad_file(path, _no_authority(claiming))
     return _pem(*authorities)
 
 
@@ -151,15 +152,15 @@ def pinned_authority(chain: list[bytes], pin: bytes, host: str) -> x509.Certific
     if fingerprint(leaf) == f"sha256:{pin.hex()}":
         raise TlsFailure(
             TlsProblem.PIN_NOT_OF_CA,
-            f"the pin is that of the certificate of {printable(host)} itself, which changes at every renewal"
-            f"{_whose(root)}",
+            f"the pin is that of the certificate of {printable(host)} itself, which changes at every renewal;"
+            f" {_root_of(root)}",
         )
     pinned = next((one for one in path_of(leaf, tuple(rest)) if fingerprint(one) == f"sha256:{pin.hex()}"), None)
     if pinned is not None and pinned != root:
         flaw = flaw_of_authority(pinned)
         raise TlsFailure(
             TlsProblem.PIN_NOT_OF_CA if flaw is None else TlsProblem.UNUSABLE,
-            f"the pin is that of an intermediate CA, and a pin must be that of the root CA{_whose(root)}"
+            f"the pin is that of an intermediate CA, which clients do not pin; {_root_of(root)}"
             if flaw is None
             else f"the CA of {printable(host)} has the pin, but cannot be used: {flaw}",
         )
@@ -179,8 +180,8 @@ def _other_ca(host: str, root: x509.Certificate | None) -> TlsFailure:
     return TlsFailure(TlsProblem.WRONG_PIN, f"the CA of {printable(host)} is {fingerprint(root)}, not the pinned one")
 
 
-def _whose(root: x509.Certificate | None) -> str:
-    return f" ({fingerprint(root)})" if root is not None else ", which the server does not show"
+def _root_of(root: x509.Certificate | None) -> str:
+    return f"its root CA is {fingerprint(root)}" if root is not None else "the server does not show its root CA"
 
 
 def _probing_context() -> ssl.SSLContext:
