@@ -159,6 +159,9 @@ class TlsProblem(StrEnum):
 
     WRONG_CA = "wrong_ca"
     WRONG_PIN = "wrong_pin"
+    CHAIN_INCOMPLETE = "chain_incomplete"
+    PIN_NOT_OF_CA = "pin_not_of_ca"
+    UNUSABLE = "unusable"
     HOST_MISMATCH = "host_mismatch"
     EXPIRED = "expired"
     NOT_YET_VALID = "not_yet_valid"

@@ -1,8 +1,7 @@
 """The commands that a sentence tells a person to type, as they work for the person who reads it.
 
 ``tools/dev.py`` installs the programs into a virtual environment of the checkout, which is on no PATH; it says so in
-SECURECHAT_BANNER, and every command goes through it then. Everywhere else the programs are on the PATH, except the one
-that makes certificates, which is a script of the checkout.
+SECURECHAT_BANNER, and every command goes through it then. Everywhere else the programs are on the PATH.
 """
 
 from __future__ import annotations
@@ -21,7 +20,7 @@ class Program(Enum):
     SERVER = ("securechat-server", "serve")
     CLIENT = ("securechat-client", "chat")
     ADMIN = ("securechat-admin", "admin")
-    CERTIFICATES = ("python3 tools/gen_certs.py", "certs")
+    CERTIFICATES = ("securechat-admin certs", "certs")
 
 
 def command(program: Program, arguments: str = "") -> str:

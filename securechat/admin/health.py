@@ -28,10 +28,12 @@ from securechat.storage.tools.backup import DATABASE, Snapshot
 from securechat.storage.tools.integrity import damage, damaged_messages, last_message_at_ms
 from securechat.text.counts import counted
 from securechat.text.durations import shown_duration, shown_time
+from securechat.tls.chain_rules import doubts, is_late, made_here, renewal, require_usable
+from securechat.tls.contexts import is_public_file
 from securechat.tls.pem_bundle import Bundle, read_bundle
 
 _WARN_DAYS = 30
-"""As the server warns (server/app.py)."""
+"""Days before the end of the CA; each client needs a visit before it."""
 _PATIENCE_WITH_CLOCKS_S = 300.0
 """A message from up to five minutes ahead is a clock that was set right since: Kerberos allows as much (RFC 4120)."""
 _FIRST_YEAR, _LAST_YEAR = 2025, 2100
@@ -155,14 +157,15 @@ def _certificate(subject: HealthSubject) -> Iterator[HealthFinding]:
             f"name the right file with --cert, or make one: {command(Program.CERTIFICATES)}",
         )
         return
-    yield from _too_open(bundle.key_path, 0o600, "The private key")
+    # The key of another program may be readable by a group (ssl-cert), and may be a link, as certbot makes one.
+    mode = 0o600 if made_here(bundle.leaf) else 0o640
+    yield from _too_open(bundle.key_path.resolve(), mode, "The private key")
     yield from _dates(bundle, subject.now)
+    yield from _verifiable(bundle, subject.now)
 
 
 def _dates(bundle: Bundle, now: dt.datetime) -> Iterator[HealthFinding]:
-    renew = (
-        f"{command(Program.CERTIFICATES, f'--dir {shlex.quote(str(bundle.path.parent))}')}, then send the server SIGHUP"
-    )
+    renew = f"{renewal(bundle)}, then send the server SIGHUP"
     days = (bundle.not_after - now) / dt.timedelta(days=1)
     if bundle.not_before > now:
         text = (
@@ -171,13 +174,32 @@ def _dates(bundle: Bundle, now: dt.datetime) -> Iterator[HealthFinding]:
         yield HealthFinding("certificate", text, f"set the clock ({_SET_CLOCK}), or renew: {renew}")
     if days <= 0:
         yield HealthFinding("certificate", f"The certificate has expired ({bundle.not_after:%Y-%m-%d})", renew)
-    elif days < _WARN_DAYS:
+    elif is_late(bundle, now):
         yield HealthFinding(
             "certificate",
             f"The certificate expires in {counted(round(days), 'day')} ({bundle.not_after:%Y-%m-%d})",
             renew,
         )
+
+
+def _verifiable(bundle: Bundle, now: dt.datetime) -> Iterator[HealthFinding]:
+    """Find why clients may be unable to verify the certificate; its dates are another finding."""
+    try:
+        if bundle.not_before <= now < bundle.not_after:
+            require_usable(bundle, now)
+    except TlsFailure as failure:
+        text, _, fix = failure.detail.partition("; ")
+        yield HealthFinding("certificate", text, fix or "use another certificate")
+        return
     authority = bundle.authority
+    if authority is None and is_public_file(bundle):
+        return
+    for doubt in doubts(bundle):
+        yield (
+            HealthFinding("certificate", *doubt.split("; ", 1))
+            if "; " in doubt
+            else HealthFinding("certificate", doubt, "have the certificate issued anew")
+        )
     if authority is None:
         text = f"The file {bundle.path} does not contain its CA certificate, so pins and invite links cannot be used"
         yield HealthFinding(
@@ -185,9 +207,8 @@ def _dates(bundle: Bundle, now: dt.datetime) -> Iterator[HealthFinding]:
         )
     elif _days_left(authority, now) < _WARN_DAYS:
         text = f"The CA expires on {authority.not_valid_after_utc:%Y-%m-%d}; every client needs a new one"
-        yield HealthFinding(
-            "certificate", text, f"{command(Program.CERTIFICATES, '--new-ca')}, and give its fingerprint to all users"
-        )
+        anew = command(Program.CERTIFICATES, "--new-ca") if made_here(bundle.leaf) else "have a new CA made"
+        yield HealthFinding("certificate", text, f"{anew}, and give its fingerprint to all users")
 
 
 def _days_left(certificate: x509.Certificate, now: dt.datetime) -> float:

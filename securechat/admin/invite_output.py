@@ -12,7 +12,7 @@ from securechat.admin.exit_codes import AdminExit, AdminFailure
 from securechat.invite_link import InviteLink, format_link
 from securechat.programs import Program, command
 from securechat.server.banner import endpoint
-from securechat.tls.hostnames import IPAddress
+from securechat.tls.hostnames import IPAddress, Names
 from securechat.tls.local_addresses import is_public
 
 if TYPE_CHECKING:
@@ -68,7 +68,9 @@ def link_address(status: dict[str, Any], asked: str | None) -> tuple[str, int]:
 
 def unnamed(host: str, status: dict[str, Any]) -> str | None:
     """Return a warning when the certificate does not name ``host``; None when it does."""
-    if host.lower() in {name.lower() for name in status["certificate_names"]}:
+    named = status["certificate_names"]
+    ips = tuple(address for name in named if (address := _ip(name)) is not None)
+    if Names(tuple(name for name in named if _ip(name) is None), ips).cover(host):
         return None
     return (
         f"The server's certificate does not name {host}, so clients will refuse it. "

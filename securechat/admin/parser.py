@@ -8,7 +8,7 @@ from collections.abc import Callable
 from importlib import import_module
 
 from securechat import programs
-from securechat.admin import server_commands
+from securechat.admin import certificate_options, server_commands
 from securechat.admin.context import CommandContext, CommandFunction
 from securechat.admin.exit_codes import MEANINGS, AdminExit
 from securechat.text.durations import parse_duration
@@ -218,6 +218,8 @@ def _add_files(command: _Commands) -> None:
         "drop the damaged end of the journal, after copying it; the server must be stopped",
     )
     recover.add_argument("--yes", action="store_true", help="do not ask")
+    certs = command("certs", _later("certificates", "certs"), certificate_options.ABOUT)
+    certificate_options.add_options(certs, None, "that of the server's server.pem, or certs/")
     check = command(
         "check",
         _later("file_commands", "check"),

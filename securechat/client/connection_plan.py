@@ -13,6 +13,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+from cryptography import x509
 from msgspec import Struct, field
 
 from securechat.client import catalogue
@@ -28,7 +29,7 @@ from securechat.errors import ConfigError, Refusal, TlsFailure
 from securechat.invite_link import InviteLink
 from securechat.limits import SECRET_BYTES
 from securechat.text.names import check_name
-from securechat.tls.contexts import ClientContext, client_context
+from securechat.tls.contexts import SYSTEM_CAS, ClientContext, client_context
 from securechat.tls.trust import learn_ca, load_ca_file, parse_pin
 
 DEFAULT_HOST = "localhost"
@@ -53,7 +54,7 @@ class ConnectionOptions(Struct, frozen=True):
     Attributes:
         server: HOST[:PORT].
         port: for a server without one.
-        ca: the path of a CA file.
+        ca: the path of a CA file; ``system`` for the CAs that this machine trusts.
         pin: a CA fingerprint.
         name: the user's name.
         certificate: a client certificate with its key.
@@ -120,6 +121,9 @@ def decide(
     context = _context(ca_pem, given, host, port)
     tokens = local_store.tokens(host, port, ca_pem) if local_store is not None else {}
     if remembered is not None and authority_of(remembered.ca_pem) != authority_of(ca_pem):
+        if given.invite is None and not _share_a_ca(remembered.ca_pem, ca_pem):
+            shown = catalogue.accounts.other_ca_given(host, port, _shown(remembered.ca_pem), _shown(ca_pem))
+            notes.extend(shown.split("\n"))
         remembered = None
     name = typed_name or _remembered_name(given, remembered, tokens, interactive=interactive)
     if needs_name and name is None:
@@ -217,6 +221,8 @@ def _authority(
         return _learned(host, port, given.pin)
     if not given.ca and remembered is not None:
         return remembered.ca_pem
+    if given.ca == SYSTEM_CAS:
+        return SYSTEM_CAS
     path = Path(given.ca) if given.ca else DEFAULT_CA
     if not given.ca and not path.exists():
         raise StartupError(ClientExit.BAD_CA_FILE, catalogue.connection.no_ca(str(DEFAULT_CA)))
@@ -229,9 +235,21 @@ def _authority(
 def _expect_same_authority(link: InviteLink, remembered: KnownServer | None, confirm: Callable[[str], bool]) -> None:
     if remembered is None or f"sha256:{authority_of(remembered.ca_pem)}" == link.ca_fingerprint:
         return
-    known = f"sha256:{authority_of(remembered.ca_pem)}"
+    known = _shown(remembered.ca_pem)
     if not confirm(catalogue.accounts.other_ca(link.host, link.port, known, link.ca_fingerprint)):
         raise StartupError(ClientExit.WRONG_CA, catalogue.accounts.NOT_TRUSTED)
+
+
+def _shown(ca_pem: str) -> str:
+    return catalogue.accounts.SYSTEM_CAS if ca_pem == SYSTEM_CAS else f"sha256:{authority_of(ca_pem)}"
+
+
+def _share_a_ca(one: str, other: str) -> bool:
+    """Whether two CA files have a CA in common, as the old one and the one for a change of CA have."""
+    if SYSTEM_CAS in (one, other):
+        return one == other
+    found = [set(x509.load_pem_x509_certificates(text.encode())) for text in (one, other)]
+    return not found[0].isdisjoint(found[1])
 
 
 def _learned(host: str, port: int, pin: str) -> str:

@@ -28,6 +28,9 @@ class ClientExit(IntEnum):
     TIMEOUT = 22
     UNREACHABLE = 23
     CONNECTION_LOST = 24
+    CHAIN_INCOMPLETE = 25
+    PIN_NOT_OF_CA = 26
+    CERTIFICATE_UNUSABLE = 27
     NAME_TAKEN = 30
     NAME_INVALID = 31
     REPLACED = 32
@@ -46,6 +49,9 @@ class ClientExit(IntEnum):
 OF_TLS_PROBLEM: dict[TlsProblem, ClientExit] = {
     TlsProblem.WRONG_CA: ClientExit.WRONG_CA,
     TlsProblem.WRONG_PIN: ClientExit.WRONG_PIN,
+    TlsProblem.CHAIN_INCOMPLETE: ClientExit.CHAIN_INCOMPLETE,
+    TlsProblem.PIN_NOT_OF_CA: ClientExit.PIN_NOT_OF_CA,
+    TlsProblem.UNUSABLE: ClientExit.CERTIFICATE_UNUSABLE,
     TlsProblem.HOST_MISMATCH: ClientExit.HOST_MISMATCH,
     TlsProblem.EXPIRED: ClientExit.EXPIRED,
     TlsProblem.NOT_YET_VALID: ClientExit.NOT_YET_VALID,

@@ -30,6 +30,7 @@ from securechat.client.core.events import UiEvent
 from securechat.files import open_own_file
 from securechat.model import Token
 from securechat.text.names import name_key
+from securechat.tls.contexts import SYSTEM_CAS
 from securechat.tls.private_files import os_reason
 
 STATE_VARIABLE = "SECURECHAT_STATE"
@@ -88,9 +89,13 @@ _Entry = TypeVar("_Entry", KnownServer, _StoredLogin, _Preferences)
 def authority_of(ca_pem: str) -> str:
     """Return the identity of a CA file: the fingerprint of its CA, or a hash over those of several.
 
+    The CAs that the machine trusts (``SYSTEM_CAS``) have one identity, whatever they are.
+
     Raises:
         ValueError: it is not a certificate.
     """
+    if ca_pem == SYSTEM_CAS:
+        return ca_pem
     digests = sorted(one.fingerprint(hashes.SHA256()) for one in x509.load_pem_x509_certificates(ca_pem.encode()))
     return digests[0].hex() if len(digests) == 1 else sha256(b"".join(digests)).hexdigest()
 

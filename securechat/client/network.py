@@ -32,6 +32,7 @@ from securechat.net.timers import Timer
 from securechat.net.transport import Transport
 from securechat.tls.contexts import ClientContext
 from securechat.tls.failures import check_protocol, explain
+from securechat.tls.hostnames import name_in_certificate
 from securechat.wire.native import NativeClientCodec
 
 LIMITS = Limits(
@@ -178,7 +179,7 @@ class NetworkThread:
             host,
             self.server_target.port,
             self.server_target.context,
-            host,
+            name_in_certificate(host),
             self._connected,
             self._not_connected,
         )
@@ -282,8 +283,8 @@ class _Connection:
 _UNREACHABLE = {errno.EHOSTUNREACH, errno.ENETUNREACH, errno.EADDRNOTAVAIL, errno.ENETDOWN}
 
 
-def loss_of(error: Exception, host: str, certificate: bytes | None = None) -> Disconnect:
-    """Return why a connection failed; ``certificate`` is the server's leaf (DER) if it was seen."""
+def loss_of(error: Exception, host: str, chain: Sequence[bytes] = ()) -> Disconnect:
+    """Return why a connection failed; ``chain`` are the server's certificates (DER, leaf first) if they were seen."""
     if isinstance(error, socket.gaierror | UnicodeError):
         return Disconnect(DisconnectReason.HOST_NOT_FOUND, str(error))
     if isinstance(error, ConnectionRefusedError):
@@ -293,7 +294,7 @@ def loss_of(error: Exception, host: str, certificate: bytes | None = None) -> Di
     if isinstance(error, OSError) and not isinstance(error, ssl.SSLError) and error.errno in _UNREACHABLE:
         return Disconnect(DisconnectReason.UNREACHABLE, str(error))
     if isinstance(error, ssl.SSLError | TlsFailure | ConnectionError):
-        failure = explain(error, host, dt.datetime.now(dt.UTC), certificate)
+        failure = explain(error, host, dt.datetime.now(dt.UTC), chain)
         return Disconnect(
             DisconnectReason.HUNG_UP if _hung_up(error) else DisconnectReason.TLS, failure.detail, failure
         )

@@ -21,6 +21,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from enum import IntEnum
+from typing import Any
 
 from securechat import __version__
 from securechat.containment import Failure, Vital, vital
@@ -42,7 +43,7 @@ from securechat.net.unix_socket import UnixSocketUnavailable
 from securechat.programs import Program, command
 from securechat.server.admin_protocol import SOCKET
 from securechat.server.admin_socket import AdminServer, ProcessInfo, facts_of
-from securechat.server.banner import banner, endpoint
+from securechat.server.banner import banner, endpoint, unnamed
 from securechat.server.broadcaster import Broadcaster
 from securechat.server.clock_file import doubt_sentence, read_time, write_time
 from securechat.server.config.loading import ServerConfig
@@ -66,7 +67,6 @@ _DAY_S = 86_400.0
 _HOUR_S = 3_600.0
 _TIDY_S = 600.0
 """Seconds after the start, so that the first housekeeping does not delay clients that reconnect."""
-_WARN_DAYS = 30
 _RECONNECT_S = 1.0
 """Before a client connects again to a server that stops: a restart takes about that long."""
 _LAST_PASSES = 1_000
@@ -284,9 +284,21 @@ class Server:
 
     def _announce(self) -> None:
         addresses = [
-            (host, listener.port) for listener in self._listeners for host in _advertised(str(listener.address[0]))
+            (host, listener.port) for listener in self._listeners for host in _advertised(_host_of(listener.address))
         ]
-        self._console.block(banner(__version__, addresses, self._certificate.ca_fingerprint))
+        certificate = self._certificate
+        self._console.block(
+            banner(
+                __version__,
+                addresses,
+                certificate.ca_fingerprint,
+                certificate.names,
+                is_public=certificate.is_public,
+            )
+        )
+        for warning in (*certificate.doubts, unnamed(addresses, certificate.names, made_here=certificate.made_here)):
+            if warning is not None:
+                self._warn(warning)
         if not self._config.rates:
             self._console.event("notice", "message rates are off (--rate-limit off)")
 
@@ -377,6 +389,7 @@ class Server:
 
     def _reload(self) -> None:
         self._service.reloading()
+        before = self._certificate.ca_fingerprint
         try:
             self._certificate.reload()
         except TlsFailure as failure:
@@ -385,15 +398,20 @@ class Server:
             return
         self._service.ready("a new certificate is in use")
         self._console.event("notice", f"new certificate in use, valid until {self._certificate.not_after:%Y-%m-%d}")
+        for doubt in self._certificate.doubts:
+            self._warn(doubt)
+        if (now := self._certificate.ca_fingerprint) != before:
+            self._warn(_other_ca(before, now))
         self._look_at_certificate(repeat=False)
 
     def _look_at_certificate(self, *, repeat: bool = True) -> None:
-        days = self._certificate.days_left(dt.datetime.now(dt.UTC))
-        if days < _WARN_DAYS:
+        now = dt.datetime.now(dt.UTC)
+        days = self._certificate.days_left(now)
+        if self._certificate.is_late(now):
             when = f"expires in {counted(round(days), 'day')}" if days > 0 else "has expired"
             self._warn(
-                f"the certificate {when} ({self._certificate.not_after:%Y-%m-%d}); renew it with "
-                f"`{command(Program.CERTIFICATES)}` and send this process SIGHUP"
+                f"the certificate {when} ({self._certificate.not_after:%Y-%m-%d}); {self._certificate.renewal} and send"
+                " this process SIGHUP"
             )
         if repeat:
             self._loop.call_later(_DAY_S, self._look_at_certificate)
@@ -471,8 +489,18 @@ def _load_certificate(config: ServerConfig) -> ServerCertificate:
         return ServerCertificate(config.cert, config.key, tls12=config.tls12, alpn=CODECS.alpn_offers)
     except TlsFailure as failure:
         makes_one = command(Program.CERTIFICATES)
-        advice = "" if makes_one in failure.detail else f"; the server needs the server.pem that `{makes_one}` writes"
+        complete = ";" in failure.detail or makes_one in failure.detail
+        advice = "" if complete else f"; the server needs the server.pem that `{makes_one}` writes"
         raise StartFailure(ExitCode.CERTIFICATE, f"{failure.detail}{advice}") from failure
+
+
+def _other_ca(before: str | None, now: str | None) -> str:
+    """Warn of a certificate whose CA is another one."""
+    shown = now or "not in the file, so that no pin can be checked"
+    return (
+        f"the CA is another one than before: it is {shown}; it was {before or 'not in the file'}. Clients that trust"
+        " the earlier one refuse this server until they have the new CA or pin"
+    )
 
 
 def _publicity(host: str) -> str | None:
@@ -492,6 +520,17 @@ def _publicity(host: str) -> str | None:
             "too. Use --host with a private address if you do not want that"
         )
     return None
+
+
+def _host_of(address: tuple[Any, ...]) -> str:
+    """The address of a socket as text; a link-local one with its zone, without which it leads nowhere (RFC 4007)."""
+    host = str(address[0])
+    if len(address) < 4 or not address[3] or "%" in host:
+        return host
+    try:
+        return f"{host}%{socket.if_indextoname(address[3])}"
+    except OSError:  # the interface is gone
+        return host
 
 
 def _advertised(host: str) -> list[str]:

@@ -1,4 +1,7 @@
-"""The banner of a server that is ready: its addresses, and a command to paste, in a framed few lines."""
+"""The banner of a server that is ready: its addresses, and a command to paste, in a framed few lines.
+
+A command stands here only with a host that the certificate names, because clients refuse any other.
+"""
 
 from __future__ import annotations
 
@@ -6,37 +9,90 @@ import ipaddress
 from collections.abc import Sequence
 
 from securechat.programs import Program, command
+from securechat.tls.hostnames import Names
 
 _RULE = "─" * 78
+_MOST = 4
+"""Commands shown for other machines; more addresses are those of containers."""
+
+Address = tuple[str, int]
 
 
-def banner(version: str, addresses: Sequence[tuple[str, int]], fingerprint: str | None) -> list[str]:
+def banner(
+    version: str, addresses: Sequence[Address], fingerprint: str | None, names: Names, *, is_public: bool = False
+) -> list[str]:
     """Return the lines.
 
     Args:
         version: of the program.
         addresses: host and port of every listener.
         fingerprint: ``sha256:…`` of the CA; None when the certificate file does not carry it.
+        names: of the certificate.
+        is_public: whether the CAs of this machine verify the certificate.
     """
-    local = [pair for pair in addresses if _is_loopback(pair[0])]
-    others = [pair for pair in addresses if not _is_loopback(pair[0])]
-    trust = f"--pin {fingerprint}" if fingerprint else "--ca certs/ca.pem"
-    chat = command(Program.CLIENT, trust)
+    chat = command(Program.CLIENT, _trust(fingerprint, is_public=is_public))
     lines = [_RULE, f" securechat {version} is ready. Stop it with Ctrl-C.", ""]
     lines += [f" listening on    {'  '.join(endpoint(*pair) for pair in addresses)}"]
     if fingerprint:
         lines += [f" CA fingerprint  {fingerprint}"]
-    if local:
-        lines += ["", " To chat from this machine:", "", f"   {chat} {endpoint('localhost', local[0][1])}"]
-    if others:
+    if local := _for_this_machine(addresses, names):
+        lines += ["", " To chat from this machine:", "", f"   {chat} {_quoted(endpoint(*local))}"]
+    if others := _for_others(addresses, names):
         lines += ["", " To chat from another machine on this network:", ""]
-        lines += [f"   {chat} {_quoted(endpoint(*pair))}" for pair in others[:4]]
+        lines += [f"   {chat} {_quoted(endpoint(*pair))}" for pair in others[:_MOST]]
+    if not local and not others:
+        lines += ["", f" To chat, use a name of the certificate: {names}"]
     return [*lines, _RULE]
+
+
+def unnamed(addresses: Sequence[Address], names: Names, *, made_here: bool) -> str | None:
+    """Return the warning about addresses that others cannot use, because the certificate names none; None otherwise.
+
+    Args:
+        addresses: host and port of every listener.
+        names: of the certificate.
+        made_here: whether the program's own CA issued it.
+    """
+    others = [host for host, _ in addresses if not _is_loopback(host)]
+    if not others or _for_others(addresses, names):
+        return None
+    host = others[0].partition("%")[0]
+    add = f"run `{command(Program.CERTIFICATES, f'--name {host}')}`" if made_here else f"have its CA add {host}"
+    return (
+        f"clients refuse this server at {host}, because the certificate does not name it. It names {names}: use --host"
+        f" with one of these, or {add} and send this process SIGHUP"
+    )
 
 
 def endpoint(host: str, port: int) -> str:
     """Return ``host:port`` as clients take it, with brackets around an IPv6 address (RFC 3986 section 3.2.2)."""
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def _trust(fingerprint: str | None, *, is_public: bool) -> str:
+    if is_public:
+        return "--ca system"
+    return f"--pin {fingerprint}" if fingerprint else "--ca CA.pem"
+
+
+def _for_this_machine(addresses: Sequence[Address], names: Names) -> Address | None:
+    local = [pair for pair in addresses if _is_loopback(pair[0])]
+    tried = [("localhost", local[0][1]), *local] if local else []
+    return next((pair for pair in tried if names.cover(pair[0])), None)
+
+
+def _for_others(addresses: Sequence[Address], names: Names) -> list[Address]:
+    """The addresses that the certificate names; if there is none, its DNS names, which may lead here."""
+    others = [pair for pair in addresses if not _is_loopback(pair[0])]
+    named = [pair for pair in others if names.cover(pair[0])]
+    if named or not addresses:
+        return named
+    port = (others or addresses)[0][1]
+    return [(name, port) for name in names.dns if _is_reachable_name(name)]
+
+
+def _is_reachable_name(name: str) -> bool:
+    return "*" not in name and "." in name and not name.endswith((".localhost", ".localdomain"))
 
 
 def _quoted(text: str) -> str:

@@ -12,6 +12,7 @@ it.
 from __future__ import annotations
 
 import datetime as dt
+import os
 import ssl
 from collections.abc import Sequence
 from pathlib import Path
@@ -22,15 +23,19 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from securechat.errors import TlsFailure, TlsProblem
 from securechat.programs import Program, command
+from securechat.tls.chain_rules import doubts, is_late, made_here, renewal, require_usable, signing_path
 from securechat.tls.client_certificates import read_client_bundle
 from securechat.tls.hostnames import Names
 from securechat.tls.key_exchange import MODERN_GROUPS
 from securechat.tls.pem_bundle import Bundle, fingerprint, read_bundle
 from securechat.tls.private_files import bad_file
-from securechat.tls.server_certificate import certificate_in
+from securechat.tls.server_certificate import certificates_in
 
 NATIVE_ALPN = "securechat/1"
 """This protocol's name in the TLS handshake (RFC 7301)."""
+
+SYSTEM_CAS = "system"
+"""Stands for the CAs that this machine trusts, where else the PEM text of CAs stands; no PEM text is this word."""
 
 # For --tls12 only: Mozilla "intermediate" without the finite-field suites, which this client does not need.
 _TLS12_CIPHERS = "ECDHE+AESGCM:ECDHE+CHACHA20"
@@ -43,8 +48,9 @@ class ClientContext(ssl.SSLContext):
     or its validity. ``seen`` is for such messages only: nothing in it is verified.
     """
 
-    seen: bytes | None = None
-    """DER of the last leaf a server sent; None when there was none yet, or this Python cannot provide it."""
+    seen: tuple[bytes, ...] = ()
+    """DER of the last chain a server sent, leaf first; empty when there was none yet, or this Python cannot provide
+    it."""
 
 
 def server_context(
@@ -82,11 +88,14 @@ def client_context(
 ) -> ClientContext:
     """Make a context that trusts exactly the given CAs, under the strict rules of Python 3.13, on every Python.
 
+    ``SYSTEM_CAS`` instead of a PEM text trusts the CAs that this machine trusts: OpenSSL's default locations, or
+    ``SSL_CERT_FILE`` and ``SSL_CERT_DIR``, and the store of Windows.
+
     TLS 1.3 only: a server with ``--tls12`` still speaks 1.3, which every OpenSSL for Python 3.11 supports, so allowing
     the older handshake would only help an attacker.
 
     Args:
-        ca_pem: one or more CA certificates, from ``trust``.
+        ca_pem: one or more CA certificates, from ``trust``; or ``SYSTEM_CAS``.
         alpn: protocols by preference.
         certificate: the user's own certificate with its key, shown to servers that ask for one.
         now: UTC; by default the machine's clock.
@@ -102,7 +111,10 @@ def client_context(
     _notice_truncation(context)
     context.set_alpn_protocols(list(alpn))
     try:
-        context.load_verify_locations(cadata=ca_pem)
+        if ca_pem == SYSTEM_CAS:
+            _load_system_cas(context)
+        else:
+            context.load_verify_locations(cadata=ca_pem)
     except (ssl.SSLError, ValueError) as error:
         raise TlsFailure(TlsProblem.BAD_FILE, "the CA certificate cannot be used by OpenSSL") from error
     if certificate is not None:
@@ -143,6 +155,7 @@ class ServerCertificate:
         self._tls12 = tls12
         self._alpn = tuple(alpn)
         self._bundle, self._context = self._load(now)
+        self._is_public = is_public(self._bundle, self._context)
 
     @property
     def context(self) -> ssl.SSLContext:
@@ -165,6 +178,34 @@ class ServerCertificate:
         authority = self._bundle.authority
         return fingerprint(authority) if authority else None
 
+    @property
+    def is_public(self) -> bool:
+        """Whether the CAs that this machine trusts verify the certificate, so that clients need no file and no pin."""
+        return self._is_public
+
+    @property
+    def made_here(self) -> bool:
+        """Whether a CA of ``certificate_directory`` issued it."""
+        return made_here(self._bundle.leaf)
+
+    @property
+    def doubts(self) -> tuple[str, ...]:
+        """The reasons why some clients may be unable to verify it, one sentence each."""
+        return () if self._is_public else tuple(doubts(self._bundle))
+
+    @property
+    def renewal(self) -> str:
+        """The way to renew it, as half a sentence."""
+        return renewal(self._bundle)
+
+    def is_late(self, now: dt.datetime) -> bool:
+        """Whether it should have been renewed by now.
+
+        Args:
+            now: UTC, aware.
+        """
+        return is_late(self._bundle, now)
+
     def days_left(self, now: dt.datetime) -> float:
         """Days until the certificate expires, negative afterwards.
 
@@ -180,13 +221,42 @@ class ServerCertificate:
             TlsFailure: BAD_FILE with one sentence; the old certificate stays in use.
         """
         self._bundle, self._context = self._load(now)
+        self._is_public = is_public(self._bundle, self._context)
 
     def _load(self, now: dt.datetime | None) -> tuple[Bundle, ssl.SSLContext]:
         bundle = read_bundle(self._cert_path, self._key_path)
-        _expect_begun(bundle, now or dt.datetime.now(dt.UTC))
+        now = now or dt.datetime.now(dt.UTC)
+        _expect_begun(bundle, now)
+        require_usable(bundle, now)
         context = _server_context(bundle, self._tls12, self._alpn, now)
         _prove(context, bundle)
         return bundle, context
+
+
+def is_public(bundle: Bundle, context: ssl.SSLContext) -> bool:
+    """Whether a client that trusts this machine's CAs verifies a server's certificate, whatever its names.
+
+    Args:
+        bundle: the certificate.
+        context: the server's, made from it.
+    """
+    if made_here(bundle.leaf):
+        return False
+    try:
+        client = client_context(SYSTEM_CAS)
+        client.check_hostname = False
+        handshake_in_memory(context, client)
+    except (ssl.SSLError, TlsFailure):
+        return False
+    return True
+
+
+def is_public_file(bundle: Bundle) -> bool:
+    """Do the same as ``is_public`` where no server runs."""
+    try:
+        return is_public(bundle, _server_context(bundle, False, (NATIVE_ALPN,), None))
+    except TlsFailure:
+        return False
 
 
 def handshake_in_memory(
@@ -228,10 +298,7 @@ def _advance(end: ssl.SSLObject) -> bool:
 def _server_context(bundle: Bundle, tls12: bool, alpn: Sequence[str], now: dt.datetime | None) -> ssl.SSLContext:
     now = now or dt.datetime.now(dt.UTC)
     if bundle.not_after <= now:
-        raise bad_file(
-            bundle.path,
-            f"the certificate expired on {bundle.not_after:%Y-%m-%d}; renew it with `{command(Program.CERTIFICATES)}`",
-        )
+        raise bad_file(bundle.path, f"the certificate expired on {bundle.not_after:%Y-%m-%d}; {renewal(bundle)}")
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2 if tls12 else ssl.TLSVersion.TLSv1_3
     context.set_ciphers(_TLS12_CIPHERS)
@@ -272,21 +339,29 @@ def _expect_begun(bundle: Bundle, now: dt.datetime) -> None:
         raise bad_file(
             bundle.path,
             f"the certificate is valid only from {bundle.not_before:%Y-%m-%d %H:%M} UTC, and this machine's clock says "
-            f"{now:%Y-%m-%d %H:%M} UTC; set the clock, or make a new certificate with "
-            f"`{command(Program.CERTIFICATES, '--force')}`",
+            f"{now:%Y-%m-%d %H:%M} UTC; set the clock, or {_anew(bundle)}",
         )
+
+
+def _anew(bundle: Bundle) -> str:
+    if not made_here(bundle.leaf):
+        return renewal(bundle)
+    return f"make a new certificate with `{command(Program.CERTIFICATES, '--force')}`"
 
 
 def _prove(context: ssl.SSLContext, bundle: Bundle) -> None:
     """Verify the context with a client of our own, as far as the file allows.
 
-    With the CA in the file that is the whole chain under the strict rules. Without it (a public CA) only the key is
-    tested, by the signature in the handshake.
+    That is the whole chain under the strict rules, up to its CA, or up to the last certificate that the file has.
     """
-    authority = bundle.authority
-    client = _proving_client(authority)
+    client = _proving_client(signing_path(bundle)[-1])
     try:
         _, client_end = handshake_in_memory(context, client)
+    except ssl.SSLCertVerificationError as error:
+        raise bad_file(
+            bundle.path,
+            f"every client would refuse the certificate: {error.verify_message}; {_anew(bundle)}",
+        ) from error
     except ssl.SSLError as error:
         raise bad_file(bundle.path, f"a trial handshake failed: {_openssl_words(error)}") from error
     # OpenSSL read the file a second time; in between the file may have been replaced.
@@ -294,15 +369,22 @@ def _prove(context: ssl.SSLContext, bundle: Bundle) -> None:
         raise bad_file(bundle.path, "changed while it was read; try again")
 
 
-def _proving_client(authority: x509.Certificate | None) -> ssl.SSLContext:
-    if authority is not None:
-        client: ssl.SSLContext = client_context(_pem(authority))
-        client.check_hostname = False  # any name is fine: the file decides which ones it has
-        return client
-    client = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    client.check_hostname = False
-    client.verify_mode = ssl.CERT_NONE  # both ends are ours, in memory; this context leaves with the function
+def _proving_client(last: x509.Certificate) -> ssl.SSLContext:
+    client: ssl.SSLContext = client_context(_pem(last))
+    client.check_hostname = False  # any name is fine: the file decides which ones it has
+    client.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN  # a public CA is not in the file
     return client
+
+
+def _load_system_cas(context: ssl.SSLContext) -> None:
+    context.load_default_certs(ssl.Purpose.SERVER_AUTH)
+    paths = ssl.get_default_verify_paths()
+    # The certificates of a directory are read when they are needed, and are in no count.
+    if not context.cert_store_stats()["x509_ca"] and not (paths.capath and any(os.scandir(paths.capath))):
+        raise TlsFailure(
+            TlsProblem.BAD_FILE,
+            "this machine has no CAs of its own; install them (ca-certificates), or set SSL_CERT_FILE",
+        )
 
 
 def _notice_truncation(context: ssl.SSLContext) -> None:
@@ -319,8 +401,8 @@ def _remember_certificates(context: ClientContext) -> None:
 
     def watch(_connection: object, direction: str, _version: int, _content: int, kind: int, data: bytes) -> None:
         if direction == "read":
-            found = certificate_in(kind, data)
-            if found is not None:
+            found = certificates_in(kind, data)
+            if found:
                 context.seen = found
 
     if hasattr(context, "_msg_callback"):

@@ -9,12 +9,15 @@ from __future__ import annotations
 import datetime as dt
 import re
 import ssl
+from collections.abc import Sequence
 
 from cryptography import x509
 
 from securechat.errors import TlsFailure, TlsProblem
 from securechat.programs import Program, command
-from securechat.tls.pem_bundle import certificate_names
+from securechat.tls.chain_rules import common_name, is_self_signed, path_of
+from securechat.tls.hostnames import name_in_certificate
+from securechat.tls.pem_bundle import DAMAGED, certificate_names
 
 # X509_V_ERR_* of <openssl/x509_vfy.h>; the numbers have been stable since OpenSSL 1.1.0.
 _NOT_YET_VALID = {9, 13}
@@ -25,12 +28,15 @@ _WRONG_CA = {
     7,  # signature failure: a CA of the same name with another key
     18,  # self-signed leaf
     19,  # self-signed certificate in chain: the server sent its CA, which is not the trusted one
-    20,  # unable to get local issuer
-    21,  # unable to verify the first certificate
     27,  # not trusted
     28,  # rejected
     30,  # authority and subject key identifier mismatch
     31,  # authority and issuer serial number mismatch
+}
+
+_NO_ISSUER = {
+    20,  # unable to get local issuer
+    21,  # unable to verify the first certificate
 }
 
 # OpenSSL's reasons for bytes that are not a TLS record; the third covers all of them from OpenSSL 3.2 on.
@@ -63,7 +69,7 @@ _MAX_NAMES_TOLD = 5
 _MAX_TEXT_TOLD_CHARS = 100
 
 
-def explain(exc: BaseException, host: str, now_utc: dt.datetime, certificate: bytes | None = None) -> TlsFailure:
+def explain(exc: BaseException, host: str, now_utc: dt.datetime, chain: Sequence[bytes] = ()) -> TlsFailure:
     """Turn an exception from a TLS connection into a failure that a user can act on.
 
     Args:
@@ -71,7 +77,7 @@ def explain(exc: BaseException, host: str, now_utc: dt.datetime, certificate: by
             client's own certificate; a ``TlsFailure`` is returned unchanged.
         host: what the user asked to connect to.
         now_utc: the machine's clock, aware.
-        certificate: DER of the server's leaf where known, ``ClientContext.seen``.
+        chain: DER of the server's certificates where known, ``ClientContext.seen``.
 
     Returns:
         The failure, to be raised ``from exc``.
@@ -80,7 +86,7 @@ def explain(exc: BaseException, host: str, now_utc: dt.datetime, certificate: by
         return exc
     shown_host = printable(host)
     if isinstance(exc, ssl.SSLCertVerificationError):
-        return _unverified(exc, shown_host, now_utc, _parsed(certificate))
+        return _unverified(exc, shown_host, now_utc, _parsed(chain))
     if isinstance(exc, ssl.SSLError):
         return _broken_handshake(exc, shown_host)
     if isinstance(exc, TimeoutError):
@@ -104,28 +110,34 @@ def check_protocol(selected: str | None, host: str) -> None:
         raise _no_common_protocol(printable(host))
 
 
-def printable(text: str) -> str:
-    """Reduce to 100 characters of printable ASCII; anything else shows as ``?``."""
-    kept = "".join(char if " " <= char <= "~" else "?" for char in text[:_MAX_TEXT_TOLD_CHARS])
-    return kept if len(text) <= _MAX_TEXT_TOLD_CHARS else f"{kept}..."
+def printable(text: str, most: int = _MAX_TEXT_TOLD_CHARS) -> str:
+    """Reduce to ``most`` characters of printable ASCII; anything else shows as ``?``."""
+    kept = "".join(char if " " <= char <= "~" else "?" for char in text[:most])
+    return kept if len(text) <= most else f"{kept}..."
 
 
 def _unverified(
-    exc: ssl.SSLCertVerificationError, host: str, now: dt.datetime, leaf: x509.Certificate | None
+    exc: ssl.SSLCertVerificationError, host: str, now: dt.datetime, chain: tuple[x509.Certificate, ...]
 ) -> TlsFailure:
     code = exc.verify_code
+    leaf = chain[0] if chain else None
     if code in _HOST_MISMATCH:
         return TlsFailure(TlsProblem.HOST_MISMATCH, _mismatch(host, leaf))
     if code in _NOT_YET_VALID:
         return TlsFailure(TlsProblem.NOT_YET_VALID, _too_early(host, now, leaf))
     if code in _EXPIRED:
         return TlsFailure(TlsProblem.EXPIRED, _too_late(host, now, leaf))
-    if code in _WRONG_CA:
+    if code in _NO_ISSUER and chain and not is_self_signed((path := path_of(chain[0], chain[1:]))[-1]):
+        issuer = printable(common_name(path[-1].issuer))
+        return TlsFailure(
+            TlsProblem.CHAIN_INCOMPLETE, f"the certificates that {host} shows end at {issuer}, which you do not trust"
+        )
+    if code in _WRONG_CA | _NO_ISSUER:
         return TlsFailure(
             TlsProblem.WRONG_CA, f"the certificate of {host} was not issued by the CA you trust ({exc.verify_message})"
         )
     return TlsFailure(
-        TlsProblem.OTHER,
+        TlsProblem.UNUSABLE,
         f"the certificate of {host} breaks a rule for certificates: {printable(exc.verify_message)}",
     )
 
@@ -135,7 +147,9 @@ def _mismatch(host: str, leaf: x509.Certificate | None) -> str:
     if leaf is None:
         return sentence
     names = certificate_names(leaf)
-    every = [printable(str(name)) for name in (*names.dns, *names.ips)]
+    # An address that stands where host names do is ignored by every client: as it is, the sentence would be absurd.
+    dns = [f"DNS:{name}" if name == name_in_certificate(host) else name for name in names.dns]
+    every = [printable(str(name)) for name in (*dns, *names.ips)]
     if not every:
         return f"{sentence}; it names no host at all"
     more = f" and {len(every) - _MAX_NAMES_TOLD} more" if len(every) > _MAX_NAMES_TOLD else ""
@@ -214,12 +228,15 @@ def _minute(moment: dt.datetime) -> str:
     return f"{moment.astimezone(dt.UTC):%Y-%m-%d %H:%M} UTC"
 
 
-def _parsed(certificate: bytes | None) -> x509.Certificate | None:
-    if certificate is None:
-        return None
-    try:
-        parsed = x509.load_der_x509_certificate(certificate)
-        list(parsed.extensions)
-    except (ValueError, x509.DuplicateExtension, x509.InvalidVersion, x509.UnsupportedGeneralNameType):
-        return None
-    return parsed
+def _parsed(chain: Sequence[bytes]) -> tuple[x509.Certificate, ...]:
+    """Parse as many certificates, from the first on, as can be."""
+    parsed: list[x509.Certificate] = []
+    for der in chain:
+        try:
+            certificate = x509.load_der_x509_certificate(der)
+            list(certificate.extensions)
+            common_name(certificate.issuer)
+        except DAMAGED:
+            break
+        parsed.append(certificate)
+    return tuple(parsed)

@@ -45,6 +45,20 @@ class Names(Struct, frozen=True):
             tuple(ip for ip in self.ips if ip not in other.ips),
         )
 
+    def cover(self, host: str) -> bool:
+        """Whether a client that connects to ``host`` accepts one of these names.
+
+        ``*`` stands for one whole label, the first (RFC 9525 section 6.3); an IPv6 address may have a zone.
+        """
+        plain = name_in_certificate(host)
+        try:
+            return ipaddress.ip_address(plain) in self.ips
+        except ValueError:
+            pass
+        name = plain.lower().removesuffix(".")
+        wildcard = f"*.{name.partition('.')[2]}"
+        return any(own.lower() in (name, wildcard) for own in self.dns)
+
     def __str__(self) -> str:
         return ", ".join(chain(self.dns, map(str, self.ips)))
 
@@ -73,6 +87,15 @@ def parse_name(text: str) -> Names:
     if ip.is_unspecified or ip.is_multicast:
         raise ValueError(f"{text!r} is not the address of one machine")
     return Names(ips=(ip,))
+
+
+def name_in_certificate(host: str) -> str:
+    """Return the name that a certificate must have for a host: an IPv6 address without its zone.
+
+    A zone (RFC 4007 section 11, ``fe80::1%eth0``) means an interface of the machine that connects, and no certificate
+    can contain it (RFC 5280 section 4.2.1.6).
+    """
+    return host.partition("%")[0] if ":" in host else host
 
 
 def parse_names(texts: Iterable[str]) -> Names:

@@ -25,6 +25,8 @@ from msgspec import Struct
 
 from securechat.tls.hostnames import Names
 
+CA_NAME = "securechat CA "
+"""The beginning of the name of every CA made here, by which certificates of other CAs are told apart."""
 CA_LIFETIME = dt.timedelta(days=3650)
 """Ten years: replacing a CA means a visit to every client."""
 LEAF_LIFETIME = dt.timedelta(days=90)
@@ -63,7 +65,7 @@ def new_authority(now: dt.datetime) -> Issuer:
     key = ec.generate_private_key(ec.SECP256R1())
     identifier = x509.SubjectKeyIdentifier.from_public_key(key.public_key())
     # Every CA has its own name, so that a client that trusts an old and a new one picks the right issuer.
-    subject = _named(f"securechat CA {identifier.digest.hex()[:8]}")
+    subject = _named(f"{CA_NAME}{identifier.digest.hex()[:8]}")
     certificate = (
         _unsigned(subject, subject, key.public_key(), now - BACKDATED, now + CA_LIFETIME)
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)

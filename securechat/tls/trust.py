@@ -20,8 +20,10 @@ from pathlib import Path
 from cryptography import x509
 
 from securechat.errors import ConfigError, TlsFailure, TlsProblem
+from securechat.tls.chain_rules import claims_authority, flaw_of_authority, path_of
 from securechat.tls.contexts import NATIVE_ALPN
 from securechat.tls.failures import explain, printable
+from securechat.tls.hostnames import name_in_certificate
 from securechat.tls.issuing import certificate_pem
 from securechat.tls.pem_bundle import find_root, fingerprint, is_authority, parse_certificates
 from securechat.tls.private_files import bad_file, read_pem
@@ -48,10 +50,19 @@ def load_ca_file(path: Path) -> str:
     content = read_pem(path)
     if b"PRIVATE KEY-----" in content:
         raise bad_file(path, "holds a private key, which must never leave the server; a client needs only ca.pem")
-    authorities = [one for one in parse_certificates(path, content) if is_authority(one)]
+    certificates = parse_certificates(path, content)
+    authorities = [one for one in certificates if is_authority(one)]
     if not authorities:
-        raise bad_file(path, "holds a certificate, but none of a CA; a client needs the server's ca.pem")
+        claiming = next((one for one in certificates if claims_authority(one)), certificates[0])
+        raise bad_file(path, _no_authority(claiming))
     return _pem(*authorities)
+
+
+def _no_authority(certificate: x509.Certificate) -> str:
+    flaw = flaw_of_authority(certificate)
+    if flaw is None or not claims_authority(certificate):
+        return "holds a certificate, but none of a CA; a client needs the server's ca.pem"
+    return f"holds a CA certificate that cannot be used: {printable(flaw, 300)}"
 
 
 def parse_pin(text: str) -> bytes:
@@ -124,8 +135,9 @@ def pinned_authority(chain: list[bytes], pin: bytes, host: str) -> x509.Certific
         The CA that the chain ends in.
 
     Raises:
-        TlsFailure: WRONG_PIN when no certificate has this fingerprint, or the one that has it is no CA or did not
-            sign this chain; NO_CERTIFICATE when there is no chain.
+        TlsFailure: WRONG_PIN when no certificate has this fingerprint and the chain ends in another CA, or the one
+            that has it did not sign this chain; PIN_NOT_OF_CA when it is not the root's or there is no root;
+            NO_CERTIFICATE when there is no chain.
     """
     if not chain:
         raise TlsFailure(TlsProblem.NO_CERTIFICATE, f"{printable(host)} showed no certificate")
@@ -136,8 +148,23 @@ def pinned_authority(chain: list[bytes], pin: bytes, host: str) -> x509.Certific
     except (ValueError, x509.InvalidVersion, x509.DuplicateExtension, x509.UnsupportedGeneralNameType) as error:
         raise TlsFailure(TlsProblem.OTHER, f"{printable(host)} showed a damaged certificate") from error
     if not matching:
-        raise TlsFailure(TlsProblem.WRONG_PIN, _other_ca(host, root))
-    if root is None or fingerprint(root) != f"sha256:{pin.hex()}":
+        raise _other_ca(host, root)
+    if fingerprint(leaf) == f"sha256:{pin.hex()}":
+        raise TlsFailure(
+            TlsProblem.PIN_NOT_OF_CA,
+            f"the pin is that of the certificate of {printable(host)} itself, which changes at every renewal;"
+            f" {_root_of(root)}",
+        )
+    pinned = next((one for one in path_of(leaf, tuple(rest)) if fingerprint(one) == f"sha256:{pin.hex()}"), None)
+    if pinned is not None and pinned != root:
+        flaw = flaw_of_authority(pinned)
+        raise TlsFailure(
+            TlsProblem.PIN_NOT_OF_CA if flaw is None else TlsProblem.UNUSABLE,
+            f"the pin is that of an intermediate CA, which clients do not pin; {_root_of(root)}"
+            if flaw is None
+            else f"the CA of {printable(host)} has the pin, but cannot be used: {flaw}",
+        )
+    if root is None or pinned is None:
         raise TlsFailure(
             TlsProblem.WRONG_PIN,
             f"{printable(host)} shows a certificate with this pin, but it is not the CA that issued the server's own",
@@ -145,10 +172,16 @@ def pinned_authority(chain: list[bytes], pin: bytes, host: str) -> x509.Certific
     return root
 
 
-def _other_ca(host: str, root: x509.Certificate | None) -> str:
+def _other_ca(host: str, root: x509.Certificate | None) -> TlsFailure:
     if root is None:
-        return f"{printable(host)} does not show its CA, so the pin cannot be checked; use --ca with its ca.pem"
-    return f"the CA of {printable(host)} is {fingerprint(root)}, not the pinned one"
+        return TlsFailure(
+            TlsProblem.PIN_NOT_OF_CA, f"{printable(host)} does not show its CA, so the pin cannot be checked"
+        )
+    return TlsFailure(TlsProblem.WRONG_PIN, f"the CA of {printable(host)} is {fingerprint(root)}, not the pinned one")
+
+
+def _root_of(root: x509.Certificate | None) -> str:
+    return f"its root CA is {fingerprint(root)}" if root is not None else "the server does not show its root CA"
 
 
 def _probing_context() -> ssl.SSLContext:
@@ -163,7 +196,7 @@ def _probing_context() -> ssl.SSLContext:
 
 def _server_name(host: str) -> str:
     """Return the host as ``ssl`` accepts it, or fail before ``ssl`` does, which would leak the socket."""
-    name = host.partition("%")[0]  # an IPv6 scope (RFC 4007) is local, not part of the server's name
+    name = name_in_certificate(host)
     try:
         name.encode("idna")
     except UnicodeError as error:

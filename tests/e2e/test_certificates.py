@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from securechat.model import Ping, Pong
-from securechat.tls.certificate_directory import ensure_server
+from securechat.tls.certificate_directory import create_authority, ensure_server
 from securechat.tls.hostnames import parse_name
 from securechat.tls.local_addresses import private_addresses
 from securechat.tls.pem_bundle import fingerprint, read_bundle
@@ -75,6 +75,18 @@ def test_14_a_renewed_certificate_serves_new_connections_and_drops_nobody(tmp_pa
 
 
 @needs_hup
+def test_a_certificate_of_another_ca_is_taken_with_a_warning(tmp_path: Path) -> None:
+    certs = tmp_path / "certs"
+    ensure_server(certs)
+    with ServerProcess(certs, tmp_path / "data").start() as server:
+        create_authority(certs, replace=True)
+        done = ensure_server(certs, force=True)
+        server.signal(signal.SIGHUP)
+        warning = server.wait_for_event("warning")
+        assert f"the CA is another one than before: it is {done.ca_fingerprint}; it was sha256:" in warning["text"]
+
+
+@needs_hup
 @pytest.mark.parametrize("damage", ["garbage", "wrong key", "missing", "pipe"])
 def test_14_a_broken_renewal_keeps_the_old_certificate_and_says_so_loudly(tmp_path: Path, damage: str) -> None:
     certs = tmp_path / "certs"
@@ -114,7 +126,7 @@ def test_without_a_certificate_the_server_says_which_command_makes_one(tmp_path:
     server = ServerProcess(tmp_path, tmp_path / "data")
     server.start(wait=False)
     assert server.wait() == 3
-    assert "gen_certs.py" in server.stderr
+    assert "securechat-admin certs" in server.stderr
     assert len(server.stderr.strip().splitlines()) == 1
 
 

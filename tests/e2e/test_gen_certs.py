@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 import os
 import re
 import shutil
@@ -166,3 +167,27 @@ def test_in_a_checkout_that_is_set_up_its_own_python_goes_on(checkout: Path) -> 
     assert "Next: python3 tools/dev.py serve --cert certs/server.pem" in done.stdout
     python.write_text("no program")
     assert "tools/dev.py certs" in refused(run_without("msgspec", checkout)), "dev.py mends it"
+
+
+def test_securechat_admin_makes_the_same(tmp_path: Path) -> None:
+    """After ``pip install`` there is no checkout. The folder is that of the server's own certificate."""
+
+    def certs(*arguments: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "securechat.cli.admin", "certs", *arguments]
+        return subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=60)
+
+    first = certs("--name", "chat.example")
+    assert (first.returncode, first.stderr) == (0, "")
+    assert "Next: securechat-server --cert certs/server.pem" in first.stdout.replace("\\", "/")
+    again = json.loads(certs("--if-needed", "--json").stdout)
+    assert (again["reasons"], again["new_ca"], "chat.example" in again["names"]) == ([], False, True)
+    assert (tmp_path / "certs" / "ca.pem").stat().st_mode & 0o777 == 0o644 or os.name == "nt"
+    (tmp_path / "s.toml").write_text('cert = "elsewhere/server.pem"')
+    assert certs("--config", "s.toml").returncode == 0
+    assert (tmp_path / "elsewhere" / "ca.key").exists()
+    (tmp_path / "s.toml").write_text('cert = "live/fullchain.pem"')
+    assert certs("--config", "s.toml").returncode == 0
+    assert not (tmp_path / "live").exists(), "a certificate of another CA has no place for ours beside it"
+    refusal = certs("--days", "3")
+    assert (refusal.returncode, refusal.stdout) == (1, "")
+    assert refusal.stderr == "securechat-admin: --days is for client certificates. Use it with --client NAME\n"

@@ -32,7 +32,7 @@ def test_a_certificate_with_under_30_days_is_warned_about(tmp_path: Path) -> Non
     with ServerProcess(certs, tmp_path / "data").start() as server:
         warning = server.wait_for_event("warning")
         assert "expires in 15 days" in warning["text"]
-        assert "gen_certs.py" in warning["text"]
+        assert "securechat-admin certs" in warning["text"]
 
 
 def test_a_clock_far_from_when_the_server_last_ran_is_warned_about_and_not_believed(

@@ -269,6 +269,20 @@ def other_ca(host: str, port: int, known: str, linked: str) -> str:
     )
 
 
+SYSTEM_CAS = "the CAs that this machine trusts"
+
+
+def other_ca_given(host: str, port: int, known: str, given: str) -> str:
+    """Warn that the user trusts another CA now than the remembered one."""
+    return (
+        f"WARNING: {host} port {port} used another CA before\n"
+        f"Remembered: {known}\n"
+        f"Given now: {given}\n"
+        "Either the server has a new CA, or this is another server. Compare the fingerprint with the server's "
+        "administrator. Names and logins kept for the earlier CA are not used"
+    )
+
+
 NOT_TRUSTED = (
     "The link was not used, because it names another CA than the remembered one. --forget HOST forgets that one"
 )

@@ -229,15 +229,20 @@ _TLS_ADVICE = {
     "intercepted",
     TlsProblem.WRONG_PIN: "Compare the pin with the one that the server prints when it starts. If it is the same, the "
     "connection may be intercepted",
-    TlsProblem.HOST_MISMATCH: "Use one of its names, or make the server's certificate for this one "
+    TlsProblem.CHAIN_INCOMPLETE: "The CA that you gave is not the one that issued it, or the server does not show its "
+    "intermediate certificates (fullchain.pem). Ask the server's administrator",
+    TlsProblem.PIN_NOT_OF_CA: "Pin the server's root CA, or name the file of its CA with --ca (for a public one: --ca "
+    "system)",
+    TlsProblem.UNUSABLE: "The server's administrator must replace it. Trying again does not help",
+    TlsProblem.HOST_MISMATCH: "Use one of its names, or ask the server's administrator to add this one "
     f"({command(Program.CERTIFICATES, '--name HOST')})",
-    TlsProblem.EXPIRED: f"The server's administrator renews it with {command(Program.CERTIFICATES)}. Check this "
-    "machine's clock as well",
+    TlsProblem.EXPIRED: "The server's administrator must renew it. Check this machine's clock as well",
     TlsProblem.NOT_YET_VALID: "Set the clock that is wrong",
     TlsProblem.NO_CERTIFICATE: f"The server needs a certificate ({command(Program.CERTIFICATES)} makes one)",
     TlsProblem.NOT_TLS: "Check host and port. A securechat server always uses TLS",
     TlsProblem.NO_COMMON_PROTOCOL: "Check host and port",
-    TlsProblem.BAD_FILE: "Copy ca.pem from the server's certs folder, or use --pin with the fingerprint it prints",
+    TlsProblem.BAD_FILE: "Copy ca.pem from the server's certs folder, or use --pin with the fingerprint it prints. "
+    "A public certificate needs neither, but --ca system",
     TlsProblem.OTHER: "Try again. If it does not help, ask the server's administrator",
 }
 
@@ -281,7 +286,7 @@ def no_ca(default: str) -> str:
     """Ask for a CA."""
     return (
         f"There is no {default} here. Name the server's CA with --ca FILE, or use --pin sha256:... with the "
-        "fingerprint that the server prints when it starts"
+        "fingerprint that the server prints when it starts. For a public certificate use --ca system"
     )
 
 
@@ -336,7 +341,7 @@ CLI_HOST = (
     "the server, or an invite link for one use; default: the server used last, at first localhost:8443; IPv6 with \
 a port: [::1]:8443"
 )
-CLI_CA = "trust the CA in this file (default certs/ca.pem, or SECURECHAT_CA)"
+CLI_CA = "trust the CA in this file (default certs/ca.pem, or SECURECHAT_CA); system for the CAs of this machine"
 CLI_PIN = "trust the CA with this fingerprint, which the server prints (or SECURECHAT_PIN)"
 CLI_NAME = "your name (or SECURECHAT_NAME); asked for at a terminal"
 CLI_ROOM = "a room to join besides the lobby, and to talk in"

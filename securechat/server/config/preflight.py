@@ -21,8 +21,6 @@ from securechat.storage.sqlite.store import DATABASE
 from securechat.text.counts import counted
 from securechat.tls.contexts import ServerCertificate
 
-WARN_DAYS = 30
-"""Days before the certificate expires from which the server warns too."""
 _FIRST_FREE_PORT = 1024
 """Below it ports need privileges on Unix (ip_unprivileged_port_start)."""
 
@@ -67,12 +65,13 @@ def _certificate_problems(given: Mapping[str, SettingValue]) -> Iterator[Setting
         advice = "" if ";" in failure.detail else "; mend that, or name another certificate and key"
         yield SettingError(cert.origin, "cert", f"{failure.detail}{advice}")
         return
-    days = certificate.days_left(dt.datetime.now(dt.UTC))
-    if days < WARN_DAYS:
-        reason = (
-            f"the certificate expires in {counted(round(days), 'day')} ({certificate.not_after:%Y-%m-%d}); renew it"
-        )
+    now = dt.datetime.now(dt.UTC)
+    if certificate.is_late(now):
+        left = counted(round(certificate.days_left(now)), "day")
+        reason = f"the certificate expires in {left} ({certificate.not_after:%Y-%m-%d}); {certificate.renewal}"
         yield SettingError(cert.origin, "cert", reason, is_warning=True)
+    for doubt in certificate.doubts:
+        yield SettingError(cert.origin, "cert", doubt, is_warning=True)
 
 
 def _data_problems(data: SettingValue) -> Iterator[SettingError]:

@@ -94,7 +94,8 @@ SETTINGS: tuple[Setting, ...] = (
         kind=SettingKind.PATH,
         default=DEFAULT_CERT,
         metavar="FILE",
-        what="certificate, CA certificate and key in one PEM file, as tools/gen_certs.py writes it, or without the key",
+        what="certificate, CA certificate and key in one PEM file, as `securechat-admin certs` writes it, "
+        "or without the key",
     ),
     Setting(
         name="key",

@@ -77,6 +77,41 @@ def test_a_server_that_was_named_again_is_trusted_as_before(memory: LocalStore, 
     assert found.notes == []
 
 
+def test_another_ca_than_before_is_warned_about_however_it_was_given(
+    memory: LocalStore, files: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Looked through: --ca FILE, --ca system and --pin; an invite asks, and has its own tests. A file with the old CA
+    and the new one, for a change of CA, is no other CA."""
+    monkeypatch.setattr(connection_plan, "learn_ca", lambda *_: files[1].read_text())
+    shown = [f"sha256:{authority_of(path.read_text())}" for path in files]
+    for given, now in (
+        (ConnectionOptions("chat.example:9000", ca=str(files[1])), shown[1]),
+        (ConnectionOptions("chat.example:9000", pin=shown[1]), shown[1]),
+        (ConnectionOptions("chat.example:9000", ca="system"), "the CAs that this machine trusts"),
+    ):
+        for interactive in (True, False):
+            notes = decide(given, memory, interactive=interactive).notes
+            assert notes[:3] == [
+                "WARNING: chat.example port 9000 used another CA before",
+                f"Remembered: {shown[0]}",
+                f"Given now: {now}",
+            ]
+    both = files[0].with_name("both.pem")
+    both.write_text(files[1].read_text() + files[0].read_text())
+    assert decide(ConnectionOptions("chat.example:9000", ca=str(both)), memory, interactive=True).notes == []
+
+
+def test_the_systems_cas_are_remembered_and_are_no_file(memory: LocalStore) -> None:
+    memory.forget_server(*HERE)
+    memory.keep_server(*HERE, "system", "ann")
+    memory.keep_login(*HERE, "system", "ann", TOKEN)
+    assert where(ConnectionOptions(), memory) == (*HERE, "ann", TOKEN)
+    assert decide(ConnectionOptions("chat.example:9000", ca="system"), memory, interactive=True).notes == []
+    with pytest.raises(StartupError) as caught:
+        decide(ConnectionOptions("chat.example:9000", ca="./system"), memory, interactive=True)
+    assert caught.value.code is ClientExit.BAD_CA_FILE
+
+
 @pytest.mark.parametrize("given", [ConnectionOptions(server="elsewhere"), ConnectionOptions(port=1)])
 def test_a_server_nobody_knows_needs_a_ca(memory: LocalStore, given: ConnectionOptions) -> None:
     with pytest.raises(StartupError) as caught:

@@ -17,6 +17,7 @@ from securechat.server import operator_log as chronicle_module
 from securechat.server.banner import banner
 from securechat.server.console import Console
 from securechat.server.operator_log import OperatorLog
+from securechat.tls.hostnames import parse_names
 
 
 def fixed_now() -> datetime:
@@ -97,13 +98,14 @@ def test_every_reason_a_connection_can_end_for_has_a_sentence() -> None:
 
 def test_the_banner_shows_what_to_paste_here_and_elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SECURECHAT_BANNER", "dev")
-    text = "\n".join(banner("1.0", [("127.0.0.1", 8443), ("::1", 8443), ("10.0.0.5", 8443)], "sha256:ab"))
+    names = parse_names(["localhost", "10.0.0.5"])
+    text = "\n".join(banner("1.0", [("127.0.0.1", 8443), ("::1", 8443), ("10.0.0.5", 8443)], "sha256:ab", names))
     assert "python3 tools/dev.py chat --pin sha256:ab localhost:8443" in text
     assert "python3 tools/dev.py chat --pin sha256:ab 10.0.0.5:8443" in text
     assert "[::1]:8443" in text
     monkeypatch.delenv("SECURECHAT_BANNER")
-    plain = "\n".join(banner("1.0", [("127.0.0.1", 1)], None))
-    assert "securechat-client --ca certs/ca.pem localhost:1" in plain
+    plain = "\n".join(banner("1.0", [("127.0.0.1", 1)], None, names))
+    assert "securechat-client --ca CA.pem localhost:1" in plain
 
 
 @pytest.mark.parametrize(("lines", "sentence"), [(1, "(1 line was dropped"), (2, "(2 lines were dropped")])

@@ -186,7 +186,7 @@ def of_a_stranger(issuer: Issuer) -> bytes:
 
 GET_ONE = (
     "; ask the server's administrator for a certificate of your own "
-    r"\(`python3 tools/gen_certs\.py --client NAME` makes one\)$"
+    r"\(`securechat-admin certs --client NAME` makes one\)$"
 )
 
 

@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from securechat.errors import TlsFailure, TlsProblem
+from securechat.tls.chain_rules import common_name
 from securechat.tls.contexts import ClientContext, client_context, handshake_in_memory, server_context
 from securechat.tls.failures import check_protocol, explain, printable
 from securechat.tls.hostnames import Names, parse_names
@@ -55,8 +56,11 @@ def test_wrong_ca_without_the_ca_in_the_chain(tmp_path: Path, other_authority: I
     path.write_bytes(certificate_pem(leaf.certificate) + key_pem(leaf.key))
     client = client_context(certificate_pem(other_authority.certificate).decode())
     told = failure(server_context(path), client)
-    assert told.problem is TlsProblem.WRONG_CA
-    assert "unable to get local issuer certificate" in told.detail
+    assert told.problem is TlsProblem.CHAIN_INCOMPLETE
+    assert told.detail == (
+        f"the certificates that localhost shows end at {common_name(authority.certificate.subject)}, which you do not"
+        " trust"
+    )
 
 
 @pytest.mark.parametrize("host", ["other.example", "127.0.0.9"])
@@ -84,7 +88,7 @@ def test_host_mismatch_cannot_paint_the_terminal(server_file: ServerFile, ca_pem
 def test_host_mismatch_without_the_certificate(server_file: ServerFile, ca_pem: str) -> None:
     with pytest.raises(ssl.SSLCertVerificationError) as caught:
         handshake_in_memory(served(server_file), client_context(ca_pem), "other.example")
-    for unknown in (None, b"", b"garbage"):
+    for unknown in ((), (b"",), (b"garbage",)):
         told = explain(caught.value, "other.example", NOW, unknown)
         assert told.detail == "the certificate is not made out to other.example"
 
@@ -107,7 +111,7 @@ def test_expired_ca(server_file: ServerFile) -> None:
     dead = new_authority(NOW - 3660 * DAY)
     alive = new_server_leaf(new_authority(NOW), NAMES, NOW).certificate.public_bytes(Encoding.DER)
     error = expired_error(server_file, dead)
-    told = explain(error, "localhost", NOW, alive)
+    told = explain(error, "localhost", NOW, (alive,))
     assert told.problem is TlsProblem.EXPIRED
     assert told.detail.startswith("the CA that issued the certificate of localhost has expired; the clock")
     told = explain(error, "localhost", NOW)
@@ -131,11 +135,11 @@ def test_not_yet_valid_tells_both_clocks(server_file: ServerFile, ca_pem: str) -
     )
 
 
-def test_wrong_purpose_is_other(tmp_path: Path, authority: Issuer, ca_pem: str) -> None:
+def test_wrong_purpose_is_a_rule_broken(tmp_path: Path, authority: Issuer, ca_pem: str) -> None:
     path = tmp_path / "x.pem"
     path.write_bytes(new_client_leaf(authority, "bot", NOW).to_pem())
     told = failure(server_context(path), client_context(ca_pem))
-    assert told.problem is TlsProblem.OTHER
+    assert told.problem is TlsProblem.UNUSABLE
     assert "breaks a rule for certificates" in told.detail
 
 
@@ -181,7 +185,7 @@ def test_a_refused_client_certificate(ca_pem: str, number: int, words: str) -> N
     assert told.problem is TlsProblem.OTHER
     assert told.detail == (
         f"localhost refused your own certificate (--cert): {words}ask the server's administrator for a new one"
-        " (`python3 tools/gen_certs.py --client NAME`), or connect without --cert"
+        " (`securechat-admin certs --client NAME`), or connect without --cert"
     )
 
 

@@ -43,7 +43,7 @@ def test_nothing_is_wrong_and_nothing_is_made(usable: list[str], tmp_path: Path)
 
 @pytest.mark.parametrize(
     ("content", "words"),
-    [(None, "make one with `python3 tools/gen_certs.py`"), (b"", "holds no PEM certificate"), ("dir", "")],
+    [(None, "make one with `securechat-admin certs`"), (b"", "holds no PEM certificate"), ("dir", "")],
 )
 def test_a_certificate_that_cannot_be_used(
     usable: list[str], tmp_path: Path, content: bytes | str | None, words: str

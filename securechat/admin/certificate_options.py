@@ -1,0 +1,48 @@
+"""The options of `certs`, which ``tools/gen_certs.py`` has too."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+ABOUT = "make a CA and a server certificate for this machine, or renew the certificate under the same CA"
+_CLIENT_DAYS = 365
+"""As securechat.tls.issuing.CLIENT_LIFETIME, which every start of securechat-admin would have to import X.509 for."""
+
+
+def add_options(parser: argparse.ArgumentParser, directory: Path | None, shown: str) -> None:
+    """Add every option.
+
+    Args:
+        parser: where to.
+        directory: the default of ``--dir``.
+        shown: the default in the help.
+    """
+    add = parser.add_argument
+    add(
+        "--name",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="a further DNS name or IP address of the server; can be repeated; kept at renewals",
+    )
+    add("--forget-names", action="store_true", help="drop earlier names that are not repeated now")
+    add("--dir", type=Path, default=directory, metavar="DIR", help=f"where the files are (default: {shown})")
+    add("--client", metavar="NAME", help="make client-NAME.pem instead, for the user NAME")
+    add(
+        "--days",
+        type=whole_days,
+        metavar="N",
+        help=f"how long a client certificate is valid (default: {_CLIENT_DAYS}; never longer than the CA)",
+    )
+    add("--if-needed", action="store_true", help="renew only what is old or lacks a name")
+    add("--new-ca", action="store_true", help="replace the CA: every client must then get the new ca.pem or pin")
+    add("--force", action="store_true", help="replace a client certificate, or a server.pem of another CA")
+
+
+def whole_days(text: str) -> int:
+    """Return the days a certificate is valid; more than a century is a typing error."""
+    days = int(text) if text.isdecimal() else 0
+    if not 1 <= days <= 36_500:
+        raise argparse.ArgumentTypeError(f"not a number of days from 1 to 36500: {text!r}")
+    return days

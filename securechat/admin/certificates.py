@@ -1,0 +1,152 @@
+"""`certs`: makes or renews the CA, the server's certificate and the certificates of users.
+
+``tools/gen_certs.py`` is the same for a checkout in which nothing is installed. The certificates themselves are made by
+`securechat.tls.certificate_directory`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import datetime as dt
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from securechat.programs import Program, command
+from securechat.tls.certificate_directory import (
+    CA_FILE,
+    CA_KEY_FILE,
+    SERVER_FILE,
+    Ensured,
+    create_authority,
+    ensure_server,
+    issue_client,
+    load_authority,
+)
+from securechat.tls.client_certificates import fingerprint_of_file
+from securechat.tls.hostnames import parse_names
+from securechat.tls.pem_bundle import fingerprint
+
+if TYPE_CHECKING:
+    from securechat.admin.context import CommandContext
+    from securechat.admin.exit_codes import AdminExit
+
+
+def certs(context: CommandContext) -> AdminExit:
+    """Run the command of ``securechat-admin``.
+
+    Raises:
+        AdminFailure: REFUSED, with the reason and its remedy.
+    """
+    from securechat.admin.exit_codes import AdminExit, AdminFailure  # noqa: PLC0415 - see the type checker's imports
+    from securechat.errors import Refusal, TlsFailure  # noqa: PLC0415
+
+    options = context.options
+    if options.dir is None:
+        # A certificate of another CA has no place for ours beside it.
+        cert = context.config.cert
+        options.dir = cert.parent if cert.name == SERVER_FILE else Path("certs")
+    try:
+        record, lines = make(options)
+    except Refusal as refusal:
+        raise AdminFailure(AdminExit.REFUSED, refusal.detail) from refusal
+    except (TlsFailure, ValueError) as error:
+        raise AdminFailure(AdminExit.REFUSED, str(error)) from error
+    context.output.record(record, lines)
+    return AdminExit.OK
+
+
+def make(options: argparse.Namespace) -> tuple[dict[str, Any], list[str]]:
+    """Make what the options of ``certificate_options`` ask for; returns it as a record, and as lines to print.
+
+    Raises:
+        ValueError: options that exclude each other, or a name that cannot be used.
+        TlsFailure: BAD_FILE; see ``certificate_directory``.
+        Refusal: a user's name breaks a rule.
+    """
+    if options.dir.is_relative_to(Path.cwd()):
+        options.dir = options.dir.relative_to(Path.cwd())  # what is printed is short enough to be typed
+    if options.client is not None:
+        return _make_client(options)
+    if options.days is not None:
+        raise ValueError("--days is for client certificates. Use it with --client NAME")
+    return _make_server(options)
+
+
+def _make_server(options: argparse.Namespace) -> tuple[dict[str, Any], list[str]]:
+    """Make the CA if there is none (or ``--new-ca``), then ``server.pem``."""
+    extra = parse_names(options.name)
+    if options.new_ca:
+        create_authority(options.dir, replace=True)
+    done = ensure_server(
+        options.dir,
+        extra,
+        always=options.new_ca or not options.if_needed,
+        keep_names=not options.forget_names,
+        force=options.force or options.new_ca,
+    )
+    new_ca = done.new_ca or options.new_ca
+    lines = _server_lines(done, options.dir, new_ca=new_ca)
+    if options.new_ca:
+        lines += ["", "The CA is new. Clients refuse this server until they have the new ca.pem or pin"]
+    return _record(done.bundle.path, done.bundle.not_after, done.ca_fingerprint) | {
+        "names": [*done.bundle.names.dns, *map(str, done.bundle.names.ips)],
+        "new_ca": new_ca,
+        "reasons": list(done.reasons),
+    }, lines
+
+
+def _server_lines(done: Ensured, directory: Path, *, new_ca: bool) -> list[str]:
+    """Tell the files written, the names and fingerprint, and the next commands."""
+    lines = []
+    if new_ca:
+        lines += [
+            f"Wrote {directory / CA_FILE}: the CA certificate, for every client",
+            f"Wrote {directory / CA_KEY_FILE}: the CA's private key. Keep it secret",
+        ]
+    if done.reasons:
+        lines += [f"Wrote {done.bundle.path}: the server's certificate and private key. Keep it on the server"]
+    else:
+        lines += [f"The certificate {done.bundle.path} is still valid. Nothing was written"]
+    serve, chat = f"--cert {done.bundle.path}", f"--ca {directory / CA_FILE}"
+    return [
+        *lines,
+        "",
+        f"  names    {done.bundle.names}",
+        f"  valid    until {done.bundle.not_after:%Y-%m-%d} (renew by running this again)",
+        f"  CA       {done.ca_fingerprint}",
+        "",
+        f"Next: {command(Program.SERVER, serve)}",
+        f"Then: {command(Program.CLIENT, chat)}",
+    ]
+
+
+def _make_client(options: argparse.Namespace) -> tuple[dict[str, Any], list[str]]:
+    """Make ``client-NAME.pem`` under the present CA."""
+    from securechat.text.names import check_name  # noqa: PLC0415 - a server's certificate needs nothing but cryptography
+    from securechat.tls.issuing import CLIENT_LIFETIME  # noqa: PLC0415
+
+    name = check_name(options.client)
+    issuer = load_authority(options.dir)
+    if issuer is None:
+        raise ValueError(
+            f"The file {options.dir / CA_FILE} is missing. Make the CA first by running this without --client"
+        )
+    lifetime = CLIENT_LIFETIME if options.days is None else dt.timedelta(days=options.days)
+    bundle = issue_client(options.dir, issuer, name, lifetime=lifetime, force=options.force)
+    shown = f'"{name}"' if " " in name else name
+    record = _record(bundle.path, bundle.not_after, fingerprint(issuer.certificate))
+    return record | {"client": name, "key": fingerprint_of_file(bundle.path)}, [
+        f"Wrote {bundle.path}: certificate and private key, for {shown} only",
+        "",
+        f"  valid    until {bundle.not_after:%Y-%m-%d}",
+        f"  CA       {fingerprint(issuer.certificate)}",
+        f"  key      {fingerprint_of_file(bundle.path)}",
+        "",
+        f"Next: give {bundle.path.name} to {shown} privately, with {CA_FILE}",
+        f"Then: {command(Program.CLIENT, f'--cert {bundle.path} --name {shown}')}",
+        "      log in once with the password and type /cert add. After that the certificate logs in",
+    ]
+
+
+def _record(path: Path, not_after: dt.datetime, ca_fingerprint: str) -> dict[str, Any]:
+    return {"file": str(path.absolute()), "not_after": not_after.isoformat(), "ca_fingerprint": ca_fingerprint}

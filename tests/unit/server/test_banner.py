@@ -1,0 +1,65 @@
+"""The commands that a server prints name hosts that its certificate names, and trust what verifies it.
+
+Looked through: loopback only, private addresses, a certificate that names all of them, some, none, only a DNS name, a
+wildcard; IPv6 with a zone; with and without the CA in the file; a public CA.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+from securechat.server.banner import Address, banner, unnamed
+from securechat.tls.hostnames import Names, parse_names
+
+LOCAL: list[Address] = [("127.0.0.1", 1), ("::1", 1)]
+LAN: list[Address] = [*LOCAL, ("192.0.2.2", 1)]
+
+
+def commands(addresses: list[Address], names: Names, fingerprint: str | None = "sha256:ab") -> list[str]:
+    lines = banner("1.0", addresses, fingerprint, names)
+    return [line.strip() for line in lines if line.startswith("   securechat-client ")]
+
+
+@pytest.mark.parametrize(
+    ("addresses", "names", "hosts"),
+    [
+        (LAN, ["localhost", "127.0.0.1", "192.0.2.2"], ["localhost:1", "192.0.2.2:1"]),
+        (LAN, ["localhost", "192.0.2.9"], ["localhost:1"]),
+        (LAN, ["127.0.0.1", "192.0.2.2"], ["127.0.0.1:1", "192.0.2.2:1"]),
+        (LAN, ["chat.example.org"], ["chat.example.org:1"]),
+        (LOCAL, ["chat.example.org"], ["chat.example.org:1"]),
+        (LOCAL, ["::1"], ["'[::1]:1'"]),
+        ([("fe80::1%eth0", 1)], ["fe80::1"], ["'[fe80::1%eth0]:1'"]),
+    ],
+)
+def test_only_hosts_that_the_certificate_names_are_printed(
+    addresses: list[Address], names: list[str], hosts: list[str]
+) -> None:
+    assert commands(addresses, parse_names(names)) == [f"securechat-client --pin sha256:ab {host}" for host in hosts]
+
+
+def test_a_certificate_that_names_nothing_of_here() -> None:
+    assert commands(LAN, parse_names(["10.0.0.1"])) == []
+    assert " To chat, use a name of the certificate: 10.0.0.1" in banner("1.0", LAN, None, parse_names(["10.0.0.1"]))
+    assert commands(LAN, Names(("*.example.org",))) == []
+
+
+def test_the_start_says_which_host_would_do() -> None:
+    for names in (["192.0.2.2"], ["chat.example.org"]):
+        assert unnamed(LAN, parse_names(names), made_here=True) is None
+    assert unnamed(LOCAL, parse_names(["10.0.0.1"]), made_here=True) is None
+    told = unnamed(LAN, parse_names(["localhost", "10.0.0.1"]), made_here=True)
+    assert told == (
+        "clients refuse this server at 192.0.2.2, because the certificate does not name it. It names localhost,"
+        " 10.0.0.1: use --host with one of these, or run `securechat-admin certs --name 192.0.2.2` and send this"
+        " process SIGHUP"
+    )
+    foreign = unnamed(LAN, parse_names(["localhost"]), made_here=False)
+    assert foreign is not None and "securechat-admin certs" not in foreign
+
+
+def test_what_to_trust() -> None:
+    names = parse_names(["localhost"])
+    assert commands(LOCAL, names, None) == ["securechat-client --ca CA.pem localhost:1"]
+    public = banner("1.0", LOCAL, None, names, is_public=True)
+    assert "   securechat-client --ca system localhost:1" in public
