@@ -129,6 +129,7 @@ class Server:
             self._post_for_log,
             at_pass_end=self._at_pass_end_for_log,
             on_warning=self._warn,
+            on_notice=lambda sentence: console.event("notice", sentence),
         )
         self._hasher = Argon2Hasher(config.limits, self._loop.post, self._hashing_failed)
         context = HubContext(

@@ -8,6 +8,9 @@ The steps (promise 5):
 3. No space even for that: every write is answered from the stored data, and nothing is written. Names that were changed
    or released meanwhile are kept and written with the next batch, in order.
 
+A database that another process holds is none of these: `commit` raises DatabaseBusy, and its caller makes the same call
+again, with the same entries in the same order.
+
 Any other failure ends the log: `commit` raises LogError, and its owner must never call it again. No write of that batch
 is answered, because its outcome is unknown.
 """
@@ -23,6 +26,7 @@ from msgspec import Struct
 from securechat.limits import Limits
 from securechat.model import Draft, LogEntry, Revision
 from securechat.records.log import NotAppended
+from securechat.storage.conditions import DiskCondition, DiskConditions
 from securechat.storage.store import (
     ERASE_WITHIN_S,
     CommitResult,
@@ -72,6 +76,7 @@ class GroupCommitter:
         free_bytes: free space of the store's file system; called at most once in LOOK_EVERY_S.
         clock: monotonic seconds.
         erase_within_s: the time limit for removing edited or deleted text from the files too.
+        report: called with a sentence about the disk for the operator, and whether a condition began or ended.
     """
 
     def __init__(
@@ -82,7 +87,9 @@ class GroupCommitter:
         clock: Callable[[], float],
         *,
         erase_within_s: float = ERASE_WITHIN_S,
+        report: Callable[[str, bool], None] = lambda _sentence, _began: None,
     ) -> None:
+        self.conditions = DiskConditions(report, clock)
         self._store = store
         self._limits = limits
         self._free_bytes = free_bytes
@@ -98,6 +105,7 @@ class GroupCommitter:
         """Make the entries durable, or refuse them.
 
         Raises:
+            DatabaseBusy: nothing was stored; the same entries must be committed again, before any others.
             LogError: their outcome is unknown; the log must stop.
         """
         owed = list(self._owed.values())
@@ -117,6 +125,10 @@ class GroupCommitter:
         with suppress(DiskFull):  # the journal keeps what the database cannot take yet
             self._store.tidy(idle=idle)
             self._erase()
+            if self._store.held_bytes:
+                self.conditions.met(DiskCondition.JOURNAL_HELD, self._store.held_bytes >> 20)
+            else:
+                self.conditions.passed(DiskCondition.JOURNAL_HELD, for_certain=True)
 
     def erase_in_s(self) -> float | None:
         """Seconds until `tidy` must be called even if nothing is written; None when it need not be."""
@@ -142,8 +154,11 @@ class GroupCommitter:
             try:
                 applied = self._store.apply(writes, refuse_fresh=refuse_fresh)
             except DiskFull:
+                self.conditions.met(DiskCondition.FULL, "a write found no space")
                 continue
             self._owed.clear()
+            if not refuse_fresh:
+                self.conditions.passed(DiskCondition.FULL)
             return applied
         self._owe(writes)
         return self._store.answer(writes)
@@ -154,7 +169,15 @@ class GroupCommitter:
         if now_s >= self._look_at_s or self._written_bytes >= self._limits.low_disk_bytes // 4:
             self._look_at_s = now_s + LOOK_EVERY_S
             self._written_bytes = 0
-            self._is_low = self._free_bytes() < self._limits.low_disk_bytes
+            free_bytes = self._free_bytes()
+            was_low, self._is_low = self._is_low, free_bytes < self._limits.low_disk_bytes
+            if self._is_low:
+                self.conditions.met(
+                    DiskCondition.FULL,
+                    f"{free_bytes >> 20} MiB are free, and {self._limits.low_disk_bytes >> 20} MiB are kept in reserve",
+                )
+            elif was_low:
+                self.conditions.passed(DiskCondition.FULL, for_certain=True)
         return self._is_low
 
     def _owe(self, writes: Sequence[StoreWrite]) -> None:

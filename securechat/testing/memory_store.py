@@ -423,6 +423,11 @@ class MemoryStore:
         """Nothing waits anywhere."""
 
     @property
+    def held_bytes(self) -> int:
+        """Never: there is no journal."""
+        return 0
+
+    @property
     def erasing(self) -> bool:
         """Never: what is gone is gone."""
         return False

@@ -41,6 +41,7 @@ class Storage:
 
     Attributes:
         full: whether nothing more can be written now.
+        locked: whether another program holds the database now.
         was_full: whether that ever was so.
         transcript: what was committed.
     """
@@ -48,7 +49,7 @@ class Storage:
     def __init__(
         self, limits: Limits, pages: PageLimits, clock: SimulatedClock, rng: random.Random, *, sqlite: bool
     ) -> None:
-        self.full = self.was_full = False
+        self.full = self.was_full = self.locked = False
         self.transcript = Transcript()
         self._failing = ""  # "apply": the write fails; "applied": what was written is there, but nobody can be sure
         self._limits = limits
@@ -74,7 +75,7 @@ class Storage:
                 shared=False,
                 pages=self._pages,
             )
-        return cast("Store", WatchedStore(self._current, self.transcript))
+        return cast("Store", WatchedStore(self._current, self.transcript, lambda: self.locked))
 
     def stored(self) -> Stored:
         """Return everything that an open store holds."""
@@ -100,6 +101,10 @@ class Storage:
         if self.disk is not None:
             self.disk.capacity_bytes = self.disk.used_bytes() + self._rng.choice((0, 5_000, 20_000)) if full else None
 
+    def lock(self, locked: bool) -> None:
+        """Let another program hold the database, or let it go."""
+        self.locked = locked
+
     def fail_once(self) -> None:
         """Let the next write or sync of the log fail; not one of the index, which is nobody's failure."""
         if self.disk is None:
@@ -119,7 +124,7 @@ class Storage:
 
     def forgive(self) -> None:
         """Take every fault back."""
-        self.full, self._failing = False, ""
+        self.full, self.locked, self._failing = False, False, ""
         if self.disk is not None:
             self.disk.forgive()
 
