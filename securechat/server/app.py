@@ -28,6 +28,7 @@ from securechat.errors import LocalProtocolError, LogError, Refusal, TlsFailure
 from securechat.hub.context import HubContext
 from securechat.hub.hub import Hub
 from securechat.hub.interfaces import AuthenticationSettings
+from securechat.hub.wall_clock import WallClock
 from securechat.model import Closing
 from securechat.net.broadcast import write_all
 from securechat.net.connection_limits import ConnectionLimits
@@ -44,7 +45,7 @@ from securechat.server.admin_protocol import SOCKET
 from securechat.server.admin_socket import AdminServer, ProcessInfo, facts_of
 from securechat.server.banner import banner, endpoint
 from securechat.server.broadcaster import Broadcaster
-from securechat.server.clock_file import doubt_sentence, read_time, write_time
+from securechat.server.clock_file import doubt_sentence, read_time, since_boot_s, write_time
 from securechat.server.config.loading import ServerConfig
 from securechat.server.console import Console
 from securechat.server.operator_log import OperatorLog
@@ -128,6 +129,7 @@ class Server:
             config.limits,
             self._post_for_log,
             at_pass_end=self._at_pass_end_for_log,
+            wall_ms=WallClock(utc_ms, since_boot_s).now_ms,
             on_warning=self._warn,
             on_notice=lambda sentence: console.event("notice", sentence),
         )

@@ -6,8 +6,12 @@ by its own warnings.
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable
 from enum import Enum
+from pathlib import Path
+
+from securechat.programs import Program, command
 
 SILENT_S = 60.0
 """Seconds without a condition before its end is reported, and before it counts as a new one: a disk at its limit takes
@@ -38,6 +42,14 @@ class DiskCondition(Enum):
         ),
         "the journal is emptied again",
     )
+    FUTURE = (
+        (
+            "the newest message is from {detail} ahead of this machine's clock, which is slow now or was fast then. "
+            "New messages get the time of that one until the clock has passed it. If the clock is right, stop the "
+            "server, then: {mend}"
+        ),
+        "the clock has passed the time of the newest message; new messages have their own time again",
+    )
 
 
 class DiskConditions:
@@ -46,9 +58,13 @@ class DiskConditions:
     Args:
         report: called with a sentence, and whether a condition began.
         clock: monotonic seconds.
+        directory: the data directory, for commands to copy.
     """
 
-    def __init__(self, report: Callable[[str, bool], None], clock: Callable[[], float]) -> None:
+    def __init__(
+        self, report: Callable[[str, bool], None], clock: Callable[[], float], directory: Path = Path()
+    ) -> None:
+        self._directory = directory
         self._report = report
         self._clock = clock
         self._seen_s: dict[DiskCondition, float] = {}
@@ -56,7 +72,9 @@ class DiskConditions:
     def met(self, condition: DiskCondition, detail: object) -> None:
         """Note a condition that is true now."""
         if condition not in self._seen_s:
-            self._report(condition.value[0].format(detail=detail), True)
+            began: str = condition.value[0]
+            mend = command(Program.ADMIN, f"check --mend-times --data {shlex.quote(str(self._directory))}")
+            self._report(began.replace("{detail}", str(detail)).replace("{mend}", mend), True)
         self._seen_s[condition] = self._clock()
 
     def passed(self, condition: DiskCondition, *, for_certain: bool = False) -> None:

@@ -19,6 +19,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from pathlib import Path
 from typing import Any, TypeAlias, TypeVar
 
 from msgspec import Struct
@@ -37,6 +38,7 @@ from securechat.storage.store import (
     Store,
     StoreWrite,
 )
+from securechat.text.durations import shown_duration, shown_time
 from securechat.text.refusals import refusal_for
 
 _T = TypeVar("_T")
@@ -47,6 +49,8 @@ PendingWrite: TypeAlias = tuple[StoreWrite, Callable[[Any], None] | None]
 LOOK_EVERY_S = 1.0
 """Longest interval between two checks of free space; also checked when drafts may have used a quarter of
 low_disk_bytes."""
+FUTURE_MS = 300_000
+"""A message from up to five minutes ahead is a clock that was set right since: Kerberos allows as much (RFC 4120)."""
 _ERASE_TRIES = 30
 """An erasure starts at half of its time limit and is retried this many times in the other half."""
 _DRAFT_BYTES = 1024
@@ -77,6 +81,8 @@ class GroupCommitter:
         clock: monotonic seconds.
         erase_within_s: the time limit for removing edited or deleted text from the files too.
         report: called with a sentence about the disk for the operator, and whether a condition began or ended.
+        wall_ms: UTC milliseconds, to notice that messages are from the future; None where that is not looked for.
+        directory: the data directory, for commands in those sentences.
     """
 
     def __init__(
@@ -88,8 +94,11 @@ class GroupCommitter:
         *,
         erase_within_s: float = ERASE_WITHIN_S,
         report: Callable[[str, bool], None] = lambda _sentence, _began: None,
+        wall_ms: Callable[[], int] | None = None,
+        directory: Path = Path(),
     ) -> None:
-        self.conditions = DiskConditions(report, clock)
+        self._wall_ms = wall_ms
+        self.conditions = DiskConditions(report, clock, directory)
         self._store = store
         self._limits = limits
         self._free_bytes = free_bytes
@@ -130,6 +139,17 @@ class GroupCommitter:
             else:
                 self.conditions.passed(DiskCondition.JOURNAL_HELD, for_certain=True)
 
+    def look_at_times(self) -> None:
+        """Report when the newest entry is from the future: after a clock was set ahead, or is slow now."""
+        if self._wall_ms is None:
+            return
+        now_ms, newest_ms = self._wall_ms(), self._store.newest_at_ms
+        if newest_ms > now_ms + FUTURE_MS:
+            ahead = shown_duration((newest_ms - now_ms) / 1000)
+            self.conditions.met(DiskCondition.FUTURE, f"{shown_time(newest_ms)}, {ahead}")
+        elif newest_ms <= now_ms:
+            self.conditions.passed(DiskCondition.FUTURE, for_certain=True)
+
     def erase_in_s(self) -> float | None:
         """Seconds until `tidy` must be called even if nothing is written; None when it need not be."""
         return None if self._erase_at_s is None else max(0.0, self._erase_at_s - self._clock())
@@ -157,6 +177,7 @@ class GroupCommitter:
                 self.conditions.met(DiskCondition.FULL, "a write found no space")
                 continue
             self._owed.clear()
+            self.look_at_times()
             if not refuse_fresh:
                 self.conditions.passed(DiskCondition.FULL)
             return applied

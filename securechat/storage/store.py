@@ -303,6 +303,10 @@ class Store(Protocol):
         """Size of a journal that another process's reading keeps from being emptied; 0 while none does."""
 
     @property
+    def newest_at_ms(self) -> int:
+        """Time of the newest entry, UTC milliseconds, which no later entry goes below; 0 for none."""
+
+    @property
     def erasing(self) -> bool:
         """Whether edited or deleted text may still be in a file."""
 

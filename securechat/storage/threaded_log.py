@@ -179,6 +179,8 @@ class ThreadedLog:
             time.monotonic,
             erase_within_s=erase_within_s,
             report=self._report,
+            wall_ms=wall_ms,
+            directory=directory,
         )
         self._at_pass_end = at_pass_end
         self._gathered: list[PendingWrite] = []  # of this pass
@@ -211,6 +213,7 @@ class ThreadedLog:
         self._on_commit = on_commit
         self._on_failure = on_failure
         state = self._store.open()
+        self._committer.look_at_times()
         for name, target in (("log-writer", self._write_on), ("log-reader", self._read_on)):
             thread = threading.Thread(target=target, name=name, daemon=True)
             self._threads.append(thread)

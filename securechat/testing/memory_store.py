@@ -428,6 +428,11 @@ class MemoryStore:
         return 0
 
     @property
+    def newest_at_ms(self) -> int:
+        """Not looked at: nobody operates this store."""
+        return 0
+
+    @property
     def erasing(self) -> bool:
         """Never: what is gone is gone."""
         return False

@@ -43,6 +43,7 @@ class Storage:
         full: whether nothing more can be written now.
         locked: whether another program holds the database now.
         was_full: whether that ever was so.
+        may_fail: whether a write or sync ever was to fail: the only thing that may end the log.
         transcript: what was committed.
     """
 
@@ -51,6 +52,7 @@ class Storage:
     ) -> None:
         self.full = self.was_full = self.locked = False
         self.transcript = Transcript()
+        self.may_fail = False
         self._failing = ""  # "apply": the write fails; "applied": what was written is there, but nobody can be sure
         self._limits = limits
         self._pages = pages
@@ -107,6 +109,7 @@ class Storage:
 
     def fail_once(self) -> None:
         """Let the next write or sync of the log fail; not one of the index, which is nobody's failure."""
+        self.may_fail = True
         if self.disk is None:
             self._failing = self._rng.choice(("apply", "applied"))
         else:

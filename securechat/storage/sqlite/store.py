@@ -72,7 +72,7 @@ from securechat.storage.store import (
 
 DATABASE = "securechat.db"
 
-_OPENING_BUSY_MS = 5_000
+_OPENING_BUSY_MS = 3_000
 """Longest wait at the start for a program that holds the database."""
 _BUSY_MS = 250
 """Longest wait of one attempt to write or read for a program that holds the database; the caller tries again."""
@@ -363,6 +363,12 @@ class SqliteStore:
     def held_bytes(self) -> int:
         """Size of a journal that a reader outside keeps from being emptied; see `Store.held_bytes`."""
         return self._held_bytes
+
+    @property
+    def newest_at_ms(self) -> int:
+        """Time of the newest entry; see `Store.newest_at_ms`."""
+        newest_at_ms: int = self._log.last_sent_at_ms
+        return newest_at_ms
 
     @property
     def erasing(self) -> bool:

@@ -150,14 +150,6 @@ def batch_lost_while_the_database_is_locked(_: Any) -> Any:
     return nothing
 
 
-@planted(inline_log.InlineLog, "_put_back")
-def batch_behind_later_ones_after_a_lock(_: Any) -> Any:
-    def put_back(self: Any, entries: Any) -> None:
-        self._queue.extend(entries)
-
-    return put_back
-
-
 @planted(WatchedStore, "apply")
 def locked_database_stops_the_server(original: Any) -> Any:
     def apply(self: Any, writes: Any, *, refuse_fresh: bool = False) -> Any:
