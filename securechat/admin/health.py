@@ -7,6 +7,7 @@ finding has a stable word for scripts.
 from __future__ import annotations
 
 import datetime as dt
+import os
 import shlex
 import shutil
 import stat
@@ -138,6 +139,8 @@ def _too_open(path: Path, mode: int, what: str, *, also: str = "") -> Iterator[H
 
 def _socket(data: Path) -> Iterator[HealthFinding]:
     running, path = is_served(data) is not None, data / SOCKET
+    if not os.access(data, os.X_OK):
+        return  # this user may not look, as the database will tell
     if running and not path.exists() and _IS_UNIX:
         text = f"A server is running, but its socket {path} is missing, so this tool cannot reach it"
         yield HealthFinding("socket", text, "restart the server; its log says why the socket could not be made")
