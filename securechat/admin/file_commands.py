@@ -14,7 +14,7 @@ from securechat.admin.backup_archive import KEY_FILE, CertificateFiles, Manifest
 from securechat.admin.context import CommandContext, shell
 from securechat.admin.exit_codes import AdminExit, AdminFailure
 from securechat.admin.health import HealthSubject, examine
-from securechat.admin.restore import next_steps, recover, restore
+from securechat.admin.restore import mend, next_steps, recover, restore
 from securechat.errors import LogError, TlsFailure
 from securechat.hub.wall_clock import Doubt
 from securechat.server.admin_protocol import AddAuditNote, GetStatus
@@ -108,6 +108,8 @@ def check(context: CommandContext) -> AdminExit:
     """Check files, disk, certificate, clock and database."""
     if not context.data.is_dir():
         raise AdminFailure(AdminExit.IO, f"There is no data directory {context.data}. Name it with --data")
+    if context.options.mend_times:
+        return _mend_times(context)
     facts = _facts(context)
     certificate, key = _certificate_files(context, facts)
     now = dt.datetime.now(dt.UTC)
@@ -129,6 +131,13 @@ def check(context: CommandContext) -> AdminExit:
     looked_at = "clock, disk space, permissions, socket, certificate and every page of the database"
     context.output.record({"findings": len(found)}, [f"{verdict} (checked: {looked_at})"])
     return AdminExit.FINDINGS if found else AdminExit.OK
+
+
+def _mend_times(context: CommandContext) -> AdminExit:
+    count = mend(context.data, dt.datetime.now(dt.UTC), context.confirm)
+    sentence = f"Gave {counted(count, 'message')} the present time" if count else "No message is from the future"
+    context.output.record({"mended": count}, [f"{sentence}. The server can be started"])
+    return AdminExit.OK
 
 
 def _contents(manifest: Manifest) -> str:

@@ -7,6 +7,7 @@ finding has a stable word for scripts.
 from __future__ import annotations
 
 import datetime as dt
+import os
 import shlex
 import shutil
 import stat
@@ -17,14 +18,14 @@ from pathlib import Path
 from cryptography import x509
 from msgspec import Struct
 
-from securechat.errors import LogError, TlsFailure
+from securechat.errors import LogError, LogSchemaTooNew, TlsFailure
 from securechat.hub.wall_clock import Doubt
 from securechat.programs import Program, command
 from securechat.server.admin_protocol import SOCKET
 from securechat.server.clock_file import doubt_sentence
 from securechat.storage.directory import LOCK, is_served
 from securechat.storage.sqlite.loss import find_loss
-from securechat.storage.tools.backup import DATABASE, Snapshot
+from securechat.storage.tools.backup import DATABASE, DatabaseUnreadable, Snapshot, Unreadable
 from securechat.storage.tools.integrity import damage, damaged_messages, last_message_at_ms
 from securechat.text.counts import counted
 from securechat.text.durations import shown_duration, shown_time
@@ -36,7 +37,7 @@ _WARN_DAYS = 30
 """Days before the end of the CA; each client needs a visit before it."""
 _PATIENCE_WITH_CLOCKS_S = 300.0
 """A message from up to five minutes ahead is a clock that was set right since: Kerberos allows as much (RFC 4120)."""
-_FIRST_YEAR, _LAST_YEAR = 2025, 2100
+FIRST_YEAR, LAST_YEAR = 2025, 2100
 """Before this program was written, and later than any of its certificates: an empty battery or a typing error."""
 _IS_UNIX = sys.platform != "win32"
 """Windows has no such modes, and Python no such sockets there."""
@@ -98,7 +99,7 @@ def examine(subject: HealthSubject, progress: Callable[[float], None]) -> list[H
 
 def _clock(subject: HealthSubject) -> Iterator[HealthFinding]:
     now, doubt = subject.now, subject.clock_doubt
-    if not _FIRST_YEAR <= now.year <= _LAST_YEAR:
+    if not FIRST_YEAR <= now.year <= LAST_YEAR:
         yield HealthFinding("clock", f"This machine's clock says {now:%Y-%m-%d}, which is impossible", _SET_CLOCK)
     elif doubt is not None:
         fix = (
@@ -122,23 +123,26 @@ def _disk(subject: HealthSubject) -> Iterator[HealthFinding]:
 def _permissions(subject: HealthSubject) -> Iterator[HealthFinding]:
     yield from _too_open(subject.data, 0o700, "The data directory")
     for path in sorted(subject.data.glob(f"{DATABASE}*")):
-        yield from _too_open(path, 0o600, "The database")
+        # With its journals, which get its mode whenever they are made: reading it just now may have made some.
+        yield from _too_open(path, 0o600, "The database", also="*" if path.name == DATABASE else "")
     yield from _too_open(subject.data / LOCK, 0o600, "The lock file")
     yield from _too_open(subject.data / SOCKET, 0o600, "The administration socket")
 
 
-def _too_open(path: Path, mode: int, what: str) -> Iterator[HealthFinding]:
+def _too_open(path: Path, mode: int, what: str, *, also: str = "") -> Iterator[HealthFinding]:
     try:
         found = stat.S_IMODE(path.lstat().st_mode)
     except OSError:
         return
     if found & ~mode & 0o777 and _IS_UNIX:
         text = f"{what} {path} has mode {found:04o}, so other users of this machine may access it"
-        yield HealthFinding("permissions", text, f"chmod {mode:o} {shlex.quote(str(path))}")
+        yield HealthFinding("permissions", text, f"chmod {mode:o} {shlex.quote(str(path))}{also}")
 
 
 def _socket(data: Path) -> Iterator[HealthFinding]:
     running, path = is_served(data) is not None, data / SOCKET
+    if not os.access(data, os.X_OK):
+        return  # this user may not look, as the database will tell
     if running and not path.exists() and _IS_UNIX:
         text = f"A server is running, but its socket {path} is missing, so this tool cannot reach it"
         yield HealthFinding("socket", text, "restart the server; its log says why the socket could not be made")
@@ -223,15 +227,35 @@ def _database(subject: HealthSubject, progress: Callable[[float], None]) -> Iter
             yield HealthFinding("lost", lost, "see above; the server does not start before that")
             return
         with Snapshot(database) as snapshot:
-            yield from _future(last_message_at_ms(snapshot), subject.now)
+            yield from _future(subject.data, last_message_at_ms(snapshot), subject.now)
             wrong = damage(snapshot, lambda share: progress(0.7 * share))
             for sentence in wrong:
                 yield HealthFinding("database", sentence, _from_backup())
             if not wrong:
                 for sentence in damaged_messages(snapshot, lambda share: progress(0.7 + 0.3 * share)):
                     yield HealthFinding("message", sentence, _ONE_MESSAGE)
+    except LogSchemaTooNew as error:
+        yield HealthFinding("database", str(error), _READABLE[Unreadable.NEWER])
+    except DatabaseUnreadable as error:
+        yield HealthFinding("database", str(error), _READABLE[error.cause])
     except LogError as error:
         yield HealthFinding("database", str(error), _from_backup())
+
+
+_READABLE = {
+    Unreadable.DENIED: (
+        "run this as the user whom the data directory belongs to (sudo -u USER …); if its file system is mounted "
+        "read-only, mount it for writing. The messages are untouched"
+    ),
+    Unreadable.LOCKED: (
+        "close the program that holds the database (a database browser, the sqlite3 shell, a backup tool), then check "
+        "again"
+    ),
+    Unreadable.ABSENT: (
+        "name the server's data directory with --data, or start the server once, which makes the database"
+    ),
+    Unreadable.NEWER: "use the securechat-admin of that newer version",
+}
 
 
 def _from_backup() -> str:
@@ -239,12 +263,13 @@ def _from_backup() -> str:
     return f"stop the server, move the data directory away, and restore the last good backup: {restore}"
 
 
-def _future(last_at_ms: int, now: dt.datetime) -> Iterator[HealthFinding]:
+def _future(data: Path, last_at_ms: int, now: dt.datetime) -> Iterator[HealthFinding]:
     ahead_s = last_at_ms / 1000 - now.timestamp()
     if ahead_s > _PATIENCE_WITH_CLOCKS_S:
         yield HealthFinding(
             "clock",
             f"The newest message is from {shown_time(last_at_ms)}, {shown_duration(ahead_s)} ahead of this machine's "
             "clock, which is slow now or was fast then. New messages get that time until the clock has passed it",
-            f"compare `date` with a watch. If it is wrong: {_SET_CLOCK}",
+            f"compare `date` with a watch. If it is wrong: {_SET_CLOCK}. If it is right, stop the server, then: "
+            f"{command(Program.ADMIN, f'check --mend-times --data {shlex.quote(str(data))}')}",
         )

@@ -225,6 +225,12 @@ def _add_files(command: _Commands) -> None:
         _later("file_commands", "check"),
         "check files, disk, certificate, clock and database; exit code 4 if there are findings",
     )
+    check.add_argument(
+        "--mend-times",
+        action="store_true",
+        help="give messages from the future the present time, while the server is stopped; asks first",
+    )
+    check.add_argument("--yes", action="store_true", help="do not ask")
     for one in (backup, check):
         one.add_argument(
             "--cert",

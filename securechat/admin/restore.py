@@ -1,11 +1,13 @@
 """Restores a backup into a data directory and a certificate directory, and overwrites nothing.
 
-It also recovers a data directory whose journal is damaged, without the lost transactions.
+It also recovers a data directory whose journal is damaged, without the lost transactions, and mends the times of
+messages from the future.
 """
 
 from __future__ import annotations
 
 import contextlib
+import datetime as dt
 import shlex
 from collections.abc import Callable
 from pathlib import Path
@@ -14,6 +16,7 @@ from msgspec import Struct
 
 from securechat.admin.backup_archive import Manifest, unpack
 from securechat.admin.exit_codes import AdminExit, AdminFailure
+from securechat.admin.health import FIRST_YEAR, LAST_YEAR
 from securechat.errors import LogError, LogLocked, LogSchemaTooNew
 from securechat.programs import Program, command
 from securechat.server.admin_protocol import SOCKET
@@ -21,8 +24,11 @@ from securechat.server.clock_file import NAME as CLOCK
 from securechat.storage.directory import LOCK, DirectoryLock, is_served
 from securechat.storage.sqlite.journal import LostFrames
 from securechat.storage.sqlite.loss import accept_loss, extent, lost_end, missing_database
+from securechat.storage.store import DatabaseBusy
 from securechat.storage.tools.backup import DATABASE, LATEST_SCHEMA, Snapshot
-from securechat.storage.tools.integrity import damage
+from securechat.storage.tools.integrity import damage, last_message_at_ms
+from securechat.storage.tools.message_times import mend_times
+from securechat.text.durations import shown_time
 from securechat.tls.certificate_directory import SERVER_FILE
 
 _LEFTOVERS = frozenset({LOCK, SOCKET, CLOCK})
@@ -134,12 +140,46 @@ def recover(data: Path, copy_name: str, confirm: Callable[[str], None]) -> Recov
             )
             accept_loss(database, data / copy_name)
     except LogLocked as error:
-        process = f" (process {error.process})" if error.process is not None else ""
-        stop = command(Program.ADMIN, f"shutdown --data {shlex.quote(str(data))}")
-        raise AdminFailure(AdminExit.REFUSED, f"The server{process} is running. Stop it first: `{stop}`") from error
+        raise _running(data, error) from error
     except (LogError, OSError) as error:
         raise AdminFailure(AdminExit.IO, f"Cannot recover {data}: {error}") from error
     return RecoveredJournal(data / copy_name, lost)
+
+
+def _running(data: Path, error: LogLocked) -> AdminFailure:
+    process = f" (process {error.process})" if error.process is not None else ""
+    stop = command(Program.ADMIN, f"shutdown --data {shlex.quote(str(data))}")
+    return AdminFailure(AdminExit.REFUSED, f"The server{process} is running. Stop it first: `{stop}`")
+
+
+def mend(data: Path, now: dt.datetime, confirm: Callable[[str], None]) -> int:
+    """Give the messages from the future the present time; return how many there were.
+
+    Args:
+        data: the data directory.
+        now: the present, which must be right.
+        confirm: called with a question before anything is changed; raises to stop.
+
+    Raises:
+        Failure: a server runs there, the clock is impossible, or the database cannot be read or written.
+    """
+    if not FIRST_YEAR <= now.year <= LAST_YEAR:
+        raise AdminFailure(AdminExit.REFUSED, f"This machine's clock says {now:%Y-%m-%d}. Set it right first")
+    now_ms = int(now.timestamp() * 1000)
+    try:
+        with DirectoryLock(data / LOCK):
+            with Snapshot(data / DATABASE) as snapshot:
+                newest_ms = last_message_at_ms(snapshot)
+            if newest_ms > now_ms:
+                confirm(
+                    f"The newest message is from {shown_time(newest_ms)}, and by this machine's clock it is "
+                    f"{shown_time(now_ms)}. If that is right, every later message gets the present time."
+                )
+            return mend_times(data / DATABASE, now_ms)
+    except LogLocked as error:
+        raise _running(data, error) from error
+    except (LogError, DatabaseBusy, OSError) as error:
+        raise AdminFailure(AdminExit.IO, f"Cannot mend {data}: {error}. Nothing was changed") from error
 
 
 def _check_empty(directory: Path, flag: str) -> None:

@@ -9,6 +9,10 @@ Where the two are further apart one of them is wrong, or the server was off for 
 remembered one until the clock has stayed as it is for a day, then it goes by the clock. Meanwhile nothing is deleted
 for its age, and a login lasts by whichever of the two is earlier, because a client forgets a login that it is told has
 expired.
+
+The times of messages have a `WallClock` of their own, on which `restore` is never called: it believes the clock that it
+starts with, and holds against a jump while the server runs. Times never decrease by seq, so one message from the future
+keeps all later ones there: by this clock three days ahead at most.
 """
 
 from __future__ import annotations

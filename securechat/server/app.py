@@ -29,6 +29,7 @@ from securechat.errors import LocalProtocolError, LogError, Refusal, TlsFailure
 from securechat.hub.context import HubContext
 from securechat.hub.hub import Hub
 from securechat.hub.interfaces import AuthenticationSettings
+from securechat.hub.wall_clock import WallClock
 from securechat.model import Closing
 from securechat.net.broadcast import write_all
 from securechat.net.connection_limits import ConnectionLimits
@@ -45,7 +46,7 @@ from securechat.server.admin_protocol import SOCKET
 from securechat.server.admin_socket import AdminServer, ProcessInfo, facts_of
 from securechat.server.banner import banner, endpoint, unnamed
 from securechat.server.broadcaster import Broadcaster
-from securechat.server.clock_file import doubt_sentence, read_time, write_time
+from securechat.server.clock_file import doubt_sentence, read_time, since_boot_s, write_time
 from securechat.server.config.loading import ServerConfig
 from securechat.server.console import Console
 from securechat.server.operator_log import OperatorLog
@@ -65,6 +66,8 @@ _SWITCH_INTERVAL_S = 0.0005
 """GIL switch interval: a busy loop costs a commit 1.3 ms with it, 5.8 ms with Python's 5 ms (measured)."""
 _DAY_S = 86_400.0
 _HOUR_S = 3_600.0
+_CLOCK_LOOK_S = 60.0
+"""Seconds between two looks at the clock: a jump is told within a minute, before many messages carry it."""
 _TIDY_S = 600.0
 """Seconds after the start, so that the first housekeeping does not delay clients that reconnect."""
 _RECONNECT_S = 1.0
@@ -123,12 +126,15 @@ class Server:
         self._tick_timer: Timer | None = None
         self._tick_at = 0.0
         self._clock_doubted = False
+        self._remember_at = 0.0
         self._log = ThreadedLog(
             config.data,
             config.limits,
             self._post_for_log,
             at_pass_end=self._at_pass_end_for_log,
+            wall_ms=WallClock(utc_ms, since_boot_s).now_ms,
             on_warning=self._warn,
+            on_notice=lambda sentence: console.event("notice", sentence),
         )
         self._hasher = Argon2Hasher(config.limits, self._loop.post, self._hashing_failed)
         context = HubContext(
@@ -346,14 +352,16 @@ class Server:
     def _look_at_clock(self) -> None:
         """Store the time once an hour, or warn the operator when the clock is doubted."""
         doubt = self._hub.clock.doubt()
-        self._remember_time()
+        if self._loop.now >= self._remember_at:
+            self._remember_at = self._loop.now + _HOUR_S
+            self._remember_time()
         if doubt is None:
             if self._clock_doubted:
                 self._console.event("notice", "the clock agrees with the data directory again")
         elif not self._clock_doubted:
             self._warn(doubt_sentence(doubt))
         self._clock_doubted = doubt is not None
-        self._loop.call_later(_HOUR_S, self._look_at_clock)
+        self._loop.call_later(_CLOCK_LOOK_S, self._look_at_clock)
 
     def _remember_time(self) -> None:
         if self._hub.clock.doubt() is None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import datetime as dt
 import os
+import time
 from pathlib import Path
 
 from securechat.files import read_regular
@@ -18,6 +19,12 @@ from securechat.hub.wall_clock import DOUBT_MS, HOLD_S, Doubt
 NAME = "clock"
 _MOST_BYTES = 64
 _LATEST_MS = 2**53
+
+
+def since_boot_s() -> float:
+    """Return monotonic seconds that go on while the machine sleeps, where the system counts them (Linux)."""
+    clock = getattr(time, "CLOCK_BOOTTIME", None)
+    return time.monotonic() if clock is None else time.clock_gettime(clock)
 
 
 def read_time(data: Path) -> int:

@@ -8,6 +8,9 @@ The steps (promise 5):
 3. No space even for that: every write is answered from the stored data, and nothing is written. Names that were changed
    or released meanwhile are kept and written with the next batch, in order.
 
+A database that another process holds is none of these: `commit` raises DatabaseBusy, and its caller makes the same call
+again, with the same entries in the same order.
+
 Any other failure ends the log: `commit` raises LogError, and its owner must never call it again. No write of that batch
 is answered, because its outcome is unknown.
 """
@@ -16,6 +19,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from pathlib import Path
 from typing import Any, TypeAlias, TypeVar
 
 from msgspec import Struct
@@ -23,6 +27,7 @@ from msgspec import Struct
 from securechat.limits import Limits
 from securechat.model import Draft, LogEntry, Revision
 from securechat.records.log import NotAppended
+from securechat.storage.conditions import DiskCondition, DiskConditions
 from securechat.storage.store import (
     ERASE_WITHIN_S,
     CommitResult,
@@ -33,6 +38,7 @@ from securechat.storage.store import (
     Store,
     StoreWrite,
 )
+from securechat.text.durations import shown_duration, shown_time
 from securechat.text.refusals import refusal_for
 
 _T = TypeVar("_T")
@@ -43,6 +49,8 @@ PendingWrite: TypeAlias = tuple[StoreWrite, Callable[[Any], None] | None]
 LOOK_EVERY_S = 1.0
 """Longest interval between two checks of free space; also checked when drafts may have used a quarter of
 low_disk_bytes."""
+FUTURE_MS = 300_000
+"""A message from up to five minutes ahead is a clock that was set right since: Kerberos allows as much (RFC 4120)."""
 _ERASE_TRIES = 30
 """An erasure starts at half of its time limit and is retried this many times in the other half."""
 _DRAFT_BYTES = 1024
@@ -72,6 +80,9 @@ class GroupCommitter:
         free_bytes: free space of the store's file system; called at most once in LOOK_EVERY_S.
         clock: monotonic seconds.
         erase_within_s: the time limit for removing edited or deleted text from the files too.
+        report: called with a sentence about the disk for the operator, and whether a condition began or ended.
+        wall_ms: UTC milliseconds, to notice that messages are from the future; None where that is not looked for.
+        directory: the data directory, for commands in those sentences.
     """
 
     def __init__(
@@ -82,7 +93,12 @@ class GroupCommitter:
         clock: Callable[[], float],
         *,
         erase_within_s: float = ERASE_WITHIN_S,
+        report: Callable[[str, bool], None] = lambda _sentence, _began: None,
+        wall_ms: Callable[[], int] | None = None,
+        directory: Path = Path(),
     ) -> None:
+        self._wall_ms = wall_ms
+        self.conditions = DiskConditions(report, clock, directory)
         self._store = store
         self._limits = limits
         self._free_bytes = free_bytes
@@ -98,6 +114,7 @@ class GroupCommitter:
         """Make the entries durable, or refuse them.
 
         Raises:
+            DatabaseBusy: nothing was stored; the same entries must be committed again, before any others.
             LogError: their outcome is unknown; the log must stop.
         """
         owed = list(self._owed.values())
@@ -117,6 +134,21 @@ class GroupCommitter:
         with suppress(DiskFull):  # the journal keeps what the database cannot take yet
             self._store.tidy(idle=idle)
             self._erase()
+            if self._store.held_bytes:
+                self.conditions.met(DiskCondition.JOURNAL_HELD, self._store.held_bytes >> 20)
+            else:
+                self.conditions.passed(DiskCondition.JOURNAL_HELD, for_certain=True)
+
+    def look_at_times(self) -> None:
+        """Report when the newest entry is from the future: after a clock was set ahead, or is slow now."""
+        if self._wall_ms is None:
+            return
+        now_ms, newest_ms = self._wall_ms(), self._store.newest_at_ms
+        if newest_ms > now_ms + FUTURE_MS:
+            ahead = shown_duration((newest_ms - now_ms) / 1000)
+            self.conditions.met(DiskCondition.FUTURE, f"{shown_time(newest_ms)}, {ahead}")
+        elif newest_ms <= now_ms:
+            self.conditions.passed(DiskCondition.FUTURE, for_certain=True)
 
     def erase_in_s(self) -> float | None:
         """Seconds until `tidy` must be called even if nothing is written; None when it need not be."""
@@ -142,8 +174,12 @@ class GroupCommitter:
             try:
                 applied = self._store.apply(writes, refuse_fresh=refuse_fresh)
             except DiskFull:
+                self.conditions.met(DiskCondition.FULL, "a write found no space")
                 continue
             self._owed.clear()
+            self.look_at_times()
+            if not refuse_fresh:
+                self.conditions.passed(DiskCondition.FULL)
             return applied
         self._owe(writes)
         return self._store.answer(writes)
@@ -154,7 +190,15 @@ class GroupCommitter:
         if now_s >= self._look_at_s or self._written_bytes >= self._limits.low_disk_bytes // 4:
             self._look_at_s = now_s + LOOK_EVERY_S
             self._written_bytes = 0
-            self._is_low = self._free_bytes() < self._limits.low_disk_bytes
+            free_bytes = self._free_bytes()
+            was_low, self._is_low = self._is_low, free_bytes < self._limits.low_disk_bytes
+            if self._is_low:
+                self.conditions.met(
+                    DiskCondition.FULL,
+                    f"{free_bytes >> 20} MiB are free, and {self._limits.low_disk_bytes >> 20} MiB are kept in reserve",
+                )
+            elif was_low:
+                self.conditions.passed(DiskCondition.FULL, for_certain=True)
         return self._is_low
 
     def _owe(self, writes: Sequence[StoreWrite]) -> None:

@@ -115,6 +115,10 @@ class DiskFull(SecurechatError):
     """The disk is full and the transaction was rolled back whole: nothing was stored, nothing is damaged."""
 
 
+class DatabaseBusy(SecurechatError):
+    """Another process holds the database's lock: nothing was read or written, and the same call may be made again."""
+
+
 class QueryTooExpensive(SecurechatError):
     """A query was stopped because it cost more than one query may."""
 
@@ -256,6 +260,7 @@ class Store(Protocol):
 
         Raises:
             DiskFull: nothing was stored, and the store is as before.
+            DatabaseBusy: the same, because another process holds the database.
             LogError: the outcome of the batch is unknown; the store must not be written again.
         """
 
@@ -267,6 +272,7 @@ class Store(Protocol):
 
         Raises:
             QueryTooExpensive: the query was stopped.
+            DatabaseBusy: another process holds the database.
             LogError: the store cannot be read.
         """
 
@@ -290,14 +296,22 @@ class Store(Protocol):
         """Read the last entries of the audit, oldest first. Raises LogError."""
 
     def tidy(self, *, idle: bool) -> None:
-        """Checkpoint the journal, if it is time. Raises as `apply`."""
+        """Checkpoint the journal, if it is time. Raises DiskFull and LogError as `apply`."""
+
+    @property
+    def held_bytes(self) -> int:
+        """Size of a journal that another process's reading keeps from being emptied; 0 while none does."""
+
+    @property
+    def newest_at_ms(self) -> int:
+        """Time of the newest entry, UTC milliseconds, which no later entry goes below; 0 for none."""
 
     @property
     def erasing(self) -> bool:
         """Whether edited or deleted text may still be in a file."""
 
     def erase(self) -> None:
-        """Erase that text from every file; a reader can prevent it, then ``erasing`` stays true. Raises as `apply`."""
+        """Erase that text from every file; a reader can prevent it, then ``erasing`` stays true. Raises as `tidy`."""
 
     @property
     def fills_checksums(self) -> bool:

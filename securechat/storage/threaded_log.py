@@ -6,6 +6,10 @@ commits on average). The writing thread takes all queued writes at once, at most
 one transaction, and posts one callback to the loop: every ``done`` in order, then the delivery. While it syncs, the
 next batch gathers: batch size adapts to the disk without a timer.
 
+While another process holds the database, both threads wait and try again: drafts gather up to ``append_queue``, the
+operator is told once, and nothing is lost or answered. An end that comes meanwhile drops what waits unanswered; clients
+send it again.
+
 After a failure the log is silent: ``on_failure`` is called once on the loop, and no ``done`` of a draft ever again,
 with neither success nor refusal. Both could be wrong: a commit whose sync failed may still be there after the restart,
 and the retry of the same draft then finds it.
@@ -40,13 +44,15 @@ from securechat.records.queries import (
     UnreadRows,
 )
 from securechat.records.rooms import PurgeExpired, PutReadMarker, PutRoom, PutRoomBan
+from securechat.storage.conditions import DiskCondition
 from securechat.storage.group_commit import CommittedBatch, GroupCommitter, PendingWrite, answer_reading
 from securechat.storage.search.maintenance import IndexProgress
 from securechat.storage.search.thread import SearchThread
-from securechat.storage.sqlite.store import SqliteStore, utc_ms
+from securechat.storage.sqlite.store import DATABASE, SqliteStore, utc_ms
 from securechat.storage.store import (
     ERASE_WITHIN_S,
     ApplyChanges,
+    DatabaseBusy,
     IdentifySender,
     ReleaseName,
     RenameSender,
@@ -133,6 +139,7 @@ class ThreadedLog:
         on_index_progress: called on the loop's thread, about once a second, while the search index is built.
         on_warning: called on the loop's thread with a sentence for the operator, about a problem that does not stop the
             log.
+        on_notice: called on the loop's thread with a sentence for the operator, about a problem that is over.
 
     Attributes:
         failure: the error that ended the log; None while it works.
@@ -152,10 +159,15 @@ class ThreadedLog:
         erase_within_s: float = ERASE_WITHIN_S,
         on_index_progress: Callable[[IndexProgress], None] = lambda _: None,
         on_warning: Callable[[str], None] = lambda _: None,
+        on_notice: Callable[[str], None] = lambda _: None,
     ) -> None:
         self.failure: LogError | None = None
         self.index_trouble: str | None = None
         self._on_warning = on_warning
+        self._on_notice = on_notice
+        self._database = directory / DATABASE
+        self._ends = threading.Event()  # set by `close`: whatever waits for another process waits no longer
+        self._has_given_up = False  # a batch was dropped so; used by the writing thread only
         self._damaged: set[int] = set()  # messages reported to the operator; used by the reading thread only
         self._limits = limits
         self._post = post
@@ -166,6 +178,9 @@ class ThreadedLog:
             free_bytes or (lambda: _free_bytes(directory)),
             time.monotonic,
             erase_within_s=erase_within_s,
+            report=self._report,
+            wall_ms=wall_ms,
+            directory=directory,
         )
         self._at_pass_end = at_pass_end
         self._gathered: list[PendingWrite] = []  # of this pass
@@ -198,6 +213,7 @@ class ThreadedLog:
         self._on_commit = on_commit
         self._on_failure = on_failure
         state = self._store.open()
+        self._committer.look_at_times()
         for name, target in (("log-writer", self._write_on), ("log-reader", self._read_on)):
             thread = threading.Thread(target=target, name=name, daemon=True)
             self._threads.append(thread)
@@ -278,6 +294,7 @@ class ThreadedLog:
         if not self._threads:
             return
         self._hand_over()
+        self._ends.set()
         self._writes.put(None)
         self._queries.put(None)
         for thread in self._threads:
@@ -320,6 +337,10 @@ class ThreadedLog:
         self._waiting -= drafts
         batch.deliver(self._on_commit)
 
+    def _report(self, sentence: str, began: bool) -> None:
+        """Tell the operator about the disk; called on the writing thread."""
+        self._post(_Answer(self._on_warning if began else self._on_notice, sentence))
+
     # --- On the writing thread ------------------------------------------------------------------------------------
 
     def _write_on(self) -> None:
@@ -331,8 +352,10 @@ class ThreadedLog:
             try:
                 self._commit(entries)
                 self._committer.tidy(idle=not self._backlog and self._writes.empty())
-                if not going:
+                if not going and not self._has_given_up:
                     self._committer.settle()
+            except DatabaseBusy:  # at the end, with names still to be written: the next start finds the earlier ones
+                self._has_given_up = True
             except Exception as error:  # noqa: BLE001  # after any error nothing may be acknowledged
                 self._fail(error)
 
@@ -359,13 +382,32 @@ class ThreadedLog:
     def _commit(self, entries: list[PendingWrite]) -> None:
         if not entries:
             return
-        batch = self._committer.commit(entries)
+        batch = self._commit_when_free(entries)
+        if batch is None:
+            return
         if self._searching is not None:
             self._searching.committed(vanished=any(removes(write) for write, _ in entries))
         drafts = sum(isinstance(write, Draft | Revision) for write, _ in entries)
         with self._failing:  # the reading thread may just have failed: nothing may be acknowledged then
             if self.failure is None:
                 self._post(lambda: self._deliver(batch, drafts))
+
+    def _commit_when_free(self, entries: list[PendingWrite]) -> CommittedBatch | None:
+        """Commit, however long another process holds the database; None when the log ended meanwhile.
+
+        Each attempt waits inside SQLite for a quarter of a second, without the GIL.
+        """
+        conditions = self._committer.conditions
+        while not self._has_given_up and self.failure is None:
+            try:
+                batch = self._committer.commit(entries)
+            except DatabaseBusy:
+                conditions.met(DiskCondition.LOCKED, self._database)
+                self._has_given_up = self._ends.is_set()
+            else:
+                conditions.passed(DiskCondition.LOCKED, for_certain=True)
+                return batch
+        return None
 
     def _fail(self, error: Exception) -> None:
         """Stop permanently, and report the failure once."""
@@ -386,7 +428,12 @@ class ThreadedLog:
         if self.failure is not None:
             return LOG_FAILED
         try:
-            return answer_reading(read)
+            while True:
+                try:
+                    return answer_reading(read)
+                except DatabaseBusy:
+                    if self._ends.is_set() or self.failure is not None:
+                        return LOG_FAILED
         except Exception as error:  # noqa: BLE001  # an unreadable database must not be written either
             self._fail(error)
             return LOG_FAILED

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import TypeVar
 
 from securechat.errors import LogError
@@ -26,7 +27,7 @@ from securechat.records.queries import (
     UnreadRows,
 )
 from securechat.storage.group_commit import GroupCommitter, PendingWrite, answer_reading
-from securechat.storage.store import ApplyChanges, IdentifySender, ReleaseName, RenameSender, Store
+from securechat.storage.store import ApplyChanges, DatabaseBusy, IdentifySender, ReleaseName, RenameSender, Store
 from securechat.storage.threaded_log import LOG_FAILED, check_changes, check_storable
 from securechat.text.refusals import refusal_for
 
@@ -135,11 +136,14 @@ class InlineLog:
         """Commit the queue, with its callbacks posted, and close the store."""
         if not self._open:
             return
-        while self._queue and self.failure is None:
+        waiting = -1
+        while self._queue and self.failure is None and len(self._queue) != waiting:
+            waiting = len(self._queue)  # unchanged after a try: another process holds the store, and they are dropped
             self._commit(self._post)
         try:
             if self.failure is None:
-                self._committer.settle()
+                with suppress(DatabaseBusy):
+                    self._committer.settle()
             self._close_store(failed=self.failure is not None)
         except LogError as error:
             self._fail(error)
@@ -185,11 +189,18 @@ class InlineLog:
             batch = self._committer.commit(entries)
             self._committed(entries)
             self._committer.tidy(idle=not self._queue)
+        except DatabaseBusy:
+            self._put_back(entries)
+            return
         except LogError as error:
             self._fail(error)
             return
         self._waiting -= sum(isinstance(write, Draft | Revision) for write, _ in entries)
         tell(lambda: batch.deliver(self._on_commit))
+
+    def _put_back(self, entries: Sequence[PendingWrite]) -> None:
+        """Another process holds the store: the same entries are tried again, in the same place."""
+        self._queue.extendleft(reversed(entries))
 
     def _committed(self, entries: Sequence[PendingWrite]) -> None:
         """A batch is durable; a log with an index beside it tells the index's maintainer."""
@@ -206,6 +217,8 @@ class InlineLog:
             return
         try:
             done(answer_reading(read))
+        except DatabaseBusy:
+            self._read_later(read, done)
         except LogError as error:
             self._fail(error)
             done(LOG_FAILED)

@@ -423,6 +423,16 @@ class MemoryStore:
         """Nothing waits anywhere."""
 
     @property
+    def held_bytes(self) -> int:
+        """Never: there is no journal."""
+        return 0
+
+    @property
+    def newest_at_ms(self) -> int:
+        """Not looked at: nobody operates this store."""
+        return 0
+
+    @property
     def erasing(self) -> bool:
         """Never: what is gone is gone."""
         return False

@@ -44,6 +44,7 @@ def test_13_a_full_disk_refuses_new_messages_keeps_readers_reading_and_recovers(
                 stored += 1
             assert stored < 4000, "24 MiB hold everything"
         assert refused.code is ErrorCode.DISK_FULL
+        assert "Free some" in server.wait_for_line("the disk is full")
         bob.hello("bob")  # people still come, and read everything
         assert len(bob.history("lobby")) == stored
         ballast = Path(f"/proc/{server.pid}/root{data}/ballast")
@@ -56,7 +57,10 @@ def test_13_a_full_disk_refuses_new_messages_keeps_readers_reading_and_recovers(
                 break
         assert bob.wait_for_text("there is room again").seq == answer.seq
         assert len(bob.history("lobby")) == stored + 1
+        server.wait_for_line("the disk has space again")
         assert server.stop() == 0
+        told = [line for line in server.lines if "the disk is full" in line]
+        assert len(told) == 1, told
 
 
 @pytest.mark.skipif(

@@ -191,3 +191,36 @@ def test_a_really_full_disk(tmp_path):
     if done.returncode == 77 or "unshare failed" in done.stderr:
         pytest.skip(f"cannot mount a small file system: {done.stderr.strip()}")
     assert (done.returncode, done.stdout) == (0, "played\n"), done.stderr
+
+
+def play_below_a_file_size_limit(directory):
+    """Messages until the journal reaches a limit that the system sets for files (ulimit -f)."""
+    import resource
+
+    told = []
+    rig = Rig(OnDisk(directory / "data"), Limits(low_disk_bytes=1, commit_messages=64))
+    rig.log._committer.conditions._report = lambda sentence, _began: told.append(sentence)
+    drafts = [rig.draft(n, f"{n} " + "x" * 3000) for n in range(1, 301)]
+    outcomes = rig.append(*drafts[:100])
+    resource.setrlimit(resource.RLIMIT_FSIZE, (600 * KIB, resource.RLIM_INFINITY))
+    outcomes += rig.append(*drafts[100:])
+    assert any(refused(outcomes)), "300 messages of 3 KB fitted into 600 KiB"
+    assert rig.failures == []
+    assert any("the disk is full" in sentence for sentence in told), told
+    resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+    check_history(acks_of(drafts, outcomes), rig.everything())
+    rig.restart()
+    check_history(acks_of(drafts, outcomes), rig.everything())
+    rig.close()
+    print("played")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such limit")
+def test_a_file_size_limit_is_a_full_disk(tmp_path):
+    """As a quota is: SQLite calls both an input/output error of a write, with the errno beside it."""
+    script = SMALL_DISK.replace("play_on_a_small_disk", "play_below_a_file_size_limit")
+    done = subprocess.run(
+        [sys.executable, "-c", script, str(tmp_path), str(Path(__file__).parent)],
+        capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert (done.returncode, done.stdout) == (0, "played\n"), done.stderr

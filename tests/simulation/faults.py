@@ -29,6 +29,7 @@ class Faults:
     def __init__(self, world: World) -> None:
         self.world = world
         self._rng = world.chance.dice("faults")
+        self._locks = world.chance.dice("locks")
         acts: dict[str, Callable[[], None]] = {
             "cut": self._cut, "hold": self._hold, "slow": self._slow, "kill": self._kill, "power": self._power,
             "drain": self._drain, "full": self._full, "failure": self._failure, "clock": self._clock,
@@ -138,14 +139,23 @@ class Faults:
             self.world.server.drain()
 
     def _full(self) -> None:
-        """The disk is full for a while."""
+        """The disk is full for a while; at times another program holds the database beside it, before or after."""
         storage, people, rng = self.world.storage, self.world.people, self._rng
+        if self._locks.random() < 0.4:
+            self._lock(self._locks)
         owner, other = rng.choice(people), rng.choice(people)
         if owner is not other and rng.random() < 0.5:
             self._full_for(owner, other)
             return
         storage.fill(True)
         self._later(0.2, 2.0, lambda: storage.fill(False))
+
+    def _lock(self, dice: random.Random) -> None:
+        """Another program holds the database for a while: messages wait, and the server goes on afterwards."""
+        clock, storage = self.world.clock, self.world.storage
+        begins_s = dice.uniform(0.0, 2.5)
+        clock.call_later(begins_s, lambda: storage.lock(not self.world.calm))
+        clock.call_later(begins_s + dice.uniform(0.2, 3.0), lambda: storage.lock(False))
 
     def _full_for(self, owner: Person, other: Person) -> None:
         """It is full just when somebody comes back, and as soon as there is room, somebody else wants their name."""

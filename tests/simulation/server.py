@@ -238,6 +238,7 @@ class SimulatedServer:
     # --- the end
 
     def _log_failed(self, error: Exception) -> None:
+        assert self.world.storage.may_fail, f"the log failed, and no write or sync had: {error}"
         self.clock.note("server", f"the log failed: {error}")
         self.failed_at = self.clock.now
         for session, (transport, _) in list(self.sessions.items()):

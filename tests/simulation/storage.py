@@ -41,15 +41,18 @@ class Storage:
 
     Attributes:
         full: whether nothing more can be written now.
+        locked: whether another program holds the database now.
         was_full: whether that ever was so.
+        may_fail: whether a write or sync ever was to fail: the only thing that may end the log.
         transcript: what was committed.
     """
 
     def __init__(
         self, limits: Limits, pages: PageLimits, clock: SimulatedClock, rng: random.Random, *, sqlite: bool
     ) -> None:
-        self.full = self.was_full = False
+        self.full = self.was_full = self.locked = False
         self.transcript = Transcript()
+        self.may_fail = False
         self._failing = ""  # "apply": the write fails; "applied": what was written is there, but nobody can be sure
         self._limits = limits
         self._pages = pages
@@ -74,7 +77,7 @@ class Storage:
                 shared=False,
                 pages=self._pages,
             )
-        return cast("Store", WatchedStore(self._current, self.transcript))
+        return cast("Store", WatchedStore(self._current, self.transcript, lambda: self.locked))
 
     def stored(self) -> Stored:
         """Return everything that an open store holds."""
@@ -100,8 +103,13 @@ class Storage:
         if self.disk is not None:
             self.disk.capacity_bytes = self.disk.used_bytes() + self._rng.choice((0, 5_000, 20_000)) if full else None
 
+    def lock(self, locked: bool) -> None:
+        """Let another program hold the database, or let it go."""
+        self.locked = locked
+
     def fail_once(self) -> None:
         """Let the next write or sync of the log fail; not one of the index, which is nobody's failure."""
+        self.may_fail = True
         if self.disk is None:
             self._failing = self._rng.choice(("apply", "applied"))
         else:
@@ -119,7 +127,7 @@ class Storage:
 
     def forgive(self) -> None:
         """Take every fault back."""
-        self.full, self._failing = False, ""
+        self.full, self.locked, self._failing = False, False, ""
         if self.disk is not None:
             self.disk.forgive()
 

@@ -428,6 +428,8 @@ class SearchIndex:
             yield
         except apsw.FullError as error:
             raise DiskFull(str(error)) from error
+        except apsw.BusyError as error:
+            raise IndexUnavailable(f"another program holds it: {error}") from error
         except apsw.CantOpenError as error:
             raise IndexUnavailable(str(error)) from error
         except OSError as error:

@@ -12,8 +12,8 @@ import apsw
 import msgspec
 from msgspec import Struct
 
-from securechat.errors import LogError
 from securechat.storage.sqlite.checksums import decode_rows
+from securechat.storage.sqlite.failures import reading_failure
 
 
 class IndexedMessage(Struct, frozen=True, gc=False, array_like=True):
@@ -121,4 +121,4 @@ class IndexLogReader:
         try:
             return self._connection.execute(sql, bindings).fetchall()
         except apsw.Error as error:
-            raise LogError(f"the message log cannot be read: {error}") from error
+            raise reading_failure(error) from error

@@ -27,7 +27,7 @@ from securechat.records.queries import SearchQuery, SearchRows
 from securechat.storage.search.index import STRETCH, IndexCorrupt, SearchIndex
 from securechat.storage.search.log_reader import IndexLogReader
 from securechat.storage.search.query import Searcher
-from securechat.storage.store import ERASE_WITHIN_S, DiskFull, IndexLocation, QueryTooExpensive
+from securechat.storage.store import ERASE_WITHIN_S, DatabaseBusy, DiskFull, IndexLocation, QueryTooExpensive
 from securechat.text.refusals import refusal_for
 
 FOLLOW_S = 0.5
@@ -142,7 +142,7 @@ class IndexMaintainer:
                 self._work(now_s)
             elif _is_due(self._step_at_s, now_s):
                 self._make()
-        except DiskFull as error:
+        except (DiskFull, DatabaseBusy) as error:
             self._step_at_s = self._clock() + RETRY_S
             self._be_troubled(error)
         except IndexCorrupt as error:
@@ -157,7 +157,7 @@ class IndexMaintainer:
         """Close. Remaining work is done after the next start; with ``failed``, nothing is written for that."""
         if not failed:
             with suppress(
-                DiskFull, IndexCorrupt, LogError
+                DiskFull, DatabaseBusy, IndexCorrupt, LogError
             ):  # then it is not marked as clean, and is checked when opened
                 self._settle()
         self._index.close(failed=failed)
@@ -190,7 +190,7 @@ class IndexMaintainer:
                 return self._searcher.search(query)
             except QueryTooExpensive:
                 return TOO_WIDE
-            except DiskFull as error:
+            except (DiskFull, DatabaseBusy) as error:
                 self._be_troubled(error)
                 return NO_INDEX
             except IndexCorrupt as error:
@@ -226,7 +226,7 @@ class IndexMaintainer:
         try:
             self._index.open()
             self._is_usable = True
-        except DiskFull as error:  # the existing file may be good
+        except (DiskFull, DatabaseBusy) as error:  # the existing file may be good
             self._index.close(failed=True)
             self._step_at_s = now_s + RETRY_S
             self._be_troubled(error)

@@ -25,12 +25,14 @@ from securechat.records.queries import SearchQuery, SearchRows
 from securechat.storage.search.index import (
     LINK_SIGN,
     IndexCorrupt,
+    IndexUnavailable,
     SearchIndex,
     person_sign,
     room_sign,
     sender_sign,
 )
 from securechat.storage.sqlite.checksums import decode_rows
+from securechat.storage.sqlite.failures import reading_failure
 from securechat.storage.sqlite.history import MESSAGE_ARRAY, MessageRow, message_of
 from securechat.storage.sqlite.purge import FIRST_AT
 from securechat.storage.store import DiskFull, QueryTooExpensive
@@ -151,6 +153,8 @@ class Searcher:
                 ((answer,),) = self._index.db.execute(_NEWEST, parameters).fetchall()
             except apsw.InterruptError as error:
                 raise QueryTooExpensive("the search spans too much") from error
+            except apsw.BusyError as error:
+                raise IndexUnavailable(f"another program holds it: {error}") from error
             except apsw.Error as error:
                 raise IndexCorrupt(str(error)) from error
             assert isinstance(answer, str)
@@ -171,7 +175,7 @@ class Searcher:
         except apsw.InterruptError as error:
             raise QueryTooExpensive("the search spans too much") from error
         except apsw.Error as error:
-            raise LogError(f"the message log cannot be read: {error}") from error
+            raise reading_failure(error) from error
         return answer
 
 

@@ -11,6 +11,7 @@ import shutil
 import stat
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from enum import Enum
 from pathlib import Path
 
 import apsw
@@ -19,6 +20,7 @@ from securechat.errors import LogError
 from securechat.files import expect_own_file, open_own_file
 from securechat.programs import Program, command
 from securechat.storage.search.index import SEARCH_INDEX
+from securechat.storage.sqlite.failures import FailureKind, is_denied, kind_of
 from securechat.storage.sqlite.journal import FRAME_HEADER_BYTES, WAL_HEADER_BYTES, LostFrames, lost_frames
 from securechat.text.counts import counted
 
@@ -29,7 +31,7 @@ def missing_database(database: Path) -> str | None:
     Args:
         database: the file; its journal and the search index beside it may show that one existed.
     """
-    if _size(database) or database.is_symlink():  # opening it refuses a link
+    if _size(database) or os.path.islink(database):  # noqa: PTH114  # false, too, where this user may not look
         return None
     what = "is empty" if os.path.lexists(database) else "is missing"
     journal = database.with_name(f"{database.name}-wal")
@@ -77,7 +79,7 @@ def lost_end(database: Path) -> LostFrames | None:
     Raises:
         LogError: it cannot be looked at.
     """
-    if not database.exists():
+    if not os.path.lexists(database):
         return None
     with _reading(database) as connection:
         return _lost(connection, database)
@@ -104,10 +106,49 @@ def find_loss(database: Path) -> str | None:
         LogError: the database cannot be checked.
     """
     missing = missing_database(database)
-    if missing is not None or not database.exists():
+    if missing is not None or not os.path.lexists(database):
         return missing
     with _reading(database) as connection:
         return damaged_journal(connection, database)
+
+
+class Unreadable(Enum):
+    """The cause why a database that may well be whole cannot be read."""
+
+    DENIED = "denied"
+    LOCKED = "locked"
+    ABSENT = "absent"
+    NEWER = "newer"
+
+
+class DatabaseUnreadable(LogError):
+    """A database cannot be read here or now, which says nothing about damage.
+
+    Attributes:
+        cause: what prevents it.
+    """
+
+    def __init__(self, cause: Unreadable, sentence: str) -> None:
+        super().__init__(sentence)
+        self.cause = cause
+
+
+def unreadable(database: Path, error: apsw.Error | OSError) -> LogError:
+    """Return the sentence about a database that cannot be read, with what to do about its cause."""
+    if is_denied(error):
+        return DatabaseUnreadable(
+            Unreadable.DENIED,
+            f"{database} cannot be opened ({error}): run this as the user whom the data directory belongs to, and look "
+            "whether its file system is mounted read-only",
+        )
+    if isinstance(error, apsw.Error) and kind_of(error) is FailureKind.WAIT:
+        return DatabaseUnreadable(
+            Unreadable.LOCKED,
+            f"{database} is locked by another program ({error}): close it there, or try again later",
+        )
+    return LogError(
+        f"{database} cannot be read ({error}): the file or the disk is damaged; restore the last good backup"
+    )
 
 
 @contextmanager
@@ -116,7 +157,7 @@ def _reading(database: Path) -> Iterator[apsw.Connection]:
         with closing(apsw.Connection(str(database), flags=apsw.SQLITE_OPEN_READONLY)) as connection:
             yield connection
     except (apsw.Error, OSError) as error:
-        raise LogError(f"{database} cannot be read: {error}") from error
+        raise unreadable(database, error) from error
 
 
 def accept_loss(database: Path, copy: Path) -> None:

@@ -46,6 +46,7 @@ from securechat.storage.sqlite import change_writer as people
 from securechat.storage.sqlite import rooms as places
 from securechat.storage.sqlite.audit import read_audit
 from securechat.storage.sqlite.checksums import ChecksumFiller
+from securechat.storage.sqlite.failures import FailureKind, failure_of, kind_of, opening_failure
 from securechat.storage.sqlite.history import HistoryReader
 from securechat.storage.sqlite.loss import damaged_journal, expect_no_loss, missing_database
 from securechat.storage.sqlite.message_writer import MessageWriter
@@ -58,7 +59,7 @@ from securechat.storage.store import (
     NOT_RECORDED,
     ApplyChanges,
     CommitResult,
-    DiskFull,
+    DatabaseBusy,
     IdentifySender,
     IndexLocation,
     ReleaseName,
@@ -71,8 +72,10 @@ from securechat.storage.store import (
 
 DATABASE = "securechat.db"
 
-_BUSY_MS = 5_000
-"""Longest wait for an operator's tool that holds the database, before that counts as a failure."""
+_OPENING_BUSY_MS = 3_000
+"""Longest wait at the start for a program that holds the database."""
+_BUSY_MS = 250
+"""Longest wait of one attempt to write or read for a program that holds the database; the caller tries again."""
 
 _CHECKPOINT_WAIT_MS = 50
 """Longest time that a checkpoint delays all messages for a reader of the journal, such as a backup."""
@@ -122,6 +125,7 @@ class SqliteStore:
         self._wal_bytes = 0
         self._erasing = False
         self._patient_at_bytes = 4 * limits.wal_bytes
+        self._held_bytes = 0
 
     # --- Opening and closing --------------------------------------------------------------------------------------
 
@@ -134,7 +138,7 @@ class SqliteStore:
         except BaseException as error:
             self.close(failed=True)
             if isinstance(error, apsw.Error | OSError | ValueError):  # ValueError: the file contains invalid Unicode
-                raise LogError(f"cannot open the message log in {self.directory}: {error}") from error
+                raise opening_failure(self.directory, error) from error
             raise
 
     def _open_database(self, path: Path) -> LogState:
@@ -142,7 +146,7 @@ class SqliteStore:
             expect_no_loss(missing_database(path))
             make_private(path)
         writer = self._writer = apsw.Connection(str(path), vfs=self._vfs)
-        writer.set_busy_timeout(_BUSY_MS)
+        writer.set_busy_timeout(_OPENING_BUSY_MS)
         if not self._shared:
             writer.pragma("locking_mode", "EXCLUSIVE")
         if writer.pragma("journal_mode", "WAL") != "wal":
@@ -171,6 +175,7 @@ class SqliteStore:
         filler = ChecksumFiller(writer)
         self._filler = None if filler.is_done else filler
         self._erasing = True  # a killed process may have left erased text in the journal
+        writer.set_busy_timeout(_BUSY_MS)
         return state
 
     def close(self, *, failed: bool = False) -> None:
@@ -271,7 +276,7 @@ class SqliteStore:
                     case RenameSender() | ReleaseName():
                         outcomes.append(None)
         except apsw.Error as error:
-            raise _failure(error) from error
+            raise failure_of(error) from error
         self._files.expect_in_place()
         return CommitResult(outcomes, [])
 
@@ -281,6 +286,9 @@ class SqliteStore:
         Raises:
             LogError: the roll-back failed.
         """
+        system_errno = self._db.system_errno  # of the failure, before another one replaces it
+        if isinstance(error, apsw.Error) and not self._db.in_transaction and kind_of(error) is FailureKind.WAIT:
+            return DatabaseBusy(str(error))  # the transaction has not begun: there is nothing to undo
         try:
             if self._db.in_transaction:
                 self._execute("ROLLBACK")
@@ -288,9 +296,7 @@ class SqliteStore:
             self._erasing = True  # its pages may have reached the journal
         except apsw.Error as second:
             raise LogError(f"the message log failed ({error}) and could not undo it ({second})") from error
-        if isinstance(error, apsw.FullError):
-            return DiskFull(str(error))
-        return _failure(error) if isinstance(error, apsw.Error) else error
+        return failure_of(error, system_errno) if isinstance(error, apsw.Error) else error
 
     # --- The journal ----------------------------------------------------------------------------------------------
 
@@ -315,8 +321,9 @@ class SqliteStore:
             self._db.set_busy_timeout(_CHECKPOINT_WAIT_MS if patient else _BUSY_MS)
             if self._checkpoint(mode):
                 self._journal_is_empty()
-        except apsw.BusyError:  # a reader goes on, perhaps a backup: not every batch must wait for it
+        except DatabaseBusy:  # a reader goes on, perhaps a backup: not every batch must wait for it
             self._patient_at_bytes = self._wal_bytes + self._limits.wal_bytes
+            self._held_bytes = self._wal_bytes if patient else self._held_bytes
         finally:
             self._db.set_busy_timeout(_BUSY_MS)
 
@@ -335,7 +342,9 @@ class SqliteStore:
         except apsw.FullError:
             self._filler = None
         except apsw.Error as error:
-            raise _failure(error) from error
+            failure = failure_of(error)
+            if not isinstance(failure, DatabaseBusy):  # otherwise the next call tries again
+                raise failure from error
         else:
             self._count_written()
             if filler.is_done:
@@ -347,8 +356,19 @@ class SqliteStore:
         self._wal_bytes += pages * (4 * KIB + 24)
 
     def _journal_is_empty(self) -> None:
-        self._wal_bytes = 0
+        self._wal_bytes = self._held_bytes = 0
         self._patient_at_bytes = 4 * self._limits.wal_bytes
+
+    @property
+    def held_bytes(self) -> int:
+        """Size of a journal that a reader outside keeps from being emptied; see `Store.held_bytes`."""
+        return self._held_bytes
+
+    @property
+    def newest_at_ms(self) -> int:
+        """Time of the newest entry; see `Store.newest_at_ms`."""
+        newest_at_ms: int = self._log.last_sent_at_ms
+        return newest_at_ms
 
     @property
     def erasing(self) -> bool:
@@ -367,7 +387,7 @@ class SqliteStore:
         self._db.set_busy_timeout(_CHECKPOINT_WAIT_MS)
         try:
             self._checkpoint(apsw.SQLITE_CHECKPOINT_TRUNCATE)
-        except apsw.BusyError:
+        except DatabaseBusy:
             return
         finally:
             self._db.set_busy_timeout(_BUSY_MS)
@@ -378,17 +398,13 @@ class SqliteStore:
         """Move the journal into the database; returns whether all of it was moved.
 
         Raises:
-            apsw.BusyError: a reader outlasted the wait.
+            DatabaseBusy: a reader outlasted the wait.
             DiskFull, LogError: as `tidy`.
         """
         try:
             frames, moved = self._db.wal_checkpoint(mode=mode)
-        except apsw.BusyError:
-            raise
-        except apsw.FullError as error:
-            raise DiskFull(str(error)) from error
         except apsw.Error as error:
-            raise _failure(error) from error
+            raise failure_of(error, self._db.system_errno) from error
         self._db.status(apsw.SQLITE_DBSTATUS_CACHE_WRITE, reset=True)
         return moved >= frames
 
@@ -400,7 +416,7 @@ class SqliteStore:
         try:
             return self._reader.read(query)
         except apsw.Error as error:
-            raise _failure(error) from error
+            raise failure_of(error) from error
 
     def take_damaged(self) -> list[int]:
         """Return the seqs of damaged messages that `read` met since the last call."""
@@ -416,7 +432,7 @@ class SqliteStore:
         try:
             return count_unread(self._reader, query)
         except apsw.Error as error:
-            raise _failure(error) from error
+            raise failure_of(error) from error
 
     def room_figures(self, rooms: Sequence[str]) -> list[RoomFigures]:
         """Count the messages of rooms; see `Store.room_figures`."""
@@ -424,7 +440,7 @@ class SqliteStore:
         try:
             return room_figures(self._reader, tuple(rooms))
         except apsw.Error as error:
-            raise _failure(error) from error
+            raise failure_of(error) from error
 
     def search(self, query: SearchQuery) -> SearchRows:
         """Find committed messages, with an index in memory; see `Store.search`."""
@@ -450,7 +466,7 @@ class SqliteStore:
 
     def _connect_to_read(self) -> apsw.Connection:
         connection = apsw.Connection(str(self.directory / DATABASE), flags=apsw.SQLITE_OPEN_READONLY, vfs=self._vfs)
-        connection.set_busy_timeout(_BUSY_MS)
+        connection.set_busy_timeout(_BUSY_MS)  # the callers of this connection try again
         return connection
 
     def audit(self, last: int) -> list[AuditEntry]:
@@ -458,7 +474,7 @@ class SqliteStore:
         try:
             return read_audit(self._reading or self._db, last)
         except apsw.Error as error:
-            raise _failure(error) from error
+            raise failure_of(error) from error
 
     # --- Statements -----------------------------------------------------------------------------------------------
 
@@ -493,11 +509,3 @@ def _chunks(writes: Sequence[StoreWrite]) -> Iterator[tuple[Sequence[StoreWrite]
             start = at + 1
     if start < len(writes):
         yield writes[start:], False
-
-
-def _failure(error: apsw.Error) -> LogError:
-    """The error message for the operator before the server stops."""
-    code = f" (SQLite {error.extendedresult})" if hasattr(error, "extendedresult") else ""
-    return LogError(
-        f"the message log failed: {error}{code}; nothing more is acknowledged. Check the disk, then restart"
-    )

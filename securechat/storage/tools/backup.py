@@ -15,6 +15,7 @@ The server cannot restart its journal while a snapshot is open, so hold one no l
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
@@ -24,12 +25,13 @@ import apsw
 from securechat.errors import LogError, LogSchemaTooNew
 from securechat.records.accounts import AuditEntry
 from securechat.storage.sqlite.audit import read_audit
+from securechat.storage.sqlite.loss import DatabaseUnreadable, Unreadable, unreadable
 from securechat.storage.sqlite.migrations import APPLICATION_ID, MIGRATIONS
 from securechat.storage.sqlite.store import DATABASE
 
 LATEST_SCHEMA = len(MIGRATIONS)
 """The schema version that this program writes, and the newest it can read."""
-_BUSY_MS = 5_000
+_BUSY_MS = 2_000
 """Longest wait for a server that is just recovering its journal."""
 _STEP_PAGES = 2_048
 """8 MiB between two checks of the clock and of Ctrl-C."""
@@ -54,8 +56,10 @@ class Snapshot:
     """
 
     def __init__(self, database: Path, *, alone: bool = False) -> None:
-        if not database.is_file():
-            raise LogError(f"there is no message log in {database.parent}: name its directory with --data")
+        if not _is_file(database):
+            raise DatabaseUnreadable(
+                Unreadable.ABSENT, f"there is no message log in {database.parent}: name its directory with --data"
+            )
         self.database = database
         self._connection: apsw.Connection | None = None
         try:
@@ -64,7 +68,7 @@ class Snapshot:
             self._check_kind()
         except apsw.Error as error:
             self.close()
-            raise _unreadable(database, error) from error
+            raise unreadable(database, error) from error
         except BaseException:
             self.close()
             raise
@@ -87,7 +91,7 @@ class Snapshot:
             counts = {table: self._number(f"SELECT count(*) FROM {table}") for table in tables}  # noqa: S608
             return counts | {"last_seq": self._number("SELECT ifnull(max(seq), 0) FROM messages")}
         except apsw.Error as error:
-            raise _unreadable(self.database, error) from error
+            raise unreadable(self.database, error) from error
 
     @property
     def bytes(self) -> int:
@@ -105,7 +109,7 @@ class Snapshot:
         try:
             return read_audit(self.connection, last)
         except apsw.Error as error:
-            raise _unreadable(self.database, error) from error
+            raise unreadable(self.database, error) from error
 
     def copy_to(self, target: Path, progress: Callable[[float], None]) -> None:
         """Write the whole database, as of this instant, into a new file (0600). It is not synced.
@@ -168,6 +172,23 @@ class Snapshot:
         return value
 
 
+def _is_file(database: Path) -> bool:
+    """Whether the file is there.
+
+    Raises:
+        DatabaseUnreadable: its directory is closed to this user.
+    """
+    try:
+        return stat.S_ISREG(database.stat().st_mode)
+    except PermissionError as error:
+        raise DatabaseUnreadable(
+            Unreadable.DENIED,
+            f"{database} cannot be opened ({error.strerror}): run this as the user whom the data directory belongs to",
+        ) from error
+    except OSError:
+        return False
+
+
 def _open(database: Path, *, alone: bool) -> apsw.Connection:
     """A read-only connection that has begun to read."""
     name = f"{database.absolute().as_uri()}?immutable=1" if alone else str(database)
@@ -186,14 +207,4 @@ def _begin(connection: apsw.Connection) -> None:
     connection.execute("SELECT count(*) FROM sqlite_schema").fetchall()  # only a read starts the transaction
 
 
-def _unreadable(database: Path, error: apsw.Error) -> LogError:
-    if isinstance(error, apsw.CantOpenError | apsw.PermissionsError | apsw.ReadOnlyError):
-        return LogError(
-            f"{database} cannot be opened ({error}): run this as the user whom the data directory belongs to"
-        )
-    return LogError(
-        f"{database} cannot be read ({error}): the file or the disk is damaged; restore the last good backup"
-    )
-
-
-__all__ = ["DATABASE", "LATEST_SCHEMA", "Snapshot"]
+__all__ = ["DATABASE", "LATEST_SCHEMA", "DatabaseUnreadable", "Snapshot", "Unreadable"]

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
+from securechat.storage.store import DatabaseBusy
 from tests.simulation.checkers.stored import stored
 
 if TYPE_CHECKING:
@@ -21,13 +22,17 @@ class WatchedStore:
     Args:
         store: which.
         transcript: hears what was committed, before anybody else does.
+        is_locked: whether another program holds the database now.
 
     Attributes:
         store: the other one.
     """
 
-    def __init__(self, store: MemoryStore | SqliteStore, transcript: Transcript) -> None:
+    def __init__(
+        self, store: MemoryStore | SqliteStore, transcript: Transcript, is_locked: Callable[[], bool] = lambda: False
+    ) -> None:
         self.store = store
+        self._is_locked = is_locked
         self._transcript = transcript
 
     def open(self) -> LogState:
@@ -38,6 +43,8 @@ class WatchedStore:
 
     def apply(self, writes: Sequence[StoreWrite], *, refuse_fresh: bool = False) -> CommitResult:
         """Make a batch durable; see `Store.apply`."""
+        if self._is_locked():
+            raise DatabaseBusy("simulated")
         self._transcript.attempted(writes)
         applied = self.store.apply(writes, refuse_fresh=refuse_fresh)
         self._transcript.applied(writes, applied)

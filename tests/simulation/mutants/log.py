@@ -6,16 +6,19 @@ from typing import Any
 
 from msgspec.structs import replace
 
+from securechat.errors import LogError
 from securechat.hub.messages import history
 from securechat.hub.messages.history import HistoryQueries
 from securechat.model import Edited
 from securechat.records.log import Appended
 from securechat.storage.search.index import SearchIndex
 from securechat.storage.sqlite.store import SqliteStore
+from securechat.storage.store import DatabaseBusy
 from securechat.testing import inline_log, memory_store
 from securechat.testing.memory_messages import MemoryMessages
 from securechat.testing.memory_store import MemoryStore
-from tests.simulation.mutants.planting import planted
+from tests.simulation.checkers.watched_store import WatchedStore
+from tests.simulation.mutants.planting import nothing, planted
 
 
 @planted(inline_log.InlineLog, "append")
@@ -140,3 +143,19 @@ def edit_that_says_nothing_new(original: Any) -> Any:
         return change
 
     return revise
+
+
+@planted(inline_log.InlineLog, "_put_back")
+def batch_lost_while_the_database_is_locked(_: Any) -> Any:
+    return nothing
+
+
+@planted(WatchedStore, "apply")
+def locked_database_stops_the_server(original: Any) -> Any:
+    def apply(self: Any, writes: Any, *, refuse_fresh: bool = False) -> Any:
+        try:
+            return original(self, writes, refuse_fresh=refuse_fresh)
+        except DatabaseBusy as busy:
+            raise LogError(str(busy)) from busy
+
+    return apply

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from securechat.errors import ErrorCode
 from securechat.hub.wall_clock import HOLD_S, WallClock
 from securechat.limits import Limits
 from securechat.model import (
+    Draft,
     Hello,
     History,
     HistoryPage,
@@ -21,6 +23,7 @@ from securechat.model import (
     SetRoom,
     Welcome,
 )
+from securechat.storage.sqlite.store import SqliteStore
 from securechat.testing.keys import plain_keys
 from securechat.testing.memory_store import MemoryStore
 from tests.support.hub_rig import FakePeer, HubRig
@@ -234,3 +237,24 @@ def test_hello_needs_no_clock(rig: MovedRig) -> None:
     peer = wrong.peer()
     wrong.do(peer, Hello(1, "somebody", "7" * 32))
     assert peer.of(Welcome)
+
+
+def test_the_times_of_messages_do_not_follow_a_jump_of_years_while_the_server_runs(tmp_path: Path) -> None:
+    """The log's clock, as the server makes it: never restored, so that it believes the clock of a start."""
+    now: dict[str, Any] = {"wall_ms": 1_800_000_000_000, "s": 100.0}
+    clock = WallClock(lambda: now["wall_ms"], lambda: now["s"])
+    store = SqliteStore(tmp_path / "data", Limits(), wall_ms=clock.now_ms)
+    store.open()
+
+    def say(number: int) -> int:
+        (entry,) = store.apply([Draft(1, "ann", number, "x", "lobby")]).fresh
+        return entry.sent_at_ms
+
+    assert say(1) == 1_800_000_000_000
+    now["wall_ms"] += 5 * 365 * 86_400_000
+    now["s"] += 60
+    assert say(2) == 1_800_000_060_000
+    now["wall_ms"] -= 5 * 365 * 86_400_000 - 120_000  # set right again
+    now["s"] += 60
+    assert say(3) == 1_800_000_120_000
+    store.close()

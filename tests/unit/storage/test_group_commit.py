@@ -5,7 +5,7 @@ from securechat.limits import Limits
 from securechat.model import Draft
 from securechat.records.accounts import AuditEntry, Committed, WriteAudit
 from securechat.records.log import Appended, Identity
-from securechat.storage.group_commit import LOOK_EVERY_S, GroupCommitter
+from securechat.storage.group_commit import FUTURE_MS, LOOK_EVERY_S, GroupCommitter
 from securechat.storage.store import (
     DISK_FULL,
     NO_ENTRY,
@@ -140,3 +140,26 @@ def test_a_flood_of_long_drafts_is_looked_after_more_often_than_once_a_second():
     assert 3 <= len(looks) < 10
     assert outcomes[0] == Appended(1)
     assert outcomes[-1] is DISK_FULL
+
+
+def test_messages_from_the_future_are_told_until_the_clock_has_passed_them():
+    told, now_ms = [], 1_000_000_000_000
+    store = MemoryStore(LIMITS)
+    committer = GroupCommitter(
+        store, LIMITS, lambda: 10_000_000, lambda: 0.0, report=lambda *said: told.append(said), wall_ms=lambda: now_ms
+    )
+    type(store).newest_at_ms, kept = 1_000_000_000_000 + 2 * FUTURE_MS, type(store).newest_at_ms
+    try:
+        committer.look_at_times()
+        committer.look_at_times()
+        assert [began for _, began in told] == [True]
+        assert "10 min" in told[0][0]
+        assert "check --mend-times" in told[0][0]
+        now_ms += FUTURE_MS  # within the patience, and still behind
+        committer.look_at_times()
+        assert len(told) == 1
+        now_ms += FUTURE_MS
+        committer.look_at_times()
+        assert [began for _, began in told] == [True, False]
+    finally:
+        type(store).newest_at_ms = kept

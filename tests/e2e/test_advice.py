@@ -1,0 +1,174 @@
+"""Advice is tried: what a sentence of check, recover, restore or the start says to do, done, mends the fault.
+
+Looked through: every ``fix`` of admin/health.py, every sentence of storage/sqlite/failures.py, loss.py and
+storage/conditions.py, and those of admin/restore.py. Tried elsewhere: damaged pages and journals (test_admin_backup.py,
+test_warm.py, test_log_faults.py), a full disk (test_disk.py), a locked database (test_locked_database.py). Not tried:
+``timedatectl`` and a renewal of the CA, which would change the machine, and ``mount``.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import apsw
+import pytest
+
+from securechat.limits import Limits
+from securechat.model import Draft
+from securechat.storage.sqlite.store import SqliteStore
+from tests.e2e.test_locked_database import OtherProgram
+from tests.support.admin import ADMIN, admin, refused
+from tests.support.client import ROOT
+from tests.support.native import NativeClient
+from tests.support.server import ServerProcess
+
+AS_USER = """
+import os, sys
+import securechat.admin.file_commands, securechat.admin.server_commands  # other users may not read this checkout
+from securechat.cli.admin import main
+os.setgroups([])
+user = int(sys.argv.pop(1))
+os.setresgid(user, user, user)
+os.setresuid(user, user, user)
+sys.exit(main())
+"""
+FOUR_HOURS_MS = 4 * 3_600_000
+unprivileged = pytest.mark.skipif(
+    sys.platform != "linux" or os.geteuid() != 0, reason="only root can become other users"
+)
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    """The data directory of a stopped server, with a few messages."""
+    store = SqliteStore(tmp_path / "data", Limits())
+    store.open()
+    store.apply([Draft(1, "ann", number, f"message {number}", "lobby") for number in range(1, 4)])
+    store.close()
+    return tmp_path / "data"
+
+
+def findings(data: Path, certs: Path) -> list[dict[str, str]]:
+    """The findings of check."""
+    done = admin(data, "check", "--json", "--cert", str(certs / "server.pem"))
+    assert done.returncode in {0, 4}, (done.stdout, done.stderr)
+    return [row for row in map(json.loads, done.stdout.splitlines()) if "finding" in row]
+
+
+def run_advice(fix: str) -> str:
+    """Run a fix that is a command, as a shell would; commands of the product go to this checkout's."""
+    fix = fix.replace("securechat-admin", shlex.join(ADMIN), 1)
+    done = subprocess.run(["sh", "-c", fix], capture_output=True, text=True, check=False, cwd=ROOT, timeout=60)
+    assert done.returncode == 0, (fix, done.stdout, done.stderr)
+    return done.stdout
+
+
+def test_wrong_modes_and_a_left_behind_socket_are_mended_by_the_commands_of_check(data: Path, certs: Path) -> None:
+    data.chmod(0o755)
+    (data / "securechat.db").chmod(0o644)
+    (data / "admin.sock").touch(0o600)
+    found = findings(data, certs)
+    assert sorted(row["finding"] for row in found) == ["permissions", "permissions", "socket"]
+    for row in found:
+        run_advice(row["fix"].partition("  (")[0])
+    assert findings(data, certs) == []
+
+
+def test_messages_from_the_future_are_said_in_the_log_and_mended_by_check(data: Path, certs: Path) -> None:
+    ahead_ms = int(time.time() * 1000) + FOUR_HOURS_MS
+    store = SqliteStore(data, Limits(), wall_ms=lambda: ahead_ms)
+    store.open()
+    store.apply([Draft(1, "ann", number, f"from the future {number}", "lobby") for number in range(4, 9)])
+    store.close()
+    damaged = apsw.Connection(str(data / "securechat.db"))
+    damaged.execute("UPDATE messages SET text = 'changed by the disk' WHERE seq = 8")
+    damaged.close()
+    with ServerProcess(certs, data).start() as server:
+        line = json.loads(server.wait_for_line("the newest message is from"))["text"]
+        with NativeClient(server.port, server.ca) as bob:
+            bob.hello("bob")
+            bob.say_acked("said now")
+            assert bob.history("lobby")[-1].sent_at_ms == ahead_ms, "times never decrease"
+        assert "Stop it first" in refused(data, 1, "check", "--mend-times", "--yes")
+        assert server.stop() == 0
+    clock = next(row for row in findings(data, certs) if row["finding"] == "clock")
+    command = clock["fix"].partition("stop the server, then: ")[2]
+    assert command
+    assert command in line, "the log and check give the same advice"
+    assert "6 messages" in run_advice(f"{command} --yes")
+    assert [row["finding"] for row in findings(data, certs)] == ["message"], "the damaged message stays damaged"
+    with ServerProcess(certs, data).start() as server:
+        with NativeClient(server.port, server.ca) as bob:
+            bob.hello("bobby")
+            bob.say_acked("said now, with its own time")
+            messages = bob.history("lobby")
+        assert [message.sent_at_ms for message in messages] == sorted(message.sent_at_ms for message in messages)
+        assert messages[-1].sent_at_ms < ahead_ms - FOUR_HOURS_MS // 2
+        assert [message.text for message in messages][3:7] == [f"from the future {number}" for number in range(4, 8)]
+        assert not any("the newest message is from" in line for line in server.lines)
+        assert server.stop() == 0
+
+
+def test_a_locked_database_is_not_called_damaged(data: Path, certs: Path) -> None:
+    other = OtherProgram(data / "securechat.db", "PRAGMA locking_mode=EXCLUSIVE", "BEGIN EXCLUSIVE", "COMMIT")
+    (found,) = findings(data, certs)
+    assert "locked by another program" in found["text"]
+    assert found["fix"].startswith("close the program")
+    assert "backup" not in found["fix"].partition(")")[2]
+    other.let_go()  # as the sentence says
+    assert findings(data, certs) == []
+
+
+@unprivileged
+def test_another_user_is_told_to_be_the_right_one(data: Path, certs: Path) -> None:
+    """The directory belongs to user 12345, and the tool runs as 54321, and then as 12345."""
+    with tempfile.TemporaryDirectory() as place:  # tmp_path is closed to other users
+        Path(place).chmod(0o755)
+        _as_two_users(shutil.copytree(data, Path(place) / "data"), certs, Path(place))
+
+
+def _as_two_users(data: Path, certs: Path, place: Path) -> None:
+    for path in (data, *data.iterdir()):
+        os.chown(path, 12345, 12345)
+    certificate = place / "certs" / "server.pem"
+    shutil.copytree(certs, certificate.parent)
+    certificate.parent.chmod(0o755)
+
+    def check_as(user: int) -> str:
+        shutil.chown(certificate, user)
+        command = [sys.executable, "-c", AS_USER, str(user), "check", "--data", str(data), "--cert", str(certificate)]
+        done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT, timeout=60)
+        return done.stdout + done.stderr
+
+    told = check_as(54321)
+    assert "run this as the user whom the data directory belongs to" in told
+    assert "restore" not in told
+    assert "No problems found" in check_as(12345)
+
+
+@pytest.mark.skipif(sys.platform != "linux" or shutil.which("unshare") is None, reason="needs unshare")
+def test_a_read_only_mount_is_not_called_damaged(data: Path, certs: Path) -> None:
+    script = 'mount --bind "$1" "$1" && mount -o remount,ro,bind "$1" || exit 77; shift; exec "$@"'
+    prefix = ["unshare", "--mount", "sh", "-c", script, "sh", str(data)]
+
+    def on_read_only(*command: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run([*prefix, *command], capture_output=True, text=True, check=False, cwd=ROOT, timeout=60)
+
+    done = on_read_only(*ADMIN, "check", "--data", str(data), "--cert", str(certs / "server.pem"))
+    if done.returncode == 77 or "unshare" in done.stderr:
+        pytest.skip("cannot mount here")
+    assert "restore" not in done.stdout, done.stdout
+    assert "read-only" in done.stdout
+    server = [sys.executable, "-m", "securechat.cli.serve", "--port", "0", "--host", "127.0.0.1"]
+    started = on_read_only(*server, "--cert", str(certs / "server.pem"), "--data", str(data))
+    assert started.returncode == 4
+    assert "read-only" in started.stderr.lower()
+    assert findings(data, certs) == [], "mounted for writing, all is well"
