@@ -182,7 +182,7 @@ class PipeChat(PipeSend):
             return
         for message in ui_event.messages:
             self._print(ui_event.key, message, None)
-        if isinstance(ui_event, events.HistoryShown) and ui_event.more:
+        if ui_event.more:
             self.notice(catalogue.rooms.MORE)
 
     def _put_more(self, ui_event: events.SearchShown | events.MessageChanged) -> None:
