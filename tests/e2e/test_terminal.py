@@ -166,7 +166,7 @@ def test_commands_typed_while_away_are_answered_and_done_on_the_return(screen: O
     ann.wait_for("This name is taken. Choose another one: Bob")
 
 
-def test_a_bell_rings_for_ones_own_name_only(screen: Open) -> None:
+def test_a_bell_rings_for_ones_own_name_and_for_direct_messages_only(screen: Open) -> None:
     ann, bob = two(screen, "bob")
     bob.line("nobody in particular")
     ann.wait_for("particular")
@@ -174,6 +174,10 @@ def test_a_bell_rings_for_ones_own_name_only(screen: Open) -> None:
     bob.line("Ann, look")
     ann.wait_for("Ann, look")
     ann.wait_until(lambda: b"\x07" in ann.output, "a bell")
+    rung = ann.output.count(b"\x07")
+    bob.line("/msg ann psst")
+    ann.wait_for("psst")
+    ann.wait_until(lambda: ann.output.count(b"\x07") > rung, "a bell for a direct message")
     assert b"\x07" not in bob.output
 
 

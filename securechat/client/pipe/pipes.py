@@ -316,7 +316,8 @@ class PipeSend(PipeClient):
         while not self._input_over and not self._lines.empty():
             line = self._lines.get_nowait()
             if line is not None:
-                self.notice(catalogue.connection.input_rest(line.number))
+                if self._number:  # else nothing was sent, and the reason is told already
+                    self.notice(catalogue.connection.input_rest(line.number))
                 self.worsen(ClientExit.LINES_LOST)
             self._input_over = True
 
