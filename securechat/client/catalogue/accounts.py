@@ -138,7 +138,7 @@ def left_elsewhere(room: str) -> str:
 _DONE = {
     AccountAction.CHANGE_PASSWORD: "Password changed. All your other sessions are logged out",
     AccountAction.END_LOGIN: "Session {number} is logged out",
-    AccountAction.ADD_CERTIFICATE: "Certificate added. --cert FILE logs in with it",
+    AccountAction.ADD_CERTIFICATE: "Your account has this certificate now. --cert FILE logs in with it",
     AccountAction.REMOVE_CERTIFICATE: "Certificate {number} removed",
     AccountAction.REGISTER: "Registered as {name}. You stay logged in on this machine",
 }

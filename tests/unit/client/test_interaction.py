@@ -172,6 +172,18 @@ def test_what_was_typed_ahead_of_a_refused_question_is_no_message(command: str) 
     assert one.take("hello") == InputResult(actions.SendMessage("hello", one._core.current))
 
 
+def test_a_command_with_a_password_is_remembered_by_no_list_of_typed_lines() -> None:
+    """What the arrow keys bring back is asked before the line is taken, so the flag stands from the refusal on."""
+    one = interaction()
+    assert not one.guarded
+    one.take("/password")
+    assert one.guarded
+    one.take("held")
+    assert one.guarded
+    one.take("yes")
+    assert not one.guarded
+
+
 @pytest.mark.parametrize("answer", ["yes", " YES "])
 def test_a_held_line_that_is_a_message_is_sent_on_request(answer: str) -> None:
     one = interaction()
