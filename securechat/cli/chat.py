@@ -59,6 +59,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _run(options: argparse.Namespace) -> int:
     if (options.json or options.history is not None) and not options.tail:
         raise StartupError(ClientExit.USAGE, catalogue.connection.JSON_WITHOUT_TAIL)
+    if options.commands and (options.send or options.tail):
+        raise StartupError(ClientExit.USAGE, catalogue.connection.COMMANDS_NOT_HERE)
     local_store = open_local_store(os.environ)
     if options.forget:
         _say(forget(ConnectionOptions(options.server, options.port), local_store))
@@ -205,7 +207,8 @@ def _pipe(
         return PipeTail(core, server_target, room, json=options.json, rename=_made_up_name if made_up else None)
     if options.send:
         return PipeSend(core, server_target, room)
-    return PipeChat(core, server_target, room, echo=echo)
+    commands = echo or options.commands or _is_terminal(sys.stdin)  # typed lines may be commands, those of a pipe not
+    return PipeChat(core, server_target, room, echo=echo, commands=commands)
 
 
 def _login() -> str | None:
@@ -239,6 +242,7 @@ def _parser() -> argparse.ArgumentParser:
     ways = parser.add_mutually_exclusive_group()
     ways.add_argument("--send", action="store_true", help=catalogue.connection.CLI_SEND)
     ways.add_argument("--tail", action="store_true", help=catalogue.connection.CLI_TAIL)
+    parser.add_argument("--commands", action="store_true", help=catalogue.connection.CLI_COMMANDS)
     parser.add_argument("--history", metavar="N", type=_count, help=catalogue.connection.CLI_HISTORY)
     parser.add_argument("--json", action="store_true", help=catalogue.connection.CLI_JSON)
     parser.add_argument("--port", type=_port, help=catalogue.connection.CLI_PORT)

@@ -141,6 +141,10 @@ REASONS: Mapping[str, tuple[ErrorCode, str]] = {
     ),
     "search_filter_empty": (ErrorCode.QUERY_INVALID, "The filter {filter}: needs a value, such as {example}"),
     "search_has_unknown": (ErrorCode.QUERY_INVALID, "The filter has: knows links only. Write has:link"),
+    "search_cannot_exclude": (
+        ErrorCode.QUERY_INVALID,
+        'A search cannot leave out words. To find a word with - before it, put it into quotation marks: "-word"',
+    ),
     "search_too_many_filters": (ErrorCode.QUERY_INVALID, "A search has at most {most} filters. Leave some out"),
     "search_too_many_words": (
         ErrorCode.QUERY_INVALID,

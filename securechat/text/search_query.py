@@ -90,10 +90,12 @@ def parse(text: str, days: Calendar) -> ParsedSearch:
     """
     words: list[str] = []
     filters: dict[str, list[str]] = {"from": [], "in": [], "before": [], "after": [], "has": []}
-    for key, value in _parts(text):
+    for key, value, excludes in _parts(text):
         if key:
             filters[key].append(value)
         elif words_of(value):
+            if excludes:  # elsewhere it leaves out the word: finding it instead would be the opposite
+                raise refusal_for("search_cannot_exclude")
             words.append(value)
     if len(words) > MAX_WORDS:
         raise refusal_for("search_too_many_words", most=MAX_WORDS)
@@ -127,8 +129,12 @@ _EXAMPLES = {
 }
 
 
-def _parts(text: str) -> list[tuple[str, str]]:
-    """The parts of a search, each with its filter or the empty string, without quotation marks."""
+def _parts(text: str) -> list[tuple[str, str, bool]]:
+    """The parts of a search, each with its filter or the empty string, without quotation marks.
+
+    The last says whether the part is written like one to leave out: ``-word``, ``-"two words"``, ``-from:ana``. Neither
+    ``--flag`` nor ``-5`` is.
+    """
     parts = []
     at = 0
     while at < len(text):
@@ -142,7 +148,8 @@ def _parts(text: str) -> list[tuple[str, str]]:
         key = (found["key"] or "").lower()
         quoted, plain = found["quoted"], found["plain"] or ""
         value = plain if quoted is None else quoted.strip() + ("" if key else found["star"] or "")
-        parts.append((key, value.removeprefix("@") if key == "from" else value))
+        excludes = quoted is None and plain[:1] == "-" and (plain[1:2].isalpha() or plain[1:2] == '"')
+        parts.append((key, value.removeprefix("@") if key == "from" else value, excludes))
         at = found.end()
     return parts
 

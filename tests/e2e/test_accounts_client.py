@@ -393,7 +393,7 @@ def test_a_client_certificate_logs_in_once_it_is_added(
     ann.line(f"/cert add {tmp_path / 'nowhere.pem'}")
     ann.wait_for("No certificate was added")
     ann.line(f"/cert add {card}")
-    ann.wait_for("Certificate added")
+    ann.wait_for("Your account has this certificate now")
     ann.line("/cert")
     ann.wait_for("client-ann.pem, added")
     other = machine("other")

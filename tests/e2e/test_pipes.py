@@ -123,17 +123,89 @@ def test_standard_streams_that_are_closed_or_full_are_a_sentence_and_a_code(
     assert done.stderr.count("\n") == bool(sentence)
 
 
-def test_bytes_that_are_no_text_cost_one_character(standing: ServerProcess) -> None:
+# The bytes that other programs and systems write, each with what is said of them: None where the line is refused.
+BYTES = (
+    (b"\xef\xbb\xbffirst\r\n", "first"),
+    (b"caf\xe9\n", None),
+    (b"windows\r\n", "windows"),
+    (b"lone\rcr\n", "lone\rcr"),
+    (b"nul\x00l\n", "nul\x00l"),
+    ("sep\u2028par\u2029nel\x85\n".encode(), "sep\u2028par\u2029nel\x85"),
+    (b"\xed\xa0\x80\n", None),
+    (b"  /msg ann pin\n", "  /msg ann pin"),
+    (b"exit\n", "exit"),
+    (b"/kick ana\n", "/kick ana"),
+    (b"/register\n", "/register"),
+    (b"//twice\n", "//twice"),
+    (b"last", "last"),
+)
+
+
+@pytest.mark.parametrize("flags", [["--send"], []])
+def test_a_pipe_says_every_line_as_it_stands_or_refuses_it_by_number(standing: ServerProcess, flags: list[str]) -> None:
+    """--send and the plain pipe; lines that would be commands are in it, and every kind of end of a line."""
+    room = f"r{secrets.token_hex(4)}"
     sent = subprocess.run(
-        [*CLIENT, *at(standing, "--name", "caf\udce9", "--room", "r\udce9", "--send")],
-        input=b"caf\xe9\n",
+        [*CLIENT, *at(standing, "--name", f"x{room}", "--room", room, *flags)],
+        input=b"".join(raw for raw, _ in BYTES),
+        capture_output=True,
         cwd=ROOT,
-        timeout=20,
+        timeout=PATIENCE_S,
         check=False,
     )
+    assert sent.returncode == ClientExit.MESSAGE_REFUSED
+    for number in (2, 7):
+        assert f"Line {number} was not sent, because it is not UTF-8 text" in sent.stderr.decode()
+    with NativeClient(standing.port, standing.ca) as reader:
+        reader.hello(f"y{room}")
+        reader.join(room)
+        assert [message.text for message in reader.history(room)] == [text for _, text in BYTES if text is not None]
+
+
+@pytest.mark.parametrize("flags", [["--send"], [], ["--commands"]])
+def test_utf_16_is_refused_and_nothing_is_said(standing: ServerProcess, flags: list[str]) -> None:
+    sent = subprocess.run(
+        [*CLIENT, *at(standing, "--name", f"u{secrets.token_hex(4)}", *flags)],
+        input="hello\nyou\n".encode("utf-16"),
+        capture_output=True,
+        cwd=ROOT,
+        timeout=PATIENCE_S,
+        check=False,
+    )
+    assert sent.returncode == ClientExit.MESSAGE_REFUSED
+    assert b"UTF-16" in sent.stderr
+    assert sent.stdout == b""
+
+
+@pytest.mark.parametrize(
+    ("lines", "code", "told"),
+    [
+        ("/nosuch\nafter\n", ClientExit.MESSAGE_REFUSED, "Line 1: Unknown command /nosuch"),
+        ("after\n /kick ana\n", ClientExit.MESSAGE_REFUSED, "Line 2: Not sent, because it may be a command"),
+        ("after\n/leave\n", ClientExit.MESSAGE_REFUSED, "Line 2: You cannot leave #lobby"),
+        ("after\n/register\npw\npw\n", ClientExit.MESSAGE_REFUSED, "Line 3 and the lines after it were not sent"),
+        ("after\n/passwort\npw\n", ClientExit.MESSAGE_REFUSED, "Line 2: a password can be typed"),
+        ("after\n/quit\npw\n", ClientExit.LINES_LOST, "Line 3 and the lines after it were not sent"),
+        ("after\n/quit\n", ClientExit.OK, ""),
+    ],
+)
+def test_commands_of_a_script_that_fail_are_told_by_number_and_by_the_code(
+    standing: ServerProcess, lines: str, code: ClientExit, told: str
+) -> None:
+    """Looked through: lines that are no command, rejected by the client, that ask for a password, that end the chat."""
+    name = f"c{secrets.token_hex(4)}"
+    done = run_client(*at(standing, "--name", name, "--commands"), stdin=lines)
+    assert done.returncode == code, done.stderr
+    assert told in done.stderr
+    assert f"{name}: after\n" in done.stdout
+    assert "pw" not in done.stdout
+
+
+def test_names_with_bytes_that_are_no_text_cost_one_character(standing: ServerProcess) -> None:
+    sent = run_client(*at(standing, "--name", "caf\udce9", "--room", "r\udce9", "--send"), stdin="x\n")
     assert sent.returncode == ClientExit.OK
     heard = run_client(*at(standing, "--tail", "--room", "r\ufffd"), stop_after=1)
-    assert heard.stdout == "caf\ufffd: caf\ufffd\n"
+    assert heard.stdout == "caf\ufffd: x\n"
 
 
 def test_an_address_with_a_port_and_no_brackets_is_explained() -> None:
@@ -160,7 +232,7 @@ def test_a_server_that_hangs_up_at_once_may_have_turned_us_away(certs: Path) -> 
 
 @pytest.mark.cold
 def test_a_pipe_says_and_hears(server: ServerProcess) -> None:
-    done = run_client(*at(server, "--name", "pipe"), stdin="hello\n/who\n")
+    done = run_client(*at(server, "--name", "pipe", "--commands"), stdin="hello\n/who\n")
     assert done.returncode == ClientExit.OK
     assert done.stdout == "pipe: hello\n"
     assert "In #lobby (1): pipe" in done.stderr
@@ -220,6 +292,8 @@ def closed_port() -> int:
         (["--send"], ClientExit.USAGE),
         (["--json", "--name", "x"], ClientExit.USAGE),
         (["--send", "--tail", "--name", "x"], ClientExit.USAGE),
+        (["--send", "--commands", "--name", "x"], ClientExit.USAGE),
+        (["--tail", "--commands"], ClientExit.USAGE),
         (["--pin", "sha256:12", "--name", "x"], ClientExit.USAGE),
         (["--ca", "a", "--pin", "b", "--name", "x"], ClientExit.USAGE),
         (["[::1", "--name", "x"], ClientExit.USAGE),

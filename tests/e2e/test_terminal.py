@@ -84,16 +84,41 @@ def test_16_a_text_made_to_look_like_anothers_line_shows_as_what_it_is(screen: O
     assert "┆ 12:34 carl: I agree" in ann.text
 
 
-def test_bytes_that_are_no_text_cost_one_character_and_the_rest_of_the_paste_is_said(screen: Open) -> None:
+def test_bytes_that_are_no_text_cost_their_line_and_the_rest_of_the_paste_is_said(screen: Open) -> None:
     ann, bob = two(screen, "bob")
     os.write(bob._fd, b"caf\xe9 one\rtwo\r/nick caf\xe9\rthree\r")
-    ann.wait_for("bob: caf\ufffd one")
     ann.wait_for("bob: two")
-    ann.wait_for("bob is now known as caf\ufffd")
-    ann.wait_for("caf\ufffd: three")
+    ann.wait_for("bob: three")
+    bob.wait_for("bytes that are not UTF-8 text")
     os.write(bob._fd, b"\x1b[200~caf\xe9\n\nfour\n\n\x1b[201~\r")
-    ann.wait_for("four")
-    ann.wait_until(lambda: ann.rows[-2].endswith("┆ four"), "no empty line below")
+    bob.line("five")
+    ann.wait_for("bob: five")
+    os.write(bob._fd, b"\x1b[200~six\n\nseven\n\n\x1b[201~\r")
+    ann.wait_for("seven")
+    ann.wait_until(lambda: ann.rows[-2].endswith("┆ seven"), "no empty line below")
+    assert "\ufffd" not in ann.text
+    assert "four" not in ann.text
+
+
+def test_a_line_not_meant_as_speech_is_none(screen: Open) -> None:
+    """The commands behind a blank, a name that ends at two places, a question that is not asked, and Ctrl-C."""
+    ann, bob = two(screen, "user1 pc", rows=60)
+    ann.line(" /msg user1 pc my pin")
+    ann.wait_for("Remove the blank before the /")
+    ann.line("/msg user1 pc my pin")
+    ann.wait_for('the name can be "user1" or "user1 pc"')
+    ann.line("/password")
+    ann.line("the old one")
+    ann.line("the new one")
+    ann.wait_for("You are a guest and have no password")
+    ann.wait_for("Send it as a message? yes or no:")
+    ann.line("no")
+    ann.wait_for(">>")
+    ann.type("half of a line" + CTRL_C)
+    ann.wait_for("Ctrl-C on an empty line quits")
+    ann.line("hello")
+    bob.wait_for("ann: hello")
+    assert not any(word in bob.text for word in ("my pin", "old one", "new one", "half of"))
 
 
 LEAVING = "Quitting. Waiting for the server to store your messages"
@@ -141,7 +166,7 @@ def test_commands_typed_while_away_are_answered_and_done_on_the_return(screen: O
     ann.wait_for("This name is taken. Choose another one: Bob")
 
 
-def test_a_bell_rings_for_ones_own_name_only(screen: Open) -> None:
+def test_a_bell_rings_for_ones_own_name_and_for_direct_messages_only(screen: Open) -> None:
     ann, bob = two(screen, "bob")
     bob.line("nobody in particular")
     ann.wait_for("particular")
@@ -149,6 +174,10 @@ def test_a_bell_rings_for_ones_own_name_only(screen: Open) -> None:
     bob.line("Ann, look")
     ann.wait_for("Ann, look")
     ann.wait_until(lambda: b"\x07" in ann.output, "a bell")
+    rung = ann.output.count(b"\x07")
+    bob.line("/msg ann psst")
+    ann.wait_for("psst")
+    ann.wait_until(lambda: ann.output.count(b"\x07") > rung, "a bell for a direct message")
     assert b"\x07" not in bob.output
 
 
@@ -241,7 +270,7 @@ def test_commands(screen: Open) -> None:
     ann.wait_for("/ignore NAME")
     ann.line("/who")
     ann.wait_for("In #lobby (2): ann, user1 pc")
-    ann.line("/msg user1 pc psst")
+    ann.line('/msg "user1 pc" psst')
     bob.wait_for("ann @user1 pc: psst")
     ann.wait_for("ann @user1 pc: psst")
     ann.line("/msg nobody hello")

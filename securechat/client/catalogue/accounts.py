@@ -16,10 +16,15 @@ PROVING_PROMPT = "Logging in (Ctrl-C quits): "
 TYPED_TOO_SOON = "You are not logged in yet. Your last line was not sent; wait for the server and type it again"
 NOWHERE_PROMPT = "Input is hidden and will not be sent (press Enter): "
 WENT_NOWHERE = "Your last line was hidden and was not sent"
+HELD_PROMPT = "Not sent, because it may be a password. Send it as a message? yes or no: "
+HELD_DROPPED = "Your line was not sent"
+HAS_NO_PASSWORD = "You are a guest and have no password. /register reserves your name with one"  # noqa: S105 - a sentence
+HAS_ACCOUNT = "Your name is registered already. /password changes the password"
 LINK_PROMPT = "Invite link: "
 REST_PROMPT = "The rest of the link: "
 YES_PROMPT = "Type yes to trust the link: "
 YES = "yes"
+NO = "no"
 NOT_THE_PASSWORD = "Wrong password"  # noqa: S105 - a sentence
 THE_OLD_ONE = "This is the old password. Choose another one"
 NOT_THE_SAME = "The passwords do not match. Start again"
@@ -133,7 +138,7 @@ def left_elsewhere(room: str) -> str:
 _DONE = {
     AccountAction.CHANGE_PASSWORD: "Password changed. All your other sessions are logged out",
     AccountAction.END_LOGIN: "Session {number} is logged out",
-    AccountAction.ADD_CERTIFICATE: "Certificate added. --cert FILE logs in with it",
+    AccountAction.ADD_CERTIFICATE: "Your account has this certificate now. --cert FILE logs in with it",
     AccountAction.REMOVE_CERTIFICATE: "Certificate {number} removed",
     AccountAction.REGISTER: "Registered as {name}. You stay logged in on this machine",
 }

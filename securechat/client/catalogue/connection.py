@@ -31,6 +31,10 @@ NAME_MISSING = "A name is needed. Without a terminal, give it with --name NAME"
 STDIN_CLOSED = "Standard input is closed, so there is nothing to send. Give it a file or a pipe, or use --tail"
 STDOUT_CLOSED = "Standard output is closed, so nothing can be printed. Give it a file or a pipe"
 CA_AND_PIN = "--ca and --pin exclude each other. Trust a file or a fingerprint"
+INPUT_NOT_UTF8 = (
+    "The input is UTF-16 or UTF-32, not UTF-8, and nothing was sent. Convert it first: iconv -f UTF-16 -t UTF-8"
+)
+COMMANDS_NOT_HERE = "--commands excludes --send and --tail. --send sends every line as it stands"
 JSON_WITHOUT_TAIL = "--json and --history need --tail"
 
 
@@ -197,6 +201,21 @@ def unknown_command(word: str, nearest: str | None) -> str:
     return f"Unknown command {word}. {hint}"
 
 
+BLANK_BEFORE_COMMAND = (
+    "Not sent, because it may be a command. Remove the blank before the / to run it, or begin with // to send the text"
+)
+LINE_CLEARED = "Your line was not sent. Ctrl-C on an empty line quits"
+NOT_TEXT = "Not sent, because your line has bytes that are not UTF-8 text. Type it again, or paste it as UTF-8"
+
+
+def ambiguous_name(longer: str, shorter: str, command: str) -> str:
+    """Refuse a name that can end at two places; both are shown as they would be typed."""
+    return (
+        f'Nothing was done, because the name can be "{shorter}" or "{longer}". Put it in quotes: '
+        f'{command} "{longer}" or {command} "{shorter}"'
+    )
+
+
 NO_ME = "/me is not supported. Send it as a message"
 
 
@@ -318,9 +337,32 @@ def input_failed(why: str) -> str:
     return f"Cannot read from standard input, nothing more is sent: {why}"
 
 
-def input_line_too_long(number: int, length: int) -> str:
+def input_line_too_long(number: int, length: int, most: int) -> str:
     """Refuse a line of standard input."""
-    return f"Line {number} has {length} characters and was not sent. A message has at most {MAX_TEXT_CHARS}"
+    return f"Line {number} has {length} characters and was not sent. A message has at most {most}"
+
+
+def input_line_not_text(number: int, byte: int, place: int) -> str:
+    """Refuse a line of standard input that is not UTF-8; ``place`` of the byte is counted from 1."""
+    return f"Line {number} was not sent, because it is not UTF-8 text: byte 0x{byte:02X} at position {place}"
+
+
+def input_line(number: int, why: str) -> str:
+    """Tell about one line of standard input."""
+    return f"Line {number}: {why}"
+
+
+def input_rest(number: int) -> str:
+    """Tell that the end came before the end of standard input; ``number`` is the first line not taken."""
+    return f"Line {number} and the lines after it were not sent"
+
+
+def input_secret(number: int) -> str:
+    """Tell that a command that asks for a password ends the reading of standard input."""
+    return (
+        f"Line {number}: a password can be typed at a terminal only. Stopping here, because the lines after it may be "
+        "passwords"
+    )
 
 
 def stalled(seconds: float) -> str:
@@ -336,7 +378,7 @@ def room_refused(room: str, why: str) -> str:
 # --- the command line ---------------------------------------------------------------------------------------------
 
 CLI_DESCRIPTION = "Chat over verified TLS. Without --send or --tail: interactive at a terminal; in a pipe, every \
-line of stdin is sent and what arrives is printed, until the end of the input."
+line of stdin is sent as it stands and what arrives is printed, until the end of the input."
 CLI_HOST = (
     "the server, or an invite link for one use; default: the server used last, at first localhost:8443; IPv6 with \
 a port: [::1]:8443"
@@ -346,6 +388,8 @@ CLI_PIN = "trust the CA with this fingerprint, which the server prints (or SECUR
 CLI_NAME = "your name (or SECURECHAT_NAME); asked for at a terminal"
 CLI_ROOM = "a room to join besides the lobby, and to talk in"
 CLI_SEND = "send each line of stdin to the room, wait until all are stored, and exit"
+CLI_COMMANDS = "in a pipe: obey lines that begin with / as at a terminal, for programs that chat; a line that is only \
+text begins with // there"
 CLI_TAIL = "print the room's last messages and then new ones, a line each"
 CLI_HISTORY = "with --tail: number of earlier messages printed first (default 10)"
 CLI_JSON = "with --tail: JSON lines with the fields seq, at (UTC), room, by (a number), name, text"

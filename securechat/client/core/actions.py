@@ -71,10 +71,11 @@ class AskRooms(Struct, frozen=True):
 
 
 class AskHistory(Struct, frozen=True):
-    """Ask for the last ``count`` messages of a conversation."""
+    """Ask for the last ``count`` messages of a conversation, or for the last before the seq ``before``."""
 
     target: ConversationId
     count: int
+    before: int | None = None
 
 
 class IgnorePerson(Struct, frozen=True):

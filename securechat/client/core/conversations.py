@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-from securechat.client.core import events
+from securechat.client.core import actions, events
 from securechat.client.core.context import CoreContext
 from securechat.client.core.events.messages import MessageChanged
 from securechat.client.core.gap_fill import Backfill
@@ -35,12 +35,14 @@ class Conversations:
         timeline: the messages of each conversation, and the cursor.
         read_markers: how far each conversation was read.
         visibility: as given.
+        next_page: what the next /more asks for; None where nothing more is known.
     """
 
     def __init__(self, context: CoreContext, typing: TypingState, visibility: Visibility) -> None:
         self.timeline = Timeline(self, context.rooms)
         self.read_markers = ReadMarkers()
         self.visibility = visibility
+        self.next_page: actions.FindMessages | actions.ShowHistory | actions.AskHistory | None = None
         self._context = context
         self._typing = typing
         self._acked_here: dict[int, None] = {}
@@ -148,7 +150,10 @@ class Conversations:
             self.read_markers.saw_from(backfill.key, first, last, to_the_end=True)
         kept = tuple(message for message in backfill.messages if message.sender_id not in self._context.ignored)
         if kept or backfill.asked:
-            self._context.show(events.HistoryLoaded(backfill.key, kept, backfill.asked))
+            more = backfill.asked and backfill.next_page is not None
+            self._context.show(events.HistoryLoaded(backfill.key, kept, backfill.asked, more))
+        if backfill.asked:
+            self.next_page = backfill.next_page
 
     def on_caught_up(self, missed: int) -> None:
         """Show that everything missed has been shown."""

@@ -13,6 +13,7 @@ from bisect import bisect_left
 from collections.abc import Callable
 from typing import TypeAlias
 
+from securechat.client.core.actions import AskHistory
 from securechat.client.core.message_changes import apply_change
 from securechat.client.core.state import ConversationId, PersonKey, RoomKey
 from securechat.limits import PAGE_ROWS
@@ -148,6 +149,11 @@ class Backfill:
     def finished(self) -> bool:
         """Whether there is nothing left to ask for."""
         return self._exhausted or len(self.messages) >= self._count
+
+    @property
+    def next_page(self) -> AskHistory | None:
+        """What asks for as many messages again, before these; None where there are none."""
+        return None if self._exhausted or not self.messages else AskHistory(self.key, self._count, self._before)
 
     def request(self, ref: int) -> History | None:
         """Return the next question; None when it is complete."""

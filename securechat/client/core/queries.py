@@ -52,22 +52,22 @@ class Queries:
         self._timeline = conversations.timeline
         self._read_markers = conversations.read_markers
         self._unread: dict[ConversationId, UnreadItem] = {}
-        self._next_page: actions.FindMessages | actions.ShowHistory | None = None
 
     def request(self, action: actions.ReadAction | actions.AskHistory) -> None:
         """Ask the server."""
         if not self._context.require_online():
             return
         match action:
-            case actions.AskHistory(target, count):
-                self._timeline.backfill(target, count)
+            case actions.AskHistory(target, count, before):
+                self._conversations.next_page = None
+                self._timeline.backfill(target, count, before)
             case actions.FindMessages():
                 self._search(action)
             case actions.ShowMore():
-                if self._next_page is None:
+                if self._conversations.next_page is None:
                     self._context.reject(RejectReason.NOTHING_MORE)
                 else:
-                    self.request(self._next_page)
+                    self.request(self._conversations.next_page)
             case actions.ListUnread():
                 self.ask_unread(asked=True)
             case actions.ShowUnread(number):
@@ -105,9 +105,9 @@ class Queries:
 
         def answered(answer: ReadAnswer) -> None:
             if isinstance(answer, SearchPage):
-                self._next_page = None
+                self._conversations.next_page = None
                 if answer.more and answer.hits:
-                    self._next_page = replace(action, before=answer.hits[-1].message.seq)
+                    self._conversations.next_page = replace(action, before=answer.hits[-1].message.seq)
                 hits = tuple(hit for hit in answer.hits if hit.message.sender_id not in self._context.ignored)
                 self._context.show(events.SearchShown(action.query, hits, answer.more, answer.indexed is not None))
 
@@ -181,16 +181,16 @@ class Queries:
             return
         if action.at_ms is not None:  # a server that does not know ``at`` gives the newest
             messages = [message for message in messages if message.sent_at_ms >= action.at_ms]
-        self._next_page = None
-        if page.more and messages and action.around is None:
-            self._next_page = actions.ShowHistory(target, after=messages[-1].seq)
+        self._conversations.next_page = None
+        if page.more and messages:
+            self._conversations.next_page = actions.ShowHistory(target, after=messages[-1].seq)
         if messages and action.after is not None and self._conversations.is_seen(target):
             last = messages[-1].seq
             self._read_markers.saw_from(target, action.after + 1, last, to_the_end=not page.more)
             if (item := self._unread.get(target)) is not None:
                 self._unread[target] = replace(item, read_seq=max(item.read_seq, last))
         shown = tuple(message for message in messages if message.sender_id not in self._context.ignored)
-        self._context.show(events.HistoryShown(target, shown, history_range, self._next_page is not None))
+        self._context.show(events.HistoryShown(target, shown, history_range, self._conversations.next_page is not None))
 
     def _key(self, item: UnreadItem) -> ConversationId:
         return self._context.rooms.conversation(item.room, None if item.peer is None else item.peer.id)

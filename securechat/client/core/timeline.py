@@ -182,9 +182,9 @@ class Timeline:
         """Return a message of a page with all known changes: the page may be older than what came live."""
         return self.find(key, message.seq) or self._pending_changes.applied(message)
 
-    def backfill(self, key: ConversationId, count: int) -> None:
-        """Ask for the last ``count`` messages."""
-        self._jobs.append(Backfill(key, count, None, asked=True))
+    def backfill(self, key: ConversationId, count: int, before: int | None = None) -> None:
+        """Ask for the last ``count`` messages, or for the last before the seq ``before``."""
+        self._jobs.append(Backfill(key, count, before, asked=True))
 
     def ask(self, question: SingleQuery) -> None:
         """Ask a question when its turn comes."""

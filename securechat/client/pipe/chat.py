@@ -1,7 +1,8 @@
 """The chat without a prompt: lines in, lines out, in a pipe or on a simple terminal.
 
-Lines are parsed as in the interactive client. Only at a terminal is the user asked for a name or a password, and only
-there do numbers stand beside the messages: scripts read names and texts.
+In a pipe every line is a message as it stands, because a log or another program's output is no list of commands;
+``--commands`` obeys them. At a terminal lines are parsed as in the interactive client. Only there is the user asked for
+a name or a password, and only there do numbers stand beside the messages: scripts read names and texts.
 """
 
 from __future__ import annotations
@@ -16,10 +17,11 @@ from securechat.client.core.client import ClientCore
 from securechat.client.core.events import UiEvent
 from securechat.client.core.state import ConversationId
 from securechat.client.echo import EchoControl
+from securechat.client.exit_codes import ClientExit
 from securechat.client.network import ServerTarget
-from securechat.client.pipe.pipes import PipeSend
+from securechat.client.pipe.pipes import STALLED_S, PipeSend
 from securechat.client.ui.event_rows import MessageRows
-from securechat.client.ui.interaction import Interaction
+from securechat.client.ui.interaction import PASSWORD_ANSWERS, Interaction
 from securechat.client.ui.rendering import change_line, elsewhere, tail_line
 from securechat.model import Message
 from securechat.text.sanitize import one_line
@@ -30,11 +32,13 @@ class PipeChat(PipeSend):
 
     Args:
         echo: whether the terminal echoes input, so that one's own lines need not be shown again.
+        commands: whether lines may be commands; else each is a message as it stands.
     """
 
-    def __init__(self, core: ClientCore, server_target: ServerTarget, room: str, *, echo: bool) -> None:
+    def __init__(self, core: ClientCore, server_target: ServerTarget, room: str, *, echo: bool, commands: bool) -> None:
         super().__init__(core, server_target, room)
         self._echo = echo
+        self._commands = commands
         self._echo_control = EchoControl()
         self._shown = MessageRows(core)
         self._interaction = Interaction(core, self._shown.numbers, server_target.context, can_hide=echo)
@@ -54,15 +58,17 @@ class PipeChat(PipeSend):
     @property
     def asks(self) -> bool:
         """Whether the next line is an answer."""
-        return self._interaction.asks_name or self._interaction.prompt is not None
+        return self._interaction.asks
 
     def _answer_questions(self) -> None:
         while self.asks and not self._lines.empty():
             if (typed := self._lines.get_nowait()) is None:
                 self._interaction.give_up()
                 self.network.want(actions.LeaveChat(0.0))
+            elif typed.problem:
+                self.notice(typed.problem)
             else:
-                self._take(typed)
+                self._take(typed.text)
 
     def name_refused(self, event: events.NameRefused) -> None:
         """At a terminal, ask again."""
@@ -74,12 +80,29 @@ class PipeChat(PipeSend):
 
     def say(self, line: str) -> None:
         """Carry out a line. At a terminal an exception is contained, or the rest of a paste would go to the shell."""
+        if not self._commands:
+            super().say(line)
+            return
         try:
             self._take(line)
         except Exception as error:
             if not self._echo:
                 raise
             self.notice(catalogue.connection.mistake(one_line(repr(error))))
+
+    def worsen(self, code: ClientExit) -> None:
+        """At a terminal the user sees what went wrong, and ends the chat by leaving it."""
+        if not (self._echo and code is ClientExit.MESSAGE_REFUSED):
+            super().worsen(code)
+
+    def tell_of_line(self, ui_event: UiEvent, number: int | None) -> None:
+        """At a terminal lines have no numbers."""
+        super().tell_of_line(ui_event, None if self._echo else number)
+
+    def tell_rest(self) -> None:
+        """At a terminal, lines typed after the end are nothing that was to be sent."""
+        if not self._echo:
+            super().tell_rest()
 
     def password_needed(self, event: events.PasswordNeeded) -> None:
         """Ask for the password, at a terminal."""
@@ -97,11 +120,18 @@ class PipeChat(PipeSend):
             sys.stderr.write("\n")
         asked = self.asks
         result = self._interaction.take(line, hidden=hidden)
-        if result.notice:
+        if not self._echo and result.secret:
+            self.notice(catalogue.connection.input_secret(self._number))
+            self.finish(ClientExit.MESSAGE_REFUSED, STALLED_S)
+            return
+        if result.refused and not self._echo:
+            self.refuse_line(result.notice)
+        elif result.notice:
             self.notice(result.notice)
-        if result.prefill:
+        if result.prefill and not result.refused:
             self.notice(usage("/edit"))
-        if self.asks and (hidden or not asked):
+            self.worsen(ClientExit.MESSAGE_REFUSED)
+        if self.asks and (hidden or not asked or self._interaction.asks_held):
             self._show_question()
         if result.action is not None:
             self.network.want(result.action)
@@ -113,12 +143,15 @@ class PipeChat(PipeSend):
     def _show_question(self) -> None:
         if (prompt := self._interaction.prompt) is not None:
             self._echo_control.on()
-        sys.stderr.write(prompt.question if prompt is not None else catalogue.connection.NAME_PROMPT)
+        held = catalogue.accounts.HELD_PROMPT if self._interaction.asks_held else catalogue.connection.NAME_PROMPT
+        sys.stderr.write(prompt.question if prompt is not None else held)
         sys.stderr.flush()
 
     def otherwise(self, ui_event: UiEvent) -> None:
         """Write messages to stdout, everything else to stderr."""
         self._shown.note(ui_event)
+        if isinstance(ui_event, PASSWORD_ANSWERS):
+            self._interaction.note(ui_event)
         match ui_event:
             case events.MessageShown() | events.HistoryLoaded(messages=(_, *_)) | events.HistoryShown(messages=(_, *_)):
                 self._put_messages(ui_event)
@@ -129,6 +162,13 @@ class PipeChat(PipeSend):
             case events.ActionRejected(events.RejectReason.NAME_INVALID) if self._echo and not self.core.me.id:
                 self.tell(ui_event)
                 self._note(ui_event)
+            case events.RequestRefused() if not self._commands:
+                super().otherwise(ui_event)
+            case events.ActionRejected() if not self._echo:
+                super().otherwise(ui_event)
+            case events.RequestRefused() | events.RenameRefused():
+                self.tell(ui_event)
+                self.worsen(ClientExit.MESSAGE_REFUSED)
             case events.HistoryShown():
                 self.notice(catalogue.rooms.NOTHING_THERE)
             case _:
@@ -142,7 +182,7 @@ class PipeChat(PipeSend):
             return
         for message in ui_event.messages:
             self._print(ui_event.key, message, None)
-        if isinstance(ui_event, events.HistoryShown) and ui_event.more:
+        if ui_event.more:
             self.notice(catalogue.rooms.MORE)
 
     def _put_more(self, ui_event: events.SearchShown | events.MessageChanged) -> None:

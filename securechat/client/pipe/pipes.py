@@ -25,10 +25,11 @@ from securechat.client.core.state import ConnectionPhase, ConversationId
 from securechat.client.core.timing import SendRate
 from securechat.client.exit_codes import ClientExit
 from securechat.client.network import NetworkThread, ServerTarget
+from securechat.client.pipe.input_lines import LONGEST_LINE_BYTES, InputLine, decode_line
 from securechat.client.pipe.stdout import Stdout
 from securechat.client.ui.describe import EventText
 from securechat.client.ui.rendering import NOTICE_MARK, change_json, change_line, json_line, tail_line
-from securechat.limits import KIB, MAX_TEXT_BYTES, MAX_TEXT_CHARS
+from securechat.limits import KIB
 from securechat.model import Message
 from securechat.text.sanitize import one_line
 
@@ -36,8 +37,6 @@ READ_AHEAD = 64
 """Lines of stdin read ahead of the core: as many as can be unacknowledged."""
 READ_BYTES = 64 * KIB
 """Bytes read from stdin at once."""
-LONGEST_LINE_BYTES = 8 * MAX_TEXT_BYTES
-"""Bytes kept of a line without an end (``< /dev/zero``): far more than any text that the server accepts."""
 STALLED_S = 60.0
 """Time without a further line stored after which sending gives up: a job in a pipeline must end."""
 PROGRESS_S = 2.0
@@ -215,10 +214,12 @@ class PipeSend(PipeClient):
         self.key: ConversationId = core.room(room)
         self.acked = 0
         self.slow = False
-        self._lines: queue.Queue[str | None] = queue.Queue(READ_AHEAD)
+        self._lines: queue.Queue[InputLine | None] = queue.Queue(READ_AHEAD)
         self._input_over = False
         self._pulling = False
         self._number = 0
+        self._read_number = 0
+        self._line_of: dict[int, int] = {}
         self._progress_at: float | None = None
         self._progress_s = PROGRESS_S if sys.stderr.isatty() else LOGGED_PROGRESS_S
         self._send_rate = SendRate()
@@ -239,7 +240,7 @@ class PipeSend(PipeClient):
 
     def _input_failed(self, why: str) -> None:
         self.notice(catalogue.connection.input_failed(why))
-        self.exit = ClientExit.USAGE
+        self.worsen(ClientExit.USAGE)
 
     def _read_lines(self) -> None:
         # Not through sys.stdin.buffer: a thread that still holds its lock when the process ends aborts the interpreter.
@@ -253,9 +254,12 @@ class PipeSend(PipeClient):
         if rest:
             self._put(rest)
 
-    def _put(self, line: bytes) -> None:
-        self._lines.put(line.decode("utf-8", errors="replace").rstrip("\r"))
-        self.network.post(self.pull)
+    def _put(self, raw: bytes) -> None:
+        self._read_number += 1
+        line = decode_line(self._read_number, raw)
+        if line.fatal or line.problem or line.text.strip():
+            self._lines.put(line)
+            self.network.post(self.pull)
 
     def pull(self) -> None:
         """Take lines while the core has room for them; leave when there are no more and all are stored."""
@@ -268,8 +272,7 @@ class PipeSend(PipeClient):
             if (line := self._lines.get_nowait()) is None:
                 self._input_over = True
             else:
-                self._number += 1
-                self._take(line)
+                self.take_line(line)
         self._pulling = False
         if self._input_over and not self.core.unsent and not self.core.leaving:
             self.finish(ClientExit.OK, STALLED_S)
@@ -279,30 +282,57 @@ class PipeSend(PipeClient):
         """Whether the next line is an answer to a question, not a message."""
         return False
 
-    def _take(self, line: str) -> None:
-        if not line.strip():
-            return
-        if len(line) > MAX_TEXT_CHARS:
-            self.notice(catalogue.connection.input_line_too_long(self._number, len(line)))
-            self.exit = ClientExit.MESSAGE_REFUSED
+    def take_line(self, line: InputLine) -> None:
+        """Say a line, or tell why it is not sent."""
+        self._number = line.number
+        if line.problem:
+            self.notice(line.problem)
+            self.worsen(ClientExit.MESSAGE_REFUSED)
+            if line.fatal:
+                self._input_over = True
             return
         if self._moved_at is None:
             self._watch()
-        self.say(line)
+        self.say(line.text)
+        if unsent := self.core.unsent:
+            self._line_of.setdefault(max(each.number for each in unsent), line.number)
 
     def say(self, line: str) -> None:
         """Send one line."""
         self.network.want(actions.SendMessage(line, self.key))
 
+    def worsen(self, code: ClientExit) -> None:
+        """End with this exit code, unless there is another already."""
+        if self.exit is ClientExit.OK:
+            self.exit = code
+
+    def refuse_line(self, why: str) -> None:
+        """Tell why the line being taken is not carried out."""
+        self.notice(catalogue.connection.input_line(self._number, why))
+        self.worsen(ClientExit.MESSAGE_REFUSED)
+
+    def tell_rest(self) -> None:
+        """Tell about the lines that were read and not taken when the session ends: none is lost silently."""
+        while not self._input_over and not self._lines.empty():
+            line = self._lines.get_nowait()
+            if line is not None:
+                if self._number:  # else nothing was sent, and the reason is told already
+                    self.notice(catalogue.connection.input_rest(line.number))
+                self.worsen(ClientExit.LINES_LOST)
+            self._input_over = True
+
     def on_ui_events(self, ui_events: Sequence[UiEvent]) -> None:
         """Handle events, then take more lines: the events may have made room."""
         super().on_ui_events(ui_events)
+        if any(isinstance(each, events.ClientEnded) for each in ui_events):
+            self.tell_rest()
         self.pull()
 
     def on_ui_event(self, ui_event: UiEvent) -> None:
         """Count stored lines; a refused line or room is a failure."""
         match ui_event:
-            case events.MessageAcked():
+            case events.MessageAcked(message):
+                self._line_of.pop(message.number, None)
                 self.acked += 1
                 self._moved_at = self.network.now
                 self._send_rate.moved(self.network.now)
@@ -312,13 +342,12 @@ class PipeSend(PipeClient):
                 self._send_rate.begin(self.network.now)
             case events.LeavingChat():
                 self.tell(ui_event)
-            case events.MessageRefused():
-                self.exit = ClientExit.MESSAGE_REFUSED
-                self.tell(ui_event)
+            case events.MessageRefused(message):
+                self.worsen(ClientExit.MESSAGE_REFUSED)
+                self.tell_of_line(ui_event, self._line_of.pop(message.number, None))
             case events.MessagesLost():
                 self.tell(ui_event)
-                if self.exit in {ClientExit.OK, ClientExit.LINES_LOST}:
-                    self.exit = ClientExit.LINES_LOST
+                self.worsen(ClientExit.LINES_LOST)
             case _:
                 self.otherwise(ui_event)
 
@@ -329,10 +358,15 @@ class PipeSend(PipeClient):
                 self.notice(catalogue.connection.room_refused(one_line(room or ""), refusal_sentence(ui_event)))
                 self.finish(ClientExit.ROOM_REFUSED, 0.0)
             case events.ActionRejected():
-                self.exit = ClientExit.MESSAGE_REFUSED
-                self.tell(ui_event)
+                self.worsen(ClientExit.MESSAGE_REFUSED)
+                self.tell_of_line(ui_event, self._number)
             case events.ConnectionLost() | events.BackOnline() | events.HistoryReset():
                 self.tell(ui_event)
+
+    def tell_of_line(self, ui_event: UiEvent, number: int | None) -> None:
+        """Write the sentence for an event, with the number of its line where that is known."""
+        if said := self._event_text.of(ui_event):
+            self.notice(said if number is None else catalogue.connection.input_line(number, said))
 
     def report(self) -> None:
         """Report the progress, and what it waits for, every few seconds once there is a rate to show."""

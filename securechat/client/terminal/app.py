@@ -33,11 +33,12 @@ from securechat.client.catalogue.translation import refusal_sentence
 from securechat.client.core import actions, events
 from securechat.client.core.client import ClientCore
 from securechat.client.core.events import UiEvent
-from securechat.client.core.state import ConnectionPhase, RoomKey
+from securechat.client.core.state import ConnectionPhase, PersonKey, RoomKey
 from securechat.client.exit_codes import ClientExit
 from securechat.client.network import NetworkThread, ServerTarget
 from securechat.client.terminal.editor import HiddenInput, InputHistory, MentionCompleter, without_echo
 from securechat.client.terminal.output import PromptOutput
+from securechat.client.ui.commands.parser import may_be_command
 from securechat.client.ui.describe import EventText
 from securechat.client.ui.event_rows import MessageRows
 from securechat.client.ui.interaction import Interaction
@@ -118,7 +119,7 @@ class Terminal:
         killed, nothing = InMemoryClipboard(), DummyClipboard()
         session: PromptSession[str] = PromptSession(
             message=lambda: self._prompt,
-            history=InputHistory(lambda: self._hidden or self._is_secret()),
+            history=InputHistory(lambda: self._hidden or self._is_secret() or self._interaction.guarded),
             input_processors=[ConditionalProcessor(HiddenInput(), Condition(lambda: self._hidden))],
             completer=MentionCompleter(lambda: self._names),
             complete_while_typing=False,
@@ -141,7 +142,10 @@ class Terminal:
             try:
                 prefill, self._prefill = ("", self._prefill) if self._hidden else (self._prefill, "")
                 line = session.prompt(default=prefill or begun, pre_run=self._prompt_is_up)
-            except (EOFError, KeyboardInterrupt):
+            except (EOFError, KeyboardInterrupt) as end:
+                if isinstance(end, KeyboardInterrupt) and self._is_half_written(session):
+                    self._network.post(lambda: self._say(catalogue.connection.LINE_CLEARED))
+                    continue
                 if not self._may_be_cancelled():
                     self._leave()
                     break
@@ -160,9 +164,10 @@ class Terminal:
             self._typed(line, hidden=hidden)
             understood.set()
 
-        may_lead_to_a_password = hidden or self._is_secret() or line.lstrip().startswith("/")
+        asks = self._is_secret() or self._interaction.guarded
+        may_lead_to_a_question = hidden or asks or may_be_command(line)
         self._network.post(take)
-        while may_lead_to_a_password and not understood.wait(POLL_S) and not self._network.wait(0.0):
+        while may_lead_to_a_question and not understood.wait(POLL_S) and not self._network.wait(0.0):
             pass
 
     def _notice_typing(self, buffer: Buffer) -> None:
@@ -198,6 +203,10 @@ class Terminal:
     def _may_be_cancelled(self) -> bool:
         """Whether an empty line takes back what is being asked, and leaves everything as it was."""
         return self._interaction.can_cancel and not self._over
+
+    def _is_half_written(self, session: PromptSession[str]) -> bool:
+        """Whether Ctrl-C takes back a line, as in a shell, and the chat goes on."""
+        return not self._hidden and not self._over and bool(session.default_buffer.text)
 
     def _leave(self) -> None:
         if not self._over:
@@ -267,7 +276,7 @@ class Terminal:
         for ui_event in ui_events:
             shown = self._lines.rows(ui_event, self._columns())
             rows += self._rows(ui_event) if shown is None else shown
-            bell = bell or (isinstance(ui_event, events.MessageShown) and ui_event.mentions_me and not ui_event.late)
+            bell = bell or (isinstance(ui_event, events.MessageShown) and _rings(ui_event))
         if self._is_secret():  # the request for a password is shown after the prompt that hides it
             self._refresh()
         self._write(rows, bell=bell)
@@ -341,6 +350,8 @@ class Terminal:
             asked = interaction.prompt.question
         elif interaction.password_sent:
             asked = catalogue.accounts.PROVING_PROMPT
+        elif interaction.asks_held:
+            asked = catalogue.accounts.HELD_PROMPT
         elif interaction.asks_name:
             asked = catalogue.connection.name_prompt(self._login)
         else:
@@ -368,6 +379,12 @@ class Terminal:
     @staticmethod
     def _columns() -> int:
         return shutil.get_terminal_size(FALLBACK_SIZE).columns
+
+
+def _rings(event: events.MessageShown) -> bool:
+    """Tell whether the bell rings for a message: it is for this user alone, or mentions the user."""
+    to_me = isinstance(event.key, PersonKey) and not event.own
+    return (to_me or event.mentions_me) and not event.late
 
 
 def _forget_what_was_typed() -> None:

@@ -67,7 +67,8 @@ class MessageRows:
             case events.MessageShown(message, key):
                 return self._message(key, message, columns, elsewhere(key, self._core.current, message))
             case events.HistoryLoaded(key, messages) if messages:
-                return self._messages(key, messages, columns, None)
+                rows = self._messages(key, messages, columns, None)
+                return rows + (notice_rows(catalogue.rooms.MORE, columns) if ui_event.more else [])
             case events.HistoryShown():
                 return self._excerpt(ui_event, columns)
             case events.SearchShown():

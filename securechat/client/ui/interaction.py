@@ -14,9 +14,9 @@ from securechat.client.catalogue.help_pages import PAGES
 from securechat.client.core import actions, events
 from securechat.client.core.client import ClientCore
 from securechat.client.core.events import UiEvent
-from securechat.client.core.state import ConversationId
+from securechat.client.core.state import ConnectionPhase, ConversationId
 from securechat.client.secret_files import certificate_to_add
-from securechat.client.ui.commands.parser import encodable, read
+from securechat.client.ui.commands.parser import is_text, may_be_command, read
 from securechat.client.ui.commands.results import (
     AddCertificateFile,
     AskPassword,
@@ -42,6 +42,8 @@ _CHECKED = (
     events.ClientEnded,
 )
 """What a server that has got a password can answer."""
+PASSWORD_ANSWERS = (events.RequestRefused, events.AccountActionDone, events.AccountActionUnconfirmed)
+"""What follows /register and /password."""
 
 
 class InputResult(Struct, frozen=True):
@@ -51,11 +53,15 @@ class InputResult(Struct, frozen=True):
         action: for the core.
         notice: a sentence or page for the user.
         prefill: a line to edit and send.
+        refused: whether the line is not carried out; ``notice`` has the reason.
+        secret: whether the next lines may be passwords, because the line asked for one in vain.
     """
 
     action: actions.Action | None = None
     notice: str = ""
     prefill: str = ""
+    refused: bool = False
+    secret: bool = False
 
 
 class Interaction:
@@ -72,6 +78,8 @@ class Interaction:
         asks_name: whether the next line is a name.
         prompt: asks for passwords; None when none is wanted.
         password_sent: whether the server has a password and has not answered.
+        guarded: whether the next line may be a password that is not asked for: it is held and asked about, and belongs
+            into no list of typed lines.
     """
 
     def __init__(
@@ -86,6 +94,9 @@ class Interaction:
         self.asks_name = False
         self.prompt: PasswordPrompt | None = None
         self.password_sent = False
+        self.guarded = False
+        self._held: str | None = None
+        self._account_password_sent = False
         self._core = core
         self._numbers = numbers
         self._context = context
@@ -96,6 +107,16 @@ class Interaction:
     def hides_input(self) -> bool:
         """Whether what is typed now is a password, or may be one typed again before the server has answered."""
         return self.prompt is not None or self.password_sent
+
+    @property
+    def asks_held(self) -> bool:
+        """Whether the next line tells if the one before, which may be a password, is a message."""
+        return self._held is not None
+
+    @property
+    def asks(self) -> bool:
+        """Whether the next line is an answer to a question."""
+        return self.asks_name or self.prompt is not None or self.asks_held
 
     @property
     def can_cancel(self) -> bool:
@@ -111,6 +132,10 @@ class Interaction:
                 self.asks_name = True
             case events.ActionRejected(events.RejectReason.NAME_INVALID) if not self._core.me.id:
                 self.asks_name = True
+            case events.RequestRefused() if self._account_password_sent:
+                self.guarded, self._account_password_sent = True, False  # a user may type the password once more
+            case events.AccountActionDone() | events.AccountActionUnconfirmed():
+                self._account_password_sent = False
             case events.PasswordNeeded(name, new):
                 purpose = PasswordPurpose.INVITED if new else PasswordPurpose.LOG_IN
                 self.prompt = PasswordPrompt(purpose, one_line(name))
@@ -118,16 +143,42 @@ class Interaction:
     def take(self, line: str, *, hidden: bool = False) -> InputResult:
         """Interpret a line; ``hidden`` when it was typed where nothing shows."""
         if hidden:
-            return self._answer(encodable(line).rstrip("\r\n"))
+            return self._answer(line.rstrip("\r\n"))
         if self.asks_name:
-            return self._choose_name(encodable(line).strip() or self._default_name or "")
-        return self._command(line) if line.strip() else InputResult()
+            return self._choose_name(line.strip() or self._default_name or "")
+        if self._held is not None:
+            return self._answer_about_held(line)
+        if not line.strip():
+            return InputResult()
+        if self.guarded and not _is_command(line):
+            self._held = line
+            return InputResult()
+        self.guarded = False
+        return self._command(line)
 
     def give_up(self) -> None:
         """Nothing more will be typed."""
-        self.asks_name, self.prompt = False, None
+        self.asks_name, self.prompt, self._held = False, None, None
+
+    def _answer_about_held(self, line: str) -> InputResult:
+        """Send or drop the held line. Any other answer may be a password too: it takes the place of the held one."""
+        held, self._held = self._held, None
+        answer = line.strip().casefold()
+        if answer == catalogue.accounts.YES and held is not None:
+            self.guarded = False
+            return self._command(held)
+        if answer in {"", catalogue.accounts.NO}:
+            self.guarded = False
+            return InputResult(notice=catalogue.accounts.HELD_DROPPED)
+        if _is_command(line):
+            self.guarded = False
+            return self._command(line)
+        self._held = line
+        return InputResult(notice=catalogue.accounts.HELD_DROPPED)
 
     def _choose_name(self, name: str) -> InputResult:
+        if not is_text(name):
+            return InputResult(notice=catalogue.connection.NOT_TEXT, refused=True)
         if name.casefold() in {"exit", "/quit"}:
             return InputResult(actions.LeaveChat())
         self.asks_name = False
@@ -138,6 +189,8 @@ class Interaction:
         if prompt is None:
             early = self.password_sent
             return InputResult(notice=catalogue.accounts.TYPED_TOO_SOON if early else catalogue.accounts.WENT_NOWHERE)
+        if not is_text(typed):  # what would be sent is not what was typed
+            return InputResult(notice=catalogue.connection.NOT_TEXT)
         match prompt.give(typed):
             case None:
                 return InputResult()
@@ -152,6 +205,7 @@ class Interaction:
             case action:
                 self.prompt = None
                 self.password_sent = isinstance(action, actions.GivePassword)
+                self._account_password_sent = not self.password_sent
                 return InputResult(action)
 
     def _command(self, line: str) -> InputResult:  # noqa: PLR0911 - one row a result
@@ -159,24 +213,48 @@ class Interaction:
         match read(line, core.current, core.known_names(), self._numbers, core.me.id):
             case ShowHelp(page):
                 return InputResult(notice=PAGES[page])
-            case InputError(why):
-                return InputResult(notice=one_line(why))
+            case InputError(why, secret):
+                self.guarded = secret
+                return InputResult(notice=one_line(why), refused=True, secret=secret)
             case PrefillInput(text):
                 return InputResult(prefill=text)
             case HistoryFromDate(target, date):
                 return _from_date(core.room(target) if isinstance(target, str) else target, date)
             case AskPassword(purpose):
-                if not self._can_hide:
-                    return InputResult(notice=catalogue.accounts.TERMINAL_ONLY)
+                if why := self._why_not(purpose):
+                    self.guarded = True
+                    return InputResult(notice=why, refused=True, secret=True)
                 self.prompt = PasswordPrompt(purpose, one_line(core.me.name))
                 return InputResult()
             case AddCertificateFile(path):
                 added = certificate_to_add(path, self._context, core.me.id)
-                return InputResult(notice=one_line(added)) if isinstance(added, str) else InputResult(added)
+                return _refused(one_line(added)) if isinstance(added, str) else InputResult(added)
             case actions.FindMessages() as action:
                 return InputResult(_dated(action))
             case action:
                 return InputResult(action)
+
+    def _why_not(self, purpose: PasswordPurpose) -> str:
+        """Return why a password is not asked for: the answer would be no in any case. Empty where it may be yes."""
+        if not self._can_hide:
+            return catalogue.accounts.TERMINAL_ONLY
+        if self._core.leaving:
+            return catalogue.connection.declined(events.RejectReason.LEAVING, "", "")
+        if self._core.phase is not ConnectionPhase.ONLINE:
+            return catalogue.connection.declined(events.RejectReason.AWAY, "", "")
+        if purpose is PasswordPurpose.REGISTER and self._core.account:
+            return catalogue.accounts.HAS_ACCOUNT
+        if purpose is PasswordPurpose.CHANGE and not self._core.account:
+            return catalogue.accounts.HAS_NO_PASSWORD
+        return ""
+
+
+def _refused(why: str) -> InputResult:
+    return InputResult(notice=why, refused=True)
+
+
+def _is_command(line: str) -> bool:
+    return may_be_command(line) or line.strip().casefold() == "exit"
 
 
 def _dated(action: actions.FindMessages) -> actions.FindMessages:
@@ -190,5 +268,5 @@ def _dated(action: actions.FindMessages) -> actions.FindMessages:
 
 def _from_date(target: ConversationId, date: str) -> InputResult:
     if (at_ms := day_at_ms(date)) is None:
-        return InputResult(notice=catalogue.rooms.no_such_day(one_line(date)))
+        return _refused(catalogue.rooms.no_such_day(one_line(date)))
     return InputResult(actions.ShowHistory(target, at_ms=at_ms))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from securechat.client import catalogue
 from securechat.client.core import actions
 from securechat.client.core.actions import ModerationVerb
 from securechat.client.core.state import PersonKey, RoomKey
@@ -44,18 +45,17 @@ KNOWN = ("user1", "user1 pc", "Bob")
         ("/history 5", actions.AskHistory(HERE, 5)),
         ("/nick ann b", actions.ChooseName("ann b")),
         ('/msg "user1 pc" hi there', actions.SendDirect("user1 pc", "hi there")),
-        ("/msg user1 pc hi", actions.SendDirect("user1 pc", "hi")),
+        ("/msg “user1 pc” hi", actions.SendDirect("user1 pc", "hi")),
+        ('/msg "user1" pc is on', actions.SendDirect("user1", "pc is on")),
+        ("/msg user1_pc hi", actions.SendDirect("user1 pc", "hi")),
         ("/msg user1 hi", actions.SendDirect("user1", "hi")),
         ("/msg stranger hi", actions.SendDirect("stranger", "hi")),
-        ("/ignore bob", actions.IgnorePerson("Bob")),
+        ("/ignore bob", actions.IgnorePerson("bob")),
+        ("/ignore user1 pc", actions.IgnorePerson("user1 pc")),
         ("two\nlines", actions.SendMessage("two\nlines", HERE)),
         ("pasted\n\n \n", actions.SendMessage("pasted", HERE)),
         ("//pasted \n", actions.SendMessage("/pasted", HERE)),
         ("  art", actions.SendMessage("  art", HERE)),
-        ("caf\udce9 \ud83d", actions.SendMessage("caf\ufffd \ufffd", HERE)),
-        ("/nick caf\udce9", actions.ChooseName("caf\ufffd")),
-        ("/msg caf\udce9 caf\udce9\n", actions.SendDirect("caf\ufffd", "caf\ufffd")),
-        ("/join caf\udce9", actions.JoinRoom("caf\ufffd")),
         ("/register", AskPassword(PasswordPurpose.REGISTER)),
         ("/password", AskPassword(PasswordPurpose.CHANGE)),
         ("/sessions", actions.AskLogins()),
@@ -80,6 +80,9 @@ def test_meaning(line: str, meaning: ParsedInput) -> None:
         "/nick",
         "/msg",
         "/msg bob",
+        '/msg "user1 pc hi',
+        '/msg "user1"pc hi',
+        '/msg " " hi',
         "/ignore",
         "/sessions end",
         "/sessions 3",
@@ -91,6 +94,72 @@ def test_a_command_without_what_it_needs_says_how_it_is_used(line: str) -> None:
     meaning = read(line, HERE, KNOWN)
     assert isinstance(meaning, InputError)
     assert line.split(maxsplit=1)[0] in meaning.sentence
+
+
+@pytest.mark.parametrize(
+    "line", ["caf\udce9 \ud83d", "/nick caf\udce9", "/msg caf\udce9 x\n", "/join caf\udce9", "\udce9"]
+)
+def test_a_line_that_is_no_text_is_refused_and_nothing_in_it_is_replaced(line: str) -> None:
+    assert read(line, HERE, KNOWN) == InputError(catalogue.connection.NOT_TEXT)
+
+
+INVISIBLE = (" ", "   ", "\t", "\u00a0", "\u3000", "\u200b", "\ufeff", "\u2060", "\u200e", "\x00", "\u2800", "\u3164")
+
+
+@pytest.mark.parametrize(
+    "command", ["/msg bob my pin", "/kick bob", "/nick ann", "/quit", "/usr/bin", "\uff0fmsg bob my pin"]
+)
+@pytest.mark.parametrize("blank", INVISIBLE)
+def test_a_command_behind_a_blank_is_no_public_speech(blank: str, command: str) -> None:
+    """Every character that shows nothing was looked through (Unicode's Z and C), and the slash of other keyboards."""
+    assert read(blank + command, HERE, KNOWN) == InputError(catalogue.connection.BLANK_BEFORE_COMMAND)
+
+
+@pytest.mark.parametrize("blank", ["", *INVISIBLE])
+@pytest.mark.parametrize("slash", ["/", "\uff0f"])
+def test_a_command_about_a_password_is_one_also_behind_a_blank(blank: str, slash: str) -> None:
+    if not blank and slash != "/":
+        blank = " "
+    assert read(f"{blank}{slash}register", HERE, KNOWN) == AskPassword(PasswordPurpose.REGISTER)
+    meaning = read(f"{blank}{slash}register correct horse", HERE, KNOWN)
+    assert isinstance(meaning, InputError)
+    assert meaning.secret
+    assert "correct" not in meaning.sentence
+    assert holds_secret(f"{blank}{slash}register correct horse")
+
+
+@pytest.mark.parametrize("line", ["  //x", "  text /x", "\u200bart", "a /msg bob x"])
+def test_other_text_behind_a_blank_is_sent_as_it_stands(line: str) -> None:
+    assert read(line, HERE, KNOWN) == actions.SendMessage(line, HERE)
+
+
+@pytest.mark.parametrize("known", [("ana", "ana budi"), ("ana budi",), ("ana budi", "ana budi citra")])
+@pytest.mark.parametrize("blank", [" ", "  ", "\t", "\n", "\u00a0"])
+@pytest.mark.parametrize("command", ["/msg", "/dm", "/kick", "/ban", "/mute"])
+def test_where_a_name_ends_is_never_guessed(known: tuple[str, ...], blank: str, command: str) -> None:
+    """All commands with text behind a name: /msg, /kick, /ban, /mute; elsewhere the name is all there is.
+
+    Also when "ana" is not here: an account can be away, and its direct messages wait for it.
+    """
+    meaning = read(f"{command} ana{blank}budi hello", HERE, known)
+    assert isinstance(meaning, InputError)
+    assert f'"{"ana budi"}"' in meaning.sentence
+    assert '"ana"' in meaning.sentence
+
+
+@pytest.mark.parametrize("command", ["/invite", "/unban", "/unmute", "/ignore"])
+def test_where_nothing_follows_a_name_all_of_it_is_the_name(command: str) -> None:
+    for typed in ("ana budi", '"ana budi"'):
+        meaning = read(f"{command} {typed}", HERE, ("ana", "ana budi"))
+        assert isinstance(meaning, actions.ModerateMember | actions.IgnorePerson)
+        assert meaning.name == "ana budi"
+
+
+@pytest.mark.parametrize("line", ["/passwort", "/registre", "/pasword", "/regsiter"])
+def test_a_misspelt_command_about_a_password_warns_of_the_next_lines(line: str) -> None:
+    meaning = read(line, HERE, KNOWN)
+    assert isinstance(meaning, InputError)
+    assert meaning.secret
 
 
 def test_an_unknown_command_names_the_nearest() -> None:
@@ -163,7 +232,6 @@ def numbered() -> LineNumbers:
         ("/react 2 -👍", actions.ChangeMessage(HERE, RevisionKind.UNREACT, 71, emoji="👍")),
         ("/react 2 -", actions.ChangeMessage(HERE, RevisionKind.REACT, 71, emoji="-")),
         ('/search from:ann "two words"', actions.FindMessages('from:ann "two words"')),
-        ("/search", actions.ShowMore()),
         ("/more", actions.ShowMore()),
         ("/unread", actions.ListUnread()),
         ("/unread 2", actions.ShowUnread(2)),
@@ -187,7 +255,10 @@ def numbered() -> LineNumbers:
         ("/room set name Dev", actions.ChangeRoomSettings(SetRoom(0, "ops", name="Dev"))),
         ("/invite user1 pc", actions.ModerateMember("ops", ModerationVerb.INVITE, "user1 pc")),
         ("/kick bob too loud", actions.ModerateMember("ops", ModerationVerb.KICK, "Bob", reason="too loud")),
-        ("/ban user1 pc 2h too loud", actions.ModerateMember("ops", ModerationVerb.BAN, "user1 pc", 7_200, "too loud")),
+        (
+            '/ban "user1 pc" 2h too loud',
+            actions.ModerateMember("ops", ModerationVerb.BAN, "user1 pc", 7_200, "too loud"),
+        ),
         ("/ban bob", actions.ModerateMember("ops", ModerationVerb.BAN, "Bob")),
         ("/unban user1 pc", actions.ModerateMember("ops", ModerationVerb.UNBAN, "user1 pc")),
         ("/mute bob 10m", actions.ModerateMember("ops", ModerationVerb.MUTE, "Bob", 600)),
@@ -210,6 +281,7 @@ def test_a_number_that_stands_beside_no_line_is_said(line: str) -> None:
 @pytest.mark.parametrize(
     "line",
     [
+        "/search",
         "/reply",
         "/reply 1",
         "/reply text",

@@ -555,6 +555,28 @@ def test_a_day_is_shown_from_its_first_message_on() -> None:
     assert [each.text for each in one.all(events.HistoryShown)[0].messages] == ["b"]
 
 
+def test_more_after_a_number_of_messages_shows_the_ones_before() -> None:
+    one = online()
+    one.want(actions.AskHistory(one.core.room("ops"), 2))
+    one.hear(m.HistoryPage(asked(one, m.History), [message(8), message(9)], 9, more=True))
+    assert one.all(events.HistoryLoaded)[-1].more
+    one.want(actions.ShowMore())
+    assert one.sent[-1] == m.History(asked(one, m.History), "ops", before=8, limit=2)
+    one.hear(m.HistoryPage(asked(one, m.History), [message(7)], 9))
+    assert not one.all(events.HistoryLoaded)[-1].more
+    one.want(actions.ShowMore())
+    assert said(one)[-1] == "There is nothing more to show"
+
+
+def test_more_after_a_message_and_its_neighbours_shows_the_ones_after() -> None:
+    one = online()
+    one.want(actions.ShowHistory(one.core.room("ops"), around=4))
+    one.hear(m.HistoryPage(asked(one, m.History), [message(4), message(6)], 6, more=True))
+    assert one.all(events.HistoryShown)[-1].more
+    one.want(actions.ShowMore())
+    assert one.sent[-1] == m.History(asked(one, m.History), "ops", after=6, limit=30)
+
+
 # --- search -----------------------------------------------------------------------------------------------------------
 
 

@@ -9,6 +9,7 @@ import pytest
 from securechat.client import catalogue
 from securechat.client.catalogue.help_pages import PAGES
 from securechat.client.core import actions, events
+from securechat.client.core.events.account import AccountAction
 from securechat.client.ui.interaction import InputResult, Interaction
 from securechat.client.ui.line_numbers import LineNumbers
 from securechat.client.ui.password_prompt import PasswordPrompt, PasswordPurpose
@@ -37,7 +38,7 @@ def interaction(*, online: bool = True, can_hide: bool = True, default_name: str
         ("/rooms", InputResult(actions.AskRooms())),
         ("/help", InputResult(notice=PAGES[""])),
         ("/edit 1", InputResult(prefill="/edit 1 hullo")),
-        ("/history 2026-99-99", InputResult(notice=catalogue.rooms.no_such_day("2026-99-99"))),
+        ("/history 2026-99-99", InputResult(notice=catalogue.rooms.no_such_day("2026-99-99"), refused=True)),
     ],
 )
 def test_a_line_leads_to_an_action_a_notice_or_a_line_to_edit(line: str, result: InputResult) -> None:
@@ -74,13 +75,13 @@ def test_passwords_are_asked_for_one_after_the_other_where_nothing_shows() -> No
 
 def test_passwords_are_not_asked_for_where_they_would_show() -> None:
     one = interaction(can_hide=False)
-    assert one.take("/register") == InputResult(notice=catalogue.accounts.TERMINAL_ONLY)
+    assert one.take("/register") == InputResult(notice=catalogue.accounts.TERMINAL_ONLY, refused=True, secret=True)
     assert one.prompt is None
 
 
 def test_an_empty_password_cancels_and_at_a_login_asks_for_another_name() -> None:
     one = interaction()
-    one.take("/password")
+    one.take("/register")
     assert one.take("", hidden=True) == InputResult(notice=catalogue.accounts.CANCELLED)
     one.note(events.PasswordNeeded("me", False, ErrorCode.LOGIN_REQUIRED, ""))
     assert not one.can_cancel
@@ -124,3 +125,106 @@ def test_a_name_that_cannot_be_taken_later_is_not_asked_for_again() -> None:
     one.note(events.NameNeeded())
     one.give_up()
     assert not one.asks_name
+
+
+# --- a question for a password that is not asked ----------------------------------------------------------------------
+
+
+def as_account(one: Interaction) -> Interaction:
+    one._core._context.credentials.account = True
+    return one
+
+
+@pytest.mark.parametrize(
+    ("line", "account", "online", "why"),
+    [
+        ("/password", False, True, catalogue.accounts.HAS_NO_PASSWORD),
+        ("/register", True, True, catalogue.accounts.HAS_ACCOUNT),
+        (" /register", True, True, catalogue.accounts.HAS_ACCOUNT),
+        ("/register", False, False, catalogue.connection.declined(events.RejectReason.AWAY, "", "")),
+        ("/password", True, False, catalogue.connection.declined(events.RejectReason.AWAY, "", "")),
+        ("/password old new", True, True, catalogue.accounts.TYPED_IN_THE_OPEN),
+    ],
+)
+def test_a_password_is_asked_for_only_where_the_answer_can_be_yes(
+    line: str, account: bool, online: bool, why: str
+) -> None:
+    one = interaction(online=online)
+    if account:
+        as_account(one)
+    assert one.take(line) == InputResult(notice=why, refused=True, secret=True)
+    assert one.prompt is None
+    assert one.guarded
+
+
+@pytest.mark.parametrize("command", ["/password", "/password old", "/passwort", "/passwort old", " /password"])
+def test_what_was_typed_ahead_of_a_refused_question_is_no_message(command: str) -> None:
+    """Old, new and once more: none is sent, whichever of the questions they were meant for."""
+    one = interaction()
+    one.take(command)
+    for typed in (PASSWORD, PASSWORD + "2", PASSWORD + "2"):
+        result = one.take(typed)
+        assert result.action is None
+        assert PASSWORD not in result.notice
+        assert one.asks_held
+        assert one.guarded
+    assert one.take("no") == InputResult(notice=catalogue.accounts.HELD_DROPPED)
+    assert one.take("hello") == InputResult(actions.SendMessage("hello", one._core.current))
+
+
+def test_a_command_with_a_password_is_remembered_by_no_list_of_typed_lines() -> None:
+    """What the arrow keys bring back is asked before the line is taken, so the flag stands from the refusal on."""
+    one = interaction()
+    assert not one.guarded
+    one.take("/password")
+    assert one.guarded
+    one.take("held")
+    assert one.guarded
+    one.take("yes")
+    assert not one.guarded
+
+
+@pytest.mark.parametrize("answer", ["yes", " YES "])
+def test_a_held_line_that_is_a_message_is_sent_on_request(answer: str) -> None:
+    one = interaction()
+    one.take("/password")
+    assert one.take("never mind") == InputResult()
+    assert one.take(answer) == InputResult(actions.SendMessage("never mind", one._core.current))
+    assert not one.asks
+    assert not one.guarded
+
+
+def test_a_command_ends_the_holding() -> None:
+    one = interaction()
+    one.take("/password")
+    assert one.take("/rooms") == InputResult(actions.AskRooms())
+    assert one.take("hello").action is not None
+    one.take("/password")
+    one.take("held")
+    assert one.take("/rooms") == InputResult(actions.AskRooms())
+    assert not one.asks
+
+
+def test_a_password_typed_again_after_the_servers_refusal_is_held() -> None:
+    one = as_account(interaction())
+    one.take("/password")
+    for typed in (PASSWORD, PASSWORD + "2", PASSWORD + "2"):
+        result = one.take(typed, hidden=True)
+    assert isinstance(result.action, actions.SetPassword)
+    one.note(events.RequestRefused(ErrorCode.LOGIN_FAILED, "Wrong password"))
+    assert one.take(PASSWORD).action is None
+    assert one.asks_held
+    one.take("")
+    one.note(events.AccountActionDone(AccountAction.CHANGE_PASSWORD))
+    one.note(events.RequestRefused(ErrorCode.INVALID, "of something else"))
+    assert one.take("hello").action is not None
+
+
+def test_bytes_that_are_no_text_are_no_name_and_no_password() -> None:
+    one = interaction(online=False)
+    one.note(events.NameNeeded())
+    assert one.take("caf\udce9").notice == catalogue.connection.NOT_TEXT
+    assert one.asks_name
+    one.prompt = PasswordPrompt(PasswordPurpose.LOG_IN, "me")
+    assert one.take("caf\udce9", hidden=True).notice == catalogue.connection.NOT_TEXT
+    assert one.prompt is not None

@@ -78,11 +78,15 @@ class MessageChanged(Struct, frozen=True):
 
 
 class HistoryLoaded(Struct, frozen=True):
-    """Earlier messages, oldest first: of a room that was just joined, or the answer to AskHistory (``asked``)."""
+    """Earlier messages, oldest first: of a room that was just joined, or the answer to AskHistory (``asked``).
+
+    ``more`` tells that there are still earlier ones to ask for.
+    """
 
     key: ConversationId
     messages: tuple[Message, ...]
     asked: bool
+    more: bool = False
 
 
 class HistoryRange(Enum):

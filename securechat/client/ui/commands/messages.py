@@ -52,7 +52,7 @@ def about_messages(word: str, rest: str, current: ConversationId, numbers: LineN
             return InputError(catalogue.rooms.too_long("A search", _LONGEST_QUERY))
         case "/search" if rest:
             return actions.FindMessages(rest)
-        case "/search" | "/more" if not rest:
+        case "/more" if not rest:
             return actions.ShowMore()
         case "/unread" if not rest:
             return actions.ListUnread()

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import difflib
 import re
+import unicodedata
 from collections.abc import Iterable
 
 from securechat.client import catalogue
 from securechat.client.catalogue.help_pages import PAGES, usage
 from securechat.client.core import actions
 from securechat.client.core.state import ConversationId, RoomKey
+from securechat.client.ui.commands.leading_name import split_name
 from securechat.client.ui.commands.messages import WORDS as TALK_WORDS
 from securechat.client.ui.commands.messages import about_messages
 from securechat.client.ui.commands.results import AddCertificateFile, AskPassword, InputError, ParsedInput, ShowHelp
@@ -17,7 +19,7 @@ from securechat.client.ui.commands.rooms import WORDS as ROOM_WORDS
 from securechat.client.ui.commands.rooms import about_rooms
 from securechat.client.ui.line_numbers import LineNumbers
 from securechat.client.ui.password_prompt import PasswordPurpose
-from securechat.text.names import LOBBY, longest_known_name
+from securechat.text.names import LOBBY
 
 _LONE_SURROGATES = re.compile("[\ud800-\udfff]")
 """Python's result for bytes that are not UTF-8 (surrogateescape, PEP 383), which no codec can encode."""
@@ -36,9 +38,21 @@ COMMANDS = (
 )
 
 
+_SLASHES = ("/", "\uff0f")
+"""The second is what an input method for Chinese or Japanese makes of the key."""
+
+_FILLERS = "\u2800\u3164\u115f\u1160\uffa0"
+"""Braille without a dot and the fillers of Hangul: no blanks to Unicode, and nothing shows them."""
+
+
 def encodable(raw: str) -> str:
-    """Return user input with U+FFFD in place of invalid text: every input passes through here first."""
+    """Return a name given with a flag, with U+FFFD in place of invalid text."""
     return _LONE_SURROGATES.sub("\ufffd", raw)
+
+
+def is_text(line: str) -> bool:
+    """Tell whether a typed line is valid text: nothing else is sent, and nothing is replaced in it."""
+    return _LONE_SURROGATES.search(line) is None
 
 
 def read(
@@ -53,13 +67,20 @@ def read(
         numbers: the numbers beside messages.
         me: the user's own sender_id.
     """
-    line = encodable(line).rstrip()  # a paste includes trailing newlines
+    if not is_text(line):
+        return InputError(catalogue.connection.NOT_TEXT, secret=holds_secret(line))
+    line = line.rstrip()  # a paste includes trailing newlines
     if line.strip().casefold() == "exit":
         return actions.LeaveChat()
     if line.startswith("//"):
         return actions.SendMessage(line[1:], current)
     if not line.startswith("/"):
-        return actions.SendMessage(line, current)
+        bare = _from_first_visible(line)
+        if not bare.startswith(_SLASHES) or bare.startswith("//"):
+            return actions.SendMessage(line, current)
+        if not _is_about_secret(_split(f"/{bare[1:]}")[0]):
+            return InputError(catalogue.connection.BLANK_BEFORE_COMMAND)
+        line = f"/{bare[1:]}"
     word, rest = _split(line)
     word = _ALIASES.get(word.casefold(), word)
     here = current.room if isinstance(current, RoomKey) else LOBBY
@@ -70,10 +91,27 @@ def read(
     )
 
 
+def may_be_command(line: str) -> bool:
+    """Tell whether a line may be meant as a command, also one that stands behind blanks."""
+    return _from_first_visible(line).startswith(_SLASHES)
+
+
 def holds_secret(line: str) -> bool:
     """Tell whether a line has a password after a command, even a misspelt one: such a line must not be remembered."""
-    word, rest = _split(line)
-    return bool(rest) and word.startswith("/") and _nearest(word.casefold(), _SUSPECTED) in _SECRET
+    bare = _from_first_visible(line)
+    word, rest = _split(f"/{bare[1:]}" if bare.startswith(_SLASHES) else bare)
+    return bool(rest) and word.startswith("/") and _is_about_secret(word)
+
+
+def _is_about_secret(word: str) -> bool:
+    """Tell whether a command asks for a password, also where it is misspelt."""
+    return _nearest(word.casefold(), _SUSPECTED) in _SECRET
+
+
+def _from_first_visible(line: str) -> str:
+    """Return a line without the blanks, controls and invisible characters that it begins with."""
+    shown = (at for at, char in enumerate(line) if char not in _FILLERS and unicodedata.category(char)[0] not in "ZC")
+    return line[next(shown, len(line)) :]
 
 
 def _split(text: str) -> tuple[str, str]:
@@ -108,12 +146,15 @@ def _command(typed: str, rest: str, here: str, known: Iterable[str]) -> ParsedIn
             return actions.ChooseName(rest.strip('"'))
         case "/me":
             return InputError(catalogue.connection.NO_ME)
-        case "/msg" | "/ignore":
-            return _to_member(word, rest, known)
-        case "/join" | "/nick":
+        case "/msg":
+            return _to_member(rest, known)
+        case "/ignore" if rest:
+            return actions.IgnorePerson(rest.strip('"'))
+        case "/join" | "/nick" | "/ignore":
             return InputError(usage(word))
         case _:
-            return _about_account(word, rest) or InputError(catalogue.connection.unknown_command(typed, _meant(word)))
+            why = catalogue.connection.unknown_command(typed, _meant(word))
+            return _about_account(word, rest) or InputError(why, secret=_is_about_secret(word))
 
 
 def _about_account(word: str, rest: str) -> ParsedInput | None:  # noqa: PLR0911 - one row a command
@@ -121,7 +162,8 @@ def _about_account(word: str, rest: str) -> ParsedInput | None:  # noqa: PLR0911
     number = int(argument) if argument.isascii() and argument.isdigit() and len(argument) < 16 else None
     match word, verb.casefold():
         case "/register" | "/password", _:
-            return InputError(catalogue.accounts.TYPED_IN_THE_OPEN) if rest else AskPassword(_SECRET[word])
+            typed_openly = InputError(catalogue.accounts.TYPED_IN_THE_OPEN, secret=True)
+            return typed_openly if rest else AskPassword(_SECRET[word])
         case "/logout", "":
             return actions.EndLogin()
         case "/sessions", "" | "list" if not argument:
@@ -140,9 +182,11 @@ def _about_account(word: str, rest: str) -> ParsedInput | None:  # noqa: PLR0911
             return None
 
 
-def _to_member(word: str, rest: str, known: Iterable[str]) -> ParsedInput:
-    split = longest_known_name(rest, known)
-    if split is None or (word == "/msg" and not split[1]):
-        return InputError(usage(word))
-    name, text = split
-    return actions.SendDirect(name, text) if word == "/msg" else actions.IgnorePerson(name if not text else rest)
+def _to_member(rest: str, known: Iterable[str]) -> ParsedInput:
+    match split_name("/msg", rest, known):
+        case InputError() as ambiguous:
+            return ambiguous
+        case (name, text) if text:
+            return actions.SendDirect(name, text)
+        case _:
+            return InputError(usage("/msg"))

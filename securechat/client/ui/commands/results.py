@@ -18,9 +18,15 @@ class ShowHelp(Struct, frozen=True):
 
 
 class InputError(Struct, frozen=True):
-    """The line is invalid; ``sentence`` gives the reason."""
+    """The line is invalid; ``sentence`` gives the reason.
+
+    Attributes:
+        sentence: for the user.
+        secret: whether the line asked for a password, so that the next lines may be some.
+    """
 
     sentence: str
+    secret: bool = False
 
 
 class AskPassword(Struct, frozen=True):

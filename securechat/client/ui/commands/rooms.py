@@ -10,9 +10,9 @@ from securechat.client import catalogue
 from securechat.client.catalogue.help_pages import usage
 from securechat.client.core import actions
 from securechat.client.core.actions import ModerationVerb
+from securechat.client.ui.commands.leading_name import split_name
 from securechat.client.ui.commands.results import InputError, ParsedInput
 from securechat.model import RoleName, SetRoom
-from securechat.text.names import longest_known_name
 
 _VERBS = {
     "/invite": ModerationVerb.INVITE,
@@ -125,7 +125,10 @@ def _order(here: str, word: str, rest: str, known: Iterable[str]) -> ParsedInput
     if verb in {ModerationVerb.INVITE, ModerationVerb.UNBAN, ModerationVerb.UNMUTE}:
         name, more = rest.strip('"'), ""
     else:
-        name, more = longest_known_name(rest, known) or ("", "")
+        split = split_name(word, rest, known) or ("", "")
+        if isinstance(split, InputError):
+            return split
+        name, more = split
     seconds = None
     if verb in {ModerationVerb.BAN, ModerationVerb.MUTE} and (found := _SPAN.match(more)) is not None:
         seconds, more = int(found[1]) * _UNITS[found[2]], more[found.end() :]
