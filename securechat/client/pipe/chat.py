@@ -17,7 +17,7 @@ from securechat.client.core.events import UiEvent
 from securechat.client.core.state import ConversationId
 from securechat.client.echo import EchoControl
 from securechat.client.network import ServerTarget
-from securechat.client.pipe.pipes import PipeSend
+from securechat.client.pipe.pipes import WAIT_S, PipeSend
 from securechat.client.ui.event_rows import MessageRows
 from securechat.client.ui.interaction import Interaction
 from securechat.client.ui.rendering import change_line, elsewhere, tail_line
@@ -32,8 +32,10 @@ class PipeChat(PipeSend):
         echo: whether the terminal echoes input, so that one's own lines need not be shown again.
     """
 
-    def __init__(self, core: ClientCore, server_target: ServerTarget, room: str, *, echo: bool) -> None:
-        super().__init__(core, server_target, room)
+    def __init__(
+        self, core: ClientCore, server_target: ServerTarget, room: str, *, echo: bool, wait_s: float = WAIT_S
+    ) -> None:
+        super().__init__(core, server_target, room, wait_s=wait_s)
         self._echo = echo
         self._echo_control = EchoControl()
         self._shown = MessageRows(core)
@@ -71,6 +73,20 @@ class PipeChat(PipeSend):
             self._note(event)
         else:
             super().name_refused(event)
+
+    def name_kept(self, event: events.NameKept) -> None:
+        """At a terminal, wait as long as the server says: another name can be given with /nick."""
+        if self._echo:
+            self.tell(event)
+        else:
+            super().name_kept(event)
+
+    def login_delayed(self, event: events.LoginDelayed) -> None:
+        """At a terminal, wait until the user leaves."""
+        if self._echo:
+            self.tell(event)
+        else:
+            super().login_delayed(event)
 
     def say(self, line: str) -> None:
         """Carry out a line. At a terminal an exception is contained, or the rest of a paste would go to the shell."""
