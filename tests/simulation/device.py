@@ -25,6 +25,7 @@ from securechat.model import (
     Joined,
     Moderate,
     Named,
+    Quit,
     Refused,
     RoomCommand,
     SearchPage,
@@ -279,6 +280,8 @@ class Link:
                 self.checker = WireChecker(self.device.display.who, world.realtime, stream, transcript)
                 world.law.hello_sent(self.device, command)
                 world.temptation.somebody_comes(self.device.person)
+            if isinstance(command, Quit):
+                world.returning.quits(self.hello)
             self._remember(command)
             if self.checker is not None:
                 self.checker.sent(command)

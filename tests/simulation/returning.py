@@ -53,6 +53,11 @@ class Returning:
         if hello is not None and hello.secret in self._held:
             self._held[hello.secret] = (skeleton(name), self._world.clock.now)
 
+    def quits(self, hello: Hello | None) -> None:
+        """A guest quits: the name is free."""
+        if hello is not None:
+            self._held.pop(hello.secret, None)
+
     def refused(self, device: Device, event: Refused, hello: Hello) -> None:
         """A hello is refused."""
         if self._world.flavour & _FORGOTTEN:
