@@ -119,11 +119,11 @@ class QueryTooExpensive(SecurechatError):
     """A query was stopped because it cost more than one query may."""
 
 
-DISK_FULL = NotAppended.of(refusal_for("message_not_stored"))
+DISK_RETRY_S = 5.0
+"""Before what found no space is tried again: free space is looked at once a second, and is rarely there soon."""
+DISK_FULL = NotAppended.of(refusal_for("message_not_stored", retry_after_s=DISK_RETRY_S))
 OUT_OF_ORDER = NotAppended.of(refusal_for("draft_out_of_order"))
-LOGIN_RETRY_S = 5.0
-"""Before a login that found no space is tried again: space is looked at once a second, and is rarely there soon."""
-NO_ENTRY = NotAppended.of(refusal_for("login_not_stored", retry_after_s=LOGIN_RETRY_S))
+NO_ENTRY = NotAppended.of(refusal_for("login_not_stored", retry_after_s=DISK_RETRY_S))
 NOT_RECORDED = NotAppended.of(refusal_for("change_not_stored"))
 NEEDS_LOGIN = NotAppended.of(refusal_for("secret_needs_login"))
 ACCOUNT_GONE = NotAppended.of(refusal_for("account_gone"))
