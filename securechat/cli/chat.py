@@ -29,7 +29,7 @@ from securechat.client.core.state import Visibility
 from securechat.client.exit_codes import ClientExit
 from securechat.client.local_store import open_local_store
 from securechat.client.pipe.chat import PipeChat
-from securechat.client.pipe.pipes import PipeClient, PipeSend, PipeTail
+from securechat.client.pipe.pipes import WAIT_S, PipeClient, PipeSend, PipeTail
 from securechat.client.ui.rendering import NOTICE_MARK
 from securechat.errors import Refusal
 from securechat.invite_link import BadLink, InviteLink, looks_like_link, parse_link
@@ -39,6 +39,8 @@ from securechat.text.sanitize import one_line
 
 RECALL = 10
 """Earlier messages shown at first: half a small screen; as many as `tail` prints."""
+LONGEST_WAIT_S = 86_400
+"""The most that --wait allows: a day."""
 MOST_RECALL = 10_000
 """The most that --history allows: 50 pages, a few MB."""
 
@@ -204,11 +206,12 @@ def _pipe(
     server_target = destination.server_target
     if options.tail:
         made_up = destination.name is None
-        return PipeTail(core, server_target, room, json=options.json, rename=_made_up_name if made_up else None)
+        rename = _made_up_name if made_up else None
+        return PipeTail(core, server_target, room, json=options.json, rename=rename, wait_s=options.wait)
     if options.send:
-        return PipeSend(core, server_target, room)
+        return PipeSend(core, server_target, room, wait_s=options.wait)
     commands = echo or options.commands or _is_terminal(sys.stdin)  # typed lines may be commands, those of a pipe not
-    return PipeChat(core, server_target, room, echo=echo, commands=commands)
+    return PipeChat(core, server_target, room, echo=echo, commands=commands, wait_s=options.wait)
 
 
 def _login() -> str | None:
@@ -245,6 +248,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--commands", action="store_true", help=catalogue.connection.CLI_COMMANDS)
     parser.add_argument("--history", metavar="N", type=_count, help=catalogue.connection.CLI_HISTORY)
     parser.add_argument("--json", action="store_true", help=catalogue.connection.CLI_JSON)
+    parser.add_argument("--wait", metavar="S", type=_wait, default=WAIT_S, help=catalogue.connection.CLI_WAIT)
     parser.add_argument("--port", type=_port, help=catalogue.connection.CLI_PORT)
     parser.add_argument("--version", action="version", version=__version__, help=catalogue.connection.CLI_VERSION)
     return parser
@@ -252,6 +256,10 @@ def _parser() -> argparse.ArgumentParser:
 
 def _count(text: str) -> int:
     return _between(text, 0, MOST_RECALL)
+
+
+def _wait(text: str) -> float:
+    return float(_between(text, 0, LONGEST_WAIT_S))
 
 
 def _port(text: str) -> int:

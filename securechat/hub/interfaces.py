@@ -78,6 +78,9 @@ class MessageLog(Protocol):
     ) -> None:
         """Find or make, durably, the sender of this secret, and record that the sender holds the name now.
 
+        With a full disk a sender that is known is found all the same, and answered with an Identity that is not
+        ``stored``, if the changes only note the use of a login: the name is recorded when there is space, the use not.
+
         With ``account`` the secret is a device of that account (or its own first one): it speaks for the account from
         now on, and holds no name, because the account does. Answered INVALID when the secret speaks for another
         account already, and LOGIN_REQUIRED when it is an account's and none was named.

@@ -55,17 +55,20 @@ AppendOutcome: TypeAlias = Appended | NotAppended
 
 
 class Identity(Struct, frozen=True, gc=False):
-    """A sender as the log knows it, durable.
+    """A sender as the log knows it; the sender itself is durable.
 
     Attributes:
         sender_id: for ever the same for the same secret; starts at 1. For a device of an account: the account's.
         last_client_id: the highest client_id stored for this stream; 0 for none.
         stream: the device: the number of this secret. A guest, and the device that registered, have only the one.
+        stored: whether what was asked along with it is durable; not while the disk is full, when a known sender still
+            gets in, to read.
     """
 
     sender_id: int
     last_client_id: int
     stream: int
+    stored: bool = True
 
 
 class Reservation(Struct, frozen=True, gc=False):

@@ -5,8 +5,9 @@ The steps (promise 5):
 1. Free space under ``low_disk_bytes``: new drafts are refused up front. The space that is left serves the answers to
    retries, and members who join and leave.
 2. A transaction found no space and was rolled back whole: the same batch is written again, without its new drafts.
-3. No space even for that: every write is answered from the stored data, and nothing is written. Names that were changed
-   or released meanwhile are kept and written with the next batch, in order.
+3. No space even for that: every write is answered from the stored data, and nothing is written. Senders that are known
+   get in, to read. Names that were claimed, changed or released meanwhile are kept and written with the next batch, in
+   order.
 
 A database that another process holds is none of these: `commit` raises DatabaseBusy, and its caller makes the same call
 again, with the same entries in the same order.
@@ -23,20 +24,23 @@ from pathlib import Path
 from typing import Any, TypeAlias, TypeVar
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from securechat.limits import Limits
 from securechat.model import Draft, LogEntry, Revision
-from securechat.records.log import NotAppended
+from securechat.records.log import Identity, NotAppended
 from securechat.storage.conditions import DiskCondition, DiskConditions
 from securechat.storage.store import (
     ERASE_WITHIN_S,
     CommitResult,
     DiskFull,
+    IdentifySender,
     QueryTooExpensive,
     ReleaseName,
     RenameSender,
     Store,
     StoreWrite,
+    WriteOutcome,
 )
 from securechat.text.durations import shown_duration, shown_time
 from securechat.text.refusals import refusal_for
@@ -181,8 +185,9 @@ class GroupCommitter:
             if not refuse_fresh:
                 self.conditions.passed(DiskCondition.FULL)
             return applied
-        self._owe(writes)
-        return self._store.answer(writes)
+        answered = self._store.answer(writes)
+        self._owe(writes, answered.outcomes)
+        return answered
 
     def _look(self) -> bool:
         """Whether space was low at the last check."""
@@ -201,13 +206,19 @@ class GroupCommitter:
                 self.conditions.passed(DiskCondition.FULL, for_certain=True)
         return self._is_low
 
-    def _owe(self, writes: Sequence[StoreWrite]) -> None:
-        """Remember the last rename and release of each sender, the latest last: at most one per member online."""
-        for write in writes:
-            if isinstance(write, RenameSender | ReleaseName):
-                key = (type(write), write.sender_id)
-                self._owed.pop(key, None)
-                self._owed[key] = write
+    def _owe(self, writes: Sequence[StoreWrite], outcomes: Sequence[WriteOutcome]) -> None:
+        """Remember the last login, rename and release of each sender, the latest last: few per member online."""
+        for write, outcome in zip(writes, outcomes, strict=True):
+            match write, outcome:
+                case (RenameSender() | ReleaseName(), _):
+                    self._owe_last(write, write.sender_id)
+                case (IdentifySender(), Identity()):  # without the use of a login: it is not applied in memory either
+                    self._owe_last(replace(write, changes=()), outcome.stream)
+
+    def _owe_last(self, write: StoreWrite, sender_id: int) -> None:
+        key = (type(write), sender_id)
+        self._owed.pop(key, None)
+        self._owed[key] = write
 
 
 def answer_reading(read: Callable[[], _T]) -> _T | NotAppended:

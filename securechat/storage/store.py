@@ -15,7 +15,7 @@ from msgspec import Struct
 
 from securechat.errors import SecurechatError
 from securechat.model import Draft, LogEntry, Revision, RevisionKind
-from securechat.records.accounts import AuditEntry, Change, Committed, Drop, EraseSender, PurgeGuests
+from securechat.records.accounts import AuditEntry, Change, Committed, Drop, EraseSender, Login, PurgeGuests, Put
 from securechat.records.log import Appended, AppendOutcome, Identity, LogState, NotAppended
 from securechat.records.queries import (
     HistoryQuery,
@@ -123,9 +123,11 @@ class QueryTooExpensive(SecurechatError):
     """A query was stopped because it cost more than one query may."""
 
 
-DISK_FULL = NotAppended.of(refusal_for("message_not_stored"))
+DISK_RETRY_S = 5.0
+"""Before what found no space is tried again: free space is looked at once a second, and is rarely there soon."""
+DISK_FULL = NotAppended.of(refusal_for("message_not_stored", retry_after_s=DISK_RETRY_S))
 OUT_OF_ORDER = NotAppended.of(refusal_for("draft_out_of_order"))
-NO_ENTRY = NotAppended.of(refusal_for("login_not_stored"))
+NO_ENTRY = NotAppended.of(refusal_for("login_not_stored", retry_after_s=DISK_RETRY_S))
 NOT_RECORDED = NotAppended.of(refusal_for("change_not_stored"))
 NEEDS_LOGIN = NotAppended.of(refusal_for("secret_needs_login"))
 ACCOUNT_GONE = NotAppended.of(refusal_for("account_gone"))
@@ -216,6 +218,15 @@ def judge_secret(
     return None if stream is None or account in (stream, speaks_for) else ANOTHERS_SECRET
 
 
+def logins_used(changes: Sequence[Change]) -> list[int] | None:
+    """The logins that these changes put, if they do nothing else; None if they do.
+
+    Where such a login is stored already, the change notes only its use, which may be lost.
+    """
+    used = [change.row.login_id for change in changes if isinstance(change, Put) and isinstance(change.row, Login)]
+    return used if len(used) == len(changes) else None
+
+
 def looks_at_messages(write: StoreWrite) -> bool:
     """Whether the order between this write and drafts makes a difference."""
     return type(write) is ApplyChanges and any(isinstance(change, _LOOKING) for change in write.changes)
@@ -265,7 +276,11 @@ class Store(Protocol):
         """
 
     def answer(self, writes: Sequence[StoreWrite]) -> CommitResult:
-        """Answer without storing: retries get their seq, all else DISK_FULL (None for writes without an answer)."""
+        """Answer without storing: retries get their seq, all else DISK_FULL (None for writes without an answer).
+
+        A sender that is known gets its `Identity`, not stored, unless the changes along with it must be durable: all
+        but the use of logins that are stored.
+        """
 
     def read(self, query: HistoryQuery) -> HistoryRows:
         """Read committed messages.

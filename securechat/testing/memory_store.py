@@ -80,6 +80,7 @@ from securechat.storage.store import (
     StoreWrite,
     WriteOutcome,
     judge_secret,
+    logins_used,
 )
 from securechat.testing.inline_log import InlineLog
 from securechat.testing.memory_messages import MemoryMessages
@@ -376,12 +377,21 @@ class MemoryStore:
                     known_only = isinstance(write, Draft) and write.known_only
                     outcomes.append(self._talk.judge(write) or (NOT_KNOWN if known_only else DISK_FULL))
                 case IdentifySender():
-                    outcomes.append(NO_ENTRY)
+                    outcomes.append(self._find(write))
                 case ApplyChanges():
                     outcomes.append(NOT_RECORDED)
                 case RenameSender() | ReleaseName():
                     outcomes.append(None)
         return CommitResult(outcomes, [])
+
+    def _find(self, who: IdentifySender) -> Identity | NotAppended:
+        stream, used, accounts = self._ids.get(who.secret_hash), logins_used(who.changes), self._rows[Account]
+        if stream is None or used is None or any(number not in self._rows[Login] for number in used):
+            return NO_ENTRY
+        speaks_for, exists = self._senders[stream].account, who.account in accounts
+        verdict = judge_secret(who.account, stream, speaks_for, is_account=stream in accounts, exists=exists)
+        last_client_id = self._talk.last_client_ids.get(stream, 0)
+        return verdict or Identity(who.account or stream, last_client_id, stream, stored=False)
 
     def read(self, query: HistoryQuery) -> HistoryRows:
         """Read messages; see `Store.read`."""

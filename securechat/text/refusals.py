@@ -171,6 +171,10 @@ REASONS: Mapping[str, tuple[ErrorCode, str]] = {
     "not_your_message": (ErrorCode.NO_RIGHT, "You can only change your own messages"),
     "overloaded": (ErrorCode.OVERLOADED, "The server cannot store messages this fast. Wait and send again"),
     "query_too_expensive": (ErrorCode.BUSY, "This takes the server too long. Ask for fewer rooms at once"),
+    "reading_only": (
+        ErrorCode.DISK_FULL,
+        "The server's disk is full. You can read, and what you write is stored when there is space",
+    ),
     "room_name_in_log": (
         ErrorCode.ROOM_INVALID,
         "Another room has this name or had it before, and their messages would mix. Choose another name",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 import subprocess
 import sys
@@ -47,7 +48,15 @@ def test_13_a_full_disk_refuses_new_messages_keeps_readers_reading_and_recovers(
         assert "Free some" in server.wait_for_line("the disk is full")
         bob.hello("bob")  # people still come, and read everything
         assert len(bob.history("lobby")) == stored
+        with NativeClient(server.port, server.ca) as carol:
+            carol.hello("carol")
         ballast = Path(f"/proc/{server.pid}/root{data}/ballast")
+        with contextlib.suppress(OSError), ballast.open("ab", buffering=0) as file:
+            while file.write(bytes(4096)) == 4096:
+                pass
+        with NativeClient(server.port, server.ca, secret=carol.secret) as back:  # no byte is left, and she reads on
+            back.hello("carol")
+            assert len(back.history("lobby")) == stored
         ballast.unlink()
         for _ in range(3000):  # free space is looked at once a second
             ann.events.clear()

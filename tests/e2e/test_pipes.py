@@ -272,7 +272,7 @@ def test_a_line_too_long_is_told_and_the_others_are_sent(server: ServerProcess) 
 def test_a_taken_name(server: ServerProcess) -> None:
     with tail(server, "--name", "ci", "--json") as reading:
         server.wait_for_line("ci")
-        done = run_client(*at(server, "--name", "CI", "--send"), stdin="x\n")
+        done = run_client(*at(server, "--name", "CI", "--send", "--wait", "1"), stdin="x\n")
         end(reading)
     assert done.returncode == ClientExit.NAME_TAKEN
     assert "taken" in done.stderr

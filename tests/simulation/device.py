@@ -24,6 +24,8 @@ from securechat.model import (
     InviteTo,
     Joined,
     Moderate,
+    Named,
+    Quit,
     Refused,
     RoomCommand,
     SearchPage,
@@ -261,7 +263,7 @@ class Link:
         self.checker: WireChecker | None = None
         self.hello: Hello | None = None
         self.slow = False
-        self.is_open = False
+        self.is_open = self.is_welcomed = False
         self._listener = Listener(device.world.hush, device.name)
         self._asked: dict[int, tuple[RoomCommand, float]] = {}
         self.end.start(self)
@@ -278,6 +280,8 @@ class Link:
                 self.checker = WireChecker(self.device.display.who, world.realtime, stream, transcript)
                 world.law.hello_sent(self.device, command)
                 world.temptation.somebody_comes(self.device.person)
+            if isinstance(command, Quit):
+                world.returning.quits(self.hello)
             self._remember(command)
             if self.checker is not None:
                 self.checker.sent(command)
@@ -320,14 +324,20 @@ class Link:
                 device.person.ids.add(event.sender_id)
                 device.is_welcome(event)
                 world.law.welcomed(device, event, self.hello)
+                world.returning.welcomed(event, self.hello)
+                self.is_welcomed = True
             case Joined():
                 device.display.joined(event)
             case SearchPage() | UnreadList():
                 device.heard.append(event)
             case Done(ref) if ref in self._asked:
                 world.house.check_done(device.display.me, *self._asked.pop(ref))
+            case Named(name):
+                world.returning.named(self.hello, name)
             case Closing() | Refused():
                 world.law.judged(device, event, slow=self.slow)
+                if isinstance(event, Refused) and self.hello is not None and not self.is_welcomed:
+                    world.returning.refused(device, event, self.hello)
                 if isinstance(event, Refused):
                     device.heard.append(event)
                 if isinstance(event, Refused) and event.ref in self._asked:

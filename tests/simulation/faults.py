@@ -30,6 +30,7 @@ class Faults:
         self.world = world
         self._rng = world.chance.dice("faults")
         self._locks = world.chance.dice("locks")
+        self._returns = world.chance.dice("returns")  # of their own: all other runs stay as they are
         acts: dict[str, Callable[[], None]] = {
             "cut": self._cut, "hold": self._hold, "slow": self._slow, "kill": self._kill, "power": self._power,
             "drain": self._drain, "full": self._full, "failure": self._failure, "clock": self._clock,
@@ -149,6 +150,16 @@ class Faults:
             return
         storage.fill(True)
         self._later(0.2, 2.0, lambda: storage.fill(False))
+        if self._returns.random() < 0.3:
+            self._break_while_full()
+
+    def _break_while_full(self) -> None:
+        """Connections break while the disk is full."""
+        for connection, _ in self.world.connections[-6:]:
+            if not connection.dead and self._returns.random() < 0.7:
+                self.world.clock.call_later(
+                    self._returns.uniform(0.0, 0.2), lambda line=connection: line.die(Death.RESET)
+                )
 
     def _lock(self, dice: random.Random) -> None:
         """Another program holds the database for a while: messages wait, and the server goes on afterwards."""
@@ -196,5 +207,22 @@ class Faults:
     def _device(self) -> None:
         """A client program is killed."""
         person = self._rng.choice(self.world.people)
+        if "admin" in self.world.flavour and person.is_account and self._returns.random() < 0.2:
+            self._delete_while_away(person)
+            return
         if person.devices[0].core is not None:
             person.crash(person.devices[0])
+            if not person.is_account and self._returns.random() < 0.3:  # its window was closed, and its secret with it
+                person.devices[0].secret = person.devices[0].fresh_secret()
+
+    def _delete_while_away(self, person: Person) -> None:
+        """An account is deleted while none of its programs is connected; then they come back."""
+        for device in person.devices:
+            if device.core is not None:
+                device.stop()
+        self._returns_later(0.1, 0.5, lambda: self.world.administrator.delete(person, self._returns))
+        for device in person.devices:
+            self._returns_later(0.6, 2.0, lambda each=device: person.start(each))
+
+    def _returns_later(self, low_s: float, high_s: float, act: Callable[[], None]) -> None:
+        self.world.clock.call_later(self._returns.uniform(low_s, high_s), act)

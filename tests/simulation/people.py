@@ -78,6 +78,9 @@ class Person:
         match happening:
             case events.NameNeeded() | events.NameRefused():
                 self.soon(device, lambda: device.want(actions.ChooseName(self.another_name())))
+            case events.NameKept():
+                if self.rng.random() < 0.3:  # the others wait for it
+                    self.soon(device, lambda: device.want(actions.ChooseName(self.another_name())))
             case events.PasswordNeeded(_, new):
                 self.soon(device, lambda: self._prove(device, new=new))
             case events.LoggedIn(account=account):
@@ -197,6 +200,7 @@ class Person:
         return f"{self.base} likes {self.rng.getrandbits(40)} cats"
 
     def _ended(self, device: Device, ended: events.ClientEnded) -> None:
+        self.world.returning.ended(device, ended)
         if ended.code in {ErrorCode.INVALID, ErrorCode.REPLACED}:
             device.secret = device.fresh_secret()
         if ended.cause is events.EndReason.LOGGED_OUT and device.last_hello is not None and device.last_hello.token:

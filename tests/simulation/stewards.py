@@ -50,6 +50,11 @@ class Administrator:
             world.clock.note("administrator", f"is refused: {refusal}")
         world.server.passes.wake()
 
+    def delete(self, person: Person, dice: random.Random) -> None:
+        """Delete somebody's account, if there is one."""
+        if not self.world.calm:
+            self._do(self._delete, person, dice)
+
     def ambush(self, person: Person, dice: random.Random, share: float = 0.2) -> None:
         """Act, in this share of all cases, against somebody who is just saying hello: the worst moment."""
         world = self.world

@@ -29,6 +29,7 @@ from tests.simulation.house import House
 from tests.simulation.hush import Hush
 from tests.simulation.law import Law
 from tests.simulation.people import Person
+from tests.simulation.returning import Returning
 from tests.simulation.schedule import Schedule
 from tests.simulation.server import SimulatedServer
 from tests.simulation.stewards import Administrator
@@ -113,6 +114,7 @@ class World:
         self.unaware: list[Connection] = []
         self.connections: list[tuple[Connection, Person | None]] = []
         self.law = Law(self)
+        self.returning = Returning(self)
         self.hush = Hush()
         self.temptation = Temptation(self)
         self.house = House(self)

@@ -99,6 +99,10 @@ def login_held(seconds: float, code: ErrorCode) -> str:
     span = f"{max(1, round(seconds))} second{'' if round(seconds) <= 1 else 's'}"
     if code is ErrorCode.LOGIN_SLOWED:
         return f"Too many wrong passwords were tried. Your login is tried again in {span}"
+    if code is ErrorCode.DISK_FULL:
+        return f"The server's disk is full, and it cannot store your login. It is tried again in {span}, and then on"
+    if code not in {ErrorCode.BUSY, ErrorCode.OVERLOADED}:
+        return f"The server does not let you in yet. Your login is tried again in {span}"
     return f"The server is busy. Your login is tried again in {span}"
 
 

@@ -145,11 +145,27 @@ def request_refused(why: str, room: str | None) -> str:
     return why if room is None or f"#{room}" in why else f"#{room}: {why}"
 
 
-def name_refused(name: str, why: str, code: ErrorCode) -> str:
-    """Tell that another name is needed."""
-    if code is ErrorCode.NAME_IN_USE:
+def name_refused(name: str, why: str, code: ErrorCode, *, kept: bool = False) -> str:
+    """Tell that another name is needed; ``kept`` where it is free again after a time, as ``why`` says."""
+    if code is ErrorCode.NAME_IN_USE and not kept:
         return f"This name is taken. Choose another one: {name}"
     return wrong_name(name, why)
+
+
+def name_kept(name: str, seconds: float, *, can_choose: bool) -> str:
+    """Tell that the name is kept for a member who lost the connection, and that the client waits for it."""
+    other = ", /nick NAME takes another" if can_choose else ""
+    return f"{quoted(name)} is kept for another {max(1, round(seconds))} s after a lost connection. Trying again{other}"
+
+
+def name_awaited(name: str, seconds: float) -> str:
+    """Tell that a script waits for a name that another connection has."""
+    return f"This name is taken. Waiting up to {span(seconds)} for it: {name}"
+
+
+def login_late(seconds: float) -> str:
+    """Tell that a script gives up before it could log in."""
+    return f"Not logged in after another {span(seconds)}, giving up. Nothing was sent"
 
 
 def connection_lost(loss: Disconnect, text: str) -> str:
@@ -393,6 +409,9 @@ text begins with // there"
 CLI_TAIL = "print the room's last messages and then new ones, a line each"
 CLI_HISTORY = "with --tail: number of earlier messages printed first (default 10)"
 CLI_JSON = "with --tail: JSON lines with the fields seq, at (UTC), room, by (a number), name, text"
+CLI_WAIT = (
+    "without a terminal: seconds to wait for a name that is taken, and for a login that the server delays (default 60)"
+)
 CLI_PORT = "the port, if not given with HOST (default 8443)"
 CLI_VERSION = "print the version and exit"
 CLI_EXIT_CODES = "Exit codes: "

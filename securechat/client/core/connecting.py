@@ -12,7 +12,6 @@ from securechat.client.core import events
 from securechat.client.core.account import AccountActions
 from securechat.client.core.context import CoreContext
 from securechat.client.core.conversations import Conversations
-from securechat.client.core.credentials import HelloOutcome
 from securechat.client.core.events.connection import Disconnect, DisconnectReason
 from securechat.client.core.events.requests import RejectReason
 from securechat.client.core.pending import (
@@ -25,11 +24,12 @@ from securechat.client.core.pending import (
     PendingRename,
 )
 from securechat.client.core.queries import Queries
+from securechat.client.core.refused_hello import FINAL_CLOSINGS, HelloOutcome
 from securechat.client.core.room_admin import RoomAdmin
 from securechat.client.core.rooms import RoomActions
 from securechat.client.core.sending import Sending
 from securechat.client.core.state import ConnectionPhase, Visibility
-from securechat.client.core.timing import ANSWER_S, RETRY_S, Liveness, ReconnectBackoff
+from securechat.client.core.timing import ANSWER_S, Liveness, ReconnectBackoff, repeat_delay_s
 from securechat.client.core.typing import TypingState
 from securechat.errors import ErrorCode, Refusal
 from securechat.model import Closing, Person, Quit, Refused, Welcome
@@ -42,20 +42,6 @@ GOODBYE_S = 1.0
 _GREETED = frozenset({ConnectionPhase.GREETING, ConnectionPhase.REJOINING, ConnectionPhase.ONLINE})
 """The hello is sent: a Quit makes sense."""
 _UNCONNECTED = frozenset({ConnectionPhase.ENDED, ConnectionPhase.OFFLINE, ConnectionPhase.DIALLING})
-_FOR_GOOD = frozenset(
-    {
-        ErrorCode.REPLACED,
-        ErrorCode.UNSUPPORTED_VERSION,
-        ErrorCode.BAD_FRAME,
-        ErrorCode.FRAME_TOO_LARGE,
-        ErrorCode.HELLO_EXPECTED,
-        ErrorCode.BANNED,
-        ErrorCode.KICKED,
-        ErrorCode.LOGGED_OUT,
-        ErrorCode.BYE,
-    }
-)
-"""Reasons to close after which the client does not connect again: it would be refused again, or is not wanted."""
 
 
 class Connecting:
@@ -112,6 +98,9 @@ class Connecting:
         self._welcomed_at: float | None = None
         self._lost_at: float | None = None
         self._said_quit = False
+        self._waits_for_name = False  # which is kept; the user may choose another one meanwhile
+        self._delays = 0  # refusals since the last welcome after which the client has waited
+        self._delayed_by: ErrorCode | None = None
 
     @property
     def leaving(self) -> bool:
@@ -189,7 +178,7 @@ class Connecting:
             return
         if self._named and context.online:
             self._account.rename(name)
-        elif self._named and context.credentials.wanted is None:
+        elif self._named and context.credentials.wanted is None and not self._waits_for_name:
             self._account.rename_later(name)
         else:
             context.me = Person(context.me.id, name)
@@ -226,18 +215,33 @@ class Connecting:
                 )
             case HelloOutcome.AGAIN:
                 self._say_hello()
+            case HelloOutcome.NAME_KEPT:
+                context.phase = ConnectionPhase.NAMING
+                self._waits_for_name = True
+                delay_s = self._hello_later(event)
+                context.show(events.NameKept(context.me.name, delay_s))
             case HelloOutcome.LATER:
-                delay_s = event.retry_after_s if event.retry_after_s is not None else RETRY_S
-                self._hello_at = context.now + delay_s
-                context.show(events.LoginDelayed(delay_s, event.code))
+                delay_s = self._hello_later(event)
+                if event.code is not self._delayed_by or event.code is ErrorCode.LOGIN_SLOWED:
+                    self._delayed_by = event.code
+                    context.show(events.LoginDelayed(delay_s, event.code))
             case HelloOutcome.OVER:
                 is_version = event.code is ErrorCode.UNSUPPORTED_VERSION
                 self.end(_ended(events.EndReason.VERSION if is_version else events.EndReason.CLOSED, None, event))
             case _:
                 assert_never(outcome)
 
+    def _hello_later(self, event: Refused) -> float:
+        """Say the same hello after a pause; return its seconds."""
+        delay_s = event.retry_after_s if event.retry_after_s is not None else repeat_delay_s(self._delays)
+        self._delays += 1
+        self._hello_at = self._context.now + delay_s
+        self._liveness = None  # no server waits for long; a dead one is noticed by the next hello
+        return delay_s
+
     def _say_hello(self) -> None:
         context = self._context
+        self._waits_for_name = False
         context.phase = ConnectionPhase.GREETING
         self._hello_at = None
         self._answer_by = context.now + ANSWER_S
@@ -266,6 +270,7 @@ class Connecting:
         context.see(context.me)
         self._sending.welcomed(event.last_client_id)
         self._welcomed_at = context.now
+        self._delays, self._delayed_by = 0, None
         context.phase = ConnectionPhase.REJOINING
         self._answer_by = context.now + ANSWER_S
         self._show_welcome(event, first=first, another=another)
@@ -319,7 +324,7 @@ class Connecting:
             self.end(events.ClientEnded(events.EndReason.QUIT))
         elif self._account.logged_out:
             self.end(events.ClientEnded(events.EndReason.LOGGED_OUT))
-        elif closing is not None and closing.code in _FOR_GOOD:
+        elif closing is not None and closing.code in FINAL_CLOSINGS:
             self.end(_ended(events.EndReason.CLOSED, None, closing))
         elif not self._named or context.credentials.wanted is not None:
             self._dial_at = None  # dial again when it is given: no server waits that long
@@ -327,7 +332,7 @@ class Connecting:
                 self.end(_ended(events.EndReason.UNREACHABLE, loss, closing))
         elif hello_at is not None:
             self._dial_at = max(hello_at, context.now + _retry_after_s(closing))
-        elif self._welcomed_at is None:
+        elif self._welcomed_at is None and not (self._delays or self.away or _retry_after_s(closing)):
             self.end(_ended(events.EndReason.UNREACHABLE, loss, closing))
         else:
             self._dial_later(loss, closing)

@@ -10,32 +10,14 @@ Knows no connection and no file. Nothing it holds shows in a repr.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from enum import Enum
 
+from securechat.client.core.refused_hello import HelloOutcome, outcome_of
 from securechat.errors import ErrorCode
 from securechat.model import PROTOCOL_VERSION, Hello, Refused, Welcome
 from securechat.text.names import name_key
 
 LONGEST_PASSWORD = 512
 """Characters a hello can carry (model.Password); a longer one would be malformed."""
-
-_NAME_CODES = frozenset({ErrorCode.NAME_IN_USE, ErrorCode.NAME_INVALID, ErrorCode.NAME_RESERVED})
-_PASSWORD_CODES = frozenset(
-    {ErrorCode.LOGIN_REQUIRED, ErrorCode.LOGIN_FAILED, ErrorCode.LOGIN_EXPIRED, ErrorCode.CERTIFICATE_UNKNOWN}
-)
-_NEW_PASSWORD_CODES = frozenset({ErrorCode.PASSWORD_NEEDED, ErrorCode.PASSWORD_INVALID})
-_LATER_CODES = frozenset({ErrorCode.LOGIN_SLOWED, ErrorCode.BUSY})
-
-
-class HelloOutcome(Enum):
-    """The consequences of a refused hello."""
-
-    ANOTHER_NAME = "another_name"
-    PASSWORD = "password"  # noqa: S105 - the user must give one
-    NEW_PASSWORD = "new_password"  # noqa: S105 - the user must choose one
-    AGAIN = "again"  # at once, with another secret or a password
-    LATER = "later"  # the same, when the server allows
-    OVER = "over"
 
 
 class Credentials:
@@ -149,16 +131,15 @@ class Credentials:
         if self._invite and code is ErrorCode.LOGIN_REQUIRED and self._fresh_secret is not None and not self._fresh:
             self._exchange()  # the secret belongs to an account, so no name would be accepted with it
             return HelloOutcome.AGAIN
-        if code in _NAME_CODES or (self._invite and code is ErrorCode.LOGIN_REQUIRED):
+        if self._invite and code is ErrorCode.LOGIN_REQUIRED:
             return HelloOutcome.ANOTHER_NAME
-        if code in _LATER_CODES:
-            return HelloOutcome.LATER
-        if code in _PASSWORD_CODES or code in _NEW_PASSWORD_CODES:
-            return self._ask(HelloOutcome.PASSWORD if code in _PASSWORD_CODES else HelloOutcome.NEW_PASSWORD)
+        outcome = outcome_of(event)
+        if outcome in {HelloOutcome.PASSWORD, HelloOutcome.NEW_PASSWORD}:
+            return self._ask(outcome)
         if code is ErrorCode.INVALID and self._bound is not None and self._fresh_secret is not None:
             self._exchange()
             return HelloOutcome.AGAIN
-        return HelloOutcome.OVER
+        return outcome
 
     def _ask(self, outcome: HelloOutcome) -> HelloOutcome:
         self._password, self._password_from_file = self._password_from_file, ""

@@ -56,6 +56,11 @@ RATE_S = 1.0
 """Observed before a rate is shown: the server's answers come in groups, and the first tells nothing."""
 
 
+def repeat_delay_s(times: int) -> float:
+    """Return the pause before a hello is repeated that was refused so many times before, where no time was named."""
+    return min(LONGEST_DELAY_S, RETRY_S * 2.0 ** min(times, 10))
+
+
 class ReconnectBackoff:
     """Delays between attempts: doubling, capped, spread by half so that many clients do not return at once.
 

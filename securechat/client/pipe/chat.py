@@ -19,7 +19,7 @@ from securechat.client.core.state import ConversationId
 from securechat.client.echo import EchoControl
 from securechat.client.exit_codes import ClientExit
 from securechat.client.network import ServerTarget
-from securechat.client.pipe.pipes import STALLED_S, PipeSend
+from securechat.client.pipe.pipes import STALLED_S, WAIT_S, PipeSend
 from securechat.client.ui.event_rows import MessageRows
 from securechat.client.ui.interaction import PASSWORD_ANSWERS, Interaction
 from securechat.client.ui.rendering import change_line, elsewhere, tail_line
@@ -35,8 +35,17 @@ class PipeChat(PipeSend):
         commands: whether lines may be commands; else each is a message as it stands.
     """
 
-    def __init__(self, core: ClientCore, server_target: ServerTarget, room: str, *, echo: bool, commands: bool) -> None:
-        super().__init__(core, server_target, room)
+    def __init__(
+        self,
+        core: ClientCore,
+        server_target: ServerTarget,
+        room: str,
+        *,
+        echo: bool,
+        commands: bool,
+        wait_s: float = WAIT_S,
+    ) -> None:
+        super().__init__(core, server_target, room, wait_s=wait_s)
         self._echo = echo
         self._commands = commands
         self._echo_control = EchoControl()
@@ -77,6 +86,20 @@ class PipeChat(PipeSend):
             self._note(event)
         else:
             super().name_refused(event)
+
+    def name_kept(self, event: events.NameKept) -> None:
+        """At a terminal, wait as long as the server says: another name can be given with /nick."""
+        if self._echo:
+            self.tell(event)
+        else:
+            super().name_kept(event)
+
+    def login_delayed(self, event: events.LoginDelayed) -> None:
+        """At a terminal, wait until the user leaves."""
+        if self._echo:
+            self.tell(event)
+        else:
+            super().login_delayed(event)
 
     def say(self, line: str) -> None:
         """Carry out a line. At a terminal an exception is contained, or the rest of a paste would go to the shell."""

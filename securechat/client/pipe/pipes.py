@@ -29,6 +29,7 @@ from securechat.client.pipe.input_lines import LONGEST_LINE_BYTES, InputLine, de
 from securechat.client.pipe.stdout import Stdout
 from securechat.client.ui.describe import EventText
 from securechat.client.ui.rendering import NOTICE_MARK, change_json, change_line, json_line, tail_line
+from securechat.errors import ErrorCode
 from securechat.limits import KIB
 from securechat.model import Message
 from securechat.text.sanitize import one_line
@@ -43,15 +44,31 @@ PROGRESS_S = 2.0
 """Between two progress reports at a terminal, and two checks for progress."""
 LOGGED_PROGRESS_S = 10.0
 """Between two progress reports in a log: six lines a minute."""
+WAIT_S = 60.0
+"""For a name that another connection has, and for a login beyond the time that the server named; as STALLED_S."""
+NAME_RETRY_S = 1.0
+"""Before the first new try of a name that is taken; each pause is twice as long, up to NAME_RETRY_MOST_S, because each
+try is a line in the server's log."""
+NAME_RETRY_MOST_S = 5.0
 POLL_S = 0.2
 """Between two checks for Ctrl-C while waiting: Windows cannot interrupt a longer wait."""
 
 
 class PipeClient:
-    """The base of all pipe modes: the network thread, the exit code, notices on stderr, a silent end."""
+    """The base of all pipe modes: the network thread, the exit code, notices on stderr, a silent end.
 
-    def __init__(self, core: ClientCore, server_target: ServerTarget) -> None:
+    Args:
+        core: not started yet.
+        server_target: the server.
+        wait_s: how long to wait for a name that is taken, or kept, beyond the time that the server names; 0 for not at
+            all.
+    """
+
+    def __init__(self, core: ClientCore, server_target: ServerTarget, *, wait_s: float = WAIT_S) -> None:
         self.core = core
+        self._wait_s = wait_s
+        self._login_by: float | None = None
+        self._name_tries = 0
         self._event_text = EventText(core)
         self.network = NetworkThread(core, server_target, self.on_ui_events)
         self.exit = ClientExit.OK
@@ -92,17 +109,48 @@ class PipeClient:
                     self.name_refused(ui_event)
                 case events.PasswordNeeded():
                     self.password_needed(ui_event)
-                case events.LoginDelayed() | events.StateNotSaved() | events.AnnouncementShown():
+                case events.NameKept():
+                    self.name_kept(ui_event)
+                case events.LoginDelayed():
+                    self.login_delayed(ui_event)
+                case events.StateNotSaved() | events.AnnouncementShown():
                     self.tell(ui_event)
+                case events.LoggedIn() | events.BackOnline():
+                    self._login_by, self._name_tries = None, 0
+                    self.on_ui_event(ui_event)
                 case events.ClientEnded():
                     self._ended(ui_event)
                 case _:
                     self.on_ui_event(ui_event)
 
     def name_refused(self, event: events.NameRefused) -> None:
-        """End: a script cannot be asked for another name."""
+        """Wait for a name that another connection has, or end: a script cannot be asked for another name."""
+        if event.code is ErrorCode.NAME_IN_USE and self._may_wait():
+            if not self._name_tries:
+                self.notice(catalogue.connection.name_awaited(one_line(event.name), self._wait_s))
+            delay_s = min(NAME_RETRY_MOST_S, NAME_RETRY_S * 2.0 ** min(self._name_tries, 10))
+            self._name_tries += 1
+            self.network.call_later(delay_s, lambda: self.network.want(actions.ChooseName(event.name)))
+            return
         self.notice(catalogue.connection.name_refused(one_line(event.name), refusal_sentence(event), event.code))
         self.finish(outcome.of_name(event.code), 0.0)
+
+    def name_kept(self, event: events.NameKept) -> None:
+        """Let the core wait for a name that is kept, if the user wants to wait."""
+        self.notice(catalogue.connection.name_kept(one_line(event.name), event.retry_after_s, can_choose=False))
+        if self._wait_s > 0:
+            self._login_by = self.network.now + event.retry_after_s + self._wait_s
+        else:
+            self.finish(ClientExit.NAME_TAKEN, 0.0)
+
+    def login_delayed(self, event: events.LoginDelayed) -> None:
+        """Let the core wait."""
+        self.tell(event)
+
+    def _may_wait(self) -> bool:
+        if self._login_by is None:
+            self._login_by = self.network.now + self._wait_s
+        return self.network.now < self._login_by
 
     def password_needed(self, event: events.PasswordNeeded) -> None:
         """End: a script cannot be asked for a password."""
@@ -163,9 +211,16 @@ class PipeTail(PipeClient):
     """
 
     def __init__(
-        self, core: ClientCore, server_target: ServerTarget, room: str, *, json: bool, rename: Any = None
+        self,
+        core: ClientCore,
+        server_target: ServerTarget,
+        room: str,
+        *,
+        json: bool,
+        rename: Any = None,
+        wait_s: float = WAIT_S,
     ) -> None:
-        super().__init__(core, server_target)
+        super().__init__(core, server_target, wait_s=wait_s)
         self._key = core.room(room)
         self._json = json
         self._rename = rename
@@ -209,8 +264,8 @@ class PipeTail(PipeClient):
 class PipeSend(PipeClient):
     """--send: reads lines from stdin and sends them, as fast as the server accepts them."""
 
-    def __init__(self, core: ClientCore, server_target: ServerTarget, room: str) -> None:
-        super().__init__(core, server_target)
+    def __init__(self, core: ClientCore, server_target: ServerTarget, room: str, *, wait_s: float = WAIT_S) -> None:
+        super().__init__(core, server_target, wait_s=wait_s)
         self.key: ConversationId = core.room(room)
         self.acked = 0
         self.slow = False
@@ -276,6 +331,17 @@ class PipeSend(PipeClient):
         self._pulling = False
         if self._input_over and not self.core.unsent and not self.core.leaving:
             self.finish(ClientExit.OK, STALLED_S)
+
+    def login_delayed(self, event: events.LoginDelayed) -> None:
+        """Let the core wait, for a while: a job in a pipeline must end."""
+        super().login_delayed(event)
+        self._login_by = self.network.now + event.retry_after_s + self._wait_s
+        self.network.call_later(event.retry_after_s + self._wait_s, self._expect_login)
+
+    def _expect_login(self) -> None:
+        if self._login_by is not None and self.network.now >= self._login_by:
+            self.notice(catalogue.connection.login_late(self._wait_s))
+            self.finish(ClientExit.LINES_LOST, 0.0)
 
     @property
     def asks(self) -> bool:

@@ -134,7 +134,8 @@ def _of_lines(ui_event: UiEvent) -> str | None:  # noqa: PLR0911 - one row an ev
         case events.LeavingChat():
             return catalogue.connection.LEAVING
         case events.RenameRefused(name, code):
-            return catalogue.connection.name_refused(excerpt(name), refusal_sentence(ui_event), code)
+            kept = ui_event.reason == "name_kept"
+            return catalogue.connection.name_refused(excerpt(name), refusal_sentence(ui_event), code, kept=kept)
         case events.MessagesLost(lines):
             return "\n".join(catalogue.connection.line_lost(line_text(line)) for line in lines)
         case events.ActionRejected(reason, subject, detail):
@@ -167,6 +168,8 @@ def _of_account(ui_event: UiEvent) -> str | None:  # noqa: PLR0911 - one row an 
     match ui_event:
         case events.LoginDelayed(retry_after_s, code):
             return catalogue.accounts.login_held(retry_after_s, code)
+        case events.NameKept(name, retry_after_s):
+            return catalogue.connection.name_kept(one_line(name), retry_after_s, can_choose=True)
         case events.IdentityChanged(me):
             return catalogue.accounts.became_another(one_line(me.name))
         case events.AccountActionDone(account_action, number, name):

@@ -86,7 +86,7 @@ class RecordChanges:
 
         def done(answer: _Answer) -> None:
             give_back()
-            if not isinstance(answer, NotAppended):
+            if not isinstance(answer, NotAppended) and (not isinstance(answer, Identity) or answer.stored):
                 vital(Vital.CHANGES, self._apply)(changes, answer)
             try:
                 if then is not None:

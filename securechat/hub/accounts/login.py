@@ -2,7 +2,8 @@
 
 A login authenticates the hello, claims the name and asks the log for the sender, in one commit with the login's row.
 The member exists and gets its Welcome only when that is durable, so a crash takes back no ack and no sender_id that was
-shown. If the connection ends meanwhile, the login is settled when the log answers.
+shown. If the connection ends meanwhile, the login is settled when the log answers. While the disk is full, a sender
+that is durable already gets in to read, and is told so.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from securechat.hub.context import HubContext
 from securechat.hub.interfaces import OperatorEvent, Peer
 from securechat.hub.members import Member, MemberConnection
 from securechat.hub.workflow import Identify, Turn, Workflow
-from securechat.model import PROTOCOL_VERSION, Closing, Hello, Refused
+from securechat.model import PROTOCOL_VERSION, Closing, Hello, Notice, Refused
 from securechat.records.accounts import NEW_SENDER, Account, Change, Drop, Invite, Login, Put
 from securechat.records.log import Identity
 from securechat.text.names import check_name, name_key
@@ -208,6 +209,8 @@ class LoginFlow:
         self._no_longer_waits(peer)
         self.name_reservations.exchange(claimed, entry.name, pending.owner)  # renamed meanwhile by another device
         self._admit(peer, pending, identity)
+        if not identity.stored:
+            peer.deliver(Notice(refusal_for("reading_only").detail, self._directory.wall_ms()))
 
     def _check_newest(self, peer: Peer, identity: Identity) -> None:
         """Refuse a hello that took long, if its device has a newer connection, which it must not replace."""

@@ -13,9 +13,18 @@ from collections.abc import Iterable, Sequence
 
 import apsw
 import msgspec
+from msgspec.structs import replace
 
 from securechat.records.log import Identity, NotAppended, Reservation
-from securechat.storage.store import IdentifySender, ReleaseName, RenameSender, WriteOutcome, judge_secret
+from securechat.storage.store import (
+    NO_ENTRY,
+    IdentifySender,
+    ReleaseName,
+    RenameSender,
+    WriteOutcome,
+    judge_secret,
+    logins_used,
+)
 
 # Two statements, because an upsert uses up a number of an AUTOINCREMENT key each time it finds the row.
 _ENROL = """
@@ -43,6 +52,9 @@ FROM senders WHERE secret_hash IN (SELECT unhex(value) FROM json_each(?1))
 """
 _EXISTING = """
 SELECT json_group_array(sender_id) FROM accounts WHERE sender_id IN (SELECT value FROM json_each(?1))
+"""
+_KNOWN_LOGINS = """
+SELECT json_group_array(login_id) FROM logins WHERE login_id IN (SELECT value FROM json_each(?1))
 """
 _LAST_CLIENT_IDS = """
 SELECT json_group_array(json_array(value, ifnull((SELECT max(client_id) FROM drafts WHERE stream = value), 0)))
@@ -90,6 +102,18 @@ def _identity(owner: _Owner, account: int | None) -> Identity:
     return Identity(owner[1] if account is None else account, 0, owner[1])
 
 
+def find(connection: apsw.Connection, who: IdentifySender) -> Identity | NotAppended:
+    """Find a sender without writing; see `Store.answer`. Its last_client_id is missing, as in `come`."""
+    owner = _owners(connection, [who.secret_hash]).get(who.secret_hash)
+    used = logins_used(who.changes)
+    if owner is None or used is None or len(_decode_numbers(_ask(connection, _KNOWN_LOGINS, used))) < len(used):
+        return NO_ENTRY
+    _, stream, speaks_for, is_account = owner
+    exists = who.account is not None and bool(_decode_numbers(_ask(connection, _EXISTING, [who.account])))
+    verdict = judge_secret(who.account, stream, speaks_for, is_account=is_account, exists=exists)
+    return verdict or replace(_identity(owner, who.account), stored=False)
+
+
 def rename(connection: apsw.Connection, run: Sequence[RenameSender]) -> None:
     """Store new names."""
     connection.execute(_RENAME, (_array({who.sender_id: (who.sender_id, who.name, who.key) for who in run}.values()),))
@@ -108,7 +132,7 @@ def with_last_client_ids(connection: apsw.Connection, outcomes: Sequence[WriteOu
         return list(outcomes)
     last = dict(_decode_pairs(_ask(connection, _LAST_CLIENT_IDS, streams)))
     return [
-        Identity(outcome.sender_id, last[outcome.stream], outcome.stream) if type(outcome) is Identity else outcome
+        replace(outcome, last_client_id=last[outcome.stream]) if type(outcome) is Identity else outcome
         for outcome in outcomes
     ]
 

@@ -55,7 +55,6 @@ from securechat.storage.sqlite.room_figures import room_figures
 from securechat.storage.sqlite.unread import count_unread
 from securechat.storage.store import (
     NAME_TAKEN,
-    NO_ENTRY,
     NOT_RECORDED,
     ApplyChanges,
     CommitResult,
@@ -270,11 +269,12 @@ class SqliteStore:
                     case Draft() | Revision():
                         outcomes.append(self._log.answer(write))
                     case IdentifySender():
-                        outcomes.append(NO_ENTRY)
+                        outcomes.append(senders.find(self._db, write))
                     case ApplyChanges():
                         outcomes.append(NOT_RECORDED)
                     case RenameSender() | ReleaseName():
                         outcomes.append(None)
+            outcomes = senders.with_last_client_ids(self._db, outcomes)
         except apsw.Error as error:
             raise failure_of(error) from error
         self._files.expect_in_place()

@@ -6,11 +6,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from securechat.client.core.connecting import Connecting
 from securechat.client.core.credentials import Credentials
 from securechat.client.core.joined_rooms import JoinedRooms
+from securechat.client.core.refused_hello import HelloOutcome
 from securechat.client.core.send_queue import SendQueue
 from securechat.client.core.sending import Sending
 from securechat.client.core.timeline import Timeline
+from securechat.errors import ErrorCode
 from tests.simulation.mutants.planting import MUTANTS, nothing, planted
 
 
@@ -81,6 +84,25 @@ def ack_of_one_line_settles_all(original: Any) -> Any:
         self._queue._in_flight.clear()
 
     return acked
+
+
+@planted(Credentials, "refused")
+def client_gives_up_on_a_full_disk(original: Any) -> Any:
+    def refused(self: Any, event: Any) -> Any:
+        return HelloOutcome.OVER if event.code is ErrorCode.DISK_FULL else original(self, event)
+
+    return refused
+
+
+@planted(Connecting, "_hello_later")
+def login_that_waits_is_forgotten(original: Any) -> Any:
+    def hello_later(self: Any, event: Any) -> float:
+        delay_s: float = original(self, event)
+        if event.code in {ErrorCode.DISK_FULL, ErrorCode.NAME_IN_USE}:
+            self._hello_at = None
+        return delay_s
+
+    return hello_later
 
 
 @contextmanager

@@ -13,6 +13,9 @@ from securechat.hub.messages.posting import Posting
 from securechat.hub.rooms.presence import PresenceTracker
 from securechat.hub.rooms.room import HubRoom
 from securechat.records.log import Appended
+from securechat.storage.store import NO_ENTRY
+from securechat.testing.memory_store import MemoryStore
+from securechat.text.confusables import skeleton
 from tests.simulation.mutants.planting import nothing, planted
 
 
@@ -132,3 +135,19 @@ def name_kept_by_an_account_that_left(original: Any) -> Any:
 def kept_name_freed_by_a_full_disk(original: Any) -> Any:
     """Found by simulation."""
     return lambda self, name, owner: self.free(name, owner)
+
+
+@planted(MemoryStore, "_find")
+def known_sender_not_let_in_on_a_full_disk(original: Any) -> Any:
+    """Every client of a full disk ended for good when its connection broke."""
+    return lambda self, who: NO_ENTRY
+
+
+@planted(NameReservations, "claim")
+def name_kept_from_its_own_device(original: Any) -> Any:
+    def claim(self: Any, name: str, owner: bytes, now: float) -> None:
+        held = self._name_reservations.get(skeleton(name))
+        is_kept = held is not None and held.until is not None and held.until > now
+        original(self, name, b"" if is_kept else owner, now)
+
+    return claim

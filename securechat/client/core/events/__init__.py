@@ -18,6 +18,7 @@ from securechat.client.core.events.account import (
     LoggedIn,
     LoginDelayed,
     LoginsShown,
+    NameKept,
     NameNeeded,
     NameRefused,
     PasswordNeeded,
@@ -86,6 +87,7 @@ from securechat.client.core.events.rooms import (
 
 UiEvent: TypeAlias = (
     NameNeeded
+    | NameKept
     | NameRefused
     | PasswordNeeded
     | LoginDelayed
@@ -181,6 +183,7 @@ __all__ = [
     "MessagesLost",
     "ModerationDone",
     "ModerationUnconfirmed",
+    "NameKept",
     "NameNeeded",
     "NameRefused",
     "PasswordNeeded",

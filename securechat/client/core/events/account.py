@@ -28,6 +28,13 @@ class NameRefused(Struct, frozen=True):
     arguments: Mapping[str, str | int] = {}
 
 
+class NameKept(Struct, frozen=True):
+    """The name is kept for a member who lost the connection; the core tries again by itself, or takes another name."""
+
+    name: str
+    retry_after_s: float
+
+
 class PasswordNeeded(Struct, frozen=True):
     """The server asks for the password of the name, or (``new``) for one chosen for an invite.
 

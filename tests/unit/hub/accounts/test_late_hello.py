@@ -102,7 +102,9 @@ def test_an_account_renamed_while_it_is_away_keeps_its_new_name_for_a_while_only
 
 def test_a_full_disk_does_not_cost_somebody_the_name_that_is_kept_for_them() -> None:
     rig = HubRig()
-    rig.lose(rig.member("ann", SECRET))
+    guest = rig.member("ann", SECRET)
+    rig.do(guest, Register(1, "correct horse battery"))
+    rig.lose(guest)
     rig.pass_time(rig.limits.quiet_return_s + 1)
 
     def no_space(_: str) -> None:
@@ -110,13 +112,17 @@ def test_a_full_disk_does_not_cost_somebody_the_name_that_is_kept_for_them() -> 
 
     rig.store.fault = no_space
     refused = rig.peer()
-    rig.do(refused, Hello(version=1, name="ann", secret=SECRET))
+    hello = Hello(version=1, name="ann", secret=SECRET, password="correct horse battery")
+    kept = rig.hub.context.names._name_reservations["ann"].until
+    rig.do(refused, hello)
     assert refused.last(Refused).code is ErrorCode.DISK_FULL
     rig.store.fault = lambda _: None
     stranger = rig.peer()
     rig.do(stranger, Hello(version=1, name="ann", secret="6" * 32))
-    assert stranger.last(Refused).code is ErrorCode.NAME_IN_USE
-    assert rig.member("ann", SECRET)
+    assert stranger.last(Refused).code is ErrorCode.LOGIN_REQUIRED
+    assert rig.hub.context.names._name_reservations["ann"].until == kept
+    rig.do(refused, hello)
+    assert refused.of(Welcome)
 
 
 @pytest.mark.parametrize("lost", [False, True])

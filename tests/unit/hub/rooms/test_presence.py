@@ -323,10 +323,12 @@ def test_a_full_disk_at_hello_does_not_block_the_name_of_an_absent_owner(rig: Hu
             raise DiskFull("full")
 
     rig.store.fault = full
+    rig.lose(rig.member("bob", "1" * 32))  # it is known, and comes to read
     late = rig.peer()
-    rig.do(late, Hello(version=1, name="bob", secret="1" * 32))
+    rig.do(late, Hello(version=1, name="carol", secret="3" * 32))
     assert late.last(Refused).code is ErrorCode.DISK_FULL
     rig.store.fault = lambda _: None
+    rig.member("carol", "4" * 32)
     rig.pass_time(200)
     rig.member("bob", "2" * 32)
 
