@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import datetime as dt
 import os
 import shlex
@@ -35,6 +36,8 @@ def run_in_venv(missing: str) -> int:
 
 
 try:
+    from securechat import __version__
+    from securechat.cli.process import run
     from securechat.errors import Refusal, TlsFailure
     from securechat.programs import Program, command
     from securechat.tls.certificate_directory import (
@@ -60,9 +63,15 @@ CERTS = ROOT / "certs"
 
 def main(argv: list[str] | None = None) -> int:
     """Run the tool; returns the exit code."""
+    return run(lambda: make(argv), "gen_certs", failed=1, output_failed=1, interrupted=130)
+
+
+def make(argv: list[str] | None) -> int:
+    """Make what the command line asks for."""
     options = build_parser().parse_args(argv)
-    if options.dir.is_relative_to(Path.cwd()):
-        options.dir = options.dir.relative_to(Path.cwd())  # what is printed is short enough to be typed
+    with contextlib.suppress(OSError):  # the working directory was deleted: paths stay whole
+        if options.dir.is_relative_to(Path.cwd()):
+            options.dir = options.dir.relative_to(Path.cwd())  # what is printed is short enough to be typed
     try:
         if options.client is not None:
             make_client(options)
@@ -85,6 +94,7 @@ def build_parser() -> argparse.ArgumentParser:
         prog=command(Program.CERTIFICATES),
         description="Make a CA and a server certificate for this machine, or renew the certificate under the same CA.",
     )
+    parser.add_argument("--version", action="version", version=__version__, help="print the version, and end")
     parser.add_argument(
         "--name",
         action="append",
@@ -93,7 +103,9 @@ def build_parser() -> argparse.ArgumentParser:
         help="a further DNS name or IP address of the server; can be repeated; kept at renewals",
     )
     parser.add_argument("--forget-names", action="store_true", help="drop earlier names that are not repeated now")
-    parser.add_argument("--dir", type=Path, default=CERTS, metavar="DIR", help="where the files are (default: certs/)")
+    parser.add_argument(
+        "--dir", type=directory, default=CERTS, metavar="DIR", help="where the files are (default: certs/)"
+    )
     parser.add_argument("--client", metavar="NAME", help="make client-NAME.pem instead, for the user NAME")
     parser.add_argument(
         "--days",
@@ -109,6 +121,13 @@ def build_parser() -> argparse.ArgumentParser:
         "--force", action="store_true", help="replace a client certificate, or a server.pem of another CA"
     )
     return parser
+
+
+def directory(text: str) -> Path:
+    """Return a directory; an empty text would be the working directory, where no key should land by mistake."""
+    if not text:
+        raise argparse.ArgumentTypeError("the directory has no name; leave --dir out for certs/")
+    return Path(text)
 
 
 def whole_days(text: str) -> int:

@@ -141,6 +141,9 @@ class Terminal:
             try:
                 prefill, self._prefill = ("", self._prefill) if self._hidden else (self._prefill, "")
                 line = session.prompt(default=prefill or begun, pre_run=self._prompt_is_up)
+            except OSError:  # the terminal's window was closed; SIGHUP may come later, or not at all
+                self._terminate(ClientExit.TERMINATED)
+                break
             except (EOFError, KeyboardInterrupt):
                 if not self._may_be_cancelled():
                     self._leave()
@@ -236,8 +239,9 @@ class Terminal:
         if self._network.failure is not None:
             raise self._network.failure
         if self._last_words:
-            for row in notice_rows(self._last_words, self._columns()):
-                sys.stderr.write(f"{row}\n")
+            with contextlib.suppress(OSError):  # the terminal is gone
+                for row in notice_rows(self._last_words, self._columns()):
+                    sys.stderr.write(f"{row}\n")
         return self._exit
 
     # --- the network's thread
