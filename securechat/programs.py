@@ -7,7 +7,9 @@ SECURECHAT_BANNER, and every command goes through it then. Everywhere else the p
 from __future__ import annotations
 
 import os
+import shlex
 from enum import Enum
+from pathlib import Path
 
 VARIABLE = "SECURECHAT_BANNER"
 FROM_CHECKOUT = "dev"
@@ -31,5 +33,15 @@ def command(program: Program, arguments: str = "") -> str:
         arguments: what stands behind it, quoted for a shell.
     """
     installed, subcommand = program.value
-    shown = f"python3 tools/dev.py {subcommand}" if os.environ.get(VARIABLE) == FROM_CHECKOUT else installed
+    shown = f"python3 {_script('dev.py')} {subcommand}" if os.environ.get(VARIABLE) == FROM_CHECKOUT else installed
     return f"{shown} {arguments}" if arguments else shown
+
+
+def _script(name: str) -> str:
+    """Return the path of a script of the checkout: whole, where the working directory is another."""
+    root = Path(__file__).resolve().parent.parent
+    relative = f"tools/{name}"
+    try:
+        return relative if Path.cwd() == root else shlex.quote(str(root / relative))
+    except OSError:  # the working directory was deleted
+        return shlex.quote(str(root / relative))

@@ -23,7 +23,7 @@ import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import NoReturn
+from typing import NoReturn, TextIO
 
 OLDEST = (3, 11)
 NEWER = ("python3.14", "python3.13", "python3.12", "python3.11")
@@ -48,19 +48,36 @@ class Problem(Exception):
 
 def main(arguments: Sequence[str]) -> int:
     """Run one subcommand; returns the exit code (POSIX: all but test do not return, they become the program)."""
-    commands = {"serve": serve, "chat": chat, "admin": admin, "certs": certs, "test": test}
-    if not arguments or arguments[0] not in commands:
-        asked = bool(arguments) and arguments[0] in ("-h", "--help", "help")
-        print(USAGE, file=sys.stdout if asked else sys.stderr)
-        return 0 if asked else 2
+    hold_closed_streams()
     try:
-        check_python(sys.version_info[:3])
-        return commands[arguments[0]](list(arguments[1:]))
+        return flushed(run(arguments))
     except Problem as problem:
-        print(f"dev: {problem}", file=sys.stderr)
+        say(f"dev: {problem}")
         return 1
     except KeyboardInterrupt:
         return 130
+    except OSError as error:
+        discard(sys.stdout)
+        where = f"{error.filename}: " if error.filename else "The output cannot be written: "
+        say(f"dev: {where}{error.strerror or error}")
+        return 1
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run one subcommand, or print what the command line asks for."""
+    commands = {"serve": serve, "chat": chat, "admin": admin, "certs": certs, "test": test}
+    if list(arguments[:1]) == ["--version"]:
+        print(project_version())
+        return 0
+    if not arguments or arguments[0] not in commands:
+        asked = bool(arguments) and arguments[0] in ("-h", "--help", "help")
+        if asked:
+            print(USAGE)
+        else:
+            say(USAGE)
+        return 0 if asked else 2
+    check_python(sys.version_info[:3])
+    return commands[arguments[0]](list(arguments[1:]))
 
 
 # --- The commands -----------------------------------------------------------------------------------------------------
@@ -90,7 +107,7 @@ def chat(arguments: list[str]) -> int:
     remembers = "SECURECHAT_STATE" not in os.environ
     environment = {**FROM_CHECKOUT, "SECURECHAT_STATE": str(memory)} if remembers else dict(FROM_CHECKOUT)
     authority = ROOT / "certs" / "ca.pem"
-    decided = remembers and any(memory.glob("server-*.json"))
+    decided = remembers and any(memory.glob("v1/server-*.json"))  # the folder of client/local_store.py
     decided = (
         decided
         or is_given(arguments, "--ca", "--pin")
@@ -99,7 +116,33 @@ def chat(arguments: list[str]) -> int:
     )
     if not decided and authority.exists():
         environment["SECURECHAT_CA"] = shown(authority)
+        if not names_server(arguments) and (port := port_of_server(python)):
+            arguments = [*arguments, "--port", str(port)]
     return become([python, "-P", "-m", "securechat.cli.chat", *arguments], environment)
+
+
+def names_server(arguments: Sequence[str]) -> bool:
+    """Tell whether a client's command line names the server, or asks for something that needs none."""
+    is_value = False
+    for each in arguments:
+        if is_value:
+            is_value = False
+        elif not each.startswith("-") or each.partition("=")[0] in ("--port", "--invite", "--help", "-h", "--version"):
+            return True
+        else:
+            is_value = each in ("--name", "--cert", "--password-file", "--room", "--history")
+    return False
+
+
+def port_of_server(python: str) -> int:
+    """Return the port of the server that runs on this checkout's data; 0 when none does."""
+    data = os.environ.get("SECURECHAT_DATA") or str(ROOT / "securechat-data")
+    status = run_quietly([python, "-P", "-m", "securechat.cli.admin", "status", "--json", "--data", data])
+    try:
+        addresses = json.loads(status or "{}")["addresses"]
+        return int(addresses[0].rpartition(":")[2])
+    except (ValueError, KeyError, IndexError):
+        return 0
 
 
 def admin(arguments: list[str]) -> int:
@@ -339,6 +382,12 @@ def venv_hint(missing: Sequence[str], release: Path = Path("/etc/os-release")) -
     return f"This Python {version} cannot make virtual environments ({lacks} missing). Install your system's package"
 
 
+def project_version() -> str:
+    """Return the version that the checkout's package names."""
+    text = (ROOT / "securechat" / "__init__.py").read_text(encoding="utf-8")
+    return text.partition('__version__ = "')[2].partition('"')[0]
+
+
 def project_hash() -> str:
     """Return a hash of what pyproject.toml says about the project itself; settings of tools need no new install."""
     import tomllib  # noqa: PLC0415  (Python 3.11)
@@ -406,14 +455,18 @@ def is_configured(arguments: Sequence[str]) -> bool:
 
 def shown(path: Path) -> str:
     """Return a path as short as it can be from here."""
-    return str(path.relative_to(ROOT)) if Path.cwd() == ROOT else str(path)
+    try:
+        return str(path.relative_to(ROOT)) if Path.cwd() == ROOT else str(path)
+    except OSError:  # the working directory was deleted
+        return str(path)
 
 
 def become(command: Sequence[str], environment: Mapping[str, str]) -> int:
     """Run the program in place of this one; on Windows, which cannot, beside it, with its Ctrl-C and its exit code."""
     full = {**os.environ, **environment}
-    sys.stdout.flush()
-    sys.stderr.flush()
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError):  # the program says it itself, or has nothing to print
+            stream.flush()
     if not WINDOWS:
         exec_(command, full)
     child = subprocess.Popen(command, env=full)
@@ -434,6 +487,37 @@ def exec_(command: Sequence[str], environment: Mapping[str, str]) -> NoReturn:
         os.execve(command[0], list(command), dict(environment))  # noqa: S606
     except OSError as error:
         raise Problem(f"Cannot start {shlex.quote(command[0])}: {error.strerror}") from None
+
+
+# --- The streams ------------------------------------------------------------------------------------------------------
+
+
+def hold_closed_streams() -> None:
+    """Give the null device to streams that were closed by ``>&-``, here and for the programs that are started."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            stream = open(os.devnull, mode)  # noqa: SIM115, PTH123 - takes the lowest free number, which is this stream's
+            setattr(sys, name, stream)
+
+
+def say(sentence: str) -> None:
+    """Write a sentence to standard error, if it takes one."""
+    try:
+        print(sentence, file=sys.stderr, flush=True)
+    except OSError:
+        discard(sys.stderr)
+
+
+def flushed(code: int) -> int:
+    """Flush standard output before Python does, which would end with 120; returns the exit code."""
+    sys.stdout.flush()
+    return code
+
+
+def discard(stream: TextIO) -> None:
+    """Give a stream that cannot be written the null device, which takes what is left in its buffer."""
+    with contextlib.suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import shlex
 import subprocess
@@ -34,8 +35,10 @@ def run_in_venv(missing: str) -> int:
 
 
 try:
+    from securechat import __version__
     from securechat.admin.certificate_options import ABOUT, add_options
     from securechat.admin.certificates import make
+    from securechat.cli.process import run
     from securechat.errors import Refusal, TlsFailure
     from securechat.programs import Program, command
 except ModuleNotFoundError as error:
@@ -48,7 +51,15 @@ CERTS = ROOT / "certs"
 
 def main(argv: list[str] | None = None) -> int:
     """Run the tool; returns the exit code."""
+    return run(lambda: certificates(argv), "gen_certs", failed=1, output_failed=1, interrupted=130)
+
+
+def certificates(argv: list[str] | None) -> int:
+    """Make what the command line asks for."""
     options = build_parser().parse_args(argv)
+    with contextlib.suppress(OSError):  # the working directory was deleted: paths stay whole
+        if options.dir.is_relative_to(Path.cwd()):
+            options.dir = options.dir.relative_to(Path.cwd())  # what is printed is short enough to be typed
     try:
         _, lines = make(options)
     except Refusal as refusal:
@@ -68,6 +79,7 @@ def build_parser() -> argparse.ArgumentParser:
         prog=command(Program.CERTIFICATES) if from_dev else "python3 tools/gen_certs.py",
         description=f"{ABOUT[0].upper()}{ABOUT[1:]}.",
     )
+    parser.add_argument("--version", action="version", version=__version__, help="print the version, and end")
     add_options(parser, CERTS, "certs/")
     return parser
 

@@ -27,7 +27,7 @@ def add_options(parser: argparse.ArgumentParser, directory: Path | None, shown: 
         help="a further DNS name or IP address of the server; can be repeated; kept at renewals",
     )
     add("--forget-names", action="store_true", help="drop earlier names that are not repeated now")
-    add("--dir", type=Path, default=directory, metavar="DIR", help=f"where the files are (default: {shown})")
+    add("--dir", type=certificate_folder, default=directory, metavar="DIR", help=f"where the files are (default: {shown})")
     add("--client", metavar="NAME", help="make client-NAME.pem instead, for the user NAME")
     add(
         "--days",
@@ -38,6 +38,13 @@ def add_options(parser: argparse.ArgumentParser, directory: Path | None, shown: 
     add("--if-needed", action="store_true", help="renew only what is old or lacks a name")
     add("--new-ca", action="store_true", help="replace the CA: every client must then get the new ca.pem or pin")
     add("--force", action="store_true", help="replace a client certificate, or a server.pem of another CA")
+
+
+def certificate_folder(text: str) -> Path:
+    """Return a directory; an empty text would be the working directory, where no key should land by mistake."""
+    if not text:
+        raise argparse.ArgumentTypeError("the directory has no name; leave --dir out for the usual one")
+    return Path(text)
 
 
 def whole_days(text: str) -> int:

@@ -59,7 +59,7 @@ class CommandContext(Struct, frozen=True):
         """
         if self.options.yes:
             return
-        if not (sys.stdin.isatty() and sys.stderr.isatty()):
+        if sys.stdin is None or not (sys.stdin.isatty() and sys.stderr.isatty()):
             raise AdminFailure(AdminExit.USAGE, f"{question} There is no terminal to ask on. To do it, add --yes")
         self.output.notice(question)
         sys.stderr.write("Type yes to continue: ")

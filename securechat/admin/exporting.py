@@ -31,14 +31,14 @@ def export(context: CommandContext) -> AdminExit:
     with readable(context.data) as snapshot:
         total = dict(room_sizes(snapshot.connection)).get(room, 0)
         rows = _watched(context, export_room(snapshot.connection, room), total)
-        if options.to is None:
+        if options.to in (None, "-"):
             count = _write(sys.stdout, rows)
         else:
             with Path(options.to).open("x", encoding="ascii") as file:
                 count = _write(file, rows)
     messages = counted(count, "message")
     note(context, "export", f"#{room}", messages)
-    if options.to is not None:
+    if options.to not in (None, "-"):
         context.output.record(
             {"room": room, "messages": count, "file": options.to}, [f"Wrote {messages} of #{room} to {options.to}"]
         )

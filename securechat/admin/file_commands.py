@@ -24,6 +24,7 @@ from securechat.storage.tools.backup import DATABASE, Snapshot
 from securechat.storage.tools.integrity import damage, last_message_at_ms
 from securechat.text.counts import counted
 from securechat.text.durations import shown_time
+from securechat.text.sanitize import one_line
 from securechat.tls.certificate_directory import CA_FILE, CA_KEY_FILE, SERVER_FILE
 from securechat.tls.pem_bundle import read_bundle
 
@@ -39,6 +40,11 @@ def audit(context: CommandContext) -> AdminExit:
 def backup(context: CommandContext) -> AdminExit:
     """Make a backup, and record it in the audit."""
     options, target = context.options, Path(context.options.file)
+    if context.options.file in ("", "-"):
+        raise AdminFailure(
+            AdminExit.USAGE,
+            "A backup holds the server's private key, so it is written to a file only. Name one, such as backup.tar",
+        )
     certificate, key = _certificate_files(context, _facts(context))
     certificates = _certificates(certificate, key, with_ca_key=options.with_ca_key)
     with readable(context.data):
@@ -207,7 +213,7 @@ def _certificates(certificate: Path, key: Path | None, *, with_ca_key: bool) -> 
 def note(context: CommandContext, act: Literal["backup", "export"], target: str, detail: str) -> None:
     """Record an act in the audit, if a server is running."""
     try:
-        context.ask(AddAuditNote(act, target[-200:], detail))
+        context.ask(AddAuditNote(act, one_line(target[-200:]), detail))
     except AdminFailure as failure:
         if failure.code is not AdminExit.NOT_RUNNING:
             context.output.notice(f"The {act} was made, but it is not in the audit: {failure.sentence}")

@@ -7,6 +7,7 @@ Progress goes to standard error, and only where that is a terminal.
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 import sys
@@ -90,7 +91,7 @@ class TableOutput:
     def notice(self, sentence: str) -> None:
         """Print a warning or a question."""
         self._clear_bar()
-        print(f"securechat-admin: {one_line(sentence)}", file=self._errors)
+        self._tell(sentence)
 
     def failure(self, sentence: str, word: str) -> None:
         """Print the error that ends the command."""
@@ -98,6 +99,10 @@ class TableOutput:
         if self.json_lines:
             self._print(as_json({"error": {"code": word, "text": sentence}}))
         else:
+            self._tell(sentence)
+
+    def _tell(self, sentence: str) -> None:
+        with contextlib.suppress(OSError):  # standard error is full: the exit code says it alone
             print(f"securechat-admin: {one_line(sentence)}", file=self._errors)
 
     def progress(self, what: str, share: float) -> None:

@@ -18,6 +18,7 @@ from securechat.admin.context import CommandContext, settings
 from securechat.admin.exit_codes import AdminExit, AdminFailure
 from securechat.admin.output import TableOutput
 from securechat.admin.parser import make_parser
+from securechat.cli.process import os_sentence, run, say
 from securechat.errors import LogError
 
 
@@ -30,28 +31,39 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns:
         An `AdminExit`.
     """
+    return run(
+        lambda: _main(arguments),
+        "securechat-admin",
+        failed=AdminExit.IO,
+        output_failed=AdminExit.IO,
+        interrupted=AdminExit.INTERRUPTED,
+    )
+
+
+def _main(arguments: Sequence[str] | None) -> int:
     parser = make_parser()
     options = parser.parse_args(arguments)
     if getattr(options, "needs_data", False) and options.data is None:
         parser.error("restore needs --data DIR, so that the data does not land in a wrong place")
     os.umask(0o077)
+    if sys.stdout is None:
+        say("securechat-admin", "Standard output is closed, so nothing was done. Give it a file or a pipe")
+        return AdminExit.IO
     output = TableOutput(json_lines=options.json)
     try:
-        run = options.run
-        code: AdminExit = run(CommandContext(settings(options), options, output))
+        command = options.run
+        code: AdminExit = command(CommandContext(settings(options), options, output))
     except AdminFailure as failure:
         code = failure.code
         output.failure(failure.sentence, failure.word)
     except LogError as error:
         code = AdminExit.IO
         output.failure(str(error), "log")
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the reader has closed the pipe: write no more
-        code = AdminExit.IO
     except OSError as error:
+        if error.filename is None:
+            raise  # of standard output, which takes no JSON either
         code = AdminExit.IO
-        where = f"{error.filename}: " if error.filename else ""
-        output.failure(f"{where}{error.strerror or error}", "io")
+        output.failure(os_sentence(error), "io")
     except KeyboardInterrupt:
         code = AdminExit.INTERRUPTED
         output.failure("Stopped. The command may have been carried out", "interrupted")

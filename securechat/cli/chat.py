@@ -10,10 +10,10 @@ import random
 import secrets
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TextIO
 
 from securechat import __version__
+from securechat.cli.process import run
 from securechat.client import catalogue
 from securechat.client.connection_plan import (
     ConnectionOptions,
@@ -47,10 +47,18 @@ MOST_RECALL = 10_000
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the client; returns its exit code."""
-    _hold_closed_streams()
+    return run(
+        lambda: _main(argv),
+        "securechat-client",
+        failed=ClientExit.CRASHED,
+        output_failed=ClientExit.OUTPUT_FAILED,
+        interrupted=ClientExit.INTERRUPTED,
+    )
+
+
+def _main(argv: Sequence[str] | None) -> int:
     try:
-        options = _parser().parse_args(argv)
-        return _run(options)
+        return _run(_parser().parse_args(argv))
     except StartupError as stop:
         _say(catalogue.names.capital(stop.sentence))
         return stop.code
@@ -179,15 +187,6 @@ def _confirmed(warning: str) -> bool:
 def _say(sentence: str) -> None:
     with contextlib.suppress(OSError):  # stderr is closed: the message has no other way out
         sys.stderr.write(f"{NOTICE_MARK}{one_line(sentence)}\n")
-
-
-def _hold_closed_streams() -> None:
-    """Open the null device for streams closed by ``>&-`` (None in Python), so that no socket gets their numbers."""
-    for stream in (sys.stdin, sys.stdout, sys.stderr):
-        if stream is None:
-            os.open(os.devnull, os.O_RDWR)  # takes the lowest free number, which is this stream's
-    if sys.stderr is None:
-        sys.stderr = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 - open until the process ends
 
 
 def _is_terminal(stream: TextIO | None) -> bool:

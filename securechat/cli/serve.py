@@ -15,6 +15,7 @@ import sys
 from collections.abc import Sequence
 from typing import TextIO
 
+from securechat.cli.process import drop_unwritten, open_null, run, say
 from securechat.server.app import ExitCode, Server, StartFailure
 from securechat.server.config.loading import ParsedSettings, RequestedOutput, ServerConfig, read
 from securechat.server.config.preflight import machine_problems, missing_certificate
@@ -32,14 +33,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns:
         An `ExitCode`.
     """
+    return run(
+        lambda: _main(arguments),
+        "securechat-server",
+        failed=ExitCode.INTERNAL,
+        output_failed=ExitCode.OUTPUT,
+        interrupted=ExitCode.STOPPED_AT_ONCE,
+    )
+
+
+def _main(arguments: Sequence[str] | None) -> int:
     reading = read(arguments, os.environ)
     if reading.wanted is RequestedOutput.CHECK:
         return _check(reading)
     if reading.problems:
         return _fail(ExitCode.USAGE, first_sentence(reading.problems))
     if reading.wanted is RequestedOutput.PRINT:
-        _write(sys.stdout, printed(reading))
-        return ExitCode.OK
+        return _print(printed(reading))
     return _run(reading.config())
 
 
@@ -47,7 +57,7 @@ def _run(config: ServerConfig) -> int:
     if (missing := missing_certificate(config.cert)) is not None:
         return _fail(ExitCode.CERTIFICATE, missing)
     os.umask(0o077)  # files created from here on are private to this user
-    console = Console(json=config.log_format == "json")
+    console = Console(sys.stdout or open_null(), json=config.log_format == "json")
     try:
         return Server(config, console).run()
     except StartFailure as failure:
@@ -55,22 +65,31 @@ def _run(config: ServerConfig) -> int:
         return _fail(failure.code, str(failure))
     finally:
         console.close()
+        drop_unwritten(sys.stdout)  # lines of the log that nothing takes: said already, and no failure of the server
 
 
 def _check(reading: ParsedSettings) -> int:
     """Print every problem of the settings and start nothing."""
     found = [*reading.problems, *machine_problems(reading), *reading.warnings]
     for line in checked(found):
-        _write(sys.stderr, f"securechat-server: {line}\n")
+        say("securechat-server", line)
     if any(not problem.is_warning for problem in found):
         return ExitCode.USAGE
     if not found:
-        _write(sys.stdout, "securechat-server: the configuration is good\n")
+        return _print("securechat-server: the configuration is good\n")
+    return ExitCode.OK
+
+
+def _print(text: str) -> int:
+    """Write what was asked for, and return the exit code."""
+    if sys.stdout is None:
+        return _fail(ExitCode.OUTPUT, "Standard output is closed, so nothing can be printed. Give it a file or a pipe")
+    _write(sys.stdout, text)
     return ExitCode.OK
 
 
 def _fail(code: ExitCode, sentence: str) -> int:
-    _write(sys.stderr, f"securechat-server: {one_line(sentence)}\n")
+    say("securechat-server", one_line(sentence))
     return code
 
 

@@ -34,7 +34,7 @@ from securechat.tls.contexts import SYSTEM_CAS
 from securechat.tls.private_files import os_reason
 
 STATE_VARIABLE = "SECURECHAT_STATE"
-_FOLDER = "v1"
+FOLDER = "v1"
 """A new format will use a new folder, so that two versions on one machine never read each other's files."""
 _MOST_BYTES = 1024 * 1024
 """An entry is 2 KiB; one with a long CA file may be 100."""
@@ -101,11 +101,20 @@ def authority_of(ca_pem: str) -> str:
 
 
 def open_local_store(environment: Mapping[str, str]) -> LocalStore | None:
-    """Return this user's store; None when an empty SECURECHAT_STATE turns it off."""
+    """Return this user's store; None when an empty SECURECHAT_STATE turns it off, or where the user has no home.
+
+    Without a home directory the path would begin with ``~``, and the store would be made in the working directory.
+    """
     folder = environment.get(STATE_VARIABLE)
     if folder == "":
         return None
-    return LocalStore(Path(folder) if folder else Path(platformdirs.user_state_dir("securechat", appauthor=False)))
+    if folder:
+        return LocalStore(Path(folder))
+    try:
+        path = Path(platformdirs.user_state_dir("securechat", appauthor=False))
+    except RuntimeError:  # no HOME, and a user that the system does not know
+        return None
+    return LocalStore(path) if path.is_absolute() and environment.get("HOME") != "" else None
 
 
 class LocalStore:
@@ -119,7 +128,7 @@ class LocalStore:
     """
 
     def __init__(self, folder: Path) -> None:
-        self._folder = folder / _FOLDER
+        self._folder = folder / FOLDER
         self.troubles: list[str] = []
 
     # --- servers ------------------------------------------------------------------------------------------------------

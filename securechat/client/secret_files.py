@@ -97,10 +97,13 @@ def certificate_to_add(typed: str, context: ssl.SSLContext, sender_id: int) -> a
         context: of the connection, which trusts the server's CA.
         sender_id: of the account to add it to.
     """
-    path = Path(typed.strip("\"'")).expanduser()
+    path = Path(typed.strip("\"'"))
     try:
+        path = path.expanduser()
         bundle = read_client_bundle(path, dt.datetime.now(dt.UTC))
         proof = prove_key(bundle, context.get_ca_certs(binary_form=True), sender_id)
     except TlsFailure as failure:
         return catalogue.accounts.certificate_file(failure.detail)
+    except RuntimeError:
+        return catalogue.accounts.certificate_file(catalogue.accounts.no_home(typed))
     return actions.AddLoginCertificate(proof.fingerprint, path.name[:_LABEL_CHARS], proof.key, proof.proof)

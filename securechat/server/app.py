@@ -49,6 +49,7 @@ from securechat.server.broadcaster import Broadcaster
 from securechat.server.clock_file import doubt_sentence, read_time, since_boot_s, write_time
 from securechat.server.config.loading import ServerConfig
 from securechat.server.console import Console
+from securechat.server.hangup import LOOK_S, TerminalWatcher, controlling_terminal
 from securechat.server.operator_log import OperatorLog
 from securechat.server.password_hashing import Argon2Hasher
 from securechat.server.session import Session
@@ -87,6 +88,7 @@ class ExitCode(IntEnum):
     CERTIFICATE = 3
     LOG = 4
     ADDRESS = 5
+    OUTPUT = 6
     STOPPED_AT_ONCE = 130
 
 
@@ -122,7 +124,7 @@ class Server:
         self._service = ServiceManager(os.environ)
         self._admin_server: AdminServer | None = None
         self._started_at = time.monotonic()
-        self._dies_with_terminal = False
+        self._terminal: TerminalWatcher | None = None
         self._tick_timer: Timer | None = None
         self._tick_at = 0.0
         self._clock_doubted = False
@@ -374,8 +376,8 @@ class Server:
         for name in ("SIGINT", "SIGTERM"):
             signal.signal(getattr(signal, name), lambda *_: self._asked_to_stop())
         if sys.platform != "win32":
-            ignored = signal.getsignal(signal.SIGHUP) is signal.SIG_IGN  # as nohup does
-            self._dies_with_terminal = not ignored and _has_terminal()
+            self._terminal = controlling_terminal()
+            self._look_at_terminal(self._terminal)
             signal.signal(signal.SIGHUP, lambda *_: self._loop.post(self._hung_up))
 
     def _asked_to_stop(self) -> None:
@@ -389,11 +391,16 @@ class Server:
             self._asked_to_stop()
 
     def _hung_up(self) -> None:
-        """Handle SIGHUP, which means one of two: the certificate is new, or the terminal of this process is gone."""
-        if self._dies_with_terminal and not _has_terminal():
+        """Handle SIGHUP: stop with the terminal of this process, or read the certificate again."""
+        if self._terminal is not None and self._terminal.was_closed:
             self._stop_in_order()
         else:
             self._reload()
+
+    def _look_at_terminal(self, terminal: TerminalWatcher) -> None:
+        terminal.look()
+        if terminal.watched:
+            self._loop.call_later(LOOK_S, lambda: self._look_at_terminal(terminal))
 
     def _reload(self) -> None:
         self._service.reloading()
@@ -550,15 +557,6 @@ def _advertised(host: str) -> list[str]:
     if not ip.is_unspecified:
         return [host]
     return [str(address) for address in local_names().ips if address.version == ip.version]
-
-
-def _has_terminal() -> bool:
-    """Whether this process has a controlling terminal: after a hang-up it cannot be opened any more (tty(4))."""
-    try:
-        os.close(os.open("/dev/tty", os.O_RDWR))
-    except OSError:
-        return False
-    return True
 
 
 def _cannot_listen(host: str, port: int, error: OSError) -> str:

@@ -19,6 +19,7 @@ from typing import TextIO
 import msgspec
 
 from securechat.text.counts import counted
+from securechat.text.local_time import local
 from securechat.text.sanitize import one_line
 
 QUEUE_LINES = 10_000
@@ -43,7 +44,7 @@ class Console:
         stream: TextIO | None = None,
         *,
         json: bool = False,
-        now: Callable[[], datetime] = lambda: datetime.now(UTC).astimezone(),
+        now: Callable[[], datetime] = lambda: local(datetime.now(UTC)),
     ) -> None:
         self._stream = stream if stream is not None else sys.stdout
         if isinstance(self._stream, io.TextIOWrapper):  # a name that the console cannot spell must not cost a line
@@ -56,6 +57,7 @@ class Console:
         self._dropped = 0
         self._ready = threading.Condition()
         self._closed = False
+        self._failed = False
         self._thread = threading.Thread(target=self._run, name="console", daemon=True)
         self._thread.start()
 
@@ -117,11 +119,22 @@ class Console:
             if dropped:
                 lines.append(f"({_were(dropped)} dropped: the console is too slow)")
             if lines:
-                with contextlib.suppress(OSError, ValueError):  # a console that is gone must not stop the server
-                    self._stream.write("\n".join(lines) + "\n")
-                    self._stream.flush()
+                self._write("\n".join(lines) + "\n")
             if closed and not lines:
                 return
+
+    def _write(self, text: str) -> None:
+        """Write text; a console that is gone or full must not stop the server, and is reported once."""
+        try:
+            self._stream.write(text)
+            self._stream.flush()
+        except (OSError, ValueError) as error:
+            if not self._failed:
+                self._failed = True
+                why = error.strerror if isinstance(error, OSError) else error
+                with contextlib.suppress(OSError, ValueError, AttributeError):  # the same terminal, or none
+                    sys.stderr.write(f"securechat-server: The log lines cannot be written: {why}. The server runs on\n")
+                    sys.stderr.flush()
 
 
 def _were(lines: int) -> str:

@@ -65,8 +65,12 @@ class DirectoryLock:
         except OSError as error:
             os.close(self._descriptor)
             raise LogError(f"cannot lock {path}: {error.strerror}; a local file system is needed") from error
-        os.ftruncate(self._descriptor, 0)
-        os.write(self._descriptor, b"%d\n" % os.getpid())
+        try:
+            os.ftruncate(self._descriptor, 0)
+            os.write(self._descriptor, b"%d\n" % os.getpid())
+        except OSError as error:  # a full disk, or `ulimit -f`
+            os.close(self._descriptor)
+            raise LogError(f"cannot write the lock file {path}: {error.strerror}; make space for it") from error
 
     def _read_holder(self) -> int | None:
         """Return the process that holds the lock, for the sentence; the number is a courtesy and may be missing."""

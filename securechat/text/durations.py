@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime
 
+from securechat.text.local_time import local
+
 _UNITS_S = {"s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 604_800}
 _WRITTEN = re.compile(r"(\d{1,9}(?:\.\d{1,3})?)([smhdw])", re.ASCII)
 _EXAMPLES = "write a number and a unit: 90s, 10m, 2h, 7d, 4w"
@@ -47,6 +49,6 @@ def shown_time(at_ms: int) -> str:
     if not at_ms:
         return "never"
     try:
-        return f"{datetime.fromtimestamp(at_ms / 1000, UTC).astimezone():%Y-%m-%d %H:%M}"
+        return f"{local(datetime.fromtimestamp(at_ms / 1000, UTC)):%Y-%m-%d %H:%M}"
     except (ValueError, OverflowError, OSError):
         return f"{at_ms} ms"  # outside the calendar's range, from a damaged database

@@ -16,6 +16,8 @@ from types import ModuleType
 
 import pytest
 
+from securechat.client.local_store import FOLDER
+
 ROOT = Path(__file__).resolve().parent.parent.parent
 DEV = ROOT / "tools" / "dev.py"
 posix = pytest.mark.skipif(os.name == "nt", reason="the fake Python of this test is a shell script")
@@ -291,8 +293,8 @@ def test_chat_remembers_in_the_checkout_and_not_in_the_home_of_whoever_tries_it(
     (dev.ROOT / "certs").mkdir()
     (dev.ROOT / "certs" / "ca.pem").write_text("x", encoding="utf-8")
     memory = dev.ROOT / "data" / "chat"
-    memory.mkdir(parents=True)
-    (memory / "server-1.json").write_text("x", encoding="utf-8")
+    (memory / FOLDER).mkdir(parents=True)
+    (memory / FOLDER / "server-1.json").write_text("x", encoding="utf-8")
     dev.main(["chat"])
     assert became[-1][1] == {"SECURECHAT_BANNER": "dev", "SECURECHAT_STATE": str(memory)}, (
         "the remembered server has its own CA"
@@ -313,6 +315,26 @@ def test_chat_trusts_this_checkouts_ca_unless_told_otherwise(
     dev.main(["chat", "--name", "ana"])
     dev.main(["chat", "--pin", "sha256:00", "somewhere"])
     assert [environment.get("SECURECHAT_CA") for _, environment in became] == [None, str(authority), None]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "asked"),
+    [([], True), (["--name", "ana"], True), (["--history=5"], True), (["localhost"], False), (["--port", "1"], False),
+     (["--name", "ana", "localhost"], False), (["--help"], False)],
+)  # fmt: skip
+def test_chat_goes_to_the_port_of_the_server_that_runs_here(
+    dev: ModuleType,
+    became: list[tuple[list[str], dict[str, str]]],
+    monkeypatch: pytest.MonkeyPatch,
+    arguments: list[str],
+    asked: bool,
+) -> None:
+    (dev.ROOT / "certs").mkdir()
+    (dev.ROOT / "certs" / "ca.pem").write_text("x", encoding="utf-8")
+    monkeypatch.setattr(dev, "run_quietly", lambda _: '{"addresses": ["127.0.0.1:24443"]}')
+    monkeypatch.delenv("SECURECHAT_STATE", raising=False)
+    dev.main(["chat", *arguments])
+    assert (became[-1][0][-2:] == ["--port", "24443"]) is asked
 
 
 def test_a_certificate_that_cannot_be_renewed_stops_nobody(

@@ -254,6 +254,11 @@ FILE_NO_TEXT = "its first line is not UTF-8 text"
 PIPE_SILENT = "nothing was written into this pipe"
 
 
+def no_home(typed: str) -> str:
+    """Refuse a path that begins with the home directory of a user without one."""
+    return f"this machine has no home directory for {typed}. Type the whole path"
+
+
 def file_open_to_others(path: str) -> str:
     """Refuse a password file that other users may read."""
     return f"other users can read it. Fix it with: chmod 600 {path}"

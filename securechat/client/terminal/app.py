@@ -142,6 +142,9 @@ class Terminal:
             try:
                 prefill, self._prefill = ("", self._prefill) if self._hidden else (self._prefill, "")
                 line = session.prompt(default=prefill or begun, pre_run=self._prompt_is_up)
+            except OSError:  # the terminal's window was closed; SIGHUP may come later, or not at all
+                self._terminate(ClientExit.TERMINATED)
+                break
             except (EOFError, KeyboardInterrupt) as end:
                 if isinstance(end, KeyboardInterrupt) and self._is_half_written(session):
                     self._network.post(lambda: self._say(catalogue.connection.LINE_CLEARED))
@@ -245,8 +248,9 @@ class Terminal:
         if self._network.failure is not None:
             raise self._network.failure
         if self._last_words:
-            for row in notice_rows(self._last_words, self._columns()):
-                sys.stderr.write(f"{row}\n")
+            with contextlib.suppress(OSError):  # the terminal is gone
+                for row in notice_rows(self._last_words, self._columns()):
+                    sys.stderr.write(f"{row}\n")
         return self._exit
 
     # --- the network's thread

@@ -24,6 +24,7 @@ from msgspec import Struct
 from securechat.client import catalogue
 from securechat.client.core.state import ConversationId, PersonKey
 from securechat.model import Deleted, Edited, Hit, Message, MessageChange, Reacted
+from securechat.text.local_time import local
 from securechat.text.sanitize import CONTINUATION_MARK, one_line, visible, width
 from securechat.text.search_query import Calendar
 
@@ -276,7 +277,7 @@ def local_time(message: Message) -> dt.datetime:
 
 def local_time_of(at_ms: int) -> dt.datetime:
     """Convert a server time (milliseconds since the epoch, UTC) to this machine's time zone."""
-    return dt.datetime.fromtimestamp(at_ms / 1000, dt.UTC).astimezone()
+    return local(dt.datetime.fromtimestamp(at_ms / 1000, dt.UTC))
 
 
 def local_date(at_ms: int) -> str:

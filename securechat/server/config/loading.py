@@ -9,6 +9,7 @@ directory. Relative paths in the file start from the file's directory.
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from enum import Enum, auto
 from pathlib import Path
@@ -264,7 +265,9 @@ class _Reader:
         for variable in sorted(name for name in environ if name.startswith(ENV_PREFIX)):
             text = environ[variable]
             origin = SettingOrigin(variable, tells_key=True)
-            if (setting := ours.get(variable)) is not None:
+            if _is_from_kubernetes(variable, text):
+                self.found.append(SettingError(origin, "", _KUBERNETES, is_warning=True))
+            elif (setting := ours.get(variable)) is not None:
                 if text:  # an empty variable counts as unset
                     self._take(setting, origin, from_text, text)
             elif variable.startswith(LIMIT_PREFIX):
@@ -339,6 +342,22 @@ class _Reader:
         if base is not None and setting.kind is SettingKind.PATH and written:
             value = base / value
         self.given[setting.name] = SettingValue(value, origin)
+
+
+_KUBERNETES = (
+    "is set by Kubernetes for a service named securechat, and ignored; to be rid of it: enableServiceLinks: false in "
+    "the pod, or another name for the service"
+)
+
+
+def _is_from_kubernetes(variable: str, text: str) -> bool:
+    """Whether a variable is one that Kubernetes makes of a service named securechat (docs: accessing a service)."""
+    name = variable.removeprefix(ENV_PREFIX)
+    if name == "PORT":
+        return text.startswith(("tcp://", "udp://", "sctp://"))
+    return (
+        re.fullmatch(r"SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?", name) is not None
+    )
 
 
 def _no_such_limit(name: str) -> str:

@@ -184,7 +184,7 @@ def from_text(setting: Setting, text: str) -> SettingType:
     """
     match setting.kind:
         case SettingKind.PATH:
-            return path_of(text)
+            return _path(setting, text)
         case SettingKind.ADDRESSES:
             return _addresses(text.split(","))
         case SettingKind.WHOLE | SettingKind.NUMBER:
@@ -209,7 +209,7 @@ def from_toml(setting: Setting, value: object) -> SettingType:
         case SettingKind.PATH:
             if not isinstance(value, str):
                 raise ValueError(f'must be a path in quotes, such as "{DEFAULT_CERT.as_posix()}", not {_shown(value)}')
-            return path_of(value) if value else setting.default
+            return _path(setting, value) if value else setting.default
         case SettingKind.ADDRESSES:
             if not isinstance(value, list) or not all(isinstance(each, str) for each in value):
                 raise ValueError(f'must be a list of addresses in quotes, such as ["127.0.0.1"], not {_shown(value)}')
@@ -243,6 +243,20 @@ def path_of(text: str) -> Path:
         return Path(text).expanduser()
     except RuntimeError:
         raise ValueError(f"must be a path; this machine has no user for the home directory in {text!r}") from None
+
+
+def _path(setting: Setting, text: str) -> Path:
+    """Parse a path; an empty one would mean the working directory, and the database opens names in UTF-8 alone."""
+    if not text:
+        raise ValueError(f"must be a path, and this one is empty; leave {setting.flag} out for {setting.default}")
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        if setting.name == "data":
+            raise ValueError(
+                "must be a path in UTF-8, because the database opens no other; rename it, or set LANG=C.UTF-8"
+            ) from None
+    return path_of(text)
 
 
 def _addresses(texts: Sequence[str]) -> tuple[str, ...]:
