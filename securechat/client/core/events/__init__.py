@@ -21,6 +21,7 @@ from securechat.client.core.events.account import (
     NameNeeded,
     NameRefused,
     PasswordNeeded,
+    PasswordTemporary,
     RenameRefused,
     TokenLost,
     TokenReceived,
@@ -90,6 +91,7 @@ UiEvent: TypeAlias = (
     | PasswordNeeded
     | LoginDelayed
     | LoggedIn
+    | PasswordTemporary
     | TokenReceived
     | TokenLost
     | IdentityChanged
@@ -184,6 +186,7 @@ __all__ = [
     "NameNeeded",
     "NameRefused",
     "PasswordNeeded",
+    "PasswordTemporary",
     "PendingMessage",
     "RateLimited",
     "ReadOnOtherDevice",
