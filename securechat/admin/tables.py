@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from shlex import quote
 from typing import Any
 
 from msgspec import convert
@@ -149,7 +150,9 @@ def _address_hint(done: TableRow, *, banned: bool) -> list[str]:
         return [f"The address is banned too: {shown}. All who share it are kept out"]
     if not shown:
         return []
-    return [f"Also ban the address? {shown}: `ban {done['target']} --address`. All who share it would be kept out"]
+    return [
+        f"Also ban the address? {shown}: `ban {quote(done['target'])} --address`. All who share it would be kept out"
+    ]
 
 
 def mute_covers(done: TableRow) -> str:

@@ -10,6 +10,8 @@ from securechat.errors import ErrorCode
 from securechat.limits import MIN_PASSWORD_CHARS
 
 OLD_PASSWORD_PROMPT = "Old password (empty: cancel): "  # noqa: S105 - a prompt
+TEMPORARY_PASSWORD_PROMPT = "Temporary password: "  # noqa: S105 - a prompt
+OWN_PASSWORD_PROMPT = f"Your new password, at least {MIN_PASSWORD_CHARS} characters: "
 NEW_PASSWORD_PROMPT = f"New password, at least {MIN_PASSWORD_CHARS} characters (empty: cancel): "
 AGAIN_PROMPT = "Password again: "
 PROVING_PROMPT = "Logging in (Ctrl-C quits): "

@@ -82,8 +82,12 @@ class PasswordPrompt:
         match self._steps[0]:
             case _Step.ONLY:
                 return catalogue.accounts.password_prompt(self._name)
+            case _Step.OLD if self.purpose in REPLACING:
+                return catalogue.accounts.TEMPORARY_PASSWORD_PROMPT
             case _Step.OLD:
                 return catalogue.accounts.OLD_PASSWORD_PROMPT
+            case _Step.NEW if self.purpose in REPLACING:
+                return catalogue.accounts.OWN_PASSWORD_PROMPT
             case _Step.NEW:
                 return catalogue.accounts.NEW_PASSWORD_PROMPT
             case _Step.AGAIN:
