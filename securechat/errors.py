@@ -61,6 +61,7 @@ class ErrorCode(StrEnum):
     LOGIN_SLOWED = "login_slowed"
     CERTIFICATE_UNKNOWN = "certificate_unknown"
     PASSWORD_NEEDED = "password_needed"  # noqa: S105  # a code, not a password
+    PASSWORD_TEMPORARY = "password_temporary"  # noqa: S105  # a code, not a password
     INVITE_UNKNOWN = "invite_unknown"
     INVITE_USED = "invite_used"
     INVITE_EXPIRED = "invite_expired"
@@ -76,6 +77,7 @@ class ErrorCode(StrEnum):
     SLOW_MODE = "slow_mode"
     ARCHIVED = "archived"
     ROOM_BANNED = "room_banned"
+    LAST_MEMBER = "last_member"
     QUERY_INVALID = "query_invalid"
 
     # Never sent: stands for an unknown code from a newer server.

@@ -145,6 +145,7 @@ def _add_moderation(command: _Commands) -> None:
     kick.add_argument("name", metavar="NAME")
     ban = command("ban", server_commands.ban, "ban a name, an account, an address or a network (CIDR)")
     ban.add_argument("target", metavar="TARGET")
+    ban.add_argument("--address", action="store_true", help="also ban the addresses from which the user is connected")
     mute = command("mute", server_commands.mute, "let a user read but not write")
     mute.add_argument("name", metavar="NAME")
     for one in (kick, ban, mute):

@@ -187,9 +187,9 @@ def kick(context: CommandContext) -> AdminExit:
 def ban(context: CommandContext) -> AdminExit:
     """Ban a name, an account, an address or a network."""
     options = context.options
-    done = context.ask(AddBan(options.target, options.reason, options.duration_s)).done
+    done = context.ask(AddBan(options.target, options.reason, options.duration_s, options.address)).done
     sentence = f"Banned the {done['kind']} {done['target']} {show.until(done)} (ban {done['ban']})"
-    context.output.record(done, [sentence])
+    context.output.record(done, [sentence, *show.ban_covers(done)])
     return AdminExit.OK
 
 
@@ -205,7 +205,7 @@ def mute(context: CommandContext) -> AdminExit:
     """Let a user read but not write."""
     options = context.options
     done = context.ask(AddMute(options.name, options.reason, options.duration_s)).done
-    context.output.record(done, [f"Muted {done['name']} {show.until(done)}"])
+    context.output.record(done, [f"Muted {done['name']} {show.until(done)}", show.mute_covers(done)])
     return AdminExit.OK
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from shlex import quote
 from typing import Any
 
 from msgspec import convert
@@ -118,6 +119,50 @@ def ban(row: TableRow) -> Sequence[str]:
     """Return the cells of a ban."""
     made = shown_time(row["made_at_ms"])
     return str(row["ban"]), row["target"], row["kind"], until(row), row["made_by"], made, row["reason"]
+
+
+def ban_covers(done: TableRow) -> list[str]:
+    """Return what a new ban covers, what it cannot, and what else may help."""
+    kinds = {row["kind"] for row in done["further"]}
+    if done["kind"] == "network":
+        return [
+            "It keeps out all who connect from there, with and without an account. From other addresses they can come"
+        ]
+    if done["kind"] == "account":
+        covers = (
+            "It covers the account on all its devices. Without the account, the same person may still come as a guest"
+        )
+    elif "guest" in kinds:
+        covers = (
+            "It covers the name, names that look like it, and the running client under any name. A client that is "
+            "started anew under another name cannot be told from another guest"
+        )
+    else:
+        covers = (
+            "It covers the name and names that look like it. This guest is not here: under another name it can come"
+        )
+    return [covers, *_address_hint(done, banned="network" in kinds)]
+
+
+def _address_hint(done: TableRow, *, banned: bool) -> list[str]:
+    shown = ", ".join(done["addresses"])
+    if banned:
+        return [f"The address is banned too: {shown}. All who share it are kept out"]
+    if not shown:
+        return []
+    return [
+        f"Also ban the address? {shown}: `ban {quote(done['target'])} --address`. All who share it would be kept out"
+    ]
+
+
+def mute_covers(done: TableRow) -> str:
+    """Return what a new mute covers, and what it cannot."""
+    if done["guest"]:
+        return (
+            "It covers this guest across reconnects, and any guest with this name. A client that is started anew under "
+            "another name cannot be told from another guest: `ban NAME --address` keeps it out"
+        )
+    return "It covers the account in all rooms and on all its devices. The same person may still write as a guest"
 
 
 MUTES = ("NAME", "LASTS", "BY", "MADE", "REASON")

@@ -18,6 +18,7 @@ from securechat.hub.accounts.login_completion import LoginCompletion
 from securechat.hub.accounts.login_throttle import LoginThrottle
 from securechat.hub.accounts.nick import NickChange
 from securechat.hub.accounts.self_service import AccountService
+from securechat.hub.accounts.temporary_password import is_heard
 from securechat.hub.admin.commands import AdminCommands
 from securechat.hub.admin.housekeeping import Housekeeping
 from securechat.hub.context import HubContext
@@ -328,6 +329,8 @@ class Hub:
                 self._handle_before_hello(peer, command)
                 return 0.0
             handler, cost = self.handlers[type(command)]
+            if connection.must_change and not is_heard(command):
+                handler, cost = _drop, Cost.REQUEST
             if cost is _MESSAGE:
                 handler(peer, connection.member, command)
                 return self._charge_message(peer, connection.member)
@@ -397,6 +400,10 @@ def _refuse_hello(_: Peer, __: Member, ___: Hello) -> None:
 
 def _answer_ping(peer: Peer, _: Member, command: Ping) -> None:
     peer.deliver(Pong(command.n))
+
+
+def _drop(_: Peer, __: Member, ___: Command) -> None:
+    """A command without an answer that may not be carried out now."""
 
 
 def _ignore_pong(_: Peer, __: Member, ___: Pong) -> None:

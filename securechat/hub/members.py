@@ -22,6 +22,7 @@ class MemberConnection:
         client: the program, as it calls itself.
         login_id: the login it used; 0 for a guest, or for a certificate.
         certificate: the fingerprint of the certificate it used.
+        must_change: whether it came in by a temporary password that has not been changed on it: it may do nothing else.
         since_ms: the time of its login, UTC milliseconds.
         heard_seq: the last seq fanned out when its last bytes came: up to here it very likely has everything.
         last_client_id: the highest number of a draft that came on it and was given to the log.
@@ -29,8 +30,8 @@ class MemberConnection:
     """
 
     __slots__ = (
-        "certificate", "client", "heard_seq", "known_client_id", "last_client_id", "login_id", "member", "since_ms",
-        "stream",
+        "certificate", "client", "heard_seq", "known_client_id", "last_client_id", "login_id", "member", "must_change",
+        "since_ms", "stream",
     )  # fmt: skip
 
     def __init__(
@@ -44,6 +45,7 @@ class MemberConnection:
         self.last_client_id = self.known_client_id = known_client_id
         self.login_id = 0
         self.certificate: str | None = None
+        self.must_change = False
 
 
 class Member:

@@ -133,7 +133,13 @@ def expect_unmuted_in(directory: AccountDirectory, room: HubRoom, sender_id: int
         Refusal: MUTED in this room; the sentence says for how long.
     """
     left_s = directory.room_directory.muted_s(room, sender_id)
+    why = directory.room_directory.mute_reason(room, sender_id) if left_s != 0 else ""
     if left_s is None:
+        if why:
+            raise refusal_for("muted_in_room_because", room=room.name, why=why)
         raise refusal_for("muted_in_room", room=room.name)
     if left_s > 0:
-        raise refusal_for("muted_in_room_for", room=room.name, left=math.ceil(left_s))
+        left = math.ceil(left_s)
+        if why:
+            raise refusal_for("muted_in_room_for_because", room=room.name, left=left, why=why)
+        raise refusal_for("muted_in_room_for", room=room.name, left=left)

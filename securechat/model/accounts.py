@@ -78,9 +78,14 @@ class Registered(Secretive, frozen=True, tag="registered"):
 
 
 class Done(Record, frozen=True, tag="done"):
-    """The requested change is durable."""
+    """The requested change is durable.
+
+    Attributes:
+        guest: of a ban from a room: it is on a guest, and holds for the secret of its client only.
+    """
 
     ref: Id
+    guest: bool = False
 
 
 class LoginInfo(Struct, frozen=True, gc=False, omit_defaults=True, rename={"since_ms": "since", "used_at_ms": "used"}):

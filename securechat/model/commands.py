@@ -45,10 +45,15 @@ class Join(Record, frozen=True, tag="join"):
 
 
 class Leave(Record, frozen=True, tag="leave"):
-    """Leave a room; answered by Left or Refused."""
+    """Leave a room; answered by Left or Refused.
+
+    Attributes:
+        sure: the user knows that a private room is lost when its only member leaves it; without it that is refused.
+    """
 
     ref: Id
     room: Raw
+    sure: bool = False
 
 
 class Say(Record, frozen=True, tag="say", rename={"client_id": "cid"}):

@@ -85,6 +85,7 @@ class Left(Record, frozen=True, tag="left", rename={"arguments": "args"}):
         code: the reason, from the table of codes.
         text: one English sentence for people.
         reason, arguments: as in Refused.
+        owner: the new owner of the room, if you were its only one.
     """
 
     room: str
@@ -93,6 +94,7 @@ class Left(Record, frozen=True, tag="left", rename={"arguments": "args"}):
     text: str = ""
     reason: str = ""
     arguments: Arguments = field(default_factory=dict)
+    owner: Person | None = None
 
     @classmethod
     def of(cls, refusal: Refusal, *, room: str, ref: int = 0) -> Self:

@@ -96,7 +96,8 @@ class Revision(Struct, frozen=True, gc=False):
         to: the other side of the dialogue that it must be in.
         text: of an EDIT; its ``mentions`` replace the earlier ones.
         sign: the emoji of a REACT or UNREACT; at most MAX_SIGN_CHARS code points.
-        any_author: whether it may change another author's message.
+        any_author: whether it may change another author's message;
+        spared: but not those of these authors, who stand as high as its own.
     """
 
     kind: RevisionKind
@@ -109,6 +110,7 @@ class Revision(Struct, frozen=True, gc=False):
     text: str = ""
     sign: str = ""
     any_author: bool = False
+    spared: frozenset[int] = frozenset()
     stream: int = 0
     mentions: tuple[int, ...] = ()
 

@@ -131,13 +131,19 @@ class Invited(Record, frozen=True, tag="invited"):
 
 
 class RoleChanged(Record, frozen=True, tag="role"):
-    """An account's role in the room has changed; ``muted_s`` is 0 at the end of a mute, None for one without end."""
+    """An account's role in the room has changed.
+
+    Attributes:
+        muted_s: 0 at the end of a mute, None for one without end.
+        reason: of a mute, for the muted account alone.
+    """
 
     room: str
     person: Person
     role: str
     by: Person | None = None
     muted_s: Seconds | None = 0.0
+    reason: str = ""
 
 
 class TypingNow(Record, frozen=True, tag="typing"):

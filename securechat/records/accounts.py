@@ -99,6 +99,7 @@ class BanKind(StrEnum):
     """The kinds of ban."""
 
     NAME = "name"
+    GUEST = "guest"
     ACCOUNT = "account"
     NETWORK = "network"
 
@@ -109,7 +110,8 @@ class Ban(Struct, frozen=True, gc=False):
     Attributes:
         ban_id: its number.
         kind: what ``target`` is.
-        target: a name key, a sender_id in decimal, or a network in CIDR notation (one address is a /32 or /128).
+        target: a name key, the sender_id of an account or of a guest's secret in decimal, or a network in CIDR notation
+            (one address is a /32 or /128).
         shown: the target as the administrator wrote it.
         reason: shown to the banned member; may be empty.
         made_by: who banned.

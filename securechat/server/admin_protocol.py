@@ -92,6 +92,7 @@ class AddBan(AdminRequest, frozen=True, tag="ban"):
     target: str
     reason: str = ""
     duration_s: float | None = None
+    address: bool = False
 
 
 class RemoveBan(AdminRequest, frozen=True, tag="unban"):

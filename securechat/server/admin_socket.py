@@ -26,7 +26,7 @@ from msgspec import Struct
 from securechat.errors import Refusal
 from securechat.hub.wall_clock import Doubt
 from securechat.net.unix_socket import OUTBOX_BYTES, UnixLineConnection, UnixLineListener
-from securechat.records.accounts import Account, Ban, Committed, Invite, Login
+from securechat.records.accounts import Account, Ban, Committed, Invite, Login, Mute
 from securechat.records.log import NotAppended
 from securechat.server.admin_protocol import (
     AccountRequest,
@@ -60,7 +60,7 @@ from securechat.server.admin_protocol import (
 from securechat.text.refusals import refusal_for
 
 if TYPE_CHECKING:
-    from securechat.hub.admin.commands import AdminCommands, CreatedInvite
+    from securechat.hub.admin.commands import AdminCommands, CreatedInvite, NewBan
     from securechat.hub.admin.rooms import RoomRow
     from securechat.net.loop import Loop
     from securechat.server.config.loading import ServerConfig
@@ -329,16 +329,20 @@ class _AdminSession:
         match act:
             case KickMember(name=name, reason=reason):
                 admin_commands.kick(actor, name, reason, then(lambda closed: {"name": name, "connections": closed}))
-            case AddBan(target=target, reason=reason, duration_s=duration_s):
-                admin_commands.ban(actor, target, reason=reason, duration_s=duration_s, done=then(_public_ban))
+            case AddBan(target=target, reason=reason, duration_s=duration_s, address=address):
+                done = then(_made_ban)
+                admin_commands.ban(actor, target, reason=reason, duration_s=duration_s, done=done, address=address)
             case RemoveBan(target=target):
                 admin_commands.unban(actor, target, then(lambda bans: {"bans": [_public_ban(ban) for ban in bans]}))
             case AddMute(name=name, reason=reason, duration_s=duration_s):
-                admin_commands.mute(actor, name, reason=reason, duration_s=duration_s, done=then(msgspec.to_builtins))
+                admin_commands.mute(actor, name, reason=reason, duration_s=duration_s, done=then(self._made_mute))
             case RemoveMute(name=name):
                 admin_commands.unmute(actor, name, then(msgspec.to_builtins))
             case _:
                 assert_never(act)
+
+    def _made_mute(self, mute: Mute) -> dict[str, Any]:
+        return {**msgspec.to_builtins(mute), "guest": self._admin_commands.is_guest(mute.sender_id)}
 
     def _act_on_account(self, act: AccountRequest) -> None:
         admin_commands, actor, then = self._admin_commands, self._actor, self._then
@@ -392,6 +396,11 @@ def _public_ban(row: Ban) -> dict[str, Any]:
         "made_at_ms": row.made_at_ms,
         "until_ms": row.until_ms,
     }
+
+
+def _made_ban(made: NewBan) -> dict[str, Any]:
+    further = [_public_ban(ban) for ban in made.further]
+    return {**_public_ban(made.ban), "further": further, "addresses": made.addresses}
 
 
 def _public_login(row: Login) -> dict[str, Any]:

@@ -135,6 +135,7 @@ ANOTHERS_SECRET = NotAppended.of(refusal_for("secret_of_another"))
 NOT_KNOWN = NotAppended.of(refusal_for("draft_unknown"))
 NO_MESSAGE = NotAppended.of(refusal_for("no_such_message"))
 NOT_YOURS = NotAppended.of(refusal_for("not_your_message"))
+NOT_BELOW = NotAppended.of(refusal_for("author_not_below"))
 NAME_TAKEN = NotAppended.of(refusal_for("room_name_in_log"))
 
 ERASE_WITHIN_S = 60.0
@@ -181,7 +182,7 @@ def judge_revision(revision: Revision, target: MessageState | None, most_reactio
         return NO_MESSAGE
     match revision.kind:
         case RevisionKind.EDIT | RevisionKind.DELETE:
-            return None if revision.any_author or target.author == revision.sender_id else NOT_YOURS
+            return _judge_author(revision, target.author)
         case RevisionKind.REACT:
             is_new = (revision.sign, revision.sender_id) not in target.reactions
             if is_new and len(target.reactions) >= most_reactions:
@@ -189,6 +190,14 @@ def judge_revision(revision: Revision, target: MessageState | None, most_reactio
             return None
         case RevisionKind.UNREACT:
             return None
+
+
+def _judge_author(revision: Revision, author: int) -> NotAppended | None:
+    if author == revision.sender_id:
+        return None
+    if not revision.any_author:
+        return NOT_YOURS
+    return NOT_BELOW if author in revision.spared else None
 
 
 def place_of(room: str | None, sender_id: int, to: int | None) -> ConversationKey:

@@ -365,8 +365,10 @@ class MemoryStore:
             sender_id in room_record for room_record in self._talk.numbers if isinstance(room_record, tuple)
         )
         is_muted = sender_id in self._rows[Mute] or any(ban.sender_id == sender_id for ban in self._room_bans.values())
+        bans = (row for row in self._rows[Ban].values() if isinstance(row, Ban))
+        is_banned = any((ban.kind, ban.target) == (BanKind.GUEST, str(sender_id)) for ban in bans)
         is_account = sender_id in self._rows[Account]
-        return is_gone and not is_account and not (wrote or was_written_to or is_muted)
+        return is_gone and not is_account and not (wrote or was_written_to or is_muted or is_banned)
 
     def answer(self, writes: Sequence[StoreWrite]) -> CommitResult:
         """Answer without storing; see `Store.answer`."""

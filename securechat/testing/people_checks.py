@@ -430,17 +430,19 @@ def check_guests_without_a_trace_are_forgotten(implementation: Implementation) -
     gone, wrote, written_to, muted, registered, online, reserved = (
         rig.identify(who).sender_id for who in range(1, 8)
     )  # fmt: skip
+    banned = rig.identify(9).sender_id
     device = rig.identify(8, account=_register(rig, 5).sender_id).stream
     rig.seqs(rig.draft(1, sender_id=wrote), rig.draft(2, sender_id=wrote, to=written_to))
     rig.record(Put(Mute(muted, "m", "", "ann", 1)))
-    for sender_id in (gone, wrote, written_to, muted, registered, device):
+    rig.record(Put(Ban(1, BanKind.GUEST, str(banned), "b", "", "ann", 1)))
+    for sender_id in (gone, wrote, written_to, muted, registered, device, banned):
         rig.log.release(sender_id, reserved=False)
     rig.log.release(reserved, reserved=True)
     assert rig.record(PurgeGuests(_LONG_AGO_MS)) == Committed(0), "they were seen just now"
     assert rig.record(PurgeGuests(MORNING_MS, online=(device,))) == Committed(2), "the one gone, and the one reserved"
     assert rig.identify(1).sender_id > device, "no guest was forgotten"
     assert rig.identify(7).sender_id > device, "a reservation that is over kept its guest for ever"
-    known = {2: wrote, 3: written_to, 4: muted, 6: online}
+    known = {2: wrote, 3: written_to, 4: muted, 6: online, 9: banned}
     assert {who: rig.identify(who).sender_id for who in known} == known
     assert rig.identify(8, account=registered).stream == device, "it was online"
     assert rig.record(PurgeGuests(_LONG_AGO_MS)) == Committed(0), "the device was let in just now"

@@ -168,6 +168,10 @@ REASONS: Mapping[str, tuple[ErrorCode, str]] = {
         "The server's disk is full. The message was not stored. Try again later",
     ),
     "no_such_message": (ErrorCode.NOT_FOUND, "There is no such message here, or it was deleted"),
+    "author_not_below": (
+        ErrorCode.NO_RIGHT,
+        "Your role here is not above that of the author of this message. Ask an owner of the room",
+    ),
     "not_your_message": (ErrorCode.NO_RIGHT, "You can only change your own messages"),
     "overloaded": (ErrorCode.OVERLOADED, "The server cannot store messages this fast. Wait and send again"),
     "query_too_expensive": (ErrorCode.BUSY, "This takes the server too long. Ask for fewer rooms at once"),
@@ -298,6 +302,10 @@ REASONS: Mapping[str, tuple[ErrorCode, str]] = {
         "Your password was changed elsewhere. Try again with that one",
     ),
     "password_needed": (ErrorCode.PASSWORD_NEEDED, "The invite is valid and the name is free. Choose a password"),
+    "password_temporary": (
+        ErrorCode.PASSWORD_TEMPORARY,
+        "An administrator set your password. Choose your own with /password. Nothing else works until then",
+    ),
     "password_unchanged": (
         ErrorCode.PASSWORD_INVALID,
         "The new password is the same as the old one. Choose another one",
@@ -365,6 +373,10 @@ REASONS: Mapping[str, tuple[ErrorCode, str]] = {
     ),
     "room_without_owner": (ErrorCode.INVALID, "#{room} has no owner yet. An administrator can make a member its owner"),
     "room_needs_owner": (ErrorCode.INVALID, "#{room} needs an owner. Make another member an owner first"),
+    "last_member_leaving": (
+        ErrorCode.LAST_MEMBER,
+        "You are the only member of #{room}. Without you it has no owner and is lost to all. /leave again leaves it",
+    ),
     "lobby_not_left": (ErrorCode.INVALID, "You cannot leave #{room}. /quit exits"),
     "lobby_not_renamed": (ErrorCode.INVALID, "#{room} cannot be renamed, and no other room can get its name"),
     "lobby_always_open": (ErrorCode.INVALID, "#{room} cannot be private or archived"),
@@ -437,7 +449,9 @@ REASONS: Mapping[str, tuple[ErrorCode, str]] = {
     "muted_for": (ErrorCode.MUTED, "You are muted on this server for {left:duration}"),
     "muted_for_because": (ErrorCode.MUTED, "You are muted on this server for {left:duration}: {why}"),
     "muted_in_room": (ErrorCode.MUTED, "You are muted in #{room}. Ask its moderators"),
+    "muted_in_room_because": (ErrorCode.MUTED, "You are muted in #{room}: {why}. Ask its moderators"),
     "muted_in_room_for": (ErrorCode.MUTED, "You are muted in #{room} for {left:duration}"),
+    "muted_in_room_for_because": (ErrorCode.MUTED, "You are muted in #{room} for {left:duration}: {why}"),
     # --- Administration (hub/admin) ---------------------------------------------------------------------------------
     "announcement_empty": (ErrorCode.TEXT_EMPTY, "The announcement is empty"),
     "announcement_too_long": (ErrorCode.TEXT_TOO_LONG, "An announcement has at most {most} characters"),
@@ -458,6 +472,10 @@ REASONS: Mapping[str, tuple[ErrorCode, str]] = {
         "You were muted by an administrator for {left:duration}: {why}",
     ),
     "network_invalid": (ErrorCode.INVALID, "This is not a network address. Write 192.0.2.7 or 192.0.2.0/24"),
+    "no_address_known": (
+        ErrorCode.NOT_FOUND,
+        "No user of this name is connected, so no address is known. Ban the name alone, or the address by itself",
+    ),
     "not_muted": (ErrorCode.NOT_FOUND, "No member of this name is muted. `mutes` lists who is"),
     "unknown_account": (ErrorCode.NOT_FOUND, "There is no account of this name. `users` lists them"),
     "unknown_ban": (ErrorCode.NOT_FOUND, "There is no such ban. `bans` lists them"),

@@ -303,16 +303,21 @@ class House:
             if revision.any_author and revision.sender_id not in self._admins:
                 self._broken(f"{revision.name} may change what others wrote, where nobody has rights")
             return
-        self._check_writing(place, revision.sender_id, revision.kind.value)
+        is_own_deletion = revision.kind is RevisionKind.DELETE and not revision.any_author
+        self._check_writing(place, revision.sender_id, revision.kind.value, may_archived=is_own_deletion)
         rank = self.rank(place.room_id, revision.sender_id)
         if revision.any_author and rank < MODERATOR:
             self._broken(f"{revision.name} may change what others wrote in #{place.name}, and is no moderator")
+        as_high = {who for room_id, who in self._members if room_id == place.room_id} | self._admins
+        as_high = {who for who in as_high if self.rank(place.room_id, who) >= rank} - {revision.sender_id}
+        if revision.any_author and not as_high <= revision.spared:
+            self._broken(f"{revision.name} may change in #{place.name} what those wrote who stand as high")
         is_reacting = revision.kind in {RevisionKind.REACT, RevisionKind.UNREACT}
-        if place.read_only and rank < MODERATOR and not is_reacting:
+        if place.read_only and rank < MODERATOR and not is_reacting and not place.archived:
             self._broken(f"{revision.name} changes something in #{place.name}, which is read-only")
 
-    def _check_writing(self, place: RoomRecord, who: int, what: str) -> None:
-        if place.archived:
+    def _check_writing(self, place: RoomRecord, who: int, what: str, *, may_archived: bool = False) -> None:
+        if place.archived and not may_archived:
             self._broken(f"{who} wrote {what[:40]!r} in #{place.name}, which is archived")
         if not self.may_hear(place.name, who):
             self._broken(f"{who} wrote {what[:40]!r} in #{place.name}, to which they do not belong")

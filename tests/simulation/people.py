@@ -83,6 +83,8 @@ class Person:
                     self.soon(device, lambda: device.want(actions.ChooseName(self.another_name())))
             case events.PasswordNeeded(_, new):
                 self.soon(device, lambda: self._prove(device, new=new))
+            case events.PasswordTemporary(knows_old=knows_old):
+                self.soon(device, lambda: self._replace_password(device, knows_old=knows_old))
             case events.LoggedIn(account=account):
                 self._greeted(device, account=account)
             case events.MemberRenamed(new=new, me=True):
@@ -182,6 +184,22 @@ class Person:
             device.stop()
             self._forget_who_we_were(device)
             self.later(0.1, 0.5, lambda: self.start(device))
+
+    def _replace_password(self, device: Device, *, knows_old: bool) -> None:
+        """Choose a password in place of the one that the administrator has set."""
+        device.tries += 1
+        if not self.passwords or device.tries > 2 * len(self.passwords):
+            device.stop()
+            self._forget_who_we_were(device)
+            self.later(0.1, 0.5, lambda: self.start(device))
+            return
+        old = "" if knows_old else self.passwords[-1 - (device.tries - 1) % len(self.passwords)]
+        self.wanted_password = self.fresh_password()
+        self.passwords.insert(0, self.wanted_password)
+        self.lost_logins = True
+        others = [other for other in self.devices if other is not device]
+        self.dying[device.name] = [token for other in others for token in other.tokens.values()]
+        device.want(actions.SetPassword(old, self.wanted_password))
 
     def _forget_who_we_were(self, device: Device) -> None:
         device.tries = 0

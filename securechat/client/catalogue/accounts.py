@@ -10,6 +10,8 @@ from securechat.errors import ErrorCode
 from securechat.limits import MIN_PASSWORD_CHARS
 
 OLD_PASSWORD_PROMPT = "Old password (empty: cancel): "  # noqa: S105 - a prompt
+TEMPORARY_PASSWORD_PROMPT = "Temporary password: "  # noqa: S105 - a prompt
+OWN_PASSWORD_PROMPT = f"Your new password, at least {MIN_PASSWORD_CHARS} characters: "
 NEW_PASSWORD_PROMPT = f"New password, at least {MIN_PASSWORD_CHARS} characters (empty: cancel): "
 AGAIN_PROMPT = "Password again: "
 PROVING_PROMPT = "Logging in (Ctrl-C quits): "
@@ -44,7 +46,8 @@ TYPED_IN_THE_OPEN = (
     "the password. Choose another one than the one you have just shown"
 )
 GUEST = "You are a guest. /register reserves this name with a password"
-MUST_CHANGE = "An administrator has set your password. Choose your own with /password"
+MUST_CHANGE = "An administrator has set your password. Choose your own now: nothing else works until then"
+MUST_CHANGE_AT_TERMINAL = "An administrator has set your password. Log in once at a terminal to choose your own"
 ADMINISTERS = "You are an administrator of this server"
 NO_LOGINS = "There are no sessions"
 MORE_LOGINS = "Older sessions are not shown. End some of these to see them"
@@ -106,11 +109,9 @@ def login_held(seconds: float, code: ErrorCode) -> str:
     return f"The server is busy. Your login is tried again in {span}"
 
 
-def logged_in(*, account: bool, admin: bool, must_change: bool) -> str:
+def logged_in(*, account: bool, admin: bool) -> str:
     """Describe the user's standing on the server."""
-    if not account:
-        return GUEST
-    return "\n".join([*([ADMINISTERS] if admin else []), *([MUST_CHANGE] if must_change else [])])
+    return GUEST if not account else ADMINISTERS if admin else ""
 
 
 def became_another(name: str) -> str:

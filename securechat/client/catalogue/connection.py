@@ -65,9 +65,9 @@ def entered(room: str, others: Sequence[str], total: int) -> str:
     return f"Joined #{room}. {ALONE if total <= 1 else f'{total} people are here'}"
 
 
-def left_room(room: str) -> str:
-    """Tell that the user has left a room."""
-    return f"You left #{room}"
+def left_room(room: str, owner: str = "") -> str:
+    """Tell that the user has left a room, and which member is its owner now, if the user was its only one."""
+    return f"You left #{room}. {quoted(owner)} is its owner now" if owner else f"You left #{room}"
 
 
 def came(room: str | None, names: Sequence[str]) -> str:

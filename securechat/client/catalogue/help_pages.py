@@ -46,7 +46,7 @@ several lines    paste them; between two rows of ``` they stay as typed"""
 
 ROOMS = """\
 /join ROOM       join a room, or go back to one you are in
-/leave [ROOM]    leave a room
+/leave [ROOM]    leave a room; --yes also as its only member
 /rooms           list the rooms
 /who [ROOM]      list the members who are in the room
 /topic [TEXT]    show the topic, or set it; /topic "" removes it

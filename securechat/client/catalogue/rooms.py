@@ -183,7 +183,9 @@ def missing(room: str) -> str:
     return f"You are no longer in #{room}. You were removed while you were offline, or the room was renamed"
 
 
-def role(room: str, name: str, role_word: str, *, by: str, muted_s: float | None, was_muted: bool, me: bool) -> str:
+def role(
+    room: str, name: str, role_word: str, *, by: str, muted_s: float | None, was_muted: bool, me: bool, reason: str = ""
+) -> str:
     """Tell that a member was muted, may write again, or has another role.
 
     Args:
@@ -194,10 +196,12 @@ def role(room: str, name: str, role_word: str, *, by: str, muted_s: float | None
         muted_s: seconds the member may not write; None without an end; 0 for a member who may write.
         was_muted: whether the member was muted before.
         me: whether the member is the user.
+        reason: of a mute; empty when none is known.
     """
     who = "you" if me else quoted(name)
     if muted_s is None or muted_s > 0:
         act, tail = "muted", f" in #{room}" + ("" if muted_s is None else f" for {span(muted_s)}")
+        tail += f": {reason}" if reason else ""
     elif was_muted:
         act, tail = "unmuted", f" in #{room}"
     elif by:
@@ -223,10 +227,31 @@ _DONE = {
 }
 
 
-def done(verb: ModerationVerb, room: str, name: str, *, seconds: int | None, reason: str, role_word: str) -> str:
-    """Tell the user that the server did to a member what was asked."""
+_COVERS = {
+    ModerationVerb.BAN: "The ban holds for the account on all its devices, and not for the same person as a guest",
+    ModerationVerb.MUTE: "The mute holds for the account in this room, not elsewhere or for the same person as a guest",
+}
+_COVERS_GUEST = (
+    "The ban holds for this guest under any name, until the client is started anew. To keep guests out, make the room "
+    "private, or ask an administrator to ban the address"
+)
+
+
+def done(
+    verb: ModerationVerb,
+    room: str,
+    name: str,
+    *,
+    seconds: int | None,
+    reason: str,
+    role_word: str,
+    guest: bool = False,
+) -> str:
+    """Tell the user that the server did to a member what was asked, and in a second line what that does not cover."""
     said = _DONE[verb].format(room=room, name=quoted(name), role=_A_ROLE.get(role_word, role_word))
-    return said + (f" for {span(seconds)}" if seconds else "") + (f": {reason}" if reason else "")
+    said += (f" for {span(seconds)}" if seconds else "") + (f": {reason}" if reason else "")
+    covers = _COVERS_GUEST if guest else _COVERS.get(verb, "")
+    return f"{said}\n{covers}" if covers else said
 
 
 # --- what typed commands are told ---------------------------------------------------------------------------------

@@ -37,12 +37,14 @@ class AccountActions:
 
     def request(self, action: actions.AccountRequestAction) -> None:
         """Ask the server."""
-        if not self._context.require_online():
+        must_change = self._context.must_change and isinstance(action, actions.SetPassword | actions.EndLogin)
+        if not must_change and not self._context.require_online():
             return
         match action:
             case actions.RegisterAccount(password):
                 self._context.send(model.Register(self._ask(AccountAction.REGISTER), password))
             case actions.SetPassword(old, new):
+                old = old or self._context.credentials.temporary
                 self._context.send(model.ChangePassword(self._ask(AccountAction.CHANGE_PASSWORD), old, new))
             case actions.AskLogins():
                 self._context.send(model.Logins(self._ask(AccountAction.ASK)))

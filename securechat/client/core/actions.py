@@ -49,9 +49,10 @@ class JoinRoom(Struct, frozen=True):
 
 
 class LeaveRoom(Struct, frozen=True):
-    """Leave a room."""
+    """Leave a room; ``sure`` also as the only member of a private one, which is lost then."""
 
     room: str
+    sure: bool = False
 
 
 class SelectConversation(Struct, frozen=True):

@@ -26,10 +26,12 @@ from securechat.client.core.context import CoreContext
 from securechat.client.core.conversations import Conversations
 from securechat.client.core.credentials import Credentials
 from securechat.client.core.events import UiEvent
+from securechat.client.core.events.account import AccountAction
 from securechat.client.core.events.connection import Disconnect
 from securechat.client.core.events.requests import RejectReason
 from securechat.client.core.joined_rooms import JoinedRooms
 from securechat.client.core.pending import (
+    PendingAccountAction,
     PendingDirect,
     PendingIgnore,
     PendingJoin,
@@ -327,8 +329,8 @@ class ClientCore:
                 self._sending.change(action)
             case actions.JoinRoom(room):
                 self._rooms.join(room)
-            case actions.LeaveRoom(room):
-                self._rooms.leave(room)
+            case actions.LeaveRoom(room, sure):
+                self._rooms.leave(room, sure=sure)
             case actions.AskWho(room):
                 self._rooms.ask_roster(room)
             case actions.AskRooms():
@@ -424,9 +426,11 @@ class ClientCore:
         request = self._context.requests.get(event.ref)
         if isinstance(request, PendingModeration) and isinstance(event, model.Done):
             self._context.requests.take(event.ref)
-            self._room_admin.done(request)
+            self._room_admin.done(request, guest=event.guest)
             return
         self._account.answered(event)
+        if isinstance(request, PendingAccountAction) and request.account_action is AccountAction.CHANGE_PASSWORD:
+            self._connecting.password_changed()
         if self._account.logged_out:
             self._connecting.end(events.ClientEnded(events.EndReason.LOGGED_OUT))
 
@@ -476,9 +480,10 @@ class ClientCore:
                 self._sending.not_found(request, event)
             case PendingRename(name):
                 self._context.show(events.RenameRefused(name, event.code, event.text, event.reason, event.arguments))
-            case PendingLeave(quiet=True):
-                pass
+            case PendingLeave():
+                self._rooms.leave_refused(event, request)
             case None if event.ref is not None:
                 pass  # a question of an earlier connection
             case _:
                 self._context.show(events.RequestRefused.of(event))
+                self._connecting.ask_password(event.code)

@@ -95,6 +95,7 @@ class Connecting:
         self._hello_at: float | None = None
         self._answer_by: float | None = None
         self._leave_by: float | None = None
+        self._asks_unread = False
         self._welcomed_at: float | None = None
         self._lost_at: float | None = None
         self._said_quit = False
@@ -275,15 +276,45 @@ class Connecting:
         self._answer_by = context.now + ANSWER_S
         self._show_welcome(event, first=first, another=another)
         self._lost_at = None
-        self._rooms.join_again(keeps_rooms=event.account and resumed)
         self._typing.forget()
-        if event.account and not resumed and self._conversations.visibility is not Visibility.NOBODY:
+        self._asks_unread = event.account and not resumed
+        context.must_change = event.must_change
+        self._rooms.join_again(keeps_rooms=event.account and resumed, wait=event.must_change)
+        if event.must_change:
+            self._answer_by = None
+            context.show(events.PasswordTemporary(event.name, knows_old=bool(context.credentials.temporary)))
+            return
+        self._ask_unread()
+
+    def password_changed(self) -> None:
+        """Go on as after a welcome, where the server took nothing but another password until now."""
+        context = self._context
+        if not context.must_change:
+            return
+        context.must_change = False
+        context.credentials.temporary = ""
+        self._answer_by = context.now + ANSWER_S
+        self._rooms.join_waiting()
+        self._ask_unread()
+        self.go_online()
+
+    def ask_password(self, code: ErrorCode) -> None:
+        """Ask again for a password in place of the temporary one, after a refusal."""
+        context = self._context
+        if context.must_change:
+            if code is ErrorCode.LOGIN_FAILED:
+                context.credentials.temporary = ""
+            context.show(events.PasswordTemporary(context.me.name, knows_old=bool(context.credentials.temporary)))
+
+    def _ask_unread(self) -> None:
+        if self._asks_unread and self._conversations.visibility is not Visibility.NOBODY:
             self._conversations.read_markers.wait()
             self._queries.ask_unread()
 
     def go_online(self) -> None:
         """Once every room is joined or refused, send what waits and read what was missed."""
-        if self._context.phase is not ConnectionPhase.REJOINING or self._rooms.awaited:
+        context = self._context
+        if context.phase is not ConnectionPhase.REJOINING or self._rooms.awaited or context.must_change:
             return
         self._context.phase = ConnectionPhase.ONLINE
         self._answer_by = None
@@ -320,6 +351,7 @@ class Connecting:
         self._conversations.timeline.lost()
         context.rooms.forget_former_names()
         context.phase = ConnectionPhase.OFFLINE
+        context.must_change = False
         if self._said_quit:
             self.end(events.ClientEnded(events.EndReason.QUIT))
         elif self._account.logged_out:

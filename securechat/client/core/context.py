@@ -25,6 +25,7 @@ class CoreContext:
     Attributes:
         now: monotonic seconds of the current input.
         phase: state of the connection.
+        must_change: whether the server takes nothing but another password: the user's is temporary.
         me: id and name of the user.
         current: the conversation that the user looks at.
         ignored: sender_ids whose messages are hidden.
@@ -41,6 +42,7 @@ class CoreContext:
     def __init__(self, me: Person, room: str, credentials: Credentials) -> None:
         self.now = 0.0
         self.phase = ConnectionPhase.OFFLINE
+        self.must_change = False
         self.me = me
         self.rooms = KnownRooms()
         self.current: ConversationId = self.rooms.named(room)

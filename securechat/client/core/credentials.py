@@ -34,6 +34,7 @@ class Credentials:
     Attributes:
         account: whether the last welcome was an account's.
         wanted: the kind of password that the user must give before the next hello; None for none.
+        temporary: the password of the last hello, when it must be changed; empty for none.
     """
 
     def __init__(
@@ -48,6 +49,7 @@ class Credentials:
     ) -> None:
         self.account = False
         self.wanted: HelloOutcome | None = None
+        self.temporary = ""
         self._secret = secret
         self._fresh_secret = fresh_secret
         self._tokens = {name_key(name): token for name, token in (tokens or {}).items()}
@@ -97,6 +99,7 @@ class Credentials:
         """The hello was accepted; the password is forgotten."""
         self.account = event.account
         self._bound = (event.account, name_key(event.name))
+        self.temporary = self._password if event.must_change else ""
         self._password = self._invite = ""
         self._fresh = False
         if event.token:

@@ -109,7 +109,7 @@ class JoinedRooms:
         else:
             room.muted.add(event.person.id)
         is_me = event.person.id == me
-        return RoleShown(room.name, event.person, event.role, event.muted_s, was_muted, is_me, event.by)
+        return RoleShown(room.name, event.person, event.role, event.muted_s, was_muted, is_me, event.by, event.reason)
 
     def roster(self, page: Roster) -> None:
         """Remember the people of a roster page."""

@@ -27,6 +27,7 @@ class PendingLeave(Struct):
 
     room: RoomKey
     quiet: bool = False
+    sure: bool = False
 
 
 class PendingRename(Struct):

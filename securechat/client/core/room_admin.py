@@ -51,10 +51,10 @@ class RoomAdmin:
         """Go on with the person whose name was looked up."""
         self._moderate(request.action, person)
 
-    def done(self, request: PendingModeration) -> None:
+    def done(self, request: PendingModeration, *, guest: bool) -> None:
         """Show that the server has done it; it announces changed settings itself, to every member."""
         if request.action is not None and request.person is not None:
-            self._context.show(events.ModerationDone(request.action, request.person))
+            self._context.show(events.ModerationDone(request.action, request.person, guest))
 
     def settings(self, event: RoomRules) -> None:
         """Take the answer to AskRoom."""

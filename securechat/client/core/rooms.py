@@ -14,7 +14,7 @@ from securechat.client.core.events.rooms import RoomLeft
 from securechat.client.core.joined_rooms import JoinedRooms
 from securechat.client.core.pending import PendingJoin, PendingLeave, PendingRoomList, PendingRoster
 from securechat.client.core.state import RoomKey
-from securechat.errors import Refusal
+from securechat.errors import ErrorCode, Refusal
 from securechat.model import (
     Join,
     Joined,
@@ -63,6 +63,8 @@ class RoomActions:
         self._select_once_in: RoomKey | None = None
         self._unconfirmed: list[RoomKey] = []
         self._confirmed = True
+        self._waiting: list[str] = []
+        self._doubted: RoomKey | None = None  # the server asked whether the user is sure to leave it
 
     # --- the user's actions -------------------------------------------------------------------------------------------
 
@@ -79,16 +81,18 @@ class RoomActions:
             self._join_later(room)
             self._context.show(events.ActionDeferred(DeferredKind.JOIN, room.room))
 
-    def leave(self, name: str) -> None:
-        """Leave a room."""
+    def leave(self, name: str, *, sure: bool = False) -> None:
+        """Leave a room; ``sure``, or asked again, also as the only member of a private one, which is lost then."""
         if (room := self._checked(name)) is None:
             return
+        sure = sure or room is self._doubted
+        self._doubted = None
         if room.room == LOBBY:
             self._context.reject(RejectReason.LOBBY_STAYS)
         elif room not in self._membership.wanted:
             self._context.reject(RejectReason.NOT_IN_ROOM, room.room)
         elif self._context.online:
-            self._send_leave(PendingLeave(room))
+            self._send_leave(PendingLeave(room, sure=sure))
         else:
             self._leave_later(room)
 
@@ -143,7 +147,9 @@ class RoomActions:
         """The user is out of a room: as asked, on another device, or taken out by a moderator."""
         self._context.requests.take(event.ref)
         room, elsewhere = self._names.meant(event.room), event.ref == 0 and event.code is None
-        told = RoomLeft(room.room, elsewhere, event.text, reason=event.reason, arguments=event.arguments)
+        told = RoomLeft(
+            room.room, elsewhere, event.text, reason=event.reason, arguments=event.arguments, owner=event.owner
+        )
         self._out_of(room, told)
 
     def confirm(self) -> None:
@@ -222,15 +228,14 @@ class RoomActions:
 
     # --- the connection -----------------------------------------------------------------------------------------------
 
-    def join_again(self, *, keeps_rooms: bool) -> None:
+    def join_again(self, *, keeps_rooms: bool, wait: bool = False) -> None:
         """After a welcome, leave the rooms left while offline and join the wanted ones.
 
         Args:
             keeps_rooms: whether the server tells itself which rooms the account still belongs to.
+            wait: send nothing for now: `join_waiting` does.
         """
         membership = self._membership
-        for room in sorted(membership.left_while_away, key=_name):
-            self._send_leave(PendingLeave(room, quiet=True))
         kept = membership.kept() if keeps_rooms else []
         self._unconfirmed = [room for room in kept if room.room != LOBBY and room not in membership.left_while_away]
         self._confirmed = not self._context.credentials.account
@@ -238,9 +243,19 @@ class RoomActions:
             self._context.send(Ping(FENCE))
         names = [room.room for room in membership.wanted if room not in kept]
         self.awaited = {LOBBY, *names}
+        self._waiting = names
+        if not wait:
+            self.join_waiting()
+
+    def join_waiting(self) -> None:
+        """Send what `join_again` has to send."""
+        membership, names = self._membership, self._waiting
+        for room in sorted(membership.left_while_away, key=_name):
+            self._send_leave(PendingLeave(room, quiet=True))
         for start in range(0, len(names), JOIN_ROOMS):
             self._send_join(names[start : start + JOIN_ROOMS], again=True)
         membership.left_while_away.clear()
+        self._waiting = []
 
     def resume(self) -> None:
         """Every room is entered or refused."""
@@ -261,7 +276,16 @@ class RoomActions:
         self._context.send(Join(self._context.requests.ask(PendingJoin(set(names), again)), names))
 
     def _send_leave(self, request: PendingLeave) -> None:
-        self._context.send(Leave(self._context.requests.ask(request), request.room.room))
+        self._context.send(Leave(self._context.requests.ask(request), request.room.room, request.sure))
+
+    def leave_refused(self, event: Refused, request: PendingLeave) -> None:
+        """A room was not left; the only member of a private one is asked, and is sure when it leaves again."""
+        if event.code is ErrorCode.LAST_MEMBER:
+            self._doubted = request.room
+            if request.quiet:  # left while offline, and still the user's
+                self._send_join([request.room.room], again=True)
+        if not request.quiet or event.code is ErrorCode.LAST_MEMBER:
+            self._context.show(events.RequestRefused.of(event))
 
     def _join_later(self, room: RoomKey) -> None:
         self._membership.want(room)

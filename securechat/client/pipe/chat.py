@@ -135,8 +135,19 @@ class PipeChat(PipeSend):
         else:
             super().password_needed(event)
 
+    def password_temporary(self, event: events.PasswordTemporary) -> None:
+        """Ask for the new password, at a terminal."""
+        if self._echo:
+            self.notice(catalogue.accounts.MUST_CHANGE)
+            self._note(event)
+        else:
+            super().password_temporary(event)
+
     def _take(self, line: str) -> None:
         """Do what a line means, and ask the next question."""
+        if self._interaction.replaces_password and self._interaction.prompt is None:
+            self.notice(catalogue.accounts.TYPED_TOO_SOON)  # it may be a password
+            return
         hidden = self._interaction.prompt is not None
         if hidden:
             self._echo_control.off()  # an action can end the session, which must not leave the terminal without echo
@@ -173,7 +184,7 @@ class PipeChat(PipeSend):
     def otherwise(self, ui_event: UiEvent) -> None:
         """Write messages to stdout, everything else to stderr."""
         self._shown.note(ui_event)
-        if isinstance(ui_event, PASSWORD_ANSWERS):
+        if isinstance(ui_event, (*PASSWORD_ANSWERS, events.ConnectionLost)):
             self._interaction.note(ui_event)
         match ui_event:
             case events.MessageShown() | events.HistoryLoaded(messages=(_, *_)) | events.HistoryShown(messages=(_, *_)):

@@ -109,6 +109,8 @@ class PipeClient:
                     self.name_refused(ui_event)
                 case events.PasswordNeeded():
                     self.password_needed(ui_event)
+                case events.PasswordTemporary():
+                    self.password_temporary(ui_event)
                 case events.NameKept():
                     self.name_kept(ui_event)
                 case events.LoginDelayed():
@@ -155,6 +157,11 @@ class PipeClient:
     def password_needed(self, event: events.PasswordNeeded) -> None:
         """End: a script cannot be asked for a password."""
         self.notice(catalogue.accounts.password_missing(event.code, refusal_sentence(event)))
+        self.finish(ClientExit.LOGIN_REFUSED, 0.0)
+
+    def password_temporary(self, event: events.PasswordTemporary) -> None:  # noqa: ARG002  (PipeChat asks by it)
+        """End: a script cannot be asked for a new password."""
+        self.notice(catalogue.accounts.MUST_CHANGE_AT_TERMINAL)
         self.finish(ClientExit.LOGIN_REFUSED, 0.0)
 
     def notice(self, text: str) -> None:

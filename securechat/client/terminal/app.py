@@ -324,7 +324,7 @@ class Terminal:
     def _greeting(self, event: events.LoggedIn) -> str:
         where = self._server_target
         connected = catalogue.connection.connected(where.host, where.port, one_line(event.me.name))
-        means = catalogue.accounts.logged_in(account=event.account, admin=event.admin, must_change=event.must_change)
+        means = catalogue.accounts.logged_in(account=event.account, admin=event.admin)
         return "\n".join(part for part in (connected, means, catalogue.connection.MORE_HELP) if part)
 
     def _ended(self, ended: events.ClientEnded) -> None:

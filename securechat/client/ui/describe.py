@@ -95,14 +95,17 @@ def _of_people(ui_event: UiEvent, current: ConversationId, me: int) -> str | Non
             )
         case events.RoomSelected(room):
             return catalogue.connection.back_in_room(one_line(room))
+        case events.PasswordTemporary():
+            return catalogue.accounts.MUST_CHANGE
         case events.RoomLeft(room, elsewhere=True):
             return catalogue.accounts.left_elsewhere(one_line(room))
         case events.RoomLeft(room, missing=True):
             return catalogue.rooms.missing(one_line(room))
         case events.RoomLeft(_, text=text) if text:
             return refusal_sentence(ui_event)
-        case events.RoomLeft(room):
-            return catalogue.connection.left_room(one_line(room))
+        case events.RoomLeft(room, owner=owner):
+            heir = one_line(owner.name) if owner is not None else ""
+            return catalogue.connection.left_room(one_line(room), heir)
         case events.MembersJoined(room, people):
             return catalogue.connection.came(_elsewhere(room, current), _names(people))
         case events.MembersLeft(room, people):

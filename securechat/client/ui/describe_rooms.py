@@ -22,7 +22,7 @@ def of_room(ui_event: UiEvent, me: int) -> str | None:  # noqa: PLR0911 - one ro
             return catalogue.rooms.invited(one_line(room), one_line(by.name))
         case events.RoleShown():
             return _role(ui_event, me)
-        case events.ModerationDone(order, person):
+        case events.ModerationDone(order, person, guest):
             return catalogue.rooms.done(
                 order.verb,
                 one_line(order.room),
@@ -30,6 +30,7 @@ def of_room(ui_event: UiEvent, me: int) -> str | None:  # noqa: PLR0911 - one ro
                 seconds=order.seconds,
                 reason=excerpt(order.reason),
                 role_word=order.role,
+                guest=guest,
             )
         case events.ModerationUnconfirmed():
             return catalogue.rooms.MAYBE_DONE
@@ -109,6 +110,7 @@ def _role(event: events.RoleShown, me: int) -> str:
         muted_s=event.muted_s,
         was_muted=event.was_muted,
         me=event.me,
+        reason=excerpt(event.reason),
     )
 
 

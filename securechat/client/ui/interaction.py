@@ -35,6 +35,9 @@ from securechat.tls.contexts import ClientContext
 
 _CHECKED = (
     events.PasswordNeeded,
+    events.PasswordTemporary,
+    events.AccountActionDone,
+    events.ConnectionLost,
     events.NameNeeded,
     events.NameRefused,
     events.LoggedIn,
@@ -97,6 +100,7 @@ class Interaction:
         self.guarded = False
         self._held: str | None = None
         self._account_password_sent = False
+        self._replaces = False
         self._core = core
         self._numbers = numbers
         self._context = context
@@ -119,6 +123,11 @@ class Interaction:
         return self.asks_name or self.prompt is not None or self.asks_held
 
     @property
+    def replaces_password(self) -> bool:
+        """Whether a temporary password is being replaced: nothing that is typed meanwhile is said."""
+        return self._replaces
+
+    @property
     def can_cancel(self) -> bool:
         """Whether an empty line cancels what is being asked, and leaves everything as it was."""
         return self.prompt is not None and self.prompt.purpose in {PasswordPurpose.REGISTER, PasswordPurpose.CHANGE}
@@ -126,7 +135,7 @@ class Interaction:
     def note(self, ui_event: UiEvent) -> None:
         """Ask what a UI event asks for."""
         if isinstance(ui_event, _CHECKED):
-            self.password_sent = False
+            self.password_sent = self._replaces = False
         match ui_event:
             case events.NameNeeded() | events.NameRefused():
                 self.asks_name = True
@@ -139,6 +148,9 @@ class Interaction:
             case events.PasswordNeeded(name, new):
                 purpose = PasswordPurpose.INVITED if new else PasswordPurpose.LOG_IN
                 self.prompt = PasswordPrompt(purpose, one_line(name))
+            case events.PasswordTemporary(name, knows_old):
+                purpose = PasswordPurpose.REPLACE_KNOWN if knows_old else PasswordPurpose.REPLACE
+                self.prompt, self._replaces = PasswordPrompt(purpose, one_line(name)), True
 
     def take(self, line: str, *, hidden: bool = False) -> InputResult:
         """Interpret a line; ``hidden`` when it was typed where nothing shows."""
@@ -204,7 +216,7 @@ class Interaction:
                 )
             case action:
                 self.prompt = None
-                self.password_sent = isinstance(action, actions.GivePassword)
+                self.password_sent = self._replaces or isinstance(action, actions.GivePassword)
                 self._account_password_sent = not self.password_sent
                 return InputResult(action)
 

@@ -25,6 +25,8 @@ class PasswordPurpose(Enum):
     INVITED = "invited"
     REGISTER = "register"
     CHANGE = "change"
+    REPLACE = "replace"
+    REPLACE_KNOWN = "replace_known"
 
 
 class _Step(Enum):
@@ -39,7 +41,13 @@ _STEPS = {
     PasswordPurpose.INVITED: (_Step.NEW, _Step.AGAIN),
     PasswordPurpose.REGISTER: (_Step.NEW, _Step.AGAIN),
     PasswordPurpose.CHANGE: (_Step.OLD, _Step.NEW, _Step.AGAIN),
+    PasswordPurpose.REPLACE: (_Step.OLD, _Step.NEW, _Step.AGAIN),
+    PasswordPurpose.REPLACE_KNOWN: (_Step.NEW, _Step.AGAIN),
 }
+
+
+REPLACING = frozenset({PasswordPurpose.REPLACE, PasswordPurpose.REPLACE_KNOWN})
+"""A temporary password is replaced: there is no way around it but to leave."""
 
 
 class PromptCancelled(Struct, frozen=True):
@@ -74,8 +82,12 @@ class PasswordPrompt:
         match self._steps[0]:
             case _Step.ONLY:
                 return catalogue.accounts.password_prompt(self._name)
+            case _Step.OLD if self.purpose in REPLACING:
+                return catalogue.accounts.TEMPORARY_PASSWORD_PROMPT
             case _Step.OLD:
                 return catalogue.accounts.OLD_PASSWORD_PROMPT
+            case _Step.NEW if self.purpose in REPLACING:
+                return catalogue.accounts.OWN_PASSWORD_PROMPT
             case _Step.NEW:
                 return catalogue.accounts.NEW_PASSWORD_PROMPT
             case _Step.AGAIN:
@@ -84,7 +96,7 @@ class PasswordPrompt:
     def give(self, typed: str) -> PromptOutcome:
         """Take a line: an action or `PromptCancelled` ends the prompt; a sentence reports an error; None asks on."""
         if not typed:
-            return PromptCancelled()
+            return catalogue.accounts.MUST_CHANGE if self.purpose in REPLACING else PromptCancelled()
         if len(typed) > LONGEST_PASSWORD:
             return catalogue.accounts.password_too_long(LONGEST_PASSWORD)
         step = self._steps.pop(0)
@@ -119,7 +131,7 @@ class PasswordPrompt:
         match self.purpose:
             case PasswordPurpose.REGISTER:
                 return actions.RegisterAccount(typed)
-            case PasswordPurpose.CHANGE:
+            case PasswordPurpose.CHANGE | PasswordPurpose.REPLACE | PasswordPurpose.REPLACE_KNOWN:
                 return actions.SetPassword(self._old, typed)
             case _:
                 return actions.GivePassword(typed)

@@ -106,8 +106,8 @@ class Authenticator:
             return self._by_certificate(peer.certificate, name)
         return self._as_guest(name)
 
-    def recheck(self, entry: Authenticated, host: str) -> None:
-        """Judge again what may have changed during a commit.
+    def recheck(self, entry: Authenticated, host: str, sender_id: int) -> None:
+        """Judge again what may have changed during a commit, and a guest by the sender that the log knows it as.
 
         Raises:
             Refusal: the account, the login, the certificate or the password is gone, or a ban has come.
@@ -116,13 +116,14 @@ class Authenticator:
             raise banned(ban, self._directory.wall_ms())
         if entry.account is None:
             self.check_free(entry.name)
+            self._check_sender_ban(sender_id)
             return
         account = self._directory.living(entry.account.sender_id)
         if account is None or entry.epoch not in (None, self._directory.epoch(account.sender_id)):
             raise refusal_for("login_failed")
         entry.account = account
         entry.name = account.name
-        self._check_account_ban(account)
+        self._check_sender_ban(account.sender_id)
         if entry.login is not None and not self._directory.has_login(entry.login.login_id):
             raise refusal_for("login_expired")
         if entry.certificate is not None and self._directory.certificate_with(entry.certificate) is None:
@@ -182,7 +183,7 @@ class Authenticator:
         if login is None:
             raise refusal_for("login_expired")
         account = self._directory.accounts[login.sender_id]
-        self._check_account_ban(account)
+        self._check_sender_ban(account.sender_id)
         return Authenticated(account.name, account=account, login=login)
 
     def _by_certificate(self, fingerprint: str, name: str) -> Authenticated:
@@ -192,7 +193,7 @@ class Authenticator:
         account = self._directory.accounts[certificate.sender_id]
         if account.key != name_key(name):  # the owner of several accounts must not end up in the wrong one
             raise refusal_for("certificate_of_another_account")
-        self._check_account_ban(account)
+        self._check_sender_ban(account.sender_id)
         return Authenticated(account.name, account=account, certificate=fingerprint)
 
     def _by_password(self, peer: Peer, hello: Hello, name: str) -> Workflow[Authenticated]:
@@ -212,7 +213,7 @@ class Authenticator:
             self._login_throttle.failed(peer, key, self._context.now)
             raise refusal_for("login_failed")
         self._login_throttle.succeeded(peer, key)
-        self._check_account_ban(account)
+        self._check_sender_ban(account.sender_id)
         if verdict.stale:
             self._context.workflows.run(self._rehash(account, password))
         login, token, changes = self.new_login(account.sender_id, hello.client, peer.host)
@@ -290,8 +291,8 @@ class Authenticator:
 
         yield from amend(self._directory, Account, account.sender_id, edit)
 
-    def _check_account_ban(self, account: Account) -> None:
-        if (ban := self._directory.banned.on_account(account.sender_id)) is not None:
+    def _check_sender_ban(self, sender_id: int) -> None:
+        if (ban := self._directory.banned.on_sender(sender_id)) is not None:
             raise banned(ban, self._directory.wall_ms())
 
 

@@ -77,9 +77,11 @@ class BanIndex:
         """Return the ban on a guest's name, or on what looks like it."""
         return self._first(self.of(BanKind.NAME, skeleton(name))) if self.rows else None
 
-    def on_account(self, sender_id: int) -> Ban | None:
-        """Return the ban on an account."""
-        return self._first(self.of(BanKind.ACCOUNT, str(sender_id))) if self.rows else None
+    def on_sender(self, sender_id: int) -> Ban | None:
+        """Return the ban on an account, or on the guest that the sender is or was."""
+        if not self.rows:
+            return None
+        return self._first([*self.of(BanKind.ACCOUNT, str(sender_id)), *self.of(BanKind.GUEST, str(sender_id))])
 
     def _first(self, bans: Iterable[Ban]) -> Ban | None:
         return next((ban for ban in bans if self._lasts(ban.until_ms)), None)

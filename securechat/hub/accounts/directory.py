@@ -30,6 +30,7 @@ from securechat.records.accounts import (
     Mute,
     PurgeGuests,
     Put,
+    Role,
     StoredAccounts,
     TrimAudit,
     WriteAudit,
@@ -73,6 +74,7 @@ class AccountDirectory:
         self.invites: dict[int, Invite] = {}
         self.banned = BanIndex(self.lasts)
         self.mutes: dict[int, Mute] = {}
+        self._muted_names: dict[str, set[int]] = {}
         self.being_deleted: set[int] = set()
         self._serial = 0
         self.leaving: set[tuple[type[AccountRow], int]] = set()
@@ -180,6 +182,11 @@ class AccountDirectory:
         mute = self.mutes.get(sender_id)
         return mute if mute is not None and self.lasts(mute.until_ms) else None
 
+    def guest_mute_on(self, name: str) -> Mute | None:
+        """Return the mute of a guest whose name is this one or looks like it, if it lasts."""
+        held = (self.mute_on(sender_id) for sender_id in self._muted_names.get(skeleton(name), ()))
+        return next((mute for mute in held if mute is not None and mute.sender_id not in self.accounts), None)
+
     def lasts(self, until_ms: int | None) -> bool:
         """Tell whether something with this end is still in force."""
         return until_ms is None or until_ms > self.wall_ms()
@@ -237,6 +244,8 @@ class AccountDirectory:
             case Account():
                 self._unname(row.sender_id)
                 self.accounts[row.sender_id] = row
+                administrators = self.room_directory.administrators
+                (administrators.add if row.role is Role.ADMIN else administrators.discard)(row.sender_id)
                 self._by_key[row.key] = row.sender_id
                 looks = skeleton(row.name)
                 if self._by_skeleton.setdefault(looks, row.sender_id) != row.sender_id:
@@ -254,7 +263,9 @@ class AccountDirectory:
             case Ban():
                 self.banned.put(row)
             case Mute():
+                self._drop(Mute, row.sender_id)
                 self.mutes[row.sender_id] = row
+                self._muted_names.setdefault(skeleton(row.name), set()).add(row.sender_id)
             case _:
                 assert_never(row)
 
@@ -270,12 +281,16 @@ class AccountDirectory:
             self._by_invite.pop(invite.token_hash, None)
         elif kind is Ban:
             self.banned.drop(number)
-        elif kind is Mute:
-            self.mutes.pop(number, None)
+        elif kind is Mute and (mute := self.mutes.pop(number, None)) is not None:
+            looks = skeleton(mute.name)
+            self._muted_names[looks].discard(number)
+            if not self._muted_names[looks]:
+                del self._muted_names[looks]
 
     def _drop_account(self, sender_id: int) -> None:
         self._unname(sender_id)
         self.accounts.pop(sender_id, None)
+        self.room_directory.administrators.discard(sender_id)
         self.room_directory.forget_account(sender_id)
         for login_id in list(self._logins_of.get(sender_id, ())):
             self._drop(Login, login_id)
@@ -285,7 +300,7 @@ class AccountDirectory:
             self._drop(Certificate, certificate.certificate_id)
         for ban in self.banned.of(BanKind.ACCOUNT, str(sender_id)):
             self._drop(Ban, ban.ban_id)
-        self.mutes.pop(sender_id, None)
+        self._drop(Mute, sender_id)
 
     def _unname(self, sender_id: int) -> None:
         if (old := self.accounts.get(sender_id)) is not None:

@@ -198,7 +198,7 @@ class LoginFlow:
         claimed = entry.name
         try:
             self._check_newest(peer, identity)
-            self._authenticator.recheck(entry, peer.host)
+            self._authenticator.recheck(entry, peer.host, identity.sender_id)
             pending.key = name_key(entry.name)
             self._claim_name(entry, pending)
         except Refusal:
@@ -245,6 +245,8 @@ class LoginFlow:
             self._take_name(member, name, key)
             self._log.rename(member.sender_id, name, key)  # a Nick may have been recorded since the hello
         member.account = pending.entry.account is not None
+        if not member.account and self._directory.mutes:
+            self._keep_muted(member)
         self._by_key[key] = member
         try:
             self._completion.complete(member, peer, pending.client, pending.entry, identity, old_name)
@@ -252,6 +254,12 @@ class LoginFlow:
             if old_name is None and not member.peers:
                 self.dismiss(member)  # it never came in, and nothing else would let go of it
             raise
+
+    def _keep_muted(self, member: Member) -> None:
+        """Mute a guest with a muted guest's name and another secret: starting the client anew is no way out of it."""
+        mute = self._directory.guest_mute_on(member.name)
+        if mute is not None and self._directory.mute_on(member.sender_id) is None:
+            self._context.changes.commit((Put(replace(mute, sender_id=member.sender_id, name=member.name)),))
 
     def _take_name(self, member: Member, name: str, key: str) -> None:
         """Give a member the name it has claimed, in place of the old one."""

@@ -83,6 +83,8 @@ class LoginCompletion:
         if entry.login is not None:
             connection.login_id = entry.login.login_id
         connection.certificate = entry.certificate
+        # a certificate proves its owner without the password that an administrator knows
+        connection.must_change = account is not None and account.must_change and entry.certificate is None
         return Welcome(
             version=PROTOCOL_VERSION,
             server=context.server,
@@ -95,5 +97,5 @@ class LoginCompletion:
             admin=account is not None and account.role is Role.ADMIN,
             token=entry.token,
             seen_seq=None if account is None else context.fed_seq if len(member.peers) > 1 else account.seen_seq,
-            must_change=account is not None and account.must_change,
+            must_change=connection.must_change,
         )

@@ -176,6 +176,9 @@ class AccountService:
             ended = [Drop(Login, row.login_id) for row in self._directory.logins_of(sender_id) if row.login_id != kept]
             note = self._directory.note(connection.member.name, "password", connection.member.name)
             yield from amend(self._directory, Account, sender_id, edit, (*ended, note))
+        for each in self._connections.values():
+            if each.member.sender_id == sender_id:
+                each.must_change = False  # of those that stay
         try:
             self._tell(peer, connection, Done(command.ref))
         finally:

@@ -79,6 +79,20 @@ class CreatedInvite(Struct, frozen=True, gc=False):
         return f"InviteMade({self.invite!r})"
 
 
+class NewBan(Struct, frozen=True, gc=False):
+    """A new ban, with what it covers.
+
+    Attributes:
+        ban: on the target as it was given.
+        further: made along with it, on a guest's secret and on addresses.
+        addresses: from which the target was connected.
+    """
+
+    ban: Ban
+    further: tuple[Ban, ...] = ()
+    addresses: tuple[str, ...] = ()
+
+
 class AdminCommands(AdminReports):
     """Administers a hub.
 
@@ -214,24 +228,36 @@ class AdminCommands(AdminReports):
         *,
         reason: str,
         duration_s: float | None,
-        done: Callable[[Ban | NotAppended], None],
+        done: Callable[[NewBan | NotAppended], None],
+        address: bool = False,
     ) -> None:
-        """Keep an account, a guest's name, an address or a network out, and end its connections.
+        """Keep an account, a guest, an address or a network out, and end its connections.
+
+        A ban on a guest is on its name, and, if it is here, on the secret of its client, so that another name does not
+        lead around it. With ``address``, the addresses from which the target is connected are banned too.
 
         Raises:
-            Refusal: NAME_INVALID, or INVALID for a duration that makes no sense.
+            Refusal: NAME_INVALID; INVALID for a duration that makes no sense; NOT_FOUND where no address is known.
         """
         kind, what = self._ban_target(target)
+        sender_id = self._sender_of(kind, what)
+        hosts = self._hosts_of(sender_id)
+        if address and not hosts:
+            raise refusal_for("no_address_known")
         until_ms = self._until(duration_s)
         now_ms = self._directory.wall_ms()
-        ban = Ban(self._directory.number(), kind, what, target, reason, actor, now_ms, until_ms)
+        targets = [(kind, what)]
+        if kind is BanKind.NAME and sender_id is not None:
+            targets.append((BanKind.GUEST, str(sender_id)))
+        targets += [self._ban_target(host) for host in (hosts if address else ())]
+        bans = [Ban(self._directory.number(), *each, target, reason, actor, now_ms, until_ms) for each in targets]
         note = self._directory.note(actor, "ban", target, _audited(duration_s, reason))
-        old = [Drop(Ban, row.ban_id) for row in self._directory.banned.of(kind, what)]
+        old = [Drop(Ban, row.ban_id) for each in targets for row in self._directory.banned.of(*each)]
 
-        def act() -> Workflow[Ban]:
-            yield Commit((*old, Put(ban), note))
-            self._slices.begin(self._end_banned(Closing.of(banned(ban, self._directory.wall_ms()))))
-            return ban
+        def act() -> Workflow[NewBan]:
+            yield Commit((*old, *map(Put, bans), note))
+            self._slices.begin(self._end_banned(Closing.of(banned(bans[0], self._directory.wall_ms()))))
+            return NewBan(bans[0], tuple(bans[1:]), hosts)
 
         self._workflows.report(act(), done)
 
@@ -250,6 +276,11 @@ class AdminCommands(AdminReports):
             found = [] if wanted is None else self._directory.banned.of(*wanted)
         if not found:
             raise refusal_for("unknown_ban")
+        made = {(ban.shown, ban.made_at_ms, ban.made_by) for ban in found}  # a guest's are lifted as they were made
+        found = [
+            ban for ban in self._directory.bans.values()
+            if ban in found or (ban.shown, ban.made_at_ms, ban.made_by) in made
+        ]  # fmt: skip
 
         def act() -> Workflow[list[Ban]]:
             drops: list[Change] = [Drop(Ban, ban.ban_id) for ban in found]
@@ -448,13 +479,26 @@ class AdminCommands(AdminReports):
             return BanKind.ACCOUNT, str(account.sender_id)
         return BanKind.NAME, skeleton(check_name(target))
 
+    def _sender_of(self, kind: BanKind, target: str) -> int | None:
+        """Return the account that a ban is on, or the guest who is here with a name that it is on."""
+        if kind is BanKind.ACCOUNT:
+            return int(target)
+        if kind is not BanKind.NAME:
+            return None
+        guests = (member for member in self._members.values() if not member.account)
+        return next((member.sender_id for member in guests if skeleton(member.name) == target), None)
+
+    def _hosts_of(self, sender_id: int | None) -> tuple[str, ...]:
+        member = self._members.get(sender_id) if sender_id is not None else None
+        return tuple(dict.fromkeys(peer.host for peer in member.peers)) if member is not None else ()
+
     def _is_banned(self, peer: Peer, connection: MemberConnection) -> bool:
         directory, member = self._directory, connection.member
         if directory.banned.on_host(peer.host) is not None:
             return True
-        if member.account:
-            return directory.banned.on_account(member.sender_id) is not None
-        return directory.banned.on_name(member.name) is not None
+        if directory.banned.on_sender(member.sender_id) is not None:
+            return True
+        return not member.account and directory.banned.on_name(member.name) is not None
 
     def _end_banned(self, closing: Closing) -> Iterator[None]:
         """End the connections that a ban keeps out, one a step; hellos meanwhile are refused by themselves."""

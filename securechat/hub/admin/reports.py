@@ -147,6 +147,10 @@ class AdminReports:
             raise refusal_for("unknown_member")
         return member
 
+    def is_guest(self, sender_id: int) -> bool:
+        """Tell whether a sender has no account."""
+        return sender_id not in self._directory.accounts
+
     def _find(self, name: str) -> int:
         account = self._directory.account_named(name)
         return account.sender_id if account is not None else self._present(name).sender_id
@@ -159,7 +163,9 @@ class AdminReports:
         account, member = self._directory.accounts.get(sender_id), self._members.get(sender_id)
         peers = member.peers if member is not None else []
         name = self._name_of(sender_id)
-        barred = self._directory.banned.on_account(sender_id) if account else self._directory.banned.on_name(name)
+        barred = self._directory.banned.on_sender(sender_id)
+        if barred is None and account is None:
+            barred = self._directory.banned.on_name(name)
         return UserRow(
             name=name,
             sender_id=sender_id,

@@ -196,12 +196,10 @@ class Posting:
         if self._directory.mutes:
             expect_unmuted(self._directory, member.sender_id)
         room: HubRoom | None = None
-        any_author = False
+        spared: frozenset[int] | None = None  # None: it may change no message of others
         if command.room is not None:
             room = self._room_of(member, command.room)
-            rank = self._room_directory.rank(room, member.sender_id)
-            any_author = has_permission(rank, Permission.REVISE_OTHERS)
-            self._require_writable(member, room, rank, reacting=isinstance(command, React))
+            spared = self._spared(member, room, command)
         text, emoji = "", ""
         mentions: tuple[int, ...] = ()
         match command:
@@ -228,10 +226,30 @@ class Posting:
             to=command.to,
             text=text,
             sign=emoji,
-            any_author=any_author,
+            any_author=spared is not None,
+            spared=spared or frozenset(),
             stream=connection.stream,
             mentions=mentions,
         )
+
+    def _spared(self, member: Member, room: HubRoom, command: Edit | Delete | React) -> frozenset[int] | None:
+        """Require that a member may change messages in a room.
+
+        Returns:
+            The authors whose messages the member may not change, because they stand as high; None for all others. An
+            archived room is closed even to its moderators, but each member may delete there what it wrote itself.
+
+        Raises:
+            Refusal: a setting of the room, or a mute, forbids it.
+        """
+        rank = self._room_directory.rank(room, member.sender_id)
+        if isinstance(command, Delete) and room.record is not None and room.record.archived:
+            expect_unmuted_in(self._directory, room, member.sender_id)
+            return None
+        self._require_writable(member, room, rank, reacting=isinstance(command, React))
+        if isinstance(command, React) or not has_permission(rank, Permission.REVISE_OTHERS):
+            return None
+        return self._room_directory.as_high(room, rank)
 
     def _room_of(self, member: Member, raw: str) -> HubRoom:
         room = self._room_directory.entered(member, raw)

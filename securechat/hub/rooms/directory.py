@@ -58,6 +58,8 @@ class RoomDirectory:
         occupied: every room with members who are present; kept by `PresenceTracker`.
         listing: the rooms that every member may be told of.
         being_made: rooms whose first record is on its way to the log.
+        administrators: the accounts that stand above every role; kept by `AccountDirectory`.
+        mute_reasons: the reasons of mutes in rooms since the start, by room_id and sender_id; they are not stored.
     """
 
     def __init__(self, accounts: dict[int, Account], clock: WallClock) -> None:
@@ -70,6 +72,8 @@ class RoomDirectory:
         self.listing = RoomListing(self._by_name)
         self._accounts = accounts
         self._wall_ms = clock.now_ms
+        self.administrators: set[int] = set()
+        self.mute_reasons: dict[tuple[int, int], str] = {}  # by room_id and sender_id
         self._rooms_of: dict[int, dict[HubRoom, None]] = {}  # by sender_id
         self._without_members: set[int] = set()  # by room_id, as are the next two
         self._giving_way: dict[int, None] = {}  # those of them with no rule against it, the longest so first
@@ -197,6 +201,11 @@ class RoomDirectory:
             return RANK_OF_ROLE[membership.role]
         return Rank.MEMBER if present else Rank.NONE
 
+    def as_high(self, room: HubRoom, rank: Rank) -> frozenset[int]:
+        """Return the accounts that stand as high in a room as this rank, or higher."""
+        here = (row.sender_id for row in room.memberships.values() if RANK_OF_ROLE[row.role].value >= rank.value)
+        return frozenset(self.administrators).union(here)
+
     def is_visible(self, room: HubRoom, sender_id: int) -> bool:
         """Tell whether a sender may know that a room exists."""
         membership = room.memberships.get(sender_id)
@@ -224,6 +233,10 @@ class RoomDirectory:
         if membership.muted_until_ms == MUTED_FOR_GOOD:
             return None
         return max(0.0, (membership.muted_until_ms - self._wall_ms()) / 1000)
+
+    def mute_reason(self, room: HubRoom, sender_id: int) -> str:
+        """Return the reason of a mute in a room; empty where none was given, or the server has started anew since."""
+        return self.mute_reasons.get((room.record.room_id, sender_id), "") if room.record is not None else ""
 
     def is_muted(self, row: Membership) -> bool:
         """Tell whether a mute is in force."""
@@ -330,6 +343,7 @@ class RoomDirectory:
             case DropMembership(room_id, sender_id):
                 room = self.recorded[room_id]
                 room.memberships.pop(sender_id, None)
+                self.mute_reasons.pop((room_id, sender_id), None)
                 self._rooms_of.get(sender_id, {}).pop(room, None)
                 self._count_members(room, room_id)
             case PutRoomBan(row):
@@ -360,6 +374,7 @@ class RoomDirectory:
         room = self.recorded.pop(room_id)
         for sender_id in room.memberships:
             self._rooms_of.get(sender_id, {}).pop(room, None)
+            self.mute_reasons.pop((room_id, sender_id), None)
         room.dropped()
         self._without_members.discard(room_id)
         self._giving_way.pop(room_id, None)
@@ -383,6 +398,7 @@ class RoomDirectory:
             room.memberships.pop(sender_id, None)
             if room.record is not None:
                 self._count_members(room, room.record.room_id)
+                self.mute_reasons.pop((room.record.room_id, sender_id), None)
         for room in self.recorded.values():
             room.bans.pop(sender_id, None)
 

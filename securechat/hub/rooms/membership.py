@@ -305,34 +305,40 @@ class RoomMembership:
         then takes its turn behind it, or the account would be in the room after all.
 
         Raises:
-            Refusal: INVALID for the lobby, NOT_A_MEMBER.
+            Refusal: INVALID for the lobby, NOT_A_MEMBER; LAST_MEMBER for the only member of a private room, who has not
+                said that it is sure.
         """
         name = check_room(command.room)
         if name == LOBBY:
             raise refusal_for("lobby_not_left", room=LOBBY)
         asked = self._rooms.named(name)
         if asked is not None and asked in self._workflows.turns and self._needs_membership(member, asked):
-            self._workflows.answer(peer, command.ref, self._leave_behind_a_join(peer, member, name, command.ref))
+            self._workflows.answer(peer, command.ref, self._leave_behind_a_join(peer, member, name, command))
             return
         room = self._rooms.entered(member, name)
         if room.belongs(member.sender_id):
-            self._workflows.answer(peer, command.ref, self._leave(peer, member, room, command.ref))
+            self._workflows.answer(peer, command.ref, self._leave(peer, member, room, command))
         else:
             self._out(member, room, peer, command.ref)
 
-    def _leave(self, peer: Peer, member: Member, room: HubRoom, ref: int) -> Workflow[None]:
+    def _leave(self, peer: Peer, member: Member, room: HubRoom, command: Leave) -> Workflow[None]:
         """End a membership, then the presence of the account, which may have gone and come back meanwhile."""
         key = (member.sender_id, room)
         self._leaving.add(key)
         try:
             yield Turn(room)
+            _require_sure(room, member.sender_id, command)
             successor = yield from self.end_membership(member.sender_id, room)
         finally:
             self._leaving.discard(key)
-        self._out(self._members.get(member.sender_id, member), room, peer, ref)
+        self._out(self._members.get(member.sender_id, member), room, peer, command.ref, self._owner(successor))
         self.tell_successor(room, successor)
 
-    def _leave_behind_a_join(self, peer: Peer, member: Member, name: str, ref: int) -> Workflow[None]:
+    def _owner(self, successor: Membership | None) -> Person | None:
+        account = self._directory.accounts.get(successor.sender_id) if successor is not None else None
+        return Person(account.sender_id, account.name) if account is not None else None
+
+    def _leave_behind_a_join(self, peer: Peer, member: Member, name: str, command: Leave) -> Workflow[None]:
         def asked() -> HubRoom:
             present = self._members.get(member.sender_id, member)
             return present.room_called(name) or self._rooms.named_or_new(name)
@@ -341,8 +347,9 @@ class RoomMembership:
         present = self._members.get(member.sender_id, member)
         if room not in present.rooms:
             raise refusal_for("not_in_room", room=name)
+        _require_sure(room, member.sender_id, command)
         successor = yield from self.end_membership(member.sender_id, room)
-        self._out(self._members.get(member.sender_id, member), room, peer, ref)
+        self._out(self._members.get(member.sender_id, member), room, peer, command.ref, self._owner(successor))
         self.tell_successor(room, successor)
 
     def forget_account(self, sender_id: int, room: HubRoom) -> Workflow[None]:
@@ -416,16 +423,19 @@ class RoomMembership:
             if member.peers:
                 self._broadcaster.broadcast(member.peers, [left])
 
-    def _out(self, member: Member, room: HubRoom, asker: Peer, ref: int) -> None:
-        """Take a member out of a room that it has left, and tell its devices; the asking one is answered."""
+    def _out(self, member: Member, room: HubRoom, asker: Peer, ref: int, owner: Person | None = None) -> None:
+        """Take a member out of a room that it has left, and tell its devices; the asking one is answered.
+
+        ``owner`` owns the room now, if the member was its only owner.
+        """
         was_there = room in member.rooms
         if was_there:
             self._presence.leave(member, room)
         if asker in self._connections:
-            asker.deliver(Left(room=room.name, ref=ref))
+            asker.deliver(Left(room=room.name, ref=ref, owner=owner))
         rest = others(member, asker)
         if was_there and rest:
-            self._broadcaster.broadcast(rest, [Left(room=room.name, ref=0)])
+            self._broadcaster.broadcast(rest, [Left(room=room.name, ref=0, owner=owner)])
 
     # --- Acts in a room -------------------------------------------------------------------------------------------
 
@@ -451,7 +461,26 @@ class RoomMembership:
         role = room.role_word(sender_id)
         if account is not None and role is not None:
             muted_s = self._rooms.muted_s(room, sender_id)
-            self.tell_room(room, RoleChanged(room.name, Person(sender_id, account.name), role, by, muted_s))
+            event = RoleChanged(room.name, Person(sender_id, account.name), role, by, muted_s)
+            why = self._rooms.mute_reason(room, sender_id) if muted_s != 0 else ""
+            own = room.members[sender_id].peers if why and sender_id in room.members else []
+            if own:
+                self._broadcaster.broadcast(own, [replace(event, reason=why)])
+                self._broadcaster.broadcast([peer for peer in room.audience() if peer not in own], [event])
+            else:
+                self.tell_room(room, event)
+
+
+def _require_sure(room: HubRoom, sender_id: int, command: Leave) -> None:
+    """Require that the only member of a private room is sure: without members or invitations it is lost to all.
+
+    Raises:
+        Refusal: LAST_MEMBER.
+    """
+    if command.sure or room.record is None or not room.record.private or not room.belongs(sender_id):
+        return
+    if not any(row.role is not RoomRole.FORMER and row.sender_id != sender_id for row in room.memberships.values()):
+        raise refusal_for("last_member_leaving", room=room.name)
 
 
 def others(member: Member, peer: Peer) -> list[Peer]:

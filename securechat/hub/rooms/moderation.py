@@ -189,7 +189,8 @@ class Moderation:
 
     def _remove(self, peer: Peer, command: Moderate, room: HubRoom, left: Left, *further: Change) -> Workflow[None]:
         successor = yield from self._room_membership.end_membership(command.person, room, *further)
-        self._finish(peer, command.ref, lambda: self._room_membership.remove_member(command.person, room, left))
+        guest = command.act == "ban" and command.person not in self._directory.accounts
+        self._finish(peer, command.ref, lambda: self._room_membership.remove_member(command.person, room, left), guest)
         self._room_membership.tell_successor(room, successor)
 
     def _unban(self, peer: Peer, room: HubRoom, command: Moderate) -> Workflow[None]:
@@ -208,6 +209,11 @@ class Moderation:
             if command.seconds is not None:
                 until_ms = self._directory.wall_ms() + command.seconds * 1000
         yield Commit((PutMembership(replace(membership, muted_until_ms=until_ms)),))
+        key = (membership.room_id, command.person)
+        if command.act == "mute" and command.reason:
+            self._rooms.mute_reasons[key] = command.reason
+        else:
+            self._rooms.mute_reasons.pop(key, None)
         by = Person(member.sender_id, member.name)
         self._finish(peer, command.ref, lambda: self._room_membership.tell_role(room, command.person, by))
 
@@ -216,11 +222,11 @@ class Moderation:
     def _rank(self, member: Member, room: HubRoom) -> Rank:
         return self._rooms.rank(room, member.sender_id, present=room in member.rooms)
 
-    def _finish(self, peer: Peer, ref: int, effect: Callable[[], None] | None = None) -> None:
+    def _finish(self, peer: Peer, ref: int, effect: Callable[[], None] | None = None, guest: bool = False) -> None:
         """Tell the asker that it is done, then the others, even if the asker's connection raises."""
         try:
             if peer in self._connections:
-                peer.deliver(Done(ref))
+                peer.deliver(Done(ref, guest=guest))
         finally:
             if effect is not None:
                 effect()

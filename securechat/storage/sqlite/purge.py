@@ -99,6 +99,7 @@ SELECT json_group_array(sender_id) FROM (
       AND sender_id NOT IN (SELECT value FROM json_each(:online))
       AND sender_id NOT IN (SELECT sender_id FROM accounts)
       AND sender_id NOT IN (SELECT sender_id FROM mutes)
+      AND CAST(sender_id AS TEXT) NOT IN (SELECT target FROM bans WHERE kind = 'guest')
       AND sender_id NOT IN (SELECT sender_id FROM room_bans)
       AND NOT EXISTS (SELECT 1 FROM drafts WHERE stream = s.sender_id)
       AND NOT EXISTS (SELECT 1 FROM conversations WHERE low = s.sender_id)

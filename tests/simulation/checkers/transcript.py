@@ -221,7 +221,7 @@ class Transcript:
         is_there = is_there and said is not None and said.place == place
         if outcome.code is ErrorCode.NOT_FOUND and is_there:
             self._broken(f"message {write.target} is there, and was not found")
-        is_own = said is not None and (write.any_author or said.now.sender_id == write.sender_id)
+        is_own = said is not None and _may_change(write, said.now.sender_id)
         if outcome.code is ErrorCode.NO_RIGHT and is_own:
             self._broken(f"message {write.target} may be changed by {write.sender_id}, who was refused")
 
@@ -267,7 +267,7 @@ class Transcript:
             self._broken(f"entry {entry.seq} changes {entry.target}, which is not there")
         if said.now.deleted is not None:
             self._broken(f"entry {entry.seq} changes {entry.target}, which was deleted")
-        is_own = revision.any_author or said.now.sender_id == revision.sender_id
+        is_own = _may_change(revision, said.now.sender_id)
         if isinstance(entry, Edited | Deleted) and not is_own:
             self._broken(f"entry {entry.seq} changes {entry.target}, which is somebody else's")
         match revision.kind, entry:
@@ -466,3 +466,8 @@ def changed(message: Message, change: MessageChange) -> Message:
 
 def _pair(one: int, other: int) -> tuple[int, int]:
     return (one, other) if one <= other else (other, one)
+
+
+def _may_change(revision: Revision, author: int) -> bool:
+    """Whether a change may be one of a message by this author."""
+    return author == revision.sender_id or (revision.any_author and author not in revision.spared)

@@ -316,3 +316,91 @@ def test_what_another_device_has_read_is_unread_no_more() -> None:
     assert conversation.unread == 1
     one.hear(m.ReadElsewhere(13, peer=BOB.id))
     assert conversation.unread == 0
+
+
+# --- a temporary password ---------------------------------------------------------------------------------------------
+
+
+def held(*, password: str = "") -> Driver:
+    """An account whose password an administrator has set."""
+    credentials = Credentials(SECRET, tokens={"me": TOKEN})
+    if password:
+        credentials.give_password(password)
+    one = Driver(credentials=credentials)
+    one.tick()
+    one.want(actions.SendMessage("typed early", one.core.room("lobby")))
+    one.hear(m.Welcome(1, "server", ME.id, "me", 10, account=True, must_change=True))
+    one.hear(m.Joined("lobby", 10, 1, [ME]))
+    one.hear(m.Pong(0))
+    return one
+
+
+@pytest.mark.parametrize("password", ["", PASSWORD])
+def test_a_temporary_password_is_changed_before_anything_else_is_sent(password: str) -> None:
+    one = held(password=password)
+    assert one.all(events.PasswordTemporary) == [events.PasswordTemporary("me", knows_old=bool(password))]
+    assert {type(command) for command in one.sent} == {m.Hello, m.Ping}
+    assert one.core.phase is ConnectionPhase.REJOINING
+    one.want(actions.SetPassword("" if password else PASSWORD, OTHER_PASSWORD))
+    assert one.sent[-1] == m.ChangePassword(ref(one), PASSWORD, OTHER_PASSWORD)
+    one.hear(m.Refused(ErrorCode.BUSY, "wait", ref(one)))
+    assert one.all(events.PasswordTemporary)[-1] == events.PasswordTemporary("me", knows_old=bool(password))
+    one.want(actions.SetPassword("" if password else PASSWORD, OTHER_PASSWORD))
+    one.hear(m.Done(ref(one)))
+    assert one.core.phase is ConnectionPhase.ONLINE
+    assert [command.text for command in one.sent if isinstance(command, m.Say)] == ["typed early"]
+
+
+def test_a_temporary_password_is_asked_for_again_after_a_lost_connection() -> None:
+    one = held(password=PASSWORD)
+    one.cut()
+    one.tick()
+    one.hear(m.Welcome(1, "server", ME.id, "me", 10, account=True, must_change=True, resumed=True))
+    assert one.all(events.PasswordTemporary)[-1] == events.PasswordTemporary("me", knows_old=False)
+    one.want(actions.SetPassword(PASSWORD, OTHER_PASSWORD))
+    one.hear(m.Joined("lobby", 10, 1, [ME]))
+    one.hear(m.Refused(ErrorCode.LOGIN_FAILED, "wrong", ref(one)))
+    assert len(one.all(events.PasswordTemporary)) == 3
+
+
+# --- the last member --------------------------------------------------------------------------------------------------
+
+
+def test_the_only_member_of_a_private_room_leaves_when_it_says_so_again() -> None:
+    one = inside()
+    one.hear(m.Joined("den", 10, 1, [ME]))
+    one.want(actions.LeaveRoom("den"))
+    assert one.sent[-1] == m.Leave(ref(one), "den")
+    one.hear(m.Refused(ErrorCode.LAST_MEMBER, "x", ref(one), reason="last_member_leaving", arguments={"room": "den"}))
+    assert said(one)[-1].endswith("Without you it has no owner and is lost to all. /leave again leaves it")
+    one.want(actions.LeaveRoom("den"))
+    assert one.sent[-1] == m.Leave(ref(one), "den", sure=True)
+    one.hear(m.Left("den", ref(one), owner=BOB))
+    assert "bob is its owner now" in said(one)[-1]
+
+
+def test_an_answer_about_one_room_is_none_about_another() -> None:
+    one = inside()
+    one.hear(m.Joined("den", 10, 1, [ME]))
+    one.hear(m.Joined("lab", 10, 1, [ME]))
+    one.want(actions.LeaveRoom("den"))
+    one.hear(m.Refused(ErrorCode.LAST_MEMBER, "x", ref(one), reason="last_member_leaving", arguments={"room": "den"}))
+    one.want(actions.LeaveRoom("lab"))
+    one.want(actions.LeaveRoom("den"))
+    assert [command.sure for command in one.sent if isinstance(command, m.Leave)] == [False, False, False]
+    one.want(actions.LeaveRoom("den", sure=True))
+    assert one.sent[-1].sure
+
+
+def test_a_room_left_offline_by_its_only_member_is_kept_and_asked_about() -> None:
+    one = inside()
+    one.hear(m.Joined("den", 10, 1, [ME]))
+    one.cut()
+    one.want(actions.LeaveRoom("den"))
+    one.tick()
+    one.hear(m.Welcome(1, "server", ME.id, "me", 10, account=True, resumed=True))
+    (leave,) = (command for command in one.sent if isinstance(command, m.Leave))
+    one.hear(m.Joined("lobby", 10, 1, [ME]))
+    one.hear(m.Refused(ErrorCode.LAST_MEMBER, "x", leave.ref, reason="last_member_leaving", arguments={"room": "den"}))
+    assert isinstance(one.sent[-1], m.Join)
+    assert one.sent[-1].rooms == ["den"]

@@ -44,6 +44,10 @@ class Shown:
         return [said for event in told if (said := self.text.of(event))]
 
 
+BAN_HOLDS = "\nThe ban holds for the account on all its devices, and not for the same person as a guest"
+MUTE_HOLDS = "\nThe mute holds for the account in this room, not elsewhere or for the same person as a guest"
+
+
 @pytest.fixture
 def shown() -> Shown:
     return Shown()
@@ -58,7 +62,7 @@ def test_a_kick_is_one_sentence_for_the_moderator(shown: Shown) -> None:
 def test_of_others_who_leave_with_the_kicked_member_is_told(shown: Shown) -> None:
     shown.moderate(ModerationVerb.BAN, seconds=60)
     shown.hear(m.Presence("ops", 1, left=[ANN, CARL]))
-    assert shown.news() == ["You banned ann from #ops for 1 minute", "carl left"]
+    assert shown.news() == [f"You banned ann from #ops for 1 minute{BAN_HOLDS}", "carl left"]
 
 
 def test_a_member_who_comes_back_after_a_kick_leaves_with_a_sentence(shown: Shown) -> None:
@@ -73,7 +77,12 @@ def test_a_member_who_comes_back_after_a_kick_leaves_with_a_sentence(shown: Show
     ("verb", "more", "muted_s", "said"),
     [
         (ModerationVerb.ROLE, {"role": "moderator"}, 0.0, "You made ann a moderator of #ops"),
-        (ModerationVerb.MUTE, {"seconds": 60, "reason": "spam"}, 60.0, "You muted ann in #ops for 1 minute: spam"),
+        (
+            ModerationVerb.MUTE,
+            {"seconds": 60, "reason": "spam"},
+            60.0,
+            f"You muted ann in #ops for 1 minute: spam{MUTE_HOLDS}",
+        ),
     ],
 )
 def test_a_role_and_a_mute_are_one_sentence_for_the_moderator(

@@ -4,9 +4,16 @@ from __future__ import annotations
 
 import pytest
 
+from securechat.client.catalogue import accounts
 from securechat.client.core import actions
 from securechat.client.core.credentials import LONGEST_PASSWORD
-from securechat.client.ui.password_prompt import PasswordPrompt, PasswordPurpose, PromptCancelled, PromptOutcome
+from securechat.client.ui.password_prompt import (
+    REPLACING,
+    PasswordPrompt,
+    PasswordPurpose,
+    PromptCancelled,
+    PromptOutcome,
+)
 from tests.support.secrecy import OTHER_PASSWORD, PASSWORD
 
 TYPED = [PASSWORD, OTHER_PASSWORD, OTHER_PASSWORD]
@@ -34,8 +41,9 @@ def test_every_purpose_asks_for_what_it_needs(
 
 
 @pytest.mark.parametrize("purpose", PasswordPurpose)
-def test_an_empty_line_cancels(purpose: PasswordPurpose) -> None:
-    assert PasswordPrompt(purpose, "ann").give("") == PromptCancelled()
+def test_an_empty_line_cancels_all_but_the_change_of_a_temporary_one(purpose: PasswordPurpose) -> None:
+    answer = PasswordPrompt(purpose, "ann").give("")
+    assert answer == (accounts.MUST_CHANGE if purpose in REPLACING else PromptCancelled())
 
 
 def test_two_different_passwords_begin_again_behind_the_old_one() -> None:

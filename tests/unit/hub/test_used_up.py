@@ -56,7 +56,7 @@ def say(rig: HubRig, peer: FakePeer, room: str) -> None:
 
 
 def leave(rig: HubRig, peer: FakePeer, room: str) -> None:
-    rig.do(peer, Leave(ref=5, room=room))
+    rig.do(peer, Leave(ref=5, room=room, sure=True))
     assert peer.last(Left).room == room
 
 

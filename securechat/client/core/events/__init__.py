@@ -22,6 +22,7 @@ from securechat.client.core.events.account import (
     NameNeeded,
     NameRefused,
     PasswordNeeded,
+    PasswordTemporary,
     RenameRefused,
     TokenLost,
     TokenReceived,
@@ -92,6 +93,7 @@ UiEvent: TypeAlias = (
     | PasswordNeeded
     | LoginDelayed
     | LoggedIn
+    | PasswordTemporary
     | TokenReceived
     | TokenLost
     | IdentityChanged
@@ -187,6 +189,7 @@ __all__ = [
     "NameNeeded",
     "NameRefused",
     "PasswordNeeded",
+    "PasswordTemporary",
     "PendingMessage",
     "RateLimited",
     "ReadOnOtherDevice",

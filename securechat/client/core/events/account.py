@@ -56,6 +56,18 @@ class LoginDelayed(Struct, frozen=True):
     code: ErrorCode
 
 
+class PasswordTemporary(Struct, frozen=True):
+    """An administrator has set the account's password: until the user sets another, the server takes nothing else.
+
+    Attributes:
+        name: of the account.
+        knows_old: whether the core has the temporary password, so that the user need not type it again.
+    """
+
+    name: str
+    knows_old: bool
+
+
 class LoggedIn(Struct, frozen=True):
     """Logged in, for the first time.
 

@@ -43,6 +43,7 @@ class RoomLeft(Struct, frozen=True):
         text: the server's sentence, when the user did not ask to leave.
         missing: whether the server did not tell of it after a lost connection: the user was taken out, or it was
             renamed.
+        owner: the new owner of the room, if the user was its only one.
     """
 
     room: str
@@ -51,6 +52,7 @@ class RoomLeft(Struct, frozen=True):
     missing: bool = False
     reason: str = ""
     arguments: Mapping[str, str | int] = {}
+    owner: Person | None = None
 
 
 class RoomSelected(Struct, frozen=True):
@@ -120,7 +122,7 @@ class InvitedToRoom(Struct, frozen=True):
 class RoleShown(Struct, frozen=True):
     """A member has another role, was muted or may write again.
 
-    ``muted_s`` and ``by`` are as in model.RoleChanged, ``was_muted`` as far as it was known.
+    ``muted_s``, ``by`` and ``reason`` are as in model.RoleChanged, ``was_muted`` as far as it was known.
     """
 
     room: str
@@ -130,13 +132,15 @@ class RoleShown(Struct, frozen=True):
     was_muted: bool = False
     me: bool = False
     by: Person | None = None
+    reason: str = ""
 
 
 class ModerationDone(Struct, frozen=True):
-    """The server has carried out a moderation action on a person, durably."""
+    """The server has carried out a moderation action on a person, durably; ``guest`` as in model.Done."""
 
     action: ModerateMember
     person: Person
+    guest: bool = False
 
 
 class ModerationUnconfirmed(Struct, frozen=True):

@@ -139,7 +139,9 @@ def _command(typed: str, rest: str, here: str, known: Iterable[str]) -> ParsedIn
         case "/rooms":
             return actions.AskRooms()
         case "/leave":
-            return actions.LeaveRoom(rest or here)
+            words = rest.split()
+            name = " ".join(word for word in words if word != "--yes")
+            return actions.LeaveRoom(name or here, sure="--yes" in words)
         case "/join" if rest:
             return actions.JoinRoom(rest)
         case "/nick" if rest:

@@ -56,9 +56,9 @@ def test_names_and_accounts_are_found_by_what_they_look_like_and_by_number() -> 
     index.put(made(3, BanKind.ACCOUNT, "7"))
     assert index.on_name("Troll") == index.on_name("trоll") == index.rows[1]
     assert index.on_name("ann") is None
-    assert index.on_account(7) == index.rows[3], "the first is over"
+    assert index.on_sender(7) == index.rows[3], "the first is over"
     assert [ban.ban_id for ban in index.of(BanKind.ACCOUNT, "7")] == [2, 3]
     for number in (1, 2, 3, 3):
         index.drop(number)
     assert index.rows == {}
-    assert index.on_name("troll") is index.on_account(7) is None
+    assert index.on_name("troll") is index.on_sender(7) is None

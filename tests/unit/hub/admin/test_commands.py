@@ -26,7 +26,7 @@ from securechat.model import (
     Say,
     Welcome,
 )
-from securechat.records.accounts import AuditEntry, Ban, Role
+from securechat.records.accounts import AuditEntry, BanKind, Role
 from tests.support.hub_rig import FakePeer, HubRig
 from tests.unit.hub.accounts.test_accounts import KEY, PASSWORD, certified, hello, refusal, register
 
@@ -248,9 +248,9 @@ def test_a_ban_that_comes_during_a_hello_holds(proof: str) -> None:
 def test_bans_are_lifted_by_number_or_target_and_replaced_by_a_second_one(rig: HubRig) -> None:
     first = act(rig, "ban", "203.0.113.0/24", reason="a", duration_s=None)
     second = act(rig, "ban", "203.0.113.0/24", reason="b", duration_s=60)
-    assert isinstance(first, Ban)
-    assert [ban.ban_id for ban in rig.hub.admin_commands.bans()] == [second.ban_id]
-    act(rig, "unban", str(second.ban_id))
+    assert first.ban.kind is BanKind.NETWORK
+    assert [ban.ban_id for ban in rig.hub.admin_commands.bans()] == [second.ban.ban_id]
+    act(rig, "unban", str(second.ban.ban_id))
     assert list(rig.hub.admin_commands.bans()) == []
     act(rig, "ban", "ann", reason="", duration_s=None)
     act(rig, "unban", "ann")
