@@ -142,6 +142,13 @@ class Whois(Record, frozen=True, tag="whois"):
     name: Raw
 
 
+class AskPeople(Record, frozen=True, tag="people"):
+    """Ask for the present names of senders; answered by PeopleList."""
+
+    ref: Id
+    ids: Annotated[list[Id], Meta(min_length=1, max_length=PAGE_ROWS)]
+
+
 class Rooms(Record, frozen=True, tag="rooms"):
     """Ask for the list of rooms; answered by RoomsPage, in pages by name."""
 
@@ -189,6 +196,7 @@ Command: TypeAlias = (
     | History
     | Who
     | Whois
+    | AskPeople
     | Rooms
     | Nick
     | Edit
