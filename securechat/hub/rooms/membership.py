@@ -454,7 +454,8 @@ class RoomMembership:
         role = room.role_word(sender_id)
         if account is not None and role is not None:
             muted_s = self._rooms.muted_s(room, sender_id)
-            self.tell_room(room, RoleChanged(room.name, Person(sender_id, account.name), role, by, muted_s))
+            changed = RoleChanged(room.name, Person(sender_id, account.name), role, by)
+            self.tell_room(room, changed if muted_s == 0 else replace(changed, muted_s=muted_s))
 
 
 def others(member: Member, peer: Peer) -> list[Peer]:
