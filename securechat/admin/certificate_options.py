@@ -27,7 +27,8 @@ def add_options(parser: argparse.ArgumentParser, directory: Path | None, shown: 
         help="a further DNS name or IP address of the server; can be repeated; kept at renewals",
     )
     add("--forget-names", action="store_true", help="drop earlier names that are not repeated now")
-    add("--dir", type=certificate_folder, default=directory, metavar="DIR", help=f"where the files are (default: {shown})")
+    where = f"where the files are (default: {shown})"
+    add("--dir", type=certificate_folder, default=directory, metavar="DIR", help=where)
     add("--client", metavar="NAME", help="make client-NAME.pem instead, for the user NAME")
     add(
         "--days",

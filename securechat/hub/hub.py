@@ -44,6 +44,7 @@ from securechat.hub.slices import Slices
 from securechat.hub.wall_clock import WallClock
 from securechat.model import (
     AddCertificate,
+    AskPeople,
     AskRoom,
     AskUnread,
     Certificates,
@@ -195,6 +196,7 @@ class Hub:
             Nick: Handling(self._nick_change.answer, Cost.REQUEST),
             Who: room_query,
             Whois: room_query,
+            AskPeople: room_query,
             Rooms: room_query,
             History: Handling(self._history.answer, Cost.REQUEST),
             Search: Handling(self._search.answer, Cost.REQUEST),

@@ -194,6 +194,12 @@ class Peer(Protocol):
     def close(self, closing: Closing) -> None:
         """Send the last event, after everything queued, and end the connection."""
 
+    def act_begun(self) -> None:
+        """A durable act of this peer begins: hand over no later command until `act_over` was called as often."""
+
+    def act_over(self) -> None:
+        """A durable act of this peer is over; its answer is delivered in the same pass."""
+
 
 class BroadcastPort(Protocol):
     """Sends the same events to many peers: encodes once per wire format, and shares the bytes where the format does."""

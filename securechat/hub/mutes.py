@@ -18,6 +18,7 @@ from securechat.hub.accounts.directory import AccountDirectory
 from securechat.hub.rooms.room import HubRoom
 from securechat.model import (
     AddCertificate,
+    AskPeople,
     AskRoom,
     AskUnread,
     Certificates,
@@ -93,6 +94,7 @@ EFFECTS: Final[dict[type[Command], Effect]] = {
     Search: _FREE,
     Who: _FREE,
     Whois: _FREE,
+    AskPeople: _FREE,
     Rooms: _FREE,
     AskRoom: _FREE,
     AskUnread: _FREE,
@@ -122,8 +124,8 @@ def expect_unmuted(directory: AccountDirectory, sender_id: int) -> None:
         raise refusal_for("muted_because", why=mute.reason) if mute.reason else refusal_for("muted")
     left_s = math.ceil(max(0, mute.until_ms - directory.wall_ms()) / 1000)
     if mute.reason:
-        raise refusal_for("muted_for_because", left=left_s, why=mute.reason)
-    raise refusal_for("muted_for", left=left_s)
+        raise refusal_for("muted_for_because", left=left_s, why=mute.reason, retry_after_s=left_s)
+    raise refusal_for("muted_for", left=left_s, retry_after_s=left_s)
 
 
 def expect_unmuted_in(directory: AccountDirectory, room: HubRoom, sender_id: int) -> None:
@@ -141,5 +143,5 @@ def expect_unmuted_in(directory: AccountDirectory, room: HubRoom, sender_id: int
     if left_s > 0:
         left = math.ceil(left_s)
         if why:
-            raise refusal_for("muted_in_room_for_because", room=room.name, left=left, why=why)
-        raise refusal_for("muted_in_room_for", room=room.name, left=left)
+            raise refusal_for("muted_in_room_for_because", room=room.name, left=left, why=why, retry_after_s=left)
+        raise refusal_for("muted_in_room_for", room=room.name, left=left, retry_after_s=left)

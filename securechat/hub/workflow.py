@@ -122,12 +122,19 @@ class _Run:
         outcome: of a step that was over at once.
     """
 
-    __slots__ = ("asked", "is_advancing", "outcome", "refused", "turns", "work", "workflow")
+    __slots__ = ("asked", "asker", "is_advancing", "outcome", "refused", "turns", "work", "workflow")
 
-    def __init__(self, workflow: Workflow[object], refused: Callable[[Refusal], None] | None, work: object) -> None:
+    def __init__(
+        self,
+        workflow: Workflow[object],
+        refused: Callable[[Refusal], None] | None,
+        work: object,
+        asker: Peer | None = None,
+    ) -> None:
         self.workflow = workflow
         self.refused = refused
         self.work = work
+        self.asker = asker
         self.turns = ExitStack()
         self.asked: object = None
         self.is_advancing = False
@@ -174,6 +181,8 @@ class Workflows:
     def answer(self, peer: Peer, ref: int | None, workflow: Workflow[object], *, room: str | None = None) -> None:
         """Run a workflow for a command of a member; a refusal is delivered while this connection is that member's.
 
+        The peer holds its later commands back until the workflow ends, so that they are carried out behind it.
+
         Args:
             peer: the asker.
             ref: of its command.
@@ -189,7 +198,7 @@ class Workflows:
             if self._connections.get(peer) is connection:
                 peer.deliver(Refused.of(refusal, ref=ref, room=room))
 
-        self.run(workflow, refused)
+        self._start(_Run(workflow, refused, self._containment.current, peer))
 
     def report(self, workflow: Workflow[_T], done: Callable[[_T | NotAppended], None]) -> None:
         """Run a workflow whose result, or refusal, ``done`` hears. Raises as `answer`."""
@@ -209,12 +218,16 @@ class Workflows:
         Raises:
             Refusal: as `answer`, unless ``refused`` is None.
         """
-        run = _Run(workflow, refused, self._containment.current)
+        self._start(_Run(workflow, refused, self._containment.current))
+
+    def _start(self, run: _Run) -> None:
         was_running, self._is_running = self._is_running, True
+        if run.asker is not None:
+            run.asker.act_begun()
         try:
             self._advance(run, None)
         except Refusal:
-            if refused is not None:
+            if run.refused is not None:
                 raise
         finally:
             self._is_running = was_running
@@ -257,8 +270,12 @@ class Workflows:
         run.is_advancing = False
 
     def _end(self, run: _Run) -> None:
-        run.workflow.close()
-        run.turns.close()
+        try:
+            run.workflow.close()
+            run.turns.close()
+        finally:
+            if run.asker is not None:
+                run.asker.act_over()
 
     def _begin(self, run: _Run, step: WorkflowStep) -> object:
         """Begin a step; return its outcome if it is over at once, and _WAITS otherwise."""

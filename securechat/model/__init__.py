@@ -42,6 +42,7 @@ from securechat.model.base import (
     Token,
 )
 from securechat.model.commands import (
+    AskPeople,
     Command,
     Delete,
     Direct,
@@ -63,6 +64,8 @@ from securechat.model.commands import (
     Whois,
 )
 from securechat.model.events import (
+    FEATURES,
+    WELCOME_LIMITS,
     Acked,
     Closing,
     Event,
@@ -72,6 +75,7 @@ from securechat.model.events import (
     Left,
     Named,
     Notice,
+    PeopleList,
     Presence,
     ReadElsewhere,
     Refused,
@@ -117,11 +121,14 @@ from securechat.model.rooms import (
 
 __all__ = [
     "ALPN",
+    "FEATURES",
     "PROTOCOL_VERSION",
+    "WELCOME_LIMITS",
     "AccountCommand",
     "Acked",
     "Act",
     "AddCertificate",
+    "AskPeople",
     "AskRoom",
     "AskUnread",
     "CertificateInfo",
@@ -164,6 +171,7 @@ __all__ = [
     "Nick",
     "Notice",
     "Password",
+    "PeopleList",
     "Person",
     "Ping",
     "Pong",

@@ -8,7 +8,7 @@ from msgspec import Meta
 
 from securechat.limits import MAX_SIGN_CHARS, PAGE_ROWS
 from securechat.model.accounts import AccountCommand
-from securechat.model.base import Id, Password, Raw, Record, Secretive, Text, Token
+from securechat.model.base import DraftId, Id, Password, Raw, Record, Secretive, Text, Token
 from securechat.model.rooms import AskUnread, RoomCommand, Typing
 
 
@@ -59,7 +59,7 @@ class Leave(Record, frozen=True, tag="leave"):
 class Say(Record, frozen=True, tag="say", rename={"client_id": "cid"}):
     """A draft for a room; answered by Acked or Refused with the same client_id."""
 
-    client_id: Id
+    client_id: DraftId
     room: Raw
     text: Text
     reply: Id | None = None
@@ -68,7 +68,7 @@ class Say(Record, frozen=True, tag="say", rename={"client_id": "cid"}):
 class Direct(Record, frozen=True, tag="direct", rename={"client_id": "cid"}):
     """A draft of a direct message, addressed by sender_id; answered like Say."""
 
-    client_id: Id
+    client_id: DraftId
     to: Id
     text: Text
     reply: Id | None = None
@@ -77,7 +77,7 @@ class Direct(Record, frozen=True, tag="direct", rename={"client_id": "cid"}):
 class Edit(Record, frozen=True, tag="amend", rename={"client_id": "cid"}):
     """Replace the text of a message in its room, or in the dialogue with ``to``. Answered like Say."""
 
-    client_id: Id
+    client_id: DraftId
     seq: Id
     text: Text
     room: Raw | None = None
@@ -87,7 +87,7 @@ class Edit(Record, frozen=True, tag="amend", rename={"client_id": "cid"}):
 class Delete(Record, frozen=True, tag="delete", rename={"client_id": "cid"}):
     """Delete a message; otherwise as Edit."""
 
-    client_id: Id
+    client_id: DraftId
     seq: Id
     room: Raw | None = None
     to: Id | None = None
@@ -96,7 +96,7 @@ class Delete(Record, frozen=True, tag="delete", rename={"client_id": "cid"}):
 class React(Record, frozen=True, tag="react", rename={"client_id": "cid"}):
     """Add a reaction to a message, or (``on`` false) remove it; otherwise as Edit."""
 
-    client_id: Id
+    client_id: DraftId
     seq: Id
     sign: Annotated[str, Meta(min_length=1, max_length=MAX_SIGN_CHARS)]
     room: Raw | None = None
@@ -153,6 +153,13 @@ class Whois(Record, frozen=True, tag="whois"):
     name: Raw
 
 
+class AskPeople(Record, frozen=True, tag="people"):
+    """Ask for the present names of senders; answered by PeopleList."""
+
+    ref: Id
+    ids: Annotated[list[Id], Meta(min_length=1, max_length=PAGE_ROWS)]
+
+
 class Rooms(Record, frozen=True, tag="rooms"):
     """Ask for the list of rooms; answered by RoomsPage, in pages by name."""
 
@@ -200,6 +207,7 @@ Command: TypeAlias = (
     | History
     | Who
     | Whois
+    | AskPeople
     | Rooms
     | Nick
     | Edit

@@ -17,6 +17,25 @@ Arguments: TypeAlias = Annotated[dict[str, str | int], Meta(max_length=16)]
 """The arguments of a sentence of the server, by name."""
 
 
+FEATURES = ("around_more", "order", "people", "retry_times", "room_ids")
+"""The words of `Welcome.features`: additions that a client cannot notice by trying, or not without a request."""
+WELCOME_LIMITS = {
+    "message_burst": "messages at once",
+    "message_rate": "messages a second after them",
+    "byte_burst": "bytes at once",
+    "byte_rate": "bytes a second after them",
+    "request_burst": "other requests at once",
+    "request_rate": "other requests a second after them",
+    "unacknowledged_drafts": "drafts without an answer, then the server reads no more",
+    "rooms_per_member": "rooms of a member, the lobby included",
+    "presence_names": "members of a room whose names are told",
+    "idle_ping_s": "seconds of silence before the server pings",
+    "ping_timeout_s": "seconds for the answer",
+    "name_reservation_s": "seconds for which a lost name is kept",
+}
+"""The keys of `Welcome.limits`, each the name of a limit. Message and byte rates are left out where they are off."""
+
+
 class Welcome(Secretive, frozen=True, tag="welcome", rename={"last_client_id": "lastcid", "seen_seq": "seen"}):
     """The hello was accepted; the lobby's Joined follows.
 
@@ -34,6 +53,9 @@ class Welcome(Secretive, frozen=True, tag="welcome", rename={"last_client_id": "
         token: of a new login: the next hello sends it instead of a password. Keep it as secret as one.
         seen_seq: of an account: direct messages above it may have come while no device of yours was here.
         must_change: the password was set by an administrator: choose your own.
+        rooms: so many rooms, the lobby included, follow as Joined, or Refused with the room, with ``ref`` 0.
+        limits: the numbers of this server that a client should pace itself by; see `WELCOME_LIMITS`.
+        features: additions to the first securechat/1 that this server has; see `FEATURES`.
     """
 
     version: int
@@ -48,9 +70,12 @@ class Welcome(Secretive, frozen=True, tag="welcome", rename={"last_client_id": "
     token: str = ""
     seen_seq: Id | None = None
     must_change: bool = False
+    rooms: int = 0
+    limits: Annotated[dict[str, float], Meta(max_length=64)] = field(default_factory=dict)
+    features: tuple[str, ...] = ()
 
 
-class Joined(Record, frozen=True, tag="joined"):
+class Joined(Record, frozen=True, tag="joined", rename={"room_id": "id"}):
     """You are in the room.
 
     Attributes:
@@ -62,6 +87,7 @@ class Joined(Record, frozen=True, tag="joined"):
         topic: the room's topic.
         role: yours there; None for a guest, or in a room without roles.
         private, read_only, archived: see RoomRules.
+        room_id: see RoomRules.
     """
 
     room: str
@@ -74,6 +100,7 @@ class Joined(Record, frozen=True, tag="joined"):
     private: bool = False
     read_only: bool = False
     archived: bool = False
+    room_id: Id = 0
 
 
 class Left(Record, frozen=True, tag="left", rename={"arguments": "args"}):
@@ -188,6 +215,7 @@ class HistoryPage(Record, frozen=True, tag="page"):
         messages: at most PAGE_ROWS and PAGE_BYTES.
         through: this page and the earlier ones hold everything up to this seq; continue with after=through.
         more: whether there is more in the requested direction.
+        more_before, more_after: around a message or from a time on: whether there is more below and above the page.
         changes: edits, deletions and reactions of the same span, to apply to messages you already have.
     """
 
@@ -196,6 +224,8 @@ class HistoryPage(Record, frozen=True, tag="page"):
     through: Id
     more: bool = False
     changes: list[MessageChange] = field(default_factory=list)
+    more_before: bool = False
+    more_after: bool = False
 
 
 class SearchPage(Record, frozen=True, tag="hits"):
@@ -245,6 +275,17 @@ class Found(Record, frozen=True, tag="found"):
     ref: Id
     person: Person
     absent: bool = False
+
+
+class PeopleList(Record, frozen=True, tag="peoplelist"):
+    """The present names of senders, in the order asked; those that are gone for good are left out.
+
+    With ``more`` the names did not fit: ask again for those behind the last one.
+    """
+
+    ref: Id
+    people: list[Person]
+    more: bool = False
 
 
 class Presence(Record, frozen=True, tag="presence"):
@@ -320,6 +361,7 @@ Event: TypeAlias = (
     | Roster
     | RoomsPage
     | Found
+    | PeopleList
     | Presence
     | Closing
     | Ping

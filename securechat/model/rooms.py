@@ -100,13 +100,14 @@ class AskUnread(Record, frozen=True, tag="unread", rename={"after_room": "afterr
 RoomCommand: TypeAlias = SetRoom | AskRoom | InviteTo | Moderate | Grant
 
 
-class RoomRules(Record, frozen=True, tag="roomrules"):
+class RoomRules(Record, frozen=True, tag="roomrules", rename={"room_id": "id"}):
     """All rules of a room; sent to members when they change (``ref`` 0), and as an answer.
 
     Attributes:
         was: its former name, if this change renamed it.
         by: the member who changed them.
         role: yours, in an answer to AskRoom; otherwise None (unchanged).
+        room_id: the room's number, which no change of name changes; 0 for a room without a record, which has none.
     """
 
     room: str
@@ -121,6 +122,7 @@ class RoomRules(Record, frozen=True, tag="roomrules"):
     was: str | None = None
     by: Person | None = None
     role: str | None = None
+    room_id: Id = 0
 
 
 class Invited(Record, frozen=True, tag="invited"):

@@ -9,6 +9,7 @@ read while
 
 * a hello is being answered, so that a client may send its first requests without waiting for the Welcome,
 * the hub says it is over a rate,
+* a durable act that it asked for is under way, so that its commands are carried out in the order sent,
 * it has `unacknowledged_drafts` drafts unanswered, or the log's queue is full.
 
 A session knows deadlines only through its scheduler, and reads no clock.
@@ -148,7 +149,7 @@ class Session:
     """
 
     __slots__ = (
-        "_certificate", "_closing_code", "_codec", "_codecs", "_drafts", "_ended", "_first_bytes", "_greeting",
+        "_acts", "_certificate", "_closing_code", "_codec", "_codecs", "_drafts", "_ended", "_first_bytes", "_greeting",
         "_heard_at", "_held", "_hello_timer", "_hub", "_idle_timer", "_limits", "_name", "_operator_log", "_origin",
         "_over_rate", "_paused", "_pinged", "_pumping", "_resume_after", "_resume_timer", "_scheduler", "_throttled",
         "_yielded", "format", "label", "link", "number", "write",
@@ -184,6 +185,7 @@ class Session:
         self._origin = origin_of(link.address)
         self._greeting = False
         self._held: Command | None = None
+        self._acts = 0  # durable acts under way
         self._over_rate = False
         self._throttled = False
         self._paused = False
@@ -364,6 +366,16 @@ class Session:
             self.link.close_with(self._last_words(closing))
             self._hub.lost(self)
 
+    def act_begun(self) -> None:
+        """Hand over no later command until `act_over` was called as often; see `Peer.act_begun`."""
+        self._acts += 1
+
+    def act_over(self) -> None:
+        """Go on behind the answer, in the next pass: the hub may be at work for this peer."""
+        self._acts -= 1
+        if self._paused and not self._acts and not self._ended:
+            self._scheduler.call_later(0.0, self._unpause)
+
     def _last_words(self, closing: Closing) -> bytes:
         """Encode the last event in the peer's protocol; in the native one while none is chosen."""
         codec = self._codec
@@ -421,7 +433,7 @@ class Session:
             return
         if codec.wants_close:
             self._end_with_codec()
-        elif self._greeting or self._over_rate or self._yielded or self._held is not None:
+        elif self._greeting or self._over_rate or self._yielded or self._acts or self._held is not None:
             self._paused = True
             self.link.pause_reading()
 
@@ -435,7 +447,7 @@ class Session:
         self._unpause()
 
     def _take(self, command: Command) -> bool:
-        """Give one command to the hub; return False when it must wait, for acknowledgements or for the log."""
+        """Give one command to the hub; return False when the next one must wait."""
         is_draft = type(command) in _DRAFTS
         if is_draft:
             if self._drafts >= self._limits.unacknowledged_drafts:
@@ -461,7 +473,7 @@ class Session:
         if self._held is not None:
             self._yield()
             return False
-        return True
+        return is_draft or not self._acts
 
     def _refuse_frame(self, codec: ServerCodec, refusal: FrameRefused) -> None:
         if own := codec.data_to_send():
@@ -517,7 +529,7 @@ class Session:
             self._throttled = False
 
     def _unpause(self) -> None:
-        if self._paused and not (self._ended or self._greeting or self._over_rate or self._yielded):
+        if self._paused and not (self._ended or self._greeting or self._over_rate or self._yielded or self._acts):
             self._paused = False
             assert self._codec is not None
             self._pump(self._codec)

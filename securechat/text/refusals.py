@@ -44,6 +44,10 @@ REASONS: Mapping[str, tuple[ErrorCode, str]] = {
     "command_invalid": (ErrorCode.INVALID, "A part of this command is too long, or has a value that is not allowed"),
     "field_invalid": (ErrorCode.INVALID, "A field of the record has a value that is not allowed"),
     "field_invalid_because": (ErrorCode.INVALID, "A field of the record is not valid: {why}"),
+    "text_half_character": (
+        ErrorCode.INVALID,
+        "A text ends in half a character, such as half an emoji. Cut it between characters",
+    ),
     "frame_empty": (ErrorCode.BAD_FRAME, "A frame cannot be empty"),
     "frame_not_json": (ErrorCode.BAD_FRAME, "A frame must hold one JSON object in UTF-8"),
     "frame_too_large": (
@@ -51,6 +55,7 @@ REASONS: Mapping[str, tuple[ErrorCode, str]] = {
         "A frame of {size} bytes is too large. At most {most} bytes are allowed here",
     ),
     "hello_expected": (ErrorCode.HELLO_EXPECTED, "Say hello first"),
+    "too_many_tries": (ErrorCode.HELLO_EXPECTED, "You tried too many names or passwords. Connect again"),
     "protocol_unknown": (
         ErrorCode.BAD_FRAME,
         "This port speaks securechat/1. Connect with securechat-client, or offer that protocol by ALPN",

@@ -23,7 +23,7 @@ from securechat.model import Closing, Command, Event
 from securechat.text.refusals import refusal_for
 
 STRANGER_FRAMES = 16
-"""Frames other than a hello before one is accepted: several names may be tried, nothing can be flooded."""
+"""Frames before a hello is accepted, refused hellos among them: several names may be tried, nothing can be flooded."""
 
 
 class Handled(Enum):
@@ -123,8 +123,8 @@ class ServerCodec(Protocol):
 
         One call deals with at most one frame or line of the peer; the session bounds how many it asks for in a pass.
         Before a hello is accepted the codec returns a Hello, Ping, Pong or Quit and nothing else, however its protocol
-        gathers them, and gives up on a peer that sends more than `STRANGER_FRAMES` other frames. Every command keeps to
-        the bounds of its type: see `validated`.
+        gathers them, and gives up on a peer that sends more than `STRANGER_FRAMES` other frames and refused hellos.
+        Every command keeps to the bounds of its type: see `validated`.
 
         Raises:
             FrameRefused: UNKNOWN_TYPE or INVALID; the frame is skipped and the next call goes on behind it.

@@ -7,6 +7,8 @@ be newer than the other. Nothing a peer sent is ever echoed in an error.
 
 from __future__ import annotations
 
+import json
+import re
 from contextlib import suppress
 from functools import cache
 from typing import Any, TypeAlias
@@ -37,6 +39,7 @@ _NONSENSE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 """The errors of msgspec for bytes that are no JSON, no UTF-8, or nested too deep."""
 _SAFE_REASONS = ("Expected ", "Object missing ", "Number ", "Integer ")
 """The beginnings of those sentences of msgspec that hold no value of the peer; "Invalid value" and others quote it."""
+_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 _MAX_ID = 2**53 - 1
 _ELLIPSIS = "\u2026"
 _Sentence: TypeAlias = Refused | Closing | Left | Notice
@@ -130,7 +133,7 @@ class NativeServerCodec(ServerCodec):
         self._strange_frames_left = None
 
     def hello_refused(self) -> None:
-        """Count a refused hello like any other frame of a stranger, but let the next hello follow."""
+        """Count a refused hello like any other frame of a stranger; the next may follow, up to STRANGER_FRAMES."""
         if self._strange_frames_left is not None:
             self._strange_frames_left -= 1
 
@@ -156,9 +159,16 @@ class NativeServerCodec(ServerCodec):
                 self._count_strange_frame()
                 raise refusal from None
         except _NONSENSE:
-            raise self._reader.fail(protocol_error("frame_not_json")) from None
-        if self._strange_frames_left is not None and not isinstance(command, Hello):
-            self._count_strange_frame(may_come=isinstance(command, Ping | Pong | Quit))
+            half = _half_a_character(body)
+            if half is None:
+                raise self._reader.fail(protocol_error("frame_not_json")) from None
+            self._count_strange_frame()
+            raise half from None
+        if self._strange_frames_left is not None:
+            if not isinstance(command, Hello):
+                self._count_strange_frame(may_come=isinstance(command, Ping | Pong | Quit))
+            elif self._strange_frames_left <= 0:
+                raise self._reader.fail(protocol_error("too_many_tries"))
         return command
 
     def _count_strange_frame(self, *, may_come: bool = True) -> None:
@@ -239,6 +249,27 @@ def _refusal(body: bytearray, known: frozenset[object], reason: str) -> FrameRef
     if reason.startswith(_SAFE_REASONS):
         return FrameRefused(refusal_for("field_invalid_because", why=reason), ref, client_id)
     return FrameRefused(refusal_for("field_invalid"), ref, client_id)
+
+
+def _half_a_character(body: bytearray) -> FrameRefused | None:
+    """Return the refusal of a record that would be good JSON but for an escaped surrogate without its other half.
+
+    JavaScript writes one when it cuts a text inside of an emoji. None: the body is no JSON for another reason.
+    """
+    if _SURROGATE.search(body) is None:
+        return None
+    try:
+        record = json.loads(bytes(body).decode(), parse_constant=_no_constant)
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(record, dict):
+        return FrameRefused(refusal_for("record_type_missing"))
+    return FrameRefused(refusal_for("text_half_character"), _id(record.get("ref")), _id(record.get("cid")))
+
+
+def _no_constant(name: str) -> object:
+    """Refuse NaN and Infinity, which only Python takes for JSON."""
+    raise ValueError(name)
 
 
 def _id(value: object) -> int | None:

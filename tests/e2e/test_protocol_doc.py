@@ -24,10 +24,20 @@ DOC = Path(__file__).resolve().parent.parent.parent / "docs" / "protocol.md"
 class Mini:
     """A run of the documented client."""
 
-    def __init__(self, script: Path, server: ServerProcess, ca: Path, name: str) -> None:
+    def __init__(self, script: Path, server: ServerProcess, ca: Path, name: str, *state: Path) -> None:
         self.lines: list[str] = []
         self.process = subprocess.Popen(
-            [sys.executable, "-W", "error", str(script), server.host, str(server.port), str(ca), name],
+            [
+                sys.executable,
+                "-W",
+                "error",
+                str(script),
+                server.host,
+                str(server.port),
+                str(ca),
+                name,
+                *map(str, state),
+            ],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -78,8 +88,8 @@ def script(tmp_path: Path) -> Path:
 def mini(script: Path) -> Iterator[Callable[..., Mini]]:
     started: list[Mini] = []
 
-    def start(server: ServerProcess, ca: Path, name: str) -> Mini:
-        started.append(Mini(script, server, ca, name))
+    def start(server: ServerProcess, ca: Path, name: str, *state: Path) -> Mini:
+        started.append(Mini(script, server, ca, name, *state))
         return started[-1]
 
     yield start
@@ -114,6 +124,26 @@ def test_the_documented_client_survives_the_servers_death(server: ServerProcess,
     assert budi.lines == ["1 ana: before", "2 ana: while it was dead"]
     wait_until(lambda: ana.lines == budi.lines, "ana hears the same")
     assert ana.finish() == 0
+
+
+def test_the_documented_client_goes_on_where_its_last_run_was_killed(
+    server: ServerProcess, mini: Callable[..., Mini], tmp_path: Path
+) -> None:
+    """A second run with the same state is the same sender, shows what it has missed, once, and edits its own line."""
+    ana = mini(server, server.ca, "ana", tmp_path / "ana.json")
+    ana.type("first")
+    wait_until(lambda: ana.lines == ["1 ana: first"], "ana hears herself")
+    budi = mini(server, server.ca, "budi")
+    wait_until(lambda: any('"budi"' in line for line in server.lines), "budi is in")
+    ana.kill()
+    budi.type("while you were away")
+    wait_until(lambda: len(budi.lines) == 1, "it is said")
+    again = mini(server, server.ca, "ana", tmp_path / "ana.json")
+    again.type("/edit third")
+    wait_until(lambda: len(budi.lines) == 2, "budi hears of the edit")
+    assert budi.lines == ["2 budi: while you were away", "1 ana now says: third"]
+    assert again.finish() == 0
+    assert again.lines == ["2 budi: while you were away", "1 ana now says: third"]
 
 
 def test_the_documented_client_verifies(server: ServerProcess, mini: Callable[..., Mini], tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ from securechat.limits import MAX_FRAME_BYTES
 from securechat.model import (
     Acked,
     AddCertificate,
+    AskPeople,
     AskRoom,
     AskUnread,
     CertificateList,
@@ -48,6 +49,7 @@ from securechat.model import (
     Moderate,
     Named,
     Nick,
+    PeopleList,
     Ping,
     Pong,
     Quit,
@@ -76,7 +78,8 @@ from securechat.wire.frames import FrameReader
 from securechat.wire.native import NativeServerCodec
 
 ANSWERS: dict[type, type] = {
-    Join: Joined, Leave: Left, Nick: Named, Who: Roster, Whois: Found, Rooms: RoomsPage, History: HistoryPage,
+    Join: Joined, Leave: Left, Nick: Named, Who: Roster, Whois: Found, AskPeople: PeopleList,
+    Rooms: RoomsPage, History: HistoryPage,
     Search: SearchPage, AskUnread: UnreadList, Register: Registered, ChangePassword: Done, Logins: LoginList,
     Logout: Done,
     Certificates: CertificateList, AddCertificate: Done, RemoveCertificate: Done, SetRoom: Done, AskRoom: RoomRules,

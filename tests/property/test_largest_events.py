@@ -121,7 +121,7 @@ def presences(pages):
 
 
 def greetings(pages):
-    joined = m.Joined(ROOM, ID, ID, [], ID, TOPIC, "moderator", private=True, read_only=True, archived=True)
+    joined = m.Joined(ROOM, ID, ID, [], ID, TOPIC, "moderator", private=True, read_only=True, archived=True, room_id=ID)
     for count in (1, 4, 8, 100, 200, 201):
         yield paging.with_people(joined, room_of(count), LIMITS.presence_names, [reader(pages)])
 
@@ -137,7 +137,25 @@ LOGIN = m.LoginInfo(ID, CONTROL * 64, "f" * 45, BIG, BIG, online=True, current=T
 CERTIFICATE = m.CertificateInfo(ID, "f" * 71, CONTROL * 64, BIG, current=True)
 
 LARGEST = {
-    m.Welcome: lambda _: [m.Welcome(1, "securechat/0.1.0", ID, NAME, ID, ID, True, True, True, TOKEN, ID, True)],
+    m.Welcome: lambda _: [
+        m.Welcome(
+            1,
+            "securechat/0.1.0",
+            ID,
+            NAME,
+            ID,
+            ID,
+            True,
+            True,
+            True,
+            TOKEN,
+            ID,
+            True,
+            ID,
+            dict.fromkeys(m.WELCOME_LIMITS, 1e300 / 3),
+            m.FEATURES,
+        )
+    ],
     m.Joined: greetings,
     m.Left: sentences(m.Left, room=ROOM, ref=ID, code=CODE),
     m.Named: lambda _: [m.Named(NAME, ID)],
@@ -159,7 +177,7 @@ LARGEST = {
     m.Reacted: lambda _: [m.Reacted(**BASE, sign=SIGN, on=False)],
     m.SearchPage: search_pages,
     m.RoomRules: lambda _: [
-        m.RoomRules(ROOM, ID, TOPIC, True, True, 86_400, 36_500, "joined", True, ROOM, PERSON, "moderator")
+        m.RoomRules(ROOM, ID, TOPIC, True, True, 86_400, 36_500, "joined", True, ROOM, PERSON, "moderator", ID)
     ],
     m.Invited: lambda _: [m.Invited(ROOM, PERSON)],
     m.RoleChanged: lambda _: [m.RoleChanged(ROOM, PERSON, "moderator", PERSON, 1e300 / 3)],
@@ -171,6 +189,7 @@ LARGEST = {
     m.HistoryPage: history_pages,
     m.Roster: lambda pages: [paging.roster_page(ID, room_of(1_000), -1, pages)],
     m.RoomsPage: lambda pages: [paging.rooms_page(ID, [m.RoomCount(ROOM, ID)] * 1_000, pages, more=True)],
+    m.PeopleList: lambda pages: [paging.people_list(ID, [PERSON] * 200, pages)],
     m.Found: lambda _: [m.Found(ID, PERSON, absent=True)],
     m.Presence: presences,
     m.Closing: sentences(m.Closing, code=CODE, resume_after=ID, retry_after_s=1e300 / 3),
@@ -263,8 +282,8 @@ def made_with_a_list(path):
 
 
 def test_lists_are_made_in_one_place():
-    assert sum(map(bool, LISTS.values())) == 9
+    assert sum(map(bool, LISTS.values())) == 10
     others = [path for path in HUB.parent.rglob("*.py") if path.name != "paging.py" and "client" not in path.parts]
     others = [path for path in others if "testing" not in path.parts]
     assert list(itertools.chain.from_iterable(map(made_with_a_list, others))) == []
-    assert len(set(made_with_a_list(HUB / "paging.py"))) >= 9
+    assert len(set(made_with_a_list(HUB / "paging.py"))) >= 10

@@ -41,6 +41,8 @@ def build(value: Any) -> Any:
     fields = {name: build(each) for name, each in value["fields"].items()}
     if "marks" in fields:
         fields["marks"] = [tuple(mark) for mark in fields["marks"]]
+    if "features" in fields:
+        fields["features"] = tuple(fields["features"])
     if "code" in fields and fields["code"] is not None:
         fields["code"] = ErrorCode(fields["code"])
     return getattr(model, value["type"])(**fields)

@@ -28,6 +28,7 @@ class FakePeer:
     Attributes:
         events: everything delivered, in order.
         closed: its last words, if it was closed.
+        acts: durable acts under way, for which a session would hold later commands back.
     """
 
     def __init__(self, rig: HubRig, number: int, address: str = "127.0.0.1") -> None:
@@ -39,6 +40,7 @@ class FakePeer:
         self.certificate: str | None = None
         self.page_limits = rig.format.page_limits
         self.held_back = False
+        self.acts = 0
         self.events: list[Event] = []
         self.closed: Closing | None = None
 
@@ -51,6 +53,13 @@ class FakePeer:
     def close(self, closing: Closing) -> None:
         self.deliver(closing)
         self.closed = closing
+
+    def act_begun(self) -> None:
+        self.acts += 1
+
+    def act_over(self) -> None:
+        self.acts -= 1
+        assert self.acts >= 0
 
     def fail(self) -> None:
         self.close(Closing(ErrorCode.INTERNAL, "a bug"))

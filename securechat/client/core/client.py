@@ -69,6 +69,7 @@ _AnswerOrRoomEvent: TypeAlias = (
     | model.Roster
     | model.RoomsPage
     | model.Found
+    | model.PeopleList
     | model.Named
     | model.Registered
     | model.Done
@@ -419,6 +420,8 @@ class ClientCore:
                 self._account.renamed(event)
             case model.Registered() | model.Done() | model.LoginList() | model.CertificateList():
                 self._account_answered(event)
+            case model.PeopleList():
+                pass  # this client never asks
             case _:
                 assert_never(event)
 

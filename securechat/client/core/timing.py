@@ -47,6 +47,8 @@ RETRY_S = 1.0
 """Before a refused request is repeated, where the server named no time."""
 SLOW_MODE_S = 60.0
 """Longest wait of a message for a room in slow mode; beyond it the refusal is shown to the user."""
+_FINAL = frozenset({ErrorCode.MUTED, ErrorCode.ROOM_BANNED})
+"""A line that was refused so is not said by itself when the mute is over, hours later."""
 _LATER = frozenset({ErrorCode.OVERLOADED, ErrorCode.BUSY, ErrorCode.OUT_OF_ORDER})
 """Refusals after which the same message may succeed; DISK_FULL is one too when it names a time."""
 
@@ -155,7 +157,9 @@ class SendRate:
 
 
 def retry_at(event: Refused, now: float) -> float | None:
-    """Return when to repeat a refused request; None when the refusal is final."""
+    """Return when to repeat a refused request; None when the refusal is final, also where it says how long it lasts."""
+    if event.code in _FINAL:
+        return None
     if event.code is ErrorCode.SLOW_MODE and (event.retry_after_s is None or event.retry_after_s > SLOW_MODE_S):
         return None
     if event.code in _LATER or event.retry_after_s is not None:

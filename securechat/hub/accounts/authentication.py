@@ -16,7 +16,7 @@ from math import ceil
 from msgspec import Struct
 from msgspec.structs import replace
 
-from securechat.errors import Refusal
+from securechat.errors import ErrorCode, Refusal
 from securechat.hub.accounts.directory import hash_of
 from securechat.hub.accounts.login_throttle import LoginThrottle
 from securechat.hub.context import HubContext
@@ -221,6 +221,12 @@ class Authenticator:
 
     def _by_invite(self, peer: Peer, hello: Hello, name: str) -> Workflow[Authenticated]:
         assert hello.invite is not None
+        if self._made_account(hello, name):
+            try:
+                return (yield from self._by_password(peer, hello, name))
+            except Refusal as refusal:
+                if refusal.code is not ErrorCode.LOGIN_FAILED:
+                    raise
         entry = Authenticated(name, invite=self._good_invite(hello.invite))
         if self._directory.look_alike(name) is not None:
             raise refusal_for("name_not_free")
@@ -235,6 +241,17 @@ class Authenticator:
             self.release(entry)
             raise
         return entry
+
+    def _made_account(self, hello: Hello, name: str) -> bool:
+        """Tell whether this very hello has made its account already: a client that has lost its welcome sends it again.
+
+        The name and the invite are no proof. They only let the password be tried, which counts as a try.
+        """
+        invite = self._directory.invite_with(hello.invite or "")
+        account = self._directory.account_named(name)
+        return (
+            invite is not None and account is not None and hello.password is not None and account.name in invite.used_by
+        )
 
     def _good_invite(self, token: str) -> Invite:
         invite = self._directory.invite_with(token)

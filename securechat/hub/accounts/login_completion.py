@@ -13,7 +13,7 @@ from securechat.hub.interfaces import OperatorEvent, Peer
 from securechat.hub.members import Member, MemberConnection
 from securechat.hub.messages.log_reads import LogReads
 from securechat.hub.rooms.membership import RoomMembership
-from securechat.model import PROTOCOL_VERSION, Closing, Join, Welcome
+from securechat.model import FEATURES, PROTOCOL_VERSION, WELCOME_LIMITS, Closing, Join, Welcome
 from securechat.records.accounts import Role
 from securechat.records.log import Identity
 from securechat.text.refusals import refusal_for
@@ -34,6 +34,8 @@ class LoginCompletion:
         self._context = context
         self._log_reads = log_reads
         self._room_membership = room_membership
+        off = () if context.rates else ("message_burst", "message_rate", "byte_burst", "byte_rate")
+        self._limits = {key: float(getattr(context.limits, key)) for key in WELCOME_LIMITS if key not in off}
 
     def complete(
         self, member: Member, peer: Peer, client: str, entry: Authenticated, identity: Identity, old_name: str | None
@@ -98,4 +100,12 @@ class LoginCompletion:
             token=entry.token,
             seen_seq=None if account is None else context.fed_seq if len(member.peers) > 1 else account.seen_seq,
             must_change=connection.must_change,
+            rooms=self._count_rooms(member, entry),
+            limits=self._limits,
+            features=FEATURES,
         )
+
+    def _count_rooms(self, member: Member, entry: Authenticated) -> int:
+        """Return how many rooms the connection is told of behind its welcome: the lobby, its own, and its invite's."""
+        invited = entry.invite is not None and entry.invite.room is not None
+        return 1 + len(self._room_membership.rooms_of(member)) + invited

@@ -40,6 +40,7 @@ from securechat.model import (
     LoginInfo,
     LoginList,
     Message,
+    PeopleList,
     Person,
     Presence,
     Reacted,
@@ -146,6 +147,7 @@ def history_page(ref: int, query: HistoryQuery, rows: HistoryRows, pages: PageLi
         more = rows.more or len(newest) < len(rows.messages)
         return HistoryPage(ref, newest, max(end, 0), more)
     around = query.around or 0
+    jumps = query.after is None
     onwards = sorted(
         (entry for entry in chain(rows.messages, rows.changes) if entry.seq >= around), key=lambda entry: entry.seq
     )
@@ -161,7 +163,20 @@ def history_page(ref: int, query: HistoryQuery, rows: HistoryRows, pages: PageLi
         through=kept[-1].seq if more and kept else max(end, 0),
         more=more,
         changes=[entry for entry in entries if not isinstance(entry, Message)],
+        more_before=jumps and _may_be_more_before(query, entries),
+        more_after=jumps and more,
     )
+
+
+def _may_be_more_before(query: HistoryQuery, entries: Sequence[LogEntry]) -> bool:
+    """Tell whether the conversation may have messages below a page: the oldest one tells which was before it.
+
+    That one may have been deleted for good since, so a page below may be empty.
+    """
+    oldest = next((entry for entry in entries if isinstance(entry, Message)), None)
+    if oldest is None:
+        return bool(query.up_to)
+    return oldest.prev > max((floor for _, floor in query.floors), default=0)
 
 
 def search_page(ref: int, query: SearchQuery, rows: SearchRows, pages: PageLimits) -> SearchPage:
@@ -227,6 +242,12 @@ def roster_page(ref: int, room: HubRoom, after: int, pages: PageLimits) -> Roste
     most = people_per_page(pages)
     people = [room.members[sender_id].person for sender_id in ids[:most]]
     return Roster(ref=ref, room=room.name, members=people, total=len(room.members), more=len(ids) > most)
+
+
+def people_list(ref: int, people: Sequence[Person], pages: PageLimits) -> PeopleList:
+    """Cut people to what fits; ``more`` tells whether some are left out."""
+    most = people_per_page(pages)
+    return PeopleList(ref, list(people[:most]), more=len(people) > most)
 
 
 def rooms_page(ref: int, rooms: Sequence[RoomCount], pages: PageLimits, *, more: bool) -> RoomsPage:

@@ -94,13 +94,16 @@ class RoomMembership:
 
     def enter_all(self, peer: Peer, member: Member) -> None:
         """Greet a connection of an account in every room it belongs to, or another of its devices has entered."""
-        rooms = [room for room, _ in self._rooms.memberships_of(member.sender_id)]
-        for room in dict.fromkeys([*rooms, *member.rooms]):
-            if not room.is_lobby:
-                try:
-                    self.enter(peer, member, room, ref=0)
-                except Refusal as refusal:  # more rooms than the limit allows since it was lowered
-                    peer.deliver(Refused.of(refusal, room=room.name))
+        for room in self.rooms_of(member):
+            try:
+                self.enter(peer, member, room, ref=0)
+            except Refusal as refusal:  # more rooms than the limit allows since it was lowered
+                peer.deliver(Refused.of(refusal, ref=0, room=room.name))
+
+    def rooms_of(self, member: Member) -> list[HubRoom]:
+        """Return the rooms but for the lobby that a member belongs to, or that another of its devices has entered."""
+        belongs_to = (room for room, _ in self._rooms.memberships_of(member.sender_id))
+        return [room for room in dict.fromkeys([*belongs_to, *member.rooms]) if not room.is_lobby]
 
     def _joined(self, member: Member, room: HubRoom, ref: int) -> Joined:
         joined = Joined(room=room.name, live_from=self._context.fed_seq, total=len(room.members), ref=ref)
@@ -112,6 +115,7 @@ class RoomMembership:
                 private=record.private,
                 read_only=record.read_only,
                 archived=record.archived,
+                room_id=record.room_id,
             )
         return with_people(joined, room, self._limits.presence_names, member.peers)
 
@@ -141,8 +145,10 @@ class RoomMembership:
             raise refusal_for("banned_in_room", room=room.name)
         left_s = -(-max(0, ban.until_ms - self._directory.wall_ms()) // 1000)
         if ban.reason:
-            raise refusal_for("banned_in_room_for_because", room=room.name, left=left_s, why=ban.reason)
-        raise refusal_for("banned_in_room_for", room=room.name, left=left_s)
+            raise refusal_for(
+                "banned_in_room_for_because", room=room.name, left=left_s, why=ban.reason, retry_after_s=left_s
+            )
+        raise refusal_for("banned_in_room_for", room=room.name, left=left_s, retry_after_s=left_s)
 
     def _become_member(self, peer: Peer, member: Member, name: str, ref: int) -> Workflow[None]:
         """Make an account belong to the room that has a name when the turn comes, and let it in."""
@@ -461,7 +467,9 @@ class RoomMembership:
         role = room.role_word(sender_id)
         if account is not None and role is not None:
             muted_s = self._rooms.muted_s(room, sender_id)
-            event = RoleChanged(room.name, Person(sender_id, account.name), role, by, muted_s)
+            event = RoleChanged(room.name, Person(sender_id, account.name), role, by)
+            if muted_s != 0:
+                event = replace(event, muted_s=muted_s)
             why = self._rooms.mute_reason(room, sender_id) if muted_s != 0 else ""
             own = room.members[sender_id].peers if why and sender_id in room.members else []
             if own:

@@ -1,4 +1,4 @@
-"""Answers questions about who is in a room, who has a name, and which rooms there are, from memory and at once."""
+"""Answers questions about members of a room, about names, and about the rooms there are, from memory and at once."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from securechat.hub.contained_question import ContainedQuestion
 from securechat.hub.context import HubContext
 from securechat.hub.interfaces import Peer
 from securechat.hub.members import Member
-from securechat.hub.messages.paging import rooms_page, roster_page
-from securechat.model import Found, Person, RoomCount, Rooms, Who, Whois
+from securechat.hub.messages.paging import people_list, rooms_page, roster_page
+from securechat.model import AskPeople, Found, Person, RoomCount, Rooms, Who, Whois
 from securechat.text.names import check_name, check_room, name_key
 from securechat.text.refusals import refusal_for
 
 
 class RoomQueries:
-    """Answers Who, Whois and Rooms, each with one page.
+    """Answers Who, Whois, AskPeople and Rooms, each with one page.
 
     Args:
         context: accounts, rooms, and the members in them.
@@ -27,8 +27,9 @@ class RoomQueries:
         self._room_directory = context.rooms
         self._listing = context.rooms.listing
         self._by_key = context.members_by_key
+        self._members = context.members
 
-    def answer(self, peer: Peer, member: Member, command: Who | Whois | Rooms) -> None:
+    def answer(self, peer: Peer, member: Member, command: Who | Whois | AskPeople | Rooms) -> None:
         """Answer one question.
 
         Raises:
@@ -40,6 +41,8 @@ class RoomQueries:
                     self._who(peer, member, command)
                 case Whois():
                     self._whois(peer, command)
+                case AskPeople():
+                    self._name_people(peer, command)
                 case Rooms():
                     self._list_rooms(peer, member, command)
                 case _:
@@ -59,6 +62,14 @@ class RoomQueries:
         if member is None:
             raise refusal_for("no_such_person")
         peer.deliver(Found(ref=command.ref, person=Person(member.sender_id, member.name)))
+
+    def _name_people(self, peer: Peer, command: AskPeople) -> None:
+        people = []
+        for sender_id in dict.fromkeys(command.ids):
+            held = self._members.get(sender_id) or self._directory.living(sender_id)
+            if held is not None:
+                people.append(Person(sender_id, held.name))
+        peer.deliver(people_list(command.ref, people, peer.page_limits))
 
     def _list_rooms(self, peer: Peer, member: Member, command: Rooms) -> None:
         after = check_room(command.after) if command.after else ""

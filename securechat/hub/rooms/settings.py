@@ -173,4 +173,5 @@ def _rules(room: HubRoom) -> RoomRules:
         retention_days=record.retention_days,
         history="joined" if record.history_from_join else "all",
         archived=record.archived,
+        room_id=record.room_id,
     )

@@ -42,6 +42,7 @@ from securechat.model import (
     Welcome,
 )
 from securechat.testing.log_checks import HistoryBroken
+from tests.simulation.checkers.answer_order import AnswerOrder
 
 if TYPE_CHECKING:
     from tests.simulation.checkers.transcript import Transcript
@@ -162,11 +163,13 @@ class WireChecker:
         self._last_in: dict[WireConversation, int] = {}
         self._asked: dict[int, _Asked] = {}
         self._first_here: set[int] = set()
+        self._order = AnswerOrder()
 
     # --- up
 
     def sent(self, command: Command) -> None:
         """A command went out."""
+        self._order.sent(command)
         match command:
             case Hello():
                 self._hello_floor = self._realtime.acked_seq
@@ -202,6 +205,8 @@ class WireChecker:
         """
         if self._closed:
             self._broken(f"{type(event).__name__} after the last words")
+        if (overtaken := self._order.overtaken(event)) is not None:
+            self._broken(f"{type(event).__name__} overtook the answer to request {overtaken}")
         match event:
             case Welcome():
                 self._welcome(event)

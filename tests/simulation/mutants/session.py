@@ -5,6 +5,7 @@ from __future__ import annotations
 import heapq
 from typing import Any
 
+from securechat.hub.workflow import _Run
 from securechat.net.slow_readers import SendBacklog
 from securechat.net.timers import Timer, Timers
 from securechat.server import session
@@ -59,6 +60,16 @@ def changes_not_counted_as_unacknowledged(original: Any) -> Any:
             session._DRAFTS = drafts  # type: ignore[misc]
 
     return take
+
+
+@planted(_Run, "__init__")
+def requests_overtake_a_durable_act(original: Any) -> Any:
+    """Found by an independent client: a join and a line into the new room, in one write."""
+
+    def make(self: Any, workflow: Any, refused: Any, work: Any, asker: Any = None) -> None:
+        original(self, workflow, refused, work)
+
+    return make
 
 
 @planted(FrameReader, "receive_data")

@@ -13,6 +13,7 @@ from securechat.limits import Limits
 from securechat.model import (
     Acked,
     AddCertificate,
+    AskPeople,
     AskRoom,
     AskUnread,
     Certificates,
@@ -105,6 +106,7 @@ class Scene:
             Search: Search(ref=R, query="mine"),
             Who: Who(ref=R, room="ops"),
             Whois: Whois(ref=R, name="bob"),
+            AskPeople: AskPeople(ref=R, ids=[1]),
             Rooms: Rooms(ref=R),
             AskRoom: AskRoom(ref=R, room="ops"),
             AskUnread: AskUnread(ref=R),

@@ -10,20 +10,32 @@ from securechat.errors import ErrorCode, LocalProtocolError
 from securechat.limits import Limits
 from securechat.model import (
     Acked,
+    AskRoom,
     Closing,
+    Done,
     Event,
     Hello,
     HistoryPage,
     Join,
     Joined,
+    Leave,
     Message,
+    Nick,
     Ping,
     Pong,
+    Quit,
     React,
     Refused,
+    Register,
+    Registered,
+    RoleChanged,
+    RoomRules,
+    Roster,
     Say,
+    SetRoom,
     Throttled,
     Welcome,
+    Who,
 )
 from securechat.net.socket_options import CloseReason
 from securechat.server.session import Session
@@ -446,3 +458,72 @@ def test_a_connection_that_ends_during_a_join_enters_no_further_room(bench: Benc
     link.session.connection_lost(CloseReason.RESET, "")
     bench.settle()
     assert len(link.of(Joined)) == 11
+
+
+def account(bench: Bench) -> FakeLink:
+    link = bench.member("ana")
+    link.receive(Register(1, "eight-chars-or-more"))
+    bench.settle()
+    assert link.of(Registered)
+    link.events.clear()
+    return link
+
+
+def test_requests_in_one_write_are_carried_out_in_the_order_sent(bench: Bench) -> None:
+    """A room made, said into, read and looked at in one write; then left, renamed, said and ended.
+
+    Looked through: every command of an account whose answer waits for the log or the hasher (join, leave, room, invite,
+    moderate, grant, nick, register, password, logout, certadd, certremove): all of them go through `Workflows.answer`.
+    """
+    link = account(bench)
+    link.receive(
+        Join(2, ["ops"]), Say(1, "ops", "hello"), Who(3, "ops"), SetRoom(4, "ops", topic="new"), AskRoom(5, "ops")
+    )
+    bench.settle()
+    told = [event for event in link.events if not isinstance(event, Message | RoomRules | RoleChanged)]
+    assert [type(event) for event in told] == [Joined, Roster, Acked, Done] or [type(event) for event in told] == [
+        Joined, Acked, Roster, Done,
+    ]  # fmt: skip
+    assert link.of(RoomRules)[-1].topic == "new"  # type: ignore[attr-defined]
+    link.events.clear()
+    link.receive(Nick(6, "budi"), Say(2, "lobby", "by budi"), Leave(7, "ops"), Say(3, "ops", "gone"), Quit())
+    bench.settle()
+    assert [message.name for message in link.of(Message)] == ["budi"]  # type: ignore[attr-defined]
+    assert [(event.code, event.client_id) for event in link.of(Refused)] == [(ErrorCode.NOT_A_MEMBER, 3)]  # type: ignore[attr-defined]
+    assert isinstance(link.events[-1], Closing)
+
+
+def test_a_durable_act_holds_back_its_own_connection_only_and_while_it_lasts(bench: Bench) -> None:
+    link, other = account(bench), bench.member("budi", "b" * 32)
+    link.receive(Join(2, ["ops"]), Ping(7))
+    assert link.paused
+    other.receive(Ping(8))
+    assert other.of(Pong)
+    assert not link.of(Pong)
+    bench.settle()
+    assert link.of(Pong)
+    assert not link.paused
+    link.receive(Leave(3, "lobby"), Ping(9))  # refused at once: nothing is waited for
+    assert link.of(Pong)[-1] == Pong(9)
+    link.receive(Nick(4, "ana 2"))
+    assert link.paused
+    assert link.session is not None
+    link.session.connection_lost(CloseReason.RESET, "")
+    bench.settle()  # the end of the act meets no connection
+
+
+def test_an_account_enters_many_rooms_in_one_list_and_goes_on_behind(bench: Bench) -> None:
+    link = account(bench)
+    rooms = [f"room{number}" for number in range(45)]
+    link.receive(Join(2, rooms), Say(1, "room44", "hello"))
+    bench.settle()
+    assert [event.room for event in link.of(Joined)] == rooms  # type: ignore[attr-defined]
+    assert link.of(Acked)
+
+
+def test_each_spelling_in_a_list_of_rooms_is_answered_once(bench: Bench) -> None:
+    for link in (bench.member("budi", "b" * 32), account(bench)):
+        link.receive(Join(9, ["dd", "#dd", "DD", "dd", "no such"]))
+        bench.settle()
+        assert [event.ref for event in link.of(Joined) if event.room == "dd"] == [9, 9, 9]  # type: ignore[attr-defined]
+        assert [event.room for event in link.of(Refused)] == ["no such"]  # type: ignore[attr-defined]

@@ -7,8 +7,9 @@ import pytest
 
 from securechat.errors import ErrorCode, LocalProtocolError, RemoteProtocolError
 from securechat.limits import KIB, MAX_FRAME_BYTES, MAX_HELLO_FRAME_BYTES, PageLimits
-from securechat.model import Closing, Message, Ping, Refused, Say
+from securechat.model import Closing, Hello, Message, Ping, Refused, Say
 from securechat.text.refusals import protocol_error, refusal_for
+from securechat.wire.codec import STRANGER_FRAMES, FrameRefused
 from securechat.wire.frames import HEADER_BYTES, FrameReader, frame
 from securechat.wire.native import NATIVE, NativeClientCodec, NativeFormat, NativeServerCodec
 
@@ -125,3 +126,40 @@ def test_an_event_that_is_too_long_loses_its_arguments_before_its_text() -> None
         "code": "kicked",
         "text": event.text,
     }
+
+
+@pytest.mark.parametrize(
+    "body", [b'{"t":"say","cid":7,"text":"\\ud83d"}', b'{"t":"say","cid":7,"text":"\\udc00x and more"}']
+)
+def test_half_a_character_costs_its_record_only(body: bytes) -> None:
+    """JavaScript makes it of an emoji that is cut; at the very end of the body msgspec calls it truncated."""
+    codec = NativeServerCodec()
+    codec.hello_accepted()
+    codec.receive_data(frame(body) + NativeClientCodec.encode(Ping(3)))
+    with pytest.raises(FrameRefused) as caught:
+        codec.next_command()
+    assert (caught.value.code, caught.value.client_id) == (ErrorCode.INVALID, 7)
+    assert codec.next_command() == Ping(3)
+
+
+@pytest.mark.parametrize("body", [b'{"t":"ping","x":"\\ud83d","n":NaN}', b'{"t":"ping","x":"\\ud83d"'])
+def test_half_a_character_in_nonsense_is_nonsense(body: bytes) -> None:
+    codec = NativeServerCodec()
+    codec.hello_accepted()
+    codec.receive_data(frame(body))
+    with pytest.raises(RemoteProtocolError):
+        codec.next_command()
+
+
+def test_a_stranger_may_try_sixteen_hellos() -> None:
+    """Whatever they are refused for: the hub counts none of them, and each costs it work."""
+    codec = NativeServerCodec()
+    hello = NativeClientCodec.encode(Hello(1, "ana", "a" * 32))
+    for _ in range(STRANGER_FRAMES):
+        codec.receive_data(hello)
+        assert isinstance(codec.next_command(), Hello)
+        codec.hello_refused()
+    codec.receive_data(hello)
+    with pytest.raises(RemoteProtocolError) as caught:
+        codec.next_command()
+    assert caught.value.code is ErrorCode.HELLO_EXPECTED

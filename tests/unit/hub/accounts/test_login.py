@@ -7,7 +7,8 @@ from collections.abc import Callable
 import pytest
 
 from securechat.errors import ErrorCode
-from securechat.model import AddCertificate, Hello, Quit, Welcome
+from securechat.model import AddCertificate, Grant, Hello, Join, Quit, RoleChanged, Welcome
+from securechat.wire.native import NATIVE
 from tests.support.hub_rig import FakePeer, HubRig
 from tests.unit.hub.accounts.test_accounts import KEY, PASSWORD, refusal, register
 from tests.unit.hub.admin.test_commands import invite
@@ -86,3 +87,34 @@ def test_a_name_registered_during_the_hashing_is_not_registered_again_by_an_invi
     assert refusal(eve) is ErrorCode.NAME_IN_USE
     assert [account.name for account in rig.store.open().people.accounts] == ["ann"]
     assert not next(rig.hub.admin_commands.invites()).used_by
+
+
+def test_an_invite_hello_whose_welcome_was_lost_may_come_again(rig: HubRig) -> None:
+    """The account exists already: its password lets the client in, and the invite is spent once."""
+    made = invite(rig)
+    hello = Hello(1, "ann", "6" * 32, invite=made.token, password=PASSWORD)
+    first = log_in(rig, hello)
+    sender_id = first.last(Welcome).sender_id
+    rig.lose(first)
+    assert log_in(rig, hello).last(Welcome).sender_id == sender_id
+    assert next(rig.hub.admin_commands.invites()).used_by == ("ann",)
+    for stranger in (
+        Hello(1, "ann", "7" * 32, invite=made.token, password="another-password"),
+        Hello(1, "eve", "7" * 32, invite=made.token, password=PASSWORD),
+    ):
+        peer = rig.peer()
+        rig.do(peer, stranger)
+        assert refusal(peer) is ErrorCode.INVITE_USED
+
+
+def test_the_end_of_a_mute_is_said_without_its_default(rig: HubRig) -> None:
+    """msgspec leaves a float out only if it is the very object of the default.
+
+    Looked through: every field of an event whose default is a fraction; there is only this one.
+    """
+    ann, bob = rig.member("ann"), rig.member("bob")
+    for peer in (ann, bob):
+        register(rig, peer)
+        rig.do(peer, Join(5, ["ops"]))
+    rig.do(ann, Grant(6, "ops", bob.of(Welcome)[0].sender_id, "moderator"))
+    assert b"muted_s" not in NATIVE.encode(ann.last(RoleChanged))

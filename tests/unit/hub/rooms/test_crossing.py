@@ -255,7 +255,9 @@ def test_who_joins_the_name_that_their_room_is_just_getting_is_in_it(rig: HubRig
     rig.do(bob, Join(ref=2, rooms=["ops"]), settle=False)  # there is no such room yet: one is to be made
     rig.settle()
     assert not bob.of(Refused)  # a client takes that for being out of #ops
-    assert bob.last(Joined) == Joined("ops", bob.last(Joined).live_from, 2, bob.last(Joined).members, 2, role="member")
+    joined = bob.last(Joined)
+    assert joined.room_id == rig.record("ops").room_id
+    assert joined == Joined("ops", joined.live_from, 2, joined.members, 2, role="member", room_id=joined.room_id)
     say(rig, ann, "ops", "you hear me")
     assert texts(bob)[-1] == "you hear me"
 
