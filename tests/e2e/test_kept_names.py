@@ -8,25 +8,16 @@ from __future__ import annotations
 
 import subprocess
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import pytest
 
 from securechat.client.exit_codes import ClientExit
+from securechat.errors import ErrorCode
+from securechat.model import Quit
 from tests.support.client import CLIENT, PATIENCE_S, ROOT, at, run_client
 from tests.support.native import NativeClient
 from tests.support.screen import Screen
 from tests.support.server import ServerProcess
-
-KEPT_S = 2
-
-
-@pytest.fixture(scope="module")
-def keeping(certs: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
-    """A server that keeps names for a few seconds only."""
-    flags = ("--limit", f"name_reservation_s={KEPT_S}")
-    with ServerProcess(certs, tmp_path_factory.mktemp("keeping") / "data", *flags).start() as process:
-        yield process
 
 
 def lose(server: ServerProcess, name: str) -> None:
@@ -46,32 +37,35 @@ def sending(server: ServerProcess, name: str, line: str, *flags: str) -> subproc
     return process
 
 
-def test_two_that_want_a_kept_name_at_once_wait_for_it_and_lose_no_line(keeping: ServerProcess) -> None:
-    lose(keeping, "ci")
-    both = [sending(keeping, "ci", "first\n", "--send"), sending(keeping, "ci", "second\n")]
-    told = []
+def test_two_that_want_a_taken_name_at_once_wait_for_it_and_lose_no_line(standing: ServerProcess) -> None:
+    with NativeClient(standing.port, standing.ca) as owner:
+        owner.hello("ci")
+        both = [sending(standing, "ci", "first\n", "--send"), sending(standing, "ci", "second\n")]
+        for process in both:
+            assert process.stderr is not None
+            assert "This name is taken. Waiting up to 1 minute for it: ci" in process.stderr.readline()
+        owner.send(Quit())
+        assert owner.last_words().code is ErrorCode.BYE
     for process in both:
         assert process.stderr is not None
-        told.append(process.stderr.read())
-        assert process.wait(PATIENCE_S) == ClientExit.OK, told
+        assert process.wait(PATIENCE_S) == ClientExit.OK, process.stderr.read()
         process.stderr.close()
-    assert any("ci is kept for another" in each and "Trying again" in each for each in told), told
-    with NativeClient(keeping.port, keeping.ca) as reader:
+    with NativeClient(standing.port, standing.ca) as reader:
         reader.hello("reader")
         assert sorted(message.text for message in reader.history("lobby")) == ["first", "second"]
 
 
-def test_a_script_that_does_not_want_to_wait_is_refused_at_once(keeping: ServerProcess) -> None:
-    lose(keeping, "impatient")
-    done = run_client(*at(keeping, "--name", "impatient", "--send", "--wait", "0"), stdin="x\n")
+def test_a_script_that_does_not_want_to_wait_is_refused_at_once(standing: ServerProcess) -> None:
+    lose(standing, "impatient")
+    done = run_client(*at(standing, "--name", "impatient", "--send", "--wait", "0"), stdin="x\n")
     assert done.returncode == ClientExit.NAME_TAKEN
     assert "kept" in done.stderr
 
 
 def test_a_terminal_says_until_when_and_takes_another_name(
-    keeping: ServerProcess, open_at: Callable[..., Screen]
+    standing: ServerProcess, open_at: Callable[..., Screen]
 ) -> None:
-    lose(keeping, "ana")
+    lose(standing, "ana")
     ana = open_at("--name", "ana")
     ana.wait_for("ana is kept for another")
     ana.line("/nick other")
@@ -79,12 +73,12 @@ def test_a_terminal_says_until_when_and_takes_another_name(
 
 
 @pytest.fixture
-def open_at(keeping: ServerProcess) -> Iterator[Callable[..., Screen]]:
+def open_at(standing: ServerProcess) -> Iterator[Callable[..., Screen]]:
     """Opens real clients of that server on pseudo-terminals."""
     opened: list[Screen] = []
 
     def make(*flags: str) -> Screen:
-        opened.append(Screen([*CLIENT, *at(keeping, *flags)], cwd=ROOT))
+        opened.append(Screen([*CLIENT, *at(standing, *flags)], cwd=ROOT))
         return opened[-1]
 
     yield make

@@ -131,12 +131,6 @@ def name_kept_by_an_account_that_left(original: Any) -> Any:
     return nothing
 
 
-@planted(NameReservations, "give_back")
-def kept_name_freed_by_a_full_disk(original: Any) -> Any:
-    """Found by simulation."""
-    return lambda self, name, owner: self.free(name, owner)
-
-
 @planted(MemoryStore, "_find")
 def known_sender_not_let_in_on_a_full_disk(original: Any) -> Any:
     """Every client of a full disk ended for good when its connection broke."""
