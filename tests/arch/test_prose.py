@@ -31,6 +31,7 @@ DONE = (
     "client/terminal",
     "client/pipe",
     "client/core",
+    "client/*.py",
 )
 """The folders of securechat/ that are done, with all below them or with their own files alone (``*.py``); the others
 follow."""
