@@ -170,8 +170,3 @@ def retention_of_an_hour(original: Any) -> Any:
 def name_that_a_room_just_got_refuses_its_members(original: Any) -> Any:
     """Found by simulation: the client took that for being out of the room, which it was in under its new name."""
     return lambda self, room: room
-
-
-@planted(RoomDirectory, "as_high")
-def moderators_change_words_of_owners(original: Any) -> Any:
-    return lambda self, room, rank: frozenset()
