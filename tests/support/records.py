@@ -45,6 +45,8 @@ def _value(info: Any) -> st.SearchStrategy[Any]:
             return st.sampled_from(values)
         case msgspec.inspect.TupleType(item_types=items):
             return st.tuples(*map(_value, items))
+        case msgspec.inspect.VarTupleType():
+            return st.lists(_value(info.item_type), max_size=5).map(tuple)
         case msgspec.inspect.ListType():
             return st.lists(
                 _value(info.item_type), min_size=info.min_length or 0, max_size=min(info.max_length or 5, 5)

@@ -15,6 +15,7 @@ import msgspec
 
 from securechat.model import (
     AddCertificate,
+    AskPeople,
     AskRoom,
     AskUnread,
     Certificates,
@@ -329,6 +330,7 @@ simple(Who, "guest", "the lobby of 10,000, a page in the middle", lambda w: Who(
 simple(Who, "guest", "a room that grows 18-fold", lambda _: Who(1, GROWS * 128))
 simple(Whois, "guest", "a name that grows 18-fold", lambda _: Whois(1, GROWS * 128))
 simple(Whois, "guest", "the longest name", lambda w: Whois(1, w.names[100 % len(w.names)]))
+simple(AskPeople, "guest", "as many as may be asked", lambda _: AskPeople(1, list(range(1, 201))))
 simple(Rooms, "guest", "10,000 rooms, first page", lambda _: Rooms(1))
 simple(Rooms, "account", "10,000 rooms, a page in the middle", lambda w: Rooms(1, w.rooms[len(w.rooms) // 2]))
 simple(Rooms, "guest", "after a name that grows 18-fold", lambda _: Rooms(1, GROWS * 128))
