@@ -152,13 +152,12 @@ def _wake_at(sock: socket.socket, size_bytes: int) -> bool:
 
 def _still_connected(sock: socket.socket) -> bool:
     """Tell whether the peer has not ended the connection (TCP_INFO, tcp(7)); false where that cannot be known."""
-    option = getattr(socket, "TCP_INFO", None)
-    if option is None or not sys.platform.startswith("linux"):
-        return False
-    try:
-        return sock.getsockopt(socket.IPPROTO_TCP, option, 1)[0] == _TCP_ESTABLISHED
-    except OSError:
-        return False
+    if sys.platform == "linux":
+        try:
+            return sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)[0] == _TCP_ESTABLISHED
+        except OSError:
+            return False
+    return False
 
 
 class PendingConnections:

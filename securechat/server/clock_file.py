@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import datetime as dt
 import os
+import sys
 import time
 from pathlib import Path
 
@@ -23,8 +24,9 @@ _LATEST_MS = 2**53
 
 def since_boot_s() -> float:
     """Return monotonic seconds that go on while the machine sleeps, where the system counts them (Linux)."""
-    clock = getattr(time, "CLOCK_BOOTTIME", None)
-    return time.monotonic() if clock is None else time.clock_gettime(clock)
+    if sys.platform == "linux":
+        return time.clock_gettime(time.CLOCK_BOOTTIME)
+    return time.monotonic()
 
 
 def read_time(data: Path) -> int:
