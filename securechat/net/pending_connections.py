@@ -157,7 +157,8 @@ def _still_connected(sock: socket.socket) -> bool:
             return sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)[0] == _TCP_ESTABLISHED
         except OSError:
             return False
-    return False
+    else:
+        return False
 
 
 class PendingConnections:

@@ -24,9 +24,7 @@ _LATEST_MS = 2**53
 
 def since_boot_s() -> float:
     """Return monotonic seconds that go on while the machine sleeps, where the system counts them (Linux)."""
-    if sys.platform == "linux":
-        return time.clock_gettime(time.CLOCK_BOOTTIME)
-    return time.monotonic()
+    return time.clock_gettime(time.CLOCK_BOOTTIME) if sys.platform == "linux" else time.monotonic()
 
 
 def read_time(data: Path) -> int:

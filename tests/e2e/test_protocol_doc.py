@@ -140,7 +140,7 @@ def test_the_documented_client_goes_on_where_its_last_run_was_killed(
     wait_until(lambda: len(budi.lines) == 1, "it is said")
     again = mini(server, server.ca, "ana", tmp_path / "ana.json")
     again.type("/edit third")
-    wait_until(lambda: len(budi.lines) == 2, "budi hears of the edit")
+    wait_until(lambda: len(budi.lines) == len(again.lines) == 2, "both hear of the edit")
     assert budi.lines == ["2 budi: while you were away", "1 ana now says: third"]
     assert again.finish() == 0
     assert again.lines == ["2 budi: while you were away", "1 ana now says: third"]

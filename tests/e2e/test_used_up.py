@@ -28,7 +28,7 @@ def account(connect: Connect, server: ServerProcess, name: str) -> NativeClient:
 
 
 def leave(client: NativeClient, room: str) -> None:
-    client.send(Leave(ref=1, room=room))
+    client.send(Leave(ref=1, room=room, sure=True))
     client.wait_for(Left, lambda left: left.room == room)
 
 

@@ -304,6 +304,8 @@ class Law:
                     unfair = not person.was_banned
                 case ErrorCode.LOGGED_OUT:
                     unfair = not person.lost_logins
+                case ErrorCode.HELLO_EXPECTED if event.reason == "too_many_tries":
+                    unfair = False  # wrong passwords, one after the other; the codec's tests count them
                 case ErrorCode.REPLACED:
                     unfair = True  # the server closes the older connection; a device hears only its newest
                 case _:

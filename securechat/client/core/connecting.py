@@ -29,7 +29,7 @@ from securechat.client.core.room_admin import RoomAdmin
 from securechat.client.core.rooms import RoomActions
 from securechat.client.core.sending import Sending
 from securechat.client.core.state import ConnectionPhase, Visibility
-from securechat.client.core.timing import ANSWER_S, Liveness, ReconnectBackoff, repeat_delay_s
+from securechat.client.core.timing import ANSWER_S, RETRY_S, Liveness, ReconnectBackoff, repeat_delay_s
 from securechat.client.core.typing import TypingState
 from securechat.errors import ErrorCode, Refusal
 from securechat.model import Closing, Person, Quit, Refused, Welcome
@@ -100,6 +100,7 @@ class Connecting:
         self._lost_at: float | None = None
         self._said_quit = False
         self._waits_for_name = False  # which is kept; the user may choose another one meanwhile
+        self._hellos_refused = 0  # on this connection
         self._delays = 0  # refusals since the last welcome after which the client has waited
         self._delayed_by: ErrorCode | None = None
 
@@ -163,6 +164,7 @@ class Connecting:
     def connected(self) -> None:
         """Say hello on a verified connection, once there is a name."""
         self._closing = None
+        self._hellos_refused = 0
         if self._named:
             self._say_hello()
         else:
@@ -196,6 +198,7 @@ class Connecting:
     def hello_refused(self, event: Refused) -> None:
         """Take the refusal of a hello."""
         context = self._context
+        self._hellos_refused += 1
         if event.code is ErrorCode.LOGIN_EXPIRED:
             self._account.forget_login()
         self._answer_by = None
@@ -346,6 +349,7 @@ class Connecting:
         """The connection ended or could not be made: dial again, wait for the user, or end."""
         context = self._context
         phase, closing, hello_at = context.phase, self._closing, self._hello_at
+        tried_often = closing is not None and closing.code is ErrorCode.HELLO_EXPECTED and self._hellos_refused > 0
         self._liveness = self._answer_by = self._closing = self._hello_at = None
         self._keep_unanswered()
         self._conversations.timeline.lost()
@@ -356,12 +360,14 @@ class Connecting:
             self.end(events.ClientEnded(events.EndReason.QUIT))
         elif self._account.logged_out:
             self.end(events.ClientEnded(events.EndReason.LOGGED_OUT))
-        elif closing is not None and closing.code in FINAL_CLOSINGS:
+        elif closing is not None and closing.code in FINAL_CLOSINGS and not tried_often:
             self.end(_ended(events.EndReason.CLOSED, None, closing))
         elif not self._named or context.credentials.wanted is not None:
             self._dial_at = None  # dial again when it is given: no server waits that long
             if phase not in ASKING:
                 self.end(_ended(events.EndReason.UNREACHABLE, loss, closing))
+        elif tried_often:  # a server takes a few hellos on one connection: the next one has a connection of its own
+            self._dial_at = context.now + RETRY_S
         elif hello_at is not None:
             self._dial_at = max(hello_at, context.now + _retry_after_s(closing))
         elif self._welcomed_at is None and not (self._delays or self.away or _retry_after_s(closing)):

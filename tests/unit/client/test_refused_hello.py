@@ -92,6 +92,19 @@ def test_a_closed_connection_is_made_again_unless_the_client_is_not_wanted(code:
         assert driver.core.phase is ConnectionPhase.ONLINE
 
 
+@pytest.mark.parametrize("make", [greeting, returning])
+def test_one_who_tries_too_often_on_a_connection_goes_on_with_a_new_one(make) -> None:
+    driver = make()
+    driver.hear(refused(ErrorCode.LOGIN_FAILED))
+    driver.want(actions.GivePassword("the right one"))
+    driver.hear(m.Closing(ErrorCode.HELLO_EXPECTED, "too many tries"))
+    driver.cut()
+    assert not driver.all(events.ClientEnded)
+    assert driver.core.deadline() == driver.now + RETRY_S
+    driver.settle()
+    assert driver.core.phase is ConnectionPhase.ONLINE
+
+
 def test_a_code_of_a_newer_server_ends_with_its_sentence_and_one_with_a_time_is_waited_for() -> None:
     assert ErrorCode("account_asleep") is ErrorCode.UNKNOWN
     driver = returning()
