@@ -7,7 +7,7 @@ opinion of its own.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, assert_never
 
 from securechat.errors import ErrorCode
 from securechat.hub.accounts.directory import hash_of
@@ -128,8 +128,12 @@ class Law:
                 return bool(member.account) and str(member.sender_id) == ban.target  # type: ignore[attr-defined]
             case BanKind.NAME:
                 return not member.account and skeleton(member.name) == ban.target  # type: ignore[attr-defined]
+            case BanKind.GUEST:
+                return str(member.sender_id) == ban.target  # type: ignore[attr-defined]
             case BanKind.NETWORK:
                 return session.host == ban.shown
+            case _:
+                assert_never(ban.kind)
 
     def is_banned(self, person: Person) -> bool:
         """Whether somebody is kept out now, as far as is known."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from securechat.errors import ErrorCode, Refusal
-from securechat.hub.admin.commands import CreatedInvite
+from securechat.hub.admin.commands import CreatedInvite, NewBan
 from securechat.records.accounts import Ban, Mute, Role
 from securechat.records.log import NotAppended
 
@@ -79,10 +79,12 @@ class Administrator:
         target = self._rng.choice((person.name, person.name, person.address))
         duration_s = self._rng.choice((None, 2.0, 30.0))
 
-        def done(ban: Ban | NotAppended) -> None:
-            if isinstance(ban, Ban):
-                law.bans = {n: old for n, old in law.bans.items() if (old.kind, old.target) != (ban.kind, ban.target)}
-                law.bans[ban.ban_id] = ban
+        def done(made: NewBan | NotAppended) -> None:
+            if isinstance(made, NewBan):
+                bans = (made.ban, *made.further)
+                again = {(ban.kind, ban.target) for ban in bans}
+                law.bans = {n: old for n, old in law.bans.items() if (old.kind, old.target) not in again}
+                law.bans |= {ban.ban_id: ban for ban in bans}
                 law.check_seats(in_batch=True)
 
         for each in world.people:

@@ -139,9 +139,9 @@ def known_sender_not_let_in_on_a_full_disk(original: Any) -> Any:
 
 @planted(NameReservations, "claim")
 def name_kept_from_its_own_device(original: Any) -> Any:
-    def claim(self: Any, name: str, owner: bytes, now: float) -> None:
+    def claim(self: Any, name: str, owner: bytes, now: float, **more: Any) -> None:
         held = self._name_reservations.get(skeleton(name))
         is_kept = held is not None and held.until is not None and held.until > now
-        original(self, name, b"" if is_kept else owner, now)
+        original(self, name, b"" if is_kept else owner, now, **more)
 
     return claim
