@@ -194,8 +194,9 @@ class Person:
             self.later(0.1, 0.5, lambda: self.start(device))
             return
         old = "" if knows_old else self.passwords[-1 - (device.tries - 1) % len(self.passwords)]
-        self.wanted_password = self.fresh_password()
-        self.passwords.insert(0, self.wanted_password)
+        if device.tries == 1 or self.wanted_password not in self.passwords:  # the next tries are for the same one
+            self.wanted_password = self.fresh_password()
+            self.passwords.insert(0, self.wanted_password)
         self.lost_logins = True
         others = [other for other in self.devices if other is not device]
         self.dying[device.name] = [token for other in others for token in other.tokens.values()]
