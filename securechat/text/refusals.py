@@ -408,6 +408,7 @@ REASONS: Mapping[str, tuple[ErrorCode, str]] = {
     "bans_used_up": (ErrorCode.TOO_MANY, "#{room} has {count} bans, the maximum. Lift one first"),
     "person_not_in_room": (ErrorCode.NOT_FOUND, "This person is not in #{room}"),
     "person_not_banned": (ErrorCode.NOT_FOUND, "This person is not banned from #{room}"),
+    "person_not_muted": (ErrorCode.NOT_FOUND, "This person is not muted in #{room}"),
     "no_person_with_number": (ErrorCode.NOT_FOUND, "There is no such person any more"),
     "mute_needs_membership": (
         ErrorCode.ACCOUNT_NEEDED,

@@ -203,6 +203,8 @@ class Moderation:
         membership = room.memberships.get(command.person)
         if membership is None or not membership.role.belongs:
             raise refusal_for("mute_needs_membership", room=room.name)
+        if command.act == "unmute" and not self._rooms.is_muted(membership):
+            raise refusal_for("person_not_muted", room=room.name)
         until_ms = 0
         if command.act == "mute":
             until_ms = MUTED_FOR_GOOD
