@@ -58,6 +58,8 @@ _DRAFTS = frozenset({Say, Direct, Edit, Delete, React})
 """Commands that the log answers; they count against ``unacknowledged_drafts`` until it has."""
 _FRAMES_PER_PASS = 256
 """Frames of one peer handled in one pass, about 5 ms of work: 64 KiB may hold 13,000 frames of five bytes."""
+_HELLO_LOOK_AGAIN_S = 5.0
+"""Between two looks at a hello that is still being answered when its time is over: a lock on the database, say."""
 _ROOMS_PER_PASS = 10
 """Rooms of one Join entered in one pass, some 2 ms of work: names are judged, and up to 200 people told of in each."""
 _OVERLOAD_PAUSE_S = 0.5
@@ -540,6 +542,9 @@ class Session:
     # --- Deadlines --------------------------------------------------------------------------------------------------
 
     def _hello_late(self) -> None:
+        if self._greeting:  # the peer has said it in time, and waits for the log or for its password's turn
+            self._hello_timer = self._scheduler.call_later(_HELLO_LOOK_AGAIN_S, self._hello_late)
+            return
         self._hello_timer = None
         self.link.owes_hello = True
         self.close(Closing.of(refusal_for("hello_timeout")))

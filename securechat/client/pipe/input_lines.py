@@ -44,7 +44,7 @@ def decode_line(number: int, raw: bytes) -> InputLine:
         number: counted from 1.
         raw: the line without its newline, at most `LONGEST_LINE_BYTES` and a read more.
     """
-    if number == 1 and (raw.startswith(_UTF_16) or raw.startswith(_UTF_32_BE)):
+    if number == 1 and (raw.startswith(_UTF_16) or raw.startswith(_UTF_32_BE) or _is_utf_16(raw)):
         return InputLine(number, "", catalogue.connection.INPUT_NOT_UTF8, fatal=True)
     raw = raw.removesuffix(b"\r")
     if number == 1:
@@ -60,3 +60,8 @@ def decode_line(number: int, raw: bytes) -> InputLine:
     if len(text) > MAX_TEXT_CHARS:
         return InputLine(number, "", catalogue.connection.input_line_too_long(number, len(text), MAX_TEXT_CHARS))
     return InputLine(number, text)
+
+
+def _is_utf_16(raw: bytes) -> bool:
+    """Whether every other byte is zero: UTF-16 without its mark, at least for letters of Latin-1."""
+    return len(raw) > 3 and (not any(raw[0::2]) or not any(raw[1::2]))

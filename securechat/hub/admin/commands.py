@@ -325,16 +325,20 @@ class AdminCommands(AdminReports):
             Refusal: NOT_FOUND, no member of this name is muted.
         """
         key = name_key(name)
-        mute = next((row for row in self._directory.mutes.values() if name_key(row.name) == key), None)
-        if mute is None:
-            mute = self._directory.mutes.get(self._find(name))
-        if mute is None:
+        mutes = [row for row in self._directory.mutes.values() if name_key(row.name) == key]
+        if not mutes and (found := self._directory.mutes.get(self._find(name))) is not None:
+            mutes = [found]
+        if not mutes:
             raise refusal_for("not_muted")
 
         def act() -> Workflow[Mute]:
-            note = self._directory.note(actor, "unmute", mute.name)
-            yield from self._change_mute(mute.sender_id, (Drop(Mute, mute.sender_id), note))
-            return mute
+            first, *others = mutes
+            note = self._directory.note(actor, "unmute", first.name)
+            yield from self._change_mute(first.sender_id, (Drop(Mute, first.sender_id), note))
+            for mute in others:  # each client of a muted guest's name has one of its own
+                if mute.sender_id in self._directory.mutes:
+                    yield from self._change_mute(mute.sender_id, (Drop(Mute, mute.sender_id),))
+            return first
 
         self._workflows.report(act(), done)
 

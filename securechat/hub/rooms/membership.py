@@ -333,7 +333,7 @@ class RoomMembership:
         self._leaving.add(key)
         try:
             yield Turn(room)
-            _require_sure(room, member.sender_id, command)
+            self._require_sure(room, member.sender_id, command)
             successor = yield from self.end_membership(member.sender_id, room)
         finally:
             self._leaving.discard(key)
@@ -353,7 +353,7 @@ class RoomMembership:
         present = self._members.get(member.sender_id, member)
         if room not in present.rooms:
             raise refusal_for("not_in_room", room=name)
-        _require_sure(room, member.sender_id, command)
+        self._require_sure(room, member.sender_id, command)
         successor = yield from self.end_membership(member.sender_id, room)
         self._out(self._members.get(member.sender_id, member), room, peer, command.ref, self._owner(successor))
         self.tell_successor(room, successor)
@@ -478,17 +478,17 @@ class RoomMembership:
             else:
                 self.tell_room(room, event)
 
+    def _require_sure(self, room: HubRoom, sender_id: int, command: Leave) -> None:
+        """Require that the last who may enter a private room is sure: it would be lost to all.
 
-def _require_sure(room: HubRoom, sender_id: int, command: Leave) -> None:
-    """Require that the only member of a private room is sure: without members or invitations it is lost to all.
-
-    Raises:
-        Refusal: LAST_MEMBER.
-    """
-    if command.sure or room.record is None or not room.record.private or not room.belongs(sender_id):
-        return
-    if not any(row.role is not RoomRole.FORMER and row.sender_id != sender_id for row in room.memberships.values()):
-        raise refusal_for("last_member_leaving", room=room.name)
+        Raises:
+            Refusal: LAST_MEMBER.
+        """
+        if command.sure or room.record is None or not room.record.private or not room.belongs(sender_id):
+            return
+        others = (row for row in room.memberships.values() if row.sender_id != sender_id)
+        if not any(row.role is not RoomRole.FORMER and self._rooms.ban(room, row.sender_id) is None for row in others):
+            raise refusal_for("last_member_leaving", room=room.name)
 
 
 def others(member: Member, peer: Peer) -> list[Peer]:

@@ -62,3 +62,11 @@ def test_a_line_too_long_is_refused_whatever_it_is() -> None:
 def test_whatever_is_sent_is_what_stood_there(raw: bytes) -> None:
     line = decode_line(2, raw)
     assert bool(line.problem) or line.text.encode() == raw.removesuffix(b"\r")
+
+
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
+def test_utf_16_without_a_mark_is_refused_as_a_whole(encoding: str) -> None:
+    line = decode_line(1, "halo semua".encode(encoding))
+    assert line.fatal
+    assert "UTF-16" in line.problem
+    assert not decode_line(2, b"a\0").fatal

@@ -277,6 +277,18 @@ def test_no_hello_in_time_closes(bench: Bench) -> None:
     assert link.of(Closing)[-1].code is ErrorCode.HELLO_TIMEOUT  # type: ignore[attr-defined]
 
 
+def test_a_hello_that_was_said_in_time_may_wait_for_its_answer(bench: Bench) -> None:
+    """Another program may hold the database for longer than hello_timeout_s."""
+    link = bench.session()
+    link.receive(Hello(version=1, name="alice", secret="a" * 32))
+    bench.pass_time(100)
+    assert not link.closed
+    bench.settle()
+    assert link.of(Welcome)
+    bench.pass_time(10)
+    assert not link.closed
+
+
 @pytest.mark.parametrize("alpn", [None, "h2"])
 def test_another_protocol_is_turned_away_with_a_sentence(bench: Bench, alpn: str | None) -> None:
     link = bench.session(alpn)

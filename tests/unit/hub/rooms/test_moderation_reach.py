@@ -99,6 +99,13 @@ def test_a_guest_s_mute_outlasts_a_new_start_of_the_client(rig: HubRig) -> None:
         rig.do(guest, Say(client_id=1, room="lobby", text="hello"))
         assert guest.last(Refused).code is ErrorCode.MUTED
     act(rig, "unmute", "eve")
+    for secret in (SECRET, "8" * 32, "9" * 32):
+        rig.lose(guest)
+        rig.now += 1_000
+        rig.hub.tick()
+        guest = hello(rig, "eve", secret=secret)
+        rig.do(guest, Say(client_id=9, room="lobby", text="hello again"))
+        assert not guest.of(Refused), "one word lifts every mute of the name"
 
 
 # --- Ranks, reasons, archives -----------------------------------------------------------------------------------------
@@ -182,6 +189,14 @@ def test_the_only_member_of_a_private_room_has_to_be_sure(rig: HubRig) -> None:
     ok(rig, ann, InviteTo(ref=3, room="ops", person=who(bob)))
     rig.do(ann, Leave(ref=4, room="ops"))
     assert ann.last(Left).ref == 4, "an invited account can still come in, and owns it then"
+
+
+def test_who_is_invited_and_banned_cannot_take_a_private_room_over(rig: HubRig) -> None:
+    ann, bob = person(rig, "ann", "ops"), person(rig, "bob")
+    ok(rig, ann, SetRoom(ref=1, room="ops", private=True))
+    ok(rig, ann, InviteTo(ref=2, room="ops", person=who(bob)))
+    ok(rig, ann, Moderate(ref=3, room="ops", person=who(bob), act="ban"))
+    assert refused(rig, ann, Leave(ref=4, room="ops")) is ErrorCode.LAST_MEMBER
 
 
 def test_one_who_is_sure_leaves_and_a_public_room_asks_nothing(rig: HubRig) -> None:
