@@ -19,8 +19,8 @@ UNSEEN = {
     "name_kept_by_an_account_that_left":
         "test_late_hello.py::test_a_name_asked_for_by_an_account_that_leaves_before_it_has_it_is_free_again",
 }  # fmt: skip
-"""Planted bugs that 6,000 seeds do not show since requests are carried out in order, and the tests in tests/unit/hub that
-fail with each. Worlds that try these crossings on purpose would show them again."""
+"""Planted bugs that 6,000 seeds do not show since requests are carried out in order, and the tests in tests/unit/hub
+that fail with each. Worlds that try these crossings on purpose would show them again."""
 
 
 @pytest.mark.slow
