@@ -75,6 +75,7 @@ class AccountDirectory:
         self.banned = BanIndex(self.lasts)
         self.mutes: dict[int, Mute] = {}
         self._muted_names: dict[str, set[int]] = {}
+        self._muted_along: dict[int, int] = {}  # guests with a muted guest's name, and whose mute counts for them
         self.being_deleted: set[int] = set()
         self._serial = 0
         self.leaving: set[tuple[type[AccountRow], int]] = set()
@@ -178,14 +179,26 @@ class AccountDirectory:
         return self.banned.rows
 
     def mute_on(self, sender_id: int) -> Mute | None:
-        """Return the mute of a sender, if it lasts."""
+        """Return the mute of a sender, if it lasts; a guest with a muted guest's name shares that one."""
         mute = self.mutes.get(sender_id)
+        if mute is None and sender_id not in self.accounts:
+            mute = self.mutes.get(self._muted_along.get(sender_id, 0))
         return mute if mute is not None and self.lasts(mute.until_ms) else None
 
-    def guest_mute_on(self, name: str) -> Mute | None:
-        """Return the mute of a guest whose name is this one or looks like it, if it lasts."""
-        held = (self.mute_on(sender_id) for sender_id in self._muted_names.get(skeleton(name), ()))
-        return next((mute for mute in held if mute is not None and mute.sender_id not in self.accounts), None)
+    def mute_along(self, sender_id: int, name: str) -> None:
+        """Let the mute of a guest whose name is this one, or looks like it, count for this guest while it is here.
+
+        Starting the client anew, with another secret, is no way out of a mute. Nothing is stored, however often that
+        happens, and lifting the one mute lifts it for all.
+        """
+        for muted in self._muted_names.get(skeleton(name), ()):
+            if muted != sender_id and muted not in self.accounts and self.lasts(self.mutes[muted].until_ms):
+                self._muted_along[sender_id] = muted
+                return
+
+    def forget_muted_along(self, sender_id: int) -> None:
+        """A guest has left, and a mute that counted for it with its name counts for it no more."""
+        self._muted_along.pop(sender_id, None)
 
     def lasts(self, until_ms: int | None) -> bool:
         """Tell whether something with this end is still in force."""
@@ -263,7 +276,7 @@ class AccountDirectory:
             case Ban():
                 self.banned.put(row)
             case Mute():
-                self._drop(Mute, row.sender_id)
+                self._drop_mute(row.sender_id)
                 self.mutes[row.sender_id] = row
                 self._muted_names.setdefault(skeleton(row.name), set()).add(row.sender_id)
             case _:
@@ -281,11 +294,19 @@ class AccountDirectory:
             self._by_invite.pop(invite.token_hash, None)
         elif kind is Ban:
             self.banned.drop(number)
-        elif kind is Mute and (mute := self.mutes.pop(number, None)) is not None:
-            looks = skeleton(mute.name)
-            self._muted_names[looks].discard(number)
-            if not self._muted_names[looks]:
-                del self._muted_names[looks]
+        elif kind is Mute:
+            self._drop_mute(number)
+            if self._muted_along:
+                self._muted_along = {guest: muted for guest, muted in self._muted_along.items() if muted != number}
+
+    def _drop_mute(self, sender_id: int) -> None:
+        mute = self.mutes.pop(sender_id, None)
+        if mute is None:
+            return
+        looks = skeleton(mute.name)
+        self._muted_names[looks].discard(sender_id)
+        if not self._muted_names[looks]:
+            del self._muted_names[looks]
 
     def _drop_account(self, sender_id: int) -> None:
         self._unname(sender_id)

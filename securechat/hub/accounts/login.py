@@ -246,7 +246,7 @@ class LoginFlow:
             self._log.rename(member.sender_id, name, key)  # a Nick may have been recorded since the hello
         member.account = pending.entry.account is not None
         if not member.account and self._directory.mutes:
-            self._keep_muted(member)
+            self._directory.mute_along(member.sender_id, name)
         self._by_key[key] = member
         try:
             self._completion.complete(member, peer, pending.client, pending.entry, identity, old_name)
@@ -254,12 +254,6 @@ class LoginFlow:
             if old_name is None and not member.peers:
                 self.dismiss(member)  # it never came in, and nothing else would let go of it
             raise
-
-    def _keep_muted(self, member: Member) -> None:
-        """Mute a guest with a muted guest's name and another secret: starting the client anew is no way out of it."""
-        mute = self._directory.guest_mute_on(member.name)
-        if mute is not None and self._directory.mute_on(member.sender_id) is None:
-            self._context.changes.commit((Put(replace(mute, sender_id=member.sender_id, name=member.name)),))
 
     def _take_name(self, member: Member, name: str, key: str) -> None:
         """Give a member the name it has claimed, in place of the old one."""
@@ -341,6 +335,8 @@ class LoginFlow:
         self._take_name(member, name, name_key(name))
         if not member.account:
             self._log.rename(member.sender_id, name, member.key)
+            if self._directory.mutes:
+                self._directory.mute_along(member.sender_id, name)
         return old
 
     def registered(self, member: Member) -> None:
@@ -390,6 +386,7 @@ class LoginFlow:
 
     def dismiss(self, member: Member) -> None:
         """A member is gone; its reservation, if it has one, goes on."""
+        self._directory.forget_muted_along(member.sender_id)
         del self._members[member.sender_id]
         if self._by_key.get(member.key) is member:
             del self._by_key[member.key]

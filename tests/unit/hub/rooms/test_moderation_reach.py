@@ -24,6 +24,8 @@ from securechat.model import (
     Left,
     Message,
     Moderate,
+    Nick,
+    Quit,
     Refused,
     RoleChanged,
     Say,
@@ -98,6 +100,7 @@ def test_a_guest_s_mute_outlasts_a_new_start_of_the_client(rig: HubRig) -> None:
         guest = hello(rig, "eve", secret=secret)
         rig.do(guest, Say(client_id=1, room="lobby", text="hello"))
         assert guest.last(Refused).code is ErrorCode.MUTED
+    assert len(rig.hub.context.accounts.mutes) == 1, "coming back stores nothing"
     act(rig, "unmute", "eve")
     for secret in (SECRET, "8" * 32, "9" * 32):
         rig.lose(guest)
@@ -106,6 +109,26 @@ def test_a_guest_s_mute_outlasts_a_new_start_of_the_client(rig: HubRig) -> None:
         guest = hello(rig, "eve", secret=secret)
         rig.do(guest, Say(client_id=9, room="lobby", text="hello again"))
         assert not guest.of(Refused), "one word lifts every mute of the name"
+
+
+def test_a_muted_name_is_muted_from_the_welcome_on_and_cannot_be_taken_to_speak(rig: HubRig) -> None:
+    """Also where hello and message come in one write, or the name is taken by /nick."""
+    rig.lose(hello(rig, "eve", secret=SECRET))
+    guest = hello(rig, "eve", secret=SECRET)
+    act(rig, "mute", "eve", reason="", duration_s=None)
+    rig.do(guest, Quit())
+    new = hello(rig, "eve", secret="8" * 32)
+    rig.do(new, Nick(ref=1, name="mallory"), settle=False)
+    rig.do(new, Say(client_id=1, room="lobby", text="hello"))
+    assert [refused.code for refused in new.of(Refused)] == [ErrorCode.MUTED] * 2
+    rig.do(new, Quit())
+    other = hello(rig, "bob", secret="9" * 32)
+    rig.do(other, Nick(ref=1, name="Eve"))
+    rig.do(other, Say(client_id=1, room="lobby", text="hello"))
+    assert other.last(Refused).code is ErrorCode.MUTED
+    act(rig, "mute", "eve", reason="again", duration_s=None)
+    rig.do(other, Say(client_id=2, room="lobby", text="hello"))
+    assert len(other.of(Refused)) == 2
 
 
 # --- Ranks, reasons, archives -----------------------------------------------------------------------------------------
