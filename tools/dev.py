@@ -139,8 +139,7 @@ def port_of_server(python: str) -> int:
     data = os.environ.get("SECURECHAT_DATA") or str(ROOT / "securechat-data")
     status = run_quietly([python, "-P", "-m", "securechat.cli.admin", "status", "--json", "--data", data])
     try:
-        addresses = json.loads(status or "{}")["addresses"]
-        return int(addresses[0].rpartition(":")[2])
+        return int(json.loads(status or "{}")["listening"][0].rpartition(":")[2])
     except (ValueError, KeyError, IndexError):
         return 0
 

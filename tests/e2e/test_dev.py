@@ -17,6 +17,7 @@ from types import ModuleType
 import pytest
 
 from securechat.client.local_store import FOLDER
+from tests.support.server import ServerProcess
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 DEV = ROOT / "tools" / "dev.py"
@@ -331,10 +332,20 @@ def test_chat_goes_to_the_port_of_the_server_that_runs_here(
 ) -> None:
     (dev.ROOT / "certs").mkdir()
     (dev.ROOT / "certs" / "ca.pem").write_text("x", encoding="utf-8")
-    monkeypatch.setattr(dev, "run_quietly", lambda _: '{"addresses": ["127.0.0.1:24443"]}')
+    monkeypatch.setattr(dev, "port_of_server", lambda _: 24443)
     monkeypatch.delenv("SECURECHAT_STATE", raising=False)
     dev.main(["chat", *arguments])
     assert (became[-1][0][-2:] == ["--port", "24443"]) is asked
+
+
+def test_the_port_is_that_of_a_server_that_runs(
+    dev: ModuleType, server: ServerProcess, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Asked of a real server: a made-up answer once had another field than `status`."""
+    monkeypatch.setenv("SECURECHAT_DATA", str(server.data))
+    assert dev.port_of_server(sys.executable) == server.port
+    monkeypatch.setenv("SECURECHAT_DATA", str(tmp_path))
+    assert dev.port_of_server(sys.executable) == 0
 
 
 def test_a_certificate_that_cannot_be_renewed_stops_nobody(
