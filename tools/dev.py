@@ -388,12 +388,15 @@ def project_version() -> str:
 
 
 def project_hash() -> str:
-    """Return a hash of what pyproject.toml says about the project itself; settings of tools need no new install."""
+    """Return a hash of what an installation is made of: what pyproject.toml says about the project, the catalogues."""
     import tomllib  # noqa: PLC0415  (Python 3.11)
 
     content = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     relevant = [content.get("build-system"), content.get("project"), content.get("tool", {}).get("setuptools")]
-    return hashlib.sha256(json.dumps(relevant, sort_keys=True).encode()).hexdigest()
+    digest = hashlib.sha256(json.dumps(relevant, sort_keys=True).encode())
+    for path in sorted((ROOT / "securechat" / "locale").glob("*/LC_MESSAGES/*.po")):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()
 
 
 def stamp_path() -> Path:

@@ -1,0 +1,203 @@
+"""Looks texts up in the catalogue of the language in use (GNU gettext's .mo files, read by the standard library).
+
+The language belongs to the process: a program chooses it once at its start, and a client again with ``/lang``. A
+catalogue that cannot be read, a text that it lacks, and a translation that does not fit its arguments give English,
+because a person is better served by an English sentence than by none.
+"""
+
+from __future__ import annotations
+
+import gettext as gnu_gettext
+import os
+import struct
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+from securechat.translation.cldr import ENGLISH, FORMATS_OF, LocaleFormats
+from securechat.translation.formatting import format_text
+
+DOMAIN: Final = "securechat"
+DIRECTORY_VARIABLE: Final = "SECURECHAT_LOCALE_DIR"
+"""Names another folder of catalogues, so that a translation can be tried before it is installed."""
+
+
+class _Current:
+    """The language in use."""
+
+    language: str = "en"
+    translations: gnu_gettext.NullTranslations = gnu_gettext.NullTranslations()
+    formats: LocaleFormats = ENGLISH
+
+
+_current = _Current()
+
+
+def locale_directory() -> Path:
+    """Return the folder of the catalogues."""
+    other = os.environ.get(DIRECTORY_VARIABLE)
+    return Path(other) if other else Path(__file__).resolve().parent.parent / "locale"
+
+
+def use(wanted: str) -> str:
+    """Make a language the one in use.
+
+    Args:
+        wanted: its code, such as ``id``; see `languages.chosen`.
+
+    Returns:
+        Why its catalogue cannot be used, in English, which is in use then; empty when it can.
+    """
+    problem = ""
+    translations = gnu_gettext.NullTranslations()
+    if wanted != "en":
+        path = locale_directory() / wanted / "LC_MESSAGES" / f"{DOMAIN}.mo"
+        try:
+            with path.open("rb") as file:
+                translations = gnu_gettext.GNUTranslations(file)
+        except (OSError, ValueError, LookupError, struct.error) as error:
+            reason = getattr(error, "strerror", None) or "it is damaged"
+            problem = f"The translation {path} cannot be used: {reason}. English is used"
+            wanted = "en"
+    _current.translations = translations
+    _current.language = wanted
+    _current.formats = FORMATS_OF.get(wanted, ENGLISH)
+    _translate_argparse(wanted)
+    return problem
+
+
+def language() -> str:
+    """Return the code of the language in use."""
+    return _current.language
+
+
+def _translate_argparse(wanted: str) -> None:
+    """Have argparse, which asks the standard library's gettext for its own words, find them in this catalogue."""
+    gnu_gettext.bindtextdomain(DOMAIN, str(locale_directory()))
+    gnu_gettext.textdomain(DOMAIN)
+    os.environ["LANGUAGE"] = wanted  # where the standard library looks first
+
+
+# --- Translating at once ----------------------------------------------------------------------------------------------
+
+
+def _(msgid: str, /, **arguments: object) -> str:
+    """Translate a text and put its arguments in; fields are described in `formatting`.
+
+    Raises:
+        KeyError: the English text takes an argument that is missing.
+    """
+    return _formatted(_current.translations.gettext(msgid), msgid, arguments)
+
+
+def pgettext(context: str, msgid: str, /, **arguments: object) -> str:
+    """Translate a text that means different things in different places.
+
+    Args:
+        context: which of them; a part of the key, never shown.
+        msgid: the text.
+        arguments: those of the text.
+    """
+    return _formatted(_current.translations.pgettext(context, msgid), msgid, arguments)
+
+
+def ngettext(one: str, several: str, count: int, /, **arguments: object) -> str:
+    """Translate a text with a number in it, which its fields have as ``{count}``."""
+    translation = _current.translations.ngettext(one, several, count)
+    return _formatted(translation, one if count == 1 else several, {"count": count, **arguments})
+
+
+def _formatted(translation: str, english_text: str, arguments: Mapping[str, object]) -> str:
+    if translation is not english_text:
+        shown = {name: translated(each) if isinstance(each, str) else each for name, each in arguments.items()}
+        try:
+            return format_text(translation, shown, _current.formats, _current.translations.ngettext)
+        except (KeyError, TypeError, ValueError):
+            pass  # a translation that does not fit; the checks of tools/translations.py find it
+    return format_text(english_text, arguments, _current.formats, _current.translations.ngettext)
+
+
+def N_(msgid: str) -> str:  # noqa: N802 - the name that gettext's tools know
+    """Mark a text for the catalogue and return it as it is: for a table whose user translates or stays in English."""
+    return msgid
+
+
+# --- Translating later ------------------------------------------------------------------------------------------------
+
+
+class Text:
+    """A constant text that is translated each time it is used: call it with its arguments.
+
+    Args:
+        msgid: the text.
+    """
+
+    __slots__ = ("msgid",)
+
+    def __init__(self, msgid: str) -> None:
+        self.msgid = msgid
+
+    def __call__(self, /, **arguments: object) -> str:
+        """Return the text in the language in use."""
+        return _(self.msgid, **arguments)
+
+    def __str__(self) -> str:
+        return _(self.msgid)
+
+    def __repr__(self) -> str:
+        return f"Text({self.msgid!r})"
+
+    def english(self, /, **arguments: object) -> str:
+        """Return the text in English, for logs and programs."""
+        return format_text(self.msgid, arguments)
+
+
+class Sentence(str):
+    """The text of an error: a str in English that knows its template, so that `translated` can show it to a person.
+
+    An argument that is a `Sentence` itself is translated with it.
+
+    Args:
+        template: the text.
+        arguments: those of the text.
+    """
+
+    __slots__ = ("_arguments", "_count", "_several", "_template")
+
+    _template: str
+    _several: str
+    _count: int | None
+    _arguments: Mapping[str, object]
+
+    def __new__(cls, template: str, /, **arguments: object) -> Sentence:
+        """Format the English text."""
+        made = super().__new__(cls, format_text(template, arguments))
+        made._template, made._several, made._count, made._arguments = template, "", None, arguments
+        return made
+
+    @property
+    def translation(self) -> str:
+        """The text in the language in use."""
+        if self._count is None:
+            return _(self._template, **self._arguments)
+        return ngettext(self._template, self._several, self._count, **self._arguments)
+
+
+def nsentence(one: str, several: str, count: int, /, **arguments: object) -> Sentence:
+    """Return the `Sentence` for a number, which its fields have as ``{count}``."""
+    made = Sentence(one if count == 1 else several, count=count, **arguments)
+    made._template, made._several, made._count, made._arguments = one, several, count, arguments
+    return made
+
+
+def translated(text: str | BaseException) -> str:
+    """Return a text for a person: in the language in use where it is a `Sentence` or an error made with one."""
+    if isinstance(text, BaseException):
+        first = text.args[0] if text.args else None
+        text = first if isinstance(first, Sentence) and str(first) == str(text) else str(text)
+    return text.translation if isinstance(text, Sentence) else text
+
+
+def english(text: str) -> str:
+    """Return a text for a log: plain English, of a `Sentence` too."""
+    return str.__str__(text)

@@ -1,0 +1,136 @@
+"""Dates, times, numbers and lists of each language. Made by tools/cldr_formats.py from CLDR; do not edit."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+
+class LocaleFormats(NamedTuple):
+    """How a language writes dates, times, numbers and lists.
+
+    Args:
+        date: the pattern of a date (UTS #35): EEEE, MMMM, MMM, dd, d and y.
+        date_time_separator: between a date and a time.
+        clock_separator: between hours and minutes.
+        decimal: the decimal separator.
+        group: between groups of three digits.
+        list_pair: between the two items of a list of two.
+        list_middle: between two items of a longer list.
+        list_end: before its last item.
+        months: January first.
+        short_months: the same, abbreviated.
+        weekdays: Monday first.
+    """
+
+    date: str
+    date_time_separator: str
+    clock_separator: str
+    decimal: str
+    group: str
+    list_pair: str
+    list_middle: str
+    list_end: str
+    months: tuple[str, ...]
+    short_months: tuple[str, ...]
+    weekdays: tuple[str, ...]
+
+
+FORMATS_OF: Mapping[str, LocaleFormats] = {
+    "en": LocaleFormats(
+        date="d MMM y",
+        date_time_separator=", ",
+        clock_separator=":",
+        decimal=".",
+        group=",",
+        list_pair=" and ",
+        list_middle=", ",
+        list_end=" and ",
+        months=(
+            "January",
+            "February",
+            "March",
+            "April",
+            "May",
+            "June",
+            "July",
+            "August",
+            "September",
+            "October",
+            "November",
+            "December",
+        ),
+        short_months=(
+            "Jan",
+            "Feb",
+            "Mar",
+            "Apr",
+            "May",
+            "Jun",
+            "Jul",
+            "Aug",
+            "Sept",
+            "Oct",
+            "Nov",
+            "Dec",
+        ),
+        weekdays=(
+            "Monday",
+            "Tuesday",
+            "Wednesday",
+            "Thursday",
+            "Friday",
+            "Saturday",
+            "Sunday",
+        ),
+    ),
+    "id": LocaleFormats(
+        date="d MMM y",
+        date_time_separator=" ",
+        clock_separator=".",
+        decimal=",",
+        group=".",
+        list_pair=" dan ",
+        list_middle=", ",
+        list_end=", dan ",
+        months=(
+            "Januari",
+            "Februari",
+            "Maret",
+            "April",
+            "Mei",
+            "Juni",
+            "Juli",
+            "Agustus",
+            "September",
+            "Oktober",
+            "November",
+            "Desember",
+        ),
+        short_months=(
+            "Jan",
+            "Feb",
+            "Mar",
+            "Apr",
+            "Mei",
+            "Jun",
+            "Jul",
+            "Agu",
+            "Sep",
+            "Okt",
+            "Nov",
+            "Des",
+        ),
+        weekdays=(
+            "Senin",
+            "Selasa",
+            "Rabu",
+            "Kamis",
+            "Jumat",
+            "Sabtu",
+            "Minggu",
+        ),
+    ),
+}
+
+ENGLISH = FORMATS_OF["en"]

@@ -1,0 +1,93 @@
+"""The catalogues: both have every text, with the same fields; what is made from CLDR is fresh."""
+
+from __future__ import annotations
+
+import ast
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.support.locales import translations_tool
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+tool = translations_tool()
+
+
+def test_both_catalogues_are_complete() -> None:
+    source = tool.extracted()
+    found = [each for language in tool.LANGUAGES for each in tool.problems(language, source)]
+    assert not found, "\n".join(found)
+
+
+def test_a_catalogue_is_written_as_the_tool_writes_it() -> None:
+    source = tool.extracted()
+    for language in tool.LANGUAGES:
+        assert tool.catalogue_path(language).read_bytes() == tool.updated(language, source), language
+
+
+def test_what_is_wrong_with_a_catalogue_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tool, "LOCALES", ROOT / "securechat" / "locale")
+    source = tool.Catalog(locale="en")
+    for msgid in ("whole {a}", "lacks a field {a}", "has another {a}", "not translated", " blank"):
+        source.add(msgid, None)
+    source.add("missing", None)
+    known = tool.Catalog(locale="id")
+    known.add("whole {a}", "utuh {a}")
+    known.add("lacks a field {a}", "kurang")
+    known.add("has another {a}", "lain {b}")
+    known.add("not translated", "")
+    known.add(" blank", "kosong")
+    known.add("stale", "lama")
+    monkeypatch.setattr(tool, "read", lambda _language: known)
+    found = "\n".join(tool.problems("id", source))
+    assert "whole" not in found
+    for words in ("'lacks a field {a}' differ", "'has another {a}' differ", "'not translated' is not", "' blank' and"):
+        assert words in found
+    assert "'missing' is missing" in found
+    assert "'stale' is no longer" in found
+
+
+def test_the_formats_are_those_of_cldr() -> None:
+    sys.path.insert(0, str(ROOT / "tools"))
+    try:
+        import cldr_formats
+    finally:
+        sys.path.remove(str(ROOT / "tools"))
+    assert cldr_formats.MODULE.read_text(encoding="utf-8") == cldr_formats.module(), "run: python tools/cldr_formats.py"
+
+
+def _assigns_underscore(function: ast.AST) -> bool:
+    return any(
+        isinstance(node, ast.Name) and node.id == "_" and isinstance(node.ctx, ast.Store) for node in ast.walk(function)
+    ) or any(isinstance(node, ast.arg) and node.arg == "_" for node in ast.walk(function))
+
+
+def translating_modules() -> list[Path]:
+    paths = [*(ROOT / "securechat").rglob("*.py"), ROOT / "tools" / "dev.py", ROOT / "tools" / "gen_certs.py"]
+    return [path for path in sorted(paths) if "import" in (text := path.read_text(encoding="utf-8")) and "_(" in text]
+
+
+@pytest.mark.parametrize("path", translating_modules(), ids=lambda path: str(path.relative_to(ROOT)))
+def test_texts_are_constants_and_translated_in_time(path: Path) -> None:
+    """No variable hides ``_``, none translates while a module is read, and each text is a literal."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    imported = (node for node in ast.walk(tree) if isinstance(node, ast.ImportFrom))
+    imports = {alias.asname or alias.name for node in imported for alias in node.names}
+    if "_" in imports:
+        assert not _assigns_underscore(tree), "a variable hides the function _"
+    functions = (node for node in ast.walk(tree) if isinstance(node, (ast.FunctionDef, ast.Lambda)))
+    inside = {id(node) for function in functions for node in ast.walk(function)}
+    for node in ast.walk(tree):
+        if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Name)):
+            continue
+        name = node.func.id
+        if name not in imports or name not in {*tool.KEYWORDS}:
+            continue
+        texts = node.args[:2] if name in ("ngettext", "nsentence", "pgettext") else node.args[:1]
+        where = f"line {node.lineno}"
+        if "translation" not in path.parts:
+            assert texts, where
+            assert all(isinstance(each, ast.Constant) and isinstance(each.value, str) for each in texts), where
+        if name in ("_", "ngettext", "pgettext"):
+            assert id(node) in inside, f"{where}: translated while the module is read; use Text"

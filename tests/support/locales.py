@@ -1,0 +1,61 @@
+"""Catalogues for tests: small ones, and the pseudo-locale that brackets every text."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from types import ModuleType
+from typing import TypeAlias
+
+from babel.messages import Catalog
+from babel.messages.mofile import write_mo
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+PSEUDO = "qps"
+"""The code of the pseudo-locale; ISO 639 leaves qaa to qtz to everybody."""
+LEFT, RIGHT = "⟦", "⟧"
+
+Key: TypeAlias = str | tuple[str, str]
+
+
+def translations_tool() -> ModuleType:
+    """Return the module tools/translations.py."""
+    sys.path.insert(0, str(ROOT / "tools"))
+    try:
+        return importlib.import_module("translations")
+    finally:
+        sys.path.remove(str(ROOT / "tools"))
+
+
+def write_catalogue(
+    folder: Path,
+    language: str,
+    texts: Mapping[Key, str | tuple[str, ...]],
+    contexts: Mapping[tuple[str, str], str] | None = None,
+) -> Path:
+    """Write a compiled catalogue into a folder for SECURECHAT_LOCALE_DIR; returns its path."""
+    catalog = Catalog(locale="id" if language == "id" else "en", charset="utf-8")
+    for msgid, msgstr in texts.items():
+        catalog.add(msgid, msgstr)
+    for (context, msgid), msgstr in (contexts or {}).items():
+        catalog.add(msgid, msgstr, context=context)
+    path = folder / language / "LC_MESSAGES" / "securechat.mo"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("wb") as file:
+        write_mo(file, catalog)
+    return path
+
+
+def write_pseudo_locale(folder: Path) -> None:
+    """Write the pseudo-locale: every text of the source between brackets."""
+    catalog = Catalog(locale="en", charset="utf-8")
+    tool = translations_tool()
+    for message in tool.entries(tool.read("en")):
+        forms = tuple(f"{LEFT}{form}{RIGHT}" for form in tool.forms(message.id))
+        catalog.add(message.id, forms if isinstance(message.id, tuple) else forms[0], context=message.context)
+    path = folder / PSEUDO / "LC_MESSAGES" / "securechat.mo"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("wb") as file:
+        write_mo(file, catalog)

@@ -1,0 +1,238 @@
+#!/usr/bin/env python3
+"""Keep the catalogues of ``securechat/locale``: extract the texts of the source, check the translations, compile them.
+
+    python tools/translations.py update    take new and changed texts of the source into both catalogues
+    python tools/translations.py check     find what is missing, stale or does not fit; exit code 1 when anything is
+    python tools/translations.py compile   write the .mo files, and messages.json for the page
+
+An installation compiles by itself (tools/build_backend.py), and so do the tests. Translators edit the .po files alone.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from babel.messages import Catalog, Message
+from babel.messages.extract import extract_from_dir
+from babel.messages.mofile import write_mo
+from babel.messages.pofile import read_po, write_po
+
+ROOT = Path(__file__).resolve().parent.parent
+LOCALES = ROOT / "securechat" / "locale"
+LANGUAGES = ("en", "id")
+PLURALS = {"en": "(n != 1)", "id": "0"}
+KEYWORDS: Mapping[str, Any] = {
+    "_": None,
+    "N_": None,
+    "Text": None,
+    "Sentence": None,
+    "ngettext": (1, 2),
+    "nsentence": (1, 2),
+    "pgettext": ((1, "c"), 2),
+    "_unit": (2, 3),
+}
+SOURCES = (("securechat", "**.py"), ("tools", "dev.py"), ("tools", "gen_certs.py"))
+HEADER = "# securechat in {language}. Texts come from the source: see tools/translations.py.\n"
+FIELD = re.compile(r"\{([a-z_0-9]*(?::[a-z]+)?)\}")
+PAGE = ("securechat/text/refusals.py", "securechat/client/catalogue/", "securechat/server/web/")
+"""Where the texts of the web page come from: it says refusals and events in the client's words."""
+
+
+ARGPARSE_TEXTS = (
+    "usage: ",
+    "options",
+    "positional arguments",
+    "show this help message and exit",
+    "show program's version number and exit",
+    "%(prog)s: error: %(message)s\n",
+    "argument %(argument_name)s: %(message)s",
+    "unrecognized arguments: %s",
+    "the following arguments are required: %s",
+    "expected one argument",
+    "expected at least one argument",
+    "not allowed with argument %s",
+    "one of the arguments %s is required",
+    "invalid choice: %(value)r (choose from %(choices)s)",
+    "invalid %(type)s value: %(value)r",
+    "ignored explicit argument %r",
+    "ambiguous option: %(option)s could match %(matches)s",
+)
+"""The words of Python's argparse that our programs show; argparse looks them up in our catalogue."""
+
+
+def extracted() -> Catalog:
+    """Return every text of the source, with the files it stands in."""
+    catalog = Catalog(project="securechat", charset="utf-8")
+    for folder, pattern in SOURCES:
+        found = extract_from_dir(
+            ROOT / folder,
+            [(pattern, "python")],
+            keywords=KEYWORDS,
+            comment_tags=("Translators:",),
+            strip_comment_tags=True,
+        )
+        for name, _line, message, comments, context in found:
+            if name.startswith("testing/"):
+                continue
+            catalog.add(message, None, [(f"{folder}/{name}", None)], auto_comments=comments, context=context)
+    for text in ARGPARSE_TEXTS:
+        catalog.add(text, None, [("argparse", None)])
+    return catalog
+
+
+def catalogue_path(language: str) -> Path:
+    """Return the .po file of a language."""
+    return LOCALES / language / "LC_MESSAGES" / "securechat.po"
+
+
+def read(language: str) -> Catalog:
+    """Return the catalogue of a language; an empty one where there is none yet."""
+    path = catalogue_path(language)
+    if not path.exists():
+        return Catalog(locale=language, project="securechat", charset="utf-8")
+    with path.open("rb") as file:
+        return read_po(file, locale=language, charset="utf-8")
+
+
+def key(message: Message) -> tuple[str, tuple[str, ...]]:
+    """Return what identifies a text: its context and its English forms."""
+    return message.context or "", forms(message.id)
+
+
+def forms(value: Any) -> tuple[str, ...]:
+    """Return the forms of a text or translation."""
+    return tuple(value) if isinstance(value, (list, tuple)) else (value,)
+
+
+def entries(catalog: Catalog) -> Iterator[Message]:
+    """Return the texts of a catalogue, without its header."""
+    return (message for message in catalog if message.id)
+
+
+def updated(language: str, source: Catalog) -> bytes:
+    """Return the .po file of a language with the texts of the source: translations that still fit are kept."""
+    known = {key(message): message.string for message in entries(read(language))}
+    fresh = Catalog(locale=language, charset="utf-8", project="securechat", header_comment="")
+    for message in sorted(entries(source), key=lambda each: (min(each.locations)[0], key(each))):
+        string = message.id if language == "en" else known.get(key(message), "")
+        if language == "id" and isinstance(message.id, tuple):
+            string = forms(string)[:1] if string else ("",)
+        fresh.add(
+            message.id,
+            string,
+            sorted({(name, None) for name, _line in message.locations}),
+            auto_comments=message.auto_comments,
+            context=message.context,
+        )
+    return serialized(language, fresh)
+
+
+def serialized(language: str, catalog: Catalog) -> bytes:
+    """Return a .po file: no dates, names or line numbers, which would differ without a reason."""
+    import io  # noqa: PLC0415
+
+    buffer = io.BytesIO()
+    write_po(buffer, catalog, width=100, omit_header=True, include_lineno=False)
+    header = (
+        HEADER.format(language=language)
+        + 'msgid ""\nmsgstr ""\n'
+        + f'"Language: {language}\\n"\n'
+        + '"MIME-Version: 1.0\\n"\n"Content-Type: text/plain; charset=utf-8\\n"\n"Content-Transfer-Encoding: 8bit\\n"\n'
+        + f'"Plural-Forms: nplurals={1 if language == "id" else 2}; plural={PLURALS[language]};\\n"\n\n'
+    )
+    return header.encode() + buffer.getvalue().strip() + b"\n"
+
+
+def problems(language: str, source: Catalog) -> Iterator[str]:
+    """Find what is missing, stale or does not fit in the catalogue of a language."""
+    path = catalogue_path(language).relative_to(ROOT)
+    known = {key(message): message for message in entries(read(language))}
+    wanted = {key(message): message for message in entries(source)}
+    for each in sorted(wanted.keys() - known.keys()):
+        yield f"{path}: {each[1][0]!r} is missing. Run: python tools/translations.py update"
+    for each in sorted(known.keys() - wanted.keys()):
+        yield f"{path}: {each[1][0]!r} is no longer in the source. Run: python tools/translations.py update"
+    for each in sorted(known.keys() & wanted.keys()):
+        message = known[each]
+        strings = forms(message.string)
+        if not all(strings):
+            yield f"{path}: {each[1][0]!r} is not translated"
+            continue
+        if message.fuzzy:
+            yield f"{path}: {each[1][0]!r} is marked fuzzy. Check it and remove the mark"
+        most = max((sorted(FIELD.findall(form)) for form in each[1]), key=len)
+        for string in strings:
+            if sorted(FIELD.findall(string)) != most and not (len(strings) > 1 and language == "en"):
+                yield f"{path}: the fields of {each[1][0]!r} differ in its translation: {string!r}"
+            if (string[:1] == " ", string[-1:] in " \n") != (each[1][0][:1] == " ", each[1][0][-1:] in " \n"):
+                yield f"{path}: only one of {each[1][0]!r} and its translation begins or ends with a space"
+
+
+def compile_catalogues(target: Path = LOCALES) -> None:
+    """Write the .mo file of each language, and messages.json for the page; both appear at once, or not."""
+    for language in LANGUAGES:
+        catalog = read(language)
+        folder = target / language / "LC_MESSAGES"
+        folder.mkdir(parents=True, exist_ok=True)
+        scratch = folder / f"securechat.mo.{os.getpid()}"
+        with scratch.open("wb") as file:
+            write_mo(file, catalog)
+        scratch.replace(folder / "securechat.mo")
+        scratch = target / language / f"messages.json.{os.getpid()}"
+        scratch.write_text(json.dumps(page(catalog), ensure_ascii=False, separators=(",", ":")), encoding="utf-8")
+        scratch.replace(target / language / "messages.json")
+
+
+def page(catalog: Catalog) -> dict[str, str | list[str]]:
+    """Return the texts that the page needs: by msgid, with its context before a U+0004 as in .mo files.
+
+    A translation with plural forms is a list, in the order of CLDR's categories that the language has.
+    """
+    texts: dict[str, str | list[str]] = {}
+    for message in entries(catalog):
+        if any(name.startswith(PAGE) for name, _line in message.locations):
+            name = forms(message.id)[0]
+            several = isinstance(message.id, tuple)
+            texts[f"{message.context}\4{name}" if message.context else name] = (
+                list(forms(message.string)) if several else forms(message.string)[0]
+            )
+    return texts
+
+
+def is_stale() -> bool:
+    """Tell whether a catalogue was changed after it was compiled."""
+    for language in LANGUAGES:
+        compiled = LOCALES / language / "LC_MESSAGES" / "securechat.mo"
+        if not compiled.exists() or compiled.stat().st_mtime_ns < catalogue_path(language).stat().st_mtime_ns:
+            return True
+    return False
+
+
+def main(arguments: list[str]) -> int:
+    """Run a command; returns the exit code."""
+    if arguments == ["update"]:
+        source = extracted()
+        for language in LANGUAGES:
+            catalogue_path(language).parent.mkdir(parents=True, exist_ok=True)
+            catalogue_path(language).write_bytes(updated(language, source))
+        return 0
+    if arguments == ["check"]:
+        source = extracted()
+        found = [each for language in LANGUAGES for each in problems(language, source)]
+        print("\n".join(found) or "Both catalogues are complete")
+        return 1 if found else 0
+    if arguments == ["compile"]:
+        compile_catalogues()
+        return 0
+    print(__doc__, file=sys.stderr)
+    return 2
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
