@@ -11,6 +11,7 @@ that it is too old.
 
 from __future__ import annotations
 
+import ast
 import contextlib
 import hashlib
 import importlib.util
@@ -30,16 +31,10 @@ NEWER = ("python3.14", "python3.13", "python3.12", "python3.11")
 ROOT = Path(__file__).resolve().parent.parent
 VENV = ROOT / ".venv"
 WINDOWS = os.name == "nt"
-USAGE = """\
-usage: python3 tools/dev.py serve [server options]        set everything up and start a server
-       python3 tools/dev.py chat [client options]         start a client
-       python3 tools/dev.py admin COMMAND                 manage the server that `serve` has started
-       python3 tools/dev.py certs [options]               make or renew certificates, the server's or a user's
-       python3 tools/dev.py test [--fast] [pytest options]  run every check; --fast skips the slow tests
-
-`serve --help`, `chat --help`, `admin --help` and `certs --help` list the options."""
 FROM_CHECKOUT = {"SECURECHAT_BANNER": "dev"}
 """Has the programs name commands that work here (securechat/programs.py)."""
+texts: dict[str, str] = {}
+"""The translations of this file's texts into the user's language; empty in English."""
 
 
 class Problem(Exception):
@@ -50,6 +45,7 @@ def main(arguments: Sequence[str]) -> int:
     """Run one subcommand; returns the exit code (POSIX: all but test do not return, they become the program)."""
     hold_closed_streams()
     try:
+        choose_language(arguments)
         return flushed(run(arguments))
     except Problem as problem:
         say(f"dev: {problem}")
@@ -58,8 +54,12 @@ def main(arguments: Sequence[str]) -> int:
         return 130
     except OSError as error:
         discard(sys.stdout)
-        where = f"{error.filename}: " if error.filename else "The output cannot be written: "
-        say(f"dev: {where}{error.strerror or error}")
+        why = error.strerror or str(error)
+        say(
+            f"dev: {error.filename}: {why}"
+            if error.filename
+            else _("dev: The output cannot be written: {why}", why=why)
+        )
         return 1
 
 
@@ -72,12 +72,28 @@ def run(arguments: Sequence[str]) -> int:
     if not arguments or arguments[0] not in commands:
         asked = bool(arguments) and arguments[0] in ("-h", "--help", "help")
         if asked:
-            print(USAGE)
+            print(usage())
         else:
-            say(USAGE)
+            say(usage())
         return 0 if asked else 2
     check_python(sys.version_info[:3])
     return commands[arguments[0]](list(arguments[1:]))
+
+
+def usage() -> str:
+    """Return the page of ``--help``."""
+    rows = (
+        ("serve [OPTIONS]", _("set everything up and start a server")),
+        ("chat [OPTIONS]", _("start a client")),
+        ("admin COMMAND", _("manage the server that `serve` has started")),
+        ("certs [OPTIONS]", _("make or renew certificates, the server's or a user's")),
+        ("test [--fast] [OPTIONS]", _("run every check; --fast skips the slow tests")),
+    )
+    width = max(len(row[0]) for row in rows)
+    head = [f"python3 tools/dev.py {typed:{width}}  {what}" for typed, what in rows]
+    first = _("usage: ")
+    tail = _("`serve --help`, `chat --help`, `admin --help` and `certs --help` list the options.")
+    return "\n".join([first + head[0], *(" " * len(first) + each for each in head[1:]), "", tail])
 
 
 # --- The commands -----------------------------------------------------------------------------------------------------
@@ -173,7 +189,7 @@ def test(arguments: list[str]) -> int:
     }
     failed = [name for name, command in checks.items() if not check(name, command)]
     if failed:
-        print(f"dev: Failed before the tests: {', '.join(failed)}")
+        print(_("dev: Failed before the tests: {checks}", checks=", ".join(failed)))
     # Two workers for each of the two cores that CI has: the tests that start processes wait half of their time.
     selection = ["-m", "not slow"] if fast else []
     alone = is_given(arguments, "--numprocesses", "--pdb") or any(each.startswith("-n") for each in arguments)
@@ -202,16 +218,22 @@ def see_to_certificates(python: str) -> None:
     """
     command = [python, str(ROOT / "tools" / "gen_certs.py"), "--if-needed", "--dir", str(ROOT / "certs")]
     environment = {**os.environ, **FROM_CHECKOUT}
+    bundle = ROOT / "certs" / "server.pem"
+    before = changed_at(bundle)
     done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
-    for line in done.stdout.splitlines():
-        if line.startswith("Wrote "):
-            print(line)
+    if changed_at(bundle) != before:
+        print(done.stdout.partition("\n\n")[0])  # the files that were written; what to do next comes from the server
     if done.returncode == 0:
         return
-    reason = done.stderr.strip().splitlines()[-1:] or ["gen_certs.py failed without a word"]
-    if not (ROOT / "certs" / "server.pem").exists():
-        raise Problem(reason[0])
-    print(f"dev: The certificate could not be renewed: {reason[0]}", file=sys.stderr)
+    reason = (done.stderr.strip().splitlines() or [_("gen_certs.py failed without a word")])[-1]
+    if not bundle.exists():
+        raise Problem(reason)
+    say(_("dev: The certificate could not be renewed: {why}", why=reason))
+
+
+def changed_at(path: Path) -> float:
+    """Return when a file was last written; 0 where there is none."""
+    return path.stat().st_mtime if path.exists() else 0
 
 
 # --- The set-up -------------------------------------------------------------------------------------------------------
@@ -229,7 +251,7 @@ def set_up(extra: str | None = None) -> str:
     python = venv_python()
     with only_one():
         if VENV.exists() and (reason := what_is_broken()):
-            print(f"dev: Making .venv again: {reason}", flush=True)
+            print(_("dev: Making .venv again: {why}", why=reason), flush=True)
             remove_venv()
         if not VENV.exists():
             make_venv()
@@ -250,7 +272,7 @@ def make_venv() -> None:
     """
     if missing := [name for name in ("venv", "ensurepip") if importlib.util.find_spec(name) is None]:
         raise Problem(venv_hint(missing))
-    print("dev: Making .venv", flush=True)
+    print(_("dev: Making .venv"), flush=True)
     made = subprocess.run(
         [sys.executable, "-m", "venv", str(VENV)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False
     )
@@ -266,12 +288,12 @@ def install(python: str, extras: Sequence[str]) -> None:
     Raises:
         Problem: pip failed; it has said why.
     """
-    print("dev: Installing securechat and its dependencies into .venv (only after a change)", flush=True)
+    print(_("dev: Installing securechat and its dependencies into .venv (only after a change)"), flush=True)
     what = f"{ROOT}[{','.join(extras)}]" if extras else str(ROOT)
     command = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-user", "-e", what]
     if subprocess.run(command, check=False, stdin=subprocess.DEVNULL).returncode != 0:
         raise Problem(
-            "The installation failed (see the message of pip above). Is this machine online? Then run it again"
+            _("The installation failed (see the message of pip above). Is this machine online? Then run it again")
         )
 
 
@@ -279,17 +301,17 @@ def what_is_broken() -> str:
     """Say why the ``.venv`` that is there cannot be used; empty when it can."""
     stamp = read_stamp()
     if stamp and stamp.get("root") != str(ROOT):
-        return "the checkout was moved"
+        return _("the checkout was moved")
     try:
         version = python_version(venv_python())
     except Problem:
-        return "its Python does not run"
+        return _("its Python does not run")
     if stamp and stamp.get("python") != version:
-        return f"its Python was {stamp.get('python')} and is {version} now"
+        return _("its Python was {old} and is {new} now", old=stamp.get("python"), new=version)
     if tuple(int(part) for part in version.split(".")) < OLDEST:
-        return f"its Python is {version}"
+        return _("its Python is {version}", version=version)
     if not stamp and run_quietly([venv_python(), "-m", "pip", "--version"]) is None:
-        return "it has no pip"
+        return _("it has no pip")
     return ""
 
 
@@ -307,7 +329,11 @@ def remove_venv() -> None:
     except OSError as error:
         what = error.filename or VENV
         raise Problem(
-            f"Cannot remove {what}: {error.strerror}. Stop the programs that run from it, or delete it yourself"
+            _(
+                "Cannot remove {what}: {why}. Stop the programs that run from it, or delete it yourself",
+                what=what,
+                why=error.strerror,
+            )
         ) from None
 
 
@@ -318,10 +344,10 @@ def only_one() -> Iterator[None]:
     try:
         handle = path.open("w")
     except OSError as error:
-        raise Problem(f"Cannot write in {ROOT}: {error.strerror}") from None
+        raise Problem(_("Cannot write in {folder}: {why}", folder=ROOT, why=error.strerror)) from None
     with handle:
         if not try_lock(handle.fileno()):
-            print("dev: Waiting for another set-up of this checkout to finish", flush=True)
+            print(_("dev: Waiting for another set-up of this checkout to finish"), flush=True)
             while not try_lock(handle.fileno()):
                 time.sleep(0.2)
         yield
@@ -354,10 +380,13 @@ def check_python(version: tuple[int, ...]) -> None:
     """
     if version >= OLDEST:
         return
-    sentence = f"securechat needs Python 3.11 or newer, but this is {'.'.join(map(str, version))}"
+    present = ".".join(map(str, version))
     if newer := next((name for name in NEWER if shutil.which(name)), None):
-        sentence += f". Run it with {newer} instead of python3"
-    raise Problem(sentence)
+        sentence = (
+            "securechat needs Python 3.11 or newer, but this is {version}. Run it with {newer} instead of python3"
+        )
+        raise Problem(sentence.format(version=present, newer=newer))
+    raise Problem(f"securechat needs Python 3.11 or newer, but this is {present}")
 
 
 def venv_hint(missing: Sequence[str], release: Path = Path("/etc/os-release")) -> str:
@@ -373,12 +402,19 @@ def venv_hint(missing: Sequence[str], release: Path = Path("/etc/os-release")) -
         family = {entries.get("ID", "").strip('"'), *entries.get("ID_LIKE", "").strip('"').split()}
         if family & {"debian", "ubuntu"}:
             sudo = "" if not WINDOWS and os.geteuid() == 0 else "sudo "
-            return (
-                "This Python cannot make virtual environments. Install the missing package:\n\n"
-                f"    {sudo}apt install python{version}-venv\n\nand run the command again"
+            package = f"{sudo}apt install python{version}-venv"
+            return "\n\n".join(
+                (
+                    _("This Python cannot make virtual environments. Install the missing package:"),
+                    f"    {package}",
+                    _("and run the command again"),
+                )
             )
-    lacks = " and ".join(missing)
-    return f"This Python {version} cannot make virtual environments ({lacks} missing). Install your system's package"
+    return _(
+        "This Python {version} cannot make virtual environments ({modules} missing). Install your system's package",
+        version=version,
+        modules=", ".join(missing),
+    )
 
 
 def project_version() -> str:
@@ -432,7 +468,7 @@ def python_version(python: str) -> str:
     code = "import sys, encodings; assert sys.prefix != sys.base_prefix; print('%d.%d' % sys.version_info[:2])"
     version = run_quietly([python, "-I", "-c", code])
     if version is None:
-        raise Problem(python + " does not run")
+        raise Problem(_("{program} does not run", program=python))
     return version
 
 
@@ -488,7 +524,46 @@ def exec_(command: Sequence[str], environment: Mapping[str, str]) -> NoReturn:
     try:
         os.execve(command[0], list(command), dict(environment))  # noqa: S606
     except OSError as error:
-        raise Problem(f"Cannot start {shlex.quote(command[0])}: {error.strerror}") from None
+        raise Problem(_("Cannot start {program}: {why}", program=shlex.quote(command[0]), why=error.strerror)) from None
+
+
+# --- The language -----------------------------------------------------------------------------------------------------
+
+
+def choose_language(arguments: Sequence[str]) -> None:
+    """Read the translations for the user, from their source: nothing is compiled before the first set-up."""
+    if sys.version_info[:2] < OLDEST:
+        return  # it cannot read the package
+    sys.path.insert(0, str(ROOT))
+    from securechat.translation import chosen  # noqa: PLC0415
+
+    language, _problem = chosen(arguments)  # the program that is started names a language that does not exist
+    source = ROOT / "securechat" / "locale" / language / "LC_MESSAGES" / "securechat.po"
+    texts.clear()
+    if language != "en" and source.exists():
+        texts.update(read_catalogue(source))
+
+
+def read_catalogue(path: Path) -> dict[str, str]:
+    """Return the texts without plural forms of a .po file, with their translations."""
+    found: dict[str, str] = {}
+    entry: dict[str, str] = {}
+    field = ""
+    for line in [*path.read_text(encoding="utf-8").splitlines(), ""]:
+        if not line:
+            if entry.get("msgid"):
+                found[entry["msgid"]] = entry.get("msgstr") or entry["msgid"]
+            entry = {}
+        elif not line.startswith("#"):
+            keyword, quote, text = line.partition('"')
+            field = keyword.strip() or field
+            entry[field] = entry.get(field, "") + ast.literal_eval(quote + text)
+    return found
+
+
+def _(text: str, **arguments: object) -> str:
+    """Translate a text and put its arguments in."""
+    return texts.get(text, text).format(**arguments)
 
 
 # --- The streams ------------------------------------------------------------------------------------------------------

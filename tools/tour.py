@@ -17,7 +17,8 @@ ROOT = Path(__file__).resolve().parent.parent
 TOUR = ROOT / "docs" / "tour.md"
 BEGIN, END = "<!-- files: begin -->", "<!-- files: end -->"
 FOLDERS = (
-    ".", "text", "model", "records", "wire", "tls", "hub", "hub/accounts", "hub/rooms", "hub/messages", "hub/admin",
+    ".", "translation", "text", "model", "records", "wire", "tls", "hub", "hub/accounts", "hub/rooms", "hub/messages",
+    "hub/admin",
     "storage", "storage/sqlite", "storage/search", "storage/tools", "net", "server", "server/config", "admin",
     "client", "client/core", "client/core/events", "client/catalogue", "client/ui", "client/ui/commands",
     "client/terminal", "client/pipe", "cli", "testing",

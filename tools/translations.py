@@ -30,7 +30,7 @@ PLURALS = {"en": "(n != 1)", "id": "0"}
 KEYWORDS: Mapping[str, Any] = {
     "_": None,
     "N_": None,
-    "Text": None,
+    "LazyText": None,
     "Sentence": None,
     "ngettext": (1, 2),
     "nsentence": (1, 2),

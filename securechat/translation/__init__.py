@@ -4,7 +4,7 @@ English is the language of the source: a text is its own key (GNU gettext's ``ms
 shown in English. What programs read stays English and stable: logs, JSON, exit codes, the names of commands and flags.
 
 - `_`, `ngettext`, `pgettext` translate at once, where a sentence is shown.
-- `Text` is a constant that is translated when it is used; tables and module constants hold these.
+- `LazyText` is a constant that is translated when it is used; tables and module constants hold these.
 - `Sentence` is the text of an error: a str in English, for logs, which `translated` shows to a person.
 
 This package uses the standard library only and imports nothing of the product: `tools/dev.py` uses it before anything
@@ -15,8 +15,8 @@ from __future__ import annotations
 
 from securechat.translation.catalogue import (
     N_,
+    LazyText,
     Sentence,
-    Text,
     _,
     english,
     language,
@@ -31,8 +31,8 @@ from securechat.translation.languages import LANGUAGES, chosen, given
 __all__ = [
     "LANGUAGES",
     "N_",
+    "LazyText",
     "Sentence",
-    "Text",
     "_",
     "chosen",
     "english",

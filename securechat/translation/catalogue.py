@@ -125,7 +125,7 @@ def N_(msgid: str) -> str:  # noqa: N802 - the name that gettext's tools know
 # --- Translating later ------------------------------------------------------------------------------------------------
 
 
-class Text:
+class LazyText:
     """A constant text that is translated each time it is used: call it with its arguments.
 
     Args:
@@ -145,7 +145,7 @@ class Text:
         return _(self.msgid)
 
     def __repr__(self) -> str:
-        return f"Text({self.msgid!r})"
+        return f"LazyText({self.msgid!r})"
 
     def english(self, /, **arguments: object) -> str:
         """Return the text in English, for logs and programs."""

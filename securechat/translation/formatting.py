@@ -15,7 +15,6 @@ from typing import Any, TypeAlias
 
 from securechat.translation.cldr import ENGLISH, LocaleFormats
 
-Arguments: TypeAlias = Mapping[str, object]
 Lookup: TypeAlias = Callable[[str, str, int], str]
 """Translates a unit: its text for one, for several, and how many there are."""
 
@@ -40,7 +39,7 @@ _SIZES = ("KiB", "MiB", "GiB", "TiB")
 
 
 def format_text(
-    template: str, arguments: Arguments, formats: LocaleFormats = ENGLISH, unit: Lookup | None = None
+    template: str, arguments: Mapping[str, object], formats: LocaleFormats = ENGLISH, unit: Lookup | None = None
 ) -> str:
     """Return a template with its arguments.
 

@@ -1,4 +1,4 @@
-"""Which language a person reads: what was asked for, what was remembered, or what the system says."""
+"""Chooses the language of a person: what was asked for, what was remembered, or what the system says."""
 
 from __future__ import annotations
 

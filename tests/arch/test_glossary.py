@@ -9,7 +9,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 GLOSSARY = (ROOT / "docs" / "glossary.md").read_text(encoding="utf-8")
-TERMS, PLAIN = GLOSSARY.split("## Plain words")
+TERMS, _rest = GLOSSARY.split("## Plain words")
+PLAIN, INDONESIAN = _rest.split("## Words in Bahasa Indonesia")
 OLD_WORDS = re.compile(
     r"\b(?:Desk|Door|Floor|Steward|Scribe|Tiding|Tidings|Deed|Deeds|Hush|Happening|Place|Places|Entrance|Chronicle|Fanout|Farewell|"
     r"Wish|Whisper|Attendance|Rulebook)\b"

@@ -90,4 +90,4 @@ def test_texts_are_constants_and_translated_in_time(path: Path) -> None:
             assert texts, where
             assert all(isinstance(each, ast.Constant) and isinstance(each.value, str) for each in texts), where
         if name in ("_", "ngettext", "pgettext"):
-            assert id(node) in inside, f"{where}: translated while the module is read; use Text"
+            assert id(node) in inside, f"{where}: translated while the module is read; use LazyText"

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from securechat.translation import (
+    LazyText,
     Sentence,
-    Text,
     _,
     english,
     language,
@@ -88,7 +88,7 @@ def test_a_translation_that_does_not_fit_is_english() -> None:
 
 
 def test_a_constant_is_in_the_language_of_the_moment() -> None:
-    cancelled = Text("Cancelled")
+    cancelled = LazyText("Cancelled")
     assert cancelled() == "Cancelled"
     use("id")
     assert cancelled() == "Dibatalkan"
