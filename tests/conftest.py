@@ -9,12 +9,22 @@ from collections.abc import Iterator
 import pytest
 
 from tests.support import warm
+from tests.support.locales import compile_stale_catalogues
 from tests.support.secrecy import files_with_secrets
 
 # Hundreds of programs are started here, and a third of a second each would go into compiling the same modules again:
 # they start from compiled ones, as a user's do, whatever the environment says.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 sys.dont_write_bytecode = False
+
+# Programs speak English to the tests, whatever language the person speaks who runs them; other parts of the locale,
+# such as the encoding, stay as they are.
+if everything := os.environ.pop("LC_ALL", None):
+    os.environ["LC_CTYPE"] = everything
+for variable in ("LANGUAGE", "SECURECHAT_LANG", "SECURECHAT_LOCALE_DIR"):
+    os.environ.pop(variable, None)
+os.environ["LC_MESSAGES"] = "C"
+compile_stale_catalogues()
 
 
 @pytest.fixture(scope="session", autouse=True)

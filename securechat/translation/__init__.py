@@ -27,6 +27,7 @@ from securechat.translation.catalogue import (
     use,
 )
 from securechat.translation.languages import LANGUAGES, chosen, given
+from securechat.translation.system_errors import system_error
 
 __all__ = [
     "LANGUAGES",
@@ -41,6 +42,7 @@ __all__ = [
     "ngettext",
     "nsentence",
     "pgettext",
+    "system_error",
     "translated",
     "use",
 ]

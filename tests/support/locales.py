@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import importlib.util
+import importlib
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -27,6 +27,13 @@ def translations_tool() -> ModuleType:
         return importlib.import_module("translations")
     finally:
         sys.path.remove(str(ROOT / "tools"))
+
+
+def compile_stale_catalogues() -> None:
+    """Compile the catalogues when one was changed after it was compiled, as an installation does."""
+    tool = translations_tool()
+    if tool.is_stale():
+        tool.compile_catalogues()
 
 
 def write_catalogue(
