@@ -9,6 +9,7 @@ never an echo of the bytes that were refused.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache
 from string import Formatter
 from typing import Any
 
@@ -26,18 +27,8 @@ def shown_span(seconds: float) -> str:
     raise AssertionError
 
 
-class _Sentences(Formatter):
-    """Formats a sentence; ``{left:duration}`` shows seconds in words."""
-
-    def format_field(self, value: Any, format_spec: str) -> str:
-        if format_spec == "duration":
-            return shown_span(value)
-        return str(super().format_field(value, format_spec))
-
-
-_sentences = _Sentences()
-
-# A section per part of the program that refuses; within a section by reason.
+# A section per part of the program that refuses; within a section by reason. ``{left:duration}`` shows seconds
+# in words.
 REASONS: Mapping[str, tuple[ErrorCode, str]] = {
     # --- Frames and commands (wire, server/session) -----------------------------------------------------------------
     "answer_too_long": (ErrorCode.TOO_MANY, "The answer is too long to send. Tell the server's administrator"),
@@ -501,13 +492,27 @@ def sentence(reason: str, arguments: Mapping[str, str | int]) -> str:
     Raises:
         KeyError: the reason is not known here, or an argument is missing.
     """
+    template, durations = _prepared(reason)
+    shown: dict[str, Any] = dict(arguments)
+    for name in durations:
+        shown[name] = shown_span(shown[name])
+    return template.format_map(shown)
+
+
+@cache
+def _prepared(reason: str) -> tuple[str, tuple[str, ...]]:
+    """Return a sentence for `str.format_map`, and the names of the arguments in it that are shown as durations.
+
+    `string.Formatter` would take the sentence apart at each refusal, for 3 to 5 us.
+    """
     template = REASONS[reason][1]
-    return _sentences.format(template, **arguments) if "{" in template else template
+    durations = tuple(name for _, name, shown_as, _ in Formatter().parse(template) if name and shown_as == "duration")
+    return template.replace(":duration}", "}"), durations
 
 
 def fields(template: str) -> frozenset[str]:
     """Return the names of the arguments that a sentence takes."""
-    return frozenset(name for _, name, _, _ in _sentences.parse(template) if name)
+    return frozenset(name for _, name, _, _ in Formatter().parse(template) if name)
 
 
 def refusal_for(reason: str, *, retry_after_s: float | None = None, **arguments: str | int) -> Refusal:
