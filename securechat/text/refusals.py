@@ -270,6 +270,10 @@ REASONS: Mapping[str, tuple[ErrorCode, str]] = {
         ErrorCode.LOGIN_SLOWED,
         "Too many wrong passwords for this name from your network. Try again in {left:duration}",
     ),
+    "login_slowed_on_connection": (
+        ErrorCode.LOGIN_SLOWED,
+        "Too many wrong passwords on this connection. Try again in {left:duration}",
+    ),
     "logins_busy": (ErrorCode.BUSY, "Too many people are logging in at this moment. Try again in a second"),
     "logins_busy_from_network": (
         ErrorCode.BUSY,
