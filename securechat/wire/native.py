@@ -91,8 +91,7 @@ class NativeFormat:
 
         The code and the numbers are what programs go by; a client that finds no reason shows the text.
         """
-        if not isinstance(event, Notice):
-            event = replace(event, reason="", arguments={})
+        event = replace(event, reason="", arguments={})
         excess_bytes = len(body := _encoder.encode(event)) - self.frame_bytes
         return body if excess_bytes <= 0 else _encoder.encode(_with_shorter_text(event, excess_bytes))
 

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 from math import ceil
 
-from securechat.errors import Refusal
 from securechat.hub.interfaces import Peer
 from securechat.hub.rate_limits import TokenBucket
 from securechat.limits import Limits
@@ -75,10 +74,10 @@ class LoginThrottle:
         pair = self._pair(key, peer.address, now)
         wait_s = 0.0 if pair is None else self._turn(pair, peer, now)
         if wait_s > 0:
-            raise _slowed("login_slowed", wait_s)
+            raise refusal_for("login_slowed", left=ceil(wait_s), retry_after_s=_shown_s(wait_s))
         tries = self._tries.setdefault(peer, _Tries(self._limits.login_tries_per_connection))
         if (wait_s := tries.bucket.wait_for(1.0, now)) > 0:
-            raise _slowed("login_slowed_on_connection", wait_s)
+            raise refusal_for("login_slowed_on_connection", left=ceil(wait_s), retry_after_s=_shown_s(wait_s))
         tries.bucket.take(1.0, now)
         tries.key = key
 
@@ -163,5 +162,6 @@ class LoginThrottle:
         self._prune_at = max(_PRUNE_AT, 2 * len(self._pairs))
 
 
-def _slowed(reason: str, wait_s: float) -> Refusal:
-    return refusal_for(reason, left=ceil(wait_s), retry_after_s=round(wait_s + 0.05, 2))
+def _shown_s(wait_s: float) -> float:
+    """Round a wait up, so that a try after it does not come too early."""
+    return round(wait_s + 0.05, 2)

@@ -67,6 +67,8 @@ MOST_DAYS = 3650
 MOST_USES = 10_000
 """Of an invite."""
 _ANNOUNCEMENT_CHARS = 1000
+_LOGGED_OUT = Closing.of(refusal_for("logged_out_by_administrator"))
+_PASSWORD_RESET = Closing.of(refusal_for("password_reset_by_administrator"))
 
 
 class CreatedInvite(Struct, frozen=True, gc=False):
@@ -310,10 +312,7 @@ class AdminCommands(AdminReports):
 
         def act() -> Workflow[Mute]:
             yield from self._change_mute(sender_id, (Put(mute), note))
-            member = self._members.get(sender_id)
-            notice = Notice(_muted(duration_s, reason).detail, mute.made_at_ms)
-            for peer in member.peers if member is not None else ():
-                peer.deliver(notice)
+            self._tell_member(sender_id, _muted(duration_s, reason))
             return mute
 
         self._workflows.report(act(), done)
@@ -333,11 +332,15 @@ class AdminCommands(AdminReports):
 
         def act() -> Workflow[Mute]:
             first, *others = mutes
+            muted = [member for member in self._members if self._directory.mute_on(member) is not None]
             note = self._directory.note(actor, "unmute", first.name)
             yield from self._change_mute(first.sender_id, (Drop(Mute, first.sender_id), note))
             for mute in others:  # each client of a muted guest's name has one of its own
                 if mute.sender_id in self._directory.mutes:
                     yield from self._change_mute(mute.sender_id, (Drop(Mute, mute.sender_id),))
+            for sender_id in muted:  # among them guests who shared the mute of their name
+                if self._directory.mute_on(sender_id) is None:
+                    self._tell_member(sender_id, refusal_for("unmuted_by_administrator"))
             return first
 
         self._workflows.report(act(), done)
@@ -362,6 +365,7 @@ class AdminCommands(AdminReports):
         def act() -> Workflow[Login]:
             note = self._directory.note(actor, "logout", self._name_of(login.sender_id), f"login {login_id}")
             yield Commit((Drop(Login, login_id), note))
+            self._account_service.end_logins({login_id}, _LOGGED_OUT)
             return login
 
         self._workflows.report(act(), done)
@@ -386,7 +390,8 @@ class AdminCommands(AdminReports):
                 (*drops, self._directory.note(actor, "reset-password", account.name)),
             )
             self._login_throttle.reset(account.key)
-            self._account_service.end_sessions(account.sender_id, None)
+            self._account_service.end_sessions(account.sender_id, None, _PASSWORD_RESET)
+            self._tell_member(account.sender_id, refusal_for("password_reset_beside_certificate"))
             return password
 
         self._workflows.report(act(), done)
@@ -401,7 +406,12 @@ class AdminCommands(AdminReports):
 
         def act() -> Workflow[Account]:
             note = self._directory.note(actor, "role", account.name, role.value)
+            before = self._directory.accounts[account.sender_id].role
             yield from amend(self._directory, Account, account.sender_id, lambda row: replace(row, role=role), (note,))
+            if role is not before:
+                is_admin = role is Role.ADMIN
+                notice = refusal_for("made_administrator" if is_admin else "no_longer_administrator")
+                self._tell_member(account.sender_id, notice)
             return self._directory.accounts[account.sender_id]
 
         self._workflows.report(act(), done)
@@ -451,6 +461,12 @@ class AdminCommands(AdminReports):
     ) -> None:
         """Write into the audit what an administrator did by other means."""
         self._context.changes.commit((self._directory.note(actor, act, target, detail),), done)
+
+    def _tell_member(self, sender_id: int, what: Refusal) -> None:
+        """Tell a member alone what an administrator has done, on each of its connections."""
+        member = self._members.get(sender_id)
+        if member is not None and member.peers:
+            self._broadcaster.broadcast(list(member.peers), [Notice.of(what, self._directory.wall_ms())])
 
     # --- Parts ------------------------------------------------------------------------------------------------------
 
