@@ -196,7 +196,7 @@ def ban(context: CommandContext) -> AdminExit:
 def unban(context: CommandContext) -> AdminExit:
     """Lift a ban."""
     done = context.ask(RemoveBan(context.options.target)).done
-    lifted = [f"Unbanned the {row['kind']} {row['target']}" for row in done["bans"]]
+    lifted = [f"Unbanned the {row['kind']} {show.ban_target(row)}" for row in done["bans"]]
     context.output.record(done, lifted)
     return AdminExit.OK
 

@@ -115,10 +115,15 @@ def invite(row: TableRow, now_ms: int) -> Sequence[str]:
 BANS = ("BAN", "TARGET", "KIND", "LASTS", "BY", "MADE", "REASON")
 
 
+def ban_target(row: TableRow) -> str:
+    """Return what a ban keeps out, and of an address the user for whom it was banned."""
+    return f"{row['target']} (of {row['made_for']})" if row["made_for"] else str(row["target"])
+
+
 def ban(row: TableRow) -> Sequence[str]:
     """Return the cells of a ban."""
     made = shown_time(row["made_at_ms"])
-    return str(row["ban"]), row["target"], row["kind"], until(row), row["made_by"], made, row["reason"]
+    return str(row["ban"]), ban_target(row), row["kind"], until(row), row["made_by"], made, row["reason"]
 
 
 def ban_covers(done: TableRow) -> list[str]:

@@ -299,6 +299,52 @@ def test_a_wrong_command_line_is_usage(words: list[str], capsys: pytest.CaptureF
     assert "usage: securechat-admin" in capsys.readouterr().err
 
 
+QUOTED = [
+    (["kick", "user1", "pc"], '"user1 pc"'),
+    (["ban", "user1", "pc", "--for", "1h"], '"user1 pc"'),
+    (["mute", "--for", "1h", "user1", "pc"], '"user1 pc"'),
+    (["unmute", "my", "old", "pc"], '"my old pc"'),
+    (["unban", "user1", "pc"], '"user1 pc"'),
+    (["sessions", "user1", "pc"], '"user1 pc"'),
+    (["reset-password", "user1", "pc"], '"user1 pc"'),
+    (["delete-user", "user1", "pc", "--messages", "keep"], '"user1 pc"'),
+    (["role", "user1", "pc", "admin"], 'role "user1 pc" admin'),
+    (["announce", "down", "for", "lunch"], '"down for lunch"'),
+    (["mute", "ana", "--reason", "too", "loud"], '"too loud"'),
+    (["mute", "--reason", "too", "loud", "ana"], '"too loud"'),
+    (["certs", "--client", "user1", "pc"], '"user1 pc"'),
+    (["kick", "$a", "b"], "'$a b'"),
+]
+"""All commands that take a name or a text."""
+
+
+@pytest.mark.parametrize(("words", "hint"), QUOTED, ids=lambda each: " ".join(each) if isinstance(each, list) else "")
+def test_a_name_with_blanks_is_shown_in_quotes(words: list[str], hint: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as end:
+        make_parser().parse_args(words)
+    assert end.value.code == AdminExit.USAGE
+    assert f"in quotes: {hint}\n" in (told := capsys.readouterr().err) or f"in quotes, such as {hint}\n" in told
+
+
+def test_every_command_with_a_name_or_a_text_is_tried_with_blanks() -> None:
+    commands = next(action for action in make_parser()._actions if isinstance(action.choices, dict)).choices
+    assert commands is not None
+    taking = {
+        name for name, command in commands.items()
+        if any(action.metavar in {"NAME", "TARGET", "TEXT"} for action in command._actions)
+    }  # fmt: skip
+    assert taking == {words[0] for words, _ in QUOTED}
+
+
+@pytest.mark.parametrize(
+    "words", [["users", "x"], ["status", "--foo"], ["kick", "ana", "--foo"], ["rooms", "prune", "x"]]
+)
+def test_other_surplus_words_are_not_taken_for_a_name(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        make_parser().parse_args(words)
+    assert "quotes" not in capsys.readouterr().err
+
+
 def test_common_options_stand_before_or_after_the_command() -> None:
     for words in (["--data", "d", "--json", "status"], ["status", "--data", "d", "--json"]):
         options = make_parser().parse_args(words)
