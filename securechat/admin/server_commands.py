@@ -10,7 +10,7 @@ from typing import Any
 from securechat.admin import tables as show
 from securechat.admin.connection import AdminConnection
 from securechat.admin.context import CommandContext
-from securechat.admin.exit_codes import AdminExit
+from securechat.admin.exit_codes import AdminExit, AdminFailure
 from securechat.admin.invite_output import QR_SIGNS, cut_off, link_address, make_link, qr_lines, unnamed
 from securechat.programs import Program, command
 from securechat.records.accounts import Role
@@ -41,6 +41,7 @@ from securechat.server.admin_protocol import (
 from securechat.text.counts import counted
 from securechat.text.durations import shown_time
 from securechat.text.names import name_key
+from securechat.text.refusals import refusal_for
 
 ReplyRow = dict[str, Any]
 _A_ROLE = {"admin": "an admin", "member": "a member"}
@@ -244,9 +245,22 @@ def role(context: CommandContext) -> AdminExit:
     return AdminExit.OK
 
 
+def _account_name(context: CommandContext, name: str) -> str:
+    """Return the name of an account as it is written; a question about one that is not there would be for nothing.
+
+    Raises:
+        AdminFailure: REFUSED; there is no such account.
+    """
+    accounts = {name_key(row["name"]): row["name"] for row in context.ask(ListUsers()).rows if row["account"]}
+    if (found := accounts.get(name_key(name))) is None:
+        refusal = refusal_for("unknown_account")
+        raise AdminFailure(AdminExit.REFUSED, refusal.detail, refusal.code.value)
+    return str(found)
+
+
 def delete_user(context: CommandContext) -> AdminExit:
     """Delete an account, after a question."""
-    name, fate = context.options.name, context.options.messages
+    name, fate = _account_name(context, context.options.name), context.options.messages
     what = " and every message it ever wrote" if fate == "remove" else "; its messages stay, without its name"
     context.confirm(f"This deletes the account {name}{what}. It cannot be undone.")
     done = context.ask(DeleteUser(name, fate), f"processing the messages of {name}").done

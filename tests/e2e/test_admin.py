@@ -15,6 +15,7 @@ from typing import BinaryIO
 
 import pytest
 
+from securechat.admin.parser import make_parser
 from securechat.errors import ErrorCode
 from securechat.invite_link import parse_link
 from securechat.model import Closing, Hello, Notice, Refused, Register, Registered, Welcome
@@ -215,6 +216,28 @@ def test_a_network_is_banned_and_the_operator_still_gets_in(server: ServerProces
     connect(server, "bob")
 
 
+def test_an_address_that_was_banned_for_a_user_is_shown_and_lifted_as_an_address(
+    server: ServerProcess, connect: Connect
+) -> None:
+    connect(server, "eve")
+    row(server, "ban", "eve", "--address", "--reason", "spam")
+    bans = [(ban["kind"], ban["target"], ban["made_for"]) for ban in rows(server, "bans")]
+    assert sorted(bans) == [("guest", "eve", None), ("name", "eve", None), ("network", "127.0.0.1", "eve")]
+    assert "127.0.0.1 (of eve)  network" in told(server, "bans")
+    lifted = told(server, "unban", "127.0.0.1")
+    assert "Unbanned the network 127.0.0.1 (of eve)" in lifted
+    assert "Unbanned the name eve" in lifted
+    assert rows(server, "bans") == []
+    for given, shown in (
+        ("10.1.2.3/8", "10.0.0.0/8"),
+        ("[2001:db8::1]", "2001:db8::1"),
+        ("::ffff:10.0.0.5", "10.0.0.5"),
+    ):
+        row(server, "ban", given)
+        assert [(ban["target"], ban["made_for"]) for ban in rows(server, "bans")] == [(shown, None)]
+        row(server, "unban", shown)
+
+
 # --- Accounts -------------------------------------------------------------------------------------------------------
 
 
@@ -264,6 +287,7 @@ def test_a_user_is_deleted_after_a_question(server: ServerProcess, connect: Conn
     left = [message for message in connect(server, "bob").history("lobby") if message.text.startswith("message")]
     assert [message.name for message in left] == ([] if fate == "remove" else [""] * 5)
     assert "There is no account of this name" in refused(server.data, 1, *words, "--yes")
+    assert "There is no account of this name" in refused(server.data, 1, *words), "a question for nothing"
 
 
 def test_an_announcement_reaches_everybody_and_the_audit_tells_who_made_it(
@@ -335,6 +359,62 @@ def test_data_from_a_configuration_file(server: ServerProcess, tmp_path: Path) -
 def test_the_socket_is_for_its_owner_alone(standing: ServerProcess) -> None:
     assert stat.S_IMODE((standing.data / "admin.sock").lstat().st_mode) == 0o600
     assert stat.S_IMODE(standing.data.stat().st_mode) == 0o700
+
+
+NOT_FOUND = {
+    "sessions nobody": 1,
+    "kick nobody": 1,
+    "ban nobody --address": 1,
+    "unban nobody": 1,
+    "unban 99": 1,
+    "mute nobody": 1,
+    "unmute nobody": 1,
+    "revoke 99": 1,
+    "logout 99": 1,
+    "reset-password nobody": 1,
+    "role nobody admin": 1,
+    "delete-user nobody --messages keep": 1,
+    "export nowhere": 1,
+    "export nowhere --to {tmp}/rows": 1,
+    "certs --client ann --dir {tmp}": 1,
+    "backup {tmp}/a.tar --cert {tmp}/no.pem": 5,
+    "backup {tmp}/no/a.tar --cert {certs}/server.pem": 5,
+    "restore {tmp}/no.tar --certs {tmp}/certs": 5,
+    "status --config {tmp}/no.toml": 2,
+}
+"""What each command that takes something by its name answers when it is not there: 1 for what the server or its
+database does not have, 5 for a file to read or write, and 2 for a setting."""
+NAMES_NOTHING = {
+    "status", "users", "rooms", "invite", "invites", "bans", "mutes", "announce", "audit", "recover", "check",
+    "shutdown",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("words", NOT_FOUND)
+def test_what_is_not_found_has_one_exit_code_and_leaves_nothing(
+    standing: ServerProcess, certs: Path, tmp_path: Path, words: str
+) -> None:
+    before = row(standing, "status")
+    arguments = [word.format(tmp=tmp_path, certs=certs) for word in words.split()]
+    data = tmp_path / "new" if arguments[0] == "restore" else standing.data
+    assert refused(data, NOT_FOUND[words], *arguments).startswith("securechat-admin: ")
+    assert list(tmp_path.iterdir()) == []
+    assert {**row(standing, "status"), "uptime_s": 0, "free_bytes": 0} == {**before, "uptime_s": 0, "free_bytes": 0}
+
+
+@pytest.mark.parametrize(
+    "words", ["audit", "export lobby", "backup {tmp}/a.tar --cert {certs}/server.pem", "check", "recover --yes"]
+)
+def test_a_data_directory_that_is_not_there_is_a_missing_file(certs: Path, tmp_path: Path, words: str) -> None:
+    arguments = [word.format(tmp=tmp_path, certs=certs) for word in words.split()]
+    refused(tmp_path / "no", 5, *arguments)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_every_command_is_in_the_table_of_what_is_not_found() -> None:
+    commands = next(action for action in make_parser()._actions if isinstance(action.choices, dict)).choices
+    assert commands is not None
+    assert set(commands) == {words.split()[0] for words in NOT_FOUND if "--config" not in words} | NAMES_NOTHING
 
 
 @pytest.mark.parametrize(
