@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import re
-from contextlib import suppress
 from functools import cache
 from typing import Any, TypeAlias
 
@@ -233,13 +232,15 @@ def _refusal(body: bytearray, known: frozenset[object], reason: str) -> FrameRef
 
     Raises:
         msgspec.DecodeError, UnicodeDecodeError: the body is no JSON.
+        RecursionError: it is no object, and nested too deep.
     """
     try:
         envelope = _envelopes.decode(body)
-    except (msgspec.ValidationError, RecursionError):
-        with suppress(RecursionError):
-            msgspec.json.decode(body)  # msgspec stops at a wrong type, and what follows may be no JSON at all
+    except msgspec.ValidationError:
+        msgspec.json.decode(body)  # msgspec stops at a wrong type, and what follows may be no JSON at all
         return FrameRefused(refusal_for("record_type_missing"))
+    except RecursionError:  # behind a field that is wrong already: that is the answer, as version 1 has always given it
+        return FrameRefused(refusal_for("field_invalid"))
     ref, client_id = _id(envelope.ref), _id(envelope.cid)
     if not isinstance(envelope.t, str):
         return FrameRefused(refusal_for("record_type_missing"), ref, client_id)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import secrets
+import shutil
 import socket
 import stat
 import subprocess
@@ -305,6 +306,24 @@ def test_an_announcement_reaches_everybody_and_the_audit_tells_who_made_it(
 
 
 # --- The end, and no server -----------------------------------------------------------------------------------------
+
+
+def test_a_renewed_certificate_is_taken_as_certs_says(certs: Path, tmp_path: Path, connect: Connect) -> None:
+    own = tmp_path / "certs"
+    shutil.copytree(certs, own)
+    assert "Next: securechat-server --cert" in admin(tmp_path / "data", "certs", "--dir", str(own)).stdout
+    with ServerProcess(own, tmp_path / "data").start() as server:
+        words = ["certs", "--dir", str(own)]
+        assert f"Next: nothing. The running server (process {server.pid}) uses" in told(server, *words, "--if-needed")
+        advice = f"kill -HUP {server.pid}"
+        renewed = told(server, *words, "--name", "chat.test")
+        assert f"Next: {advice}  (" in renewed
+        assert "chat.test" not in row(server, "status")["certificate_names"]
+        subprocess.run(advice, shell=True, check=True)
+        wait_until(lambda: "chat.test" in row(server, "status")["certificate_names"], "the new certificate")
+        connect(server, "ann")
+        other = told(server, "certs", "--dir", str(tmp_path / "other"))
+        assert f"stop the running server (process {server.pid}), which uses {own / 'server.pem'}" in other
 
 
 @pytest.mark.cold
