@@ -36,7 +36,13 @@ def export(context: CommandContext) -> AdminExit:
         if options.to in (None, "-"):
             count = _write(sys.stdout, rows)
         else:
-            with Path(options.to).open("x", encoding="ascii") as file:
+            try:
+                file = Path(options.to).open("x", encoding="ascii")  # noqa: SIM115 - closed below
+            except FileExistsError as error:
+                raise AdminFailure(
+                    AdminExit.REFUSED, f"The file {options.to} exists. Choose another name, or remove it", "file_exists"
+                ) from error
+            with file:
                 count = _write(file, rows)
     messages = counted(count, "message")
     note(context, "export", f"#{room}", messages)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import time
 from collections.abc import Callable, Sequence
+from shlex import quote
 from typing import Any
 
 from securechat.admin import tables as show
@@ -147,8 +148,9 @@ def invite(context: CommandContext) -> AdminExit:
     if output.json_lines:
         output.record({**made, "link": link}, ())
         return AdminExit.OK
-    times = "one person" if made["uses"] == 1 else counted(made["uses"], "person")
-    room = f", who joins #{made['room']}" if made["room"] else ""
+    single = made["uses"] == 1
+    times = "one person" if single else counted(made["uses"], "person")
+    room = f", who {'joins' if single else 'join'} #{made['room']}" if made["room"] else ""
     too_small = None
     if output.is_terminal and output.draws(QR_SIGNS):
         output.block(qr_lines(link))
@@ -158,10 +160,16 @@ def invite(context: CommandContext) -> AdminExit:
         f"This link makes an account for {times}{room}, until {shown_time(made['expires_at_ms'])}.",
         "Send it privately: it works for all who have it, and it is shown only once.",
         f"The new member types  {command(Program.CLIENT, '--invite')}  and pastes the link when asked.",
-        f"To revoke it:  {command(Program.ADMIN, 'revoke')} {made['invite']}",
+        f"To revoke it:  {command(Program.ADMIN, 'revoke')} {made['invite']}{_same_server(context)}",
         *([too_small] if too_small else []),
     ])  # fmt: skip
     return AdminExit.OK
+
+
+def _same_server(context: CommandContext) -> str:
+    """Return the options with which another command reaches the same server."""
+    given = {"--data": context.options.data, "--config": context.options.config}
+    return "".join(f" {flag} {quote(value)}" for flag, value in given.items() if value is not None)
 
 
 def revoke(context: CommandContext) -> AdminExit:

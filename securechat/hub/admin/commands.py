@@ -49,6 +49,7 @@ from securechat.records.accounts import (
 from securechat.records.log import NotAppended
 from securechat.text.confusables import skeleton
 from securechat.text.counts import counted
+from securechat.text.durations import shown_duration
 from securechat.text.names import check_name, check_room, name_key
 from securechat.text.refusals import refusal_for
 
@@ -325,20 +326,21 @@ class AdminCommands(AdminReports):
         """
         key = name_key(name)
         mutes = [row for row in self._directory.mutes.values() if name_key(row.name) == key]
-        if not mutes and (found := self._directory.mutes.get(self._find(name))) is not None:
+        held = self._directory.account_named(name) or self._by_key.get(key)
+        if not mutes and held is not None and (found := self._directory.mutes.get(held.sender_id)) is not None:
             mutes = [found]
         if not mutes:
             raise refusal_for("not_muted")
 
         def act() -> Workflow[Mute]:
             first, *others = mutes
-            muted = [member for member in self._members if self._directory.mute_on(member) is not None]
+            muted = {sender for mute in mutes for sender in self._directory.muted_by(mute)}
             note = self._directory.note(actor, "unmute", first.name)
             yield from self._change_mute(first.sender_id, (Drop(Mute, first.sender_id), note))
             for mute in others:  # each client of a muted guest's name has one of its own
                 if mute.sender_id in self._directory.mutes:
                     yield from self._change_mute(mute.sender_id, (Drop(Mute, mute.sender_id),))
-            for sender_id in muted:  # among them guests who shared the mute of their name
+            for sender_id in muted:
                 if self._directory.mute_on(sender_id) is None:
                     self._tell_member(sender_id, refusal_for("unmuted_by_administrator"))
             return first
@@ -541,7 +543,8 @@ class AdminCommands(AdminReports):
 
 def _audited(duration_s: float | None, reason: str) -> str:
     """The detail of a ban or mute in the audit."""
-    return (f"for {duration_s:g} s" if duration_s is not None else "for good") + (f": {reason}" if reason else "")
+    how_long = f"for {shown_duration(duration_s)}" if duration_s is not None else "permanently"
+    return how_long + (f": {reason}" if reason else "")
 
 
 def _muted(duration_s: float | None, reason: str) -> Refusal:
