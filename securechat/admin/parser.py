@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import argparse
 import re
-from collections.abc import Callable
+import shlex
+import sys
+from collections.abc import Callable, Sequence
 from importlib import import_module
+from typing import Any
 
 from securechat import __version__, programs
 from securechat.admin import certificate_options, server_commands
@@ -13,6 +16,7 @@ from securechat.admin.context import CommandContext, CommandFunction
 from securechat.admin.exit_codes import MEANINGS, AdminExit
 from securechat.text.durations import parse_duration
 
+_QUOTES = "Put a name, a reason or a text with blanks in quotes"
 _CODES = "exit codes:\n" + "\n".join(f"  {code.value:<4} {meaning}" for code, meaning in MEANINGS.items())
 
 _USERS = "NOTES: muted (may read, not write), banned (kept out)."
@@ -72,9 +76,37 @@ def add_common(parser: argparse.ArgumentParser, default: object) -> None:
     add("--json", action="store_true", default=default, help="one JSON object a line instead of text")
 
 
+class _Parser(argparse.ArgumentParser):
+    """Says how a name with blanks is written, where a command got more words than it takes."""
+
+    def parse_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """Parse the command line; ends the program if it is wrong."""
+        words = sys.argv[1:] if args is None else list(args)
+        options, surplus = self.parse_known_args(words, namespace)
+        if surplus:
+            self.error(f"unrecognized arguments: {' '.join(surplus)}{_in_quotes(words, surplus, options)}")
+        return options
+
+
+def _in_quotes(words: Sequence[str], surplus: Sequence[str], options: argparse.Namespace) -> str:
+    """Return how words that are one text are written; empty where the surplus ones do not go on with a text."""
+    first = words.index(surplus[0])
+    one, before = words[max(0, first - 2) : first] if first > 1 else ("", "")
+    if before not in vars(options).values() or any(word.startswith("-") for word in surplus):
+        return ""
+    if one and one == getattr(options, "reason", ""):  # --reason two words NAME
+        return f". {_QUOTES}: {_quoted(f'{one} {before}')}"
+    return f". {_QUOTES}: {_quoted(' '.join([before, *surplus]))}"
+
+
+def _quoted(text: str) -> str:
+    """Quote a text for every shell where that is possible, and otherwise for those of Unix."""
+    return f'"{text}"' if not set(text) & set('"$`\\!%') else shlex.quote(text)
+
+
 def make_parser() -> argparse.ArgumentParser:
     """Return the command line."""
-    program = argparse.ArgumentParser(
+    program = _Parser(
         prog=programs.command(programs.Program.ADMIN),
         description="Manage a securechat server on this machine, as the user who runs it.",
         epilog=_CODES,
@@ -170,7 +202,7 @@ def _add_accounts(command: _Commands) -> None:
     reset.add_argument("name", metavar="NAME")
     role = command("role", server_commands.role, "make an account an admin or a member")
     role.add_argument("name", metavar="NAME")
-    role.add_argument("role", choices=("admin", "member"))
+    role.add_argument("role", metavar="ROLE", type=_role, help="admin or member")
     delete = command("delete-user", server_commands.delete_user, "delete an account permanently")
     delete.add_argument("name", metavar="NAME")
     delete.add_argument(
@@ -271,5 +303,12 @@ def _read_days(text: str) -> float:
         raise ValueError(f"not a number of days: {text!r}") from None
 
 
+def _read_role(text: str) -> str:
+    if text not in {"admin", "member"}:
+        raise ValueError(f'not a role: {text!r} (admin or member). {_QUOTES}, such as role "user1 pc" admin')
+    return text
+
+
+_role = _typed(_read_role)
 _duration, _whole, _days = _typed(parse_duration), _typed(_read_whole), _typed(_read_days)
 _room = _typed(lambda text: text.removeprefix("#"))

@@ -144,11 +144,26 @@ class ReadElsewhere(Record, frozen=True, tag="read"):
     peer: Id | None = None
 
 
-class Notice(Record, frozen=True, tag="notice", rename={"sent_at_ms": "at"}):
-    """An announcement by the server's operators. Not part of any history."""
+class Notice(Record, frozen=True, tag="notice", rename={"sent_at_ms": "at", "arguments": "args"}):
+    """An announcement by the server's operators; with a reason, what they or the server tell you alone.
+
+    Not part of any history.
+
+    Attributes:
+        text: what the operators wrote; with a reason, one English sentence.
+        sent_at_ms: when it was sent.
+        reason, arguments: as in Refused.
+    """
 
     text: str
     sent_at_ms: int
+    reason: str = ""
+    arguments: Arguments = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, refusal: Refusal, sent_at_ms: int) -> Self:
+        """Return the notice to one member that says the same as a row of the table of refusals."""
+        return cls(refusal.detail, sent_at_ms, refusal.reason, dict(refusal.arguments))
 
 
 class Acked(Record, frozen=True, tag="acked", rename={"client_id": "cid"}):

@@ -261,6 +261,10 @@ REASONS: Mapping[str, tuple[ErrorCode, str]] = {
         ErrorCode.LOGIN_SLOWED,
         "Too many wrong passwords for this name from your network. Try again in {left:duration}",
     ),
+    "login_slowed_on_connection": (
+        ErrorCode.LOGIN_SLOWED,
+        "Too many wrong passwords on this connection. Try again in {left:duration}",
+    ),
     "logins_busy": (ErrorCode.BUSY, "Too many people are logging in at this moment. Try again in a second"),
     "logins_busy_from_network": (
         ErrorCode.BUSY,
@@ -461,24 +465,45 @@ REASONS: Mapping[str, tuple[ErrorCode, str]] = {
         ErrorCode.KICKED,
         "You were kicked by an administrator: {why}. You may connect again",
     ),
-    "muted_by_administrator": (ErrorCode.MUTED, "You were muted by an administrator"),
-    "muted_by_administrator_because": (ErrorCode.MUTED, "You were muted by an administrator: {why}"),
-    "muted_by_administrator_for": (ErrorCode.MUTED, "You were muted by an administrator for {left:duration}"),
+    "logged_out_by_administrator": (
+        ErrorCode.LOGGED_OUT,
+        "An administrator ended this session. Log in again to come back",
+    ),
+    "made_administrator": (ErrorCode.NO_RIGHT, "You are an administrator of this server now"),
+    "muted_by_administrator": (ErrorCode.MUTED, "You were muted by an administrator. You can read, but not write"),
+    "muted_by_administrator_because": (
+        ErrorCode.MUTED,
+        "You were muted by an administrator: {why}. You can read, but not write",
+    ),
+    "muted_by_administrator_for": (
+        ErrorCode.MUTED,
+        "You were muted by an administrator for {left:duration}. You can read, but not write",
+    ),
     "muted_by_administrator_for_because": (
         ErrorCode.MUTED,
-        "You were muted by an administrator for {left:duration}: {why}",
+        "You were muted by an administrator for {left:duration}: {why}. You can read, but not write",
     ),
     "network_invalid": (ErrorCode.INVALID, "This is not a network address. Write 192.0.2.7 or 192.0.2.0/24"),
     "no_address_known": (
         ErrorCode.NOT_FOUND,
         "No user of this name is connected, so no address is known. Ban the name alone, or the address by itself",
     ),
+    "no_longer_administrator": (ErrorCode.NO_RIGHT, "You are no longer an administrator of this server"),
     "not_muted": (ErrorCode.NOT_FOUND, "No member of this name is muted. `mutes` lists who is"),
+    "password_reset_beside_certificate": (
+        ErrorCode.LOGGED_OUT,
+        "An administrator reset your password and ended your sessions. This one stays, by your certificate",
+    ),
+    "password_reset_by_administrator": (
+        ErrorCode.LOGGED_OUT,
+        "An administrator reset your password. Ask for the temporary one, and log in with it",
+    ),
     "unknown_account": (ErrorCode.NOT_FOUND, "There is no account of this name. `users` lists them"),
     "unknown_ban": (ErrorCode.NOT_FOUND, "There is no such ban. `bans` lists them"),
     "unknown_invite": (ErrorCode.NOT_FOUND, "There is no invite {invite}. `invites` lists them"),
     "unknown_member": (ErrorCode.NOT_FOUND, "No member of this name is here. `users` lists who is"),
     "unknown_session": (ErrorCode.NOT_FOUND, "There is no session {session}. `sessions` lists them"),
+    "unmuted_by_administrator": (ErrorCode.MUTED, "You were unmuted by an administrator. You can write again"),
     "too_many_invites": (
         ErrorCode.TOO_MANY,
         "There are {count} open invites, as many as allowed. Revoke some, or create one with more uses",

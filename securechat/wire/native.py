@@ -8,7 +8,6 @@ be newer than the other. Nothing a peer sent is ever echoed in an error.
 from __future__ import annotations
 
 import re
-from contextlib import suppress
 from functools import cache
 from typing import Any, TypeAlias
 
@@ -90,8 +89,7 @@ class NativeFormat:
 
         The code and the numbers are what programs go by; a client that finds no reason shows the text.
         """
-        if not isinstance(event, Notice):
-            event = replace(event, reason="", arguments={})
+        event = replace(event, reason="", arguments={})
         excess_bytes = len(body := _encoder.encode(event)) - self.frame_bytes
         return body if excess_bytes <= 0 else _encoder.encode(_with_shorter_text(event, excess_bytes))
 
@@ -233,13 +231,15 @@ def _refusal(body: bytearray, known: frozenset[object], reason: str) -> FrameRef
 
     Raises:
         msgspec.DecodeError, UnicodeDecodeError: the body is no JSON.
+        RecursionError: it is no object, and nested too deep.
     """
     try:
         envelope = _envelopes.decode(body)
-    except (msgspec.ValidationError, RecursionError):
-        with suppress(RecursionError):
-            msgspec.json.decode(body)  # msgspec stops at a wrong type, and what follows may be no JSON at all
+    except msgspec.ValidationError:
+        msgspec.json.decode(body)  # msgspec stops at a wrong type, and what follows may be no JSON at all
         return FrameRefused(refusal_for("record_type_missing"))
+    except RecursionError:  # behind a field that is wrong already: that is the answer, as version 1 has always given it
+        return FrameRefused(refusal_for("field_invalid"))
     ref, client_id = _id(envelope.ref), _id(envelope.cid)
     if not isinstance(envelope.t, str):
         return FrameRefused(refusal_for("record_type_missing"), ref, client_id)

@@ -184,7 +184,8 @@ def test_a_room_is_exported_as_it_is_now(server: ServerProcess, connect: Connect
         ]
         assert lines[0]["edited_at_ms"] >= lines[0]["sent_at_ms"]
         assert list(lines[1]["reactions"]) == ["👍"]
-    assert "room" in refused(server.data, 5, "export", "nowhere")
+    assert "room" in refused(server.data, 1, "export", "nowhere")
+    assert "exists. Choose another" in refused(server.data, 1, "export", "ops", "--to", str(server.data / "no.jsonl"))
     assert [entry["act"] for entry in rows(server, "audit")][-2:] == ["export", "export"]
 
 

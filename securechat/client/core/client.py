@@ -375,8 +375,11 @@ class ClientCore:
             case model.ReadElsewhere():
                 if self._conversations.read_elsewhere(event):
                     self._queries.ask_unread()
-            case model.Notice(text, sent_at_ms):
-                context.show(events.AnnouncementShown(text, sent_at_ms))
+            case model.Notice(text, sent_at_ms, reason, arguments):
+                if reason:
+                    context.show(events.NoticeShown(text, reason, arguments))
+                else:
+                    context.show(events.AnnouncementShown(text, sent_at_ms))
             case model.Throttled(retry_after_s):
                 self._connecting.throttled(retry_after_s)
                 self._sending.throttled(retry_after_s)

@@ -115,7 +115,7 @@ class PipeClient:
                     self.name_kept(ui_event)
                 case events.LoginDelayed():
                     self.login_delayed(ui_event)
-                case events.StateNotSaved() | events.AnnouncementShown():
+                case events.StateNotSaved() | events.AnnouncementShown() | events.NoticeShown():
                     self.tell(ui_event)
                 case events.LoggedIn() | events.BackOnline():
                     self._login_by, self._name_tries = None, 0

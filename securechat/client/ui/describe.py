@@ -186,6 +186,8 @@ def _of_account(ui_event: UiEvent) -> str | None:  # noqa: PLR0911 - one row an 
             return "\n".join([shown, *([catalogue.accounts.MORE_CERTIFICATES] if more else [])])
         case events.AnnouncementShown(text, sent_at_ms):
             return catalogue.accounts.announcement(local_time_of(sent_at_ms).strftime("%H:%M"), one_line(text))
+        case events.NoticeShown():
+            return refusal_sentence(ui_event)
         case events.StateNotSaved(detail):
             return catalogue.accounts.not_kept(one_line(detail))
         case _:

@@ -15,12 +15,16 @@ import msgspec
 from securechat.errors import LogError
 from securechat.storage.sqlite.checksums import decode_rows
 from securechat.storage.sqlite.history import MESSAGE_ARRAY, MessageRow, message_of
+from securechat.text.names import LOBBY
 
 SCHEMA = 4
 """The oldest schema version that can be exported: the server migrates older ones when it starts."""
 _ROOMS = """
 SELECT room, (SELECT count(*) FROM messages AS m WHERE m.conversation = c.conversation)
 FROM conversations AS c WHERE room IS NOT NULL ORDER BY room
+"""
+_HAS_ROOM = """
+SELECT 1 FROM conversations WHERE room = :room UNION ALL SELECT 1 FROM places WHERE name = :room LIMIT 1
 """
 _CONVERSATION = "SELECT conversation FROM conversations WHERE room = ?"
 _MESSAGES = f"""
@@ -43,6 +47,19 @@ def room_sizes(connection: apsw.Connection) -> list[tuple[str, int]]:
         raise _unreadable(error) from error
 
 
+def has_room(connection: apsw.Connection, room: str) -> bool:
+    """Tell whether there is a room of this name: one with messages, or with a record; the lobby is always there.
+
+    Raises:
+        LogError: the database is of an older version, or cannot be read.
+    """
+    try:
+        _require_version(connection)
+        return room == LOBBY or bool(connection.execute(_HAS_ROOM, {"room": room}).fetchall())
+    except apsw.Error as error:
+        raise _unreadable(error) from error
+
+
 def export_room(connection: apsw.Connection, room: str) -> Iterator[dict[str, Any]]:
     """Yield a room's messages, oldest first, as JSON-compatible dicts.
 
@@ -52,23 +69,25 @@ def export_room(connection: apsw.Connection, room: str) -> Iterator[dict[str, An
 
     Args:
         connection: may be read-only. One read transaction around the iteration shows the room at one instant.
-        room: its name, without ``#``.
+        room: its name, without ``#``; of one that is not there, and of one without messages, there are no rows.
 
     Raises:
-        LogError: there is no such room, the database is of an older version, or it cannot be read.
+        LogError: the database is of an older version, or it cannot be read.
     """
     try:
-        ((version,),) = connection.execute("PRAGMA user_version").fetchall()
-        if int(str(version)) < SCHEMA:
-            raise LogError("the message log is of an older version: start the server once, which brings it up to date")
-        numbers = connection.execute(_CONVERSATION, (room,)).fetchall()
-        if not numbers:
-            raise LogError(f"there is no room #{room} in the message log")
-        for encoded, edited_at_ms, deleted_at_ms in connection.execute(_MESSAGES, numbers[0]):
-            assert isinstance(encoded, bytes)
-            yield _row(decode_rows(_row_of, encoded), edited_at_ms=edited_at_ms, deleted_at_ms=deleted_at_ms)
+        _require_version(connection)
+        for number in connection.execute(_CONVERSATION, (room,)).fetchall():
+            for encoded, edited_at_ms, deleted_at_ms in connection.execute(_MESSAGES, number):
+                assert isinstance(encoded, bytes)
+                yield _row(decode_rows(_row_of, encoded), edited_at_ms=edited_at_ms, deleted_at_ms=deleted_at_ms)
     except apsw.Error as error:
         raise _unreadable(error) from error
+
+
+def _require_version(connection: apsw.Connection) -> None:
+    ((version,),) = connection.execute("PRAGMA user_version").fetchall()
+    if int(str(version)) < SCHEMA:
+        raise LogError("the message log is of an older version: start the server once, which brings it up to date")
 
 
 def _row(decoded: MessageRow, **times: Any) -> dict[str, Any]:

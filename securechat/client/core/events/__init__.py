@@ -38,6 +38,7 @@ from securechat.client.core.events.connection import (
     EndReason,
     HistoryReset,
     LeavingChat,
+    NoticeShown,
     RateLimited,
     Reconnecting,
     StateNotSaved,
@@ -109,6 +110,7 @@ UiEvent: TypeAlias = (
     | HistoryReset
     | RateLimited
     | AnnouncementShown
+    | NoticeShown
     | StateNotSaved
     | LeavingChat
     | ClientEnded
@@ -188,6 +190,7 @@ __all__ = [
     "NameKept",
     "NameNeeded",
     "NameRefused",
+    "NoticeShown",
     "PasswordNeeded",
     "PasswordTemporary",
     "PendingMessage",
