@@ -108,15 +108,15 @@ def ignoring(name: str, *, hidden: bool) -> str:
 def line_waiting(text: str, code: ErrorCode | None) -> str:
     """Tell that a message is sent later."""
     why = {
-        ErrorCode.DISK_FULL: "Not sent yet, because the server's disk is full. It is sent when there is space",
-        ErrorCode.SLOW_MODE: "Not sent yet, because the room is in slow mode. It is sent in its turn",
+        ErrorCode.DISK_FULL: "The server's disk is full. Waiting until there is space",
+        ErrorCode.SLOW_MODE: "The room is in slow mode. Waiting to be sent in its turn",
     }
     return f"{why[code]}: {text}" if code in why else f"Waiting to be sent: {text}"
 
 
 def line_refused(text: str, why: str, *, to: str) -> str:
-    """Tell that the server refused a message; ``to`` names the member it was for, if it was for one."""
-    return f"Not sent{f' to {quoted(to)}' if to else ''}. {why}: {text}"
+    """Tell that the server refused a message, and why; ``to`` names the member it was for, if it was for one."""
+    return f"{why}. Not sent{f' to {quoted(to)}' if to else ''}: {text}"
 
 
 def postponed(kind: DeferredKind, subject: str, text: str) -> str:
@@ -148,7 +148,7 @@ def request_refused(why: str, room: str | None) -> str:
 def name_refused(name: str, why: str, code: ErrorCode, *, kept: bool = False) -> str:
     """Tell that another name is needed; ``kept`` where it is free again after a time, as ``why`` says."""
     if code is ErrorCode.NAME_IN_USE and not kept:
-        return f"This name is taken. Choose another one: {name}"
+        return f"The name {quoted(name)} is taken. Choose another one"
     return wrong_name(name, why)
 
 
@@ -160,7 +160,7 @@ def name_kept(name: str, seconds: float, *, can_choose: bool) -> str:
 
 def name_awaited(name: str, seconds: float) -> str:
     """Tell that a script waits for a name that another connection has."""
-    return f"This name is taken. Waiting up to {span(seconds)} for it: {name}"
+    return f"The name {quoted(name)} is taken. Waiting up to {span(seconds)} for it"
 
 
 def login_late(seconds: float) -> str:
@@ -168,10 +168,18 @@ def login_late(seconds: float) -> str:
     return f"Not logged in after another {span(seconds)}, giving up. Nothing was sent"
 
 
-def connection_lost(loss: Disconnect, text: str) -> str:
-    """Tell that the connection is lost; ``text`` is the server's last sentence, if it sent one."""
-    why = capital(text or _LOSSES.get(loss.kind, loss.detail))
-    return f"Connection lost. {why}. Reconnecting, what you type is kept"
+def connection_lost(loss: Disconnect, code: ErrorCode | None, text: str) -> str:
+    """Tell that the connection is lost, and what the client does.
+
+    Args:
+        loss: what the client has seen.
+        code: of the server's last words, if it sent some; a code without a sentence here has ``text``.
+        text: the server's last sentence. It may tell a person to connect again, which the client does by itself.
+    """
+    said = capital(text or _LOSSES.get(loss.kind, loss.detail))
+    why = said if code is None else _CLOSED_FOR.get(code, said)
+    when = " when it is back" if code is ErrorCode.SHUTTING_DOWN else ""
+    return f"Connection lost. {why}. Reconnecting{when}, what you type is kept"
 
 
 def still_away(loss: Disconnect) -> str:
@@ -208,7 +216,7 @@ def declined(reason: RejectReason, subject: str, detail: str) -> str:
 
 def wrong_name(name: str, why: str) -> str:
     """Refuse the name of a member or room; ``why`` is the sentence of the rule."""
-    return f"{capital(why)}: {name}" if name else capital(why)
+    return f"{capital(why)}. Not accepted: {name}" if name else capital(why)
 
 
 def unknown_command(word: str, nearest: str | None) -> str:
@@ -258,6 +266,16 @@ _LOSSES = {
     DisconnectReason.TLS: "The secure connection broke",
     DisconnectReason.HUNG_UP: "The server closed the connection during the TLS handshake",
 }
+
+_CLOSED_FOR = {
+    ErrorCode.HELLO_TIMEOUT: "The login took too long",
+    ErrorCode.INTERNAL: "The server made a mistake",
+    ErrorCode.LOG_FAILED: "The server cannot store messages any more and is stopping",
+    ErrorCode.PING_TIMEOUT: "The connection did not answer in time",
+    ErrorCode.SHUTTING_DOWN: "The server is shutting down",
+    ErrorCode.SLOW_READER: "The connection is too slow for what is sent to it",
+}
+"""Why the server has closed a connection that the client makes again: without its advice to connect again."""
 
 _TLS_ADVICE = {
     TlsProblem.WRONG_CA: "Get the right ca.pem from the server's administrator. If you have it, the connection may be "

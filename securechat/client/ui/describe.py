@@ -155,8 +155,8 @@ def _of_lines(ui_event: UiEvent) -> str | None:  # noqa: PLR0911 - one row an ev
 
 def _of_connection(ui_event: UiEvent) -> str | None:
     match ui_event:
-        case events.ConnectionLost(loss):
-            return catalogue.connection.connection_lost(loss, refusal_sentence(ui_event))
+        case events.ConnectionLost(loss, code):
+            return catalogue.connection.connection_lost(loss, code, refusal_sentence(ui_event))
         case events.BackOnline():
             return catalogue.connection.CONNECTION_BACK
         case events.CaughtUp(missed) if missed:

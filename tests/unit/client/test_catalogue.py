@@ -13,11 +13,13 @@ from securechat.client import catalogue
 from securechat.client.catalogue.help_pages import PAGES, usage
 from securechat.client.core.events.connection import Disconnect, DisconnectReason, EndReason
 from securechat.client.core.events.requests import RejectReason
+from securechat.client.core.refused_hello import FINAL_CLOSINGS
 from securechat.client.exit_codes import OF_TLS_PROBLEM, ClientExit
 from securechat.client.outcome import of_loss
 from securechat.client.ui.commands.parser import COMMANDS
 from securechat.client.ui.rendering import notice_rows
 from securechat.errors import ErrorCode, TlsFailure, TlsProblem
+from securechat.text.refusals import REASONS
 
 CLIENT = Path(securechat.client.__file__).parent
 SOURCES = [*CLIENT.glob("*.py"), *(CLIENT / "ui").rglob("*.py"), *(CLIENT / "terminal").glob("*.py")]
@@ -51,8 +53,39 @@ def test_every_loss_has_its_sentences(kind: DisconnectReason) -> None:
     assert "h port 1" in catalogue.connection.not_reached(
         Disconnect(kind), "h", 1
     ) or "called h" in catalogue.connection.not_reached(Disconnect(kind), "h", 1)
-    assert catalogue.connection.connection_lost(Disconnect(kind), "")
+    assert catalogue.connection.connection_lost(Disconnect(kind), None, "")
     assert of_loss(Disconnect(kind)) not in {ClientExit.OK, ClientExit.CRASHED, ClientExit.USAGE}
+
+
+ANSWERS = {ErrorCode.INVALID, ErrorCode.LOGIN_REQUIRED}
+"""Codes that end no connection."""
+
+
+@pytest.mark.parametrize("reason", [reason for reason, (_, text) in REASONS.items() if "onnect again" in text])
+def test_a_client_that_connects_again_by_itself_asks_nobody_to_do_so(reason: str) -> None:
+    code, text = REASONS[reason]
+    said = catalogue.connection.connection_lost(Disconnect(DisconnectReason.CLOSED), code, text)
+    assert "onnect again" not in said or code in FINAL_CLOSINGS | ANSWERS
+
+
+def test_why_the_connection_is_lost_and_what_follows_are_one_thing() -> None:
+    lost = Disconnect(DisconnectReason.CLOSED)
+    down = REASONS["shutting_down"][1]
+    assert catalogue.connection.connection_lost(lost, ErrorCode.SHUTTING_DOWN, down) == (
+        "Connection lost. The server is shutting down. Reconnecting when it is back, what you type is kept"
+    )
+    assert catalogue.connection.connection_lost(lost, ErrorCode.BUSY, "the moon is full") == (
+        "Connection lost. The moon is full. Reconnecting, what you type is kept"
+    )
+
+
+def test_a_refused_text_or_name_stands_apart_from_the_reason() -> None:
+    why = "You are muted in #ops for 5 minutes: spam"
+    assert catalogue.connection.line_refused("hello", why, to="") == f"{why}. Not sent: hello"
+    assert catalogue.connection.line_refused("hello", why, to="user1 pc") == f'{why}. Not sent to "user1 pc": hello'
+    assert catalogue.connection.wrong_name("a@b", "A name cannot contain '@'. Choose one without it") == (
+        "A name cannot contain '@'. Choose one without it. Not accepted: a@b"
+    )
 
 
 @pytest.mark.parametrize("reason", RejectReason)

@@ -186,10 +186,10 @@ def test_lines_for_a_room_in_slow_mode_wait_one_by_one_and_the_others_do_not() -
     one.say("b", "ops")
     one.hear(m.Acked(1, 20))
     one.hear(m.Refused(ErrorCode.SLOW_MODE, "wait 5 s", client_id=2, retry_after_s=5.0))
-    assert said(one) == ["Not sent yet, because the room is in slow mode. It is sent in its turn: b"]
+    assert said(one) == ["The room is in slow mode. Waiting to be sent in its turn: b"]
     one.say("c", "ops")
     one.say("elsewhere")
-    assert said(one)[1:] == ["Not sent yet, because the room is in slow mode. It is sent in its turn: c"]
+    assert said(one)[1:] == ["The room is in slow mode. Waiting to be sent in its turn: c"]
     texts = [command.text for command in one.sent if isinstance(command, m.Say)]
     assert texts == ["a", "b", "elsewhere"]
     assert one.core.deadline() == one.now + 5.0
@@ -228,7 +228,7 @@ def test_a_pause_longer_than_anybody_waits_is_told_instead() -> None:
     one = online()
     one.say("a")
     one.hear(m.Refused(ErrorCode.SLOW_MODE, "#lobby is in slow mode; wait 2 h", client_id=1, retry_after_s=7200.0))
-    assert said(one) == ["Not sent. #lobby is in slow mode; wait 2 h: a"]
+    assert said(one) == ["#lobby is in slow mode; wait 2 h. Not sent: a"]
 
 
 # --- rooms ------------------------------------------------------------------------------------------------------------
@@ -624,7 +624,7 @@ def test_a_line_that_the_server_does_not_know_is_told_as_that() -> None:
     one = online()
     one.want(actions.ChangeMessage(one.core.room("lobby"), m.RevisionKind.EDIT, 1, "new"))
     one.hear(m.Refused(ErrorCode.UNKNOWN_TYPE, "there is no such type", client_id=1))
-    assert said(one) == ["Not sent. This server does not support that yet: (edit) new"]
+    assert said(one) == ["This server does not support that yet. Not sent: (edit) new"]
     assert one.core.unsent == ()
 
 
