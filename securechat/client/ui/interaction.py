@@ -30,7 +30,7 @@ from securechat.client.ui.password_prompt import PasswordPrompt, PasswordPurpose
 from securechat.client.ui.rendering import day_at_ms, local_days
 from securechat.errors import Refusal
 from securechat.text.sanitize import one_line
-from securechat.text.search_query import parse
+from securechat.text.search_query import parse, unknown_filters
 from securechat.tls.contexts import ClientContext
 
 _CHECKED = (
@@ -47,6 +47,10 @@ _CHECKED = (
 """What a server that has got a password can answer."""
 PASSWORD_ANSWERS = (events.RequestRefused, events.AccountActionDone, events.AccountActionUnconfirmed)
 """What follows /register and /password."""
+
+
+_TOLD_FILTERS = 20
+"""Unknown filters remembered, so that each is told once."""
 
 
 class InputResult(Struct, frozen=True):
@@ -98,6 +102,7 @@ class Interaction:
         self.prompt: PasswordPrompt | None = None
         self.password_sent = False
         self.guarded = False
+        self._told_filters: list[str] = []
         self._held: str | None = None
         self._account_password_sent = False
         self._replaces = False
@@ -242,9 +247,17 @@ class Interaction:
                 added = certificate_to_add(path, self._context, core.me.id)
                 return _refused(one_line(added)) if isinstance(added, str) else InputResult(added)
             case actions.FindMessages() as action:
-                return InputResult(_dated(action))
+                return InputResult(_dated(action), self._unknown_filters(action.query))
             case action:
                 return InputResult(action)
+
+    def _unknown_filters(self, query: str) -> str:
+        """Return a notice about what looks like a filter and is none; of each it is told once."""
+        news = [word for word in unknown_filters(query) if word not in self._told_filters][:_TOLD_FILTERS]
+        if not news:
+            return ""
+        self._told_filters = [*self._told_filters, *news][-_TOLD_FILTERS:]
+        return catalogue.rooms.unknown_filters(news)
 
     def _why_not(self, purpose: PasswordPurpose) -> str:
         """Return why a password is not asked for: the answer would be no in any case. Empty where it may be yes."""

@@ -97,7 +97,20 @@ def test_every_refusal_of_ours_has_a_sentence(reason: RejectReason) -> None:
 def test_every_page_of_help_fits_a_screen(page: str) -> None:
     rows = notice_rows(PAGES[page], 80)
     assert len(rows) == len(PAGES[page].splitlines()), "a row is wrapped"
-    assert len(rows) <= 22, "24 rows, without the prompt and the line that asked"
+    most = 12 if page.startswith("/") else 22
+    assert len(rows) <= most, "24 rows, without the prompt and the line that asked"
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_has_a_page_that_begins_with_it(command: str) -> None:
+    assert command in PAGES[command].splitlines()[0]
+    assert set(COMMANDS) == {page for page in PAGES if page.startswith("/")}
+
+
+def test_a_page_that_does_not_exist_names_all_that_do() -> None:
+    said = catalogue.rooms.no_such_help("nosuch", COMMANDS)
+    assert said.endswith("Not found: nosuch")
+    assert all(page in said for page in PAGES)
 
 
 @pytest.mark.parametrize("command", [word for word in COMMANDS if word not in {"/help", "/exit"}])

@@ -61,6 +61,19 @@ def test_a_day_and_a_file_are_looked_up() -> None:
     assert "\x1b" not in missing.notice
 
 
+def test_what_is_no_filter_is_told_once_and_searched_for() -> None:
+    one = interaction()
+    first = one.take("/search to:ana printer form:budi")
+    assert first.notice == catalogue.rooms.unknown_filters(["to", "form"])
+    assert isinstance(first.action, actions.FindMessages)
+    assert first.action.query == "to:ana printer form:budi"
+    assert one.take("/search to:ana").notice == ""
+    assert one.take("/search form:x on:y").notice == catalogue.rooms.unknown_filters(["on"])
+    for at in range(100):
+        one.take(f"/search {'abcdefghij'[at // 10]}{'abcdefghij'[at % 10]}:x")
+    assert len(one._told_filters) == 20
+
+
 def test_passwords_are_asked_for_one_after_the_other_where_nothing_shows() -> None:
     one = interaction()
     assert one.take("/register") == InputResult()

@@ -6,6 +6,7 @@ A command names a message by the number beside it; by default it is the last own
 from __future__ import annotations
 
 import re
+import unicodedata
 
 from securechat.client import catalogue
 from securechat.client.catalogue.help_pages import usage
@@ -25,6 +26,8 @@ HISTORY_MOST = 10_000
 """The most messages of /history: 50 pages, a few MB."""
 _NUMBER = re.compile(r"\[?([0-9]{1,9})\]?(?:\s|$)")
 _DAY = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2})(?:\s+(\S+))?$")
+_LETTER_EMOJI = re.compile("[0-9#*]\ufe0f?\u20e3|\u2139\ufe0f?")
+"""The emoji with a letter or digit in them (UTS #51): keycaps, and the letter i as a sign of information."""
 _LONGEST_QUERY = 500
 """The most characters of a Search (model.Search)."""
 
@@ -123,7 +126,15 @@ def _react(rest: str, numbers: LineNumbers, me: int) -> ParsedInput:
     if named is None or not sign or len(sign) > MAX_SIGN_CHARS:
         return InputError(usage("/react"))
     away = away or (named.message is not None and has_reacted(named.message, sign, me))
+    if not away and is_word(sign):
+        return InputError(catalogue.rooms.no_emoji(sign))
     return actions.ChangeMessage(named.key, RevisionKind.UNREACT if away else RevisionKind.REACT, named.seq, emoji=sign)
+
+
+def is_word(sign: str) -> bool:
+    """Tell whether a reaction is a plain word or number, rather than an emoji or a mark such as ``!``."""
+    bare = _LETTER_EMOJI.sub("", sign)
+    return any(unicodedata.category(char)[0] == "L" or char.isdecimal() for char in bare)
 
 
 def _around(rest: str, numbers: LineNumbers) -> ParsedInput:
