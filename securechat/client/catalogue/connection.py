@@ -205,6 +205,7 @@ _DECLINED = {
     RejectReason.NOTHING_MORE: room_sentences.NOTHING_MORE,
     RejectReason.NOTHING_UNREAD: room_sentences.NOTHING_UNREAD,
     RejectReason.NOT_THERE: room_sentences.NOT_THERE,
+    RejectReason.NO_CONVERSATION: "No person, no room of yours and no day is called: {0}",
     RejectReason.LEAVING: "You are quitting. Nothing more can be sent",
 }
 
@@ -245,7 +246,7 @@ NO_ME = "/me is not supported. Send it as a message"
 
 def history_count(text: str, least: int, most: int) -> str:
     """Refuse the argument of /history."""
-    return f"Not a number ({least}-{most}) or a date (2026-11-20): {text}"
+    return f"Not a number ({least}-{most}) or a day ({room_sentences.A_DAY}): {text}"
 
 
 def mistake(what: str) -> str:

@@ -20,7 +20,7 @@ NOTHING_MORE = "There is nothing more to show"
 NOTHING_UNREAD = "Nothing is unread here. /unread lists the conversations with unread messages"
 NOT_THERE = "This message is no longer on the server"
 NO_HITS = "Nothing found"
-NOTHING_THERE = "There are no messages from then on"
+A_DAY = "2026-11-20, today, yesterday or monday"
 ALL_READ = "You have no unread messages"
 MORE = "/more shows more"
 BUILDING = "The search index is not complete yet. Older messages may be missing"
@@ -75,7 +75,14 @@ def unknown_filters(words: Sequence[str]) -> str:
 
 def no_such_day(text: str) -> str:
     """Refuse a date."""
-    return f"Not a date (2026-11-20): {text}"
+    return f"Not a day ({A_DAY}): {text}"
+
+
+def no_messages_since(day: str, next_day: str) -> str:
+    """Tell that a day has no messages; ``next_day`` is the next one with some, or empty."""
+    if not next_day:
+        return f"There are no messages from {day} on"
+    return f"There are no messages on {day}. The next ones are from {next_day}"
 
 
 def after_hits(count: int, *, more: bool, building: bool) -> list[str]:

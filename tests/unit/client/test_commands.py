@@ -12,7 +12,7 @@ from securechat.client.ui.commands.parser import COMMANDS, holds_secret, read
 from securechat.client.ui.commands.results import (
     AddCertificateFile,
     AskPassword,
-    HistoryFromDate,
+    HistoryRequest,
     InputError,
     ParsedInput,
     PrefillInput,
@@ -212,11 +212,11 @@ def test_an_unknown_command_names_the_nearest() -> None:
     assert "/history" in meaning.sentence
 
 
-@pytest.mark.parametrize("count", ["0", "99999", "10001", "x", "-1", "9" * 30])
+@pytest.mark.parametrize("count", ["0", "99999", "10001", "1x", "-1", "9" * 30])
 def test_history_says_which_numbers_it_takes(count: str) -> None:
     meaning = read(f"/history {count}", HERE, KNOWN)
     assert isinstance(meaning, InputError)
-    assert meaning.sentence == f"Not a number (1-10000) or a date (2026-11-20): {count}"
+    assert meaning.sentence == f"Not a number (1-10000) or a day ({catalogue.rooms.A_DAY}): {count}"
 
 
 def test_an_unknown_command_is_repeated_as_it_was_typed() -> None:
@@ -281,8 +281,13 @@ def numbered() -> LineNumbers:
         ("/unread 2", actions.ShowUnread(2)),
         ("/jump", actions.ShowUnread()),
         ("/around 3", actions.ShowHistory(PersonKey(5), around=72)),
-        ("/history 2026-11-20", HistoryFromDate(HERE, "2026-11-20")),
-        ("/history 2026-11-20 #Dev", HistoryFromDate("dev", "2026-11-20")),
+        ("/history 2026-11-20", HistoryRequest(HERE, date="2026-11-20")),
+        ("/history 2026-11-20 #Dev", HistoryRequest("#Dev", date="2026-11-20")),
+        ("/history Yesterday", HistoryRequest(HERE, date="yesterday")),
+        ("/history monday @ana", HistoryRequest("@ana", date="monday")),
+        ("/history 5 user1 pc", HistoryRequest("user1 pc", 5)),
+        ("/history @ana", HistoryRequest("@ana", 20)),
+        ("/history ana", HistoryRequest("ana", 20)),
         ("/typing", actions.SetTypingNotices()),
         ("/typing off", actions.SetTypingNotices(on=False)),
         ("/topic", actions.AskRoomSettings("ops", topic_only=True)),

@@ -17,6 +17,7 @@ from securechat.client.core.timing import TYPING_BELIEVED_S, TYPING_NOTICE_S
 from securechat.client.ui.describe import sentence
 from securechat.client.ui.event_rows import MessageRows
 from securechat.client.ui.line_numbers import LineNumbers, NumberedMessage
+from securechat.client.ui.rendering import day_at_ms
 from securechat.errors import ErrorCode
 from tests.support.core_driver import SECRET, ChangingServer, Driver
 
@@ -229,6 +230,88 @@ def test_a_pause_longer_than_anybody_waits_is_told_instead() -> None:
     one.say("a")
     one.hear(m.Refused(ErrorCode.SLOW_MODE, "#lobby is in slow mode; wait 2 h", client_id=1, retry_after_s=7200.0))
     assert said(one) == ["#lobby is in slow mode; wait 2 h. Not sent: a"]
+
+
+# --- direct messages, read back -------------------------------------------------------------------------------------
+
+
+def direct(seq: int, at_ms: int = 0) -> m.Message:
+    return m.Message(seq, 0, ANN.id, ANN.name, at_ms, f"direct {seq}", to=ME.id, to_name="me")
+
+
+def test_direct_messages_are_read_back_by_the_name_of_a_member() -> None:
+    one = online()
+    one.hear(m.Presence("lobby", 2, joined=[ANN]))
+    one.want(actions.ShowDirectHistory("Ann", 2))
+    question = one.sent[-1]
+    assert isinstance(question, m.History)
+    assert (question.peer, question.room, question.limit) == (ANN.id, None, 2)
+    one.hear(m.HistoryPage(question.ref, [direct(3), direct(4)], 4, more=True))
+    [shown] = one.all(events.HistoryLoaded)
+    assert ([each.seq for each in shown.messages], shown.key, shown.more) == ([3, 4], PersonKey(ANN.id), True)
+    one.want(actions.ShowMore())
+    earlier = one.sent[-1]
+    assert isinstance(earlier, m.History)
+    assert (earlier.peer, earlier.before) == (ANN.id, 3)
+
+
+def test_a_stranger_is_looked_up_and_a_day_is_asked_for() -> None:
+    one = online()
+    one.want(actions.ShowDirectHistory("ann", at_ms=500))
+    assert one.sent[-1] == m.Whois(asked(one, m.Whois), "ann")
+    one.hear(m.Found(asked(one, m.Whois), ANN))
+    question = one.sent[-1]
+    assert isinstance(question, m.History)
+    assert (question.peer, question.at) == (ANN.id, 500)
+    one.hear(m.HistoryPage(question.ref, [direct(3, 600)], 3))
+    assert one.all(events.HistoryShown)[0].since_ms == 500
+
+
+@pytest.mark.parametrize("surely", [True, False])
+def test_a_name_that_nobody_has_is_told(surely: bool) -> None:
+    one = online()
+    one.want(actions.ShowDirectHistory("opps", 20, surely=surely))
+    one.hear(m.Refused(ErrorCode.NO_SUCH_PERSON, "x", asked(one, m.Whois), reason="no_such_person"))
+    told = "\n".join(said(one))
+    assert ("There is no person with this name" in told) is surely
+    assert told.endswith("is called: opps") is not surely
+
+
+def test_what_a_guest_wrote_who_is_gone_is_read_back() -> None:
+    one = online()
+    one.hear(m.Presence("lobby", 2, joined=[ANN]))
+    one.hear(m.Presence("lobby", 1, left=[ANN]))
+    one.want(actions.ShowDirectHistory("ann", 20))
+    one.hear(m.Refused(ErrorCode.NO_SUCH_PERSON, "x", asked(one, m.Whois), reason="no_such_person"))
+    question = one.sent[-1]
+    assert isinstance(question, m.History)
+    assert question.peer == ANN.id
+
+
+def test_a_name_that_is_not_found_before_the_connection_breaks_is_told() -> None:
+    one = online()
+    one.want(actions.ShowDirectHistory("ann", 20))
+    one.cut()
+    assert "You are offline. Try again when you are connected" in said(one)
+
+
+@pytest.mark.parametrize(
+    ("days", "first_row"),
+    [
+        ((), "-- There are no messages from 2026-11-20 on"),
+        (("2026-11-22",), "-- There are no messages on 2026-11-20. The next ones are from 2026-11-22"),
+        (("2026-11-20", "2026-11-22"), "[1] ann: direct 0"),
+    ],
+)
+def test_an_empty_day_is_told(days: tuple[str, ...], first_row: str) -> None:
+    one = online()
+    messages = tuple(direct(seq, (day_at_ms(day) or 0) + 3_600_000) for seq, day in enumerate(days))
+    shown = events.HistoryShown(
+        PersonKey(ANN.id), messages, events.HistoryRange.SINCE, more=False, since_ms=day_at_ms("2026-11-20")
+    )
+    rows = [str(row) for row in MessageRows(one.core).rows(shown, 80) or []]
+    assert first_row.removeprefix("[1] ann: ") in rows[0]
+    assert ("no messages" in rows[0].casefold()) == (first_row.startswith("--"))
 
 
 # --- rooms ------------------------------------------------------------------------------------------------------------
