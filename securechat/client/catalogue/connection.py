@@ -71,12 +71,12 @@ def left_room(room: str, owner: str = "") -> str:
 
 
 def came(room: str | None, names: Sequence[str]) -> str:
-    """Tell that others joined; ``room`` where it is not the active one."""
+    """Tell that others joined; ``room`` where it is neither the active one nor the lobby."""
     return f"{listed(names)} joined{_room(room)}"
 
 
 def went(room: str | None, names: Sequence[str]) -> str:
-    """Tell that others left; ``room`` where it is not the active one."""
+    """Tell that others left; ``room`` where it is neither the active one nor the lobby."""
     return f"{listed(names)} left{_room(room)}"
 
 
