@@ -58,11 +58,20 @@ def connected(host: str, port: int, name: str) -> str:
     return f"Connected to {host} port {port} as {quoted(name)}, encrypted and verified"
 
 
-def entered(room: str, others: Sequence[str], total: int) -> str:
-    """Tell that the user has joined a room."""
+def entered(room: str, others: Sequence[str], total: int, *, made: bool = False, owned: bool = False) -> str:
+    """Tell that the user has joined a room; ``made`` where it did not exist before, ``owned`` by the user."""
+    if made:
+        new = f"#{room}, a new room, which you own" if owned else f"#{room}, a room that no member owns"
+        return f"Joined {new}. {ALONE}"
     if others:
         return f"Joined #{room}. Also here: {', '.join(others)}"
     return f"Joined #{room}. {ALONE if total <= 1 else f'{total} people are here'}"
+
+
+def nobody_else(room: str, *, made: bool) -> str:
+    """Tell a script that nobody reads its messages now; ``made`` where the room did not exist before."""
+    new = f"#{room} is a new room" if made else f"Nobody else is in #{room} now"
+    return f"{new}. Check its name, if you did not expect that. What you send is stored there"
 
 
 def left_room(room: str, owner: str = "") -> str:

@@ -79,7 +79,7 @@ class JoinedRooms:
         self.want(key)
         for person in event.members:
             self._people.see(person.id, person.name)
-        rules = (event.topic, event.read_only, event.archived)
+        rules = (event.topic, event.read_only, event.archived, event.made, event.role == "owner")
         return RoomJoined(event.room, tuple(event.members), event.total, again, elsewhere, *rules)
 
     def left(self, room: RoomKey) -> bool:

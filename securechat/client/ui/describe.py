@@ -92,7 +92,12 @@ def _of_people(ui_event: UiEvent, current: ConversationId, me: int) -> str | Non
             if ui_event.elsewhere:
                 return catalogue.accounts.entered_elsewhere(one_line(room), _names(others), total)
             return "\n".join(
-                [catalogue.connection.entered(one_line(room), _names(others), total), *of_entering(ui_event)]
+                [
+                    catalogue.connection.entered(
+                        one_line(room), _names(others), total, made=ui_event.made, owned=ui_event.owned
+                    ),
+                    *of_entering(ui_event),
+                ]
             )
         case events.RoomSelected(room):
             return catalogue.connection.back_in_room(one_line(room))

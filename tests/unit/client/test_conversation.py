@@ -317,6 +317,21 @@ def test_an_empty_day_is_told(days: tuple[str, ...], first_row: str) -> None:
 # --- rooms ------------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize(
+    ("role", "made", "text"),
+    [
+        ("owner", True, "Joined #ops, a new room, which you own. You are alone here"),
+        (None, True, "Joined #ops, a room that no member owns. You are alone here"),
+        ("owner", False, "Joined #ops. You are alone here"),
+    ],
+)
+def test_a_room_that_the_user_has_made_by_joining_is_called_new(role: str | None, made: bool, text: str) -> None:
+    one = online()
+    one.want(actions.JoinRoom("ops"))
+    one.hear(m.Joined("ops", 0, 1, [ME], asked(one, m.Join), role=role, made=made))
+    assert said(one)[0] == text
+
+
 def test_a_room_shows_its_topic_and_whether_one_may_write_there() -> None:
     one = online()
     one.hear(m.Joined("ops", 0, 2, [ME, ANN], 77, topic="a\x1bb", role="member", read_only=True))
