@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from importlib import import_module
 from typing import Any
 
-from securechat import __version__, programs
+from securechat import programs
 from securechat.admin import certificate_options, server_commands
 from securechat.admin.context import CommandContext, CommandFunction
 from securechat.admin.exit_codes import MEANINGS, AdminExit
@@ -112,7 +112,12 @@ def make_parser() -> argparse.ArgumentParser:
         epilog=_CODES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    program.add_argument("--version", action="version", version=__version__, help="print the version, and end")
+    program.add_argument(
+        "--version",
+        action="version",
+        version=programs.version(programs.Program.ADMIN),
+        help="print the version, and end",
+    )
     add_common(program, None)
     program.set_defaults(json=False, cert=None, yes=False)
     command = _Commands(program)

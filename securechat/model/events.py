@@ -88,6 +88,7 @@ class Joined(Record, frozen=True, tag="joined", rename={"room_id": "id"}):
         role: yours there; None for a guest, or in a room without roles.
         private, read_only, archived: see RoomRules.
         room_id: see RoomRules.
+        made: whether this Join has made the room: it did not exist before, or was empty and nobody's.
     """
 
     room: str
@@ -101,6 +102,7 @@ class Joined(Record, frozen=True, tag="joined", rename={"room_id": "id"}):
     read_only: bool = False
     archived: bool = False
     room_id: Id = 0
+    made: bool = False
 
 
 class Left(Record, frozen=True, tag="left", rename={"arguments": "args"}):

@@ -391,7 +391,16 @@ REASONS: Mapping[str, tuple[ErrorCode, str]] = {
     "settings_need_owner": (ErrorCode.NO_RIGHT, "Only owners of #{room} can change its settings"),
     "roles_need_owner": (ErrorCode.NO_RIGHT, "Only owners of #{room} can give roles"),
     "rank_not_above": (ErrorCode.NO_RIGHT, "Your role in #{room} is not above that of this person. Ask an owner"),
+    "moderation_of_admin": (
+        ErrorCode.NO_RIGHT,
+        "Administrators of the server cannot be kicked, banned or muted in a room",
+    ),
+    "moderation_of_owner": (
+        ErrorCode.NO_RIGHT,
+        "This person is an owner of #{room} like you. Change the role first: /role NAME member",
+    ),
     "moderation_of_yourself": (ErrorCode.INVALID, "You cannot do this to yourself. /leave leaves a room"),
+    "mute_of_yourself": (ErrorCode.INVALID, "You cannot mute or unmute yourself. Ask a moderator of the room"),
     "invitation_needs_account": (ErrorCode.ACCOUNT_NEEDED, "Guests cannot be invited. Ask them to /register first"),
     "invitation_not_needed": (ErrorCode.INVALID, "#{room} is public. No invitation is needed"),
     "invited_is_member": (ErrorCode.INVALID, "{name} is already a member of #{room}"),

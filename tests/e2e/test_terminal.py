@@ -159,11 +159,11 @@ def test_commands_typed_while_away_are_answered_and_done_on_the_return(screen: O
     ann.process.send_signal(signal.SIGCONT)
     ann.wait_for("You are now known as anna")
     ann.wait_for("#newroom >>")
-    ann.wait_for("Not sent to nobody. There is no person with this name")
+    ann.wait_for("There is no person with this name")
     bob.wait_for("@bob: psst")
     bob.wait_for("ann is now known as anna")
     ann.line("/nick Bob")
-    ann.wait_for("This name is taken. Choose another one: Bob")
+    ann.wait_for("The name Bob is taken. Choose another one")
 
 
 def test_a_bell_rings_for_ones_own_name_and_for_direct_messages_only(screen: Open) -> None:
@@ -274,7 +274,7 @@ def test_commands(screen: Open) -> None:
     bob.wait_for("ann @user1 pc: psst")
     ann.wait_for("ann @user1 pc: psst")
     ann.line("/msg nobody hello")
-    ann.wait_for("Not sent to nobody. There is no person")
+    ann.wait_for("Not sent to nobody: ")
     ann.line("/join ops")
     ann.wait_for("#ops >>")
     bob.line("over here")

@@ -174,6 +174,22 @@ class ShowHistory(Struct, frozen=True):
     after: int | None = None
 
 
+class ShowDirectHistory(Struct, frozen=True):
+    """Show the direct messages with a person, by name: the last ``count``, or from ``at_ms`` on.
+
+    Attributes:
+        name: of the person.
+        count: so many of the last ones, where ``at_ms`` is None.
+        at_ms: a time, milliseconds since the epoch, UTC.
+        surely: whether a person is meant; otherwise the name may be one of a room as well.
+    """
+
+    name: str
+    count: int = 0
+    at_ms: int | None = None
+    surely: bool = True
+
+
 class NotifyTyping(Struct, frozen=True):
     """The user is typing a message."""
 
@@ -222,7 +238,7 @@ class ModerateMember(Struct, frozen=True):
     role: RoleName = "member"
 
 
-ReadAction: TypeAlias = FindMessages | ShowMore | ListUnread | ShowUnread | ShowHistory
+ReadAction: TypeAlias = FindMessages | ShowMore | ListUnread | ShowUnread | ShowHistory | ShowDirectHistory
 RoomAction: TypeAlias = AskRoomSettings | ChangeRoomSettings | ModerateMember
 ConversationAction: TypeAlias = ChangeMessage | ReadAction | RoomAction | NotifyTyping | SetTypingNotices
 AccountRequestAction: TypeAlias = (

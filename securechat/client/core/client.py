@@ -33,6 +33,7 @@ from securechat.client.core.joined_rooms import JoinedRooms
 from securechat.client.core.pending import (
     PendingAccountAction,
     PendingDirect,
+    PendingHistory,
     PendingIgnore,
     PendingJoin,
     PendingLeave,
@@ -127,7 +128,7 @@ class ClientCore:
         self._rooms = RoomActions(context, self._membership, self._conversations, backfill_count)
         self._room_admin = RoomAdmin(context, self._membership)
         self._account = AccountActions(context)
-        self._queries = Queries(context, self._conversations)
+        self._queries = Queries(context, self._membership, self._conversations)
         self._connecting = Connecting(
             context,
             self._account,
@@ -353,6 +354,7 @@ class ClientCore:
                 | actions.ListUnread()
                 | actions.ShowUnread()
                 | actions.ShowHistory()
+                | actions.ShowDirectHistory()
             ):
                 self._queries.request(action)
             case _:
@@ -442,13 +444,15 @@ class ClientCore:
 
     def _found(self, event: model.Found) -> None:
         request = self._context.requests.take(event.ref)
-        if isinstance(request, PendingDirect | PendingIgnore | PendingNameLookup):
+        if isinstance(request, PendingDirect | PendingHistory | PendingIgnore | PendingNameLookup):
             self._context.see(event.person)
         match request:
             case PendingDirect():
                 self._sending.found(request, event)
             case PendingIgnore():
                 self._conversations.toggle_ignored(event.person)
+            case PendingHistory():
+                self._queries.found(request, event.person)
             case PendingNameLookup():
                 self._room_admin.found(request, event.person)
             case _:
@@ -484,6 +488,8 @@ class ClientCore:
         match request:
             case PendingDirect():
                 self._sending.not_found(request, event)
+            case PendingHistory():
+                self._queries.not_found(request, event)
             case PendingRename(name):
                 self._context.show(events.RenameRefused(name, event.code, event.text, event.reason, event.arguments))
             case PendingLeave():

@@ -16,18 +16,22 @@ from securechat.client.core.conversations import Conversations
 from securechat.client.core.events.messages import HistoryRange
 from securechat.client.core.events.requests import RejectReason
 from securechat.client.core.gap_fill import TOLD_FAILURES, GapFill, ReadAnswer, ReadCommand, SingleQuery
-from securechat.client.core.state import ConversationId, RoomKey
+from securechat.client.core.joined_rooms import JoinedRooms
+from securechat.client.core.pending import PendingHistory
+from securechat.client.core.state import ConversationId, PersonKey, RoomKey
 from securechat.client.core.timing import retry_at
 from securechat.errors import ErrorCode
 from securechat.model import (
     AskUnread,
     History,
     HistoryPage,
+    Person,
     Refused,
     Search,
     SearchPage,
     UnreadItem,
     UnreadList,
+    Whois,
 )
 
 HITS = 20
@@ -43,17 +47,19 @@ class Queries:
 
     Args:
         context: shared state.
+        membership: the members of the user's rooms, by name.
         conversations: their timeline asks the questions, and their read markers follow what is shown.
     """
 
-    def __init__(self, context: CoreContext, conversations: Conversations) -> None:
+    def __init__(self, context: CoreContext, membership: JoinedRooms, conversations: Conversations) -> None:
         self._context = context
+        self._membership = membership
         self._conversations = conversations
         self._timeline = conversations.timeline
         self._read_markers = conversations.read_markers
         self._unread: dict[ConversationId, UnreadItem] = {}
 
-    def request(self, action: actions.ReadAction | actions.AskHistory) -> None:
+    def request(self, action: actions.ReadAction | actions.AskHistory) -> None:  # noqa: PLR0912 - one flat match
         """Ask the server."""
         if not self._context.require_online():
             return
@@ -75,8 +81,34 @@ class Queries:
             case actions.ShowHistory(target):
                 history_range = HistoryRange.SINCE if action.around is None else HistoryRange.AROUND
                 self._show_history(target, history_range, action)
+            case actions.ShowDirectHistory(name):
+                if (person := self._membership.find(name)) is not None:
+                    self._show_direct(action, person.id)
+                else:
+                    self._context.send(Whois(self._context.requests.ask(PendingHistory(action)), name))
             case _:
                 assert_never(action)
+
+    def found(self, request: PendingHistory, person: Person) -> None:
+        """Show the direct messages with the person whose name was looked up."""
+        self._show_direct(request.action, person.id)
+
+    def not_found(self, request: PendingHistory, event: Refused) -> None:
+        """Show the direct messages with the person who had the name last, such as a guest who is gone."""
+        name = request.action.name
+        if event.code is ErrorCode.NO_SUCH_PERSON and (person_id := self._context.people.find(name)) is not None:
+            self._show_direct(request.action, person_id)
+        elif event.code is ErrorCode.NO_SUCH_PERSON and not request.action.surely:
+            self._context.reject(RejectReason.NO_CONVERSATION, name)
+        else:
+            self._context.show(events.RequestRefused.of(event))
+
+    def _show_direct(self, action: actions.ShowDirectHistory, person_id: int) -> None:
+        target = PersonKey(person_id)
+        if action.at_ms is None:
+            self.request(actions.AskHistory(target, action.count))
+        else:
+            self.request(actions.ShowHistory(target, at_ms=action.at_ms))
 
     def refused(self, event: Refused) -> bool:
         """Take the refusal of a question in the timeline's queue; tell whether it was one."""
@@ -190,7 +222,8 @@ class Queries:
             if (item := self._unread.get(target)) is not None:
                 self._unread[target] = replace(item, read_seq=max(item.read_seq, last))
         shown = tuple(message for message in messages if message.sender_id not in self._context.ignored)
-        self._context.show(events.HistoryShown(target, shown, history_range, self._conversations.next_page is not None))
+        more = self._conversations.next_page is not None
+        self._context.show(events.HistoryShown(target, shown, history_range, more, action.at_ms))
 
     def _key(self, item: UnreadItem) -> ConversationId:
         return self._context.rooms.conversation(item.room, None if item.peer is None else item.peer.id)

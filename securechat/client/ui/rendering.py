@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import re
 from collections.abc import Sequence
 from enum import Enum
 from typing import Any
@@ -38,6 +39,9 @@ _BEFORE_HIT = 40
 """Characters of them before the first match."""
 _NARROWEST = 12
 """The fewest cells for text: a narrower terminal is unusable, and a row per character would not help."""
+_RELATIVE_DAYS = {"today": 0, "yesterday": 1}
+_WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+_LIKE_A_DATE = re.compile(r"[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}")
 
 
 class TextStyle(Enum):
@@ -227,13 +231,31 @@ def safe_sign(sign: str) -> str:
     return "".join("_" if char.isspace() or char in ",:/" else char for char in one_line(sign))
 
 
+def is_day(text: str) -> bool:
+    """Tell whether a text is meant as a day for `day_at_ms`, which may not exist."""
+    return _LIKE_A_DATE.fullmatch(text) is not None or text.casefold() in {*_RELATIVE_DAYS, *_WEEKDAYS}
+
+
 def day_at_ms(date: str) -> int | None:
-    """Return when a day (2026-11-20) begins in this machine's time zone; None when it is not a day."""
+    """Return when a day begins in this machine's time zone; None when it is not a day.
+
+    Args:
+        date: such as 2026-11-20; today or yesterday; or a day of the week, for the last one before today.
+    """
     try:
-        day = dt.date.fromisoformat(date)
+        day = _named_day(date.casefold()) or dt.date.fromisoformat(date)
         return max(0, _begin_ms(day.year, day.month, day.day))
     except ValueError:
         return None
+
+
+def _named_day(word: str) -> dt.date | None:
+    today = dt.datetime.now(dt.UTC).astimezone().date()
+    if word in _RELATIVE_DAYS:
+        return today - dt.timedelta(days=_RELATIVE_DAYS[word])
+    if word in _WEEKDAYS:
+        return today - dt.timedelta(days=(today.weekday() - _WEEKDAYS.index(word) - 1) % 7 + 1)
+    return None
 
 
 def local_days() -> Calendar:
@@ -283,6 +305,11 @@ def local_time_of(at_ms: int) -> dt.datetime:
 def local_date(at_ms: int) -> str:
     """Format date and time of day, for lists."""
     return local_time_of(at_ms).strftime("%Y-%m-%d %H:%M")
+
+
+def local_day(at_ms: int) -> str:
+    """Format a day."""
+    return local_time_of(at_ms).strftime("%Y-%m-%d")
 
 
 def elsewhere(key: ConversationId, current: ConversationId, message: Message) -> str | None:

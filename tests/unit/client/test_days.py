@@ -16,7 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from securechat.client.core import actions
-from securechat.client.ui.rendering import day_at_ms, local_date, local_days
+from securechat.client.ui.rendering import day_at_ms, is_day, local_date, local_days
 from securechat.model import Say, Search, SearchPage
 from tests.support.hub_rig import HubRig
 from tests.unit.client.test_interaction import interaction
@@ -35,6 +35,39 @@ def zone(monkeypatch: pytest.MonkeyPatch) -> Iterator[SetZone]:
     yield put
     monkeypatch.undo()
     time.tzset()
+
+
+MONDAY_NOON = dt.datetime(2026, 11, 23, 12, tzinfo=dt.UTC)
+
+
+class Noon(dt.datetime):
+    """The clock stands at noon of a Monday."""
+
+    @classmethod
+    def now(cls, tz: dt.tzinfo | None = None) -> Noon:
+        return cls.fromtimestamp(MONDAY_NOON.timestamp(), tz)
+
+
+@pytest.mark.parametrize(
+    ("word", "day"),
+    [
+        ("today", "2026-11-23"),
+        ("yesterday", "2026-11-22"),
+        ("sunday", "2026-11-22"),
+        ("Saturday", "2026-11-21"),
+        ("tuesday", "2026-11-17"),
+        ("monday", "2026-11-16"),
+    ],
+)
+def test_a_day_has_a_name(word: str, day: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(dt, "datetime", Noon)
+    assert is_day(word)
+    assert day_at_ms(word) == day_at_ms(day) is not None
+
+
+@pytest.mark.parametrize("word", ["tomorrow", "mon", "2026", "2026-11", "26-11-20", "ana", ""])
+def test_other_words_are_no_days(word: str) -> None:
+    assert not is_day(word)
 
 
 def asked(line: str) -> actions.FindMessages:

@@ -98,12 +98,21 @@ class HistoryRange(Enum):
 
 
 class HistoryShown(Struct, frozen=True):
-    """A part of a conversation, oldest first; ``more`` tells that others follow."""
+    """A part of a conversation, oldest first.
+
+    Attributes:
+        key: the conversation.
+        messages: the part.
+        history_range: what was asked for.
+        more: whether others follow.
+        since_ms: the time from which on it was asked for, milliseconds since the epoch, UTC; None for another question.
+    """
 
     key: ConversationId
     messages: tuple[Message, ...]
     history_range: HistoryRange
     more: bool
+    since_ms: int | None = None
 
 
 class SearchShown(Struct, frozen=True):
