@@ -18,7 +18,7 @@ from typing import TextIO
 from securechat.cli.process import drop_unwritten, open_null, run, say
 from securechat.server.app import ExitCode, Server, StartFailure
 from securechat.server.config.loading import ParsedSettings, RequestedOutput, ServerConfig, read
-from securechat.server.config.preflight import machine_problems, missing_certificate
+from securechat.server.config.preflight import machine_problems, missing_certificate, untried
 from securechat.server.config.report import checked, first_sentence, printed
 from securechat.server.console import Console
 from securechat.text.sanitize import one_line
@@ -75,6 +75,8 @@ def _check(reading: ParsedSettings) -> int:
         say("securechat-server", line)
     if any(not problem.is_warning for problem in found):
         return ExitCode.USAGE
+    for sentence in untried(reading):
+        say("securechat-server", one_line(f"note: {sentence}"))
     if not found:
         return _print("securechat-server: the configuration is good\n")
     return ExitCode.OK

@@ -34,7 +34,7 @@ from securechat.model import Closing
 from securechat.net.broadcast import write_all
 from securechat.net.connection_limits import ConnectionLimits
 from securechat.net.descriptors import descriptor_limit
-from securechat.net.listener import Listener
+from securechat.net.listener import Listener, named_twice
 from securechat.net.loop import Loop
 from securechat.net.pending_connections import PendingConnections
 from securechat.net.systemd import ServiceManager
@@ -257,6 +257,8 @@ class Server:
     def _listen(self) -> None:
         hosts = self._config.hosts or tuple(str(address) for address in private_addresses())
         port = self._config.port
+        if (twice := named_twice(hosts)) is not None:
+            raise StartFailure(ExitCode.ADDRESS, f"cannot listen: {twice}")
         for host in hosts:
             try:
                 listener = Listener(self._loop, host, port, self._pending)
