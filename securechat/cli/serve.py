@@ -1,12 +1,17 @@
 """``securechat-server``: reads the settings, runs the server, and reports errors in one sentence.
 
-The first statements choose the key-exchange groups: OpenSSL reads them once, when ``ssl`` is first imported.
+The first statements choose the key-exchange groups: OpenSSL reads them once, when ``ssl`` is first imported. They also
+keep a SIGHUP that comes while the server starts, which lasts half a second and would end with it.
 """
 
 from __future__ import annotations
 
+from securechat.cli.process import is_program
+from securechat.server.hangup import hold_hangups
 from securechat.tls.key_exchange import prefer_modern_groups
 
+if is_program() or __name__ == "__main__":
+    hold_hangups()
 prefer_modern_groups()
 
 # ruff: noqa: E402  (see above)
@@ -54,6 +59,7 @@ def _main(arguments: Sequence[str] | None) -> int:
 
 
 def _run(config: ServerConfig) -> int:
+    hold_hangups()
     if (missing := missing_certificate(config.cert)) is not None:
         return _fail(ExitCode.CERTIFICATE, missing)
     os.umask(0o077)  # files created from here on are private to this user
