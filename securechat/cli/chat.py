@@ -245,15 +245,15 @@ def _parser() -> argparse.ArgumentParser:
         description=catalogue.connection.CLI_DESCRIPTION,
         epilog=f"{catalogue.accounts.CLI_MEMORY} {catalogue.connection.CLI_EXIT_CODES}{codes}.",
     )
-    parser.add_argument("server", nargs="?", metavar="HOST[:PORT]", help=catalogue.connection.CLI_HOST)
-    parser.add_argument("--ca", metavar="FILE", help=catalogue.connection.CLI_CA)
-    parser.add_argument("--pin", metavar="sha256:...", help=catalogue.connection.CLI_PIN)
-    parser.add_argument("--name", help=catalogue.connection.CLI_NAME)
-    parser.add_argument("--cert", metavar="FILE", help=catalogue.accounts.CLI_CERT)
-    parser.add_argument("--password-file", metavar="FILE", help=catalogue.accounts.CLI_FILE_FOR_LOGIN)
+    parser.add_argument("server", nargs="?", type=_filled, metavar="HOST[:PORT]", help=catalogue.connection.CLI_HOST)
+    parser.add_argument("--ca", metavar="FILE", type=_filled, help=catalogue.connection.CLI_CA)
+    parser.add_argument("--pin", metavar="sha256:...", type=_filled, help=catalogue.connection.CLI_PIN)
+    parser.add_argument("--name", type=_filled, help=catalogue.connection.CLI_NAME)
+    parser.add_argument("--cert", metavar="FILE", type=_filled, help=catalogue.accounts.CLI_CERT)
+    parser.add_argument("--password-file", metavar="FILE", type=_filled, help=catalogue.accounts.CLI_FILE_FOR_LOGIN)
     parser.add_argument("--invite", action="store_true", help=catalogue.accounts.CLI_INVITE)
     parser.add_argument("--forget", action="store_true", help=catalogue.accounts.CLI_FORGET)
-    parser.add_argument("--room", help=catalogue.connection.CLI_ROOM)
+    parser.add_argument("--room", type=_filled, help=catalogue.connection.CLI_ROOM)
     ways = parser.add_mutually_exclusive_group()
     ways.add_argument("--send", action="store_true", help=catalogue.connection.CLI_SEND)
     ways.add_argument("--tail", action="store_true", help=catalogue.connection.CLI_TAIL)
@@ -266,6 +266,12 @@ def _parser() -> argparse.ArgumentParser:
         "--version", action="version", version=version(Program.CLIENT), help=catalogue.connection.CLI_VERSION
     )
     return parser
+
+
+def _filled(text: str) -> str:
+    if not text:  # "$NAME" of a script that has not set it
+        raise argparse.ArgumentTypeError(catalogue.connection.EMPTY_VALUE)
+    return text
 
 
 def _count(text: str) -> int:
@@ -281,7 +287,7 @@ def _port(text: str) -> int:
 
 
 def _between(text: str, least: int, most: int) -> int:
-    if text.isascii() and text.isdigit() and least <= int(text[:9]) <= most:
+    if _filled(text).isascii() and text.isdigit() and least <= int(text[:9]) <= most:
         return int(text)
     raise argparse.ArgumentTypeError(catalogue.connection.not_between(text, least, most))
 

@@ -445,6 +445,9 @@ CLI_VERSION = "print the version and exit"
 CLI_EXIT_CODES = "Exit codes: "
 
 
+EMPTY_VALUE = "the value is empty; give one, or leave it out"
+
+
 def not_between(text: str, least: int, most: int) -> str:
     """Refuse a number of the command line."""
     return f"not a number from {least} to {most}: {text}"

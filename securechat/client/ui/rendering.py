@@ -25,7 +25,7 @@ from msgspec import Struct
 from securechat.client import catalogue
 from securechat.client.core.state import ConversationId, PersonKey
 from securechat.model import Deleted, Edited, Hit, Message, MessageChange, Reacted
-from securechat.text.local_time import local
+from securechat.text.local_time import begin_of_day_ms, local
 from securechat.text.sanitize import CONTINUATION_MARK, one_line, visible, width
 from securechat.text.search_query import Calendar
 
@@ -244,7 +244,7 @@ def day_at_ms(date: str) -> int | None:
     """
     try:
         day = _named_day(date.casefold()) or dt.date.fromisoformat(date)
-        return max(0, _begin_ms(day.year, day.month, day.day))
+        return max(0, begin_of_day_ms(day.year, day.month, day.day))
     except ValueError:
         return None
 
@@ -264,26 +264,13 @@ def local_days() -> Calendar:
     Raises:
         ValueError: the clock is outside the calendar of this platform.
     """
-    today = dt.datetime.now(dt.UTC).astimezone().date()
+    today = local(dt.datetime.now(dt.UTC)).date()
     yesterday = today - dt.timedelta(days=1)
     return Calendar(
-        _begin_ms(today.year, today.month, today.day),
-        _begin_ms(yesterday.year, yesterday.month, yesterday.day),
-        _begin_ms,
+        begin_of_day_ms(today.year, today.month, today.day),
+        begin_of_day_ms(yesterday.year, yesterday.month, yesterday.day),
+        begin_of_day_ms,
     )
-
-
-def _begin_ms(year: int, month: int, day: int) -> int:
-    """Return when a day begins here, its first midnight where it has two, and the end of the gap where it has none.
-
-    Raises:
-        ValueError: there is no such day, or it is outside the calendar of this platform.
-    """
-    midnight = dt.datetime(year, month, day)  # noqa: DTZ001 - local; a naive time's timestamp() knows about gaps
-    try:
-        return int(midnight.timestamp() * 1000)
-    except (OverflowError, OSError) as error:  # which one it is for distant years differs by platform
-        raise ValueError(str(error)) from error
 
 
 def excerpt(text: str, cells: int = 60) -> str:

@@ -156,3 +156,22 @@ def test_the_server_takes_the_users_days(zone: SetZone) -> None:
     assert hits("tea before:2026-11-29") == hits("tea after:2026-11-30") == 0
     rig.do(ann, Search(2, "after:2026-11-29"))
     assert ann.last(SearchPage).hits == [], "without a word of the client a day is in UTC"
+
+
+ODD_ZONES = ("AAA24:59:59", "AAA-24:59:59", "Foo/Bar", ":/etc/passwd", "", "A")
+"""The first two are more than a day from UTC, which Python shows nothing in; the others mean UTC, or anything."""
+
+
+@pytest.mark.parametrize("name", ODD_ZONES)
+def test_a_day_begins_where_the_lines_show_it_in_an_odd_zone_too(zone: SetZone, name: str) -> None:
+    zone(name)
+    begin_ms = day_at_ms("2026-11-29")
+    assert begin_ms is not None
+    assert (local_date(begin_ms), local_date(begin_ms - 1)) == ("2026-11-29 00:00", "2026-11-28 23:59")
+    if "24:59" in name:
+        assert begin_ms == utc_ms(2026, 11, 29)
+    today = asked("/search word after:today").since_ms
+    assert today is not None
+    calendar = local_days()
+    assert today == calendar.today_ms <= int(time.time() * 1000) < today + 2 * 86_400_000
+    assert local_date(today).endswith(" 00:00")
