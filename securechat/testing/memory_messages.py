@@ -19,6 +19,7 @@ from securechat.model import (
     LogEntry,
     Message,
     MessageChange,
+    Person,
     Reacted,
     Reaction,
     Revision,
@@ -140,15 +141,16 @@ class MemoryMessages:
 
     def _revise(self, asked: Revision) -> MessageChange:
         message, seq, who = self.messages[asked.target], self.last_seq, asked.sender_id
+        by = None if who == message.sender_id else Person(who, asked.name)
         base = (seq, asked.target, who, asked.name, self.last_sent_at_ms, asked.room, asked.to)
         change: MessageChange
         match asked.kind:
             case RevisionKind.EDIT:
                 change = Edited(*base, asked.text, list(asked.mentions))
-                message = replace(message, text=asked.text, mentions=list(asked.mentions), edited=seq)
+                message = replace(message, text=asked.text, mentions=list(asked.mentions), edited=seq, edited_by=by)
             case RevisionKind.DELETE:
                 change = Deleted(*base)
-                message = replace(message, text="", mentions=[], reactions=[], deleted=seq)
+                message = replace(message, text="", mentions=[], reactions=[], deleted=seq, deleted_by=by)
             case RevisionKind.REACT | RevisionKind.UNREACT:
                 change = Reacted(*base, asked.sign, asked.kind is RevisionKind.REACT)
                 message = replace(message, reactions=_react(message.reactions, asked.sign, who, on=change.on))
@@ -229,6 +231,7 @@ class MemoryMessages:
         at = self.changes.index(change)
         if not (asked.remove and isinstance(change, Reacted)):
             self.changes[at] = replace(change, name="")
+            self._erase_editor(change)
             return
         del self.changes[at]
         message = self.messages[change.target]
@@ -238,14 +241,25 @@ class MemoryMessages:
         left = max((other.seq for other in self.changes if other.target == change.target), default=None)
         self.messages[change.target] = replace(message, reactions=reactions, changed=left)
 
+    def _erase_editor(self, change: MessageChange) -> None:
+        """Erase the name of who edited or deleted a message, if this change was the last of its kind."""
+        message = self.messages[change.target]
+        if change.seq == message.edited and message.edited_by is not None:
+            message = replace(message, edited_by=Person(change.sender_id, ""))
+        if change.seq == message.deleted and message.deleted_by is not None:
+            message = replace(message, deleted_by=Person(change.sender_id, ""))
+        self.messages[change.target] = message
+
     def expire(self, asked: PurgeExpired) -> Committed:
         """Delete a room's oldest messages; see `PurgeExpired`."""
         old = [m.seq for m in self.messages.values() if m.room == asked.room and m.sent_at_ms < asked.before_ms]
         old = old[: asked.most]
-        changes = sorted((change.target, change.seq) for change in self.changes if change.target in old)
+        final = {seq for m in self.messages.values() for seq in (m.edited, m.deleted)}
+        earlier = [change for change in self.changes if change.target in old and change.seq not in final]
+        changes = sorted((change.target, change.seq) for change in earlier)
         gone = {seq for _, seq in changes[:EXPIRE_CHANGES]}
         self.changes = [change for change in self.changes if change.seq not in gone]
-        still_changed = {change.target for change in self.changes}
+        still_changed = {change.target for change in self.changes if change.seq not in final}
         removed = [seq for seq in old if seq not in still_changed]
         for seq in removed:
             self._remove(seq)

@@ -41,6 +41,11 @@ def number(count: int, mark: str = "") -> str:
     return f"[{count} {mark}]" if mark else f"[{count}]"
 
 
+def changed_by(word: str, name: str) -> str:
+    """Return `EDITED` or `DELETED` with the name of the member who did it, not the author of the message."""
+    return f"{word} by {quoted(name)}"
+
+
 def no_such_number(text: str) -> str:
     """Refuse a number that stands beside no message."""
     return f"There is no message with this number here: {text}"

@@ -90,8 +90,10 @@ def quote_row(message: Message | None, number: int, columns: int, *, hidden: boo
     if hidden or message is None:
         said = f"{mark} {catalogue.rooms.HIDDEN if hidden else catalogue.rooms.EARLIER}"
     elif message.deleted is not None:
-        said = f"{catalogue.rooms.number(number, catalogue.rooms.DELETED)} {one_line(message.name)}"
+        said = f"{catalogue.rooms.number(number, _change_mark(message))} {one_line(message.name)}"
     else:
+        if message.edited_by is not None:
+            mark = catalogue.rooms.number(number, _change_mark(message))
         said = f"{mark} {one_line(message.name)}: {one_line(message.text[:columns])}"
     room = max(_NARROWEST, columns - 2 - width(_QUOTE_MARK))
     cut = _fitting(said, room)
@@ -111,16 +113,21 @@ def hit_rows(hit: Hit, columns: int, number: int) -> list[TextRow]:
 
 def _numbered(message: Message, number: int | None) -> str:
     """Return the number of a message and its edited mark, to stand before the name, where no name or text can."""
-    mark = (
-        catalogue.rooms.DELETED
-        if message.deleted is not None
-        else catalogue.rooms.EDITED
-        if message.edited is not None
-        else ""
-    )
+    mark = _change_mark(message)
     if number is None:
         return f"[{mark}] " if mark else ""
     return f"{catalogue.rooms.number(number, mark)} "
+
+
+def _change_mark(message: Message) -> str:
+    """Return whether a message is edited or deleted, and who did it where it was not its author."""
+    if message.deleted is not None:
+        word, by = catalogue.rooms.DELETED, message.deleted_by
+    elif message.edited is not None:
+        word, by = catalogue.rooms.EDITED, message.edited_by
+    else:
+        return ""
+    return word if by is None else catalogue.rooms.changed_by(word, one_line(by.name))
 
 
 def _dim(mark: str) -> list[TextSpan]:
@@ -164,10 +171,16 @@ def announcement_rows(sentence: str, columns: int) -> list[TextRow]:
 
 
 def tail_line(message: Message, *, room: str | None = None, number: int | None = None) -> str:
-    """Return a message as one line. No name contains a slash, so none can imitate the mark of a deletion."""
+    """Return a message as one line. No name contains a slash or comma, so none can imitate the mark of a change.
+
+    An edit by its author has no mark; one by another member has, because the text is not the author's.
+    """
     mark = "" if number is None else f"{catalogue.rooms.number(number)} "
+    by = message.edited_by if message.deleted is None else message.deleted_by
+    if message.deleted is not None or by is not None:
+        mark += f"/{_change_mark(message)}{' ' if by is None else ', '}"
     if message.deleted is not None:
-        return f"{mark}/{catalogue.rooms.DELETED} {sender(message, room)}"
+        return f"{mark}{sender(message, room)}"
     return f"{mark}{sender(message, room)}: {one_line(message.text)}"
 
 
@@ -191,6 +204,9 @@ def json_line(message: Message) -> str:
     for name in ("reply", "mentions", "edited", "deleted"):
         if value := getattr(message, name):
             fields[name] = value
+    for name in ("edited_by", "deleted_by"):
+        if (by := getattr(message, name)) is not None:
+            fields[name] = {"id": by.id, "name": by.name}
     if message.reactions:
         fields["reactions"] = [{"sign": reaction.sign, "by": reaction.by} for reaction in message.reactions]
     return json.dumps(fields)

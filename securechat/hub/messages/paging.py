@@ -22,6 +22,7 @@ from msgspec.structs import replace
 from securechat.hub.interfaces import Peer
 from securechat.hub.rooms.room import HubRoom
 from securechat.limits import (
+    EDITOR_FIELDS_BYTES,
     LISTED_ID_BYTES,
     MAX_NAME_BYTES,
     MAX_TOPIC_CHARS,
@@ -78,6 +79,8 @@ def encoded_bound(entry: LogEntry) -> int:
     size = MESSAGE_FIELDS_BYTES + _text_bytes(entry.name) + _text_bytes(entry.room)
     if isinstance(entry, Message):
         size += _text_bytes(entry.text) + _text_bytes(entry.to_name) + LISTED_ID_BYTES * len(entry.mentions)
+        for editor in (entry.edited_by, entry.deleted_by):
+            size += 0 if editor is None else EDITOR_FIELDS_BYTES + _text_bytes(editor.name)
         for reaction in entry.reactions:
             size += REACTION_FIELDS_BYTES + _text_bytes(reaction.sign) + LISTED_ID_BYTES * len(reaction.by)
     elif isinstance(entry, Edited):

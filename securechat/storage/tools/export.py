@@ -13,6 +13,7 @@ import apsw
 import msgspec
 
 from securechat.errors import LogError
+from securechat.model import Person
 from securechat.storage.sqlite.checksums import decode_rows
 from securechat.storage.sqlite.history import MESSAGE_ARRAY, MessageRow, message_of
 from securechat.text.names import LOBBY
@@ -64,7 +65,8 @@ def export_room(connection: apsw.Connection, room: str) -> Iterator[dict[str, An
     """Yield a room's messages, oldest first, as JSON-compatible dicts.
 
     Always present: ``seq``, ``sender_id``, ``name`` (at that time), ``sent_at_ms`` (UTC) and ``text``. Optional:
-    ``reply`` (a seq), ``mentions`` (sender_ids), ``edited_at_ms``, ``deleted_at_ms`` (then the text is empty), and
+    ``reply`` (a seq), ``mentions`` (sender_ids), ``edited_at_ms``, ``deleted_at_ms`` (then the text is empty),
+    ``edited_by`` and ``deleted_by`` (``sender_id`` and ``name`` at that time) where it was not the sender, and
     ``reactions``, a mapping of emoji to sender_ids.
 
     Args:
@@ -96,6 +98,8 @@ def _row(decoded: MessageRow, **times: Any) -> dict[str, Any]:
         "reply": message.reply,
         "mentions": message.mentions or None,
         **times,
+        "edited_by": _person(message.edited_by),
+        "deleted_by": _person(message.deleted_by),
         "reactions": {reaction.sign: reaction.by for reaction in message.reactions} or None,
     }
     return {
@@ -106,6 +110,10 @@ def _row(decoded: MessageRow, **times: Any) -> dict[str, Any]:
         "text": message.text,
         **{key: value for key, value in more.items() if value is not None},
     }
+
+
+def _person(person: Person | None) -> dict[str, Any] | None:
+    return None if person is None else {"sender_id": person.id, "name": person.name}
 
 
 def _unreadable(error: apsw.Error) -> LogError:

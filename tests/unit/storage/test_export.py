@@ -58,6 +58,24 @@ def test_a_room_is_exported_as_it_is_now(snapshot):
     assert room_sizes(snapshot.connection) == [("lobby", 3), ("ops", 1)]
 
 
+def test_who_edited_or_deleted_is_exported_unless_it_was_the_author(tmp_path):
+    store = SqliteStore(tmp_path, Limits(), wall_ms=lambda: 1_000)
+    store.open()
+    store.apply([Draft(1, "ann", 1, "ann's", "lobby"), Draft(1, "ann", 2, "ann's", "lobby")])
+    store.apply(
+        [
+            Revision(EDIT, 9, "mod", 1, 1, "lobby", text="mod's", any_author=True),
+            Revision(DELETE, 9, "mod", 2, 2, "lobby", any_author=True),
+        ]
+    )
+    with Snapshot(tmp_path / DATABASE) as snapshot:
+        edited, deleted = export_room(snapshot.connection, "lobby")
+    store.close()
+    mod = {"sender_id": 9, "name": "mod"}
+    assert (edited["name"], edited["text"], edited["edited_by"]) == ("ann", "mod's", mod)
+    assert (deleted["text"], deleted["deleted_by"]) == ("", mod)
+
+
 def test_rows_come_one_by_one(snapshot):
     rows = export_room(snapshot.connection, "lobby")
     assert next(rows)["seq"] == 1
