@@ -66,6 +66,7 @@ _AnswerOrRoomEvent: TypeAlias = (
     | model.HistoryPage
     | model.SearchPage
     | model.UnreadList
+    | model.ConversationList
     | model.Roster
     | model.RoomsPage
     | model.Found
@@ -351,6 +352,7 @@ class ClientCore:
                 | actions.FindMessages()
                 | actions.ShowMore()
                 | actions.ListUnread()
+                | actions.ListConversations()
                 | actions.ShowUnread()
                 | actions.ShowHistory()
             ):
@@ -408,7 +410,7 @@ class ClientCore:
                 self._rooms.role_changed(event)
             case model.Invited(room, by):
                 self._context.show(events.InvitedToRoom(room, by))
-            case model.HistoryPage() | model.SearchPage() | model.UnreadList():
+            case model.HistoryPage() | model.SearchPage() | model.UnreadList() | model.ConversationList():
                 self._conversations.timeline.answered(event)
             case model.Roster():
                 self._rooms.roster(event)

@@ -43,6 +43,7 @@ from securechat.client.core.events.connection import (
     StateNotSaved,
 )
 from securechat.client.core.events.messages import (
+    ConversationsShown,
     HistoryLoaded,
     HistoryRange,
     HistoryShown,
@@ -118,6 +119,7 @@ UiEvent: TypeAlias = (
     | HistoryShown
     | SearchShown
     | UnreadShown
+    | ConversationsShown
     | ReadOnOtherDevice
     | IgnoreChanged
     | MessageWaiting
@@ -158,6 +160,7 @@ __all__ = [
     "CertificatesShown",
     "ClientEnded",
     "ConnectionLost",
+    "ConversationsShown",
     "DeferredKind",
     "Disconnect",
     "DisconnectReason",
