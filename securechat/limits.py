@@ -46,6 +46,8 @@ PAGE_BYTES = 48 * KIB
 """Encoded rows of a page; leaves 16 KiB of the frame for one maximal text more than fits."""
 FRAME_SPARE_BYTES = 2 * KIB
 """What a frame has left beside a page's rows, at least: a room's name and topic, and every field around the rows."""
+EXCERPT_CHARS = 100
+"""Of a message's text in a list of conversations, code points: a line beside a name (Slack and Telegram show one)."""
 MAX_MENTIONS = 20
 """Whom one message names; the rest is not counted."""
 MESSAGE_FIELDS_BYTES = 300

@@ -28,6 +28,9 @@ from securechat.model import (
 from securechat.records.accounts import Committed, EraseSender
 from securechat.records.log import Appended, AppendOutcome, NotAppended
 from securechat.records.queries import (
+    ConversationQuery,
+    ConversationRow,
+    ConversationRows,
     HistoryQuery,
     HistoryRows,
     RoomFigures,
@@ -341,6 +344,36 @@ class MemoryMessages:
             mark, min(len(unread), MAX_UNREAD_COUNT), min(mentions, MAX_UNREAD_COUNT), unread[0].seq,
             place if isinstance(place, str) else None, None if isinstance(place, str) else sum(place) - me,
         )  # fmt: skip
+
+    def conversations(self, query: ConversationQuery) -> ConversationRows:
+        """List; see `Store.conversations`."""
+        floors = dict(query.floors)
+        found = [self._row_of(query, room, above, floors.get(room, 0)) for room, above in dict(query.rooms).items()]
+        if query.after is None:
+            return ConversationRows(found)
+        me = query.sender_id
+        mine = [place for place in self.numbers if isinstance(place, tuple) and me in place]
+        looked = sorted(peer for place in mine if (peer := sum(place) - me) > query.after)[: query.looks]
+        rows = [self._row_of(query, place_of(None, me, peer), 0, 0) for peer in looked]
+        people = [row for row in rows if row.last is not None]
+        through = looked[-1] if len(looked) == query.looks else None
+        if len(people) > query.limit:
+            people = people[: query.limit]
+            through = people[-1].counts.peer
+        return ConversationRows(found + people, through)
+
+    def _row_of(self, query: ConversationQuery, place: ConversationKey, above: int, floor: int) -> ConversationRow:
+        """A conversation, what is unread in it above a seq, and the last message above a floor."""
+        me = query.sender_id
+        told = [m for m in self.messages.values() if floor < m.seq <= query.up_to and _place(m) == place]
+        counts = None
+        if query.is_counted:
+            counts = self._unread_in(UnreadQuery(me, (), query.up_to), place, above)
+        if counts is None:
+            mark = self._reads.get((me, self.numbers.get(place, 0)), 0)
+            room, peer = (place, None) if isinstance(place, str) else (None, sum(place) - me)
+            counts = Unread(max(above, mark), 0, 0, 0, room, peer)
+        return ConversationRow(counts, told[-1] if told else None)
 
     def figures(self, rooms: Sequence[str]) -> list[RoomFigures]:
         """Count; see `Store.room_figures`."""

@@ -40,6 +40,8 @@ from securechat.records.accounts import (
 )
 from securechat.records.log import Identity, LogState, NotAppended, Reservation
 from securechat.records.queries import (
+    ConversationQuery,
+    ConversationRows,
     HistoryQuery,
     HistoryRows,
     RoomFigures,
@@ -402,6 +404,10 @@ class MemoryStore:
     def unread(self, query: UnreadQuery) -> UnreadRows:
         """Count a reader's unread messages; see `Store.unread`."""
         return self._talk.unread(query)
+
+    def conversations(self, query: ConversationQuery) -> ConversationRows:
+        """List a reader's conversations; see `Store.conversations`."""
+        return self._talk.conversations(query)
 
     def room_figures(self, rooms: Sequence[str]) -> list[RoomFigures]:
         """Tell how much was said in rooms; see `Store.room_figures`."""

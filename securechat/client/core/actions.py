@@ -159,6 +159,10 @@ class ListUnread(Struct, frozen=True):
     """Ask for the conversations with unread messages."""
 
 
+class ListConversations(Struct, frozen=True):
+    """Ask for all rooms of the user and all dialogues, with their last messages, counts and mutes."""
+
+
 class ShowUnread(Struct, frozen=True):
     """Show unread messages, of the conversation with this number in the list (from 1), or of the current one."""
 
@@ -238,7 +242,9 @@ class ModerateMember(Struct, frozen=True):
     role: RoleName = "member"
 
 
-ReadAction: TypeAlias = FindMessages | ShowMore | ListUnread | ShowUnread | ShowHistory | ShowDirectHistory
+ReadAction: TypeAlias = (
+    FindMessages | ShowMore | ListUnread | ListConversations | ShowUnread | ShowHistory | ShowDirectHistory
+)
 RoomAction: TypeAlias = AskRoomSettings | ChangeRoomSettings | ModerateMember
 ConversationAction: TypeAlias = ChangeMessage | ReadAction | RoomAction | NotifyTyping | SetTypingNotices
 AccountRequestAction: TypeAlias = (

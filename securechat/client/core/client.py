@@ -67,6 +67,7 @@ _AnswerOrRoomEvent: TypeAlias = (
     | model.HistoryPage
     | model.SearchPage
     | model.UnreadList
+    | model.ConversationList
     | model.Roster
     | model.RoomsPage
     | model.Found
@@ -352,6 +353,7 @@ class ClientCore:
                 | actions.FindMessages()
                 | actions.ShowMore()
                 | actions.ListUnread()
+                | actions.ListConversations()
                 | actions.ShowUnread()
                 | actions.ShowHistory()
                 | actions.ShowDirectHistory()
@@ -413,7 +415,7 @@ class ClientCore:
                 self._rooms.role_changed(event)
             case model.Invited(room, by):
                 self._context.show(events.InvitedToRoom(room, by))
-            case model.HistoryPage() | model.SearchPage() | model.UnreadList():
+            case model.HistoryPage() | model.SearchPage() | model.UnreadList() | model.ConversationList():
                 self._conversations.timeline.answered(event)
             case model.Roster():
                 self._rooms.roster(event)

@@ -1,4 +1,4 @@
-"""Reads the log where the user asks: search, unread messages, parts of the history.
+"""Reads the log where the user asks: search, unread messages, conversations, parts of the history.
 
 The questions go through the timeline's queue, because the server reads for a connection one thing at a time.
 """
@@ -22,7 +22,10 @@ from securechat.client.core.state import ConversationId, PersonKey, RoomKey
 from securechat.client.core.timing import retry_at
 from securechat.errors import ErrorCode
 from securechat.model import (
+    AskConversations,
     AskUnread,
+    ConversationItem,
+    ConversationList,
     History,
     HistoryPage,
     Person,
@@ -36,8 +39,8 @@ from securechat.model import (
 
 HITS = 20
 """Of a page of a search: most of a screen of 24 rows."""
-UNREAD_PAGES = 100
-"""Pages of unread conversations that are asked for: 20,000 conversations, some 4 MB."""
+MOST_PAGES = 100
+"""Pages of conversations that are asked for: 20,000 conversations, some 4 MB."""
 EXCERPT = 30
 """Messages of a page around a message, from a day on, or unread: more than a screen, less than a burst."""
 
@@ -76,6 +79,8 @@ class Queries:
                     self.request(self._conversations.next_page)
             case actions.ListUnread():
                 self.ask_unread(asked=True)
+            case actions.ListConversations():
+                self._timeline.ask(SingleQuery(None, AskConversations, partial(self._page_of_conversations, [], 1)))
             case actions.ShowUnread(number):
                 self._show_unread(number)
             case actions.ShowHistory(target):
@@ -156,7 +161,7 @@ class Queries:
         """Take a page of unread conversations; ask for the next one, where there is one."""
         assert isinstance(answer, UnreadList)
         found += answer.items
-        if not answer.more or number >= UNREAD_PAGES:
+        if not answer.more or number >= MOST_PAGES:
             self._unread_known(found, asked)
             return
 
@@ -190,6 +195,33 @@ class Queries:
             self._context.reject(RejectReason.NOTHING_UNREAD)
         for key, item in items:
             self._show_history(key, HistoryRange.UNREAD, actions.ShowHistory(key, after=item.read_seq))
+
+    # --- all conversations --------------------------------------------------------------------------------------------
+
+    def _page_of_conversations(self, found: list[ConversationItem], number: int, answer: ReadAnswer) -> None:
+        """Take a page of conversations; ask for the next one, where there is one."""
+        assert isinstance(answer, ConversationList)
+        found += answer.items
+        if not answer.more or number >= MOST_PAGES:
+            self._show_conversations(found, complete=not answer.more)
+            return
+
+        def ask(ref: int) -> ReadCommand:
+            return AskConversations(ref, answer.through, answer.through_room)
+
+        known = partial(self._show_conversations, found, complete=False)
+        self._timeline.ask(SingleQuery(None, ask, partial(self._page_of_conversations, found, number + 1), known))
+
+    def _show_conversations(self, items: list[ConversationItem], *, complete: bool) -> None:
+        for item in items:
+            if item.peer is not None and item.peer.name:
+                self._context.see(item.peer)
+        ignored = self._context.ignored
+        shown = [
+            replace(item, text="", cut=False) if item.by is not None and item.by.id in ignored else item
+            for item in items
+        ]
+        self._context.show(events.ConversationsShown(tuple(shown), complete))
 
     # --- parts of the history -----------------------------------------------------------------------------------------
 

@@ -593,6 +593,89 @@ def test_nothing_unread_is_not_told_unless_it_was_asked_for() -> None:
     assert said(one) == ["You have no unread messages"]
 
 
+# --- all conversations ------------------------------------------------------------------------------------------------
+
+
+def of_room(name: str, text: str = "hello", **more: object) -> m.ConversationItem:
+    return m.ConversationItem(name, None, 0, 9, ANN, 0, text, **more)  # type: ignore[arg-type]
+
+
+def test_all_conversations_are_asked_for_page_by_page_and_told_once() -> None:
+    one = online()
+    one.want(actions.ListConversations())
+    assert one.sent[-1] == m.AskConversations(asked(one, m.AskConversations))
+    one.hear(m.ConversationList(asked(one, m.AskConversations), [of_room("lobby")], more=True, through_room="lobby"))
+    assert one.sent[-1] == m.AskConversations(asked(one, m.AskConversations), after_room="lobby")
+    one.hear(m.ConversationList(asked(one, m.AskConversations), [of_room("ops", muted_s=None)], more=True, through=4))
+    assert one.sent[-1] == m.AskConversations(asked(one, m.AskConversations), after=4)
+    assert not one.all(events.ConversationsShown), "before all is known, nothing is told"
+    dialogue = m.ConversationItem(peer=ANN, last_seq=8, by=ANN, text="psst", unread=2, first_seq=7)
+    one.hear(m.ConversationList(asked(one, m.AskConversations), [dialogue]))
+    (shown,) = one.all(events.ConversationsShown)
+    assert shown == events.ConversationsShown((of_room("lobby"), of_room("ops", muted_s=None), dialogue), complete=True)
+    assert one.core.name_of(ANN.id) == "ann", "a dialogue makes its other side known"
+
+
+def test_conversations_that_never_end_are_not_asked_for_for_ever() -> None:
+    one = online()
+    one.want(actions.ListConversations())
+    count = 0
+    while any(isinstance(command, m.AskConversations) for command in one.sent):
+        count += 1
+        ref = asked(one, m.AskConversations)
+        one.sent.clear()
+        one.hear(m.ConversationList(ref, [], more=True, through=count))
+    assert count == 100
+    assert [shown.complete for shown in one.all(events.ConversationsShown)] == [False]
+
+
+def test_the_conversations_that_came_are_shown_when_the_next_page_is_refused() -> None:
+    one = online()
+    one.want(actions.ListConversations())
+    one.hear(m.ConversationList(asked(one, m.AskConversations), [of_room("ops")], more=True, through_room="ops"))
+    one.hear(m.Refused(ErrorCode.INTERNAL, "no", asked(one, m.AskConversations)))
+    assert one.all(events.ConversationsShown) == [events.ConversationsShown((of_room("ops"),), complete=False)]
+
+
+def test_an_older_server_that_lists_no_conversations_is_told_as_a_refusal() -> None:
+    one = online()
+    one.want(actions.ListConversations())
+    one.hear(m.Refused(ErrorCode.UNKNOWN_TYPE, "unknown", asked(one, m.AskConversations)))
+    assert [refusal.code for refusal in one.all(events.RequestRefused)] == [ErrorCode.UNKNOWN_TYPE]
+    assert not one.all(events.ConversationsShown)
+
+
+def test_the_last_words_of_ignored_people_are_not_shown() -> None:
+    one = online()
+    one.hear(m.Message(50, 0, ANN.id, ANN.name, 0, "x", "lobby"))
+    one.want(actions.IgnorePerson("ann"))
+    one.want(actions.ListConversations())
+    one.hear(m.ConversationList(asked(one, m.AskConversations), [of_room("ops", cut=True)]))
+    (shown,) = one.all(events.ConversationsShown)
+    assert shown.items == (of_room("ops", ""),)
+
+
+def test_conversations_are_asked_for_again_after_a_lost_connection() -> None:
+    one = account()
+    unread(one)
+    one.want(actions.ListConversations())
+    one.hear(m.ConversationList(asked(one, m.AskConversations), [of_room("ops")], more=True, through_room="ops"))
+    again(one)
+    ref = asked(one, m.AskConversations)
+    assert m.AskConversations(ref, after_room="ops") in one.sent
+    one.hear(m.ConversationList(ref, [of_room("p")]))
+    assert one.all(events.ConversationsShown) == [
+        events.ConversationsShown((of_room("ops"), of_room("p")), complete=True)
+    ]
+
+
+def test_without_a_connection_conversations_are_not_asked_for() -> None:
+    one = online()
+    one.cut()
+    one.want(actions.ListConversations())
+    assert one.all(events.ActionRejected)
+
+
 def reads(one: Driver) -> list[m.Read]:
     one.now += 60.0
     one.take(one.core.tick(one.now))

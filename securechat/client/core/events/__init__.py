@@ -44,6 +44,7 @@ from securechat.client.core.events.connection import (
     StateNotSaved,
 )
 from securechat.client.core.events.messages import (
+    ConversationsShown,
     HistoryLoaded,
     HistoryRange,
     HistoryShown,
@@ -120,6 +121,7 @@ UiEvent: TypeAlias = (
     | HistoryShown
     | SearchShown
     | UnreadShown
+    | ConversationsShown
     | ReadOnOtherDevice
     | IgnoreChanged
     | MessageWaiting
@@ -160,6 +162,7 @@ __all__ = [
     "CertificatesShown",
     "ClientEnded",
     "ConnectionLost",
+    "ConversationsShown",
     "DeferredKind",
     "Disconnect",
     "DisconnectReason",
