@@ -127,9 +127,10 @@ def come() -> Iterator[Come]:
 
 
 def state(message: Record) -> tuple[object, ...]:
-    """What a message says and shows now."""
+    """What a message says and shows now; `edited` of a deleted one means nothing."""
     signs = [(each["sign"], each["by"]) for each in message.get("reactions", [])]
-    return message["text"], message.get("edited"), message.get("deleted"), message.get("mentions", []), signs
+    edited = None if "deleted" in message else message.get("edited")
+    return message["text"], edited, message.get("deleted"), message.get("mentions", []), signs
 
 
 def apply(messages: dict[int, Record], change: Record) -> None:
@@ -139,10 +140,8 @@ def apply(messages: dict[int, Record], change: Record) -> None:
         return
     message["changed"] = change["seq"]
     match change["t"]:
-        case "edited":
-            message["edited"] = change["seq"]
-            if "text" in change:  # else a later change, which follows, has replaced it
-                message |= {"text": change["text"], "mentions": change.get("mentions", [])}
+        case "edited" if "text" in change:  # else a later change, which follows, has replaced it
+            message |= {"text": change["text"], "edited": change["seq"], "mentions": change.get("mentions", [])}
         case "deleted":
             message |= {"text": "", "mentions": [], "reactions": [], "deleted": change["seq"]}
         case "reacted":
