@@ -84,6 +84,19 @@ def test_16_a_text_made_to_look_like_anothers_line_shows_as_what_it_is(screen: O
     assert "┆ 12:34 carl: I agree" in ann.text
 
 
+def test_a_paste_whose_end_is_lost_is_shown_and_ctrl_c_gives_the_keyboard_back(screen: Open) -> None:
+    ann, bob = two(screen, "bob")
+    bob.type("\x1b[200~its end is lo")
+    bob.wait_for(">> its end is lo")
+    bob.type("st")
+    bob.wait_for(">> its end is lost")
+    bob.type(CTRL_C)
+    bob.wait_for("Your line was not sent")
+    bob.line("heard again")
+    ann.wait_for("bob: heard again")
+    assert "its end" not in ann.text
+
+
 def test_bytes_that_are_no_text_cost_their_line_and_the_rest_of_the_paste_is_said(screen: Open) -> None:
     ann, bob = two(screen, "bob")
     os.write(bob._fd, b"caf\xe9 one\rtwo\r/nick caf\xe9\rthree\r")
