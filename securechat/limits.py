@@ -46,10 +46,14 @@ PAGE_BYTES = 48 * KIB
 """Encoded rows of a page; leaves 16 KiB of the frame for one maximal text more than fits."""
 FRAME_SPARE_BYTES = 2 * KIB
 """What a frame has left beside a page's rows, at least: a room's name and topic, and every field around the rows."""
+EXCERPT_CHARS = 100
+"""Of a message's text in a list of conversations, code points: a line beside a name (Slack and Telegram show one)."""
 MAX_MENTIONS = 20
 """Whom one message names; the rest is not counted."""
 MESSAGE_FIELDS_BYTES = 300
 """Field names, numbers of up to 16 digits and punctuation of one message, all present: 274 bytes, rounded up."""
+EDITOR_FIELDS_BYTES = 48
+"""Field names, number and punctuation of one `edited_by` or `deleted_by`, without the name: 47 bytes at most."""
 LISTED_ID_BYTES = 17
 """A sender_id in a list, with its comma."""
 REACTION_FIELDS_BYTES = 24
@@ -243,10 +247,13 @@ class PageLimits:
         """The most that one message takes in JSON, every part of it at its limit.
 
         A text may hold control characters, of six bytes each (RFC 8259, section 7); a name, a room or a sign may not.
+        It has one of `edited_by` and `deleted_by`: a deleted message has no text.
         """
         return (
             MESSAGE_FIELDS_BYTES
             + 2 * MAX_NAME_BYTES
+            + EDITOR_FIELDS_BYTES
+            + MAX_NAME_BYTES
             + 4 * MAX_ROOM_CHARS
             + 6 * self.text_chars
             + MAX_MENTIONS * LISTED_ID_BYTES

@@ -11,6 +11,8 @@ import shlex
 from enum import Enum
 from pathlib import Path
 
+from securechat import __version__
+
 VARIABLE = "SECURECHAT_BANNER"
 FROM_CHECKOUT = "dev"
 """The variable's value in everything that tools/dev.py starts."""
@@ -35,6 +37,11 @@ def command(program: Program, arguments: str = "") -> str:
     installed, subcommand = program.value
     shown = f"python3 {_script('dev.py')} {subcommand}" if os.environ.get(VARIABLE) == FROM_CHECKOUT else installed
     return f"{shown} {arguments}" if arguments else shown
+
+
+def version(program: Program) -> str:
+    """Return what ``--version`` prints: the program's name and version, as ``securechat-server 1.2.3``."""
+    return f"{program.value[0]} {__version__}"
 
 
 def _script(name: str) -> str:

@@ -67,7 +67,7 @@ def run(arguments: Sequence[str]) -> int:
     """Run one subcommand, or print what the command line asks for."""
     commands = {"serve": serve, "chat": chat, "admin": admin, "certs": certs, "test": test}
     if list(arguments[:1]) == ["--version"]:
-        print(project_version())
+        print(f"securechat {project_version()}")
         return 0
     if not arguments or arguments[0] not in commands:
         asked = bool(arguments) and arguments[0] in ("-h", "--help", "help")

@@ -35,12 +35,11 @@ def run_in_venv(missing: str) -> int:
 
 
 try:
-    from securechat import __version__
     from securechat.admin.certificate_options import ABOUT, add_options
     from securechat.admin.certificates import make
     from securechat.cli.process import run
     from securechat.errors import Refusal, TlsFailure
-    from securechat.programs import Program, command
+    from securechat.programs import Program, command, version
 except ModuleNotFoundError as error:
     if __name__ != "__main__" or error.name is None or error.name.partition(".")[0] == "securechat":
         raise
@@ -79,7 +78,9 @@ def build_parser() -> argparse.ArgumentParser:
         prog=command(Program.CERTIFICATES) if from_dev else "python3 tools/gen_certs.py",
         description=f"{ABOUT[0].upper()}{ABOUT[1:]}.",
     )
-    parser.add_argument("--version", action="version", version=__version__, help="print the version, and end")
+    parser.add_argument(
+        "--version", action="version", version=version(Program.CERTIFICATES), help="print the version, and end"
+    )
     add_options(parser, CERTS, "certs/")
     return parser
 

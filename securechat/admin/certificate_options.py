@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from securechat.admin.argument_types import filled
+
 ABOUT = "make a CA and a server certificate for this machine, or renew the certificate under the same CA"
 _CLIENT_DAYS = 365
 """As securechat.tls.issuing.CLIENT_LIFETIME, which every start of securechat-admin would have to import X.509 for."""
@@ -24,12 +26,13 @@ def add_options(parser: argparse.ArgumentParser, directory: Path | None, shown: 
         action="append",
         default=[],
         metavar="NAME",
+        type=filled,
         help="a further DNS name or IP address of the server; can be repeated; kept at renewals",
     )
     add("--forget-names", action="store_true", help="drop earlier names that are not repeated now")
     where = f"where the files are (default: {shown})"
     add("--dir", type=certificate_folder, default=directory, metavar="DIR", help=where)
-    add("--client", metavar="NAME", help="make client-NAME.pem instead, for the user NAME")
+    add("--client", metavar="NAME", type=filled, help="make client-NAME.pem instead, for the user NAME")
     add(
         "--days",
         type=whole_days,

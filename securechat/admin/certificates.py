@@ -9,7 +9,7 @@ from __future__ import annotations
 import argparse
 import datetime as dt
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from securechat.programs import Program, command
 from securechat.tls.certificate_directory import (
@@ -24,7 +24,7 @@ from securechat.tls.certificate_directory import (
 )
 from securechat.tls.client_certificates import fingerprint_of_file
 from securechat.tls.hostnames import parse_names
-from securechat.tls.pem_bundle import fingerprint
+from securechat.tls.pem_bundle import Bundle, fingerprint
 
 if TYPE_CHECKING:
     from securechat.admin.context import CommandContext
@@ -46,7 +46,7 @@ def certs(context: CommandContext) -> AdminExit:
         cert = context.config.cert
         options.dir = cert.parent if cert.name == SERVER_FILE else Path("certs")
     try:
-        record, lines = make(options)
+        record, lines = make(options, None if options.client is not None else _running(context))
     except Refusal as refusal:
         raise AdminFailure(AdminExit.REFUSED, refusal.detail) from refusal
     except (TlsFailure, ValueError) as error:
@@ -55,8 +55,45 @@ def certs(context: CommandContext) -> AdminExit:
     return AdminExit.OK
 
 
-def make(options: argparse.Namespace) -> tuple[dict[str, Any], list[str]]:
+class RunningServer(NamedTuple):
+    """What the server on the data directory runs with.
+
+    Attributes:
+        pid: its process.
+        certificate: the file it has read.
+        days: until the certificate in use expires.
+        ca_fingerprint: of the certificate in use.
+    """
+
+    pid: int
+    certificate: Path
+    days: float
+    ca_fingerprint: str | None
+
+    def uses(self, bundle: Bundle, ca_fingerprint: str) -> bool:
+        """Tell whether it has read the file since it was written; by the dates, to a tenth of a day."""
+        days = (bundle.not_after - dt.datetime.now(dt.UTC)) / dt.timedelta(days=1)
+        return self.ca_fingerprint == ca_fingerprint and abs(self.days - days) < _SAME_DAYS
+
+
+_SAME_DAYS = 0.2
+
+
+def _running(context: CommandContext) -> RunningServer | None:
+    from securechat.admin.exit_codes import AdminFailure  # noqa: PLC0415
+    from securechat.server.admin_protocol import GetStatus  # noqa: PLC0415
+
+    try:
+        facts = context.ask(GetStatus()).done
+    except AdminFailure:
+        return None
+    return RunningServer(facts["pid"], Path(facts["certificate"]), facts["certificate_days"], facts["ca_fingerprint"])
+
+
+def make(options: argparse.Namespace, running: RunningServer | None = None) -> tuple[dict[str, Any], list[str]]:
     """Make what the options of ``certificate_options`` ask for; returns it as a record, and as lines to print.
+
+    ``running`` is the server whose certificate it may be: then the lines say how it takes the new one.
 
     Raises:
         ValueError: options that exclude each other, or a name that cannot be used.
@@ -69,10 +106,10 @@ def make(options: argparse.Namespace) -> tuple[dict[str, Any], list[str]]:
         return _make_client(options)
     if options.days is not None:
         raise ValueError("--days is for client certificates. Use it with --client NAME")
-    return _make_server(options)
+    return _make_server(options, running)
 
 
-def _make_server(options: argparse.Namespace) -> tuple[dict[str, Any], list[str]]:
+def _make_server(options: argparse.Namespace, running: RunningServer | None) -> tuple[dict[str, Any], list[str]]:
     """Make the CA if there is none (or ``--new-ca``), then ``server.pem``."""
     extra = parse_names(options.name)
     if options.new_ca:
@@ -85,7 +122,7 @@ def _make_server(options: argparse.Namespace) -> tuple[dict[str, Any], list[str]
         force=options.force or options.new_ca,
     )
     new_ca = done.new_ca or options.new_ca
-    lines = _server_lines(done, options.dir, new_ca=new_ca)
+    lines = _server_lines(done, options.dir, new_ca=new_ca, running=running)
     if options.new_ca:
         lines += ["", "The CA is new. Clients refuse this server until they have the new ca.pem or pin"]
     return _record(done.bundle.path, done.bundle.not_after, done.ca_fingerprint) | {
@@ -95,7 +132,7 @@ def _make_server(options: argparse.Namespace) -> tuple[dict[str, Any], list[str]
     }, lines
 
 
-def _server_lines(done: Ensured, directory: Path, *, new_ca: bool) -> list[str]:
+def _server_lines(done: Ensured, directory: Path, *, new_ca: bool, running: RunningServer | None) -> list[str]:
     """Tell the files written, the names and fingerprint, and the next commands."""
     lines = []
     if new_ca:
@@ -107,7 +144,7 @@ def _server_lines(done: Ensured, directory: Path, *, new_ca: bool) -> list[str]:
         lines += [f"Wrote {done.bundle.path}: the server's certificate and private key. Keep it on the server"]
     else:
         lines += [f"The certificate {done.bundle.path} is still valid. Nothing was written"]
-    serve, chat = f"--cert {done.bundle.path}", f"--ca {directory / CA_FILE}"
+    chat = f"--ca {directory / CA_FILE}"
     return [
         *lines,
         "",
@@ -115,9 +152,28 @@ def _server_lines(done: Ensured, directory: Path, *, new_ca: bool) -> list[str]:
         f"  valid    until {done.bundle.not_after:%Y-%m-%d} (renew by running this again)",
         f"  CA       {done.ca_fingerprint}",
         "",
-        f"Next: {command(Program.SERVER, serve)}",
+        f"Next: {_next_step(done, running)}",
         f"Then: {command(Program.CLIENT, chat)}",
     ]
+
+
+def _next_step(done: Ensured, running: RunningServer | None) -> str:
+    """Return what makes the certificate count."""
+    serve = command(Program.SERVER, f"--cert {done.bundle.path}")
+    if running is None:
+        return serve
+    if not _is_same_file(running.certificate, done.bundle.path):
+        return f"stop the running server (process {running.pid}), which uses {running.certificate}, and start {serve}"
+    if not done.reasons and running.uses(done.bundle, done.ca_fingerprint):
+        return f"nothing. The running server (process {running.pid}) uses this certificate"
+    return f"kill -HUP {running.pid}  (the running server takes the certificate for new connections, and ends none)"
+
+
+def _is_same_file(one: Path, other: Path) -> bool:
+    try:
+        return one.samefile(other)
+    except OSError:
+        return False
 
 
 def _make_client(options: argparse.Namespace) -> tuple[dict[str, Any], list[str]]:

@@ -74,7 +74,7 @@ def settings(options: argparse.Namespace, environ: Mapping[str, str] | None = No
     Raises:
         Failure: USAGE, one of them is wrong.
     """
-    flags = [word for name in ("config", "data", "cert") if (value := getattr(options, name, None)) is not None
+    flags = [word for name in ("config", "data", "cert", "key") if (value := getattr(options, name, None)) is not None
              for word in (f"--{name}={value}",)]  # fmt: skip
     reading = read(flags, os.environ if environ is None else environ)
     if reading.problems:

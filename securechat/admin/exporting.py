@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from securechat.admin.context import CommandContext
-from securechat.admin.exit_codes import AdminExit
+from securechat.admin.exit_codes import AdminExit, AdminFailure
 from securechat.admin.file_commands import note, readable
 from securechat.errors import Refusal
-from securechat.storage.tools.export import export_room, room_sizes
+from securechat.storage.tools.export import export_room, has_room, room_sizes
 from securechat.text.counts import counted
 from securechat.text.names import check_room
 
@@ -29,12 +29,20 @@ def export(context: CommandContext) -> AdminExit:
         context.output.failure(refusal.detail, refusal.code.value)
         return AdminExit.USAGE
     with readable(context.data) as snapshot:
+        if not has_room(snapshot.connection, room):
+            raise AdminFailure(AdminExit.REFUSED, f"There is no room #{room}. `rooms` lists the rooms", "not_found")
         total = dict(room_sizes(snapshot.connection)).get(room, 0)
         rows = _watched(context, export_room(snapshot.connection, room), total)
         if options.to in (None, "-"):
             count = _write(sys.stdout, rows)
         else:
-            with Path(options.to).open("x", encoding="ascii") as file:
+            try:
+                file = Path(options.to).open("x", encoding="ascii")  # noqa: SIM115 - closed below
+            except FileExistsError as error:
+                raise AdminFailure(
+                    AdminExit.REFUSED, f"The file {options.to} exists. Choose another name, or remove it", "file_exists"
+                ) from error
+            with file:
                 count = _write(file, rows)
     messages = counted(count, "message")
     note(context, "export", f"#{room}", messages)

@@ -40,7 +40,7 @@ def audit(context: CommandContext) -> AdminExit:
 def backup(context: CommandContext) -> AdminExit:
     """Make a backup, and record it in the audit."""
     options, target = context.options, Path(context.options.file)
-    if context.options.file in ("", "-"):
+    if context.options.file == "-":
         raise AdminFailure(
             AdminExit.USAGE,
             "A backup holds the server's private key, so it is written to a file only. Name one, such as backup.tar",
@@ -174,7 +174,8 @@ def _facts(context: CommandContext) -> dict[str, Any] | None:
 def _certificate_files(context: CommandContext, facts: dict[str, Any] | None) -> tuple[Path, Path | None]:
     """Return the certificate and key: those given, else the running server's, else those of the settings."""
     if context.options.cert is None and facts is not None:
-        return Path(facts["certificate"]), Path(facts["key"]) if facts["key"] else None
+        key = context.options.key or facts["key"]
+        return Path(facts["certificate"]), Path(key).expanduser() if key else None
     return context.config.cert, context.config.key
 
 
@@ -191,7 +192,8 @@ def _certificates(certificate: Path, key: Path | None, *, with_ca_key: bool) -> 
         bundle = read_bundle(certificate, key)
     except TlsFailure as failure:
         raise AdminFailure(
-            AdminExit.IO, f"{failure.detail}. Name the server's certificate with --cert FILE"
+            AdminExit.IO,
+            f"{failure.detail}. Name the server's certificate with --cert FILE, and a key elsewhere with --key FILE",
         ) from failure
     files = {SERVER_FILE: certificate}
     if bundle.key_path != certificate:

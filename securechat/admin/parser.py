@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import argparse
 import re
-from collections.abc import Callable
+import shlex
+import sys
+from collections.abc import Callable, Sequence
 from importlib import import_module
+from typing import Any
 
-from securechat import __version__, programs
+from securechat import programs
 from securechat.admin import certificate_options, server_commands
+from securechat.admin.argument_types import filled
 from securechat.admin.context import CommandContext, CommandFunction
 from securechat.admin.exit_codes import MEANINGS, AdminExit
 from securechat.text.durations import parse_duration
 
+_QUOTES = "Put a name, a reason or a text with blanks in quotes"
 _CODES = "exit codes:\n" + "\n".join(f"  {code.value:<4} {meaning}" for code, meaning in MEANINGS.items())
 
 _USERS = "NOTES: muted (may read, not write), banned (kept out)."
@@ -60,29 +65,64 @@ def add_common(parser: argparse.ArgumentParser, default: object) -> None:
     add(
         "--data",
         metavar="DIR",
+        type=filled,
         default=default,
         help="the server's data directory (SECURECHAT_DATA, or securechat-data)",
     )
     add(
         "--config",
         metavar="FILE",
+        type=filled,
         default=default,
         help="the server's configuration file (may set --data)",
     )
     add("--json", action="store_true", default=default, help="one JSON object a line instead of text")
 
 
+class _Parser(argparse.ArgumentParser):
+    """Says how a name with blanks is written, where a command got more words than it takes."""
+
+    def parse_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """Parse the command line; ends the program if it is wrong."""
+        words = sys.argv[1:] if args is None else list(args)
+        options, surplus = self.parse_known_args(words, namespace)
+        if surplus:
+            self.error(f"unrecognized arguments: {' '.join(surplus)}{_in_quotes(words, surplus, options)}")
+        return options
+
+
+def _in_quotes(words: Sequence[str], surplus: Sequence[str], options: argparse.Namespace) -> str:
+    """Return how words that are one text are written; empty where the surplus ones do not go on with a text."""
+    first = words.index(surplus[0])
+    one, before = words[max(0, first - 2) : first] if first > 1 else ("", "")
+    if before not in vars(options).values() or any(word.startswith("-") for word in surplus):
+        return ""
+    if one and one == getattr(options, "reason", ""):  # --reason two words NAME
+        return f". {_QUOTES}: {_quoted(f'{one} {before}')}"
+    return f". {_QUOTES}: {_quoted(' '.join([before, *surplus]))}"
+
+
+def _quoted(text: str) -> str:
+    """Quote a text for every shell where that is possible, and otherwise for those of Unix."""
+    return f'"{text}"' if not set(text) & set('"$`\\!%') else shlex.quote(text)
+
+
 def make_parser() -> argparse.ArgumentParser:
     """Return the command line."""
-    program = argparse.ArgumentParser(
+    program = _Parser(
         prog=programs.command(programs.Program.ADMIN),
         description="Manage a securechat server on this machine, as the user who runs it.",
         epilog=_CODES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    program.add_argument("--version", action="version", version=__version__, help="print the version, and end")
+    program.add_argument(
+        "--version",
+        action="version",
+        version=programs.version(programs.Program.ADMIN),
+        help="print the version, and end",
+    )
     add_common(program, None)
-    program.set_defaults(json=False, cert=None, yes=False)
+    program.set_defaults(json=False, cert=None, key=None, yes=False)
     command = _Commands(program)
     command("status", server_commands.status, "show the server at a glance")
     _add_people(command)
@@ -90,7 +130,7 @@ def make_parser() -> argparse.ArgumentParser:
     _add_moderation(command)
     _add_accounts(command)
     text = command("announce", server_commands.announce, "send an announcement to all who are online; it is not stored")
-    text.add_argument("text", metavar="TEXT")
+    text.add_argument("text", metavar="TEXT", type=filled)
     _add_files(command)
     command("shutdown", server_commands.shutdown, "stop the server cleanly, as SIGTERM does, and wait for it")
     return program
@@ -101,7 +141,7 @@ def _add_people(command: _Commands) -> None:
     command("users", server_commands.users, about, _USERS)
     _add_rooms(command)
     sessions = command("sessions", server_commands.sessions, "list sessions and connections, of one user or all")
-    sessions.add_argument("name", metavar="NAME", nargs="?")
+    sessions.add_argument("name", metavar="NAME", type=filled, nargs="?")
 
 
 def _add_rooms(command: _Commands) -> None:
@@ -134,6 +174,7 @@ def _add_invites(command: _Commands) -> None:
     add(
         "--host",
         metavar="HOST[:PORT]",
+        type=filled,
         help="the server's address (default: a private one of its certificate)",
     )
     command("invites", server_commands.invites, "list the invites", _INVITES)
@@ -142,12 +183,12 @@ def _add_invites(command: _Commands) -> None:
 
 def _add_moderation(command: _Commands) -> None:
     kick = command("kick", server_commands.kick, "disconnect a user, who may reconnect")
-    kick.add_argument("name", metavar="NAME")
+    kick.add_argument("name", metavar="NAME", type=filled)
     ban = command("ban", server_commands.ban, "ban a name, an account, an address or a network (CIDR)")
-    ban.add_argument("target", metavar="TARGET")
+    ban.add_argument("target", metavar="TARGET", type=filled)
     ban.add_argument("--address", action="store_true", help="also ban the addresses from which the user is connected")
     mute = command("mute", server_commands.mute, "let a user read but not write")
-    mute.add_argument("name", metavar="NAME")
+    mute.add_argument("name", metavar="NAME", type=filled)
     for one in (kick, ban, mute):
         one.add_argument("--reason", metavar="TEXT", default="", help="shown to the user")
     for one in (ban, mute):
@@ -155,8 +196,9 @@ def _add_moderation(command: _Commands) -> None:
             "--for", metavar="TIME", dest="duration_s", type=_duration, help="90s, 10m, 2h, 7d, 4w (default: permanent)"
         )
     unban = command("unban", server_commands.unban, "lift a ban")
-    unban.add_argument("target", metavar="TARGET", help="its number, or its target as it was given")
-    command("unmute", server_commands.unmute, "let a user write again").add_argument("name", metavar="NAME")
+    unban.add_argument("target", metavar="TARGET", type=filled, help="its number, or its target as it was given")
+    unmute = command("unmute", server_commands.unmute, "let a user write again")
+    unmute.add_argument("name", metavar="NAME", type=filled)
     command("bans", server_commands.bans, "list the bans")
     command("mutes", server_commands.mutes, "list the mutes")
 
@@ -167,12 +209,12 @@ def _add_accounts(command: _Commands) -> None:
     reset = command(
         "reset-password", server_commands.reset_password, "set a temporary password for an account, and show it once"
     )
-    reset.add_argument("name", metavar="NAME")
+    reset.add_argument("name", metavar="NAME", type=filled)
     role = command("role", server_commands.role, "make an account an admin or a member")
-    role.add_argument("name", metavar="NAME")
-    role.add_argument("role", choices=("admin", "member"))
+    role.add_argument("name", metavar="NAME", type=filled)
+    role.add_argument("role", metavar="ROLE", type=_role, help="admin or member")
     delete = command("delete-user", server_commands.delete_user, "delete an account permanently")
-    delete.add_argument("name", metavar="NAME")
+    delete.add_argument("name", metavar="NAME", type=filled)
     delete.add_argument(
         "--messages",
         choices=("keep", "remove"),
@@ -194,14 +236,14 @@ def _add_files(command: _Commands) -> None:
         _later("exporting", "export"),
         "write a room's messages as JSON lines; works without a server, too",
     )
-    export.add_argument("room", metavar="ROOM")
-    export.add_argument("--to", metavar="FILE", help="a new file (default: standard output)")
+    export.add_argument("room", metavar="ROOM", type=filled)
+    export.add_argument("--to", metavar="FILE", type=filled, help="a new file (default: standard output)")
     backup = command(
         "backup",
         _later("file_commands", "backup"),
         "pack database and certificates into one file, also while the server runs",
     )
-    backup.add_argument("file", metavar="FILE")
+    backup.add_argument("file", metavar="FILE", type=filled)
     backup.add_argument(
         "--with-ca-key", action="store_true", help="include the CA's key, with which your server can be impersonated"
     )
@@ -211,8 +253,10 @@ def _add_files(command: _Commands) -> None:
         _later("file_commands", "restore_backup"),
         "unpack a backup into two empty directories (--data and --certs)",
     )
-    restore.add_argument("file", metavar="FILE")
-    restore.add_argument("--certs", metavar="DIR", required=True, help="the directory for the certificates")
+    restore.add_argument("file", metavar="FILE", type=filled)
+    restore.add_argument(
+        "--certs", metavar="DIR", type=filled, required=True, help="the directory for the certificates"
+    )
     restore.set_defaults(needs_data=True)
     recover = command(
         "recover",
@@ -237,7 +281,14 @@ def _add_files(command: _Commands) -> None:
         one.add_argument(
             "--cert",
             metavar="FILE",
+            type=filled,
             help="the server's certificate (default: the one in use, or in the settings)",
+        )
+        one.add_argument(
+            "--key",
+            metavar="FILE",
+            type=filled,
+            help="its private key (default: the one in use, in the settings, in that file, or beside it)",
         )
 
 
@@ -271,5 +322,12 @@ def _read_days(text: str) -> float:
         raise ValueError(f"not a number of days: {text!r}") from None
 
 
+def _read_role(text: str) -> str:
+    if text not in {"admin", "member"}:
+        raise ValueError(f'not a role: {text!r} (admin or member). {_QUOTES}, such as role "user1 pc" admin')
+    return text
+
+
+_role = _typed(_read_role)
 _duration, _whole, _days = _typed(parse_duration), _typed(_read_whole), _typed(_read_days)
-_room = _typed(lambda text: text.removeprefix("#"))
+_room = _typed(lambda text: filled(text).removeprefix("#"))

@@ -5,12 +5,13 @@ from __future__ import annotations
 import shutil
 import time
 from collections.abc import Callable, Sequence
+from shlex import quote
 from typing import Any
 
 from securechat.admin import tables as show
 from securechat.admin.connection import AdminConnection
 from securechat.admin.context import CommandContext
-from securechat.admin.exit_codes import AdminExit
+from securechat.admin.exit_codes import AdminExit, AdminFailure
 from securechat.admin.invite_output import QR_SIGNS, cut_off, link_address, make_link, qr_lines, unnamed
 from securechat.programs import Program, command
 from securechat.records.accounts import Role
@@ -41,6 +42,7 @@ from securechat.server.admin_protocol import (
 from securechat.text.counts import counted
 from securechat.text.durations import shown_time
 from securechat.text.names import name_key
+from securechat.text.refusals import refusal_for
 
 ReplyRow = dict[str, Any]
 _A_ROLE = {"admin": "an admin", "member": "a member"}
@@ -146,8 +148,9 @@ def invite(context: CommandContext) -> AdminExit:
     if output.json_lines:
         output.record({**made, "link": link}, ())
         return AdminExit.OK
-    times = "one person" if made["uses"] == 1 else counted(made["uses"], "person")
-    room = f", who joins #{made['room']}" if made["room"] else ""
+    single = made["uses"] == 1
+    times = "one person" if single else counted(made["uses"], "person")
+    room = f", who {'joins' if single else 'join'} #{made['room']}" if made["room"] else ""
     too_small = None
     if output.is_terminal and output.draws(QR_SIGNS):
         output.block(qr_lines(link))
@@ -157,10 +160,16 @@ def invite(context: CommandContext) -> AdminExit:
         f"This link makes an account for {times}{room}, until {shown_time(made['expires_at_ms'])}.",
         "Send it privately: it works for all who have it, and it is shown only once.",
         f"The new member types  {command(Program.CLIENT, '--invite')}  and pastes the link when asked.",
-        f"To revoke it:  {command(Program.ADMIN, 'revoke')} {made['invite']}",
+        f"To revoke it:  {command(Program.ADMIN, 'revoke')} {made['invite']}{_same_server(context)}",
         *([too_small] if too_small else []),
     ])  # fmt: skip
     return AdminExit.OK
+
+
+def _same_server(context: CommandContext) -> str:
+    """Return the options with which another command reaches the same server."""
+    given = {"--data": context.options.data, "--config": context.options.config}
+    return "".join(f" {flag} {quote(value)}" for flag, value in given.items() if value is not None)
 
 
 def revoke(context: CommandContext) -> AdminExit:
@@ -196,7 +205,7 @@ def ban(context: CommandContext) -> AdminExit:
 def unban(context: CommandContext) -> AdminExit:
     """Lift a ban."""
     done = context.ask(RemoveBan(context.options.target)).done
-    lifted = [f"Unbanned the {row['kind']} {row['target']}" for row in done["bans"]]
+    lifted = [f"Unbanned the {row['kind']} {show.ban_target(row)}" for row in done["bans"]]
     context.output.record(done, lifted)
     return AdminExit.OK
 
@@ -244,9 +253,22 @@ def role(context: CommandContext) -> AdminExit:
     return AdminExit.OK
 
 
+def _account_name(context: CommandContext, name: str) -> str:
+    """Return the name of an account as it is written; a question about one that is not there would be for nothing.
+
+    Raises:
+        AdminFailure: REFUSED; there is no such account.
+    """
+    accounts = {name_key(row["name"]): row["name"] for row in context.ask(ListUsers()).rows if row["account"]}
+    if (found := accounts.get(name_key(name))) is None:
+        refusal = refusal_for("unknown_account")
+        raise AdminFailure(AdminExit.REFUSED, refusal.detail, refusal.code.value)
+    return str(found)
+
+
 def delete_user(context: CommandContext) -> AdminExit:
     """Delete an account, after a question."""
-    name, fate = context.options.name, context.options.messages
+    name, fate = _account_name(context, context.options.name), context.options.messages
     what = " and every message it ever wrote" if fate == "remove" else "; its messages stay, without its name"
     context.confirm(f"This deletes the account {name}{what}. It cannot be undone.")
     done = context.ask(DeleteUser(name, fate), f"processing the messages of {name}").done

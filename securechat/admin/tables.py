@@ -21,6 +21,9 @@ def until(row: TableRow) -> str:
     return f"until {shown_time(row['until_ms'])}" if row["until_ms"] else "permanently"
 
 
+_ACCESS = {"open": "guests may come in", "members": "accounts only"}
+
+
 def status(done: TableRow) -> list[str]:
     """Return the lines of `status`."""
     days = done["certificate_days"]
@@ -30,16 +33,17 @@ def status(done: TableRow) -> list[str]:
     lines = {
         "version": f"{done['version']}, process {done['pid']}, up {shown_duration(done['uptime_s'])}",
         "listening on": "  ".join(done["listening"]),
-        "access": done["access"],
+        "access": f"{done['access']} ({_ACCESS[done['access']]})" if done["access"] in _ACCESS else done["access"],
         "people": f"{done['members']} online ({counted(done['guests'], 'guest')}, "
         f"{counted(done['connections'], 'connection')}), {counted(done['accounts'], 'account')}",
-        "rooms": f"{done['rooms']} occupied, {done['kept_rooms']} stored "
+        "rooms": f"{done['rooms']} with people in them now, {done['kept_rooms']} that stay when empty "
         f"({done['rooms_without_members']} of them without members)",
-        "messages": f"{done['last_seq']} so far, {done['unsettled']} waiting to be stored",
+        "messages": f"{counted(done['last_seq'], 'entry')} so far (with edits, deletions and reactions), "
+        f"{done['unsettled']} waiting to be stored",
         "moderation": f"{counted(done['open_invites'], 'open invite')}, {counted(done['bans'], 'ban')}, "
         f"{counted(done['mutes'], 'mute')}",
         "certificate": f"{done['certificate']}, " + (f"{counted(round(days), 'day')} left" if days > 0 else "EXPIRED"),
-        "data": f"{done['data']}, {_size(done['database_bytes'])}, {free}",
+        "data": f"{done['data']}, database {_size(done['database_bytes'])}, disk {free}",
     }
     if done.get("clock_doubt"):
         lines["clock"] = doubt_sentence(convert(done["clock_doubt"], Doubt))
@@ -115,10 +119,15 @@ def invite(row: TableRow, now_ms: int) -> Sequence[str]:
 BANS = ("BAN", "TARGET", "KIND", "LASTS", "BY", "MADE", "REASON")
 
 
+def ban_target(row: TableRow) -> str:
+    """Return what a ban keeps out, and of an address the user for whom it was banned."""
+    return f"{row['target']} (of {row['made_for']})" if row["made_for"] else str(row["target"])
+
+
 def ban(row: TableRow) -> Sequence[str]:
     """Return the cells of a ban."""
     made = shown_time(row["made_at_ms"])
-    return str(row["ban"]), row["target"], row["kind"], until(row), row["made_by"], made, row["reason"]
+    return str(row["ban"]), ban_target(row), row["kind"], until(row), row["made_by"], made, row["reason"]
 
 
 def ban_covers(done: TableRow) -> list[str]:

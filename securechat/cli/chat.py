@@ -33,7 +33,7 @@ from securechat.client.pipe.pipes import WAIT_S, PipeClient, PipeSend, PipeTail
 from securechat.client.ui.rendering import NOTICE_MARK
 from securechat.errors import Refusal
 from securechat.invite_link import BadLink, InviteLink, looks_like_link, parse_link
-from securechat.programs import Program, command
+from securechat.programs import Program, command, version
 from securechat.text.names import LOBBY, check_name, check_room
 from securechat.text.sanitize import one_line
 
@@ -41,6 +41,8 @@ RECALL = 10
 """Earlier messages shown at first: half a small screen; as many as `tail` prints."""
 LONGEST_WAIT_S = 86_400
 """The most that --wait allows: a day."""
+_LINK_TRIES = 5
+"""Lines that are read for an invite link: pastes that went wrong, or the parts of a broken one."""
 MOST_RECALL = 10_000
 """The most that --history allows: 50 pages, a few MB."""
 
@@ -148,15 +150,26 @@ def _link(options: argparse.Namespace) -> InviteLink | None:
 
 
 def _asked_link() -> InviteLink:
-    """Read a link; one that a mail program broke off may continue on the next line."""
+    """Read a link; one that a mail program broke off may continue on the next line.
+
+    At a terminal the user is told what is wrong with a link, and asked again a few times.
+    """
     text = _ask(catalogue.accounts.LINK_PROMPT)
-    while text:
+    for tries_left in reversed(range(_LINK_TRIES)):
+        if not text:
+            break
         try:
             return parse_link(text)
         except BadLink as bad:
-            if not bad.cut_off or not (more := _ask(catalogue.accounts.REST_PROMPT)):
+            at_terminal = _is_terminal(sys.stdin)
+            if not tries_left or not (at_terminal or bad.cut_off):
                 raise StartupError(ClientExit.USAGE, bad.sentence) from None
-            text = f"{text}\n{more}"
+            if at_terminal:
+                _say(catalogue.names.capital(bad.sentence))
+            more = _ask(catalogue.accounts.REST_PROMPT if bad.cut_off else catalogue.accounts.LINK_PROMPT)
+            if not more:
+                raise StartupError(ClientExit.USAGE, bad.sentence) from None
+            text = f"{text}\n{more}" if bad.cut_off and not looks_like_link(more) else more
     raise StartupError(ClientExit.USAGE, catalogue.accounts.NO_LINK)
 
 
@@ -232,15 +245,15 @@ def _parser() -> argparse.ArgumentParser:
         description=catalogue.connection.CLI_DESCRIPTION,
         epilog=f"{catalogue.accounts.CLI_MEMORY} {catalogue.connection.CLI_EXIT_CODES}{codes}.",
     )
-    parser.add_argument("server", nargs="?", metavar="HOST[:PORT]", help=catalogue.connection.CLI_HOST)
-    parser.add_argument("--ca", metavar="FILE", help=catalogue.connection.CLI_CA)
-    parser.add_argument("--pin", metavar="sha256:...", help=catalogue.connection.CLI_PIN)
-    parser.add_argument("--name", help=catalogue.connection.CLI_NAME)
-    parser.add_argument("--cert", metavar="FILE", help=catalogue.accounts.CLI_CERT)
-    parser.add_argument("--password-file", metavar="FILE", help=catalogue.accounts.CLI_FILE_FOR_LOGIN)
+    parser.add_argument("server", nargs="?", type=_filled, metavar="HOST[:PORT]", help=catalogue.connection.CLI_HOST)
+    parser.add_argument("--ca", metavar="FILE", type=_filled, help=catalogue.connection.CLI_CA)
+    parser.add_argument("--pin", metavar="sha256:...", type=_filled, help=catalogue.connection.CLI_PIN)
+    parser.add_argument("--name", type=_filled, help=catalogue.connection.CLI_NAME)
+    parser.add_argument("--cert", metavar="FILE", type=_filled, help=catalogue.accounts.CLI_CERT)
+    parser.add_argument("--password-file", metavar="FILE", type=_filled, help=catalogue.accounts.CLI_FILE_FOR_LOGIN)
     parser.add_argument("--invite", action="store_true", help=catalogue.accounts.CLI_INVITE)
     parser.add_argument("--forget", action="store_true", help=catalogue.accounts.CLI_FORGET)
-    parser.add_argument("--room", help=catalogue.connection.CLI_ROOM)
+    parser.add_argument("--room", type=_filled, help=catalogue.connection.CLI_ROOM)
     ways = parser.add_mutually_exclusive_group()
     ways.add_argument("--send", action="store_true", help=catalogue.connection.CLI_SEND)
     ways.add_argument("--tail", action="store_true", help=catalogue.connection.CLI_TAIL)
@@ -249,8 +262,16 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--json", action="store_true", help=catalogue.connection.CLI_JSON)
     parser.add_argument("--wait", metavar="S", type=_wait, default=WAIT_S, help=catalogue.connection.CLI_WAIT)
     parser.add_argument("--port", type=_port, help=catalogue.connection.CLI_PORT)
-    parser.add_argument("--version", action="version", version=__version__, help=catalogue.connection.CLI_VERSION)
+    parser.add_argument(
+        "--version", action="version", version=version(Program.CLIENT), help=catalogue.connection.CLI_VERSION
+    )
     return parser
+
+
+def _filled(text: str) -> str:
+    if not text:  # "$NAME" of a script that has not set it
+        raise argparse.ArgumentTypeError(catalogue.connection.EMPTY_VALUE)
+    return text
 
 
 def _count(text: str) -> int:
@@ -266,7 +287,7 @@ def _port(text: str) -> int:
 
 
 def _between(text: str, least: int, most: int) -> int:
-    if text.isascii() and text.isdigit() and least <= int(text[:9]) <= most:
+    if _filled(text).isascii() and text.isdigit() and least <= int(text[:9]) <= most:
         return int(text)
     raise argparse.ArgumentTypeError(catalogue.connection.not_between(text, least, most))
 

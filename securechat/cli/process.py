@@ -22,9 +22,14 @@ _PROGRAMS = frozenset({"-m", "securechat-server", "securechat-client", "securech
 """``sys.argv[0]`` while a program imports its modules: ``-m`` under ``python -m``, else the installed command."""
 
 
+def is_program() -> bool:
+    """Whether the present process is one of the programs, which still imports its modules."""
+    return Path(sys.argv[0] if sys.argv else "").stem in _PROGRAMS and _in_main_thread()
+
+
 def end_quietly_while_importing() -> None:
     """Let Ctrl-C end a program that still imports its modules, without a traceback; `run` takes it back."""
-    if Path(sys.argv[0] if sys.argv else "").stem in _PROGRAMS and _in_main_thread():
+    if is_program():
         signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 

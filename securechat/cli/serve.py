@@ -1,12 +1,17 @@
 """``securechat-server``: reads the settings, runs the server, and reports errors in one sentence.
 
-The first statements choose the key-exchange groups: OpenSSL reads them once, when ``ssl`` is first imported.
+The first statements choose the key-exchange groups: OpenSSL reads them once, when ``ssl`` is first imported. They also
+keep a SIGHUP that comes while the server starts, which lasts half a second and would end with it.
 """
 
 from __future__ import annotations
 
+from securechat.cli.process import is_program
+from securechat.server.hangup import hold_hangups
 from securechat.tls.key_exchange import prefer_modern_groups
 
+if is_program() or __name__ == "__main__":
+    hold_hangups()
 prefer_modern_groups()
 
 # ruff: noqa: E402  (see above)
@@ -18,7 +23,7 @@ from typing import TextIO
 from securechat.cli.process import drop_unwritten, open_null, run, say
 from securechat.server.app import ExitCode, Server, StartFailure
 from securechat.server.config.loading import ParsedSettings, RequestedOutput, ServerConfig, read
-from securechat.server.config.preflight import machine_problems, missing_certificate
+from securechat.server.config.preflight import machine_problems, missing_certificate, untried
 from securechat.server.config.report import checked, first_sentence, printed
 from securechat.server.console import Console
 from securechat.text.sanitize import one_line
@@ -54,6 +59,7 @@ def _main(arguments: Sequence[str] | None) -> int:
 
 
 def _run(config: ServerConfig) -> int:
+    hold_hangups()
     if (missing := missing_certificate(config.cert)) is not None:
         return _fail(ExitCode.CERTIFICATE, missing)
     os.umask(0o077)  # files created from here on are private to this user
@@ -75,6 +81,8 @@ def _check(reading: ParsedSettings) -> int:
         say("securechat-server", line)
     if any(not problem.is_warning for problem in found):
         return ExitCode.USAGE
+    for sentence in untried(reading):
+        say("securechat-server", one_line(f"note: {sentence}"))
     if not found:
         return _print("securechat-server: the configuration is good\n")
     return ExitCode.OK

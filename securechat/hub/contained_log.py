@@ -15,6 +15,8 @@ from securechat.hub.interfaces import Hasher, MessageLog, PasswordCheck
 from securechat.records.accounts import Change, Committed
 from securechat.records.log import Identity, NotAppended
 from securechat.records.queries import (
+    ConversationQuery,
+    ConversationRows,
     HistoryQuery,
     HistoryRows,
     RoomFigures,
@@ -70,6 +72,10 @@ class ContainedLog:
     def unread(self, query: UnreadQuery, done: Callable[[UnreadRows | NotAppended], None]) -> None:
         """See `MessageLog.unread`."""
         self._log.unread(query, self._bind(done))
+
+    def conversations(self, query: ConversationQuery, done: Callable[[ConversationRows | NotAppended], None]) -> None:
+        """See `MessageLog.conversations`."""
+        self._log.conversations(query, self._bind(done))
 
     def room_figures(self, rooms: Sequence[str], done: Callable[[list[RoomFigures] | NotAppended], None]) -> None:
         """See `MessageLog.room_figures`."""

@@ -25,6 +25,7 @@ from securechat.hub.context import HubContext
 from securechat.hub.disconnection import Disconnection
 from securechat.hub.interfaces import OperatorEvent, Peer
 from securechat.hub.members import Member
+from securechat.hub.messages.conversations import ConversationQueries
 from securechat.hub.messages.delivery import Delivery
 from securechat.hub.messages.history import HistoryQueries
 from securechat.hub.messages.log_reads import LogReads
@@ -44,6 +45,7 @@ from securechat.hub.slices import Slices
 from securechat.hub.wall_clock import WallClock
 from securechat.model import (
     AddCertificate,
+    AskConversations,
     AskPeople,
     AskRoom,
     AskUnread,
@@ -139,6 +141,7 @@ class Hub:
         self._history = HistoryQueries(context, self._log_reads, visibility)
         self._search = SearchQueries(context, self._log_reads, visibility)
         self._unread = UnreadQueries(context, self._log_reads, visibility)
+        self._conversations = ConversationQueries(context, self._log_reads, visibility)
         self._room_queries = RoomQueries(context)
         self._posting = Posting(context)
         self._delivery = Delivery(context, visibility)
@@ -201,6 +204,7 @@ class Hub:
             History: Handling(self._history.answer, Cost.REQUEST),
             Search: Handling(self._search.answer, Cost.REQUEST),
             AskUnread: Handling(self._unread.answer, Cost.REQUEST),
+            AskConversations: Handling(self._conversations.answer, Cost.REQUEST),
             SetRoom: settings,
             AskRoom: settings,
             InviteTo: moderation,

@@ -29,6 +29,8 @@ from securechat.model import (
 from securechat.records.accounts import Change, Committed
 from securechat.records.log import AppendOutcome, Identity, LogState, NotAppended
 from securechat.records.queries import (
+    ConversationQuery,
+    ConversationRows,
     HistoryQuery,
     HistoryRows,
     RoomFigures,
@@ -116,6 +118,9 @@ class MessageLog(Protocol):
 
     def unread(self, query: UnreadQuery, done: Callable[[UnreadRows | NotAppended], None]) -> None:
         """Count the unread messages of a reader, on the reading thread."""
+
+    def conversations(self, query: ConversationQuery, done: Callable[[ConversationRows | NotAppended], None]) -> None:
+        """List the rooms and dialogues of a reader with their last messages, on the reading thread."""
 
     def room_figures(self, rooms: Sequence[str], done: Callable[[list[RoomFigures] | NotAppended], None]) -> None:
         """Count the messages of these rooms, by name; a room that never had one may be left out."""

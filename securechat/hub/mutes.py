@@ -18,6 +18,7 @@ from securechat.hub.accounts.directory import AccountDirectory
 from securechat.hub.rooms.room import HubRoom
 from securechat.model import (
     AddCertificate,
+    AskConversations,
     AskPeople,
     AskRoom,
     AskUnread,
@@ -98,6 +99,7 @@ EFFECTS: Final[dict[type[Command], Effect]] = {
     Rooms: _FREE,
     AskRoom: _FREE,
     AskUnread: _FREE,
+    AskConversations: _FREE,
     Read: _FREE,
     Register: _FREE,
     ChangePassword: _FREE,

@@ -101,8 +101,11 @@ from securechat.model.messages import (
 )
 from securechat.model.rooms import (
     Act,
+    AskConversations,
     AskRoom,
     AskUnread,
+    ConversationItem,
+    ConversationList,
     Grant,
     Invited,
     InviteTo,
@@ -128,6 +131,7 @@ __all__ = [
     "Acked",
     "Act",
     "AddCertificate",
+    "AskConversations",
     "AskPeople",
     "AskRoom",
     "AskUnread",
@@ -137,6 +141,8 @@ __all__ = [
     "ChangePassword",
     "Closing",
     "Command",
+    "ConversationItem",
+    "ConversationList",
     "Delete",
     "Deleted",
     "Direct",

@@ -9,7 +9,7 @@ from msgspec import Meta
 from securechat.limits import MAX_SIGN_CHARS, PAGE_ROWS
 from securechat.model.accounts import AccountCommand
 from securechat.model.base import DraftId, Id, Password, Raw, Record, Secretive, Text, Token
-from securechat.model.rooms import AskUnread, RoomCommand, Typing
+from securechat.model.rooms import AskConversations, AskUnread, RoomCommand, Typing
 
 
 class Hello(Secretive, frozen=True, tag="hello"):
@@ -218,6 +218,7 @@ Command: TypeAlias = (
     | RoomCommand
     | Typing
     | AskUnread
+    | AskConversations
     | Read
     | Ping
     | Pong

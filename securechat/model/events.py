@@ -11,13 +11,13 @@ from securechat.model.accounts import CertificateList, Done, LoginList, Register
 from securechat.model.base import Id, Person, Record, Renaming, Seconds, Secretive
 from securechat.model.commands import Ping, Pong
 from securechat.model.messages import Hit, Message, MessageChange
-from securechat.model.rooms import Invited, RoleChanged, RoomRules, TypingNow, UnreadList
+from securechat.model.rooms import ConversationList, Invited, RoleChanged, RoomRules, TypingNow, UnreadList
 
 Arguments: TypeAlias = Annotated[dict[str, str | int], Meta(max_length=16)]
 """The arguments of a sentence of the server, by name."""
 
 
-FEATURES = ("around_more", "order", "people", "retry_times", "room_ids")
+FEATURES = ("around_more", "conversations", "order", "people", "retry_times", "room_ids")
 """The words of `Welcome.features`: additions that a client cannot notice by trying, or not without a request."""
 WELCOME_LIMITS = {
     "message_burst": "messages at once",
@@ -88,6 +88,7 @@ class Joined(Record, frozen=True, tag="joined", rename={"room_id": "id"}):
         role: yours there; None for a guest, or in a room without roles.
         private, read_only, archived: see RoomRules.
         room_id: see RoomRules.
+        made: whether this Join has made the room: it did not exist before, or was empty and nobody's.
     """
 
     room: str
@@ -101,6 +102,7 @@ class Joined(Record, frozen=True, tag="joined", rename={"room_id": "id"}):
     read_only: bool = False
     archived: bool = False
     room_id: Id = 0
+    made: bool = False
 
 
 class Left(Record, frozen=True, tag="left", rename={"arguments": "args"}):
@@ -144,11 +146,26 @@ class ReadElsewhere(Record, frozen=True, tag="read"):
     peer: Id | None = None
 
 
-class Notice(Record, frozen=True, tag="notice", rename={"sent_at_ms": "at"}):
-    """An announcement by the server's operators. Not part of any history."""
+class Notice(Record, frozen=True, tag="notice", rename={"sent_at_ms": "at", "arguments": "args"}):
+    """An announcement by the server's operators; with a reason, what they or the server tell you alone.
+
+    Not part of any history.
+
+    Attributes:
+        text: what the operators wrote; with a reason, one English sentence.
+        sent_at_ms: when it was sent.
+        reason, arguments: as in Refused.
+    """
 
     text: str
     sent_at_ms: int
+    reason: str = ""
+    arguments: Arguments = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, refusal: Refusal, sent_at_ms: int) -> Self:
+        """Return the notice to one member that says the same as a row of the table of refusals."""
+        return cls(refusal.detail, sent_at_ms, refusal.reason, dict(refusal.arguments))
 
 
 class Acked(Record, frozen=True, tag="acked", rename={"client_id": "cid"}):
@@ -354,6 +371,7 @@ Event: TypeAlias = (
     | RoleChanged
     | TypingNow
     | UnreadList
+    | ConversationList
     | Acked
     | Refused
     | Throttled

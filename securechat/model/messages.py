@@ -7,7 +7,7 @@ from typing import TypeAlias
 
 from msgspec import Struct, field
 
-from securechat.model.base import Id, Record
+from securechat.model.base import Id, Person, Record
 
 
 class Reaction(Struct, frozen=True, gc=False):
@@ -38,6 +38,8 @@ class Message(Record, frozen=True, tag="msg", rename={"sender_id": "by", "sent_a
         deleted: the seq of the deletion; ``text`` is empty then, and ``reactions`` too.
         reactions: in the order in which each emoji was first used.
         changed: the seq of the last change, of any kind; this copy includes all changes up to it.
+        edited_by: who made the last edit, with the name at that time, unless it was the sender.
+        deleted_by: likewise, who deleted it.
     """
 
     seq: Id
@@ -55,6 +57,8 @@ class Message(Record, frozen=True, tag="msg", rename={"sender_id": "by", "sent_a
     deleted: Id | None = None
     reactions: list[Reaction] = field(default_factory=list)
     changed: Id | None = None
+    edited_by: Person | None = None
+    deleted_by: Person | None = None
 
 
 class Draft(Struct, frozen=True, gc=False):

@@ -1,4 +1,4 @@
-"""Commands and events about rooms: rules, roles, typing and unread counts."""
+"""Commands and events about rooms and dialogues: rules, roles, typing, unread counts, and the list of all of them."""
 
 from __future__ import annotations
 
@@ -97,6 +97,19 @@ class AskUnread(Record, frozen=True, tag="unread", rename={"after_room": "afterr
     after_room: Raw | None = None
 
 
+class AskConversations(Record, frozen=True, tag="conversations", rename={"after_room": "afterroom"}):
+    """Ask for all rooms that the member is in, and all its dialogues; answered by ConversationList, in pages.
+
+    Attributes:
+        after: the next page: only dialogues with sender_ids above this, and no rooms.
+        after_room: the next page: only rooms with names above this, and all dialogues.
+    """
+
+    ref: Id
+    after: Id | None = None
+    after_room: Raw | None = None
+
+
 RoomCommand: TypeAlias = SetRoom | AskRoom | InviteTo | Moderate | Grant
 
 
@@ -184,6 +197,63 @@ class UnreadList(Record, frozen=True, tag="unreadlist", rename={"through_room": 
 
     ref: Id
     items: list[UnreadItem] = field(default_factory=list)
+    more: bool = False
+    through: Id | None = None
+    through_room: str | None = None
+
+
+class ConversationItem(
+    Struct,
+    frozen=True,
+    gc=False,
+    omit_defaults=True,
+    rename={
+        "room_id": "id",
+        "last_seq": "last",
+        "sent_at_ms": "at",
+        "read_seq": "read",
+        "first_seq": "first",
+    },
+):
+    """A room that you are in, or your dialogue with ``peer``: what a list of conversations shows of it.
+
+    Attributes:
+        room: its name; or
+        peer: the other side; its name now, or the last one known.
+        room_id: see RoomRules.
+        last_seq: the last message that you may read; 0 for none.
+        by: its sender, with the name at that time.
+        sent_at_ms: when the log stored it, milliseconds since the epoch, UTC.
+        text: its first EXCERPT_CHARS code points, as they are: show them through sanitize.visible.
+        cut: whether the text goes on.
+        deleted: whether it was deleted; ``text`` is empty then.
+        read_seq, unread, mentions, first_seq: see UnreadItem; 0 for a guest, for whom nothing is counted.
+        muted_s: for so many seconds you may not write in this room; None for a mute without end.
+        slow_s: see RoomRules.
+    """
+
+    room: str | None = None
+    peer: Person | None = None
+    room_id: Id = 0
+    last_seq: Id = 0
+    by: Person | None = None
+    sent_at_ms: int = 0
+    text: str = ""
+    cut: bool = False
+    deleted: bool = False
+    read_seq: Id = 0
+    unread: int = 0
+    mentions: int = 0
+    first_seq: Id = 0
+    muted_s: Seconds | None = 0.0
+    slow_s: int = 0
+
+
+class ConversationList(Record, frozen=True, tag="conversations", rename={"through_room": "throughroom"}):
+    """Your rooms by name, then your dialogues by sender_id; ``more`` and what follows as in UnreadList."""
+
+    ref: Id
+    items: list[ConversationItem] = field(default_factory=list)
     more: bool = False
     through: Id | None = None
     through_room: str | None = None

@@ -16,6 +16,7 @@ import errno
 import os
 import socket
 import sys
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from securechat.net.connection_limits import Denial
@@ -59,7 +60,12 @@ class Listener:
         self._pause_timer: Timer | None = None
         self._watched = False
         self._closed = False
-        self._sock = _bind(host, port, loop.limits.listen_backlog)
+        self._sock = bind(host, port)
+        try:
+            self._sock.listen(loop.limits.listen_backlog)
+        except BaseException:
+            self._sock.close()
+            raise
         self.address: tuple[Any, ...] = self._sock.getsockname()
         self.port = int(self.address[1])
         self._spare: int | None = os.open(os.devnull, os.O_RDONLY)
@@ -152,11 +158,33 @@ class Listener:
             self._watched = False
 
 
-def _bind(host: str, port: int, backlog: int) -> socket.socket:
-    """Make a listening, non-blocking socket on the first address of ``host``."""
-    family, kind, proto, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[
-        0
-    ]
+def named_twice(hosts: Sequence[str]) -> str | None:
+    """Return why a server cannot listen on all of these, though on each of them: one covers another.
+
+    ``0.0.0.0`` and ``::`` cover every address of their kind; two names can mean one address.
+    """
+    seen: list[tuple[str, socket.AddressFamily, tuple[Any, ...]]] = []
+    for host in hosts:
+        try:
+            family, _, _, _, address = _first_address(host, 0)
+        except (OSError, UnicodeError):
+            continue  # binding it reports the reason
+        for other, other_family, other_address in seen:
+            same = address == other_address or {address[0], other_address[0]} & {"0.0.0.0", "::"}  # noqa: S104
+            if family == other_family and same:
+                return f"{host} and {other} mean the same address, or one covers the other; name only one of them"
+        seen.append((host, family, address))
+    return None
+
+
+def bind(host: str, port: int) -> socket.socket:
+    """Make a non-blocking socket on the first address of ``host``, ready to listen.
+
+    Raises:
+        OSError: the address cannot be resolved or bound.
+        UnicodeError: the name is none that can be resolved.
+    """
+    family, kind, proto, _, address = _first_address(host, port)
     sock = socket.socket(family, kind, proto)
     try:
         if sys.platform == "win32":
@@ -167,9 +195,12 @@ def _bind(host: str, port: int, backlog: int) -> socket.socket:
         if family == socket.AF_INET6:
             sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
         sock.bind(address)
-        sock.listen(backlog)
         sock.setblocking(False)
     except BaseException:
         sock.close()
         raise
     return sock
+
+
+def _first_address(host: str, port: int) -> tuple[socket.AddressFamily, socket.SocketKind, int, str, tuple[Any, ...]]:
+    return socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]

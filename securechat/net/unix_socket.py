@@ -423,19 +423,42 @@ def _bind(path: Path) -> socket.socket:
     return sock
 
 
+def why_unusable(path: Path) -> str | None:
+    """Return why no `UnixLineListener` can listen on a path, in a sentence; None when one can. Changes nothing."""
+    try:
+        if sys.platform != "linux":
+            with _reachable(path):
+                pass
+        _is_left_behind(path)
+    except UnixSocketUnavailable as reason:
+        return str(reason)
+    except OSError:
+        pass  # a directory that this user may not look into
+    return None
+
+
 def _make_way(path: Path) -> None:
     """Remove the socket file of a server that has ended, and nothing else."""
+    if _is_left_behind(path):
+        path.unlink(missing_ok=True)
+
+
+def _is_left_behind(path: Path) -> bool:
+    """Whether the socket file of a server that has ended is there.
+
+    Raises:
+        UnixSocketUnavailable: something else is.
+    """
     try:
         mode = path.lstat().st_mode
     except FileNotFoundError:
-        return
+        return False
     if not stat.S_ISSOCK(mode):
         raise UnixSocketUnavailable(f"{path} is in the way and is no socket: move it elsewhere and start again")
     try:
         connect_unix(path, 1.0).close()
     except (ConnectionRefusedError, FileNotFoundError):
-        path.unlink(missing_ok=True)
-        return
+        return True
     except OSError:
         pass  # a live server that is slow to accept
     raise UnixSocketUnavailable(f"another server listens on {path}: stop that one first")

@@ -1,4 +1,4 @@
-"""Questions to the log about what is stored, and their answers: history, search, unread counts, figures of rooms."""
+"""Questions to the log about what is stored, and their answers: messages, unread counts, figures of rooms."""
 
 from __future__ import annotations
 
@@ -147,6 +147,49 @@ class UnreadRows(Struct, frozen=True, gc=False):
     """
 
     rows: list[Unread]
+    through: int | None = None
+
+
+class ConversationQuery(Struct, frozen=True, gc=False):
+    """The conversations of a reader to list: rooms, and a range of its dialogues.
+
+    Attributes:
+        sender_id: the reader.
+        rooms: each with the seq above which it counts as unread.
+        up_to: never a message above this seq (the hub's fed_seq).
+        floors: of some of the rooms, only messages above this seq: (room, seq).
+        after: only dialogues with sender_ids above this; None for no dialogues.
+        limit: dialogues in the answer, at most.
+        looks: dialogues looked at, at most: of some, all messages may have been removed.
+        is_counted: whether unread messages are counted.
+    """
+
+    sender_id: int
+    rooms: tuple[tuple[str, int], ...]
+    up_to: int
+    floors: tuple[tuple[str, int], ...] = ()
+    after: int | None = 0
+    limit: int = PAGE_ROWS
+    looks: int = UNREAD_LOOKS
+    is_counted: bool = True
+
+
+class ConversationRow(Struct, frozen=True, gc=False):
+    """A conversation of a reader.
+
+    Attributes:
+        counts: what of it is unread, and which conversation it is.
+        last: the last message that the reader may read, in its final state; None for none.
+    """
+
+    counts: Unread
+    last: Message | None
+
+
+class ConversationRows(Struct, frozen=True, gc=False):
+    """Every room in the order asked, then dialogues with a message, by sender_id; ``through`` as in `UnreadRows`."""
+
+    rows: list[ConversationRow]
     through: int | None = None
 
 

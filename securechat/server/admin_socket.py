@@ -17,6 +17,7 @@ import shutil
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
+from ipaddress import ip_network
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, assert_never
 
@@ -26,7 +27,7 @@ from msgspec import Struct
 from securechat.errors import Refusal
 from securechat.hub.wall_clock import Doubt
 from securechat.net.unix_socket import OUTBOX_BYTES, UnixLineConnection, UnixLineListener
-from securechat.records.accounts import Account, Ban, Committed, Invite, Login, Mute
+from securechat.records.accounts import Account, Ban, BanKind, Committed, Invite, Login, Mute
 from securechat.records.log import NotAppended
 from securechat.server.admin_protocol import (
     AccountRequest,
@@ -387,15 +388,29 @@ def _made_invite(made: CreatedInvite) -> dict[str, Any]:
 
 
 def _public_ban(row: Ban) -> dict[str, Any]:
+    target, made_for = row.shown, None
+    if row.kind is BanKind.NETWORK:
+        network = ip_network(row.target)
+        target = str(network.network_address) if network.num_addresses == 1 else str(network)
+        made_for = None if _is_network(row.shown) else row.shown
     return {
         "ban": row.ban_id,
         "kind": row.kind.value,
-        "target": row.shown,
+        "target": target,
+        "made_for": made_for,
         "reason": row.reason,
         "made_by": row.made_by,
         "made_at_ms": row.made_at_ms,
         "until_ms": row.until_ms,
     }
+
+
+def _is_network(text: str) -> bool:
+    try:
+        ip_network(text.strip("[]"), strict=False)
+    except ValueError:
+        return False
+    return True
 
 
 def _made_ban(made: NewBan) -> dict[str, Any]:

@@ -34,7 +34,7 @@ from securechat.model import Closing
 from securechat.net.broadcast import write_all
 from securechat.net.connection_limits import ConnectionLimits
 from securechat.net.descriptors import descriptor_limit
-from securechat.net.listener import Listener
+from securechat.net.listener import Listener, named_twice
 from securechat.net.loop import Loop
 from securechat.net.pending_connections import PendingConnections
 from securechat.net.systemd import ServiceManager
@@ -49,7 +49,7 @@ from securechat.server.broadcaster import Broadcaster
 from securechat.server.clock_file import doubt_sentence, read_time, since_boot_s, write_time
 from securechat.server.config.loading import ServerConfig
 from securechat.server.console import Console
-from securechat.server.hangup import LOOK_S, TerminalWatcher, controlling_terminal
+from securechat.server.hangup import LOOK_S, TerminalWatcher, controlling_terminal, was_hung_up
 from securechat.server.operator_log import OperatorLog
 from securechat.server.password_hashing import Argon2Hasher
 from securechat.server.session import Session
@@ -257,6 +257,8 @@ class Server:
     def _listen(self) -> None:
         hosts = self._config.hosts or tuple(str(address) for address in private_addresses())
         port = self._config.port
+        if (twice := named_twice(hosts)) is not None:
+            raise StartFailure(ExitCode.ADDRESS, f"cannot listen: {twice}")
         for host in hosts:
             try:
                 listener = Listener(self._loop, host, port, self._pending)
@@ -379,6 +381,8 @@ class Server:
             self._terminal = controlling_terminal()
             self._look_at_terminal(self._terminal)
             signal.signal(signal.SIGHUP, lambda *_: self._loop.post(self._hung_up))
+            if was_hung_up():
+                self._loop.post(self._hung_up)
 
     def _asked_to_stop(self) -> None:
         if self._draining:

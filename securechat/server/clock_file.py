@@ -24,9 +24,10 @@ _LATEST_MS = 2**53
 
 def since_boot_s() -> float:
     """Return monotonic seconds that go on while the machine sleeps, where the system counts them (Linux)."""
-    seconds = time.monotonic()
     if sys.platform == "linux":
         seconds = time.clock_gettime(time.CLOCK_BOOTTIME)
+    else:
+        seconds = time.monotonic()
     return seconds
 
 

@@ -2,6 +2,9 @@
 
 The kernel and the shell send it within moments of the closing. A server that outlives its terminal (``disown``) gets
 none then: a SIGHUP that comes later is the operator's.
+
+A start without a terminal keeps a SIGHUP until the server can read the certificate again (`hold_hangups`): by itself
+the signal would end the process, and a renewal that comes together with a restart would stop the server.
 """
 
 from __future__ import annotations
@@ -9,6 +12,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import threading
 from collections.abc import Callable
 
 LOOK_S = 5.0
@@ -41,6 +45,25 @@ class TerminalWatcher:
     def was_closed(self) -> bool:
         """Whether a SIGHUP that came now means that the terminal was closed."""
         return self.watched and not self._has_terminal()
+
+
+_held: list[int] = []
+"""The hang-ups that came before the server had its handler."""
+
+
+def hold_hangups() -> None:
+    """Keep hang-ups from here on, where there is no terminal that they could come from. Idempotent."""
+    if sys.platform != "win32":
+        is_untouched = signal.getsignal(signal.SIGHUP) in (signal.SIG_DFL, signal.SIG_IGN)
+        if is_untouched and threading.current_thread() is threading.main_thread() and not _is_there():
+            signal.signal(signal.SIGHUP, lambda number, _: _held.append(number))
+
+
+def was_hung_up() -> bool:
+    """Whether a hang-up was kept; asked once, after the server's own handler is installed."""
+    held = bool(_held)
+    _held.clear()
+    return held
 
 
 def controlling_terminal() -> TerminalWatcher:

@@ -64,6 +64,11 @@ _ROOMS_PER_PASS = 10
 """Rooms of one Join entered in one pass, some 2 ms of work: names are judged, and up to 200 people told of in each."""
 _OVERLOAD_PAUSE_S = 0.5
 """Reading pause of a sender whose draft found the append queue full: 4,096 drafts take 0.1 to 0.3 s to commit."""
+_STRETCH_S = 1.0
+"""After a pause for a rate, another one that begins within this time belongs to the same stretch of throttling: what a
+peer wrote in one burst comes in several reads, and each may be over the rate again."""
+_LONG_PAUSE_S = 5.0
+"""A pause longer than this is told within a stretch, too, if it is longer than what was told: peers wait that long."""
 _INTERNAL_RETRY_S = 1.0
 """Before a peer whose request met a bug connects again."""
 _numbers = count(1)
@@ -153,8 +158,8 @@ class Session:
     __slots__ = (
         "_acts", "_certificate", "_closing_code", "_codec", "_codecs", "_drafts", "_ended", "_first_bytes", "_greeting",
         "_heard_at", "_held", "_hello_timer", "_hub", "_idle_timer", "_limits", "_name", "_operator_log", "_origin",
-        "_over_rate", "_paused", "_pinged", "_pumping", "_resume_after", "_resume_timer", "_scheduler", "_throttled",
-        "_yielded", "format", "label", "link", "number", "write",
+        "_over_rate", "_paused", "_pinged", "_pumping", "_resume_after", "_resume_timer", "_scheduler",
+        "_stretch_until", "_told_s", "_yielded", "format", "label", "link", "number", "write",
     )  # fmt: skip
 
     def __init__(
@@ -189,7 +194,8 @@ class Session:
         self._held: Command | None = None
         self._acts = 0  # durable acts under way
         self._over_rate = False
-        self._throttled = False
+        self._stretch_until = 0.0  # until then a pause belongs to a stretch of throttling that was told
+        self._told_s = 0.0  # the longest pause told in it
         self._paused = False
         self._pumping = False
         self._yielded = False
@@ -509,12 +515,14 @@ class Session:
     # --- Pacing -----------------------------------------------------------------------------------------------------
 
     def _throttle(self, wait_s: float) -> None:
-        """Over a rate: tell the peer once, and stop reading for a while."""
+        """Over a rate: stop reading for a while, and tell the peer once in each stretch of such pauses."""
         if self._ended:
             return
-        if not self._throttled:
-            self._throttled = True
+        now = self._scheduler.now
+        if now >= self._stretch_until or wait_s > max(self._told_s, _LONG_PAUSE_S):
+            self._told_s = wait_s
             self.tell(Throttled(round(wait_s, 3)))
+        self._stretch_until = max(self._stretch_until, now + wait_s + _STRETCH_S)
         self._over_rate = True
         if self._resume_timer is not None:
             self._resume_timer.cancel()
@@ -527,8 +535,6 @@ class Session:
         self._resume_timer = None
         self._over_rate = False
         self._unpause()
-        if not self._over_rate:  # all waiting commands were within the rate: the next excess is told again
-            self._throttled = False
 
     def _unpause(self) -> None:
         if self._paused and not (self._ended or self._greeting or self._over_rate or self._yielded or self._acts):

@@ -79,6 +79,8 @@ class DiskConditions:
 
     def passed(self, condition: DiskCondition, *, for_certain: bool = False) -> None:
         """Note a condition that is not true now; its end is reported when it stays so, or at once ``for_certain``."""
+        if not self._seen_s:  # so it is with nearly every batch, and the key's hash is Python's own
+            return
         seen_s = self._seen_s.get(condition)
         if seen_s is not None and (for_certain or self._clock() - seen_s >= SILENT_S):
             del self._seen_s[condition]

@@ -19,6 +19,12 @@ from securechat.files import expect_own_file, open_own_file
 LOCK = "securechat.lock"
 SQLITE_SUFFIXES = ("-wal", "-shm", "-journal")
 """Suffixes of the files that SQLite keeps beside a database."""
+LONGEST_NAME = "securechat.db-journal"
+"""The longest name of a file that SQLite may open in a data directory."""
+PATH_BYTES = 512
+"""Bytes of the longest path that SQLite opens (MAX_PATHNAME of os_unix.c), with the suffix of a journal."""
+PART_BYTES = 255
+"""Bytes of the longest name of a directory, of nearly every file system (NAME_MAX of limits.h)."""
 
 if sys.platform == "win32":
     import msvcrt
@@ -149,8 +155,26 @@ def is_served(data: Path) -> str | None:
     return None
 
 
+def too_long(path: Path) -> str | None:
+    """Return why a data directory's path is too long, in a sentence; None when it is not."""
+    longest = os.path.realpath(path / LONGEST_NAME)  # SQLite follows links, too
+    size_bytes = len(os.fsencode(longest))
+    if size_bytes <= PATH_BYTES and all(len(os.fsencode(part)) <= PART_BYTES for part in path.parts):
+        return None
+    return (
+        f"the path of the data directory is too long: with {LONGEST_NAME} it has {size_bytes} bytes, and the database "
+        f"takes {PATH_BYTES}, {PART_BYTES} for each part: choose a shorter one with --data"
+    )
+
+
 def make_directory(path: Path) -> None:
-    """Create the data directory for its owner alone, durably. An existing one keeps the operator's mode."""
+    """Create the data directory for its owner alone, durably. An existing one keeps the operator's mode.
+
+    Raises:
+        LogError: it cannot be made, or its path is too long.
+    """
+    if (reason := too_long(path)) is not None:
+        raise LogError(reason)
     if path.is_dir():
         return
     try:

@@ -51,7 +51,7 @@ PendingWrite: TypeAlias = tuple[StoreWrite, Callable[[Any], None] | None]
 """A write, and the callback that gets its outcome."""
 
 LOOK_EVERY_S = 1.0
-"""Longest interval between two checks of free space; also checked when drafts may have used a quarter of
+"""Longest interval between two checks of free space and of times; also checked when drafts may have used a quarter of
 low_disk_bytes."""
 FUTURE_MS = 300_000
 """A message from up to five minutes ahead is a clock that was set right since: Kerberos allows as much (RFC 4120)."""
@@ -181,7 +181,6 @@ class GroupCommitter:
                 self.conditions.met(DiskCondition.FULL, "a write found no space")
                 continue
             self._owed.clear()
-            self.look_at_times()
             if not refuse_fresh:
                 self.conditions.passed(DiskCondition.FULL)
             return applied
@@ -190,11 +189,12 @@ class GroupCommitter:
         return answered
 
     def _look(self) -> bool:
-        """Whether space was low at the last check."""
+        """Whether space was low at the last check; times are checked along with it."""
         now_s = self._clock()
         if now_s >= self._look_at_s or self._written_bytes >= self._limits.low_disk_bytes // 4:
             self._look_at_s = now_s + LOOK_EVERY_S
             self._written_bytes = 0
+            self.look_at_times()
             free_bytes = self._free_bytes()
             was_low, self._is_low = self._is_low, free_bytes < self._limits.low_disk_bytes
             if self._is_low:

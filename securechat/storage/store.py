@@ -18,6 +18,8 @@ from securechat.model import Draft, LogEntry, Revision, RevisionKind
 from securechat.records.accounts import AuditEntry, Change, Committed, Drop, EraseSender, Login, PurgeGuests, Put
 from securechat.records.log import Appended, AppendOutcome, Identity, LogState, NotAppended
 from securechat.records.queries import (
+    ConversationQuery,
+    ConversationRows,
     HistoryQuery,
     HistoryRows,
     RoomFigures,
@@ -302,6 +304,9 @@ class Store(Protocol):
 
     def unread(self, query: UnreadQuery) -> UnreadRows:
         """Count a reader's unread messages. Raises as `read`."""
+
+    def conversations(self, query: ConversationQuery) -> ConversationRows:
+        """List a reader's rooms and dialogues with their last messages. Raises as `read`."""
 
     def room_figures(self, rooms: Sequence[str]) -> list[RoomFigures]:
         """Count the messages of these rooms; see `MessageLog.room_figures`. Raises as `read`."""

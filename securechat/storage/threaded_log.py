@@ -35,6 +35,8 @@ from securechat.programs import Program, command
 from securechat.records.accounts import Change, Committed, Put, WriteAudit
 from securechat.records.log import AppendOutcome, Identity, LogState, NotAppended
 from securechat.records.queries import (
+    ConversationQuery,
+    ConversationRows,
     HistoryQuery,
     HistoryRows,
     RoomFigures,
@@ -284,6 +286,10 @@ class ThreadedLog:
     def unread(self, query: UnreadQuery, done: Callable[[UnreadRows | NotAppended], None]) -> None:
         """Count a reader's unread messages; see `MessageLog.unread`. May answer BUSY or LOG_FAILED."""
         self._queries.put((lambda: self._store.unread(query), done))
+
+    def conversations(self, query: ConversationQuery, done: Callable[[ConversationRows | NotAppended], None]) -> None:
+        """List a reader's conversations; see `MessageLog.conversations`. May answer BUSY or LOG_FAILED."""
+        self._queries.put((lambda: self._store.conversations(query), done))
 
     def room_figures(self, rooms: Sequence[str], done: Callable[[list[RoomFigures] | NotAppended], None]) -> None:
         """Count the messages of rooms; see `MessageLog.room_figures`. May answer BUSY or LOG_FAILED."""

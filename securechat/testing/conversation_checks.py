@@ -20,11 +20,13 @@ from securechat.model import (
     LogEntry,
     Message,
     MessageChange,
+    Person,
     Reacted,
     Reaction,
     Revision,
     RevisionKind,
 )
+from securechat.records.accounts import EraseSender
 from securechat.records.log import Appended, NotAppended
 from securechat.records.queries import HistoryQuery, HistoryRows
 from securechat.records.rooms import PurgeExpired
@@ -66,13 +68,14 @@ def _changed(message: Message, change: MessageChange) -> Message:
     if change.seq <= (message.changed or 0):
         return message
     message = replace(message, changed=change.seq)
+    editor = None if change.sender_id == message.sender_id else Person(change.sender_id, change.name)
     match change:
         case Edited(seq=seq):
             if change.text is None:  # replaced, by an edit or deletion that is still to come
-                return replace(message, edited=seq)
-            return replace(message, edited=seq, text=change.text, mentions=change.mentions)
+                return replace(message, edited=seq, edited_by=editor)
+            return replace(message, edited=seq, edited_by=editor, text=change.text, mentions=change.mentions)
         case Deleted(seq=seq):
-            return replace(message, deleted=seq, text="", mentions=[], reactions=[])
+            return replace(message, deleted=seq, deleted_by=editor, text="", mentions=[], reactions=[])
         case Reacted():
             signs = {reaction.sign: list(reaction.by) for reaction in message.reactions}
             by = signs.setdefault(change.sign, [])
@@ -372,6 +375,29 @@ def check_floors_hide_what_is_below(implementation: Implementation) -> None:
     rig.close()
 
 
+def check_who_changed_a_message_is_told_unless_it_was_its_author(implementation: Implementation) -> None:
+    """What a moderator wrote or took away is not told as the author's: live, in history and in every kind of page."""
+    rig = Rig(implementation)
+    own, others, gone, both = rig.seqs(*(rig.draft(n) for n in (1, 2, 3, 4)))
+    mod = Person(9, "person 9")
+    rig.seqs(
+        revision(EDIT, 5, own, text="mine"),
+        revision(EDIT, 1, others, sender_id=9, any_author=True, text="not mine"),
+        revision(DELETE, 2, gone, sender_id=9, any_author=True),
+        revision(EDIT, 3, both, sender_id=9, any_author=True, text="not mine"),
+        revision(EDIT, 6, both, text="mine again"),
+    )
+    for rows in (page(rig), page(rig, 0), page(rig, around=own), page(rig, since_ms=MORNING_MS)):
+        assert [(m.edited_by, m.deleted_by) for m in rows.messages] == [
+            (None, None), (mod, None), (None, mod), (None, None)
+        ]  # fmt: skip
+    rig.record(EraseSender(9, remove=True, above=0))
+    assert [(m.edited_by, m.deleted_by) for m in page(rig).messages][1:3] == [
+        (Person(9, ""), None), (None, Person(9, ""))
+    ], "the words of a deleted account passed for the author's"  # fmt: skip
+    rig.close()
+
+
 def check_pages_around_and_since(implementation: Implementation) -> None:
     """Half of a page before a seq and the rest from it on; and the page that begins at a time."""
     rig = Rig(implementation)
@@ -411,6 +437,7 @@ CONVERSATION_CHECKS: tuple[Callable[[Implementation], None], ...] = (
     check_every_reader_ends_up_with_the_same,
     check_a_page_forward_is_a_span,
     check_floors_hide_what_is_below,
+    check_who_changed_a_message_is_told_unless_it_was_its_author,
     check_pages_around_and_since,
 )
 """Every promise about conversations, one function each."""

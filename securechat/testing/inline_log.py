@@ -18,6 +18,8 @@ from securechat.model import Draft, LogEntry, Revision
 from securechat.records.accounts import Change, Committed
 from securechat.records.log import AppendOutcome, Identity, LogState, NotAppended
 from securechat.records.queries import (
+    ConversationQuery,
+    ConversationRows,
     HistoryQuery,
     HistoryRows,
     RoomFigures,
@@ -127,6 +129,10 @@ class InlineLog:
     def unread(self, query: UnreadQuery, done: Callable[[UnreadRows | NotAppended], None]) -> None:
         """Count a reader's unread messages; see `MessageLog.unread`."""
         self._read_later(lambda: self.store.unread(query), done)
+
+    def conversations(self, query: ConversationQuery, done: Callable[[ConversationRows | NotAppended], None]) -> None:
+        """List a reader's conversations; see `MessageLog.conversations`."""
+        self._read_later(lambda: self.store.conversations(query), done)
 
     def room_figures(self, rooms: Sequence[str], done: Callable[[list[RoomFigures] | NotAppended], None]) -> None:
         """Count the messages of rooms; see `MessageLog.room_figures`. May answer BUSY or LOG_FAILED."""

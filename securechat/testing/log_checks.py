@@ -26,7 +26,15 @@ from securechat.limits import Limits
 from securechat.model import Draft, LogEntry, Message, Revision
 from securechat.records.accounts import Change, Committed
 from securechat.records.log import Appended, AppendOutcome, Identity, LogState, NotAppended
-from securechat.records.queries import HistoryQuery, HistoryRows, Unread, UnreadQuery, UnreadRows
+from securechat.records.queries import (
+    ConversationQuery,
+    ConversationRows,
+    HistoryQuery,
+    HistoryRows,
+    Unread,
+    UnreadQuery,
+    UnreadRows,
+)
 from securechat.testing.acks import Ack, HistoryBroken, check_history
 
 __all__ = [
@@ -209,6 +217,14 @@ class Rig:
         self.log.unread(query, answers.append)
         self.until(lambda: bool(answers))
         assert isinstance(answers[0], UnreadRows), f"not counted: {answers[0]}"
+        return answers[0]
+
+    def conversations(self, query: ConversationQuery) -> ConversationRows:
+        """List conversations of a reader, and insist on success."""
+        answers: list[ConversationRows | NotAppended] = []
+        self.log.conversations(query, answers.append)
+        self.until(lambda: bool(answers))
+        assert isinstance(answers[0], ConversationRows), f"not listed: {answers[0]}"
         return answers[0]
 
     def everything(self, *rooms: str) -> list[Message]:

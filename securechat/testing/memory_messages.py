@@ -19,6 +19,7 @@ from securechat.model import (
     LogEntry,
     Message,
     MessageChange,
+    Person,
     Reacted,
     Reaction,
     Revision,
@@ -27,6 +28,9 @@ from securechat.model import (
 from securechat.records.accounts import Committed, EraseSender
 from securechat.records.log import Appended, AppendOutcome, NotAppended
 from securechat.records.queries import (
+    ConversationQuery,
+    ConversationRow,
+    ConversationRows,
     HistoryQuery,
     HistoryRows,
     RoomFigures,
@@ -140,15 +144,16 @@ class MemoryMessages:
 
     def _revise(self, asked: Revision) -> MessageChange:
         message, seq, who = self.messages[asked.target], self.last_seq, asked.sender_id
+        by = None if who == message.sender_id else Person(who, asked.name)
         base = (seq, asked.target, who, asked.name, self.last_sent_at_ms, asked.room, asked.to)
         change: MessageChange
         match asked.kind:
             case RevisionKind.EDIT:
                 change = Edited(*base, asked.text, list(asked.mentions))
-                message = replace(message, text=asked.text, mentions=list(asked.mentions), edited=seq)
+                message = replace(message, text=asked.text, mentions=list(asked.mentions), edited=seq, edited_by=by)
             case RevisionKind.DELETE:
                 change = Deleted(*base)
-                message = replace(message, text="", mentions=[], reactions=[], deleted=seq)
+                message = replace(message, text="", mentions=[], reactions=[], deleted=seq, deleted_by=by)
             case RevisionKind.REACT | RevisionKind.UNREACT:
                 change = Reacted(*base, asked.sign, asked.kind is RevisionKind.REACT)
                 message = replace(message, reactions=_react(message.reactions, asked.sign, who, on=change.on))
@@ -229,6 +234,7 @@ class MemoryMessages:
         at = self.changes.index(change)
         if not (asked.remove and isinstance(change, Reacted)):
             self.changes[at] = replace(change, name="")
+            self._erase_editor(change)
             return
         del self.changes[at]
         message = self.messages[change.target]
@@ -238,14 +244,25 @@ class MemoryMessages:
         left = max((other.seq for other in self.changes if other.target == change.target), default=None)
         self.messages[change.target] = replace(message, reactions=reactions, changed=left)
 
+    def _erase_editor(self, change: MessageChange) -> None:
+        """Erase the name of who edited or deleted a message, if this change was the last of its kind."""
+        message = self.messages[change.target]
+        if change.seq == message.edited and message.edited_by is not None:
+            message = replace(message, edited_by=Person(change.sender_id, ""))
+        if change.seq == message.deleted and message.deleted_by is not None:
+            message = replace(message, deleted_by=Person(change.sender_id, ""))
+        self.messages[change.target] = message
+
     def expire(self, asked: PurgeExpired) -> Committed:
         """Delete a room's oldest messages; see `PurgeExpired`."""
         old = [m.seq for m in self.messages.values() if m.room == asked.room and m.sent_at_ms < asked.before_ms]
         old = old[: asked.most]
-        changes = sorted((change.target, change.seq) for change in self.changes if change.target in old)
+        final = {seq for m in self.messages.values() for seq in (m.edited, m.deleted)}
+        earlier = [change for change in self.changes if change.target in old and change.seq not in final]
+        changes = sorted((change.target, change.seq) for change in earlier)
         gone = {seq for _, seq in changes[:EXPIRE_CHANGES]}
         self.changes = [change for change in self.changes if change.seq not in gone]
-        still_changed = {change.target for change in self.changes}
+        still_changed = {change.target for change in self.changes if change.seq not in final}
         removed = [seq for seq in old if seq not in still_changed]
         for seq in removed:
             self._remove(seq)
@@ -327,6 +344,36 @@ class MemoryMessages:
             mark, min(len(unread), MAX_UNREAD_COUNT), min(mentions, MAX_UNREAD_COUNT), unread[0].seq,
             place if isinstance(place, str) else None, None if isinstance(place, str) else sum(place) - me,
         )  # fmt: skip
+
+    def conversations(self, query: ConversationQuery) -> ConversationRows:
+        """List; see `Store.conversations`."""
+        floors = dict(query.floors)
+        found = [self._row_of(query, room, above, floors.get(room, 0)) for room, above in dict(query.rooms).items()]
+        if query.after is None:
+            return ConversationRows(found)
+        me = query.sender_id
+        mine = [place for place in self.numbers if isinstance(place, tuple) and me in place]
+        looked = sorted(peer for place in mine if (peer := sum(place) - me) > query.after)[: query.looks]
+        rows = [self._row_of(query, place_of(None, me, peer), 0, 0) for peer in looked]
+        people = [row for row in rows if row.last is not None]
+        through = looked[-1] if len(looked) == query.looks else None
+        if len(people) > query.limit:
+            people = people[: query.limit]
+            through = people[-1].counts.peer
+        return ConversationRows(found + people, through)
+
+    def _row_of(self, query: ConversationQuery, place: ConversationKey, above: int, floor: int) -> ConversationRow:
+        """A conversation, what is unread in it above a seq, and the last message above a floor."""
+        me = query.sender_id
+        told = [m for m in self.messages.values() if floor < m.seq <= query.up_to and _place(m) == place]
+        counts = None
+        if query.is_counted:
+            counts = self._unread_in(UnreadQuery(me, (), query.up_to), place, above)
+        if counts is None:
+            mark = self._reads.get((me, self.numbers.get(place, 0)), 0)
+            room, peer = (place, None) if isinstance(place, str) else (None, sum(place) - me)
+            counts = Unread(max(above, mark), 0, 0, 0, room, peer)
+        return ConversationRow(counts, told[-1] if told else None)
 
     def figures(self, rooms: Sequence[str]) -> list[RoomFigures]:
         """Count; see `Store.room_figures`."""

@@ -40,6 +40,8 @@ from securechat.records.accounts import (
 )
 from securechat.records.log import Identity, LogState, NotAppended, Reservation
 from securechat.records.queries import (
+    ConversationQuery,
+    ConversationRows,
     HistoryQuery,
     HistoryRows,
     RoomFigures,
@@ -403,6 +405,10 @@ class MemoryStore:
         """Count a reader's unread messages; see `Store.unread`."""
         return self._talk.unread(query)
 
+    def conversations(self, query: ConversationQuery) -> ConversationRows:
+        """List a reader's conversations; see `Store.conversations`."""
+        return self._talk.conversations(query)
+
     def room_figures(self, rooms: Sequence[str]) -> list[RoomFigures]:
         """Tell how much was said in rooms; see `Store.room_figures`."""
         return self._talk.figures(rooms)
@@ -441,8 +447,8 @@ class MemoryStore:
 
     @property
     def newest_at_ms(self) -> int:
-        """Not looked at: nobody operates this store."""
-        return 0
+        """Time of the newest entry; see `Store.newest_at_ms`."""
+        return self._talk.last_sent_at_ms
 
     @property
     def erasing(self) -> bool:

@@ -14,7 +14,14 @@ from securechat.errors import ErrorCode, LocalProtocolError
 from securechat.model import RevisionKind
 from securechat.records.accounts import Account, Change, Committed, Drop, Put
 from securechat.records.log import NotAppended
-from securechat.records.queries import Unread, UnreadQuery, UnreadRows
+from securechat.records.queries import (
+    ConversationQuery,
+    ConversationRow,
+    ConversationRows,
+    Unread,
+    UnreadQuery,
+    UnreadRows,
+)
 from securechat.records.rooms import (
     DropMembership,
     DropRoom,
@@ -76,6 +83,92 @@ def check_unread_is_counted(implementation: Implementation) -> None:
     assert rig.unread(1, ("lobby", 4), ("ops", 8)) == [dialogues[1]]
     rig.seqs(rig.draft(20, "again", sender_id=2, to=1), revision(DELETE, 21, 4, sender_id=2))
     assert rig.unread(1, ("lobby", 0)) == [Unread(5, 1, 0, 10, None, 2), dialogues[1]]
+    rig.close()
+
+
+def check_conversations_are_listed(implementation: Implementation) -> None:
+    """Every room asked for and every dialogue, with the last message above the floor, in its final state."""
+    rig = Rig(implementation)
+    rig.seqs(
+        replace(rig.draft(1, sender_id=2), mentions=(1,)),
+        rig.draft(1, "lobby"),
+        rig.draft(2, sender_id=2, to=1),
+        rig.draft(3, sender_id=2, to=3),  # of others
+        rig.draft(4, sender_id=2, room="ops"),
+        rig.draft(5, sender_id=2, room="ops"),
+        rig.draft(2, to=4),
+        revision(REACT, 6, 1, sender_id=2, sign="+"),
+        revision(RevisionKind.EDIT, 7, 3, sender_id=2, to=1, text="better"),
+        revision(DELETE, 8, 6, sender_id=2, room="ops"),
+    )
+    rig.record(PutReadMarker(1, 1, "lobby"))
+    rooms = (("ops", 4), ("nowhere", 3), ("lobby", 0))
+
+    def listed(**more: Any) -> list[tuple[Any, ...]]:
+        rows = rig.conversations(ConversationQuery(1, rooms, **({"up_to": 2**53} | more)))
+        assert rows.through is None
+        seen = []
+        for row in rows.rows:
+            assert (row.counts.room is None) != (row.counts.peer is None)
+            last = row.last
+            told = None if last is None else (last.seq, last.sender_id, last.text, last.deleted is not None)
+            counts = row.counts
+            seen.append((counts.room or counts.peer, told, counts.read_seq, counts.unread, counts.first_seq))
+        return seen
+
+    whole = [
+        ("ops", (6, 2, "", True), 4, 1, 5),
+        ("nowhere", None, 3, 0, 0),
+        ("lobby", (2, 1, "lobby", False), 1, 0, 0),
+        (2, (3, 2, "better", False), 0, 1, 3),
+        (4, (7, 1, "1/2", False), 0, 0, 0),
+    ]
+    for kill in (None, False, True):
+        if kill is not None:
+            rig.restart(kill=kill)
+        assert listed() == whole
+        assert listed(after=None) == whole[:3]
+        assert listed(after=2) == [*whole[:3], whole[4]]
+        early = listed(up_to=5)
+        assert early[0] == ("ops", (5, 2, "2/4", False), 4, 1, 5), "not what is above up_to"
+        assert [row[0] for row in early[3:]] == [2]
+        floored = listed(floors=(("lobby", 2), ("ops", 5)))
+        assert [row[1] for row in floored[:3]] == [(6, 2, "", True), None, None], "not what was said before a floor"
+        uncounted = listed(is_counted=False)
+        assert [row[1] for row in uncounted] == [row[1] for row in whole]
+        assert {row[3:] for row in uncounted} == {(0, 0)}
+    told = rig.conversations(ConversationQuery(2, (), 2**53)).rows[0].last
+    assert told is not None
+    assert [told] == page(rig, rooms=(), dialogue=(1, 2)).messages, "the same message as in history"
+    assert rig.conversations(ConversationQuery(9, (), 2**53)) == ConversationRows([])
+    rig.close()
+
+
+def check_dialogues_are_listed_in_pages(implementation: Implementation) -> None:
+    """By sender_id, each once, whether a page is full or enough were looked at; rooms come with the first alone."""
+    rig = Rig(implementation)
+    writers = [11, 3, 7, 20, 4, 9, 2]
+    me = 8
+    rig.seqs(rig.draft(1, room="ops"), *(rig.draft(n, sender_id=who, to=me) for n, who in enumerate(writers, 2)))
+    rig.seqs(rig.draft(21, sender_id=me, to=30), rig.draft(22, to=30))
+    for limit, looks in ((200, 2_000), (2, 2_000), (1, 2), (200, 1), (2, 3), (5, 7), (8, 8)):
+        found: list[int | None] = []
+        after = 0
+        while True:
+            rows = rig.conversations(ConversationQuery(me, (), 2**53, (), after, limit, looks))
+            assert len(rows.rows) <= limit
+            found += [row.counts.peer for row in rows.rows]
+            if rows.through is None:
+                break
+            assert rows.through > after, "a page that does not move on"
+            after = rows.through
+        assert found == [*sorted(writers), 30], f"{limit} a page, {looks} looked at"
+    first = rig.conversations(ConversationQuery(me, (("ops", 0),), 2**53, limit=1))
+    assert (first.rows[0].counts.room, first.rows[1].counts.peer, first.through) == ("ops", 2, 2)
+    counts = Unread(0, 1, 0, 1, "ops")
+    assert rig.conversations(ConversationQuery(me, (("ops", 0),), 2**53, after=None)) == ConversationRows(
+        [ConversationRow(counts, first.rows[0].last)]
+    )
     rig.close()
 
 
@@ -349,6 +442,8 @@ def check_a_room_can_go_and_leave_its_messages(implementation: Implementation) -
 ROOM_CHECKS: tuple[Callable[[Implementation], None], ...] = (
     check_unread_is_counted,
     check_unread_dialogues_come_in_pages,
+    check_conversations_are_listed,
+    check_dialogues_are_listed_in_pages,
     check_counting_has_an_end,
     check_a_mark_is_about_what_was_there,
     check_places_are_kept_as_they_are,

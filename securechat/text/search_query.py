@@ -24,6 +24,9 @@ MAX_WORDS = 20
 MAX_FILTERS = 20
 """Filters of one search."""
 
+FILTERS = ("from", "in", "before", "after", "has")
+"""The names of the filters."""
+
 _DAY_MS = 86_400_000
 _PART = re.compile(
     r"""(?:(?P<key>from|in|before|after|has):)?      # a filter,
@@ -31,6 +34,7 @@ _PART = re.compile(
         |(?P<plain>(?:[^\s"]|(?<=[^\s:])")+))?       # or a word; a quotation mark inside of it is its own""",
     re.VERBOSE | re.IGNORECASE,
 )
+_LIKE_A_FILTER = re.compile(r"([a-zA-Z]{2,10}):(?=$|[^\W\d_]|[@#]|\d{4}-)")
 _DATE = re.compile(r"(\d{4})(?:-(\d{1,2})(?:-(\d{1,2}))?)?", re.ASCII)
 
 
@@ -89,14 +93,14 @@ def parse(text: str, days: Calendar) -> ParsedSearch:
         Refusal: QUERY_INVALID with a sentence that tells what to change.
     """
     words: list[str] = []
-    filters: dict[str, list[str]] = {"from": [], "in": [], "before": [], "after": [], "has": []}
-    for key, value, excludes in _parts(text):
-        if key:
-            filters[key].append(value)
-        elif words_of(value):
-            if excludes:  # elsewhere it leaves out the word: finding it instead would be the opposite
+    filters: dict[str, list[str]] = {name: [] for name in FILTERS}
+    for part in _parts(text):
+        if part.key:
+            filters[part.key].append(part.value)
+        elif words_of(part.value):
+            if part.excludes:  # elsewhere it leaves out the word: finding it instead would be the opposite
                 raise refusal_for("search_cannot_exclude")
-            words.append(value)
+            words.append(part.value)
     if len(words) > MAX_WORDS:
         raise refusal_for("search_too_many_words", most=MAX_WORDS)
     count = sum(map(len, filters.values()))
@@ -129,12 +133,35 @@ _EXAMPLES = {
 }
 
 
-def _parts(text: str) -> list[tuple[str, str, bool]]:
-    """The parts of a search, each with its filter or the empty string, without quotation marks.
+def unknown_filters(text: str) -> list[str]:
+    """Return the names before a colon that look like filters and are none, each once: ``to`` of ``to:ana``.
 
-    The last says whether the part is written like one to leave out: ``-word``, ``-"two words"``, ``-from:ana``. Neither
-    ``--flag`` nor ``-5`` is.
+    Neither ``https://example.org``, ``std::move`` nor ``localhost:8443`` has one: a name, a date or nothing follows.
     """
+    plain = (part.value for part in _parts(text) if not part.key and not part.quoted)
+    found = (match[1].lower() for value in plain if (match := _LIKE_A_FILTER.match(value)) is not None)
+    return list(dict.fromkeys(found))
+
+
+class _Part(NamedTuple):
+    """A part of a search.
+
+    Attributes:
+        key: its filter, or the empty string.
+        value: without quotation marks.
+        excludes: whether it is written like one to leave out: ``-word``, ``-"two words"``, ``-from:ana``. Neither
+            ``--flag`` nor ``-5`` is.
+        quoted: whether it stood in quotation marks.
+    """
+
+    key: str
+    value: str
+    excludes: bool
+    quoted: bool
+
+
+def _parts(text: str) -> list[_Part]:
+    """The parts of a search."""
     parts = []
     at = 0
     while at < len(text):
@@ -149,7 +176,8 @@ def _parts(text: str) -> list[tuple[str, str, bool]]:
         quoted, plain = found["quoted"], found["plain"] or ""
         value = plain if quoted is None else quoted.strip() + ("" if key else found["star"] or "")
         excludes = quoted is None and plain[:1] == "-" and (plain[1:2].isalpha() or plain[1:2] == '"')
-        parts.append((key, value.removeprefix("@") if key == "from" else value, excludes))
+        value = value.removeprefix("@") if key == "from" else value
+        parts.append(_Part(key, value, excludes, quoted is not None))
         at = found.end()
     return parts
 

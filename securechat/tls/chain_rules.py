@@ -21,7 +21,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from securechat.errors import TlsFailure
 from securechat.programs import Program, command
 from securechat.tls.issuing import CA_NAME
-from securechat.tls.pem_bundle import Bundle, is_authority, issued_by, parse_certificates
+from securechat.tls.pem_bundle import Bundle, certificate_names, is_authority, issued_by, parse_certificates
 from securechat.tls.private_files import bad_file, read_pem
 
 _LEAST_RSA_BITS = 2048
@@ -166,19 +166,46 @@ def _problems(bundle: Bundle, now: dt.datetime) -> Iterator[str]:
 
 
 def _problems_of_leaf(leaf: x509.Certificate) -> Iterator[str]:
+    anew = "make it anew with -addext subjectAltName=DNS:chat.example.org"
     try:
-        leaf.extensions.get_extension_for_class(x509.SubjectAlternativeName)
+        names = leaf.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     except x509.ExtensionNotFound:
-        yield (
-            "the certificate has no subjectAltName, and clients ignore the common name (RFC 9525); make it anew with"
-            " -addext subjectAltName=DNS:chat.example.org"
-        )
+        yield f"the certificate has no subjectAltName, and clients ignore the common name (RFC 9525); {anew}"
+    else:
+        if not _names_a_host(leaf):
+            kinds = ", ".join(dict.fromkeys(_kind_of(name) for name in names)) or "nothing"
+            yield (
+                f"the certificate names no host, and clients look for a DNS name or an IP address in its subjectAltName"
+                f" (RFC 9525), which holds {kinds}; {anew}, or IP:192.168.1.10"
+            )
     try:
         purposes = leaf.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
     except x509.ExtensionNotFound:
         return
     if ExtendedKeyUsageOID.SERVER_AUTH not in purposes:
         yield "the certificate is not for servers (extendedKeyUsage without serverAuth); use one that is"
+
+
+def _names_a_host(leaf: x509.Certificate) -> bool:
+    names = certificate_names(leaf)
+    return bool(names.ips) or any(name.strip() and not _is_address(name) for name in names.dns)
+
+
+_KINDS: dict[type[x509.GeneralName], str] = {
+    x509.UniformResourceIdentifier: "a URI",
+    x509.RFC822Name: "an e-mail address",
+    x509.DirectoryName: "a directory name",
+    x509.RegisteredID: "a registered ID",
+    x509.OtherName: "a name of another kind",
+    x509.IPAddress: "a network",
+}
+"""What a subjectAltName can hold besides hosts (RFC 5280 section 4.2.1.6)."""
+
+
+def _kind_of(name: x509.GeneralName) -> str:
+    if isinstance(name, x509.DNSName):
+        return "an address as a DNS name" if name.value.strip() else "an empty DNS name"
+    return _KINDS.get(type(name), "a name of another kind")
 
 
 def _weak_keys(certificate: x509.Certificate, named: str) -> Iterator[str]:

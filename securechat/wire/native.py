@@ -7,9 +7,7 @@ be newer than the other. Nothing a peer sent is ever echoed in an error.
 
 from __future__ import annotations
 
-import json
 import re
-from contextlib import suppress
 from functools import cache
 from typing import Any, TypeAlias
 
@@ -91,8 +89,7 @@ class NativeFormat:
 
         The code and the numbers are what programs go by; a client that finds no reason shows the text.
         """
-        if not isinstance(event, Notice):
-            event = replace(event, reason="", arguments={})
+        event = replace(event, reason="", arguments={})
         excess_bytes = len(body := _encoder.encode(event)) - self.frame_bytes
         return body if excess_bytes <= 0 else _encoder.encode(_with_shorter_text(event, excess_bytes))
 
@@ -234,13 +231,15 @@ def _refusal(body: bytearray, known: frozenset[object], reason: str) -> FrameRef
 
     Raises:
         msgspec.DecodeError, UnicodeDecodeError: the body is no JSON.
+        RecursionError: it is no object, and nested too deep.
     """
     try:
         envelope = _envelopes.decode(body)
-    except (msgspec.ValidationError, RecursionError):
-        with suppress(RecursionError):
-            msgspec.json.decode(body)  # msgspec stops at a wrong type, and what follows may be no JSON at all
+    except msgspec.ValidationError:
+        msgspec.json.decode(body)  # msgspec stops at a wrong type, and what follows may be no JSON at all
         return FrameRefused(refusal_for("record_type_missing"))
+    except RecursionError:  # behind a field that is wrong already: that is the answer, as version 1 has always given it
+        return FrameRefused(refusal_for("field_invalid"))
     ref, client_id = _id(envelope.ref), _id(envelope.cid)
     if not isinstance(envelope.t, str):
         return FrameRefused(refusal_for("record_type_missing"), ref, client_id)
@@ -256,20 +255,16 @@ def _half_a_character(body: bytearray) -> FrameRefused | None:
 
     JavaScript writes one when it cuts a text inside of an emoji. None: the body is no JSON for another reason.
     """
-    if _SURROGATE.search(body) is None:
+    whole, found = _SURROGATE.subn(rb"\\u00", body)
+    if not found:
         return None
     try:
-        record = json.loads(bytes(body).decode(), parse_constant=_no_constant)
-    except (ValueError, RecursionError):
+        record = msgspec.json.decode(whole)
+    except _NONSENSE:
         return None
     if not isinstance(record, dict):
         return FrameRefused(refusal_for("record_type_missing"))
     return FrameRefused(refusal_for("text_half_character"), _id(record.get("ref")), _id(record.get("cid")))
-
-
-def _no_constant(name: str) -> object:
-    """Refuse NaN and Infinity, which only Python takes for JSON."""
-    raise ValueError(name)
 
 
 def _id(value: object) -> int | None:

@@ -70,3 +70,8 @@ def test_terms_live_where_the_glossary_says() -> None:
 def test_every_term_has_its_row_once() -> None:
     terms = re.findall(r"^\| ([\w ]+) \|", TERMS, re.MULTILINE)[1:]
     assert len(terms) == len(set(terms)) >= 40
+
+
+def test_plain_words_are_one_alphabetical_list() -> None:
+    words = PLAIN.split("needs it.")[1].split()
+    assert words == sorted(set(words)), "put a new word where the alphabet has it; a merge may have doubled a line"

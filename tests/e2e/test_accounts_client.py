@@ -454,6 +454,8 @@ def test_a_link_with_several_uses_is_pasted_never_typed_behind_the_command(
     assert "--invite" in refused.stderr
     ann = mine.open("--invite", "--name", "ann", known=True)
     ann.wait_for("Invite link:")
+    ann.line("hello")
+    ann.wait_for("This is no invite link; one begins with securechat://")
     half = len(link) // 2
     ann.line(link[:half])
     ann.wait_for("The rest of the link:")

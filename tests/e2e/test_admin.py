@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import secrets
+import shutil
 import socket
 import stat
 import subprocess
@@ -15,6 +16,7 @@ from typing import BinaryIO
 
 import pytest
 
+from securechat.admin.parser import make_parser
 from securechat.errors import ErrorCode
 from securechat.invite_link import parse_link
 from securechat.model import Closing, Hello, Notice, Refused, Register, Registered, Welcome
@@ -85,7 +87,7 @@ def test_the_server_at_a_glance(server: ServerProcess, connect: Connect) -> None
     assert 80 < record["certificate_days"] <= 90
     text = told(server, "status")
     assert f"process {server.pid}" in text
-    assert "1 so far" in text
+    assert "1 entry so far" in text
 
 
 def test_who_is_here(server: ServerProcess, connect: Connect) -> None:
@@ -120,7 +122,10 @@ def test_a_hostile_name_or_reason_reaches_no_terminal(server: ServerProcess) -> 
 
 
 def test_an_invite_makes_an_account_once_and_is_shown_once(server: ServerProcess, connect: Connect) -> None:
-    link = parse_link(told(server, "invite", "--room", "#lab", "--host", "127.0.0.1").splitlines()[0])
+    printed = told(server, "invite", "--room", "#lab", "--host", "127.0.0.1")
+    assert f"revoke 1 --data {server.data}\n" in printed, "the command that is shown reaches another server"
+    assert "for one person, who joins #lab" in printed
+    link = parse_link(printed.splitlines()[0])
     keep_secret(link.token)
     assert (link.host, link.port, link.once) == ("127.0.0.1", server.port, True)
     assert link.ca_fingerprint == row(server, "status")["ca_fingerprint"]
@@ -189,7 +194,8 @@ def test_kick_ban_and_mute(server: ServerProcess, connect: Connect) -> None:
     assert "Unmuted eve" in told(server, "unmute", "eve")
     back.say_acked("now", "lobby")
     assert client_id
-    assert "No member of this name is muted" in refused(server.data, 1, "unmute", "eve")
+    for name in ("eve", "nobody"):
+        assert "No member of this name is muted" in refused(server.data, 1, "unmute", name)
     assert "permanently" in told(server, "mute", "eve")
     assert row(server, "unmute", "eve")["name"] == "eve"
 
@@ -213,6 +219,28 @@ def test_a_network_is_banned_and_the_operator_still_gets_in(server: ServerProces
         connect(server, "bob")
     assert row(server, "unban", "127.0.0.0/8")["bans"][0]["target"] == "127.0.0.0/8"
     connect(server, "bob")
+
+
+def test_an_address_that_was_banned_for_a_user_is_shown_and_lifted_as_an_address(
+    server: ServerProcess, connect: Connect
+) -> None:
+    connect(server, "eve")
+    row(server, "ban", "eve", "--address", "--reason", "spam")
+    bans = [(ban["kind"], ban["target"], ban["made_for"]) for ban in rows(server, "bans")]
+    assert sorted(bans) == [("guest", "eve", None), ("name", "eve", None), ("network", "127.0.0.1", "eve")]
+    assert "127.0.0.1 (of eve)  network" in told(server, "bans")
+    lifted = told(server, "unban", "127.0.0.1")
+    assert "Unbanned the network 127.0.0.1 (of eve)" in lifted
+    assert "Unbanned the name eve" in lifted
+    assert rows(server, "bans") == []
+    for given, shown in (
+        ("10.1.2.3/8", "10.0.0.0/8"),
+        ("[2001:db8::1]", "2001:db8::1"),
+        ("::ffff:10.0.0.5", "10.0.0.5"),
+    ):
+        row(server, "ban", given)
+        assert [(ban["target"], ban["made_for"]) for ban in rows(server, "bans")] == [(shown, None)]
+        row(server, "unban", shown)
 
 
 # --- Accounts -------------------------------------------------------------------------------------------------------
@@ -264,6 +292,7 @@ def test_a_user_is_deleted_after_a_question(server: ServerProcess, connect: Conn
     left = [message for message in connect(server, "bob").history("lobby") if message.text.startswith("message")]
     assert [message.name for message in left] == ([] if fate == "remove" else [""] * 5)
     assert "There is no account of this name" in refused(server.data, 1, *words, "--yes")
+    assert "There is no account of this name" in refused(server.data, 1, *words), "a question for nothing"
 
 
 def test_an_announcement_reaches_everybody_and_the_audit_tells_who_made_it(
@@ -281,6 +310,24 @@ def test_an_announcement_reaches_everybody_and_the_audit_tells_who_made_it(
 
 
 # --- The end, and no server -----------------------------------------------------------------------------------------
+
+
+def test_a_renewed_certificate_is_taken_as_certs_says(certs: Path, tmp_path: Path, connect: Connect) -> None:
+    own = tmp_path / "certs"
+    shutil.copytree(certs, own)
+    assert "Next: securechat-server --cert" in admin(tmp_path / "data", "certs", "--dir", str(own)).stdout
+    with ServerProcess(own, tmp_path / "data").start() as server:
+        words = ["certs", "--dir", str(own)]
+        assert f"Next: nothing. The running server (process {server.pid}) uses" in told(server, *words, "--if-needed")
+        advice = f"kill -HUP {server.pid}"
+        renewed = told(server, *words, "--name", "chat.test")
+        assert f"Next: {advice}  (" in renewed
+        assert "chat.test" not in row(server, "status")["certificate_names"]
+        subprocess.run(advice, shell=True, check=True)
+        wait_until(lambda: "chat.test" in row(server, "status")["certificate_names"], "the new certificate")
+        connect(server, "ann")
+        other = told(server, "certs", "--dir", str(tmp_path / "other"))
+        assert f"stop the running server (process {server.pid}), which uses {own / 'server.pem'}" in other
 
 
 @pytest.mark.cold
@@ -335,6 +382,62 @@ def test_data_from_a_configuration_file(server: ServerProcess, tmp_path: Path) -
 def test_the_socket_is_for_its_owner_alone(standing: ServerProcess) -> None:
     assert stat.S_IMODE((standing.data / "admin.sock").lstat().st_mode) == 0o600
     assert stat.S_IMODE(standing.data.stat().st_mode) == 0o700
+
+
+NOT_FOUND = {
+    "sessions nobody": 1,
+    "kick nobody": 1,
+    "ban nobody --address": 1,
+    "unban nobody": 1,
+    "unban 99": 1,
+    "mute nobody": 1,
+    "unmute nobody": 1,
+    "revoke 99": 1,
+    "logout 99": 1,
+    "reset-password nobody": 1,
+    "role nobody admin": 1,
+    "delete-user nobody --messages keep": 1,
+    "export nowhere": 1,
+    "export nowhere --to {tmp}/rows": 1,
+    "certs --client ann --dir {tmp}": 1,
+    "backup {tmp}/a.tar --cert {tmp}/no.pem": 5,
+    "backup {tmp}/no/a.tar --cert {certs}/server.pem": 5,
+    "restore {tmp}/no.tar --certs {tmp}/certs": 5,
+    "status --config {tmp}/no.toml": 2,
+}
+"""What each command that takes something by its name answers when it is not there: 1 for what the server or its
+database does not have, 5 for a file to read or write, and 2 for a setting."""
+NAMES_NOTHING = {
+    "status", "users", "rooms", "invite", "invites", "bans", "mutes", "announce", "audit", "recover", "check",
+    "shutdown",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("words", NOT_FOUND)
+def test_what_is_not_found_has_one_exit_code_and_leaves_nothing(
+    standing: ServerProcess, certs: Path, tmp_path: Path, words: str
+) -> None:
+    before = row(standing, "status")
+    arguments = [word.format(tmp=tmp_path, certs=certs) for word in words.split()]
+    data = tmp_path / "new" if arguments[0] == "restore" else standing.data
+    assert refused(data, NOT_FOUND[words], *arguments).startswith("securechat-admin: ")
+    assert list(tmp_path.iterdir()) == []
+    assert {**row(standing, "status"), "uptime_s": 0, "free_bytes": 0} == {**before, "uptime_s": 0, "free_bytes": 0}
+
+
+@pytest.mark.parametrize(
+    "words", ["audit", "export lobby", "backup {tmp}/a.tar --cert {certs}/server.pem", "check", "recover --yes"]
+)
+def test_a_data_directory_that_is_not_there_is_a_missing_file(certs: Path, tmp_path: Path, words: str) -> None:
+    arguments = [word.format(tmp=tmp_path, certs=certs) for word in words.split()]
+    refused(tmp_path / "no", 5, *arguments)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_every_command_is_in_the_table_of_what_is_not_found() -> None:
+    commands = next(action for action in make_parser()._actions if isinstance(action.choices, dict)).choices
+    assert commands is not None
+    assert set(commands) == {words.split()[0] for words in NOT_FOUND if "--config" not in words} | NAMES_NOTHING
 
 
 @pytest.mark.parametrize(

@@ -127,6 +127,28 @@ def test_a_locked_database_is_not_called_damaged(data: Path, certs: Path) -> Non
     assert findings(data, certs) == []
 
 
+def test_a_key_elsewhere_is_named_with_key_as_the_sentence_says(data: Path, certs: Path, tmp_path: Path) -> None:
+    pem = (certs / "server.pem").read_text(encoding="ascii")
+    certificates, mark, key = pem.partition("-----BEGIN PRIVATE KEY-----")
+    assert mark
+    (tmp_path / "chain.pem").write_text(certificates, encoding="ascii")
+    (tmp_path / "elsewhere.key").write_text(mark + key, encoding="ascii")
+    (tmp_path / "elsewhere.key").chmod(0o600)
+    named = ("--cert", str(tmp_path / "chain.pem"))
+    elsewhere = ("--key", str(tmp_path / "elsewhere.key"))
+    told = admin(data, "check", *named)
+    assert (told.returncode, "or name it with --key" in told.stdout) == (4, True), told.stdout
+    assert "No problems found" in admin(data, "check", *named, *elsewhere).stdout
+    told = admin(data, "backup", str(tmp_path / "b.tar"), *named)
+    assert (told.returncode, "or name it with --key" in told.stderr) == (5, True), told
+    assert "server.key" in admin(data, "backup", str(tmp_path / "b.tar"), *named, *elsewhere).stdout
+    with ServerProcess(certs, data).start() as server:  # the flags go before what the running server says
+        told = admin(data, "check", "--key", str(tmp_path / "chain.pem"))
+        assert (told.returncode, "holds no private key" in told.stdout) == (4, True), told.stdout
+        assert "No problems found" in admin(data, "check", *elsewhere).stdout
+        assert server.stop() == 0
+
+
 @unprivileged
 def test_another_user_is_told_to_be_the_right_one(data: Path, certs: Path) -> None:
     """The directory belongs to user 12345, and the tool runs as 54321, and then as 12345."""

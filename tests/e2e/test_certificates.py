@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import os
 import shutil
 import signal
@@ -10,10 +11,15 @@ import sys
 from pathlib import Path
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.x509.oid import NameOID
 
 from securechat.model import Ping, Pong
-from securechat.tls.certificate_directory import create_authority, ensure_server
+from securechat.tls.certificate_directory import create_authority, ensure_server, load_authority
 from securechat.tls.hostnames import parse_name
+from securechat.tls.issuing import certificate_pem, key_pem
 from securechat.tls.local_addresses import private_addresses
 from securechat.tls.pem_bundle import fingerprint, read_bundle
 from securechat.tls.trust import learn_ca, parse_pin
@@ -137,6 +143,49 @@ def test_a_ca_certificate_is_no_server_certificate(certs: Path, tmp_path: Path) 
     server.start(wait=False)
     assert server.wait() == 3
     assert "is a CA certificate" in server.stderr
+
+
+def _issue(certs: Path, names: list[x509.GeneralName]) -> None:
+    """Write a server.pem of the CA in this directory that has these names only."""
+    issuer = load_authority(certs)
+    assert issuer is not None
+    key = ec.generate_private_key(ec.SECP256R1())
+    now = dt.datetime.now(dt.UTC)
+    leaf = (
+        x509.CertificateBuilder()
+        .subject_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")]))
+        .issuer_name(issuer.certificate.subject)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - dt.timedelta(days=1))
+        .not_valid_after(now + dt.timedelta(days=60))
+        .add_extension(x509.SubjectAlternativeName(names), critical=False)
+        .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer.key.public_key()), critical=False)
+        .sign(issuer.key, SHA256())
+    )
+    (certs / "server.pem").write_bytes(certificate_pem(leaf) + certificate_pem(issuer.certificate) + key_pem(key))
+
+
+@needs_hup
+def test_a_certificate_that_names_no_host_is_refused_at_start_check_and_renewal(tmp_path: Path) -> None:
+    certs, data = tmp_path / "certs", tmp_path / "data"
+    ensure_server(certs)
+    with ServerProcess(certs, data).start() as server, NativeClient(server.port, server.ca) as old:
+        old.hello("old")
+        _issue(certs, [x509.UniformResourceIdentifier("https://localhost/")])
+        server.signal(signal.SIGHUP)
+        assert "NOT renewed" in (text := server.wait_for_event("error")["text"])
+        assert "the certificate names no host" in text
+        old.say_acked("still served")
+        assert server.stop() == 0
+    told = "which holds a URI; make it anew with -addext subjectAltName=DNS:chat.example.org"
+    for flags, code in (([], 3), (["--check-config"], 2)):
+        failed = ServerProcess(certs, data, *flags).start(wait=False)
+        assert failed.wait() == code
+        assert told in failed.stderr
+    _issue(certs, [x509.DNSName("localhost")])  # as the sentence says
+    with ServerProcess(certs, data).start() as server, NativeClient(server.port, server.ca, host="localhost") as bob:
+        bob.hello("bob")
 
 
 def test_learning_a_ca_by_its_pin_is_no_failed_hello(certs: Path, tmp_path: Path) -> None:

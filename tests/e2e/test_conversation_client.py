@@ -55,6 +55,18 @@ def test_messages_are_answered_edited_and_deleted_by_their_numbers(screen: Open)
     ann.wait_for("[2 deleted] bob")
 
 
+def test_direct_messages_are_read_back_by_name(screen: Open) -> None:
+    ann, bob = two(screen)
+    ann.line("/msg bob see you at three")
+    bob.wait_for("ann @bob: see you at three")
+    bob.line("/history @ann")
+    bob.wait_until(lambda: bob.text.count("ann @bob: see you at three") == 2, "the message again")
+    bob.line("/history yesterday ann")
+    bob.wait_for("There are no messages on")
+    bob.line("/history nobody")
+    bob.wait_for("is called: nobody")
+
+
 def test_an_edit_without_a_text_puts_the_old_one_into_the_input_line(screen: Open) -> None:
     ann, bob = two(screen)
     ann.line("helo")
@@ -76,8 +88,8 @@ def test_reactions_are_gathered_and_taken_away(screen: Open) -> None:
     bob.wait_for("Reactions to [1]: 👍: bob, ann")
     bob.line("/react 1 👍")
     ann.wait_for("Reactions to [1]: 👍: ann")
-    bob.line("/react 1 👍: ann")  # no sign can pass for somebody's reaction
-    ann.wait_for("Reactions to [1]: 👍: ann / 👍__ann: bob")
+    bob.line("/react 1 👍: 🎉")  # no sign can pass for somebody's reaction
+    ann.wait_for("Reactions to [1]: 👍: ann / 👍__🎉: bob")
 
 
 def test_what_a_search_finds_is_marked_and_has_numbers(screen: Open) -> None:
@@ -243,7 +255,7 @@ def test_a_terminal_that_can_do_nothing_but_lines_has_the_numbers_too(screen: Op
     ann.line("/history 2001-02-03")
     ann.wait_until(lambda: ann.text.count("[1] bob: shall we go?") == 1, "the day, and all that followed")
     ann.line("/history 2001-02-31")
-    ann.wait_for("Not a date")
+    ann.wait_for("Not a day")
 
 
 def test_a_script_that_may_not_enter_says_so_once_and_with_the_exit_code_for_it(

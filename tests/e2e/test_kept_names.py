@@ -43,7 +43,7 @@ def test_two_that_want_a_taken_name_at_once_wait_for_it_and_lose_no_line(standin
         both = [sending(standing, "ci", "first\n", "--send"), sending(standing, "ci", "second\n")]
         for process in both:
             assert process.stderr is not None
-            assert "This name is taken. Waiting up to 1 minute for it: ci" in process.stderr.readline()
+            assert "The name ci is taken. Waiting up to 1 minute for it" in process.stderr.readline()
         owner.send(Quit())
         assert owner.last_words().code is ErrorCode.BYE
     for process in both:

@@ -15,7 +15,10 @@ from securechat.limits import (
 )
 from securechat.model import (
     Acked,
+    AskConversations,
     AskUnread,
+    ConversationItem,
+    ConversationList,
     Draft,
     History,
     HistoryPage,
@@ -71,6 +74,16 @@ def test_a_thousand_unread_dialogues_come_in_pages(server: ServerProcess, connec
         if not page.more:
             break
     assert len(people) == len(set(people)) == GUESTS
+    listed: list[ConversationItem] = []
+    answer = ConversationList(0, more=True)
+    for ref in range(90, 110):
+        answer = ask(back, AskConversations(ref, answer.through, answer.through_room), ConversationList)
+        listed += answer.items
+        if not answer.more:
+            break
+    assert [item.room for item in listed if item.room] == ["lobby"]
+    assert [item.peer.id for item in listed if item.peer is not None] == people
+    assert {(item.text, item.unread) for item in listed if item.peer is not None} == {("hello", 1)}
     person = screen("--name", "ann", rows=60)
     person.wait_for("Password for ann")
     person.line(PASSWORD)

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from securechat.client import catalogue
 from securechat.client.exit_codes import ClientExit
 from securechat.tls.certificate_directory import ensure_server
 from tests.support.client import CLIENT, PATIENCE_S, ROOT, at, run_client
@@ -41,12 +42,14 @@ def end(reading: subprocess.Popen[str]) -> None:
 @pytest.mark.cold
 def test_send_then_tail(server: ServerProcess) -> None:
     sent = run_client(*at(server, "--name", "ci", "--room", "ops", "--send"), stdin="one\n\ntwo ⏎\x1b[2J\n")
-    assert (sent.returncode, sent.stdout, sent.stderr) == (ClientExit.OK, "", "")
+    assert (sent.returncode, sent.stdout) == (ClientExit.OK, "")
+    assert sent.stderr == f"-- {catalogue.connection.nobody_else('ops', made=False)}\n"
     with tail(server, "--room", "ops", "--history", "5") as reading:
         assert reading.stdout is not None
         assert reading.stdout.readline() == "ci: one\n"
         assert reading.stdout.readline() == "ci: two <U+23CE>␛[2J\n"
-        run_client(*at(server, "--name", "ci", "--room", "ops", "--send"), stdin="three\n")
+        again = run_client(*at(server, "--name", "ci", "--room", "ops", "--send"), stdin="three\n")
+        assert again.stderr == "", "the one who reads along is there"
         assert reading.stdout.readline() == "ci: three\n"
         end(reading)
     assert reading.returncode == ClientExit.TERMINATED

@@ -12,9 +12,13 @@ import pytest
 from securechat.errors import ErrorCode
 from securechat.model import (
     Acked,
+    AskConversations,
     AskUnread,
+    ConversationItem,
+    ConversationList,
     Delete,
     Deleted,
+    Direct,
     Done,
     Edit,
     Edited,
@@ -24,6 +28,7 @@ from securechat.model import (
     InviteTo,
     Join,
     Joined,
+    Moderate,
     React,
     Reacted,
     Read,
@@ -166,6 +171,44 @@ def test_what_was_read_is_remembered_on_the_next_device(server: ServerProcess, c
     assert "ops" not in [item.room for item in items]
 
 
+def test_one_answer_holds_all_that_a_list_of_conversations_shows(server: ServerProcess, connect: Connect) -> None:
+    """As after a login in a browser: rooms and dialogues, what was said last, what is unread, who is muted."""
+    ann, bob = account(server, connect, "ann", "ops"), account(server, connect, "bob", "ops", "quiet")
+    ask(ann, SetRoom(ref=50, room="ops", slow_s=5))
+    seqs = [ann.say_acked(text, "ops").seq for text in ("one", "two @bob")]
+    long = ann.say_acked("\x1b[31m" + "\U0001f600" * 200).seq
+    ann.send(Direct(50, who(bob), "psst"))
+    direct = ann.wait_for(Acked, lambda acked: acked.client_id == 50).seq
+    bob.wait_for_text("psst")
+    bob.send(Read(seq=seqs[0], room="ops"))
+    ask(ann, Moderate(51, "ops", who(bob), "mute", reason="shouting"))
+    revise(ann, Delete(client_id=51, seq=direct, to=who(bob)))
+
+    def listed(client: NativeClient, ref: int) -> dict[str | int, ConversationItem]:
+        page = ask(client, AskConversations(ref), ConversationList)
+        assert not page.more
+        return {item.room or item.peer.id: item for item in page.items}
+
+    def check(items: dict[str | int, ConversationItem]) -> None:
+        assert list(items) == ["lobby", "ops", "quiet", who(ann)]
+        ops, lobby, dialogue = items["ops"], items["lobby"], items[who(ann)]
+        assert (ops.last_seq, ops.text, ops.read_seq, ops.first_seq) == (seqs[1], "two @bob", seqs[0], seqs[1])
+        assert (ops.unread, ops.mentions, ops.muted_s, ops.slow_s) == (1, 1, None, 5)
+        assert (lobby.last_seq, lobby.text, lobby.cut) == (long, "\x1b[31m" + "\U0001f600" * 95, True)
+        assert (dialogue.last_seq, dialogue.text, dialogue.deleted, dialogue.unread) == (direct, "", True, 0)
+        assert (items["quiet"].last_seq, items["quiet"].room_id > 0) == (0, True)
+
+    check(listed(bob, 60))
+    guest = connect(server, "guest")
+    told = listed(guest, 61)
+    assert [(item.room, item.last_seq, item.unread) for item in told.values()] == [("lobby", long, 0)]
+    server.kill()
+    server.start()
+    back = connect(server)
+    assert isinstance(prove(back, "bob", password=PASSWORD), Welcome)
+    check(listed(back, 70))
+
+
 @needs_socket
 def test_a_room_is_exported_as_it_is_now(server: ServerProcess, connect: Connect) -> None:
     ann = account(server, connect, "ann", "ops")
@@ -184,7 +227,8 @@ def test_a_room_is_exported_as_it_is_now(server: ServerProcess, connect: Connect
         ]
         assert lines[0]["edited_at_ms"] >= lines[0]["sent_at_ms"]
         assert list(lines[1]["reactions"]) == ["👍"]
-    assert "room" in refused(server.data, 5, "export", "nowhere")
+    assert "room" in refused(server.data, 1, "export", "nowhere")
+    assert "exists. Choose another" in refused(server.data, 1, "export", "ops", "--to", str(server.data / "no.jsonl"))
     assert [entry["act"] for entry in rows(server, "audit")][-2:] == ["export", "export"]
 
 

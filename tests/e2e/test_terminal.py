@@ -84,6 +84,19 @@ def test_16_a_text_made_to_look_like_anothers_line_shows_as_what_it_is(screen: O
     assert "┆ 12:34 carl: I agree" in ann.text
 
 
+def test_a_paste_whose_end_is_lost_is_shown_and_ctrl_c_gives_the_keyboard_back(screen: Open) -> None:
+    ann, bob = two(screen, "bob")
+    bob.type("\x1b[200~its end is lo")
+    bob.wait_for(">> its end is lo")
+    bob.type("st")
+    bob.wait_for(">> its end is lost")
+    bob.type(CTRL_C)
+    bob.wait_for("Your line was not sent")
+    bob.line("heard again")
+    ann.wait_for("bob: heard again")
+    assert "its end" not in ann.text
+
+
 def test_bytes_that_are_no_text_cost_their_line_and_the_rest_of_the_paste_is_said(screen: Open) -> None:
     ann, bob = two(screen, "bob")
     os.write(bob._fd, b"caf\xe9 one\rtwo\r/nick caf\xe9\rthree\r")
@@ -159,11 +172,11 @@ def test_commands_typed_while_away_are_answered_and_done_on_the_return(screen: O
     ann.process.send_signal(signal.SIGCONT)
     ann.wait_for("You are now known as anna")
     ann.wait_for("#newroom >>")
-    ann.wait_for("Not sent to nobody. There is no person with this name")
+    ann.wait_for("There is no person with this name")
     bob.wait_for("@bob: psst")
     bob.wait_for("ann is now known as anna")
     ann.line("/nick Bob")
-    ann.wait_for("This name is taken. Choose another one: Bob")
+    ann.wait_for("The name Bob is taken. Choose another one")
 
 
 def test_a_bell_rings_for_ones_own_name_and_for_direct_messages_only(screen: Open) -> None:
@@ -274,7 +287,7 @@ def test_commands(screen: Open) -> None:
     bob.wait_for("ann @user1 pc: psst")
     ann.wait_for("ann @user1 pc: psst")
     ann.line("/msg nobody hello")
-    ann.wait_for("Not sent to nobody. There is no person")
+    ann.wait_for("Not sent to nobody: ")
     ann.line("/join ops")
     ann.wait_for("#ops >>")
     bob.line("over here")

@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from securechat.model import (
     AddCertificate,
+    AskConversations,
     AskRoom,
     AskUnread,
     Certificates,
@@ -122,6 +123,7 @@ def look(grammar: Grammar, me: Speaker) -> list[Command]:
     questions: list[Command] = [
         Who(ref(), room, dice.choice([None, 0, 5])), Whois(ref(), dice.choice(grammar.known.names)),
         Rooms(ref(), dice.choice([None, "a", "#m", "zz"])), AskRoom(ref(), room), AskUnread(ref()),
+        AskConversations(ref(), dice.choice([None, 0, 5]), dice.choice([None, "", "m"])),
         Logins(ref()), Certificates(ref()),
     ]  # fmt: skip
     return dice.sample(questions, dice.randint(1, 4))

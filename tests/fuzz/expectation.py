@@ -17,6 +17,7 @@ from securechat.limits import MAX_FRAME_BYTES
 from securechat.model import (
     Acked,
     AddCertificate,
+    AskConversations,
     AskPeople,
     AskRoom,
     AskUnread,
@@ -25,6 +26,7 @@ from securechat.model import (
     ChangePassword,
     Closing,
     Command,
+    ConversationList,
     Delete,
     Deleted,
     Direct,
@@ -80,7 +82,8 @@ from securechat.wire.native import NativeServerCodec
 ANSWERS: dict[type, type] = {
     Join: Joined, Leave: Left, Nick: Named, Who: Roster, Whois: Found, AskPeople: PeopleList,
     Rooms: RoomsPage, History: HistoryPage,
-    Search: SearchPage, AskUnread: UnreadList, Register: Registered, ChangePassword: Done, Logins: LoginList,
+    Search: SearchPage, AskUnread: UnreadList,
+    AskConversations: ConversationList, Register: Registered, ChangePassword: Done, Logins: LoginList,
     Logout: Done,
     Certificates: CertificateList, AddCertificate: Done, RemoveCertificate: Done, SetRoom: Done, AskRoom: RoomRules,
     InviteTo: Done, Moderate: Done, Grant: Done,

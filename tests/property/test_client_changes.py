@@ -65,7 +65,8 @@ def play(driver: Driver, server: ChangingServer, steps: list[tuple[str, object]]
 
 def state(message: Message) -> object:
     signs = tuple((reaction.sign, *reaction.by) for reaction in message.reactions)
-    return (message.seq, message.text, message.edited, message.deleted, signs)
+    by = (message.edited_by, message.deleted_by)
+    return (message.seq, message.text, message.edited, message.deleted, by, signs)
 
 
 def as_shown(driver: Driver) -> dict[int, Message]:

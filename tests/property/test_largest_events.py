@@ -20,6 +20,7 @@ from securechat.hub.members import Member
 from securechat.hub.messages import paging
 from securechat.hub.rooms.room import HubRoom
 from securechat.limits import (
+    EXCERPT_CHARS,
     KIB,
     MAX_FRAME_BYTES,
     MAX_MENTIONS,
@@ -60,7 +61,7 @@ def test_the_parts_are_legal_and_as_long_as_can_be():
 def message(pages, seq=ID, marks=0, text=None):
     return m.Message(
         seq, ID, ID, NAME, BIG, text or CONTROL * pages.text_chars, ROOM, ID, NAME, ID, [ID] * MAX_MENTIONS, ID, ID,
-        [m.Reaction(SIGN, [ID]) for _ in range(pages.reactions)], ID,
+        [m.Reaction(SIGN, [ID]) for _ in range(pages.reactions)], ID, PERSON,
     )  # fmt: skip
 
 
@@ -104,6 +105,23 @@ def unread_pages(pages):
     for items in (rooms, people, rooms[:3] + people):
         yield paging.unread_page(ID, items, pages, through=ID, through_room=None)
     yield paging.unread_page(ID, rooms[:1], pages, through=None, through_room=ROOM)
+
+
+def conversation_pages(pages):
+    most = {
+        "last_seq": ID,
+        "by": PERSON,
+        "sent_at_ms": BIG,
+        "text": CONTROL * EXCERPT_CHARS,
+        "cut": True,
+        "deleted": True,
+    }
+    counted = {"read_seq": ID, "unread": 999, "mentions": 999, "first_seq": ID, "muted_s": 1e300 / 3, "slow_s": 86_400}
+    rooms = [m.ConversationItem(room=ROOM, room_id=ID, **most, **counted)] * 1_000
+    people = [m.ConversationItem(peer=PERSON, **most, **counted)] * 1_000
+    for items in (rooms, people, rooms[:3] + people):
+        yield paging.conversations_page(ID, items, pages, through=ID, through_room=None)
+    yield paging.conversations_page(ID, rooms[:1], pages, through=None, through_room=ROOM)
 
 
 def reader(pages):
@@ -183,6 +201,7 @@ LARGEST = {
     m.RoleChanged: lambda _: [m.RoleChanged(ROOM, PERSON, "moderator", PERSON, 1e300 / 3)],
     m.TypingNow: lambda _: [m.TypingNow(PERSON, ROOM)],
     m.UnreadList: unread_pages,
+    m.ConversationList: conversation_pages,
     m.Acked: lambda _: [m.Acked(ID, ID)],
     m.Refused: sentences(m.Refused, code=CODE, ref=ID, client_id=ID, room=CONTROL * 256, retry_after_s=1e300 / 3),
     m.Throttled: lambda _: [m.Throttled(1e300 / 3)],
@@ -217,7 +236,13 @@ def test_the_largest_fits_into_a_frame(kind, pages):
 
 def test_a_page_is_not_smaller_than_it_must_be():
     """The bounds are near to what is needed, or pages of ordinary rows would be many."""
-    for kind, least in ((m.Roster, 30_000), (m.UnreadList, 38_000), (m.RoomsPage, 45_000), (m.HistoryPage, 45_000)):
+    for kind, least in (
+        (m.Roster, 30_000),
+        (m.UnreadList, 38_000),
+        (m.RoomsPage, 45_000),
+        (m.HistoryPage, 45_000),
+        (m.ConversationList, 40_000),
+    ):
         assert max(len(msgspec.json.encode(event)) for event in LARGEST[kind](PAGE_LIMITS)) > least
 
 
@@ -282,8 +307,8 @@ def made_with_a_list(path):
 
 
 def test_lists_are_made_in_one_place():
-    assert sum(map(bool, LISTS.values())) == 10
+    assert sum(map(bool, LISTS.values())) == 11
     others = [path for path in HUB.parent.rglob("*.py") if path.name != "paging.py" and "client" not in path.parts]
     others = [path for path in others if "testing" not in path.parts]
     assert list(itertools.chain.from_iterable(map(made_with_a_list, others))) == []
-    assert len(set(made_with_a_list(HUB / "paging.py"))) >= 10
+    assert len(set(made_with_a_list(HUB / "paging.py"))) >= 11

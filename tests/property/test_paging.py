@@ -6,14 +6,16 @@ from hypothesis import strategies as st
 
 from securechat.hub.messages.paging import encoded_bound, history_page
 from securechat.limits import MAX_FRAME_BYTES, PAGE_BYTES, PAGE_LIMITS
-from securechat.model import Deleted, Edited, Message, Reacted, Reaction
+from securechat.model import Deleted, Edited, Message, Person, Reacted, Reaction
 from securechat.records.queries import HistoryQuery, HistoryRows
 
 IDS = st.sampled_from([1, 2**53 - 1])
 TEXTS = st.text(st.sampled_from('a"\\\n\x00\x7fé\U0001f600'), max_size=40)
+PEOPLE = st.none() | st.builds(Person, id=IDS, name=TEXTS)
 MESSAGES = st.builds(
     Message, seq=IDS, prev=IDS, sender_id=IDS, name=TEXTS, sent_at_ms=IDS, text=TEXTS, room=TEXTS, to=IDS,
     to_name=TEXTS, reply=IDS, mentions=st.lists(IDS, max_size=3), edited=IDS, deleted=IDS,
+    edited_by=PEOPLE, deleted_by=PEOPLE,
     reactions=st.lists(st.builds(Reaction, sign=TEXTS, by=st.lists(IDS, max_size=3)), max_size=3),
 )  # fmt: skip
 BASE = {"seq": IDS, "target": IDS, "sender_id": IDS, "name": TEXTS, "sent_at_ms": IDS, "room": TEXTS, "to": IDS}

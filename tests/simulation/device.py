@@ -17,6 +17,7 @@ from securechat.errors import RemoteProtocolError
 from securechat.model import (
     Closing,
     Command,
+    ConversationList,
     Done,
     Event,
     Grant,
@@ -76,7 +77,7 @@ class Device:
         self.core: ClientCore | None = None
         self.display = Display(name)
         self.lives: list[Display] = []
-        self.heard: list[SearchPage | UnreadList | Refused] = []  # answers to what the exam asks
+        self.heard: list[SearchPage | UnreadList | ConversationList | Refused] = []  # answers to what the exam asks
         self.connection: Link | None = None
         self.last_hello: Hello | None = None
         self.tries = 0  # passwords, since it was last in
@@ -328,7 +329,7 @@ class Link:
                 self.is_welcomed = True
             case Joined():
                 device.display.joined(event)
-            case SearchPage() | UnreadList():
+            case SearchPage() | UnreadList() | ConversationList():
                 device.heard.append(event)
             case Done(ref) if ref in self._asked:
                 world.house.check_done(device.display.me, *self._asked.pop(ref))

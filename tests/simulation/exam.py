@@ -10,7 +10,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, NoReturn, TypeVar
 
 from securechat.client.core import actions
-from securechat.model import SearchPage, UnreadItem, UnreadList
+from securechat.limits import EXCERPT_CHARS
+from securechat.model import ConversationItem, ConversationList, SearchPage, UnreadItem, UnreadList
 from securechat.testing.log_checks import HistoryBroken
 from securechat.text.names import LOBBY
 from tests.simulation.texts import WORDS
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from tests.simulation.world import World
 
 _T = TypeVar("_T")
+_PageT = TypeVar("_PageT", UnreadList, ConversationList)
 _PATIENCE_S = 60.0
 """Virtual time for an answer: some pages, at five requests a second."""
 _AGAIN_S = 2.0
@@ -62,23 +64,36 @@ class Exam:
             if told is not None:
                 self._check_unread(device, told)
 
+    def list_conversations(self, device: Device) -> None:
+        """Let a device list its conversations.
+
+        Raises:
+            HistoryBroken: the answer is wrong.
+        """
+        if device.core is not None:
+            told = self._all_pages(device, actions.ListConversations(), ConversationList)
+            if told is not None:
+                self._check_conversations(device, [item for page in told for item in page.items])
+
     def _all_unread(self, device: Device) -> list[UnreadItem] | None:
-        """Return what the pages hold that the program asks for, one after the other; None when that breaks off."""
+        told = self._all_pages(device, actions.ListUnread(), UnreadList)
+        return None if told is None else [item for page in told for item in page.items]
+
+    def _all_pages(self, device: Device, intent: actions.Action, kind: type[_PageT]) -> list[_PageT] | None:
+        """Return the pages that the program asks for, one after the other; None when that breaks off."""
         self._let_it_finish(device)
         clock, before = self._world.clock, len(device.heard)
-        device.want(actions.ListUnread())
+        device.want(intent)
         pages = device.heard
 
         def is_answered() -> bool:
             last = pages[-1] if len(pages) > before else None
-            return not device.is_quiet or (last is not None and not (isinstance(last, UnreadList) and last.more))
+            return not device.is_quiet or (last is not None and not (isinstance(last, kind) and last.more))
 
         if not clock.run_until(clock.now + _PATIENCE_S, is_answered, every=1):
-            self._broken(device, f"what is not read was not answered, or without an end: {len(pages) - before} pages")
-        told = pages[before:]
-        if not told or not all(isinstance(page, UnreadList) for page in told) or told[-1].more:
-            return None
-        return [item for page in told for item in page.items]
+            self._broken(device, f"{intent} was not answered, or without an end: {len(pages) - before} pages")
+        told = [page for page in pages[before:] if isinstance(page, kind)]
+        return told if told and len(told) == len(pages) - before and not told[-1].more else None
 
     def _search(self, device: Device, word: str) -> list[int] | None:
         """Return every hit; None when the connection breaks under it. An index that is being made is waited for."""
@@ -170,6 +185,41 @@ class Exam:
             read_seq = max(marks_of.get(key, 0), self._since(me, key))
             if unread := [row.seq for row in rows if row.seq > read_seq]:
                 self._broken(device, f"{unread} of {key} were not read (only up to {read_seq}), and it is not told")
+
+    def _check_conversations(self, device: Device, told: Sequence[ConversationItem]) -> None:
+        """Each conversation is listed once, in order, with a last message that is the last; what is unread is right."""
+        assert device.core is not None
+        rooms = device.core.rooms
+        may, must = (self._last_rows(device, surely=surely) for surely in (False, True))
+        listed = [item.room if item.peer is None else item.peer.id for item in told]
+        people = sorted(key for key in may if isinstance(key, int))
+        if listed != [*sorted(rooms), *people]:
+            self._broken(device, f"the conversations {listed} are listed, and there are {sorted(rooms)} and {people}")
+        for key, item in zip(listed, told, strict=True):
+            rows = [row for last in (may, must) if (row := last.get(key)) is not None]
+            if key not in must and not item.last_seq:
+                continue
+            row = next((row for row in rows if row.seq == item.last_seq), None)
+            text = "" if row is None or row.deleted is not None else row.text[:EXCERPT_CHARS]
+            if row is None or (item.text, item.deleted) != (text, row.deleted is not None):
+                self._broken(device, f"{item} is told, and the last is {rows}")
+        unread = [
+            UnreadItem(item.read_seq, item.unread, item.mentions, item.first_seq, item.room, item.peer)
+            for item in told
+            if item.unread
+        ]
+        if device.core.account:
+            self._check_unread(device, unread)
+        elif unread or any(item.read_seq for item in told):
+            self._broken(device, f"a guest is told what is not read: {unread}")
+
+    def _last_rows(self, device: Device, *, surely: bool) -> dict[str | int, Message]:
+        assert device.core is not None
+        me = device.core.me.id
+        return {
+            row.room if row.room is not None else (row.to or 0) if row.sender_id == me else row.sender_id: row
+            for row in self._visible(device, surely=surely)
+        }
 
     def _since(self, me: int, key: str | int) -> int:
         """Where unread messages begin to count: in rooms from when the account joined them on."""

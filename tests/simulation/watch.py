@@ -10,8 +10,11 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from securechat.errors import LocalProtocolError
+from securechat.limits import EXCERPT_CHARS
 from securechat.model import (
     Acked,
+    ConversationItem,
+    ConversationList,
     Deleted,
     Draft,
     Edited,
@@ -55,6 +58,7 @@ _LISTS: dict[type, str] = {
     HistoryPage: "messages",
     SearchPage: "hits",
     UnreadList: "items",
+    ConversationList: "items",
     RoomsPage: "rooms",
     Roster: "members",
 }
@@ -203,6 +207,10 @@ class Watch:
                     self._check_entry(peer, hit.message)
             case UnreadList():
                 self._check_there(peer, [item.room for item in event.items if item.room is not None], event)
+            case ConversationList():
+                self._check_there(peer, [item.room for item in event.items if item.room is not None], event)
+                for item in event.items:
+                    self._check_last(peer, item)
             case RoomsPage():
                 self._check_visible(peer, [each.room for each in event.rooms], event)
             case Invited(room):
@@ -249,6 +257,18 @@ class Watch:
         about = entry.seq if isinstance(entry, Message) else entry.target
         if not is_there or about <= self.house.hears_above(entry.room, peer.me)[0]:
             self._leak(peer, entry)
+
+    def _check_last(self, peer: WatchedSession, item: ConversationItem) -> None:
+        """The last message of a conversation is one that may be read there, in a state that it had."""
+        if not item.last_seq:
+            return
+        said = self._transcript.said.get(item.last_seq)
+        if said is None or item.text not in {message.text[:EXCERPT_CHARS] for _, message in said.states}:
+            raise HistoryBroken(f"{item} is told, and was not committed")
+        if item.peer is not None and {peer.me, item.peer.id} != {said.now.sender_id, said.now.to}:
+            self._leak(peer, item)
+        if item.room is not None and item.last_seq <= self.house.hears_above(item.room, peer.me)[0]:
+            self._leak(peer, item)
 
     def _check_committed(self, entry: LogEntry) -> None:
         if entry.seq not in self._transcript.said and entry.seq not in self._transcript.changes:

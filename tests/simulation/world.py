@@ -366,7 +366,8 @@ class World:
                         reads_above=lambda room, who: self.house.hears_above(room, who)[1],
                     )
                 idle.check_roster(self.server, device)
-            exam.count(self.rng.choice(person.devices))
+            exam.count(asked := self.rng.choice(person.devices))
+            exam.list_conversations(asked)
         exam.search(self.rng.choice(self.rng.choice(self.people).devices))
 
     def _check_rooms(self) -> None:

@@ -26,7 +26,7 @@ def test_limits_for_smaller_frames(frame_bytes):
     pages = PageLimits.of_frames(frame_bytes, page_rows=5)
     assert (pages.frame_bytes, pages.page_rows) == (frame_bytes, 5)
     assert pages.largest_message_bytes <= pages.page_bytes < frame_bytes
-    assert pages.text_chars >= 70
+    assert pages.text_chars >= 60
     assert pages.reactions >= 3
 
 

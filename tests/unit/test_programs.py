@@ -5,13 +5,17 @@ from __future__ import annotations
 import ast
 import re
 import tomllib
-from collections.abc import Iterator
+from argparse import ArgumentParser
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+from securechat import __version__
 from securechat.admin.parser import make_parser
+from securechat.cli import chat
 from securechat.programs import Program, command
+from securechat.server.config import flags
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -25,6 +29,17 @@ def test_a_command_goes_through_dev_py_where_that_started_the_program(
     assert command(program, "--x y") == f"{installed} --x y"
     monkeypatch.setenv("SECURECHAT_BANNER", "dev")
     assert command(program) == f"python3 tools/dev.py {subcommand}"
+
+
+@pytest.mark.parametrize("parser", [chat._parser, flags.parser, make_parser], ids=["client", "server", "admin"])
+def test_a_version_is_told_with_the_name_of_its_program(
+    parser: Callable[[], ArgumentParser], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        parser().parse_args(["--version"])
+    name, number = capsys.readouterr().out.split()
+    assert name in {"securechat-client", "securechat-server", "securechat-admin"}
+    assert number == __version__
 
 
 def test_what_is_named_exists() -> None:

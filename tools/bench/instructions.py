@@ -1,10 +1,10 @@
-"""Instructions that the server executes per message, per login and until it listens, counted by valgrind.
+"""Instructions that the server executes per message, login and request, and until it listens, counted by valgrind.
 
     python -m tools.bench.instructions [--against CHECKOUT]
 
 Seconds vary by a factor of two on virtual cores, instructions by less than a hundredth: so two versions can be told
 apart by a few per cent, also on a busy machine. What the kernel does is not counted. It needs Linux and valgrind, and
-takes about a minute for each version.
+takes about two minutes for each version.
 """
 
 from __future__ import annotations
@@ -20,6 +20,8 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
+from itertools import count as numbers_from
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +29,9 @@ from tools.bench.certs import client_context, make_certificates
 from tools.bench.process import ROOT, command_of
 
 MEMBERS = 20
-MESSAGES = 400
+MESSAGES = 200
+REQUESTS = 10
+"""Of each member and kind, less than `limits.request_burst`: a request that waits costs more."""
 START_TIMEOUT_S = 120.0
 SETTLE_S = 4.0
 """Between two looks whether the server rests: a table is read beside the start, presence is gathered for a second."""
@@ -44,19 +48,25 @@ class Client:
         self._sock = context.wrap_socket(plain, server_hostname="localhost")
         self._stream = self._sock.makefile("rb")
         self.send({"t": "hello", "version": 1, "name": f"user{number}", "secret": f"{number:032x}"})
-        self.wait_for("welcome")
+        self.sender_id: int = self.wait_for("welcome")["sender_id"]
 
     def send(self, record: dict[str, Any]) -> None:
         """Send a record."""
         body = json.dumps(record).encode()
         self._sock.sendall(struct.pack(">I", len(body)) + body)
 
-    def wait_for(self, kind: str) -> None:
-        """Read until a record of this type."""
+    def wait_for(self, kind: str) -> dict[str, Any]:
+        """Read until a record of this type, and return it."""
         while True:
             (size,) = struct.unpack(">I", self._stream.read(4))
-            if json.loads(self._stream.read(size))["t"] == kind:
-                return
+            record: dict[str, Any] = json.loads(self._stream.read(size))
+            if record["t"] == kind:
+                return record
+
+    def show_alive(self) -> None:
+        """Have the server's patience begin anew (`limits.idle_ping_s`)."""
+        self.send({"t": "ping", "n": 0})
+        self.wait_for("pong")
 
     def close(self) -> None:
         """End the connection."""
@@ -119,8 +129,54 @@ class CountedServer:
         self._process.wait()
 
 
+def say(clients: list[Client], number: int) -> int:
+    """Have the first client say something to all; returns its seq."""
+    clients[0].send({"t": "say", "cid": number, "room": "lobby", "text": _TEXT})
+    return max(client.wait_for("msg")["seq"] for client in clients)
+
+
+def requests(clients: list[Client]) -> Iterator[tuple[str, int]]:
+    """Do what members do beside talking, kind after kind; yields each kind when it is done, and how often it was."""
+    first, rest, times = clients[0], clients[1:], len(clients) * REQUESTS
+    cids = numbers_from(MESSAGES + 1)
+    seq = say(clients, next(cids))
+    first.send({"t": "join", "ref": 1, "rooms": ["side"]})
+    first.wait_for("joined")
+    yield "", 1
+    for _ in range(MESSAGES):
+        first.send({"t": "direct", "cid": next(cids), "to": rest[0].sender_id, "text": _TEXT})
+        first.wait_for("acked")
+        rest[0].wait_for("msg")
+    yield "direct message", MESSAGES
+    for client in clients:
+        client.show_alive()
+    for number in range(MESSAGES):
+        first.send({"t": "amend", "cid": next(cids), "seq": seq, "room": "lobby", "text": f"{_TEXT} {number}"})
+        for client in clients:
+            client.wait_for("edited")
+    yield f"edit for {len(clients)} members", MESSAGES
+    for client in clients:
+        client.show_alive()
+    for name, record, answer in (
+        ("refused message", {"t": "say", "cid": next(cids), "room": "elsewhere", "text": _TEXT}, "refused"),
+        ("history page", {"t": "history", "ref": 2, "room": "lobby"}, "page"),
+        ("search", {"t": "search", "ref": 3, "query": "sixty-four characters"}, "hits"),
+        ("who", {"t": "who", "ref": 4, "room": "lobby"}, "roster"),
+    ):
+        for client in clients * REQUESTS:
+            client.send(record)
+            client.wait_for(answer)
+        yield name, times
+    for client in rest * (REQUESTS // 2):
+        client.send({"t": "join", "ref": 5, "rooms": ["side"]})
+        client.wait_for("joined")
+        client.send({"t": "leave", "ref": 6, "room": "side"})
+        client.wait_for("left")
+    yield "join and leave", len(rest) * (REQUESTS // 2)
+
+
 def figures(kind: str, checkout: Path) -> dict[str, int]:
-    """Instructions until the first member is in, per further login, and per message that is in flight alone."""
+    """Instructions until the first member is in, per further login, per message in flight alone, and per request."""
     with tempfile.TemporaryDirectory(prefix="securechat-bench-") as name:
         place = Path(name)
         make_certificates(place)
@@ -128,23 +184,19 @@ def figures(kind: str, checkout: Path) -> dict[str, int]:
         server = CountedServer(kind, checkout, place)
         try:
             clients = [Client(server.port, context, 0)]  # the first one pays for what is made when it is needed
-            start = server.count()
+            found = {"start": server.count()}
             clients += [Client(server.port, context, number) for number in range(1, MEMBERS + 1)]
-            logins = server.count()
+            found["login"] = server.count() // MEMBERS
             for number in range(1, MESSAGES + 1):
-                clients[0].send({"t": "say", "cid": number, "room": "lobby", "text": _TEXT})
-                for client in clients:
-                    client.wait_for("msg")
-            messages = server.count()
+                say(clients, number)
+            found[f"message to {MEMBERS + 1} members"] = server.count() // MESSAGES
+            for what, times in requests(clients):
+                found[what] = server.count() // times
         finally:
             server.stop()
     for client in clients:
         client.close()
-    return {
-        "start": start,
-        "login": logins // MEMBERS,
-        f"message to {MEMBERS + 1} members": messages // MESSAGES,
-    }
+    return {what: number for what, number in found.items() if what}
 
 
 def main() -> int:

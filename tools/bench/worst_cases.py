@@ -15,6 +15,7 @@ import msgspec
 
 from securechat.model import (
     AddCertificate,
+    AskConversations,
     AskPeople,
     AskRoom,
     AskUnread,
@@ -359,6 +360,8 @@ simple(Search, "account", "500 characters that are no words", lambda _: Search(1
 simple(Search, "account", "200 hits with 800 marks each", lambda _: Search(1, "word", limit=200))
 simple(AskUnread, "correspondent", "1,000 dialogues", lambda _: AskUnread(1))
 simple(AskUnread, "account", "100 rooms", lambda _: AskUnread(1))
+simple(AskConversations, "correspondent", "1,000 dialogues", lambda _: AskConversations(1, after=0))
+simple(AskConversations, "account", "100 rooms", lambda _: AskConversations(1))
 
 # --- The own account ---------------------------------------------------------------------------------------------
 

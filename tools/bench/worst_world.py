@@ -118,6 +118,10 @@ class _UncountedStore(MemoryStore):
         with self.watch.paused():
             return super().unread(query)
 
+    def conversations(self, query: Any) -> Any:
+        with self.watch.paused():
+            return super().conversations(query)
+
     def search(self, query: Any) -> Any:
         with self.watch.paused():
             return super().search(query)

@@ -58,11 +58,20 @@ def connected(host: str, port: int, name: str) -> str:
     return f"Connected to {host} port {port} as {quoted(name)}, encrypted and verified"
 
 
-def entered(room: str, others: Sequence[str], total: int) -> str:
-    """Tell that the user has joined a room."""
+def entered(room: str, others: Sequence[str], total: int, *, made: bool = False, owned: bool = False) -> str:
+    """Tell that the user has joined a room; ``made`` where it did not exist before, ``owned`` by the user."""
+    if made:
+        new = f"#{room}, a new room, which you own" if owned else f"#{room}, a room that no member owns"
+        return f"Joined {new}. {ALONE}"
     if others:
         return f"Joined #{room}. Also here: {', '.join(others)}"
     return f"Joined #{room}. {ALONE if total <= 1 else f'{total} people are here'}"
+
+
+def nobody_else(room: str, *, made: bool) -> str:
+    """Tell a script that nobody reads its messages now; ``made`` where the room did not exist before."""
+    new = f"#{room} is a new room" if made else f"Nobody else is in #{room} now"
+    return f"{new}. Check its name, if you did not expect that. What you send is stored there"
 
 
 def left_room(room: str, owner: str = "") -> str:
@@ -71,12 +80,12 @@ def left_room(room: str, owner: str = "") -> str:
 
 
 def came(room: str | None, names: Sequence[str]) -> str:
-    """Tell that others joined; ``room`` where it is not the active one."""
+    """Tell that others joined; ``room`` where it is neither the active one nor the lobby."""
     return f"{listed(names)} joined{_room(room)}"
 
 
 def went(room: str | None, names: Sequence[str]) -> str:
-    """Tell that others left; ``room`` where it is not the active one."""
+    """Tell that others left; ``room`` where it is neither the active one nor the lobby."""
     return f"{listed(names)} left{_room(room)}"
 
 
@@ -108,15 +117,15 @@ def ignoring(name: str, *, hidden: bool) -> str:
 def line_waiting(text: str, code: ErrorCode | None) -> str:
     """Tell that a message is sent later."""
     why = {
-        ErrorCode.DISK_FULL: "Not sent yet, because the server's disk is full. It is sent when there is space",
-        ErrorCode.SLOW_MODE: "Not sent yet, because the room is in slow mode. It is sent in its turn",
+        ErrorCode.DISK_FULL: "The server's disk is full. Waiting until there is space",
+        ErrorCode.SLOW_MODE: "The room is in slow mode. Waiting to be sent in its turn",
     }
     return f"{why[code]}: {text}" if code in why else f"Waiting to be sent: {text}"
 
 
 def line_refused(text: str, why: str, *, to: str) -> str:
-    """Tell that the server refused a message; ``to`` names the member it was for, if it was for one."""
-    return f"Not sent{f' to {quoted(to)}' if to else ''}. {why}: {text}"
+    """Tell that the server refused a message, and why; ``to`` names the member it was for, if it was for one."""
+    return f"{why}. Not sent{f' to {quoted(to)}' if to else ''}: {text}"
 
 
 def postponed(kind: DeferredKind, subject: str, text: str) -> str:
@@ -148,7 +157,7 @@ def request_refused(why: str, room: str | None) -> str:
 def name_refused(name: str, why: str, code: ErrorCode, *, kept: bool = False) -> str:
     """Tell that another name is needed; ``kept`` where it is free again after a time, as ``why`` says."""
     if code is ErrorCode.NAME_IN_USE and not kept:
-        return f"This name is taken. Choose another one: {name}"
+        return f"The name {quoted(name)} is taken. Choose another one"
     return wrong_name(name, why)
 
 
@@ -160,7 +169,7 @@ def name_kept(name: str, seconds: float, *, can_choose: bool) -> str:
 
 def name_awaited(name: str, seconds: float) -> str:
     """Tell that a script waits for a name that another connection has."""
-    return f"This name is taken. Waiting up to {span(seconds)} for it: {name}"
+    return f"The name {quoted(name)} is taken. Waiting up to {span(seconds)} for it"
 
 
 def login_late(seconds: float) -> str:
@@ -168,10 +177,18 @@ def login_late(seconds: float) -> str:
     return f"Not logged in after another {span(seconds)}, giving up. Nothing was sent"
 
 
-def connection_lost(loss: Disconnect, text: str) -> str:
-    """Tell that the connection is lost; ``text`` is the server's last sentence, if it sent one."""
-    why = capital(text or _LOSSES.get(loss.kind, loss.detail))
-    return f"Connection lost. {why}. Reconnecting, what you type is kept"
+def connection_lost(loss: Disconnect, code: ErrorCode | None, text: str) -> str:
+    """Tell that the connection is lost, and what the client does.
+
+    Args:
+        loss: what the client has seen.
+        code: of the server's last words, if it sent some; a code without a sentence here has ``text``.
+        text: the server's last sentence. It may tell a person to connect again, which the client does by itself.
+    """
+    said = capital(text or _LOSSES.get(loss.kind, loss.detail))
+    why = said if code is None else _CLOSED_FOR.get(code, said)
+    when = " when it is back" if code is ErrorCode.SHUTTING_DOWN else ""
+    return f"Connection lost. {why}. Reconnecting{when}, what you type is kept"
 
 
 def still_away(loss: Disconnect) -> str:
@@ -197,6 +214,7 @@ _DECLINED = {
     RejectReason.NOTHING_MORE: room_sentences.NOTHING_MORE,
     RejectReason.NOTHING_UNREAD: room_sentences.NOTHING_UNREAD,
     RejectReason.NOT_THERE: room_sentences.NOT_THERE,
+    RejectReason.NO_CONVERSATION: "No person, no room of yours and no day is called: {0}",
     RejectReason.LEAVING: "You are quitting. Nothing more can be sent",
 }
 
@@ -208,7 +226,7 @@ def declined(reason: RejectReason, subject: str, detail: str) -> str:
 
 def wrong_name(name: str, why: str) -> str:
     """Refuse the name of a member or room; ``why`` is the sentence of the rule."""
-    return f"{capital(why)}: {name}" if name else capital(why)
+    return f"{capital(why)}. Not accepted: {name}" if name else capital(why)
 
 
 def unknown_command(word: str, nearest: str | None) -> str:
@@ -237,7 +255,7 @@ NO_ME = "/me is not supported. Send it as a message"
 
 def history_count(text: str, least: int, most: int) -> str:
     """Refuse the argument of /history."""
-    return f"Not a number ({least}-{most}) or a date (2026-11-20): {text}"
+    return f"Not a number ({least}-{most}) or a day ({room_sentences.A_DAY}): {text}"
 
 
 def mistake(what: str) -> str:
@@ -258,6 +276,16 @@ _LOSSES = {
     DisconnectReason.TLS: "The secure connection broke",
     DisconnectReason.HUNG_UP: "The server closed the connection during the TLS handshake",
 }
+
+_CLOSED_FOR = {
+    ErrorCode.HELLO_TIMEOUT: "The login took too long",
+    ErrorCode.INTERNAL: "The server made a mistake",
+    ErrorCode.LOG_FAILED: "The server cannot store messages any more and is stopping",
+    ErrorCode.PING_TIMEOUT: "The connection did not answer in time",
+    ErrorCode.SHUTTING_DOWN: "The server is shutting down",
+    ErrorCode.SLOW_READER: "The connection is too slow for what is sent to it",
+}
+"""Why the server has closed a connection that the client makes again: without its advice to connect again."""
 
 _TLS_ADVICE = {
     TlsProblem.WRONG_CA: "Get the right ca.pem from the server's administrator. If you have it, the connection may be "
@@ -415,6 +443,9 @@ CLI_WAIT = (
 CLI_PORT = "the port, if not given with HOST (default 8443)"
 CLI_VERSION = "print the version and exit"
 CLI_EXIT_CODES = "Exit codes: "
+
+
+EMPTY_VALUE = "the value is empty; give one, or leave it out"
 
 
 def not_between(text: str, least: int, most: int) -> str:

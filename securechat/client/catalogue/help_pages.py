@@ -1,10 +1,12 @@
-"""The pages of /help: one screen of everything, and one each for messages, rooms and the account.
+"""The pages of /help: one screen of everything, one each for messages, rooms and the account, one for each command.
 
 Each row is a command as it is typed, two spaces, and what it does; `usage` takes the first part. A test holds every
 page to 80 columns and 24 rows.
 """
 
 from __future__ import annotations
+
+from securechat.client.catalogue.help_commands import COMMAND_PAGES
 
 HELP = """\
 text             send it to the current room; //text sends /text
@@ -15,7 +17,7 @@ text             send it to the current room; //text sends /text
 /react 12 👍     react to [12]; again: remove the reaction
 /search words    find messages; /more shows more
 /unread [N]      list unread conversations; with a number: show one
-/history [N]     show the last N messages; /history 2026-11-20: of a day
+/history [N]     show the last N messages; also yesterday, or of @NAME
 /join ROOM       join a room; /leave [ROOM] leaves it; /rooms lists them
 /who [ROOM]      list the members who are in the room
 /room            show the settings of the room; /topic: its topic
@@ -24,7 +26,8 @@ text             send it to the current room; //text sends /text
 /typing off      do not send typing notices, and do not see them
 /quit, exit      quit; so do Ctrl-D, and Ctrl-C on an empty line
 [12]             the number beside a message; other screens have others
-/help messages   more about messages; also /help rooms and /help account"""
+/help messages   more about messages; also /help rooms and /help account
+/help join       explain a command"""
 
 MESSAGES = """\
 /reply N text    reply to message [N]; it is quoted above your reply
@@ -37,8 +40,9 @@ MESSAGES = """\
 /more            show the next page of the last list
 /unread [N]      list unread conversations; show the Nth
 /jump            show this room from the first unread message on
-/history [N]     show the last N messages
-/history DAY [ROOM]  show messages from a day on: /history 2026-11-20 ops
+/history [N] [ROOM or NAME]    show the last N messages, here or with NAME
+/history DAY [ROOM or NAME]    show messages from a day on: 2026-11-20,
+                 today, yesterday, monday
 /around N        show the messages before and after message [N]
 /typing on|off   send and see typing notices, or neither
 @name            mention a member; Tab completes the name
@@ -74,7 +78,7 @@ ACCOUNT = """\
 /cert [add [FILE]|remove N]  client certificates that log you in
 /logout          quit, and log in with the password next time"""
 
-PAGES = {"": HELP, "messages": MESSAGES, "rooms": ROOMS, "account": ACCOUNT}
+PAGES = {"": HELP, "messages": MESSAGES, "rooms": ROOMS, "account": ACCOUNT, **COMMAND_PAGES}
 
 
 def usage(command: str) -> str:
@@ -88,6 +92,6 @@ def usage(command: str) -> str:
 _MORE_FORMS = {
     "/sessions": ("/sessions end N",),
     "/cert": ("/cert add [FILE]", "/cert remove N"),
-    "/history": ("/history DAY [ROOM]",),
+    "/history": ("/history DAY [ROOM or NAME]",),
     "/room": ("/help rooms lists the settings",),
 }

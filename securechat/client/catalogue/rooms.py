@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 from securechat.client.catalogue.names import quoted
 from securechat.client.core.actions import ModerationVerb
+from securechat.text.search_query import FILTERS
 
 EDITED = "edited"
 DELETED = "deleted"
@@ -19,7 +20,7 @@ NOTHING_MORE = "There is nothing more to show"
 NOTHING_UNREAD = "Nothing is unread here. /unread lists the conversations with unread messages"
 NOT_THERE = "This message is no longer on the server"
 NO_HITS = "Nothing found"
-NOTHING_THERE = "There are no messages from then on"
+A_DAY = "2026-11-20, today, yesterday or monday"
 ALL_READ = "You have no unread messages"
 MORE = "/more shows more"
 BUILDING = "The search index is not complete yet. Older messages may be missing"
@@ -27,7 +28,6 @@ MOST_UNREAD_SHOWN = 8
 """Conversations that the line after a login names: three rows of a terminal. /unread lists the others."""
 UNREAD_BEGINS = "Unread messages:"
 NO_OWN_LINE = "You have no message here that can be changed. Give the number of a message"
-NO_SUCH_HELP = "There is no such help page. There are /help, /help messages, /help rooms and /help account"
 TYPING_ON = "Typing notices are on: others see that you are typing, and you see it of them"
 TYPING_OFF = "Typing notices are off: others do not see that you are typing, and you do not see it of them"
 MAYBE_DONE = "The connection broke before the server answered. /room shows whether it was done"
@@ -39,6 +39,11 @@ YOU = "You"
 def number(count: int, mark: str = "") -> str:
     """Return the number that stands beside a message."""
     return f"[{count} {mark}]" if mark else f"[{count}]"
+
+
+def changed_by(word: str, name: str) -> str:
+    """Return `EDITED` or `DELETED` with the name of the member who did it, not the author of the message."""
+    return f"{word} by {quoted(name)}"
 
 
 def no_such_number(text: str) -> str:
@@ -53,9 +58,36 @@ def not_editable(count: int, *, deleted: bool) -> str:
     return f"{number(count)} does not fit into the input line as it is. Type the whole text: /edit {count} text"
 
 
+def no_such_help(text: str, commands: Sequence[str]) -> str:
+    """Refuse a page of /help that does not exist."""
+    return (
+        "There is no such help page. There are /help messages, /help rooms, /help account, and one for each of "
+        f"{', '.join(commands)}. Not found: {text}"
+    )
+
+
+def no_emoji(text: str) -> str:
+    """Refuse a reaction that is a word."""
+    return f"A reaction is an emoji, such as 👍. To answer in words use /reply. Not an emoji: {text}"
+
+
+def unknown_filters(words: Sequence[str]) -> str:
+    """Tell that parts of a search look like filters and are none."""
+    named = " and ".join(f'"{word}:"' for word in words)
+    verb = "is no filter, and is searched as a word" if len(words) == 1 else "are no filters, and are searched as words"
+    return f"{named} {verb}. The filters are {', '.join(f'{name}:' for name in FILTERS)}"
+
+
 def no_such_day(text: str) -> str:
     """Refuse a date."""
-    return f"Not a date (2026-11-20): {text}"
+    return f"Not a day ({A_DAY}): {text}"
+
+
+def no_messages_since(day: str, next_day: str) -> str:
+    """Tell that a day has no messages; ``next_day`` is the next one with some, or empty."""
+    if not next_day:
+        return f"There are no messages from {day} on"
+    return f"There are no messages on {day}. The next ones are from {next_day}"
 
 
 def after_hits(count: int, *, more: bool, building: bool) -> list[str]:

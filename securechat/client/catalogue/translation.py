@@ -22,17 +22,18 @@ RefusalUiEvent: TypeAlias = (
     | events.ConnectionLost
     | events.MessageRefused
     | events.NameRefused
+    | events.NoticeShown
     | events.PasswordNeeded
     | events.RenameRefused
     | events.RequestRefused
     | events.RoomLeft
 )
-"""The UI events that carry a refusal."""
+"""The UI events that carry a refusal, or a notice made as one."""
 
 
 def refusal_sentence(refused: RefusalUiEvent) -> str:
     """Return the sentence of a refusal, safe to show; empty where the server gave none."""
-    if not isinstance(refused, events.RoomLeft) and refused.code is ErrorCode.UNKNOWN_TYPE:
+    if not isinstance(refused, events.RoomLeft | events.NoticeShown) and refused.code is ErrorCode.UNKNOWN_TYPE:
         return NOT_SUPPORTED
     if refused.reason in REASONS:
         safe = {name: one_line(each) if isinstance(each, str) else each for name, each in refused.arguments.items()}

@@ -159,6 +159,10 @@ class ListUnread(Struct, frozen=True):
     """Ask for the conversations with unread messages."""
 
 
+class ListConversations(Struct, frozen=True):
+    """Ask for all rooms of the user and all dialogues, with their last messages, counts and mutes."""
+
+
 class ShowUnread(Struct, frozen=True):
     """Show unread messages, of the conversation with this number in the list (from 1), or of the current one."""
 
@@ -172,6 +176,22 @@ class ShowHistory(Struct, frozen=True):
     around: int | None = None
     at_ms: int | None = None
     after: int | None = None
+
+
+class ShowDirectHistory(Struct, frozen=True):
+    """Show the direct messages with a person, by name: the last ``count``, or from ``at_ms`` on.
+
+    Attributes:
+        name: of the person.
+        count: so many of the last ones, where ``at_ms`` is None.
+        at_ms: a time, milliseconds since the epoch, UTC.
+        surely: whether a person is meant; otherwise the name may be one of a room as well.
+    """
+
+    name: str
+    count: int = 0
+    at_ms: int | None = None
+    surely: bool = True
 
 
 class NotifyTyping(Struct, frozen=True):
@@ -222,7 +242,9 @@ class ModerateMember(Struct, frozen=True):
     role: RoleName = "member"
 
 
-ReadAction: TypeAlias = FindMessages | ShowMore | ListUnread | ShowUnread | ShowHistory
+ReadAction: TypeAlias = (
+    FindMessages | ShowMore | ListUnread | ListConversations | ShowUnread | ShowHistory | ShowDirectHistory
+)
 RoomAction: TypeAlias = AskRoomSettings | ChangeRoomSettings | ModerateMember
 ConversationAction: TypeAlias = ChangeMessage | ReadAction | RoomAction | NotifyTyping | SetTypingNotices
 AccountRequestAction: TypeAlias = (

@@ -33,6 +33,7 @@ from securechat.client.core.joined_rooms import JoinedRooms
 from securechat.client.core.pending import (
     PendingAccountAction,
     PendingDirect,
+    PendingHistory,
     PendingIgnore,
     PendingJoin,
     PendingLeave,
@@ -66,6 +67,7 @@ _AnswerOrRoomEvent: TypeAlias = (
     | model.HistoryPage
     | model.SearchPage
     | model.UnreadList
+    | model.ConversationList
     | model.Roster
     | model.RoomsPage
     | model.Found
@@ -127,7 +129,7 @@ class ClientCore:
         self._rooms = RoomActions(context, self._membership, self._conversations, backfill_count)
         self._room_admin = RoomAdmin(context, self._membership)
         self._account = AccountActions(context)
-        self._queries = Queries(context, self._conversations)
+        self._queries = Queries(context, self._membership, self._conversations)
         self._connecting = Connecting(
             context,
             self._account,
@@ -351,8 +353,10 @@ class ClientCore:
                 | actions.FindMessages()
                 | actions.ShowMore()
                 | actions.ListUnread()
+                | actions.ListConversations()
                 | actions.ShowUnread()
                 | actions.ShowHistory()
+                | actions.ShowDirectHistory()
             ):
                 self._queries.request(action)
             case _:
@@ -375,8 +379,11 @@ class ClientCore:
             case model.ReadElsewhere():
                 if self._conversations.read_elsewhere(event):
                     self._queries.ask_unread()
-            case model.Notice(text, sent_at_ms):
-                context.show(events.AnnouncementShown(text, sent_at_ms))
+            case model.Notice(text, sent_at_ms, reason, arguments):
+                if reason:
+                    context.show(events.NoticeShown(text, reason, arguments))
+                else:
+                    context.show(events.AnnouncementShown(text, sent_at_ms))
             case model.Throttled(retry_after_s):
                 self._connecting.throttled(retry_after_s)
                 self._sending.throttled(retry_after_s)
@@ -408,7 +415,7 @@ class ClientCore:
                 self._rooms.role_changed(event)
             case model.Invited(room, by):
                 self._context.show(events.InvitedToRoom(room, by))
-            case model.HistoryPage() | model.SearchPage() | model.UnreadList():
+            case model.HistoryPage() | model.SearchPage() | model.UnreadList() | model.ConversationList():
                 self._conversations.timeline.answered(event)
             case model.Roster():
                 self._rooms.roster(event)
@@ -439,13 +446,15 @@ class ClientCore:
 
     def _found(self, event: model.Found) -> None:
         request = self._context.requests.take(event.ref)
-        if isinstance(request, PendingDirect | PendingIgnore | PendingNameLookup):
+        if isinstance(request, PendingDirect | PendingHistory | PendingIgnore | PendingNameLookup):
             self._context.see(event.person)
         match request:
             case PendingDirect():
                 self._sending.found(request, event)
             case PendingIgnore():
                 self._conversations.toggle_ignored(event.person)
+            case PendingHistory():
+                self._queries.found(request, event.person)
             case PendingNameLookup():
                 self._room_admin.found(request, event.person)
             case _:
@@ -481,6 +490,8 @@ class ClientCore:
         match request:
             case PendingDirect():
                 self._sending.not_found(request, event)
+            case PendingHistory():
+                self._queries.not_found(request, event)
             case PendingRename(name):
                 self._context.show(events.RenameRefused(name, event.code, event.text, event.reason, event.arguments))
             case PendingLeave():

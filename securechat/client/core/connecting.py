@@ -17,6 +17,7 @@ from securechat.client.core.events.requests import RejectReason
 from securechat.client.core.pending import (
     PendingAccountAction,
     PendingDirect,
+    PendingHistory,
     PendingJoin,
     PendingLeave,
     PendingModeration,
@@ -404,6 +405,8 @@ class Connecting:
                     self._account.unanswered(request)
                 case PendingModeration() | PendingNameLookup():
                     self._room_admin.unanswered()
+                case PendingHistory():
+                    self._context.reject(RejectReason.AWAY)
         requests.clear()
 
     # --- leaving ------------------------------------------------------------------------------------------------------

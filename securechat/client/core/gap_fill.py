@@ -18,7 +18,9 @@ from securechat.client.core.message_changes import apply_change
 from securechat.client.core.state import ConversationId, PersonKey, RoomKey
 from securechat.limits import PAGE_ROWS
 from securechat.model import (
+    AskConversations,
     AskUnread,
+    ConversationList,
     History,
     HistoryPage,
     LogEntry,
@@ -29,8 +31,8 @@ from securechat.model import (
     UnreadList,
 )
 
-ReadCommand: TypeAlias = History | Search | AskUnread
-ReadAnswer: TypeAlias = HistoryPage | SearchPage | UnreadList
+ReadCommand: TypeAlias = History | Search | AskUnread | AskConversations
+ReadAnswer: TypeAlias = HistoryPage | SearchPage | UnreadList | ConversationList
 
 MOST_DELAY_S = 30.0
 """Longest delay before a question is repeated that the server failed to answer; the first is 1 s, each later one twice
@@ -179,7 +181,7 @@ class Backfill:
 
 
 class SingleQuery:
-    """A question with one page as its answer: a part of history, a search, unread messages.
+    """A question with one page as its answer: a part of history, a search, unread messages, conversations.
 
     Args:
         key: the conversation it is about, if it is about one.

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
+from securechat.client.core.arrivals import ArrivalTracker
 from securechat.client.core.context import CoreContext
 from securechat.client.core.events import UiEvent
 from securechat.client.core.events.rooms import (
@@ -40,6 +41,9 @@ class JoinedRooms:
         self.rooms: dict[RoomKey, RoomState] = {}
         self.wanted: list[RoomKey] = []
         self.left_while_away: list[RoomKey] = []
+        self._context = context
+        self._came = ArrivalTracker()
+        self._went = ArrivalTracker()
         self._names = context.rooms
         self._people = context.people
         for room in rooms:
@@ -75,7 +79,7 @@ class JoinedRooms:
         self.want(key)
         for person in event.members:
             self._people.see(person.id, person.name)
-        rules = (event.topic, event.read_only, event.archived)
+        rules = (event.topic, event.read_only, event.archived, event.made, event.role == "owner")
         return RoomJoined(event.room, tuple(event.members), event.total, again, elsewhere, *rules)
 
     def left(self, room: RoomKey) -> bool:
@@ -145,9 +149,13 @@ class JoinedRooms:
             if self._renamed(renaming) and renaming.id != me
         )
         room.total = event.total
-        if came:
+        in_lobby = room.name == LOBBY
+        self._came.forget(went)
+        self._went.forget(came)
+        if came := self._came.news(came, self._context.now, in_lobby=in_lobby):
             told.append(MembersJoined(room.name, came))
-        if went:
+        news = self._went.news(went, self._context.now, in_lobby=in_lobby)
+        if went := went if in_lobby else news:  # leaving the server says more than leaving a room before
             told.append(MembersLeft(room.name, went))
         return told
 

@@ -14,7 +14,7 @@ from typing import assert_never
 from msgspec.structs import replace
 
 from securechat.client.core.state import ConversationId
-from securechat.model import Deleted, Edited, Message, MessageChange, Reacted, Reaction
+from securechat.model import Deleted, Edited, Message, MessageChange, Person, Reacted, Reaction
 
 KEPT_CHANGES = 1_000
 """Changes of messages that are not here: enough for those on their way while a page of history is read."""
@@ -26,16 +26,25 @@ def apply_change(message: Message, change: MessageChange) -> Message:
         return message
     match change:
         case Deleted(seq):
-            return replace(message, text="", deleted=seq, edited=None, mentions=[], reactions=[], changed=seq)
+            return replace(
+                message, text="", deleted=seq, deleted_by=_by_another(message, change), edited=None, edited_by=None,
+                mentions=[], reactions=[], changed=seq,
+            )  # fmt: skip
         case Edited(seq, text=text, mentions=mentions):
             if text is None or seq <= (message.edited or 0):  # a server that does not name the last change
                 return message
-            return replace(message, text=text, edited=seq, mentions=mentions, changed=seq)
+            by = _by_another(message, change)
+            return replace(message, text=text, edited=seq, edited_by=by, mentions=mentions, changed=seq)
         case Reacted(sender_id=who, sign=emoji, on=on):
             after = _reacted(message, emoji, who, on=on)
             return after if after is message else replace(after, changed=change.seq)
         case _:
             assert_never(change)
+
+
+def _by_another(message: Message, change: MessageChange) -> Person | None:
+    """Return who made the change; None for the author of the message."""
+    return None if change.sender_id == message.sender_id else Person(change.sender_id, change.name)
 
 
 def has_reacted(message: Message, emoji: str, who: int) -> bool:

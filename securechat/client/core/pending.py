@@ -9,7 +9,7 @@ from typing import TypeAlias
 
 from msgspec import Struct, field
 
-from securechat.client.core.actions import ModerateMember
+from securechat.client.core.actions import ModerateMember, ShowDirectHistory
 from securechat.client.core.events.account import AccountAction
 from securechat.client.core.state import RoomKey
 from securechat.model import Person, RoomCount
@@ -62,6 +62,12 @@ class PendingIgnore(Struct):
     name: str
 
 
+class PendingHistory(Struct):
+    """A name looked up to show the direct messages with its person."""
+
+    action: ShowDirectHistory
+
+
 class PendingAccountAction(Struct):
     """An action on the account; ``number`` of the login or certificate it is about."""
 
@@ -101,6 +107,7 @@ PendingRequest: TypeAlias = (
     | PendingRoomList
     | PendingDirect
     | PendingIgnore
+    | PendingHistory
     | PendingAccountAction
     | PendingRoomInfo
     | PendingNameLookup

@@ -1,4 +1,4 @@
-"""Reads the log where the user asks: search, unread messages, parts of the history.
+"""Reads the log where the user asks: search, unread messages, conversations, parts of the history.
 
 The questions go through the timeline's queue, because the server reads for a connection one thing at a time.
 """
@@ -16,24 +16,31 @@ from securechat.client.core.conversations import Conversations
 from securechat.client.core.events.messages import HistoryRange
 from securechat.client.core.events.requests import RejectReason
 from securechat.client.core.gap_fill import TOLD_FAILURES, GapFill, ReadAnswer, ReadCommand, SingleQuery
-from securechat.client.core.state import ConversationId, RoomKey
+from securechat.client.core.joined_rooms import JoinedRooms
+from securechat.client.core.pending import PendingHistory
+from securechat.client.core.state import ConversationId, PersonKey, RoomKey
 from securechat.client.core.timing import retry_at
 from securechat.errors import ErrorCode
 from securechat.model import (
+    AskConversations,
     AskUnread,
+    ConversationItem,
+    ConversationList,
     History,
     HistoryPage,
+    Person,
     Refused,
     Search,
     SearchPage,
     UnreadItem,
     UnreadList,
+    Whois,
 )
 
 HITS = 20
 """Of a page of a search: most of a screen of 24 rows."""
-UNREAD_PAGES = 100
-"""Pages of unread conversations that are asked for: 20,000 conversations, some 4 MB."""
+MOST_PAGES = 100
+"""Pages of conversations that are asked for: 20,000 conversations, some 4 MB."""
 EXCERPT = 30
 """Messages of a page around a message, from a day on, or unread: more than a screen, less than a burst."""
 
@@ -43,17 +50,19 @@ class Queries:
 
     Args:
         context: shared state.
+        membership: the members of the user's rooms, by name.
         conversations: their timeline asks the questions, and their read markers follow what is shown.
     """
 
-    def __init__(self, context: CoreContext, conversations: Conversations) -> None:
+    def __init__(self, context: CoreContext, membership: JoinedRooms, conversations: Conversations) -> None:
         self._context = context
+        self._membership = membership
         self._conversations = conversations
         self._timeline = conversations.timeline
         self._read_markers = conversations.read_markers
         self._unread: dict[ConversationId, UnreadItem] = {}
 
-    def request(self, action: actions.ReadAction | actions.AskHistory) -> None:
+    def request(self, action: actions.ReadAction | actions.AskHistory) -> None:  # noqa: PLR0912 - one flat match
         """Ask the server."""
         if not self._context.require_online():
             return
@@ -70,13 +79,41 @@ class Queries:
                     self.request(self._conversations.next_page)
             case actions.ListUnread():
                 self.ask_unread(asked=True)
+            case actions.ListConversations():
+                self._timeline.ask(SingleQuery(None, AskConversations, partial(self._page_of_conversations, [], 1)))
             case actions.ShowUnread(number):
                 self._show_unread(number)
             case actions.ShowHistory(target):
                 history_range = HistoryRange.SINCE if action.around is None else HistoryRange.AROUND
                 self._show_history(target, history_range, action)
+            case actions.ShowDirectHistory(name):
+                if (person := self._membership.find(name)) is not None:
+                    self._show_direct(action, person.id)
+                else:
+                    self._context.send(Whois(self._context.requests.ask(PendingHistory(action)), name))
             case _:
                 assert_never(action)
+
+    def found(self, request: PendingHistory, person: Person) -> None:
+        """Show the direct messages with the person whose name was looked up."""
+        self._show_direct(request.action, person.id)
+
+    def not_found(self, request: PendingHistory, event: Refused) -> None:
+        """Show the direct messages with the person who had the name last, such as a guest who is gone."""
+        name = request.action.name
+        if event.code is ErrorCode.NO_SUCH_PERSON and (person_id := self._context.people.find(name)) is not None:
+            self._show_direct(request.action, person_id)
+        elif event.code is ErrorCode.NO_SUCH_PERSON and not request.action.surely:
+            self._context.reject(RejectReason.NO_CONVERSATION, name)
+        else:
+            self._context.show(events.RequestRefused.of(event))
+
+    def _show_direct(self, action: actions.ShowDirectHistory, person_id: int) -> None:
+        target = PersonKey(person_id)
+        if action.at_ms is None:
+            self.request(actions.AskHistory(target, action.count))
+        else:
+            self.request(actions.ShowHistory(target, at_ms=action.at_ms))
 
     def refused(self, event: Refused) -> bool:
         """Take the refusal of a question in the timeline's queue; tell whether it was one."""
@@ -124,7 +161,7 @@ class Queries:
         """Take a page of unread conversations; ask for the next one, where there is one."""
         assert isinstance(answer, UnreadList)
         found += answer.items
-        if not answer.more or number >= UNREAD_PAGES:
+        if not answer.more or number >= MOST_PAGES:
             self._unread_known(found, asked)
             return
 
@@ -159,6 +196,33 @@ class Queries:
         for key, item in items:
             self._show_history(key, HistoryRange.UNREAD, actions.ShowHistory(key, after=item.read_seq))
 
+    # --- all conversations --------------------------------------------------------------------------------------------
+
+    def _page_of_conversations(self, found: list[ConversationItem], number: int, answer: ReadAnswer) -> None:
+        """Take a page of conversations; ask for the next one, where there is one."""
+        assert isinstance(answer, ConversationList)
+        found += answer.items
+        if not answer.more or number >= MOST_PAGES:
+            self._show_conversations(found, complete=not answer.more)
+            return
+
+        def ask(ref: int) -> ReadCommand:
+            return AskConversations(ref, answer.through, answer.through_room)
+
+        known = partial(self._show_conversations, found, complete=False)
+        self._timeline.ask(SingleQuery(None, ask, partial(self._page_of_conversations, found, number + 1), known))
+
+    def _show_conversations(self, items: list[ConversationItem], *, complete: bool) -> None:
+        for item in items:
+            if item.peer is not None and item.peer.name:
+                self._context.see(item.peer)
+        ignored = self._context.ignored
+        shown = [
+            replace(item, text="", cut=False) if item.by is not None and item.by.id in ignored else item
+            for item in items
+        ]
+        self._context.show(events.ConversationsShown(tuple(shown), complete))
+
     # --- parts of the history -----------------------------------------------------------------------------------------
 
     def _show_history(self, target: ConversationId, history_range: HistoryRange, action: actions.ShowHistory) -> None:
@@ -190,7 +254,8 @@ class Queries:
             if (item := self._unread.get(target)) is not None:
                 self._unread[target] = replace(item, read_seq=max(item.read_seq, last))
         shown = tuple(message for message in messages if message.sender_id not in self._context.ignored)
-        self._context.show(events.HistoryShown(target, shown, history_range, self._conversations.next_page is not None))
+        more = self._conversations.next_page is not None
+        self._context.show(events.HistoryShown(target, shown, history_range, more, action.at_ms))
 
     def _key(self, item: UnreadItem) -> ConversationId:
         return self._context.rooms.conversation(item.room, None if item.peer is None else item.peer.id)

@@ -20,7 +20,7 @@ from securechat.client.echo import EchoControl
 from securechat.client.exit_codes import ClientExit
 from securechat.client.network import ServerTarget
 from securechat.client.pipe.pipes import STALLED_S, WAIT_S, PipeSend
-from securechat.client.ui.event_rows import MessageRows
+from securechat.client.ui.event_rows import MessageRows, before_history
 from securechat.client.ui.interaction import PASSWORD_ANSWERS, Interaction
 from securechat.client.ui.rendering import change_line, elsewhere, tail_line
 from securechat.model import Message
@@ -204,7 +204,7 @@ class PipeChat(PipeSend):
                 self.tell(ui_event)
                 self.worsen(ClientExit.MESSAGE_REFUSED)
             case events.HistoryShown():
-                self.notice(catalogue.rooms.NOTHING_THERE)
+                self.notice(before_history(ui_event))
             case _:
                 self.tell(ui_event)
 
@@ -214,6 +214,8 @@ class PipeChat(PipeSend):
                 room = elsewhere(ui_event.key, self.core.current, ui_event.message)
                 self._print(ui_event.key, ui_event.message, room)
             return
+        if isinstance(ui_event, events.HistoryShown) and (said := before_history(ui_event)):
+            self.notice(said)
         for message in ui_event.messages:
             self._print(ui_event.key, message, None)
         if ui_event.more:

@@ -32,6 +32,7 @@ from securechat.client.ui.rendering import NOTICE_MARK, change_json, change_line
 from securechat.errors import ErrorCode
 from securechat.limits import KIB
 from securechat.model import Message
+from securechat.text.names import LOBBY
 from securechat.text.sanitize import one_line
 
 READ_AHEAD = 64
@@ -115,7 +116,7 @@ class PipeClient:
                     self.name_kept(ui_event)
                 case events.LoginDelayed():
                     self.login_delayed(ui_event)
-                case events.StateNotSaved() | events.AnnouncementShown():
+                case events.StateNotSaved() | events.AnnouncementShown() | events.NoticeShown():
                     self.tell(ui_event)
                 case events.LoggedIn() | events.BackOnline():
                     self._login_by, self._name_tries = None, 0
@@ -427,6 +428,8 @@ class PipeSend(PipeClient):
     def otherwise(self, ui_event: UiEvent) -> None:
         """Handle the other events that matter to --send."""
         match ui_event:
+            case events.RoomJoined(room, _, 1, again=False, made=made, owned=owned) if room != LOBBY:
+                self.notice(catalogue.connection.nobody_else(one_line(room), made=made and owned))
             case events.RequestRefused(room=room):
                 self.notice(catalogue.connection.room_refused(one_line(room or ""), refusal_sentence(ui_event)))
                 self.finish(ClientExit.ROOM_REFUSED, 0.0)

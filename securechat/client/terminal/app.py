@@ -36,7 +36,13 @@ from securechat.client.core.events import UiEvent
 from securechat.client.core.state import ConnectionPhase, PersonKey, RoomKey
 from securechat.client.exit_codes import ClientExit
 from securechat.client.network import NetworkThread, ServerTarget
-from securechat.client.terminal.editor import HiddenInput, InputHistory, MentionCompleter, without_echo
+from securechat.client.terminal.editor import (
+    HiddenInput,
+    InputHistory,
+    MentionCompleter,
+    keep_pastes_alive,
+    without_echo,
+)
 from securechat.client.terminal.output import PromptOutput
 from securechat.client.ui.commands.parser import may_be_command
 from securechat.client.ui.describe import EventText
@@ -130,6 +136,7 @@ class Terminal:
             erase_when_done=True,
             enable_suspend=True,
         )
+        keep_pastes_alive(session.input)
         session.default_buffer.on_text_changed += self._notice_typing
         return session
 

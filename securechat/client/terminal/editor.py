@@ -1,4 +1,4 @@
-"""Parts for prompt_toolkit's line editor: hidden input, a history without passwords, and name completion."""
+"""Parts for prompt_toolkit's line editor: hidden input, a history without passwords, name completion, and pastes."""
 
 from __future__ import annotations
 
@@ -9,11 +9,19 @@ from collections.abc import Callable, Iterable, Iterator
 from prompt_toolkit.completion import CompleteEvent, Completer, Completion
 from prompt_toolkit.document import Document
 from prompt_toolkit.history import InMemoryHistory
+from prompt_toolkit.input import Input
+from prompt_toolkit.input.vt100_parser import Vt100Parser
+from prompt_toolkit.key_binding.key_processor import KeyPress
+from prompt_toolkit.keys import Keys
 from prompt_toolkit.layout.processors import Processor, Transformation, TransformationInput
 
 from securechat.client.ui.commands.parser import holds_secret
 from securechat.text.names import name_key
 from securechat.text.sanitize import is_hostile
+
+PASTE_END = "\x1b[201~"
+"""What a terminal sends after pasted text (bracketed paste)."""
+CTRL_C = "\x03"
 
 
 class HiddenInput(Processor):
@@ -83,3 +91,52 @@ class MentionCompleter(Completer):
         for name in self._names():
             if name_key(name).startswith(key) and not is_hostile(name):
                 yield Completion(f"{name} ", start_position=-len(typed))
+
+
+class PasteParser(Vt100Parser):
+    """Parses keys, and keeps the keyboard alive in a paste whose end is lost on the way.
+
+    prompt_toolkit holds everything back until the end comes, Ctrl-C and Enter included (the same fault as
+    https://github.com/irssi/irssi/issues/942). Here the text of a paste that pauses is shown as far as it has come, and
+    from then on Ctrl-C ends it. An end is not assumed after a pause alone: on a slow line the rest of the paste would
+    then be taken for typed lines, and sent.
+    """
+
+    _paused = False
+
+    def feed(self, data: str) -> None:
+        """Take what one read has returned: Ctrl-C alone in it was pressed and not pasted."""
+        if self._in_bracketed_paste and self._paused and data == CTRL_C:
+            self._in_bracketed_paste = False
+        if not self._in_bracketed_paste:
+            self._paused = False
+        super().feed(data)
+
+    def flush(self) -> None:
+        """Hand over what was pasted so far; prompt_toolkit calls this when nothing has come for half a second."""
+        if self._in_bracketed_paste:
+            self._paused = True
+            kept = _begun_end(self._paste_buffer)
+            text = self._paste_buffer[: len(self._paste_buffer) - kept]
+            self._paste_buffer = self._paste_buffer[len(text) :]
+            if text:
+                self.feed_key_callback(KeyPress(Keys.BracketedPaste, text))
+        else:
+            super().flush()
+
+
+def _begun_end(pasted: str) -> int:
+    """The number of characters at the end of a text that may be the beginning of more: of `PASTE_END`, or of CR LF."""
+    for size in range(min(len(pasted), len(PASTE_END) - 1), 0, -1):
+        if PASTE_END.startswith(pasted[-size:]):
+            return size
+    return 1 if pasted.endswith("\r") else 0
+
+
+def keep_pastes_alive(keys: Input) -> None:
+    """Parse the keys of a Unix terminal with `PasteParser`; Windows has no bracketed paste here."""
+    if sys.platform != "win32":
+        from prompt_toolkit.input.vt100 import Vt100Input  # noqa: PLC0415 - Unix alone has it
+
+        if isinstance(keys, Vt100Input):
+            keys.vt100_parser = PasteParser(keys.vt100_parser.feed_key_callback)

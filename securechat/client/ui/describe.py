@@ -16,6 +16,7 @@ from securechat.client.core.state import ConversationId, RoomKey
 from securechat.client.ui.describe_rooms import line_text, of_entering, of_room
 from securechat.client.ui.rendering import excerpt, local_date, local_time_of
 from securechat.model import CertificateInfo, LoginInfo, Person
+from securechat.text.names import LOBBY
 from securechat.text.sanitize import one_line
 
 _REMOVES = frozenset({ModerationVerb.KICK, ModerationVerb.BAN})
@@ -91,7 +92,12 @@ def _of_people(ui_event: UiEvent, current: ConversationId, me: int) -> str | Non
             if ui_event.elsewhere:
                 return catalogue.accounts.entered_elsewhere(one_line(room), _names(others), total)
             return "\n".join(
-                [catalogue.connection.entered(one_line(room), _names(others), total), *of_entering(ui_event)]
+                [
+                    catalogue.connection.entered(
+                        one_line(room), _names(others), total, made=ui_event.made, owned=ui_event.owned
+                    ),
+                    *of_entering(ui_event),
+                ]
             )
         case events.RoomSelected(room):
             return catalogue.connection.back_in_room(one_line(room))
@@ -107,9 +113,9 @@ def _of_people(ui_event: UiEvent, current: ConversationId, me: int) -> str | Non
             heir = one_line(owner.name) if owner is not None else ""
             return catalogue.connection.left_room(one_line(room), heir)
         case events.MembersJoined(room, people):
-            return catalogue.connection.came(_elsewhere(room, current), _names(people))
+            return catalogue.connection.came(_shown_room(room, current), _names(people))
         case events.MembersLeft(room, people):
-            return catalogue.connection.went(_elsewhere(room, current), _names(people))
+            return catalogue.connection.went(_shown_room(room, current), _names(people))
         case events.MemberRenamed(_, _, new, me=True):
             return catalogue.connection.renamed_self(one_line(new))
         case events.MemberRenamed(_, old, new):
@@ -155,8 +161,8 @@ def _of_lines(ui_event: UiEvent) -> str | None:  # noqa: PLR0911 - one row an ev
 
 def _of_connection(ui_event: UiEvent) -> str | None:
     match ui_event:
-        case events.ConnectionLost(loss):
-            return catalogue.connection.connection_lost(loss, refusal_sentence(ui_event))
+        case events.ConnectionLost(loss, code):
+            return catalogue.connection.connection_lost(loss, code, refusal_sentence(ui_event))
         case events.BackOnline():
             return catalogue.connection.CONNECTION_BACK
         case events.CaughtUp(missed) if missed:
@@ -186,6 +192,8 @@ def _of_account(ui_event: UiEvent) -> str | None:  # noqa: PLR0911 - one row an 
             return "\n".join([shown, *([catalogue.accounts.MORE_CERTIFICATES] if more else [])])
         case events.AnnouncementShown(text, sent_at_ms):
             return catalogue.accounts.announcement(local_time_of(sent_at_ms).strftime("%H:%M"), one_line(text))
+        case events.NoticeShown():
+            return refusal_sentence(ui_event)
         case events.StateNotSaved(detail):
             return catalogue.accounts.not_kept(one_line(detail))
         case _:
@@ -230,5 +238,8 @@ def _names(people: tuple[Person, ...] | list[Person]) -> list[str]:
     return [one_line(person.name) for person in people]
 
 
-def _elsewhere(room: str, current: ConversationId) -> str | None:
+def _shown_room(room: str, current: ConversationId) -> str | None:
+    """Return the room to name with a coming or leaving: neither the active one, nor the lobby, which is the server."""
+    if room == LOBBY:
+        return None
     return None if isinstance(current, RoomKey) and current.room == room else one_line(room)

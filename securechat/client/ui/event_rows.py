@@ -19,6 +19,7 @@ from securechat.client.ui.rendering import (
     announcement_rows,
     elsewhere,
     hit_rows,
+    local_day,
     local_time,
     message_rows,
     notice_rows,
@@ -27,6 +28,19 @@ from securechat.client.ui.rendering import (
 )
 from securechat.model import Deleted, Edited, Message, MessageChange, Reacted
 from securechat.text.sanitize import one_line, visible
+
+
+def before_history(event: events.HistoryShown) -> str:
+    """Return what stands above a part of history, or in its place; empty for nothing."""
+    if event.history_range is HistoryRange.UNREAD:
+        return catalogue.rooms.UNREAD_BEGINS if event.messages else catalogue.rooms.NOTHING_UNREAD
+    if event.since_ms is None:
+        return "" if event.messages else catalogue.rooms.NOTHING_MORE
+    day = local_day(event.since_ms)
+    if not event.messages:
+        return catalogue.rooms.no_messages_since(day, "")
+    first = local_day(event.messages[0].sent_at_ms)
+    return catalogue.rooms.no_messages_since(day, first) if first != day else ""
 
 
 class MessageRows:
@@ -67,7 +81,7 @@ class MessageRows:
             case events.MessageShown(message, key):
                 return self._message(key, message, columns, elsewhere(key, self._core.current, message))
             case events.HistoryLoaded(key, messages) if messages:
-                rows = self._messages(key, messages, columns, None)
+                rows = self._messages(key, messages, columns, elsewhere(key, self._core.current, messages[0]))
                 return rows + (notice_rows(catalogue.rooms.MORE, columns) if ui_event.more else [])
             case events.HistoryShown():
                 return self._excerpt(ui_event, columns)
@@ -105,14 +119,10 @@ class MessageRows:
         return quote_row(message, self.numbers.give(key, seq), columns, hidden=hidden)
 
     def _excerpt(self, event: events.HistoryShown, columns: int) -> list[TextRow]:
+        said = before_history(event)
+        rows = notice_rows(said, columns) if said else []
         if not event.messages:
-            empty = (
-                catalogue.rooms.NOTHING_UNREAD
-                if event.history_range is HistoryRange.UNREAD
-                else catalogue.rooms.NOTHING_THERE
-            )
-            return notice_rows(empty, columns)
-        rows = notice_rows(catalogue.rooms.UNREAD_BEGINS, columns) if event.history_range is HistoryRange.UNREAD else []
+            return rows
         room = elsewhere(event.key, self._core.current, event.messages[0])
         rows += self._messages(event.key, event.messages, columns, room)
         return rows + (notice_rows(catalogue.rooms.MORE, columns) if event.more else [])

@@ -20,17 +20,18 @@ from securechat.client.ui.commands.parser import is_text, may_be_command, read
 from securechat.client.ui.commands.results import (
     AddCertificateFile,
     AskPassword,
-    HistoryFromDate,
+    HistoryRequest,
     InputError,
     PrefillInput,
     ShowHelp,
 )
 from securechat.client.ui.line_numbers import LineNumbers
 from securechat.client.ui.password_prompt import PasswordPrompt, PasswordPurpose, PromptCancelled
-from securechat.client.ui.rendering import day_at_ms, local_days
+from securechat.client.ui.rendering import day_at_ms, excerpt, local_days
 from securechat.errors import Refusal
+from securechat.text.names import check_name, check_room
 from securechat.text.sanitize import one_line
-from securechat.text.search_query import parse
+from securechat.text.search_query import parse, unknown_filters
 from securechat.tls.contexts import ClientContext
 
 _CHECKED = (
@@ -47,6 +48,10 @@ _CHECKED = (
 """What a server that has got a password can answer."""
 PASSWORD_ANSWERS = (events.RequestRefused, events.AccountActionDone, events.AccountActionUnconfirmed)
 """What follows /register and /password."""
+
+
+_TOLD_FILTERS = 20
+"""Unknown filters remembered, so that each is told once."""
 
 
 class InputResult(Struct, frozen=True):
@@ -98,6 +103,7 @@ class Interaction:
         self.prompt: PasswordPrompt | None = None
         self.password_sent = False
         self.guarded = False
+        self._told_filters: list[str] = []
         self._held: str | None = None
         self._account_password_sent = False
         self._replaces = False
@@ -230,8 +236,8 @@ class Interaction:
                 return InputResult(notice=one_line(why), refused=True, secret=secret)
             case PrefillInput(text):
                 return InputResult(prefill=text)
-            case HistoryFromDate(target, date):
-                return _from_date(core.room(target) if isinstance(target, str) else target, date)
+            case HistoryRequest() as request:
+                return self._history(request)
             case AskPassword(purpose):
                 if why := self._why_not(purpose):
                     self.guarded = True
@@ -242,9 +248,39 @@ class Interaction:
                 added = certificate_to_add(path, self._context, core.me.id)
                 return _refused(one_line(added)) if isinstance(added, str) else InputResult(added)
             case actions.FindMessages() as action:
-                return InputResult(_dated(action))
+                return InputResult(_dated(action), self._unknown_filters(action.query))
             case action:
                 return InputResult(action)
+
+    def _history(self, request: HistoryRequest) -> InputResult:
+        """Decide which conversation is meant; a word without a mark is a room that the user is in, or else a person."""
+        target, at_ms = request.target, None
+        if request.date and (at_ms := day_at_ms(request.date)) is None:
+            return _refused(catalogue.rooms.no_such_day(one_line(request.date)))
+        if not isinstance(target, str):
+            return _show_history(target, request.count, at_ms)
+        is_room, is_person = target.startswith("#"), target.startswith("@")
+        try:
+            room = check_room(target) if not is_person else ""
+        except Refusal as refusal:
+            if is_room:
+                return _refused(catalogue.connection.wrong_name(excerpt(target), refusal.detail))
+            room = ""
+        if is_room or room in self._core.rooms:
+            return _show_history(self._core.room(room), request.count, at_ms)
+        try:
+            name = check_name(target.removeprefix("@").strip('"'))
+        except Refusal as refusal:
+            return _refused(catalogue.connection.wrong_name(excerpt(target), refusal.detail))
+        return InputResult(actions.ShowDirectHistory(name, request.count, at_ms, surely=is_person))
+
+    def _unknown_filters(self, query: str) -> str:
+        """Return a notice about what looks like a filter and is none; of each it is told once."""
+        news = [word for word in unknown_filters(query) if word not in self._told_filters][:_TOLD_FILTERS]
+        if not news:
+            return ""
+        self._told_filters = [*self._told_filters, *news][-_TOLD_FILTERS:]
+        return catalogue.rooms.unknown_filters(news)
 
     def _why_not(self, purpose: PasswordPurpose) -> str:
         """Return why a password is not asked for: the answer would be no in any case. Empty where it may be yes."""
@@ -278,7 +314,7 @@ def _dated(action: actions.FindMessages) -> actions.FindMessages:
     return replace(action, since_ms=asked.after_ms, until_ms=asked.before_ms)
 
 
-def _from_date(target: ConversationId, date: str) -> InputResult:
-    if (at_ms := day_at_ms(date)) is None:
-        return _refused(catalogue.rooms.no_such_day(one_line(date)))
+def _show_history(target: ConversationId, count: int, at_ms: int | None) -> InputResult:
+    if at_ms is None:
+        return InputResult(actions.AskHistory(target, count))
     return InputResult(actions.ShowHistory(target, at_ms=at_ms))

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import re
 from collections.abc import Sequence
 from enum import Enum
 from typing import Any
@@ -24,7 +25,7 @@ from msgspec import Struct
 from securechat.client import catalogue
 from securechat.client.core.state import ConversationId, PersonKey
 from securechat.model import Deleted, Edited, Hit, Message, MessageChange, Reacted
-from securechat.text.local_time import local
+from securechat.text.local_time import begin_of_day_ms, local
 from securechat.text.sanitize import CONTINUATION_MARK, one_line, visible, width
 from securechat.text.search_query import Calendar
 
@@ -38,6 +39,9 @@ _BEFORE_HIT = 40
 """Characters of them before the first match."""
 _NARROWEST = 12
 """The fewest cells for text: a narrower terminal is unusable, and a row per character would not help."""
+_RELATIVE_DAYS = {"today": 0, "yesterday": 1}
+_WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+_LIKE_A_DATE = re.compile(r"[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}")
 
 
 class TextStyle(Enum):
@@ -86,8 +90,10 @@ def quote_row(message: Message | None, number: int, columns: int, *, hidden: boo
     if hidden or message is None:
         said = f"{mark} {catalogue.rooms.HIDDEN if hidden else catalogue.rooms.EARLIER}"
     elif message.deleted is not None:
-        said = f"{catalogue.rooms.number(number, catalogue.rooms.DELETED)} {one_line(message.name)}"
+        said = f"{catalogue.rooms.number(number, _change_mark(message))} {one_line(message.name)}"
     else:
+        if message.edited_by is not None:
+            mark = catalogue.rooms.number(number, _change_mark(message))
         said = f"{mark} {one_line(message.name)}: {one_line(message.text[:columns])}"
     room = max(_NARROWEST, columns - 2 - width(_QUOTE_MARK))
     cut = _fitting(said, room)
@@ -107,16 +113,21 @@ def hit_rows(hit: Hit, columns: int, number: int) -> list[TextRow]:
 
 def _numbered(message: Message, number: int | None) -> str:
     """Return the number of a message and its edited mark, to stand before the name, where no name or text can."""
-    mark = (
-        catalogue.rooms.DELETED
-        if message.deleted is not None
-        else catalogue.rooms.EDITED
-        if message.edited is not None
-        else ""
-    )
+    mark = _change_mark(message)
     if number is None:
         return f"[{mark}] " if mark else ""
     return f"{catalogue.rooms.number(number, mark)} "
+
+
+def _change_mark(message: Message) -> str:
+    """Return whether a message is edited or deleted, and who did it where it was not its author."""
+    if message.deleted is not None:
+        word, by = catalogue.rooms.DELETED, message.deleted_by
+    elif message.edited is not None:
+        word, by = catalogue.rooms.EDITED, message.edited_by
+    else:
+        return ""
+    return word if by is None else catalogue.rooms.changed_by(word, one_line(by.name))
 
 
 def _dim(mark: str) -> list[TextSpan]:
@@ -160,10 +171,16 @@ def announcement_rows(sentence: str, columns: int) -> list[TextRow]:
 
 
 def tail_line(message: Message, *, room: str | None = None, number: int | None = None) -> str:
-    """Return a message as one line. No name contains a slash, so none can imitate the mark of a deletion."""
+    """Return a message as one line. No name contains a slash or comma, so none can imitate the mark of a change.
+
+    An edit by its author has no mark; one by another member has, because the text is not the author's.
+    """
     mark = "" if number is None else f"{catalogue.rooms.number(number)} "
+    by = message.edited_by if message.deleted is None else message.deleted_by
+    if message.deleted is not None or by is not None:
+        mark += f"/{_change_mark(message)}{' ' if by is None else ', '}"
     if message.deleted is not None:
-        return f"{mark}/{catalogue.rooms.DELETED} {sender(message, room)}"
+        return f"{mark}{sender(message, room)}"
     return f"{mark}{sender(message, room)}: {one_line(message.text)}"
 
 
@@ -187,6 +204,9 @@ def json_line(message: Message) -> str:
     for name in ("reply", "mentions", "edited", "deleted"):
         if value := getattr(message, name):
             fields[name] = value
+    for name in ("edited_by", "deleted_by"):
+        if (by := getattr(message, name)) is not None:
+            fields[name] = {"id": by.id, "name": by.name}
     if message.reactions:
         fields["reactions"] = [{"sign": reaction.sign, "by": reaction.by} for reaction in message.reactions]
     return json.dumps(fields)
@@ -227,13 +247,31 @@ def safe_sign(sign: str) -> str:
     return "".join("_" if char.isspace() or char in ",:/" else char for char in one_line(sign))
 
 
+def is_day(text: str) -> bool:
+    """Tell whether a text is meant as a day for `day_at_ms`, which may not exist."""
+    return _LIKE_A_DATE.fullmatch(text) is not None or text.casefold() in {*_RELATIVE_DAYS, *_WEEKDAYS}
+
+
 def day_at_ms(date: str) -> int | None:
-    """Return when a day (2026-11-20) begins in this machine's time zone; None when it is not a day."""
+    """Return when a day begins in this machine's time zone; None when it is not a day.
+
+    Args:
+        date: such as 2026-11-20; today or yesterday; or a day of the week, for the last one before today.
+    """
     try:
-        day = dt.date.fromisoformat(date)
-        return max(0, _begin_ms(day.year, day.month, day.day))
+        day = _named_day(date.casefold()) or dt.date.fromisoformat(date)
+        return max(0, begin_of_day_ms(day.year, day.month, day.day))
     except ValueError:
         return None
+
+
+def _named_day(word: str) -> dt.date | None:
+    today = dt.datetime.now(dt.UTC).astimezone().date()
+    if word in _RELATIVE_DAYS:
+        return today - dt.timedelta(days=_RELATIVE_DAYS[word])
+    if word in _WEEKDAYS:
+        return today - dt.timedelta(days=(today.weekday() - _WEEKDAYS.index(word) - 1) % 7 + 1)
+    return None
 
 
 def local_days() -> Calendar:
@@ -242,26 +280,13 @@ def local_days() -> Calendar:
     Raises:
         ValueError: the clock is outside the calendar of this platform.
     """
-    today = dt.datetime.now(dt.UTC).astimezone().date()
+    today = local(dt.datetime.now(dt.UTC)).date()
     yesterday = today - dt.timedelta(days=1)
     return Calendar(
-        _begin_ms(today.year, today.month, today.day),
-        _begin_ms(yesterday.year, yesterday.month, yesterday.day),
-        _begin_ms,
+        begin_of_day_ms(today.year, today.month, today.day),
+        begin_of_day_ms(yesterday.year, yesterday.month, yesterday.day),
+        begin_of_day_ms,
     )
-
-
-def _begin_ms(year: int, month: int, day: int) -> int:
-    """Return when a day begins here, its first midnight where it has two, and the end of the gap where it has none.
-
-    Raises:
-        ValueError: there is no such day, or it is outside the calendar of this platform.
-    """
-    midnight = dt.datetime(year, month, day)  # noqa: DTZ001 - local; a naive time's timestamp() knows about gaps
-    try:
-        return int(midnight.timestamp() * 1000)
-    except (OverflowError, OSError) as error:  # which one it is for distant years differs by platform
-        raise ValueError(str(error)) from error
 
 
 def excerpt(text: str, cells: int = 60) -> str:
@@ -283,6 +308,11 @@ def local_time_of(at_ms: int) -> dt.datetime:
 def local_date(at_ms: int) -> str:
     """Format date and time of day, for lists."""
     return local_time_of(at_ms).strftime("%Y-%m-%d %H:%M")
+
+
+def local_day(at_ms: int) -> str:
+    """Format a day."""
+    return local_time_of(at_ms).strftime("%Y-%m-%d")
 
 
 def elsewhere(key: ConversationId, current: ConversationId, message: Message) -> str | None:

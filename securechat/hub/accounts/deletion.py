@@ -75,7 +75,7 @@ class AccountDeletion:
         yield from amend(directory, Account, sender_id, _without_password, (note,))
         self._disconnection.end_member(sender_id, _LAST_WORDS)
         yield Commit(self._credentials(sender_id))
-        self._account_service.end_sessions(sender_id, None)
+        self._account_service.end_sessions(sender_id, None, _LAST_WORDS)
         directory.being_deleted.add(sender_id)  # a message to it from now on would keep its name
         try:
             count = yield from self._erase(sender_id, remove=remove, progress=progress)

@@ -196,6 +196,10 @@ class AccountDirectory:
                 self._muted_along[sender_id] = muted
                 return
 
+    def muted_by(self, mute: Mute) -> list[int]:
+        """Return the senders for whom a mute counts: its own, and the guests here who share it with its name."""
+        return [mute.sender_id, *(sender for sender, muted in self._muted_along.items() if muted == mute.sender_id)]
+
     def forget_muted_along(self, sender_id: int) -> None:
         """A guest has left, and a mute that counted for it with its name counts for it no more."""
         self._muted_along.pop(sender_id, None)

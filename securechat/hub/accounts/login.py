@@ -210,7 +210,7 @@ class LoginFlow:
         self.name_reservations.exchange(claimed, entry.name, pending.owner)  # renamed meanwhile by another device
         self._admit(peer, pending, identity)
         if not identity.stored:
-            peer.deliver(Notice(refusal_for("reading_only").detail, self._directory.wall_ms()))
+            peer.deliver(Notice.of(refusal_for("reading_only"), self._directory.wall_ms()))
 
     def _check_newest(self, peer: Peer, identity: Identity) -> None:
         """Refuse a hello that took long, if its device has a newer connection, which it must not replace."""

@@ -3,8 +3,8 @@
 A few mistakes are free. After them tries on one account from one network come one at a time, with a wait between two
 that doubles up to ``login_delay_max_s``. A connection that must wait is told how long, and has a place in a queue. So
 an attacker who floods an account from the owner's own network delays the owner by one wait for each connection of the
-attack, and an attacker from another network does not delay the owner. Logins by token and by certificate are not
-counted.
+attack, and an attacker from another network does not delay the owner. A connection has a rate of its own, whatever the
+names. A right password counts as no try, nor does a login by token or by certificate.
 
 Names without an account are counted in the same way, so that the answers to them are the same.
 """
@@ -36,6 +36,16 @@ class _Attempts:
         self.waiting: dict[Peer, float] = {}  # first come first served, and when each was told to come
 
 
+class _Tries:
+    """The wrong passwords of one connection."""
+
+    __slots__ = ("bucket", "key")
+
+    def __init__(self, rate: int) -> None:
+        self.bucket = TokenBucket(rate, rate / 60)
+        self.key = ""  # of the name that was tried last
+
+
 class LoginThrottle:
     """Judges when a password may be tried.
 
@@ -46,7 +56,7 @@ class LoginThrottle:
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
         self._pairs: dict[tuple[str, str], _Attempts] = {}
-        self._tries: dict[Peer, TokenBucket] = {}
+        self._tries: dict[Peer, _Tries] = {}
         self._queued: dict[Peer, set[_Attempts]] = {}
         self._prune_at = _PRUNE_AT
 
@@ -63,18 +73,17 @@ class LoginThrottle:
         """
         pair = self._pair(key, peer.address, now)
         wait_s = 0.0 if pair is None else self._turn(pair, peer, now)
-        if wait_s <= 0:
-            rate = self._limits.login_tries_per_connection
-            bucket = self._tries.setdefault(peer, TokenBucket(rate, rate / 60))
-            if (wait_s := bucket.wait_for(1.0, now)) <= 0:
-                bucket.take(1.0, now)
         if wait_s > 0:
-            raise refusal_for("login_slowed", left=ceil(wait_s), retry_after_s=round(wait_s + 0.05, 2))
+            raise refusal_for("login_slowed", left=ceil(wait_s), retry_after_s=_shown_s(wait_s))
+        tries = self._tries.setdefault(peer, _Tries(self._limits.login_tries_per_connection))
+        if (wait_s := tries.bucket.wait_for(1.0, now)) > 0:
+            raise refusal_for("login_slowed_on_connection", left=ceil(wait_s), retry_after_s=_shown_s(wait_s))
+        tries.bucket.take(1.0, now)
+        tries.key = key
 
     def retract(self, peer: Peer, key: str, now: float) -> None:
         """A try that `check` let pass was not made after all, because the server was busy: it counts for nothing."""
-        if (bucket := self._tries.get(peer)) is not None:
-            bucket.give_back(1.0)
+        self._give_back(peer)
         if (pair := self._pairs.get((key, peer.address))) is not None:
             pair.free_at = min(pair.free_at, now)
 
@@ -88,18 +97,24 @@ class LoginThrottle:
         pair.free_at = max(pair.free_at, now + self._delay(pair))
 
     def succeeded(self, peer: Peer, key: str) -> None:
-        """A password was right: the mistakes before it are forgotten."""
+        """A password was right: it is no mistake itself, and those before it are forgotten."""
+        self._give_back(peer)
         self._pairs.pop((key, peer.address), None)
 
     def reset(self, key: str) -> None:
         """Forget all mistakes with this name, from everywhere: its password is another one now."""
         self._pairs = {pair: held for pair, held in self._pairs.items() if pair[0] != key}
+        self._tries = {peer: tries for peer, tries in self._tries.items() if tries.key != key}
 
     def forget(self, peer: Peer) -> None:
         """A connection is over: its place in a queue is free."""
         self._tries.pop(peer, None)
         for pair in self._queued.pop(peer, ()):
             pair.waiting.pop(peer, None)
+
+    def _give_back(self, peer: Peer) -> None:
+        if (tries := self._tries.get(peer)) is not None:
+            tries.bucket.give_back(1.0)
 
     def _pair(self, key: str, network: str, now: float) -> _Attempts | None:
         pair = self._pairs.get((key, network))
@@ -145,3 +160,8 @@ class LoginThrottle:
     def _prune(self, now: float) -> None:
         self._pairs = {key: pair for key, pair in self._pairs.items() if not self._is_over(pair, now)}
         self._prune_at = max(_PRUNE_AT, 2 * len(self._pairs))
+
+
+def _shown_s(wait_s: float) -> float:
+    """Round a wait up, so that a try after it does not come too early."""
+    return round(wait_s + 0.05, 2)

@@ -219,13 +219,13 @@ class AccountService:
 
     # --- Logins ---------------------------------------------------------------------------------------------------
 
-    def end_logins(self, numbers: set[int]) -> None:
-        """End every connection that came in by one of these logins."""
+    def end_logins(self, numbers: set[int], closing: Closing = LOGGED_OUT) -> None:
+        """End every connection that came in by one of these logins, with these last words."""
         for peer in [peer for peer, connection in self._connections.items() if connection.login_id in numbers]:
             with self._context.containment.work_for(peer):  # what it raises costs that connection alone
-                self._disconnection.end(peer, LOGGED_OUT)
+                self._disconnection.end(peer, closing)
 
-    def end_sessions(self, sender_id: int, keep: MemberConnection | None) -> None:
+    def end_sessions(self, sender_id: int, keep: MemberConnection | None, closing: Closing = LOGGED_OUT) -> None:
         """End all sessions of an account after a change of its password, except that of ``keep``.
 
         Among them are logins that were made while the new password became durable, and connections whose login has gone
@@ -239,7 +239,7 @@ class AccountService:
         for peer, connection in list(self._connections.items()):
             others = connection is not keep and (not kept or connection.login_id != kept)
             if connection.member.sender_id == sender_id and connection.certificate is None and others:
-                self._disconnection.end(peer, LOGGED_OUT)
+                self._disconnection.end(peer, closing)
 
     def _logins(self, connection: MemberConnection) -> list[LoginInfo]:
         online = {self._connections[peer].login_id for peer in connection.member.peers}

@@ -49,6 +49,7 @@ from securechat.records.accounts import (
 from securechat.records.log import NotAppended
 from securechat.text.confusables import skeleton
 from securechat.text.counts import counted
+from securechat.text.durations import shown_duration
 from securechat.text.names import check_name, check_room, name_key
 from securechat.text.refusals import refusal_for
 
@@ -67,6 +68,8 @@ MOST_DAYS = 3650
 MOST_USES = 10_000
 """Of an invite."""
 _ANNOUNCEMENT_CHARS = 1000
+_LOGGED_OUT = Closing.of(refusal_for("logged_out_by_administrator"))
+_PASSWORD_RESET = Closing.of(refusal_for("password_reset_by_administrator"))
 
 
 class CreatedInvite(Struct, frozen=True, gc=False):
@@ -310,10 +313,7 @@ class AdminCommands(AdminReports):
 
         def act() -> Workflow[Mute]:
             yield from self._change_mute(sender_id, (Put(mute), note))
-            member = self._members.get(sender_id)
-            notice = Notice(_muted(duration_s, reason).detail, mute.made_at_ms)
-            for peer in member.peers if member is not None else ():
-                peer.deliver(notice)
+            self._tell_member(sender_id, _muted(duration_s, reason))
             return mute
 
         self._workflows.report(act(), done)
@@ -326,18 +326,23 @@ class AdminCommands(AdminReports):
         """
         key = name_key(name)
         mutes = [row for row in self._directory.mutes.values() if name_key(row.name) == key]
-        if not mutes and (found := self._directory.mutes.get(self._find(name))) is not None:
+        held = self._directory.account_named(name) or self._by_key.get(key)
+        if not mutes and held is not None and (found := self._directory.mutes.get(held.sender_id)) is not None:
             mutes = [found]
         if not mutes:
             raise refusal_for("not_muted")
 
         def act() -> Workflow[Mute]:
             first, *others = mutes
+            muted = {sender for mute in mutes for sender in self._directory.muted_by(mute)}
             note = self._directory.note(actor, "unmute", first.name)
             yield from self._change_mute(first.sender_id, (Drop(Mute, first.sender_id), note))
             for mute in others:  # each client of a muted guest's name has one of its own
                 if mute.sender_id in self._directory.mutes:
                     yield from self._change_mute(mute.sender_id, (Drop(Mute, mute.sender_id),))
+            for sender_id in muted:
+                if self._directory.mute_on(sender_id) is None:
+                    self._tell_member(sender_id, refusal_for("unmuted_by_administrator"))
             return first
 
         self._workflows.report(act(), done)
@@ -362,6 +367,7 @@ class AdminCommands(AdminReports):
         def act() -> Workflow[Login]:
             note = self._directory.note(actor, "logout", self._name_of(login.sender_id), f"login {login_id}")
             yield Commit((Drop(Login, login_id), note))
+            self._account_service.end_logins({login_id}, _LOGGED_OUT)
             return login
 
         self._workflows.report(act(), done)
@@ -386,7 +392,8 @@ class AdminCommands(AdminReports):
                 (*drops, self._directory.note(actor, "reset-password", account.name)),
             )
             self._login_throttle.reset(account.key)
-            self._account_service.end_sessions(account.sender_id, None)
+            self._account_service.end_sessions(account.sender_id, None, _PASSWORD_RESET)
+            self._tell_member(account.sender_id, refusal_for("password_reset_beside_certificate"))
             return password
 
         self._workflows.report(act(), done)
@@ -401,7 +408,12 @@ class AdminCommands(AdminReports):
 
         def act() -> Workflow[Account]:
             note = self._directory.note(actor, "role", account.name, role.value)
+            before = self._directory.accounts[account.sender_id].role
             yield from amend(self._directory, Account, account.sender_id, lambda row: replace(row, role=role), (note,))
+            if role is not before:
+                is_admin = role is Role.ADMIN
+                notice = refusal_for("made_administrator" if is_admin else "no_longer_administrator")
+                self._tell_member(account.sender_id, notice)
             return self._directory.accounts[account.sender_id]
 
         self._workflows.report(act(), done)
@@ -451,6 +463,12 @@ class AdminCommands(AdminReports):
     ) -> None:
         """Write into the audit what an administrator did by other means."""
         self._context.changes.commit((self._directory.note(actor, act, target, detail),), done)
+
+    def _tell_member(self, sender_id: int, what: Refusal) -> None:
+        """Tell a member alone what an administrator has done, on each of its connections."""
+        member = self._members.get(sender_id)
+        if member is not None and member.peers:
+            self._broadcaster.broadcast(list(member.peers), [Notice.of(what, self._directory.wall_ms())])
 
     # --- Parts ------------------------------------------------------------------------------------------------------
 
@@ -525,7 +543,8 @@ class AdminCommands(AdminReports):
 
 def _audited(duration_s: float | None, reason: str) -> str:
     """The detail of a ban or mute in the audit."""
-    return (f"for {duration_s:g} s" if duration_s is not None else "for good") + (f": {reason}" if reason else "")
+    how_long = f"for {shown_duration(duration_s)}" if duration_s is not None else "permanently"
+    return how_long + (f": {reason}" if reason else "")
 
 
 def _muted(duration_s: float | None, reason: str) -> Refusal:

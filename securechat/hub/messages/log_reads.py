@@ -1,4 +1,4 @@
-"""The reads of the log under way: history, search and unread counts wait here for their rows.
+"""The reads of the log under way: history, search, unread counts and conversations wait here for their rows.
 
 The log reads on its own threads. A connection has one read at a time, and none while it is behind with reading. An
 answer about rooms that the member has left or that were renamed meanwhile is thrown away, and the question is asked
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from typing import TypeVar
+from typing import TypeAlias, TypeVar
 
 from securechat.errors import Refusal
 from securechat.hub.contained_question import ContainedQuestion
@@ -17,12 +17,13 @@ from securechat.hub.context import HubContext
 from securechat.hub.interfaces import Peer
 from securechat.hub.members import Member
 from securechat.hub.rooms.room import HubRoom
-from securechat.model import AskUnread, Event, History, Refused, Search
+from securechat.model import AskConversations, AskUnread, Event, History, Refused, Search
 from securechat.records.log import NotAppended
-from securechat.records.queries import HistoryRows, SearchRows, UnreadRows
+from securechat.records.queries import ConversationRows, HistoryRows, SearchRows, UnreadRows
 from securechat.text.refusals import refusal_for
 
-_Rows = TypeVar("_Rows", HistoryRows, SearchRows, UnreadRows)
+_Rows = TypeVar("_Rows", HistoryRows, SearchRows, UnreadRows, ConversationRows)
+LogQuestion: TypeAlias = History | Search | AskUnread | AskConversations
 _CATCH_UP_S = 1.0
 """Until a connection that is behind should ask again; long enough that its repeated questions cost little."""
 
@@ -38,7 +39,7 @@ class LogReads:
         self._containment = context.containment
         self._reading: set[Peer] = set()
 
-    def work_for(self, peer: Peer, question: History | Search | AskUnread) -> AbstractContextManager[None]:
+    def work_for(self, peer: Peer, question: LogQuestion) -> AbstractContextManager[None]:
         """Make the question the owner of the work in a ``with`` block: an exception refuses the question alone."""
         return self._containment.work_for(ContainedQuestion(peer, question, self.forget))
 

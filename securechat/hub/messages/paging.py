@@ -22,6 +22,7 @@ from msgspec.structs import replace
 from securechat.hub.interfaces import Peer
 from securechat.hub.rooms.room import HubRoom
 from securechat.limits import (
+    EDITOR_FIELDS_BYTES,
     LISTED_ID_BYTES,
     MAX_NAME_BYTES,
     MAX_TOPIC_CHARS,
@@ -32,6 +33,8 @@ from securechat.limits import (
 from securechat.model import (
     CertificateInfo,
     CertificateList,
+    ConversationItem,
+    ConversationList,
     Edited,
     HistoryPage,
     Hit,
@@ -65,6 +68,8 @@ _ROOM_FIELDS_BYTES = 44
 """A room in a list, without its name."""
 _UNREAD_FIELDS_BYTES = 140
 """An item of what was not read, without the name in it."""
+_CONVERSATION_FIELDS_BYTES = 320
+"""An item of the list of conversations, without names and text: 315 bytes with every number as long as can be."""
 _LOGIN_FIELDS_BYTES = 140
 _CERTIFICATE_FIELDS_BYTES = 120
 _TOPIC_BYTES = 6 * MAX_TOPIC_CHARS
@@ -78,6 +83,8 @@ def encoded_bound(entry: LogEntry) -> int:
     size = MESSAGE_FIELDS_BYTES + _text_bytes(entry.name) + _text_bytes(entry.room)
     if isinstance(entry, Message):
         size += _text_bytes(entry.text) + _text_bytes(entry.to_name) + LISTED_ID_BYTES * len(entry.mentions)
+        for editor in (entry.edited_by, entry.deleted_by):
+            size += 0 if editor is None else EDITOR_FIELDS_BYTES + _text_bytes(editor.name)
         for reaction in entry.reactions:
             size += REACTION_FIELDS_BYTES + _text_bytes(reaction.sign) + LISTED_ID_BYTES * len(reaction.by)
     elif isinstance(entry, Edited):
@@ -102,6 +109,11 @@ def _room_bound(room: RoomCount) -> int:
 def _unread_bound(item: UnreadItem) -> int:
     name = item.room if item.peer is None else item.peer.name
     return _UNREAD_FIELDS_BYTES + _text_bytes(name)
+
+
+def _conversation_bound(item: ConversationItem) -> int:
+    names = (person.name for person in (item.peer, item.by) if person is not None)
+    return _CONVERSATION_FIELDS_BYTES + _text_bytes(item.room) + _text_bytes(item.text) + sum(map(_text_bytes, names))
 
 
 def _login_bound(login: LoginInfo) -> int:
@@ -215,10 +227,25 @@ def unread_page(
     """
     kept = _fitting(items, _unread_bound, pages.page_bytes, most=pages.page_rows)
     if len(kept) < len(items):
-        last = kept[-1]
-        through_room, through = (last.room, None) if last.peer is None else (None, last.peer.id)
+        through, through_room = _through(kept[-1])
     more = through is not None or through_room is not None
     return UnreadList(ref=ref, items=kept, more=more, through=through, through_room=through_room)
+
+
+def conversations_page(
+    ref: int, items: Sequence[ConversationItem], pages: PageLimits, *, through: int | None, through_room: str | None
+) -> ConversationList:
+    """Cut a list of conversations to a page: rooms by name, then dialogues by sender_id. Arguments as `unread_page`."""
+    kept = _fitting(items, _conversation_bound, pages.page_bytes, most=pages.page_rows)
+    if len(kept) < len(items):
+        through, through_room = _through(kept[-1])
+    more = through is not None or through_room is not None
+    return ConversationList(ref=ref, items=kept, more=more, through=through, through_room=through_room)
+
+
+def _through(last: UnreadItem | ConversationItem) -> tuple[int | None, str | None]:
+    """Return the position behind the last conversation of a page: in the dialogues, or in the rooms."""
+    return (None, last.room) if last.peer is None else (last.peer.id, None)
 
 
 # --- People and rooms -------------------------------------------------------------------------------------------------

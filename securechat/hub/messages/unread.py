@@ -46,9 +46,9 @@ class UnreadQueries:
         if not member.account:
             raise refusal_for("unread_needs_account")
         self._reads.require_free(peer)
-        rooms, through_room = self._rooms_of_page(peer, member, command)
+        rooms, through_room = rooms_of_page(member, command.after, command.after_room, peer.page_limits.page_rows)
         after = (command.after or 0) if through_room is None else None
-        named = self._rooms_with_floors(member, rooms)
+        named = unread_floors(self._visibility, member, rooms)
         query = UnreadQuery(member.sender_id, named, fed_seq, after, peer.page_limits.page_rows)
 
         def page(rows: UnreadRows) -> UnreadList:
@@ -70,30 +70,42 @@ class UnreadQueries:
         yield Turn(("read", query.sender_id))
         self._context.log.unread(query, done)
 
-    def _rooms_of_page(self, peer: Peer, member: Member, command: AskUnread) -> tuple[tuple[HubRoom, ...], str | None]:
-        """The rooms of a page, by name; and the last of them, where there are more."""
-        if command.after is not None:
-            return (), None
-        after = command.after_room or ""
-        rooms = sorted((room for room in member.rooms if room.name > after), key=lambda room: room.name)
-        page = tuple(rooms[: peer.page_limits.page_rows])
-        return page, page[-1].name if len(rooms) > len(page) else None
-
-    def _rooms_with_floors(self, member: Member, rooms: tuple[HubRoom, ...]) -> tuple[tuple[str, int], ...]:
-        """Each room with the seq above which a message may count as unread."""
-        floors = dict(self._visibility.floors(member, rooms))
-        named = []
-        for room in rooms:
-            membership = room.memberships.get(member.sender_id)
-            since = membership.joined_seq if membership is not None else member.rooms[room]
-            if room.is_lobby:  # every member is in it and none has a membership: read markers alone count
-                since = 0
-            named.append((room.name, max(since, floors.get(room.name, 0))))
-        return tuple(named)
-
     def _item(self, row: Unread) -> UnreadItem:
         person = None
         if row.peer is not None:
             held = self._directory.accounts.get(row.peer) or self._context.members.get(row.peer)
             person = Person(row.peer, held.name if held is not None else "")
         return UnreadItem(row.read_seq, row.unread, row.mentions, row.first_seq, row.room, person)
+
+
+def rooms_of_page(
+    member: Member, after: int | None, after_room: str | None, page_rows: int
+) -> tuple[tuple[HubRoom, ...], str | None]:
+    """Return the rooms of a page of conversations, by name; and the name of the last of them, where there are more.
+
+    Args:
+        member: whose rooms.
+        after: where the page begins among the dialogues, behind all rooms; None for a page that begins with rooms.
+        after_room: only rooms with names above this.
+        page_rows: rooms at most.
+    """
+    if after is not None:
+        return (), None
+    rooms = sorted((room for room in member.rooms if room.name > (after_room or "")), key=lambda room: room.name)
+    page = tuple(rooms[:page_rows])
+    return page, page[-1].name if len(rooms) > len(page) else None
+
+
+def unread_floors(
+    visibility: MessageVisibility, member: Member, rooms: tuple[HubRoom, ...]
+) -> tuple[tuple[str, int], ...]:
+    """Return the name of each room with the seq above which a message may count as unread."""
+    floors = dict(visibility.floors(member, rooms))
+    named = []
+    for room in rooms:
+        membership = room.memberships.get(member.sender_id)
+        since = membership.joined_seq if membership is not None else member.rooms[room]
+        if room.is_lobby:  # every member is in it and none has a membership: read markers alone count
+            since = 0
+        named.append((room.name, max(since, floors.get(room.name, 0))))
+    return tuple(named)

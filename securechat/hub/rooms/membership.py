@@ -75,12 +75,19 @@ class RoomMembership:
                     self._workflows.answer(peer, command.ref, workflow, room=raw)
                 else:
                     self._require_entry(member, room)
-                    self.enter(peer, member, room, command.ref)
+                    self.enter(peer, member, room, command.ref, made=_is_new(room))
             except Refusal as refusal:
                 peer.deliver(Refused.of(refusal, ref=command.ref, room=raw))
 
-    def enter(self, peer: Peer, member: Member, room: HubRoom, ref: int) -> None:
+    def enter(self, peer: Peer, member: Member, room: HubRoom, ref: int, *, made: bool = False) -> None:
         """Let a member be present in a room, and greet its connections.
+
+        Args:
+            peer: the connection that is answered.
+            member: who enters.
+            room: which room.
+            ref: of the request; 0 for none.
+            made: whether the request has made the room.
 
         Raises:
             Refusal: TOO_MANY_ROOMS.
@@ -88,7 +95,7 @@ class RoomMembership:
         is_new = room not in member.rooms
         self._presence.enter(member, room, self._context.fed_seq)
         joined = self._joined(member, room, ref)
-        peer.deliver(joined)
+        peer.deliver(replace(joined, made=True) if made else joined)
         if is_new and len(member.peers) > 1:
             self._broadcaster.broadcast(others(member, peer), [replace(joined, ref=0)])
 
@@ -163,15 +170,17 @@ class RoomMembership:
                 turn.release()
                 room, turn = yield from self._turn_of_name(lambda: self._rooms.named_or_new(name))
             self._require_entry(member, room)
+        made = _is_new(room)
         try:
             yield from self._add_membership(sender_id, room, peer.address)
         except Refusal:
+            made = False
             room = self._after_a_refusal(room)
             if not room.belongs(sender_id):
                 raise
         present = self._members.get(sender_id)
         if peer in self._connections:
-            self.enter(peer, member, room, ref)
+            self.enter(peer, member, room, ref, made=made)
         elif present is not None and present.peers:  # the asking device is gone, another one is here
             self.enter(present.peers[0], present, room, ref=0)
 
@@ -489,6 +498,11 @@ class RoomMembership:
         others = (row for row in room.memberships.values() if row.sender_id != sender_id)
         if not any(row.role is not RoomRole.FORMER and self._rooms.ban(room, row.sender_id) is None for row in others):
             raise refusal_for("last_member_leaving", room=room.name)
+
+
+def _is_new(room: HubRoom) -> bool:
+    """Tell whether a room comes into being when it is entered now."""
+    return room.record is None and not room.members and not room.is_lobby
 
 
 def others(member: Member, peer: Peer) -> list[Peer]:

@@ -131,7 +131,7 @@ class Moderation:
         rank = self._rank(member, room)
         require(rank, Permission.MODERATE, room.name)
         if command.person == member.sender_id:
-            raise refusal_for("moderation_of_yourself")
+            raise refusal_for("mute_of_yourself" if command.act in {"mute", "unmute"} else "moderation_of_yourself")
         require_above(rank, self._rooms.rank(room, command.person), room.name)
         if room.is_lobby and command.act in {"kick", "ban", "unban"}:
             raise refusal_for("lobby_not_moderated", room=LOBBY)

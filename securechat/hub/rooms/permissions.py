@@ -91,5 +91,10 @@ def require_above(rank: Rank, other: Rank, room: str) -> None:
     Raises:
         Refusal: NO_RIGHT.
     """
-    if rank.value <= other.value:
-        raise refusal_for("rank_not_above", room=room)
+    if rank.value > other.value:
+        return
+    if other is Rank.ADMIN:
+        raise refusal_for("moderation_of_admin")
+    if rank is Rank.OWNER:
+        raise refusal_for("moderation_of_owner", room=room)
+    raise refusal_for("rank_not_above", room=room)

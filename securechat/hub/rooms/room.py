@@ -60,8 +60,8 @@ class HubRoom:
     """
 
     __slots__ = (
-        "__weakref__", "_audience", "_joined", "_left", "_people", "_renamed", "bans", "is_renaming", "members",
-        "memberships", "name", "opened_from", "record",
+        "__weakref__", "_audience", "_greeted_as", "_joined", "_left", "_people", "_renamed", "_told_as", "bans",
+        "is_renaming", "members", "memberships", "name", "opened_from", "record",
     )  # fmt: skip
 
     def __init__(self, name: str) -> None:
@@ -77,6 +77,8 @@ class HubRoom:
         self._joined: dict[int, Person] = {}
         self._left: dict[int, Person] = {}
         self._renamed: dict[int, Renaming] = {}
+        self._told_as: dict[int, str] = {}  # names of those who have another since, as the last presence left them
+        self._greeted_as: dict[int, str] = {}  # names that greetings have told since
 
     @property
     def is_lobby(self) -> bool:
@@ -134,6 +136,9 @@ class HubRoom:
 
     def people(self) -> list[Person]:
         """Return all present members, for a greeting; made once between changes. Not to be changed by the caller."""
+        for sender_id, renaming in self._renamed.items():
+            if renaming.new != self._told_as[sender_id]:
+                self._greeted_as[sender_id] = renaming.new
         if self._people is None:
             self._people = [member.person for member in self.members.values()]
         return self._people
@@ -154,25 +159,36 @@ class HubRoom:
         del self.members[member.sender_id]
         self._audience = self._people = None
         if not self.members:  # the next one who enters is greeted with all there is to know
-            self._joined, self._left, self._renamed = {}, {}, {}
+            self._forget_gathered()
 
     def note_left(self, person: Person) -> None:
         """Note a departure for the next presence, unless the person is back by now."""
         if person.id not in self.members:
             self._joined.pop(person.id, None)
             self._renamed.pop(person.id, None)
+            self._told_as.pop(person.id, None)
+            self._greeted_as.pop(person.id, None)
             self._left[person.id] = person
 
     def note_renamed(self, member: RoomMember, old: str) -> None:
         """Note a member's new name for the next presence; also of one who has just come, for clients greeted since."""
         self._people = None
-        first = self._renamed.get(member.sender_id)
-        self._renamed[member.sender_id] = Renaming(member.sender_id, first.old if first else old, member.name)
+        sender_id, new = member.sender_id, member.name
+        was = self._told_as.setdefault(sender_id, old)
+        if was == new:  # nothing to tell, unless a greeting has named the name in between
+            was = self._greeted_as.get(sender_id, new)
+        self._renamed.pop(sender_id, None)
+        if was != new:
+            self._renamed[sender_id] = Renaming(sender_id, was, new)
 
     def take_presence(self) -> PresenceChanges | None:
         """Return what happened since the last call, or None if it cancelled out."""
         joined, left, renamed = self._joined, self._left, self._renamed
+        self._forget_gathered()
         if not (joined or left or renamed):
             return None
-        self._joined, self._left, self._renamed = {}, {}, {}
         return PresenceChanges(joined.values(), left.values(), renamed.values())
+
+    def _forget_gathered(self) -> None:
+        self._joined, self._left, self._renamed = {}, {}, {}
+        self._told_as, self._greeted_as = {}, {}

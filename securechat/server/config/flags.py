@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import argparse
 
-from securechat import __version__
-from securechat.programs import Program, command
+from securechat.programs import Program, command, version
 from securechat.server.config.settings import SETTINGS, Setting, SettingKind
 
 
@@ -22,7 +21,9 @@ def parser() -> argparse.ArgumentParser:
         "of the configuration file. --limit message_rate=10 is SECURECHAT_LIMIT_MESSAGE_RATE=10. A flag wins over its "
         "variable, a variable over the file. docs/securechat.toml explains each setting and limit.",
     )
-    options.add_argument("--version", action="version", version=__version__, help="print the version, and end")
+    options.add_argument(
+        "--version", action="version", version=version(Program.SERVER), help="print the version, and end"
+    )
     options.add_argument("--config", metavar="FILE", help="read settings from this TOML file (none)")
     instead = options.add_mutually_exclusive_group()
     instead.add_argument("--check-config", action="store_true", help="say all that is wrong with the settings, and end")

@@ -234,6 +234,9 @@ class _Reader:
     def take_file(self, name: str, named_by: SettingOrigin) -> None:
         from securechat.server.config.toml import TomlError, read_file  # noqa: PLC0415 - most servers have no file
 
+        if not name:
+            self.found.append(SettingError(named_by, "", "the path is empty; name a TOML file, or leave the flag out"))
+            return
         try:
             path = path_of(name)
         except ValueError as error:

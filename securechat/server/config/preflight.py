@@ -1,7 +1,7 @@
 """Checks for ``--check-config`` that certificate, data directory and addresses are usable.
 
 The checks create, change and serve nothing, and do not disturb a running server: a port in use is no problem, because
-usually that server itself uses it.
+usually that server itself uses it. `untried` tells of what they leave out.
 """
 
 from __future__ import annotations
@@ -9,17 +9,28 @@ from __future__ import annotations
 import datetime as dt
 import errno
 import os
+import shlex
+import shutil
 import socket
-from collections.abc import Iterator, Mapping
+import sys
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from securechat.errors import TlsFailure
+from securechat.files import NotRegular, expect_own_file
+from securechat.net.descriptors import descriptor_limit
+from securechat.net.listener import bind, named_twice
+from securechat.net.unix_socket import why_unusable
 from securechat.programs import Program, command
+from securechat.server.admin_protocol import SOCKET
 from securechat.server.config.loading import ParsedSettings, SettingError, SettingValue
+from securechat.storage.directory import LOCK, SQLITE_SUFFIXES, is_served, too_long
+from securechat.storage.search.index import SEARCH_INDEX
 from securechat.storage.sqlite.loss import missing_database
 from securechat.storage.sqlite.store import DATABASE
 from securechat.text.counts import counted
 from securechat.tls.contexts import ServerCertificate
+from securechat.tls.local_addresses import private_addresses
 
 _FIRST_FREE_PORT = 1024
 """Below it ports need privileges on Unix (ip_unprivileged_port_start)."""
@@ -49,9 +60,36 @@ def machine_problems(reading: ParsedSettings) -> Iterator[SettingError]:
     if not wrong & {"cert", "key"}:
         yield from _certificate_problems(reading.given)
     if "data" not in wrong:
-        yield from _data_problems(reading.given["data"])
+        yield from _data_problems(reading.given["data"], reading.given["low_disk_bytes"])
     if not wrong & {"host", "port"}:
         yield from _address_problems(reading.given["host"], reading.given["port"])
+    if "reserved_descriptors" not in wrong:
+        yield from _descriptor_problems(reading.given["reserved_descriptors"])
+
+
+def untried(reading: ParsedSettings) -> Iterator[str]:
+    """Tell what a start may fail by that was not tried, one sentence each.
+
+    Args:
+        reading: settings without errors.
+    """
+    data: Path = reading.given["data"].value
+    holder = is_served(data)
+    database = data / DATABASE
+    if holder is not None:
+        yield f"{holder}. Its port, its socket and its files were not tried"
+        return
+    if database.exists():
+        check = command(Program.ADMIN, f"check --data {shlex.quote(str(data))}")
+        yield f"the database {database} was not opened: `{check}` tells whether it is whole, and locked by no program"
+    port: int = reading.given["port"].value
+    for host in _hosts(reading.given["host"]):
+        error = _bind_error(host, port)
+        if error is not None and error.errno == errno.EADDRINUSE and not isinstance(error, socket.gaierror):
+            yield (
+                f"port {port} of {host} is in use now. The server cannot start before that program has ended; if it is "
+                "not an earlier server that you replace, choose another --port"
+            )
 
 
 def _certificate_problems(given: Mapping[str, SettingValue]) -> Iterator[SettingError]:
@@ -74,30 +112,86 @@ def _certificate_problems(given: Mapping[str, SettingValue]) -> Iterator[Setting
         yield SettingError(cert.origin, "cert", doubt, is_warning=True)
 
 
-def _data_problems(data: SettingValue) -> Iterator[SettingError]:
+def _data_problems(data: SettingValue, low_disk: SettingValue) -> Iterator[SettingError]:
     path: Path = data.value
+    if (reason := too_long(path)) is not None:
+        yield SettingError(data.origin, "data", reason)
+        return
     existing = next(each for each in (path, *path.absolute().parents) if os.path.lexists(each))
     if not existing.is_dir():
         yield SettingError(
             data.origin, "data", f"{existing} is no directory; name one, or a place where one can be made"
         )
-    elif not os.access(existing, os.W_OK | os.X_OK):
+        return
+    if not os.access(existing, os.W_OK | os.X_OK):
         what = "write to" if existing == path else f"make {path} in"
-        reason = f"this user may not {what} {existing}; change its owner, or name another directory"
+        reason = f"this user may not {what} {existing}{_why_not(existing)}"
         yield SettingError(data.origin, "data", reason)
-    elif existing == path and (lost := missing_database(path / DATABASE)) is not None:
+    elif existing == path:
+        yield from _file_problems(data)
+    free_bytes = shutil.disk_usage(existing).free
+    if free_bytes < low_disk.value:
+        reason = (
+            f"{free_bytes >> 20} MiB are free on the disk of {existing}, and under {low_disk.value >> 20} MiB "
+            "(low_disk_bytes) new messages are refused; free some space"
+        )
+        yield SettingError(data.origin, "data", reason, is_warning=True)
+
+
+def _why_not(directory: Path) -> str:
+    """Return the remedy for a directory that cannot be written; the two causes need different ones."""
+    if _is_read_only(directory):
+        return ": its file system is mounted read-only; mount it for writing, or name another directory"
+    return "; change its owner, or name another directory"
+
+
+if sys.platform == "win32":
+
+    def _is_read_only(_directory: Path) -> bool:
+        return False
+
+else:
+
+    def _is_read_only(directory: Path) -> bool:
+        return bool(os.statvfs(directory).f_flag & os.ST_RDONLY)
+
+
+def _file_problems(data: SettingValue) -> Iterator[SettingError]:
+    """Look at the files in a data directory, by their names, kinds and modes; their content is not read."""
+    path: Path = data.value
+    if (lost := missing_database(path / DATABASE)) is not None:
         yield SettingError(data.origin, "data", lost)
+    for name in (LOCK, DATABASE, *(f"{DATABASE}{suffix}" for suffix in SQLITE_SUFFIXES)):
+        try:
+            expect_own_file(path / name)
+        except NotRegular as error:
+            yield SettingError(data.origin, "data", str(error))
+            continue
+        if os.path.lexists(path / name) and not os.access(path / name, os.R_OK | os.W_OK):
+            reason = f"this user may not read and write {path / name}{_why_not(path)}"
+            yield SettingError(data.origin, "data", reason)
+    try:
+        expect_own_file(path / SEARCH_INDEX)
+    except NotRegular as error:
+        yield SettingError(data.origin, "data", f"searches will not work: {error}", is_warning=True)
+    if is_served(path) is None and (obstacle := why_unusable(path / SOCKET)) is not None:
+        text = f"{command(Program.ADMIN)} will not reach this server: {obstacle}"
+        yield SettingError(data.origin, "data", text, is_warning=True)
+
+
+def _hosts(hosts: SettingValue) -> Sequence[str]:
+    return hosts.value or tuple(str(address) for address in private_addresses())
 
 
 def _address_problems(hosts: SettingValue, port: SettingValue) -> Iterator[SettingError]:
-    for host in hosts.value or ("127.0.0.1",):
+    for host in _hosts(hosts):
         error = _bind_error(host, port.value)
         if error is None:
             continue
         if isinstance(error, socket.gaierror):  # first, because its numbers are not errno's
             yield SettingError(hosts.origin, "host", f"{host!r} means no address here; name an address of this machine")
         elif error.errno == errno.EADDRINUSE:
-            continue
+            continue  # `untried` tells
         elif error.errno == errno.EACCES:
             reason = f"ports below {_FIRST_FREE_PORT} need privileges; choose a higher one, or see docs/operations.md"
             yield SettingError(port.origin, "port", reason)
@@ -108,19 +202,26 @@ def _address_problems(hosts: SettingValue, port: SettingValue) -> Iterator[Setti
             yield SettingError(
                 hosts.origin, "host", f"cannot listen on {host}: {error.strerror or error}; name another one"
             )
+    if (twice := named_twice(hosts.value)) is not None:
+        yield SettingError(hosts.origin, "host", twice)
 
 
 def _bind_error(host: str, port: int) -> OSError | None:
-    """Bind without listening, for an instant; an unprivileged port is replaced by any free one."""
-    tried = port if 0 < port < _FIRST_FREE_PORT else 0
+    """Bind as a listener does, without listening, for an instant."""
     try:
-        family, kind, protocol, _, address = socket.getaddrinfo(
-            host, tried, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
-        )[0]
-        with socket.socket(family, kind, protocol) as probe:
-            probe.bind(address)
+        bind(host, port).close()
     except UnicodeError:
         return socket.gaierror(f"{host} is no name")
     except OSError as error:
         return error
     return None
+
+
+def _descriptor_problems(reserved: SettingValue) -> Iterator[SettingError]:
+    limit = descriptor_limit()
+    if limit <= reserved.value:
+        reason = (
+            f"this process may open {limit} files (ulimit -n), and {reserved.value} of them are kept in reserve, so no "
+            f"client could connect; allow at least {reserved.value + 1}, better 1024"
+        )
+        yield SettingError(reserved.origin, "reserved_descriptors", reason, is_warning=True)

@@ -186,7 +186,7 @@ def from_text(setting: Setting, text: str) -> SettingType:
         case SettingKind.PATH:
             return _path(setting, text)
         case SettingKind.ADDRESSES:
-            return _addresses(text.split(","))
+            return _addresses(setting, text.split(","))
         case SettingKind.WHOLE | SettingKind.NUMBER:
             return _number(setting, _parsed(setting, text), text)
         case SettingKind.SWITCH:
@@ -213,7 +213,7 @@ def from_toml(setting: Setting, value: object) -> SettingType:
         case SettingKind.ADDRESSES:
             if not isinstance(value, list) or not all(isinstance(each, str) for each in value):
                 raise ValueError(f'must be a list of addresses in quotes, such as ["127.0.0.1"], not {_shown(value)}')
-            return _addresses(value)
+            return _addresses(setting, value)
         case SettingKind.WHOLE | SettingKind.NUMBER:
             if isinstance(value, bool) or not isinstance(value, int | float):
                 hint = " (take the quotes away)" if isinstance(value, str) else ""
@@ -248,7 +248,8 @@ def path_of(text: str) -> Path:
 def _path(setting: Setting, text: str) -> Path:
     """Parse a path; an empty one would mean the working directory, and the database opens names in UTF-8 alone."""
     if not text:
-        raise ValueError(f"must be a path, and this one is empty; leave {setting.flag} out for {setting.default}")
+        usual = setting.unset or setting.default
+        raise ValueError(f"must be a path, and this one is empty; leave {setting.flag} out for {usual}")
     try:
         text.encode()
     except UnicodeEncodeError:
@@ -259,8 +260,12 @@ def _path(setting: Setting, text: str) -> Path:
     return path_of(text)
 
 
-def _addresses(texts: Sequence[str]) -> tuple[str, ...]:
-    return tuple(text.strip().strip("[]") for text in texts if text.strip())
+def _addresses(setting: Setting, texts: Sequence[str]) -> tuple[str, ...]:
+    """Parse addresses; an empty one is an unset variable of a shell, and would mean another set than was wanted."""
+    addresses = tuple(text.strip().strip("[]") for text in texts)
+    if "" in addresses:
+        raise ValueError(f"must be addresses, and one of them is empty; leave {setting.flag} out for {setting.unset}")
+    return addresses
 
 
 def _parsed(setting: Setting, text: str) -> float:

@@ -19,6 +19,7 @@ from enum import Enum
 import apsw
 
 from securechat.errors import LogError, SecurechatError
+from securechat.programs import Program, command
 from securechat.storage.store import DatabaseBusy, DiskFull, QueryTooExpensive
 
 
@@ -131,6 +132,11 @@ OPENING_DENIED = (
 )
 OPENING_FULL = "cannot open the message log in {0}: {1}. Free some space on that disk, then start again"
 
+OPENING_DAMAGED = (
+    "cannot open the message log in {0}: {1}. Name another directory with --data; or, if this is the right one, look "
+    "after the disk, move the directory away, and restore the last good backup ({2})"
+)
+
 
 def opening_failure(directory: object, error: Exception) -> LogError:
     """Return the sentence about a log that cannot be opened, with what to do about its cause."""
@@ -140,6 +146,8 @@ def opening_failure(directory: object, error: Exception) -> LogError:
         return LogError(OPENING_DENIED.format(directory, error))
     if isinstance(error, apsw.FullError) or (isinstance(error, OSError) and error.errno in NO_SPACE | {errno.ENOSPC}):
         return LogError(OPENING_FULL.format(directory, error))
+    if isinstance(error, apsw.NotADBError | apsw.CorruptError):
+        return LogError(OPENING_DAMAGED.format(directory, error, command(Program.ADMIN, "restore")))
     return LogError(f"cannot open the message log in {directory}: {error}")
 
 

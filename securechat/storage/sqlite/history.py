@@ -19,7 +19,7 @@ from typing import Any
 import apsw
 import msgspec
 
-from securechat.model import Deleted, Edited, Message, MessageChange, Reacted, Reaction
+from securechat.model import Deleted, Edited, Message, MessageChange, Person, Reacted, Reaction
 from securechat.records.queries import HistoryQuery, HistoryRows
 from securechat.storage.sqlite.checksums import DAMAGED_TEXT, checksum_of, decode_rows, mentions_sql
 from securechat.storage.sqlite.purge import FIRST_AT
@@ -37,18 +37,22 @@ CHOSEN = """
     UNION SELECT conversation, 0 FROM conversations WHERE high = :person
 """
 """The requested conversations, each with its floor; bind `chosen_by`."""
+_CHANGED_BY = """(SELECT json_array(n.sender_id, n.name) FROM changes AS n
+    WHERE n.seq = messages.{which} AND n.sender_id <> messages.sender_id)"""
 MESSAGE_ARRAY = f"""json_array(seq, prev, sender_id, name, to_name, sent_at_ms, text, room, low, high, reply, edited,
     deleted, {mentions_sql("mentions")},
     json((SELECT json_group_array(json_array(sign, r.sender_id) ORDER BY since, r.seq)
           FROM reactions AS r WHERE r.target = messages.seq)),
-    (SELECT max(n.seq) FROM changes AS n WHERE n.target = messages.seq), conversation, checksum)"""  # noqa: S608  # our own words
+    (SELECT max(n.seq) FROM changes AS n WHERE n.target = messages.seq), conversation, checksum,
+    iif(edited IS NULL, NULL, json({_CHANGED_BY.format(which="edited")})),
+    iif(deleted IS NULL, NULL, json({_CHANGED_BY.format(which="deleted")})))"""  # noqa: S608  # our own words
 """A message in its final state, from ``messages`` joined with ``conversations``, in the form that `message_of` reads.
 The JSON must be read as a BLOB, because a damaged one may contain invalid Unicode."""
 
 MessageRow = tuple[
     int, int, int, str, str | None, int, str, str | None, int | None, int | None, int | None, int | None, int | None,
     list[int] | None, list[tuple[str, int]], int | None, int,
-    int | None,
+    int | None, tuple[int, str] | None, tuple[int, str] | None,
 ]  # fmt: skip
 _ChangeRow = tuple[
     int, str, int, int, str, int, str, str | None, int | None, int | None, str | None, list[int] | None,
@@ -206,7 +210,7 @@ def chosen_by(query: Any) -> dict[str, Any]:
 def message_of(row: MessageRow) -> Message:
     """Build a message from a `MESSAGE_ARRAY` row."""
     (seq, prev, sender_id, name, to_name, sent_at_ms, text, room, low, high,
-     reply, edited, deleted, mentions, signs, changed, conversation, checksum) = row  # fmt: skip
+     reply, edited, deleted, mentions, signs, changed, conversation, checksum, editor, deleter) = row  # fmt: skip
     if checksum is not None and checksum != checksum_of(
         seq, conversation, prev, sender_id, name, to_name, sent_at_ms, text, reply, mentions, edited, deleted
     ):
@@ -221,6 +225,7 @@ def message_of(row: MessageRow) -> Message:
     return Message(
         seq, prev, sender_id, name, sent_at_ms, text, room, to, to_name, reply, mentions or [], edited, deleted,
         [Reaction(sign, by) for sign, by in reactions.items()], changed,
+        None if editor is None else Person(*editor), None if deleter is None else Person(*deleter),
     )  # fmt: skip
 
 

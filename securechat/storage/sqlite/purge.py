@@ -79,13 +79,17 @@ SELECT json_group_array(seq) FROM (
     SELECT seq FROM messages WHERE conversation = (SELECT conversation FROM conversations WHERE room = :room)
     AND seq < :below ORDER BY seq LIMIT :most)
 """
+_FINAL = f"""(SELECT edited FROM messages WHERE seq IN {_THESE} AND edited IS NOT NULL
+    UNION ALL SELECT deleted FROM messages WHERE seq IN {_THESE} AND deleted IS NOT NULL)"""  # noqa: S608
+# They go with their message: without them, words of a moderator would be read as the author's.
 _EXPIRE_CHANGES = f"""
 DELETE FROM changes WHERE seq IN (
-    SELECT seq FROM changes WHERE target IN {_THESE} ORDER BY target, seq LIMIT ?2)
+    SELECT seq FROM changes WHERE target IN {_THESE} AND seq NOT IN {_FINAL} ORDER BY target, seq LIMIT ?2)
 """  # noqa: S608
 _UNCHANGED = f"""
 SELECT json_group_array(value) FROM (
-    SELECT value FROM json_each(?1) WHERE value NOT IN (SELECT target FROM changes WHERE target IN {_THESE}))
+    SELECT value FROM json_each(?1) WHERE value NOT IN (
+        SELECT target FROM changes WHERE target IN {_THESE} AND seq NOT IN {_FINAL}))
 """  # noqa: S608
 
 _decoder = msgspec.json.Decoder(list[tuple[int, str, str, int | None]])

@@ -28,6 +28,8 @@ from securechat.model import Draft, Revision
 from securechat.records.accounts import AuditEntry
 from securechat.records.log import LogState
 from securechat.records.queries import (
+    ConversationQuery,
+    ConversationRows,
     HistoryQuery,
     HistoryRows,
     RoomFigures,
@@ -46,6 +48,7 @@ from securechat.storage.sqlite import change_writer as people
 from securechat.storage.sqlite import rooms as places
 from securechat.storage.sqlite.audit import read_audit
 from securechat.storage.sqlite.checksums import ChecksumFiller
+from securechat.storage.sqlite.conversations import list_conversations
 from securechat.storage.sqlite.failures import FailureKind, failure_of, kind_of, opening_failure
 from securechat.storage.sqlite.history import HistoryReader
 from securechat.storage.sqlite.loss import damaged_journal, expect_no_loss, missing_database
@@ -419,7 +422,7 @@ class SqliteStore:
             raise failure_of(error) from error
 
     def take_damaged(self) -> list[int]:
-        """Return the seqs of damaged messages that `read` met since the last call."""
+        """Return the seqs of damaged messages that `read` or `conversations` met since the last call."""
         if self._reader is None or not self._reader.damaged:
             return []
         found = sorted(self._reader.damaged)
@@ -431,6 +434,14 @@ class SqliteStore:
         assert self._reader is not None, "the store is not open"
         try:
             return count_unread(self._reader, query)
+        except apsw.Error as error:
+            raise failure_of(error) from error
+
+    def conversations(self, query: ConversationQuery) -> ConversationRows:
+        """List a reader's conversations; see `Store.conversations`."""
+        assert self._reader is not None, "the store is not open"
+        try:
+            return list_conversations(self._reader, query)
         except apsw.Error as error:
             raise failure_of(error) from error
 

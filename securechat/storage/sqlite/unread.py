@@ -15,35 +15,39 @@ from securechat.limits import MAX_UNREAD_COUNT
 from securechat.records.queries import Unread, UnreadQuery, UnreadRows
 from securechat.storage.sqlite.history import HistoryReader
 
-_MARK = "ifnull((SELECT seq FROM reads WHERE reads.sender_id = :me AND reads.conversation = c.conversation), 0)"
+MARK = "ifnull((SELECT seq FROM reads WHERE reads.sender_id = :me AND reads.conversation = c.conversation), 0)"
 _OTHERS = """FROM messages AS m WHERE m.conversation = place.conversation AND m.seq > mark AND m.seq <= :up_to
              AND m.sender_id <> :me AND m.deleted IS NULL"""
-_FIRST = f"(SELECT m.seq {_OTHERS} ORDER BY m.seq LIMIT 1) AS first"  # contains constants only
-_COUNTED = f"""
-    SELECT json_group_array(json_array(mark,
-        (SELECT count(*) FROM (SELECT 1 {_OTHERS} LIMIT {MAX_UNREAD_COUNT})),
-        (SELECT count(*) FROM (SELECT 1 FROM mentions AS n WHERE n.person = :me
-            AND n.conversation = place.conversation AND n.seq > mark AND n.seq <= :up_to LIMIT {MAX_UNREAD_COUNT})),
-        first, room, peer))
-    FROM %s AS place
-"""  # noqa: S608
-_UNREAD = f"""
-WITH looked (conversation, peer) AS MATERIALIZED (
+FIRST = f"(SELECT m.seq {_OTHERS} ORDER BY m.seq LIMIT 1)"  # contains constants only
+UNREAD = f"(SELECT count(*) FROM (SELECT 1 {_OTHERS} LIMIT {MAX_UNREAD_COUNT}))"  # noqa: S608
+MENTIONS = f"""(SELECT count(*) FROM (SELECT 1 FROM mentions AS n WHERE n.person = :me
+    AND n.conversation = place.conversation AND n.seq > mark AND n.seq <= :up_to LIMIT {MAX_UNREAD_COUNT}))"""  # noqa: S608
+"""The first unread message of a row ``place`` (``conversation``, ``mark``), the number of them, and of mentions."""
+DIALOGUES = """looked (conversation, peer) AS MATERIALIZED (
     SELECT conversation, peer FROM (
         SELECT conversation, low AS peer FROM conversations WHERE high = :me AND low > :after AND low <> :me
         UNION ALL SELECT conversation, high FROM conversations WHERE low = :me AND high > :after)
     ORDER BY peer LIMIT :looks
-), room (conversation, room, peer, mark, first) AS MATERIALIZED (
-    SELECT *, {_FIRST} FROM (
-        SELECT conversation, room, NULL, max(value ->> 1, {_MARK}) AS mark
+)"""
+"""The next dialogues of the reader ``:me`` by sender_id."""
+LOOKED_THROUGH = "(SELECT max(peer) FROM looked HAVING count(*) = :looks)"
+"""The last of them, where there may be more."""
+_COUNTED = f"""
+    SELECT json_group_array(json_array(mark, {UNREAD}, {MENTIONS}, first, room, peer))
+    FROM %s AS place
+"""  # noqa: S608
+_UNREAD = f"""
+WITH {DIALOGUES}, room (conversation, room, peer, mark, first) AS MATERIALIZED (
+    SELECT *, {FIRST} AS first FROM (
+        SELECT conversation, room, NULL, max(value ->> 1, {MARK}) AS mark
         FROM json_each(:rooms) CROSS JOIN conversations AS c ON room = value ->> 0) AS place
     WHERE first IS NOT NULL
 ), dialogue (conversation, room, peer, mark, first) AS MATERIALIZED (
-    SELECT *, {_FIRST} FROM (SELECT conversation, NULL, peer, {_MARK} AS mark FROM looked AS c) AS place
+    SELECT *, {FIRST} AS first FROM (SELECT conversation, NULL, peer, {MARK} AS mark FROM looked AS c) AS place
     WHERE first IS NOT NULL ORDER BY peer LIMIT :rows
 )
 SELECT json_array(json(({_COUNTED % "room"})), json(({_COUNTED % "dialogue"})),
-                  (SELECT max(peer) FROM looked HAVING count(*) = :looks))
+                  {LOOKED_THROUGH})
 """  # noqa: S608
 
 _Row = tuple[int, int, int, int, str | None, int | None]

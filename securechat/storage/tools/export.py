@@ -13,14 +13,19 @@ import apsw
 import msgspec
 
 from securechat.errors import LogError
+from securechat.model import Person
 from securechat.storage.sqlite.checksums import decode_rows
 from securechat.storage.sqlite.history import MESSAGE_ARRAY, MessageRow, message_of
+from securechat.text.names import LOBBY
 
 SCHEMA = 4
 """The oldest schema version that can be exported: the server migrates older ones when it starts."""
 _ROOMS = """
 SELECT room, (SELECT count(*) FROM messages AS m WHERE m.conversation = c.conversation)
 FROM conversations AS c WHERE room IS NOT NULL ORDER BY room
+"""
+_HAS_ROOM = """
+SELECT 1 FROM conversations WHERE room = :room UNION ALL SELECT 1 FROM places WHERE name = :room LIMIT 1
 """
 _CONVERSATION = "SELECT conversation FROM conversations WHERE room = ?"
 _MESSAGES = f"""
@@ -43,32 +48,48 @@ def room_sizes(connection: apsw.Connection) -> list[tuple[str, int]]:
         raise _unreadable(error) from error
 
 
+def has_room(connection: apsw.Connection, room: str) -> bool:
+    """Tell whether there is a room of this name: one with messages, or with a record; the lobby is always there.
+
+    Raises:
+        LogError: the database is of an older version, or cannot be read.
+    """
+    try:
+        _require_version(connection)
+        return room == LOBBY or bool(connection.execute(_HAS_ROOM, {"room": room}).fetchall())
+    except apsw.Error as error:
+        raise _unreadable(error) from error
+
+
 def export_room(connection: apsw.Connection, room: str) -> Iterator[dict[str, Any]]:
     """Yield a room's messages, oldest first, as JSON-compatible dicts.
 
     Always present: ``seq``, ``sender_id``, ``name`` (at that time), ``sent_at_ms`` (UTC) and ``text``. Optional:
-    ``reply`` (a seq), ``mentions`` (sender_ids), ``edited_at_ms``, ``deleted_at_ms`` (then the text is empty), and
+    ``reply`` (a seq), ``mentions`` (sender_ids), ``edited_at_ms``, ``deleted_at_ms`` (then the text is empty),
+    ``edited_by`` and ``deleted_by`` (``sender_id`` and ``name`` at that time) where it was not the sender, and
     ``reactions``, a mapping of emoji to sender_ids.
 
     Args:
         connection: may be read-only. One read transaction around the iteration shows the room at one instant.
-        room: its name, without ``#``.
+        room: its name, without ``#``; of one that is not there, and of one without messages, there are no rows.
 
     Raises:
-        LogError: there is no such room, the database is of an older version, or it cannot be read.
+        LogError: the database is of an older version, or it cannot be read.
     """
     try:
-        ((version,),) = connection.execute("PRAGMA user_version").fetchall()
-        if int(str(version)) < SCHEMA:
-            raise LogError("the message log is of an older version: start the server once, which brings it up to date")
-        numbers = connection.execute(_CONVERSATION, (room,)).fetchall()
-        if not numbers:
-            raise LogError(f"there is no room #{room} in the message log")
-        for encoded, edited_at_ms, deleted_at_ms in connection.execute(_MESSAGES, numbers[0]):
-            assert isinstance(encoded, bytes)
-            yield _row(decode_rows(_row_of, encoded), edited_at_ms=edited_at_ms, deleted_at_ms=deleted_at_ms)
+        _require_version(connection)
+        for number in connection.execute(_CONVERSATION, (room,)).fetchall():
+            for encoded, edited_at_ms, deleted_at_ms in connection.execute(_MESSAGES, number):
+                assert isinstance(encoded, bytes)
+                yield _row(decode_rows(_row_of, encoded), edited_at_ms=edited_at_ms, deleted_at_ms=deleted_at_ms)
     except apsw.Error as error:
         raise _unreadable(error) from error
+
+
+def _require_version(connection: apsw.Connection) -> None:
+    ((version,),) = connection.execute("PRAGMA user_version").fetchall()
+    if int(str(version)) < SCHEMA:
+        raise LogError("the message log is of an older version: start the server once, which brings it up to date")
 
 
 def _row(decoded: MessageRow, **times: Any) -> dict[str, Any]:
@@ -77,6 +98,8 @@ def _row(decoded: MessageRow, **times: Any) -> dict[str, Any]:
         "reply": message.reply,
         "mentions": message.mentions or None,
         **times,
+        "edited_by": _person(message.edited_by),
+        "deleted_by": _person(message.deleted_by),
         "reactions": {reaction.sign: reaction.by for reaction in message.reactions} or None,
     }
     return {
@@ -87,6 +110,10 @@ def _row(decoded: MessageRow, **times: Any) -> dict[str, Any]:
         "text": message.text,
         **{key: value for key, value in more.items() if value is not None},
     }
+
+
+def _person(person: Person | None) -> dict[str, Any] | None:
+    return None if person is None else {"sender_id": person.id, "name": person.name}
 
 
 def _unreadable(error: apsw.Error) -> LogError:

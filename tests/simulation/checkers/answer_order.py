@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass
 
-from securechat.model import AskUnread, Command, Event, History, Join, Search
+from securechat.model import AskConversations, AskUnread, Command, Event, History, Join, Search
 
-READS = (History, Search, AskUnread)
+READS = (History, Search, AskUnread, AskConversations)
 """What is read elsewhere, and answered when it is ready."""
 
 

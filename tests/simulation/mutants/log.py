@@ -79,6 +79,24 @@ def deleted_messages_count_as_unread(original: Any) -> Any:
     return unread
 
 
+@planted(MemoryMessages, "conversations")
+def last_message_of_a_conversation_is_its_last_that_is_left(original: Any) -> Any:
+    def conversations(self: Any, query: Any) -> Any:
+        messages = self.messages
+        self.messages = {seq: message for seq, message in messages.items() if message.deleted is None}
+        try:
+            return original(self, query)
+        finally:
+            self.messages = messages
+
+    return conversations
+
+
+@planted(MemoryMessages, "conversations")
+def rooms_alone_are_listed_as_conversations(original: Any) -> Any:
+    return lambda self, query: original(self, replace(query, after=None))
+
+
 @planted(MemoryMessages, "expire")
 def retention_reaches_into_another_room(original: Any) -> Any:
     return lambda self, asked: original(self, replace(asked, room="lobby"))

@@ -16,7 +16,9 @@ from securechat.admin.exit_codes import AdminExit, AdminFailure
 from securechat.admin.invite_output import QR_SIGNS, cut_off, link_address, make_link, qr_lines, unnamed
 from securechat.admin.output import TableOutput
 from securechat.admin.parser import make_parser
+from securechat.hub.admin.reports import ServerStatus
 from securechat.invite_link import parse_link
+from securechat.server.admin_socket import ProcessInfo
 from securechat.text.durations import parse_duration, shown_duration, shown_time
 
 FINGERPRINT = f"sha256:{'ab' * 32}"
@@ -253,6 +255,37 @@ def status_of(number: int) -> dict[str, Any]:
     return {**texts, **counts, "listening": ["127.0.0.1:1"]}
 
 
+STATUS = {
+    "version": "str", "access": "str", "members": "int", "guests": "int", "accounts": "int", "connections": "int",
+    "rooms": "int", "last_seq": "int", "unsettled": "int", "open_invites": "int", "bans": "int", "mutes": "int",
+    "kept_rooms": "int", "rooms_without_members": "int", "pid": "int", "uptime_s": "int",
+    "listening": "tuple[str, ...]",
+    "data": "str", "certificate": "str", "key": "str | None", "certificate_names": "tuple[str, ...]",
+    "certificate_days": "float", "ca_fingerprint": "str | None", "database_bytes": "int", "free_bytes": "int",
+    "low_disk_bytes": "int", "search_trouble": "str | None", "clock_doubt": "Doubt | None",
+}  # fmt: skip
+"""The fields of `status --json`, which monitoring relies on: none is renamed, and none changes its type."""
+
+
+def test_the_fields_of_status_stay_and_each_is_documented() -> None:
+    assert {**ServerStatus.__annotations__, **ProcessInfo.__annotations__} == STATUS
+    text = (Path(__file__).parents[3] / "docs" / "operations.md").read_text(encoding="utf-8")
+    table = text[text.index("`status --json` is one object") : text.index("An invite's link carries")]
+    documented = {name for line in table.splitlines() if line.startswith("| `") for name in
+                  re.findall(r"`([a-z_]+)`", line.split("|")[1])}  # fmt: skip
+    assert documented == set(STATUS)
+
+
+def test_status_says_what_each_number_counts() -> None:
+    told = show.status({**status_of(3), "access": "members", "free_bytes": 5 << 30, "database_bytes": 300 << 10})
+    lines = dict(re.split(r": +", line, maxsplit=1) for line in told)
+    assert lines["access"] == "members (accounts only)"
+    assert lines["people"] == "3 online (3 guests, 3 connections), 3 accounts"
+    assert lines["rooms"] == "3 with people in them now, 3 that stay when empty (3 of them without members)"
+    assert lines["messages"] == "3 entries so far (with edits, deletions and reactions), 3 waiting to be stored"
+    assert lines["data"] == "x, database 300 KiB, disk 5.0 GiB free"
+
+
 @pytest.mark.parametrize("number", [0, 1, 2])
 def test_every_sentence_counts_as_people_do(number: int) -> None:
     told = "\n".join(show.status(status_of(number)))
@@ -297,6 +330,52 @@ def test_a_wrong_command_line_is_usage(words: list[str], capsys: pytest.CaptureF
         make_parser().parse_args(words)
     assert end.value.code == AdminExit.USAGE
     assert "usage: securechat-admin" in capsys.readouterr().err
+
+
+QUOTED = [
+    (["kick", "user1", "pc"], '"user1 pc"'),
+    (["ban", "user1", "pc", "--for", "1h"], '"user1 pc"'),
+    (["mute", "--for", "1h", "user1", "pc"], '"user1 pc"'),
+    (["unmute", "my", "old", "pc"], '"my old pc"'),
+    (["unban", "user1", "pc"], '"user1 pc"'),
+    (["sessions", "user1", "pc"], '"user1 pc"'),
+    (["reset-password", "user1", "pc"], '"user1 pc"'),
+    (["delete-user", "user1", "pc", "--messages", "keep"], '"user1 pc"'),
+    (["role", "user1", "pc", "admin"], 'role "user1 pc" admin'),
+    (["announce", "down", "for", "lunch"], '"down for lunch"'),
+    (["mute", "ana", "--reason", "too", "loud"], '"too loud"'),
+    (["mute", "--reason", "too", "loud", "ana"], '"too loud"'),
+    (["certs", "--client", "user1", "pc"], '"user1 pc"'),
+    (["kick", "$a", "b"], "'$a b'"),
+]
+"""All commands that take a name or a text."""
+
+
+@pytest.mark.parametrize(("words", "hint"), QUOTED, ids=lambda each: " ".join(each) if isinstance(each, list) else "")
+def test_a_name_with_blanks_is_shown_in_quotes(words: list[str], hint: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as end:
+        make_parser().parse_args(words)
+    assert end.value.code == AdminExit.USAGE
+    assert f"in quotes: {hint}\n" in (told := capsys.readouterr().err) or f"in quotes, such as {hint}\n" in told
+
+
+def test_every_command_with_a_name_or_a_text_is_tried_with_blanks() -> None:
+    commands = next(action for action in make_parser()._actions if isinstance(action.choices, dict)).choices
+    assert commands is not None
+    taking = {
+        name for name, command in commands.items()
+        if any(action.metavar in {"NAME", "TARGET", "TEXT"} for action in command._actions)
+    }  # fmt: skip
+    assert taking == {words[0] for words, _ in QUOTED}
+
+
+@pytest.mark.parametrize(
+    "words", [["users", "x"], ["status", "--foo"], ["kick", "ana", "--foo"], ["rooms", "prune", "x"]]
+)
+def test_other_surplus_words_are_not_taken_for_a_name(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        make_parser().parse_args(words)
+    assert "quotes" not in capsys.readouterr().err
 
 
 def test_common_options_stand_before_or_after_the_command() -> None:

@@ -221,6 +221,17 @@ def test_an_announcement_is_told() -> None:
     assert "\n" not in text
 
 
+def test_a_notice_for_this_user_alone_is_no_announcement_and_is_safe_to_show() -> None:
+    one = inside()
+    arguments: dict[str, str | int] = {"left": 600, "why": "spam\x1b[2J\nAnnouncement"}
+    one.hear(m.Notice("x", 0, "muted_by_administrator_for_because", arguments))
+    one.hear(m.Notice("From a later server", 0, "stars_not_right"))
+    first, second = said(one)
+    assert first.startswith("You were muted by an administrator for 10 minutes: spam")
+    assert first.isprintable()
+    assert second == "From a later server"
+
+
 # --- what was missed --------------------------------------------------------------------------------------------------
 
 

@@ -8,11 +8,11 @@ from securechat.client import catalogue
 from securechat.client.core import actions
 from securechat.client.core.actions import ModerationVerb
 from securechat.client.core.state import PersonKey, RoomKey
-from securechat.client.ui.commands.parser import holds_secret, read
+from securechat.client.ui.commands.parser import COMMANDS, holds_secret, read
 from securechat.client.ui.commands.results import (
     AddCertificateFile,
     AskPassword,
-    HistoryFromDate,
+    HistoryRequest,
     InputError,
     ParsedInput,
     PrefillInput,
@@ -36,6 +36,11 @@ KNOWN = ("user1", "user1 pc", "Bob")
         ("exit now", actions.SendMessage("exit now", HERE)),
         ("/quit", actions.LeaveChat()),
         ("/help", ShowHelp()),
+        ("/help kick", ShowHelp("/kick")),
+        ("/help /KICK", ShowHelp("/kick")),
+        ("/help dm", ShowHelp("/msg")),
+        ("/help /rooms", ShowHelp("/rooms")),
+        ("/help nosuch", InputError(catalogue.rooms.no_such_help("nosuch", COMMANDS))),
         ("/who", actions.AskWho("ops")),
         ("/who lobby", actions.AskWho("lobby")),
         ("/rooms", actions.AskRooms()),
@@ -162,17 +167,56 @@ def test_a_misspelt_command_about_a_password_warns_of_the_next_lines(line: str) 
     assert meaning.secret
 
 
+NUMBERED = LineNumbers()
+NUMBERED.give(HERE, 7, Message(7, 0, 9, "ann", 0, "x", "ops", reactions=[Reaction("old", [1])]))
+
+
+@pytest.mark.parametrize(
+    "word", ["hello", "hello there", "ok", "+1", "12", "\u043f\u0440\u0438\u0432\u0435\u0442", ":smile:"]
+)
+def test_a_reaction_is_no_word(word: str) -> None:
+    assert read(f"/react 1 {word}", HERE, KNOWN, NUMBERED, 1) == InputError(catalogue.rooms.no_emoji(word))
+    gone = actions.ChangeMessage(HERE, RevisionKind.UNREACT, 7, emoji=word)
+    assert read(f"/react 1 -{word}", HERE, KNOWN, NUMBERED, 1) == gone
+
+
+@pytest.mark.parametrize(
+    "emoji",
+    [
+        "\N{THUMBS UP SIGN}",
+        "\N{THUMBS UP SIGN}\N{EMOJI MODIFIER FITZPATRICK TYPE-4}",
+        "\u2764\ufe0f",
+        "1\ufe0f\u20e3",
+        "\N{REGIONAL INDICATOR SYMBOL LETTER I}\N{REGIONAL INDICATOR SYMBOL LETTER D}",
+        "\U0001f468\u200d\U0001f469\u200d\U0001f467",
+        "\U0001f3f4\U000e0067\U000e0062\U000e0065\U000e006e\U000e0067\U000e007f",
+        "!",
+        "\N{TRADE MARK SIGN}",
+        "\N{INFORMATION SOURCE}\ufe0f",
+    ],
+    ids=ascii,
+)
+def test_every_kind_of_emoji_is_a_reaction(emoji: str) -> None:
+    react = actions.ChangeMessage(HERE, RevisionKind.REACT, 7, emoji=emoji)
+    assert read(f"/react 1 {emoji}", HERE, KNOWN, NUMBERED, 1) == react
+
+
+def test_a_reaction_of_another_client_that_is_a_word_can_be_taken_back() -> None:
+    gone = actions.ChangeMessage(HERE, RevisionKind.UNREACT, 7, emoji="old")
+    assert read("/react 1 old", HERE, KNOWN, NUMBERED, 1) == gone
+
+
 def test_an_unknown_command_names_the_nearest() -> None:
     meaning = read("/hsitory", HERE, KNOWN)
     assert isinstance(meaning, InputError)
     assert "/history" in meaning.sentence
 
 
-@pytest.mark.parametrize("count", ["0", "99999", "10001", "x", "-1", "9" * 30])
+@pytest.mark.parametrize("count", ["0", "99999", "10001", "1x", "-1", "9" * 30])
 def test_history_says_which_numbers_it_takes(count: str) -> None:
     meaning = read(f"/history {count}", HERE, KNOWN)
     assert isinstance(meaning, InputError)
-    assert meaning.sentence == f"Not a number (1-10000) or a date (2026-11-20): {count}"
+    assert meaning.sentence == f"Not a number (1-10000) or a day ({catalogue.rooms.A_DAY}): {count}"
 
 
 def test_an_unknown_command_is_repeated_as_it_was_typed() -> None:
@@ -237,8 +281,13 @@ def numbered() -> LineNumbers:
         ("/unread 2", actions.ShowUnread(2)),
         ("/jump", actions.ShowUnread()),
         ("/around 3", actions.ShowHistory(PersonKey(5), around=72)),
-        ("/history 2026-11-20", HistoryFromDate(HERE, "2026-11-20")),
-        ("/history 2026-11-20 #Dev", HistoryFromDate("dev", "2026-11-20")),
+        ("/history 2026-11-20", HistoryRequest(HERE, date="2026-11-20")),
+        ("/history 2026-11-20 #Dev", HistoryRequest("#Dev", date="2026-11-20")),
+        ("/history Yesterday", HistoryRequest(HERE, date="yesterday")),
+        ("/history monday @ana", HistoryRequest("@ana", date="monday")),
+        ("/history 5 user1 pc", HistoryRequest("user1 pc", 5)),
+        ("/history @ana", HistoryRequest("@ana", 20)),
+        ("/history ana", HistoryRequest("ana", 20)),
         ("/typing", actions.SetTypingNotices()),
         ("/typing off", actions.SetTypingNotices(on=False)),
         ("/topic", actions.AskRoomSettings("ops", topic_only=True)),

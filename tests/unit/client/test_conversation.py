@@ -17,6 +17,7 @@ from securechat.client.core.timing import TYPING_BELIEVED_S, TYPING_NOTICE_S
 from securechat.client.ui.describe import sentence
 from securechat.client.ui.event_rows import MessageRows
 from securechat.client.ui.line_numbers import LineNumbers, NumberedMessage
+from securechat.client.ui.rendering import day_at_ms
 from securechat.errors import ErrorCode
 from tests.support.core_driver import SECRET, ChangingServer, Driver
 
@@ -186,10 +187,10 @@ def test_lines_for_a_room_in_slow_mode_wait_one_by_one_and_the_others_do_not() -
     one.say("b", "ops")
     one.hear(m.Acked(1, 20))
     one.hear(m.Refused(ErrorCode.SLOW_MODE, "wait 5 s", client_id=2, retry_after_s=5.0))
-    assert said(one) == ["Not sent yet, because the room is in slow mode. It is sent in its turn: b"]
+    assert said(one) == ["The room is in slow mode. Waiting to be sent in its turn: b"]
     one.say("c", "ops")
     one.say("elsewhere")
-    assert said(one)[1:] == ["Not sent yet, because the room is in slow mode. It is sent in its turn: c"]
+    assert said(one)[1:] == ["The room is in slow mode. Waiting to be sent in its turn: c"]
     texts = [command.text for command in one.sent if isinstance(command, m.Say)]
     assert texts == ["a", "b", "elsewhere"]
     assert one.core.deadline() == one.now + 5.0
@@ -228,10 +229,107 @@ def test_a_pause_longer_than_anybody_waits_is_told_instead() -> None:
     one = online()
     one.say("a")
     one.hear(m.Refused(ErrorCode.SLOW_MODE, "#lobby is in slow mode; wait 2 h", client_id=1, retry_after_s=7200.0))
-    assert said(one) == ["Not sent. #lobby is in slow mode; wait 2 h: a"]
+    assert said(one) == ["#lobby is in slow mode; wait 2 h. Not sent: a"]
+
+
+# --- direct messages, read back -------------------------------------------------------------------------------------
+
+
+def direct(seq: int, at_ms: int = 0) -> m.Message:
+    return m.Message(seq, 0, ANN.id, ANN.name, at_ms, f"direct {seq}", to=ME.id, to_name="me")
+
+
+def test_direct_messages_are_read_back_by_the_name_of_a_member() -> None:
+    one = online()
+    one.hear(m.Presence("lobby", 2, joined=[ANN]))
+    one.want(actions.ShowDirectHistory("Ann", 2))
+    question = one.sent[-1]
+    assert isinstance(question, m.History)
+    assert (question.peer, question.room, question.limit) == (ANN.id, None, 2)
+    one.hear(m.HistoryPage(question.ref, [direct(3), direct(4)], 4, more=True))
+    [shown] = one.all(events.HistoryLoaded)
+    assert ([each.seq for each in shown.messages], shown.key, shown.more) == ([3, 4], PersonKey(ANN.id), True)
+    one.want(actions.ShowMore())
+    earlier = one.sent[-1]
+    assert isinstance(earlier, m.History)
+    assert (earlier.peer, earlier.before) == (ANN.id, 3)
+
+
+def test_a_stranger_is_looked_up_and_a_day_is_asked_for() -> None:
+    one = online()
+    one.want(actions.ShowDirectHistory("ann", at_ms=500))
+    assert one.sent[-1] == m.Whois(asked(one, m.Whois), "ann")
+    one.hear(m.Found(asked(one, m.Whois), ANN))
+    question = one.sent[-1]
+    assert isinstance(question, m.History)
+    assert (question.peer, question.at) == (ANN.id, 500)
+    one.hear(m.HistoryPage(question.ref, [direct(3, 600)], 3))
+    assert one.all(events.HistoryShown)[0].since_ms == 500
+
+
+@pytest.mark.parametrize("surely", [True, False])
+def test_a_name_that_nobody_has_is_told(surely: bool) -> None:
+    one = online()
+    one.want(actions.ShowDirectHistory("opps", 20, surely=surely))
+    one.hear(m.Refused(ErrorCode.NO_SUCH_PERSON, "x", asked(one, m.Whois), reason="no_such_person"))
+    told = "\n".join(said(one))
+    assert ("There is no person with this name" in told) is surely
+    assert told.endswith("is called: opps") is not surely
+
+
+def test_what_a_guest_wrote_who_is_gone_is_read_back() -> None:
+    one = online()
+    one.hear(m.Presence("lobby", 2, joined=[ANN]))
+    one.hear(m.Presence("lobby", 1, left=[ANN]))
+    one.want(actions.ShowDirectHistory("ann", 20))
+    one.hear(m.Refused(ErrorCode.NO_SUCH_PERSON, "x", asked(one, m.Whois), reason="no_such_person"))
+    question = one.sent[-1]
+    assert isinstance(question, m.History)
+    assert question.peer == ANN.id
+
+
+def test_a_name_that_is_not_found_before_the_connection_breaks_is_told() -> None:
+    one = online()
+    one.want(actions.ShowDirectHistory("ann", 20))
+    one.cut()
+    assert "You are offline. Try again when you are connected" in said(one)
+
+
+@pytest.mark.parametrize(
+    ("days", "first_row"),
+    [
+        ((), "-- There are no messages from 2026-11-20 on"),
+        (("2026-11-22",), "-- There are no messages on 2026-11-20. The next ones are from 2026-11-22"),
+        (("2026-11-20", "2026-11-22"), "[1] ann: direct 0"),
+    ],
+)
+def test_an_empty_day_is_told(days: tuple[str, ...], first_row: str) -> None:
+    one = online()
+    messages = tuple(direct(seq, (day_at_ms(day) or 0) + 3_600_000) for seq, day in enumerate(days))
+    shown = events.HistoryShown(
+        PersonKey(ANN.id), messages, events.HistoryRange.SINCE, more=False, since_ms=day_at_ms("2026-11-20")
+    )
+    rows = [str(row) for row in MessageRows(one.core).rows(shown, 80) or []]
+    assert first_row.removeprefix("[1] ann: ") in rows[0]
+    assert ("no messages" in rows[0].casefold()) == (first_row.startswith("--"))
 
 
 # --- rooms ------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("role", "made", "text"),
+    [
+        ("owner", True, "Joined #ops, a new room, which you own. You are alone here"),
+        (None, True, "Joined #ops, a room that no member owns. You are alone here"),
+        ("owner", False, "Joined #ops. You are alone here"),
+    ],
+)
+def test_a_room_that_the_user_has_made_by_joining_is_called_new(role: str | None, made: bool, text: str) -> None:
+    one = online()
+    one.want(actions.JoinRoom("ops"))
+    one.hear(m.Joined("ops", 0, 1, [ME], asked(one, m.Join), role=role, made=made))
+    assert said(one)[0] == text
 
 
 def test_a_room_shows_its_topic_and_whether_one_may_write_there() -> None:
@@ -495,6 +593,89 @@ def test_nothing_unread_is_not_told_unless_it_was_asked_for() -> None:
     assert said(one) == ["You have no unread messages"]
 
 
+# --- all conversations ------------------------------------------------------------------------------------------------
+
+
+def of_room(name: str, text: str = "hello", **more: object) -> m.ConversationItem:
+    return m.ConversationItem(name, None, 0, 9, ANN, 0, text, **more)  # type: ignore[arg-type]
+
+
+def test_all_conversations_are_asked_for_page_by_page_and_told_once() -> None:
+    one = online()
+    one.want(actions.ListConversations())
+    assert one.sent[-1] == m.AskConversations(asked(one, m.AskConversations))
+    one.hear(m.ConversationList(asked(one, m.AskConversations), [of_room("lobby")], more=True, through_room="lobby"))
+    assert one.sent[-1] == m.AskConversations(asked(one, m.AskConversations), after_room="lobby")
+    one.hear(m.ConversationList(asked(one, m.AskConversations), [of_room("ops", muted_s=None)], more=True, through=4))
+    assert one.sent[-1] == m.AskConversations(asked(one, m.AskConversations), after=4)
+    assert not one.all(events.ConversationsShown), "before all is known, nothing is told"
+    dialogue = m.ConversationItem(peer=ANN, last_seq=8, by=ANN, text="psst", unread=2, first_seq=7)
+    one.hear(m.ConversationList(asked(one, m.AskConversations), [dialogue]))
+    (shown,) = one.all(events.ConversationsShown)
+    assert shown == events.ConversationsShown((of_room("lobby"), of_room("ops", muted_s=None), dialogue), complete=True)
+    assert one.core.name_of(ANN.id) == "ann", "a dialogue makes its other side known"
+
+
+def test_conversations_that_never_end_are_not_asked_for_for_ever() -> None:
+    one = online()
+    one.want(actions.ListConversations())
+    count = 0
+    while any(isinstance(command, m.AskConversations) for command in one.sent):
+        count += 1
+        ref = asked(one, m.AskConversations)
+        one.sent.clear()
+        one.hear(m.ConversationList(ref, [], more=True, through=count))
+    assert count == 100
+    assert [shown.complete for shown in one.all(events.ConversationsShown)] == [False]
+
+
+def test_the_conversations_that_came_are_shown_when_the_next_page_is_refused() -> None:
+    one = online()
+    one.want(actions.ListConversations())
+    one.hear(m.ConversationList(asked(one, m.AskConversations), [of_room("ops")], more=True, through_room="ops"))
+    one.hear(m.Refused(ErrorCode.INTERNAL, "no", asked(one, m.AskConversations)))
+    assert one.all(events.ConversationsShown) == [events.ConversationsShown((of_room("ops"),), complete=False)]
+
+
+def test_an_older_server_that_lists_no_conversations_is_told_as_a_refusal() -> None:
+    one = online()
+    one.want(actions.ListConversations())
+    one.hear(m.Refused(ErrorCode.UNKNOWN_TYPE, "unknown", asked(one, m.AskConversations)))
+    assert [refusal.code for refusal in one.all(events.RequestRefused)] == [ErrorCode.UNKNOWN_TYPE]
+    assert not one.all(events.ConversationsShown)
+
+
+def test_the_last_words_of_ignored_people_are_not_shown() -> None:
+    one = online()
+    one.hear(m.Message(50, 0, ANN.id, ANN.name, 0, "x", "lobby"))
+    one.want(actions.IgnorePerson("ann"))
+    one.want(actions.ListConversations())
+    one.hear(m.ConversationList(asked(one, m.AskConversations), [of_room("ops", cut=True)]))
+    (shown,) = one.all(events.ConversationsShown)
+    assert shown.items == (of_room("ops", ""),)
+
+
+def test_conversations_are_asked_for_again_after_a_lost_connection() -> None:
+    one = account()
+    unread(one)
+    one.want(actions.ListConversations())
+    one.hear(m.ConversationList(asked(one, m.AskConversations), [of_room("ops")], more=True, through_room="ops"))
+    again(one)
+    ref = asked(one, m.AskConversations)
+    assert m.AskConversations(ref, after_room="ops") in one.sent
+    one.hear(m.ConversationList(ref, [of_room("p")]))
+    assert one.all(events.ConversationsShown) == [
+        events.ConversationsShown((of_room("ops"), of_room("p")), complete=True)
+    ]
+
+
+def test_without_a_connection_conversations_are_not_asked_for() -> None:
+    one = online()
+    one.cut()
+    one.want(actions.ListConversations())
+    assert one.all(events.ActionRejected)
+
+
 def reads(one: Driver) -> list[m.Read]:
     one.now += 60.0
     one.take(one.core.tick(one.now))
@@ -624,7 +805,7 @@ def test_a_line_that_the_server_does_not_know_is_told_as_that() -> None:
     one = online()
     one.want(actions.ChangeMessage(one.core.room("lobby"), m.RevisionKind.EDIT, 1, "new"))
     one.hear(m.Refused(ErrorCode.UNKNOWN_TYPE, "there is no such type", client_id=1))
-    assert said(one) == ["Not sent. This server does not support that yet: (edit) new"]
+    assert said(one) == ["This server does not support that yet. Not sent: (edit) new"]
     assert one.core.unsent == ()
 
 

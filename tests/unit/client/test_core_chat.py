@@ -140,7 +140,7 @@ def test_an_absent_person_is_refused_with_name_text_and_the_servers_words() -> N
     driver.hear(m.Refused(ErrorCode.NO_SUCH_PERSON, "nobody has this name", driver.sent[-1].ref))
     [refused] = driver.all(events.MessageRefused)
     assert (refused.message.to, refused.message.text, refused.text) == ("nobody", "hi", "nobody has this name")
-    assert sentence(refused, driver.core.current, 1) == "Not sent to nobody. Nobody has this name: hi"
+    assert sentence(refused, driver.core.current, 1) == "Nobody has this name. Not sent to nobody: hi"
     assert driver.core.unsent == ()
     assert not driver.all(events.RequestRefused)
 
@@ -178,7 +178,7 @@ def _reach(driver: Driver, phase: ConnectionPhase) -> None:
         ("/rooms", "You are offline. Try again when you are connected"),
         ("/history", "You are offline. Try again when you are connected"),
         ("/ignore stranger", "You are offline. Try again when you are connected"),
-        ("/nick a:b", "A name cannot contain ':'. Choose one without it: a:b"),
+        ("/nick a:b", "A name cannot contain ':'. Choose one without it. Not accepted: a:b"),
     ],
 )
 @pytest.mark.parametrize(
@@ -234,7 +234,7 @@ def test_a_name_chosen_while_away_is_asked_for_once_back_and_a_refusal_keeps_the
     assert (hello.name, nick.name) == ("me", "you")
     driver.hear(m.Refused(ErrorCode.NAME_IN_USE, "taken", nick.ref))
     [refused] = driver.all(events.RenameRefused)
-    assert sentence(refused, driver.core.current, 1) == "This name is taken. Choose another one: you"
+    assert sentence(refused, driver.core.current, 1) == 'The name "you" is taken. Choose another one'
     assert driver.core.me.name == "me"
 
 

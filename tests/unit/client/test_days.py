@@ -16,7 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from securechat.client.core import actions
-from securechat.client.ui.rendering import day_at_ms, local_date, local_days
+from securechat.client.ui.rendering import day_at_ms, is_day, local_date, local_days
 from securechat.model import Say, Search, SearchPage
 from tests.support.hub_rig import HubRig
 from tests.unit.client.test_interaction import interaction
@@ -35,6 +35,39 @@ def zone(monkeypatch: pytest.MonkeyPatch) -> Iterator[SetZone]:
     yield put
     monkeypatch.undo()
     time.tzset()
+
+
+MONDAY_NOON = dt.datetime(2026, 11, 23, 12, tzinfo=dt.UTC)
+
+
+class Noon(dt.datetime):
+    """The clock stands at noon of a Monday."""
+
+    @classmethod
+    def now(cls, tz: dt.tzinfo | None = None) -> Noon:
+        return cls.fromtimestamp(MONDAY_NOON.timestamp(), tz)
+
+
+@pytest.mark.parametrize(
+    ("word", "day"),
+    [
+        ("today", "2026-11-23"),
+        ("yesterday", "2026-11-22"),
+        ("sunday", "2026-11-22"),
+        ("Saturday", "2026-11-21"),
+        ("tuesday", "2026-11-17"),
+        ("monday", "2026-11-16"),
+    ],
+)
+def test_a_day_has_a_name(word: str, day: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(dt, "datetime", Noon)
+    assert is_day(word)
+    assert day_at_ms(word) == day_at_ms(day) is not None
+
+
+@pytest.mark.parametrize("word", ["tomorrow", "mon", "2026", "2026-11", "26-11-20", "ana", ""])
+def test_other_words_are_no_days(word: str) -> None:
+    assert not is_day(word)
 
 
 def asked(line: str) -> actions.FindMessages:
@@ -123,3 +156,22 @@ def test_the_server_takes_the_users_days(zone: SetZone) -> None:
     assert hits("tea before:2026-11-29") == hits("tea after:2026-11-30") == 0
     rig.do(ann, Search(2, "after:2026-11-29"))
     assert ann.last(SearchPage).hits == [], "without a word of the client a day is in UTC"
+
+
+ODD_ZONES = ("AAA24:59:59", "AAA-24:59:59", "Foo/Bar", ":/etc/passwd", "", "A")
+"""The first two are more than a day from UTC, which Python shows nothing in; the others mean UTC, or anything."""
+
+
+@pytest.mark.parametrize("name", ODD_ZONES)
+def test_a_day_begins_where_the_lines_show_it_in_an_odd_zone_too(zone: SetZone, name: str) -> None:
+    zone(name)
+    begin_ms = day_at_ms("2026-11-29")
+    assert begin_ms is not None
+    assert (local_date(begin_ms), local_date(begin_ms - 1)) == ("2026-11-29 00:00", "2026-11-28 23:59")
+    if "24:59" in name:
+        assert begin_ms == utc_ms(2026, 11, 29)
+    today = asked("/search word after:today").since_ms
+    assert today is not None
+    calendar = local_days()
+    assert today == calendar.today_ms <= int(time.time() * 1000) < today + 2 * 86_400_000
+    assert local_date(today).endswith(" 00:00")

@@ -9,6 +9,7 @@ from securechat.client.catalogue.names import capital, listed, quoted
 from securechat.client.catalogue.translation import refusal_sentence
 from securechat.client.core import actions, events
 from securechat.client.core.actions import ModerationVerb
+from securechat.client.core.arrivals import ArrivalTracker
 from securechat.client.ui.describe import EventText, sentence
 from securechat.errors import ErrorCode
 from securechat.text.refusals import REASONS, fields
@@ -109,6 +110,50 @@ def test_leaving_another_room_does_not_change_the_active_one(shown: Shown) -> No
     shown.want(actions.LeaveRoom("ops"))
     shown.hear(m.Left("ops", shown.driver.sent[-1].ref))  # type: ignore[union-attr]
     assert shown.news() == ["You left #ops"]
+
+
+# --- coming and leaving -----------------------------------------------------------------------------------------------
+
+
+DAN = m.Person(9, "dan")
+
+
+@pytest.mark.parametrize("rooms", [("lobby", "ops"), ("ops", "lobby")])
+def test_who_comes_to_the_server_is_told_once(shown: Shown, rooms: tuple[str, str]) -> None:
+    for room in rooms:
+        shown.hear(m.Presence(room, 4, joined=[DAN]))
+    assert len(shown.news()) == 1
+
+
+def test_who_leaves_the_server_is_told_once_and_not_as_leaving_a_room(shown: Shown) -> None:
+    shown.driver.now += 10
+    shown.want(actions.JoinRoom("ops"))
+    shown.news()
+    shown.hear(m.Presence("lobby", 2, left=[ANN]))
+    shown.hear(m.Presence("ops", 1, left=[ANN, CARL]))
+    assert shown.news() == ["ann left", "carl left"]
+
+
+def test_who_comes_into_a_room_or_leaves_it_later_is_told(shown: Shown) -> None:
+    shown.want(actions.JoinRoom("lobby"))
+    shown.news()
+    shown.hear(m.Presence("lobby", 4, joined=[DAN]))
+    shown.driver.now += 2
+    shown.hear(m.Presence("ops", 4, joined=[DAN]))
+    shown.hear(m.Presence("ops", 3, left=[DAN]))
+    shown.hear(m.Presence("lobby", 3, left=[DAN]))
+    shown.hear(m.Presence("lobby", 4, joined=[DAN]))
+    assert shown.news() == ["dan joined", "dan joined #ops", "dan left #ops", "dan left", "dan joined"]
+
+
+def test_those_who_came_are_not_remembered_for_ever() -> None:
+    tracker = ArrivalTracker()
+    for number in range(20_000):
+        tracker.news([m.Person(number, "x")], 1.0, in_lobby=bool(number % 2))
+    assert len(tracker._since) + len(tracker._elsewhere) <= 20_002
+    tracker.news([DAN], 3.0, in_lobby=True)
+    tracker.news([DAN], 3.0, in_lobby=False)
+    assert len(tracker._since) + len(tracker._elsewhere) == 2
 
 
 # --- names ------------------------------------------------------------------------------------------------------------

@@ -61,6 +61,51 @@ def test_a_day_and_a_file_are_looked_up() -> None:
     assert "\x1b" not in missing.notice
 
 
+@pytest.mark.parametrize(
+    ("line", "action"),
+    [
+        ("/history @ana", actions.ShowDirectHistory("ana", 20)),
+        ('/history 5 "user1 pc"', actions.ShowDirectHistory("user1 pc", 5, surely=False)),
+        ("/history ana", actions.ShowDirectHistory("ana", 20, surely=False)),
+    ],
+)
+def test_a_history_may_be_of_direct_messages(line: str, action: actions.Action) -> None:
+    assert interaction().take(line) == InputResult(action)
+
+
+def test_a_room_that_the_user_is_in_goes_before_a_person_of_its_name() -> None:
+    one = interaction()
+    lobby, ops = one._core.room("lobby"), one._core.room("ops")
+    assert one.take("/history 5 lobby") == InputResult(actions.AskHistory(lobby, 5))
+    assert one.take("/history 5 #ops") == InputResult(actions.AskHistory(ops, 5))
+    assert one.take("/history 5 @lobby") == InputResult(actions.ShowDirectHistory("lobby", 5))
+    by_day = one.take("/history today lobby").action
+    assert isinstance(by_day, actions.ShowHistory)
+    assert by_day.target == lobby
+    direct = one.take("/history today ana").action
+    assert direct == actions.ShowDirectHistory("ana", 0, by_day.at_ms, surely=False)
+
+
+@pytest.mark.parametrize("line", ["/history #a b", "/history @a:b", "/history 5 a:b", "/history today #"])
+def test_what_can_be_no_room_and_no_name_is_refused(line: str) -> None:
+    result = interaction().take(line)
+    assert result.refused
+    assert "Not accepted: " in result.notice
+
+
+def test_what_is_no_filter_is_told_once_and_searched_for() -> None:
+    one = interaction()
+    first = one.take("/search to:ana printer form:budi")
+    assert first.notice == catalogue.rooms.unknown_filters(["to", "form"])
+    assert isinstance(first.action, actions.FindMessages)
+    assert first.action.query == "to:ana printer form:budi"
+    assert one.take("/search to:ana").notice == ""
+    assert one.take("/search form:x on:y").notice == catalogue.rooms.unknown_filters(["on"])
+    for at in range(100):
+        one.take(f"/search {'abcdefghij'[at // 10]}{'abcdefghij'[at % 10]}:x")
+    assert len(one._told_filters) == 20
+
+
 def test_passwords_are_asked_for_one_after_the_other_where_nothing_shows() -> None:
     one = interaction()
     assert one.take("/register") == InputResult()

@@ -21,7 +21,7 @@ from securechat.client.ui.rendering import (
     safe_sign,
     tail_line,
 )
-from securechat.model import Deleted, Edited, Hit, Message, Reacted, Reaction
+from securechat.model import Deleted, Edited, Hit, Message, Person, Reacted, Reaction
 from securechat.text.names import FORBIDDEN_IN_NAMES
 from securechat.text.sanitize import CONTINUATION_MARK, width
 
@@ -183,6 +183,29 @@ def test_json_has_the_new_fields_where_there_is_something_in_them() -> None:
     }
     change = json.loads(change_json(Reacted(9, 7, 3, "ann", 0, "lobby", sign="+", on=False)))
     assert (change["change"], change["target"], change["sign"], change["on"]) == ("reacted", 7, "+", False)
+
+
+def test_words_of_a_moderator_are_not_shown_as_the_authors() -> None:
+    """In rows, quotes, hits, lines and JSON; no name can bring the comma that ends the mark."""
+    mod = Person(5, "mod")
+    edited = message("mod's", edited=9, edited_by=mod)
+    deleted = message("", deleted=9, deleted_by=mod)
+    assert message_rows(edited, 80, number=4)[0].endswith(" [4 edited by mod] ann: mod's")
+    assert message_rows(edited, 80)[0].endswith(" [edited by mod] ann: mod's")
+    assert message_rows(deleted, 80, number=4)[0].endswith(" [4 deleted by mod] ann")
+    assert quote_row(edited, 4, 80).endswith("[4 edited by mod] ann: mod's")
+    assert quote_row(deleted, 4, 80).endswith("[4 deleted by mod] ann")
+    assert "[4 edited by mod] #lobby ann: mod's" in hit_rows(Hit(edited, []), 80, 4)[0]
+    assert tail_line(edited) == "/edited by mod, ann: mod's"
+    assert tail_line(deleted, number=4) == "[4] /deleted by mod, ann"
+    assert tail_line(message("mine", edited=9)) == "ann: mine"
+    assert json.loads(json_line(edited))["edited_by"] == {"id": 5, "name": "mod"}
+    assert json.loads(json_line(deleted))["deleted_by"] == {"id": 5, "name": "mod"}
+    nameless = message("mod's", edited=9, edited_by=Person(5, ""))
+    assert tail_line(nameless) == "/edited by /deleted account/, ann: mod's"
+    spaced = message("mod's", edited=9, edited_by=Person(5, "x] bob"))
+    assert message_rows(spaced, 80, number=4)[0].endswith(' [4 edited by "x] bob"] ann: mod\'s')
+    assert "," in FORBIDDEN_IN_NAMES
 
 
 def test_a_sign_cannot_pass_for_another_persons() -> None:

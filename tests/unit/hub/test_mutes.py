@@ -13,6 +13,7 @@ from securechat.limits import Limits
 from securechat.model import (
     Acked,
     AddCertificate,
+    AskConversations,
     AskPeople,
     AskRoom,
     AskUnread,
@@ -110,6 +111,7 @@ class Scene:
             Rooms: Rooms(ref=R),
             AskRoom: AskRoom(ref=R, room="ops"),
             AskUnread: AskUnread(ref=R),
+            AskConversations: AskConversations(ref=R),
             Read: Read(seq=1, room="ops"),
             Register: Register(ref=R, password=PASSWORD),
             ChangePassword: ChangePassword(ref=R, old=PASSWORD, new="another good one"),

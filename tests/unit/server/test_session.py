@@ -203,6 +203,34 @@ def test_over_the_rate_it_is_told_once_not_read_and_loses_nothing() -> None:
     assert len(link.of(Throttled)) == 2  # a new excess is told again
 
 
+def test_a_burst_that_comes_in_several_reads_is_told_once_that_it_is_throttled() -> None:
+    """Found by an independent client: `throttled` came four times in one burst."""
+    bench = Bench(Limits(message_burst=3, message_rate=2), rates=True)
+    link = bench.member()
+    rest = [[Say(number, "lobby", str(number)) for number in range(first, first + 3)] for first in range(1, 13, 3)]
+    for _ in range(60):
+        if rest and not link.paused:  # more is read when all that was read is handled
+            link.receive(*rest.pop(0))
+        bench.pass_time(0.25)
+    assert [message.text for message in link.of(Message)] == [str(n) for n in range(1, 13)]  # type: ignore[attr-defined]
+    assert not link.paused
+    assert len(link.of(Throttled)) == 1
+    bench.pass_time(30)
+    link.receive(*[Say(number, "lobby", str(number)) for number in range(13, 17)])
+    assert len(link.of(Throttled)) == 2
+
+
+def test_a_long_pause_is_told_though_a_short_one_was_told_just_before() -> None:
+    """Whoever trusts the first number would take the server for dead."""
+    bench = Bench(Limits(message_burst=2, message_rate=2, byte_burst=1000, byte_rate=100), rates=True)
+    link = bench.member()
+    link.receive(*[Say(number, "lobby", str(number)) for number in range(1, 4)])
+    assert [event.retry_after_s < 5 for event in link.of(Throttled)] == [True]  # type: ignore[attr-defined]
+    bench.pass_time(1.0)
+    link.receive(Say(4, "lobby", "x" * 3000))
+    assert [event.retry_after_s > 5 for event in link.of(Throttled)] == [False, True]  # type: ignore[attr-defined]
+
+
 def test_bytes_count_too() -> None:
     bench = Bench(Limits(byte_burst=1000, byte_rate=500), rates=True)
     link = bench.member()

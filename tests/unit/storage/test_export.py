@@ -8,10 +8,12 @@ import pytest
 from securechat.errors import LogError
 from securechat.limits import Limits
 from securechat.model import Draft, Revision, RevisionKind
+from securechat.records.rooms import PutRoom, RoomRecord
 from securechat.storage.sqlite.migrations import MIGRATIONS, migrate
 from securechat.storage.sqlite.store import DATABASE, SqliteStore
+from securechat.storage.store import ApplyChanges
 from securechat.storage.tools.backup import Snapshot
-from securechat.storage.tools.export import export_room, room_sizes
+from securechat.storage.tools.export import export_room, has_room, room_sizes
 
 EDIT, DELETE, REACT, _ = RevisionKind
 
@@ -56,22 +58,57 @@ def test_a_room_is_exported_as_it_is_now(snapshot):
     assert room_sizes(snapshot.connection) == [("lobby", 3), ("ops", 1)]
 
 
+def test_who_edited_or_deleted_is_exported_unless_it_was_the_author(tmp_path):
+    store = SqliteStore(tmp_path, Limits(), wall_ms=lambda: 1_000)
+    store.open()
+    store.apply([Draft(1, "ann", 1, "ann's", "lobby"), Draft(1, "ann", 2, "ann's", "lobby")])
+    store.apply(
+        [
+            Revision(EDIT, 9, "mod", 1, 1, "lobby", text="mod's", any_author=True),
+            Revision(DELETE, 9, "mod", 2, 2, "lobby", any_author=True),
+        ]
+    )
+    with Snapshot(tmp_path / DATABASE) as snapshot:
+        edited, deleted = export_room(snapshot.connection, "lobby")
+    store.close()
+    mod = {"sender_id": 9, "name": "mod"}
+    assert (edited["name"], edited["text"], edited["edited_by"]) == ("ann", "mod's", mod)
+    assert (deleted["text"], deleted["deleted_by"]) == ("", mod)
+
+
 def test_rows_come_one_by_one(snapshot):
     rows = export_room(snapshot.connection, "lobby")
     assert next(rows)["seq"] == 1
     rows.close()
 
 
+def test_a_room_is_there_with_a_message_or_a_record_and_the_lobby_always(snapshot, tmp_path):
+    assert [has_room(snapshot.connection, room) for room in ("lobby", "ops", "nowhere")] == [True, True, False]
+    assert list(export_room(snapshot.connection, "nowhere")) == []
+    store = SqliteStore(tmp_path / "other", Limits(), wall_ms=lambda: 1_000)
+    store.open()
+    store.apply([ApplyChanges([PutRoom(RoomRecord(1, "quiet"))])])
+    with Snapshot(tmp_path / "other" / DATABASE) as other:
+        rooms = ("lobby", "quiet", "ops")
+        assert [(has_room(other.connection, room), list(export_room(other.connection, room))) for room in rooms] == [
+            (True, []),
+            (True, []),
+            (False, []),
+        ]
+    store.close()
+
+
 def test_what_cannot_be_exported_is_said(snapshot, tmp_path):
-    with pytest.raises(LogError, match="no room #nowhere"):
-        next(export_room(snapshot.connection, "nowhere"))
     old = apsw.Connection(str(tmp_path / "old.db"))
     migrate(old, MIGRATIONS[:-1])
-    with pytest.raises(LogError, match="start the server once"):
-        next(export_room(old, "lobby"))
+    for act in (has_room, lambda *asked: next(export_room(*asked))):
+        with pytest.raises(LogError, match="start the server once"):
+            act(old, "lobby")
     other = apsw.Connection(str(tmp_path / "other.db"))
     other.execute(f"PRAGMA user_version = {len(MIGRATIONS)}")
     with pytest.raises(LogError, match="cannot be read"):
         next(export_room(other, "lobby"))
+    with pytest.raises(LogError, match="cannot be read"):
+        has_room(other, "ops")
     old.close()
     other.close()

@@ -163,3 +163,27 @@ def test_messages_from_the_future_are_told_until_the_clock_has_passed_them():
         assert [began for _, began in told] == [True, False]
     finally:
         type(store).newest_at_ms = kept
+
+
+def test_a_commit_tells_of_messages_from_the_future_once_a_second():
+    told, now_ms, now_s = [], 2_000_000_000_000, 0.0
+    store = MemoryStore(LIMITS, wall_ms=lambda: now_ms)
+    committer = GroupCommitter(
+        store,
+        LIMITS,
+        lambda: 10_000_000,
+        lambda: now_s,
+        report=lambda *said: told.append(said),
+        wall_ms=lambda: now_ms,
+    )
+    committer.commit([(say(1), None)])
+    now_ms -= 2 * FUTURE_MS  # the clock was ahead, and is set right
+    committer.commit([(say(2), None)])
+    assert told == []
+    now_s += LOOK_EVERY_S
+    committer.commit([(say(3), None)])
+    committer.commit([(say(4), None)])
+    assert [began for _, began in told] == [True]
+    now_ms, now_s = now_ms + 2 * FUTURE_MS, now_s + LOOK_EVERY_S
+    committer.commit([(say(5), None)])
+    assert [began for _, began in told] == [True, False]

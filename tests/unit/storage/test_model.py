@@ -8,7 +8,7 @@ from securechat.limits import Limits, PageLimits
 from securechat.model import Draft, Revision, RevisionKind
 from securechat.records.accounts import Account, Drop, EraseSender, Put
 from securechat.records.log import Appended
-from securechat.records.queries import HistoryQuery, UnreadQuery
+from securechat.records.queries import ConversationQuery, HistoryQuery, UnreadQuery
 from securechat.records.rooms import (
     DropMembership,
     DropRoom,
@@ -195,6 +195,13 @@ def test_they_agree_about_conversations(tmp_path, seed, monkeypatch):
         )  # fmt: skip
         ours, theirs = (each.unread(asked) for each in both)
         assert ours == theirs, asked
+        floors = tuple((room, chance.seq()) for room, _ in rooms[:2])
+        listed = ConversationQuery(
+            asked.sender_id, rooms, asked.up_to, floors, asked.after, asked.limit, asked.looks,
+            is_counted=chance.rng.random() < 0.8,
+        )  # fmt: skip
+        ours, theirs = (each.conversations(listed) for each in both)
+        assert ours == theirs, listed
     assert appended > 200, "the dice said no too often to prove anything"
     with Snapshot(tmp_path / DATABASE) as snapshot:
         findings = damage(snapshot, lambda _: None)

@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from securechat.errors import ErrorCode, Refusal
-from securechat.text.search_query import ParsedSearch, parse, utc_days
+from securechat.text.search_query import ParsedSearch, parse, unknown_filters, utc_days
 
 NOW_MS = 1_795_179_600_123  # 2026-11-20 13:00 UTC
 DAY_MS = 86_400_000
@@ -93,3 +93,19 @@ def test_any_text_is_a_search_or_refused(text):
         assert found != ParsedSearch()
         assert all(found.senders)
         assert all(found.rooms)
+
+
+@pytest.mark.parametrize(
+    ("typed", "names"),
+    [
+        ("to:ana form:budi TO:x", ["to", "form"]),
+        ("to: ana", ["to"]),
+        ('by:"user1 pc"', ["by"]),
+        ("from:ana in:#ops before:2026 after:2026 has:link", []),
+        ("https://example.org std::move 12:30 a:b note:-) mailto:", ["mailto"]),
+        ("localhost:8443 see:@ana since:2026-11", ["see", "since"]),
+        ('"to:ana" from:"to:ana"', []),
+    ],
+)
+def test_what_looks_like_a_filter_and_is_none_is_named(typed: str, names: list[str]) -> None:
+    assert unknown_filters(typed) == names

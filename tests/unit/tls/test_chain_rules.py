@@ -212,6 +212,30 @@ def test_names(openssl: Maker) -> None:
     assert told is not None and "DNS:192.0.2.7" in told.detail
 
 
+@pytest.mark.parametrize(
+    ("extension", "holds"),
+    [
+        ("subjectAltName=URI:https://chat.example.org/", "holds a URI;"),
+        ("subjectAltName=email:ana@example.org", "holds an e-mail address;"),
+        ("subjectAltName=URI:x:y,email:ana@example.org,RID:1.2.3", "holds a URI, an e-mail address, a registered ID;"),
+        ("subjectAltName=otherName:1.3.6.1.5.5.7.8.5;UTF8:chat", "holds a name of another kind;"),
+        ("subjectAltName=DNS:192.0.2.7", "holds an address as a DNS name;"),
+        ("2.5.29.17=DER:30:02:82:00", "holds an empty DNS name;"),
+        ("2.5.29.17=DER:30:00", "holds nothing;"),
+    ],
+)
+def test_a_certificate_that_names_no_host(openssl: Maker, extension: str, holds: str) -> None:
+    """Looked through: every kind of GeneralName (RFC 5280 section 4.2.1.6); a common name alone is in `test_names`."""
+    openssl.issue("nowhere", "Root", extension)
+    told = refused(openssl.file("nowhere", "Root"))
+    assert "the certificate names no host" in told
+    assert holds in told
+    _, _, advice = told.partition("make it anew with -addext ")
+    openssl.issue("somewhere", "Root", advice.partition(",")[0])
+    path = openssl.file("somewhere", "Root", name="somewhere.pem")
+    assert connect(path, load_ca_file(openssl.folder / "Root.crt"), "chat.example.org") is None
+
+
 def test_a_certificate_for_clients(openssl: Maker) -> None:
     openssl.issue("user", "Root", SAN, "extendedKeyUsage=clientAuth")
     assert "is not for servers" in refused(openssl.file("user", "Root"))

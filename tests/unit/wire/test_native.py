@@ -105,6 +105,55 @@ class OlderClosing(
     retry_after_s: float | None = None
 
 
+DEEP = 1900
+"""Far beyond what is decoded, within a hello's frame."""
+
+
+@pytest.mark.parametrize("after_hello", [False, True])
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"[" * DEEP,
+        b"[" * DEEP + b"]" * DEEP,
+        b'{"a":' * (DEEP // 3),
+        b'{"t":"say","cid":1,"room":"lobby","text":"x","z":' + b"[" * DEEP + b"]" * DEEP + b"}",
+        b'{"t":"say","z":' + b"[" * DEEP,
+        b'{"t":' + b"[" * DEEP + b"]" * DEEP + b"}",
+        b'"\\ud800' + b"[" * DEEP,
+    ],
+    ids=["open", "closed", "objects", "unknown field", "cut", "type", "half a character"],
+)
+def test_what_is_nested_too_deep_is_no_json_to_either_side_at_any_time(body: bytes, after_hello: bool) -> None:
+    assert len(body) <= MAX_HELLO_FRAME_BYTES
+    server = NativeServerCodec()
+    if after_hello:
+        server.hello_accepted()
+    server.receive_data(frame(body))
+    with pytest.raises(RemoteProtocolError) as told:
+        server.next_command()
+    assert (told.value.code, told.value.reason) == (ErrorCode.BAD_FRAME, "frame_not_json")
+    client = NativeClientCodec()
+    client.receive_data(frame(body))
+    with pytest.raises(RemoteProtocolError) as heard:
+        client.next_event()
+    assert heard.value.code is ErrorCode.BAD_FRAME
+
+
+@pytest.mark.parametrize("after_hello", [False, True])
+@pytest.mark.parametrize("field", [b'"t":"say","cid":"x"', b'"t":"of later"'])
+def test_nesting_behind_a_field_that_is_refused_is_refused_with_it_at_any_time(field: bytes, after_hello: bool) -> None:
+    server = NativeServerCodec()
+    if after_hello:
+        server.hello_accepted()
+    server.receive_data(
+        frame(b"{" + field + b',"z":' + b"[" * DEEP + b"]" * DEEP + b"}") + frame(b'{"t":"ping","n":7}')
+    )
+    with pytest.raises(FrameRefused) as told:
+        server.next_command()
+    assert told.value.reason == "field_invalid"
+    assert server.next_command() == Ping(7)
+
+
 def test_an_older_client_reads_the_text_of_a_refusal_with_a_reason() -> None:
     refusal = refusal_for("too_many_reactions", most=20)
     read = msgspec.json.decode(NATIVE.encode(Refused.of(refusal, client_id=3))[HEADER_BYTES:], type=OlderRefused)

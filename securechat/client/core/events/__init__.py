@@ -38,11 +38,13 @@ from securechat.client.core.events.connection import (
     EndReason,
     HistoryReset,
     LeavingChat,
+    NoticeShown,
     RateLimited,
     Reconnecting,
     StateNotSaved,
 )
 from securechat.client.core.events.messages import (
+    ConversationsShown,
     HistoryLoaded,
     HistoryRange,
     HistoryShown,
@@ -109,6 +111,7 @@ UiEvent: TypeAlias = (
     | HistoryReset
     | RateLimited
     | AnnouncementShown
+    | NoticeShown
     | StateNotSaved
     | LeavingChat
     | ClientEnded
@@ -118,6 +121,7 @@ UiEvent: TypeAlias = (
     | HistoryShown
     | SearchShown
     | UnreadShown
+    | ConversationsShown
     | ReadOnOtherDevice
     | IgnoreChanged
     | MessageWaiting
@@ -158,6 +162,7 @@ __all__ = [
     "CertificatesShown",
     "ClientEnded",
     "ConnectionLost",
+    "ConversationsShown",
     "DeferredKind",
     "Disconnect",
     "DisconnectReason",
@@ -188,6 +193,7 @@ __all__ = [
     "NameKept",
     "NameNeeded",
     "NameRefused",
+    "NoticeShown",
     "PasswordNeeded",
     "PasswordTemporary",
     "PendingMessage",

@@ -80,6 +80,19 @@ class AnnouncementShown(Struct, frozen=True):
     sent_at_ms: int
 
 
+class NoticeShown(Struct, frozen=True):
+    """A notice to this user alone, such as that an administrator has muted them.
+
+    Attributes:
+        text: the server's English sentence.
+        reason, arguments: what it was made from.
+    """
+
+    text: str
+    reason: str
+    arguments: Mapping[str, str | int]
+
+
 class StateNotSaved(Struct, frozen=True):
     """State that should be kept on this machine could not be written."""
 

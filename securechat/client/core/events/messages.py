@@ -1,4 +1,4 @@
-"""UI events about messages: shown, changed, sent, read back from history, found, unread."""
+"""UI events about messages: shown, changed, sent, read back from history, found, unread, listed by conversation."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from securechat.client.core.state import ConversationId
 from securechat.errors import ErrorCode
-from securechat.model import Hit, Message, MessageChange, Person, RevisionKind, UnreadItem
+from securechat.model import ConversationItem, Hit, Message, MessageChange, Person, RevisionKind, UnreadItem
 
 
 class MessageChangeRequest(Struct, frozen=True):
@@ -98,12 +98,21 @@ class HistoryRange(Enum):
 
 
 class HistoryShown(Struct, frozen=True):
-    """A part of a conversation, oldest first; ``more`` tells that others follow."""
+    """A part of a conversation, oldest first.
+
+    Attributes:
+        key: the conversation.
+        messages: the part.
+        history_range: what was asked for.
+        more: whether others follow.
+        since_ms: the time from which on it was asked for, milliseconds since the epoch, UTC; None for another question.
+    """
 
     key: ConversationId
     messages: tuple[Message, ...]
     history_range: HistoryRange
     more: bool
+    since_ms: int | None = None
 
 
 class SearchShown(Struct, frozen=True):
@@ -120,6 +129,21 @@ class UnreadShown(Struct, frozen=True):
 
     items: tuple[UnreadItem, ...]
     asked: bool
+
+
+class ConversationsShown(Struct, frozen=True):
+    """All rooms of the user by name, then all dialogues by sender_id.
+
+    The text of a last message may contain any character: show it through sanitize.visible. It is left out where its
+    sender is ignored.
+
+    Attributes:
+        items: one for each.
+        complete: whether these are all; false where the server answered for a part of them only.
+    """
+
+    items: tuple[ConversationItem, ...]
+    complete: bool
 
 
 class ReadOnOtherDevice(Struct, frozen=True):

@@ -27,6 +27,7 @@ class RejectReason(Enum):
     NOTHING_MORE = "nothing_more"
     NOTHING_UNREAD = "nothing_unread"
     NOT_THERE = "not_there"
+    NO_CONVERSATION = "no_conversation"
 
 
 class ActionRejected(Struct, frozen=True):

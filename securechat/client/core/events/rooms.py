@@ -22,6 +22,8 @@ class RoomJoined(Struct, frozen=True):
         topic: its topic.
         read_only: whether only moderators and owners may write.
         archived: whether it is archived.
+        made: whether joining it has made it.
+        owned: whether the user owns it.
     """
 
     room: str
@@ -32,6 +34,8 @@ class RoomJoined(Struct, frozen=True):
     topic: str = ""
     read_only: bool = False
     archived: bool = False
+    made: bool = False
+    owned: bool = False
 
 
 class RoomLeft(Struct, frozen=True):

@@ -6,14 +6,16 @@ A command names a message by the number beside it; by default it is the last own
 from __future__ import annotations
 
 import re
+import unicodedata
 
 from securechat.client import catalogue
 from securechat.client.catalogue.help_pages import usage
 from securechat.client.core import actions
 from securechat.client.core.message_changes import has_reacted
 from securechat.client.core.state import ConversationId
-from securechat.client.ui.commands.results import HistoryFromDate, InputError, ParsedInput, PrefillInput
+from securechat.client.ui.commands.results import HistoryRequest, InputError, ParsedInput, PrefillInput
 from securechat.client.ui.line_numbers import LineNumbers, NumberedMessage
+from securechat.client.ui.rendering import is_day
 from securechat.limits import MAX_SIGN_CHARS
 from securechat.model import RevisionKind
 from securechat.text.sanitize import visible
@@ -24,7 +26,8 @@ HISTORY_DEFAULT = 20
 HISTORY_MOST = 10_000
 """The most messages of /history: 50 pages, a few MB."""
 _NUMBER = re.compile(r"\[?([0-9]{1,9})\]?(?:\s|$)")
-_DAY = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2})(?:\s+(\S+))?$")
+_LETTER_EMOJI = re.compile("[0-9#*]\ufe0f?\u20e3|\u2139\ufe0f?")
+"""The emoji with a letter or digit in them (UTS #51): keycaps, and the letter i as a sign of information."""
 _LONGEST_QUERY = 500
 """The most characters of a Search (model.Search)."""
 
@@ -123,7 +126,15 @@ def _react(rest: str, numbers: LineNumbers, me: int) -> ParsedInput:
     if named is None or not sign or len(sign) > MAX_SIGN_CHARS:
         return InputError(usage("/react"))
     away = away or (named.message is not None and has_reacted(named.message, sign, me))
+    if not away and is_word(sign):
+        return InputError(catalogue.rooms.no_emoji(sign))
     return actions.ChangeMessage(named.key, RevisionKind.UNREACT if away else RevisionKind.REACT, named.seq, emoji=sign)
+
+
+def is_word(sign: str) -> bool:
+    """Tell whether a reaction is a plain word or number, rather than an emoji or a mark such as ``!``."""
+    bare = _LETTER_EMOJI.sub("", sign)
+    return any(unicodedata.category(char)[0] == "L" or char.isdecimal() for char in bare)
 
 
 def _around(rest: str, numbers: LineNumbers) -> ParsedInput:
@@ -134,13 +145,16 @@ def _around(rest: str, numbers: LineNumbers) -> ParsedInput:
 
 
 def _history(rest: str, current: ConversationId) -> ParsedInput:
-    if not rest:
-        return actions.AskHistory(current, HISTORY_DEFAULT)
-    if (day := _DAY.match(rest)) is not None:
-        return HistoryFromDate(day[2].removeprefix("#").lower() if day[2] else current, day[1])
-    if _is_number(rest) and 0 < int(rest[:9]) <= HISTORY_MOST:
-        return actions.AskHistory(current, int(rest))
-    return InputError(catalogue.connection.history_count(rest, 1, HISTORY_MOST))
+    first, *more = rest.split(maxsplit=1) or [""]
+    target = more[0].strip() if more else current
+    if is_day(first):
+        return HistoryRequest(target, date=first.casefold())
+    if _is_number(first) and 0 < int(first[:9]) <= HISTORY_MOST:
+        count = int(first)
+        return actions.AskHistory(current, count) if target is current else HistoryRequest(target, count)
+    if first[:1].isdigit() or first[:1] == "-":
+        return InputError(catalogue.connection.history_count(first, 1, HISTORY_MOST))
+    return HistoryRequest(rest, HISTORY_DEFAULT) if rest else actions.AskHistory(current, HISTORY_DEFAULT)
 
 
 def _named(rest: str, numbers: LineNumbers) -> tuple[NumberedMessage | InputError | None, str]:

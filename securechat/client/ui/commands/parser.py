@@ -131,7 +131,7 @@ def _meant(word: str) -> str | None:
 def _command(typed: str, rest: str, here: str, known: Iterable[str]) -> ParsedInput:  # noqa: PLR0911 - one row a command
     match word := typed.casefold():
         case "/help":
-            return ShowHelp(rest.casefold()) if rest.casefold() in PAGES else InputError(catalogue.rooms.NO_SUCH_HELP)
+            return _help(rest.casefold())
         case "/quit" | "/exit":
             return actions.LeaveChat()
         case "/who":
@@ -157,6 +157,13 @@ def _command(typed: str, rest: str, here: str, known: Iterable[str]) -> ParsedIn
         case _:
             why = catalogue.connection.unknown_command(typed, _meant(word))
             return _about_account(word, rest) or InputError(why, secret=_is_about_secret(word))
+
+
+def _help(about: str) -> ParsedInput:
+    """Show a page; a command is meant with and without its slash."""
+    word = about if about in PAGES else f"/{about.removeprefix('/')}"
+    word = _ALIASES.get(word, word)
+    return ShowHelp(word) if word in PAGES else InputError(catalogue.rooms.no_such_help(about, COMMANDS))
 
 
 def _about_account(word: str, rest: str) -> ParsedInput | None:  # noqa: PLR0911 - one row a command

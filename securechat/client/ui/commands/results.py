@@ -47,13 +47,20 @@ class PrefillInput(Struct, frozen=True):
     line: str
 
 
-class HistoryFromDate(Struct, frozen=True):
-    """Show a conversation, or a room by its name, from a day on; the time zone decides when the day begins."""
+class HistoryRequest(Struct, frozen=True):
+    """Show earlier messages; the time zone decides when a day begins.
+
+    Attributes:
+        target: a conversation, or what was typed for one: ``#room``, ``@name``, or a word that may be either.
+        count: so many of the last ones, where ``date`` is empty.
+        date: those from a day on.
+    """
 
     target: ConversationId | str
-    date: str
+    count: int = 0
+    date: str = ""
 
 
 ParsedInput: TypeAlias = (
-    actions.Action | ShowHelp | InputError | AskPassword | AddCertificateFile | PrefillInput | HistoryFromDate
+    actions.Action | ShowHelp | InputError | AskPassword | AddCertificateFile | PrefillInput | HistoryRequest
 )

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import random
+from itertools import pairwise
 
 import pytest
 
-from securechat.errors import Refusal
+from securechat.errors import ErrorCode, Refusal
 from securechat.hub.accounts.login_throttle import LoginThrottle
 from securechat.limits import Limits
+from securechat.model import ChangePassword, Done, Hello, Refused, Welcome
 from tests.support.hub_rig import FakePeer, HubRig
+from tests.unit.hub.accounts.test_accounts import PASSWORD, hello, refusal, register
+from tests.unit.hub.admin.test_commands import act
 
 CROWD = 8
 HERE = "203.0.113.5"
@@ -92,3 +96,68 @@ def test_one_connection_that_tries_for_long_is_remembered_once(limits: Limits) -
     assert len(slowdown._queued[peer]) == 1
     slowdown.forget(peer)
     assert not slowdown._queued
+
+
+# --- Right passwords --------------------------------------------------------------------------------------------------
+# Looked through, for a right password that counts as a wrong one: a login by password, a login with an invite that has
+# made its account already, a change of the password, a temporary password and its change, a reset by an administrator.
+# Registering and adding a certificate compare no password.
+
+
+def test_right_passwords_on_one_connection_never_count_as_wrong_ones() -> None:
+    rig = HubRig()
+    ann = rig.member("ann")
+    register(rig, ann)
+    passwords = [PASSWORD, *(f"three other words {number}" for number in range(6))]
+    for ref, (old, new) in enumerate(pairwise(passwords), 1):
+        rig.do(ann, ChangePassword(ref=ref, old=old, new=new))
+        assert ann.last(Done).ref == ref, ann.events[-1]
+    assert ann.of(Refused) == []
+
+
+def test_a_right_password_takes_no_try_from_the_wrong_ones() -> None:
+    rig = HubRig()
+    ann = rig.member("ann")
+    register(rig, ann)
+    passwords = [PASSWORD, "three other words", PASSWORD, "three other words"]
+    for ref, (old, new) in enumerate(pairwise(passwords), 1):
+        rig.do(ann, ChangePassword(ref=ref, old=old, new=new))
+    for ref in range(rig.limits.login_tries_per_connection):
+        rig.do(ann, ChangePassword(ref=10 + ref, old="wrong wrong", new="four more other words"))
+        assert refusal(ann) is ErrorCode.LOGIN_FAILED
+    rig.do(ann, ChangePassword(ref=20, old=passwords[-1], new=PASSWORD))
+    slowed = ann.last(Refused)
+    assert (slowed.code, slowed.reason) == (ErrorCode.LOGIN_SLOWED, "login_slowed_on_connection")
+    assert slowed.retry_after_s is not None
+    rig.now += slowed.retry_after_s
+    rig.do(ann, ChangePassword(ref=21, old=passwords[-1], new=PASSWORD))
+    assert ann.last(Done).ref == 21
+
+
+def test_a_temporary_password_and_its_change_count_as_no_tries() -> None:
+    rig = HubRig(Limits(login_tries_per_connection=1))
+    register(rig, rig.member("ann"))
+    ann = hello(rig, "ann", password=act(rig, "reset_password", "ann"))
+    rig.do(ann, ChangePassword(ref=1, old="wrong wrong", new="three other words"))
+    assert refusal(ann) is ErrorCode.LOGIN_FAILED, "the login took the one try"
+
+
+def test_a_reset_forgets_the_wrong_tries_on_a_connection_that_waits() -> None:
+    rig = HubRig()
+    register(rig, rig.member("ann"))
+    ann = rig.peer()
+    for _ in range(rig.limits.login_tries_per_connection):
+        rig.do(ann, Hello(version=1, name="ann", secret="7" * 32, password="wrong wrong"))
+    rig.do(ann, Hello(version=1, name="ann", secret="7" * 32, password=PASSWORD))
+    assert ann.last(Refused).reason == "login_slowed_on_connection"
+    temporary = act(rig, "reset_password", "ann")
+    rig.do(ann, Hello(version=1, name="ann", secret="7" * 32, password=temporary))
+    assert ann.of(Welcome)
+
+
+def test_several_names_on_one_connection_are_not_said_to_be_one() -> None:
+    rig = HubRig()
+    peer = rig.peer()
+    for name in "abcd":
+        rig.do(peer, Hello(version=1, name=name, secret="7" * 32, password="wrong wrong"))
+    assert peer.last(Refused).text == "Too many wrong passwords on this connection. Try again in 20 seconds"

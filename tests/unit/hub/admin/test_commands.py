@@ -393,6 +393,7 @@ def test_every_act_is_in_the_audit_and_no_secret_is(rig: HubRig) -> None:
         "announce", "delete-user",
     ]  # fmt: skip
     assert {entry.actor for entry in entries[1:]} == {"root"}
+    assert [entry.detail for entry in entries if entry.act in {"mute", "ban"}] == ["for 1 min: r", "for 1 min: r"]
     for secret in (PASSWORD, token, made.token, temporary):
         assert secret not in repr(entries)
 

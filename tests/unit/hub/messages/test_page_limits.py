@@ -162,7 +162,8 @@ def longest_messages(rig: HubRig, peer: FakePeer, count: int, pages: PageLimits)
     """Say as much as may be said, with as many reactions as may be, below a text of half a page; return the seqs."""
     rig.do(peer, Join(ref=1, rooms=[ROOM]))
     half = Message(1, 0, 1, long_name(1), 0, "", ROOM)
-    rig.do(peer, Say(1, ROOM, CONTROL * ((pages.page_bytes // 2 - encoded_bound(half)) // 6)))
+    chars = min(pages.text_chars, (pages.page_bytes // 2 - encoded_bound(half)) // 6)
+    rig.do(peer, Say(1, ROOM, CONTROL * chars))
     number = 1
     for _ in range(count):
         number += 1

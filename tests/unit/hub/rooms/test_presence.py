@@ -31,7 +31,7 @@ from securechat.model import (
     Whois,
 )
 from securechat.storage.store import DiskFull
-from tests.support.hub_rig import HubRig
+from tests.support.hub_rig import FakePeer, HubRig
 
 
 @pytest.fixture
@@ -210,6 +210,58 @@ def test_nick_tells_everyone_and_can_be_refused(rig: HubRig) -> None:
     assert (bob.last(Refused).code, bob.last(Refused).ref) == (ErrorCode.NAME_IN_USE, 2)
     rig.do(alice, Nick(3, "carol"))  # one's own name in another spelling
     assert alice.last(Named).name == "carol"
+
+
+def renamings(rig: HubRig, peer: FakePeer) -> list[tuple[str, str]]:
+    """What a member hears of new names, after the presence is told."""
+    told = len(peer.events)
+    rig.pass_time(1)
+    news = [event for event in peer.events[told:] if isinstance(event, Presence)]
+    return [(each.old, each.new) for presence in news for each in presence.renamed]
+
+
+@pytest.mark.parametrize(
+    ("names", "told"),
+    [
+        (["amy", "ann"], []),
+        (["amy", "eve"], [("ann", "eve")]),
+        (["amy", "ann", "amy"], [("ann", "amy")]),
+        (["amy", "eve", "ann"], []),
+        (["ANN", "ann"], []),
+    ],
+)
+def test_several_renames_within_the_interval_are_told_as_one(
+    rig: HubRig, names: list[str], told: list[tuple[str, str]]
+) -> None:
+    ann, bob = rig.member("ann"), rig.member("bob")
+    rig.pass_time(1)
+    for ref, name in enumerate(names, 1):
+        rig.do(ann, Nick(ref, name))
+    assert renamings(rig, bob) == told
+    rig.do(ann, Nick(9, "zoe"))
+    assert renamings(rig, bob) == [(names[-1], "zoe")]
+
+
+@pytest.mark.parametrize(
+    ("names", "told"),
+    [
+        (["ann"], [("amy", "ann")]),
+        (["ann", "amy"], [("ann", "amy")]),
+        (["eve", "ann"], [("amy", "ann")]),
+        (["eve"], [("ann", "eve")]),
+    ],
+)
+def test_who_was_greeted_with_the_name_in_between_hears_the_last_one(
+    rig: HubRig, names: list[str], told: list[tuple[str, str]]
+) -> None:
+    ann, _ = rig.member("ann"), rig.member("bob")
+    rig.pass_time(1)
+    rig.do(ann, Nick(1, "amy"))
+    late = rig.member("late")
+    assert "amy" in {person.name for person in late.last(Joined).members}
+    for ref, name in enumerate(names, 2):
+        rig.do(ann, Nick(ref, name))
+    assert renamings(rig, late) == told
 
 
 def test_whois_who_and_rooms_answer(rig: HubRig) -> None:

@@ -162,6 +162,8 @@ def test_the_removed_are_told_by_whom_and_why(rig: HubRig, deed: Any, why: str, 
         (lambda ann, bob, eve: InviteTo(1, "ops", eve), "invitation_needs_account"),
         (lambda ann, bob, eve: InviteTo(1, "ops", bob), "invited_is_member"),
         (lambda ann, bob, eve: Moderate(1, "ops", ann, "kick"), "moderation_of_yourself"),
+        (lambda ann, bob, eve: Moderate(1, "ops", ann, "mute"), "mute_of_yourself"),
+        (lambda ann, bob, eve: Moderate(1, "ops", ann, "unmute"), "mute_of_yourself"),
         (lambda ann, bob, eve: Moderate(1, "ops", 99, "kick"), "person_not_in_room"),
         (lambda ann, bob, eve: Moderate(1, "ops", 99, "ban"), "no_person_with_number"),
         (lambda ann, bob, eve: Moderate(1, "ops", bob, "unban"), "person_not_banned"),
@@ -203,7 +205,24 @@ def test_what_an_administrator_cannot_do_in_the_lobby(rig: HubRig) -> None:
     rig.settle()
     join(rig, guest, "ops")
     assert refused(rig, adm, Moderate(1, "lobby", who(guest), "kick")).reason == "lobby_not_moderated"
-    assert refused(rig, adm, Moderate(2, "lobby", who(bob), "mute")).reason == "rank_not_above"
+    assert refused(rig, adm, Moderate(2, "lobby", who(bob), "mute")).reason == "moderation_of_admin"
+
+
+@pytest.mark.parametrize("deed", ["kick", "ban", "mute"])
+def test_why_an_owner_cannot_act_on_those_who_stand_as_high_or_higher(rig: HubRig, deed: Any) -> None:
+    ann, adm, other = person(rig, "ann", "ops"), person(rig, "adm", "ops"), person(rig, "other", "ops")
+    third = person(rig, "third", "ops")
+    act(rig, "role", "adm", Role.ADMIN)
+    ok(rig, ann, Grant(1, "ops", who(other), "owner"))
+    ok(rig, ann, Grant(2, "ops", who(third), "moderator"))
+    event = refused(rig, ann, Moderate(3, "ops", who(adm), deed))
+    assert event.reason == "moderation_of_admin"
+    assert event.text == "Administrators of the server cannot be kicked, banned or muted in a room"
+    event = refused(rig, ann, Moderate(4, "ops", who(other), deed))
+    assert (event.reason, event.arguments) == ("moderation_of_owner", {"room": "ops"})
+    ok(rig, ann, Grant(5, "ops", who(other), "member"))
+    ok(rig, ann, Moderate(6, "ops", who(other), deed))  # the advice of the sentence
+    assert refused(rig, third, Moderate(7, "ops", who(ann), deed)).reason == "rank_not_above"
 
 
 def test_a_room_of_guests_has_no_bans_and_needs_no_invitations(rig: HubRig) -> None:

@@ -94,6 +94,20 @@ def say(rig: HubRig, peer: FakePeer, room: str, text: str) -> Any:
 # --- Belonging --------------------------------------------------------------------------------------------------------
 
 
+def test_who_makes_a_room_by_joining_it_is_told(rig: HubRig) -> None:
+    ann, guest = person(rig, "ann"), rig.member("guest")
+    rig.do(ann, Join(1, ["ops"]))
+    assert (ann.last(Joined).made, ann.last(Joined).role) == (True, "owner")
+    for peer, room, made in ((guest, "ops", False), (guest, "dev", True), (ann, "dev", False), (ann, "dev", False)):
+        rig.do(peer, Join(2, [room]))
+        assert peer.last(Joined).made is made, (peer, room)
+    rig.do(ann, Leave(3, "ops"))
+    rig.do(guest, Leave(4, "ops"))
+    rig.do(guest, Join(5, ["ops"]))
+    assert guest.last(Joined).made
+    assert not rig.member("eve").last(Joined).made, "the lobby is always there"
+
+
 def test_the_first_account_owns_the_room_and_the_next_are_members(rig: HubRig) -> None:
     ann, bob = person(rig, "ann", "ops"), person(rig, "bob", "ops")
     assert (ann.last(Joined).role, bob.last(Joined).role) == ("owner", "member")

@@ -12,7 +12,7 @@ import pytest
 from securechat.limits import Limits
 from securechat.model import Draft, Edited, Revision, RevisionKind
 from securechat.records.accounts import EraseSender
-from securechat.records.queries import HistoryQuery, HistoryRows, SearchQuery
+from securechat.records.queries import ConversationQuery, HistoryQuery, HistoryRows, SearchQuery
 from securechat.storage.sqlite import checksums
 from securechat.storage.sqlite.checksums import DAMAGED_TEXT, checksum_of, decode_rows
 from securechat.storage.sqlite.store import DATABASE, SqliteStore
@@ -59,6 +59,10 @@ def test_a_flipped_bit_is_found_by_reading_and_by_check(tmp_path: Path, content:
     assert rows[2].mentions == []
     assert store.take_damaged() == [NAMED]
     assert store.take_damaged() == []
+    (row,) = store.conversations(ConversationQuery(9, (("lobby", 0),), NAMED)).rows
+    assert row.last is not None
+    assert (row.last.seq, row.last.text) == (NAMED, DAMAGED_TEXT)
+    assert store.take_damaged() == [NAMED]
     found = store.search(SearchQuery(99, 9, ("marked",), rooms=("lobby",)))
     assert found.hits == []
     store.apply([Revision(RevisionKind.REACT, 2, "bob", 1, NAMED, "lobby", sign="+")])

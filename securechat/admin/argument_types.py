@@ -1,0 +1,19 @@
+"""The type of command-line arguments that are a name, a path or a text: an empty one is a mistake.
+
+``--data "$DIR"`` with an unset variable would otherwise mean the working directory, or the default.
+"""
+
+from __future__ import annotations
+
+import argparse
+
+
+def filled(text: str) -> str:
+    """Return the text of an argument.
+
+    Raises:
+        argparse.ArgumentTypeError: it is empty.
+    """
+    if not text:
+        raise argparse.ArgumentTypeError("the value is empty; give one, or leave it out")
+    return text
