@@ -1,9 +1,9 @@
 """Advice is tried: what a sentence of check, backup, recover, restore or the start says to do, done, mends the fault.
 
 Looked through: every ``fix`` of admin/health.py, every sentence of storage/sqlite/failures.py, loss.py and
-storage/conditions.py, and those of admin/restore.py and admin/backup_archive.py. Tried elsewhere: damaged pages and journals (test_admin_backup.py,
-test_warm.py, test_log_faults.py), a full disk (test_disk.py), a locked database (test_locked_database.py). Not tried:
-``timedatectl`` and a renewal of the CA, which would change the machine, and ``mount``.
+storage/conditions.py, and those of admin/restore.py and admin/backup_archive.py. Tried elsewhere: damaged pages and
+journals (test_admin_backup.py, test_warm.py, test_log_faults.py), a full disk (test_disk.py), a locked database
+(test_locked_database.py). Not tried: ``mount``, ``timedatectl`` and a renewal of the CA, which change the machine.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import apsw
@@ -334,4 +335,81 @@ def test_a_database_that_went_away_is_brought_back_or_left(data: Path, certs: Pa
     (data / "securechat.db").unlink()
     (data / "search.db").rename(data.parent / "search.db")
     with ServerProcess(certs, data).start() as server:
+        assert server.stop() == 0
+
+
+# --- A directory that cannot be written -----------------------------------------------------------------------------
+
+SERVE_AS_USER = """
+import os, sys
+import securechat.cli.serve as serve  # other users may not read this checkout
+import securechat.server.config.toml, encodings.ascii, encodings.idna, encodings.latin_1, uuid
+user = int(sys.argv[1])
+if user != os.getuid():
+    os.setgroups([])
+    os.setresgid(user, user, user)
+    os.setresuid(user, user, user)
+sys.argv[1:5] = []
+sys.exit(serve.main())
+"""
+USER = 12345
+
+
+@pytest.fixture
+def own(data: Path, certs: Path) -> Iterator[tuple[Path, Path, list[str]]]:
+    """A data and a certificate directory of a user without rights, and the prefix that runs a server as that user."""
+    user = USER if os.geteuid() == 0 else os.getuid()
+    with tempfile.TemporaryDirectory() as place:  # tmp_path is closed to other users
+        Path(place).chmod(0o755)
+        for source, name in ((data, "data"), (certs, "certs")):
+            shutil.copytree(source, Path(place) / name)
+            for path in (Path(place) / name, *(Path(place) / name).iterdir()):
+                os.chown(path, user, user)
+        yield Path(place) / "data", Path(place) / "certs", [sys.executable, "-c", SERVE_AS_USER, str(user)]
+
+
+def _set_modes(data: Path, directory: int, files: int) -> None:
+    for path in data.iterdir():
+        path.chmod(files)
+    data.chmod(directory)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="modes as POSIX has them")
+@pytest.mark.parametrize("files", [0o600, 0o400])
+def test_a_directory_without_the_right_to_write_is_told_at_start_and_mended_as_told(
+    own: tuple[Path, Path, list[str]], files: int
+) -> None:
+    data, certs, prefix = own
+    _set_modes(data, 0o500, files)
+    for flags, code in (([], 4), (["--check-config"], 2)):
+        failed = ServerProcess(certs, data, *flags, prefix=prefix).start(wait=False)
+        assert failed.wait() == code, (failed.lines, failed.stderr)
+        command = failed.stderr.partition("let it write there: `")[2].partition("`")[0]
+        assert command.startswith("chmod "), failed.stderr
+        assert "read-only" not in failed.stderr.partition(command)[0], "no mount is in question"
+    run_advice(command)
+    _starts_with_all(certs, data, prefix)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="modes as POSIX has them")
+def test_rights_that_are_taken_while_the_server_runs_lose_nothing(own: tuple[Path, Path, list[str]]) -> None:
+    """What is open stays open (POSIX); the next start tells, and what it says mends it."""
+    data, certs, prefix = own
+    with ServerProcess(certs, data, prefix=prefix).start() as server, NativeClient(server.port, server.ca) as ann:
+        ann.hello("ann")
+        _set_modes(data, 0o500, 0o400)
+        ann.say_acked("message 4")
+        assert ann.history("lobby")[-1].text == "message 4"
+        assert server.stop() == 0, server.lines
+    failed = ServerProcess(certs, data, prefix=prefix).start(wait=False)
+    assert failed.wait() == 4
+    run_advice(failed.stderr.partition("let it write there: `")[2].partition("`")[0])
+    _starts_with_all(certs, data, prefix, last=4)
+
+
+def _starts_with_all(certs: Path, data: Path, prefix: list[str], last: int = 3) -> None:
+    with ServerProcess(certs, data, prefix=prefix).start() as server, NativeClient(server.port, server.ca) as bob:
+        bob.hello("bob")
+        texts = [message.text for message in bob.history("lobby")]
+        assert texts == [f"message {number}" for number in range(1, last + 1)]
         assert server.stop() == 0
