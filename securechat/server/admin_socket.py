@@ -25,6 +25,7 @@ import msgspec
 from msgspec import Struct
 
 from securechat.errors import Refusal
+from securechat.hub.accounts.bans import made_for
 from securechat.hub.wall_clock import Doubt
 from securechat.net.unix_socket import OUTBOX_BYTES, UnixLineConnection, UnixLineListener
 from securechat.records.accounts import Account, Ban, BanKind, Committed, Invite, Login, Mute
@@ -388,29 +389,20 @@ def _made_invite(made: CreatedInvite) -> dict[str, Any]:
 
 
 def _public_ban(row: Ban) -> dict[str, Any]:
-    target, made_for = row.shown, None
+    target = row.shown
     if row.kind is BanKind.NETWORK:
         network = ip_network(row.target)
         target = str(network.network_address) if network.num_addresses == 1 else str(network)
-        made_for = None if _is_network(row.shown) else row.shown
     return {
         "ban": row.ban_id,
         "kind": row.kind.value,
         "target": target,
-        "made_for": made_for,
+        "made_for": made_for(row),
         "reason": row.reason,
         "made_by": row.made_by,
         "made_at_ms": row.made_at_ms,
         "until_ms": row.until_ms,
     }
-
-
-def _is_network(text: str) -> bool:
-    try:
-        ip_network(text.strip("[]"), strict=False)
-    except ValueError:
-        return False
-    return True
 
 
 def _made_ban(made: NewBan) -> dict[str, Any]:

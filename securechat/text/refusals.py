@@ -222,6 +222,22 @@ REASONS: Mapping[str, tuple[ErrorCode, str]] = {
     # --- Logging in, accounts, certificates, invites (hub/accounts) -------------------------------------------------
     "account_deleted": (ErrorCode.KICKED, "This account was deleted by an administrator"),
     "account_needed": (ErrorCode.ACCOUNT_NEEDED, "You are a guest. /register reserves your name with a password"),
+    "address_banned": (
+        ErrorCode.BANNED,
+        "Your network address is banned from this server. Ask its administrator",
+    ),
+    "address_banned_because": (
+        ErrorCode.BANNED,
+        "Your network address is banned from this server: {why}. Ask its administrator",
+    ),
+    "address_banned_for": (
+        ErrorCode.BANNED,
+        "Your network address is banned from this server for another {left:duration}",
+    ),
+    "address_banned_for_because": (
+        ErrorCode.BANNED,
+        "Your network address is banned from this server for another {left:duration}: {why}",
+    ),
     "already_registered": (
         ErrorCode.ALREADY_REGISTERED,
         "You are registered already. /password changes your password",

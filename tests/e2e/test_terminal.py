@@ -287,7 +287,7 @@ def test_commands(screen: Open) -> None:
     bob.wait_for("ann @user1 pc: psst")
     ann.wait_for("ann @user1 pc: psst")
     ann.line("/msg nobody hello")
-    ann.wait_for("Not sent to nobody: ")
+    ann.wait_for("There is no person with this name")
     ann.line("/join ops")
     ann.wait_for("#ops >>")
     bob.line("over here")

@@ -315,6 +315,11 @@ def too_long(noun: str, most: int) -> str:
     return f"{noun} has at most {most} characters"
 
 
+def no_duration(text: str) -> str:
+    """Refuse what stands where a duration does and is none."""
+    return f"Nothing was done. A time is 30s, 10m, 2h, 7d or 1w, and a reason does not begin with a digit: {text}"
+
+
 def duration_too_long(most_s: int) -> str:
     """Refuse the duration of a ban or mute."""
     return f"A ban or mute lasts at least a second and at most {span(most_s)}. Leave the time out for one without end"

@@ -149,7 +149,7 @@ class Conversations:
             first, last = backfill.messages[0].seq, backfill.messages[-1].seq
             self.read_markers.saw_from(backfill.key, first, last, to_the_end=True)
         kept = tuple(message for message in backfill.messages if message.sender_id not in self._context.ignored)
-        if kept or backfill.asked:
+        if kept or (backfill.asked and not backfill.abandoned):
             more = backfill.asked and backfill.next_page is not None
             self._context.show(events.HistoryLoaded(backfill.key, kept, backfill.asked, more))
         if backfill.asked:

@@ -125,11 +125,13 @@ class Backfill:
     Attributes:
         asked: whether the user asked for them.
         messages: collected so far, oldest first.
+        abandoned: whether the server has refused to answer.
     """
 
     def __init__(self, key: ConversationId, count: int, before: int | None, *, asked: bool) -> None:
         self.key = key
         self.asked = asked
+        self.abandoned = False
         self.messages: list[Message]
         self._count = count
         self._newest_before = before
@@ -177,7 +179,7 @@ class Backfill:
 
     def abandon(self) -> None:
         """The server will not answer: what is collected is shown."""
-        self._exhausted = True
+        self.abandoned = self._exhausted = True
 
 
 class SingleQuery:

@@ -25,6 +25,7 @@ from securechat.client.ui.rendering import (
     notice_rows,
     quote_row,
     safe_sign,
+    today,
 )
 from securechat.model import Deleted, Edited, Message, MessageChange, Reacted
 from securechat.text.sanitize import one_line, visible
@@ -56,7 +57,7 @@ class MessageRows:
     def __init__(self, core: ClientCore) -> None:
         self.numbers = LineNumbers()
         self._core = core
-        self._day = ""
+        self._day = today().isoformat()
         self._reacted: dict[int, Reacted] = {}
 
     @property
@@ -99,7 +100,7 @@ class MessageRows:
 
     def _message(self, key: ConversationId, message: Message, columns: int, room: str | None) -> list[TextRow]:
         day = local_time(message).date().isoformat()
-        rows = notice_rows(day, columns) if self._day and day != self._day else []
+        rows = notice_rows(day, columns) if day != self._day else []
         self._day = day
         if message.reply is not None and message.deleted is None:
             rows.append(self._quote(key, message.reply, columns))

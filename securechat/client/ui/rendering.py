@@ -247,6 +247,11 @@ def safe_sign(sign: str) -> str:
     return "".join("_" if char.isspace() or char in ",:/" else char for char in one_line(sign))
 
 
+def today() -> dt.date:
+    """Return the present day in this machine's time zone."""
+    return local(dt.datetime.now(dt.UTC)).date()
+
+
 def is_day(text: str) -> bool:
     """Tell whether a text is meant as a day for `day_at_ms`, which may not exist."""
     return _LIKE_A_DATE.fullmatch(text) is not None or text.casefold() in {*_RELATIVE_DAYS, *_WEEKDAYS}
@@ -266,11 +271,10 @@ def day_at_ms(date: str) -> int | None:
 
 
 def _named_day(word: str) -> dt.date | None:
-    today = dt.datetime.now(dt.UTC).astimezone().date()
     if word in _RELATIVE_DAYS:
-        return today - dt.timedelta(days=_RELATIVE_DAYS[word])
+        return today() - dt.timedelta(days=_RELATIVE_DAYS[word])
     if word in _WEEKDAYS:
-        return today - dt.timedelta(days=(today.weekday() - _WEEKDAYS.index(word) - 1) % 7 + 1)
+        return today() - dt.timedelta(days=(today().weekday() - _WEEKDAYS.index(word) - 1) % 7 + 1)
     return None
 
 
@@ -280,10 +284,10 @@ def local_days() -> Calendar:
     Raises:
         ValueError: the clock is outside the calendar of this platform.
     """
-    today = local(dt.datetime.now(dt.UTC)).date()
-    yesterday = today - dt.timedelta(days=1)
+    this_day = today()
+    yesterday = this_day - dt.timedelta(days=1)
     return Calendar(
-        begin_of_day_ms(today.year, today.month, today.day),
+        begin_of_day_ms(this_day.year, this_day.month, this_day.day),
         begin_of_day_ms(yesterday.year, yesterday.month, yesterday.day),
         begin_of_day_ms,
     )

@@ -17,6 +17,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from securechat.errors import ErrorCode, Refusal
+from securechat.hub.accounts.bans import made_for
 from securechat.hub.accounts.directory import hash_of
 from securechat.hub.accounts.login_throttle import LoginThrottle
 from securechat.hub.context import HubContext
@@ -24,7 +25,7 @@ from securechat.hub.interfaces import Access, PasswordCheck, Peer
 from securechat.hub.workflow import HashPassword, VerifyPassword, Workflow, amend
 from securechat.limits import SECRET_BYTES
 from securechat.model import Hello
-from securechat.records.accounts import Account, Ban, Change, Drop, Invite, Login, Put
+from securechat.records.accounts import Account, Ban, BanKind, Change, Drop, Invite, Login, Put
 from securechat.text.confusables import is_like_reserved
 from securechat.text.names import name_key
 from securechat.text.passwords import check_password, normal_password
@@ -321,10 +322,23 @@ def _expect_open(invite: Invite) -> None:
 
 
 def banned(ban: Ban, now_ms: int) -> Refusal:
-    """Return the refusal of a hello that a ban keeps out, or the last words of a connection."""
-    if ban.until_ms is None:
+    """Return the refusal of a hello that a ban keeps out, or the last words of a connection.
+
+    One that a ban on an address keeps out may be another person: it reads no reason that was written for someone else.
+    """
+    left_s = max(0.0, (ban.until_ms - now_ms) / 1000) if ban.until_ms is not None else None
+    if ban.kind is BanKind.NETWORK:
+        return _banned_address("" if made_for(ban) else ban.reason, left_s)
+    if left_s is None:
         return refusal_for("banned_because", why=ban.reason) if ban.reason else refusal_for("banned")
-    left_s = max(0.0, (ban.until_ms - now_ms) / 1000)
     if ban.reason:
         return refusal_for("banned_for_because", left=ceil(left_s), why=ban.reason, retry_after_s=left_s)
     return refusal_for("banned_for", left=ceil(left_s), retry_after_s=left_s)
+
+
+def _banned_address(why: str, left_s: float | None) -> Refusal:
+    if left_s is None:
+        return refusal_for("address_banned_because", why=why) if why else refusal_for("address_banned")
+    if why:
+        return refusal_for("address_banned_for_because", left=ceil(left_s), why=why, retry_after_s=left_s)
+    return refusal_for("address_banned_for", left=ceil(left_s), retry_after_s=left_s)

@@ -15,6 +15,17 @@ from securechat.text.confusables import skeleton
 _K = TypeVar("_K")
 
 
+def made_for(ban: Ban) -> str | None:
+    """Return the user whose address is banned along with the name; None for a ban on what was named itself."""
+    if ban.kind is not BanKind.NETWORK:
+        return None
+    try:
+        ip_network(ban.shown.strip("[]"), strict=False)
+    except ValueError:
+        return ban.shown
+    return None
+
+
 class BanIndex:
     """The bans of a server.
 

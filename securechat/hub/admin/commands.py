@@ -259,7 +259,7 @@ class AdminCommands(AdminReports):
 
         def act() -> Workflow[NewBan]:
             yield Commit((*old, *map(Put, bans), note))
-            self._slices.begin(self._end_banned(Closing.of(banned(bans[0], self._directory.wall_ms()))))
+            self._slices.begin(self._end_banned())
             return NewBan(bans[0], tuple(bans[1:]), hosts)
 
         self._workflows.report(act(), done)
@@ -514,20 +514,21 @@ class AdminCommands(AdminReports):
         member = self._members.get(sender_id) if sender_id is not None else None
         return tuple(dict.fromkeys(peer.host for peer in member.peers)) if member is not None else ()
 
-    def _is_banned(self, peer: Peer, connection: MemberConnection) -> bool:
-        directory, member = self._directory, connection.member
-        if directory.banned.on_host(peer.host) is not None:
-            return True
-        if directory.banned.on_sender(member.sender_id) is not None:
-            return True
-        return not member.account and directory.banned.on_name(member.name) is not None
+    def _ban_on(self, peer: Peer, connection: MemberConnection) -> Ban | None:
+        """Return a ban that keeps a connection out: rather one on its member than one on its address."""
+        index, member = self._directory.banned, connection.member
+        if (ban := index.on_sender(member.sender_id)) is not None:
+            return ban
+        if not member.account and (ban := index.on_name(member.name)) is not None:
+            return ban
+        return index.on_host(peer.host)
 
-    def _end_banned(self, closing: Closing) -> Iterator[None]:
+    def _end_banned(self) -> Iterator[None]:
         """End the connections that a ban keeps out, one a step; hellos meanwhile are refused by themselves."""
         for peer in list(self._connections):
             connection = self._connections.get(peer)
-            if connection is not None and self._is_banned(peer, connection):
-                self._disconnection.end(peer, closing)
+            if connection is not None and (ban := self._ban_on(peer, connection)) is not None:
+                self._disconnection.end(peer, Closing.of(banned(ban, self._directory.wall_ms())))
             yield
 
     def _temporary_password(self) -> str:

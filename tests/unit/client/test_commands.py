@@ -201,6 +201,15 @@ def test_every_kind_of_emoji_is_a_reaction(emoji: str) -> None:
     assert read(f"/react 1 {emoji}", HERE, KNOWN, NUMBERED, 1) == react
 
 
+@pytest.mark.parametrize("word", ["10x", "10", "10min", "2nd", "99999999999s"])
+@pytest.mark.parametrize("command", ["/ban", "/mute"])
+def test_a_mistyped_time_is_no_ban_or_mute_without_end(command: str, word: str) -> None:
+    refused = InputError(catalogue.rooms.no_duration(word))
+    assert read(f"{command} Bob {word} spam", HERE, KNOWN) == refused
+    assert read(f"{command} Bob {word}", HERE, KNOWN) == refused
+    assert isinstance(read(f"{command} Bob a {word}", HERE, KNOWN), actions.ModerateMember)
+
+
 def test_a_reaction_of_another_client_that_is_a_word_can_be_taken_back() -> None:
     gone = actions.ChangeMessage(HERE, RevisionKind.UNREACT, 7, emoji="old")
     assert read("/react 1 old", HERE, KNOWN, NUMBERED, 1) == gone

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+import time
 
 import pytest
+from msgspec.structs import replace
 
 from securechat import model as m
 from securechat.client.catalogue.rooms import span
@@ -17,7 +19,7 @@ from securechat.client.core.timing import TYPING_BELIEVED_S, TYPING_NOTICE_S
 from securechat.client.ui.describe import sentence
 from securechat.client.ui.event_rows import MessageRows
 from securechat.client.ui.line_numbers import LineNumbers, NumberedMessage
-from securechat.client.ui.rendering import day_at_ms
+from securechat.client.ui.rendering import day_at_ms, local_day
 from securechat.errors import ErrorCode
 from tests.support.core_driver import SECRET, ChangingServer, Driver
 
@@ -296,22 +298,35 @@ def test_a_name_that_is_not_found_before_the_connection_breaks_is_told() -> None
 
 
 @pytest.mark.parametrize(
-    ("days", "first_row"),
+    ("days", "said"),
     [
-        ((), "-- There are no messages from 2026-11-20 on"),
-        (("2026-11-22",), "-- There are no messages on 2026-11-20. The next ones are from 2026-11-22"),
-        (("2026-11-20", "2026-11-22"), "[1] ann: direct 0"),
+        ((), ["-- There are no messages from 2026-11-20 on"]),
+        (
+            ("2026-11-22",),
+            ["-- There are no messages on 2026-11-20. The next ones are from 2026-11-22", "-- 2026-11-22"],
+        ),
+        (("2026-11-20", "2026-11-22"), ["-- 2026-11-20", "-- 2026-11-22"]),
     ],
 )
-def test_an_empty_day_is_told(days: tuple[str, ...], first_row: str) -> None:
+def test_an_empty_day_is_told(days: tuple[str, ...], said: list[str]) -> None:
     one = online()
-    messages = tuple(direct(seq, (day_at_ms(day) or 0) + 3_600_000) for seq, day in enumerate(days))
+    messages = tuple(direct(seq, (day_at_ms(day) or 0) + 3_600_000) for seq, day in enumerate(days, 1))
     shown = events.HistoryShown(
         PersonKey(ANN.id), messages, events.HistoryRange.SINCE, more=False, since_ms=day_at_ms("2026-11-20")
     )
     rows = [str(row) for row in MessageRows(one.core).rows(shown, 80) or []]
-    assert first_row.removeprefix("[1] ann: ") in rows[0]
-    assert ("no messages" in rows[0].casefold()) == (first_row.startswith("--"))
+    assert [row for row in rows if row.startswith("-- ")] == said
+    assert len([row for row in rows if "direct" in row]) == len(days)
+
+
+def test_messages_of_another_day_than_today_stand_under_their_day_from_the_first_one_on() -> None:
+    rows = MessageRows(online().core)
+    lobby = online().core.room("lobby")
+    now_ms = time.time_ns() // 1_000_000
+    old = events.MessageShown(message(1, "old", "lobby"), lobby, own=False)
+    new = events.MessageShown(replace(message(2, "new", "lobby"), sent_at_ms=now_ms), lobby, own=False)
+    assert str((rows.rows(old, 80) or [])[0]).startswith("-- 19")
+    assert str((rows.rows(new, 80) or [])[0]) == f"-- {local_day(now_ms)}"
 
 
 # --- rooms ------------------------------------------------------------------------------------------------------------
@@ -490,7 +505,7 @@ def test_what_was_not_read_in_another_place_is_shown_with_its_room() -> None:
         events.HistoryShown(one.core.room("ops"), (said_there,), events.HistoryRange.UNREAD, more=False), 80
     )
     assert shown is not None
-    assert shown[1].endswith("[1] #ops ann: hello")
+    assert shown[2].endswith("[1] #ops ann: hello")
 
 
 @pytest.mark.parametrize(("seconds", "words"), [(0.2, "1 second"), (59.9, "1 minute"), (90, "90 seconds")])

@@ -442,6 +442,7 @@ def test_asked_history_is_shown_again_and_a_refusal_is_told() -> None:
     assert isinstance(asked, m.History)
     driver.hear(m.Refused(ErrorCode.NOT_A_MEMBER, "no", asked.ref))
     assert driver.all(events.RequestRefused)
+    assert len(driver.all(events.HistoryLoaded)) == 1, "a refusal is no empty history"
 
 
 def test_the_users_reaction_to_a_message_no_longer_kept_is_told() -> None:

@@ -132,6 +132,8 @@ def _order(here: str, word: str, rest: str, known: Iterable[str]) -> ParsedInput
     seconds = None
     if verb in {ModerationVerb.BAN, ModerationVerb.MUTE} and (found := _SPAN.match(more)) is not None:
         seconds, more = int(found[1]) * _UNITS[found[2]], more[found.end() :]
+    elif verb in {ModerationVerb.BAN, ModerationVerb.MUTE} and more[:1].isdecimal():
+        return InputError(catalogue.rooms.no_duration(more.split(maxsplit=1)[0]))  # not one without end
     if not name or len(name) > _LONGEST_NAME:
         return InputError(usage(word))
     if len(more) > _LONGEST_REASON:

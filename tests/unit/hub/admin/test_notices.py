@@ -127,6 +127,30 @@ def test_an_act_that_ends_connections_is_the_last_line_of_each(
     assert bob.of(Notice) == []
 
 
+@pytest.mark.parametrize("duration_s", [None, 3600])
+def test_a_bystander_at_a_banned_address_reads_of_the_address_and_not_why_another_was_banned(
+    rig: HubRig, duration_s: float | None
+) -> None:
+    eve, bob = rig.member("eve", address="203.0.113.5"), rig.member("bob", address="203.0.113.5")
+    act(rig, "ban", "eve", reason="insults", duration_s=duration_s, address=True)
+    assert eve.closed is not None
+    assert eve.closed.text.startswith("You are banned from this server")
+    assert "insults" in eve.closed.text
+    for bystander in (bob, hello(rig, "cid", address="203.0.113.5")):
+        assert bystander.closed is not None
+        assert bystander.closed.code is ErrorCode.BANNED
+        assert bystander.closed.text.startswith("Your network address is banned from this server")
+        assert "insults" not in bystander.closed.text
+        assert ("1 hour" in bystander.closed.text) is (duration_s is not None)
+
+
+def test_the_reason_of_a_ban_on_an_address_itself_is_told(rig: HubRig) -> None:
+    bob = rig.member("bob", address="203.0.113.5")
+    act(rig, "ban", "203.0.113.0/24", reason="an open proxy", duration_s=60)
+    assert bob.closed is not None
+    assert bob.closed.text == "Your network address is banned from this server for another 1 minute: an open proxy"
+
+
 def test_a_session_that_an_administrator_ends_is_told_so_and_the_other_goes_on(rig: HubRig) -> None:
     ann, second, _ = devices(rig)
     number = max(row.login for row in rig.hub.admin_commands.sessions("ann"))
