@@ -17,7 +17,7 @@ Arguments: TypeAlias = Annotated[dict[str, str | int], Meta(max_length=16)]
 """The arguments of a sentence of the server, by name."""
 
 
-FEATURES = ("around_more", "order", "people", "retry_times", "room_ids")
+FEATURES = ("around_more", "editors", "order", "people", "purged", "retry_times", "room_ids")
 """The words of `Welcome.features`: additions that a client cannot notice by trying, or not without a request."""
 WELCOME_LIMITS = {
     "message_burst": "messages at once",
@@ -88,6 +88,7 @@ class Joined(Record, frozen=True, tag="joined", rename={"room_id": "id"}):
         role: yours there; None for a guest, or in a room without roles.
         private, read_only, archived: see RoomRules.
         room_id: see RoomRules.
+        purged: no message of the room up to this seq is left; drop what you have kept of them. See `Purged`.
     """
 
     room: str
@@ -101,6 +102,7 @@ class Joined(Record, frozen=True, tag="joined", rename={"room_id": "id"}):
     read_only: bool = False
     archived: bool = False
     room_id: Id = 0
+    purged: Id = 0
 
 
 class Left(Record, frozen=True, tag="left", rename={"arguments": "args"}):
@@ -149,6 +151,20 @@ class Notice(Record, frozen=True, tag="notice", rename={"sent_at_ms": "at"}):
 
     text: str
     sent_at_ms: int
+
+
+class Purged(Record, frozen=True, tag="purged", rename={"sender_id": "by"}):
+    """Messages were deleted for good, by retention or with an account: no mark of them stays. Not an entry of the log.
+
+    Attributes:
+        through: the messages with a seq up to this one;
+        room: that were said in this room; or
+        sender_id: that this sender wrote, wherever.
+    """
+
+    through: Id
+    room: str | None = None
+    sender_id: Id | None = None
 
 
 class Acked(Record, frozen=True, tag="acked", rename={"client_id": "cid"}):
@@ -348,6 +364,7 @@ Event: TypeAlias = (
     | Notice
     | Message
     | MessageChange
+    | Purged
     | SearchPage
     | RoomRules
     | Invited

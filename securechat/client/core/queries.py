@@ -23,6 +23,7 @@ from securechat.model import (
     AskUnread,
     History,
     HistoryPage,
+    Hit,
     Refused,
     Search,
     SearchPage,
@@ -108,10 +109,14 @@ class Queries:
                 self._conversations.next_page = None
                 if answer.more and answer.hits:
                     self._conversations.next_page = replace(action, before=answer.hits[-1].message.seq)
-                hits = tuple(hit for hit in answer.hits if hit.message.sender_id not in self._context.ignored)
+                hits = tuple(hit for hit in answer.hits if self._is_shown(hit))
                 self._context.show(events.SearchShown(action.query, hits, answer.more, answer.indexed is not None))
 
         self._timeline.ask(SingleQuery(None, ask, answered))
+
+    def _is_shown(self, hit: Hit) -> bool:
+        key = self._context.rooms.conversation_of(hit.message, self._context.me.id)
+        return hit.message.sender_id not in self._context.ignored and not self._timeline.is_purged(key, hit.message)
 
     # --- unread messages ----------------------------------------------------------------------------------------------
 
@@ -189,7 +194,11 @@ class Queries:
             self._read_markers.saw_from(target, action.after + 1, last, to_the_end=not page.more)
             if (item := self._unread.get(target)) is not None:
                 self._unread[target] = replace(item, read_seq=max(item.read_seq, last))
-        shown = tuple(message for message in messages if message.sender_id not in self._context.ignored)
+        shown = tuple(
+            message
+            for message in messages
+            if message.sender_id not in self._context.ignored and not self._timeline.is_purged(target, message)
+        )
         self._context.show(events.HistoryShown(target, shown, history_range, self._conversations.next_page is not None))
 
     def _key(self, item: UnreadItem) -> ConversationId:

@@ -53,6 +53,7 @@ from securechat.client.core.events.messages import (
     MessageRefused,
     MessageShown,
     MessagesLost,
+    MessagesPurged,
     MessageWaiting,
     PendingMessage,
     ReadOnOtherDevice,
@@ -114,6 +115,7 @@ UiEvent: TypeAlias = (
     | ClientEnded
     | MessageShown
     | MessageChanged
+    | MessagesPurged
     | HistoryLoaded
     | HistoryShown
     | SearchShown
@@ -183,6 +185,7 @@ __all__ = [
     "MessageShown",
     "MessageWaiting",
     "MessagesLost",
+    "MessagesPurged",
     "ModerationDone",
     "ModerationUnconfirmed",
     "NameKept",
