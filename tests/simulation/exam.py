@@ -53,6 +53,23 @@ class Exam:
         if found is not None:
             self._check_found(device, word, found)
 
+    def keep(self, device: Device) -> None:
+        """Look at what a device keeps of the rooms and dialogues that it is in.
+
+        Raises:
+            HistoryBroken: it keeps a message that is gone for good.
+        """
+        core = device.core
+        if core is None or not device.is_quiet:
+            return
+        there = {row.seq for row in self._rows}
+        transcript = self._world.storage.transcript
+        for conversation in core.conversations.values():
+            for message in conversation.messages if conversation.member else ():
+                half_done = message.sender_id in transcript.taken_back - transcript.deleted
+                if message.seq not in there and not half_done:
+                    self._broken(device, f"message {message.seq} is kept, and is gone for good")
+
     def count(self, device: Device) -> None:
         """Let a device ask what is not read.
 

@@ -366,6 +366,7 @@ class World:
                         reads_above=lambda room, who: self.house.hears_above(room, who)[1],
                     )
                 idle.check_roster(self.server, device)
+                exam.keep(device)
             exam.count(asked := self.rng.choice(person.devices))
             exam.list_conversations(asked)
         exam.search(self.rng.choice(self.rng.choice(self.people).devices))

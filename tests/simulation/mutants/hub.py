@@ -10,6 +10,7 @@ from securechat.hub.accounts.names import NameReservations
 from securechat.hub.hub import Hub
 from securechat.hub.messages.delivery import Delivery
 from securechat.hub.messages.posting import Posting
+from securechat.hub.messages.purges import PurgeDelivery
 from securechat.hub.rooms.presence import PresenceTracker
 from securechat.hub.rooms.room import HubRoom
 from securechat.records.log import Appended
@@ -61,6 +62,20 @@ def whispers_not_shown_to_the_other_devices(original: Any) -> Any:
         return [member.peers[0] for member in sides if member is not None and member.peers]
 
     return audience
+
+
+@planted(PurgeDelivery, "sender_removed")
+def removed_sender_told_only_to_who_comes_later(original: Any) -> Any:
+    def sender_removed(self: Any, sender_id: int, through: int) -> None:
+        self._removed[sender_id] = through
+
+    return sender_removed
+
+
+@planted(PurgeDelivery, "since_the_last_entry")
+def removed_sender_not_told_where_the_log_has_nothing_new(original: Any) -> Any:
+    """Found by simulation: a client that had the last entry asked for no page, before which it would have been told."""
+    return lambda self: []
 
 
 @planted(Posting, "_settle")
