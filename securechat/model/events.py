@@ -17,7 +17,7 @@ Arguments: TypeAlias = Annotated[dict[str, str | int], Meta(max_length=16)]
 """The arguments of a sentence of the server, by name."""
 
 
-FEATURES = ("around_more", "conversations", "order", "people", "retry_times", "room_ids")
+FEATURES = ("around_more", "conversations", "editors", "order", "people", "purged", "retry_times", "room_ids")
 """The words of `Welcome.features`: additions that a client cannot notice by trying, or not without a request."""
 WELCOME_LIMITS = {
     "message_burst": "messages at once",
@@ -89,6 +89,7 @@ class Joined(Record, frozen=True, tag="joined", rename={"room_id": "id"}):
         private, read_only, archived: see RoomRules.
         room_id: see RoomRules.
         made: whether this Join has made the room: it did not exist before, or was empty and nobody's.
+        purged: no message of the room up to this seq is left; drop what you have kept of them. See `Purged`.
     """
 
     room: str
@@ -103,6 +104,7 @@ class Joined(Record, frozen=True, tag="joined", rename={"room_id": "id"}):
     archived: bool = False
     room_id: Id = 0
     made: bool = False
+    purged: Id = 0
 
 
 class Left(Record, frozen=True, tag="left", rename={"arguments": "args"}):
@@ -166,6 +168,20 @@ class Notice(Record, frozen=True, tag="notice", rename={"sent_at_ms": "at", "arg
     def of(cls, refusal: Refusal, sent_at_ms: int) -> Self:
         """Return the notice to one member that says the same as a row of the table of refusals."""
         return cls(refusal.detail, sent_at_ms, refusal.reason, dict(refusal.arguments))
+
+
+class Purged(Record, frozen=True, tag="purged", rename={"sender_id": "by"}):
+    """Messages were deleted for good, by retention or with an account: no mark of them stays. Not an entry of the log.
+
+    Attributes:
+        through: the messages with a seq up to this one;
+        room: that were said in this room; or
+        sender_id: that this sender wrote, wherever.
+    """
+
+    through: Id
+    room: str | None = None
+    sender_id: Id | None = None
 
 
 class Acked(Record, frozen=True, tag="acked", rename={"client_id": "cid"}):
@@ -365,6 +381,7 @@ Event: TypeAlias = (
     | Notice
     | Message
     | MessageChange
+    | Purged
     | SearchPage
     | RoomRules
     | Invited

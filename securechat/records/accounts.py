@@ -179,6 +179,10 @@ class WriteAudit(Struct, frozen=True, gc=False):
     entry: AuditEntry
 
 
+KEPT_REMOVALS = 500
+"""Removed senders that are remembered, to tell clients that were away: 25 kB on the way to one of them."""
+
+
 class EraseSender(Struct, frozen=True, gc=False):
     """Remove a sender from the messages, a chunk of the log at a time.
 
@@ -248,11 +252,14 @@ class Committed(Struct, frozen=True, gc=False):
         through: of an EraseSender: the seq up to which it has looked; None at the end of the log. Of a PurgeGuests: the
             same, of senders.
         dropped: rooms whose `DropRoom` took effect.
+        purged: of a PurgeExpired: no message of the room up to this seq is left. Of the last EraseSender with
+            ``remove``: none of the sender.
     """
 
     count: int = 0
     through: int | None = None
     dropped: tuple[int, ...] = ()
+    purged: int = 0
 
 
 class StoredAccounts(Struct, frozen=True, gc=False):
@@ -261,6 +268,7 @@ class StoredAccounts(Struct, frozen=True, gc=False):
     Attributes:
         serial: the highest number ever given to a login, certificate, invite or ban; they share one count, and none
             is given twice.
+        removed: senders whose messages were removed, and the seq up to which; the latest KEPT_REMOVALS, oldest first.
     """
 
     accounts: Sequence[Account] = ()
@@ -270,6 +278,7 @@ class StoredAccounts(Struct, frozen=True, gc=False):
     bans: Sequence[Ban] = ()
     mutes: Sequence[Mute] = ()
     serial: int = 0
+    removed: Sequence[tuple[int, int]] = ()
 
     def last_at_ms(self) -> int:
         """Return the latest time of any recorded act; 0 for none."""

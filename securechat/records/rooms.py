@@ -170,8 +170,13 @@ RoomChange: TypeAlias = (
 
 
 class StoredRooms(Struct, frozen=True, gc=False):
-    """All records about rooms when the log opens (read marks stay in the log: see `MessageLog.unread`)."""
+    """All records about rooms when the log opens (read marks stay in the log: see `MessageLog.unread`).
+
+    Attributes:
+        purged: by room_id, the seq up to which no message of the room is left, where messages were deleted.
+    """
 
     room_records: Sequence[RoomRecord] = ()
     memberships: Sequence[Membership] = ()
     bans: Sequence[RoomBan] = ()
+    purged: Sequence[tuple[int, int]] = ()

@@ -25,7 +25,7 @@ from securechat.model import (
     Revision,
     RevisionKind,
 )
-from securechat.records.accounts import Committed, EraseSender
+from securechat.records.accounts import KEPT_REMOVALS, Committed, EraseSender
 from securechat.records.log import Appended, AppendOutcome, NotAppended
 from securechat.records.queries import (
     ConversationQuery,
@@ -67,6 +67,7 @@ class MemoryMessages:
         numbers: of every conversation there is; a room's stays when its name changes.
         seqs: of every draft and revision ever stored, by stream and client_id.
         last_client_ids: of every stream.
+        removed: senders whose messages were removed, and up to which seq.
     """
 
     def __init__(self, pages: PageLimits = PAGE_LIMITS) -> None:
@@ -77,6 +78,7 @@ class MemoryMessages:
         self.numbers: dict[ConversationKey, int] = {}
         self.seqs: dict[tuple[int, int], int] = {}
         self.last_client_ids: dict[int, int] = {}
+        self.removed: dict[int, int] = {}
         self._last_in: dict[int, int] = {}
         self._former: set[tuple[ConversationKey, int]] = set()
         self._reads: dict[tuple[int, int], int] = {}
@@ -228,7 +230,14 @@ class MemoryMessages:
                 self.messages[message.seq] = after
         for change in [c for c in self.changes if asked.above < c.seq <= below and c.sender_id == asked.sender_id]:
             self._erase_change(change, asked)
-        return Committed(count, None if below >= self.last_seq else below)
+        if below < self.last_seq:
+            return Committed(count, below)
+        if not asked.remove:
+            return Committed(count)
+        self.removed[asked.sender_id] = self.last_seq
+        latest = sorted(self.removed.items(), key=lambda row: (row[1], row[0]))[-KEPT_REMOVALS:]
+        self.removed = dict(latest)
+        return Committed(count, purged=self.last_seq)
 
     def _erase_change(self, change: MessageChange, asked: EraseSender) -> None:
         at = self.changes.index(change)
@@ -266,7 +275,12 @@ class MemoryMessages:
         removed = [seq for seq in old if seq not in still_changed]
         for seq in removed:
             self._remove(seq)
-        return Committed(len(removed))
+        return Committed(len(removed), purged=self.purged_to(asked.room))
+
+    def purged_to(self, room: str) -> int:
+        """The seq up to which no message of a room is left; 0 for none that was deleted."""
+        oldest = next((message for message in self.messages.values() if message.room == room), None)
+        return self._last_in.get(self.numbers.get(room, 0), 0) if oldest is None else oldest.prev
 
     def _remove(self, seq: int) -> None:
         del self.messages[seq]

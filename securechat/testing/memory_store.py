@@ -163,6 +163,11 @@ class MemoryStore:
             tuple(self._room_records[room_id] for room_id in sorted(self._room_records)),
             tuple(self._memberships[pair] for pair in sorted(self._memberships)),
             tuple(self._room_bans[pair] for pair in sorted(self._room_bans)),
+            tuple(
+                (room_id, purged)
+                for room_id, room_record in sorted(self._room_records.items())
+                if (purged := self._talk.purged_to(room_record.name))
+            ),
         )
         return LogState(self._talk.last_seq, held, self._people(), room_records, self._talk.last_sent_at_ms)
 
@@ -173,8 +178,9 @@ class MemoryStore:
             return tuple(row for row in every if isinstance(row, kind))
 
         return StoredAccounts(
-            rows(Account), rows(Login), rows(Certificate), rows(Invite), rows(Ban), rows(Mute), self._serial
-        )
+            rows(Account), rows(Login), rows(Certificate), rows(Invite), rows(Ban), rows(Mute), self._serial,
+            tuple(self._talk.removed.items()),
+        )  # fmt: skip
 
     def apply(self, writes: Sequence[StoreWrite], *, refuse_fresh: bool = False) -> CommitResult:
         """Keep a batch; see `Store.apply`."""
@@ -210,7 +216,10 @@ class MemoryStore:
                 outcome = Committed()
                 for change in changes:
                     told = self._change(change) or Committed(through=outcome.through)
-                    outcome = Committed(outcome.count + told.count, told.through, outcome.dropped + told.dropped)
+                    outcome = Committed(
+                        outcome.count + told.count, told.through, outcome.dropped + told.dropped,
+                        max(outcome.purged, told.purged),
+                    )  # fmt: skip
                 return outcome
         return None
 

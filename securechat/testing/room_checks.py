@@ -367,9 +367,9 @@ def check_old_messages_expire(implementation: Implementation) -> None:
     rig.seqs(revision(EDIT, 6, 1, text="old"), revision(REACT, 7, 3, sign="+"), revision(REACT, 8, 9, sign="+"))
     before_ms = MORNING_MS + 4 * _HOUR_MS
     assert rig.record(PurgeExpired("nowhere", before_ms)) == Committed(0)
-    assert rig.record(PurgeExpired("lobby", before_ms, most=2)) == Committed(2)
-    assert rig.record(PurgeExpired("lobby", before_ms, most=2)) == Committed(1)
-    assert rig.record(PurgeExpired("lobby", before_ms)) == Committed(0)
+    assert rig.record(PurgeExpired("lobby", before_ms, most=2)) == Committed(2, purged=3)
+    assert rig.record(PurgeExpired("lobby", before_ms, most=2)) == Committed(1, purged=5)
+    assert rig.record(PurgeExpired("lobby", before_ms)) == Committed(0, purged=5)
     for kill in (None, False, True):
         if kill is not None:
             assert rig.restart(kill=kill).last_seq == 13, "the log forgot where it ends"
@@ -398,7 +398,7 @@ def check_a_room_without_messages_goes(implementation: Implementation) -> None:
     assert rig.record(DropRoom(5)) == Committed(), "a message is in it"
     assert rig.record(DropRoom(99)) == Committed()
     assert rig.record(DropMembership(9, 1), DropRoom(9)) == Committed(dropped=(9,))
-    assert rig.record(PurgeExpired("old", rig.now_ms + 1), DropRoom(6)) == Committed(1, dropped=(6,))
+    assert rig.record(PurgeExpired("old", rig.now_ms + 1), DropRoom(6)) == Committed(1, dropped=(6,), purged=2)
     left = StoredRooms((RoomRecord(5, "talk"), RoomRecord(7, "other")), (Membership(7, 1),))
     for kill in (None, False, True):
         if kill is not None:
@@ -435,7 +435,7 @@ def check_a_room_can_go_and_leave_its_messages(implementation: Implementation) -
         assert rig.unread(2, ("hall", 0)) == [Unread(1, 2, 0, 2, "hall")]
         assert _refused_name(rig, PutRoom(RoomRecord(6, "attic"))), "a former name was forgotten"
     rig.record(PutRoom(RoomRecord(8, "hall")))
-    assert rig.record(PurgeExpired("hall", rig.now_ms + 1), DropRoom(8)) == Committed(3, dropped=(8,))
+    assert rig.record(PurgeExpired("hall", rig.now_ms + 1), DropRoom(8)) == Committed(3, dropped=(8,), purged=3)
     rig.close()
 
 

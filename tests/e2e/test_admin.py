@@ -19,7 +19,7 @@ import pytest
 from securechat.admin.parser import make_parser
 from securechat.errors import ErrorCode
 from securechat.invite_link import parse_link
-from securechat.model import Closing, Hello, Notice, Refused, Register, Registered, Welcome
+from securechat.model import Closing, Hello, Notice, Purged, Refused, Register, Registered, Welcome
 from securechat.net.unix_socket import CONNECTIONS, LINE_BYTES, connect_unix
 from tests.e2e.conftest import Connect
 from tests.support.admin import ADMIN, admin, needs_socket, refused, row, rows, told
@@ -283,6 +283,9 @@ def test_a_user_is_deleted_after_a_question(server: ServerProcess, connect: Conn
         screen.wait_for("Nothing was done")
         assert screen.process.wait(PATIENCE_S) == 1
     assert len(rows(server, "users")) == 1
+    cyd, away = connect(server, "cyd"), connect(server, "dora")
+    cursor = away.history("lobby")[-1].seq
+    away.close()
     with Screen([*ADMIN, *words, "--data", str(server.data)], cwd=ROOT, columns=120) as screen:
         screen.wait_for("Type yes to continue")
         screen.type("yes\r")
@@ -291,6 +294,12 @@ def test_a_user_is_deleted_after_a_question(server: ServerProcess, connect: Conn
     assert ann.last_words().code is ErrorCode.KICKED
     left = [message for message in connect(server, "bob").history("lobby") if message.text.startswith("message")]
     assert [message.name for message in left] == ([] if fate == "remove" else [""] * 5)
+    back = connect(server, "dora", secret=away.secret)
+    back.history(after=cursor)
+    told = [event for event in back.events if isinstance(event, Purged)]
+    expected = Purged(cursor, sender_id=ann.wait_for(Welcome).sender_id)
+    assert told == ([expected] if fate == "remove" else [])
+    assert fate == "keep" or cyd.wait_for(Purged) == expected
     assert "There is no account of this name" in refused(server.data, 1, *words, "--yes")
     assert "There is no account of this name" in refused(server.data, 1, *words), "a question for nothing"
 

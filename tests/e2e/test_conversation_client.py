@@ -9,6 +9,7 @@ from collections.abc import Callable
 import pytest
 
 from securechat.client.exit_codes import ClientExit
+from tests.support.admin import told
 from tests.support.client import at, run_client
 from tests.support.screen import Screen
 from tests.support.server import ServerProcess
@@ -65,6 +66,33 @@ def test_direct_messages_are_read_back_by_name(screen: Open) -> None:
     bob.wait_for("There are no messages on")
     bob.line("/history nobody")
     bob.wait_for("is called: nobody")
+
+
+def test_words_of_a_moderator_stand_beside_the_moderators_name(screen: Open, server: ServerProcess) -> None:
+    """Live, in history, to who comes later, through a pipe, and in the export."""
+    ann, bob = two(screen)
+    owner(ann)
+    ann.line("/join ops")
+    ann.wait_for("Joined #ops")
+    bob.line("/join ops")
+    bob.wait_for("Joined #ops")
+    bob.line("bob wrote this")
+    bob.line("and that")
+    ann.wait_for("bob: and that")
+    ann.line("/edit 1 ann wrote this")
+    bob.wait_for("ann edited [1]: ann wrote this")
+    ann.line("/delete 2")
+    bob.wait_for("ann deleted [2]")
+    bob.line("/history 5")
+    bob.wait_for("[1 edited by ann] bob: ann wrote this")
+    bob.wait_for("[2 deleted by ann] bob")
+    bob.line("/search wrote")
+    bob.wait_for("[1 edited by ann] #ops bob: ann wrote this")
+    cyd = screen("--name", "cyd", "--room", "ops", rows=60, columns=120)
+    cyd.wait_for("edited by ann] bob: ann wrote this")
+    lines = [json.loads(line) for line in told(server, "export", "ops").splitlines()]
+    assert [(line["name"], line["text"]) for line in lines] == [("bob", "ann wrote this"), ("bob", "")]
+    assert lines[0]["edited_by"]["name"] == lines[1]["deleted_by"]["name"] == "ann"
 
 
 def test_an_edit_without_a_text_puts_the_old_one_into_the_input_line(screen: Open) -> None:

@@ -139,7 +139,8 @@ def presences(pages):
 
 
 def greetings(pages):
-    joined = m.Joined(ROOM, ID, ID, [], ID, TOPIC, "moderator", private=True, read_only=True, archived=True, room_id=ID)
+    joined = m.Joined(ROOM, ID, ID, [], ID, TOPIC, "moderator", private=True, read_only=True, archived=True, room_id=ID,
+                      purged=ID)  # fmt: skip
     for count in (1, 4, 8, 100, 200, 201):
         yield paging.with_people(joined, room_of(count), LIMITS.presence_names, [reader(pages)])
 
@@ -202,6 +203,7 @@ LARGEST = {
     m.TypingNow: lambda _: [m.TypingNow(PERSON, ROOM)],
     m.UnreadList: unread_pages,
     m.ConversationList: conversation_pages,
+    m.Purged: lambda _: [m.Purged(ID, ROOM, ID)],
     m.Acked: lambda _: [m.Acked(ID, ID)],
     m.Refused: sentences(m.Refused, code=CODE, ref=ID, client_id=ID, room=CONTROL * 256, retry_after_s=1e300 / 3),
     m.Throttled: lambda _: [m.Throttled(1e300 / 3)],

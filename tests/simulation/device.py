@@ -13,7 +13,7 @@ from securechat.client.core.client import ClientCore, CoreOutput
 from securechat.client.core.credentials import Credentials
 from securechat.client.core.events.account import TokenLost, TokenReceived
 from securechat.client.core.state import ConnectionPhase, Visibility
-from securechat.errors import RemoteProtocolError
+from securechat.errors import ErrorCode, RemoteProtocolError
 from securechat.model import (
     Closing,
     Command,
@@ -27,6 +27,7 @@ from securechat.model import (
     Moderate,
     Named,
     Quit,
+    ReadElsewhere,
     Refused,
     RoomCommand,
     SearchPage,
@@ -38,6 +39,7 @@ from securechat.testing.link import Connection, Death
 from securechat.testing.log_checks import HistoryBroken
 from securechat.text.names import name_key
 from securechat.wire.native import NativeClientCodec
+from tests.simulation.barred import BarredRequests
 from tests.simulation.certificates import certificate
 from tests.simulation.checkers.histories import Display
 from tests.simulation.checkers.wire_checks import Stream, WireChecker
@@ -77,12 +79,32 @@ class Device:
         self.core: ClientCore | None = None
         self.display = Display(name)
         self.lives: list[Display] = []
+<<<<<<< HEAD
         self.heard: list[SearchPage | UnreadList | ConversationList | Refused] = []  # answers to what the exam asks
+=======
+        self.heard: list[SearchPage | UnreadList | Refused] = []  # answers to what the exam asks
+        self.reads_elsewhere = 0  # how often another device had read something: this one then asks what is unread
+>>>>>>> w-sim
         self.connection: Link | None = None
         self.last_hello: Hello | None = None
         self.tries = 0  # passwords, since it was last in
         self._timer: Deadline | None = None
         self._ticked_at, self._ticks = 0.0, 0
+
+    def twin(self) -> Device:
+        """Return the same program, to be started a second time, on the same machine."""
+        twin = Device(self.world, self.person, f"{self.name}'", self.address)
+        twin.secret, twin.tokens, twin.key = self.secret, dict(self.tokens), self.key
+        return twin
+
+    def check_replaced(self) -> None:
+        """The program was started a second time while it ran: it must have heard of it.
+
+        Raises:
+            HistoryBroken: it goes on beside the other one.
+        """
+        if self.is_quiet:
+            raise HistoryBroken(f"{self.name} goes on, although the same secret is in by another program")
 
     def fresh_secret(self) -> str:
         """Return a resume secret that nobody has."""
@@ -244,6 +266,9 @@ class Device:
         """No connection any more."""
         if self.core is not None and self.connection is link:
             self.connection = None
+            if self in self.person.replaced and not self.is_over and not (link is not None and link.was_replaced):
+                self.stop()  # by hand: coming back, it would take the place of the other one
+                return
             self.apply(self.core.disconnected(loss, self.world.clock.now))
 
     def _drop(self, how: Death) -> None:
@@ -263,9 +288,10 @@ class Link:
         self.codec = NativeClientCodec(device.world.pages.frame_bytes)
         self.checker: WireChecker | None = None
         self.hello: Hello | None = None
-        self.slow = False
+        self.slow = self.was_replaced = False
         self.is_open = self.is_welcomed = False
         self._listener = Listener(device.world.hush, device.name)
+        self._barred: BarredRequests | None = None
         self._asked: dict[int, tuple[RoomCommand, float]] = {}
         self.end.start(self)
 
@@ -318,10 +344,13 @@ class Link:
         world.records += 1
         if world.clock.tracing:
             world.clock.note(device.name, f"< {event!r}"[:400])
+        if self._barred is not None and self._barred.takes(event):
+            return
         if self.checker is not None:
             self.checker.received(event)
         match event:
             case Welcome():
+                self._try_what_is_barred(event)
                 device.person.ids.add(event.sender_id)
                 device.is_welcome(event)
                 world.law.welcomed(device, event, self.hello)
@@ -333,9 +362,12 @@ class Link:
                 device.heard.append(event)
             case Done(ref) if ref in self._asked:
                 world.house.check_done(device.display.me, *self._asked.pop(ref))
+            case ReadElsewhere():
+                device.reads_elsewhere += 1
             case Named(name):
                 world.returning.named(self.hello, name)
             case Closing() | Refused():
+                self.was_replaced = event.code is ErrorCode.REPLACED
                 world.law.judged(device, event, slow=self.slow)
                 if isinstance(event, Refused) and self.hello is not None and not self.is_welcomed:
                     world.returning.refused(device, event, self.hello)
@@ -348,6 +380,15 @@ class Link:
                 pass
         assert device.core is not None
         device.apply(device.core.received(event, world.clock.now))
+
+    def _try_what_is_barred(self, welcome: Welcome) -> None:
+        if welcome.must_change:
+            if welcome.token:  # by the password: is it as temporary for the next one, by the token?
+                self.device.world.crossings.password_is_temporary(self.device)
+            dice = self.device.world.chance.dice("barred", self.connection.server.peer)
+            self._barred = BarredRequests(self.device.name, dice, welcome)
+            for command in self._barred.commands:
+                self.end.write(NativeClientCodec.encode(command))
 
     def closed(self, *, broken: bool) -> None:
         """The connection is over."""

@@ -68,9 +68,11 @@ class House:
         self._bans: dict[tuple[int, int], RoomBan] = {}
         self._admins: set[int] = set()
         self._accounts: set[int] = set()
+        self._temporary: set[int] = set()  # accounts whose password an administrator has set
         self._entered: dict[tuple[int, str], tuple[int, int]] = {}  # with the first and the latest live_from
         self._said: dict[tuple[int, int], tuple[float, int, int]] = {}
         self._ranks: dict[tuple[int, int], list[tuple[float, int]]] = {}  # when it ended, and what it was
+        self._acted_on: dict[tuple[int, int], list[tuple[float, int]]] = {}  # when, and the rank just before
 
     # --- what is durable
 
@@ -88,12 +90,14 @@ class House:
             table.clear()
         self._admins = {row.sender_id for row in state.people.accounts if row.role is Role.ADMIN}
         self._accounts = {row.sender_id for row in state.people.accounts}
+        self._temporary = {row.sender_id for row in state.people.accounts if row.must_change}
         self._take([PutRoom(row) for row in state.room_records.room_records])
         self._take([PutMembership(row) for row in state.room_records.memberships])
         self._take([PutRoomBan(row) for row in state.room_records.bans])
 
     def apply(self, changes: Sequence[Change], dropped: Sequence[int] = ()) -> None:
         """These changes are durable, and the hub hears of it now; these rooms have lost their record by them."""
+        self._note_acts(changes)
         self._take(changes)
         for room_id in dropped:
             self._drop_place(room_id, if_empty=all(c.if_empty for c in changes if isinstance(c, DropRoom)))
@@ -121,6 +125,20 @@ class House:
                     self._drop_account(number)
                 case _:
                     pass
+
+    def _note_acts(self, changes: Iterable[Change]) -> None:
+        """These changes may be somebody's act on another: remember how high that one stood when it was stored."""
+        for change in changes:
+            match change:
+                case PutMembership(Membership(room_id=room_id, sender_id=who)) | PutRoomBan(
+                    RoomBan(room_id=room_id, sender_id=who)
+                ):
+                    pass
+                case DropMembership(room_id, who) | DropRoomBan(room_id, who):
+                    pass
+                case _:
+                    continue
+            self._acted_on.setdefault((room_id, who), []).append((self._world.clock.now, self.rank(room_id, who)))
 
     def _put_place(self, row: RoomRecord) -> None:
         old = self.room_records.get(row.room_id)
@@ -177,6 +195,7 @@ class House:
 
     def _put_account(self, row: Account) -> None:
         self._accounts.add(row.sender_id)
+        (self._temporary.add if row.must_change else self._temporary.discard)(row.sender_id)
         if row.role is not Role.ADMIN:
             if row.sender_id in self._admins:
                 for room_id in self.room_records:
@@ -191,6 +210,7 @@ class House:
 
     def _drop_account(self, sender_id: int) -> None:
         self._accounts.discard(sender_id)
+        self._temporary.discard(sender_id)
         self._admins.discard(sender_id)
         for room_id, who in [key for key in self._members if key[1] == sender_id]:
             self._note_rank(room_id, who)
@@ -212,6 +232,10 @@ class House:
         """Return how somebody belongs to a room; None for who does not."""
         row = self._members.get((place.room_id, who))
         return row if row is not None and row.role.belongs else None
+
+    def has_temporary_password(self, who: int) -> bool:
+        """Whether the password of an account is one that an administrator has set."""
+        return who in self._temporary
 
     def may_see(self, room: str, who: int) -> bool:
         """Whether somebody may know that there is such a room."""
@@ -338,6 +362,15 @@ class House:
         ranks = [rank for room_id in meant for rank in self._ranks_since(room_id, who, since)]
         if ranks and max(ranks) < _needed(command):
             self._broken(f"{who} had no right to {command}, and it is done")
+        if ranks and isinstance(command, Moderate) and command.act != "unban":
+            others = [rank for room_id in meant for rank in self._ranks_when_acted_on(room_id, command.person, since)]
+            if max(ranks) <= min(others):
+                self._broken(f"{who} is not above those who were meant, and {command} is done")
+
+    def _ranks_when_acted_on(self, room_id: int, who: int, since: float) -> list[int]:
+        """Every rank that somebody had when something was done to them; of a guest, whose row is none: every rank."""
+        acts = [rank for at, rank in self._acted_on.get((room_id, who), ()) if at >= since]
+        return acts or self._ranks_since(room_id, who, since)
 
     def check_refused(self, who: int, command: RoomCommand, code: ErrorCode, since: float) -> None:
         """Somebody hears that they have no right: at some time since they asked that was so. Raises as `check_done`."""

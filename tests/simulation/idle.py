@@ -8,6 +8,9 @@ from securechat.testing.log_checks import HistoryBroken
 from tests.simulation.device import Device
 from tests.simulation.server import SimulatedServer
 
+UNOWNED_S = 1.0
+"""Virtual time for a hello or a new name to be stored, and nothing else: some commits of up to 0.1 s, and a hash."""
+
 
 def check_roster(server: SimulatedServer, device: Device) -> None:
     """A device shows the rooms that it is in, and in each the people who are there."""
@@ -48,6 +51,22 @@ def check_sessions(server: SimulatedServer, limits: Limits) -> None:
     for peer in server.hub._connections:
         if peer not in server.sessions:
             raise HistoryBroken("somebody is in by a connection that is gone")
+
+
+def check_names(server: SimulatedServer) -> None:
+    """Names are in use by those who are here, or who are coming or being renamed, which takes a commit."""
+    hub, now = server.hub, server.clock.now
+    storage = server.storage
+    if storage.full or storage.locked or server.log.waiting or server.log.failure is not None:
+        server.unowned.clear()
+        return
+    here = {member.owner for member in hub.context.members.values()}
+    claims = hub._login_flow.name_reservations._name_reservations
+    unowned = [key for key, claim in claims.items() if claim.until is None and claim.owner not in here]
+    server.unowned = {key: server.unowned.get(key, now) for key in unowned}
+    for key, since in server.unowned.items():
+        if now > since + UNOWNED_S:
+            raise HistoryBroken(f"{key!r} is in use, and who has it has been away for {now - since:.1f} s")
 
 
 def check_empty(server: SimulatedServer) -> None:

@@ -310,8 +310,8 @@ class Law:
                     unfair = not person.lost_logins
                 case ErrorCode.HELLO_EXPECTED if event.reason == "too_many_tries":
                     unfair = False  # wrong passwords, one after the other; the codec's tests count them
-                case ErrorCode.REPLACED:
-                    unfair = True  # the server closes the older connection; a device hears only its newest
+                case ErrorCode.REPLACED:  # the server closes the older connection; a device hears only its newest
+                    unfair = device not in person.replaced
                 case _:
                     pass
         elif code is ErrorCode.INVALID:

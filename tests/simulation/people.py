@@ -61,6 +61,8 @@ class Person:
         self.speech = Speech(number, long_winded=long_winded)
         self.rooms: list[str] = []
         self.devices = [Device(world, self, f"{self.base}.0", self.address)]
+        self.rests_s = 0.3  # before a program that has ended is started again
+        self.replaced: list[Device] = []  # programs that ran on while the same person started them again
         self.dying: dict[str, list[str]] = {}  # tokens that a device's change of the password ends
         self.wanted_password = ""
         self._names = 0
@@ -107,6 +109,7 @@ class Person:
 
     def _greeted(self, device: Device, *, account: bool) -> None:
         device.tries = 0
+        self.world.crossings.program_is_in(device)
         self.is_account = self.is_account or account
         self._take_name_of(device)
         if self.may_register and not account:
@@ -224,9 +227,17 @@ class Person:
             device.secret = device.fresh_secret()
         if ended.cause is events.EndReason.LOGGED_OUT and device.last_hello is not None and device.last_hello.token:
             self.world.law.end_token(device.last_hello.token)
-        wait_s = 2.0 if ended.code is ErrorCode.BANNED else 0.3
+        wait_s = 2.0 if ended.code is ErrorCode.BANNED else self.rests_s
         if not self.world.leaving:
             self.later(wait_s, 2 * wait_s, lambda: self.start(device))
+
+    def start_twice(self, device: Device) -> None:
+        """Start a program that runs a second time, with the same secret; the first one is left to itself."""
+        if device.is_quiet and device in self.devices and not self.world.leaving:
+            again = device.twin()
+            self.devices[self.devices.index(device)] = again
+            self.replaced.append(device)
+            self.start(again)
 
     def start(self, device: Device, *, invite: str = "") -> None:
         """Start a program that does not run."""

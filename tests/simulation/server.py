@@ -69,6 +69,7 @@ class SimulatedServer:
         self.alive = True
         self.failed_at = float("inf")
         self.draining = False
+        self.unowned: dict[str, float] = {}  # names in use by nobody who is here, and since when
         self.world = world
         self.watch = watch = Watch(world)
         self.sessions: dict[WatchedSession, tuple[Transport, Connection]] = {}

@@ -50,6 +50,11 @@ class Administrator:
             world.clock.note("administrator", f"is refused: {refusal}")
         world.server.passes.wake()
 
+    def kick(self, person: Person, dice: random.Random) -> None:
+        """End somebody's connections."""
+        if not self.world.calm:
+            self._do(self._kick, person, dice)
+
     def delete(self, person: Person, dice: random.Random) -> None:
         """Delete somebody's account, if there is one."""
         if not self.world.calm:

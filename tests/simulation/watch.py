@@ -194,6 +194,7 @@ class Watch:
         match event:
             case Welcome(sender_id=sender_id, token=token):
                 peer.me = sender_id
+                self._check_password(peer, event)
                 if login_id := peer._hub._connections[peer].login_id:
                     self._law.came_in(login_id, new=bool(token))
             case Acked(_, seq):
@@ -217,6 +218,13 @@ class Watch:
                 self._check_visible(peer, [room], event)
             case _:
                 self._about_a_room(peer, event)
+
+    def _check_password(self, peer: WatchedSession, event: Welcome) -> None:
+        by_certificate = peer._hub._connections[peer].certificate is not None
+        is_temporary = event.account and not by_certificate and self.house.has_temporary_password(event.sender_id)
+        if event.must_change != is_temporary:
+            word = "temporary" if is_temporary else "its own"
+            raise HistoryBroken(f"{event.name} has a password that is {word}, and the welcome says otherwise")
 
     def _check_length(self, event: Event) -> None:
         """Whatever lists something is a page. Bytes are counted where frames are made."""

@@ -20,6 +20,7 @@ from tests.simulation import deeds, idle
 from tests.simulation.chance import Chance
 from tests.simulation.checkers.histories import check_streams
 from tests.simulation.checkers.wire_checks import Realtime, Stream
+from tests.simulation.crossings import Crossings
 from tests.simulation.crowd import Prober, Visitor
 from tests.simulation.exam import Exam
 from tests.simulation.faults import Faults
@@ -117,6 +118,7 @@ class World:
         self.returning = Returning(self)
         self.hush = Hush()
         self.temptation = Temptation(self)
+        self.crossings = Crossings(self)
         self.house = House(self)
         self._servers = 0
         self.server: SimulatedServer = self._new_server()
@@ -192,6 +194,7 @@ class World:
             idle.check_outboxes(server, self.limits)
         if server.loop.passes % 8 == 0:  # what does not go away by itself can be seen a little later
             idle.check_sessions(server, self.limits)
+            idle.check_names(server)
 
     def said(self, peer: Peer, text: str) -> None:
         """The hub has taken a draft."""
@@ -281,6 +284,7 @@ class World:
             keep_doing("administrator", self.administrator.act, 0.3, until)
         if "upkeep" in self.flavour:
             keep_doing("upkeep", self._keep_up, 0.4, until)
+        self.crossings.begin(until - clock.now)
         keep_doing("faults", self.faults.act, rng.choice((0.4, 1.2)), until)
         clock.run_until(until)
 
@@ -356,18 +360,27 @@ class World:
         self.house.check_owners()
         exam = Exam(self, rows)
         for person in self.people:
-            for device in person.devices:
+            for device in (*person.replaced, *person.devices):
                 for life in device.lives:
                     life.check(
                         rows,
-                        converged=life is device.display,
+                        converged=life is device.display and device in person.devices,
                         gone=gone,
                         taken_back=transcript.taken_back,
                         reads_above=lambda room, who: self.house.hears_above(room, who)[1],
                     )
+<<<<<<< HEAD
                 idle.check_roster(self.server, device)
+                exam.keep(device)
             exam.count(asked := self.rng.choice(person.devices))
             exam.list_conversations(asked)
+=======
+                if device in person.devices:
+                    idle.check_roster(self.server, device)
+                else:
+                    device.check_replaced()
+            exam.count(self.rng.choice(person.devices))
+>>>>>>> w-sim
         exam.search(self.rng.choice(self.rng.choice(self.people).devices))
 
     def _check_rooms(self) -> None:
@@ -379,7 +392,7 @@ class World:
     def _leave(self) -> None:
         self.leaving = True
         for person in self.people:
-            for device in person.devices:
+            for device in (*person.devices, *person.replaced):
                 device.want(actions.LeaveChat(1.0))
         self.clock.run_until(self.clock.now + FORGET_S)
         idle.check_empty(self.server)

@@ -106,6 +106,11 @@ def deleted(count: int, name: str) -> str:
     return f"{quoted(name)} deleted {number(count)}"
 
 
+def removed(name: str) -> str:
+    """Tell that a member's account was deleted with its messages."""
+    return f"All messages of {quoted(name)} were deleted with the account. They may still stand above"
+
+
 def reactions(count: int, emojis: Sequence[tuple[str, Sequence[str]]]) -> str:
     """Show the reactions to a message; no name contains a colon or slash, and no emoji these or a space."""
     if not emojis:

@@ -372,6 +372,8 @@ class ClientCore:
                 self._conversations.timeline.live(event)
             case model.Acked(client_id, seq):
                 self._sending.acked(client_id, seq)
+            case model.Purged():
+                self._conversations.timeline.purged(event)
             case model.Presence():
                 self._rooms.presence(event)
             case model.TypingNow():

@@ -7,6 +7,7 @@ A message counts as read where the user interface shows it, which `Visibility` s
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 from securechat.client.core import actions, events
 from securechat.client.core.context import CoreContext
@@ -17,7 +18,7 @@ from securechat.client.core.read_markers import ReadMarkers
 from securechat.client.core.state import ConversationId, Visibility
 from securechat.client.core.timeline import Timeline
 from securechat.client.core.typing import TypingState
-from securechat.model import Message, MessageChange, Person, ReadElsewhere, Welcome, Whois
+from securechat.model import Message, MessageChange, Person, Purged, ReadElsewhere, Welcome, Whois
 
 _KEPT_ACKED = 1_000
 """Acknowledged seqs remembered until their message comes: far more than can be in flight (send_queue.WINDOW)."""
@@ -142,6 +143,11 @@ class Conversations:
         senders = {change.sender_id, message.sender_id} if message is not None else {change.sender_id}
         if not senders & self._context.ignored:
             self._context.show(MessageChanged(change, key, message, late))
+
+    def on_purged(self, purged: Purged, key: ConversationId | None, removed: Sequence[Message]) -> None:
+        """Show no longer what is gone for good."""
+        name = None if purged.sender_id is None else self._context.people.name(purged.sender_id)
+        self._context.show(events.MessagesPurged(purged, key, len(removed), name or ""))
 
     def on_backfilled(self, backfill: Backfill) -> None:
         """Show earlier messages."""

@@ -149,6 +149,10 @@ class Backfill:
         if index < len(self.messages) and self.messages[index].seq == change.target:
             self.messages[index] = apply_change(self.messages[index], change)
 
+    def purge(self, is_purged: Callable[[ConversationId, Message], bool]) -> None:
+        """Drop what is collected and was purged since."""
+        self.messages = [message for message in self.messages if not is_purged(self.key, message)]
+
     @property
     def finished(self) -> bool:
         """Whether there is nothing left to ask for."""

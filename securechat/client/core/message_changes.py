@@ -14,7 +14,7 @@ from typing import assert_never
 from msgspec.structs import replace
 
 from securechat.client.core.state import ConversationId
-from securechat.model import Deleted, Edited, Message, MessageChange, Person, Reacted, Reaction
+from securechat.model import Deleted, Edited, Message, MessageChange, Person, Purged, Reacted, Reaction
 
 KEPT_CHANGES = 1_000
 """Changes of messages that are not here: enough for those on their way while a page of history is read."""
@@ -91,6 +91,15 @@ class PendingChanges:
     def forget(self, key: ConversationId) -> None:
         """Forget the changes in a conversation that is not delivered any more."""
         self._changes = {seq: kept for seq, kept in self._changes.items() if kept[0] != key}
+
+    def purge(self, purged: Purged, key: ConversationId | None) -> None:
+        """Forget the changes of messages that were purged, in a conversation, or as far as it is known of a sender."""
+        self._changes = {
+            seq: kept
+            for seq, kept in self._changes.items()
+            if kept[1].target > purged.through
+            or (kept[0] != key if key is not None else kept[1].sender_id != purged.sender_id)
+        }
 
     def clear(self) -> None:
         """Forget all: the log is another one."""

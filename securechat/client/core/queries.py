@@ -28,6 +28,7 @@ from securechat.model import (
     ConversationList,
     History,
     HistoryPage,
+    Hit,
     Person,
     Refused,
     Search,
@@ -145,10 +146,14 @@ class Queries:
                 self._conversations.next_page = None
                 if answer.more and answer.hits:
                     self._conversations.next_page = replace(action, before=answer.hits[-1].message.seq)
-                hits = tuple(hit for hit in answer.hits if hit.message.sender_id not in self._context.ignored)
+                hits = tuple(hit for hit in answer.hits if self._is_shown(hit))
                 self._context.show(events.SearchShown(action.query, hits, answer.more, answer.indexed is not None))
 
         self._timeline.ask(SingleQuery(None, ask, answered))
+
+    def _is_shown(self, hit: Hit) -> bool:
+        key = self._context.rooms.conversation_of(hit.message, self._context.me.id)
+        return hit.message.sender_id not in self._context.ignored and not self._timeline.is_purged(key, hit.message)
 
     # --- unread messages ----------------------------------------------------------------------------------------------
 
@@ -253,7 +258,11 @@ class Queries:
             self._read_markers.saw_from(target, action.after + 1, last, to_the_end=not page.more)
             if (item := self._unread.get(target)) is not None:
                 self._unread[target] = replace(item, read_seq=max(item.read_seq, last))
-        shown = tuple(message for message in messages if message.sender_id not in self._context.ignored)
+        shown = tuple(
+            message
+            for message in messages
+            if message.sender_id not in self._context.ignored and not self._timeline.is_purged(target, message)
+        )
         more = self._conversations.next_page is not None
         self._context.show(events.HistoryShown(target, shown, history_range, more, action.at_ms))
 

@@ -22,6 +22,7 @@ from securechat.model import (
     Left,
     Ping,
     Presence,
+    Purged,
     Refused,
     RoleChanged,
     RoomRules,
@@ -127,6 +128,8 @@ class RoomActions:
         selects = isinstance(request, PendingJoin) and (not request.again or room is self._select_once_in)
         backfill_count = self._backfill_count if selects or room is self._context.current else 0
         self._conversations.timeline.entered(room, event.live_from, backfill_count)
+        if event.purged:
+            self._conversations.timeline.purged(Purged(event.purged, room=event.room))
         self._context.show(shown)
         if selects:
             self._conversations.select(room)

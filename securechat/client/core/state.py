@@ -155,6 +155,7 @@ class Conversation(Struct):
         last: the seq of the last message seen; below it everything was seen.
         changed: the seq of the last change seen, likewise.
         member: whether the user is in it.
+        purged: no message up to this seq is left on the server.
         unread: messages of others that the user has not looked at.
         mentions: those of them that mention the user.
         messages: the last KEPT_MESSAGES.
@@ -164,6 +165,7 @@ class Conversation(Struct):
     last: int = 0
     changed: int = 0
     member: bool = True
+    purged: int = 0
     unread: int = 0
     mentions: int = 0
     messages: deque[Message] = field(default_factory=lambda: deque(maxlen=KEPT_MESSAGES))

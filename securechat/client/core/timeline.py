@@ -12,6 +12,7 @@ to the cursor was seen, so one cursor for the whole log is enough to resume from
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Sequence
 from typing import Protocol
 
 from msgspec.structs import replace
@@ -19,7 +20,10 @@ from msgspec.structs import replace
 from securechat.client.core.gap_fill import Backfill, GapFill, ReadAnswer, ReadCommand, ReadJob, SingleQuery
 from securechat.client.core.message_changes import PendingChanges, apply_change
 from securechat.client.core.state import Conversation, ConversationId, KnownRooms, RoomKey
-from securechat.model import HistoryPage, LogEntry, Message, MessageChange
+from securechat.model import HistoryPage, LogEntry, Message, MessageChange, Purged
+
+KEPT_REMOVED = 1_000
+"""Removed senders that are remembered, for pages that were read before; twice as many as a server tells at once."""
 
 
 class TimelineListener(Protocol):
@@ -30,6 +34,9 @@ class TimelineListener(Protocol):
 
     def on_change(self, key: ConversationId, change: MessageChange, message: Message | None, *, late: bool) -> None:
         """Show a change, once; ``message`` is the result, None where the message is not kept."""
+
+    def on_purged(self, purged: Purged, key: ConversationId | None, removed: Sequence[Message]) -> None:
+        """Show no longer what is gone for good: in the room ``key``, or of a sender; ``removed`` was kept until now."""
 
     def on_backfilled(self, backfill: Backfill) -> None:
         """Show earlier messages; all of them are there."""
@@ -67,6 +74,7 @@ class Timeline:
         self._started = False
         self._not_before = 0.0
         self._pending_changes = PendingChanges()
+        self._removed: dict[int, int] = {}  # senders, and the seq up to which nothing of them is left
 
     # --- the connection's life ------------------------------------------------------------------------------------
 
@@ -81,6 +89,7 @@ class Timeline:
         self._rooms_above = live_from
         self.conversations.clear()
         self._pending_changes.clear()
+        self._removed.clear()
         self._gap_fills.clear()
         self._jobs.clear()
         self._resume = None
@@ -172,6 +181,51 @@ class Timeline:
             return
         self._offer(entry, late=False)
         self.cursor = max(self.cursor, entry.seq)
+
+    def purged(self, purged: Purged) -> None:
+        """Drop messages that are gone for good, and any copy that is still on its way."""
+        key: RoomKey | None = None
+        if purged.sender_id is not None:
+            if purged.through <= self._removed.get(purged.sender_id, 0):
+                return
+            self._removed.pop(purged.sender_id, None)
+            self._removed[purged.sender_id] = purged.through
+            if len(self._removed) > KEPT_REMOVED:
+                del self._removed[next(iter(self._removed))]
+            concerned = list(self.conversations.values())
+        elif purged.room is not None:
+            key = self._rooms.meant(purged.room)
+            conversation = self.conversations.get(key)
+            if conversation is None or purged.through <= conversation.purged:
+                return
+            conversation.purged = purged.through
+            concerned = [conversation]
+        else:
+            return  # of a newer server, about something else
+        for job in self._jobs:
+            if isinstance(job, Backfill):
+                job.purge(self.is_purged)
+        self._pending_changes.purge(purged, key)
+        removed = [message for conversation in concerned for message in self._drop_purged(conversation)]
+        self._listener.on_purged(purged, key, removed)
+
+    def is_purged(self, key: ConversationId, message: Message) -> bool:
+        """Tell whether a message is known to be gone for good."""
+        conversation = self.conversations.get(key)
+        through = 0 if conversation is None else conversation.purged
+        return message.seq <= max(through, self._removed.get(message.sender_id, 0))
+
+    def _is_of_purged(self, conversation: Conversation, change: MessageChange) -> bool:
+        """Tell whether a change is of a message that is gone; whose a message was that is not here, is not known."""
+        return change.target <= max(conversation.purged, self._removed.get(change.sender_id, 0))
+
+    def _drop_purged(self, conversation: Conversation) -> list[Message]:
+        removed = [message for message in conversation.messages if self.is_purged(conversation.key, message)]
+        if removed:
+            kept = [message for message in conversation.messages if not self.is_purged(conversation.key, message)]
+            conversation.messages.clear()
+            conversation.messages.extend(kept)
+        return removed
 
     def find(self, key: ConversationId, seq: int) -> Message | None:
         """Return a message that is kept."""
@@ -284,6 +338,8 @@ class Timeline:
         if message.seq <= conversation.last:
             return
         conversation.last = message.seq
+        if self.is_purged(conversation.key, message):
+            return  # the page was read before
         conversation.messages.append(message)
         if self._resume is not None:
             self._missed += 1
@@ -294,6 +350,8 @@ class Timeline:
             if isinstance(job, Backfill):  # its pages may be older, and a message may be dropped before it is shown
                 job.change(change)
         before = conversation.find(change.target)
+        if before is None and self._is_of_purged(conversation, change):
+            return  # the page was read before
         if before is None:
             self._pending_changes.keep(conversation.key, change)
             self._listener.on_change(conversation.key, change, None, late=late)
@@ -324,6 +382,7 @@ class Timeline:
 
     def _finish_backfill(self, job: Backfill) -> None:
         conversation = self.conversations.get(job.key)
+        job.purge(self.is_purged)
         job.messages = [self.current(job.key, message) for message in job.messages]
         if conversation is not None and not job.asked and not conversation.messages:
             conversation.messages.extend(job.messages)

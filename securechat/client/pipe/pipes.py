@@ -28,7 +28,7 @@ from securechat.client.network import NetworkThread, ServerTarget
 from securechat.client.pipe.input_lines import LONGEST_LINE_BYTES, InputLine, decode_line
 from securechat.client.pipe.stdout import Stdout
 from securechat.client.ui.describe import EventText
-from securechat.client.ui.rendering import NOTICE_MARK, change_json, change_line, json_line, tail_line
+from securechat.client.ui.rendering import NOTICE_MARK, change_json, change_line, json_line, purged_json, tail_line
 from securechat.errors import ErrorCode
 from securechat.limits import KIB
 from securechat.model import Message
@@ -256,6 +256,8 @@ class PipeTail(PipeClient):
                 line = change_json(change) if self._json else change_line(change)
                 if line is not None:
                     self.put(line)
+            case events.MessagesPurged(purged, key) if self._json and key in {None, self._key}:
+                self.put(purged_json(purged))
             case events.RoomLeft(room, text=text) if text and room == self._key.room:
                 self.tell(ui_event)
                 self.finish(ClientExit.ROOM_REFUSED, 0.0)

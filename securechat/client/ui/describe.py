@@ -179,6 +179,8 @@ def _of_account(ui_event: UiEvent) -> str | None:  # noqa: PLR0911 - one row an 
             return catalogue.accounts.login_held(retry_after_s, code)
         case events.NameKept(name, retry_after_s):
             return catalogue.connection.name_kept(one_line(name), retry_after_s, can_choose=True)
+        case events.MessagesPurged(_, None, count, name) if count:
+            return catalogue.rooms.removed(one_line(name))
         case events.IdentityChanged(me):
             return catalogue.accounts.became_another(one_line(me.name))
         case events.AccountActionDone(account_action, number, name):

@@ -72,6 +72,8 @@ class MessageRows:
                 self.numbers.give(key, message.seq, message)
             case events.MessageChanged(change, message=message):
                 self.numbers.change(change, message)
+            case events.MessagesPurged(purged, key):
+                self.numbers.purge(purged, key)
             case events.HistoryReset():
                 self.numbers.forget()
 

@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from securechat.client.core.message_changes import apply_change
 from securechat.client.core.state import ConversationId
-from securechat.model import Message, MessageChange
+from securechat.model import Message, MessageChange, Purged
 
 KEPT_NUMBERS = 2_000
 """Numbers remembered: a day of a busy room, and 32 MB if every message had the longest text."""
@@ -78,6 +78,14 @@ class LineNumbers:
         entry = self._by_seq.get(change.target)
         if entry is not None and entry.message is not None:
             entry.message = message or apply_change(entry.message, change)
+
+    def purge(self, purged: Purged, key: ConversationId | None) -> None:
+        """Forget messages that are gone for good; their numbers stay."""
+        for entry in self._by_number.values():
+            message = entry.message
+            if message is not None and message.seq <= purged.through:
+                is_gone = message.sender_id == purged.sender_id if key is None else entry.key == key
+                entry.message = None if is_gone else message
 
     def forget(self) -> None:
         """Forget all messages, because the log is another one. Numbers count on, so that none is used twice."""

@@ -24,7 +24,7 @@ from msgspec import Struct
 
 from securechat.client import catalogue
 from securechat.client.core.state import ConversationId, PersonKey
-from securechat.model import Deleted, Edited, Hit, Message, MessageChange, Reacted
+from securechat.model import Deleted, Edited, Hit, Message, MessageChange, Purged, Reacted
 from securechat.text.local_time import begin_of_day_ms, local
 from securechat.text.sanitize import CONTINUATION_MARK, one_line, visible, width
 from securechat.text.search_query import Calendar
@@ -229,6 +229,11 @@ def change_json(change: MessageChange) -> str:
         case Reacted(sign=sign, on=on):
             fields["sign"], fields["on"] = sign, on
     return json.dumps(fields)
+
+
+def purged_json(purged: Purged) -> str:
+    """Return as one line of JSON that messages are gone for good: those up to a seq, of a room or by a sender."""
+    return json.dumps({"change": "purged", "through": purged.through, "room": purged.room, "by": purged.sender_id})
 
 
 def _json_fields(entry: Message | MessageChange) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from securechat.hub.accounts.names import owner_of_account
 from securechat.hub.accounts.self_service import AccountService
 from securechat.hub.context import HubContext
 from securechat.hub.disconnection import Disconnection
+from securechat.hub.messages.purges import PurgeDelivery
 from securechat.hub.rooms.membership import RoomMembership
 from securechat.hub.workflow import Commit, Workflow, amend
 from securechat.model import Closing
@@ -53,6 +54,7 @@ class AccountDeletion:
         self._account_service = account_service
         self._room_membership = room_membership
         self._disconnection = disconnection
+        self._purges = PurgeDelivery(context)
 
     def delete(
         self, account: Account, *, remove: bool, note: WriteAudit, progress: Callable[[float], None]
@@ -97,6 +99,8 @@ class AccountDeletion:
             committed: Committed = yield Commit((EraseSender(sender_id, remove, above),))
             count += committed.count
             if committed.through is None:
+                if remove:
+                    self._purges.sender_removed(sender_id, committed.purged)
                 return count
             above = committed.through
             progress(min(1.0, above / max(1, self._context.fed_seq)))

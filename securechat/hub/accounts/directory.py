@@ -62,6 +62,7 @@ class AccountDirectory:
         being_deleted: accounts that are being deleted: no new message may name them.
         ended_logins: logins that have ended and whose connections are still here; `Hub.on_commit` ends those.
         room_directory: rooms and their memberships.
+        removed: senders whose messages were removed, and the seq up to which, the latest last; kept by `PurgeDelivery`.
     """
 
     def __init__(self, environment: HubEnvironment) -> None:
@@ -77,6 +78,7 @@ class AccountDirectory:
         self._muted_names: dict[str, set[int]] = {}
         self._muted_along: dict[int, int] = {}  # guests with a muted guest's name, and whose mute counts for them
         self.being_deleted: set[int] = set()
+        self.removed: dict[int, int] = {}
         self._serial = 0
         self.leaving: set[tuple[type[AccountRow], int]] = set()
         self.arriving: dict[str, Account] = {}
@@ -94,6 +96,7 @@ class AccountDirectory:
     def restore(self, people: StoredAccounts, room_records: StoredRooms) -> None:
         """Take over what the log remembers."""
         self._serial = people.serial
+        self.removed.update(people.removed)
         for rows in (people.accounts, people.logins, people.certificates, people.invites, people.bans, people.mutes):
             for row in rows:
                 self._put(row)

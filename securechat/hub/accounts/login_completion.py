@@ -12,6 +12,7 @@ from securechat.hub.context import HubContext
 from securechat.hub.interfaces import OperatorEvent, Peer
 from securechat.hub.members import Member, MemberConnection
 from securechat.hub.messages.log_reads import LogReads
+from securechat.hub.messages.purges import PurgeDelivery
 from securechat.hub.rooms.membership import RoomMembership
 from securechat.model import FEATURES, PROTOCOL_VERSION, WELCOME_LIMITS, Closing, Join, Welcome
 from securechat.records.accounts import Role
@@ -34,6 +35,7 @@ class LoginCompletion:
         self._context = context
         self._log_reads = log_reads
         self._room_membership = room_membership
+        self._purges = PurgeDelivery(context)
         off = () if context.rates else ("message_burst", "message_rate", "byte_burst", "byte_rate")
         self._limits = {key: float(getattr(context.limits, key)) for key in WELCOME_LIMITS if key not in off}
 
@@ -72,6 +74,8 @@ class LoginCompletion:
         peer.deliver(self._welcome(member, connection, entry, identity, resumed=resumed))
         self._room_membership.enter(peer, member, context.rooms.lobby, ref=0)
         self._room_membership.enter_all(peer, member)
+        for purged in self._purges.since_the_last_entry():
+            peer.deliver(purged)
         if entry.invite is not None:
             self._room_membership.keep_current_rooms(member)
             if entry.invite.room is not None:

@@ -13,6 +13,7 @@ from msgspec.structs import replace
 
 from securechat.errors import Refusal
 from securechat.hub.context import HubContext
+from securechat.hub.messages.purges import PurgeDelivery
 from securechat.hub.rooms.room import HubRoom
 from securechat.hub.workflow import Commit, Turn, Workflow
 from securechat.records.accounts import (
@@ -49,6 +50,7 @@ class Housekeeping:
         self._workflows = context.workflows
         self._directory = context.accounts
         self._limits = context.limits
+        self._purges = PurgeDelivery(context)
 
     def run(self, logins: Set[int], streams: Set[int]) -> None:
         """Forget what has come to its end; to be called once a day. While the clock is doubted, nothing is forgotten.
@@ -114,11 +116,17 @@ class Housekeeping:
     def _expire(self, now_ms: int) -> Workflow[None]:
         """Let every room forget what is older than its retention: one room after the other, a batch at a time."""
         rooms = self._directory.room_directory.recorded.values()
-        for room_record in [room.record for room in rooms if room.record is not None and room.record.retention_days]:
+        kept = [(room, room.record) for room in rooms if room.record is not None and room.record.retention_days]
+        for room, room_record in kept:
             before_ms = now_ms - room_record.retention_days * _DAY_MS
             expire = PurgeExpired(room_record.name, before_ms, self._limits.retention_batch)
-            while (yield from _try((expire,))).count >= expire.most:
-                pass
+            purged_seq = 0
+            while (committed := (yield from _try((expire,)))).count:
+                purged_seq = committed.purged
+                if committed.count < expire.most:
+                    break
+            if purged_seq > room.purged_seq:
+                self._purges.room_purged(room, purged_seq)
 
     def _trim_audit(self, now_ms: int) -> Workflow[None]:
         before_ms = now_ms - int(self._limits.audit_days * _DAY_MS)

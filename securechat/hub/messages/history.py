@@ -7,6 +7,7 @@ from securechat.hub.interfaces import Peer
 from securechat.hub.members import Member
 from securechat.hub.messages.log_reads import LogReads
 from securechat.hub.messages.paging import history_page
+from securechat.hub.messages.purges import PurgeDelivery
 from securechat.hub.messages.visibility import MessageVisibility, ReadScope
 from securechat.model import History, HistoryPage
 from securechat.records.queries import HistoryQuery, HistoryRows
@@ -26,6 +27,7 @@ class HistoryQueries:
         self._context = context
         self._reads = reads
         self._visibility = visibility
+        self._purges = PurgeDelivery(context)
 
     def answer(self, peer: Peer, member: Member, command: History) -> None:
         """Answer with a page, when the log has read it.
@@ -42,7 +44,10 @@ class HistoryQueries:
         query = self._query(peer, scope, command, fed_seq)
 
         def page(rows: HistoryRows) -> HistoryPage:
-            return history_page(command.ref, query, rows, peer.page_limits)
+            answer = history_page(command.ref, query, rows, peer.page_limits)
+            for purged in self._purges.missed(command, answer.through):
+                peer.deliver(purged)
+            return answer
 
         done = self._reads.begin(
             peer,

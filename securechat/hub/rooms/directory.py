@@ -87,6 +87,8 @@ class RoomDirectory:
             self.apply(PutMembership(membership))
         for ban in stored.bans:
             self.apply(PutRoomBan(ban))
+        for room_id, seq in stored.purged:
+            self.recorded[room_id].purged_seq = seq
 
     # --- Finding --------------------------------------------------------------------------------------------------
 

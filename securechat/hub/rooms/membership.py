@@ -113,7 +113,9 @@ class RoomMembership:
         return [room for room in dict.fromkeys([*belongs_to, *member.rooms]) if not room.is_lobby]
 
     def _joined(self, member: Member, room: HubRoom, ref: int) -> Joined:
-        joined = Joined(room=room.name, live_from=self._context.fed_seq, total=len(room.members), ref=ref)
+        joined = Joined(
+            room=room.name, live_from=self._context.fed_seq, total=len(room.members), ref=ref, purged=room.purged_seq
+        )
         if (record := room.record) is not None:
             joined = replace(
                 joined,

@@ -57,11 +57,12 @@ class HubRoom:
         members: the present members, by sender_id.
         is_renaming: whether a new name is on its way to the log, from this room or to it. Nothing may be said in it.
         opened_from: the address whose share it counts against while it is occupied; None for none.
+        purged_seq: no message up to this seq is left; kept by `RoomDirectory.restore` and `PurgeDelivery`.
     """
 
     __slots__ = (
         "__weakref__", "_audience", "_greeted_as", "_joined", "_left", "_people", "_renamed", "_told_as", "bans",
-        "is_renaming", "members", "memberships", "name", "opened_from", "record",
+        "is_renaming", "members", "memberships", "name", "opened_from", "purged_seq", "record",
     )  # fmt: skip
 
     def __init__(self, name: str) -> None:
@@ -72,6 +73,7 @@ class HubRoom:
         self.members: dict[int, RoomMember] = {}
         self.is_renaming = False
         self.opened_from: str | None = None
+        self.purged_seq = 0
         self._audience: tuple[Peer, ...] | None = None
         self._people: list[Person] | None = None
         self._joined: dict[int, Person] = {}

@@ -28,6 +28,7 @@ from securechat.records.accounts import (
     Role,
     StoredAccounts,
 )
+from securechat.storage.sqlite.purge import removed_senders
 
 _CHUNK_ROWS = 256
 """Rows per INSERT: 9 columns of them are 2,304 of SQLite's 32,766 parameters."""
@@ -123,6 +124,7 @@ def load(connection: apsw.Connection) -> StoredAccounts:
         bans=tuple(Ban(ban_id, BanKind(kind), *row) for ban_id, kind, *row in _rows(connection, Ban)),
         mutes=tuple(Mute(*row) for row in _rows(connection, Mute)),
         serial=serial,
+        removed=removed_senders(connection),
     )
 
 

@@ -82,7 +82,10 @@ def write(
             before = outcomes[at]
             if isinstance(before, Committed) and isinstance(outcome, Committed):
                 outcome = Committed(  # noqa: PLW2901
-                    before.count + outcome.count, outcome.through, before.dropped + outcome.dropped
+                    before.count + outcome.count,
+                    outcome.through,
+                    before.dropped + outcome.dropped,
+                    max(before.purged, outcome.purged),
                 )
             outcomes[at] = outcome
     return iter(outcomes)

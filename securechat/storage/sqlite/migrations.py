@@ -267,7 +267,16 @@ CREATE TABLE checksum_progress (  -- one row
 INSERT INTO checksum_progress SELECT 0, ifnull(max(seq), 0) FROM messages;
 """
 
-MIGRATIONS: tuple[str, ...] = (_FOUNDATION, _PEOPLE, _CONVERSATION, _CHECKSUMS)
+# What was removed leaves no row behind, so a client that was away is told from here that it must not go on showing it.
+# What retention deletes needs none: the oldest message of a room names the last one before it.
+_REMOVED_SENDERS = """
+CREATE TABLE removed_senders (
+    sender_id INTEGER PRIMARY KEY,
+    through INTEGER NOT NULL  -- none of its messages up to this seq is left
+) STRICT;
+"""
+
+MIGRATIONS: tuple[str, ...] = (_FOUNDATION, _PEOPLE, _CONVERSATION, _CHECKSUMS, _REMOVED_SENDERS)
 """Migration n brings the schema from version n to n + 1."""
 
 

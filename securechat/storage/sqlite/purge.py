@@ -6,8 +6,8 @@ commit. The caller goes on with ``above=through`` until ``through`` is None.
 Deleted data is overwritten with zeros in the database (PRAGMA secure_delete); the journal holds old pages until it is
 truncated (`SqliteStore.erase`), and a backup keeps what it has.
 
-A message is deleted with its changes, reactions and mentions. Clients are not notified: they learn it from the gap when
-they read that part of the history again.
+A message is deleted with its changes, reactions and mentions, and no entry of the log stands for that. The answer names
+the seq up to which nothing is left, which the hub tells to clients; for those that are away, removed senders are noted.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import Any
 import apsw
 import msgspec
 
-from securechat.records.accounts import Committed, EraseSender, PurgeGuests
+from securechat.records.accounts import KEPT_REMOVALS, Committed, EraseSender, PurgeGuests
 from securechat.records.rooms import PurgeExpired
 from securechat.storage.sqlite.checksums import SET_CHECKSUMS, decode_rows, names_part
 from securechat.storage.store import EXPIRE_CHANGES, FORGET_LOOKS, SCRUB_ROWS
@@ -92,6 +92,17 @@ SELECT json_group_array(value) FROM (
         SELECT target FROM changes WHERE target IN {_THESE} AND seq NOT IN {_FINAL}))
 """  # noqa: S608
 
+PURGED_TO = """ifnull((SELECT prev FROM messages AS m WHERE m.conversation = c.conversation ORDER BY seq LIMIT 1),
+    deleted_seq)"""
+"""The seq up to which no message of a conversation ``c`` is left: the one before its oldest message; 0 for none."""
+_PURGED_TO = f"SELECT {PURGED_TO} FROM conversations AS c WHERE room = ?"  # noqa: S608
+_NOTE_REMOVED = "INSERT OR REPLACE INTO removed_senders (sender_id, through) VALUES (?, ?)"
+_FORGET_REMOVED = """
+DELETE FROM removed_senders WHERE sender_id IN (
+    SELECT sender_id FROM removed_senders ORDER BY through DESC, sender_id DESC LIMIT -1 OFFSET ?)
+"""
+_REMOVED = "SELECT sender_id, through FROM removed_senders ORDER BY through, sender_id"
+
 _decoder = msgspec.json.Decoder(list[tuple[int, str, str, int | None]])
 
 _LOOKS = "SELECT count(*), max(sender_id) FROM (SELECT sender_id FROM senders WHERE sender_id > ? LIMIT ?)"
@@ -138,7 +149,19 @@ def erase_sender(connection: apsw.Connection, asked: EraseSender, last_seq: int)
         connection.execute(_REMOVE_REACTING, stretch)
     count += _unname(connection, stretch)
     connection.execute(_UNNAME_CHANGES, stretch)
-    return Committed(count, None if below >= last_seq else below)
+    if below < last_seq:
+        return Committed(count, below)
+    if not asked.remove:
+        return Committed(count)
+    connection.execute(_NOTE_REMOVED, (asked.sender_id, last_seq))
+    connection.execute(_FORGET_REMOVED, (KEPT_REMOVALS,))
+    return Committed(count, purged=last_seq)
+
+
+def removed_senders(connection: apsw.Connection) -> tuple[tuple[int, int], ...]:
+    """Load the senders whose messages were removed; see `StoredAccounts.removed`."""
+    rows: list[Any] = connection.execute(_REMOVED).fetchall()
+    return tuple((sender_id, through) for sender_id, through in rows)
 
 
 def _unname(connection: apsw.Connection, stretch: dict[str, Any]) -> int:
@@ -169,7 +192,9 @@ def expire(connection: apsw.Connection, asked: PurgeExpired, last_seq: int) -> C
     ((below,),) = connection.execute(FIRST_AT, {"below": last_seq + 1, "at_ms": asked.before_ms}).fetchall()
     oldest = _answer(connection, _OLDEST, {"room": asked.room, "below": below, "most": asked.most})
     connection.execute(_EXPIRE_CHANGES, (oldest, EXPIRE_CHANGES))
-    return Committed(_remove(connection, _answer(connection, _UNCHANGED, (oldest,))))
+    count = _remove(connection, _answer(connection, _UNCHANGED, (oldest,)))
+    rows: list[Any] = connection.execute(_PURGED_TO, (asked.room,)).fetchall()
+    return Committed(count, purged=rows[0][0] if rows else 0)
 
 
 def _remove(connection: apsw.Connection, seqs: str) -> int:

@@ -25,6 +25,7 @@ from securechat.records.rooms import (
     RoomRole,
     StoredRooms,
 )
+from securechat.storage.sqlite.purge import PURGED_TO
 
 _CHUNK_ROWS = 256
 
@@ -55,6 +56,10 @@ _WITH_CONVERSATION = tuple(
     f"DELETE FROM {table} WHERE conversation = ?"  # noqa: S608
     for table in ("former_names", "conversations")
 )
+_PURGED = f"""
+SELECT room_id, {PURGED_TO} AS purged FROM places CROSS JOIN conversations AS c ON c.room = places.name
+WHERE purged > 0 ORDER BY room_id
+"""  # noqa: S608  # our own words
 _NEVER_AGAIN = "UPDATE serials SET deleted = max(deleted, ?)"
 
 
@@ -158,6 +163,7 @@ def load(connection: apsw.Connection) -> StoredRooms:
             for room_id, sender_id, role, *rest in _rows(connection, "memberships", _MEMBERSHIP_COLUMNS)
         ),
         bans=tuple(RoomBan(*row) for row in _rows(connection, "room_bans", _BAN_COLUMNS)),
+        purged=tuple((room_id, seq) for room_id, seq in connection.execute(_PURGED)),
     )
 
 

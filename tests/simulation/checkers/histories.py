@@ -266,7 +266,9 @@ def _state(message: Message, taken_back: Container[int]) -> tuple[object, ...]:
     """What changes make of a message; once it was deleted, when it was edited means nothing."""
     edited = message.edited if message.deleted is None else None
     signs = [(each.sign, by) for each in message.reactions if (by := [who for who in each.by if who not in taken_back])]
-    return (message.text, edited, message.deleted, message.mentions, signs)
+    editor = message.edited_by if message.deleted is None else None
+    by = [None if person is None else person.id for person in (editor, message.deleted_by)]
+    return (message.text, edited, message.deleted, message.mentions, by, signs)
 
 
 # --- What everybody sent ------------------------------------------------------------------------------------------

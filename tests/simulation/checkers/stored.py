@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import apsw
 import msgspec
 
-from securechat.model import Deleted, Edited, Message, MessageChange, Reacted, Reaction
+from securechat.model import Deleted, Edited, Message, MessageChange, Person, Reacted, Reaction
 from securechat.storage.sqlite.checksums import checksum_of
 from securechat.storage.sqlite.store import SqliteStore
 from securechat.testing.memory_store import MemoryStore
@@ -66,12 +66,14 @@ def read_database(connection: apsw.Connection) -> Stored:
     signs: dict[int, dict[str, list[int]]] = {}
     for target, sign, who in _rows(connection, _REACTIONS):
         signs.setdefault(target, {}).setdefault(sign, []).append(who)
-    messages = [_message(row, signs.get(row[0], {})) for row in _rows(connection, _MESSAGES)]
+    changes = [_change(row) for row in _rows(connection, _CHANGES)]
+    by = {change.seq: Person(change.sender_id, change.name) for change in changes}
+    messages = [_message(row, signs.get(row[0], {}), by) for row in _rows(connection, _MESSAGES)]
     drafts = {(stream, client_id): seq for stream, client_id, seq in _rows(connection, _DRAFTS)}
     reads = {
         (who, room if room is not None else (low, high)): seq for who, room, low, high, seq in _rows(connection, _READS)
     }
-    return Stored(messages, [_change(row) for row in _rows(connection, _CHANGES)], drafts, reads)
+    return Stored(messages, changes, drafts, reads)
 
 
 def _checksum(row: list[Any]) -> int:
@@ -79,8 +81,9 @@ def _checksum(row: list[Any]) -> int:
     return checksum_of(*row)
 
 
-def _message(row: tuple[Any, ...], signs: dict[str, list[int]]) -> Message:
+def _message(row: tuple[Any, ...], signs: dict[str, list[int]], changed_by: dict[int, Person]) -> Message:
     seq, prev, by, name, to_name, at_ms, text, reply, mentions, edited, deleted, room, low, high = row
+    editor, deleter = (None if seq is None else changed_by[seq] for seq in (edited, deleted))
     return Message(
         seq, prev, by, name, at_ms, text, room, _other(by, room, low, high), to_name,
         reply=reply,
@@ -88,6 +91,8 @@ def _message(row: tuple[Any, ...], signs: dict[str, list[int]]) -> Message:
         edited=edited,
         deleted=deleted,
         reactions=[Reaction(sign, who) for sign, who in signs.items()],
+        edited_by=None if editor is None or editor.id == by else editor,
+        deleted_by=None if deleter is None or deleter.id == by else deleter,
     )  # fmt: skip
 
 

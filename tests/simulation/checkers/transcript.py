@@ -27,6 +27,7 @@ from securechat.model import (
     LogEntry,
     Message,
     MessageChange,
+    Person,
     Reacted,
     Reaction,
     Revision,
@@ -421,6 +422,8 @@ class Transcript:
             return True
         return (
             self._essence(copy) == self._essence(state)
+            and (copy.deleted is not None or self._is_person(copy.edited_by, state.edited_by))
+            and self._is_person(copy.deleted_by, state.deleted_by)
             and self._is_name(copy.name, state.name, state.sender_id)
             and self._is_name(copy.to_name, state.to_name, state.to)
             and (copy.room is None) == (state.room is None)
@@ -429,6 +432,11 @@ class Transcript:
 
     def _is_name(self, name: str | None, was: str | None, whose: int | None) -> bool:
         return name == was or (name == "" and whose in self._nameless)
+
+    def _is_person(self, person: Person | None, was: Person | None) -> bool:
+        if person is None or was is None:
+            return person is was
+        return person.id == was.id and self._is_name(person.name, was.name, was.id)
 
     def _essence(self, message: Message) -> ModelCopy:
         """What must be the same: all but the names of people and rooms, and what a deletion makes meaningless."""
@@ -449,11 +457,12 @@ class Transcript:
 
 def changed(message: Message, change: MessageChange) -> Message:
     """Return what a message is after a change, by the rules of the protocol."""
+    by = None if change.sender_id == message.sender_id else Person(change.sender_id, change.name)
     match change:
         case Edited(seq, text=text, mentions=mentions):
-            return replace(message, text=text or "", mentions=mentions, edited=seq)
+            return replace(message, text=text or "", mentions=mentions, edited=seq, edited_by=by)
         case Deleted(seq):
-            return replace(message, text="", mentions=[], reactions=[], deleted=seq)
+            return replace(message, text="", mentions=[], reactions=[], deleted=seq, deleted_by=by)
         case Reacted(sender_id=who, sign=sign, on=on):
             users = {reaction.sign: [one for one in reaction.by if one != who or reaction.sign != sign or on]
                      for reaction in message.reactions}  # fmt: skip

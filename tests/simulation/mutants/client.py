@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from securechat.client.core import connecting
 from securechat.client.core.connecting import Connecting
 from securechat.client.core.credentials import Credentials
 from securechat.client.core.joined_rooms import JoinedRooms
@@ -103,6 +104,11 @@ def login_that_waits_is_forgotten(original: Any) -> Any:
         return delay_s
 
     return hello_later
+
+
+@planted(connecting, "FINAL_CLOSINGS")
+def replaced_program_comes_back(original: Any) -> Any:
+    return original - {ErrorCode.REPLACED}
 
 
 @contextmanager

@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
+from msgspec.structs import replace
+
+from securechat.errors import ErrorCode
+from securechat.hub import hub
 from securechat.hub.accounts.login import LoginFlow
 from securechat.hub.accounts.login_completion import LoginCompletion
 from securechat.hub.accounts.names import NameReservations
 from securechat.hub.hub import Hub
 from securechat.hub.messages.delivery import Delivery
 from securechat.hub.messages.posting import Posting
+from securechat.hub.messages.purges import PurgeDelivery
 from securechat.hub.rooms.presence import PresenceTracker
 from securechat.hub.rooms.room import HubRoom
 from securechat.records.log import Appended
+from securechat.server import session
 from securechat.storage.store import NO_ENTRY
 from securechat.testing.memory_store import MemoryStore
 from securechat.text.confusables import skeleton
-from tests.simulation.mutants.planting import nothing, planted
+from tests.simulation.mutants.planting import MUTANTS, nothing, planted
 
 
 @planted(Hub, "on_commit")
@@ -61,6 +69,20 @@ def whispers_not_shown_to_the_other_devices(original: Any) -> Any:
         return [member.peers[0] for member in sides if member is not None and member.peers]
 
     return audience
+
+
+@planted(PurgeDelivery, "sender_removed")
+def removed_sender_told_only_to_who_comes_later(original: Any) -> Any:
+    def sender_removed(self: Any, sender_id: int, through: int) -> None:
+        self._removed[sender_id] = through
+
+    return sender_removed
+
+
+@planted(PurgeDelivery, "since_the_last_entry")
+def removed_sender_not_told_where_the_log_has_nothing_new(original: Any) -> Any:
+    """Found by simulation: a client that had the last entry asked for no page, before which it would have been told."""
+    return lambda self: []
 
 
 @planted(Posting, "_settle")
@@ -123,6 +145,42 @@ def lost_presence_of_newcomers(original: Any) -> Any:
 @planted(NameReservations, "reserve")
 def name_free_as_soon_as_the_line_breaks(original: Any) -> Any:
     return lambda self, name, owner, until: self.free(name, owner)
+
+
+@planted(hub, "is_heard")
+def temporary_password_opens_everything(original: Any) -> Any:
+    return lambda command: True
+
+
+@planted(LoginCompletion, "_welcome")
+def temporary_password_forgotten_with_the_next_connection(original: Any) -> Any:
+    def welcome(self: Any, member: Any, connection: Any, entry: Any, *args: Any, **options: Any) -> Any:
+        told = original(self, member, connection, entry, *args, **options)
+        if not entry.token:
+            connection.must_change = False
+            told = replace(told, must_change=False)
+        return told
+
+    return welcome
+
+
+@contextmanager
+def two_programs_with_one_secret_stay() -> Iterator[None]:
+    """The older connection is forgotten, and neither told nor closed."""
+    close = session.Session.close
+
+    def stay(self: Any, closing: Any) -> None:
+        if closing.code is not ErrorCode.REPLACED:
+            close(self, closing)
+
+    session.Session.close = stay  # type: ignore[method-assign]
+    try:
+        yield
+    finally:
+        session.Session.close = close  # type: ignore[method-assign]
+
+
+MUTANTS["two_programs_with_one_secret_stay"] = two_programs_with_one_secret_stay
 
 
 @planted(LoginFlow, "unclaim")

@@ -17,7 +17,7 @@ from securechat.hub.messages.log_reads import LogReads
 from securechat.hub.messages.posting import Posting
 from securechat.hub.messages.slow_mode import SlowMode
 from securechat.hub.messages.visibility import MessageVisibility
-from securechat.hub.rooms import permissions
+from securechat.hub.rooms import moderation, permissions
 from securechat.hub.rooms.directory import RoomDirectory
 from securechat.hub.rooms.listing import RoomListing
 from securechat.hub.rooms.membership import RoomMembership
@@ -88,6 +88,11 @@ MUTANTS["new_name_told_to_those_who_have_to_go"] = new_name_told_to_those_who_ha
 
 @planted(RoomMembership, "remove_member")
 def the_kicked_stay_in_the_room(original: Any) -> Any:
+    return nothing
+
+
+@planted(moderation, "require_above")
+def nobody_is_too_high_to_be_moderated(original: Any) -> Any:
     return nothing
 
 

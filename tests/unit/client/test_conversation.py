@@ -875,3 +875,87 @@ def test_a_server_that_does_not_know_of_writing_is_not_told_again_and_nobody_hea
     one.want(actions.NotifyTyping(one.core.room("lobby")))
     assert len(one.sent) == 1
     assert said(one) == []
+
+
+# --- what is gone for good ----------------------------------------------------------------------------------------
+
+
+def kept(one: Driver, room: str) -> list[int]:
+    conversation = one.core.conversations[one.core.room(room)]
+    return [message.seq for message in conversation.messages]
+
+
+def test_what_retention_deleted_is_kept_no_more_and_not_shown_from_an_older_page() -> None:
+    one = account()
+    for seq in (11, 12, 13):
+        one.hear(message(seq))
+    one.hear(message(14, room="lobby"))
+    one.hear(m.Purged(12, room="ops"))
+    assert (kept(one, "ops"), kept(one, "lobby")) == ([13], [14])
+    assert one.all(events.MessagesPurged)[-1].count == 2
+    one.hear(m.Purged(12, room="ops"))
+    assert len(one.all(events.MessagesPurged)) == 1, "told twice, shown once"
+    unread(one)
+    one.want(actions.ShowHistory(one.core.room("ops"), around=13))
+    one.hear(m.HistoryPage(asked(one, m.History), [message(12), message(13)], 13))
+    assert [each.seq for each in one.all(events.HistoryShown)[-1].messages] == [13]
+    one.want(actions.FindMessages("x"))
+    one.hear(m.SearchPage(asked(one, m.Search), [m.Hit(message(13)), m.Hit(message(11))]))
+    assert [hit.message.seq for hit in one.all(events.SearchShown)[-1].hits] == [13]
+    one.want(actions.AskHistory(one.core.room("ops"), 5))
+    one.hear(m.HistoryPage(asked(one, m.History), [message(11), message(12), message(13)], 13))
+    assert [each.seq for each in one.all(events.HistoryLoaded)[-1].messages] == [13]
+
+
+def test_what_a_removed_account_wrote_is_kept_nowhere_and_said_once() -> None:
+    one = account()
+    one.hear(message(11))
+    one.hear(m.Message(12, 0, 7, "bob", 0, "mine stays", "lobby"))
+    one.hear(m.Message(13, 0, ANN.id, ANN.name, 0, "psst", None, ME.id, ME.name))
+    one.hear(m.Message(14, 12, ANN.id, ANN.name, 0, "hello", "lobby"))
+    one.hear(m.Purged(14, sender_id=ANN.id))
+    assert (kept(one, "ops"), kept(one, "lobby")) == ([], [12])
+    assert not one.core.conversations[PersonKey(ANN.id)].messages
+    (purged,) = one.all(events.MessagesPurged)
+    assert (purged.count, purged.name) == (3, "ann")
+    said = sentence(purged, one.core.current, ME.id)
+    assert said is not None
+    assert said.startswith("All messages of ann were deleted")
+    one.hear(m.Purged(15, sender_id=99))
+    assert sentence(one.all(events.MessagesPurged)[-1], one.core.current, ME.id) is None, "nobody knew that account"
+
+
+def test_who_was_away_drops_what_was_purged_meanwhile() -> None:
+    """By the bound of the room in its joined, and by the sender before the page; a page read before shows nothing."""
+    one = account()
+    for seq in (11, 12):
+        one.hear(message(seq))
+    one.hear(m.Message(13, 12, 7, "bob", 0, "stays", "ops"))
+    one.hear(m.Message(14, 0, 7, "bob", 0, "goes", "lobby"))
+    one.server.connected = True
+    one.cut()
+    one.tick()
+    one.hear(m.Welcome(1, "server", ME.id, "me", 20, account=True))
+    one.hear(m.Joined("lobby", 20, 1, [ME], role="member"))
+    one.hear(m.Joined("ops", 20, 1, [ME], role="member", purged=12))
+    assert kept(one, "ops") == [13]
+    one.hear(m.Purged(15, sender_id=7))
+    assert (kept(one, "ops"), kept(one, "lobby")) == ([], [])
+    late = m.Message(15, 14, 7, "bob", 0, "from a page that was read before", "lobby")
+    edit = m.Edited(17, 15, 7, "bob", 0, "lobby", text="gone too")
+    one.told.clear()
+    one.hear(m.HistoryPage(asked(one, m.History), [late, message(16, room="lobby")], 20, changes=[edit]))
+    assert [shown.message.seq for shown in one.all(events.MessageShown)] == [16]
+    assert not one.all(events.MessageChanged)
+
+
+def test_a_purged_message_is_quoted_no_more_and_keeps_its_number() -> None:
+    one = account()
+    numbers, key = LineNumbers(), one.core.room("ops")
+    first = numbers.give(key, 11, message(11))
+    other = numbers.give(key, 12, m.Message(12, 11, 7, "bob", 0, "x", "ops"))
+    numbers.purge(m.Purged(20, sender_id=ANN.id), None)
+    assert (numbers.message(11), numbers.number(11)) == (None, first)
+    assert numbers.message(12) is not None
+    numbers.purge(m.Purged(12, room="ops"), key)
+    assert (numbers.message(12), numbers.number(12)) == (None, other)

@@ -55,6 +55,7 @@ from securechat.client.core.events.messages import (
     MessageRefused,
     MessageShown,
     MessagesLost,
+    MessagesPurged,
     MessageWaiting,
     PendingMessage,
     ReadOnOtherDevice,
@@ -117,6 +118,7 @@ UiEvent: TypeAlias = (
     | ClientEnded
     | MessageShown
     | MessageChanged
+    | MessagesPurged
     | HistoryLoaded
     | HistoryShown
     | SearchShown
@@ -188,6 +190,7 @@ __all__ = [
     "MessageShown",
     "MessageWaiting",
     "MessagesLost",
+    "MessagesPurged",
     "ModerationDone",
     "ModerationUnconfirmed",
     "NameKept",

@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from securechat.client.core.state import ConversationId
 from securechat.errors import ErrorCode
-from securechat.model import ConversationItem, Hit, Message, MessageChange, Person, RevisionKind, UnreadItem
+from securechat.model import ConversationItem, Hit, Message, MessageChange, Person, Purged, RevisionKind, UnreadItem
 
 
 class MessageChangeRequest(Struct, frozen=True):
@@ -75,6 +75,22 @@ class MessageChanged(Struct, frozen=True):
     key: ConversationId
     message: Message | None
     late: bool = False
+
+
+class MessagesPurged(Struct, frozen=True):
+    """Messages are gone for good, by retention or with an account. A user interface that keeps messages drops them.
+
+    Attributes:
+        purged: which.
+        key: the room; None where they are all messages of a sender.
+        count: messages that the core kept of them.
+        name: of the sender, where it is known.
+    """
+
+    purged: Purged
+    key: ConversationId | None
+    count: int
+    name: str = ""
 
 
 class HistoryLoaded(Struct, frozen=True):

@@ -6,7 +6,7 @@ import apsw
 import pytest
 
 from securechat.limits import Limits
-from securechat.model import Draft, Edited, Revision, RevisionKind
+from securechat.model import Draft, Edited, Person, Revision, RevisionKind
 from securechat.records.accounts import (
     Account,
     AuditEntry,
@@ -14,6 +14,7 @@ from securechat.records.accounts import (
     BanKind,
     Certificate,
     Committed,
+    EraseSender,
     Invite,
     Login,
     Mute,
@@ -163,7 +164,29 @@ def test_a_database_without_checksums_loses_nothing_and_gets_them(tmp_path):
     store.close()
 
 
-@pytest.mark.parametrize("fixture", ["foundation.sql", "people.sql", "conversation.sql"])
+def test_a_database_without_removed_senders_loses_nothing_and_tells_what_is_gone(tmp_path):
+    version, messages, drafts = write_database(tmp_path / "data", "checksums.sql")
+    assert (version, len(messages), len(drafts)) == (4, 5, 13)
+    store = SqliteStore(tmp_path / "data", Limits(), wall_ms=lambda: 1_700_000_070_000)
+    state = store.open()
+    assert (state.last_seq, state.people.removed) == (13, ()), "whom that version removed, it did not write down"
+    assert state.room_records.purged == ((8, 2), (9, 5)), "retention had left nothing up to there"
+    everything = HistoryQuery(up_to=99, limit=99, rooms=("lobby", "ops", "quiet"), dialogues_of=1)
+    read = store.read(everything).messages
+    assert [(m.seq, m.text) for m in read] == [(row[0], row[6]) for row in messages]
+    ann = Person(1, "ann")
+    assert [(m.edited_by, m.deleted_by) for m in read] == [
+        (None, None), (None, None), (ann, None), (None, ann), (None, None)
+    ]  # fmt: skip
+    store.apply([ApplyChanges((EraseSender(3, remove=True, above=0),))])
+    store.close()
+    state = store.open()
+    assert state.people.removed == ((3, 13),)
+    assert [m.seq for m in store.read(everything).messages] == [6, 9]
+    store.close()
+
+
+@pytest.mark.parametrize("fixture", ["foundation.sql", "people.sql", "conversation.sql", "checksums.sql"])
 def test_an_old_database_ends_up_with_the_tables_of_a_new_one(fixture, tmp_path):
     write_database(tmp_path / "data", fixture)
     schemas = []

@@ -254,7 +254,7 @@ def row_number(row):
 
 
 def test_checkpoints_come_when_idle_or_large(disk, tmp_path):
-    store = SqliteStore(tmp_path, Limits(wal_bytes=256 * KIB), vfs=disk.name)
+    store = SqliteStore(tmp_path, Limits(wal_bytes=320 * KIB), vfs=disk.name)
     store.open()
 
     def has_checkpointed(*, idle):
@@ -268,7 +268,7 @@ def test_checkpoints_come_when_idle_or_large(disk, tmp_path):
     assert not has_checkpointed(idle=False), "busy, and far from wal_bytes"
     assert has_checkpointed(idle=True)
     assert not has_checkpointed(idle=True), "nothing new to move"
-    for n in range(5, 75):
+    for n in range(5, 95):
         store.apply([say(n, "x" * 4000)])
     assert has_checkpointed(idle=False)
     store.close()
