@@ -79,12 +79,8 @@ class Device:
         self.core: ClientCore | None = None
         self.display = Display(name)
         self.lives: list[Display] = []
-<<<<<<< HEAD
         self.heard: list[SearchPage | UnreadList | ConversationList | Refused] = []  # answers to what the exam asks
-=======
-        self.heard: list[SearchPage | UnreadList | Refused] = []  # answers to what the exam asks
         self.reads_elsewhere = 0  # how often another device had read something: this one then asks what is unread
->>>>>>> w-sim
         self.connection: Link | None = None
         self.last_hello: Hello | None = None
         self.tries = 0  # passwords, since it was last in

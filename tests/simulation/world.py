@@ -369,18 +369,13 @@ class World:
                         taken_back=transcript.taken_back,
                         reads_above=lambda room, who: self.house.hears_above(room, who)[1],
                     )
-<<<<<<< HEAD
-                idle.check_roster(self.server, device)
                 exam.keep(device)
-            exam.count(asked := self.rng.choice(person.devices))
-            exam.list_conversations(asked)
-=======
                 if device in person.devices:
                     idle.check_roster(self.server, device)
                 else:
                     device.check_replaced()
-            exam.count(self.rng.choice(person.devices))
->>>>>>> w-sim
+            exam.count(asked := self.rng.choice(person.devices))
+            exam.list_conversations(asked)
         exam.search(self.rng.choice(self.rng.choice(self.people).devices))
 
     def _check_rooms(self) -> None:

@@ -105,14 +105,15 @@ class JoinedRooms:
         room = self.rooms.get(self._names.meant(event.room))
         if room is None:
             return None
-        if event.person.id == me:
+        is_me = event.person.id == me
+        # A mute is told when it begins, and not again to those who join later: where the role stays, a mute has ended.
+        was_muted = event.person.id in room.muted or (is_me and event.role == room.role)
+        if is_me:
             room.role = event.role
-        was_muted = event.person.id in room.muted
         if event.muted_s == 0:
             room.muted.discard(event.person.id)
         else:
             room.muted.add(event.person.id)
-        is_me = event.person.id == me
         return RoleShown(room.name, event.person, event.role, event.muted_s, was_muted, is_me, event.by, event.reason)
 
     def roster(self, page: Roster) -> None:

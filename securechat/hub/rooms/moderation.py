@@ -101,6 +101,9 @@ class Moderation:
         role = RoomRole(command.role)
         if row.role is RoomRole.OWNER and role is not RoomRole.OWNER and room.count_owners() == 1:
             raise refusal_for("room_needs_owner", room=room.name)
+        if row.role is role:  # told as a change, it would look like the end of a mute
+            self._finish(peer, command.ref, lambda: None)
+            return
         yield Commit((*changes, PutMembership(replace(row, role=role))))
         by = Person(member.sender_id, member.name)
         self._finish(peer, command.ref, lambda: self._room_membership.tell_role(room, command.person, by))

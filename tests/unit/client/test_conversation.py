@@ -498,6 +498,24 @@ def test_whom_a_mute_or_a_role_concerns_is_told_so() -> None:
     ]
 
 
+def test_the_end_of_a_mute_is_told_as_that_after_rejoining() -> None:
+    """A mute is not told again to the member who joins: what it ends is known by the role, which stays."""
+    one = online()
+    me = one.core.me
+    one.want(actions.JoinRoom("ops"))
+    one.hear(m.Joined("ops", 10, 1, [ME], asked(one, m.Join), role="member"))
+    one.hear(m.RoleChanged("ops", me, "member", ANN))
+    one.hear(m.RoleChanged("ops", me, "moderator", ANN))
+    one.hear(m.RoleChanged("ops", me, "moderator"))
+    one.hear(m.RoleChanged("ops", me, "member", ANN))
+    assert said(one)[-4:] == [
+        "ann unmuted you in #ops",
+        "ann made you a moderator of #ops",
+        "You were unmuted in #ops",
+        "ann made you a member of #ops",
+    ]
+
+
 def test_what_was_not_read_in_another_place_is_shown_with_its_room() -> None:
     one = online()
     said_there = m.Message(7, 0, ANN.id, ANN.name, 0, "hello", "ops")

@@ -144,6 +144,15 @@ def test_when_the_only_owner_leaves_the_longest_standing_moderator_or_member_own
     assert bob.last(RoleChanged).role == "owner"
 
 
+def test_a_role_that_a_member_has_already_is_told_to_nobody(rig: HubRig) -> None:
+    """With no mute in it, a role that stays looks to clients like the end of a mute."""
+    ann, bob = (person(rig, name, "ops") for name in ("ann", "bob"))
+    ok(rig, ann, Grant(ref=1, room="ops", person=who(bob), role="member"))
+    assert not bob.of(RoleChanged)
+    ok(rig, ann, Grant(ref=2, room="ops", person=who(bob), role="moderator"))
+    assert bob.last(RoleChanged).role == "moderator"
+
+
 def test_two_devices_joining_at_once_are_one_membership(rig: HubRig) -> None:
     ann = person(rig, "ann")
     second = hello(rig, "ann", password=PASSWORD)
