@@ -8,6 +8,7 @@ exact names, as plain files, into names of our own choosing; so a hostile tar fi
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import io
 import json
@@ -104,13 +105,24 @@ def make_backup(
         _sync_directory(target.parent)
     except OSError as error:
         raise AdminFailure(
-            AdminExit.IO, f"Cannot write {target}: {error.strerror or error}. Nothing was left behind"
+            AdminExit.IO, f"Cannot write {target}: {error.strerror or error}. Nothing was left behind{_remedy(error)}"
         ) from error
     finally:
         for rest in (part, copy, copy.with_name(f"{copy.name}-journal")):
             with contextlib.suppress(OSError):
                 rest.unlink(missing_ok=True)
     return manifest
+
+
+def _remedy(error: OSError) -> str:
+    match error.errno:
+        case errno.ENOENT | errno.ENOTDIR:
+            return ". Make its directory first, or choose another FILE"
+        case errno.EACCES | errno.EPERM | errno.EROFS:
+            return ". Choose a FILE in a directory that this user may write to"
+        case errno.ENOSPC | errno.EFBIG:
+            return ". Free some space, or write to another disk"
+    return ""
 
 
 def _check_space(target: Path, needed_bytes: int) -> None:

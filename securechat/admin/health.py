@@ -230,7 +230,7 @@ def _database(subject: HealthSubject, progress: Callable[[float], None]) -> Iter
             yield from _future(subject.data, last_message_at_ms(snapshot), subject.now)
             wrong = damage(snapshot, lambda share: progress(0.7 * share))
             for sentence in wrong:
-                yield HealthFinding("database", sentence, _from_backup())
+                yield HealthFinding("database", sentence, _from_backup(subject.data))
             if not wrong:
                 for sentence in damaged_messages(snapshot, lambda share: progress(0.7 + 0.3 * share)):
                     yield HealthFinding("message", sentence, _ONE_MESSAGE)
@@ -239,7 +239,7 @@ def _database(subject: HealthSubject, progress: Callable[[float], None]) -> Iter
     except DatabaseUnreadable as error:
         yield HealthFinding("database", str(error), _READABLE[error.cause])
     except LogError as error:
-        yield HealthFinding("database", str(error), _from_backup())
+        yield HealthFinding("database", str(error), _from_backup(subject.data))
 
 
 _READABLE = {
@@ -258,8 +258,8 @@ _READABLE = {
 }
 
 
-def _from_backup() -> str:
-    restore = command(Program.ADMIN, "restore")
+def _from_backup(data: Path) -> str:
+    restore = command(Program.ADMIN, f"restore FILE --data {shlex.quote(str(data))} --certs NEW-CERTS")
     return f"stop the server, move the data directory away, and restore the last good backup: {restore}"
 
 

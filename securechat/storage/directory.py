@@ -7,7 +7,9 @@ deleted: deleting it would let two processes lock two different files of one nam
 
 from __future__ import annotations
 
+import errno
 import os
+import shlex
 import sys
 from collections.abc import Iterable
 from pathlib import Path
@@ -43,6 +45,29 @@ else:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
+def remedy(directory: Path, error: OSError) -> str:
+    """Return what to do about a directory that cannot be written, as the end of a sentence; empty for other errors."""
+    if error.errno == errno.EROFS:
+        return ". Its file system is mounted read-only; mount it for writing, or name another directory with --data"
+    if error.errno in {errno.EACCES, errno.EPERM}:
+        return why_denied(directory)
+    return ""
+
+
+def why_denied(directory: Path) -> str:
+    """Return what to do where this user may not write in a data directory: to be its owner, or to change the mode."""
+    if _is_owner(directory):
+        return f". Its owner may let it write there: `chmod -R u+rwX {shlex.quote(str(directory))}`"
+    return ". Run the server as the user whom the directory and the files in it belong to, or name another with --data"
+
+
+def _is_owner(directory: Path) -> bool:
+    try:
+        return sys.platform != "win32" and directory.stat().st_uid == os.geteuid()
+    except OSError:
+        return False
+
+
 class DirectoryLock:
     """Holds a data directory for this process until released.
 
@@ -58,7 +83,7 @@ class DirectoryLock:
         try:
             self._descriptor = open_own_file(path, os.O_RDWR | os.O_CREAT)
         except OSError as error:
-            raise LogError(f"cannot make the lock file {path}: {error.strerror}") from error
+            raise LogError(f"cannot make the lock file {path}: {error.strerror}{remedy(path.parent, error)}") from error
         try:
             _lock(self._descriptor)
         except (BlockingIOError, PermissionError):

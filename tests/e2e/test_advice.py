@@ -1,9 +1,9 @@
-"""Advice is tried: what a sentence of check, recover, restore or the start says to do, done, mends the fault.
+"""Advice is tried: what a sentence of check, backup, recover, restore or the start says to do, done, mends the fault.
 
 Looked through: every ``fix`` of admin/health.py, every sentence of storage/sqlite/failures.py, loss.py and
-storage/conditions.py, and those of admin/restore.py. Tried elsewhere: damaged pages and journals (test_admin_backup.py,
-test_warm.py, test_log_faults.py), a full disk (test_disk.py), a locked database (test_locked_database.py). Not tried:
-``timedatectl`` and a renewal of the CA, which would change the machine, and ``mount``.
+storage/conditions.py, and those of admin/restore.py and admin/backup_archive.py. Tried elsewhere: damaged pages and
+journals (test_admin_backup.py, test_warm.py, test_log_faults.py), a full disk (test_disk.py), a locked database
+(test_locked_database.py). Not tried: ``mount``, ``timedatectl`` and a renewal of the CA, which change the machine.
 """
 
 from __future__ import annotations
@@ -16,11 +16,13 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import apsw
 import pytest
 
+from securechat.admin.restore import next_steps
 from securechat.limits import Limits
 from securechat.model import Draft
 from securechat.storage.sqlite.store import SqliteStore
@@ -194,3 +196,220 @@ def test_a_read_only_mount_is_not_called_damaged(data: Path, certs: Path) -> Non
     assert started.returncode == 4
     assert "read-only" in started.stderr.lower()
     assert findings(data, certs) == [], "mounted for writing, all is well"
+
+
+# --- Backup and restore ---------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def archive(data: Path, certs: Path, tmp_path: Path) -> Path:
+    """A good backup of the data directory."""
+    path = tmp_path / "good.tar"
+    done = admin(data, "backup", str(path), "--cert", str(certs / "server.pem"))
+    assert done.returncode == 0, done.stderr
+    return path
+
+
+def test_what_a_backup_is_refused_for_is_mended_as_the_sentence_says(data: Path, certs: Path, tmp_path: Path) -> None:
+    """Each sentence of `backup` that a stopped server can get; too little space is in test_admin_backup.py."""
+    without_key = tmp_path / "certs"
+    without_key.mkdir()
+    for name in ("server.pem", "ca.pem"):
+        shutil.copy(certs / name, without_key)
+    cert = ("--cert", str(without_key / "server.pem"))
+
+    def expect(code: int, words: str, *arguments: str) -> None:
+        done = admin(data, "backup", *arguments)
+        assert (done.returncode, words in done.stderr) == (code, True), (words, done.stderr)
+        assert not list(tmp_path.glob("**/*.part"))
+
+    def works(*arguments: str) -> None:
+        done = admin(data, "backup", *arguments)
+        assert done.returncode == 0, done.stderr
+
+    file = str(tmp_path / "new" / "b.tar")
+    expect(5, "Make its directory first, or choose another FILE", file, *cert)
+    works(str(tmp_path / "another.tar"), *cert)
+    (tmp_path / "new").mkdir()
+    works(file, *cert)
+    expect(1, "Choose another name, or add --force to replace it", file, *cert)
+    works(file, "--force", *cert)
+    works(f"{file}2", *cert)
+    expect(1, "Leave --with-ca-key out, or copy it there", f"{file}3", "--with-ca-key", *cert)
+    works(f"{file}3", *cert)
+    shutil.copy(certs / "ca.key", without_key)
+    works(f"{file}4", "--with-ca-key", *cert)
+    expect(5, "Name the server's certificate with --cert FILE", f"{file}5", "--cert", str(tmp_path / "none.pem"))
+    works(f"{file}5", *cert)
+    expect(2, "it is written to a file only. Name one", "-", *cert)
+    elsewhere = admin(tmp_path / "nowhere", "backup", f"{file}6", *cert)
+    assert (elsewhere.returncode, "--data" in elsewhere.stderr) == (5, True), elsewhere.stderr
+
+
+def test_what_a_restore_is_refused_for_is_mended_as_the_sentence_says(
+    data: Path, certs: Path, archive: Path, tmp_path: Path
+) -> None:
+    """Each sentence of `restore`; backups that are damaged in every way are in test_admin_backup.py."""
+    new, new_certs = tmp_path / "new", tmp_path / "new-certs"
+
+    def expect(words: str, code: int = 1, *, file: Path = archive, to: Path = new, to_certs: Path = new_certs) -> None:
+        done = admin(to, "restore", str(file), "--certs", str(to_certs))
+        assert (done.returncode, words in done.stderr) == (code, True), (words, done.stderr)
+
+    damaged = tmp_path / "damaged.tar"
+    damaged.write_bytes(archive.read_bytes()[:5000])
+    expect("Use another one", file=damaged)
+    expect("There is no file", 5, file=tmp_path / "none.tar")
+    file = tmp_path / "a file"
+    file.touch()
+    expect("Choose another --data", to=file)
+    expect("Choose another --certs", to_certs=file)
+    expect("or choose another --certs", to_certs=certs)
+    assert not new.exists()
+    assert not new_certs.exists()
+    with ServerProcess(certs, data).start() as server:
+        expect("stop it, or choose another --data", to=data)
+        assert server.stop() == 0
+    expect("Move it away, or choose another --data", to=data)
+    data.rename(tmp_path / "moved away")
+    done = admin(data, "restore", str(archive), "--certs", str(new_certs))
+    assert done.returncode == 0, done.stderr
+    _start_as_told(done.stdout)
+
+
+def _start_as_told(told: str) -> None:
+    """Run the command under "Start it", on a free port, and look whether the messages are there."""
+    command = shlex.split(told.partition("Start it:")[2])
+    assert command[0] == "securechat-server"
+    options = dict(zip(command[1::2], command[2::2], strict=True))
+    with ServerProcess(Path(options["--cert"]).parent, Path(options["--data"])).start() as server:
+        with NativeClient(server.port, server.ca) as bob:
+            bob.hello("bob")
+            assert [message.text for message in bob.history("lobby")] == [f"message {number}" for number in (1, 2, 3)]
+        assert server.stop() == 0
+
+
+def test_a_backup_without_a_certificate_says_how_to_make_one(data: Path, certs: Path, tmp_path: Path) -> None:
+    assert "The backup contains no certificate" not in next_steps(data, certs, has_certificate=True)[0]
+    told, makes_one = next_steps(tmp_path / "data", tmp_path / "new certs", has_certificate=False)
+    assert "Make one" in told
+    run_advice(makes_one.strip())
+    with ServerProcess(tmp_path / "new certs", data).start() as server:
+        assert server.stop() == 0
+
+
+def test_a_damaged_database_is_replaced_as_check_says(data: Path, certs: Path, archive: Path, tmp_path: Path) -> None:
+    content = bytearray((data / "securechat.db").read_bytes())
+    content[4096:8192] = b"\xff" * 4096
+    (data / "securechat.db").write_bytes(content)
+    found = findings(data, certs)
+    assert {row["finding"] for row in found} == {"database"}
+    fix = found[0]["fix"]
+    steps = ("stop the server", "move the data directory away", "restore the last good backup: ")
+    assert [step in fix for step in steps] == [True] * 3
+    data.rename(tmp_path / "moved away")
+    usage = fix.partition(steps[-1])[2]
+    for placeholder, value in (("FILE", archive), ("NEW-CERTS", tmp_path / "certs")):
+        assert placeholder in usage, "the command is whole"
+        usage = usage.replace(placeholder, shlex.quote(str(value)))
+    _start_as_told(run_advice(usage))
+
+
+@pytest.mark.parametrize("content", [b"", None])
+def test_a_database_that_went_away_is_brought_back_or_left(data: Path, certs: Path, content: bytes | None) -> None:
+    with ServerProcess(certs, data).start() as server:
+        with NativeClient(server.port, server.ca) as ann:
+            ann.hello("ann")
+            ann.say_acked("indexed")
+        assert server.stop() == 0
+    kept = (data / "securechat.db").rename(data.parent / "kept.db")
+    if content is not None:
+        (data / "securechat.db").write_bytes(content)
+    failed = ServerProcess(certs, data).start(wait=False)
+    assert failed.wait() == 4
+    assert "Bring it back, or" in failed.stderr
+    assert "to begin anew without them, move search.db away" in failed.stderr
+    shutil.copy(kept, data / "securechat.db")
+    with ServerProcess(certs, data).start() as server:
+        assert server.stop() == 0
+    (data / "securechat.db").unlink()
+    (data / "search.db").rename(data.parent / "search.db")
+    with ServerProcess(certs, data).start() as server:
+        assert server.stop() == 0
+
+
+# --- A directory that cannot be written -----------------------------------------------------------------------------
+
+SERVE_AS_USER = """
+import os, sys
+import securechat.cli.serve as serve  # other users may not read this checkout
+import securechat.server.config.toml, encodings.ascii, encodings.idna, encodings.latin_1, uuid
+user = int(sys.argv[1])
+if user != os.getuid():
+    os.setgroups([])
+    os.setresgid(user, user, user)
+    os.setresuid(user, user, user)
+sys.argv[1:5] = []
+sys.exit(serve.main())
+"""
+USER = 12345
+
+
+@pytest.fixture
+def own(data: Path, certs: Path) -> Iterator[tuple[Path, Path, list[str]]]:
+    """A data and a certificate directory of a user without rights, and the prefix that runs a server as that user."""
+    user = USER if os.geteuid() == 0 else os.getuid()
+    with tempfile.TemporaryDirectory() as place:  # tmp_path is closed to other users
+        Path(place).chmod(0o755)
+        for source, name in ((data, "data"), (certs, "certs")):
+            shutil.copytree(source, Path(place) / name)
+            for path in (Path(place) / name, *(Path(place) / name).iterdir()):
+                os.chown(path, user, user)
+        yield Path(place) / "data", Path(place) / "certs", [sys.executable, "-c", SERVE_AS_USER, str(user)]
+
+
+def _set_modes(data: Path, directory: int, files: int) -> None:
+    for path in data.iterdir():
+        path.chmod(files)
+    data.chmod(directory)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="modes as POSIX has them")
+@pytest.mark.parametrize("files", [0o600, 0o400])
+def test_a_directory_without_the_right_to_write_is_told_at_start_and_mended_as_told(
+    own: tuple[Path, Path, list[str]], files: int
+) -> None:
+    data, certs, prefix = own
+    _set_modes(data, 0o500, files)
+    for flags, code in (([], 4), (["--check-config"], 2)):
+        failed = ServerProcess(certs, data, *flags, prefix=prefix).start(wait=False)
+        assert failed.wait() == code, (failed.lines, failed.stderr)
+        command = failed.stderr.partition("let it write there: `")[2].partition("`")[0]
+        assert command.startswith("chmod "), failed.stderr
+        assert "read-only" not in failed.stderr.partition(command)[0], "no mount is in question"
+    run_advice(command)
+    _starts_with_all(certs, data, prefix)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="modes as POSIX has them")
+def test_rights_that_are_taken_while_the_server_runs_lose_nothing(own: tuple[Path, Path, list[str]]) -> None:
+    """What is open stays open (POSIX); the next start tells, and what it says mends it."""
+    data, certs, prefix = own
+    with ServerProcess(certs, data, prefix=prefix).start() as server, NativeClient(server.port, server.ca) as ann:
+        ann.hello("ann")
+        _set_modes(data, 0o500, 0o400)
+        ann.say_acked("message 4")
+        assert ann.history("lobby")[-1].text == "message 4"
+        assert server.stop() == 0, server.lines
+    failed = ServerProcess(certs, data, prefix=prefix).start(wait=False)
+    assert failed.wait() == 4
+    run_advice(failed.stderr.partition("let it write there: `")[2].partition("`")[0])
+    _starts_with_all(certs, data, prefix, last=4)
+
+
+def _starts_with_all(certs: Path, data: Path, prefix: list[str], last: int = 3) -> None:
+    with ServerProcess(certs, data, prefix=prefix).start() as server, NativeClient(server.port, server.ca) as bob:
+        bob.hello("bob")
+        texts = [message.text for message in bob.history("lobby")]
+        assert texts == [f"message {number}" for number in range(1, last + 1)]
+        assert server.stop() == 0

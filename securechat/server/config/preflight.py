@@ -24,7 +24,7 @@ from securechat.net.unix_socket import why_unusable
 from securechat.programs import Program, command
 from securechat.server.admin_protocol import SOCKET
 from securechat.server.config.loading import ParsedSettings, SettingError, SettingValue
-from securechat.storage.directory import LOCK, SQLITE_SUFFIXES, is_served, too_long
+from securechat.storage.directory import LOCK, SQLITE_SUFFIXES, is_served, too_long, why_denied
 from securechat.storage.search.index import SEARCH_INDEX
 from securechat.storage.sqlite.loss import missing_database
 from securechat.storage.sqlite.store import DATABASE
@@ -124,8 +124,10 @@ def _data_problems(data: SettingValue, low_disk: SettingValue) -> Iterator[Setti
         )
         return
     if not os.access(existing, os.W_OK | os.X_OK):
-        what = "write to" if existing == path else f"make {path} in"
-        reason = f"this user may not {what} {existing}{_why_not(existing)}"
+        if existing == path or _is_read_only(existing):
+            reason = f"this user may not write to {existing}{_why_not(existing)}"
+        else:
+            reason = f"this user may not make {path} in {existing}; make it for this user, or name another directory"
         yield SettingError(data.origin, "data", reason)
     elif existing == path:
         yield from _file_problems(data)
@@ -142,7 +144,7 @@ def _why_not(directory: Path) -> str:
     """Return the remedy for a directory that cannot be written; the two causes need different ones."""
     if _is_read_only(directory):
         return ": its file system is mounted read-only; mount it for writing, or name another directory"
-    return "; change its owner, or name another directory"
+    return why_denied(directory)
 
 
 if sys.platform == "win32":

@@ -15,11 +15,13 @@ from __future__ import annotations
 
 import errno
 from enum import Enum
+from pathlib import Path
 
 import apsw
 
 from securechat.errors import LogError, SecurechatError
 from securechat.programs import Program, command
+from securechat.storage.directory import why_denied
 from securechat.storage.store import DatabaseBusy, DiskFull, QueryTooExpensive
 
 
@@ -127,8 +129,8 @@ OPENING_LOCKED = (
     "a backup tool), then start again"
 )
 OPENING_DENIED = (
-    "cannot open the message log in {0}: {1}. Run the server as the user whom the directory and the files in it belong "
-    "to, and look whether its file system is mounted read-only"
+    "cannot open the message log in {0}: {1}{2}. If that is so already, look whether its file system is mounted "
+    "read-only"
 )
 OPENING_FULL = "cannot open the message log in {0}: {1}. Free some space on that disk, then start again"
 
@@ -143,7 +145,7 @@ def opening_failure(directory: object, error: Exception) -> LogError:
     if isinstance(error, apsw.Error) and kind_of(error) is FailureKind.WAIT:
         return LogError(OPENING_LOCKED.format(directory, error))
     if is_denied(error):
-        return LogError(OPENING_DENIED.format(directory, error))
+        return LogError(OPENING_DENIED.format(directory, error, why_denied(Path(str(directory)))))
     if isinstance(error, apsw.FullError) or (isinstance(error, OSError) and error.errno in NO_SPACE | {errno.ENOSPC}):
         return LogError(OPENING_FULL.format(directory, error))
     if isinstance(error, apsw.NotADBError | apsw.CorruptError):
