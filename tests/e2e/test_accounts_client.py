@@ -17,6 +17,8 @@ import pytest
 from securechat.client.exit_codes import ClientExit
 from securechat.invite_link import parse_link
 from securechat.tls.certificate_directory import ensure_server, issue_client, load_authority
+from tests.e2e.conftest import Connect
+from tests.support.admin import row
 from tests.support.client import CLIENT, ROOT, at, run_client
 from tests.support.screen import CTRL_C, CTRL_D, ENTER, Screen
 from tests.support.secrecy import OTHER_PASSWORD, PASSWORD, WRONG_PASSWORD, keep_secret
@@ -494,3 +496,55 @@ def test_a_link_that_names_another_ca_than_before_is_a_warning(
     trusting.wait_for("Type yes to trust the link")
     trusting.line("yes")
     assert trusting.wait_for_exit() == ClientExit.WRONG_PIN
+
+
+# --- A temporary password ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("term", ["xterm-256color", "dumb"])
+def test_a_temporary_password_is_changed_first_and_no_line_typed_meanwhile_is_said(
+    machine: Callable[[str], Machine], server: ServerProcess, connect: Connect, term: str
+) -> None:
+    one = machine("one").open("--name", "ann")
+    register(one)
+    leave(one)
+    temporary = keep_secret(row(server, "reset-password", "ann")["password"])
+    bob = connect(server, "bob")
+    other = machine("other").open("--name", "ann", TERM=term)
+    other.wait_until(partial(prompts, other, "Password for ann"), "the question")
+    other.line(temporary)
+    other.line(OTHER_PASSWORD)  # typed at once, by one who knows what comes: it is an answer, or nothing
+    other.wait_for("An administrator has set your password")
+    other.wait_until(
+        lambda: prompts(other, "again") or (prompts(other, "new password") and "was not sent" in other.text),
+        "a question",
+    )
+    if prompts(other, "new password"):
+        other.line(OTHER_PASSWORD)
+        other.wait_until(partial(prompts, other, "again"), "again")
+    other.line("one that differs")  # two that differ are asked for anew, and nothing else is done
+    answer(other, "new password", PASSWORD, PASSWORD)
+    other.wait_for("Password changed")
+    other.line("said with the new password")
+    bob.wait_for_text("said with the new password")
+    assert [message.text for message in bob.history("lobby")] == ["said with the new password"]
+    assert temporary not in other.text
+    leave(other)
+    done = machine("script").run("--name", "ann", "--send", stdin="x\n")
+    assert done.returncode == ClientExit.LOGIN_REFUSED
+
+
+def test_a_script_with_a_temporary_password_says_nothing_and_tells_what_to_do(
+    machine: Callable[[str], Machine], server: ServerProcess, connect: Connect, tmp_path: Path
+) -> None:
+    one = machine("one").open("--name", "ann")
+    register(one)
+    leave(one)
+    file = tmp_path / "first.password"
+    file.write_text(keep_secret(row(server, "reset-password", "ann")["password"]), encoding="utf-8")
+    file.chmod(0o600)
+    for mode in (["--send"], []):
+        done = machine("script").run("--name", "ann", "--password-file", str(file), *mode, stdin="not to be said\n")
+        assert done.returncode == ClientExit.LOGIN_REFUSED, done.stderr
+        assert "terminal" in done.stderr
+    assert connect(server, "bob").history("lobby") == []
