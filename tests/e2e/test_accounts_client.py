@@ -15,11 +15,14 @@ from pathlib import Path
 import pytest
 
 from securechat.client.exit_codes import ClientExit
+from securechat.errors import ErrorCode
 from securechat.invite_link import parse_link
+from securechat.model import Hello, Refused, Register, Registered
 from securechat.tls.certificate_directory import ensure_server, issue_client, load_authority
 from tests.e2e.conftest import Connect
 from tests.support.admin import row
 from tests.support.client import CLIENT, ROOT, at, run_client
+from tests.support.native import NativeClient
 from tests.support.screen import CTRL_C, CTRL_D, ENTER, Screen
 from tests.support.secrecy import OTHER_PASSWORD, PASSWORD, WRONG_PASSWORD, keep_secret
 from tests.support.server import ServerProcess
@@ -548,3 +551,41 @@ def test_a_script_with_a_temporary_password_says_nothing_and_tells_what_to_do(
         assert done.returncode == ClientExit.LOGIN_REFUSED, done.stderr
         assert "terminal" in done.stderr
     assert connect(server, "bob").history("lobby") == []
+
+
+# --- A login that the server delays ---------------------------------------------------------------------------------
+
+
+def _guess(server: ServerProcess, name: str, times: int) -> None:
+    """Wrong passwords, so that the next login with this name has to wait: 1 s, 2 s, 4 s."""
+    for _ in range(times):
+        with NativeClient(server.port, server.ca) as guesser:
+            guesser.send(Hello(version=1, name=name, secret=guesser.secret, client="test/1", password=WRONG_PASSWORD))
+            refused = guesser.wait_for(Refused)
+            assert refused.code is ErrorCode.LOGIN_FAILED, refused
+
+
+def test_a_pipe_waits_for_a_login_that_is_slowed_and_wait_0_ends_at_once(
+    certs: Path, tmp_path: Path, password_file: Path
+) -> None:
+    flags = ["--limit", "failed_logins_free=2", "--limit", "login_delay_max_s=4"]
+    with ServerProcess(certs, tmp_path / "data", *flags).start() as server:
+        with NativeClient(server.port, server.ca) as ann:
+            ann.hello("ann")
+            ann.send(Register(ref=1, password=PASSWORD))
+            keep_secret(ann.wait_for(Registered).token)
+        login = at(server, "--name", "ann", "--password-file", str(password_file))
+        _guess(server, "ann", 2)
+        ended = run_client(*login, "--send", "--wait", "0", stdin="not said\n")
+        assert ended.returncode == ClientExit.LINES_LOST, ended.stderr
+        assert "Too many wrong passwords were tried" in ended.stderr
+        assert "--wait 0 waits for nothing. Nothing was sent" in ended.stderr
+        for number, mode in enumerate((["--send"], [])):  # a right password ends the slowing
+            done = run_client(*login, *mode, "--wait", "20", stdin=f"said {number}\n")
+            assert done.returncode == 0, done.stderr
+            assert "Too many wrong passwords were tried" in done.stderr
+            _guess(server, "ann", 2)
+        with NativeClient(server.port, server.ca) as bob:
+            bob.hello("bob")
+            assert [message.text for message in bob.history("lobby")] == ["said 0", "said 1"]
+        assert server.stop() == 0

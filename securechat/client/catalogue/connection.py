@@ -165,6 +165,8 @@ def name_awaited(name: str, seconds: float) -> str:
 
 def login_late(seconds: float) -> str:
     """Tell that a script gives up before it could log in."""
+    if seconds <= 0:
+        return "Not logged in, and --wait 0 waits for nothing. Nothing was sent"
     return f"Not logged in after another {span(seconds)}, giving up. Nothing was sent"
 
 

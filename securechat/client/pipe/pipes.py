@@ -340,13 +340,16 @@ class PipeSend(PipeClient):
             self.finish(ClientExit.OK, STALLED_S)
 
     def login_delayed(self, event: events.LoginDelayed) -> None:
-        """Let the core wait, for a while: a job in a pipeline must end."""
+        """Let the core wait, for a while: a job in a pipeline must end, however often the server delays it again."""
         super().login_delayed(event)
-        self._login_by = self.network.now + event.retry_after_s + self._wait_s
-        self.network.call_later(event.retry_after_s + self._wait_s, self._expect_login)
+        now = self.network.now
+        if self._login_by is None:
+            self._login_by = now + (event.retry_after_s + self._wait_s if self._wait_s > 0 else 0.0)
+        self.network.call_later(max(0.0, self._login_by - now), self._expect_login)
 
     def _expect_login(self) -> None:
         if self._login_by is not None and self.network.now >= self._login_by:
+            self._login_by = None  # told once
             self.notice(catalogue.connection.login_late(self._wait_s))
             self.finish(ClientExit.LINES_LOST, 0.0)
 
