@@ -71,6 +71,14 @@ class Crossings:
             if self._rng.random() < _SHARE:
                 self._later(partial(self._play, scene, _TRIES), 0.5 * span_s)
 
+        dice = self._world.chance.dice("crossings", "reading")
+        if "seek" in self._world.flavour and not self._scenes and dice.random() < _SHARE:
+            self._world.clock.call_later(dice.uniform(0.3, 0.9) * span_s, self._read_and_leave)
+
+    def _read_and_leave(self) -> None:
+        if not self._world.calm:
+            self._world.schedule.once("reading:1", self._leave_while_reading)
+
     def _play(self, scene: Callable[[random.Random], bool], tries: int, dice: random.Random) -> None:
         if not scene(dice) and tries > 1:
             self._later(partial(self._play, scene, tries - 1), _AGAIN_S)
@@ -106,6 +114,17 @@ class Crossings:
         names = [f"room{number}" for number in dice.sample(range(1_000), 3)]
         self._later(lambda _: self._say_and_rename(owner, names))
         return True
+
+    def _leave_while_reading(self, dice: random.Random) -> None:
+        """People ask for the history of a room, and leave it before the answer is there."""
+        for person in self._world.people:
+            device = dice.choice(person.devices)
+            rooms = [room for room in device.core.rooms if room != LOBBY] if device.core is not None else []
+            if device.is_online and device.core is not None and rooms:
+                here = device.core.room(room := dice.choice(rooms))
+                device.want(actions.SendMessage(person.speech.next(device, here), here))
+                device.want(actions.AskHistory(here, 50))
+                device.want(actions.LeaveRoom(room))
 
     def _act_on_an_equal(self, dice: random.Random) -> bool:
         """A member gets a role, and then tries to moderate the owner who gave it."""

@@ -15,7 +15,7 @@ from securechat.client.core.events.messages import MessageChanged
 from securechat.client.core.gap_fill import Backfill
 from securechat.client.core.pending import PendingIgnore
 from securechat.client.core.read_markers import ReadMarkers
-from securechat.client.core.state import ConversationId, Visibility
+from securechat.client.core.state import Conversation, ConversationId, Visibility
 from securechat.client.core.timeline import Timeline
 from securechat.client.core.typing import TypingState
 from securechat.model import Message, MessageChange, Person, Purged, ReadElsewhere, Welcome, Whois
@@ -147,7 +147,24 @@ class Conversations:
     def on_purged(self, purged: Purged, key: ConversationId | None, removed: Sequence[Message]) -> None:
         """Show no longer what is gone for good."""
         name = None if purged.sender_id is None else self._context.people.name(purged.sender_id)
+        gone: dict[ConversationId, list[Message]] = {}
+        for message in removed:
+            gone.setdefault(self._context.rooms.conversation_of(message, self._context.me.id), []).append(message)
+        for of, messages in gone.items():
+            if (conversation := self.timeline.conversations.get(of)) is not None:
+                self._count_without(conversation, messages)
         self._context.show(events.MessagesPurged(purged, key, len(removed), name or ""))
+
+    def _count_without(self, conversation: Conversation, gone: Sequence[Message]) -> None:
+        """Take messages that are gone out of the unread count of a conversation: its last ones are unread."""
+        if not conversation.unread:
+            return
+        never_unread = {self._context.me.id, *self._context.ignored}
+        seqs = {each.seq for each in gone}
+        others = [each for each in (*conversation.messages, *gone) if each.sender_id not in never_unread]
+        last = sorted(others, key=lambda each: each.seq)[-conversation.unread :]
+        conversation.unread -= sum(each.seq in seqs for each in last)
+        conversation.mentions = min(conversation.mentions, conversation.unread)
 
     def on_backfilled(self, backfill: Backfill) -> None:
         """Show earlier messages."""

@@ -967,6 +967,22 @@ def test_who_was_away_drops_what_was_purged_meanwhile() -> None:
     assert not one.all(events.MessageChanged)
 
 
+def test_what_is_gone_is_not_counted_as_unread() -> None:
+    one = account(visibility=Visibility.CURRENT)
+    one.want(actions.SelectConversation(one.core.room("lobby")))
+    ops = one.core.conversations[one.core.room("ops")]
+    for seq in (11, 12):
+        one.hear(message(seq))
+    one.hear(m.Message(13, 12, 7, "bob", 0, "hello @me", "ops", mentions=[ME.id]))
+    assert (ops.unread, ops.mentions) == (3, 1)
+    one.hear(m.Purged(11, room="ops"))
+    assert (ops.unread, ops.mentions) == (2, 1)
+    one.hear(m.Purged(14, sender_id=7))
+    assert (ops.unread, ops.mentions) == (1, 1)
+    one.hear(m.Purged(14, sender_id=ANN.id))
+    assert (ops.unread, ops.mentions) == (0, 0)
+
+
 def test_a_purged_message_is_quoted_no_more_and_keeps_its_number() -> None:
     one = account()
     numbers, key = LineNumbers(), one.core.room("ops")

@@ -71,14 +71,14 @@ def test_a_ban_ends_the_connections_of_very_many_between_others_requests(monkeyp
     peers = [rig.member(f"guest {number}", address="192.0.2.7") for number in range(12)]
     honest = rig.member("honest")
     looked_at = 0
-    is_banned = rig.hub.admin_commands._is_banned
+    ban_on = rig.hub.admin_commands._ban_on
 
-    def watched(*args: object) -> bool:
+    def watched(*args: object) -> object:
         nonlocal looked_at
         looked_at += 1
-        return is_banned(*args)  # type: ignore[arg-type]
+        return ban_on(*args)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(rig.hub.admin_commands, "_is_banned", watched)
+    monkeypatch.setattr(rig.hub.admin_commands, "_ban_on", watched)
     rig.alarm_at = None
     rig.hub.admin_commands.ban("x", "192.0.2.7", reason="", duration_s=None, done=lambda _: None)
     rig.settle()
