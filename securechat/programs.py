@@ -6,12 +6,14 @@ SECURECHAT_BANNER, and every command goes through it then. Everywhere else the p
 
 from __future__ import annotations
 
+import argparse
 import os
 import shlex
 from enum import Enum
 from pathlib import Path
 
 from securechat import __version__
+from securechat.translation import LANGUAGES, _, given, translated
 
 VARIABLE = "SECURECHAT_BANNER"
 FROM_CHECKOUT = "dev"
@@ -42,6 +44,20 @@ def command(program: Program, arguments: str = "") -> str:
 def version(program: Program) -> str:
     """Return what ``--version`` prints: the program's name and version, as ``securechat-server 1.2.3``."""
     return f"{program.value[0]} {__version__}"
+
+
+def add_language_flag(parser: argparse.ArgumentParser, default: object = None) -> None:
+    """Give a program the flag ``--lang``, which `translation.chosen` reads before the command line is parsed."""
+    languages = ", ".join(f"{code} ({name})" for code, name in LANGUAGES.items())
+    shown = _("the language of what is printed: {languages} (that of the system)", languages=languages)
+    parser.add_argument("--lang", metavar="CODE", type=_language, default=default, help=shown)
+
+
+def _language(text: str) -> str:
+    try:
+        return given(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(translated(error)) from None
 
 
 def _script(name: str) -> str:

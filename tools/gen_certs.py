@@ -39,7 +39,7 @@ try:
     from securechat.admin.certificates import make
     from securechat.cli.process import run
     from securechat.errors import Refusal, TlsFailure
-    from securechat.programs import Program, command, version
+    from securechat.programs import Program, add_language_flag, command, version
 except ModuleNotFoundError as error:
     if __name__ != "__main__" or error.name is None or error.name.partition(".")[0] == "securechat":
         raise
@@ -50,7 +50,7 @@ CERTS = ROOT / "certs"
 
 def main(argv: list[str] | None = None) -> int:
     """Run the tool; returns the exit code."""
-    return run(lambda: certificates(argv), "gen_certs", failed=1, output_failed=1, interrupted=130)
+    return run(lambda: certificates(argv), "gen_certs", argv, failed=1, output_failed=1, interrupted=130)
 
 
 def certificates(argv: list[str] | None) -> int:
@@ -81,6 +81,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--version", action="version", version=version(Program.CERTIFICATES), help="print the version, and end"
     )
+    add_language_flag(parser)
     add_options(parser, CERTS, "certs/")
     return parser
 

@@ -77,6 +77,7 @@ def add_common(parser: argparse.ArgumentParser, default: object) -> None:
         help="the server's configuration file (may set --data)",
     )
     add("--json", action="store_true", default=default, help="one JSON object a line instead of text")
+    programs.add_language_flag(parser, default)
 
 
 class _Parser(argparse.ArgumentParser):

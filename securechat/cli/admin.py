@@ -34,6 +34,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return run(
         lambda: _main(arguments),
         "securechat-admin",
+        arguments,
         failed=AdminExit.IO,
         output_failed=AdminExit.IO,
         interrupted=AdminExit.INTERRUPTED,

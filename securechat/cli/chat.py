@@ -33,7 +33,7 @@ from securechat.client.pipe.pipes import WAIT_S, PipeClient, PipeSend, PipeTail
 from securechat.client.ui.rendering import NOTICE_MARK
 from securechat.errors import Refusal
 from securechat.invite_link import BadLink, InviteLink, looks_like_link, parse_link
-from securechat.programs import Program, command, version
+from securechat.programs import Program, add_language_flag, command, version
 from securechat.text.names import LOBBY, check_name, check_room
 from securechat.text.sanitize import one_line
 
@@ -52,6 +52,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     return run(
         lambda: _main(argv),
         "securechat-client",
+        argv,
         failed=ClientExit.CRASHED,
         output_failed=ClientExit.OUTPUT_FAILED,
         interrupted=ClientExit.INTERRUPTED,
@@ -262,6 +263,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--json", action="store_true", help=catalogue.connection.CLI_JSON)
     parser.add_argument("--wait", metavar="S", type=_wait, default=WAIT_S, help=catalogue.connection.CLI_WAIT)
     parser.add_argument("--port", type=_port, help=catalogue.connection.CLI_PORT)
+    add_language_flag(parser)
     parser.add_argument(
         "--version", action="version", version=version(Program.CLIENT), help=catalogue.connection.CLI_VERSION
     )

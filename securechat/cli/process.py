@@ -4,7 +4,7 @@ A shell can start a program with closed descriptors (``>&-``), with a full disk 
 that is deleted meanwhile. Python then writes a traceback, or ends with exit code 120 and no sentence. Here each of
 these ends with a sentence on standard error, where there is one, and with an exit code of the program's own table.
 
-The module imports the standard library only: it runs before anything else.
+The module imports little beside the standard library: it runs before anything else.
 """
 
 from __future__ import annotations
@@ -14,9 +14,11 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TextIO
+
+from securechat.translation import _, chosen, system_error, translated, use
 
 _PROGRAMS = frozenset({"-m", "securechat-server", "securechat-client", "securechat-admin"})
 """``sys.argv[0]`` while a program imports its modules: ``-m`` under ``python -m``, else the installed command."""
@@ -33,12 +35,21 @@ def end_quietly_while_importing() -> None:
         signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
-def run(main: Callable[[], int], program: str, *, failed: int, output_failed: int, interrupted: int) -> int:
-    """Run a program's main function and return its exit code.
+def run(
+    main: Callable[[], int],
+    program: str,
+    arguments: Sequence[str] | None,
+    *,
+    failed: int,
+    output_failed: int,
+    interrupted: int,
+) -> int:
+    """Run a program's main function in the user's language, and return its exit code.
 
     Args:
         main: returns an exit code; argparse may end it with SystemExit.
         program: its name, before the sentences.
+        arguments: the command line without the program's name; None for the process's own.
         failed: the exit code of an error of the operating system that `main` did not handle.
         output_failed: the exit code of a standard output that cannot be written.
         interrupted: the exit code of Ctrl-C.
@@ -47,15 +58,16 @@ def run(main: Callable[[], int], program: str, *, failed: int, output_failed: in
     hold_closed_streams()
     _buffer(sys.stdout)
     try:
+        speak(program, arguments)
         code = main()
     except SystemExit as end:
         code = end.code if isinstance(end.code, int) else failed
     except KeyboardInterrupt:
         code = interrupted
-        say(program, "Stopped")
+        say(program, _("Stopped"))
     except BrokenPipeError:
         code = output_failed
-        say(program, _READER_GONE)
+        say(program, _reader_gone())
     except OSError as error:
         code = _without_output(program, error, output_failed) if _is_output(error) else failed
         if code == failed:
@@ -63,7 +75,23 @@ def run(main: Callable[[], int], program: str, *, failed: int, output_failed: in
     return _flushed(code, program, output_failed)
 
 
-_READER_GONE = "The program that reads the output has ended, so a part of it was lost"
+def speak(program: str, arguments: Sequence[str] | None, configured: str | None = None) -> None:
+    """Choose the language of what is printed, and say once what is wrong with the one that was asked for.
+
+    Args:
+        program: its name, before the sentence.
+        arguments: the command line without the program's name; None for the process's own.
+        configured: the language of a configuration file, or that was remembered.
+    """
+    language, problem = chosen(sys.argv[1:] if arguments is None else arguments, configured=configured)
+    for sentence in filter(None, (problem, use(language))):
+        say(program, translated(sentence))
+
+
+def _reader_gone() -> str:
+    return _("The program that reads the output has ended, so a part of it was lost")
+
+
 _OUTPUT_ERRORS = frozenset({errno.ENOSPC, errno.EFBIG, errno.EIO, errno.EBADF, errno.EDQUOT})
 
 
@@ -73,16 +101,17 @@ def _is_output(error: OSError) -> bool:
 
 
 def _without_output(program: str, error: OSError, code: int) -> int:
-    say(program, f"Standard output cannot be written: {error.strerror or error}. Give it a file or a pipe with space")
+    reason = _("Standard output cannot be written: {why}. Give it a file or a pipe with space", why=system_error(error))
+    say(program, reason)
     return code
 
 
 def os_sentence(error: OSError) -> str:
     """Return what an error of the operating system says, with what to do where the working directory is gone."""
     if error.errno == errno.ENOENT and not _has_working_directory():
-        return "The working directory was deleted. Change to one that exists, then run this again"
+        return _("The working directory was deleted. Change to one that exists, then run this again")
     where = f"{error.filename}: " if error.filename else ""
-    return f"{where}{error.strerror or error}"
+    return f"{where}{translated(system_error(error))}"
 
 
 def _has_working_directory() -> bool:
@@ -133,7 +162,7 @@ def _flushed(code: int, program: str, output_failed: int) -> int:
     except BrokenPipeError:
         _discard(sys.stdout)
         if not code:
-            say(program, _READER_GONE)
+            say(program, _reader_gone())
         code = code or output_failed
     except (OSError, ValueError) as error:
         _discard(sys.stdout)

@@ -20,7 +20,7 @@ import sys
 from collections.abc import Sequence
 from typing import TextIO
 
-from securechat.cli.process import drop_unwritten, open_null, run, say
+from securechat.cli.process import drop_unwritten, open_null, run, say, speak
 from securechat.server.app import ExitCode, Server, StartFailure
 from securechat.server.config.loading import ParsedSettings, RequestedOutput, ServerConfig, read
 from securechat.server.config.preflight import machine_problems, missing_certificate, untried
@@ -41,6 +41,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return run(
         lambda: _main(arguments),
         "securechat-server",
+        arguments,
         failed=ExitCode.INTERNAL,
         output_failed=ExitCode.OUTPUT,
         interrupted=ExitCode.STOPPED_AT_ONCE,
@@ -49,6 +50,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _main(arguments: Sequence[str] | None) -> int:
     reading = read(arguments, os.environ)
+    if configured := reading.given["lang"].value:
+        speak("securechat-server", arguments, configured)
     if reading.wanted is RequestedOutput.CHECK:
         return _check(reading)
     if reading.problems:

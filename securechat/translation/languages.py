@@ -45,12 +45,13 @@ def chosen(
         configured: what was configured or remembered.
     """
     environment = os.environ if environment is None else environment
-    for asked in (_flag(arguments), environment.get(VARIABLE), configured):
+    flag = _flag(arguments)
+    for asked in (flag, environment.get(VARIABLE), configured):
         if asked:
             try:
                 return given(asked), ""
             except ValueError as error:
-                return "en", str(error)
+                return "en", "" if asked == flag else str(error)  # the parser of the flags refuses its value itself
     return system_language(environment), ""
 
 

@@ -65,6 +65,7 @@ class ServerConfig(Struct, frozen=True, kw_only=True):
         show_messages: whether message texts go to the console.
         log_format: ``text`` or ``json``.
         rates: whether message and byte rates apply.
+        lang: the language of what the start prints; empty for the system's.
         limits: all limits.
     """
 
@@ -78,6 +79,7 @@ class ServerConfig(Struct, frozen=True, kw_only=True):
     show_messages: bool = False
     log_format: str = "text"
     rates: bool = True
+    lang: str = ""
     limits: Limits = field(default_factory=Limits)
 
 
@@ -173,6 +175,7 @@ class ParsedSettings(Struct, frozen=True, kw_only=True):
             show_messages=value["show_messages"],
             log_format=value["log_format"],
             rates=value["rate_limit"],
+            lang=value["lang"],
             limits=Limits(**{name: value[name] for name in _LIMITS}),
         )
 
@@ -340,7 +343,9 @@ class _Reader:
         try:
             value = judge(setting, written)
         except ValueError as error:
-            self.found.append(SettingError(origin, setting.name, str(error)))
+            # The variable is meant for every program of the user, and keeps no server from starting.
+            is_warning = setting.kind is SettingKind.LANGUAGE and origin.place == setting.variable
+            self.found.append(SettingError(origin, setting.name, str(error), is_warning=is_warning))
             return
         if base is not None and setting.kind is SettingKind.PATH and written:
             value = base / value

@@ -18,6 +18,7 @@ from msgspec import Struct
 
 from securechat.hub.interfaces import Access
 from securechat.limits import Limits
+from securechat.translation import LANGUAGES, given
 
 DEFAULT_PORT = 8443
 DEFAULT_CERT = Path("certs/server.pem")
@@ -46,6 +47,7 @@ class SettingKind(Enum):
     NUMBER = auto()
     SWITCH = auto()
     WORD = auto()
+    LANGUAGE = auto()
 
 
 class Setting(Struct, frozen=True, kw_only=True):
@@ -156,6 +158,14 @@ SETTINGS: tuple[Setting, ...] = (
         default=True,
         what="message and byte rates; off for benchmarks and trusted bots",
     ),
+    Setting(
+        name="lang",
+        kind=SettingKind.LANGUAGE,
+        default="",
+        metavar="CODE",
+        what="the language of what the start prints for people, such as en or id; the log is in English",
+        unset="that of the system",
+    ),
 )
 
 
@@ -195,6 +205,8 @@ def from_text(setting: Setting, text: str) -> SettingType:
             return value
         case SettingKind.WORD:
             return _word(setting, text)
+        case SettingKind.LANGUAGE:
+            return given(text)
         case _:
             assert_never(setting.kind)
 
@@ -225,12 +237,19 @@ def from_toml(setting: Setting, value: object) -> SettingType:
             if not isinstance(value, bool):
                 raise ValueError(f"must be true or false, without quotes, not {_shown(value)}")
             return value
-        case SettingKind.WORD:
-            if not isinstance(value, str):
-                raise ValueError(f"must be {_either(setting.words)}, in quotes, not {_shown(value)}")
-            return _word(setting, value)
+        case SettingKind.WORD | SettingKind.LANGUAGE:
+            return _word_of_toml(setting, value)
         case _:
             assert_never(setting.kind)
+
+
+def _word_of_toml(setting: Setting, value: object) -> str:
+    words = setting.words or tuple(LANGUAGES)
+    if not isinstance(value, str):
+        raise ValueError(f"must be {_either(words)}, in quotes, not {_shown(value)}")
+    if setting.kind is SettingKind.WORD:
+        return _word(setting, value)
+    return given(value) if value else str(setting.default)
 
 
 def path_of(text: str) -> Path:

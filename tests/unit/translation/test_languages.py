@@ -40,7 +40,7 @@ def test_what_is_asked_for_comes_first(
 
 @pytest.mark.parametrize(
     ("arguments", "environment", "configured"),
-    [(["--lang", "fr"], {}, None), ([], {"SECURECHAT_LANG": "fr"}, None), ([], {}, "fr")],
+    [([], {"SECURECHAT_LANG": "fr"}, None), ([], {}, "fr")],
 )
 def test_a_language_that_was_asked_for_and_does_not_exist_is_named(
     arguments: list[str], environment: dict[str, str], configured: str | None
@@ -48,6 +48,10 @@ def test_a_language_that_was_asked_for_and_does_not_exist_is_named(
     code, problem = chosen(arguments, environment, configured)
     assert code == "en"
     assert problem == "There is no translation called fr. Languages: en (English), id (Bahasa Indonesia)"
+
+
+def test_a_language_of_the_command_line_is_refused_by_its_parser() -> None:
+    assert chosen(["--lang", "fr"], {}) == ("en", "")
 
 
 def test_a_code_is_understood_in_its_usual_forms() -> None:
