@@ -145,7 +145,8 @@ class PipeChat(PipeSend):
 
     def _take(self, line: str) -> None:
         """Do what a line means, and ask the next question."""
-        if self._interaction.replaces_password and self._interaction.prompt is None:
+        early = self._interaction.replaces_password or self._interaction.expects_password
+        if early and self._interaction.prompt is None:
             self.notice(catalogue.accounts.TYPED_TOO_SOON)  # it may be a password
             return
         hidden = self._interaction.prompt is not None
