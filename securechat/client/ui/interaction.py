@@ -210,7 +210,7 @@ class Interaction:
     def _answer(self, typed: str) -> InputResult:
         prompt = self.prompt
         if prompt is None:
-            early = self.password_sent or self.expects_password
+            early = self.password_sent or self.expects_password or self._replaces
             return InputResult(notice=catalogue.accounts.TYPED_TOO_SOON if early else catalogue.accounts.WENT_NOWHERE)
         if not is_text(typed):  # what would be sent is not what was typed
             return InputResult(notice=catalogue.connection.NOT_TEXT)
