@@ -539,6 +539,27 @@ def test_a_temporary_password_is_changed_first_and_no_line_typed_meanwhile_is_sa
     assert done.returncode == ClientExit.LOGIN_REFUSED
 
 
+@pytest.mark.parametrize("term", ["xterm-256color", "dumb"])
+def test_what_is_typed_behind_a_password_is_hidden_and_not_said(
+    machine: Callable[[str], Machine], server: ServerProcess, connect: Connect, term: str
+) -> None:
+    """A password typed twice, because the first time seemed to do nothing, must not end up in the lobby."""
+    one = machine("one").open("--name", "ann")
+    register(one)
+    leave(one)
+    bob = connect(server, "bob")
+    other = machine("other").open("--name", "ann", TERM=term)
+    other.wait_until(partial(prompts, other, "Password for ann"), "the question")
+    other.type(f"{PASSWORD}\r{OTHER_PASSWORD}\r")
+    other.wait_for("Joined #lobby")
+    other.line("said in the open")
+    bob.wait_for_text("said in the open")
+    other.wait_for("said in the open")
+    said = [message.text for message in bob.history("lobby")]
+    assert said == ["said in the open"], "what may be a password was said"
+    leave(other)
+
+
 def test_a_script_with_a_temporary_password_says_nothing_and_tells_what_to_do(
     machine: Callable[[str], Machine], server: ServerProcess, connect: Connect, tmp_path: Path
 ) -> None:

@@ -176,6 +176,11 @@ class ClientCore:
         return self._context.credentials.account
 
     @property
+    def expects_password(self) -> bool:
+        """Whether a person will be asked for a password before the login."""
+        return self._context.credentials.expects_password
+
+    @property
     def rooms(self) -> Mapping[str, RoomState]:
         """The rooms that the user is in, by their present names."""
         return {room.name: room for room in self._membership.rooms.values()}

@@ -64,6 +64,11 @@ class Credentials:
     def __repr__(self) -> str:
         return f"{type(self).__name__}(...)"
 
+    @property
+    def expects_password(self) -> bool:
+        """Whether a person will be asked for a password before the login: an invite makes an account."""
+        return bool(self._invite) and not self._password and not self._password_from_file
+
     def hello(self, name: str, client: str) -> Hello:
         """Return the hello to say now."""
         token = "" if self._password or self._invite else self._tokens.get(name_key(name), "")

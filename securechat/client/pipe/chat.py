@@ -70,7 +70,7 @@ class PipeChat(PipeSend):
         return self._interaction.asks
 
     def _answer_questions(self) -> None:
-        while self.asks and not self._lines.empty():
+        while (self.asks or self._interaction.hides_input) and not self._lines.empty():
             if (typed := self._lines.get_nowait()) is None:
                 self._interaction.give_up()
                 self.network.want(actions.LeaveChat(0.0))
@@ -145,15 +145,13 @@ class PipeChat(PipeSend):
 
     def _take(self, line: str) -> None:
         """Do what a line means, and ask the next question."""
-        if self._interaction.replaces_password and self._interaction.prompt is None:
-            self.notice(catalogue.accounts.TYPED_TOO_SOON)  # it may be a password
-            return
-        hidden = self._interaction.prompt is not None
+        hidden = self._interaction.hides_input or self._interaction.replaces_password
+        answers = self._interaction.prompt is not None
         if hidden:
-            self._echo_control.off()  # an action can end the session, which must not leave the terminal without echo
             sys.stderr.write("\n")
         asked = self.asks
         result = self._interaction.take(line, hidden=hidden)
+        self._hide_or_show()
         if not self._echo and result.secret:
             self.notice(catalogue.connection.input_secret(self._number))
             self.finish(ClientExit.MESSAGE_REFUSED, STALLED_S)
@@ -165,7 +163,7 @@ class PipeChat(PipeSend):
         if result.prefill and not result.refused:
             self.notice(usage("/edit"))
             self.worsen(ClientExit.MESSAGE_REFUSED)
-        if self.asks and (hidden or not asked or self._interaction.asks_held):
+        if self.asks and (answers or not asked or self._interaction.asks_held):
             self._show_question()
         if result.action is not None:
             self.network.want(result.action)
@@ -174,9 +172,16 @@ class PipeChat(PipeSend):
         self._interaction.note(ui_event)
         self._show_question()
 
-    def _show_question(self) -> None:
-        if (prompt := self._interaction.prompt) is not None:
+    def _hide_or_show(self) -> None:
+        """Turn the echo off as long as what is typed is a password, or may be one that the server has not judged."""
+        if self._echo and self._interaction.hides_input:
             self._echo_control.on()
+        else:
+            self._echo_control.off()
+
+    def _show_question(self) -> None:
+        self._hide_or_show()
+        prompt = self._interaction.prompt
         held = catalogue.accounts.HELD_PROMPT if self._interaction.asks_held else catalogue.connection.NAME_PROMPT
         sys.stderr.write(prompt.question if prompt is not None else held)
         sys.stderr.flush()
@@ -184,8 +189,9 @@ class PipeChat(PipeSend):
     def otherwise(self, ui_event: UiEvent) -> None:
         """Write messages to stdout, everything else to stderr."""
         self._shown.note(ui_event)
-        if isinstance(ui_event, (*PASSWORD_ANSWERS, events.ConnectionLost)):
+        if isinstance(ui_event, (*PASSWORD_ANSWERS, events.LoggedIn, events.BackOnline, events.ConnectionLost)):
             self._interaction.note(ui_event)
+            self._hide_or_show()
         match ui_event:
             case events.MessageShown() | events.HistoryLoaded(messages=(_, *_)) | events.HistoryShown(messages=(_, *_)):
                 self._put_messages(ui_event)

@@ -359,7 +359,7 @@ class Terminal:
         interaction = self._interaction
         if interaction.prompt is not None:
             asked = interaction.prompt.question
-        elif interaction.password_sent:
+        elif interaction.password_sent or interaction.expects_password:
             asked = catalogue.accounts.PROVING_PROMPT
         elif interaction.asks_held:
             asked = catalogue.accounts.HELD_PROMPT

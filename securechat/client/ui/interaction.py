@@ -116,7 +116,12 @@ class Interaction:
     @property
     def hides_input(self) -> bool:
         """Whether what is typed now is a password, or may be one typed again before the server has answered."""
-        return self.prompt is not None or self.password_sent
+        return self.prompt is not None or self.password_sent or self.expects_password
+
+    @property
+    def expects_password(self) -> bool:
+        """Whether the next question will be for a password: what is typed before it may be one, and is not said."""
+        return self._can_hide and not self.asks_name and self._core.expects_password
 
     @property
     def asks_held(self) -> bool:
@@ -205,7 +210,7 @@ class Interaction:
     def _answer(self, typed: str) -> InputResult:
         prompt = self.prompt
         if prompt is None:
-            early = self.password_sent
+            early = self.password_sent or self.expects_password or self._replaces
             return InputResult(notice=catalogue.accounts.TYPED_TOO_SOON if early else catalogue.accounts.WENT_NOWHERE)
         if not is_text(typed):  # what would be sent is not what was typed
             return InputResult(notice=catalogue.connection.NOT_TEXT)

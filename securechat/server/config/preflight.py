@@ -223,7 +223,7 @@ def _descriptor_problems(reserved: SettingValue) -> Iterator[SettingError]:
     limit = descriptor_limit()
     if limit <= reserved.value:
         reason = (
-            f"this process may open {limit} files (ulimit -n), and {reserved.value} of them are kept in reserve, so no "
-            f"client could connect; allow at least {reserved.value + 1}, better 1024"
+            f"all files that this process may open (ulimit -n {limit}) are kept in reserve ({reserved.value}), so that "
+            f"no client could connect; allow at least {reserved.value + 1}, better 1024"
         )
         yield SettingError(reserved.origin, "reserved_descriptors", reason, is_warning=True)

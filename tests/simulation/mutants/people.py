@@ -47,9 +47,9 @@ def ban_that_comes_mid_hello_is_missed(original: Any) -> Any:
     return nothing
 
 
-@planted(AdminCommands, "_is_banned")
+@planted(AdminCommands, "_ban_on")
 def ban_leaves_those_who_are_in(original: Any) -> Any:
-    return lambda self, peer, seat: False
+    return lambda self, peer, connection: None
 
 
 @planted(AccountDirectory, "_drop")

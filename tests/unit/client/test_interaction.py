@@ -9,6 +9,7 @@ import pytest
 from securechat.client import catalogue
 from securechat.client.catalogue.help_pages import PAGES
 from securechat.client.core import actions, events
+from securechat.client.core.credentials import Credentials
 from securechat.client.core.events.account import AccountAction
 from securechat.client.ui.interaction import InputResult, Interaction
 from securechat.client.ui.line_numbers import LineNumbers
@@ -16,7 +17,7 @@ from securechat.client.ui.password_prompt import PasswordPrompt, PasswordPurpose
 from securechat.errors import ErrorCode
 from securechat.model import Message
 from securechat.tls.contexts import ClientContext
-from tests.support.core_driver import Driver
+from tests.support.core_driver import SECRET, Driver
 
 PASSWORD = "correct horse battery"
 
@@ -273,3 +274,20 @@ def test_bytes_that_are_no_text_are_no_name_and_no_password() -> None:
     one.prompt = PasswordPrompt(PasswordPurpose.LOG_IN, "me")
     assert one.take("caf\udce9", hidden=True).notice == catalogue.connection.NOT_TEXT
     assert one.prompt is not None
+
+
+def test_what_is_typed_before_the_password_of_an_invite_is_asked_for_is_never_said() -> None:
+    """The link is known, the question is on its way: a password typed ahead of it must not end up in the lobby."""
+    driver = Driver(credentials=Credentials(SECRET, invite="x" * 22))
+    one = Interaction(driver.core, LineNumbers(), ClientContext(ssl.PROTOCOL_TLS_CLIENT), can_hide=True)
+    assert one.hides_input
+    assert one.take(PASSWORD, hidden=True) == InputResult(notice=catalogue.accounts.TYPED_TOO_SOON)
+    one.note(events.NameNeeded())
+    assert not one.hides_input, "a name is typed in the open"
+    assert one.take("ana") == InputResult(actions.ChooseName("ana"))
+    assert one.hides_input
+    one.note(events.PasswordNeeded("ana", new=True, code=ErrorCode.PASSWORD_NEEDED, text=""))
+    assert one.prompt is not None
+    assert not Interaction(
+        Driver().core, LineNumbers(), ClientContext(ssl.PROTOCOL_TLS_CLIENT), can_hide=True
+    ).hides_input, "a guest may write before the login"
