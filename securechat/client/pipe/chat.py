@@ -138,7 +138,7 @@ class PipeChat(PipeSend):
     def password_temporary(self, event: events.PasswordTemporary) -> None:
         """Ask for the new password, at a terminal."""
         if self._echo:
-            self.notice(catalogue.accounts.MUST_CHANGE)
+            self.notice(catalogue.accounts.MUST_CHANGE())
             self._note(event)
         else:
             super().password_temporary(event)
@@ -146,7 +146,7 @@ class PipeChat(PipeSend):
     def _take(self, line: str) -> None:
         """Do what a line means, and ask the next question."""
         if self._interaction.replaces_password and self._interaction.prompt is None:
-            self.notice(catalogue.accounts.TYPED_TOO_SOON)  # it may be a password
+            self.notice(catalogue.accounts.TYPED_TOO_SOON())  # it may be a password
             return
         hidden = self._interaction.prompt is not None
         if hidden:
@@ -177,7 +177,7 @@ class PipeChat(PipeSend):
     def _show_question(self) -> None:
         if (prompt := self._interaction.prompt) is not None:
             self._echo_control.on()
-        held = catalogue.accounts.HELD_PROMPT if self._interaction.asks_held else catalogue.connection.NAME_PROMPT
+        held = catalogue.accounts.HELD_PROMPT() if self._interaction.asks_held else catalogue.connection.NAME_PROMPT()
         sys.stderr.write(prompt.question if prompt is not None else held)
         sys.stderr.flush()
 
