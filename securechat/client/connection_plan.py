@@ -176,7 +176,7 @@ def checked(check: Callable[[str], str], raw: str, code: ClientExit) -> str:
     try:
         return check(encodable(raw))
     except Refusal as refusal:
-        raise StartupError(code, catalogue.connection.wrong_name(excerpt(raw), refusal.detail)) from None
+        raise StartupError(code, catalogue.connection.wrong_name(excerpt(raw), refusal.sentence)) from None
 
 
 def address(text: str, port: int | None) -> tuple[str, int]:

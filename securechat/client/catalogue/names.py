@@ -8,22 +8,24 @@ quotes, because no name contains a comma.
 from __future__ import annotations
 
 from securechat.text.confusables import is_like_word, skeleton
-from securechat.translation import LazyText, Sentence, translated
+from securechat.translation import LazyText, Sentence, pgettext, translated
 
-# Translators: the author of messages of a deleted account; the slashes tell it from a name, which contains none.
 DELETED = LazyText("/deleted account/")
-# Translators: the user as the subject of a sentence, in small letters: a member with this name is shown in quotes.
-_YOU = LazyText("you")
+"""The author of messages of a deleted account; no name contains a slash."""
 
 
 def quoted(name: str) -> str:
     """Return a name as a part of a sentence."""
     if not name:
         return DELETED()
-    looks = skeleton(name)
-    if " " in name or '"' in name or is_like_word(looks, _YOU.msgid) or is_like_word(looks, _YOU()):
+    if " " in name or '"' in name or _is_like_you(skeleton(name)):
         return '"{}"'.format(name.replace('"', '""'))
     return name
+
+
+def _is_like_you(looks: str) -> bool:
+    # Translators: the user as the subject of your sentences, lower case: "kamu". A member with that name gets quotes.
+    return is_like_word(looks, "you") or is_like_word(looks, pgettext("the user in a sentence", "you"))
 
 
 def in_turn(*sentences: str) -> str:

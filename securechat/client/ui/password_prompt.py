@@ -121,7 +121,7 @@ class PasswordPrompt:
             check_password(typed, self._name)
         except Refusal as refusal:
             self._steps.insert(0, _Step.NEW)
-            return translated(refusal.detail)
+            return translated(refusal.sentence)
         self._new = typed
         return None
 
