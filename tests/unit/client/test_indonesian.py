@@ -11,11 +11,14 @@ from securechat.cli.chat import main
 from securechat.client import catalogue
 from securechat.client.catalogue import accounts, connection
 from securechat.client.catalogue.names import capital, quoted
+from securechat.client.core import actions
 from securechat.client.core.events.connection import Disconnect, DisconnectReason
 from securechat.client.core.events.requests import RejectReason
+from securechat.client.ui.interaction import InputResult
 from securechat.errors import ErrorCode, TlsProblem
 from securechat.translation import LazyText, Sentence, use
 from tests.support.locales import write_catalogue
+from tests.unit.client.test_interaction import interaction
 
 
 @pytest.fixture(autouse=True)
@@ -53,6 +56,21 @@ def test_yes_is_understood_in_both_languages(typed: str) -> None:
 def test_no_is_understood_in_both_languages(typed: str) -> None:
     assert accounts.is_no(typed)
     assert not accounts.is_yes(typed)
+
+
+@pytest.mark.parametrize(("typed", "sent"), [("ya", True), ("yes", True), ("tidak", False), ("no", False)])
+def test_a_line_that_may_be_a_password_is_sent_after_a_yes(typed: str, sent: bool) -> None:
+    one = interaction()
+    one.take("/password")
+    one.take("bukan apa-apa")
+    assert one.asks_held
+    result = one.take(typed)
+    assert result == (
+        InputResult(actions.SendMessage("bukan apa-apa", one._core.current))
+        if sent
+        else InputResult(notice="Barismu tidak terkirim")
+    )
+    assert not one.asks
 
 
 def test_in_english_no_other_word_is_an_answer() -> None:
