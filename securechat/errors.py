@@ -144,6 +144,11 @@ class Refusal(SecurechatError):
         self.reason = reason
         self.arguments = arguments
 
+    @property
+    def sentence(self) -> str:
+        """The detail for a person: `securechat.translation.translated` returns it in the language in use."""
+        return self.detail
+
 
 class Overloaded(Refusal):
     """The append queue is full: the sender must wait for its acknowledgements."""

@@ -71,18 +71,18 @@ def _main(argv: Sequence[str] | None) -> int:
 
 def _run(options: argparse.Namespace) -> int:
     if (options.json or options.history is not None) and not options.tail:
-        raise StartupError(ClientExit.USAGE, catalogue.connection.JSON_WITHOUT_TAIL)
+        raise StartupError(ClientExit.USAGE, catalogue.connection.JSON_WITHOUT_TAIL())
     if options.commands and (options.send or options.tail):
-        raise StartupError(ClientExit.USAGE, catalogue.connection.COMMANDS_NOT_HERE)
+        raise StartupError(ClientExit.USAGE, catalogue.connection.COMMANDS_NOT_HERE())
     local_store = open_local_store(os.environ)
     if options.forget:
         _say(forget(ConnectionOptions(options.server, options.port), local_store))
         return ClientExit.OK
     room = checked(check_room, options.room or LOBBY, ClientExit.ROOM_REFUSED)
     if sys.stdin is None and not options.tail:
-        raise StartupError(ClientExit.USAGE, catalogue.connection.STDIN_CLOSED)
+        raise StartupError(ClientExit.USAGE, catalogue.connection.STDIN_CLOSED())
     if sys.stdout is None and not options.send:
-        raise StartupError(ClientExit.OUTPUT_FAILED, catalogue.connection.STDOUT_CLOSED)
+        raise StartupError(ClientExit.OUTPUT_FAILED, catalogue.connection.STDOUT_CLOSED())
     interactive = _is_terminal(sys.stdin) and _is_terminal(sys.stdout) and not options.send and not options.tail
     needs_name = not interactive and not options.tail
     destination = decide(
@@ -117,10 +117,10 @@ def _core(
 def _given(options: argparse.Namespace) -> ConnectionOptions:
     """Combine the typed options with the environment, which fills in omitted ones."""
     if options.ca and options.pin:
-        raise StartupError(ClientExit.USAGE, catalogue.connection.CA_AND_PIN)
+        raise StartupError(ClientExit.USAGE, catalogue.connection.CA_AND_PIN())
     link = _link(options)
     if link is not None and (options.ca or options.pin or options.port):
-        raise StartupError(ClientExit.USAGE, catalogue.accounts.LINK_AND_MORE)
+        raise StartupError(ClientExit.USAGE, catalogue.accounts.LINK_AND_MORE())
     ca, pin = options.ca, options.pin
     if not ca and not pin and link is None:
         ca, pin = os.environ.get("SECURECHAT_CA"), os.environ.get("SECURECHAT_PIN")
@@ -141,12 +141,12 @@ def _link(options: argparse.Namespace) -> InviteLink | None:
     if options.server is not None and looks_like_link(options.server):
         link = _parsed(options.server)
         if not link.once:
-            raise StartupError(ClientExit.USAGE, catalogue.accounts.LINK_IN_ARGUMENTS)
+            raise StartupError(ClientExit.USAGE, catalogue.accounts.LINK_IN_ARGUMENTS())
         return link
     if not options.invite:
         return None
     if options.server is not None:
-        raise StartupError(ClientExit.USAGE, catalogue.accounts.LINK_AND_MORE)
+        raise StartupError(ClientExit.USAGE, catalogue.accounts.LINK_AND_MORE())
     return _asked_link()
 
 
@@ -155,7 +155,7 @@ def _asked_link() -> InviteLink:
 
     At a terminal the user is told what is wrong with a link, and asked again a few times.
     """
-    text = _ask(catalogue.accounts.LINK_PROMPT)
+    text = _ask(catalogue.accounts.LINK_PROMPT())
     for tries_left in reversed(range(_LINK_TRIES)):
         if not text:
             break
@@ -167,11 +167,11 @@ def _asked_link() -> InviteLink:
                 raise StartupError(ClientExit.USAGE, bad.sentence) from None
             if at_terminal:
                 _say(catalogue.names.capital(bad.sentence))
-            more = _ask(catalogue.accounts.REST_PROMPT if bad.cut_off else catalogue.accounts.LINK_PROMPT)
+            more = _ask(catalogue.accounts.REST_PROMPT() if bad.cut_off else catalogue.accounts.LINK_PROMPT())
             if not more:
                 raise StartupError(ClientExit.USAGE, bad.sentence) from None
             text = f"{text}\n{more}" if bad.cut_off and not looks_like_link(more) else more
-    raise StartupError(ClientExit.USAGE, catalogue.accounts.NO_LINK)
+    raise StartupError(ClientExit.USAGE, catalogue.accounts.NO_LINK())
 
 
 def _parsed(text: str) -> InviteLink:
@@ -184,7 +184,7 @@ def _parsed(text: str) -> InviteLink:
 def _ask(prompt: str) -> str:
     """Ask for a line, with a prompt at a terminal; empty at the end of the input."""
     if sys.stdin is None:
-        raise StartupError(ClientExit.USAGE, catalogue.connection.STDIN_CLOSED)
+        raise StartupError(ClientExit.USAGE, catalogue.connection.STDIN_CLOSED())
     if _is_terminal(sys.stdin):
         sys.stderr.write(prompt)
         sys.stderr.flush()
@@ -195,7 +195,7 @@ def _confirmed(warning: str) -> bool:
     """Show a warning and ask; without a terminal to ask at, the answer is no."""
     for line in warning.split("\n"):
         _say(line)
-    return _is_terminal(sys.stdin) and _ask(catalogue.accounts.YES_PROMPT).casefold() == catalogue.accounts.YES
+    return _is_terminal(sys.stdin) and catalogue.accounts.is_yes(_ask(catalogue.accounts.YES_PROMPT()))
 
 
 def _say(sentence: str) -> None:
@@ -243,36 +243,37 @@ def _parser() -> argparse.ArgumentParser:
     codes = ", ".join(f"{code.value} {code.name.lower().replace('_', ' ')}" for code in ClientExit)
     parser = argparse.ArgumentParser(
         prog=command(Program.CLIENT),
-        description=catalogue.connection.CLI_DESCRIPTION,
-        epilog=f"{catalogue.accounts.CLI_MEMORY} {catalogue.connection.CLI_EXIT_CODES}{codes}.",
+        description=catalogue.connection.CLI_DESCRIPTION(),
+        epilog=f"{catalogue.accounts.CLI_MEMORY()} {catalogue.connection.CLI_EXIT_CODES(codes=codes)}",
     )
-    parser.add_argument("server", nargs="?", type=_filled, metavar="HOST[:PORT]", help=catalogue.connection.CLI_HOST)
-    parser.add_argument("--ca", metavar="FILE", type=_filled, help=catalogue.connection.CLI_CA)
-    parser.add_argument("--pin", metavar="sha256:...", type=_filled, help=catalogue.connection.CLI_PIN)
-    parser.add_argument("--name", type=_filled, help=catalogue.connection.CLI_NAME)
-    parser.add_argument("--cert", metavar="FILE", type=_filled, help=catalogue.accounts.CLI_CERT)
-    parser.add_argument("--password-file", metavar="FILE", type=_filled, help=catalogue.accounts.CLI_FILE_FOR_LOGIN)
-    parser.add_argument("--invite", action="store_true", help=catalogue.accounts.CLI_INVITE)
-    parser.add_argument("--forget", action="store_true", help=catalogue.accounts.CLI_FORGET)
-    parser.add_argument("--room", type=_filled, help=catalogue.connection.CLI_ROOM)
+    parser.add_argument("server", nargs="?", type=_filled, metavar="HOST[:PORT]", help=catalogue.connection.CLI_HOST())
+    parser.add_argument("--ca", metavar="FILE", type=_filled, help=catalogue.connection.CLI_CA())
+    parser.add_argument("--pin", metavar="sha256:...", type=_filled, help=catalogue.connection.CLI_PIN())
+    name, room = catalogue.connection.NAME_PLACEHOLDER(), catalogue.connection.ROOM_PLACEHOLDER()
+    parser.add_argument("--name", metavar=name, type=_filled, help=catalogue.connection.CLI_NAME())
+    parser.add_argument("--cert", metavar="FILE", type=_filled, help=catalogue.accounts.CLI_CERT())
+    parser.add_argument("--password-file", metavar="FILE", type=_filled, help=catalogue.accounts.CLI_FILE_FOR_LOGIN())
+    parser.add_argument("--invite", action="store_true", help=catalogue.accounts.CLI_INVITE())
+    parser.add_argument("--forget", action="store_true", help=catalogue.accounts.CLI_FORGET())
+    parser.add_argument("--room", metavar=room, type=_filled, help=catalogue.connection.CLI_ROOM())
     ways = parser.add_mutually_exclusive_group()
-    ways.add_argument("--send", action="store_true", help=catalogue.connection.CLI_SEND)
-    ways.add_argument("--tail", action="store_true", help=catalogue.connection.CLI_TAIL)
-    parser.add_argument("--commands", action="store_true", help=catalogue.connection.CLI_COMMANDS)
-    parser.add_argument("--history", metavar="N", type=_count, help=catalogue.connection.CLI_HISTORY)
-    parser.add_argument("--json", action="store_true", help=catalogue.connection.CLI_JSON)
-    parser.add_argument("--wait", metavar="S", type=_wait, default=WAIT_S, help=catalogue.connection.CLI_WAIT)
-    parser.add_argument("--port", type=_port, help=catalogue.connection.CLI_PORT)
+    ways.add_argument("--send", action="store_true", help=catalogue.connection.CLI_SEND())
+    ways.add_argument("--tail", action="store_true", help=catalogue.connection.CLI_TAIL())
+    parser.add_argument("--commands", action="store_true", help=catalogue.connection.CLI_COMMANDS())
+    parser.add_argument("--history", metavar="N", type=_count, help=catalogue.connection.CLI_HISTORY())
+    parser.add_argument("--json", action="store_true", help=catalogue.connection.CLI_JSON())
+    parser.add_argument("--wait", metavar="S", type=_wait, default=WAIT_S, help=catalogue.connection.CLI_WAIT())
+    parser.add_argument("--port", type=_port, help=catalogue.connection.CLI_PORT())
     add_language_flag(parser)
     parser.add_argument(
-        "--version", action="version", version=version(Program.CLIENT), help=catalogue.connection.CLI_VERSION
+        "--version", action="version", version=version(Program.CLIENT), help=catalogue.connection.CLI_VERSION()
     )
     return parser
 
 
 def _filled(text: str) -> str:
     if not text:  # "$NAME" of a script that has not set it
-        raise argparse.ArgumentTypeError(catalogue.connection.EMPTY_VALUE)
+        raise argparse.ArgumentTypeError(catalogue.connection.EMPTY_VALUE())
     return text
 
 

@@ -31,6 +31,7 @@ from securechat.limits import SECRET_BYTES
 from securechat.text.names import check_name
 from securechat.tls.contexts import SYSTEM_CAS, ClientContext, client_context
 from securechat.tls.trust import learn_ca, load_ca_file, parse_pin
+from securechat.translation import system_error
 
 DEFAULT_HOST = "localhost"
 DEFAULT_PORT = 8443
@@ -116,7 +117,7 @@ def decide(
     remembered = known or (local_store.server(host, port) if local_store is not None else None)
     typed_name = None if given.name is None else checked(check_name, given.name, ClientExit.NAME_INVALID)
     if needs_name and typed_name is None and (remembered is None or given.invite is not None):
-        raise StartupError(ClientExit.USAGE, catalogue.connection.NAME_MISSING)  # before any use of the network
+        raise StartupError(ClientExit.USAGE, catalogue.connection.NAME_MISSING())  # before any use of the network
     ca_pem = _authority(given, host, port, remembered, confirm)
     context = _context(ca_pem, given, host, port)
     tokens = local_store.tokens(host, port, ca_pem) if local_store is not None else {}
@@ -127,7 +128,7 @@ def decide(
         remembered = None
     name = typed_name or _remembered_name(given, remembered, tokens, interactive=interactive)
     if needs_name and name is None:
-        raise StartupError(ClientExit.USAGE, catalogue.connection.NAME_MISSING)
+        raise StartupError(ClientExit.USAGE, catalogue.connection.NAME_MISSING())
     if known is not None:
         notes.append(catalogue.accounts.going_to(host, port, name))
     secret = secrets.token_hex(SECRET_BYTES)
@@ -153,7 +154,7 @@ def forget(given: ConnectionOptions, local_store: LocalStore | None) -> str:
         StartupError: there is nothing to forget, or it cannot be deleted.
     """
     if local_store is None:
-        raise StartupError(ClientExit.USAGE, catalogue.accounts.NO_MEMORY)
+        raise StartupError(ClientExit.USAGE, catalogue.accounts.NO_MEMORY())
     if given.server is None and given.port is None:
         known = local_store.last()
         host, port = (known.host, known.port) if known is not None else (DEFAULT_HOST, DEFAULT_PORT)
@@ -162,10 +163,8 @@ def forget(given: ConnectionOptions, local_store: LocalStore | None) -> str:
     try:
         names = local_store.forget_server(host, port)
     except OSError as error:
-        raise StartupError(
-            ClientExit.OUTPUT_FAILED, catalogue.accounts.not_forgotten(error.strerror or str(error))
-        ) from None
-    return catalogue.accounts.NOTHING_KEPT if names is None else catalogue.accounts.forgotten(host, port, names)
+        raise StartupError(ClientExit.OUTPUT_FAILED, catalogue.accounts.not_forgotten(system_error(error))) from None
+    return catalogue.accounts.NOTHING_KEPT() if names is None else catalogue.accounts.forgotten(host, port, names)
 
 
 def checked(check: Callable[[str], str], raw: str, code: ClientExit) -> str:
@@ -177,7 +176,7 @@ def checked(check: Callable[[str], str], raw: str, code: ClientExit) -> str:
     try:
         return check(encodable(raw))
     except Refusal as refusal:
-        raise StartupError(code, catalogue.connection.wrong_name(excerpt(raw), refusal.detail)) from None
+        raise StartupError(code, catalogue.connection.wrong_name(excerpt(raw), refusal.sentence)) from None
 
 
 def address(text: str, port: int | None) -> tuple[str, int]:
@@ -237,11 +236,11 @@ def _expect_same_authority(link: InviteLink, remembered: KnownServer | None, con
         return
     known = _shown(remembered.ca_pem)
     if not confirm(catalogue.accounts.other_ca(link.host, link.port, known, link.ca_fingerprint)):
-        raise StartupError(ClientExit.WRONG_CA, catalogue.accounts.NOT_TRUSTED)
+        raise StartupError(ClientExit.WRONG_CA, catalogue.accounts.NOT_TRUSTED())
 
 
 def _shown(ca_pem: str) -> str:
-    return catalogue.accounts.SYSTEM_CAS if ca_pem == SYSTEM_CAS else f"sha256:{authority_of(ca_pem)}"
+    return catalogue.accounts.SYSTEM_CAS() if ca_pem == SYSTEM_CAS else f"sha256:{authority_of(ca_pem)}"
 
 
 def _share_a_ca(one: str, other: str) -> bool:

@@ -40,7 +40,7 @@ def of_end(ended: ClientEnded, host: str, port: int) -> tuple[ClientExit, str | 
     if ended.cause is EndReason.QUIT:
         return ClientExit.OK, None
     if ended.cause is EndReason.LOGGED_OUT:
-        return ClientExit.OK, catalogue.accounts.LOGGED_OUT
+        return ClientExit.OK, catalogue.accounts.LOGGED_OUT()
     if ended.code in _INVITE_CODES:
         return ClientExit.INVITE_REFUSED, catalogue.accounts.invite_refused(refusal_sentence(ended))
     if ended.code in _REMOVED_CODES:

@@ -21,7 +21,7 @@ from securechat.client.core import actions
 from securechat.errors import ConfigError, TlsFailure
 from securechat.files import open_regular
 from securechat.tls.client_certificates import prove_key, read_client_bundle
-from securechat.tls.private_files import os_reason
+from securechat.translation import system_error
 
 _MOST_BYTES = 4096
 """Bytes read of a password file: several times the longest password."""
@@ -46,15 +46,15 @@ def read_password_file(path: Path) -> str:
                 line = file.read(_MOST_BYTES)
         line = line.split(b"\n")[0].rstrip(b"\r")
         if len(line) >= _MOST_BYTES:
-            raise _unusable(path, catalogue.accounts.FILE_TOO_LONG)
+            raise _unusable(path, catalogue.accounts.FILE_TOO_LONG())
     except OSError as error:
-        raise _unusable(path, os_reason(error)) from None
+        raise _unusable(path, system_error(error)) from None
     try:
         password = line.decode("utf-8-sig")
     except UnicodeDecodeError:
-        raise _unusable(path, catalogue.accounts.FILE_NO_TEXT) from None
+        raise _unusable(path, catalogue.accounts.FILE_NO_TEXT()) from None
     if not password:
-        raise _unusable(path, catalogue.accounts.FILE_EMPTY)
+        raise _unusable(path, catalogue.accounts.FILE_EMPTY())
     return password
 
 
@@ -76,7 +76,7 @@ def _from_pipe(path: Path) -> bytes:
         while b"\n" not in data and len(data) < _MOST_BYTES:
             ready, _, _ = select([descriptor], [], [], max(0.0, deadline - time.monotonic()))
             if not ready:
-                raise TimeoutError(errno.ETIMEDOUT, catalogue.accounts.PIPE_SILENT, str(path))
+                raise TimeoutError(errno.ETIMEDOUT, catalogue.accounts.PIPE_SILENT(), str(path))
             if not (more := os.read(descriptor, _MOST_BYTES - len(data))):
                 break
             data += more

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Final
 
 from securechat.translation.cldr import ENGLISH, FORMATS_OF, LocaleFormats
-from securechat.translation.formatting import format_text
+from securechat.translation.formatting import format_text, leading_field
 
 DOMAIN: Final = "securechat"
 DIRECTORY_VARIABLE: Final = "SECURECHAT_LOCALE_DIR"
@@ -181,6 +181,15 @@ class Sentence(str):
         if self._count is None:
             return _(self._template, **self._arguments)
         return ngettext(self._template, self._several, self._count, **self._arguments)
+
+    @property
+    def begins_with_argument(self) -> bool:
+        """Whether the translation begins with an argument, such as a name or a path, whose first letter is its own."""
+        template = _current.translations.gettext(self._template)
+        if self._count is not None:
+            template = _current.translations.ngettext(self._template, self._several, self._count)
+        argument = self._arguments.get(leading_field(template))
+        return argument.begins_with_argument if isinstance(argument, Sentence) else argument is not None
 
 
 def nsentence(one: str, several: str, count: int, /, **arguments: object) -> Sentence:

@@ -74,6 +74,12 @@ def fields(template: str) -> frozenset[str]:
     return frozenset(name for _literal, name, _spec in _fields(template) if name is not None)
 
 
+def leading_field(template: str) -> str:
+    """Return the name of the argument that a template begins with; empty where it begins with a word."""
+    found = _LEADING_FIELD.match(template)
+    return found[1] if found else ""
+
+
 @lru_cache(maxsize=4096)
 def _fields(template: str) -> tuple[tuple[str, str | None, str], ...]:
     parsed = []
@@ -167,6 +173,7 @@ def _counted(count: int, one: str, several: str, unit: Lookup | None) -> str:
     return template.replace("{count}", str(count))
 
 
+_LEADING_FIELD = re.compile(r"\{(\w+)[:}]")
 _LETTERS = re.compile("E{4}|M{3,4}|d{1,2}|y")  # of Unicode's date patterns (UTS #35), those that `cldr` has
 
 _FORMATTERS: Mapping[str, Callable[[Any, LocaleFormats, Lookup | None], str]] = {

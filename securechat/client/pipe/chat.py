@@ -138,7 +138,7 @@ class PipeChat(PipeSend):
     def password_temporary(self, event: events.PasswordTemporary) -> None:
         """Ask for the new password, at a terminal."""
         if self._echo:
-            self.notice(catalogue.accounts.MUST_CHANGE)
+            self.notice(catalogue.accounts.MUST_CHANGE())
             self._note(event)
         else:
             super().password_temporary(event)
@@ -182,7 +182,7 @@ class PipeChat(PipeSend):
     def _show_question(self) -> None:
         self._hide_or_show()
         prompt = self._interaction.prompt
-        held = catalogue.accounts.HELD_PROMPT if self._interaction.asks_held else catalogue.connection.NAME_PROMPT
+        held = catalogue.accounts.HELD_PROMPT() if self._interaction.asks_held else catalogue.connection.NAME_PROMPT()
         sys.stderr.write(prompt.question if prompt is not None else held)
         sys.stderr.flush()
 

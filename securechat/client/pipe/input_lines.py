@@ -45,7 +45,7 @@ def decode_line(number: int, raw: bytes) -> InputLine:
         raw: the line without its newline, at most `LONGEST_LINE_BYTES` and a read more.
     """
     if number == 1 and (raw.startswith(_UTF_16) or raw.startswith(_UTF_32_BE) or _is_utf_16(raw)):
-        return InputLine(number, "", catalogue.connection.INPUT_NOT_UTF8, fatal=True)
+        return InputLine(number, "", catalogue.connection.INPUT_NOT_UTF8(), fatal=True)
     raw = raw.removesuffix(b"\r")
     if number == 1:
         raw = raw.removeprefix(codecs.BOM_UTF8)

@@ -34,6 +34,7 @@ from securechat.limits import KIB
 from securechat.model import Message
 from securechat.text.names import LOBBY
 from securechat.text.sanitize import one_line
+from securechat.translation import system_error
 
 READ_AHEAD = 64
 """Lines of stdin read ahead of the core: as many as can be unacknowledged."""
@@ -162,7 +163,7 @@ class PipeClient:
 
     def password_temporary(self, event: events.PasswordTemporary) -> None:  # noqa: ARG002  (PipeChat asks by it)
         """End: a script cannot be asked for a new password."""
-        self.notice(catalogue.accounts.MUST_CHANGE_AT_TERMINAL)
+        self.notice(catalogue.accounts.MUST_CHANGE_AT_TERMINAL())
         self.finish(ClientExit.LOGIN_REFUSED, 0.0)
 
     def notice(self, text: str) -> None:
@@ -298,7 +299,7 @@ class PipeSend(PipeClient):
         try:
             self._read_lines()
         except OSError as error:  # not a readable descriptor, or the terminal is gone
-            why = error.strerror or str(error)
+            why = system_error(error)
             self.network.post(lambda: self._input_failed(why))
         self._lines.put(None)
         self.network.post(self.pull)

@@ -9,6 +9,8 @@ import sys
 import threading
 from collections.abc import Callable
 
+from securechat.translation import system_error
+
 
 class Stdout:
     """Standard output that notices when its reader closes it, or its disk is full.
@@ -39,7 +41,7 @@ class Stdout:
             # Python flushes stdout once more at exit: give it a descriptor that accepts it (docs of SIGPIPE, signal
             # module).
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            self._on_end(None if isinstance(error, BrokenPipeError) else error.strerror or str(error))
+            self._on_end(None if isinstance(error, BrokenPipeError) else system_error(error))
 
     def watch(self) -> None:
         """Watch for the reader's end on a thread."""

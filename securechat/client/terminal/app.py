@@ -154,7 +154,7 @@ class Terminal:
                 break
             except (EOFError, KeyboardInterrupt) as end:
                 if isinstance(end, KeyboardInterrupt) and self._is_half_written(session):
-                    self._network.post(lambda: self._say(catalogue.connection.LINE_CLEARED))
+                    self._network.post(lambda: self._say(catalogue.connection.LINE_CLEARED()))
                     continue
                 if not self._may_be_cancelled():
                     self._leave()
@@ -201,7 +201,7 @@ class Terminal:
             return  # this line ended under the old prompt; the next prompt updates itself
         prompt, secret = self._asked
         if self._hidden and not secret and self._typed_hidden:
-            prompt = catalogue.accounts.NOWHERE_PROMPT
+            prompt = catalogue.accounts.NOWHERE_PROMPT()
         elif secret is not self._hidden:
             buffer = self._session.default_buffer
             begun, self._set_aside = self._set_aside, "" if self._hidden else buffer.text
@@ -332,7 +332,7 @@ class Terminal:
         where = self._server_target
         connected = catalogue.connection.connected(where.host, where.port, one_line(event.me.name))
         means = catalogue.accounts.logged_in(account=event.account, admin=event.admin)
-        return "\n".join(part for part in (connected, means, catalogue.connection.MORE_HELP) if part)
+        return "\n".join(part for part in (connected, means, catalogue.connection.MORE_HELP()) if part)
 
     def _ended(self, ended: events.ClientEnded) -> None:
         code, self._last_words = outcome.of_end(ended, self._server_target.host, self._server_target.port)
@@ -360,9 +360,9 @@ class Terminal:
         if interaction.prompt is not None:
             asked = interaction.prompt.question
         elif interaction.password_sent or interaction.expects_password:
-            asked = catalogue.accounts.PROVING_PROMPT
+            asked = catalogue.accounts.PROVING_PROMPT()
         elif interaction.asks_held:
-            asked = catalogue.accounts.HELD_PROMPT
+            asked = catalogue.accounts.HELD_PROMPT()
         elif interaction.asks_name:
             asked = catalogue.connection.name_prompt(self._login)
         else:

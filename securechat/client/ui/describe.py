@@ -18,6 +18,7 @@ from securechat.client.ui.rendering import excerpt, local_date, local_time_of
 from securechat.model import CertificateInfo, LoginInfo, Person
 from securechat.text.names import LOBBY
 from securechat.text.sanitize import one_line
+from securechat.translation import translated
 
 _REMOVES = frozenset({ModerationVerb.KICK, ModerationVerb.BAN})
 _CHANGES_ROLE = frozenset({ModerationVerb.ROLE, ModerationVerb.MUTE, ModerationVerb.UNMUTE})
@@ -102,7 +103,7 @@ def _of_people(ui_event: UiEvent, current: ConversationId, me: int) -> str | Non
         case events.RoomSelected(room):
             return catalogue.connection.back_in_room(one_line(room))
         case events.PasswordTemporary():
-            return catalogue.accounts.MUST_CHANGE
+            return catalogue.accounts.MUST_CHANGE()
         case events.RoomLeft(room, elsewhere=True):
             return catalogue.accounts.left_elsewhere(one_line(room))
         case events.RoomLeft(room, missing=True):
@@ -141,20 +142,20 @@ def _of_lines(ui_event: UiEvent) -> str | None:  # noqa: PLR0911 - one row an ev
         case events.ActionDeferred(kind, subject, text):
             return catalogue.connection.postponed(kind, excerpt(subject), excerpt(text))
         case events.LeavingChat():
-            return catalogue.connection.LEAVING
+            return catalogue.connection.LEAVING()
         case events.RenameRefused(name, code):
             kept = ui_event.reason == "name_kept"
             return catalogue.connection.name_refused(excerpt(name), refusal_sentence(ui_event), code, kept=kept)
         case events.MessagesLost(lines):
             return "\n".join(catalogue.connection.line_lost(line_text(line)) for line in lines)
         case events.ActionRejected(reason, subject, detail):
-            return catalogue.connection.declined(reason, excerpt(subject), one_line(detail))
+            return catalogue.connection.declined(reason, excerpt(subject), one_line(translated(detail)))
         case events.RequestRefused(room=room):
             return catalogue.connection.request_refused(refusal_sentence(ui_event), one_line(room) if room else None)
         case events.RateLimited():
             return catalogue.connection.slowed_down()
         case events.HistoryLoaded(messages=(), asked=True):
-            return catalogue.connection.NO_HISTORY
+            return catalogue.connection.NO_HISTORY()
         case _:
             return None
 
@@ -164,11 +165,11 @@ def _of_connection(ui_event: UiEvent) -> str | None:
         case events.ConnectionLost(loss, code):
             return catalogue.connection.connection_lost(loss, code, refusal_sentence(ui_event))
         case events.BackOnline():
-            return catalogue.connection.CONNECTION_BACK
+            return catalogue.connection.CONNECTION_BACK()
         case events.CaughtUp(missed) if missed:
             return catalogue.connection.caught_up(missed)
         case events.HistoryReset():
-            return catalogue.connection.HISTORY_RESET
+            return catalogue.connection.HISTORY_RESET()
         case _:
             return None
 
@@ -188,16 +189,16 @@ def _of_account(ui_event: UiEvent) -> str | None:  # noqa: PLR0911 - one row an 
         case events.AccountActionUnconfirmed(account_action):
             return catalogue.accounts.unanswered(account_action)
         case events.LoginsShown(logins, more):
-            return "\n".join([_logins(logins), *([catalogue.accounts.MORE_LOGINS] if more else [])])
+            return "\n".join([_logins(logins), *([catalogue.accounts.MORE_LOGINS()] if more else [])])
         case events.CertificatesShown(certificates, presented, more):
             shown = _certificates(certificates, presented)
-            return "\n".join([shown, *([catalogue.accounts.MORE_CERTIFICATES] if more else [])])
+            return "\n".join([shown, *([catalogue.accounts.MORE_CERTIFICATES()] if more else [])])
         case events.AnnouncementShown(text, sent_at_ms):
             return catalogue.accounts.announcement(local_time_of(sent_at_ms).strftime("%H:%M"), one_line(text))
         case events.NoticeShown():
             return refusal_sentence(ui_event)
         case events.StateNotSaved(detail):
-            return catalogue.accounts.not_kept(one_line(detail))
+            return catalogue.accounts.not_kept(one_line(translated(detail)))
         case _:
             return None
 
@@ -215,7 +216,7 @@ def _logins(logins: tuple[LoginInfo, ...]) -> str:
         )
         for each in logins
     ]
-    return "\n".join([*rows, catalogue.accounts.END_LOGIN_HINT]) if rows else catalogue.accounts.NO_LOGINS
+    return "\n".join([*rows, catalogue.accounts.END_LOGIN_HINT()]) if rows else catalogue.accounts.NO_LOGINS()
 
 
 def _certificates(certificates: tuple[CertificateInfo, ...], presented: str | None) -> str:
@@ -229,7 +230,7 @@ def _certificates(certificates: tuple[CertificateInfo, ...], presented: str | No
         )
         for each in certificates
     ]
-    rows = rows or [catalogue.accounts.NO_CERTIFICATES]
+    rows = rows or [catalogue.accounts.NO_CERTIFICATES()]
     known = any(each.current for each in certificates)
     if presented is not None and not known:
         rows.append(catalogue.accounts.presented(one_line(presented)))

@@ -186,22 +186,21 @@ class Interaction:
     def _answer_about_held(self, line: str) -> InputResult:
         """Send or drop the held line. Any other answer may be a password too: it takes the place of the held one."""
         held, self._held = self._held, None
-        answer = line.strip().casefold()
-        if answer == catalogue.accounts.YES and held is not None:
+        if catalogue.accounts.is_yes(line) and held is not None:
             self.guarded = False
             return self._command(held)
-        if answer in {"", catalogue.accounts.NO}:
+        if not line.strip() or catalogue.accounts.is_no(line):
             self.guarded = False
-            return InputResult(notice=catalogue.accounts.HELD_DROPPED)
+            return InputResult(notice=catalogue.accounts.HELD_DROPPED())
         if _is_command(line):
             self.guarded = False
             return self._command(line)
         self._held = line
-        return InputResult(notice=catalogue.accounts.HELD_DROPPED)
+        return InputResult(notice=catalogue.accounts.HELD_DROPPED())
 
     def _choose_name(self, name: str) -> InputResult:
         if not is_text(name):
-            return InputResult(notice=catalogue.connection.NOT_TEXT, refused=True)
+            return InputResult(notice=catalogue.connection.NOT_TEXT(), refused=True)
         if name.casefold() in {"exit", "/quit"}:
             return InputResult(actions.LeaveChat())
         self.asks_name = False
@@ -211,9 +210,10 @@ class Interaction:
         prompt = self.prompt
         if prompt is None:
             early = self.password_sent or self.expects_password or self._replaces
-            return InputResult(notice=catalogue.accounts.TYPED_TOO_SOON if early else catalogue.accounts.WENT_NOWHERE)
+            notice = catalogue.accounts.TYPED_TOO_SOON() if early else catalogue.accounts.WENT_NOWHERE()
+            return InputResult(notice=notice)
         if not is_text(typed):  # what would be sent is not what was typed
-            return InputResult(notice=catalogue.connection.NOT_TEXT)
+            return InputResult(notice=catalogue.connection.NOT_TEXT())
         match prompt.give(typed):
             case None:
                 return InputResult()
@@ -223,7 +223,7 @@ class Interaction:
                 self.prompt = None
                 self.asks_name = prompt.purpose in {PasswordPurpose.LOG_IN, PasswordPurpose.INVITED}
                 return InputResult(
-                    notice=catalogue.accounts.CHOOSE_NAME if self.asks_name else catalogue.accounts.CANCELLED
+                    notice=catalogue.accounts.CHOOSE_NAME() if self.asks_name else catalogue.accounts.CANCELLED()
                 )
             case action:
                 self.prompt = None
@@ -269,14 +269,14 @@ class Interaction:
             room = check_room(target) if not is_person else ""
         except Refusal as refusal:
             if is_room:
-                return _refused(catalogue.connection.wrong_name(excerpt(target), refusal.detail))
+                return _refused(catalogue.connection.wrong_name(excerpt(target), refusal.sentence))
             room = ""
         if is_room or room in self._core.rooms:
             return _show_history(self._core.room(room), request.count, at_ms)
         try:
             name = check_name(target.removeprefix("@").strip('"'))
         except Refusal as refusal:
-            return _refused(catalogue.connection.wrong_name(excerpt(target), refusal.detail))
+            return _refused(catalogue.connection.wrong_name(excerpt(target), refusal.sentence))
         return InputResult(actions.ShowDirectHistory(name, request.count, at_ms, surely=is_person))
 
     def _unknown_filters(self, query: str) -> str:
@@ -290,15 +290,15 @@ class Interaction:
     def _why_not(self, purpose: PasswordPurpose) -> str:
         """Return why a password is not asked for: the answer would be no in any case. Empty where it may be yes."""
         if not self._can_hide:
-            return catalogue.accounts.TERMINAL_ONLY
+            return catalogue.accounts.TERMINAL_ONLY()
         if self._core.leaving:
             return catalogue.connection.declined(events.RejectReason.LEAVING, "", "")
         if self._core.phase is not ConnectionPhase.ONLINE:
             return catalogue.connection.declined(events.RejectReason.AWAY, "", "")
         if purpose is PasswordPurpose.REGISTER and self._core.account:
-            return catalogue.accounts.HAS_ACCOUNT
+            return catalogue.accounts.HAS_ACCOUNT()
         if purpose is PasswordPurpose.CHANGE and not self._core.account:
-            return catalogue.accounts.HAS_NO_PASSWORD
+            return catalogue.accounts.HAS_NO_PASSWORD()
         return ""
 
 

@@ -16,6 +16,7 @@ from securechat.client.core import actions
 from securechat.client.core.credentials import LONGEST_PASSWORD
 from securechat.errors import Refusal
 from securechat.text.passwords import check_password
+from securechat.translation import translated
 
 
 class PasswordPurpose(Enum):
@@ -83,20 +84,20 @@ class PasswordPrompt:
             case _Step.ONLY:
                 return catalogue.accounts.password_prompt(self._name)
             case _Step.OLD if self.purpose in REPLACING:
-                return catalogue.accounts.TEMPORARY_PASSWORD_PROMPT
+                return catalogue.accounts.TEMPORARY_PASSWORD_PROMPT()
             case _Step.OLD:
-                return catalogue.accounts.OLD_PASSWORD_PROMPT
+                return catalogue.accounts.OLD_PASSWORD_PROMPT()
             case _Step.NEW if self.purpose in REPLACING:
-                return catalogue.accounts.OWN_PASSWORD_PROMPT
+                return catalogue.accounts.own_password_prompt()
             case _Step.NEW:
-                return catalogue.accounts.NEW_PASSWORD_PROMPT
+                return catalogue.accounts.new_password_prompt()
             case _Step.AGAIN:
-                return catalogue.accounts.AGAIN_PROMPT
+                return catalogue.accounts.AGAIN_PROMPT()
 
     def give(self, typed: str) -> PromptOutcome:
         """Take a line: an action or `PromptCancelled` ends the prompt; a sentence reports an error; None asks on."""
         if not typed:
-            return catalogue.accounts.MUST_CHANGE if self.purpose in REPLACING else PromptCancelled()
+            return catalogue.accounts.MUST_CHANGE() if self.purpose in REPLACING else PromptCancelled()
         if len(typed) > LONGEST_PASSWORD:
             return catalogue.accounts.password_too_long(LONGEST_PASSWORD)
         step = self._steps.pop(0)
@@ -115,19 +116,19 @@ class PasswordPrompt:
         """Check a new password before it is sent; the server checks again, but this spares typing it twice in vain."""
         if typed == self._old:
             self._steps.insert(0, _Step.NEW)
-            return catalogue.accounts.THE_OLD_ONE
+            return catalogue.accounts.THE_OLD_ONE()
         try:
             check_password(typed, self._name)
         except Refusal as refusal:
             self._steps.insert(0, _Step.NEW)
-            return refusal.detail
+            return translated(refusal.sentence)
         self._new = typed
         return None
 
     def _repeated(self, typed: str) -> PromptOutcome:
         if typed != self._new:
             self._steps = [_Step.NEW, _Step.AGAIN]
-            return catalogue.accounts.NOT_THE_SAME
+            return catalogue.accounts.NOT_THE_SAME()
         match self.purpose:
             case PasswordPurpose.REGISTER:
                 return actions.RegisterAccount(typed)

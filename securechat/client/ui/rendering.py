@@ -159,9 +159,9 @@ def notice_rows(sentence: str, columns: int) -> list[TextRow]:
 
 def sender(message: Message, room: str | None = None) -> str:
     """Return the sender of a message, with its room or recipient."""
-    name = one_line(message.name) or catalogue.names.DELETED
+    name = one_line(message.name) or catalogue.names.DELETED()
     if message.to is not None:
-        return f"{name} @{one_line(message.to_name or '') or catalogue.names.DELETED}"
+        return f"{name} @{one_line(message.to_name or '') or catalogue.names.DELETED()}"
     return f"#{one_line(room)} {name}" if room else name
 
 

@@ -59,7 +59,7 @@ def test_what_is_wrong_is_said_before_it_is_asked_for_again(
     first, second = capsys.readouterr().err.splitlines()
     assert "This is no invite link" in first
     assert "The link is cut off" in second
-    link, rest = catalogue.accounts.LINK_PROMPT, catalogue.accounts.REST_PROMPT
+    link, rest = catalogue.accounts.LINK_PROMPT(), catalogue.accounts.REST_PROMPT()
     assert prompts.asked == [link, link, rest]
 
 
@@ -79,5 +79,5 @@ def test_a_script_is_not_asked_again(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_an_empty_line_gives_up(monkeypatch: pytest.MonkeyPatch) -> None:
     at(monkeypatch, "")
-    with pytest.raises(StartupError, match=catalogue.accounts.NO_LINK):
+    with pytest.raises(StartupError, match=catalogue.accounts.NO_LINK()):
         chat._asked_link()

@@ -105,7 +105,7 @@ def test_a_command_without_what_it_needs_says_how_it_is_used(line: str) -> None:
     "line", ["caf\udce9 \ud83d", "/nick caf\udce9", "/msg caf\udce9 x\n", "/join caf\udce9", "\udce9"]
 )
 def test_a_line_that_is_no_text_is_refused_and_nothing_in_it_is_replaced(line: str) -> None:
-    assert read(line, HERE, KNOWN) == InputError(catalogue.connection.NOT_TEXT)
+    assert read(line, HERE, KNOWN) == InputError(catalogue.connection.NOT_TEXT())
 
 
 INVISIBLE = (" ", "   ", "\t", "\u00a0", "\u3000", "\u200b", "\ufeff", "\u2060", "\u200e", "\x00", "\u2800", "\u3164")
@@ -117,7 +117,7 @@ INVISIBLE = (" ", "   ", "\t", "\u00a0", "\u3000", "\u200b", "\ufeff", "\u2060",
 @pytest.mark.parametrize("blank", INVISIBLE)
 def test_a_command_behind_a_blank_is_no_public_speech(blank: str, command: str) -> None:
     """Every character that shows nothing was looked through (Unicode's Z and C), and the slash of other keyboards."""
-    assert read(blank + command, HERE, KNOWN) == InputError(catalogue.connection.BLANK_BEFORE_COMMAND)
+    assert read(blank + command, HERE, KNOWN) == InputError(catalogue.connection.BLANK_BEFORE_COMMAND())
 
 
 @pytest.mark.parametrize("blank", ["", *INVISIBLE])

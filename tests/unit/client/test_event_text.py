@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from securechat import model as m
-from securechat.client.catalogue.names import capital, listed, quoted
+from securechat.client.catalogue.connection import came
+from securechat.client.catalogue.names import capital, quoted
 from securechat.client.catalogue.translation import refusal_sentence
 from securechat.client.core import actions, events
 from securechat.client.core.actions import ModerationVerb
@@ -175,8 +176,8 @@ def test_a_name_of_several_words_is_quoted(name: str, said: str) -> None:
 
 
 def test_names_are_listed_as_a_subject() -> None:
-    assert listed(["ann"]) == "ann"
-    assert listed(["ann", "user1 pc", "bob"]) == 'ann, "user1 pc" and bob'
+    assert came(None, ["ann"]) == "ann joined"
+    assert came("ops", ["ann", "user1 pc", "bob"]) == 'ann, "user1 pc" and bob joined #ops'
 
 
 def test_a_sentence_has_a_capital_letter_and_a_name_keeps_its_own() -> None:

@@ -121,17 +121,17 @@ def test_passwords_are_asked_for_one_after_the_other_where_nothing_shows() -> No
 
 def test_passwords_are_not_asked_for_where_they_would_show() -> None:
     one = interaction(can_hide=False)
-    assert one.take("/register") == InputResult(notice=catalogue.accounts.TERMINAL_ONLY, refused=True, secret=True)
+    assert one.take("/register") == InputResult(notice=catalogue.accounts.TERMINAL_ONLY(), refused=True, secret=True)
     assert one.prompt is None
 
 
 def test_an_empty_password_cancels_and_at_a_login_asks_for_another_name() -> None:
     one = interaction()
     one.take("/register")
-    assert one.take("", hidden=True) == InputResult(notice=catalogue.accounts.CANCELLED)
+    assert one.take("", hidden=True) == InputResult(notice=catalogue.accounts.CANCELLED())
     one.note(events.PasswordNeeded("me", False, ErrorCode.LOGIN_REQUIRED, ""))
     assert not one.can_cancel
-    assert one.take("", hidden=True) == InputResult(notice=catalogue.accounts.CHOOSE_NAME)
+    assert one.take("", hidden=True) == InputResult(notice=catalogue.accounts.CHOOSE_NAME())
     assert one.asks_name
     assert one.take("ann") == InputResult(actions.ChooseName("ann"))
     assert not one.asks_name
@@ -142,10 +142,10 @@ def test_what_is_typed_again_before_the_server_has_answered_stays_hidden() -> No
     one.prompt = PasswordPrompt(PasswordPurpose.LOG_IN, "me")
     assert one.take(PASSWORD, hidden=True) == InputResult(actions.GivePassword(PASSWORD))
     assert one.hides_input
-    assert one.take(PASSWORD, hidden=True) == InputResult(notice=catalogue.accounts.TYPED_TOO_SOON)
+    assert one.take(PASSWORD, hidden=True) == InputResult(notice=catalogue.accounts.TYPED_TOO_SOON())
     one.note(events.BackOnline(1.0))
     assert not one.hides_input
-    assert one.take(PASSWORD, hidden=True) == InputResult(notice=catalogue.accounts.WENT_NOWHERE)
+    assert one.take(PASSWORD, hidden=True) == InputResult(notice=catalogue.accounts.WENT_NOWHERE())
 
 
 @pytest.mark.parametrize(
@@ -184,12 +184,12 @@ def as_account(one: Interaction) -> Interaction:
 @pytest.mark.parametrize(
     ("line", "account", "online", "why"),
     [
-        ("/password", False, True, catalogue.accounts.HAS_NO_PASSWORD),
-        ("/register", True, True, catalogue.accounts.HAS_ACCOUNT),
-        (" /register", True, True, catalogue.accounts.HAS_ACCOUNT),
+        ("/password", False, True, catalogue.accounts.HAS_NO_PASSWORD()),
+        ("/register", True, True, catalogue.accounts.HAS_ACCOUNT()),
+        (" /register", True, True, catalogue.accounts.HAS_ACCOUNT()),
         ("/register", False, False, catalogue.connection.declined(events.RejectReason.AWAY, "", "")),
         ("/password", True, False, catalogue.connection.declined(events.RejectReason.AWAY, "", "")),
-        ("/password old new", True, True, catalogue.accounts.TYPED_IN_THE_OPEN),
+        ("/password old new", True, True, catalogue.accounts.TYPED_IN_THE_OPEN()),
     ],
 )
 def test_a_password_is_asked_for_only_where_the_answer_can_be_yes(
@@ -214,7 +214,7 @@ def test_what_was_typed_ahead_of_a_refused_question_is_no_message(command: str) 
         assert PASSWORD not in result.notice
         assert one.asks_held
         assert one.guarded
-    assert one.take("no") == InputResult(notice=catalogue.accounts.HELD_DROPPED)
+    assert one.take("no") == InputResult(notice=catalogue.accounts.HELD_DROPPED())
     assert one.take("hello") == InputResult(actions.SendMessage("hello", one._core.current))
 
 
@@ -269,10 +269,10 @@ def test_a_password_typed_again_after_the_servers_refusal_is_held() -> None:
 def test_bytes_that_are_no_text_are_no_name_and_no_password() -> None:
     one = interaction(online=False)
     one.note(events.NameNeeded())
-    assert one.take("caf\udce9").notice == catalogue.connection.NOT_TEXT
+    assert one.take("caf\udce9").notice == catalogue.connection.NOT_TEXT()
     assert one.asks_name
     one.prompt = PasswordPrompt(PasswordPurpose.LOG_IN, "me")
-    assert one.take("caf\udce9", hidden=True).notice == catalogue.connection.NOT_TEXT
+    assert one.take("caf\udce9", hidden=True).notice == catalogue.connection.NOT_TEXT()
     assert one.prompt is not None
 
 
@@ -281,7 +281,7 @@ def test_what_is_typed_before_the_password_of_an_invite_is_asked_for_is_never_sa
     driver = Driver(credentials=Credentials(SECRET, invite="x" * 22))
     one = Interaction(driver.core, LineNumbers(), ClientContext(ssl.PROTOCOL_TLS_CLIENT), can_hide=True)
     assert one.hides_input
-    assert one.take(PASSWORD, hidden=True) == InputResult(notice=catalogue.accounts.TYPED_TOO_SOON)
+    assert one.take(PASSWORD, hidden=True) == InputResult(notice=catalogue.accounts.TYPED_TOO_SOON())
     one.note(events.NameNeeded())
     assert not one.hides_input, "a name is typed in the open"
     assert one.take("ana") == InputResult(actions.ChooseName("ana"))

@@ -43,7 +43,7 @@ def test_every_purpose_asks_for_what_it_needs(
 @pytest.mark.parametrize("purpose", PasswordPurpose)
 def test_an_empty_line_cancels_all_but_the_change_of_a_temporary_one(purpose: PasswordPurpose) -> None:
     answer = PasswordPrompt(purpose, "ann").give("")
-    assert answer == (accounts.MUST_CHANGE if purpose in REPLACING else PromptCancelled())
+    assert answer == (accounts.MUST_CHANGE() if purpose in REPLACING else PromptCancelled())
 
 
 def test_two_different_passwords_begin_again_behind_the_old_one() -> None:

@@ -64,7 +64,7 @@ def test_a_file_without_a_password_is_refused(path: Path, content: bytes, why: s
 def test_a_file_that_is_not_there_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigError) as caught:
         read_password_file(tmp_path / "nowhere")
-    assert "no such file" in caught.value.reason
+    assert "No such file" in caught.value.reason
 
 
 # --- A certificate to add ---------------------------------------------------------------------------------------------

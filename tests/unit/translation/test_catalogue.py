@@ -143,3 +143,14 @@ def test_half_a_catalogue_is_a_damaged_one(_a_catalogue: Path) -> None:
 def test_a_language_without_a_catalogue_is_named() -> None:
     assert "No such file" in use("fr")
     assert language() == "en"
+
+
+def test_a_sentence_knows_whether_it_begins_with_an_argument() -> None:
+    """Who prints it with a capital letter must not change a name or a path."""
+    bad = Sentence("Bad file {path}: {why}", path="a.toml", why="x")
+    assert not bad.begins_with_argument
+    assert Sentence("{path} is a folder", path="a").begins_with_argument
+    assert not Sentence("{what}. Try again", what=bad).begins_with_argument
+    assert Sentence("{what}. Try again", what="ana said no").begins_with_argument
+    assert not Sentence("{{path}}: {path}", path="a").begins_with_argument
+    assert nsentence("{name} has {count}", "{name} have {count}", 2, name="ana").begins_with_argument

@@ -68,7 +68,7 @@ def read(
         me: the user's own sender_id.
     """
     if not is_text(line):
-        return InputError(catalogue.connection.NOT_TEXT, secret=holds_secret(line))
+        return InputError(catalogue.connection.NOT_TEXT(), secret=holds_secret(line))
     line = line.rstrip()  # a paste includes trailing newlines
     if line.strip().casefold() == "exit":
         return actions.LeaveChat()
@@ -79,7 +79,7 @@ def read(
         if not bare.startswith(_SLASHES) or bare.startswith("//"):
             return actions.SendMessage(line, current)
         if not _is_about_secret(_split(f"/{bare[1:]}")[0]):
-            return InputError(catalogue.connection.BLANK_BEFORE_COMMAND)
+            return InputError(catalogue.connection.BLANK_BEFORE_COMMAND())
         line = f"/{bare[1:]}"
     word, rest = _split(line)
     word = _ALIASES.get(word.casefold(), word)
@@ -147,7 +147,7 @@ def _command(typed: str, rest: str, here: str, known: Iterable[str]) -> ParsedIn
         case "/nick" if rest:
             return actions.ChooseName(rest.strip('"'))
         case "/me":
-            return InputError(catalogue.connection.NO_ME)
+            return InputError(catalogue.connection.NO_ME())
         case "/msg":
             return _to_member(rest, known)
         case "/ignore" if rest:
@@ -171,7 +171,7 @@ def _about_account(word: str, rest: str) -> ParsedInput | None:  # noqa: PLR0911
     number = int(argument) if argument.isascii() and argument.isdigit() and len(argument) < 16 else None
     match word, verb.casefold():
         case "/register" | "/password", _:
-            typed_openly = InputError(catalogue.accounts.TYPED_IN_THE_OPEN, secret=True)
+            typed_openly = InputError(catalogue.accounts.TYPED_IN_THE_OPEN(), secret=True)
             return typed_openly if rest else AskPassword(_SECRET[word])
         case "/logout", "":
             return actions.EndLogin()
