@@ -31,6 +31,7 @@ from securechat.limits import SECRET_BYTES
 from securechat.text.names import check_name
 from securechat.tls.contexts import SYSTEM_CAS, ClientContext, client_context
 from securechat.tls.trust import learn_ca, load_ca_file, parse_pin
+from securechat.translation import translated
 
 DEFAULT_HOST = "localhost"
 DEFAULT_PORT = 8443
@@ -177,7 +178,7 @@ def checked(check: Callable[[str], str], raw: str, code: ClientExit) -> str:
     try:
         return check(encodable(raw))
     except Refusal as refusal:
-        raise StartupError(code, catalogue.connection.wrong_name(excerpt(raw), refusal.detail)) from None
+        raise StartupError(code, catalogue.connection.wrong_name(excerpt(raw), translated(refusal.sentence))) from None
 
 
 def address(text: str, port: int | None) -> tuple[str, int]:

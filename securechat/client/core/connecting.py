@@ -178,7 +178,7 @@ class Connecting:
         try:
             name = check_name(name)
         except Refusal as refusal:
-            context.reject(RejectReason.NAME_INVALID, name, refusal.detail)
+            context.reject(RejectReason.NAME_INVALID, name, refusal.sentence)
             return
         if self._named and context.online:
             self._account.rename(name)

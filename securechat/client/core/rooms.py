@@ -111,7 +111,7 @@ class RoomActions:
         try:
             return self._names.named(check_room(name))
         except Refusal as refusal:
-            self._context.reject(RejectReason.ROOM_INVALID, name, refusal.detail)
+            self._context.reject(RejectReason.ROOM_INVALID, name, refusal.sentence)
             return None
 
     # --- what the server says of the user -----------------------------------------------------------------------------

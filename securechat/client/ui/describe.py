@@ -18,6 +18,7 @@ from securechat.client.ui.rendering import excerpt, local_date, local_time_of
 from securechat.model import CertificateInfo, LoginInfo, Person
 from securechat.text.names import LOBBY
 from securechat.text.sanitize import one_line
+from securechat.translation import translated
 
 _REMOVES = frozenset({ModerationVerb.KICK, ModerationVerb.BAN})
 _CHANGES_ROLE = frozenset({ModerationVerb.ROLE, ModerationVerb.MUTE, ModerationVerb.UNMUTE})
@@ -148,7 +149,7 @@ def _of_lines(ui_event: UiEvent) -> str | None:  # noqa: PLR0911 - one row an ev
         case events.MessagesLost(lines):
             return "\n".join(catalogue.connection.line_lost(line_text(line)) for line in lines)
         case events.ActionRejected(reason, subject, detail):
-            return catalogue.connection.declined(reason, excerpt(subject), one_line(detail))
+            return catalogue.connection.declined(reason, excerpt(subject), one_line(translated(detail)))
         case events.RequestRefused(room=room):
             return catalogue.connection.request_refused(refusal_sentence(ui_event), one_line(room) if room else None)
         case events.RateLimited():

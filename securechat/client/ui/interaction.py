@@ -33,6 +33,7 @@ from securechat.text.names import check_name, check_room
 from securechat.text.sanitize import one_line
 from securechat.text.search_query import parse, unknown_filters
 from securechat.tls.contexts import ClientContext
+from securechat.translation import translated
 
 _CHECKED = (
     events.PasswordNeeded,
@@ -264,14 +265,14 @@ class Interaction:
             room = check_room(target) if not is_person else ""
         except Refusal as refusal:
             if is_room:
-                return _refused(catalogue.connection.wrong_name(excerpt(target), refusal.detail))
+                return _refused(catalogue.connection.wrong_name(excerpt(target), translated(refusal.sentence)))
             room = ""
         if is_room or room in self._core.rooms:
             return _show_history(self._core.room(room), request.count, at_ms)
         try:
             name = check_name(target.removeprefix("@").strip('"'))
         except Refusal as refusal:
-            return _refused(catalogue.connection.wrong_name(excerpt(target), refusal.detail))
+            return _refused(catalogue.connection.wrong_name(excerpt(target), translated(refusal.sentence)))
         return InputResult(actions.ShowDirectHistory(name, request.count, at_ms, surely=is_person))
 
     def _unknown_filters(self, query: str) -> str:

@@ -16,6 +16,7 @@ from securechat.client.core import actions
 from securechat.client.core.credentials import LONGEST_PASSWORD
 from securechat.errors import Refusal
 from securechat.text.passwords import check_password
+from securechat.translation import translated
 
 
 class PasswordPurpose(Enum):
@@ -120,7 +121,7 @@ class PasswordPrompt:
             check_password(typed, self._name)
         except Refusal as refusal:
             self._steps.insert(0, _Step.NEW)
-            return refusal.detail
+            return translated(refusal.sentence)
         self._new = typed
         return None
 
