@@ -12,6 +12,8 @@ from enum import StrEnum
 from pathlib import Path
 from types import MappingProxyType
 
+from securechat.translation import Sentence
+
 _NO_ARGUMENTS: Mapping[str, str | int] = MappingProxyType({})
 
 
@@ -126,6 +128,7 @@ class Refusal(SecurechatError):
         retry_after_s: seconds after which the same request may succeed, where that is known.
         reason: the key of the sentence in `securechat.text.refusals`; empty for a sentence that has none.
         arguments: what the sentence was made from.
+        template: the text that took them; empty where there is no reason.
     """
 
     def __init__(
@@ -136,6 +139,7 @@ class Refusal(SecurechatError):
         *,
         reason: str = "",
         arguments: Mapping[str, str | int] = _NO_ARGUMENTS,
+        template: str = "",
     ) -> None:
         super().__init__(f"{code.value}: {detail}")
         self.code = code
@@ -143,11 +147,12 @@ class Refusal(SecurechatError):
         self.retry_after_s = retry_after_s
         self.reason = reason
         self.arguments = arguments
+        self.template = template
 
     @property
     def sentence(self) -> str:
         """The detail for a person: `securechat.translation.translated` returns it in the language in use."""
-        return self.detail
+        return Sentence.of(self.template, self.arguments) if self.template else self.detail
 
 
 class Overloaded(Refusal):
@@ -157,8 +162,9 @@ class Overloaded(Refusal):
         self,
         detail: str = "The server cannot store messages this fast. Wait and send again",
         reason: str = "overloaded",
+        template: str = "",
     ) -> None:
-        super().__init__(ErrorCode.OVERLOADED, detail, reason=reason)
+        super().__init__(ErrorCode.OVERLOADED, detail, reason=reason, template=template)
 
 
 class TlsProblem(StrEnum):

@@ -15,6 +15,7 @@ import re
 from dataclasses import dataclass, field
 
 from securechat.errors import SecurechatError
+from securechat.translation import N_, Sentence
 
 SCHEME = "securechat://"
 TOKEN_DIGITS = 32
@@ -22,7 +23,22 @@ CA_DIGITS = 64
 _ONCE, _OFTEN = "join-once", "join"
 _LINE_BREAK = re.compile(r"\s*[\r\n]\s*")
 _HOST = re.compile(r"[\w.-]{1,253}")
-_AGAIN = "copy the whole link, from securechat:// to its end"
+_INVITE_CUT_OFF = N_(
+    "The link is cut off: its invite has {given} of {whole} characters; "
+    "copy the whole link, from securechat:// to its end"
+)
+_INVITE_DAMAGED = N_(
+    "The link's invite is damaged: it must have {whole} hexadecimal digits; "
+    "copy the whole link, from securechat:// to its end and no further"
+)
+_FINGERPRINT_CUT_OFF = N_(
+    "The link is cut off: its fingerprint has {given} of {whole} characters; "
+    "copy the whole link, from securechat:// to its end"
+)
+_FINGERPRINT_DAMAGED = N_(
+    "The link's fingerprint is damaged: it must have {whole} hexadecimal digits; "
+    "copy the whole link, from securechat:// to its end and no further"
+)
 
 
 class BadLink(SecurechatError):
@@ -33,7 +49,7 @@ class BadLink(SecurechatError):
         cut_off: whether it is the beginning of a link, so that more may follow.
     """
 
-    def __init__(self, sentence: str, *, cut_off: bool = False) -> None:
+    def __init__(self, sentence: Sentence, *, cut_off: bool = False) -> None:
         super().__init__(sentence)
         self.sentence = sentence
         self.cut_off = cut_off
@@ -82,21 +98,45 @@ def parse_link(raw: str) -> InviteLink:
     text = _bare(raw)
     if not text.lower().startswith(SCHEME):
         if text and SCHEME.startswith(text.lower()):
-            raise _cut_off("it ends before the server's address")
-        raise BadLink(f"this is no invite link; one begins with {SCHEME}")
+            raise BadLink(
+                Sentence(
+                    "The link is cut off: it ends before the server's address; "
+                    "copy the whole link, from securechat:// to its end"
+                ),
+                cut_off=True,
+            )
+        raise BadLink(Sentence("This is no invite link; one begins with securechat://"))
     where, slash, path = text[len(SCHEME) :].partition("/")
     if not slash:
-        raise _cut_off("it ends within the server's address")
+        raise BadLink(
+            Sentence(
+                "The link is cut off: it ends within the server's address; "
+                "copy the whole link, from securechat:// to its end"
+            ),
+            cut_off=True,
+        )
     host, port = _address(where)
     kind, *parts = path.split("/")
     if kind not in {_ONCE, _OFTEN} or not parts:
         if not parts and _ONCE.startswith(kind):
-            raise _cut_off("it ends behind the server's address")
-        raise BadLink("the link is of a kind that this version does not know; install a newer client")
-    token = _digits(parts[0], TOKEN_DIGITS, "invite", last=len(parts) == 1)
+            raise BadLink(
+                Sentence(
+                    "The link is cut off: it ends behind the server's address; "
+                    "copy the whole link, from securechat:// to its end"
+                ),
+                cut_off=True,
+            )
+        raise BadLink(Sentence("The link is of a kind that this version does not know; install a newer client"))
+    token = _digits(parts[0], TOKEN_DIGITS, _INVITE_DAMAGED, cut_off=_INVITE_CUT_OFF if len(parts) == 1 else None)
     if len(parts) == 1:
-        raise _cut_off("the fingerprint of the server's CA is missing")
-    authority = _digits("/".join(parts[1:]), CA_DIGITS, "fingerprint", last=True)
+        raise BadLink(
+            Sentence(
+                "The link is cut off: the fingerprint of the server's CA is missing; "
+                "copy the whole link, from securechat:// to its end"
+            ),
+            cut_off=True,
+        )
+    authority = _digits("/".join(parts[1:]), CA_DIGITS, _FINGERPRINT_DAMAGED, cut_off=_FINGERPRINT_CUT_OFF)
     return InviteLink(host, port, token, f"sha256:{authority}", kind == _ONCE)
 
 
@@ -104,18 +144,21 @@ def _bare(raw: str) -> str:
     return _LINE_BREAK.sub("", raw.strip().removeprefix("<").removesuffix(">").strip())
 
 
-def _cut_off(what: str) -> BadLink:
-    return BadLink(f"the link is cut off: {what}; {_AGAIN}", cut_off=True)
-
-
 def _address(text: str) -> tuple[str, int]:
     host, colon, port = text.rpartition(":")
     if host.startswith("[") and host.endswith("]") and _is_ipv6(host[1:-1]):
         host = host[1:-1]
     elif not colon or not _HOST.fullmatch(host):
-        raise BadLink(f"the link's server address is damaged: it must be HOST:PORT or [IPv6]:PORT; {_AGAIN}")
+        raise BadLink(
+            Sentence(
+                "The link's server address is damaged: it must be HOST:PORT or [IPv6]:PORT; "
+                "copy the whole link, from securechat:// to its end"
+            )
+        )
     if not (port.isascii() and port.isdigit() and 0 < int(port[:6]) < 65536):
-        raise BadLink(f"the link's port is no number from 1 to 65535; {_AGAIN}")
+        raise BadLink(
+            Sentence("The link's port is no number from 1 to 65535; copy the whole link, from securechat:// to its end")
+        )
     return host, int(port)
 
 
@@ -127,11 +170,18 @@ def _is_ipv6(text: str) -> bool:
     return True
 
 
-def _digits(text: str, count: int, what: str, *, last: bool) -> str:
-    """Check the number of digits of a part of the link; only the ``last`` part can be cut off."""
+def _digits(text: str, count: int, damaged: str, *, cut_off: str | None) -> str:
+    """Check the number of digits of a part of the link.
+
+    Args:
+        text: the part.
+        count: the digits that it must have.
+        damaged: the sentence for other ones.
+        cut_off: the sentence for fewer; None where more of the link follows.
+    """
     hexadecimal = re.fullmatch(r"[0-9a-f]*", text.lower()) is not None and text.isascii()
-    if hexadecimal and len(text) < count and last:
-        raise _cut_off(f"its {what} has {len(text)} of {count} characters")
+    if hexadecimal and len(text) < count and cut_off is not None:
+        raise BadLink(Sentence.of(cut_off, {"given": len(text), "whole": count}), cut_off=True)
     if not hexadecimal or len(text) != count:
-        raise BadLink(f"the link's {what} is damaged: it must have {count} hexadecimal digits; {_AGAIN} and no further")
+        raise BadLink(Sentence.of(damaged, {"whole": count}))
     return text.lower()

@@ -40,6 +40,7 @@ try:
     from securechat.cli.process import run
     from securechat.errors import Refusal, TlsFailure
     from securechat.programs import Program, add_language_flag, command, version
+    from securechat.translation import translated
 except ModuleNotFoundError as error:
     if __name__ != "__main__" or error.name is None or error.name.partition(".")[0] == "securechat":
         raise
@@ -62,7 +63,7 @@ def certificates(argv: list[str] | None) -> int:
     try:
         _, lines = make(options)
     except Refusal as refusal:
-        print(f"gen_certs: {refusal.detail}", file=sys.stderr)
+        print(f"gen_certs: {translated(refusal.sentence)}", file=sys.stderr)
         return 1
     except (TlsFailure, ValueError) as error:
         print(f"gen_certs: {error}", file=sys.stderr)

@@ -48,7 +48,7 @@ def certs(context: CommandContext) -> AdminExit:
     try:
         record, lines = make(options, None if options.client is not None else _running(context))
     except Refusal as refusal:
-        raise AdminFailure(AdminExit.REFUSED, refusal.detail) from refusal
+        raise AdminFailure(AdminExit.REFUSED, refusal.sentence) from refusal
     except (TlsFailure, ValueError) as error:
         raise AdminFailure(AdminExit.REFUSED, str(error)) from error
     context.output.record(record, lines)

@@ -26,7 +26,7 @@ def export(context: CommandContext) -> AdminExit:
     try:
         room = check_room(options.room)
     except Refusal as refusal:
-        context.output.failure(refusal.detail, refusal.code.value)
+        context.output.failure(refusal.sentence, refusal.code.value)
         return AdminExit.USAGE
     with readable(context.data) as snapshot:
         if not has_room(snapshot.connection, room):

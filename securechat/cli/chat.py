@@ -36,6 +36,7 @@ from securechat.invite_link import BadLink, InviteLink, looks_like_link, parse_l
 from securechat.programs import Program, add_language_flag, command, version
 from securechat.text.names import LOBBY, check_name, check_room
 from securechat.text.sanitize import one_line
+from securechat.translation import translated
 
 RECALL = 10
 """Earlier messages shown at first: half a small screen; as many as `tail` prints."""
@@ -63,7 +64,7 @@ def _main(argv: Sequence[str] | None) -> int:
     try:
         return _run(_parser().parse_args(argv))
     except StartupError as stop:
-        _say(catalogue.names.capital(stop.sentence))
+        _say(catalogue.names.capital(translated(stop.sentence)))
         return stop.code
     except KeyboardInterrupt:  # while learning the CA, before the chat has started
         return ClientExit.INTERRUPTED
@@ -166,7 +167,7 @@ def _asked_link() -> InviteLink:
             if not tries_left or not (at_terminal or bad.cut_off):
                 raise StartupError(ClientExit.USAGE, bad.sentence) from None
             if at_terminal:
-                _say(catalogue.names.capital(bad.sentence))
+                _say(translated(bad))
             more = _ask(catalogue.accounts.REST_PROMPT() if bad.cut_off else catalogue.accounts.LINK_PROMPT())
             if not more:
                 raise StartupError(ClientExit.USAGE, bad.sentence) from None

@@ -42,7 +42,7 @@ from securechat.storage.store import (
     StoreWrite,
     WriteOutcome,
 )
-from securechat.text.durations import shown_duration, shown_time
+from securechat.text.durations import logged_duration, logged_time
 from securechat.text.refusals import refusal_for
 
 _T = TypeVar("_T")
@@ -149,8 +149,8 @@ class GroupCommitter:
             return
         now_ms, newest_ms = self._wall_ms(), self._store.newest_at_ms
         if newest_ms > now_ms + FUTURE_MS:
-            ahead = shown_duration((newest_ms - now_ms) / 1000)
-            self.conditions.met(DiskCondition.FUTURE, f"{shown_time(newest_ms)}, {ahead}")
+            ahead = logged_duration((newest_ms - now_ms) / 1000)
+            self.conditions.met(DiskCondition.FUTURE, f"{logged_time(newest_ms)}, {ahead}")
         elif newest_ms <= now_ms:
             self.conditions.passed(DiskCondition.FUTURE, for_certain=True)
 

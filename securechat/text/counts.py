@@ -1,4 +1,7 @@
-"""Numbers with their nouns: ``1 guest``, ``2 guests``, ``1 person``, ``3 people``."""
+"""Numbers with their nouns: ``1 guest``, ``2 guests``, ``1 person``, ``3 people``.
+
+In English, for the operator's log and the audit; what a person reads takes `securechat.translation.ngettext`.
+"""
 
 from __future__ import annotations
 

@@ -16,6 +16,7 @@ import re
 from collections.abc import Callable
 from typing import NamedTuple
 
+from securechat.errors import Refusal
 from securechat.text.refusals import refusal_for
 from securechat.text.tokenizer import words_of
 
@@ -110,7 +111,7 @@ def parse(text: str, days: Calendar) -> ParsedSearch:
         raise refusal_for("search_empty")
     for key, values in filters.items():
         if not all(values):
-            raise refusal_for("search_filter_empty", filter=key, example=_EXAMPLES[key])
+            raise _empty(key)
     for value in filters["has"]:
         if value.lower() not in {"link", "links"}:
             raise refusal_for("search_has_unknown")
@@ -125,12 +126,17 @@ def parse(text: str, days: Calendar) -> ParsedSearch:
 
 
 _EXAMPLES = {
-    "from": 'from:ana or from:"user1 pc"',
     "in": "in:#ops",
     "before": "before:2026-11-20",
     "after": "after:2026-11",
     "has": "has:link",
 }
+
+
+def _empty(key: str) -> Refusal:
+    if key == "from":
+        return refusal_for("search_sender_empty")
+    return refusal_for("search_filter_empty", filter=key, example=_EXAMPLES[key])
 
 
 def unknown_filters(text: str) -> list[str]:

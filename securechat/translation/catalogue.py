@@ -117,6 +117,11 @@ def _formatted(translation: str, english_text: str, arguments: Mapping[str, obje
     return format_text(english_text, arguments, _current.formats, _current.translations.ngettext)
 
 
+def formatted(template: str, /, **arguments: object) -> str:
+    """Return fields without words, such as ``{left:shortduration}``, as the language in use writes them."""
+    return format_text(template, arguments, _current.formats, _current.translations.ngettext)
+
+
 def N_(msgid: str) -> str:  # noqa: N802 - the name that gettext's tools know
     """Mark a text for the catalogue and return it as it is: for a table whose user translates or stays in English."""
     return msgid
@@ -174,6 +179,11 @@ class Sentence(str):
         made = super().__new__(cls, format_text(template, arguments))
         made._template, made._several, made._count, made._arguments = template, "", None, arguments
         return made
+
+    @classmethod
+    def of(cls, template: str, arguments: Mapping[str, object]) -> Sentence:
+        """Return the sentence of a template from a table, where `N_` marks it for the catalogue."""
+        return cls(template, **arguments)
 
     @property
     def translation(self) -> str:

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from securechat.errors import ErrorCode
-from securechat.text.refusals import REASONS, fields, sentence
+from securechat.text.refusals import REASONS, sentence
+from securechat.translation.formatting import fields
 from tests.support.refusals import FREE_TEXT, LONGEST, longest_arguments
 from tools.prose import PERSONS
 from tools.refusals_table import BEGIN, END, PROTOCOL, table

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from securechat.limits import KIB, PageLimits
 from securechat.model import Closing, Left, Refused
-from securechat.text.refusals import REASONS, fields, protocol_error, refusal_for, sentence
+from securechat.text.refusals import REASONS, protocol_error, refusal_for, sentence
+from securechat.translation.formatting import fields
 from securechat.wire.native import NATIVE, NativeClientCodec, NativeFormat
 from tests.support.refusals import LONGEST, longest_arguments
 

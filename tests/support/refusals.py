@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from securechat.limits import MAX_NAME_CHARS, MAX_ROOM_CHARS
-from securechat.text.refusals import REASONS, fields
+from securechat.text.refusals import REASONS
+from securechat.translation.formatting import fields
 
 FREE_TEXT_CHARS = 500
 """Of a reason that a moderator or an administrator writes (`securechat.model.rooms.Reason`)."""
@@ -20,7 +21,7 @@ LONGEST: Mapping[str, str | int] = {
     "character": _WIDEST,
     "code_point": "U+10FFFF",
     "count": _NUMBER,
-    "example": 'from:ana or from:"user1 pc"',
+    "example": "before:2026-11-20",
     "filter": "before",
     "invite": _NUMBER,
     "least": _NUMBER,

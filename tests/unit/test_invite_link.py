@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from securechat.invite_link import BadLink, InviteLink, format_link, looks_like_link, parse_link
+from securechat.translation import translated, use
 
 TOKEN = "0123456789abcdef" * 2
 CA = "fedcba9876543210" * 4
@@ -102,3 +103,33 @@ def test_neither_the_link_nor_what_is_wrong_with_it_shows_its_secret() -> None:
     with pytest.raises(BadLink) as caught:
         parse_link(LINK[:-1])
     assert TOKEN not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("link", "says"),
+    [
+        ("securechat", "Tautannya terpotong: berakhir sebelum alamat server"),
+        ("securechat://chat.example", "Tautannya terpotong: berakhir di tengah alamat server"),
+        ("securechat://chat.example:8443/jo", "Tautannya terpotong: berakhir setelah alamat server"),
+        (LINK[: -len(CA) - 1], "Tautannya terpotong: sidik jari CA server tidak ada"),
+        (LINK[:-1], "Tautannya terpotong: sidik jarinya 63 dari 64 karakter; salin seluruh tautan"),
+        (LINK[: -len(CA) - 2], "Tautannya terpotong: undangannya 31 dari 32 karakter; salin seluruh tautan"),
+        (LINK.replace(TOKEN, "x" + TOKEN[1:]), "Undangan di tautan rusak: harus 32 digit heksadesimal"),
+        (LINK + "{x}", "Sidik jari di tautan rusak: harus 64 digit heksadesimal"),
+        (LINK.replace(":8443", ":0"), "Port di tautan bukan angka"),
+        (LINK.replace("chat.example", "a b"), "Alamat server di tautan rusak"),
+        (LINK.replace("join-once", "call"), "Jenis tautan ini tidak dikenal"),
+        ("{x}", "Ini bukan tautan undangan; tautan undangan diawali securechat://"),
+    ],
+)
+def test_what_is_wrong_is_said_in_the_language_of_the_person(
+    link: str, says: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LANGUAGE", "")
+    with pytest.raises(BadLink) as caught:
+        parse_link(link)
+    assert use("id") == ""
+    try:
+        assert translated(caught.value).startswith(says)
+    finally:
+        use("en")

@@ -49,7 +49,7 @@ from securechat.records.accounts import (
 from securechat.records.log import NotAppended
 from securechat.text.confusables import skeleton
 from securechat.text.counts import counted
-from securechat.text.durations import shown_duration
+from securechat.text.durations import logged_duration
 from securechat.text.names import check_name, check_room, name_key
 from securechat.text.refusals import refusal_for
 
@@ -544,7 +544,7 @@ class AdminCommands(AdminReports):
 
 def _audited(duration_s: float | None, reason: str) -> str:
     """The detail of a ban or mute in the audit."""
-    how_long = f"for {shown_duration(duration_s)}" if duration_s is not None else "permanently"
+    how_long = f"for {logged_duration(duration_s)}" if duration_s is not None else "permanently"
     return how_long + (f": {reason}" if reason else "")
 
 

@@ -65,14 +65,14 @@ def test_what_is_wrong_is_said_before_it_is_asked_for_again(
 
 def test_it_is_not_asked_for_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
     prompts = at(monkeypatch, *["hello"] * 100)
-    with pytest.raises(StartupError, match="this is no invite link"):
+    with pytest.raises(StartupError, match="This is no invite link"):
         chat._asked_link()
     assert len(prompts.asked) == 5
 
 
 def test_a_script_is_not_asked_again(monkeypatch: pytest.MonkeyPatch) -> None:
     prompts = at(monkeypatch, "hello", WHOLE, terminal=False)
-    with pytest.raises(StartupError, match="this is no invite link"):
+    with pytest.raises(StartupError, match="This is no invite link"):
         chat._asked_link()
     assert len(prompts.asked) == 1
 

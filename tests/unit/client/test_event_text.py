@@ -13,7 +13,8 @@ from securechat.client.core.actions import ModerationVerb
 from securechat.client.core.arrivals import ArrivalTracker
 from securechat.client.ui.describe import EventText, sentence
 from securechat.errors import ErrorCode
-from securechat.text.refusals import REASONS, fields
+from securechat.text.refusals import REASONS
+from securechat.translation.formatting import fields
 from tests.support.core_driver import ChangingServer, Driver
 
 ANN = m.Person(5, "ann")
