@@ -162,10 +162,13 @@ class PipeChat(PipeSend):
             self.refuse_line(result.notice)
         elif result.notice:
             self.notice(result.notice)
+        if result.language and (why := self.network.keep_language(result.language)):
+            self.notice(catalogue.language.not_kept(one_line(why)))
         if result.prefill and not result.refused:
             self.notice(usage("/edit"))
             self.worsen(ClientExit.MESSAGE_REFUSED)
-        if self.asks and (hidden or not asked or self._interaction.asks_held):
+        answered = self._interaction.asks_name and result.notice and not result.action
+        if self.asks and (hidden or not asked or answered or self._interaction.asks_held):
             self._show_question()
         if result.action is not None:
             self.network.want(result.action)
