@@ -31,7 +31,7 @@ from securechat.files import open_own_file
 from securechat.model import Token
 from securechat.text.names import name_key
 from securechat.tls.contexts import SYSTEM_CAS
-from securechat.tls.private_files import os_reason
+from securechat.translation import system_error
 
 STATE_VARIABLE = "SECURECHAT_STATE"
 FOLDER = "v1"
@@ -248,7 +248,7 @@ class LocalStore:
         except FileNotFoundError:
             return
         except OSError as error:
-            self._complain(catalogue.accounts.not_readable, str(self._folder), os_reason(error))
+            self._complain(catalogue.accounts.not_readable, str(self._folder), system_error(error))
             return
         for path in paths:
             if (entry := self._read(path, form)) is not None:
@@ -261,7 +261,7 @@ class LocalStore:
         except FileNotFoundError:  # another client has just deleted it
             return None
         except OSError as error:
-            self._complain(catalogue.accounts.not_readable, str(path), os_reason(error))
+            self._complain(catalogue.accounts.not_readable, str(path), system_error(error))
         except (msgspec.DecodeError, UnicodeDecodeError):
             self._set_aside(path)
         return None
@@ -271,7 +271,7 @@ class LocalStore:
         try:
             path.replace(aside)
         except OSError as error:
-            self._complain(catalogue.accounts.not_readable, str(path), os_reason(error))
+            self._complain(catalogue.accounts.not_readable, str(path), system_error(error))
         else:
             self._complain(catalogue.accounts.set_aside, str(path), aside.name)
 
@@ -340,7 +340,7 @@ class StateRecorder:
         except OSError as error:
             if not self._complained:
                 self._complained = True
-                return events.StateNotSaved(os_reason(error))
+                return events.StateNotSaved(system_error(error))
         return None
 
     def keep_language(self, code: str) -> str:
@@ -348,7 +348,7 @@ class StateRecorder:
         try:
             self._local_store.keep_language(code)
         except OSError as error:
-            return os_reason(error)
+            return system_error(error)
         return ""
 
     def _note(self, ui_event: UiEvent) -> None:
