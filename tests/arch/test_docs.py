@@ -180,7 +180,7 @@ SAMPLE_WORDS = {"NAMA": "NAME", "halo": "hello", "ya": "yes"}
 SECTIONS = {
     "What it looks like": "Seperti apa bentuknya",
     "Keep your name": "Simpan namamu",
-    "Keep strangers out": "Jaga pintunya",
+    "Keep strangers out": "Batasi siapa yang masuk",
     "What it promises": "Yang dijanjikan",
     "What it does not do": "Yang tidak dilakukan",
     "Installing it for good": "Memasang untuk seterusnya",
