@@ -97,3 +97,10 @@ def test_lines_of_a_pipe_are_no_commands(server: ServerProcess, tmp_path: Path) 
     done = run_client(*at(server, "--name", "bot", "--send"), stdin="/lang id\n", env=memory)
     assert (done.returncode, done.stderr) == (0, "")
     assert LocalStore(tmp_path).language() == ""
+
+
+def test_a_language_that_cannot_be_remembered_is_used_and_told(server: ServerProcess, tmp_path: Path) -> None:
+    (tmp_path / "v1").write_text("in the way")
+    memory = {**os.environ, "SECURECHAT_STATE": str(tmp_path)}
+    done = run_client(*at(server, "--name", "bot", "--commands"), stdin="/lang id\n", env=memory)
+    assert "-- Mulai sekarang: Bahasa Indonesia\n-- Bahasamu tidak bisa disimpan. " in done.stderr
