@@ -27,7 +27,7 @@ from securechat.client.connection_plan import (
 from securechat.client.core.client import ClientCore
 from securechat.client.core.state import Visibility
 from securechat.client.exit_codes import ClientExit
-from securechat.client.local_store import open_local_store
+from securechat.client.local_store import LocalStore, open_local_store
 from securechat.client.pipe.chat import PipeChat
 from securechat.client.pipe.pipes import WAIT_S, PipeClient, PipeSend, PipeTail
 from securechat.client.ui.rendering import NOTICE_MARK
@@ -50,19 +50,21 @@ MOST_RECALL = 10_000
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the client; returns its exit code."""
+    local_store = open_local_store(os.environ)
     return run(
-        lambda: _main(argv),
+        lambda: _main(argv, local_store),
         "securechat-client",
         argv,
         failed=ClientExit.CRASHED,
         output_failed=ClientExit.OUTPUT_FAILED,
         interrupted=ClientExit.INTERRUPTED,
+        remembered=local_store.language if local_store is not None else None,
     )
 
 
-def _main(argv: Sequence[str] | None) -> int:
+def _main(argv: Sequence[str] | None, local_store: LocalStore | None) -> int:
     try:
-        return _run(_parser().parse_args(argv))
+        return _run(_parser().parse_args(argv), local_store)
     except StartupError as stop:
         _say(catalogue.names.capital(translated(stop.sentence)))
         return stop.code
@@ -70,12 +72,11 @@ def _main(argv: Sequence[str] | None) -> int:
         return ClientExit.INTERRUPTED
 
 
-def _run(options: argparse.Namespace) -> int:
+def _run(options: argparse.Namespace, local_store: LocalStore | None) -> int:
     if (options.json or options.history is not None) and not options.tail:
         raise StartupError(ClientExit.USAGE, catalogue.connection.JSON_WITHOUT_TAIL())
     if options.commands and (options.send or options.tail):
         raise StartupError(ClientExit.USAGE, catalogue.connection.COMMANDS_NOT_HERE())
-    local_store = open_local_store(os.environ)
     if options.forget:
         _say(forget(ConnectionOptions(options.server, options.port), local_store))
         return ClientExit.OK

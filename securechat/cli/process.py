@@ -43,6 +43,7 @@ def run(
     failed: int,
     output_failed: int,
     interrupted: int,
+    remembered: Callable[[], str] | None = None,
 ) -> int:
     """Run a program's main function in the user's language, and return its exit code.
 
@@ -53,12 +54,13 @@ def run(
         failed: the exit code of an error of the operating system that `main` did not handle.
         output_failed: the exit code of a standard output that cannot be written.
         interrupted: the exit code of Ctrl-C.
+        remembered: returns the language that the user has chosen in an earlier run; empty for none.
     """
     _restore_interrupt()
     hold_closed_streams()
     _buffer(sys.stdout)
     try:
-        speak(program, arguments)
+        speak(program, arguments, remembered() if remembered is not None else None)
         code = main()
     except SystemExit as end:
         code = end.code if isinstance(end.code, int) else failed

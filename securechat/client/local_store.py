@@ -14,7 +14,7 @@ import os
 import secrets
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from hashlib import sha256
 from pathlib import Path
 from typing import TypeVar
@@ -78,9 +78,11 @@ class _Preferences(msgspec.Struct, frozen=True):
 
     Attributes:
         typing: whether typing notifications are sent and shown.
+        language: the code of the language chosen with ``/lang``; empty for none.
     """
 
     typing: bool = True
+    language: str = ""
 
 
 _Entry = TypeVar("_Entry", KnownServer, _StoredLogin, _Preferences)
@@ -122,14 +124,16 @@ class LocalStore:
 
     Args:
         folder: its directory; created when the first entry is written.
-
-    Attributes:
-        troubles: messages for the user about unusable entries.
     """
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder / FOLDER
-        self.troubles: list[str] = []
+        self._troubles: list[tuple[Callable[[str, str], str], str, str]] = []
+
+    @property
+    def troubles(self) -> list[str]:
+        """Messages for the user about unusable entries, in the language in use, which an entry may have named."""
+        return list(dict.fromkeys(say(place, detail) for say, place, detail in self._troubles))
 
     # --- servers ------------------------------------------------------------------------------------------------------
 
@@ -199,7 +203,7 @@ class LocalStore:
 
     def typing(self) -> bool:
         """Return whether typing notifications are sent and shown."""
-        return all(each.typing for _, each in self._entries("habits", _Preferences))
+        return self._preferences().typing
 
     def keep_typing(self, *, on: bool) -> None:
         """Store whether they are.
@@ -207,7 +211,25 @@ class LocalStore:
         Raises:
             OSError: it cannot be written.
         """
-        self._write(_file("habits"), msgspec.json.encode(_Preferences(on)))
+        self._keep_preferences(msgspec.structs.replace(self._preferences(), typing=on))
+
+    def language(self) -> str:
+        """Return the code of the language chosen last; empty for none."""
+        return self._preferences().language
+
+    def keep_language(self, code: str) -> None:
+        """Store the language.
+
+        Raises:
+            OSError: it cannot be written.
+        """
+        self._keep_preferences(msgspec.structs.replace(self._preferences(), language=code))
+
+    def _preferences(self) -> _Preferences:
+        return next((each for _, each in self._entries("habits", _Preferences)), _Preferences())
+
+    def _keep_preferences(self, preferences: _Preferences) -> None:
+        self._write(_file("habits"), msgspec.json.encode(preferences))
 
     # --- files --------------------------------------------------------------------------------------------------------
 
@@ -226,7 +248,7 @@ class LocalStore:
         except FileNotFoundError:
             return
         except OSError as error:
-            self._complain(catalogue.accounts.not_readable(str(self._folder), system_error(error)))
+            self._complain(catalogue.accounts.not_readable, str(self._folder), system_error(error))
             return
         for path in paths:
             if (entry := self._read(path, form)) is not None:
@@ -239,7 +261,7 @@ class LocalStore:
         except FileNotFoundError:  # another client has just deleted it
             return None
         except OSError as error:
-            self._complain(catalogue.accounts.not_readable(str(path), system_error(error)))
+            self._complain(catalogue.accounts.not_readable, str(path), system_error(error))
         except (msgspec.DecodeError, UnicodeDecodeError):
             self._set_aside(path)
         return None
@@ -249,13 +271,12 @@ class LocalStore:
         try:
             path.replace(aside)
         except OSError as error:
-            self._complain(catalogue.accounts.not_readable(str(path), system_error(error)))
+            self._complain(catalogue.accounts.not_readable, str(path), system_error(error))
         else:
-            self._complain(catalogue.accounts.set_aside(str(path), aside.name))
+            self._complain(catalogue.accounts.set_aside, str(path), aside.name)
 
-    def _complain(self, sentence: str) -> None:
-        if sentence not in self.troubles:
-            self.troubles.append(sentence)
+    def _complain(self, say: Callable[[str, str], str], place: str, detail: str) -> None:
+        self._troubles.append((say, place, detail))
 
     def _write(self, name: str, content: bytes) -> None:
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -321,6 +342,14 @@ class StateRecorder:
                 self._complained = True
                 return events.StateNotSaved(system_error(error))
         return None
+
+    def keep_language(self, code: str) -> str:
+        """Store the language that the user chose; returns why not, empty when it is stored."""
+        try:
+            self._local_store.keep_language(code)
+        except OSError as error:
+            return system_error(error)
+        return ""
 
     def _note(self, ui_event: UiEvent) -> None:
         match ui_event:

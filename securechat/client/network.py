@@ -110,6 +110,11 @@ class NetworkThread:
             return
         self.apply(self.core.act(action, self._loop.now))
 
+    def keep_language(self, code: str) -> str:
+        """Have the language remembered; returns why it is not, empty when it is or where nothing is remembered."""
+        recorder = self.server_target.state_recorder
+        return recorder.keep_language(code) if recorder is not None else ""
+
     def call_later(self, delay_s: float, callback: Callable[[], None]) -> Timer:
         """Call back once on the network's thread."""
         return self._loop.call_later(delay_s, callback)

@@ -14,6 +14,8 @@ LANGUAGES: Final[Mapping[str, str]] = {"en": "English", "id": "Bahasa Indonesia"
 
 VARIABLE: Final = "SECURECHAT_LANG"
 FLAG: Final = "--lang"
+_LONGEST_CODE = 8
+"""Letters of a language in BCP 47; a longer name could be one that the file system refuses."""
 _OLD_CODES = {"in": "id"}  # ISO 639 before 1989; Java and old Androids still say it
 
 
@@ -87,7 +89,7 @@ def _code(value: str) -> str:
 def _exists(code: str) -> bool:
     if code in LANGUAGES:
         return True
-    return code.isalnum() and (locale_directory() / code).is_dir()
+    return code.isalnum() and len(code) <= _LONGEST_CODE and (locale_directory() / code).is_dir()
 
 
 def _known() -> str:

@@ -20,11 +20,13 @@ from securechat.server.config.flags import parser as server_parser
 from securechat.server.config.loading import ServerConfig, read
 from securechat.server.config.settings import LIMITS, SETTINGS, Setting
 from securechat.storage.sqlite.migrations import MIGRATIONS
+from tests.support.locales import translations_tool
 from tools import gen_certs, tour
 from tools.config_reference import REFERENCE, reference
 from tools.limits_table import BEGIN, END, OPERATIONS, table
 
 ROOT = Path(__file__).resolve().parent.parent.parent
+tool = translations_tool()
 PROTOCOL = (ROOT / "docs" / "protocol.md").read_text(encoding="utf-8")
 DOCUMENTS = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), ROOT / "certs" / "README.md"]
 
@@ -169,6 +171,108 @@ def test_links_lead_somewhere(path: Path) -> None:
             assert target[1:] in headings, f"{path.name}: no heading for {target}"
         elif "://" not in target:
             assert (path.parent / target.partition("#")[0]).exists(), f"{path.name}: {target} does not exist"
+
+
+# --- Documents in two languages -----------------------------------------------------------------------------------
+
+SAMPLE_WORDS = {"NAMA": "NAME", "halo": "hello", "ya": "yes"}
+"""What a reader types in Bahasa Indonesia, and in English."""
+SECTIONS = {
+    "What it looks like": "Seperti apa bentuknya",
+    "Keep your name": "Simpan namamu",
+    "Keep strangers out": "Batasi siapa yang masuk",
+    "What it promises": "Yang dijanjikan",
+    "What it does not do": "Yang tidak dilakukan",
+    "Installing it for good": "Memasang untuk seterusnya",
+}
+"""The headings of README.md that README.id.md has, too."""
+
+
+def code_in(text: str) -> list[str]:
+    """The commands and names of a document, in order: code spans and indented lines, without what a line explains."""
+    fences = re.sub(r"^```.*?^```$", "", text, flags=re.MULTILINE | re.DOTALL)
+    found = re.findall(r"^ {4}(\S.*)$|`([^`\n]+)`", fences, re.MULTILINE)
+    shown = (re.split(r" {3,}", line or span)[0] for line, span in found)
+    return [re.sub(r"\w+", lambda word: SAMPLE_WORDS.get(word[0], word[0]), each) for each in shown]
+
+
+def sections_of(path: Path) -> dict[str, str]:
+    """The text below each heading of a document."""
+    first, *pieces = re.split(r"^## (.*)\n", path.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    return {"": first, **dict(zip(pieces[::2], pieces[1::2], strict=True))}
+
+
+def shown_lines(text: str) -> list[str]:
+    """The lines of the recorded sessions of the client, without what its users said."""
+    sessions = re.findall(r"^```\n((?:\$ python3 tools/dev.py chat|>>).*?)^```$", text, re.MULTILINE | re.DOTALL)
+    return [line for session in sessions for line in session.splitlines() if not re.match(r"\d\d:\d\d ", line)]
+
+
+def translation_of(said: str) -> str | None:
+    """What the catalogue makes of an English line; None where it does not have all of its sentences."""
+    mark, text = said[:3] if said.startswith("-- ") else "", said.removeprefix("-- ")
+    texts = list(tool.entries(tool.read("id")))
+    whole = [found for each in texts if (found := _filled_in(each, text)) is not None]
+    if whole:
+        return f"{mark}{max(whole)[1]}"
+    first, dot, rest = text.partition(". ")
+    parts = [translation_of(part) for part in (first, rest)] if dot else [None]
+    return None if None in parts else f"{mark}{'. '.join(part for part in parts if part is not None)}"
+
+
+def _filled_in(message: Any, text: str) -> tuple[int, str] | None:
+    """The translation of a catalogue's entry with the arguments that make its English text this one.
+
+    Before it stands how many letters are the entry's own: the one with the most is meant.
+    """
+    if isinstance(message.id, tuple) or not message.string:
+        return None
+    pieces = re.split(r"\{(\w+)(?::\w+)?\}", message.id.rstrip())  # a question ends with a blank
+    letters = sum(map(str.isalpha, "".join(pieces[::2])))
+    pattern = "".join(rf"(?P<{each}>(?:(?!\. ).)+?)" if at % 2 else re.escape(each) for at, each in enumerate(pieces))
+    if letters < 4 or len(pieces[1::2]) != len(set(pieces[1::2])) or (found := re.fullmatch(pattern, text)) is None:
+        return None
+    return letters, re.sub(r"\{(\w+)(?::\w+)?\}", lambda field: found[field[1]], message.string.rstrip())
+
+
+def test_the_quick_start_has_the_same_commands_in_both_languages() -> None:
+    english, indonesian = (ROOT / "docs" / name for name in ("quickstart.md", "mulai-cepat.md"))
+    commands = code_in(english.read_text(encoding="utf-8"))
+    assert len(commands) > 25
+    assert code_in(indonesian.read_text(encoding="utf-8")) == commands
+
+
+@pytest.mark.parametrize(
+    ("one", "other"), [("docs/quickstart.md", "docs/mulai-cepat.md"), ("README.md", "README.id.md")]
+)
+def test_each_language_links_to_the_other_at_once(one: str, other: str) -> None:
+    for path, twin in ((one, other), (other, one)):
+        top = (ROOT / path).read_text(encoding="utf-8").splitlines()[:3]
+        assert any(f"({Path(twin).name})" in line for line in top), path
+
+
+def test_what_both_readmes_have_has_the_same_commands() -> None:
+    english, indonesian = sections_of(ROOT / "README.md"), sections_of(ROOT / "README.id.md")
+    for heading, twin in SECTIONS.items():
+        if heading != "What it looks like":
+            assert code_in(indonesian[twin]) == code_in(english[heading]), twin
+    assert code_in(english[""])[:2] == code_in(indonesian[""])[:2]
+
+
+def test_both_readmes_show_the_same_session() -> None:
+    """Line by line; what the catalogue has in English it has in Bahasa Indonesia as the other file shows it."""
+    english, indonesian = sections_of(ROOT / "README.md"), sections_of(ROOT / "README.id.md")
+    pairs = [
+        pair
+        for heading in ("What it looks like", "Keep your name")
+        for pair in zip(shown_lines(english[heading]), shown_lines(indonesian[SECTIONS[heading]]), strict=True)
+    ]
+    assert len(pairs) > 15
+    for said, translated in pairs:
+        if said.startswith(("$ ", ">> ")):
+            assert said == translated
+        elif (wanted := translation_of(said)) is not None:
+            assert translated == wanted.replace("did it work?", "sudah jadi?")  # what Ana typed
 
 
 def test_the_tour_is_up_to_date() -> None:

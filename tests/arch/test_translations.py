@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import sys
 from pathlib import Path
 
@@ -46,6 +47,67 @@ def test_what_is_wrong_with_a_catalogue_is_found(tmp_path: Path, monkeypatch: py
         assert words in found
     assert "'missing' is missing" in found
     assert "'stale' is no longer" in found
+
+
+_PASSIVES = "kirim simpan hapus baca buat ubah tolak pakai blokir keluarkan sunting temukan mulai izinkan terima buka"
+_NOT_OURS = {
+    "stiff": "anda|silakan|silahkan|mohon",
+    "misspelt": "merubah|dirubah|ijin|mengijinkan|diijinkan|kadaluarsa|kadaluwarsa|nomer|resiko|dimana|disini|disana"
+    f"|diatas|dibawah|kedalam|terimakasih|aktifitas|di (?:{_PASSIVES.replace(' ', '|')})",
+    "English": "password|username|message|guest|error|settings|failed",
+}
+"""Words that no translation into Indonesian uses, by what is wrong with them; docs/glossary.md has the ones to use."""
+_NAME_BEFORE, _NAME_AFTER = r"(?<![-\w/:|=#.\"'`{(])", r"(?![-\w:|=})])"
+"""Names of commands, flags and fields are English: what stands before and after a word of theirs."""
+_PATTERNS = {
+    kind: re.compile(f"{_NAME_BEFORE}(?:{words}){_NAME_AFTER}", re.IGNORECASE) for kind, words in _NOT_OURS.items()
+}
+
+
+def bad_words(text: str) -> list[str]:
+    """What a translation into Indonesian should say in another way."""
+    return [f"{found[0]!r} is {kind}" for kind, pattern in _PATTERNS.items() for found in pattern.finditer(text)]
+
+
+def test_translations_use_the_words_of_the_glossary() -> None:
+    found = []
+    for message in tool.entries(tool.read("id")):
+        for text in tool.forms(message.string):
+            found += [f"{text!r}: {why}" for why in bad_words(text)]
+    assert not found, "see docs/glossary.md\n" + "\n".join(found)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["Silakan tunggu", "nama Anda", "Masukkan password", "pesan di kirim", "untuk merubah", "Ini dimana?", "ERROR"],
+)
+def test_a_word_that_no_translation_uses_is_found(text: str) -> None:
+    assert len(bad_words(text)) == 1
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "/password mengganti kata sandi",
+        "--password-file FILE",
+        "di server, dikirim, panda",
+        "{error}",
+        "reset-password",
+    ],
+)
+def test_names_and_other_words_are_left_alone(text: str) -> None:
+    assert bad_words(text) == []
+
+
+def test_a_translation_ends_as_its_text_does() -> None:
+    ends = (".", ":", "?", "…")
+    found = [
+        text
+        for message in tool.entries(tool.read("id"))
+        for text in tool.forms(message.string)
+        if text and [text.endswith(end) for end in ends] != [tool.forms(message.id)[0].endswith(end) for end in ends]
+    ]
+    assert not found, "a full stop, colon or question mark of one language alone"
 
 
 def test_the_formats_are_those_of_cldr() -> None:

@@ -109,6 +109,11 @@ Useful after /search.""",
     "/typing": """\
 /typing            switch typing notices on or off
 /typing off        do not send them, and do not see those of others""",
+    "/lang": """\
+/lang              show the language, and those that there are
+/lang id           Bahasa Indonesia from now on, and at the next start
+/lang en           English
+--lang and SECURECHAT_LANG go before what is remembered.""",
     "/topic": """\
 /topic             show the topic of the current room
 /topic TEXT        set it; for moderators and owners

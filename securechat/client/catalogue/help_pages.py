@@ -24,6 +24,7 @@ text             send it to the current room; //text sends /text
 /nick NAME       change your name; /register reserves it with a password
 /ignore NAME     hide the messages of a member; again: show them
 /typing off      do not send typing notices, and do not see them
+/lang en|id      English or Bahasa Indonesia; /lang shows which is in use
 /quit, exit      quit; so do Ctrl-D, and Ctrl-C on an empty line
 [12]             the number beside a message; other screens have others
 /help messages   more about messages; also /help rooms and /help account

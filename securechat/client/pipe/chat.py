@@ -146,7 +146,7 @@ class PipeChat(PipeSend):
     def _take(self, line: str) -> None:
         """Do what a line means, and ask the next question."""
         hidden = self._interaction.hides_input or self._interaction.replaces_password
-        answers = self._interaction.prompt is not None
+        prompted = self._interaction.prompt is not None
         if hidden:
             sys.stderr.write("\n")
         asked = self.asks
@@ -160,10 +160,13 @@ class PipeChat(PipeSend):
             self.refuse_line(result.notice)
         elif result.notice:
             self.notice(result.notice)
+        if result.language and (why := self.network.keep_language(result.language)):
+            self.notice(catalogue.language.not_kept(one_line(why)))
         if result.prefill and not result.refused:
             self.notice(usage("/edit"))
             self.worsen(ClientExit.MESSAGE_REFUSED)
-        if self.asks and (answers or not asked or self._interaction.asks_held):
+        answered = self._interaction.asks_name and result.notice and not result.action
+        if self.asks and (prompted or not asked or answered or self._interaction.asks_held):
             self._show_question()
         if result.action is not None:
             self.network.want(result.action)

@@ -276,6 +276,8 @@ class Terminal:
         result = self._interaction.take(line, hidden=hidden)
         if result.notice:
             self._say(result.notice)
+        if result.language and (why := self._network.keep_language(result.language)):
+            self._say(catalogue.language.not_kept(one_line(why)))
         if result.prefill:
             self._prefill = result.prefill
         if result.action is not None:

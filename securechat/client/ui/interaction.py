@@ -23,6 +23,7 @@ from securechat.client.ui.commands.results import (
     HistoryRequest,
     InputError,
     PrefillInput,
+    SetLanguage,
     ShowHelp,
 )
 from securechat.client.ui.line_numbers import LineNumbers
@@ -33,6 +34,7 @@ from securechat.text.names import check_name, check_room
 from securechat.text.sanitize import one_line
 from securechat.text.search_query import parse, unknown_filters
 from securechat.tls.contexts import ClientContext
+from securechat.translation import use
 
 _CHECKED = (
     events.PasswordNeeded,
@@ -63,6 +65,7 @@ class InputResult(Struct, frozen=True):
         prefill: a line to edit and send.
         refused: whether the line is not carried out; ``notice`` has the reason.
         secret: whether the next lines may be passwords, because the line asked for one in vain.
+        language: the code of the language that is in use from now on, to be remembered.
     """
 
     action: actions.Action | None = None
@@ -70,6 +73,7 @@ class InputResult(Struct, frozen=True):
     prefill: str = ""
     refused: bool = False
     secret: bool = False
+    language: str = ""
 
 
 class Interaction:
@@ -203,6 +207,8 @@ class Interaction:
             return InputResult(notice=catalogue.connection.NOT_TEXT(), refused=True)
         if name.casefold() in {"exit", "/quit"}:
             return InputResult(actions.LeaveChat())
+        if name.split()[:1] == ["/lang"]:
+            return self._command(name)
         self.asks_name = False
         return InputResult(actions.ChooseName(name.removeprefix("/nick ")))
 
@@ -241,6 +247,8 @@ class Interaction:
                 return InputResult(notice=one_line(why), refused=True, secret=secret)
             case PrefillInput(text):
                 return InputResult(prefill=text)
+            case SetLanguage(code):
+                return _speak(code)
             case HistoryRequest() as request:
                 return self._history(request)
             case AskPassword(purpose):
@@ -300,6 +308,15 @@ class Interaction:
         if purpose is PasswordPurpose.CHANGE and not self._core.account:
             return catalogue.accounts.HAS_NO_PASSWORD()
         return ""
+
+
+def _speak(code: str) -> InputResult:
+    """Use a language from now on, for this person is the only one who reads this process; or tell which one it is."""
+    if not code:
+        return InputResult(notice=catalogue.language.in_use())
+    if why := use(code):
+        return _refused(one_line(why))
+    return InputResult(notice=catalogue.language.changed(), language=code)
 
 
 def _refused(why: str) -> InputResult:

@@ -16,6 +16,7 @@ from securechat.client.ui.commands.results import (
     InputError,
     ParsedInput,
     PrefillInput,
+    SetLanguage,
     ShowHelp,
 )
 from securechat.client.ui.line_numbers import KEPT_NUMBERS, LineNumbers
@@ -63,6 +64,11 @@ KNOWN = ("user1", "user1 pc", "Bob")
         ("  art", actions.SendMessage("  art", HERE)),
         ("/register", AskPassword(PasswordPurpose.REGISTER)),
         ("/password", AskPassword(PasswordPurpose.CHANGE)),
+        ("/lang", SetLanguage()),
+        ("/lang id", SetLanguage("id")),
+        ("/LANG id_ID", SetLanguage("id")),
+        ("/bahasa", SetLanguage()),
+        ("/help language", ShowHelp("/lang")),
         ("/sessions", actions.AskLogins()),
         ("/sessions end 12", actions.EndLogin(12)),
         ("/logout", actions.EndLogin()),
@@ -99,6 +105,15 @@ def test_a_command_without_what_it_needs_says_how_it_is_used(line: str) -> None:
     meaning = read(line, HERE, KNOWN)
     assert isinstance(meaning, InputError)
     assert line.split(maxsplit=1)[0] in meaning.sentence
+
+
+@pytest.mark.parametrize("wanted", ["fr", "..", "i" * 5000, "id id", "{known}", "%s"])
+def test_a_language_that_does_not_exist_is_refused_with_those_that_do(wanted: str) -> None:
+    meaning = read(f"/lang {wanted}", HERE, KNOWN)
+    assert isinstance(meaning, InputError)
+    assert meaning.sentence.startswith(f"There is no translation called {wanted[:20]}")
+    assert meaning.sentence.endswith(". Languages: en (English), id (Bahasa Indonesia)")
+    assert len(meaning.sentence) < 120
 
 
 @pytest.mark.parametrize(

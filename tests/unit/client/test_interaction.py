@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ssl
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -17,6 +19,7 @@ from securechat.client.ui.password_prompt import PasswordPrompt, PasswordPurpose
 from securechat.errors import ErrorCode
 from securechat.model import Message
 from securechat.tls.contexts import ClientContext
+from securechat.translation import use
 from tests.support.core_driver import SECRET, Driver
 
 PASSWORD = "correct horse battery"
@@ -44,6 +47,49 @@ def interaction(*, online: bool = True, can_hide: bool = True, default_name: str
 )
 def test_a_line_leads_to_an_action_a_notice_or_a_line_to_edit(line: str, result: InputResult) -> None:
     assert interaction().take(line) == result
+
+
+@pytest.fixture
+def _english_again(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setenv("LANGUAGE", "")
+    yield
+    use("en")
+
+
+@pytest.mark.usefixtures("_english_again")
+def test_the_language_changes_from_the_next_line_on() -> None:
+    one = interaction()
+    assert one.take("/lang").notice == "Language: English (en)\nOthers: /lang id (Bahasa Indonesia)"
+    assert one.take("/lang id") == InputResult(notice="Mulai sekarang: Bahasa Indonesia", language="id")
+    assert one.take("/lang").notice == "Bahasa: Bahasa Indonesia (id)\nLainnya: /lang en (English)"
+    unknown = one.take("/lang \x1bfr")
+    assert unknown.refused
+    assert unknown.notice.startswith("Tidak ada terjemahan bernama ")
+    assert "\x1b" not in unknown.notice
+    assert one.take("/lang en") == InputResult(notice="From now on: English", language="en")
+
+
+@pytest.mark.usefixtures("_english_again")
+def test_the_language_can_be_changed_where_a_name_is_asked_for() -> None:
+    one = interaction(online=False)
+    one.note(events.NameNeeded())
+    assert one.take("/lang id").language == "id"
+    assert one.asks_name
+    assert one.take("lang").action == actions.ChooseName("lang")
+
+
+@pytest.mark.usefixtures("_english_again")
+def test_a_translation_that_cannot_be_read_is_told_and_not_remembered(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broken = tmp_path / "id" / "LC_MESSAGES" / "securechat.mo"
+    broken.parent.mkdir(parents=True)
+    broken.write_bytes(b"nothing")
+    monkeypatch.setenv("SECURECHAT_LOCALE_DIR", str(tmp_path))
+    result = interaction().take("/lang id")
+    assert result.refused
+    assert result.notice.endswith("English is used")
+    assert not result.language
 
 
 def test_a_text_is_sent_where_the_user_looks() -> None:

@@ -275,3 +275,27 @@ def test_whether_one_tells_of_writing_is_remembered(tmp_path: Path) -> None:
     assert not LocalStore(tmp_path).typing()
     LocalStore(tmp_path).keep_typing(on=True)
     assert LocalStore(tmp_path).typing()
+
+
+def test_a_language_and_typing_are_remembered_beside_each_other(tmp_path: Path, ca: str) -> None:
+    assert LocalStore(tmp_path / "state").language() == ""
+    assert not (tmp_path / "state").exists(), "asking makes nothing"
+    LocalStore(tmp_path).keep_language("id")
+    LocalStore(tmp_path).keep_typing(on=False)
+    assert (LocalStore(tmp_path).language(), LocalStore(tmp_path).typing()) == ("id", False)
+    assert StateRecorder(LocalStore(tmp_path), *HERE, ca, as_last=False).keep_language("en") == ""
+    assert (LocalStore(tmp_path).language(), LocalStore(tmp_path).typing()) == ("en", False)
+
+
+def test_preferences_without_a_language_are_read(tmp_path: Path) -> None:
+    LocalStore(tmp_path).keep_language("id")
+    (path,) = (tmp_path / "v1").glob("habits-*.json")
+    path.write_text('{"typing": false}')
+    store = LocalStore(tmp_path)
+    assert (store.language(), store.typing(), store.troubles) == ("", False, [])
+
+
+def test_why_a_language_is_not_remembered(tmp_path: Path, ca: str) -> None:
+    (tmp_path / "v1").write_text("in the way")
+    recorder = StateRecorder(LocalStore(tmp_path), *HERE, ca, as_last=True)
+    assert recorder.keep_language("id")

@@ -52,6 +52,7 @@ def test_a_language_that_was_asked_for_and_does_not_exist_is_named(
 
 def test_a_language_of_the_command_line_is_refused_by_its_parser() -> None:
     assert chosen(["--lang", "fr"], {}) == ("en", "")
+    assert chosen(["--lang", "x" * 5000], {}) == ("en", "")
 
 
 def test_a_code_is_understood_in_its_usual_forms() -> None:

@@ -14,25 +14,41 @@ from securechat.client.core.state import ConversationId, RoomKey
 from securechat.client.ui.commands.leading_name import split_name
 from securechat.client.ui.commands.messages import WORDS as TALK_WORDS
 from securechat.client.ui.commands.messages import about_messages
-from securechat.client.ui.commands.results import AddCertificateFile, AskPassword, InputError, ParsedInput, ShowHelp
+from securechat.client.ui.commands.results import (
+    AddCertificateFile,
+    AskPassword,
+    InputError,
+    ParsedInput,
+    SetLanguage,
+    ShowHelp,
+)
 from securechat.client.ui.commands.rooms import WORDS as ROOM_WORDS
 from securechat.client.ui.commands.rooms import about_rooms
 from securechat.client.ui.line_numbers import LineNumbers
 from securechat.client.ui.password_prompt import PasswordPurpose
+from securechat.client.ui.rendering import excerpt
 from securechat.text.names import LOBBY
+from securechat.translation import given, translated
 
 _LONE_SURROGATES = re.compile("[\ud800-\udfff]")
 """Python's result for bytes that are not UTF-8 (surrogateescape, PEP 383), which no codec can encode."""
 
 
-_ALIASES = {"/part": "/leave", "/names": "/who", "/list": "/rooms", "/dm": "/msg"}
-"""Commands of IRC and Slack that mean the same as ours."""
+_ALIASES = {
+    "/part": "/leave",
+    "/names": "/who",
+    "/list": "/rooms",
+    "/dm": "/msg",
+    "/language": "/lang",
+    "/bahasa": "/lang",
+}
+"""Commands of IRC and Slack that mean the same as ours, and what a person types who looks for the own language."""
 _SUSPECTED, _SUGGESTED = 0.6, 0.78
 """Similarity (`difflib`) of an unknown command to a known one: from the first on a password may stand behind it; from
 the second on it is a typing error (``/serch``, ``/jion``), and the known one is suggested, but not /room for /foo."""
 _SECRET = {"/register": PasswordPurpose.REGISTER, "/password": PasswordPurpose.CHANGE}
 COMMANDS = (
-    *("/help", "/who", "/join", "/leave", "/rooms", "/msg", "/history", "/nick", "/ignore", "/quit", "/exit"),
+    *("/help", "/who", "/join", "/leave", "/rooms", "/msg", "/history", "/nick", "/ignore", "/lang", "/quit", "/exit"),
     *(*_SECRET, "/sessions", "/logout", "/cert"),
     *(*TALK_WORDS, *ROOM_WORDS),
 )
@@ -128,7 +144,7 @@ def _meant(word: str) -> str | None:
     return nearest if nearest is not None and abs(len(nearest) - len(word)) <= 1 else None
 
 
-def _command(typed: str, rest: str, here: str, known: Iterable[str]) -> ParsedInput:  # noqa: PLR0911 - one row a command
+def _command(typed: str, rest: str, here: str, known: Iterable[str]) -> ParsedInput:  # noqa: C901, PLR0911, PLR0912 - one row a command
     match word := typed.casefold():
         case "/help":
             return _help(rest.casefold())
@@ -136,6 +152,8 @@ def _command(typed: str, rest: str, here: str, known: Iterable[str]) -> ParsedIn
             return actions.LeaveChat()
         case "/who":
             return actions.AskWho(rest or here)
+        case "/lang":
+            return _language(rest)
         case "/rooms":
             return actions.AskRooms()
         case "/leave":
@@ -157,6 +175,13 @@ def _command(typed: str, rest: str, here: str, known: Iterable[str]) -> ParsedIn
         case _:
             why = catalogue.connection.unknown_command(typed, _meant(word))
             return _about_account(word, rest) or InputError(why, secret=_is_about_secret(word))
+
+
+def _language(wanted: str) -> ParsedInput:
+    try:
+        return SetLanguage(given(excerpt(wanted, 20)) if wanted else "")
+    except ValueError as error:
+        return InputError(translated(error))
 
 
 def _help(about: str) -> ParsedInput:

@@ -47,6 +47,12 @@ class PrefillInput(Struct, frozen=True):
     line: str
 
 
+class SetLanguage(Struct, frozen=True):
+    """Change the language to one that there is; empty: show the one in use, and the others."""
+
+    code: str = ""
+
+
 class HistoryRequest(Struct, frozen=True):
     """Show earlier messages; the time zone decides when a day begins.
 
@@ -62,5 +68,12 @@ class HistoryRequest(Struct, frozen=True):
 
 
 ParsedInput: TypeAlias = (
-    actions.Action | ShowHelp | InputError | AskPassword | AddCertificateFile | PrefillInput | HistoryRequest
+    actions.Action
+    | ShowHelp
+    | InputError
+    | AskPassword
+    | AddCertificateFile
+    | PrefillInput
+    | HistoryRequest
+    | SetLanguage
 )
