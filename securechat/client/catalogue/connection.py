@@ -223,7 +223,7 @@ _DECLINED = {
 
 def declined(reason: RejectReason, subject: str, detail: str) -> str:
     """Tell that the client refuses an action; a rule about names has its own sentence."""
-    return _DECLINED[reason].format(subject) if reason in _DECLINED else wrong_name(subject, detail)
+    return str(_DECLINED[reason]).format(subject) if reason in _DECLINED else wrong_name(subject, detail)
 
 
 def wrong_name(name: str, why: str) -> str:

@@ -219,7 +219,7 @@ class PipeChat(PipeSend):
         for message in ui_event.messages:
             self._print(ui_event.key, message, None)
         if ui_event.more:
-            self.notice(catalogue.rooms.MORE)
+            self.notice(catalogue.rooms.MORE())
 
     def _put_more(self, ui_event: events.SearchShown | events.MessageChanged) -> None:
         if isinstance(ui_event, events.SearchShown):

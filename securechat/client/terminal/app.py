@@ -312,7 +312,7 @@ class Terminal:
             case events.PasswordNeeded(code=code):
                 return notice_rows(catalogue.accounts.password_needed(code, refusal_sentence(ui_event)), columns)
             case events.AnnouncementShown(text, sent_at_ms):
-                clock = local_time_of(sent_at_ms).strftime("%H:%M")
+                clock = catalogue.days.clock(local_time_of(sent_at_ms))
                 return announcement_rows(catalogue.accounts.announcement(clock, visible(text)), columns)
             case events.LoggedIn():
                 return notice_rows(self._greeting(ui_event), columns)
