@@ -25,12 +25,12 @@ class HelpRow(NamedTuple):
 
     Args:
         usage: what is typed: a `LazyText` where it has a word to translate; empty for a note.
-        text: what it does.
+        text: what it does, likewise.
         indented: whether it belongs to the row above.
     """
 
     usage: str | LazyText
-    text: LazyText | None = None
+    text: str | LazyText
     indented: bool = False
 
 
@@ -50,7 +50,7 @@ def _lines(row: HelpRow, column: int) -> Iterator[str]:
     margin = column + _GAP if usage else 0
     line = usage + " " * max(_GAP, margin - width(usage)) if usage else ""
     begun = False
-    for word in str(row.text or "").split(" "):
+    for word in str(row.text).split(" "):
         if begun and width(line) + 1 + width(word) > PAGE_CELLS:
             yield line
             line, begun = " " * margin, False

@@ -12,9 +12,9 @@ from securechat.client.catalogue.help_commands import COMMAND_PAGES
 from securechat.client.catalogue.help_layout import HelpRow, page_text
 from securechat.translation import LazyText, _
 
-# Translators: the first text of each pair is what is typed, with placeholders in capitals or in brackets. Translate
-# these, and nothing that is typed as it stands, such as on|off. Pages have 76 columns: be as short as the English.
 HELP = (
+    # Translators: in a page of help the first text of a row is what is typed. Translate its placeholders, such as NAME
+    # and text, and nothing that is typed as it stands, such as on|off. A row has 76 columns: be as short as English.
     HelpRow(LazyText("text"), LazyText("send it to the current room; //text sends /text")),
     HelpRow(LazyText("/msg NAME text"), LazyText('send a direct message; names with spaces: "user1 pc"')),
     HelpRow(LazyText("/reply 12 text"), LazyText("reply to message [12]")),
@@ -113,10 +113,13 @@ def page(name: str) -> str:
 
 def usage(command: str) -> str:
     """Show how a command is typed."""
-    first = next(
-        row.usage for row in (*MESSAGES, *ROOMS, *ACCOUNT, *HELP) if command in str(row.usage).replace(",", "").split()
-    )
+    rows = (*MESSAGES, *ROOMS, *ACCOUNT, *HELP)
+    first = next(row.usage for row in rows if command in _in_english(row.usage).replace(",", "").split())
     return _("Usage: {forms}", forms=", ".join(map(str, (first, *_MORE_FORMS.get(command, ())))))
+
+
+def _in_english(usage: str | LazyText) -> str:
+    return usage if isinstance(usage, str) else usage.msgid
 
 
 _MORE_FORMS: Mapping[str, Sequence[str | LazyText]] = {

@@ -72,6 +72,13 @@ def test_days_have_names_in_the_users_language_and_in_english(word: str, english
     assert not is_day(word)
 
 
+@pytest.mark.parametrize("language", ["en", "id"])
+def test_the_days_that_a_refusal_offers_are_days(language: str) -> None:
+    use(language)
+    words = rooms.A_DAY().replace(",", "").split()
+    assert [word for word in words if not is_day(word)] == [{"en": "or", "id": "atau"}[language]]
+
+
 def test_today_can_be_typed_as_two_words() -> None:
     assert read("/history hari ini", HERE, KNOWN, NUMBERED, 1) == HistoryRequest(HERE, date="hari-ini")
     assert read("/history Hari ini @ana", HERE, KNOWN, NUMBERED, 1) == HistoryRequest("@ana", date="hari-ini")
