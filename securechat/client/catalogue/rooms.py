@@ -10,30 +10,30 @@ from collections.abc import Sequence
 from securechat.client.catalogue.names import quoted
 from securechat.client.core.actions import ModerationVerb
 from securechat.text.search_query import FILTERS
+from securechat.translation import LazyText, _, ngettext, pgettext
 
-EDITED = "edited"
-DELETED = "deleted"
-UNKNOWN_MEMBER = "another member"
-EARLIER = "an earlier message"
-HIDDEN = "a message from a member you ignore"
-NOTHING_MORE = "There is nothing more to show"
-NOTHING_UNREAD = "Nothing is unread here. /unread lists the conversations with unread messages"
-NOT_THERE = "This message is no longer on the server"
-NO_HITS = "Nothing found"
-A_DAY = "2026-11-20, today, yesterday or monday"
-ALL_READ = "You have no unread messages"
-MORE = "/more shows more"
-BUILDING = "The search index is not complete yet. Older messages may be missing"
+UNKNOWN_MEMBER = LazyText("another member")
+EARLIER = LazyText("an earlier message")
+HIDDEN = LazyText("a message from a member you ignore")
+NOTHING_MORE = LazyText("There is nothing more to show")
+NOTHING_UNREAD = LazyText("Nothing is unread here. /unread lists the conversations with unread messages")
+NOT_THERE = LazyText("This message is no longer on the server")
+NO_HITS = LazyText("Nothing found")
+# Translators: what can be typed after /history; the names of days as in your other texts about days that are typed.
+A_DAY = LazyText("2026-11-20, today, yesterday or monday")
+ALL_READ = LazyText("You have no unread messages")
+MORE = LazyText("/more shows more")
+BUILDING = LazyText("The search index is not complete yet. Older messages may be missing")
 MOST_UNREAD_SHOWN = 8
 """Conversations that the line after a login names: three rows of a terminal. /unread lists the others."""
-UNREAD_BEGINS = "Unread messages:"
-NO_OWN_LINE = "You have no message here that can be changed. Give the number of a message"
-TYPING_ON = "Typing notices are on: others see that you are typing, and you see it of them"
-TYPING_OFF = "Typing notices are off: others do not see that you are typing, and you do not see it of them"
-MAYBE_DONE = "The connection broke before the server answered. /room shows whether it was done"
-NO_TOPIC = "none"
+UNREAD_BEGINS = LazyText("Unread messages:")
+NO_OWN_LINE = LazyText("You have no message here that can be changed. Give the number of a message")
+TYPING_ON = LazyText("Typing notices are on: others see that you are typing, and you see it of them")
+TYPING_OFF = LazyText("Typing notices are off: others do not see that you are typing, and you do not see it of them")
+MAYBE_DONE = LazyText("The connection broke before the server answered. /room shows whether it was done")
 YOU = "You"
-"""The user as the subject of a sentence; the name of a member is given as `names.quoted` returns it."""
+"""The user as the subject of a sentence, for the functions that take one. It is not shown, and no name is equal to it:
+the name of a member is given as `names.quoted` returns it, which puts a name like this in quotes."""
 
 
 def number(count: int, mark: str = "") -> str:
@@ -41,103 +41,128 @@ def number(count: int, mark: str = "") -> str:
     return f"[{count} {mark}]" if mark else f"[{count}]"
 
 
-def changed_by(word: str, name: str) -> str:
-    """Return `EDITED` or `DELETED` with the name of the member who did it, not the author of the message."""
-    return f"{word} by {quoted(name)}"
+def edited_mark(by: str | None) -> str:
+    """Return the mark of an edited message; ``by`` names the member who did it, where it was not the author."""
+    if by is None:
+        # Translators: without comma, colon and slash, and so is the one with a name.
+        return pgettext("mark beside a message", "edited")
+    return pgettext("mark beside a message", "edited by {name}", name=quoted(by))
+
+
+def deleted_mark(by: str | None) -> str:
+    """Return the mark of a deleted message; ``by`` names the member who did it, where it was not the author."""
+    if by is None:
+        # Translators: without comma, colon and slash, and so is the one with a name.
+        return pgettext("mark beside a message", "deleted")
+    return pgettext("mark beside a message", "deleted by {name}", name=quoted(by))
 
 
 def no_such_number(text: str) -> str:
     """Refuse a number that stands beside no message."""
-    return f"There is no message with this number here: {text}"
+    return _("There is no message with this number here: {text}", text=text)
 
 
 def not_editable(count: int, *, deleted: bool) -> str:
     """Refuse to put the text of a message into the input line."""
     if deleted:
-        return f"{number(count)} is deleted and cannot be edited"
-    return f"{number(count)} does not fit into the input line as it is. Type the whole text: /edit {count} text"
+        return _("{number} is deleted and cannot be edited", number=number(count))
+    return _(
+        "{number} does not fit into the input line as it is. Type the whole text: /edit {count} text",
+        number=number(count),
+        count=count,
+    )
 
 
 def no_such_help(text: str, commands: Sequence[str]) -> str:
     """Refuse a page of /help that does not exist."""
-    return (
+    return _(
         "There is no such help page. There are /help messages, /help rooms, /help account, and one for each of "
-        f"{', '.join(commands)}. Not found: {text}"
+        "{commands}. Not found: {text}",
+        commands=", ".join(commands),
+        text=text,
     )
 
 
 def no_emoji(text: str) -> str:
     """Refuse a reaction that is a word."""
-    return f"A reaction is an emoji, such as 👍. To answer in words use /reply. Not an emoji: {text}"
+    return _(
+        "A reaction is an emoji, such as 👍. To answer in words use /reply. Not an emoji: {text}",
+        text=text,
+    )
 
 
 def unknown_filters(words: Sequence[str]) -> str:
     """Tell that parts of a search look like filters and are none."""
-    named = " and ".join(f'"{word}:"' for word in words)
-    verb = "is no filter, and is searched as a word" if len(words) == 1 else "are no filters, and are searched as words"
-    return f"{named} {verb}. The filters are {', '.join(f'{name}:' for name in FILTERS)}"
+    return ngettext(
+        "{filters:list} is no filter, and is searched as a word. The filters are {known}",
+        "{filters:list} are no filters, and are searched as words. The filters are {known}",
+        len(words),
+        filters=[f'"{word}:"' for word in words],
+        known=", ".join(f"{name}:" for name in FILTERS),
+    )
 
 
 def no_such_day(text: str) -> str:
     """Refuse a date."""
-    return f"Not a day ({A_DAY}): {text}"
+    return _("Not a day ({day}): {text}", day=A_DAY(), text=text)
 
 
 def no_messages_since(day: str, next_day: str) -> str:
     """Tell that a day has no messages; ``next_day`` is the next one with some, or empty."""
     if not next_day:
-        return f"There are no messages from {day} on"
-    return f"There are no messages on {day}. The next ones are from {next_day}"
+        return _("There are no messages from {day} on", day=day)
+    return _("There are no messages on {day}. The next ones are from {next_day}", day=day, next_day=next_day)
 
 
 def after_hits(count: int, *, more: bool, building: bool) -> list[str]:
     """Return what stands below the results of a search."""
-    said = [] if count else [NO_HITS]
-    return [*said, *([MORE] if more else []), *([BUILDING] if building else [])]
+    said = [] if count else [NO_HITS()]
+    return [*said, *([MORE()] if more else []), *([BUILDING()] if building else [])]
 
 
 def edited(count: int, name: str, text: str) -> str:
     """Show an edit; a name contains no colon."""
-    return f"{quoted(name)} edited {number(count)}: {text}"
+    return _("{name} edited {number}: {text}", name=quoted(name), number=number(count), text=text)
 
 
 def deleted(count: int, name: str) -> str:
     """Show a deletion."""
-    return f"{quoted(name)} deleted {number(count)}"
+    return _("{name} deleted {number}", name=quoted(name), number=number(count))
 
 
 def removed(name: str) -> str:
     """Tell that a member's account was deleted with its messages."""
-    return f"All messages of {quoted(name)} were deleted with the account. They may still stand above"
+    return _("All messages of {name} were deleted with the account. They may still stand above", name=quoted(name))
 
 
 def reactions(count: int, emojis: Sequence[tuple[str, Sequence[str]]]) -> str:
     """Show the reactions to a message; no name contains a colon or slash, and no emoji these or a space."""
     if not emojis:
-        return f"{number(count)} has no reactions any more"
-    return f"Reactions to {number(count)}: " + " / ".join(f"{emoji}: {', '.join(names)}" for emoji, names in emojis)
+        return _("{number} has no reactions any more", number=number(count))
+    shown = " / ".join(f"{emoji}: {', '.join(names)}" for emoji, names in emojis)
+    return _("Reactions to {number}: {reactions}", number=number(count), reactions=shown)
 
 
 def reacted(count: int, emoji: str, name: str, *, on: bool) -> str:
     """Show a reaction to a message whose other reactions are not known here."""
     if on:
-        return f"{quoted(name)} reacted to {number(count)}: {emoji}"
-    return f"{quoted(name)} removed a reaction from {number(count)}: {emoji}"
+        return _("{name} reacted to {number}: {emoji}", name=quoted(name), number=number(count), emoji=emoji)
+    return _("{name} removed a reaction from {number}: {emoji}", name=quoted(name), number=number(count), emoji=emoji)
 
 
 def line_of_edit(text: str) -> str:
     """Describe a pending edit."""
-    return f"(edit) {text}"
+    return _("(edit) {text}", text=text)
 
 
 def line_of_deletion() -> str:
     """Describe a pending deletion."""
-    return "(deletion)"
+    return _("(deletion)")
 
 
 def line_of_reaction(emoji: str) -> str:
     """Describe a pending reaction."""
-    return f"(reaction) {emoji}"
+    return _("(reaction) {emoji}", emoji=emoji)
 
 
 # --- rooms --------------------------------------------------------------------------------------------------------
@@ -145,25 +170,37 @@ def line_of_reaction(emoji: str) -> str:
 
 def topic(room: str, text: str) -> str:
     """Show the topic of a room."""
-    return f"Topic of #{room}: {text or NO_TOPIC}"
+    return _("Topic of #{room}: {topic}", room=room, topic=text) if text else _("Topic of #{room}: none", room=room)
 
 
 def topic_changed(room: str, text: str, by: str) -> str:
-    """Tell that the topic of a room was changed."""
+    """Tell that the topic of a room was changed; ``by`` is the member who did it or `YOU`, and may be empty."""
+    if by == YOU:
+        if not text:
+            return _("You removed the topic of #{room}", room=room)
+        return _("You changed the topic of #{room}: {topic}", room=room, topic=text)
+    if by:
+        if not text:
+            return _("{name} removed the topic of #{room}", name=by, room=room)
+        return _("{name} changed the topic of #{room}: {topic}", name=by, room=room, topic=text)
     if not text:
-        return f"{by} removed the topic of #{room}" if by else f"The topic of #{room} was removed"
-    return f"{by} changed the topic of #{room}: {text}" if by else f"New topic of #{room}: {text}"
+        return _("The topic of #{room} was removed", room=room)
+    return _("New topic of #{room}: {topic}", room=room, topic=text)
 
 
 def settings(room: str, parts: Sequence[str]) -> str:
     """Show the settings of a room."""
-    return f"#{room} is {', '.join(parts)}"
+    return _("#{room} is {settings}", room=room, settings=", ".join(parts))
 
 
 def settings_changed(room: str, parts: Sequence[str], by: str) -> str:
-    """Tell that the settings of a room were changed."""
-    changed = f"{by} changed the settings of #{room}" if by else f"The settings of #{room} were changed"
-    return f"{changed}. It is now {', '.join(parts)}"
+    """Tell that the settings of a room were changed; ``by`` is the member who did it or `YOU`, and may be empty."""
+    now = ", ".join(parts)
+    if by == YOU:
+        return _("You changed the settings of #{room}. It is now {settings}", room=room, settings=now)
+    if by:
+        return _("{name} changed the settings of #{room}. It is now {settings}", name=by, room=room, settings=now)
+    return _("The settings of #{room} were changed. It is now {settings}", room=room, settings=now)
 
 
 def setting_parts(
@@ -172,52 +209,66 @@ def setting_parts(
     """Return each setting that differs from those of a new room, after `settings`."""
     parts = []
     if archived:
-        parts.append("archived and read-only")
-    parts.append("private (by invitation only)" if private else "public")
+        # Translators: these settings follow "#ops is", with commas between them.
+        parts.append(pgettext("setting of a room", "archived and read-only"))
+    if private:
+        parts.append(pgettext("setting of a room", "private (by invitation only)"))
+    else:
+        parts.append(pgettext("setting of a room", "public"))
     if read_only and not archived:
-        parts.append("read-only for members")
+        parts.append(pgettext("setting of a room", "read-only for members"))
     if slow_s:
-        parts.append(f"in slow mode ({span(slow_s)} between two messages of a member)")
+        parts.append(_("in slow mode ({span} between two messages of a member)", span=span(slow_s)))
     if retention_days:
-        parts.append(f"set to delete messages after {_some(retention_days, 'day')}")
+        parts.append(
+            ngettext(
+                "set to delete messages after {count} day", "set to delete messages after {count} days", retention_days
+            )
+        )
     if joined_only:
-        parts.append("without earlier messages for new members")
+        parts.append(pgettext("setting of a room", "without earlier messages for new members"))
     return parts
 
 
 def your_role(room: str, role: str | None) -> str:
     """Show the user's role in a room."""
-    return f"You are {_YOUR_ROLE.get(role or '', 'a guest in')} #{room}"
+    return _YOUR_ROLE.get(role or "", _YOU_ARE_A_GUEST)(room=room)
 
 
+_YOU_ARE_A_GUEST = LazyText("You are a guest in #{room}")
 _YOUR_ROLE = {
-    "owner": "an owner of",
-    "moderator": "a moderator of",
-    "member": "a member of",
-    "admin": "an administrator of the server and may change",
+    "owner": LazyText("You are an owner of #{room}"),
+    "moderator": LazyText("You are a moderator of #{room}"),
+    "member": LazyText("You are a member of #{room}"),
+    "admin": LazyText("You are an administrator of the server and may change #{room}"),
 }
 
 
 def entered_more(*, read_only: bool, archived: bool) -> str:
     """Return the note for members who may not write in a room that they join."""
     if archived:
-        return "This room is archived and read-only"
-    return "This room is read-only. Only moderators and owners can write, others can react" if read_only else ""
+        return _("This room is archived and read-only")
+    return _("This room is read-only. Only moderators and owners can write, others can react") if read_only else ""
 
 
 def room_renamed(old: str, new: str) -> str:
     """Tell that a room was renamed."""
-    return f"#{old} is now called #{new}"
+    return _("#{old} is now called #{new}", old=old, new=new)
 
 
 def invited(room: str, by: str) -> str:
     """Tell the user of an invitation."""
-    return f"{quoted(by)} invited you to #{room}. /join {room} accepts"
+    return _("{name} invited you to #{room}. /join {room} accepts", name=quoted(by), room=room)
 
 
 def missing(room: str) -> str:
     """Tell that the user is no longer in a room after a reconnect."""
-    return f"You are no longer in #{room}. You were removed while you were offline, or the room was renamed"
+    return _(
+        "You are no longer in #{room}. You were removed while you were offline, or the room was renamed", room=room
+    )
+
+
+# --- roles and mutes ----------------------------------------------------------------------------------------------
 
 
 def role(
@@ -235,40 +286,92 @@ def role(
         me: whether the member is the user.
         reason: of a mute; empty when none is known.
     """
-    who = "you" if me else quoted(name)
-    if muted_s is None or muted_s > 0:
-        act, tail = "muted", f" in #{room}" + ("" if muted_s is None else f" for {span(muted_s)}")
-        tail += f": {reason}" if reason else ""
+    if muted_s is None:
+        table = _MUTED
+    elif muted_s > 0:
+        table = _MUTED_FOR
     elif was_muted:
-        act, tail = "unmuted", f" in #{room}"
-    elif by:
-        return f"{by} made {who} {_A_ROLE.get(role_word, role_word)} of #{room}"
+        table = _UNMUTED
     else:
-        return f"{'You are' if me else f'{who} is'} now {_A_ROLE.get(role_word, role_word)} of #{room}"
-    if by:
-        return f"{by} {act} {who}{tail}"
-    return f"{'You were' if me else f'{who} was'} {act}{tail}"
+        table = _HAS_ROLE
+    doer = "" if not by else "user" if by == YOU else "member"
+    said = table[doer, "user" if me else "member"](
+        room=room, name=quoted(name), by=by, span=span(muted_s or 0), role=_role_name(role_word)
+    )
+    return f"{said}: {reason}" if reason and (muted_s is None or muted_s > 0) else said
 
 
-_A_ROLE = {"owner": "an owner", "moderator": "a moderator", "member": "a member"}
+# Each table has the sentences by the doer (empty: not known) and by the member whom it concerns.
+_MUTED = {
+    ("", "user"): LazyText("You were muted in #{room}"),
+    ("", "member"): LazyText("{name} was muted in #{room}"),
+    ("user", "user"): LazyText("You muted yourself in #{room}"),
+    ("user", "member"): LazyText("You muted {name} in #{room}"),
+    ("member", "user"): LazyText("{by} muted you in #{room}"),
+    ("member", "member"): LazyText("{by} muted {name} in #{room}"),
+}
+_MUTED_FOR = {
+    ("", "user"): LazyText("You were muted in #{room} for {span}"),
+    ("", "member"): LazyText("{name} was muted in #{room} for {span}"),
+    ("user", "user"): LazyText("You muted yourself in #{room} for {span}"),
+    ("user", "member"): LazyText("You muted {name} in #{room} for {span}"),
+    ("member", "user"): LazyText("{by} muted you in #{room} for {span}"),
+    ("member", "member"): LazyText("{by} muted {name} in #{room} for {span}"),
+}
+_UNMUTED = {
+    ("", "user"): LazyText("You were unmuted in #{room}"),
+    ("", "member"): LazyText("{name} was unmuted in #{room}"),
+    ("user", "user"): LazyText("You unmuted yourself in #{room}"),
+    ("user", "member"): LazyText("You unmuted {name} in #{room}"),
+    ("member", "user"): LazyText("{by} unmuted you in #{room}"),
+    ("member", "member"): LazyText("{by} unmuted {name} in #{room}"),
+}
+_HAS_ROLE = {
+    ("", "user"): LazyText("You are now {role} of #{room}"),
+    ("", "member"): LazyText("{name} is now {role} of #{room}"),
+    ("user", "user"): LazyText("You made yourself {role} of #{room}"),
+    ("user", "member"): LazyText("You made {name} {role} of #{room}"),
+    ("member", "user"): LazyText("{by} made you {role} of #{room}"),
+    ("member", "member"): LazyText("{by} made {name} {role} of #{room}"),
+}
+
+
+def _role_name(word: str) -> str:
+    """Return a role as a part of a sentence; a word that this version does not know stays as it is."""
+    match word:
+        case "owner":
+            # Translators: "ana made you an owner of #ops"; likewise the two others.
+            return pgettext("role of a member", "an owner")
+        case "moderator":
+            return pgettext("role of a member", "a moderator")
+        case "member":
+            return pgettext("role of a member", "a member")
+        case _other:
+            return word
 
 
 _DONE = {
-    ModerationVerb.INVITE: "You invited {name} to #{room}",
-    ModerationVerb.KICK: "You kicked {name} from #{room}",
-    ModerationVerb.BAN: "You banned {name} from #{room}",
-    ModerationVerb.UNBAN: "You unbanned {name} from #{room}",
-    ModerationVerb.MUTE: "You muted {name} in #{room}",
-    ModerationVerb.UNMUTE: "You unmuted {name} in #{room}",
-    ModerationVerb.ROLE: "You made {name} {role} of #{room}",
+    ModerationVerb.INVITE: LazyText("You invited {name} to #{room}"),
+    ModerationVerb.KICK: LazyText("You kicked {name} from #{room}"),
+    ModerationVerb.BAN: LazyText("You banned {name} from #{room}"),
+    ModerationVerb.UNBAN: LazyText("You unbanned {name} from #{room}"),
+    ModerationVerb.MUTE: LazyText("You muted {name} in #{room}"),
+    ModerationVerb.UNMUTE: LazyText("You unmuted {name} in #{room}"),
+    ModerationVerb.ROLE: LazyText("You made {name} {role} of #{room}"),
 }
-
-
+_DONE_FOR = {
+    ModerationVerb.BAN: LazyText("You banned {name} from #{room} for {span}"),
+    ModerationVerb.MUTE: LazyText("You muted {name} in #{room} for {span}"),
+}
 _COVERS = {
-    ModerationVerb.BAN: "The ban holds for the account on all its devices, and not for the same person as a guest",
-    ModerationVerb.MUTE: "The mute holds for the account in this room, not elsewhere or for the same person as a guest",
+    ModerationVerb.BAN: LazyText(
+        "The ban holds for the account on all its devices, and not for the same person as a guest"
+    ),
+    ModerationVerb.MUTE: LazyText(
+        "The mute holds for the account in this room, not elsewhere or for the same person as a guest"
+    ),
 }
-_COVERS_GUEST = (
+_COVERS_GUEST = LazyText(
     "The ban holds for this guest under any name, until the client is started anew. To keep guests out, make the room "
     "private, or ask an administrator to ban the address"
 )
@@ -285,49 +388,58 @@ def done(
     guest: bool = False,
 ) -> str:
     """Tell the user that the server did to a member what was asked, and in a second line what that does not cover."""
-    said = _DONE[verb].format(room=room, name=quoted(name), role=_A_ROLE.get(role_word, role_word))
-    said += (f" for {span(seconds)}" if seconds else "") + (f": {reason}" if reason else "")
-    covers = _COVERS_GUEST if guest else _COVERS.get(verb, "")
-    return f"{said}\n{covers}" if covers else said
+    text = _DONE_FOR.get(verb, _DONE[verb]) if seconds else _DONE[verb]
+    said = text(room=room, name=quoted(name), role=_role_name(role_word), span=span(seconds or 0))
+    said += f": {reason}" if reason else ""
+    covers = _COVERS_GUEST if guest else _COVERS.get(verb)
+    return f"{said}\n{covers()}" if covers is not None else said
 
 
 # --- what typed commands are told ---------------------------------------------------------------------------------
 
+# Translators: what a setting needs; it follows "private needs" and the like. The words to type stay English.
+_ON_OR_OFF = LazyText("on or off")
 SETTINGS = {
-    "private": "on or off",
-    "read-only": "on or off",
-    "slow": "a time of at most a day such as 10s, or off",
-    "retention": "a number of days such as 30d, or off",
-    "history": "joined or all",
-    "archived": "on or off",
-    "name": "a new name",
-    "topic": "a text",
+    "private": _ON_OR_OFF,
+    "read-only": _ON_OR_OFF,
+    "slow": LazyText("a time of at most a day such as 10s, or off"),
+    "retention": LazyText("a number of days such as 30d, or off"),
+    "history": LazyText("joined or all"),
+    "archived": _ON_OR_OFF,
+    "name": LazyText("a new name"),
+    "topic": LazyText("a text"),
 }
+SEARCH_TOO_LONG = LazyText("A search has at most {most} characters")
+TOPIC_TOO_LONG = LazyText("A topic has at most {most} characters")
+REASON_TOO_LONG = LazyText("A reason has at most {most} characters")
 
 
 def unknown_setting(key: str) -> str:
     """Refuse a setting that rooms do not have."""
-    return f'Unknown setting "{key}". The settings are {", ".join(SETTINGS)}'
+    return _('Unknown setting "{key}". The settings are {settings}', key=key, settings=", ".join(SETTINGS))
 
 
 def wrong_setting(key: str, value: str) -> str:
     """Refuse the value of a setting."""
-    return f"{key} needs {SETTINGS[key]}{f', not: {value}' if value else ''}"
-
-
-def too_long(noun: str, most: int) -> str:
-    """Refuse a topic, reason or search of too many characters."""
-    return f"{noun} has at most {most} characters"
+    if value:
+        return _("{setting} needs {values}, not: {value}", setting=key, values=SETTINGS[key](), value=value)
+    return _("{setting} needs {values}", setting=key, values=SETTINGS[key]())
 
 
 def no_duration(text: str) -> str:
     """Refuse what stands where a duration does and is none."""
-    return f"Nothing was done. A time is 30s, 10m, 2h, 7d or 1w, and a reason does not begin with a digit: {text}"
+    return _(
+        "Nothing was done. A time is 30s, 10m, 2h, 7d or 1w, and a reason does not begin with a digit: {text}",
+        text=text,
+    )
 
 
 def duration_too_long(most_s: int) -> str:
     """Refuse the duration of a ban or mute."""
-    return f"A ban or mute lasts at least a second and at most {span(most_s)}. Leave the time out for one without end"
+    return _(
+        "A ban or mute lasts at least a second and at most {span}. Leave the time out for one without end",
+        span=span(most_s),
+    )
 
 
 # --- what was not read, and what was found ------------------------------------------------------------------------
@@ -335,39 +447,49 @@ def duration_too_long(most_s: int) -> str:
 
 def unread_line(items: Sequence[tuple[str, int, int]]) -> str:
     """Tell after a login where something is unread: conversations with their counts of messages and mentions."""
-    shown = [f"{name} {_counted(unread, mentions)}" for name, unread, mentions in items[:MOST_UNREAD_SHOWN]]
-    rest = len(items) - len(shown)
-    if rest:
-        shown.append(f"and {rest} more {'conversation' if rest == 1 else 'conversations'}")
-    return f"Unread: {', '.join(shown)}. /unread lists them"
+    shown = ", ".join(f"{name} {_counted(unread, mentions)}" for name, unread, mentions in items[:MOST_UNREAD_SHOWN])
+    if rest := len(items[MOST_UNREAD_SHOWN:]):
+        return ngettext(
+            "Unread: {conversations}, and {count} more conversation. /unread lists them",
+            "Unread: {conversations}, and {count} more conversations. /unread lists them",
+            rest,
+            conversations=shown,
+        )
+    return _("Unread: {conversations}. /unread lists them", conversations=shown)
 
 
 def unread_list(items: Sequence[tuple[str, int, int]]) -> str:
     """Answer /unread; with the numbers that /unread takes."""
     rows = [f"{index}  {place}: {_counted(count, named)}" for index, (place, count, named) in enumerate(items, 1)]
-    return "\n".join([*rows, "/unread N shows the messages"])
+    return "\n".join([*rows, _("/unread N shows the messages")])
 
 
 def _counted(unread: int, mentions: int) -> str:
     many = "999+" if unread >= 999 else str(unread)
-    return f"{many} ({_some(mentions, 'mention')})" if mentions else many
+    named = ngettext("{count} mention", "{count} mentions", mentions)
+    return f"{many} ({named})" if mentions else many
 
 
 def typing(names: Sequence[str]) -> str:
     """Tell who is typing, in the corner of the input line."""
-    if len(names) > 2:
-        return f"{len(names)} people are typing…"
-    return f"{' and '.join(names)} {'is' if len(names) == 1 else 'are'} typing…"
+    if len(names) == 1:
+        return _("{name} is typing…", name=names[0])
+    if len(names) == 2:
+        return _("{names:list} are typing…", names=names)
+    return ngettext("{count} person is typing…", "{count} people are typing…", len(names))
 
 
 def span(seconds: float) -> str:
-    """Return a duration in words."""
+    """Return a duration in words: in its largest unit of which it has two, or a whole number."""
     seconds = round(seconds)
-    for size, unit in ((86_400, "day"), (3_600, "hour"), (60, "minute")):
-        if seconds >= 2 * size or (seconds >= size and seconds % size == 0):
-            return _some(round(seconds / size), unit)
-    return _some(max(1, seconds), "second")
+    if _fits(seconds, 86_400):
+        return ngettext("{count} day", "{count} days", round(seconds / 86_400))
+    if _fits(seconds, 3_600):
+        return ngettext("{count} hour", "{count} hours", round(seconds / 3_600))
+    if _fits(seconds, 60):
+        return ngettext("{count} minute", "{count} minutes", round(seconds / 60))
+    return ngettext("{count} second", "{count} seconds", max(1, seconds))
 
 
-def _some(count: int, unit: str) -> str:
-    return f"{count} {unit}" if count == 1 else f"{count} {unit}s"
+def _fits(seconds: int, unit_s: int) -> bool:
+    return seconds >= 2 * unit_s or (seconds >= unit_s and seconds % unit_s == 0)

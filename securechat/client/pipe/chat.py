@@ -25,6 +25,7 @@ from securechat.client.ui.interaction import PASSWORD_ANSWERS, Interaction
 from securechat.client.ui.rendering import change_line, elsewhere, tail_line
 from securechat.model import Message
 from securechat.text.sanitize import one_line
+from securechat.translation import translated
 
 
 class PipeChat(PipeSend):
@@ -161,7 +162,7 @@ class PipeChat(PipeSend):
         elif result.notice:
             self.notice(result.notice)
         if result.language and (why := self.network.keep_language(result.language)):
-            self.notice(catalogue.language.not_kept(one_line(why)))
+            self.notice(catalogue.language.not_kept(one_line(translated(why))))
         if result.prefill and not result.refused:
             self.notice(usage("/edit"))
             self.worsen(ClientExit.MESSAGE_REFUSED)
@@ -228,7 +229,7 @@ class PipeChat(PipeSend):
         for message in ui_event.messages:
             self._print(ui_event.key, message, None)
         if ui_event.more:
-            self.notice(catalogue.rooms.MORE)
+            self.notice(catalogue.rooms.MORE())
 
     def _put_more(self, ui_event: events.SearchShown | events.MessageChanged) -> None:
         if isinstance(ui_event, events.SearchShown):

@@ -51,6 +51,7 @@ from securechat.client.ui.interaction import Interaction
 from securechat.client.ui.rendering import TextRow, announcement_rows, local_time_of, notice_rows
 from securechat.text.names import LOBBY
 from securechat.text.sanitize import one_line, visible
+from securechat.translation import translated
 
 POLL_S = 0.2
 """Seconds between looks at the clock while waiting without a prompt: Windows cannot interrupt a longer wait."""
@@ -277,7 +278,7 @@ class Terminal:
         if result.notice:
             self._say(result.notice)
         if result.language and (why := self._network.keep_language(result.language)):
-            self._say(catalogue.language.not_kept(one_line(why)))
+            self._say(catalogue.language.not_kept(one_line(translated(why))))
         if result.prefill:
             self._prefill = result.prefill
         if result.action is not None:
@@ -314,7 +315,7 @@ class Terminal:
             case events.PasswordNeeded(code=code):
                 return notice_rows(catalogue.accounts.password_needed(code, refusal_sentence(ui_event)), columns)
             case events.AnnouncementShown(text, sent_at_ms):
-                clock = local_time_of(sent_at_ms).strftime("%H:%M")
+                clock = catalogue.days.clock(local_time_of(sent_at_ms))
                 return announcement_rows(catalogue.accounts.announcement(clock, visible(text)), columns)
             case events.LoggedIn():
                 return notice_rows(self._greeting(ui_event), columns)

@@ -194,7 +194,7 @@ def _of_account(ui_event: UiEvent) -> str | None:  # noqa: PLR0911 - one row an 
             shown = _certificates(certificates, presented)
             return "\n".join([shown, *([catalogue.accounts.MORE_CERTIFICATES()] if more else [])])
         case events.AnnouncementShown(text, sent_at_ms):
-            return catalogue.accounts.announcement(local_time_of(sent_at_ms).strftime("%H:%M"), one_line(text))
+            return catalogue.accounts.announcement(catalogue.days.clock(local_time_of(sent_at_ms)), one_line(text))
         case events.NoticeShown():
             return refusal_sentence(ui_event)
         case events.StateNotSaved(detail):

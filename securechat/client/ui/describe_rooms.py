@@ -33,11 +33,11 @@ def of_room(ui_event: UiEvent, me: int) -> str | None:  # noqa: PLR0911 - one ro
                 guest=guest,
             )
         case events.ModerationUnconfirmed():
-            return catalogue.rooms.MAYBE_DONE
+            return catalogue.rooms.MAYBE_DONE()
         case events.UnreadShown(items, asked):
             return _unread(items, asked=asked)
         case events.TypingNoticesSet(on):
-            return catalogue.rooms.TYPING_ON if on else catalogue.rooms.TYPING_OFF
+            return catalogue.rooms.TYPING_ON() if on else catalogue.rooms.TYPING_OFF()
         case _:
             return None
 
@@ -116,7 +116,7 @@ def _role(event: events.RoleShown, me: int) -> str:
 
 def _unread(items: tuple[UnreadItem, ...], *, asked: bool) -> str:
     if not items:
-        return catalogue.rooms.ALL_READ
+        return catalogue.rooms.ALL_READ()
     rows = [(_place(item), item.unread, item.mentions) for item in items]
     return catalogue.rooms.unread_list(rows) if asked else catalogue.rooms.unread_line(rows)
 

@@ -34,9 +34,9 @@ from securechat.text.sanitize import one_line, visible
 def before_history(event: events.HistoryShown) -> str:
     """Return what stands above a part of history, or in its place; empty for nothing."""
     if event.history_range is HistoryRange.UNREAD:
-        return catalogue.rooms.UNREAD_BEGINS if event.messages else catalogue.rooms.NOTHING_UNREAD
+        return catalogue.rooms.UNREAD_BEGINS() if event.messages else catalogue.rooms.NOTHING_UNREAD()
     if event.since_ms is None:
-        return "" if event.messages else catalogue.rooms.NOTHING_MORE
+        return "" if event.messages else catalogue.rooms.NOTHING_MORE()
     day = local_day(event.since_ms)
     if not event.messages:
         return catalogue.rooms.no_messages_since(day, "")
@@ -85,7 +85,7 @@ class MessageRows:
                 return self._message(key, message, columns, elsewhere(key, self._core.current, message))
             case events.HistoryLoaded(key, messages) if messages:
                 rows = self._messages(key, messages, columns, elsewhere(key, self._core.current, messages[0]))
-                return rows + (notice_rows(catalogue.rooms.MORE, columns) if ui_event.more else [])
+                return rows + (notice_rows(catalogue.rooms.MORE(), columns) if ui_event.more else [])
             case events.HistoryShown():
                 return self._excerpt(ui_event, columns)
             case events.SearchShown():
@@ -128,7 +128,7 @@ class MessageRows:
             return rows
         room = elsewhere(event.key, self._core.current, event.messages[0])
         rows += self._messages(event.key, event.messages, columns, room)
-        return rows + (notice_rows(catalogue.rooms.MORE, columns) if event.more else [])
+        return rows + (notice_rows(catalogue.rooms.MORE(), columns) if event.more else [])
 
     def _hits(self, event: events.SearchShown, columns: int) -> list[TextRow]:
         rows: list[TextRow] = []
@@ -162,5 +162,5 @@ class MessageRows:
         return announcement_rows(said, columns)
 
     def _name(self, person_id: int, change: Reacted) -> str:
-        unseen = change.name if person_id == change.sender_id else catalogue.rooms.UNKNOWN_MEMBER
+        unseen = change.name if person_id == change.sender_id else catalogue.rooms.UNKNOWN_MEMBER()
         return one_line(self._core.name_of(person_id) or unseen)

@@ -10,7 +10,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from securechat.client import catalogue
-from securechat.client.catalogue.help_pages import PAGES
+from securechat.client.catalogue import help_pages
 from securechat.client.core import actions, events
 from securechat.client.core.client import ClientCore
 from securechat.client.core.events import UiEvent
@@ -241,7 +241,7 @@ class Interaction:
         core = self._core
         match read(line, core.current, core.known_names(), self._numbers, core.me.id):
             case ShowHelp(page):
-                return InputResult(notice=PAGES[page])
+                return InputResult(notice=help_pages.page(page))
             case InputError(why, secret):
                 self.guarded = secret
                 return InputResult(notice=one_line(why), refused=True, secret=secret)

@@ -39,8 +39,6 @@ _BEFORE_HIT = 40
 """Characters of them before the first match."""
 _NARROWEST = 12
 """The fewest cells for text: a narrower terminal is unusable, and a row per character would not help."""
-_RELATIVE_DAYS = {"today": 0, "yesterday": 1}
-_WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 _LIKE_A_DATE = re.compile(r"[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}")
 
 
@@ -77,7 +75,7 @@ def message_rows(
     message: Message, columns: int, *, room: str | None = None, number: int | None = None
 ) -> list[TextRow]:
     """Return the rows of a message; ``room`` is named when it is not the active one."""
-    clock = local_time(message).strftime("%H:%M ")
+    clock = f"{catalogue.days.clock(local_time(message))} "
     mark = _numbered(message, number)
     if message.deleted is not None:
         return _rows(clock, f"{mark}{sender(message, room)}", columns, _dim(mark))
@@ -88,7 +86,7 @@ def quote_row(message: Message | None, number: int, columns: int, *, hidden: boo
     """Return the row above an answer: the quoted message, as far as it is known, on one line."""
     mark = catalogue.rooms.number(number)
     if hidden or message is None:
-        said = f"{mark} {catalogue.rooms.HIDDEN if hidden else catalogue.rooms.EARLIER}"
+        said = f"{mark} {catalogue.rooms.HIDDEN() if hidden else catalogue.rooms.EARLIER()}"
     elif message.deleted is not None:
         said = f"{catalogue.rooms.number(number, _change_mark(message))} {one_line(message.name)}"
     else:
@@ -122,12 +120,12 @@ def _numbered(message: Message, number: int | None) -> str:
 def _change_mark(message: Message) -> str:
     """Return whether a message is edited or deleted, and who did it where it was not its author."""
     if message.deleted is not None:
-        word, by = catalogue.rooms.DELETED, message.deleted_by
-    elif message.edited is not None:
-        word, by = catalogue.rooms.EDITED, message.edited_by
-    else:
-        return ""
-    return word if by is None else catalogue.rooms.changed_by(word, one_line(by.name))
+        by = message.deleted_by
+        return catalogue.rooms.deleted_mark(None if by is None else one_line(by.name))
+    if message.edited is not None:
+        by = message.edited_by
+        return catalogue.rooms.edited_mark(None if by is None else one_line(by.name))
+    return ""
 
 
 def _dim(mark: str) -> list[TextSpan]:
@@ -190,9 +188,9 @@ def change_line(change: MessageChange, *, room: str | None = None, number: int |
     who = f"#{one_line(room)} {one_line(change.name)}" if room else one_line(change.name)
     match change:
         case Edited(text=str(text)):
-            return f"{mark}/{catalogue.rooms.EDITED} {who}: {one_line(text)}"
+            return f"{mark}/{catalogue.rooms.edited_mark(None)} {who}: {one_line(text)}"
         case Deleted():
-            return f"{mark}/{catalogue.rooms.DELETED} {who}"
+            return f"{mark}/{catalogue.rooms.deleted_mark(None)} {who}"
         case _:
             return None
 
@@ -259,14 +257,17 @@ def today() -> dt.date:
 
 def is_day(text: str) -> bool:
     """Tell whether a text is meant as a day for `day_at_ms`, which may not exist."""
-    return _LIKE_A_DATE.fullmatch(text) is not None or text.casefold() in {*_RELATIVE_DAYS, *_WEEKDAYS}
+    if _LIKE_A_DATE.fullmatch(text) is not None:
+        return True
+    return text.casefold() in {*catalogue.days.relative_days(), *catalogue.days.weekdays()}
 
 
 def day_at_ms(date: str) -> int | None:
     """Return when a day begins in this machine's time zone; None when it is not a day.
 
     Args:
-        date: such as 2026-11-20; today or yesterday; or a day of the week, for the last one before today.
+        date: such as 2026-11-20; today or yesterday; or a day of the week, for the last one before today. The names
+            of days are those of English and of the language in use.
     """
     try:
         day = _named_day(date.casefold()) or dt.date.fromisoformat(date)
@@ -276,10 +277,10 @@ def day_at_ms(date: str) -> int | None:
 
 
 def _named_day(word: str) -> dt.date | None:
-    if word in _RELATIVE_DAYS:
-        return today() - dt.timedelta(days=_RELATIVE_DAYS[word])
-    if word in _WEEKDAYS:
-        return today() - dt.timedelta(days=(today().weekday() - _WEEKDAYS.index(word) - 1) % 7 + 1)
+    if (days_ago := catalogue.days.relative_days().get(word)) is not None:
+        return today() - dt.timedelta(days=days_ago)
+    if (weekday := catalogue.days.weekdays().get(word)) is not None:
+        return today() - dt.timedelta(days=(today().weekday() - weekday - 1) % 7 + 1)
     return None
 
 
@@ -315,8 +316,9 @@ def local_time_of(at_ms: int) -> dt.datetime:
 
 
 def local_date(at_ms: int) -> str:
-    """Format date and time of day, for lists."""
-    return local_time_of(at_ms).strftime("%Y-%m-%d %H:%M")
+    """Format date and time of day, for lists; the date is one that can be typed back."""
+    moment = local_time_of(at_ms)
+    return f"{moment:%Y-%m-%d} {catalogue.days.clock(moment)}"
 
 
 def local_day(at_ms: int) -> str:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import ast
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 import securechat.client
 from securechat.client import catalogue
-from securechat.client.catalogue.help_pages import PAGES, usage
+from securechat.client.catalogue.help_pages import PAGES, page, usage
 from securechat.client.core.events.connection import Disconnect, DisconnectReason, EndReason
 from securechat.client.core.events.requests import RejectReason
 from securechat.client.core.refused_hello import FINAL_CLOSINGS
@@ -20,6 +21,14 @@ from securechat.client.ui.commands.parser import COMMANDS
 from securechat.client.ui.rendering import notice_rows
 from securechat.errors import ErrorCode, TlsFailure, TlsProblem
 from securechat.text.refusals import REASONS
+from securechat.translation import LANGUAGES, use
+
+
+@pytest.fixture(autouse=True)
+def _english_again() -> Iterator[None]:
+    yield
+    use("en")
+
 
 CLIENT = Path(securechat.client.__file__).parent
 SOURCES = [*CLIENT.glob("*.py"), *(CLIENT / "ui").rglob("*.py"), *(CLIENT / "terminal").glob("*.py")]
@@ -93,28 +102,32 @@ def test_every_refusal_of_ours_has_a_sentence(reason: RejectReason) -> None:
     assert catalogue.connection.declined(reason, "room", "a rule")
 
 
-@pytest.mark.parametrize("page", PAGES)
-def test_every_page_of_help_fits_a_screen(page: str) -> None:
-    rows = notice_rows(PAGES[page], 80)
-    assert len(rows) == len(PAGES[page].splitlines()), "a row is wrapped"
-    most = 12 if page.startswith("/") else 22
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("name", PAGES)
+def test_every_page_of_help_fits_a_screen(name: str, language: str) -> None:
+    use(language)
+    rows = notice_rows(page(name), 80)
+    assert len(rows) == len(page(name).splitlines()), "a row is wrapped"
+    most = 12 if name.startswith("/") else 22
     assert len(rows) <= most, "24 rows, without the prompt and the line that asked"
 
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_has_a_page_that_begins_with_it(command: str) -> None:
-    assert command in PAGES[command].splitlines()[0]
-    assert set(COMMANDS) == {page for page in PAGES if page.startswith("/")}
+    assert command in page(command).splitlines()[0]
+    assert set(COMMANDS) == {name for name in PAGES if name.startswith("/")}
 
 
 def test_a_page_that_does_not_exist_names_all_that_do() -> None:
     said = catalogue.rooms.no_such_help("nosuch", COMMANDS)
     assert said.endswith("Not found: nosuch")
-    assert all(page in said for page in PAGES)
+    assert all(name in said for name in PAGES)
 
 
 @pytest.mark.parametrize("command", [word for word in COMMANDS if word not in {"/help", "/exit"}])
-def test_every_command_is_explained_and_says_how_it_is_used(command: str) -> None:
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_command_is_explained_and_says_how_it_is_used(command: str, language: str) -> None:
+    use(language)
     assert command in usage(command)
 
 

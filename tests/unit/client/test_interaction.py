@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from securechat.client import catalogue
-from securechat.client.catalogue.help_pages import PAGES
+from securechat.client.catalogue.help_pages import page
 from securechat.client.core import actions, events
 from securechat.client.core.credentials import Credentials
 from securechat.client.core.events.account import AccountAction
@@ -40,7 +40,7 @@ def interaction(*, online: bool = True, can_hide: bool = True, default_name: str
     [
         ("  ", InputResult()),
         ("/rooms", InputResult(actions.AskRooms())),
-        ("/help", InputResult(notice=PAGES[""])),
+        ("/help", InputResult(notice=page(""))),
         ("/edit 1", InputResult(prefill="/edit 1 hullo")),
         ("/history 2026-99-99", InputResult(notice=catalogue.rooms.no_such_day("2026-99-99"), refused=True)),
     ],

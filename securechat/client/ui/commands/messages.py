@@ -42,6 +42,8 @@ def about_messages(word: str, rest: str, current: ConversationId, numbers: LineN
         numbers: the numbers beside messages.
         me: the user's own sender_id.
     """
+    if word == "/search":
+        rest = catalogue.days.search_in_english(rest)
     match word:
         case "/reply":
             return _reply(rest, numbers)
@@ -52,7 +54,7 @@ def about_messages(word: str, rest: str, current: ConversationId, numbers: LineN
         case "/react":
             return _react(rest, numbers, me)
         case "/search" if len(rest) > _LONGEST_QUERY:
-            return InputError(catalogue.rooms.too_long("A search", _LONGEST_QUERY))
+            return InputError(catalogue.rooms.SEARCH_TOO_LONG(most=_LONGEST_QUERY))
         case "/search" if rest:
             return actions.FindMessages(rest)
         case "/more" if not rest:
@@ -85,7 +87,7 @@ def _reply(rest: str, numbers: LineNumbers) -> ParsedInput:
 def _edit(rest: str, current: ConversationId, numbers: LineNumbers, me: int) -> ParsedInput:
     named, text = _named(rest, numbers)
     if named is None:
-        named, text = numbers.last_own(current, me) or InputError(catalogue.rooms.NO_OWN_LINE), rest
+        named, text = numbers.last_own(current, me) or InputError(catalogue.rooms.NO_OWN_LINE()), rest
         if not rest:
             return _prefill(named)
     if isinstance(named, InputError):
@@ -108,7 +110,7 @@ def _prefill(named: NumberedMessage | InputError) -> ParsedInput:
 def _delete(rest: str, current: ConversationId, numbers: LineNumbers, me: int) -> ParsedInput:
     named, text = _named(rest, numbers)
     if named is None and not rest:
-        named = numbers.last_own(current, me) or InputError(catalogue.rooms.NO_OWN_LINE)
+        named = numbers.last_own(current, me) or InputError(catalogue.rooms.NO_OWN_LINE())
     if isinstance(named, InputError):
         return named
     if named is None or text:
@@ -145,6 +147,7 @@ def _around(rest: str, numbers: LineNumbers) -> ParsedInput:
 
 
 def _history(rest: str, current: ConversationId) -> ParsedInput:
+    rest = catalogue.days.joined_name(rest)
     first, *more = rest.split(maxsplit=1) or [""]
     target = more[0].strip() if more else current
     if is_day(first):

@@ -50,7 +50,7 @@ def about_rooms(word: str, rest: str, here: str, known: Iterable[str]) -> Parsed
         case "/topic" if not rest:
             return actions.AskRoomSettings(here, topic_only=True)
         case "/topic" if len(rest) > _LONGEST_TOPIC:
-            return InputError(catalogue.rooms.too_long("A topic", _LONGEST_TOPIC))
+            return InputError(catalogue.rooms.TOPIC_TOO_LONG(most=_LONGEST_TOPIC))
         case "/topic":
             return actions.ChangeRoomSettings(SetRoom(0, here, topic="" if rest == '""' else rest))
         case "/room" if not rest:
@@ -137,7 +137,7 @@ def _order(here: str, word: str, rest: str, known: Iterable[str]) -> ParsedInput
     if not name or len(name) > _LONGEST_NAME:
         return InputError(usage(word))
     if len(more) > _LONGEST_REASON:
-        return InputError(catalogue.rooms.too_long("A reason", _LONGEST_REASON))
+        return InputError(catalogue.rooms.REASON_TOO_LONG(most=_LONGEST_REASON))
     if seconds is not None and not 0 < seconds <= _MOST_S:
         return InputError(catalogue.rooms.duration_too_long(_MOST_S))
     return actions.ModerateMember(here, verb, name, seconds, more)
