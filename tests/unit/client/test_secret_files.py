@@ -64,7 +64,7 @@ def test_a_file_without_a_password_is_refused(path: Path, content: bytes, why: s
 def test_a_file_that_is_not_there_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigError) as caught:
         read_password_file(tmp_path / "nowhere")
-    assert "no such file" in caught.value.reason
+    assert "No such file" in caught.value.reason
 
 
 # --- A certificate to add ---------------------------------------------------------------------------------------------
@@ -106,7 +106,7 @@ def split(path: Path) -> tuple[bytes, bytes]:
 @pytest.mark.parametrize(
     ("damage", "said"),
     [
-        ("nowhere", "no such file"),
+        ("nowhere", "No such file"),
         ("no key", "holds no private key; put it in the same file or beside it as"),
         ("sealed", "the private key is encrypted"),
         ("another key", "does not belong to the first certificate"),
