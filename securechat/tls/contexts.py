@@ -32,7 +32,7 @@ from securechat.tls.pem_bundle import Bundle, fingerprint, read_bundle
 from securechat.tls.private_files import bad_file
 from securechat.tls.server_certificate import certificates_in
 from securechat.tls.verify_errors import verify_words
-from securechat.translation import Sentence
+from securechat.translation import Sentence, system_error
 
 NATIVE_ALPN = "securechat/1"
 """This protocol's name in the TLS handshake (RFC 7301)."""
@@ -286,7 +286,7 @@ def handshake_in_memory(
     for _turn in range(4):
         waiting = [end for end in waiting if not _advance(end)]
     if waiting:
-        raise ssl.SSLError("the handshake in memory did not end")
+        raise ssl.SSLError(Sentence("the handshake did not end"))
     return server_end, client_end
 
 
@@ -430,11 +430,14 @@ def _pem(certificate: x509.Certificate) -> str:
 
 def _no_passphrase() -> NoReturn:
     # Without a callback OpenSSL would ask the terminal, and a server without a terminal would hang.
-    raise ssl.SSLError("the private key is encrypted")
+    raise ssl.SSLError(Sentence("the private key is encrypted"))
 
 
-def _openssl_words(error: Exception) -> str:
+def _openssl_words(error: OSError) -> str:
     if isinstance(error, ssl.SSLCertVerificationError):
         return verify_words(error)
     reason = getattr(error, "reason", None)
-    return str(reason).lower().replace("_", " ") if reason else str(error)
+    if reason:
+        return str(reason).lower().replace("_", " ")
+    ours = error.args[0] if error.args else ""  # str() of an SSLError with a text alone is a tuple's
+    return ours if isinstance(ours, str) and ours else system_error(error)

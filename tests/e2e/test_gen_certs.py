@@ -184,6 +184,10 @@ def test_in_a_fresh_checkout_one_sentence_names_the_command_that_works(checkout:
     done = run_without(package, checkout, "--client", "ci bot")
     assert "`python3 tools/dev.py certs --client 'ci bot'`" in refused(done)
     assert package in done.stderr
+    done = run_without(package, checkout, "--lang", "id")
+    assert f"{package} belum terpasang untuk Python ini. Jalankan `python3 tools/dev.py certs --lang id`" in refused(
+        done
+    )
 
 
 @pytest.mark.skipif(os.name == "nt", reason="links and scripts as POSIX has them")
