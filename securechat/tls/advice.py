@@ -23,6 +23,7 @@ class ProblemSentence(Sentence):
 
     def __new__(cls, what: str, advice: str) -> ProblemSentence:
         """Join the two."""
+        # Translators: what is wrong, and what to do about it; the semicolon stays, because tables split there
         made = super().__new__(cls, N_("{what}; {advice}"), what=what, advice=advice)
         assert isinstance(made, ProblemSentence)
         made.what, made.advice = what, advice

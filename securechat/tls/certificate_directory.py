@@ -132,6 +132,7 @@ def load_authority(directory: Path, *, now: dt.datetime | None = None) -> Issuer
             Sentence("is missing, so nothing can be signed under {ca}", ca=CA_FILE),
             Sentence("put it back, or start anew: {new_ca}", new_ca=_NEW_CA),
         )
+    # Translators: after "ca.key: holds no private key"
     key = parse_key(key_path, read_pem(key_path), missing=Sentence("put it back"))
     if not isinstance(key, ec.EllipticCurvePrivateKey) or not key_matches(certificate, key):
         raise bad_file(key_path, Sentence("does not belong to {ca}", ca=CA_FILE), _put_the_right_one_back())

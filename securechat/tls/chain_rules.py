@@ -161,10 +161,12 @@ def _problems(bundle: Bundle, now: dt.datetime) -> Iterator[str]:
     if bundle.not_after <= now:
         yield ProblemSentence(Sentence("the certificate expired on {day:date}", day=bundle.not_after), renewal(bundle))
     yield from _problems_of_leaf(leaf)
+    # Translators: the subject of "{named} has an RSA key of {bits} bits" and the like
     yield from _weak_keys(leaf, Sentence("the certificate"))
     if len(path) == 1:
         yield from _problem_of_cut_file(bundle)
     for below, signer in pairwise(path):
+        # Translators: the subject of "{named} expired on {day:date}" and the like; "it" is the file
         named = Sentence("the CA certificate in it ({name})", name=common_name(signer.subject))
         flaw = flaw_of_authority(signer)
         if flaw is not None:
@@ -235,6 +237,7 @@ def _names_no_host(kinds: Sequence[Sentence]) -> Sentence:
         )
     joined = kinds[0]
     for kind in kinds[1:]:
+        # Translators: joins the items of a list, such as "a URI, an e-mail address"
         joined = Sentence("{before}, {kind}", before=joined, kind=kind)
     return Sentence(
         "the certificate names no host, and clients look for a DNS name or an IP address in its subjectAltName"

@@ -27,6 +27,7 @@ def bad_file(path: Path, why: str, advice: str = "") -> TlsFailure:
         why: what is wrong with it, as it stands after a colon.
         advice: what to do about it.
     """
+    # Translators: a file and what is wrong with it, such as "ca.pem: is no CA certificate"
     what = Sentence("{path}: {why}", path=path, why=why)
     return TlsFailure(TlsProblem.BAD_FILE, ProblemSentence(what, advice) if advice else what)
 
