@@ -14,6 +14,14 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))  # a checkout works without being installed
 
+from securechat.translation import _, chosen, translated, use  # noqa: E402
+
+
+def speak() -> None:
+    """Choose the language of the person, before anything is installed that could do it."""
+    language, _problem = chosen(sys.argv[1:])
+    use(language)
+
 
 def run_in_venv(missing: str) -> int:
     """Run this again with the Python of the checkout's ``.venv``; returns its exit code.
@@ -30,12 +38,16 @@ def run_in_venv(missing: str) -> int:
         except OSError:
             pass  # dev.py repairs it
     instead = shlex.join(["python3", "tools/dev.py", "certs", *sys.argv[1:]])
-    print(f"gen_certs: {missing} is not installed for this Python. Run `{instead}`, which installs it", file=sys.stderr)
+    speak()
+    sentence = _(
+        "{module} is not installed for this Python. Run `{command}`, which installs it", module=missing, command=instead
+    )
+    print(f"gen_certs: {sentence}", file=sys.stderr)
     return 1
 
 
 try:
-    from securechat.admin.certificate_options import ABOUT, add_options
+    from securechat.admin.certificate_options import add_options
     from securechat.admin.certificates import make
     from securechat.cli.process import run
     from securechat.errors import Refusal, TlsFailure
@@ -61,12 +73,12 @@ def certificates(argv: list[str] | None) -> int:
         if options.dir.is_relative_to(Path.cwd()):
             options.dir = options.dir.relative_to(Path.cwd())  # what is printed is short enough to be typed
     try:
-        _, lines = make(options)
+        _record, lines = make(options)
     except Refusal as refusal:
         print(f"gen_certs: {translated(refusal.sentence)}", file=sys.stderr)
         return 1
     except (TlsFailure, ValueError) as error:
-        print(f"gen_certs: {error}", file=sys.stderr)
+        print(f"gen_certs: {translated(error)}", file=sys.stderr)
         return 1
     print("\n".join(lines))
     return 0
@@ -77,10 +89,12 @@ def build_parser() -> argparse.ArgumentParser:
     from_dev = os.environ.get("SECURECHAT_BANNER") == "dev"
     parser = argparse.ArgumentParser(
         prog=command(Program.CERTIFICATES) if from_dev else "python3 tools/gen_certs.py",
-        description=f"{ABOUT[0].upper()}{ABOUT[1:]}.",
+        description=_(
+            "Make a CA and a server certificate for this machine, or renew the certificate under the same CA."
+        ),
     )
     parser.add_argument(
-        "--version", action="version", version=version(Program.CERTIFICATES), help="print the version, and end"
+        "--version", action="version", version=version(Program.CERTIFICATES), help=_("print the version, and end")
     )
     add_language_flag(parser)
     add_options(parser, CERTS, "certs/")

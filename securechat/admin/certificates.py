@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from securechat.programs import Program, command
+from securechat.text.sanitize import width
 from securechat.tls.certificate_directory import (
     CA_FILE,
     CA_KEY_FILE,
@@ -25,6 +26,7 @@ from securechat.tls.certificate_directory import (
 from securechat.tls.client_certificates import fingerprint_of_file
 from securechat.tls.hostnames import parse_names
 from securechat.tls.pem_bundle import Bundle, fingerprint
+from securechat.translation import Sentence, _, pgettext, translated
 
 if TYPE_CHECKING:
     from securechat.admin.context import CommandContext
@@ -50,7 +52,7 @@ def certs(context: CommandContext) -> AdminExit:
     except Refusal as refusal:
         raise AdminFailure(AdminExit.REFUSED, refusal.sentence) from refusal
     except (TlsFailure, ValueError) as error:
-        raise AdminFailure(AdminExit.REFUSED, str(error)) from error
+        raise AdminFailure(AdminExit.REFUSED, translated(error)) from error
     context.output.record(record, lines)
     return AdminExit.OK
 
@@ -105,7 +107,7 @@ def make(options: argparse.Namespace, running: RunningServer | None = None) -> t
     if options.client is not None:
         return _make_client(options)
     if options.days is not None:
-        raise ValueError("--days is for client certificates. Use it with --client NAME")
+        raise ValueError(Sentence("--days is for client certificates. Use it with --client NAME"))
     return _make_server(options, running)
 
 
@@ -124,7 +126,7 @@ def _make_server(options: argparse.Namespace, running: RunningServer | None) -> 
     new_ca = done.new_ca or options.new_ca
     lines = _server_lines(done, options.dir, new_ca=new_ca, running=running)
     if options.new_ca:
-        lines += ["", "The CA is new. Clients refuse this server until they have the new ca.pem or pin"]
+        lines += ["", _("The CA is new. Clients refuse this server until they have the new ca.pem or pin")]
     return _record(done.bundle.path, done.bundle.not_after, done.ca_fingerprint) | {
         "names": [*done.bundle.names.dns, *map(str, done.bundle.names.ips)],
         "new_ca": new_ca,
@@ -137,36 +139,57 @@ def _server_lines(done: Ensured, directory: Path, *, new_ca: bool, running: Runn
     lines = []
     if new_ca:
         lines += [
-            f"Wrote {directory / CA_FILE}: the CA certificate, for every client",
-            f"Wrote {directory / CA_KEY_FILE}: the CA's private key. Keep it secret",
+            _("Wrote {path}: the CA certificate, for every client", path=directory / CA_FILE),
+            _("Wrote {path}: the CA's private key. Keep it secret", path=directory / CA_KEY_FILE),
         ]
     if done.reasons:
-        lines += [f"Wrote {done.bundle.path}: the server's certificate and private key. Keep it on the server"]
+        lines += [
+            _("Wrote {path}: the server's certificate and private key. Keep it on the server", path=done.bundle.path)
+        ]
     else:
-        lines += [f"The certificate {done.bundle.path} is still valid. Nothing was written"]
-    chat = f"--ca {directory / CA_FILE}"
+        lines += [_("The certificate {path} is still valid. Nothing was written", path=done.bundle.path)]
+    chat = command(Program.CLIENT, f"--ca {directory / CA_FILE}")
     return [
         *lines,
         "",
-        f"  names    {done.bundle.names}",
-        f"  valid    until {done.bundle.not_after:%Y-%m-%d} (renew by running this again)",
-        f"  CA       {done.ca_fingerprint}",
+        *_facts(
+            (pgettext("of a certificate", "names"), str(done.bundle.names)),
+            (
+                pgettext("of a certificate", "valid"),
+                _("until {end:date} (renew by running this again)", end=done.bundle.not_after),
+            ),
+            ("CA", done.ca_fingerprint),
+        ),
         "",
-        f"Next: {_next_step(done, running)}",
-        f"Then: {command(Program.CLIENT, chat)}",
+        _next_step(done, running),
+        _("Then: {command}", command=chat),
     ]
+
+
+def _facts(*facts: tuple[str, str]) -> list[str]:
+    """Lay lines out in two columns, the first of at least eight cells."""
+    column = max(8, *(width(label) + 1 for label, _shown in facts))
+    return [f"  {label}{' ' * (column - width(label))} {shown}" for label, shown in facts]
 
 
 def _next_step(done: Ensured, running: RunningServer | None) -> str:
     """Return what makes the certificate count."""
     serve = command(Program.SERVER, f"--cert {done.bundle.path}")
     if running is None:
-        return serve
+        return _("Next: {command}", command=serve)
     if not _is_same_file(running.certificate, done.bundle.path):
-        return f"stop the running server (process {running.pid}), which uses {running.certificate}, and start {serve}"
+        return _(
+            "Next: stop the running server (process {pid}), which uses {path}, and start {command}",
+            pid=running.pid,
+            path=running.certificate,
+            command=serve,
+        )
     if not done.reasons and running.uses(done.bundle, done.ca_fingerprint):
-        return f"nothing. The running server (process {running.pid}) uses this certificate"
-    return f"kill -HUP {running.pid}  (the running server takes the certificate for new connections, and ends none)"
+        return _("Next: nothing. The running server (process {pid}) uses this certificate", pid=running.pid)
+    return _(
+        "Next: kill -HUP {pid}  (the running server takes the certificate for new connections, and ends none)",
+        pid=running.pid,
+    )
 
 
 def _is_same_file(one: Path, other: Path) -> bool:
@@ -185,22 +208,29 @@ def _make_client(options: argparse.Namespace) -> tuple[dict[str, Any], list[str]
     issuer = load_authority(options.dir)
     if issuer is None:
         raise ValueError(
-            f"The file {options.dir / CA_FILE} is missing. Make the CA first by running this without --client"
+            Sentence(
+                "The file {path} is missing. Make the CA first by running this without --client",
+                path=options.dir / CA_FILE,
+            )
         )
     lifetime = CLIENT_LIFETIME if options.days is None else dt.timedelta(days=options.days)
     bundle = issue_client(options.dir, issuer, name, lifetime=lifetime, force=options.force)
     shown = f'"{name}"' if " " in name else name
+    chat = command(Program.CLIENT, f"--cert {bundle.path} --name {shown}")
     record = _record(bundle.path, bundle.not_after, fingerprint(issuer.certificate))
     return record | {"client": name, "key": fingerprint_of_file(bundle.path)}, [
-        f"Wrote {bundle.path}: certificate and private key, for {shown} only",
+        _("Wrote {path}: certificate and private key, for {name} only", path=bundle.path, name=shown),
         "",
-        f"  valid    until {bundle.not_after:%Y-%m-%d}",
-        f"  CA       {fingerprint(issuer.certificate)}",
-        f"  key      {fingerprint_of_file(bundle.path)}",
+        *_facts(
+            (pgettext("of a certificate", "valid"), _("until {end:date}", end=bundle.not_after)),
+            ("CA", fingerprint(issuer.certificate)),
+            (pgettext("of a certificate", "key"), fingerprint_of_file(bundle.path)),
+        ),
         "",
-        f"Next: give {bundle.path.name} to {shown} privately, with {CA_FILE}",
-        f"Then: {command(Program.CLIENT, f'--cert {bundle.path} --name {shown}')}",
-        "      log in once with the password and type /cert add. After that the certificate logs in",
+        _("Next: give {file} to {name} privately, with {ca}", file=bundle.path.name, name=shown, ca=CA_FILE),
+        _("Then: {command}", command=chat),
+        " " * width(_("Then: {command}", command=""))
+        + _("log in once with the password and type /cert add. After that the certificate logs in"),
     ]
 
 

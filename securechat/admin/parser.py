@@ -265,7 +265,7 @@ def _add_files(command: _Commands) -> None:
         "drop the damaged end of the journal, after copying it; the server must be stopped",
     )
     recover.add_argument("--yes", action="store_true", help="do not ask")
-    certs = command("certs", _later("certificates", "certs"), certificate_options.ABOUT)
+    certs = command("certs", _later("certificates", "certs"), str(certificate_options.ABOUT))
     certificate_options.add_options(certs, None, "that of the server's server.pem, or certs/")
     check = command(
         "check",

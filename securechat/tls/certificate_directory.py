@@ -21,6 +21,7 @@ from msgspec import Struct
 
 from securechat.errors import TlsFailure
 from securechat.text.counts import counted
+from securechat.tls.advice import ProblemSentence
 from securechat.tls.hostnames import Names
 from securechat.tls.issuing import (
     CLIENT_LIFETIME,
@@ -43,6 +44,7 @@ from securechat.tls.pem_bundle import (
     read_bundle,
 )
 from securechat.tls.private_files import PUBLIC_MODE, SECRET_MODE, bad_file, read_pem, write_pem
+from securechat.translation import Sentence
 
 CA_FILE = "ca.pem"
 CA_KEY_FILE = "ca.key"
@@ -54,7 +56,7 @@ RENEWAL_MARGIN = dt.timedelta(days=30)
 _MAX_NAMES = 100
 """Bounds the certificate of a laptop that joins a new network every day; 100 names are about 1.5 KiB."""
 
-_NEW_CA = "--new-ca makes a new CA, and every client must then get the new ca.pem or pin"
+_NEW_CA = Sentence("--new-ca makes a new CA, and every client must then get the new ca.pem or pin")
 
 
 class Ensured(Struct, frozen=True):
@@ -62,7 +64,7 @@ class Ensured(Struct, frozen=True):
 
     Args:
         bundle: the certificate now in ``server.pem``.
-        reasons: why it was issued just now, one sentence each; empty when the existing one was still good.
+        reasons: why it was issued just now, one English sentence each; empty when the existing one was still good.
         ca_fingerprint: ``sha256:…`` of the CA.
         new_ca: whether the CA was made just now.
     """
@@ -92,7 +94,7 @@ def create_authority(directory: Path, *, now: dt.datetime | None = None, replace
     if not replace:
         for name in (CA_KEY_FILE, CA_FILE):
             if (directory / name).exists():
-                raise bad_file(directory / name, f"exists already and is not overwritten; {_NEW_CA}")
+                raise bad_file(directory / name, Sentence("exists already and is not overwritten"), _NEW_CA)
     issuer = new_authority(now or utc_now())
     # Key first: a crash in between leaves a key that no client trusts yet, never a trusted CA that cannot sign.
     write_pem(directory / CA_KEY_FILE, key_pem(issuer.key), mode=SECRET_MODE, replace=replace)
@@ -116,20 +118,30 @@ def load_authority(directory: Path, *, now: dt.datetime | None = None) -> Issuer
     if not ca_path.exists():
         raise bad_file(
             ca_path,
-            f"is missing while {CA_KEY_FILE} is there: an earlier run was cut short, or {CA_FILE} was moved;"
-            f" put it back, or start anew: {_NEW_CA}",
+            Sentence(
+                "is missing while {key} is there: an earlier run was cut short, or {ca} was moved",
+                key=CA_KEY_FILE,
+                ca=CA_FILE,
+            ),
+            Sentence("put it back, or start anew: {new_ca}", new_ca=_NEW_CA),
         )
     certificate = parse_certificates(ca_path, read_pem(ca_path))[0]
     if not key_path.exists():
         raise bad_file(
             key_path,
-            f"is missing, so nothing can be signed under {CA_FILE}; put it back, or start anew: {_NEW_CA}",
+            Sentence("is missing, so nothing can be signed under {ca}", ca=CA_FILE),
+            Sentence("put it back, or start anew: {new_ca}", new_ca=_NEW_CA),
         )
-    key = parse_key(key_path, read_pem(key_path), missing="put it back")
+    # Translators: after "ca.key: holds no private key"
+    key = parse_key(key_path, read_pem(key_path), missing=Sentence("put it back"))
     if not isinstance(key, ec.EllipticCurvePrivateKey) or not key_matches(certificate, key):
-        raise bad_file(key_path, f"does not belong to {CA_FILE}; put the right one back, or start anew: {_NEW_CA}")
+        raise bad_file(key_path, Sentence("does not belong to {ca}", ca=CA_FILE), _put_the_right_one_back())
     _check_authority(ca_path, certificate, now or utc_now())
     return Issuer(certificate, key)
+
+
+def _put_the_right_one_back() -> Sentence:
+    return Sentence("put the right one back, or start anew: {new_ca}", new_ca=_NEW_CA)
 
 
 def issue_server(
@@ -180,7 +192,7 @@ def issue_client(
     """
     path = directory / client_file_name(name)
     if path.exists() and not force:
-        raise bad_file(path, "exists already and is not overwritten; --force replaces it")
+        raise bad_file(path, Sentence("exists already and is not overwritten"), _force())
     leaf = new_client_leaf(issuer, name, now or utc_now(), lifetime)
     write_pem(path, leaf.to_pem(), mode=SECRET_MODE, replace=force)
     return read_bundle(path)
@@ -196,7 +208,7 @@ def client_file_name(name: str) -> str:
         ValueError: empty, over 64 characters, or unprintable.
     """
     if not name.strip() or len(name) > 64 or not name.isprintable():
-        raise ValueError("a client name is 1 to 64 printable characters")
+        raise ValueError(Sentence("A client name is 1 to 64 printable characters"))
     spaced = name.replace(" ", "_")
     plain = re.sub(r"[^A-Za-z0-9._-]", "_", spaced)
     return f"client-{plain}.pem" if plain == spaced else f"client-{plain}-{_digits(name)}.pem"
@@ -204,6 +216,10 @@ def client_file_name(name: str) -> str:
 
 def _digits(name: str) -> str:
     return hashlib.sha256(name.encode()).hexdigest()[:8]
+
+
+def _force() -> Sentence:
+    return Sentence("--force replaces it")
 
 
 def needs_renewal(
@@ -218,7 +234,7 @@ def needs_renewal(
         margin: time before its end from which it is due.
 
     Returns:
-        One sentence per reason, none when it is still good.
+        One sentence per reason, for programs: in English; none when it is still good.
     """
     reasons = []
     if bundle.not_before > now:
@@ -300,14 +316,18 @@ def _limited(names: Names) -> Names:
 
 def _check_authority(path: Path, certificate: x509.Certificate, now: dt.datetime) -> None:
     if not is_authority(certificate):
-        raise bad_file(path, f"is no CA certificate; put the right one back, or start anew: {_NEW_CA}")
+        raise bad_file(path, Sentence("is no CA certificate"), _put_the_right_one_back())
     if now >= certificate.not_valid_after_utc:
-        raise bad_file(path, f"the CA expired on {certificate.not_valid_after_utc:%Y-%m-%d}; {_NEW_CA}")
+        raise bad_file(path, Sentence("the CA expired on {day:date}", day=certificate.not_valid_after_utc), _NEW_CA)
     if now < certificate.not_valid_before_utc:
         raise bad_file(
             path,
-            f"the CA is valid from {certificate.not_valid_before_utc:%Y-%m-%d %H:%M} UTC on, but the clock of this"
-            f" machine says {now:%Y-%m-%d %H:%M} UTC; set the clock right",
+            Sentence(
+                "the CA is valid from {begin:moment} UTC on, but the clock of this machine says {now:moment} UTC",
+                begin=certificate.not_valid_before_utc,
+                now=now,
+            ),
+            Sentence("set the clock right"),
         )
 
 
@@ -315,6 +335,6 @@ def _check_ours(path: Path, authority: x509.Certificate) -> None:
     try:
         ours = issued_by(read_bundle(path).leaf, authority)
     except TlsFailure as failure:
-        raise TlsFailure(failure.problem, f"{failure.detail}; --force replaces it") from failure
+        raise TlsFailure(failure.problem, ProblemSentence(failure.detail, _force())) from failure
     if not ours:
-        raise bad_file(path, f"was not issued by {CA_FILE} and is not overwritten; --force replaces it")
+        raise bad_file(path, Sentence("was not issued by {ca} and is not overwritten", ca=CA_FILE), _force())

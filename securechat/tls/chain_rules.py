@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import datetime as dt
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from pathlib import Path
 
@@ -20,16 +20,18 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from securechat.errors import TlsFailure
 from securechat.programs import Program, command
+from securechat.tls.advice import ProblemSentence, in_two
 from securechat.tls.issuing import CA_NAME
 from securechat.tls.pem_bundle import Bundle, certificate_names, is_authority, issued_by, parse_certificates
 from securechat.tls.private_files import bad_file, read_pem
+from securechat.translation import Sentence
 
 _LEAST_RSA_BITS = 2048
 """As OpenSSL's security level 2 requires, the default of Debian and CPython (SSL_CTX_set_security_level(3))."""
 _CURVES = ("secp256r1", "secp384r1", "secp521r1")
 """The curves of RFC 8446 section 4.2.3; certificates on others have no signature scheme in TLS 1.3."""
 _WEAK_HASHES = (hashes.MD5, hashes.SHA1)
-_KEY_USAGE = "keyUsage=critical,keyCertSign,cRLSign"
+_WITH_KEY_USAGE = "-addext keyUsage=critical,keyCertSign,cRLSign"
 _WARN = dt.timedelta(days=30)
 _FOREIGN_SHARE = 6
 """A foreign certificate is late in the last sixth of its life: certbot renews 90 days at 30 left, and 6 days at 3."""
@@ -47,10 +49,10 @@ def require_usable(bundle: Bundle, now: dt.datetime) -> None:
     """
     problem = next(_problems(bundle, now), None)
     if problem is not None:
-        raise bad_file(bundle.path, problem)
+        raise bad_file(bundle.path, *in_two(problem))
 
 
-def doubts(bundle: Bundle) -> Iterator[str]:
+def doubts(bundle: Bundle) -> Iterator[ProblemSentence]:
     """Tell why some clients may be unable to verify a certificate that is otherwise good.
 
     Args:
@@ -59,15 +61,24 @@ def doubts(bundle: Bundle) -> Iterator[str]:
     path = signing_path(bundle)
     if len(path) == 1 and not is_self_signed(path[0]):
         issuer = common_name(bundle.leaf.issuer)
-        yield (
-            f"{bundle.path} holds no certificate of its issuer, {issuer}. If that is an intermediate CA, clients cannot"
-            " verify this server; use the file with the chain (certbot's fullchain.pem)"
+        yield ProblemSentence(
+            Sentence(
+                "{path} holds no certificate of its issuer, {issuer}. If that is an intermediate CA, clients cannot"
+                " verify this server",
+                path=bundle.path,
+                issuer=issuer,
+            ),
+            Sentence("use the file with the chain (certbot's fullchain.pem)"),
         )
     as_names = [name for name in bundle.names.dns if _is_address(name)]
     if as_names:
-        yield (
-            f"{bundle.path} names the address {as_names[0]} as a DNS name, which clients ignore; it must be an IP entry"
-            " of subjectAltName (IP:...)"
+        yield ProblemSentence(
+            Sentence(
+                "{path} names the address {address} as a DNS name, which clients ignore",
+                path=bundle.path,
+                address=as_names[0],
+            ),
+            Sentence("it must be an IP entry of subjectAltName (IP:...)"),
         )
 
 
@@ -96,7 +107,7 @@ def is_self_signed(certificate: x509.Certificate) -> bool:
 def common_name(name: x509.Name) -> str:
     """Return the common name, or the whole name where there is none."""
     found = name.get_attributes_for_oid(NameOID.COMMON_NAME)
-    return str(found[0].value) if found else name.rfc4514_string() or "an unnamed CA"
+    return str(found[0].value) if found else name.rfc4514_string() or Sentence("an unnamed CA")
 
 
 def made_here(certificate: x509.Certificate) -> bool:
@@ -110,12 +121,12 @@ def is_late(bundle: Bundle, now: dt.datetime) -> bool:
     return left < (_WARN if made_here(bundle.leaf) else min(_WARN, life / _FOREIGN_SHARE))
 
 
-def renewal(bundle: Bundle) -> str:
+def renewal(bundle: Bundle) -> Sentence:
     """Say how this certificate is renewed: with the program's own command, or with that of its CA."""
     if made_here(bundle.leaf):
         makes_one = command(Program.CERTIFICATES, f"--dir {shlex.quote(str(bundle.path.parent))}")
-        return f"renew it with `{makes_one}`"
-    return f"renew it with what made it (its CA is {common_name(bundle.leaf.issuer)})"
+        return Sentence("renew it with `{command}`", command=makes_one)
+    return Sentence("renew it with what made it (its CA is {issuer})", issuer=common_name(bundle.leaf.issuer))
 
 
 def claims_authority(certificate: x509.Certificate) -> bool:
@@ -126,37 +137,42 @@ def claims_authority(certificate: x509.Certificate) -> bool:
         return False
 
 
-def flaw_of_authority(certificate: x509.Certificate) -> str | None:
+def flaw_of_authority(certificate: x509.Certificate) -> Sentence | None:
     """Say why a certificate is refused as a CA's by the strict rules, with the remedy; None when it is good."""
     if not claims_authority(certificate):
-        return "it is no CA certificate (basicConstraints CA:TRUE is missing)"
+        return Sentence("it is no CA certificate (basicConstraints CA:TRUE is missing)")
     if not is_authority(certificate):
-        return (
-            "it has no keyUsage with keyCertSign, which RFC 5280 section 4.2.1.3 requires; make the CA anew with"
-            f" -addext {_KEY_USAGE}"
+        return ProblemSentence(
+            Sentence("it has no keyUsage with keyCertSign, which RFC 5280 section 4.2.1.3 requires"),
+            Sentence("make the CA anew with {options}", options=_WITH_KEY_USAGE),
         )
     return None
 
 
 def _problems(bundle: Bundle, now: dt.datetime) -> Iterator[str]:
+    """Find what clients would refuse: clauses that stand after the file's name, most with advice."""
     leaf, path = bundle.leaf, signing_path(bundle)
     ours = command(Program.CERTIFICATES)
     if is_self_signed(leaf):
-        yield (
-            f"the certificate is self-signed, and clients verify a server by a CA; make a CA and a certificate with"
-            f" `{ours}`, or use one that a CA issued"
+        yield ProblemSentence(
+            Sentence("the certificate is self-signed, and clients verify a server by a CA"),
+            Sentence("make a CA and a certificate with `{command}`, or use one that a CA issued", command=ours),
         )
     if bundle.not_after <= now:
-        yield f"the certificate expired on {bundle.not_after:%Y-%m-%d}; {renewal(bundle)}"
+        yield ProblemSentence(Sentence("the certificate expired on {day:date}", day=bundle.not_after), renewal(bundle))
     yield from _problems_of_leaf(leaf)
-    yield from _weak_keys(leaf, "the certificate")
+    # Translators: the subject of "{named} has an RSA key of {bits} bits" and the like
+    yield from _weak_keys(leaf, Sentence("the certificate"))
     if len(path) == 1:
         yield from _problem_of_cut_file(bundle)
     for below, signer in pairwise(path):
-        named = f"the CA certificate in it ({common_name(signer.subject)})"
+        # Translators: the subject of "{named} expired on {day:date}" and the like; "it" is the file
+        named = Sentence("the CA certificate in it ({name})", name=common_name(signer.subject))
         flaw = flaw_of_authority(signer)
         if flaw is not None:
-            yield f"{named} is refused by every client: {flaw}"
+            why, advice = in_two(flaw)
+            what = Sentence("{named} is refused by every client: {why}", named=named, why=why)
+            yield ProblemSentence(what, advice) if advice else what
         yield from _weak_keys(signer, named)
         yield from _outside_validity(signer, named, now)
         if isinstance(below.signature_hash_algorithm, _WEAK_HASHES):
@@ -166,24 +182,29 @@ def _problems(bundle: Bundle, now: dt.datetime) -> Iterator[str]:
 
 
 def _problems_of_leaf(leaf: x509.Certificate) -> Iterator[str]:
-    anew = "make it anew with -addext subjectAltName=DNS:chat.example.org"
+    anew = "-addext subjectAltName=DNS:chat.example.org"
     try:
         names = leaf.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     except x509.ExtensionNotFound:
-        yield f"the certificate has no subjectAltName, and clients ignore the common name (RFC 9525); {anew}"
+        yield ProblemSentence(
+            Sentence("the certificate has no subjectAltName, and clients ignore the common name (RFC 9525)"),
+            Sentence("make it anew with {options}", options=anew),
+        )
     else:
         if not _names_a_host(leaf):
-            kinds = ", ".join(dict.fromkeys(_kind_of(name) for name in names)) or "nothing"
-            yield (
-                f"the certificate names no host, and clients look for a DNS name or an IP address in its subjectAltName"
-                f" (RFC 9525), which holds {kinds}; {anew}, or IP:192.168.1.10"
+            yield ProblemSentence(
+                _names_no_host(list(dict.fromkeys(_kind_of(name) for name in names))),
+                Sentence("make it anew with {options}, or {other}", options=anew, other="IP:192.168.1.10"),
             )
     try:
         purposes = leaf.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
     except x509.ExtensionNotFound:
         return
     if ExtendedKeyUsageOID.SERVER_AUTH not in purposes:
-        yield "the certificate is not for servers (extendedKeyUsage without serverAuth); use one that is"
+        yield ProblemSentence(
+            Sentence("the certificate is not for servers (extendedKeyUsage without serverAuth)"),
+            Sentence("use one that is"),
+        )
 
 
 def _names_a_host(leaf: x509.Certificate) -> bool:
@@ -191,51 +212,96 @@ def _names_a_host(leaf: x509.Certificate) -> bool:
     return bool(names.ips) or any(name.strip() and not _is_address(name) for name in names.dns)
 
 
-_KINDS: dict[type[x509.GeneralName], str] = {
-    x509.UniformResourceIdentifier: "a URI",
-    x509.RFC822Name: "an e-mail address",
-    x509.DirectoryName: "a directory name",
-    x509.RegisteredID: "a registered ID",
-    x509.OtherName: "a name of another kind",
-    x509.IPAddress: "a network",
+_KINDS: dict[type[x509.GeneralName], Sentence] = {
+    x509.UniformResourceIdentifier: Sentence("a URI"),
+    x509.RFC822Name: Sentence("an e-mail address"),
+    x509.DirectoryName: Sentence("a directory name"),
+    x509.RegisteredID: Sentence("a registered ID"),
+    x509.OtherName: Sentence("a name of another kind"),
+    x509.IPAddress: Sentence("a network"),
 }
 """What a subjectAltName can hold besides hosts (RFC 5280 section 4.2.1.6)."""
 
 
-def _kind_of(name: x509.GeneralName) -> str:
+def _kind_of(name: x509.GeneralName) -> Sentence:
     if isinstance(name, x509.DNSName):
-        return "an address as a DNS name" if name.value.strip() else "an empty DNS name"
-    return _KINDS.get(type(name), "a name of another kind")
+        return Sentence("an address as a DNS name") if name.value.strip() else Sentence("an empty DNS name")
+    return _KINDS.get(type(name), _KINDS[x509.OtherName])
+
+
+def _names_no_host(kinds: Sequence[Sentence]) -> Sentence:
+    if not kinds:
+        return Sentence(
+            "the certificate names no host, and clients look for a DNS name or an IP address in its subjectAltName"
+            " (RFC 9525), which holds nothing"
+        )
+    joined = kinds[0]
+    for kind in kinds[1:]:
+        # Translators: joins the items of a list, such as "a URI, an e-mail address"
+        joined = Sentence("{before}, {kind}", before=joined, kind=kind)
+    return Sentence(
+        "the certificate names no host, and clients look for a DNS name or an IP address in its subjectAltName"
+        " (RFC 9525), which holds {kinds}",
+        kinds=joined,
+    )
 
 
 def _weak_keys(certificate: x509.Certificate, named: str) -> Iterator[str]:
     match certificate.public_key():
         case rsa.RSAPublicKey() as key if key.key_size < _LEAST_RSA_BITS:
-            yield f"{named} has an RSA key of {key.key_size} bits, and clients want {_LEAST_RSA_BITS}; make a new one"
+            yield ProblemSentence(
+                Sentence(
+                    "{named} has an RSA key of {bits} bits, and clients want {least}",
+                    named=named,
+                    bits=key.key_size,
+                    least=_LEAST_RSA_BITS,
+                ),
+                Sentence("make a new one"),
+            )
         case ec.EllipticCurvePublicKey() as key if key.curve.name not in _CURVES:
-            yield f"{named} has a key on the curve {key.curve.name}, which TLS 1.3 does not have; use P-256"
+            yield ProblemSentence(
+                Sentence(
+                    "{named} has a key on the curve {curve}, which TLS 1.3 does not have",
+                    named=named,
+                    curve=key.curve.name,
+                ),
+                Sentence("use {name}", name="P-256"),
+            )
         case rsa.RSAPublicKey() | ec.EllipticCurvePublicKey() | ed25519.Ed25519PublicKey() | ed448.Ed448PublicKey():
             return
         case _:
-            yield f"{named} has a key of a kind that TLS 1.3 does not have; use P-256, Ed25519 or RSA"
+            yield ProblemSentence(
+                Sentence("{named} has a key of a kind that TLS 1.3 does not have", named=named),
+                Sentence("use P-256, Ed25519 or RSA"),
+            )
 
 
-def _weak_signature(certificate: x509.Certificate) -> str:
+def _weak_signature(certificate: x509.Certificate) -> ProblemSentence:
     used = certificate.signature_hash_algorithm
     name = used.name.upper() if used is not None else ""
-    return (
-        f"the certificate of {common_name(certificate.subject)} is signed with {name}, which clients refuse; have it"
-        " issued anew with SHA-256"
+    return ProblemSentence(
+        Sentence(
+            "the certificate of {name} is signed with {hash}, which clients refuse",
+            name=common_name(certificate.subject),
+            hash=name,
+        ),
+        Sentence("have it issued anew with SHA-256"),
     )
 
 
 def _outside_validity(signer: x509.Certificate, named: str, now: dt.datetime) -> Iterator[str]:
     if signer.not_valid_after_utc <= now:
-        yield f"{named} expired on {signer.not_valid_after_utc:%Y-%m-%d}, and every client needs a new one"
+        yield Sentence(
+            "{named} expired on {day:date}, and every client needs a new one",
+            named=named,
+            day=signer.not_valid_after_utc,
+        )
     if signer.not_valid_before_utc > now:
-        yield (
-            f"{named} is valid only from {signer.not_valid_before_utc:%Y-%m-%d %H:%M} UTC on; check the clock of"
-            " this machine"
+        yield ProblemSentence(
+            Sentence(
+                "{named} is valid only from {begin:moment} UTC on", named=named, begin=signer.not_valid_before_utc
+            ),
+            Sentence("check the clock of this machine"),
         )
 
 
@@ -244,7 +310,10 @@ def _problem_of_cut_file(bundle: Bundle) -> Iterator[str]:
     for name in ("fullchain.pem", "fullchain.cer"):
         beside = bundle.path.with_name(name)
         if beside != bundle.path and _completes(beside, bundle.leaf):
-            yield f"it holds the certificate without its chain, so clients cannot verify it; use {beside}"
+            yield ProblemSentence(
+                Sentence("it holds the certificate without its chain, so clients cannot verify it"),
+                Sentence("use {name}", name=beside),
+            )
             return
 
 

@@ -38,6 +38,7 @@ from securechat.tls.pem_bundle import (
     with_key,
 )
 from securechat.tls.private_files import bad_file, read_pem
+from securechat.translation import Sentence
 
 _FOR_CLIENTS = {ExtendedKeyUsageOID.CLIENT_AUTH, ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE}
 _CONTEXT = b"securechat/1 certadd"
@@ -72,7 +73,7 @@ def public_key_fingerprint(der: bytes) -> str:
     try:
         return _of(x509.load_der_x509_certificate(der))
     except DAMAGED as error:
-        raise TlsFailure(TlsProblem.OTHER, "the client certificate is damaged") from error
+        raise TlsFailure(TlsProblem.OTHER, Sentence("The client certificate is damaged")) from error
 
 
 def fingerprint_of_file(path: Path) -> str:
@@ -98,7 +99,9 @@ def prove_key(bundle: Bundle, authorities: Iterable[bytes], sender_id: int) -> K
     known = [x509.load_der_x509_certificate(der) for der in authorities]
     issuer = next((one for one in known if issued_by(bundle.leaf, one)), None)
     if issuer is None:
-        raise bad_file(bundle.path, f"was not issued by this server's CA, so it can never log in here; {_get_one()}")
+        raise bad_file(
+            bundle.path, Sentence("was not issued by this server's CA, so it can never log in here"), _get_one()
+        )
     signed = statement(fingerprint(issuer), sender_id)
     match bundle.key:
         case ec.EllipticCurvePrivateKey():
@@ -108,7 +111,7 @@ def prove_key(bundle: Bundle, authorities: Iterable[bytes], sender_id: int) -> K
         case ed25519.Ed25519PrivateKey():
             signature = bundle.key.sign(signed)
         case _:
-            raise bad_file(bundle.path, f"has a key of a kind that cannot be added; {_get_one()}")
+            raise bad_file(bundle.path, Sentence("has a key of a kind that cannot be added"), _get_one())
     spki = bundle.leaf.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
     return KeyProof(_of(bundle.leaf), base64.b64encode(spki).decode(), base64.b64encode(signature).decode())
 
@@ -172,23 +175,31 @@ def read_client_bundle(path: Path, now: dt.datetime) -> Bundle:
     certificates = parse_certificates(path, content)
     leaf = certificates[0]
     if is_authority(leaf):
-        raise bad_file(path, f"is a CA certificate, not one of a person; {_get_one()}")
+        raise bad_file(path, Sentence("is a CA certificate, not one of a person"), _get_one())
     if not _is_for_clients(leaf):
-        raise bad_file(path, f"is a certificate for servers, not for users; {_get_one()}")
+        raise bad_file(path, Sentence("is a certificate for servers, not for users"), _get_one())
     if leaf.not_valid_after_utc <= now:
-        raise bad_file(path, f"the certificate expired on {leaf.not_valid_after_utc:%Y-%m-%d}; {_get_one()}")
+        raise bad_file(
+            path, Sentence("the certificate expired on {day:date}", day=leaf.not_valid_after_utc), _get_one()
+        )
     if leaf.not_valid_before_utc > now:
         raise bad_file(
             path,
-            f"the certificate is valid only from {leaf.not_valid_before_utc:%Y-%m-%d %H:%M} UTC, and this machine's"
-            f" clock says {now:%Y-%m-%d %H:%M} UTC; set the clock right",
+            Sentence(
+                "the certificate is valid only from {begin:moment} UTC, and this machine's clock says {now:moment} UTC",
+                begin=leaf.not_valid_before_utc,
+                now=now,
+            ),
+            Sentence("set the clock right"),
         )
     return with_key(path, content, certificates, None, has_key_flag=False)
 
 
-def _get_one() -> str:
-    makes_one = command(Program.CERTIFICATES, "--client NAME")
-    return f"ask the server's administrator for a certificate of your own (`{makes_one}` makes one)"
+def _get_one() -> Sentence:
+    return Sentence(
+        "ask the server's administrator for a certificate of your own (`{command} --client NAME` makes one)",
+        command=command(Program.CERTIFICATES),
+    )
 
 
 def _is_for_clients(leaf: x509.Certificate) -> bool:

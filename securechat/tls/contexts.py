@@ -23,6 +23,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from securechat.errors import TlsFailure, TlsProblem
 from securechat.programs import Program, command
+from securechat.tls.advice import ProblemSentence
 from securechat.tls.chain_rules import doubts, is_late, made_here, renewal, require_usable, signing_path
 from securechat.tls.client_certificates import read_client_bundle
 from securechat.tls.hostnames import Names
@@ -30,6 +31,8 @@ from securechat.tls.key_exchange import MODERN_GROUPS
 from securechat.tls.pem_bundle import Bundle, fingerprint, read_bundle
 from securechat.tls.private_files import bad_file
 from securechat.tls.server_certificate import certificates_in
+from securechat.tls.verify_errors import verify_words
+from securechat.translation import Sentence, system_error
 
 NATIVE_ALPN = "securechat/1"
 """This protocol's name in the TLS handshake (RFC 7301)."""
@@ -116,7 +119,7 @@ def client_context(
         else:
             context.load_verify_locations(cadata=ca_pem)
     except (ssl.SSLError, ValueError) as error:
-        raise TlsFailure(TlsProblem.BAD_FILE, "the CA certificate cannot be used by OpenSSL") from error
+        raise TlsFailure(TlsProblem.BAD_FILE, Sentence("The CA certificate cannot be used by OpenSSL")) from error
     if certificate is not None:
         _load(context, read_client_bundle(certificate, now or dt.datetime.now(dt.UTC)))
     _remember_certificates(context)
@@ -189,12 +192,12 @@ class ServerCertificate:
         return made_here(self._bundle.leaf)
 
     @property
-    def doubts(self) -> tuple[str, ...]:
+    def doubts(self) -> tuple[ProblemSentence, ...]:
         """The reasons why some clients may be unable to verify it, one sentence each."""
         return () if self._is_public else tuple(doubts(self._bundle))
 
     @property
-    def renewal(self) -> str:
+    def renewal(self) -> Sentence:
         """The way to renew it, as half a sentence."""
         return renewal(self._bundle)
 
@@ -280,10 +283,10 @@ def handshake_in_memory(
     client_end = client.wrap_bio(to_client, to_server, server_hostname=server_hostname)
     waiting = [client_end, server_end]
     # A TLS 1.3 handshake is done after two turns, TLS 1.2 after three (RFC 8446 and 5246, figure 1).
-    for _ in range(4):
+    for _turn in range(4):
         waiting = [end for end in waiting if not _advance(end)]
     if waiting:
-        raise ssl.SSLError("the handshake in memory did not end")
+        raise ssl.SSLError(Sentence("the handshake did not end"))
     return server_end, client_end
 
 
@@ -298,7 +301,9 @@ def _advance(end: ssl.SSLObject) -> bool:
 def _server_context(bundle: Bundle, tls12: bool, alpn: Sequence[str], now: dt.datetime | None) -> ssl.SSLContext:
     now = now or dt.datetime.now(dt.UTC)
     if bundle.not_after <= now:
-        raise bad_file(bundle.path, f"the certificate expired on {bundle.not_after:%Y-%m-%d}; {renewal(bundle)}")
+        raise bad_file(
+            bundle.path, Sentence("the certificate expired on {day:date}", day=bundle.not_after), renewal(bundle)
+        )
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2 if tls12 else ssl.TLSVersion.TLSv1_3
     context.set_ciphers(_TLS12_CIPHERS)
@@ -323,7 +328,9 @@ def _load(context: ssl.SSLContext, bundle: Bundle) -> None:
     try:
         context.load_cert_chain(bundle.path, bundle.key_path, password=_no_passphrase)
     except (ssl.SSLError, OSError) as error:
-        raise bad_file(bundle.path, f"OpenSSL refuses this certificate or key: {_openssl_words(error)}") from error
+        raise bad_file(
+            bundle.path, Sentence("OpenSSL refuses this certificate or key: {why}", why=_openssl_words(error))
+        ) from error
 
 
 def _ask_for_certificates(context: ssl.SSLContext, authority: x509.Certificate) -> None:
@@ -338,15 +345,19 @@ def _expect_begun(bundle: Bundle, now: dt.datetime) -> None:
     if bundle.not_before > now:
         raise bad_file(
             bundle.path,
-            f"the certificate is valid only from {bundle.not_before:%Y-%m-%d %H:%M} UTC, and this machine's clock says "
-            f"{now:%Y-%m-%d %H:%M} UTC; set the clock, or {_anew(bundle)}",
+            Sentence(
+                "the certificate is valid only from {begin:moment} UTC, and this machine's clock says {now:moment} UTC",
+                begin=bundle.not_before,
+                now=now,
+            ),
+            Sentence("set the clock, or {renew}", renew=_anew(bundle)),
         )
 
 
-def _anew(bundle: Bundle) -> str:
+def _anew(bundle: Bundle) -> Sentence:
     if not made_here(bundle.leaf):
         return renewal(bundle)
-    return f"make a new certificate with `{command(Program.CERTIFICATES, '--force')}`"
+    return Sentence("make a new certificate with `{command}`", command=command(Program.CERTIFICATES, "--force"))
 
 
 def _prove(context: ssl.SSLContext, bundle: Bundle) -> None:
@@ -356,17 +367,18 @@ def _prove(context: ssl.SSLContext, bundle: Bundle) -> None:
     """
     client = _proving_client(signing_path(bundle)[-1])
     try:
-        _, client_end = handshake_in_memory(context, client)
+        _server_end, client_end = handshake_in_memory(context, client)
     except ssl.SSLCertVerificationError as error:
         raise bad_file(
             bundle.path,
-            f"every client would refuse the certificate: {error.verify_message}; {_anew(bundle)}",
+            Sentence("every client would refuse the certificate: {why}", why=verify_words(error)),
+            _anew(bundle),
         ) from error
     except ssl.SSLError as error:
-        raise bad_file(bundle.path, f"a trial handshake failed: {_openssl_words(error)}") from error
+        raise bad_file(bundle.path, Sentence("a trial handshake failed: {why}", why=_openssl_words(error))) from error
     # OpenSSL read the file a second time; in between the file may have been replaced.
     if client_end.getpeercert(binary_form=True) != bundle.leaf.public_bytes(Encoding.DER):
-        raise bad_file(bundle.path, "changed while it was read; try again")
+        raise bad_file(bundle.path, Sentence("changed while it was read"), Sentence("try again"))
 
 
 def _proving_client(last: x509.Certificate) -> ssl.SSLContext:
@@ -383,7 +395,10 @@ def _load_system_cas(context: ssl.SSLContext) -> None:
     if not context.cert_store_stats()["x509_ca"] and not (paths.capath and any(os.scandir(paths.capath))):
         raise TlsFailure(
             TlsProblem.BAD_FILE,
-            "this machine has no CAs of its own; install them (ca-certificates), or set SSL_CERT_FILE",
+            ProblemSentence(
+                Sentence("This machine has no CAs of its own"),
+                Sentence("install them (ca-certificates), or set SSL_CERT_FILE"),
+            ),
         )
 
 
@@ -415,11 +430,14 @@ def _pem(certificate: x509.Certificate) -> str:
 
 def _no_passphrase() -> NoReturn:
     # Without a callback OpenSSL would ask the terminal, and a server without a terminal would hang.
-    raise ssl.SSLError("the private key is encrypted")
+    raise ssl.SSLError(Sentence("the private key is encrypted"))
 
 
-def _openssl_words(error: Exception) -> str:
+def _openssl_words(error: OSError) -> str:
     if isinstance(error, ssl.SSLCertVerificationError):
-        return error.verify_message
+        return verify_words(error)
     reason = getattr(error, "reason", None)
-    return str(reason).lower().replace("_", " ") if reason else str(error)
+    if reason:
+        return str(reason).lower().replace("_", " ")
+    ours = error.args[0] if error.args else ""  # str() of an SSLError with a text alone is a tuple's
+    return ours if isinstance(ours, str) and ours else system_error(error)

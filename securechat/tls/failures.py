@@ -15,9 +15,12 @@ from cryptography import x509
 
 from securechat.errors import TlsFailure, TlsProblem
 from securechat.programs import Program, command
+from securechat.tls.advice import ProblemSentence
 from securechat.tls.chain_rules import common_name, is_self_signed, path_of
 from securechat.tls.hostnames import name_in_certificate
 from securechat.tls.pem_bundle import DAMAGED, certificate_names
+from securechat.tls.verify_errors import verify_words
+from securechat.translation import Sentence, nsentence
 
 # X509_V_ERR_* of <openssl/x509_vfy.h>; the numbers have been stable since OpenSSL 1.1.0.
 _NOT_YET_VALID = {9, 13}
@@ -55,14 +58,14 @@ _CLIENT_CERTIFICATE_WANTED = {"TLSV13_ALERT_CERTIFICATE_REQUIRED", "PEER_DID_NOT
 # Alerts that a server sends only about a client's certificate (RFC 8446 section 6.2). In TLS 1.3 they come when the
 # client's own handshake is over, so its first read raises them.
 _ALERT = re.compile(r"(?:SSLV3|TLSV1|TLSV13|SSL/TLS|TLS)_ALERT_(\w+)")
-_DAMAGED = "it is damaged, or not valid yet; check this machine's clock, or"
+_DAMAGED = Sentence("it is damaged, or not valid yet")
 _CLIENT_CERTIFICATE_REFUSED = {
     "BAD_CERTIFICATE": _DAMAGED,
     "CERTIFICATE_UNKNOWN": _DAMAGED,
-    "UNSUPPORTED_CERTIFICATE": "it is not for users (a server's, for one);",
-    "CERTIFICATE_REVOKED": "it was revoked;",
-    "CERTIFICATE_EXPIRED": "it has expired;",
-    "UNKNOWN_CA": "the server's CA did not issue it;",
+    "UNSUPPORTED_CERTIFICATE": Sentence("it is not for users (a server's, for one)"),
+    "CERTIFICATE_REVOKED": Sentence("it was revoked"),
+    "CERTIFICATE_EXPIRED": Sentence("it has expired"),
+    "UNKNOWN_CA": Sentence("the server's CA did not issue it"),
 }
 
 _MAX_NAMES_TOLD = 5
@@ -90,10 +93,12 @@ def explain(exc: BaseException, host: str, now_utc: dt.datetime, chain: Sequence
     if isinstance(exc, ssl.SSLError):
         return _broken_handshake(exc, shown_host)
     if isinstance(exc, TimeoutError):
-        return TlsFailure(TlsProblem.OTHER, f"{shown_host} did not finish the TLS handshake in time")
+        return TlsFailure(
+            TlsProblem.OTHER, Sentence("{host} did not finish the TLS handshake in time", host=shown_host)
+        )
     if isinstance(exc, ConnectionError):
         return TlsFailure(TlsProblem.OTHER, _hung_up(shown_host))
-    return TlsFailure(TlsProblem.OTHER, f"the TLS handshake with {shown_host} failed: {printable(str(exc))}")
+    return TlsFailure(TlsProblem.OTHER, _failed(shown_host, printable(str(exc))))
 
 
 def check_protocol(selected: str | None, host: str) -> None:
@@ -130,80 +135,132 @@ def _unverified(
     if code in _NO_ISSUER and chain and not is_self_signed((path := path_of(chain[0], chain[1:]))[-1]):
         issuer = printable(common_name(path[-1].issuer))
         return TlsFailure(
-            TlsProblem.CHAIN_INCOMPLETE, f"the certificates that {host} shows end at {issuer}, which you do not trust"
+            TlsProblem.CHAIN_INCOMPLETE,
+            Sentence(
+                "The certificates that {host} shows end at {issuer}, which you do not trust", host=host, issuer=issuer
+            ),
         )
     if code in _WRONG_CA | _NO_ISSUER:
         return TlsFailure(
-            TlsProblem.WRONG_CA, f"the certificate of {host} was not issued by the CA you trust ({exc.verify_message})"
+            TlsProblem.WRONG_CA,
+            Sentence(
+                "The certificate of {host} was not issued by the CA you trust ({why})", host=host, why=verify_words(exc)
+            ),
         )
     return TlsFailure(
         TlsProblem.UNUSABLE,
-        f"the certificate of {host} breaks a rule for certificates: {printable(exc.verify_message)}",
+        Sentence("The certificate of {host} breaks a rule for certificates: {why}", host=host, why=verify_words(exc)),
     )
 
 
-def _mismatch(host: str, leaf: x509.Certificate | None) -> str:
-    sentence = f"the certificate is not made out to {host}"
+def _mismatch(host: str, leaf: x509.Certificate | None) -> Sentence:
     if leaf is None:
-        return sentence
+        return Sentence("The certificate is not made out to {host}", host=host)
     names = certificate_names(leaf)
     # An address that stands where host names do is ignored by every client: as it is, the sentence would be absurd.
     dns = [f"DNS:{name}" if name == name_in_certificate(host) else name for name in names.dns]
     every = [printable(str(name)) for name in (*dns, *names.ips)]
     if not every:
-        return f"{sentence}; it names no host at all"
-    more = f" and {len(every) - _MAX_NAMES_TOLD} more" if len(every) > _MAX_NAMES_TOLD else ""
-    return f"{sentence}; it names {', '.join(every[:_MAX_NAMES_TOLD])}{more}"
+        return Sentence("The certificate is not made out to {host}; it names no host at all", host=host)
+    first = ", ".join(every[:_MAX_NAMES_TOLD])
+    if len(every) <= _MAX_NAMES_TOLD:
+        return Sentence("The certificate is not made out to {host}; it names {names}", host=host, names=first)
+    return nsentence(
+        "The certificate is not made out to {host}; it names {names} and {count} more",
+        "The certificate is not made out to {host}; it names {names} and {count} more",
+        len(every) - _MAX_NAMES_TOLD,
+        host=host,
+        names=first,
+    )
 
 
-def _too_early(host: str, now: dt.datetime, leaf: x509.Certificate | None) -> str:
-    clock = f"the clock of this machine says {_minute(now)}"
+def _too_early(host: str, now: dt.datetime, leaf: x509.Certificate | None) -> Sentence:
     if leaf is None or leaf.not_valid_before_utc <= now:
-        return f"the certificate of {host}, or its CA, is not valid yet; {clock}"
-    return f"the certificate of {host} is valid from {_minute(leaf.not_valid_before_utc)} on, but {clock}"
+        return Sentence(
+            "The certificate of {host}, or its CA, is not valid yet; the clock of this machine says {now:moment} UTC",
+            host=host,
+            now=now.astimezone(dt.UTC),
+        )
+    return Sentence(
+        "The certificate of {host} is valid from {begin:moment} UTC on, but the clock of this machine says"
+        " {now:moment} UTC",
+        host=host,
+        begin=leaf.not_valid_before_utc,
+        now=now.astimezone(dt.UTC),
+    )
 
 
-def _too_late(host: str, now: dt.datetime, leaf: x509.Certificate | None) -> str:
-    clock = f"the clock of this machine says {_minute(now)}"
+def _too_late(host: str, now: dt.datetime, leaf: x509.Certificate | None) -> Sentence:
+    now_utc = now.astimezone(dt.UTC)
     if leaf is None:
-        return f"the certificate of {host}, or its CA, has expired; {clock}"
+        return Sentence(
+            "The certificate of {host}, or its CA, has expired; the clock of this machine says {now:moment} UTC",
+            host=host,
+            now=now_utc,
+        )
     if leaf.not_valid_after_utc >= now:
-        return f"the CA that issued the certificate of {host} has expired; {clock}"
-    return f"the certificate of {host} expired at {_minute(leaf.not_valid_after_utc)}; {clock}"
+        return Sentence(
+            "The CA that issued the certificate of {host} has expired; the clock of this machine says {now:moment} UTC",
+            host=host,
+            now=now_utc,
+        )
+    return Sentence(
+        "The certificate of {host} expired on {end:moment} UTC; the clock of this machine says {now:moment} UTC",
+        host=host,
+        end=leaf.not_valid_after_utc,
+        now=now_utc,
+    )
 
 
 def _broken_handshake(exc: ssl.SSLError, host: str) -> TlsFailure:
     reason = _reason(exc)
     if reason in _NOT_TLS:
-        return TlsFailure(TlsProblem.NOT_TLS, f"{host} does not speak TLS on this port")
+        return TlsFailure(TlsProblem.NOT_TLS, Sentence("{host} does not speak TLS on this port", host=host))
     if reason in _NO_COMMON_PROTOCOL:
         return _no_common_protocol(host)
     if reason in _CLIENT_CERTIFICATE_WANTED:
-        sentence = f"{host} asks for a certificate of your own, and none was sent; name its file with --cert"
+        sentence = Sentence(
+            "{host} asks for a certificate of your own, and none was sent; name its file with --cert", host=host
+        )
         return TlsFailure(TlsProblem.NO_CERTIFICATE, sentence)
-    if (why := _why_refused(reason)) is not None:
-        return TlsFailure(TlsProblem.OTHER, f"{host} refused your own certificate (--cert): {why}")
+    if (refused := _refused(host, reason)) is not None:
+        return TlsFailure(TlsProblem.OTHER, refused)
     if reason in _NO_SERVER_CERTIFICATE:
-        sentence = f"{host} has no certificate to show, or none that this client can check"
+        sentence = Sentence("{host} has no certificate to show, or none that this client can check", host=host)
         return TlsFailure(TlsProblem.NO_CERTIFICATE, sentence)
     if reason in _NO_COMMON_VERSION:
-        sentence = f"{host} offers no TLS 1.3: it is too old, or has no certificate to show"
+        sentence = Sentence("{host} offers no TLS 1.3: it is too old, or has no certificate to show", host=host)
     elif isinstance(exc, ssl.SSLEOFError | ssl.SSLZeroReturnError):
         sentence = _hung_up(host)
     else:
-        words = reason.lower().replace("_", " ")
-        sentence = f"the TLS handshake with {host} failed: {printable(words)}"
+        sentence = _failed(host, printable(reason.lower().replace("_", " ")))
     return TlsFailure(TlsProblem.OTHER, sentence)
 
 
-def _why_refused(reason: str) -> str | None:
+def _failed(host: str, why: str) -> Sentence:
+    return Sentence("The TLS handshake with {host} failed: {why}", host=host, why=why)
+
+
+def _refused(host: str, reason: str) -> Sentence | None:
     """Explain an alert about the client's own certificate, with the remedy; None for other alerts."""
     alert = _ALERT.fullmatch(reason)
     why = _CLIENT_CERTIFICATE_REFUSED.get(alert[1]) if alert else None
     if why is None:
         return None
-    makes_one = command(Program.CERTIFICATES, "--client NAME")
-    return f"{why} ask the server's administrator for a new one (`{makes_one}`), or connect without --cert"
+    makes_one = command(Program.CERTIFICATES)
+    advice = (
+        Sentence(
+            "check this machine's clock, or ask the server's administrator for a new one (`{command} --client NAME`),"
+            " or connect without --cert",
+            command=makes_one,
+        )
+        if why == _DAMAGED
+        else Sentence(
+            "ask the server's administrator for a new one (`{command} --client NAME`), or connect without --cert",
+            command=makes_one,
+        )
+    )
+    return ProblemSentence(Sentence("{host} refused your own certificate (--cert): {why}", host=host, why=why), advice)
 
 
 def _reason(exc: ssl.SSLError) -> str:
@@ -216,16 +273,15 @@ def _reason(exc: ssl.SSLError) -> str:
 
 def _no_common_protocol(host: str) -> TlsFailure:
     return TlsFailure(
-        TlsProblem.NO_COMMON_PROTOCOL, f"{host} speaks TLS, but not the protocol of securechat: another kind of server"
+        TlsProblem.NO_COMMON_PROTOCOL,
+        Sentence("{host} speaks TLS, but not the protocol of securechat: another kind of server", host=host),
     )
 
 
-def _hung_up(host: str) -> str:
-    return f"{host} hung up during the TLS handshake: it may be full, shutting down, or no TLS server"
-
-
-def _minute(moment: dt.datetime) -> str:
-    return f"{moment.astimezone(dt.UTC):%Y-%m-%d %H:%M} UTC"
+def _hung_up(host: str) -> Sentence:
+    return Sentence(
+        "{host} hung up during the TLS handshake: it may be full, shutting down, or no TLS server", host=host
+    )
 
 
 def _parsed(chain: Sequence[bytes]) -> tuple[x509.Certificate, ...]:

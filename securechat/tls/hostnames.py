@@ -13,6 +13,8 @@ from itertools import chain
 
 from msgspec import Struct
 
+from securechat.translation import Sentence
+
 IPAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 # RFC 1035 section 2.3.1 letters, digits and hyphens, plus the underscore that Windows allows in computer names.
@@ -83,9 +85,11 @@ def parse_name(text: str) -> Names:
     except ValueError:
         return Names(dns=(_dns_name(stripped),))
     if isinstance(ip, ipaddress.IPv6Address) and ip.scope_id is not None:
-        raise ValueError(f"{text!r}: a certificate cannot carry the scope after '%'; leave it out")
+        raise ValueError(
+            Sentence("{name}: a certificate cannot carry the scope after '%'; leave it out", name=repr(text))
+        )
     if ip.is_unspecified or ip.is_multicast:
-        raise ValueError(f"{text!r} is not the address of one machine")
+        raise ValueError(Sentence("{name} is not the address of one machine", name=repr(text)))
     return Names(ips=(ip,))
 
 
@@ -112,15 +116,19 @@ def parse_names(texts: Iterable[str]) -> Names:
 
 def _dns_name(text: str) -> str:
     if "*" in text:
-        raise ValueError(f"{text!r}: wildcards are not issued; name every host with a --name of its own")
+        raise ValueError(
+            Sentence("{name}: wildcards are not issued; name every host with a --name of its own", name=repr(text))
+        )
     try:
         ascii_name = text.removesuffix(".").encode("idna").decode("ascii").lower()
     except UnicodeError as error:
-        raise ValueError(f"{text!r} is no DNS name or IP address") from error
+        raise ValueError(Sentence("{name} is no DNS name or IP address", name=repr(text))) from error
     labels = ascii_name.split(".")
     if len(ascii_name) > _MAX_DNS_CHARS or not all(_LABEL.match(label) for label in labels):
-        raise ValueError(f"{text!r} is no DNS name or IP address (letters, digits, '-', '_' and '.' only)")
+        raise ValueError(
+            Sentence("{name} is no DNS name or IP address (letters, digits, '-', '_' and '.' only)", name=repr(text))
+        )
     if labels[-1].isdigit():
         # RFC 1123 section 2.1: no top-level name is a number, so this is a mistyped address.
-        raise ValueError(f"{text!r} looks like an IP address but is none")
+        raise ValueError(Sentence("{name} looks like an IP address but is none", name=repr(text)))
     return ascii_name

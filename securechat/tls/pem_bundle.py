@@ -21,6 +21,7 @@ from msgspec import Struct
 from securechat.programs import Program, command
 from securechat.tls.hostnames import Names
 from securechat.tls.private_files import bad_file, read_pem
+from securechat.translation import Sentence
 
 _KEY_BLOCK = re.compile(rb"-----BEGIN (?:[A-Z]+ )?PRIVATE KEY-----.*?-----END (?:[A-Z]+ )?PRIVATE KEY-----", re.DOTALL)
 DAMAGED = (
@@ -85,7 +86,11 @@ def read_bundle(path: Path, key_path: Path | None = None) -> Bundle:
     content = read_pem(path)
     leaf, *chain = parse_certificates(path, content)
     if is_authority(leaf):  # refused before its key is loaded into a server
-        raise bad_file(path, "is a CA certificate, which no client accepts as a server's; use server.pem")
+        raise bad_file(
+            path,
+            Sentence("is a CA certificate, which no client accepts as a server's"),
+            Sentence("use {name}", name="server.pem"),
+        )
     return with_key(path, content, [leaf, *chain], key_path)
 
 
@@ -113,19 +118,28 @@ def with_key(
     if key_path is None:
         key_path = path if _KEY_BLOCK.search(content) or not beside.is_file() else beside
     leaf, *chain = certificates
-    missing = "put it in the same file"
-    if key_path == path != beside:
-        missing += f" or beside it as {beside}"
-    if has_key_flag:
-        missing += ", or name it with --key"
+    missing = _where_to_put_it(beside if key_path == path != beside else None, has_key_flag=has_key_flag)
     key = parse_key(key_path, content if key_path == path else read_pem(key_path), missing=missing)
     if not key_matches(leaf, key):
-        raise bad_file(key_path, f"the private key does not belong to the first certificate in {path.name}")
+        raise bad_file(
+            key_path, Sentence("the private key does not belong to the first certificate in {name}", name=path.name)
+        )
     return Bundle(path, key_path, leaf, tuple(chain), key)
 
 
-def _make_new() -> str:
-    return f"make a new one with `{command(Program.CERTIFICATES)}`"
+def _where_to_put_it(beside: Path | None, *, has_key_flag: bool) -> Sentence:
+    """Tell where a missing key is looked for."""
+    if beside is None and has_key_flag:
+        return Sentence("put it in the same file, or name it with --key")
+    if beside is None:
+        return Sentence("put it in the same file")
+    if has_key_flag:
+        return Sentence("put it in the same file or beside it as {beside}, or name it with --key", beside=beside)
+    return Sentence("put it in the same file or beside it as {beside}", beside=beside)
+
+
+def _make_new() -> Sentence:
+    return Sentence("make a new one with `{command}`", command=command(Program.CERTIFICATES))
 
 
 def parse_certificates(path: Path, content: bytes) -> list[x509.Certificate]:
@@ -135,7 +149,7 @@ def parse_certificates(path: Path, content: bytes) -> list[x509.Certificate]:
         TlsFailure: BAD_FILE, naming ``path``.
     """
     if b"-----BEGIN CERTIFICATE-----" not in content:
-        raise bad_file(path, "holds no PEM certificate (a block that begins with BEGIN CERTIFICATE)")
+        raise bad_file(path, Sentence("holds no PEM certificate (a block that begins with BEGIN CERTIFICATE)"))
     try:
         certificates = x509.load_pem_x509_certificates(content)
         for certificate in certificates:
@@ -143,7 +157,7 @@ def parse_certificates(path: Path, content: bytes) -> list[x509.Certificate]:
             certificate.public_key()
             list(certificate.extensions)
     except DAMAGED as error:
-        raise bad_file(path, f"holds a damaged certificate; {_make_new()}") from error
+        raise bad_file(path, Sentence("holds a damaged certificate"), _make_new()) from error
     return certificates
 
 
@@ -161,18 +175,20 @@ def parse_key(path: Path, content: bytes, *, missing: str) -> PrivateKeyTypes:
     block = _KEY_BLOCK.search(content)
     if block is None:
         if b"PRIVATE KEY-----" in content:
-            raise bad_file(path, f"holds a damaged private key; {_make_new()}")
-        raise bad_file(path, f"holds no private key; {missing}")
+            raise bad_file(path, Sentence("holds a damaged private key"), _make_new())
+        raise bad_file(path, Sentence("holds no private key"), missing)
     try:
         return load_pem_private_key(block.group(), password=None)
     except TypeError as error:  # raised by cryptography when the key needs a passphrase
         raise bad_file(
             path,
-            "the private key is encrypted, and what connects or restarts by itself cannot ask for a passphrase;"
-            " decrypt it with: openssl pkey -in OLD -out NEW",
+            Sentence(
+                "the private key is encrypted, and what connects or restarts by itself cannot ask for a passphrase"
+            ),
+            Sentence("decrypt it with: openssl pkey -in OLD -out NEW"),
         ) from error
     except (ValueError, UnsupportedAlgorithm) as error:
-        raise bad_file(path, f"holds a damaged private key; {_make_new()}") from error
+        raise bad_file(path, Sentence("holds a damaged private key"), _make_new()) from error
 
 
 def key_matches(certificate: x509.Certificate, key: PrivateKeyTypes) -> bool:

@@ -9,6 +9,8 @@ from pathlib import Path
 
 from securechat.errors import TlsFailure, TlsProblem
 from securechat.files import open_regular
+from securechat.tls.advice import ProblemSentence
+from securechat.translation import Sentence, system_error
 
 SECRET_MODE = 0o600
 PUBLIC_MODE = 0o644
@@ -17,14 +19,22 @@ _MAX_PEM_BYTES = 1024 * 1024
 """A long public chain is under 20 KiB; a larger file is the wrong one."""
 
 
-def bad_file(path: Path, reason: str) -> TlsFailure:
-    """Make the failure for a file that cannot be read, written or used."""
-    return TlsFailure(TlsProblem.BAD_FILE, f"{path}: {reason}")
+def bad_file(path: Path, why: str, advice: str = "") -> TlsFailure:
+    """Make the failure for a file that cannot be read, written or used.
+
+    Args:
+        path: the file.
+        why: what is wrong with it, as it stands after a colon.
+        advice: what to do about it.
+    """
+    # Translators: a file and what is wrong with it, such as "ca.pem: is no CA certificate"
+    what = Sentence("{path}: {why}", path=path, why=why)
+    return TlsFailure(TlsProblem.BAD_FILE, ProblemSentence(what, advice) if advice else what)
 
 
 def os_reason(error: OSError) -> str:
     """The system's description of an error, without errno and path."""
-    return (error.strerror or str(error) or type(error).__name__).lower()
+    return system_error(error)
 
 
 def read_pem(path: Path) -> bytes:
@@ -37,9 +47,9 @@ def read_pem(path: Path) -> bytes:
         with open_regular(path) as file:
             data = file.read(_MAX_PEM_BYTES + 1)
     except OSError as error:
-        raise bad_file(path, f"cannot be read: {os_reason(error)}") from error
+        raise bad_file(path, Sentence("cannot be read: {why}", why=system_error(error))) from error
     if len(data) > _MAX_PEM_BYTES:
-        raise bad_file(path, "is over 1 MiB, which no certificate file is")
+        raise bad_file(path, Sentence("is over 1 MiB, which no certificate file is"))
     return data
 
 
@@ -66,10 +76,10 @@ def write_pem(path: Path, data: bytes, *, mode: int, replace: bool) -> None:
         _sync_directory(path.parent)
     except FileExistsError as error:
         if error.filename2 is None and path.parent.exists() and not path.parent.is_dir():
-            raise bad_file(path.parent, "is no directory; name another one with --dir") from error
-        raise bad_file(path, "exists already and is not overwritten") from error
+            raise bad_file(path.parent, Sentence("is no directory"), Sentence("name another one with --dir")) from error
+        raise bad_file(path, Sentence("exists already and is not overwritten")) from error
     except OSError as error:
-        raise bad_file(path, f"cannot be written: {os_reason(error)}") from error
+        raise bad_file(path, Sentence("cannot be written: {why}", why=system_error(error))) from error
 
 
 def _write_new(path: Path, data: bytes, mode: int) -> None:

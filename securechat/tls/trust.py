@@ -20,6 +20,7 @@ from pathlib import Path
 from cryptography import x509
 
 from securechat.errors import ConfigError, TlsFailure, TlsProblem
+from securechat.tls.advice import ProblemSentence, in_two
 from securechat.tls.chain_rules import claims_authority, flaw_of_authority, path_of
 from securechat.tls.contexts import NATIVE_ALPN
 from securechat.tls.failures import explain, printable
@@ -27,6 +28,7 @@ from securechat.tls.hostnames import name_in_certificate
 from securechat.tls.issuing import certificate_pem
 from securechat.tls.pem_bundle import find_root, fingerprint, is_authority, parse_certificates
 from securechat.tls.private_files import bad_file, read_pem
+from securechat.translation import Sentence
 
 _PIN = re.compile(r"sha256:((?:[0-9a-f]{2}:?){31}[0-9a-f]{2})\Z", re.IGNORECASE)
 
@@ -49,20 +51,25 @@ def load_ca_file(path: Path) -> str:
     """
     content = read_pem(path)
     if b"PRIVATE KEY-----" in content:
-        raise bad_file(path, "holds a private key, which must never leave the server; a client needs only ca.pem")
+        raise bad_file(
+            path,
+            Sentence("holds a private key, which must never leave the server"),
+            Sentence("a client needs only ca.pem"),
+        )
     certificates = parse_certificates(path, content)
     authorities = [one for one in certificates if is_authority(one)]
     if not authorities:
         claiming = next((one for one in certificates if claims_authority(one)), certificates[0])
-        raise bad_file(path, _no_authority(claiming))
+        raise bad_file(path, *_no_authority(claiming))
     return _pem(*authorities)
 
 
-def _no_authority(certificate: x509.Certificate) -> str:
+def _no_authority(certificate: x509.Certificate) -> tuple[str, str]:
     flaw = flaw_of_authority(certificate)
     if flaw is None or not claims_authority(certificate):
-        return "holds a certificate, but none of a CA; a client needs the server's ca.pem"
-    return f"holds a CA certificate that cannot be used: {printable(flaw, 300)}"
+        return Sentence("holds a certificate, but none of a CA"), Sentence("a client needs the server's ca.pem")
+    why, advice = in_two(flaw)
+    return Sentence("holds a CA certificate that cannot be used: {why}", why=why), advice
 
 
 def parse_pin(text: str) -> bytes:
@@ -79,7 +86,7 @@ def parse_pin(text: str) -> bytes:
         raise ConfigError(
             "command line",
             "--pin",
-            "a pin is sha256: and 64 hexadecimal digits; the server prints its own when it starts",
+            Sentence("A pin is sha256: and 64 hexadecimal digits; the server prints its own when it starts"),
         )
     return bytes.fromhex(found.group(1).replace(":", ""))
 
@@ -140,34 +147,49 @@ def pinned_authority(chain: list[bytes], pin: bytes, host: str) -> x509.Certific
             NO_CERTIFICATE when there is no chain.
     """
     if not chain:
-        raise TlsFailure(TlsProblem.NO_CERTIFICATE, f"{printable(host)} showed no certificate")
+        raise TlsFailure(TlsProblem.NO_CERTIFICATE, Sentence("{host} showed no certificate", host=printable(host)))
     matching = [der for der in chain[:_MAX_CHAIN] if hmac.compare_digest(sha256(der).digest(), pin)]
     try:
         leaf, *rest = (x509.load_der_x509_certificate(der) for der in chain[:_MAX_CHAIN])
         root = find_root(leaf, tuple(rest))
     except (ValueError, x509.InvalidVersion, x509.DuplicateExtension, x509.UnsupportedGeneralNameType) as error:
-        raise TlsFailure(TlsProblem.OTHER, f"{printable(host)} showed a damaged certificate") from error
+        raise TlsFailure(
+            TlsProblem.OTHER, Sentence("{host} showed a damaged certificate", host=printable(host))
+        ) from error
     if not matching:
         raise _other_ca(host, root)
     if fingerprint(leaf) == f"sha256:{pin.hex()}":
         raise TlsFailure(
             TlsProblem.PIN_NOT_OF_CA,
-            f"the pin is that of the certificate of {printable(host)} itself, which changes at every renewal;"
-            f" {_root_of(root)}",
+            ProblemSentence(
+                Sentence(
+                    "The pin is that of the certificate of {host} itself, which changes at every renewal",
+                    host=printable(host),
+                ),
+                _root_of(root),
+            ),
         )
     pinned = next((one for one in path_of(leaf, tuple(rest)) if fingerprint(one) == f"sha256:{pin.hex()}"), None)
     if pinned is not None and pinned != root:
         flaw = flaw_of_authority(pinned)
+        if flaw is not None:
+            raise TlsFailure(
+                TlsProblem.UNUSABLE,
+                Sentence("The CA of {host} has the pin, but cannot be used: {why}", host=printable(host), why=flaw),
+            )
         raise TlsFailure(
-            TlsProblem.PIN_NOT_OF_CA if flaw is None else TlsProblem.UNUSABLE,
-            f"the pin is that of an intermediate CA, which clients do not pin; {_root_of(root)}"
-            if flaw is None
-            else f"the CA of {printable(host)} has the pin, but cannot be used: {flaw}",
+            TlsProblem.PIN_NOT_OF_CA,
+            ProblemSentence(
+                Sentence("The pin is that of an intermediate CA, which clients do not pin"), _root_of(root)
+            ),
         )
     if root is None or pinned is None:
         raise TlsFailure(
             TlsProblem.WRONG_PIN,
-            f"{printable(host)} shows a certificate with this pin, but it is not the CA that issued the server's own",
+            Sentence(
+                "{host} shows a certificate with this pin, but it is not the CA that issued the server's own",
+                host=printable(host),
+            ),
         )
     return root
 
@@ -175,13 +197,21 @@ def pinned_authority(chain: list[bytes], pin: bytes, host: str) -> x509.Certific
 def _other_ca(host: str, root: x509.Certificate | None) -> TlsFailure:
     if root is None:
         return TlsFailure(
-            TlsProblem.PIN_NOT_OF_CA, f"{printable(host)} does not show its CA, so the pin cannot be checked"
+            TlsProblem.PIN_NOT_OF_CA,
+            Sentence("{host} does not show its CA, so the pin cannot be checked", host=printable(host)),
         )
-    return TlsFailure(TlsProblem.WRONG_PIN, f"the CA of {printable(host)} is {fingerprint(root)}, not the pinned one")
+    return TlsFailure(
+        TlsProblem.WRONG_PIN,
+        Sentence(
+            "The CA of {host} is {fingerprint}, not the pinned one", host=printable(host), fingerprint=fingerprint(root)
+        ),
+    )
 
 
-def _root_of(root: x509.Certificate | None) -> str:
-    return f"its root CA is {fingerprint(root)}" if root is not None else "the server does not show its root CA"
+def _root_of(root: x509.Certificate | None) -> Sentence:
+    if root is None:
+        return Sentence("the server does not show its root CA")
+    return Sentence("its root CA is {fingerprint}", fingerprint=fingerprint(root))
 
 
 def _probing_context() -> ssl.SSLContext:
@@ -200,7 +230,7 @@ def _server_name(host: str) -> str:
     try:
         name.encode("idna")
     except UnicodeError as error:
-        raise TlsFailure(TlsProblem.OTHER, f"{printable(host)} cannot be a host name") from error
+        raise TlsFailure(TlsProblem.OTHER, Sentence("{host} cannot be a host name", host=printable(host))) from error
     return name
 
 

@@ -106,6 +106,36 @@ def test_refusals_are_one_line(tmp_path: Path) -> None:
     assert "is no directory; name another one with --dir" in refused(run(tmp_path))
 
 
+def test_it_speaks_indonesian(tmp_path: Path) -> None:
+    """Files, commands and JSON stay as they are; what a person reads is translated, also by SECURECHAT_LANG."""
+    first = run(tmp_path, "--lang", "id")
+    assert (first.returncode, first.stderr) == (0, "")
+    written, facts, then = first.stdout.replace("\\", "/").strip().split("\n\n")
+    assert written.splitlines() == [
+        "certs/ca.pem ditulis: sertifikat CA, untuk setiap klien",
+        "certs/ca.key ditulis: kunci privat CA. Rahasiakan",
+        "certs/server.pem ditulis: sertifikat dan kunci privat server. Simpan hanya di server",
+    ]
+    assert [line[:11] for line in facts.splitlines()] == ["  nama     ", "  berlaku  ", "  CA       "]
+    assert re.search(r"sampai \d{1,2} [A-Z][a-z]{2} \d{4} \(perbarui dengan menjalankan ini lagi\)", facts)
+    assert then.splitlines() == [
+        "Berikutnya: securechat-server --cert certs/server.pem",
+        "Lalu: securechat-client --ca certs/ca.pem",
+    ]
+    client = run(tmp_path, "--lang=id", "--client", "{x} %s")
+    assert client.stdout.splitlines()[-1] == (
+        "      masuk sekali dengan kata sandi, lalu ketik /cert add. Setelah itu cukup dengan sertifikat"
+    )
+    assert 'hanya untuk "{x} %s"' in client.stdout, "an argument is no template"
+    assert "sudah ada dan tidak ditimpa; --force menggantinya" in refused(
+        run(tmp_path, "--lang=id", "--client", "{x} %s")
+    )
+    assert "wildcard tidak diterbitkan" in refused(run(tmp_path, "--lang=id", "--name", "*.example"))
+    help_page = run(tmp_path, "--lang=id", "--help").stdout
+    assert "Buat CA dan sertifikat server untuk mesin ini" in help_page
+    assert max(map(len, help_page.splitlines())) <= 80
+
+
 @pytest.mark.skipif(shutil.which("openssl") is None, reason="the openssl program is not installed")
 def test_openssl_agrees(tmp_path: Path) -> None:
     run(tmp_path)
@@ -154,6 +184,10 @@ def test_in_a_fresh_checkout_one_sentence_names_the_command_that_works(checkout:
     done = run_without(package, checkout, "--client", "ci bot")
     assert "`python3 tools/dev.py certs --client 'ci bot'`" in refused(done)
     assert package in done.stderr
+    done = run_without(package, checkout, "--lang", "id")
+    assert f"{package} belum terpasang untuk Python ini. Jalankan `python3 tools/dev.py certs --lang id`" in refused(
+        done
+    )
 
 
 @pytest.mark.skipif(os.name == "nt", reason="links and scripts as POSIX has them")

@@ -106,7 +106,7 @@ def split(path: Path) -> tuple[bytes, bytes]:
 @pytest.mark.parametrize(
     ("damage", "said"),
     [
-        ("nowhere", "no such file"),
+        ("nowhere", "No such file"),
         ("no key", "holds no private key; put it in the same file or beside it as"),
         ("sealed", "the private key is encrypted"),
         ("another key", "does not belong to the first certificate"),

@@ -18,6 +18,7 @@ from securechat.server.banner import banner
 from securechat.server.console import Console
 from securechat.server.operator_log import OperatorLog
 from securechat.tls.hostnames import parse_names
+from securechat.translation import Sentence
 
 
 def fixed_now() -> datetime:
@@ -48,6 +49,13 @@ def test_no_line_carries_a_control_character_or_looks_like_two() -> None:
 def test_json_lines_are_objects_with_a_time_an_event_and_fields() -> None:
     lines = lines_of(lambda console: console.event("named", "…", name="ann", address=None), json_format=True)
     assert json.loads(lines[0]) == {"at": "2026-03-01T09:30:00.000+00:00", "event": "named", "name": "ann"}
+
+
+def test_a_translatable_sentence_is_logged_in_english() -> None:
+    """A JSON encoder takes no str but its own, and a log has one language."""
+    doubt = Sentence("{path} holds no certificate of its issuer", path="x.pem")
+    lines = lines_of(lambda console: console.event("warning", doubt, file=doubt), json_format=True)
+    assert json.loads(lines[0])["text"] == json.loads(lines[0])["file"] == "x.pem holds no certificate of its issuer"
 
 
 def test_a_console_that_is_stuck_stops_nobody_and_says_what_it_dropped() -> None:

@@ -11,10 +11,22 @@ import pytest
 
 from securechat.tls.hostnames import Names
 from securechat.tls.issuing import Issuer, certificate_pem, new_authority, new_server_leaf
+from securechat.translation.cldr import ENGLISH
+from securechat.translation.formatting import format_date, format_moment
 
 NOW = dt.datetime.now(dt.UTC).replace(microsecond=0)
 DAY = dt.timedelta(days=1)
 NAMES = Names(("localhost", "chat.example"), (ipaddress.ip_address("127.0.0.1"), ipaddress.ip_address("::1")))
+
+
+def date(day: dt.date) -> str:
+    """A day as English sentences have it."""
+    return format_date(day, ENGLISH)
+
+
+def moment(at: dt.datetime) -> str:
+    """A time as English sentences have it."""
+    return format_moment(at, ENGLISH)
 
 
 @pytest.fixture(scope="session")

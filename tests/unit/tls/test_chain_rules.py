@@ -138,7 +138,7 @@ def test_a_leaf_without_its_chain(openssl: Maker) -> None:
     assert len(certificate.doubts) == 1 and "its issuer, Between" in certificate.doubts[0]
     told = connect(alone, load_ca_file(openssl.folder / "Root.crt"))
     assert told is not None and told.problem is TlsProblem.CHAIN_INCOMPLETE
-    assert told.detail == "the certificates that localhost shows end at Between, which you do not trust"
+    assert told.detail == "The certificates that localhost shows end at Between, which you do not trust"
 
     full = openssl.file("below", "Between", name="fullchain.pem")
     try:
@@ -256,7 +256,7 @@ def test_the_systems_cas(openssl: Maker, monkeypatch: pytest.MonkeyPatch) -> Non
 def test_a_machine_without_cas(openssl: Maker, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SSL_CERT_FILE", str(openssl.folder / "nothing"))
     monkeypatch.setenv("SSL_CERT_DIR", str(openssl.folder / "nowhere"))
-    with pytest.raises(TlsFailure, match="this machine has no CAs of its own"):
+    with pytest.raises(TlsFailure, match="This machine has no CAs of its own"):
         client_context(SYSTEM_CAS)
     assert not ServerCertificate(openssl.file("good", "Root")).is_public
 
@@ -267,9 +267,9 @@ def test_pins_of_anything_but_the_root(openssl: Maker) -> None:
     chain = [one.public_bytes(Encoding.DER) for one in (leaf, between, root)]
     assert pinned_authority(chain, pin(root), "h") == root
     for shown, pinned, words in (
-        (chain, between, "the pin is that of an intermediate CA, which clients do not pin; its root CA is sha256:"),
+        (chain, between, "The pin is that of an intermediate CA, which clients do not pin; its root CA is sha256:"),
         (chain[:2], between, "the server does not show its root CA"),
-        (chain, leaf, "the pin is that of the certificate of h itself"),
+        (chain, leaf, "The pin is that of the certificate of h itself"),
         (chain[:2], root, "h does not show its CA, so the pin cannot be checked"),
     ):
         with pytest.raises(TlsFailure) as caught:

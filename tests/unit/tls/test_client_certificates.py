@@ -38,7 +38,7 @@ from securechat.tls.issuing import (
 )
 from securechat.tls.pem_bundle import fingerprint
 
-from .conftest import DAY, NAMES, NOW, ServerFile
+from .conftest import DAY, NAMES, NOW, ServerFile, date
 
 
 @pytest.fixture
@@ -77,7 +77,7 @@ class TestFingerprint:
 
     @pytest.mark.parametrize("der", [b"", b"garbage", b"\x30\x82\x01\x00"])
     def test_what_is_no_certificate_is_refused(self, der: bytes) -> None:
-        with pytest.raises(TlsFailure, match="the client certificate is damaged"):
+        with pytest.raises(TlsFailure, match="The client certificate is damaged"):
             public_key_fingerprint(der)
 
     def test_a_file_without_one_is_refused(self, tmp_path: Path, own: Leaf) -> None:
@@ -204,7 +204,7 @@ GET_ONE = (
         (lambda ca: new_server_leaf(ca, NAMES, NOW).to_pem(), f"is a certificate for servers, not for users{GET_ONE}"),
         (
             lambda ca: new_client_leaf(ca, "ana", NOW - 20 * DAY, 10 * DAY).to_pem(),
-            rf"expired on {NOW - 10 * DAY:%Y-%m-%d}{GET_ONE}",
+            rf"expired on {date(NOW - 10 * DAY)}{GET_ONE}",
         ),
         (lambda ca: new_client_leaf(ca, "ana", NOW + DAY).to_pem(), "valid only from .*; set the clock right$"),
     ],
@@ -221,7 +221,7 @@ def test_what_is_of_no_use_is_refused_with_a_reason(
 
 
 def test_a_missing_file_is_refused(tmp_path: Path, ca_pem: str) -> None:
-    with pytest.raises(TlsFailure, match=r"nothing\.pem: cannot be read: no such file"):
+    with pytest.raises(TlsFailure, match=r"nothing\.pem: cannot be read: No such file"):
         client_context(ca_pem, certificate=tmp_path / "nothing.pem")
 
 

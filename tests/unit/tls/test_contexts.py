@@ -102,7 +102,7 @@ def test_encrypted_key_never_asks(tmp_path: Path, authority: Issuer, monkeypatch
         return bundle
 
     monkeypatch.setattr(contexts, "read_bundle", stale)
-    with pytest.raises(TlsFailure, match="OpenSSL refuses this certificate or key"):
+    with pytest.raises(TlsFailure, match=r"OpenSSL refuses this certificate or key: the private key is encrypted$"):
         server_context(path)
 
 

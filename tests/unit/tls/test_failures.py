@@ -28,7 +28,7 @@ from securechat.tls.issuing import (
     new_server_leaf,
 )
 
-from .conftest import DAY, NAMES, NOW, ServerFile
+from .conftest import DAY, NAMES, NOW, ServerFile, moment
 
 
 def failure(server: ssl.SSLContext, client: ClientContext, host: str = "localhost") -> TlsFailure:
@@ -47,7 +47,7 @@ def test_wrong_ca(server_file: ServerFile, other_authority: Issuer) -> None:
     client = client_context(certificate_pem(other_authority.certificate).decode())
     told = failure(served(server_file), client)
     assert told.problem is TlsProblem.WRONG_CA
-    assert told.detail.startswith("the certificate of localhost was not issued by the CA you trust (self")
+    assert told.detail.startswith("The certificate of localhost was not issued by the CA you trust (self")
 
 
 def test_wrong_ca_without_the_ca_in_the_chain(tmp_path: Path, other_authority: Issuer, authority: Issuer) -> None:
@@ -58,7 +58,7 @@ def test_wrong_ca_without_the_ca_in_the_chain(tmp_path: Path, other_authority: I
     told = failure(server_context(path), client)
     assert told.problem is TlsProblem.CHAIN_INCOMPLETE
     assert told.detail == (
-        f"the certificates that localhost shows end at {common_name(authority.certificate.subject)}, which you do not"
+        f"The certificates that localhost shows end at {common_name(authority.certificate.subject)}, which you do not"
         " trust"
     )
 
@@ -68,7 +68,7 @@ def test_host_mismatch_names_what_there_is(server_file: ServerFile, ca_pem: str,
     told = failure(served(server_file), client_context(ca_pem), host)
     assert told.problem is TlsProblem.HOST_MISMATCH
     assert told.detail == (
-        f"the certificate is not made out to {host}; it names localhost, chat.example, 127.0.0.1, ::1"
+        f"The certificate is not made out to {host}; it names localhost, chat.example, 127.0.0.1, ::1"
     )
 
 
@@ -90,7 +90,7 @@ def test_host_mismatch_without_the_certificate(server_file: ServerFile, ca_pem: 
         handshake_in_memory(served(server_file), client_context(ca_pem), "other.example")
     for unknown in ((), (b"",), (b"garbage",)):
         told = explain(caught.value, "other.example", NOW, unknown)
-        assert told.detail == "the certificate is not made out to other.example"
+        assert told.detail == "The certificate is not made out to other.example"
 
 
 def test_expired(server_file: ServerFile, ca_pem: str) -> None:
@@ -101,8 +101,8 @@ def test_expired(server_file: ServerFile, ca_pem: str) -> None:
     )
     assert told.problem is TlsProblem.EXPIRED
     assert told.detail == (
-        f"the certificate of localhost expired at {NOW - 10 * DAY:%Y-%m-%d %H:%M} UTC;"
-        f" the clock of this machine says {NOW:%Y-%m-%d %H:%M} UTC"
+        f"The certificate of localhost expired on {moment(NOW - 10 * DAY)} UTC;"
+        f" the clock of this machine says {moment(NOW)} UTC"
     )
 
 
@@ -113,9 +113,9 @@ def test_expired_ca(server_file: ServerFile) -> None:
     error = expired_error(server_file, dead)
     told = explain(error, "localhost", NOW, (alive,))
     assert told.problem is TlsProblem.EXPIRED
-    assert told.detail.startswith("the CA that issued the certificate of localhost has expired; the clock")
+    assert told.detail.startswith("The CA that issued the certificate of localhost has expired; the clock")
     told = explain(error, "localhost", NOW)
-    assert told.detail.startswith("the certificate of localhost, or its CA, has expired; the clock")
+    assert told.detail.startswith("The certificate of localhost, or its CA, has expired; the clock")
 
 
 def expired_error(server_file: ServerFile, ca: Issuer) -> ssl.SSLError:
@@ -130,8 +130,8 @@ def test_not_yet_valid_tells_both_clocks(server_file: ServerFile, ca_pem: str) -
     assert told.problem is TlsProblem.NOT_YET_VALID
     begins = NOW + 5 * DAY - BACKDATED
     assert told.detail == (
-        f"the certificate of localhost is valid from {begins:%Y-%m-%d %H:%M} UTC on,"
-        f" but the clock of this machine says {NOW:%Y-%m-%d %H:%M} UTC"
+        f"The certificate of localhost is valid from {moment(begins)} UTC on,"
+        f" but the clock of this machine says {moment(NOW)} UTC"
     )
 
 
@@ -235,7 +235,7 @@ def test_a_failure_stays_what_it_is_and_strangers_become_other() -> None:
     assert explain(known, "h", NOW) is known
     told = explain(ValueError("odd\x1b[2J"), "h\x07", NOW)
     assert told.problem is TlsProblem.OTHER
-    assert told.detail == "the TLS handshake with h? failed: odd?[2J"
+    assert told.detail == "The TLS handshake with h? failed: odd?[2J"
 
 
 @given(st.text())

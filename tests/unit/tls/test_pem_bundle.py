@@ -46,7 +46,7 @@ def test_key_beside_and_key_named(tmp_path: Path, authority: Issuer) -> None:
 
 
 def test_missing_and_directory(tmp_path: Path) -> None:
-    assert refusal(tmp_path / "no.pem") == f"{tmp_path / 'no.pem'}: cannot be read: no such file or directory"
+    assert refusal(tmp_path / "no.pem") == f"{tmp_path / 'no.pem'}: cannot be read: No such file or directory"
     assert "cannot be read" in refusal(tmp_path)
 
 

@@ -74,7 +74,7 @@ def test_a_failed_write_leaves_the_old_file_and_no_litter(tmp_path: Path, monkey
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(TlsFailure, match="cannot be written: no space left on device"):
+    with pytest.raises(TlsFailure, match="cannot be written: No space left on device"):
         write_pem(path, b"new", mode=SECRET_MODE, replace=True)
     assert path.read_bytes() == b"old"
     assert [one.name for one in tmp_path.iterdir()] == ["x"]
@@ -84,5 +84,5 @@ def test_directory_that_is_a_file(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"")
     with pytest.raises(TlsFailure, match="is no directory"):
         write_pem(tmp_path / "file" / "x", b"x", mode=SECRET_MODE, replace=False)
-    with pytest.raises(TlsFailure, match="cannot be written: not a directory"):
+    with pytest.raises(TlsFailure, match="cannot be written: Not a directory"):
         write_pem(tmp_path / "file" / "deeper" / "x", b"x", mode=SECRET_MODE, replace=False)

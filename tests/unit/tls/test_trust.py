@@ -37,7 +37,7 @@ def test_pin_round_trip(digest: bytes, upper: bool, colons: bool) -> None:
      f"sha256::{'0' * 64}", f"sha256:{'00:' * 32}", f"sha256:{'٠' * 64}"],
 )  # fmt: skip
 def test_bad_pin(text: str) -> None:
-    with pytest.raises(ConfigError, match="a pin is sha256: and 64 hexadecimal digits"):
+    with pytest.raises(ConfigError, match="A pin is sha256: and 64 hexadecimal digits"):
         parse_pin(text)
 
 
@@ -58,7 +58,7 @@ class TestCaFile:
         assert len(client_context(both).get_ca_certs()) == 2
 
     def test_missing(self, tmp_path: Path) -> None:
-        assert self.refusal(tmp_path / "ca.pem").endswith("ca.pem: cannot be read: no such file or directory")
+        assert self.refusal(tmp_path / "ca.pem").endswith("ca.pem: cannot be read: No such file or directory")
 
     def test_secret_given_away(self, server_file: ServerFile) -> None:
         assert "holds a private key, which must never leave the server" in self.refusal(server_file())
@@ -147,7 +147,7 @@ class TestLearnCa:
             learn_ca("127.0.0.1", served.port, bytes(32), 20)
         assert caught.value.problem is TlsProblem.WRONG_PIN
         assert caught.value.detail == (
-            f"the CA of 127.0.0.1 is {fingerprint(authority.certificate)}, not the pinned one"
+            f"The CA of 127.0.0.1 is {fingerprint(authority.certificate)}, not the pinned one"
         )
 
     def test_no_tls(self) -> None:
@@ -210,7 +210,7 @@ class TestPinnedAuthority:
     def test_pin_of_the_leaf(self, leaf: bytes, authority: Issuer) -> None:
         told = self.refusal([leaf, self.der(authority)], hashlib.sha256(leaf).digest())
         assert told.problem is TlsProblem.PIN_NOT_OF_CA
-        assert told.detail.startswith("the pin is that of the certificate of h itself, which changes at every ren")
+        assert told.detail.startswith("The pin is that of the certificate of h itself, which changes at every ren")
 
     def test_ca_left_out(self, leaf: bytes, authority: Issuer) -> None:
         told = self.refusal([leaf], pin_of(authority))
