@@ -23,6 +23,7 @@ from securechat.translation.catalogue import (
     ngettext,
     nsentence,
     pgettext,
+    sentence_of,
     translated,
     use,
 )
@@ -42,6 +43,7 @@ __all__ = [
     "ngettext",
     "nsentence",
     "pgettext",
+    "sentence_of",
     "system_error",
     "translated",
     "use",
