@@ -250,10 +250,12 @@ def _bind_error(host: str, port: int) -> OSError | None:
 def _descriptor_problems(reserved: SettingValue) -> Iterator[SettingError]:
     limit = descriptor_limit()
     if limit <= reserved.value:
-        reason = Sentence(
-            "this process may open {limit} files (ulimit -n), and {reserved} of them are kept in reserve, so no client "
+        reason = nsentence(
+            "this process may open {count} file (ulimit -n), and {reserved} are kept in reserve, so no client could "
+            "connect; allow at least {least}, better 1024",
+            "this process may open {count} files (ulimit -n), and {reserved} of them are kept in reserve, so no client "
             "could connect; allow at least {least}, better 1024",
-            limit=limit,
+            limit,
             reserved=reserved.value,
             least=reserved.value + 1,
         )
