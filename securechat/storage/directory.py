@@ -16,7 +16,7 @@ from pathlib import Path
 from types import TracebackType
 
 from securechat.errors import LogError, LogLocked
-from securechat.files import NotRegular, expect_own_file, open_own_file
+from securechat.files import expect_own_file, open_own_file
 from securechat.translation import Sentence, sentence_of, system_error
 
 LOCK = "securechat.lock"
@@ -69,13 +69,6 @@ def why_denied(directory: Path) -> Sentence:
     return Sentence(
         "Run the server as the user whom the directory and the files in it belong to, or name another with --data"
     )
-
-
-def reason_of(error: Exception) -> str:
-    """Return why a file cannot be used, as a part of a sentence that names the directory."""
-    if isinstance(error, NotRegular):
-        return error.sentence
-    return system_error(error) if isinstance(error, OSError) else sentence_of(error)
 
 
 def _is_owner(directory: Path) -> bool:

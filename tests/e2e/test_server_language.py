@@ -174,6 +174,16 @@ def test_what_is_in_use_is_told_in_indonesian(certs: Path, tmp_path: Path, flags
         assert "--data lain. Port, socket dan file-nya tidak dicoba" in done.stderr
 
 
+def test_what_sqlite_says_is_told_in_indonesian(tmp_path: Path, flags: list[str]) -> None:
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "securechat.db").write_bytes(b"no database" * 1000)
+    done = serve(*flags, environ=INDONESIAN)
+    assert done.returncode == ExitCode.LOG
+    assert f"tidak bisa membuka log pesan di {tmp_path / 'data'}: file ini bukan database. Sebut direktori" in (
+        done.stderr
+    )
+
+
 def test_a_database_that_went_away_is_told_in_indonesian(tmp_path: Path, flags: list[str]) -> None:
     (tmp_path / "data").mkdir()
     (tmp_path / "data" / "search.db").write_bytes(b"an index, or something like it")

@@ -20,10 +20,11 @@ from pathlib import Path
 import apsw
 
 from securechat.errors import LogError, SecurechatError
+from securechat.files import NotRegular
 from securechat.programs import Program, command
-from securechat.storage.directory import reason_of, why_denied
+from securechat.storage.directory import why_denied
 from securechat.storage.store import DatabaseBusy, DiskFull, QueryTooExpensive
-from securechat.translation import Sentence
+from securechat.translation import Sentence, sentence_of, system_error
 
 
 class FailureKind(Enum):
@@ -164,6 +165,30 @@ def _opening_sentence(directory: object, error: Exception, why: str) -> Sentence
             restore=command(Program.ADMIN, "restore"),
         )
     return Sentence("cannot open the message log in {directory}: {why}", directory=directory, why=why)
+
+
+_MESSAGES = {
+    str(text): text
+    for text in (
+        Sentence("attempt to write a readonly database"),
+        Sentence("database disk image is malformed"),
+        Sentence("database is locked"),
+        Sentence("database or disk is full"),
+        Sentence("disk I/O error"),
+        Sentence("file is not a database"),
+        Sentence("unable to open database file"),
+    )
+}
+"""The usual messages of SQLite (`sqlite3_errstr`), as texts."""
+
+
+def reason_of(error: Exception) -> str:
+    """Return why a database cannot be used, as a part of a sentence that names it."""
+    if isinstance(error, NotRegular):
+        return error.sentence
+    if isinstance(error, OSError):
+        return system_error(error)
+    return _MESSAGES.get(str(error)) or sentence_of(error)
 
 
 def is_denied(error: Exception) -> bool:

@@ -19,9 +19,8 @@ import apsw
 from securechat.errors import LogError
 from securechat.files import expect_own_file, open_own_file
 from securechat.programs import Program, command
-from securechat.storage.directory import reason_of
 from securechat.storage.search.index import SEARCH_INDEX
-from securechat.storage.sqlite.failures import FailureKind, is_denied, kind_of
+from securechat.storage.sqlite.failures import FailureKind, is_denied, kind_of, reason_of
 from securechat.storage.sqlite.journal import FRAME_HEADER_BYTES, WAL_HEADER_BYTES, LostFrames, lost_frames
 from securechat.translation import Sentence, nsentence
 
