@@ -179,7 +179,7 @@ def test_what_sqlite_says_is_told_in_indonesian(tmp_path: Path, flags: list[str]
     (tmp_path / "data" / "securechat.db").write_bytes(b"no database" * 1000)
     done = serve(*flags, environ=INDONESIAN)
     assert done.returncode == ExitCode.LOG
-    assert f"tidak bisa membuka log pesan di {tmp_path / 'data'}: file ini bukan database. Sebut direktori" in (
+    assert f"tidak bisa membuka log pesan di {tmp_path / 'data'}: file ini bukan database. Tentukan direktori" in (
         done.stderr
     )
 
