@@ -19,32 +19,39 @@ import stat
 from pathlib import Path
 from typing import BinaryIO
 
+from securechat.translation import Sentence
+
 _SAFE_FLAGS = getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOCTTY", 0)
 _NO_LINK = getattr(os, "O_NOFOLLOW", 0)
 _BINARY = getattr(os, "O_BINARY", 0)
 """Windows has only O_BINARY: there a link needs a privilege, and a FIFO has no name in a directory."""
 _KINDS = (
-    (stat.S_ISLNK, "a symbolic link"),
-    (stat.S_ISDIR, "a directory"),
-    (stat.S_ISFIFO, "a pipe"),
-    (stat.S_ISSOCK, "a socket"),
-    (stat.S_ISCHR, "a device"),
-    (stat.S_ISBLK, "a device"),
+    (stat.S_ISLNK, Sentence("a symbolic link")),
+    (stat.S_ISDIR, Sentence("a directory")),
+    (stat.S_ISFIFO, Sentence("a pipe")),
+    (stat.S_ISSOCK, Sentence("a socket")),
+    (stat.S_ISCHR, Sentence("a device")),
+    (stat.S_ISBLK, Sentence("a device")),
 )
 
 
 class NotRegular(OSError):
     """The name belongs to something other than a regular file; ``strerror`` says what."""
 
+    @property
+    def sentence(self) -> Sentence:
+        """What is wrong with which file."""
+        return Sentence("{file} cannot be used: {why}", file=self.filename, why=self.strerror)
+
     def __str__(self) -> str:
-        return f"{self.filename} cannot be used: {self.strerror}"
+        return str(self.sentence)
 
 
 def kind_of(mode: int) -> str | None:
     """Describe the file type in ``st_mode``; None for a regular file."""
     if stat.S_ISREG(mode):
         return None
-    return next((name for is_kind, name in _KINDS if is_kind(mode)), "something unknown")
+    return next((name for is_kind, name in _KINDS if is_kind(mode)), Sentence("something unknown"))
 
 
 # --- Named by an operator or a user -----------------------------------------------------------------------------------
@@ -79,7 +86,7 @@ def read_regular(path: Path, most_bytes: int) -> bytes:
     with open_regular(path) as file:
         data = file.read(most_bytes + 1)
     if len(data) > most_bytes:
-        raise OSError(errno.EFBIG, f"it is larger than {most_bytes // 1024} KiB", str(path))
+        raise OSError(errno.EFBIG, Sentence("it is larger than {most} KiB", most=most_bytes // 1024), str(path))
     return data
 
 
@@ -89,7 +96,7 @@ def _expect_file(path: Path, status: os.stat_result) -> None:
         return
     if stat.S_ISDIR(status.st_mode):
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
-    raise OSError(errno.EINVAL, f"it is {kind} and not a file", str(path))
+    raise OSError(errno.EINVAL, Sentence("it is {kind} and not a file", kind=kind), str(path))
 
 
 # --- The program's own ------------------------------------------------------------------------------------------------
@@ -134,4 +141,5 @@ def expect_own_file(path: Path) -> None:
 
 
 def _not_regular(path: Path, kind: str) -> NotRegular:
-    return NotRegular(errno.EINVAL, f"it is {kind}, not a regular file; move it away", str(path))
+    why = Sentence("it is {kind}, not a regular file; move it away", kind=kind)
+    return NotRegular(errno.EINVAL, why, str(path))

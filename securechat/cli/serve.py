@@ -27,6 +27,7 @@ from securechat.server.config.preflight import machine_problems, missing_certifi
 from securechat.server.config.report import checked, first_sentence, printed
 from securechat.server.console import Console
 from securechat.text.sanitize import one_line
+from securechat.translation import _, translated
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -55,7 +56,7 @@ def _main(arguments: Sequence[str] | None) -> int:
     if reading.wanted is RequestedOutput.CHECK:
         return _check(reading)
     if reading.problems:
-        return _fail(ExitCode.USAGE, first_sentence(reading.problems))
+        return _fail(ExitCode.USAGE, translated(first_sentence(reading.problems)))
     if reading.wanted is RequestedOutput.PRINT:
         return _print(printed(reading))
     return _run(reading.config())
@@ -64,14 +65,14 @@ def _main(arguments: Sequence[str] | None) -> int:
 def _run(config: ServerConfig) -> int:
     hold_hangups()
     if (missing := missing_certificate(config.cert)) is not None:
-        return _fail(ExitCode.CERTIFICATE, missing)
+        return _fail(ExitCode.CERTIFICATE, translated(missing))
     os.umask(0o077)  # files created from here on are private to this user
     console = Console(sys.stdout or open_null(), json=config.log_format == "json")
     try:
         return Server(config, console).run()
     except StartFailure as failure:
         console.close()
-        return _fail(failure.code, str(failure))
+        return _fail(failure.code, translated(failure))
     finally:
         console.close()
         drop_unwritten(sys.stdout)  # lines of the log that nothing takes: said already, and no failure of the server
@@ -85,16 +86,18 @@ def _check(reading: ParsedSettings) -> int:
     if any(not problem.is_warning for problem in found):
         return ExitCode.USAGE
     for sentence in untried(reading):
-        say("securechat-server", one_line(f"note: {sentence}"))
+        say("securechat-server", one_line(_("note: {sentence}", sentence=sentence)))
     if not found:
-        return _print("securechat-server: the configuration is good\n")
+        good = _("the configuration is good")
+        return _print(f"securechat-server: {good}\n")
     return ExitCode.OK
 
 
 def _print(text: str) -> int:
     """Write what was asked for, and return the exit code."""
     if sys.stdout is None:
-        return _fail(ExitCode.OUTPUT, "Standard output is closed, so nothing can be printed. Give it a file or a pipe")
+        closed = _("Standard output is closed, so nothing can be printed. Give it a file or a pipe")
+        return _fail(ExitCode.OUTPUT, closed)
     _write(sys.stdout, text)
     return ExitCode.OK
 

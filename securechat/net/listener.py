@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 from securechat.net.connection_limits import Denial
 from securechat.net.loop import EVENT_READ, Loop
 from securechat.net.pending_connections import HALF_OPEN_RETRY_S
+from securechat.translation import Sentence
 
 if TYPE_CHECKING:
     from securechat.net.pending_connections import PendingConnections
@@ -172,7 +173,11 @@ def named_twice(hosts: Sequence[str]) -> str | None:
         for other, other_family, other_address in seen:
             same = address == other_address or {address[0], other_address[0]} & {"0.0.0.0", "::"}  # noqa: S104
             if family == other_family and same:
-                return f"{host} and {other} mean the same address, or one covers the other; name only one of them"
+                return Sentence(
+                    "{host} and {other} mean the same address, or one covers the other; name only one of them",
+                    host=host,
+                    other=other,
+                )
         seen.append((host, family, address))
     return None
 

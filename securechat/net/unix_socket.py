@@ -23,6 +23,7 @@ from typing import Protocol
 
 from securechat.net.loop import EVENT_READ, EVENT_WRITE, Loop
 from securechat.net.timers import Timer
+from securechat.translation import Sentence, sentence_of, system_error
 
 LINE_BYTES = 65_536
 """The longest line, without its end: an announcement is at most limits.MAX_TEXT_BYTES."""
@@ -392,7 +393,7 @@ def peer_uid(sock: socket.socket) -> int | None:
 if sys.platform == "win32":
 
     def _new_socket() -> socket.socket:
-        raise UnixSocketUnavailable("administration from the same machine is not available on Windows yet")
+        raise UnixSocketUnavailable(Sentence("administration from the same machine is not available on Windows yet"))
 
 else:
 
@@ -416,7 +417,9 @@ def _bind(path: Path) -> socket.socket:
         sock.setblocking(False)
     except OSError as error:
         sock.close()
-        raise UnixSocketUnavailable(f"cannot listen on {path}: {error.strerror or error}") from error
+        raise UnixSocketUnavailable(
+            Sentence("cannot listen on {where}: {why}", where=path, why=system_error(error))
+        ) from error
     except BaseException:
         sock.close()
         raise
@@ -431,7 +434,7 @@ def why_unusable(path: Path) -> str | None:
                 pass
         _is_left_behind(path)
     except UnixSocketUnavailable as reason:
-        return str(reason)
+        return sentence_of(reason)
     except OSError:
         pass  # a directory that this user may not look into
     return None
@@ -454,14 +457,16 @@ def _is_left_behind(path: Path) -> bool:
     except FileNotFoundError:
         return False
     if not stat.S_ISSOCK(mode):
-        raise UnixSocketUnavailable(f"{path} is in the way and is no socket: move it elsewhere and start again")
+        raise UnixSocketUnavailable(
+            Sentence("{path} is in the way and is no socket: move it elsewhere and start again", path=path)
+        )
     try:
         connect_unix(path, 1.0).close()
     except (ConnectionRefusedError, FileNotFoundError):
         return True
     except OSError:
         pass  # a live server that is slow to accept
-    raise UnixSocketUnavailable(f"another server listens on {path}: stop that one first")
+    raise UnixSocketUnavailable(Sentence("another server listens on {path}: stop that one first", path=path))
 
 
 def _identity(path: Path) -> tuple[int, int] | None:
@@ -489,6 +494,10 @@ def _reachable(path: Path) -> Iterator[str]:
             os.close(descriptor)
     else:
         raise UnixSocketUnavailable(
-            f"the path {path} is too long for a socket (at most {_PATH_BYTES} bytes): "
-            "use a data directory with a shorter path, or reach it through a symbolic link"
+            Sentence(
+                "the path {path} is too long for a socket (at most {most} bytes): use a data directory with a shorter "
+                "path, or reach it through a symbolic link",
+                path=path,
+                most=_PATH_BYTES,
+            )
         )

@@ -61,6 +61,7 @@ from securechat.text.refusals import refusal_for
 from securechat.tls.client_certificates import proven_fingerprint
 from securechat.tls.contexts import ServerCertificate
 from securechat.tls.local_addresses import is_public, local_names, private_addresses
+from securechat.translation import Sentence, sentence_of, system_error
 from securechat.wire.negotiation import CODECS
 
 _SWITCH_INTERVAL_S = 0.0005
@@ -93,7 +94,7 @@ class ExitCode(IntEnum):
 
 
 class StartFailure(Exception):
-    """The server cannot start; the sentence gives the reason and the remedy."""
+    """The server cannot start; the sentence gives the reason and the remedy. It is for a person, and not logged."""
 
     def __init__(self, code: ExitCode, sentence: str) -> None:
         super().__init__(sentence)
@@ -175,7 +176,7 @@ class Server:
                 vital(Vital.FAN_OUT, self._hub.on_commit), vital(Vital.LOG_FAILURE, self._log_failed)
             )
         except LogError as error:
-            raise StartFailure(ExitCode.LOG, str(error)) from error
+            raise StartFailure(ExitCode.LOG, sentence_of(error)) from error
         try:
             self._hub.restore(state, self._loop.now, utc_ms(), read_time(self._config.data))
             self._install_signals()
@@ -258,7 +259,7 @@ class Server:
         hosts = self._config.hosts or tuple(str(address) for address in private_addresses())
         port = self._config.port
         if (twice := named_twice(hosts)) is not None:
-            raise StartFailure(ExitCode.ADDRESS, f"cannot listen: {twice}")
+            raise StartFailure(ExitCode.ADDRESS, Sentence("cannot listen: {why}", why=twice))
         for host in hosts:
             try:
                 listener = Listener(self._loop, host, port, self._pending)
@@ -507,10 +508,13 @@ def _load_certificate(config: ServerConfig) -> ServerCertificate:
     try:
         return ServerCertificate(config.cert, config.key, tls12=config.tls12, alpn=CODECS.alpn_offers)
     except TlsFailure as failure:
+        sentence: str = failure.detail
         makes_one = command(Program.CERTIFICATES)
-        complete = ";" in failure.detail or makes_one in failure.detail
-        advice = "" if complete else f"; the server needs the server.pem that `{makes_one}` writes"
-        raise StartFailure(ExitCode.CERTIFICATE, f"{failure.detail}{advice}") from failure
+        if ";" not in sentence and makes_one not in sentence:
+            sentence = Sentence(
+                "{problem}; the server needs the server.pem that `{certs}` writes", problem=sentence, certs=makes_one
+            )
+        raise StartFailure(ExitCode.CERTIFICATE, sentence) from failure
 
 
 def _other_ca(before: str | None, now: str | None) -> str:
@@ -563,14 +567,16 @@ def _advertised(host: str) -> list[str]:
     return [str(address) for address in local_names().ips if address.version == ip.version]
 
 
-def _cannot_listen(host: str, port: int, error: OSError) -> str:
-    where = endpoint(host, port)
-    if error.errno == errno.EADDRINUSE:
-        return f"cannot listen on {where}: another program uses it (a server already running?); stop it or use --port"
-    if error.errno == errno.EADDRNOTAVAIL:
-        return f"cannot listen on {where}: this machine does not have that address; use --host with one it has"
-    if error.errno == errno.EACCES:
-        return f"cannot listen on {where}: ports below 1024 need privileges; use --port with a higher one"
-    if isinstance(error, socket.gaierror):
-        return f"cannot listen on {where}: this name means no address here; use --host with an address"
-    return f"cannot listen on {where}: {error.strerror or error}"
+_CANNOT_LISTEN = {
+    errno.EADDRINUSE: Sentence("another program uses it (a server already running?); stop it or use --port"),
+    errno.EADDRNOTAVAIL: Sentence("this machine does not have that address; use --host with one it has"),
+    errno.EACCES: Sentence("ports below 1024 need privileges; use --port with a higher one"),
+}
+
+
+def _cannot_listen(host: str, port: int, error: OSError) -> Sentence:
+    if isinstance(error, socket.gaierror):  # first, because its numbers are not errno's
+        why: str = Sentence("this name means no address here; use --host with an address")
+    else:
+        why = _CANNOT_LISTEN.get(error.errno or 0) or system_error(error)
+    return Sentence("cannot listen on {where}: {why}", where=endpoint(host, port), why=why)

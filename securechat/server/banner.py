@@ -9,7 +9,9 @@ import ipaddress
 from collections.abc import Sequence
 
 from securechat.programs import Program, command
+from securechat.text.sanitize import width
 from securechat.tls.hostnames import Names
+from securechat.translation import _
 
 _RULE = "─" * 78
 _MOST = 4
@@ -21,7 +23,7 @@ Address = tuple[str, int]
 def banner(
     version: str, addresses: Sequence[Address], fingerprint: str | None, names: Names, *, is_public: bool = False
 ) -> list[str]:
-    """Return the lines.
+    """Return the lines, in the language of the operator.
 
     Args:
         version: of the program.
@@ -31,29 +33,38 @@ def banner(
         is_public: whether the CAs of this machine verify the certificate.
     """
     chat = command(Program.CLIENT, _trust(fingerprint, is_public=is_public))
-    lines = [_RULE, f" securechat {version} is ready. Stop it with Ctrl-C.", ""]
-    lines += [f" listening on    {'  '.join(endpoint(*pair) for pair in addresses)}"]
+    lines = [_RULE, " " + _("securechat {version} is ready. Stop it with Ctrl-C.", version=version), ""]
+    facts = [(_("listening on"), "  ".join(endpoint(*pair) for pair in addresses))]
     if fingerprint:
-        lines += [f" CA fingerprint  {fingerprint}"]
+        facts += [(_("CA fingerprint"), fingerprint)]
+    lines += _labelled(facts)
     if local := _for_this_machine(addresses, names):
-        lines += ["", " To chat from this machine:", "", f"   {chat} {_quoted(endpoint(*local))}"]
+        lines += ["", " " + _("To chat from this machine:"), "", f"   {chat} {_quoted(endpoint(*local))}"]
     if others := _for_others(addresses, names):
-        lines += ["", " To chat from another machine on this network:", ""]
+        lines += ["", " " + _("To chat from another machine on this network:"), ""]
         lines += [f"   {chat} {_quoted(endpoint(*pair))}" for pair in others[:_MOST]]
     if not local and not others:
-        lines += ["", f" To chat, use a name of the certificate: {names}"]
+        lines += ["", " " + _("To chat, use a name of the certificate: {names}", names=names)]
     return [*lines, _RULE]
+
+
+def _labelled(facts: Sequence[tuple[str, str]]) -> list[str]:
+    """Return labels with their values in one column."""
+    column = max(width(label) for label, _value in facts)
+    return [f" {label}{' ' * (column - width(label))}  {value}" for label, value in facts]
 
 
 def unnamed(addresses: Sequence[Address], names: Names, *, made_here: bool) -> str | None:
     """Return the warning about addresses that others cannot use, because the certificate names none; None otherwise.
+
+    It goes to the log, so it is English.
 
     Args:
         addresses: host and port of every listener.
         names: of the certificate.
         made_here: whether the program's own CA issued it.
     """
-    others = [host for host, _ in addresses if not _is_loopback(host)]
+    others = [host for host, _port in addresses if not _is_loopback(host)]
     if not others or _for_others(addresses, names):
         return None
     host = others[0].partition("%")[0]

@@ -17,6 +17,7 @@ from types import TracebackType
 
 from securechat.errors import LogError, LogLocked
 from securechat.files import expect_own_file, open_own_file
+from securechat.translation import Sentence, sentence_of, system_error
 
 LOCK = "securechat.lock"
 SQLITE_SUFFIXES = ("-wal", "-shm", "-journal")
@@ -45,20 +46,29 @@ else:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
-def remedy(directory: Path, error: OSError) -> str:
-    """Return what to do about a directory that cannot be written, as the end of a sentence; empty for other errors."""
+READ_ONLY = Sentence(
+    "Its file system is mounted read-only; mount it for writing, or name another directory with --data"
+)
+"""What to do about a directory of such a file system."""
+
+
+def with_remedy(problem: Sentence, directory: Path, error: OSError) -> Sentence:
+    """Return a problem of a directory that cannot be written, with what to do about it where that is known."""
     if error.errno == errno.EROFS:
-        return ". Its file system is mounted read-only; mount it for writing, or name another directory with --data"
+        return Sentence("{problem}. {remedy}", problem=problem, remedy=READ_ONLY)
     if error.errno in {errno.EACCES, errno.EPERM}:
-        return why_denied(directory)
-    return ""
+        return Sentence("{problem}. {remedy}", problem=problem, remedy=why_denied(directory))
+    return problem
 
 
-def why_denied(directory: Path) -> str:
+def why_denied(directory: Path) -> Sentence:
     """Return what to do where this user may not write in a data directory: to be its owner, or to change the mode."""
     if _is_owner(directory):
-        return f". Its owner may let it write there: `chmod -R u+rwX {shlex.quote(str(directory))}`"
-    return ". Run the server as the user whom the directory and the files in it belong to, or name another with --data"
+        chmod = f"chmod -R u+rwX {shlex.quote(str(directory))}"
+        return Sentence("Its owner may let it write there: `{command}`", command=chmod)
+    return Sentence(
+        "Run the server as the user whom the directory and the files in it belong to, or name another with --data"
+    )
 
 
 def _is_owner(directory: Path) -> bool:
@@ -83,25 +93,29 @@ class DirectoryLock:
         try:
             self._descriptor = open_own_file(path, os.O_RDWR | os.O_CREAT)
         except OSError as error:
-            raise LogError(f"cannot make the lock file {path}: {error.strerror}{remedy(path.parent, error)}") from error
+            problem = Sentence("cannot make the lock file {path}: {why}", path=path, why=system_error(error))
+            raise LogError(with_remedy(problem, path.parent, error)) from error
         try:
             _lock(self._descriptor)
         except (BlockingIOError, PermissionError):
             holder = self._read_holder()
             os.close(self._descriptor)
-            who = f" (process {holder})" if holder is not None else ""
-            raise LogLocked(
-                f"another securechat server{who} already uses {path.parent}: stop it, or choose another --data", holder
-            ) from None
+            raise LogLocked(_already_used(path.parent, holder), holder) from None
         except OSError as error:
             os.close(self._descriptor)
-            raise LogError(f"cannot lock {path}: {error.strerror}; a local file system is needed") from error
+            raise LogError(
+                Sentence("cannot lock {path}: {why}; a local file system is needed", path=path, why=system_error(error))
+            ) from error
         try:
             os.ftruncate(self._descriptor, 0)
             os.write(self._descriptor, b"%d\n" % os.getpid())
         except OSError as error:  # a full disk, or `ulimit -f`
             os.close(self._descriptor)
-            raise LogError(f"cannot write the lock file {path}: {error.strerror}; make space for it") from error
+            raise LogError(
+                Sentence(
+                    "cannot write the lock file {path}: {why}; make space for it", path=path, why=system_error(error)
+                )
+            ) from error
 
     def _read_holder(self) -> int | None:
         """Return the process that holds the lock, for the sentence; the number is a courtesy and may be missing."""
@@ -124,6 +138,18 @@ class DirectoryLock:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.release()
+
+
+def _already_used(directory: Path, holder: int | None) -> Sentence:
+    if holder is None:
+        return Sentence(
+            "another securechat server already uses {directory}: stop it, or choose another --data", directory=directory
+        )
+    return Sentence(
+        "another securechat server (process {process}) already uses {directory}: stop it, or choose another --data",
+        process=holder,
+        directory=directory,
+    )
 
 
 class OpenFiles:
@@ -174,7 +200,7 @@ def is_served(data: Path) -> str | None:
     try:
         DirectoryLock(data / LOCK).release()
     except LogLocked as error:
-        return str(error)
+        return sentence_of(error)
     except LogError:
         pass  # not ours to open: using the directory reports the reason
     return None
@@ -186,9 +212,13 @@ def too_long(path: Path) -> str | None:
     size_bytes = len(os.fsencode(longest))
     if size_bytes <= PATH_BYTES and all(len(os.fsencode(part)) <= PART_BYTES for part in path.parts):
         return None
-    return (
-        f"the path of the data directory is too long: with {LONGEST_NAME} it has {size_bytes} bytes, and the database "
-        f"takes {PATH_BYTES}, {PART_BYTES} for each part: choose a shorter one with --data"
+    return Sentence(
+        "the path of the data directory is too long: with {name} it has {size} bytes, and the database takes {most}, "
+        "{most_of_part} for each part: choose a shorter one with --data",
+        name=LONGEST_NAME,
+        size=size_bytes,
+        most=PATH_BYTES,
+        most_of_part=PART_BYTES,
     )
 
 
@@ -208,7 +238,11 @@ def make_directory(path: Path) -> None:
         _sync_directory(path.parent)
     except OSError as error:
         raise LogError(
-            f"cannot make the data directory {path}: {error.strerror}; choose another one with --data"
+            Sentence(
+                "cannot make the data directory {path}: {why}; choose another one with --data",
+                path=path,
+                why=system_error(error),
+            )
         ) from error
 
 

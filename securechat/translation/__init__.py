@@ -24,6 +24,7 @@ from securechat.translation.catalogue import (
     ngettext,
     nsentence,
     pgettext,
+    sentence_of,
     translated,
     use,
 )
@@ -44,6 +45,7 @@ __all__ = [
     "ngettext",
     "nsentence",
     "pgettext",
+    "sentence_of",
     "system_error",
     "translated",
     "use",

@@ -211,10 +211,14 @@ def nsentence(one: str, several: str, count: int, /, **arguments: object) -> Sen
 
 def translated(text: str | BaseException) -> str:
     """Return a text for a person: in the language in use where it is a `Sentence` or an error made with one."""
-    if isinstance(text, BaseException):
-        first = text.args[0] if text.args else None
-        text = first if isinstance(first, Sentence) and str(first) == str(text) else str(text)
+    text = sentence_of(text) if isinstance(text, BaseException) else text
     return text.translation if isinstance(text, Sentence) else text
+
+
+def sentence_of(error: BaseException) -> str:
+    """Return the text of an error as it was made, to be put into another one: a `Sentence` where it is one."""
+    first = error.args[0] if error.args else None
+    return first if isinstance(first, Sentence) and str(first) == str(error) else str(error)
 
 
 def english(text: str) -> str:

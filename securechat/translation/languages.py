@@ -26,6 +26,8 @@ def given(value: str) -> str:
         ValueError: there is no such translation; the sentence lists those that there are.
     """
     code = _code(value)
+    if not value.strip():
+        raise ValueError(Sentence("The name of the language is empty. Languages: {known}", known=_known()))
     if not _exists(code):
         raise ValueError(
             Sentence("There is no translation called {value}. Languages: {known}", value=value, known=_known())

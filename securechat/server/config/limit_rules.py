@@ -12,11 +12,14 @@ from collections.abc import Iterator, Mapping
 from msgspec import Struct
 
 from securechat.limits import KIB, MAX_FRAME_BYTES, MAX_TEXT_BYTES, PAGE_ROWS
+from securechat.translation import Sentence
 
 _C_INT_MAX = 2**31 - 1
 """The largest value for listen(2) and SO_SNDBUF."""
 _C_INT_MAX_MS_AS_S = _C_INT_MAX / 1000
 """TCP_USER_TIMEOUT is in milliseconds (RFC 5482, tcp(7))."""
+_NOT_TAKEN = Sentence("the system does not take it")
+_NEVER_REACHED = Sentence("it is never reached")
 
 
 class LimitRule(Struct, frozen=True):
@@ -25,14 +28,14 @@ class LimitRule(Struct, frozen=True):
     Attributes:
         smaller: a limit, or a number that the protocol or the system fixes.
         larger: likewise.
-        why: the consequence otherwise, as a clause.
+        why: the consequence otherwise, as a clause behind "or".
         fatal: whether the server cannot work otherwise.
         strict: whether they must not be equal either.
     """
 
     smaller: str | float
     larger: str | float
-    why: str
+    why: Sentence
     fatal: bool = False
     strict: bool = False
 
@@ -48,12 +51,13 @@ class LimitRule(Struct, frozen=True):
         return tuple(side for side in (self.smaller, self.larger) if isinstance(side, str))
 
     @property
-    def reason(self) -> str:
+    def reason(self) -> Sentence:
         """The valid relation, and its reason."""
-        if isinstance(self.smaller, str):
-            bound = "must be smaller than" if self.strict else "must be at most"
-            return f"{bound} {self._shown(self.larger)}, or {self.why}"
-        return f"must be at least {self._shown(self.smaller)}, or {self.why}"
+        if not isinstance(self.smaller, str):
+            return Sentence("must be at least {bound}, or {why}", bound=self._shown(self.smaller), why=self.why)
+        if self.strict:
+            return Sentence("must be smaller than {bound}, or {why}", bound=self._shown(self.larger), why=self.why)
+        return Sentence("must be at most {bound}, or {why}", bound=self._shown(self.larger), why=self.why)
 
     @staticmethod
     def _shown(side: str | float) -> str:
@@ -61,26 +65,32 @@ class LimitRule(Struct, frozen=True):
 
 
 RULES: tuple[LimitRule, ...] = (
-    LimitRule("presence_names", PAGE_ROWS, "a greeting would not fit into a frame", fatal=True),
+    LimitRule("presence_names", PAGE_ROWS, Sentence("a greeting would not fit into a frame"), fatal=True),
     LimitRule(
         "outbox_soft_bytes",
         "outbox_hard_bytes",
-        "a slow reader would be closed before it is given time",
+        Sentence("a slow reader would be closed before it is given time"),
         fatal=True,
         strict=True,
     ),
-    LimitRule("emfile_pause_min_s", "emfile_pause_max_s", "the pause could not grow", fatal=True),
-    LimitRule("listen_backlog", _C_INT_MAX, "the system does not take it", fatal=True),
-    LimitRule("send_buffer_bytes", _C_INT_MAX, "the system does not take it", fatal=True),
-    LimitRule("tcp_user_timeout_s", _C_INT_MAX_MS_AS_S, "the system does not take it", fatal=True),
+    LimitRule("emfile_pause_min_s", "emfile_pause_max_s", Sentence("the pause could not grow"), fatal=True),
+    LimitRule("listen_backlog", _C_INT_MAX, _NOT_TAKEN, fatal=True),
+    LimitRule("send_buffer_bytes", _C_INT_MAX, _NOT_TAKEN, fatal=True),
+    LimitRule("tcp_user_timeout_s", _C_INT_MAX_MS_AS_S, _NOT_TAKEN, fatal=True),
     LimitRule(
-        MAX_FRAME_BYTES + KIB, "outbox_hard_bytes", "one full answer would close the connection that asked for it"
+        MAX_FRAME_BYTES + KIB,
+        "outbox_hard_bytes",
+        Sentence("one full answer would close the connection that asked for it"),
     ),
-    LimitRule("outbox_hard_bytes", "outboxes_total_bytes", "one slow reader may have more than there is for all"),
-    LimitRule("half_open_per_address", "half_open_handshakes", "it is never reached"),
-    LimitRule("handshake_timeout_s", "hello_timeout_s", "it is never reached"),
-    LimitRule("unacknowledged_drafts", "append_queue", "one member can fill the queue of all"),
-    LimitRule(MAX_TEXT_BYTES, "stored_bytes_per_address_day", "no member can send a message of full length"),
+    LimitRule(
+        "outbox_hard_bytes",
+        "outboxes_total_bytes",
+        Sentence("one slow reader may have more than there is for all"),
+    ),
+    LimitRule("half_open_per_address", "half_open_handshakes", _NEVER_REACHED),
+    LimitRule("handshake_timeout_s", "hello_timeout_s", _NEVER_REACHED),
+    LimitRule("unacknowledged_drafts", "append_queue", Sentence("one member can fill the queue of all")),
+    LimitRule(MAX_TEXT_BYTES, "stored_bytes_per_address_day", Sentence("no member can send a message of full length")),
 )
 
 

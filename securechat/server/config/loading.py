@@ -38,6 +38,7 @@ from securechat.server.config.settings import (
     from_toml,
     path_of,
 )
+from securechat.translation import Sentence, sentence_of
 
 if TYPE_CHECKING:
     from securechat.server.config.toml import TomlEntry
@@ -46,9 +47,9 @@ _CONFIG_VARIABLE = f"{ENV_PREFIX}CONFIG"
 _SETTINGS = {setting.name: setting for setting in SETTINGS}
 _LIMITS = {setting.name: setting for setting in LIMITS}
 _OTHER_READERS = frozenset(
-    ENV_PREFIX + name for name in ("BANNER", "CA", "NAME", "PASSWORD_FILE", "PIN", "SEED", "STATE")
+    ENV_PREFIX + name for name in ("BANNER", "CA", "LOCALE_DIR", "NAME", "PASSWORD_FILE", "PIN", "SEED", "STATE")
 )
-"""Variables that tools/dev.py, the client and the tests read: not errors, and ignored here."""
+"""Variables that tools/dev.py, the translations, the client and the tests read: not errors, and ignored here."""
 
 
 class ServerConfig(Struct, frozen=True, kw_only=True):
@@ -124,11 +125,13 @@ class SettingError(Struct, frozen=True):
     is_warning: bool = False
 
     @property
-    def sentence(self) -> str:
+    def sentence(self) -> Sentence:
         """The message for the operator: source, setting, problem."""
-        place = str(self.origin) or "default"
-        about = "" if self.origin.tells_key or not self.key else f"{self.key}: "
-        return f"{place}: {about}{self.reason}"
+        # Translators: where a setting without a value comes from
+        place = str(self.origin) or Sentence("default")
+        if self.origin.tells_key or not self.key:
+            return Sentence("{place}: {problem}", place=place, problem=self.reason)
+        return Sentence("{place}: {setting}: {problem}", place=place, setting=self.key, problem=self.reason)
 
 
 class RequestedOutput(Enum):
@@ -238,12 +241,13 @@ class _Reader:
         from securechat.server.config.toml import TomlError, read_file  # noqa: PLC0415 - most servers have no file
 
         if not name:
-            self.found.append(SettingError(named_by, "", "the path is empty; name a TOML file, or leave the flag out"))
+            reason = Sentence("the path is empty; name a TOML file, or leave the flag out")
+            self.found.append(SettingError(named_by, "", reason))
             return
         try:
             path = path_of(name)
         except ValueError as error:
-            self.found.append(SettingError(named_by, "", str(error)))
+            self.found.append(SettingError(named_by, "", sentence_of(error)))
             return
         try:
             entries = read_file(path, {LIMITS_TABLE})
@@ -280,8 +284,7 @@ class _Reader:
                 name = variable.removeprefix(LIMIT_PREFIX).lower()
                 self.found.append(SettingError(origin, name, _no_such_limit(name)))
             elif variable not in known:
-                reason = f"nothing reads this variable; {_meant(variable, known) or 'unset it'}"
-                self.found.append(SettingError(origin, "", reason, is_warning=True))
+                self.found.append(SettingError(origin, "", _unread(variable, known), is_warning=True))
 
     # --- The flags --------------------------------------------------------------------------------------------------
 
@@ -302,7 +305,7 @@ class _Reader:
         name = name.strip().replace("-", "_")
         setting = _LIMITS.get(name)
         if not equals:
-            self.found.append(SettingError(origin, name, "must look like NAME=VALUE, such as message_rate=10"))
+            self.found.append(SettingError(origin, name, _LIMIT_FORM))
         elif setting is None:
             self.found.append(SettingError(origin, name, _no_such_limit(name)))
         else:
@@ -345,14 +348,15 @@ class _Reader:
         except ValueError as error:
             # The variable is meant for every program of the user, and keeps no server from starting.
             is_warning = setting.kind is SettingKind.LANGUAGE and origin.place == setting.variable
-            self.found.append(SettingError(origin, setting.name, str(error), is_warning=is_warning))
+            self.found.append(SettingError(origin, setting.name, sentence_of(error), is_warning=is_warning))
             return
         if base is not None and setting.kind is SettingKind.PATH and written:
             value = base / value
         self.given[setting.name] = SettingValue(value, origin)
 
 
-_KUBERNETES = (
+_LIMIT_FORM = Sentence("must look like NAME=VALUE, such as message_rate=10")
+_KUBERNETES = Sentence(
     "is set by Kubernetes for a service named securechat, and ignored; to be rid of it: enableServiceLinks: false in "
     "the pod, or another name for the service"
 )
@@ -368,24 +372,43 @@ def _is_from_kubernetes(variable: str, text: str) -> bool:
     )
 
 
-def _no_such_limit(name: str) -> str:
-    return f"there is no such limit; {_meant(name, _LIMITS) or 'docs/operations.md lists them'}"
+def _unread(variable: str, known: Iterable[str]) -> Sentence:
+    if (nearest := _nearest(variable, known)) is not None:
+        return Sentence("nothing reads this variable; did you mean {name}?", name=nearest)
+    return Sentence("nothing reads this variable; unset it")
 
 
-def _unknown_key(entry: TomlEntry) -> str:
+def _no_such_limit(name: str) -> Sentence:
+    if (nearest := _nearest(name, _LIMITS)) is not None:
+        return Sentence("there is no such limit; did you mean {name}?", name=nearest)
+    return Sentence("there is no such limit; docs/operations.md lists them")
+
+
+def _unknown_key(entry: TomlEntry) -> Sentence:
     if entry.table:
         if entry.key in _SETTINGS:
-            return f"is no limit: move this line to the top of the file, above [{LIMITS_TABLE}]"
+            return Sentence("is no limit: move this line to the top of the file, above [{table}]", table=LIMITS_TABLE)
         return _no_such_limit(entry.key)
     if entry.key == LIMITS_TABLE:
-        return f"must be a table: a line [{LIMITS_TABLE}], and below it lines such as message_rate = 10"
+        return Sentence(
+            "must be a table: a line [{table}], and below it lines such as message_rate = 10", table=LIMITS_TABLE
+        )
     if entry.key in _LIMITS:
-        return f"is a limit: move this line below [{LIMITS_TABLE}]"
-    if isinstance(entry.value, dict):
-        return f"there is no such table; {_meant(entry.key, [LIMITS_TABLE]) or f'[{LIMITS_TABLE}] is the only one'}"
-    return f"there is no such setting; {_meant(entry.key, _SETTINGS) or 'docs/securechat.toml lists them'}"
+        return Sentence("is a limit: move this line below [{table}]", table=LIMITS_TABLE)
+    return _no_such_table(entry.key) if isinstance(entry.value, dict) else _no_such_setting(entry.key)
 
 
-def _meant(name: str, known: Iterable[str]) -> str:
-    nearest = difflib.get_close_matches(name.replace("-", "_"), list(known), 1)
-    return f"did you mean {nearest[0]}?" if nearest else ""
+def _no_such_table(name: str) -> Sentence:
+    if (nearest := _nearest(name, [LIMITS_TABLE])) is not None:
+        return Sentence("there is no such table; did you mean {name}?", name=nearest)
+    return Sentence("there is no such table; [{table}] is the only one", table=LIMITS_TABLE)
+
+
+def _no_such_setting(name: str) -> Sentence:
+    if (nearest := _nearest(name, _SETTINGS)) is not None:
+        return Sentence("there is no such setting; did you mean {name}?", name=nearest)
+    return Sentence("there is no such setting; docs/securechat.toml lists them")
+
+
+def _nearest(name: str, known: Iterable[str]) -> str | None:
+    return next(iter(difflib.get_close_matches(name.replace("-", "_"), list(known), 1)), None)

@@ -24,26 +24,28 @@ from securechat.net.unix_socket import why_unusable
 from securechat.programs import Program, command
 from securechat.server.admin_protocol import SOCKET
 from securechat.server.config.loading import ParsedSettings, SettingError, SettingValue
-from securechat.storage.directory import LOCK, SQLITE_SUFFIXES, is_served, too_long, why_denied
+from securechat.storage.directory import LOCK, READ_ONLY, SQLITE_SUFFIXES, is_served, too_long, why_denied
 from securechat.storage.search.index import SEARCH_INDEX
 from securechat.storage.sqlite.loss import missing_database
 from securechat.storage.sqlite.store import DATABASE
-from securechat.text.counts import counted
+from securechat.text.local_time import local
 from securechat.tls.contexts import ServerCertificate
 from securechat.tls.local_addresses import private_addresses
+from securechat.translation import Sentence, nsentence, system_error
 
 _FIRST_FREE_PORT = 1024
 """Below it ports need privileges on Unix (ip_unprivileged_port_start)."""
 
 
-def missing_certificate(path: Path) -> str | None:
+def missing_certificate(path: Path) -> Sentence | None:
     """Return a hint when there is no certificate at all; None when there is something to read."""
     try:
         path.stat()
     except (FileNotFoundError, NotADirectoryError):
-        return (
-            f"there is no certificate: {path} does not exist; make one with `{command(Program.CERTIFICATES)}`, "
-            "or name yours with --cert"
+        return Sentence(
+            "there is no certificate: {path} does not exist; make one with `{certs}`, or name yours with --cert",
+            path=path,
+            certs=command(Program.CERTIFICATES),
         )
     except OSError:
         return None  # reading it reports the reason
@@ -67,7 +69,7 @@ def machine_problems(reading: ParsedSettings) -> Iterator[SettingError]:
         yield from _descriptor_problems(reading.given["reserved_descriptors"])
 
 
-def untried(reading: ParsedSettings) -> Iterator[str]:
+def untried(reading: ParsedSettings) -> Iterator[Sentence]:
     """Tell what a start may fail by that was not tried, one sentence each.
 
     Args:
@@ -77,18 +79,24 @@ def untried(reading: ParsedSettings) -> Iterator[str]:
     holder = is_served(data)
     database = data / DATABASE
     if holder is not None:
-        yield f"{holder}. Its port, its socket and its files were not tried"
+        yield Sentence("{server}. Its port, its socket and its files were not tried", server=holder)
         return
     if database.exists():
         check = command(Program.ADMIN, f"check --data {shlex.quote(str(data))}")
-        yield f"the database {database} was not opened: `{check}` tells whether it is whole, and locked by no program"
+        yield Sentence(
+            "the database {database} was not opened: `{check}` tells whether it is whole, and locked by no program",
+            database=database,
+            check=check,
+        )
     port: int = reading.given["port"].value
     for host in _hosts(reading.given["host"]):
         error = _bind_error(host, port)
         if error is not None and error.errno == errno.EADDRINUSE and not isinstance(error, socket.gaierror):
-            yield (
-                f"port {port} of {host} is in use now. The server cannot start before that program has ended; if it is "
-                "not an earlier server that you replace, choose another --port"
+            yield Sentence(
+                "port {port} of {host} is in use now. The server cannot start before that program has ended; if it is "
+                "not an earlier server that you replace, choose another --port",
+                port=port,
+                host=host,
             )
 
 
@@ -100,13 +108,20 @@ def _certificate_problems(given: Mapping[str, SettingValue]) -> Iterator[Setting
     try:
         certificate = ServerCertificate(cert.value, key.value, tls12=given["tls12"].value)
     except TlsFailure as failure:
-        advice = "" if ";" in failure.detail else "; mend that, or name another certificate and key"
-        yield SettingError(cert.origin, "cert", f"{failure.detail}{advice}")
+        reason: str = failure.detail
+        if ";" not in reason:
+            reason = Sentence("{problem}; mend that, or name another certificate and key", problem=reason)
+        yield SettingError(cert.origin, "cert", reason)
         return
     now = dt.datetime.now(dt.UTC)
     if certificate.is_late(now):
-        left = counted(round(certificate.days_left(now)), "day")
-        reason = f"the certificate expires in {left} ({certificate.not_after:%Y-%m-%d}); {certificate.renewal}"
+        reason = nsentence(
+            "the certificate expires in {count} day ({on:date}); {renewal}",
+            "the certificate expires in {count} days ({on:date}); {renewal}",
+            round(certificate.days_left(now)),
+            on=local(certificate.not_after),
+            renewal=certificate.renewal,
+        )
         yield SettingError(cert.origin, "cert", reason, is_warning=True)
     for doubt in certificate.doubts:
         yield SettingError(cert.origin, "cert", doubt, is_warning=True)
@@ -119,32 +134,38 @@ def _data_problems(data: SettingValue, low_disk: SettingValue) -> Iterator[Setti
         return
     existing = next(each for each in (path, *path.absolute().parents) if os.path.lexists(each))
     if not existing.is_dir():
-        yield SettingError(
-            data.origin, "data", f"{existing} is no directory; name one, or a place where one can be made"
-        )
+        obstacle = Sentence("{path} is no directory; name one, or a place where one can be made", path=existing)
+        yield SettingError(data.origin, "data", obstacle)
         return
     if not os.access(existing, os.W_OK | os.X_OK):
-        if existing == path or _is_read_only(existing):
-            reason = f"this user may not write to {existing}{_why_not(existing)}"
-        else:
-            reason = f"this user may not make {path} in {existing}; make it for this user, or name another directory"
-        yield SettingError(data.origin, "data", reason)
+        yield SettingError(data.origin, "data", _not_writable(path, existing))
     elif existing == path:
         yield from _file_problems(data)
     free_bytes = shutil.disk_usage(existing).free
     if free_bytes < low_disk.value:
-        reason = (
-            f"{free_bytes >> 20} MiB are free on the disk of {existing}, and under {low_disk.value >> 20} MiB "
-            "(low_disk_bytes) new messages are refused; free some space"
+        scarcity = Sentence(
+            "{free} MiB are free on the disk of {path}, and under {least} MiB (low_disk_bytes) new messages are "
+            "refused; free some space",
+            free=free_bytes >> 20,
+            path=existing,
+            least=low_disk.value >> 20,
         )
-        yield SettingError(data.origin, "data", reason, is_warning=True)
+        yield SettingError(data.origin, "data", scarcity, is_warning=True)
 
 
-def _why_not(directory: Path) -> str:
+def _not_writable(path: Path, existing: Path) -> Sentence:
+    if existing == path or _is_read_only(existing):
+        return Sentence("this user may not write to {path}. {remedy}", path=existing, remedy=_remedy(existing))
+    return Sentence(
+        "this user may not make {path} in {parent}; make it for this user, or name another directory",
+        path=path,
+        parent=existing,
+    )
+
+
+def _remedy(directory: Path) -> Sentence:
     """Return the remedy for a directory that cannot be written; the two causes need different ones."""
-    if _is_read_only(directory):
-        return ": its file system is mounted read-only; mount it for writing, or name another directory"
-    return why_denied(directory)
+    return READ_ONLY if _is_read_only(directory) else why_denied(directory)
 
 
 if sys.platform == "win32":
@@ -167,18 +188,21 @@ def _file_problems(data: SettingValue) -> Iterator[SettingError]:
         try:
             expect_own_file(path / name)
         except NotRegular as error:
-            yield SettingError(data.origin, "data", str(error))
+            yield SettingError(data.origin, "data", error.sentence)
             continue
         if os.path.lexists(path / name) and not os.access(path / name, os.R_OK | os.W_OK):
-            reason = f"this user may not read and write {path / name}{_why_not(path)}"
+            reason = Sentence(
+                "this user may not read and write {path}. {remedy}", path=path / name, remedy=_remedy(path)
+            )
             yield SettingError(data.origin, "data", reason)
     try:
         expect_own_file(path / SEARCH_INDEX)
     except NotRegular as error:
-        yield SettingError(data.origin, "data", f"searches will not work: {error}", is_warning=True)
+        reason = Sentence("searches will not work: {why}", why=error.sentence)
+        yield SettingError(data.origin, "data", reason, is_warning=True)
     if is_served(path) is None and (obstacle := why_unusable(path / SOCKET)) is not None:
-        text = f"{command(Program.ADMIN)} will not reach this server: {obstacle}"
-        yield SettingError(data.origin, "data", text, is_warning=True)
+        reason = Sentence("{admin} will not reach this server: {why}", admin=command(Program.ADMIN), why=obstacle)
+        yield SettingError(data.origin, "data", reason, is_warning=True)
 
 
 def _hosts(hosts: SettingValue) -> Sequence[str]:
@@ -191,19 +215,23 @@ def _address_problems(hosts: SettingValue, port: SettingValue) -> Iterator[Setti
         if error is None:
             continue
         if isinstance(error, socket.gaierror):  # first, because its numbers are not errno's
-            yield SettingError(hosts.origin, "host", f"{host!r} means no address here; name an address of this machine")
+            reason = Sentence("{host} means no address here; name an address of this machine", host=repr(host))
+            yield SettingError(hosts.origin, "host", reason)
         elif error.errno == errno.EADDRINUSE:
             continue  # `untried` tells
         elif error.errno == errno.EACCES:
-            reason = f"ports below {_FIRST_FREE_PORT} need privileges; choose a higher one, or see docs/operations.md"
+            reason = Sentence(
+                "ports below {port} need privileges; choose a higher one, or see docs/operations.md",
+                port=_FIRST_FREE_PORT,
+            )
             yield SettingError(port.origin, "port", reason)
             return
         elif error.errno == errno.EADDRNOTAVAIL:
-            yield SettingError(hosts.origin, "host", f"this machine does not have the address {host}; name one it has")
+            reason = Sentence("this machine does not have the address {host}; name one it has", host=host)
+            yield SettingError(hosts.origin, "host", reason)
         else:
-            yield SettingError(
-                hosts.origin, "host", f"cannot listen on {host}: {error.strerror or error}; name another one"
-            )
+            reason = Sentence("cannot listen on {host}: {why}; name another one", host=host, why=system_error(error))
+            yield SettingError(hosts.origin, "host", reason)
     if (twice := named_twice(hosts.value)) is not None:
         yield SettingError(hosts.origin, "host", twice)
 
@@ -222,8 +250,13 @@ def _bind_error(host: str, port: int) -> OSError | None:
 def _descriptor_problems(reserved: SettingValue) -> Iterator[SettingError]:
     limit = descriptor_limit()
     if limit <= reserved.value:
-        reason = (
-            f"all files that this process may open (ulimit -n {limit}) are kept in reserve ({reserved.value}), so that "
-            f"no client could connect; allow at least {reserved.value + 1}, better 1024"
+        reason = nsentence(
+            "this process may open {count} file (ulimit -n), and {reserved} are kept in reserve, so no client could "
+            "connect; allow at least {least}, better 1024",
+            "this process may open {count} files (ulimit -n), and {reserved} of them are kept in reserve, so no client "
+            "could connect; allow at least {least}, better 1024",
+            limit,
+            reserved=reserved.value,
+            least=reserved.value + 1,
         )
         yield SettingError(reserved.origin, "reserved_descriptors", reason, is_warning=True)

@@ -1,7 +1,8 @@
 """The output of ``--print-config`` and ``--check-config``.
 
 The printed settings are TOML: saved to a file and named with ``--config`` they give the same settings, wherever that
-file is, because every path is absolute. A comment after each value names its source.
+file is, because every path is absolute. A comment after each value names its source. It is a file, which is kept,
+compared and passed on, so it is the same in every language of its readers: English. What is checked is told in theirs.
 """
 
 from __future__ import annotations
@@ -11,8 +12,8 @@ from pathlib import Path
 
 from securechat.server.config.loading import ParsedSettings, SettingError, SettingOrigin, SettingValue
 from securechat.server.config.settings import LIMITS, LIMITS_TABLE, SETTINGS, Setting, SettingType
-from securechat.text.counts import counted
 from securechat.text.sanitize import one_line
+from securechat.translation import Sentence, _, english, ngettext, nsentence
 
 _HEADING = "# What securechat-server would run with, and where each value comes from."
 
@@ -33,24 +34,42 @@ def checked(problems: Sequence[SettingError]) -> list[str]:
     Args:
         problems: errors and warnings, in the order of the output.
     """
-    told = dict.fromkeys(
-        one_line(f"{'warning' if problem.is_warning else 'error'}: {problem.sentence}") for problem in problems
-    )
-    errors = sum(line.startswith("error") for line in told)
-    counts = [counted(number, noun) for number, noun in ((errors, "error"), (len(told) - errors, "warning")) if number]
-    verdict = "the server would not start" if errors else "the server would start"
-    return [*told, f"{' and '.join(count for count in counts if count)}: {verdict}"] if told else []
+    told = {_told(problem): problem.is_warning for problem in problems}
+    return [*told, _verdict(list(told.values()).count(False), list(told.values()).count(True))] if told else []
 
 
-def first_sentence(problems: Sequence[SettingError]) -> str:
+def _told(problem: SettingError) -> str:
+    if problem.is_warning:
+        return one_line(_("warning: {sentence}", sentence=problem.sentence))
+    return one_line(_("error: {sentence}", sentence=problem.sentence))
+
+
+def _verdict(errors: int, warnings: int) -> str:
+    found = []
+    if errors:
+        found.append(ngettext("{count} error", "{count} errors", errors))
+    if warnings:
+        found.append(ngettext("{count} warning", "{count} warnings", warnings))
+    if errors:
+        return _("{found:list}: the server would not start", found=found)
+    return _("{found:list}: the server would start", found=found)
+
+
+def first_sentence(problems: Sequence[SettingError]) -> Sentence:
     """Return the message of a failed start: the first problem, and how to see the others.
 
     Args:
         problems: at least one.
     """
-    more = len(problems) - 1
-    rest = f" ({counted(more, 'further problem')}: --check-config lists all)" if more else ""
-    return f"{problems[0].sentence}{rest}"
+    first, *others = problems
+    if not others:
+        return first.sentence
+    return nsentence(
+        "{problem} ({count} further problem: --check-config lists all)",
+        "{problem} ({count} further problems: --check-config lists all)",
+        len(others),
+        problem=first.sentence,
+    )
 
 
 def toml(value: SettingType) -> str:
@@ -70,7 +89,7 @@ def toml(value: SettingType) -> str:
 
 def _aligned(settings: Sequence[Setting], reading: ParsedSettings) -> Iterator[str]:
     rows = [(f"{each.name} = {toml(_absolute(reading.given[each.name]))}", each) for each in settings]
-    column = min(60, max(len(row) for row, _ in rows)) + 2
+    column = min(60, max(len(row) for row, _setting in rows)) + 2
     for row, setting in rows:
         yield f"{row:<{column}}# {one_line(_described(reading.given[setting.name].origin, setting))}"
 
@@ -81,7 +100,7 @@ def _absolute(given: SettingValue) -> SettingType:
 
 def _described(origin: SettingOrigin, setting: Setting) -> str:
     if not origin.place:
-        return f"default: {setting.unset}" if setting.unset else "default"
+        return f"default: {english(setting.unset)}" if setting.unset else "default"
     if origin.line is not None:
         return f"{origin.place} line {origin.line}"
     return f"flag {origin.place}" if origin.place.startswith("--") else origin.place

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import fields
 from enum import Enum, auto
+from functools import reduce
 from pathlib import Path
 from typing import Any, TypeAlias, assert_never
 
@@ -18,7 +19,7 @@ from msgspec import Struct
 
 from securechat.hub.interfaces import Access
 from securechat.limits import Limits
-from securechat.translation import LANGUAGES, given
+from securechat.translation import LANGUAGES, Sentence, given
 
 DEFAULT_PORT = 8443
 DEFAULT_CERT = Path("certs/server.pem")
@@ -31,6 +32,7 @@ LARGEST_NUMBER = 2**53
 
 _SHOWN_CHARS = 60
 """Characters of an invalid value shown in its error message."""
+_SHOWN_CHARS_OF_TEXT = _SHOWN_CHARS - len("the text ")
 
 SettingType: TypeAlias = Any
 """Depends on the kind of the setting: a path or None, a tuple of addresses, a number, a bool or a word."""
@@ -51,7 +53,7 @@ class SettingKind(Enum):
 
 
 class Setting(Struct, frozen=True, kw_only=True):
-    """One row of the table.
+    """One row of the table. Texts are English, and what `translated` shows to a person; those of limits English alone.
 
     Attributes:
         name: its key in the file; flag and variable follow from it.
@@ -96,24 +98,26 @@ SETTINGS: tuple[Setting, ...] = (
         kind=SettingKind.PATH,
         default=DEFAULT_CERT,
         metavar="FILE",
-        what="certificate, CA certificate and key in one PEM file, as `securechat-admin certs` writes it, "
-        "or without the key",
+        what=Sentence(
+            "certificate, CA certificate and key in one PEM file, as `securechat-admin certs` writes it, "
+            "or without the key"
+        ),
     ),
     Setting(
         name="key",
         kind=SettingKind.PATH,
         default=None,
         metavar="FILE",
-        what="private key, without a passphrase",
-        unset="in the file of cert, or beside it as NAME.key",
+        what=Sentence("private key, without a passphrase"),
+        unset=Sentence("in the file of cert, or beside it as NAME.key"),
     ),
     Setting(
         name="host",
         kind=SettingKind.ADDRESSES,
         default=(),
-        metavar="ADDRESS",
-        what="addresses to listen on; the flag may be repeated, the variable separates them with commas",
-        unset="loopback and every private address",
+        metavar=Sentence("ADDRESS"),
+        what=Sentence("addresses to listen on; the flag may be repeated, the variable separates them with commas"),
+        unset=Sentence("loopback and every private address"),
     ),
     Setting(
         name="port",
@@ -122,49 +126,50 @@ SETTINGS: tuple[Setting, ...] = (
         metavar="N",
         at_least=0,
         at_most=65_535,
-        what="TCP port; 0 takes a free one",
+        what=Sentence("TCP port; 0 takes a free one"),
     ),
     Setting(
         name="data",
         kind=SettingKind.PATH,
         default=DEFAULT_DATA,
         metavar="DIR",
-        what="directory where messages are kept, on a local disk",
+        what=Sentence("directory where messages are kept, on a local disk"),
     ),
     Setting(
         name="access",
         kind=SettingKind.WORD,
         default=Access.OPEN.value,
         words=tuple(access.value for access in Access),
-        what='who may log in: "open", guests too; "members", accounts only',
+        what=Sentence('who may log in: "open", guests too; "members", accounts only'),
     ),
-    Setting(name="tls12", kind=SettingKind.SWITCH, default=False, what="accept TLS 1.2 as well as 1.3"),
+    Setting(name="tls12", kind=SettingKind.SWITCH, default=False, what=Sentence("accept TLS 1.2 as well as 1.3")),
     Setting(
         name="show_messages",
         kind=SettingKind.SWITCH,
         default=False,
-        what="print message texts on the console as they come",
+        what=Sentence("print message texts on the console as they come"),
     ),
     Setting(
         name="log_format",
         kind=SettingKind.WORD,
         default="text",
         words=("text", "json"),
-        what="how console lines look",
+        what=Sentence("how console lines look"),
     ),
     Setting(
         name="rate_limit",
         kind=SettingKind.SWITCH,
         default=True,
-        what="message and byte rates; off for benchmarks and trusted bots",
+        what=Sentence("message and byte rates; off for benchmarks and trusted bots"),
     ),
     Setting(
         name="lang",
         kind=SettingKind.LANGUAGE,
         default="",
-        metavar="CODE",
-        what="the language of what the start prints for people, such as en or id; the log is in English",
-        unset="that of the system",
+        metavar=Sentence("CODE"),
+        what=Sentence("the language of what the start prints for people, such as en or id; the log is in English"),
+        # Translators: the language of the system
+        unset=Sentence("that of the system"),
     ),
 )
 
@@ -201,7 +206,7 @@ def from_text(setting: Setting, text: str) -> SettingType:
             return _number(setting, _parsed(setting, text), text)
         case SettingKind.SWITCH:
             if (value := _BOOLEANS.get(text.strip().lower())) is None:
-                raise ValueError(f"must be on or off, not {text!r}")
+                raise ValueError(Sentence("must be on or off, not {value}", value=repr(text)))
             return value
         case SettingKind.WORD:
             return _word(setting, text)
@@ -220,22 +225,28 @@ def from_toml(setting: Setting, value: object) -> SettingType:
     match setting.kind:
         case SettingKind.PATH:
             if not isinstance(value, str):
-                raise ValueError(f'must be a path in quotes, such as "{DEFAULT_CERT.as_posix()}", not {_shown(value)}')
+                example = DEFAULT_CERT.as_posix()
+                raise ValueError(
+                    Sentence(
+                        'must be a path in quotes, such as "{example}", not {value}',
+                        example=example,
+                        value=_shown(value),
+                    )
+                )
             return _path(setting, value) if value else setting.default
         case SettingKind.ADDRESSES:
             if not isinstance(value, list) or not all(isinstance(each, str) for each in value):
-                raise ValueError(f'must be a list of addresses in quotes, such as ["127.0.0.1"], not {_shown(value)}')
+                raise ValueError(
+                    Sentence(
+                        'must be a list of addresses in quotes, such as ["127.0.0.1"], not {value}', value=_shown(value)
+                    )
+                )
             return _addresses(setting, value)
         case SettingKind.WHOLE | SettingKind.NUMBER:
-            if isinstance(value, bool) or not isinstance(value, int | float):
-                hint = " (take the quotes away)" if isinstance(value, str) else ""
-                raise ValueError(f"must be {_range(setting)}, not {_shown(value)}{hint}")
-            if setting.kind is SettingKind.WHOLE and not isinstance(value, int):
-                raise ValueError(f"must be {_range(setting)}, not {value!r}")
-            return _number(setting, value, value)
+            return _number_of_toml(setting, value)
         case SettingKind.SWITCH:
             if not isinstance(value, bool):
-                raise ValueError(f"must be true or false, without quotes, not {_shown(value)}")
+                raise ValueError(Sentence("must be true or false, without quotes, not {value}", value=_shown(value)))
             return value
         case SettingKind.WORD | SettingKind.LANGUAGE:
             return _word_of_toml(setting, value)
@@ -243,10 +254,22 @@ def from_toml(setting: Setting, value: object) -> SettingType:
             assert_never(setting.kind)
 
 
+def _number_of_toml(setting: Setting, value: object) -> float:
+    if isinstance(value, str):
+        raise ValueError(
+            Sentence("must be {range}, not {value} (take the quotes away)", range=_range(setting), value=_shown(value))
+        )
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise _not_in_range(setting, _shown(value))
+    if setting.kind is SettingKind.WHOLE and not isinstance(value, int):
+        raise _not_in_range(setting, repr(value))
+    return _number(setting, value, value)
+
+
 def _word_of_toml(setting: Setting, value: object) -> str:
     words = setting.words or tuple(LANGUAGES)
     if not isinstance(value, str):
-        raise ValueError(f"must be {_either(words)}, in quotes, not {_shown(value)}")
+        raise ValueError(Sentence("must be {words}, in quotes, not {value}", words=_either(words), value=_shown(value)))
     if setting.kind is SettingKind.WORD:
         return _word(setting, value)
     return given(value) if value else str(setting.default)
@@ -261,20 +284,26 @@ def path_of(text: str) -> Path:
     try:
         return Path(text).expanduser()
     except RuntimeError:
-        raise ValueError(f"must be a path; this machine has no user for the home directory in {text!r}") from None
+        raise ValueError(
+            Sentence("must be a path; this machine has no user for the home directory in {path}", path=repr(text))
+        ) from None
 
 
 def _path(setting: Setting, text: str) -> Path:
     """Parse a path; an empty one would mean the working directory, and the database opens names in UTF-8 alone."""
     if not text:
         usual = setting.unset or setting.default
-        raise ValueError(f"must be a path, and this one is empty; leave {setting.flag} out for {usual}")
+        raise ValueError(
+            Sentence(
+                "must be a path, and this one is empty; leave {flag} out for {usual}", flag=setting.flag, usual=usual
+            )
+        )
     try:
         text.encode()
     except UnicodeEncodeError:
         if setting.name == "data":
             raise ValueError(
-                "must be a path in UTF-8, because the database opens no other; rename it, or set LANG=C.UTF-8"
+                Sentence("must be a path in UTF-8, because the database opens no other; rename it, or set LANG=C.UTF-8")
             ) from None
     return path_of(text)
 
@@ -283,7 +312,13 @@ def _addresses(setting: Setting, texts: Sequence[str]) -> tuple[str, ...]:
     """Parse addresses; an empty one is an unset variable of a shell, and would mean another set than was wanted."""
     addresses = tuple(text.strip().strip("[]") for text in texts)
     if "" in addresses:
-        raise ValueError(f"must be addresses, and one of them is empty; leave {setting.flag} out for {setting.unset}")
+        raise ValueError(
+            Sentence(
+                "must be addresses, and one of them is empty; leave {flag} out for {usual}",
+                flag=setting.flag,
+                usual=setting.unset,
+            )
+        )
     return addresses
 
 
@@ -291,44 +326,61 @@ def _parsed(setting: Setting, text: str) -> float:
     try:
         return int(text) if setting.kind is SettingKind.WHOLE else float(text)
     except ValueError:
-        raise ValueError(f"must be {_range(setting)}, not {text!r}") from None
+        raise _not_in_range(setting, repr(text)) from None
 
 
 def _number(setting: Setting, value: float, written: object) -> float:
     """Validate a number; NaN is not greater than anything. A NUMBER written as 5 is 5.0."""
     if setting.at_least is None and not value > 0:
-        raise ValueError("must be greater than zero")
+        raise ValueError(Sentence("must be greater than zero"))
     if setting.at_least is not None and not setting.at_least <= value <= setting.at_most:
-        raise ValueError(f"must be {_range(setting)}, not {written!r}")
+        raise _not_in_range(setting, repr(written))
     if not value <= setting.at_most:
-        raise ValueError(f"must be at most {setting.at_most}, not {_short(written)}")
+        raise ValueError(
+            Sentence("must be at most {most}, not {value}", most=setting.at_most, value=_short(str(written)))
+        )
     return value if setting.kind is SettingKind.WHOLE else float(value)
 
 
-def _range(setting: Setting) -> str:
-    whole = "whole " if setting.kind is SettingKind.WHOLE and setting.at_least is None else ""
+def _not_in_range(setting: Setting, shown: str) -> ValueError:
+    return ValueError(Sentence("must be {range}, not {value}", range=_range(setting), value=shown))
+
+
+def _range(setting: Setting) -> Sentence:
     if setting.at_least is not None:
-        return f"a {whole}number from {setting.at_least} to {setting.at_most}"
-    return f"a {whole}number greater than zero"
+        return Sentence("a number from {least} to {most}", least=setting.at_least, most=setting.at_most)
+    if setting.kind is SettingKind.WHOLE:
+        return Sentence("a whole number greater than zero")
+    return Sentence("a number greater than zero")
 
 
 def _word(setting: Setting, text: str) -> str:
     if text not in setting.words:
-        raise ValueError(f"must be {_either(setting.words)}, not {text!r}")
+        raise ValueError(Sentence("must be {words}, not {value}", words=_either(setting.words), value=repr(text)))
     return text
 
 
 def _either(words: Sequence[str]) -> str:
-    return " or ".join(words)
+    return reduce(lambda first, second: Sentence("{first} or {second}", first=first, second=second), words)
 
 
 def _shown(value: object) -> str:
     """Format a value of the file as in the file, short enough for a sentence."""
-    names = {str: "the text {!r}", bool: "{}", int: "{!r}", float: "{!r}", list: "a list", dict: "a table"}
-    template = names.get(type(value), "a date or time")
-    return _short(template.format(str(value).lower() if isinstance(value, bool) else value))
+    match value:
+        case str():
+            return Sentence("the text {text}", text=_short(repr(value), _SHOWN_CHARS_OF_TEXT))
+        case bool():
+            return str(value).lower()
+        case int() | float():
+            return _short(repr(value))
+        case list():
+            return Sentence("a list")
+        case dict():
+            # Translators: of a TOML file
+            return Sentence("a table")
+        case _:
+            return Sentence("a date or time")
 
 
-def _short(value: object) -> str:
-    text = str(value)
-    return text if len(text) <= _SHOWN_CHARS else f"{text[: _SHOWN_CHARS - 3]}..."
+def _short(text: str, most_chars: int = _SHOWN_CHARS) -> str:
+    return text if len(text) <= most_chars else f"{text[: most_chars - 3]}..."

@@ -16,16 +16,33 @@ from pathlib import Path
 from msgspec import Struct
 
 from securechat.files import read_regular
+from securechat.translation import Sentence, system_error
 
 _MOST_BYTES = 1024 * 1024
 """Size limit; a file with every setting is under 10 KiB."""
 _WHERE = re.compile(r" \(at (?:line (?P<line>\d+), column \d+|end of document)\)$")
+_TWICE = Sentence("this key or table stands there twice: delete one")
 _HINTS = {
-    "Unescaped": "; write paths with a backslash in single quotes",
-    "Cannot overwrite": "; this key or table stands there twice: delete one",
-    "Cannot declare": "; this key or table stands there twice: delete one",
-    "Invalid value": "; texts stand in quotes, true and false are in small letters",
+    "Unescaped": Sentence("write paths with a backslash in single quotes"),
+    "Cannot overwrite": _TWICE,
+    "Cannot declare": _TWICE,
+    "Invalid value": Sentence("texts stand in quotes, true and false are in small letters"),
 }
+_PROBLEMS = {
+    "Cannot overwrite a value": Sentence("cannot overwrite a value"),
+    "Expected '=' after a key in a key/value pair": Sentence("expected '=' after a key in a key/value pair"),
+    "Expected ']' at the end of a table declaration": Sentence("expected ']' at the end of a table declaration"),
+    "Expected newline or end of document after a statement": Sentence(
+        "expected newline or end of document after a statement"
+    ),
+    "Invalid initial character for a key part": Sentence("invalid initial character for a key part"),
+    "Invalid statement": Sentence("invalid statement"),
+    "Invalid value": Sentence("invalid value"),
+    "Unclosed array": Sentence("unclosed array"),
+    "Unescaped '\\' in a string": Sentence("unescaped '\\' in a string"),
+    "Unterminated string": Sentence("unterminated string"),
+}
+"""The usual messages of `tomllib`, as texts; the others are shown as they are, in English."""
 
 
 class TomlEntry(Struct, frozen=True):
@@ -71,12 +88,16 @@ def read_file(path: Path, tables: Collection[str]) -> list[TomlEntry]:
     try:
         content = read_regular(path, _MOST_BYTES)
     except OSError as error:
-        raise TomlError(f"{path} cannot be read: {error.strerror}; name a file that this user may read") from error
+        raise TomlError(
+            Sentence(
+                "{path} cannot be read: {why}; name a file that this user may read", path=path, why=system_error(error)
+            )
+        ) from error
     try:
         text = content.decode("utf-8-sig")  # Windows' editors write a byte order mark
     except UnicodeDecodeError as error:
         raise TomlError(
-            "is not UTF-8 text; save the file as UTF-8", content.count(b"\n", 0, error.start) + 1
+            Sentence("is not UTF-8 text; save the file as UTF-8"), content.count(b"\n", 0, error.start) + 1
         ) from error
     return parse(text.replace("\r\n", "\n"), tables)
 
@@ -90,7 +111,7 @@ def parse(text: str, tables: Collection[str]) -> list[TomlEntry]:
     try:
         document = tomllib.loads(text)
     except RecursionError:
-        raise TomlError("is nested too deeply; a configuration has one level of tables") from None
+        raise TomlError(Sentence("is nested too deeply; a configuration has one level of tables")) from None
     except ValueError as error:
         raise _syntax_error(str(error), text) from None
     lines = dict(_lines(text))
@@ -109,8 +130,9 @@ def _syntax_error(message: str, text: str) -> TomlError:
     if found is not None and found["line"] is not None:
         line = int(found["line"])
     reason = _WHERE.sub("", message)
-    hint = next((hint for begin, hint in _HINTS.items() if reason.startswith(begin)), "; correct this line")
-    return TomlError(f"is not valid TOML: {reason[:1].lower()}{reason[1:]}{hint}", line)
+    problem = _PROBLEMS.get(reason, f"{reason[:1].lower()}{reason[1:]}")
+    hint = next((hint for begin, hint in _HINTS.items() if reason.startswith(begin)), Sentence("correct this line"))
+    return TomlError(Sentence("is not valid TOML: {problem}; {advice}", problem=problem, advice=hint), line)
 
 
 def _lines(text: str) -> Iterator[tuple[tuple[str, ...], int]]:

@@ -20,9 +20,11 @@ from pathlib import Path
 import apsw
 
 from securechat.errors import LogError, SecurechatError
+from securechat.files import NotRegular
 from securechat.programs import Program, command
 from securechat.storage.directory import why_denied
 from securechat.storage.store import DatabaseBusy, DiskFull, QueryTooExpensive
+from securechat.translation import Sentence, sentence_of, system_error
 
 
 class FailureKind(Enum):
@@ -111,46 +113,82 @@ def failure_of(error: apsw.Error, system_errno: int = 0) -> SecurechatError:
         case FailureKind.REFUSE:
             return QueryTooExpensive(str(error))
         case FailureKind.STOP:
-            code = f" (SQLite {error.extendedresult})" if hasattr(error, "extendedresult") else ""
+            told = f"{error} (SQLite {error.extendedresult})" if hasattr(error, "extendedresult") else str(error)
             return LogError(
-                f"the message log failed: {error}{code}; nothing more is acknowledged. Check the disk, then restart"
+                Sentence(
+                    "the message log failed: {error}; nothing more is acknowledged. Check the disk, then restart",
+                    error=told,
+                )
             )
 
 
 def reading_failure(error: apsw.Error) -> SecurechatError:
     """Return the error of a log that cannot be read beside its writer: DatabaseBusy or LogError."""
     if kind_of(error) is FailureKind.WAIT:
-        return DatabaseBusy(f"another program holds the message log ({error})")
-    return LogError(f"the message log cannot be read: {error}")
-
-
-OPENING_LOCKED = (
-    "the message log in {0} is locked by another program ({1}): close it there (a database browser, the sqlite3 shell, "
-    "a backup tool), then start again"
-)
-OPENING_DENIED = (
-    "cannot open the message log in {0}: {1}{2}. If that is so already, look whether its file system is mounted "
-    "read-only"
-)
-OPENING_FULL = "cannot open the message log in {0}: {1}. Free some space on that disk, then start again"
-
-OPENING_DAMAGED = (
-    "cannot open the message log in {0}: {1}. Name another directory with --data; or, if this is the right one, look "
-    "after the disk, move the directory away, and restore the last good backup ({2})"
-)
+        return DatabaseBusy(Sentence("another program holds the message log ({why})", why=reason_of(error)))
+    return LogError(Sentence("the message log cannot be read: {why}", why=reason_of(error)))
 
 
 def opening_failure(directory: object, error: Exception) -> LogError:
     """Return the sentence about a log that cannot be opened, with what to do about its cause."""
+    return LogError(_opening_sentence(directory, error, reason_of(error)))
+
+
+def _opening_sentence(directory: object, error: Exception, why: str) -> Sentence:
     if isinstance(error, apsw.Error) and kind_of(error) is FailureKind.WAIT:
-        return LogError(OPENING_LOCKED.format(directory, error))
+        return Sentence(
+            "the message log in {directory} is locked by another program ({why}): close it there (a database browser, "
+            "the sqlite3 shell, a backup tool), then start again",
+            directory=directory,
+            why=why,
+        )
     if is_denied(error):
-        return LogError(OPENING_DENIED.format(directory, error, why_denied(Path(str(directory)))))
+        return Sentence(
+            "cannot open the message log in {directory}: {why}. {remedy}. If that is so already, look whether its file "
+            "system is mounted read-only",
+            directory=directory,
+            why=why,
+            remedy=why_denied(Path(str(directory))),
+        )
     if isinstance(error, apsw.FullError) or (isinstance(error, OSError) and error.errno in NO_SPACE | {errno.ENOSPC}):
-        return LogError(OPENING_FULL.format(directory, error))
+        return Sentence(
+            "cannot open the message log in {directory}: {why}. Free some space on that disk, then start again",
+            directory=directory,
+            why=why,
+        )
     if isinstance(error, apsw.NotADBError | apsw.CorruptError):
-        return LogError(OPENING_DAMAGED.format(directory, error, command(Program.ADMIN, "restore")))
-    return LogError(f"cannot open the message log in {directory}: {error}")
+        return Sentence(
+            "cannot open the message log in {directory}: {why}. Name another directory with --data; or, if this is the "
+            "right one, look after the disk, move the directory away, and restore the last good backup ({restore})",
+            directory=directory,
+            why=why,
+            restore=command(Program.ADMIN, "restore"),
+        )
+    return Sentence("cannot open the message log in {directory}: {why}", directory=directory, why=why)
+
+
+_MESSAGES = {
+    str(text): text
+    for text in (
+        Sentence("attempt to write a readonly database"),
+        Sentence("database disk image is malformed"),
+        Sentence("database is locked"),
+        Sentence("database or disk is full"),
+        Sentence("disk I/O error"),
+        Sentence("file is not a database"),
+        Sentence("unable to open database file"),
+    )
+}
+"""The usual messages of SQLite (`sqlite3_errstr`), as texts."""
+
+
+def reason_of(error: Exception) -> str:
+    """Return why a database cannot be used, as a part of a sentence that names it."""
+    if isinstance(error, NotRegular):
+        return error.sentence
+    if isinstance(error, OSError):
+        return system_error(error)
+    return _MESSAGES.get(str(error)) or sentence_of(error)
 
 
 def is_denied(error: Exception) -> bool:

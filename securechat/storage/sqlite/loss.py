@@ -20,9 +20,9 @@ from securechat.errors import LogError
 from securechat.files import expect_own_file, open_own_file
 from securechat.programs import Program, command
 from securechat.storage.search.index import SEARCH_INDEX
-from securechat.storage.sqlite.failures import FailureKind, is_denied, kind_of
+from securechat.storage.sqlite.failures import FailureKind, is_denied, kind_of, reason_of
 from securechat.storage.sqlite.journal import FRAME_HEADER_BYTES, WAL_HEADER_BYTES, LostFrames, lost_frames
-from securechat.text.counts import counted
+from securechat.translation import Sentence, nsentence
 
 
 def missing_database(database: Path) -> str | None:
@@ -33,21 +33,46 @@ def missing_database(database: Path) -> str | None:
     """
     if _size(database) or os.path.islink(database):  # noqa: PTH114  # false, too, where this user may not look
         return None
-    what = "is empty" if os.path.lexists(database) else "is missing"
+    is_empty = os.path.lexists(database)
     journal = database.with_name(f"{database.name}-wal")
     if _size(journal) > WAL_HEADER_BYTES + FRAME_HEADER_BYTES:
-        return (
-            f"{database} {what}, but its journal {journal.name} holds messages: the database was deleted, moved or "
-            f"truncated. Bring it back, or {_from_backup()}; to begin anew without them, move {journal.name} away"
-        )
+        return _went_away(_without_messages_of_journal(database, journal, is_empty=is_empty), journal)
     index = database.with_name(SEARCH_INDEX)
     indexed = _indexed(index)
-    if indexed:
-        return (
-            f"{database} {what}, but {index.name} is the index of {indexed}: the database was deleted, moved or "
-            f"truncated. Bring it back, or {_from_backup()}; to begin anew without them, move {index.name} away"
-        )
+    if indexed is not None:
+        return _went_away(_without_indexed_log(database, index, indexed, is_empty=is_empty), index)
     return None
+
+
+def _without_messages_of_journal(database: Path, journal: Path, *, is_empty: bool) -> Sentence:
+    if is_empty:
+        return Sentence(
+            "{database} is empty, but its journal {journal} holds messages", database=database, journal=journal.name
+        )
+    return Sentence(
+        "{database} is missing, but its journal {journal} holds messages", database=database, journal=journal.name
+    )
+
+
+def _without_indexed_log(database: Path, index: Path, indexed: Sentence, *, is_empty: bool) -> Sentence:
+    if is_empty:
+        return Sentence(
+            "{database} is empty, but {index} is the index of {log}", database=database, index=index.name, log=indexed
+        )
+    return Sentence(
+        "{database} is missing, but {index} is the index of {log}", database=database, index=index.name, log=indexed
+    )
+
+
+def _went_away(finding: Sentence, witness: Path) -> Sentence:
+    """Return what a finding about a database means, and the ways to go on."""
+    return Sentence(
+        "{finding}: the database was deleted, moved or truncated. Bring it back, or restore the last good backup "
+        "({restore}); to begin anew without them, move {file} away",
+        finding=finding,
+        restore=command(Program.ADMIN, "restore"),
+        file=witness.name,
+    )
 
 
 def damaged_journal(connection: apsw.Connection, database: Path) -> str | None:
@@ -61,12 +86,17 @@ def damaged_journal(connection: apsw.Connection, database: Path) -> str | None:
         apsw.Error: the database cannot be read.
         OSError: the journal cannot be read.
     """
-    lost = _lost(connection, database)
+    lost, journal = _lost(connection, database), f"{database}-wal"
     if lost is None:
         return None
-    return (
-        f"{database}-wal is damaged after page {lost.readable}: {extent(lost)} that were acknowledged cannot be read. "
-        f"Look after the disk, and {_from_backup()}; to go on without what is lost: {command(Program.ADMIN, 'recover')}"
+    return Sentence(
+        "{journal} is damaged after page {page}: {extent} that were acknowledged cannot be read. Look after the disk, "
+        "and restore the last good backup ({restore}); to go on without what is lost: {recover}",
+        journal=journal,
+        page=lost.readable,
+        extent=extent(lost),
+        restore=command(Program.ADMIN, "restore"),
+        recover=command(Program.ADMIN, "recover"),
     )
 
 
@@ -94,9 +124,14 @@ def _lost(connection: apsw.Connection, database: Path) -> LostFrames | None:
     return lost_frames(journal, max(0, readable))
 
 
-def extent(lost: LostFrames) -> str:
+def extent(lost: LostFrames) -> Sentence:
     """The size of the loss, in words: ``at least 2 transactions (5 pages)``."""
-    return f"at least {counted(lost.transactions, 'transaction')} ({counted(lost.lost, 'page')})"
+    return nsentence(
+        "at least {count} transaction ({pages})",
+        "at least {count} transactions ({pages})",
+        lost.transactions,
+        pages=nsentence("{count} page", "{count} pages", lost.lost),
+    )
 
 
 def find_loss(database: Path) -> str | None:
@@ -138,16 +173,28 @@ def unreadable(database: Path, error: apsw.Error | OSError) -> LogError:
     if is_denied(error):
         return DatabaseUnreadable(
             Unreadable.DENIED,
-            f"{database} cannot be opened ({error}): run this as the user whom the data directory belongs to, and look "
-            "whether its file system is mounted read-only",
+            Sentence(
+                "{database} cannot be opened ({why}): run this as the user whom the data directory belongs to, and "
+                "look whether its file system is mounted read-only",
+                database=database,
+                why=reason_of(error),
+            ),
         )
     if isinstance(error, apsw.Error) and kind_of(error) is FailureKind.WAIT:
         return DatabaseUnreadable(
             Unreadable.LOCKED,
-            f"{database} is locked by another program ({error}): close it there, or try again later",
+            Sentence(
+                "{database} is locked by another program ({why}): close it there, or try again later",
+                database=database,
+                why=reason_of(error),
+            ),
         )
     return LogError(
-        f"{database} cannot be read ({error}): the file or the disk is damaged; restore the last good backup"
+        Sentence(
+            "{database} cannot be read ({why}): the file or the disk is damaged; restore the last good backup",
+            database=database,
+            why=reason_of(error),
+        )
     )
 
 
@@ -185,11 +232,9 @@ def accept_loss(database: Path, copy: Path) -> None:
             connection.execute("SELECT count(*) FROM sqlite_schema").fetchall()
             connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
     except apsw.Error as error:
-        raise LogError(f"{database} cannot take what its journal holds: {error}") from error
-
-
-def _from_backup() -> str:
-    return f"restore the last good backup ({command(Program.ADMIN, 'restore')})"
+        raise LogError(
+            Sentence("{database} cannot take what its journal holds: {why}", database=database, why=reason_of(error))
+        ) from error
 
 
 def _size(path: Path) -> int:
@@ -201,18 +246,18 @@ def _size(path: Path) -> int:
     return found.st_size if stat.S_ISREG(found.st_mode) else 0
 
 
-def _indexed(index: Path) -> str:
-    """The seq up to which a search index has read the log, in words; empty for none."""
+def _indexed(index: Path) -> Sentence | None:
+    """The seq up to which a search index has read the log, in words; None for none."""
     if not _size(index):
-        return ""
+        return None
     try:
         for suffix in ("", "-wal", "-shm"):
             expect_own_file(index.with_name(index.name + suffix))
         with closing(apsw.Connection(str(index), flags=apsw.SQLITE_OPEN_READONLY)) as connection:
             ((indexed_to,),) = connection.execute("SELECT indexed_to FROM progress").fetchall()
     except (apsw.Error, OSError, ValueError):
-        return "a log (the index itself cannot be read)"
-    return f"a log with {counted(int(indexed_to), 'entry')}" if indexed_to else ""
+        return Sentence("a log (the index itself cannot be read)")
+    return nsentence("a log with {count} entry", "a log with {count} entries", int(indexed_to)) if indexed_to else None
 
 
 def expect_no_loss(sentence: str | None) -> None:

@@ -16,6 +16,7 @@ from __future__ import annotations
 import apsw
 
 from securechat.errors import LogError, LogSchemaTooNew
+from securechat.translation import Sentence
 
 APPLICATION_ID = 0x53436874
 """The ASCII letters SCht in the file header, which identify the file's owner (SQLite file format, section 1.3.14)."""
@@ -290,12 +291,16 @@ def migrate(connection: apsw.Connection, migrations: tuple[str, ...] = MIGRATION
     version = _pragma(connection, "user_version")
     if version > len(migrations):
         raise LogSchemaTooNew(
-            f"the message log was written by a newer securechat (schema {version}, this one knows "
-            f"{len(migrations)}): start that version, or restore a backup from before the upgrade"
+            Sentence(
+                "the message log was written by a newer securechat (schema {version}, this one knows {known}): start "
+                "that version, or restore a backup from before the upgrade",
+                version=version,
+                known=len(migrations),
+            )
         )
     empty = connection.execute("SELECT count(*) FROM sqlite_schema").fetchall()[0][0] == 0
     if not empty and _pragma(connection, "application_id") != APPLICATION_ID:
-        raise LogError("the database file belongs to another program: choose another data directory")
+        raise LogError(Sentence("the database file belongs to another program: choose another data directory"))
     for number in range(version, len(migrations)):
         _apply(connection, migrations[number], number + 1)
 

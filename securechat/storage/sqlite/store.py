@@ -71,6 +71,7 @@ from securechat.storage.store import (
     erases,
     looks_at_messages,
 )
+from securechat.translation import Sentence
 
 DATABASE = "securechat.db"
 
@@ -152,7 +153,12 @@ class SqliteStore:
         if not self._shared:
             writer.pragma("locking_mode", "EXCLUSIVE")
         if writer.pragma("journal_mode", "WAL") != "wal":
-            raise LogError(f"the file system of {self.directory} cannot hold a write-ahead log: use a local disk")
+            raise LogError(
+                Sentence(
+                    "the file system of {directory} cannot hold a write-ahead log: use a local disk",
+                    directory=self.directory,
+                )
+            )
         writer.pragma("synchronous", "FULL")
         writer.wal_autocheckpoint(0)  # checkpoints are run by tidy()
         writer.pragma("secure_delete", True)  # erased data leaves no bytes in free pages

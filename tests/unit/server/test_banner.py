@@ -6,10 +6,14 @@ wildcard; IPv6 with a zone; with and without the CA in the file; a public CA.
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from securechat.server.banner import Address, banner, unnamed
 from securechat.tls.hostnames import Names, parse_names
+from securechat.translation import use
+from tests.support.locales import write_catalogue
 
 LOCAL: list[Address] = [("127.0.0.1", 1), ("::1", 1)]
 LAN: list[Address] = [*LOCAL, ("192.0.2.2", 1)]
@@ -56,6 +60,18 @@ def test_the_start_says_which_host_would_do() -> None:
     )
     foreign = unnamed(LAN, parse_names(["localhost"]), made_here=False)
     assert foreign is not None and "securechat-admin certs" not in foreign
+
+
+def test_the_values_of_longer_labels_stand_in_one_column(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    write_catalogue(tmp_path, "id", {"listening on": "地址", "CA fingerprint": "a"})
+    monkeypatch.setenv("SECURECHAT_LOCALE_DIR", str(tmp_path))
+    monkeypatch.setenv("LANGUAGE", "")
+    assert use("id") == ""
+    try:
+        lines = banner("1.0", LOCAL[:1], "sha256:ab", parse_names(["localhost"]))
+    finally:
+        use("en")
+    assert lines[3:5] == [" 地址  127.0.0.1:1", " a     sha256:ab"]
 
 
 def test_what_to_trust() -> None:

@@ -17,6 +17,7 @@ from securechat.translation import (
     ngettext,
     nsentence,
     pgettext,
+    sentence_of,
     translated,
     use,
 )
@@ -102,6 +103,8 @@ def test_an_error_is_english_in_a_log_and_translated_for_a_person() -> None:
     assert str(error) == "Bad file {x}: it is empty"
     assert translated(error) == "File rusak {x}: isinya kosong"
     assert translated(KeyError("x")) == "'x'"
+    assert translated(sentence_of(error)) == translated(error)
+    assert sentence_of(OSError(2, "gone")) == "[Errno 2] gone"
     assert translated("plain") == "plain"
     assert english(Sentence("it is empty")) == "it is empty"
 

@@ -59,3 +59,5 @@ def test_a_code_is_understood_in_its_usual_forms() -> None:
     assert [given(each) for each in ("id", "ID", "id-ID", "id_ID.UTF-8", "id@latin", " id ")] == ["id"] * 6
     with pytest.raises(ValueError, match=r"no translation called \.\."):
         given("..")
+    with pytest.raises(ValueError, match=r"^The name of the language is empty\. Languages: en"):
+        given(" ")

@@ -218,6 +218,7 @@ def test_an_unknown_variable_is_a_warning_unless_another_program_reads_it() -> N
         "SECURECHAT_PROT": "1",
         "SECURECHAT_CA": "x",
         "SECURECHAT_BANNER": "dev",
+        "SECURECHAT_LOCALE_DIR": "x",
         "SECURECHAT_PASSWORD_FILE": "x",
     }
     reading = read([], environ)
