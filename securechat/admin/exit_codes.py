@@ -20,6 +20,7 @@ class AdminExit(IntEnum):
 
 
 MEANINGS = {
+    # Translators: the meaning of exit code 0
     AdminExit.OK: LazyText("done"),
     AdminExit.REFUSED: LazyText("refused; the message gives the reason"),
     AdminExit.USAGE: LazyText("the command line is wrong"),

@@ -37,6 +37,7 @@ _FINDINGS = {
     "permissions": LazyText("permissions"),
     "socket": LazyText("socket"),
     "certificate": LazyText("certificate"),
+    # Translators: stored messages, which a damaged disk has lost
     "lost": LazyText("lost"),
     "database": LazyText("database"),
     "message": LazyText("message"),

@@ -33,6 +33,7 @@ def shown_moment(at_ms: int) -> str:
 
 def until(row: TableRow) -> str:
     """Return the end of a ban or mute, for a table."""
+    # Translators: the end of a ban or mute in a narrow column; the time is 2026-11-29 06:13
     return _("until {time}", time=shown_time(row["until_ms"])) if row["until_ms"] else _("permanently")
 
 
@@ -211,6 +212,7 @@ def invite(row: TableRow, now_ms: int) -> Sequence[str]:
         state = _("used up")
     else:
         state = _("expired") if row["expires_at_ms"] <= now_ms else pgettext("of an invite", "open")
+    # Translators: how often an invite was used, in a narrow column
     used = _("{used} of {uses}", used=len(row["used_by"]), uses=row["uses"])
     made = shown_time(row["made_at_ms"])
     ends = "-" if over else shown_time(row["expires_at_ms"])  # else it is when that happened
@@ -237,6 +239,7 @@ def ban_kind(row: TableRow) -> str:
 def ban_target(row: TableRow) -> str:
     """Return what a ban keeps out, and of an address the user for whom it was banned."""
     if row["made_for"]:
+        # Translators: an address that was banned with a user, who is named
         return _("{address} (of {name})", address=row["target"], name=row["made_for"])
     return str(row["target"])
 
