@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import argparse
 
+from securechat.translation import _
+
 
 def filled(text: str) -> str:
     """Return the text of an argument.
@@ -15,5 +17,5 @@ def filled(text: str) -> str:
         argparse.ArgumentTypeError: it is empty.
     """
     if not text:
-        raise argparse.ArgumentTypeError("the value is empty; give one, or leave it out")
+        raise argparse.ArgumentTypeError(_("the value is empty; give one, or leave it out"))
     return text

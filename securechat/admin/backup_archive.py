@@ -28,6 +28,7 @@ from securechat import __version__
 from securechat.admin.exit_codes import AdminExit, AdminFailure
 from securechat.storage.tools.backup import DATABASE, Snapshot
 from securechat.tls.certificate_directory import CA_FILE, CA_KEY_FILE, SERVER_FILE
+from securechat.translation import _, system_error
 
 MANIFEST = "manifest.json"
 KEY_FILE = "server.key"
@@ -88,7 +89,8 @@ def make_backup(
     """
     if target.exists() and not force:
         raise AdminFailure(
-            AdminExit.REFUSED, f"The file {target} exists. Choose another name, or add --force to replace it"
+            AdminExit.REFUSED,
+            _("The file {file} exists. Choose another name, or add --force to replace it", file=target),
         )
     part, copy = target.with_name(f"{target.name}.part"), target.with_name(f"{target.name}.db.part")
     try:
@@ -104,9 +106,7 @@ def make_backup(
         part.replace(target)
         _sync_directory(target.parent)
     except OSError as error:
-        raise AdminFailure(
-            AdminExit.IO, f"Cannot write {target}: {error.strerror or error}. Nothing was left behind{_remedy(error)}"
-        ) from error
+        raise AdminFailure(AdminExit.IO, _unwritten(target, error)) from error
     finally:
         for rest in (part, copy, copy.with_name(f"{copy.name}-journal")):
             with contextlib.suppress(OSError):
@@ -114,15 +114,18 @@ def make_backup(
     return manifest
 
 
-def _remedy(error: OSError) -> str:
+def _unwritten(target: Path, error: OSError) -> str:
+    problem = _("Cannot write {file}: {why}. Nothing was left behind", file=target, why=system_error(error))
     match error.errno:
         case errno.ENOENT | errno.ENOTDIR:
-            return ". Make its directory first, or choose another FILE"
+            remedy = _("Make its directory first, or choose another FILE")
         case errno.EACCES | errno.EPERM | errno.EROFS:
-            return ". Choose a FILE in a directory that this user may write to"
+            remedy = _("Choose a FILE in a directory that this user may write to")
         case errno.ENOSPC | errno.EFBIG:
-            return ". Free some space, or write to another disk"
-    return ""
+            remedy = _("Free some space, or write to another disk")
+        case _other:
+            return problem
+    return f"{problem}. {remedy}"
 
 
 def _check_space(target: Path, needed_bytes: int) -> None:
@@ -130,8 +133,13 @@ def _check_space(target: Path, needed_bytes: int) -> None:
     if free_bytes < needed_bytes:
         raise AdminFailure(
             AdminExit.IO,
-            f"Not enough space for {target}: {needed_bytes >> 20} MiB are needed temporarily (twice the database), "
-            f"{free_bytes >> 20} MiB are free. Free some space, or write to another disk",
+            _(
+                "Not enough space for {file}: {needed:size} are needed temporarily (twice the database), {free:size} "
+                "are free. Free some space, or write to another disk",
+                file=target,
+                needed=needed_bytes,
+                free=free_bytes,
+            ),
         )
 
 
@@ -157,7 +165,9 @@ def _pack(
     members: dict[str, ArchiveMember] = {}
     with tarfile.open(fileobj=file, mode="w", format=tarfile.PAX_FORMAT) as tar:
 
-        def add(name: str, source: IO[bytes], size_bytes: int, tell: Callable[[float], None] = lambda _: None) -> None:
+        def add(
+            name: str, source: IO[bytes], size_bytes: int, tell: Callable[[float], None] = lambda _share: None
+        ) -> None:
             info = tarfile.TarInfo(name)
             info.size, info.mode, info.mtime = size_bytes, 0o600, int(now.timestamp())
             watched = _Watched(source, size_bytes, tell, file)
@@ -233,14 +243,16 @@ def unpack(archive: Path, place: Callable[[str], Path | None], progress: Callabl
     except (tarfile.TarError, EOFError) as error:
         raise _no_backup(archive, str(error)) from error
     except OSError as error:
-        raise AdminFailure(AdminExit.IO, f"Cannot unpack {archive}: {error.strerror or error}") from error
+        raise AdminFailure(
+            AdminExit.IO, _("Cannot unpack {file}: {why}", file=archive, why=system_error(error))
+        ) from error
     return _check_manifest(archive, content, found)
 
 
 def _check_member(archive: Path, info: tarfile.TarInfo, seen: set[str]) -> None:
     most = {MANIFEST: _MOST_MANIFEST_BYTES, DATABASE: sys.maxsize, **dict.fromkeys(PEM_FILES, _MOST_PEM_BYTES)}
     if info.name not in most or info.name in seen or not info.isreg() or info.size > most[info.name]:
-        raise _no_backup(archive, "it contains a file that no backup contains")
+        raise _no_backup(archive, _("it contains a file that no backup contains"))
 
 
 def _take(source: IO[bytes], target: Path | None) -> ArchiveMember:
@@ -260,22 +272,28 @@ def _check_manifest(archive: Path, content: bytes, found: dict[str, ArchiveMembe
         told: dict[str, Any] = msgspec.json.decode(content, type=dict[str, Any])
         if told.get("format") != FORMAT:
             raise AdminFailure(
-                AdminExit.REFUSED, f"The backup {archive} was made by a newer securechat. Restore it with that version"
+                AdminExit.REFUSED,
+                _("The backup {file} was made by a newer securechat. Restore it with that version", file=archive),
             )
         manifest = msgspec.convert(told, Manifest)
     except msgspec.DecodeError as error:
-        raise _no_backup(archive, "its manifest is missing or damaged") from error
+        raise _no_backup(archive, _("its manifest is missing or damaged")) from error
     if manifest.members.keys() != found.keys() or DATABASE not in found:
-        raise _no_backup(archive, "it does not contain the files that its manifest names")
+        raise _no_backup(archive, _("it does not contain the files that its manifest names"))
     changed = [name for name, member in found.items() if manifest.members[name] != member]
     if changed:
-        raise _no_backup(archive, f"changed since it was made: {', '.join(changed)}")
+        raise _no_backup(archive, _("changed since it was made: {names}", names=", ".join(changed)))
     return manifest
 
 
 def _no_backup(archive: Path, why: str) -> AdminFailure:
     return AdminFailure(
-        AdminExit.REFUSED, f"The file {archive} is not a securechat backup, or it is damaged ({why}). Use another one"
+        AdminExit.REFUSED,
+        _(
+            "The file {file} is not a securechat backup, or it is damaged ({why}). Use another one",
+            file=archive,
+            why=why,
+        ),
     )
 
 

@@ -10,17 +10,21 @@ import json
 import shlex
 import socket
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
+from securechat import translation
 from securechat.admin.exit_codes import AdminExit, AdminFailure
+from securechat.errors import Refusal
 from securechat.net.unix_socket import UnixSocketUnavailable, connect_unix
 from securechat.programs import Program, command
 from securechat.server.admin_protocol import SOCKET, AdminCommand
 from securechat.storage.directory import is_served
+from securechat.text.refusals import REASONS
+from securechat.translation import _, english, system_error, translated
 
 PATIENCE_S = 60.0
 """Longest silence of the server: a commit takes milliseconds, and long acts report their progress."""
@@ -48,7 +52,7 @@ class AdminConnection:
         self._sock = _connect(data)
         self._reader = self._sock.makefile("rb")
 
-    def ask(self, command: AdminCommand, progress: Callable[[float], None] = lambda _: None) -> AdminReply:
+    def ask(self, command: AdminCommand, progress: Callable[[float], None] = lambda _share: None) -> AdminReply:
         """Send a command and read its answer.
 
         Raises:
@@ -60,7 +64,7 @@ class AdminConnection:
             return self._read(progress)
         except TimeoutError as error:
             raise AdminFailure(
-                AdminExit.IO, "The server does not answer. Look at its log and at the load of the machine"
+                AdminExit.IO, _("The server does not answer. Look at its log and at the load of the machine")
             ) from error
         except (OSError, ValueError) as error:
             raise _broken_off(error) from error
@@ -79,7 +83,7 @@ class AdminConnection:
     def __enter__(self) -> AdminConnection:
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, *_error: object) -> None:
         self.close()
 
     def _read(self, progress: Callable[[float], None]) -> AdminReply:
@@ -92,10 +96,7 @@ class AdminConnection:
             elif "done" in word:
                 return AdminReply(rows, word["done"])
             elif "error" in word:
-                code = str(word["error"]["code"])
-                raise AdminFailure(
-                    AdminExit.IO if code in _STORAGE_CODES else AdminExit.REFUSED, str(word["error"]["text"]), code
-                )
+                raise _failure(word["error"])
         raise _broken_off(None)
 
     def _words(self) -> Iterator[dict[str, Any]]:
@@ -111,14 +112,14 @@ def _connect(data: Path) -> socket.socket:
     try:
         return connect_unix(path, PATIENCE_S)
     except UnixSocketUnavailable as error:
-        raise AdminFailure(AdminExit.IO, str(error)) from error
+        raise AdminFailure(AdminExit.IO, translated(error)) from error
     except (FileNotFoundError, ConnectionRefusedError, NotADirectoryError) as error:
         raise _not_running(data) from error
     except PermissionError as error:
-        raise AdminFailure(AdminExit.IO, f"Only {_owner(data)} may open {path}. Run this as that user") from error
+        raise AdminFailure(AdminExit.IO, _not_allowed(data, path)) from error
     except OSError as error:
         raise AdminFailure(
-            AdminExit.IO, f"Cannot reach the server through {path}: {error.strerror or error}"
+            AdminExit.IO, _("Cannot reach the server through {path}: {why}", path=path, why=system_error(error))
         ) from error
 
 
@@ -130,26 +131,67 @@ def _not_running(data: Path) -> AdminFailure:
     if served is not None:
         return AdminFailure(
             AdminExit.IO,
-            f"A server is running on {data}, but its socket {SOCKET} is missing (its log says why). Restart it",
+            _(
+                "A server is running on {data}, but its socket {socket} is missing (its log says why). Restart it",
+                data=data,
+                socket=SOCKET,
+            ),
         )
     start = command(Program.SERVER, f"--data {shlex.quote(str(data))}")
     return AdminFailure(
         AdminExit.NOT_RUNNING,
-        f"No server is running on {data}. Start it with {start}, or name another data directory with --data DIR",
+        _(
+            "No server is running on {data}. Start it with {command}, or name another data directory with --data DIR",
+            data=data,
+            command=start,
+        ),
     )
 
 
-def _owner(data: Path) -> str:
+def _not_allowed(data: Path, path: Path) -> str:
     if sys.platform != "win32":
         with contextlib.suppress(OSError, KeyError):
-            return f"user {data.owner()}"
-    return "its owner"
+            return _("Only user {user} may open {path}. Run this as that user", user=data.owner(), path=path)
+    return _("Only its owner may open {path}. Run this as that user", path=path)
 
 
 def _broken_off(error: Exception | None) -> AdminFailure:
-    detail = f" ({error})" if error is not None else ""
-    return AdminFailure(
-        AdminExit.IO,
-        f"The server closed the connection before it answered{detail}. Look at its log; "
-        "the command may have been carried out",
-    )
+    if error is None:
+        sentence = _(
+            "The server closed the connection before it answered. Look at its log; the command may have been carried "
+            "out"
+        )
+    else:
+        sentence = _(
+            "The server closed the connection before it answered ({why}). Look at its log; the command may have been "
+            "carried out",
+            why=system_error(error) if isinstance(error, OSError) else str(error),
+        )
+    return AdminFailure(AdminExit.IO, sentence)
+
+
+# --- What the server refused ------------------------------------------------------------------------------------------
+
+
+def _failure(error: dict[str, Any]) -> AdminFailure:
+    """Return the failure that an answer tells: in the language in use where this tool knows the reason."""
+    code, text = str(error["code"]), str(error["text"])
+    reason, arguments = error.get("reason"), error.get("arguments", {})
+    if isinstance(reason, str) and isinstance(arguments, dict):
+        text = _said(reason, arguments, text)
+    return AdminFailure(AdminExit.IO if code in _STORAGE_CODES else AdminExit.REFUSED, text, code)
+
+
+def refusal_sentence(refusal: Refusal) -> str:
+    """Return what a refusal says, in the language in use."""
+    return _said(refusal.reason, refusal.arguments, refusal.detail)
+
+
+def _said(reason: str, arguments: Mapping[str, Any], text: str) -> str:
+    """Return the sentence of a reason, or ``text`` where this version does not know it or its arguments."""
+    if translation.language() == "en" or reason not in REASONS:
+        return english(text)
+    try:
+        return translation.LazyText(REASONS[reason][1])(**arguments)
+    except (KeyError, TypeError, ValueError):
+        return english(text)

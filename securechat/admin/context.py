@@ -17,6 +17,10 @@ from securechat.admin.output import TableOutput
 from securechat.server.admin_protocol import AdminCommand
 from securechat.server.config.loading import ServerConfig, read
 from securechat.server.config.report import first_sentence
+from securechat.translation import _, translated
+
+_AGREED = frozenset({"yes", "ya"})
+"""The answers that agree, in every language; all others do not."""
 
 CommandFunction = Callable[["CommandContext"], AdminExit]
 
@@ -60,12 +64,15 @@ class CommandContext(Struct, frozen=True):
         if self.options.yes:
             return
         if sys.stdin is None or not (sys.stdin.isatty() and sys.stderr.isatty()):
-            raise AdminFailure(AdminExit.USAGE, f"{question} There is no terminal to ask on. To do it, add --yes")
+            raise AdminFailure(
+                AdminExit.USAGE,
+                _("{question} There is no terminal to ask on. To do it, add --yes", question=question),
+            )
         self.output.notice(question)
-        sys.stderr.write("Type yes to continue: ")
+        sys.stderr.write(_("Type yes to continue:") + " ")
         sys.stderr.flush()
-        if sys.stdin.readline().strip().lower() != "yes":
-            raise AdminFailure(AdminExit.REFUSED, "Nothing was done", "not_confirmed")
+        if sys.stdin.readline().strip().lower() not in _AGREED:
+            raise AdminFailure(AdminExit.REFUSED, _("Nothing was done"), "not_confirmed")
 
 
 def settings(options: argparse.Namespace, environ: Mapping[str, str] | None = None) -> ServerConfig:
@@ -78,7 +85,7 @@ def settings(options: argparse.Namespace, environ: Mapping[str, str] | None = No
              for word in (f"--{name}={value}",)]  # fmt: skip
     reading = read(flags, os.environ if environ is None else environ)
     if reading.problems:
-        raise AdminFailure(AdminExit.USAGE, first_sentence(reading.problems))
+        raise AdminFailure(AdminExit.USAGE, translated(first_sentence(reading.problems)))
     return reading.config()
 
 

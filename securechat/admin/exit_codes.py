@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from enum import IntEnum
 
+from securechat.translation import LazyText
+
 
 class AdminExit(IntEnum):
     """Exit codes. 128 + n is left to signals, as shells have it."""
@@ -18,13 +20,14 @@ class AdminExit(IntEnum):
 
 
 MEANINGS = {
-    AdminExit.OK: "done",
-    AdminExit.REFUSED: "refused; the message gives the reason",
-    AdminExit.USAGE: "the command line is wrong",
-    AdminExit.NOT_RUNNING: "no server is running on this data directory",
-    AdminExit.FINDINGS: "check found something",
-    AdminExit.IO: "a file, the disk or the connection to the server failed",
-    AdminExit.INTERRUPTED: "stopped with Ctrl-C",
+    # Translators: the meaning of exit code 0
+    AdminExit.OK: LazyText("done"),
+    AdminExit.REFUSED: LazyText("refused; the message gives the reason"),
+    AdminExit.USAGE: LazyText("the command line is wrong"),
+    AdminExit.NOT_RUNNING: LazyText("no server is running on this data directory"),
+    AdminExit.FINDINGS: LazyText("check found something"),
+    AdminExit.IO: LazyText("a file, the disk or the connection to the server failed"),
+    AdminExit.INTERRUPTED: LazyText("stopped with Ctrl-C"),
 }
 
 

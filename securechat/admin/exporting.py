@@ -8,13 +8,14 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, TextIO
 
+from securechat.admin.connection import refusal_sentence
 from securechat.admin.context import CommandContext
 from securechat.admin.exit_codes import AdminExit, AdminFailure
 from securechat.admin.file_commands import note, readable
 from securechat.errors import Refusal
 from securechat.storage.tools.export import export_room, has_room, room_sizes
-from securechat.text.counts import counted
 from securechat.text.names import check_room
+from securechat.translation import _, english, ngettext, nsentence
 
 _A_LOOK = 10_000
 """Messages between two progress reports."""
@@ -26,11 +27,13 @@ def export(context: CommandContext) -> AdminExit:
     try:
         room = check_room(options.room)
     except Refusal as refusal:
-        context.output.failure(refusal.sentence, refusal.code.value)
+        context.output.failure(refusal_sentence(refusal), refusal.code.value)
         return AdminExit.USAGE
     with readable(context.data) as snapshot:
         if not has_room(snapshot.connection, room):
-            raise AdminFailure(AdminExit.REFUSED, f"There is no room #{room}. `rooms` lists the rooms", "not_found")
+            raise AdminFailure(
+                AdminExit.REFUSED, _("There is no room #{room}. `rooms` lists the rooms", room=room), "not_found"
+            )
         total = dict(room_sizes(snapshot.connection)).get(room, 0)
         rows = _watched(context, export_room(snapshot.connection, room), total)
         if options.to in (None, "-"):
@@ -40,23 +43,29 @@ def export(context: CommandContext) -> AdminExit:
                 file = Path(options.to).open("x", encoding="ascii")  # noqa: SIM115 - closed below
             except FileExistsError as error:
                 raise AdminFailure(
-                    AdminExit.REFUSED, f"The file {options.to} exists. Choose another name, or remove it", "file_exists"
+                    AdminExit.REFUSED,
+                    _("The file {file} exists. Choose another name, or remove it", file=options.to),
+                    "file_exists",
                 ) from error
             with file:
                 count = _write(file, rows)
-    messages = counted(count, "message")
-    note(context, "export", f"#{room}", messages)
+    note(context, "export", f"#{room}", english(nsentence("{count:number} message", "{count:number} messages", count)))
     if options.to not in (None, "-"):
-        context.output.record(
-            {"room": room, "messages": count, "file": options.to}, [f"Wrote {messages} of #{room} to {options.to}"]
+        sentence = ngettext(
+            "Wrote {count:number} message of #{room} to {file}",
+            "Wrote {count:number} messages of #{room} to {file}",
+            count,
+            room=room,
+            file=options.to,
         )
+        context.output.record({"room": room, "messages": count, "file": options.to}, [sentence])
     return AdminExit.OK
 
 
 def _watched(context: CommandContext, rows: Iterable[dict[str, Any]], total: int) -> Iterable[dict[str, Any]]:
     for number, row in enumerate(rows):
         if number % _A_LOOK == 0 and total:
-            context.output.progress("export", min(1.0, number / total))
+            context.output.progress(_("export"), min(1.0, number / total))
         yield row
 
 

@@ -22,18 +22,34 @@ from securechat.server.clock_file import doubt_at_rest
 from securechat.storage.sqlite.loss import extent
 from securechat.storage.tools.backup import DATABASE, Snapshot
 from securechat.storage.tools.integrity import damage, last_message_at_ms
-from securechat.text.counts import counted
-from securechat.text.durations import shown_time
 from securechat.text.sanitize import one_line
 from securechat.tls.certificate_directory import CA_FILE, CA_KEY_FILE, SERVER_FILE
 from securechat.tls.pem_bundle import read_bundle
+from securechat.translation import LazyText, _, english, ngettext, nsentence, translated
+
+_NOT_NOTED = {
+    "backup": LazyText("The backup was made, but it is not in the audit: {why}"),
+    "export": LazyText("The export was made, but it is not in the audit: {why}"),
+}
+_FINDINGS = {
+    "clock": LazyText("clock"),
+    "disk": LazyText("disk"),
+    "permissions": LazyText("permissions"),
+    "socket": LazyText("socket"),
+    "certificate": LazyText("certificate"),
+    # Translators: stored messages, which a damaged disk has lost
+    "lost": LazyText("lost"),
+    "database": LazyText("database"),
+    "message": LazyText("message"),
+}
+"""The words of findings, for a person."""
 
 
 def audit(context: CommandContext) -> AdminExit:
     """List the last administrative acts."""
     with readable(context.data) as snapshot:
         rows = [msgspec.to_builtins(entry) for entry in snapshot.audit(context.options.last)]
-    context.output.table(rows, show.AUDIT, [show.audit(row) for row in rows], "The audit log is empty")
+    context.output.table(rows, show.AUDIT, [show.audit(row) for row in rows], _("The audit log is empty"))
     return AdminExit.OK
 
 
@@ -43,29 +59,34 @@ def backup(context: CommandContext) -> AdminExit:
     if context.options.file == "-":
         raise AdminFailure(
             AdminExit.USAGE,
-            "A backup holds the server's private key, so it is written to a file only. Name one, such as backup.tar",
+            _("A backup holds the server's private key, so it is written to a file only. Name one, such as backup.tar"),
         )
     certificate, key = _certificate_files(context, _facts(context))
     certificates = _certificates(certificate, key, with_ca_key=options.with_ca_key)
     with readable(context.data):
         pass  # a wrong --data is told before anything else
     manifest = make_backup(
-        target, context.data, certificates, force=options.force, progress=lambda s: context.output.progress("backup", s)
+        target,
+        context.data,
+        certificates,
+        force=options.force,
+        progress=lambda share: context.output.progress(_("backup"), share),
     )
-    note(
-        context,
-        "backup",
-        str(target.absolute()),
-        f"{counted(manifest.counts['messages'], 'message')}, {counted(len(manifest.members), 'file')}",
-    )
-    size_mib = sum(member.bytes for member in manifest.members.values()) / (1 << 20)
-    names = ", ".join(manifest.members)
+    note(context, "backup", str(target.absolute()), _audited(manifest))
     sentences = [
-        f"Wrote {target}: {_contents(manifest)}, {size_mib:.1f} MiB ({names})",
-        "It contains the server's private key and all messages. Keep it where only you can read it.",
+        _(
+            "Wrote {file}: {messages}, {accounts}, {size:size} ({names})",
+            file=target,
+            **_contents(manifest),
+            size=sum(member.bytes for member in manifest.members.values()),
+            names=", ".join(manifest.members),
+        ),
+        _("It contains the server's private key and all messages. Keep it where only you can read it."),
     ]
     if not options.with_ca_key:
-        sentences.append(f"The CA's key ({CA_KEY_FILE}) is not in it. Keep a copy elsewhere, or add --with-ca-key.")
+        sentences.append(
+            _("The CA's key ({file}) is not in it. Keep a copy elsewhere, or add --with-ca-key.", file=CA_KEY_FILE)
+        )
     context.output.record({"file": str(target), **msgspec.to_builtins(manifest)}, sentences)
     return AdminExit.OK
 
@@ -75,14 +96,18 @@ def restore_backup(context: CommandContext) -> AdminExit:
     options = context.options
     archive, data, certs = Path(options.file), Path(options.data), Path(options.certs)
     if not archive.is_file():
-        raise AdminFailure(AdminExit.IO, f"There is no file {archive}")
-    manifest = restore(archive, data, certs, lambda share: context.output.progress("restore", share))
+        raise AdminFailure(AdminExit.IO, _("There is no file {file}", file=archive))
+    manifest = restore(archive, data, certs, lambda share: context.output.progress(_("restore"), share))
     has_certificate = SERVER_FILE in manifest.members
     context.output.record(
         {"data": str(data), "certs": str(certs), **msgspec.to_builtins(manifest)},
         [
-            f"Restored the backup of {manifest.made_at}: {_contents(manifest)}. Every byte was checked",
-            "Clients notice that the history was restored, tell their users, and continue.",
+            _(
+                "Restored the backup of {made}: {messages}, {accounts}. Every byte was checked",
+                made=_made_at(manifest),
+                **_contents(manifest),
+            ),
+            _("Clients notice that the history was restored, tell their users, and continue."),
             *next_steps(data, certs, has_certificate=has_certificate),
         ],
     )
@@ -94,16 +119,23 @@ def recover_journal(context: CommandContext) -> AdminExit:
     now = dt.datetime.now(dt.UTC)
     done = recover(context.data, f"{DATABASE}-wal.damaged-{now:%Y%m%dT%H%M%SZ}", context.confirm)
     if done is None:
-        context.output.record({"copy": None}, ["The journal is not damaged. Nothing was changed"])
+        context.output.record({"copy": None}, [_("The journal is not damaged. Nothing was changed")])
         return AdminExit.OK
     with readable(context.data) as snapshot:
-        found = damage(snapshot, lambda share: context.output.progress("checking the database", share))
-        newest = shown_time(last_message_at_ms(snapshot))
+        found = damage(snapshot, lambda share: context.output.progress(_("checking the database"), share))
+        newest = show.shown_moment(last_message_at_ms(snapshot))
     sentences = [
-        f"Lost: {extent(done.lost)}. Their messages cannot be read; the newest message that is left is of {newest}",
-        f"The readable part of the journal is now in the database. A copy of the whole journal: {done.copy}",
-        *(f"Database: {sentence}" for sentence in found),
-        "The database is damaged. Restore the last good backup" if found else "The server can be started",
+        _(
+            "Lost: {lost}. Their messages cannot be read; the newest message that is left is of {newest}",
+            lost=extent(done.lost),
+            newest=newest,
+        ),
+        _(
+            "The readable part of the journal is now in the database. A copy of the whole journal: {copy}",
+            copy=done.copy,
+        ),
+        *(_("Database: {finding}", finding=sentence) for sentence in found),
+        _("The database is damaged. Restore the last good backup") if found else _("The server can be started"),
     ]
     lost = {"transactions": done.lost.transactions, "pages": done.lost.lost}
     context.output.record({"copy": str(done.copy), "findings": found, "lost": lost}, sentences)
@@ -113,7 +145,7 @@ def recover_journal(context: CommandContext) -> AdminExit:
 def check(context: CommandContext) -> AdminExit:
     """Check files, disk, certificate, clock and database."""
     if not context.data.is_dir():
-        raise AdminFailure(AdminExit.IO, f"There is no data directory {context.data}. Name it with --data")
+        raise AdminFailure(AdminExit.IO, _("There is no data directory {data}. Name it with --data", data=context.data))
     if context.options.mend_times:
         return _mend_times(context)
     facts = _facts(context)
@@ -127,28 +159,64 @@ def check(context: CommandContext) -> AdminExit:
         now=now,
         clock_doubt=_clock_doubt(context.data, facts, now),
     )
-    found = examine(subject, lambda share: context.output.progress("checking the database", share))
+    found = examine(subject, lambda share: context.output.progress(_("checking the database"), share))
     for finding in found:
         context.output.record(
             {"finding": finding.word, "text": finding.text, "fix": finding.fix},
-            [f"{finding.word}: {finding.text}", f"    fix: {finding.fix}"],
+            [f"{_FINDINGS[finding.word]()}: {finding.text}", "    " + _("fix: {fix}", fix=finding.fix)],
         )
-    verdict = counted(len(found), "finding") if found else "No problems found"
-    looked_at = "clock, disk space, permissions, socket, certificate and every page of the database"
-    context.output.record({"findings": len(found)}, [f"{verdict} (checked: {looked_at})"])
+    looked_at = _("clock, disk space, permissions, socket, certificate and every page of the database")
+    if found:
+        verdict = ngettext(
+            "{count} finding (checked: {what})", "{count} findings (checked: {what})", len(found), what=looked_at
+        )
+    else:
+        verdict = _("No problems found (checked: {what})", what=looked_at)
+    context.output.record({"findings": len(found)}, [verdict])
     return AdminExit.FINDINGS if found else AdminExit.OK
 
 
 def _mend_times(context: CommandContext) -> AdminExit:
     count = mend(context.data, dt.datetime.now(dt.UTC), context.confirm)
-    sentence = f"Gave {counted(count, 'message')} the present time" if count else "No message is from the future"
-    context.output.record({"mended": count}, [f"{sentence}. The server can be started"])
+    if count:
+        sentence = ngettext(
+            "Gave {count:number} message the present time. The server can be started",
+            "Gave {count:number} messages the present time. The server can be started",
+            count,
+        )
+    else:
+        sentence = _("No message is from the future. The server can be started")
+    context.output.record({"mended": count}, [sentence])
     return AdminExit.OK
 
 
-def _contents(manifest: Manifest) -> str:
+def _contents(manifest: Manifest) -> dict[str, str]:
+    """Return how many messages and accounts a backup holds, in words."""
     counts = manifest.counts
-    return f"{counted(counts['messages'], 'message')}, {counted(counts.get('accounts', 0), 'account')}"
+    return {
+        "messages": show.counted_messages(counts["messages"]),
+        "accounts": show.counted_accounts(counts.get("accounts", 0)),
+    }
+
+
+def _audited(manifest: Manifest) -> str:
+    """Return what the audit says of a backup, in English as all of it."""
+    messages, files = manifest.counts["messages"], len(manifest.members)
+    return ", ".join(
+        [
+            english(nsentence("{count:number} message", "{count:number} messages", messages)),
+            english(nsentence("{count} file", "{count} files", files)),
+        ]
+    )
+
+
+def _made_at(manifest: Manifest) -> str:
+    """Return when a backup was made; a time that cannot be read stays as it is."""
+    try:
+        made_at = dt.datetime.fromisoformat(manifest.made_at)
+    except ValueError:
+        return manifest.made_at
+    return show.shown_moment(int(made_at.timestamp() * 1000))
 
 
 def readable(data: Path) -> Snapshot:
@@ -160,7 +228,7 @@ def readable(data: Path) -> Snapshot:
     try:
         return Snapshot(data / DATABASE)
     except LogError as error:
-        raise AdminFailure(AdminExit.IO, str(error)) from error
+        raise AdminFailure(AdminExit.IO, translated(error)) from error
 
 
 def _facts(context: CommandContext) -> dict[str, Any] | None:
@@ -193,7 +261,10 @@ def _certificates(certificate: Path, key: Path | None, *, with_ca_key: bool) -> 
     except TlsFailure as failure:
         raise AdminFailure(
             AdminExit.IO,
-            f"{failure.detail}. Name the server's certificate with --cert FILE, and a key elsewhere with --key FILE",
+            _(
+                "{problem}. Name the server's certificate with --cert FILE, and a key elsewhere with --key FILE",
+                problem=failure.detail,
+            ),
         ) from failure
     files = {SERVER_FILE: certificate}
     if bundle.key_path != certificate:
@@ -205,7 +276,11 @@ def _certificates(certificate: Path, key: Path | None, *, with_ca_key: bool) -> 
         if not (directory / CA_KEY_FILE).is_file():
             raise AdminFailure(
                 AdminExit.REFUSED,
-                f"There is no {CA_KEY_FILE} in {shell(directory)}. Leave --with-ca-key out, or copy it there",
+                _(
+                    "There is no {file} in {directory}. Leave --with-ca-key out, or copy it there",
+                    file=CA_KEY_FILE,
+                    directory=shell(directory),
+                ),
             )
         files[CA_KEY_FILE] = directory / CA_KEY_FILE
     authority = bundle.authority
@@ -218,4 +293,4 @@ def note(context: CommandContext, act: Literal["backup", "export"], target: str,
         context.ask(AddAuditNote(act, one_line(target[-200:]), detail))
     except AdminFailure as failure:
         if failure.code is not AdminExit.NOT_RUNNING:
-            context.output.notice(f"The {act} was made, but it is not in the audit: {failure.sentence}")
+            context.output.notice(_NOT_NOTED[act](why=failure.sentence))

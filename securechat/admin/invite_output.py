@@ -14,6 +14,7 @@ from securechat.programs import Program, command
 from securechat.server.banner import endpoint
 from securechat.tls.hostnames import IPAddress, Names
 from securechat.tls.local_addresses import is_public
+from securechat.translation import _
 
 if TYPE_CHECKING:
     import segno
@@ -22,7 +23,6 @@ _BORDER = 2
 QR_SIGNS = " ▀▄█"
 _BLACK_ON_WHITE, _PLAIN = "\x1b[97;40m", "\x1b[0m"
 """segno draws the light modules; on a white terminal they would be dark without this (ECMA-48, SGR 97 and 40)."""
-_ASK = "the address at which others reach this server: --host HOST[:PORT]"
 
 
 def link_address(status: dict[str, Any], asked: str | None) -> tuple[str, int]:
@@ -38,13 +38,15 @@ def link_address(status: dict[str, Any], asked: str | None) -> tuple[str, int]:
     if status["ca_fingerprint"] is None:
         raise AdminFailure(
             AdminExit.REFUSED,
-            "An invite link contains the CA's fingerprint, but the server's certificate file does not contain the CA. "
-            "Add the CA certificate to the file and send the server SIGHUP",
+            _(
+                "An invite link contains the CA's fingerprint, but the server's certificate file does not contain the "
+                "CA. Add the CA certificate to the file and send the server SIGHUP"
+            ),
         )
     listening = [_split(text) for text in status["listening"]]
     if asked is not None:
         host, port = _split(asked)
-        return host, port if port is not None else next((port for _, port in listening if port is not None), 8443)
+        return host, port if port is not None else next((port for _host, port in listening if port is not None), 8443)
     for host, port in listening:
         if (address := _ip(host)) is None:
             continue
@@ -54,15 +56,23 @@ def link_address(status: dict[str, Any], asked: str | None) -> tuple[str, int]:
             found = host if _is_inviting(address) and host in status["certificate_names"] else None
         if found is not None and port is not None:
             return found, port
-    if all(_is_loopback(host) for host, _ in listening):
+    if all(_is_loopback(host) for host, _port in listening):
         example = "localhost" if "localhost" in status["certificate_names"] else listening[0][0]
         raise AdminFailure(
             AdminExit.REFUSED,
-            "The server listens on this machine only (loopback), so the link works on this machine only. "
-            f"If that is intended, add --host {example}. Otherwise name {_ASK}",
+            _(
+                "The server listens on this machine only (loopback), so the link works on this machine only. If that "
+                "is intended, add --host {example}. Otherwise name the address at which others reach this server: "
+                "--host HOST[:PORT]",
+                example=example,
+            ),
         )
     raise AdminFailure(
-        AdminExit.REFUSED, f"The server listens on no private address that its certificate names. Name {_ASK}"
+        AdminExit.REFUSED,
+        _(
+            "The server listens on no private address that its certificate names. Name the address at which others "
+            "reach this server: --host HOST[:PORT]"
+        ),
     )
 
 
@@ -72,9 +82,12 @@ def unnamed(host: str, status: dict[str, Any]) -> str | None:
     ips = tuple(address for name in named if (address := _ip(name)) is not None)
     if Names(tuple(name for name in named if _ip(name) is None), ips).cover(host):
         return None
-    return (
-        f"The server's certificate does not name {host}, so clients will refuse it. "
-        f"Run `{command(Program.CERTIFICATES, f'--name {host}')}` and send the server SIGHUP"
+    named_too = command(Program.CERTIFICATES, f"--name {host}")
+    return _(
+        "The server's certificate does not name {host}, so clients will refuse it. Run `{command}` and send the server "
+        "SIGHUP",
+        host=host,
+        command=named_too,
     )
 
 
@@ -96,7 +109,11 @@ def cut_off(link: str, window: os.terminal_size) -> str | None:
     rows = (modules + 1) // 2
     if columns <= window.columns and rows < window.lines:
         return None
-    return f"The QR code is cut off. To scan it, make this window {columns} columns wide and {rows + 1} rows high."
+    return _(
+        "The QR code is cut off. To scan it, make this window {columns} columns wide and {rows} rows high.",
+        columns=columns,
+        rows=rows + 1,
+    )
 
 
 def _code(link: str) -> segno.QRCode:
@@ -109,12 +126,12 @@ def _split(text: str) -> tuple[str, int | None]:
     """``HOST``, ``HOST:PORT``, ``[IPv6]:PORT`` or a bare IPv6 address."""
     host, port = text, ""
     if text.startswith("["):
-        host, _, rest = text[1:].partition("]")
+        host, _bracket, rest = text[1:].partition("]")
         port = rest.removeprefix(":")
     elif text.count(":") == 1:
-        host, _, port = text.partition(":")
+        host, _colon, port = text.partition(":")
     if not host or (port and not (port.isascii() and port.isdigit() and 0 < int(port[:6]) < 65_536)):
-        raise AdminFailure(AdminExit.USAGE, f"--host needs HOST or HOST:PORT, not {text!r}")
+        raise AdminFailure(AdminExit.USAGE, _("--host needs HOST or HOST:PORT, not {text}", text=repr(text)))
     return host, int(port) if port else None
 
 

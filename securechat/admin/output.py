@@ -2,7 +2,8 @@
 
 Every text that came from the server or a database goes through `one_line` before it is printed as text. JSON is for
 programs, so it keeps texts as they are, but in printable ASCII alone: an escape character in a name is spelled out.
-Progress goes to standard error, and only where that is a terminal.
+With ``--json`` the language in use is English (`securechat.cli.admin`), so sentences in it are stable. Progress goes to
+standard error, and only where that is a terminal.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any, TextIO
 
 from securechat.text.sanitize import one_line, width
+from securechat.translation import LazyText, translated
 
 _PROGRESS_AFTER_S = 1.0
 """Shorter work shows no progress."""
@@ -67,7 +69,11 @@ class TableOutput:
                 self._print(one_line(sentence))
 
     def table(
-        self, rows: Sequence[dict[str, Any]], heads: Sequence[str], cells: Sequence[Sequence[str]], none: str
+        self,
+        rows: Sequence[dict[str, Any]],
+        heads: Sequence[str | LazyText],
+        cells: Sequence[Sequence[str]],
+        none: str,
     ) -> None:
         """Print rows: as JSON one a line, or as a table; ``none`` stands in for no rows."""
         self._clear_bar()
@@ -77,7 +83,9 @@ class TableOutput:
         elif not cells:
             self._print(none)
         else:
-            for line in aligned([heads, *[[one_line(cell) for cell in line] for line in cells]]):
+            for line in aligned(
+                [[str(head) for head in heads], *[[one_line(cell) for cell in line] for line in cells]]
+            ):
                 self._print(line)
 
     def block(self, lines: Iterable[str]) -> None:
@@ -97,13 +105,13 @@ class TableOutput:
         """Print the error that ends the command."""
         self._clear_bar()
         if self.json_lines:
-            self._print(as_json({"error": {"code": word, "text": sentence}}))
+            self._print(as_json({"error": {"code": word, "text": translated(sentence)}}))
         else:
             self._tell(sentence)
 
     def _tell(self, sentence: str) -> None:
         with contextlib.suppress(OSError):  # standard error is full: the exit code says it alone
-            print(f"securechat-admin: {one_line(sentence)}", file=self._errors)
+            print(f"securechat-admin: {one_line(translated(sentence))}", file=self._errors)
 
     def progress(self, what: str, share: float) -> None:
         """Show the progress of long work."""

@@ -16,17 +16,20 @@ from securechat.admin.argument_types import filled
 from securechat.admin.context import CommandContext, CommandFunction
 from securechat.admin.exit_codes import MEANINGS, AdminExit
 from securechat.text.durations import parse_duration
+from securechat.translation import LazyText, Sentence, _, translated
 
-_QUOTES = "Put a name, a reason or a text with blanks in quotes"
-_CODES = "exit codes:\n" + "\n".join(f"  {code.value:<4} {meaning}" for code, meaning in MEANINGS.items())
-
-_USERS = "NOTES: muted (may read, not write), banned (kept out)."
-_ROOMS = (
+_USERS = LazyText("NOTES: muted (may read, not write), banned (kept out).")
+_ROOMS = LazyText(
     "NOTES: guests (a public room without settings or members; it ends with its last guest, but the lobby stays), "
     "private (for its members), archived (read-only), unused (without members, guests and invitations: `rooms prune` "
     "removes it)."
 )
-_INVITES = "STATE: open (can be used), used up (no uses are left), revoked (taken back), expired (too old)."
+_INVITES = LazyText("STATE: open (can be used), used up (no uses are left), revoked (taken back), expired (too old).")
+
+
+def _codes() -> str:
+    """Return the table of exit codes."""
+    return "\n".join([_("exit codes:"), *(f"  {code.value:<4} {meaning()}" for code, meaning in MEANINGS.items())])
 
 
 class _Commands:
@@ -67,16 +70,16 @@ def add_common(parser: argparse.ArgumentParser, default: object) -> None:
         metavar="DIR",
         type=filled,
         default=default,
-        help="the server's data directory (SECURECHAT_DATA, or securechat-data)",
+        help=_("the server's data directory (SECURECHAT_DATA, or securechat-data)"),
     )
     add(
         "--config",
         metavar="FILE",
         type=filled,
         default=default,
-        help="the server's configuration file (may set --data)",
+        help=_("the server's configuration file (may set --data)"),
     )
-    add("--json", action="store_true", default=default, help="one JSON object a line instead of text")
+    add("--json", action="store_true", default=default, help=_("one JSON object a line instead of text"))
     programs.add_language_flag(parser, default)
 
 
@@ -88,19 +91,31 @@ class _Parser(argparse.ArgumentParser):
         words = sys.argv[1:] if args is None else list(args)
         options, surplus = self.parse_known_args(words, namespace)
         if surplus:
-            self.error(f"unrecognized arguments: {' '.join(surplus)}{_in_quotes(words, surplus, options)}")
+            self.error(_surplus(words, surplus, options))
         return options
 
 
-def _in_quotes(words: Sequence[str], surplus: Sequence[str], options: argparse.Namespace) -> str:
-    """Return how words that are one text are written; empty where the surplus ones do not go on with a text."""
+def _surplus(words: Sequence[str], surplus: Sequence[str], options: argparse.Namespace) -> str:
+    """Return what is wrong, and how words that are one text are written where the surplus ones go on with a text."""
+    text, shown = _whole_text(words, surplus, options), " ".join(surplus)
+    if not text:
+        return _("unrecognized arguments: {words}", words=shown)
+    return _(
+        "unrecognized arguments: {words}. Put a name, a reason or a text with blanks in quotes: {quoted}",
+        words=shown,
+        quoted=_quoted(text),
+    )
+
+
+def _whole_text(words: Sequence[str], surplus: Sequence[str], options: argparse.Namespace) -> str:
+    """Return the text that was meant; empty where the surplus words do not go on with a text."""
     first = words.index(surplus[0])
     one, before = words[max(0, first - 2) : first] if first > 1 else ("", "")
     if before not in vars(options).values() or any(word.startswith("-") for word in surplus):
         return ""
     if one and one == getattr(options, "reason", ""):  # --reason two words NAME
-        return f". {_QUOTES}: {_quoted(f'{one} {before}')}"
-    return f". {_QUOTES}: {_quoted(' '.join([before, *surplus]))}"
+        return f"{one} {before}"
+    return " ".join([before, *surplus])
 
 
 def _quoted(text: str) -> str:
@@ -112,47 +127,49 @@ def make_parser() -> argparse.ArgumentParser:
     """Return the command line."""
     program = _Parser(
         prog=programs.command(programs.Program.ADMIN),
-        description="Manage a securechat server on this machine, as the user who runs it.",
-        epilog=_CODES,
+        description=_("Manage a securechat server on this machine, as the user who runs it."),
+        epilog=_codes(),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     program.add_argument(
         "--version",
         action="version",
         version=programs.version(programs.Program.ADMIN),
-        help="print the version, and end",
+        help=_("print the version, and end"),
     )
     add_common(program, None)
     program.set_defaults(json=False, cert=None, key=None, yes=False)
     command = _Commands(program)
-    command("status", server_commands.status, "show the server at a glance")
+    command("status", server_commands.status, _("show the server at a glance"))
     _add_people(command)
     _add_invites(command)
     _add_moderation(command)
     _add_accounts(command)
-    text = command("announce", server_commands.announce, "send an announcement to all who are online; it is not stored")
+    text = command(
+        "announce", server_commands.announce, _("send an announcement to all who are online; it is not stored")
+    )
     text.add_argument("text", metavar="TEXT", type=filled)
     _add_files(command)
-    command("shutdown", server_commands.shutdown, "stop the server cleanly, as SIGTERM does, and wait for it")
+    command("shutdown", server_commands.shutdown, _("stop the server cleanly, as SIGTERM does, and wait for it"))
     return program
 
 
 def _add_people(command: _Commands) -> None:
-    about = "list all accounts, and the guests who are online"
-    command("users", server_commands.users, about, _USERS)
+    about = _("list all accounts, and the guests who are online")
+    command("users", server_commands.users, about, _USERS())
     _add_rooms(command)
-    sessions = command("sessions", server_commands.sessions, "list sessions and connections, of one user or all")
+    sessions = command("sessions", server_commands.sessions, _("list sessions and connections, of one user or all"))
     sessions.add_argument("name", metavar="NAME", type=filled, nargs="?")
 
 
 def _add_rooms(command: _Commands) -> None:
-    about = "list the rooms; `rooms prune` removes unused ones"
-    rooms = command("rooms", server_commands.rooms, about, _ROOMS)
+    about = _("list the rooms; `rooms prune` removes unused ones")
+    rooms = command("rooms", server_commands.rooms, about, _ROOMS())
     actions = rooms.add_subparsers(metavar="prune", required=False)
     prune: argparse.ArgumentParser = actions.add_parser(
         "prune",
-        help="remove unused rooms",
-        description="Remove rooms without members, guests and invitations, with their messages.",
+        help=_("remove unused rooms"),
+        description=_("Remove rooms without members, guests and invitations, with their messages."),
         parents=[command.common],
     )
     prune.set_defaults(run=server_commands.prune_rooms)
@@ -160,136 +177,142 @@ def _add_rooms(command: _Commands) -> None:
         "--unused-days",
         metavar="N",
         type=_days,
-        help="only rooms without a message for N days (default: all)",
+        help=_("only rooms without a message for N days (default: all)"),
     )
-    prune.add_argument("--dry-run", action="store_true", help="list the rooms, but remove nothing")
-    prune.add_argument("--yes", action="store_true", help="do not ask")
+    prune.add_argument("--dry-run", action="store_true", help=_("list the rooms, but remove nothing"))
+    prune.add_argument("--yes", action="store_true", help=_("do not ask"))
 
 
 def _add_invites(command: _Commands) -> None:
-    invite = command("invite", server_commands.invite, "make an invite link for a new account, and show it once")
+    invite = command("invite", server_commands.invite, _("make an invite link for a new account, and show it once"))
     add = invite.add_argument
-    add("--uses", metavar="N", type=_whole, default=1, help="number of accounts it can make (default 1)")
-    add("--days", metavar="D", type=_days, default=7.0, help="days it can be used (default 7)")
-    add("--room", metavar="ROOM", type=_room, help="a room that new members join")
+    add("--uses", metavar="N", type=_whole, default=1, help=_("number of accounts it can make (default 1)"))
+    add("--days", metavar="D", type=_days, default=7.0, help=_("days it can be used (default 7)"))
+    add("--room", metavar="ROOM", type=_room, help=_("a room that new members join"))
     add(
         "--host",
         metavar="HOST[:PORT]",
         type=filled,
-        help="the server's address (default: a private one of its certificate)",
+        help=_("the server's address (default: a private one of its certificate)"),
     )
-    command("invites", server_commands.invites, "list the invites", _INVITES)
-    command("revoke", server_commands.revoke, "revoke an invite").add_argument("number", metavar="N", type=_whole)
+    command("invites", server_commands.invites, _("list the invites"), _INVITES())
+    command("revoke", server_commands.revoke, _("revoke an invite")).add_argument("number", metavar="N", type=_whole)
 
 
 def _add_moderation(command: _Commands) -> None:
-    kick = command("kick", server_commands.kick, "disconnect a user, who may reconnect")
+    kick = command("kick", server_commands.kick, _("disconnect a user, who may reconnect"))
     kick.add_argument("name", metavar="NAME", type=filled)
-    ban = command("ban", server_commands.ban, "ban a name, an account, an address or a network (CIDR)")
+    ban = command("ban", server_commands.ban, _("ban a name, an account, an address or a network (CIDR)"))
     ban.add_argument("target", metavar="TARGET", type=filled)
-    ban.add_argument("--address", action="store_true", help="also ban the addresses from which the user is connected")
-    mute = command("mute", server_commands.mute, "let a user read but not write")
+    ban.add_argument(
+        "--address", action="store_true", help=_("also ban the addresses from which the user is connected")
+    )
+    mute = command("mute", server_commands.mute, _("let a user read but not write"))
     mute.add_argument("name", metavar="NAME", type=filled)
     for one in (kick, ban, mute):
-        one.add_argument("--reason", metavar="TEXT", default="", help="shown to the user")
+        one.add_argument("--reason", metavar="TEXT", default="", help=_("shown to the user"))
     for one in (ban, mute):
         one.add_argument(
-            "--for", metavar="TIME", dest="duration_s", type=_duration, help="90s, 10m, 2h, 7d, 4w (default: permanent)"
+            "--for",
+            metavar="TIME",
+            dest="duration_s",
+            type=_duration,
+            help=_("90s, 10m, 2h, 7d, 4w (default: permanent)"),
         )
-    unban = command("unban", server_commands.unban, "lift a ban")
-    unban.add_argument("target", metavar="TARGET", type=filled, help="its number, or its target as it was given")
-    unmute = command("unmute", server_commands.unmute, "let a user write again")
+    unban = command("unban", server_commands.unban, _("lift a ban"))
+    unban.add_argument("target", metavar="TARGET", type=filled, help=_("its number, or its target as it was given"))
+    unmute = command("unmute", server_commands.unmute, _("let a user write again"))
     unmute.add_argument("name", metavar="NAME", type=filled)
-    command("bans", server_commands.bans, "list the bans")
-    command("mutes", server_commands.mutes, "list the mutes")
+    command("bans", server_commands.bans, _("list the bans"))
+    command("mutes", server_commands.mutes, _("list the mutes"))
 
 
 def _add_accounts(command: _Commands) -> None:
-    logout = command("logout", server_commands.logout, "log a session out")
-    logout.add_argument("number", metavar="N", type=_whole, help="its number, as `sessions` lists it")
+    logout = command("logout", server_commands.logout, _("log a session out"))
+    logout.add_argument("number", metavar="N", type=_whole, help=_("its number, as `sessions` lists it"))
     reset = command(
-        "reset-password", server_commands.reset_password, "set a temporary password for an account, and show it once"
+        "reset-password", server_commands.reset_password, _("set a temporary password for an account, and show it once")
     )
     reset.add_argument("name", metavar="NAME", type=filled)
-    role = command("role", server_commands.role, "make an account an admin or a member")
+    role = command("role", server_commands.role, _("make an account an admin or a member"))
     role.add_argument("name", metavar="NAME", type=filled)
-    role.add_argument("role", metavar="ROLE", type=_role, help="admin or member")
-    delete = command("delete-user", server_commands.delete_user, "delete an account permanently")
+    role.add_argument("role", metavar="ROLE", type=_role, help=_("admin or member"))
+    delete = command("delete-user", server_commands.delete_user, _("delete an account permanently"))
     delete.add_argument("name", metavar="NAME", type=filled)
     delete.add_argument(
         "--messages",
         choices=("keep", "remove"),
         required=True,
-        help="keep its messages without its name, or remove them",
+        help=_("keep its messages without its name, or remove them"),
     )
-    delete.add_argument("--yes", action="store_true", help="do not ask")
+    delete.add_argument("--yes", action="store_true", help=_("do not ask"))
 
 
 def _add_files(command: _Commands) -> None:
     audit = command(
         "audit",
         _later("file_commands", "audit"),
-        "show the audit log; works without a server, too",
+        _("show the audit log; works without a server, too"),
     )
-    audit.add_argument("--last", metavar="N", type=_whole, default=50, help="number of entries (default 50)")
+    audit.add_argument("--last", metavar="N", type=_whole, default=50, help=_("number of entries (default 50)"))
     export = command(
         "export",
         _later("exporting", "export"),
-        "write a room's messages as JSON lines; works without a server, too",
+        _("write a room's messages as JSON lines; works without a server, too"),
     )
     export.add_argument("room", metavar="ROOM", type=filled)
-    export.add_argument("--to", metavar="FILE", type=filled, help="a new file (default: standard output)")
+    export.add_argument("--to", metavar="FILE", type=filled, help=_("a new file (default: standard output)"))
     backup = command(
         "backup",
         _later("file_commands", "backup"),
-        "pack database and certificates into one file, also while the server runs",
+        _("pack database and certificates into one file, also while the server runs"),
     )
     backup.add_argument("file", metavar="FILE", type=filled)
     backup.add_argument(
-        "--with-ca-key", action="store_true", help="include the CA's key, with which your server can be impersonated"
+        "--with-ca-key", action="store_true", help=_("include the CA's key, with which your server can be impersonated")
     )
-    backup.add_argument("--force", action="store_true", help="replace FILE")
+    backup.add_argument("--force", action="store_true", help=_("replace FILE"))
     restore = command(
         "restore",
         _later("file_commands", "restore_backup"),
-        "unpack a backup into two empty directories (--data and --certs)",
+        _("unpack a backup into two empty directories (--data and --certs)"),
     )
     restore.add_argument("file", metavar="FILE", type=filled)
     restore.add_argument(
-        "--certs", metavar="DIR", type=filled, required=True, help="the directory for the certificates"
+        "--certs", metavar="DIR", type=filled, required=True, help=_("the directory for the certificates")
     )
     restore.set_defaults(needs_data=True)
     recover = command(
         "recover",
         _later("file_commands", "recover_journal"),
-        "drop the damaged end of the journal, after copying it; the server must be stopped",
+        _("drop the damaged end of the journal, after copying it; the server must be stopped"),
     )
-    recover.add_argument("--yes", action="store_true", help="do not ask")
+    recover.add_argument("--yes", action="store_true", help=_("do not ask"))
     certs = command("certs", _later("certificates", "certs"), str(certificate_options.ABOUT))
-    certificate_options.add_options(certs, None, "that of the server's server.pem, or certs/")
+    certificate_options.add_options(certs, None, _("that of the server's server.pem, or certs/"))
     check = command(
         "check",
         _later("file_commands", "check"),
-        "check files, disk, certificate, clock and database; exit code 4 if there are findings",
+        _("check files, disk, certificate, clock and database; exit code 4 if there are findings"),
     )
     check.add_argument(
         "--mend-times",
         action="store_true",
-        help="give messages from the future the present time, while the server is stopped; asks first",
+        help=_("give messages from the future the present time, while the server is stopped; asks first"),
     )
-    check.add_argument("--yes", action="store_true", help="do not ask")
+    check.add_argument("--yes", action="store_true", help=_("do not ask"))
     for one in (backup, check):
         one.add_argument(
             "--cert",
             metavar="FILE",
             type=filled,
-            help="the server's certificate (default: the one in use, or in the settings)",
+            help=_("the server's certificate (default: the one in use, or in the settings)"),
         )
         one.add_argument(
             "--key",
             metavar="FILE",
             type=filled,
-            help="its private key (default: the one in use, in the settings, in that file, or beside it)",
+            help=_("its private key (default: the one in use, in the settings, in that file, or beside it)"),
         )
 
 
@@ -303,14 +326,14 @@ def _typed(read: Callable[[str], object]) -> Callable[[str], object]:
         try:
             return read(text)
         except ValueError as error:
-            raise argparse.ArgumentTypeError(str(error)) from error
+            raise argparse.ArgumentTypeError(translated(error)) from error
 
     return typed
 
 
 def _read_whole(text: str) -> int:
     if re.fullmatch(r"[0-9]{1,15}", text.removeprefix("#")) is None or not int(text.removeprefix("#")):
-        raise ValueError(f"not a whole number from 1 on: {text!r}")
+        raise ValueError(Sentence("not a whole number from 1 on: {text}", text=repr(text)))
     return int(text.removeprefix("#"))
 
 
@@ -320,12 +343,19 @@ def _read_days(text: str) -> float:
     try:
         return parse_duration(text) / 86_400
     except ValueError:
-        raise ValueError(f"not a number of days: {text!r}") from None
+        raise ValueError(Sentence("not a number of days: {text}", text=repr(text))) from None
 
 
 def _read_role(text: str) -> str:
     if text not in {"admin", "member"}:
-        raise ValueError(f'not a role: {text!r} (admin or member). {_QUOTES}, such as role "user1 pc" admin')
+        raise ValueError(
+            Sentence(
+                "not a role: {text} (admin or member). Put a name, a reason or a text with blanks in quotes, such as "
+                "{example}",
+                text=repr(text),
+                example='role "user1 pc" admin',
+            )
+        )
     return text
 
 

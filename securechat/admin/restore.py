@@ -17,6 +17,7 @@ from msgspec import Struct
 from securechat.admin.backup_archive import Manifest, unpack
 from securechat.admin.exit_codes import AdminExit, AdminFailure
 from securechat.admin.health import FIRST_YEAR, LAST_YEAR
+from securechat.admin.tables import shown_moment
 from securechat.errors import LogError, LogLocked, LogSchemaTooNew
 from securechat.programs import Program, command
 from securechat.server.admin_protocol import SOCKET
@@ -28,8 +29,8 @@ from securechat.storage.store import DatabaseBusy
 from securechat.storage.tools.backup import DATABASE, LATEST_SCHEMA, Snapshot
 from securechat.storage.tools.integrity import damage, last_message_at_ms
 from securechat.storage.tools.message_times import mend_times
-from securechat.text.durations import shown_time
 from securechat.tls.certificate_directory import SERVER_FILE
+from securechat.translation import _, system_error, translated
 
 _LEFTOVERS = frozenset({LOCK, SOCKET, CLOCK})
 """Files that a stopped server leaves in a directory emptied by ``rm *.db*``; they do not make it a data directory."""
@@ -57,8 +58,16 @@ def restore(archive: Path, data: Path, certs: Path, progress: Callable[[float], 
         raise
     except (LogError, OSError) as error:
         _remove(made)
-        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-        raise AdminFailure(AdminExit.IO, f"Cannot restore {archive}: {reason}. Nothing was left behind") from error
+        raise AdminFailure(
+            AdminExit.IO, _("Cannot restore {file}: {why}. Nothing was left behind", file=archive, why=_why(error))
+        ) from error
+
+
+def _why(error: Exception) -> str:
+    if not isinstance(error, OSError):
+        return translated(error)
+    reason = translated(system_error(error))
+    return f"{error.filename}: {reason}" if error.filename else reason
 
 
 def _restore(archive: Path, data: Path, certs: Path, made: list[Path], progress: Callable[[float], None]) -> Manifest:
@@ -82,19 +91,26 @@ def _check_database(archive: Path, database: Path, manifest: Manifest, progress:
     if manifest.schema > LATEST_SCHEMA:
         raise AdminFailure(
             AdminExit.REFUSED,
-            f"The backup {archive} is of the newer securechat {manifest.version}. Restore it with that version",
+            _(
+                "The backup {file} is of the newer securechat {version}. Restore it with that version",
+                file=archive,
+                version=manifest.version,
+            ),
         )
     try:
         with Snapshot(database, alone=True) as snapshot:
             wrong = damage(snapshot, lambda share: progress(0.5 + share / 2))
             if not wrong and snapshot.counts() != manifest.counts:
-                wrong = ["it does not match its manifest"]
+                wrong = [_("it does not match its manifest")]
     except LogSchemaTooNew as error:
-        raise AdminFailure(AdminExit.REFUSED, f"{archive}: {error}") from error
+        raise AdminFailure(AdminExit.REFUSED, f"{archive}: {translated(error)}") from error
     except LogError as error:
-        wrong = [str(error)]
+        wrong = [translated(error)]
     if wrong:
-        raise AdminFailure(AdminExit.REFUSED, f"The database in {archive} is damaged ({wrong[0]}). Use another backup")
+        raise AdminFailure(
+            AdminExit.REFUSED,
+            _("The database in {file} is damaged ({why}). Use another backup", file=archive, why=wrong[0]),
+        )
 
 
 class RecoveredJournal(Struct, frozen=True):
@@ -125,31 +141,43 @@ def recover(data: Path, copy_name: str, confirm: Callable[[str], None]) -> Recov
     """
     database = data / DATABASE
     if not data.is_dir():
-        raise AdminFailure(AdminExit.IO, f"There is no data directory {data}. Name it with --data")
+        raise AdminFailure(AdminExit.IO, _("There is no data directory {data}. Name it with --data", data=data))
     try:
         with DirectoryLock(data / LOCK):
             missing = missing_database(database)
             if missing is not None:
-                raise AdminFailure(AdminExit.REFUSED, missing)
+                raise AdminFailure(AdminExit.REFUSED, translated(missing))
             lost = lost_end(database)
             if lost is None:
                 return None
+            journal = f"{database.name}-wal"
             confirm(
-                f"The journal {database.name}-wal is damaged after page {lost.readable}: {extent(lost)} that were "
-                f"acknowledged cannot be read and are lost. A copy of the journal is kept as {copy_name}."
+                _(
+                    "The journal {journal} is damaged after page {page}: {lost} that were acknowledged cannot be read "
+                    "and are lost. A copy of the journal is kept as {copy}.",
+                    journal=journal,
+                    page=lost.readable,
+                    lost=extent(lost),
+                    copy=copy_name,
+                )
             )
             accept_loss(database, data / copy_name)
     except LogLocked as error:
         raise _running(data, error) from error
     except (LogError, OSError) as error:
-        raise AdminFailure(AdminExit.IO, f"Cannot recover {data}: {error}") from error
+        raise AdminFailure(AdminExit.IO, _("Cannot recover {data}: {why}", data=data, why=_why(error))) from error
     return RecoveredJournal(data / copy_name, lost)
 
 
 def _running(data: Path, error: LogLocked) -> AdminFailure:
-    process = f" (process {error.process})" if error.process is not None else ""
     stop = command(Program.ADMIN, f"shutdown --data {shlex.quote(str(data))}")
-    return AdminFailure(AdminExit.REFUSED, f"The server{process} is running. Stop it first: `{stop}`")
+    if error.process is None:
+        sentence = _("The server is running. Stop it first: `{command}`", command=stop)
+    else:
+        sentence = _(
+            "The server (process {process}) is running. Stop it first: `{command}`", process=error.process, command=stop
+        )
+    return AdminFailure(AdminExit.REFUSED, sentence)
 
 
 def mend(data: Path, now: dt.datetime, confirm: Callable[[str], None]) -> int:
@@ -164,7 +192,9 @@ def mend(data: Path, now: dt.datetime, confirm: Callable[[str], None]) -> int:
         Failure: a server runs there, the clock is impossible, or the database cannot be read or written.
     """
     if not FIRST_YEAR <= now.year <= LAST_YEAR:
-        raise AdminFailure(AdminExit.REFUSED, f"This machine's clock says {now:%Y-%m-%d}. Set it right first")
+        raise AdminFailure(
+            AdminExit.REFUSED, _("This machine's clock says {today:date}. Set it right first", today=now)
+        )
     now_ms = int(now.timestamp() * 1000)
     try:
         with DirectoryLock(data / LOCK):
@@ -172,30 +202,44 @@ def mend(data: Path, now: dt.datetime, confirm: Callable[[str], None]) -> int:
                 newest_ms = last_message_at_ms(snapshot)
             if newest_ms > now_ms:
                 confirm(
-                    f"The newest message is from {shown_time(newest_ms)}, and by this machine's clock it is "
-                    f"{shown_time(now_ms)}. If that is right, every later message gets the present time."
+                    _(
+                        "The newest message is from {newest}, and by this machine's clock it is {now}. If that is "
+                        "right, every later message gets the present time.",
+                        newest=shown_moment(newest_ms),
+                        now=shown_moment(now_ms),
+                    )
                 )
             return mend_times(data / DATABASE, now_ms)
     except LogLocked as error:
         raise _running(data, error) from error
     except (LogError, DatabaseBusy, OSError) as error:
-        raise AdminFailure(AdminExit.IO, f"Cannot mend {data}: {error}. Nothing was changed") from error
+        raise AdminFailure(
+            AdminExit.IO, _("Cannot mend {data}: {why}. Nothing was changed", data=data, why=_why(error))
+        ) from error
 
 
 def _check_empty(directory: Path, flag: str) -> None:
     if not directory.exists():
         return
     if not directory.is_dir():
-        raise AdminFailure(AdminExit.REFUSED, f"Not a directory: {directory}. Choose another {flag}")
+        raise AdminFailure(
+            AdminExit.REFUSED,
+            _("Not a directory: {directory}. Choose another {flag}", directory=directory, flag=flag),
+        )
     served = is_served(directory)
     if served is not None:
-        raise AdminFailure(AdminExit.REFUSED, served)
+        raise AdminFailure(AdminExit.REFUSED, translated(served))
     present = sorted(path.name for path in directory.iterdir() if path.name not in _LEFTOVERS)
     if present:
         raise AdminFailure(
             AdminExit.REFUSED,
-            f"The directory {directory} is not empty ({present[0]} is in it), and nothing is overwritten. "
-            f"Move it away, or choose another {flag}",
+            _(
+                "The directory {directory} is not empty ({name} is in it), and nothing is overwritten. Move it away, "
+                "or choose another {flag}",
+                directory=directory,
+                name=present[0],
+                flag=flag,
+            ),
         )
 
 
@@ -218,8 +262,8 @@ def next_steps(data: Path, certs: Path, *, has_certificate: bool) -> list[str]:
     """Return what to do after a restore."""
     if not has_certificate:
         return [
-            "The backup contains no certificate. Make one, and give every client its new fingerprint:",
+            _("The backup contains no certificate. Make one, and give every client its new fingerprint:"),
             f"    {command(Program.CERTIFICATES, f'--dir {shlex.quote(str(certs))}')}",
         ]
     arguments = f"--cert {shlex.quote(str(certs / SERVER_FILE))} --data {shlex.quote(str(data))}"
-    return ["Start it:", f"    {command(Program.SERVER, arguments)}"]
+    return [_("Start it:"), f"    {command(Program.SERVER, arguments)}"]

@@ -9,7 +9,7 @@ from shlex import quote
 from typing import Any
 
 from securechat.admin import tables as show
-from securechat.admin.connection import AdminConnection
+from securechat.admin.connection import AdminConnection, refusal_sentence
 from securechat.admin.context import CommandContext
 from securechat.admin.exit_codes import AdminExit, AdminFailure
 from securechat.admin.invite_output import QR_SIGNS, cut_off, link_address, make_link, qr_lines, unnamed
@@ -39,13 +39,12 @@ from securechat.server.admin_protocol import (
     SetAccountRole,
     ShutDown,
 )
-from securechat.text.counts import counted
-from securechat.text.durations import shown_time
 from securechat.text.names import name_key
 from securechat.text.refusals import refusal_for
+from securechat.translation import LazyText, _, ngettext
 
 ReplyRow = dict[str, Any]
-_A_ROLE = {"admin": "an admin", "member": "a member"}
+_NOW_OF_ROLE = {"admin": LazyText("{name} is now an admin"), "member": LazyText("{name} is now a member")}
 _MOST_NAMED = 10
 """Rooms that a question names."""
 
@@ -63,7 +62,7 @@ def status(context: CommandContext) -> AdminExit:
 def _table(
     context: CommandContext,
     question: AdminCommand,
-    heads: Sequence[str],
+    heads: Sequence[LazyText],
     cells: Callable[[ReplyRow], Sequence[str]],
     none: str,
     order: Callable[[ReplyRow], Any] | None = None,
@@ -78,38 +77,44 @@ def _table(
 
 def users(context: CommandContext) -> AdminExit:
     """List all accounts, and the guests who are online."""
-    none = "There are no accounts, and no guest is online"
+    none = _("There are no accounts, and no guest is online")
     return _table(context, ListUsers(), show.USERS, show.user, none, lambda row: name_key(row["name"]))
 
 
 def rooms(context: CommandContext) -> AdminExit:
     """List every room with a record, and every occupied one."""
-    return _table(context, ListRooms(), show.ROOMS, show.room, "There are no rooms")
+    return _table(context, ListRooms(), show.ROOMS, show.room, _("There are no rooms"))
 
 
 def prune_rooms(context: CommandContext) -> AdminExit:
     """Remove unused rooms, after a question."""
-    days, none = context.options.unused_days, "There are no unused rooms to remove"
+    days, none = context.options.unused_days, _("There are no unused rooms to remove")
     found = context.ask(PruneRooms(days, dry_run=True)).rows
     if context.options.dry_run or not found:
         context.output.table(found, show.ROOMS, [show.room(row) for row in found], none)
         return AdminExit.OK
-    messages = sum(row["messages"] for row in found)
-    names = ", ".join(f"#{row['room']}" for row in found[:_MOST_NAMED])
-    more = f" and {len(found) - _MOST_NAMED} more" if len(found) > _MOST_NAMED else ""
     context.confirm(
-        f"This removes {counted(len(found), 'unused room')} with "
-        f"{counted(messages, 'message')}: {names}{more}. It cannot be undone."
+        _(
+            "This removes {rooms} with {messages}: {names}. It cannot be undone.",
+            rooms=ngettext("{count:number} unused room", "{count:number} unused rooms", len(found)),
+            messages=show.counted_messages(sum(row["messages"] for row in found)),
+            names=_named([f"#{row['room']}" for row in found]),
+        )
     )
-    removed = context.ask(PruneRooms(days), "removing rooms").rows
+    removed = context.ask(PruneRooms(days), _("removing rooms")).rows
     context.output.table(removed, show.PRUNED, [show.pruned(row) for row in removed], none)
     return AdminExit.OK
+
+
+def _named(names: Sequence[str]) -> str:
+    shown, more = ", ".join(names[:_MOST_NAMED]), len(names) - _MOST_NAMED
+    return ngettext("{names} and {count} more", "{names} and {count} more", more, names=shown) if more > 0 else shown
 
 
 def sessions(context: CommandContext) -> AdminExit:
     """List sessions and connections."""
     question = ListSessions(context.options.name)
-    none = "There are no sessions"
+    none = _("There are no sessions")
     return _table(
         context, question, show.SESSIONS, show.session, none, lambda row: (name_key(row["name"]), row["login"])
     )
@@ -118,17 +123,17 @@ def sessions(context: CommandContext) -> AdminExit:
 def invites(context: CommandContext) -> AdminExit:
     """List every invite."""
     now_ms = int(time.time() * 1000)
-    return _table(context, ListInvites(), show.INVITES, lambda row: show.invite(row, now_ms), "There are no invites")
+    return _table(context, ListInvites(), show.INVITES, lambda row: show.invite(row, now_ms), _("There are no invites"))
 
 
 def bans(context: CommandContext) -> AdminExit:
     """List every ban in force."""
-    return _table(context, ListBans(), show.BANS, show.ban, "There are no bans")
+    return _table(context, ListBans(), show.BANS, show.ban, _("There are no bans"))
 
 
 def mutes(context: CommandContext) -> AdminExit:
     """List every mute in force."""
-    return _table(context, ListMutes(), show.MUTES, show.mute, "There are no mutes")
+    return _table(context, ListMutes(), show.MUTES, show.mute, _("There are no mutes"))
 
 
 # --- Invites --------------------------------------------------------------------------------------------------------
@@ -148,22 +153,40 @@ def invite(context: CommandContext) -> AdminExit:
     if output.json_lines:
         output.record({**made, "link": link}, ())
         return AdminExit.OK
-    single = made["uses"] == 1
-    times = "one person" if single else counted(made["uses"], "person")
-    room = f", who {'joins' if single else 'join'} #{made['room']}" if made["room"] else ""
     too_small = None
     if output.is_terminal and output.draws(QR_SIGNS):
         output.block(qr_lines(link))
         too_small = cut_off(link, shutil.get_terminal_size())
     output.record(made, [link])
+    join = command(Program.CLIENT, "--invite")
+    revoking = f"{command(Program.ADMIN, 'revoke')} {made['invite']}{_same_server(context)}"
     output.record(made, [
-        f"This link makes an account for {times}{room}, until {shown_time(made['expires_at_ms'])}.",
-        "Send it privately: it works for all who have it, and it is shown only once.",
-        f"The new member types  {command(Program.CLIENT, '--invite')}  and pastes the link when asked.",
-        f"To revoke it:  {command(Program.ADMIN, 'revoke')} {made['invite']}{_same_server(context)}",
+        _use_of(made),
+        _("Send it privately: it works for all who have it, and it is shown only once."),
+        _("The new member types  {command}  and pastes the link when asked.", command=join),
+        _("To revoke it:  {command}", command=revoking),
         *([too_small] if too_small else []),
     ])  # fmt: skip
     return AdminExit.OK
+
+
+def _use_of(made: ReplyRow) -> str:
+    """Return who may use an invite, and until when."""
+    uses, room, until = made["uses"], made["room"], show.shown_moment(made["expires_at_ms"])
+    if room:
+        return ngettext(
+            "This link makes an account for one person, who joins #{room}, until {until}.",
+            "This link makes an account for {count} people, who join #{room}, until {until}.",
+            uses,
+            room=room,
+            until=until,
+        )
+    return ngettext(
+        "This link makes an account for one person, until {until}.",
+        "This link makes an account for {count} people, until {until}.",
+        uses,
+        until=until,
+    )
 
 
 def _same_server(context: CommandContext) -> str:
@@ -175,8 +198,12 @@ def _same_server(context: CommandContext) -> str:
 def revoke(context: CommandContext) -> AdminExit:
     """Revoke an invite."""
     done = context.ask(RevokeInvite(context.options.number)).done
-    used = f". It was used by {', '.join(done['used_by'])}" if done["used_by"] else ""
-    context.output.record(done, [f"Invite {done['invite']} is revoked{used}"])
+    if done["used_by"]:
+        names = ", ".join(done["used_by"])
+        sentence = _("Invite {invite} is revoked. It was used by {names}", invite=done["invite"], names=names)
+    else:
+        sentence = _("Invite {invite} is revoked", invite=done["invite"])
+    context.output.record(done, [sentence])
     return AdminExit.OK
 
 
@@ -186,10 +213,13 @@ def revoke(context: CommandContext) -> AdminExit:
 def kick(context: CommandContext) -> AdminExit:
     """Disconnect a user."""
     done = context.ask(KickMember(context.options.name, context.options.reason)).done
-    closed = counted(done["connections"], "connection")
-    context.output.record(
-        done, [f"Kicked {done['name']} ({closed} closed). A kicked user may reconnect; `ban` prevents it"]
+    sentence = ngettext(
+        "Kicked {name} ({count} connection closed). A kicked user may reconnect; `ban` prevents it",
+        "Kicked {name} ({count} connections closed). A kicked user may reconnect; `ban` prevents it",
+        done["connections"],
+        name=done["name"],
     )
+    context.output.record(done, [sentence])
     return AdminExit.OK
 
 
@@ -197,15 +227,24 @@ def ban(context: CommandContext) -> AdminExit:
     """Ban a name, an account, an address or a network."""
     options = context.options
     done = context.ask(AddBan(options.target, options.reason, options.duration_s, options.address)).done
-    sentence = f"Banned the {done['kind']} {done['target']} {show.until(done)} (ban {done['ban']})"
-    context.output.record(done, [sentence, *show.ban_covers(done)])
+    context.output.record(done, [_banned(done), *show.ban_covers(done)])
     return AdminExit.OK
+
+
+def _banned(done: ReplyRow) -> str:
+    shown = {"kind": show.ban_kind(done), "target": done["target"], "ban": done["ban"]}
+    if done["until_ms"]:
+        until = show.shown_moment(done["until_ms"])
+        return _("Banned the {kind} {target} until {until} (ban {ban})", until=until, **shown)
+    return _("Banned the {kind} {target} permanently (ban {ban})", **shown)
 
 
 def unban(context: CommandContext) -> AdminExit:
     """Lift a ban."""
     done = context.ask(RemoveBan(context.options.target)).done
-    lifted = [f"Unbanned the {row['kind']} {show.ban_target(row)}" for row in done["bans"]]
+    lifted = [
+        _("Unbanned the {kind} {target}", kind=show.ban_kind(row), target=show.ban_target(row)) for row in done["bans"]
+    ]
     context.output.record(done, lifted)
     return AdminExit.OK
 
@@ -214,14 +253,18 @@ def mute(context: CommandContext) -> AdminExit:
     """Let a user read but not write."""
     options = context.options
     done = context.ask(AddMute(options.name, options.reason, options.duration_s)).done
-    context.output.record(done, [f"Muted {done['name']} {show.until(done)}", show.mute_covers(done)])
+    if done["until_ms"]:
+        muted = _("Muted {name} until {until}", name=done["name"], until=show.shown_moment(done["until_ms"]))
+    else:
+        muted = _("Muted {name} permanently", name=done["name"])
+    context.output.record(done, [muted, show.mute_covers(done)])
     return AdminExit.OK
 
 
 def unmute(context: CommandContext) -> AdminExit:
     """Let a user write again."""
     done = context.ask(RemoveMute(context.options.name)).done
-    context.output.record(done, [f"Unmuted {done['name']}"])
+    context.output.record(done, [_("Unmuted {name}", name=done["name"])])
     return AdminExit.OK
 
 
@@ -231,7 +274,13 @@ def unmute(context: CommandContext) -> AdminExit:
 def logout(context: CommandContext) -> AdminExit:
     """Log a session out."""
     done = context.ask(EndSession(context.options.number)).done
-    context.output.record(done, [f"Session {done['login']} ({done['client']} at {done['address']}) is logged out"])
+    sentence = _(
+        "Session {session} ({client} at {address}) is logged out",
+        session=done["login"],
+        client=done["client"],
+        address=done["address"],
+    )
+    context.output.record(done, [sentence])
     return AdminExit.OK
 
 
@@ -240,8 +289,8 @@ def reset_password(context: CommandContext) -> AdminExit:
     done = context.ask(ResetPassword(context.options.name)).done
     output = context.output
     output.record(done, [
-        f"Temporary password of {done['name']}:  {done['password']}",
-        "It is shown only once and must be changed at the next login. All sessions of the account are logged out.",
+        _("Temporary password of {name}:  {password}", name=done["name"], password=done["password"]),
+        _("It is shown only once and must be changed at the next login. All sessions of the account are logged out."),
     ])  # fmt: skip
     return AdminExit.OK
 
@@ -249,7 +298,7 @@ def reset_password(context: CommandContext) -> AdminExit:
 def role(context: CommandContext) -> AdminExit:
     """Give an account a role."""
     done = context.ask(SetAccountRole(context.options.name, Role(context.options.role))).done
-    context.output.record(done, [f"{done['name']} is now {_A_ROLE[done['role']]}"])
+    context.output.record(done, [_NOW_OF_ROLE[done["role"]](name=done["name"])])
     return AdminExit.OK
 
 
@@ -262,19 +311,36 @@ def _account_name(context: CommandContext, name: str) -> str:
     accounts = {name_key(row["name"]): row["name"] for row in context.ask(ListUsers()).rows if row["account"]}
     if (found := accounts.get(name_key(name))) is None:
         refusal = refusal_for("unknown_account")
-        raise AdminFailure(AdminExit.REFUSED, refusal.detail, refusal.code.value)
+        raise AdminFailure(AdminExit.REFUSED, refusal_sentence(refusal), refusal.code.value)
     return str(found)
 
 
 def delete_user(context: CommandContext) -> AdminExit:
     """Delete an account, after a question."""
     name, fate = _account_name(context, context.options.name), context.options.messages
-    what = " and every message it ever wrote" if fate == "remove" else "; its messages stay, without its name"
-    context.confirm(f"This deletes the account {name}{what}. It cannot be undone.")
-    done = context.ask(DeleteUser(name, fate), f"processing the messages of {name}").done
-    touched = counted(done["messages"], "message")
-    after = f"{touched} removed" if done["removed"] else f"{touched} kept without a name"
-    context.output.record(done, [f"Deleted the account {done['name']}. {after}"])
+    if fate == "remove":
+        question = _("This deletes the account {name} and every message it ever wrote. It cannot be undone.", name=name)
+    else:
+        question = _(
+            "This deletes the account {name}; its messages stay, without its name. It cannot be undone.", name=name
+        )
+    context.confirm(question)
+    done = context.ask(DeleteUser(name, fate), _("processing the messages of {name}", name=name)).done
+    if done["removed"]:
+        sentence = ngettext(
+            "Deleted the account {name}. {count:number} message removed",
+            "Deleted the account {name}. {count:number} messages removed",
+            done["messages"],
+            name=done["name"],
+        )
+    else:
+        sentence = ngettext(
+            "Deleted the account {name}. {count:number} message kept without a name",
+            "Deleted the account {name}. {count:number} messages kept without a name",
+            done["messages"],
+            name=done["name"],
+        )
+    context.output.record(done, [sentence])
     return AdminExit.OK
 
 
@@ -284,7 +350,8 @@ def delete_user(context: CommandContext) -> AdminExit:
 def announce(context: CommandContext) -> AdminExit:
     """Send an announcement to all who are online."""
     done = context.ask(SendAnnouncement(context.options.text)).done
-    context.output.record(done, [f"Announced to {counted(done['people'], 'person')}"])
+    sentence = ngettext("Announced to {count} person", "Announced to {count} people", done["people"])
+    context.output.record(done, [sentence])
     return AdminExit.OK
 
 
@@ -293,5 +360,6 @@ def shutdown(context: CommandContext) -> AdminExit:
     with AdminConnection(context.data) as line:
         done = line.ask(ShutDown()).done
         line.wait_for_end()
-    context.output.record({**done, "stopped": True}, ["The server has stopped. Every acknowledged message is stored"])
+    sentence = _("The server has stopped. Every acknowledged message is stored")
+    context.output.record({**done, "stopped": True}, [sentence])
     return AdminExit.OK

@@ -1,8 +1,12 @@
-"""Makes tables and sentences of the server's answers. JSON output does not pass through this module."""
+"""Makes tables and sentences of the server's answers. JSON output does not pass through this module.
+
+A table has times in the order of ISO 8601, which sort and compare; a sentence has them as the language writes them.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import datetime as dt
+from collections.abc import Mapping, Sequence
 from shlex import quote
 from typing import Any
 
@@ -10,77 +14,168 @@ from msgspec import convert
 
 from securechat.hub.wall_clock import Doubt
 from securechat.server.clock_file import doubt_sentence
-from securechat.text.counts import counted
-from securechat.text.durations import shown_duration, shown_time
+from securechat.text.durations import shown_time
+from securechat.text.local_time import local
+from securechat.text.sanitize import width
+from securechat.translation import LazyText, _, ngettext, pgettext, translated
 
 TableRow = dict[str, Any]
 
 
+def shown_moment(at_ms: int) -> str:
+    """Return a UTC time in milliseconds for a sentence: in the local zone, as the language in use writes it."""
+    try:
+        at = local(dt.datetime.fromtimestamp(at_ms / 1000, dt.UTC))
+    except (ValueError, OverflowError, OSError):
+        return shown_time(at_ms)  # outside the calendar's range, from a damaged database
+    return _("{at:moment}", at=at) if at_ms else shown_time(at_ms)
+
+
 def until(row: TableRow) -> str:
-    """Return the end of a ban or mute."""
-    return f"until {shown_time(row['until_ms'])}" if row["until_ms"] else "permanently"
+    """Return the end of a ban or mute, for a table."""
+    # Translators: the end of a ban or mute in a narrow column; the time is 2026-11-29 06:13
+    return _("until {time}", time=shown_time(row["until_ms"])) if row["until_ms"] else _("permanently")
 
 
-_ACCESS = {"open": "guests may come in", "members": "accounts only"}
+def _word(words: Mapping[str, LazyText], value: str) -> str:
+    """Return one of the server's words for a person; a newer server's stays as it is."""
+    return words[value]() if value in words else value
+
+
+_ACCESS = {"open": LazyText("guests may come in"), "members": LazyText("accounts only")}
 
 
 def status(done: TableRow) -> list[str]:
     """Return the lines of `status`."""
-    days = done["certificate_days"]
-    free = f"{_size(done['free_bytes'])} free"
-    if done["free_bytes"] < done["low_disk_bytes"]:
-        free += " (too little: new messages are refused)"
     lines = {
-        "version": f"{done['version']}, process {done['pid']}, up {shown_duration(done['uptime_s'])}",
-        "listening on": "  ".join(done["listening"]),
-        "access": f"{done['access']} ({_ACCESS[done['access']]})" if done["access"] in _ACCESS else done["access"],
-        "people": f"{done['members']} online ({counted(done['guests'], 'guest')}, "
-        f"{counted(done['connections'], 'connection')}), {counted(done['accounts'], 'account')}",
-        "rooms": f"{done['rooms']} with people in them now, {done['kept_rooms']} that stay when empty "
-        f"({done['rooms_without_members']} of them without members)",
-        "messages": f"{counted(done['last_seq'], 'entry')} so far (with edits, deletions and reactions), "
-        f"{done['unsettled']} waiting to be stored",
-        "moderation": f"{counted(done['open_invites'], 'open invite')}, {counted(done['bans'], 'ban')}, "
-        f"{counted(done['mutes'], 'mute')}",
-        "certificate": f"{done['certificate']}, " + (f"{counted(round(days), 'day')} left" if days > 0 else "EXPIRED"),
-        "data": f"{done['data']}, database {_size(done['database_bytes'])}, disk {free}",
-    }
+        _("version"): _("{version}, process {pid}, up {uptime:shortduration}",
+                        version=done["version"], pid=done["pid"], uptime=done["uptime_s"]),
+        _("listening on"): "  ".join(done["listening"]),
+        _("access"): f"{done['access']} ({_word(_ACCESS, done['access'])})" if done["access"] in _ACCESS
+                     else done["access"],
+        _("people"): _people(done),
+        _("rooms"): _rooms(done),
+        _("messages"): _messages(done),
+        _("moderation"): ", ".join([
+            ngettext("{count} open invite", "{count} open invites", done["open_invites"]),
+            ngettext("{count} ban", "{count} bans", done["bans"]),
+            ngettext("{count} mute", "{count} mutes", done["mutes"]),
+        ]),
+        _("certificate"): _certificate(done),
+        _("data"): _data(done),
+    }  # fmt: skip
     if done.get("clock_doubt"):
-        lines["clock"] = doubt_sentence(convert(done["clock_doubt"], Doubt))
+        lines[_("clock")] = translated(doubt_sentence(convert(done["clock_doubt"], Doubt)))
     if done.get("search_trouble"):
-        lines["search"] = done["search_trouble"]
+        lines[_("search")] = done["search_trouble"]
     if done["ca_fingerprint"]:
-        lines["CA fingerprint"] = done["ca_fingerprint"]
-    return [f"{label + ':':<17}{text}" for label, text in lines.items()]
+        lines[_("CA fingerprint")] = done["ca_fingerprint"]
+    column = max(17, *(width(label) + 2 for label in lines))
+    return [f"{label}:{' ' * (column - width(label) - 1)}{text}" for label, text in lines.items()]
 
 
-USERS = ("NAME", "ROLE", "ONLINE", "ROOMS", "FROM", "LAST SEEN", "NOTES")
+def _people(done: TableRow) -> str:
+    return _(
+        "{online:number} online ({guests}, {connections}), {accounts}",
+        online=done["members"],
+        guests=ngettext("{count} guest", "{count} guests", done["guests"]),
+        connections=ngettext("{count} connection", "{count} connections", done["connections"]),
+        accounts=counted_accounts(done["accounts"]),
+    )
+
+
+def _rooms(done: TableRow) -> str:
+    return _(
+        "{occupied:number} with people in them now, {kept:number} that stay when empty "
+        "({unused:number} of them without members)",
+        occupied=done["rooms"],
+        kept=done["kept_rooms"],
+        unused=done["rooms_without_members"],
+    )
+
+
+def _messages(done: TableRow) -> str:
+    return ngettext(
+        "{count:number} entry so far (with edits, deletions and reactions), {waiting:number} waiting to be stored",
+        "{count:number} entries so far (with edits, deletions and reactions), {waiting:number} waiting to be stored",
+        done["last_seq"],
+        waiting=done["unsettled"],
+    )
+
+
+def _certificate(done: TableRow) -> str:
+    days = done["certificate_days"]
+    if days <= 0:
+        return _("{file}, EXPIRED", file=done["certificate"])
+    return ngettext("{file}, {count} day left", "{file}, {count} days left", round(days), file=done["certificate"])
+
+
+def _data(done: TableRow) -> str:
+    sizes = {"data": done["data"], "size": done["database_bytes"], "free": done["free_bytes"]}
+    if done["free_bytes"] < done["low_disk_bytes"]:
+        return _("{data}, database {size:size}, disk {free:size} free (too little: new messages are refused)", **sizes)
+    return _("{data}, database {size:size}, disk {free:size} free", **sizes)
+
+
+def counted_accounts(count: int) -> str:
+    """Return a number of accounts."""
+    return ngettext("{count} account", "{count} accounts", count)
+
+
+def counted_messages(count: int) -> str:
+    """Return a number of messages."""
+    return ngettext("{count:number} message", "{count:number} messages", count)
+
+
+_ROLES = {"admin": LazyText("admin"), "member": LazyText("member"), "guest": LazyText("guest")}
+
+USERS = (
+    LazyText("NAME"), LazyText("ROLE"), LazyText("ONLINE"), LazyText("ROOMS"), LazyText("FROM"), LazyText("LAST SEEN"),
+    LazyText("NOTES"),
+)  # fmt: skip
+
+
+def _yes_or_no(row: TableRow) -> str:
+    return _("yes") if row["online"] else _("no")
 
 
 def user(row: TableRow) -> Sequence[str]:
     """Return the cells of a user."""
-    marks = [mark for mark in ("muted", "banned") if row[mark]]
-    here = f"yes ({row['connections']})" if row["connections"] > 1 else "yes" if row["online"] else "no"
-    seen = "now" if row["online"] else shown_time(row["seen_at_ms"])
-    return row["name"], row["role"], here, " ".join(row["rooms"]), " ".join(row["addresses"]), seen, " ".join(marks)
+    marks = [text for mark, text in (("muted", _("muted")), ("banned", _("banned"))) if row[mark]]
+    here = f"{_('yes')} ({row['connections']})" if row["connections"] > 1 else _yes_or_no(row)
+    seen = _("now") if row["online"] else shown_time(row["seen_at_ms"])
+    role, rooms, addresses = _word(_ROLES, row["role"]), " ".join(row["rooms"]), " ".join(row["addresses"])
+    return row["name"], role, here, rooms, addresses, seen, " ".join(marks)
 
 
-ROOMS = ("ROOM", "ONLINE", "MEMBERS", "OWNERS", "MESSAGES", "LAST MESSAGE", "NOTES")
+ROOMS = (
+    LazyText("ROOM"), LazyText("ONLINE"), LazyText("MEMBERS"), LazyText("OWNERS"), LazyText("MESSAGES"),
+    LazyText("LAST MESSAGE"), LazyText("NOTES"),
+)  # fmt: skip
 _MANY = 10_000
 """Messages are counted up to here."""
 
 
+def _kind_of_room(kind: str) -> str:
+    words = {
+        "guests": pgettext("of a room, in a table", "guests"),
+        "private": pgettext("of a room, in a table", "private"),
+        "archived": pgettext("of a room, in a table", "archived"),
+    }
+    return words.get(kind, kind)
+
+
 def room(row: TableRow) -> Sequence[str]:
     """Return the cells of a room."""
-    marks = [row["kind"]] if row["kind"] != "public" else []
-    marks += ["unused"] if row["prunable"] else []
+    marks = [_kind_of_room(row["kind"])] if row["kind"] != "public" else []
+    marks += [pgettext("of a room, in a table", "unused")] if row["prunable"] else []
     messages = f"{row['messages']}" + ("+" if row["messages"] >= _MANY else "")
-    last = shown_time(row["last_at_ms"]) if row["last_at_ms"] else "never"
+    last = shown_time(row["last_at_ms"])
     here, members = str(row["total"]), str(row["members"])
     return row["room"], here, members, " ".join(row["owners"]), messages, last, " ".join(marks)
 
 
-PRUNED = ("REMOVED", "MESSAGES")
+PRUNED = (LazyText("REMOVED"), LazyText("MESSAGES"))
 
 
 def pruned(row: TableRow) -> Sequence[str]:
@@ -88,46 +183,71 @@ def pruned(row: TableRow) -> Sequence[str]:
     return row["room"], str(row["messages"])
 
 
-SESSIONS = ("SESSION", "NAME", "ONLINE", "CLIENT", "FROM", "SINCE", "LAST USED")
+SESSIONS = (
+    LazyText("SESSION"), LazyText("NAME"), LazyText("ONLINE"), LazyText("CLIENT"), LazyText("FROM"), LazyText("SINCE"),
+    LazyText("LAST USED"),
+)  # fmt: skip
 
 
 def session(row: TableRow) -> Sequence[str]:
     """Return the cells of a session, or of a connection without one."""
-    number = str(row["login"]) if row["login"] else "certificate" if row["certificate"] else "guest"
-    used = "now" if row["online"] else shown_time(row["used_at_ms"])
-    here = "yes" if row["online"] else "no"
-    return number, row["name"], here, row["client"], row["address"], shown_time(row["since_ms"]), used
+    number = str(row["login"]) if row["login"] else _("certificate") if row["certificate"] else _("guest")
+    used = _("now") if row["online"] else shown_time(row["used_at_ms"])
+    since = shown_time(row["since_ms"])
+    return number, row["name"], _yes_or_no(row), row["client"], row["address"], since, used
 
 
-INVITES = ("INVITE", "STATE", "USED", "ROOM", "BY", "MADE", "EXPIRES", "USED BY")
+INVITES = (
+    LazyText("INVITE"), LazyText("STATE"), LazyText("USED"), LazyText("ROOM"), LazyText("BY"), LazyText("MADE"),
+    LazyText("EXPIRES"), LazyText("USED BY"),
+)  # fmt: skip
 
 
 def invite(row: TableRow, now_ms: int) -> Sequence[str]:
     """Return the cells of an invite."""
+    over = row["revoked"] or len(row["used_by"]) >= row["uses"]
     if row["revoked"]:
-        state = "revoked"
-    elif len(row["used_by"]) >= row["uses"]:
-        state = "used up"
+        state = _("revoked")
+    elif over:
+        state = _("used up")
     else:
-        state = "expired" if row["expires_at_ms"] <= now_ms else "open"
-    used = f"{len(row['used_by'])} of {row['uses']}"
+        state = _("expired") if row["expires_at_ms"] <= now_ms else pgettext("of an invite", "open")
+    # Translators: how often an invite was used, in a narrow column
+    used = _("{used} of {uses}", used=len(row["used_by"]), uses=row["uses"])
     made = shown_time(row["made_at_ms"])
-    ends = shown_time(row["expires_at_ms"]) if state in ("open", "expired") else "-"  # else it is when that happened
+    ends = "-" if over else shown_time(row["expires_at_ms"])  # else it is when that happened
     return str(row["invite"]), state, used, row["room"] or "", row["made_by"], made, ends, " ".join(row["used_by"])
 
 
-BANS = ("BAN", "TARGET", "KIND", "LASTS", "BY", "MADE", "REASON")
+BANS = (
+    LazyText("BAN"), LazyText("TARGET"), LazyText("KIND"), LazyText("LASTS"), LazyText("BY"), LazyText("MADE"),
+    LazyText("REASON"),
+)  # fmt: skip
+_KINDS_OF_BAN = {
+    "name": LazyText("name"),
+    "guest": LazyText("guest"),
+    "account": LazyText("account"),
+    "network": LazyText("network"),
+}
+
+
+def ban_kind(row: TableRow) -> str:
+    """Return what kind of thing a ban keeps out."""
+    return _word(_KINDS_OF_BAN, row["kind"])
 
 
 def ban_target(row: TableRow) -> str:
     """Return what a ban keeps out, and of an address the user for whom it was banned."""
-    return f"{row['target']} (of {row['made_for']})" if row["made_for"] else str(row["target"])
+    if row["made_for"]:
+        # Translators: an address that was banned with a user, who is named
+        return _("{address} (of {name})", address=row["target"], name=row["made_for"])
+    return str(row["target"])
 
 
 def ban(row: TableRow) -> Sequence[str]:
     """Return the cells of a ban."""
     made = shown_time(row["made_at_ms"])
-    return str(row["ban"]), ban_target(row), row["kind"], until(row), row["made_by"], made, row["reason"]
+    return str(row["ban"]), ban_target(row), ban_kind(row), until(row), row["made_by"], made, row["reason"]
 
 
 def ban_covers(done: TableRow) -> list[str]:
@@ -135,19 +255,22 @@ def ban_covers(done: TableRow) -> list[str]:
     kinds = {row["kind"] for row in done["further"]}
     if done["kind"] == "network":
         return [
-            "It keeps out all who connect from there, with and without an account. From other addresses they can come"
+            _(
+                "It keeps out all who connect from there, with and without an account. From other addresses they can "
+                "come"
+            )
         ]
     if done["kind"] == "account":
-        covers = (
+        covers = _(
             "It covers the account on all its devices. Without the account, the same person may still come as a guest"
         )
     elif "guest" in kinds:
-        covers = (
+        covers = _(
             "It covers the name, names that look like it, and the running client under any name. A client that is "
             "started anew under another name cannot be told from another guest"
         )
     else:
-        covers = (
+        covers = _(
             "It covers the name and names that look like it. This guest is not here: under another name it can come"
         )
     return [covers, *_address_hint(done, banned="network" in kinds)]
@@ -156,25 +279,29 @@ def ban_covers(done: TableRow) -> list[str]:
 def _address_hint(done: TableRow, *, banned: bool) -> list[str]:
     shown = ", ".join(done["addresses"])
     if banned:
-        return [f"The address is banned too: {shown}. All who share it are kept out"]
+        return [_("The address is banned too: {addresses}. All who share it are kept out", addresses=shown)]
     if not shown:
         return []
     return [
-        f"Also ban the address? {shown}: `ban {quote(done['target'])} --address`. All who share it would be kept out"
+        _(
+            "Also ban the address? {addresses}: `ban {target} --address`. All who share it would be kept out",
+            addresses=shown,
+            target=quote(done["target"]),
+        )
     ]
 
 
 def mute_covers(done: TableRow) -> str:
     """Return what a new mute covers, and what it cannot."""
     if done["guest"]:
-        return (
+        return _(
             "It covers this guest across reconnects, and any guest with this name. A client that is started anew under "
             "another name cannot be told from another guest: `ban NAME --address` keeps it out"
         )
-    return "It covers the account in all rooms and on all its devices. The same person may still write as a guest"
+    return _("It covers the account in all rooms and on all its devices. The same person may still write as a guest")
 
 
-MUTES = ("NAME", "LASTS", "BY", "MADE", "REASON")
+MUTES = (LazyText("NAME"), LazyText("LASTS"), LazyText("BY"), LazyText("MADE"), LazyText("REASON"))
 
 
 def mute(row: TableRow) -> Sequence[str]:
@@ -182,18 +309,9 @@ def mute(row: TableRow) -> Sequence[str]:
     return row["name"], until(row), row["made_by"], shown_time(row["made_at_ms"]), row["reason"]
 
 
-AUDIT = ("WHEN", "BY", "ACTION", "TARGET", "DETAIL")
+AUDIT = (LazyText("WHEN"), LazyText("BY"), LazyText("ACTION"), LazyText("TARGET"), LazyText("DETAIL"))
 
 
 def audit(row: TableRow) -> Sequence[str]:
-    """Return the cells of an audit entry."""
+    """Return the cells of an audit entry; its words are those of the log, in English."""
     return shown_time(row["at_ms"]), row["actor"], row["act"], row["target"], row["detail"]
-
-
-def _size(size_bytes: int) -> str:
-    size = float(size_bytes)
-    for unit in ("B", "KiB", "MiB", "GiB"):
-        if size < 1024 or unit == "GiB":
-            return f"{size:.0f} {unit}" if unit in ("B", "KiB") else f"{size:.1f} {unit}"
-        size /= 1024
-    return f"{size_bytes} B"

@@ -20,6 +20,7 @@ from securechat.admin.output import TableOutput
 from securechat.admin.parser import make_parser
 from securechat.cli.process import os_sentence, run, say
 from securechat.errors import LogError
+from securechat.translation import _, translated, use
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -45,10 +46,12 @@ def _main(arguments: Sequence[str] | None) -> int:
     parser = make_parser()
     options = parser.parse_args(arguments)
     if getattr(options, "needs_data", False) and options.data is None:
-        parser.error("restore needs --data DIR, so that the data does not land in a wrong place")
+        parser.error(_("restore needs --data DIR, so that the data does not land in a wrong place"))
     os.umask(0o077)
+    if options.json:
+        use("en")  # for programs: the sentences in it stay as they are in every language
     if sys.stdout is None:
-        say("securechat-admin", "Standard output is closed, so nothing was done. Give it a file or a pipe")
+        say("securechat-admin", _("Standard output is closed, so nothing was done. Give it a file or a pipe"))
         return AdminExit.IO
     output = TableOutput(json_lines=options.json)
     try:
@@ -59,7 +62,7 @@ def _main(arguments: Sequence[str] | None) -> int:
         output.failure(failure.sentence, failure.word)
     except LogError as error:
         code = AdminExit.IO
-        output.failure(str(error), "log")
+        output.failure(translated(error), "log")
     except OSError as error:
         if error.filename is None:
             raise  # of standard output, which takes no JSON either
@@ -67,7 +70,7 @@ def _main(arguments: Sequence[str] | None) -> int:
         output.failure(os_sentence(error), "io")
     except KeyboardInterrupt:
         code = AdminExit.INTERRUPTED
-        output.failure("Stopped. The command may have been carried out", "interrupted")
+        output.failure(_("Stopped. The command may have been carried out"), "interrupted")
     return code
 
 

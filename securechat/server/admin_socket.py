@@ -1,9 +1,10 @@
 """Answers `securechat-admin` over a Unix socket that only the operator can open.
 
 One JSON object per line comes in (``{"command": "kick", "name": "ann"}``); lines go out: any number of
-``{"progress": 0.37}`` and ``{"row": {...}}``, then exactly one ``{"done": {...}}`` or ``{"error": {"code", "text"}}``.
-Keys are only ever added. A user who can open the socket is trusted, and stands in the audit under the name that the
-kernel reports.
+``{"progress": 0.37}`` and ``{"row": {...}}``, then exactly one ``{"done": {...}}`` or ``{"error": {"code", "text",
+"reason", "arguments"}}``: the text is English, and the tool makes its own sentence of reason and arguments. Keys are
+only ever added. A user who can open the socket is trusted, and stands in the audit under the name that the kernel
+reports.
 
 The module only translates: `securechat.hub.admin.commands` carries the commands out. It never sends a hash. An invite's
 token and a temporary password leave through this socket once and go nowhere else.
@@ -60,6 +61,7 @@ from securechat.server.admin_protocol import (
     decode,
 )
 from securechat.text.refusals import refusal_for
+from securechat.translation import english
 
 if TYPE_CHECKING:
     from securechat.hub.admin.commands import AdminCommands, CreatedInvite, NewBan
@@ -138,7 +140,7 @@ def facts_of(
         database_bytes=sum(path.stat().st_size for path in config.data.glob("securechat.db*")),
         free_bytes=shutil.disk_usage(config.data).free,
         low_disk_bytes=config.limits.low_disk_bytes,
-        search_trouble=search_trouble,
+        search_trouble=english(search_trouble) if search_trouble is not None else None,
         clock_doubt=clock_doubt,
     )
 
@@ -148,7 +150,10 @@ def facts_of(
 
 def error_line(refusal: Refusal) -> bytes:
     """Return the line that ends a command which did not succeed."""
-    return _encode({"error": {"code": refusal.code.value, "text": refusal.detail}}) + b"\n"
+    error: dict[str, Any] = {"code": refusal.code.value, "text": english(refusal.detail)}
+    if refusal.reason:
+        error |= {"reason": refusal.reason, "arguments": dict(refusal.arguments)}
+    return _encode({"error": error}) + b"\n"
 
 
 class AdminServer:

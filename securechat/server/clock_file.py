@@ -16,6 +16,7 @@ from pathlib import Path
 
 from securechat.files import read_regular
 from securechat.hub.wall_clock import DOUBT_MS, HOLD_S, Doubt
+from securechat.translation import Sentence
 
 NAME = "clock"
 _MOST_BYTES = 64
@@ -62,22 +63,29 @@ def doubt_at_rest(data: Path, now_ms: int) -> Doubt | None:
     return Doubt(now_ms, last_ms, HOLD_S) if last_ms and abs(now_ms - last_ms) > DOUBT_MS else None
 
 
-def doubt_sentence(doubt: Doubt) -> str:
+def doubt_sentence(doubt: Doubt) -> Sentence:
     """Return the warning for the operator about a clock that is far off."""
     clock, expected = (_day(at_ms) for at_ms in (doubt.clock_ms, doubt.expected_ms))
     if doubt.clock_ms < doubt.expected_ms:
-        cause = "the clock is wrong now, or it was ahead when the server last ran"
-    else:
-        cause = "the server was off for so long, or the clock is wrong"
-    return (
-        f"the clock says {clock}, but by the data directory it should be {expected}: {cause}. Until the clock has "
-        "stayed so for a day, nothing is deleted for its age and no login ends; if it is wrong, set it right before "
-        "then"
+        return Sentence(
+            "the clock says {clock}, but by the data directory it should be {expected}: the clock is wrong now, or it "
+            "was ahead when the server last ran. Until the clock has stayed so for a day, nothing is deleted for its "
+            "age and no login ends; if it is wrong, set it right before then",
+            clock=clock,
+            expected=expected,
+        )
+    return Sentence(
+        "the clock says {clock}, but by the data directory it should be {expected}: the server was off for so long, or "
+        "the clock is wrong. Until the clock has stayed so for a day, nothing is deleted for its age and no login "
+        "ends; if it is wrong, set it right before then",
+        clock=clock,
+        expected=expected,
     )
 
 
 def _day(at_ms: int) -> str:
+    """Return a time as `date -u` can be compared with it, the same in every language."""
     try:
         return f"{dt.datetime.fromtimestamp(at_ms / 1000, dt.UTC):%Y-%m-%d %H:%M} UTC"
     except (OverflowError, ValueError, OSError):
-        return "a date outside the calendar"
+        return Sentence("a date outside the calendar")

@@ -118,6 +118,28 @@ def test_a_hostile_name_or_reason_reaches_no_terminal(server: ServerProcess) -> 
     assert "␛" in told(server, "audit")
 
 
+def test_in_another_language_every_heading_and_label_is_translated(server: ServerProcess, connect: Connect) -> None:
+    ann, _ = connect(server, "ann"), connect(server, "bob")
+    register(ann)
+    ann.say_acked("hello")
+    keep_secret(row(server, "invite", "--host", "127.0.0.1")["token"])
+    told(server, "ban", "10.1.2.3")
+    told(server, "mute", "bob", "--for", "1h")
+    for command in ("status", "users", "rooms", "sessions", "invites", "bans", "mutes", "audit"):
+        english, indonesian = told(server, command), told(server, command, "--lang", "id")
+        assert english.splitlines()[0] != indonesian.splitlines()[0], command
+        assert len(english.splitlines()) == len(indonesian.splitlines()), command
+        if command != "status":  # which has the paths of this test
+            assert max(map(len, indonesian.splitlines())) <= 90, indonesian
+        assert steady_rows(server, command, "--lang", "id") == steady_rows(server, command), "JSON is English"
+
+
+def steady_rows(server: ServerProcess, *words: str) -> list[dict[str, object]]:
+    """Return what a command prints with --json, without what the time changes."""
+    changing = ("uptime_s", "free_bytes", "database_bytes", "seen_at_ms", "used_at_ms")
+    return [{key: value for key, value in each.items() if key not in changing} for each in rows(server, *words)]
+
+
 # --- Invites --------------------------------------------------------------------------------------------------------
 
 

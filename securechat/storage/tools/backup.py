@@ -14,6 +14,7 @@ The server cannot restart its journal while a snapshot is open, so hold one no l
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from collections.abc import Callable
@@ -28,6 +29,7 @@ from securechat.storage.sqlite.audit import read_audit
 from securechat.storage.sqlite.loss import DatabaseUnreadable, Unreadable, unreadable
 from securechat.storage.sqlite.migrations import APPLICATION_ID, MIGRATIONS
 from securechat.storage.sqlite.store import DATABASE
+from securechat.translation import Sentence, system_error
 
 LATEST_SCHEMA = len(MIGRATIONS)
 """The schema version that this program writes, and the newest it can read."""
@@ -58,7 +60,10 @@ class Snapshot:
     def __init__(self, database: Path, *, alone: bool = False) -> None:
         if not _is_file(database):
             raise DatabaseUnreadable(
-                Unreadable.ABSENT, f"there is no message log in {database.parent}: name its directory with --data"
+                Unreadable.ABSENT,
+                Sentence(
+                    "there is no message log in {directory}: name its directory with --data", directory=database.parent
+                ),
             )
         self.database = database
         self._connection: apsw.Connection | None = None
@@ -132,9 +137,11 @@ class Snapshot:
                     backup.step(_STEP_PAGES)
                     progress(1 - backup.remaining / max(1, backup.page_count))
         except apsw.FullError as error:
-            raise OSError(28, "no space left on device", str(target)) from error
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(target)) from error
         except apsw.Error as error:
-            raise LogError(f"the message log cannot be copied to {target}: {error}") from error
+            raise LogError(
+                Sentence("the message log cannot be copied to {file}: {why}", file=target, why=error)
+            ) from error
         finally:
             copy.close()
 
@@ -159,11 +166,15 @@ class Snapshot:
 
     def _check_kind(self) -> None:
         if self._number("PRAGMA application_id") != APPLICATION_ID:
-            raise LogError(f"{self.database} is no message log of securechat: name another --data")
+            raise LogError(Sentence("{file} is no message log of securechat: name another --data", file=self.database))
         if self.schema > LATEST_SCHEMA:
             raise LogSchemaTooNew(
-                f"the message log was written by a newer securechat (schema {self.schema}, this one knows "
-                f"{LATEST_SCHEMA}): use that version's securechat-admin"
+                Sentence(
+                    "the message log was written by a newer securechat (schema {schema}, this one knows {latest}): use "
+                    "that version's securechat-admin",
+                    schema=self.schema,
+                    latest=LATEST_SCHEMA,
+                )
             )
 
     def _number(self, sql: str) -> int:
@@ -183,7 +194,11 @@ def _is_file(database: Path) -> bool:
     except PermissionError as error:
         raise DatabaseUnreadable(
             Unreadable.DENIED,
-            f"{database} cannot be opened ({error.strerror}): run this as the user whom the data directory belongs to",
+            Sentence(
+                "{file} cannot be opened ({why}): run this as the user whom the data directory belongs to",
+                file=database,
+                why=system_error(error),
+            ),
         ) from error
     except OSError:
         return False

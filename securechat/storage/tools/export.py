@@ -17,6 +17,7 @@ from securechat.model import Person
 from securechat.storage.sqlite.checksums import decode_rows
 from securechat.storage.sqlite.history import MESSAGE_ARRAY, MessageRow, message_of
 from securechat.text.names import LOBBY
+from securechat.translation import Sentence
 
 SCHEMA = 4
 """The oldest schema version that can be exported: the server migrates older ones when it starts."""
@@ -89,7 +90,9 @@ def export_room(connection: apsw.Connection, room: str) -> Iterator[dict[str, An
 def _require_version(connection: apsw.Connection) -> None:
     ((version,),) = connection.execute("PRAGMA user_version").fetchall()
     if int(str(version)) < SCHEMA:
-        raise LogError("the message log is of an older version: start the server once, which brings it up to date")
+        raise LogError(
+            Sentence("the message log is of an older version: start the server once, which brings it up to date")
+        )
 
 
 def _row(decoded: MessageRow, **times: Any) -> dict[str, Any]:
@@ -117,4 +120,4 @@ def _person(person: Person | None) -> dict[str, Any] | None:
 
 
 def _unreadable(error: apsw.Error) -> LogError:
-    return LogError(f"the message log cannot be read: {error}")
+    return LogError(Sentence("the message log cannot be read: {why}", why=error))

@@ -1,7 +1,8 @@
 """Checks a database: SQLite's own check of every page, and the consistency rules of its tables.
 
 Reads everything, so it takes seconds per million messages; nothing is changed, and a server may run meanwhile. A
-finding is a sentence about the problem, without advice: that is the same for all of them, and left to the caller.
+finding is a sentence about the problem in the language in use, without advice: that is the same for all of them, and
+left to the caller.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import msgspec
 
 from securechat.storage.sqlite.checksums import checksum_of, decode_rows, mentions_sql
 from securechat.storage.tools.backup import Snapshot
+from securechat.translation import LazyText, _
 
 _MOST = 20
 """Findings reported of each kind; further ones would add no information."""
@@ -43,9 +45,9 @@ SELECT seq, before FROM
 WHERE sent_at_ms < earlier_ms LIMIT ?3
 """
 _OF_MESSAGES = (
-    ("message {0} belongs to a room or dialogue that is not recorded", _NOWHERE),
-    ("message {0} points back to {1}, but {2} stands between them", _BROKEN_CHAIN),
-    ("message {0} is older than message {1}, which comes before it", _BACK_IN_TIME),
+    (LazyText("message {first} belongs to a room or dialogue that is not recorded"), _NOWHERE),
+    (LazyText("message {first} points back to {second}, but {third} stands between them"), _BROKEN_CHAIN),
+    (LazyText("message {first} is older than message {second}, which comes before it"), _BACK_IN_TIME),
 )
 """The meaning of a row of the answer, and the query."""
 
@@ -57,14 +59,17 @@ FROM (SELECT * FROM messages WHERE seq > ? ORDER BY seq LIMIT ?)
 """  # noqa: S608  # our own words
 _CHECKSUMS_SINCE = 4
 """The schema version that added checksums."""
-_NOT_AS_STORED = "message {0} is not what was stored: readers are told that it is damaged"
+_NOT_AS_STORED = LazyText("message {first} is not what was stored: readers are told that it is damaged")
 
 _NOBODY = "SELECT sender_id FROM accounts WHERE sender_id NOT IN (SELECT sender_id FROM senders) LIMIT ?"
 _OWNERLESS = "SELECT {0}_id, sender_id FROM {0}s WHERE sender_id NOT IN (SELECT sender_id FROM accounts) LIMIT ?"
 _OF_PEOPLE = (
-    ("account {0} is not among the senders, so its own messages are not its own", _NOBODY),
-    ("login {0} belongs to account {1}, which does not exist", _OWNERLESS.format("login")),
-    ("client certificate {0} belongs to account {1}, which does not exist", _OWNERLESS.format("certificate")),
+    (LazyText("account {first} is not among the senders, so its own messages are not its own"), _NOBODY),
+    (LazyText("login {first} belongs to account {second}, which does not exist"), _OWNERLESS.format("login")),
+    (
+        LazyText("client certificate {first} belongs to account {second}, which does not exist"),
+        _OWNERLESS.format("certificate"),
+    ),
 )
 """The same; from schema 2 on."""
 
@@ -87,14 +92,17 @@ SELECT n.seq, person FROM mentions AS n WHERE NOT EXISTS (
 """
 _NAMELESS = "SELECT room_id, name FROM places WHERE name NOT IN (SELECT ifnull(room, '') FROM conversations) LIMIT ?"
 _OF_TALK = (
-    ("change {0} is about message {1}, which is not there", _CHANGED_NOTHING),
-    ("number {0} belongs to a message and to a change", _TWICE),
-    ("message {0} was edited by change {1}, which is of another message", _NOT_BY.format("edited")),
-    ("message {0} was deleted by change {1}, which is of another message", _NOT_BY.format("deleted")),
-    ("message {0} was deleted and is not empty", _NOT_EMPTY),
-    ("message {0} has a reaction of sender {1}, and is not there", _REACTED_TO_NOTHING),
-    ("message {0} is said to name sender {1}, and does not", _MENTIONED_NOWHERE),
-    ("room {0} (#{1}) has rules but no conversation", _NAMELESS),
+    (LazyText("change {first} is about message {second}, which is not there"), _CHANGED_NOTHING),
+    (LazyText("number {first} belongs to a message and to a change"), _TWICE),
+    (LazyText("message {first} was edited by change {second}, which is of another message"), _NOT_BY.format("edited")),
+    (
+        LazyText("message {first} was deleted by change {second}, which is of another message"),
+        _NOT_BY.format("deleted"),
+    ),
+    (LazyText("message {first} was deleted and is not empty"), _NOT_EMPTY),
+    (LazyText("message {first} has a reaction of sender {second}, and is not there"), _REACTED_TO_NOTHING),
+    (LazyText("message {first} is said to name sender {second}, and does not"), _MENTIONED_NOWHERE),
+    (LazyText("room {first} (#{second}) has rules but no conversation"), _NAMELESS),
 )
 """The same; from schema 3 on."""
 
@@ -123,7 +131,7 @@ def damaged_messages(snapshot: Snapshot, progress: Callable[[float], None]) -> l
             assert isinstance(answer, bytes)
             for *columns, checksum in decode_rows(_any, answer):
                 if checksum is not None and checksum != checksum_of(*columns):
-                    found.append(_NOT_AS_STORED.format(columns[0]))
+                    found.append(_NOT_AS_STORED(first=columns[0]))
             if count != _ROWS_AT_ONCE:
                 break
             assert isinstance(through, int)
@@ -131,7 +139,7 @@ def damaged_messages(snapshot: Snapshot, progress: Callable[[float], None]) -> l
             progress(min(0.99, above / max(1, last_seq)))
             snapshot.renew()
     except apsw.Error as error:
-        found.append(f"the database cannot be read to its end: {error}")
+        found.append(_("the database cannot be read to its end: {why}", why=error))
     progress(1.0)
     return found[:_MOST]
 
@@ -151,7 +159,7 @@ def damage(snapshot: Snapshot, progress: Callable[[float], None]) -> list[str]:
         if not found:  # in a damaged file the rules would only repeat the finding
             found += _broken_rules(snapshot)
     except apsw.Error as error:
-        found.append(f"the database cannot be read to its end: {error}")
+        found.append(_("the database cannot be read to its end: {why}", why=error))
     finally:
         connection.set_progress_handler(None)
     progress(1.0)
@@ -162,17 +170,21 @@ def _broken_rules(snapshot: Snapshot) -> Iterator[str]:
     connection = snapshot.connection
     if snapshot.schema >= 2:
         for sentence, question in _OF_PEOPLE:
-            yield from [sentence.format(*row) for row in connection.execute(question, (_MOST,))]
+            yield from [_finding(sentence, row) for row in connection.execute(question, (_MOST,))]
     if snapshot.schema >= 3:
         for sentence, question in _OF_TALK:
             snapshot.renew()
-            yield from [sentence.format(*row) for row in connection.execute(question, (_MOST,))]
+            yield from [_finding(sentence, row) for row in connection.execute(question, (_MOST,))]
     last_seq = _last_seq(connection)
     for first in range(1, last_seq + 1, _MESSAGES_AT_ONCE):
         snapshot.renew()
         for sentence, question in _OF_MESSAGES:
             stretch = (first, first + _MESSAGES_AT_ONCE - 1, _MOST)
-            yield from [sentence.format(*row) for row in connection.execute(question, stretch)]
+            yield from [_finding(sentence, row) for row in connection.execute(question, stretch)]
+
+
+def _finding(sentence: LazyText, row: tuple[Any, ...]) -> str:
+    return sentence(**dict(zip(("first", "second", "third"), row, strict=False)))
 
 
 def last_message_at_ms(snapshot: Snapshot) -> int:
@@ -193,7 +205,7 @@ def _last_seq(connection: apsw.Connection) -> int:
 
 def _structure(connection: apsw.Connection) -> list[str]:
     rows = [str(row[0]) for row in connection.execute(f"PRAGMA integrity_check({_MOST})")]
-    return [] if rows == ["ok"] else [f"the database is damaged: {row}" for row in rows]
+    return [] if rows == ["ok"] else [_("the database is damaged: {what}", what=row) for row in rows]
 
 
 def _watch(connection: apsw.Connection, progress: Callable[[float], None]) -> None:

@@ -16,6 +16,7 @@ from securechat.errors import LogError
 from securechat.storage.sqlite.checksums import SET_CHECKSUMS, checksum_of, decode_rows, mentions_sql
 from securechat.storage.sqlite.failures import reading_failure
 from securechat.storage.sqlite.migrations import MIGRATIONS
+from securechat.translation import Sentence
 
 _ROWS_AT_ONCE = 5_000
 _FROM_THE_FUTURE = f"""
@@ -44,7 +45,9 @@ def mend_times(database: Path, now_ms: int) -> int:
     try:
         connection.pragma("synchronous", "FULL")
         if connection.pragma("user_version") != len(MIGRATIONS):
-            raise LogError("the message log is of another version: start the server once, which brings it up to date")
+            raise LogError(
+                Sentence("the message log is of another version: start the server once, which brings it up to date")
+            )
         connection.execute("BEGIN IMMEDIATE")
         try:
             count = _mend(connection, now_ms)

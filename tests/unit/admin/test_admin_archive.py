@@ -129,7 +129,7 @@ def test_nothing_is_found_where_nothing_is_wrong(subject: Callable[..., list[Hea
         (NOW + dt.timedelta(days=100), ["has expired"]),
         (NOW - dt.timedelta(hours=1), ["1 h ahead"]),
         (NOW - dt.timedelta(days=2), ["valid from", "2 d ahead"]),
-        (dt.datetime(1980, 1, 1, tzinfo=dt.UTC), ["1980-01-01, which is impossible", "valid from", "ahead"]),
+        (dt.datetime(1980, 1, 1, tzinfo=dt.UTC), ["1 Jan 1980, which is impossible", "valid from", "ahead"]),
     ],
 )
 def test_clocks_and_certificates(
