@@ -53,6 +53,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--pseudo", action="store_true", help="run every program in the pseudo-locale (tests/support/pseudo.py)"
     )
+    parser.addoption("--update-golden", action="store_true", help="record sessions again (test_indonesian_session.py)")
     parser.addoption("--cold", action="store_true", help="start every program from nothing (tests/support/warm.py)")
 
 

@@ -226,8 +226,12 @@ def _outside(line: str, depth: int) -> tuple[str, int]:
         if char == LEFT:
             depth += 1
             kept.append("\0")
+        elif char == RIGHT and depth:
+            depth -= 1
         elif char == RIGHT:
-            depth = max(0, depth - 1)
+            kept = [
+                "\0"
+            ]  # begun where nothing shows a mark: a line editor drops what takes no cell in the first column
         elif not depth:
             kept.append(char)
     return "".join(kept), depth

@@ -175,5 +175,8 @@ def _as_a_login_shell_would() -> None:
 
 
 def _without_ours() -> dict[str, str]:
-    """The environment without what would change the client under test."""
-    return {key: value for key, value in os.environ.items() if not key.startswith("SECURECHAT_") and key != "TERM"}
+    """The environment without what would change the client under test; pytest-xdist sets the size of a terminal."""
+    others = ("TERM", "COLUMNS", "LINES")
+    return {
+        name: value for name, value in os.environ.items() if not name.startswith("SECURECHAT_") and name not in others
+    }
