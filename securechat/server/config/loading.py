@@ -46,9 +46,9 @@ _CONFIG_VARIABLE = f"{ENV_PREFIX}CONFIG"
 _SETTINGS = {setting.name: setting for setting in SETTINGS}
 _LIMITS = {setting.name: setting for setting in LIMITS}
 _OTHER_READERS = frozenset(
-    ENV_PREFIX + name for name in ("BANNER", "CA", "LOCALE_DIR", "NAME", "PASSWORD_FILE", "PIN", "SEED", "STATE")
+    ENV_PREFIX + name for name in ("BANNER", "CA", "NAME", "PASSWORD_FILE", "PIN", "SEED", "STATE")
 )
-"""Variables that tools/dev.py, the client, every program and the tests read: not errors, and ignored here."""
+"""Variables that tools/dev.py, the client and the tests read: not errors, and ignored here."""
 
 
 class ServerConfig(Struct, frozen=True, kw_only=True):
