@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import sys
+import tempfile
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
-from tests.support import warm
+from tests.support import pseudo, warm
 from tests.support.locales import compile_stale_catalogues
 from tests.support.secrecy import files_with_secrets
 
@@ -35,12 +37,30 @@ def _no_secret_is_written_down(tmp_path_factory: pytest.TempPathFactory) -> Iter
     assert not found, f"secrets were written down: {found}"
 
 
+@pytest.fixture(autouse=True)
+def _nothing_is_said_past_the_catalogue(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Under ``--pseudo``, look at what the test's programs have said."""
+    if not pseudo.is_installed():
+        yield
+        return
+    pseudo.suspend(suspended=request.node.get_closest_marker("not_pseudo") is not None)
+    yield
+    found = {f"{output.command}\n    {each}" for output in pseudo.taken() for each in pseudo.findings(output.text)}
+    assert not found, "\n" + "\n".join(sorted(found))
+
+
 def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--pseudo", action="store_true", help="run every program in the pseudo-locale (tests/support/pseudo.py)"
+    )
+    parser.addoption("--update-golden", action="store_true", help="record sessions again (test_indonesian_session.py)")
     parser.addoption("--cold", action="store_true", help="start every program from nothing (tests/support/warm.py)")
 
 
 def pytest_configure(config: pytest.Config) -> None:
     warm.cold = config.getoption("--cold")
+    if config.getoption("--pseudo"):
+        pseudo.install(Path(tempfile.mkdtemp(prefix="securechat-pseudo-")))
     if config.getoption("maxschedchunk", 0) is None:  # pytest-xdist's: it would give all the long tests to one worker
         config.option.maxschedchunk = 1
 

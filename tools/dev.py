@@ -541,7 +541,10 @@ def choose_language(arguments: Sequence[str]) -> None:
     source = ROOT / "securechat" / "locale" / language / "LC_MESSAGES" / "securechat.po"
     texts.clear()
     if language != "en" and source.exists():
-        texts.update(read_catalogue(source))
+        try:
+            texts.update(read_catalogue(source))
+        except (OSError, SyntaxError, ValueError):
+            say(f"dev: The translation {source} cannot be read. English is used")
 
 
 def read_catalogue(path: Path) -> dict[str, str]:

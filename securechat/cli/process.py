@@ -87,7 +87,13 @@ def speak(program: str, arguments: Sequence[str] | None, configured: str | None 
     """
     language, problem = chosen(sys.argv[1:] if arguments is None else arguments, configured=configured)
     for sentence in filter(None, (problem, use(language))):
-        say(program, translated(sentence))
+        if sentence not in _told:  # a program chooses again when it has read its configuration
+            _told.add(sentence)
+            say(program, translated(sentence))
+
+
+_told: set[str] = set()
+"""What was said about the language that was asked for."""
 
 
 def _reader_gone() -> str:

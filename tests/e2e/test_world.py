@@ -25,7 +25,10 @@ from tests.support.screen import Screen
 from tests.support.server import ServerProcess
 from tests.support.worlds import Case, Result, run_all
 
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="/dev/full and the limits are Linux's")
+pytestmark = [
+    pytest.mark.not_pseudo("starts its programs by tests.support.worlds, whose answer is JSON, and in other encodings"),
+    pytest.mark.skipif(sys.platform != "linux", reason="/dev/full and the limits are Linux's"),
+]
 
 SERVE, ADMIN, CHAT = "securechat.cli.serve", "securechat.cli.admin", "securechat.cli.chat"
 CERTS, DEV = str(ROOT / "tools" / "gen_certs.py"), str(ROOT / "tools" / "dev.py")

@@ -15,7 +15,9 @@ from babel.messages.mofile import write_mo
 ROOT = Path(__file__).resolve().parent.parent.parent
 PSEUDO = "qps"
 """The code of the pseudo-locale; ISO 639 leaves qaa to qtz to everybody."""
-LEFT, RIGHT = "⟦", "⟧"
+LEFT, RIGHT = "\ufe04", "\ufe05"
+"""Begin and end every text of the pseudo-locale. Variation selectors take no cell, so nothing moves on a screen, and
+`sanitize.visible` leaves them alone; `bracketed` shows them as ⟦brackets⟧."""
 
 Key: TypeAlias = str | tuple[str, str]
 
@@ -53,6 +55,11 @@ def write_catalogue(
     with path.open("wb") as file:
         write_mo(file, catalog)
     return path
+
+
+def bracketed(text: str) -> str:
+    """Return what a program said in the pseudo-locale, with brackets that a person sees."""
+    return text.replace(LEFT, "⟦").replace(RIGHT, "⟧")
 
 
 def write_pseudo_locale(folder: Path) -> None:

@@ -21,7 +21,7 @@ from pathlib import Path
 import pyte
 from pyte.screens import Char
 
-from tests.support import warm
+from tests.support import pseudo, warm
 from tests.support.secrecy import expect_clean_command
 
 PATIENCE_S = 20.0
@@ -55,6 +55,7 @@ class Screen:
             **(env or {}),
         }
         expect_clean_command(command)
+        self._pseudo = pseudo.output(command, whole)
         self.process = _start(command, whole, cwd, theirs)
         os.close(theirs)
         os.set_blocking(self._fd, False)
@@ -133,10 +134,13 @@ class Screen:
             data = os.read(self._fd, 65536)
         except OSError:  # Linux: EIO when the other side is closed
             return False
+        is_more = bool(data)
+        if self._pseudo is not None:
+            data = self._pseudo.unmarked(data)
         self.output += data
         self._stream.feed(data)
         self._rows = None
-        return bool(data)
+        return is_more
 
     def _resize(self, columns: int, rows: int) -> None:
         fcntl.ioctl(self._fd, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
@@ -171,5 +175,8 @@ def _as_a_login_shell_would() -> None:
 
 
 def _without_ours() -> dict[str, str]:
-    """The environment without what would change the client under test."""
-    return {key: value for key, value in os.environ.items() if not key.startswith("SECURECHAT_") and key != "TERM"}
+    """The environment without what would change the client under test; pytest-xdist sets the size of a terminal."""
+    others = ("TERM", "COLUMNS", "LINES")
+    return {
+        name: value for name, value in os.environ.items() if not name.startswith("SECURECHAT_") and name not in others
+    }

@@ -26,6 +26,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import IO
 
+from tests.support import pseudo
+
 ROOT = Path(__file__).parents[2]
 POSSIBLE = sys.platform == "linux"
 _TOGETHER = {
@@ -66,7 +68,8 @@ class WarmProcess:
         self.stdin: IO[str] | None = None
         self.stdout: IO[str] | None = None
         self.stderr: IO[str] | None = None
-        env = dict(os.environ if env is None else env)
+        self._encoding = pseudo.encoding(command, env) if terminal is None else None
+        env = dict(pseudo.environment(command, env) or os.environ)
         start = {
             "arguments": command[3:],
             "env": env,
@@ -85,12 +88,13 @@ class WarmProcess:
     def _make_pipes(self, *, has_input: bool) -> list[int]:
         if has_input:
             first, ours = os.pipe()
-            self.stdin = open(ours, "w")  # noqa: SIM115, PTH123 - as Popen's are
+            self.stdin = open(ours, "w", encoding=self._encoding)  # noqa: SIM115, PTH123 - as Popen's are
         else:
             first = os.open(os.devnull, os.O_RDONLY)
         out, second = os.pipe()
         error, third = os.pipe()
-        self.stdout, self.stderr = open(out), open(error)  # noqa: SIM115, PTH123
+        self.stdout = open(out, encoding=self._encoding)  # noqa: SIM115, PTH123
+        self.stderr = open(error, encoding=self._encoding)  # noqa: SIM115, PTH123
         return [first, second, third]
 
     def _next_word(self) -> int:
