@@ -71,7 +71,9 @@ def _stream(name: str) -> list[object]:
 
 def _kind(path: Path) -> str:
     try:
-        return f"{path.name} {os.readlink(path).partition(':')[0]}"  # noqa: PTH115 - not every one is a path
+        target = os.readlink(path).partition(":")[0]  # noqa: PTH115 - not every one is a path
+        terminal = target.startswith("/dev/pts/")  # which of them is by chance: other tests have some too
+        return f"{path.name} {'a terminal' if terminal else target}"
     except FileNotFoundError:
         return f"{path.name} the list itself"
 
