@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import os
+import signal
 import sys
 from typing import Any
 
@@ -25,6 +27,24 @@ class EchoControl:
                 termios.tcsetattr(sys.stdin.fileno(), termios.TCSADRAIN, quiet)
                 self._was = was
         return self._was is not None
+
+    def restore_on_signals(self) -> None:
+        """Restore the echo before SIGQUIT ends the program or SIGTSTP stops it; call it on the main thread.
+
+        Ctrl-Z leaves the shell a terminal with echo, and the echo is off again when the program goes on.
+        """
+        for name in ("SIGQUIT", "SIGTSTP"):
+            if (number := getattr(signal, name, None)) is not None and signal.getsignal(number) is signal.SIG_DFL:
+                signal.signal(number, self._signalled)
+
+    def _signalled(self, number: int, _frame: object) -> None:
+        was_hidden = self._was is not None
+        self.off()
+        signal.signal(number, signal.SIG_DFL)
+        os.kill(os.getpid(), number)  # ends the program, or stops it here until it goes on
+        signal.signal(number, self._signalled)
+        if was_hidden:
+            self.on()
 
     def off(self) -> None:
         """Restore the echo."""

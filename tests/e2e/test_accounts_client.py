@@ -612,3 +612,17 @@ def test_a_pipe_waits_for_a_login_that_is_slowed_and_wait_0_ends_at_once(
             bob.hello("bob")
             assert [message.text for message in bob.history("lobby")] == ["said 0", "said 1"]
         assert server.stop() == 0
+
+
+@pytest.mark.parametrize("number", [signal.SIGQUIT, signal.SIGHUP, signal.SIGTERM, signal.SIGINT])
+def test_a_plain_terminal_gets_its_echo_back_however_the_program_ends(
+    machine: Callable[[str], Machine], number: signal.Signals
+) -> None:
+    one = machine("one").open("--name", "ann")
+    register(one)
+    leave(one)
+    other = machine("other").open("--name", "ann", TERM="dumb")
+    other.wait_until(partial(prompts, other, "Password for ann"), "the question")
+    other.wait_until(lambda: not other.has_echo(), "no echo")
+    os.kill(other.process.pid, number)
+    other.wait_until(other.has_echo, "the echo")

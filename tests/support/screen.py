@@ -91,6 +91,10 @@ class Screen:
         """Press keys."""
         os.write(self._fd, text.encode())
 
+    def has_echo(self) -> bool:
+        """Whether the terminal shows what is typed by itself."""
+        return bool(termios.tcgetattr(self._fd)[3] & termios.ECHO)
+
     def line(self, text: str) -> None:
         """Type a line and press Enter."""
         self.type(text + ENTER)

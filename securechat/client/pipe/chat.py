@@ -7,6 +7,7 @@ a name or a password, and only there do numbers stand beside the messages: scrip
 
 from __future__ import annotations
 
+import signal
 import sys
 
 from securechat.client import catalogue
@@ -52,6 +53,14 @@ class PipeChat(PipeSend):
         self._echo_control = EchoControl()
         self._shown = MessageRows(core)
         self._interaction = Interaction(core, self._shown.numbers, server_target.context, can_hide=echo)
+
+    def begin(self) -> None:
+        """At a terminal, leave it with its echo however the program ends."""
+        if self._echo:
+            self._echo_control.restore_on_signals()
+            if (number := getattr(signal, "SIGHUP", None)) is not None:
+                signal.signal(number, self._signalled)
+        super().begin()
 
     def restore(self) -> None:
         """Turn the terminal's echo on again."""

@@ -158,7 +158,8 @@ class Interaction:
                 self.asks_name = True
             case events.RequestRefused() if self._account_password_sent:
                 self.guarded, self._account_password_sent = True, False  # a user may type the password once more
-            case events.AccountActionDone() | events.AccountActionUnconfirmed():
+            case events.AccountActionDone() | events.AccountActionUnconfirmed() if self._account_password_sent:
+                self.guarded = isinstance(ui_event, events.AccountActionUnconfirmed)
                 self._account_password_sent = False
             case events.PasswordNeeded(name, new):
                 purpose = PasswordPurpose.INVITED if new else PasswordPurpose.LOG_IN
@@ -235,6 +236,7 @@ class Interaction:
                 self.prompt = None
                 self.password_sent = self._replaces or isinstance(action, actions.GivePassword)
                 self._account_password_sent = not self.password_sent
+                self.guarded = self._account_password_sent  # until the answer, a line may be the password once more
                 return InputResult(action)
 
     def _command(self, line: str) -> InputResult:  # noqa: PLR0911 - one row a result

@@ -337,3 +337,25 @@ def test_what_is_typed_before_the_password_of_an_invite_is_asked_for_is_never_sa
     assert not Interaction(
         Driver().core, LineNumbers(), ClientContext(ssl.PROTOCOL_TLS_CLIENT), can_hide=True
     ).hides_input, "a guest may write before the login"
+
+
+@pytest.mark.parametrize(
+    ("answer", "is_held"),
+    [
+        (events.AccountActionDone(AccountAction.CHANGE_PASSWORD), False),
+        (events.AccountActionUnconfirmed(AccountAction.CHANGE_PASSWORD), True),
+        (None, True),
+    ],
+)
+def test_a_password_typed_again_before_the_server_has_answered_is_held(
+    answer: events.UiEvent | None, is_held: bool
+) -> None:
+    """A server that is slow to answer looks like one that has not understood."""
+    one = as_account(interaction())
+    one.take("/password")
+    for typed in (PASSWORD, PASSWORD + "2", PASSWORD + "2"):
+        one.take(typed, hidden=True)
+    if answer is not None:
+        one.note(answer)
+    assert (one.take(PASSWORD + "2").action is None) is is_held
+    assert one.asks_held is is_held
