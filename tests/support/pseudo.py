@@ -71,6 +71,7 @@ _run.outputs, _run.commands = [], []
 def install(folder: Path) -> None:
     """Have all programs that are started from now on speak the pseudo-locale."""
     write_pseudo_locale(folder)
+    folder.chmod(0o755)  # some tests start programs as another user
     _run.folder = folder
     codecs.register(_codec)
     subprocess.Popen = _Popen  # type: ignore[misc]
@@ -197,6 +198,7 @@ _NOTICE = re.compile(r"--+ \S|(securechat-(server|client|admin)|gen_certs|dev): 
 _ROW = re.compile(r"-- |\d\d:\d\d ")
 _WORD = re.compile(r"[A-Za-z][A-Za-z'’-]*")
 _AROUND_WORDS = ".,:;!?()\"'"
+_COMMANDS = frozenset({"securechat-admin", "securechat-client", "securechat-server"})
 _RUN = 4
 """So many words in a row are no coincidence; a shorter text of the source has to be there as a whole."""
 _LEAST_LETTERS = 12
@@ -257,9 +259,9 @@ def _known_words(outside: str) -> str:
 
 
 def _words(text: str) -> list[str]:
-    """Return the words of a text in lower case; what is no word, such as a path, is an empty text."""
+    """Return the words of a text in lower case; what is no word, such as a path or command, is an empty text."""
     cleaned = (token.strip(_AROUND_WORDS) for token in text.split())
-    return [token.lower() if _WORD.fullmatch(token) else "" for token in cleaned]
+    return [token.lower() if _WORD.fullmatch(token) and token not in _COMMANDS else "" for token in cleaned]
 
 
 @lru_cache(maxsize=1)
