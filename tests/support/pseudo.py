@@ -32,6 +32,7 @@ from tests.support.locales import LEFT, PSEUDO, RIGHT, ROOT, bracketed, write_ps
 _MARKS = {ord(LEFT): None, ord(RIGHT): None}
 _MARKS_IN_BYTES = tuple(each.encode() for each in (LEFT, RIGHT))
 _ENCODING = "pseudo"
+_SYSTEM_VARIABLES = ("LANGUAGE", "LC_ALL", "LC_MESSAGES", "LANG")
 
 Command = Sequence[str] | str
 
@@ -121,6 +122,8 @@ def _is_ours(command: Command, env: Mapping[str, str] | None) -> bool:
         return False
     if env is not None and (VARIABLE in env or DIRECTORY_VARIABLE in env):
         return env.get(DIRECTORY_VARIABLE) == str(_run.folder)
+    if env is not None and any(str(env.get(name, "")).startswith("id") for name in _SYSTEM_VARIABLES):
+        return False
     words = command.split() if isinstance(command, str) else command
     return not any(str(word).partition("=")[0] == FLAG for word in words)
 
@@ -136,7 +139,7 @@ class _Popen(subprocess.Popen):  # type: ignore[type-arg]
         self._is_text = any(options.get(name) for name in ("text", "universal_newlines", "encoding", "errors"))
         self._pseudo = None if self._is_text else output(args, env)
         if self._is_text and options.get("encoding") in (None, "utf-8"):
-            options["encoding"] = encoding(args, env)
+            options["encoding"] = encoding(args, env) or options.get("encoding")
         options["env"] = environment(args, env)
         super().__init__(args, *rest, **options)
 
