@@ -348,6 +348,7 @@ def test_the_port_is_that_of_a_server_that_runs(
     assert dev.port_of_server(sys.executable) == 0
 
 
+@pytest.mark.not_pseudo("a stand-in for the certificate tool speaks")
 def test_a_certificate_that_cannot_be_renewed_stops_nobody(
     dev: ModuleType, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
