@@ -91,7 +91,10 @@ def _code(value: str) -> str:
 def _exists(code: str) -> bool:
     if code in LANGUAGES:
         return True
-    return code.isalnum() and len(code) <= _LONGEST_CODE and (locale_directory() / code).is_dir()
+    try:
+        return code.isalnum() and len(code) <= _LONGEST_CODE and (locale_directory() / code).is_dir()
+    except OSError:  # a folder that this user may not read
+        return False
 
 
 def _known() -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import json
 import re
 import sys
 from pathlib import Path
@@ -108,6 +109,25 @@ def test_a_translation_ends_as_its_text_does() -> None:
         if text and [text.endswith(end) for end in ends] != [tool.forms(message.id)[0].endswith(end) for end in ends]
     ]
     assert not found, "a full stop, colon or question mark of one language alone"
+
+
+def test_the_page_has_the_same_texts_in_both_languages(tmp_path: Path) -> None:
+    """``messages.json`` is what the page reads: every refusal and every text of the client's catalogue."""
+    tool.compile_catalogues(tmp_path)
+    texts = {language: json.loads((tmp_path / language / "messages.json").read_bytes()) for language in tool.LANGUAGES}
+    wanted = {
+        "\4".join(filter(None, (message.context, tool.forms(message.id)[0]))): len(tool.forms(message.id))
+        for message in tool.entries(tool.extracted())
+        if any(name.startswith(tool.PAGE) for name, _line in message.locations)
+    }
+    for language, found in texts.items():
+        assert found.keys() == wanted.keys(), language
+        for msgid, text in found.items():
+            forms = text if isinstance(text, list) else [text]
+            assert isinstance(text, list) == (wanted[msgid] > 1), msgid
+            assert all(isinstance(form, str) and form for form in forms), msgid
+            assert len(forms) == (wanted[msgid] if language == "en" else 1), msgid
+    assert all(text == msgid for msgid, text in texts["en"].items() if wanted[msgid] == 1 and "\4" not in msgid)
 
 
 def test_the_formats_are_those_of_cldr() -> None:

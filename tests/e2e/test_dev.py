@@ -10,7 +10,7 @@ import shutil
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import ModuleType
 
@@ -348,6 +348,7 @@ def test_the_port_is_that_of_a_server_that_runs(
     assert dev.port_of_server(sys.executable) == 0
 
 
+@pytest.mark.not_pseudo("a stand-in for the certificate tool speaks")
 def test_a_certificate_that_cannot_be_renewed_stops_nobody(
     dev: ModuleType, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -428,6 +429,35 @@ def test_ctrl_c_on_windows_is_the_childs_business(dev: ModuleType, monkeypatch: 
 # --- The whole way ----------------------------------------------------------------------------------------------------
 
 
+def expect_catalogues(checkout: Path, target: Path, env: Mapping[str, str]) -> None:
+    """Install the package as ``pip install .`` does: it has the catalogues, compiled, and speaks both languages."""
+    for compiled in checkout.glob("securechat/locale/**/*.mo"):
+        compiled.unlink()  # what is installed is made by the installation
+    python = str(dev_python(checkout))
+    command = [python, "-m", "pip", "install", "--quiet", "--no-deps", "--target", str(target), str(checkout)]
+    done = subprocess.run(command, cwd=target.parent, capture_output=True, text=True, check=False, timeout=240, env=env)
+    assert done.returncode == 0, done.stderr
+    locale = target / "securechat" / "locale"
+    pages = {each: json.loads((locale / each / "messages.json").read_bytes()) for each in ("en", "id")}
+    assert pages["en"].keys() == pages["id"].keys()
+    for language, word in (("en", "usage: "), ("id", "pemakaian: ")):
+        shown = subprocess.run(
+            [python, "-m", "securechat.cli.chat", "--lang", language, "--help"],
+            cwd=target,
+            env={**env, "PYTHONPATH": str(target)},
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=60,
+        )
+        assert (shown.returncode, shown.stderr) == (0, "")
+        assert shown.stdout.startswith(word)
+
+
+def dev_python(checkout: Path) -> Path:
+    return checkout / ".venv" / ("Scripts/python.exe" if sys.platform == "win32" else "bin/python")
+
+
 @pytest.mark.slow
 def test_from_a_fresh_copy_to_a_running_program(tmp_path: Path) -> None:
     """Really make the environment and install into it; the client's version proves that it starts from anywhere."""
@@ -463,6 +493,7 @@ def test_from_a_fresh_copy_to_a_running_program(tmp_path: Path) -> None:
     )
     assert first.returncode == 0, first.stderr
     assert "dev: Installing securechat" in first.stdout
+    expect_catalogues(copy, tmp_path / "installed", uncompiled)
     offline = {**os.environ, "PIP_INDEX_URL": "http://127.0.0.1:9/", "PIP_NO_INDEX": "1"}
     again = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=60, env=offline)
     assert (again.returncode, again.stdout.strip()) == (0, first.stdout.splitlines()[-1])

@@ -18,6 +18,7 @@ from securechat.model import Command, Event
 from tests.e2e.conftest import Connect
 from tests.support.server import ServerProcess, wait_until
 
+pytestmark = pytest.mark.not_pseudo("its client is an example of the documentation")
 DOC = Path(__file__).resolve().parent.parent.parent / "docs" / "protocol.md"
 
 

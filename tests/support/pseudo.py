@@ -32,6 +32,7 @@ from tests.support.locales import LEFT, PSEUDO, RIGHT, ROOT, bracketed, write_ps
 _MARKS = {ord(LEFT): None, ord(RIGHT): None}
 _MARKS_IN_BYTES = tuple(each.encode() for each in (LEFT, RIGHT))
 _ENCODING = "pseudo"
+_SYSTEM_VARIABLES = ("LANGUAGE", "LC_ALL", "LC_MESSAGES", "LANG")
 
 Command = Sequence[str] | str
 
@@ -71,6 +72,7 @@ _run.outputs, _run.commands = [], []
 def install(folder: Path) -> None:
     """Have all programs that are started from now on speak the pseudo-locale."""
     write_pseudo_locale(folder)
+    folder.chmod(0o755)  # some tests start programs as another user
     _run.folder = folder
     codecs.register(_codec)
     subprocess.Popen = _Popen  # type: ignore[misc]
@@ -120,6 +122,8 @@ def _is_ours(command: Command, env: Mapping[str, str] | None) -> bool:
         return False
     if env is not None and (VARIABLE in env or DIRECTORY_VARIABLE in env):
         return env.get(DIRECTORY_VARIABLE) == str(_run.folder)
+    if env is not None and any(str(env.get(name, "")).startswith("id") for name in _SYSTEM_VARIABLES):
+        return False
     words = command.split() if isinstance(command, str) else command
     return not any(str(word).partition("=")[0] == FLAG for word in words)
 
@@ -135,7 +139,7 @@ class _Popen(subprocess.Popen):  # type: ignore[type-arg]
         self._is_text = any(options.get(name) for name in ("text", "universal_newlines", "encoding", "errors"))
         self._pseudo = None if self._is_text else output(args, env)
         if self._is_text and options.get("encoding") in (None, "utf-8"):
-            options["encoding"] = encoding(args, env)
+            options["encoding"] = encoding(args, env) or options.get("encoding")
         options["env"] = environment(args, env)
         super().__init__(args, *rest, **options)
 
@@ -197,6 +201,7 @@ _NOTICE = re.compile(r"--+ \S|(securechat-(server|client|admin)|gen_certs|dev): 
 _ROW = re.compile(r"-- |\d\d:\d\d ")
 _WORD = re.compile(r"[A-Za-z][A-Za-z'’-]*")
 _AROUND_WORDS = ".,:;!?()\"'"
+_COMMANDS = frozenset({"securechat-admin", "securechat-client", "securechat-server"})
 _RUN = 4
 """So many words in a row are no coincidence; a shorter text of the source has to be there as a whole."""
 _LEAST_LETTERS = 12
@@ -257,9 +262,9 @@ def _known_words(outside: str) -> str:
 
 
 def _words(text: str) -> list[str]:
-    """Return the words of a text in lower case; what is no word, such as a path, is an empty text."""
+    """Return the words of a text in lower case; what is no word, such as a path or command, is an empty text."""
     cleaned = (token.strip(_AROUND_WORDS) for token in text.split())
-    return [token.lower() if _WORD.fullmatch(token) else "" for token in cleaned]
+    return [token.lower() if _WORD.fullmatch(token) and token not in _COMMANDS else "" for token in cleaned]
 
 
 @lru_cache(maxsize=1)

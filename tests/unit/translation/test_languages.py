@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from securechat.translation import chosen, given
@@ -53,6 +55,16 @@ def test_a_language_that_was_asked_for_and_does_not_exist_is_named(
 def test_a_language_of_the_command_line_is_refused_by_its_parser() -> None:
     assert chosen(["--lang", "fr"], {}) == ("en", "")
     assert chosen(["--lang", "x" * 5000], {}) == ("en", "")
+
+
+def test_a_language_in_a_folder_that_cannot_be_read_does_not_exist(monkeypatch: pytest.MonkeyPatch) -> None:
+    def is_dir(path: Path) -> bool:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(Path, "is_dir", is_dir)
+    assert chosen([], {"SECURECHAT_LANG": "fr"})[0] == "en"
+    assert chosen([], {"LANG": "fr_FR.UTF-8"}) == ("en", "")
+    assert chosen([], {"LANG": "id_ID.UTF-8"}) == ("id", "")
 
 
 def test_a_code_is_understood_in_its_usual_forms() -> None:
