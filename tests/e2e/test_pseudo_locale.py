@@ -11,7 +11,6 @@ import tempfile
 
 import pytest
 
-from tests.arch.test_untranslated import WAITING
 from tests.support import pseudo
 from tests.support.client import ROOT
 from tests.support.locales import LEFT, RIGHT
@@ -30,7 +29,6 @@ SELECTIONS = {
 
 @pytest.mark.slow
 @pytest.mark.not_pseudo("is such a run itself")
-@pytest.mark.skipif(bool(WAITING), reason="not all texts are in the catalogue yet")
 @pytest.mark.skipif(sys.platform == "win32", reason="pseudo-terminals are Unix")
 @pytest.mark.parametrize("program", SELECTIONS)
 def test_all_that_a_person_reads_comes_from_the_catalogue(program: str) -> None:

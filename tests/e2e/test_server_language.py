@@ -114,6 +114,7 @@ def test_five_mistakes_are_told_in_indonesian(tmp_path: Path, flags: list[str]) 
     assert done.stderr.endswith(" (3 masalah lain: --check-config menampilkan semuanya)\n")
 
 
+@pytest.mark.not_pseudo("the file chooses the language")
 def test_the_language_may_come_from_the_file_whose_mistakes_are_told(tmp_path: Path) -> None:
     file = tmp_path / "securechat.toml"
     file.write_text("lang = 'id'\nport = 'x'\n", "utf-8")

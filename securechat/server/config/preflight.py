@@ -241,7 +241,7 @@ def _bind_error(host: str, port: int) -> OSError | None:
     try:
         bind(host, port).close()
     except UnicodeError:
-        return socket.gaierror(f"{host} is no name")
+        return socket.gaierror(socket.EAI_NONAME, Sentence("{host} is no name", host=host))
     except OSError as error:
         return error
     return None
