@@ -90,7 +90,7 @@ def test_the_clock(server_file: ServerFile, authority: Issuer, ca_pem: str) -> N
     end = read_bundle(old).not_after
     told = of_handshake(server_context(old, now=NOW - 95 * DAY), ca_pem, "localhost")
     assert translated(told) == (
-        f"Sertifikat localhost kedaluwarsa pada {moment(end)} UTC; jam mesin ini menunjukkan {moment(NOW)} UTC"
+        f"Sertifikat localhost kedaluwarsa pada {moment(end)} UTC; jam komputer ini menunjukkan {moment(NOW)} UTC"
     )
     told = raised_by(lambda: server_context(old))
     assert translated(told) == (
@@ -164,7 +164,8 @@ def test_a_name_and_a_pin() -> None:
     with pytest.raises(ValueError, match="wildcards are not issued") as caught:
         parse_name("*.example")
     assert (
-        translated(caught.value) == "'*.example': wildcard tidak diterbitkan; sebut setiap host dengan --name sendiri"
+        translated(caught.value)
+        == "'*.example': wildcard tidak diterbitkan; sebutkan setiap host dengan --name sendiri"
     )
     with pytest.raises(ConfigError) as wrong:
         parse_pin("x")
