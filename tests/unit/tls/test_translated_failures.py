@@ -111,7 +111,7 @@ def test_a_certificate_of_a_person(tmp_path: Path, authority: Issuer) -> None:
     path.write_bytes(new_server_leaf(authority, NAMES, NOW).to_pem())
     told = raised_by(lambda: read_client_bundle(path, NOW))
     assert translated(told) == (
-        f"{path}: adalah sertifikat untuk server, bukan untuk pengguna;"
+        f"{path}: ini sertifikat untuk server, bukan untuk pengguna;"
         f" minta sertifikatmu sendiri kepada admin server (`{CERTS} --client NAMA` membuatnya)"
     )
     path.write_bytes(certificate_pem(new_client_leaf(authority, "ana", NOW).certificate))
