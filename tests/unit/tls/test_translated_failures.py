@@ -117,7 +117,7 @@ def test_a_certificate_of_a_person(tmp_path: Path, authority: Issuer) -> None:
     path.write_bytes(certificate_pem(new_client_leaf(authority, "ana", NOW).certificate))
     told = raised_by(lambda: read_client_bundle(path, NOW))
     assert translated(told).endswith(
-        f"tidak berisi kunci privat; taruh kuncinya di file yang sama atau di sebelahnya sebagai {tmp_path / 'me.key'}"
+        f"tidak berisi kunci privat; taruh kuncinya di file yang sama atau di sampingnya sebagai {tmp_path / 'me.key'}"
     )
 
 
