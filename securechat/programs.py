@@ -50,7 +50,7 @@ def add_language_flag(parser: argparse.ArgumentParser, default: object = None) -
     """Give a program the flag ``--lang``, which `translation.chosen` reads before the command line is parsed."""
     languages = ", ".join(f"{code} ({name})" for code, name in LANGUAGES.items())
     shown = _("the language of what is printed: {languages} (that of the system)", languages=languages)
-    parser.add_argument("--lang", metavar="CODE", type=_language, default=default, help=shown)
+    parser.add_argument("--lang", metavar=_("CODE"), type=_language, default=default, help=shown)
 
 
 def _language(text: str) -> str:

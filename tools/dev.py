@@ -82,12 +82,13 @@ def run(arguments: Sequence[str]) -> int:
 
 def usage() -> str:
     """Return the page of ``--help``."""
+    options, command = _("OPTIONS"), _("COMMAND")
     rows = (
-        ("serve [OPTIONS]", _("set everything up and start a server")),
-        ("chat [OPTIONS]", _("start a client")),
-        ("admin COMMAND", _("manage the server that `serve` has started")),
-        ("certs [OPTIONS]", _("make or renew certificates, the server's or a user's")),
-        ("test [--fast] [OPTIONS]", _("run every check; --fast skips the slow tests")),
+        (f"serve [{options}]", _("set everything up and start a server")),
+        (f"chat [{options}]", _("start a client")),
+        (f"admin {command}", _("manage the server that `serve` has started")),
+        (f"certs [{options}]", _("make or renew certificates, the server's or a user's")),
+        (f"test [--fast] [{options}]", _("run every check; --fast skips the slow tests")),
     )
     width = max(len(row[0]) for row in rows)
     head = [f"python3 tools/dev.py {typed:{width}}  {what}" for typed, what in rows]

@@ -38,7 +38,7 @@ class _Commands:
     def __init__(self, program: argparse.ArgumentParser) -> None:
         self.common = argparse.ArgumentParser(add_help=False)
         add_common(self.common, argparse.SUPPRESS)
-        self._subparsers = program.add_subparsers(metavar="COMMAND", required=True)
+        self._subparsers = program.add_subparsers(metavar=_("COMMAND"), required=True)
 
     def __call__(self, name: str, run: CommandFunction, about: str, more: str = "") -> argparse.ArgumentParser:
         description = f"{about[0].upper()}{about[1:]}. {more}".rstrip()
@@ -148,7 +148,7 @@ def make_parser() -> argparse.ArgumentParser:
     text = command(
         "announce", server_commands.announce, _("send an announcement to all who are online; it is not stored")
     )
-    text.add_argument("text", metavar="TEXT", type=filled)
+    text.add_argument("text", metavar=_("TEXT"), type=filled)
     _add_files(command)
     command("shutdown", server_commands.shutdown, _("stop the server cleanly, as SIGTERM does, and wait for it"))
     return program
@@ -159,7 +159,7 @@ def _add_people(command: _Commands) -> None:
     command("users", server_commands.users, about, _USERS())
     _add_rooms(command)
     sessions = command("sessions", server_commands.sessions, _("list sessions and connections, of one user or all"))
-    sessions.add_argument("name", metavar="NAME", type=filled, nargs="?")
+    sessions.add_argument("name", metavar=_("NAME"), type=filled, nargs="?")
 
 
 def _add_rooms(command: _Commands) -> None:
@@ -188,7 +188,7 @@ def _add_invites(command: _Commands) -> None:
     add = invite.add_argument
     add("--uses", metavar="N", type=_whole, default=1, help=_("number of accounts it can make (default 1)"))
     add("--days", metavar="D", type=_days, default=7.0, help=_("days it can be used (default 7)"))
-    add("--room", metavar="ROOM", type=_room, help=_("a room that new members join"))
+    add("--room", metavar=_("ROOM"), type=_room, help=_("a room that new members join"))
     add(
         "--host",
         metavar="HOST[:PORT]",
@@ -201,28 +201,28 @@ def _add_invites(command: _Commands) -> None:
 
 def _add_moderation(command: _Commands) -> None:
     kick = command("kick", server_commands.kick, _("disconnect a user, who may reconnect"))
-    kick.add_argument("name", metavar="NAME", type=filled)
+    kick.add_argument("name", metavar=_("NAME"), type=filled)
     ban = command("ban", server_commands.ban, _("ban a name, an account, an address or a network (CIDR)"))
-    ban.add_argument("target", metavar="TARGET", type=filled)
+    ban.add_argument("target", metavar=_("TARGET"), type=filled)
     ban.add_argument(
         "--address", action="store_true", help=_("also ban the addresses from which the user is connected")
     )
     mute = command("mute", server_commands.mute, _("let a user read but not write"))
-    mute.add_argument("name", metavar="NAME", type=filled)
+    mute.add_argument("name", metavar=_("NAME"), type=filled)
     for one in (kick, ban, mute):
-        one.add_argument("--reason", metavar="TEXT", default="", help=_("shown to the user"))
+        one.add_argument("--reason", metavar=_("TEXT"), default="", help=_("shown to the user"))
     for one in (ban, mute):
         one.add_argument(
             "--for",
-            metavar="TIME",
+            metavar=_("TIME"),
             dest="duration_s",
             type=_duration,
             help=_("90s, 10m, 2h, 7d, 4w (default: permanent)"),
         )
     unban = command("unban", server_commands.unban, _("lift a ban"))
-    unban.add_argument("target", metavar="TARGET", type=filled, help=_("its number, or its target as it was given"))
+    unban.add_argument("target", metavar=_("TARGET"), type=filled, help=_("its number, or its target as it was given"))
     unmute = command("unmute", server_commands.unmute, _("let a user write again"))
-    unmute.add_argument("name", metavar="NAME", type=filled)
+    unmute.add_argument("name", metavar=_("NAME"), type=filled)
     command("bans", server_commands.bans, _("list the bans"))
     command("mutes", server_commands.mutes, _("list the mutes"))
 
@@ -233,12 +233,12 @@ def _add_accounts(command: _Commands) -> None:
     reset = command(
         "reset-password", server_commands.reset_password, _("set a temporary password for an account, and show it once")
     )
-    reset.add_argument("name", metavar="NAME", type=filled)
+    reset.add_argument("name", metavar=_("NAME"), type=filled)
     role = command("role", server_commands.role, _("make an account an admin or a member"))
-    role.add_argument("name", metavar="NAME", type=filled)
-    role.add_argument("role", metavar="ROLE", type=_role, help=_("admin or member"))
+    role.add_argument("name", metavar=_("NAME"), type=filled)
+    role.add_argument("role", metavar=_("ROLE"), type=_role, help=_("admin or member"))
     delete = command("delete-user", server_commands.delete_user, _("delete an account permanently"))
-    delete.add_argument("name", metavar="NAME", type=filled)
+    delete.add_argument("name", metavar=_("NAME"), type=filled)
     delete.add_argument(
         "--messages",
         choices=("keep", "remove"),
@@ -260,7 +260,7 @@ def _add_files(command: _Commands) -> None:
         _later("exporting", "export"),
         _("write a room's messages as JSON lines; works without a server, too"),
     )
-    export.add_argument("room", metavar="ROOM", type=filled)
+    export.add_argument("room", metavar=_("ROOM"), type=filled)
     export.add_argument("--to", metavar="FILE", type=filled, help=_("a new file (default: standard output)"))
     backup = command(
         "backup",

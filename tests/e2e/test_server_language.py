@@ -91,7 +91,7 @@ def test_the_banner_is_indonesian_and_its_commands_are_not(certs: Path, tmp_path
         assert re.fullmatch(rf"   securechat-client --pin sha256:[0-9a-f]{{64}} localhost:{server.port}", command)
         alamat, pin = server.wait_for_line(" alamat "), server.wait_for_line(" sidik jari CA ")
         assert alamat.index("127.0.0.1") == pin.index("sha256:")
-        server.wait_for_line(" Untuk mengobrol dari mesin ini:")
+        server.wait_for_line(" Untuk mengobrol dari komputer ini:")
         assert server.stop() == 0
 
 
@@ -108,7 +108,7 @@ def test_five_mistakes_are_told_in_indonesian(tmp_path: Path, flags: list[str]) 
         f"galat: {file}:3: log-format: tidak ada pengaturan seperti itu; maksudmu log_format?",
         "galat: --port: harus angka dari 0 sampai 65535, bukan 'x'",
         f"galat: {file}:5: outbox_soft_bytes: harus lebih kecil dari outbox_hard_bytes; kalau tidak, {SLOW_READER}",
-        "5 galat: server tidak akan bisa mulai",
+        "5 galat: server tidak akan bisa dijalankan",
     ]
     done = serve("--config", str(file), *flags, environ=INDONESIAN)
     assert done.stderr.endswith(" (3 masalah lain: --check-config menampilkan semuanya)\n")
@@ -172,7 +172,7 @@ def test_what_is_in_use_is_told_in_indonesian(certs: Path, tmp_path: Path, flags
             "hentikan, atau pilih --data lain\n"
         )
         done = serve("--check-config", *flags, environ=INDONESIAN)
-        assert "--data lain. Port, socket dan file-nya tidak dicoba" in done.stderr
+        assert "--data lain. Port, soket, dan filenya tidak dicoba" in done.stderr
 
 
 def test_what_sqlite_says_is_told_in_indonesian(tmp_path: Path, flags: list[str]) -> None:
@@ -180,7 +180,7 @@ def test_what_sqlite_says_is_told_in_indonesian(tmp_path: Path, flags: list[str]
     (tmp_path / "data" / "securechat.db").write_bytes(b"no database" * 1000)
     done = serve(*flags, environ=INDONESIAN)
     assert done.returncode == ExitCode.LOG
-    assert f"tidak bisa membuka log pesan di {tmp_path / 'data'}: file ini bukan database. Tentukan direktori" in (
+    assert f"tidak bisa membuka log pesan di {tmp_path / 'data'}: file ini bukan database. Sebutkan direktori" in (
         done.stderr
     )
 

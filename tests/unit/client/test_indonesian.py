@@ -41,7 +41,7 @@ def test_a_lost_connection_is_told_in_whole_sentences() -> None:
 
 def test_counts_and_lists_follow_the_language() -> None:
     assert connection.caught_up(1) == "1 pesan selama kamu pergi, tampil di atas"
-    assert connection.came("ops", ["ana", "user1 pc", "budi"]) == 'ana, "user1 pc", dan budi bergabung di #ops'
+    assert connection.came("ops", ["ana", "user1 pc", "budi"]) == 'ana, "user1 pc", dan budi bergabung ke #ops'
     assert connection.went(None, ["ana", "budi"]) == "ana dan budi keluar"
     assert "0,5 per detik" in connection.progress(3, 4, 0.5, more=False)
 
@@ -163,4 +163,4 @@ def test_the_help_is_indonesian_and_fits_a_terminal(
 
 def test_a_start_that_fails_says_why_in_indonesian(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--lang", "id", "--json"]) == 2
-    assert capsys.readouterr().err == "-- --json dan --history butuh --tail\n"
+    assert capsys.readouterr().err == "-- --json dan --history perlu --tail\n"

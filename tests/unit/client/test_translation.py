@@ -115,7 +115,7 @@ def test_every_event_that_carries_a_refusal_is_translated() -> None:
         events.NameRefused("ana", ErrorCode.NAME_IN_USE, SERVERS, "name_taken", {}),
     ]
     assert [refusal_sentence(each) for each in shown] == [
-        "Sekarang kamu admin server ini",
+        "Kamu sekarang admin server ini",
         "Kamu dikeluarkan dari #ops oleh ana",
         "Nama ini sudah dipakai. Pilih nama lain",
     ]

@@ -90,7 +90,7 @@ def test_the_clock(server_file: ServerFile, authority: Issuer, ca_pem: str) -> N
     end = read_bundle(old).not_after
     told = of_handshake(server_context(old, now=NOW - 95 * DAY), ca_pem, "localhost")
     assert translated(told) == (
-        f"Sertifikat localhost kedaluwarsa pada {moment(end)} UTC; jam mesin ini menunjukkan {moment(NOW)} UTC"
+        f"Sertifikat localhost kedaluwarsa pada {moment(end)} UTC; jam komputer ini menunjukkan {moment(NOW)} UTC"
     )
     told = raised_by(lambda: server_context(old))
     assert translated(told) == (
@@ -111,13 +111,13 @@ def test_a_certificate_of_a_person(tmp_path: Path, authority: Issuer) -> None:
     path.write_bytes(new_server_leaf(authority, NAMES, NOW).to_pem())
     told = raised_by(lambda: read_client_bundle(path, NOW))
     assert translated(told) == (
-        f"{path}: adalah sertifikat untuk server, bukan untuk pengguna;"
+        f"{path}: ini sertifikat untuk server, bukan untuk pengguna;"
         f" minta sertifikatmu sendiri kepada admin server (`{CERTS} --client NAMA` membuatnya)"
     )
     path.write_bytes(certificate_pem(new_client_leaf(authority, "ana", NOW).certificate))
     told = raised_by(lambda: read_client_bundle(path, NOW))
     assert translated(told).endswith(
-        f"tidak berisi kunci privat; taruh kuncinya di file yang sama atau di sebelahnya sebagai {tmp_path / 'me.key'}"
+        f"tidak berisi kunci privat; taruh kuncinya di file yang sama atau di sampingnya sebagai {tmp_path / 'me.key'}"
     )
 
 
@@ -164,7 +164,8 @@ def test_a_name_and_a_pin() -> None:
     with pytest.raises(ValueError, match="wildcards are not issued") as caught:
         parse_name("*.example")
     assert (
-        translated(caught.value) == "'*.example': wildcard tidak diterbitkan; sebut setiap host dengan --name sendiri"
+        translated(caught.value)
+        == "'*.example': wildcard tidak diterbitkan; sebutkan setiap host dengan --name sendiri"
     )
     with pytest.raises(ConfigError) as wrong:
         parse_pin("x")
