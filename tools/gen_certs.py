@@ -88,6 +88,7 @@ def build_parser() -> argparse.ArgumentParser:
     """Every flag."""
     from_dev = os.environ.get("SECURECHAT_BANNER") == "dev"
     parser = argparse.ArgumentParser(
+        allow_abbrev=False,
         prog=command(Program.CERTIFICATES) if from_dev else "python3 tools/gen_certs.py",
         description=_(
             "Make a CA and a server certificate for this machine, or renew the certificate under the same CA."

@@ -39,7 +39,8 @@ KEYWORDS: Mapping[str, Any] = {
 }
 SOURCES = (("securechat", "**.py"), ("tools", "dev.py"), ("tools", "gen_certs.py"))
 HEADER = "# securechat in {language}. Texts come from the source: see tools/translations.py.\n"
-FIELD = re.compile(r"\{([a-z_0-9]*(?::[a-z]+)?)\}")
+FIELD = re.compile(r"\{([a-z_0-9]*(?::[a-z]+)?)\}|(%(?:\(\w+\))?[a-z])")
+"""A field of ours, or one of argparse's."""
 PAGE = ("securechat/text/refusals.py", "securechat/client/catalogue/", "securechat/server/web/")
 """Where the texts of the web page come from: it says refusals and events in the client's words."""
 
@@ -152,6 +153,8 @@ def serialized(language: str, catalog: Catalog) -> bytes:
 def problems(language: str, source: Catalog) -> Iterator[str]:
     """Find what is missing, stale or does not fit in the catalogue of a language."""
     path = catalogue_path(language).relative_to(ROOT)
+    if f"plural={PLURALS[language]};" not in catalogue_path(language).read_text(encoding="utf-8"):
+        yield f"{path}: the rule for plural forms is not {PLURALS[language]}"
     known = {key(message): message for message in entries(read(language))}
     wanted = {key(message): message for message in entries(source)}
     for each in sorted(wanted.keys() - known.keys()):

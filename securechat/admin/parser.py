@@ -43,7 +43,7 @@ class _Commands:
     def __call__(self, name: str, run: CommandFunction, about: str, more: str = "") -> argparse.ArgumentParser:
         description = f"{about[0].upper()}{about[1:]}. {more}".rstrip()
         command: argparse.ArgumentParser = self._subparsers.add_parser(
-            name, help=about, description=description, parents=[self.common]
+            name, help=about, description=description, parents=[self.common], allow_abbrev=False
         )
         command.set_defaults(run=run)
         return command
@@ -126,6 +126,7 @@ def _quoted(text: str) -> str:
 def make_parser() -> argparse.ArgumentParser:
     """Return the command line."""
     program = _Parser(
+        allow_abbrev=False,
         prog=programs.command(programs.Program.ADMIN),
         description=_("Manage a securechat server on this machine, as the user who runs it."),
         epilog=_codes(),

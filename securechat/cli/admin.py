@@ -18,7 +18,7 @@ from securechat.admin.context import CommandContext, settings
 from securechat.admin.exit_codes import AdminExit, AdminFailure
 from securechat.admin.output import TableOutput
 from securechat.admin.parser import make_parser
-from securechat.cli.process import os_sentence, run, say
+from securechat.cli.process import os_sentence, run, say, speak
 from securechat.errors import LogError
 from securechat.translation import _, translated, use
 
@@ -55,8 +55,11 @@ def _main(arguments: Sequence[str] | None) -> int:
         return AdminExit.IO
     output = TableOutput(json_lines=options.json)
     try:
+        config = settings(options)
+        if config.lang and not options.json:
+            speak("securechat-admin", arguments, config.lang)
         command = options.run
-        code: AdminExit = command(CommandContext(settings(options), options, output))
+        code: AdminExit = command(CommandContext(config, options, output))
     except AdminFailure as failure:
         code = failure.code
         output.failure(failure.sentence, failure.word)

@@ -244,6 +244,7 @@ def _made_up_name() -> str:
 def _parser() -> argparse.ArgumentParser:
     codes = ", ".join(f"{code.value} {code.name.lower().replace('_', ' ')}" for code in ClientExit)
     parser = argparse.ArgumentParser(
+        allow_abbrev=False,  # as in the server: a script that says --lo would break with the next such flag
         prog=command(Program.CLIENT),
         description=catalogue.connection.CLI_DESCRIPTION(),
         epilog=f"{catalogue.accounts.CLI_MEMORY()} {catalogue.connection.CLI_EXIT_CODES(codes=codes)}",

@@ -18,6 +18,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TextIO
 
+from securechat.text.sanitize import one_line
 from securechat.translation import _, chosen, system_error, translated, use
 
 _PROGRAMS = frozenset({"-m", "securechat-server", "securechat-client", "securechat-admin"})
@@ -89,7 +90,7 @@ def speak(program: str, arguments: Sequence[str] | None, configured: str | None 
     for sentence in filter(None, (problem, use(language))):
         if sentence not in _told:  # a program chooses again when it has read its configuration
             _told.add(sentence)
-            say(program, translated(sentence))
+            say(program, one_line(translated(sentence)))
 
 
 _told: set[str] = set()

@@ -7,11 +7,14 @@ because a person is better served by an English sentence than by none.
 
 from __future__ import annotations
 
+import errno
 import gettext as gnu_gettext
 import os
 import re
+import stat
 import struct
-from collections.abc import Mapping
+import sys
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -57,6 +60,9 @@ class _MoFile(gnu_gettext.GNUTranslations):
         self.plural = gnu_gettext.c2py(plural[1] if plural else "n != 1")
 
 
+_MOST_BYTES = 16 * 1024 * 1024
+"""The largest catalogue that is read; ours has 200 KB."""
+_PERCENT_FIELD = re.compile(r"%(?:\(\w+\))?[a-z]")
 _PLURAL = re.compile(r"^Plural-Forms:.*\bplural=([^;\n]*)", re.MULTILINE)
 
 
@@ -91,17 +97,32 @@ def use(wanted: str) -> str:
     if wanted != "en":
         path = locale_directory() / wanted / "LC_MESSAGES" / f"{DOMAIN}.mo"
         try:
-            with path.open("rb") as file:
-                translations = _MoFile(file)
-        except (OSError, ValueError, LookupError, struct.error) as error:
+            translations = _read(path)
+        except Exception as error:  # noqa: BLE001 - whatever is in a file that somebody else made
             reason = getattr(error, "strerror", None) or "it is damaged"
             problem = f"The translation {path} cannot be used: {reason}. English is used"
             wanted = "en"
     _current.translations = translations
     _current.language = wanted
     _current.formats = FORMATS_OF.get(wanted, ENGLISH)
-    _translate_argparse(wanted)
+    _translate_argparse()
     return problem
+
+
+def _read(path: Path) -> gnu_gettext.GNUTranslations:
+    """Read a catalogue.
+
+    Raises:
+        OSError: it is no file, too large, or cannot be read.
+        Exception: it is damaged; the standard library raises what it met.
+    """
+    facts = path.stat()
+    if not stat.S_ISREG(facts.st_mode):  # opening a pipe would wait for its writer
+        raise OSError(errno.EINVAL, "it is no file")
+    if facts.st_size > _MOST_BYTES:
+        raise OSError(errno.EFBIG, "it is too large")
+    with path.open("rb") as file:
+        return _MoFile(file)
 
 
 def language() -> str:
@@ -109,11 +130,28 @@ def language() -> str:
     return _current.language
 
 
-def _translate_argparse(wanted: str) -> None:
-    """Have argparse, which asks the standard library's gettext for its own words, find them in this catalogue."""
-    gnu_gettext.bindtextdomain(DOMAIN, str(locale_directory()))
-    gnu_gettext.textdomain(DOMAIN)
-    os.environ["LANGUAGE"] = wanted  # where the standard library looks first
+def _translate_argparse() -> None:
+    """Have argparse, where it is imported, look its own words up here, and take English where they do not fit."""
+    if (module := sys.modules.get("argparse")) is not None:
+        vars(module).update(_=_of_argparse, ngettext=_plural_of_argparse)
+
+
+def _of_argparse(text: str) -> str:
+    return _fitting(lambda: _current.translations.gettext(text), text, _PERCENT_FIELD)
+
+
+def _plural_of_argparse(one: str, several: str, count: int) -> str:
+    text = one if count == 1 else several
+    return _fitting(lambda: _current.translations.ngettext(one, several, count), text, _PERCENT_FIELD)
+
+
+def _fitting(look_up: Callable[[], str], text: str, fields: re.Pattern[str]) -> str:
+    """Return a translation with the same fields as its text; else the text."""
+    try:
+        translation = look_up()
+    except Exception:  # noqa: BLE001 - a plural rule is an expression that somebody else wrote
+        return text
+    return translation if sorted(fields.findall(translation)) == sorted(fields.findall(text)) else text
 
 
 # --- Translating at once ----------------------------------------------------------------------------------------------
@@ -125,7 +163,7 @@ def _(msgid: str, /, **arguments: object) -> str:
     Raises:
         KeyError: the English text takes an argument that is missing.
     """
-    return _formatted(_current.translations.gettext(msgid), msgid, arguments)
+    return _formatted(lambda: _current.translations.gettext(msgid), msgid, arguments)
 
 
 def pgettext(context: str, msgid: str, /, **arguments: object) -> str:
@@ -136,23 +174,31 @@ def pgettext(context: str, msgid: str, /, **arguments: object) -> str:
         msgid: the text.
         arguments: those of the text.
     """
-    return _formatted(_current.translations.pgettext(context, msgid), msgid, arguments)
+    return _formatted(lambda: _current.translations.pgettext(context, msgid), msgid, arguments)
 
 
 def ngettext(one: str, several: str, count: int, /, **arguments: object) -> str:
     """Translate a text with a number in it, which its fields have as ``{count}``."""
-    translation = _current.translations.ngettext(one, several, count)
-    return _formatted(translation, one if count == 1 else several, {"count": count, **arguments})
+    text = one if count == 1 else several
+    return _formatted(lambda: _current.translations.ngettext(one, several, count), text, {"count": count, **arguments})
 
 
-def _formatted(translation: str, english_text: str, arguments: Mapping[str, object]) -> str:
-    if translation is not english_text:
-        shown = {name: translated(each) if isinstance(each, str) else each for name, each in arguments.items()}
+def _formatted(look_up: Callable[[], str], text: str, arguments: Mapping[str, object]) -> str:
+    """Format the translation of a text; the English text where it has none, or one that does not fit."""
+    if _current.language != "en":
         try:
-            return format_text(translation, shown, _current.formats, _current.translations.ngettext)
-        except (KeyError, TypeError, ValueError):
-            pass  # a translation that does not fit; the checks of tools/translations.py find it
-    return format_text(english_text, arguments, _current.formats, _current.translations.ngettext)
+            translation = look_up()
+            if translation is not text and _is_usable(translation, text):
+                shown = {name: translated(each) if isinstance(each, str) else each for name, each in arguments.items()}
+                return format_text(translation, shown, _current.formats, _current.translations.ngettext)
+        except Exception:  # noqa: BLE001, S110 - nothing in a catalogue ends a program; tools/translations.py finds it
+            pass
+    return format_text(text, arguments)
+
+
+def _is_usable(translation: str, text: str) -> bool:
+    """Whether a translation says something, and has control characters only where the text has them."""
+    return bool(translation) and (translation.isprintable() or not text.isprintable())
 
 
 def formatted(template: str, /, **arguments: object) -> str:

@@ -16,6 +16,8 @@ VARIABLE: Final = "SECURECHAT_LANG"
 FLAG: Final = "--lang"
 _LONGEST_CODE = 8
 """Letters of a language in BCP 47; a longer name could be one that the file system refuses."""
+_SHOWN_CHARS = 40
+"""Characters shown of what is no language."""
 _OLD_CODES = {"in": "id"}  # ISO 639 before 1989; Java and old Androids still say it
 
 
@@ -30,7 +32,9 @@ def given(value: str) -> str:
         raise ValueError(Sentence("The name of the language is empty. Languages: {known}", known=_known()))
     if not _exists(code):
         raise ValueError(
-            Sentence("There is no translation called {value}. Languages: {known}", value=value, known=_known())
+            Sentence(
+                "There is no translation called {value}. Languages: {known}", value=value[:_SHOWN_CHARS], known=_known()
+            )
         )
     return code
 

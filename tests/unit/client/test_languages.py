@@ -183,7 +183,7 @@ def test_the_usage_of_a_command_has_placeholders_of_the_language() -> None:
 
 def test_the_marks_of_changes_are_translated_and_cannot_be_mistaken() -> None:
     message = sent_at(2026, 11, 29, 6, 13, edited=2, edited_by=m.Person(9, "mod"))
-    assert tail_line(message) == "/diedit oleh mod, ana: halo"
+    assert tail_line(message) == "/disunting oleh mod, ana: halo"
     marks = [rooms.edited_mark(None), rooms.edited_mark("x"), rooms.deleted_mark(None), rooms.deleted_mark("x")]
     assert not re.search("[,:/]", "".join(marks))
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import argparse
 import datetime as dt
-import os
 import re
 from collections.abc import Iterator
 from typing import Any
@@ -150,13 +150,10 @@ def test_a_text_that_would_format_its_argument_again_is_found() -> None:
 @pytest.mark.parametrize("language", LANGUAGE_CODES)
 def test_argparse_finds_its_words(language: str) -> None:
     """It formats with ``%``: every text has the fields of its English."""
-    import gettext
-
     assert use(language) == ""
-    assert os.environ["LANGUAGE"] == language
     values = dict.fromkeys(("prog", "message", "argument_name", "value", "choices", "type", "option", "matches"), "x")
     for text in tool.ARGPARSE_TEXTS:
-        string = gettext.gettext(text)
+        string = vars(argparse)["_"](text)
         assert string
         if "%(" in text:
             assert string % values
