@@ -227,6 +227,8 @@ class ConversationItem(
         text: its first EXCERPT_CHARS code points, as they are: show them through sanitize.visible.
         cut: whether the text goes on.
         deleted: whether it was deleted; ``text`` is empty then.
+        edited_by: who wrote ``text``, where that is not the sender; see Message.
+        deleted_by: likewise, who deleted the message.
         read_seq, unread, mentions, first_seq: see UnreadItem; 0 for a guest, for whom nothing is counted.
         muted_s: for so many seconds you may not write in this room; None for a mute without end.
         slow_s: see RoomRules.
@@ -247,6 +249,8 @@ class ConversationItem(
     first_seq: Id = 0
     muted_s: Seconds | None = 0.0
     slow_s: int = 0
+    edited_by: Person | None = None
+    deleted_by: Person | None = None
 
 
 class ConversationList(Record, frozen=True, tag="conversations", rename={"through_room": "throughroom"}):

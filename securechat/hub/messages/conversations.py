@@ -86,7 +86,8 @@ class ConversationQueries:
         counts, last = row.counts, row.last
         room = rooms[counts.room] if counts.room is not None else None
         record = room.record if room is not None else None
-        text = last.text if last is not None and last.deleted is None else ""
+        is_deleted = last is not None and last.deleted is not None
+        text = last.text if last is not None and not is_deleted else ""
         return ConversationItem(
             room=counts.room,
             peer=self._person(counts.peer, last) if counts.peer is not None else None,
@@ -96,7 +97,9 @@ class ConversationQueries:
             sent_at_ms=last.sent_at_ms if last is not None else 0,
             text=text[:EXCERPT_CHARS],
             cut=len(text) > EXCERPT_CHARS,
-            deleted=last is not None and last.deleted is not None,
+            deleted=is_deleted,
+            edited_by=last.edited_by if last is not None and not is_deleted else None,
+            deleted_by=last.deleted_by if last is not None else None,
             read_seq=counts.read_seq if member.account else 0,
             unread=counts.unread,
             mentions=counts.mentions,

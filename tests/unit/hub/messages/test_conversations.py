@@ -158,6 +158,22 @@ def test_a_last_message_is_shown_as_it_is_now_and_a_deleted_one_without_text(rig
     assert (item.last_seq, item.text, item.deleted) == (seq, "", True)
 
 
+def test_an_item_names_who_edited_or_deleted_the_message_of_another(rig: HubRig) -> None:
+    ann, bob = account(rig, "ann", "ops"), account(rig, "bob", "ops")
+    rig.do(bob, Say(1, "ops", "rude words"))
+    seq = rig.fed[0].seq
+    rig.do(bob, Edit(2, seq, "ruder words", room="ops"))
+    item = listed(rig, ann)["ops"]
+    assert (item.text, item.edited_by, item.deleted_by) == ("ruder words", None, None), "the sender's own"
+    rig.do(ann, Edit(1, seq, "kind words", room="ops"))
+    item = listed(rig, bob)["ops"]
+    assert (item.by, item.text) == (Person(who(bob), "bob"), "kind words")
+    assert (item.edited_by, item.deleted_by) == (Person(who(ann), "ann"), None)
+    rig.do(ann, Delete(2, seq, room="ops"))
+    item = listed(rig, bob)["ops"]
+    assert (item.deleted, item.edited_by, item.deleted_by) == (True, None, Person(who(ann), "ann"))
+
+
 def test_a_mute_is_told_to_the_muted_alone(rig: HubRig) -> None:
     ann, bob, carl = (account(rig, name, "ops") for name in ("ann", "bob", "carl"))
     rig.do(ann, Moderate(1, "ops", who(bob), "mute", seconds=60))
