@@ -149,7 +149,7 @@ class RoleChanged(Record, frozen=True, tag="role"):
     """An account's role in the room has changed.
 
     Attributes:
-        muted_s: 0 at the end of a mute, None for one without end.
+        muted_s: of the mute in the room: 0 at its end, None for one without end.
         reason: of a mute, for the muted account alone.
     """
 
@@ -230,7 +230,8 @@ class ConversationItem(
         edited_by: who wrote ``text``, where that is not the sender; see Message.
         deleted_by: likewise, who deleted the message.
         read_seq, unread, mentions, first_seq: see UnreadItem; 0 for a guest, for whom nothing is counted.
-        muted_s: for so many seconds you may not write in this room; None for a mute without end.
+        muted_s: for so many seconds you may not write here, because of a mute in the room or on the server, whichever
+            lasts longer; None for one without end.
         slow_s: see RoomRules.
     """
 

@@ -15,6 +15,7 @@ from securechat.hub.messages.log_reads import LogReads
 from securechat.hub.messages.paging import conversations_page
 from securechat.hub.messages.unread import rooms_of_page, unread_floors
 from securechat.hub.messages.visibility import MessageVisibility
+from securechat.hub.mutes import muted_anywhere_s
 from securechat.hub.rooms.room import HubRoom
 from securechat.hub.workflow import Turn, Workflow
 from securechat.limits import EXCERPT_CHARS
@@ -104,7 +105,7 @@ class ConversationQueries:
             unread=counts.unread,
             mentions=counts.mentions,
             first_seq=counts.first_seq,
-            muted_s=self._context.rooms.muted_s(room, member.sender_id) if room is not None else 0.0,
+            muted_s=muted_anywhere_s(self._context.accounts, room, member.sender_id),
             slow_s=record.slow_s if record is not None else 0,
         )
 

@@ -34,6 +34,7 @@ from securechat.model import (
 from securechat.testing.inline_log import InlineLog
 from tests.support.hub_rig import FakePeer, HubRig
 from tests.unit.hub.accounts.test_accounts import PASSWORD, hello
+from tests.unit.hub.admin.test_commands import act
 
 CONTROL = "\x01"
 
@@ -185,6 +186,30 @@ def test_a_mute_is_told_to_the_muted_alone(rig: HubRig) -> None:
     assert listed(rig, carl)["lobby"].muted_s == 0
     rig.pass_time(60)
     assert listed(rig, bob)["ops"].muted_s == 0
+
+
+@pytest.mark.parametrize(
+    ("in_room", "on_server", "left_s"),
+    [(None, 40, 40), (20, 40, 40), (90, 40, 90), (-1, 40, None), (20, -1, None), (None, -1, None), (-1, -1, None)],
+)
+def test_of_a_mute_on_the_server_and_one_in_the_room_the_longer_is_told(
+    rig: HubRig, in_room: int | None, on_server: int, left_s: int | None
+) -> None:
+    """-1 for one without end."""
+    ann, bob = account(rig, "ann", "ops"), account(rig, "bob", "ops")
+    rig.do(ann, Direct(1, who(bob), "psst"))
+    if in_room is not None:
+        rig.do(ann, Moderate(2, "ops", who(bob), "mute", seconds=in_room if in_room > 0 else None))
+    act(rig, "mute", "bob", reason="", duration_s=on_server if on_server > 0 else None)
+    items = listed(rig, bob)
+    on_server_s = on_server if on_server > 0 else None
+    for key, expected in (("ops", left_s), ("lobby", on_server_s), (who(ann), on_server_s)):
+        assert items[key].muted_s == (expected if expected is None else pytest.approx(expected, abs=1)), key
+    assert {item.muted_s for item in listed(rig, ann).values()} == {0.0}
+    rig.pass_time(100)
+    endless = [key for key, item in listed(rig, bob).items() if item.muted_s is None]
+    assert endless == (["lobby", "ops", who(ann)] if on_server == -1 else ["ops"] if in_room == -1 else [])
+    assert {item.muted_s for item in listed(rig, bob).values()} <= {None, 0.0}
 
 
 def test_nothing_is_told_that_history_does_not_tell(rig: HubRig) -> None:
