@@ -147,3 +147,23 @@ def expect_unmuted_in(directory: AccountDirectory, room: HubRoom, sender_id: int
         if why:
             raise refusal_for("muted_in_room_for_because", room=room.name, left=left, why=why, retry_after_s=left)
         raise refusal_for("muted_in_room_for", room=room.name, left=left, retry_after_s=left)
+
+
+def muted_anywhere_s(directory: AccountDirectory, room: HubRoom | None, sender_id: int) -> float | None:
+    """Return the seconds for which a member may not write: the longer of a mute on the server and one in the room.
+
+    Args:
+        directory: accounts, rooms and mutes.
+        room: where; None for a dialogue, in which a mute on the server alone counts.
+        sender_id: who.
+
+    Returns:
+        0.0 for a member who may write, None for a mute without end.
+    """
+    here_s = directory.room_directory.muted_s(room, sender_id) if room is not None else 0.0
+    mute = directory.mute_on(sender_id)
+    if mute is None:
+        return here_s
+    if mute.until_ms is None or here_s is None:
+        return None
+    return max(here_s, (mute.until_ms - directory.wall_ms()) / 1000)

@@ -149,7 +149,7 @@ class RoleChanged(Record, frozen=True, tag="role"):
     """An account's role in the room has changed.
 
     Attributes:
-        muted_s: 0 at the end of a mute, None for one without end.
+        muted_s: of the mute in the room: 0 at its end, None for one without end.
         reason: of a mute, for the muted account alone.
     """
 
@@ -227,8 +227,11 @@ class ConversationItem(
         text: its first EXCERPT_CHARS code points, as they are: show them through sanitize.visible.
         cut: whether the text goes on.
         deleted: whether it was deleted; ``text`` is empty then.
+        edited_by: who wrote ``text``, where that is not the sender; see Message.
+        deleted_by: likewise, who deleted the message.
         read_seq, unread, mentions, first_seq: see UnreadItem; 0 for a guest, for whom nothing is counted.
-        muted_s: for so many seconds you may not write in this room; None for a mute without end.
+        muted_s: for so many seconds you may not write here, because of a mute in the room or on the server, whichever
+            lasts longer; None for one without end.
         slow_s: see RoomRules.
     """
 
@@ -247,6 +250,8 @@ class ConversationItem(
     first_seq: Id = 0
     muted_s: Seconds | None = 0.0
     slow_s: int = 0
+    edited_by: Person | None = None
+    deleted_by: Person | None = None
 
 
 class ConversationList(Record, frozen=True, tag="conversations", rename={"through_room": "throughroom"}):

@@ -169,14 +169,20 @@ RoomChange: TypeAlias = (
 )
 
 
+KEPT_PURGED_NAMES = 10_000
+"""Rooms without a record whose bound of purged messages is remembered, by name: 2 MiB with the longest names."""
+
+
 class StoredRooms(Struct, frozen=True, gc=False):
     """All records about rooms when the log opens (read marks stay in the log: see `MessageLog.unread`).
 
     Attributes:
         purged: by room_id, the seq up to which no message of the room is left, where messages were deleted.
+        purged_names: likewise of rooms without a record, by name; the latest KEPT_PURGED_NAMES, by seq and name.
     """
 
     room_records: Sequence[RoomRecord] = ()
     memberships: Sequence[Membership] = ()
     bans: Sequence[RoomBan] = ()
     purged: Sequence[tuple[int, int]] = ()
+    purged_names: Sequence[tuple[str, int]] = ()

@@ -28,7 +28,7 @@ from securechat.model import (
 )
 from securechat.records.accounts import EraseSender
 from securechat.records.log import Appended, NotAppended
-from securechat.records.queries import HistoryQuery, HistoryRows
+from securechat.records.queries import ConversationQuery, HistoryQuery, HistoryRows
 from securechat.records.rooms import PurgeExpired
 from securechat.testing.log_checks import MORNING_MS, Implementation, Rig
 
@@ -391,6 +391,10 @@ def check_who_changed_a_message_is_told_unless_it_was_its_author(implementation:
         assert [(m.edited_by, m.deleted_by) for m in rows.messages] == [
             (None, None), (mod, None), (None, mod), (None, None)
         ]  # fmt: skip
+    for seq, changed in ((own, (None, None)), (others, (mod, None)), (gone, (None, mod))):
+        (listed,) = rig.conversations(ConversationQuery(1, (("lobby", 0),), seq, after=None)).rows
+        assert listed.last is not None
+        assert (listed.last.edited_by, listed.last.deleted_by) == changed, "a list of conversations tells it too"
     rig.record(EraseSender(9, remove=True, above=0))
     assert [(m.edited_by, m.deleted_by) for m in page(rig).messages][1:3] == [
         (Person(9, ""), None), (None, Person(9, ""))

@@ -51,6 +51,7 @@ from securechat.records.queries import (
     UnreadRows,
 )
 from securechat.records.rooms import (
+    KEPT_PURGED_NAMES,
     DropMembership,
     DropRoom,
     DropRoomBan,
@@ -168,8 +169,15 @@ class MemoryStore:
                 for room_id, room_record in sorted(self._room_records.items())
                 if (purged := self._talk.purged_to(room_record.name))
             ),
+            self._purged_names(),
         )
         return LogState(self._talk.last_seq, held, self._people(), room_records, self._talk.last_sent_at_ms)
+
+    def _purged_names(self) -> tuple[tuple[str, int], ...]:
+        recorded = {room_record.name for room_record in self._room_records.values()}
+        names = [name for name in self._talk.numbers if isinstance(name, str) and name not in recorded]
+        bounds = sorted((purged, name) for name in names if (purged := self._talk.purged_to(name)))
+        return tuple((name, purged) for purged, name in bounds[-KEPT_PURGED_NAMES:])
 
     def _people(self) -> StoredAccounts:
         every = [row for rows in self._rows.values() for _, row in sorted(rows.items())]

@@ -399,7 +399,7 @@ def check_a_room_without_messages_goes(implementation: Implementation) -> None:
     assert rig.record(DropRoom(99)) == Committed()
     assert rig.record(DropMembership(9, 1), DropRoom(9)) == Committed(dropped=(9,))
     assert rig.record(PurgeExpired("old", rig.now_ms + 1), DropRoom(6)) == Committed(1, dropped=(6,), purged=2)
-    left = StoredRooms((RoomRecord(5, "talk"), RoomRecord(7, "other")), (Membership(7, 1),))
+    left = StoredRooms((RoomRecord(5, "talk"), RoomRecord(7, "other")), (Membership(7, 1),), purged_names=(("old", 2),))
     for kill in (None, False, True):
         if kill is not None:
             state = rig.restart(kill=kill)
@@ -407,6 +407,8 @@ def check_a_room_without_messages_goes(implementation: Implementation) -> None:
             assert state.people.serial == 9, "the number of a room that is gone would be given again"
             assert state.last_seq == 2, "the number of a message that is gone would be given again"
     rig.record(PutRoom(RoomRecord(10, "empty")), PutRoom(RoomRecord(11, "later")), PutRoom(RoomRecord(12, "old")))
+    state = rig.restart(kill=False)
+    assert (state.room_records.purged, state.room_records.purged_names) == (((12, 2),), ()), "it has a record again"
     rig.seqs(*(rig.draft(n, sender_id=2, room=room) for n, room in ((3, "empty"), (4, "later"), (5, "old"))))
     rooms = (("empty", 0), ("later", 0), ("old", 0))
     assert [item.read_seq for item in rig.unread(1, *rooms)] == [0, 0, 0], "read marks stayed"

@@ -23,6 +23,9 @@ _TAGS = "\ufdd0-\ufdef\ufff0-\ufffb\ufffe\uffff\U0001bca0-\U0001bca3\U0001d173-\
 _HOSTILE = re.compile(
     f"[\\x00-\\x09\\x0b-\\x1f\\x7f-\\x9f\u2028\u2029\ud800-\udfff{_BIDI}{_INVISIBLE}{_TAGS}{CONTINUATION_MARK}]"
 )
+_BLANK = re.compile("[\\s\u200c\u200d\u2800\U00013430-\U00013442\U0001d159]")
+"""What has a category of something visible, or none of its own, and shows nothing: spaces; the joiners; Braille without
+a dot; Egyptian format controls and blanks; the musical null notehead. What else is invisible is in _HOSTILE."""
 _MAX_MARKS = 8
 """Combining marks kept on one base character (Unicode's Stream-Safe format, UAX #15, allows 30; 8 are enough)."""
 _MARKS = frozenset({"Mn", "Me"})
@@ -56,6 +59,16 @@ def one_line(text: str) -> str:
 def is_hostile(text: str) -> bool:
     """Tell whether `visible` would have to replace anything, newlines included."""
     return "\n" in text or visible(text) != text
+
+
+def is_blank(text: str) -> bool:
+    """Tell whether nothing in ``text`` shows by itself: it has spaces, joiners, marks and variation selectors alone.
+
+    A mark without a character to stand on draws on a neighbour, or on nothing. Code points without a category count as
+    visible, because emoji of a later Unicode are among them.
+    """
+    left = _BLANK.sub("", _HOSTILE.sub("", text))
+    return all(unicodedata.category(char).startswith("M") for char in left)
 
 
 def _symbol(found: re.Match[str]) -> str:

@@ -156,6 +156,12 @@ FAULTS: dict[str, tuple[Fault, ExitCode, str, str, str]] = {
     "an address that is covered": (_flags("--host", "0.0.0.0"), ExitCode.ADDRESS, "covers the other",
                                    ERROR, "covers the other"),
 }  # fmt: skip
+if sys.platform == "linux":  # file systems of the kernel, which look writable to root and take nothing
+    FAULTS |= {
+        "a directory in /proc": (_flags("--data", "/proc/x"), ExitCode.LOG, "cannot make the data", ERROR, "/proc"),
+        "directories in /sys": (_flags("--data", "/sys/x/y"), ExitCode.LOG, "cannot make the data", ERROR, "/sys"),
+        "/proc itself": (_flags("--data", "/proc"), ExitCode.LOG, "cannot make the lock file", ERROR, "/proc"),
+    }
 
 
 @pytest.mark.parametrize("fault", FAULTS)

@@ -115,6 +115,8 @@ def conversation_pages(pages):
         "text": CONTROL * EXCERPT_CHARS,
         "cut": True,
         "deleted": True,
+        "edited_by": PERSON,
+        "deleted_by": PERSON,
     }
     counted = {"read_seq": ID, "unread": 999, "mentions": 999, "first_seq": ID, "muted_s": 1e300 / 3, "slow_s": 86_400}
     rooms = [m.ConversationItem(room=ROOM, room_id=ID, **most, **counted)] * 1_000

@@ -226,7 +226,9 @@ class Exam:
                 continue
             row = next((row for row in rows if row.seq == item.last_seq), None)
             text = "" if row is None or row.deleted is not None else row.text[:EXCERPT_CHARS]
-            if row is None or (item.text, item.deleted) != (text, row.deleted is not None):
+            if row is None or (item.text, item.deleted, _changers(item)) != (
+                text, row.deleted is not None, _changers(row),
+            ):  # fmt: skip
                 self._broken(device, f"{item} is told, and the last is {rows}")
         unread = [
             UnreadItem(item.read_seq, item.unread, item.mentions, item.first_seq, item.room, item.peer)
@@ -256,3 +258,9 @@ class Exam:
 
     def _broken(self, device: Device, what: str) -> NoReturn:
         raise HistoryBroken(f"{device.name}: {what}")
+
+
+def _changers(told: ConversationItem | Message) -> list[int | None]:
+    """Who changed a message that is not theirs, last; once it was deleted, who edited it means nothing."""
+    editor = None if told.deleted else told.edited_by
+    return [None if person is None else person.id for person in (editor, told.deleted_by)]

@@ -96,6 +96,7 @@ def check_empty(server: SimulatedServer) -> None:
         "accounts at the desk": hub._account_service._at_work,
         "login queues": hub._login_throttle._queued,
         "login tries": hub._login_throttle._tries,
+        "passwords under way": [pair for pair in hub._login_throttle._pairs.values() if pair.under_way],
         "backlogs": loop.backlogs.total_bytes,
         "dirty transports": loop.dirty,
         "transports with more to read": loop.again,

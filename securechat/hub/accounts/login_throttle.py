@@ -6,6 +6,9 @@ an attacker who floods an account from the owner's own network delays the owner 
 attack, and an attacker from another network does not delay the owner. A connection has a rate of its own, whatever the
 names. A right password counts as no try, nor does a login by token or by certificate.
 
+A try counts from when it is let through: until its password is compared it may be a mistake. So however many come at
+once, no more of them are compared than mistakes are left free, and the others are asked to come again.
+
 Names without an account are counted in the same way, so that the answers to them are the same.
 """
 
@@ -20,6 +23,8 @@ from securechat.text.refusals import refusal_for
 
 _GRACE_S = 2.0
 """Seconds for which the turn of a connection that waited is kept; an absent one must not hold the queue."""
+_RETRY_S = 0.5
+"""Until a try should come again that others stand before; most are compared by then."""
 _PRUNE_AT = 1024
 """Pairs; those that are over are dropped when the table has doubled."""
 
@@ -27,13 +32,20 @@ _PRUNE_AT = 1024
 class _Attempts:
     """The tries on one account from one network."""
 
-    __slots__ = ("failed_at", "failures", "free_at", "waiting")
+    __slots__ = ("failed_at", "failures", "free_at", "under_way", "waiting")
 
     def __init__(self) -> None:
         self.failures = 0
         self.failed_at = 0.0
         self.free_at = 0.0  # when the next try may be made
+        self.under_way = 0  # tries let through whose passwords are not compared yet
         self.waiting: dict[Peer, float] = {}  # first come first served, and when each was told to come
+
+    def forgive(self) -> None:
+        """Forget the mistakes and who waits for them; what is under way stays so."""
+        self.failures = 0
+        self.failed_at = self.free_at = 0.0
+        self.waiting.clear()
 
 
 class _Tries:
@@ -69,9 +81,12 @@ class LoginThrottle:
             now: monotonic seconds.
 
         Raises:
-            Refusal: LOGIN_SLOWED with retry_after_s; the same connection should come back then.
+            Refusal: LOGIN_SLOWED with retry_after_s; the same connection should come back then. BUSY likewise, while as
+                many tries are under way as mistakes are free.
         """
         pair = self._pair(key, peer.address, now)
+        if pair is not None:
+            self._expect_place(pair, peer, now)
         wait_s = 0.0 if pair is None else self._turn(pair, peer, now)
         if wait_s > 0:
             raise refusal_for("login_slowed", left=ceil(wait_s), retry_after_s=_shown_s(wait_s))
@@ -80,18 +95,23 @@ class LoginThrottle:
             raise refusal_for("login_slowed_on_connection", left=ceil(wait_s), retry_after_s=_shown_s(wait_s))
         tries.bucket.take(1.0, now)
         tries.key = key
+        if pair is None:
+            pair = self._pairs[key, peer.address] = _Attempts()
+        pair.under_way += 1
 
     def retract(self, peer: Peer, key: str, now: float) -> None:
         """A try that `check` let pass was not made after all, because the server was busy: it counts for nothing."""
         self._give_back(peer)
         if (pair := self._pairs.get((key, peer.address))) is not None:
             pair.free_at = min(pair.free_at, now)
+            self._answered(pair, key, peer)
 
     def failed(self, peer: Peer, key: str, now: float) -> None:
         """A password was wrong."""
         if len(self._pairs) >= self._prune_at:
             self._prune(now)
         pair = self._pairs.setdefault((key, peer.address), _Attempts())
+        pair.under_way = max(0, pair.under_way - 1)
         pair.failures += 1
         pair.failed_at = now
         pair.free_at = max(pair.free_at, now + self._delay(pair))
@@ -99,11 +119,15 @@ class LoginThrottle:
     def succeeded(self, peer: Peer, key: str) -> None:
         """A password was right: it is no mistake itself, and those before it are forgotten."""
         self._give_back(peer)
-        self._pairs.pop((key, peer.address), None)
+        if (pair := self._pairs.get((key, peer.address))) is not None:
+            pair.forgive()
+            self._answered(pair, key, peer)
 
     def reset(self, key: str) -> None:
         """Forget all mistakes with this name, from everywhere: its password is another one now."""
-        self._pairs = {pair: held for pair, held in self._pairs.items() if pair[0] != key}
+        for pair in [pair for (name, _), pair in self._pairs.items() if name == key]:
+            pair.forgive()
+        self._pairs = {at: pair for at, pair in self._pairs.items() if at[0] != key or pair.under_way}
         self._tries = {peer: tries for peer, tries in self._tries.items() if tries.key != key}
 
     def forget(self, peer: Peer) -> None:
@@ -118,20 +142,49 @@ class LoginThrottle:
 
     def _pair(self, key: str, network: str, now: float) -> _Attempts | None:
         pair = self._pairs.get((key, network))
-        if pair is not None and self._is_over(pair, now):
-            del self._pairs[key, network]
-            return None
-        return pair
+        if pair is None or not self._is_over(pair, now):
+            return pair
+        if pair.failures:
+            pair.forgive()
+        if pair.under_way or pair.waiting:
+            return pair
+        del self._pairs[key, network]
+        return None
+
+    def _answered(self, pair: _Attempts, key: str, peer: Peer) -> None:
+        """A try is over, and was no mistake."""
+        pair.under_way = max(0, pair.under_way - 1)
+        if not (pair.under_way or pair.failures or pair.waiting):
+            del self._pairs[key, peer.address]
+
+    def _expect_place(self, pair: _Attempts, peer: Peer, now: float) -> None:
+        """Require, while mistakes are free, that those under way and those that wait before this one leave one free.
+
+        Raises:
+            Refusal: BUSY; the connection keeps its place for when it comes back.
+        """
+        free = self._limits.failed_logins_free - pair.failures
+        if free <= 0:
+            return
+        if pair.under_way + self._ahead(pair, peer, now) >= free:
+            pair.waiting[peer] = now + _RETRY_S
+            raise refusal_for("logins_busy_from_network", retry_after_s=_RETRY_S)
+        pair.waiting.pop(peer, None)
+
+    def _ahead(self, pair: _Attempts, peer: Peer, now: float) -> int:
+        """Count those that stand before a connection in the queue."""
+        self._drop_absent(pair, peer, now)
+        if peer in pair.waiting:
+            return list(pair.waiting).index(peer)
+        self._queued.setdefault(peer, set()).add(pair)
+        return len(pair.waiting)
 
     def _turn(self, pair: _Attempts, peer: Peer, now: float) -> float:
         """Seconds until it is this peer's turn; 0 takes the turn."""
         delay_s = self._delay(pair)
         if delay_s == 0:
             return 0.0
-        self._drop_absent(pair, peer, now)
-        if peer not in pair.waiting:
-            self._queued.setdefault(peer, set()).add(pair)
-        ahead = list(pair.waiting).index(peer) if peer in pair.waiting else len(pair.waiting)
+        ahead = self._ahead(pair, peer, now)
         if ahead == 0 and now >= pair.free_at:
             pair.waiting.pop(peer, None)
             pair.free_at = now + delay_s
@@ -158,7 +211,7 @@ class LoginThrottle:
         return now - pair.failed_at >= self._limits.failed_logins_window_s
 
     def _prune(self, now: float) -> None:
-        self._pairs = {key: pair for key, pair in self._pairs.items() if not self._is_over(pair, now)}
+        self._pairs = {key: pair for key, pair in self._pairs.items() if pair.under_way or not self._is_over(pair, now)}
         self._prune_at = max(_PRUNE_AT, 2 * len(self._pairs))
 
 

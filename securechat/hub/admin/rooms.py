@@ -146,6 +146,7 @@ class RoomReports:
                     changes.append(note)
                 committed: Committed = yield Commit(changes)
             count += committed.count
+            self._room_directory.note_purged(room, committed.purged)
             if committed.dropped:
                 return count
             if not committed.count and in_vain == _IN_VAIN:

@@ -15,6 +15,7 @@ from securechat.hub.messages.log_reads import LogReads
 from securechat.hub.messages.paging import conversations_page
 from securechat.hub.messages.unread import rooms_of_page, unread_floors
 from securechat.hub.messages.visibility import MessageVisibility
+from securechat.hub.mutes import muted_anywhere_s
 from securechat.hub.rooms.room import HubRoom
 from securechat.hub.workflow import Turn, Workflow
 from securechat.limits import EXCERPT_CHARS
@@ -86,7 +87,8 @@ class ConversationQueries:
         counts, last = row.counts, row.last
         room = rooms[counts.room] if counts.room is not None else None
         record = room.record if room is not None else None
-        text = last.text if last is not None and last.deleted is None else ""
+        is_deleted = last is not None and last.deleted is not None
+        text = last.text if last is not None and not is_deleted else ""
         return ConversationItem(
             room=counts.room,
             peer=self._person(counts.peer, last) if counts.peer is not None else None,
@@ -96,12 +98,14 @@ class ConversationQueries:
             sent_at_ms=last.sent_at_ms if last is not None else 0,
             text=text[:EXCERPT_CHARS],
             cut=len(text) > EXCERPT_CHARS,
-            deleted=last is not None and last.deleted is not None,
+            deleted=is_deleted,
+            edited_by=last.edited_by if last is not None and not is_deleted else None,
+            deleted_by=last.deleted_by if last is not None else None,
             read_seq=counts.read_seq if member.account else 0,
             unread=counts.unread,
             mentions=counts.mentions,
             first_seq=counts.first_seq,
-            muted_s=self._context.rooms.muted_s(room, member.sender_id) if room is not None else 0.0,
+            muted_s=muted_anywhere_s(self._context.accounts, room, member.sender_id),
             slow_s=record.slow_s if record is not None else 0,
         )
 

@@ -83,8 +83,7 @@ def encoded_bound(entry: LogEntry) -> int:
     size = MESSAGE_FIELDS_BYTES + _text_bytes(entry.name) + _text_bytes(entry.room)
     if isinstance(entry, Message):
         size += _text_bytes(entry.text) + _text_bytes(entry.to_name) + LISTED_ID_BYTES * len(entry.mentions)
-        for editor in (entry.edited_by, entry.deleted_by):
-            size += 0 if editor is None else EDITOR_FIELDS_BYTES + _text_bytes(editor.name)
+        size += sum(map(_editor_bound, (entry.edited_by, entry.deleted_by)))
         for reaction in entry.reactions:
             size += REACTION_FIELDS_BYTES + _text_bytes(reaction.sign) + LISTED_ID_BYTES * len(reaction.by)
     elif isinstance(entry, Edited):
@@ -92,6 +91,10 @@ def encoded_bound(entry: LogEntry) -> int:
     elif isinstance(entry, Reacted):
         size += _text_bytes(entry.sign)
     return size
+
+
+def _editor_bound(editor: Person | None) -> int:
+    return 0 if editor is None else EDITOR_FIELDS_BYTES + _text_bytes(editor.name)
 
 
 def _text_bytes(text: str | None) -> int:
@@ -113,7 +116,8 @@ def _unread_bound(item: UnreadItem) -> int:
 
 def _conversation_bound(item: ConversationItem) -> int:
     names = (person.name for person in (item.peer, item.by) if person is not None)
-    return _CONVERSATION_FIELDS_BYTES + _text_bytes(item.room) + _text_bytes(item.text) + sum(map(_text_bytes, names))
+    size = _CONVERSATION_FIELDS_BYTES + _text_bytes(item.room) + _text_bytes(item.text) + sum(map(_text_bytes, names))
+    return size + sum(map(_editor_bound, (item.edited_by, item.deleted_by)))
 
 
 def _login_bound(login: LoginInfo) -> int:

@@ -35,7 +35,7 @@ from securechat.model import (
 from securechat.records.log import Appended, AppendOutcome, NotAppended
 from securechat.text.names import LOBBY
 from securechat.text.refusals import refusal_for
-from securechat.text.sanitize import is_hostile
+from securechat.text.sanitize import is_blank, is_hostile
 
 DraftCommand: TypeAlias = Say | Direct | Edit | Delete | React
 _CHANGE_BYTES = 100
@@ -212,7 +212,7 @@ class Posting:
                 kind = RevisionKind.DELETE
             case React():
                 kind, emoji = RevisionKind.REACT if command.on else RevisionKind.UNREACT, command.sign
-                if emoji.isspace() or is_hostile(emoji):
+                if is_hostile(emoji) or (command.on and is_blank(emoji)):  # an older one may be taken away
                     raise refusal_for("reaction_invisible")
             case _:
                 assert_never(command)

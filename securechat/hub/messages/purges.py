@@ -29,10 +29,11 @@ class PurgeDelivery:
         self._broadcaster = context.broadcaster
         self._connections = context.connections
         self._removed = context.accounts.removed
+        self._rooms = context.rooms
 
     def room_purged(self, room: HubRoom, through: int) -> None:
         """Retention has deleted every message of a room up to a seq: its members are told."""
-        room.purged_seq = max(room.purged_seq, through)
+        self._rooms.note_purged(room, through)
         if room.members:
             self._broadcaster.broadcast(room.audience(), [Purged(through, room=room.name)])
 

@@ -21,6 +21,7 @@ from securechat.hub.rooms.room import HubRoom
 from securechat.hub.wall_clock import WallClock
 from securechat.records.accounts import Account, Role
 from securechat.records.rooms import (
+    KEPT_PURGED_NAMES,
     DropMembership,
     DropRoom,
     DropRoomBan,
@@ -65,6 +66,7 @@ class RoomDirectory:
     def __init__(self, accounts: dict[int, Account], clock: WallClock) -> None:
         self._by_name: WeakValueDictionary[str, HubRoom] = WeakValueDictionary()
         self._by_look: WeakValueDictionary[str, HubRoom] = WeakValueDictionary()  # names beyond ASCII, by skeleton
+        self._purged: dict[str, int] = {}  # of rooms without a record, by name: see `StoredRooms`
         self.being_made: set[HubRoom] = set()
         self.lobby = self.named_or_new(LOBBY)
         self.recorded: dict[int, HubRoom] = {}
@@ -89,6 +91,10 @@ class RoomDirectory:
             self.apply(PutRoomBan(ban))
         for room_id, seq in stored.purged:
             self.recorded[room_id].purged_seq = seq
+        for name, seq in stored.purged_names:
+            self._keep_purged(name, seq)
+            if (room := self.named(name)) is not None:  # the lobby is here already
+                room.purged_seq = seq
 
     # --- Finding --------------------------------------------------------------------------------------------------
 
@@ -101,7 +107,21 @@ class RoomDirectory:
         room = self._by_name.get(name)
         if room is None:
             room = self._by_name[name] = HubRoom(name)
+            room.purged_seq = self._purged.get(name, 0)
         return room
+
+    def note_purged(self, room: HubRoom, through: int) -> None:
+        """No message of a room up to this seq is left; known for as long as its name is, with a record or without."""
+        room.purged_seq = max(room.purged_seq, through)
+        if room.record is None:
+            self._keep_purged(room.name, room.purged_seq)
+
+    def _keep_purged(self, name: str, seq: int) -> None:
+        if seq:
+            self._purged.pop(name, None)
+            self._purged[name] = seq
+            if len(self._purged) > KEPT_PURGED_NAMES:
+                del self._purged[next(iter(self._purged))]
 
     def count_present(self, name: str) -> int:
         """Count the members in the room that has this name now."""
@@ -367,6 +387,7 @@ class RoomDirectory:
             room.renamed(row.name)
             self.listing.update(old)
         room.record = row
+        self._purged.pop(row.name, None)
         self._index_look(room, row.name)
         self.listing.update(row.name)
         self._count_members(room, row.room_id)
@@ -378,6 +399,7 @@ class RoomDirectory:
             self._rooms_of.get(sender_id, {}).pop(room, None)
             self.mute_reasons.pop((room_id, sender_id), None)
         room.dropped()
+        self._keep_purged(room.name, room.purged_seq)
         self._without_members.discard(room_id)
         self._giving_way.pop(room_id, None)
         self._with_messages.discard(room_id)

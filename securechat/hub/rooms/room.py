@@ -57,7 +57,7 @@ class HubRoom:
         members: the present members, by sender_id.
         is_renaming: whether a new name is on its way to the log, from this room or to it. Nothing may be said in it.
         opened_from: the address whose share it counts against while it is occupied; None for none.
-        purged_seq: no message up to this seq is left; kept by `RoomDirectory.restore` and `PurgeDelivery`.
+        purged_seq: no message up to this seq is left; kept by `RoomDirectory`.
     """
 
     __slots__ = (

@@ -1,7 +1,7 @@
 """Checks for ``--check-config`` that certificate, data directory and addresses are usable.
 
-The checks create, change and serve nothing, and do not disturb a running server: a port in use is no problem, because
-usually that server itself uses it. `untried` tells of what they leave out.
+The checks change and serve nothing, leave nothing behind, and do not disturb a running server: a port in use is no
+problem, because usually that server itself uses it. `untried` tells of what they leave out.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import shlex
 import shutil
 import socket
 import sys
+import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -33,6 +34,7 @@ from securechat.tls.contexts import ServerCertificate
 from securechat.tls.local_addresses import private_addresses
 from securechat.translation import Sentence, nsentence, system_error
 
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT}) if sys.platform != "win32" else frozenset({errno.ENOSPC})
 _FIRST_FREE_PORT = 1024
 """Below it ports need privileges on Unix (ip_unprivileged_port_start)."""
 
@@ -139,6 +141,9 @@ def _data_problems(data: SettingValue, low_disk: SettingValue) -> Iterator[Setti
         return
     if not os.access(existing, os.W_OK | os.X_OK):
         yield SettingError(data.origin, "data", _not_writable(path, existing))
+    elif (error := _making_error(path, existing)) is not None:
+        yield SettingError(data.origin, "data", _takes_nothing(path, existing, error))
+        return
     elif existing == path:
         yield from _file_problems(data)
     free_bytes = shutil.disk_usage(existing).free
@@ -151,6 +156,33 @@ def _data_problems(data: SettingValue, low_disk: SettingValue) -> Iterator[Setti
             least=low_disk.value >> 20,
         )
         yield SettingError(data.origin, "data", scarcity, is_warning=True)
+
+
+def _making_error(path: Path, existing: Path) -> OSError | None:
+    """Make a file as a start does, where need be in a new directory, for an instant: /proc and /sys take none.
+
+    A full disk is no error: a start may get on with what is there, and the free space has a warning of its own.
+    """
+    try:
+        if existing == path:
+            tempfile.TemporaryFile(dir=path).close()
+        else:
+            with tempfile.TemporaryDirectory(prefix=".securechat-check-", dir=existing) as made:
+                tempfile.TemporaryFile(dir=made).close()
+    except OSError as error:
+        return None if error.errno in _FULL else error
+    return None
+
+
+def _takes_nothing(path: Path, existing: Path, error: OSError) -> Sentence:
+    why = system_error(error)
+    if existing == path:
+        return Sentence(
+            "no file can be made in {path}: {why}; name another directory with --data", path=existing, why=why
+        )
+    return Sentence(
+        "no directory with files can be made in {path}: {why}; name another place with --data", path=existing, why=why
+    )
 
 
 def _not_writable(path: Path, existing: Path) -> Sentence:

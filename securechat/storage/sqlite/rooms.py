@@ -17,6 +17,7 @@ from msgspec.structs import astuple
 from securechat.errors import SecurechatError
 from securechat.records.accounts import Committed
 from securechat.records.rooms import (
+    KEPT_PURGED_NAMES,
     DropRoom,
     Membership,
     PutReadMarker,
@@ -59,6 +60,13 @@ _WITH_CONVERSATION = tuple(
 _PURGED = f"""
 SELECT room_id, {PURGED_TO} AS purged FROM places CROSS JOIN conversations AS c ON c.room = places.name
 WHERE purged > 0 ORDER BY room_id
+"""  # noqa: S608  # our own words
+_PURGED_NAMES = f"""
+SELECT room, purged FROM (
+    SELECT room, {PURGED_TO} AS purged FROM conversations AS c
+    WHERE deleted_seq > 0 AND room IS NOT NULL AND NOT EXISTS (SELECT 1 FROM places WHERE name = c.room)
+    ORDER BY deleted_seq DESC LIMIT {KEPT_PURGED_NAMES})
+WHERE purged > 0 ORDER BY purged, room
 """  # noqa: S608  # our own words
 _NEVER_AGAIN = "UPDATE serials SET deleted = max(deleted, ?)"
 
@@ -164,6 +172,7 @@ def load(connection: apsw.Connection) -> StoredRooms:
         ),
         bans=tuple(RoomBan(*row) for row in _rows(connection, "room_bans", _BAN_COLUMNS)),
         purged=tuple((room_id, seq) for room_id, seq in connection.execute(_PURGED)),
+        purged_names=tuple((room, seq) for room, seq in connection.execute(_PURGED_NAMES)),
     )
 
 

@@ -80,7 +80,8 @@ def test_the_tables_are_bounded_by_connections_and_hashes(limits: Limits) -> Non
     rig, slowdown = HubRig(), LoginThrottle(limits)
     for turn in range(200):
         peer = rig.peer(HERE)
-        tried(slowdown, peer, 1000.0 + turn)
+        assert tried(slowdown, peer, 1000.0 + turn) == 0
+        slowdown.retract(peer, "ann", 1000.0 + turn)
         slowdown.forget(peer)
     assert not slowdown._tries
     assert not slowdown._queued
@@ -96,6 +97,68 @@ def test_one_connection_that_tries_for_long_is_remembered_once(limits: Limits) -
     assert len(slowdown._queued[peer]) == 1
     slowdown.forget(peer)
     assert not slowdown._queued
+
+
+# --- Tries at once ----------------------------------------------------------------------------------------------------
+
+
+def checked(slowdown: LoginThrottle, peer: FakePeer, now: float) -> ErrorCode | None:
+    try:
+        slowdown.check(peer, "ann", now)
+    except Refusal as refusal:
+        return refusal.code
+    return None
+
+
+@pytest.mark.parametrize("free", [1, 5])
+def test_no_more_tries_are_under_way_than_mistakes_are_free(free: int) -> None:
+    """From one network on one name; what was not compared gives its place to the next that waits, in order."""
+    rig, slowdown, now = HubRig(), LoginThrottle(Limits(failed_logins_free=free)), 1000.0
+    crowd = [rig.peer(HERE) for _ in range(32)]
+    codes = [checked(slowdown, peer, now) for peer in crowd]
+    assert codes == [None] * free + [ErrorCode.BUSY] * (32 - free)
+    assert checked(slowdown, rig.peer("198.51.100.7"), now) is None, "another network waits"
+    slowdown.retract(crowd[0], "ann", now)
+    assert checked(slowdown, rig.peer(HERE), now) is ErrorCode.BUSY, "it came before those that wait"
+    assert checked(slowdown, crowd[free], now + 0.5) is None
+    for peer in crowd[1 : free + 1]:
+        slowdown.failed(peer, "ann", now + 0.5)
+    codes = [checked(slowdown, peer, now + 0.6) for peer in crowd[free + 1 :]]
+    assert set(codes) == {ErrorCode.LOGIN_SLOWED}
+
+
+def test_of_wrong_passwords_at_once_only_the_free_ones_are_compared() -> None:
+    rig = HubRig()
+    register(rig, rig.member("ann"))
+    free = rig.limits.failed_logins_free
+    crowd = [rig.peer(HERE) for _ in range(32)]
+    hashed = rig.keys.hasher.hashed
+    for _ in range(3):
+        for peer in crowd:
+            wrong = Hello(version=1, name="ann", secret=f"{peer.number:032x}", password=f"wrong {peer.number}")
+            rig.do(peer, wrong, settle=False)
+        rig.settle()
+    judged = [refused for peer in crowd for refused in peer.of(Refused) if refused.code is ErrorCode.LOGIN_FAILED]
+    assert len(judged) == free == rig.keys.hasher.hashed - hashed
+    owner = hello(rig, "ann", password=PASSWORD)
+    assert owner.of(Welcome), "from another network"
+    assert not any(pair.under_way for pair in rig.hub._login_throttle._pairs.values())
+
+
+def test_right_passwords_at_once_all_come_in_and_leave_nothing_behind() -> None:
+    rig = HubRig()
+    register(rig, rig.member("ann"))
+    devices = [rig.peer(HERE) for _ in range(8)]
+    for _ in range(4):
+        for peer in devices:
+            if not peer.of(Welcome):
+                right = Hello(version=1, name="ann", secret=f"{peer.number:032x}", password=PASSWORD)
+                rig.do(peer, right, settle=False)
+        rig.settle()
+        rig.now += 0.5
+    assert all(peer.of(Welcome) for peer in devices)
+    assert {refused.code for peer in devices for refused in peer.of(Refused)} == {ErrorCode.BUSY}
+    assert not rig.hub._login_throttle._pairs
 
 
 # --- Right passwords --------------------------------------------------------------------------------------------------

@@ -34,6 +34,7 @@ from securechat.model import (
 from securechat.testing.inline_log import InlineLog
 from tests.support.hub_rig import FakePeer, HubRig
 from tests.unit.hub.accounts.test_accounts import PASSWORD, hello
+from tests.unit.hub.admin.test_commands import act
 
 CONTROL = "\x01"
 
@@ -158,6 +159,22 @@ def test_a_last_message_is_shown_as_it_is_now_and_a_deleted_one_without_text(rig
     assert (item.last_seq, item.text, item.deleted) == (seq, "", True)
 
 
+def test_an_item_names_who_edited_or_deleted_the_message_of_another(rig: HubRig) -> None:
+    ann, bob = account(rig, "ann", "ops"), account(rig, "bob", "ops")
+    rig.do(bob, Say(1, "ops", "rude words"))
+    seq = rig.fed[0].seq
+    rig.do(bob, Edit(2, seq, "ruder words", room="ops"))
+    item = listed(rig, ann)["ops"]
+    assert (item.text, item.edited_by, item.deleted_by) == ("ruder words", None, None), "the sender's own"
+    rig.do(ann, Edit(1, seq, "kind words", room="ops"))
+    item = listed(rig, bob)["ops"]
+    assert (item.by, item.text) == (Person(who(bob), "bob"), "kind words")
+    assert (item.edited_by, item.deleted_by) == (Person(who(ann), "ann"), None)
+    rig.do(ann, Delete(2, seq, room="ops"))
+    item = listed(rig, bob)["ops"]
+    assert (item.deleted, item.edited_by, item.deleted_by) == (True, None, Person(who(ann), "ann"))
+
+
 def test_a_mute_is_told_to_the_muted_alone(rig: HubRig) -> None:
     ann, bob, carl = (account(rig, name, "ops") for name in ("ann", "bob", "carl"))
     rig.do(ann, Moderate(1, "ops", who(bob), "mute", seconds=60))
@@ -169,6 +186,30 @@ def test_a_mute_is_told_to_the_muted_alone(rig: HubRig) -> None:
     assert listed(rig, carl)["lobby"].muted_s == 0
     rig.pass_time(60)
     assert listed(rig, bob)["ops"].muted_s == 0
+
+
+@pytest.mark.parametrize(
+    ("in_room", "on_server", "left_s"),
+    [(None, 40, 40), (20, 40, 40), (90, 40, 90), (-1, 40, None), (20, -1, None), (None, -1, None), (-1, -1, None)],
+)
+def test_of_a_mute_on_the_server_and_one_in_the_room_the_longer_is_told(
+    rig: HubRig, in_room: int | None, on_server: int, left_s: int | None
+) -> None:
+    """-1 for one without end."""
+    ann, bob = account(rig, "ann", "ops"), account(rig, "bob", "ops")
+    rig.do(ann, Direct(1, who(bob), "psst"))
+    if in_room is not None:
+        rig.do(ann, Moderate(2, "ops", who(bob), "mute", seconds=in_room if in_room > 0 else None))
+    act(rig, "mute", "bob", reason="", duration_s=on_server if on_server > 0 else None)
+    items = listed(rig, bob)
+    on_server_s = on_server if on_server > 0 else None
+    for key, expected in (("ops", left_s), ("lobby", on_server_s), (who(ann), on_server_s)):
+        assert items[key].muted_s == (expected if expected is None else pytest.approx(expected, abs=1)), key
+    assert {item.muted_s for item in listed(rig, ann).values()} == {0.0}
+    rig.pass_time(100)
+    endless = [key for key, item in listed(rig, bob).items() if item.muted_s is None]
+    assert endless == (["lobby", "ops", who(ann)] if on_server == -1 else ["ops"] if in_room == -1 else [])
+    assert {item.muted_s for item in listed(rig, bob).values()} <= {None, 0.0}
 
 
 def test_nothing_is_told_that_history_does_not_tell(rig: HubRig) -> None:

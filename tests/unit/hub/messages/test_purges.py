@@ -4,8 +4,22 @@ from __future__ import annotations
 
 import pytest
 
+from securechat.hub.rooms import directory
 from securechat.limits import Limits
-from securechat.model import Direct, Event, History, HistoryPage, Join, Joined, Purged, Quit, Say, SetRoom, Welcome
+from securechat.model import (
+    Direct,
+    Event,
+    History,
+    HistoryPage,
+    Join,
+    Joined,
+    Leave,
+    Purged,
+    Quit,
+    Say,
+    SetRoom,
+    Welcome,
+)
 from securechat.records.accounts import KEPT_REMOVALS, Committed, EraseSender
 from securechat.testing.keys import plain_keys
 from tests.support.hub_rig import FakePeer, HubRig
@@ -68,6 +82,48 @@ def test_who_enters_a_room_later_is_told_what_is_gone_also_after_a_restart(rig: 
         assert bob.of(Joined)[0].purged == 0, "nothing of the lobby is gone"
         rig.do(bob, Quit())
         rig.open(plain_keys(rig.posted.append, rig.wall_ms))
+
+
+@pytest.mark.parametrize("prunes", [False, True], ids=["forgotten after a while", "pruned"])
+def test_a_room_that_is_made_anew_still_tells_what_is_gone(rig: HubRig, prunes: bool) -> None:
+    """Its record goes while nobody is there, and its name comes back: for a guest, for an account, after a restart."""
+    ann, old = with_old_messages(rig)
+    rig.hub.tidy()
+    rig.settle()
+    rig.do(ann, Leave(7, "ops", sure=True))
+    gone = rig.fed[-1].seq
+    assert gone > old[-1]
+    if prunes:
+        rig.hub.admin_commands.room_admin.prune("root", None, lambda _: None)
+    else:
+        rig.now += (rig.limits.empty_room_days + 1) * DAY_S  # the last message is old, too
+        rig.hub.tidy()
+    rig.settle()
+    for restart in (False, True):
+        if restart:
+            rig.open(plain_keys(rig.posted.append, rig.wall_ms))
+        assert rig.record("ops") is None
+        for _ in range(2):
+            guest = rig.member("guest")
+            rig.do(guest, Join(ref=1, rooms=["ops"]))
+            assert guest.last(Joined).purged == gone
+            rig.do(guest, Quit())
+    bob = account(rig, "bob", "ops")
+    assert rig.record("ops") is not None
+    assert bob.last(Joined).purged == gone
+    rig.do(bob, Leave(8, "ops", sure=True))
+    rig.open(plain_keys(rig.posted.append, rig.wall_ms))
+    assert account(rig, "carl", "ops").last(Joined).purged == gone
+
+
+def test_the_rooms_without_a_record_that_are_remembered_are_bounded(
+    rig: HubRig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(directory, "KEPT_PURGED_NAMES", 3)
+    rooms = rig.hub.context.rooms
+    for number in range(1, 6):
+        rooms.note_purged(rooms.named_or_new(f"room{number}"), number)
+    assert [rooms.named_or_new(f"room{number}").purged_seq for number in range(1, 6)] == [0, 0, 3, 4, 5]
 
 
 def test_a_removed_account_is_told_to_everybody_and_a_kept_one_to_nobody(rig: HubRig) -> None:

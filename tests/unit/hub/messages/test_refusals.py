@@ -66,6 +66,7 @@ def owned_room(rig: HubRig, **settings: Any) -> FakePeer:
         (Direct(1, 77, "x"), "person_absent", {}),
         (Edit(1, seq=1, text="x"), "change_without_conversation", {}),
         (React(1, seq=1, room="lobby", sign=" "), "reaction_invisible", {}),
+        (React(1, seq=1, room="lobby", sign="\u2800\ufe0f"), "reaction_invisible", {}),
         (History(7, around=3), "jump_without_conversation", {}),
         (History(7, room="elsewhere"), "not_in_room", {"room": "elsewhere"}),
         (Who(7, "elsewhere"), "not_in_room", {"room": "elsewhere"}),
