@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, TypeAlias
+from typing import Annotated, Final, Literal, TypeAlias
 
 from msgspec import Meta, Struct, field
 
@@ -11,6 +11,10 @@ from securechat.model.base import Id, Person, Raw, Record, Seconds
 RoleName: TypeAlias = Literal["owner", "moderator", "member"]
 Act: TypeAlias = Literal["kick", "ban", "unban", "mute", "unmute"]
 Reason: TypeAlias = Annotated[str, Meta(max_length=300)]
+
+
+NOT_MUTED: Final = 0.0
+"""The default of ``muted_s``: msgspec leaves a fraction out only if it is the very object of the default."""
 
 
 class SetRoom(Record, frozen=True, tag="room"):
@@ -157,7 +161,7 @@ class RoleChanged(Record, frozen=True, tag="role"):
     person: Person
     role: str
     by: Person | None = None
-    muted_s: Seconds | None = 0.0
+    muted_s: Seconds | None = NOT_MUTED
     reason: str = ""
 
 
@@ -248,7 +252,7 @@ class ConversationItem(
     unread: int = 0
     mentions: int = 0
     first_seq: Id = 0
-    muted_s: Seconds | None = 0.0
+    muted_s: Seconds | None = NOT_MUTED
     slow_s: int = 0
     edited_by: Person | None = None
     deleted_by: Person | None = None

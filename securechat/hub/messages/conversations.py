@@ -20,6 +20,7 @@ from securechat.hub.rooms.room import HubRoom
 from securechat.hub.workflow import Turn, Workflow
 from securechat.limits import EXCERPT_CHARS
 from securechat.model import AskConversations, ConversationItem, ConversationList, Message, Person
+from securechat.model.rooms import NOT_MUTED
 from securechat.records.log import NotAppended
 from securechat.records.queries import ConversationQuery, ConversationRow, ConversationRows
 
@@ -89,6 +90,7 @@ class ConversationQueries:
         record = room.record if room is not None else None
         is_deleted = last is not None and last.deleted is not None
         text = last.text if last is not None and not is_deleted else ""
+        muted_s = muted_anywhere_s(self._context.accounts, room, member.sender_id)
         return ConversationItem(
             room=counts.room,
             peer=self._person(counts.peer, last) if counts.peer is not None else None,
@@ -105,7 +107,7 @@ class ConversationQueries:
             unread=counts.unread,
             mentions=counts.mentions,
             first_seq=counts.first_seq,
-            muted_s=muted_anywhere_s(self._context.accounts, room, member.sender_id),
+            muted_s=muted_s if muted_s != 0 else NOT_MUTED,
             slow_s=record.slow_s if record is not None else 0,
         )
 

@@ -7,7 +7,17 @@ from collections.abc import Callable
 import pytest
 
 from securechat.errors import ErrorCode
-from securechat.model import AddCertificate, Grant, Hello, Join, Quit, RoleChanged, Welcome
+from securechat.model import (
+    AddCertificate,
+    AskConversations,
+    ConversationList,
+    Grant,
+    Hello,
+    Join,
+    Quit,
+    RoleChanged,
+    Welcome,
+)
 from securechat.wire.native import NATIVE
 from tests.support.hub_rig import FakePeer, HubRig
 from tests.unit.hub.accounts.test_accounts import KEY, PASSWORD, refusal, register
@@ -110,7 +120,7 @@ def test_an_invite_hello_whose_welcome_was_lost_may_come_again(rig: HubRig) -> N
 def test_the_end_of_a_mute_is_said_without_its_default(rig: HubRig) -> None:
     """msgspec leaves a float out only if it is the very object of the default.
 
-    Looked through: every field of an event whose default is a fraction; there is only this one.
+    Looked through: every field of an event whose default is a fraction; there are only these two.
     """
     ann, bob = rig.member("ann"), rig.member("bob")
     for peer in (ann, bob):
@@ -118,3 +128,5 @@ def test_the_end_of_a_mute_is_said_without_its_default(rig: HubRig) -> None:
         rig.do(peer, Join(5, ["ops"]))
     rig.do(ann, Grant(6, "ops", bob.of(Welcome)[0].sender_id, "moderator"))
     assert b"muted_s" not in NATIVE.encode(ann.last(RoleChanged))
+    rig.do(ann, AskConversations(7))
+    assert b"muted_s" not in NATIVE.encode(ann.last(ConversationList))
