@@ -21,7 +21,7 @@ from msgspec import Struct
 from securechat.admin.tables import shown_moment
 from securechat.errors import LogError, LogSchemaTooNew, TlsFailure
 from securechat.hub.wall_clock import Doubt
-from securechat.programs import Program, command
+from securechat.programs import Program, command, on_data, restoring
 from securechat.server.admin_protocol import SOCKET
 from securechat.server.clock_file import doubt_sentence
 from securechat.storage.directory import LOCK, is_served
@@ -289,7 +289,7 @@ _READABLE = {
 
 
 def _from_backup(data: Path) -> str:
-    restore = command(Program.ADMIN, f"restore FILE --data {shlex.quote(str(data))} --certs NEW-CERTS")
+    restore = restoring(data)
     return _(
         "stop the server, move the data directory away, and restore the last good backup: {command}", command=restore
     )
@@ -298,7 +298,7 @@ def _from_backup(data: Path) -> str:
 def _future(data: Path, last_at_ms: int, now: dt.datetime) -> Iterator[HealthFinding]:
     ahead_s = last_at_ms / 1000 - now.timestamp()
     if ahead_s > _PATIENCE_WITH_CLOCKS_S:
-        mending = command(Program.ADMIN, f"check --mend-times --data {shlex.quote(str(data))}")
+        mending = on_data(Program.ADMIN, data, "check --mend-times")
         yield HealthFinding(
             "clock",
             _(

@@ -9,7 +9,6 @@ from __future__ import annotations
 import datetime as dt
 import errno
 import os
-import shlex
 import shutil
 import socket
 import sys
@@ -21,7 +20,7 @@ from securechat.files import NotRegular, expect_own_file
 from securechat.net.descriptors import descriptor_limit
 from securechat.net.listener import bind, named_twice
 from securechat.net.unix_socket import why_unusable
-from securechat.programs import Program, command
+from securechat.programs import Program, command, on_data
 from securechat.server.admin_protocol import SOCKET
 from securechat.server.config.loading import ParsedSettings, SettingError, SettingValue
 from securechat.storage.directory import LOCK, READ_ONLY, SQLITE_SUFFIXES, is_served, too_long, why_denied
@@ -82,7 +81,7 @@ def untried(reading: ParsedSettings) -> Iterator[Sentence]:
         yield Sentence("{server}. Its port, its socket and its files were not tried", server=holder)
         return
     if database.exists():
-        check = command(Program.ADMIN, f"check --data {shlex.quote(str(data))}")
+        check = on_data(Program.ADMIN, data, "check")
         yield Sentence(
             "the database {database} was not opened: `{check}` tells whether it is whole, and locked by no program",
             database=database,
