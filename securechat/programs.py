@@ -24,6 +24,10 @@ DEFAULT_DATA = Path("securechat-data")
 """The data directory where none is named, in the working directory."""
 
 
+DEFAULT_CERTS = Path("certs")
+"""The folder in which certificates are made where none is named, in the working directory."""
+
+
 class Program(Enum):
     """What people run: the command on a PATH, and the subcommand of tools/dev.py."""
 
@@ -60,6 +64,17 @@ def on_data(program: Program, data: Path, subcommand: str = "", more: str = "") 
 def restoring(data: Path) -> str:
     """Return the command that restores a backup into a data directory, with placeholders."""
     return on_data(Program.ADMIN, data, "restore FILE", "--certs NEW-CERTS")
+
+
+def certifying(certificate: Path, more: str = "") -> str:
+    """Return the command that makes a certificate in the folder of the one that is meant.
+
+    Args:
+        certificate: the file, as the reader named it.
+        more: further options, quoted for a shell.
+    """
+    folder = "" if certificate.parent == DEFAULT_CERTS else f"--dir {shlex.quote(str(certificate.parent))}"
+    return command(Program.CERTIFICATES, " ".join(filter(None, (folder, more))))
 
 
 def shown_path(path: Path, default: Path | None = None) -> str:

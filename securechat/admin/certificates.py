@@ -11,7 +11,7 @@ import datetime as dt
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from securechat.programs import Program, command
+from securechat.programs import DEFAULT_CERTS, Program, command
 from securechat.text.sanitize import width
 from securechat.tls.certificate_directory import (
     CA_FILE,
@@ -46,7 +46,7 @@ def certs(context: CommandContext) -> AdminExit:
     if options.dir is None:
         # A certificate of another CA has no place for ours beside it.
         cert = context.config.cert
-        options.dir = cert.parent if cert.name == SERVER_FILE else Path("certs")
+        options.dir = cert.parent if cert.name == SERVER_FILE else DEFAULT_CERTS
     try:
         record, lines = make(options, None if options.client is not None else _running(context))
     except Refusal as refusal:

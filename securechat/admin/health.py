@@ -21,7 +21,7 @@ from msgspec import Struct
 from securechat.admin.tables import shown_moment
 from securechat.errors import LogError, LogSchemaTooNew, TlsFailure
 from securechat.hub.wall_clock import Doubt
-from securechat.programs import Program, command, on_data, restoring
+from securechat.programs import Program, certifying, on_data, restoring
 from securechat.server.admin_protocol import SOCKET
 from securechat.server.clock_file import doubt_sentence
 from securechat.storage.directory import LOCK, is_served
@@ -176,7 +176,7 @@ def _certificate(subject: HealthSubject) -> Iterator[HealthFinding]:
         yield HealthFinding(
             "certificate",
             translated(failure.detail),
-            _("name the right file with --cert, or make one: {command}", command=command(Program.CERTIFICATES)),
+            _("name the right file with --cert, or make one: {command}", command=certifying(subject.certificate)),
         )
         return
     # The key of another program may be readable by a group (ssl-cert), and may be a link, as certbot makes one.
@@ -238,7 +238,7 @@ def _verifiable(bundle: Bundle, now: dt.datetime) -> Iterator[HealthFinding]:
     elif _days_left(authority, now) < _WARN_DAYS:
         text = _("The CA expires on {end:date}; every client needs a new one", end=authority.not_valid_after_utc)
         if made_here(bundle.leaf):
-            anew = command(Program.CERTIFICATES, "--new-ca")
+            anew = certifying(bundle.path, "--new-ca")
             fix = _("{command}, and give its fingerprint to all users", command=anew)
         else:
             fix = _("have a new CA made, and give its fingerprint to all users")

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Sequence
+from pathlib import Path
 
-from securechat.programs import Program, command
+from securechat.programs import Program, certifying, command
 from securechat.text.sanitize import width
 from securechat.tls.hostnames import Names
 from securechat.translation import _
@@ -54,7 +55,7 @@ def _labelled(facts: Sequence[tuple[str, str]]) -> list[str]:
     return [f" {label}{' ' * (column - width(label))}  {value}" for label, value in facts]
 
 
-def unnamed(addresses: Sequence[Address], names: Names, *, made_here: bool) -> str | None:
+def unnamed(addresses: Sequence[Address], names: Names, *, made_here: Path | None) -> str | None:
     """Return the warning about addresses that others cannot use, because the certificate names none; None otherwise.
 
     It goes to the log, so it is English.
@@ -62,13 +63,13 @@ def unnamed(addresses: Sequence[Address], names: Names, *, made_here: bool) -> s
     Args:
         addresses: host and port of every listener.
         names: of the certificate.
-        made_here: whether the program's own CA issued it.
+        made_here: the certificate's file, where the program's own CA issued it.
     """
     others = [host for host, _port in addresses if not _is_loopback(host)]
     if not others or _for_others(addresses, names):
         return None
     host = others[0].partition("%")[0]
-    add = f"run `{command(Program.CERTIFICATES, f'--name {host}')}`" if made_here else f"have its CA add {host}"
+    add = f"run `{certifying(made_here, f'--name {host}')}`" if made_here else f"have its CA add {host}"
     return (
         f"clients refuse this server at {host}, because the certificate does not name it. It names {names}: use --host"
         f" with one of these, or {add} and send this process SIGHUP"

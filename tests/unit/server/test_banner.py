@@ -50,15 +50,15 @@ def test_a_certificate_that_names_nothing_of_here() -> None:
 
 def test_the_start_says_which_host_would_do() -> None:
     for names in (["192.0.2.2"], ["chat.example.org"]):
-        assert unnamed(LAN, parse_names(names), made_here=True) is None
-    assert unnamed(LOCAL, parse_names(["10.0.0.1"]), made_here=True) is None
-    told = unnamed(LAN, parse_names(["localhost", "10.0.0.1"]), made_here=True)
+        assert unnamed(LAN, parse_names(names), made_here=Path("certs/server.pem")) is None
+    assert unnamed(LOCAL, parse_names(["10.0.0.1"]), made_here=Path("certs/server.pem")) is None
+    told = unnamed(LAN, parse_names(["localhost", "10.0.0.1"]), made_here=Path("certs/server.pem"))
     assert told == (
         "clients refuse this server at 192.0.2.2, because the certificate does not name it. It names localhost,"
         " 10.0.0.1: use --host with one of these, or run `securechat-admin certs --name 192.0.2.2` and send this"
         " process SIGHUP"
     )
-    foreign = unnamed(LAN, parse_names(["localhost"]), made_here=False)
+    foreign = unnamed(LAN, parse_names(["localhost"]), made_here=None)
     assert foreign is not None and "securechat-admin certs" not in foreign
 
 
