@@ -21,7 +21,7 @@ from msgspec import Struct
 from securechat.admin.tables import shown_moment
 from securechat.errors import LogError, LogSchemaTooNew, TlsFailure
 from securechat.hub.wall_clock import Doubt
-from securechat.programs import Program, certifying, on_data, restoring
+from securechat.programs import Program, certifying, on_data, restoring, shown_path
 from securechat.server.admin_protocol import SOCKET
 from securechat.server.clock_file import doubt_sentence
 from securechat.storage.directory import LOCK, is_served
@@ -152,7 +152,7 @@ def _too_open(path: Path, mode: int, sentence: LazyText, *, also: str = "") -> I
         return
     if found & ~mode & 0o777 and _IS_UNIX:
         text = sentence(path=path, mode=f"{found:04o}")
-        yield HealthFinding("permissions", text, f"chmod {mode:o} {shlex.quote(str(path))}{also}")
+        yield HealthFinding("permissions", text, f"chmod {mode:o} {shown_path(path)}{also}")
 
 
 def _socket(data: Path) -> Iterator[HealthFinding]:
@@ -164,7 +164,7 @@ def _socket(data: Path) -> Iterator[HealthFinding]:
         yield HealthFinding("socket", text, _("restart the server; its log says why the socket could not be made"))
     if not running and path.exists():
         text = _("The socket {path} was left behind by a killed server", path=path)
-        remove = f"rm {shlex.quote(str(path))}"
+        remove = f"rm {shown_path(path)}"
         fix = _("{command}  (or start the server, which replaces it)", command=remove)
         yield HealthFinding("socket", text, fix)
 
