@@ -31,7 +31,11 @@ def commands(addresses: list[Address], names: Names, fingerprint: str | None = "
         (LAN, ["localhost", "192.0.2.9"], ["localhost:1"]),
         (LAN, ["127.0.0.1", "192.0.2.2"], ["127.0.0.1:1", "192.0.2.2:1"]),
         (LAN, ["chat.example.org"], ["chat.example.org:1"]),
-        (LOCAL, ["chat.example.org"], ["chat.example.org:1"]),
+        (LOCAL, ["chat.example.org"], []),
+        (LOCAL, ["localhost", "vm.local", "192.0.2.2"], ["localhost:1"]),
+        ([("127.0.0.5", 1)], ["localhost", "127.0.0.1", "127.0.0.5"], ["127.0.0.5:1"]),
+        ([("127.0.0.5", 1)], ["localhost", "vm.local"], []),
+        ([("127.0.0.5", 1), ("127.0.0.1", 2)], ["localhost"], ["localhost:2"]),
         (LOCAL, ["::1"], ["'[::1]:1'"]),
         ([("fe80::1%eth0", 1)], ["fe80::1"], ["'[fe80::1%eth0]:1'"]),
     ],
@@ -46,6 +50,8 @@ def test_a_certificate_that_names_nothing_of_here() -> None:
     assert commands(LAN, parse_names(["10.0.0.1"])) == []
     assert " To chat, use a name of the certificate: 10.0.0.1" in banner("1.0", LAN, None, parse_names(["10.0.0.1"]))
     assert commands(LAN, Names(("*.example.org",))) == []
+    missing = " Clients refuse these addresses: the certificate names only localhost"
+    assert missing in banner("1.0", [("127.0.0.5", 1)], None, parse_names(["localhost"]))
 
 
 def test_the_start_says_which_host_would_do() -> None:
