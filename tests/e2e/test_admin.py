@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import re
 import secrets
 import shutil
 import socket
@@ -154,6 +155,12 @@ def steady_rows(server: ServerProcess, *words: str) -> list[dict[str, object]]:
 
 
 # --- Invites --------------------------------------------------------------------------------------------------------
+
+
+def test_the_command_that_revokes_works_in_every_folder(server: ServerProcess) -> None:
+    words = [*ADMIN, "--data", server.data.name, "invite", "--host", "127.0.0.1"]
+    done = subprocess.run(words, cwd=server.data.parent, capture_output=True, text=True, check=True, timeout=PATIENCE_S)
+    assert re.search(rf"revoke \d+ --data {re.escape(str(server.data))}\n", done.stdout)
 
 
 def test_an_invite_lets_its_account_into_a_private_room(server: ServerProcess, connect: Connect) -> None:
