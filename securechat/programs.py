@@ -20,6 +20,14 @@ FROM_CHECKOUT = "dev"
 """The variable's value in everything that tools/dev.py starts."""
 
 
+DEFAULT_DATA = Path("securechat-data")
+"""The data directory where none is named, in the working directory."""
+
+
+DEFAULT_CERTS = Path("certs")
+"""The folder in which certificates are made where none is named, in the working directory."""
+
+
 class Program(Enum):
     """What people run: the command on a PATH, and the subcommand of tools/dev.py."""
 
@@ -39,6 +47,43 @@ def command(program: Program, arguments: str = "") -> str:
     installed, subcommand = program.value
     shown = f"python3 {_script('dev.py')} {subcommand}" if os.environ.get(VARIABLE) == FROM_CHECKOUT else installed
     return f"{shown} {arguments}" if arguments else shown
+
+
+def on_data(program: Program, data: Path, subcommand: str = "", more: str = "") -> str:
+    """Return a command about a data directory, which reaches it from every folder.
+
+    Args:
+        program: what to run.
+        data: the directory; absolute in the command, unless it is the default one of the present folder.
+        subcommand: of securechat-admin, with its arguments.
+        more: options behind the directory, quoted for a shell.
+    """
+    return command(program, " ".join(filter(None, (subcommand, "--data", shown_path(data, DEFAULT_DATA), more))))
+
+
+def restoring(data: Path) -> str:
+    """Return the command that restores a backup into a data directory, with placeholders."""
+    return on_data(Program.ADMIN, data, "restore FILE", "--certs NEW-CERTS")
+
+
+def certifying(certificate: Path, more: str = "") -> str:
+    """Return the command that makes a certificate in the folder of the one that is meant.
+
+    Args:
+        certificate: the file, as the reader named it.
+        more: further options, quoted for a shell.
+    """
+    folder = "" if certificate.parent == DEFAULT_CERTS else f"--dir {shlex.quote(str(certificate.parent))}"
+    return command(Program.CERTIFICATES, " ".join(filter(None, (folder, more))))
+
+
+def shown_path(path: Path, default: Path | None = None) -> str:
+    """Return a path as a shell takes it in every folder: absolute, but for the default one of the present folder."""
+    try:
+        whole, usual = path.absolute(), default.absolute() if default is not None else None
+    except OSError:  # the working directory was deleted
+        return shlex.quote(str(path))
+    return shlex.quote(str(default if whole == usual else whole))
 
 
 def version(program: Program) -> str:

@@ -70,8 +70,8 @@ def certificates(argv: list[str] | None) -> int:
     """Make what the command line asks for."""
     options = build_parser().parse_args(argv)
     with contextlib.suppress(OSError):  # the working directory was deleted: paths stay whole
-        if options.dir.is_relative_to(Path.cwd()):
-            options.dir = options.dir.relative_to(Path.cwd())  # what is printed is short enough to be typed
+        if options.dir is CERTS and CERTS.is_relative_to(Path.cwd()):  # one that was typed is printed as it was
+            options.dir = CERTS.relative_to(Path.cwd())  # what is printed is short enough to be typed
     try:
         _record, lines = make(options)
     except Refusal as refusal:

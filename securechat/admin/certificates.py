@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import argparse
 import datetime as dt
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from securechat.programs import Program, command
+from securechat.programs import DEFAULT_CERTS, Program, command
 from securechat.text.sanitize import width
 from securechat.tls.certificate_directory import (
     CA_FILE,
@@ -46,7 +47,7 @@ def certs(context: CommandContext) -> AdminExit:
     if options.dir is None:
         # A certificate of another CA has no place for ours beside it.
         cert = context.config.cert
-        options.dir = cert.parent if cert.name == SERVER_FILE else Path("certs")
+        options.dir = cert.parent if cert.name == SERVER_FILE else DEFAULT_CERTS
     try:
         record, lines = make(options, None if options.client is not None else _running(context))
     except Refusal as refusal:
@@ -102,8 +103,6 @@ def make(options: argparse.Namespace, running: RunningServer | None = None) -> t
         TlsFailure: BAD_FILE; see ``certificate_directory``.
         Refusal: a user's name breaks a rule.
     """
-    if options.dir.is_relative_to(Path.cwd()):
-        options.dir = options.dir.relative_to(Path.cwd())  # what is printed is short enough to be typed
     if options.client is not None:
         return _make_client(options)
     if options.days is not None:
@@ -148,7 +147,7 @@ def _server_lines(done: Ensured, directory: Path, *, new_ca: bool, running: Runn
         ]
     else:
         lines += [_("The certificate {path} is still valid. Nothing was written", path=done.bundle.path)]
-    chat = command(Program.CLIENT, f"--ca {directory / CA_FILE}")
+    chat = command(Program.CLIENT, f"--ca {shlex.quote(str(directory / CA_FILE))}")
     return [
         *lines,
         "",
@@ -174,7 +173,7 @@ def _facts(*facts: tuple[str, str]) -> list[str]:
 
 def _next_step(done: Ensured, running: RunningServer | None) -> str:
     """Return what makes the certificate count."""
-    serve = command(Program.SERVER, f"--cert {done.bundle.path}")
+    serve = command(Program.SERVER, f"--cert {shlex.quote(str(done.bundle.path))}")
     if running is None:
         return _("Next: {command}", command=serve)
     if not _is_same_file(running.certificate, done.bundle.path):
@@ -216,7 +215,7 @@ def _make_client(options: argparse.Namespace) -> tuple[dict[str, Any], list[str]
     lifetime = CLIENT_LIFETIME if options.days is None else dt.timedelta(days=options.days)
     bundle = issue_client(options.dir, issuer, name, lifetime=lifetime, force=options.force)
     shown = f'"{name}"' if " " in name else name
-    chat = command(Program.CLIENT, f"--cert {bundle.path} --name {shown}")
+    chat = command(Program.CLIENT, f"--cert {shlex.quote(str(bundle.path))} --name {shown}")
     record = _record(bundle.path, bundle.not_after, fingerprint(issuer.certificate))
     return record | {"client": name, "key": fingerprint_of_file(bundle.path)}, [
         _("Wrote {path}: certificate and private key, for {name} only", path=bundle.path, name=shown),

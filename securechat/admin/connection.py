@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import shlex
 import socket
 import sys
 from collections.abc import Callable, Iterator, Mapping
@@ -20,7 +19,7 @@ from securechat import translation
 from securechat.admin.exit_codes import AdminExit, AdminFailure
 from securechat.errors import Refusal
 from securechat.net.unix_socket import UnixSocketUnavailable, connect_unix
-from securechat.programs import Program, command
+from securechat.programs import Program, on_data
 from securechat.server.admin_protocol import SOCKET, AdminCommand
 from securechat.storage.directory import is_served
 from securechat.text.refusals import REASONS
@@ -137,7 +136,7 @@ def _not_running(data: Path) -> AdminFailure:
                 socket=SOCKET,
             ),
         )
-    start = command(Program.SERVER, f"--data {shlex.quote(str(data))}")
+    start = on_data(Program.SERVER, data)
     return AdminFailure(
         AdminExit.NOT_RUNNING,
         _(

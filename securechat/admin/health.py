@@ -21,7 +21,7 @@ from msgspec import Struct
 from securechat.admin.tables import shown_moment
 from securechat.errors import LogError, LogSchemaTooNew, TlsFailure
 from securechat.hub.wall_clock import Doubt
-from securechat.programs import Program, command
+from securechat.programs import Program, certifying, on_data, restoring, shown_path
 from securechat.server.admin_protocol import SOCKET
 from securechat.server.clock_file import doubt_sentence
 from securechat.storage.directory import LOCK, is_served
@@ -152,7 +152,7 @@ def _too_open(path: Path, mode: int, sentence: LazyText, *, also: str = "") -> I
         return
     if found & ~mode & 0o777 and _IS_UNIX:
         text = sentence(path=path, mode=f"{found:04o}")
-        yield HealthFinding("permissions", text, f"chmod {mode:o} {shlex.quote(str(path))}{also}")
+        yield HealthFinding("permissions", text, f"chmod {mode:o} {shown_path(path)}{also}")
 
 
 def _socket(data: Path) -> Iterator[HealthFinding]:
@@ -164,7 +164,7 @@ def _socket(data: Path) -> Iterator[HealthFinding]:
         yield HealthFinding("socket", text, _("restart the server; its log says why the socket could not be made"))
     if not running and path.exists():
         text = _("The socket {path} was left behind by a killed server", path=path)
-        remove = f"rm {shlex.quote(str(path))}"
+        remove = f"rm {shown_path(path)}"
         fix = _("{command}  (or start the server, which replaces it)", command=remove)
         yield HealthFinding("socket", text, fix)
 
@@ -176,7 +176,7 @@ def _certificate(subject: HealthSubject) -> Iterator[HealthFinding]:
         yield HealthFinding(
             "certificate",
             translated(failure.detail),
-            _("name the right file with --cert, or make one: {command}", command=command(Program.CERTIFICATES)),
+            _("name the right file with --cert, or make one: {command}", command=certifying(subject.certificate)),
         )
         return
     # The key of another program may be readable by a group (ssl-cert), and may be a link, as certbot makes one.
@@ -238,7 +238,7 @@ def _verifiable(bundle: Bundle, now: dt.datetime) -> Iterator[HealthFinding]:
     elif _days_left(authority, now) < _WARN_DAYS:
         text = _("The CA expires on {end:date}; every client needs a new one", end=authority.not_valid_after_utc)
         if made_here(bundle.leaf):
-            anew = command(Program.CERTIFICATES, "--new-ca")
+            anew = certifying(bundle.path, "--new-ca")
             fix = _("{command}, and give its fingerprint to all users", command=anew)
         else:
             fix = _("have a new CA made, and give its fingerprint to all users")
@@ -289,7 +289,7 @@ _READABLE = {
 
 
 def _from_backup(data: Path) -> str:
-    restore = command(Program.ADMIN, f"restore FILE --data {shlex.quote(str(data))} --certs NEW-CERTS")
+    restore = restoring(data)
     return _(
         "stop the server, move the data directory away, and restore the last good backup: {command}", command=restore
     )
@@ -298,7 +298,7 @@ def _from_backup(data: Path) -> str:
 def _future(data: Path, last_at_ms: int, now: dt.datetime) -> Iterator[HealthFinding]:
     ahead_s = last_at_ms / 1000 - now.timestamp()
     if ahead_s > _PATIENCE_WITH_CLOCKS_S:
-        mending = command(Program.ADMIN, f"check --mend-times --data {shlex.quote(str(data))}")
+        mending = on_data(Program.ADMIN, data, "check --mend-times")
         yield HealthFinding(
             "clock",
             _(

@@ -6,11 +6,12 @@ import io
 import ipaddress
 import os
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from securechat.admin.exit_codes import AdminExit, AdminFailure
 from securechat.invite_link import InviteLink, format_link
-from securechat.programs import Program, command
+from securechat.programs import certifying
 from securechat.server.banner import endpoint
 from securechat.tls.hostnames import IPAddress, Names
 from securechat.tls.local_addresses import is_public
@@ -82,7 +83,7 @@ def unnamed(host: str, status: dict[str, Any]) -> str | None:
     ips = tuple(address for name in named if (address := _ip(name)) is not None)
     if Names(tuple(name for name in named if _ip(name) is None), ips).cover(host):
         return None
-    named_too = command(Program.CERTIFICATES, f"--name {host}")
+    named_too = certifying(Path(status["certificate"]), f"--name {host}")
     return _(
         "The server's certificate does not name {host}, so clients will refuse it. Run `{command}` and send the server "
         "SIGHUP",

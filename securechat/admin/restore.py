@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import datetime as dt
-import shlex
 from collections.abc import Callable
 from pathlib import Path
 
@@ -19,7 +18,7 @@ from securechat.admin.exit_codes import AdminExit, AdminFailure
 from securechat.admin.health import FIRST_YEAR, LAST_YEAR
 from securechat.admin.tables import shown_moment
 from securechat.errors import LogError, LogLocked, LogSchemaTooNew
-from securechat.programs import Program, command
+from securechat.programs import Program, command, on_data, shown_path
 from securechat.server.admin_protocol import SOCKET
 from securechat.server.clock_file import NAME as CLOCK
 from securechat.storage.directory import LOCK, DirectoryLock, is_served
@@ -170,7 +169,7 @@ def recover(data: Path, copy_name: str, confirm: Callable[[str], None]) -> Recov
 
 
 def _running(data: Path, error: LogLocked) -> AdminFailure:
-    stop = command(Program.ADMIN, f"shutdown --data {shlex.quote(str(data))}")
+    stop = on_data(Program.ADMIN, data, "shutdown")
     if error.process is None:
         sentence = _("The server is running. Stop it first: `{command}`", command=stop)
     else:
@@ -263,7 +262,7 @@ def next_steps(data: Path, certs: Path, *, has_certificate: bool) -> list[str]:
     if not has_certificate:
         return [
             _("The backup contains no certificate. Make one, and give every client its new fingerprint:"),
-            f"    {command(Program.CERTIFICATES, f'--dir {shlex.quote(str(certs))}')}",
+            f"    {command(Program.CERTIFICATES, f'--dir {shown_path(certs)}')}",
         ]
-    arguments = f"--cert {shlex.quote(str(certs / SERVER_FILE))} --data {shlex.quote(str(data))}"
-    return [_("Start it:"), f"    {command(Program.SERVER, arguments)}"]
+    start = on_data(Program.SERVER, data, f"--cert {shown_path(certs / SERVER_FILE)}")
+    return [_("Start it:"), f"    {start}"]

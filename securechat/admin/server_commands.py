@@ -5,7 +5,6 @@ from __future__ import annotations
 import shutil
 import time
 from collections.abc import Callable, Sequence
-from shlex import quote
 from typing import Any
 
 from securechat.admin import tables as show
@@ -13,7 +12,7 @@ from securechat.admin.connection import AdminConnection, refusal_sentence
 from securechat.admin.context import CommandContext
 from securechat.admin.exit_codes import AdminExit, AdminFailure
 from securechat.admin.invite_output import QR_SIGNS, cut_off, link_address, make_link, qr_lines, unnamed
-from securechat.programs import Program, command
+from securechat.programs import Program, command, on_data
 from securechat.records.accounts import Role
 from securechat.server.admin_protocol import (
     AddBan,
@@ -159,7 +158,7 @@ def invite(context: CommandContext) -> AdminExit:
         too_small = cut_off(link, shutil.get_terminal_size())
     output.record(made, [link])
     join = command(Program.CLIENT, "--invite")
-    revoking = f"{command(Program.ADMIN, 'revoke')} {made['invite']}{_same_server(context)}"
+    revoking = on_data(Program.ADMIN, context.data, f"revoke {made['invite']}")
     output.record(made, [
         _use_of(made),
         _("Send it privately: it works for all who have it, and it is shown only once."),
@@ -187,12 +186,6 @@ def _use_of(made: ReplyRow) -> str:
         uses,
         until=until,
     )
-
-
-def _same_server(context: CommandContext) -> str:
-    """Return the options with which another command reaches the same server."""
-    given = {"--data": context.options.data, "--config": context.options.config}
-    return "".join(f" {flag} {quote(value)}" for flag, value in given.items() if value is not None)
 
 
 def revoke(context: CommandContext) -> AdminExit:

@@ -41,7 +41,7 @@ from securechat.net.systemd import ServiceManager
 from securechat.net.timers import Timer
 from securechat.net.transport import Transport
 from securechat.net.unix_socket import UnixSocketUnavailable
-from securechat.programs import Program, command
+from securechat.programs import certifying
 from securechat.server.admin_protocol import SOCKET
 from securechat.server.admin_socket import AdminServer, ProcessInfo, facts_of
 from securechat.server.banner import banner, endpoint, unnamed
@@ -307,7 +307,8 @@ class Server:
                 is_public=certificate.is_public,
             )
         )
-        for warning in (*certificate.doubts, unnamed(addresses, certificate.names, made_here=certificate.made_here)):
+        made_here = self._config.cert if certificate.made_here else None
+        for warning in (*certificate.doubts, unnamed(addresses, certificate.names, made_here=made_here)):
             if warning is not None:
                 self._warn(warning)
         if not self._config.rates:
@@ -509,7 +510,7 @@ def _load_certificate(config: ServerConfig) -> ServerCertificate:
         return ServerCertificate(config.cert, config.key, tls12=config.tls12, alpn=CODECS.alpn_offers)
     except TlsFailure as failure:
         sentence: str = failure.detail
-        makes_one = command(Program.CERTIFICATES)
+        makes_one = certifying(config.cert)
         if ";" not in sentence and makes_one not in sentence:
             sentence = Sentence(
                 "{problem}; the server needs the server.pem that `{certs}` writes", problem=sentence, certs=makes_one

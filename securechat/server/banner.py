@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Sequence
+from pathlib import Path
 
-from securechat.programs import Program, command
+from securechat.programs import Program, certifying, command
 from securechat.text.sanitize import width
 from securechat.tls.hostnames import Names
 from securechat.translation import _
@@ -18,6 +19,9 @@ _MOST = 4
 """Commands shown for other machines; more addresses are those of containers."""
 
 Address = tuple[str, int]
+
+_LOCALHOST = frozenset({"127.0.0.1", "::1"})
+"""What localhost means; a server on another loopback address is not reached by this name (RFC 6761 section 6.3)."""
 
 
 def banner(
@@ -43,7 +47,9 @@ def banner(
     if others := _for_others(addresses, names):
         lines += ["", " " + _("To chat from another machine on this network:"), ""]
         lines += [f"   {chat} {_quoted(endpoint(*pair))}" for pair in others[:_MOST]]
-    if not local and not others:
+    if not local and not others and all(_is_loopback(host) for host, _port in addresses):
+        lines += ["", " " + _("Clients refuse these addresses: the certificate names only {names}", names=names)]
+    elif not local and not others:
         lines += ["", " " + _("To chat, use a name of the certificate: {names}", names=names)]
     return [*lines, _RULE]
 
@@ -54,7 +60,7 @@ def _labelled(facts: Sequence[tuple[str, str]]) -> list[str]:
     return [f" {label}{' ' * (column - width(label))}  {value}" for label, value in facts]
 
 
-def unnamed(addresses: Sequence[Address], names: Names, *, made_here: bool) -> str | None:
+def unnamed(addresses: Sequence[Address], names: Names, *, made_here: Path | None) -> str | None:
     """Return the warning about addresses that others cannot use, because the certificate names none; None otherwise.
 
     It goes to the log, so it is English.
@@ -62,13 +68,13 @@ def unnamed(addresses: Sequence[Address], names: Names, *, made_here: bool) -> s
     Args:
         addresses: host and port of every listener.
         names: of the certificate.
-        made_here: whether the program's own CA issued it.
+        made_here: the certificate's file, where the program's own CA issued it.
     """
     others = [host for host, _port in addresses if not _is_loopback(host)]
     if not others or _for_others(addresses, names):
         return None
     host = others[0].partition("%")[0]
-    add = f"run `{command(Program.CERTIFICATES, f'--name {host}')}`" if made_here else f"have its CA add {host}"
+    add = f"run `{certifying(made_here, f'--name {host}')}`" if made_here else f"have its CA add {host}"
     return (
         f"clients refuse this server at {host}, because the certificate does not name it. It names {names}: use --host"
         f" with one of these, or {add} and send this process SIGHUP"
@@ -88,18 +94,20 @@ def _trust(fingerprint: str | None, *, is_public: bool) -> str:
 
 def _for_this_machine(addresses: Sequence[Address], names: Names) -> Address | None:
     local = [pair for pair in addresses if _is_loopback(pair[0])]
-    tried = [("localhost", local[0][1]), *local] if local else []
-    return next((pair for pair in tried if names.cover(pair[0])), None)
+    usual = [("localhost", port) for host, port in local if host in _LOCALHOST]
+    return next((pair for pair in (*usual, *local) if names.cover(pair[0])), None)
 
 
 def _for_others(addresses: Sequence[Address], names: Names) -> list[Address]:
-    """The addresses that the certificate names; if there is none, its DNS names, which may lead here."""
+    """The addresses that the certificate names; if there is none, its DNS names, which may lead here.
+
+    None where every listener is on loopback, which no other machine reaches.
+    """
     others = [pair for pair in addresses if not _is_loopback(pair[0])]
     named = [pair for pair in others if names.cover(pair[0])]
-    if named or not addresses:
+    if named or not others:
         return named
-    port = (others or addresses)[0][1]
-    return [(name, port) for name in names.dns if _is_reachable_name(name)]
+    return [(name, others[0][1]) for name in names.dns if _is_reachable_name(name)]
 
 
 def _is_reachable_name(name: str) -> bool:

@@ -6,12 +6,11 @@ by its own warnings.
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Callable
 from enum import Enum
 from pathlib import Path
 
-from securechat.programs import Program, command
+from securechat.programs import Program, on_data
 
 SILENT_S = 60.0
 """Seconds without a condition before its end is reported, and before it counts as a new one: a disk at its limit takes
@@ -73,7 +72,7 @@ class DiskConditions:
         """Note a condition that is true now."""
         if condition not in self._seen_s:
             began: str = condition.value[0]
-            mend = command(Program.ADMIN, f"check --mend-times --data {shlex.quote(str(self._directory))}")
+            mend = on_data(Program.ADMIN, self._directory, "check --mend-times")
             self._report(began.replace("{detail}", str(detail)).replace("{mend}", mend), True)
         self._seen_s[condition] = self._clock()
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import errno
 import os
-import shlex
 import sys
 from collections.abc import Iterable
 from pathlib import Path
@@ -17,6 +16,7 @@ from types import TracebackType
 
 from securechat.errors import LogError, LogLocked
 from securechat.files import expect_own_file, open_own_file
+from securechat.programs import shown_path
 from securechat.translation import Sentence, sentence_of, system_error
 
 LOCK = "securechat.lock"
@@ -64,7 +64,7 @@ def with_remedy(problem: Sentence, directory: Path, error: OSError) -> Sentence:
 def why_denied(directory: Path) -> Sentence:
     """Return what to do where this user may not write in a data directory: to be its owner, or to change the mode."""
     if _is_owner(directory):
-        chmod = f"chmod -R u+rwX {shlex.quote(str(directory))}"
+        chmod = f"chmod -R u+rwX {shown_path(directory)}"
         return Sentence("Its owner may let it write there: `{command}`", command=chmod)
     return Sentence(
         "Run the server as the user whom the directory and the files in it belong to, or name another with --data"

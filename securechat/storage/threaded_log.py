@@ -31,7 +31,7 @@ from msgspec.structs import astuple
 from securechat.errors import LocalProtocolError, LogError
 from securechat.limits import Limits
 from securechat.model import Draft, LogEntry, Revision
-from securechat.programs import Program, command
+from securechat.programs import Program, on_data
 from securechat.records.accounts import Change, Committed, Put, WriteAudit
 from securechat.records.log import AppendOutcome, Identity, LogState, NotAppended
 from securechat.records.queries import (
@@ -454,7 +454,7 @@ class ThreadedLog:
                 more = "; further damaged messages are not reported here" if len(self._damaged) == MOST_WARNINGS else ""
                 sentence = (
                     f"message {seq} is damaged on the disk and was shown as damaged; check the disk, and run "
-                    f"`{command(Program.ADMIN, 'check')}`{more}"
+                    f"`{on_data(Program.ADMIN, self._database.parent, 'check')}`{more}"
                 )
                 self._post(_Answer(self._on_warning, sentence))
 

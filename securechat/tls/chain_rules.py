@@ -8,7 +8,6 @@ every client would refuse; ``doubts`` are about what only some clients can verif
 from __future__ import annotations
 
 import datetime as dt
-import shlex
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from pathlib import Path
@@ -19,7 +18,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from securechat.errors import TlsFailure
-from securechat.programs import Program, command
+from securechat.programs import certifying
 from securechat.tls.advice import ProblemSentence, in_two
 from securechat.tls.issuing import CA_NAME
 from securechat.tls.pem_bundle import Bundle, certificate_names, is_authority, issued_by, parse_certificates
@@ -124,8 +123,7 @@ def is_late(bundle: Bundle, now: dt.datetime) -> bool:
 def renewal(bundle: Bundle) -> Sentence:
     """Say how this certificate is renewed: with the program's own command, or with that of its CA."""
     if made_here(bundle.leaf):
-        makes_one = command(Program.CERTIFICATES, f"--dir {shlex.quote(str(bundle.path.parent))}")
-        return Sentence("renew it with `{command}`", command=makes_one)
+        return Sentence("renew it with `{command}`", command=certifying(bundle.path))
     return Sentence("renew it with what made it (its CA is {issuer})", issuer=common_name(bundle.leaf.issuer))
 
 
@@ -152,7 +150,7 @@ def flaw_of_authority(certificate: x509.Certificate) -> Sentence | None:
 def _problems(bundle: Bundle, now: dt.datetime) -> Iterator[str]:
     """Find what clients would refuse: clauses that stand after the file's name, most with advice."""
     leaf, path = bundle.leaf, signing_path(bundle)
-    ours = command(Program.CERTIFICATES)
+    ours = certifying(bundle.path)
     if is_self_signed(leaf):
         yield ProblemSentence(
             Sentence("the certificate is self-signed, and clients verify a server by a CA"),

@@ -22,7 +22,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from securechat.errors import TlsFailure, TlsProblem
-from securechat.programs import Program, command
+from securechat.programs import certifying
 from securechat.tls.advice import ProblemSentence
 from securechat.tls.chain_rules import doubts, is_late, made_here, renewal, require_usable, signing_path
 from securechat.tls.client_certificates import read_client_bundle
@@ -357,7 +357,7 @@ def _expect_begun(bundle: Bundle, now: dt.datetime) -> None:
 def _anew(bundle: Bundle) -> Sentence:
     if not made_here(bundle.leaf):
         return renewal(bundle)
-    return Sentence("make a new certificate with `{command}`", command=command(Program.CERTIFICATES, "--force"))
+    return Sentence("make a new certificate with `{command}`", command=certifying(bundle.path, "--force"))
 
 
 def _prove(context: ssl.SSLContext, bundle: Bundle) -> None:

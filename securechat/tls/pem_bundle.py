@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key
 from msgspec import Struct
 
-from securechat.programs import Program, command
+from securechat.programs import certifying
 from securechat.tls.hostnames import Names
 from securechat.tls.private_files import bad_file, read_pem
 from securechat.translation import Sentence
@@ -138,8 +138,8 @@ def _where_to_put_it(beside: Path | None, *, has_key_flag: bool) -> Sentence:
     return Sentence("put it in the same file or beside it as {beside}", beside=beside)
 
 
-def _make_new() -> Sentence:
-    return Sentence("make a new one with `{command}`", command=command(Program.CERTIFICATES))
+def _make_new(path: Path) -> Sentence:
+    return Sentence("make a new one with `{command}`", command=certifying(path))
 
 
 def parse_certificates(path: Path, content: bytes) -> list[x509.Certificate]:
@@ -157,7 +157,7 @@ def parse_certificates(path: Path, content: bytes) -> list[x509.Certificate]:
             certificate.public_key()
             list(certificate.extensions)
     except DAMAGED as error:
-        raise bad_file(path, Sentence("holds a damaged certificate"), _make_new()) from error
+        raise bad_file(path, Sentence("holds a damaged certificate"), _make_new(path)) from error
     return certificates
 
 
@@ -175,7 +175,7 @@ def parse_key(path: Path, content: bytes, *, missing: str) -> PrivateKeyTypes:
     block = _KEY_BLOCK.search(content)
     if block is None:
         if b"PRIVATE KEY-----" in content:
-            raise bad_file(path, Sentence("holds a damaged private key"), _make_new())
+            raise bad_file(path, Sentence("holds a damaged private key"), _make_new(path))
         raise bad_file(path, Sentence("holds no private key"), missing)
     try:
         return load_pem_private_key(block.group(), password=None)
@@ -188,7 +188,7 @@ def parse_key(path: Path, content: bytes, *, missing: str) -> PrivateKeyTypes:
             Sentence("decrypt it with: openssl pkey -in OLD -out NEW"),
         ) from error
     except (ValueError, UnsupportedAlgorithm) as error:
-        raise bad_file(path, Sentence("holds a damaged private key"), _make_new()) from error
+        raise bad_file(path, Sentence("holds a damaged private key"), _make_new(path)) from error
 
 
 def key_matches(certificate: x509.Certificate, key: PrivateKeyTypes) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import re
 import secrets
 import shutil
 import socket
@@ -19,7 +20,20 @@ import pytest
 from securechat.admin.parser import make_parser
 from securechat.errors import ErrorCode
 from securechat.invite_link import parse_link
-from securechat.model import Closing, Hello, Notice, Purged, Refused, Register, Registered, Welcome
+from securechat.model import (
+    Closing,
+    Hello,
+    Join,
+    Joined,
+    Notice,
+    Purged,
+    Refused,
+    Register,
+    Registered,
+    RoomRules,
+    SetRoom,
+    Welcome,
+)
 from securechat.net.unix_socket import CONNECTIONS, LINE_BYTES, connect_unix
 from tests.e2e.conftest import Connect
 from tests.support.admin import ADMIN, admin, needs_socket, refused, row, rows, told
@@ -141,6 +155,26 @@ def steady_rows(server: ServerProcess, *words: str) -> list[dict[str, object]]:
 
 
 # --- Invites --------------------------------------------------------------------------------------------------------
+
+
+def test_the_command_that_revokes_works_in_every_folder(server: ServerProcess) -> None:
+    words = [*ADMIN, "--data", server.data.name, "invite", "--host", "127.0.0.1"]
+    done = subprocess.run(words, cwd=server.data.parent, capture_output=True, text=True, check=True, timeout=PATIENCE_S)
+    assert re.search(rf"revoke \d+ --data {re.escape(str(server.data))}\n", done.stdout)
+
+
+def test_an_invite_lets_its_account_into_a_private_room(server: ServerProcess, connect: Connect) -> None:
+    first = parse_link(told(server, "invite", "--host", "127.0.0.1").splitlines()[0])
+    owner = connect(server)
+    hello(owner, "owner", invite=first.token, password=PASSWORD)
+    owner.send(Join(ref=1, rooms=["lab"]))
+    owner.wait_for(Joined, lambda event: event.room == "lab")
+    owner.send(SetRoom(ref=2, room="lab", private=True))
+    owner.wait_for(RoomRules, lambda event: event.private)
+    link = parse_link(told(server, "invite", "--room", "lab", "--host", "127.0.0.1").splitlines()[0])
+    ann = connect(server)
+    hello(ann, "ann", invite=link.token, password=PASSWORD)
+    assert ann.wait_for(Joined, lambda event: event.room == "lab").private
 
 
 def test_an_invite_makes_an_account_once_and_is_shown_once(server: ServerProcess, connect: Connect) -> None:

@@ -277,7 +277,7 @@ def test_a_damaged_journal_stops_the_start_until_recover_was_told_to_go_on(full:
     assert "is damaged after page 0" in admin(full.data, "check", "--cert", str(full.certs / "server.pem")).stdout
     full.start(wait=False)
     assert full.wait() == 4
-    assert "securechat-admin recover" in full.stderr
+    assert f"securechat-admin recover --data {full.data}" in full.stderr
     question = refused(full.data, 2, "recover")
     lost = re.search(r"at least \d+ transactions \(\d+ pages\)", question)
     assert lost is not None and question.index(lost[0]) < question.index("add --yes")

@@ -6,6 +6,7 @@ import datetime as dt
 import json
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -23,7 +24,7 @@ TOOL = Path(__file__).resolve().parents[2] / "tools" / "gen_certs.py"
 
 def run(cwd: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     # -I: neither the current directory nor PYTHONPATH helps it to find the package.
-    command = [sys.executable, "-I", str(TOOL), "--dir", str(cwd / "certs"), *arguments]
+    command = [sys.executable, "-I", str(TOOL), "--dir", "certs", *arguments]
     return subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False, timeout=60)
 
 
@@ -32,6 +33,13 @@ def refused(done: subprocess.CompletedProcess[str]) -> str:
     assert done.stdout == ""
     assert done.stderr.startswith("gen_certs: ") and done.stderr.count("\n") == 1, "one line, no traceback"
     return done.stderr
+
+
+def test_a_folder_is_printed_as_it_was_typed(tmp_path: Path) -> None:
+    for folder in ("n x", str(tmp_path / "n x")):
+        done = run(tmp_path, "--dir", folder)
+        assert f"--cert {shlex.quote(str(Path(folder, 'server.pem')))}" in done.stdout, done.stderr
+        assert f"--ca {shlex.quote(str(Path(folder, 'ca.pem')))}" in done.stdout
 
 
 def test_first_run_second_run_and_a_client(tmp_path: Path) -> None:
@@ -43,7 +51,7 @@ def test_first_run_second_run_and_a_client(tmp_path: Path) -> None:
     assert bundle.authority is not None
     assert fingerprint(bundle.authority) in first.stdout
     assert parse_pin(re.findall(r"sha256:\S+", first.stdout)[0])
-    assert "Next: securechat-server --cert certs/server.pem" in first.stdout.replace("\\", "/")
+    assert f"Next: securechat-server --cert {Path('certs', 'server.pem')}" in first.stdout
 
     second = run(tmp_path)
     assert second.returncode == 0
@@ -212,7 +220,7 @@ def test_securechat_admin_makes_the_same(tmp_path: Path) -> None:
 
     first = certs("--name", "chat.example")
     assert (first.returncode, first.stderr) == (0, "")
-    assert "Next: securechat-server --cert certs/server.pem" in first.stdout.replace("\\", "/")
+    assert f"Next: securechat-server --cert {Path('certs', 'server.pem')}" in first.stdout
     again = json.loads(certs("--if-needed", "--json").stdout)
     assert (again["reasons"], again["new_ca"], "chat.example" in again["names"]) == ([], False, True)
     assert (tmp_path / "certs" / "ca.pem").stat().st_mode & 0o777 == 0o644 or os.name == "nt"

@@ -146,7 +146,11 @@ def test_the_help_is_indonesian_and_fits_80_columns() -> None:
 @pytest.mark.parametrize(
     ("wrong", "code", "words"),
     [
-        (["--cert", "none.pem"], ExitCode.CERTIFICATE, "tidak ada sertifikat: none.pem tidak ada; buat dengan"),
+        (
+            ["--cert", "none.pem"],
+            ExitCode.CERTIFICATE,
+            "none.pem tidak ada; buat server.pem dengan `",
+        ),
         (["--data", __file__], ExitCode.LOG, f"tidak bisa membuat direktori data {__file__}: File sudah ada; pilih"),
         (["--data", "/tmp/" + "d" * 300], ExitCode.LOG, "path direktori data terlalu panjang: dengan"),
         (["--host", "192.0.2.77"], ExitCode.ADDRESS, "mesin ini tidak punya alamat itu; pakai --host"),

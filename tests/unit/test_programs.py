@@ -14,7 +14,7 @@ import pytest
 from securechat import __version__
 from securechat.admin.parser import make_parser
 from securechat.cli import chat
-from securechat.programs import Program, command
+from securechat.programs import DEFAULT_DATA, Program, command, on_data, restoring, shown_path
 from securechat.server.config import flags
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -40,6 +40,22 @@ def test_a_version_is_told_with_the_name_of_its_program(
     name, number = capsys.readouterr().out.split()
     assert name in {"securechat-client", "securechat-server", "securechat-admin"}
     assert number == __version__
+
+
+def test_a_command_about_a_data_directory_works_in_every_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert on_data(Program.ADMIN, Path("a b"), "check") == f"securechat-admin check --data '{tmp_path}/a b'"
+    for data in (DEFAULT_DATA, tmp_path / DEFAULT_DATA):
+        assert on_data(Program.SERVER, data) == "securechat-server --data securechat-data"
+    assert restoring(tmp_path) == f"securechat-admin restore FILE --data {tmp_path} --certs NEW-CERTS"
+
+
+def test_a_path_is_shown_as_a_shell_takes_it_in_every_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert shown_path(Path("d h")) == f"'{tmp_path}/d h'"
+    assert shown_path(tmp_path) == str(tmp_path)
 
 
 def test_what_is_named_exists() -> None:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 from securechat.client.catalogue.names import capital, in_turn, quoted
 from securechat.client.catalogue.rooms import span
 from securechat.client.core.events.account import AccountAction
 from securechat.errors import ErrorCode
 from securechat.limits import MIN_PASSWORD_CHARS
+from securechat.programs import shown_path
 from securechat.translation import LazyText, _, ngettext
 
 OLD_PASSWORD_PROMPT = LazyText("Old password (empty: cancel): ")
@@ -322,7 +324,7 @@ def no_home(typed: str) -> str:
 
 def file_open_to_others(path: str) -> str:
     """Refuse a password file that other users may read."""
-    fix = f"chmod 600 {path}"
+    fix = f"chmod 600 {shown_path(Path(path))}"
     return _("other users can read it. Fix it with: {command}", command=fix)
 
 

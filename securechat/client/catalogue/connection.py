@@ -206,6 +206,15 @@ def name_kept(name: str, seconds: float, *, can_choose: bool) -> str:
     )
 
 
+def name_not_awaited(name: str, seconds: float) -> str:
+    """Tell that the name is kept for a member who lost the connection, and that the client does not wait for it."""
+    return _(
+        "{name} is kept for another {seconds} s after a lost connection. Ended, as --wait 0 waits for nothing",
+        name=quoted(name),
+        seconds=max(1, round(seconds)),
+    )
+
+
 def name_awaited(name: str, seconds: float) -> str:
     """Tell that a script waits for a name that another connection has."""
     return _("The name {name} is taken. Waiting up to {time} for it", name=quoted(name), time=span(seconds))
@@ -553,7 +562,8 @@ CLI_TAIL = LazyText("print the room's last messages and then new ones, a line ea
 CLI_HISTORY = LazyText("with --tail: number of earlier messages printed first (default 10)")
 CLI_JSON = LazyText("with --tail: JSON lines with the fields seq, at (UTC), room, by (a number), name, text")
 CLI_WAIT = LazyText(
-    "without a terminal: seconds to wait for a name that is taken, and for a login that the server delays (default 60)"
+    "without a terminal: seconds to wait for a name that is taken, and for a login that the server delays (default "
+    "60); for a name that is kept after a lost connection, the server's time is added, but not to 0"
 )
 CLI_PORT = LazyText("the port, if not given with HOST (default 8443)")
 CLI_VERSION = LazyText("print the version and exit")

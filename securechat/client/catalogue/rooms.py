@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from securechat.client.catalogue.names import quoted
+from securechat.client.catalogue.names import in_turn, quoted
 from securechat.client.core.actions import ModerationVerb
 from securechat.text.search_query import FILTERS
 from securechat.translation import LazyText, _, ngettext, pgettext
@@ -412,6 +412,16 @@ SETTINGS = {
 SEARCH_TOO_LONG = LazyText("A search has at most {most} characters")
 TOPIC_TOO_LONG = LazyText("A topic has at most {most} characters")
 REASON_TOO_LONG = LazyText("A reason has at most {most} characters")
+
+
+def settings_need_set(usage: str, example: str) -> str:
+    """Show how a setting is changed, with an example."""
+    return in_turn(usage, _("For example: {example}", example=example))
+
+
+def set_left_out(meant: str) -> str:
+    """Show how a setting that was typed without ``set`` is changed."""
+    return in_turn(_("A setting is changed with set"), _("Did you mean {nearest}?", nearest=meant))
 
 
 def unknown_setting(key: str) -> str:

@@ -141,10 +141,12 @@ class PipeClient:
 
     def name_kept(self, event: events.NameKept) -> None:
         """Let the core wait for a name that is kept, if the user wants to wait."""
-        self.notice(catalogue.connection.name_kept(one_line(event.name), event.retry_after_s, can_choose=False))
+        name, kept_s = one_line(event.name), event.retry_after_s
         if self._wait_s > 0:
+            self.notice(catalogue.connection.name_kept(name, kept_s, can_choose=False))
             self._login_by = self.network.now + event.retry_after_s + self._wait_s
         else:
+            self.notice(catalogue.connection.name_not_awaited(name, kept_s))
             self.finish(ClientExit.NAME_TAKEN, 0.0)
 
     def login_delayed(self, event: events.LoginDelayed) -> None:

@@ -14,7 +14,7 @@ from securechat.hub.members import Member, MemberConnection
 from securechat.hub.messages.log_reads import LogReads
 from securechat.hub.messages.purges import PurgeDelivery
 from securechat.hub.rooms.membership import RoomMembership
-from securechat.model import FEATURES, PROTOCOL_VERSION, WELCOME_LIMITS, Closing, Join, Welcome
+from securechat.model import FEATURES, PROTOCOL_VERSION, WELCOME_LIMITS, Closing, Welcome
 from securechat.records.accounts import Role
 from securechat.records.log import Identity
 from securechat.text.refusals import refusal_for
@@ -78,8 +78,7 @@ class LoginCompletion:
             peer.deliver(purged)
         if entry.invite is not None:
             self._room_membership.keep_current_rooms(member)
-            if entry.invite.room is not None:
-                self._room_membership.join(peer, member, Join(ref=0, rooms=[entry.invite.room]))
+            self._room_membership.accept_invite(peer, member, entry.invite)
 
     def _welcome(
         self, member: Member, connection: MemberConnection, entry: Authenticated, identity: Identity, *, resumed: bool

@@ -22,7 +22,7 @@ from securechat.hub.rooms.room import HubRoom
 from securechat.hub.turns import HeldTurn
 from securechat.hub.workflow import Commit, Turn, Workflow
 from securechat.model import Join, Joined, Leave, Left, Person, Refused, RoleChanged, RoomRules
-from securechat.records.accounts import Change, Committed
+from securechat.records.accounts import Change, Committed, Invite
 from securechat.records.rooms import (
     DropMembership,
     DropRoom,
@@ -68,16 +68,24 @@ class RoomMembership:
     def join(self, peer: Peer, member: Member, command: Join) -> None:
         """Let a member into rooms; each is answered by Joined or Refused."""
         for raw in dict.fromkeys(command.rooms):
-            try:
-                room = self._rooms.named_or_new(check_room(raw))
-                if self._needs_membership(member, room) or (member.sender_id, room) in self._leaving:
-                    workflow = self._become_member(peer, member, room.name, command.ref)
-                    self._workflows.answer(peer, command.ref, workflow, room=raw)
-                else:
-                    self._require_entry(member, room)
-                    self.enter(peer, member, room, command.ref, made=_is_new(room))
-            except Refusal as refusal:
-                peer.deliver(Refused.of(refusal, ref=command.ref, room=raw))
+            self._join(peer, member, raw, command.ref)
+
+    def _join(self, peer: Peer, member: Member, raw: str, ref: int, invite: Invite | None = None) -> None:
+        try:
+            room = self._rooms.named_or_new(check_room(raw))
+            if self._needs_membership(member, room) or (member.sender_id, room) in self._leaving:
+                workflow = self._become_member(peer, member, room.name, ref, invite)
+                self._workflows.answer(peer, ref, workflow, room=raw)
+            else:
+                self._require_entry(member, room)
+                self.enter(peer, member, room, ref, made=_is_new(room))
+        except Refusal as refusal:
+            peer.deliver(Refused.of(refusal, ref=ref, room=raw))
+
+    def accept_invite(self, peer: Peer, member: Member, invite: Invite) -> None:
+        """Let a new account into the room of its invite, also into a private one that was there when it was made."""
+        if invite.room is not None:
+            self._join(peer, member, invite.room, 0, invite)
 
     def enter(self, peer: Peer, member: Member, room: HubRoom, ref: int, *, made: bool = False) -> None:
         """Let a member be present in a room, and greet its connections.
@@ -131,8 +139,8 @@ class RoomMembership:
     def _needs_membership(self, member: Member, room: HubRoom) -> bool:
         return member.account and not room.is_lobby and not room.belongs(member.sender_id)
 
-    def _require_entry(self, member: Member, room: HubRoom) -> None:
-        """Let a member into a room as things are.
+    def _require_entry(self, member: Member, room: HubRoom, invite: Invite | None = None) -> None:
+        """Let a member into a room as things are, with an administrator's invite into it or without one.
 
         Raises:
             Refusal: NO_SUCH_ROOM, which a private room is to accounts that do not belong to it; ROOM_BANNED; for a room
@@ -144,7 +152,9 @@ class RoomMembership:
             self._rooms.expect_distinct(room, room.name, sender_id)
         if room.record is None or room in member.rooms:
             return
-        if not self._rooms.is_visible(room, sender_id):
+        # A room made later than the invite may be that of others, who did not ask for this account.
+        is_invited = invite is not None and room.record.made_at_ms <= invite.made_at_ms
+        if not is_invited and not self._rooms.is_visible(room, sender_id):
             raise refusal_for("no_such_room")
         if (ban := self._rooms.ban(room, sender_id)) is None:
             return
@@ -159,19 +169,21 @@ class RoomMembership:
             )
         raise refusal_for("banned_in_room_for", room=room.name, left=left_s, retry_after_s=left_s)
 
-    def _become_member(self, peer: Peer, member: Member, name: str, ref: int) -> Workflow[None]:
+    def _become_member(
+        self, peer: Peer, member: Member, name: str, ref: int, invite: Invite | None = None
+    ) -> Workflow[None]:
         """Make an account belong to the room that has a name when the turn comes, and let it in."""
         sender_id = member.sender_id
         room, turn = yield from self._turn_of_name(lambda: self._rooms.named_or_new(name))
         tries = 0
-        self._require_entry(member, room)
+        self._require_entry(member, room, invite)
         while self._needs_space(sender_id, room, peer.address):
             yield from self._make_space(tries)
             tries += 1
             if self._rooms.named(name) is not room:
                 turn.release()
                 room, turn = yield from self._turn_of_name(lambda: self._rooms.named_or_new(name))
-            self._require_entry(member, room)
+            self._require_entry(member, room, invite)
         made = _is_new(room)
         try:
             yield from self._add_membership(sender_id, room, peer.address)

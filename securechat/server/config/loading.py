@@ -20,11 +20,11 @@ from msgspec import Struct, field
 from securechat.errors import ConfigError
 from securechat.hub.interfaces import Access
 from securechat.limits import Limits
+from securechat.programs import DEFAULT_DATA
 from securechat.server.config.flags import parser
 from securechat.server.config.limit_rules import LimitRule, broken_rules
 from securechat.server.config.settings import (
     DEFAULT_CERT,
-    DEFAULT_DATA,
     DEFAULT_PORT,
     ENV_PREFIX,
     LIMIT_PREFIX,

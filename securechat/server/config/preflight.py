@@ -9,7 +9,6 @@ from __future__ import annotations
 import datetime as dt
 import errno
 import os
-import shlex
 import shutil
 import socket
 import sys
@@ -22,7 +21,7 @@ from securechat.files import NotRegular, expect_own_file
 from securechat.net.descriptors import descriptor_limit
 from securechat.net.listener import bind, named_twice
 from securechat.net.unix_socket import why_unusable
-from securechat.programs import Program, command
+from securechat.programs import Program, certifying, command, on_data
 from securechat.server.admin_protocol import SOCKET
 from securechat.server.config.loading import ParsedSettings, SettingError, SettingValue
 from securechat.storage.directory import LOCK, READ_ONLY, SQLITE_SUFFIXES, is_served, too_long, why_denied
@@ -30,6 +29,7 @@ from securechat.storage.search.index import SEARCH_INDEX
 from securechat.storage.sqlite.loss import missing_database
 from securechat.storage.sqlite.store import DATABASE
 from securechat.text.local_time import local
+from securechat.tls.certificate_directory import SERVER_FILE
 from securechat.tls.contexts import ServerCertificate
 from securechat.tls.local_addresses import private_addresses
 from securechat.translation import Sentence, nsentence, system_error
@@ -44,10 +44,18 @@ def missing_certificate(path: Path) -> Sentence | None:
     try:
         path.stat()
     except (FileNotFoundError, NotADirectoryError):
+        if path.name != SERVER_FILE:
+            return Sentence(
+                "there is no certificate: {path} does not exist; make {made} with `{certs}` and name that with --cert, "
+                "or name yours",
+                path=path,
+                made=path.with_name(SERVER_FILE),
+                certs=certifying(path),
+            )
         return Sentence(
             "there is no certificate: {path} does not exist; make one with `{certs}`, or name yours with --cert",
             path=path,
-            certs=command(Program.CERTIFICATES),
+            certs=certifying(path),
         )
     except OSError:
         return None  # reading it reports the reason
@@ -84,7 +92,7 @@ def untried(reading: ParsedSettings) -> Iterator[Sentence]:
         yield Sentence("{server}. Its port, its socket and its files were not tried", server=holder)
         return
     if database.exists():
-        check = command(Program.ADMIN, f"check --data {shlex.quote(str(data))}")
+        check = on_data(Program.ADMIN, data, "check")
         yield Sentence(
             "the database {database} was not opened: `{check}` tells whether it is whole, and locked by no program",
             database=database,

@@ -19,11 +19,11 @@ from msgspec import Struct
 
 from securechat.hub.interfaces import Access
 from securechat.limits import Limits
+from securechat.programs import DEFAULT_DATA
 from securechat.translation import LANGUAGES, Sentence, given
 
 DEFAULT_PORT = 8443
 DEFAULT_CERT = Path("certs/server.pem")
-DEFAULT_DATA = Path("securechat-data")
 ENV_PREFIX = "SECURECHAT_"
 LIMIT_PREFIX = f"{ENV_PREFIX}LIMIT_"
 LIMITS_TABLE = "limits"

@@ -21,7 +21,7 @@ import apsw
 
 from securechat.errors import LogError, SecurechatError
 from securechat.files import NotRegular
-from securechat.programs import Program, command
+from securechat.programs import restoring
 from securechat.storage.directory import why_denied
 from securechat.storage.store import DatabaseBusy, DiskFull, QueryTooExpensive
 from securechat.translation import Sentence, sentence_of, system_error
@@ -162,7 +162,7 @@ def _opening_sentence(directory: object, error: Exception, why: str) -> Sentence
             "right one, look after the disk, move the directory away, and restore the last good backup ({restore})",
             directory=directory,
             why=why,
-            restore=command(Program.ADMIN, "restore"),
+            restore=restoring(Path(str(directory))),
         )
     return Sentence("cannot open the message log in {directory}: {why}", directory=directory, why=why)
 

@@ -18,7 +18,7 @@ import apsw
 
 from securechat.errors import LogError
 from securechat.files import expect_own_file, open_own_file
-from securechat.programs import Program, command
+from securechat.programs import Program, on_data, restoring
 from securechat.storage.search.index import SEARCH_INDEX
 from securechat.storage.sqlite.failures import FailureKind, is_denied, kind_of, reason_of
 from securechat.storage.sqlite.journal import FRAME_HEADER_BYTES, WAL_HEADER_BYTES, LostFrames, lost_frames
@@ -70,7 +70,7 @@ def _went_away(finding: Sentence, witness: Path) -> Sentence:
         "{finding}: the database was deleted, moved or truncated. Bring it back, or restore the last good backup "
         "({restore}); to begin anew without them, move {file} away",
         finding=finding,
-        restore=command(Program.ADMIN, "restore"),
+        restore=restoring(witness.parent),
         file=witness.name,
     )
 
@@ -95,8 +95,8 @@ def damaged_journal(connection: apsw.Connection, database: Path) -> str | None:
         journal=journal,
         page=lost.readable,
         extent=extent(lost),
-        restore=command(Program.ADMIN, "restore"),
-        recover=command(Program.ADMIN, "recover"),
+        restore=restoring(database.parent),
+        recover=on_data(Program.ADMIN, database.parent, "recover"),
     )
 
 

@@ -120,7 +120,8 @@ def test_progress_is_for_terminals_and_for_what_takes_long(monkeypatch: pytest.M
 def facts(
     *listening: str, names: tuple[str, ...] = ("localhost", "127.0.0.1", "10.0.0.7", "fd00::7")
 ) -> dict[str, Any]:
-    return {"ca_fingerprint": FINGERPRINT, "listening": list(listening), "certificate_names": list(names)}
+    told = {"ca_fingerprint": FINGERPRINT, "listening": list(listening), "certificate_names": list(names)}
+    return told | {"certificate": "/etc/nix/server.pem"}
 
 
 @pytest.mark.parametrize(
@@ -194,7 +195,7 @@ def test_without_its_ca_a_server_has_no_links() -> None:
 
 def test_a_name_that_the_certificate_lacks_is_warned_about() -> None:
     assert unnamed("LOCALHOST", facts()) is None
-    assert "--name chat.example.org" in (unnamed("chat.example.org", facts()) or "")
+    assert "certs --dir /etc/nix --name chat.example.org" in (unnamed("chat.example.org", facts()) or "")
 
 
 def test_the_link_reads_back_and_has_a_square_of_half_blocks() -> None:

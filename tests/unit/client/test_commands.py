@@ -451,6 +451,10 @@ def test_only_a_typing_error_is_answered_with_a_guess(word: str) -> None:
     [
         ("/me waves", "/me is not supported"),
         ("/room set colour red", 'Unknown setting "colour". The settings are private, read-only, slow'),
+        ("/room foo bar", "/help rooms lists the settings. For example: /room set slow 10s"),
+        ("/room slow abc", "A setting is changed with set. Did you mean /room set slow 10s?"),
+        ("/room SlowMode 2m", "A setting is changed with set. Did you mean /room set slow 2m?"),
+        ("/room name", "A setting is changed with set. Did you mean /room set name demo?"),
         ("/room set private", "private needs on or off"),
         ("/room set private maybe", "private needs on or off, not: maybe"),
         ("/room set slow 10", "slow needs a time of at most a day such as 10s, or off, not: 10"),

@@ -230,7 +230,8 @@ ENGLISH = {
     "number": "[12]", "count": 3, "emoji": "👍", "reactions": "👍: ana", "day": "2026-11-20", "next_day": "2026-11-22",
     "filters": ['"to:"'], "known": "from:, in:", "commands": "/help, /who", "settings": "public", "role": "a member",
     "span": "10 minutes", "most": 500, "key": "x", "setting": "slow", "values": "on or off", "value": "yes",
-    "conversations": "#ops 3", "names": ["ana", "budi"],
+    "conversations": "#ops 3", "names": ["ana", "budi"], "nearest": "/room set slow 10s",
+    "example": "/room set slow 10s",
 }  # fmt: skip
 INDONESIAN = {**ENGLISH, "role": "anggota", "span": "10 menit", "values": "on atau off", "settings": "publik"}
 """Typical arguments of each field."""

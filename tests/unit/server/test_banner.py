@@ -31,7 +31,11 @@ def commands(addresses: list[Address], names: Names, fingerprint: str | None = "
         (LAN, ["localhost", "192.0.2.9"], ["localhost:1"]),
         (LAN, ["127.0.0.1", "192.0.2.2"], ["127.0.0.1:1", "192.0.2.2:1"]),
         (LAN, ["chat.example.org"], ["chat.example.org:1"]),
-        (LOCAL, ["chat.example.org"], ["chat.example.org:1"]),
+        (LOCAL, ["chat.example.org"], []),
+        (LOCAL, ["localhost", "vm.local", "192.0.2.2"], ["localhost:1"]),
+        ([("127.0.0.5", 1)], ["localhost", "127.0.0.1", "127.0.0.5"], ["127.0.0.5:1"]),
+        ([("127.0.0.5", 1)], ["localhost", "vm.local"], []),
+        ([("127.0.0.5", 1), ("127.0.0.1", 2)], ["localhost"], ["localhost:2"]),
         (LOCAL, ["::1"], ["'[::1]:1'"]),
         ([("fe80::1%eth0", 1)], ["fe80::1"], ["'[fe80::1%eth0]:1'"]),
     ],
@@ -46,19 +50,21 @@ def test_a_certificate_that_names_nothing_of_here() -> None:
     assert commands(LAN, parse_names(["10.0.0.1"])) == []
     assert " To chat, use a name of the certificate: 10.0.0.1" in banner("1.0", LAN, None, parse_names(["10.0.0.1"]))
     assert commands(LAN, Names(("*.example.org",))) == []
+    missing = " Clients refuse these addresses: the certificate names only localhost"
+    assert missing in banner("1.0", [("127.0.0.5", 1)], None, parse_names(["localhost"]))
 
 
 def test_the_start_says_which_host_would_do() -> None:
     for names in (["192.0.2.2"], ["chat.example.org"]):
-        assert unnamed(LAN, parse_names(names), made_here=True) is None
-    assert unnamed(LOCAL, parse_names(["10.0.0.1"]), made_here=True) is None
-    told = unnamed(LAN, parse_names(["localhost", "10.0.0.1"]), made_here=True)
+        assert unnamed(LAN, parse_names(names), made_here=Path("certs/server.pem")) is None
+    assert unnamed(LOCAL, parse_names(["10.0.0.1"]), made_here=Path("certs/server.pem")) is None
+    told = unnamed(LAN, parse_names(["localhost", "10.0.0.1"]), made_here=Path("certs/server.pem"))
     assert told == (
         "clients refuse this server at 192.0.2.2, because the certificate does not name it. It names localhost,"
         " 10.0.0.1: use --host with one of these, or run `securechat-admin certs --name 192.0.2.2` and send this"
         " process SIGHUP"
     )
-    foreign = unnamed(LAN, parse_names(["localhost"]), made_here=False)
+    foreign = unnamed(LAN, parse_names(["localhost"]), made_here=None)
     assert foreign is not None and "securechat-admin certs" not in foreign
 
 

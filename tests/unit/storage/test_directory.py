@@ -135,7 +135,9 @@ def test_an_index_without_its_database_is_no_new_server(tmp_path, emptied):
     (tmp_path / DATABASE).write_bytes(b"") if emptied else (tmp_path / DATABASE).unlink()
     state = "is empty" if emptied else "is missing"
     for _ in range(2):
-        with pytest.raises(LogError, match=rf"{state}, but search.db is the index of a log with 7 entries.*restore"):
+        with pytest.raises(
+            LogError, match=rf"{state}, but search.db is the index of a log with 7 entries.*restore FILE --data /"
+        ):
             store.open()
     (tmp_path / SEARCH_INDEX).rename(tmp_path / "moved away")
     assert store.open().last_seq == 0

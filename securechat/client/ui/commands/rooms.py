@@ -34,6 +34,17 @@ _LONGEST_TOPIC = 1_200
 _LONGEST_REASON = 300
 """The most characters that the records allow (model.Whois, model.SetRoom, model.Moderate)."""
 _SWITCHES = {"on": True, "off": False}
+_EXAMPLES = {
+    "private": "on",
+    "read-only": "on",
+    "slow": "10s",
+    "retention": "30d",
+    "history": "joined",
+    "archived": "on",
+    "name": "demo",
+    "topic": "Demo",
+}
+"""A value of each setting, in words of every language."""
 _SPELLINGS = {"readonly": "read-only", "slowmode": "slow", "slow-mode": "slow", "archive": "archived"}
 
 
@@ -74,7 +85,9 @@ def seconds_of(text: str) -> int | None:
 def _setting(here: str, rest: str) -> ParsedInput:
     verb, _, typed = rest.partition(" ")
     key, _, value = typed.strip().partition(" ")
-    if verb.casefold() != "set" or not key:
+    if verb.casefold() != "set":
+        return InputError(_without_set(here, verb, rest[len(verb) :].strip()))
+    if not key:
         return InputError(usage("/room"))
     key, value = key.casefold(), value.strip()
     key = _SPELLINGS.get(key, key)
@@ -84,6 +97,16 @@ def _setting(here: str, rest: str) -> ParsedInput:
     if command is None:
         return InputError(catalogue.rooms.wrong_setting(key, value))
     return actions.ChangeRoomSettings(command)
+
+
+def _without_set(here: str, verb: str, value: str) -> str:
+    """Say how a setting is changed, where what was typed has no ``set``."""
+    key = verb.casefold()
+    key = _SPELLINGS.get(key, key)
+    if key not in _EXAMPLES:
+        return catalogue.rooms.settings_need_set(usage("/room"), f"/room set slow {_EXAMPLES['slow']}")
+    good = value if _command_of(here, key, value) is not None else _EXAMPLES[key]
+    return catalogue.rooms.set_left_out(f"/room set {key} {good}")
 
 
 def _command_of(here: str, key: str, value: str) -> SetRoom | None:  # noqa: PLR0911 - one row a setting

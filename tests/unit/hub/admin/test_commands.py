@@ -16,6 +16,7 @@ from securechat.model import (
     Hello,
     History,
     HistoryPage,
+    Join,
     Joined,
     Message,
     Nick,
@@ -24,6 +25,7 @@ from securechat.model import (
     Refused,
     Register,
     Say,
+    SetRoom,
     Welcome,
 )
 from securechat.records.accounts import AuditEntry, BanKind, Role
@@ -87,6 +89,32 @@ def test_an_invite_makes_an_account_and_brings_it_in(access: Access) -> None:
     assert [joined.room for joined in ann.of(Joined)] == ["lobby", "ops"]
     assert hello(rig, "ann", password=PASSWORD).of(Welcome)
     assert hello(rig, "ann", token=welcome.token).of(Welcome)
+
+
+def test_an_invite_into_a_private_room_lets_its_accounts_in(rig: HubRig) -> None:
+    owner = redeem(rig, invite(rig), "owner")
+    rig.do(owner, Join(ref=1, rooms=["lab"]))
+    rig.do(owner, SetRoom(ref=2, room="lab", private=True))
+    made = invite(rig, uses=2, room="lab")
+    for name in ("ann", "bob"):
+        joined = redeem(rig, made, name).of(Joined)
+        assert [(each.room, each.role) for each in joined] == [("lobby", None), ("lab", "member")]
+    [again] = [each for each in hello(rig, "ann", password=PASSWORD).of(Joined) if each.room == "lab"]
+    assert again.role == "member"
+    stranger = redeem(rig, invite(rig), "eve")
+    rig.do(stranger, Join(ref=1, rooms=["lab"]))
+    assert stranger.last(Refused).code is ErrorCode.NO_SUCH_ROOM
+
+
+def test_an_invite_lets_nobody_into_a_private_room_that_others_have_made_since(rig: HubRig) -> None:
+    made = invite(rig, room="lab")
+    rig.now += 10
+    owner = redeem(rig, invite(rig), "owner")
+    rig.do(owner, Join(ref=1, rooms=["lab"]))
+    rig.do(owner, SetRoom(ref=2, room="lab", private=True))
+    ann = redeem(rig, made, "ann")
+    assert [each.room for each in ann.of(Joined)] == ["lobby"]
+    assert ann.last(Refused).code is ErrorCode.NO_SUCH_ROOM
 
 
 def test_used_up_expired_revoked_and_unknown_invites_each_say_so(rig: HubRig) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from securechat.server.config.loading import SettingError, read
-from securechat.server.config.preflight import machine_problems
+from securechat.server.config.preflight import machine_problems, missing_certificate
 from securechat.tls.certificate_directory import ensure_server
 
 
@@ -43,7 +43,7 @@ def test_nothing_is_wrong_and_nothing_is_made(usable: list[str], tmp_path: Path)
 
 @pytest.mark.parametrize(
     ("content", "words"),
-    [(None, "make one with `securechat-admin certs`"), (b"", "holds no PEM certificate"), ("dir", "")],
+    [(None, "/server.pem with `securechat-admin certs --dir /"), (b"", "holds no PEM certificate"), ("dir", "")],
 )
 def test_a_certificate_that_cannot_be_used(
     usable: list[str], tmp_path: Path, content: bytes | str | None, words: str
@@ -57,6 +57,12 @@ def test_a_certificate_that_cannot_be_used(
     assert (problem.key, str(problem.origin), problem.is_warning) == ("cert", "--cert", False)
     assert str(path) in problem.reason
     assert words in problem.reason
+
+
+def test_a_missing_certificate_is_made_where_the_start_looks_for_it(usable: list[str], tmp_path: Path) -> None:
+    [problem] = found(*usable, "--cert", str(tmp_path / "n x" / "server.pem"))
+    assert f"make one with `securechat-admin certs --dir '{tmp_path}/n x'`" in problem.reason
+    assert "make one with `securechat-admin certs`, or" in str(missing_certificate(Path("certs/server.pem")))
 
 
 def test_a_certificate_that_ends_soon_is_a_warning(usable: list[str], tmp_path: Path) -> None:

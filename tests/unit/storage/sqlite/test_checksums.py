@@ -131,6 +131,7 @@ def test_the_operator_is_told_of_a_damaged_message_once(tmp_path: Path) -> None:
     while not posted.empty():
         posted.get()()
     assert [warning for warning in warnings if "message 3 is damaged on the disk" in warning] == warnings
+    assert all(f"run `securechat-admin check --data {tmp_path}" in warning for warning in warnings)
     assert len(warnings) == 1
 
 

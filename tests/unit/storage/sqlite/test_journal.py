@@ -82,7 +82,9 @@ def test_a_server_does_not_start_on_a_damaged_journal_until_the_loss_is_accepted
     before = (tmp_path / WAL).read_bytes()
     store = SqliteStore(tmp_path, Limits())
     for _ in range(2):
-        with pytest.raises(LogError, match=r"is damaged after page \d+: at least 5 transactions .*admin recover"):
+        with pytest.raises(
+            LogError, match=r"is damaged after page \d+: at least 5 transactions .*admin recover --data /"
+        ):
             store.open()
         assert (tmp_path / WAL).read_bytes() == before, "the evidence stays"
     accept_loss(tmp_path / DATABASE, tmp_path / "copy")
